@@ -1,0 +1,43 @@
+# Every target makes its own virtual environment first, so that each works on a fresh machine.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PACKAGES := actors definitions metrics
+
+.PHONY: demo test check perf format clean
+.DELETE_ON_ERROR:
+
+$(STAMP): setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,perf]'
+	touch $@
+
+demo: $(STAMP)  ## start an engine and health-check 1,000 local servers with it
+	$(BIN)/python docs/examples/demo.py
+
+test: $(STAMP)  ## all tests
+	$(BIN)/python -m pytest
+
+check: $(STAMP) .typing  ## formatting, lint, types, and the packages' import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	MYPYPATH=.typing $(BIN)/mypy -p stretto.definitions -p stretto.metrics -p stretto.actors
+	MYPYPATH=.typing $(BIN)/mypy tests perf docs/examples
+	$(BIN)/lint-imports
+
+# mypy follows names, not the editable install's import hook: links give it the tree as it is installed.
+.typing: Makefile
+	mkdir -p .typing/stretto
+	for package in $(PACKAGES); do ln -sfn ../../$$package .typing/stretto/$$package; done
+	touch .typing
+
+perf: $(STAMP)  ## the benchmarks of docs/benchmarks.md
+	$(BIN)/python perf/run.py
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) .typing build dist ./*.egg-info

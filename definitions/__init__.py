@@ -1,0 +1,40 @@
+"""What a workflow means: pure, without threads, clocks, sockets or databases.
+
+    YAML text --dialects--> Workflow (model, graph) --Conductor--> commands
+                                 |                      ^
+                            expressions              events, and a Context that only the conductor changes
+
+Everything here is deterministic: the same definition, parameters and events give the same commands.
+"""
+
+from stretto.definitions.dialects import read_workflow
+from stretto.definitions.errors import (
+    ExpressionError,
+    Finding,
+    InvalidDefinition,
+    InvalidInput,
+    LimitExceeded,
+    NotData,
+    Place,
+    StrettoError,
+    UnknownWorkflow,
+)
+from stretto.definitions.frozen import Frozen, freeze, thaw
+from stretto.definitions.model import Workflow
+
+__all__ = [
+    "ExpressionError",
+    "Finding",
+    "Frozen",
+    "InvalidDefinition",
+    "InvalidInput",
+    "LimitExceeded",
+    "NotData",
+    "Place",
+    "StrettoError",
+    "UnknownWorkflow",
+    "Workflow",
+    "freeze",
+    "read_workflow",
+    "thaw",
+]

@@ -1,0 +1,53 @@
+"""The state machine of one run: events in, commands out, nothing else.
+
+Conductor.begin() --> [Command]          states.py    what can follow what, as tables
+Conductor.on(Event) --> [Command]        fan_out.py   one visit of a task: its items and their window
+                                         joins.py     who has arrived, lap by lap
+                                         settings.py  what a task settles once, when it starts
+                                         errors.py    the records of what failed
+"""
+
+from stretto.definitions.conductor.commands import (
+    CancelItem,
+    Command,
+    FinishRun,
+    StartItem,
+    TaskEnded,
+    WaitUntil,
+    WithdrawItems,
+)
+from stretto.definitions.conductor.conductor import Conductor
+from stretto.definitions.conductor.events import (
+    CancelRequested,
+    DelayElapsed,
+    Event,
+    Failure,
+    ItemCompleted,
+    ItemsWithdrawn,
+    PauseRequested,
+    ResumeRequested,
+    RetryDue,
+)
+from stretto.definitions.conductor.states import ENDED, IllegalTransition
+
+__all__ = [
+    "ENDED",
+    "CancelItem",
+    "CancelRequested",
+    "Command",
+    "Conductor",
+    "DelayElapsed",
+    "Event",
+    "Failure",
+    "FinishRun",
+    "IllegalTransition",
+    "ItemCompleted",
+    "ItemsWithdrawn",
+    "PauseRequested",
+    "ResumeRequested",
+    "RetryDue",
+    "StartItem",
+    "TaskEnded",
+    "WaitUntil",
+    "WithdrawItems",
+]

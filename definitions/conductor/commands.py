@@ -1,0 +1,68 @@
+"""What should happen next: the conductor's only output, carried out by the run's supervisor."""
+
+from typing import TypeAlias
+
+import msgspec
+
+from stretto.definitions.conductor.events import DelayElapsed, RetryDue
+from stretto.definitions.context import ItemScope, Snapshot
+from stretto.definitions.frozen import FrozenDict, FrozenList
+
+
+class StartItem(msgspec.Struct, frozen=True):
+    """Perform an item of a task; a task without items is one item, whose scope is the snapshot itself.
+
+    `timeout` bounds the try, in seconds from the action's call. `at` is the time of the item's first start, from
+    which its input sees `now()` in every try.
+    """
+
+    task: str
+    visit: int
+    index: int
+    attempt: int
+    scope: Snapshot | ItemScope
+    timeout: float | None
+    at: float
+
+
+class CancelItem(msgspec.Struct, frozen=True):
+    """Stop an item that has been started; its `ItemCompleted` tells when that is done."""
+
+    task: str
+    visit: int
+    index: int
+
+
+class WithdrawItems(msgspec.Struct, frozen=True):
+    """Do not start what has not been started of a task; answer with `ItemsWithdrawn` if there was any."""
+
+    task: str
+    visit: int
+
+
+class WaitUntil(msgspec.Struct, frozen=True):
+    """Hand `then` back when the time has come; its `at` is the deadline."""
+
+    then: RetryDue | DelayElapsed
+
+
+class TaskEnded(msgspec.Struct, frozen=True):
+    """Tell that a task has ended, for logs and metrics: its outcome, and how many items it had and failed."""
+
+    task: str
+    visit: int
+    outcome: str
+    items: int
+    failed: int
+    seconds: float
+
+
+class FinishRun(msgspec.Struct, frozen=True):
+    """The run has ended; nothing comes after this."""
+
+    status: str
+    output: FrozenDict | None
+    errors: FrozenList
+
+
+Command: TypeAlias = StartItem | CancelItem | WithdrawItems | WaitUntil | TaskEnded | FinishRun

@@ -1,0 +1,119 @@
+"""The error records of a run: what failed, where in the definition, in which try, with which input."""
+
+from typing import Any
+
+import msgspec
+
+from stretto.definitions.conductor.fan_out import FanOut, ItemFailure
+from stretto.definitions.errors import ExpressionError, Place
+from stretto.definitions.frozen import Data, FrozenList, freeze, weigh
+from stretto.definitions.masking import Mask
+
+MAX_INPUT_BYTES = 4096
+MAX_ITEM_ERRORS = 10
+"""Item errors told of one visit of a task; the task's own record counts them all."""
+MAX_RECORDS = 200
+"""Records kept of one run; more are counted."""
+
+CODES = {
+    "failed": "action_failed",
+    "exception": "action_failed",
+    "timed_out": "timed_out",
+    "cancelled": "cancelled",
+    "expression": "expression_error",
+}
+"""Codes of the kinds of failure; any other kind is its own code."""
+
+
+class ErrorLog:
+    """Collects a run's error records, bounded and masked."""
+
+    def __init__(self, mask: Mask) -> None:
+        self._mask = mask
+        self._records: list[dict[str, Any]] = []
+        self._more = 0
+
+    def of_run(
+        self, code: str, message: str, place: Place, *, task: str | None = None, expression: str | None = None
+    ) -> None:
+        """Record an error that fails the run."""
+        self._add(self._record(code, message, place, task=task, expression=expression, handled=False))
+
+    def of_expression(self, error: ExpressionError, task: str | None = None) -> None:
+        """Record an expression whose error fails the run."""
+        message = f"{error.reason}{f'; {error.hint}' if error.hint else ''}"
+        self.of_run("expression_error", message, error.place, task=task, expression=error.expression)
+
+    def of_task(self, fan_out: FanOut, hint: str, *, handled: bool) -> None:
+        """Record that a task did not succeed: one record for it, and some for its items."""
+        failures = fan_out.first_failures(MAX_ITEM_ERRORS)
+        if fan_out.task.with_items is None or fan_out.broken:
+            for failed in failures:
+                self._add(self._of_item(fan_out, failed, None, hint, handled=handled))
+            return
+        total, failed_items = len(fan_out.items), len(fan_out.failures)
+        message = f"{failed_items:,} of {total:,} items failed"
+        if failed_items > len(failures):
+            message += f"; the first {len(failures)} are told"
+        place = fan_out.task.place
+        self._add(
+            self._record("items_failed", message + hint, place, task=fan_out.task.name, visit=fan_out.visit,
+                         action=fan_out.task.action, handled=handled)
+        )  # fmt: skip
+        for failed in failures:
+            self._add(self._of_item(fan_out, failed, failed.index, "", handled=handled))
+
+    def _of_item(
+        self, fan_out: FanOut, failed: ItemFailure, index: int | None, hint: str, *, handled: bool
+    ) -> dict[str, Any]:
+        failure = failed.failure
+        return self._record(
+            CODES.get(failure.kind, failure.kind),
+            failure.message + hint,
+            failure.where or fan_out.task.action_place,
+            task=fan_out.task.name,
+            visit=fan_out.visit,
+            item_index=index,
+            attempt=failed.attempt,
+            action=fan_out.task.action,
+            expression=failure.expression,
+            input=self._told_input(failure.input),
+            handled=handled,
+        )
+
+    def _record(self, code: str, message: str, place: Place, **fields: Any) -> dict[str, Any]:
+        names = ("task", "visit", "item_index", "attempt", "action", "expression", "input")
+        return {
+            "code": code,
+            "message": self._mask.text(message),
+            "where": place.as_json(),
+            **{name: fields.get(name) for name in names},
+            "handled": fields["handled"],
+        }
+
+    def _told_input(self, data: Data) -> Data:
+        masked = self._mask.data(data)
+        if weigh(masked) <= MAX_INPUT_BYTES:
+            return masked
+        text = msgspec.json.encode(masked).decode()
+        return f"{text[:MAX_INPUT_BYTES]}... ({len(text):,} characters)"
+
+    def _add(self, record: dict[str, Any]) -> None:
+        if len(self._records) < MAX_RECORDS:
+            self._records.append(record)
+        else:
+            self._more += 1
+
+    def frozen(self) -> FrozenList:
+        """Return all records, frozen."""
+        records = list(self._records)
+        if self._more:
+            records.append({"code": "more_errors", "message": f"{self._more:,} more errors are not told"})
+        frozen = freeze(records, "errors")
+        assert isinstance(frozen, FrozenList)  # noqa: S101 - for the type checker
+        return frozen
+
+
+def failure_details(error: ExpressionError) -> tuple[str, str, Place]:
+    """Return (message, expression, place) of an expression's error."""
+    return f"{error.reason}{f'; {error.hint}' if error.hint else ''}", error.expression, error.place

@@ -1,0 +1,90 @@
+"""What happens to a run: the conductor's only input. `at` is seconds since the epoch.
+
+A run is its definition, its parameters and these events in their order: the same events give the same commands.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+from stretto.definitions.errors import Place
+from stretto.definitions.frozen import Data
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why an item's try did not succeed.
+
+    `kind` is a stable word (failed, exception, timed_out, cancelled, expression, invalid_input, not_data, limit);
+    only what the action itself did can be `retryable`. `result` is what a failed action gave all the same.
+    """
+
+    kind: str
+    message: str
+    retryable: bool = True
+    result: Data = None
+    input: Data = None
+    expression: str | None = None
+    where: Place | None = None
+
+
+class ItemCompleted(msgspec.Struct, frozen=True):
+    """A try of an item has ended; `outcome` is succeeded, failed, timed_out or cancelled."""
+
+    task: str
+    visit: int
+    index: int
+    attempt: int
+    outcome: str
+    result: Data
+    failure: Failure | None
+    at: float
+
+
+class ItemsWithdrawn(msgspec.Struct, frozen=True):
+    """Items that were to start had not been started yet, and will not be."""
+
+    task: str
+    visit: int
+    indexes: tuple[int, ...]
+    at: float
+
+
+class RetryDue(msgspec.Struct, frozen=True):
+    """The wait before an item's next try is over."""
+
+    task: str
+    visit: int
+    index: int
+    attempt: int
+    at: float
+
+
+class DelayElapsed(msgspec.Struct, frozen=True):
+    """The delay before a task's start is over."""
+
+    task: str
+    visit: int
+    at: float
+
+
+class PauseRequested(msgspec.Struct, frozen=True):
+    """Somebody wants nothing new to start until further notice."""
+
+    at: float
+
+
+class ResumeRequested(msgspec.Struct, frozen=True):
+    """Somebody wants a paused run to go on."""
+
+    at: float
+
+
+class CancelRequested(msgspec.Struct, frozen=True):
+    """Somebody wants the run to end."""
+
+    at: float
+
+
+Event: TypeAlias = (
+    ItemCompleted | ItemsWithdrawn | RetryDue | DelayElapsed | PauseRequested | ResumeRequested | CancelRequested
+)

@@ -1,0 +1,223 @@
+"""One visit of a task: its items, the window of those in flight, and what came of them.
+
+A task without items is a fan-out of one. What is in the window is the keys of `window`, never a counter: an item is
+in it from its start command to its final outcome, so one that waits for a retry keeps its place.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from stretto.definitions.conductor.commands import StartItem
+from stretto.definitions.conductor.events import Failure, ItemCompleted
+from stretto.definitions.conductor.states import ITEM, TASK, advance
+from stretto.definitions.context import ItemScope, Snapshot, TaskRecord
+from stretto.definitions.frozen import EMPTY_LIST, Data, FrozenDict, FrozenList, freeze, list_of, object_of
+from stretto.definitions.model import Share, Task
+
+
+class Batches(Sequence[FrozenList]):
+    """A list seen in batches of up to `size`; a batch is made when its item starts."""
+
+    def __init__(self, members: FrozenList, size: int) -> None:
+        self._members = members
+        self._size = size
+
+    def __len__(self) -> int:
+        return (len(self._members) + self._size - 1) // self._size
+
+    def __getitem__(self, index: Any) -> Any:
+        start = range(len(self))[index] * self._size
+        return list_of(self._members[start : start + self._size])
+
+
+class Slot:
+    """An item's place in the window: its state, its try, and when its first try started."""
+
+    __slots__ = ("attempt", "started_at", "state")
+
+    def __init__(self, started_at: float) -> None:
+        self.attempt = 1
+        self.started_at = started_at
+        self.state = "running"
+
+
+class RetryPlan:
+    """A task's `retry`, its expressions evaluated."""
+
+    __slots__ = ("backoff", "count", "delay", "max_delay")
+
+    def __init__(self, count: int, delay: float, backoff: str, max_delay: float | None) -> None:
+        self.count = count
+        self.delay = delay
+        self.backoff = backoff
+        self.max_delay = max_delay
+
+    def wait(self, retry: int) -> float:
+        """Return the seconds to wait before the given retry, counted from 1."""
+        factors: dict[str, int] = {"constant": 1, "linear": retry, "exponential": 2 ** min(retry - 1, 64)}
+        wait = self.delay * factors[self.backoff]
+        return wait if self.max_delay is None else min(wait, self.max_delay)
+
+
+class ItemFailure:
+    """An item that did not succeed, after its last try."""
+
+    __slots__ = ("attempt", "failure", "index", "outcome")
+
+    def __init__(self, index: int, attempt: int, outcome: str, failure: Failure) -> None:
+        self.index = index
+        self.attempt = attempt
+        self.outcome = outcome
+        self.failure = failure
+
+
+NO_ITEMS: Sequence[Data] = (None,)
+
+
+class FanOut:
+    """The state of one visit of a task, from its start to its end."""
+
+    __slots__ = (
+        "broken", "concurrency", "failures", "items", "next_index", "results", "retry", "snapshot",
+        "started_at", "state", "stopped", "succeeded", "task", "timeout", "visit", "window",
+    )  # fmt: skip
+
+    def __init__(self, task: Task, visit: int, snapshot: Snapshot, started_at: float, state: str) -> None:
+        self.task = task
+        self.visit = visit
+        self.snapshot = snapshot
+        self.started_at = started_at
+        self.state = state
+        self.items: Sequence[Data] = NO_ITEMS
+        self.concurrency = 1
+        self.timeout: float | None = None
+        self.retry: RetryPlan | None = None
+        self.window: dict[int, Slot] = {}
+        self.next_index = 0
+        self.results: list[Data] = []
+        self.failures: list[ItemFailure] = []
+        self.succeeded = 0
+        self.stopped = False
+        self.broken = False
+
+    def change(self, event: str) -> None:
+        """Go to the state that `event` leads to."""
+        self.state = advance(TASK, self.state, event)
+
+    def open(self, items: Sequence[Data], concurrency: int) -> None:
+        """Set what is to be performed."""
+        self.items = items
+        self.concurrency = concurrency
+        self.results = [None] * len(items)
+
+    def refill(self, at: float) -> Iterator[StartItem]:
+        """Yield the starts that bring the window back to min(concurrency, items left)."""
+        total = len(self.items)
+        while self.next_index < total and len(self.window) < self.concurrency and not self.stopped:
+            index = self.next_index
+            self.next_index += 1
+            self.window[index] = Slot(at)
+            yield self.start(index, self.window[index])
+
+    def start(self, index: int, slot: Slot) -> StartItem:
+        """Return the command that starts (or restarts) an item that has its place in the window."""
+        scope = ItemScope(self.snapshot, self.items[index], index) if self.task.with_items else self.snapshot
+        return StartItem(self.task.name, self.visit, index, slot.attempt, scope, self.timeout, slot.started_at)
+
+    def settle(self, event: ItemCompleted) -> None:
+        """Record an item's final outcome and free its place."""
+        slot = self.window.pop(event.index)
+        slot.state = advance(ITEM, slot.state, event.outcome)
+        if event.failure is None:
+            self.results[event.index] = event.result
+            self.succeeded += 1
+        else:
+            self.failures.append(ItemFailure(event.index, event.attempt, event.outcome, event.failure))
+            if self.too_many_failures():
+                self.stopped = True
+
+    def withdraw(self, index: int) -> None:
+        """Free the place of an item that was never started."""
+        slot = self.window.pop(index)
+        slot.state = advance(ITEM, slot.state, "withdraw")
+
+    def release_waiting(self) -> None:
+        """Free the places of items that only wait: nothing new will start."""
+        for index, slot in list(self.window.items()):
+            if slot.state in {"waiting", "due"}:
+                slot.state = advance(ITEM, slot.state, "cancelled")
+                del self.window[index]
+
+    def too_many_failures(self) -> bool:
+        """Tell whether `max_failures` is exceeded."""
+        limit = self.task.with_items.max_failures if self.task.with_items else None
+        if limit is None:
+            return False
+        if isinstance(limit, Share):
+            return len(self.failures) > limit.of_all * len(self.items)
+        return len(self.failures) > limit
+
+    @property
+    def exhausted(self) -> bool:
+        """No item is left to start, or none may."""
+        return self.stopped or self.next_index >= len(self.items)
+
+    def break_off(self, failure: Failure) -> None:
+        """Fail the task as a whole, before any item could start."""
+        self.items = ()
+        self.broken = True
+        self.failures.append(ItemFailure(0, 1, "failed", failure))
+
+    def close(self) -> str:
+        """Settle the task's outcome once nothing is in the window, and return it."""
+        fan_out = self.task.with_items
+        if self.state in {"delayed", "held"}:
+            self.change("cancel")
+        elif self.broken:
+            self.change("fail")
+        elif self.failures and fan_out is None:
+            self.change({"timed_out": "time_out", "cancelled": "cancel"}.get(self.failures[0].outcome, "fail"))
+        elif self.failures and fan_out is not None and (fan_out.max_failures is None or self.too_many_failures()):
+            self.change("fail")
+        elif self.succeeded + len(self.failures) < len(self.items):
+            self.change("cancel")
+        else:
+            self.change("succeed")
+        return self.state
+
+    def record(self) -> TaskRecord:
+        """Return what `task.NAME` reads from now on."""
+        errors = list_of([self._error_entry(each) for each in self._in_order()]) if self.failures else EMPTY_LIST
+        with_items = self.task.with_items is not None
+        return TaskRecord(self.task.name, self.state, self._result(), errors, with_items=with_items)
+
+    def _result(self) -> Data:
+        if self.task.with_items is not None:
+            return list_of(self.results)
+        if self.failures:
+            return self.failures[0].failure.result
+        return self.results[0] if self.results else None
+
+    def _in_order(self) -> list[ItemFailure]:
+        return sorted(self.failures, key=lambda each: each.index)
+
+    def first_failures(self, most: int) -> list[ItemFailure]:
+        """Return the first failed items in the items' order."""
+        return self._in_order()[:most]
+
+    def _error_entry(self, failed: ItemFailure) -> FrozenDict:
+        with_items = self.task.with_items is not None and failed.index < len(self.items)
+        return object_of(
+            {
+                "index": failed.index if with_items else None,
+                "item": self.items[failed.index] if with_items else None,
+                "error": error_object(failed.failure),
+            }
+        )
+
+
+def error_object(failure: Failure) -> FrozenDict:
+    """Return a failure as `error` in `on_error` and in `task.NAME.errors` shows it."""
+    frozen = freeze({"kind": failure.kind, "message": failure.message})
+    assert isinstance(frozen, FrozenDict)  # noqa: S101 - for the type checker
+    return frozen

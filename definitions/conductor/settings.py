@@ -1,0 +1,77 @@
+"""What a task settles once, from the snapshot that it starts with: its items, window, delay, timeout and retries."""
+
+from collections.abc import Sequence
+
+from stretto.definitions.conductor.fan_out import NO_ITEMS, Batches, RetryPlan
+from stretto.definitions.context import Snapshot
+from stretto.definitions.errors import ExpressionError
+from stretto.definitions.expressions import Moment, Template
+from stretto.definitions.expressions.functions import type_name
+from stretto.definitions.frozen import Data, FrozenList
+from stretto.definitions.model import Task
+
+
+class Settings:
+    """Evaluates the settings of a task's visit; each raises `ExpressionError` when it cannot."""
+
+    def __init__(self, task: Task, snapshot: Snapshot, moment: Moment) -> None:
+        self._task = task
+        self._snapshot = snapshot
+        self._moment = moment
+
+    def items(self) -> Sequence[Data]:
+        """Return the items (or batches) to perform; one of nothing for a task without items."""
+        with_items = self._task.with_items
+        if with_items is None:
+            return NO_ITEMS
+        value = with_items.source.evaluate(self._snapshot, self._moment)
+        if not isinstance(value, FrozenList):
+            found = type_name(value)
+            raise _unfit(with_items.source, f"with_items takes a list, not a value of type {found}")
+        return value if with_items.batch_size is None else Batches(value, with_items.batch_size)
+
+    def concurrency(self) -> int:
+        """Return how many items may be in the window at a time."""
+        with_items = self._task.with_items
+        return 1 if with_items is None else self._integer(with_items.concurrency, "concurrency", 1)
+
+    def delay(self) -> float:
+        """Return the seconds to wait before the task starts."""
+        return 0.0 if self._task.delay is None else self._number(self._task.delay, "delay")
+
+    def timeout(self) -> float | None:
+        """Return the seconds that a try may take, or None."""
+        return None if self._task.timeout is None else self._number(self._task.timeout, "timeout")
+
+    def retry(self) -> RetryPlan | None:
+        """Return the plan for tries after the first, or None."""
+        retry = self._task.retry
+        if retry is None:
+            return None
+        return RetryPlan(
+            self._integer(retry.count, "the count of retries", 0),
+            self._number(retry.delay, "the delay of retries"),
+            retry.backoff,
+            None if retry.max_delay is None else self._number(retry.max_delay, "max_delay"),
+        )
+
+    def _integer(self, template: Template, what: str, least: int) -> int:
+        value = template.evaluate(self._snapshot, self._moment)
+        if type(value) is int and value >= least:
+            return value
+        raise _unfit(template, f"{what} is an integer of at least {least}, not {_told(value)}")
+
+    def _number(self, template: Template, what: str) -> float:
+        value = template.evaluate(self._snapshot, self._moment)
+        if type(value) in {int, float} and value >= 0:  # type: ignore[operator]
+            return value  # type: ignore[return-value]
+        raise _unfit(template, f"{what} is a number of seconds, at least 0, not {_told(value)}")
+
+
+def _told(value: Data) -> str:
+    return repr(value)[:60] if isinstance(value, int | float | str) else f"a value of type {type_name(value)}"
+
+
+def _unfit(template: Template, reason: str) -> ExpressionError:
+    sources = [expression.source for expression in template.expressions()]
+    return ExpressionError(sources[0] if sources else "", template.place, reason)

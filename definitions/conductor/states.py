@@ -1,0 +1,74 @@
+"""The state machines of a run, as tables: state x event -> state. What is not in a table cannot happen."""
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from stretto.definitions.errors import StrettoError
+
+Table: TypeAlias = Mapping[tuple[str, str], str]
+
+
+class IllegalTransition(StrettoError):
+    """A request that a state does not allow, such as resuming a run that has ended."""
+
+    code = "illegal_transition"
+
+
+RUN: Table = {
+    ("running", "pause"): "paused",
+    ("running", "resume"): "running",
+    ("running", "cancel"): "cancelling",
+    ("running", "abort"): "failing",
+    ("running", "succeed"): "succeeded",
+    ("running", "fail"): "failed",
+    ("paused", "pause"): "paused",
+    ("paused", "resume"): "running",
+    ("paused", "cancel"): "cancelling",
+    ("paused", "abort"): "failing",
+    ("paused", "succeed"): "succeeded",
+    ("paused", "fail"): "failed",
+    ("cancelling", "cancel"): "cancelling",
+    ("cancelling", "abort"): "cancelling",
+    ("cancelling", "end"): "cancelled",
+    ("failing", "cancel"): "cancelling",
+    ("failing", "abort"): "failing",
+    ("failing", "end"): "failed",
+}
+"""`failing`: what runs finishes, nothing new starts, and the run fails at its end."""
+
+TASK: Table = {
+    ("delayed", "elapse"): "running",
+    ("delayed", "hold"): "held",
+    ("delayed", "cancel"): "cancelled",
+    ("held", "release"): "running",
+    ("held", "cancel"): "cancelled",
+    ("running", "succeed"): "succeeded",
+    ("running", "fail"): "failed",
+    ("running", "time_out"): "timed_out",
+    ("running", "cancel"): "cancelled",
+}
+"""`held`: the delay is over, but the run is paused."""
+
+ITEM: Table = {
+    ("running", "succeeded"): "succeeded",
+    ("running", "failed"): "failed",
+    ("running", "timed_out"): "timed_out",
+    ("running", "cancelled"): "cancelled",
+    ("running", "withdraw"): "withdrawn",
+    ("running", "retry"): "waiting",
+    ("waiting", "due"): "due",
+    ("waiting", "cancelled"): "cancelled",
+    ("due", "start"): "running",
+    ("due", "cancelled"): "cancelled",
+}
+"""An item in the window; `due`: the wait before a retry is over, but the run is paused."""
+
+ENDED = frozenset({"succeeded", "failed", "cancelled"})
+
+
+def advance(table: Table, state: str, event: str) -> str:
+    """Return the state that follows; `IllegalTransition` when the table has none."""
+    try:
+        return table[state, event]
+    except KeyError:
+        raise IllegalTransition(f"cannot {event} what is {state}") from None

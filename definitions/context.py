@@ -1,0 +1,225 @@
+"""The context of a run: what its expressions see, kept once and shared by reference.
+
+`Context` is owned by the run's supervisor and is the only thing here that changes; `Snapshot` is what it looked
+like at one version. Both hold persistent maps (`immutables.Map`, a hash array mapped trie in C): publishing into
+a namespace of n names costs O(log n) and no copy, and a snapshot is the same maps under another name.
+
+Measured (CPython 3.11, one name set in a map of 10 / 1,000 / 20,000 names): immutables.Map 0.20 / 0.32 / 0.33 us,
+pyrsistent's pmap 1.9 / 2.2 / 2.5 us, a dict copied 0.15 / 5.0 / 139 us; reading a name 0.03 / 0.34 / 0.02 us.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from immutables import Map
+
+from stretto.definitions.expressions import ABSENT, Completion, Namespace, Readable, TaskNamespace
+from stretto.definitions.frozen import EMPTY_LIST, Data, FrozenDict, FrozenList, weigh
+
+
+class TaskRecord(Readable):
+    """What `task.NAME` reads: how a task's last finished visit ended.
+
+    `result`, `data` (the same), `errors` and `outcome` are its own names; any other is a field of the result,
+    unless the task ran with items.
+    """
+
+    __slots__ = ("errors", "name", "outcome", "result", "with_items")
+
+    def __init__(
+        self,
+        name: str,
+        outcome: str,
+        result: Data,
+        errors: FrozenList = EMPTY_LIST,
+        *,
+        with_items: bool = False,
+    ) -> None:
+        self.name = name
+        self.outcome = outcome
+        self.result = result
+        self.errors = errors
+        self.with_items = with_items
+
+    def read(self, name: str) -> Any:
+        if name in {"result", "data"}:
+            return self.result
+        if name == "errors":
+            return self.errors
+        if name == "outcome":
+            return self.outcome
+        if type(self.result) is FrozenDict and not self.with_items:
+            return self.result.get(name, ABSENT)
+        return ABSENT
+
+    def names(self) -> Iterable[str]:
+        fields = self.result if isinstance(self.result, FrozenDict) and not self.with_items else ()
+        return ("result", "data", "errors", "outcome", *fields)
+
+    def describe(self) -> str:
+        return f"the task {self.name!r}"
+
+    def explain_absence(self, name: str) -> str:
+        if self.with_items:
+            return f"{self.describe()} ran with items: its result is a list and has no field {name!r}"
+        return f"the result of {self.describe()} has no field {name!r}"
+
+
+class RunFacts:
+    """What stays the same through a whole run: its parameters, `system`, and the names of the workflow's tasks."""
+
+    __slots__ = ("parameters", "system", "task_names")
+
+    def __init__(self, parameters: FrozenDict, system: FrozenDict, task_names: Iterable[str]) -> None:
+        self.parameters = parameters
+        self.system = system
+        self.task_names = frozenset(task_names)
+
+
+class Snapshot:
+    """What a run's context was at one version: immutable, shared by every item that started from it.
+
+    A snapshot is a scope for expressions. It holds references only; making one costs the same whatever it holds.
+    """
+
+    __slots__ = ("_names", "facts", "tasks", "variables", "version")
+
+    def __init__(
+        self, version: int, facts: RunFacts, variables: "Map[str, Data]", tasks: "Map[str, TaskRecord]"
+    ) -> None:
+        self.version = version
+        self.facts = facts
+        self.variables = variables
+        self.tasks = tasks
+        self._names: dict[str, Namespace] | None = None
+
+    def resolve(self, name: str) -> Any:
+        """Return a namespace, else the workflow's variable of that name, else `ABSENT`."""
+        names = self._names
+        if names is None:
+            names = self._names = self._namespaces()
+        namespace = names.get(name)
+        if namespace is not None:
+            return namespace
+        if name in RESERVED_NAMES:
+            return ABSENT
+        return self.variables.get(name, ABSENT)
+
+    def _namespaces(self) -> dict[str, Namespace]:
+        variables = Namespace("workflow", self.variables)
+        tasks = TaskNamespace(self.tasks, self.facts.task_names)
+        return {
+            "parameters": Namespace("parameters", self.facts.parameters),
+            "workflow": variables,
+            "vars": variables,
+            "variables": variables,
+            "task": tasks,
+            "tasks": tasks,
+            "config": Namespace("config", {}),
+            "keystore": Namespace("keystore", {}),
+            "system": Namespace("system", self.facts.system),
+        }
+
+    def known_names(self) -> Iterable[str]:
+        return (*NAMESPACES, *self.variables)
+
+    def completion(self) -> Completion | None:
+        return None
+
+
+NAMESPACES = ("parameters", "workflow", "vars", "variables", "task", "tasks", "config", "keystore", "system")
+RESERVED_NAMES = frozenset({*NAMESPACES, "item", "index"})
+"""Names that a bare variable never stands for: `workflow.NAME` reaches a variable that is called so."""
+
+
+class ItemScope:
+    """What one item of a fan-out sees: three references, whatever the size of the context."""
+
+    __slots__ = ("index", "item", "snapshot")
+
+    def __init__(self, snapshot: Snapshot, item: Data, index: int) -> None:
+        self.snapshot = snapshot
+        self.item = item
+        self.index = index
+
+    def resolve(self, name: str) -> Any:
+        if name == "item":
+            return self.item
+        if name == "index":
+            return self.index
+        return self.snapshot.resolve(name)
+
+    def known_names(self) -> Iterable[str]:
+        return ("item", "index", *self.snapshot.known_names())
+
+    def completion(self) -> Completion | None:
+        return None
+
+
+class CompletionScope:
+    """A snapshot, or an item's scope, in which a task or a try has just ended; `error` is for `on_error`."""
+
+    __slots__ = ("_completion", "_error", "_scope")
+
+    def __init__(
+        self, scope: Snapshot | ItemScope, outcome: str, result: Data, error: FrozenDict | None = None
+    ) -> None:
+        self._scope = scope
+        self._completion = Completion(outcome, result)
+        self._error = error
+
+    def resolve(self, name: str) -> Any:
+        if name == "error" and self._error is not None:
+            return self._error
+        return self._scope.resolve(name)
+
+    def known_names(self) -> Iterable[str]:
+        return self._scope.known_names()
+
+    def completion(self) -> Completion | None:
+        return self._completion
+
+
+class Context:
+    """The one authoritative context of a run; only its conductor changes it.
+
+    `weight` is about the bytes of all values held; `snapshots` counts the snapshots taken.
+    """
+
+    __slots__ = ("_snapshot", "snapshots", "weight")
+
+    def __init__(self, facts: RunFacts) -> None:
+        self._snapshot = Snapshot(0, facts, Map(), Map())
+        self.weight = weigh(facts.parameters) + weigh(facts.system)
+        self.snapshots = 0
+
+    @property
+    def now(self) -> Snapshot:
+        """The context as it is at this moment, to evaluate the run's own expressions in."""
+        return self._snapshot
+
+    def snapshot(self) -> Snapshot:
+        """Take a snapshot for a task that starts: O(1), and counted."""
+        self.snapshots += 1
+        return self._snapshot
+
+    def publish(self, name: str, value: Data) -> None:
+        """Set a workflow variable; a value replaces an earlier one, and snapshots taken before keep theirs."""
+        before = self._snapshot
+        self.weight += weigh(value) - weigh(before.variables.get(name))
+        self._replace(before.variables.set(name, value), before.tasks)
+
+    def record_task(self, record: TaskRecord) -> None:
+        """Set what `task.NAME` reads from now on."""
+        before = self._snapshot
+        earlier = before.tasks.get(record.name)
+        self.weight += _record_weight(record) - (_record_weight(earlier) if earlier else 0)
+        self._replace(before.variables, before.tasks.set(record.name, record))
+
+    def _replace(self, variables: "Map[str, Data]", tasks: "Map[str, TaskRecord]") -> None:
+        before = self._snapshot
+        self._snapshot = Snapshot(before.version + 1, before.facts, variables, tasks)
+
+
+def _record_weight(record: TaskRecord) -> int:
+    return weigh(record.result) + weigh(record.errors)

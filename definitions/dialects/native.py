@@ -1,0 +1,397 @@
+"""The native dialect (Attune's): YAML text in, a `Workflow` out, or every finding of the file at once."""
+
+import re
+from fractions import Fraction
+from pathlib import PurePath
+from typing import Literal, cast, get_args
+
+from stretto.definitions.dialects.parameters import read_parameters
+from stretto.definitions.dialects.reading import NAME, NAME_RULE, Fields, Reader
+from stretto.definitions.errors import InvalidDefinition, Place, nearest
+from stretto.definitions.expressions import Constant, ObjectTemplate, Site, Template
+from stretto.definitions.frozen import EMPTY_OBJECT
+from stretto.definitions.graph import graph_of
+from stretto.definitions.model import (
+    Assignment,
+    Backoff,
+    CancellationPolicy,
+    Retry,
+    Share,
+    Task,
+    Transition,
+    WithItems,
+    Workflow,
+)
+from stretto.definitions.yaml_source import MapNode, Node, ScalarNode, compose, to_data
+
+ACTION = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+\Z")
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%\Z")
+
+_KEPT = frozenset({"metadata", "output_schema", "__chart_meta__", "description"})
+_NOT_ACTED_ON = re.compile(r"permission_set_refs|worker_.*|trace_tag_template")
+_REFUSED = {
+    "wait_for": "waiting for an inquiry is not supported: poll with a cycle, or split the workflow in two",
+    "iterate_cache": "cached iteration is not supported: use with_items over a list",
+}
+_LEGACY = {
+    "on_success": "next: [{when: '{{ succeeded() }}', do: [...]}]",
+    "on_failure": "next: [{when: '{{ failed() }}', do: [...]}]",
+    "on_timeout": "next: [{when: '{{ timed_out() }}', do: [...]}]",
+    "on_complete": "next: [{do: [...]}]",
+    "decision": "next: a list of {when, do}",
+    "publish": "next: [{when: '{{ succeeded() }}', publish: [...]}]",
+    "when": "a transition's `when` on the way to this task",
+    "type": "a plain task for each member, joined by a task with `join: all`",
+    "tasks": "a plain task for each member, joined by a task with `join: all`",
+}
+_LITERAL_INPUTS = {"core.local": "cmd"}
+"""Inputs that must stand in the definition as they are: a shell text built from data is an injection."""
+
+
+def read_workflow(text: str, file: str) -> Workflow:
+    """Return the workflow that `text` defines; `file` names it in findings, and its stem is the default ref.
+
+    Raises `InvalidDefinition` with every error of the file.
+    """
+    reader = Reader(file)
+    root = compose(text, file, reader.report)
+    workflow = _workflow(reader, root) if root is not None else None
+    errors = [finding for finding in reader.findings if finding.severity == "error"]
+    if errors or workflow is None:
+        raise InvalidDefinition(sorted(errors, key=lambda each: (each.place.line, each.place.column)))
+    return workflow
+
+
+def _workflow(reader: Reader, root: Node) -> Workflow | None:
+    node = reader.mapping(root, "a workflow")
+    if node is None:
+        return None
+    fields = Fields(reader, node, "the workflow")
+    texts = dict.fromkeys(("ref", "label", "description", "version"), "")
+    for name in texts:
+        for member, what in fields.given(name):
+            texts[name] = reader.text(member, what) or ""
+    if "version" not in node.members:
+        reader.warn("missing_version", "the workflow has no version", node.place, hint='write version: "1.0.0"')
+    parameters = {p.name: p for member, _ in fields.given("parameters") for p in read_parameters(reader, member)}
+    variables = tuple(a for member, what in fields.given("vars") for a in _assignments(reader, member, what, Site()))
+    tags = tuple(
+        reader.text(tag, "a tag") or ""
+        for member, what in fields.given("tags")
+        for tag in reader.sequence(member, what)
+    )
+    tasks = _tasks(reader, fields)
+    output = next(
+        (
+            reader.template(member, Site())
+            for member, what in fields.given("output_map")
+            if reader.mapping(member, what)
+        ),
+        None,
+    )
+    policy = "allow_finish"
+    for member, what in fields.given("cancellation_policy"):
+        policy = reader.choice(member, what, get_args(CancellationPolicy)) or policy
+    fail_fast = any(reader.boolean(member, what) for member, what in fields.given("fail_fast"))
+    metadata = {name: to_data(member) for name in sorted(_KEPT - {"description"}) for member, _ in fields.given(name)}
+    fields.finish(_explain_workflow_field)
+    _check_graph(reader, tasks)
+    return Workflow(
+        ref=texts["ref"] or PurePath(reader.file).stem,
+        parameters=parameters,
+        variables=variables,
+        tasks=tasks,
+        output=output,
+        cancellation_policy=cast("CancellationPolicy", policy),
+        fail_fast=fail_fast,
+        file=reader.file,
+        label=texts["label"],
+        description=texts["description"],
+        version=texts["version"],
+        tags=tags,
+        metadata=metadata,
+        warnings=tuple(finding for finding in reader.findings if finding.severity == "warning"),
+    )
+
+
+def _explain_workflow_field(name: str) -> tuple[str, str, str] | None:
+    if _NOT_ACTED_ON.match(name):
+        return "warning", "ignored_field", f"{name!r} is known, but Stretto does not act on it"
+    if name in {"timeout", "on_cancel", "output"}:
+        return "error", "unsupported_field", f"{name!r} of a workflow is not supported yet"
+    return None
+
+
+def _explain_task_field(name: str) -> tuple[str, str, str] | None:
+    if name in _KEPT:
+        return "", "", ""
+    if _NOT_ACTED_ON.match(name):
+        return "warning", "ignored_field", f"{name!r} is known, but Stretto does not act on it"
+    if name in _REFUSED:
+        return "error", "unsupported_field", _REFUSED[name]
+    if name in _LEGACY:
+        return (
+            "error",
+            "unsupported_field",
+            f"the legacy field {name!r} is not read yet; write {_LEGACY[name]}",
+        )
+    return None
+
+
+def _tasks(reader: Reader, fields: Fields) -> dict[str, Task]:
+    node = fields.require("tasks")
+    tasks: dict[str, Task] = {}
+    if node is None:
+        return tasks
+    if isinstance(node, MapNode):
+        named = [(name, node.keys[name], member) for name, member in node.members.items()]
+    else:
+        named = [("", member.place, member) for member in reader.sequence(node, "'tasks' of the workflow")]
+    if not named and not isinstance(node, ScalarNode):
+        reader.error("no_tasks", "a workflow needs at least one task", node.place)
+    for given_name, place, member in named:
+        mapping = reader.mapping(member, "a task")
+        if mapping is None:
+            continue
+        task = _task(reader, mapping, given_name)
+        if task is None:
+            continue
+        if task.name in tasks:
+            reader.error(
+                "duplicate_task", f"the name {task.name!r} stands twice", task.place,
+                hint=f"the first is on line {tasks[task.name].place.line}",
+            )  # fmt: skip
+        else:
+            if given_name and not NAME.match(given_name):
+                reader.error("bad_name", "a task's name is no name", place, found=repr(given_name), expected=NAME_RULE)
+            tasks[task.name] = task
+    return tasks
+
+
+def _task(reader: Reader, node: MapNode, given_name: str) -> Task | None:
+    fields = Fields(reader, node, f"the task {given_name!r}" if given_name else "a task")
+    name: str | None = given_name
+    if not given_name:
+        name_node = fields.require("name")
+        name = reader.name(name_node, "the name of a task") if name_node is not None else None
+        fields.what = f"the task {name!r}" if name else "a task"
+    site = Site(items="with_items" in node.members)
+    at_start = Site()
+    action, action_place = _action(reader, fields)
+    # An item's input may name the item; all that is settled once for the whole task may not.
+    task_input: Template = Constant(EMPTY_OBJECT, node.place)
+    for member, what in fields.given("input"):
+        if reader.mapping(member, what) is not None:
+            task_input = reader.template(member, site)
+            _check_literal_input(reader, action, task_input)
+    with_items = _with_items(reader, fields)
+    timeout = delay = None
+    for member, what in fields.given("timeout"):
+        timeout = reader.number_template(member, what, at_start, least=0, integer=False)
+    for member, what in fields.given("delay"):
+        delay = reader.number_template(member, what, at_start, least=0, integer=False)
+    retry = next((_retry(reader, member, what, site) for member, what in fields.given("retry")), None)
+    join = next((_join(reader, member, what) for member, what in fields.given("join")), None)
+    transitions = tuple(
+        _transition(reader, each, f"a transition of {fields.what}")
+        for member, what in fields.given("next")
+        for each in reader.sequence(member, what)
+    )
+    fields.finish(_explain_task_field)
+    if name is None:
+        return None
+    return Task(
+        name=name,
+        action=action,
+        input=task_input,
+        place=node.place,
+        action_place=action_place,
+        with_items=with_items,
+        timeout=timeout,
+        retry=retry,
+        delay=delay,
+        join=join,
+        transitions=tuple(each for each in transitions if each is not None),
+    )
+
+
+def _action(reader: Reader, fields: Fields) -> tuple[str, Place]:
+    node = fields.require("action")
+    if node is None:
+        return "", fields.place
+    ref = reader.text(node, f"'action' of {fields.what}") or ""
+    if ref and not ACTION.match(ref):
+        reader.error(
+            "bad_action", f"'action' of {fields.what} is no ref", node.place, found=repr(ref),
+            expected="PACK.NAME, such as core.echo",
+        )  # fmt: skip
+    return ref, node.place
+
+
+def _check_literal_input(reader: Reader, action: str, task_input: Template) -> None:
+    literal = _LITERAL_INPUTS.get(action)
+    if literal is None or not isinstance(task_input, ObjectTemplate):
+        return
+    for expression in task_input.members.get(literal, Constant(None, task_input.place)).expressions():
+        reader.error(
+            "rendered_command",
+            f"{literal!r} of {action} is a literal text; an expression in it would let data run as code",
+            expression.place, hint='pass the value in `env` and write "$NAME" in the command, or use argv',
+        )  # fmt: skip
+
+
+def _with_items(reader: Reader, fields: Fields) -> WithItems | None:
+    place = fields.key_place("with_items")
+    source: Template | None = None
+    for member, what in fields.given("with_items"):
+        source = reader.template(member, Site())
+        if isinstance(source, Constant) and not isinstance(source.value, list):
+            if isinstance(member, ScalarNode) and "{{" in member.text:
+                continue  # the expression in it could not be compiled, which has been told
+            reader.wrong_type(what, member, "a list, or an expression that gives one")
+    concurrency: Template = Constant(1, place)
+    batch_size: int | None = None
+    max_failures: int | Share | None = None
+    for member, what in fields.given("concurrency"):
+        concurrency = reader.number_template(member, what, Site(), least=1, integer=True) or concurrency
+    for member, what in fields.given("batch_size"):
+        batch_size = reader.integer(member, what, 1)
+    for member, what in fields.given("max_failures"):
+        max_failures = _max_failures(reader, member, what)
+    if source is not None:
+        return WithItems(source, concurrency, batch_size, max_failures, place)
+    for name in ("concurrency", "batch_size", "max_failures"):
+        if name in fields.node.members and "with_items" not in fields.node.members:
+            reader.error("without_items", f"{name!r} means something only beside with_items", fields.key_place(name))
+    return None
+
+
+def _max_failures(reader: Reader, node: Node, what: str) -> int | Share | None:
+    if isinstance(node, ScalarNode):
+        if type(node.value) is int and node.value >= 0:
+            return node.value
+        percent = _PERCENT.match(node.text)
+        if isinstance(node.value, str) and percent and Fraction(percent[1]) <= 100:
+            return Share(Fraction(percent[1]) / 100)
+    reader.wrong_type(what, node, "a number of items, or a share of them such as 2%")
+    return None
+
+
+def _retry(reader: Reader, node: Node, what: str, site: Site) -> Retry | None:
+    mapping = reader.mapping(node, what)
+    if mapping is None:
+        return None
+    fields = Fields(reader, mapping, "a retry")
+    count: Template | None = None
+    count_node = fields.require("count")
+    if count_node is not None:
+        count = reader.number_template(count_node, "'count' of a retry", Site(), least=0, integer=True)
+    delay: Template | None = Constant(0, node.place)
+    max_delay = on_error = None
+    backoff = "constant"
+    for member, told in fields.given("delay"):
+        delay = reader.number_template(member, told, Site(), least=0, integer=False)
+    for member, told in fields.given("max_delay"):
+        max_delay = reader.number_template(member, told, Site(), least=0, integer=False)
+    for member, told in fields.given("backoff"):
+        backoff = reader.choice(member, told, get_args(Backoff)) or backoff
+    for member, told in fields.given("on_error"):
+        on_error = reader.condition(member, told, Site(items=site.items, completion=True))
+    fields.finish(lambda _name: None)
+    if count is None or delay is None:
+        return None
+    return Retry(count, delay, cast("Backoff", backoff), max_delay, on_error, node.place)
+
+
+def _join(reader: Reader, node: Node, what: str) -> Literal["all"] | int | None:
+    if isinstance(node, ScalarNode) and node.value == "all":
+        return "all"
+    if isinstance(node, ScalarNode) and type(node.value) is int and node.value >= 1:
+        return node.value
+    reader.wrong_type(what, node, "all, or the number of inbound tasks to wait for")
+    return None
+
+
+def _transition(reader: Reader, node: Node, what: str) -> Transition | None:
+    mapping = reader.mapping(node, what)
+    if mapping is None:
+        return None
+    fields = Fields(reader, mapping, what)
+    site = Site(completion=True)
+    when: Template | None = None
+    publish: tuple[Assignment, ...] = ()
+    targets: list[str] = []
+    for member, told in fields.given("when"):
+        when = reader.condition(member, told, site)
+    for member, told in fields.given("publish"):
+        publish = tuple(_assignments(reader, member, told, site, whole_result=True))
+    for member, told in fields.given("do"):
+        if isinstance(member, ScalarNode) and isinstance(member.value, str):
+            targets.append(member.value)
+        else:
+            targets += [reader.text(each, f"a target in {told}") or "" for each in reader.sequence(member, told)]
+    fields.finish(lambda name: ("", "", "") if name == "__chart_meta__" else None)
+    return Transition(when, publish, tuple(dict.fromkeys(filter(None, targets))), node.place)
+
+
+def _assignments(reader: Reader, node: Node, what: str, site: Site, *, whole_result: bool = False) -> list[Assignment]:
+    """Read `vars` or `publish`: an object, or a list of objects; a bare name publishes the whole result."""
+    if isinstance(node, MapNode):
+        objects: list[Node] = [node]
+    else:
+        objects = reader.sequence(node, what)
+    assignments = []
+    for member in objects:
+        if whole_result and isinstance(member, ScalarNode) and isinstance(member.value, str):
+            name = reader.name(member, "a published variable")
+            if name is not None:
+                assignments.append(Assignment(name, None, member.place))
+            continue
+        mapping = reader.mapping(member, f"a member of {what}")
+        for key, value in (mapping.members if mapping is not None else {}).items():
+            if not NAME.match(key):
+                place = mapping.keys[key] if mapping is not None else node.place
+                reader.error("bad_name", "a variable's name is no name", place, found=repr(key), expected=NAME_RULE)
+                continue
+            assignments.append(Assignment(key, reader.template(value, site), value.place))
+    return assignments
+
+
+def _check_graph(reader: Reader, tasks: dict[str, Task]) -> None:
+    if not tasks:
+        return
+    _check_targets(reader, tasks)
+    graph = graph_of(tasks)
+    if not graph.entries:
+        first = next(iter(tasks.values()))
+        reader.error(
+            "no_entry", "every task waits for another one: none can start", first.place,
+            hint="a run begins with the tasks that no other task leads to",
+        )  # fmt: skip
+        return
+    reachable = graph.reachable(tasks)
+    for task in tasks.values():
+        inbound = graph.inbound[task.name]
+        if task.name not in reachable:
+            reader.warn("unreachable_task", f"no path leads to the task {task.name!r}", task.place)
+        elif isinstance(task.join, int) and task.join > len(inbound):
+            reader.error(
+                "impossible_join", f"the join of {task.name!r} can never be satisfied", task.place,
+                found=f"join: {task.join}", expected=f"at most {len(inbound)}, its inbound tasks",
+            )  # fmt: skip
+        elif task.join is None and len(set(inbound) - {task.name}) > 1:
+            reader.warn(
+                "no_join", f"{len(inbound)} tasks lead to {task.name!r}, which starts for each of them", task.place,
+                hint="write join: all to wait for all of them, or join: 1 for the first",
+            )  # fmt: skip
+
+
+def _check_targets(reader: Reader, tasks: dict[str, Task]) -> None:
+    for task in tasks.values():
+        for transition in task.transitions:
+            for target in transition.targets:
+                if target not in tasks:
+                    reader.error(
+                        "unknown_task", f"the task {task.name!r} leads to {target!r}, which does not exist",
+                        transition.place, hint=nearest(target, tasks),
+                    )  # fmt: skip

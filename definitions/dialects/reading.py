@@ -1,0 +1,193 @@
+"""Taking YAML nodes apart: each helper tells what is wrong and goes on, so that one reading finds every error."""
+
+import re
+from collections.abc import Callable, Collection, Iterator
+
+from stretto.definitions.errors import Finding, Place, nearest
+from stretto.definitions.expressions import (
+    Constant,
+    ListTemplate,
+    ObjectTemplate,
+    Site,
+    Template,
+    compile_condition,
+    compile_text,
+)
+from stretto.definitions.frozen import freeze
+from stretto.definitions.yaml_source import ListNode, MapNode, Node, ScalarNode, kind_of, to_data
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
+NAME_RULE = "a name: letters, digits, _ and -, not beginning with a digit"
+
+
+class Reader:
+    """Collects findings while a definition is read."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.findings: list[Finding] = []
+
+    def report(self, finding: Finding) -> None:
+        """Take a finding."""
+        self.findings.append(finding)
+
+    def error(self, code: str, message: str, place: Place, **details: str) -> None:
+        """Report an error; `details` are found, expected, hint."""
+        self.report(Finding(code, message, place, **details))
+
+    def warn(self, code: str, message: str, place: Place, **details: str) -> None:
+        """Report a warning."""
+        self.report(Finding(code, message, place, severity="warning", **details))
+
+    def wrong_type(self, what: str, node: Node, expected: str) -> None:
+        """Report a value of the wrong type."""
+        self.error("wrong_type", f"{what} is of the wrong type", node.place, found=kind_of(node), expected=expected)
+
+    def mapping(self, node: Node, what: str) -> MapNode | None:
+        """Return `node` if it is an object."""
+        if isinstance(node, MapNode):
+            return node
+        self.wrong_type(what, node, "an object")
+        return None
+
+    def sequence(self, node: Node, what: str) -> list[Node]:
+        """Return the members of a list; of anything else, none."""
+        if isinstance(node, ListNode):
+            return node.members
+        self.wrong_type(what, node, "a list")
+        return []
+
+    def text(self, node: Node, what: str) -> str | None:
+        """Return a text without looking for expressions."""
+        if isinstance(node, ScalarNode) and isinstance(node.value, str):
+            return node.value
+        self.wrong_type(what, node, "a text")
+        return None
+
+    def name(self, node: Node, what: str) -> str | None:
+        """Return a text that is a name."""
+        text = self.text(node, what)
+        if text is not None and not NAME.match(text):
+            self.error("bad_name", f"{what} is no name", node.place, found=repr(text), expected=NAME_RULE)
+            return None
+        return text
+
+    def boolean(self, node: Node, what: str) -> bool:
+        """Return a boolean."""
+        if isinstance(node, ScalarNode) and isinstance(node.value, bool):
+            return node.value
+        self.wrong_type(what, node, "true or false")
+        return False
+
+    def integer(self, node: Node, what: str, least: int) -> int | None:
+        """Return an integer of at least `least`."""
+        if isinstance(node, ScalarNode) and type(node.value) is int and node.value >= least:
+            return node.value
+        self.wrong_type(what, node, f"an integer of at least {least}")
+        return None
+
+    def number(self, node: Node, what: str) -> float | None:
+        """Return a number."""
+        if isinstance(node, ScalarNode) and type(node.value) in {int, float}:
+            return node.value  # type: ignore[return-value]
+        self.wrong_type(what, node, "a number")
+        return None
+
+    def choice(self, node: Node, what: str, options: Collection[str]) -> str | None:
+        """Return a text that is one of `options`."""
+        text = self.text(node, what)
+        if text is None or text in options:
+            return text
+        expected = ", ".join(options)
+        self.error(
+            "bad_choice", f"{what} is none of its values", node.place, found=repr(text), expected=expected,
+            hint=nearest(text, options),
+        )  # fmt: skip
+        return None
+
+    def template(self, node: Node, site: Site) -> Template:
+        """Return a value, compiled: expressions may stand in any text of it, but not in keys."""
+        if isinstance(node, ScalarNode):
+            if isinstance(node.value, str):
+                return compile_text(node.value, node.locate, site, self.report)
+            return Constant(node.value, node.place)
+        members: list[Template]
+        if isinstance(node, ListNode):
+            members = [self.template(member, site) for member in node.members]
+            if all(isinstance(member, Constant) for member in members):
+                return Constant(freeze(to_data(node)), node.place)
+            return ListTemplate(members, node.place)
+        named = {key: self.template(member, site) for key, member in node.members.items()}
+        if all(isinstance(member, Constant) for member in named.values()):
+            return Constant(freeze(to_data(node)), node.place)
+        return ObjectTemplate(named, node.place)
+
+    def condition(self, node: Node, what: str, site: Site) -> Template | None:
+        """Return a `when`: a text is an expression even without braces."""
+        if isinstance(node, ScalarNode) and isinstance(node.value, str):
+            return compile_condition(node.value, node.locate, site, self.report)
+        if isinstance(node, ScalarNode) and isinstance(node.value, bool):
+            return Constant(node.value, node.place)
+        self.wrong_type(what, node, "an expression")
+        return None
+
+    def number_template(self, node: Node, what: str, site: Site, *, least: float, integer: bool) -> Template | None:
+        """Return a number, or an expression that will give one."""
+        if isinstance(node, ScalarNode):
+            if isinstance(node.value, str) and "{{" in node.value:
+                return self.template(node, site)
+            kinds = {int} if integer else {int, float}
+            if type(node.value) in kinds and node.value >= least:  # type: ignore[operator]
+                return Constant(node.value, node.place)
+        kind = "an integer" if integer else "a number"
+        self.wrong_type(what, node, f"{kind} of at least {least:g}, or an expression that gives one")
+        return None
+
+
+class Fields:
+    """The fields of an object, each read at most once; what is unknown is an error with the nearest name."""
+
+    def __init__(self, reader: Reader, node: MapNode, what: str) -> None:
+        self.node = node
+        self.place = node.place
+        self.what = what
+        self._reader = reader
+        self._known: list[str] = []
+
+    def take(self, name: str) -> Node | None:
+        """Return the field's node, or None when it is not there."""
+        self._known.append(name)
+        return self.node.members.get(name)
+
+    def given(self, name: str) -> Iterator[tuple[Node, str]]:
+        """Yield (node, description) if the field is there and not null."""
+        node = self.take(name)
+        if node is not None and not (isinstance(node, ScalarNode) and node.value is None):
+            yield node, f"{name!r} of {self.what}"
+
+    def require(self, name: str) -> Node | None:
+        """Return the field's node; that it is missing is an error."""
+        node = self.take(name)
+        if node is None:
+            place = Place(self.place.file, self.place.line, self.place.column, self.place.path)
+            self._reader.error("missing_field", f"{self.what} needs the field {name!r}", place)
+        return node
+
+    def key_place(self, name: str) -> Place:
+        """Return where the field's name stands."""
+        return self.node.keys.get(name, self.place)
+
+    def finish(self, explain: Callable[[str], tuple[str, str, str] | None]) -> None:
+        """Report fields that nobody took. `explain(name)` may give (severity, code, message) for known ones."""
+        for name in self.node.members:
+            if name in self._known:
+                continue
+            known = explain(name)
+            if known is None:
+                self._reader.error(
+                    "unknown_field", f"{self.what} has no field {name!r}", self.key_place(name),
+                    expected=", ".join(sorted(self._known)), hint=nearest(name, self._known),
+                )  # fmt: skip
+            elif known[0]:
+                severity, code, message = known
+                self._reader.report(Finding(code, message, self.key_place(name), severity=severity))

@@ -1,0 +1,49 @@
+"""Expressions: Jinja2 in a sandbox of our own, compiled once and evaluated many times.
+
+    text of a definition --syntax.parse--> checked tree --templates.compile_text--> Template
+    Template.evaluate(scope, moment) --> frozen data, or ExpressionError
+
+What an expression reads it reads from a `Scope`, name by name: nothing is copied for it, so it costs what it reads.
+"""
+
+from stretto.definitions.expressions.moment import Moment
+from stretto.definitions.expressions.namespaces import (
+    ABSENT,
+    Completion,
+    Namespace,
+    Readable,
+    Scope,
+    TaskNamespace,
+)
+from stretto.definitions.expressions.syntax import Site
+from stretto.definitions.expressions.templates import (
+    Constant,
+    Expression,
+    ListTemplate,
+    ObjectTemplate,
+    Statements,
+    Template,
+    Text,
+    compile_condition,
+    compile_text,
+)
+
+__all__ = [
+    "ABSENT",
+    "Completion",
+    "Constant",
+    "Expression",
+    "ListTemplate",
+    "Moment",
+    "Namespace",
+    "ObjectTemplate",
+    "Readable",
+    "Scope",
+    "Site",
+    "Statements",
+    "TaskNamespace",
+    "Template",
+    "Text",
+    "compile_condition",
+    "compile_text",
+]

@@ -1,0 +1,278 @@
+"""The Jinja environment in which definitions' expressions are compiled and run.
+
+Definitions are untrusted. On top of Jinja's sandbox: only listed filters, tests, functions and methods; the dot
+reads a key before anything else and never a Python attribute; operators and loops are bounded; nothing is
+computed while a definition is compiled (constants fold at run time, under the same bounds).
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from jinja2 import nodes
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.exceptions import SecurityError, UndefinedError
+from jinja2.nodes import EvalContext
+from jinja2.runtime import LoopContext, StrictUndefined
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import missing
+
+from stretto.definitions.errors import nearest
+from stretto.definitions.expressions.bounds import Fuel, check_text
+from stretto.definitions.expressions.filters import ALLOWED_TESTS, FILTERS, steps_of_a_loop
+from stretto.definitions.expressions.functions import FUNCTIONS, type_name
+from stretto.definitions.expressions.namespaces import ABSENT, Readable
+from stretto.definitions.expressions.operators import OPERATORS
+from stretto.definitions.expressions.scope import Function
+from stretto.definitions.expressions.values import text_of
+
+LOOP_STEPS = "the steps of a loop"
+"""A filter's name that no definition can write."""
+
+LOOP_FIELDS = frozenset(
+    {
+        "index",
+        "index0",
+        "revindex",
+        "revindex0",
+        "first",
+        "last",
+        "length",
+        "depth",
+        "depth0",
+        "previtem",
+        "nextitem",
+    }
+)
+
+
+def _plain(method: Callable[..., Any]) -> Callable[..., Any]:
+    def call(_fuel: Fuel, *arguments: Any, **options: Any) -> Any:
+        return method(*arguments, **options)
+
+    return call
+
+
+def _joined_by(fuel: Fuel, separator: str, values: Any) -> str:
+    return FUNCTIONS["join"](fuel, values, separator)  # type: ignore[no-any-return]
+
+
+TEXT_METHODS = (
+    "upper", "lower", "strip", "lstrip", "rstrip", "title", "capitalize", "startswith", "endswith", "split",
+    "rsplit", "splitlines", "find", "count", "isdigit", "isalpha",
+)  # fmt: skip
+METHODS: dict[type, dict[str, Callable[..., Any]]] = {
+    str: {
+        **{name: _plain(getattr(str, name)) for name in TEXT_METHODS},
+        "join": _joined_by,
+        "replace": FUNCTIONS["replace"],
+    },
+    dict: {name: _plain(getattr(dict, name)) for name in ("keys", "values", "items", "get")},
+    list: {name: _plain(getattr(list, name)) for name in ("index", "count")},
+}
+
+
+class UnknownName(UndefinedError):
+    """A top-level name that is not in scope; the evaluation that raised it knows the names that are."""
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class Undefined(StrictUndefined):
+    """A name or field that is not there: any use but `is defined` and `default` is an error that names it."""
+
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        if self._undefined_hint:
+            return self._undefined_hint
+        name: object = self._undefined_name
+        owner = self._undefined_obj
+        if owner is missing:
+            return f"{name!r} is not known here"
+        if isinstance(owner, Readable):
+            hint = nearest(str(name), owner.names())
+            return owner.explain_absence(str(name)) + (f"; {hint}" if hint else "")
+        if isinstance(owner, dict):
+            hint = nearest(str(name), owner)
+            return f"the object has no field {name!r}" + (f"; {hint}" if hint else "")
+        if isinstance(owner, list) and type(name) is int:
+            return f"the list has no index {name}: it has {len(owner)} members"
+        return f"a value of type {type_name(owner)} has no {name!r}"
+
+    def _fail_with_undefined_error(self, *_args: Any, **_options: Any) -> Any:
+        if self._undefined_obj is missing and not self._undefined_hint:
+            raise UnknownName(self._undefined_message, str(self._undefined_name))
+        raise self._undefined_exception(self._undefined_message)
+
+    __iter__ = __str__ = __len__ = _fail_with_undefined_error
+    __eq__ = __ne__ = __bool__ = __hash__ = __contains__ = _fail_with_undefined_error
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _fail_with_undefined_error
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = _fail_with_undefined_error
+    __mod__ = __rmod__ = __pow__ = __rpow__ = __pos__ = __neg__ = _fail_with_undefined_error
+    __call__ = __getitem__ = __lt__ = __le__ = __gt__ = __ge__ = _fail_with_undefined_error
+    __int__ = __float__ = __complex__ = _fail_with_undefined_error
+
+    def __getattr__(self, name: str) -> Any:
+        if name[:2] == "__":
+            raise AttributeError(name)
+        self._fail_with_undefined_error()
+
+
+class Sandbox(ImmutableSandboxedEnvironment):
+    """The environment; stateless once made, shared by every thread."""
+
+    intercepted_binops = frozenset(OPERATORS)
+
+    def __init__(self) -> None:
+        super().__init__(
+            undefined=Undefined, optimized=False, autoescape=False, keep_trailing_newline=True, cache_size=0
+        )
+        self.globals = {}
+        self.filters = {**FILTERS, LOOP_STEPS: steps_of_a_loop}
+        self.tests = dict(ALLOWED_TESTS)
+        self.evaluation_context = EvalContext(self)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Read a field: a key of an object, a name of a namespace, then a listed method."""
+        value = self._field(obj, attribute)
+        if value is not ABSENT:
+            return value
+        for kind, methods in METHODS.items():
+            if attribute in methods and isinstance(obj, kind):
+                return _Method(obj, attribute, methods[attribute])
+        return self.undefined(obj=obj, name=attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        """Read a key, an index, or a name of a namespace in brackets."""
+        if isinstance(obj, Readable):
+            value = obj.read(argument) if isinstance(argument, str) else ABSENT
+            return self.undefined(obj=obj, name=argument) if value is ABSENT else value
+        try:
+            return obj[argument]
+        except (TypeError, LookupError):
+            return self.undefined(obj=obj, name=argument)
+
+    @staticmethod
+    def _field(obj: Any, attribute: str) -> Any:
+        if isinstance(obj, dict):
+            return obj.get(attribute, ABSENT)
+        if isinstance(obj, Readable):
+            return obj.read(attribute)
+        if isinstance(obj, LoopContext) and attribute in LOOP_FIELDS:
+            return getattr(obj, attribute)
+        if isinstance(obj, tuple) and attribute in getattr(obj, "_fields", ()):
+            return getattr(obj, attribute)  # what `groupby` yields: grouper and list
+        if isinstance(obj, Undefined):
+            str(obj)  # raises the error that tells what is undefined
+        return ABSENT
+
+    def call(self, context: Any, function: Any, /, *arguments: Any, **options: Any) -> Any:
+        """Call a function of the language, or a listed method; nothing else can be called."""
+        options.pop("_loop_vars", None)
+        if type(function) is Function:
+            implementation, first = function.call, context
+        elif type(function) is _Method:
+            implementation, first = function, context.fuel
+        else:
+            if isinstance(function, Undefined):
+                str(function)  # raises the error that tells what is undefined
+            raise SecurityError(f"a value of type {type_name(function)} cannot be called")
+        try:
+            return implementation(first, *arguments, **options)
+        except TypeError:
+            _check_arguments(function, arguments, options)
+            raise
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Compute `left operator right` under the evaluation's bounds."""
+        return OPERATORS[operator](left, right, context.fuel)
+
+    def concatenate(self, context: Any, parts: tuple[Any, ...]) -> str:
+        """Concatenate (`a ~ b`) as text around an expression is."""
+        texts = [text_of(part, context.fuel) for part in parts]
+        check_text(sum(map(len, texts)))
+        return "".join(texts)
+
+
+class _Method:
+    """A listed method of a value, ready to be called."""
+
+    __slots__ = ("function", "name", "owner")
+
+    def __init__(self, owner: Any, name: str, function: Callable[..., Any]) -> None:
+        self.owner = owner
+        self.name = name
+        self.function = function
+
+    def __call__(self, fuel: Fuel, *arguments: Any, **options: Any) -> Any:
+        return self.function(fuel, self.owner, *arguments, **options)
+
+
+def _check_arguments(function: Any, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
+    """Raise a TypeError that speaks of the function as the definition's author calls it, if the call is wrong."""
+    implementation = FUNCTIONS.get(function.name)
+    if type(function) is not Function or implementation is None:
+        return
+    signature = inspect.signature(implementation)
+    try:
+        signature.bind(None, *arguments, **options)
+    except TypeError:
+        takes = [name for name in signature.parameters if name not in {"fuel", "_fuel"}]
+        given = len(arguments) + len(options)
+        raise TypeError(f"{function.name}() takes ({', '.join(takes)}); it was given {given} arguments") from None
+
+
+class _TypePreserving(CodeGenerator):
+    """Compiles output as it is: values keep their types, and only literal text is known beforehand."""
+
+    def write_commons(self) -> None:
+        super().write_commons()
+        # Jinja gives a lenient undefined for `x if y` without else; ours is an error like any other.
+        self.writeline("cond_expr_undefined = undefined")
+
+    def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> Any:  # noqa: ARG002
+        if isinstance(node, nodes.TemplateData):
+            return node.data
+        raise nodes.Impossible
+
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        pass
+
+    def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
+        pass
+
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - Jinja's visitor
+        self.write("environment.concatenate(context, (")
+        for part in node.nodes:
+            self.visit(part, frame)
+            self.write(", ")
+        self.write("))")
+
+
+class _ExpressionGenerator(_TypePreserving):
+    """Compiles one expression to a plain function that returns its value, where Jinja makes a generator."""
+
+    def write_commons(self) -> None:
+        self.writeline("resolve = context.resolve_or_missing")
+        self.writeline("undefined = environment.undefined")
+        self.writeline("cond_expr_undefined = undefined")
+
+    def visit_Output(self, node: nodes.Output, frame: Frame) -> None:  # noqa: N802 - Jinja's visitor
+        self.writeline("return ", node.nodes[0])
+        self.visit(node.nodes[0], frame)
+
+
+class TextSandbox(Sandbox):
+    """Compiles texts with expressions and statements in them: yields their parts."""
+
+    code_generator_class = _TypePreserving
+
+
+class ExpressionSandbox(Sandbox):
+    """Compiles what is one whole expression: returns its value."""
+
+    code_generator_class = _ExpressionGenerator

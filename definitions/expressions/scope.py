@@ -1,0 +1,105 @@
+"""Jinja's context, made light: names are looked up in the scope when an expression reads them, and only then.
+
+Jinja's own context copies all top-level names at each rendering; this one holds three references.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from jinja2.runtime import Context
+from jinja2.utils import missing
+
+from stretto.definitions.expressions.bounds import Fuel
+from stretto.definitions.expressions.functions import FUNCTIONS
+from stretto.definitions.expressions.moment import Moment
+from stretto.definitions.expressions.namespaces import ABSENT, Completion, Scope
+from stretto.definitions.frozen import Data
+
+
+class Function:
+    """A function of the language, bound to its name; only these can be called."""
+
+    __slots__ = ("call", "name")
+
+    def __init__(self, name: str, call: Callable[..., Any]) -> None:
+        self.name = name
+        self.call = call
+
+
+class ScopeContext(Context):
+    """What compiled expressions run in: a scope to read from, a moment, and the fuel of this evaluation."""
+
+    def __init__(self, environment: Any, scope: Scope, moment: Moment) -> None:
+        # Jinja's __init__ is left out on purpose: it builds what only template inheritance needs.
+        self.environment = environment
+        self.vars: dict[str, Any] = {}
+        self.exported_vars: set[str] = set()
+        self.eval_ctx = environment.evaluation_context
+        self.scope = scope
+        self.moment = moment
+        self.fuel = Fuel()
+
+    def resolve_or_missing(self, key: str) -> Any:
+        function = _RESOLVABLE.get(key)
+        if function is not None:
+            return function
+        value = self.scope.resolve(key)
+        return missing if value is ABSENT else value
+
+
+def _completion(context: ScopeContext, function: str) -> Completion:
+    completion = context.scope.completion()
+    if completion is None:
+        raise ValueError(
+            f"{function}() speaks of the task that has just ended: use it in `next` (when, publish) or in "
+            "`retry.on_error`; elsewhere read task.NAME"
+        )
+    return completion
+
+
+def _result(context: ScopeContext) -> Data:
+    return _completion(context, "result").result  # type: ignore[no-any-return]
+
+
+def _outcome_is(outcomes: frozenset[str], function: str) -> Callable[[ScopeContext], bool]:
+    def asked(context: ScopeContext) -> bool:
+        return _completion(context, function).outcome in outcomes
+
+    return asked
+
+
+def _now(context: ScopeContext) -> str:
+    return context.moment.now()
+
+
+def _uuid(context: ScopeContext) -> str:
+    return context.moment.uuid()
+
+
+COMPLETION_FUNCTIONS = frozenset({"result", "succeeded", "failed", "timed_out", "cancelled"})
+"""Functions that speak of the task that has just ended."""
+
+_CONTEXT_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "result": _result,
+    "succeeded": _outcome_is(frozenset({"succeeded", "skipped"}), "succeeded"),
+    "failed": _outcome_is(frozenset({"failed"}), "failed"),
+    "timed_out": _outcome_is(frozenset({"timed_out"}), "timed_out"),
+    "cancelled": _outcome_is(frozenset({"cancelled"}), "cancelled"),
+    "now": _now,
+    "uuid": _uuid,
+}
+
+
+def _with_fuel(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(context: ScopeContext, *arguments: Any, **options: Any) -> Any:
+        return function(context.fuel, *arguments, **options)
+
+    return call
+
+
+_RESOLVABLE: dict[str, Function] = {
+    **{name: Function(name, _with_fuel(function)) for name, function in FUNCTIONS.items()},
+    **{name: Function(name, function) for name, function in _CONTEXT_FUNCTIONS.items()},
+}
+FUNCTION_NAMES = frozenset(_RESOLVABLE)
+"""Every function of the language: a variable of such a name never hides it."""

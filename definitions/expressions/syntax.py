@@ -1,0 +1,225 @@
+"""Reading an expression's syntax: what Jinja parses, less what a definition may not use, checked by name.
+
+Everything here happens once, when a definition is loaded; nothing of the expression is run.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jinja2 import TemplateSyntaxError, nodes
+from jinja2.visitor import NodeTransformer
+
+from stretto.definitions.errors import nearest
+from stretto.definitions.expressions.bounds import MAX_NESTING, MAX_SOURCE_LENGTH
+from stretto.definitions.expressions.filters import ALLOWED_TESTS, FILTERS
+from stretto.definitions.expressions.sandbox import LOOP_STEPS, Sandbox
+from stretto.definitions.expressions.scope import COMPLETION_FUNCTIONS, FUNCTION_NAMES
+
+ITEM_NAMES = frozenset({"item", "index"})
+
+_ALLOWED_NODES = (
+    nodes.Template,
+    nodes.Output,
+    nodes.TemplateData,
+    nodes.Name,
+    nodes.Const,
+    nodes.List,
+    nodes.Dict,
+    nodes.Pair,
+    nodes.Tuple,
+    nodes.Getattr,
+    nodes.Getitem,
+    nodes.Slice,
+    nodes.Call,
+    nodes.Keyword,
+    nodes.Filter,
+    nodes.Test,
+    nodes.BinExpr,
+    nodes.UnaryExpr,
+    nodes.Compare,
+    nodes.Operand,
+    nodes.CondExpr,
+    nodes.Concat,
+    nodes.If,
+    nodes.For,
+    nodes.Assign,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What an expression may name depends on where it stands.
+
+    `items`: inside a task with `with_items`, where `item` and `index` exist. `completion`: where a task has just
+    ended (`when`, `publish`, `on_error`), so that `result()` and `failed()` mean something.
+    """
+
+    items: bool = False
+    completion: bool = False
+
+
+class Malformed(Exception):
+    """What is wrong with an expression, and what may help."""
+
+    def __init__(self, code: str, reason: str, hint: str = "") -> None:
+        self.code = code
+        self.reason = reason
+        self.hint = hint
+        super().__init__(reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """An expression within a text: its tree, its source, and the offset in the text where its braces open."""
+
+    tree: nodes.Expr
+    source: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A text as Jinja reads it: `parts` are literal texts and expressions, or `statements` is its whole tree."""
+
+    parts: tuple[str | Piece, ...]
+    statements: nodes.Template | None = None
+
+
+def parse(sandbox: Sandbox, text: str, site: Site) -> Parsed:
+    """Parse a text and check what it names; `Malformed` tells the first thing that is wrong."""
+    if len(text) > MAX_SOURCE_LENGTH:
+        raise Malformed(
+            "expression_too_long",
+            f"an expression has at most {MAX_SOURCE_LENGTH:,} characters, this one {len(text):,}",
+        )
+    try:
+        tree = sandbox.parse(text)
+        _check_depth(tree)
+        checker = _Checker(site)
+        checked: nodes.Template = checker.visit(tree)
+    except TemplateSyntaxError as error:
+        raise Malformed("expression_syntax", error.message or "cannot be read") from None
+    except (RecursionError, MemoryError):
+        raise Malformed("expression_too_deep", f"an expression nests at most {MAX_NESTING} levels") from None
+    if all(isinstance(statement, nodes.Output) for statement in checked.body):
+        return Parsed(tuple(_parts(sandbox, text, checked)))
+    return Parsed((), checked)
+
+
+def _parts(sandbox: Sandbox, text: str, tree: nodes.Template) -> Iterator[str | Piece]:
+    sources = _expression_sources(sandbox, text)
+    for output in tree.body:
+        assert isinstance(output, nodes.Output)  # noqa: S101 - the caller has looked
+        for node in output.nodes:
+            if isinstance(node, nodes.TemplateData):
+                yield node.data
+            else:
+                offset, source = next(sources)
+                yield Piece(node, source, offset)
+
+
+def _expression_sources(sandbox: Sandbox, text: str) -> Iterator[tuple[int, str]]:
+    """Yield (offset of the opening braces, source between the braces) of each expression, in order."""
+    offset = opened = begun = 0
+    for _line, kind, value in sandbox.lex(text):
+        # A dash in the braces strips text around them, so that tokens may not lie side by side.
+        offset = text.index(value, offset)
+        if kind == "variable_begin":
+            opened, begun = offset, offset + len(value)
+        elif kind == "variable_end":
+            yield opened, text[begun:offset].strip()
+        offset += len(value)
+
+
+def _check_depth(tree: nodes.Node) -> None:
+    level: list[nodes.Node] = [tree]
+    depth = 0
+    while level:
+        depth += 1
+        if depth > MAX_NESTING:
+            raise Malformed("expression_too_deep", f"an expression nests at most {MAX_NESTING} levels")
+        level = [child for node in level for child in node.iter_child_nodes()]
+
+
+class _Checker(NodeTransformer):
+    """Checks names and node kinds; turns `null` into a literal and makes loops pay for their steps."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._local: set[str] = set()
+
+    def generic_visit(self, node: nodes.Node, *args: object, **kwargs: object) -> nodes.Node:
+        if not isinstance(node, _ALLOWED_NODES):
+            raise Malformed(
+                "expression_statement",
+                f"{type(node).__name__.lower()!r} cannot be used in a definition",
+                "of Jinja's statements there are if, for and set",
+            )
+        return super().generic_visit(node, *args, **kwargs)
+
+    def visit_Name(self, node: nodes.Name) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        name = node.name
+        if node.ctx == "store":
+            if name in FUNCTION_NAMES or name == "null":
+                raise Malformed("expression_name", f"{name!r} is a function's name and cannot be set")
+            self._local.add(name)
+            return node
+        if name == "null":
+            return nodes.Const(None, lineno=node.lineno)
+        if name in self._local:
+            return node
+        if name in FUNCTION_NAMES:
+            raise Malformed("uncalled_function", f"{name!r} is a function", f"call it: {name}()")
+        if name in ITEM_NAMES and not self._site.items:
+            raise Malformed("item_outside_with_items", f"{name!r} exists only in a task that has with_items")
+        return node
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        if node.dyn_args or node.dyn_kwargs:
+            raise Malformed("expression_syntax", "a call cannot spread its arguments with * or **")
+        arguments = [*node.args, *node.kwargs]
+        if isinstance(node.node, nodes.Name):
+            self._check_function(node.node.name)
+        else:
+            node.node = self.visit(node.node)
+        visited = [self.visit(argument) for argument in arguments]
+        node.args = visited[: len(node.args)]
+        node.kwargs = visited[len(node.args) :]
+        return node
+
+    def _check_function(self, name: str) -> None:
+        if name not in FUNCTION_NAMES:
+            raise Malformed("unknown_function", f"there is no function {name}()", nearest(name, FUNCTION_NAMES))
+        if name in COMPLETION_FUNCTIONS and not self._site.completion:
+            raise Malformed(
+                "no_completion",
+                f"{name}() speaks of the task that has just ended",
+                "use it in `next` (when, publish) or `retry.on_error`; elsewhere read task.NAME",
+            )
+
+    def visit_Filter(self, node: nodes.Filter) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        if node.name not in FILTERS or node.node is None:
+            raise Malformed("unknown_filter", f"there is no filter {node.name!r}", nearest(node.name, FILTERS))
+        return self.generic_visit(node)
+
+    def visit_Test(self, node: nodes.Test) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        if node.name not in ALLOWED_TESTS:
+            raise Malformed("unknown_test", f"there is no test {node.name!r}", nearest(node.name, ALLOWED_TESTS))
+        return self.generic_visit(node)
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        if node.recursive:
+            raise Malformed("expression_statement", "a recursive loop cannot be used in a definition")
+        node.iter = self.visit(node.iter)
+        node.iter = nodes.Filter(node.iter, LOOP_STEPS, [], [], None, None, lineno=node.lineno)
+        self._local |= {name.name for name in node.target.find_all(nodes.Name)} | {"loop"}
+        for field in ("target", "body", "else_"):
+            value = getattr(node, field)
+            setattr(
+                node,
+                field,
+                [self.visit(each) for each in value] if isinstance(value, list) else self.visit(value),
+            )
+        if node.test is not None:
+            node.test = self.visit(node.test)
+        return node

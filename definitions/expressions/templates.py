@@ -1,0 +1,256 @@
+"""Compiled values of a definition: constants, expressions, texts, and the objects and lists that hold them.
+
+`compile_text` and `compile_value` are called once, when a definition is loaded; what they return is immutable and
+is evaluated many times, from any thread.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from jinja2 import Template as JinjaTemplate
+from jinja2 import nodes
+
+from stretto.definitions.errors import ExpressionError, Finding, Place, nearest
+from stretto.definitions.expressions.bounds import check_text
+from stretto.definitions.expressions.moment import Moment
+from stretto.definitions.expressions.namespaces import Scope
+from stretto.definitions.expressions.sandbox import ExpressionSandbox, TextSandbox, UnknownName
+from stretto.definitions.expressions.scope import FUNCTION_NAMES, ScopeContext
+from stretto.definitions.expressions.syntax import Malformed, Parsed, Piece, Site, parse
+from stretto.definitions.expressions.values import settle, text_of
+from stretto.definitions.frozen import Data, freeze, list_of, object_of
+
+_EXPRESSIONS = ExpressionSandbox()
+_TEXTS = TextSandbox()
+
+Locate = Callable[[int], Place]
+"""Tells where the character at an offset of a text stands in the file."""
+Report = Callable[[Finding], None]
+"""Takes a finding; reading goes on, so that all errors of a file are told at once."""
+
+
+class Template(Protocol):
+    """A value of a definition, ready to be evaluated."""
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+
+    def evaluate(self, scope: Scope, moment: Moment) -> Data:
+        """Return the value in this scope, frozen; raise `ExpressionError`."""
+
+    def expressions(self) -> Iterator["Expression | Statements"]:
+        """Yield the expressions in it, in the order of the text."""
+
+
+class Constant:
+    """A value without expressions."""
+
+    __slots__ = ("place", "value")
+
+    def __init__(self, value: Data, place: Place) -> None:
+        self.value = value
+        self.place = place
+
+    def evaluate(self, scope: Scope, moment: Moment) -> Data:  # noqa: ARG002 - as every template
+        return self.value
+
+    def expressions(self) -> Iterator["Expression | Statements"]:
+        return iter(())
+
+
+class Expression:
+    """One expression; its value keeps its type."""
+
+    __slots__ = ("_function", "calls", "place", "source")
+
+    def __init__(self, piece: Piece, place: Place) -> None:
+        self.source = piece.source
+        self.place = place
+        self.calls = _called(piece.tree)
+        output = nodes.Output([piece.tree], lineno=1)
+        self._function = _compile(_EXPRESSIONS, nodes.Template([output], lineno=1))
+
+    def evaluate(self, scope: Scope, moment: Moment) -> Data:
+        context = ScopeContext(_EXPRESSIONS, scope, moment)
+        try:
+            return settle(self._function(context), context.fuel)
+        except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
+            raise _told(error, self.source, self.place, scope) from None
+
+    def evaluate_text(self, scope: Scope, moment: Moment) -> str:
+        """Return the value as the text that it becomes between other text."""
+        context = ScopeContext(_EXPRESSIONS, scope, moment)
+        try:
+            return text_of(self._function(context), context.fuel)
+        except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
+            raise _told(error, self.source, self.place, scope) from None
+
+    def expressions(self) -> Iterator["Expression | Statements"]:
+        yield self
+
+
+class Text:
+    """Literal text with expressions in it."""
+
+    __slots__ = ("_parts", "place")
+
+    def __init__(self, parts: tuple[str | Expression, ...], place: Place) -> None:
+        self._parts = parts
+        self.place = place
+
+    def evaluate(self, scope: Scope, moment: Moment) -> str:
+        texts = [part if isinstance(part, str) else part.evaluate_text(scope, moment) for part in self._parts]
+        check_text(sum(map(len, texts)))
+        return "".join(texts)
+
+    def expressions(self) -> Iterator["Expression | Statements"]:
+        return (part for part in self._parts if not isinstance(part, str))
+
+
+class Statements:
+    """A text with Jinja statements (`{% if %}`, `{% for %}`, `{% set %}`): always makes a text."""
+
+    __slots__ = ("_function", "calls", "place", "source")
+
+    def __init__(self, tree: nodes.Template, source: str, place: Place) -> None:
+        self.source = source
+        self.place = place
+        self.calls = _called(tree)
+        self._function = _compile(_TEXTS, tree)
+
+    def evaluate(self, scope: Scope, moment: Moment) -> str:
+        context = ScopeContext(_TEXTS, scope, moment)
+        texts: list[str] = []
+        length = 0
+        try:
+            for part in self._function(context):
+                texts.append(text_of(part, context.fuel))
+                length += len(texts[-1])
+                check_text(length)
+        except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
+            raise _told(error, self.source, self.place, scope) from None
+        return "".join(texts)
+
+    def expressions(self) -> Iterator["Expression | Statements"]:
+        yield self
+
+
+class ObjectTemplate:
+    """An object some of whose members hold expressions; its keys are never rendered."""
+
+    __slots__ = ("members", "place")
+
+    def __init__(self, members: dict[str, Template], place: Place) -> None:
+        self.members = members
+        self.place = place
+
+    def evaluate(self, scope: Scope, moment: Moment) -> Data:
+        return object_of({key: member.evaluate(scope, moment) for key, member in self.members.items()})
+
+    def expressions(self) -> Iterator["Expression | Statements"]:
+        for member in self.members.values():
+            yield from member.expressions()
+
+
+class ListTemplate:
+    """A list some of whose members hold expressions."""
+
+    __slots__ = ("members", "place")
+
+    def __init__(self, members: list[Template], place: Place) -> None:
+        self.members = members
+        self.place = place
+
+    def evaluate(self, scope: Scope, moment: Moment) -> Data:
+        return list_of([member.evaluate(scope, moment) for member in self.members])
+
+    def expressions(self) -> Iterator["Expression | Statements"]:
+        for member in self.members:
+            yield from member.expressions()
+
+
+def compile_text(text: str, locate: Locate, site: Site, report: Report) -> Template:
+    """Compile a text; without an expression in it, it is itself.
+
+    A text that is one expression (white space around it does not count) keeps that expression's type.
+    Errors go to `report`, and the text stands for null.
+    """
+    if "{{" not in text and "{%" not in text and "{#" not in text:
+        return Constant(freeze(text), locate(0))
+    stripped = text.strip()
+    try:
+        parsed = parse(_TEXTS, stripped, site)
+        if len(parsed.parts) == 1 or parsed.statements is not None:
+            offset = text.index(stripped)
+        else:
+            # Only a whole expression is trimmed; white space at the ends of a text is part of it.
+            parsed, offset = parse(_TEXTS, text, site), 0
+        return _built(parsed, text, offset, locate)
+    except Malformed as malformed:
+        report(_finding(malformed, stripped, locate(len(text) - len(text.lstrip()))))
+    except (RecursionError, MemoryError, SyntaxError):
+        too_deep = Malformed("expression_too_deep", "the expression nests too deeply")
+        report(_finding(too_deep, stripped, locate(0)))
+    return Constant(None, locate(0))
+
+
+def compile_condition(text: str, locate: Locate, site: Site, report: Report) -> Template:
+    """Compile a `when`: without braces, the text is an expression itself."""
+    if "{{" in text or "{%" in text:
+        return compile_text(text, locate, site, report)
+    return compile_text(f"{{{{ {text} }}}}", lambda _offset: locate(0), site, report)
+
+
+def _built(parsed: Parsed, text: str, offset: int, locate: Locate) -> Template:
+    if parsed.statements is not None:
+        # A statement cannot be trimmed without changing what stands around it.
+        whole = parse(_TEXTS, text, Site(items=True, completion=True)).statements
+        return Statements(whole or parsed.statements, text, locate(offset))
+    parts = tuple(
+        part if isinstance(part, str) else Expression(part, locate(offset + part.offset)) for part in parsed.parts
+    )
+    if len(parts) == 1 and isinstance(parts[0], Expression):
+        return parts[0]
+    if all(isinstance(part, str) for part in parts):
+        return Constant(freeze("".join(map(str, parts))), locate(offset))
+    return Text(parts, locate(offset))
+
+
+def _compile(sandbox: ExpressionSandbox | TextSandbox, tree: nodes.Template) -> Callable[[Any], Any]:
+    tree.set_environment(sandbox)
+    code = sandbox.compile(tree)
+    return JinjaTemplate.from_code(sandbox, code, {}).root_render_func
+
+
+def _called(tree: nodes.Node) -> frozenset[str]:
+    calls = [tree] if isinstance(tree, nodes.Call) else []
+    return frozenset(
+        call.node.name for call in (*calls, *tree.find_all(nodes.Call)) if isinstance(call.node, nodes.Name)
+    )
+
+
+def _finding(malformed: Malformed, source: str, place: Place) -> Finding:
+    return Finding(
+        malformed.code,
+        f"bad expression: {malformed.reason}",
+        place,
+        found=_shortened(source),
+        hint=malformed.hint,
+    )
+
+
+def _told(error: Exception, source: str, place: Place, scope: Scope) -> ExpressionError:
+    """Return the error that a definition's author gets for what an evaluation raised."""
+    hint = ""
+    if isinstance(error, UnknownName):
+        hint = nearest(error.name, {*scope.known_names(), *FUNCTION_NAMES})
+    elif isinstance(error, RecursionError):
+        return ExpressionError(_shortened(source), place, "the expression nests too deeply")
+    reason = str(error).strip() or type(error).__name__
+    reason = reason.replace("FrozenDict", "object").replace("FrozenList", "list")
+    return ExpressionError(_shortened(source), place, reason, hint)
+
+
+def _shortened(source: str, most: int = 200) -> str:
+    return source if len(source) <= most else f"{source[: most - 3]}..."

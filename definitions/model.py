@@ -1,0 +1,129 @@
+"""What a definition says, whatever dialect it was written in: frozen, and free of YAML.
+
+A `Template` is a value that may hold expressions; it is evaluated when its task starts (or ends), by the conductor.
+Times are seconds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal
+
+from stretto.definitions.errors import Finding, Place
+from stretto.definitions.expressions import Template
+from stretto.definitions.frozen import Data
+
+ParameterType = Literal["string", "integer", "number", "boolean", "array", "object", "any"]
+CancellationPolicy = Literal["allow_finish", "cancel_running"]
+Backoff = Literal["constant", "linear", "exponential"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One input of a workflow. `minimum` and `maximum` bound a number, or the length of a text or list."""
+
+    name: str
+    type: ParameterType
+    place: Place
+    required: bool = False
+    default: Data = None
+    enum: tuple[Data, ...] = ()
+    secret: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    items: "Parameter | None" = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A name and the value that `vars` or `publish` gives it; `value` None publishes the whole result."""
+
+    name: str
+    value: Template | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share of a fan-out's items, exact: 2% is Fraction(1, 50)."""
+
+    of_all: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class WithItems:
+    """A fan-out: one performance of the action for each item (or batch) of the list that `source` gives.
+
+    At most `concurrency` items are in the window at a time. With `batch_size`, an item is a list of up to so many.
+    `max_failures` None: every item runs, and one failed item fails the task.
+    """
+
+    source: Template
+    concurrency: Template
+    batch_size: int | None
+    max_failures: int | Share | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Tries after the first one, `count` at most.
+
+    The n-th waits `delay` (constant), n x delay (linear) or 2^(n-1) x delay (exponential) seconds, at most
+    `max_delay`. With `on_error`, only while that expression is true of the failed try.
+    """
+
+    count: Template
+    delay: Template
+    backoff: Backoff
+    max_delay: Template | None
+    on_error: Template | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """What follows a task when `when` is true of how it ended (None: always): publish, then start `targets`."""
+
+    when: Template | None
+    publish: tuple[Assignment, ...]
+    targets: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One task. `join` is None, "all", or the number of distinct inbound tasks that it waits for."""
+
+    name: str
+    action: str
+    input: Template
+    place: Place
+    action_place: Place
+    with_items: WithItems | None = None
+    timeout: Template | None = None
+    retry: Retry | None = None
+    delay: Template | None = None
+    join: Literal["all"] | int | None = None
+    transitions: tuple[Transition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """A whole definition. `tasks` is in the file's order; `warnings` are what is doubtful but can run."""
+
+    ref: str
+    parameters: Mapping[str, Parameter]
+    variables: tuple[Assignment, ...]
+    tasks: Mapping[str, Task]
+    output: Template | None
+    cancellation_policy: CancellationPolicy
+    fail_fast: bool
+    file: str
+    label: str = ""
+    description: str = ""
+    version: str = ""
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[Finding, ...] = ()

@@ -1,0 +1,81 @@
+"""Does a run request's input fit the workflow's parameters?"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from stretto.definitions.errors import InvalidInput, NotData, nearest
+from stretto.definitions.frozen import Data, FrozenDict, freeze, object_of
+from stretto.definitions.model import Parameter, Workflow
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+    "any": (object,),
+}
+
+
+def bind(workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
+    """Return the run's parameters, frozen: what was given, else the default, else null.
+
+    Raises `InvalidInput` naming every problem: unknown, missing, of the wrong type, outside enum or bounds.
+    """
+    problems = [
+        f"there is no parameter {name!r}" + (f"; {hint}" if (hint := nearest(str(name), workflow.parameters)) else "")
+        for name in inputs
+        if name not in workflow.parameters
+    ]
+    bound: dict[str, Data] = {}
+    for name, parameter in workflow.parameters.items():
+        if name not in inputs:
+            if parameter.required:
+                problems.append(f"the parameter {name!r} is required")
+            bound[name] = parameter.default
+            continue
+        try:
+            value = freeze(inputs[name], name)
+        except NotData as error:
+            problems.append(str(error))
+            continue
+        problems.extend(problems_of(parameter, value))
+        bound[name] = value
+    if problems:
+        raise InvalidInput(workflow.ref, problems)
+    return object_of(bound)
+
+
+def problems_of(parameter: Parameter, value: Data, path: str = "") -> Iterator[str]:
+    """Yield what is wrong with a value given for a parameter; a value of a secret one is never told."""
+    path = path or parameter.name
+    if value is None:
+        if parameter.required:
+            yield f"the parameter {path!r} is required and cannot be null"
+        return
+    kinds = _KINDS[parameter.type]
+    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds and object not in kinds):
+        yield f"{path!r} is of type {_kind(value)}, where {parameter.type} is expected"
+        return
+    if parameter.enum and not any(value == option and type(value) is type(option) for option in parameter.enum):
+        found = "the value" if parameter.secret else repr(value)[:100]
+        yield f"{path!r}: {found} is none of {', '.join(map(repr, parameter.enum))}"
+    measure = value if isinstance(value, int | float) else len(value) if isinstance(value, str | list) else None
+    what = "length" if isinstance(value, str | list) else "value"
+    if measure is not None and parameter.minimum is not None and measure < parameter.minimum:
+        yield f"{path!r} has a {what} below {parameter.minimum:g}"
+    if measure is not None and parameter.maximum is not None and measure > parameter.maximum:
+        yield f"{path!r} has a {what} above {parameter.maximum:g}"
+    if parameter.items is not None and isinstance(value, list):
+        for index, member in enumerate(value):
+            yield from problems_of(parameter.items, member, f"{path}[{index}]")
+
+
+def _kind(value: Data) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    for kind in ("string", "integer", "number", "array", "object"):
+        if isinstance(value, _KINDS[kind]):
+            return kind
+    return "null"
