@@ -1,0 +1,68 @@
+"""Every metric by name: its help, its labels, its buckets. Nothing else in Stretto spells a metric's name.
+
+Base units throughout (seconds, bytes). A label takes its values from definitions or from code, never from a
+run: no run id, no item index, no error text.
+"""
+
+from dataclasses import dataclass
+
+RUN_STATUSES = ("succeeded", "failed", "cancelled")
+TASK_STATUSES = ("succeeded", "failed", "timed_out", "cancelled", "skipped")
+ITEM_STATUSES = ("succeeded", "failed", "timed_out", "cancelled")
+
+# From a hop between two actors (tens of microseconds) to one that something held up.
+_LATENCY_SECONDS = (
+    *(50e-6, 100e-6, 250e-6, 500e-6),
+    *(1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3),
+    *(1.0, 10.0),
+)
+_SUBSECOND_LADDER = (1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3, 500e-3)
+# From an inline action to one of an hour.
+_ITEM_SECONDS = (
+    *(50e-6, 100e-6, 250e-6, 500e-6),
+    *_SUBSECOND_LADDER,
+    *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 150.0, 300.0, 600.0, 1800.0, 3600.0),
+)
+# From a run of nothing but inline actions to one of a day.
+_RUN_SECONDS = (
+    *_SUBSECOND_LADDER,
+    *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 43_200.0, 86_400.0),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What one metric is called and what it means.
+
+    `buckets` are the upper bounds of a histogram in its own unit, without `+Inf`; empty for all other types.
+    """
+
+    name: str
+    help: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+
+RUNS = Metric("stretto_runs_total", "Runs that ended, by final status.", ("workflow", "status"))
+TASKS = Metric("stretto_tasks_total", "Tasks that ended, by final status.", ("workflow", "task", "status"))
+ITEMS = Metric("stretto_items_total", "Items that ended, after their last try.", ("workflow", "task", "status"))
+SNAPSHOTS = Metric("stretto_snapshots_total", "Snapshots taken of a run's context.")
+RETRIES = Metric("stretto_retries_total", "Tries of an item after its first.")
+ACTION_ERRORS = Metric("stretto_action_errors_total", "Calls of an action that failed.", ("action", "kind"))
+LATE_RESULTS = Metric("stretto_late_results_total", "Results that came after their item had ended, and were dropped.")
+
+RUN_DURATION = Metric("stretto_run_duration_seconds", "From a run's start to its final status.", buckets=_RUN_SECONDS)
+ITEM_DURATION = Metric(
+    "stretto_item_duration_seconds", "From an item's start to its final status.", buckets=_ITEM_SECONDS
+)
+TRANSITION_LATENCY = Metric(
+    "stretto_transition_latency_seconds",
+    "From an action's completion to the start of what follows it.",
+    buckets=_LATENCY_SECONDS,
+)
+
+RUNS_IN_PROGRESS = Metric("stretto_runs_in_progress", "Runs that were started and have not ended.")
+ITEMS_IN_FLIGHT = Metric("stretto_items_in_flight", "Items that were started and have not ended.")
+CONTEXT_BYTES = Metric("stretto_context_bytes", "Bytes held by the contexts of the runs in progress.")
+ACTORS = Metric("stretto_actors", "Actors alive, by class.", ("class",))
+INFO = Metric("stretto", "The version of Stretto that runs.", ("version",))

@@ -1,0 +1,48 @@
+"""Gauges that are read from state at the scrape: there is no counter that could drift from what it counts."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from stretto.metrics import catalogue
+
+
+def _none() -> int:
+    return 0
+
+
+def _no_actors() -> Mapping[str, int]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GaugeSources:
+    """Where the gauges are read, by the scraping thread: each is thread-safe and waits for nothing."""
+
+    runs_in_progress: Callable[[], int] = _none
+    items_in_flight: Callable[[], int] = _none
+    context_bytes: Callable[[], int] = _none
+    actors: Callable[[], Mapping[str, int]] = _no_actors
+
+
+class StateGauges(Collector):
+    """The gauges, as their sources tell at the moment of a scrape; 0 until sources are set."""
+
+    def __init__(self) -> None:
+        self.sources = GaugeSources()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """Ask each source once. What a source raises fails the scrape: a wrong gauge is worse than none."""
+        sources = self.sources
+        for metric, read in (
+            (catalogue.RUNS_IN_PROGRESS, sources.runs_in_progress),
+            (catalogue.ITEMS_IN_FLIGHT, sources.items_in_flight),
+            (catalogue.CONTEXT_BYTES, sources.context_bytes),
+        ):
+            yield GaugeMetricFamily(metric.name, metric.help, value=read())
+        actors = GaugeMetricFamily(catalogue.ACTORS.name, catalogue.ACTORS.help, labels=catalogue.ACTORS.labels)
+        for name, count in sources.actors().items():
+            actors.add_metric((name,), count)
+        yield actors

@@ -1,0 +1,162 @@
+"""What the engine counts and measures, behind methods that fit an item's budget of 30 us.
+
+Label lookups happen once: `instruments.workflow(name).task(name)` is bound when a task starts and takes
+counts from then on. Durations are handed over by the batch.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from importlib import metadata
+
+from prometheus_client import CollectorRegistry, Info, ProcessCollector
+
+from stretto.metrics import catalogue
+from stretto.metrics.bounded import BoundedChildren
+from stretto.metrics.counter import Counter, CounterFamily
+from stretto.metrics.gauges import GaugeSources, StateGauges
+from stretto.metrics.histogram import Histogram
+
+MAX_WORKFLOWS = 200
+MAX_TASKS_PER_WORKFLOW = 200
+MAX_ACTIONS = 200
+MAX_KINDS_PER_ACTION = 50
+
+
+class _ByStatus(dict[str, Counter]):
+    """One counter a status, all there from the start."""
+
+    def __init__(self, statuses: Iterable[str], child: Callable[[str], Counter]) -> None:
+        super().__init__((status, child(status)) for status in statuses)
+
+    def __missing__(self, status: str) -> Counter:
+        raise ValueError(f"{status!r} is no final status here, expected one of: {', '.join(self)}")
+
+
+class TaskInstruments:
+    """The counters of one task of one workflow."""
+
+    __slots__ = ("_items", "_tasks")
+
+    def __init__(self, tasks: CounterFamily, items: CounterFamily, workflow: str, task: str) -> None:
+        self._tasks = _ByStatus(catalogue.TASK_STATUSES, lambda status: tasks.child(workflow, task, status))
+        self._items = _ByStatus(catalogue.ITEM_STATUSES, lambda status: items.child(workflow, task, status))
+
+    def finished(self, status: str) -> None:
+        """Count the task's end.
+
+        Raises ValueError unless the status is one of `catalogue.TASK_STATUSES`.
+        """
+        self._tasks[status].inc()
+
+    def items_finished(self, status: str, count: int) -> None:
+        """Count items that ended alike.
+
+        Raises ValueError when the status is none of `catalogue.ITEM_STATUSES` or the count is negative.
+        """
+        self._items[status].inc(count)
+
+
+class WorkflowInstruments:
+    """The counters of one workflow, or of all those beyond the limit together."""
+
+    __slots__ = ("_run_duration", "_runs", "_tasks")
+
+    def __init__(self, runs: _ByStatus, run_duration: Histogram, tasks: BoundedChildren[TaskInstruments]) -> None:
+        self._runs = runs
+        self._run_duration = run_duration
+        self._tasks = tasks
+
+    def task(self, name: str) -> TaskInstruments:
+        """The instruments of a task, the same at each call; bind them once a task, not once an item."""
+        return self._tasks.get(name)
+
+    def run_finished(self, status: str, seconds: float) -> None:
+        """Count a run's end, `seconds` after its start.
+
+        Raises ValueError unless the status is one of `catalogue.RUN_STATUSES`.
+        """
+        self._runs[status].inc()
+        self._run_duration.observe(seconds)
+
+
+class Instruments:
+    """All metrics of one engine, in a registry of their own: several engines can share a process.
+
+    `max_workflows` bounds the label `workflow`; what is beyond it is counted as `other`.
+    """
+
+    def __init__(self, *, max_workflows: int = MAX_WORKFLOWS) -> None:
+        # auto_describe: names are known without a scrape, so that a clash is an error and `?name[]=` works.
+        self.registry = CollectorRegistry(auto_describe=True)
+        self._runs = self._family(catalogue.RUNS)
+        self._tasks = self._family(catalogue.TASKS)
+        self._items = self._family(catalogue.ITEMS)
+        self._action_errors = self._family(catalogue.ACTION_ERRORS)
+        self._run_duration = self._histogram(catalogue.RUN_DURATION)
+        self.item_duration = self._histogram(catalogue.ITEM_DURATION)
+        self.transition_latency = self._histogram(catalogue.TRANSITION_LATENCY)
+        self.snapshots = self._family(catalogue.SNAPSHOTS).child()
+        self.retries = self._family(catalogue.RETRIES).child()
+        self.late_results = self._family(catalogue.LATE_RESULTS).child()
+        self._gauges = StateGauges()
+        self.registry.register(self._gauges)
+        info = Info(catalogue.INFO.name, catalogue.INFO.help, registry=self.registry)
+        info.info({"version": metadata.version("stretto")})
+        ProcessCollector(registry=self.registry)
+        self._workflows = BoundedChildren("workflow", max_workflows, self._bind_workflow)
+        self._actions = BoundedChildren("action", MAX_ACTIONS, self._bind_action)
+
+    def workflow(self, name: str) -> WorkflowInstruments:
+        """The instruments of a workflow, the same at each call."""
+        return self._workflows.get(name)
+
+    def action_errors(self, action: str, kind: str, count: int = 1) -> None:
+        """Count failed calls of an action; `kind` is a word from code, never an error's text."""
+        self._actions.get(action).get(kind).inc(count)
+
+    def bind_gauges(
+        self,
+        *,
+        runs_in_progress: Callable[[], int],
+        items_in_flight: Callable[[], int],
+        context_bytes: Callable[[], int],
+        actors: Callable[[], Mapping[str, int]],
+    ) -> None:
+        """Have each scrape read its gauges here; a second call replaces the first.
+
+        The callables run on the scraping thread: they must be thread-safe and must not wait for an actor.
+        `context_bytes` is in bytes, `actors` counts those alive by class name.
+        """
+        self._gauges.sources = GaugeSources(
+            runs_in_progress=runs_in_progress,
+            items_in_flight=items_in_flight,
+            context_bytes=context_bytes,
+            actors=actors,
+        )
+
+    def _family(self, metric: catalogue.Metric) -> CounterFamily:
+        family = CounterFamily(metric)
+        self.registry.register(family)
+        return family
+
+    def _histogram(self, metric: catalogue.Metric) -> Histogram:
+        histogram = Histogram(metric)
+        self.registry.register(histogram)
+        return histogram
+
+    def _bind_workflow(self, workflow: str) -> WorkflowInstruments:
+        return WorkflowInstruments(
+            _ByStatus(catalogue.RUN_STATUSES, lambda status: self._runs.child(workflow, status)),
+            self._run_duration,
+            BoundedChildren(
+                f"task of workflow {workflow}",
+                MAX_TASKS_PER_WORKFLOW,
+                lambda task: TaskInstruments(self._tasks, self._items, workflow, task),
+            ),
+        )
+
+    def _bind_action(self, action: str) -> BoundedChildren[Counter]:
+        return BoundedChildren(
+            f"kind of action {action}",
+            MAX_KINDS_PER_ACTION,
+            lambda kind: self._action_errors.child(action, kind),
+        )

@@ -1,0 +1,212 @@
+"""Logging for people and for machines: structlog, set up in one place.
+
+    stretto, actions --> structlog --> call ids, time, level --.
+                                                               |--> JSON line or console line --> one stream
+    pykka, httpx, asyncio, any `logging` user --> root handler-'
+
+Inside this module `logging` is the standard library's: imports here are absolute.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import MutableMapping
+from contextlib import suppress
+from contextvars import ContextVar
+from threading import Lock
+from typing import Any, Literal, NamedTuple, TextIO, cast
+from weakref import WeakSet
+
+import msgspec
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, Processor
+
+Style = Literal["auto", "json", "console"]
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+# Pykka logs every exception that goes back to a caller at INFO, with a traceback; httpx logs every request at
+# INFO, httpcore every step of one at DEBUG.
+_NOISY_LOGGERS = ("pykka", "httpx", "httpcore")
+
+
+class CallIds(NamedTuple):
+    """For what an action is being called; `item_index` is None for a task without items."""
+
+    run_id: str
+    workflow: str
+    task: str
+    item_index: int | None
+
+
+# Set around an action's call: 0.1 us, where structlog's bound_contextvars takes several.
+call_ids: ContextVar[CallIds | None] = ContextVar("stretto_call_ids", default=None)
+
+
+class _Output:
+    """Where all lines go, one at a time; the stream can be changed while loggers hold on to the output."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.stream: TextIO = sys.stderr
+
+    def write_line(self, line: str) -> None:
+        # A log that nobody can read any more (a closed pipe, a closed stream, a full disk) must not fail the
+        # run that writes to it, and there is no other place to tell.
+        with self._lock, suppress(OSError, ValueError):
+            try:
+                self.stream.write(f"{line}\n")
+            except UnicodeEncodeError:
+                self.stream.write(f"{line.encode('ascii', 'backslashreplace').decode('ascii')}\n")
+            self.stream.flush()
+
+
+class _LineLogger:
+    """What structlog hands its rendered lines to. `name` is what `add_logger_name` reads."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str = "root") -> None:
+        self.name = name
+
+    def msg(self, line: str) -> None:
+        _output.write_line(line)
+
+    debug = info = warning = error = critical = msg
+
+
+class _LineHandler(logging.Handler):
+    """What the standard library's loggers hand their records to."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception:  # noqa: BLE001 - logging's contract: a bad record is reported, never raised to its maker
+            self.handleError(record)
+        else:
+            _output.write_line(line)
+
+
+# One of each for the process: a second set-up changes these, so that it can double no line.
+_output = _Output()
+_handler = _LineHandler()
+_processors: list[Processor] = []
+_loggers: WeakSet[Any] = WeakSet()
+
+
+def configure_logging(level: str = "INFO", stream: TextIO | None = None, *, style: Style = "auto") -> None:
+    """Send all logs of this process, structlog's and the standard library's, to one stream.
+
+    `level` is the least that is shown (Pykka and httpx: at least WARNING). `stream` is standard error when
+    not given. `style` "auto" is a console line when the stream is a terminal, coloured unless NO_COLOR is
+    set, and else one JSON object a line. Calling it again replaces the set-up.
+
+    Raises ValueError for a level that is not one of DEBUG, INFO, WARNING, ERROR, CRITICAL.
+    """
+    level = level.upper()
+    if level not in LEVELS:
+        raise ValueError(f"{level!r} is no log level, expected one of: {', '.join(LEVELS)}")
+    stream = stream or sys.stderr
+    enrich = _enriching_processors()
+    render = _rendering_processors(stream, style)
+    _output.stream = stream
+    _configure_structlog(level, [*enrich, *render])
+    _configure_standard_library(level, enrich, render)
+
+
+def get_logger(name: str) -> FilteringBoundLogger:
+    """A logger whose lines carry `logger: name`, and that follows a later `configure_logging`.
+
+    structlog's own get_logger does not: what it cached on first use keeps the level it was made with.
+    """
+    logger = structlog.get_logger(name)
+    _loggers.add(logger)
+    return cast("FilteringBoundLogger", logger)
+
+
+def _configure_structlog(level: str, processors: list[Processor]) -> None:
+    # In place: loggers that are cached already hold this very list.
+    _processors[:] = processors
+    structlog.configure(
+        processors=_processors,
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=_LineLogger,
+        cache_logger_on_first_use=True,
+    )
+    for logger in tuple(_loggers):
+        # structlog caches a logger by shadowing its proxy's `bind`; without that, its next line makes one.
+        vars(logger).pop("bind", None)
+
+
+def _configure_standard_library(level: str, enrich: list[Processor], render: list[Processor]) -> None:
+    _handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), _drop_marks_of_other_handlers, *enrich],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+        )
+    )
+    root = logging.getLogger()
+    root.addHandler(_handler)
+    root.setLevel(level)
+    for name in _NOISY_LOGGERS:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def _enriching_processors() -> list[Processor]:
+    return [
+        _add_call_ids,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+
+
+def _rendering_processors(stream: TextIO, style: Style) -> list[Processor]:
+    terminal = stream.isatty()
+    if style == "console" or (style == "auto" and terminal):
+        return [
+            structlog.dev.ConsoleRenderer(
+                colors=terminal and not os.environ.get("NO_COLOR"),
+                # The default prints local variables when Rich is installed: secrets among them.
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
+    return [structlog.processors.format_exc_info, _render_json]
+
+
+def _add_call_ids(_logger: object, _method: str, event: EventDict) -> EventDict:
+    ids = call_ids.get()
+    if ids is not None:
+        for field, value in zip(ids._fields, ids, strict=True):
+            if value is not None:
+                event.setdefault(field, value)
+    return event
+
+
+def _drop_marks_of_other_handlers(_logger: object, _method: str, event: EventDict) -> EventDict:
+    # Every standard formatter leaves these two on the record, where they look like extra fields. They never
+    # are: logging itself refuses them as `extra`.
+    event.pop("message", None)
+    event.pop("asctime", None)
+    return event
+
+
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+def _render_json(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
+    try:
+        return _encode(event).decode()
+    except Exception:  # noqa: BLE001 - whatever the fields are, the line must come and its maker must go on
+        # Odd keys, lone surrogates, integers over 64 bits, values that contain themselves or cannot be shown.
+        return json.dumps({str(key): _as_plain_json(value) for key, value in event.items()})
+
+
+def _as_plain_json(value: object) -> object:
+    try:
+        return json.loads(_encode(value))
+    except Exception:  # noqa: BLE001 - as above
+        with suppress(Exception):
+            return repr(value)
+        return f"<{type(value).__name__} without a repr>"

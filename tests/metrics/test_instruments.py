@@ -1,0 +1,330 @@
+"""The instruments, read back as Prometheus reads them."""
+
+from collections.abc import Callable, Mapping
+from importlib import metadata
+from threading import Barrier, Thread
+
+import pytest
+from prometheus_client import Metric, generate_latest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families
+
+from stretto.metrics import ITEM_STATUSES, RUN_STATUSES, TASK_STATUSES, Instruments, catalogue, expose
+from stretto.metrics.instruments import MAX_ACTIONS, MAX_KINDS_PER_ACTION, MAX_TASKS_PER_WORKFLOW
+
+
+def scraped(instruments: Instruments) -> dict[str, Metric]:
+    text = generate_latest(instruments.registry).decode()
+    return {family.name: family for family in text_string_to_metric_families(text)}
+
+
+def value(instruments: Instruments, name: str, **labels: str) -> float | None:
+    return instruments.registry.get_sample_value(name, labels)
+
+
+def label_values(instruments: Instruments, family: str, label: str) -> set[str]:
+    return {sample.labels[label] for sample in scraped(instruments)[family].samples}
+
+
+def in_threads(work: Callable[[], None], *, threads: int = 8) -> None:
+    together = Barrier(threads)
+
+    def start_together() -> None:
+        together.wait()
+        work()
+
+    workers = [Thread(target=start_together) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+
+
+@pytest.mark.parametrize(
+    ("family", "kind", "labels"),
+    [
+        ("stretto_runs", "counter", {"workflow", "status"}),
+        ("stretto_runs_in_progress", "gauge", set()),
+        ("stretto_run_duration_seconds", "histogram", set()),
+        ("stretto_tasks", "counter", {"workflow", "task", "status"}),
+        ("stretto_items", "counter", {"workflow", "task", "status"}),
+        ("stretto_items_in_flight", "gauge", set()),
+        ("stretto_item_duration_seconds", "histogram", set()),
+        ("stretto_transition_latency_seconds", "histogram", set()),
+        ("stretto_snapshots", "counter", set()),
+        ("stretto_context_bytes", "gauge", set()),
+        ("stretto_actors", "gauge", {"class"}),
+        ("stretto_retries", "counter", set()),
+        ("stretto_action_errors", "counter", {"action", "kind"}),
+        ("stretto_late_results", "counter", set()),
+        ("stretto_info", "gauge", {"version"}),
+        ("process_resident_memory_bytes", "gauge", set()),
+        ("process_cpu_seconds", "counter", set()),
+    ],
+)
+def test_every_metric_is_there(family: str, kind: str, labels: set[str]) -> None:
+    """Each metric of the list is exposed under its name with its type, its labels and a help text."""
+    instruments = Instruments()
+    instruments.workflow("w").task("t")
+    instruments.action_errors("core.http", "timeout")
+    bind(instruments, actors=lambda: {"RunSupervisor": 1})
+    metric = scraped(instruments)[family]
+    assert metric.type == kind
+    assert metric.documentation
+    assert metric.samples
+    for sample in metric.samples:
+        assert sample.labels.keys() - {"le"} == labels
+
+
+def test_nothing_is_exposed_that_the_catalogue_does_not_name() -> None:
+    """Every Stretto series comes from the catalogue: no `_created` twins, no second place for names."""
+    metrics = [metric for metric in vars(catalogue).values() if isinstance(metric, catalogue.Metric)]
+    named = {metric.name.removesuffix("_total") for metric in metrics} - {"stretto"} | {"stretto_info"}
+    exposed = {family for family in scraped(Instruments()) if family.startswith("stretto")}
+    assert exposed == named
+
+
+@pytest.mark.parametrize(
+    ("metric", "least", "most"),
+    [
+        (catalogue.TRANSITION_LATENCY, 50e-6, 10),
+        (catalogue.ITEM_DURATION, 50e-6, 3600),
+        (catalogue.RUN_DURATION, 1e-3, 86_400),
+    ],
+)
+def test_buckets_span_what_they_measure(metric: catalogue.Metric, least: float, most: float) -> None:
+    """Buckets rise from the shortest duration of their kind to the longest."""
+    assert (metric.buckets[0], metric.buckets[-1]) == (least, most)
+    assert list(metric.buckets) == sorted(set(metric.buckets))
+
+
+def test_openmetrics_can_be_parsed_too() -> None:
+    """The strict OpenMetrics parser accepts what a scraper that asks for that format gets."""
+    instruments = Instruments()
+    instruments.workflow("w").task("t").items_finished("succeeded", 2)
+    instruments.item_duration.observe_many([0.1, 0.2])
+    text = expose(instruments.registry, accept="application/openmetrics-text; version=1.0.0").body.decode()
+    families = {family.name: family for family in parse_openmetrics(text)}  # type: ignore[no-untyped-call]
+    assert families["stretto_items"].type == "counter"
+    assert families["stretto_item_duration_seconds"].type == "histogram"
+
+
+def test_every_final_status_is_there_at_zero_once_bound() -> None:
+    """A status is exposed before its first event, so that `increase()` sees the first failure."""
+    instruments = Instruments()
+    instruments.workflow("w").task("t")
+    for status in RUN_STATUSES:
+        assert value(instruments, "stretto_runs_total", workflow="w", status=status) == 0
+    for status in TASK_STATUSES:
+        assert value(instruments, "stretto_tasks_total", workflow="w", task="t", status=status) == 0
+    for status in ITEM_STATUSES:
+        assert value(instruments, "stretto_items_total", workflow="w", task="t", status=status) == 0
+
+
+def test_counts_by_name_and_status() -> None:
+    """Counts land on the series of their workflow, task and status, and on no other."""
+    instruments = Instruments()
+    workflow = instruments.workflow("health")
+    workflow.task("check").items_finished("succeeded", 998)
+    workflow.task("check").items_finished("timed_out", 2)
+    workflow.task("check").finished("succeeded")
+    workflow.task("report").finished("skipped")
+    workflow.run_finished("failed", 2.0)
+
+    def tasks(task: str, status: str) -> float | None:
+        return value(instruments, "stretto_tasks_total", workflow="health", task=task, status=status)
+
+    def items(status: str) -> float | None:
+        return value(instruments, "stretto_items_total", workflow="health", task="check", status=status)
+
+    assert (items("succeeded"), items("timed_out"), items("failed")) == (998, 2, 0)
+    assert (tasks("check", "succeeded"), tasks("check", "skipped")) == (1, 0)
+    assert (tasks("report", "succeeded"), tasks("report", "skipped")) == (0, 1)
+    assert value(instruments, "stretto_runs_total", workflow="health", status="failed") == 1
+    assert value(instruments, "stretto_run_duration_seconds_sum") == 2
+    assert value(instruments, "stretto_run_duration_seconds_count") == 1
+
+
+def test_counts_exactly_under_threads() -> None:
+    """Threads that bind and count at once lose nothing."""
+    instruments = Instruments()
+
+    def count() -> None:
+        for _ in range(500):
+            task = instruments.workflow("w").task("t")
+            task.items_finished("succeeded", 3)
+            task.finished("failed")
+            instruments.retries.inc(2)
+            instruments.snapshots.inc()
+            instruments.late_results.inc()
+            instruments.action_errors("core.http", "status", 4)
+            instruments.transition_latency.observe_many([0.25, 0.5])
+
+    in_threads(count, threads=8)
+    calls = 8 * 500
+    assert value(instruments, "stretto_items_total", workflow="w", task="t", status="succeeded") == 3 * calls
+    assert value(instruments, "stretto_tasks_total", workflow="w", task="t", status="failed") == calls
+    assert value(instruments, "stretto_retries_total") == 2 * calls
+    assert value(instruments, "stretto_snapshots_total") == calls
+    assert value(instruments, "stretto_late_results_total") == calls
+    assert value(instruments, "stretto_action_errors_total", action="core.http", kind="status") == 4 * calls
+    assert value(instruments, "stretto_transition_latency_seconds_sum") == 0.75 * calls
+
+
+def test_several_engines_share_a_process() -> None:
+    """Two Instruments have registries of their own and count apart."""
+    one, two = Instruments(), Instruments()
+    one.retries.inc()
+    assert value(one, "stretto_retries_total") == 1
+    assert value(two, "stretto_retries_total") == 0
+
+
+def test_info_tells_the_version() -> None:
+    """`stretto_info` carries the installed version of the distribution."""
+    assert value(Instruments(), "stretto_info", version=metadata.version("stretto")) == 1
+
+
+@pytest.mark.parametrize("status", ["skipped", "SUCCEEDED", ""])
+def test_an_unknown_status_is_an_error_that_lists_the_known_ones(status: str) -> None:
+    """A wrong status word makes no new series: it is refused with the words that are right."""
+    instruments = Instruments()
+    with pytest.raises(ValueError, match="succeeded, failed, timed_out, cancelled"):
+        instruments.workflow("w").task("t").items_finished(status, 1)
+    with pytest.raises(ValueError, match="succeeded, failed, cancelled"):
+        instruments.workflow("w").run_finished(status, 1.0)
+    assert value(instruments, "stretto_run_duration_seconds_count") == 0
+
+
+def test_a_counter_never_shrinks() -> None:
+    """A negative count is refused, because Prometheus would read it as a restart."""
+    instruments = Instruments()
+    with pytest.raises(ValueError, match="only grows"):
+        instruments.retries.inc(-1)
+    assert instruments.retries.value == 0
+
+
+def bind(
+    instruments: Instruments,
+    *,
+    runs_in_progress: Callable[[], int] = lambda: 0,
+    items_in_flight: Callable[[], int] = lambda: 0,
+    context_bytes: Callable[[], int] = lambda: 0,
+    actors: Callable[[], Mapping[str, int]] = dict,
+) -> None:
+    instruments.bind_gauges(
+        runs_in_progress=runs_in_progress,
+        items_in_flight=items_in_flight,
+        context_bytes=context_bytes,
+        actors=actors,
+    )
+
+
+GAUGES = ("stretto_runs_in_progress", "stretto_items_in_flight", "stretto_context_bytes")
+
+
+def test_gauges_are_zero_until_bound() -> None:
+    """Without sources the gauges read 0 and no actor class is listed."""
+    instruments = Instruments()
+    assert [value(instruments, gauge) for gauge in GAUGES] == [0, 0, 0]
+    assert scraped(instruments)["stretto_actors"].samples == []
+
+
+def test_gauges_read_state_at_each_scrape() -> None:
+    """Each scrape shows what the sources say at that moment, each source on its own gauge."""
+    instruments = Instruments()
+    state = {"runs": 1, "items": 20, "bytes": 300}
+    bind(
+        instruments,
+        runs_in_progress=lambda: state["runs"],
+        items_in_flight=lambda: state["items"],
+        context_bytes=lambda: state["bytes"],
+    )
+    assert [value(instruments, gauge) for gauge in GAUGES] == [1, 20, 300]
+    state.update(runs=2, items=0, bytes=5)
+    assert [value(instruments, gauge) for gauge in GAUGES] == [2, 0, 5]
+
+
+def test_a_class_without_actors_vanishes() -> None:
+    """A class that left the mapping keeps no stale value."""
+    instruments = Instruments()
+    actors = {"RunSupervisor": 2, "ItemActor": 50}
+    bind(instruments, actors=lambda: actors)
+    assert value(instruments, "stretto_actors", **{"class": "ItemActor"}) == 50
+    del actors["ItemActor"]
+    assert value(instruments, "stretto_actors", **{"class": "ItemActor"}) is None
+    assert value(instruments, "stretto_actors", **{"class": "RunSupervisor"}) == 2
+
+
+def test_workflows_beyond_the_limit_are_counted_as_other() -> None:
+    """Names beyond `max_workflows` share one label, lose no count, and leave the admitted ones alone."""
+    instruments = Instruments(max_workflows=2)
+    for name in ("a", "b", "c", "d", "a"):
+        instruments.workflow(name).run_finished("succeeded", 0.1)
+    assert label_values(instruments, "stretto_runs", "workflow") == {"a", "b", "other"}
+    assert value(instruments, "stretto_runs_total", workflow="a", status="succeeded") == 2
+    assert value(instruments, "stretto_runs_total", workflow="other", status="succeeded") == 2
+    assert instruments.workflow("c") is instruments.workflow("d")
+
+
+def test_a_workflow_that_is_called_other_shares_with_the_rest() -> None:
+    """A user's own `other` and the label for all beyond the limit are one series, never two of one name."""
+    instruments = Instruments(max_workflows=2)
+    for name in ("other", "a", "b"):
+        instruments.workflow(name).run_finished("succeeded", 0.1)
+    assert label_values(instruments, "stretto_runs", "workflow") == {"a", "other"}
+    assert value(instruments, "stretto_runs_total", workflow="other", status="succeeded") == 2
+
+
+def test_tasks_beyond_the_limit_are_counted_as_other() -> None:
+    """Each workflow has its own limit of task labels."""
+    instruments = Instruments()
+    for number in range(MAX_TASKS_PER_WORKFLOW + 5):
+        instruments.workflow("wide").task(f"t{number}").finished("succeeded")
+    instruments.workflow("narrow").task("last").finished("succeeded")
+    labels = label_values(instruments, "stretto_tasks", "task")
+    assert len(labels) == MAX_TASKS_PER_WORKFLOW + len({"other", "last"})
+    assert value(instruments, "stretto_tasks_total", workflow="wide", task="other", status="succeeded") == 5
+    assert value(instruments, "stretto_tasks_total", workflow="narrow", task="last", status="succeeded") == 1
+
+
+def test_actions_and_kinds_beyond_the_limit_are_counted_as_other() -> None:
+    """Neither many actions nor many kinds of one action make series without end."""
+    instruments = Instruments()
+    for number in range(MAX_ACTIONS + 5):
+        instruments.action_errors(f"a{number}", "status")
+    for number in range(MAX_KINDS_PER_ACTION + 5):
+        instruments.action_errors("a0", f"k{number}")
+    assert len(label_values(instruments, "stretto_action_errors", "action")) == MAX_ACTIONS + 1
+    assert value(instruments, "stretto_action_errors_total", action="other", kind="status") == 5
+    # `status` took the first of the places.
+    assert value(instruments, "stretto_action_errors_total", action="a0", kind="other") == 6
+
+
+def test_the_limit_holds_when_threads_bind_at_once() -> None:
+    """Threads that bring new names at the same moment do not slip past the limit."""
+    instruments = Instruments(max_workflows=10)
+
+    def bring_names() -> None:
+        for number in range(40):
+            instruments.workflow(f"w{number}").run_finished("succeeded", 0.1)
+
+    in_threads(bring_names)
+    runs = scraped(instruments)["stretto_runs"].samples
+    assert len({sample.labels["workflow"] for sample in runs}) == 11
+    assert sum(sample.value for sample in runs) == 8 * 40
+
+
+def test_a_name_that_utf8_cannot_hold_spoils_no_scrape() -> None:
+    """A lone surrogate in a name is replaced; the page stays readable."""
+    instruments = Instruments()
+    instruments.workflow("bad \ud800 name").run_finished("succeeded", 0.1)
+    assert value(instruments, "stretto_runs_total", workflow="bad ? name", status="succeeded") == 1
+    assert "stretto_runs" in scraped(instruments)
+
+
+def test_odd_names_come_back_as_they_were() -> None:
+    """Quotes, backslashes, newlines and any script survive the exposition format."""
+    instruments = Instruments()
+    name = 'quote " backslash \\ newline \n überwachung 監視'
+    instruments.workflow(name).run_finished("succeeded", 0.1)
+    assert label_values(instruments, "stretto_runs", "workflow") == {name}
