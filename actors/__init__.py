@@ -1,1 +1,34 @@
-"""Placeholder."""
+"""What makes it happen: the engine, its actors, the runners and actions, the command line.
+
+    client --submit--> Engine --BeginRun--> RunSupervisor --PerformItem--> ItemActor --Call--> runner
+                         ^                    |      ^                        |    <--ActionEnded--'
+                         '------ RunEnded ----'      '------- ItemEnded ------'
+
+Public names are loaded when they are first used, so that `stretto --help` starts at once.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stretto.actors.actions import ActionFailed, action
+    from stretto.actors.engine import Engine
+    from stretto.actors.messages import RunProgressed
+    from stretto.actors.outcome import Outcome, RunHandle
+
+_MODULES = {
+    "ActionFailed": "stretto.actors.actions",
+    "Engine": "stretto.actors.engine",
+    "Outcome": "stretto.actors.outcome",
+    "RunHandle": "stretto.actors.outcome",
+    "RunProgressed": "stretto.actors.messages",
+    "action": "stretto.actors.actions",
+}
+
+__all__ = ["ActionFailed", "Engine", "Outcome", "RunHandle", "RunProgressed", "action"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,1 +1,56 @@
-"""Placeholder."""
+"""Where an action's code runs.
+
+Runners.start(call, done)
+    inline  --> on the caller's thread   core.noop, core.echo ...   done before start returns
+    thread  --> a bounded pool           plain functions            can be cancelled until they begin
+    async   --> one event loop           coroutines, core.http ...  can be cancelled
+... done(Finished), exactly once
+"""
+
+from typing import Final
+
+from stretto.actors.actions.addresses import AddressPolicy
+from stretto.actors.runners.base import Call, Done, Finished, Runner, Running
+from stretto.actors.runners.event_loop import EventLoopRunner
+from stretto.actors.runners.inline import InlineRunner
+from stretto.actors.runners.threads import ThreadRunner
+
+__all__ = [
+    "AddressPolicy",
+    "Call",
+    "Done",
+    "EventLoopRunner",
+    "Finished",
+    "InlineRunner",
+    "Runner",
+    "Runners",
+    "Running",
+    "ThreadRunner",
+]
+
+DEFAULT_THREADS: Final = 16
+
+
+class Runners:
+    """One runner of each kind; a call goes to the one that its action names."""
+
+    def __init__(self, *, threads: int = DEFAULT_THREADS, addresses: AddressPolicy | None = None) -> None:
+        self._runners: dict[str, Runner] = {
+            "inline": InlineRunner(),
+            "thread": ThreadRunner(threads),
+            "async": EventLoopRunner(addresses=addresses),
+        }
+
+    @property
+    def threads(self) -> int:
+        """The most threads that the runners may ever own."""
+        return sum(runner.threads for runner in self._runners.values())
+
+    def start(self, call: Call, done: Done) -> Running:
+        """Begin a call; `done` is told its end, exactly once."""
+        return self._runners[call.action.runner].start(call, done)
+
+    def stop(self) -> None:
+        """Stop them all, in reverse; no effect the second time."""
+        for runner in reversed(self._runners.values()):
+            runner.stop()

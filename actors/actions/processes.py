@@ -1,0 +1,119 @@
+"""A child process on the event loop: its end and its output are events, and it costs no thread.
+
+asyncio's own subprocesses start a thread each on Python 3.11 (or need a watcher that the whole process
+shares); here a pidfd tells the loop that the child has ended. The child leads a process group of its own. It
+stays unreaped until all is over, so that its number, and its group's, cannot become anyone else's meanwhile.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import IO, Final, cast
+
+CHUNK_BYTES: Final = 65536
+REAP_SECONDS: Final = 2.0
+
+
+class Output:
+    """What a child writes to one pipe: kept up to a bound, read and dropped beyond it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, pipe: IO[bytes], most: int) -> None:
+        self.truncated = False
+        self.ended: asyncio.Future[None] = loop.create_future()
+        self._loop = loop
+        self._pipe = pipe
+        self._most = most
+        self._kept = bytearray()
+        os.set_blocking(pipe.fileno(), False)
+        loop.add_reader(pipe.fileno(), self._read)
+
+    def text(self) -> str:
+        """Return what was kept as text; what is no UTF-8 becomes U+FFFD."""
+        return self._kept.decode("utf-8", "replace")
+
+    def close(self) -> None:
+        """Read no more; whoever still holds the other end gets SIGPIPE."""
+        if not self._pipe.closed:
+            self._loop.remove_reader(self._pipe.fileno())
+            self._pipe.close()
+        if not self.ended.done():
+            self.ended.set_result(None)
+
+    def _read(self) -> None:
+        try:
+            chunk = os.read(self._pipe.fileno(), CHUNK_BYTES)
+        except BlockingIOError:
+            return
+        if not chunk:
+            self.close()
+            return
+        room = self._most - len(self._kept)
+        self._kept += chunk[:room]
+        self.truncated |= len(chunk) > room
+
+
+class Child:
+    """A running process, the leader of its own session and process group. To be made and used on the loop."""
+
+    def __init__(self, argv: Sequence[str], environment: dict[str, str], cwd: str | None, most: int) -> None:
+        loop = asyncio.get_running_loop()
+        self._process = subprocess.Popen(  # noqa: S603 - running commands is what core.local is for
+            argv,
+            env=environment,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            bufsize=0,
+            start_new_session=True,
+        )
+        try:
+            self._pidfd = os.pidfd_open(self._process.pid)
+        except OSError:
+            self._process.kill()
+            with self._process:  # reaps it and closes its pipes
+                raise
+        self._loop = loop
+        self._exited: asyncio.Future[None] = loop.create_future()
+        self.stdout = Output(loop, cast("IO[bytes]", self._process.stdout), most)
+        self.stderr = Output(loop, cast("IO[bytes]", self._process.stderr), most)
+        loop.add_reader(self._pidfd, self._notice_exit)
+
+    async def finish(self) -> int:
+        """Wait until the process has ended and its output is closed by all; return its exit code."""
+        await asyncio.wait([self._exited, self.stdout.ended, self.stderr.ended])
+        return self._process.wait()
+
+    async def end(self, grace: float) -> None:
+        """End the whole group: SIGTERM, and SIGKILL for what is left when all is quiet or grace is over."""
+        self._signal(signal.SIGTERM)
+        try:
+            await asyncio.wait([self._exited, self.stdout.ended, self.stderr.ended], timeout=grace)
+        finally:
+            self._signal(signal.SIGKILL)
+        await asyncio.wait([self._exited], timeout=REAP_SECONDS)
+
+    def close(self) -> None:
+        """Give everything back. A process that is still there is killed."""
+        if self._process.returncode is None and not self._exited.done():
+            self._signal(signal.SIGKILL)
+        self.stdout.close()
+        self.stderr.close()
+        if not self._exited.done():
+            self._loop.remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        # At once, unless the kernel holds the process in an uninterruptible sleep.
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(REAP_SECONDS)
+
+    def _notice_exit(self) -> None:
+        self._loop.remove_reader(self._pidfd)
+        self._exited.set_result(None)
+
+    def _signal(self, number: int) -> None:
+        # Until it is reaped the leader counts as a member of its group: the group is there, and it is ours.
+        if self._process.returncode is None:
+            os.killpg(self._process.pid, number)

@@ -1,0 +1,252 @@
+"""Actions by name: the decorator that registers them, and the registry that finds and loads them.
+
+Registration goes to one table of the process, so that importing a module is enough to make its actions known.
+"""
+
+import inspect
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import FunctionType
+from typing import Any, Final, Literal, TypeAlias, TypeVar
+
+from stretto.actors.actions.errors import DuplicateAction, InvalidAction, InvalidActionInput, UnknownAction
+from stretto.actors.actions.loading import load_actions
+from stretto.actors.actions.schema import ANY, ActionParameter, first_paragraph, read_signature
+from stretto.definitions.errors import nearest
+from stretto.definitions.frozen import FrozenDict, FrozenList
+
+RunnerName: TypeAlias = Literal["inline", "thread", "async"]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_REF = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
+_PYTHON_TYPES: Final[Mapping[str, frozenset[type]]] = {
+    "string": frozenset({str}),
+    "integer": frozenset({int}),
+    "number": frozenset({int, float}),
+    "boolean": frozenset({bool}),
+    "array": frozenset({list, FrozenList, tuple}),
+    "object": frozenset((dict, FrozenDict)),
+}
+_SUBCLASSES: Final[Mapping[str, type | tuple[type, ...]]] = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "array": (list, tuple),
+    "object": Mapping,
+}
+_NAMES: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
+    (bool, "boolean"),
+    (int, "integer"),
+    (float, "number"),
+    (str, "string"),
+    ((list, tuple), "array"),
+    (Mapping, "object"),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Action:
+    """A function under the name by which workflows call it.
+
+    `runner` says where it runs: "inline" on the caller's thread (the core's own that cannot wait), "thread"
+    (a plain function), "async" (a coroutine function). `takes_anything`: the function has **kwargs.
+    """
+
+    ref: str
+    function: Callable[..., Any]
+    runner: RunnerName
+    parameters: tuple[ActionParameter, ...] = ()
+    takes_anything: bool = False
+    description: str = ""
+    _required: frozenset[str] = field(init=False, repr=False)
+    _accepted: dict[str, frozenset[type] | None] = field(init=False, repr=False)
+    _enums: dict[str, tuple[Any, ...]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        required = frozenset(parameter.name for parameter in self.parameters if parameter.required)
+        object.__setattr__(self, "_required", required)
+        object.__setattr__(self, "_accepted", {p.name: _accepted_types(p) for p in self.parameters})
+        object.__setattr__(self, "_enums", {p.name: p.enum for p in self.parameters if p.enum})
+
+    @property
+    def place(self) -> str:
+        """Where the function stands, for messages: module, name, and file with line."""
+        code = getattr(inspect.unwrap(self.function), "__code__", None)
+        where = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
+        return f"{self.function.__module__}.{self.function.__qualname__}{where}"
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        """Raise `InvalidActionInput`, which names all that is wrong, unless `values` fit the parameters.
+
+        Types are strict: a boolean is no integer; an integer will do for a number; null will do for a
+        parameter that is optional or whose default is null.
+        """
+        # Every item passes here: one look-up a value (0.4 us in all), and words only for what does not fit.
+        accepted = self._accepted
+        for name, value in values.items():
+            try:
+                types = accepted[name]
+            except KeyError:
+                if self.takes_anything:
+                    continue
+                break
+            if types is not None and type(value) not in types:
+                break
+        else:
+            if self._required <= values.keys() and not self._enums:
+                return
+        if problems := self._problems(values):
+            raise InvalidActionInput(self.ref, problems)
+
+    def _problems(self, values: Mapping[str, Any]) -> list[str]:
+        problems = [
+            f"{parameter.name} is missing ({_expected(parameter)})"
+            for parameter in self.parameters
+            if parameter.required and parameter.name not in values
+        ]
+        known = {parameter.name: parameter for parameter in self.parameters}
+        for name, value in values.items():
+            if parameter := known.get(name):
+                if not _fits(parameter, value):
+                    problems.append(f"{name} must be {_expected(parameter)}, not {_told(value)}")
+            elif not self.takes_anything:
+                problems.append(f"{name} is unknown{_hint(name, known)}")
+        return problems
+
+
+def _accepted_types(parameter: ActionParameter) -> frozenset[type] | None:
+    if parameter.type == ANY and parameter.nullable:
+        return None
+    types = _PYTHON_TYPES.get(parameter.type) or frozenset().union(*_PYTHON_TYPES.values())
+    return types | {type(None)} if parameter.nullable else types
+
+
+def _fits(parameter: ActionParameter, value: Any) -> bool:
+    if value is None:
+        return parameter.nullable
+    if parameter.type != ANY and type(value) not in _PYTHON_TYPES[parameter.type]:
+        subclasses = _SUBCLASSES.get(parameter.type, ())
+        if isinstance(value, bool) or not isinstance(value, subclasses):
+            return False
+    # 1 == True in Python, not in JSON.
+    return not parameter.enum or any(
+        value == member and isinstance(value, bool) == isinstance(member, bool) for member in parameter.enum
+    )
+
+
+def _expected(parameter: ActionParameter) -> str:
+    if parameter.enum:
+        return f"one of {', '.join(map(repr, parameter.enum))}"
+    if parameter.type == ANY:
+        return "any value" if parameter.nullable else "any value but null"
+    article = "an" if parameter.type[0] in "aeiou" else "a"
+    return f"{article} {parameter.type}" + (" or null" if parameter.nullable else "")
+
+
+def _told(value: Any) -> str:
+    """Return what a value is without what it says: inputs may hold secrets."""
+    if value is None:
+        return "null"
+    name = next((name for types, name in _NAMES if isinstance(value, types)), type(value).__name__)
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    if near := nearest(name, known):
+        return f", {near}"
+    return f" (known: {', '.join(known)})" if known else " (it takes no input)"
+
+
+_table: dict[str, Action] = {}
+_table_lock = threading.Lock()
+
+
+def action(ref: str) -> Callable[[Function], Function]:
+    """Register a plain or an async function as the action `ref` ("pack.name"); the function stays as it is.
+
+    The input's keys become keyword arguments; what it returns must be JSON-like. Executing the same
+    definition again (the same module and name) replaces it; another function under a ref that is taken is
+    refused with `DuplicateAction`, a function that cannot be an action with `InvalidAction`.
+    """
+
+    def decorate(function: Function) -> Function:
+        runner: RunnerName = "async" if inspect.iscoroutinefunction(function) else "thread"
+        register(ref, function, runner)
+        return function
+
+    return decorate
+
+
+def inline_action(ref: str) -> Callable[[Function], Function]:
+    """Register one of the core's own functions to run on the caller's thread: it must never wait."""
+
+    def decorate(function: Function) -> Function:
+        register(ref, function, "inline")
+        return function
+
+    return decorate
+
+
+def register(ref: str, function: Callable[..., Any], runner: RunnerName) -> Action:
+    """Put `function` into the process's table and return the action that it became."""
+    if not _REF.fullmatch(ref):
+        raise InvalidAction(
+            f"{ref!r} cannot name an action; write pack.name with letters, digits, _ and - in the parts, "
+            'as in @action("ops.parse_line")'
+        )
+    if not isinstance(function, FunctionType):
+        raise InvalidAction(f"action {ref}: a {type(function).__name__} cannot be an action; decorate a function")
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise InvalidAction(f"action {ref}: {function.__qualname__} yields; an action returns its whole result")
+    signature = read_signature(ref, function)
+    new = Action(
+        ref,
+        function,
+        runner,
+        signature.parameters,
+        signature.takes_anything,
+        first_paragraph(function),
+    )
+    with _table_lock:
+        old = _table.get(ref)
+        if old is not None and _definition(old) != _definition(new):
+            raise DuplicateAction(f"two functions are called {ref}: {old.place} and {new.place}")
+        _table[ref] = new
+    return new
+
+
+def _definition(action: Action) -> tuple[str, str]:
+    return action.function.__module__, action.function.__qualname__
+
+
+class ActionRegistry:
+    """The actions that an engine knows."""
+
+    def __init__(self, actions: Mapping[str, Action]) -> None:
+        self._actions = actions
+
+    @classmethod
+    def with_core(cls) -> "ActionRegistry":
+        """Return the core actions and all that the decorator has registered or ever will: a live view."""
+        return cls(_table)
+
+    def get(self, ref: str) -> Action:
+        """Return the action of that ref; `UnknownAction` names the nearest one if there is none."""
+        try:
+            return self._actions[ref]
+        except KeyError:
+            near = nearest(ref, self.refs())
+            raise UnknownAction(f"there is no action {ref!r}" + (f"; {near}" if near else "")) from None
+
+    def refs(self) -> tuple[str, ...]:
+        """Return all known refs, sorted."""
+        return tuple(sorted(self._actions))
+
+    def load(self, module_or_path: str) -> None:
+        """Import a module by its dotted name, or a file by its path, for the actions that it registers.
+
+        Loading a file again executes it again. Raises `CannotLoadActions`.
+        """
+        load_actions(module_or_path)

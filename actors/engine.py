@@ -1,0 +1,369 @@
+"""The engine: the root actor, whose proxy is the public API.
+
+    engine = Engine.start(definitions="workflows", metrics_port=9464).proxy()
+    run = engine.submit("ops.health_check", {"servers": [...]}).get()
+    outcome = run.outcome.get(timeout=60)
+    engine.stop().get()
+
+It owns what its actors share, starts one supervisor a run, and shares out the permits for items in flight. It never
+waits for another actor: what it cannot answer at once, it answers later.
+"""
+
+import contextlib
+import threading
+import time
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import pykka
+import structlog
+
+from stretto.actors.actions import ActionRegistry
+from stretto.actors.catalogue import Catalogue
+from stretto.actors.clock import Clock
+from stretto.actors.dispatch import DispatchedActor, Dispatcher, Later
+from stretto.actors.identifiers import new_run_id
+from stretto.actors.messages import (
+    AbandonRun,
+    BeginRun,
+    CancelRun,
+    GraceElapsed,
+    PauseRun,
+    PermitsGranted,
+    PermitsRequested,
+    PermitsReturned,
+    Relayed,
+    ResumeRun,
+    ReturnPermits,
+    RunCrashed,
+    RunEnded,
+    RunRefused,
+    TellStatus,
+)
+from stretto.actors.outcome import Outcome, RunHandle
+from stretto.actors.permits import Grant, PermitLedger, Reclaim
+from stretto.actors.run import RunRequest, RunSupervisor
+from stretto.actors.runners import DEFAULT_THREADS, Runners
+from stretto.actors.services import Services
+from stretto.definitions.conductor import IllegalTransition
+from stretto.definitions.errors import StrettoError
+from stretto.definitions.frozen import FrozenList, freeze
+from stretto.definitions.model import Workflow
+from stretto.metrics import Instruments, MetricsServer, configure_logging, get_logger
+
+MAX_ITEMS_IN_FLIGHT = 1024
+MAX_REMEMBERED_RUNS = 1000
+"""Ended runs whose status can still be asked for."""
+
+_log = get_logger("stretto.engine")
+
+
+class UnknownRun(StrettoError):
+    """No run of that id is known (any more)."""
+
+    code = "unknown_run"
+
+
+class EngineStopping(StrettoError):
+    """The engine takes no more runs: it is being stopped."""
+
+    code = "engine_stopping"
+
+
+class _Question(Later):
+    """What a user asks of a run, answered by its supervisor, or by the engine if the run ends first."""
+
+    __slots__ = ("__weakref__", "verb")
+
+    def __init__(self, verb: str | None) -> None:
+        super().__init__()
+        self.verb = verb
+
+    def answer_after_end(self, status: dict[str, Any]) -> None:
+        """Answer from the status that the run ended with, unless the supervisor has answered."""
+        if self.verb is None:
+            self.resolve(status)
+        else:
+            self.fail(_has_ended(self.verb, status))
+
+
+def _has_ended(verb: str, status: dict[str, Any]) -> IllegalTransition:
+    return IllegalTransition(f"cannot {verb} the run {status['id']}: it has ended ({status['status']})")
+
+
+class _Run:
+    """A run in progress, as the engine knows it. `questions` forgets those that nobody waits for any more."""
+
+    __slots__ = ("accepted", "handle", "questions", "supervisor")
+
+    def __init__(self, handle: RunHandle, supervisor: pykka.ActorRef[RunSupervisor], accepted: Later) -> None:
+        self.handle = handle
+        self.supervisor = supervisor
+        self.accepted = accepted
+        self.questions: weakref.WeakSet[_Question] = weakref.WeakSet()
+
+
+class Engine(DispatchedActor):
+    """The root actor. Start it with `Engine.start(...)`; use it through `.proxy()`."""
+
+    def __init__(
+        self, services: Services, catalogue: Catalogue, server: MetricsServer | None, max_items_in_flight: int
+    ) -> None:
+        super().__init__()
+        self._services = services
+        self._catalogue = catalogue
+        self._ledger = PermitLedger(max_items_in_flight)
+        self._runs: dict[str, _Run] = {}
+        self._remembered: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._server = server
+        self._stopped: Later | None = None
+        self._closing = False
+        self.metrics_url = server.url if server is not None else None
+        services.instruments.bind_gauges(
+            runs_in_progress=lambda: len(self._runs),
+            items_in_flight=lambda: services.dispatcher.alive().get("ItemActor", 0),
+            context_bytes=lambda: sum(list(services.context_bytes.values())),
+            actors=lambda: {**services.dispatcher.alive(), "Clock": int(services.clock.is_alive())},
+        )
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            PermitsRequested: lambda message: self._share(self._ledger.request(message.run_id, message.count)),
+            PermitsReturned: lambda message: self._share(self._ledger.give_back(message.run_id, message.count)),
+            RunEnded: self._run_ended,
+            RunRefused: lambda message: self._forget(message.run_id),
+            RunCrashed: self._run_crashed,
+            GraceElapsed: lambda _message: self._abandon_runs(),
+        }
+
+    @classmethod
+    def start(  # noqa: PLR0913 - keywords, each a setting that stands alone
+        cls,
+        definitions: str | Iterable[str] | None = None,
+        store: str | None = None,
+        actions: Iterable[str] = (),
+        metrics_port: int | None = None,
+        *,
+        max_items_in_flight: int = MAX_ITEMS_IN_FLIGHT,
+        threads: int = DEFAULT_THREADS,
+        dispatchers: int = 2,
+    ) -> "pykka.ActorRef[Engine]":
+        """Start an engine and all that it needs, and return its actor's reference.
+
+        `definitions`: folders of definitions. `store`: None, the only one so far: runs live in memory.
+        `actions`: modules to import (or FILE.py to execute) for their actions. `metrics_port`: where Prometheus
+        scrapes, on the loopback address; 0 picks a free one, None exposes nothing. `threads` bounds those of
+        plain functions, `dispatchers` those of actors.
+
+        Raises `CannotLoadActions`, `UnknownWorkflow` (no such folder), `CannotExpose` (the port is taken),
+        `ValueError` for a setting that makes no sense; then nothing is left running.
+        """
+        if store is not None:
+            raise ValueError(f"store={store!r}: this version keeps runs in memory only; leave store out")
+        if max_items_in_flight < 1:
+            raise ValueError(f"max_items_in_flight is at least 1, not {max_items_in_flight}")
+        if not structlog.is_configured():
+            # Unconfigured, structlog prints every DEBUG line to standard output, one for each item.
+            configure_logging("WARNING")
+        registry = ActionRegistry.with_core()
+        for module in actions:
+            registry.load(module)
+        catalogue = Catalogue(registry)
+        for folder in [definitions] if isinstance(definitions, str) else definitions or ():
+            catalogue.load(folder)
+        instruments = Instruments()
+        server = None
+        if metrics_port is not None:
+            server = MetricsServer(instruments.registry, port=metrics_port)
+            server.start()
+        dispatcher = Dispatcher(dispatchers)
+        services = Services(dispatcher, Clock.start(), Runners(threads=threads), registry, instruments)
+        reference = cls.start_on(dispatcher, services, catalogue, server, max_items_in_flight)
+        reference.ask(PermitsReturned("", 0))  # answered: the engine takes its turns
+        _log.info("engine_started", workflows=len(catalogue.refs()), metrics=server.url if server else None)
+        return reference
+
+    def on_receive(self, message: Any) -> Any:
+        """Handle a message; see `messages`, "to the engine"."""
+        handler = self._handlers.get(type(message))
+        return super().on_receive(message) if handler is None else handler(message)
+
+    # ---- the public API, through the proxy
+
+    def submit(
+        self, workflow: str, inputs: Mapping[str, Any] | None = None, watcher: pykka.ActorRef[Any] | None = None
+    ) -> Later:
+        """Start a run of a workflow, named by ref or by a file's path; answered with its `RunHandle`.
+
+        `watcher`: an actor that is told `RunProgressed` as the run goes on. Raises (from `.get()`)
+        `UnknownWorkflow`, `InvalidDefinition`, `InvalidInput`, `EngineStopping`.
+        """
+        if self._stopped is not None or self._closing:
+            raise EngineStopping("the engine is being stopped: it takes no more runs")
+        definition = self._catalogue.find(workflow)
+        accepted = Later()
+        handle = RunHandle(new_run_id(), definition.ref, pykka.ThreadingFuture())
+        request = RunRequest(definition, inputs or {}, handle, accepted, watcher)
+        supervisor = RunSupervisor.start_on(self._services.dispatcher, self._services, self.actor_ref, request)
+        self._runs[handle.id] = _Run(handle, supervisor, accepted)
+        # Before anything else: a run of one item then starts without asking for its permit.
+        self._share(self._ledger.request(handle.id, 1))
+        supervisor.tell(BeginRun())
+        return accepted
+
+    def status(self, run_id: str) -> Any:
+        """Return {id, workflow, status, tasks {name: {status, visits, items {total, succeeded, failed, running}}}}.
+
+        Raises (from `.get()`) `UnknownRun`.
+        """
+        if run_id in self._remembered:
+            return self._remembered[run_id]
+        return self._ask(run_id, None, TellStatus())
+
+    def cancel(self, run_id: str) -> Any:
+        """End a run by its cancellation policy; answered when nothing new will start.
+
+        Raises (from `.get()`) `UnknownRun`, or `IllegalTransition` if the run has ended.
+        """
+        return self._request(run_id, "cancel", CancelRun())
+
+    def pause(self, run_id: str) -> Any:
+        """Have a run start nothing new; what runs goes on. Raises as `cancel` does."""
+        return self._request(run_id, "pause", PauseRun())
+
+    def resume(self, run_id: str) -> Any:
+        """Let a paused run go on. Raises as `cancel` does."""
+        return self._request(run_id, "resume", ResumeRun())
+
+    def workflow(self, name: str) -> Workflow:
+        """Return the definition of a ref or a file's path. Raises (from `.get()`) as `submit` does."""
+        return self._catalogue.find(name)
+
+    def workflows(self) -> tuple[str, ...]:
+        """Return the refs of all workflows that are known."""
+        return self._catalogue.refs()
+
+    def stop(self, grace: float | None = None) -> Later:  # type: ignore[override]  # answered when all has ended
+        """Take no more runs, wait for those in progress, then stop everything.
+
+        Answered when every actor and thread has ended. `grace`: seconds after which the runs that are left are
+        abandoned (they fail with `engine_stopped`); None waits for them however long they take.
+        """
+        if self._stopped is None:
+            self._stopped = Later()
+            _log.info("engine_stopping", runs=len(self._runs))
+        if grace is not None:
+            self._services.remind(time.monotonic() + grace, self.actor_ref, GraceElapsed())
+        self._close_when_drained()
+        return self._stopped
+
+    # ---- runs
+
+    def _request(self, run_id: str, verb: str, message: Any) -> Any:
+        remembered = self._remembered.get(run_id)
+        if remembered is not None:
+            raise _has_ended(verb, remembered)
+        return self._ask(run_id, verb, message)
+
+    def _ask(self, run_id: str, verb: str | None, message: Any) -> Later:
+        """Have a supervisor answer; the engine itself goes on at once."""
+        run = self._runs.get(run_id)
+        if run is None:
+            raise UnknownRun(f"there is no run {run_id!r} (the last {MAX_REMEMBERED_RUNS:,} that ended are remembered)")
+        question = _Question(verb)
+        run.questions.add(question)
+        with contextlib.suppress(pykka.ActorDeadError):  # its end is in the mailbox, and will answer
+            run.supervisor.tell(Relayed(message, question))
+        return question
+
+    def _share(self, changes: list[Grant | Reclaim]) -> None:
+        for change in changes:
+            run = self._runs.get(change.run_id)
+            if run is None:
+                continue
+            message = PermitsGranted(change.count) if isinstance(change, Grant) else ReturnPermits(change.count)
+            with contextlib.suppress(pykka.ActorDeadError):  # its end is in the mailbox, and frees what it holds
+                run.supervisor.tell(message)
+
+    def _run_ended(self, message: RunEnded) -> None:
+        run = self._runs.get(message.run_id)
+        if run is None:
+            return
+        status = {
+            "id": message.run_id,
+            "workflow": run.handle.workflow,
+            "status": message.outcome.status,
+            "tasks": message.tasks,
+        }
+        self._remembered[message.run_id] = status
+        if len(self._remembered) > MAX_REMEMBERED_RUNS:
+            self._remembered.popitem(last=False)
+        for question in list(run.questions):
+            question.answer_after_end(status)
+        self._forget(message.run_id)
+        run.handle.outcome.set(message.outcome)
+
+    def _run_crashed(self, message: RunCrashed) -> None:
+        run = self._runs.get(message.run_id)
+        if run is None:
+            return
+        _log.error("run_crashed", run_id=message.run_id, workflow=run.handle.workflow, reason=message.reason)
+        errors = freeze([{"code": "supervisor_crashed", "message": message.reason, "handled": False}])
+        assert isinstance(errors, FrozenList)  # noqa: S101 - for the type checker
+        outcome = Outcome("failed", None, errors)
+        self._services.instruments.workflow(run.handle.workflow).run_finished("failed", 0.0)
+        run.accepted.resolve(run.handle)
+        self._run_ended(RunEnded(message.run_id, outcome, {}))
+
+    def _forget(self, run_id: str) -> None:
+        self._runs.pop(run_id, None)
+        self._share(self._ledger.forget(run_id))
+        self._close_when_drained()
+
+    # ---- the end
+
+    def _abandon_runs(self) -> None:
+        for run in self._runs.values():
+            with contextlib.suppress(pykka.ActorDeadError):  # its end is in the mailbox
+                run.supervisor.tell(AbandonRun())
+
+    def _close_when_drained(self) -> None:
+        if self._stopped is not None and not self._runs and not self._closing:
+            self._close()
+
+    def _close(self) -> None:
+        """Have a thread of its own stop everything in reverse: a dispatcher cannot wait for its own threads."""
+        self._closing = True
+        threading.Thread(target=_close_down, args=(self.actor_ref, self._services, self._server, self._stopped),
+                         name="stretto-stop").start()  # fmt: skip
+
+    def on_stop(self) -> None:
+        """Stop everything without draining, if somebody stops the actor itself."""
+        if not self._closing:
+            self._abandon_runs()
+            self._close()
+
+    def on_failure(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        """Stop everything: without its root actor an engine answers nobody."""
+        _log.critical("engine_crashed", reason=f"{type(error).__name__}: {error}")
+        if not self._closing:
+            self._abandon_runs()
+            self._close()
+
+
+def _close_down(
+    engine: pykka.ActorRef[Engine], services: Services, server: MetricsServer | None, stopped: Later | None
+) -> None:
+    """Stop everything in the reverse order of its start, then answer whoever asked for it."""
+    if server is not None:
+        server.stop()
+    services.runners.stop()
+    clock_thread = services.clock.proxy().thread().get()
+    services.clock.stop()
+    clock_thread.join()
+    if stopped is not None:
+        # Before the engine's mailbox closes; the answer is only given when this thread has ended.
+        stopped.resolve(None, joins=threading.current_thread())
+    engine.stop()
+    services.dispatcher.stop()
+    _log.info("engine_stopped")

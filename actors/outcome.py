@@ -1,0 +1,30 @@
+"""What users get of a run: a handle when it is accepted, an outcome when it has ended."""
+
+from dataclasses import dataclass
+
+import msgspec
+import pykka
+
+from stretto.definitions.frozen import FrozenDict, FrozenList
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How a run ended.
+
+    `status` is succeeded, failed or cancelled; `output` the rendered output_map (None without one); `errors` a list
+    of {code, message, task, visit, item_index, attempt, action, where {file, line, column}, expression, input,
+    handled}.
+    """
+
+    status: str
+    output: FrozenDict | None
+    errors: FrozenList
+
+
+@dataclass(frozen=True, slots=True)
+class RunHandle:
+    """An accepted run. `outcome.get(timeout=...)` waits for its `Outcome`."""
+
+    id: str
+    workflow: str
+    outcome: pykka.Future[Outcome]

@@ -1,0 +1,312 @@
+"""The supervisor of one run: holds its conductor, and with it the run's single authoritative context.
+
+    messages --> events --> Conductor --> commands --> messages
+
+Nothing else ever changes the run's context. What an item costs here is one event, its commands, and the start of the
+next one, in the same turn in which it ends; whatever can wait (metrics, permits, watchers) waits for the turn's end.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pykka
+
+from stretto.actors.dispatch import DispatchedActor, Later
+from stretto.actors.item import ItemActor
+from stretto.actors.messages import (
+    AbandonRun,
+    BeginRun,
+    CancelRun,
+    ItemEnded,
+    PauseRun,
+    PerformItem,
+    PermitsGranted,
+    PermitsRequested,
+    PermitsReturned,
+    Relayed,
+    ResumeRun,
+    ReturnPermits,
+    RunCrashed,
+    RunEnded,
+    RunProgressed,
+    RunRefused,
+    StopItem,
+    TellStatus,
+)
+from stretto.actors.outcome import Outcome, RunHandle
+from stretto.actors.run_record import RunRecord
+from stretto.actors.services import Services
+from stretto.definitions.conductor import (
+    CancelItem,
+    CancelRequested,
+    Command,
+    Conductor,
+    DelayElapsed,
+    Event,
+    FinishRun,
+    ItemsWithdrawn,
+    PauseRequested,
+    ResumeRequested,
+    RetryDue,
+    StartItem,
+    TaskEnded,
+    WaitUntil,
+    WithdrawItems,
+)
+from stretto.definitions.errors import InvalidInput, StrettoError
+from stretto.definitions.frozen import EMPTY_LIST, freeze
+from stretto.definitions.model import Workflow
+from stretto.definitions.parameters import bind
+
+
+class RunRequest:
+    """What a supervisor is started with. `accepted` is answered with `handle`, or with `InvalidInput`."""
+
+    __slots__ = ("accepted", "handle", "inputs", "watcher", "workflow")
+
+    def __init__(
+        self,
+        workflow: Workflow,
+        inputs: Mapping[str, Any],
+        handle: RunHandle,
+        accepted: Later,
+        watcher: pykka.ActorRef[Any] | None,
+    ) -> None:
+        self.workflow = workflow
+        self.inputs = inputs
+        self.handle = handle
+        self.accepted = accepted
+        self.watcher = watcher
+
+
+class RunSupervisor(DispatchedActor):
+    """Conducts one run from its acceptance to its end."""
+
+    def __init__(self, services: Services, engine: pykka.ActorRef[Any], request: RunRequest) -> None:
+        super().__init__()
+        self._services = services
+        self._engine = engine
+        self._request = request
+        self._run_id = request.handle.id
+        self._workflow = request.workflow
+        self._record = RunRecord(services, request.workflow, self._run_id)
+        self._watchers = [request.watcher] if request.watcher is not None else []
+        self._waiting: deque[tuple[StartItem, float | None]] = deque()
+        self._running: dict[tuple[str, int, int], pykka.ActorRef[ItemActor]] = {}
+        self._permits = 0
+        self._requested = 0
+        self._to_return = 0
+        self._conductor: Conductor | None = None
+        self._ended = False
+        self._handlers: dict[type, Callable[[Any], Any]] = {
+            ItemEnded: self._item_ended,
+            RetryDue: self._event,
+            DelayElapsed: self._event,
+            PermitsGranted: self._granted,
+            ReturnPermits: self._asked_back,
+            BeginRun: self._begin_run,
+            Relayed: self._relayed,
+            TellStatus: lambda _message: self._status(),
+            CancelRun: lambda _message: self._event(CancelRequested(time.time())),
+            PauseRun: lambda _message: self._event(PauseRequested(time.time())),
+            ResumeRun: lambda _message: self._event(ResumeRequested(time.time())),
+            AbandonRun: lambda _message: self._abandon_run(),
+        }
+
+    def on_receive(self, message: Any) -> Any:
+        """Handle a message; see `messages`, "to a run's supervisor"."""
+        handler = self._handlers.get(type(message))
+        return super().on_receive(message) if handler is None else handler(message)
+
+    def on_turn_end(self) -> None:
+        """Tell what gathered in the turn."""
+        self._record.flush(self._conductor)
+        if self._ended:
+            return
+        self._settle_permits()
+        if self._watchers and self._conductor is not None:
+            self._tell_watchers(RunProgressed(self._run_id, self._conductor.status, self._conductor.tasks()))
+
+    def on_failure(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        """Stop the items and tell the engine: a supervisor that crashes fails its run, nothing else."""
+        self._stop_items()
+        self._services.context_bytes.pop(self._run_id, None)
+        if not self._ended:
+            reason = f"{type(error).__name__}: {error}"
+            if self._conductor is not None:
+                reason = self._conductor.mask.text(reason)
+            self._tell_engine(RunCrashed(self._run_id, reason))
+
+    def on_stop(self) -> None:
+        """Stop the items that are left, if somebody stops the supervisor before the run's end."""
+        self._stop_items()
+
+    # ---- events
+
+    def _begin_run(self, _message: BeginRun) -> None:
+        request = self._request
+        try:
+            parameters = bind(self._workflow, request.inputs)
+        except InvalidInput as error:
+            self._ended = True
+            self._tell_engine(RunRefused(self._run_id))
+            request.accepted.fail(error)
+            self.stop()
+            return
+        self._conductor = Conductor(self._workflow, self._run_id, parameters, time.time())
+        self._record.started()
+        request.accepted.resolve(request.handle)
+        self._carry_out(self._conductor.begin(), None)
+        self._start_items()
+
+    def _event(self, event: Event) -> None:
+        if self._conductor is None or self._ended:
+            return
+        self._carry_out(self._conductor.on(event), None)
+        self._start_items()
+
+    def _relayed(self, message: Relayed) -> None:
+        try:
+            message.answer.resolve(self.on_receive(message.message))
+        except StrettoError as error:
+            message.answer.fail(error)
+
+    def _item_ended(self, message: ItemEnded) -> None:
+        completed = message.completed
+        self._running.pop((completed.task, completed.visit, completed.index), None)
+        if self._conductor is None or self._ended:
+            return
+        self._record.item_ended(message)
+        self._carry_out(self._conductor.on(completed), message.finished_at)
+        self._start_items()
+
+    # ---- commands
+
+    def _carry_out(self, commands: list[Command], caused_at: float | None) -> None:
+        for command in commands:
+            if type(command) is StartItem:
+                # Only a task's first item follows on another action's end; the rest follow on each other.
+                follows = caused_at if command.index == 0 and command.attempt == 1 else None
+                self._waiting.append((command, follows))
+                if command.attempt > 1:
+                    self._record.retried()
+            elif type(command) is WaitUntil:
+                self._remind(command)
+            elif type(command) is WithdrawItems:
+                self._withdraw(command)
+            elif type(command) is CancelItem:
+                self._tell_item((command.task, command.visit, command.index), StopItem())
+            elif type(command) is TaskEnded:
+                self._record.task_ended(command)
+            elif type(command) is FinishRun:
+                self._finish(command)
+
+    def _start_items(self) -> None:
+        """Start what waits, as far as permits and the run's state allow."""
+        conductor = self._conductor
+        if conductor is None or conductor.status == "paused":
+            return
+        while self._waiting and len(self._running) < self._permits - self._to_return:
+            start, caused_at = self._waiting.popleft()
+            item = ItemActor.start_on(self._services.dispatcher, self._services, self._run_id, self._workflow.ref)
+            self._running[start.task, start.visit, start.index] = item
+            item.tell(PerformItem(start, self._workflow.tasks[start.task], self.actor_ref, caused_at))
+
+    def _withdraw(self, command: WithdrawItems) -> None:
+        task, visit = command.task, command.visit
+        withdrawn = [start.index for start, _ in self._waiting if (start.task, start.visit) == (task, visit)]
+        if withdrawn and self._conductor is not None:
+            self._waiting = deque(each for each in self._waiting if (each[0].task, each[0].visit) != (task, visit))
+            self._carry_out(self._conductor.on(ItemsWithdrawn(task, visit, tuple(withdrawn), time.time())), None)
+
+    def _remind(self, command: WaitUntil) -> None:
+        wait = max(command.then.at - time.time(), 0.0)
+        self._services.remind(time.monotonic() + wait, self.actor_ref, command.then)
+
+    def _finish(self, finish: FinishRun) -> None:
+        self._ended = True
+        outcome = Outcome(finish.status, finish.output, finish.errors)
+        self._record.ended(outcome)
+        self._end_with(outcome)
+
+    def _end_with(self, outcome: Outcome) -> None:
+        tasks = self._conductor.tasks() if self._conductor is not None else {}
+        self._tell_engine(RunEnded(self._run_id, outcome, tasks))
+        self._tell_watchers(RunProgressed(self._run_id, outcome.status, tasks))
+        self.stop()
+
+    def _abandon_run(self) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self._stop_items()
+        error = {"code": "engine_stopped", "message": "the engine was stopped before the run had ended"}
+        errors = freeze([error])
+        outcome = Outcome("failed", None, errors if isinstance(errors, list) else EMPTY_LIST)
+        self._record.ended(outcome)
+        self._end_with(outcome)
+
+    # ---- permits
+
+    def _granted(self, message: PermitsGranted) -> None:
+        self._permits += message.count
+        self._requested = max(self._requested - message.count, 0)
+        self._start_items()
+
+    def _asked_back(self, message: ReturnPermits) -> None:
+        self._to_return += message.count
+
+    def _settle_permits(self) -> None:
+        """Ask for the permits that are missing, and give back those that are asked for or not needed."""
+        paused = self._conductor is not None and self._conductor.status == "paused"
+        wanted = len(self._running) + (0 if paused else len(self._waiting))
+        unneeded = max(self._permits - wanted, 0)
+        spare = self._permits - len(self._running)
+        returned = min(max(self._to_return, unneeded), spare)
+        if returned > 0:
+            self._permits -= returned
+            self._to_return = max(self._to_return - returned, 0)
+            self._tell_engine(PermitsReturned(self._run_id, returned))
+        missing = max(wanted - self._permits, 0)
+        if missing != self._requested:
+            self._requested = missing
+            self._tell_engine(PermitsRequested(self._run_id, missing))
+
+    # ---- others
+
+    def _status(self) -> dict[str, Any]:
+        conductor = self._conductor
+        return {
+            "id": self._run_id,
+            "workflow": self._workflow.ref,
+            "status": conductor.status if conductor is not None else "accepted",
+            "tasks": conductor.tasks() if conductor is not None else {},
+        }
+
+    def _stop_items(self) -> None:
+        for key in list(self._running):
+            self._tell_item(key, StopItem())
+
+    def _tell_item(self, key: tuple[str, int, int], message: Any) -> None:
+        item = self._running.get(key)
+        if item is None:
+            return
+        try:
+            item.tell(message)
+        except pykka.ActorDeadError:
+            return  # it has ended by itself: its report is in the mailbox
+
+    def _tell_engine(self, message: Any) -> None:
+        try:
+            self._engine.tell(message)
+        except pykka.ActorDeadError:
+            self._record.engine_gone()
+
+    def _tell_watchers(self, message: RunProgressed) -> None:
+        for watcher in list(self._watchers):
+            try:
+                watcher.tell(message)
+            except pykka.ActorDeadError:
+                self._watchers.remove(watcher)

@@ -1,0 +1,100 @@
+"""What a run's supervisor tells about it, to metrics and the log: gathered in a turn, told at its end."""
+
+import time
+from collections import Counter
+
+from stretto.actors.messages import ItemEnded
+from stretto.actors.outcome import Outcome
+from stretto.actors.services import Services
+from stretto.definitions.conductor import Conductor, TaskEnded
+from stretto.definitions.model import Workflow
+from stretto.metrics import get_logger
+
+_log = get_logger("stretto.runs")
+
+
+class RunRecord:
+    """Counts of one run, not yet told."""
+
+    def __init__(self, services: Services, workflow: Workflow, run_id: str) -> None:
+        self._services = services
+        self._workflow = workflow
+        self._run_id = run_id
+        self._instruments = services.instruments.workflow(workflow.ref)
+        self._log = _log.bind(run_id=run_id, workflow=workflow.ref)
+        self._began = time.monotonic()
+        self._items: Counter[tuple[str, str]] = Counter()
+        self._errors: Counter[tuple[str, str]] = Counter()
+        self._seconds: list[float] = []
+        self._retries = 0
+        self._snapshots = 0
+
+    def started(self) -> None:
+        """The run was accepted."""
+        self._log.info("run_started")
+
+    def item_ended(self, message: ItemEnded) -> None:
+        """A try of an item has ended."""
+        completed = message.completed
+        self._seconds.append(message.seconds)
+        self._items[completed.task, completed.outcome] += 1
+        if completed.failure is not None:
+            action = self._workflow.tasks[completed.task].action
+            self._errors[action, completed.failure.kind] += 1
+            self._log.debug(
+                "item_failed", task=completed.task, item_index=completed.index, attempt=completed.attempt,
+                kind=completed.failure.kind,
+            )  # fmt: skip
+
+    def retried(self) -> None:
+        """An item is tried again."""
+        self._retries += 1
+
+    def task_ended(self, ended: TaskEnded) -> None:
+        """A task has ended."""
+        self._instruments.task(ended.task).finished(ended.outcome)
+        self._log.info(
+            "task_ended", task=ended.task, visit=ended.visit, outcome=ended.outcome, items=ended.items,
+            failed=ended.failed, seconds=round(ended.seconds, 6),
+        )  # fmt: skip
+
+    def ended(self, outcome: Outcome) -> None:
+        """The run has ended."""
+        seconds = time.monotonic() - self._began
+        self._services.context_bytes.pop(self._run_id, None)
+        self._instruments.run_finished(outcome.status, seconds)
+        unhandled = [error for error in outcome.errors if not error.get("handled")]
+        told = {"error": unhandled[0]["message"], "where": unhandled[0].get("where")} if unhandled else {}
+        self._log.info(
+            "run_ended", outcome=outcome.status, errors=len(outcome.errors), seconds=round(seconds, 6), **told
+        )
+
+    def engine_gone(self) -> None:
+        """The engine has died before its run."""
+        self._log.error("engine_gone")
+
+    def flush(self, conductor: Conductor | None) -> None:
+        """Tell what has gathered."""
+        if self._seconds:
+            self._flush_items()
+        if self._retries:
+            self._services.instruments.retries.inc(self._retries)
+            self._retries = 0
+        if conductor is None:
+            return
+        taken = conductor.context.snapshots
+        if taken != self._snapshots:
+            self._services.instruments.snapshots.inc(taken - self._snapshots)
+            self._snapshots = taken
+        if conductor.status in {"running", "paused", "cancelling", "failing"}:
+            self._services.context_bytes[self._run_id] = conductor.context.weight
+
+    def _flush_items(self) -> None:
+        self._services.instruments.item_duration.observe_many(self._seconds)
+        self._seconds = []
+        for (task, outcome), count in self._items.items():
+            self._instruments.task(task).items_finished(outcome, count)
+        self._items.clear()
+        for (action, kind), count in self._errors.items():
+            self._services.instruments.action_errors(action, kind, count)
+        self._errors.clear()

@@ -1,0 +1,125 @@
+"""What every runner has in common: how a call is described, made, and told to have ended."""
+
+import time
+from collections.abc import Callable
+from contextvars import Context
+from types import CoroutineType
+from typing import Any, Literal, Protocol, TypeAlias
+
+import msgspec
+
+from stretto.actors.actions import Action, ActionFailed
+from stretto.definitions.frozen import Frozen, FrozenDict
+from stretto.metrics.logging import CallIds, call_ids, get_logger
+
+_log = get_logger(__name__)
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """How a call ended.
+
+    `result` is what the action returned (or its `ActionFailed.result`), not frozen; `error` is for people;
+    `kind` is "failed" (ActionFailed), "exception" (anything else that it raised) or "cancelled".
+    """
+
+    status: Literal["succeeded", "failed", "cancelled"]
+    result: Any
+    error: str | None
+    kind: Literal["failed", "exception", "cancelled"] | None
+    finished_at: float
+
+
+class Call(msgspec.Struct, frozen=True):
+    """An action to be called, its input, and whose call it is."""
+
+    action: Action
+    input: FrozenDict
+    ids: CallIds
+
+
+Done: TypeAlias = Callable[[Finished], None]
+
+
+class Running(Protocol):
+    """A call that has been started."""
+
+    def cancel(self) -> bool:
+        """Stop the work. True: it is really being stopped, and `done` is called when it has ended.
+
+        False: it cannot be stopped (a thread that has begun) or is over; its result comes late or never
+        matters.
+        """
+
+
+class Runner(Protocol):
+    """Where actions run.
+
+    `done` is called exactly once for each call, from whatever thread, and never from within `start` (the
+    inline runner apart, which calls it before `start` returns); another thread may do so before `start` has
+    returned.
+    """
+
+    @property
+    def threads(self) -> int:
+        """The most threads that it may ever own."""
+
+    def start(self, call: Call, done: Done) -> Running:
+        """Begin a call, or queue it; RuntimeError after `stop`."""
+
+    def stop(self) -> None:
+        """Cancel what runs, wait for it (bounded), end and join every thread. Again: no effect."""
+
+
+def perform(call: Call) -> Finished:
+    """Call a plain function to its end, in a context of its own that holds nothing but the call's ids."""
+    return Context().run(_perform, call)
+
+
+def _perform(call: Call) -> Finished:
+    call_ids.set(call.ids)
+    try:
+        result = call.action.function(**call.input)
+    except BaseException as error:  # noqa: BLE001 - whatever an action raises is its failure, and ends no thread
+        return failure(call, error)
+    if isinstance(result, CoroutineType):
+        # A plain wrapper around an async function: nobody would ever await it.
+        result.close()
+        return failure(call, TypeError("the action returned a coroutine; register an `async def` function"))
+    return success(result)
+
+
+def success(result: Any) -> Finished:
+    """Return the end of a call whose action returned `result`."""
+    return Finished("succeeded", result, None, None, time.monotonic())
+
+
+def failure(call: Call, error: BaseException) -> Finished:
+    """Return the end of a call whose action raised `error`; where it was raised goes to the log, at DEBUG."""
+    if isinstance(error, ActionFailed):
+        return Finished("failed", error.result, str(error), "failed", time.monotonic())
+    _log.debug("action_raised", action=call.action.ref, exc_info=error)
+    return Finished("failed", None, describe(error), "exception", time.monotonic())
+
+
+def cancelled(message: str = "the call was cancelled") -> Finished:
+    """Return the end of a call that was cancelled."""
+    return Finished("cancelled", None, message, "cancelled", time.monotonic())
+
+
+def describe(error: BaseException) -> str:
+    """Return an exception as "TypeName: message"; `Frozen` as its message alone, which names the remedy."""
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - an exception class of the user's may break here, too
+        message = "(its message cannot be read)"
+    if isinstance(error, Frozen):
+        return message
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def tell(done: Done, call: Call, finished: Finished) -> None:
+    """Call `done`; that it raises harms no runner, and is told."""
+    try:
+        done(finished)
+    except Exception:  # noqa: BLE001 - it is not ours, and anything may go wrong in it
+        _log.exception("action_end_not_taken", action=call.action.ref, **call.ids._asdict())

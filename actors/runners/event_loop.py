@@ -1,0 +1,219 @@
+"""The event loop runner: async functions, thousands of them in flight on one thread."""
+
+import asyncio
+import threading
+from collections import deque
+from contextvars import Context
+from typing import Any, Final
+
+from stretto.actors.actions.addresses import AddressPolicy
+from stretto.actors.actions.http_client import close_clients, use_policy
+from stretto.actors.runners.base import (
+    Call,
+    Done,
+    Finished,
+    Running,
+    cancelled,
+    describe,
+    failure,
+    success,
+    tell,
+)
+from stretto.actors.runners.pool import Pool
+from stretto.metrics.logging import call_ids, get_logger
+
+# Longer than the grace of core.local, whose commands end within it.
+STOP_SECONDS: Final = 10.0
+# These threads, made when first needed, look up names, for which Python has no other way, and serve
+# asyncio.to_thread.
+HELPER_THREADS: Final = 8
+CLEAN_UP_SECONDS: Final = 1.0
+
+_log = get_logger(__name__)
+
+
+class _LoopCall:
+    """A call on the loop. All but `cancel` happens on the loop's thread."""
+
+    __slots__ = ("_runner", "begun", "call", "cancelling", "done", "task")
+
+    def __init__(self, runner: "EventLoopRunner", call: Call, done: Done) -> None:
+        self._runner = runner
+        self.call = call
+        self.done = done
+        self.task: asyncio.Task[None] | None = None
+        self.begun = False
+        self.cancelling = False
+
+    def cancel(self) -> bool:
+        return self._runner.cancel(self)
+
+
+class EventLoopRunner:
+    """Runs async functions on one thread with one event loop, made at the first call.
+
+    An action that does not end within `stop_seconds` of being cancelled by `stop` is left behind and told in
+    the log; its call counts as cancelled. `addresses` says what core.http may connect to.
+    """
+
+    threads: Final = 1 + HELPER_THREADS
+
+    def __init__(self, *, addresses: AddressPolicy | None = None, stop_seconds: float = STOP_SECONDS) -> None:
+        self._addresses = addresses or AddressPolicy()
+        self._stop_seconds = stop_seconds
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._helpers: Pool | None = None
+        self._over = False
+        # A task inherits the context it is made in: this one, and nothing of whoever called start.
+        self._context = Context()
+        self._incoming: deque[_LoopCall] = deque()
+        self._awake = False
+        # Whoever takes a call out of here tells its end.
+        self._calls: dict[_LoopCall, bool] = {}
+        self._closing: asyncio.Task[None] | None = None
+
+    def start(self, call: Call, done: Done) -> Running:
+        """Give the call to the loop."""
+        running = _LoopCall(self, call, done)
+        with self._lock:
+            if self._stopped:
+                raise RuntimeError("the event loop runner is stopped")
+            loop = self._loop or self._start_loop()
+            self._calls[running] = True
+            self._incoming.append(running)
+            # Waking the loop is a system call: one for all that came since it last looked.
+            if not self._awake:
+                self._awake = True
+                loop.call_soon_threadsafe(self._take_incoming, context=self._context)
+        return running
+
+    def stop(self) -> None:
+        """Cancel what runs, wait for it, close the shared HTTP clients on the loop, and join the threads."""
+        with self._lock:
+            first, self._stopped = not self._stopped, True
+            loop, thread, helpers = self._loop, self._thread, self._helpers
+        if loop is None or thread is None or helpers is None:
+            return
+        if first:
+            loop.call_soon_threadsafe(self._begin_closing, context=self._context)
+        thread.join(self._stop_seconds + 4 * CLEAN_UP_SECONDS)
+        if thread.is_alive():
+            _log.warning("event_loop_left_behind", reason="an action blocks it")
+        for running in list(self._calls):
+            self._leave(running)
+        if not helpers.close(self._stop_seconds):
+            _log.warning("helper_thread_left_behind")
+
+    def cancel(self, running: _LoopCall) -> bool:
+        """Have the loop cancel a call, from any thread; False if it is over."""
+        loop = self._loop
+        if loop is None or running not in self._calls:
+            return False
+        try:
+            loop.call_soon_threadsafe(self._cancel, running, context=self._context)
+        except RuntimeError:  # the loop was closed just now, after it had told every call's end
+            return False
+        return True
+
+    def _start_loop(self) -> asyncio.AbstractEventLoop:
+        loop = self._loop = asyncio.new_event_loop()
+        loop.set_exception_handler(self._tell_stray)
+        use_policy(loop, self._addresses)
+        self._helpers = Pool(HELPER_THREADS, "stretto-helper")
+        loop.set_default_executor(self._helpers)
+        # A daemon: an action that blocks the loop for ever must not keep the process from ending.
+        self._thread = threading.Thread(target=self._run, args=(loop,), name="stretto-loop", daemon=True)
+        self._thread.start()
+        return loop
+
+    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+        while not self._over:
+            try:
+                loop.run_forever()
+            except (SystemExit, KeyboardInterrupt) as error:
+                # asyncio lets these through from any task, and an action may have made tasks of its own.
+                _log.error("event_loop_error", error=describe(error))
+        loop.close()
+
+    def _take_incoming(self) -> None:
+        # The flag first: what comes after that wakes the loop again.
+        self._awake = False
+        loop = asyncio.get_running_loop()
+        while self._incoming:
+            running = self._incoming.popleft()
+            running.task = loop.create_task(self._perform(running))
+
+    async def _perform(self, running: _LoopCall) -> None:
+        if running.cancelling:
+            self._end(running, cancelled())
+        else:
+            self._end(running, await self._outcome(running))
+
+    async def _outcome(self, running: _LoopCall) -> Finished:
+        running.begun = True
+        call_ids.set(running.call.ids)
+        try:
+            return success(await running.call.action.function(**running.call.input))
+        except asyncio.CancelledError as error:
+            return cancelled() if running.cancelling else failure(running.call, error)
+        except BaseException as error:  # noqa: BLE001 - whatever an action raises is its failure, and ends no thread
+            return failure(running.call, error)
+
+    def _end(self, running: _LoopCall, finished: Finished) -> None:
+        if self._calls.pop(running, False):
+            tell(running.done, running.call, finished)
+
+    def _cancel(self, running: _LoopCall) -> None:
+        if running.cancelling:
+            return
+        running.cancelling = True
+        # A task that is cancelled before its first step never takes it, and would end untold.
+        if running.begun and running.task is not None:
+            running.task.cancel()
+
+    def _leave(self, running: _LoopCall) -> None:
+        reason = f"it did not end within {self._stop_seconds:g} s of being cancelled and was left behind"
+        _log.warning("action_left_behind", action=running.call.action.ref, **running.call.ids._asdict())
+        self._end(running, cancelled(reason))
+
+    def _begin_closing(self) -> None:
+        self._closing = asyncio.get_running_loop().create_task(self._close())
+
+    async def _close(self) -> None:
+        try:
+            self._take_incoming()
+            calls = list(self._calls)
+            for running in calls:
+                self._cancel(running)
+            await _wait([running.task for running in calls if running.task], self._stop_seconds)
+            for running in list(self._calls):
+                self._leave(running)
+            await self._clean_up({running.task for running in calls})
+        except Exception:  # noqa: BLE001 - the loop must end, whatever an action left on it
+            _log.exception("event_loop_not_clean")
+        finally:
+            self._over = True
+            asyncio.get_running_loop().stop()
+
+    async def _clean_up(self, known: set[asyncio.Task[None] | None]) -> None:
+        strays = [task for task in asyncio.all_tasks() if task not in known and task is not self._closing]
+        for task in strays:
+            task.cancel()
+        await _wait(strays, CLEAN_UP_SECONDS)
+        async with asyncio.timeout(CLEAN_UP_SECONDS):
+            await close_clients()
+            await asyncio.get_running_loop().shutdown_asyncgens()
+
+    def _tell_stray(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        # Once it is over, asyncio complains of pending tasks: those were told as left behind.
+        if not self._over:
+            error = context.get("exception")
+            _log.error("event_loop_error", reason=context["message"], error=error and describe(error))
+
+
+async def _wait(tasks: list[asyncio.Task[Any]], seconds: float) -> None:
+    if tasks:
+        await asyncio.wait(tasks, timeout=seconds)

@@ -1,0 +1,35 @@
+"""The inline runner: the core's own actions that never wait, on the caller's thread."""
+
+from typing import Final
+
+from stretto.actors.runners.base import Call, Done, Running, perform
+
+
+class _Over:
+    """A call that has ended before anyone could cancel it."""
+
+    def cancel(self) -> bool:
+        return False
+
+
+_OVER: Final = _Over()
+
+
+class InlineRunner:
+    """Calls an action at once: `done` is called before `start` returns."""
+
+    threads: Final = 0
+
+    def __init__(self) -> None:
+        self._stopped = False
+
+    def start(self, call: Call, done: Done) -> Running:
+        """Call the action, then `done`."""
+        if self._stopped:
+            raise RuntimeError("the inline runner is stopped")
+        done(perform(call))
+        return _OVER
+
+    def stop(self) -> None:
+        """Take no more calls."""
+        self._stopped = True

@@ -1,0 +1,40 @@
+"""What the actors of one engine share: started before the first of them, stopped after the last."""
+
+import contextlib
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pykka
+
+from stretto.actors.actions import ActionRegistry
+from stretto.actors.dispatch import Dispatcher
+from stretto.actors.messages import ForgetReminder, RemindAt
+from stretto.actors.runners import Runners
+from stretto.metrics import Instruments
+
+
+@dataclass(slots=True)
+class Services:
+    """References that an engine's actors are given at birth. `context_bytes` is kept by each run for itself."""
+
+    dispatcher: Dispatcher
+    clock: pykka.ActorRef[Any]
+    runners: Runners
+    actions: ActionRegistry
+    instruments: Instruments
+    context_bytes: dict[str, int] = field(default_factory=dict)
+    _next_key: Callable[[], int] = field(default_factory=lambda: itertools.count().__next__)
+
+    def remind(self, at: float, to: pykka.ActorRef[Any], message: Any) -> int:
+        """Have the clock tell `message` to `to` at `at` on the monotonic clock; return the key for `forget`."""
+        key = self._next_key()
+        with contextlib.suppress(pykka.ActorDeadError):  # the clock has stopped: so does everything else
+            self.clock.tell(RemindAt(key, at, to, message))
+        return key
+
+    def forget(self, key: int) -> None:
+        """Have the clock forget a reminder."""
+        with contextlib.suppress(pykka.ActorDeadError):  # as above
+            self.clock.tell(ForgetReminder(key))

@@ -1,0 +1,363 @@
+import asyncio
+import contextvars
+import selectors
+import threading
+from collections.abc import Iterator
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from stretto.actors.actions import Action, ActionFailed, ActionRegistry
+from stretto.actors.runners import Call, EventLoopRunner, Finished
+from stretto.definitions.frozen import FrozenDict, freeze
+from stretto.metrics.logging import CallIds, call_ids
+
+IDS = CallIds("run", "ops.flow", "task", 0)
+SECONDS = 30
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) <= before
+
+
+@pytest.fixture
+def runner() -> Iterator[EventLoopRunner]:
+    runner = EventLoopRunner()
+    yield runner
+    runner.stop()
+
+
+@pytest.fixture
+def ends() -> "SimpleQueue[Finished]":
+    return SimpleQueue()
+
+
+def call(function: Any, ids: CallIds = IDS, **values: Any) -> Call:
+    frozen = freeze(values)
+    assert isinstance(frozen, FrozenDict)
+    return Call(Action("test.async", function, "async"), frozen, ids)
+
+
+class Waiting:
+    """An action that tells when it has begun and waits to be cancelled."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+
+    async def __call__(self) -> None:
+        self.begun.set()
+        await asyncio.Event().wait()
+
+
+def test_a_call_runs_on_the_loops_thread(runner: EventLoopRunner, ends: "SimpleQueue[Finished]") -> None:
+    """The coroutine runs on the one thread of the loop, and done is told what it returned."""
+
+    async def act(x: int) -> tuple[int, str]:
+        return x, threading.current_thread().name
+
+    runner.start(call(act, x=1), ends.put)
+    end = ends.get(timeout=SECONDS)
+    assert (end.status, end.result, end.error, end.kind) == ("succeeded", (1, "stretto-loop"), None, None)
+
+
+def test_thousands_are_in_flight_on_one_thread(runner: EventLoopRunner, ends: "SimpleQueue[Finished]") -> None:
+    """2,000 calls wait for one another, so that all are in flight; the only thread made is the loop's."""
+    calls = 2000
+    arrived = 0
+    all_there: asyncio.Event | None = None
+
+    async def meet() -> None:
+        nonlocal arrived, all_there
+        all_there = all_there or asyncio.Event()
+        arrived += 1
+        if arrived == calls:
+            all_there.set()
+        await all_there.wait()
+
+    before = set(threading.enumerate())
+    for _ in range(calls):
+        runner.start(call(meet), ends.put)
+    assert {ends.get(timeout=SECONDS).status for _ in range(calls)} == {"succeeded"}
+    assert {thread.name for thread in set(threading.enumerate()) - before} == {"stretto-loop"}
+    assert ends.empty()
+
+
+def test_calls_may_come_from_many_threads(runner: EventLoopRunner, ends: "SimpleQueue[Finished]") -> None:
+    """Calls that are started by several threads at once all end, each exactly once."""
+
+    async def act(number: int) -> int:
+        return number
+
+    def start_some(first: int) -> None:
+        for number in range(first, first + 500):
+            runner.start(call(act, number=number), ends.put)
+
+    threads = [threading.Thread(target=start_some, args=(first,)) for first in range(0, 2000, 500)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    results = [ends.get(timeout=SECONDS).result for _ in range(2000)]
+    assert sorted(results) == list(range(2000))
+    assert ends.empty()
+
+
+def test_cancelling_ends_the_coroutine_first(runner: EventLoopRunner, ends: "SimpleQueue[Finished]") -> None:
+    """cancel() returns True at once; done comes as cancelled when the coroutine has cleaned up."""
+    begun, cleaned = threading.Event(), threading.Event()
+
+    async def act() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            cleaned.set()
+
+    running = runner.start(call(act), ends.put)
+    assert begun.wait(SECONDS)
+    assert running.cancel() is True
+    end = ends.get(timeout=SECONDS)
+    assert cleaned.is_set()
+    assert (end.status, end.kind, end.error) == ("cancelled", "cancelled", "the call was cancelled")
+    assert running.cancel() is False
+
+
+def test_a_call_that_is_cancelled_at_once_never_begins(runner: EventLoopRunner, ends: "SimpleQueue[Finished]") -> None:
+    """Cancelled before its first step, a call ends as cancelled and its function is not called."""
+    held, release, blocker_began = [], threading.Event(), threading.Event()
+
+    async def block() -> None:
+        blocker_began.set()
+        assert release.wait(SECONDS)
+
+    async def act() -> None:
+        held.append("begun")
+
+    runner.start(call(block), lambda end: None)
+    assert blocker_began.wait(SECONDS)
+    running = runner.start(call(act), ends.put)
+    assert running.cancel() is True
+    assert running.cancel() is True
+    release.set()
+    assert ends.get(timeout=SECONDS).status == "cancelled"
+    assert held == []
+    runner.stop()
+    assert ends.empty()
+
+
+def test_an_action_that_answers_a_cancel_tells_the_truth(
+    runner: EventLoopRunner, ends: "SimpleQueue[Finished]"
+) -> None:
+    """A coroutine that catches the cancel and returns or fails has succeeded or failed."""
+    begun = threading.Semaphore(0)
+
+    async def act(*, fail: bool) -> str:
+        try:
+            begun.release()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if fail:
+                raise ActionFailed("interrupted", {"done": 5}) from None
+        return "done anyway"
+
+    for fail in (False, True):
+        running = runner.start(call(act, fail=fail), ends.put)
+        assert begun.acquire(timeout=SECONDS)
+        assert running.cancel() is True
+    first, second = (ends.get(timeout=SECONDS) for _ in range(2))
+    assert (first.status, first.result) == ("succeeded", "done anyway")
+    assert (second.status, second.result, second.kind) == ("failed", {"done": 5}, "failed")
+
+
+def test_ids_are_the_calls_own_and_nothing_else_leaks_in(
+    runner: EventLoopRunner, ends: "SimpleQueue[Finished]"
+) -> None:
+    """A task sees its call's ids and none of the variables of the thread that started it."""
+    private: contextvars.ContextVar[str] = contextvars.ContextVar("private", default="unset")
+    private.set("the caller's")
+
+    async def look() -> tuple[Any, str]:
+        seen = private.get()
+        private.set("another call's")
+        await asyncio.sleep(0)
+        return call_ids.get(), seen
+
+    for index in range(5):
+        runner.start(call(look, IDS._replace(item_index=index)), ends.put)
+    results = [ends.get(timeout=SECONDS).result for _ in range(5)]
+    assert results == [(IDS._replace(item_index=index), "unset") for index in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("no"), "ValueError: no"),
+        (SystemExit(1), "SystemExit: 1"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (asyncio.CancelledError(), "CancelledError"),
+    ],
+)
+def test_an_exception_ends_its_call_and_not_the_loop(
+    runner: EventLoopRunner, ends: "SimpleQueue[Finished]", error: BaseException, told: str
+) -> None:
+    """Whatever a coroutine raises is its failure; a CancelledError that nobody asked for, too."""
+
+    async def explode() -> None:
+        raise error
+
+    runner.start(call(explode), ends.put)
+    end = ends.get(timeout=SECONDS)
+    assert (end.status, end.error, end.kind) == ("failed", told, "exception")
+    runner.start(call(asyncio.sleep, delay=0, result="alive"), ends.put)
+    assert ends.get(timeout=SECONDS).result == "alive"
+
+
+def test_a_task_of_an_action_cannot_end_the_loop(runner: EventLoopRunner, ends: "SimpleQueue[Finished]") -> None:
+    """SystemExit in a task that an action left running is told, and the loop goes on."""
+
+    async def leave_one() -> None:
+        async def explode() -> None:
+            raise SystemExit(4)
+
+        task = asyncio.create_task(explode())
+        task.add_done_callback(lambda task: task.exception())
+
+    with capture_logs() as lines:
+        runner.start(call(leave_one), ends.put)
+        assert ends.get(timeout=SECONDS).status == "succeeded"
+        runner.start(call(asyncio.sleep, delay=0, result="alive"), ends.put)
+        assert ends.get(timeout=SECONDS).result == "alive"
+    assert [(line["event"], line["error"]) for line in lines] == [("event_loop_error", "SystemExit: 4")]
+
+
+def test_stop_cancels_all_and_ends_the_thread(ends: "SimpleQueue[Finished]") -> None:
+    """stop cancels what runs and what an action left running, waits for it, and is idempotent."""
+    runner = EventLoopRunner()
+    waiting = [Waiting() for _ in range(10)]
+    stray = Waiting()
+    strays: list[asyncio.Task[None]] = []
+
+    async def leave_one() -> None:
+        strays.append(asyncio.create_task(stray()))
+
+    runner.start(call(leave_one), ends.put)
+    assert ends.get(timeout=SECONDS).status == "succeeded"
+    for action in waiting:
+        runner.start(call(action), ends.put)
+    assert all(action.begun.wait(SECONDS) for action in [*waiting, stray])
+    runner.stop()
+    runner.stop()
+    assert [ends.get(timeout=SECONDS).status for _ in waiting] == ["cancelled"] * len(waiting)
+    assert ends.empty()
+    assert strays[0].cancelled()
+    with pytest.raises(RuntimeError, match="stopped"):
+        runner.start(call(stray), ends.put)
+
+
+def test_stop_without_a_call_needs_no_thread() -> None:
+    """A runner that never ran anything has no thread to end."""
+    before = threading.active_count()
+    runner = EventLoopRunner()
+    assert threading.active_count() == before
+    runner.stop()
+
+
+def test_an_action_that_swallows_its_cancel_is_left_behind(ends: "SimpleQueue[Finished]") -> None:
+    """stop waits for a bounded time, then ends the call as cancelled, tells it in the log, and ends its thread."""
+    runner = EventLoopRunner(stop_seconds=0.01)
+    begun = threading.Event()
+
+    async def stubborn() -> None:
+        while True:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                continue
+
+    runner.start(call(stubborn), ends.put)
+    assert begun.wait(SECONDS)
+    with capture_logs() as lines:
+        runner.stop()
+    end = ends.get(timeout=SECONDS)
+    assert end.status == "cancelled"
+    assert end.error == "it did not end within 0.01 s of being cancelled and was left behind"
+    assert ends.empty()
+    assert [(line["event"], line["action"]) for line in lines] == [("action_left_behind", "test.async")]
+
+
+def test_an_action_that_blocks_the_loop_cannot_hold_stop(
+    ends: "SimpleQueue[Finished]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A coroutine that never yields is told; stop returns, and its call has ended once."""
+    monkeypatch.setattr("stretto.actors.runners.event_loop.CLEAN_UP_SECONDS", 0.01)
+    runner = EventLoopRunner(stop_seconds=0.01)
+    begun, release = threading.Event(), threading.Event()
+
+    async def block() -> None:
+        begun.set()
+        assert release.wait(SECONDS)
+
+    runner.start(call(block), ends.put)
+    assert begun.wait(SECONDS)
+    with capture_logs() as lines:
+        runner.stop()
+    assert [line["event"] for line in lines] == ["event_loop_left_behind", "action_left_behind"]
+    assert ends.get(timeout=SECONDS).status == "cancelled"
+    release.set()
+    for thread in threading.enumerate():
+        if thread.name == "stretto-loop":
+            thread.join(SECONDS)
+    assert ends.empty()
+
+
+def test_to_thread_uses_the_runners_few_helpers(runner: EventLoopRunner, ends: "SimpleQueue[Finished]") -> None:
+    """Blocking work that actions hand to threads never takes more threads than the runner tells."""
+
+    async def work() -> str:
+        return await asyncio.to_thread(lambda: threading.current_thread().name)
+
+    before = threading.active_count()
+    for _ in range(100):
+        runner.start(call(work), ends.put)
+    assert all(ends.get(timeout=SECONDS).result.startswith("stretto-helper") for _ in range(100))
+    assert threading.active_count() - before <= runner.threads
+
+
+def test_an_idle_loop_sleeps_without_a_deadline(ends: "SimpleQueue[Finished]", monkeypatch: pytest.MonkeyPatch) -> None:
+    """When nothing is in flight, the loop waits for the next call and for no time."""
+    idle: SimpleQueue[None] = SimpleQueue()
+
+    class Watched(selectors.EpollSelector):
+        def select(self, timeout: float | None = None) -> Any:
+            if timeout is None:
+                idle.put(None)
+            return super().select(timeout)
+
+    monkeypatch.setattr(selectors, "DefaultSelector", Watched)
+    runner = EventLoopRunner()
+    runner.start(call(asyncio.sleep, delay=0.01), ends.put)
+    assert ends.get(timeout=SECONDS).status == "succeeded"
+    idle.get(timeout=SECONDS)
+    runner.stop()
+
+
+def test_stop_ends_the_commands_of_core_local(ends: "SimpleQueue[Finished]", monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopping the runner ends running processes, without a warning and without a thread."""
+    monkeypatch.setattr("stretto.actors.actions.local.GRACE_SECONDS", 0.01)
+    runner = EventLoopRunner()
+    values = freeze({"cmd": "trap '' TERM; sleep 1000 & wait; sleep 1000"})
+    assert isinstance(values, FrozenDict)
+    local = ActionRegistry.with_core().get("core.local")
+    for _ in range(3):
+        runner.start(Call(local, values, IDS), ends.put)
+    runner.start(call(asyncio.sleep, delay=0), ends.put)
+    assert ends.get(timeout=SECONDS).status == "succeeded"
+    runner.stop()
+    assert [ends.get(timeout=SECONDS).status for _ in range(3)] == ["cancelled"] * 3

@@ -1,0 +1,140 @@
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from stretto.actors.actions import Action, ActionFailed, ActionRegistry
+from stretto.actors.runners import Call, Finished, InlineRunner, Runners
+from stretto.definitions.frozen import FrozenDict, freeze, thaw
+from stretto.metrics.logging import CallIds, call_ids
+
+IDS = CallIds("run", "ops.flow", "task", 3)
+
+
+def call(function: Any, **values: Any) -> Call:
+    frozen = freeze(values)
+    assert isinstance(frozen, FrozenDict)
+    return Call(Action("test.inline", function, "inline"), frozen, IDS)
+
+
+def finish(function: Any, **values: Any) -> Finished:
+    ends: list[Finished] = []
+    InlineRunner().start(call(function, **values), ends.append)
+    assert len(ends) == 1
+    return ends[0]
+
+
+def test_done_is_called_before_start_returns() -> None:
+    """The inline runner has ended a call, exactly once, when start returns; it cannot be cancelled."""
+    ends: list[Finished] = []
+    running = InlineRunner().start(call(lambda x: x + 1, x=1), ends.append)
+    assert [(end.status, end.result, end.error, end.kind) for end in ends] == [("succeeded", 2, None, None)]
+    assert running.cancel() is False
+
+
+def test_values_are_the_frozen_ones_themselves() -> None:
+    """Inputs reach the action as the very objects of the context."""
+    value = freeze({"a": [1]})
+    assert finish(lambda value: value, value=value).result is value
+
+
+def test_the_ids_are_set_around_the_call_only() -> None:
+    """The action sees whose call it is; afterwards nothing is set."""
+    assert finish(call_ids.get).result == IDS
+    assert call_ids.get() is None
+
+
+def test_action_failed_keeps_message_and_result() -> None:
+    """ActionFailed ends a call as failed, of kind "failed", with the result that it carries."""
+
+    def fail() -> None:
+        raise ActionFailed("no luck", {"code": 7})
+
+    end = finish(fail)
+    assert (end.status, end.result, end.error, end.kind) == ("failed", {"code": 7}, "no luck", "failed")
+
+
+class Unreadable(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("bad line"), "ValueError: bad line"),
+        (KeyError(), "KeyError"),
+        (SystemExit(3), "SystemExit: 3"),
+        (KeyboardInterrupt(), "KeyboardInterrupt"),
+        (Unreadable(), "Unreadable: (its message cannot be read)"),
+    ],
+)
+def test_any_other_exception_is_told_with_its_type(error: BaseException, told: str) -> None:
+    """Whatever else an action raises, SystemExit too, is its failure of kind "exception"."""
+
+    def explode() -> None:
+        raise error
+
+    end = finish(explode)
+    assert (end.status, end.result, end.error, end.kind) == ("failed", None, told, "exception")
+
+
+def test_a_wrapper_that_returns_a_coroutine_fails_in_words() -> None:
+    """A plain function around an async one would be awaited by nobody: its call says so."""
+
+    async def fetch() -> None: ...
+
+    assert finish(lambda: fetch()).error == (  # noqa: PLW0108 - the wrapper is the point
+        "TypeError: the action returned a coroutine; register an `async def` function"
+    )
+
+
+def test_where_an_action_raised_is_in_the_log() -> None:
+    """The exception itself goes to the log at DEBUG, for whoever has to mend the action."""
+    error = ValueError("bad line")
+
+    def explode() -> None:
+        raise error
+
+    with capture_logs() as lines:
+        finish(explode)
+    assert lines == [{"event": "action_raised", "action": "test.inline", "exc_info": error, "log_level": "debug"}]
+
+
+def test_changing_the_shared_context_names_the_remedy() -> None:
+    """The message of Frozen stands alone: it says what to do."""
+
+    def change(values: list[int]) -> None:
+        values.append(1)
+
+    error = finish(change, values=[0]).error
+    assert error is not None
+    assert error.startswith("this list belongs to the run's shared context")
+    assert "thaw" in error
+    assert finish(lambda values: [*thaw(values), 1], values=[0]).result == [0, 1]
+
+
+def test_after_stop_nothing_starts() -> None:
+    """start raises RuntimeError after stop; stop again has no effect."""
+    runner = InlineRunner()
+    runner.stop()
+    runner.stop()
+    with pytest.raises(RuntimeError, match="stopped"):
+        runner.start(call(lambda: None), lambda end: None)
+
+
+def test_runners_pick_by_the_action_and_own_so_many_threads() -> None:
+    """`Runners` sends each call where its action belongs and knows the most threads there may be."""
+    runners = Runners(threads=3)
+    assert runners.threads == 3 + 9
+    ends: list[Finished] = []
+    echo = ActionRegistry.with_core().get("core.echo")
+    message = freeze({"message": "hello"})
+    assert isinstance(message, FrozenDict)
+    runners.start(Call(echo, message, IDS), ends.append)
+    assert ends[0].result == "hello"
+    runners.stop()
+    runners.stop()
+    for kind in ("inline", "thread", "async"):
+        with pytest.raises(RuntimeError, match="stopped"):
+            runners.start(Call(Action("test.late", print, kind), message, IDS), ends.append)

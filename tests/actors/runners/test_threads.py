@@ -1,0 +1,202 @@
+import threading
+from collections.abc import Iterator
+from contextvars import ContextVar
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from stretto.actors.actions import Action
+from stretto.actors.runners import Call, Finished, ThreadRunner
+from stretto.definitions.frozen import FrozenDict, freeze
+from stretto.metrics.logging import CallIds, call_ids
+
+IDS = CallIds("run", "ops.flow", "task", None)
+SECONDS = 30
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    assert set(threading.enumerate()) <= before
+
+
+@pytest.fixture
+def runner() -> Iterator[ThreadRunner]:
+    runner = ThreadRunner(2)
+    yield runner
+    runner.stop()
+
+
+@pytest.fixture
+def ends() -> "SimpleQueue[Finished]":
+    return SimpleQueue()
+
+
+def call(function: Any, ids: CallIds = IDS, **values: Any) -> Call:
+    frozen = freeze(values)
+    assert isinstance(frozen, FrozenDict)
+    return Call(Action("test.thread", function, "thread"), frozen, ids)
+
+
+class Gate:
+    """An action that tells when it has begun and goes on when it is let."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Semaphore(0)
+        self.open = threading.Event()
+
+    def __call__(self) -> str:
+        self.begun.release()
+        assert self.open.wait(SECONDS)
+        return "through"
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    gate = Gate()
+    yield gate
+    gate.open.set()
+
+
+def test_a_call_runs_on_a_thread_of_the_pool(runner: ThreadRunner, ends: "SimpleQueue[Finished]") -> None:
+    """The function runs elsewhere, and done is told what it returned."""
+    runner.start(call(lambda x: (x, threading.current_thread().name), x=1), ends.put)
+    end = ends.get(timeout=SECONDS)
+    assert (end.status, end.error, end.kind) == ("succeeded", None, None)
+    assert end.result[0] == 1
+    assert end.result[1].startswith("stretto-action")
+
+
+def test_every_call_ends_exactly_once(runner: ThreadRunner) -> None:
+    """A thousand calls on two threads tell a thousand ends."""
+    told: list[Finished] = []
+    for number in range(1000):
+        runner.start(call(lambda number: number, number=number), told.append)
+    runner.stop()
+    finished = [end for end in told if end.status == "succeeded"]
+    assert len(told) == 1000
+    assert [end.result for end in sorted(finished, key=lambda end: end.result)] == list(range(len(finished)))
+
+
+def test_no_more_calls_run_than_there_are_threads(
+    runner: ThreadRunner, ends: "SimpleQueue[Finished]", gate: Gate
+) -> None:
+    """Two threads run two calls; the third waits for one of them."""
+    for _ in range(3):
+        runner.start(call(gate), ends.put)
+    assert gate.begun.acquire(timeout=SECONDS)
+    assert gate.begun.acquire(timeout=SECONDS)
+    assert not gate.begun.acquire(blocking=False)
+    gate.open.set()
+    assert [ends.get(timeout=SECONDS).result for _ in range(3)] == ["through"] * 3
+
+
+def test_what_has_not_begun_can_be_cancelled(runner: ThreadRunner, ends: "SimpleQueue[Finished]", gate: Gate) -> None:
+    """Cancelling a queued call ends it as cancelled at once, and only once; a begun one goes on."""
+    begun = [runner.start(call(gate), ends.put) for _ in range(2)]
+    queued = runner.start(call(gate), ends.put)
+    gate.begun.acquire(timeout=SECONDS)
+    gate.begun.acquire(timeout=SECONDS)
+    assert queued.cancel() is True
+    assert ends.get(timeout=SECONDS).status == "cancelled"
+    assert queued.cancel() is False
+    assert begun[0].cancel() is False
+    gate.open.set()
+    assert [ends.get(timeout=SECONDS).status for _ in range(2)] == ["succeeded"] * 2
+    assert begun[0].cancel() is False
+    runner.stop()
+    assert ends.empty()
+
+
+def test_ids_and_contexts_do_not_outlive_a_call(ends: "SimpleQueue[Finished]") -> None:
+    """Each call sees its own ids, and nothing that another call has set on the same thread."""
+    leaking: ContextVar[str] = ContextVar("leaking", default="clean")
+
+    def look() -> tuple[Any, str]:
+        seen = leaking.get()
+        leaking.set("dirty")
+        return call_ids.get(), seen
+
+    runner = ThreadRunner(1)
+    for index in range(2):
+        runner.start(call(look, IDS._replace(item_index=index)), ends.put)
+        assert ends.get(timeout=SECONDS).result == (IDS._replace(item_index=index), "clean")
+    runner.stop()
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), ValueError("no")])
+def test_an_exception_ends_its_call_and_no_thread(error: BaseException, ends: "SimpleQueue[Finished]") -> None:
+    """After any exception, SystemExit too, the same thread takes the next call."""
+
+    def explode() -> None:
+        raise error
+
+    runner = ThreadRunner(1)
+    runner.start(call(threading.get_ident), ends.put)
+    thread = ends.get(timeout=SECONDS).result
+    runner.start(call(explode), ends.put)
+    assert ends.get(timeout=SECONDS).kind == "exception"
+    runner.start(call(threading.get_ident), ends.put)
+    assert ends.get(timeout=SECONDS).result == thread
+    runner.stop()
+
+
+def test_a_done_that_raises_is_told_and_harms_nothing(runner: ThreadRunner, ends: "SimpleQueue[Finished]") -> None:
+    """An error of the one who is told goes to the log, and the pool goes on."""
+
+    def refuse(end: Finished) -> None:
+        raise RuntimeError("mailbox is gone")
+
+    with capture_logs() as lines:
+        runner.start(call(lambda: 1), refuse)
+        runner.start(call(lambda: 2), ends.put)
+        assert ends.get(timeout=SECONDS).result == 2
+        runner.stop()
+    assert [line["event"] for line in lines] == ["action_end_not_taken"]
+
+
+def test_stop_cancels_the_queue_and_waits_for_what_runs(ends: "SimpleQueue[Finished]", gate: Gate) -> None:
+    """What is queued ends as cancelled, what runs ends with its result, and then every thread is gone."""
+    runner = ThreadRunner(1)
+    runner.start(call(gate), ends.put)
+    gate.begun.acquire(timeout=SECONDS)
+    runner.start(call(gate), ends.put)
+
+    def let_go(end: Finished) -> None:
+        ends.put(end)
+        gate.open.set()
+
+    runner.start(call(gate), let_go)
+    runner.stop()
+    assert [ends.get(timeout=SECONDS).status for _ in range(3)] == ["cancelled", "cancelled", "succeeded"]
+    assert ends.empty()
+    runner.stop()
+    with pytest.raises(RuntimeError, match="stopped"):
+        runner.start(call(gate), ends.put)
+
+
+def test_a_function_that_does_not_end_is_left_behind_and_told(ends: "SimpleQueue[Finished]", gate: Gate) -> None:
+    """stop waits for a bounded time only; the function's end still comes, once, when it does."""
+    runner = ThreadRunner(1, stop_seconds=0)
+    runner.start(call(gate), ends.put)
+    gate.begun.acquire(timeout=SECONDS)
+    with capture_logs() as lines:
+        runner.stop()
+    assert [(line["event"], line["action"], line["run_id"]) for line in lines] == [
+        ("action_left_behind", "test.thread", "run")
+    ]
+    gate.open.set()
+    assert ends.get(timeout=SECONDS).status == "succeeded"
+    for thread in threading.enumerate():
+        if thread.name.startswith("stretto-action"):
+            thread.join(SECONDS)
+    assert ends.empty()
+
+
+def test_a_pool_needs_a_thread() -> None:
+    """Zero threads are refused with the number."""
+    with pytest.raises(ValueError, match="at least 1 thread, not 0"):
+        ThreadRunner(0)

@@ -1,0 +1,134 @@
+"""The engine-wide bound on items in flight."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stretto.actors.permits import Grant, PermitLedger, Reclaim
+
+
+def apply(changes: list[Grant | Reclaim], held: dict[str, int], owed: dict[str, int]) -> None:
+    for change in changes:
+        table = held if isinstance(change, Grant) else owed
+        table[change.run_id] = table.get(change.run_id, 0) + change.count
+
+
+def test_a_request_within_the_bound_is_granted_at_once() -> None:
+    """Free permits go to whoever asks."""
+    ledger = PermitLedger(10)
+    assert ledger.request("a", 4) == [Grant("a", 4)]
+    assert ledger.free == 6
+
+
+def test_a_request_beyond_the_bound_is_granted_as_far_as_it_goes() -> None:
+    """What is missing stays wanted, and comes when permits are given back."""
+    ledger = PermitLedger(3)
+    assert ledger.request("a", 5) == [Grant("a", 3)]
+    assert ledger.give_back("a", 1) == [Grant("a", 1)]
+
+
+def test_a_newcomer_makes_the_holder_give_back_its_fair_share() -> None:
+    """A run that holds everything is asked for half when a second one comes."""
+    ledger = PermitLedger(10)
+    ledger.request("a", 100)
+    assert ledger.request("b", 100) == [Reclaim("a", 5)]
+    assert ledger.request("b", 100) == [], "what is asked back already is not asked twice"
+    assert ledger.give_back("a", 5) == [Grant("b", 5)]
+
+
+def test_what_a_run_that_ended_held_goes_to_those_that_wait() -> None:
+    """Permits come back even if nobody gives them back: they are derived from who holds them."""
+    ledger = PermitLedger(2)
+    ledger.request("a", 2)
+    ledger.request("b", 2)
+    changes = ledger.forget("a")
+    assert sum(change.count for change in changes if isinstance(change, Grant)) == 2
+    assert ledger.held("b") == 2
+
+
+def test_a_withdrawn_request_gets_nothing() -> None:
+    """A request for none replaces an earlier one."""
+    ledger = PermitLedger(1)
+    ledger.request("a", 1)
+    ledger.request("b", 1)
+    ledger.request("b", 0)
+    assert not [change for change in ledger.give_back("a", 1) if isinstance(change, Grant)]
+
+
+def test_more_runs_than_permits_take_turns() -> None:
+    """With one permit and three runs that always want it, each gets it again and again."""
+    ledger = PermitLedger(1)
+    held: dict[str, int] = {}
+    owed: dict[str, int] = {}
+    for run in "abc":
+        apply(ledger.request(run, 1), held, owed)
+    turns = []
+    for _ in range(30):
+        (holder,) = [run for run, count in held.items() if count]
+        turns.append(holder)
+        assert owed.get(holder, 0) >= 1, "the holder is asked to let the others have their turn"
+        held[holder] = owed[holder] = 0
+        apply(ledger.give_back(holder, 1), held, owed)
+        apply(ledger.request(holder, 1), held, owed)
+    assert {turns.count(run) for run in "abc"} == {10}
+
+
+RUNS = st.sampled_from("abcde")
+STEPS = st.lists(
+    st.tuples(st.sampled_from(["request", "return", "forget"]), RUNS, st.integers(0, 12)), min_size=1, max_size=60
+)
+
+
+@given(total=st.integers(1, 9), steps=STEPS)
+@settings(max_examples=300, deadline=None)
+def test_the_bound_holds_and_nothing_leaks(total: int, steps: list[tuple[str, str, int]]) -> None:
+    """Whatever runs ask for and give back, never more is out than there is, and no free permit lies idle."""
+    ledger = PermitLedger(total)
+    held: dict[str, int] = {}
+    owed: dict[str, int] = {}
+    wanted: dict[str, int] = {}
+    for step, run, count in steps:
+        if step == "request":
+            wanted[run] = count
+            changes = ledger.request(run, count)
+        elif step == "return":
+            back = min(count, held.get(run, 0))
+            held[run] = held.get(run, 0) - back
+            owed[run] = max(owed.get(run, 0) - back, 0)
+            changes = ledger.give_back(run, back)
+        else:
+            for table in (held, owed, wanted):
+                table.pop(run, None)
+            changes = ledger.forget(run)
+        for change in changes:
+            if isinstance(change, Grant):
+                wanted[change.run_id] -= change.count
+        apply(changes, held, owed)
+        assert sum(held.values()) <= total
+        assert ledger.free == total - sum(held.values())
+        assert all(ledger.held(each) == count for each, count in held.items())
+        assert all(count >= 0 for count in wanted.values())
+        if any(wanted.values()):
+            assert ledger.free == 0, "a permit lies idle while somebody wants it"
+        assert all(owed.get(each, 0) <= held.get(each, 0) for each in held), "nobody is asked for what it has not"
+
+
+@given(total=st.integers(1, 6), runs=st.integers(2, 6), steps=st.integers(50, 120))
+@settings(max_examples=60, deadline=None)
+def test_nobody_starves(total: int, runs: int, steps: int) -> None:
+    """Runs that want everything for ever, and give back only what is asked of them, are all served."""
+    ledger = PermitLedger(total)
+    names = [f"run{number}" for number in range(runs)]
+    held: dict[str, int] = dict.fromkeys(names, 0)
+    owed: dict[str, int] = dict.fromkeys(names, 0)
+    served: set[str] = set()
+    for name in names:
+        apply(ledger.request(name, 100), held, owed)
+    for step in range(steps):
+        served |= {name for name in names if held[name]}
+        name = names[step % runs]
+        if owed[name]:
+            back, owed[name] = owed[name], 0
+            held[name] -= back
+            apply(ledger.give_back(name, back), held, owed)
+            apply(ledger.request(name, 100), held, owed)
+    assert served == set(names)
