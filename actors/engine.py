@@ -41,15 +41,15 @@ from stretto.actors.messages import (
     RunEnded,
     RunRefused,
     TellStatus,
+    WatchRun,
 )
-from stretto.actors.outcome import Outcome, RunHandle
+from stretto.actors.outcome import RunHandle, abandoned, failed_with
 from stretto.actors.permits import Grant, PermitLedger, Reclaim
 from stretto.actors.run import RunRequest, RunSupervisor
 from stretto.actors.runners import DEFAULT_THREADS, Runners
 from stretto.actors.services import Services
 from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.errors import StrettoError
-from stretto.definitions.frozen import FrozenList, freeze
 from stretto.definitions.model import Workflow
 from stretto.metrics import Instruments, MetricsServer, configure_logging, get_logger
 
@@ -160,8 +160,13 @@ class Engine(DispatchedActor):
         """
         if store is not None:
             raise ValueError(f"store={store!r}: this version keeps runs in memory only; leave store out")
-        if max_items_in_flight < 1:
-            raise ValueError(f"max_items_in_flight is at least 1, not {max_items_in_flight}")
+        for name, value in (
+            ("max_items_in_flight", max_items_in_flight),
+            ("threads", threads),
+            ("dispatchers", dispatchers),
+        ):
+            if value < 1:
+                raise ValueError(f"{name} is at least 1, not {value}")
         if not structlog.is_configured():
             # Unconfigured, structlog prints every DEBUG line to standard output, one for each item.
             configure_logging("WARNING")
@@ -234,6 +239,26 @@ class Engine(DispatchedActor):
     def resume(self, run_id: str) -> Any:
         """Let a paused run go on. Raises as `cancel` does."""
         return self._request(run_id, "resume", ResumeRun())
+
+    def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> Any:
+        """Have an actor told `RunProgressed`, from now to the run's end. Raises as `cancel` does."""
+        return self._request(run_id, "watch", WatchRun(watcher))
+
+    def runs_in_progress(self) -> int:
+        """Return how many runs have been accepted and have not ended."""
+        return len(self._runs)
+
+    def items_in_flight(self) -> int:
+        """Return how many item actors are alive."""
+        return self._services.dispatcher.alive().get("ItemActor", 0)
+
+    def late_results(self) -> int:
+        """Return how many results came after their item had ended, and were dropped."""
+        return int(self._services.instruments.late_results.value)
+
+    def permits_free(self) -> int:
+        """Return how many more items may be in flight."""
+        return self._ledger.free
 
     def workflow(self, name: str) -> Workflow:
         """Return the definition of a ref or a file's path. Raises (from `.get()`) as `submit` does."""
@@ -308,9 +333,7 @@ class Engine(DispatchedActor):
         if run is None:
             return
         _log.error("run_crashed", run_id=message.run_id, workflow=run.handle.workflow, reason=message.reason)
-        errors = freeze([{"code": "supervisor_crashed", "message": message.reason, "handled": False}])
-        assert isinstance(errors, FrozenList)  # noqa: S101 - for the type checker
-        outcome = Outcome("failed", None, errors)
+        outcome = failed_with("supervisor_crashed", message.reason)
         self._services.instruments.workflow(run.handle.workflow).run_finished("failed", 0.0)
         run.accepted.resolve(run.handle)
         self._run_ended(RunEnded(message.run_id, outcome, {}))
@@ -339,16 +362,22 @@ class Engine(DispatchedActor):
 
     def on_stop(self) -> None:
         """Stop everything without draining, if somebody stops the actor itself."""
-        if not self._closing:
-            self._abandon_runs()
-            self._close()
+        self._end_abruptly()
 
     def on_failure(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """Stop everything: without its root actor an engine answers nobody."""
         _log.critical("engine_crashed", reason=f"{type(error).__name__}: {error}")
-        if not self._closing:
-            self._abandon_runs()
-            self._close()
+        self._end_abruptly()
+
+    def _end_abruptly(self) -> None:
+        if self._closing:
+            return
+        self._abandon_runs()
+        for run in self._runs.values():
+            # Their supervisors find nobody to tell: whoever waits for an outcome is told here.
+            run.accepted.resolve(run.handle)
+            run.handle.outcome.set(abandoned())
+        self._close()
 
 
 def _close_down(

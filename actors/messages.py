@@ -65,6 +65,12 @@ class TellStatus(msgspec.Struct, frozen=True):
     """Answer with the run's status."""
 
 
+class WatchRun(msgspec.Struct, frozen=True):
+    """Tell `watcher` the run's progress from now on."""
+
+    watcher: ActorRef[Any]
+
+
 class AbandonRun(msgspec.Struct, frozen=True):
     """Stop at once: the engine ends."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import msgspec
 import pykka
 
-from stretto.definitions.frozen import FrozenDict, FrozenList
+from stretto.definitions.frozen import FrozenDict, FrozenList, list_of, object_of
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -28,3 +28,15 @@ class RunHandle:
     id: str
     workflow: str
     outcome: pykka.Future[Outcome]
+
+
+def abandoned() -> Outcome:
+    """Return the outcome of a run that had not ended when its engine was stopped."""
+    message = "the engine was stopped before the run had ended"
+    return failed_with("engine_stopped", message)
+
+
+def failed_with(code: str, message: str) -> Outcome:
+    """Return the outcome of a run that failed of something outside its definition."""
+    error = object_of({"code": code, "message": message, "handled": False})
+    return Outcome("failed", None, list_of([error]))

@@ -34,8 +34,9 @@ from stretto.actors.messages import (
     RunRefused,
     StopItem,
     TellStatus,
+    WatchRun,
 )
-from stretto.actors.outcome import Outcome, RunHandle
+from stretto.actors.outcome import Outcome, RunHandle, abandoned
 from stretto.actors.run_record import RunRecord
 from stretto.actors.services import Services
 from stretto.definitions.conductor import (
@@ -56,7 +57,6 @@ from stretto.definitions.conductor import (
     WithdrawItems,
 )
 from stretto.definitions.errors import InvalidInput, StrettoError
-from stretto.definitions.frozen import EMPTY_LIST, freeze
 from stretto.definitions.model import Workflow
 from stretto.definitions.parameters import bind
 
@@ -112,6 +112,7 @@ class RunSupervisor(DispatchedActor):
             CancelRun: lambda _message: self._event(CancelRequested(time.time())),
             PauseRun: lambda _message: self._event(PauseRequested(time.time())),
             ResumeRun: lambda _message: self._event(ResumeRequested(time.time())),
+            WatchRun: lambda message: self._watchers.append(message.watcher),
             AbandonRun: lambda _message: self._abandon_run(),
         }
 
@@ -242,9 +243,7 @@ class RunSupervisor(DispatchedActor):
             return
         self._ended = True
         self._stop_items()
-        error = {"code": "engine_stopped", "message": "the engine was stopped before the run had ended"}
-        errors = freeze([error])
-        outcome = Outcome("failed", None, errors if isinstance(errors, list) else EMPTY_LIST)
+        outcome = abandoned()
         self._record.ended(outcome)
         self._end_with(outcome)
 

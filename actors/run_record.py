@@ -71,7 +71,7 @@ class RunRecord:
 
     def engine_gone(self) -> None:
         """The engine has died before its run."""
-        self._log.error("engine_gone")
+        self._log.debug("engine_gone")
 
     def flush(self, conductor: Conductor | None) -> None:
         """Tell what has gathered."""

@@ -68,7 +68,7 @@ def test_a_broken_file_harms_no_other(catalogue: Catalogue, tmp_path: Path) -> N
     write(tmp_path, "good.yaml", "ops.good")
     (tmp_path / "bad.yaml").write_text("tasks: []\n")
     catalogue.load(tmp_path)
-    assert catalogue.find("ops.good")
+    assert catalogue.find("ops.good").ref == "ops.good"
     with pytest.raises(InvalidDefinition) as raised:
         catalogue.find("bad")
     assert raised.value.findings[0].code == "no_tasks"

@@ -1,0 +1,70 @@
+"""What is installed is what stands in the tree: every module, and nothing else."""
+
+import configparser
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("actors", "definitions", "metrics")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    """Build the wheel from a clean copy: a stale build folder would put deleted modules into it."""
+    copy = tmp_path_factory.mktemp("copy") / "stretto"
+    copy.mkdir()
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy)
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(copy / "dist"), str(copy)],
+        check=True,
+        capture_output=True,
+    )
+    (built,) = (copy / "dist").glob("*.whl")
+    return zipfile.ZipFile(built)
+
+
+def tree() -> set[str]:
+    return {
+        f"stretto/{path.relative_to(ROOT)}"
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+    """A sub-package that setup.cfg does not name would be left out silently."""
+    packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    assert packed == tree()
+
+
+def test_each_package_is_typed_and_the_namespace_is_left_to_others(wheel: zipfile.ZipFile) -> None:
+    """py.typed is in each package; `stretto` itself has no __init__.py."""
+    names = wheel.namelist()
+    assert all(f"stretto/{package}/py.typed" in names for package in PACKAGES)
+    assert "stretto/__init__.py" not in names
+
+
+def test_the_command_and_the_licence_come_with_it(wheel: zipfile.ZipFile) -> None:
+    """The wheel installs `stretto`, and carries its licence."""
+    (info,) = {name.split("/")[0] for name in wheel.namelist() if ".dist-info/" in name}
+    assert "stretto = stretto.actors.cli:main" in wheel.read(f"{info}/entry_points.txt").decode()
+    assert any(name.endswith("LICENSE") for name in wheel.namelist())
+    assert "License-Expression: Apache-2.0" in wheel.read(f"{info}/METADATA").decode()
+
+
+def test_every_sub_package_is_named_in_setup_cfg() -> None:
+    """The list of packages is that of the folders that hold modules."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    named = set(config["options"]["packages"].split())
+    folders = {path.parent.relative_to(ROOT) for package in PACKAGES for path in (ROOT / package).rglob("*.py")}
+    assert named == {f"stretto.{'.'.join(folder.parts)}" for folder in folders}
