@@ -147,13 +147,15 @@ class Engine(DispatchedActor):
         max_items_in_flight: int = MAX_ITEMS_IN_FLIGHT,
         threads: int = DEFAULT_THREADS,
         dispatchers: int = 2,
+        check_digests: bool = False,
     ) -> "pykka.ActorRef[Engine]":
         """Start an engine and all that it needs, and return its actor's reference.
 
         `definitions`: folders of definitions. `store`: None, the only one so far: runs live in memory.
         `actions`: modules to import (or FILE.py to execute) for their actions. `metrics_port`: where Prometheus
         scrapes, on the loopback address; 0 picks a free one, None exposes nothing. `threads` bounds those of
-        plain functions, `dispatchers` those of actors.
+        plain functions, `dispatchers` those of actors. `check_digests` is for debugging: C code that goes around
+        methods (`heapq`, `dict.__setitem__`) can change even frozen data; an item whose action does so then fails.
 
         Raises `CannotLoadActions`, `UnknownWorkflow` (no such folder), `CannotExpose` (the port is taken),
         `ValueError` for a setting that makes no sense; then nothing is left running.
@@ -182,7 +184,7 @@ class Engine(DispatchedActor):
             server = MetricsServer(instruments.registry, port=metrics_port)
             server.start()
         dispatcher = Dispatcher(dispatchers)
-        services = Services(dispatcher, Clock.start(), Runners(threads=threads), registry, instruments)
+        services = Services(dispatcher, Clock.start(), Runners(threads=threads), registry, instruments, check_digests)
         reference = cls.start_on(dispatcher, services, catalogue, server, max_items_in_flight)
         reference.ask(PermitsReturned("", 0))  # answered: the engine takes its turns
         _log.info("engine_started", workflows=len(catalogue.refs()), metrics=server.url if server else None)

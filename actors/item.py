@@ -1,8 +1,10 @@
 """One try of one item: renders its input, has the action called, owns the try's timeout, tells the outcome, stops."""
 
+import hashlib
 import time
 from typing import Any
 
+import msgspec
 import pykka
 
 from stretto.actors.actions import InvalidActionInput, UnknownAction
@@ -48,6 +50,7 @@ class ItemActor(DispatchedActor):
         self._reminder: int | None = None
         self._stopping = False
         self._began = 0.0
+        self._digest: bytes | None = None
 
     def on_receive(self, message: Any) -> None:
         """Handle a message; see `messages`, "to an item"."""
@@ -95,6 +98,8 @@ class ItemActor(DispatchedActor):
             self._report_failure("failed", Failure(error.code, str(error), retryable=False, input=self._input))
             return
         ids = CallIds(self._run_id, self._workflow, start.task, start.index if task.with_items else None)
+        if self._services.check_digests:
+            self._digest = _digest(rendered)
         call = Call(action, rendered, ids)
         if action.runner == "inline":
             self._services.runners.start(call, self._action_ended)
@@ -123,6 +128,10 @@ class ItemActor(DispatchedActor):
             self._report_failure(
                 "cancelled", Failure("cancelled", message, retryable=not self._stopping, input=self._input)
             )
+            return
+        if self._digest is not None and _digest(self._input) != self._digest:
+            message = "the action changed its input, which other items share, by going around its methods"
+            self._report_failure("failed", Failure("frozen", message, retryable=False))
             return
         try:
             result = freeze(finished.result, "the action's result")
@@ -180,3 +189,7 @@ class ItemActor(DispatchedActor):
         except pykka.ActorDeadError:
             _log.debug("item_without_supervisor", run_id=self._run_id, task=start.task, item_index=start.index)
         self.stop()
+
+
+def _digest(data: Data) -> bytes:
+    return hashlib.blake2b(msgspec.json.encode(data)).digest()

@@ -95,6 +95,7 @@ class RunSupervisor(DispatchedActor):
         self._watchers = [request.watcher] if request.watcher is not None else []
         self._waiting: deque[tuple[StartItem, float | None]] = deque()
         self._running: dict[tuple[str, int, int], pykka.ActorRef[ItemActor]] = {}
+        self._reminders: dict[RetryDue | DelayElapsed, int] = {}
         self._permits = 0
         self._requested = 0
         self._to_return = 0
@@ -102,8 +103,8 @@ class RunSupervisor(DispatchedActor):
         self._ended = False
         self._handlers: dict[type, Callable[[Any], Any]] = {
             ItemEnded: self._item_ended,
-            RetryDue: self._event,
-            DelayElapsed: self._event,
+            RetryDue: self._reminded,
+            DelayElapsed: self._reminded,
             PermitsGranted: self._granted,
             ReturnPermits: self._asked_back,
             BeginRun: self._begin_run,
@@ -161,6 +162,10 @@ class RunSupervisor(DispatchedActor):
         request.accepted.resolve(request.handle)
         self._carry_out(self._conductor.begin(), None)
         self._start_items()
+
+    def _reminded(self, event: RetryDue | DelayElapsed) -> None:
+        self._reminders.pop(event, None)
+        self._event(event)
 
     def _event(self, event: Event) -> None:
         if self._conductor is None or self._ended:
@@ -224,7 +229,8 @@ class RunSupervisor(DispatchedActor):
 
     def _remind(self, command: WaitUntil) -> None:
         wait = max(command.then.at - time.time(), 0.0)
-        self._services.remind(time.monotonic() + wait, self.actor_ref, command.then)
+        key = self._services.remind(time.monotonic() + wait, self.actor_ref, command.then)
+        self._reminders[command.then] = key
 
     def _finish(self, finish: FinishRun) -> None:
         self._ended = True
@@ -236,6 +242,8 @@ class RunSupervisor(DispatchedActor):
         tasks = self._conductor.tasks() if self._conductor is not None else {}
         self._tell_engine(RunEnded(self._run_id, outcome, tasks))
         self._tell_watchers(RunProgressed(self._run_id, outcome.status, tasks))
+        for key in self._reminders.values():
+            self._services.forget(key)
         self.stop()
 
     def _abandon_run(self) -> None:

@@ -17,13 +17,18 @@ from stretto.metrics import Instruments
 
 @dataclass(slots=True)
 class Services:
-    """References that an engine's actors are given at birth. `context_bytes` is kept by each run for itself."""
+    """References that an engine's actors are given at birth.
+
+    `check_digests`: have each item make sure that its action left its input alone, whatever way it took.
+    `context_bytes` is kept by each run for itself.
+    """
 
     dispatcher: Dispatcher
     clock: pykka.ActorRef[Any]
     runners: Runners
     actions: ActionRegistry
     instruments: Instruments
+    check_digests: bool = False
     context_bytes: dict[str, int] = field(default_factory=dict)
     _next_key: Callable[[], int] = field(default_factory=lambda: itertools.count().__next__)
 

@@ -23,6 +23,8 @@ def bind(workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
 
     Raises `InvalidInput` naming every problem: unknown, missing, of the wrong type, outside enum or bounds.
     """
+    if not isinstance(inputs, Mapping):
+        raise InvalidInput(workflow.ref, [f"inputs are an object, not a {type(inputs).__name__}"])
     problems = [
         f"there is no parameter {name!r}" + (f"; {hint}" if (hint := nearest(str(name), workflow.parameters)) else "")
         for name in inputs

@@ -72,6 +72,13 @@ METHODS: dict[type, dict[str, Callable[..., Any]]] = {
 }
 
 
+MUTATORS = {
+    "object": frozenset({"update", "pop", "popitem", "clear", "setdefault"}),
+    "array": frozenset({"append", "extend", "insert", "remove", "pop", "clear", "sort", "reverse"}),
+}
+"""Methods that definitions written for other engines call to change their data."""
+
+
 class UnknownName(UndefinedError):
     """A top-level name that is not in scope; the evaluation that raised it knows the names that are."""
 
@@ -96,6 +103,8 @@ class Undefined(StrictUndefined):
         if isinstance(owner, Readable):
             hint = nearest(str(name), owner.names())
             return owner.explain_absence(str(name)) + (f"; {hint}" if hint else "")
+        if name in MUTATORS.get(type_name(owner), ()):
+            return f"data cannot be changed, so there is no {name!r}: build a new value, with + or merge()"
         if isinstance(owner, dict):
             hint = nearest(str(name), owner)
             return f"the object has no field {name!r}" + (f"; {hint}" if hint else "")

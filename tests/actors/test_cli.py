@@ -42,6 +42,13 @@ def shout():
     print("awake", flush=True)
 """
 
+DOUBLE = """from stretto.actors import action
+
+@action("clitest.double")
+def double(n: int) -> int:
+    return n * 2
+"""
+
 
 @pytest.fixture
 def echo(tmp_path: Path) -> str:
@@ -134,9 +141,7 @@ def test_an_invalid_definition_exits_with_1_and_every_finding(tmp_path: Path) ->
         ((), "Missing argument"),
     ],
 )
-def test_wrong_usage_exits_with_2_and_says_what_is_wrong(
-    echo: str, arguments: tuple[str, ...], expected: str
-) -> None:
+def test_wrong_usage_exits_with_2_and_says_what_is_wrong(echo: str, arguments: tuple[str, ...], expected: str) -> None:
     """No traceback for a user's mistake."""
     result = stretto("run", *(echo if each == "ECHO" else each for each in arguments))
     assert result.exit_code == 2
@@ -157,7 +162,9 @@ def test_actions_and_definitions_are_loaded(tmp_path: Path) -> None:
         'version: "1.0.0"\nref: test.cli\ntasks: [{name: a, action: clitest.double, input: {n: 21}}]\n'
         'output_map: {n: "{{ task.a.result }}"}\n'
     )
-    code = 'from stretto.actors import action\n\n@action("clitest.double")\ndef double(n: int) -> int:\n    return n * 2\n'
+    code = (
+        'from stretto.actors import action\n\n@action("clitest.double")\ndef double(n: int) -> int:\n    return n * 2\n'
+    )
     (tmp_path / "code.py").write_text(code)
     result = stretto(
         "run", "test.cli", "--definitions", str(tmp_path), "--actions", str(tmp_path / "code.py"), "--json"

@@ -1,5 +1,6 @@
 """One try of one item, on a real engine."""
 
+import heapq
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -148,9 +149,7 @@ def test_a_thread_that_cannot_be_stopped_is_left_behind_and_counted(
     assert counted == 1
 
 
-def test_cancel_running_stops_what_can_be_stopped_and_leaves_threads(
-    bench: Bench, released: threading.Event
-) -> None:
+def test_cancel_running_stops_what_can_be_stopped_and_leaves_threads(bench: Bench, released: threading.Event) -> None:
     """By the policy cancel_running the run ends although a thread and a sleep still ran."""
     handle = bench.submit(
         "cancellation_policy: cancel_running\ntasks:\n"
@@ -186,3 +185,19 @@ def test_retries_see_the_same_input_and_the_same_time(bench: Bench, tmp_path: Pa
     )
     assert len(seen) == 3
     assert len(set(seen)) == 1
+
+
+def test_a_change_that_goes_around_methods_is_found_by_the_digest(start_bench: Callable[..., Bench]) -> None:
+    """heapq changes even a frozen list; with check_digests the item that did it fails."""
+
+    @action("test.heap")
+    def heap(rows: list[int]) -> int:
+        heapq.heapify(rows)
+        return rows[0]
+
+    text = "tasks: [{name: only, action: test.heap, input: {rows: [3, 1, 2]}}]\n"
+    assert start_bench().run(text).status == "succeeded"
+    outcome = start_bench(check_digests=True).run(text)
+    assert outcome.errors[0]["code"] == "frozen"
+    untouched = "tasks: [{name: only, action: core.echo, input: {message: [3, 1, 2]}}]\n"
+    assert start_bench(check_digests=True).run(untouched).status == "succeeded"
