@@ -63,7 +63,7 @@ def run(
         handle, outcome = _follow(engine, workflow, values, quiet=as_json or not sys.stderr.isatty())
     except InvalidDefinition as error:
         _stop(engine)
-        _give_up("\n".join(map(str, error.findings)), FAILED)
+        _give_up("\n  ".join(["the definition cannot be used", *map(str, error.findings)]), FAILED)
     except (StrettoError, click.UsageError) as error:
         _stop(engine)
         _give_up(error.format_message() if isinstance(error, click.UsageError) else str(error), USAGE)

@@ -84,11 +84,15 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """What follows a task when `when` is true of how it ended (None: always): publish, then start `targets`."""
+    """What follows a task when `when` is true of how it ended (None: always): publish, then start `targets`.
+
+    `target_places` tells where each target is named.
+    """
 
     when: Template | None
     publish: tuple[Assignment, ...]
     targets: tuple[str, ...]
+    target_places: tuple[Place, ...]
     place: Place
 
 

@@ -320,18 +320,19 @@ def _transition(reader: Reader, node: Node, what: str) -> Transition | None:
     site = Site(completion=True)
     when: Template | None = None
     publish: tuple[Assignment, ...] = ()
-    targets: list[str] = []
+    targets: dict[str, Place] = {}
     for member, told in fields.given("when"):
         when = reader.condition(member, told, site)
     for member, told in fields.given("publish"):
         publish = tuple(_assignments(reader, member, told, site, whole_result=True))
     for member, told in fields.given("do"):
-        if isinstance(member, ScalarNode) and isinstance(member.value, str):
-            targets.append(member.value)
-        else:
-            targets += [reader.text(each, f"a target in {told}") or "" for each in reader.sequence(member, told)]
+        one = isinstance(member, ScalarNode) and isinstance(member.value, str)
+        for each in [member] if one else reader.sequence(member, told):
+            target = reader.text(each, f"a target in {told}")
+            if target is not None:
+                targets.setdefault(target, each.place)
     fields.finish(lambda name: ("", "", "") if name == "__chart_meta__" else None)
-    return Transition(when, publish, tuple(dict.fromkeys(filter(None, targets))), node.place)
+    return Transition(when, publish, tuple(targets), tuple(targets.values()), node.place)
 
 
 def _assignments(reader: Reader, node: Node, what: str, site: Site, *, whole_result: bool = False) -> list[Assignment]:
@@ -389,9 +390,9 @@ def _check_graph(reader: Reader, tasks: dict[str, Task]) -> None:
 def _check_targets(reader: Reader, tasks: dict[str, Task]) -> None:
     for task in tasks.values():
         for transition in task.transitions:
-            for target in transition.targets:
+            for target, place in zip(transition.targets, transition.target_places, strict=True):
                 if target not in tasks:
                     reader.error(
                         "unknown_task", f"the task {task.name!r} leads to {target!r}, which does not exist",
-                        transition.place, hint=nearest(target, tasks),
+                        place, hint=nearest(target, tasks),
                     )  # fmt: skip

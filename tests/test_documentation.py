@@ -1,0 +1,62 @@
+"""What the documents show is what happens."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from stretto.actors.cli import main
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_readmes_definition_is_the_one_in_the_examples() -> None:
+    """The YAML block is docs/examples/greet.yaml, less its comment."""
+    (block,) = re.findall(r"```yaml\n(ref: ops\.greet.*?)```", README, re.DOTALL)
+    example = (ROOT / "docs/examples/greet.yaml").read_text()
+    assert "".join(line for line in example.splitlines(keepends=True) if not line.startswith("#")) == block
+
+
+def test_the_readmes_command_prints_what_it_shows() -> None:
+    """The console block's output is the command's."""
+    shown = README.split("$ .venv/bin/stretto run docs/examples/greet.yaml")[1].split("\n", 1)[1].split("\nrun ")[0]
+    result = CliRunner().invoke(
+        main, ["run", str(ROOT / "docs/examples/greet.yaml"), 'names=["Ada", "Grace", "Edsger"]']
+    )
+    assert json.loads(result.stdout) == json.loads(shown)
+    assert result.stdout.strip() == shown.strip()
+
+
+def test_the_readmes_mistakes_are_told_as_it_shows(tmp_path: Path) -> None:
+    """Each finding that the README shows is told for the same slip, at the same place."""
+    path = tmp_path / "greet.yaml"
+    text = (ROOT / "docs/examples/greet.yaml").read_text()
+    path.write_text(text.replace("concurrency: 3", "concurency: 3").replace("do: [count]", "do: [cuont]"))
+    told = CliRunner().invoke(main, ["run", str(path), 'names=["Ada"]']).stderr
+    for place, code in re.findall(r"  greet\.yaml:(\d+:\d+): error:.*\[(\w+)\]", README):
+        assert re.search(rf"greet\.yaml:{place}: error: .*\[{code}\]", told)
+    path.write_text(text.replace("parameters.greeting }}", "parameters.greting }}"))
+    told = CliRunner().invoke(main, ["run", str(path), 'names=["Ada"]']).stderr
+    (place, message) = re.findall(r"  greet\.yaml:(\d+:\d+): (the namespace.*\])", README)[0]
+    assert f"greet.yaml:{place}: {message}" in told
+
+
+@pytest.mark.parametrize("number", [0])
+def test_the_readmes_python_runs(number: int) -> None:
+    """The Python block is a whole program; only its port is changed, which may be taken here."""
+    code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[number].replace("9464", "0")
+    code += "\nassert outcome.output['summary'] == '1 greeted'\n"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_link_of_the_documents_leads_somewhere() -> None:
+    """Relative links point at files that exist."""
+    for document in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
+        for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
