@@ -23,7 +23,8 @@ check: $(STAMP) .typing  ## formatting, lint, types, and the packages' import co
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	MYPYPATH=.typing $(BIN)/mypy -p stretto.definitions -p stretto.metrics -p stretto.actors
-	MYPYPATH=.typing:tests $(BIN)/mypy tests perf docs/examples
+	MYPYPATH=.typing:tests:tests/definitions:tests/end_to_end:docs/examples $(BIN)/mypy tests
+	MYPYPATH=.typing:perf $(BIN)/mypy perf
 	$(BIN)/lint-imports
 
 # mypy follows names, not the editable install's import hook: links give it the tree as it is installed.

@@ -49,7 +49,7 @@ from stretto.actors.run import RunRequest, RunSupervisor
 from stretto.actors.runners import DEFAULT_THREADS, Runners
 from stretto.actors.services import Services
 from stretto.definitions.conductor import IllegalTransition
-from stretto.definitions.errors import StrettoError
+from stretto.definitions.errors import StrettoError, UnknownWorkflow
 from stretto.definitions.model import Workflow
 from stretto.metrics import Instruments, MetricsServer, configure_logging, get_logger
 
@@ -141,7 +141,7 @@ class Engine(DispatchedActor):
         cls,
         definitions: str | Iterable[str] | None = None,
         store: str | None = None,
-        actions: Iterable[str] = (),
+        actions: str | Iterable[str] = (),
         metrics_port: int | None = None,
         *,
         max_items_in_flight: int = MAX_ITEMS_IN_FLIGHT,
@@ -173,7 +173,7 @@ class Engine(DispatchedActor):
             # Unconfigured, structlog prints every DEBUG line to standard output, one for each item.
             configure_logging("WARNING")
         registry = ActionRegistry.with_core()
-        for module in actions:
+        for module in [actions] if isinstance(actions, str) else actions:
             registry.load(module)
         catalogue = Catalogue(registry)
         for folder in [definitions] if isinstance(definitions, str) else definitions or ():
@@ -207,6 +207,8 @@ class Engine(DispatchedActor):
         """
         if self._stopped is not None or self._closing:
             raise EngineStopping("the engine is being stopped: it takes no more runs")
+        if not isinstance(workflow, str):
+            raise UnknownWorkflow(f"a workflow is named by its ref or a file's path, not by {workflow!r}")
         definition = self._catalogue.find(workflow)
         accepted = Later()
         handle = RunHandle(new_run_id(), definition.ref, pykka.ThreadingFuture())

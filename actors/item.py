@@ -1,5 +1,6 @@
 """One try of one item: renders its input, has the action called, owns the try's timeout, tells the outcome, stops."""
 
+import contextlib
 import hashlib
 import time
 from typing import Any
@@ -10,6 +11,7 @@ import pykka
 from stretto.actors.actions import InvalidActionInput, UnknownAction
 from stretto.actors.dispatch import DispatchedActor
 from stretto.actors.messages import (
+    ActionBegan,
     ActionEnded,
     AttemptTimedOut,
     ItemEnded,
@@ -57,6 +59,8 @@ class ItemActor(DispatchedActor):
         kind = type(message)
         if kind is PerformItem:
             self._begin_try(message)
+        elif kind is ActionBegan:
+            self._action_began(message.at)
         elif kind is ActionEnded:
             self._action_ended(message.finished)
         elif kind is AttemptTimedOut:
@@ -100,16 +104,21 @@ class ItemActor(DispatchedActor):
         ids = CallIds(self._run_id, self._workflow, start.task, start.index if task.with_items else None)
         if self._services.check_digests:
             self._digest = _digest(rendered)
-        call = Call(action, rendered, ids)
         if action.runner == "inline":
-            self._services.runners.start(call, self._action_ended)
+            self._services.runners.start(Call(action, rendered, ids), self._action_ended)
             return
-        self._remind_of_timeout(start.timeout)
-        self._running = self._services.runners.start(call, self._tell_end)
+        on_begin = None if start.timeout is None else self._tell_begin
+        self._running = self._services.runners.start(Call(action, rendered, ids, on_begin), self._tell_end)
 
-    def _remind_of_timeout(self, timeout: float | None) -> None:
-        if timeout is not None:
-            self._remind(self._began + timeout, AttemptTimedOut())
+    def _tell_begin(self) -> None:
+        """Take the action's begin on a runner's thread, and send it here."""
+        with contextlib.suppress(pykka.ActorDeadError):  # it was cancelled while it waited for a thread
+            self.actor_ref.tell(ActionBegan(time.monotonic()))
+
+    def _action_began(self, at: float) -> None:
+        timeout = self._perform.start.timeout if self._perform is not None else None
+        if timeout is not None and not self._stopping:
+            self._remind(at + timeout, AttemptTimedOut())
 
     def _remind(self, at: float, message: Any) -> None:
         self._reminder = self._services.remind(at, self.actor_ref, message)
@@ -136,7 +145,8 @@ class ItemActor(DispatchedActor):
         try:
             result = freeze(finished.result, "the action's result")
         except NotData as error:
-            self._report_failure("failed", Failure("not_data", str(error), retryable=False, input=self._input))
+            message = f"{finished.error}; besides, {error}" if finished.error else str(error)
+            self._report_failure("failed", Failure("not_data", message, retryable=False, input=self._input))
             return
         if finished.status == "succeeded":
             self._report("succeeded", result, None, finished.finished_at)
@@ -145,9 +155,11 @@ class ItemActor(DispatchedActor):
         self._report("failed", result, failure, finished.finished_at)
 
     def _timed_out(self) -> None:
+        if self._perform is None:
+            return  # it ended in time, in the same turn
         if self._running is not None:
             self._running.cancel()
-        timeout = self._perform.start.timeout if self._perform else None
+        timeout = self._perform.start.timeout
         self._reminder = None
         self._report_failure("timed_out", Failure("timed_out", f"it took longer than {timeout:g} s", input=self._input))
 

@@ -90,6 +90,12 @@ class PerformItem(msgspec.Struct, frozen=True):
     caused_at: float | None
 
 
+class ActionBegan(msgspec.Struct, frozen=True):
+    """The action's code begins, at `at` on the monotonic clock: from here its timeout counts."""
+
+    at: float
+
+
 class ActionEnded(msgspec.Struct, frozen=True):
     """The action that an item called has ended."""
 

@@ -47,6 +47,7 @@ from stretto.definitions.conductor import (
     DelayElapsed,
     Event,
     FinishRun,
+    ItemCompleted,
     ItemsWithdrawn,
     PauseRequested,
     ResumeRequested,
@@ -184,8 +185,9 @@ class RunSupervisor(DispatchedActor):
         self._running.pop((completed.task, completed.visit, completed.index), None)
         if self._conductor is None or self._ended:
             return
-        self._record.item_ended(message)
-        self._carry_out(self._conductor.on(completed), message.finished_at)
+        commands = self._conductor.on(completed)
+        self._record.try_ended(message, final=not _tries_again(completed, commands))
+        self._carry_out(commands, message.finished_at)
         self._start_items()
 
     # ---- commands
@@ -240,6 +242,8 @@ class RunSupervisor(DispatchedActor):
 
     def _end_with(self, outcome: Outcome) -> None:
         tasks = self._conductor.tasks() if self._conductor is not None else {}
+        # First, so that whoever has the outcome finds it counted.
+        self._record.flush(self._conductor)
         self._tell_engine(RunEnded(self._run_id, outcome, tasks))
         self._tell_watchers(RunProgressed(self._run_id, outcome.status, tasks))
         for key in self._reminders.values():
@@ -317,3 +321,13 @@ class RunSupervisor(DispatchedActor):
                 watcher.tell(message)
             except pykka.ActorDeadError:
                 self._watchers.remove(watcher)
+
+
+def _tries_again(completed: ItemCompleted, commands: list[Command]) -> bool:
+    """Tell whether the commands that an item's failure gave have it wait for another try."""
+    if completed.failure is None:
+        return False
+    return any(
+        type(command) is WaitUntil and type(command.then) is RetryDue and command.then.index == completed.index
+        for command in commands
+    )

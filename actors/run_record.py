@@ -33,11 +33,12 @@ class RunRecord:
         """The run was accepted."""
         self._log.info("run_started")
 
-    def item_ended(self, message: ItemEnded) -> None:
-        """A try of an item has ended."""
+    def try_ended(self, message: ItemEnded, *, final: bool) -> None:
+        """A try of an item has ended; `final`: it was the item's last one."""
         completed = message.completed
-        self._seconds.append(message.seconds)
-        self._items[completed.task, completed.outcome] += 1
+        if final:
+            self._seconds.append(message.seconds)
+            self._items[completed.task, completed.outcome] += 1
         if completed.failure is not None:
             action = self._workflow.tasks[completed.task].action
             self._errors[action, completed.failure.kind] += 1
@@ -75,7 +76,7 @@ class RunRecord:
 
     def flush(self, conductor: Conductor | None) -> None:
         """Tell what has gathered."""
-        if self._seconds:
+        if self._seconds or self._errors:
             self._flush_items()
         if self._retries:
             self._services.instruments.retries.inc(self._retries)

@@ -166,7 +166,9 @@ def _freeze_scalar_subclass(value: Any) -> Data:
         return _checked_integer(int.__int__(value))
     if isinstance(value, float):
         return _checked_number(float.__float__(value))
-    raise _Unfit(f"is a {type(value).__name__}, which is no JSON-like data (null, boolean, number, text, list, object)")
+    kind = type(value).__name__
+    article = "an" if kind[0] in "aeiouAEIOU" else "a"
+    raise _Unfit(f"is {article} {kind}, which is no JSON-like data (null, boolean, number, text, list, object)")
 
 
 def _checked_key(key: object) -> str:

@@ -52,9 +52,7 @@ ACTION_ERRORS = Metric("stretto_action_errors_total", "Calls of an action that f
 LATE_RESULTS = Metric("stretto_late_results_total", "Results that came after their item had ended, and were dropped.")
 
 RUN_DURATION = Metric("stretto_run_duration_seconds", "From a run's start to its final status.", buckets=_RUN_SECONDS)
-ITEM_DURATION = Metric(
-    "stretto_item_duration_seconds", "From an item's start to its final status.", buckets=_ITEM_SECONDS
-)
+ITEM_DURATION = Metric("stretto_item_duration_seconds", "How long the last try of an item took.", buckets=_ITEM_SECONDS)
 TRANSITION_LATENCY = Metric(
     "stretto_transition_latency_seconds",
     "From an action's completion to the start of what follows it.",

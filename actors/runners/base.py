@@ -30,11 +30,15 @@ class Finished(msgspec.Struct, frozen=True):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """An action to be called, its input, and whose call it is."""
+    """An action to be called, its input, and whose call it is.
+
+    `on_begin` is called, on the action's own thread, when its code is about to begin: after any wait for a free thread.
+    """
 
     action: Action
     input: FrozenDict
     ids: CallIds
+    on_begin: Callable[[], None] | None = None
 
 
 Done: TypeAlias = Callable[[Finished], None]
@@ -77,6 +81,8 @@ def perform(call: Call) -> Finished:
 
 def _perform(call: Call) -> Finished:
     call_ids.set(call.ids)
+    if call.on_begin is not None:
+        call.on_begin()
     try:
         result = call.action.function(**call.input)
     except BaseException as error:  # noqa: BLE001 - whatever an action raises is its failure, and ends no thread

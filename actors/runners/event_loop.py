@@ -155,6 +155,8 @@ class EventLoopRunner:
     async def _outcome(self, running: _LoopCall) -> Finished:
         running.begun = True
         call_ids.set(running.call.ids)
+        if running.call.on_begin is not None:
+            running.call.on_begin()
         try:
             return success(await running.call.action.function(**running.call.input))
         except asyncio.CancelledError as error:

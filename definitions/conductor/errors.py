@@ -52,12 +52,14 @@ class ErrorLog:
                 self._add(self._of_item(fan_out, failed, None, hint, handled=handled))
             return
         total, failed_items = len(fan_out.items), len(fan_out.failures)
-        message = f"{failed_items:,} of {total:,} items failed"
+        cancelled = fan_out.state == "cancelled"
+        message = f"{failed_items:,} of {total:,} items {'did not finish' if cancelled else 'failed'}"
         if failed_items > len(failures):
             message += f"; the first {len(failures)} are told"
         place = fan_out.task.place
         self._add(
-            self._record("items_failed", message + hint, place, task=fan_out.task.name, visit=fan_out.visit,
+            self._record("cancelled" if cancelled else "items_failed", message + hint, place,
+                         task=fan_out.task.name, visit=fan_out.visit,
                          action=fan_out.task.action, handled=handled)
         )  # fmt: skip
         for failed in failures:

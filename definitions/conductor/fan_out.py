@@ -177,6 +177,8 @@ class FanOut:
             self.change("fail")
         elif self.failures and fan_out is None:
             self.change({"timed_out": "time_out", "cancelled": "cancel"}.get(self.failures[0].outcome, "fail"))
+        elif self.failures and all(each.outcome == "cancelled" for each in self.failures):
+            self.change("cancel")
         elif self.failures and fan_out is not None and (fan_out.max_failures is None or self.too_many_failures()):
             self.change("fail")
         elif self.succeeded + len(self.failures) < len(self.items):

@@ -41,7 +41,12 @@ class Settings:
 
     def timeout(self) -> float | None:
         """Return the seconds that a try may take, or None."""
-        return None if self._task.timeout is None else self._number(self._task.timeout, "timeout")
+        if self._task.timeout is None:
+            return None
+        timeout = self._number(self._task.timeout, "timeout")
+        if timeout == 0:
+            raise _unfit(self._task.timeout, "a timeout is a number of seconds above 0")
+        return timeout
 
     def retry(self) -> RetryPlan | None:
         """Return the plan for tries after the first, or None."""

@@ -188,6 +188,8 @@ def _task(reader: Reader, node: MapNode, given_name: str) -> Task | None:
     timeout = delay = None
     for member, what in fields.given("timeout"):
         timeout = reader.number_template(member, what, at_start, least=0, integer=False)
+        if isinstance(timeout, Constant) and timeout.value == 0:
+            reader.wrong_type(what, member, "a number of seconds above 0")
     for member, what in fields.given("delay"):
         delay = reader.number_template(member, what, at_start, least=0, integer=False)
     retry = next((_retry(reader, member, what, site) for member, what in fields.given("retry")), None)

@@ -418,11 +418,11 @@ def test_a_module_that_is_not_there_is_told(
 ) -> None:
     """A missing module or file is named, with a hint if a file of that name stands here."""
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CannotLoadActions, match=r"there is no module 'ops_actions'$"):
-        actions.load("ops_actions")
-    Path("ops_actions.py").touch()
-    with pytest.raises(CannotLoadActions, match=r"did you mean 'ops_actions\.py'\?"):
-        actions.load("ops_actions")
+    with pytest.raises(CannotLoadActions, match=r"there is no module 'absent_actions'$"):
+        actions.load("absent_actions")
+    Path("absent_actions.py").touch()
+    with pytest.raises(CannotLoadActions, match=r"did you mean 'absent_actions\.py'\?"):
+        actions.load("absent_actions")
     with pytest.raises(CannotLoadActions, match=r"the file gone\.py: No such file"):
         actions.load("gone.py")
     with pytest.raises(CannotLoadActions, match="neither a module's dotted name nor"):

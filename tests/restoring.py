@@ -1,4 +1,4 @@
-"""What several of these tests need: logging that is left as it was found."""
+"""Logging is set up once for a process: each test leaves it as it found it."""
 
 import logging
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from stretto.metrics import configure_logging
 LIBRARIES = ("", "pykka", "httpx", "httpcore", "asyncio")
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def restored_logging() -> Iterator[None]:
     """Undo what a test configured for the whole process."""
     loggers = [logging.getLogger(name) for name in LIBRARIES]

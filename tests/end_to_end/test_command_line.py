@@ -1,0 +1,207 @@
+"""`stretto run` as a real process: exit codes, inputs, and what goes to which stream."""
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import ACTIONS, EXAMPLES, PATIENCE, fifo, notifications, watched, write_log, write_workflow
+from local_servers import LocalServers, is_healthy, is_refused
+
+STRETTO = Path(sys.executable).with_name("stretto")
+
+
+def command(*arguments: str | Path) -> list[str]:
+    """Return the command line of `stretto run`."""
+    return [str(STRETTO), "run", *map(str, arguments)]
+
+
+def stretto_run(*arguments: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run `stretto run` to its end."""
+    return subprocess.run(
+        command(*arguments), input=stdin, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
+
+
+def outcome_of(process: subprocess.CompletedProcess[str], code: int = 0) -> dict[str, Any]:
+    """Return the one object that --json prints, and check the exit code and that nothing else is told."""
+    assert process.returncode == code, process.stderr
+    outcome: dict[str, Any] = json.loads(process.stdout)
+    assert sorted(outcome) == ["errors", "output", "run", "status", "workflow"]
+    assert "Traceback" not in process.stderr
+    return outcome
+
+
+def test_health_check_with_inputs_of_a_file(tmp_path: Path) -> None:
+    """`stretto run FILE --inputs FILE --json` checks 1,000 servers, prints one object, and exits with 0."""
+    with LocalServers(1000) as servers:
+        inputs = tmp_path / "servers.json"
+        inputs.write_text(json.dumps({"servers": servers.addresses}))
+        process = stretto_run(EXAMPLES / "health_check.yaml", "--inputs", inputs, "--json", "--actions", ACTIONS)
+    outcome = outcome_of(process)
+    assert (outcome["workflow"], outcome["status"]) == ("ops.health_check", "succeeded")
+    assert [row["healthy"] for row in outcome["output"]["servers"]] == [is_healthy(number) for number in range(1000)]
+    assert outcome["errors"][0]["message"] == "10 of 1,000 items failed"
+    assert process.stderr == ""
+
+
+def test_process_logs_with_a_value_on_the_command_line(tmp_path: Path) -> None:
+    """`stretto run REF key=value --definitions DIR` processes 10,000 entries, and prints the output as plain JSON."""
+    levels, errors = write_log(tmp_path / "app.log", 10_000)
+    process = stretto_run(
+        "ops.process_logs", f"path={tmp_path / 'app.log'}", "--definitions", EXAMPLES, "--actions", ACTIONS
+    )
+    assert process.returncode == 0, process.stderr
+    output = json.loads(process.stdout)
+    assert output["levels"] == levels
+    assert [error["line"] for error in output["errors"]] == errors
+    assert re.fullmatch(r"run [0-9a-f-]{36} of ops.process_logs: succeeded\n", process.stderr)
+
+
+def test_send_notifications_with_inputs_of_standard_input() -> None:
+    """`--inputs -` reads standard input, and a key=value beside it wins over the same key."""
+    with LocalServers() as gateway:
+        inputs = {"notifications": notifications(1000), "gateway": "http://127.0.0.1:1"}
+        process = stretto_run(
+            EXAMPLES / "send_notifications.yaml", f"gateway={gateway.url}", "--inputs", "-", "--json",
+            "--actions", ACTIONS, stdin=json.dumps(inputs),
+        )  # fmt: skip
+    output = outcome_of(process)["output"]
+    assert (output["total"], output["sent"]) == (1000, 999)
+    assert output["receipts"] == [None if is_refused(number) else f"R{number:05}" for number in range(1000)]
+
+
+TYPES = """
+parameters:
+  text: {type: string}
+  whole: {type: integer}
+  fraction: {type: number}
+  flag: {type: boolean}
+  list: {type: array}
+  object: {type: object}
+  anything: {}
+tasks: [{name: only, action: core.noop}]
+output_map:
+  values: "{{ [parameters.text, parameters.whole, parameters.fraction, parameters.flag,
+               parameters.list, parameters.object, parameters.anything] }}"
+"""
+
+
+def test_values_are_read_by_the_parameters_type(tmp_path: Path) -> None:
+    """A key=value is read by its parameter's type, else as text."""
+    workflow = write_workflow(tmp_path, "types", TYPES)
+    values = ["text=007", "whole=7", "fraction=0.5", "flag=true", "list=[1, 2]", 'object={"a": null}', "anything=1=2"]
+    outcome = outcome_of(stretto_run(workflow, *values, "--json"))
+    assert outcome["output"] == {"values": ["007", 7, 0.5, True, [1, 2], {"a": None}, "1=2"]}
+
+
+def test_inputs_of_a_yaml_file(tmp_path: Path) -> None:
+    """`--inputs` takes a YAML file as well."""
+    workflow = write_workflow(tmp_path, "types", TYPES)
+    inputs = tmp_path / "inputs.yaml"
+    inputs.write_text("text: no\nwhole: 7\nlist: [1, {a: b}]\n")
+    outcome = outcome_of(stretto_run(workflow, "--inputs", inputs, "--json"))
+    assert outcome["output"] == {"values": ["no", 7, None, None, [1, {"a": "b"}], None, None]}
+
+
+def test_a_failed_run_exits_with_1(tmp_path: Path) -> None:
+    """A failed run exits with 1; its outcome is data, and says what failed and where."""
+    workflow = write_workflow(
+        tmp_path, "failing", "tasks: [{name: only, action: core.fail, input: {message: no luck}}]\noutput_map: {a: 1}\n"
+    )
+    outcome = outcome_of(stretto_run(workflow, "--json"), code=1)
+    assert (outcome["status"], outcome["output"]) == ("failed", {"a": 1})
+    [error] = outcome["errors"]
+    assert (error["code"], error["message"], error["task"]) == ("action_failed", "no luck", "only")
+    assert (error["where"]["file"], error["where"]["line"]) == (str(workflow), 2)
+    process = stretto_run(workflow)
+    assert (process.returncode, json.loads(process.stdout)) == (1, {"a": 1})
+    assert f"{workflow}:2:" in process.stderr
+    assert "no luck" in process.stderr
+
+
+def test_an_invalid_definition_exits_with_1(tmp_path: Path) -> None:
+    """A definition that cannot be used exits with 1, every finding with its line and column on standard error."""
+    workflow = write_workflow(tmp_path, "wrong", "tasks:\n  - {name: a, acton: core.noop}\n  - {name: a b}\n")
+    process = stretto_run(workflow, "--json")
+    assert (process.returncode, process.stdout) == (1, "")
+    assert len(re.findall(rf"{re.escape(str(workflow))}:\d+:\d+: error: ", process.stderr)) >= 3
+    assert "did you mean 'action'?" in process.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["{folder}/types.yaml", "whole"], "whole"),
+        (["{folder}/types.yaml", "whole=seven"], "whole"),
+        (["{folder}/types.yaml", "hole=7"], "did you mean 'whole'?"),
+        (["{folder}/types.yaml", "--no-such-option"], "--no-such-option"),
+        (["{folder}/types.yaml", "--inputs", "{folder}/missing.json"], "missing.json"),
+        (["{folder}/types.yaml", "--inputs", "{folder}/types.yaml"], "version"),
+        (["{folder}/types.yaml", "--actions", "{folder}/missing.py"], "missing.py"),
+        (["{folder}/missing.yaml"], "missing.yaml"),
+        (["typos", "--definitions", "{folder}"], "did you mean 'types'?"),
+        (["types", "--definitions", "{folder}/missing"], "missing"),
+        ([], "WORKFLOW"),
+    ],
+)
+def test_wrong_usage_exits_with_2(tmp_path: Path, arguments: Sequence[str], told: str) -> None:
+    """Wrong usage exits with 2, says on standard error what is wrong, and prints nothing else."""
+    write_workflow(tmp_path, "types", TYPES)
+    process = stretto_run(*(each.format(folder=tmp_path) for each in arguments))
+    assert (process.returncode, process.stdout) == (2, "")
+    assert told in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+def test_progress_goes_to_a_terminal(tmp_path: Path) -> None:
+    """With a terminal on standard error, progress is shown there, and standard output holds nothing but the output."""
+    write_log(tmp_path / "app.log", 1000)
+    master, terminal = os.openpty()
+    try:
+        with subprocess.Popen(
+            command(EXAMPLES / "process_logs.yaml", f"path={tmp_path / 'app.log'}", "--actions", ACTIONS),
+            stdout=subprocess.PIPE, stderr=terminal, stdin=subprocess.DEVNULL,
+        ) as process:  # fmt: skip
+            stdout, _ = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0
+        assert json.loads(stdout)["entries"] == 1000
+        assert select.select([master], [], [], 0)[0]
+        shown = os.read(master, 1_000_000).decode()
+        assert "tasks" in shown
+        assert "succeeded" in shown
+    finally:
+        os.close(terminal)
+        os.close(master)
+
+
+def test_ctrl_c_cancels_the_run(tmp_path: Path) -> None:
+    """Ctrl-C cancels the run by its policy: its processes are dead when `stretto run` exits with 130."""
+    text = """
+parameters: {fifo: {type: string}}
+cancellation_policy: cancel_running
+tasks:
+  - name: sleep
+    action: core.local
+    input: {cmd: 'echo $$ > "$TOLD"; sleep 1000', env: {TOLD: "{{ parameters.fifo }}"}}
+"""
+    workflow = write_workflow(tmp_path, "sleeper", text)
+    with fifo(tmp_path / "told") as told:
+        with (
+            subprocess.Popen(
+                command(workflow, f"fifo={told.path}"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            ) as process,
+            watched(int(told.lines(1)[0])) as ended,
+        ):
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=PATIENCE)
+            assert ended(0)
+        assert (process.returncode, stdout) == (130, "")
+        assert "Traceback" not in stderr
