@@ -93,6 +93,8 @@ class Catalogue:
 
     def _unknown_actions(self, workflow: Workflow) -> Iterable[Finding]:
         for task in workflow.tasks.values():
+            if task.action is None:
+                continue
             try:
                 self._actions.get(task.action)
             except UnknownAction as error:

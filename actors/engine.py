@@ -146,7 +146,7 @@ class Engine(DispatchedActor):
         *,
         max_items_in_flight: int = MAX_ITEMS_IN_FLIGHT,
         threads: int = DEFAULT_THREADS,
-        dispatchers: int = 2,
+        dispatchers: int = 1,
         check_digests: bool = False,
     ) -> "pykka.ActorRef[Engine]":
         """Start an engine and all that it needs, and return its actor's reference.

@@ -90,7 +90,7 @@ class ItemActor(DispatchedActor):
             rendered = task.input.evaluate(start.scope, Moment(start.at, seed))
             assert isinstance(rendered, FrozenDict)  # noqa: S101 - the reader takes nothing else for an input
             self._input = rendered
-            action = self._services.actions.get(task.action)
+            action = self._services.actions.get(task.action or "")
             action.check(rendered)
         except ExpressionError as error:
             hint = f"; {error.hint}" if error.hint else ""

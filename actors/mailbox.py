@@ -242,11 +242,16 @@ class Mailbox(Generic[OwnerT]):
         del self._owner
         self._on_close()
         dropped = 0
-        while not self.empty():
-            with contextlib.suppress(IndexError):  # its sender has withdrawn the last one in between
-                envelope = self.get()
-                if not self._dismiss(envelope) and not isinstance(envelope.message, _ActorStop):
-                    dropped += 1
+        while self.waiting:
+            try:
+                envelope = self.waiting.popleft()
+            except IndexError:  # its sender has withdrawn the last one in between
+                break
+            # Every item ends with a stop that nobody waits for: it is not worth a call.
+            if envelope.reply_to is not None:
+                self._dismiss(envelope)
+            elif not isinstance(envelope.message, _ActorStop):
+                dropped += 1
         for later in tuple(self.owed or ()):
             later.fail(pykka.ActorDeadError(f"{self._urn} stopped before it answered"))
         if dropped:

@@ -9,7 +9,7 @@ next one, in the same turn in which it ends; whatever can wait (metrics, permits
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import pykka
 
@@ -52,6 +52,7 @@ from stretto.definitions.conductor import (
     PauseRequested,
     ResumeRequested,
     RetryDue,
+    RunTimedOut,
     StartItem,
     TaskEnded,
     WaitUntil,
@@ -60,6 +61,8 @@ from stretto.definitions.conductor import (
 from stretto.definitions.errors import InvalidInput, StrettoError
 from stretto.definitions.model import Workflow
 from stretto.definitions.parameters import bind
+
+Timer: TypeAlias = RetryDue | DelayElapsed | RunTimedOut
 
 
 class RunRequest:
@@ -96,7 +99,7 @@ class RunSupervisor(DispatchedActor):
         self._watchers = [request.watcher] if request.watcher is not None else []
         self._waiting: deque[tuple[StartItem, float | None]] = deque()
         self._running: dict[tuple[str, int, int], pykka.ActorRef[ItemActor]] = {}
-        self._reminders: dict[RetryDue | DelayElapsed, int] = {}
+        self._reminders: dict[Timer, int] = {}
         self._permits = 0
         self._requested = 0
         self._to_return = 0
@@ -106,6 +109,7 @@ class RunSupervisor(DispatchedActor):
             ItemEnded: self._item_ended,
             RetryDue: self._reminded,
             DelayElapsed: self._reminded,
+            RunTimedOut: self._reminded,
             PermitsGranted: self._granted,
             ReturnPermits: self._asked_back,
             BeginRun: self._begin_run,
@@ -164,7 +168,7 @@ class RunSupervisor(DispatchedActor):
         self._carry_out(self._conductor.begin(), None)
         self._start_items()
 
-    def _reminded(self, event: RetryDue | DelayElapsed) -> None:
+    def _reminded(self, event: Timer) -> None:
         self._reminders.pop(event, None)
         self._event(event)
 

@@ -40,7 +40,7 @@ class RunRecord:
             self._seconds.append(message.seconds)
             self._items[completed.task, completed.outcome] += 1
         if completed.failure is not None:
-            action = self._workflow.tasks[completed.task].action
+            action = self._workflow.tasks[completed.task].action or ""
             self._errors[action, completed.failure.kind] += 1
             self._log.debug(
                 "item_failed", task=completed.task, item_index=completed.index, attempt=completed.attempt,
@@ -87,7 +87,7 @@ class RunRecord:
         if taken != self._snapshots:
             self._services.instruments.snapshots.inc(taken - self._snapshots)
             self._snapshots = taken
-        if conductor.status in {"running", "paused", "cancelling", "failing"}:
+        if conductor.status in {"running", "paused", "cancelling", "cleaning", "failing"}:
             self._services.context_bytes[self._run_id] = conductor.context.weight
 
     def _flush_items(self) -> None:

@@ -217,7 +217,10 @@ def list_of(frozen_members: list[Data]) -> FrozenList:
 def object_of(frozen_members: dict[str, Data]) -> FrozenDict:
     """Return a frozen object of members that are frozen already, without looking into them again."""
     frozen = FrozenDict(frozen_members)
-    frozen.weight = 2 + sum(map(weigh, frozen_members.values())) + sum(len(key) + 4 for key in frozen_members)
+    weight = 2
+    for key, member in frozen_members.items():
+        weight += len(key) + 4 + weigh(member)
+    frozen.weight = weight
     return frozen
 
 

@@ -98,10 +98,14 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task. `join` is None, "all", or the number of distinct inbound tasks that it waits for."""
+    """One task. `join` is None, "all", or the number of distinct inbound tasks that it waits for.
+
+    With `when` false as it starts, it is skipped. A task without an action ends as it starts; `gathers` names the
+    tasks whose results it collects, and with which it fails.
+    """
 
     name: str
-    action: str
+    action: str | None
     input: Template
     place: Place
     action_place: Place
@@ -110,12 +114,17 @@ class Task:
     retry: Retry | None = None
     delay: Template | None = None
     join: Literal["all"] | int | None = None
+    when: Template | None = None
+    gathers: tuple[str, ...] = ()
     transitions: tuple[Transition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """A whole definition. `tasks` is in the file's order; `warnings` are what is doubtful but can run."""
+    """A whole definition. `tasks` is in the file's order; `warnings` are what is doubtful but can run.
+
+    `timeout` bounds the whole run, in seconds; `on_cancel` names the task that cleans up after a cancel.
+    """
 
     ref: str
     parameters: Mapping[str, Parameter]
@@ -125,6 +134,8 @@ class Workflow:
     cancellation_policy: CancellationPolicy
     fail_fast: bool
     file: str
+    timeout: float | None = None
+    on_cancel: str | None = None
     label: str = ""
     description: str = ""
     version: str = ""

@@ -19,6 +19,7 @@ from stretto.definitions.conductor import (
     PauseRequested,
     ResumeRequested,
     RetryDue,
+    RunTimedOut,
     StartItem,
     WaitUntil,
     WithdrawItems,
@@ -100,6 +101,8 @@ class _Executor:
                 self.start(command)
             elif isinstance(command, WaitUntil):
                 then = command.then
+                if isinstance(then, RunTimedOut):
+                    continue  # time does not pass here
                 key = (then.task, then.visit, getattr(then, "index", 0), getattr(then, "attempt", 1))
                 self.delays[key] = then.at - self.clock
                 heapq.heappush(self.waiting, (then.at, next(self.numbers), then))

@@ -27,6 +27,7 @@ from stretto.definitions.conductor.events import (
     PauseRequested,
     ResumeRequested,
     RetryDue,
+    RunTimedOut,
 )
 from stretto.definitions.conductor.states import ENDED, IllegalTransition
 
@@ -46,6 +47,7 @@ __all__ = [
     "PauseRequested",
     "ResumeRequested",
     "RetryDue",
+    "RunTimedOut",
     "StartItem",
     "TaskEnded",
     "WaitUntil",

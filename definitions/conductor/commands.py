@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from stretto.definitions.conductor.events import DelayElapsed, RetryDue
+from stretto.definitions.conductor.events import DelayElapsed, RetryDue, RunTimedOut
 from stretto.definitions.context import ItemScope, Snapshot
 from stretto.definitions.frozen import FrozenDict, FrozenList
 
@@ -43,7 +43,7 @@ class WithdrawItems(msgspec.Struct, frozen=True):
 class WaitUntil(msgspec.Struct, frozen=True):
     """Hand `then` back when the time has come; its `at` is the deadline."""
 
-    then: RetryDue | DelayElapsed
+    then: RetryDue | DelayElapsed | RunTimedOut
 
 
 class TaskEnded(msgspec.Struct, frozen=True):

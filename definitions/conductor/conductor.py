@@ -27,13 +27,14 @@ from stretto.definitions.conductor.events import (
     PauseRequested,
     ResumeRequested,
     RetryDue,
+    RunTimedOut,
 )
 from stretto.definitions.conductor.fan_out import FanOut, Slot, error_object
 from stretto.definitions.conductor.joins import Join
 from stretto.definitions.conductor.settings import Settings
 from stretto.definitions.conductor.states import ENDED, ITEM, RUN, advance
 from stretto.definitions.context import CompletionScope, Context, ItemScope, RunFacts
-from stretto.definitions.errors import ExpressionError
+from stretto.definitions.errors import ExpressionError, Place
 from stretto.definitions.expressions import Constant, Expression, Moment, ObjectTemplate, Template
 from stretto.definitions.frozen import Data, FrozenDict, freeze, object_of
 from stretto.definitions.graph import graph_of
@@ -80,10 +81,13 @@ class Conductor:
             PauseRequested: self._pause,
             ResumeRequested: self._resume,
             CancelRequested: self._cancel,
+            RunTimedOut: self._run_timed_out,
         }
 
     def begin(self) -> list[Command]:
         """Return the commands that start the run."""
+        if self.workflow.timeout is not None:
+            self._commands.append(WaitUntil(RunTimedOut(self._moment.at + self.workflow.timeout)))
         for variable in self.workflow.variables:
             if variable.value is None:
                 continue
@@ -94,7 +98,7 @@ class Conductor:
                 self._abort()
                 break
         else:
-            self._start_tasks(self._graph.entries)
+            self._start_tasks(name for name in self._graph.entries if name != self.workflow.on_cancel)
         return self._turn_over()
 
     def on(self, event: Event) -> list[Command]:
@@ -108,6 +112,14 @@ class Conductor:
         return self._turn_over()
 
     def _turn_over(self) -> list[Command]:
+        self._settle_ended()
+        while not self._active and not self._held and self.status not in ENDED:
+            self._finish()
+            self._settle_ended()
+        commands, self._commands = self._commands, []
+        return commands
+
+    def _settle_ended(self) -> None:
         instant = 0
         while self._ended:
             instant += 1
@@ -116,10 +128,6 @@ class Conductor:
                 self._errors.of_run("limit_exceeded", message, self._ended[0].task.place)
                 self._abort()
             self._task_ended(self._ended.popleft())
-        if not self._active and not self._held and self.status not in ENDED:
-            self._finish()
-        commands, self._commands = self._commands, []
-        return commands
 
     # ---- tasks start
 
@@ -130,11 +138,17 @@ class Conductor:
             for name in names:
                 self._start_task(self.workflow.tasks[name])
 
+    @property
+    def _may_start(self) -> bool:
+        return self.status in {"running", "cleaning"}
+
     def _start_task(self, task: Task) -> None:
         visit = self._visits[task.name] = self._visits.get(task.name, 0) + 1
         fan_out = FanOut(task, visit, self.context.snapshot(), self._moment.at, "running")
         self._active[task.name, visit] = self._last[task.name] = fan_out
         settings = Settings(task, fan_out.snapshot, self._moment)
+        if task.when is not None and not self._wants_to_run(task, fan_out):
+            return
         try:
             delay = settings.delay()
         except ExpressionError as error:
@@ -146,8 +160,23 @@ class Conductor:
         else:
             self._open(fan_out)
 
+    def _wants_to_run(self, task: Task, fan_out: FanOut) -> bool:
+        try:
+            if task.when is None or task.when.evaluate(fan_out.snapshot, self._moment):
+                return True
+            fan_out.skip()
+        except ExpressionError as error:
+            self._errors.of_expression(error, task.name)
+            self._abort()
+            return False
+        self._ended.append(fan_out)
+        return False
+
     def _open(self, fan_out: FanOut) -> None:
         """Evaluate what is settled once for all items, and start the first of them."""
+        if fan_out.task.action is None:
+            self._gather(fan_out)
+            return
         settings = Settings(fan_out.task, fan_out.snapshot, self._moment)
         try:
             fan_out.timeout = settings.timeout()
@@ -158,13 +187,21 @@ class Conductor:
             return
         self._advance(fan_out)
 
+    def _gather(self, fan_out: FanOut) -> None:
+        """End a task without an action: collect the results of the tasks that it gathers."""
+        records = [self.context.now.tasks[name] for name in fan_out.task.gathers if name in self.context.now.tasks]
+        failed = [record.name for record in records if record.outcome not in {"succeeded", "skipped"}]
+        failure = Failure("failed", f"{', '.join(failed)} did not succeed", retryable=False) if failed else None
+        fan_out.gather(object_of({record.name: record.result for record in records}) if records else None, failure)
+        self._ended.append(fan_out)
+
     def _break_off(self, fan_out: FanOut, error: ExpressionError) -> None:
         fan_out.break_off(_expression_failure(error))
         self._ended.append(fan_out)
 
     def _advance(self, fan_out: FanOut) -> None:
         """Refill the window as far as the run's state allows; end the task when nothing is left."""
-        if self.status == "running":
+        if self._may_start:
             self._commands.extend(fan_out.refill(self._moment.at))
         if not fan_out.window and (fan_out.exhausted or self.status in {"cancelling", "failing"}):
             self._ended.append(fan_out)
@@ -191,7 +228,7 @@ class Conductor:
         retry, failure = fan_out.retry, event.failure
         if retry is None or failure is None or not failure.retryable or slot.attempt > retry.count:
             return event
-        if self.status not in {"running", "paused"} or event.outcome == "cancelled":
+        if self.status not in {"running", "paused", "cleaning"} or event.outcome == "cancelled":
             return event
         try:
             if not self._wants_retry(fan_out, event, failure):
@@ -238,7 +275,7 @@ class Conductor:
         if fan_out is None or slot is None or slot.state != "waiting" or slot.attempt + 1 != event.attempt:
             return
         slot.state = advance(ITEM, slot.state, "due")
-        if self.status == "running":
+        if self._may_start:
             self._try_again(fan_out, event.index, slot)
 
     def _try_again(self, fan_out: FanOut, index: int, slot: Slot) -> None:
@@ -250,7 +287,7 @@ class Conductor:
         fan_out = self._active.get((event.task, event.visit))
         if fan_out is None or fan_out.state != "delayed":
             return
-        if self.status == "running":
+        if self._may_start:
             fan_out.change("elapse")
             self._open(fan_out)
         else:
@@ -276,7 +313,7 @@ class Conductor:
                 targets = self._fire(task, outcome, record.result)
             except ExpressionError as error:
                 fatal = error
-        handled = bool(targets) or outcome == "succeeded"
+        handled = bool(targets) or outcome in {"succeeded", "skipped"}
         self._tell(fan_out, outcome, handled=handled)
         if fatal is not None:
             self._errors.of_expression(fatal, task.name)
@@ -342,10 +379,21 @@ class Conductor:
             return
         self._start_nothing_more()
         if self.workflow.cancellation_policy == "cancel_running":
-            for fan_out in self._active.values():
-                self._commands.extend(
-                    CancelItem(fan_out.task.name, fan_out.visit, index) for index in sorted(fan_out.window)
-                )
+            self._stop_what_runs()
+
+    def _run_timed_out(self, _event: RunTimedOut) -> None:
+        if self.status not in {"running", "paused"}:
+            return
+        message = f"the run took longer than {self.workflow.timeout:g} s"
+        self._errors.of_run("run_timed_out", message, Place(self.workflow.file, 1, 1))
+        self._abort()
+        self._stop_what_runs()
+
+    def _stop_what_runs(self) -> None:
+        for fan_out in self._active.values():
+            self._commands.extend(
+                CancelItem(fan_out.task.name, fan_out.visit, index) for index in sorted(fan_out.window)
+            )
 
     def _abort(self) -> None:
         """Fail the run: what runs finishes, nothing new starts."""
@@ -363,10 +411,14 @@ class Conductor:
                 self._ended.append(fan_out)
 
     def _finish(self) -> None:
+        if self.status == "cancelling" and self.workflow.on_cancel is not None:
+            self.status = advance(RUN, self.status, "clean")
+            self._start_task(self.workflow.tasks[self.workflow.on_cancel])
+            return
         if self.status in {"running", "paused"}:
             self._tell_unsatisfied_joins()
         output, errors = self._render_output()
-        if self.status in {"cancelling", "failing"}:
+        if self.status in {"cancelling", "cleaning", "failing"}:
             self.status = advance(RUN, self.status, "end")
         else:
             if not self._failed:

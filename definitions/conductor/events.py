@@ -85,6 +85,19 @@ class CancelRequested(msgspec.Struct, frozen=True):
     at: float
 
 
+class RunTimedOut(msgspec.Struct, frozen=True):
+    """The time that the whole run may take is over."""
+
+    at: float
+
+
 Event: TypeAlias = (
-    ItemCompleted | ItemsWithdrawn | RetryDue | DelayElapsed | PauseRequested | ResumeRequested | CancelRequested
+    ItemCompleted
+    | ItemsWithdrawn
+    | RetryDue
+    | DelayElapsed
+    | PauseRequested
+    | ResumeRequested
+    | CancelRequested
+    | RunTimedOut
 )

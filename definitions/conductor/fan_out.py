@@ -168,9 +168,24 @@ class FanOut:
         self.broken = True
         self.failures.append(ItemFailure(0, 1, "failed", failure))
 
+    def skip(self) -> None:
+        """End the task without performing it: its `when` is false."""
+        self.items = ()
+        self.change("skip")
+
+    def gather(self, result: Data, failure: Failure | None) -> None:
+        """End a task that has no action of its own."""
+        self.results = [result]
+        if failure is None:
+            self.succeeded = 1
+        else:
+            self.failures.append(ItemFailure(0, 1, "failed", failure))
+
     def close(self) -> str:
         """Settle the task's outcome once nothing is in the window, and return it."""
         fan_out = self.task.with_items
+        if self.state == "skipped":
+            return self.state
         if self.state in {"delayed", "held"}:
             self.change("cancel")
         elif self.broken:
@@ -195,7 +210,7 @@ class FanOut:
 
     def _result(self) -> Data:
         if self.task.with_items is not None:
-            return list_of(self.results)
+            return list_of(self.results) if self.state != "skipped" else None
         if self.failures:
             return self.failures[0].failure.result
         return self.results[0] if self.results else None

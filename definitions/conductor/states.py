@@ -30,11 +30,18 @@ RUN: Table = {
     ("cancelling", "cancel"): "cancelling",
     ("cancelling", "abort"): "cancelling",
     ("cancelling", "end"): "cancelled",
+    ("cancelling", "clean"): "cleaning",
+    ("cleaning", "cancel"): "cleaning",
+    ("cleaning", "abort"): "cleaning",
+    ("cleaning", "end"): "cancelled",
     ("failing", "cancel"): "cancelling",
     ("failing", "abort"): "failing",
     ("failing", "end"): "failed",
 }
-"""`failing`: what runs finishes, nothing new starts, and the run fails at its end."""
+"""`cleaning`: a cancelled run performs its `on_cancel` task.
+
+`failing`: what runs finishes, nothing new starts, and the run fails at its end.
+"""
 
 TASK: Table = {
     ("delayed", "elapse"): "running",
@@ -46,6 +53,7 @@ TASK: Table = {
     ("running", "fail"): "failed",
     ("running", "time_out"): "timed_out",
     ("running", "cancel"): "cancelled",
+    ("running", "skip"): "skipped",
 }
 """`held`: the delay is over, but the run is paused."""
 

@@ -5,6 +5,8 @@ from fractions import Fraction
 from pathlib import PurePath
 from typing import Literal, cast, get_args
 
+from stretto.definitions.dialects.legacy import read_legacy
+from stretto.definitions.dialects.parallel import enter_at_the_fork, expand
 from stretto.definitions.dialects.parameters import read_parameters
 from stretto.definitions.dialects.reading import NAME, NAME_RULE, Fields, Reader
 from stretto.definitions.errors import InvalidDefinition, Place, nearest
@@ -27,23 +29,13 @@ from stretto.definitions.yaml_source import MapNode, Node, ScalarNode, compose, 
 ACTION = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+\Z")
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%\Z")
 
-_KEPT = frozenset({"metadata", "output_schema", "__chart_meta__", "description"})
+_KEPT = frozenset({"metadata", "output", "output_schema", "__chart_meta__", "description"})
 _NOT_ACTED_ON = re.compile(r"permission_set_refs|worker_.*|trace_tag_template")
 _REFUSED = {
     "wait_for": "waiting for an inquiry is not supported: poll with a cycle, or split the workflow in two",
     "iterate_cache": "cached iteration is not supported: use with_items over a list",
 }
-_LEGACY = {
-    "on_success": "next: [{when: '{{ succeeded() }}', do: [...]}]",
-    "on_failure": "next: [{when: '{{ failed() }}', do: [...]}]",
-    "on_timeout": "next: [{when: '{{ timed_out() }}', do: [...]}]",
-    "on_complete": "next: [{do: [...]}]",
-    "decision": "next: a list of {when, do}",
-    "publish": "next: [{when: '{{ succeeded() }}', publish: [...]}]",
-    "when": "a transition's `when` on the way to this task",
-    "type": "a plain task for each member, joined by a task with `join: all`",
-    "tasks": "a plain task for each member, joined by a task with `join: all`",
-}
+_KINDS = ("action", "workflow", "parallel")
 _LITERAL_INPUTS = {"core.local": "cmd"}
 """Inputs that must stand in the definition as they are: a shell text built from data is an injection."""
 
@@ -89,13 +81,15 @@ def _workflow(reader: Reader, root: Node) -> Workflow | None:
         ),
         None,
     )
+    timeout = next((_seconds(reader, member, what) for member, what in fields.given("timeout")), None)
+    on_cancel = next((_on_cancel(reader, member, what, tasks) for member, what in fields.given("on_cancel")), None)
     policy = "allow_finish"
     for member, what in fields.given("cancellation_policy"):
         policy = reader.choice(member, what, get_args(CancellationPolicy)) or policy
     fail_fast = any(reader.boolean(member, what) for member, what in fields.given("fail_fast"))
     metadata = {name: to_data(member) for name in sorted(_KEPT - {"description"}) for member, _ in fields.given(name)}
     fields.finish(_explain_workflow_field)
-    _check_graph(reader, tasks)
+    _check_graph(reader, tasks, on_cancel)
     return Workflow(
         ref=texts["ref"] or PurePath(reader.file).stem,
         parameters=parameters,
@@ -104,6 +98,8 @@ def _workflow(reader: Reader, root: Node) -> Workflow | None:
         output=output,
         cancellation_policy=cast("CancellationPolicy", policy),
         fail_fast=fail_fast,
+        timeout=timeout,
+        on_cancel=on_cancel,
         file=reader.file,
         label=texts["label"],
         description=texts["description"],
@@ -114,11 +110,24 @@ def _workflow(reader: Reader, root: Node) -> Workflow | None:
     )
 
 
+def _seconds(reader: Reader, node: Node, what: str) -> float | None:
+    seconds = reader.number(node, what)
+    if seconds is not None and seconds <= 0:
+        reader.wrong_type(what, node, "a number of seconds above 0")
+    return seconds
+
+
+def _on_cancel(reader: Reader, node: Node, what: str, tasks: dict[str, Task]) -> str | None:
+    name = reader.text(node, what)
+    if name is None or name in tasks:
+        return name
+    reader.error("unknown_task", f"{what} names {name!r}, which does not exist", node.place, hint=nearest(name, tasks))
+    return None
+
+
 def _explain_workflow_field(name: str) -> tuple[str, str, str] | None:
     if _NOT_ACTED_ON.match(name):
         return "warning", "ignored_field", f"{name!r} is known, but Stretto does not act on it"
-    if name in {"timeout", "on_cancel", "output"}:
-        return "error", "unsupported_field", f"{name!r} of a workflow is not supported yet"
     return None
 
 
@@ -129,79 +138,93 @@ def _explain_task_field(name: str) -> tuple[str, str, str] | None:
         return "warning", "ignored_field", f"{name!r} is known, but Stretto does not act on it"
     if name in _REFUSED:
         return "error", "unsupported_field", _REFUSED[name]
-    if name in _LEGACY:
-        return (
-            "error",
-            "unsupported_field",
-            f"the legacy field {name!r} is not read yet; write {_LEGACY[name]}",
-        )
     return None
 
 
 def _tasks(reader: Reader, fields: Fields) -> dict[str, Task]:
     node = fields.require("tasks")
-    tasks: dict[str, Task] = {}
     if node is None:
-        return tasks
-    if isinstance(node, MapNode):
-        named = [(name, node.keys[name], member) for name, member in node.members.items()]
-    else:
-        named = [("", member.place, member) for member in reader.sequence(node, "'tasks' of the workflow")]
-    if not named and not isinstance(node, ScalarNode):
-        reader.error("no_tasks", "a workflow needs at least one task", node.place)
-    for given_name, place, member in named:
-        mapping = reader.mapping(member, "a task")
-        if mapping is None:
-            continue
-        task = _task(reader, mapping, given_name)
-        if task is None:
-            continue
+        return {}
+    found = [task for group in _task_groups(reader, node, "'tasks' of the workflow") for task in group]
+    parallels = {task.name for task in found if task.gathers}
+    tasks: dict[str, Task] = {}
+    for task in enter_at_the_fork(found, parallels) if parallels else found:
         if task.name in tasks:
             reader.error(
                 "duplicate_task", f"the name {task.name!r} stands twice", task.place,
                 hint=f"the first is on line {tasks[task.name].place.line}",
             )  # fmt: skip
         else:
-            if given_name and not NAME.match(given_name):
-                reader.error("bad_name", "a task's name is no name", place, found=repr(given_name), expected=NAME_RULE)
             tasks[task.name] = task
     return tasks
 
 
-def _task(reader: Reader, node: MapNode, given_name: str) -> Task | None:
+def _task_groups(reader: Reader, node: Node, what: str) -> list[list[Task]]:
+    """Read tasks, a list or an object by name; each gives the tasks that it stands for, the last one of its name."""
+    if isinstance(node, MapNode):
+        named = [(name, node.keys[name], member) for name, member in node.members.items()]
+    else:
+        named = [("", member.place, member) for member in reader.sequence(node, what)]
+    if not named and not isinstance(node, ScalarNode):
+        reader.error("no_tasks", f"{what}: at least one task is needed", node.place)
+    groups: list[list[Task]] = []
+    for given_name, place, member in named:
+        if given_name and not NAME.match(given_name):
+            reader.error("bad_name", "a task's name is no name", place, found=repr(given_name), expected=NAME_RULE)
+        mapping = reader.mapping(member, "a task")
+        group = _task(reader, mapping, given_name) if mapping is not None else []
+        groups += [group] if group else []
+    return groups
+
+
+def _task(reader: Reader, node: MapNode, given_name: str) -> list[Task]:
+    """Read a task: none if it has no name, several if it is a parallel one."""
     fields = Fields(reader, node, f"the task {given_name!r}" if given_name else "a task")
     name: str | None = given_name
-    if not given_name:
-        name_node = fields.require("name")
-        name = reader.name(name_node, "the name of a task") if name_node is not None else None
+    name_node = fields.take("name") if given_name else fields.require("name")
+    if name_node is not None:
+        name = reader.name(name_node, "the name of a task")
         fields.what = f"the task {name!r}" if name else "a task"
+    kind = next((reader.choice(member, what, _KINDS) for member, what in fields.given("type")), None)
+    task = _plain_task(reader, fields, name or "", parallel=kind == "parallel")
+    members: list[list[Task]] = []
+    if kind == "parallel":
+        nested = fields.require("tasks")
+        members = _task_groups(reader, nested, f"'tasks' of {fields.what}") if nested is not None else []
+    fields.finish(_explain_task_field)
+    if not name:
+        return []
+    return expand(task, members) if kind == "parallel" else [task]
+
+
+def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) -> Task:
+    node = fields.node
     site = Site(items="with_items" in node.members)
-    at_start = Site()
-    action, action_place = _action(reader, fields)
-    # An item's input may name the item; all that is settled once for the whole task may not.
+    action: str | None = None
+    action_place = node.place
     task_input: Template = Constant(EMPTY_OBJECT, node.place)
-    for member, what in fields.given("input"):
-        if reader.mapping(member, what) is not None:
-            task_input = reader.template(member, site)
-            _check_literal_input(reader, action, task_input)
-    with_items = _with_items(reader, fields)
-    timeout = delay = None
-    for member, what in fields.given("timeout"):
-        timeout = reader.number_template(member, what, at_start, least=0, integer=False)
-        if isinstance(timeout, Constant) and timeout.value == 0:
-            reader.wrong_type(what, member, "a number of seconds above 0")
+    with_items = timeout = retry = when = None
+    if not parallel:
+        action, action_place = _action(reader, fields)
+        # An item's input may name the item; all that is settled once for the whole task may not.
+        for member, what in fields.given("input"):
+            if reader.mapping(member, what) is not None:
+                task_input = reader.template(member, site)
+                _check_literal_input(reader, action, task_input)
+        with_items = _with_items(reader, fields)
+        timeout = next((_timeout(reader, member, what) for member, what in fields.given("timeout")), None)
+        retry = next((_retry(reader, member, what, site) for member, what in fields.given("retry")), None)
+        when = next((reader.condition(member, what, Site()) for member, what in fields.given("when")), None)
+    delay = None
     for member, what in fields.given("delay"):
-        delay = reader.number_template(member, what, at_start, least=0, integer=False)
-    retry = next((_retry(reader, member, what, site) for member, what in fields.given("retry")), None)
+        delay = reader.number_template(member, what, Site(), least=0, integer=False)
     join = next((_join(reader, member, what) for member, what in fields.given("join")), None)
-    transitions = tuple(
+    transitions = [
         _transition(reader, each, f"a transition of {fields.what}")
         for member, what in fields.given("next")
         for each in reader.sequence(member, what)
-    )
-    fields.finish(_explain_task_field)
-    if name is None:
-        return None
+    ]
+    transitions += read_legacy(reader, fields, lambda node, what: _published(reader, node, what))
     return Task(
         name=name,
         action=action,
@@ -213,8 +236,20 @@ def _task(reader: Reader, node: MapNode, given_name: str) -> Task | None:
         retry=retry,
         delay=delay,
         join=join,
+        when=when,
         transitions=tuple(each for each in transitions if each is not None),
     )
+
+
+def _timeout(reader: Reader, node: Node, what: str) -> Template | None:
+    timeout = reader.number_template(node, what, Site(), least=0, integer=False)
+    if isinstance(timeout, Constant) and timeout.value == 0:
+        reader.wrong_type(what, node, "a number of seconds above 0")
+    return timeout
+
+
+def _published(reader: Reader, node: Node, what: str) -> tuple[Assignment, ...]:
+    return tuple(_assignments(reader, node, what, Site(completion=True), whole_result=True))
 
 
 def _action(reader: Reader, fields: Fields) -> tuple[str, Place]:
@@ -326,7 +361,7 @@ def _transition(reader: Reader, node: Node, what: str) -> Transition | None:
     for member, told in fields.given("when"):
         when = reader.condition(member, told, site)
     for member, told in fields.given("publish"):
-        publish = tuple(_assignments(reader, member, told, site, whole_result=True))
+        publish = _published(reader, member, told)
     for member, told in fields.given("do"):
         one = isinstance(member, ScalarNode) and isinstance(member.value, str)
         for each in [member] if one else reader.sequence(member, told):
@@ -360,7 +395,7 @@ def _assignments(reader: Reader, node: Node, what: str, site: Site, *, whole_res
     return assignments
 
 
-def _check_graph(reader: Reader, tasks: dict[str, Task]) -> None:
+def _check_graph(reader: Reader, tasks: dict[str, Task], on_cancel: str | None) -> None:
     if not tasks:
         return
     _check_targets(reader, tasks)
@@ -375,6 +410,8 @@ def _check_graph(reader: Reader, tasks: dict[str, Task]) -> None:
     reachable = graph.reachable(tasks)
     for task in tasks.values():
         inbound = graph.inbound[task.name]
+        if task.name == on_cancel:
+            continue
         if task.name not in reachable:
             reader.warn("unreachable_task", f"no path leads to the task {task.name!r}", task.place)
         elif isinstance(task.join, int) and task.join > len(inbound):

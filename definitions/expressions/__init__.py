@@ -6,6 +6,7 @@
 What an expression reads it reads from a `Scope`, name by name: nothing is copied for it, so it costs what it reads.
 """
 
+from stretto.definitions.expressions.conditions import AllOf, NoneOf
 from stretto.definitions.expressions.moment import Moment
 from stretto.definitions.expressions.namespaces import (
     ABSENT,
@@ -30,12 +31,14 @@ from stretto.definitions.expressions.templates import (
 
 __all__ = [
     "ABSENT",
+    "AllOf",
     "Completion",
     "Constant",
     "Expression",
     "ListTemplate",
     "Moment",
     "Namespace",
+    "NoneOf",
     "ObjectTemplate",
     "Readable",
     "Scope",

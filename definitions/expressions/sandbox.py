@@ -25,6 +25,7 @@ from stretto.definitions.expressions.namespaces import ABSENT, Readable
 from stretto.definitions.expressions.operators import OPERATORS
 from stretto.definitions.expressions.scope import Function
 from stretto.definitions.expressions.values import text_of
+from stretto.definitions.frozen import FrozenDict
 
 LOOP_STEPS = "the steps of a loop"
 """A filter's name that no definition can write."""
@@ -147,7 +148,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Read a field: a key of an object, a name of a namespace, then a listed method."""
-        value = self._field(obj, attribute)
+        # The two kinds that nearly every dot reads come first.
+        if type(obj) is FrozenDict:
+            value = obj.get(attribute, ABSENT)
+        elif isinstance(obj, Readable):
+            value = obj.read(attribute)
+        else:
+            value = self._field(obj, attribute)
         if value is not ABSENT:
             return value
         for kind, methods in METHODS.items():
@@ -169,8 +176,6 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def _field(obj: Any, attribute: str) -> Any:
         if isinstance(obj, dict):
             return obj.get(attribute, ABSENT)
-        if isinstance(obj, Readable):
-            return obj.read(attribute)
         if isinstance(obj, LoopContext) and attribute in LOOP_FIELDS:
             return getattr(obj, attribute)
         if isinstance(obj, tuple) and attribute in getattr(obj, "_fields", ()):

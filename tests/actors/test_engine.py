@@ -99,7 +99,7 @@ def test_what_cannot_run_is_refused_by_submit(bench: Bench) -> None:
     """Unknown workflows, invalid definitions and inputs that do not fit are errors of submit, and leave no run."""
     with pytest.raises(UnknownWorkflow):
         bench.proxy.submit("nope").get(timeout=PATIENCE)
-    with pytest.raises(InvalidDefinition, match="needs at least one task"):
+    with pytest.raises(InvalidDefinition, match="at least one task is needed"):
         bench.submit("tasks: []\n")
     with pytest.raises(InvalidInput) as raised:
         bench.submit("parameters: {n: {type: integer, required: true}}\n" + ECHO.split("\n", 2)[2], {"m": 1})

@@ -1,0 +1,91 @@
+"""How the benchmarks measure: in interleaved rounds, in fresh processes, with pyperf's clock and statistics.
+
+A ratio of two figures taken minutes apart is mostly a ratio of what else the machine did. Here all cases of a
+section take turns within each round, so that a disturbance meets all of them, and a ratio is the median of the
+rounds' own ratios.
+"""
+
+import gc
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import TypeAlias, TypeVar
+
+import pyperf  # type: ignore[import-untyped]
+
+SECONDS_A_SAMPLE = 0.02
+"""How long a micro-benchmark runs for one value, at least: far above the clock's resolution and a thread switch."""
+
+Case: TypeAlias = Callable[[int], float]
+"""Does its work so many times and returns the seconds that took; whatever it sets up before is not counted."""
+Samples: TypeAlias = dict[str, list[float]]
+"""Seconds for doing the work once, a value a round, by the case's name; the values of a round belong together."""
+Result = TypeVar("Result")
+
+
+def interleave(cases: Mapping[str, Case], rounds: int, loops: Mapping[str, int] | None = None) -> Samples:
+    """Run every case once a round, in turn; the order alternates, and a round without a value comes first.
+
+    `loops` fixes how often a case does its work for one value; without it, `SECONDS_A_SAMPLE` decides.
+    """
+    fixed = loops or {name: _loops_for(case) for name, case in cases.items()}
+    samples: Samples = {name: [] for name in cases}
+    for each in range(rounds + 1):
+        for name in list(cases)[:: 1 if each % 2 else -1]:
+            gc.collect()
+            seconds = cases[name](fixed[name]) / fixed[name]
+            if each:
+                samples[name].append(seconds)
+    return samples
+
+
+def _loops_for(case: Case) -> int:
+    loops = 1
+    while case(loops) < SECONDS_A_SAMPLE:
+        loops *= 2
+    return loops
+
+
+def in_fresh_process(function: Callable[..., Result], *arguments: object) -> Result:
+    """Call a module's function in a new interpreter and return what it returns."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def pooled(section: Callable[[int], Samples], rounds: int, processes: int) -> Samples:
+    """Run a section's rounds in several new interpreters, and return all their values.
+
+    Hash seeds and the places of objects in memory differ from process to process, and figures with them.
+    """
+    samples: Samples = {}
+    for _ in range(processes):
+        for name, values in in_fresh_process(section, rounds).items():
+            samples.setdefault(name, []).extend(values)
+    return samples
+
+
+def median(values: list[float]) -> float:
+    """Return the median, as pyperf computes it."""
+    return float(_benchmark(values).median())
+
+
+def deviation(values: list[float]) -> float:
+    """Return the median absolute deviation, as a share of the median."""
+    benchmark = _benchmark(values)
+    return float(benchmark.median_abs_dev()) / float(benchmark.median()) if len(values) > 1 else 0.0
+
+
+def ratio(dividends: list[float], divisors: list[float]) -> float:
+    """Return the median of the rounds' ratios."""
+    return median([dividend / divisor for dividend, divisor in zip(dividends, divisors, strict=True)])
+
+
+def machine() -> dict[str, object]:
+    """Return what pyperf knows of this machine and interpreter."""
+    known = pyperf.Run([1.0], metadata={"name": "machine"}).get_metadata()
+    names = ("cpu_model_name", "cpu_count", "platform", "python_version", "load_avg_1min", "date", "perf_version")
+    return {name: known[name] for name in names if name in known}
+
+
+def _benchmark(values: list[float]) -> "pyperf.Benchmark":
+    return pyperf.Benchmark([pyperf.Run(values, metadata={"name": "values"}, collect_metadata=False)])

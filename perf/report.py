@@ -1,0 +1,81 @@
+"""What the benchmarks print, and what they write as JSON."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from measure import Samples, deviation, median
+
+UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+
+
+@dataclass(slots=True)
+class Table:
+    """A titled table of texts; `note` says what a reader has to know about it."""
+
+    title: str
+    columns: list[str]
+    note: str = ""
+    rows: list[list[str]] = field(default_factory=list)
+
+    def add(self, *cells: str) -> None:
+        """Append a row."""
+        self.rows.append(list(cells))
+
+    def lines(self) -> Iterable[str]:
+        """Yield the table as aligned Markdown."""
+        widths = [max(map(len, column)) for column in zip(self.columns, *self.rows, strict=True)]
+        yield f"## {self.title}"
+        yield ""
+        yield _line(self.columns, widths)
+        yield _line(["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])], widths)
+        for row in self.rows:
+            yield _line(row, widths)
+        if self.note:
+            yield ""
+            yield self.note
+        yield ""
+
+
+def _line(cells: list[str], widths: list[int]) -> str:
+    padded = [
+        cells[0].ljust(widths[0]),
+        *(cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)),
+    ]
+    return f"| {' | '.join(padded)} |"
+
+
+@dataclass(slots=True)
+class Report:
+    """All tables of a run, the values behind them, and the machine they come from."""
+
+    machine: dict[str, object]
+    tables: list[Table] = field(default_factory=list)
+    samples: dict[str, Samples] = field(default_factory=dict)
+
+    def show(self, table: Table, samples: Samples | None = None) -> None:
+        """Print a table at once, and keep it with its values."""
+        self.tables.append(table)
+        if samples is not None:
+            self.samples[table.title] = samples
+        print("\n".join(table.lines()), flush=True)
+
+    def write(self, path: Path) -> None:
+        """Write everything as JSON; the values are in seconds."""
+        content = {
+            "machine": self.machine,
+            "tables": [asdict(table) for table in self.tables],
+            "samples": self.samples,
+        }
+        path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+
+def timing(values: list[float], unit: str) -> str:
+    """Return the median in a unit, with the deviation: `123 ns ±2%`."""
+    return f"{figure(median(values) * UNITS[unit])} {unit} ±{deviation(values):.0%}"
+
+
+def figure(value: float) -> str:
+    """Return a number to three digits, or whole."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
