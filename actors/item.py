@@ -93,8 +93,7 @@ class ItemActor(DispatchedActor):
             action = self._services.actions.get(task.action or "")
             action.check(rendered)
         except ExpressionError as error:
-            hint = f"; {error.hint}" if error.hint else ""
-            failure = Failure("expression", f"{error.reason}{hint}", retryable=False, expression=error.expression,
+            failure = Failure("expression", error.explanation, retryable=False, expression=error.expression,
                               where=error.place)  # fmt: skip
             self._report_failure("failed", failure)
             return

@@ -206,7 +206,8 @@ class Context:
     def publish(self, name: str, value: Data) -> None:
         """Set a workflow variable; a value replaces an earlier one, and snapshots taken before keep theirs."""
         before = self._snapshot
-        self.weight += weigh(value) - weigh(before.variables.get(name))
+        replaced = before.variables.get(name)
+        self.weight += weigh(value) - (weigh(replaced) if name in before.variables else 0)
         self._replace(before.variables.set(name, value), before.tasks)
 
     def record_task(self, record: TaskRecord) -> None:

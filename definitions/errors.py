@@ -5,6 +5,7 @@ whatever points into a file carries a `Place`.
 """
 
 import difflib
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -117,11 +118,23 @@ class ExpressionError(StrettoError):
         self.hint = hint
         super().__init__(f"{place}: {reason} in {expression!r}" + (f"; {hint}" if hint else ""))
 
+    @property
+    def explanation(self) -> str:
+        """The reason with its hint, for a record that tells expression and place apart."""
+        return f"{self.reason}; {self.hint}" if self.hint else self.reason
+
     def __reduce__(self) -> tuple[type["ExpressionError"], tuple[str, Place, str, str]]:
         return type(self), (self.expression, self.place, self.reason, self.hint)
 
 
+MAX_NAMES_COMPARED = 1000
+"""Names among which the nearest is looked for: more of them would take longer than the hint is worth."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return "did you mean 'x'?" for the known name nearest to `name`, or "" if none is near."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    others = [each for each in itertools.islice(known, MAX_NAMES_COMPARED + 1) if each != name]
+    if len(others) > MAX_NAMES_COMPARED or len(name) > 100:
+        return ""
+    matches = difflib.get_close_matches(name, others, n=1, cutoff=0.6)
     return f"did you mean {matches[0]!r}?" if matches else ""

@@ -10,14 +10,16 @@ how large a context is costs nothing.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NoReturn, SupportsIndex, TypeAlias
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from stretto.definitions.errors import LimitExceeded, NotData, StrettoError
 
 Data: TypeAlias = "None | bool | int | float | str | FrozenDict | FrozenList"
 
 MAX_DEPTH = 100
+MAX_WEIGHT = 2**30
+"""Bytes of a value's JSON text, what it shares counted each time: a value that nothing could write down is none."""
 MAX_INTEGER_BITS = 64
 SCALAR_WEIGHT = 8
 
@@ -37,10 +39,17 @@ def _refuse(self: object, *_args: object, **_kwargs: object) -> NoReturn:
 
 
 class FrozenDict(dict[str, Any]):
-    """A JSON object that cannot be changed; made by `freeze`. `weight` is about its JSON text's bytes."""
+    """A JSON object that cannot be changed; made by `freeze`.
 
-    __slots__ = ("weight",)
+    `weight` is about its JSON text's bytes, `depth` how many containers its deepest member is in.
+    """
+
+    __slots__ = ("depth", "weight")
+    depth: int
     weight: int
+
+    if not TYPE_CHECKING:  # a checker would take construction itself for impossible
+        __init__ = __setattr__ = _refuse
 
     __setitem__ = __delitem__ = __ior__ = _refuse
     clear = pop = popitem = setdefault = update = _refuse
@@ -56,10 +65,14 @@ class FrozenDict(dict[str, Any]):
 
 
 class FrozenList(list[Any]):
-    """A JSON array that cannot be changed; made by `freeze`. `weight` is about its JSON text's bytes."""
+    """A JSON array that cannot be changed; made by `freeze`. `weight` and `depth` are as of a `FrozenDict`."""
 
-    __slots__ = ("weight",)
+    __slots__ = ("depth", "weight")
+    depth: int
     weight: int
+
+    if not TYPE_CHECKING:  # a checker would take construction itself for impossible
+        __init__ = __setattr__ = _refuse
 
     __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
     append = extend = insert = remove = pop = clear = sort = reverse = _refuse
@@ -73,14 +86,28 @@ class FrozenList(list[Any]):
     def __reduce__(self) -> tuple[Callable[[Any], Any], tuple[list[Any]]]:
         return freeze, (list(self),)
 
-    def __reduce_ex__(self, _protocol: SupportsIndex) -> tuple[Callable[[Any], Any], tuple[list[Any]]]:
-        return self.__reduce__()
+
+# The one way around the refusals: the slots' own descriptors, and the methods of dict and list.
+_set_dict_weight = FrozenDict.weight.__set__  # type: ignore[attr-defined]
+_set_dict_depth = FrozenDict.depth.__set__  # type: ignore[attr-defined]
+_set_list_weight = FrozenList.weight.__set__  # type: ignore[attr-defined]
+_set_list_depth = FrozenList.depth.__set__  # type: ignore[attr-defined]
 
 
-EMPTY_OBJECT = FrozenDict()
-EMPTY_OBJECT.weight = 2
-EMPTY_LIST = FrozenList()
-EMPTY_LIST.weight = 2
+def _sealed_object(frozen: FrozenDict, weight: int, depth: int) -> FrozenDict:
+    _set_dict_weight(frozen, weight)
+    _set_dict_depth(frozen, depth)
+    return frozen
+
+
+def _sealed_list(frozen: FrozenList, weight: int, depth: int) -> FrozenList:
+    _set_list_weight(frozen, weight)
+    _set_list_depth(frozen, depth)
+    return frozen
+
+
+EMPTY_OBJECT = _sealed_object(FrozenDict.__new__(FrozenDict), 2, 1)
+EMPTY_LIST = _sealed_list(FrozenList.__new__(FrozenList), 2, 1)
 
 
 def freeze(value: Any, path: str = "value") -> Data:
@@ -91,10 +118,12 @@ def freeze(value: Any, path: str = "value") -> Data:
     for a nesting deeper than `MAX_DEPTH` (which a cycle always is).
     """
     try:
-        return _freeze(value, 0)
+        frozen = _freeze(value, 0)
+        _checked_depth(depth_of(frozen))
     except _Unfit as unfit:
         steps = "".join(reversed(unfit.steps))
         raise NotData(f"{path}{steps} {unfit.reason}") from None
+    return frozen
 
 
 class _Unfit(Exception):
@@ -125,9 +154,9 @@ def _freeze(value: Any, depth: int) -> Data:
 
 
 def _freeze_object(value: Mapping[Any, Any], depth: int) -> FrozenDict:
-    frozen = FrozenDict()
+    frozen = FrozenDict.__new__(FrozenDict)
     store = super(FrozenDict, frozen).__setitem__
-    weight = 2
+    weight, deepest = 2, 0
     for key, member in value.items():
         name = key if type(key) is str else _checked_key(key)
         if not name.isascii():
@@ -137,26 +166,44 @@ def _freeze_object(value: Mapping[Any, Any], depth: int) -> FrozenDict:
         except _Unfit as unfit:
             unfit.steps.append(f".{name}")
             raise
-        weight += len(name) + 4 + weigh(data)
+        if isinstance(data, (FrozenDict, FrozenList)):
+            weight += len(name) + 4 + data.weight
+            deepest = max(deepest, data.depth)
+        else:
+            weight += len(name) + 4 + (len(data) if type(data) is str else SCALAR_WEIGHT)
         store(name, data)
-    frozen.weight = weight
-    return frozen
+    return _sealed_object(frozen, _checked_weight(weight), _checked_depth(deepest + 1))
 
 
 def _freeze_list(value: list[Any] | tuple[Any, ...], depth: int) -> FrozenList:
-    frozen = FrozenList()
+    frozen = FrozenList.__new__(FrozenList)
     store = super(FrozenList, frozen).append
-    weight = 2
+    weight, deepest = 2, 0
     for index, member in enumerate(value):
         try:
             data = _freeze(member, depth + 1)
         except _Unfit as unfit:
             unfit.steps.append(f"[{index}]")
             raise
-        weight += 2 + weigh(data)
+        if isinstance(data, (FrozenDict, FrozenList)):
+            weight += 2 + data.weight
+            deepest = max(deepest, data.depth)
+        else:
+            weight += 2 + (len(data) if type(data) is str else SCALAR_WEIGHT)
         store(data)
-    frozen.weight = weight
-    return frozen
+    return _sealed_list(frozen, _checked_weight(weight), _checked_depth(deepest + 1))
+
+
+def _checked_depth(depth: int) -> int:
+    if depth > MAX_DEPTH:
+        raise _Unfit(f"is nested deeper than {MAX_DEPTH} levels")
+    return depth
+
+
+def _checked_weight(weight: int) -> int:
+    if weight > MAX_WEIGHT:
+        raise _Unfit(f"is larger than {MAX_WEIGHT:,} bytes as JSON text")
+    return weight
 
 
 def _freeze_scalar_subclass(value: Any) -> Data:
@@ -207,21 +254,44 @@ def weigh(value: Data) -> int:
     return SCALAR_WEIGHT
 
 
-def list_of(frozen_members: list[Data]) -> FrozenList:
-    """Return a frozen list of members that are frozen already, without looking into them again."""
-    frozen = FrozenList(frozen_members)
-    frozen.weight = 2 + sum(map(weigh, frozen_members)) + 2 * len(frozen_members)
-    return frozen
+def depth_of(value: Data) -> int:
+    """Return how many containers the deepest member of `value` is in; 0 for a scalar."""
+    kind = type(value)
+    if kind is FrozenDict or kind is FrozenList:
+        return value.depth  # type: ignore[union-attr]
+    return 0
 
 
-def object_of(frozen_members: dict[str, Data]) -> FrozenDict:
-    """Return a frozen object of members that are frozen already, without looking into them again."""
-    frozen = FrozenDict(frozen_members)
-    weight = 2
+def list_of(frozen_members: Iterable[Data]) -> FrozenList:
+    """Return a frozen list of members that are frozen already, without looking into them again.
+
+    It is not bounded: `check_bounds` says whether it may enter a context.
+    """
+    frozen = FrozenList.__new__(FrozenList)
+    super(FrozenList, frozen).extend(frozen_members)
+    weight = 2 + sum(map(weigh, frozen)) + 2 * len(frozen)
+    return _sealed_list(frozen, weight, 1 + max(map(depth_of, frozen), default=0))
+
+
+def object_of(frozen_members: Mapping[str, Data]) -> FrozenDict:
+    """Return a frozen object of members that are frozen already, as `list_of` does."""
+    frozen = FrozenDict.__new__(FrozenDict)
+    super(FrozenDict, frozen).update(frozen_members)
+    weight, deepest = 2, 0
     for key, member in frozen_members.items():
         weight += len(key) + 4 + weigh(member)
-    frozen.weight = weight
-    return frozen
+        deepest = max(deepest, depth_of(member))
+    return _sealed_object(frozen, weight, deepest + 1)
+
+
+def check_bounds(data: Data, path: str = "value") -> Data:
+    """Return `data` if it is not too deep and not too large; else raise `NotData`."""
+    try:
+        _checked_depth(depth_of(data))
+        _checked_weight(weigh(data))
+    except _Unfit as unfit:
+        raise NotData(f"{path} {unfit.reason}") from None
+    return data
 
 
 def thaw(value: Any) -> Any:

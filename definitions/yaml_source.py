@@ -14,7 +14,7 @@ import yaml
 
 from stretto.definitions.errors import Finding, Place
 
-MAX_SOURCE_BYTES = 4 * 1024 * 1024
+MAX_SOURCE_LENGTH = 4 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_NODES = 200_000
 """Nodes of one document, those that aliases repeat counted each time."""
@@ -55,6 +55,8 @@ class ScalarNode:
         return self.place
 
 
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+"""What YAML's reader counts as the end of a line."""
 _OPENING = re.compile(r"\{\{|\{%")
 
 
@@ -109,12 +111,16 @@ def _shortened(text: str, most: int = 60) -> str:
 
 def compose(text: str, file: str, report: Report) -> Node | None:
     """Return the node of the one document in `text`, or None when it cannot be read; findings go to `report`."""
-    if len(text) > MAX_SOURCE_BYTES:
-        problem = f"a definition has at most {MAX_SOURCE_BYTES:,} characters, this one {len(text):,}"
+    if len(text) > MAX_SOURCE_LENGTH:
+        problem = f"a definition has at most {MAX_SOURCE_LENGTH:,} characters, this one {len(text):,}"
         report(Finding("yaml_too_large", problem, Place(file, 1, 1)))
         return None
     try:
+        text.encode()
         return _Composer(text, file, report).compose()
+    except UnicodeEncodeError as error:
+        line = text.count("\n", 0, error.start) + 1
+        report(Finding("yaml_syntax", "this is no text: it holds a lone surrogate", Place(file, line, 1)))
     except yaml.YAMLError as error:
         report(_unreadable(error, file))
     except _Refused as refused:
@@ -139,7 +145,7 @@ def _unreadable(error: yaml.YAMLError, file: str) -> Finding:
 
 class _Composer:
     def __init__(self, text: str, file: str, report: Report) -> None:
-        self._lines = text.split("\n")
+        self._lines = _LINE_BREAK.split(text)
         self._file = file
         self._report = report
         self._events: Iterator[Any] = yaml.parse(text, Loader=_LOADER)

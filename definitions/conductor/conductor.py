@@ -32,10 +32,10 @@ from stretto.definitions.conductor.events import (
 from stretto.definitions.conductor.fan_out import FanOut, Slot, error_object
 from stretto.definitions.conductor.joins import Join
 from stretto.definitions.conductor.settings import Settings
-from stretto.definitions.conductor.states import ENDED, ITEM, RUN, advance
+from stretto.definitions.conductor.states import ENDED, ITEM, RUN, IllegalTransition, advance
 from stretto.definitions.context import CompletionScope, Context, ItemScope, RunFacts
 from stretto.definitions.errors import ExpressionError, Place
-from stretto.definitions.expressions import Constant, Expression, Moment, ObjectTemplate, Template
+from stretto.definitions.expressions import Constant, Moment, ObjectTemplate, Template
 from stretto.definitions.frozen import Data, FrozenDict, freeze, object_of
 from stretto.definitions.graph import graph_of
 from stretto.definitions.masking import Mask
@@ -106,9 +106,14 @@ class Conductor:
 
         Raises `IllegalTransition` for a request that the run's state does not allow; the run stays as it was.
         """
+        before = self._moment
+        self._moment = Moment(event.at, f"{self._run_id}/{self._events + 1}")
+        try:
+            self._handlers[type(event)](event)
+        except IllegalTransition:
+            self._moment = before
+            raise
         self._events += 1
-        self._moment = Moment(event.at, f"{self._run_id}/{self._events}")
-        self._handlers[type(event)](event)
         return self._turn_over()
 
     def _turn_over(self) -> list[Command]:
@@ -245,6 +250,7 @@ class Conductor:
                 event.at,
             )
         slot.state = advance(ITEM, slot.state, "retry")
+        slot.failed = failure
         due = RetryDue(
             event.task, event.visit, event.index, slot.attempt + 1, self._moment.at + retry.wait(slot.attempt)
         )
@@ -477,8 +483,7 @@ class Conductor:
 
 
 def _expression_failure(error: ExpressionError) -> Failure:
-    message = f"{error.reason}{f'; {error.hint}' if error.hint else ''}"
-    return Failure("expression", message, retryable=False, expression=error.expression, where=error.place)
+    return Failure("expression", error.explanation, retryable=False, expression=error.expression, where=error.place)
 
 
 def _asks_failed(task: Task) -> bool:
@@ -487,5 +492,4 @@ def _asks_failed(task: Task) -> bool:
         for transition in task.transitions
         if transition.when is not None
         for expression in transition.when.expressions()
-        if isinstance(expression, Expression)
     )

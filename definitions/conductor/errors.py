@@ -10,6 +10,7 @@ from stretto.definitions.frozen import Data, FrozenList, freeze, weigh
 from stretto.definitions.masking import Mask
 
 MAX_INPUT_BYTES = 4096
+MAX_MESSAGE_LENGTH = 4096
 MAX_ITEM_ERRORS = 10
 """Item errors told of one visit of a task; the task's own record counts them all."""
 MAX_RECORDS = 200
@@ -41,8 +42,7 @@ class ErrorLog:
 
     def of_expression(self, error: ExpressionError, task: str | None = None) -> None:
         """Record an expression whose error fails the run."""
-        message = f"{error.reason}{f'; {error.hint}' if error.hint else ''}"
-        self.of_run("expression_error", message, error.place, task=task, expression=error.expression)
+        self.of_run("expression_error", error.explanation, error.place, task=task, expression=error.expression)
 
     def of_task(self, fan_out: FanOut, hint: str, *, handled: bool) -> None:
         """Record that a task did not succeed: one record for it, and some for its items."""
@@ -87,7 +87,7 @@ class ErrorLog:
         names = ("task", "visit", "item_index", "attempt", "action", "expression", "input")
         return {
             "code": code,
-            "message": self._mask.text(message),
+            "message": _cut(self._mask.text(message)),
             "where": place.as_json(),
             **{name: fields.get(name) for name in names},
             "handled": fields["handled"],
@@ -95,10 +95,16 @@ class ErrorLog:
 
     def _told_input(self, data: Data) -> Data:
         masked = self._mask.data(data)
-        if weigh(masked) <= MAX_INPUT_BYTES:
+        if weigh(masked) <= MAX_INPUT_BYTES // 6:  # no character takes more as JSON: nothing to measure
             return masked
-        text = msgspec.json.encode(masked).decode()
-        return f"{text[:MAX_INPUT_BYTES]}... ({len(text):,} characters)"
+        encoded = msgspec.json.encode(masked)
+        if len(encoded) <= MAX_INPUT_BYTES:
+            return masked
+        told = encoded[:MAX_INPUT_BYTES].decode(errors="ignore")
+        # As a text its quotes and escapes are escaped once more: cut until that fits, too.
+        while len(msgspec.json.encode(told)) > MAX_INPUT_BYTES - 50:
+            told = told[: len(told) * 7 // 8]
+        return f"{told}... ({len(encoded):,} bytes)"
 
     def _add(self, record: dict[str, Any]) -> None:
         if len(self._records) < MAX_RECORDS:
@@ -116,6 +122,7 @@ class ErrorLog:
         return frozen
 
 
-def failure_details(error: ExpressionError) -> tuple[str, str, Place]:
-    """Return (message, expression, place) of an expression's error."""
-    return f"{error.reason}{f'; {error.hint}' if error.hint else ''}", error.expression, error.place
+def _cut(message: str) -> str:
+    if len(message) <= MAX_MESSAGE_LENGTH:
+        return message
+    return f"{message[: MAX_MESSAGE_LENGTH - 100]}... ({len(message):,} characters)"

@@ -31,14 +31,19 @@ class Batches(Sequence[FrozenList]):
 
 
 class Slot:
-    """An item's place in the window: its state, its try, and when its first try started."""
+    """An item's place in the window: its state, its try, when its first try started, and why its last one failed."""
 
-    __slots__ = ("attempt", "started_at", "state")
+    __slots__ = ("attempt", "failed", "started_at", "state")
 
     def __init__(self, started_at: float) -> None:
         self.attempt = 1
         self.started_at = started_at
         self.state = "running"
+        self.failed: Failure | None = None
+
+
+MAX_WAIT_SECONDS = 10.0 * 365 * 86_400
+"""The longest wait before a retry: ten years, so that no backoff overflows."""
 
 
 class RetryPlan:
@@ -55,7 +60,7 @@ class RetryPlan:
     def wait(self, retry: int) -> float:
         """Return the seconds to wait before the given retry, counted from 1."""
         factors: dict[str, int] = {"constant": 1, "linear": retry, "exponential": 2 ** min(retry - 1, 64)}
-        wait = self.delay * factors[self.backoff]
+        wait = min(self.delay * factors[self.backoff], MAX_WAIT_SECONDS)
         return wait if self.max_delay is None else min(wait, self.max_delay)
 
 
@@ -147,6 +152,8 @@ class FanOut:
             if slot.state in {"waiting", "due"}:
                 slot.state = advance(ITEM, slot.state, "cancelled")
                 del self.window[index]
+                if slot.failed is not None:
+                    self.failures.append(ItemFailure(index, slot.attempt, "cancelled", slot.failed))
 
     def too_many_failures(self) -> bool:
         """Tell whether `max_failures` is exceeded."""

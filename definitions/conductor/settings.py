@@ -74,7 +74,8 @@ class Settings:
 
 
 def _told(value: Data) -> str:
-    return repr(value)[:60] if isinstance(value, int | float | str) else f"a value of type {type_name(value)}"
+    """Return what a value is; a text is not quoted, as it may be a secret."""
+    return repr(value) if isinstance(value, int | float) else f"a value of type {type_name(value)}"
 
 
 def _unfit(template: Template, reason: str) -> ExpressionError:

@@ -9,7 +9,7 @@ from stretto.definitions.dialects.legacy import read_legacy
 from stretto.definitions.dialects.parallel import enter_at_the_fork, expand
 from stretto.definitions.dialects.parameters import read_parameters
 from stretto.definitions.dialects.reading import NAME, NAME_RULE, Fields, Reader
-from stretto.definitions.errors import InvalidDefinition, Place, nearest
+from stretto.definitions.errors import Finding, InvalidDefinition, Place, nearest
 from stretto.definitions.expressions import Constant, ObjectTemplate, Site, Template
 from stretto.definitions.frozen import EMPTY_OBJECT
 from stretto.definitions.graph import graph_of
@@ -26,6 +26,7 @@ from stretto.definitions.model import (
 )
 from stretto.definitions.yaml_source import MapNode, Node, ScalarNode, compose, to_data
 
+MAX_FINDINGS = 200
 ACTION = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+\Z")
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%\Z")
 
@@ -50,7 +51,11 @@ def read_workflow(text: str, file: str) -> Workflow:
     workflow = _workflow(reader, root) if root is not None else None
     errors = [finding for finding in reader.findings if finding.severity == "error"]
     if errors or workflow is None:
-        raise InvalidDefinition(sorted(errors, key=lambda each: (each.place.line, each.place.column)))
+        errors.sort(key=lambda each: (each.place.line, each.place.column))
+        if len(errors) > MAX_FINDINGS:
+            more = f"{len(errors) - MAX_FINDINGS:,} more errors are not told"
+            errors[MAX_FINDINGS:] = [Finding("more_errors", more, errors[MAX_FINDINGS].place)]
+        raise InvalidDefinition(errors)
     return workflow
 
 
@@ -399,6 +404,7 @@ def _check_graph(reader: Reader, tasks: dict[str, Task], on_cancel: str | None) 
     if not tasks:
         return
     _check_targets(reader, tasks)
+    _check_timeouts(reader, tasks)
     graph = graph_of(tasks)
     if not graph.entries:
         first = next(iter(tasks.values()))
@@ -424,6 +430,22 @@ def _check_graph(reader: Reader, tasks: dict[str, Task], on_cancel: str | None) 
                 "no_join", f"{len(inbound)} tasks lead to {task.name!r}, which starts for each of them", task.place,
                 hint="write join: all to wait for all of them, or join: 1 for the first",
             )  # fmt: skip
+
+
+def _check_timeouts(reader: Reader, tasks: dict[str, Task]) -> None:
+    """Warn of a task that may time out where only `failed()` is provided for, which then is false."""
+    for task in tasks.values():
+        calls = {
+            call
+            for transition in task.transitions
+            if transition.when is not None
+            for expression in transition.when.expressions()
+            for call in expression.calls
+        }
+        unconditional = any(transition.when is None and transition.targets for transition in task.transitions)
+        if task.timeout is not None and "failed" in calls and "timed_out" not in calls and not unconditional:
+            message = f"if {task.name!r} times out, failed() is false, and nothing handles it"
+            reader.warn("timeout_unhandled", message, task.place, hint="write failed() or timed_out()")
 
 
 def _check_targets(reader: Reader, tasks: dict[str, Task]) -> None:

@@ -26,6 +26,7 @@ class Reader:
     def __init__(self, file: str) -> None:
         self.file = file
         self.findings: list[Finding] = []
+        self._templates: dict[tuple[int, Site], tuple[Node, Template]] = {}
 
     def report(self, finding: Finding) -> None:
         """Take a finding."""
@@ -106,7 +107,18 @@ class Reader:
         return None
 
     def template(self, node: Node, site: Site) -> Template:
-        """Return a value, compiled: expressions may stand in any text of it, but not in keys."""
+        """Return a value, compiled: expressions may stand in any text of it, but not in keys.
+
+        What aliases repeat is compiled once.
+        """
+        known = self._templates.get((id(node), site))
+        if known is not None:
+            return known[1]
+        template = self._compiled(node, site)
+        self._templates[id(node), site] = (node, template)
+        return template
+
+    def _compiled(self, node: Node, site: Site) -> Template:
         if isinstance(node, ScalarNode):
             if isinstance(node.value, str):
                 return compile_text(node.value, node.locate, site, self.report)

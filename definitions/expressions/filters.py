@@ -11,27 +11,17 @@ from jinja2 import pass_context
 from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.tests import TESTS as JINJA_TESTS
 
-from stretto.definitions.expressions.bounds import Fuel, check_text
-from stretto.definitions.expressions.functions import FILTERS_ONLY, FUNCTIONS
+from stretto.definitions.expressions.bounds import Fuel
+from stretto.definitions.expressions.functions import FILTERS_ONLY, FUNCTIONS, type_name
+from stretto.definitions.expressions.values import settle, text_of
+from stretto.definitions.frozen import weigh
 
 WALKING = frozenset({"batch", "groupby", "map", "reject", "rejectattr", "select", "selectattr", "slice", "list"})
 """Jinja's filters over lists, paid for by the members they walk over."""
-PASSING = frozenset(
-    {
-        "capitalize",
-        "d",
-        "default",
-        "dictsort",
-        "first",
-        "items",
-        "last",
-        "reverse",
-        "title",
-        "truncate",
-        "wordcount",
-    }
-)
-"""Jinja's filters that make nothing larger than what they are given."""
+PASSING = frozenset({"d", "default", "dictsort", "first", "last", "reverse"})
+"""Jinja's filters that make no text."""
+TEXTUAL = frozenset({"capitalize", "title", "truncate", "wordcount"})
+"""Jinja's filters over a text, which make none that is larger."""
 TESTS = frozenset(
     {
         "boolean",         "defined",         "divisibleby",         "eq",         "equalto",         "even",
@@ -43,6 +33,7 @@ TESTS = frozenset(
     }
 )  # fmt: skip
 MAX_WIDTH = 10_000
+COPIED_CHARACTERS_A_STEP = 64
 
 
 def _bound(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,34 +66,61 @@ def _walking(function: Callable[..., Any]) -> Callable[..., Any]:
     return walking
 
 
-def _center(_fuel: Fuel, value: Any, width: int = 80) -> str:
-    check_text(len(str(value)) + _width("center", width))
-    return str(value).center(width)
+def _textual(function: Callable[..., Any], *, with_environment: bool) -> Callable[..., Any]:
+    """Bound a filter over a text; what is none becomes one as it does around an expression."""
+
+    @pass_context
+    def textual(context: Any, value: Any, *arguments: Any, **options: Any) -> Any:
+        text = text_of(value, context.fuel)
+        context.fuel.make_text(len(text))
+        first = (context.environment,) if with_environment else ()
+        return function(*first, text, *arguments, **options)
+
+    return textual
+
+
+def _center(fuel: Fuel, value: Any, width: int = 80) -> str:
+    text = text_of(value, fuel)
+    fuel.make_text(len(text) + _width("center", width))
+    return text.center(width)
 
 
 def _indent(
-    _fuel: Fuel,
+    fuel: Fuel,
     value: Any,
     width: int | str = 4,
     first: bool = False,  # noqa: FBT001, FBT002 - the parameters of Jinja's filter
     blank: bool = False,  # noqa: FBT001, FBT002
 ) -> str:
+    text = text_of(value, fuel)
     step = len(width) if isinstance(width, str) else _width("indent", width)
-    check_text(len(value) + (value.count("\n") + 1) * step)
-    return str(JINJA_FILTERS["indent"](value, width, first, blank))
+    fuel.make_text(len(text) + (text.count("\n") + 1) * step)
+    return str(JINJA_FILTERS["indent"](text, width, first, blank))
 
 
 @pass_context
-def _wordwrap(context: Any, value: str, width: int = 79, *arguments: Any, **options: Any) -> str:
-    _width("wordwrap", width)
+def _wordwrap(context: Any, value: Any, width: int = 79, *arguments: Any, **options: Any) -> str:
+    text = text_of(value, context.fuel)
     between = sum(len(each) for each in (*arguments, *options.values()) if isinstance(each, str))
-    check_text(len(value) * (1 + between))
-    return str(JINJA_FILTERS["wordwrap"](context.environment, value, width, *arguments, **options))
+    lines = len(text) // max(_width("wordwrap", width), 1) + 1
+    context.fuel.make_text(len(text) + lines * (1 + between))
+    # Python's textwrap copies what is left of a long word for each line that it cuts off.
+    longest = max(map(len, text.split()), default=0)
+    context.fuel.burn(lines * longest // COPIED_CHARACTERS_A_STEP)
+    return str(JINJA_FILTERS["wordwrap"](context.environment, text, width, *arguments, **options))
 
 
-def _urlencode(_fuel: Fuel, value: Any) -> str:
-    check_text(3 * len(value) if isinstance(value, str) else 0)
-    return str(JINJA_FILTERS["urlencode"](value))
+def _urlencode(fuel: Fuel, value: Any) -> str:
+    data = settle(value, fuel)
+    fuel.make_text(3 * weigh(data))
+    return str(JINJA_FILTERS["urlencode"](data))
+
+
+def _items(fuel: Fuel, value: Any) -> list[tuple[str, Any]]:
+    if type_name(value) != "object":
+        raise TypeError(f"items takes an object, not a value of type {type_name(value)}")
+    fuel.burn(len(value))
+    return list(value.items())
 
 
 def _width(name: str, width: Any) -> int:
@@ -122,6 +140,7 @@ def steps_of_a_loop(context: Any, values: Any) -> Any:
 FILTERS: dict[str, Callable[..., Any]] = {
     **{name: cast("Callable[..., Any]", JINJA_FILTERS[name]) for name in PASSING},
     **{name: _walking(JINJA_FILTERS[name]) for name in WALKING},
+    **{name: _textual(JINJA_FILTERS[name], with_environment=name == "truncate") for name in TEXTUAL},
     **{
         name: _bound(function)
         for name, function in (FUNCTIONS | FILTERS_ONLY).items()
@@ -129,6 +148,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     },
     "center": _bound(_center),
     "indent": _bound(_indent),
+    "items": _bound(_items),
     "urlencode": _bound(_urlencode),
     "wordwrap": _wordwrap,
 }

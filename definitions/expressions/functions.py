@@ -8,14 +8,16 @@ for the definition's author.
 
 import math
 from collections.abc import Callable, Iterable
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 import re2
 from jinja2 import Undefined
 
-from stretto.definitions.expressions.bounds import Fuel, check_text
+from stretto.definitions.expressions.bounds import Fuel
+from stretto.definitions.expressions.namespaces import Readable
 from stretto.definitions.expressions.values import settle, text_of
 from stretto.definitions.frozen import weigh
 
@@ -34,9 +36,11 @@ def type_name(value: object) -> str:
         return "string"
     if isinstance(value, dict):
         return "object"
-    if isinstance(value, Undefined):
-        str(value)  # raises the error that tells what is undefined
-    return "array"
+    if isinstance(value, Undefined | Readable):
+        str(value)  # raises the error that tells what is undefined, or that a namespace is no value
+    if isinstance(value, Iterable):
+        return "array"
+    raise TypeError("a function is no value; call it: write its name with ()")
 
 
 def _expect(name: str, value: Any, kind: str) -> Any:
@@ -67,10 +71,17 @@ def _field(value: Any, path: str | int) -> Any:
     return value
 
 
-def _key(attribute: str | int | None, case_sensitive: bool) -> Callable[[Any], Any] | None:  # noqa: FBT001
+def _key(
+    fuel: Fuel,
+    attribute: str | int | None,
+    case_sensitive: bool,  # noqa: FBT001
+) -> Callable[[Any], Any] | None:
     def fold(value: Any) -> Any:
         value = value if attribute is None else _field(value, attribute)
-        return value.lower() if isinstance(value, str) and not case_sensitive else value
+        if isinstance(value, str) and not case_sensitive:
+            fuel.make_text(len(value))
+            return value.lower()
+        return value
 
     return None if attribute is None and case_sensitive else fold
 
@@ -95,7 +106,7 @@ def _number(_fuel: Fuel, value: Any) -> int | float:
 
 def _plain_int(text: str) -> int:
     if text != text.strip() or "_" in text or len(text) > 20:
-        raise ValueError(f"int() cannot read {text[:50]!r}")
+        raise ValueError(f"int() cannot read this text of {len(text)} characters")
     return int(text)
 
 
@@ -107,7 +118,7 @@ def _plain_float(name: str, text: str) -> float:
             number = math.nan
         if math.isfinite(number):
             return number
-    raise ValueError(f"{name}() cannot read {text[:50]!r}")
+    raise ValueError(f"{name}() cannot read this text of {len(text)} characters")
 
 
 def _int(_fuel: Fuel, value: Any, default: Any = _NOT_GIVEN) -> Any:
@@ -177,15 +188,18 @@ def _round(_fuel: Fuel, value: Any, digits: int = 0, method: str = "common") -> 
     _expect("round", value, "number")
     if type(digits) is not int or not -15 <= digits <= 15:
         raise ValueError("round() takes a number of digits from -15 to 15")
-    if method not in {"common", "ceil", "floor"}:
+    if method not in _ROUNDINGS:
         raise ValueError("round() takes the method 'common', 'ceil' or 'floor'")
-    if method != "common":
-        scale = 10**digits
-        rounded: int | float = (math.ceil if method == "ceil" else math.floor)(value * scale) / scale
-    else:
-        quantum = Decimal(1).scaleb(-digits)
-        rounded = float(Decimal(repr(value)).quantize(quantum, rounding=ROUND_HALF_UP))
-    return int(rounded) if digits <= 0 else rounded
+    if isinstance(value, int) and digits >= 0:
+        return value
+    exact = Decimal(value) if isinstance(value, int) else Decimal(repr(value))
+    rounded = exact.quantize(Decimal(1).scaleb(-digits), rounding=_ROUNDINGS[method], context=_EXACT)
+    return int(rounded) if digits <= 0 else float(rounded)
+
+
+_ROUNDINGS = {"common": ROUND_HALF_UP, "ceil": ROUND_CEILING, "floor": ROUND_FLOOR}
+_EXACT = Context(prec=400)
+"""Room for every digit of any float before the point, and fifteen after it."""
 
 
 def _extreme(pick: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -193,7 +207,8 @@ def _extreme(pick: Callable[..., Any], name: str) -> Callable[..., Any]:
         members = list(values) if len(values) > 1 else _list(fuel, name, values[0] if values else None)
         if not members:
             raise ValueError(f"{name}() of an empty list")
-        return pick(members, key=_key(attribute, case_sensitive))
+        fuel.compare(members)
+        return pick(members, key=_key(fuel, attribute, case_sensitive))
 
     return extreme
 
@@ -205,37 +220,56 @@ def _sum(fuel: Fuel, values: Any, attribute: str | int | None = None, start: int
     return total  # type: ignore[no-any-return]
 
 
-def _lower(_fuel: Fuel, value: Any) -> str:
-    return _text("lower", value).lower()
+def _lower(fuel: Fuel, value: Any) -> str:
+    fuel.make_text(len(_text("lower", value)))
+    return value.lower()  # type: ignore[no-any-return]
 
 
-def _upper(_fuel: Fuel, value: Any) -> str:
-    return _text("upper", value).upper()
+def _upper(fuel: Fuel, value: Any) -> str:
+    fuel.make_text(len(_text("upper", value)))
+    return value.upper()  # type: ignore[no-any-return]
 
 
-def _trim(_fuel: Fuel, value: Any, chars: str | None = None) -> str:
-    return _text("trim", value).strip(chars)
+def _trim(fuel: Fuel, value: Any, chars: str | None = None) -> str:
+    fuel.make_text(len(_text("trim", value)))
+    return value.strip(chars)  # type: ignore[no-any-return]
 
 
 def _split(fuel: Fuel, value: Any, separator: Any = _NOT_GIVEN) -> list[str]:
     text = _text("split", value)
-    parts = text.split() if separator is _NOT_GIVEN else text.split(_text("split", separator))
-    fuel.burn(len(parts))
-    return parts
+    pay_for_splitting(fuel, text, None if separator is _NOT_GIVEN else _text("split", separator))
+    return text.split() if separator is _NOT_GIVEN else text.split(separator)
+
+
+def pay_for_splitting(fuel: Fuel, text: str, separator: str | None = None) -> None:
+    """Pay for the parts that splitting a text makes, before they are made."""
+    fuel.make_text(len(text))
+    separators = _WHITE_SPACE if separator is None else (separator,)
+    fuel.burn(sum(text.count(each) for each in separators if each) + 1)
+
+
+_WHITE_SPACE = " \t\n\r\v\f"
 
 
 def _join(fuel: Fuel, values: Any, separator: str = "", attribute: str | int | None = None) -> str:
     _text("join", separator)
     members = _list(fuel, "join", values)
-    texts = [text_of(each if attribute is None else _field(each, attribute), fuel) for each in members]
-    check_text(sum(map(len, texts)) + len(separator) * len(texts))
+    return joined(fuel, (each if attribute is None else _field(each, attribute) for each in members), separator)
+
+
+def joined(fuel: Fuel, values: Iterable[Any], separator: str = "") -> str:
+    """Return values as text around an expression is, with a separator; paid for as it goes."""
+    texts = []
+    for value in values:
+        texts.append(text_of(value, fuel))
+        fuel.make_text(len(texts[-1]) + len(separator))
     return separator.join(texts)
 
 
-def _replace(_fuel: Fuel, value: Any, old: Any, new: Any, count: int = -1) -> str:
+def _replace(fuel: Fuel, value: Any, old: Any, new: Any, count: int = -1) -> str:
     text, old, new = _text("replace", value), _text("replace", old), _text("replace", new)
     times = len(text) + 1 if not old else text.count(old)
-    check_text(len(text) + times * max(len(new) - len(old), 0))
+    fuel.make_text(len(text) + times * max(len(new) - len(old), 0))
     return text.replace(old, new, count)
 
 
@@ -248,18 +282,23 @@ def _ends_with(_fuel: Fuel, value: Any, suffix: Any) -> bool:
 
 
 def _match(_fuel: Fuel, pattern: Any, value: Any) -> bool:
+    return _pattern(_text("match", pattern)).search(_text("match", value)) is not None
+
+
+@lru_cache(maxsize=256)
+def _pattern(pattern: str) -> Any:
     """RE2, whose time is linear in the text: Python's `re` can be made to run for ever by a pattern."""
     options = re2.Options()
     options.log_errors = False
     try:
-        compiled = re2.compile(_text("match", pattern), options)
+        return re2.compile(pattern, options)
     except re2.error as error:
         reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else error.args[0]
-        raise ValueError(f"match() cannot read the pattern {str(pattern)[:100]!r}: {reason}") from None
-    return compiled.search(_text("match", value)) is not None
+        raise ValueError(f"match() cannot read the pattern: {reason}") from None
 
 
-def _contains(_fuel: Fuel, haystack: Any, needle: Any) -> bool:
+def _contains(fuel: Fuel, haystack: Any, needle: Any) -> bool:
+    fuel.compare(haystack, needle)
     if type_name(haystack) in {"string", "array", "object"}:
         return needle in haystack
     raise TypeError(f"contains() takes a string, list or object first, not a value of type {type_name(haystack)}")
@@ -267,6 +306,7 @@ def _contains(_fuel: Fuel, haystack: Any, needle: Any) -> bool:
 
 def _reversed(fuel: Fuel, value: Any) -> Any:
     if isinstance(value, str):
+        fuel.make_text(len(value))
         return value[::-1]
     return _list(fuel, "reversed", value)[::-1]
 
@@ -278,7 +318,8 @@ def _sort(
     case_sensitive: bool = True,  # noqa: FBT001, FBT002
     attribute: str | int | None = None,
 ) -> list[Any]:
-    return sorted(_list(fuel, "sort", values), key=_key(attribute, case_sensitive), reverse=reverse)
+    fuel.compare(values)
+    return sorted(_list(fuel, "sort", values), key=_key(fuel, attribute, case_sensitive), reverse=reverse)
 
 
 def _unique(
@@ -287,7 +328,8 @@ def _unique(
     case_sensitive: bool = True,  # noqa: FBT001, FBT002
     attribute: str | int | None = None,
 ) -> list[Any]:
-    key = _key(attribute, case_sensitive)
+    key = _key(fuel, attribute, case_sensitive)
+    fuel.compare(values)
     seen: list[Any] = []
     hashed: set[Any] = set()
     kept = []
@@ -338,6 +380,7 @@ def _slice(fuel: Fuel, value: Any, start: int, end: int | None = None) -> Any:
 def _index_of(fuel: Fuel, value: Any, wanted: Any) -> int:
     if isinstance(value, str):
         return value.find(_text("index_of", wanted))
+    fuel.compare(value, wanted)
     members = _list(fuel, "index_of", value)
     return members.index(wanted) if wanted in members else -1
 
@@ -347,6 +390,7 @@ def _count(fuel: Fuel, value: Any, wanted: Any = _NOT_GIVEN) -> int:
         return _length(fuel, value)
     if isinstance(value, str):
         return value.count(_text("count", wanted))
+    fuel.compare(value, wanted)
     return _list(fuel, "count", value).count(wanted)
 
 
@@ -367,7 +411,7 @@ def _chunks(fuel: Fuel, values: Any, size: int) -> list[list[Any]]:
 
 def _tojson(fuel: Fuel, value: Any) -> str:
     data = settle(value, fuel)
-    check_text(weigh(data))
+    fuel.make_text(weigh(data))
     return msgspec.json.encode(data).decode()
 
 

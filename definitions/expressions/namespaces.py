@@ -7,6 +7,8 @@ JSON. A namespace is therefore no value: an expression names what it wants from 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
+from stretto.definitions.errors import NotData
+
 
 class _Absent:
     __slots__ = ()
@@ -23,6 +25,12 @@ class Readable:
     """Something that an expression reads fields of, but cannot take as a value."""
 
     __slots__ = ()
+
+    def __str__(self) -> str:
+        raise NotData(f"{self.describe()} as a whole is no value; name a field of it")
+
+    def __repr__(self) -> str:
+        return f"<{self.describe()}>"
 
     def read(self, name: str) -> Any:
         """Return the field called `name`, or `ABSENT`."""

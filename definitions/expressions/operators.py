@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from stretto.definitions.expressions.bounds import Fuel, check_bits, check_format, check_text
+from stretto.definitions.expressions.bounds import MAX_FORMAT_WIDTH, Fuel, check_bits, check_format
 
 
 def _is_integer(value: object) -> bool:
@@ -16,7 +16,7 @@ def _bits(value: int) -> int:
 
 def _add(left: Any, right: Any, fuel: Fuel) -> Any:
     if isinstance(left, str) and isinstance(right, str):
-        check_text(len(left) + len(right))
+        fuel.make_text(len(left) + len(right))
     elif isinstance(left, list | tuple) and isinstance(right, list | tuple):
         fuel.burn(len(left) + len(right))
     return left + right
@@ -31,7 +31,7 @@ def _multiply(left: Any, right: Any, fuel: Fuel) -> Any:
         check_bits(_bits(left) + _bits(right))
     for repeated, times in ((left, right), (right, left)):
         if _is_integer(times) and isinstance(repeated, str):
-            check_text(len(repeated) * max(times, 0))
+            fuel.make_text(len(repeated) * max(times, 0))
         elif _is_integer(times) and isinstance(repeated, list | tuple):
             fuel.burn(len(repeated) * max(times, 0))
     return left * right
@@ -47,11 +47,15 @@ def _floor_divide(left: Any, right: Any, _fuel: Fuel) -> Any:
     return left // right
 
 
-def _modulo(left: Any, right: Any, _fuel: Fuel) -> Any:
-    if isinstance(left, str):
-        check_format(left)
-        arguments = right if isinstance(right, tuple) else (right,)
-        check_text(len(left) + sum(len(text) for text in arguments if isinstance(text, str)) * (left.count("%") or 1))
+def _modulo(left: Any, right: Any, fuel: Fuel) -> Any:
+    if not isinstance(left, str):
+        return left % right
+    check_format(left)
+    arguments = right if isinstance(right, tuple) else right.values() if isinstance(right, dict) else (right,)
+    if not all(isinstance(argument, str | int | float | None) for argument in arguments):
+        raise TypeError("a text's % puts texts and numbers into it, nothing else")
+    widest = max((len(argument) for argument in arguments if isinstance(argument, str)), default=0)
+    fuel.make_text(len(left) + left.count("%") * max(widest, MAX_FORMAT_WIDTH))
     return left % right
 
 

@@ -6,6 +6,7 @@ computed while a definition is compiled (constants fold at run time, under the s
 """
 
 import inspect
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -18,13 +19,12 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
 from stretto.definitions.errors import nearest
-from stretto.definitions.expressions.bounds import Fuel, check_text
+from stretto.definitions.expressions.bounds import Fuel
 from stretto.definitions.expressions.filters import ALLOWED_TESTS, FILTERS, steps_of_a_loop
-from stretto.definitions.expressions.functions import FUNCTIONS, type_name
+from stretto.definitions.expressions.functions import FUNCTIONS, joined, pay_for_splitting, type_name
 from stretto.definitions.expressions.namespaces import ABSENT, Readable
 from stretto.definitions.expressions.operators import OPERATORS
 from stretto.definitions.expressions.scope import Function
-from stretto.definitions.expressions.values import text_of
 from stretto.definitions.frozen import FrozenDict
 
 LOOP_STEPS = "the steps of a loop"
@@ -54,22 +54,47 @@ def _plain(method: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def _making(method: Callable[..., Any]) -> Callable[..., Any]:
+    def call(fuel: Fuel, text: str, *arguments: Any, **options: Any) -> Any:
+        fuel.make_text(len(text))
+        return method(text, *arguments, **options)
+
+    return call
+
+
+def _splitting(method: Callable[..., Any]) -> Callable[..., Any]:
+    def call(fuel: Fuel, text: str, *arguments: Any, **options: Any) -> Any:
+        separator = options.get("sep", arguments[0] if arguments else None)
+        pay_for_splitting(fuel, text, separator if isinstance(separator, str) else None)
+        return method(text, *arguments, **options)
+
+    return call
+
+
+def _comparing(method: Callable[..., Any]) -> Callable[..., Any]:
+    def call(fuel: Fuel, *arguments: Any, **options: Any) -> Any:
+        fuel.compare(*arguments)
+        return method(*arguments, **options)
+
+    return call
+
+
 def _joined_by(fuel: Fuel, separator: str, values: Any) -> str:
     return FUNCTIONS["join"](fuel, values, separator)  # type: ignore[no-any-return]
 
 
-TEXT_METHODS = (
-    "upper", "lower", "strip", "lstrip", "rstrip", "title", "capitalize", "startswith", "endswith", "split",
-    "rsplit", "splitlines", "find", "count", "isdigit", "isalpha",
-)  # fmt: skip
 METHODS: dict[type, dict[str, Callable[..., Any]]] = {
     str: {
-        **{name: _plain(getattr(str, name)) for name in TEXT_METHODS},
+        **{name: _making(getattr(str, name)) for name in ("upper", "lower", "strip", "lstrip", "rstrip")},
+        **{name: _making(getattr(str, name)) for name in ("title", "capitalize")},
+        **{name: _splitting(getattr(str, name)) for name in ("split", "rsplit", "splitlines")},
+        **{name: _plain(getattr(str, name)) for name in ("startswith", "endswith", "find", "count")},
+        **{name: _plain(getattr(str, name)) for name in ("isdigit", "isalpha")},
         "join": _joined_by,
         "replace": FUNCTIONS["replace"],
     },
     dict: {name: _plain(getattr(dict, name)) for name in ("keys", "values", "items", "get")},
-    list: {name: _plain(getattr(list, name)) for name in ("index", "count")},
+    list: {name: _comparing(getattr(list, name)) for name in ("index", "count")},
 }
 
 
@@ -207,9 +232,36 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     def concatenate(self, context: Any, parts: tuple[Any, ...]) -> str:
         """Concatenate (`a ~ b`) as text around an expression is."""
-        texts = [text_of(part, context.fuel) for part in parts]
-        check_text(sum(map(len, texts)))
-        return "".join(texts)
+        return joined(context.fuel, parts)
+
+    def compare(self, context: Any, left: Any, comparisons: tuple[tuple[str, Callable[[], Any]], ...]) -> bool:
+        """Compare a chain (`a < b < c`) as Python does, each operand evaluated when it is needed, and paid for."""
+        result = True
+        for name, operand in comparisons:
+            right = operand()
+            if type(left) not in _SCALARS and type(right) not in _SCALARS:
+                context.fuel.compare(left, right)
+            elif name in {"in", "notin"}:
+                context.fuel.compare(right)
+            result = COMPARISONS[name](left, right)
+            if not result:
+                return result
+            left = right
+        return result
+
+
+_SCALARS = frozenset({str, int, float, bool, type(None)})
+
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "lt": operator.lt,
+    "lteq": operator.le,
+    "gt": operator.gt,
+    "gteq": operator.ge,
+    "in": lambda left, right: left in right,
+    "notin": lambda left, right: left not in right,
+}
 
 
 class _Method:
@@ -258,6 +310,16 @@ class _TypePreserving(CodeGenerator):
 
     def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
         pass
+
+    def visit_Compare(self, node: nodes.Compare, frame: Frame) -> None:  # noqa: N802 - Jinja's visitor
+        self.write("environment.compare(context, ")
+        self.visit(node.expr, frame)
+        self.write(", (")
+        for operand in node.ops:
+            self.write(f"({operand.op!r}, lambda: ")
+            self.visit(operand.expr, frame)
+            self.write("), ")
+        self.write("))")
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - Jinja's visitor
         self.write("environment.concatenate(context, (")

@@ -3,6 +3,8 @@
 Everything here happens once, when a definition is loaded; nothing of the expression is run.
 """
 
+import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -59,9 +61,10 @@ class Site:
 
 
 class Malformed(Exception):
-    """What is wrong with an expression, and what may help."""
+    """What is wrong with an expression, what may help, and (if known) the offset in the text where it stands."""
 
     def __init__(self, code: str, reason: str, hint: str = "") -> None:
+        self.offset: int | None = None
         self.code = code
         self.reason = reason
         self.hint = hint
@@ -89,33 +92,40 @@ def parse(sandbox: Sandbox, text: str, site: Site) -> Parsed:
     """Parse a text and check what it names; `Malformed` tells the first thing that is wrong."""
     if len(text) > MAX_SOURCE_LENGTH:
         raise Malformed(
-            "expression_too_long",
-            f"an expression has at most {MAX_SOURCE_LENGTH:,} characters, this one {len(text):,}",
+            "expression_too_long", f"an expression has at most {MAX_SOURCE_LENGTH:,} characters, this one {len(text):,}"
         )
+    # Jinja reads every line break as a newline, and the offsets below are those of what it reads.
+    text = _LINE_BREAK.sub("\n", text)
     try:
         tree = sandbox.parse(text)
         _check_depth(tree)
-        checker = _Checker(site)
-        checked: nodes.Template = checker.visit(tree)
+        if all(isinstance(statement, nodes.Output) for statement in tree.body):
+            return Parsed(tuple(_parts(sandbox, text, tree, site)))
+        checked: nodes.Template = _Checker(site).visit(tree)
     except TemplateSyntaxError as error:
         raise Malformed("expression_syntax", error.message or "cannot be read") from None
     except (RecursionError, MemoryError):
         raise Malformed("expression_too_deep", f"an expression nests at most {MAX_NESTING} levels") from None
-    if all(isinstance(statement, nodes.Output) for statement in checked.body):
-        return Parsed(tuple(_parts(sandbox, text, checked)))
     return Parsed((), checked)
 
 
-def _parts(sandbox: Sandbox, text: str, tree: nodes.Template) -> Iterator[str | Piece]:
+_LINE_BREAK = re.compile(r"\r\n|\r")
+
+
+def _parts(sandbox: Sandbox, text: str, tree: nodes.Template, site: Site) -> Iterator[str | Piece]:
     sources = _expression_sources(sandbox, text)
     for output in tree.body:
         assert isinstance(output, nodes.Output)  # noqa: S101 - the caller has looked
         for node in output.nodes:
             if isinstance(node, nodes.TemplateData):
                 yield node.data
-            else:
-                offset, source = next(sources)
-                yield Piece(node, source, offset)
+                continue
+            offset, source = next(sources)
+            try:
+                yield Piece(_Checker(site).visit(node), source, offset)
+            except Malformed as malformed:
+                malformed.offset = offset
+                raise
 
 
 def _expression_sources(sandbox: Sandbox, text: str) -> Iterator[tuple[int, str]]:
@@ -160,18 +170,27 @@ class _Checker(NodeTransformer):
     def visit_Name(self, node: nodes.Name) -> nodes.Node:  # noqa: N802 - Jinja's visitor
         name = node.name
         if node.ctx == "store":
-            if name in FUNCTION_NAMES or name == "null":
-                raise Malformed("expression_name", f"{name!r} is a function's name and cannot be set")
+            if name in FUNCTION_NAMES or name in {"null", "loop", "self"}:
+                raise Malformed("expression_name", f"{name!r} is taken and cannot be set")
             self._local.add(name)
             return node
         if name == "null":
             return nodes.Const(None, lineno=node.lineno)
         if name in self._local:
             return node
+        if name == "self":
+            raise Malformed(
+                "expression_name", "'self' is not known here", "workflow.self reads a variable of that name"
+            )
         if name in FUNCTION_NAMES:
             raise Malformed("uncalled_function", f"{name!r} is a function", f"call it: {name}()")
         if name in ITEM_NAMES and not self._site.items:
             raise Malformed("item_outside_with_items", f"{name!r} exists only in a task that has with_items")
+        return node
+
+    def visit_Const(self, node: nodes.Const) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        if isinstance(node.value, float) and not math.isfinite(node.value):
+            raise Malformed("expression_syntax", "a number in an expression is finite")
         return node
 
     def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 - Jinja's visitor

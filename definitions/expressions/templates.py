@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from jinja2 import Template as JinjaTemplate
-from jinja2 import nodes
+from jinja2 import TemplateError, nodes
 
-from stretto.definitions.errors import ExpressionError, Finding, Place, nearest
+from stretto.definitions.errors import ExpressionError, Finding, NotData, Place, StrettoError, nearest
 from stretto.definitions.expressions.bounds import check_text
 from stretto.definitions.expressions.moment import Moment
 from stretto.definitions.expressions.namespaces import Scope
@@ -18,7 +18,7 @@ from stretto.definitions.expressions.sandbox import ExpressionSandbox, TextSandb
 from stretto.definitions.expressions.scope import FUNCTION_NAMES, ScopeContext
 from stretto.definitions.expressions.syntax import Malformed, Parsed, Piece, Site, parse
 from stretto.definitions.expressions.values import settle, text_of
-from stretto.definitions.frozen import Data, freeze, list_of, object_of
+from stretto.definitions.frozen import Data, check_bounds, freeze, list_of, object_of
 
 _EXPRESSIONS = ExpressionSandbox()
 _TEXTS = TextSandbox()
@@ -101,8 +101,11 @@ class Text:
 
     def evaluate(self, scope: Scope, moment: Moment) -> str:
         texts = [part if isinstance(part, str) else part.evaluate_text(scope, moment) for part in self._parts]
-        check_text(sum(map(len, texts)))
-        return "".join(texts)
+        try:
+            check_text(sum(map(len, texts)))
+            return _checked("".join(texts))
+        except StrettoError as error:
+            raise _told(error, next(self.expressions()).source, self.place, scope) from None
 
     def expressions(self) -> Iterator["Expression | Statements"]:
         return (part for part in self._parts if not isinstance(part, str))
@@ -128,9 +131,9 @@ class Statements:
                 texts.append(text_of(part, context.fuel))
                 length += len(texts[-1])
                 check_text(length)
+            return _checked("".join(texts))
         except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
             raise _told(error, self.source, self.place, scope) from None
-        return "".join(texts)
 
     def expressions(self) -> Iterator["Expression | Statements"]:
         yield self
@@ -146,7 +149,9 @@ class ObjectTemplate:
         self.place = place
 
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
-        return object_of({key: member.evaluate(scope, moment) for key, member in self.members.items()})
+        return _within_bounds(
+            object_of({key: each.evaluate(scope, moment) for key, each in self.members.items()}), self
+        )
 
     def expressions(self) -> Iterator["Expression | Statements"]:
         for member in self.members.values():
@@ -163,11 +168,25 @@ class ListTemplate:
         self.place = place
 
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
-        return list_of([member.evaluate(scope, moment) for member in self.members])
+        return _within_bounds(list_of(member.evaluate(scope, moment) for member in self.members), self)
 
     def expressions(self) -> Iterator["Expression | Statements"]:
         for member in self.members:
             yield from member.expressions()
+
+
+def _checked(text: str) -> str:
+    """Return a text that was put together, if it is one: a lone surrogate cannot be written down."""
+    freeze(text, "the text")
+    return text
+
+
+def _within_bounds(data: Data, template: "ObjectTemplate | ListTemplate") -> Data:
+    try:
+        return check_bounds(data)
+    except NotData as error:
+        source = next((each.source for each in template.expressions()), "")
+        raise ExpressionError(_shortened(source), template.place, str(error)) from None
 
 
 def compile_text(text: str, locate: Locate, site: Site, report: Report) -> Template:
@@ -176,10 +195,10 @@ def compile_text(text: str, locate: Locate, site: Site, report: Report) -> Templ
     A text that is one expression (white space around it does not count) keeps that expression's type.
     Errors go to `report`, and the text stands for null.
     """
-    if "{{" not in text and "{%" not in text and "{#" not in text:
-        return Constant(freeze(text), locate(0))
     stripped = text.strip()
     try:
+        if "{{" not in text and "{%" not in text and "{#" not in text:
+            return Constant(freeze(text, "the text"), locate(0))
         parsed = parse(_TEXTS, stripped, site)
         if len(parsed.parts) == 1 or parsed.statements is not None:
             offset = text.index(stripped)
@@ -188,18 +207,26 @@ def compile_text(text: str, locate: Locate, site: Site, report: Report) -> Templ
             parsed, offset = parse(_TEXTS, text, site), 0
         return _built(parsed, text, offset, locate)
     except Malformed as malformed:
-        report(_finding(malformed, stripped, locate(len(text) - len(text.lstrip()))))
+        offset = len(text) - len(text.lstrip()) + (malformed.offset or 0)
+        report(_finding(malformed, stripped, locate(offset)))
     except (RecursionError, MemoryError, SyntaxError):
         too_deep = Malformed("expression_too_deep", "the expression nests too deeply")
         report(_finding(too_deep, stripped, locate(0)))
+    except (TemplateError, NotData, ValueError) as error:
+        report(_finding(Malformed("expression_syntax", str(error)), stripped, locate(0)))
     return Constant(None, locate(0))
 
 
 def compile_condition(text: str, locate: Locate, site: Site, report: Report) -> Template:
     """Compile a `when`: without braces, the text is an expression itself."""
     if "{{" in text or "{%" in text:
-        return compile_text(text, locate, site, report)
-    return compile_text(f"{{{{ {text} }}}}", lambda _offset: locate(0), site, report)
+        condition = compile_text(text, locate, site, report)
+    else:
+        condition = compile_text(f"{{{{ {text} }}}}", lambda _offset: locate(0), site, report)
+    if isinstance(condition, Text):
+        reason = "a condition is one expression: text around it makes it a text, which is always true"
+        report(Finding("constant_condition", reason, locate(0), found=_shortened(text)))
+    return condition
 
 
 def _built(parsed: Parsed, text: str, offset: int, locate: Locate) -> Template:
@@ -247,6 +274,8 @@ def _told(error: Exception, source: str, place: Place, scope: Scope) -> Expressi
         hint = nearest(error.name, {*scope.known_names(), *FUNCTION_NAMES})
     elif isinstance(error, RecursionError):
         return ExpressionError(_shortened(source), place, "the expression nests too deeply")
+    elif isinstance(error, OverflowError):
+        return ExpressionError(_shortened(source), place, "a number is too large")
     reason = str(error).strip() or type(error).__name__
     reason = reason.replace("FrozenDict", "object").replace("FrozenList", "list")
     return ExpressionError(_shortened(source), place, reason, hint)

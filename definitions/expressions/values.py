@@ -6,10 +6,9 @@ from typing import Any
 import msgspec
 from jinja2 import Undefined
 from jinja2.runtime import LoopContext
-from markupsafe import Markup
 
 from stretto.definitions.errors import NotData
-from stretto.definitions.expressions.bounds import Fuel, check_text
+from stretto.definitions.expressions.bounds import Fuel
 from stretto.definitions.expressions.namespaces import Readable
 from stretto.definitions.frozen import Data, FrozenDict, FrozenList, freeze
 
@@ -30,18 +29,18 @@ def _settle(value: Any, fuel: Fuel) -> Any:
     kind = type(value)
     if kind in _UNCHANGING:
         return value
-    if kind is Markup:
-        return str(value)
     if isinstance(value, dict):
         fuel.burn(len(value))
         return {key: _settle(member, fuel) for key, member in value.items()}
+    if isinstance(value, LoopContext):
+        raise NotData("a loop is no value; name a field of it, such as loop.index")
     if isinstance(value, list | tuple | Iterator | range | KeysView | ValuesView | ItemsView | set | frozenset):
         return [_settle(member, fuel) for member in fuel.walk(value)]
     if isinstance(value, Undefined):
         str(value)  # raises the error that tells what is undefined
     if isinstance(value, Readable):
-        raise NotData(f"{value.describe()} as a whole is no value; name a field of it")
-    if callable(value) or isinstance(value, LoopContext):
+        str(value)  # raises the error that a namespace is no value
+    if callable(value):
         raise NotData("a function is no value; call it: write its name with ()")
     return value
 
@@ -58,6 +57,6 @@ def text_of(value: Any, fuel: Fuel) -> str:
     if data is False:
         return "false"
     if isinstance(data, FrozenDict | FrozenList):
-        check_text(data.weight)
+        fuel.make_text(data.weight)
         return msgspec.json.encode(data).decode()
     return str(data)

@@ -1,0 +1,65 @@
+"""Keeping secrets out of whatever is told."""
+
+import json
+from typing import Any
+
+from evaluating import JSON, SOME, reading
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stretto.definitions import freeze
+from stretto.definitions.masking import MASK, Mask
+
+
+def test_the_mask_of_a_run_knows_its_secret_parameters() -> None:
+    """Texts and numbers within secret values are masked; parameters that are not secret are not."""
+    workflow = reading(
+        "version: '1'\nparameters: {a: {secret: true}, b: {secret: true, type: object}, c: {}, d: {secret: true}}\n"
+        "tasks: {t: {action: core.noop}}"
+    )
+    values = {"a": "alpha", "b": {"x": ["beta", 12345]}, "c": "gamma", "d": None}
+    mask = Mask.of_parameters(workflow.parameters, values)
+    assert mask.text("alpha beta gamma 12345 None") == f"{MASK} {MASK} gamma {MASK} None"
+    assert mask.data(freeze({"k": [12345, "alphabet", True, None]})) == {"k": [MASK, f"{MASK}bet", True, None]}
+
+
+def test_the_longest_secret_is_masked_first() -> None:
+    """A secret within another leaves nothing of the longer one behind."""
+    assert Mask(["abcd", "abcdef"]).text("abcdef abcd") == f"{MASK} {MASK}"
+
+
+def test_without_secrets_data_comes_back_as_it_is() -> None:
+    """Nothing is copied for a run without secrets."""
+    data = freeze({"a": [1]})
+    assert Mask([]).data(data) is data
+    assert Mask([None, True, ""]).data(data) is data
+
+
+def test_a_short_secret_is_masked_as_a_whole_value_only() -> None:
+    """A PIN of three digits is hidden where it stands alone, and does not black out other words."""
+    data = freeze({"pin": "123", "number": 123, "text": "1234 123"})
+    assert Mask(["123"]).data(data) == {"pin": MASK, "number": MASK, "text": "1234 123"}
+
+
+def test_a_secret_is_masked_in_quotes_and_in_json() -> None:
+    """Line breaks and quotes in a secret are escaped where it is quoted: these forms are masked, too."""
+    secret = 'one\n"two"'
+    for written in (secret, repr(secret), json.dumps(secret)):
+        assert "one" not in Mask([secret]).text(f"see {written}!")
+
+
+@given(st.lists(st.text("abc", min_size=4, max_size=7), min_size=1, max_size=3), JSON)
+@SOME
+def test_no_secret_is_left_in_data(secrets: list[str], value: Any) -> None:
+    """At any depth, in keys and in values, no secret text remains."""
+    masked = Mask(secrets).data(freeze([value, secrets, {secret: secret for secret in secrets}]))
+    assert not any(secret in text for text in texts_in(masked) for secret in secrets)
+
+
+def texts_in(value: Any) -> list[str]:
+    """Return all texts of a value."""
+    if isinstance(value, dict):
+        return [text for key, member in value.items() for text in (key, *texts_in(member))]
+    if isinstance(value, list):
+        return [text for member in value for text in texts_in(member)]
+    return [value] if isinstance(value, str) else []

@@ -1,0 +1,73 @@
+"""Does an input fit the workflow's parameters?"""
+
+from typing import Any
+
+import pytest
+from evaluating import reading
+
+from stretto.definitions import InvalidInput, freeze
+from stretto.definitions.parameters import bind
+
+
+def bound(parameters: str, **inputs: Any) -> Any:
+    """Bind inputs to the parameters of a definition."""
+    return bind(reading(f"version: '1'\nparameters: {parameters}\ntasks: {{t: {{action: core.noop}}}}"), inputs)
+
+
+def test_what_is_not_given_is_the_default_else_null() -> None:
+    """A default stands in, an optional parameter is null, and a given null counts as given."""
+    parameters = "{a: {type: string, default: x}, b: {type: integer}, c: {default: 1}}"
+    assert bound(parameters, c=None) == {"a": "x", "b": None, "c": None}
+    assert bound(parameters, a=None, b=2) == {"a": None, "b": 2, "c": 1}
+
+
+PROBLEMS: list[tuple[str, dict[str, Any], str]] = [
+    ("{a: {required: true}}", {}, "'a' is required"),
+    ("{a: {required: true}}", {"a": None}, "cannot be null"),
+    ("{servers: {}}", {"server": 1}, "did you mean 'servers'"),
+    ("{}", {"x": 1}, "there is no parameter 'x'"),
+    ("{a: {type: string}}", {"a": 1}, "of type integer, where string"),
+    ("{a: {type: integer}}", {"a": 1.0}, "of type number"),
+    ("{a: {type: integer}}", {"a": True}, "of type boolean"),
+    ("{a: {type: number}}", {"a": True}, "of type boolean"),
+    ("{a: {type: boolean}}", {"a": 1}, "of type integer"),
+    ("{a: {type: array}}", {"a": "x"}, "of type string"),
+    ("{a: {type: object}}", {"a": []}, "of type array"),
+    ("{a: {enum: [x, y]}}", {"a": "z"}, "'z' is none of 'x', 'y'"),
+    ("{a: {enum: [1]}}", {"a": True}, "none of"),
+    ("{a: {minimum: 3}}", {"a": 2}, "below 3"),
+    ("{a: {type: string, max_length: 2}}", {"a": "abc"}, "length above 2"),
+    ("{a: {type: array, min: 1}}", {"a": []}, "length below 1"),
+    ("{a: {type: array, items: {type: integer}}}", {"a": [1, "x"]}, r"a\[1\]' is of type string"),
+    ("{a: {}}", {"a": {1}}, "a is a set"),
+    ("{a: {}}", {"a": float("nan")}, "no JSON number"),
+    ("{a: {}}", {"a": 2**70}, "71 bits"),
+]
+
+
+@pytest.mark.parametrize(("parameters", "inputs", "told"), PROBLEMS)
+def test_what_does_not_fit_is_told(parameters: str, inputs: dict[str, Any], told: str) -> None:
+    """Each way not to fit is an InvalidInput that says what was expected."""
+    with pytest.raises(InvalidInput, match=told):
+        bound(parameters, **inputs)
+
+
+def test_every_problem_is_told_at_once() -> None:
+    """One error names all problems, in the order of inputs and parameters."""
+    with pytest.raises(InvalidInput) as caught:
+        bound("{a: {type: string}, b: {required: true}}", a=1, c=2)
+    assert len(caught.value.problems) == 3
+
+
+def test_the_value_of_a_secret_is_never_told() -> None:
+    """A secret that does not fit is told without its value."""
+    for parameters in ("{a: {secret: true, enum: [x]}}", "{a: {secret: true, type: integer}}"):
+        with pytest.raises(InvalidInput) as caught:
+            bound(parameters, a="hunter2")
+        assert "hunter2" not in str(caught.value)
+
+
+def test_frozen_inputs_are_shared() -> None:
+    """An input that is frozen already is bound as it is."""
+    servers = freeze([1, 2])
+    assert bound("{a: {type: array}}", a=servers)["a"] is servers
