@@ -82,6 +82,13 @@ class Unregistered(Probe):
     registered: ClassVar[bool] = False
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_shared_dispatcher_is_left() -> Iterator[None]:
+    """Other modules count threads: those of the shared dispatcher end with these tests."""
+    yield
+    Dispatcher.shared().stop()
+
+
 @pytest.fixture
 def dispatchers() -> Iterator[Callable[..., Dispatcher]]:
     """Make dispatchers that, when the test is over, have no actor left that could be stopped."""
