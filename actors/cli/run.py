@@ -1,30 +1,18 @@
-"""The command line. Heavy modules are imported by the commands that need them, so that `--help` is quick.
-
-Exit codes: 0 the run succeeded; 1 it did not, or the definition is invalid; 2 wrong usage (also inputs that do not
-fit, and workflows that do not exist); 130 interrupted.
-"""
+"""`stretto run`: run a workflow in a process of its own, and print its output."""
 
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from stretto.actors.cli.exits import FAILED, INTERRUPTED, USAGE, give_up
+
 if TYPE_CHECKING:
     from stretto.actors.outcome import Outcome, RunHandle
     from stretto.definitions.model import Workflow
 
-FAILED = 1
-USAGE = 2
-INTERRUPTED = 130
 
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="stretto", prog_name="stretto")
-def main() -> None:
-    """Stretto runs workflows written in YAML."""
-
-
-@main.command()
+@click.command()
 @click.argument("workflow")
 @click.argument("assignments", metavar="[KEY=VALUE]...", nargs=-1)
 @click.option("--inputs", metavar="FILE|-", help="Read inputs from a JSON or YAML file, or JSON from standard input.")
@@ -56,20 +44,20 @@ def run(
     try:
         engine = Engine.start(definitions=definitions, actions=actions).proxy()
     except StrettoError as error:
-        _give_up(str(error), USAGE)
+        give_up(str(error), USAGE)
     try:
         definition = engine.workflow(workflow).get()
         values = _inputs(definition, inputs, assignments)
         handle, outcome = _follow(engine, workflow, values, quiet=as_json or not sys.stderr.isatty())
     except InvalidDefinition as error:
         _stop(engine)
-        _give_up("\n  ".join(["the definition cannot be used", *map(str, error.findings)]), FAILED)
+        give_up("\n  ".join(["the definition cannot be used", *map(str, error.findings)]), FAILED)
     except (StrettoError, click.UsageError) as error:
         _stop(engine)
-        _give_up(error.format_message() if isinstance(error, click.UsageError) else str(error), USAGE)
+        give_up(error.format_message() if isinstance(error, click.UsageError) else str(error), USAGE)
     except KeyboardInterrupt:
         _stop(engine)
-        _give_up("interrupted", INTERRUPTED)
+        give_up("interrupted", INTERRUPTED)
     _stop(engine)
     _print_outcome(handle, outcome, as_json=as_json)
     sys.exit(0 if outcome.status == "succeeded" else FAILED)
@@ -77,7 +65,7 @@ def run(
 
 def _follow(engine: Any, workflow: str, values: dict[str, Any], *, quiet: bool) -> "tuple[RunHandle, Outcome]":
     """Start the run and wait for its outcome; Ctrl-C cancels the run by its policy, a second one stops at once."""
-    from stretto.actors.progress import ProgressLine
+    from stretto.actors.cli.progress import ProgressLine
 
     watcher = None if quiet else ProgressLine.start(sys.stderr)
     try:
@@ -96,11 +84,6 @@ def _follow(engine: Any, workflow: str, values: dict[str, Any], *, quiet: bool) 
 
 def _stop(engine: Any) -> None:
     engine.stop(grace=0).get()
-
-
-def _give_up(message: str, code: int) -> Any:
-    click.echo(f"stretto: {message}", err=True)
-    sys.exit(code)
 
 
 def _inputs(workflow: "Workflow", source: str | None, assignments: tuple[str, ...]) -> dict[str, Any]:
@@ -179,7 +162,3 @@ def _print_outcome(handle: "RunHandle", outcome: "Outcome", *, as_json: bool) ->
         click.echo(f"  {place}{handled}{error['message']}{item} [{error['code']}]", err=True)
     if outcome.output is not None:
         click.echo(msgspec.json.format(msgspec.json.encode(outcome.output), indent=2))
-
-
-if __name__ == "__main__":
-    main()

@@ -2,8 +2,8 @@
 
 import io
 
+from stretto.actors.cli.progress import ProgressLine, describe
 from stretto.actors.messages import RunProgressed
-from stretto.actors.progress import ProgressLine, describe
 
 
 def progress(done: int, failed: int = 0, status: str = "running") -> RunProgressed:

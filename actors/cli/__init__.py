@@ -1,0 +1,36 @@
+"""The command line: one module a command, imported when it is run, so that `stretto --help` is quick."""
+
+from importlib import import_module
+
+import click
+
+COMMANDS = {
+    "run": "Run WORKFLOW, a ref or the path of a file, and print its output.",
+}
+"""Each command, with what `stretto --help` says of it; its module has its name, and holds it under its name."""
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported only when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Return all commands, in the order in which they are told."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"stretto.actors.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        """Tell the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="stretto", prog_name="stretto")
+def main() -> None:
+    """Stretto runs workflows written in YAML."""
