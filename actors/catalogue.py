@@ -30,13 +30,23 @@ class Catalogue:
         for path in sorted(folder.rglob("*")):
             if path.suffix in _SUFFIXES and path.is_file():
                 self._load_file(path)
+        # Workflows may call each other: which refs there are is known only now.
+        for ref, workflow in list(self._workflows.items()):
+            try:
+                self._check(workflow)
+            except InvalidDefinition as error:
+                self._refuse(ref, workflow.file, error)
+                del self._workflows[ref]
+
+    def _refuse(self, name: str, file: str, error: InvalidDefinition) -> None:
+        _log.warning("definition_refused", file=file, findings=[str(each) for each in error.findings])
+        self._broken[name] = error
 
     def _load_file(self, path: Path) -> None:
         try:
-            workflow = self.read(path)
+            workflow = self._parse(path)
         except InvalidDefinition as error:
-            _log.warning("definition_refused", file=str(path), findings=[str(each) for each in error.findings])
-            self._broken[path.stem] = error
+            self._refuse(path.stem, str(path), error)
             return
         earlier = self._workflows.get(workflow.ref)
         if earlier is not None:
@@ -72,8 +82,22 @@ class Catalogue:
         known = f"; {hint}" if hint else f"; known: {', '.join(self.refs()) or 'none'}"
         raise UnknownWorkflow(f"there is no workflow {name!r}{known}")
 
+    def nested_tasks(self, workflow: Workflow) -> frozenset[str]:
+        """Return the tasks whose action is a workflow; an action of the same ref comes first."""
+        return frozenset(
+            task.name
+            for task in workflow.tasks.values()
+            if task.action in self._workflows and task.action not in self._actions
+        )
+
     def read(self, path: Path) -> Workflow:
         """Read a file. Raises `UnknownWorkflow` when it cannot be read, `InvalidDefinition` when it is wrong."""
+        workflow = self._parse(path)
+        self._check(workflow)
+        return workflow
+
+    @staticmethod
+    def _parse(path: Path) -> Workflow:
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
@@ -82,18 +106,17 @@ class Catalogue:
             raise InvalidDefinition([Finding("not_utf8", message, place)]) from None
         except OSError as error:
             raise UnknownWorkflow(f"cannot read the workflow {str(path)!r}: {error.strerror}") from None
-        return self._checked(read_workflow(text, str(path)))
+        return read_workflow(text, str(path))
 
-    def _checked(self, workflow: Workflow) -> Workflow:
+    def _check(self, workflow: Workflow) -> None:
         """Check that every action exists."""
         findings = list(self._unknown_actions(workflow))
         if findings:
             raise InvalidDefinition(findings)
-        return workflow
 
     def _unknown_actions(self, workflow: Workflow) -> Iterable[Finding]:
         for task in workflow.tasks.values():
-            if task.action is None:
+            if task.action is None or task.action in self._workflows:
                 continue
             try:
                 self._actions.get(task.action)

@@ -22,6 +22,7 @@ import structlog
 
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.catalogue import Catalogue
+from stretto.actors.child import MAX_DEPTH
 from stretto.actors.clock import Clock
 from stretto.actors.dispatch import DispatchedActor, Dispatcher, Later
 from stretto.actors.identifiers import new_run_id
@@ -29,6 +30,9 @@ from stretto.actors.messages import (
     AbandonRun,
     BeginRun,
     CancelRun,
+    ChildEnded,
+    ChildRefused,
+    ControlChild,
     GraceElapsed,
     PauseRun,
     PermitsGranted,
@@ -40,6 +44,7 @@ from stretto.actors.messages import (
     RunCrashed,
     RunEnded,
     RunRefused,
+    StartChild,
     TellStatus,
     WatchRun,
 )
@@ -94,14 +99,24 @@ def _has_ended(verb: str, status: dict[str, Any]) -> IllegalTransition:
 
 
 class _Run:
-    """A run in progress, as the engine knows it. `questions` forgets those that nobody waits for any more."""
+    """A run in progress, as the engine knows it.
 
-    __slots__ = ("accepted", "handle", "questions", "supervisor")
+    `item` is whose it is, if it is a sub-workflow. `questions` forgets those that nobody waits for any more.
+    """
 
-    def __init__(self, handle: RunHandle, supervisor: pykka.ActorRef[RunSupervisor], accepted: Later) -> None:
+    __slots__ = ("accepted", "handle", "item", "questions", "supervisor")
+
+    def __init__(
+        self,
+        handle: RunHandle,
+        supervisor: pykka.ActorRef[RunSupervisor],
+        accepted: Later,
+        item: pykka.ActorRef[Any] | None,
+    ) -> None:
         self.handle = handle
         self.supervisor = supervisor
         self.accepted = accepted
+        self.item = item
         self.questions: weakref.WeakSet[_Question] = weakref.WeakSet()
 
 
@@ -121,6 +136,7 @@ class Engine(DispatchedActor):
         self._stopped: Later | None = None
         self._closing = False
         self.metrics_url = server.url if server is not None else None
+        services.engine = self.actor_ref
         services.instruments.bind_gauges(
             runs_in_progress=lambda: len(self._runs),
             items_in_flight=lambda: services.dispatcher.alive().get("ItemActor", 0),
@@ -131,7 +147,9 @@ class Engine(DispatchedActor):
             PermitsRequested: lambda message: self._share(self._ledger.request(message.run_id, message.count)),
             PermitsReturned: lambda message: self._share(self._ledger.give_back(message.run_id, message.count)),
             RunEnded: self._run_ended,
-            RunRefused: lambda message: self._forget(message.run_id),
+            RunRefused: self._run_refused,
+            StartChild: self._start_child,
+            ControlChild: self._control_child,
             RunCrashed: self._run_crashed,
             GraceElapsed: lambda _message: self._abandon_runs(),
         }
@@ -210,15 +228,10 @@ class Engine(DispatchedActor):
         if not isinstance(workflow, str):
             raise UnknownWorkflow(f"a workflow is named by its ref or a file's path, not by {workflow!r}")
         definition = self._catalogue.find(workflow)
-        accepted = Later()
         handle = RunHandle(new_run_id(), definition.ref, pykka.ThreadingFuture())
-        request = RunRequest(definition, inputs or {}, handle, accepted, watcher)
-        supervisor = RunSupervisor.start_on(self._services.dispatcher, self._services, self.actor_ref, request)
-        self._runs[handle.id] = _Run(handle, supervisor, accepted)
-        # Before anything else: a run of one item then starts without asking for its permit.
-        self._share(self._ledger.request(handle.id, 1))
-        supervisor.tell(BeginRun())
-        return accepted
+        request = RunRequest(definition, inputs or {}, handle, Later(), watcher)
+        self._start_run(request, None)
+        return request.accepted
 
     def status(self, run_id: str) -> Any:
         """Return {id, workflow, status, tasks {name: {status, visits, items {total, succeeded, failed, running}}}}.
@@ -251,6 +264,10 @@ class Engine(DispatchedActor):
     def runs_in_progress(self) -> int:
         """Return how many runs have been accepted and have not ended."""
         return len(self._runs)
+
+    def run_ids(self) -> tuple[str, ...]:
+        """Return the ids of the runs in progress, sub-workflows among them."""
+        return tuple(self._runs)
 
     def items_in_flight(self) -> int:
         """Return how many item actors are alive."""
@@ -287,6 +304,48 @@ class Engine(DispatchedActor):
         return self._stopped
 
     # ---- runs
+
+    def _start_run(self, request: RunRequest, item: pykka.ActorRef[Any] | None) -> None:
+        """Start a run's supervisor; `item` is told the run's end, if it is a child."""
+        request.nested = self._catalogue.nested_tasks(request.workflow)
+        supervisor = RunSupervisor.start_on(self._services.dispatcher, self._services, self.actor_ref, request)
+        self._runs[request.handle.id] = _Run(request.handle, supervisor, request.accepted, item)
+        # Before anything else: a run of one item then starts without asking for its permit.
+        self._share(self._ledger.request(request.handle.id, 1))
+        supervisor.tell(BeginRun())
+
+    def _start_child(self, message: StartChild) -> None:
+        if message.depth > MAX_DEPTH:
+            reason = f"workflows call workflows at most {MAX_DEPTH} levels deep; {message.workflow} would be the next"
+            self._tell_item(message.item, ChildRefused("limit_exceeded", reason))
+            return
+        try:
+            definition = self._catalogue.find(message.workflow)
+        except StrettoError as error:
+            self._tell_item(message.item, ChildRefused(error.code, str(error)))
+            return
+        handle = RunHandle(message.run_id, definition.ref, pykka.ThreadingFuture())
+        request = RunRequest(definition, message.inputs, handle, Later(), None)
+        request.parent = message.parent
+        request.depth = message.depth
+        self._start_run(request, message.item)
+
+    def _control_child(self, message: ControlChild) -> None:
+        run = self._runs.get(message.run_id)
+        if run is not None:
+            with contextlib.suppress(pykka.ActorDeadError):  # its end is in the mailbox
+                run.supervisor.tell(Relayed(message.message, Later()))
+
+    def _run_refused(self, message: RunRefused) -> None:
+        run = self._runs.get(message.run_id)
+        if run is not None and run.item is not None:
+            self._tell_item(run.item, ChildRefused("invalid_input", message.reason))
+        self._forget(message.run_id)
+
+    @staticmethod
+    def _tell_item(item: pykka.ActorRef[Any], message: Any) -> None:
+        with contextlib.suppress(pykka.ActorDeadError):  # it has timed out, or its run has crashed
+            item.tell(message)
 
     def _request(self, run_id: str, verb: str, message: Any) -> Any:
         remembered = self._remembered.get(run_id)
@@ -331,6 +390,8 @@ class Engine(DispatchedActor):
             question.answer_after_end(status)
         self._forget(message.run_id)
         run.handle.outcome.set(message.outcome)
+        if run.item is not None:
+            self._tell_item(run.item, ChildEnded(message.run_id, message.outcome))
 
     def _run_crashed(self, message: RunCrashed) -> None:
         run = self._runs.get(message.run_id)

@@ -3,19 +3,29 @@
 import contextlib
 import hashlib
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import msgspec
 import pykka
 
 from stretto.actors.actions import InvalidActionInput, UnknownAction
+from stretto.actors.child import ChildRun, failure_of
 from stretto.actors.dispatch import DispatchedActor
+from stretto.actors.identifiers import new_run_id
 from stretto.actors.messages import (
     ActionBegan,
     ActionEnded,
     AttemptTimedOut,
+    ChildEnded,
+    ChildRefused,
     ItemEnded,
+    PauseItem,
+    PauseRun,
     PerformItem,
+    ResumeItem,
+    ResumeRun,
+    StartChild,
     StopItem,
     StopTookTooLong,
 )
@@ -24,7 +34,7 @@ from stretto.actors.services import Services
 from stretto.definitions.conductor import Failure, ItemCompleted
 from stretto.definitions.errors import ExpressionError, NotData
 from stretto.definitions.expressions import Moment
-from stretto.definitions.frozen import Data, FrozenDict, freeze
+from stretto.definitions.frozen import Data, FrozenDict, freeze, object_of
 from stretto.metrics import CallIds, get_logger
 
 STOP_GRACE_SECONDS = 10.0
@@ -56,21 +66,10 @@ class ItemActor(DispatchedActor):
 
     def on_receive(self, message: Any) -> None:
         """Handle a message; see `messages`, "to an item"."""
-        kind = type(message)
-        if kind is PerformItem:
+        if type(message) is PerformItem:
             self._begin_try(message)
-        elif kind is ActionBegan:
-            self._action_began(message.at)
-        elif kind is ActionEnded:
-            self._action_ended(message.finished)
-        elif kind is AttemptTimedOut:
-            self._timed_out()
-        elif kind is StopItem:
-            self._stop_action()
-        elif kind is StopTookTooLong:
-            self._report_failure(
-                "cancelled", Failure("cancelled", "it was cancelled, and did not end in time", retryable=False)
-            )
+        else:
+            self._handlers[type(message)](self, message)
 
     def on_failure(self, *_exc_info: object) -> None:
         """Report that this actor broke: its supervisor must not wait for it for ever."""
@@ -90,6 +89,9 @@ class ItemActor(DispatchedActor):
             rendered = task.input.evaluate(start.scope, Moment(start.at, seed))
             assert isinstance(rendered, FrozenDict)  # noqa: S101 - the reader takes nothing else for an input
             self._input = rendered
+            if message.depth is not None:
+                self._start_child(message, rendered, message.depth)
+                return
             action = self._services.actions.get(task.action or "")
             action.check(rendered)
         except ExpressionError as error:
@@ -108,6 +110,40 @@ class ItemActor(DispatchedActor):
             return
         on_begin = None if start.timeout is None else self._tell_begin
         self._running = self._services.runners.start(Call(action, rendered, ids, on_begin), self._tell_end)
+
+    def _start_child(self, message: PerformItem, inputs: FrozenDict, depth: int) -> None:
+        """Have a workflow perform the item; its timeout counts from here."""
+        start, task = message.start, message.task
+        child = ChildRun(self._services.engine, new_run_id())
+        self._running = child
+        if start.timeout is not None:
+            self._remind(self._began + start.timeout, AttemptTimedOut())
+        parent = object_of(
+            {
+                "run_id": self._run_id,
+                "workflow": self._workflow,
+                "task": start.task,
+                "item_index": start.index if task.with_items else None,
+            }
+        )
+        request = StartChild(child.run_id, task.action or "", inputs, parent, depth, self.actor_ref)
+        self._services.engine.tell(request)
+
+    def _child_ended(self, message: ChildEnded) -> None:
+        outcome = message.outcome
+        if outcome.status == "succeeded":
+            self._report("succeeded", outcome.output, None, time.monotonic())
+        elif outcome.status == "cancelled":
+            self._report_cancelled(f"the run {message.run_id} was cancelled")
+        elif self._perform is not None:
+            self._report_failure("failed", failure_of(message, self._perform.task.action or "", self._input))
+
+    def _child_refused(self, message: ChildRefused) -> None:
+        self._report_failure("failed", Failure(message.code, message.message, retryable=False, input=self._input))
+
+    def _send_to_child(self, message: Any) -> None:
+        if isinstance(self._running, ChildRun):
+            self._running.send(message)
 
     def _tell_begin(self) -> None:
         """Take the action's begin on a runner's thread, and send it here."""
@@ -166,7 +202,9 @@ class ItemActor(DispatchedActor):
         if self._stopping:
             return
         self._stopping = True
-        if self._running is not None and self._running.cancel():
+        if isinstance(self._running, ChildRun):
+            self._running.cancel()  # it ends by its own policy, however long what it runs may take
+        elif self._running is not None and self._running.cancel():
             self._forget_reminder()
             self._remind(time.monotonic() + STOP_GRACE_SECONDS, StopTookTooLong())
         else:
@@ -200,6 +238,18 @@ class ItemActor(DispatchedActor):
         except pykka.ActorDeadError:
             _log.debug("item_without_supervisor", run_id=self._run_id, task=start.task, item_index=start.index)
         self.stop()
+
+    _handlers: ClassVar[dict[type, Callable[..., None]]] = {
+        ActionBegan: lambda self, message: self._action_began(message.at),
+        ActionEnded: lambda self, message: self._action_ended(message.finished),
+        AttemptTimedOut: lambda self, _message: self._timed_out(),
+        StopItem: lambda self, _message: self._stop_action(),
+        StopTookTooLong: lambda self, _message: self._report_cancelled("it was cancelled, and did not end in time"),
+        ChildEnded: _child_ended,
+        ChildRefused: _child_refused,
+        PauseItem: lambda self, _message: self._send_to_child(PauseRun()),
+        ResumeItem: lambda self, _message: self._send_to_child(ResumeRun()),
+    }
 
 
 def _digest(data: Data) -> bytes:

@@ -13,6 +13,7 @@ from stretto.actors.dispatch import Later
 from stretto.actors.outcome import Outcome
 from stretto.actors.runners import Finished
 from stretto.definitions.conductor import ItemCompleted, StartItem
+from stretto.definitions.frozen import FrozenDict
 from stretto.definitions.model import Task
 
 # ---- to a run's supervisor
@@ -82,12 +83,14 @@ class PerformItem(msgspec.Struct, frozen=True):
     """Perform one try of an item.
 
     `caused_at` is when the action ended that this task follows on, on the monotonic clock; None if it follows none.
+    `depth`: the action is a workflow, to be run that deep below the first one; None: it is an action.
     """
 
     start: StartItem
     task: Task
     supervisor: ActorRef[Any]
     caused_at: float | None
+    depth: int | None = None
 
 
 class ActionBegan(msgspec.Struct, frozen=True):
@@ -110,6 +113,28 @@ class StopItem(msgspec.Struct, frozen=True):
     """Stop the action and report."""
 
 
+class PauseItem(msgspec.Struct, frozen=True):
+    """Have the sub-workflow that performs this item pause."""
+
+
+class ResumeItem(msgspec.Struct, frozen=True):
+    """Have the sub-workflow that performs this item go on."""
+
+
+class ChildEnded(msgspec.Struct, frozen=True):
+    """The run that performs this item has ended."""
+
+    run_id: str
+    outcome: Outcome
+
+
+class ChildRefused(msgspec.Struct, frozen=True):
+    """There is no run to perform this item: `code` and `message` say why."""
+
+    code: str
+    message: str
+
+
 class StopTookTooLong(msgspec.Struct, frozen=True):
     """An action that was stopped has not ended in time: report without it."""
 
@@ -117,10 +142,32 @@ class StopTookTooLong(msgspec.Struct, frozen=True):
 # ---- to the engine
 
 
-class RunRefused(msgspec.Struct, frozen=True):
-    """A run's input did not fit; there is no such run."""
+class StartChild(msgspec.Struct, frozen=True):
+    """Run a workflow to perform an item; answered with `ChildEnded` or `ChildRefused` to `item`.
+
+    The item chooses the id, so that it can cancel the run at any time. `parent` is what its `system.parent` gives.
+    """
 
     run_id: str
+    workflow: str
+    inputs: FrozenDict
+    parent: FrozenDict
+    depth: int
+    item: ActorRef[Any]
+
+
+class ControlChild(msgspec.Struct, frozen=True):
+    """Hand `message` (cancel, pause, resume) to a child's supervisor, if it still runs."""
+
+    run_id: str
+    message: Any
+
+
+class RunRefused(msgspec.Struct, frozen=True):
+    """A run's input did not fit, as `reason` tells; there is no such run."""
+
+    run_id: str
+    reason: str
 
 
 class PermitsRequested(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ next one, in the same turn in which it ends; whatever can wait (metrics, permits
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pykka
 
@@ -20,12 +20,14 @@ from stretto.actors.messages import (
     BeginRun,
     CancelRun,
     ItemEnded,
+    PauseItem,
     PauseRun,
     PerformItem,
     PermitsGranted,
     PermitsRequested,
     PermitsReturned,
     Relayed,
+    ResumeItem,
     ResumeRun,
     ReturnPermits,
     RunCrashed,
@@ -62,13 +64,20 @@ from stretto.definitions.errors import InvalidInput, StrettoError
 from stretto.definitions.model import Workflow
 from stretto.definitions.parameters import bind
 
+if TYPE_CHECKING:
+    from stretto.definitions.frozen import FrozenDict
+
 Timer: TypeAlias = RetryDue | DelayElapsed | RunTimedOut
 
 
 class RunRequest:
-    """What a supervisor is started with. `accepted` is answered with `handle`, or with `InvalidInput`."""
+    """What a supervisor is started with.
 
-    __slots__ = ("accepted", "handle", "inputs", "watcher", "workflow")
+    `accepted` is answered with `handle`, or with `InvalidInput`. `nested` names the tasks whose action is a workflow;
+    `parent` says whose item this run performs, `depth` levels below the first run.
+    """
+
+    __slots__ = ("accepted", "depth", "handle", "inputs", "nested", "parent", "watcher", "workflow")
 
     def __init__(
         self,
@@ -83,6 +92,9 @@ class RunRequest:
         self.handle = handle
         self.accepted = accepted
         self.watcher = watcher
+        self.nested: frozenset[str] = frozenset()
+        self.parent: FrozenDict | None = None
+        self.depth = 0
 
 
 class RunSupervisor(DispatchedActor):
@@ -98,7 +110,9 @@ class RunSupervisor(DispatchedActor):
         self._record = RunRecord(services, request.workflow, self._run_id)
         self._watchers = [request.watcher] if request.watcher is not None else []
         self._waiting: deque[tuple[StartItem, float | None]] = deque()
+        self._nested_waiting: deque[tuple[StartItem, float | None]] = deque()
         self._running: dict[tuple[str, int, int], pykka.ActorRef[ItemActor]] = {}
+        self._children: dict[tuple[str, int, int], pykka.ActorRef[ItemActor]] = {}
         self._reminders: dict[Timer, int] = {}
         self._permits = 0
         self._requested = 0
@@ -115,9 +129,9 @@ class RunSupervisor(DispatchedActor):
             BeginRun: self._begin_run,
             Relayed: self._relayed,
             TellStatus: lambda _message: self._status(),
-            CancelRun: lambda _message: self._event(CancelRequested(time.time())),
-            PauseRun: lambda _message: self._event(PauseRequested(time.time())),
-            ResumeRun: lambda _message: self._event(ResumeRequested(time.time())),
+            CancelRun: lambda _message: self._control(CancelRequested(time.time()), StopItem()),
+            PauseRun: lambda _message: self._control(PauseRequested(time.time()), PauseItem()),
+            ResumeRun: lambda _message: self._control(ResumeRequested(time.time()), ResumeItem()),
             WatchRun: lambda message: self._watchers.append(message.watcher),
             AbandonRun: lambda _message: self._abandon_run(),
         }
@@ -158,11 +172,11 @@ class RunSupervisor(DispatchedActor):
             parameters = bind(self._workflow, request.inputs)
         except InvalidInput as error:
             self._ended = True
-            self._tell_engine(RunRefused(self._run_id))
+            self._tell_engine(RunRefused(self._run_id, str(error)))
             request.accepted.fail(error)
             self.stop()
             return
-        self._conductor = Conductor(self._workflow, self._run_id, parameters, time.time())
+        self._conductor = Conductor(self._workflow, self._run_id, parameters, time.time(), request.parent)
         self._record.started()
         request.accepted.resolve(request.handle)
         self._carry_out(self._conductor.begin(), None)
@@ -178,6 +192,12 @@ class RunSupervisor(DispatchedActor):
         self._carry_out(self._conductor.on(event), None)
         self._start_items()
 
+    def _control(self, event: Event, for_children: Any) -> None:
+        """Handle a request, and hand it down to the sub-workflows that perform items of this run."""
+        self._event(event)
+        for key in list(self._children):
+            self._tell_item(key, for_children)
+
     def _relayed(self, message: Relayed) -> None:
         try:
             message.answer.resolve(self.on_receive(message.message))
@@ -186,7 +206,9 @@ class RunSupervisor(DispatchedActor):
 
     def _item_ended(self, message: ItemEnded) -> None:
         completed = message.completed
-        self._running.pop((completed.task, completed.visit, completed.index), None)
+        key = (completed.task, completed.visit, completed.index)
+        if self._running.pop(key, None) is None:
+            self._children.pop(key, None)
         if self._conductor is None or self._ended:
             return
         commands = self._conductor.on(completed)
@@ -201,7 +223,8 @@ class RunSupervisor(DispatchedActor):
             if type(command) is StartItem:
                 # Only a task's first item follows on another action's end; the rest follow on each other.
                 follows = caused_at if command.index == 0 and command.attempt == 1 else None
-                self._waiting.append((command, follows))
+                waiting = self._nested_waiting if command.task in self._request.nested else self._waiting
+                waiting.append((command, follows))
                 if command.attempt > 1:
                     self._record.retried()
             elif type(command) is WaitUntil:
@@ -220,17 +243,30 @@ class RunSupervisor(DispatchedActor):
         conductor = self._conductor
         if conductor is None or conductor.status == "paused":
             return
+        # An item that a workflow performs takes no permit: its own items do, and would wait for it for ever.
+        while self._nested_waiting:
+            start, caused_at = self._nested_waiting.popleft()
+            key = (start.task, start.visit, start.index)
+            self._children[key] = self._perform(start, caused_at, self._request.depth + 1)
         while self._waiting and len(self._running) < self._permits - self._to_return:
             start, caused_at = self._waiting.popleft()
-            item = ItemActor.start_on(self._services.dispatcher, self._services, self._run_id, self._workflow.ref)
-            self._running[start.task, start.visit, start.index] = item
-            item.tell(PerformItem(start, self._workflow.tasks[start.task], self.actor_ref, caused_at))
+            self._running[start.task, start.visit, start.index] = self._perform(start, caused_at, None)
+
+    def _perform(self, start: StartItem, caused_at: float | None, depth: int | None) -> pykka.ActorRef[ItemActor]:
+        item = ItemActor.start_on(self._services.dispatcher, self._services, self._run_id, self._workflow.ref)
+        item.tell(PerformItem(start, self._workflow.tasks[start.task], self.actor_ref, caused_at, depth))
+        return item
 
     def _withdraw(self, command: WithdrawItems) -> None:
         task, visit = command.task, command.visit
-        withdrawn = [start.index for start, _ in self._waiting if (start.task, start.visit) == (task, visit)]
+        withdrawn: list[int] = []
+        for waiting in (self._waiting, self._nested_waiting):
+            kept = [each for each in waiting if (each[0].task, each[0].visit) != (task, visit)]
+            if len(kept) < len(waiting):
+                withdrawn += [each[0].index for each in waiting if (each[0].task, each[0].visit) == (task, visit)]
+                waiting.clear()
+                waiting.extend(kept)
         if withdrawn and self._conductor is not None:
-            self._waiting = deque(each for each in self._waiting if (each[0].task, each[0].visit) != (task, visit))
             self._carry_out(self._conductor.on(ItemsWithdrawn(task, visit, tuple(withdrawn), time.time())), None)
 
     def _remind(self, command: WaitUntil) -> None:
@@ -301,11 +337,11 @@ class RunSupervisor(DispatchedActor):
         }
 
     def _stop_items(self) -> None:
-        for key in list(self._running):
+        for key in (*self._running, *self._children):
             self._tell_item(key, StopItem())
 
     def _tell_item(self, key: tuple[str, int, int], message: Any) -> None:
-        item = self._running.get(key)
+        item = self._running.get(key) or self._children.get(key)
         if item is None:
             return
         try:

@@ -29,8 +29,20 @@ class Services:
     actions: ActionRegistry
     instruments: Instruments
     check_digests: bool = False
+    _engine: pykka.ActorRef[Any] | None = None
     context_bytes: dict[str, int] = field(default_factory=dict)
     _next_key: Callable[[], int] = field(default_factory=lambda: itertools.count().__next__)
+
+    @property
+    def engine(self) -> pykka.ActorRef[Any]:
+        """The engine's actor, which is born after what it is given here."""
+        if self._engine is None:
+            raise RuntimeError("the engine's actor has not been made yet")
+        return self._engine
+
+    @engine.setter
+    def engine(self, engine: pykka.ActorRef[Any]) -> None:
+        self._engine = engine
 
     def remind(self, at: float, to: pykka.ActorRef[Any], message: Any) -> int:
         """Have the clock tell `message` to `to` at `at` on the monotonic clock; return the key for `forget`."""

@@ -240,6 +240,9 @@ class ActionRegistry:
             near = nearest(ref, self.refs())
             raise UnknownAction(f"there is no action {ref!r}" + (f"; {near}" if near else "")) from None
 
+    def __contains__(self, ref: object) -> bool:
+        return ref in self._actions
+
     def refs(self) -> tuple[str, ...]:
         """Return all known refs, sorted."""
         return tuple(sorted(self._actions))

@@ -48,15 +48,20 @@ MAX_INSTANT_TASKS = 10_000
 class Conductor:
     """Conducts one run: `begin` once, then `on` for each event, carrying out the commands that they return."""
 
-    def __init__(self, workflow: Workflow, run_id: str, parameters: FrozenDict, started_at: float) -> None:
-        """Take a run's definition and its parameters, bound and frozen; `started_at` is seconds since the epoch."""
+    def __init__(
+        self, workflow: Workflow, run_id: str, parameters: FrozenDict, started_at: float, parent: Data = None
+    ) -> None:
+        """Take a run's definition and its parameters, bound and frozen; `started_at` is seconds since the epoch.
+
+        `parent` is what `system.parent` gives: null, or whose item this run performs.
+        """
         self.workflow = workflow
         self.status = "running"
         self._run_id = run_id
         self._graph = graph_of(workflow.tasks)
         self._moment = Moment(started_at, f"{run_id}/0")
         system = freeze(
-            {"workflow_start": self._moment.now(), "run_id": run_id, "workflow": workflow.ref, "parent": None}
+            {"workflow_start": self._moment.now(), "run_id": run_id, "workflow": workflow.ref, "parent": parent}
         )
         assert isinstance(system, FrozenDict)  # noqa: S101 - for the type checker
         self.context = Context(RunFacts(parameters, system, workflow.tasks))

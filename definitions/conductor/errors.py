@@ -22,6 +22,7 @@ CODES = {
     "timed_out": "timed_out",
     "cancelled": "cancelled",
     "expression": "expression_error",
+    "workflow": "workflow_failed",
 }
 """Codes of the kinds of failure; any other kind is its own code."""
 

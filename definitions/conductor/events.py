@@ -8,14 +8,15 @@ from typing import TypeAlias
 import msgspec
 
 from stretto.definitions.errors import Place
-from stretto.definitions.frozen import Data
+from stretto.definitions.frozen import Data, FrozenDict
 
 
 class Failure(msgspec.Struct, frozen=True):
     """Why an item's try did not succeed.
 
-    `kind` is a stable word (failed, exception, timed_out, cancelled, expression, invalid_input, not_data, limit);
-    only what the action itself did can be `retryable`. `result` is what a failed action gave all the same.
+    `kind` is a stable word (failed, exception, timed_out, cancelled, expression, invalid_input, not_data, workflow);
+    only what the action itself did can be `retryable`. `result` is what a failed action gave all the same; `details`
+    is what `error` has besides kind and message (of a sub-workflow: its run's id and errors).
     """
 
     kind: str
@@ -25,6 +26,7 @@ class Failure(msgspec.Struct, frozen=True):
     input: Data = None
     expression: str | None = None
     where: Place | None = None
+    details: FrozenDict | None = None
 
 
 class ItemCompleted(msgspec.Struct, frozen=True):

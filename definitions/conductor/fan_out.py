@@ -11,7 +11,7 @@ from stretto.definitions.conductor.commands import StartItem
 from stretto.definitions.conductor.events import Failure, ItemCompleted
 from stretto.definitions.conductor.states import ITEM, TASK, advance
 from stretto.definitions.context import ItemScope, Snapshot, TaskRecord
-from stretto.definitions.frozen import EMPTY_LIST, Data, FrozenDict, FrozenList, freeze, list_of, object_of
+from stretto.definitions.frozen import EMPTY_LIST, Data, FrozenDict, FrozenList, list_of, object_of
 from stretto.definitions.model import Share, Task
 
 
@@ -242,6 +242,4 @@ class FanOut:
 
 def error_object(failure: Failure) -> FrozenDict:
     """Return a failure as `error` in `on_error` and in `task.NAME.errors` shows it."""
-    frozen = freeze({"kind": failure.kind, "message": failure.message})
-    assert isinstance(frozen, FrozenDict)  # noqa: S101 - for the type checker
-    return frozen
+    return object_of({"kind": failure.kind, "message": failure.message, **(failure.details or {})})
