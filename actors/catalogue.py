@@ -1,16 +1,43 @@
 """The definitions that an engine knows, by ref; and those that are named by a file's path."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from stretto.actors.actions import ActionRegistry, UnknownAction
 from stretto.definitions.dialects import read_workflow
 from stretto.definitions.errors import Finding, InvalidDefinition, Place, UnknownWorkflow, nearest
 from stretto.definitions.model import Workflow
+from stretto.definitions.validation import KnownAction, KnownInput
 from stretto.metrics import get_logger
 
+MAX_FILE_BYTES = 16 * 1024 * 1024
 _SUFFIXES = frozenset({".yaml", ".yml"})
 _log = get_logger("stretto.catalogue")
+
+
+class ActionsAndWorkflows:
+    """What a task can name as its action, for validation: the registry's actions, then workflows by their ref."""
+
+    def __init__(self, actions: ActionRegistry, workflows: Mapping[str, Workflow]) -> None:
+        self._actions = actions
+        self._workflows = workflows
+
+    def refs(self) -> tuple[str, ...]:
+        """Return all refs of either."""
+        return (*self._actions.refs(), *self._workflows)
+
+    def parameters_of(self, ref: str) -> KnownAction | None:
+        """Return what an action or a workflow takes, or None if there is neither."""
+        if ref in self._actions:
+            action = self._actions.get(ref)
+            inputs = [KnownInput(p.name, p.type, p.required, p.nullable, p.enum) for p in action.parameters]
+            return KnownAction({each.name: each for each in inputs}, action.takes_anything)
+        workflow = self._workflows.get(ref)
+        if workflow is None:
+            return None
+        # A null that is given does for any parameter that is not required.
+        inputs = [KnownInput(p.name, p.type, p.required, not p.required, p.enum) for p in workflow.parameters.values()]
+        return KnownAction({each.name: each for each in inputs})
 
 
 class Catalogue:
@@ -21,6 +48,7 @@ class Catalogue:
         self._workflows: dict[str, Workflow] = {}
         self._stems: dict[str, list[str]] = {}
         self._broken: dict[str, InvalidDefinition] = {}
+        self._conflicts: dict[str, InvalidDefinition] = {}
 
     def load(self, folder: str | Path) -> None:
         """Read every definition in a folder and those below it. `UnknownWorkflow` when there is no such folder."""
@@ -48,11 +76,14 @@ class Catalogue:
         except InvalidDefinition as error:
             self._refuse(path.stem, str(path), error)
             return
+        except UnknownWorkflow as error:
+            _log.warning("definition_unreadable", file=str(path), reason=str(error))
+            return
         earlier = self._workflows.get(workflow.ref)
         if earlier is not None:
             place = Place(str(path), 1, 1, "ref")
             message = f"the ref {workflow.ref!r} is taken by {earlier.file}"
-            self._broken[workflow.ref] = InvalidDefinition([Finding("duplicate_ref", message, place)])
+            self._conflicts[workflow.ref] = InvalidDefinition([Finding("duplicate_ref", message, place)])
             return
         self._workflows[workflow.ref] = workflow
         self._stems.setdefault(path.stem, []).append(workflow.ref)
@@ -69,11 +100,13 @@ class Catalogue:
         path = Path(name)
         if path.suffix in _SUFFIXES or "/" in name:
             return self.read(path)
-        if name in self._broken:
-            raise self._broken[name]
+        if name in self._conflicts:
+            raise self._conflicts[name]
         if name in self._workflows:
             return self._workflows[name]
         refs = self._stems.get(name, [])
+        if not refs and name in self._broken:
+            raise self._broken[name]
         if len(refs) == 1:
             return self._workflows[refs[0]]
         if refs:
@@ -96,9 +129,32 @@ class Catalogue:
         self._check(workflow)
         return workflow
 
+    def read_text(self, text: str, file: str) -> Workflow:
+        """Read a definition's text; `file` is only told in findings. Raises `InvalidDefinition` when it is wrong."""
+        workflow = read_workflow(text, file)
+        self._check(workflow)
+        return workflow
+
+    def keep_from(self, earlier: "Catalogue") -> None:
+        """Have files that are refused now, and were not earlier, stand for what they were then."""
+        for workflow in earlier._workflows.values():  # noqa: SLF001 - another catalogue's own
+            broken = [name for name, error in self._broken.items() if error.findings[0].place.file == workflow.file]
+            if broken and workflow.ref not in self._workflows:
+                for name in broken:
+                    del self._broken[name]
+                self._workflows[workflow.ref] = workflow
+                refs = self._stems.setdefault(Path(workflow.file).stem, [])
+                if workflow.ref not in refs:
+                    refs.append(workflow.ref)
+                _log.warning("definition_kept", workflow=workflow.ref, file=workflow.file)
+
     @staticmethod
     def _parse(path: Path) -> Workflow:
         try:
+            if path.exists() and not path.is_file():
+                raise UnknownWorkflow(f"{str(path)!r} is no file")
+            if path.stat().st_size > MAX_FILE_BYTES:
+                raise UnknownWorkflow(f"{str(path)!r} is larger than {MAX_FILE_BYTES:,} bytes, and so no definition")
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
             place = Place(str(path), 1, 1)

@@ -12,6 +12,8 @@ from pykka._envelope import Envelope
 
 from stretto.actors.messages import ForgetReminder, RemindAt
 
+LONGEST_SLEEP_SECONDS = 86_400.0
+"""The clock looks at its heap at least once a day: no lock of the platform can wait for ever and a day."""
 _SWEEP_AT = 1024
 """Forgotten reminders to gather before the heap is looked through for them."""
 
@@ -34,7 +36,8 @@ class _TimedInbox:
         if self.deadline is None:
             return self._queue.get()
         try:
-            return self._queue.get(timeout=max(self.deadline - time.monotonic(), 0))
+            wait = min(max(self.deadline - time.monotonic(), 0), LONGEST_SLEEP_SECONDS)
+            return self._queue.get(timeout=wait)
         except queue.Empty:
             return Envelope(_DeadlineElapsed())
 

@@ -10,22 +10,26 @@ waits for another actor: what it cannot answer at once, it answers later.
 """
 
 import contextlib
-import threading
+import copy
+import os
 import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from os import PathLike
 from typing import Any
 
 import pykka
 import structlog
 
 from stretto.actors.actions import ActionRegistry
+from stretto.actors.actions.entry_points import load_entry_points
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.child import MAX_DEPTH
-from stretto.actors.clock import Clock
 from stretto.actors.dispatch import DispatchedActor, Dispatcher, Later
 from stretto.actors.identifiers import new_run_id
+from stretto.actors.lifecycle import close_down, start_clock
+from stretto.actors.mailbox import answer
 from stretto.actors.messages import (
     AbandonRun,
     BeginRun,
@@ -49,16 +53,19 @@ from stretto.actors.messages import (
     WatchRun,
 )
 from stretto.actors.outcome import RunHandle, abandoned, failed_with
+from stretto.actors.packs import Source, Surroundings, add_packs, read_packs, read_surroundings
 from stretto.actors.permits import Grant, PermitLedger, Reclaim
 from stretto.actors.run import RunRequest, RunSupervisor
-from stretto.actors.runners import DEFAULT_THREADS, Runners
+from stretto.actors.runners import DEFAULT_THREADS, AddressPolicy, Runners
 from stretto.actors.services import Services
 from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.errors import StrettoError, UnknownWorkflow
+from stretto.definitions.masking import Mask
 from stretto.definitions.model import Workflow
 from stretto.metrics import Instruments, MetricsServer, configure_logging, get_logger
 
 MAX_ITEMS_IN_FLIGHT = 1024
+LONGEST_GRACE_SECONDS = 10.0 * 365 * 86_400
 MAX_REMEMBERED_RUNS = 1000
 """Ended runs whose status can still be asked for."""
 
@@ -94,6 +101,16 @@ class _Question(Later):
             self.fail(_has_ended(self.verb, status))
 
 
+def _several(paths: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[str]:
+    return [os.fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
+
+
+def _checked(watcher: pykka.ActorRef[Any] | None) -> pykka.ActorRef[Any] | None:
+    if watcher is not None and not isinstance(watcher, pykka.ActorRef):
+        raise TypeError(f"a watcher is an actor's reference, not a {type(watcher).__name__}")
+    return watcher
+
+
 def _has_ended(verb: str, status: dict[str, Any]) -> IllegalTransition:
     return IllegalTransition(f"cannot {verb} the run {status['id']}: it has ended ({status['status']})")
 
@@ -104,18 +121,15 @@ class _Run:
     `item` is whose it is, if it is a sub-workflow. `questions` forgets those that nobody waits for any more.
     """
 
-    __slots__ = ("accepted", "handle", "item", "questions", "supervisor")
+    __slots__ = ("accepted", "handle", "item", "mask", "questions", "supervisor")
 
     def __init__(
-        self,
-        handle: RunHandle,
-        supervisor: pykka.ActorRef[RunSupervisor],
-        accepted: Later,
-        item: pykka.ActorRef[Any] | None,
+        self, request: RunRequest, supervisor: pykka.ActorRef[RunSupervisor], item: pykka.ActorRef[Any] | None
     ) -> None:
-        self.handle = handle
+        self.handle = request.handle
         self.supervisor = supervisor
-        self.accepted = accepted
+        self.accepted = request.accepted
+        self.mask = request.mask
         self.item = item
         self.questions: weakref.WeakSet[_Question] = weakref.WeakSet()
 
@@ -124,17 +138,24 @@ class Engine(DispatchedActor):
     """The root actor. Start it with `Engine.start(...)`; use it through `.proxy()`."""
 
     def __init__(
-        self, services: Services, catalogue: Catalogue, server: MetricsServer | None, max_items_in_flight: int
+        self,
+        services: Services,
+        catalogue: Catalogue,
+        server: MetricsServer | None,
+        max_items_in_flight: int,
+        surroundings: Surroundings,
     ) -> None:
         super().__init__()
         self._services = services
         self._catalogue = catalogue
+        self._surroundings = surroundings
         self._ledger = PermitLedger(max_items_in_flight)
         self._runs: dict[str, _Run] = {}
         self._remembered: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._server = server
         self._stopped: Later | None = None
         self._closing = False
+        self._listeners: list[pykka.ActorRef[Any]] = []
         self.metrics_url = server.url if server is not None else None
         services.engine = self.actor_ref
         services.instruments.bind_gauges(
@@ -157,14 +178,18 @@ class Engine(DispatchedActor):
     @classmethod
     def start(  # noqa: PLR0913 - keywords, each a setting that stands alone
         cls,
-        definitions: str | Iterable[str] | None = None,
+        definitions: str | PathLike[str] | Iterable[str | PathLike[str]] | None = None,
         store: str | None = None,
-        actions: str | Iterable[str] = (),
+        actions: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
         metrics_port: int | None = None,
         *,
         max_items_in_flight: int = MAX_ITEMS_IN_FLIGHT,
         threads: int = DEFAULT_THREADS,
         dispatchers: int = 1,
+        addresses: AddressPolicy | None = None,
+        packs: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
+        pack_config: Source | None = None,
+        keystore: Source | None = None,
         check_digests: bool = False,
     ) -> "pykka.ActorRef[Engine]":
         """Start an engine and all that it needs, and return its actor's reference.
@@ -172,10 +197,14 @@ class Engine(DispatchedActor):
         `definitions`: folders of definitions. `store`: None, the only one so far: runs live in memory.
         `actions`: modules to import (or FILE.py to execute) for their actions. `metrics_port`: where Prometheus
         scrapes, on the loopback address; 0 picks a free one, None exposes nothing. `threads` bounds those of
-        plain functions, `dispatchers` those of actors. `check_digests` is for debugging: C code that goes around
-        methods (`heapq`, `dict.__setitem__`) can change even frozen data; an item whose action does so then fails.
+        plain functions, `dispatchers` those of actors. `addresses`: where core.http may connect to.
+        `packs`: folders of packs, or packs. `pack_config` and `keystore`: what `config.*` and `keystore.*` give in
+        expressions, as values or as a YAML file's path.
+        `check_digests` is for debugging: C code that goes around methods (`heapq`, `dict.__setitem__`) can change
+        even frozen data; an item whose action does so then fails.
 
         Raises `CannotLoadActions`, `UnknownWorkflow` (no such folder), `CannotExpose` (the port is taken),
+        `InvalidDefinition` (what is wrong in packs, every finding of it), `InvalidPackConfig`,
         `ValueError` for a setting that makes no sense; then nothing is left running.
         """
         if store is not None:
@@ -191,10 +220,15 @@ class Engine(DispatchedActor):
             # Unconfigured, structlog prints every DEBUG line to standard output, one for each item.
             configure_logging("WARNING")
         registry = ActionRegistry.with_core()
-        for module in [actions] if isinstance(actions, str) else actions:
+        for module in _several(actions):
             registry.load(module)
+        for broken in load_entry_points():
+            _log.error("actions_not_loaded", reason=str(broken))
+        read = read_packs(_several(packs))
+        add_packs(registry, read)
+        surroundings = read_surroundings(pack_config, keystore, read)
         catalogue = Catalogue(registry)
-        for folder in [definitions] if isinstance(definitions, str) else definitions or ():
+        for folder in _several(definitions or ()):
             catalogue.load(folder)
         instruments = Instruments()
         server = None
@@ -202,8 +236,9 @@ class Engine(DispatchedActor):
             server = MetricsServer(instruments.registry, port=metrics_port)
             server.start()
         dispatcher = Dispatcher(dispatchers)
-        services = Services(dispatcher, Clock.start(), Runners(threads=threads), registry, instruments, check_digests)
-        reference = cls.start_on(dispatcher, services, catalogue, server, max_items_in_flight)
+        runners = Runners(threads=threads, addresses=addresses)
+        services = Services(dispatcher, *start_clock(), runners, registry, instruments, check_digests)
+        reference = cls.start_on(dispatcher, services, catalogue, server, max_items_in_flight, surroundings)
         reference.ask(PermitsReturned("", 0))  # answered: the engine takes its turns
         _log.info("engine_started", workflows=len(catalogue.refs()), metrics=server.url if server else None)
         return reference
@@ -216,20 +251,25 @@ class Engine(DispatchedActor):
     # ---- the public API, through the proxy
 
     def submit(
-        self, workflow: str, inputs: Mapping[str, Any] | None = None, watcher: pykka.ActorRef[Any] | None = None
+        self,
+        workflow: str | PathLike[str] | Workflow,
+        inputs: Mapping[str, Any] | None = None,
+        watcher: pykka.ActorRef[Any] | None = None,
     ) -> Later:
-        """Start a run of a workflow, named by ref or by a file's path; answered with its `RunHandle`.
+        """Start a run of a workflow, named by ref or by a file's path, or as read; answered with its `RunHandle`.
 
         `watcher`: an actor that is told `RunProgressed` as the run goes on. Raises (from `.get()`)
         `UnknownWorkflow`, `InvalidDefinition`, `InvalidInput`, `EngineStopping`.
         """
         if self._stopped is not None or self._closing:
             raise EngineStopping("the engine is being stopped: it takes no more runs")
-        if not isinstance(workflow, str):
+        if isinstance(workflow, PathLike):
+            workflow = os.fspath(workflow)
+        if not isinstance(workflow, str | Workflow):
             raise UnknownWorkflow(f"a workflow is named by its ref or a file's path, not by {workflow!r}")
-        definition = self._catalogue.find(workflow)
+        definition = self._catalogue.find(workflow) if isinstance(workflow, str) else workflow
         handle = RunHandle(new_run_id(), definition.ref, pykka.ThreadingFuture())
-        request = RunRequest(definition, inputs or {}, handle, Later(), watcher)
+        request = RunRequest(definition, {} if inputs is None else inputs, handle, Later(), _checked(watcher))
         self._start_run(request, None)
         return request.accepted
 
@@ -239,7 +279,7 @@ class Engine(DispatchedActor):
         Raises (from `.get()`) `UnknownRun`.
         """
         if run_id in self._remembered:
-            return self._remembered[run_id]
+            return copy.deepcopy(self._remembered[run_id])
         return self._ask(run_id, None, TellStatus())
 
     def cancel(self, run_id: str) -> Any:
@@ -259,6 +299,8 @@ class Engine(DispatchedActor):
 
     def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> Any:
         """Have an actor told `RunProgressed`, from now to the run's end. Raises as `cancel` does."""
+        if _checked(watcher) is None:
+            raise TypeError("a watcher is an actor's reference, not None")
         return self._request(run_id, "watch", WatchRun(watcher))
 
     def runs_in_progress(self) -> int:
@@ -289,12 +331,30 @@ class Engine(DispatchedActor):
         """Return the refs of all workflows that are known."""
         return self._catalogue.refs()
 
+    def catalogue(self) -> Catalogue:
+        """Return the definitions as they are now, for reading; `use_catalogue` replaces them."""
+        return self._catalogue
+
+    def use_catalogue(self, catalogue: Catalogue) -> None:
+        """Start runs from these definitions from now on; those in progress keep theirs."""
+        self._catalogue = catalogue
+
+    def services(self) -> Services:
+        """Return what the engine's actors share, for whoever serves the engine: instruments, counts of actors."""
+        return self._services
+
+    def tell_ends_to(self, listener: pykka.ActorRef[Any]) -> None:
+        """Have an actor told `RunEnded` of every run from now on, sub-workflows among them."""
+        self._listeners.append(listener)
+
     def stop(self, grace: float | None = None) -> Later:  # type: ignore[override]  # answered when all has ended
         """Take no more runs, wait for those in progress, then stop everything.
 
         Answered when every actor and thread has ended. `grace`: seconds after which the runs that are left are
         abandoned (they fail with `engine_stopped`); None waits for them however long they take.
         """
+        if grace is not None and not 0 <= grace <= LONGEST_GRACE_SECONDS:
+            raise ValueError(f"grace is a number of seconds from 0 to {LONGEST_GRACE_SECONDS:,.0f}, or None")
         if self._stopped is None:
             self._stopped = Later()
             _log.info("engine_stopping", runs=len(self._runs))
@@ -308,8 +368,12 @@ class Engine(DispatchedActor):
     def _start_run(self, request: RunRequest, item: pykka.ActorRef[Any] | None) -> None:
         """Start a run's supervisor; `item` is told the run's end, if it is a child."""
         request.nested = self._catalogue.nested_tasks(request.workflow)
+        request.surroundings = self._surroundings.of_workflow(request.workflow.ref)
+        parent = None if request.parent is None else self._runs.get(request.parent["run_id"])
+        # One mask for a run and its children: what the parent passes on is as secret there.
+        request.mask = Mask(base=request.surroundings.mask) if parent is None else parent.mask
         supervisor = RunSupervisor.start_on(self._services.dispatcher, self._services, self.actor_ref, request)
-        self._runs[request.handle.id] = _Run(request.handle, supervisor, request.accepted, item)
+        self._runs[request.handle.id] = _Run(request, supervisor, item)
         # Before anything else: a run of one item then starts without asking for its permit.
         self._share(self._ledger.request(request.handle.id, 1))
         supervisor.tell(BeginRun())
@@ -390,6 +454,7 @@ class Engine(DispatchedActor):
             question.answer_after_end(status)
         self._forget(message.run_id)
         run.handle.outcome.set(message.outcome)
+        self._tell_listeners(message)
         if run.item is not None:
             self._tell_item(run.item, ChildEnded(message.run_id, message.outcome))
 
@@ -397,11 +462,14 @@ class Engine(DispatchedActor):
         run = self._runs.get(message.run_id)
         if run is None:
             return
-        _log.error("run_crashed", run_id=message.run_id, workflow=run.handle.workflow, reason=message.reason)
         outcome = failed_with("supervisor_crashed", message.reason)
-        self._services.instruments.workflow(run.handle.workflow).run_finished("failed", 0.0)
         run.accepted.resolve(run.handle)
         self._run_ended(RunEnded(message.run_id, outcome, {}))
+
+    def _tell_listeners(self, message: RunEnded) -> None:
+        for listener in self._listeners:
+            with contextlib.suppress(pykka.ActorDeadError):  # whoever it told is gone before the engine
+                listener.tell(message)
 
     def _forget(self, run_id: str) -> None:
         self._runs.pop(run_id, None)
@@ -422,8 +490,7 @@ class Engine(DispatchedActor):
     def _close(self) -> None:
         """Have a thread of its own stop everything in reverse: a dispatcher cannot wait for its own threads."""
         self._closing = True
-        threading.Thread(target=_close_down, args=(self.actor_ref, self._services, self._server, self._stopped),
-                         name="stretto-stop").start()  # fmt: skip
+        close_down(self.actor_ref, self._services, self._server, self._stopped)
 
     def on_stop(self) -> None:
         """Stop everything without draining, if somebody stops the actor itself."""
@@ -441,23 +508,6 @@ class Engine(DispatchedActor):
         for run in self._runs.values():
             # Their supervisors find nobody to tell: whoever waits for an outcome is told here.
             run.accepted.resolve(run.handle)
-            run.handle.outcome.set(abandoned())
+            answer(run.handle.outcome, abandoned())
+            self._tell_listeners(RunEnded(run.handle.id, abandoned(), {}))
         self._close()
-
-
-def _close_down(
-    engine: pykka.ActorRef[Engine], services: Services, server: MetricsServer | None, stopped: Later | None
-) -> None:
-    """Stop everything in the reverse order of its start, then answer whoever asked for it."""
-    if server is not None:
-        server.stop()
-    services.runners.stop()
-    clock_thread = services.clock.proxy().thread().get()
-    services.clock.stop()
-    clock_thread.join()
-    if stopped is not None:
-        # Before the engine's mailbox closes; the answer is only given when this thread has ended.
-        stopped.resolve(None, joins=threading.current_thread())
-    engine.stop()
-    services.dispatcher.stop()
-    _log.info("engine_stopped")

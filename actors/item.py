@@ -32,9 +32,9 @@ from stretto.actors.messages import (
 from stretto.actors.runners import Call, Finished, Running
 from stretto.actors.services import Services
 from stretto.definitions.conductor import Failure, ItemCompleted
-from stretto.definitions.errors import ExpressionError, NotData
+from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Moment
-from stretto.definitions.frozen import Data, FrozenDict, freeze, object_of
+from stretto.definitions.frozen import Data, FrozenDict, object_of
 from stretto.metrics import CallIds, get_logger
 
 STOP_GRACE_SECONDS = 10.0
@@ -63,6 +63,7 @@ class ItemActor(DispatchedActor):
         self._stopping = False
         self._began = 0.0
         self._digest: bytes | None = None
+        self._timed_out_with: Failure | None = None
 
     def on_receive(self, message: Any) -> None:
         """Handle a message; see `messages`, "to an item"."""
@@ -159,14 +160,26 @@ class ItemActor(DispatchedActor):
         self._reminder = self._services.remind(at, self.actor_ref, message)
 
     def _tell_end(self, finished: Finished) -> None:
-        """Take the action's end on a runner's thread, and send it here."""
+        """Take the action's end on a runner's thread, and send it here; if the item has ended, it comes too late."""
         try:
-            self.actor_ref.tell(ActionEnded(finished))
+            if self._perform is not None:
+                self.actor_ref.tell(ActionEnded(finished))
+                return
         except pykka.ActorDeadError:
-            if finished.status != "cancelled":
-                self._services.instruments.late_results.inc()
+            pass
+        self._drop(finished)
+
+    def _drop(self, finished: Finished) -> None:
+        if finished.status != "cancelled":
+            self._services.instruments.late_results.inc()
 
     def _action_ended(self, finished: Finished) -> None:
+        if self._perform is None:
+            self._drop(finished)
+            return
+        if self._timed_out_with is not None:
+            self._report_failure("timed_out", self._timed_out_with)
+            return
         if finished.status == "cancelled":
             message = "it was cancelled" if self._stopping else "the action was cancelled"
             self._report_failure(
@@ -177,30 +190,37 @@ class ItemActor(DispatchedActor):
             message = "the action changed its input, which other items share, by going around its methods"
             self._report_failure("failed", Failure("frozen", message, retryable=False))
             return
-        try:
-            result = freeze(finished.result, "the action's result")
-        except NotData as error:
-            message = f"{finished.error}; besides, {error}" if finished.error else str(error)
-            self._report_failure("failed", Failure("not_data", message, retryable=False, input=self._input))
-            return
         if finished.status == "succeeded":
-            self._report("succeeded", result, None, finished.finished_at)
+            self._report("succeeded", finished.result, None, finished.finished_at)
             return
-        failure = Failure(finished.kind or "failed", finished.error or "it failed", result=result, input=self._input)
-        self._report("failed", result, failure, finished.finished_at)
+        kind = finished.kind or "failed"
+        failure = Failure(
+            kind, finished.error or "it failed", retryable=kind != "not_data", result=finished.result, input=self._input
+        )
+        self._report("failed", finished.result, failure, finished.finished_at)
 
     def _timed_out(self) -> None:
         if self._perform is None:
             return  # it ended in time, in the same turn
-        if self._running is not None:
-            self._running.cancel()
-        timeout = self._perform.start.timeout
         self._reminder = None
-        self._report_failure("timed_out", Failure("timed_out", f"it took longer than {timeout:g} s", input=self._input))
+        timeout = self._perform.start.timeout
+        self._timed_out_with = Failure("timed_out", f"it took longer than {timeout:g} s", input=self._input)
+        # What can be stopped is waited for, so that it does not run beside the next try; a sub-workflow ends by its
+        # own policy, however long that takes, and a thread cannot be stopped.
+        if self._running is not None and self._running.cancel() and not isinstance(self._running, ChildRun):
+            self._remind(time.monotonic() + STOP_GRACE_SECONDS, StopTookTooLong())
+        else:
+            self._report_failure("timed_out", self._timed_out_with)
+
+    def _stop_took_too_long(self) -> None:
+        if self._timed_out_with is not None:
+            self._report_failure("timed_out", self._timed_out_with)
+        else:
+            self._report_cancelled("it was cancelled, and did not end in time")
 
     def _stop_action(self) -> None:
-        if self._stopping:
-            return
+        if self._stopping or self._timed_out_with is not None:
+            return  # it is being stopped already
         self._stopping = True
         if isinstance(self._running, ChildRun):
             self._running.cancel()  # it ends by its own policy, however long what it runs may take
@@ -236,7 +256,10 @@ class ItemActor(DispatchedActor):
         try:
             perform.supervisor.tell(ItemEnded(completed, finished_at - self._began, finished_at))
         except pykka.ActorDeadError:
-            _log.debug("item_without_supervisor", run_id=self._run_id, task=start.task, item_index=start.index)
+            _log.debug(
+                "item_without_supervisor", run_id=self._run_id, workflow=self._workflow, task=start.task,
+                item_index=start.index,
+            )  # fmt: skip
         self.stop()
 
     _handlers: ClassVar[dict[type, Callable[..., None]]] = {
@@ -244,7 +267,7 @@ class ItemActor(DispatchedActor):
         ActionEnded: lambda self, message: self._action_ended(message.finished),
         AttemptTimedOut: lambda self, _message: self._timed_out(),
         StopItem: lambda self, _message: self._stop_action(),
-        StopTookTooLong: lambda self, _message: self._report_cancelled("it was cancelled, and did not end in time"),
+        StopTookTooLong: lambda self, _message: self._stop_took_too_long(),
         ChildEnded: _child_ended,
         ChildRefused: _child_refused,
         PauseItem: lambda self, _message: self._send_to_child(PauseRun()),

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import msgspec
 import pykka
 
-from stretto.definitions.frozen import FrozenDict, FrozenList, list_of, object_of
+from stretto.definitions.conductor import blank_record
+from stretto.definitions.frozen import FrozenDict, FrozenList, freeze
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -38,5 +39,6 @@ def abandoned() -> Outcome:
 
 def failed_with(code: str, message: str) -> Outcome:
     """Return the outcome of a run that failed of something outside its definition."""
-    error = object_of({"code": code, "message": message, "handled": False})
-    return Outcome("failed", None, list_of([error]))
+    errors = freeze([blank_record(code, message)])
+    assert isinstance(errors, FrozenList)  # noqa: S101 - for the type checker
+    return Outcome("failed", None, errors)

@@ -40,6 +40,7 @@ from stretto.actors.messages import (
 )
 from stretto.actors.outcome import Outcome, RunHandle, abandoned
 from stretto.actors.run_record import RunRecord
+from stretto.actors.runners.base import describe
 from stretto.actors.services import Services
 from stretto.definitions.conductor import (
     CancelItem,
@@ -49,6 +50,7 @@ from stretto.definitions.conductor import (
     DelayElapsed,
     Event,
     FinishRun,
+    IllegalTransition,
     ItemCompleted,
     ItemsWithdrawn,
     PauseRequested,
@@ -60,12 +62,15 @@ from stretto.definitions.conductor import (
     WaitUntil,
     WithdrawItems,
 )
+from stretto.definitions.context import NO_SURROUNDINGS
 from stretto.definitions.errors import InvalidInput, StrettoError
 from stretto.definitions.model import Workflow
 from stretto.definitions.parameters import bind
+from stretto.metrics.logging import mask_run, unmask_run
 
 if TYPE_CHECKING:
     from stretto.definitions.frozen import FrozenDict
+    from stretto.definitions.masking import Mask
 
 Timer: TypeAlias = RetryDue | DelayElapsed | RunTimedOut
 
@@ -74,10 +79,13 @@ class RunRequest:
     """What a supervisor is started with.
 
     `accepted` is answered with `handle`, or with `InvalidInput`. `nested` names the tasks whose action is a workflow;
-    `parent` says whose item this run performs, `depth` levels below the first run.
+    `parent` says whose item this run performs, `depth` levels below the first run. `surroundings` are what it is given
+    besides its inputs, `mask` keeps its secrets, and those of its parent.
     """
 
-    __slots__ = ("accepted", "depth", "handle", "inputs", "nested", "parent", "watcher", "workflow")
+    __slots__ = (
+        "accepted", "depth", "handle", "inputs", "mask", "nested", "parent", "surroundings", "watcher", "workflow",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -95,6 +103,8 @@ class RunRequest:
         self.nested: frozenset[str] = frozenset()
         self.parent: FrozenDict | None = None
         self.depth = 0
+        self.surroundings = NO_SURROUNDINGS
+        self.mask: Mask | None = None
 
 
 class RunSupervisor(DispatchedActor):
@@ -152,17 +162,22 @@ class RunSupervisor(DispatchedActor):
 
     def on_failure(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """Stop the items and tell the engine: a supervisor that crashes fails its run, nothing else."""
+        unmask_run(self._run_id)
+        reason = describe(error) if error is not None else "it was stopped"
+        if self._conductor is not None:
+            reason = self._conductor.mask.text(reason)
         self._stop_items()
-        self._services.context_bytes.pop(self._run_id, None)
+        self._forget_reminders()
         if not self._ended:
-            reason = f"{type(error).__name__}: {error}"
-            if self._conductor is not None:
-                reason = self._conductor.mask.text(reason)
+            self._record.crashed(reason)
             self._tell_engine(RunCrashed(self._run_id, reason))
 
     def on_stop(self) -> None:
-        """Stop the items that are left, if somebody stops the supervisor before the run's end."""
+        """Fail the run, if somebody stops its supervisor before it has ended."""
+        unmask_run(self._run_id)
         self._stop_items()
+        if not self._ended:
+            self._tell_engine(RunCrashed(self._run_id, "the run's supervisor was stopped"))
 
     # ---- events
 
@@ -176,7 +191,12 @@ class RunSupervisor(DispatchedActor):
             request.accepted.fail(error)
             self.stop()
             return
-        self._conductor = Conductor(self._workflow, self._run_id, parameters, time.time(), request.parent)
+        self._conductor = Conductor(
+            self._workflow, self._run_id, parameters, time.time(), request.parent,
+            surroundings=request.surroundings, mask=request.mask,
+        )  # fmt: skip
+        if self._conductor.mask:
+            mask_run(self._run_id, self._conductor.mask.anything)
         self._record.started()
         request.accepted.resolve(request.handle)
         self._carry_out(self._conductor.begin(), None)
@@ -194,6 +214,8 @@ class RunSupervisor(DispatchedActor):
 
     def _control(self, event: Event, for_children: Any) -> None:
         """Handle a request, and hand it down to the sub-workflows that perform items of this run."""
+        if self._ended:
+            raise IllegalTransition(f"the run {self._run_id} has ended")
         self._event(event)
         for key in list(self._children):
             self._tell_item(key, for_children)
@@ -225,8 +247,6 @@ class RunSupervisor(DispatchedActor):
                 follows = caused_at if command.index == 0 and command.attempt == 1 else None
                 waiting = self._nested_waiting if command.task in self._request.nested else self._waiting
                 waiting.append((command, follows))
-                if command.attempt > 1:
-                    self._record.retried()
             elif type(command) is WaitUntil:
                 self._remind(command)
             elif type(command) is WithdrawItems:
@@ -253,6 +273,8 @@ class RunSupervisor(DispatchedActor):
             self._running[start.task, start.visit, start.index] = self._perform(start, caused_at, None)
 
     def _perform(self, start: StartItem, caused_at: float | None, depth: int | None) -> pykka.ActorRef[ItemActor]:
+        if start.attempt > 1:
+            self._record.retried()
         item = ItemActor.start_on(self._services.dispatcher, self._services, self._run_id, self._workflow.ref)
         item.tell(PerformItem(start, self._workflow.tasks[start.task], self.actor_ref, caused_at, depth))
         return item
@@ -286,9 +308,13 @@ class RunSupervisor(DispatchedActor):
         self._record.flush(self._conductor)
         self._tell_engine(RunEnded(self._run_id, outcome, tasks))
         self._tell_watchers(RunProgressed(self._run_id, outcome.status, tasks))
+        self._forget_reminders()
+        self.stop()
+
+    def _forget_reminders(self) -> None:
         for key in self._reminders.values():
             self._services.forget(key)
-        self.stop()
+        self._reminders.clear()
 
     def _abandon_run(self) -> None:
         if self._ended:

@@ -25,7 +25,9 @@ class RunRecord:
         self._began = time.monotonic()
         self._items: Counter[tuple[str, str]] = Counter()
         self._errors: Counter[tuple[str, str]] = Counter()
+        self._counted: Counter[tuple[str, int, str]] = Counter()
         self._seconds: list[float] = []
+        self._over = False
         self._retries = 0
         self._snapshots = 0
 
@@ -39,12 +41,13 @@ class RunRecord:
         if final:
             self._seconds.append(message.seconds)
             self._items[completed.task, completed.outcome] += 1
+            self._counted[completed.task, completed.visit, completed.outcome] += 1
         if completed.failure is not None:
             action = self._workflow.tasks[completed.task].action or ""
             self._errors[action, completed.failure.kind] += 1
             self._log.debug(
-                "item_failed", task=completed.task, item_index=completed.index, attempt=completed.attempt,
-                kind=completed.failure.kind,
+                "item_failed", task=completed.task, attempt=completed.attempt, kind=completed.failure.kind,
+                item_index=completed.index if self._workflow.tasks[completed.task].with_items else None,
             )  # fmt: skip
 
     def retried(self) -> None:
@@ -52,7 +55,11 @@ class RunRecord:
         self._retries += 1
 
     def task_ended(self, ended: TaskEnded) -> None:
-        """A task has ended."""
+        """A task has ended; items that ended without a last try (cancelled while they waited) count now."""
+        for outcome, count in ended.outcomes.items():
+            told = self._counted.pop((ended.task, ended.visit, outcome), 0)
+            if count > told:
+                self._items[ended.task, outcome] += count - told
         self._instruments.task(ended.task).finished(ended.outcome)
         self._log.info(
             "task_ended", task=ended.task, visit=ended.visit, outcome=ended.outcome, items=ended.items,
@@ -61,14 +68,25 @@ class RunRecord:
 
     def ended(self, outcome: Outcome) -> None:
         """The run has ended."""
-        seconds = time.monotonic() - self._began
-        self._services.context_bytes.pop(self._run_id, None)
-        self._instruments.run_finished(outcome.status, seconds)
+        seconds = self._end(outcome.status)
         unhandled = [error for error in outcome.errors if not error.get("handled")]
         told = {"error": unhandled[0]["message"], "where": unhandled[0].get("where")} if unhandled else {}
         self._log.info(
             "run_ended", outcome=outcome.status, errors=len(outcome.errors), seconds=round(seconds, 6), **told
         )
+
+    def crashed(self, reason: str) -> None:
+        """The run's supervisor has died."""
+        self.flush(None)
+        seconds = self._end("failed")
+        self._log.error("run_crashed", reason=reason, seconds=round(seconds, 6))
+
+    def _end(self, status: str) -> float:
+        self._over = True
+        self._services.context_bytes.pop(self._run_id, None)
+        seconds = time.monotonic() - self._began
+        self._instruments.run_finished(status, seconds)
+        return seconds
 
     def engine_gone(self) -> None:
         """The engine has died before its run."""
@@ -76,7 +94,7 @@ class RunRecord:
 
     def flush(self, conductor: Conductor | None) -> None:
         """Tell what has gathered."""
-        if self._seconds or self._errors:
+        if self._items or self._errors:
             self._flush_items()
         if self._retries:
             self._services.instruments.retries.inc(self._retries)
@@ -87,7 +105,7 @@ class RunRecord:
         if taken != self._snapshots:
             self._services.instruments.snapshots.inc(taken - self._snapshots)
             self._snapshots = taken
-        if conductor.status in {"running", "paused", "cancelling", "cleaning", "failing"}:
+        if not self._over:
             self._services.context_bytes[self._run_id] = conductor.context.weight
 
     def _flush_items(self) -> None:

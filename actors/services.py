@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,7 @@ class Services:
 
     dispatcher: Dispatcher
     clock: pykka.ActorRef[Any]
+    clock_thread: threading.Thread
     runners: Runners
     actions: ActionRegistry
     instruments: Instruments

@@ -8,13 +8,16 @@ Measured (CPython 3.11, one name set in a map of 10 / 1,000 / 20,000 names): imm
 pyrsistent's pmap 1.9 / 2.2 / 2.5 us, a dict copied 0.15 / 5.0 / 139 us; reading a name 0.03 / 0.34 / 0.02 us.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from immutables import Map
 
 from stretto.definitions.expressions import ABSENT, Completion, Namespace, Readable, TaskNamespace
-from stretto.definitions.frozen import EMPTY_LIST, Data, FrozenDict, FrozenList, weigh
+from stretto.definitions.expressions.guarding import Guarded, GuardedNamespace, GuardedValue
+from stretto.definitions.frozen import EMPTY_LIST, EMPTY_OBJECT, Data, FrozenDict, FrozenList, weigh
+from stretto.definitions.masking import Mask, Secret
 
 
 class TaskRecord(Readable):
@@ -65,15 +68,49 @@ class TaskRecord(Readable):
         return f"the result of {self.describe()} has no field {name!r}"
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What runs are given besides their parameters, shared by reference: `config.*`, `keystore.*`, all secrets' mask.
+
+    `secret_config` names the secret members of `config`; the keystore's all are.
+    """
+
+    config: FrozenDict = field(default_factory=lambda: EMPTY_OBJECT)
+    keystore: FrozenDict = field(default_factory=lambda: EMPTY_OBJECT)
+    secret_config: frozenset[str] = frozenset()
+    mask: Mask = field(default_factory=Mask)
+
+
+NO_SURROUNDINGS = Surroundings()
+
+
 class RunFacts:
-    """What stays the same through a whole run: its parameters, `system`, and the names of the workflow's tasks."""
+    """What stays the same through a whole run: its parameters, `system`, surroundings, and its tasks' names.
 
-    __slots__ = ("parameters", "system", "task_names")
+    `mask` keeps the run's secrets, `secret_parameters` names those among its parameters.
+    """
 
-    def __init__(self, parameters: FrozenDict, system: FrozenDict, task_names: Iterable[str]) -> None:
+    __slots__ = ("mask", "parameters", "secret_parameters", "surroundings", "system", "task_names")
+
+    def __init__(  # noqa: PLR0913 - keywords, each optional, but for what every run has
+        self,
+        parameters: FrozenDict,
+        system: FrozenDict,
+        task_names: Iterable[str],
+        *,
+        surroundings: Surroundings = NO_SURROUNDINGS,
+        mask: Mask | None = None,
+        secret_parameters: Iterable[str] = (),
+    ) -> None:
         self.parameters = parameters
         self.system = system
         self.task_names = frozenset(task_names)
+        self.surroundings = surroundings
+        self.mask = Mask() if mask is None else mask
+        self.secret_parameters = frozenset(secret_parameters)
+
+
+NO_SECRETS: "Map[str, Secret]" = Map()
 
 
 class Snapshot:
@@ -82,16 +119,23 @@ class Snapshot:
     A snapshot is a scope for expressions. It holds references only; making one costs the same whatever it holds.
     """
 
-    __slots__ = ("_names", "facts", "tasks", "variables", "version")
+    __slots__ = ("_names", "facts", "secret_tasks", "secret_variables", "tasks", "variables", "version")
 
     def __init__(
-        self, version: int, facts: RunFacts, variables: "Map[str, Data]", tasks: "Map[str, TaskRecord]"
+        self,
+        version: int,
+        facts: RunFacts,
+        variables: "Map[str, Data]",
+        tasks: "Map[str, TaskRecord]",
+        secrets: "tuple[Map[str, Secret], Map[str, Secret]]" = (NO_SECRETS, NO_SECRETS),
     ) -> None:
         self.version = version
         self.facts = facts
         self.variables = variables
         self.tasks = tasks
-        self._names: dict[str, Namespace] | None = None
+        # The variables, and the tasks' records, that hold secrets.
+        self.secret_variables, self.secret_tasks = secrets
+        self._names: dict[str, Namespace | Guarded] | None = None
 
     def resolve(self, name: str) -> Any:
         """Return a namespace, else the workflow's variable of that name, else `ABSENT`."""
@@ -103,20 +147,27 @@ class Snapshot:
             return namespace
         if name in RESERVED_NAMES:
             return ABSENT
+        secret = self.secret_variables.get(name)
+        if secret is not None:
+            return GuardedValue(self.variables[name], secret)
         return self.variables.get(name, ABSENT)
 
-    def _namespaces(self) -> dict[str, Namespace]:
-        variables = Namespace("workflow", self.variables)
-        tasks = TaskNamespace(self.tasks, self.facts.task_names)
+    def _namespaces(self) -> dict[str, Namespace | Guarded]:
+        facts, given = self.facts, self.facts.surroundings
+        variables = _guarded(Namespace("workflow", self.variables), self.secret_variables)
+        tasks = _guarded(TaskNamespace(self.tasks, facts.task_names), self.secret_tasks)
+        secret = Secret(facts.mask)
         return {
-            "parameters": Namespace("parameters", self.facts.parameters),
+            "parameters": _guarded(
+                Namespace("parameters", facts.parameters), dict.fromkeys(facts.secret_parameters, secret)
+            ),
             "workflow": variables,
             "vars": variables,
             "variables": variables,
             "task": tasks,
             "tasks": tasks,
-            "config": Namespace("config", {}),
-            "keystore": Namespace("keystore", {}),
+            "config": _guarded(Namespace("config", given.config), dict.fromkeys(given.secret_config, secret)),
+            "keystore": _guarded(Namespace("keystore", given.keystore), dict.fromkeys(given.keystore, secret)),
             "system": Namespace("system", self.facts.system),
         }
 
@@ -144,7 +195,7 @@ class ItemScope:
 
     def resolve(self, name: str) -> Any:
         if name == "item":
-            return self.item
+            return _guarded_value(self.item, self.snapshot.facts.mask)
         if name == "index":
             return self.index
         return self.snapshot.resolve(name)
@@ -165,8 +216,9 @@ class CompletionScope:
         self, scope: Snapshot | ItemScope, outcome: str, result: Data, error: FrozenDict | None = None
     ) -> None:
         self._scope = scope
-        self._completion = Completion(outcome, result)
-        self._error = error
+        mask = (scope.snapshot if isinstance(scope, ItemScope) else scope).facts.mask
+        self._completion = Completion(outcome, _guarded_value(result, mask))
+        self._error = _guarded_value(error, mask)
 
     def resolve(self, name: str) -> Any:
         if name == "error" and self._error is not None:
@@ -208,19 +260,44 @@ class Context:
         before = self._snapshot
         replaced = before.variables.get(name)
         self.weight += weigh(value) - (weigh(replaced) if name in before.variables else 0)
-        self._replace(before.variables.set(name, value), before.tasks)
+        secrets = _with(before.secret_variables, name, before.facts.mask.source_of(value))
+        self._replace(before.variables.set(name, value), before.tasks, (secrets, before.secret_tasks))
 
     def record_task(self, record: TaskRecord) -> None:
         """Set what `task.NAME` reads from now on."""
         before = self._snapshot
         earlier = before.tasks.get(record.name)
         self.weight += _record_weight(record) - (_record_weight(earlier) if earlier else 0)
-        self._replace(before.variables, before.tasks.set(record.name, record))
+        mask = before.facts.mask
+        source = mask.source_of(record.result) or mask.source_of(record.errors)
+        secrets = _with(before.secret_tasks, record.name, source)
+        self._replace(before.variables, before.tasks.set(record.name, record), (before.secret_variables, secrets))
 
-    def _replace(self, variables: "Map[str, Data]", tasks: "Map[str, TaskRecord]") -> None:
+    def _replace(
+        self,
+        variables: "Map[str, Data]",
+        tasks: "Map[str, TaskRecord]",
+        secrets: "tuple[Map[str, Secret], Map[str, Secret]]",
+    ) -> None:
         before = self._snapshot
-        self._snapshot = Snapshot(before.version + 1, before.facts, variables, tasks)
+        self._snapshot = Snapshot(before.version + 1, before.facts, variables, tasks, secrets)
 
 
 def _record_weight(record: TaskRecord) -> int:
     return weigh(record.result) + weigh(record.errors)
+
+
+def _guarded(namespace: Namespace, secrets: Mapping[str, Secret]) -> Namespace | Guarded:
+    return GuardedNamespace(namespace, secrets) if secrets else namespace
+
+
+def _guarded_value(value: Any, mask: Mask) -> Any:
+    """Return the value, guarded if it holds a secret."""
+    secret = mask.source_of(value)
+    return value if secret is None else GuardedValue(value, secret)
+
+
+def _with(secrets: "Map[str, Secret]", name: str, secret: Secret | None) -> "Map[str, Secret]":
+    if secret is not None:
+        return secrets.set(name, secret)
+    return secrets.delete(name) if name in secrets else secrets

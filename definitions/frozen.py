@@ -146,18 +146,21 @@ def _freeze(value: Any, depth: int) -> Data:
         return _checked_number(value)
     if depth >= MAX_DEPTH:
         raise _Unfit(f"is nested deeper than {MAX_DEPTH} levels (or contains itself)")
-    if kind is dict or isinstance(value, Mapping):
-        return _freeze_object(value, depth)
-    if kind is list or isinstance(value, list | tuple):
-        return _freeze_list(value, depth)
+    # The members are taken by dict's, list's and tuple's own methods: those of a subclass could run for ever.
+    if isinstance(value, dict):
+        return _freeze_object(dict.items(value), depth)
+    if isinstance(value, list):
+        return _freeze_list(list.__iter__(value), depth)
+    if isinstance(value, tuple):
+        return _freeze_list(tuple.__iter__(value), depth)
     return _freeze_scalar_subclass(value)
 
 
-def _freeze_object(value: Mapping[Any, Any], depth: int) -> FrozenDict:
+def _freeze_object(members: Iterable[tuple[Any, Any]], depth: int) -> FrozenDict:
     frozen = FrozenDict.__new__(FrozenDict)
     store = super(FrozenDict, frozen).__setitem__
     weight, deepest = 2, 0
-    for key, member in value.items():
+    for key, member in members:
         name = key if type(key) is str else _checked_key(key)
         if not name.isascii():
             _checked_text(name)
@@ -175,11 +178,11 @@ def _freeze_object(value: Mapping[Any, Any], depth: int) -> FrozenDict:
     return _sealed_object(frozen, _checked_weight(weight), _checked_depth(deepest + 1))
 
 
-def _freeze_list(value: list[Any] | tuple[Any, ...], depth: int) -> FrozenList:
+def _freeze_list(members: Iterable[Any], depth: int) -> FrozenList:
     frozen = FrozenList.__new__(FrozenList)
     store = super(FrozenList, frozen).append
     weight, deepest = 2, 0
-    for index, member in enumerate(value):
+    for index, member in enumerate(members):
         try:
             data = _freeze(member, depth + 1)
         except _Unfit as unfit:

@@ -1,11 +1,15 @@
 """Does a run request's input fit the workflow's parameters?"""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from stretto.definitions.errors import InvalidInput, NotData, nearest
 from stretto.definitions.frozen import Data, FrozenDict, freeze, object_of
 from stretto.definitions.model import Parameter, Workflow
+
+MAX_PROBLEMS = 20
+"""Problems told of one kind or parameter: more would take longer than anybody reads."""
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -25,11 +29,13 @@ def bind(workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
     """
     if not isinstance(inputs, Mapping):
         raise InvalidInput(workflow.ref, [f"inputs are an object, not a {type(inputs).__name__}"])
-    problems = [
-        f"there is no parameter {name!r}" + (f"; {hint}" if (hint := nearest(str(name), workflow.parameters)) else "")
-        for name in inputs
-        if name not in workflow.parameters
-    ]
+    unknown = [name for name in inputs if name not in workflow.parameters]
+    problems = []
+    for name in unknown[:MAX_PROBLEMS]:
+        hint = nearest(str(name), workflow.parameters)
+        problems.append(f"there is no parameter {str(name)[:100]!r}" + (f"; {hint}" if hint else ""))
+    if len(unknown) > MAX_PROBLEMS:
+        problems.append(f"there are {len(unknown) - MAX_PROBLEMS:,} more that there is no parameter for")
     bound: dict[str, Data] = {}
     for name, parameter in workflow.parameters.items():
         if name not in inputs:
@@ -42,16 +48,17 @@ def bind(workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
         except NotData as error:
             problems.append(str(error))
             continue
-        problems.extend(problems_of(parameter, value))
+        problems.extend(islice(problems_of(parameter, value), MAX_PROBLEMS))
         bound[name] = value
     if problems:
         raise InvalidInput(workflow.ref, problems)
     return object_of(bound)
 
 
-def problems_of(parameter: Parameter, value: Data, path: str = "") -> Iterator[str]:
-    """Yield what is wrong with a value given for a parameter; a value of a secret one is never told."""
+def problems_of(parameter: Parameter, value: Data, path: str = "", *, secret: bool = False) -> Iterator[str]:
+    """Yield what is wrong with a value given for a parameter; a value of (or in) a secret one is never told."""
     path = path or parameter.name
+    secret = secret or parameter.secret
     if value is None:
         if parameter.required:
             yield f"the parameter {path!r} is required and cannot be null"
@@ -61,7 +68,7 @@ def problems_of(parameter: Parameter, value: Data, path: str = "") -> Iterator[s
         yield f"{path!r} is of type {_kind(value)}, where {parameter.type} is expected"
         return
     if parameter.enum and not any(value == option and type(value) is type(option) for option in parameter.enum):
-        found = "the value" if parameter.secret else repr(value)[:100]
+        found = "the value" if secret else repr(value)[:100]
         yield f"{path!r}: {found} is none of {', '.join(map(repr, parameter.enum))}"
     measure = value if isinstance(value, int | float) else len(value) if isinstance(value, str | list) else None
     what = "length" if isinstance(value, str | list) else "value"
@@ -71,7 +78,7 @@ def problems_of(parameter: Parameter, value: Data, path: str = "") -> Iterator[s
         yield f"{path!r} has a {what} above {parameter.maximum:g}"
     if parameter.items is not None and isinstance(value, list):
         for index, member in enumerate(value):
-            yield from problems_of(parameter.items, member, f"{path}[{index}]")
+            yield from problems_of(parameter.items, member, f"{path}[{index}]", secret=secret)
 
 
 def _kind(value: Data) -> str:

@@ -57,7 +57,7 @@ async def local(
         child.close()
     result = _result(child, exit_code)
     if exit_code != 0:
-        raise ActionFailed(f"{name} {_how_it_ended(exit_code)}{_last_lines(result['stderr'])}", result)
+        raise ActionFailed(f"{name} {how_it_ended(exit_code)}{last_lines(result['stderr'])}", result)
     return result
 
 
@@ -117,7 +117,8 @@ def _result(child: Child, exit_code: int | None) -> dict[str, Any]:
     return result
 
 
-def _how_it_ended(exit_code: int) -> str:
+def how_it_ended(exit_code: int) -> str:
+    """Return an exit code in words."""
     if exit_code >= 0:
         return f"exited with {exit_code}"
     try:
@@ -126,6 +127,7 @@ def _how_it_ended(exit_code: int) -> str:
         return f"was killed by signal {-exit_code}"
 
 
-def _last_lines(stderr: str) -> str:
+def last_lines(stderr: str) -> str:
+    """Return ": " and the end of what a process had to say, or ""."""
     lines = "\n".join(stderr.strip().splitlines()[-TOLD_LINES:])[-TOLD_CHARACTERS:]
     return f": {lines}" if lines else ""

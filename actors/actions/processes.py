@@ -22,6 +22,7 @@ class Output:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, pipe: IO[bytes], most: int) -> None:
         self.truncated = False
+        self.overflowed: asyncio.Future[None] = loop.create_future()
         self.ended: asyncio.Future[None] = loop.create_future()
         self._loop = loop
         self._pipe = pipe
@@ -52,24 +53,34 @@ class Output:
             return
         room = self._most - len(self._kept)
         self._kept += chunk[:room]
-        self.truncated |= len(chunk) > room
+        if len(chunk) > room and not self.truncated:
+            self.truncated = True
+            self.overflowed.set_result(None)
 
 
 class Child:
     """A running process, the leader of its own session and process group. To be made and used on the loop."""
 
-    def __init__(self, argv: Sequence[str], environment: dict[str, str], cwd: str | None, most: int) -> None:
+    def __init__(
+        self, argv: Sequence[str], environment: dict[str, str], cwd: str | None, most: int, stdin: bytes | None = None
+    ) -> None:
+        """Start the process; at most `most` bytes of each output are kept, and it reads `stdin` (None: nothing)."""
         loop = asyncio.get_running_loop()
-        self._process = subprocess.Popen(  # noqa: S603 - running commands is what core.local is for
-            argv,
-            env=environment,
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-        )
+        given = subprocess.DEVNULL if stdin is None else _file_of(stdin)
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - running commands is what core.local is for
+                argv,
+                env=environment,
+                cwd=cwd,
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                start_new_session=True,
+            )
+        finally:
+            if given != subprocess.DEVNULL:
+                os.close(given)
         try:
             self._pidfd = os.pidfd_open(self._process.pid)
         except OSError:
@@ -82,9 +93,17 @@ class Child:
         self.stderr = Output(loop, cast("IO[bytes]", self._process.stderr), most)
         loop.add_reader(self._pidfd, self._notice_exit)
 
-    async def finish(self) -> int:
-        """Wait until the process has ended and its output is closed by all; return its exit code."""
-        await asyncio.wait([self._exited, self.stdout.ended, self.stderr.ended])
+    async def finish(self, *, alone: bool = False) -> int:
+        """Wait until the process has ended and its output is closed by all; return its exit code.
+
+        `alone`: wait for the process itself only, and kill what it has left running in its group.
+        """
+        if alone:
+            await asyncio.wait([self._exited])
+            self._signal(signal.SIGKILL)
+        # One that made a group of its own is not killed, and may hold the output open.
+        most = REAP_SECONDS if alone else None
+        await asyncio.wait([self._exited, self.stdout.ended, self.stderr.ended], timeout=most)
         return self._process.wait()
 
     async def end(self, grace: float) -> None:
@@ -117,3 +136,15 @@ class Child:
         # Until it is reaped the leader counts as a member of its group: the group is there, and it is ours.
         if self._process.returncode is None:
             os.killpg(self._process.pid, number)
+
+
+def _file_of(data: bytes) -> int:
+    """Return a descriptor to read `data` from: no pipe, which would need a writer and could fill up.
+
+    The file is in memory and has no name.
+    """
+    descriptor = os.memfd_create("stdin", os.MFD_CLOEXEC)
+    with os.fdopen(os.dup(descriptor), "wb") as file:
+        file.write(data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor

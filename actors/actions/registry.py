@@ -52,6 +52,8 @@ class Action:
 
     `runner` says where it runs: "inline" on the caller's thread (the core's own that cannot wait), "thread"
     (a plain function), "async" (a coroutine function). `takes_anything`: the function has **kwargs.
+    `problems_of` says what else is wrong with an input whose types fit. `origin` is the file of an action that is
+    no function of a module's.
     """
 
     ref: str
@@ -60,6 +62,8 @@ class Action:
     parameters: tuple[ActionParameter, ...] = ()
     takes_anything: bool = False
     description: str = ""
+    problems_of: Callable[[Mapping[str, Any]], list[str]] | None = None
+    origin: str = ""
     _required: frozenset[str] = field(init=False, repr=False)
     _accepted: dict[str, frozenset[type] | None] = field(init=False, repr=False)
     _enums: dict[str, tuple[Any, ...]] = field(init=False, repr=False)
@@ -73,6 +77,8 @@ class Action:
     @property
     def place(self) -> str:
         """Where the function stands, for messages: module, name, and file with line."""
+        if self.origin:
+            return self.origin
         code = getattr(inspect.unwrap(self.function), "__code__", None)
         where = f" ({code.co_filename}:{code.co_firstlineno})" if code else ""
         return f"{self.function.__module__}.{self.function.__qualname__}{where}"
@@ -95,7 +101,7 @@ class Action:
             if types is not None and type(value) not in types:
                 break
         else:
-            if self._required <= values.keys() and not self._enums:
+            if self._required <= values.keys() and not self._enums and self.problems_of is None:
                 return
         if problems := self._problems(values):
             raise InvalidActionInput(self.ref, problems)
@@ -113,6 +119,8 @@ class Action:
                     problems.append(f"{name} must be {_expected(parameter)}, not {_told(value)}")
             elif not self.takes_anything:
                 problems.append(f"{name} is unknown{_hint(name, known)}")
+        if not problems and self.problems_of is not None:
+            problems = self.problems_of(values)
         return problems
 
 
@@ -226,6 +234,7 @@ class ActionRegistry:
 
     def __init__(self, actions: Mapping[str, Action]) -> None:
         self._actions = actions
+        self._own: dict[str, Action] = {}
 
     @classmethod
     def with_core(cls) -> "ActionRegistry":
@@ -234,18 +243,25 @@ class ActionRegistry:
 
     def get(self, ref: str) -> Action:
         """Return the action of that ref; `UnknownAction` names the nearest one if there is none."""
-        try:
-            return self._actions[ref]
-        except KeyError:
+        found = self._actions.get(ref) or self._own.get(ref)
+        if found is None:
             near = nearest(ref, self.refs())
-            raise UnknownAction(f"there is no action {ref!r}" + (f"; {near}" if near else "")) from None
+            raise UnknownAction(f"there is no action {ref!r}" + (f"; {near}" if near else ""))
+        return found
 
     def __contains__(self, ref: object) -> bool:
-        return ref in self._actions
+        return ref in self._actions or ref in self._own
 
     def refs(self) -> tuple[str, ...]:
         """Return all known refs, sorted."""
-        return tuple(sorted(self._actions))
+        return tuple(sorted({**self._actions, **self._own}))
+
+    def add(self, action: Action) -> None:
+        """Add an action of this engine's alone; `DuplicateAction` if its ref is taken."""
+        old = self._actions.get(action.ref) or self._own.get(action.ref)
+        if old is not None:
+            raise DuplicateAction(f"two actions are called {action.ref}: {old.place} and {action.place}")
+        self._own[action.ref] = action
 
     def load(self, module_or_path: str) -> None:
         """Import a module by its dotted name, or a file by its path, for the actions that it registers.

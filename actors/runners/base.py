@@ -9,8 +9,12 @@ from typing import Any, Literal, Protocol, TypeAlias
 import msgspec
 
 from stretto.actors.actions import Action, ActionFailed
-from stretto.definitions.frozen import Frozen, FrozenDict
+from stretto.definitions.errors import NotData
+from stretto.definitions.frozen import Data, Frozen, FrozenDict, freeze
 from stretto.metrics.logging import CallIds, call_ids, get_logger
+
+MAX_MESSAGE_LENGTH = 20_000
+"""Characters of an exception's message that are kept."""
 
 _log = get_logger(__name__)
 
@@ -18,14 +22,15 @@ _log = get_logger(__name__)
 class Finished(msgspec.Struct, frozen=True):
     """How a call ended.
 
-    `result` is what the action returned (or its `ActionFailed.result`), not frozen; `error` is for people;
-    `kind` is "failed" (ActionFailed), "exception" (anything else that it raised) or "cancelled".
+    `result` is what the action returned (or its `ActionFailed.result`), frozen; `error` is for people; `kind` is
+    "failed" (ActionFailed), "exception" (anything else that it raised), "not_data" (a result that is no JSON-like
+    data) or "cancelled".
     """
 
     status: Literal["succeeded", "failed", "cancelled"]
-    result: Any
+    result: Data
     error: str | None
-    kind: Literal["failed", "exception", "cancelled"] | None
+    kind: Literal["failed", "exception", "not_data", "cancelled"] | None
     finished_at: float
 
 
@@ -95,16 +100,22 @@ def _perform(call: Call) -> Finished:
 
 
 def success(result: Any) -> Finished:
-    """Return the end of a call whose action returned `result`."""
-    return Finished("succeeded", result, None, None, time.monotonic())
+    """Return the end of a call whose action returned `result`; it is frozen here, on the runner's own thread."""
+    try:
+        return Finished("succeeded", freeze(result, "the action's result"), None, None, time.monotonic())
+    except NotData as error:
+        return Finished("failed", None, str(error), "not_data", time.monotonic())
 
 
 def failure(call: Call, error: BaseException) -> Finished:
     """Return the end of a call whose action raised `error`; where it was raised goes to the log, at DEBUG."""
-    if isinstance(error, ActionFailed):
-        return Finished("failed", error.result, str(error), "failed", time.monotonic())
-    _log.debug("action_raised", action=call.action.ref, exc_info=error)
-    return Finished("failed", None, describe(error), "exception", time.monotonic())
+    if not isinstance(error, ActionFailed):
+        _log.debug("action_raised", action=call.action.ref, exc_info=error)
+        return Finished("failed", None, describe(error), "exception", time.monotonic())
+    try:
+        return Finished("failed", freeze(error.result, "its result"), told(error), "failed", time.monotonic())
+    except NotData as unfit:
+        return Finished("failed", None, f"{told(error)}; besides, {unfit}", "not_data", time.monotonic())
 
 
 def cancelled(message: str = "the call was cancelled") -> Finished:
@@ -114,13 +125,18 @@ def cancelled(message: str = "the call was cancelled") -> Finished:
 
 def describe(error: BaseException) -> str:
     """Return an exception as "TypeName: message"; `Frozen` as its message alone, which names the remedy."""
-    try:
-        message = str(error)
-    except Exception:  # noqa: BLE001 - an exception class of the user's may break here, too
-        message = "(its message cannot be read)"
+    message = told(error)
     if isinstance(error, Frozen):
         return message
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+def told(error: BaseException) -> str:
+    """Return an exception's message as a text that can be written down, whatever its class makes of it."""
+    try:
+        return str(error).encode("utf-8", "backslashreplace").decode()[:MAX_MESSAGE_LENGTH]
+    except BaseException:  # noqa: BLE001 - an exception class of the user's may break here, too
+        return "(its message cannot be read)"
 
 
 def tell(done: Done, call: Call, finished: Finished) -> None:

@@ -17,6 +17,7 @@ from stretto.definitions.conductor.commands import (
     WithdrawItems,
 )
 from stretto.definitions.conductor.conductor import Conductor
+from stretto.definitions.conductor.errors import blank_record
 from stretto.definitions.conductor.events import (
     CancelRequested,
     DelayElapsed,
@@ -52,4 +53,5 @@ __all__ = [
     "TaskEnded",
     "WaitUntil",
     "WithdrawItems",
+    "blank_record",
 ]

@@ -47,7 +47,10 @@ class WaitUntil(msgspec.Struct, frozen=True):
 
 
 class TaskEnded(msgspec.Struct, frozen=True):
-    """Tell that a task has ended, for logs and metrics: its outcome, and how many items it had and failed."""
+    """Tell that a task has ended, for logs and metrics: its outcome, and how many items it had and failed.
+
+    `outcomes` counts the items by what they ended as; those that never started are not among them.
+    """
 
     task: str
     visit: int
@@ -55,6 +58,7 @@ class TaskEnded(msgspec.Struct, frozen=True):
     items: int
     failed: int
     seconds: float
+    outcomes: dict[str, int]
 
 
 class FinishRun(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ It alone changes the run's context.
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from stretto.definitions.conductor.commands import (
     CancelItem,
@@ -33,13 +33,22 @@ from stretto.definitions.conductor.fan_out import FanOut, Slot, error_object
 from stretto.definitions.conductor.joins import Join
 from stretto.definitions.conductor.settings import Settings
 from stretto.definitions.conductor.states import ENDED, ITEM, RUN, IllegalTransition, advance
-from stretto.definitions.context import CompletionScope, Context, ItemScope, RunFacts
+from stretto.definitions.context import (
+    NO_SURROUNDINGS,
+    CompletionScope,
+    Context,
+    ItemScope,
+    RunFacts,
+    Surroundings,
+)
 from stretto.definitions.errors import ExpressionError, Place
 from stretto.definitions.expressions import Constant, Moment, ObjectTemplate, Template
-from stretto.definitions.frozen import Data, FrozenDict, freeze, object_of
+from stretto.definitions.frozen import Data, FrozenDict, FrozenList, freeze, object_of
 from stretto.definitions.graph import graph_of
 from stretto.definitions.masking import Mask
 from stretto.definitions.model import Task, Workflow
+
+Masked = TypeVar("Masked", FrozenDict | None, FrozenList)
 
 MAX_INSTANT_TASKS = 10_000
 """Tasks that may end one after another without any action being performed, before it is taken for an endless cycle."""
@@ -48,12 +57,21 @@ MAX_INSTANT_TASKS = 10_000
 class Conductor:
     """Conducts one run: `begin` once, then `on` for each event, carrying out the commands that they return."""
 
-    def __init__(
-        self, workflow: Workflow, run_id: str, parameters: FrozenDict, started_at: float, parent: Data = None
+    def __init__(  # noqa: PLR0913 - what a run is made of; the last three are optional
+        self,
+        workflow: Workflow,
+        run_id: str,
+        parameters: FrozenDict,
+        started_at: float,
+        parent: Data = None,
+        *,
+        surroundings: Surroundings = NO_SURROUNDINGS,
+        mask: Mask | None = None,
     ) -> None:
         """Take a run's definition and its parameters, bound and frozen; `started_at` is seconds since the epoch.
 
-        `parent` is what `system.parent` gives: null, or whose item this run performs.
+        `parent` is what `system.parent` gives: null, or whose item this run performs. `surroundings` are what it is
+        given besides; `mask` is the parent's, whose secrets are this run's as well.
         """
         self.workflow = workflow
         self.status = "running"
@@ -64,8 +82,14 @@ class Conductor:
             {"workflow_start": self._moment.now(), "run_id": run_id, "workflow": workflow.ref, "parent": parent}
         )
         assert isinstance(system, FrozenDict)  # noqa: S101 - for the type checker
-        self.context = Context(RunFacts(parameters, system, workflow.tasks))
-        self.mask = Mask.of_parameters(workflow.parameters, parameters)
+        secret = [name for name, parameter in workflow.parameters.items() if parameter.secret]
+        self.mask = Mask(base=surroundings.mask) if mask is None else mask
+        self.mask.see(parameters.get(name) for name in secret)
+        self._is_child = parent is not None
+        facts = RunFacts(
+            parameters, system, workflow.tasks, surroundings=surroundings, mask=self.mask, secret_parameters=secret
+        )
+        self.context = Context(facts)
         self._errors = ErrorLog(self.mask)
         self._failed = False
         self._events = 0
@@ -315,7 +339,15 @@ class Conductor:
         self.context.record_task(record)
         seconds = max(self._moment.at - fan_out.started_at, 0.0)
         self._commands.append(
-            TaskEnded(task.name, fan_out.visit, outcome, len(fan_out.items), len(fan_out.failures), seconds)
+            TaskEnded(
+                task.name,
+                fan_out.visit,
+                outcome,
+                len(fan_out.items),
+                len(fan_out.failures),
+                seconds,
+                fan_out.outcomes(),
+            )
         )
         targets: list[str] = []
         fatal: ExpressionError | None = None
@@ -384,7 +416,7 @@ class Conductor:
         self._start_tasks(held)
 
     def _cancel(self, _event: CancelRequested) -> None:
-        already = self.status == "cancelling"
+        already = self.status in {"cancelling", "cleaning"}
         self.status = advance(RUN, self.status, "cancel")
         if already:
             return
@@ -436,7 +468,13 @@ class Conductor:
                 for error in errors:
                     self._errors.of_expression(error)
             self.status = advance(RUN, self.status, "fail" if self._failed or errors else "succeed")
-        self._commands.append(FinishRun(self.status, output, self._errors.frozen()))
+        if not self._is_child:  # a parent's task works with the output: it is no report
+            output = self._masked(output)
+        # Again: a secret may have become known after an error was recorded.
+        self._commands.append(FinishRun(self.status, output, self._masked(self._errors.frozen())))
+
+    def _masked(self, data: Masked) -> Masked:
+        return self.mask.data(data)  # type: ignore[return-value]  # an object stays one, and a list
 
     def _tell_unsatisfied_joins(self) -> None:
         for name, join in self._joins.items():

@@ -6,11 +6,12 @@ import msgspec
 
 from stretto.definitions.conductor.fan_out import FanOut, ItemFailure
 from stretto.definitions.errors import ExpressionError, Place
-from stretto.definitions.frozen import Data, FrozenList, freeze, weigh
+from stretto.definitions.frozen import MAX_DEPTH, Data, FrozenList, depth_of, freeze, weigh
 from stretto.definitions.masking import Mask
 
 MAX_INPUT_BYTES = 4096
 MAX_MESSAGE_LENGTH = 4096
+LEVELS_AROUND_AN_INPUT = 4
 MAX_ITEM_ERRORS = 10
 """Item errors told of one visit of a task; the task's own record counts them all."""
 MAX_RECORDS = 200
@@ -25,6 +26,12 @@ CODES = {
     "workflow": "workflow_failed",
 }
 """Codes of the kinds of failure; any other kind is its own code."""
+
+
+def blank_record(code: str, message: str) -> dict[str, Any]:
+    """Return an error record with nothing known but what went wrong: every record has the same fields."""
+    names = ("task", "visit", "item_index", "attempt", "action", "where", "expression", "input")
+    return {"code": code, "message": message, **dict.fromkeys(names), "handled": False}
 
 
 class ErrorLog:
@@ -85,21 +92,16 @@ class ErrorLog:
         )
 
     def _record(self, code: str, message: str, place: Place, **fields: Any) -> dict[str, Any]:
-        names = ("task", "visit", "item_index", "attempt", "action", "expression", "input")
-        return {
-            "code": code,
-            "message": _cut(self._mask.text(message)),
-            "where": place.as_json(),
-            **{name: fields.get(name) for name in names},
-            "handled": fields["handled"],
-        }
+        record = blank_record(code, _cut(self._mask.text(message)))
+        return {**record, **fields, "where": place.as_json()}
 
     def _told_input(self, data: Data) -> Data:
         masked = self._mask.data(data)
-        if weigh(masked) <= MAX_INPUT_BYTES // 6:  # no character takes more as JSON: nothing to measure
+        shallow = depth_of(masked) <= MAX_DEPTH - LEVELS_AROUND_AN_INPUT
+        if shallow and weigh(masked) <= MAX_INPUT_BYTES // 6:  # no character takes more as JSON: nothing to measure
             return masked
         encoded = msgspec.json.encode(masked)
-        if len(encoded) <= MAX_INPUT_BYTES:
+        if shallow and len(encoded) <= MAX_INPUT_BYTES:
             return masked
         told = encoded[:MAX_INPUT_BYTES].decode(errors="ignore")
         # As a text its quotes and escapes are escaped once more: cut until that fits, too.
@@ -117,7 +119,7 @@ class ErrorLog:
         """Return all records, frozen."""
         records = list(self._records)
         if self._more:
-            records.append({"code": "more_errors", "message": f"{self._more:,} more errors are not told"})
+            records.append(blank_record("more_errors", f"{self._more:,} more errors are not told"))
         frozen = freeze(records, "errors")
         assert isinstance(frozen, FrozenList)  # noqa: S101 - for the type checker
         return frozen

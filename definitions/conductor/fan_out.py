@@ -4,6 +4,7 @@ A task without items is a fan-out of one. What is in the window is the keys of `
 in it from its start command to its final outcome, so one that waits for a retry keeps its place.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -142,9 +143,10 @@ class FanOut:
                 self.stopped = True
 
     def withdraw(self, index: int) -> None:
-        """Free the place of an item that was never started."""
+        """Free the place of an item whose try was never started."""
         slot = self.window.pop(index)
         slot.state = advance(ITEM, slot.state, "withdraw")
+        self._keep_failure(index, slot)
 
     def release_waiting(self) -> None:
         """Free the places of items that only wait: nothing new will start."""
@@ -152,8 +154,18 @@ class FanOut:
             if slot.state in {"waiting", "due"}:
                 slot.state = advance(ITEM, slot.state, "cancelled")
                 del self.window[index]
-                if slot.failed is not None:
-                    self.failures.append(ItemFailure(index, slot.attempt, "cancelled", slot.failed))
+                self._keep_failure(index, slot)
+
+    def _keep_failure(self, index: int, slot: Slot) -> None:
+        """An item whose next try never comes has failed, as its last one did."""
+        if slot.failed is not None:
+            self.failures.append(ItemFailure(index, slot.attempt, "cancelled", slot.failed))
+
+    def outcomes(self) -> dict[str, int]:
+        """Count the items by what they ended as."""
+        if self.task.action is None or self.broken:
+            return {}
+        return {**Counter(failed.outcome for failed in self.failures), "succeeded": self.succeeded}
 
     def too_many_failures(self) -> bool:
         """Tell whether `max_failures` is exceeded."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stretto.definitions.conductor.fan_out import NO_ITEMS, Batches, RetryPlan
+from stretto.definitions.conductor.fan_out import MAX_WAIT_SECONDS, NO_ITEMS, Batches, RetryPlan
 from stretto.definitions.context import Snapshot
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Moment, Template
@@ -68,9 +68,9 @@ class Settings:
 
     def _number(self, template: Template, what: str) -> float:
         value = template.evaluate(self._snapshot, self._moment)
-        if type(value) in {int, float} and value >= 0:  # type: ignore[operator]
+        if type(value) in {int, float} and 0 <= value <= MAX_WAIT_SECONDS:  # type: ignore[operator]
             return value  # type: ignore[return-value]
-        raise _unfit(template, f"{what} is a number of seconds, at least 0, not {_told(value)}")
+        raise _unfit(template, f"{what} is a number of seconds from 0 to {MAX_WAIT_SECONDS:.0f}, not {_told(value)}")
 
 
 def _told(value: Data) -> str:

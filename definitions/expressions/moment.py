@@ -3,6 +3,9 @@
 import hashlib
 import uuid
 from datetime import UTC, datetime
+from typing import Any
+
+from stretto.definitions.expressions.guarding import Source
 
 
 class Moment:
@@ -10,15 +13,29 @@ class Moment:
 
     `at` is seconds since the epoch; `seed` tells this evaluation from every other of the run (the run's id and
     the event's number, for an item's input also the task, visit and index). The calls of `uuid()` are counted
-    over all expressions evaluated at one moment, so that each gives another id.
+    over all expressions evaluated at one moment, so that each gives another id. `sources` are those of secrets that
+    the expression at hand has read.
     """
 
-    __slots__ = ("_calls", "at", "seed")
+    __slots__ = ("_calls", "at", "seed", "sources")
 
     def __init__(self, at: float, seed: str) -> None:
         self.at = at
         self.seed = seed
         self._calls = 0
+        self.sources: list[Source] | None = None
+
+    def note(self, source: Source) -> None:
+        """Note that the expression at hand has read a secret."""
+        if self.sources is None:
+            self.sources = []
+        self.sources.append(source)
+
+    def learn(self, value: Any) -> None:
+        """Have the sources of the secrets that were read learn what the expression gave: its end."""
+        sources, self.sources = self.sources or (), None
+        for source in sources:
+            source.learn(value)
 
     def now(self) -> str:
         """Return the time as RFC 3339 in UTC, with microseconds."""

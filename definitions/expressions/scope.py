@@ -11,6 +11,7 @@ from jinja2.utils import missing
 
 from stretto.definitions.expressions.bounds import Fuel
 from stretto.definitions.expressions.functions import FUNCTIONS
+from stretto.definitions.expressions.guarding import Guarded
 from stretto.definitions.expressions.moment import Moment
 from stretto.definitions.expressions.namespaces import ABSENT, Completion, Scope
 from stretto.definitions.frozen import Data
@@ -44,6 +45,8 @@ class ScopeContext(Context):
         if function is not None:
             return function
         value = self.scope.resolve(key)
+        if isinstance(value, Guarded):
+            return value.open(self.moment)
         return missing if value is ABSENT else value
 
 
@@ -58,7 +61,8 @@ def _completion(context: ScopeContext, function: str) -> Completion:
 
 
 def _result(context: ScopeContext) -> Data:
-    return _completion(context, "result").result  # type: ignore[no-any-return]
+    result = _completion(context, "result").result
+    return result.open(context.moment) if isinstance(result, Guarded) else result
 
 
 def _outcome_is(outcomes: frozenset[str], function: str) -> Callable[[ScopeContext], bool]:

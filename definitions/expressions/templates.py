@@ -74,17 +74,23 @@ class Expression:
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
         context = ScopeContext(_EXPRESSIONS, scope, moment)
         try:
-            return settle(self._function(context), context.fuel)
+            value = settle(self._function(context), context.fuel)
         except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
-            raise _told(error, self.source, self.place, scope) from None
+            raise _told(_harmless(error, moment), self.source, self.place, scope) from None
+        if moment.sources is not None:
+            moment.learn(value)
+        return value
 
     def evaluate_text(self, scope: Scope, moment: Moment) -> str:
         """Return the value as the text that it becomes between other text."""
         context = ScopeContext(_EXPRESSIONS, scope, moment)
         try:
-            return text_of(self._function(context), context.fuel)
+            text = text_of(self._function(context), context.fuel)
         except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
-            raise _told(error, self.source, self.place, scope) from None
+            raise _told(_harmless(error, moment), self.source, self.place, scope) from None
+        if moment.sources is not None:
+            moment.learn(text)
+        return text
 
     def expressions(self) -> Iterator["Expression | Statements"]:
         yield self
@@ -131,9 +137,12 @@ class Statements:
                 texts.append(text_of(part, context.fuel))
                 length += len(texts[-1])
                 check_text(length)
-            return _checked("".join(texts))
+            text = _checked("".join(texts))
         except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
-            raise _told(error, self.source, self.place, scope) from None
+            raise _told(_harmless(error, moment), self.source, self.place, scope) from None
+        if moment.sources is not None:
+            moment.learn(text)
+        return text
 
     def expressions(self) -> Iterator["Expression | Statements"]:
         yield self
@@ -265,6 +274,14 @@ def _finding(malformed: Malformed, source: str, place: Place) -> Finding:
         found=_shortened(source),
         hint=malformed.hint,
     )
+
+
+def _harmless(error: Exception, moment: Moment) -> Exception:
+    """Return the error, or one that quotes nothing if a secret was read: it may quote that, in any form."""
+    if moment.sources is None:
+        return error
+    moment.sources = None
+    return ValueError("it failed after reading a secret; what went wrong is not told, as that could tell the secret")
 
 
 def _told(error: Exception, source: str, place: Place, scope: Scope) -> ExpressionError:

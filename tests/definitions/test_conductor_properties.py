@@ -204,8 +204,9 @@ class WindowMachine(RuleBasedStateMachine):
         indexes = data.draw(st.sets(st.sampled_from(sorted(self.running))), label="indexes")
         self.withdrawable = False
         for index in indexes:
-            del self.running[index]
-            self.settle(index, "withdrawn")
+            # Of an item that has failed before, it is the next try that is withdrawn: it has failed.
+            tried_before = self.running.pop(index) > 1
+            self.settle(index, "cancelled" if tried_before else "withdrawn")
         self.feed(ItemsWithdrawn("fan", 1, tuple(sorted(indexes)), self.clock))
 
     @precondition(lambda self: not self.finishes and self.status in {"running", "paused"})

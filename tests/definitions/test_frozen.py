@@ -1,6 +1,7 @@
 """Frozen data: equal to what it was made of, plain JSON to every library, and impossible to change."""
 
 import copy
+import itertools
 import json
 import pickle
 from collections import OrderedDict
@@ -283,13 +284,27 @@ class Decimal(float):
     """A float subclass, as numpy's is."""
 
 
-def test_subclasses_become_plain_and_tuples_and_mappings_json() -> None:
-    """Tuples become lists, mappings objects, subclasses of str, int and float plain, whatever their methods say."""
-    frozen = freeze({Text("k"): (Text("v"), Whole(3), Decimal(1.5), True), "m": MappingProxyType({"a": OrderedDict()})})
+def test_subclasses_become_plain_and_tuples_lists() -> None:
+    """Tuples become lists, subclasses of dict, str, int and float plain, whatever their methods say."""
+    frozen = freeze({Text("k"): (Text("v"), Whole(3), Decimal(1.5), True), "m": {"a": OrderedDict()}})
     assert frozen == {"k": ["v", 3, 1.5, True], "m": {"a": {}}}
     assert isinstance(frozen, FrozenDict)
     assert [type(member) for member in frozen["k"]] == [str, int, float, bool]
     assert [type(key) for key in frozen] == [str, str]
+
+
+def test_no_method_of_a_values_own_is_called() -> None:
+    """A list that iterates for ever over itself is what it holds; a mapping that is no dict is no data."""
+    assert freeze(Endless([1, 2])) == [1, 2]
+    with pytest.raises(NotData, match="mappingproxy"):
+        freeze(MappingProxyType({"a": 1}))
+
+
+class Endless(list[int]):
+    """A list whose iterator never ends."""
+
+    def __iter__(self) -> Iterator[int]:
+        return itertools.repeat(0)
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_a_call_runs_on_the_loops_thread(runner: EventLoopRunner, ends: "SimpleQ
 
     runner.start(call(act, x=1), ends.put)
     end = ends.get(timeout=SECONDS)
-    assert (end.status, end.result, end.error, end.kind) == ("succeeded", (1, "stretto-loop"), None, None)
+    assert (end.status, end.result, end.error, end.kind) == ("succeeded", [1, "stretto-loop"], None, None)
 
 
 def test_thousands_are_in_flight_on_one_thread(runner: EventLoopRunner, ends: "SimpleQueue[Finished]") -> None:
@@ -191,7 +191,7 @@ def test_ids_are_the_calls_own_and_nothing_else_leaks_in(
     for index in range(5):
         runner.start(call(look, IDS._replace(item_index=index)), ends.put)
     results = [ends.get(timeout=SECONDS).result for _ in range(5)]
-    assert results == [(IDS._replace(item_index=index), "unset") for index in range(5)]
+    assert results == [[list(IDS._replace(item_index=index)), "unset"] for index in range(5)]
 
 
 @pytest.mark.parametrize(

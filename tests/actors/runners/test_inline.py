@@ -40,7 +40,7 @@ def test_values_are_the_frozen_ones_themselves() -> None:
 
 def test_the_ids_are_set_around_the_call_only() -> None:
     """The action sees whose call it is; afterwards nothing is set."""
-    assert finish(call_ids.get).result == IDS
+    assert finish(call_ids.get).result == list(IDS)
     assert call_ids.get() is None
 
 

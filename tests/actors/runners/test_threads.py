@@ -123,7 +123,7 @@ def test_ids_and_contexts_do_not_outlive_a_call(ends: "SimpleQueue[Finished]") -
     runner = ThreadRunner(1)
     for index in range(2):
         runner.start(call(look, IDS._replace(item_index=index)), ends.put)
-        assert ends.get(timeout=SECONDS).result == (IDS._replace(item_index=index), "clean")
+        assert ends.get(timeout=SECONDS).result == [list(IDS._replace(item_index=index)), "clean"]
     runner.stop()
 
 

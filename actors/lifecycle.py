@@ -1,0 +1,59 @@
+"""The end of an engine: everything is stopped in the reverse order of its start, whatever goes wrong on the way."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pykka
+
+from stretto.actors.clock import Clock
+from stretto.actors.dispatch import Later
+from stretto.actors.services import Services
+from stretto.metrics import MetricsServer, get_logger
+
+_log = get_logger("stretto.engine")
+
+
+def start_clock() -> tuple[pykka.ActorRef[Clock], threading.Thread]:
+    """Start a clock; its thread is kept, to be joined when the clock has stopped."""
+    clock = Clock.start()
+    return clock, clock.proxy().thread().get()
+
+
+def close_down(
+    engine: pykka.ActorRef[Any], services: Services, server: MetricsServer | None, stopped: Later | None
+) -> None:
+    """Have a thread of its own stop everything: a dispatcher cannot wait for its own threads.
+
+    Started were the endpoint, the dispatcher, the clock, the runners, and last the engine's actor. `stopped` is
+    answered when all of them have ended.
+    """
+    thread = threading.Thread(target=_close_down, args=(engine, services, server, stopped), name="stretto-stop")
+    thread.start()
+
+
+def _close_down(
+    engine: pykka.ActorRef[Any], services: Services, server: MetricsServer | None, stopped: Later | None
+) -> None:
+    if stopped is not None:
+        # Before the engine's mailbox closes; whoever waits gets it only when this thread has ended.
+        stopped.resolve(None, joins=threading.current_thread())
+    _step("engine", engine.stop)
+    _step("runners", services.runners.stop)
+    _step("clock", services.clock.stop)
+    services.clock_thread.join()
+    _step("dispatcher", services.dispatcher.stop)
+    if server is not None:
+        _step("metrics", server.stop)
+    left = {name: count for name, count in services.dispatcher.alive().items() if count}
+    if left:
+        _log.warning("actors_left", **left)
+    _log.info("engine_stopped")
+
+
+def _step(what: str, stop: Callable[[], object]) -> None:
+    """Stop one thing; that it fails must keep none of the others running."""
+    try:
+        stop()
+    except Exception:  # noqa: BLE001 - as above: it is told, and the rest is stopped all the same
+        _log.exception("stop_failed", part=what)

@@ -1,0 +1,180 @@
+"""A workflow's graph as text that others draw: Mermaid's and Graphviz's languages.
+
+Workflow --picture_of--> Picture --mermaid, dot--> text
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from stretto.definitions.dialects.parallel import fork_name
+from stretto.definitions.expressions import Constant, NoneOf, Template
+from stretto.definitions.graph import graph_of
+from stretto.definitions.model import Task, Workflow
+
+MAX_LABEL: Final = 48
+"""Characters of a condition that are shown on an edge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A task. `lines` is what stands in its box.
+
+    `entry`: a run begins with it; `helper`: it performs no action; `fans_out`: it has items.
+    """
+
+    name: str
+    lines: tuple[str, ...]
+    entry: bool
+    helper: bool
+    fans_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A transition to one target, with its condition ("" for none)."""
+
+    source: str
+    target: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A parallel task: the names of its fork, its members and its join, and the groups among its members."""
+
+    name: str
+    nodes: tuple[str, ...]
+    groups: tuple["Group", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What there is to draw, in the file's order. `loose` are the nodes that stand in no group."""
+
+    ref: str
+    nodes: dict[str, Node]
+    edges: tuple[Edge, ...]
+    groups: tuple[Group, ...]
+    loose: tuple[str, ...]
+
+
+def picture_of(workflow: Workflow) -> Picture:
+    """Return what there is to draw of a workflow."""
+    graph = graph_of(workflow.tasks)
+    nodes = {name: _node(workflow, task, entry=name in graph.entries) for name, task in workflow.tasks.items()}
+    edges = tuple(
+        Edge(name, target, _label(transition.when))
+        for name, task in workflow.tasks.items()
+        for transition in task.transitions
+        for target in transition.targets
+    )
+    parallels = [task for task in workflow.tasks.values() if task.gathers]
+    inner = {member for task in parallels for member in task.gathers}
+    groups = tuple(_group(workflow, task) for task in parallels if task.name not in inner)
+    grouped = inner | {name for task in parallels for name in (task.name, fork_name(task.name))}
+    return Picture(workflow.ref, nodes, edges, groups, tuple(name for name in nodes if name not in grouped))
+
+
+def _group(workflow: Workflow, parallel: Task) -> Group:
+    members = [workflow.tasks[name] for name in parallel.gathers]
+    plain = [member.name for member in members if not member.gathers]
+    nested = tuple(_group(workflow, member) for member in members if member.gathers)
+    return Group(parallel.name, (fork_name(parallel.name), *plain, parallel.name), nested)
+
+
+def _node(workflow: Workflow, task: Task, *, entry: bool) -> Node:
+    lines = [task.name]
+    if task.action:
+        lines.append(task.action)
+    if task.with_items is not None:
+        batches = f", batches of {task.with_items.batch_size}" if task.with_items.batch_size else ""
+        lines.append(f"with_items{batches}")
+    if task.join is not None:
+        lines.append(f"join: {task.join}")
+    if task.name == workflow.on_cancel:
+        lines.append("on_cancel")
+    return Node(task.name, tuple(lines), entry, helper=not task.action, fans_out=task.with_items is not None)
+
+
+def _label(when: Template | None) -> str:
+    if when is None:
+        return ""
+    if isinstance(when, NoneOf):
+        return "otherwise"
+    if isinstance(when, Constant):
+        return str(when.value).lower()
+    label = " ".join(" and ".join(expression.source for expression in when.expressions()).split())
+    return label if len(label) <= MAX_LABEL else f"{label[: MAX_LABEL - 3]}..."
+
+
+def mermaid(picture: Picture) -> str:
+    """Return a Mermaid flowchart. Tasks are called n0, n1, ...: a task may have the name of a keyword, such as end."""
+    names = {name: f"n{number}" for number, name in enumerate(picture.nodes)}
+
+    def node(each: Node) -> str:
+        left, right = ("([", "])") if each.helper else ("[[", "]]") if each.fans_out else ("[", "]")
+        return f'{names[each.name]}{left}"{"<br/>".join(map(_mermaid_text, each.lines))}"{right}'
+
+    def begin(group: Group) -> str:
+        return f'subgraph {names[group.name]}_group["{_mermaid_text(group.name)}"]'
+
+    lines = ["flowchart TD", *_nested(picture, node, begin, "end")]
+    for edge in picture.edges:
+        label = f'|"{_mermaid_text(edge.label)}"|' if edge.label else ""
+        lines.append(f"  {names[edge.source]} -->{label} {names[edge.target]}")
+    entries = [names[node.name] for node in picture.nodes.values() if node.entry]
+    lines += ["  classDef entry stroke-width:3px", f"  class {','.join(entries)} entry"]
+    return "\n".join(lines) + "\n"
+
+
+def dot(picture: Picture) -> str:
+    """Return Graphviz's text."""
+
+    def node(each: Node) -> str:
+        styles = [*(["bold"] if each.entry else []), *(["dashed"] if each.helper else []), "rounded"]
+        label = "\\n".join(map(_dot_text, each.lines))
+        return f'"{_dot_text(each.name)}" [label="{label}", style="{",".join(styles)}"];'
+
+    def begin(group: Group) -> str:
+        return f'subgraph "cluster_{_dot_text(group.name)}" {{ label="{_dot_text(group.name)}";'
+
+    lines = [f'digraph "{_dot_text(picture.ref)}" {{', "  node [shape=box];"]
+    lines += _nested(picture, node, begin, "}")
+    for edge in picture.edges:
+        label = f' [label="{_dot_text(edge.label)}"]' if edge.label else ""
+        lines.append(f'  "{_dot_text(edge.source)}" -> "{_dot_text(edge.target)}"{label};')
+    return "\n".join([*lines, "}"]) + "\n"
+
+
+def _nested(picture: Picture, node: Callable[[Node], str], begin: Callable[[Group], str], end: str) -> list[str]:
+    """Return the lines of all nodes, those of groups between a beginning and an end."""
+
+    def lines_of(group: Group, indent: str) -> Iterator[str]:
+        yield indent + begin(group)
+        for name in group.nodes:
+            yield f"{indent}  {node(picture.nodes[name])}"
+        for nested in group.groups:
+            yield from lines_of(nested, f"{indent}  ")
+        yield indent + end
+
+    lines = [f"  {node(picture.nodes[name])}" for name in picture.loose]
+    return lines + [line for group in picture.groups for line in lines_of(group, "  ")]
+
+
+def _mermaid_text(text: str) -> str:
+    # Mermaid's own entities; `#` first, which begins one.
+    for character, entity in (
+        ("#", "#35;"),
+        ("&", "#amp;"),
+        ('"', "#quot;"),
+        ("<", "#lt;"),
+        (">", "#gt;"),
+        ("`", "#96;"),
+    ):
+        text = text.replace(character, entity)
+    return text
+
+
+def _dot_text(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", " ")
