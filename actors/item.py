@@ -210,7 +210,19 @@ class ItemActor(DispatchedActor):
         if self._running is not None and self._running.cancel() and not isinstance(self._running, ChildRun):
             self._remind(time.monotonic() + STOP_GRACE_SECONDS, StopTookTooLong())
         else:
+            if not isinstance(self._running, ChildRun):
+                _log.warning("thread_left_behind", **self._ids())
             self._report_failure("timed_out", self._timed_out_with)
+
+    def _ids(self) -> dict[str, Any]:
+        """Return what a log line about this item carries."""
+        start = self._perform.start if self._perform is not None else None
+        return {
+            "run_id": self._run_id,
+            "workflow": self._workflow,
+            "task": start.task if start else None,
+            "item_index": start.index if start else None,
+        }
 
     def _stop_took_too_long(self) -> None:
         if self._timed_out_with is not None:
