@@ -10,7 +10,7 @@ pyrsistent's pmap 1.9 / 2.2 / 2.5 us, a dict copied 0.15 / 5.0 / 139 us; reading
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from immutables import Map
 
@@ -110,6 +110,7 @@ class RunFacts:
         self.secret_parameters = frozenset(secret_parameters)
 
 
+SecretNames: TypeAlias = "tuple[Map[str, Secret], Map[str, Secret]]"
 NO_SECRETS: "Map[str, Secret]" = Map()
 
 
@@ -127,7 +128,7 @@ class Snapshot:
         facts: RunFacts,
         variables: "Map[str, Data]",
         tasks: "Map[str, TaskRecord]",
-        secrets: "tuple[Map[str, Secret], Map[str, Secret]]" = (NO_SECRETS, NO_SECRETS),
+        secrets: SecretNames = (NO_SECRETS, NO_SECRETS),
     ) -> None:
         self.version = version
         self.facts = facts
@@ -195,7 +196,8 @@ class ItemScope:
 
     def resolve(self, name: str) -> Any:
         if name == "item":
-            return _guarded_value(self.item, self.snapshot.facts.mask)
+            mask = self.snapshot.facts.mask
+            return _guarded_value(self.item, mask) if mask.seen else self.item
         if name == "index":
             return self.index
         return self.snapshot.resolve(name)
@@ -273,12 +275,7 @@ class Context:
         secrets = _with(before.secret_tasks, record.name, source)
         self._replace(before.variables, before.tasks.set(record.name, record), (before.secret_variables, secrets))
 
-    def _replace(
-        self,
-        variables: "Map[str, Data]",
-        tasks: "Map[str, TaskRecord]",
-        secrets: "tuple[Map[str, Secret], Map[str, Secret]]",
-    ) -> None:
+    def _replace(self, variables: "Map[str, Data]", tasks: "Map[str, TaskRecord]", secrets: SecretNames) -> None:
         before = self._snapshot
         self._snapshot = Snapshot(before.version + 1, before.facts, variables, tasks, secrets)
 

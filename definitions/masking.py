@@ -3,8 +3,6 @@
 Secrets are known by value and by where they came from: what an expression makes of a secret is a secret, too.
 """
 
-import threading
-from bisect import insort
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -29,76 +27,67 @@ _NOTHING: Final[frozenset[str]] = frozenset()
 class Mask:
     """Replaces secret texts wherever they stand; `base` gives those that all runs of an engine have.
 
-    It grows while its run goes on, from any thread. That decides nothing in the run: only what is told of it.
+    It grows while its run goes on, from any thread: each growth is one insertion into a dict, which is atomic, and
+    none is ever taken back. That decides nothing in the run: only what is told of it.
     """
 
     def __init__(self, secrets: Iterable[Any] = (), base: "Mask | None" = None) -> None:
-        self._lock = threading.Lock()
-        self._whole: set[str] = set()
+        # `_forms` are looked for within texts; `_parts` are the same in order, made again when there are more.
+        self._whole: dict[str, None] = {}
+        self._forms: dict[str, None] = {}
         self._parts: list[str] = []
-        # Those that this run has seen: only they can be in its values.
-        self._seen: frozenset[str] = _NOTHING
-        self._learned = 0
         if base is not None:
-            self._whole, self._parts = base.known()
+            self._whole, self._forms, self._parts = base.known()
+        # Those that this run has seen: only they can be in its values (an attribute, as each item asks for it).
+        # `_made` are those that its expressions made.
+        self.seen: dict[str, None] = {}
+        self._made: dict[str, None] = {}
         self.add(secrets)
 
     @classmethod
-    def of_parameters(
-        cls, parameters: Mapping[str, Parameter], values: Mapping[str, Any], base: "Mask | None" = None
-    ) -> "Mask":
-        """Return the mask of a run."""
-        mask = cls((), base)
-        mask.see(values.get(name) for name, parameter in parameters.items() if parameter.secret)
-        return mask
-
-    def known(self) -> tuple[set[str], list[str]]:
-        """Return the secrets, and the forms to look for within texts; neither is ever changed in place."""
-        with self._lock:
-            return self._whole, self._parts
+    def of_parameters(cls, parameters: Mapping[str, Parameter], values: Mapping[str, Any]) -> "Mask":
+        """Return the mask of a run's secret parameters."""
+        return cls(values.get(name) for name, parameter in parameters.items() if parameter.secret)
 
     def __bool__(self) -> bool:
         return bool(self._whole)
+
+    def known(self) -> tuple[dict[str, None], dict[str, None], list[str]]:
+        """Return what is secret, as a mask that begins with it keeps it."""
+        return self._whole.copy(), self._forms.copy(), self._in_order()
 
     def add(self, secrets: Iterable[Any]) -> set[str]:
         """Take secret values; return their texts."""
         found: set[str] = set()
         for secret in secrets:
             _collect(secret, found)
-        with self._lock:
-            new = found - self._whole
-            if new:
-                self._whole = self._whole | new
-                parts = list(self._parts)
-                for form in {form for secret in new if len(secret) >= LEAST_LENGTH for form in _written(secret)}:
-                    # The longest first, so that a secret within another one leaves nothing of it behind.
-                    insort(parts, form, key=_longest_first)
-                self._parts = parts
+        for text in found:
+            if text not in self._whole:
+                for form in _written(text) if len(text) >= LEAST_LENGTH else ():
+                    self._forms[form] = None
+                self._whole[text] = None
         return found
 
     def see(self, secrets: Iterable[Any]) -> None:
         """Take secret values that this run works with."""
-        found = frozenset(text for text in self.add(secrets) if len(text) >= LEAST_LENGTH)
-        with self._lock:
-            if not found <= self._seen:
-                self._seen |= found
+        for text in self.add(secrets):
+            if len(text) >= LEAST_LENGTH:
+                self.seen[text] = None
 
     def learn(self, value: Any, harmless: frozenset[str] = _NOTHING) -> None:
         """Take what an expression gave that had read a secret. `harmless`: texts that it could read elsewhere."""
         found: set[str] = set()
         _collect(value, found)
-        new = {text for text in found - self._seen - harmless - _COMMON if len(text) >= LEAST_LENGTH}
-        if not new:
-            return
-        self._learned += len(new)
-        if self._learned <= MAX_LEARNED:
-            self.see(new)
+        for text in found - self.seen.keys() - harmless - _COMMON:
+            if len(text) >= LEAST_LENGTH and len(self._made) <= MAX_LEARNED:
+                self._made[text] = None
+                self.see((text,))
 
     def source_of(self, value: Data) -> "Secret | None":
         """Return the source of secrets that a value is, if it holds one that this run works with."""
-        seen = self._seen
-        if not seen or value is None:
+        if not self.seen or value is None:
             return None
+        seen = list(self.seen)
         texts: set[str] = set()
         _collect(value, texts)
         harmless = frozenset(text for text in texts if not any(secret in text for secret in seen))
@@ -106,11 +95,18 @@ class Mask:
 
     def text(self, text: str) -> str:
         """Return the text without secrets."""
-        if text in self._whole or self._learned > MAX_LEARNED:
+        if text in self._whole or len(self._made) > MAX_LEARNED:
             return MASK
-        for secret in self._parts:
+        for secret in self._in_order():
             text = text.replace(secret, MASK)
         return text
+
+    def _in_order(self) -> list[str]:
+        """Return what to look for, the longest first: a secret within another one leaves nothing of it behind."""
+        parts = self._parts
+        if len(parts) != len(self._forms):
+            parts = self._parts = sorted(list(self._forms), key=len, reverse=True)  # noqa: C414 - the copy is atomic
+        return parts
 
     def data(self, value: Data) -> Data:
         """Return the data without secrets; what holds none comes back as it is."""
@@ -136,8 +132,8 @@ class Mask:
             return self._number(value)
         return self.text(str(value))
 
-    def _number(self, value: bool | float | None) -> Data:
-        secret = value is not None and not isinstance(value, bool) and str(value) in self._whole
+    def _number(self, value: Data) -> Data:
+        secret = isinstance(value, int | float) and not isinstance(value, bool) and str(value) in self._whole
         return MASK if secret else value
 
 
@@ -153,10 +149,6 @@ class Secret:
     def learn(self, value: Any) -> None:
         """Take a value that came from here through an expression."""
         self._mask.learn(value, self._harmless)
-
-
-def _longest_first(form: str) -> tuple[int, str]:
-    return -len(form), form
 
 
 def _collect(secret: Any, found: set[str]) -> None:

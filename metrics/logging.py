@@ -11,7 +11,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import MutableMapping
+from collections import deque
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from contextvars import ContextVar
 from threading import Lock
@@ -41,6 +42,40 @@ class CallIds(NamedTuple):
 
 # Set around an action's call: 0.1 us, where structlog's bound_contextvars takes several.
 call_ids: ContextVar[CallIds | None] = ContextVar("stretto_call_ids", default=None)
+
+
+MAX_MASKED_ENDED = 256
+"""Runs whose secrets are kept out of the log after their end: an action that was left behind may still write."""
+
+_masked_runs: dict[str, Callable[[Any], Any]] = {}
+_ended_runs: deque[str] = deque()
+
+
+def mask_run(run_id: str, redact: Callable[[Any], Any]) -> None:
+    """Have `redact` take the secrets out of whatever lines of a run say."""
+    _masked_runs[run_id] = redact
+
+
+def unmask_run(run_id: str) -> None:
+    """Forget a run that has ended, not at once."""
+    if run_id not in _masked_runs:
+        return
+    _ended_runs.append(run_id)
+    if len(_ended_runs) > MAX_MASKED_ENDED:
+        _masked_runs.pop(_ended_runs.popleft(), None)
+
+
+_OWN_FIELDS = frozenset({"timestamp", "level", "logger", "run_id", "workflow", "task", "item_index"})
+
+
+def _redact(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Mask the secrets of the run that a line is of; exceptions are texts by now."""
+    redact = _masked_runs.get(str(event.get("run_id"))) if _masked_runs else None
+    if redact is not None:
+        for field, value in event.items():
+            if field not in _OWN_FIELDS:
+                event[field] = redact(value)
+    return event
 
 
 class _Output:
@@ -166,13 +201,15 @@ def _rendering_processors(stream: TextIO, style: Style) -> list[Processor]:
     terminal = stream.isatty()
     if style == "console" or (style == "auto" and terminal):
         return [
+            structlog.processors.format_exc_info,
+            _redact,
             structlog.dev.ConsoleRenderer(
                 colors=terminal and not os.environ.get("NO_COLOR"),
                 # The default prints local variables when Rich is installed: secrets among them.
                 exception_formatter=structlog.dev.plain_traceback,
-            )
+            ),
         ]
-    return [structlog.processors.format_exc_info, _render_json]
+    return [structlog.processors.format_exc_info, _redact, _render_json]
 
 
 def _add_call_ids(_logger: object, _method: str, event: EventDict) -> EventDict:

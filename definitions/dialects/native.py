@@ -1,6 +1,8 @@
 """The native dialect (Attune's): YAML text in, a `Workflow` out, or every finding of the file at once."""
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import PurePath
 from typing import Literal, cast, get_args
@@ -30,15 +32,24 @@ MAX_FINDINGS = 200
 ACTION = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+\Z")
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%\Z")
 
-_KEPT = frozenset({"metadata", "output", "output_schema", "__chart_meta__", "description"})
-_NOT_ACTED_ON = re.compile(r"permission_set_refs|worker_.*|trace_tag_template")
+KEPT_FIELDS = frozenset({"metadata", "output", "output_schema", "__chart_meta__", "description"})
+NOT_ACTED_ON = re.compile(r"permission_set_refs|worker_.*|trace_tag_template")
 _REFUSED = {
     "wait_for": "waiting for an inquiry is not supported: poll with a cycle, or split the workflow in two",
     "iterate_cache": "cached iteration is not supported: use with_items over a list",
 }
-_KINDS = ("action", "workflow", "parallel")
+TASK_KINDS = ("action", "workflow", "parallel")
 _LITERAL_INPUTS = {"core.local": "cmd"}
 """Inputs that must stand in the definition as they are: a shell text built from data is an injection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What came of reading a text: the workflow as far as it could be read, every finding, and the document."""
+
+    workflow: Workflow | None
+    findings: tuple[Finding, ...]
+    root: Node | None
 
 
 def read_workflow(text: str, file: str) -> Workflow:
@@ -46,17 +57,29 @@ def read_workflow(text: str, file: str) -> Workflow:
 
     Raises `InvalidDefinition` with every error of the file.
     """
+    reading = read_with_findings(text, file)
+    errors = [finding for finding in reading.findings if finding.severity == "error"]
+    if errors or reading.workflow is None:
+        raise InvalidDefinition(in_order(errors))
+    return reading.workflow
+
+
+def read_with_findings(text: str, file: str) -> Reading:
+    """Read a text whatever is wrong with it: what could be read, with all that was found."""
     reader = Reader(file)
     root = compose(text, file, reader.report)
     workflow = _workflow(reader, root) if root is not None else None
-    errors = [finding for finding in reader.findings if finding.severity == "error"]
-    if errors or workflow is None:
-        errors.sort(key=lambda each: (each.place.line, each.place.column))
-        if len(errors) > MAX_FINDINGS:
-            more = f"{len(errors) - MAX_FINDINGS:,} more errors are not told"
-            errors[MAX_FINDINGS:] = [Finding("more_errors", more, errors[MAX_FINDINGS].place)]
-        raise InvalidDefinition(errors)
-    return workflow
+    return Reading(workflow, tuple(reader.findings), root)
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings in the file's order; of very many, the first ones and how many more there are."""
+    told = sorted(findings, key=lambda each: (each.place.line, each.place.column))
+    if len(told) > MAX_FINDINGS:
+        first = told[MAX_FINDINGS]
+        more = f"{len(told) - MAX_FINDINGS:,} more {first.severity}s are not told"
+        told[MAX_FINDINGS:] = [Finding(f"more_{first.severity}s", more, first.place, severity=first.severity)]
+    return told
 
 
 def _workflow(reader: Reader, root: Node) -> Workflow | None:
@@ -92,7 +115,9 @@ def _workflow(reader: Reader, root: Node) -> Workflow | None:
     for member, what in fields.given("cancellation_policy"):
         policy = reader.choice(member, what, get_args(CancellationPolicy)) or policy
     fail_fast = any(reader.boolean(member, what) for member, what in fields.given("fail_fast"))
-    metadata = {name: to_data(member) for name in sorted(_KEPT - {"description"}) for member, _ in fields.given(name)}
+    metadata = {
+        name: to_data(member) for name in sorted(KEPT_FIELDS - {"description"}) for member, _ in fields.given(name)
+    }
     fields.finish(_explain_workflow_field)
     _check_graph(reader, tasks, on_cancel)
     return Workflow(
@@ -131,15 +156,15 @@ def _on_cancel(reader: Reader, node: Node, what: str, tasks: dict[str, Task]) ->
 
 
 def _explain_workflow_field(name: str) -> tuple[str, str, str] | None:
-    if _NOT_ACTED_ON.match(name):
+    if NOT_ACTED_ON.match(name):
         return "warning", "ignored_field", f"{name!r} is known, but Stretto does not act on it"
     return None
 
 
 def _explain_task_field(name: str) -> tuple[str, str, str] | None:
-    if name in _KEPT:
+    if name in KEPT_FIELDS:
         return "", "", ""
-    if _NOT_ACTED_ON.match(name):
+    if NOT_ACTED_ON.match(name):
         return "warning", "ignored_field", f"{name!r} is known, but Stretto does not act on it"
     if name in _REFUSED:
         return "error", "unsupported_field", _REFUSED[name]
@@ -190,7 +215,7 @@ def _task(reader: Reader, node: MapNode, given_name: str) -> list[Task]:
     if name_node is not None:
         name = reader.name(name_node, "the name of a task")
         fields.what = f"the task {name!r}" if name else "a task"
-    kind = next((reader.choice(member, what, _KINDS) for member, what in fields.given("type")), None)
+    kind = next((reader.choice(member, what, TASK_KINDS) for member, what in fields.given("type")), None)
     task = _plain_task(reader, fields, name or "", parallel=kind == "parallel")
     members: list[list[Task]] = []
     if kind == "parallel":
@@ -433,7 +458,10 @@ def _check_graph(reader: Reader, tasks: dict[str, Task], on_cancel: str | None) 
 
 
 def _check_timeouts(reader: Reader, tasks: dict[str, Task]) -> None:
-    """Warn of a task that may time out where only `failed()` is provided for, which then is false."""
+    """Warn of a task that may time out where only `failed()` is provided for, which then is false.
+
+    A task with items never times out itself: an item that does counts as failed.
+    """
     for task in tasks.values():
         calls = {
             call
@@ -443,7 +471,8 @@ def _check_timeouts(reader: Reader, tasks: dict[str, Task]) -> None:
             for call in expression.calls
         }
         unconditional = any(transition.when is None and transition.targets for transition in task.transitions)
-        if task.timeout is not None and "failed" in calls and "timed_out" not in calls and not unconditional:
+        timed = task.timeout is not None and task.with_items is None
+        if timed and "failed" in calls and "timed_out" not in calls and not unconditional:
             message = f"if {task.name!r} times out, failed() is false, and nothing handles it"
             reader.warn("timeout_unhandled", message, task.place, hint="write failed() or timed_out()")
 

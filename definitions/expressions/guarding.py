@@ -95,4 +95,4 @@ class WatchedNamespace(Readable):
         return self._inner.explain_absence(name)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._inner.names()
+        return name in set(self._inner.names())

@@ -61,7 +61,7 @@ def _completion(context: ScopeContext, function: str) -> Completion:
 
 
 def _result(context: ScopeContext) -> Data:
-    result = _completion(context, "result").result
+    result: Data | Guarded = _completion(context, "result").result
     return result.open(context.moment) if isinstance(result, Guarded) else result
 
 

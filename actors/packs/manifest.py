@@ -1,0 +1,127 @@
+"""Reading `pack.yaml`: what a pack is called, and what can be configured in it."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+from stretto.actors.packs.model import Manifest
+from stretto.definitions.dialects.parameters import read_parameters
+from stretto.definitions.dialects.reading import Fields, Reader
+from stretto.definitions.errors import nearest
+from stretto.definitions.frozen import EMPTY_OBJECT, FrozenDict, freeze
+from stretto.definitions.model import Parameter
+from stretto.definitions.parameters import problems_of
+from stretto.definitions.yaml_source import MapNode, Node, ScalarNode, compose, to_data
+
+_REF = re.compile(r"[a-z][a-z0-9_-]*\Z")
+_REF_RULE = "a small letter, then small letters, digits, _ and -"
+Explain: TypeAlias = Callable[[str], tuple[str, str, str] | None]
+
+_JSON_SCHEMA: Mapping[str, str | None] = {
+    "minItems": "min",
+    "maxItems": "max",
+    "minLength": "min",
+    "maxLength": "max",
+    **dict.fromkeys(("properties", "additionalProperties", "pattern", "format", "title", "examples", "uniqueItems")),
+}
+
+_KEPT = ("author", "email", "system", "enabled", "meta", "tags", "runtime_deps", "testing", "license")
+_NOT_ACTED_ON = re.compile(r"worker_.*|dependencies|.*permission_set_refs|workflows_dir")
+
+
+def read_manifest(reader: Reader, text: str, folder: Path) -> Manifest | None:
+    """Return the manifest, or None when it cannot be told what pack this is; `reader` has what is wrong."""
+    root = compose(text, reader.file, reader.report)
+    node = reader.mapping(root, "a pack") if root is not None else None
+    if node is None:
+        return None
+    fields = Fields(reader, node, "the pack")
+    ref = _ref(reader, fields)
+    texts = {
+        name: next((reader.text(member, what) or "" for member, what in fields.given(name)), "")
+        for name in ("label", "description", "version")
+    }
+    schema = _schema(reader, fields)
+    config = next((_defaults(reader, member, what, schema) for member, what in fields.given("config")), EMPTY_OBJECT)
+    for name in _KEPT:
+        fields.take(name)
+    fields.finish(not_acted_on(_NOT_ACTED_ON))
+    if ref is None:
+        return None
+    return Manifest(
+        ref, folder.resolve(), node.place, texts["label"], texts["description"], texts["version"], schema, config
+    )
+
+
+def not_acted_on(known: re.Pattern[str]) -> Explain:
+    """Return what tells of fields of Attune's that do nothing here."""
+
+    def explain(name: str) -> tuple[str, str, str] | None:
+        if known.fullmatch(name):
+            return "warning", "not_acted_on", f"{name!r} is not acted on"
+        return None
+
+    return explain
+
+
+def flat_parameters(reader: Reader, node: Node, what: str) -> dict[str, Parameter]:
+    """Return the parameters of a flat schema; a nested JSON Schema is told apart, and how to write it flat."""
+    if isinstance(node, MapNode) and isinstance(node.members.get("type"), ScalarNode):
+        reader.error(
+            "json_schema", f"{what} is a JSON Schema", node.keys["type"],
+            expected="a flat schema: the parameters' names, each with its type",
+            hint="move what is under `properties` up, and write `required: true` at each parameter",
+        )  # fmt: skip
+        return {}
+    for schema in node.members.values() if isinstance(node, MapNode) else ():
+        _rename(reader, schema)
+    return {parameter.name: parameter for parameter in read_parameters(reader, node)}
+
+
+def _rename(reader: Reader, schema: Node) -> None:
+    """Give JSON Schema's words in a parameter, which Attune's packs use, our names; those without one are warnings."""
+    if not isinstance(schema, MapNode):
+        return
+    for name in list(schema.members):
+        if name in _JSON_SCHEMA:
+            place, member = schema.keys.pop(name), schema.members.pop(name)
+            ours = _JSON_SCHEMA[name]
+            if ours is None:
+                reader.warn("not_acted_on", f"{name!r} of a parameter is not acted on", place)
+            else:
+                schema.keys[ours], schema.members[ours] = place, member
+    if "items" in schema.members:
+        _rename(reader, schema.members["items"])
+
+
+def _ref(reader: Reader, fields: Fields) -> str | None:
+    node = fields.require("ref")
+    ref = reader.text(node, "'ref' of the pack") if node is not None else None
+    if ref is None or node is None or _REF.match(ref):
+        return ref
+    reader.error("bad_name", "'ref' of the pack is no name", node.place, found=repr(ref), expected=_REF_RULE)
+    return None
+
+
+def _schema(reader: Reader, fields: Fields) -> dict[str, Parameter] | None:
+    for member, what in fields.given("conf_schema"):
+        return flat_parameters(reader, member, what)
+    return None
+
+
+def _defaults(reader: Reader, node: Node, what: str, schema: dict[str, Parameter] | None) -> FrozenDict:
+    mapping = reader.mapping(node, what)
+    if mapping is None:
+        return EMPTY_OBJECT
+    config = freeze(to_data(mapping))
+    assert isinstance(config, FrozenDict)  # noqa: S101 - for the type checker
+    for name, value in config.items() if schema is not None else ():
+        parameter = (schema or {}).get(name)
+        if parameter is None:
+            message = f"'conf_schema' has no {name!r}"
+            reader.error("unknown_config", message, mapping.keys[name], hint=nearest(name, schema or ()))
+            continue
+        for problem in problems_of(parameter, value):
+            reader.error("bad_default", f"the default does not fit: {problem}", mapping.members[name].place)
+    return config

@@ -1,0 +1,176 @@
+"""Reading `actions/*.yaml`: what an action takes, which file performs it, and how the two talk."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast, get_args
+
+from stretto.actors.packs.manifest import flat_parameters, not_acted_on
+from stretto.actors.packs.model import (
+    Delivery,
+    Manifest,
+    OutputFormat,
+    PackAction,
+    PackWorkflow,
+    ParameterFormat,
+    RunnerType,
+)
+from stretto.definitions.dialects.reading import NAME, NAME_RULE, Fields, Reader
+from stretto.definitions.errors import nearest
+from stretto.definitions.model import Parameter
+from stretto.definitions.yaml_source import MapNode, Node, compose
+
+_RUNNERS: Mapping[str, RunnerType] = {
+    **dict.fromkeys(("shell", "sh", "bash"), "shell"),
+    **dict.fromkeys(("python", "python3"), "python"),
+    **dict.fromkeys(("nodejs", "node", "node.js"), "nodejs"),
+    **dict.fromkeys(("native", "builtin", "standalone"), "native"),
+}
+_KEPT = ("label", "tags", "examples", "output", "output_schema", "meta", "metadata")
+_NOT_ACTED_ON = re.compile(
+    r"worker_.*|.*permission_set_refs|log_retention_.*|runtime_version|required_worker_runtimes|accesses_.*"
+)
+
+
+def read_action(reader: Reader, text: str, manifest: Manifest) -> PackAction | PackWorkflow | None:
+    """Return the action that a file describes; None when it is disabled or wrong, and `reader` has what is wrong."""
+    root = compose(text, reader.file, reader.report)
+    node = reader.mapping(root, "an action") if root is not None else None
+    if node is None:
+        return None
+    return _Metadata(reader, node, manifest).read()
+
+
+class _Metadata:
+    """The fields of one action's file."""
+
+    def __init__(self, reader: Reader, node: MapNode, manifest: Manifest) -> None:
+        self._reader = reader
+        self._node = node
+        self._manifest = manifest
+        self._fields = Fields(reader, node, "the action")
+
+    def read(self) -> PackAction | PackWorkflow | None:
+        """Take the fields, all of them, whatever is wrong with one."""
+        ref = self._ref()
+        parameters = self._parameters()
+        label, description = self._text("label"), self._text("description")
+        enabled = all(self._reader.boolean(member, what) for member, what in self._fields.given("enabled"))
+        workflow = self._fields.take("workflow_file")
+        if workflow is not None:
+            path = self._file(workflow, "'workflow_file' of the action", ("actions/workflows", "actions", "workflows"))
+            self._take(*_KEPT, "runner_type", "entry_point")
+            if ref is None or path is None or not enabled:
+                return None
+            return PackWorkflow(ref, self._manifest.ref, self._node.place, path, parameters, label, description)
+        runner = self._runner()
+        entry = self._fields.require("entry_point")
+        program = self._file(entry, "'entry_point' of the action", ("actions",)) if entry is not None else None
+        delivery = cast("Delivery", self._choice("parameter_delivery", get_args(Delivery), "stdin"))
+        parameter_format = cast("ParameterFormat", self._choice("parameter_format", get_args(ParameterFormat), "json"))
+        output_format = cast("OutputFormat", self._choice("output_format", get_args(OutputFormat), "text"))
+        timeout = self._timeout()
+        self._take(*_KEPT)
+        self._check_secrets(parameters, delivery)
+        if ref is None or program is None or runner is None or not enabled:
+            return None
+        return PackAction(
+            ref, self._manifest.ref, self._manifest.folder, self._node.place, runner, program, parameters,
+            delivery, parameter_format, output_format, timeout, description,
+        )  # fmt: skip
+
+    def _take(self, *names: str) -> None:
+        for name in names:
+            self._fields.take(name)
+        self._fields.finish(not_acted_on(_NOT_ACTED_ON))
+
+    def _text(self, name: str) -> str:
+        return next((self._reader.text(member, what) or "" for member, what in self._fields.given(name)), "")
+
+    def _choice(self, name: str, options: tuple[str, ...], default: str) -> str:
+        for member, what in self._fields.given(name):
+            return self._reader.choice(member, what, options) or default
+        return default
+
+    def _ref(self) -> str | None:
+        node = self._fields.require("ref")
+        ref = self._reader.text(node, "'ref' of the action") if node is not None else None
+        if ref is None or node is None:
+            return None
+        pack, dot, name = ref.partition(".")
+        if dot and pack != self._manifest.ref:
+            message = f"an action of the pack {self._manifest.ref!r} is called {self._manifest.ref}.NAME"
+            self._reader.error("foreign_ref", message, node.place, found=repr(ref))
+            return None
+        name = name if dot else ref
+        if not NAME.match(name):
+            self._reader.error(
+                "bad_name", "'ref' of the action is no name", node.place, found=repr(ref), expected=NAME_RULE
+            )
+            return None
+        return f"{self._manifest.ref}.{name}"
+
+    def _parameters(self) -> dict[str, Parameter]:
+        for member, what in self._fields.given("parameters"):
+            return flat_parameters(self._reader, member, what)
+        return {}
+
+    def _runner(self) -> RunnerType | None:
+        for member, what in self._fields.given("runner_type"):
+            text = self._reader.text(member, what)
+            if text is None or text in _RUNNERS:
+                return _RUNNERS.get(text or "")
+            self._reader.error(
+                "bad_choice", f"{what} is none of its values", member.place, found=repr(text),
+                expected=", ".join(get_args(RunnerType)), hint=nearest(text, _RUNNERS),
+            )  # fmt: skip
+            return None
+        return "shell"  # as Attune: the default
+
+    def _timeout(self) -> float | None:
+        for member, what in self._fields.given("timeout"):
+            timeout = self._reader.number(member, what)
+            if timeout is not None and timeout <= 0:
+                self._reader.wrong_type(what, member, "a number of seconds above 0")
+            return timeout
+        return None
+
+    def _file(self, node: Node, what: str, folders: tuple[str, ...]) -> Path | None:
+        """Return the file that is named, resolved; that it lies outside the pack is an error, links followed."""
+        given = self._reader.text(node, what)
+        if given is None:
+            return None
+        pack = self._manifest.folder.resolve()
+        for folder in folders:
+            base = (pack / folder).resolve()
+            path = (base / given).resolve() if "\0" not in given else base
+            if not path.is_relative_to(pack) or not path.is_relative_to(base):
+                self._reader.error(
+                    "outside_pack", f"{what} leads out of the pack's {folder} folder", node.place, found=repr(given)
+                )
+                return None
+            if path.is_file():
+                return path
+        where = " or ".join(folders)
+        self._reader.error(
+            "no_such_file", f"there is no file {given!r} in {where}", node.place, hint=_near(pack, folders, given)
+        )
+        return None
+
+    def _check_secrets(self, parameters: Mapping[str, Parameter], delivery: str) -> None:
+        secret = [name for name, parameter in parameters.items() if parameter.secret]
+        if not secret or delivery not in {"argv", "env"}:
+            return
+        place = self._fields.key_place("parameter_delivery")
+        message = f"{secret[0]!r} is secret"
+        if delivery == "argv":
+            everybody = "everybody on the machine can read a process's arguments"
+            self._reader.error("secret_in_argv", f"{message}, and {everybody}", place, hint="deliver on stdin")
+        else:
+            inherited = "every program that the action starts gets its environment"
+            self._reader.warn("secret_in_env", f"{message}, and {inherited}", place, hint="deliver on stdin")
+
+
+def _near(pack: Path, folders: tuple[str, ...], given: str) -> str:
+    there = [each.name for folder in folders if (pack / folder).is_dir() for each in (pack / folder).iterdir()]
+    return nearest(given, there)

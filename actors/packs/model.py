@@ -1,0 +1,70 @@
+"""What a pack's files say, free of YAML."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from stretto.definitions.errors import Finding, Place
+from stretto.definitions.frozen import EMPTY_OBJECT, FrozenDict
+from stretto.definitions.model import Parameter
+
+RunnerType = Literal["python", "shell", "native", "nodejs"]
+Delivery = Literal["stdin", "file", "env", "argv"]
+ParameterFormat = Literal["json", "dotenv", "yaml"]
+OutputFormat = Literal["text", "json", "jsonl", "yaml"]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What `pack.yaml` says. `config_schema` describes the pack's configuration, `config` gives its defaults."""
+
+    ref: str
+    folder: Path
+    place: Place
+    label: str = ""
+    description: str = ""
+    version: str = ""
+    config_schema: Mapping[str, Parameter] | None = None
+    config: FrozenDict = field(default_factory=lambda: EMPTY_OBJECT)
+
+
+@dataclass(frozen=True, slots=True)
+class PackAction:
+    """An action that a process performs. `program` is the entry point, resolved; `timeout` is in seconds."""
+
+    ref: str
+    pack: str
+    folder: Path
+    place: Place
+    runner: RunnerType
+    program: Path
+    parameters: Mapping[str, Parameter]
+    delivery: Delivery = "stdin"
+    parameter_format: ParameterFormat = "json"
+    output_format: OutputFormat = "text"
+    timeout: float | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PackWorkflow:
+    """An action that a workflow performs: the metadata gives ref and parameters, the file at `path` the graph."""
+
+    ref: str
+    pack: str
+    place: Place
+    path: Path
+    parameters: Mapping[str, Parameter]
+    label: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A pack as it was read. `warnings` are what is doubtful but can run."""
+
+    manifest: Manifest
+    actions: tuple[PackAction, ...] = ()
+    workflows: tuple[PackWorkflow, ...] = ()
+    warnings: tuple[Finding, ...] = ()

@@ -1,0 +1,44 @@
+"""What a process has written, as a result."""
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from stretto.actors.actions import ActionFailed
+from stretto.actors.packs.model import OutputFormat
+from stretto.definitions.yaml_source import compose, to_data
+
+if TYPE_CHECKING:
+    from stretto.definitions.errors import Finding
+
+
+def result_of(output_format: OutputFormat, stdout: str, stderr: str) -> Any:
+    """Return the result of a process that exited with 0; `ActionFailed` if its output is not what was announced.
+
+    Nothing written is null (jsonl: no members).
+    """
+    if output_format == "text":
+        return {"exit_code": 0, "stdout": stdout, "stderr": stderr}
+    if output_format == "jsonl":
+        lines = enumerate(stdout.split("\n"), 1)
+        return [_json(line, f"line {number} of standard output") for number, line in lines if line.strip()]
+    if not stdout.strip():
+        return None
+    return _json(stdout, "standard output") if output_format == "json" else _yaml(stdout)
+
+
+def _json(text: str, what: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        # What stands there is not quoted: it may hold secrets in any form.
+        raise ActionFailed(f"{what} is no JSON: {error}") from None
+
+
+def _yaml(text: str) -> Any:
+    findings: list[Finding] = []
+    node = compose(text, "standard output", findings.append)
+    if findings or node is None:
+        first = findings[0]
+        raise ActionFailed(f"standard output is no YAML that can be read, line {first.place.line}: {first.message}")
+    return to_data(node)

@@ -1,0 +1,112 @@
+"""Performing a pack's action: one process, alone in its group, with limits on time, output and memory."""
+
+import asyncio
+import os
+import resource
+import shutil
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from stretto.actors.actions import ActionFailed
+from stretto.actors.actions.local import INHERITED, how_it_ended, last_lines
+from stretto.actors.actions.processes import Child
+from stretto.actors.packs.delivery import arguments, document, environment
+from stretto.actors.packs.model import PackAction
+from stretto.actors.packs.output import result_of
+from stretto.metrics.logging import call_ids
+
+MAX_OUTPUT_BYTES: Final = 1024 * 1024
+MAX_MEMORY_BYTES: Final = 1024 * 1024 * 1024
+GRACE_SECONDS: Final = 5.0
+"""How long a process that is cancelled or out of time may take to end after SIGTERM, before SIGKILL."""
+
+_LIMITED: Final = (
+    "/bin/sh", "-c", 'ulimit -c 0 && ulimit "$1" "$2" && shift 2 && exec "$@"', "stretto",
+)  # fmt: skip
+"""Sets limits and becomes the program. A shell's 1 ms: Python's `preexec_fn` is unsafe beside threads, setting limits
+from outside comes too late, and another interpreter takes 15 ms. The text is fixed; all data are its arguments."""
+
+_PYTHON: Final = (
+    "import os, runpy, sys; program, lib = sys.argv[1:3]; sys.argv[:3] = [program]; "
+    "sys.path[:0] = [os.path.dirname(program), lib]; runpy.run_path(program, run_name='__main__')"
+)
+"""Runs a file in an isolated interpreter (PYTHONPATH is ignored), its own folder and the pack's `lib` on the path."""
+
+
+async def perform(action: PackAction, given: dict[str, Any]) -> Any:
+    """Run the action's process on what it was given, defaults filled in, and return its result."""
+    parameters = {name: given.get(name, each.default) for name, each in action.parameters.items()}
+    argv = [*_command(action), *arguments(action, parameters)]
+    child = _start(action, argv, environment(action, parameters), document(action, parameters))
+    try:
+        exit_code = await _wait(action, child)
+    finally:
+        child.close()
+    stdout, stderr = child.stdout.text(), child.stderr.text()
+    if exit_code != 0:
+        result = {"exit_code": exit_code, "stdout": stdout, "stderr": stderr}
+        raise ActionFailed(f"{action.ref} {how_it_ended(exit_code)}{last_lines(stderr)}", result)
+    return result_of(action.output_format, stdout, stderr)
+
+
+def missing(action: PackAction) -> str:
+    """Return what this machine lacks to perform the action, or ""."""
+    if action.runner == "nodejs" and shutil.which("node") is None:
+        return "there is no `node` on the PATH: install Node.js"
+    if action.runner == "native" and not os.access(action.program, os.X_OK):
+        return f"{action.program} cannot be executed: chmod +x"
+    return "" if hasattr(os, "pidfd_open") else "packs need Linux: it is told of a process's end by its pidfd"
+
+
+async def _wait(action: PackAction, child: Child) -> int:
+    finished: asyncio.Future[Any] = asyncio.ensure_future(child.finish(alone=True))
+    flooded: asyncio.Future[Any] = child.stdout.overflowed
+    try:
+        async with asyncio.timeout(action.timeout):
+            await asyncio.wait({finished, flooded}, return_when=asyncio.FIRST_COMPLETED)
+        if child.stdout.truncated:
+            raise ActionFailed(f"{action.ref} wrote more than {MAX_OUTPUT_BYTES:,} bytes to its standard output")
+        return int(finished.result())
+    except TimeoutError:
+        raise ActionFailed(f"{action.ref} took longer than {action.timeout:g} s and was ended") from None
+    finally:
+        if not finished.done():
+            finished.cancel()
+            await child.end(GRACE_SECONDS)
+
+
+def _start(action: PackAction, argv: list[str], variables: dict[str, str], stdin: bytes) -> Child:
+    if problem := missing(action):
+        raise ActionFailed(f"{action.ref} cannot be performed here: {problem}")
+    ids = call_ids.get()
+    told = {"ATTUNE_EXEC_ID": ids.run_id} if ids is not None else {}
+    inherited = {name: value for name, value in os.environ.items() if name in INHERITED or name.startswith("LC_")}
+    inherited.setdefault("PATH", os.defpath)
+    try:
+        return Child(argv, inherited | told | variables, str(action.folder), MAX_OUTPUT_BYTES, stdin)
+    except OSError as error:
+        raise ActionFailed(f"cannot run {action.ref}: {error.strerror or error}") from error
+
+
+def _command(action: PackAction) -> list[str]:
+    program = str(action.program)
+    commands = {
+        "python": [sys.executable, "-I", "-B", "-c", _PYTHON, program, str(action.folder / "lib")],
+        "shell": [_shell(action.program), program],
+        "nodejs": ["node", program],
+        "native": [program],
+    }
+    # Node.js and Go reserve address space by the gigabyte and use little: for them, what is writable counts.
+    option, limit = ("-v", resource.RLIMIT_AS) if action.runner in {"python", "shell"} else ("-d", resource.RLIMIT_DATA)
+    hard = resource.getrlimit(limit)[1]
+    most = MAX_MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MAX_MEMORY_BYTES, hard)
+    return [*_LIMITED, option, str(most // 1024), *commands[action.runner]]
+
+
+def _shell(program: Path) -> str:
+    """Return bash for a script that asks for it, if it is there, else the system's shell."""
+    with program.open("rb") as file:
+        first = file.readline(128)
+    wants_bash = first.startswith(b"#!") and b"bash" in first
+    return (shutil.which("bash") or "/bin/sh") if wants_bash else "/bin/sh"

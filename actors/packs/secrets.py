@@ -1,0 +1,121 @@
+"""What an engine's runs are given besides their parameters: the packs' configuration, and the keystore.
+
+Read once when the engine starts, frozen, and shared by all runs by reference.
+"""
+
+from collections.abc import Iterable, Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from stretto.actors.packs.model import Manifest, Pack
+from stretto.definitions.context import Surroundings as RunSurroundings
+from stretto.definitions.errors import Finding, InvalidDefinition, NotData, Place, StrettoError, nearest
+from stretto.definitions.frozen import EMPTY_OBJECT, Data, FrozenDict, freeze, object_of
+from stretto.definitions.masking import Mask
+from stretto.definitions.parameters import problems_of
+from stretto.definitions.yaml_source import MapNode, compose, to_data
+
+Source: TypeAlias = Mapping[str, Any] | str | PathLike[str]
+"""Values, or the path of the YAML (or JSON) file that holds them."""
+
+
+class InvalidPackConfig(StrettoError):
+    """A pack's configuration does not fit its `conf_schema`; `problems` names each mismatch, and no secret."""
+
+    code = "invalid_pack_config"
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"invalid pack configuration: {'; '.join(self.problems)}")
+
+    def __reduce__(self) -> tuple[type["InvalidPackConfig"], tuple[tuple[str, ...]]]:
+        return type(self), (self.problems,)
+
+
+class Surroundings:
+    """Gives each run what it is given: `config` is its own pack's, or all of it where its pack is not loaded."""
+
+    def __init__(self, config: FrozenDict, keystore: FrozenDict, packs: Mapping[str, Manifest]) -> None:
+        self._keystore = keystore
+        self._secrets: list[Data] = [keystore]
+        self._configs = {ref: self._of_pack(manifest, config) for ref, manifest in packs.items()}
+        mask = Mask(self._secrets)
+        self._given = {
+            ref: RunSurroundings(values, keystore, secret, mask) for ref, (values, secret) in self._configs.items()
+        }
+        self._others = RunSurroundings(config, keystore, frozenset(), mask)
+
+    def of_workflow(self, ref: str) -> RunSurroundings:
+        """Return what a run of that workflow is given."""
+        return self._given.get(ref.partition(".")[0], self._others)
+
+    def _of_pack(self, manifest: Manifest, config: FrozenDict) -> tuple[FrozenDict, frozenset[str]]:
+        given = config.get(manifest.ref, EMPTY_OBJECT)
+        schema = manifest.config_schema or {}
+        defaults = {name: parameter.default for name, parameter in schema.items()}
+        values = object_of({**defaults, **manifest.config, **given})
+        secret = frozenset(name for name, parameter in schema.items() if parameter.secret)
+        self._secrets.extend(values.get(name) for name in secret)
+        return values, secret
+
+
+def read_surroundings(config: Source | None, keystore: Source | None, packs: Iterable[Pack]) -> Surroundings:
+    """Return what runs are given.
+
+    Raises `InvalidPackConfig` for what does not fit a pack's schema, `InvalidDefinition` for a file that is wrong.
+    """
+    manifests = {pack.manifest.ref: pack.manifest for pack in packs}
+    configured = _read(config, "pack_config")
+    problems = [problem for manifest in manifests.values() for problem in _misfits(manifest, configured)]
+    if problems:
+        raise InvalidPackConfig(problems)
+    return Surroundings(configured, _read(keystore, "keystore"), manifests)
+
+
+def _misfits(manifest: Manifest, config: FrozenDict) -> Iterable[str]:
+    given = config.get(manifest.ref, EMPTY_OBJECT)
+    if not isinstance(given, FrozenDict):
+        yield f"{manifest.ref!r} is the configuration of a pack: an object"
+        return
+    if manifest.config_schema is None:
+        return
+    for name, value in given.items():
+        parameter = manifest.config_schema.get(name)
+        if parameter is None:
+            hint = nearest(name, manifest.config_schema)
+            yield f"the pack {manifest.ref!r} has no setting {name!r}" + (f"; {hint}" if hint else "")
+        else:
+            yield from problems_of(parameter, value, f"{manifest.ref}.{name}")
+    for name, parameter in manifest.config_schema.items():
+        if parameter.required and name not in given and name not in manifest.config:
+            yield f"the pack {manifest.ref!r} needs the setting {name!r}"
+
+
+def _read(source: Source | None, what: str) -> FrozenDict:
+    if source is None:
+        return EMPTY_OBJECT
+    data = _from_file(Path(source), what) if isinstance(source, str | PathLike) else source
+    try:
+        frozen = freeze(data, what)
+    except NotData as error:
+        raise InvalidPackConfig([str(error)]) from None
+    if not isinstance(frozen, FrozenDict):
+        raise InvalidPackConfig([f"{what} is an object: names with their values"])
+    return frozen
+
+
+def _from_file(path: Path, what: str) -> Any:
+    findings: list[Finding] = []
+    try:
+        node = compose(path.read_text(encoding="utf-8"), str(path), findings.append)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise InvalidDefinition(
+            [Finding("not_readable", f"cannot read {what}: {reason}", Place(str(path), 1, 1))]
+        ) from None
+    if node is not None and not isinstance(node, MapNode):
+        findings.append(Finding("wrong_type", f"{what} is an object: names with their values", node.place))
+    if findings:
+        raise InvalidDefinition(findings)
+    return to_data(node) if node is not None else {}

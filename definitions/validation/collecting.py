@@ -1,0 +1,32 @@
+"""Where checks put what they find: each thing once, and of a hostile file no more than anybody reads."""
+
+from collections.abc import Iterable, Iterator
+
+from stretto.definitions.dialects.native import MAX_FINDINGS
+from stretto.definitions.errors import Finding, Place, nearest
+
+
+class Findings:
+    """The findings of the checks, in the order in which they were made."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str, int, int], Finding] = {}
+
+    def __iter__(self) -> Iterator[Finding]:
+        return iter(self._found.values())
+
+    def error(self, code: str, message: str, place: Place, **details: str) -> None:
+        """Report what surely fails; `details` are found, expected, hint."""
+        self._add(Finding(code, message, place, **details))
+
+    def warn(self, code: str, message: str, place: Place, **details: str) -> None:
+        """Report what is doubtful."""
+        self._add(Finding(code, message, place, severity="warning", **details))
+
+    def nearest(self, name: str, known: Iterable[str]) -> str:
+        """Return a hint at the nearest name, while anybody will read it: comparing names takes long."""
+        return nearest(name, known) if len(self._found) < MAX_FINDINGS else ""
+
+    def _add(self, finding: Finding) -> None:
+        key = (finding.code, finding.message, finding.place.line, finding.place.column)
+        self._found.setdefault(key, finding)

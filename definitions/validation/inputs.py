@@ -1,0 +1,162 @@
+"""Does a task's input fit its action? What actions there are, somebody else knows: see `KnownActions`."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from stretto.definitions.dialects.native import ACTION
+from stretto.definitions.errors import Place
+from stretto.definitions.expressions import Constant, Expression, ListTemplate, ObjectTemplate, Template
+from stretto.definitions.frozen import FrozenDict
+from stretto.definitions.model import Task, Workflow
+from stretto.definitions.validation.collecting import Findings
+from stretto.definitions.yaml_source import ListNode, MapNode, Node
+
+
+@dataclass(frozen=True, slots=True)
+class KnownInput:
+    """One input of an action, or one parameter of a workflow that is called like an action."""
+
+    name: str
+    type: str = "any"
+    required: bool = False
+    nullable: bool = True
+    enum: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAction:
+    """What an action takes. `takes_anything`: other inputs, too."""
+
+    inputs: Mapping[str, KnownInput]
+    takes_anything: bool = False
+
+
+class KnownActions(Protocol):
+    """Tells validation what actions there are."""
+
+    def parameters_of(self, ref: str) -> KnownAction | None:
+        """Return what the action takes, or None if there is no such action."""
+
+    def refs(self) -> tuple[str, ...]:
+        """Return all refs, to offer the nearest one."""
+
+
+class KeyPlaces:
+    """Where the keys and values of a document's objects stand; a constant object no longer knows its members'."""
+
+    def __init__(self, root: Node | None) -> None:
+        self._objects: dict[tuple[int, int], MapNode] = {}
+        coming = [root] if root is not None else []
+        seen: set[int] = set()
+        while coming:
+            node = coming.pop()
+            if id(node) in seen:
+                continue
+            seen.add(id(node))
+            if isinstance(node, MapNode):
+                self._objects[node.place.line, node.place.column] = node
+                coming += node.members.values()
+            elif isinstance(node, ListNode):
+                coming += node.members
+
+    def key(self, place: Place, name: str) -> Place:
+        """Return where the key stands of the object at `place`."""
+        node = self._objects.get((place.line, place.column))
+        return node.keys.get(name, place) if node is not None else place
+
+    def value(self, place: Place, name: str) -> Place:
+        """Return where the value stands of the object at `place`."""
+        node = self._objects.get((place.line, place.column))
+        return node.members[name].place if node is not None and name in node.members else place
+
+
+def check_inputs(
+    workflow: Workflow, actions: KnownActions, places: KeyPlaces, findings: Findings, unsure: Collection[str]
+) -> None:
+    """Check each task's action and input; of `unsure` tasks the input could not be read wholly."""
+    for task in workflow.tasks.values():
+        if not task.action or not ACTION.match(task.action):
+            continue
+        action = actions.parameters_of(task.action)
+        if action is None:
+            hint = findings.nearest(task.action, actions.refs())
+            findings.error("unknown_action", f"there is no action {task.action!r}", task.action_place, hint=hint)
+        elif task.name not in unsure:
+            _check_input(task, action, places, findings)
+
+
+def _members(template: Template) -> Iterator[tuple[str, Template]]:
+    if isinstance(template, ObjectTemplate):
+        yield from template.members.items()
+    elif isinstance(template, Constant) and isinstance(template.value, FrozenDict):
+        for name, value in template.value.items():
+            yield name, Constant(value, template.place)
+
+
+def _check_input(task: Task, action: KnownAction, places: KeyPlaces, findings: Findings) -> None:
+    place = task.input.place
+    given = dict(_members(task.input))
+    meant: set[str] = set()
+    for name, template in given.items():
+        known = action.inputs.get(name)
+        if known is not None:
+            _check_value(f"{name!r} of {task.action}", known, template, places.value(place, name), findings)
+        elif not action.takes_anything:
+            hint = findings.nearest(name, action.inputs)
+            meant |= {each for each in action.inputs if repr(each) in hint}
+            findings.error(
+                "unknown_input", f"{task.action} has no input {name!r}", places.key(place, name),
+                expected=", ".join(action.inputs) or "no input", hint=hint,
+            )  # fmt: skip
+    for name, known in action.inputs.items():
+        # One that is misspelt has been told.
+        if known.required and name not in given and name not in meant:
+            expected = "any value" if known.type == "any" else _article(known.type)
+            findings.error(
+                "missing_input", f"{task.action} needs the input {name!r}", task.action_place if not given else place,
+                expected=expected, hint=f"add input: {{{name}: ...}}" if not given else "",
+            )  # fmt: skip
+
+
+def _check_value(what: str, known: KnownInput, template: Template, place: Place, findings: Findings) -> None:
+    kind = _kind_of(template)
+    if not kind:
+        return
+    if not (known.nullable if kind == "null" else _fits(known.type, kind)):
+        expected = _article(known.type) if known.type != "any" else "any value but null"
+        findings.error(
+            "wrong_input_type", f"{what} is of the wrong type", place, found=_article(kind), expected=expected
+        )
+    elif known.enum and isinstance(template, Constant) and kind != "null":
+        value = template.value
+        if not any(value == each and type(value) is type(each) for each in known.enum):
+            choices = [str(each) for each in known.enum]
+            findings.error(
+                "bad_choice", f"{what} is none of its values", place, found=repr(value)[:60],
+                expected=", ".join(choices), hint=findings.nearest(str(value), choices),
+            )  # fmt: skip
+
+
+def _kind_of(template: Template) -> str:
+    """Return the type that a value surely has, or "" if only a run knows."""
+    if isinstance(template, Expression):
+        return ""
+    if isinstance(template, Constant):
+        return _type_of(template.value)
+    return {ObjectTemplate: "object", ListTemplate: "array"}.get(type(template), "string")
+
+
+def _fits(wanted: str, kind: str) -> bool:
+    return wanted in {"any", kind} or (wanted == "number" and kind == "integer")
+
+
+def _type_of(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    kinds = ((int, "integer"), (float, "number"), (str, "string"), (list, "array"), (dict, "object"))
+    return next((kind for python_type, kind in kinds if isinstance(value, python_type)), "null")
+
+
+def _article(kind: str) -> str:
+    return kind if kind == "null" else f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

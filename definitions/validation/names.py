@@ -1,0 +1,172 @@
+"""Do the names in expressions stand for anything, at the moment when they are read?
+
+A name that nothing gives is an error; one that only another path gives, or that is read only perhaps, a warning.
+"""
+
+from stretto.definitions.context import NAMESPACES, RESERVED_NAMES
+from stretto.definitions.errors import Place
+from stretto.definitions.model import Task, Workflow
+from stretto.definitions.validation.collecting import Findings
+from stretto.definitions.validation.paths import Paths, published_names
+from stretto.definitions.validation.references import Reference, references_of
+from stretto.definitions.validation.uses import Use, uses_of
+
+_VARIABLES = frozenset({"workflow", "vars", "variables"})
+_TASKS = frozenset({"task", "tasks"})
+_SYSTEM = ("workflow_start", "run_id", "workflow", "parent")
+_OWN_FIELDS = ("result", "data", "errors", "outcome")
+
+
+class NameChecks:
+    """Checks every name of a workflow. Without `paths`, whether a name is there in time is not looked at.
+
+    `unsure` names what the reader could not read wholly ("variables", "parameters", "tasks"): it is taken as given.
+    """
+
+    def __init__(self, workflow: Workflow, paths: Paths | None, findings: Findings, unsure: frozenset[str]) -> None:
+        self._workflow = workflow
+        self._paths = paths
+        self._findings = findings
+        self._unsure = unsure
+        self._variables = dict.fromkeys(published_names(workflow))
+        self._tasks = {name: task for name, task in workflow.tasks.items() if "." not in name}
+
+    def check(self) -> None:
+        """Check every expression."""
+        for use in uses_of(self._workflow):
+            for expression in use.template.expressions():
+                references = references_of(expression)
+                asked = {each.path for each in references if each.asked}
+                for reference in references:
+                    guarded = any(reference.path[:length] in asked for length in range(1, len(reference.path) + 1))
+                    self._check(use, reference, expression.place, guarded=guarded)
+
+    def _check(self, use: Use, reference: Reference, place: Place, *, guarded: bool) -> None:
+        base = reference.path[0]
+        if base in RESERVED_NAMES:
+            if base in NAMESPACES:
+                self._check_namespace(use, reference, place, guarded=guarded)
+        elif not (base == "error" and use.moment == "retry"):
+            self._check_variable(use, reference, base, place, guarded=guarded)
+
+    def _check_namespace(self, use: Use, reference: Reference, place: Place, *, guarded: bool) -> None:
+        base, *fields = reference.path
+        if not fields:
+            if reference.whole and not guarded:
+                self._findings.error(
+                    "whole_namespace", f"the namespace {base!r} as a whole is no value", place,
+                    hint=f"name a field of it: {base}.NAME",
+                )  # fmt: skip
+        elif base in _VARIABLES:
+            self._check_variable(use, reference, fields[0], place, guarded=guarded)
+        elif base in _TASKS:
+            self._check_task(use, reference, place, guarded=guarded)
+        elif base == "parameters":
+            self._check_parameter(fields[0], place, guarded=guarded)
+        elif base == "system" and fields[0] not in _SYSTEM:
+            self._findings.warn(
+                "unknown_system_value", f"'system' has no {fields[0]!r}", place,
+                expected=", ".join(_SYSTEM), hint=self._findings.nearest(fields[0], _SYSTEM),
+            )  # fmt: skip
+
+    def _check_parameter(self, name: str, place: Place, *, guarded: bool) -> None:
+        parameters = self._workflow.parameters
+        if name in parameters or "parameters" in self._unsure:
+            return
+        hint = f"write workflow.{name}" if name in self._variables else self._findings.nearest(name, parameters)
+        message = f"the workflow has no parameter {name!r}"
+        self._unknown("unknown_parameter", message, place, hint or f"declare it in parameters: {name}", guarded=guarded)
+
+    def _unknown(self, code: str, message: str, place: Place, hint: str, *, guarded: bool) -> None:
+        report = self._findings.warn if guarded else self._findings.error
+        report(code, message, place, hint=hint)
+
+    def _check_variable(self, use: Use, reference: Reference, name: str, place: Place, *, guarded: bool) -> None:
+        if name not in self._variables:
+            if "variables" not in self._unsure:
+                self._unknown_variable(reference, name, place, guarded=guarded)
+        elif use.moment == "begin" and name not in use.earlier:
+            if not guarded:
+                message = f"the variable {name!r} is not set yet: `vars` are rendered in order, as the run begins"
+                self._findings.error("variable_not_set_yet", message, place, hint="set it in an earlier entry of vars")
+        elif not guarded and not self._may_be_set(use, name):
+            givers = [
+                task.name
+                for task in self._workflow.tasks.values()
+                if any(each.name == name for transition in task.transitions for each in transition.publish)
+            ]
+            message = f"the variable {name!r} is published by {_listed(givers)}, but on no path that leads here"
+            self._findings.warn("variable_not_on_path", message, place, hint=f"give {name} a first value in vars")
+
+    def _may_be_set(self, use: Use, name: str) -> bool:
+        if use.task is None or self._paths is None or name in use.earlier or self._is_free(use.task):
+            return True
+        return self._paths.may_be_set(name, use.task, use.transition)
+
+    def _is_free(self, task: Task) -> bool:
+        """Tell whether nothing is known of when a task starts."""
+        return self._paths is None or task.name in self._paths.anytime or task.name not in self._paths.reachable
+
+    def _unknown_variable(self, reference: Reference, name: str, place: Place, *, guarded: bool) -> None:
+        bare = reference.path[0] == name and reference.path[0] not in NAMESPACES
+        if name in self._workflow.parameters:
+            hint = f"write parameters.{name}"
+        elif name in self._tasks and bare:
+            hint = f"write task.{name}"
+        else:
+            names = (*NAMESPACES, *self._variables) if bare else self._variables
+            hint = self._findings.nearest(name, names)
+        if bare:
+            message = f"{name!r} is neither a namespace nor a variable"
+            self._unknown("unknown_name", message, place, hint or "quote it if it is a text", guarded=guarded)
+        else:
+            message = f"nothing gives the variable {name!r}: neither vars nor any publish"
+            self._unknown("unknown_variable", message, place, hint or "publish it, or set it in vars", guarded=guarded)
+
+    def _check_task(self, use: Use, reference: Reference, place: Place, *, guarded: bool) -> None:
+        name, *fields = reference.path[1:]
+        task = self._tasks.get(name)
+        if task is None:
+            if "tasks" not in self._unsure:
+                hint = self._findings.nearest(name, self._tasks)
+                self._unknown("unknown_task", f"there is no task {name!r}", place, hint, guarded=guarded)
+            return
+        if guarded:
+            return
+        if not fields and reference.whole:
+            self._findings.error(
+                "whole_namespace", f"the task {name!r} as a whole is no value", place,
+                hint=f"read its result: {reference.path[0]}.{name}.result",
+            )  # fmt: skip
+        elif fields and task.with_items is not None and fields[0] not in _OWN_FIELDS:
+            self._findings.error(
+                "no_such_field", f"the task {name!r} runs with items: its result is a list and has no field"
+                f" {fields[0]!r}", place, expected=", ".join(_OWN_FIELDS),
+            )  # fmt: skip
+        self._check_finished(use, reference, name, place)
+
+    def _check_finished(self, use: Use, reference: Reference, name: str, place: Place) -> None:
+        if use.moment == "begin":
+            message = f"the task {name!r} cannot have finished: `vars` are rendered as the run begins"
+            self._findings.error("task_not_finished", message, place)
+            return
+        paths, task = self._paths, use.task
+        if task is None or paths is None or self._is_free(task) or name not in paths.reachable:
+            return
+        ended = use.moment == "end"
+        if paths.may_precede(name, task.name) or (ended and name == task.name):
+            return
+        if name == task.name or paths.only_after(name, task.name):
+            when = "as it starts itself" if name == task.name else f"before {task.name!r}, which leads to it"
+            report = self._findings.error if reference.certain else self._findings.warn
+            report("task_not_finished", f"the task {name!r} cannot have finished {when}", place)
+        else:
+            message = f"no path leads from {name!r} to {task.name!r}: it may not have finished"
+            self._findings.warn(
+                "task_perhaps_unfinished", message, place, hint="join both, or lead the one to the other"
+            )
+
+
+def _listed(names: list[str]) -> str:
+    told = ", ".join(map(repr, names[:3]))
+    return told if len(names) <= 3 else f"{told} and {len(names) - 3} more"

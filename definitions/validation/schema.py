@@ -1,0 +1,203 @@
+"""The JSON Schema of the native dialect, for editors: made from the words that the reader and the model know.
+
+A test holds its fields against those that the reader takes, so that neither can gain one without the other.
+"""
+
+from typing import Any, get_args
+
+from stretto.definitions.dialects.native import ACTION, KEPT_FIELDS, NOT_ACTED_ON, TASK_KINDS
+from stretto.definitions.dialects.reading import NAME
+from stretto.definitions.model import Backoff, CancellationPolicy, ParameterType
+
+Schema = dict[str, Any]
+
+_TEXT: Schema = {"type": "string"}
+_ANY: Schema = {}
+_FLAG: Schema = {"type": "boolean"}
+_EXPRESSION: Schema = {"type": "string", "pattern": r"\{\{"}
+_CONDITION: Schema = {"type": ["string", "boolean", "null"], "description": "an expression; braces may be left out"}
+
+
+def json_schema() -> Schema:
+    """Return the schema (draft 2020-12), as plain data."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Stretto workflow",
+        **_object(_workflow_fields(), required=["tasks"], ignored=True),
+        "$defs": {
+            "name": {"type": "string", "pattern": _pattern(NAME.pattern)},
+            "parameter": _object(_parameter_fields()),
+            "assignments": _assignments({"type": "object", "propertyNames": {"$ref": "#/$defs/name"}}),
+            "published": _assignments(
+                {"type": "object", "propertyNames": {"$ref": "#/$defs/name"}}, {"$ref": "#/$defs/name"}
+            ),
+            "tasks": _tasks(),
+            "task": _task(),
+            "retry": _object(_retry_fields(), required=["count"]),
+            "transition": _object(_transition_fields()),
+            "targets": _one_or_many(_TEXT),
+            "followers": _one_or_many({"anyOf": [_TEXT, {"$ref": "#/$defs/follower"}]}),
+            "follower": _object(_follower_fields()),
+            "branch": _object(_branch_fields()),
+        },
+    }
+
+
+def _pattern(pattern: str) -> str:
+    """Return a pattern of Python's as JSON Schema writes it."""
+    return f"^{pattern.removesuffix(chr(92) + 'Z')}$"
+
+
+def _object(fields: Schema, required: list[str] | None = None, *, ignored: bool = False) -> Schema:
+    schema: Schema = {
+        "type": "object",
+        "properties": {name: _or_null(field) for name, field in fields.items()},
+        "additionalProperties": False,
+    }
+    if ignored:
+        schema["patternProperties"] = {f"^({NOT_ACTED_ON.pattern})": {}}
+    if required:
+        schema["required"] = required
+        # A field that is needed must not be null; of the others null says that they are not given.
+        schema["properties"] |= {name: fields[name] for name in required}
+    return schema
+
+
+def _or_null(field: Schema) -> Schema:
+    return field if not field else {"anyOf": [field, {"type": "null"}]}
+
+
+def _one_or_many(member: Schema) -> Schema:
+    return {"anyOf": [_TEXT, {"type": "array", "items": member}]}
+
+
+def _assignments(entry: Schema, *others: Schema) -> Schema:
+    return {"anyOf": [entry, {"type": "array", "items": {"anyOf": [entry, *others]}}]}
+
+
+def _number(least: float = 0, *, kind: str = "number", above: bool = False) -> Schema:
+    return {"type": kind, "exclusiveMinimum" if above else "minimum": least}
+
+
+def _or_expression(schema: Schema) -> Schema:
+    return {"anyOf": [schema, _EXPRESSION]}
+
+
+def _workflow_fields() -> Schema:
+    return {
+        "ref": _TEXT,
+        "label": _TEXT,
+        "description": _TEXT,
+        "version": _TEXT,
+        "parameters": {
+            "type": "object",
+            "propertyNames": {"$ref": "#/$defs/name"},
+            "additionalProperties": {"$ref": "#/$defs/parameter"},
+        },
+        "vars": {"$ref": "#/$defs/assignments"},
+        "tags": {"type": "array", "items": _TEXT},
+        "tasks": {"$ref": "#/$defs/tasks"},
+        "output_map": {"type": "object"},
+        "timeout": _number(above=True),
+        "on_cancel": _TEXT,
+        "cancellation_policy": {"enum": list(get_args(CancellationPolicy))},
+        "fail_fast": _FLAG,
+        **dict.fromkeys(sorted(KEPT_FIELDS - {"description"}), _ANY),
+    }
+
+
+def _parameter_fields() -> Schema:
+    length = ("min", "max", "minimum", "maximum", "min_length", "max_length")
+    return {
+        "type": {"enum": [kind for kind in get_args(ParameterType) if kind != "any"]},
+        "required": _FLAG,
+        "secret": _FLAG,
+        "description": _TEXT,
+        "enum": {"type": "array"},
+        **{name: {"type": "number"} for name in length},
+        # What is no object here is passed over by the reader.
+        "items": {"if": {"type": "object"}, "then": {"$ref": "#/$defs/parameter"}},
+        "default": _ANY,
+    }
+
+
+def _tasks() -> Schema:
+    task = {"$ref": "#/$defs/task"}
+    return {
+        "anyOf": [
+            {"type": "array", "items": {"allOf": [task, {"required": ["name"]}]}, "minItems": 1},
+            {"type": "object", "propertyNames": {"$ref": "#/$defs/name"}, "additionalProperties": task,
+             "minProperties": 1},
+        ]
+    }  # fmt: skip
+
+
+def _task() -> Schema:
+    fields = _task_fields()
+    parallel = {
+        "if": {"properties": {"type": {"const": "parallel"}}, "required": ["type"]},
+        "then": {"required": ["tasks"], "properties": dict.fromkeys(_OF_A_PLAIN_TASK, False)},
+        "else": {"required": ["action"], "properties": {"tasks": False}},
+    }
+    return {**_object(fields, ignored=True), **parallel}
+
+
+_OF_A_PLAIN_TASK = (
+    "action", "input", "with_items", "concurrency", "batch_size", "max_failures", "timeout", "retry", "when",
+)  # fmt: skip
+
+
+def _task_fields() -> Schema:
+    return {
+        "name": {"$ref": "#/$defs/name"},
+        "type": {"enum": list(TASK_KINDS)},
+        "tasks": {"$ref": "#/$defs/tasks"},
+        "action": {"type": "string", "pattern": _pattern(ACTION.pattern)},
+        "input": {"type": "object"},
+        "with_items": {"anyOf": [{"type": "array"}, _EXPRESSION]},
+        "concurrency": _or_expression(_number(1, kind="integer")),
+        "batch_size": _number(1, kind="integer"),
+        "max_failures": {
+            "anyOf": [_number(kind="integer"), {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"}],
+        },
+        "timeout": _or_expression(_number(above=True)),
+        "delay": _or_expression(_number()),
+        "retry": {"$ref": "#/$defs/retry"},
+        "when": _CONDITION,
+        "join": {"anyOf": [{"const": "all"}, _number(1, kind="integer")]},
+        "next": {"type": "array", "items": {"$ref": "#/$defs/transition"}},
+        "on_success": {"$ref": "#/$defs/followers"},
+        "on_failure": {"$ref": "#/$defs/followers"},
+        "on_timeout": {"$ref": "#/$defs/followers"},
+        "on_complete": {"$ref": "#/$defs/followers"},
+        "decision": {"type": "array", "items": {"$ref": "#/$defs/branch"}},
+        "publish": {"$ref": "#/$defs/published"},
+        **dict.fromkeys(sorted(KEPT_FIELDS), _ANY),
+    }
+
+
+def _retry_fields() -> Schema:
+    return {
+        "count": _or_expression(_number(kind="integer")),
+        "delay": _or_expression(_number()),
+        "max_delay": _or_expression(_number()),
+        "backoff": {"enum": list(get_args(Backoff))},
+        "on_error": _CONDITION,
+    }
+
+
+def _transition_fields() -> Schema:
+    return {
+        "when": _CONDITION,
+        "publish": {"$ref": "#/$defs/published"},
+        "do": {"$ref": "#/$defs/targets"},
+        "__chart_meta__": _ANY,
+    }
+
+
+def _follower_fields() -> Schema:
+    return {"when": _CONDITION, "do": {"$ref": "#/$defs/targets"}, "next": {"$ref": "#/$defs/targets"}}
+
+
+def _branch_fields() -> Schema:
+    return {**_follower_fields(), "default": {"type": ["boolean", "string"]}}

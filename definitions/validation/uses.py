@@ -1,0 +1,58 @@
+"""Where a workflow's expressions stand, and when each is evaluated."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from stretto.definitions.expressions import Template
+from stretto.definitions.model import Task, Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A template and the moment of its evaluation.
+
+    `begin`: as the run begins (vars). `start`: as `task` starts. `retry`: after a failed try of it. `end`: as it has
+    ended, in its transition of that number. `output`: as the run has ended. `earlier` are the variables that the
+    same list of assignments has set before.
+    """
+
+    template: Template
+    moment: Literal["begin", "start", "retry", "end", "output"]
+    task: Task | None = None
+    transition: int | None = None
+    earlier: frozenset[str] = frozenset()
+
+
+def uses_of(workflow: Workflow) -> Iterator[Use]:
+    """Yield every template of a workflow."""
+    earlier: frozenset[str] = frozenset()
+    for assignment in workflow.variables:
+        if assignment.value is not None:
+            yield Use(assignment.value, "begin", earlier=earlier)
+        earlier |= {assignment.name}
+    for task in workflow.tasks.values():
+        yield from _uses_at_start(task)
+        for number, transition in enumerate(task.transitions):
+            if transition.when is not None:
+                yield Use(transition.when, "end", task, number)
+            earlier = frozenset()
+            for assignment in transition.publish:
+                if assignment.value is not None:
+                    yield Use(assignment.value, "end", task, number, earlier)
+                earlier |= {assignment.name}
+    if workflow.output is not None:
+        yield Use(workflow.output, "output")
+
+
+def _uses_at_start(task: Task) -> Iterator[Use]:
+    templates: list[Template | None] = [task.when, task.delay, task.timeout, task.input]
+    if task.with_items is not None:
+        templates += [task.with_items.source, task.with_items.concurrency]
+    if task.retry is not None:
+        templates += [task.retry.count, task.retry.delay, task.retry.max_delay]
+    for template in templates:
+        if template is not None:
+            yield Use(template, "start", task)
+    if task.retry is not None and task.retry.on_error is not None:
+        yield Use(task.retry.on_error, "retry", task)

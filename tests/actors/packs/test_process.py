@@ -1,0 +1,184 @@
+"""A pack's actions as processes: how they are given parameters, what becomes of their output, and their limits."""
+
+import json
+import os
+import select
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engines import Bench
+from waiting import PATIENCE
+
+from stretto.actors import Outcome
+
+Try = Callable[..., Outcome]
+
+
+@pytest.fixture
+def attempt(start_bench: Callable[..., Bench], tmp_path: Path) -> Try:
+    """Write an action of a pack and run it in a workflow."""
+
+    def run(name: str, code: str, fields: str = "", given: dict[str, Any] | None = None, task: str = "") -> Outcome:
+        folder = tmp_path / "tools"
+        (folder / "actions").mkdir(parents=True)
+        (folder / "pack.yaml").write_text('ref: tools\nversion: "1"\n')
+        runner = {".py": "python", ".sh": "shell", ".js": "nodejs"}.get(Path(name).suffix, "native")
+        (folder / "actions" / name).write_text(code)
+        (folder / "actions" / name).chmod(0o755)
+        (folder / "actions" / "go.yaml").write_text(f"ref: go\nrunner_type: {runner}\nentry_point: {name}\n{fields}\n")
+        return start_bench(packs=folder).run(
+            f"tasks:\n- {{name: t, action: tools.go, input: {json.dumps(given or {})}{task}}}\n"
+            "output_map: {result: '{{ task.t.result }}'}"
+        )
+
+    return run
+
+
+def result_of(outcome: Outcome) -> Any:
+    """Return what the action returned."""
+    assert outcome.status == "succeeded", outcome.errors
+    assert outcome.output is not None
+    return outcome.output["result"]
+
+
+def message_of(outcome: Outcome) -> str:
+    """Return why the action failed."""
+    assert outcome.status == "failed"
+    return str(outcome.errors[0]["message"])
+
+
+SCHEMA = (
+    "parameters: {text: {type: string}, list: {type: array}, left: {type: integer}, "
+    "more: {type: object, default: {a: {b: 1}}}}\n"
+)
+GIVEN = {"text": "it's $(id) `id`", "list": [1, "two"]}
+FILLED = {**GIVEN, "left": None, "more": {"a": {"b": 1}}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "expected"),
+    [
+        ("output_format: json", "cat", FILLED),
+        ("parameter_format: yaml\noutput_format: yaml", "cat", FILLED),
+        ("parameter_delivery: file\noutput_format: json", 'cat "$ATTUNE_PARAMETER_FILE"', FILLED),
+        ("parameter_format: dotenv", "cat", "text='it'\\''s $(id) `id`'\nlist='[1,\"two\"]'\nmore.a.b='1'\n"),
+        ("parameter_delivery: argv",
+         'for each in "$@"; do echo "$each"; done',
+         '--text=it\'s $(id) `id`\n--list=[1,"two"]\n--more={"a":{"b":1}}\n'),
+        ("parameter_delivery: env",
+         "env | grep ^ATTUNE_ACTION_ | sort; cat",
+         'ATTUNE_ACTION_LIST=[1,"two"]\nATTUNE_ACTION_MORE={"a":{"b":1}}\nATTUNE_ACTION_TEXT=it\'s $(id) `id`\n'),
+    ],
+)  # fmt: skip
+def test_parameters_are_delivered_as_the_action_asks(attempt: Try, fields: str, code: str, expected: Any) -> None:
+    """Defaults are filled in, data stays data, and what is null is left out where there is no null."""
+    result = result_of(attempt("go.sh", code, SCHEMA + fields, GIVEN))
+    assert (result["stdout"] if isinstance(expected, str) else result) == expected
+
+
+@pytest.mark.parametrize(
+    ("output_format", "written", "expected"),
+    [
+        ("text", "a\nb", {"exit_code": 0, "stdout": "a\nb", "stderr": ""}),
+        ("json", "", None),
+        ("jsonl", '{"a": 1}\n\n[2]\n', [{"a": 1}, [2]]),
+        ("jsonl", "", []),
+        ("yaml", "a: [1, no]", {"a": [1, "no"]}),
+    ],
+)
+def test_output_is_read_as_the_action_announces(attempt: Try, output_format: str, written: str, expected: Any) -> None:
+    """Text, JSON, JSON lines and YAML."""
+    code = f"import sys\nsys.stdout.write({written!r})"
+    assert result_of(attempt("go.py", code, f"output_format: {output_format}")) == expected
+
+
+@pytest.mark.parametrize(
+    ("output_format", "told"),
+    [("json", "standard output is no JSON"), ("jsonl", "line 1 of standard output is no JSON"), ("yaml", "no YAML")],
+)
+def test_output_that_is_not_what_was_announced_is_a_failure(attempt: Try, output_format: str, told: str) -> None:
+    """It says so, and does not quote what stands there."""
+    message = message_of(attempt("go.sh", "echo '{ broken'", f"output_format: {output_format}"))
+    assert told in message
+    assert "broken" not in message
+
+
+def test_a_failing_process_fails_with_the_end_of_its_stderr(attempt: Try) -> None:
+    """Its exit code and output are in the task's result."""
+    outcome = attempt("go.sh", "echo out; echo why >&2; exit 3")
+    assert message_of(outcome) == "tools.go exited with 3: why"
+    assert outcome.output == {"result": {"exit_code": 3, "stdout": "out\n", "stderr": "why\n"}}
+
+
+def test_python_is_isolated_and_finds_its_neighbours(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither PYTHONPATH nor secrets of the daemon's environment reach it; its folder is the pack's."""
+    monkeypatch.setenv("PYTHONPATH", "/nowhere")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "leaked")
+    code = "import json, os, sys\nprint(json.dumps([dict(os.environ), sys.path, os.getcwd(), __name__, sys.argv]))"
+    environment, path, folder, name, argv = result_of(attempt("go.py", code, "output_format: json"))
+    assert "AWS_SECRET_ACCESS_KEY" not in environment
+    assert environment["ATTUNE_ACTION"] == "tools.go"
+    assert "/nowhere" not in path
+    assert path[:2] == [f"{folder}/actions", f"{folder}/lib"]
+    assert (name, argv) == ("__main__", [f"{folder}/actions/go.py"])
+
+
+def test_a_native_program_is_run_as_it_is(attempt: Try) -> None:
+    """Whatever its first line says."""
+    assert result_of(attempt("go", "#!/bin/sh\necho native\n"))["stdout"] == "native\n"
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
+def test_node_runs_where_it_is_present(attempt: Try) -> None:
+    """Standard input works as anywhere."""
+    code = "console.log(JSON.stringify({got: JSON.parse(require('fs').readFileSync(0, 'utf8'))}))"
+    fields = "output_format: json\nparameters: {a: {type: integer}}"
+    assert result_of(attempt("go.js", code, fields, {"a": 1})) == {"got": {"a": 1}}
+
+
+def test_without_node_the_action_says_what_is_missing(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pack loads; calling the action tells."""
+    monkeypatch.setattr("shutil.which", lambda _name: None)
+    assert "there is no `node` on the PATH" in message_of(attempt("go.js", ""))
+
+
+def test_input_that_does_not_fit_is_refused_before_the_process_starts(attempt: Try) -> None:
+    """Bounds and members are checked, and a secret's value is not told."""
+    fields = "parameters: {list: {type: array, items: {type: integer, maximum: 5}}, key: {secret: true, enum: [a]}}"
+    message = message_of(attempt("go.sh", "touch ran", fields, {"list": [1, 9], "key": "hidden"}))
+    assert "'list[1]' has a value above 5" in message
+    assert "hidden" not in message
+
+
+def test_a_flood_of_output_is_ended(attempt: Try) -> None:
+    """What writes without end is stopped at the bound."""
+    assert "wrote more than 1,048,576 bytes" in message_of(attempt("go.sh", "exec yes"))
+
+
+def test_memory_is_bounded(attempt: Try) -> None:
+    """Four gigabytes are refused to the process, not to the machine."""
+    assert "MemoryError" in message_of(attempt("go.py", "bytearray(4 << 30)"))
+
+
+def test_a_time_limit_ends_what_ignores_sigterm(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The action's own timeout ends it by force when grace is over."""
+    monkeypatch.setattr("stretto.actors.packs.process.GRACE_SECONDS", 0.05)
+    code = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: signal.pause()"
+    assert message_of(attempt("go.py", code, "timeout: 0.5")) == "tools.go took longer than 0.5 s and was ended"
+
+
+def test_children_that_are_left_are_killed(attempt: Try) -> None:
+    """What an action has forked ends with it: even what holds none of its pipes."""
+    code = "sleep 600 > /dev/null 2>&1 & echo $!"
+    process = int(result_of(attempt("go.sh", code))["stdout"])
+    try:
+        descriptor = os.pidfd_open(process)
+    except ProcessLookupError:
+        return  # it has ended, and been reaped
+    try:
+        assert select.select([descriptor], [], [], PATIENCE)[0]
+    finally:
+        os.close(descriptor)

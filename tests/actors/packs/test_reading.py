@@ -1,0 +1,152 @@
+"""Packs as they are read: what is in them, and every mistake with its place."""
+
+from pathlib import Path
+
+import pytest
+
+from stretto.actors.packs import PackWorkflow, read_packs
+from stretto.definitions.errors import InvalidDefinition
+
+SAMPLE = Path(__file__).parents[3] / "docs" / "packs"
+MANIFEST = 'ref: tools\nversion: "1.0.0"\n'
+ACTION = "ref: tools.go\nrunner_type: shell\nentry_point: go.sh\n"
+
+
+def write_pack(folder: Path, manifest: str = MANIFEST, action: str = ACTION) -> Path:
+    """Write a pack with one action, whose file is line by line what a test says."""
+    (folder / "actions").mkdir(parents=True)
+    (folder / "pack.yaml").write_text(manifest)
+    (folder / "actions" / "go.yaml").write_text(action)
+    (folder / "actions" / "go.sh").write_text("echo gone\n")
+    return folder
+
+
+def findings(folder: Path) -> list[tuple[str, str, int, int]]:
+    """Return (code, file, line, column) of every error."""
+    with pytest.raises(InvalidDefinition) as refused:
+        read_packs([folder])
+    return [
+        (each.code, Path(each.place.file).name, each.place.line, each.place.column) for each in refused.value.findings
+    ]
+
+
+def test_a_folder_is_a_pack_or_holds_packs() -> None:
+    """Both ways the sample is read with all that it says."""
+    (above,), (itself,) = read_packs([SAMPLE]), read_packs([SAMPLE / "fleet"])
+    assert above == itself
+    assert [action.ref for action in itself.actions] == [
+        "fleet.grade",
+        "fleet.list_hosts",
+        "fleet.notify",
+        "fleet.sign",
+    ]
+    assert itself.manifest.config == {"region": "eu-central-1"}
+    assert itself.manifest.config_schema is not None
+    assert itself.manifest.config_schema["api_token"].secret
+    assert not itself.warnings
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "column"),
+    [
+        ("runner_type: pyhton", "bad_choice", 14),
+        ("entry_point: ../pack.yaml", "outside_pack", 14),
+        ("entry_point: /bin/sh", "outside_pack", 14),
+        ("entry_point: link.sh", "outside_pack", 14),
+        ("entry_point: gone.sh", "no_such_file", 14),
+        ("entry_point: [a]", "wrong_type", 14),
+        ("parameter_delivery: post", "bad_choice", 21),
+        ("parameter_format: xml", "bad_choice", 19),
+        ("output_format: csv", "bad_choice", 16),
+        ("timeout: soon", "wrong_type", 10),
+        ("timeout: 0", "wrong_type", 10),
+        ("entrypoint: go.sh", "unknown_field", 1),
+        ("parameters: {type: object, properties: {}}", "json_schema", 14),
+        ("parameters: {a: {type: text}}", "bad_choice", 24),
+        ("parameters: {a: {secret: true}}\nparameter_delivery: argv", "secret_in_argv", 1),
+        ("ref: other.go", "foreign_ref", 6),
+        ("ref: tools.a b", "bad_name", 6),
+        ("workflow_file: no.yaml", "no_such_file", 16),
+    ],
+)
+def test_a_mistake_in_an_action_is_a_finding_with_its_place(tmp_path: Path, line: str, code: str, column: int) -> None:
+    """Each is told by its code, file, line and column."""
+    name = line.partition(":")[0]
+    kept = [each for each in ACTION.splitlines() if not each.startswith(f"{name}:")]
+    pack = write_pack(tmp_path / "tools", action="\n".join([*kept, line]) + "\n")
+    (pack / "actions" / "link.sh").symlink_to("/bin/sh")
+    number = len(kept) + 1 + line.count("\n")
+    assert (code, "go.yaml", number, column) in findings(pack)
+
+
+def test_every_mistake_of_every_file_is_told_at_once(tmp_path: Path) -> None:
+    """A manifest's and an action's mistakes come together."""
+    pack = write_pack(
+        tmp_path,
+        "ref: tools\nverison: '1'\nconf_schema: {a: {type: integer}}\nconfig: {a: x, b: 1}\n",
+        "ref: 3\ntimeout: -1\n",
+    )
+    assert findings(pack) == [
+        ("unknown_field", "pack.yaml", 2, 1),
+        ("bad_default", "pack.yaml", 4, 13),
+        ("unknown_config", "pack.yaml", 4, 16),
+        ("missing_field", "go.yaml", 1, 1),
+        ("wrong_type", "go.yaml", 1, 6),
+        ("wrong_type", "go.yaml", 2, 10),
+    ]
+
+
+def test_a_manifest_needs_a_ref_that_is_a_name(tmp_path: Path) -> None:
+    """Without one nothing else of the pack is read."""
+    assert findings(write_pack(tmp_path / "a", "ref: My.Pack\n")) == [("bad_name", "pack.yaml", 1, 6)]
+    assert findings(write_pack(tmp_path / "b", "label: x\n")) == [("missing_field", "pack.yaml", 1, 1)]
+
+
+def test_a_ref_is_taken_once(tmp_path: Path) -> None:
+    """Two files that ask for one ref are told, the second with its place."""
+    pack = write_pack(tmp_path)
+    (pack / "actions" / "later.yaml").write_text(ACTION.replace("tools.go", "go"))
+    assert findings(pack) == [("duplicate_ref", "later.yaml", 1, 1)]
+
+
+def test_a_folder_without_packs_is_told(tmp_path: Path) -> None:
+    """So is one that is not there."""
+    assert findings(tmp_path)[0][0] == "no_pack"
+    assert findings(tmp_path / "none")[0][0] == "no_pack"
+
+
+def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    """It does not hide the rest."""
+    pack = write_pack(tmp_path)
+    (pack / "actions" / "bad.yaml").write_bytes(b"\xff")
+    assert findings(pack) == [("not_utf8", "bad.yaml", 1, 1)]
+
+
+def test_known_fields_that_do_nothing_are_warnings(tmp_path: Path) -> None:
+    """An Attune pack loads, and says what is not acted on; a disabled action is left out."""
+    (pack,) = read_packs(
+        [write_pack(tmp_path / "a", MANIFEST + "worker_selector: {}\n", ACTION + "runtime_version: '3'\n")]
+    )
+    assert [each.code for each in pack.warnings] == ["not_acted_on", "not_acted_on"]
+    (disabled,) = read_packs([write_pack(tmp_path / "b", action=ACTION + "enabled: false\n")])
+    assert not disabled.actions
+
+
+def test_a_workflows_metadata_is_exposed(tmp_path: Path) -> None:
+    """Its ref, parameters and the path of its graph, wherever of the three places that is."""
+    pack = write_pack(tmp_path, action="ref: flow\nworkflow_file: flow.yaml\nparameters: {a: {type: integer}}\n")
+    (pack / "workflows").mkdir()
+    (pack / "workflows" / "flow.yaml").write_text("tasks: {}\n")
+    (read,) = read_packs([pack])
+    (workflow,) = read.workflows
+    assert isinstance(workflow, PackWorkflow)
+    assert (workflow.ref, workflow.path.name, list(workflow.parameters)) == ("tools.flow", "flow.yaml", ["a"])
+
+
+def test_json_schemas_words_in_a_parameter_are_understood(tmp_path: Path) -> None:
+    """Attune's packs use them: lengths have names here, what has none is a warning."""
+    schema = "parameters: {hosts: {type: array, minItems: 1, items: {type: string, maxLength: 9, pattern: x}}}\n"
+    (pack,) = read_packs([write_pack(tmp_path, action=ACTION + schema)])
+    hosts = pack.actions[0].parameters["hosts"]
+    assert (hosts.minimum, hosts.items and hosts.items.maximum) == (1, 9)
+    assert [(each.code, each.place.column) for each in pack.warnings] == [("not_acted_on", 84)]

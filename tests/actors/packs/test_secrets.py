@@ -1,0 +1,103 @@
+"""What runs are given besides their parameters: pack configuration and keystore."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from engines import Bench
+
+from stretto.actors.packs import InvalidPackConfig, Pack, read_packs, read_surroundings
+from stretto.definitions.errors import InvalidDefinition
+from stretto.definitions.masking import MASK, MAX_LEARNED, Mask
+
+FLEET = Path(__file__).parents[3] / "docs" / "packs" / "fleet"
+
+
+@pytest.fixture(scope="module")
+def packs() -> list[Pack]:
+    """The sample pack."""
+    return read_packs([FLEET])
+
+
+def test_a_packs_workflows_see_its_configuration_and_others_see_all(packs: list[Pack]) -> None:
+    """Defaults of the schema, then of the pack, then what was given; `fleet.` marks the pack's own workflows."""
+    given = read_surroundings({"fleet": {"api_token": "secret-token"}, "site": {"url": "x"}}, None, packs)
+    own, other = given.of_workflow("fleet.check"), given.of_workflow("ops.check")
+    assert own.config == {"region": "eu-central-1", "api_token": "secret-token"}
+    assert own.secret_config == {"api_token"}
+    assert other.config["site"] == {"url": "x"}
+    assert other.mask.text("a secret-token") == f"a {MASK}"
+    assert given.of_workflow("fleet.other") is own
+
+
+@pytest.mark.parametrize(
+    ("config", "problem"),
+    [
+        ({"fleet": {"regoin": "x"}}, "has no setting 'regoin'; did you mean 'region'?"),
+        ({"fleet": {"region": 3}}, "'fleet.region' is of type integer, where string is expected"),
+        ({"fleet": 3}, "'fleet' is the configuration of a pack: an object"),
+    ],
+)
+def test_configuration_that_does_not_fit_is_refused(packs: list[Pack], config: dict[str, Any], problem: str) -> None:
+    """With the setting's name."""
+    with pytest.raises(InvalidPackConfig, match="invalid pack configuration") as refused:
+        read_surroundings(config, None, packs)
+    assert problem in str(refused.value)
+
+
+def test_values_come_from_files_too(tmp_path: Path) -> None:
+    """YAML (or JSON), bounded; what is wrong has its place."""
+    path = tmp_path / "keystore.yaml"
+    path.write_text("token: abcdef\n")
+    assert read_surroundings(None, path, []).of_workflow("x").keystore == {"token": "abcdef"}
+    path.write_text("token: a\ntoken: b\n")
+    with pytest.raises(InvalidDefinition, match=r"keystore\.yaml:2:1: error: the key 'token' stands twice"):
+        read_surroundings(None, path, [])
+    with pytest.raises(InvalidDefinition, match="cannot read keystore"):
+        read_surroundings(None, tmp_path / "none", [])
+
+
+def test_config_and_keystore_are_namespaces(start_bench: Callable[..., Bench]) -> None:
+    """A missing name is told with the nearest one, and the rest of the keystore stays hidden."""
+    bench = start_bench(keystore={"token": "abcdefgh"}, pack_config={"site": {"url": "http://x"}})
+    assert bench.run("tasks: {t: {action: core.noop}}\noutput_map: {a: '{{ config.site.url }}'}").output == {
+        "a": "http://x"
+    }
+    outcome = bench.run("tasks: {t: {action: core.noop}}\noutput_map: {a: '{{ keystore.tokn }}'}")
+    assert "the namespace 'keystore' has no 'tokn'; did you mean 'token'?" in outcome.errors[0]["message"]
+
+
+def test_a_result_that_holds_a_secret_keeps_its_harmless_fields(start_bench: Callable[..., Bench]) -> None:
+    """Only what was made of the secret in it is masked."""
+    output = (
+        start_bench(keystore={"token": "abcdefgh"})
+        .run(
+            "tasks: {t: {action: core.echo, input: "
+            "{message: {token: '{{ keystore.token }}', code: 2000, body: harmless}}}}\n"
+            "output_map: {code: '{{ task.t.result.code }}', body: '{{ task.t.result.body }}', "
+            "cut: '{{ task.t.result.token[2:] }}', how: '{{ task.t.outcome }}'}"
+        )
+        .output
+    )
+    assert output == {"code": 2000, "body": "harmless", "cut": MASK, "how": "succeeded"}
+
+
+def test_a_secret_that_is_replaced_guards_its_variable_no_more(start_bench: Callable[..., Bench]) -> None:
+    """A variable is as secret as what it holds now."""
+    output = (
+        start_bench(keystore={"token": "abcdefgh"})
+        .run(
+            "vars: [{v: '{{ keystore.token }}'}, {v: plain-text}]\ntasks: {t: {action: core.noop}}\n"
+            "output_map: {a: '{{ v }}', b: '{{ v[:5] }}'}"
+        )
+        .output
+    )
+    assert output == {"a": "plain-text", "b": "plain"}
+
+
+def test_too_many_secrets_mask_everything() -> None:
+    """Beyond the bound nothing is told rather than something secret."""
+    mask = Mask(["first-secret"])
+    mask.learn([f"made-{number}" for number in range(MAX_LEARNED + 1)])
+    assert mask.text("anything at all") == MASK
