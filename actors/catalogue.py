@@ -1,9 +1,11 @@
 """The definitions that an engine knows, by ref; and those that are named by a file's path."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from stretto.actors.actions import ActionRegistry, UnknownAction
+from stretto.actors.packs import PackWorkflow
 from stretto.definitions.dialects import read_workflow
 from stretto.definitions.errors import Finding, InvalidDefinition, Place, UnknownWorkflow, nearest
 from stretto.definitions.model import Workflow
@@ -50,14 +52,14 @@ class Catalogue:
         self._broken: dict[str, InvalidDefinition] = {}
         self._conflicts: dict[str, InvalidDefinition] = {}
 
-    def load(self, folder: str | Path) -> None:
-        """Read every definition in a folder and those below it. `UnknownWorkflow` when there is no such folder."""
-        folder = Path(folder)
-        if not folder.is_dir():
-            raise UnknownWorkflow(f"there is no folder of definitions {str(folder)!r}")
-        for path in sorted(folder.rglob("*")):
-            if path.suffix in _SUFFIXES and path.is_file():
-                self._load_file(path)
+    def load(self, *folders: str | Path) -> None:
+        """Read every definition in folders and those below them. `UnknownWorkflow` when there is no such folder."""
+        for folder in map(Path, folders):
+            if not folder.is_dir():
+                raise UnknownWorkflow(f"there is no folder of definitions {str(folder)!r}")
+            for path in sorted(folder.rglob("*")):
+                if path.suffix in _SUFFIXES and path.is_file():
+                    self._load_file(path)
         # Workflows may call each other: which refs there are is known only now.
         for ref, workflow in list(self._workflows.items()):
             try:
@@ -79,6 +81,22 @@ class Catalogue:
         except UnknownWorkflow as error:
             _log.warning("definition_unreadable", file=str(path), reason=str(error))
             return
+        self._add(workflow)
+
+    def add_of_pack(self, described: PackWorkflow) -> None:
+        """Add a workflow of a pack: its metadata gives ref and parameters, the file beside it the graph."""
+        try:
+            graph = self._parse(described.path)
+        except (InvalidDefinition, UnknownWorkflow) as error:
+            findings = getattr(error, "findings", (Finding("unreadable", str(error), described.place),))
+            self._refuse(described.ref, str(described.path), InvalidDefinition(findings))
+            return
+        about = {"label": described.label or graph.label, "description": described.description or graph.description}
+        parameters = described.parameters or graph.parameters
+        self._add(replace(graph, ref=described.ref, parameters=parameters, **about))
+
+    def _add(self, workflow: Workflow) -> None:
+        path = Path(workflow.file)
         earlier = self._workflows.get(workflow.ref)
         if earlier is not None:
             place = Place(str(path), 1, 1, "ref")

@@ -228,8 +228,10 @@ class Engine(DispatchedActor):
         add_packs(registry, read)
         surroundings = read_surroundings(pack_config, keystore, read)
         catalogue = Catalogue(registry)
-        for folder in _several(definitions or ()):
-            catalogue.load(folder)
+        for pack in read:
+            for described in pack.workflows:
+                catalogue.add_of_pack(described)
+        catalogue.load(*_several(definitions or ()))
         instruments = Instruments()
         server = None
         if metrics_port is not None:
