@@ -50,10 +50,10 @@ def test_metadata_and_graph_make_a_workflow(start_bench: Callable[..., Bench], p
 def test_a_graph_that_is_wrong_is_told_when_it_is_asked_for(start_bench: Callable[..., Bench], pack: Path) -> None:
     """The findings point into the graph's file; the rest of the pack is there."""
     graph = pack / "actions" / "workflows" / "feed.yaml"
-    graph.write_text(GRAPH.replace("parameters.animals", "parameters.animls"))
+    graph.write_text(GRAPH.replace("action: core.echo", "action: core.echo, next: [{do: cuont}]"))
     bench = start_bench(packs=pack)
     with pytest.raises(InvalidDefinition) as raised:
         bench.proxy.submit("zoo.feed").get(timeout=PATIENCE)
     (finding,) = raised.value.findings
     assert (finding.place.file, finding.place.line) == (str(graph), 4)
-    assert "animals" in finding.hint
+    assert "count" in finding.hint

@@ -1,0 +1,207 @@
+"""`stretto validate`."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from stretto.actors.cli import main
+
+GOOD = """\
+version: "1"
+ref: test.good
+parameters: {n: {type: integer, required: true}}
+tasks: [{name: a, action: core.noop}]
+"""
+BAD = """\
+version: "1"
+ref: test.bad
+tasks:
+  - name: a
+    action: core.echo
+    input: {message: "{{ parameters.n }}"}
+"""
+CALLS = """\
+version: "1"
+tasks:
+  - {name: a, action: test.good, input: {n: many, m: 1}}
+  - {name: b, action: test.godo}
+"""
+DOUBLE = """\
+from stretto.actors import action
+
+@action("validatetest.double")
+def double(n: int) -> int:
+    return n * 2
+"""
+
+
+def stretto(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["validate", *arguments])
+
+
+def written(path: Path, text: str) -> str:
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_finding_is_shown_with_its_line_and_spot(tmp_path: Path) -> None:
+    """Code, message, file:line:column, the line, a caret under each character of the expression, and the remedy."""
+    path = written(tmp_path / "bad.yaml", BAD)
+    result = stretto(path)
+    assert result.exit_code == 1
+    assert result.stderr == ""
+    assert result.stdout == (
+        "error[unknown_parameter]: the workflow has no parameter 'n'\n"
+        f" --> {path}:6:23\n"
+        "  |\n"
+        '6 |     input: {message: "{{ parameters.n }}"}\n'
+        "  |                       ^^^^^^^^^^^^^^^^^^\n"
+        "  = help: declare it in parameters: n\n"
+        "\n"
+        "1 error, 0 warnings in 1 file\n"
+    )
+
+
+def test_a_good_file_says_so(tmp_path: Path) -> None:
+    """Exit 0, and a line that says how many files were looked at."""
+    result = stretto(written(tmp_path / "good.yaml", GOOD))
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "1 file: all is well\n", "")
+
+
+def test_warnings_alone_are_no_failure(tmp_path: Path) -> None:
+    """A warning is told, and the exit code stays 0."""
+    result = stretto(written(tmp_path / "old.yaml", "tasks: [{name: a, action: core.noop}]\n"))
+    assert result.exit_code == 0
+    assert "warning[missing_version]" in result.stdout
+    assert "0 errors, 1 warning in 1 file" in result.stdout
+
+
+def test_a_folder_is_searched_and_every_file_told(tmp_path: Path) -> None:
+    """Files below a folder are found; a file named twice is told once."""
+    (tmp_path / "below").mkdir()
+    path = written(tmp_path / "below/bad.yml", BAD)
+    written(tmp_path / "good.yaml", GOOD)
+    result = stretto(str(tmp_path), path)
+    assert result.stdout.count("unknown_parameter") == 1
+    assert "1 error, 0 warnings in 2 files" in result.stdout
+
+
+def test_json_gives_every_finding_as_an_object(tmp_path: Path) -> None:
+    """One list; a finding has the same ten fields, whatever it is."""
+    path = written(tmp_path / "bad.yaml", BAD)
+    result = stretto(path, "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout) == [
+        {
+            "code": "unknown_parameter",
+            "severity": "error",
+            "message": "the workflow has no parameter 'n'",
+            "file": path,
+            "line": 6,
+            "column": 23,
+            "path": "tasks[0].input.message",
+            "found": "",
+            "expected": "",
+            "hint": "declare it in parameters: n",
+        }
+    ]
+    assert stretto(written(tmp_path / "good.yaml", GOOD), "--json").stdout == "[]\n"
+
+
+def test_a_workflow_beside_is_an_action_with_its_parameters(tmp_path: Path) -> None:
+    """The ref of a file in the same folder is known, and its parameters are checked like an action's."""
+    written(tmp_path / "good.yaml", GOOD)
+    told = json.loads(stretto(written(tmp_path / "calls.yaml", CALLS), "--json").stdout)
+    assert [(each["code"], each["line"], each["column"]) for each in told] == [
+        ("wrong_input_type", 3, 45),
+        ("unknown_input", 3, 51),
+        ("unknown_action", 4, 23),
+    ]
+    assert told[2]["hint"] == "did you mean 'test.good'?"
+
+
+def test_actions_of_ones_own_are_checked(tmp_path: Path) -> None:
+    """--actions loads code, whose signatures say what an action takes."""
+    code = written(tmp_path / "double.py", DOUBLE)
+    path = written(
+        tmp_path / "w.yaml", 'version: "1"\ntasks: [{name: a, action: validatetest.double, input: {n: x}}]\n'
+    )
+    told = json.loads(stretto(path, "--json", "--actions", code).stdout)
+    assert [(each["code"], each["expected"]) for each in told] == [("wrong_input_type", "an integer")]
+
+
+def test_two_files_of_one_ref_are_told(tmp_path: Path) -> None:
+    """The second one, in the order of their names, is refused as the catalogue does."""
+    written(tmp_path / "a.yaml", GOOD)
+    written(tmp_path / "b.yaml", GOOD)
+    (finding,) = json.loads(stretto(str(tmp_path), "--json").stdout)
+    assert (finding["code"], finding["file"]) == ("duplicate_ref", str(tmp_path / "b.yaml"))
+
+
+def test_a_file_that_is_no_text_is_a_finding(tmp_path: Path) -> None:
+    """Bytes that are no UTF-8 are told as an error of that file."""
+    (tmp_path / "x.yaml").write_bytes(b"\xff\xfe")
+    result = stretto(str(tmp_path))
+    assert result.exit_code == 1
+    assert "error[not_utf8]" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((), "name at least one file or folder"),
+        (("nowhere.yaml",), "there is no file or folder 'nowhere.yaml'"),
+        (("EMPTY",), "there is no definition"),
+        (("GOOD", "--actions", "no_such_module_at_all"), "no_such_module_at_all"),
+    ],
+)
+def test_wrong_usage_is_exit_2_and_told_on_standard_error(
+    tmp_path: Path, arguments: tuple[str, ...], told: str
+) -> None:
+    """Nothing is on standard output, which is for findings."""
+    (tmp_path / "empty").mkdir()
+    named = {"EMPTY": str(tmp_path / "empty"), "GOOD": written(tmp_path / "good.yaml", GOOD)}
+    result = stretto(*(named.get(each, each) for each in arguments))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert told in result.stderr
+
+
+def test_colour_is_for_terminals_that_want_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal gets colour, unless NO_COLOR is set; a pipe gets none."""
+    path = written(tmp_path / "bad.yaml", BAD)
+    assert "\x1b[" in CliRunner().invoke(main, ["validate", path], color=True).stdout
+    assert "\x1b[" not in stretto(path).stdout
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[" not in CliRunner().invoke(main, ["validate", path], color=True).stdout
+
+
+def test_a_definition_cannot_write_to_the_terminal(tmp_path: Path) -> None:
+    """Control characters of a file are not passed on, and a very long line is shown around the spot."""
+    text = 'version: "1"\nmetadata: "' + "x" * 5000 + '"\ntasks: [{name: "a\\e[31m", action: "core\u202e.x"}]\n'
+    result = stretto(written(tmp_path / "x.yaml", text + "z" * 3000 + ": 1\n"))
+    assert result.exit_code == 1
+    assert "\x1b" not in result.stdout
+    assert "\u202e" not in result.stdout
+    assert max(map(len, result.stdout.splitlines())) < 1000
+
+
+def test_the_schema_is_printed_without_any_path() -> None:
+    """--schema needs no file."""
+    result = stretto("--schema")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["$schema"].endswith("2020-12/schema")
+
+
+def test_no_engine_is_loaded(tmp_path: Path) -> None:
+    """Validation needs neither Pykka nor the engine."""
+    path = written(tmp_path / "good.yaml", GOOD)
+    code = (
+        "import sys\nfrom stretto.actors.cli import main\n"
+        f"try: main(['validate', {path!r}])\nexcept SystemExit as error: assert not error.code\n"
+        "assert not {'pykka', 'stretto.actors.engine'} & set(sys.modules), sorted(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
