@@ -91,9 +91,14 @@ class Catalogue:
             findings = getattr(error, "findings", (Finding("unreadable", str(error), described.place),))
             self._refuse(described.ref, str(described.path), InvalidDefinition(findings))
             return
-        about = {"label": described.label or graph.label, "description": described.description or graph.description}
-        parameters = described.parameters or graph.parameters
-        self._add(replace(graph, ref=described.ref, parameters=parameters, **about))
+        workflow = replace(
+            graph,
+            ref=described.ref,
+            parameters=described.parameters or graph.parameters,
+            label=described.label or graph.label,
+            description=described.description or graph.description,
+        )
+        self._add(workflow)
 
     def _add(self, workflow: Workflow) -> None:
         path = Path(workflow.file)

@@ -6,6 +6,12 @@ import click
 
 COMMANDS = {
     "run": "Run WORKFLOW, a ref or the path of a file, and print its output.",
+    "validate": "Tell every error and warning of definitions; print their JSON Schema.",
+    "serve": "Serve run requests until told to stop.",
+    "config": "Show the daemon's settings.",
+    "graph": "Draw WORKFLOW, a ref or the path of a file: its tasks, and what leads from one to the next.",
+    "actions": "List the actions that workflows can call, or show one.",
+    "completion": "Print the script that has a shell complete `stretto`.",
 }
 """Each command, with what `stretto --help` says of it; its module has its name, and holds it under its name."""
 

@@ -1,47 +1,167 @@
-"""A run's progress on one line of a terminal."""
+"""The live view of a run on a terminal: an actor that redraws a few lines as it is told the run's progress.
 
-from typing import Any, TextIO
+It looks at nothing by itself: a draft that comes sooner than 100 ms after the last drawing waits for a reminder, and
+whatever comes meanwhile takes its place.
+"""
+
+import io
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TextIO, cast
 
 import pykka
 
-from stretto.actors.messages import RunProgressed
+from stretto.actors.cli.live import Look, Stopwatch, draw
+from stretto.actors.clock import Clock
+from stretto.actors.messages import RemindAt, RunProgressed
+from stretto.definitions.conductor.states import ENDED
 
-MAX_WIDTH = 100
+DRAW_SECONDS: Final = 0.1
+"""The least time between two drawings: more cannot be read, and would slow the run down."""
+_COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class ProgressLine(pykka.ThreadingActor):
-    """Rewrites one line for each `RunProgressed` that it is told."""
+@dataclass(frozen=True, slots=True)
+class ShowAbove:
+    """Write a text above the view, where it stays."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class _DrawingDue:
+    """The time since the last drawing is long enough."""
+
+
+class LiveView(pykka.ThreadingActor):
+    """Draws each `RunProgressed` that it is told, at most ten a second, and a run's end always."""
 
     use_daemon_thread = True
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, clock: pykka.ActorRef[Clock], now: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._stream = stream
-        self._shown = ""
+        self._clock = clock
+        self._now = now
+        self._stopwatch = Stopwatch(now())
+        self._drawn: list[str] = []
+        self._drawn_at = float("-inf")
+        self._latest: RunProgressed | None = None
+        self._waiting = False
 
     def on_receive(self, message: Any) -> None:
-        """Show a run's progress."""
+        """Show a run's progress, or a text above it."""
         if isinstance(message, RunProgressed):
-            line = describe(message)[:MAX_WIDTH]
-            if line != self._shown:
-                self._stream.write(f"\r{line.ljust(len(self._shown))}")
-                self._stream.flush()
-                self._shown = line
+            self._latest = message
+            if message.status in ENDED or self._now() >= self._drawn_at + DRAW_SECONDS:
+                self._draw()
+            elif not self._waiting:
+                self._waiting = True
+                at = time.monotonic() + self._drawn_at + DRAW_SECONDS - self._now()
+                self._clock.tell(RemindAt(0, at, self.actor_ref, _DrawingDue()))
+        elif isinstance(message, _DrawingDue):
+            self._waiting = False
+            self._draw()
+        elif isinstance(message, ShowAbove):
+            self._stream.write(self._erasing() + message.text)
+            self._drawn = []
+            self._draw()
 
     def on_stop(self) -> None:
-        """Leave the terminal's line."""
-        if self._shown:
-            self._stream.write("\n")
+        """Leave the last state on the terminal, with the cursor below it."""
+        self._draw()
+
+    def _draw(self) -> None:
+        progress = self._latest
+        if progress is None:
             self._stream.flush()
+            return
+        self._drawn_at = self._now()
+        self._stopwatch.look_at(progress, self._drawn_at)
+        lines = draw(progress, self._stopwatch, _look_of(self._stream))
+        if lines != self._drawn:
+            self._stream.write(self._erasing() + "".join(f"{line}\n" for line in lines))
+            self._drawn = lines
+        self._stream.flush()
+
+    def _erasing(self) -> str:
+        """Return what erases the last drawing; on a terminal made narrower its lines take several rows."""
+        columns = max(_look_of(self._stream).columns, 1)
+        rows = sum(max(-(-len(_COLOUR.sub("", line)) // columns), 1) for line in self._drawn)
+        return f"\r\x1b[{rows}A\x1b[J" if rows else ""
 
 
-def describe(progress: RunProgressed) -> str:
-    """Return a run's progress in words: the tasks that run, with their items."""
-    parts = []
-    for name, task in progress.tasks.items():
-        items = task["items"]
-        if task["status"] == "running":
-            failed = f", {items['failed']:,} failed" if items["failed"] else ""
-            parts.append(f"{name} {items['succeeded'] + items['failed']:,}/{items['total']:,}{failed}")
-    ended = sum(task["status"] not in {"not_started", "running"} for task in progress.tasks.values())
-    return f"{progress.status}: {ended}/{len(progress.tasks)} tasks" + (f" | {', '.join(parts)}" if parts else "")
+class _Above(io.TextIOBase):
+    """A stream for logs: what is written to it stands above the view."""
+
+    def __init__(self, view: pykka.ActorRef[LiveView], stream: TextIO) -> None:
+        self._view = view
+        self._stream = stream
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        try:
+            self._view.tell(ShowAbove(text))
+        except pykka.ActorDeadError:
+            self._stream.write(text)
+        return len(text)
+
+
+class Watching:
+    """What the command line holds of a view; without a terminal there is none, and what it is told is printed."""
+
+    def __init__(self, stream: TextIO, view: pykka.ActorRef[LiveView] | None) -> None:
+        self._stream = stream
+        self.view = view
+
+    def say(self, text: str) -> None:
+        """Tell the user something while the run goes on."""
+        if self.view is None:
+            self._stream.write(f"{text}\n")
+            self._stream.flush()
+        else:
+            self.view.tell(ShowAbove(f"{text}\n"))
+
+    def show_end(self, status: dict[str, Any]) -> None:
+        """Draw how a run ended: the view may be stopped before the run's supervisor has told it."""
+        if self.view is not None:
+            self.view.tell(RunProgressed(status["id"], status["status"], status["tasks"]))
+
+
+@contextmanager
+def watching(log_level: str, stream: TextIO | None = None) -> Iterator[Watching]:
+    """Give a live view on standard error while the block runs, with the logs above it; quiet if that is no terminal."""
+    from stretto.metrics import configure_logging
+
+    stream = stream or sys.stderr
+    if not stream.isatty() or os.environ.get("TERM", "dumb") == "dumb":
+        yield Watching(stream, None)
+        return
+    clock = Clock.start()
+    view = LiveView.start(stream, clock)
+    configure_logging(log_level, cast("TextIO", _Above(view, stream)))
+    try:
+        yield Watching(stream, view)
+    finally:
+        configure_logging(log_level)
+        view.stop()
+        clock.stop()
+
+
+def _look_of(stream: TextIO) -> Look:
+    """Return what a terminal is like now: it may have been resized since the last drawing."""
+    try:
+        size = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        size = shutil.get_terminal_size()
+    encoding = (getattr(stream, "encoding", None) or "ascii").lower()
+    # A terminal that was never told its size says 0.
+    return Look(size.columns or 80, size.lines or 24, not os.environ.get("NO_COLOR"), encoding.startswith("utf"))

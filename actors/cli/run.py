@@ -5,20 +5,27 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from stretto.actors.cli.completion import complete_workflow
 from stretto.actors.cli.exits import FAILED, INTERRUPTED, USAGE, give_up
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from stretto.actors.outcome import Outcome, RunHandle
-    from stretto.definitions.model import Workflow
+
+STOP_SECONDS = 2.0
+"""How long a run that was interrupted twice may take to stop what it has started."""
 
 
 @click.command()
-@click.argument("workflow")
+@click.argument("workflow", shell_complete=complete_workflow)
 @click.argument("assignments", metavar="[KEY=VALUE]...", nargs=-1)
 @click.option("--inputs", metavar="FILE|-", help="Read inputs from a JSON or YAML file, or JSON from standard input.")
 @click.option("--json", "as_json", is_flag=True, help="Print one object: run, workflow, status, output, errors.")
 @click.option("--definitions", multiple=True, metavar="DIR", help="A folder of definitions; may be repeated.")
 @click.option("--actions", multiple=True, metavar="MODULE|FILE.py", help="Python code with actions; may be repeated.")
+@click.option("--daemon", metavar="URL", help="Have the daemon at unix:///PATH run it.")
+@click.option("--detach", is_flag=True, help="With --daemon: print the accepted run's id and leave.")
 @click.option("--log-level", default="WARNING", show_default=True, help="The least that is logged (to standard error).")
 def run(
     workflow: str,
@@ -27,6 +34,8 @@ def run(
     as_json: bool,  # noqa: FBT001 - a command line's flag
     definitions: tuple[str, ...],
     actions: tuple[str, ...],
+    daemon: str | None,
+    detach: bool,  # noqa: FBT001 - as above
     log_level: str,
 ) -> None:
     """Run WORKFLOW, a ref or the path of a file, and print its output.
@@ -41,14 +50,23 @@ def run(
         configure_logging(log_level)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+    if daemon is not None:
+        from stretto.actors.cli.remote import Wanted, run_at_daemon
+
+        if definitions or actions:
+            raise click.UsageError("--definitions and --actions are the daemon's own settings: leave them out here")
+        run_at_daemon(daemon, Wanted(workflow, assignments, inputs, as_json, detach, log_level))
+    if detach:
+        raise click.UsageError("--detach needs a --daemon that goes on with the run")
     try:
         engine = Engine.start(definitions=definitions, actions=actions).proxy()
     except StrettoError as error:
         give_up(str(error), USAGE)
     try:
         definition = engine.workflow(workflow).get()
-        values = _inputs(definition, inputs, assignments)
-        handle, outcome = _follow(engine, workflow, values, quiet=as_json or not sys.stderr.isatty())
+        types = {name: parameter.type for name, parameter in definition.parameters.items()}
+        values = inputs_of(types, inputs, assignments)
+        handle, outcome = _follow(engine, workflow, values, log_level)
     except InvalidDefinition as error:
         _stop(engine)
         give_up("\n  ".join(["the definition cannot be used", *map(str, error.findings)]), FAILED)
@@ -56,43 +74,60 @@ def run(
         _stop(engine)
         give_up(error.format_message() if isinstance(error, click.UsageError) else str(error), USAGE)
     except KeyboardInterrupt:
-        _stop(engine)
+        _stop_at_once(engine)
         give_up("interrupted", INTERRUPTED)
     _stop(engine)
-    _print_outcome(handle, outcome, as_json=as_json)
+    print_outcome(handle.id, handle.workflow, outcome, as_json=as_json)
     sys.exit(0 if outcome.status == "succeeded" else FAILED)
 
 
-def _follow(engine: Any, workflow: str, values: dict[str, Any], *, quiet: bool) -> "tuple[RunHandle, Outcome]":
+def _follow(engine: Any, workflow: str, values: dict[str, Any], log_level: str) -> "tuple[RunHandle, Outcome]":
     """Start the run and wait for its outcome; Ctrl-C cancels the run by its policy, a second one stops at once."""
-    from stretto.actors.cli.progress import ProgressLine
+    from stretto.actors.cli.interrupts import wait_for
+    from stretto.actors.cli.progress import watching
 
-    watcher = None if quiet else ProgressLine.start(sys.stderr)
-    try:
-        handle = engine.submit(workflow, values, watcher).get()
+    with watching(log_level) as shown:
+        handle = wait_for(engine.submit(workflow, values, shown.view))
         try:
-            return handle, handle.outcome.get()
+            outcome = wait_for(handle.outcome)
         except KeyboardInterrupt:
-            click.echo("cancelling the run; press Ctrl-C again to stop at once", err=True)
+            shown.say("cancelling the run; press Ctrl-C again to stop at once")
             engine.cancel(handle.id)
-            handle.outcome.get()
+            wait_for(handle.outcome)
+            shown.show_end(engine.status(handle.id).get())
             raise
-    finally:
-        if watcher is not None:
-            watcher.stop()
+        shown.show_end(engine.status(handle.id).get())
+        return handle, outcome
 
 
 def _stop(engine: Any) -> None:
     engine.stop(grace=0).get()
 
 
-def _inputs(workflow: "Workflow", source: str | None, assignments: tuple[str, ...]) -> dict[str, Any]:
+def _stop_at_once(engine: Any) -> None:
+    """Stop, and end the process if something will not stop: a function that runs on a thread cannot be made to."""
+    import os
+    import signal
+
+    import pykka
+
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # who is in more of a hurry still is not kept here either
+    try:
+        engine.stop(grace=0).get(timeout=STOP_SECONDS)
+    except pykka.Timeout:
+        click.echo("stretto: interrupted; an action that did not stop was left behind", err=True)
+        sys.stdout.flush()
+        os._exit(INTERRUPTED)
+
+
+def inputs_of(types: "Mapping[str, str]", source: str | None, assignments: tuple[str, ...]) -> dict[str, Any]:
+    """Return a run's inputs, those of the command line read by their parameters' types. `click.UsageError` if wrong."""
     values = _read_inputs(source) if source is not None else {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals or not name:
             raise click.UsageError(f"{assignment!r} is no KEY=VALUE")
-        values[name] = _typed(workflow, name, text)
+        values[name] = _typed(types.get(name, "any"), name, text)
     return values
 
 
@@ -107,7 +142,7 @@ def _read_inputs(source: str) -> dict[str, Any]:
         raise click.UsageError(f"cannot read the inputs {source!r}: {error}") from None
     try:
         values = _read_yaml(text, source) if source.endswith((".yaml", ".yml")) else msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise click.UsageError(f"the inputs {source!r} are no JSON: {error}") from None
     if not isinstance(values, dict):
         raise click.UsageError(f"the inputs {source!r} are no object")
@@ -125,35 +160,35 @@ def _read_yaml(text: str, source: str) -> Any:
     return to_data(node)
 
 
-def _typed(workflow: "Workflow", name: str, text: str) -> Any:
+def _typed(kind: str, name: str, text: str) -> Any:
     """Read a value from the command line by its parameter's type."""
     import msgspec
 
-    parameter = workflow.parameters.get(name)
-    kind = parameter.type if parameter is not None else "any"
     if kind in {"string", "any"}:
         return text
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:
         expected = {"array": "a JSON list", "object": "a JSON object", "boolean": "true or false"}.get(kind, "a number")
-        raise click.UsageError(f"the parameter {name!r} takes {expected}, not {text[:50]!r}") from None
+        # What was given is not quoted: it may be a secret.
+        raise click.UsageError(f"the parameter {name!r} takes {expected}, which the text given is not") from None
 
 
-def _print_outcome(handle: "RunHandle", outcome: "Outcome", *, as_json: bool) -> None:
+def print_outcome(run_id: str, workflow: str, outcome: "Outcome", *, as_json: bool) -> None:
+    """Print a run's end: data to standard output, what people want to know to standard error."""
     import msgspec
 
     if as_json:
         told = {
-            "run": handle.id,
-            "workflow": handle.workflow,
+            "run": run_id,
+            "workflow": workflow,
             "status": outcome.status,
             "output": outcome.output,
             "errors": outcome.errors,
         }
         click.echo(msgspec.json.encode(told))
         return
-    click.echo(f"run {handle.id} of {handle.workflow}: {outcome.status}", err=True)
+    click.echo(f"run {run_id} of {workflow}: {outcome.status}", err=True)
     for error in outcome.errors:
         where = error.get("where")
         place = f"{where['file']}:{where['line']}:{where['column']}: " if where else ""

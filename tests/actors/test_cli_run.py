@@ -130,7 +130,7 @@ def test_an_invalid_definition_exits_with_1_and_every_finding(tmp_path: Path) ->
         (("nope.yaml",), "cannot read the workflow 'nope.yaml'"),
         (("ECHO", "txt=1"), "did you mean 'text'?"),
         (("ECHO", "text"), "'text' is no KEY=VALUE"),
-        (("ECHO", "number=many"), "the parameter 'number' takes a number, not 'many'"),
+        (("ECHO", "number=many"), "the parameter 'number' takes a number, which the text given is not"),
         (("ECHO", "rows=[1"), "the parameter 'rows' takes a JSON list"),
         (("ECHO", "flag=1"), "'flag' is of type integer, where boolean is expected"),
         (("ECHO", "--inputs", "nope.json"), "cannot read the inputs 'nope.json'"),

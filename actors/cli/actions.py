@@ -1,0 +1,113 @@
+"""`stretto actions`: what workflows can call, and what each takes."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from stretto.actors.cli.exits import USAGE, give_up
+
+if TYPE_CHECKING:
+    from stretto.actors.actions import Action, ActionRegistry
+    from stretto.actors.actions.schema import ActionParameter
+
+_ACTIONS = click.option(
+    "--actions", "modules", multiple=True, metavar="MODULE|FILE.py", help="Python code with actions; may be repeated."
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def actions() -> None:
+    """List the actions that workflows can call, or show one."""
+
+
+@actions.command("list")
+@_JSON
+@_ACTIONS
+def list_actions(as_json: bool, modules: tuple[str, ...]) -> None:  # noqa: FBT001 - a command line's flag
+    """List all actions, each with what it does."""
+    registry = _registry(modules)
+    found = [registry.get(ref) for ref in registry.refs()]
+    if as_json:
+        _print_json([_described(each) for each in found])
+        return
+    width = max((len(each.ref) for each in found), default=0)
+    for each in found:
+        click.echo(f"{each.ref.ljust(width)}  {each.description}".rstrip())
+
+
+@actions.command("show")
+@click.argument("ref")
+@_JSON
+@_ACTIONS
+def show_action(ref: str, as_json: bool, modules: tuple[str, ...]) -> None:  # noqa: FBT001 - a command line's flag
+    """Show what the action REF does and takes, and where it runs."""
+    from stretto.definitions.errors import StrettoError
+
+    registry = _registry(modules)
+    try:
+        shown = registry.get(ref)
+    except StrettoError as error:
+        give_up(str(error), USAGE)
+    if as_json:
+        _print_json(_described(shown))
+        return
+    click.echo(f"{shown.ref}\n  {shown.description}\n\nruns: {shown.runner}\ncode: {shown.place}")
+    if shown.parameters or shown.takes_anything:
+        click.echo("input:")
+    for parameter in shown.parameters:
+        click.echo(f"  {parameter.name}: {_type(parameter)}")
+        if parameter.description:
+            click.echo(f"      {parameter.description}")
+    if shown.takes_anything:
+        click.echo("  (anything else)" if shown.parameters else "  (anything)")
+
+
+def _registry(modules: tuple[str, ...]) -> "ActionRegistry":
+    from stretto.actors.actions import ActionRegistry
+    from stretto.definitions.errors import StrettoError
+
+    registry = ActionRegistry.with_core()
+    try:
+        for each in modules:
+            registry.load(each)
+    except StrettoError as error:
+        give_up(str(error), USAGE)
+    return registry
+
+
+def _type(parameter: "ActionParameter") -> str:
+    import msgspec
+
+    told = f"{parameter.type} or null" if parameter.nullable and parameter.type != "any" else parameter.type
+    if parameter.enum:
+        told += ", one of " + ", ".join(msgspec.json.encode(each).decode() for each in parameter.enum)
+    if parameter.required:
+        return f"{told}, required"
+    return f"{told}, default {msgspec.json.encode(parameter.default, enc_hook=str).decode()}"
+
+
+def _described(action: "Action") -> dict[str, Any]:
+    return {
+        "ref": action.ref,
+        "description": action.description,
+        "runner": action.runner,
+        "takes_anything": action.takes_anything,
+        "parameters": {
+            parameter.name: {
+                "type": parameter.type,
+                "required": parameter.required,
+                "default": parameter.default,
+                "nullable": parameter.nullable,
+                "enum": parameter.enum,
+                "description": parameter.description,
+            }
+            for parameter in action.parameters
+        },
+    }
+
+
+def _print_json(value: Any) -> None:
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2))

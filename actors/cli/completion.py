@@ -1,0 +1,41 @@
+"""`stretto completion`: the script that has a shell complete Stretto's commands, options, workflows and files."""
+
+from pathlib import Path
+
+import click
+from click.shell_completion import CompletionItem, get_completion_class
+
+from stretto.actors.cli.exits import USAGE, give_up
+
+_SUFFIXES = frozenset({".yaml", ".yml"})
+_INSTALLING = {
+    "bash": "stretto completion bash > ~/.local/share/bash-completion/completions/stretto",
+    "zsh": 'stretto completion zsh > "${fpath[1]}/_stretto"',
+    "fish": "stretto completion fish > ~/.config/fish/completions/stretto.fish",
+}
+
+
+def complete_workflow(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Offer files and folders, and the names of the definitions in the folders that the command line names.
+
+    A name is a file's without its ending: to know the refs, every file would have to be read at each key.
+    """
+    named = [
+        path.stem
+        for folder in context.params.get("definitions") or ()
+        for path in sorted(Path(folder).rglob("*"))
+        if path.suffix in _SUFFIXES and path.stem.startswith(incomplete)
+    ]
+    return [*map(CompletionItem, named), CompletionItem(incomplete, type="file")]
+
+
+@click.command(epilog="\b\nTo keep it:\n" + "\n".join(f"  {line}" for line in _INSTALLING.values()))
+@click.argument("shell", type=click.Choice(list(_INSTALLING)))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print the script that has SHELL complete `stretto`."""
+    kind = get_completion_class(shell)
+    if kind is None:
+        give_up(f"click knows no completion for {shell}", USAGE)
+    command = context.find_root().command
+    click.echo(kind(command, {}, "stretto", "_STRETTO_COMPLETE").source())

@@ -1,0 +1,47 @@
+"""`stretto config`: what a daemon would be told by its file, its environment and its flags."""
+
+import re
+from typing import Any
+
+import click
+
+from stretto.actors.cli.exits import USAGE, give_up
+
+_PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):[^/@\s]*@")
+
+
+@click.group()
+def config() -> None:
+    """Show the daemon's settings."""
+
+
+@config.command()
+@click.option("--config", "file", metavar="FILE", help="The config file; else $STRETTO_CONFIG, else /etc's.")
+@click.option("--json", "as_json", is_flag=True, help="Print {section: {key: {value, from}}}.")
+def show(file: str | None, as_json: bool) -> None:  # noqa: FBT001 - a command line's flag
+    """Print every setting as it holds, and where it came from; passwords are hidden."""
+    import msgspec
+
+    from stretto.actors.settings import InvalidSettings, read_settings
+
+    try:
+        effective = read_settings(file)
+    except InvalidSettings as error:
+        give_up("\n  ".join(["the settings cannot be used", *error.problems]), USAGE)
+    told: dict[str, dict[str, dict[str, Any]]] = {}
+    for section, keys in msgspec.to_builtins(effective.settings).items():
+        for key, value in keys.items():
+            origin = effective.origins.get(f"{section}.{key}", "default")
+            told.setdefault(section, {})[key] = {"value": _hide_password(value), "from": origin}
+    if as_json:
+        click.echo(msgspec.json.encode(told))
+        return
+    for section, settings in told.items():
+        click.echo(f"{section}:")
+        for key, setting in settings.items():
+            value = msgspec.json.encode(setting["value"]).decode()
+            click.echo(f"  {key}: {value}  # {setting['from']}")
+
+
+def _hide_password(value: Any) -> Any:
+    return _PASSWORD.sub(r"\1:***@", value) if isinstance(value, str) else value

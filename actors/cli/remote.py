@@ -1,0 +1,165 @@
+"""`stretto run --daemon`: have a daemon run a workflow, and tell its end as if it had run here."""
+
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from stretto.actors.cli.exits import FAILED, INTERRUPTED, UNREACHABLE, USAGE, give_up
+from stretto.actors.cli.progress import Watching, watching
+from stretto.actors.cli.run import inputs_of, print_outcome
+from stretto.actors.gateway.client import Client, DaemonUnreachable, NotYet, RequestRefused
+from stretto.actors.gateway.protocol import (
+    Accepted,
+    Answer,
+    Cancel,
+    Definition,
+    Describe,
+    Described,
+    Ended,
+    Progress,
+    Submit,
+)
+from stretto.actors.messages import RunProgressed
+from stretto.actors.outcome import Outcome
+from stretto.definitions.errors import StrettoError
+from stretto.definitions.frozen import list_of
+
+_UNREACHABLE_CODES = frozenset({"busy", "engine_stopped", "engine_stopping", "internal_error", "not_allowed"})
+"""Refusals that say something of the daemon, not of the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the command line asks for."""
+
+    workflow: str
+    assignments: tuple[str, ...]
+    inputs: str | None
+    as_json: bool
+    detach: bool
+    log_level: str
+
+
+class _Interrupted:
+    """Ctrl-C was pressed."""
+
+
+def run_at_daemon(url: str, wanted: Wanted) -> NoReturn:
+    """Have the daemon at `url` run a workflow, and end this process as `stretto run` does."""
+    try:
+        code = _run(Client(url), wanted)
+    except (NotYet, click.UsageError) as error:
+        give_up(error.format_message() if isinstance(error, click.UsageError) else str(error), USAGE)
+    except DaemonUnreachable as error:
+        give_up(str(error), UNREACHABLE)
+    except RequestRefused as error:
+        refusal = error.refusal
+        if refusal.findings:
+            give_up("\n  ".join([refusal.message, *refusal.findings]), FAILED)
+        give_up(refusal.message, UNREACHABLE if refusal.code in _UNREACHABLE_CODES else USAGE)
+    except KeyboardInterrupt:
+        give_up("interrupted", INTERRUPTED)
+    sys.exit(code)
+
+
+def _run(client: Client, wanted: Wanted) -> int:
+    workflow = _named_or_read(wanted.workflow)
+    types = {}
+    if wanted.assignments:
+        described = client.ask(Describe(workflow))
+        types = described.parameters if isinstance(described, Described) else {}
+    inputs = inputs_of(types, wanted.inputs, wanted.assignments)
+    if wanted.detach:
+        accepted = client.ask(Submit(workflow, inputs, follow=False))
+        if not isinstance(accepted, Accepted):
+            raise DaemonUnreachable(f"the daemon at {client.url} gave an answer that does not fit: {accepted!r:.100}")
+        click.echo(accepted.run)
+        return 0
+    with watching(wanted.log_level) as view:
+        accepted, ended, interrupted = _follow(client, Submit(workflow, inputs), view)
+    if interrupted:
+        raise KeyboardInterrupt
+    outcome = Outcome(ended.status, ended.output, list_of(ended.errors))
+    print_outcome(accepted.run, accepted.workflow, outcome, as_json=wanted.as_json)
+    return 0 if outcome.status == "succeeded" else FAILED
+
+
+def _follow(client: Client, request: Submit, view: Watching) -> tuple[Accepted, Ended, bool]:
+    """Submit a run and wait for its end; return whether Ctrl-C was pressed meanwhile: it cancels the run."""
+    accepted: Accepted | None = None
+    interrupted = False
+    with _events(client, request) as next_event:
+        while True:
+            event = next_event()
+            if isinstance(event, Accepted):
+                accepted = event
+                if interrupted:
+                    _cancel(client, event.run)
+            elif isinstance(event, Progress) and view.view is not None:
+                view.view.tell(RunProgressed(event.run, event.status, event.tasks))
+            elif isinstance(event, Ended) and accepted is not None:
+                view.show_end({"id": event.run, "status": event.status, "tasks": event.tasks})
+                return accepted, event, interrupted
+            elif isinstance(event, _Interrupted):
+                if interrupted:
+                    raise KeyboardInterrupt
+                interrupted = True
+                view.say("cancelling the run; press Ctrl-C again to leave at once")
+                if accepted is not None:
+                    _cancel(client, accepted.run)
+            elif isinstance(event, Exception):
+                raise event
+
+
+def _cancel(client: Client, run: str) -> None:
+    try:
+        client.ask(Cancel(run))
+    except RequestRefused as error:
+        if error.refusal.code != "illegal_transition":  # that is: it has ended meanwhile
+            raise
+
+
+@contextmanager
+def _events(client: Client, request: Submit) -> Iterator[Callable[[], Answer | _Interrupted | Exception]]:
+    """Give what the daemon answers and Ctrl-C as they come, in one queue.
+
+    An exception that a signal raises could come between the end of a read and what is done with it, and lose an
+    answer. SimpleQueue is made for signal handlers: they may put while the thread that they interrupt gets.
+    """
+    events: queue.SimpleQueue[Answer | _Interrupted | Exception] = queue.SimpleQueue()
+
+    def read() -> None:
+        try:
+            for answer in client.answers(request):
+                events.put(answer)
+            events.put(DaemonUnreachable(f"the daemon at {client.url} went away before the run had ended"))
+        except StrettoError as error:
+            events.put(error)
+
+    earlier = signal.signal(signal.SIGINT, lambda _number, _frame: events.put(_Interrupted()))
+    threading.Thread(target=read, name="stretto-answers", daemon=True).start()
+    try:
+        yield events.get
+    finally:
+        signal.signal(signal.SIGINT, earlier)
+
+
+def _named_or_read(workflow: str) -> str | Definition:
+    """Return a ref as it is, and a file's path as its text: the daemon opens no path of ours."""
+    path = Path(workflow)
+    if "/" not in workflow and path.suffix not in {".yaml", ".yml"}:
+        return workflow
+    try:
+        return Definition(workflow, path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise click.UsageError(f"cannot read the workflow {workflow!r}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise click.UsageError(f"{workflow}: the file is no UTF-8 text: byte {error.start} cannot be read") from None

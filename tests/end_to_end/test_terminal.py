@@ -1,0 +1,238 @@
+"""`stretto run` in a real pseudo-terminal: the live view, and Ctrl-C."""
+
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from harness import PATIENCE, fifo, write_workflow
+
+STRETTO = Path(sys.executable).with_name("stretto")
+MOVES = re.compile(r"\x1b\[\d*[AJ]")
+COLOURS = re.compile(r"\x1b\[[\d;]*m")
+CTRL_C = b"\x03"
+
+
+class Terminal:
+    """A process whose standard error is a terminal, and its controlling one; its standard output is a pipe."""
+
+    def __init__(self, *arguments: str | Path, rows: int = 30, columns: int = 100, **environment: str) -> None:
+        self._master, slave = pty.openpty()
+        self._slave = slave
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self.settings = termios.tcgetattr(slave)
+        self.shown = ""
+        variables = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+        # The session's controlling terminal, so that a key typed there is a signal to the process.
+        take_terminal = (
+            "import fcntl, os, sys, termios; fcntl.ioctl(2, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+        )
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", take_terminal, str(STRETTO), "run", *map(str, arguments)],
+            stdin=slave, stdout=subprocess.PIPE, stderr=slave, text=True, start_new_session=True,
+            env=variables | {"TERM": "xterm", "PYTHONIOENCODING": "utf-8"} | environment,
+        )  # fmt: skip
+
+    def read_until(self, expected: str) -> None:
+        """Read what the terminal shows until a pattern has been seen."""
+        while not re.search(expected, self.plain):
+            ready, _, _ = select.select([self._master], [], [], PATIENCE)
+            assert ready, f"{expected!r} does not appear in {self.shown!r}"
+            self.shown += os.read(self._master, 65536).decode()
+
+    def type(self, keys: bytes) -> None:
+        """Press keys."""
+        os.write(self._master, keys)
+
+    def end(self) -> tuple[int, str]:
+        """Wait for the process's end; return its exit code and its standard output."""
+        # Read meanwhile: a terminal that nobody reads blocks whoever writes to it.
+        end = os.pidfd_open(self.process.pid)
+        try:
+            while True:
+                ready, _, _ = select.select([self._master, end], [], [], PATIENCE)
+                assert ready, f"the process goes on after {self.shown!r}"
+                if self._master not in ready:
+                    break
+                self.shown += os.read(self._master, 65536).decode()
+        finally:
+            os.close(end)
+        output, _ = self.process.communicate(timeout=PATIENCE)
+        # Left as it was: its settings, no colour, the cursor at a line's start.
+        assert termios.tcgetattr(self._slave) == self.settings
+        assert self.shown.endswith("\n")
+        assert "Traceback" not in self.shown
+        return self.process.returncode, output
+
+    @property
+    def plain(self) -> str:
+        """All that was written, without colours."""
+        return COLOURS.sub("", self.shown)
+
+    @property
+    def last_drawing(self) -> list[str]:
+        """The lines after the last erasing."""
+        return MOVES.split(self.plain)[-1].replace("\r", "").splitlines()
+
+    def close(self) -> None:
+        """Give everything back."""
+        if self.process.poll() is None:
+            self.process.kill()
+        with self.process:
+            os.close(self._master)
+            os.close(self._slave)
+
+
+@contextmanager
+def terminal(*arguments: str | Path, rows: int = 30, columns: int = 100, **environment: str) -> Iterator[Terminal]:
+    """Run `stretto run` in a terminal."""
+    opened = Terminal(*arguments, rows=rows, columns=columns, **environment)
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+GATED = """
+parameters: {gate: {type: string}}
+tasks:
+  - name: many
+    action: core.echo
+    with_items: "{{ range(50) | list }}"
+    input: {message: "{{ item }}"}
+    next: [{do: [wait]}]
+  - name: wait
+    action: core.local
+    input: {cmd: 'read -r line < "$GATE"', env: {GATE: "{{ parameters.gate }}"}}
+    next: [{do: [done]}]
+  - {name: done, action: core.noop}
+output_map: {count: "{{ task.many.result | length }}"}
+"""
+
+
+def test_the_view_appears_grows_and_ends_with_the_final_state(tmp_path: Path) -> None:
+    """Tasks show as they start; the last drawing has them all; data is on standard output only."""
+    workflow = write_workflow(tmp_path, "gated", GATED)
+    with fifo(tmp_path / "gate") as gate, terminal(workflow, f"gate={gate.path}") as shown:
+        shown.read_until(r"\+ many +succeeded .*50/50")
+        shown.read_until(r"> wait +running +0/1")
+        shown.read_until("running: 1 of 3 tasks have ended")
+        with gate.path.open("w") as end:
+            end.write("on\n")
+        code, output = shown.end()
+        assert (code, json.loads(output)) == (0, {"count": 50})
+        assert "\x1b[32m" in shown.shown
+        names = [line.split()[:3] for line in shown.last_drawing]
+        assert names[:3] == [["+", "many", "succeeded"], ["+", "wait", "succeeded"], ["+", "done", "succeeded"]]
+        assert shown.last_drawing[3].startswith("succeeded: 3 of 3 tasks have ended")
+        assert shown.last_drawing[4].endswith("of gated: succeeded")
+
+
+def test_json_on_standard_output_leaves_the_view_on_the_terminal(tmp_path: Path) -> None:
+    """--json is for what reads standard output."""
+    workflow = write_workflow(tmp_path, "quick", "tasks: [{name: only, action: core.noop}]\n")
+    with terminal(workflow, "--json") as shown:
+        code, output = shown.end()
+        assert (code, json.loads(output)["status"]) == (0, "succeeded")
+        assert shown.last_drawing[-1].startswith("succeeded: 1 of 1 tasks")
+
+
+@pytest.mark.parametrize(("variables", "view"), [({"NO_COLOR": "1"}, True), ({"TERM": "dumb"}, False)])
+def test_the_terminals_wishes_are_followed(tmp_path: Path, variables: dict[str, str], view: bool) -> None:
+    """NO_COLOR: no colours. A dumb terminal: no view."""
+    workflow = write_workflow(tmp_path, "quick", "tasks: [{name: only, action: core.noop}]\n")
+    with terminal(workflow, rows=30, columns=100, **variables) as shown:
+        assert shown.end()[0] == 0
+        assert not COLOURS.search(shown.shown)
+        assert ("tasks have ended" in shown.shown) == view
+
+
+def test_a_small_terminal_is_not_overrun(tmp_path: Path) -> None:
+    """No drawing has more rows, or wider lines, than there are."""
+    tasks = "".join(f"  - {{name: task_{number}_{'x' * 40}, action: core.noop}}\n" for number in range(30))
+    with terminal(write_workflow(tmp_path, "wide", f"tasks:\n{tasks}"), rows=8, columns=30) as shown:
+        assert shown.end()[0] == 0
+        drawing = shown.last_drawing[:-1]
+        assert len(drawing) < 8
+        assert all(len(line) < 30 for line in drawing)
+        assert drawing[-2] == "  ... 25 more"
+
+
+SLEEPER = """
+cancellation_policy: {policy}
+tasks:
+  - name: nap
+    action: core.local
+    input: {{cmd: 'echo up > "$TOLD"; read -r line < "$GATE"', env: {{TOLD: "{told}", GATE: "{gate}"}}}}
+    next: [{{do: [after]}}]
+  - {{name: after, action: core.noop}}
+"""
+
+
+def test_one_interrupt_cancels_the_run_by_its_policy(tmp_path: Path) -> None:
+    """allow_finish: what runs ends by itself, nothing new starts; the user is told so."""
+    with fifo(tmp_path / "told") as told, fifo(tmp_path / "gate") as gate:
+        text = SLEEPER.format(policy="allow_finish", told=told.path, gate=gate.path)
+        with terminal(write_workflow(tmp_path, "sleeper", text)) as shown:
+            told.lines(1)
+            shown.type(CTRL_C)
+            shown.read_until("press Ctrl-C again to stop at once")
+            shown.read_until("cancelling: 0 of 2 tasks have ended")
+            with gate.path.open("w") as end:
+                end.write("on\n")
+            assert shown.end() == (130, "")
+            assert "+ nap" in shown.plain
+            assert "> after" not in shown.plain
+            assert shown.last_drawing[-2].startswith("cancelled: 1 of 2 tasks")
+            assert shown.last_drawing[-1] == "stretto: interrupted"
+
+
+def test_a_second_interrupt_stops_at_once(tmp_path: Path) -> None:
+    """A run that would go on for ever ends; its command ends with it."""
+    with fifo(tmp_path / "told") as told, fifo(tmp_path / "gate") as gate:
+        text = SLEEPER.format(policy="allow_finish", told=told.path, gate=gate.path)
+        with terminal(write_workflow(tmp_path, "sleeper", text)) as shown:
+            told.lines(1)
+            shown.type(CTRL_C)
+            shown.read_until("cancelling: 0 of 2 tasks have ended")
+            shown.type(CTRL_C)
+            assert shown.end() == (130, "")
+            assert "stretto: interrupted" in shown.plain
+
+
+STUCK = """from stretto.actors import action
+import sys
+
+@action("terminal.stuck")
+def stuck(told: str, gate: str) -> None:
+    with open(told, "w") as line:
+        line.write("up\\n")
+    open(gate).read()
+"""
+
+
+def test_a_function_that_cannot_be_stopped_is_left_behind(tmp_path: Path) -> None:
+    """Python cannot end a thread, and would wait for it: the process ends all the same."""
+    os.mkfifo(tmp_path / "gate")
+    (tmp_path / "stuck.py").write_text(STUCK)
+    with fifo(tmp_path / "told") as told:
+        text = (
+            f'tasks: [{{name: a, action: terminal.stuck, input: {{told: "{told.path}", gate: "{tmp_path}/gate"}}}}]\n'
+        )
+        with terminal(write_workflow(tmp_path, "stuck", text), "--actions", tmp_path / "stuck.py") as shown:
+            told.lines(1)
+            shown.type(CTRL_C)
+            shown.read_until("cancelling: 0 of 1 tasks have ended")
+            shown.type(CTRL_C)
+            assert shown.end() == (130, "")
+            assert "an action that did not stop was left behind" in shown.plain

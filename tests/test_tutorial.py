@@ -1,0 +1,37 @@
+"""The tutorial is done as a newcomer would do it: its files written, its commands run, their outputs compared."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+STRETTO = Path(sys.executable).with_name("stretto")
+PAGE = Path(__file__).parent.parent / "docs" / "tutorial.md"
+STEP = re.compile(r"`([\w.]+)`:\n\n```[\w ]+\n(.*?)```|```console\n(.*?)```", re.DOTALL)
+RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
+
+
+def steps(page: str, folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Write each file of a page as it comes; yield each command, the output that is shown, and the real one."""
+    for name, content, session in STEP.findall(page):
+        if name:
+            (folder / name).write_text(content)
+        for command, shown in re.findall(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", session, re.MULTILINE):
+            program, *arguments = shlex.split(command)
+            assert program == "stretto"
+            done = subprocess.run(
+                [STRETTO, *arguments], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                check=False,
+            )  # fmt: skip
+            yield command, shown, done.stdout
+
+
+def test_every_command_of_the_tutorial_prints_what_is_shown(tmp_path: Path) -> None:
+    """Only a run's id differs from run to run."""
+    done = 0
+    for command, shown, real in steps(PAGE.read_text(), tmp_path):
+        assert RUN_ID.sub("ID", real) == RUN_ID.sub("ID", shown), command
+        done += 1
+    assert done >= 8
