@@ -1,0 +1,9 @@
+"""Run requests from other processes of the same user, over a UNIX socket.
+
+    stretto run --daemon --frames--> Gateway --calls--> Engine
+        ^                              |  ^               |
+        '----progress, outcome---------'  '-- ProgressRelay (RunProgressed, RunEnded)
+
+`protocol` has the frames, `socket_file` the socket in the file system, `server` the daemon's end, `following` what
+clients are told of their runs, `engine_calls` how an event loop asks an actor, `client` the other end.
+"""

@@ -1,0 +1,57 @@
+"""What clients are told of the runs that they follow."""
+
+import asyncio
+
+from stretto.actors.gateway.protocol import Ended, Progress
+from stretto.actors.messages import RunEnded, RunProgressed
+
+
+class Follower:
+    """One client's view of one run: the latest progress, not all of it, and the outcome at last."""
+
+    def __init__(self) -> None:
+        self._news = asyncio.Event()
+        self._progress: RunProgressed | None = None
+        self._ended: RunEnded | None = None
+
+    def take(self, message: RunProgressed | RunEnded) -> None:
+        """Note what happened. Whatever was not told yet is overtaken."""
+        if isinstance(message, RunEnded):
+            self._ended = message
+        else:
+            self._progress = message
+        self._news.set()
+
+    async def news(self) -> Progress | Ended:
+        """Wait for something new and return it; nothing comes after the outcome."""
+        await self._news.wait()
+        self._news.clear()
+        if self._ended is not None:
+            ended, outcome = self._ended, self._ended.outcome
+            return Ended(ended.run_id, outcome.status, outcome.output, outcome.errors, ended.tasks)
+        if self._progress is None:
+            raise RuntimeError("there is news, but neither progress nor an outcome")
+        return Progress(self._progress.run_id, self._progress.status, self._progress.tasks)
+
+
+class Following:
+    """Who follows which run. Used in the loop's thread only."""
+
+    def __init__(self) -> None:
+        self._followers: dict[str, set[Follower]] = {}
+
+    def add(self, run_id: str, follower: Follower) -> None:
+        """Tell a follower of a run from now on."""
+        self._followers.setdefault(run_id, set()).add(follower)
+
+    def remove(self, follower: Follower) -> None:
+        """Tell it nothing any more."""
+        for run_id, followers in list(self._followers.items()):
+            followers.discard(follower)
+            if not followers:
+                del self._followers[run_id]
+
+    def take(self, message: RunProgressed | RunEnded) -> None:
+        """Tell whoever follows the run."""
+        for follower in self._followers.get(message.run_id, ()):
+            follower.take(message)

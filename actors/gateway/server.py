@@ -1,0 +1,222 @@
+"""The daemon's end of the socket: any number of clients on one event loop, none of which can hold up another."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pykka
+
+from stretto.actors.gateway import protocol
+from stretto.actors.gateway.connection import Connection
+from stretto.actors.gateway.engine_calls import ProgressRelay, call
+from stretto.actors.gateway.following import Follower, Following
+from stretto.actors.gateway.socket_file import may_connect
+from stretto.actors.messages import RunEnded, RunProgressed
+from stretto.actors.outcome import abandoned
+from stretto.definitions.errors import InvalidDefinition, StrettoError, UnknownWorkflow
+from stretto.definitions.model import Workflow
+from stretto.metrics import get_logger
+
+if TYPE_CHECKING:
+    from stretto.actors.catalogue import Catalogue
+
+MAX_CLIENTS: Final = 1024
+READERS: Final = 2
+"""Threads that read definitions: it takes milliseconds each, in which the loop would answer nobody."""
+LAST_WORDS_SECONDS: Final = 5.0
+"""How long clients may take to read their last answer when the daemon ends."""
+
+_log = get_logger("stretto.gateway")
+
+
+class Gateway:
+    """Serves run requests. All of it runs in the event loop that starts it.
+
+    `abandoned` counts the runs that had to be ended because the engine was.
+    """
+
+    def __init__(self, engine: pykka.ActorRef[Any]) -> None:
+        self._engine = engine
+        self._following = Following()
+        self._readers = ThreadPoolExecutor(READERS, "stretto-definitions")
+        self._clients: set[asyncio.Task[None]] = set()
+        self._silent: set[asyncio.Task[None]] = set()
+        # The runs whose progress the relay is told: a second client must not have it told twice.
+        self._watched: set[str] = set()
+        self.abandoned = 0
+        self._handlers: dict[type, Callable[[Any, Connection], Awaitable[None]]] = {
+            protocol.Submit: self._submit,
+            protocol.Describe: self._describe,
+            protocol.Watch: self._watch,
+            protocol.Status: self._status,
+            protocol.Cancel: self._control("cancel"),
+            protocol.Pause: self._control("pause"),
+            protocol.Resume: self._control("resume"),
+            protocol.Workflows: self._workflows,
+        }
+
+    async def start(self, listener: socket.socket) -> None:
+        """Begin to accept connections; the listener is the caller's to close."""
+        self._relay = ProgressRelay.start(asyncio.get_running_loop(), self._take)
+        await call(self._engine, "tell_ends_to", self._relay)
+        self._server = await asyncio.start_unix_server(
+            self._serve, sock=listener, limit=protocol.MAX_REQUEST_BYTES, start_serving=True
+        )
+
+    async def stop(self) -> None:
+        """Accept nobody, let clients read their last answers, and end. For when the engine has stopped."""
+        self._server.close()
+        # Its stop comes after all that it has been told: every outcome is with the followers then.
+        await asyncio.to_thread(self._relay.stop)
+        for client in tuple(self._silent):
+            client.cancel()
+        if self._clients:
+            _, late = await asyncio.wait(self._clients, timeout=LAST_WORDS_SECONDS)
+            for client in late:
+                client.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        self._readers.shutdown()
+
+    def _take(self, message: RunProgressed | RunEnded) -> None:
+        if isinstance(message, RunEnded):
+            self._watched.discard(message.run_id)
+            self.abandoned += message.outcome == abandoned()
+        self._following.take(message)
+
+    # ---- a client
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a connection is served in a task of its own")
+        connection = Connection(reader, writer)
+        self._clients.add(task)
+        try:
+            refused = self._refused(writer.get_extra_info("socket"))
+            if refused is not None:
+                await connection.send(refused)
+            else:
+                await self._answer(connection, task)
+            await connection.close()
+        except (ConnectionError, TimeoutError) as error:
+            _log.debug("client_lost", reason=f"{type(error).__name__}: {error}")
+        finally:
+            connection.cut_off()
+            self._clients.discard(task)
+
+    def _refused(self, peer: socket.socket) -> protocol.Refused | None:
+        if not may_connect(peer):
+            _log.warning("client_refused", reason="another user's process")
+            return protocol.Refused("not_allowed", "this daemon serves its own user and root only")
+        if len(self._clients) > MAX_CLIENTS:
+            return protocol.Refused("busy", f"{MAX_CLIENTS:,} clients are connected already (MAX_CLIENTS)")
+        return None
+
+    async def _answer(self, connection: Connection, task: asyncio.Task[None]) -> None:
+        try:
+            self._silent.add(task)
+            try:
+                request = await connection.request()
+            finally:
+                self._silent.discard(task)
+            if request is not None:
+                await self._handlers[type(request)](request, connection)
+        except InvalidDefinition as error:
+            findings = [str(each) for each in error.findings]
+            await connection.send(protocol.Refused(error.code, "the definition cannot be used", findings))
+        except StrettoError as error:
+            await connection.send(protocol.Refused(error.code, str(error)))
+        except pykka.ActorDeadError:
+            await connection.send(protocol.Refused("engine_stopped", "the daemon is ending"))
+        except (ConnectionError, TimeoutError):
+            raise
+        except Exception:  # noqa: BLE001 - one bad request harms no other client
+            _log.exception("request_failed")
+            await connection.send(protocol.Refused("internal_error", "the request failed, see the daemon's log"))
+
+    # ---- requests
+
+    async def _submit(self, request: protocol.Submit, connection: Connection) -> None:
+        workflow = await self._find(request.workflow)
+        if not request.follow:
+            handle = await call(self._engine, "submit", workflow, request.inputs)
+            await connection.send(protocol.Accepted(handle.id, handle.workflow))
+            return
+        with self._follower() as follower:
+            handle = await call(
+                self._engine, "submit", workflow, request.inputs, self._relay,
+                then=lambda handle: self._accepted(handle.id, follower),
+            )  # fmt: skip
+            await connection.send(protocol.Accepted(handle.id, handle.workflow))
+            await self._tell(follower, connection)
+
+    async def _watch(self, request: protocol.Watch, connection: Connection) -> None:
+        with self._follower() as follower:
+            # Before the question: the run may end between its answer and the next line.
+            self._following.add(request.run, follower)
+            if request.run not in self._watched:
+                await call(
+                    self._engine, "watch", request.run, self._relay, then=lambda _: self._watched.add(request.run)
+                )
+            await self._tell(follower, connection)
+
+    async def _describe(self, request: protocol.Describe, connection: Connection) -> None:
+        workflow = await self._find(request.workflow)
+        types: dict[str, str] = {name: parameter.type for name, parameter in workflow.parameters.items()}
+        await connection.send(protocol.Described(workflow.ref, types))
+
+    async def _status(self, request: protocol.Status, connection: Connection) -> None:
+        await connection.send(protocol.StatusTold(await call(self._engine, "status", request.run)))
+
+    async def _workflows(self, _request: protocol.Workflows, connection: Connection) -> None:
+        await connection.send(protocol.WorkflowsTold(list(await call(self._engine, "workflows"))))
+
+    def _control(self, verb: str) -> Callable[[Any, Connection], Awaitable[None]]:
+        async def control(request: Any, connection: Connection) -> None:
+            await call(self._engine, verb, request.run)
+            await connection.send(protocol.Done())
+
+        return control
+
+    # ---- helpers
+
+    def _accepted(self, run_id: str, follower: Follower) -> None:
+        self._watched.add(run_id)
+        self._following.add(run_id, follower)
+
+    @contextlib.contextmanager
+    def _follower(self) -> Iterator[Follower]:
+        follower = Follower()
+        try:
+            yield follower
+        finally:
+            self._following.remove(follower)
+
+    async def _tell(self, follower: Follower, connection: Connection) -> None:
+        """Send what is new until the outcome is sent, or the client has left."""
+        left = asyncio.ensure_future(connection.left())
+        try:
+            while not left.done():
+                news = asyncio.ensure_future(follower.news())
+                await asyncio.wait({news, left}, return_when=asyncio.FIRST_COMPLETED)
+                if not news.done():
+                    news.cancel()
+                    return
+                await connection.send(news.result())
+                if isinstance(news.result(), protocol.Ended):
+                    return
+        finally:
+            left.cancel()
+
+    async def _find(self, workflow: str | protocol.Definition) -> Workflow:
+        catalogue: Catalogue = await call(self._engine, "catalogue")
+        if isinstance(workflow, protocol.Definition):
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._readers, catalogue.read_text, workflow.text, workflow.file)
+        if "/" in workflow or Path(workflow).suffix in {".yaml", ".yml"}:
+            raise UnknownWorkflow(f"a daemon opens no client's path: send the text of {workflow!r} instead")
+        return catalogue.find(workflow)

@@ -1,0 +1,117 @@
+"""The socket in the file system: where it is, who owns it, and who may connect."""
+
+import fcntl
+import os
+import socket
+import stat
+import struct
+from pathlib import Path
+from typing import Final
+
+from stretto.definitions.errors import StrettoError
+
+_NAME: Final = "stretto/stretto.sock"
+_BACKLOG: Final = 1024
+_MAX_PATH_BYTES: Final = 107
+_CREDENTIALS: Final = struct.Struct("3i")
+
+
+class CannotServe(StrettoError):
+    """The socket cannot be had; the message says what to do."""
+
+    code = "cannot_serve"
+
+
+def default_path() -> Path:
+    """Return where the daemon of this user listens: below $XDG_RUNTIME_DIR, for root below /run."""
+    if os.getuid() == 0:
+        return Path("/run") / _NAME
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}") / _NAME
+
+
+class SocketFile:
+    """A listening socket that only its owner can reach; one daemon at a time has it.
+
+    A lock beside it says whose it is, as long as that daemon lives: a socket without a daemon is left over, and is
+    replaced.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = -1
+        self._listener: socket.socket | None = None
+
+    def open(self) -> socket.socket:
+        """Take the lock and listen. Raises `CannotServe`."""
+        if len(os.fsencode(self.path)) > _MAX_PATH_BYTES:
+            raise CannotServe(f"the socket's path has more than {_MAX_PATH_BYTES} bytes: {self.path}")
+        try:
+            self._make_folder()
+            self._take_lock()
+            self._remove_left_over()
+            self._listener = self._listen()
+        except OSError as error:
+            self.close()
+            raise CannotServe(f"cannot listen at {self.path}: {error.strerror}") from error
+        except CannotServe:
+            self.close()
+            raise
+        return self._listener
+
+    def close(self) -> None:
+        """Stop listening, and leave nothing but the lock's empty file. Idempotent."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+            self.path.unlink(missing_ok=True)
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _make_folder(self) -> None:
+        folder = self.path.parent
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.stat()
+        if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+            raise CannotServe(
+                f"the folder {folder} must belong to the daemon's user alone: `chmod 700` it, "
+                "or choose another with --socket"
+            )
+
+    def _take_lock(self) -> None:
+        path = self.path.with_name(f"{self.path.name}.lock")
+        # Never removed: whoever waits for a lock on a removed file would own nothing.
+        self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            owner = os.pread(self._lock, 32, 0).decode(errors="replace").strip()
+            raise CannotServe(f"another daemon (process {owner or 'unknown'}) serves {self.path}") from None
+        os.ftruncate(self._lock, 0)
+        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+
+    def _remove_left_over(self) -> None:
+        if self.path.is_socket():
+            self.path.unlink()
+        elif self.path.exists():
+            raise CannotServe(f"{self.path} exists and is no socket: choose another path with --socket")
+
+    def _listen(self) -> socket.socket:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            # Nobody else gets into the folder before the socket has its own rights.
+            listener.bind(os.fspath(self.path))
+            self.path.chmod(0o600)
+            listener.listen(_BACKLOG)
+        except OSError:
+            listener.close()
+            raise
+        listener.settimeout(0)
+        return listener
+
+
+def may_connect(connection: socket.socket) -> bool:
+    """Say whether the process at the other end is of this user, or root's."""
+    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _process, user, _group = _CREDENTIALS.unpack(told)
+    return user in {0, os.getuid()}

@@ -1,0 +1,160 @@
+"""Settings from their three sources, checked value by value, so that each mistake is told at its own place."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from stretto.actors.settings.model import SECTIONS, Settings, expected, fields_of
+from stretto.definitions.errors import Finding, StrettoError, nearest
+from stretto.definitions.yaml_source import MapNode, Node, compose, kind_of, to_data
+
+DEFAULT_FILE: Final = Path("/etc/stretto/stretto.yaml")
+FILE_VARIABLE: Final = "STRETTO_CONFIG"
+PREFIX: Final = "STRETTO__"
+_MAX_SHOWN = 80
+
+
+class InvalidSettings(StrettoError):
+    """Settings cannot be used; `problems` names each: where it stands, what was found, what was expected."""
+
+    code = "invalid_settings"
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+    def __reduce__(self) -> tuple[type["InvalidSettings"], tuple[tuple[str, ...]]]:
+        return type(self), (self.problems,)
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A flag that was given: `--port`, for the setting `port` of `serve`."""
+
+    name: str
+    section: str
+    key: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """The settings that hold, and where each came from, by `section.key` (those not in it are defaults)."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A value that a source gives; `place` is where, for people. Text is read by the setting's type."""
+
+    section: str
+    key: str
+    value: Any
+    place: str
+    is_text: bool = False
+
+
+def read_settings(
+    file: str | None = None, environment: Mapping[str, str] | None = None, flags: Iterable[Flag] = ()
+) -> Effective:
+    """Read all three sources; a later one wins. `file` None: that of $STRETTO_CONFIG, else /etc's if there is one.
+
+    Raises `InvalidSettings` with every problem.
+    """
+    environment = os.environ if environment is None else environment
+    problems: list[str] = []
+    given = [
+        *_from_file(_file(file, environment), problems),
+        *_from_environment(environment, problems),
+        *(_Given(flag.section, flag.key, flag.value, f"the flag {flag.name}") for flag in flags),
+    ]
+    values: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    origins: dict[str, str] = {}
+    for each in given:
+        try:
+            values[each.section][each.key] = _converted(each)
+        except (msgspec.ValidationError, msgspec.DecodeError):
+            found = repr(each.value)
+            found = found if len(found) <= _MAX_SHOWN else f"{found[:_MAX_SHOWN]}..."
+            wanted = expected(each.section, each.key)
+            problems.append(f"{each.place}: {each.section}.{each.key} is wrong: found {found}, expected {wanted}")
+        origins[f"{each.section}.{each.key}"] = each.place
+    if problems:
+        raise InvalidSettings(problems)
+    return Effective(msgspec.convert(values, Settings), origins)
+
+
+def _converted(given: _Given) -> Any:
+    """Return the value as its setting's type; msgspec's ValidationError if it is none."""
+    kind = SECTIONS[given.section]
+    value = given.value
+    # A list is written as JSON, or with commas; all else as msgspec reads text ("100", "true", "null").
+    if given.is_text and isinstance(getattr(kind(), given.key), tuple):
+        value = msgspec.json.decode(value) if value.startswith("[") else [each for each in value.split(",") if each]
+    section = msgspec.convert({given.key: value}, kind, strict=not given.is_text)
+    return getattr(section, given.key)
+
+
+def _file(given: str | None, environment: Mapping[str, str]) -> str | None:
+    chosen = given or environment.get(FILE_VARIABLE)
+    if chosen:
+        return chosen
+    return str(DEFAULT_FILE) if DEFAULT_FILE.exists() else None
+
+
+def _from_file(file: str | None, problems: list[str]) -> Iterator[_Given]:
+    if file is None:
+        return
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"{file}: the file cannot be read: {error}")
+        return
+    findings: list[Finding] = []
+    root = compose(text, file, findings.append)
+    problems.extend(map(str, findings))
+    if root is None or (not isinstance(root, MapNode) and to_data(root) is None):
+        return  # an empty file says nothing, a broken one has been told
+    if not isinstance(root, MapNode):
+        problems.append(f"{file}:1: found {kind_of(root)}, expected sections: {', '.join(SECTIONS)}")
+        return
+    for section, node in root.members.items():
+        yield from _from_section(section, node, f"{file}:{root.keys[section].line}", problems)
+
+
+def _from_section(section: str, node: Node, place: str, problems: list[str]) -> Iterator[_Given]:
+    if section not in SECTIONS:
+        problems.append(f"{place}: {_unknown('section', section, SECTIONS)}")
+        return
+    if not isinstance(node, MapNode):
+        problems.append(f"{place}: the section {section} is wrong: found {kind_of(node)}, expected its settings")
+        return
+    known = fields_of(section)
+    for key, value in node.members.items():
+        line = f"{node.place.file}:{node.keys[key].line}"
+        if key in known:
+            yield _Given(section, key, to_data(value), line)
+        else:
+            problems.append(f"{line}: {_unknown('setting', key, known)}")
+
+
+def _from_environment(environment: Mapping[str, str], problems: list[str]) -> Iterator[_Given]:
+    names = {f"{PREFIX}{section}__{key}".upper(): (section, key) for section in SECTIONS for key in fields_of(section)}
+    for variable in sorted(environment):
+        if not variable.startswith(PREFIX):
+            continue
+        if variable in names:
+            yield _Given(*names[variable], environment[variable], f"the variable {variable}", is_text=True)
+        else:
+            problems.append(f"the environment: {_unknown('variable', variable, names)}")
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> str:
+    names = tuple(known)
+    return f"there is no {what} {name!r}; {nearest(name, names) or 'known: ' + ', '.join(names)}"
