@@ -10,7 +10,7 @@ import msgspec
 
 from stretto.actors.actions import Action, ActionFailed
 from stretto.definitions.errors import NotData
-from stretto.definitions.frozen import Data, Frozen, FrozenDict, freeze
+from stretto.definitions.frozen import Frozen, FrozenDict, freeze
 from stretto.metrics.logging import CallIds, call_ids, get_logger
 
 MAX_MESSAGE_LENGTH = 20_000
@@ -28,7 +28,7 @@ class Finished(msgspec.Struct, frozen=True):
     """
 
     status: Literal["succeeded", "failed", "cancelled"]
-    result: Data
+    result: Any
     error: str | None
     kind: Literal["failed", "exception", "not_data", "cancelled"] | None
     finished_at: float

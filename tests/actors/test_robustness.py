@@ -187,7 +187,7 @@ def test_a_supervisor_that_somebody_stops_fails_its_run(bench: Bench) -> None:
 def test_a_client_that_sets_the_outcome_itself_harms_nobody(bench: Bench) -> None:
     """The future is the client's to spoil; the engine goes on."""
     handle = bench.submit(NAP)
-    handle.outcome.set(None)  # type: ignore[arg-type]
+    handle.outcome.set(None)
     bench.proxy.cancel(handle.id).get(timeout=PATIENCE)
     assert bench.run("tasks: [{name: a, action: core.noop}]\n").status == "succeeded"
     bench.proxy.stop(grace=0).get(timeout=PATIENCE)
