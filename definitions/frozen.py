@@ -164,12 +164,16 @@ def _freeze_object(members: Iterable[tuple[Any, Any]], depth: int) -> FrozenDict
         name = key if type(key) is str else _checked_key(key)
         if not name.isascii():
             _checked_text(name)
+        if type(member) is str and member.isascii():
+            weight += len(name) + 4 + len(member)
+            store(name, member)
+            continue
         try:
             data = _freeze(member, depth + 1)
         except _Unfit as unfit:
             unfit.steps.append(f".{name}")
             raise
-        if isinstance(data, (FrozenDict, FrozenList)):
+        if type(data) is FrozenDict or type(data) is FrozenList:
             weight += len(name) + 4 + data.weight
             deepest = max(deepest, data.depth)
         else:
@@ -188,7 +192,7 @@ def _freeze_list(members: Iterable[Any], depth: int) -> FrozenList:
         except _Unfit as unfit:
             unfit.steps.append(f"[{index}]")
             raise
-        if isinstance(data, (FrozenDict, FrozenList)):
+        if type(data) is FrozenDict or type(data) is FrozenList:
             weight += 2 + data.weight
             deepest = max(deepest, data.depth)
         else:
