@@ -14,7 +14,7 @@ from stretto.actors.gateway import protocol
 from stretto.actors.gateway.connection import Connection
 from stretto.actors.gateway.engine_calls import ProgressRelay, call
 from stretto.actors.gateway.following import Follower, Following
-from stretto.actors.gateway.socket_file import may_connect
+from stretto.actors.gateway.socket_file import BACKLOG, may_connect
 from stretto.actors.messages import RunEnded, RunProgressed
 from stretto.actors.outcome import abandoned
 from stretto.definitions.errors import InvalidDefinition, StrettoError, UnknownWorkflow
@@ -64,7 +64,7 @@ class Gateway:
         self._relay = ProgressRelay.start(asyncio.get_running_loop(), self._take)
         await call(self._engine, "tell_ends_to", self._relay)
         self._server = await asyncio.start_unix_server(
-            self._serve, sock=listener, limit=protocol.MAX_REQUEST_BYTES, start_serving=True
+            self._serve, sock=listener, limit=protocol.MAX_REQUEST_BYTES, backlog=BACKLOG
         )
 
     async def stop(self) -> None:

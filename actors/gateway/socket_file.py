@@ -11,7 +11,7 @@ from typing import Final
 from stretto.definitions.errors import StrettoError
 
 _NAME: Final = "stretto/stretto.sock"
-_BACKLOG: Final = 1024
+BACKLOG: Final = 1024
 _MAX_PATH_BYTES: Final = 107
 _CREDENTIALS: Final = struct.Struct("3i")
 
@@ -102,7 +102,7 @@ class SocketFile:
             # Nobody else gets into the folder before the socket has its own rights.
             listener.bind(os.fspath(self.path))
             self.path.chmod(0o600)
-            listener.listen(_BACKLOG)
+            listener.listen(BACKLOG)
         except OSError:
             listener.close()
             raise

@@ -21,10 +21,13 @@ Text = Annotated[str, Meta(description="a text")]
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the engine runs, and how much at once."""
+    """What the engine runs, and how much at once. `pack_config` and `keystore` are YAML files."""
 
     definitions: Texts = ()
     actions: Texts = ()
+    packs: Texts = ()
+    pack_config: Annotated[str | None, Meta(description="a file's path, or null")] = None
+    keystore: Annotated[str | None, Meta(description="a file's path, or null")] = None
     store: Annotated[str | None, Meta(description="a store's URL, or null")] = None
     max_items_in_flight: Count = MAX_ITEMS_IN_FLIGHT
     threads: Count = THREADS

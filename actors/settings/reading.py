@@ -94,7 +94,7 @@ def _converted(given: _Given) -> Any:
     """Return the value as its setting's type; msgspec's ValidationError if it is none."""
     kind = SECTIONS[given.section]
     value = given.value
-    # A list is written as JSON, or with commas; all else as msgspec reads text ("100", "true", "null").
+    # A list is written as JSON, or with commas; all else as msgspec reads text ("100", "true").
     if given.is_text and isinstance(getattr(kind(), given.key), tuple):
         value = msgspec.json.decode(value) if value.startswith("[") else [each for each in value.split(",") if each]
     section = msgspec.convert({given.key: value}, kind, strict=not given.is_text)
@@ -118,9 +118,9 @@ def _from_file(file: str | None, problems: list[str]) -> Iterator[_Given]:
         return
     findings: list[Finding] = []
     root = compose(text, file, findings.append)
-    problems.extend(map(str, findings))
+    problems.extend(str(each) for each in findings if each.code != "yaml_empty")  # it says nothing, which is allowed
     if root is None or (not isinstance(root, MapNode) and to_data(root) is None):
-        return  # an empty file says nothing, a broken one has been told
+        return
     if not isinstance(root, MapNode):
         problems.append(f"{file}:1: found {kind_of(root)}, expected sections: {', '.join(SECTIONS)}")
         return

@@ -1,0 +1,22 @@
+"""What systemd is told (sd_notify): a datagram to the socket that $NOTIFY_SOCKET names."""
+
+import os
+import socket
+
+from stretto.metrics import get_logger
+
+_log = get_logger("stretto.daemon")
+
+
+def notify(*assignments: str) -> None:
+    """Tell whoever started the daemon, if it wants to know: `notify("READY=1", "STATUS=ready")`."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = f"\0{address[1:]}"  # an abstract socket, which is no file
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+            sender.sendto("\n".join(assignments).encode(), address)
+    except OSError as error:
+        _log.warning("notify_failed", socket=address, reason=str(error))

@@ -1,0 +1,188 @@
+"""The daemon's life: start in order, serve until a signal, drain, end in reverse."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from collections.abc import AsyncIterator
+from ipaddress import ip_network
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pykka
+
+from stretto.actors.actions.addresses import AddressPolicy
+from stretto.actors.catalogue import Catalogue
+from stretto.actors.daemon.diagnostics import log_diagnostics
+from stretto.actors.daemon.notify import notify
+from stretto.actors.daemon.operations import Check, OperationsServer, is_loopback
+from stretto.actors.engine import Engine
+from stretto.actors.gateway.engine_calls import call
+from stretto.actors.gateway.server import Gateway
+from stretto.actors.gateway.socket_file import CannotServe, SocketFile, default_path
+from stretto.actors.packs import read_packs
+from stretto.actors.settings import Settings
+from stretto.definitions.errors import StrettoError
+from stretto.metrics import get_logger
+
+if TYPE_CHECKING:
+    from stretto.actors.services import Services
+
+STOPPED: Final = 0
+"""Exit code: every run had ended."""
+ABANDONED: Final = 1
+"""Exit code: runs that had not ended were given up."""
+HEALTH_SECONDS: Final = 5.0
+"""How long the engine may take to answer a probe: its turns take microseconds."""
+
+_STOPS: Final = (signal.SIGTERM, signal.SIGINT)
+_log = get_logger("stretto.daemon")
+
+
+class Daemon:
+    """Serves until it is told to stop: `asyncio.run(Daemon(settings).serve())`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._state = "starting"
+        self._events: asyncio.Queue[signal.Signals | None] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._reloading = asyncio.Lock()
+
+    async def serve(self) -> int:
+        """Start, serve, drain, stop; return the exit code.
+
+        Raises `CannotServe`, and what `Engine.start` raises; then nothing is left running.
+        """
+        # The loop's handlers hang on signal.set_wakeup_fd: whichever thread gets a signal, the loop wakes up.
+        for number in (*_STOPS, signal.SIGHUP, signal.SIGUSR1):
+            asyncio.get_running_loop().add_signal_handler(number, self._events.put_nowait, number)
+        serve = self._settings.serve
+        if not is_loopback(serve.host) and not serve.insecure_bind:
+            raise CannotServe(
+                f"{serve.host} is no loopback address, and the port asks for no password: use 127.0.0.1, or say "
+                "--insecure-bind if the network keeps others out"
+            )
+        path = Path(serve.socket) if serve.socket is not None else default_path()
+        async with contextlib.AsyncExitStack() as stack:
+            socket_file = SocketFile(path)
+            listener = socket_file.open()
+            stack.callback(socket_file.close)
+            self._engine = await stack.enter_async_context(self._running_engine())
+            self._services: Services = await call(self._engine, "services")
+            operations = OperationsServer(self._services.instruments.registry, self._health, self._readiness)
+            url = operations.start(serve.host, serve.port)
+            stack.push_async_callback(asyncio.to_thread, operations.stop)
+            gateway = Gateway(self._engine)
+            await gateway.start(listener)
+            try:
+                await self._serve_until_stopped(url, path)
+            finally:
+                await gateway.stop()
+            _log.info("stopped", abandoned=gateway.abandoned)
+            return ABANDONED if gateway.abandoned else STOPPED
+
+    @contextlib.asynccontextmanager
+    async def _running_engine(self) -> AsyncIterator[pykka.ActorRef[Any]]:
+        http = self._settings.http
+        engine = self._settings.engine
+        policy = AddressPolicy(tuple(map(ip_network, http.deny)), tuple(map(ip_network, http.allow)))
+        reference = await asyncio.to_thread(
+            Engine.start, engine.definitions, engine.store, engine.actions,
+            max_items_in_flight=engine.max_items_in_flight, threads=engine.threads, dispatchers=engine.dispatchers,
+            addresses=policy, packs=engine.packs, pack_config=engine.pack_config, keystore=engine.keystore,
+        )  # fmt: skip
+        # Looking through the actor takes longer than a probe should.
+        self._proxy: Any = reference.proxy()
+        try:
+            yield reference
+        finally:
+            if reference.is_alive():
+                await self._stop_engine(0)
+
+    async def _serve_until_stopped(self, url: str, path: Path) -> None:
+        self._state = "ready"
+        workflows = await call(self._engine, "workflows")
+        _log.info("ready", url=url, socket=str(path), workflows=len(workflows), process=os.getpid())
+        notify("READY=1", f"STATUS=ready: {len(workflows)} workflows")
+        while (event := await self._events.get()) is not None:
+            if event == signal.SIGHUP:
+                self._begin(self._reload())
+            elif event == signal.SIGUSR1:
+                log_diagnostics(self._services.dispatcher.alive())
+            elif self._state != "draining":
+                self._drain()
+            else:
+                self._stop_at_once()
+        await asyncio.gather(*self._tasks)
+
+    # ---- the end
+
+    def _drain(self) -> None:
+        self._state = "draining"
+        seconds = self._settings.serve.drain_seconds
+        _log.info("draining", drain_seconds=seconds)
+        notify("STOPPING=1", "STATUS=draining: waiting for the runs in progress")
+        self._begin(self._end_after(self._stop_engine(seconds)))
+
+    def _stop_at_once(self) -> None:
+        _log.warning("stopping_at_once")
+        for number in _STOPS:
+            # An action's function that does not return would keep the process: a third signal ends it as it is.
+            asyncio.get_running_loop().remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        self._begin(self._stop_engine(0))
+
+    async def _end_after(self, stopped: Any) -> None:
+        await stopped
+        self._events.put_nowait(None)
+
+    def _stop_engine(self, grace: float) -> "asyncio.Future[None]":
+        """Tell the engine to stop; the answer comes when each of its threads has ended, so a thread waits for it."""
+        answer = self._proxy.stop(grace)
+        return asyncio.ensure_future(asyncio.to_thread(answer.get))
+
+    # ---- reloading
+
+    async def _reload(self) -> None:
+        """Read all definitions again. A file that is wrong leaves its workflow as it was."""
+        async with self._reloading:
+            notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
+            try:
+                earlier = await call(self._engine, "catalogue")
+                catalogue = await asyncio.to_thread(self._read_again, earlier)
+                await call(self._engine, "use_catalogue", catalogue)
+            except (StrettoError, pykka.ActorDeadError) as error:
+                _log.error("reload_failed", reason=str(error))
+            else:
+                _log.info("definitions_reloaded", workflows=len(catalogue.refs()))
+            notify("READY=1")
+
+    def _read_again(self, earlier: Catalogue) -> Catalogue:
+        catalogue = Catalogue(self._services.actions)
+        for pack in read_packs(self._settings.engine.packs):
+            for described in pack.workflows:
+                catalogue.add_of_pack(described)
+        catalogue.load(*self._settings.engine.definitions)
+        catalogue.keep_from(earlier)
+        return catalogue
+
+    def _begin(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # ---- probes, asked for on threads of their own
+
+    def _health(self) -> Check:
+        try:
+            runs = self._proxy.runs_in_progress().get(timeout=HEALTH_SECONDS)
+        except pykka.Timeout:
+            return Check(well=False, reason=f"the engine has not answered for {HEALTH_SECONDS:g} seconds")
+        except pykka.ActorDeadError:
+            return Check(well=False, reason="the engine has stopped")
+        return Check(well=True, reason=f"healthy: {runs} runs in progress")
+
+    def _readiness(self) -> Check:
+        return Check(well=self._state == "ready", reason=self._state)

@@ -1,0 +1,401 @@
+"""The real daemon: `stretto serve` as a process, real signals, real sockets. Tests wait for log lines, none sleeps."""
+
+import json
+import os
+import queue
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import PATIENCE, scrape
+
+from stretto.actors.gateway import protocol
+from stretto.actors.gateway.client import Client, RequestRefused
+from stretto.actors.gateway.protocol import Accepted, Definition, Ended, Status, Submit, Watch, Workflows
+
+STRETTO = [sys.executable, "-m", "stretto.actors.cli"]
+
+ACTIONS = """
+import asyncio
+from stretto.actors import action
+
+@action("gate.wait")
+async def wait(gate: str) -> None:
+    reader, writer = await asyncio.open_unix_connection(gate)
+    try:
+        await reader.read()
+    finally:
+        writer.close()
+"""
+GATE = """
+version: "1.0.0"
+ref: test.gate
+parameters: {gate: {type: string}, count: {type: integer}}
+cancellation_policy: cancel_running
+tasks:
+  - name: wait
+    action: gate.wait
+    with_items: "{{ range(parameters.count) }}"
+    concurrency: 1000
+    input: {gate: "{{ parameters.gate }}"}
+output_map: {waited: "{{ task.wait.result | length }}"}
+"""
+ECHO = """
+version: "1.0.0"
+ref: test.echo
+parameters: {n: {type: integer}}
+tasks: [{name: echo, action: core.echo, input: {message: "{{ parameters.n }}"}}]
+output_map: {said: "{{ task.echo.result }}"}
+"""
+
+
+class Served:
+    """A daemon, its log, and ways to reach it."""
+
+    def __init__(self, process: subprocess.Popen[str], folder: Path) -> None:
+        self.process = process
+        self.folder = folder
+        self.socket = folder / "run" / "s"
+        self.client = Client(f"unix://{self.socket}")
+        self.log: list[dict[str, Any]] = []
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self._lines.put(line)
+        self._lines.put(None)
+
+    def wait_for(self, event: str) -> dict[str, Any]:
+        """Return the next line of the log that tells this event."""
+        while True:
+            line = self._lines.get(timeout=PATIENCE)
+            assert line is not None, f"the daemon ended without {event}: {self.log}"
+            self.log.append(json.loads(line))
+            if self.log[-1]["event"] == event:
+                return self.log[-1]
+
+    def begin(self) -> "Served":
+        """Wait until it is ready."""
+        self.url = self.wait_for("ready")["url"]
+        return self
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def ended(self) -> int:
+        """Wait for its end, and return its exit code."""
+        code = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        return code
+
+    def probe(self, path: str) -> tuple[int, str]:
+        """Return the status and the text of a GET."""
+        try:
+            with urllib.request.urlopen(self.url + path, timeout=PATIENCE) as answer:  # noqa: S310 - our own daemon
+                return answer.status, answer.read().decode().strip()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode().strip()
+
+    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """Run `stretto run ... --daemon` to its end."""
+        command = [*STRETTO, "run", *map(str, arguments), "--daemon", self.client.url]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+
+
+@contextmanager
+def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[Served]:
+    """Run a daemon on definitions and actions of a folder of its own."""
+    definitions = folder / "definitions"
+    definitions.mkdir(exist_ok=True)
+    (definitions / "gate.yaml").write_text(GATE)
+    (definitions / "echo.yaml").write_text(ECHO)
+    (folder / "gate_actions.py").write_text(ACTIONS)
+    command = [
+        *STRETTO, "serve", "--definitions", str(definitions), "--actions", str(folder / "gate_actions.py"),
+        "--socket", str(folder / "run" / "s"), "--port", "0", *arguments,
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment})
+    served = Served(process, folder)
+    try:
+        yield served.begin()
+    finally:
+        if process.poll() is None:
+            process.kill()
+        served.ended()
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+class Gate:
+    """Where actions wait until the test opens it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen(1024)
+        self._listener.settimeout(PATIENCE)
+        self._waiting: list[socket.socket] = []
+
+    def arrivals(self, count: int) -> None:
+        """Return when so many have arrived."""
+        self._waiting += [self._listener.accept()[0] for _ in range(count)]
+
+    def open(self) -> None:
+        """Let all go on that have arrived."""
+        for each in self._waiting:
+            each.close()
+        self._waiting = []
+
+    def close(self) -> None:
+        """Open it for good."""
+        self.open()
+        self._listener.close()
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    """A gate."""
+    gate = Gate(tmp_path / "gate")
+    yield gate
+    gate.close()
+
+
+def test_500_items_in_flight_are_drained(tmp_path: Path, gate: Gate) -> None:
+    """SIGTERM takes no new runs, waits for 500 items in flight, tells their run's outcome, and exits with 0."""
+    with serving(tmp_path) as daemon, ThreadPoolExecutor() as threads:
+        answers = daemon.client.answers(Submit("test.gate", {"gate": str(gate.path), "count": 500}))
+        assert isinstance(next(answers), Accepted)
+        outcome = threads.submit(lambda: list(answers)[-1])
+        gate.arrivals(500)
+        assert daemon.probe("/readyz") == (200, "ready")
+        assert scrape(f"{daemon.url}/metrics").value("items_in_flight") == 500
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_for("draining")
+        daemon.wait_for("engine_stopping")
+        assert daemon.probe("/readyz") == (503, "draining")
+        assert daemon.probe("/healthz")[0] == 200
+        with pytest.raises(RequestRefused) as raised:
+            daemon.client.ask(Submit("test.echo", {"n": 1}))
+        assert raised.value.refusal.code == "engine_stopping"
+        assert daemon.run("test.echo", "n=1").returncode == 3
+        gate.open()
+        ended = outcome.result(PATIENCE)
+        assert isinstance(ended, Ended)
+        assert (ended.status, ended.output) == ("succeeded", {"waited": 500})
+        assert daemon.ended() == 0
+        assert not daemon.socket.exists()
+
+
+def test_runs_that_outlast_the_drain_are_abandoned(tmp_path: Path, gate: Gate) -> None:
+    """After drain_seconds what has not ended is given up: its outcome says so, and the exit code is 1."""
+    with serving(tmp_path, STRETTO__SERVE__DRAIN_SECONDS="0") as daemon:
+        answers = daemon.client.answers(Submit("test.gate", {"gate": str(gate.path), "count": 5}))
+        assert isinstance(next(answers), Accepted)
+        gate.arrivals(5)
+        daemon.signal(signal.SIGTERM)
+        ended = list(answers)[-1]
+        assert isinstance(ended, Ended)
+        assert (ended.status, ended.errors[0]["code"]) == ("failed", "engine_stopped")
+        assert daemon.wait_for("stopped")["abandoned"] == 1
+        assert daemon.ended() == 1
+
+
+def test_a_second_signal_stops_at_once(tmp_path: Path, gate: Gate) -> None:
+    """A second SIGTERM or SIGINT does not wait for drain_seconds."""
+    with serving(tmp_path, STRETTO__SERVE__DRAIN_SECONDS="100000") as daemon:
+        daemon.client.ask(Submit("test.gate", {"gate": str(gate.path), "count": 1}, follow=False))
+        gate.arrivals(1)
+        daemon.signal(signal.SIGINT)
+        daemon.wait_for("draining")
+        daemon.signal(signal.SIGTERM)
+        daemon.wait_for("stopping_at_once")
+        assert daemon.ended() == 1
+
+
+def test_a_broken_file_keeps_the_old_version(tmp_path: Path) -> None:
+    """SIGHUP reads the definitions again; one that is wrong now goes on as it was, and the log says so."""
+    with serving(tmp_path) as daemon:
+        (tmp_path / "definitions" / "echo.yaml").write_text("tasks: 3\n")
+        (tmp_path / "definitions" / "new.yaml").write_text(ECHO.replace("test.echo", "test.new"))
+        (tmp_path / "definitions" / "gate.yaml").unlink()
+        daemon.signal(signal.SIGHUP)
+        assert daemon.wait_for("definition_kept")["workflow"] == "test.echo"
+        assert daemon.wait_for("definitions_reloaded")["workflows"] == 2
+        assert daemon.client.ask(Workflows()) == protocol.WorkflowsTold(["test.echo", "test.new"])
+        assert json.loads(daemon.run("test.echo", "n=3").stdout) == {"said": 3}
+        changed = ECHO.replace("said:", "answered:")
+        (tmp_path / "definitions" / "echo.yaml").write_text(changed)
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for("definitions_reloaded")
+        assert json.loads(daemon.run("test.echo", "n=3").stdout) == {"answered": 3}
+        # The folder itself gone: everything stays as it was.
+        (tmp_path / "definitions").rename(tmp_path / "elsewhere")
+        daemon.signal(signal.SIGHUP)
+        daemon.wait_for("reload_failed")
+        assert daemon.run("test.echo", "n=3").returncode == 0
+
+
+def test_100_runs_at_once_are_all_answered(tmp_path: Path) -> None:
+    """100 clients at once, ten of them `stretto run --daemon` processes, all get their own outcome."""
+    with serving(tmp_path) as daemon, ThreadPoolExecutor(100) as threads:
+
+        def in_process(number: int) -> Any:
+            ended = list(daemon.client.answers(Submit(Definition("echo.yaml", ECHO), {"n": number})))[-1]
+            assert isinstance(ended, Ended)
+            return ended.output["said"]
+
+        def process(number: int) -> Any:
+            run = daemon.run("test.echo", f"n={number}", "--json")
+            assert run.returncode == 0, run.stderr
+            return json.loads(run.stdout)["output"]["said"]
+
+        processes = [threads.submit(process, number) for number in range(10)]
+        clients = [threads.submit(in_process, number) for number in range(10, 100)]
+        assert [each.result(PATIENCE) for each in (*processes, *clients)] == list(range(100))
+
+
+def test_run_at_a_daemon_as_here(tmp_path: Path) -> None:
+    """`stretto run --daemon` prints what a local run prints, and exits as it does; the file's text is what is sent."""
+    failing = tmp_path / "failing.yaml"
+    failing.write_text('version: "1.0.0"\ntasks: [{name: a, action: core.fail, input: {message: no luck}}]\n')
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("tasks:\n  - {name: a, acton: core.noop}\n")
+    echo = tmp_path / "echo.yaml"
+    echo.write_text(ECHO)
+    with serving(tmp_path) as daemon:
+        for arguments in ([echo, "n=3"], [failing], [wrong], [echo, "n=x"], [echo, "m=1"], [tmp_path / "none.yaml"]):
+            here = subprocess.run(
+                [*STRETTO, "run", *map(str, arguments)], capture_output=True, text=True, check=False, timeout=PATIENCE
+            )
+            there = daemon.run(*arguments)
+            assert (there.returncode, there.stdout) == (here.returncode, here.stdout), there.stderr
+            assert "Traceback" not in there.stderr
+            # But for the run's id.
+            assert there.stderr.split(" of ")[-1] == here.stderr.split(" of ")[-1]
+
+
+def test_detached_runs_go_on(tmp_path: Path, gate: Gate) -> None:
+    """`--detach` prints the accepted run's id and leaves."""
+    with serving(tmp_path) as daemon:
+        left = daemon.run("test.gate", f"gate={gate.path}", "count=2", "--detach")
+        assert left.returncode == 0
+        run = left.stdout.strip()
+        gate.arrivals(2)
+        told = daemon.client.ask(Status(run))
+        assert isinstance(told, protocol.StatusTold)
+        assert (told.run["id"], told.run["status"]) == (run, "running")
+        gate.open()
+        assert daemon.wait_for("run_ended")["run_id"] == run
+        with pytest.raises(RequestRefused, match="it has ended \\(succeeded\\)"):
+            daemon.client.ask(Watch(run))
+
+
+def test_ctrl_c_cancels_the_run_at_the_daemon(tmp_path: Path, gate: Gate) -> None:
+    """Ctrl-C at `stretto run --daemon` cancels the run by its policy, and exits with 130."""
+    with serving(tmp_path) as daemon:
+        command = [*STRETTO, "run", "test.gate", f"gate={gate.path}", "count=3", "--daemon", daemon.client.url]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            gate.arrivals(3)
+            process.send_signal(signal.SIGINT)
+            stdout, stderr = process.communicate(timeout=PATIENCE)
+        assert (process.returncode, stdout) == (130, "")
+        assert "cancelling" in stderr
+        assert daemon.wait_for("run_ended")["outcome"] == "cancelled"
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_systemd_is_told(tmp_path: Path, abstract: bool) -> None:
+    """READY when requests are taken, RELOADING and READY around a reload, STOPPING when it drains."""
+    name = f"\0stretto-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(name)
+        manager.settimeout(PATIENCE)
+        with serving(tmp_path, NOTIFY_SOCKET=name.replace("\0", "@")) as daemon:
+            assert manager.recv(4096).startswith(b"READY=1\nSTATUS=ready: 2 workflows")
+            daemon.signal(signal.SIGHUP)
+            assert manager.recv(4096).startswith(b"RELOADING=1\nMONOTONIC_USEC=")
+            assert manager.recv(4096) == b"READY=1"
+            daemon.signal(signal.SIGTERM)
+            assert manager.recv(4096).startswith(b"STOPPING=1")
+            assert daemon.ended() == 0
+
+
+def test_sigusr1_shows_threads_and_actors(tmp_path: Path, gate: Gate) -> None:
+    """SIGUSR1 logs every thread's stack and how many actors there are."""
+    with serving(tmp_path) as daemon:
+        daemon.client.ask(Submit("test.gate", {"gate": str(gate.path), "count": 7}, follow=False))
+        gate.arrivals(7)
+        daemon.signal(signal.SIGUSR1)
+        assert daemon.wait_for("actors_alive")["actors"] == {"Engine": 1, "RunSupervisor": 1, "ItemActor": 7}
+        stacks = {line["thread"]: line["stack"] for line in daemon.log if line["event"] == "thread_stack"}
+        assert "log_diagnostics" in stacks["MainThread"]
+
+
+def test_the_socket_belongs_to_one_daemon(tmp_path: Path) -> None:
+    """The socket has mode 600; a second daemon is refused, a socket left by a killed one is taken over."""
+    with serving(tmp_path) as daemon:
+        assert stat.S_IMODE(daemon.socket.stat().st_mode) == 0o600
+        assert stat.S_IMODE(daemon.socket.parent.stat().st_mode) == 0o700
+        second = subprocess.run(
+            [*STRETTO, "serve", "--socket", str(daemon.socket), "--port", "0"],
+            capture_output=True, text=True, check=False, timeout=PATIENCE,
+        )  # fmt: skip
+        assert second.returncode == 2
+        assert f"another daemon (process {daemon.process.pid})" in second.stderr
+        daemon.process.kill()
+        daemon.ended()
+        assert daemon.socket.exists()
+    with serving(tmp_path) as daemon:
+        assert daemon.run("test.echo", "n=1").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--host", "0.0.0.0"], "--insecure-bind"),
+        (["--port", "99999"], "the flag --port"),
+        (["--store", "sqlite:///x"], "memory"),
+        (["--definitions", "/nowhere"], "/nowhere"),
+        (["--config", "/nowhere.yaml"], "/nowhere.yaml"),
+    ],
+)
+def test_what_cannot_be_served_exits_with_2(tmp_path: Path, arguments: list[str], told: str) -> None:
+    """Wrong settings are told in a sentence, and leave nothing behind."""
+    process = subprocess.run(
+        [*STRETTO, "serve", "--socket", str(tmp_path / "run" / "s"), "--port", "0", *arguments],
+        capture_output=True, text=True, check=False, timeout=PATIENCE,
+    )  # fmt: skip
+    assert process.returncode == 2, process.stderr
+    assert told in process.stderr
+    assert "Traceback" not in process.stderr
+    assert not (tmp_path / "run" / "s").exists()
+
+
+def test_nobody_at_the_url_exits_with_3(tmp_path: Path) -> None:
+    """A daemon that cannot be reached is exit code 3, an http URL wrong usage, as are flags that do not fit."""
+
+    def run(*arguments: str) -> int:
+        command = [*STRETTO, "run", "test.echo", "n=1", *arguments]
+        return subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE).returncode
+
+    assert run("--daemon", f"unix://{tmp_path}/nobody") == 3
+    assert run("--daemon", "http://127.0.0.1:8420") == 2
+    assert run("--daemon", f"unix://{tmp_path}/nobody", "--definitions", ".") == 2
+    assert run("--detach") == 2
