@@ -122,11 +122,11 @@ class MetricsServer:
             raise CannotExpose(self._host, self._port, error) from error
 
     def _serve(self, connection: socket.socket) -> None:
-        _RequestHandler(connection, self._registry)
+        ScrapeHandler(connection, self._registry)
 
 
-class _RequestHandler(BaseHTTPRequestHandler):
-    """Answers the one request of a connection."""
+class ScrapeHandler(BaseHTTPRequestHandler):
+    """Answers the one request of a connection. A subclass may have more paths than `/metrics`."""
 
     server_version = "stretto"
     sys_version = ""
@@ -142,7 +142,7 @@ class _RequestHandler(BaseHTTPRequestHandler):
             return False
         if self.command in {"GET", "HEAD"}:
             return True
-        self._reply(HTTPStatus.METHOD_NOT_ALLOWED, b"use GET or HEAD\n", [_TEXT, ("Allow", "GET, HEAD")])
+        self.reply(HTTPStatus.METHOD_NOT_ALLOWED, b"use GET or HEAD\n", [_TEXT, ("Allow", "GET, HEAD")])
         # A close with part of the request unread would reset the connection, and the answer with it.
         self.connection.shutdown(socket.SHUT_WR)
         while self.rfile.read1(65536):
@@ -152,18 +152,19 @@ class _RequestHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         if path == METRICS_PATH:
-            self._reply_with_metrics(query)
+            self.reply_with_metrics(query)
         elif path == "/":
-            self._reply(HTTPStatus.OK, f"Stretto's metrics are at {METRICS_PATH}\n".encode(), [_TEXT])
+            self.reply(HTTPStatus.OK, f"Stretto's metrics are at {METRICS_PATH}\n".encode(), [_TEXT])
         else:
-            self._reply(HTTPStatus.NOT_FOUND, f"not found, see {METRICS_PATH}\n".encode(), [_TEXT])
+            self.reply(HTTPStatus.NOT_FOUND, f"not found, see {METRICS_PATH}\n".encode(), [_TEXT])
 
     do_HEAD = do_GET  # noqa: N815 - http.server's name
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         """Log nothing: a scrape each few seconds is no news."""
 
-    def _reply_with_metrics(self, query: str) -> None:
+    def reply_with_metrics(self, query: str) -> None:
+        """Send a scrape, or 500 when a gauge's source raises."""
         try:
             headers, body = expose(
                 self._registry,
@@ -174,11 +175,12 @@ class _RequestHandler(BaseHTTPRequestHandler):
         except Exception:
             log.exception("scrape_failed")
             message = b"the scrape failed, see Stretto's log\n"
-            self._reply(HTTPStatus.INTERNAL_SERVER_ERROR, message, [_TEXT])
+            self.reply(HTTPStatus.INTERNAL_SERVER_ERROR, message, [_TEXT])
         else:
-            self._reply(HTTPStatus.OK, body, headers)
+            self.reply(HTTPStatus.OK, body, headers)
 
-    def _reply(self, status: HTTPStatus, body: bytes, headers: Sequence[tuple[str, str]]) -> None:
+    def reply(self, status: HTTPStatus, body: bytes, headers: Sequence[tuple[str, str]]) -> None:
+        """Send an answer; to HEAD, without its body."""
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)

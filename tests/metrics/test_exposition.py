@@ -290,7 +290,7 @@ def test_an_idle_server_waits_without_a_timeout(instruments: Instruments, waits:
 
 def test_a_client_that_is_too_slow_is_cut_off(start_loop: StartLoop) -> None:
     """A connection's time is for all of it: one that never finishes its request is closed by the server."""
-    address = start_loop(lambda connection: exposition._RequestHandler(connection, Instruments().registry), seconds=0)
+    address = start_loop(lambda connection: exposition.ScrapeHandler(connection, Instruments().registry), seconds=0)
     with connect(address) as client:
         assert all_of(client) == b""
 
