@@ -12,6 +12,7 @@ from typing import Any, Literal
 from stretto.definitions.errors import Finding, Place
 from stretto.definitions.expressions import Template
 from stretto.definitions.frozen import Data
+from stretto.definitions.semantics import NATIVE, Semantics
 
 ParameterType = Literal["string", "integer", "number", "boolean", "array", "object", "any"]
 CancellationPolicy = Literal["allow_finish", "cancel_running"]
@@ -56,7 +57,8 @@ class WithItems:
     """A fan-out: one performance of the action for each item (or batch) of the list that `source` gives.
 
     At most `concurrency` items are in the window at a time. With `batch_size`, an item is a list of up to so many.
-    `max_failures` None: every item runs, and one failed item fails the task.
+    `max_failures` None: every item runs, and one failed item fails the task. With `names`, an item that is a list is
+    taken apart into an object of those names.
     """
 
     source: Template
@@ -64,6 +66,7 @@ class WithItems:
     batch_size: int | None
     max_failures: int | Share | None
     place: Place
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class Retry:
 class Transition:
     """What follows a task when `when` is true of how it ended (None: always): publish, then start `targets`.
 
-    `target_places` tells where each target is named.
+    `target_places` tells where each target is named; `number` is its position in the task's `next`, from 0.
     """
 
     when: Template | None
@@ -94,6 +97,7 @@ class Transition:
     targets: tuple[str, ...]
     target_places: tuple[Place, ...]
     place: Place
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,8 @@ class Task:
     """One task. `join` is None, "all", or the number of distinct inbound tasks that it waits for.
 
     With `when` false as it starts, it is skipped. A task without an action ends as it starts; `gathers` names the
-    tasks whose results it collects, and with which it fails.
+    tasks whose results it collects, and with which it fails. With `action_expression` that gives the action's name, and
+    `action` is its source.
     """
 
     name: str
@@ -116,6 +121,7 @@ class Task:
     join: Literal["all"] | int | None = None
     when: Template | None = None
     gathers: tuple[str, ...] = ()
+    action_expression: Template | None = None
     transitions: tuple[Transition, ...] = ()
 
 
@@ -123,17 +129,20 @@ class Task:
 class Workflow:
     """A whole definition. `tasks` is in the file's order; `warnings` are what is doubtful but can run.
 
-    `timeout` bounds the whole run, in seconds; `on_cancel` names the task that cleans up after a cancel.
+    `timeout` bounds the whole run, in seconds; `on_cancel` names the task that cleans up after a cancel. `inputs` give
+    variables their first values, before `variables` do. `output` None: the run has none.
     """
 
     ref: str
     parameters: Mapping[str, Parameter]
     variables: tuple[Assignment, ...]
     tasks: Mapping[str, Task]
-    output: Template | None
+    output: tuple[Assignment, ...] | None
     cancellation_policy: CancellationPolicy
     fail_fast: bool
     file: str
+    semantics: Semantics = NATIVE
+    inputs: tuple[Assignment, ...] = ()
     timeout: float | None = None
     on_cancel: str | None = None
     label: str = ""

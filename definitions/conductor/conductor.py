@@ -42,7 +42,7 @@ from stretto.definitions.context import (
     Surroundings,
 )
 from stretto.definitions.errors import ExpressionError, Place
-from stretto.definitions.expressions import Constant, Moment, ObjectTemplate, Template
+from stretto.definitions.expressions import Moment
 from stretto.definitions.frozen import Data, FrozenDict, FrozenList, freeze, object_of
 from stretto.definitions.graph import graph_of
 from stretto.definitions.masking import Mask
@@ -487,17 +487,15 @@ class Conductor:
 
     def _render_output(self) -> tuple[FrozenDict | None, list[ExpressionError]]:
         """Render the output map, entry by entry; what cannot be rendered is left out and told."""
-        template = self.workflow.output
-        if template is None:
+        if self.workflow.output is None:
             return None, []
-        if isinstance(template, Constant) and isinstance(template.value, FrozenDict):
-            return template.value, []
-        members: dict[str, Template] = template.members if isinstance(template, ObjectTemplate) else {}
         rendered: dict[str, Data] = {}
         errors = []
-        for name, member in members.items():
+        for entry in self.workflow.output:
+            if entry.value is None:
+                continue
             try:
-                rendered[name] = member.evaluate(self.context.now, self._moment)
+                rendered[entry.name] = entry.value.evaluate(self.context.now, self._moment)
             except ExpressionError as error:
                 errors.append(error)
         return object_of(rendered), errors

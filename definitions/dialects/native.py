@@ -1,7 +1,7 @@
 """The native dialect (Attune's): YAML text in, a `Workflow` out, or every finding of the file at once."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import PurePath
@@ -103,9 +103,9 @@ def _workflow(reader: Reader, root: Node) -> Workflow | None:
     tasks = _tasks(reader, fields)
     output = next(
         (
-            reader.template(member, Site())
+            tuple(_output(reader, mapping))
             for member, what in fields.given("output_map")
-            if reader.mapping(member, what)
+            if (mapping := reader.mapping(member, what)) is not None
         ),
         None,
     )
@@ -400,6 +400,11 @@ def _transition(reader: Reader, node: Node, what: str) -> Transition | None:
                 targets.setdefault(target, each.place)
     fields.finish(lambda name: ("", "", "") if name == "__chart_meta__" else None)
     return Transition(when, publish, tuple(targets), tuple(targets.values()), node.place)
+
+
+def _output(reader: Reader, node: MapNode) -> Iterator[Assignment]:
+    for name, member in node.members.items():
+        yield Assignment(name, reader.template(member, Site()), node.keys.get(name, member.place))
 
 
 def _assignments(reader: Reader, node: Node, what: str, site: Site, *, whole_result: bool = False) -> list[Assignment]:

@@ -101,6 +101,9 @@ class Scope(Protocol):
     def completion(self) -> "Completion | None":
         """Return how the task at hand ended, where an expression may ask (`result()`, `failed()`)."""
 
+    def task_status(self, task: str, route: int | None) -> str | None:
+        """Return the status of a task's last visit on a route (None: the scope's own), or None if it has not run."""
+
 
 class Completion:
     """How a task (or a try) ended: what `result()`, `succeeded()`, `failed()`, ... speak of."""

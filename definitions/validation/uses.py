@@ -41,8 +41,9 @@ def uses_of(workflow: Workflow) -> Iterator[Use]:
                 if assignment.value is not None:
                     yield Use(assignment.value, "end", task, number, earlier)
                 earlier |= {assignment.name}
-    if workflow.output is not None:
-        yield Use(workflow.output, "output")
+    for entry in workflow.output or ():
+        if entry.value is not None:
+            yield Use(entry.value, "output")
 
 
 def _uses_at_start(task: Task) -> Iterator[Use]:
