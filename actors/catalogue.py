@@ -48,6 +48,7 @@ class Catalogue:
     def __init__(self, actions: ActionRegistry) -> None:
         self._actions = actions
         self._workflows: dict[str, Workflow] = {}
+        self._nested: frozenset[str] | None = None
         self._stems: dict[str, list[str]] = {}
         self._broken: dict[str, InvalidDefinition] = {}
         self._conflicts: dict[str, InvalidDefinition] = {}
@@ -67,6 +68,7 @@ class Catalogue:
             except InvalidDefinition as error:
                 self._refuse(ref, workflow.file, error)
                 del self._workflows[ref]
+                self._nested = None
 
     def _refuse(self, name: str, file: str, error: InvalidDefinition) -> None:
         _log.warning("definition_refused", file=file, findings=[str(each) for each in error.findings])
@@ -109,6 +111,7 @@ class Catalogue:
             self._conflicts[workflow.ref] = InvalidDefinition([Finding("duplicate_ref", message, place)])
             return
         self._workflows[workflow.ref] = workflow
+        self._nested = None
         self._stems.setdefault(path.stem, []).append(workflow.ref)
 
     def refs(self) -> tuple[str, ...]:
@@ -138,13 +141,11 @@ class Catalogue:
         known = f"; {hint}" if hint else f"; known: {', '.join(self.refs()) or 'none'}"
         raise UnknownWorkflow(f"there is no workflow {name!r}{known}")
 
-    def nested_tasks(self, workflow: Workflow) -> frozenset[str]:
-        """Return the tasks whose action is a workflow; an action of the same ref comes first."""
-        return frozenset(
-            task.name
-            for task in workflow.tasks.values()
-            if task.action in self._workflows and task.action not in self._actions
-        )
+    def nested_refs(self) -> frozenset[str]:
+        """Return the refs that workflows perform; an action of the same ref comes first."""
+        if self._nested is None:
+            self._nested = frozenset(ref for ref in self._workflows if ref not in self._actions)
+        return self._nested
 
     def read(self, path: Path) -> Workflow:
         """Read a file. Raises `UnknownWorkflow` when it cannot be read, `InvalidDefinition` when it is wrong."""
@@ -166,6 +167,7 @@ class Catalogue:
                 for name in broken:
                     del self._broken[name]
                 self._workflows[workflow.ref] = workflow
+                self._nested = None
                 refs = self._stems.setdefault(Path(workflow.file).stem, [])
                 if workflow.ref not in refs:
                     refs.append(workflow.ref)

@@ -31,10 +31,11 @@ from stretto.actors.messages import (
 )
 from stretto.actors.runners import Call, Finished, Running
 from stretto.actors.services import Services
-from stretto.definitions.conductor import Failure, ItemCompleted
+from stretto.definitions.conductor import Failure, ItemCompleted, StartItem
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Moment
 from stretto.definitions.frozen import Data, FrozenDict, object_of
+from stretto.definitions.model import Task
 from stretto.metrics import CallIds, get_logger
 
 STOP_GRACE_SECONDS = 10.0
@@ -85,15 +86,13 @@ class ItemActor(DispatchedActor):
         if message.caused_at is not None:
             self._services.instruments.transition_latency.observe(self._began - message.caused_at)
         start, task = message.start, message.task
-        seed = f"{self._run_id}/{start.task}/{start.visit}/{start.index}"
         try:
-            rendered = task.input.evaluate(start.scope, Moment(start.at, seed))
-            assert isinstance(rendered, FrozenDict)  # noqa: S101 - the reader takes nothing else for an input
+            rendered = self._render(start, task)
             self._input = rendered
             if message.depth is not None:
                 self._start_child(message, rendered, message.depth)
                 return
-            action = self._services.actions.get(task.action or "")
+            action = self._services.actions.get(_ref_of(start, task))
             action.check(rendered)
         except ExpressionError as error:
             failure = Failure("expression", error.explanation, retryable=False, expression=error.expression,
@@ -112,6 +111,14 @@ class ItemActor(DispatchedActor):
         on_begin = None if start.timeout is None else self._tell_begin
         self._running = self._services.runners.start(Call(action, rendered, ids, on_begin), self._tell_end)
 
+    def _render(self, start: StartItem, task: Task) -> FrozenDict:
+        if start.prepared is not None:
+            return start.prepared.input
+        seed = f"{self._run_id}/{start.task}/{start.visit}/{start.index}"
+        rendered = task.input.evaluate(start.scope, Moment(start.at, seed))
+        assert isinstance(rendered, FrozenDict)  # noqa: S101 - the reader takes nothing else for an input
+        return rendered
+
     def _start_child(self, message: PerformItem, inputs: FrozenDict, depth: int) -> None:
         """Have a workflow perform the item; its timeout counts from here."""
         start, task = message.start, message.task
@@ -127,17 +134,17 @@ class ItemActor(DispatchedActor):
                 "item_index": start.index if task.with_items else None,
             }
         )
-        request = StartChild(child.run_id, task.action or "", inputs, parent, depth, self.actor_ref)
+        request = StartChild(child.run_id, _ref_of(start, task), inputs, parent, depth, self.actor_ref)
         self._services.engine.tell(request)
 
     def _child_ended(self, message: ChildEnded) -> None:
-        outcome = message.outcome
+        outcome, perform = message.outcome, self._perform
         if outcome.status == "succeeded":
             self._report("succeeded", outcome.output, None, time.monotonic())
         elif outcome.status == "cancelled":
             self._report_cancelled(f"the run {message.run_id} was cancelled")
-        elif self._perform is not None:
-            self._report_failure("failed", failure_of(message, self._perform.task.action or "", self._input))
+        elif perform is not None:
+            self._report_failure("failed", failure_of(message, _ref_of(perform.start, perform.task), self._input))
 
     def _child_refused(self, message: ChildRefused) -> None:
         self._report_failure("failed", Failure(message.code, message.message, retryable=False, input=self._input))
@@ -285,6 +292,11 @@ class ItemActor(DispatchedActor):
         PauseItem: lambda self, _message: self._send_to_child(PauseRun()),
         ResumeItem: lambda self, _message: self._send_to_child(ResumeRun()),
     }
+
+
+def _ref_of(start: StartItem, task: Task) -> str:
+    """Return what performs an item."""
+    return start.prepared.action if start.prepared is not None else task.action or ""
 
 
 def _digest(data: Data) -> bytes:

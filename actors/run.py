@@ -78,7 +78,7 @@ Timer: TypeAlias = RetryDue | DelayElapsed | RunTimedOut
 class RunRequest:
     """What a supervisor is started with.
 
-    `accepted` is answered with `handle`, or with `InvalidInput`. `nested` names the tasks whose action is a workflow;
+    `accepted` is answered with `handle`, or with `InvalidInput`. `nested` holds the refs that workflows perform;
     `parent` says whose item this run performs, `depth` levels below the first run. `surroundings` are what it is given
     besides its inputs, `mask` keeps its secrets, and those of its parent.
     """
@@ -245,7 +245,7 @@ class RunSupervisor(DispatchedActor):
             if type(command) is StartItem:
                 # Only a task's first item follows on another action's end; the rest follow on each other.
                 follows = caused_at if command.index == 0 and command.attempt == 1 else None
-                waiting = self._nested_waiting if command.task in self._request.nested else self._waiting
+                waiting = self._nested_waiting if self._is_nested(command) else self._waiting
                 waiting.append((command, follows))
             elif type(command) is WaitUntil:
                 self._remind(command)
@@ -257,6 +257,11 @@ class RunSupervisor(DispatchedActor):
                 self._record.task_ended(command)
             elif type(command) is FinishRun:
                 self._finish(command)
+
+    def _is_nested(self, start: StartItem) -> bool:
+        """Tell whether a workflow performs the item; an action's ref may be known only now."""
+        action = start.prepared.action if start.prepared is not None else self._workflow.tasks[start.task].action
+        return action in self._request.nested
 
     def _start_items(self) -> None:
         """Start what waits, as far as permits and the run's state allow."""

@@ -90,8 +90,8 @@ StatusOf: TypeAlias = Callable[[str, int], str | None]
 class RunFacts:
     """What stays the same through a whole run: its parameters, `system`, surroundings, and its tasks' names.
 
-    `mask` keeps the run's secrets, `secret_parameters` names those among its parameters. `status_of` gives the status of
-    a task's last visit on a route, or on the nearest that led to it; None when it has not run.
+    `mask` keeps the run's secrets, `secret_parameters` names those among its parameters. `status_of` gives the status
+    of a task's last visit on a route, or on the nearest that led to it; None when it has not run.
     """
 
     __slots__ = (
@@ -130,13 +130,14 @@ class Snapshot:
 
     __slots__ = ("_names", "facts", "route", "secret_tasks", "secret_variables", "tasks", "variables", "version")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a snapshot refers to; the last two are optional
         self,
         version: int,
         facts: RunFacts,
         variables: "Map[str, Data]",
         tasks: "Map[str, TaskRecord]",
         secrets: SecretNames = (NO_SECRETS, NO_SECRETS),
+        *,
         route: int = 0,
     ) -> None:
         self.version = version

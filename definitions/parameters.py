@@ -25,11 +25,15 @@ _KINDS: dict[str, tuple[type, ...]] = {
 def bind(workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
     """Return the run's parameters, frozen: what was given, else the default, else null.
 
+    Where `inputs` of the workflow give variables their first values, what neither is given nor has a default is left
+    out: they have defaults of their own. Undeclared inputs are refused or dropped, as the dialect has it.
+
     Raises `InvalidInput` naming every problem: unknown, missing, of the wrong type, outside enum or bounds.
     """
     if not isinstance(inputs, Mapping):
         raise InvalidInput(workflow.ref, [f"inputs are an object, not a {type(inputs).__name__}"])
-    unknown = [name for name in inputs if name not in workflow.parameters]
+    refused = workflow.semantics.undeclared_inputs == "refused"
+    unknown = [name for name in inputs if name not in workflow.parameters] if refused else []
     problems = []
     for name in unknown[:MAX_PROBLEMS]:
         hint = nearest(str(name), workflow.parameters)
@@ -41,7 +45,8 @@ def bind(workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
         if name not in inputs:
             if parameter.required:
                 problems.append(f"the parameter {name!r} is required")
-            bound[name] = parameter.default
+            if parameter.default is not None or not workflow.inputs:
+                bound[name] = parameter.default
             continue
         try:
             value = freeze(inputs[name], name)
