@@ -3,10 +3,11 @@
 import re
 from dataclasses import dataclass
 
-from stretto.definitions.dialects.native import in_order, read_with_findings
+from stretto.definitions.dialects import in_order, read_with_findings
 from stretto.definitions.errors import Finding
 from stretto.definitions.graph import graph_of
 from stretto.definitions.model import Task, Workflow
+from stretto.definitions.semantics import ORQUESTA
 from stretto.definitions.validation.collecting import Findings
 from stretto.definitions.validation.conditions import check_conditions
 from stretto.definitions.validation.inputs import KeyPlaces, KnownActions, check_inputs
@@ -73,6 +74,9 @@ def _checked(
     workflow: Workflow, actions: KnownActions | None, places: KeyPlaces, errors: list[Finding]
 ) -> list[Finding]:
     findings = Findings()
+    if workflow.semantics is ORQUESTA:
+        # Its reader has inspected it; the checks below know the native dialect's namespaces and paths.
+        return []
     broken = [error for error in errors if error.code in _BREAKS_GRAPH]
     paths = None if broken else _paths(workflow, findings)
     unsure = {"variables"} if broken else set()
