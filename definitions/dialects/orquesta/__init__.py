@@ -8,14 +8,18 @@ A definition that Orquesta's inspection accepts is never refused here; what is d
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from stretto.definitions.dialects.orquesta.building import Builder
+from stretto.definitions.dialects.orquesta.graph import Tasks, check_graph
+from stretto.definitions.dialects.orquesta.inspection import inspection
+from stretto.definitions.dialects.orquesta.names import Names
 from stretto.definitions.dialects.orquesta.reading import read_form
 from stretto.definitions.dialects.reading import Reader
 from stretto.definitions.model import Workflow
 from stretto.definitions.yaml_source import Node
 
-__all__ = ["read_orquesta"]
+__all__ = ["inspection", "read_orquesta"]
 
 
 def read_orquesta(reader: Reader, root: Node, context: Collection[str]) -> Workflow | None:
@@ -26,4 +30,9 @@ def read_orquesta(reader: Reader, root: Node, context: Collection[str]) -> Workf
     form = read_form(reader, root)
     if form is None:
         return None
-    return Builder(reader.file, reader.report).workflow(form)
+    workflow = Builder(reader.file, reader.report).workflow(form)
+    tasks = Tasks(form.tasks)
+    check_graph(reader, form, tasks)
+    Names(reader, form, tasks).check(context)
+    warnings = tuple(finding for finding in reader.findings if finding.severity == "warning")
+    return replace(workflow, warnings=warnings)

@@ -128,7 +128,7 @@ class Builder:
             before, cut, after = form.items.value.partition(" in ")
             names = tuple(before.replace(" ", "").split(",")) if cut else ()
             start = len(before) + len(cut)
-            if OPENING.search(before):
+            if cut and OPENING.search(before):
                 self._cut_in_an_expression(written)
             source = compile_text(
                 (after if cut else before).strip(), lambda offset: written.locate(start + offset), _told_already
