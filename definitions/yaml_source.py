@@ -81,6 +81,11 @@ def to_data(node: Node) -> Any:
     return node.value
 
 
+def is_falsy(node: Node) -> bool:
+    """Tell whether a node stands for nothing: null, false, 0, an empty text, list or object."""
+    return not node.value if isinstance(node, ScalarNode) else not node.members
+
+
 def kind_of(node: Node) -> str:
     """Return what a node is, in the words of a finding."""
     if isinstance(node, MapNode):

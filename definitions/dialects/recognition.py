@@ -2,7 +2,7 @@
 
 What would be an error in one dialect speaks for the other. A definition without an error has signs of one dialect at
 most; where a wrong one has signs of both, the more frequent decide. Without any sign a definition is native: only
-`version: 1.0` (a number, as Orquesta's documents write it) tells the shortest of Orquesta's workflows from a native one.
+`version: 1.0` (a number, as Orquesta's documents write it) tells the shortest Orquesta workflows from native ones.
 """
 
 import re

@@ -31,6 +31,8 @@ class Builder:
 
     def workflow(self, form: WorkflowForm) -> Workflow:
         """Return the model; parts that are not as they must be are left out."""
+        if form.input is not None:
+            self.value(form.input)
         given = [each for node in _members(form.input) if (each := _name_and_value(node)) is not None]
         return Workflow(
             ref=PurePath(self._file).stem,
@@ -84,6 +86,9 @@ class Builder:
         return compile_text(key, lambda _offset: place, self._report)
 
     def _assignments(self, node: Node | None) -> tuple[Assignment, ...]:
+        if node is not None:
+            # Expressions are looked at wherever they stand: in names, and in what is not as it must be.
+            self.value(node)
         return tuple(
             Assignment(name, self.value(value), place)
             for member in _members(node)
@@ -155,8 +160,7 @@ class Builder:
         targets: dict[str, Place] = {}
         for target in form.targets:
             targets.setdefault(target.name, target.place)
-        if isinstance(form.do, ScalarNode) and isinstance(form.do.value, str):
-            # No name of a task holds an expression, but Orquesta tells what is wrong with one.
+        if form.do is not None:
             self.value(form.do)
         return Transition(
             when=None if form.when is None else self.value(form.when),

@@ -122,7 +122,7 @@ def _data_node(value: object, place: Place) -> Node:
                 for number, member in enumerate(value)
             ],
         )
-    if isinstance(value, str):
-        return ScalarNode(place, value, value, value)
-    assert value is None or isinstance(value, bool | int | float)
-    return ScalarNode(place, value, str(value))
+    if value is None or isinstance(value, bool | int | float):
+        return ScalarNode(place, value, str(value))
+    text = str(value)
+    return ScalarNode(place, text, text, text)

@@ -7,6 +7,7 @@ from typing import Final
 from stretto.definitions.dialects.orquesta.forms import Target, TaskForm, WorkflowForm
 from stretto.definitions.dialects.reading import Reader
 from stretto.definitions.errors import nearest
+from stretto.definitions.yaml_source import is_falsy
 
 COMMANDS: Final = ("continue", "fail", "noop", "retry")
 MAX_WAYS: Final = 100_000
@@ -28,7 +29,7 @@ class Tasks:
             for target in targets:
                 self._inbound[target] = self._inbound.get(target, 0) + 1
         self.starts = sorted(name for name in tasks if name not in self._inbound)
-        self._circle = _circles(self.following)
+        self._on_cycles = _Circles(self.following).found
 
     def defined(self, name: str) -> bool:
         """Tell whether a name is a task's or a command's."""
@@ -36,7 +37,7 @@ class Tasks:
 
     def in_cycle(self, name: str) -> bool:
         """Tell whether a way leads from a task back to itself."""
-        return name in self._circle
+        return name in self._on_cycles
 
     def splits(self, name: str) -> bool:
         """Tell whether the run goes on by itself for each edge into a task."""
@@ -44,50 +45,49 @@ class Tasks:
         return not joins and self._inbound.get(name, 0) > 1 and not self.in_cycle(name)
 
 
-def _circles(following: Mapping[str, list[str]]) -> frozenset[str]:
-    """Return the tasks on cycles (Tarjan's strongly connected components, without recursion)."""
-    index: dict[str, int] = {}
-    low: dict[str, int] = {}
-    open_: dict[str, None] = {}
-    found: set[str] = set()
-    for root in following:
-        if root in index:
-            continue
-        coming: list[tuple[str, Iterator[str]]] = []
-        _enter(root, index, low, open_, coming, following)
+class _Circles:
+    """Finds the tasks on cycles: Tarjan's strongly connected components, without recursion."""
+
+    def __init__(self, following: Mapping[str, list[str]]) -> None:
+        self._following = following
+        self._index: dict[str, int] = {}
+        self._low: dict[str, int] = {}
+        self._open: dict[str, None] = {}
+        self.found: set[str] = set()
+        for root in following:
+            if root not in self._index:
+                self._follow(root)
+
+    def _follow(self, root: str) -> None:
+        coming = [self._enter(root)]
         while coming:
             name, targets = coming[-1]
             target = next(targets, None)
             if target is None:
                 coming.pop()
                 if coming:
-                    low[coming[-1][0]] = min(low[coming[-1][0]], low[name])
-                if low[name] == index[name]:
-                    found |= _component(name, open_, following)
-            elif target not in index:
-                _enter(target, index, low, open_, coming, following)
-            elif target in open_:
-                low[name] = min(low[name], index[target])
-    return frozenset(found)
+                    self._lower(coming[-1][0], self._low[name])
+                if self._low[name] == self._index[name]:
+                    self._close(name)
+            elif target not in self._index:
+                coming.append(self._enter(target))
+            elif target in self._open:
+                self._lower(name, self._index[target])
 
+    def _enter(self, name: str) -> tuple[str, Iterator[str]]:
+        self._index[name] = self._low[name] = len(self._index)
+        self._open[name] = None
+        return name, iter(self._following.get(name, ()))
 
-def _enter(
-    name: str, index: dict[str, int], low: dict[str, int], open_: dict[str, None],
-    coming: list[tuple[str, Iterator[str]]], following: Mapping[str, list[str]],
-) -> None:  # fmt: skip
-    index[name] = low[name] = len(index)
-    open_[name] = None
-    coming.append((name, iter(following.get(name, ()))))
+    def _lower(self, name: str, index: int) -> None:
+        self._low[name] = min(self._low[name], index)
 
-
-def _component(name: str, open_: dict[str, None], following: Mapping[str, list[str]]) -> set[str]:
-    members = set()
-    while True:
-        member, _ = open_.popitem()
-        members.add(member)
-        if member == name:
-            break
-    return members if len(members) > 1 or name in following.get(name, ()) else set()
+    def _close(self, name: str) -> None:
+        members = set()
+        while name not in members:
+            members.add(self._open.popitem()[0])
+        if len(members) > 1 or name in self._following.get(name, ()):
+            self.found |= members
 
 
 def check_graph(reader: Reader, form: WorkflowForm, tasks: Tasks) -> None:
@@ -98,7 +98,7 @@ def check_graph(reader: Reader, form: WorkflowForm, tasks: Tasks) -> None:
                 "reserved_name", f"{task.name!r} is a command of the engine, and no task's name", task.place,
                 hint="give the task another name",
             )  # fmt: skip
-        if task.items is not None and task.action is None:
+        if task.items is not None and (task.action is None or is_falsy(task.action)):
             reader.error(
                 "items_without_action", f"the task {task.name!r} has items, but no action to perform with them",
                 task.place,

@@ -37,7 +37,8 @@ def inspection(findings: Iterable[Finding]) -> dict[str, list[dict[str, str | No
         if category in {"expressions", "context"} and finding.found:
             entry["expression"] = finding.found
         # A schema tells once that fields of an object are unknown, and that a value fits no form.
-        key: tuple[object, ...] = (finding.code, path) if category == "syntax" else (number,)
+        whole = _WHOLE_VALUES.match(path or "") is not None
+        key: tuple[object, ...] = (not whole and finding.code, path) if category == "syntax" else (number,)
         told.setdefault(category, {}).setdefault(key, entry)
     if "load" in told:
         first = next(iter(told["load"].values()))
@@ -61,6 +62,8 @@ def _path(category: str, finding: Finding) -> str | None:
     if category == "syntax":
         if finding.code == "unknown_field":
             path = path.rpartition(".")[0]
+        elif finding.code == "duplicate_entry":
+            path = path.rpartition("[")[0]
         whole = _WHOLE_VALUES.match(path)
         return (whole[1] if whole is not None else path) or None
     if category == "semantics" and finding.code == "unknown_task":

@@ -108,20 +108,16 @@ class Names:
 
     def _listed(self, node: Node | None, known: frozenset[str]) -> frozenset[str]:
         """Check a list in which each member may name what earlier ones have set; return the names known after it."""
-        for member in node.members if isinstance(node, ListNode) else ():
+        for member in _members(node):
             self._node(member, known)
-            if isinstance(member, ScalarNode) and isinstance(member.value, str):
-                known |= {member.value}
-            elif isinstance(member, MapNode) and len(member.members) == 1:
+            if isinstance(member, MapNode):
                 known |= set(member.members)
+            elif isinstance(member, ScalarNode) and isinstance(member.value, str):
+                known |= {member.value}
         return known
 
     def _value(self, node: Node | None, known: frozenset[str]) -> None:
-        if isinstance(node, ScalarNode) and isinstance(node.value, str):
-            # Orquesta takes a comparison such as `x=1` for an inline parameter, and looks at nothing else then.
-            inline = inline_list(node)
-            node = inline if inline.members else node
-        for member in node.members if isinstance(node, ListNode) else [node] if node is not None else []:
+        for member in _members(node):
             self._node(member, known)
 
     def _node(self, node: Node, known: frozenset[str]) -> None:
@@ -142,6 +138,16 @@ class Names:
             message = f"nothing sets the variable {name!r}"
             hint = _FROM_STACKSTORM.get(name) or nearest(name, known) or "declare it in input, or set it in vars"
         self._reader.error("unknown_variable", message, place, found=_shortened(text), hint=hint)
+
+
+def _members(node: Node | None) -> list[Node]:
+    """Return what inspection looks at by itself: the members of a list, else the value."""
+    if node is None:
+        return []
+    if isinstance(node, ScalarNode) and isinstance(node.value, str):
+        # Orquesta takes a comparison such as `x=1` for an inline parameter, and looks at nothing else then.
+        return inline_list(node).members or [node]
+    return node.members if isinstance(node, ListNode) else [node]
 
 
 def _published(form: WorkflowForm) -> Iterator[str]:

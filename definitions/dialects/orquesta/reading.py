@@ -22,7 +22,7 @@ from stretto.definitions.dialects.orquesta.forms import (
 )
 from stretto.definitions.dialects.reading import Fields, Reader
 from stretto.definitions.errors import Place
-from stretto.definitions.yaml_source import ListNode, MapNode, Node, ScalarNode, kind_of, to_data
+from stretto.definitions.yaml_source import OPENING, ListNode, MapNode, Node, ScalarNode, is_falsy, kind_of, to_data
 
 TASK_NAME: Final = re.compile(r"\w+\Z")
 VERSIONS: Final = ("1.0", 1.0)
@@ -83,35 +83,26 @@ def _kind(node: MapNode | ListNode) -> str:
     return "object" if isinstance(node, MapNode) else "list"
 
 
-_NAMED: Final = re.compile(
-    r"(?:(?:vars|output|input)\[\d+\]|tasks|tasks\.\w+\.input|tasks\.\w+\.next\[\d+\]\.publish\[\d+\])(\.[^.\[\]]+)?\Z"
-)
-"""Paths of objects whose keys are names, and of the values that these stand for; what is deeper is data."""
+_NAMES: Final = r"(?:(?:vars|output|input)\[\d+\]|tasks\.\w+\.input|tasks\.\w+\.next\[\d+\]\.publish\[\d+\])"
+"""Paths of objects whose keys are names of variables or inputs."""
+_NAMED: Final = re.compile(rf"(?:tasks|{_NAMES})\Z")
+_DATA: Final = re.compile(rf"{_NAMES}\.[^.\[\]]+[.\[]")
+"""Paths of what is deeper than a name's value: there, a value of any kind is only data."""
 
 
 def _odd_values(reader: Reader) -> None:
-    """Make errors of warnings where a key or a date is no data's, but a name's or the value of one."""
+    """Make errors of warnings where a key is a name, and where a date stands for more than data."""
     for number, finding in enumerate(reader.findings):
-        named = _NAMED.match(finding.place.path)
-        if named is None:
-            continue
-        if finding.code == "yaml_key" and not named[1]:
+        path = finding.place.path
+        if finding.code == "yaml_key" and _NAMED.match(path):
             reader.findings[number] = replace(finding, severity="error")
-        elif finding.code == "yaml_date" and named[1]:
-            reader.findings[number] = replace(finding, code="wrong_type", severity="error")
+        elif finding.code == "yaml_date" and not _DATA.match(path):
+            message = "a date is neither a name nor a value"
+            reader.findings[number] = replace(finding, code="wrong_type", message=message, severity="error")
 
 
 def _text(node: Node) -> str:
     return node.value if isinstance(node, ScalarNode) and isinstance(node.value, str) else ""
-
-
-def _is_null(node: Node) -> bool:
-    return isinstance(node, ScalarNode) and node.value is None
-
-
-def _is_falsy(node: Node) -> bool:
-    """Tell whether a value is passed over where Orquesta looks for a part of the definition."""
-    return not node.value if isinstance(node, ScalarNode) else not node.members
 
 
 def _filled_text(reader: Reader, what: str, node: Node) -> bool:
@@ -184,7 +175,7 @@ def _assignments(reader: Reader, what: str, node: Node) -> None:
 
 def _tasks(reader: Reader, node: Node) -> dict[str, TaskForm]:
     if not isinstance(node, MapNode):
-        if _is_falsy(node):
+        if is_falsy(node):
             reader.wrong_type("'tasks' of the workflow", node, "an object of tasks by name")
         else:
             _wrong_shape(reader, "'tasks' of the workflow", node, "an object of tasks by name")
@@ -242,10 +233,11 @@ def _action(reader: Reader, fields: Fields) -> tuple[Node | None, Node | None]:
         _check_input(reader, fields, given)
     if action is None or not _filled_text(reader, f"'action' of {fields.what}", action):
         return action, given
-    assert isinstance(action, ScalarNode)
+    if not isinstance(action, ScalarNode):
+        return action, given
     inline = inline_input(action, f"{fields.place.path}.input")
     if inline is None:
-        if "=" in action.text:
+        if "=" in action.text and not OPENING.search(action.text):
             reader.warn(
                 "inline_nothing", f"no parameter can be read from 'action' of {fields.what}: all of it is the name",
                 action.place, hint="put quotes around a text: name='text'",
@@ -277,7 +269,7 @@ def _part(reader: Reader, fields: Fields, name: str, expected: str) -> MapNode |
     what = f"{name!r} of {fields.what}"
     if node is None or isinstance(node, MapNode):
         return node
-    if _is_falsy(node):
+    if is_falsy(node):
         reader.wrong_type(what, node, expected)
     else:
         _wrong_shape(reader, what, node, expected)
@@ -345,7 +337,7 @@ def _transitions(reader: Reader, fields: Fields) -> Iterator[TransitionForm]:
         return
     what = f"'next' of {fields.what}"
     if not isinstance(node, ListNode):
-        if _is_falsy(node) and not isinstance(node, MapNode):
+        if is_falsy(node) and not isinstance(node, MapNode):
             reader.wrong_type(what, node, "a list of transitions")
         else:
             _wrong_shape(reader, what, node, "a list of transitions")
@@ -399,7 +391,7 @@ def _targets(reader: Reader, what: str, node: Node) -> tuple[Target, ...]:
     elif isinstance(node, ListNode):
         _unique_list(reader, named, node, lambda each: _filled_text(reader, f"a target in {named}", each))
         written = [(_text(each), each.place) for each in node.members if _text(each)]
-    elif _is_falsy(node):
+    elif is_falsy(node):
         reader.wrong_type(named, node, "names of tasks")
         written = []
     else:
