@@ -197,7 +197,7 @@ class Catalogue:
 
     def _unknown_actions(self, workflow: Workflow) -> Iterable[Finding]:
         for task in workflow.tasks.values():
-            if task.action is None or task.action in self._workflows:
+            if task.action is None or task.action_expression is not None or task.action in self._workflows:
                 continue
             try:
                 self._actions.get(task.action)

@@ -18,7 +18,7 @@ MAX_LABEL: Final = 48
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A task. `lines` is what stands in its box.
+    """A task, or a command of the engine that tasks lead to. `lines` is what stands in its box.
 
     `entry`: a run begins with it; `helper`: it performs no action; `fans_out`: it has items.
     """
@@ -68,7 +68,12 @@ def picture_of(workflow: Workflow) -> Picture:
         for name, task in workflow.tasks.items()
         for transition in task.transitions
         for target in transition.targets
+        # That a branch simply ends needs no arrow.
+        if target != "continue" or transition.when is not None
     )
+    for edge in edges:
+        # What is led to and is no task is a command of the engine's.
+        nodes.setdefault(edge.target, Node(edge.target, (edge.target,), entry=False, helper=True, fans_out=False))
     parallels = [task for task in workflow.tasks.values() if task.gathers]
     inner = {member for task in parallels for member in task.gathers}
     groups = tuple(_group(workflow, task) for task in parallels if task.name not in inner)

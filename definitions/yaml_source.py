@@ -1,10 +1,9 @@
-"""YAML as a definition's author means it: YAML 1.2 scalars, every value with its place, and bounds.
+"""YAML as a definition's author means it: the dialect's scalars, every value with its place, and bounds.
 
-PyYAML only splits the text into events here; nodes and scalars are ours. Its own constructors read YAML 1.1
-(`on` is true, `12:30:45` a number), let duplicate keys pass, and expand aliases without a bound.
+PyYAML only splits the text into events here; nodes are ours. Its own constructors let duplicate keys pass, and expand
+aliases without a bound.
 """
 
-import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,28 +12,19 @@ from typing import Any, TypeAlias
 import yaml
 
 from stretto.definitions.errors import Finding, Place
+from stretto.definitions.yaml_scalars import YAML_1_2, Schema, key_text, shortened
 
 MAX_SOURCE_LENGTH = 4 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_NODES = 200_000
 """Nodes of one document, those that aliases repeat counted each time."""
-MAX_INTEGER_DIGITS = 19
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-_NULL = re.compile(r"(?:null|Null|NULL|~|)\Z")
-_TRUE = re.compile(r"(?:true|True|TRUE)\Z")
-_FALSE = re.compile(r"(?:false|False|FALSE)\Z")
-_INTEGER = re.compile(r"[-+]?[0-9]+\Z")
-_OCTAL = re.compile(r"0o[0-7]+\Z")
-_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+\Z")
-_NUMBER = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
-_NOT_FINITE = re.compile(r"(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))\Z")
 
 
 @dataclass(slots=True)
 class ScalarNode:
-    """A scalar: `value` as YAML 1.2 reads it, `text` as it stands after YAML's own escapes."""
+    """A scalar: `value` as the dialect reads it, `text` as it stands after YAML's own escapes."""
 
     place: Place
     value: None | bool | int | float | str
@@ -46,8 +36,8 @@ class ScalarNode:
 
         YAML may fold and escape what lies between, so the opening braces are counted rather than characters.
         """
-        before = len(_OPENING.findall(self.text[:offset]))
-        for count, match in enumerate(_OPENING.finditer(self.source)):
+        before = len(OPENING.findall(self.text[:offset]))
+        for count, match in enumerate(OPENING.finditer(self.source)):
             if count == before:
                 lines = self.source[: match.start()].split("\n")
                 column = len(lines[-1]) + (self.place.column if len(lines) == 1 else 1)
@@ -57,7 +47,8 @@ class ScalarNode:
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 """What YAML's reader counts as the end of a line."""
-_OPENING = re.compile(r"\{\{|\{%")
+OPENING = re.compile(r"\{\{|\{%|<%")
+"""What opens an expression, in either of its languages."""
 
 
 @dataclass(slots=True)
@@ -90,6 +81,11 @@ def to_data(node: Node) -> Any:
     return node.value
 
 
+def is_falsy(node: Node) -> bool:
+    """Tell whether a node stands for nothing: null, false, 0, an empty text, list or object."""
+    return not node.value if isinstance(node, ScalarNode) else not node.members
+
+
 def kind_of(node: Node) -> str:
     """Return what a node is, in the words of a finding."""
     if isinstance(node, MapNode):
@@ -102,14 +98,10 @@ def kind_of(node: Node) -> str:
         return "a boolean"
     if isinstance(node.value, int | float):
         return f"the number {node.text[:50]}"
-    return f"the text {_shortened(node.text)!r}"
+    return f"the text {shortened(node.text)!r}"
 
 
-def _shortened(text: str, most: int = 60) -> str:
-    return text if len(text) <= most else f"{text[: most - 3]}..."
-
-
-def compose(text: str, file: str, report: Report) -> Node | None:
+def compose(text: str, file: str, report: Report, schema: Schema = YAML_1_2) -> Node | None:
     """Return the node of the one document in `text`, or None when it cannot be read; findings go to `report`."""
     if len(text) > MAX_SOURCE_LENGTH:
         problem = f"a definition has at most {MAX_SOURCE_LENGTH:,} characters, this one {len(text):,}"
@@ -117,7 +109,7 @@ def compose(text: str, file: str, report: Report) -> Node | None:
         return None
     try:
         text.encode()
-        return _Composer(text, file, report).compose()
+        return _Composer(text, file, report, schema).compose()
     except UnicodeEncodeError as error:
         line = text.count("\n", 0, error.start) + 1
         report(Finding("yaml_syntax", "this is no text: it holds a lone surrogate", Place(file, line, 1)))
@@ -144,7 +136,8 @@ def _unreadable(error: yaml.YAMLError, file: str) -> Finding:
 
 
 class _Composer:
-    def __init__(self, text: str, file: str, report: Report) -> None:
+    def __init__(self, text: str, file: str, report: Report, schema: Schema) -> None:
+        self._schema = schema
         self._lines = _LINE_BREAK.split(text)
         self._file = file
         self._report = report
@@ -182,7 +175,7 @@ class _Composer:
             raise _Refused(Finding("yaml_too_deep", f"a definition nests at most {MAX_DEPTH} levels", place))
         counted = self._nodes
         self._count(1, place)
-        if event.tag is not None and event.tag != "!":
+        if event.tag is not None and event.tag != "!" and event.tag not in self._schema.tagged:
             self._report(Finding("yaml_tag", "tags are not used in a definition", place, found=event.tag))
         if event.anchor:
             self._open.add(event.anchor)
@@ -237,15 +230,21 @@ class _Composer:
             problem = "an expression needs quotes around it, else YAML reads its braces as an object"
             raise _Refused(Finding("yaml_unquoted_expression", problem, place, hint='write "{{ ... }}"'))
         problem = "the keys of an object are texts"
-        self._report(Finding("yaml_key", problem, place, found=kind_of(node), hint="put quotes around it"))
-        return node.text if isinstance(node, ScalarNode) else f"{place.line}:{place.column}"
+        self._report(
+            Finding(
+                "yaml_key", problem, place, kind_of(node), hint="put quotes around it", severity=self._schema.odd_key
+            )
+        )
+        return key_text(node.value) if isinstance(node, ScalarNode) else f"{place.line}:{place.column}"
 
     def _scalar(self, event: Any, place: Place) -> ScalarNode:
         text: str = event.value
-        source = self._source(event) if "{" in text else ""
+        source = self._source(event) if "{" in text or "<%" in text else ""
+        if event.tag in self._schema.tagged:
+            return ScalarNode(place, self._schema.tagged[event.tag](text, place, self._report), text, source)
         if event.style or event.tag == "!":
             return ScalarNode(place, text, text, source)
-        return ScalarNode(place, self._plain(text, place), text, source)
+        return ScalarNode(place, self._schema.plain(text, place, self._report), text, source)
 
     def _source(self, event: Any) -> str:
         start, end = event.start_mark, event.end_mark
@@ -253,31 +252,3 @@ class _Composer:
         if start.line == end.line:
             return lines[0][start.column : end.column]
         return "\n".join([lines[0][start.column :], *lines[1:-1], lines[-1][: end.column]])
-
-    def _plain(self, text: str, place: Place) -> None | bool | int | float | str:
-        """Read a plain scalar by YAML 1.2's core schema (section 10.3.2 of the specification)."""
-        if _NULL.match(text):
-            return None
-        if _TRUE.match(text):
-            return True
-        if _FALSE.match(text):
-            return False
-        if _INTEGER.match(text) or _OCTAL.match(text) or _HEXADECIMAL.match(text):
-            return self._integer(text, place)
-        if _NUMBER.match(text):
-            number = float(text)
-            if math.isfinite(number):
-                return number
-            self._report(Finding("yaml_number", "the number is too large", place, found=_shortened(text)))
-        elif _NOT_FINITE.match(text):
-            problem = "a number in a definition is finite"
-            self._report(Finding("yaml_number", problem, place, found=text, hint="put quotes around a text"))
-        return text
-
-    def _integer(self, text: str, place: Place) -> int:
-        if len(text.lstrip("-+0")) <= MAX_INTEGER_DIGITS + 2:
-            number = int(text, 0) if text[:2] in {"0o", "0x"} else int(text)
-            if -0x8000000000000000 <= number <= 0xFFFFFFFFFFFFFFFF:
-                return number
-        self._report(Finding("yaml_number", "an integer has at most 64 bits", place, found=_shortened(text)))
-        return 0

@@ -110,7 +110,7 @@ def _examined(files: list[Path], actions: tuple[str, ...]) -> list[_Examined]:
 
 def _workflows(texts: "dict[Path, str | Finding]") -> "dict[str, Workflow]":
     """Return the workflows that the files may call: those among them, and those beside them."""
-    from stretto.definitions.dialects.native import read_with_findings
+    from stretto.definitions.dialects import read_with_findings
 
     beside = {each for path in texts for each in path.parent.iterdir() if each.suffix in _SUFFIXES and each.is_file()}
     workflows = {}

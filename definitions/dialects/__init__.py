@@ -1,5 +1,15 @@
-"""One reader for each YAML dialect, all giving the same model."""
+"""One reader for each YAML dialect, all giving the same model.
 
-from stretto.definitions.dialects.native import read_workflow
+YAML text --recognition--> native or orquesta --> Workflow, and findings
+"""
 
-__all__ = ["read_workflow"]
+from stretto.definitions.dialects.choosing import (
+    MAX_FINDINGS,
+    Reading,
+    in_order,
+    read_as_orquesta,
+    read_with_findings,
+    read_workflow,
+)
+
+__all__ = ["MAX_FINDINGS", "Reading", "in_order", "read_as_orquesta", "read_with_findings", "read_workflow"]

@@ -1,8 +1,7 @@
-"""The native dialect (Attune's): YAML text in, a `Workflow` out, or every finding of the file at once."""
+"""The native dialect (Attune's): a YAML document in, a `Workflow` out, and every finding of the file at once."""
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import PurePath
 from typing import Literal, cast, get_args
@@ -11,7 +10,7 @@ from stretto.definitions.dialects.legacy import read_legacy
 from stretto.definitions.dialects.parallel import enter_at_the_fork, expand
 from stretto.definitions.dialects.parameters import read_parameters
 from stretto.definitions.dialects.reading import NAME, NAME_RULE, Fields, Reader
-from stretto.definitions.errors import Finding, InvalidDefinition, Place, nearest
+from stretto.definitions.errors import Place, nearest
 from stretto.definitions.expressions import Constant, ObjectTemplate, Site, Template
 from stretto.definitions.frozen import EMPTY_OBJECT
 from stretto.definitions.graph import graph_of
@@ -26,9 +25,8 @@ from stretto.definitions.model import (
     WithItems,
     Workflow,
 )
-from stretto.definitions.yaml_source import MapNode, Node, ScalarNode, compose, to_data
+from stretto.definitions.yaml_source import MapNode, Node, ScalarNode, to_data
 
-MAX_FINDINGS = 200
 ACTION = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+\Z")
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%\Z")
 
@@ -43,46 +41,8 @@ _LITERAL_INPUTS = {"core.local": "cmd"}
 """Inputs that must stand in the definition as they are: a shell text built from data is an injection."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What came of reading a text: the workflow as far as it could be read, every finding, and the document."""
-
-    workflow: Workflow | None
-    findings: tuple[Finding, ...]
-    root: Node | None
-
-
-def read_workflow(text: str, file: str) -> Workflow:
-    """Return the workflow that `text` defines; `file` names it in findings, and its stem is the default ref.
-
-    Raises `InvalidDefinition` with every error of the file.
-    """
-    reading = read_with_findings(text, file)
-    errors = [finding for finding in reading.findings if finding.severity == "error"]
-    if errors or reading.workflow is None:
-        raise InvalidDefinition(in_order(errors))
-    return reading.workflow
-
-
-def read_with_findings(text: str, file: str) -> Reading:
-    """Read a text whatever is wrong with it: what could be read, with all that was found."""
-    reader = Reader(file)
-    root = compose(text, file, reader.report)
-    workflow = _workflow(reader, root) if root is not None else None
-    return Reading(workflow, tuple(reader.findings), root)
-
-
-def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings in the file's order; of very many, the first ones and how many more there are."""
-    told = sorted(findings, key=lambda each: (each.place.line, each.place.column))
-    if len(told) > MAX_FINDINGS:
-        first = told[MAX_FINDINGS]
-        more = f"{len(told) - MAX_FINDINGS:,} more {first.severity}s are not told"
-        told[MAX_FINDINGS:] = [Finding(f"more_{first.severity}s", more, first.place, severity=first.severity)]
-    return told
-
-
-def _workflow(reader: Reader, root: Node) -> Workflow | None:
+def read_native(reader: Reader, root: Node) -> Workflow | None:
+    """Return the workflow that a document defines, as far as it can be read."""
     node = reader.mapping(root, "a workflow")
     if node is None:
         return None

@@ -10,11 +10,12 @@ from typing import Any, Protocol
 from jinja2 import Template as JinjaTemplate
 from jinja2 import TemplateError, nodes
 
-from stretto.definitions.errors import ExpressionError, Finding, NotData, Place, StrettoError, nearest
+from stretto.definitions.errors import ExpressionError, Finding, NotData, Place, StrettoError
 from stretto.definitions.expressions.bounds import check_text
+from stretto.definitions.expressions.failures import harmless, shortened, told
 from stretto.definitions.expressions.moment import Moment
 from stretto.definitions.expressions.namespaces import Scope
-from stretto.definitions.expressions.sandbox import ExpressionSandbox, TextSandbox, UnknownName
+from stretto.definitions.expressions.sandbox import ExpressionSandbox, TextSandbox
 from stretto.definitions.expressions.scope import FUNCTION_NAMES, ScopeContext
 from stretto.definitions.expressions.syntax import Malformed, Parsed, Piece, Site, parse
 from stretto.definitions.expressions.values import settle, text_of
@@ -76,7 +77,7 @@ class Expression:
         try:
             value = settle(self._function(context), context.fuel)
         except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
-            raise _told(_harmless(error, moment), self.source, self.place, scope) from None
+            raise _told(harmless(error, moment), self.source, self.place, scope) from None
         if moment.sources is not None:
             moment.learn(value)
         return value
@@ -87,7 +88,7 @@ class Expression:
         try:
             text = text_of(self._function(context), context.fuel)
         except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
-            raise _told(_harmless(error, moment), self.source, self.place, scope) from None
+            raise _told(harmless(error, moment), self.source, self.place, scope) from None
         if moment.sources is not None:
             moment.learn(text)
         return text
@@ -139,7 +140,7 @@ class Statements:
                 check_text(length)
             text = _checked("".join(texts))
         except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
-            raise _told(_harmless(error, moment), self.source, self.place, scope) from None
+            raise _told(harmless(error, moment), self.source, self.place, scope) from None
         if moment.sources is not None:
             moment.learn(text)
         return text
@@ -195,7 +196,7 @@ def _within_bounds(data: Data, template: "ObjectTemplate | ListTemplate") -> Dat
         return check_bounds(data)
     except NotData as error:
         source = next((each.source for each in template.expressions()), "")
-        raise ExpressionError(_shortened(source), template.place, str(error)) from None
+        raise ExpressionError(shortened(source), template.place, str(error)) from None
 
 
 def compile_text(text: str, locate: Locate, site: Site, report: Report) -> Template:
@@ -234,7 +235,7 @@ def compile_condition(text: str, locate: Locate, site: Site, report: Report) -> 
         condition = compile_text(f"{{{{ {text} }}}}", lambda _offset: locate(0), site, report)
     if isinstance(condition, Text):
         reason = "a condition is one expression: text around it makes it a text, which is always true"
-        report(Finding("constant_condition", reason, locate(0), found=_shortened(text)))
+        report(Finding("constant_condition", reason, locate(0), found=shortened(text)))
     return condition
 
 
@@ -271,32 +272,10 @@ def _finding(malformed: Malformed, source: str, place: Place) -> Finding:
         malformed.code,
         f"bad expression: {malformed.reason}",
         place,
-        found=_shortened(source),
+        found=shortened(source),
         hint=malformed.hint,
     )
 
 
-def _harmless(error: Exception, moment: Moment) -> Exception:
-    """Return the error, or one that quotes nothing if a secret was read: it may quote that, in any form."""
-    if moment.sources is None:
-        return error
-    moment.sources = None
-    return ValueError("it failed after reading a secret; what went wrong is not told, as that could tell the secret")
-
-
 def _told(error: Exception, source: str, place: Place, scope: Scope) -> ExpressionError:
-    """Return the error that a definition's author gets for what an evaluation raised."""
-    hint = ""
-    if isinstance(error, UnknownName):
-        hint = nearest(error.name, {*scope.known_names(), *FUNCTION_NAMES})
-    elif isinstance(error, RecursionError):
-        return ExpressionError(_shortened(source), place, "the expression nests too deeply")
-    elif isinstance(error, OverflowError):
-        return ExpressionError(_shortened(source), place, "a number is too large")
-    reason = str(error).strip() or type(error).__name__
-    reason = reason.replace("FrozenDict", "object").replace("FrozenList", "list")
-    return ExpressionError(_shortened(source), place, reason, hint)
-
-
-def _shortened(source: str, most: int = 200) -> str:
-    return source if len(source) <= most else f"{source[: most - 3]}..."
+    return told(error, source, place, lambda: {*scope.known_names(), *FUNCTION_NAMES})

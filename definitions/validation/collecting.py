@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from stretto.definitions.dialects.native import MAX_FINDINGS
+from stretto.definitions.dialects import MAX_FINDINGS
 from stretto.definitions.errors import Finding, Place, nearest
 
 

@@ -3,10 +3,11 @@
 import re
 from dataclasses import dataclass
 
-from stretto.definitions.dialects.native import in_order, read_with_findings
+from stretto.definitions.dialects import in_order, read_with_findings
 from stretto.definitions.errors import Finding
 from stretto.definitions.graph import graph_of
 from stretto.definitions.model import Task, Workflow
+from stretto.definitions.semantics import NATIVE
 from stretto.definitions.validation.collecting import Findings
 from stretto.definitions.validation.conditions import check_conditions
 from stretto.definitions.validation.inputs import KeyPlaces, KnownActions, check_inputs
@@ -74,6 +75,16 @@ def _checked(
 ) -> list[Finding]:
     findings = Findings()
     broken = [error for error in errors if error.code in _BREAKS_GRAPH]
+    if workflow.semantics is NATIVE:
+        # The reader of another dialect looks at its names and paths itself.
+        _check_native(workflow, findings, broken, errors)
+    if actions is not None:
+        half_read = [task.name for task in workflow.tasks.values() if any(_of_input(each, task) for each in broken)]
+        check_inputs(workflow, actions, places, findings, half_read)
+    return list(findings)
+
+
+def _check_native(workflow: Workflow, findings: Findings, broken: list[Finding], errors: list[Finding]) -> None:
     paths = None if broken else _paths(workflow, findings)
     unsure = {"variables"} if broken else set()
     if any(error.place.path.startswith("parameters") for error in errors):
@@ -84,10 +95,6 @@ def _checked(
     check_conditions(workflow, findings)
     if paths is not None:
         check_shape(workflow, paths, findings)
-    if actions is not None:
-        half_read = [task.name for task in workflow.tasks.values() if any(_of_input(each, task) for each in broken)]
-        check_inputs(workflow, actions, places, findings, half_read)
-    return list(findings)
 
 
 def _paths(workflow: Workflow, findings: Findings) -> Paths | None:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from stretto.definitions.dialects.native import ACTION
 from stretto.definitions.errors import Place
-from stretto.definitions.expressions import Constant, Expression, ListTemplate, ObjectTemplate, Template
+from stretto.definitions.expressions import Constant, ListTemplate, ObjectTemplate, Statements, Template, Text
 from stretto.definitions.frozen import FrozenDict
 from stretto.definitions.model import Task, Workflow
 from stretto.definitions.validation.collecting import Findings
@@ -76,7 +76,7 @@ def check_inputs(
 ) -> None:
     """Check each task's action and input; of `unsure` tasks the input could not be read wholly."""
     for task in workflow.tasks.values():
-        if not task.action or not ACTION.match(task.action):
+        if not task.action or task.action_expression is not None or not ACTION.match(task.action):
             continue
         action = actions.parameters_of(task.action)
         if action is None:
@@ -95,6 +95,8 @@ def _members(template: Template) -> Iterator[tuple[str, Template]]:
 
 
 def _check_input(task: Task, action: KnownAction, places: KeyPlaces, findings: Findings) -> None:
+    if not isinstance(task.input, ObjectTemplate | Constant):
+        return  # only a run knows what an expression gives, or which names
     place = task.input.place
     given = dict(_members(task.input))
     meant: set[str] = set()
@@ -140,11 +142,10 @@ def _check_value(what: str, known: KnownInput, template: Template, place: Place,
 
 def _kind_of(template: Template) -> str:
     """Return the type that a value surely has, or "" if only a run knows."""
-    if isinstance(template, Expression):
-        return ""
     if isinstance(template, Constant):
         return _type_of(template.value)
-    return {ObjectTemplate: "object", ListTemplate: "array"}.get(type(template), "string")
+    kinds = {ObjectTemplate: "object", ListTemplate: "array", Text: "string", Statements: "string"}
+    return kinds.get(type(template), "")
 
 
 def _fits(wanted: str, kind: str) -> bool:

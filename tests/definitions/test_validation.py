@@ -7,7 +7,7 @@ import pytest
 from known_actions import FewActions
 
 from stretto.definitions import Finding, read_workflow
-from stretto.definitions.dialects.native import MAX_FINDINGS
+from stretto.definitions.dialects import MAX_FINDINGS
 from stretto.definitions.validation import check, examine
 from stretto.definitions.validation.paths import MAX_TASKS
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from stretto.definitions.dialects.native import MAX_FINDINGS, in_order
+from stretto.definitions.dialects import MAX_FINDINGS, in_order
 from stretto.definitions.errors import Finding, Place
 
 ROOT = Path(__file__).parent.parent.parent

@@ -1,0 +1,65 @@
+"""Reading a definition in whichever dialect it is written: YAML text in, a `Workflow` out, or every finding at once."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from stretto.definitions.dialects.native import read_native
+from stretto.definitions.dialects.reading import Reader
+from stretto.definitions.dialects.recognition import is_orquesta
+from stretto.definitions.errors import Finding, InvalidDefinition
+from stretto.definitions.model import Workflow
+from stretto.definitions.yaml_scalars import YAML_1_1
+from stretto.definitions.yaml_source import Node, compose
+
+MAX_FINDINGS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What came of reading a text: the workflow as far as it could be read, every finding, and the document."""
+
+    workflow: Workflow | None
+    findings: tuple[Finding, ...]
+    root: Node | None
+
+
+def read_workflow(text: str, file: str) -> Workflow:
+    """Return the workflow that `text` defines; `file` names it in findings, and its stem is the default ref.
+
+    Raises `InvalidDefinition` with every error of the file.
+    """
+    reading = read_with_findings(text, file)
+    errors = [finding for finding in reading.findings if finding.severity == "error"]
+    if errors or reading.workflow is None:
+        raise InvalidDefinition(in_order(errors))
+    return reading.workflow
+
+
+def read_with_findings(text: str, file: str) -> Reading:
+    """Read a text whatever is wrong with it: what could be read, with all that was found."""
+    reader = Reader(file)
+    root = compose(text, file, reader.report)
+    if root is not None and is_orquesta(root):
+        return read_as_orquesta(text, file)
+    workflow = read_native(reader, root) if root is not None else None
+    return Reading(workflow, tuple(reader.findings), root)
+
+
+def read_as_orquesta(text: str, file: str, context: Collection[str] = ()) -> Reading:
+    """Read a text as an Orquesta definition, whatever it looks like; `context` are names that runs are given."""
+    from stretto.definitions.dialects.orquesta import read_orquesta  # noqa: PLC0415 - its expressions are an extra
+
+    reader = Reader(file)
+    root = compose(text, file, reader.report, YAML_1_1)
+    workflow = read_orquesta(reader, root, context) if root is not None else None
+    return Reading(workflow, tuple(reader.findings), root)
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings in the file's order, each once; of very many, the first ones and how many more there are."""
+    told = sorted(dict.fromkeys(findings), key=lambda each: (each.place.line, each.place.column))
+    if len(told) > MAX_FINDINGS:
+        first = told[MAX_FINDINGS]
+        more = f"{len(told) - MAX_FINDINGS:,} more {first.severity}s are not told"
+        told[MAX_FINDINGS:] = [Finding(f"more_{first.severity}s", more, first.place, severity=first.severity)]
+    return told

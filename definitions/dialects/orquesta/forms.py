@@ -1,0 +1,128 @@
+"""What an Orquesta definition says, with its short-hand written out, before anything in it is compiled or checked.
+
+Every part stays a YAML node, so that whatever is found later can tell its place. Parameters that stand inline become
+nodes, too; their path is the one that they would have if they were written out.
+"""
+
+from dataclasses import dataclass
+
+from stretto.definitions.dialects.orquesta.inline import Inline, inline_parameters
+from stretto.definitions.errors import Place
+from stretto.definitions.yaml_source import OPENING, ListNode, MapNode, Node, ScalarNode
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A name in `do`, and where it stands."""
+
+    name: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class TransitionForm:
+    """One entry of `next`; `number` is its position. `targets` is never empty."""
+
+    number: int
+    place: Place
+    when: Node | None
+    publish: Node | None
+    do: Node | None
+    targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsForm:
+    """The `with` of a task."""
+
+    place: Place
+    items: Node | None
+    concurrency: Node | None
+
+
+@dataclass(frozen=True, slots=True)
+class RetryForm:
+    """The `retry` of a task."""
+
+    place: Place
+    count: Node
+    delay: Node | None
+    when: Node | None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskForm:
+    """One task. `action` is the name alone, `input` what stands inline, if anything does."""
+
+    name: str
+    place: Place
+    action: Node | None
+    input: Node | None
+    items: ItemsForm | None
+    retry: RetryForm | None
+    delay: Node | None
+    join: str | int | None
+    transitions: tuple[TransitionForm, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowForm:
+    """A whole definition. `tasks_place` tells where the tasks stand."""
+
+    texts: dict[str, str]
+    tags: tuple[str, ...]
+    input: Node | None
+    vars: Node | None
+    output: Node | None
+    tasks: dict[str, TaskForm]
+    tasks_place: Place
+
+
+def inline_input(action: ScalarNode, path: str) -> MapNode | None:
+    """Return the parameters that stand inline in an action's text as an object; of a name given twice, the last."""
+    found = {each.name: each for each in inline_parameters(action.text)}
+    if not found:
+        return None
+    node = MapNode(Place(action.place.file, action.place.line, action.place.column, path))
+    for name, each in found.items():
+        node.members[name] = _value_node(action, each, f"{path}.{name}")
+        node.keys[name] = node.members[name].place
+    return node
+
+
+def inline_list(text: ScalarNode) -> ListNode:
+    """Return the parameters that stand inline in a text as a list of objects of one member."""
+    node = ListNode(text.place)
+    for number, each in enumerate(inline_parameters(text.text)):
+        entry = MapNode(Place(text.place.file, text.place.line, text.place.column, f"{text.place.path}[{number}]"))
+        entry.members[each.name] = _value_node(text, each, f"{entry.place.path}.{each.name}")
+        entry.keys[each.name] = entry.members[each.name].place
+        node.members.append(entry)
+    return node
+
+
+def _value_node(text: ScalarNode, inline: Inline, path: str) -> Node:
+    has_expression = OPENING.search(text.text, inline.start, inline.end) is not None
+    place = text.locate(inline.start) if has_expression else text.place
+    return _data_node(inline.value, Place(place.file, place.line, place.column, path))
+
+
+def _data_node(value: object, place: Place) -> Node:
+    if isinstance(value, dict):
+        node = MapNode(place)
+        for key, member in value.items():
+            node.keys[key] = place
+            node.members[key] = _data_node(member, Place(place.file, place.line, place.column, f"{place.path}.{key}"))
+        return node
+    if isinstance(value, list):
+        return ListNode(
+            place,
+            [
+                _data_node(member, Place(place.file, place.line, place.column, f"{place.path}[{number}]"))
+                for number, member in enumerate(value)
+            ],
+        )
+    if value is None or isinstance(value, bool | int | float):
+        return ScalarNode(place, value, str(value))
+    text = str(value)
+    return ScalarNode(place, text, text, text)

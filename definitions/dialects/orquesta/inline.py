@@ -1,0 +1,119 @@
+"""Orquesta's inline parameters, `core.echo message=<% ctx(x) %> times=3`, as Orquesta finds them in a text.
+
+A value is the first of these that stands behind `name=`: `[...]` up to the last bracket on the line, a text in quotes
+or apostrophes, a number, true, false, null, an expression. What is none of them is passed over, and what stands
+behind a value is, too: `x=word` gives nothing, `c=3x` gives 3.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from stretto.definitions.errors import NotData
+from stretto.definitions.frozen import freeze
+
+_ASSIGNS: Final = re.compile(r"\w=")
+_PLAIN: Final = re.compile(r"-?\d*\.\d+|-?\d+|(?i:true)|(?i:false)|null")
+_SPACE: Final = re.compile(r"\s*")
+_ENCLOSED: Final = {"{{": "}}", "<%": "%>"}
+
+
+@dataclass(frozen=True, slots=True)
+class Inline:
+    """An inline parameter; `start` and `end` tell where its value stands in the text."""
+
+    name: str
+    value: Any
+    start: int
+    end: int
+
+
+def inline_parameters(text: str) -> list[Inline]:
+    """Return the inline parameters of a text, in its order."""
+    return [Inline(name, _value(text[start:end]), start, end) for name, start, end in _found(text)]
+
+
+def _found(text: str) -> Iterator[tuple[str, int, int]]:
+    end = 0
+    values = _Values(text)
+    for assigns in _ASSIGNS.finditer(text):
+        start = assigns.end()
+        if assigns.start() < end:
+            continue
+        after = values.end_of(start)
+        if after is not None:
+            yield text[_word_start(text, assigns.start(), end) : start - 1], start, after
+            end = after
+
+
+def _word_start(text: str, last: int, least: int) -> int:
+    while last > least and (text[last - 1].isalnum() or text[last - 1] == "_"):
+        last -= 1
+    return last
+
+
+class _Values:
+    """Finds where values end. What does not close on a line is looked for once a line, not once a value."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._unclosed: dict[str, int] = {}
+
+    def end_of(self, start: int) -> int | None:
+        """Return where the value that begins at `start` ends, or None if none does."""
+        text = self._text
+        opening = text[start : start + 1]
+        if opening == "[":
+            end = self._closed(start + 1, "]", last=True)
+            return None if end is None else self._spaced(end)
+        if opening in {'"', "'"}:
+            end = text.find(opening, start + 1)
+            return None if end < 0 else self._spaced(end + 1)
+        closing = _ENCLOSED.get(text[start : start + 2])
+        if closing is not None:
+            return self._closed(start + 2, closing, last=False)
+        plain = _PLAIN.match(text, start)
+        return None if plain is None else plain.end()
+
+    def _closed(self, start: int, closing: str, *, last: bool) -> int | None:
+        line_end = self._text.find("\n", start)
+        line_end = len(self._text) if line_end < 0 else line_end
+        if self._unclosed.get(closing) == line_end:
+            return None
+        find = self._text.rfind if last else self._text.find
+        found = find(closing, start, line_end)
+        if found < 0:
+            self._unclosed[closing] = line_end
+            return None
+        return found + len(closing)
+
+    def _spaced(self, end: int) -> int:
+        space = _SPACE.match(self._text, end)
+        return end if space is None else space.end()
+
+
+_QUOTED: Final = re.compile(r"\"[^\"]*\"|'[^']*'")
+_QUOTES: Final = (('"', re.compile('"$')), ("'", re.compile("'$")))
+
+
+def _value(written: str) -> Any:
+    """Return what a written value means: quoted text stays a text, save in braces; the rest is JSON if it can be."""
+    text = written.strip()
+    quoted = _QUOTED.search(text) is not None
+    for opening, closing in _QUOTES:
+        text = closing.sub("", text.removeprefix(opening))
+    in_braces = text.startswith("{") and text.endswith("}")
+    if quoted and text and not in_braces:
+        return text
+    try:
+        value = json.loads(text.lower() if text.lower() in {"true", "false"} else text, parse_constant=_no_data)
+        freeze(value)
+    except (ValueError, RecursionError, NotData):
+        return text
+    return value
+
+
+def _no_data(constant: str) -> None:
+    raise ValueError(constant)

@@ -1,0 +1,31 @@
+"""Expressions of Orquesta's definitions: YAQL in `<% %>`, Jinja in `{{ }}` and `{% %}`, with Orquesta's meaning.
+
+    text --delimiting--> cuts --yaql_engine, jinja_programs--> programs --rendering, templates--> Template
+
+Both languages have the same functions (`functions`, `stackstorm`), read from the same `Scope`, and are bounded by the
+same fuel. The package `yaql` is imported when the first YAQL expression is compiled, and no sooner.
+"""
+
+from stretto.definitions.expressions.orquesta.delimiting import Language, has_expressions, languages_of
+from stretto.definitions.expressions.orquesta.templates import (
+    Expression,
+    Given,
+    KeyedTemplate,
+    Statements,
+    Text,
+    compile_text,
+    evaluate_again,
+)
+
+__all__ = [
+    "Expression",
+    "Given",
+    "KeyedTemplate",
+    "Language",
+    "Statements",
+    "Text",
+    "compile_text",
+    "evaluate_again",
+    "has_expressions",
+    "languages_of",
+]

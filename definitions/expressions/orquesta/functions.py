@@ -1,0 +1,125 @@
+"""Orquesta's own functions, the same in YAQL and in Jinja: `ctx`, `item`, `result`, `succeeded`, `json`, `zip`, ...
+
+Each takes the evaluation first. A wrong argument is a `TypeError`, `ValueError` or `KeyError` with a text for the
+definition's author.
+"""
+
+import itertools
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from stretto.definitions.errors import nearest
+from stretto.definitions.expressions.functions import type_name
+from stretto.definitions.expressions.namespaces import ABSENT, Completion
+from stretto.definitions.expressions.orquesta.evaluation import Evaluation
+from stretto.definitions.frozen import Data, object_of
+
+STATUSES = {"timed_out": "timeout", "cancelled": "canceled"}
+"""Outcomes that Orquesta has another word for."""
+NEVER_RAN = "null"
+COMPLETED = frozenset({"succeeded", "failed", "cancelled", "timed_out", "abandoned", "skipped"})
+
+
+class UndefinedVariable(ValueError):
+    """`ctx(name)` was asked for a variable that is not visible here."""
+
+
+def ctx(evaluation: Evaluation, key: Any = None) -> Any:
+    """Return a visible variable, or all of them as an object."""
+    variables = evaluation.variables()
+    if not key:
+        return object_of({name: variables.read(name) for name in variables.names() if not name.startswith("__")})
+    value = variables.read(key) if isinstance(key, str) and not key.startswith("__") else ABSENT
+    if value is ABSENT:
+        hint = nearest(key, variables.names()) if isinstance(key, str) else ""
+        raise UndefinedVariable(f"there is no variable {key!r} in the context" + (f"; {hint}" if hint else ""))
+    return value
+
+
+def item(evaluation: Evaluation, key: Any = None) -> Any:
+    """Return the item at hand, or a field of it; null where there are no items."""
+    value = evaluation.item()
+    if value is ABSENT:
+        value = None
+    if not key:
+        return value
+    if not isinstance(value, Mapping):
+        raise TypeError(f"item({key!r}) reads a field, but the item is of type {type_name(value)}")
+    if key not in value:
+        hint = nearest(str(key), value)
+        raise ValueError(f"the item has no field {key!r}" + (f"; {hint}" if hint else ""))
+    return value[key]
+
+
+def _completion(evaluation: Evaluation, function: str) -> Completion:
+    completion = evaluation.completion()
+    if completion is None:
+        raise ValueError(
+            f"{function}() speaks of the current task, and there is none here: use it in a task (`next`, `retry`); "
+            "elsewhere publish what you need"
+        )
+    return completion
+
+
+def result(evaluation: Evaluation) -> Any:
+    """Return the result of the task that has just completed."""
+    return evaluation.opened(_completion(evaluation, "result").result)
+
+
+def succeeded(evaluation: Evaluation) -> bool:
+    """Return whether the current task has succeeded."""
+    return _completion(evaluation, "succeeded").outcome in {"succeeded", "skipped"}
+
+
+def failed(evaluation: Evaluation) -> bool:
+    """Return whether the current task has failed."""
+    return _completion(evaluation, "failed").outcome == "failed"
+
+
+def completed(evaluation: Evaluation) -> bool:
+    """Return whether the current task has ended, in any way."""
+    return _completion(evaluation, "completed").outcome in COMPLETED
+
+
+def task_status(evaluation: Evaluation, task_id: Any, route: Any = None) -> str:
+    """Return the status of a task's last visit, in Orquesta's words; the text "null" if there was none."""
+    if route is not None and type(route) is not int:
+        raise TypeError(f"task_status() takes a number as route, not a value of type {type_name(route)}")
+    status = evaluation.scope.task_status(str(task_id), route)
+    return NEVER_RAN if status is None else STATUSES.get(status, status)
+
+
+def read_json(evaluation: Evaluation, s: Any) -> Any:
+    """Return what a JSON text says; an object comes back as it is."""
+    if isinstance(s, Mapping):
+        return s
+    if not isinstance(s, str):
+        raise TypeError(f"json() takes a text, not a value of type {type_name(s)}")
+    evaluation.fuel.make_text(len(s))
+    return json.loads(s, parse_constant=_refused_constant)
+
+
+def _refused_constant(name: str) -> Data:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def zipped(evaluation: Evaluation, *args: Any, pad: Any = None) -> Any:
+    """Return the lists' members side by side, padded to the longest; null is an empty list."""
+    lists = [[] if each is None else each for each in args]
+    if len(lists) == 1:
+        return lists[0]
+    return list(evaluation.fuel.walk(itertools.zip_longest(*map(evaluation.fuel.walk, lists), fillvalue=pad)))
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "ctx": ctx,
+    "item": item,
+    "result": result,
+    "succeeded": succeeded,
+    "failed": failed,
+    "completed": completed,
+    "task_status": task_status,
+    "json": read_json,
+    "zip": zipped,
+}

@@ -1,0 +1,26 @@
+"""Arithmetic of Jinja with bounds, and with Python's meaning, as Orquesta has it: a quotient is a float."""
+
+from collections.abc import Callable
+from typing import Any
+
+from stretto.definitions.expressions.bounds import MAX_FORMAT_WIDTH, Fuel, check_format
+from stretto.definitions.expressions.operators import OPERATORS as BOUNDED
+from stretto.definitions.expressions.orquesta.texts import printable, text_of
+
+
+def divide(left: Any, right: Any, _fuel: Fuel) -> Any:
+    return left / right
+
+
+def modulo(left: Any, right: Any, fuel: Fuel) -> Any:
+    """Return the remainder, or a text with values put into it."""
+    if not isinstance(left, str):
+        return left % right
+    check_format(left)
+    values = right if isinstance(right, tuple) else right.values() if isinstance(right, dict) else (right,)
+    widest = max((len(text_of(value, fuel)) for value in values), default=0)
+    fuel.make_text(len(left) + left.count("%") * max(2 * widest, MAX_FORMAT_WIDTH))
+    return left % printable(right, fuel)
+
+
+OPERATORS: dict[str, Callable[[Any, Any, Fuel], Any]] = {**BOUNDED, "/": divide, "%": modulo}

@@ -1,0 +1,207 @@
+"""Jinja expressions and texts with Jinja statements, checked and compiled."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from jinja2 import Template as JinjaTemplate
+from jinja2 import TemplateSyntaxError, nodes
+from jinja2.parser import Parser
+from jinja2.visitor import NodeTransformer
+
+from stretto.definitions.expressions.bounds import MAX_NESTING, MAX_SOURCE_LENGTH
+from stretto.definitions.expressions.orquesta.evaluation import Evaluation
+from stretto.definitions.expressions.orquesta.jinja_filters import (
+    FILTER_NAMES,
+    LOOP_STEPS,
+    TEST_NAMES,
+    UNKNOWN_FILTER,
+    UNKNOWN_TEST,
+)
+from stretto.definitions.expressions.orquesta.jinja_sandbox import (
+    CALLED,
+    EXPRESSIONS,
+    TEXTS,
+    VARIABLE_OR,
+    VARIABLES,
+    OrquestaContext,
+    OrquestaSandbox,
+)
+from stretto.definitions.expressions.syntax import Malformed
+
+_REFUSED_NODES: dict[type[nodes.Node], str] = {
+    nodes.Include: "include",
+    nodes.Import: "import",
+    nodes.FromImport: "import",
+    nodes.Extends: "extends",
+    nodes.Block: "block",
+    nodes.NSRef: "namespace",
+    nodes.ExprStmt: "do",
+    nodes.ScopedEvalContextModifier: "autoescape",
+}
+
+
+class JinjaExpression:
+    """What stands between `{{` and `}}`."""
+
+    __slots__ = ("_function", "calls")
+
+    def __init__(self, source: str) -> None:
+        tree = nodes.Template([nodes.Output([_parsed_expression(source)], lineno=1)], lineno=1)
+        self.calls = _called(tree)
+        self._function = _compiled(EXPRESSIONS, tree)
+
+    def run(self, evaluation: Evaluation) -> Any:
+        return self._function(OrquestaContext(EXPRESSIONS, evaluation))
+
+
+class JinjaText:
+    """A text with statements (`{% %}`) in it, rendered as a whole."""
+
+    __slots__ = ("_function", "calls")
+
+    def __init__(self, text: str) -> None:
+        tree = _checked_tree(lambda: TEXTS.parse(text), text)
+        self.calls = _called(tree)
+        self._function = _compiled(TEXTS, tree)
+
+    def run(self, evaluation: Evaluation) -> str:
+        return "".join(self._function(OrquestaContext(TEXTS, evaluation)))
+
+
+def check_text(text: str) -> None:
+    """Raise `Malformed` for a text whose delimiters Jinja cannot read, as Orquesta's inspection does."""
+    _checked_tree(lambda: TEXTS.parse(text), text)
+
+
+def without_raw(block: str) -> str:
+    """Return what a `{% raw %}` block stands for."""
+    tree = TEXTS.parse(block)
+    return "".join(data.data for data in tree.find_all(nodes.TemplateData))
+
+
+def _parsed_expression(source: str) -> nodes.Expr:
+    def parse() -> nodes.Template:
+        parser = Parser(EXPRESSIONS, source, state="variable")
+        tree = parser.parse_expression()
+        if not parser.stream.eos:
+            raise TemplateSyntaxError("an expression ends here, but more follows", parser.stream.current.lineno)
+        return nodes.Template([nodes.Output([tree], lineno=1)], lineno=1)
+
+    output = _checked_tree(parse, source).body[0]
+    assert isinstance(output, nodes.Output)  # noqa: S101 - made above
+    return output.nodes[0]
+
+
+def _checked_tree(parse: Callable[[], nodes.Template], source: str) -> nodes.Template:
+    if len(source) > MAX_SOURCE_LENGTH:
+        raise Malformed(
+            "expression_too_long",
+            f"an expression has at most {MAX_SOURCE_LENGTH:,} characters, this one {len(source):,}",
+        )
+    try:
+        tree = parse()
+        _check_depth(tree)
+        checked: nodes.Template = _Checker().visit(tree)
+    except TemplateSyntaxError as error:
+        raise Malformed("expression_syntax", error.message or "cannot be read") from None
+    except (RecursionError, MemoryError):
+        raise Malformed("expression_too_deep", f"an expression nests at most {MAX_NESTING} levels") from None
+    return checked
+
+
+def _check_depth(tree: nodes.Node) -> None:
+    level: list[nodes.Node] = [tree]
+    depth = 0
+    while level:
+        depth += 1
+        if depth > MAX_NESTING:
+            raise Malformed("expression_too_deep", f"an expression nests at most {MAX_NESTING} levels")
+        level = [child for node in level for child in node.iter_child_nodes()]
+
+
+def _compiled(sandbox: OrquestaSandbox, tree: nodes.Template) -> Callable[[Any], Any]:
+    tree.set_environment(sandbox)
+    try:
+        code = sandbox.compile(tree)
+    except (RecursionError, MemoryError, SyntaxError):
+        raise Malformed("expression_too_deep", "the expression nests too deeply") from None
+    return JinjaTemplate.from_code(sandbox, code, {}).root_render_func
+
+
+def _called(tree: nodes.Node) -> frozenset[str]:
+    calls = tree.find_all(nodes.Call)
+    return frozenset(call.node.name for call in calls if isinstance(call.node, nodes.Name)) - {VARIABLE_OR}
+
+
+def _is_ctx(node: nodes.Node) -> bool:
+    """Return whether a node is `ctx()`."""
+    return (
+        isinstance(node, nodes.Call)
+        and isinstance(node.node, nodes.Name)
+        and node.node.name == "ctx"
+        and not (node.args or node.kwargs or node.dyn_args or node.dyn_kwargs)
+    )
+
+
+class _Checker(NodeTransformer):
+    """Refuses what needs other files, makes loops pay for their steps, and has `ctx().x` read one variable only."""
+
+    def generic_visit(self, node: nodes.Node, *args: object, **kwargs: object) -> nodes.Node:
+        for kind, word in _REFUSED_NODES.items():
+            if isinstance(node, kind):
+                raise Malformed("expression_statement", f"{word!r} cannot be used in a definition")
+        return super().generic_visit(node, *args, **kwargs)
+
+    def visit_Const(self, node: nodes.Const) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        if isinstance(node.value, float) and not math.isfinite(node.value):
+            raise Malformed("expression_syntax", "a number in an expression is finite")
+        return node
+
+    def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        if _is_ctx(node.node):
+            node.node = nodes.Name(VARIABLES, "load", lineno=node.lineno)
+            return node
+        return self.generic_visit(node)
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        if _is_ctx(node.node):
+            node.node = nodes.Name(VARIABLES, "load", lineno=node.lineno)
+        return self.generic_visit(node)
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        if node.dyn_args or node.dyn_kwargs:
+            raise Malformed("expression_syntax", "a call cannot spread its arguments with * or **")
+        if isinstance(node.node, nodes.Getattr):
+            method = node.node
+            if _is_ctx(method.node) and method.attr == "get":
+                node.node = nodes.Name(VARIABLE_OR, "load", lineno=node.lineno)
+            else:
+                # The whole object is made for `ctx().items()`: it takes all variables.
+                method.node = self.visit(method.node)
+                method.attr += CALLED
+        else:
+            node.node = self.visit(node.node)
+        node.args = [self.visit(argument) for argument in node.args]
+        node.kwargs = [self.visit(argument) for argument in node.kwargs]
+        return node
+
+    def visit_Filter(self, node: nodes.Filter) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        if node.name not in FILTER_NAMES and node.node is not None:
+            # Orquesta tells an unknown filter when it is evaluated, which may be never.
+            node.args = [nodes.Const(node.name, lineno=node.lineno)]
+            node.kwargs, node.name = [], UNKNOWN_FILTER
+        return self.generic_visit(node)
+
+    def visit_Test(self, node: nodes.Test) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        if node.name not in TEST_NAMES:
+            node.args = [nodes.Const(node.name, lineno=node.lineno)]
+            node.kwargs, node.name = [], UNKNOWN_TEST
+        return self.generic_visit(node)
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        if node.recursive:
+            raise Malformed("expression_statement", "a recursive loop cannot be used in a definition")
+        self.generic_visit(node)
+        node.iter = nodes.Filter(node.iter, LOOP_STEPS, [], [], None, None, lineno=node.lineno)
+        return node

@@ -1,0 +1,301 @@
+"""The Jinja environment of Orquesta's definitions: the sandbox of the native one, with Orquesta's meaning.
+
+Values become text by Python's `str()`, a quotient is a float, filters mean what Jinja means, and a method that is
+called is the method, even where the object has a key of that name. Bounds, and what cannot be reached, are the same.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from jinja2 import nodes
+from jinja2.compiler import Frame
+from jinja2.exceptions import SecurityError
+from jinja2.runtime import LoopContext, Macro
+from jinja2.sandbox import SandboxedFormatter
+from jinja2.utils import missing
+
+from stretto.definitions.expressions.bounds import Fuel, check_format
+from stretto.definitions.expressions.functions import type_name
+from stretto.definitions.expressions.namespaces import ABSENT, Readable
+from stretto.definitions.expressions.orquesta import functions, stackstorm
+from stretto.definitions.expressions.orquesta.evaluation import Evaluation
+from stretto.definitions.expressions.orquesta.jinja_filters import FILTERS, TESTS
+from stretto.definitions.expressions.orquesta.jinja_operators import OPERATORS
+from stretto.definitions.expressions.orquesta.texts import text_of
+from stretto.definitions.expressions.sandbox import METHODS as NATIVE_METHODS
+from stretto.definitions.expressions.sandbox import ExpressionSandbox, Sandbox, TextSandbox, Undefined
+from stretto.definitions.expressions.scope import Function, ScopeContext
+from stretto.definitions.frozen import FrozenDict
+
+VARIABLES: Final = "the_variables_of_ctx"
+"""The name under which `ctx().x` reads one variable without making an object of all."""
+VARIABLE_OR: Final = "a_variable_of_ctx_or"
+"""The name of the function that `ctx().get(x, default)` calls."""
+CALLED: Final = "()"
+"""Marks a field that is called: no name of a field ends so."""
+MACRO_STEPS = 20
+
+
+def _plain(name: str) -> Callable[..., Any]:
+    method = getattr(str, name)
+
+    def call(_fuel: Fuel, *arguments: Any, **options: Any) -> Any:
+        return method(*arguments, **options)
+
+    return call
+
+
+def _making(name: str, growth: int = 1) -> Callable[..., Any]:
+    method = getattr(str, name)
+
+    def call(fuel: Fuel, text: str, *arguments: Any) -> Any:
+        fuel.make_text(growth * len(text))
+        return method(text, *arguments)
+
+    return call
+
+
+def _padding(name: str) -> Callable[..., Any]:
+    method = getattr(str, name)
+
+    def call(fuel: Fuel, text: str, width: int, *arguments: Any) -> Any:
+        fuel.make_text(len(text) + abs(width))
+        return method(text, width, *arguments)
+
+    return call
+
+
+def _joined(fuel: Fuel, separator: str, values: Any) -> str:
+    texts = []
+    for value in fuel.walk(values):
+        fuel.make_text(len(value) + len(separator))
+        texts.append(value)
+    return separator.join(texts)
+
+
+def _expanded(fuel: Fuel, text: str, tabsize: int = 8) -> str:
+    fuel.make_text(len(text) + text.count("\t") * abs(tabsize))
+    return text.expandtabs(tabsize)
+
+
+def _formatted(fuel: Fuel, text: str, *arguments: Any, **options: Any) -> str:
+    check_format(text)
+    values = [*arguments, *options.values()]
+    fuel.make_text(len(text) + text.count("{") * max((len(text_of(value, fuel)) for value in values), default=0))
+    return SandboxedFormatter(EXPRESSIONS).vformat(text, arguments, options)
+
+
+def _changing(kind: type, name: str) -> Callable[..., Any]:
+    """Return a method that changes a list or object, for those that the expression itself has made."""
+    method = getattr(kind, name)
+
+    def change(fuel: Fuel, owner: Any, *arguments: Any, **options: Any) -> Any:
+        if type(owner) is not kind:
+            raise TypeError(
+                f"{name}() would change data that all of the run shares; build a new value, with + or a loop"
+            )
+        fuel.burn(1 + sum(len(each) for each in arguments if isinstance(each, list | dict | tuple | str)))
+        fuel.compare(owner) if name in {"sort", "remove"} else None
+        return method(owner, *arguments, **options)
+
+    return change
+
+
+METHODS: dict[type, dict[str, Callable[..., Any]]] = {
+    str: {
+        **{
+            name: _plain(name)
+            for name in (
+                "count", "endswith", "find", "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit",
+                "isidentifier", "islower", "isnumeric", "isprintable", "isspace", "istitle", "isupper", "rfind",
+                "rindex", "startswith",
+            )
+        },
+        **{name: _making(name) for name in ("lstrip", "partition", "removeprefix", "removesuffix")},
+        **{name: _making(name) for name in ("rpartition", "rstrip", "strip")},
+        **{name: _making(name, 3) for name in ("capitalize", "casefold", "lower", "swapcase", "title", "upper")},
+        **{name: _padding(name) for name in ("center", "ljust", "rjust", "zfill")},
+        **{name: NATIVE_METHODS[str][name] for name in ("replace", "rsplit", "split", "splitlines")},
+        "expandtabs": _expanded,
+        "format": _formatted,
+        "join": _joined,
+    },
+    dict: {
+        **NATIVE_METHODS[dict],
+        "copy": lambda fuel, owner: fuel.burn(len(owner)) or dict(owner),
+        **{name: _changing(dict, name) for name in ("clear", "pop", "popitem", "setdefault", "update")},
+    },
+    list: {
+        **NATIVE_METHODS[list],
+        "copy": lambda fuel, owner: fuel.burn(len(owner)) or list(owner),
+        **{name: _changing(list, name) for name in ("append", "clear", "extend", "insert", "pop", "remove")},
+        **{name: _changing(list, name) for name in ("reverse", "sort")},
+    },
+}  # fmt: skip
+
+
+class _Method:
+    """A listed method of a value, ready to be called."""
+
+    __slots__ = ("function", "owner")
+
+    def __init__(self, owner: Any, function: Callable[..., Any]) -> None:
+        self.owner = owner
+        self.function = function
+
+    def __call__(self, fuel: Fuel, *arguments: Any, **options: Any) -> Any:
+        return self.function(fuel, self.owner, *arguments, **options)
+
+
+class OrquestaContext(ScopeContext):
+    """What compiled expressions run in: the functions are all that there is by name."""
+
+    def __init__(self, environment: Any, evaluation: Evaluation) -> None:
+        super().__init__(environment, evaluation.scope, evaluation.moment)
+        self.fuel = evaluation.fuel
+        self.evaluation = evaluation
+
+    def resolve_or_missing(self, key: str) -> Any:
+        if key == VARIABLES:
+            return self.evaluation.variables()
+        return _RESOLVABLE.get(key, missing)
+
+
+def _evaluated(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(context: OrquestaContext, *arguments: Any, **options: Any) -> Any:
+        return function(context.evaluation, *arguments, **options)
+
+    return call
+
+
+def _variable_or(evaluation: Evaluation, name: Any, default: Any = None) -> Any:
+    value = evaluation.variables().read(name) if isinstance(name, str) else ABSENT
+    return default if value is ABSENT else value
+
+
+def _range(evaluation: Evaluation, *bounds: int) -> range:
+    numbers = range(*bounds)
+    evaluation.fuel.burn(len(numbers))
+    return numbers
+
+
+def _dict(evaluation: Evaluation, *pairs: Any, **members: Any) -> dict[str, Any]:
+    made = dict(*pairs, **members)
+    evaluation.fuel.burn(len(made))
+    return made
+
+
+def _refused(name: str) -> Callable[..., Any]:
+    def refuse(_evaluation: Evaluation, *_arguments: Any, **_options: Any) -> Any:
+        raise ValueError(f"{name}() is not available: a run must go the same way again when it is replayed")
+
+    return refuse
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **stackstorm.FUNCTIONS,
+    **functions.FUNCTIONS,
+    "dict": _dict,
+    "lipsum": _refused("lipsum"),
+    "range": _range,
+}
+FUNCTION_NAMES = frozenset(FUNCTIONS)
+_RESOLVABLE: dict[str, Function] = {
+    name: Function(name, _evaluated(function)) for name, function in (FUNCTIONS | {VARIABLE_OR: _variable_or}).items()
+}
+
+
+class OrquestaSandbox(Sandbox):
+    """The environment; stateless once made, shared by every thread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trim_blocks = True
+        self.lstrip_blocks = True
+        self.keep_trailing_newline = False
+        self.filters = dict(FILTERS)
+        self.tests = dict(TESTS)
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Read a field: a key of an object, a variable, then a listed method; a called one is a method first."""
+        if attribute.endswith(CALLED):
+            attribute = attribute.removesuffix(CALLED)
+            method = _method_of(obj, attribute)
+            return self.getattr(obj, attribute) if method is None else method
+        value: Any
+        if type(obj) is FrozenDict:
+            value = obj.get(attribute, ABSENT)
+        elif isinstance(obj, Readable):
+            value = obj.read(attribute)
+        else:
+            value = self._field(obj, attribute)
+        if value is not ABSENT:
+            return value
+        method = _method_of(obj, attribute)
+        return self.undefined(obj=obj, name=attribute) if method is None else method
+
+    def call(self, context: Any, function: Any, /, *arguments: Any, **options: Any) -> Any:
+        """Call a function of the language, a listed method, or a macro; nothing else can be called."""
+        options.pop("_loop_vars", None)
+        options.pop("_block_vars", None)
+        if type(function) is Function:
+            return function.call(context, *arguments, **options)
+        if type(function) is _Method:
+            return function(context.fuel, *arguments, **options)
+        if type(function) is Macro:
+            context.fuel.burn(MACRO_STEPS)
+            return function(*arguments, **options)
+        if isinstance(function, Undefined):
+            str(function)  # raises the error that tells what is undefined
+        if isinstance(function, LoopContext):
+            raise SecurityError("a recursive loop is not available")
+        raise SecurityError(f"a value of type {type_name(function)} cannot be called")
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Compute `left operator right` under the evaluation's bounds."""
+        return OPERATORS[operator](left, right, context.fuel)
+
+    def concatenate(self, context: Any, parts: tuple[Any, ...]) -> str:
+        """Concatenate (`a ~ b`) as Python's texts."""
+        return "".join([self.text(context, part) for part in parts])
+
+    def text(self, context: Any, value: Any) -> str:
+        """Return a value's text within a text, paid for."""
+        if isinstance(value, Undefined):
+            str(value)  # raises the error that tells what is undefined
+        text = text_of(value, context.fuel)
+        context.fuel.make_text(len(text))
+        return text
+
+
+def _method_of(obj: Any, name: str) -> _Method | None:
+    for kind, methods in METHODS.items():
+        if name in methods and isinstance(obj, kind):
+            return _Method(obj, methods[name])
+    return None
+
+
+class _TextGenerator(TextSandbox.code_generator_class):  # type: ignore[misc]
+    """Compiles output to texts, so that what collects them (`{% set %}`, macros) can put them together."""
+
+    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:  # noqa: ARG002
+        self.write("environment.text(context, ")
+
+    def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:  # noqa: ARG002
+        self.write(")")
+
+
+class OrquestaTexts(OrquestaSandbox):
+    """Compiles texts with statements in them: yields their parts, all texts."""
+
+    code_generator_class = _TextGenerator
+
+
+class OrquestaExpressions(OrquestaSandbox):
+    """Compiles what is one whole expression: returns its value."""
+
+    code_generator_class = ExpressionSandbox.code_generator_class
+
+
+EXPRESSIONS = OrquestaExpressions()
+TEXTS = OrquestaTexts()

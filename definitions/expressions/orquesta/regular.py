@@ -1,0 +1,153 @@
+"""Regular expressions written for Python's `re`, matched by RE2: in time linear in the text, whatever the pattern.
+
+Python's backtracking can be made to run for ever by a pattern of ten characters, so it is not used. What RE2 cannot do
+(look-around, back references) is an error that says so; where the two write or mean the same thing differently
+(`\\Z`, `{,3}`, `\\d` of Unicode, `$` before a last line break) the pattern is translated.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any
+
+import re2
+
+from stretto.definitions.expressions.bounds import Fuel
+
+MAX_PATTERN_LENGTH = 5_000
+SCANNED_CHARACTERS_A_STEP = 8_192
+"""Each match may have to look through all the text that is left, at about a thousand million characters a second."""
+
+_TOKEN = re.compile(
+    r"\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\.|\[\^?\]?|\]|\$|\{,\d+\}|\(\?(?:=|!|<=|<!|P=|\()|.", re.DOTALL
+)
+_BEYOND_RE2 = {"(?=": "look-ahead", "(?!": "look-ahead", "(?<=": "look-behind", "(?<!": "look-behind"}
+_WORD, _SPACE = r"\p{L}\p{N}_", r"\s\x0b\x1c-\x1f\x85\p{Z}"
+_IN_CLASS = {r"\d": r"\p{Nd}", r"\D": r"\P{Nd}", r"\w": _WORD, r"\s": _SPACE}
+_OUTSIDE = {
+    r"\d": r"\p{Nd}",
+    r"\D": r"\P{Nd}",
+    r"\w": f"[{_WORD}]",
+    r"\W": f"[^{_WORD}]",
+    r"\s": f"[{_SPACE}]",
+    r"\S": f"[^{_SPACE}]",
+    r"\Z": r"\z",
+}
+
+
+class Pattern:
+    """A compiled pattern. Its methods take the evaluation's fuel, and pay for what they look through and make."""
+
+    __slots__ = ("_exact", "_loose", "source")
+
+    def __init__(self, source: str, flags: str) -> None:
+        self.source = source
+        # `$` is the end, or before a last line break. RE2 cannot look ahead: to test for a match, the line break may
+        # be taken in; where the match itself counts, `$` is the end alone.
+        self._loose = _compiled(source, flags, r"(?:\n?\z)")
+        self._exact = _compiled(source, flags, r"\z")
+
+    def is_in(self, text: str) -> bool:
+        """Return whether the pattern matches somewhere."""
+        return self._loose.search(text) is not None
+
+    def begins(self, text: str) -> bool:
+        """Return whether the pattern matches at the beginning."""
+        return self._loose.match(text) is not None
+
+    def first(self, text: str) -> Any:
+        """Return the first match, or None."""
+        return self._exact.search(text)
+
+    def matches(self, fuel: Fuel, text: str) -> Iterator[Any]:
+        """Yield all matches."""
+        for match in self._exact.finditer(text):
+            fuel.burn(1 + (len(text) - match.start()) // SCANNED_CHARACTERS_A_STEP)
+            yield match
+
+    def all_of(self, fuel: Fuel, text: str) -> list[Any]:
+        """Return what each match found: its text, its one group, or a tuple of its groups."""
+        groups = self._exact.groups
+        found: list[Any] = []
+        for match in self.matches(fuel, text):
+            parts = match.groups(default="")
+            found.append(match.group() if not groups else parts[0] if groups == 1 else parts)
+        return found
+
+    def split(self, fuel: Fuel, text: str, most: int = 0) -> list[Any]:
+        """Return the texts between matches, with what the pattern's groups found."""
+        parts: list[Any] = []
+        end = 0
+        for number, match in enumerate(self.matches(fuel, text), 1):
+            parts += [text[end : match.start()], *match.groups()]
+            end = match.end()
+            if number == most:
+                break
+        return [*parts, text[end:]]
+
+    def replaced(self, fuel: Fuel, text: str, replacement: str | Callable[[Any], str], most: int = 0) -> str:
+        """Return the text with each match replaced; `\\1` and `\\g<name>` in a replacement stand for groups."""
+        fuel.make_text(len(text))
+        parts: list[str] = []
+        end = 0
+        for number, match in enumerate(self.matches(fuel, text), 1):
+            if isinstance(replacement, str):
+                groups = sum(len(group or "") for group in (match.group(), *match.groups()))
+                fuel.make_text(len(replacement) + (replacement.count("\\") * groups if "\\" in replacement else 0))
+                part = match.expand(replacement) if "\\" in replacement else replacement
+            else:
+                part = replacement(match)
+                fuel.make_text(len(part))
+            parts += [text[end : match.start()], part]
+            end = match.end()
+            if number == most:
+                break
+        parts.append(text[end:])
+        return "".join(parts)
+
+
+@lru_cache(maxsize=256)
+def pattern_of(source: str, flags: str = "") -> Pattern:
+    """Compile a pattern; `flags` are letters of RE2 (`i`, `m`, `s`). Raises `ValueError` for one that cannot be used."""
+    if len(source) > MAX_PATTERN_LENGTH:
+        raise ValueError(
+            f"a regular expression has at most {MAX_PATTERN_LENGTH:,} characters, this one {len(source):,}"
+        )
+    return Pattern(source, flags)
+
+
+def _compiled(source: str, flags: str, end: str) -> Any:
+    translated = "".join(_translated(source, "$" if "m" in flags else end))
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(f"(?{flags}){translated}" if flags else translated, options)
+    except re2.error as error:
+        reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else error.args[0]
+        raise ValueError(f"the regular expression {source!r} cannot be read: {reason}") from None
+
+
+def _translated(source: str, end: str) -> Iterator[str]:
+    in_class = False
+    for token in _TOKEN.findall(source):
+        if token in _BEYOND_RE2:
+            raise ValueError(
+                f"the regular expression {source!r} uses {_BEYOND_RE2[token]} ({token}...), which cannot be matched "
+                "in bounded time; match without it, or test in two steps"
+            )
+        if token in {"(?P=", "(?("} or (not in_class and re.fullmatch(r"\\[1-9]", token)):
+            raise ValueError(f"the regular expression {source!r} refers back to a group, which takes unbounded time")
+        if token[:2] in {"\\u", "\\U"} and len(token) > 2:
+            yield f"\\x{{{token[2:]}}}"
+        elif in_class:
+            in_class = token != "]"
+            yield "\\[" if token.startswith("[") else _IN_CLASS.get(token, token)
+        elif token.startswith("["):
+            in_class = True
+            yield token if not token.endswith("]") else f"{token[:-1]}\\]"
+        elif token == "$":
+            yield end
+        elif token.startswith("{,"):
+            yield f"{{0,{token[2:]}"
+        else:
+            yield _OUTSIDE.get(token, token)

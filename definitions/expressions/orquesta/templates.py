@@ -1,0 +1,280 @@
+"""Compiled values of an Orquesta definition: expressions, texts, statements, inputs, and objects with rendered keys.
+
+`compile_text` is called once, when a definition is loaded; what it returns is immutable and is evaluated many times,
+from any thread.
+"""
+
+import operator
+from collections.abc import Iterator
+from typing import Any
+
+from stretto.definitions.errors import ExpressionError, Finding, NotData, Place
+from stretto.definitions.expressions.failures import harmless, shortened, told
+from stretto.definitions.expressions.moment import Moment
+from stretto.definitions.expressions.namespaces import ABSENT, Scope
+from stretto.definitions.expressions.orquesta.delimiting import (
+    Cut,
+    Language,
+    cuts_of,
+    has_expressions,
+    has_statements,
+    languages_of,
+)
+from stretto.definitions.expressions.orquesta.evaluation import Evaluation
+from stretto.definitions.expressions.orquesta.functions import FUNCTIONS
+from stretto.definitions.expressions.orquesta.rendering import (
+    Rendering,
+    WithRaw,
+    cut_raw,
+    cut_rendering,
+    program_of,
+    repeated,
+)
+from stretto.definitions.expressions.orquesta.texts import text_of
+from stretto.definitions.expressions.syntax import Malformed
+from stretto.definitions.expressions.templates import Constant, Locate, Report, Template
+from stretto.definitions.expressions.values import settle
+from stretto.definitions.frozen import Data, FrozenDict, FrozenList, check_bounds, freeze, list_of, object_of
+
+
+class Expression:
+    """One expression; its value keeps its type. `source` is without delimiters."""
+
+    __slots__ = ("_program", "calls", "language", "place", "source")
+
+    def __init__(self, source: str, language: Language, place: Place) -> None:
+        self.source = source
+        self.language: Language = language
+        self.place = place
+        self._program = program_of(source, language)
+        self.calls = self._program.calls
+
+    def value(self, evaluation: Evaluation) -> Any:
+        """Return the value unsettled, as part of a text that is being evaluated."""
+        try:
+            return repeated(self._program.run(evaluation), self.language, evaluation)
+        except ExpressionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
+            raise _told(error, self.source, self.place, evaluation.moment) from None
+
+    def evaluate(self, scope: Scope, moment: Moment) -> Data:
+        return _evaluated(self, self, scope, moment)
+
+    def expressions(self) -> Iterator["Expression | Statements"]:
+        yield self
+
+
+class Text:
+    """Literal text with expressions in it, or with `{% raw %}` blocks."""
+
+    __slots__ = ("_expressions", "_rendering", "language", "place", "source")
+
+    def __init__(
+        self, rendering: Rendering, expressions: tuple["Expression | Statements", ...], source: str, place: Place
+    ) -> None:
+        self._rendering = rendering
+        self._expressions = expressions
+        self.language: Language = expressions[0].language if expressions else "jinja"
+        self.source = source
+        self.place = place
+
+    def evaluate(self, scope: Scope, moment: Moment) -> Data:
+        return _evaluated(self._rendering, self, scope, moment)
+
+    def expressions(self) -> Iterator["Expression | Statements"]:
+        return iter(self._expressions)
+
+
+class Statements:
+    """A text with Jinja statements (`{% %}`); `source` is all of it."""
+
+    __slots__ = ("_rendering", "calls", "language", "place", "source")
+
+    def __init__(self, rendering: Rendering, source: str, place: Place) -> None:
+        self._rendering = rendering
+        self.calls = rendering.calls
+        self.language: Language = "jinja"
+        self.source = source
+        self.place = place
+
+    def evaluate(self, scope: Scope, moment: Moment) -> Data:
+        return _evaluated(self._rendering, self, scope, moment)
+
+    def expressions(self) -> Iterator["Expression | Statements"]:
+        yield self
+
+
+class KeyedTemplate:
+    """An object whose keys are rendered, too."""
+
+    __slots__ = ("members", "place")
+
+    def __init__(self, members: list[tuple[Template, Template]], place: Place) -> None:
+        self.members = members
+        self.place = place
+
+    def evaluate(self, scope: Scope, moment: Moment) -> Data:
+        made: dict[str, Data] = {}
+        for key, member in self.members:
+            name = text_of(key.evaluate(scope, moment), Evaluation(scope, moment).fuel)
+            made[name] = member.evaluate(scope, moment)
+        try:
+            return check_bounds(object_of(made))
+        except NotData as error:
+            source = next((each.source for each in self.expressions()), "")
+            raise ExpressionError(shortened(source), self.place, str(error)) from None
+
+    def expressions(self) -> Iterator[Any]:
+        for key, member in self.members:
+            yield from key.expressions()
+            yield from member.expressions()
+
+
+class Given:
+    """An input: the parameter that was given (its texts are evaluated, deep down), else the default, else null."""
+
+    __slots__ = ("default", "name", "place")
+
+    def __init__(self, name: str, default: Template | None, place: Place) -> None:
+        self.name = name
+        self.default = default
+        self.place = place
+
+    def evaluate(self, scope: Scope, moment: Moment) -> Data:
+        evaluation = Evaluation(scope, moment)
+        parameters = evaluation.opened(scope.resolve("parameters"))
+        value = ABSENT if parameters is ABSENT else parameters.read(self.name)
+        if value is ABSENT:
+            return None if self.default is None else self.default.evaluate(scope, moment)
+        try:
+            data = _evaluated_deep(value, evaluation)
+        except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
+            raise _told(error, self.name, self.place, moment) from None
+        if moment.sources is not None:
+            moment.learn(data)
+        return data
+
+    def expressions(self) -> Iterator[Any]:
+        return iter(()) if self.default is None else iter(self.default.expressions())
+
+
+def compile_text(text: str, locate: Locate, report: Report) -> Template:
+    """Compile a text; without an expression in it, it is itself.
+
+    Errors go to `report`, and the text stands for null.
+    """
+    languages = languages_of(text)
+    try:
+        if not languages:
+            return Constant(freeze(text, "the text"), locate(0))
+        if len(languages) > 1:
+            raise Malformed(
+                "mixed_languages",
+                "a text has expressions of one language, and this has both YAQL (<% %>) and Jinja",
+                "write all of them in one",
+            )
+        return _built(text, languages[0], locate)
+    except Malformed as malformed:
+        place = locate(malformed.offset or 0)
+        reason = f"bad expression: {malformed.reason}"
+        report(Finding(malformed.code, reason, place, found=shortened(text), hint=malformed.hint))
+    except (RecursionError, MemoryError):
+        reason = "bad expression: the expression nests too deeply"
+        report(Finding("expression_too_deep", reason, locate(0), found=shortened(text)))
+    except (NotData, ValueError) as error:
+        report(Finding("expression_syntax", f"bad expression: {error}", locate(0), found=shortened(text)))
+    return Constant(None, locate(0))
+
+
+def evaluate_again(value: Data, language: Language, scope: Scope, moment: Moment, place: Place | None = None) -> Data:
+    """Return `value`, or, if it is a text with expressions of `language`, what that gives; `ExpressionError`."""
+    if not isinstance(value, str) or not has_expressions(value, language):
+        return value
+    text, where = value, place or Place("", 1, 1)
+    evaluation = Evaluation(scope, moment)
+    try:
+        data = settle(repeated(text, language, evaluation), evaluation.fuel)
+    except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
+        raise _told(error, text, where, moment) from None
+    if moment.sources is not None:
+        moment.learn(data)
+    return data
+
+
+def _built(text: str, language: Language, locate: Locate) -> Template:
+    expressions: list[Expression] = []
+
+    def compiled(cut: Cut) -> Expression:
+        expressions.append(Expression(cut.source, language, locate(cut.start)))
+        return expressions[-1]
+
+    rest, blocks = cut_raw(text) if language == "jinja" else (text, ())
+    if not has_expressions(rest, language):
+        return Text(WithRaw(rest, blocks), (), text, locate(0))
+    if blocks:
+        # The marks are not as long as the blocks: offsets are those of the text as it was written.
+        positions = iter([cut.start for cut in cuts_of(text, language) if not _is_in_raw(text, cut.start)])
+        rendering: Rendering = cut_rendering(
+            rest, language, lambda cut: compiled(Cut(cut.source, next(positions, 0), cut.end))
+        )
+        statements = (Statements(rendering, rest, locate(0)),) if has_statements(rest) else tuple(expressions)
+        return Text(WithRaw(rendering, blocks), statements, text, locate(0))
+    rendering = cut_rendering(text, language, compiled)
+    if isinstance(rendering, Expression):
+        return rendering
+    if has_statements(text):
+        return Statements(rendering, text, locate(0))
+    return Text(rendering, tuple(expressions), text, locate(0))
+
+
+def _is_in_raw(text: str, offset: int) -> bool:
+    return text.rfind("{% raw %}", 0, offset) > text.rfind("{% endraw %}", 0, offset)
+
+
+def _evaluated(rendering: Rendering, template: Expression | Text | Statements, scope: Scope, moment: Moment) -> Data:
+    evaluation = Evaluation(scope, moment)
+    try:
+        value = rendering.value(evaluation)
+        if template.language == "jinja" and isinstance(value, str):
+            _check_resolved(value, rendering)
+        data = settle(value, evaluation.fuel)
+    except ExpressionError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
+        raise _told(error, template.source, template.place, moment) from None
+    if moment.sources is not None:
+        moment.learn(data)
+    return data
+
+
+def _check_resolved(text: str, rendering: Rendering) -> None:
+    """Refuse a text in which an expression is left: one that was deep in a value, as Orquesta does."""
+    if "{{" in text and not isinstance(rendering, WithRaw):
+        left = ", ".join(cut.source for cut in cuts_of(text, "jinja"))
+        if left:
+            raise ValueError(f"there are unresolved expressions in its text: {shortened(left)}")
+
+
+def _evaluated_deep(value: Any, evaluation: Evaluation) -> Data:
+    if isinstance(value, str):
+        languages = languages_of(value)
+        return settle(repeated(value, languages[0], evaluation), evaluation.fuel) if languages else value
+    if isinstance(value, FrozenDict):
+        members = {
+            text_of(_evaluated_deep(key, evaluation), evaluation.fuel): _evaluated_deep(member, evaluation)
+            for key, member in value.items()
+        }
+        if all(member is value.get(key, ABSENT) for key, member in members.items()):
+            return value
+        return check_bounds(object_of(members))
+    if isinstance(value, FrozenList):
+        data = [_evaluated_deep(member, evaluation) for member in value]
+        return value if all(map(operator.is_, data, value)) else check_bounds(list_of(data))
+    return value  # type: ignore[no-any-return]
+
+
+def _told(error: Exception, source: str, place: Place, moment: Moment) -> ExpressionError:
+    if isinstance(error, ExpressionError):
+        return error
+    return told(harmless(error, moment), source, place, lambda: FUNCTIONS)

@@ -1,0 +1,40 @@
+"""The text that a value becomes between other text: Python's `str()` of it, as Orquesta has it."""
+
+import datetime
+from collections.abc import ItemsView, Iterator, KeysView, ValuesView
+from typing import Any
+
+from stretto.definitions.expressions.bounds import Fuel
+from stretto.definitions.expressions.values import settle
+from stretto.definitions.frozen import FrozenDict, FrozenList, weigh
+
+_SCALARS = frozenset({int, float, bool, type(None)})
+
+
+def text_of(value: Any, fuel: Fuel) -> str:
+    """Return Python's text of a value (`None`, `True`, `{'k': [1]}`), paid for; iterators are listed."""
+    if type(value) is str:
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if type(value) in _SCALARS or isinstance(value, datetime.datetime | datetime.timedelta):
+        return str(value)
+    value = printable(value, fuel)
+    fuel.make_text(weigh(settle(value, fuel)))
+    text = str(value)
+    fuel.make_text(len(text))
+    return text
+
+
+def printable(value: Any, fuel: Fuel) -> Any:
+    """Return a value with what Python prints by its address (iterators, views) listed."""
+    if type(value) in _SCALARS or type(value) is FrozenDict or type(value) is FrozenList:
+        return value
+    if isinstance(value, dict):
+        fuel.burn(len(value))
+        return {key: printable(member, fuel) for key, member in value.items()}
+    if isinstance(value, tuple):
+        return tuple([printable(member, fuel) for member in fuel.walk(value)])
+    if isinstance(value, list | Iterator | range | KeysView | ValuesView | ItemsView | set | frozenset):
+        return [printable(member, fuel) for member in fuel.walk(value)]
+    return value
