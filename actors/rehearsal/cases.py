@@ -17,6 +17,7 @@ from stretto.actors.rehearsal.executor import Rehearsal, Rehearsed, Rehearser
 from stretto.actors.rehearsal.recording import Visit
 from stretto.actors.rehearsal.runner import Launch
 from stretto.actors.rehearsal.script import Control, Rule
+from stretto.actors.rehearsal.telling import whole
 from stretto.actors.rehearsal.timeline import Ticks
 from stretto.definitions.dialects import read_workflow
 from stretto.definitions.errors import Finding, InvalidDefinition, InvalidInput, StrettoError
@@ -146,11 +147,6 @@ def _action(launch: Launch) -> dict[str, Any]:
         "input": launch.input,
     }
     return {**told, "delay": whole(launch.delay)} if launch.delay else told
-
-
-def whole(seconds: float) -> float:
-    """Return seconds as JSON tells them best: 2 for 2.0."""
-    return int(seconds) if seconds == int(seconds) else seconds
 
 
 def _error_of(record: Data) -> dict[str, Any]:

@@ -32,8 +32,8 @@ from stretto.definitions.masking import Mask
 from stretto.definitions.model import Workflow
 from stretto.metrics import Instruments
 
-MAX_COMPLETIONS = 100_000
-"""Actions that may end in one rehearsal, before it is taken for an endless one."""
+MAX_STEPS = 100_000
+"""Actions and delays that may end in one rehearsal, before it is taken for an endless one."""
 _ALL_AT_ONCE: Final = 10**9
 """Permits: the engine-wide bound on items in flight is no matter of a workflow's meaning."""
 
@@ -132,6 +132,8 @@ class _Stage:
         self._go_on(handle.id)
         outcome = _outcome_of(handle)
         conductor = self._conductors[handle.id]
+        for launch in self._runner.launches:
+            launch.end = self._conductors[launch.run_id].end_of(launch.start)
         return Rehearsed(
             status=conductor.status if outcome is None else outcome.status,
             output=outcome.output if outcome is not None else None,
@@ -159,7 +161,7 @@ class _Stage:
     def _go_on(self, run_id: str) -> None:
         """Do what comes next, one thing at a time, until nothing is left."""
         completions = 0
-        while True:
+        for _ in range(MAX_STEPS):
             end = self._runner.next_end()
             reminder = self._pace.due(end)
             if reminder is not None:
@@ -168,13 +170,12 @@ class _Stage:
                 self._request(run_id, self._controls.pop(0))
             elif end is not None:
                 completions += 1
-                if completions > MAX_COMPLETIONS:
-                    raise LimitExceeded(f"the rehearsal does not end: {MAX_COMPLETIONS:,} actions have ended")
                 self._pace.go_to(end)
                 self._runner.complete_next()
             else:
                 return
             self.dispatcher.pump()
+        raise LimitExceeded(f"the rehearsal does not end: {MAX_STEPS:,} actions or delays have ended")
 
     def _request(self, run_id: str, control: Control) -> None:
         answer = getattr(self._engine, control.request)(run_id)

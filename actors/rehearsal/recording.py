@@ -11,6 +11,7 @@ from stretto.definitions.conductor import (
     DelayElapsed,
     Event,
     IllegalTransition,
+    ItemCompleted,
     PauseRequested,
     ResumeRequested,
     RetryDue,
@@ -56,6 +57,7 @@ class RecordedConductor(Conductor):
         self._requests = requests
         self._delays: dict[tuple[str, int], float] = {}
         self._waits: dict[tuple[str, int, int, int | None], float] = {}
+        self._ends: dict[tuple[str, int, int, int], ItemCompleted] = {}
         self._visits_seen: dict[tuple[str, int], Visit] = {}
         self._at: float = given[3]
 
@@ -74,6 +76,8 @@ class RecordedConductor(Conductor):
         """Return the commands that follow from an event."""
         commands = super().on(event)
         self._at = event.at
+        if isinstance(event, ItemCompleted):
+            self._ends[event.task, event.visit, event.index, event.attempt] = event
         self._note(commands)
         return commands
 
@@ -83,6 +87,10 @@ class RecordedConductor(Conductor):
             return self._delays.get((start.task, start.visit), 0.0)
         index = start.index if self.workflow.semantics.retries == "item" else None
         return self._waits.get((start.task, start.visit, start.attempt, index), 0.0)
+
+    def end_of(self, start: StartItem) -> ItemCompleted | None:
+        """Return how a try ended, if it has."""
+        return self._ends.get((start.task, start.visit, start.index, start.attempt))
 
     def visits(self) -> list[Visit]:
         """Return all visits, in the order of their start."""

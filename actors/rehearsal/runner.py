@@ -11,12 +11,12 @@ from stretto.actors.actions import Action, ActionRegistry
 from stretto.actors.rehearsal.script import Rule, Script, Try
 from stretto.actors.rehearsal.timeline import Pace, Timeline
 from stretto.actors.runners import Call, Done, Finished, Running
-from stretto.definitions.conductor import StartItem
+from stretto.definitions.conductor import ItemCompleted, StartItem
 from stretto.definitions.context import ItemScope
-from stretto.definitions.frozen import Data, FrozenDict, freeze
+from stretto.definitions.frozen import Data, freeze
 
 _STATUSES: Final[Mapping[str, str]] = {"timeout": "timed_out", "canceled": "cancelled"}
-"""Our words for those that scripts use."""
+"""Our words for those of conformance cases."""
 
 
 class ScriptedActions(ActionRegistry):
@@ -49,21 +49,21 @@ def _never_called(**_inputs: Any) -> None:
 
 
 class Launch:
-    """An action that was launched, and how it ended ("running": it has not). Times are seconds from the start."""
+    """An action that was launched, and how its try ended, if it has. Times are seconds from the start."""
 
-    __slots__ = ("action", "at", "delay", "ended_at", "facts", "input", "outcome", "result", "rule", "start")
+    __slots__ = ("action", "at", "delay", "end", "ended_at", "facts", "input", "rule", "run_id", "start")
 
-    def __init__(self, start: StartItem, facts: Try, given: FrozenDict, rule: Rule, at: float) -> None:
+    def __init__(self, call: Call, start: StartItem, facts: Try, rule: Rule, at: float) -> None:
+        self.run_id = call.ids.run_id
         self.start = start
         self.facts = facts
         self.action = facts.action
-        self.input = given
+        self.input = call.input
         self.rule = rule
         self.at = at
         self.delay = 0.0
-        self.outcome = "running"
-        self.result: Data = None
         self.ended_at: float | None = None
+        self.end: ItemCompleted | None = None
 
     def context(self) -> dict[str, Data]:
         """Return the workflow's variables as this try saw them, by name."""
@@ -115,7 +115,7 @@ class ScriptedRunner:
             raise ValueError("a rehearsed call is a try of a run's item")
         facts = Try(ids.workflow, call.action.ref, start.task, start.visit, start.attempt, ids.item_index, 0)
         rule = self._script.rule_for(facts) or Rule()
-        launch = Launch(start, facts, call.input, rule, self._timeline.elapsed())
+        launch = Launch(call, start, facts, rule, self._timeline.elapsed())
         launch.delay = self._delay_of(ids.run_id, start)
         ends_at = self._pace.end_of(rule.duration, start.timeout)
         scripted = _ScriptedCall(self, launch, done, len(self.launches), ends_at)
@@ -150,8 +150,7 @@ class ScriptedRunner:
         return True
 
     def _end(self, call: _ScriptedCall, status: Any, result: Data) -> None:
-        launch = call.launch
-        launch.outcome, launch.result, launch.ended_at = status, result, self._timeline.elapsed()
+        call.launch.ended_at = self._timeline.elapsed()
         kind = None if status == "succeeded" else status
-        error = None if kind is None else f"the script has it end so: {launch.rule.status}"
+        error = None if kind is None else f"scripted to end as {status}"
         call.done(Finished(status, result, error, kind, self._timeline.now()))

@@ -7,7 +7,8 @@ import msgspec
 
 from stretto.definitions.frozen import freeze
 
-Status: TypeAlias = Literal["succeeded", "failed", "timeout", "abandoned", "canceled"]
+Status: TypeAlias = Literal["succeeded", "failed", "timed_out", "cancelled", "abandoned", "timeout", "canceled"]
+"""How a try may end; the last two are the words of conformance cases."""
 Request: TypeAlias = Literal["pause", "resume", "cancel"]
 
 KEYS = ("workflow", "action", "task", "visit", "attempt", "item", "route")
