@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -12,7 +11,6 @@ import pykka
 from stretto.actors.actions import InvalidActionInput, UnknownAction
 from stretto.actors.child import ChildRun, failure_of
 from stretto.actors.dispatch import DispatchedActor
-from stretto.actors.identifiers import new_run_id
 from stretto.actors.messages import (
     ActionBegan,
     ActionEnded,
@@ -82,7 +80,7 @@ class ItemActor(DispatchedActor):
 
     def _begin_try(self, message: PerformItem) -> None:
         self._perform = message
-        self._began = time.monotonic()
+        self._began = self._services.monotonic()
         if message.caused_at is not None:
             self._services.instruments.transition_latency.observe(self._began - message.caused_at)
         start, task = message.start, message.task
@@ -109,7 +107,7 @@ class ItemActor(DispatchedActor):
             self._services.runners.start(Call(action, rendered, ids), self._action_ended)
             return
         on_begin = None if start.timeout is None else self._tell_begin
-        self._running = self._services.runners.start(Call(action, rendered, ids, on_begin), self._tell_end)
+        self._running = self._services.runners.start(Call(action, rendered, ids, on_begin, start), self._tell_end)
 
     def _render(self, start: StartItem, task: Task) -> FrozenDict:
         if start.prepared is not None:
@@ -122,7 +120,7 @@ class ItemActor(DispatchedActor):
     def _start_child(self, message: PerformItem, inputs: FrozenDict, depth: int) -> None:
         """Have a workflow perform the item; its timeout counts from here."""
         start, task = message.start, message.task
-        child = ChildRun(self._services.engine, new_run_id())
+        child = ChildRun(self._services.engine, self._services.new_run_id())
         self._running = child
         if start.timeout is not None:
             self._remind(self._began + start.timeout, AttemptTimedOut())
@@ -140,7 +138,7 @@ class ItemActor(DispatchedActor):
     def _child_ended(self, message: ChildEnded) -> None:
         outcome, perform = message.outcome, self._perform
         if outcome.status == "succeeded":
-            self._report("succeeded", outcome.output, None, time.monotonic())
+            self._report("succeeded", outcome.output, None, self._services.monotonic())
         elif outcome.status == "cancelled":
             self._report_cancelled(f"the run {message.run_id} was cancelled")
         elif perform is not None:
@@ -156,7 +154,7 @@ class ItemActor(DispatchedActor):
     def _tell_begin(self) -> None:
         """Take the action's begin on a runner's thread, and send it here."""
         with contextlib.suppress(pykka.ActorDeadError):  # it was cancelled while it waited for a thread
-            self.actor_ref.tell(ActionBegan(time.monotonic()))
+            self.actor_ref.tell(ActionBegan(self._services.monotonic()))
 
     def _action_began(self, at: float) -> None:
         timeout = self._perform.start.timeout if self._perform is not None else None
@@ -190,7 +188,8 @@ class ItemActor(DispatchedActor):
         if finished.status == "cancelled":
             message = "it was cancelled" if self._stopping else "the action was cancelled"
             self._report_failure(
-                "cancelled", Failure("cancelled", message, retryable=not self._stopping, input=self._input)
+                "cancelled",
+                Failure("cancelled", message, retryable=not self._stopping, result=finished.result, input=self._input),
             )
             return
         if self._digest is not None and _digest(self._input) != self._digest:
@@ -204,7 +203,7 @@ class ItemActor(DispatchedActor):
         failure = Failure(
             kind, finished.error or "it failed", retryable=kind != "not_data", result=finished.result, input=self._input
         )
-        self._report("failed", finished.result, failure, finished.finished_at)
+        self._report(finished.status, finished.result, failure, finished.finished_at)
 
     def _timed_out(self) -> None:
         if self._perform is None:
@@ -215,7 +214,7 @@ class ItemActor(DispatchedActor):
         # What can be stopped is waited for, so that it does not run beside the next try; a sub-workflow ends by its
         # own policy, however long that takes, and a thread cannot be stopped.
         if self._running is not None and self._running.cancel() and not isinstance(self._running, ChildRun):
-            self._remind(time.monotonic() + STOP_GRACE_SECONDS, StopTookTooLong())
+            self._remind(self._services.monotonic() + STOP_GRACE_SECONDS, StopTookTooLong())
         else:
             if not isinstance(self._running, ChildRun):
                 _log.warning("thread_left_behind", **self._ids())
@@ -245,7 +244,7 @@ class ItemActor(DispatchedActor):
             self._running.cancel()  # it ends by its own policy, however long what it runs may take
         elif self._running is not None and self._running.cancel():
             self._forget_reminder()
-            self._remind(time.monotonic() + STOP_GRACE_SECONDS, StopTookTooLong())
+            self._remind(self._services.monotonic() + STOP_GRACE_SECONDS, StopTookTooLong())
         else:
             self._report_failure(
                 "cancelled", Failure("cancelled", "it was cancelled", retryable=False, input=self._input)
@@ -260,7 +259,7 @@ class ItemActor(DispatchedActor):
         self._report_failure("cancelled", Failure("cancelled", message, retryable=False, input=self._input))
 
     def _report_failure(self, outcome: str, failure: Failure) -> None:
-        self._report(outcome, failure.result, failure, time.monotonic())
+        self._report(outcome, failure.result, failure, self._services.monotonic())
 
     def _report(self, outcome: str, result: Data, failure: Failure | None, finished_at: float) -> None:
         """Tell the supervisor the outcome, and stop: there is exactly one report."""
@@ -270,7 +269,7 @@ class ItemActor(DispatchedActor):
         self._forget_reminder()
         start = perform.start
         completed = ItemCompleted(
-            start.task, start.visit, start.index, start.attempt, outcome, result, failure, time.time()
+            start.task, start.visit, start.index, start.attempt, outcome, result, failure, self._services.now()
         )
         try:
             perform.supervisor.tell(ItemEnded(completed, finished_at - self._began, finished_at))

@@ -6,7 +6,6 @@ Nothing else ever changes the run's context. What an item costs here is one even
 next one, in the same turn in which it ends; whatever can wait (metrics, permits, watchers) waits for the turn's end.
 """
 
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -139,9 +138,9 @@ class RunSupervisor(DispatchedActor):
             BeginRun: self._begin_run,
             Relayed: self._relayed,
             TellStatus: lambda _message: self._status(),
-            CancelRun: lambda _message: self._control(CancelRequested(time.time()), StopItem()),
-            PauseRun: lambda _message: self._control(PauseRequested(time.time()), PauseItem()),
-            ResumeRun: lambda _message: self._control(ResumeRequested(time.time()), ResumeItem()),
+            CancelRun: lambda _message: self._control(CancelRequested(services.now()), StopItem()),
+            PauseRun: lambda _message: self._control(PauseRequested(services.now()), PauseItem()),
+            ResumeRun: lambda _message: self._control(ResumeRequested(services.now()), ResumeItem()),
             WatchRun: lambda message: self._watchers.append(message.watcher),
             AbandonRun: lambda _message: self._abandon_run(),
         }
@@ -191,8 +190,8 @@ class RunSupervisor(DispatchedActor):
             request.accepted.fail(error)
             self.stop()
             return
-        self._conductor = Conductor(
-            self._workflow, self._run_id, parameters, time.time(), request.parent,
+        self._conductor = self._services.make_conductor(
+            self._workflow, self._run_id, parameters, self._services.now(), request.parent,
             surroundings=request.surroundings, mask=request.mask,
         )  # fmt: skip
         if self._conductor.mask:
@@ -294,11 +293,13 @@ class RunSupervisor(DispatchedActor):
                 waiting.clear()
                 waiting.extend(kept)
         if withdrawn and self._conductor is not None:
-            self._carry_out(self._conductor.on(ItemsWithdrawn(task, visit, tuple(withdrawn), time.time())), None)
+            self._carry_out(
+                self._conductor.on(ItemsWithdrawn(task, visit, tuple(withdrawn), self._services.now())), None
+            )
 
     def _remind(self, command: WaitUntil) -> None:
-        wait = max(command.then.at - time.time(), 0.0)
-        key = self._services.remind(time.monotonic() + wait, self.actor_ref, command.then)
+        wait = max(command.then.at - self._services.now(), 0.0)
+        key = self._services.remind(self._services.monotonic() + wait, self.actor_ref, command.then)
         self._reminders[command.then] = key
 
     def _finish(self, finish: FinishRun) -> None:

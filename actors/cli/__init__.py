@@ -7,6 +7,7 @@ import click
 COMMANDS = {
     "run": "Run WORKFLOW, a ref or the path of a file, and print its output.",
     "validate": "Tell every error and warning of definitions; print their JSON Schema.",
+    "rehearse": "Run workflows with scripted results in place of actions, on virtual time.",
     "serve": "Serve run requests until told to stop.",
     "config": "Show the daemon's settings.",
     "graph": "Draw WORKFLOW, a ref or the path of a file: its tasks, and what leads from one to the next.",

@@ -190,10 +190,15 @@ def print_outcome(run_id: str, workflow: str, outcome: "Outcome", *, as_json: bo
         return
     click.echo(f"run {run_id} of {workflow}: {outcome.status}", err=True)
     for error in outcome.errors:
-        where = error.get("where")
-        place = f"{where['file']}:{where['line']}:{where['column']}: " if where else ""
-        item = f" (item {error['item_index']})" if error.get("item_index") is not None else ""
-        handled = "handled: " if error.get("handled") else ""
-        click.echo(f"  {place}{handled}{error['message']}{item} [{error['code']}]", err=True)
+        click.echo(f"  {error_line(error)}", err=True)
     if outcome.output is not None:
         click.echo(msgspec.json.format(msgspec.json.encode(outcome.output), indent=2))
+
+
+def error_line(error: "Mapping[str, Any]") -> str:
+    """Return an error record as a line for people."""
+    where = error.get("where")
+    place = f"{where['file']}:{where['line']}:{where['column']}: " if where else ""
+    item = f" (item {error['item_index']})" if error.get("item_index") is not None else ""
+    handled = "handled: " if error.get("handled") else ""
+    return f"{place}{handled}{error['message']}{item} [{error['code']}]"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from driving import Drive, failed, starts, waits
-from rehearsal import Rehearsal, rehearse
+from rehearsal import Told, rehearse
 
 from stretto.definitions import InvalidInput
 from stretto.definitions.conductor import (
@@ -36,7 +36,7 @@ def then(*targets: str, when: str | None = None, **publish: Any) -> dict[str, An
     return transition
 
 
-def performed(rehearsal: Rehearsal) -> list[str]:
+def performed(rehearsal: Told) -> list[str]:
     """Return the tasks in the order in which they were performed."""
     return [each["task"] for each in rehearsal.actions]
 
@@ -359,7 +359,7 @@ def test_results_and_errors_of_a_fan_out_are_in_the_items_order() -> None:
         {"item": 2, "result": "last"},
     ]
     results = ["first", None, "last"]
-    errors = [{"index": 1, "item": "y", "error": {"kind": "failed", "message": "scripted: failed"}}]
+    errors = [{"index": 1, "item": "y", "error": {"kind": "failed", "message": "scripted to end as failed"}}]
     assert rehearse(text, script=script).output == {"r": [results, results, results, errors, "succeeded"]}
 
 
@@ -580,7 +580,7 @@ def test_system_tells_about_the_run() -> None:
             output_map={"s": "{{ [system.workflow_start, system.run_id, system.workflow, system.parent] }}"},
         )
     )
-    assert run.output == {"s": ["1970-01-01T00:00:00.000000Z", "run", "ops.x", None]}
+    assert run.output == {"s": ["2026-01-01T00:00:00.000000Z", "rehearsed-1", "ops.x", None]}
 
 
 def test_a_delay_keeps_a_task_back() -> None:
