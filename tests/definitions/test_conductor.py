@@ -17,6 +17,7 @@ from stretto.definitions.conductor import (
     TaskEnded,
     WithdrawItems,
 )
+from stretto.definitions.conductor.branches import NO_BRANCH
 from stretto.definitions.parameters import bind
 
 
@@ -425,7 +426,7 @@ def test_while_paused_transitions_are_evaluated_and_targets_held() -> None:
     )
     drive.pause()
     assert starts(drive.completes("a")) == []
-    assert drive.conductor.context.now.variables["v"] == 1
+    assert drive.conductor.context.look(NO_BRANCH, 0).variables["v"] == 1
     assert starts(drive.completes("d")) == []
     assert starts(drive.resume()) == [("d", 1), ("b", 0), ("c", 0)]
 
@@ -669,4 +670,4 @@ def test_a_conductor_needs_no_clock_and_keeps_what_it_is_given() -> None:
     other = Conductor(drive.workflow, "run", bind(drive.workflow, {}), 0.0)
     other.begin()
     drive.completes("a")
-    assert (drive.conductor.context.now.variables["v"], other.context.now.variables["v"]) == (1, 0)
+    assert [each.context.look(NO_BRANCH, 0).variables["v"] for each in (drive.conductor, other)] == [1, 0]
