@@ -49,6 +49,10 @@ class Branch:
                 secrets = secrets.delete(name)
         return Branch(variables, _appended(self.deltas, Map(values)), secrets)
 
+    def as_first(self) -> "Branch":
+        """Return the branch as a run begins with it: what it holds is no delta, and no join lays it over another."""
+        return Branch(self.variables, (), self.secrets)
+
     def joined(self, other: "Branch") -> "Branch":
         """Return this branch with what was published on the way of a later one laid over it."""
         variables, deltas = self.variables, self.deltas

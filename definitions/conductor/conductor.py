@@ -174,7 +174,7 @@ class Conductor:
                     if self._semantics.broken_expression == "stops":
                         break
             branch = publication.branch()
-        return branch, broken
+        return branch.as_first(), broken
 
     def _turn_over(self) -> list[Command]:
         self._go_on()
@@ -536,7 +536,9 @@ class Conductor:
         """Tell whether nothing more comes, as far as it can be told when a task has ended."""
         if self.status == "failing":
             return True
-        return self.status != "paused" and not self._active and not any(each.ready for each in self._arrivals.waiting)
+        if self._active or self.status == "paused":
+            return False
+        return self.status == "cancelling" or not any(each.ready for each in self._arrivals.waiting)
 
     def _where(self, at: FanOut | Arrival, edge: str = "") -> dict[str, Any]:
         """Return what an error's record tells besides, where runs have routes."""
