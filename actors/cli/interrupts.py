@@ -32,6 +32,19 @@ def wait_for(future: pykka.Future[Any]) -> Any:
     return future.get()
 
 
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Hold Ctrl-C back for a moment: what is done in the `with` block is done, then `KeyboardInterrupt` is raised."""
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt
+
+
 class _Pipe:
     """A pipe that signals and one thread write to."""
 
