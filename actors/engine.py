@@ -338,8 +338,9 @@ class Engine(DispatchedActor):
         return self._catalogue
 
     def use_catalogue(self, catalogue: Catalogue) -> None:
-        """Start runs from these definitions from now on; those in progress keep theirs."""
+        """Start runs from these definitions from now on; those in progress keep theirs. Its actions are for all."""
         self._catalogue = catalogue
+        self._services.actions = catalogue.actions
 
     def services(self) -> Services:
         """Return what the engine's actors share, for whoever serves the engine: instruments, counts of actors."""
