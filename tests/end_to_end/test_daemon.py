@@ -375,6 +375,8 @@ def test_the_socket_belongs_to_one_daemon(tmp_path: Path) -> None:
         (["--port", "99999"], "the flag --port"),
         (["--store", "sqlite:///x"], "memory"),
         (["--definitions", "/nowhere"], "/nowhere"),
+        (["--packs", "/nowhere"], "no pack in '/nowhere': there is no such folder"),
+        (["--keystore", "/nowhere.yaml"], "/nowhere.yaml:1:1: error: cannot read keystore"),
         (["--config", "/nowhere.yaml"], "/nowhere.yaml"),
     ],
 )
