@@ -6,9 +6,11 @@ from pathlib import Path
 
 from stretto.actors.actions import ActionRegistry, UnknownAction
 from stretto.actors.packs import PackWorkflow
+from stretto.actors.secret_parameters import secrecies_of, secrecy_among
 from stretto.definitions.dialects import read_workflow
 from stretto.definitions.errors import Finding, InvalidDefinition, Place, UnknownWorkflow, nearest
 from stretto.definitions.model import Workflow
+from stretto.definitions.secrecy import NO_SECRECY, Secrecy
 from stretto.definitions.validation import KnownAction, KnownInput
 from stretto.metrics import get_logger
 
@@ -32,13 +34,19 @@ class ActionsAndWorkflows:
         """Return what an action or a workflow takes, or None if there is neither."""
         if ref in self._actions:
             action = self._actions.get(ref)
-            inputs = [KnownInput(p.name, p.type, p.required, p.nullable, p.enum) for p in action.parameters]
+            inputs = [
+                KnownInput(p.name, p.type, p.required, p.nullable, () if p.secret else p.enum)
+                for p in action.parameters
+            ]
             return KnownAction({each.name: each for each in inputs}, action.takes_anything)
         workflow = self._workflows.get(ref)
         if workflow is None:
             return None
         # A null that is given does for any parameter that is not required.
-        inputs = [KnownInput(p.name, p.type, p.required, not p.required, p.enum) for p in workflow.parameters.values()]
+        inputs = [
+            KnownInput(p.name, p.type, p.required, not p.required, () if p.secret else p.enum)
+            for p in workflow.parameters.values()
+        ]
         return KnownAction({each.name: each for each in inputs})
 
 
@@ -51,6 +59,7 @@ class Catalogue:
         self._stems: dict[str, list[str]] = {}
         self._broken: dict[str, InvalidDefinition] = {}
         self._conflicts: dict[str, InvalidDefinition] = {}
+        self._secrecies: Mapping[str, Secrecy] | None = None
 
     def load(self, *folders: str | Path) -> None:
         """Read every definition in folders and those below them. `UnknownWorkflow` when there is no such folder."""
@@ -60,6 +69,7 @@ class Catalogue:
             for path in sorted(folder.rglob("*")):
                 if path.suffix in _SUFFIXES and path.is_file():
                     self._load_file(path)
+        self._secrecies = None
         # Workflows may call each other: which refs there are is known only now.
         for ref, workflow in list(self._workflows.items()):
             try:
@@ -110,6 +120,7 @@ class Catalogue:
             return
         self._workflows[workflow.ref] = workflow
         self._stems.setdefault(path.stem, []).append(workflow.ref)
+        self._secrecies = None
 
     def refs(self) -> tuple[str, ...]:
         """Return all refs, sorted."""
@@ -146,6 +157,14 @@ class Catalogue:
             if task.action in self._workflows and task.action not in self._actions
         )
 
+    def secrecy_of(self, workflow: Workflow) -> Secrecy:
+        """Return what a workflow gives to secret parameters of actions and of other workflows."""
+        if self._secrecies is None:
+            self._secrecies = secrecies_of(self._workflows, self._actions)
+        if self._workflows.get(workflow.ref) is workflow:
+            return self._secrecies.get(workflow.ref, NO_SECRECY)
+        return secrecy_among(workflow, self._secrecies, self._workflows, self._actions)
+
     def read(self, path: Path) -> Workflow:
         """Read a file. Raises `UnknownWorkflow` when it cannot be read, `InvalidDefinition` when it is wrong."""
         workflow = self._parse(path)
@@ -166,6 +185,7 @@ class Catalogue:
                 for name in broken:
                     del self._broken[name]
                 self._workflows[workflow.ref] = workflow
+                self._secrecies = None
                 refs = self._stems.setdefault(Path(workflow.file).stem, [])
                 if workflow.ref not in refs:
                     refs.append(workflow.ref)

@@ -122,6 +122,8 @@ class Mask:
 
     def anything(self, value: Any) -> Any:
         """Return what goes into a log, data or not, without secrets."""
+        if not self._whole:
+            return value
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):

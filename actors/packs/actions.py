@@ -70,6 +70,7 @@ def _parameter(parameter: Parameter) -> ActionParameter:
         default=parameter.default,
         nullable=not parameter.required,
         description=parameter.description,
+        secret=parameter.secret,
     )
 
 
