@@ -34,10 +34,7 @@ class ActionsAndWorkflows:
         """Return what an action or a workflow takes, or None if there is neither."""
         if ref in self._actions:
             action = self._actions.get(ref)
-            inputs = [
-                KnownInput(p.name, p.type, p.required, p.nullable, () if p.secret else p.enum)
-                for p in action.parameters
-            ]
+            inputs = [KnownInput(p.name, p.type, p.required, p.nullable, p.enum) for p in action.parameters]
             return KnownAction({each.name: each for each in inputs}, action.takes_anything)
         workflow = self._workflows.get(ref)
         if workflow is None:

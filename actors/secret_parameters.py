@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from stretto.actors.actions import ActionRegistry
 from stretto.definitions.frozen import Data, freeze
 from stretto.definitions.model import Workflow
-from stretto.definitions.secrecy import NO_SECRECY, Fields, Secrecy
+from stretto.definitions.secrecy import NO_SECRECY, Fields, Secrecy, secret_fields, within
 from stretto.definitions.validation.secret_flows import secrecy_of
 
 Secrecies = Mapping[str, Secrecy]
@@ -38,9 +38,10 @@ def secrecy_among(workflow: Workflow, known: Secrecies, workflows: Workflows, ac
         if task.action is None:
             continue
         if task.action in actions:
-            marked = [each for each in actions.get(task.action).parameters if each.secret]
-            fields = {(each.name,) for each in marked}
-            defaults += [freeze(each.default) for each in marked]
+            action = actions.get(task.action)
+            fields = set(action.secret)
+            given = {parameter.name: parameter.default for parameter in action.parameters}
+            defaults += [freeze(default) for path in fields for default in within(given, path)]
         else:
             fields = _parameters_of(task.action, known, workflows)
         if fields:
@@ -52,7 +53,7 @@ def _parameters_of(ref: str, known: Secrecies, workflows: Workflows) -> set[Fiel
     called = workflows.get(ref)
     if called is None:
         return set()
-    fields: set[Fields] = {(name,) for name, parameter in called.parameters.items() if parameter.secret}
+    fields = set(secret_fields(called.parameters))
     for name, paths in known.get(ref, NO_SECRECY).parameters.items():
         fields |= {(name, *path) for path in paths}
     return fields

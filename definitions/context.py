@@ -88,11 +88,13 @@ NO_SURROUNDINGS = Surroundings()
 class RunFacts:
     """What stays the same through a whole run: its parameters, `system`, surroundings, and its tasks' names.
 
-    `mask` keeps the run's secrets, `secret_parameters` names those among its parameters, `secrecy` tells what else
-    of the run is secret.
+    `mask` keeps the run's secrets, `secrecy` tells what else of the run is secret. Of the parameters, those in
+    `secret_parameters` are secret, those in `partly_secret` hold secrets.
     """
 
-    __slots__ = ("mask", "parameters", "secrecy", "secret_parameters", "surroundings", "system", "task_names")
+    __slots__ = (
+        "mask", "parameters", "partly_secret", "secrecy", "secret_parameters", "surroundings", "system", "task_names",
+    )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - keywords, each optional, but for what every run has
         self,
@@ -102,7 +104,7 @@ class RunFacts:
         *,
         surroundings: Surroundings = NO_SURROUNDINGS,
         mask: Mask | None = None,
-        secret_parameters: Iterable[str] = (),
+        secret_parameters: Iterable[Fields] = (),
         secrecy: Secrecy = NO_SECRECY,
     ) -> None:
         self.parameters = parameters
@@ -110,9 +112,12 @@ class RunFacts:
         self.task_names = frozenset(task_names)
         self.surroundings = surroundings
         self.mask = Mask() if mask is None else mask
-        self.secret_parameters = frozenset(secret_parameters)
+        marked = frozenset(secret_parameters)
+        self.secret_parameters = frozenset(fields[0] for fields in marked if len(fields) == 1)
+        self.partly_secret = frozenset(fields[0] for fields in marked) | secrecy.parameters.keys()
         self.secrecy = secrecy
-        self.mask.see(parameters.get(name) for name in self.secret_parameters)
+        for fields in marked:
+            self.mask.see(within(parameters, fields))
         self.mask.see(secrecy.constants)
         self.mask.see(of_origins(secrecy.parameters, parameters))
         self.mask.see(of_origins(secrecy.config, surroundings.config))
@@ -172,7 +177,7 @@ class Snapshot:
         tasks = _guarded(TaskNamespace(self.tasks, facts.task_names), self.secret_tasks)
         secret = Secret(facts.mask)
         parameters = {
-            **_holding(facts.mask, facts.parameters, facts.secrecy.parameters),
+            **_holding(facts.mask, facts.parameters, facts.partly_secret),
             **dict.fromkeys(facts.secret_parameters, secret),
         }
         config = {

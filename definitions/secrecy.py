@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from stretto.definitions.frozen import Data
+from stretto.definitions.model import Parameter
 
 Fields: TypeAlias = tuple[str, ...]
 """The names of fields that lead into a value; () is all of it. A list on the way stands for each of its members."""
@@ -48,6 +49,22 @@ def within(value: Any, fields: Fields) -> Iterator[Any]:
         yield value
     elif isinstance(value, Mapping) and fields[0] in value:
         yield from within(value[fields[0]], fields[1:])
+
+
+def secret_fields(parameters: Mapping[str, Parameter]) -> frozenset[Fields]:
+    """Return what is marked as secret, at any depth, of values given for these parameters."""
+    return frozenset((name, *fields) for name, parameter in parameters.items() for fields in _secret_within(parameter))
+
+
+def _secret_within(parameter: Parameter) -> Iterator[Fields]:
+    if parameter.secret or (parameter.others is not None and next(_secret_within(parameter.others), None) is not None):
+        yield ()
+        return
+    if parameter.items is not None:
+        yield from _secret_within(parameter.items)
+    for name, member in parameter.properties.items():
+        for fields in _secret_within(member):
+            yield (name, *fields)
 
 
 def of_origins(origins: Origins, values: Mapping[str, Any]) -> Iterator[Any]:

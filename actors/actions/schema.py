@@ -36,7 +36,7 @@ class ActionParameter:
     """One input of an action. `type` is string, integer, number, boolean, array, object or any.
 
     `enum` lists the only values allowed (none: no such limit), `nullable` says whether null will do, and
-    `description` comes from the docstring's `Args:` section. The value of a `secret` one is told nowhere.
+    `description` comes from the docstring's `Args:` section.
     """
 
     name: str
@@ -46,7 +46,6 @@ class ActionParameter:
     nullable: bool = False
     enum: tuple[Any, ...] = ()
     description: str = ""
-    secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ from stretto.definitions.frozen import Data, FrozenDict, FrozenList, freeze, obj
 from stretto.definitions.graph import graph_of
 from stretto.definitions.masking import Mask
 from stretto.definitions.model import Task, Workflow
-from stretto.definitions.secrecy import NO_SECRECY, Secrecy
+from stretto.definitions.secrecy import NO_SECRECY, Secrecy, secret_fields
 
 Masked = TypeVar("Masked", FrozenDict | None, FrozenList)
 
@@ -85,12 +85,11 @@ class Conductor:
             {"workflow_start": self._moment.now(), "run_id": run_id, "workflow": workflow.ref, "parent": parent}
         )
         assert isinstance(system, FrozenDict)  # noqa: S101 - for the type checker
-        secret = [name for name, parameter in workflow.parameters.items() if parameter.secret]
         self.mask = Mask(base=surroundings.mask) if mask is None else mask
         self._is_child = parent is not None
         facts = RunFacts(
-            parameters, system, workflow.tasks, surroundings=surroundings, mask=self.mask, secret_parameters=secret,
-            secrecy=secrecy,
+            parameters, system, workflow.tasks, surroundings=surroundings, mask=self.mask, secrecy=secrecy,
+            secret_parameters=secret_fields(workflow.parameters),
         )  # fmt: skip
         self.context = Context(facts)
         self._errors = ErrorLog(self.mask)

@@ -303,3 +303,17 @@ def test_what_is_given_to_a_secret_parameter_is_nowhere_in_clear(takers: Path, r
     assert messages["literal"].startswith("takers.shout exited with 1")
     assert '"spare":"******"' in messages["literal"]
     assert "after reading a secret" in messages["broken"]
+
+
+def test_a_secret_member_of_a_parameter_is_nowhere_in_clear(tmp_path: Path) -> None:
+    """The object's other members are told, the secret one is not, nor what is made of it."""
+    path = write_workflow(
+        tmp_path, "flow",
+        "parameters: {owner: {properties: {name: {}, key: {secret: true}}}}\n"
+        "tasks: {t: {action: core.fail, input: {message: '{{ parameters.owner.key | upper }}'}}}\n"
+        "output_map: {owner: '{{ parameters.owner }}', cut: '{{ parameters.owner.key[:5] }}'}\n",
+    )  # fmt: skip
+    with running_engine() as bed:
+        outcome = bed.run(path, {"owner": {"name": "team-a", "key": PASSWORD}})
+    assert outcome.output == {"owner": {"name": "team-a", "key": MASK}, "cut": MASK}
+    assert not [form for form in FORMS if form in json.dumps(outcome.errors)]
