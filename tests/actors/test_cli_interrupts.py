@@ -17,7 +17,12 @@ def test_things_arrive_in_their_order() -> None:
     """From another thread, more than the pipe holds: none is lost, none waits."""
     count = 100_000  # the pipe holds 65,536 bytes
     with arrivals() as arrived:
-        putting = threading.Thread(target=lambda: [arrived.put(number) for number in range(count)])
+
+        def put_all() -> None:
+            for number in range(count):
+                arrived.put(number)
+
+        putting = threading.Thread(target=put_all)
         putting.start()
         putting.join(PATIENCE)
         assert [arrived.get() for _ in range(count)] == list(range(count))
