@@ -28,7 +28,10 @@ class ActionsAndWorkflows:
         if parameters is None:
             return None
         # A null that is given does for any parameter that is not required.
-        inputs = [KnownInput(p.name, p.type, p.required, not p.required, p.enum) for p in parameters.values()]
+        inputs = [
+            KnownInput(p.name, p.type, p.required, not p.required, () if p.secret else p.enum)
+            for p in parameters.values()
+        ]
         return KnownAction({each.name: each for each in inputs})
 
 

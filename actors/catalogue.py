@@ -1,15 +1,17 @@
 """The definitions that an engine knows, by ref; and those that are named by a file's path."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.callable import ActionsAndWorkflows, parameters_by_ref
 from stretto.actors.packs import PackWorkflow
+from stretto.actors.secret_parameters import secrecies_of, secrecy_among
 from stretto.definitions.dialects.native import in_order, read_with_findings
 from stretto.definitions.errors import Finding, InvalidDefinition, Place, UnknownWorkflow, nearest
 from stretto.definitions.model import Workflow
+from stretto.definitions.secrecy import NO_SECRECY, Secrecy
 from stretto.definitions.validation import KnownActions, check
 from stretto.definitions.yaml_source import Node
 from stretto.metrics import get_logger
@@ -45,6 +47,7 @@ class Catalogue:
         self._unchecked: dict[str, _Read] = {}
         self._to_keep = dict(earlier._workflows) if earlier is not None else {}  # noqa: SLF001 - of its own kind
         self._warned: dict[str, list[str]] = dict(earlier._warned) if earlier is not None else {}  # noqa: SLF001 - as above
+        self._secrecies: Mapping[str, Secrecy] | None = None
 
     def load(self, *folders: str | Path) -> None:
         """Read every definition in folders and those below them. `UnknownWorkflow` when there is no such folder."""
@@ -74,6 +77,7 @@ class Catalogue:
 
     def _withdraw(self, ref: str) -> None:
         file = Path(self._workflows.pop(ref).file)
+        self._secrecies = None
         self._stems[file.stem].remove(ref)
 
     def _load_file(self, path: Path) -> None:
@@ -124,6 +128,7 @@ class Catalogue:
 
     def _enter(self, workflow: Workflow) -> None:
         self._workflows[workflow.ref] = workflow
+        self._secrecies = None
         refs = self._stems.setdefault(Path(workflow.file).stem, [])
         if workflow.ref not in refs:
             refs.append(workflow.ref)
@@ -172,6 +177,14 @@ class Catalogue:
             for task in workflow.tasks.values()
             if task.action in self._workflows and task.action not in self.actions
         )
+
+    def secrecy_of(self, workflow: Workflow) -> Secrecy:
+        """Return what a workflow gives to secret parameters of actions and of other workflows."""
+        if self._secrecies is None:
+            self._secrecies = secrecies_of(self._workflows, self.actions)
+        if self._workflows.get(workflow.ref) is workflow:
+            return self._secrecies.get(workflow.ref, NO_SECRECY)
+        return secrecy_among(workflow, self._secrecies, self._workflows, self.actions)
 
     def read(self, path: Path) -> Workflow:
         """Read a file. Raises `UnknownWorkflow` when it cannot be read, `InvalidDefinition` when it is wrong."""

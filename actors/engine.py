@@ -371,6 +371,7 @@ class Engine(DispatchedActor):
     def _start_run(self, request: RunRequest, item: pykka.ActorRef[Any] | None) -> None:
         """Start a run's supervisor; `item` is told the run's end, if it is a child."""
         request.nested = self._catalogue.nested_tasks(request.workflow)
+        request.secrecy = self._catalogue.secrecy_of(request.workflow)
         request.surroundings = self._surroundings.of_workflow(request.workflow.ref)
         parent = None if request.parent is None else self._runs.get(request.parent["run_id"])
         # One mask for a run and its children: what the parent passes on is as secret there.

@@ -90,6 +90,8 @@ class ItemActor(DispatchedActor):
             rendered = task.input.evaluate(start.scope, Moment(start.at, seed))
             assert isinstance(rendered, FrozenDict)  # noqa: S101 - the reader takes nothing else for an input
             self._input = rendered
+            if start.scope.facts.secrecy.inputs:
+                start.scope.facts.see_input(start.task, rendered)
             if message.depth is not None:
                 self._start_child(message, rendered, message.depth)
                 return

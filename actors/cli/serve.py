@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stretto.actors.cli.exits import USAGE, give_up
+from stretto.actors.cli.exits import USAGE, end_process, give_up
 from stretto.actors.cli.known import PACKS
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def serve(file: str | None, **given: Any) -> None:
         code = asyncio.run(Daemon(settings).serve())
     except (StrettoError, ValueError) as error:
         give_up(str(error), USAGE)
-    _end(code)
+    end_process(code)
 
 
 def _flags(given: dict[str, Any]) -> "list[Flag]":
@@ -63,16 +63,3 @@ def _flags(given: dict[str, Any]) -> "list[Flag]":
         for name, value in given.items()
         if value not in {None, ()}
     ]
-
-
-def _end(code: int) -> None:
-    """End the process, also if an action's function never returns: Python would wait for its thread."""
-    import os
-    import sys
-    import threading
-
-    if threading.active_count() > 1:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +19,7 @@ from stretto.actors.catalogue import Catalogue
 from stretto.actors.daemon.diagnostics import log_diagnostics
 from stretto.actors.daemon.notify import notify
 from stretto.actors.daemon.operations import Check, OperationsServer, is_loopback
+from stretto.actors.daemon.watchdog import interval_asked_for, tell_as_long_as_it_answers
 from stretto.actors.daemon.watching import watching
 from stretto.actors.engine import Engine
 from stretto.actors.gateway.engine_calls import call
@@ -81,6 +83,9 @@ class Daemon:
             stack.push_async_callback(asyncio.to_thread, operations.stop)
             gateway = Gateway(self._engine)
             await gateway.start(listener)
+            if (interval := interval_asked_for()) is not None:
+                ask = partial(call, self._engine, "runs_in_progress")
+                stack.callback(asyncio.create_task(tell_as_long_as_it_answers(ask, interval)).cancel)
             try:
                 await self._serve_until_stopped(url, path)
             finally:

@@ -47,6 +47,7 @@ from stretto.definitions.frozen import Data, FrozenDict, FrozenList, freeze, obj
 from stretto.definitions.graph import graph_of
 from stretto.definitions.masking import Mask
 from stretto.definitions.model import Task, Workflow
+from stretto.definitions.secrecy import NO_SECRECY, Secrecy, secret_fields
 
 Masked = TypeVar("Masked", FrozenDict | None, FrozenList)
 
@@ -57,7 +58,7 @@ MAX_INSTANT_TASKS = 10_000
 class Conductor:
     """Conducts one run: `begin` once, then `on` for each event, carrying out the commands that they return."""
 
-    def __init__(  # noqa: PLR0913 - what a run is made of; the last three are optional
+    def __init__(  # noqa: PLR0913 - what a run is made of; the keywords are optional
         self,
         workflow: Workflow,
         run_id: str,
@@ -67,11 +68,13 @@ class Conductor:
         *,
         surroundings: Surroundings = NO_SURROUNDINGS,
         mask: Mask | None = None,
+        secrecy: Secrecy = NO_SECRECY,
     ) -> None:
         """Take a run's definition and its parameters, bound and frozen; `started_at` is seconds since the epoch.
 
         `parent` is what `system.parent` gives: null, or whose item this run performs. `surroundings` are what it is
-        given besides; `mask` is the parent's, whose secrets are this run's as well.
+        given besides; `mask` is the parent's, whose secrets are this run's as well; `secrecy` tells what it gives to
+        secret parameters.
         """
         self.workflow = workflow
         self.status = "running"
@@ -82,13 +85,12 @@ class Conductor:
             {"workflow_start": self._moment.now(), "run_id": run_id, "workflow": workflow.ref, "parent": parent}
         )
         assert isinstance(system, FrozenDict)  # noqa: S101 - for the type checker
-        secret = [name for name, parameter in workflow.parameters.items() if parameter.secret]
         self.mask = Mask(base=surroundings.mask) if mask is None else mask
-        self.mask.see(parameters.get(name) for name in secret)
         self._is_child = parent is not None
         facts = RunFacts(
-            parameters, system, workflow.tasks, surroundings=surroundings, mask=self.mask, secret_parameters=secret
-        )
+            parameters, system, workflow.tasks, surroundings=surroundings, mask=self.mask, secrecy=secrecy,
+            secret_parameters=secret_fields(workflow.parameters),
+        )  # fmt: skip
         self.context = Context(facts)
         self._errors = ErrorLog(self.mask)
         self._failed = False

@@ -339,6 +339,25 @@ def test_systemd_is_told(tmp_path: Path, abstract: bool) -> None:
             assert daemon.ended() == 0
 
 
+def test_systemds_watchdog_is_told_as_long_as_the_engine_answers(tmp_path: Path, gate: Gate) -> None:
+    """Again and again from READY on, also while runs are drained."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(PATIENCE)
+        with serving(tmp_path, NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="20000") as daemon:
+            while not manager.recv(4096).startswith(b"READY=1"):
+                pass
+            assert [manager.recv(4096) for _ in range(3)] == [b"WATCHDOG=1"] * 3
+            daemon.client.ask(Submit("test.gate", {"gate": str(gate.path), "count": 1}, follow=False))
+            gate.arrivals(1)
+            daemon.signal(signal.SIGTERM)
+            while not manager.recv(4096).startswith(b"STOPPING=1"):
+                pass
+            assert [manager.recv(4096) for _ in range(3)] == [b"WATCHDOG=1"] * 3
+            gate.open()
+            assert daemon.ended() == 0
+
+
 def test_sigusr1_shows_threads_and_actors(tmp_path: Path, gate: Gate) -> None:
     """SIGUSR1 logs every thread's stack and how many actors there are."""
     with serving(tmp_path) as daemon:
