@@ -336,8 +336,9 @@ class Engine(DispatchedActor):
         return self._catalogue
 
     def use_catalogue(self, catalogue: Catalogue) -> None:
-        """Start runs from these definitions from now on; those in progress keep theirs."""
+        """Start runs from these definitions from now on; those in progress keep theirs. Its actions are for all."""
         self._catalogue = catalogue
+        self._services.actions = catalogue.actions
 
     def services(self) -> Services:
         """Return what the engine's actors share, for whoever serves the engine: instruments, counts of actors."""
@@ -368,6 +369,7 @@ class Engine(DispatchedActor):
     def _start_run(self, request: RunRequest, item: pykka.ActorRef[Any] | None) -> None:
         """Start a run's supervisor; `item` is told the run's end, if it is a child."""
         request.nested = self._catalogue.nested_refs()
+        request.secrecy = self._catalogue.secrecy_of(request.workflow)
         request.surroundings = self._surroundings.of_workflow(request.workflow.ref)
         parent = None if request.parent is None else self._runs.get(request.parent["run_id"])
         # One mask for a run and its children: what the parent passes on is as secret there.

@@ -87,6 +87,8 @@ class ItemActor(DispatchedActor):
         try:
             rendered = self._render(start, task)
             self._input = rendered
+            if start.scope.facts.secrecy.inputs:
+                start.scope.facts.see_input(start.task, rendered)
             if message.depth is not None:
                 self._start_child(message, rendered, message.depth)
                 return

@@ -65,6 +65,7 @@ from stretto.definitions.context import NO_SURROUNDINGS
 from stretto.definitions.errors import InvalidInput, StrettoError
 from stretto.definitions.model import Workflow
 from stretto.definitions.parameters import bind
+from stretto.definitions.secrecy import NO_SECRECY
 from stretto.metrics.logging import mask_run, unmask_run
 
 if TYPE_CHECKING:
@@ -79,11 +80,13 @@ class RunRequest:
 
     `accepted` is answered with `handle`, or with `InvalidInput`. `nested` holds the refs that workflows perform;
     `parent` says whose item this run performs, `depth` levels below the first run. `surroundings` are what it is given
-    besides its inputs, `mask` keeps its secrets, and those of its parent.
+    besides its inputs, `mask` keeps its secrets, and those of its parent; `secrecy` tells what it gives to secret
+    parameters.
     """
 
     __slots__ = (
-        "accepted", "depth", "handle", "inputs", "mask", "nested", "parent", "surroundings", "watcher", "workflow",
+        "accepted", "depth", "handle", "inputs", "mask", "nested", "parent", "secrecy", "surroundings", "watcher",
+        "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -104,6 +107,7 @@ class RunRequest:
         self.depth = 0
         self.surroundings = NO_SURROUNDINGS
         self.mask: Mask | None = None
+        self.secrecy = NO_SECRECY
 
 
 class RunSupervisor(DispatchedActor):
@@ -192,10 +196,10 @@ class RunSupervisor(DispatchedActor):
             return
         self._conductor = self._services.make_conductor(
             self._workflow, self._run_id, parameters, self._services.now(), request.parent,
-            surroundings=request.surroundings, mask=request.mask,
+            surroundings=request.surroundings, mask=request.mask, secrecy=request.secrecy,
         )  # fmt: skip
-        if self._conductor.mask:
-            mask_run(self._run_id, self._conductor.mask.anything)
+        # Also while there are no secrets: those that its sub-workflows get are kept in this mask, too.
+        mask_run(self._run_id, self._conductor.mask.anything)
         self._record.started()
         request.accepted.resolve(request.handle)
         self._carry_out(self._conductor.begin(), None)

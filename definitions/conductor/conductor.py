@@ -52,6 +52,7 @@ from stretto.definitions.frozen import EMPTY_OBJECT, Data, FrozenDict, FrozenLis
 from stretto.definitions.graph import graph_of
 from stretto.definitions.masking import Mask
 from stretto.definitions.model import Task, Workflow
+from stretto.definitions.secrecy import NO_SECRECY, Secrecy, secret_fields
 from stretto.definitions.semantics import COMMANDS
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ MAX_INSTANT_TASKS = 10_000
 class Conductor:
     """Conducts one run: `begin` once, then `on` for each event, carrying out the commands that they return."""
 
-    def __init__(  # noqa: PLR0913 - what a run is made of; the last three are optional
+    def __init__(  # noqa: PLR0913 - what a run is made of; the keywords are optional
         self,
         workflow: Workflow,
         run_id: str,
@@ -77,12 +78,13 @@ class Conductor:
         surroundings: Surroundings = NO_SURROUNDINGS,
         mask: Mask | None = None,
         initial: FrozenDict = EMPTY_OBJECT,
+        secrecy: Secrecy = NO_SECRECY,
     ) -> None:
         """Take a run's definition and its parameters, bound and frozen; `started_at` is seconds since the epoch.
 
         `parent` is what `system.parent` gives: null, or whose item this run performs. `surroundings` are what it is
         given besides; `mask` is the parent's, whose secrets are this run's as well. `initial` are variables that are
-        there before the run's own, where contexts go by branches.
+        there before the run's own, where contexts go by branches; `secrecy` tells what it gives to secret parameters.
         """
         self.workflow = workflow
         self._semantics = workflow.semantics
@@ -97,13 +99,11 @@ class Conductor:
             {"workflow_start": self._moment.now(), "run_id": run_id, "workflow": workflow.ref, "parent": parent}
         )
         assert isinstance(system, FrozenDict)  # noqa: S101 - for the type checker
-        secret = [name for name, parameter in workflow.parameters.items() if parameter.secret]
         self.mask = Mask(base=surroundings.mask) if mask is None else mask
-        self.mask.see(parameters.get(name) for name in secret)
         self._is_child = parent is not None
         facts = RunFacts(
-            parameters, system, workflow.tasks, surroundings=surroundings, mask=self.mask, secret_parameters=secret,
-            status_of=self._arrivals.status_of,
+            parameters, system, workflow.tasks, surroundings=surroundings, mask=self.mask, secrecy=secrecy,
+            secret_parameters=secret_fields(workflow.parameters), status_of=self._arrivals.status_of,
         )  # fmt: skip
         self.context: Contexts = CONTEXTS[workflow.semantics.publish](facts)
         self._transitions = Transitions(workflow, self.context)
