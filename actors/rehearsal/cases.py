@@ -7,7 +7,7 @@ The workflow is the text of a definition. What cannot be rehearsed is an outcome
 by category in `inspection`), `refused` (inputs that do not fit), `error` (a case that is none).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -20,8 +20,9 @@ from stretto.actors.rehearsal.script import Control, Rule
 from stretto.actors.rehearsal.telling import whole
 from stretto.actors.rehearsal.timeline import Ticks
 from stretto.definitions.dialects import read_workflow
-from stretto.definitions.errors import Finding, InvalidDefinition, InvalidInput, StrettoError
-from stretto.definitions.frozen import Data
+from stretto.definitions.dialects.orquesta.inspection import inspection
+from stretto.definitions.errors import InvalidDefinition, InvalidInput, StrettoError
+from stretto.definitions.frozen import Data, freeze
 from stretto.metrics import get_logger
 
 _FILE: Final = "case.yaml"
@@ -88,8 +89,8 @@ def _outcome_of(case: Case, rehearser: Stage) -> dict[str, Any]:
         workflow = read_workflow(case.workflow, _FILE)
     except InvalidDefinition as error:
         told = _nothing("invalid", [_error(str(each), each.code) for each in error.findings])
-        return {**told, "inspection": _inspection(error.findings)}
-    given = {} if case.context is None else {"initial": case.context}
+        return {**told, "inspection": inspection(error.findings)}
+    given = {} if case.context is None else {"initial": freeze(case.context, "context")}
     rehearsal = Rehearsal(
         workflow=workflow, inputs=case.inputs or {}, rules=case.script, controls=case.controls, pace=Ticks, given=given
     )
@@ -131,7 +132,6 @@ def _task_result(visit: Visit) -> dict[str, Any]:
         "status": _WORDS.get(visit.outcome, visit.outcome),
         "result": visit.result,
         "attempts": visit.attempts,
-        "terminal": visit.terminal,
     }
 
 
@@ -162,30 +162,3 @@ def _error_of(record: Data) -> dict[str, Any]:
         if record.get(ours) is not None:
             told[theirs] = record[ours]
     return told
-
-
-def _inspection(findings: Iterable[Finding]) -> dict[str, list[dict[str, Any]]]:
-    told: dict[str, list[dict[str, Any]]] = {}
-    for finding in findings:
-        if finding.severity == "error":
-            place = finding.place
-            entry = {"message": finding.message, "spec_path": place.path or None, "code": finding.code}
-            told.setdefault(_category(finding.code), []).append({**entry, "line": place.line, "column": place.column})
-    return told
-
-
-_SEMANTICS: Final = frozenset(
-    {"reserved_name", "no_entry", "no_start", "unknown_target", "unknown_task", "with_items_without_action",
-     "unreachable_join"}
-)  # fmt: skip
-
-
-def _category(code: str) -> str:
-    """Return what an inspection counts a finding under, by its code."""
-    if code.startswith(("yaml_", "duplicate_key", "not_utf8")):
-        return "load"
-    if code.startswith("expression"):
-        return "expressions"
-    if code in {"unknown_variable", "undefined_variable"}:
-        return "context"
-    return "semantics" if code in _SEMANTICS else "syntax"

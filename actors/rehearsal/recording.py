@@ -17,6 +17,7 @@ from stretto.definitions.conductor import (
     RetryDue,
     StartItem,
     TaskEnded,
+    TaskStarted,
     WaitUntil,
 )
 
@@ -33,16 +34,15 @@ _EVENTS: Final[Mapping[str, Callable[[float], Event]]] = {
 class Visit:
     """An entry into a task: how it ended ("running": it has not), what it gave, and after how many tries."""
 
-    __slots__ = ("attempts", "outcome", "result", "route", "task", "terminal", "visit")
+    __slots__ = ("attempts", "outcome", "result", "route", "task", "visit")
 
-    def __init__(self, task: str, visit: int) -> None:
+    def __init__(self, task: str, visit: int, route: int) -> None:
         self.task = task
         self.visit = visit
-        self.route = 0
+        self.route = route
         self.outcome = "running"
         self.result: Data = None
         self.attempts = 1
-        self.terminal = False
 
 
 class RecordedConductor(Conductor):
@@ -55,7 +55,6 @@ class RecordedConductor(Conductor):
         super().__init__(*given, **options)
         self.refused: list[str] = []
         self._requests = requests
-        self._delays: dict[tuple[str, int], float] = {}
         self._waits: dict[tuple[str, int, int, int | None], float] = {}
         self._ends: dict[tuple[str, int, int, int], ItemCompleted] = {}
         self._visits_seen: dict[tuple[str, int], Visit] = {}
@@ -83,10 +82,8 @@ class RecordedConductor(Conductor):
 
     def delay_of(self, start: StartItem) -> float:
         """Return how long this try was waited for, in seconds."""
-        if start.attempt == 1:
-            return self._delays.get((start.task, start.visit), 0.0)
-        index = start.index if self.workflow.semantics.retries == "item" else None
-        return self._waits.get((start.task, start.visit, start.attempt, index), 0.0)
+        of_item = (start.task, start.visit, start.attempt, start.index)
+        return self._waits.get(of_item, self._waits.get((*of_item[:3], None), 0.0))
 
     def end_of(self, start: StartItem) -> ItemCompleted | None:
         """Return how a try ended, if it has."""
@@ -98,25 +95,18 @@ class RecordedConductor(Conductor):
 
     def _note(self, commands: list[Command]) -> None:
         for command in commands:
-            if isinstance(command, StartItem):
-                visit = self._visit(command.task, command.visit)
-                visit.attempts = max(visit.attempts, command.attempt)
+            if isinstance(command, TaskStarted):
+                visit = Visit(command.task, command.visit, command.route)
+                self._visits_seen[command.task, command.visit] = visit
             elif isinstance(command, TaskEnded):
-                visit = self._visit(command.task, command.visit)
-                visit.outcome = command.outcome
-                visit.result = self.context.now.tasks[command.task].result
+                visit = self._visits_seen[command.task, command.visit]
+                visit.outcome, visit.result, visit.attempts = command.outcome, command.result, command.attempts
             elif isinstance(command, WaitUntil):
                 self._note_wait(command)
-
-    def _visit(self, task: str, number: int) -> Visit:
-        return self._visits_seen.setdefault((task, number), Visit(task, number))
 
     def _note_wait(self, command: WaitUntil) -> None:
         then = command.then
         wait = round(then.at - self._at, 6)
-        if isinstance(then, DelayElapsed):
-            self._delays[then.task, then.visit] = wait
-            self._visit(then.task, then.visit)
-        elif isinstance(then, RetryDue):
-            index = then.index if self.workflow.semantics.retries == "item" else None
+        if isinstance(then, DelayElapsed | RetryDue):
+            index = then.index if isinstance(then, RetryDue) else None  # a delay is one of all items
             self._waits[then.task, then.visit, then.attempt, index] = wait
