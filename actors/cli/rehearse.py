@@ -47,7 +47,7 @@ def rehearse(
     """
     from stretto.metrics import configure_logging
 
-    configure_logging("CRITICAL")  # what is wrong is told by the rehearsal itself
+    configure_logging("WARNING")
     if case is not None or jsonl:
         if target is not None or (case is not None and jsonl):
             raise click.UsageError("--case and --jsonl stand alone: a case has a workflow of its own")

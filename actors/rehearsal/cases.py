@@ -22,7 +22,7 @@ from stretto.actors.rehearsal.timeline import Ticks
 from stretto.definitions.dialects import read_workflow
 from stretto.definitions.dialects.orquesta.inspection import inspection
 from stretto.definitions.errors import InvalidDefinition, InvalidInput, StrettoError
-from stretto.definitions.frozen import Data
+from stretto.definitions.frozen import Data, freeze
 from stretto.metrics import get_logger
 
 _FILE: Final = "case.yaml"
@@ -93,7 +93,7 @@ def _outcome_of(case: Case, rehearser: Stage) -> dict[str, Any]:
     except InvalidDefinition as error:
         told = _nothing("invalid", [_error(str(each), each.code) for each in error.findings])
         return {**told, "inspection": inspection(error.findings)}
-    given = {} if case.context is None else {"initial": case.context}
+    given = {} if case.context is None else {"initial": freeze(case.context, "context")}
     rehearsal = Rehearsal(
         workflow=workflow, inputs=case.inputs or {}, rules=case.script, controls=case.controls, pace=Ticks, given=given
     )

@@ -186,7 +186,9 @@ def _control(reader: Reader, node: Node, what: str) -> Control | None:
     fields.finish(lambda _name: None)
     number = None if before is None else reader.integer(before, f"'before_completion' of {what}", 1)
     verb = None if request is None else reader.choice(request, f"'request' of {what}", get_args(Request))
-    return None if number is None or verb is None else msgspec.convert((number, verb), Control)
+    if number is None or verb is None:
+        return None
+    return msgspec.convert({"before_completion": number, "request": verb}, Control)
 
 
 def _expectation(reader: Reader, node: Node) -> dict[str, Any]:

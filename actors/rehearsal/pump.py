@@ -5,6 +5,10 @@ from collections import deque
 import pykka
 
 from stretto.actors.dispatch import DispatchedActor, Dispatcher
+from stretto.definitions.errors import LimitExceeded
+
+MAX_TURNS = 200_000
+"""Turns of actors between two things that happen: an endless cycle of tasks that fail before they start takes more."""
 
 # ruff: noqa: SLF001 - a dispatcher takes its actors' turns, which a proxy must not offer
 
@@ -32,9 +36,15 @@ class PumpedDispatcher(Dispatcher):
         return True
 
     def pump(self) -> None:
-        """Take turns until no actor has a message: only something from outside can go on from there."""
-        waiting = self._waiting
+        """Take turns until no actor has a message: only something from outside can go on from there.
+
+        Raises `LimitExceeded` if that does not come.
+        """
+        waiting, turns = self._waiting, 0
         while waiting:
+            turns += 1
+            if turns > MAX_TURNS:
+                raise LimitExceeded(f"the rehearsal does not come to rest: {MAX_TURNS:,} turns were taken")
             actor = waiting.popleft()
             if actor._take_turn(self._turn):
                 waiting.append(actor)

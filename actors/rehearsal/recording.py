@@ -55,8 +55,7 @@ class RecordedConductor(Conductor):
         super().__init__(*given, **options)
         self.refused: list[str] = []
         self._requests = requests
-        self._delays: dict[tuple[str, int, int], float] = {}
-        self._waits: dict[tuple[str, int, int, int], float] = {}
+        self._waits: dict[tuple[str, int, int, int | None], float] = {}
         self._ends: dict[tuple[str, int, int, int], ItemCompleted] = {}
         self._visits_seen: dict[tuple[str, int], Visit] = {}
         self._at: float = given[3]
@@ -83,8 +82,8 @@ class RecordedConductor(Conductor):
 
     def delay_of(self, start: StartItem) -> float:
         """Return how long this try was waited for, in seconds."""
-        waited = self._waits.get((start.task, start.visit, start.attempt, start.index))
-        return self._delays.get((start.task, start.visit, start.attempt), 0.0) if waited is None else waited
+        of_item = (start.task, start.visit, start.attempt, start.index)
+        return self._waits.get(of_item, self._waits.get((*of_item[:3], None), 0.0))
 
     def end_of(self, start: StartItem) -> ItemCompleted | None:
         """Return how a try ended, if it has."""
@@ -101,21 +100,15 @@ class RecordedConductor(Conductor):
                 if command.task not in self.workflow.tasks:
                     visit.outcome = "failed" if command.task == "fail" else "succeeded"
                 self._visits_seen[command.task, command.visit] = visit
-            elif isinstance(command, StartItem):
-                visit = self._visits_seen[command.task, command.visit]
-                visit.attempts = max(visit.attempts, command.attempt)
             elif isinstance(command, TaskEnded):
                 visit = self._visits_seen[command.task, command.visit]
-                visit.outcome = command.outcome
-                visit.result = command.result
-                visit.attempts = max(visit.attempts, command.attempts)
+                visit.outcome, visit.result, visit.attempts = command.outcome, command.result, command.attempts
             elif isinstance(command, WaitUntil):
                 self._note_wait(command)
 
     def _note_wait(self, command: WaitUntil) -> None:
         then = command.then
         wait = round(then.at - self._at, 6)
-        if isinstance(then, DelayElapsed):
-            self._delays[then.task, then.visit, then.attempt] = wait
-        elif isinstance(then, RetryDue):
-            self._waits[then.task, then.visit, then.attempt, then.index] = wait
+        if isinstance(then, DelayElapsed | RetryDue):
+            index = then.index if isinstance(then, RetryDue) else None  # a delay is one of all items
+            self._waits[then.task, then.visit, then.attempt, index] = wait

@@ -113,7 +113,7 @@ class ScriptedRunner:
         start, ids = call.start, call.ids
         if start is None:
             raise ValueError("a rehearsed call is a try of a run's item")
-        facts = Try(ids.workflow, call.action.ref, start.task, start.visit, start.attempt, ids.item_index, 0)
+        facts = Try(ids.workflow, call.action.ref, start.task, start.visit, start.attempt, ids.item_index, start.route)
         rule = self._script.rule_for(facts) or Rule()
         launch = Launch(call, start, facts, rule, self._timeline.elapsed())
         launch.delay = self._delay_of(ids.run_id, start)
