@@ -31,7 +31,7 @@ _WORDS: Final[Mapping[str, str]] = {"cancelled": "canceled", "timed_out": "timeo
 _KINDS: Final[Mapping[str, str]] = {
     "action_failed": "execution",
     "workflow_failed": "execution",
-    "items_failed": "execution",
+    "fail_command": "execution",
     "expression_error": "expression",
     "unreachable_join": "unreachable-join",
     "join_unsatisfied": "unreachable-join",
@@ -39,7 +39,7 @@ _KINDS: Final[Mapping[str, str]] = {
 }
 """The protocol's kinds of errors, by our codes; any other is `other`."""
 
-_NOT_TOLD: Final = frozenset({"timed_out", "abandoned", "cancelled"})
+_NOT_TOLD: Final = frozenset({"timed_out", "abandoned", "cancelled", "items_failed"})
 """Errors that the protocol's reference writes no records of."""
 
 _log = get_logger(__name__)

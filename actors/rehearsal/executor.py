@@ -28,7 +28,7 @@ from stretto.actors.rehearsal.timeline import Pace, ReminderKeeper, Seconds, Tim
 from stretto.actors.services import Services
 from stretto.definitions.conductor import StartItem
 from stretto.definitions.errors import LimitExceeded, StrettoError
-from stretto.definitions.frozen import EMPTY_LIST, Data, FrozenDict, FrozenList
+from stretto.definitions.frozen import Data, FrozenDict, FrozenList
 from stretto.definitions.masking import Mask
 from stretto.definitions.model import Workflow
 from stretto.metrics import Instruments
@@ -136,7 +136,7 @@ class _Stage:
         return Rehearsed(
             status=conductor.status if outcome is None else outcome.status,
             output=outcome.output if outcome is not None else None,
-            errors=outcome.errors if outcome is not None else EMPTY_LIST,
+            errors=outcome.errors if outcome is not None else conductor.errors(),
             visits=conductor.visits(),
             launches=self._runner.launches,
             unused=list(self._script.unused()),

@@ -648,7 +648,7 @@ class Conductor:
         if not self._is_child:  # a parent's task works with the output: it is no report
             output = self._masked(output)
         # Again: a secret may have become known after an error was recorded.
-        self._commands.append(FinishRun(self.status, output, self._masked(self._errors.frozen())))
+        self._commands.append(FinishRun(self.status, output, self.errors()))
 
     def _masked(self, data: Masked) -> Masked:
         return self.mask.data(data)  # type: ignore[return-value]  # an object stays one, and a list
@@ -689,6 +689,10 @@ class Conductor:
         if not rendered and entries is not None:
             return None, errors
         return object_of(rendered), errors
+
+    def errors(self) -> FrozenList:
+        """Return the records of what has failed so far, masked."""
+        return self._masked(self._errors.frozen())
 
     def tasks(self) -> dict[str, dict[str, Any]]:
         """Return {name: {status, visits, items: {total, succeeded, failed, running}}} of every task, as it is now."""
