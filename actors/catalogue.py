@@ -92,7 +92,7 @@ class Catalogue:
         self._add(read)
 
     def add_of_pack(self, described: PackWorkflow) -> None:
-        """Add a workflow of a pack: its metadata gives ref and parameters, the file beside it the graph.
+        """Add a workflow of a pack.
 
         It can be found at once, and is checked by `load`.
         """
@@ -102,17 +102,9 @@ class Catalogue:
             findings = getattr(error, "findings", (Finding("unreadable", str(error), described.place),))
             self._refuse(described.ref, str(described.path), InvalidDefinition(findings))
             return
-        graph = read.workflow
-        workflow = replace(
-            graph,
-            ref=described.ref,
-            parameters=described.parameters or graph.parameters,
-            label=described.label or graph.label,
-            description=described.description or graph.description,
-        )
         # That the graph's file says no version is no matter: its pack has one.
         warnings = tuple(each for each in read.warnings if each.code != "missing_version")
-        self._add(replace(read, workflow=workflow, warnings=warnings))
+        self._add(replace(read, workflow=described.completed(read.workflow), warnings=warnings))
 
     def _add(self, read: _Read) -> None:
         workflow = read.workflow

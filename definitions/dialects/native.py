@@ -156,6 +156,12 @@ def _on_cancel(reader: Reader, node: Node, what: str, tasks: dict[str, Task]) ->
 
 
 def _explain_workflow_field(name: str) -> tuple[str, str, str] | None:
+    if name == "name":
+        return (
+            "warning",
+            "ignored_field",
+            "'name' does nothing: 'ref' is what a workflow is run by, 'label' is for people",
+        )
     if NOT_ACTED_ON.match(name):
         return "warning", "ignored_field", f"{name!r} is known, but Stretto does not act on it"
     return None
