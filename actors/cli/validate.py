@@ -14,12 +14,12 @@ import click
 from stretto.actors.cli.exits import FAILED, USAGE, give_up
 from stretto.actors.cli.known import PACKS, read_known
 from stretto.actors.cli.pack_files import PackFiles, is_description, is_something_else, is_workflow_of_pack
+from stretto.actors.definition_files import SUFFIXES, definition_files
 
 if TYPE_CHECKING:
     from stretto.definitions.errors import Finding
     from stretto.definitions.model import Workflow
 
-_SUFFIXES = frozenset({".yaml", ".yml"})
 _MOST_SHOWN = 200
 """Characters of a source line that are shown."""
 
@@ -75,8 +75,7 @@ def _files(paths: Iterable[str]) -> Iterator[Path]:
     for name in paths:
         path = Path(name)
         if path.is_dir():
-            files = sorted(each for each in path.rglob("*") if each.suffix in _SUFFIXES and each.is_file())
-            found = [each for each in files if not is_something_else(each)]
+            found = [each for each in definition_files(path) if not is_something_else(each)]
             if not found:
                 give_up(f"there is no definition (*.yaml, *.yml) in {name!r}", USAGE)
         elif path.is_file():
@@ -123,7 +122,7 @@ def _workflows(texts: "dict[Path, str | Finding]") -> "dict[str, Workflow]":
     """Return the workflows that the files may call: those among them, and those beside them."""
     from stretto.definitions.dialects.native import read_with_findings
 
-    beside = {each for path in texts for each in path.parent.iterdir() if each.suffix in _SUFFIXES and each.is_file()}
+    beside = {each for path in texts for each in path.parent.iterdir() if each.suffix in SUFFIXES and each.is_file()}
     workflows = {}
     for path in sorted(
         each for each in beside | set(texts) if not is_description(each) and not is_workflow_of_pack(each)

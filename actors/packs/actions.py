@@ -17,14 +17,12 @@ _log = get_logger("stretto.packs")
 
 
 def add_packs(registry: ActionRegistry, packs: Iterable[Pack]) -> None:
-    """Add the actions of all packs; `InvalidDefinition` names those whose refs are taken. Warnings go to the log.
+    """Add the actions of all packs; `InvalidDefinition` names those whose refs are taken.
 
-    Stretto's own actions win over a pack's (Attune's core pack has an echo, too), with a warning.
+    Stretto's own actions win over a pack's (Attune's core pack has an echo, too): that is one of its doubts.
     """
     errors: list[Finding] = []
     for pack in packs:
-        for warning in doubts_of(pack, registry):
-            _log.warning("pack_doubtful", pack=pack.manifest.ref, finding=str(warning))
         for described in pack.actions:
             if _is_built_in(registry, described.ref):
                 continue
