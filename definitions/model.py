@@ -144,6 +144,7 @@ class Workflow:
     fail_fast: bool
     file: str
     timeout: float | None = None
+    timeout_place: Place | None = None
     on_cancel: str | None = None
     label: str = ""
     description: str = ""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import PurePath
 from typing import Literal, cast, get_args
@@ -109,7 +109,9 @@ def _workflow(reader: Reader, root: Node) -> Workflow | None:
         ),
         None,
     )
-    timeout = next((_seconds(reader, member, what) for member, what in fields.given("timeout")), None)
+    timeout_node, timeout = next(
+        ((member, _seconds(reader, member, what)) for member, what in fields.given("timeout")), (None, None)
+    )
     on_cancel = next((_on_cancel(reader, member, what, tasks) for member, what in fields.given("on_cancel")), None)
     policy = "allow_finish"
     for member, what in fields.given("cancellation_policy"):
@@ -129,6 +131,7 @@ def _workflow(reader: Reader, root: Node) -> Workflow | None:
         cancellation_policy=cast("CancellationPolicy", policy),
         fail_fast=fail_fast,
         timeout=timeout,
+        timeout_place=timeout_node.place if timeout_node is not None else None,
         on_cancel=on_cancel,
         file=reader.file,
         label=texts["label"],
@@ -208,13 +211,13 @@ def _task_groups(reader: Reader, node: Node, what: str) -> list[list[Task]]:
         if given_name and not NAME.match(given_name):
             reader.error("bad_name", "a task's name is no name", place, found=repr(given_name), expected=NAME_RULE)
         mapping = reader.mapping(member, "a task")
-        group = _task(reader, mapping, given_name) if mapping is not None else []
+        group = _task(reader, mapping, given_name, place) if mapping is not None else []
         groups += [group] if group else []
     return groups
 
 
-def _task(reader: Reader, node: MapNode, given_name: str) -> list[Task]:
-    """Read a task: none if it has no name, several if it is a parallel one."""
+def _task(reader: Reader, node: MapNode, given_name: str, place: Place) -> list[Task]:
+    """Read a task that begins at `place`: none if it has no name, several if it is a parallel one."""
     fields = Fields(reader, node, f"the task {given_name!r}" if given_name else "a task")
     name: str | None = given_name
     name_node = fields.take("name") if given_name else fields.require("name")
@@ -222,7 +225,7 @@ def _task(reader: Reader, node: MapNode, given_name: str) -> list[Task]:
         name = reader.name(name_node, "the name of a task")
         fields.what = f"the task {name!r}" if name else "a task"
     kind = next((reader.choice(member, what, TASK_KINDS) for member, what in fields.given("type")), None)
-    task = _plain_task(reader, fields, name or "", parallel=kind == "parallel")
+    task = replace(_plain_task(reader, fields, name or "", parallel=kind == "parallel"), place=place)
     members: list[list[Task]] = []
     if kind == "parallel":
         nested = fields.require("tasks")
