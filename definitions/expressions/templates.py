@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from jinja2 import Template as JinjaTemplate
 from jinja2 import TemplateError, nodes
 
-from stretto.definitions.errors import ExpressionError, Finding, NotData, Place, StrettoError, nearest
+from stretto.definitions.errors import ExpressionError, Finding, NotData, Place, StrettoError, names_there, nearest
 from stretto.definitions.expressions.bounds import check_text
 from stretto.definitions.expressions.moment import Moment
 from stretto.definitions.expressions.namespaces import Scope
@@ -288,7 +288,8 @@ def _told(error: Exception, source: str, place: Place, scope: Scope) -> Expressi
     """Return the error that a definition's author gets for what an evaluation raised."""
     hint = ""
     if isinstance(error, UnknownName):
-        hint = nearest(error.name, {*scope.known_names(), *FUNCTION_NAMES})
+        known = set(scope.known_names())
+        hint = nearest(error.name, {*known, *FUNCTION_NAMES}) or names_there(known)
     elif isinstance(error, RecursionError):
         return ExpressionError(_shortened(source), place, "the expression nests too deeply")
     elif isinstance(error, OverflowError):
