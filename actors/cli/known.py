@@ -40,10 +40,13 @@ def read_known(modules: tuple[str, ...], packs: tuple[str, ...]) -> Known:
 
 
 def _read_packs(registry: "ActionRegistry", folders: tuple[str, ...]) -> "list[Pack]":
-    from stretto.actors.packs import add_packs, read_packs
+    from stretto.actors.packs import add_packs, doubts_of, read_packs
     from stretto.metrics import configure_logging
 
-    configure_logging("WARNING")  # to standard error: what is doubtful in a pack is told there
+    configure_logging("WARNING")  # to standard error, and no word of what was loaded
     read = read_packs(folders)
     add_packs(registry, read)
+    for pack in read:
+        for finding in doubts_of(pack, registry):
+            click.echo(str(finding), err=True)
     return read

@@ -13,12 +13,13 @@ import click
 
 from stretto.actors.cli.exits import FAILED, USAGE, give_up
 from stretto.actors.cli.known import PACKS, read_known
+from stretto.actors.cli.pack_files import PackFiles, is_description, is_something_else, is_workflow_of_pack
+from stretto.actors.definition_files import SUFFIXES, definition_files
 
 if TYPE_CHECKING:
     from stretto.definitions.errors import Finding
     from stretto.definitions.model import Workflow
 
-_SUFFIXES = frozenset({".yaml", ".yml"})
 _MOST_SHOWN = 200
 """Characters of a source line that are shown."""
 
@@ -74,7 +75,7 @@ def _files(paths: Iterable[str]) -> Iterator[Path]:
     for name in paths:
         path = Path(name)
         if path.is_dir():
-            found = sorted(each for each in path.rglob("*") if each.suffix in _SUFFIXES and each.is_file())
+            found = [each for each in definition_files(path) if not is_something_else(each)]
             if not found:
                 give_up(f"there is no definition (*.yaml, *.yml) in {name!r}", USAGE)
         elif path.is_file():
@@ -91,7 +92,10 @@ def _examined(files: list[Path], actions: tuple[str, ...], packs: tuple[str, ...
 
     known_before = read_known(actions, packs)
     texts = {path: _text(path) for path in files}
-    workflows = {described.ref: described.parameters for pack in known_before.packs for described in pack.workflows}
+    of_packs = PackFiles(files)
+    of_packs.enter(known_before.actions)
+    all_packs = (*known_before.packs, *of_packs.packs)
+    workflows = {described.ref: described.parameters for pack in all_packs for described in pack.workflows}
     known = ActionsAndWorkflows(known_before.actions, {**workflows, **parameters_by_ref(_workflows(texts))})
     owners: dict[str, Path] = {}
     examined = []
@@ -99,9 +103,18 @@ def _examined(files: list[Path], actions: tuple[str, ...], packs: tuple[str, ...
         if not isinstance(text, str):
             examined.append(_Examined("", (text,)))
             continue
-        examination = examine(text, str(path), known)
+        if is_description(path):
+            examined.append(_Examined(text, of_packs.findings_of(path)))
+            continue
+        described = of_packs.workflow_of(path)
+        if described is None:
+            examination = examine(text, str(path), known)
+        else:
+            examination = examine(text, str(path), known, described.completed)
+        # That a pack's workflow says no version is no matter: its pack has one.
+        findings = [each for each in examination.findings if described is None or each.code != "missing_version"]
         twice = [] if examination.workflow is None else _taken(examination.workflow, path, owners)
-        examined.append(_Examined(text, (*twice, *examination.findings)))
+        examined.append(_Examined(text, (*twice, *of_packs.findings_of(path), *findings)))
     return examined
 
 
@@ -109,9 +122,11 @@ def _workflows(texts: "dict[Path, str | Finding]") -> "dict[str, Workflow]":
     """Return the workflows that the files may call: those among them, and those beside them."""
     from stretto.definitions.dialects import read_with_findings
 
-    beside = {each for path in texts for each in path.parent.iterdir() if each.suffix in _SUFFIXES and each.is_file()}
+    beside = {each for path in texts for each in path.parent.iterdir() if each.suffix in SUFFIXES and each.is_file()}
     workflows = {}
-    for path in sorted(beside | set(texts)):
+    for path in sorted(
+        each for each in beside | set(texts) if not is_description(each) and not is_workflow_of_pack(each)
+    ):
         text = texts.get(path) or _text(path)
         workflow = read_with_findings(text, str(path)).workflow if isinstance(text, str) else None
         if workflow is not None:

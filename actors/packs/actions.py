@@ -17,29 +17,34 @@ _log = get_logger("stretto.packs")
 
 
 def add_packs(registry: ActionRegistry, packs: Iterable[Pack]) -> None:
-    """Add the actions of all packs; `InvalidDefinition` names those whose refs are taken. Warnings go to the log.
+    """Add the actions of all packs; `InvalidDefinition` names those whose refs are taken.
 
-    Stretto's own actions win over a pack's (Attune's core pack has an echo, too), with a warning.
+    Stretto's own actions win over a pack's (Attune's core pack has an echo, too): that is one of its doubts.
     """
     errors: list[Finding] = []
     for pack in packs:
-        doubtful = list(pack.warnings)
         for described in pack.actions:
-            if problem := missing(described):
-                doubtful.append(Finding("cannot_perform", problem, described.place, severity="warning"))
             if _is_built_in(registry, described.ref):
-                message = f"{described.ref} is an action of Stretto's own: the pack's is not used"
-                doubtful.append(Finding("built_in_action", message, described.place, severity="warning"))
                 continue
             try:
                 registry.add(action_of(described))
             except DuplicateAction as error:
                 errors.append(Finding("duplicate_ref", str(error), described.place))
-        for warning in doubtful:
-            _log.warning("pack_doubtful", pack=pack.manifest.ref, finding=str(warning))
         _log.info("pack_loaded", pack=pack.manifest.ref, version=pack.manifest.version, actions=len(pack.actions))
     if errors:
         raise InvalidDefinition(errors)
+
+
+def doubts_of(pack: Pack, registry: ActionRegistry) -> list[Finding]:
+    """Return what is doubtful in a pack: in its files, in what there is to run them, beside Stretto's own actions."""
+    doubtful = list(pack.warnings)
+    for described in pack.actions:
+        if problem := missing(described):
+            doubtful.append(Finding("cannot_perform", problem, described.place, severity="warning"))
+        if _is_built_in(registry, described.ref):
+            message = f"{described.ref} is an action of Stretto's own: the pack's is not used"
+            doubtful.append(Finding("built_in_action", message, described.place, severity="warning"))
+    return doubtful
 
 
 def action_of(described: PackAction) -> Action:

@@ -588,7 +588,8 @@ class Conductor:
         if self.status not in {"running", "paused"}:
             return
         message = f"the run took longer than {self.workflow.timeout:g} s"
-        self._errors.of_run("run_timed_out", message, Place(self.workflow.file, 1, 1))
+        place = self.workflow.timeout_place or Place(self.workflow.file, 1, 1)
+        self._errors.of_run("run_timed_out", message, place)
         self._abort()
         self._stop_what_runs()
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import PurePath
 from typing import Literal, cast, get_args
@@ -69,7 +70,9 @@ def read_native(reader: Reader, root: Node) -> Workflow | None:
         ),
         None,
     )
-    timeout = next((_seconds(reader, member, what) for member, what in fields.given("timeout")), None)
+    timeout_node, timeout = next(
+        ((member, _seconds(reader, member, what)) for member, what in fields.given("timeout")), (None, None)
+    )
     on_cancel = next((_on_cancel(reader, member, what, tasks) for member, what in fields.given("on_cancel")), None)
     policy = "allow_finish"
     for member, what in fields.given("cancellation_policy"):
@@ -89,6 +92,7 @@ def read_native(reader: Reader, root: Node) -> Workflow | None:
         cancellation_policy=cast("CancellationPolicy", policy),
         fail_fast=fail_fast,
         timeout=timeout,
+        timeout_place=timeout_node.place if timeout_node is not None else None,
         on_cancel=on_cancel,
         file=reader.file,
         label=texts["label"],
@@ -116,6 +120,12 @@ def _on_cancel(reader: Reader, node: Node, what: str, tasks: dict[str, Task]) ->
 
 
 def _explain_workflow_field(name: str) -> tuple[str, str, str] | None:
+    if name == "name":
+        return (
+            "warning",
+            "ignored_field",
+            "'name' does nothing: 'ref' is what a workflow is run by, 'label' is for people",
+        )
     if NOT_ACTED_ON.match(name):
         return "warning", "ignored_field", f"{name!r} is known, but Stretto does not act on it"
     return None
@@ -162,13 +172,13 @@ def _task_groups(reader: Reader, node: Node, what: str) -> list[list[Task]]:
         if given_name and not NAME.match(given_name):
             reader.error("bad_name", "a task's name is no name", place, found=repr(given_name), expected=NAME_RULE)
         mapping = reader.mapping(member, "a task")
-        group = _task(reader, mapping, given_name) if mapping is not None else []
+        group = _task(reader, mapping, given_name, place) if mapping is not None else []
         groups += [group] if group else []
     return groups
 
 
-def _task(reader: Reader, node: MapNode, given_name: str) -> list[Task]:
-    """Read a task: none if it has no name, several if it is a parallel one."""
+def _task(reader: Reader, node: MapNode, given_name: str, place: Place) -> list[Task]:
+    """Read a task that begins at `place`: none if it has no name, several if it is a parallel one."""
     fields = Fields(reader, node, f"the task {given_name!r}" if given_name else "a task")
     name: str | None = given_name
     name_node = fields.take("name") if given_name else fields.require("name")
@@ -176,7 +186,7 @@ def _task(reader: Reader, node: MapNode, given_name: str) -> list[Task]:
         name = reader.name(name_node, "the name of a task")
         fields.what = f"the task {name!r}" if name else "a task"
     kind = next((reader.choice(member, what, TASK_KINDS) for member, what in fields.given("type")), None)
-    task = _plain_task(reader, fields, name or "", parallel=kind == "parallel")
+    task = replace(_plain_task(reader, fields, name or "", parallel=kind == "parallel"), place=place)
     members: list[list[Task]] = []
     if kind == "parallel":
         nested = fields.require("tasks")

@@ -278,4 +278,4 @@ def _finding(malformed: Malformed, source: str, place: Place) -> Finding:
 
 
 def _told(error: Exception, source: str, place: Place, scope: Scope) -> ExpressionError:
-    return told(error, source, place, lambda: {*scope.known_names(), *FUNCTION_NAMES})
+    return told(error, source, place, scope.known_names, FUNCTION_NAMES)

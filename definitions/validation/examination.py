@@ -1,6 +1,7 @@
 """The whole examination of a definition: what its reader finds, and what only the read workflow shows."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from stretto.definitions.dialects import in_order, read_with_findings
@@ -50,14 +51,24 @@ class Examination:
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
 
-def examine(text: str, file: str, actions: KnownActions | None = None) -> Examination:
-    """Read a text and check all that can be known of it before it runs; without `actions`, not the actions."""
+def examine(
+    text: str,
+    file: str,
+    actions: KnownActions | None = None,
+    complete: Callable[[Workflow], Workflow] = lambda workflow: workflow,
+) -> Examination:
+    """Read a text and check all that can be known of it before it runs; without `actions`, not the actions.
+
+    `complete` adds what another file says of the workflow.
+    """
     reading = read_with_findings(text, file)
     found = list(reading.findings)
-    if reading.workflow is not None:
-        errors = [finding for finding in found if finding.severity == "error"]
-        found += _checked(reading.workflow, actions, KeyPlaces(reading.root), errors)
-    return Examination(reading.workflow, _sorted(found))
+    if reading.workflow is None:
+        return Examination(None, _sorted(found))
+    errors = [finding for finding in found if finding.severity == "error"]
+    workflow = complete(reading.workflow)
+    found += _checked(workflow, actions, KeyPlaces(reading.root), errors)
+    return Examination(workflow, _sorted(found))
 
 
 def check(workflow: Workflow, actions: KnownActions | None = None, root: Node | None = None) -> tuple[Finding, ...]:

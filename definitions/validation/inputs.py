@@ -71,6 +71,9 @@ class KeyPlaces:
         return node.members[name].place if node is not None and name in node.members else place
 
 
+_WHERE_FROM = "actions are those of --packs and --actions, and the workflows of --definitions"
+
+
 def check_inputs(
     workflow: Workflow, actions: KnownActions, places: KeyPlaces, findings: Findings, unsure: Collection[str]
 ) -> None:
@@ -80,10 +83,18 @@ def check_inputs(
             continue
         action = actions.parameters_of(task.action)
         if action is None:
-            hint = findings.nearest(task.action, actions.refs())
+            hint = _nearest_ref(task.action, [ref for ref in actions.refs() if ref != workflow.ref], findings)
             findings.error("unknown_action", f"there is no action {task.action!r}", task.action_place, hint=hint)
         elif task.name not in unsure:
             _check_input(task, action, places, findings)
+
+
+def _nearest_ref(ref: str, known: list[str], findings: Findings) -> str:
+    """Return a hint at the ref that was meant; in a pack that is known its own names count, not what all begin with."""
+    pack, _, name = ref.rpartition(".")
+    of_pack = {each.rpartition(".")[2]: each for each in known if each.rpartition(".")[0] == pack}
+    hint = findings.nearest(name, of_pack) if of_pack else findings.nearest(ref, known)
+    return hint.replace("'", f"'{pack}.", 1) if of_pack and hint else hint or _WHERE_FROM
 
 
 def _members(template: Template) -> Iterator[tuple[str, Template]]:

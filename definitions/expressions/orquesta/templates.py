@@ -277,4 +277,4 @@ def _evaluated_deep(value: Any, evaluation: Evaluation) -> Data:
 def _told(error: Exception, source: str, place: Place, moment: Moment) -> ExpressionError:
     if isinstance(error, ExpressionError):
         return error
-    return told(harmless(error, moment), source, place, lambda: FUNCTIONS)
+    return told(harmless(error, moment), source, place, tuple, FUNCTIONS)
