@@ -32,7 +32,7 @@ from stretto.definitions.expressions.orquesta.rendering import (
 )
 from stretto.definitions.expressions.orquesta.texts import text_of
 from stretto.definitions.expressions.syntax import Malformed
-from stretto.definitions.expressions.templates import Constant, Locate, Report, Template
+from stretto.definitions.expressions.templates import Constant, Locate, Report, Source, Template
 from stretto.definitions.expressions.values import settle
 from stretto.definitions.frozen import Data, FrozenDict, FrozenList, check_bounds, freeze, list_of, object_of
 
@@ -61,7 +61,7 @@ class Expression:
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
         return _evaluated(self, self, scope, moment)
 
-    def expressions(self) -> Iterator["Expression | Statements"]:
+    def expressions(self) -> Iterator[Source]:
         yield self
 
 
@@ -82,7 +82,7 @@ class Text:
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
         return _evaluated(self._rendering, self, scope, moment)
 
-    def expressions(self) -> Iterator["Expression | Statements"]:
+    def expressions(self) -> Iterator[Source]:
         return iter(self._expressions)
 
 
@@ -101,7 +101,7 @@ class Statements:
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
         return _evaluated(self._rendering, self, scope, moment)
 
-    def expressions(self) -> Iterator["Expression | Statements"]:
+    def expressions(self) -> Iterator[Source]:
         yield self
 
 
@@ -125,7 +125,7 @@ class KeyedTemplate:
             source = next((each.source for each in self.expressions()), "")
             raise ExpressionError(shortened(source), self.place, str(error)) from None
 
-    def expressions(self) -> Iterator[Any]:
+    def expressions(self) -> Iterator[Source]:
         for key, member in self.members:
             yield from key.expressions()
             yield from member.expressions()
@@ -155,7 +155,7 @@ class Given:
             moment.learn(data)
         return data
 
-    def expressions(self) -> Iterator[Any]:
+    def expressions(self) -> Iterator[Source]:
         return iter(()) if self.default is None else iter(self.default.expressions())
 
 
@@ -168,13 +168,7 @@ def compile_text(text: str, locate: Locate, report: Report) -> Template:
     try:
         if not languages:
             return Constant(freeze(text, "the text"), locate(0))
-        if len(languages) > 1:
-            raise Malformed(
-                "mixed_languages",
-                "a text has expressions of one language, and this has both YAQL (<% %>) and Jinja",
-                "write all of them in one",
-            )
-        return _built(text, languages[0], locate)
+        return _built(text, _only(languages), locate)
     except Malformed as malformed:
         place = locate(malformed.offset or 0)
         reason = f"bad expression: {malformed.reason}"
@@ -200,6 +194,16 @@ def evaluate_again(value: Data, language: Language, scope: Scope, moment: Moment
     if moment.sources is not None:
         moment.learn(data)
     return data
+
+
+def _only(languages: tuple[Language, ...]) -> Language:
+    if len(languages) > 1:
+        raise Malformed(
+            "mixed_languages",
+            "a text has expressions of one language, and this has both YAQL (<% %>) and Jinja",
+            "write all of them in one",
+        )
+    return languages[0]
 
 
 def _built(text: str, language: Language, locate: Locate) -> Template:
