@@ -108,11 +108,9 @@ class Pattern:
 
 @lru_cache(maxsize=256)
 def pattern_of(source: str, flags: str = "") -> Pattern:
-    """Compile a pattern; `flags` are letters of RE2 (`i`, `m`, `s`). Raises `ValueError` for one that cannot be used."""
+    """Compile a pattern; `flags` are letters of RE2 (`i`, `m`, `s`). Raises `ValueError` if it cannot be used."""
     if len(source) > MAX_PATTERN_LENGTH:
-        raise ValueError(
-            f"a regular expression has at most {MAX_PATTERN_LENGTH:,} characters, not {len(source):,}"
-        )
+        raise ValueError(f"a regular expression has at most {MAX_PATTERN_LENGTH:,} characters, not {len(source):,}")
     return Pattern(source, flags)
 
 
@@ -140,8 +138,8 @@ def _translated(source: str, end: str) -> Iterator[str]:
         if piece[:2] in {"\\u", "\\U"} and len(piece) > 2:
             yield f"\\x{{{piece[2:]}}}"
         elif in_class:
-            in_class = piece != "]"
-            yield "\\[" if piece.startswith("[") else _IN_CLASS.get(piece, piece)
+            in_class = not piece.endswith("]") or piece.startswith("\\")
+            yield f"\\{piece}" if piece.startswith("[") else _IN_CLASS.get(piece, piece)
         elif piece.startswith("["):
             in_class = True
             yield piece if not piece.endswith("]") else f"{piece[:-1]}\\]"

@@ -8,6 +8,8 @@ import operator
 from collections.abc import Iterator
 from typing import Any
 
+from jinja2 import Undefined
+
 from stretto.definitions.errors import ExpressionError, Finding, NotData, Place
 from stretto.definitions.expressions.failures import harmless, shortened, told
 from stretto.definitions.expressions.moment import Moment
@@ -52,11 +54,14 @@ class Expression:
     def value(self, evaluation: Evaluation) -> Any:
         """Return the value unsettled, as part of a text that is being evaluated."""
         try:
-            return repeated(self._program.run(evaluation), self.language, evaluation)
+            value = repeated(self._program.run(evaluation), self.language, evaluation)
+            if isinstance(value, Undefined):
+                str(value)  # raises the error that tells what is undefined, while it is known where
         except ExpressionError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
             raise _told(error, self.source, self.place, evaluation.moment) from None
+        return value
 
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
         return _evaluated(self, self, scope, moment)
@@ -281,4 +286,7 @@ def _evaluated_deep(value: Any, evaluation: Evaluation) -> Data:
 def _told(error: Exception, source: str, place: Place, moment: Moment) -> ExpressionError:
     if isinstance(error, ExpressionError):
         return error
-    return told(harmless(error, moment), source, place, lambda: FUNCTIONS)
+    told_error = told(harmless(error, moment), source, place, lambda: FUNCTIONS)
+    # Its author knows the namespace as `ctx()`.
+    reason = told_error.reason.replace("the namespace 'workflow'", "the context")
+    return ExpressionError(told_error.expression, place, reason, told_error.hint)

@@ -41,7 +41,10 @@ def path_of(tree: Any) -> Callable[[Evaluation], tuple[Any] | None] | None:
     taken = step
 
     def run(evaluation: Evaluation) -> tuple[Any] | None:
-        value = taken(evaluation)
+        try:
+            value = taken(evaluation)
+        except Exception:  # noqa: BLE001 - YAQL tells the error, which may be another one, of what it evaluates first
+            return None
         return None if value is ABSENT else (value,)
 
     return run
