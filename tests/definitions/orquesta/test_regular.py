@@ -12,7 +12,7 @@ from stretto.definitions.expressions.bounds import Fuel
 from stretto.definitions.expressions.orquesta.regular import MAX_PATTERN_LENGTH, pattern_of
 
 PATTERNS = [
-    "a+b", "^a.*b$", r"\d+", r"\w+", r"\s", r"\W", r"[\w-]+", r"[^\d]", r"(a)(b)?", r"(?P<n>a)b", "[]a]", "[^]a]", "[[]",
+    "a+b", "^a.*b$", r"\d+", r"\w+", r"\s", r"\W", r"[\w-]+", r"[^\d]", r"(a)(b)?", r"(?P<n>a)b", "[]a]", "[^]a]",
     r"a{,2}b", r"\bab\b", r"a\Z", r"\Aab", "a|b", r"\u00e4", "(?i)AB", r"[\]a]", r"\$", "[$]", r"\\", "a{2,3}", "x*",
 ]  # fmt: skip
 TEXTS = st.text(st.sampled_from("ab1 -_[]$\\äé٣\nAB"), max_size=12)
@@ -40,6 +40,12 @@ def test_they_find_split_and_replace_what_python_does(source: str, text: str) ->
     assert pattern.replaced(fuel, text, lambda match: match.group() * 2) == re.sub(
         source, lambda m: m.group() * 2, text
     )
+
+
+def test_a_bracket_in_a_class_stands_for_itself() -> None:
+    """Python warns that it may mean something else one day; RE2 wants it escaped."""
+    assert pattern_of("[[]").is_in("[")
+    assert pattern_of("[[ab]+]").begins("[a]")
 
 
 def test_flags() -> None:

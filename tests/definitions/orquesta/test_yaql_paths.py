@@ -1,6 +1,6 @@
 """Paths: the common expressions, which must mean exactly what YAQL means by them."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from evaluating import JSON, MANY, snapshot_of
@@ -13,7 +13,9 @@ from stretto.definitions.context import CompletionScope, ItemScope
 from stretto.definitions.expressions import Scope
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
 from stretto.definitions.expressions.orquesta.yaql_engine import YaqlExpression
-from stretto.definitions.frozen import Data
+
+if TYPE_CHECKING:
+    from stretto.definitions.frozen import Data
 
 NAMES = st.sampled_from(["x", "y", "get", "len", "items"])
 LITERALS = st.sampled_from(["1", "-1", "0", "2.5", "true", "null", "'1'", "abc", "''"])
