@@ -5,6 +5,7 @@ expression is compiled.
 """
 
 import copy
+import datetime as dt
 import inspect
 import itertools
 from collections.abc import Callable, Iterable, Mapping
@@ -264,8 +265,9 @@ def plain_of(value: Any, meter: Meter) -> Any:
         raise TypeError("the value is a regular expression, which is no data")
     if isinstance(value, Iterable):
         return [plain_of(member, meter) for member in meter.fuel.walk(value)]
-    # A point in time or a span: data has no such type.
-    return str(value)
+    if isinstance(value, dt.datetime | dt.timedelta | dt.tzinfo):
+        return str(value)  # data has no such type
+    raise TypeError(f"the value is a {type(value).__name__}, which is no data")
 
 
 class YaqlExpression:
