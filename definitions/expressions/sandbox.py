@@ -293,7 +293,7 @@ def _check_arguments(function: Any, arguments: tuple[Any, ...], options: dict[st
         raise TypeError(f"{function.name}() takes ({', '.join(takes)}); it was given {given} arguments") from None
 
 
-class _TypePreserving(CodeGenerator):
+class TextGenerator(CodeGenerator):
     """Compiles output as it is: values keep their types, and only literal text is known beforehand."""
 
     def write_commons(self) -> None:
@@ -330,7 +330,7 @@ class _TypePreserving(CodeGenerator):
         self.write("))")
 
 
-class _ExpressionGenerator(_TypePreserving):
+class ExpressionGenerator(TextGenerator):
     """Compiles one expression to a plain function that returns its value, where Jinja makes a generator."""
 
     def write_commons(self) -> None:
@@ -346,10 +346,10 @@ class _ExpressionGenerator(_TypePreserving):
 class TextSandbox(Sandbox):
     """Compiles texts with expressions and statements in them: yields their parts."""
 
-    code_generator_class = _TypePreserving
+    code_generator_class = TextGenerator
 
 
 class ExpressionSandbox(Sandbox):
     """Compiles what is one whole expression: returns its value."""
 
-    code_generator_class = _ExpressionGenerator
+    code_generator_class = ExpressionGenerator
