@@ -14,6 +14,7 @@ from stretto.definitions.validation.inputs import KeyPlaces, KnownActions, check
 from stretto.definitions.validation.names import NameChecks
 from stretto.definitions.validation.paths import MAX_TASKS, Paths
 from stretto.definitions.validation.shape import check_shape
+from stretto.definitions.validation.stackstorm import check_for_stackstorm
 
 _BREAKS_GRAPH = frozenset(
     {
@@ -52,7 +53,7 @@ class Examination:
 def examine(text: str, file: str, actions: KnownActions | None = None) -> Examination:
     """Read a text and check all that can be known of it before it runs; without `actions`, not the actions."""
     reading = read_with_findings(text, file)
-    found = list(reading.findings)
+    found = list(dict.fromkeys(reading.findings))
     if reading.workflow is not None:
         errors = [finding for finding in found if finding.severity == "error"]
         found += _checked(reading.workflow, actions, KeyPlaces(reading.root), errors)
@@ -78,6 +79,8 @@ def _checked(
     if workflow.semantics is NATIVE:
         # The reader of another dialect looks at its names and paths itself.
         _check_native(workflow, findings, broken, errors)
+    else:
+        check_for_stackstorm(workflow, findings)
     if actions is not None:
         half_read = [task.name for task in workflow.tasks.values() if any(_of_input(each, task) for each in broken)]
         check_inputs(workflow, actions, places, findings, half_read)
