@@ -1,15 +1,19 @@
 """The definitions that an engine knows, by ref; and those that are named by a file's path."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from stretto.actors.actions import ActionRegistry, UnknownAction
+from stretto.actors.actions import ActionRegistry
+from stretto.actors.callable import ActionsAndWorkflows, parameters_by_ref
 from stretto.actors.packs import PackWorkflow
-from stretto.definitions.dialects import read_workflow
+from stretto.actors.secret_parameters import secrecies_of, secrecy_among
+from stretto.definitions.dialects import in_order, read_with_findings
 from stretto.definitions.errors import Finding, InvalidDefinition, Place, UnknownWorkflow, nearest
 from stretto.definitions.model import Workflow
-from stretto.definitions.validation import KnownAction, KnownInput
+from stretto.definitions.secrecy import NO_SECRECY, Secrecy
+from stretto.definitions.validation import KnownActions, check
+from stretto.definitions.yaml_source import Node
 from stretto.metrics import get_logger
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
@@ -17,40 +21,34 @@ _SUFFIXES = frozenset({".yaml", ".yml"})
 _log = get_logger("stretto.catalogue")
 
 
-class ActionsAndWorkflows:
-    """What a task can name as its action, for validation: the registry's actions, then workflows by their ref."""
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A definition as its reader left it: `root` is its document, `warnings` what the reader found doubtful."""
 
-    def __init__(self, actions: ActionRegistry, workflows: Mapping[str, Workflow]) -> None:
-        self._actions = actions
-        self._workflows = workflows
-
-    def refs(self) -> tuple[str, ...]:
-        """Return all refs of either."""
-        return (*self._actions.refs(), *self._workflows)
-
-    def parameters_of(self, ref: str) -> KnownAction | None:
-        """Return what an action or a workflow takes, or None if there is neither."""
-        if ref in self._actions:
-            action = self._actions.get(ref)
-            inputs = [KnownInput(p.name, p.type, p.required, p.nullable, p.enum) for p in action.parameters]
-            return KnownAction({each.name: each for each in inputs}, action.takes_anything)
-        workflow = self._workflows.get(ref)
-        if workflow is None:
-            return None
-        # A null that is given does for any parameter that is not required.
-        inputs = [KnownInput(p.name, p.type, p.required, not p.required, p.enum) for p in workflow.parameters.values()]
-        return KnownAction({each.name: each for each in inputs})
+    workflow: Workflow
+    root: Node | None
+    warnings: tuple[Finding, ...]
 
 
 class Catalogue:
-    """Workflows by ref. A file that cannot be used is told when somebody asks for it; the others are there."""
+    """Workflows by ref. A file that cannot be used is told when somebody asks for it; the others are there.
 
-    def __init__(self, actions: ActionRegistry) -> None:
-        self._actions = actions
+    What surely fails is refused here, as `stretto validate` tells it; what is only doubtful goes to the log.
+    `earlier` is a catalogue that this one replaces: a file that is refused now, and was not then, stands for what it
+    was, and what its log has told of a file is not told again.
+    """
+
+    def __init__(self, actions: ActionRegistry, earlier: "Catalogue | None" = None) -> None:
+        self.actions = actions
         self._workflows: dict[str, Workflow] = {}
+        self._nested: frozenset[str] | None = None
         self._stems: dict[str, list[str]] = {}
         self._broken: dict[str, InvalidDefinition] = {}
         self._conflicts: dict[str, InvalidDefinition] = {}
+        self._unchecked: dict[str, _Read] = {}
+        self._to_keep = dict(earlier._workflows) if earlier is not None else {}  # noqa: SLF001 - of its own kind
+        self._warned: dict[str, list[str]] = dict(earlier._warned) if earlier is not None else {}  # noqa: SLF001 - as above
+        self._secrecies: Mapping[str, Secrecy] | None = None
 
     def load(self, *folders: str | Path) -> None:
         """Read every definition in folders and those below them. `UnknownWorkflow` when there is no such folder."""
@@ -60,37 +58,52 @@ class Catalogue:
             for path in sorted(folder.rglob("*")):
                 if path.suffix in _SUFFIXES and path.is_file():
                     self._load_file(path)
+        self._keep_earlier()
         # Workflows may call each other: which refs there are is known only now.
-        for ref, workflow in list(self._workflows.items()):
+        known = self._known()
+        for ref, read in self._unchecked.items():
             try:
-                self._check(workflow)
+                self._check(read, known)
             except InvalidDefinition as error:
-                self._refuse(ref, workflow.file, error)
-                del self._workflows[ref]
+                self._withdraw(ref)
+                self._refuse(ref, read.workflow.file, error)
+        self._unchecked = {}
+        self._keep_earlier()
+        self._to_keep = {}
 
     def _refuse(self, name: str, file: str, error: InvalidDefinition) -> None:
         _log.warning("definition_refused", file=file, findings=[str(each) for each in error.findings])
         self._broken[name] = error
+        self._broken[Path(file).stem] = error
+
+    def _withdraw(self, ref: str) -> None:
+        file = Path(self._workflows.pop(ref).file)
+        self._nested = self._secrecies = None
+        self._stems[file.stem].remove(ref)
 
     def _load_file(self, path: Path) -> None:
         try:
-            workflow = self._parse(path)
+            read = self._read(path)
         except InvalidDefinition as error:
             self._refuse(path.stem, str(path), error)
             return
         except UnknownWorkflow as error:
             _log.warning("definition_unreadable", file=str(path), reason=str(error))
             return
-        self._add(workflow)
+        self._add(read)
 
     def add_of_pack(self, described: PackWorkflow) -> None:
-        """Add a workflow of a pack: its metadata gives ref and parameters, the file beside it the graph."""
+        """Add a workflow of a pack: its metadata gives ref and parameters, the file beside it the graph.
+
+        It can be found at once, and is checked by `load`.
+        """
         try:
-            graph = self._parse(described.path)
+            read = self._read(described.path)
         except (InvalidDefinition, UnknownWorkflow) as error:
             findings = getattr(error, "findings", (Finding("unreadable", str(error), described.place),))
             self._refuse(described.ref, str(described.path), InvalidDefinition(findings))
             return
+        graph = read.workflow
         workflow = replace(
             graph,
             ref=described.ref,
@@ -98,9 +111,12 @@ class Catalogue:
             label=described.label or graph.label,
             description=described.description or graph.description,
         )
-        self._add(workflow)
+        # That the graph's file says no version is no matter: its pack has one.
+        warnings = tuple(each for each in read.warnings if each.code != "missing_version")
+        self._add(replace(read, workflow=workflow, warnings=warnings))
 
-    def _add(self, workflow: Workflow) -> None:
+    def _add(self, read: _Read) -> None:
+        workflow = read.workflow
         path = Path(workflow.file)
         earlier = self._workflows.get(workflow.ref)
         if earlier is not None:
@@ -108,8 +124,25 @@ class Catalogue:
             message = f"the ref {workflow.ref!r} is taken by {earlier.file}"
             self._conflicts[workflow.ref] = InvalidDefinition([Finding("duplicate_ref", message, place)])
             return
+        self._enter(workflow)
+        self._unchecked[workflow.ref] = read
+
+    def _enter(self, workflow: Workflow) -> None:
         self._workflows[workflow.ref] = workflow
-        self._stems.setdefault(path.stem, []).append(workflow.ref)
+        self._nested = self._secrecies = None
+        refs = self._stems.setdefault(Path(workflow.file).stem, [])
+        if workflow.ref not in refs:
+            refs.append(workflow.ref)
+
+    def _keep_earlier(self) -> None:
+        """Have files that are refused now, and were not earlier, stand for what they were then."""
+        for workflow in self._to_keep.values():
+            broken = [name for name, error in self._broken.items() if error.findings[0].place.file == workflow.file]
+            if broken and workflow.ref not in self._workflows:
+                for name in broken:
+                    del self._broken[name]
+                self._enter(workflow)
+                _log.warning("definition_kept", workflow=workflow.ref, file=workflow.file)
 
     def refs(self) -> tuple[str, ...]:
         """Return all refs, sorted."""
@@ -138,41 +171,38 @@ class Catalogue:
         known = f"; {hint}" if hint else f"; known: {', '.join(self.refs()) or 'none'}"
         raise UnknownWorkflow(f"there is no workflow {name!r}{known}")
 
-    def nested_tasks(self, workflow: Workflow) -> frozenset[str]:
-        """Return the tasks whose action is a workflow; an action of the same ref comes first."""
-        return frozenset(
-            task.name
-            for task in workflow.tasks.values()
-            if task.action in self._workflows and task.action not in self._actions
-        )
+    def nested_refs(self) -> frozenset[str]:
+        """Return the refs that workflows perform; an action of the same ref comes first."""
+        if self._nested is None:
+            self._nested = frozenset(ref for ref in self._workflows if ref not in self.actions)
+        return self._nested
+
+    def secrecy_of(self, workflow: Workflow) -> Secrecy:
+        """Return what a workflow gives to secret parameters of actions and of other workflows."""
+        if self._secrecies is None:
+            self._secrecies = secrecies_of(self._workflows, self.actions)
+        if self._workflows.get(workflow.ref) is workflow:
+            return self._secrecies.get(workflow.ref, NO_SECRECY)
+        return secrecy_among(workflow, self._secrecies, self._workflows, self.actions)
 
     def read(self, path: Path) -> Workflow:
         """Read a file. Raises `UnknownWorkflow` when it cannot be read, `InvalidDefinition` when it is wrong."""
-        workflow = self._parse(path)
-        self._check(workflow)
-        return workflow
+        read = self._read(path)
+        self._check(read, self._known())
+        return read.workflow
 
     def read_text(self, text: str, file: str) -> Workflow:
         """Read a definition's text; `file` is only told in findings. Raises `InvalidDefinition` when it is wrong."""
-        workflow = read_workflow(text, file)
-        self._check(workflow)
-        return workflow
+        read = _read_text(text, file)
+        # What is doubtful in a client's own text is not the operator's to mend: it is not logged.
+        _warnings_of(read, self._known())
+        return read.workflow
 
-    def keep_from(self, earlier: "Catalogue") -> None:
-        """Have files that are refused now, and were not earlier, stand for what they were then."""
-        for workflow in earlier._workflows.values():  # noqa: SLF001 - another catalogue's own
-            broken = [name for name, error in self._broken.items() if error.findings[0].place.file == workflow.file]
-            if broken and workflow.ref not in self._workflows:
-                for name in broken:
-                    del self._broken[name]
-                self._workflows[workflow.ref] = workflow
-                refs = self._stems.setdefault(Path(workflow.file).stem, [])
-                if workflow.ref not in refs:
-                    refs.append(workflow.ref)
-                _log.warning("definition_kept", workflow=workflow.ref, file=workflow.file)
+    def _known(self) -> KnownActions:
+        return ActionsAndWorkflows(self.actions, parameters_by_ref(self._workflows))
 
     @staticmethod
-    def _parse(path: Path) -> Workflow:
+    def _read(path: Path) -> _Read:
         try:
             if path.exists() and not path.is_file():
                 raise UnknownWorkflow(f"{str(path)!r} is no file")
@@ -185,19 +215,35 @@ class Catalogue:
             raise InvalidDefinition([Finding("not_utf8", message, place)]) from None
         except OSError as error:
             raise UnknownWorkflow(f"cannot read the workflow {str(path)!r}: {error.strerror}") from None
-        return read_workflow(text, str(path))
+        return _read_text(text, str(path))
 
-    def _check(self, workflow: Workflow) -> None:
-        """Check that every action exists."""
-        findings = list(self._unknown_actions(workflow))
-        if findings:
-            raise InvalidDefinition(findings)
+    def _check(self, read: _Read, known: KnownActions) -> None:
+        """Refuse what surely fails (`InvalidDefinition`); log what is doubtful, once for as long as it stays so."""
+        file = read.workflow.file
+        told = [str(each) for each in _warnings_of(read, known)]
+        if not told:
+            self._warned.pop(file, None)
+        elif self._warned.get(file) != told:
+            self._warned[file] = told
+            _log.warning("definition_doubtful", file=file, findings=told)
 
-    def _unknown_actions(self, workflow: Workflow) -> Iterable[Finding]:
-        for task in workflow.tasks.values():
-            if task.action is None or task.action_expression is not None or task.action in self._workflows:
-                continue
-            try:
-                self._actions.get(task.action)
-            except UnknownAction as error:
-                yield Finding("unknown_action", str(error), task.action_place)
+
+def _read_text(text: str, file: str) -> _Read:
+    reading = read_with_findings(text, file)
+    errors = _of_severity("error", reading.findings)
+    if errors or reading.workflow is None:
+        raise InvalidDefinition(errors)
+    return _Read(reading.workflow, reading.root, tuple(_of_severity("warning", reading.findings)))
+
+
+def _warnings_of(read: _Read, known: KnownActions) -> list[Finding]:
+    """Raise `InvalidDefinition` with all that surely fails; return what is only doubtful."""
+    found = (*read.warnings, *check(read.workflow, known, read.root))
+    errors = _of_severity("error", found)
+    if errors:
+        raise InvalidDefinition(errors)
+    return _of_severity("warning", found)
+
+
+def _of_severity(severity: str, findings: Iterable[Finding]) -> list[Finding]:
+    return in_order(each for each in findings if each.severity == severity)

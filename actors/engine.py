@@ -12,7 +12,6 @@ waits for another actor: what it cannot answer at once, it answers later.
 import contextlib
 import copy
 import os
-import time
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -27,7 +26,6 @@ from stretto.actors.actions.entry_points import load_entry_points
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.child import MAX_DEPTH
 from stretto.actors.dispatch import DispatchedActor, Dispatcher, Later
-from stretto.actors.identifiers import new_run_id
 from stretto.actors.lifecycle import close_down, start_clock
 from stretto.actors.mailbox import answer
 from stretto.actors.messages import (
@@ -270,7 +268,7 @@ class Engine(DispatchedActor):
         if not isinstance(workflow, str | Workflow):
             raise UnknownWorkflow(f"a workflow is named by its ref or a file's path, not by {workflow!r}")
         definition = self._catalogue.find(workflow) if isinstance(workflow, str) else workflow
-        handle = RunHandle(new_run_id(), definition.ref, pykka.ThreadingFuture())
+        handle = RunHandle(self._services.new_run_id(), definition.ref, pykka.ThreadingFuture())
         request = RunRequest(definition, {} if inputs is None else inputs, handle, Later(), _checked(watcher))
         self._start_run(request, None)
         return request.accepted
@@ -338,8 +336,9 @@ class Engine(DispatchedActor):
         return self._catalogue
 
     def use_catalogue(self, catalogue: Catalogue) -> None:
-        """Start runs from these definitions from now on; those in progress keep theirs."""
+        """Start runs from these definitions from now on; those in progress keep theirs. Its actions are for all."""
         self._catalogue = catalogue
+        self._services.actions = catalogue.actions
 
     def services(self) -> Services:
         """Return what the engine's actors share, for whoever serves the engine: instruments, counts of actors."""
@@ -361,7 +360,7 @@ class Engine(DispatchedActor):
             self._stopped = Later()
             _log.info("engine_stopping", runs=len(self._runs))
         if grace is not None:
-            self._services.remind(time.monotonic() + grace, self.actor_ref, GraceElapsed())
+            self._services.remind(self._services.monotonic() + grace, self.actor_ref, GraceElapsed())
         self._close_when_drained()
         return self._stopped
 
@@ -369,7 +368,8 @@ class Engine(DispatchedActor):
 
     def _start_run(self, request: RunRequest, item: pykka.ActorRef[Any] | None) -> None:
         """Start a run's supervisor; `item` is told the run's end, if it is a child."""
-        request.nested = self._catalogue.nested_tasks(request.workflow)
+        request.nested = self._catalogue.nested_refs()
+        request.secrecy = self._catalogue.secrecy_of(request.workflow)
         request.surroundings = self._surroundings.of_workflow(request.workflow.ref)
         parent = None if request.parent is None else self._runs.get(request.parent["run_id"])
         # One mask for a run and its children: what the parent passes on is as secret there.

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import time
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -12,7 +11,6 @@ import pykka
 from stretto.actors.actions import InvalidActionInput, UnknownAction
 from stretto.actors.child import ChildRun, failure_of
 from stretto.actors.dispatch import DispatchedActor
-from stretto.actors.identifiers import new_run_id
 from stretto.actors.messages import (
     ActionBegan,
     ActionEnded,
@@ -31,10 +29,11 @@ from stretto.actors.messages import (
 )
 from stretto.actors.runners import Call, Finished, Running
 from stretto.actors.services import Services
-from stretto.definitions.conductor import Failure, ItemCompleted
+from stretto.definitions.conductor import Failure, ItemCompleted, StartItem
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Moment
 from stretto.definitions.frozen import Data, FrozenDict, object_of
+from stretto.definitions.model import Task
 from stretto.metrics import CallIds, get_logger
 
 STOP_GRACE_SECONDS = 10.0
@@ -81,19 +80,19 @@ class ItemActor(DispatchedActor):
 
     def _begin_try(self, message: PerformItem) -> None:
         self._perform = message
-        self._began = time.monotonic()
+        self._began = self._services.monotonic()
         if message.caused_at is not None:
             self._services.instruments.transition_latency.observe(self._began - message.caused_at)
         start, task = message.start, message.task
-        seed = f"{self._run_id}/{start.task}/{start.visit}/{start.index}"
         try:
-            rendered = task.input.evaluate(start.scope, Moment(start.at, seed))
-            assert isinstance(rendered, FrozenDict)  # noqa: S101 - the reader takes nothing else for an input
+            rendered = self._render(start, task)
             self._input = rendered
+            if start.scope.facts.secrecy.inputs:
+                start.scope.facts.see_input(start.task, rendered)
             if message.depth is not None:
                 self._start_child(message, rendered, message.depth)
                 return
-            action = self._services.actions.get(task.action or "")
+            action = self._services.actions.get(_ref_of(start, task))
             action.check(rendered)
         except ExpressionError as error:
             failure = Failure("expression", error.explanation, retryable=False, expression=error.expression,
@@ -110,12 +109,20 @@ class ItemActor(DispatchedActor):
             self._services.runners.start(Call(action, rendered, ids), self._action_ended)
             return
         on_begin = None if start.timeout is None else self._tell_begin
-        self._running = self._services.runners.start(Call(action, rendered, ids, on_begin), self._tell_end)
+        self._running = self._services.runners.start(Call(action, rendered, ids, on_begin, start), self._tell_end)
+
+    def _render(self, start: StartItem, task: Task) -> FrozenDict:
+        if start.prepared is not None:
+            return start.prepared.input
+        seed = f"{self._run_id}/{start.task}/{start.visit}/{start.index}"
+        rendered = task.input.evaluate(start.scope, Moment(start.at, seed))
+        assert isinstance(rendered, FrozenDict)  # noqa: S101 - the reader takes nothing else for an input
+        return rendered
 
     def _start_child(self, message: PerformItem, inputs: FrozenDict, depth: int) -> None:
         """Have a workflow perform the item; its timeout counts from here."""
         start, task = message.start, message.task
-        child = ChildRun(self._services.engine, new_run_id())
+        child = ChildRun(self._services.engine, self._services.new_run_id())
         self._running = child
         if start.timeout is not None:
             self._remind(self._began + start.timeout, AttemptTimedOut())
@@ -127,17 +134,17 @@ class ItemActor(DispatchedActor):
                 "item_index": start.index if task.with_items else None,
             }
         )
-        request = StartChild(child.run_id, task.action or "", inputs, parent, depth, self.actor_ref)
+        request = StartChild(child.run_id, _ref_of(start, task), inputs, parent, depth, self.actor_ref)
         self._services.engine.tell(request)
 
     def _child_ended(self, message: ChildEnded) -> None:
-        outcome = message.outcome
+        outcome, perform = message.outcome, self._perform
         if outcome.status == "succeeded":
-            self._report("succeeded", outcome.output, None, time.monotonic())
+            self._report("succeeded", outcome.output, None, self._services.monotonic())
         elif outcome.status == "cancelled":
             self._report_cancelled(f"the run {message.run_id} was cancelled")
-        elif self._perform is not None:
-            self._report_failure("failed", failure_of(message, self._perform.task.action or "", self._input))
+        elif perform is not None:
+            self._report_failure("failed", failure_of(message, _ref_of(perform.start, perform.task), self._input))
 
     def _child_refused(self, message: ChildRefused) -> None:
         self._report_failure("failed", Failure(message.code, message.message, retryable=False, input=self._input))
@@ -149,7 +156,7 @@ class ItemActor(DispatchedActor):
     def _tell_begin(self) -> None:
         """Take the action's begin on a runner's thread, and send it here."""
         with contextlib.suppress(pykka.ActorDeadError):  # it was cancelled while it waited for a thread
-            self.actor_ref.tell(ActionBegan(time.monotonic()))
+            self.actor_ref.tell(ActionBegan(self._services.monotonic()))
 
     def _action_began(self, at: float) -> None:
         timeout = self._perform.start.timeout if self._perform is not None else None
@@ -183,7 +190,8 @@ class ItemActor(DispatchedActor):
         if finished.status == "cancelled":
             message = "it was cancelled" if self._stopping else "the action was cancelled"
             self._report_failure(
-                "cancelled", Failure("cancelled", message, retryable=not self._stopping, input=self._input)
+                "cancelled",
+                Failure("cancelled", message, retryable=not self._stopping, result=finished.result, input=self._input),
             )
             return
         if self._digest is not None and _digest(self._input) != self._digest:
@@ -197,7 +205,7 @@ class ItemActor(DispatchedActor):
         failure = Failure(
             kind, finished.error or "it failed", retryable=kind != "not_data", result=finished.result, input=self._input
         )
-        self._report("failed", finished.result, failure, finished.finished_at)
+        self._report(finished.status, finished.result, failure, finished.finished_at)
 
     def _timed_out(self) -> None:
         if self._perform is None:
@@ -208,7 +216,7 @@ class ItemActor(DispatchedActor):
         # What can be stopped is waited for, so that it does not run beside the next try; a sub-workflow ends by its
         # own policy, however long that takes, and a thread cannot be stopped.
         if self._running is not None and self._running.cancel() and not isinstance(self._running, ChildRun):
-            self._remind(time.monotonic() + STOP_GRACE_SECONDS, StopTookTooLong())
+            self._remind(self._services.monotonic() + STOP_GRACE_SECONDS, StopTookTooLong())
         else:
             if not isinstance(self._running, ChildRun):
                 _log.warning("thread_left_behind", **self._ids())
@@ -238,7 +246,7 @@ class ItemActor(DispatchedActor):
             self._running.cancel()  # it ends by its own policy, however long what it runs may take
         elif self._running is not None and self._running.cancel():
             self._forget_reminder()
-            self._remind(time.monotonic() + STOP_GRACE_SECONDS, StopTookTooLong())
+            self._remind(self._services.monotonic() + STOP_GRACE_SECONDS, StopTookTooLong())
         else:
             self._report_failure(
                 "cancelled", Failure("cancelled", "it was cancelled", retryable=False, input=self._input)
@@ -253,7 +261,7 @@ class ItemActor(DispatchedActor):
         self._report_failure("cancelled", Failure("cancelled", message, retryable=False, input=self._input))
 
     def _report_failure(self, outcome: str, failure: Failure) -> None:
-        self._report(outcome, failure.result, failure, time.monotonic())
+        self._report(outcome, failure.result, failure, self._services.monotonic())
 
     def _report(self, outcome: str, result: Data, failure: Failure | None, finished_at: float) -> None:
         """Tell the supervisor the outcome, and stop: there is exactly one report."""
@@ -263,7 +271,7 @@ class ItemActor(DispatchedActor):
         self._forget_reminder()
         start = perform.start
         completed = ItemCompleted(
-            start.task, start.visit, start.index, start.attempt, outcome, result, failure, time.time()
+            start.task, start.visit, start.index, start.attempt, outcome, result, failure, self._services.now()
         )
         try:
             perform.supervisor.tell(ItemEnded(completed, finished_at - self._began, finished_at))
@@ -285,6 +293,11 @@ class ItemActor(DispatchedActor):
         PauseItem: lambda self, _message: self._send_to_child(PauseRun()),
         ResumeItem: lambda self, _message: self._send_to_child(ResumeRun()),
     }
+
+
+def _ref_of(start: StartItem, task: Task) -> str:
+    """Return what performs an item."""
+    return start.prepared.action if start.prepared is not None else task.action or ""
 
 
 def _digest(data: Data) -> bytes:

@@ -41,7 +41,8 @@ def _close_down(
     _step("engine", engine.stop)
     _step("runners", services.runners.stop)
     _step("clock", services.clock.stop)
-    services.clock_thread.join()
+    if services.clock_thread is not None:
+        services.clock_thread.join()
     _step("dispatcher", services.dispatcher.stop)
     if server is not None:
         _step("metrics", server.stop)

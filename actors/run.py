@@ -6,7 +6,6 @@ Nothing else ever changes the run's context. What an item costs here is one even
 next one, in the same turn in which it ends; whatever can wait (metrics, permits, watchers) waits for the turn's end.
 """
 
-import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -66,6 +65,7 @@ from stretto.definitions.context import NO_SURROUNDINGS
 from stretto.definitions.errors import InvalidInput, StrettoError
 from stretto.definitions.model import Workflow
 from stretto.definitions.parameters import bind
+from stretto.definitions.secrecy import NO_SECRECY
 from stretto.metrics.logging import mask_run, unmask_run
 
 if TYPE_CHECKING:
@@ -78,13 +78,15 @@ Timer: TypeAlias = RetryDue | DelayElapsed | RunTimedOut
 class RunRequest:
     """What a supervisor is started with.
 
-    `accepted` is answered with `handle`, or with `InvalidInput`. `nested` names the tasks whose action is a workflow;
+    `accepted` is answered with `handle`, or with `InvalidInput`. `nested` holds the refs that workflows perform;
     `parent` says whose item this run performs, `depth` levels below the first run. `surroundings` are what it is given
-    besides its inputs, `mask` keeps its secrets, and those of its parent.
+    besides its inputs, `mask` keeps its secrets, and those of its parent; `secrecy` tells what it gives to secret
+    parameters.
     """
 
     __slots__ = (
-        "accepted", "depth", "handle", "inputs", "mask", "nested", "parent", "surroundings", "watcher", "workflow",
+        "accepted", "depth", "handle", "inputs", "mask", "nested", "parent", "secrecy", "surroundings", "watcher",
+        "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -105,6 +107,7 @@ class RunRequest:
         self.depth = 0
         self.surroundings = NO_SURROUNDINGS
         self.mask: Mask | None = None
+        self.secrecy = NO_SECRECY
 
 
 class RunSupervisor(DispatchedActor):
@@ -139,9 +142,9 @@ class RunSupervisor(DispatchedActor):
             BeginRun: self._begin_run,
             Relayed: self._relayed,
             TellStatus: lambda _message: self._status(),
-            CancelRun: lambda _message: self._control(CancelRequested(time.time()), StopItem()),
-            PauseRun: lambda _message: self._control(PauseRequested(time.time()), PauseItem()),
-            ResumeRun: lambda _message: self._control(ResumeRequested(time.time()), ResumeItem()),
+            CancelRun: lambda _message: self._control(CancelRequested(services.now()), StopItem()),
+            PauseRun: lambda _message: self._control(PauseRequested(services.now()), PauseItem()),
+            ResumeRun: lambda _message: self._control(ResumeRequested(services.now()), ResumeItem()),
             WatchRun: lambda message: self._watchers.append(message.watcher),
             AbandonRun: lambda _message: self._abandon_run(),
         }
@@ -191,12 +194,12 @@ class RunSupervisor(DispatchedActor):
             request.accepted.fail(error)
             self.stop()
             return
-        self._conductor = Conductor(
-            self._workflow, self._run_id, parameters, time.time(), request.parent,
-            surroundings=request.surroundings, mask=request.mask,
+        self._conductor = self._services.make_conductor(
+            self._workflow, self._run_id, parameters, self._services.now(), request.parent,
+            surroundings=request.surroundings, mask=request.mask, secrecy=request.secrecy,
         )  # fmt: skip
-        if self._conductor.mask:
-            mask_run(self._run_id, self._conductor.mask.anything)
+        # Also while there are no secrets: those that its sub-workflows get are kept in this mask, too.
+        mask_run(self._run_id, self._conductor.mask.anything)
         self._record.started()
         request.accepted.resolve(request.handle)
         self._carry_out(self._conductor.begin(), None)
@@ -245,7 +248,7 @@ class RunSupervisor(DispatchedActor):
             if type(command) is StartItem:
                 # Only a task's first item follows on another action's end; the rest follow on each other.
                 follows = caused_at if command.index == 0 and command.attempt == 1 else None
-                waiting = self._nested_waiting if command.task in self._request.nested else self._waiting
+                waiting = self._nested_waiting if self._is_nested(command) else self._waiting
                 waiting.append((command, follows))
             elif type(command) is WaitUntil:
                 self._remind(command)
@@ -257,6 +260,11 @@ class RunSupervisor(DispatchedActor):
                 self._record.task_ended(command)
             elif type(command) is FinishRun:
                 self._finish(command)
+
+    def _is_nested(self, start: StartItem) -> bool:
+        """Tell whether a workflow performs the item; an action's ref may be known only now."""
+        action = start.prepared.action if start.prepared is not None else self._workflow.tasks[start.task].action
+        return action in self._request.nested
 
     def _start_items(self) -> None:
         """Start what waits, as far as permits and the run's state allow."""
@@ -289,11 +297,13 @@ class RunSupervisor(DispatchedActor):
                 waiting.clear()
                 waiting.extend(kept)
         if withdrawn and self._conductor is not None:
-            self._carry_out(self._conductor.on(ItemsWithdrawn(task, visit, tuple(withdrawn), time.time())), None)
+            self._carry_out(
+                self._conductor.on(ItemsWithdrawn(task, visit, tuple(withdrawn), self._services.now())), None
+            )
 
     def _remind(self, command: WaitUntil) -> None:
-        wait = max(command.then.at - time.time(), 0.0)
-        key = self._services.remind(time.monotonic() + wait, self.actor_ref, command.then)
+        wait = max(command.then.at - self._services.now(), 0.0)
+        key = self._services.remind(self._services.monotonic() + wait, self.actor_ref, command.then)
         self._reminders[command.then] = key
 
     def _finish(self, finish: FinishRun) -> None:

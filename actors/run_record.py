@@ -1,6 +1,5 @@
 """What a run's supervisor tells about it, to metrics and the log: gathered in a turn, told at its end."""
 
-import time
 from collections import Counter
 
 from stretto.actors.messages import ItemEnded
@@ -22,7 +21,7 @@ class RunRecord:
         self._run_id = run_id
         self._instruments = services.instruments.workflow(workflow.ref)
         self._log = _log.bind(run_id=run_id, workflow=workflow.ref)
-        self._began = time.monotonic()
+        self._began = services.monotonic()
         self._items: Counter[tuple[str, str]] = Counter()
         self._errors: Counter[tuple[str, str]] = Counter()
         self._counted: Counter[tuple[str, int, str]] = Counter()
@@ -84,7 +83,7 @@ class RunRecord:
     def _end(self, status: str) -> float:
         self._over = True
         self._services.context_bytes.pop(self._run_id, None)
-        seconds = time.monotonic() - self._began
+        seconds = self._services.monotonic() - self._began
         self._instruments.run_finished(status, seconds)
         return seconds
 

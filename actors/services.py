@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,8 +12,10 @@ import pykka
 
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.dispatch import Dispatcher
+from stretto.actors.identifiers import new_run_id
 from stretto.actors.messages import ForgetReminder, RemindAt
-from stretto.actors.runners import Runners
+from stretto.actors.runners import Runner
+from stretto.definitions.conductor import Conductor
 from stretto.metrics import Instruments
 
 
@@ -20,17 +23,23 @@ from stretto.metrics import Instruments
 class Services:
     """References that an engine's actors are given at birth.
 
-    `check_digests`: have each item make sure that its action left its input alone, whatever way it took.
-    `context_bytes` is kept by each run for itself.
+    `clock_thread` is None for a clock without a thread of its own. `check_digests`: have each item make sure that its
+    action left its input alone, whatever way it took. `now` gives seconds since the epoch, `monotonic` the seconds that
+    the clock counts by; a rehearsal replaces them, the ids and what makes a run's conductor. `context_bytes` is kept by
+    each run for itself.
     """
 
     dispatcher: Dispatcher
     clock: pykka.ActorRef[Any]
-    clock_thread: threading.Thread
-    runners: Runners
+    clock_thread: threading.Thread | None
+    runners: Runner
     actions: ActionRegistry
     instruments: Instruments
     check_digests: bool = False
+    now: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    new_run_id: Callable[[], str] = new_run_id
+    make_conductor: Callable[..., Conductor] = Conductor
     _engine: pykka.ActorRef[Any] | None = None
     context_bytes: dict[str, int] = field(default_factory=dict)
     _next_key: Callable[[], int] = field(default_factory=lambda: itertools.count().__next__)

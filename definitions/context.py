@@ -8,7 +8,7 @@ Measured (CPython 3.11, one name set in a map of 10 / 1,000 / 20,000 names): imm
 pyrsistent's pmap 1.9 / 2.2 / 2.5 us, a dict copied 0.15 / 5.0 / 139 us; reading a name 0.03 / 0.34 / 0.02 us.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -18,6 +18,7 @@ from stretto.definitions.expressions import ABSENT, Completion, Namespace, Reada
 from stretto.definitions.expressions.guarding import Guarded, GuardedNamespace, GuardedValue
 from stretto.definitions.frozen import EMPTY_LIST, EMPTY_OBJECT, Data, FrozenDict, FrozenList, weigh
 from stretto.definitions.masking import Mask, Secret
+from stretto.definitions.secrecy import NO_SECRECY, Fields, Secrecy, of_origins, within
 
 
 class TaskRecord(Readable):
@@ -90,12 +91,14 @@ StatusOf: TypeAlias = Callable[[str, int], str | None]
 class RunFacts:
     """What stays the same through a whole run: its parameters, `system`, surroundings, and its tasks' names.
 
-    `mask` keeps the run's secrets, `secret_parameters` names those among its parameters. `status_of` gives the status of
-    a task's last visit on a route, or on the nearest that led to it; None when it has not run.
+    `mask` keeps the run's secrets, `secrecy` tells what else of the run is secret. Of the parameters, those in
+    `secret_parameters` are secret, those in `partly_secret` hold secrets. `status_of` gives the status of a task's last
+    visit on a route, or on the nearest that led to it; None when it has not run.
     """
 
     __slots__ = (
-        "mask", "parameters", "secret_parameters", "status_of", "surroundings", "system", "task_names",
+        "mask", "parameters", "partly_secret", "secrecy", "secret_parameters", "status_of", "surroundings", "system",
+        "task_names",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - keywords, each optional, but for what every run has
@@ -106,8 +109,9 @@ class RunFacts:
         *,
         surroundings: Surroundings = NO_SURROUNDINGS,
         mask: Mask | None = None,
-        secret_parameters: Iterable[str] = (),
         status_of: StatusOf = lambda _task, _route: None,
+        secret_parameters: Iterable[Fields] = (),
+        secrecy: Secrecy = NO_SECRECY,
     ) -> None:
         self.status_of = status_of
         self.parameters = parameters
@@ -115,7 +119,20 @@ class RunFacts:
         self.task_names = frozenset(task_names)
         self.surroundings = surroundings
         self.mask = Mask() if mask is None else mask
-        self.secret_parameters = frozenset(secret_parameters)
+        marked = frozenset(secret_parameters)
+        self.secret_parameters = frozenset(fields[0] for fields in marked if len(fields) == 1)
+        self.partly_secret = frozenset(fields[0] for fields in marked) | secrecy.parameters.keys()
+        self.secrecy = secrecy
+        for fields in marked:
+            self.mask.see(within(parameters, fields))
+        self.mask.see(secrecy.constants)
+        self.mask.see(of_origins(secrecy.parameters, parameters))
+        self.mask.see(of_origins(secrecy.config, surroundings.config))
+
+    def see_input(self, task: str, rendered: FrozenDict) -> None:
+        """Take what a task's input gives to secret parameters, as it has been rendered."""
+        for fields in self.secrecy.inputs.get(task, ()):
+            self.mask.see(within(rendered, fields))
 
 
 SecretNames: TypeAlias = "tuple[Map[str, Secret], Map[str, Secret]]"
@@ -130,13 +147,14 @@ class Snapshot:
 
     __slots__ = ("_names", "facts", "route", "secret_tasks", "secret_variables", "tasks", "variables", "version")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a snapshot refers to; the last two are optional
         self,
         version: int,
         facts: RunFacts,
         variables: "Map[str, Data]",
         tasks: "Map[str, TaskRecord]",
         secrets: SecretNames = (NO_SECRETS, NO_SECRETS),
+        *,
         route: int = 0,
     ) -> None:
         self.version = version
@@ -168,16 +186,22 @@ class Snapshot:
         variables = _guarded(Namespace("workflow", self.variables), self.secret_variables)
         tasks = _guarded(TaskNamespace(self.tasks, facts.task_names), self.secret_tasks)
         secret = Secret(facts.mask)
+        parameters = {
+            **_holding(facts.mask, facts.parameters, facts.partly_secret),
+            **dict.fromkeys(facts.secret_parameters, secret),
+        }
+        config = {
+            **_holding(facts.mask, given.config, facts.secrecy.config),
+            **dict.fromkeys(given.secret_config, secret),
+        }
         return {
-            "parameters": _guarded(
-                Namespace("parameters", facts.parameters), dict.fromkeys(facts.secret_parameters, secret)
-            ),
+            "parameters": _guarded(Namespace("parameters", facts.parameters), parameters),
             "workflow": variables,
             "vars": variables,
             "variables": variables,
             "task": tasks,
             "tasks": tasks,
-            "config": _guarded(Namespace("config", given.config), dict.fromkeys(given.secret_config, secret)),
+            "config": _guarded(Namespace("config", given.config), config),
             "keystore": _guarded(Namespace("keystore", given.keystore), dict.fromkeys(given.keystore, secret)),
             "system": Namespace("system", self.facts.system),
         }
@@ -207,6 +231,11 @@ class ItemScope:
         self.item = item
         self.index = index
 
+    @property
+    def facts(self) -> RunFacts:
+        """What stays the same through the whole run."""
+        return self.snapshot.facts
+
     def resolve(self, name: str) -> Any:
         if name == "item":
             mask = self.snapshot.facts.mask
@@ -234,7 +263,7 @@ class CompletionScope:
         self, scope: Snapshot | ItemScope, outcome: str, result: Data, error: FrozenDict | None = None
     ) -> None:
         self._scope = scope
-        mask = (scope.snapshot if isinstance(scope, ItemScope) else scope).facts.mask
+        mask = scope.facts.mask
         self._completion = Completion(outcome, _guarded_value(result, mask))
         self._error = _guarded_value(error, mask)
 
@@ -280,8 +309,11 @@ class Context:
         """Set a workflow variable; a value replaces an earlier one, and snapshots taken before keep theirs."""
         before = self._snapshot
         replaced = before.variables.get(name)
+        mask, origins = before.facts.mask, before.facts.secrecy.variables
+        for fields in origins.get(name, ()):
+            mask.see(within(value, fields))
         self.weight += weigh(value) - (weigh(replaced) if name in before.variables else 0)
-        secrets = _with(before.secret_variables, name, before.facts.mask.source_of(value))
+        secrets = _with(before.secret_variables, name, mask.source_of(value))
         self._replace(before.variables.set(name, value), before.tasks, (secrets, before.secret_tasks))
 
     def record_task(self, record: TaskRecord) -> None:
@@ -289,7 +321,9 @@ class Context:
         before = self._snapshot
         earlier = before.tasks.get(record.name)
         self.weight += _record_weight(record) - (_record_weight(earlier) if earlier else 0)
-        mask = before.facts.mask
+        mask, origins = before.facts.mask, before.facts.secrecy.tasks
+        for fields in origins.get(record.name, ()):
+            mask.see(_within_record(record, fields))
         source = mask.source_of(record.result) or mask.source_of(record.errors)
         secrets = _with(before.secret_tasks, record.name, source)
         self._replace(before.variables, before.tasks.set(record.name, record), (before.secret_variables, secrets))
@@ -301,6 +335,17 @@ class Context:
 
 def _record_weight(record: TaskRecord) -> int:
     return weigh(record.result) + weigh(record.errors)
+
+
+def _within_record(record: TaskRecord, fields: Fields) -> Iterator[Any]:
+    read = {"result": record.result, "data": record.result, "errors": record.errors}
+    return within(read, fields) if fields else within(record.result, ())
+
+
+def _holding(mask: Mask, values: FrozenDict, names: Iterable[str]) -> dict[str, Secret]:
+    """Return the names, of these, whose values hold secrets, with their source."""
+    sources = {name: mask.source_of(values.get(name)) for name in names}
+    return {name: source for name, source in sources.items() if source is not None}
 
 
 def _guarded(namespace: Namespace, secrets: Mapping[str, Secret]) -> Namespace | Guarded:

@@ -21,7 +21,12 @@ Backoff = Literal["constant", "linear", "exponential"]
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One input of a workflow. `minimum` and `maximum` bound a number, or the length of a text or list."""
+    """One input of a workflow.
+
+    `minimum` and `maximum` bound a number, or the length of a text, list or object; `pattern` (RE2) is looked for
+    anywhere in a text. `items` are a list's members, `properties` some of an object's, `others` the rest of them;
+    a `closed` object has no rest.
+    """
 
     name: str
     type: ParameterType
@@ -32,7 +37,11 @@ class Parameter:
     secret: bool = False
     minimum: float | None = None
     maximum: float | None = None
+    pattern: str | None = None
     items: "Parameter | None" = None
+    properties: "Mapping[str, Parameter]" = field(default_factory=dict)
+    closed: bool = False
+    others: "Parameter | None" = None
     description: str = ""
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from stretto.definitions.errors import InvalidInput, NotData, nearest
 from stretto.definitions.frozen import Data, FrozenDict, freeze, object_of
 from stretto.definitions.model import Parameter, Workflow
+from stretto.definitions.patterns import compiled
 
 MAX_PROBLEMS = 20
 """Problems told of one kind or parameter: more would take longer than anybody reads."""
@@ -25,11 +26,15 @@ _KINDS: dict[str, tuple[type, ...]] = {
 def bind(workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
     """Return the run's parameters, frozen: what was given, else the default, else null.
 
+    Where `inputs` of the workflow give variables their first values, what neither is given nor has a default is left
+    out: they have defaults of their own. Undeclared inputs are refused or dropped, as the dialect has it.
+
     Raises `InvalidInput` naming every problem: unknown, missing, of the wrong type, outside enum or bounds.
     """
     if not isinstance(inputs, Mapping):
         raise InvalidInput(workflow.ref, [f"inputs are an object, not a {type(inputs).__name__}"])
-    unknown = [name for name in inputs if name not in workflow.parameters]
+    refused = workflow.semantics.undeclared_inputs == "refused"
+    unknown = [name for name in inputs if name not in workflow.parameters] if refused else []
     problems = []
     for name in unknown[:MAX_PROBLEMS]:
         hint = nearest(str(name), workflow.parameters)
@@ -41,7 +46,8 @@ def bind(workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
         if name not in inputs:
             if parameter.required:
                 problems.append(f"the parameter {name!r} is required")
-            bound[name] = parameter.default
+            if parameter.default is not None or not workflow.inputs:
+                bound[name] = parameter.default
             continue
         try:
             value = freeze(inputs[name], name)
@@ -70,15 +76,43 @@ def problems_of(parameter: Parameter, value: Data, path: str = "", *, secret: bo
     if parameter.enum and not any(value == option and type(value) is type(option) for option in parameter.enum):
         found = "the value" if secret else repr(value)[:100]
         yield f"{path!r}: {found} is none of {', '.join(map(repr, parameter.enum))}"
-    measure = value if isinstance(value, int | float) else len(value) if isinstance(value, str | list) else None
-    what = "length" if isinstance(value, str | list) else "value"
-    if measure is not None and parameter.minimum is not None and measure < parameter.minimum:
-        yield f"{path!r} has a {what} below {parameter.minimum:g}"
-    if measure is not None and parameter.maximum is not None and measure > parameter.maximum:
-        yield f"{path!r} has a {what} above {parameter.maximum:g}"
+    yield from _out_of_bounds(parameter, value, path)
+    if parameter.pattern is not None and isinstance(value, str) and not compiled(parameter.pattern).search(value):
+        found = "the value" if secret else repr(value)[:100]
+        yield f"{path!r}: {found} does not match the pattern {parameter.pattern!r}"
     if parameter.items is not None and isinstance(value, list):
         for index, member in enumerate(value):
             yield from problems_of(parameter.items, member, f"{path}[{index}]", secret=secret)
+    if isinstance(value, FrozenDict) and (parameter.properties or parameter.closed or parameter.others):
+        yield from _problems_of_members(parameter, value, path, secret=secret)
+
+
+def _out_of_bounds(parameter: Parameter, value: Data, path: str) -> Iterator[str]:
+    if isinstance(value, bool) or not isinstance(value, int | float | str | list | dict):
+        return
+    number = isinstance(value, int | float)
+    measure = value if isinstance(value, int | float) else len(value)
+    what = "value" if number else "length"
+    if parameter.minimum is not None and measure < parameter.minimum:
+        yield f"{path!r} has a {what} below {parameter.minimum:g}"
+    if parameter.maximum is not None and measure > parameter.maximum:
+        yield f"{path!r} has a {what} above {parameter.maximum:g}"
+
+
+def _problems_of_members(parameter: Parameter, value: FrozenDict, path: str, *, secret: bool) -> Iterator[str]:
+    for name, member in parameter.properties.items():
+        if name in value:
+            yield from problems_of(member, value[name], f"{path}.{name}", secret=secret)
+        elif member.required:
+            yield f"{path!r} needs the field {name!r}"
+    for name in value:
+        if name in parameter.properties:
+            continue
+        if parameter.closed:
+            hint = nearest(name, parameter.properties)
+            yield f"{path!r} has no field {name[:100]!r}" + (f"; {hint}" if hint else "")
+        elif parameter.others is not None:
+            yield from problems_of(parameter.others, value[name], f"{path}.{name[:100]}", secret=secret)
 
 
 def _kind(value: Data) -> str:

@@ -38,11 +38,11 @@ def test_the_readmes_mistakes_are_told_as_it_shows(tmp_path: Path) -> None:
     text = (ROOT / "docs/examples/greet.yaml").read_text()
     path.write_text(text.replace("concurrency: 3", "concurency: 3").replace("do: [count]", "do: [cuont]"))
     told = CliRunner().invoke(main, ["run", str(path), 'names=["Ada"]']).stderr
-    for place, code in re.findall(r"  greet\.yaml:(\d+:\d+): error:.*\[(\w+)\]", README):
+    for place, code in re.findall(r"  greet\.yaml:(\d+:\d+): error:.*\[(unknown_(?:field|task))\]", README):
         assert re.search(rf"greet\.yaml:{place}: error: .*\[{code}\]", told)
     path.write_text(text.replace("parameters.greeting }}", "parameters.greting }}"))
     told = CliRunner().invoke(main, ["run", str(path), 'names=["Ada"]']).stderr
-    (place, message) = re.findall(r"  greet\.yaml:(\d+:\d+): (the namespace.*\])", README)[0]
+    (place, message) = re.findall(r"  greet\.yaml:(\d+:\d+): (error: the workflow has.*\])", README)[0]
     assert f"greet.yaml:{place}: {message}" in told
 
 

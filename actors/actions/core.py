@@ -5,9 +5,6 @@ from typing import Any, Literal
 
 from stretto.actors.actions.errors import ActionFailed
 from stretto.actors.actions.registry import action, inline_action
-from stretto.metrics.logging import get_logger
-
-_log = get_logger(__name__)
 
 
 @inline_action("core.noop")
@@ -43,7 +40,10 @@ def log(message: Any, level: Literal["debug", "info", "warning", "error"] = "inf
         message: text, or any other value
         level: how much it matters
     """
-    getattr(_log, level)("action_logged", message=message)
+    # Imported here: `stretto validate` knows this action, and has no use for the log.
+    from stretto.metrics.logging import get_logger  # noqa: PLC0415
+
+    getattr(get_logger(__name__), level)("action_logged", message=message)
 
 
 @action("core.sleep")

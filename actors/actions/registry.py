@@ -16,6 +16,7 @@ from stretto.actors.actions.loading import load_actions
 from stretto.actors.actions.schema import ANY, ActionParameter, first_paragraph, read_signature
 from stretto.definitions.errors import nearest
 from stretto.definitions.frozen import FrozenDict, FrozenList
+from stretto.definitions.secrecy import Fields
 
 RunnerName: TypeAlias = Literal["inline", "thread", "async"]
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -53,7 +54,7 @@ class Action:
     `runner` says where it runs: "inline" on the caller's thread (the core's own that cannot wait), "thread"
     (a plain function), "async" (a coroutine function). `takes_anything`: the function has **kwargs.
     `problems_of` says what else is wrong with an input whose types fit. `origin` is the file of an action that is
-    no function of a module's.
+    no function of a module's. `secret` tells what of the input is told nowhere.
     """
 
     ref: str
@@ -64,6 +65,7 @@ class Action:
     description: str = ""
     problems_of: Callable[[Mapping[str, Any]], list[str]] | None = None
     origin: str = ""
+    secret: frozenset[Fields] = frozenset()
     _required: frozenset[str] = field(init=False, repr=False)
     _accepted: dict[str, frozenset[type] | None] = field(init=False, repr=False)
     _enums: dict[str, tuple[Any, ...]] = field(init=False, repr=False)

@@ -1,12 +1,16 @@
 """The command line: one module a command, imported when it is run, so that `stretto --help` is quick."""
 
 from importlib import import_module
+from typing import Any
 
 import click
+
+from stretto.actors.cli.exits import INTERRUPTED, end_process
 
 COMMANDS = {
     "run": "Run WORKFLOW, a ref or the path of a file, and print its output.",
     "validate": "Tell every error and warning of definitions; print their JSON Schema.",
+    "rehearse": "Run workflows with scripted results in place of actions, on virtual time.",
     "serve": "Serve run requests until told to stop.",
     "config": "Show the daemon's settings.",
     "graph": "Draw WORKFLOW, a ref or the path of a file: its tasks, and what leads from one to the next.",
@@ -29,6 +33,14 @@ class LazyGroup(click.Group):
             return None
         command: click.Command = getattr(import_module(f"stretto.actors.cli.{cmd_name}"), cmd_name)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Perform a command; Ctrl-C, whenever it comes, ends it as the shell expects (click's own exit code is 1)."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("stretto: interrupted", err=True)
+            end_process(INTERRUPTED)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
         """Tell the commands without importing them."""

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stretto.actors.cli.exits import USAGE, give_up
+from stretto.actors.cli.known import PACKS, read_known
 
 if TYPE_CHECKING:
-    from stretto.actors.actions import Action, ActionRegistry
+    from stretto.actors.actions import Action
     from stretto.actors.actions.schema import ActionParameter
 
 _ACTIONS = click.option(
@@ -24,9 +25,10 @@ def actions() -> None:
 @actions.command("list")
 @_JSON
 @_ACTIONS
-def list_actions(as_json: bool, modules: tuple[str, ...]) -> None:  # noqa: FBT001 - a command line's flag
+@PACKS
+def list_actions(as_json: bool, modules: tuple[str, ...], packs: tuple[str, ...]) -> None:  # noqa: FBT001 - a flag
     """List all actions, each with what it does."""
-    registry = _registry(modules)
+    registry = read_known(modules, packs).actions
     found = [registry.get(ref) for ref in registry.refs()]
     if as_json:
         _print_json([_described(each) for each in found])
@@ -40,11 +42,12 @@ def list_actions(as_json: bool, modules: tuple[str, ...]) -> None:  # noqa: FBT0
 @click.argument("ref")
 @_JSON
 @_ACTIONS
-def show_action(ref: str, as_json: bool, modules: tuple[str, ...]) -> None:  # noqa: FBT001 - a command line's flag
+@PACKS
+def show_action(ref: str, as_json: bool, modules: tuple[str, ...], packs: tuple[str, ...]) -> None:  # noqa: FBT001
     """Show what the action REF does and takes, and where it runs."""
     from stretto.definitions.errors import StrettoError
 
-    registry = _registry(modules)
+    registry = read_known(modules, packs).actions
     try:
         shown = registry.get(ref)
     except StrettoError as error:
@@ -61,19 +64,6 @@ def show_action(ref: str, as_json: bool, modules: tuple[str, ...]) -> None:  # n
             click.echo(f"      {parameter.description}")
     if shown.takes_anything:
         click.echo("  (anything else)" if shown.parameters else "  (anything)")
-
-
-def _registry(modules: tuple[str, ...]) -> "ActionRegistry":
-    from stretto.actors.actions import ActionRegistry
-    from stretto.definitions.errors import StrettoError
-
-    registry = ActionRegistry.with_core()
-    try:
-        for each in modules:
-            registry.load(each)
-    except StrettoError as error:
-        give_up(str(error), USAGE)
-    return registry
 
 
 def _type(parameter: "ActionParameter") -> str:

@@ -3,7 +3,9 @@
 0: it did what it was asked, a run succeeded. The rest have names.
 """
 
+import os
 import sys
+import threading
 from typing import NoReturn
 
 import click
@@ -21,4 +23,13 @@ INTERRUPTED = 130
 def give_up(message: str, code: int) -> NoReturn:
     """Tell why on standard error, and end with `code`."""
     click.echo(f"stretto: {message}", err=True)
+    sys.exit(code)
+
+
+def end_process(code: int) -> NoReturn:
+    """End with `code`, also if an action's function never returns: Python would wait for its thread."""
+    if threading.active_count() > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     sys.exit(code)

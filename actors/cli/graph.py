@@ -4,6 +4,7 @@ import click
 
 from stretto.actors.cli.completion import complete_workflow
 from stretto.actors.cli.exits import FAILED, USAGE, give_up
+from stretto.actors.cli.known import PACKS, read_known
 
 
 @click.command()
@@ -14,21 +15,25 @@ from stretto.actors.cli.exits import FAILED, USAGE, give_up
 )  # fmt: skip
 @click.option("--definitions", multiple=True, metavar="DIR", help="A folder of definitions; may be repeated.")
 @click.option("--actions", multiple=True, metavar="MODULE|FILE.py", help="Python code with actions; may be repeated.")
-def graph(workflow: str, form: str, definitions: tuple[str, ...], actions: tuple[str, ...]) -> None:
+@PACKS
+def graph(
+    workflow: str, form: str, definitions: tuple[str, ...], actions: tuple[str, ...], packs: tuple[str, ...]
+) -> None:
     """Draw WORKFLOW, a ref or the path of a file: its tasks, and what leads from one to the next."""
-    from stretto.actors.actions import ActionRegistry
     from stretto.actors.catalogue import Catalogue
     from stretto.actors.cli.svg import svg
     from stretto.definitions.drawing import dot, mermaid, picture_of
     from stretto.definitions.errors import InvalidDefinition, StrettoError
+    from stretto.metrics import configure_logging
 
-    registry = ActionRegistry.with_core()
+    known = read_known(actions, packs)
+    configure_logging("ERROR")  # what is only doubtful is no matter of a drawing
     try:
-        for each in actions:
-            registry.load(each)
-        catalogue = Catalogue(registry)
-        for folder in definitions:
-            catalogue.load(folder)
+        catalogue = Catalogue(known.actions)
+        for pack in known.packs:
+            for described in pack.workflows:
+                catalogue.add_of_pack(described)
+        catalogue.load(*definitions)
         picture = picture_of(catalogue.find(workflow))
     except InvalidDefinition as error:
         give_up("\n  ".join(["the definition cannot be used", *map(str, error.findings)]), FAILED)

@@ -1,6 +1,5 @@
 """`stretto run --daemon`: have a daemon run a workflow, and tell its end as if it had run here."""
 
-import queue
 import signal
 import sys
 import threading
@@ -13,6 +12,7 @@ from typing import NoReturn
 import click
 
 from stretto.actors.cli.exits import FAILED, INTERRUPTED, UNREACHABLE, USAGE, give_up
+from stretto.actors.cli.interrupts import arrivals
 from stretto.actors.cli.progress import Watching, watching
 from stretto.actors.cli.run import inputs_of, print_outcome
 from stretto.actors.gateway.client import Client, DaemonUnreachable, NotYet, RequestRefused
@@ -132,24 +132,24 @@ def _events(client: Client, request: Submit) -> Iterator[Callable[[], Answer | _
     """Give what the daemon answers and Ctrl-C as they come, in one queue.
 
     An exception that a signal raises could come between the end of a read and what is done with it, and lose an
-    answer. SimpleQueue is made for signal handlers: they may put while the thread that they interrupt gets.
+    answer: the handler puts what it has to say where the answers are.
     """
-    events: queue.SimpleQueue[Answer | _Interrupted | Exception] = queue.SimpleQueue()
+    with arrivals() as events:
 
-    def read() -> None:
+        def read() -> None:
+            try:
+                for answer in client.answers(request):
+                    events.put(answer)
+                events.put(DaemonUnreachable(f"the daemon at {client.url} went away before the run had ended"))
+            except StrettoError as error:
+                events.put(error)
+
+        earlier = signal.signal(signal.SIGINT, lambda _number, _frame: events.put_by_signal(_Interrupted()))
+        threading.Thread(target=read, name="stretto-answers", daemon=True).start()
         try:
-            for answer in client.answers(request):
-                events.put(answer)
-            events.put(DaemonUnreachable(f"the daemon at {client.url} went away before the run had ended"))
-        except StrettoError as error:
-            events.put(error)
-
-    earlier = signal.signal(signal.SIGINT, lambda _number, _frame: events.put(_Interrupted()))
-    threading.Thread(target=read, name="stretto-answers", daemon=True).start()
-    try:
-        yield events.get
-    finally:
-        signal.signal(signal.SIGINT, earlier)
+            yield events.get
+        finally:
+            signal.signal(signal.SIGINT, earlier)
 
 
 def _named_or_read(workflow: str) -> str | Definition:

@@ -7,6 +7,7 @@ import click
 
 from stretto.actors.cli.completion import complete_workflow
 from stretto.actors.cli.exits import FAILED, INTERRUPTED, USAGE, give_up
+from stretto.actors.cli.known import PACKS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +25,9 @@ STOP_SECONDS = 2.0
 @click.option("--json", "as_json", is_flag=True, help="Print one object: run, workflow, status, output, errors.")
 @click.option("--definitions", multiple=True, metavar="DIR", help="A folder of definitions; may be repeated.")
 @click.option("--actions", multiple=True, metavar="MODULE|FILE.py", help="Python code with actions; may be repeated.")
+@PACKS
+@click.option("--pack-config", metavar="FILE", help="A YAML file with the packs' configuration.")
+@click.option("--keystore", metavar="FILE", help="A YAML file with secrets, by the names of keystore.NAME.")
 @click.option("--daemon", metavar="URL", help="Have the daemon at unix:///PATH run it.")
 @click.option("--detach", is_flag=True, help="With --daemon: print the accepted run's id and leave.")
 @click.option("--log-level", default="WARNING", show_default=True, help="The least that is logged (to standard error).")
@@ -34,6 +38,9 @@ def run(
     as_json: bool,  # noqa: FBT001 - a command line's flag
     definitions: tuple[str, ...],
     actions: tuple[str, ...],
+    packs: tuple[str, ...],
+    pack_config: str | None,
+    keystore: str | None,
     daemon: str | None,
     detach: bool,  # noqa: FBT001 - as above
     log_level: str,
@@ -53,13 +60,16 @@ def run(
     if daemon is not None:
         from stretto.actors.cli.remote import Wanted, run_at_daemon
 
-        if definitions or actions:
-            raise click.UsageError("--definitions and --actions are the daemon's own settings: leave them out here")
+        if definitions or actions or packs or pack_config or keystore:
+            own = "--definitions, --actions, --packs, --pack-config and --keystore"
+            raise click.UsageError(f"{own} are the daemon's own settings: leave them out here")
         run_at_daemon(daemon, Wanted(workflow, assignments, inputs, as_json, detach, log_level))
     if detach:
         raise click.UsageError("--detach needs a --daemon that goes on with the run")
     try:
-        engine = Engine.start(definitions=definitions, actions=actions).proxy()
+        engine = Engine.start(
+            definitions=definitions, actions=actions, packs=packs, pack_config=pack_config, keystore=keystore
+        ).proxy()
     except StrettoError as error:
         give_up(str(error), USAGE)
     try:
@@ -83,14 +93,19 @@ def run(
 
 def _follow(engine: Any, workflow: str, values: dict[str, Any], log_level: str) -> "tuple[RunHandle, Outcome]":
     """Start the run and wait for its outcome; Ctrl-C cancels the run by its policy, a second one stops at once."""
-    from stretto.actors.cli.interrupts import wait_for
+    from stretto.actors.cli.interrupts import held_back, wait_for
     from stretto.actors.cli.progress import watching
 
+    handle: RunHandle | None = None
     with watching(log_level) as shown:
-        handle = wait_for(engine.submit(workflow, values, shown.view))
         try:
+            # The run may show that it goes on before its handle is here, without which nothing can be cancelled.
+            with held_back():
+                handle = engine.submit(workflow, values, shown.view).get()
             outcome = wait_for(handle.outcome)
         except KeyboardInterrupt:
+            if handle is None:
+                raise
             shown.say("cancelling the run; press Ctrl-C again to stop at once")
             engine.cancel(handle.id)
             wait_for(handle.outcome)
@@ -190,10 +205,15 @@ def print_outcome(run_id: str, workflow: str, outcome: "Outcome", *, as_json: bo
         return
     click.echo(f"run {run_id} of {workflow}: {outcome.status}", err=True)
     for error in outcome.errors:
-        where = error.get("where")
-        place = f"{where['file']}:{where['line']}:{where['column']}: " if where else ""
-        item = f" (item {error['item_index']})" if error.get("item_index") is not None else ""
-        handled = "handled: " if error.get("handled") else ""
-        click.echo(f"  {place}{handled}{error['message']}{item} [{error['code']}]", err=True)
+        click.echo(f"  {error_line(error)}", err=True)
     if outcome.output is not None:
         click.echo(msgspec.json.format(msgspec.json.encode(outcome.output), indent=2))
+
+
+def error_line(error: "Mapping[str, Any]") -> str:
+    """Return an error record as a line for people."""
+    where = error.get("where")
+    place = f"{where['file']}:{where['line']}:{where['column']}: " if where else ""
+    item = f" (item {error['item_index']})" if error.get("item_index") is not None else ""
+    handled = "handled: " if error.get("handled") else ""
+    return f"{place}{handled}{error['message']}{item} [{error['code']}]"

@@ -4,26 +4,36 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stretto.actors.cli.exits import USAGE, give_up
+from stretto.actors.cli.exits import USAGE, end_process, give_up
+from stretto.actors.cli.known import PACKS
 
 if TYPE_CHECKING:
     from stretto.actors.settings import Flag
+
+
+_OF_THE_ENGINE = frozenset({"definitions", "actions", "packs", "pack_config", "keystore", "store"})
+"""Flags for settings of the section `engine`; the others are of `serve`."""
 
 
 @click.command()
 @click.option("--config", "file", metavar="FILE", help="The config file; else $STRETTO_CONFIG, else /etc's.")
 @click.option("--definitions", multiple=True, metavar="DIR", help="A folder of definitions; may be repeated.")
 @click.option("--actions", multiple=True, metavar="MODULE|FILE.py", help="Python code with actions; may be repeated.")
+@PACKS
+@click.option("--pack-config", metavar="FILE", help="A YAML file with the packs' configuration.")
+@click.option("--keystore", metavar="FILE", help="A YAML file with secrets, by the names of keystore.NAME.")
 @click.option("--store", metavar="URL", help="Where runs are kept; without it, in memory.")
 @click.option("--host", help="Where /metrics, /healthz and /readyz are served.  [default: 127.0.0.1]")
 @click.option("--port", type=int, help="On which port; 0 picks a free one.  [default: 8420]")
 @click.option("--socket", metavar="PATH", help="Where run requests are taken, in a folder of mode 700.")
+@click.option("--watch/--no-watch", default=None, help="Read changed definitions by themselves.  [default: watch]")
 @click.option("--insecure-bind", is_flag=True, default=None, help="Allow a --host that other machines reach.")
 def serve(file: str | None, **given: Any) -> None:
     """Serve run requests until told to stop.
 
     A config file, STRETTO__SECTION__KEY variables and these flags say how; `stretto config show` tells what holds.
-    SIGTERM and SIGINT wait for the runs in progress, a second one gives them up; SIGHUP reloads the definitions.
+    SIGTERM and SIGINT wait for the runs in progress, a second one gives them up; SIGHUP reloads the definitions,
+    which happens by itself when one changes.
     """
     import asyncio
 
@@ -41,29 +51,15 @@ def serve(file: str | None, **given: Any) -> None:
         code = asyncio.run(Daemon(settings).serve())
     except (StrettoError, ValueError) as error:
         give_up(str(error), USAGE)
-    _end(code)
+    end_process(code)
 
 
 def _flags(given: dict[str, Any]) -> "list[Flag]":
     """Return the flags that were given, each with its setting."""
     from stretto.actors.settings import Flag
 
-    sections = {"definitions": "engine", "actions": "engine", "store": "engine"}
     return [
-        Flag(f"--{name.replace('_', '-')}", sections.get(name, "serve"), name, value)
+        Flag(f"--{name.replace('_', '-')}", "engine" if name in _OF_THE_ENGINE else "serve", name, value)
         for name, value in given.items()
         if value not in {None, ()}
     ]
-
-
-def _end(code: int) -> None:
-    """End the process, also if an action's function never returns: Python would wait for its thread."""
-    import os
-    import sys
-    import threading
-
-    if threading.active_count() > 1:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stretto.actors.cli.exits import FAILED, USAGE, give_up
+from stretto.actors.cli.known import PACKS, read_known
 
 if TYPE_CHECKING:
     from stretto.definitions.errors import Finding
@@ -26,11 +27,13 @@ _MOST_SHOWN = 200
 @click.argument("paths", metavar="PATH...", nargs=-1)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as one list of objects.")
 @click.option("--actions", multiple=True, metavar="MODULE|FILE.py", help="Python code with actions; may be repeated.")
+@PACKS
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of workflow files, for editors, and leave.")
 def validate(
     paths: tuple[str, ...],
     as_json: bool,  # noqa: FBT001 - a command line's flag
     actions: tuple[str, ...],
+    packs: tuple[str, ...],
     schema: bool,  # noqa: FBT001 - a command line's flag
 ) -> None:
     """Tell every error and warning of the definitions at PATH, files or folders; exit 1 if there are errors."""
@@ -41,7 +44,7 @@ def validate(
         return
     if not paths:
         raise click.UsageError("name at least one file or folder")
-    examined = _examined(list(_files(paths)), actions)
+    examined = _examined(list(_files(paths)), actions, packs)
     findings = [finding for each in examined for finding in each.findings]
     if as_json:
         click.echo(json.dumps([_as_object(finding) for finding in findings], indent=2))
@@ -82,20 +85,14 @@ def _files(paths: Iterable[str]) -> Iterator[Path]:
         told.update(found)
 
 
-def _examined(files: list[Path], actions: tuple[str, ...]) -> list[_Examined]:
-    from stretto.actors.actions import ActionRegistry
-    from stretto.actors.catalogue import ActionsAndWorkflows
-    from stretto.definitions.errors import StrettoError
+def _examined(files: list[Path], actions: tuple[str, ...], packs: tuple[str, ...]) -> list[_Examined]:
+    from stretto.actors.callable import ActionsAndWorkflows, parameters_by_ref
     from stretto.definitions.validation import examine
 
-    registry = ActionRegistry.with_core()
-    try:
-        for each in actions:
-            registry.load(each)
-    except StrettoError as error:
-        give_up(str(error), USAGE)
+    known_before = read_known(actions, packs)
     texts = {path: _text(path) for path in files}
-    known = ActionsAndWorkflows(registry, _workflows(texts))
+    workflows = {described.ref: described.parameters for pack in known_before.packs for described in pack.workflows}
+    known = ActionsAndWorkflows(known_before.actions, {**workflows, **parameters_by_ref(_workflows(texts))})
     owners: dict[str, Path] = {}
     examined = []
     for path, text in texts.items():

@@ -6,22 +6,26 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pykka
 
+from stretto.actors.actions import ActionRegistry
 from stretto.actors.actions.addresses import AddressPolicy
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.daemon.diagnostics import log_diagnostics
 from stretto.actors.daemon.notify import notify
 from stretto.actors.daemon.operations import Check, OperationsServer, is_loopback
+from stretto.actors.daemon.watchdog import interval_asked_for, tell_as_long_as_it_answers
+from stretto.actors.daemon.watching import watching
 from stretto.actors.engine import Engine
 from stretto.actors.gateway.engine_calls import call
 from stretto.actors.gateway.server import Gateway
 from stretto.actors.gateway.socket_file import CannotServe, SocketFile, default_path
-from stretto.actors.packs import read_packs
+from stretto.actors.packs import add_packs, read_packs
 from stretto.actors.settings import Settings
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
@@ -69,6 +73,9 @@ class Daemon:
             socket_file = SocketFile(path)
             listener = socket_file.open()
             stack.callback(socket_file.close)
+            if serve.watch:
+                # Before the engine reads them: what changes from now on is read again.
+                await stack.enter_async_context(self._watching_definitions())
             self._engine = await stack.enter_async_context(self._running_engine())
             self._services: Services = await call(self._engine, "services")
             operations = OperationsServer(self._services.instruments.registry, self._health, self._readiness)
@@ -76,12 +83,19 @@ class Daemon:
             stack.push_async_callback(asyncio.to_thread, operations.stop)
             gateway = Gateway(self._engine)
             await gateway.start(listener)
+            if (interval := interval_asked_for()) is not None:
+                ask = partial(call, self._engine, "runs_in_progress")
+                stack.callback(asyncio.create_task(tell_as_long_as_it_answers(ask, interval)).cancel)
             try:
                 await self._serve_until_stopped(url, path)
             finally:
                 await gateway.stop()
             _log.info("stopped", abandoned=gateway.abandoned)
             return ABANDONED if gateway.abandoned else STOPPED
+
+    def _watching_definitions(self) -> contextlib.AbstractAsyncContextManager[None]:
+        engine = self._settings.engine
+        return watching((*engine.definitions, *engine.packs), lambda: self._events.put_nowait(signal.SIGHUP))
 
     @contextlib.asynccontextmanager
     async def _running_engine(self) -> AsyncIterator[pykka.ActorRef[Any]]:
@@ -160,12 +174,14 @@ class Daemon:
             notify("READY=1")
 
     def _read_again(self, earlier: Catalogue) -> Catalogue:
-        catalogue = Catalogue(self._services.actions)
-        for pack in read_packs(self._settings.engine.packs):
+        packs = read_packs(self._settings.engine.packs)
+        actions = ActionRegistry.with_core()
+        add_packs(actions, packs)
+        catalogue = Catalogue(actions, earlier)
+        for pack in packs:
             for described in pack.workflows:
                 catalogue.add_of_pack(described)
         catalogue.load(*self._settings.engine.definitions)
-        catalogue.keep_from(earlier)
         return catalogue
 
     def _begin(self, work: Any) -> None:

@@ -10,6 +10,7 @@ from stretto.definitions.errors import Finding, InvalidDefinition
 from stretto.definitions.frozen import freeze
 from stretto.definitions.model import Parameter
 from stretto.definitions.parameters import problems_of
+from stretto.definitions.secrecy import secret_fields
 from stretto.metrics import get_logger
 
 _log = get_logger("stretto.packs")
@@ -58,6 +59,7 @@ def action_of(described: PackAction) -> Action:
     return Action(
         described.ref, call, "async", parameters, description=described.description,
         problems_of=problems if parameters else None, origin=str(described.place),
+        secret=secret_fields(described.parameters),
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Reading `pack.yaml`: what a pack is called, and what can be configured in it."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,19 +12,11 @@ from stretto.definitions.errors import nearest
 from stretto.definitions.frozen import EMPTY_OBJECT, FrozenDict, freeze
 from stretto.definitions.model import Parameter
 from stretto.definitions.parameters import problems_of
-from stretto.definitions.yaml_source import MapNode, Node, ScalarNode, compose, to_data
+from stretto.definitions.yaml_source import Node, compose, to_data
 
 _REF = re.compile(r"[a-z][a-z0-9_-]*\Z")
 _REF_RULE = "a small letter, then small letters, digits, _ and -"
 Explain: TypeAlias = Callable[[str], tuple[str, str, str] | None]
-
-_JSON_SCHEMA: Mapping[str, str | None] = {
-    "minItems": "min",
-    "maxItems": "max",
-    "minLength": "min",
-    "maxLength": "max",
-    **dict.fromkeys(("properties", "additionalProperties", "pattern", "format", "title", "examples", "uniqueItems")),
-}
 
 _KEPT = ("author", "email", "system", "enabled", "meta", "tags", "runtime_deps", "testing", "license")
 _NOT_ACTED_ON = re.compile(r"worker_.*|dependencies|.*permission_set_refs|workflows_dir")
@@ -66,33 +58,8 @@ def not_acted_on(known: re.Pattern[str]) -> Explain:
 
 
 def flat_parameters(reader: Reader, node: Node, what: str) -> dict[str, Parameter]:
-    """Return the parameters of a flat schema; a nested JSON Schema is told apart, and how to write it flat."""
-    if isinstance(node, MapNode) and isinstance(node.members.get("type"), ScalarNode):
-        reader.error(
-            "json_schema", f"{what} is a JSON Schema", node.keys["type"],
-            expected="a flat schema: the parameters' names, each with its type",
-            hint="move what is under `properties` up, and write `required: true` at each parameter",
-        )  # fmt: skip
-        return {}
-    for schema in node.members.values() if isinstance(node, MapNode) else ():
-        _rename(reader, schema)
-    return {parameter.name: parameter for parameter in read_parameters(reader, node)}
-
-
-def _rename(reader: Reader, schema: Node) -> None:
-    """Give JSON Schema's words in a parameter, which Attune's packs use, our names; those without one are warnings."""
-    if not isinstance(schema, MapNode):
-        return
-    for name in list(schema.members):
-        if name in _JSON_SCHEMA:
-            place, member = schema.keys.pop(name), schema.members.pop(name)
-            ours = _JSON_SCHEMA[name]
-            if ours is None:
-                reader.warn("not_acted_on", f"{name!r} of a parameter is not acted on", place)
-            else:
-                schema.keys[ours], schema.members[ours] = place, member
-    if "items" in schema.members:
-        _rename(reader, schema.members["items"])
+    """Return the parameters of a flat schema by name."""
+    return {parameter.name: parameter for parameter in read_parameters(reader, node, what)}
 
 
 def _ref(reader: Reader, fields: Fields) -> str | None:

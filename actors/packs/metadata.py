@@ -18,6 +18,7 @@ from stretto.actors.packs.model import (
 from stretto.definitions.dialects.reading import NAME, NAME_RULE, Fields, Reader
 from stretto.definitions.errors import nearest
 from stretto.definitions.model import Parameter
+from stretto.definitions.secrecy import secret_fields
 from stretto.definitions.yaml_source import MapNode, Node, compose
 
 _RUNNERS: Mapping[str, RunnerType] = {
@@ -158,7 +159,7 @@ class _Metadata:
         return None
 
     def _check_secrets(self, parameters: Mapping[str, Parameter], delivery: str) -> None:
-        secret = [name for name, parameter in parameters.items() if parameter.secret]
+        secret = sorted(fields[0] for fields in secret_fields(parameters))
         if not secret or delivery not in {"argv", "env"}:
             return
         place = self._fields.key_place("parameter_delivery")

@@ -14,6 +14,7 @@ from stretto.definitions.errors import Finding, InvalidDefinition, NotData, Plac
 from stretto.definitions.frozen import EMPTY_OBJECT, Data, FrozenDict, freeze, object_of
 from stretto.definitions.masking import Mask
 from stretto.definitions.parameters import problems_of
+from stretto.definitions.secrecy import secret_fields, within
 from stretto.definitions.yaml_source import MapNode, compose, to_data
 
 Source: TypeAlias = Mapping[str, Any] | str | PathLike[str]
@@ -55,9 +56,9 @@ class Surroundings:
         schema = manifest.config_schema or {}
         defaults = {name: parameter.default for name, parameter in schema.items()}
         values = object_of({**defaults, **manifest.config, **given})
-        secret = frozenset(name for name, parameter in schema.items() if parameter.secret)
-        self._secrets.extend(values.get(name) for name in secret)
-        return values, secret
+        secret = secret_fields(schema)
+        self._secrets.extend(found for fields in secret for found in within(values, fields))
+        return values, frozenset(fields[0] for fields in secret)
 
 
 def read_surroundings(config: Source | None, keystore: Source | None, packs: Iterable[Pack]) -> Surroundings:

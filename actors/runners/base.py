@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import msgspec
 
 from stretto.actors.actions import Action, ActionFailed
+from stretto.definitions.conductor import StartItem
 from stretto.definitions.errors import NotData
 from stretto.definitions.frozen import Frozen, FrozenDict, freeze
 from stretto.metrics.logging import CallIds, call_ids, get_logger
@@ -24,26 +25,29 @@ class Finished(msgspec.Struct, frozen=True):
 
     `result` is what the action returned (or its `ActionFailed.result`), frozen; `error` is for people; `kind` is
     "failed" (ActionFailed), "exception" (anything else that it raised), "not_data" (a result that is no JSON-like
-    data) or "cancelled".
+    data) or "cancelled". "timed_out" and "abandoned" are for those who perform actions elsewhere: it took longer than
+    they allow, or nobody knows what came of it.
     """
 
-    status: Literal["succeeded", "failed", "cancelled"]
+    status: Literal["succeeded", "failed", "cancelled", "timed_out", "abandoned"]
     result: Any
     error: str | None
-    kind: Literal["failed", "exception", "not_data", "cancelled"] | None
+    kind: Literal["failed", "exception", "not_data", "cancelled", "timed_out", "abandoned"] | None
     finished_at: float
 
 
 class Call(msgspec.Struct, frozen=True):
     """An action to be called, its input, and whose call it is.
 
-    `on_begin` is called, on the action's own thread, when its code is about to begin: after any wait for a free thread.
+    `start` is the command whose try it is; None if no run asked for it. `on_begin` is called, on the action's own
+    thread, when its code is about to begin: after any wait for a free thread.
     """
 
     action: Action
     input: FrozenDict
     ids: CallIds
     on_begin: Callable[[], None] | None = None
+    start: StartItem | None = None
 
 
 Done: TypeAlias = Callable[[Finished], None]

@@ -41,6 +41,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65_535, description="a port, 0 to 65535")] = PORT
     insecure_bind: Annotated[bool, Meta(description="true or false")] = False
     socket: Annotated[str | None, Meta(description="a path, or null")] = None
+    watch: Annotated[bool, Meta(description="true or false")] = True
     drain_seconds: Annotated[float, Meta(ge=0, description="a number of seconds, at least 0")] = DRAIN_SECONDS
 
 

@@ -2,7 +2,11 @@
 
 Conductor.begin() --> [Command]          states.py    what can follow what, as tables
 Conductor.on(Event) --> [Command]        fan_out.py   one visit of a task: its items and their window
-                                         joins.py     who has arrived, lap by lap
+                                         arrivals.py  what is to start, and the joins that wait
+                                         joins.py     who has arrived at a join, lap by lap
+                                         routes.py    the routes that splits open
+                                         contexts.py  where what is published goes
+                                         branches.py  the context of a branch, and how branches join
                                          settings.py  what a task settles once, when it starts
                                          errors.py    the records of what failed
 """
@@ -11,8 +15,10 @@ from stretto.definitions.conductor.commands import (
     CancelItem,
     Command,
     FinishRun,
+    Prepared,
     StartItem,
     TaskEnded,
+    TaskStarted,
     WaitUntil,
     WithdrawItems,
 )
@@ -46,11 +52,13 @@ __all__ = [
     "ItemCompleted",
     "ItemsWithdrawn",
     "PauseRequested",
+    "Prepared",
     "ResumeRequested",
     "RetryDue",
     "RunTimedOut",
     "StartItem",
     "TaskEnded",
+    "TaskStarted",
     "WaitUntil",
     "WithdrawItems",
     "blank_record",

@@ -6,14 +6,29 @@ import msgspec
 
 from stretto.definitions.conductor.events import DelayElapsed, RetryDue, RunTimedOut
 from stretto.definitions.context import ItemScope, Snapshot
-from stretto.definitions.frozen import FrozenDict, FrozenList
+from stretto.definitions.frozen import Data, FrozenDict, FrozenList
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """What an item performs, rendered before it starts: an action's ref and its input."""
+
+    action: str
+    input: FrozenDict
+
+
+class TaskStarted(msgspec.Struct, frozen=True):
+    """Tell that a visit of a task, or an engine command, has begun, on which route."""
+
+    task: str
+    visit: int
+    route: int
 
 
 class StartItem(msgspec.Struct, frozen=True):
     """Perform an item of a task; a task without items is one item, whose scope is the snapshot itself.
 
     `timeout` bounds the try, in seconds from the action's call. `at` is the time of the item's first start, from
-    which its input sees `now()` in every try.
+    which its input sees `now()` in every try. With `prepared` nothing is left to be rendered.
     """
 
     task: str
@@ -23,6 +38,8 @@ class StartItem(msgspec.Struct, frozen=True):
     scope: Snapshot | ItemScope
     timeout: float | None
     at: float
+    route: int = 0
+    prepared: Prepared | None = None
 
 
 class CancelItem(msgspec.Struct, frozen=True):
@@ -49,7 +66,8 @@ class WaitUntil(msgspec.Struct, frozen=True):
 class TaskEnded(msgspec.Struct, frozen=True):
     """Tell that a task has ended, for logs and metrics: its outcome, and how many items it had and failed.
 
-    `outcomes` counts the items by what they ended as; those that never started are not among them.
+    `outcomes` counts the items by what they ended as; those that never started are not among them. `result` is what
+    the transitions saw; `attempts` counts the tries of the whole visit.
     """
 
     task: str
@@ -59,6 +77,9 @@ class TaskEnded(msgspec.Struct, frozen=True):
     failed: int
     seconds: float
     outcomes: dict[str, int]
+    route: int = 0
+    result: Data = None
+    attempts: int = 1
 
 
 class FinishRun(msgspec.Struct, frozen=True):
@@ -69,4 +90,4 @@ class FinishRun(msgspec.Struct, frozen=True):
     errors: FrozenList
 
 
-Command: TypeAlias = StartItem | CancelItem | WithdrawItems | WaitUntil | TaskEnded | FinishRun
+Command: TypeAlias = StartItem | CancelItem | WithdrawItems | WaitUntil | TaskStarted | TaskEnded | FinishRun

@@ -5,17 +5,22 @@ It alone changes the run's context.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from immutables import Map
+
+from stretto.definitions.conductor.arrivals import ARRIVALS, Arrivals
+from stretto.definitions.conductor.branches import NO_BRANCH, Branch
 from stretto.definitions.conductor.commands import (
     CancelItem,
     Command,
     FinishRun,
     TaskEnded,
+    TaskStarted,
     WaitUntil,
     WithdrawItems,
 )
+from stretto.definitions.conductor.contexts import CONTEXTS, Contexts
 from stretto.definitions.conductor.errors import ErrorLog
 from stretto.definitions.conductor.events import (
     CancelRequested,
@@ -29,24 +34,29 @@ from stretto.definitions.conductor.events import (
     RetryDue,
     RunTimedOut,
 )
-from stretto.definitions.conductor.fan_out import FanOut, Slot, error_object
-from stretto.definitions.conductor.joins import Join
+from stretto.definitions.conductor.fan_out import Arrival, FanOut, Slot, error_object
+from stretto.definitions.conductor.preparing import Preparation
 from stretto.definitions.conductor.settings import Settings
-from stretto.definitions.conductor.states import ENDED, ITEM, RUN, IllegalTransition, advance
+from stretto.definitions.conductor.states import ENDED, ITEM, RUN_TABLES, IllegalTransition, advance
+from stretto.definitions.conductor.transitions import Followed, Transitions
 from stretto.definitions.context import (
     NO_SURROUNDINGS,
     CompletionScope,
-    Context,
     ItemScope,
     RunFacts,
     Surroundings,
 )
 from stretto.definitions.errors import ExpressionError, Place
 from stretto.definitions.expressions import Moment
-from stretto.definitions.frozen import Data, FrozenDict, FrozenList, freeze, object_of
+from stretto.definitions.frozen import EMPTY_OBJECT, Data, FrozenDict, FrozenList, freeze, object_of
 from stretto.definitions.graph import graph_of
 from stretto.definitions.masking import Mask
 from stretto.definitions.model import Task, Workflow
+from stretto.definitions.secrecy import NO_SECRECY, Secrecy, secret_fields
+from stretto.definitions.semantics import COMMANDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Masked = TypeVar("Masked", FrozenDict | None, FrozenList)
 
@@ -57,7 +67,7 @@ MAX_INSTANT_TASKS = 10_000
 class Conductor:
     """Conducts one run: `begin` once, then `on` for each event, carrying out the commands that they return."""
 
-    def __init__(  # noqa: PLR0913 - what a run is made of; the last three are optional
+    def __init__(  # noqa: PLR0913 - what a run is made of; the keywords are optional
         self,
         workflow: Workflow,
         run_id: str,
@@ -67,40 +77,48 @@ class Conductor:
         *,
         surroundings: Surroundings = NO_SURROUNDINGS,
         mask: Mask | None = None,
+        initial: FrozenDict = EMPTY_OBJECT,
+        secrecy: Secrecy = NO_SECRECY,
     ) -> None:
         """Take a run's definition and its parameters, bound and frozen; `started_at` is seconds since the epoch.
 
         `parent` is what `system.parent` gives: null, or whose item this run performs. `surroundings` are what it is
-        given besides; `mask` is the parent's, whose secrets are this run's as well.
+        given besides; `mask` is the parent's, whose secrets are this run's as well. `initial` are variables that are
+        there before the run's own, where contexts go by branches; `secrecy` tells what it gives to secret parameters.
         """
         self.workflow = workflow
+        self._semantics = workflow.semantics
+        self._states = RUN_TABLES[workflow.semantics.final_failure]
+        self._fail_fast = workflow.fail_fast or workflow.semantics.fail_fast
         self.status = "running"
         self._run_id = run_id
-        self._graph = graph_of(workflow.tasks)
+        self._initial = Branch(Map(initial)) if initial else NO_BRANCH
+        self._arrivals: Arrivals = ARRIVALS[workflow.semantics.arrivals](workflow, graph_of(workflow.tasks))
         self._moment = Moment(started_at, f"{run_id}/0")
         system = freeze(
             {"workflow_start": self._moment.now(), "run_id": run_id, "workflow": workflow.ref, "parent": parent}
         )
         assert isinstance(system, FrozenDict)  # noqa: S101 - for the type checker
-        secret = [name for name, parameter in workflow.parameters.items() if parameter.secret]
         self.mask = Mask(base=surroundings.mask) if mask is None else mask
-        self.mask.see(parameters.get(name) for name in secret)
         self._is_child = parent is not None
         facts = RunFacts(
-            parameters, system, workflow.tasks, surroundings=surroundings, mask=self.mask, secret_parameters=secret
-        )
-        self.context = Context(facts)
+            parameters, system, workflow.tasks, surroundings=surroundings, mask=self.mask, secrecy=secrecy,
+            secret_parameters=secret_fields(workflow.parameters), status_of=self._arrivals.status_of,
+        )  # fmt: skip
+        self.context: Contexts = CONTEXTS[workflow.semantics.publish](facts)
+        self._transitions = Transitions(workflow, self.context)
         self._errors = ErrorLog(self.mask)
         self._failed = False
         self._events = 0
         self._visits: dict[str, int] = {}
         self._active: dict[tuple[str, int], FanOut] = {}
         self._last: dict[str, FanOut] = {}
-        self._held: list[str] = []
         self._ended: deque[FanOut] = deque()
-        self._joins = {
-            name: Join(self._graph.needed(task)) for name, task in workflow.tasks.items() if task.join is not None
-        }
+        self._started = 0
+        self._terminal: list[tuple[int, Branch]] = []
+        self._start_arrivals = {"as_reached": self._start_as_reached, "together": self._start_together}[
+            workflow.semantics.starts
+        ]
         self._commands: list[Command] = []
         self._handlers: dict[type, Callable[[Any], None]] = {
             ItemCompleted: self._item_completed,
@@ -117,17 +135,12 @@ class Conductor:
         """Return the commands that start the run."""
         if self.workflow.timeout is not None:
             self._commands.append(WaitUntil(RunTimedOut(self._moment.at + self.workflow.timeout)))
-        for variable in self.workflow.variables:
-            if variable.value is None:
-                continue
-            try:
-                self.context.publish(variable.name, variable.value.evaluate(self.context.now, self._moment))
-            except ExpressionError as error:
-                self._errors.of_expression(error)
-                self._abort()
-                break
+        branch, broken = self._first_branch()
+        if broken:
+            self._break()
         else:
-            self._start_tasks(name for name in self._graph.entries if name != self.workflow.on_cancel)
+            self._arrivals.begin(branch)
+            self._start_arrivals()
         return self._turn_over()
 
     def on(self, event: Event) -> list[Command]:
@@ -145,41 +158,115 @@ class Conductor:
         self._events += 1
         return self._turn_over()
 
+    def _first_branch(self) -> tuple[Branch, bool]:
+        """Evaluate inputs and variables; return what the run begins with, and whether that could not be done."""
+        branch, broken = self._initial, False
+        for entries in (self.workflow.inputs, self.workflow.variables):
+            publication = self.context.publication(branch, 0)
+            for entry in entries:
+                if entry.value is None:
+                    continue
+                try:
+                    publication.publish(entry.name, entry.value.evaluate(publication.scope(), self._moment))
+                except ExpressionError as error:
+                    self._errors.of_expression(error)
+                    broken = True
+                    if self._semantics.broken_expression == "stops":
+                        break
+            branch = publication.branch()
+        return branch.as_first(), broken
+
     def _turn_over(self) -> list[Command]:
-        self._settle_ended()
-        while not self._active and not self._held and self.status not in ENDED:
+        self._go_on()
+        while self._is_done():
             self._finish()
-            self._settle_ended()
+            self._go_on()
         commands, self._commands = self._commands, []
         return commands
 
-    def _settle_ended(self) -> None:
+    def _is_done(self) -> bool:
+        if self._active or self.status in ENDED:
+            return False
+        return self.status != "paused" or not (self._arrivals.waiting or self._semantics.paused_end == "waits")
+
+    def _go_on(self) -> None:
+        """Settle what has ended, and start what that leads to, until nothing more follows by itself."""
         instant = 0
-        while self._ended:
-            instant += 1
-            if instant > MAX_INSTANT_TASKS and self.status == "running":
-                message = f"{MAX_INSTANT_TASKS:,} tasks ended without performing an action: an endless cycle"
-                self._errors.of_run("limit_exceeded", message, self._ended[0].task.place)
-                self._abort()
-            self._task_ended(self._ended.popleft())
+        while self._ended or self._start_arrivals():
+            while self._ended:
+                instant += 1
+                if instant > MAX_INSTANT_TASKS and self.status == "running":
+                    message = f"{MAX_INSTANT_TASKS:,} tasks ended without performing an action: an endless cycle"
+                    self._errors.of_run("limit_exceeded", message, self._ended[0].task.place)
+                    self._abort()
+                self._task_ended(self._ended.popleft())
 
     # ---- tasks start
 
-    def _start_tasks(self, names: Iterable[str]) -> None:
-        if self.status == "paused":
-            self._held.extend(names)
-        elif self.status == "running":
-            for name in names:
-                self._start_task(self.workflow.tasks[name])
+    def _start_as_reached(self) -> bool:
+        waiting = self._arrivals.waiting
+        if self.status != "running" or not waiting:
+            return False
+        self._arrivals.waiting = []
+        for arrival in waiting:
+            self._start_task(arrival)
+        return True
 
-    @property
-    def _may_start(self) -> bool:
-        return self.status in {"running", "cleaning"}
+    def _start_together(self) -> bool:
+        prepared: list[tuple[Arrival, FanOut, Preparation]] = []
+        broken = False
+        for arrival in sorted(self._ready(), key=lambda each: (each.task, each.route)):
+            task = self.workflow.tasks[arrival.task]
+            snapshot = self.context.snapshot_for(arrival.branch, arrival.route)
+            try:
+                preparation = Preparation(task, snapshot, self._moment)
+            except ExpressionError as error:
+                self._errors.of_expression(error, task.name, self._where(arrival))
+                arrival.ready = False
+                broken = True
+                continue
+            visit = FanOut(task, arrival, snapshot, self._moment.at, self._semantics)
+            prepared.append((arrival, visit, preparation))
+        if broken:
+            self._break()
+            return False
+        for arrival, visit, preparation in prepared:
+            self._arrivals.waiting.remove(arrival)
+            self._begin(visit)
+            visit.retry = preparation.retry
+            visit.open(preparation.items, preparation.concurrency)
+            visit.prepared = preparation.performed
+            if preparation.delay > 0:
+                self._delay(visit, preparation.delay)
+            else:
+                self._open(visit)
+        return bool(prepared)
 
-    def _start_task(self, task: Task) -> None:
-        visit = self._visits[task.name] = self._visits.get(task.name, 0) + 1
-        fan_out = FanOut(task, visit, self.context.snapshot(), self._moment.at, "running")
-        self._active[task.name, visit] = self._last[task.name] = fan_out
+    def _ready(self) -> list[Arrival]:
+        if self.status == "running":
+            return [each for each in self._arrivals.waiting if each.ready]
+        if self.status == "failing":
+            return [each for each in self._arrivals.waiting if each.ready and each.after_failure]
+        return []
+
+    def _begin(self, visit: FanOut) -> None:
+        """Number a visit, and note that it has begun."""
+        name = visit.name
+        visit.visit = self._visits[name] = self._visits.get(name, 0) + 1
+        self._started += 1
+        visit.number = self._started
+        self._active[name, visit.visit] = self._last[name] = visit
+        self._arrivals.started(visit)
+        self._commands.append(TaskStarted(name, visit.visit, visit.route))
+
+    def _may_start(self, visit: FanOut) -> bool:
+        return self.status in {"running", "cleaning"} or (visit.after_failure and self.status == "failing")
+
+    def _start_task(self, arrival: Arrival) -> None:
+        task = self.workflow.tasks[arrival.task]
+        snapshot = self.context.snapshot_for(arrival.branch, arrival.route)
+        fan_out = FanOut(task, arrival, snapshot, self._moment.at, self._semantics)
+        self._begin(fan_out)
         settings = Settings(task, fan_out.snapshot, self._moment)
         if task.when is not None and not self._wants_to_run(task, fan_out):
             return
@@ -189,10 +276,14 @@ class Conductor:
             self._break_off(fan_out, error)
             return
         if delay > 0:
-            fan_out.state = "delayed"
-            self._commands.append(WaitUntil(DelayElapsed(task.name, visit, self._moment.at + delay)))
+            self._delay(fan_out, delay)
         else:
             self._open(fan_out)
+
+    def _delay(self, fan_out: FanOut, seconds: float) -> None:
+        fan_out.state = "delayed"
+        then = DelayElapsed(fan_out.name, fan_out.visit, self._moment.at + seconds, fan_out.attempt)
+        self._commands.append(WaitUntil(then))
 
     def _wants_to_run(self, task: Task, fan_out: FanOut) -> bool:
         try:
@@ -201,15 +292,18 @@ class Conductor:
             fan_out.skip()
         except ExpressionError as error:
             self._errors.of_expression(error, task.name)
-            self._abort()
+            self._break()
             return False
         self._ended.append(fan_out)
         return False
 
     def _open(self, fan_out: FanOut) -> None:
-        """Evaluate what is settled once for all items, and start the first of them."""
+        """Evaluate what is settled once for all items, unless that has been done, and start the first of them."""
         if fan_out.task.action is None:
             self._gather(fan_out)
+            return
+        if fan_out.prepared is not None:
+            self._advance(fan_out)
             return
         settings = Settings(fan_out.task, fan_out.snapshot, self._moment)
         try:
@@ -223,7 +317,8 @@ class Conductor:
 
     def _gather(self, fan_out: FanOut) -> None:
         """End a task without an action: collect the results of the tasks that it gathers."""
-        records = [self.context.now.tasks[name] for name in fan_out.task.gathers if name in self.context.now.tasks]
+        known = fan_out.snapshot.tasks if not fan_out.task.gathers else self.context.look(NO_BRANCH, 0).tasks
+        records = [known[name] for name in fan_out.task.gathers if name in known]
         failed = [record.name for record in records if record.outcome not in {"succeeded", "skipped"}]
         failure = Failure("failed", f"{', '.join(failed)} did not succeed", retryable=False) if failed else None
         fan_out.gather(object_of({record.name: record.result for record in records}) if records else None, failure)
@@ -235,9 +330,11 @@ class Conductor:
 
     def _advance(self, fan_out: FanOut) -> None:
         """Refill the window as far as the run's state allows; end the task when nothing is left."""
-        if self._may_start:
+        may_start = self._may_start(fan_out)
+        if may_start:
             self._commands.extend(fan_out.refill(self._moment.at))
-        if not fan_out.window and (fan_out.exhausted or self.status in {"cancelling", "failing"}):
+        stopped = self.status in {"cancelling", "failing"} and not may_start
+        if not fan_out.window and (fan_out.exhausted or stopped):
             self._ended.append(fan_out)
 
     # ---- items
@@ -247,7 +344,7 @@ class Conductor:
         slot = fan_out.window.get(event.index) if fan_out is not None else None
         if fan_out is None or slot is None or slot.state != "running" or slot.attempt != event.attempt:
             return
-        if event.failure is not None:
+        if event.failure is not None and self._semantics.retries == "item":
             event = self._considered(fan_out, slot, event)
             if slot.state == "waiting":
                 return
@@ -310,7 +407,7 @@ class Conductor:
         if fan_out is None or slot is None or slot.state != "waiting" or slot.attempt + 1 != event.attempt:
             return
         slot.state = advance(ITEM, slot.state, "due")
-        if self._may_start:
+        if self._may_start(fan_out):
             self._try_again(fan_out, event.index, slot)
 
     def _try_again(self, fan_out: FanOut, index: int, slot: Slot) -> None:
@@ -322,7 +419,10 @@ class Conductor:
         fan_out = self._active.get((event.task, event.visit))
         if fan_out is None or fan_out.state != "delayed":
             return
-        if self._may_start:
+        self._delay_over(fan_out)
+
+    def _delay_over(self, fan_out: FanOut) -> None:
+        if self._may_start(fan_out):
             fan_out.change("elapse")
             self._open(fan_out)
         else:
@@ -332,10 +432,13 @@ class Conductor:
 
     def _task_ended(self, fan_out: FanOut) -> None:
         task = fan_out.task
-        if self._active.pop((task.name, fan_out.visit), None) is None:
+        if (task.name, fan_out.visit) not in self._active:
             return
         outcome = fan_out.close()
         record = fan_out.record()
+        if self._tries_again(fan_out, outcome, record.result):
+            return
+        del self._active[task.name, fan_out.visit]
         self.context.record_task(record)
         seconds = max(self._moment.at - fan_out.started_at, 0.0)
         self._commands.append(
@@ -347,43 +450,101 @@ class Conductor:
                 len(fan_out.failures),
                 seconds,
                 fan_out.outcomes(),
+                fan_out.route,
+                record.result,
+                fan_out.attempt,
             )
         )
-        targets: list[str] = []
-        fatal: ExpressionError | None = None
-        if self.status in {"running", "paused"}:
-            try:
-                targets = self._fire(task, outcome, record.result)
-            except ExpressionError as error:
-                fatal = error
+        self._follow(fan_out, outcome, record.result)
+
+    def _tries_again(self, fan_out: FanOut, outcome: str, result: Data) -> bool:
+        """Have the whole visit tried again, if its retry says so (`Semantics.retries`: visit)."""
+        plan, retry = fan_out.retry, fan_out.task.retry
+        if self._semantics.retries != "visit" or plan is None or retry is None or fan_out.attempt > plan.count:
+            return False
+        if self.status not in {"running", "paused"} or outcome not in {"succeeded", "failed"}:
+            return False
+        try:
+            scope = CompletionScope(fan_out.snapshot, outcome, result)
+            wanted = outcome == "failed" if retry.on_error is None else retry.on_error.evaluate(scope, self._moment)
+        except ExpressionError as error:
+            self._errors.of_expression(error, fan_out.name, self._where(fan_out))
+            self._break()
+            return False
+        if not wanted:
+            return False
+        self._tell(fan_out, outcome, handled=True)
+        fan_out.try_again()
+        fan_out.change("retry")
+        if plan.delay > 0:
+            self._delay(fan_out, plan.delay)
+        else:
+            self._delay_over(fan_out)
+        return True
+
+    def _follow(self, fan_out: FanOut, outcome: str, result: Data) -> None:
+        """Take the transitions of a task that has ended, and see what its end means for the run."""
+        followed = Followed()
+        if self.status in {"running", "paused"} or self._semantics.after_the_end == "evaluated":
+            followed = self._transitions.follow(fan_out, outcome, result, self._moment)
+        fan_out.led_to = frozenset(followed.matched)
+        targets = [target for _, target, _ in followed.taken if target != "continue"]
         handled = bool(targets) or outcome in {"succeeded", "skipped"}
         self._tell(fan_out, outcome, handled=handled)
-        if fatal is not None:
-            self._errors.of_expression(fatal, task.name)
-            self._abort()
+        arrived = [self._arrivals.arrive(fan_out, edge, target, branch) for edge, target, branch in followed.taken]
+        for error, edge in followed.errors:
+            self._errors.of_expression(error, fan_out.name, self._where(fan_out, edge.id))
+        if followed.errors:
+            self._break()
+        elif outcome == "cancelled" and self._semantics.cancelled_action == "run":
+            self._be_cancelled()
         elif not handled and self.status in {"running", "paused"}:
-            self._failed = True
-            if self.workflow.fail_fast:
-                self._abort()
-        self._start_tasks([target for target in targets if self._arrives(task.name, target)])
+            self._fail()
+        self._carry_out_commands([each for each in arrived if each is not None])
+        if not self._transitions.any_of(fan_out.task) or self._is_over():
+            self._terminal.append((fan_out.number, fan_out.branch))
+        if self._semantics.starts == "as_reached":
+            self._start_arrivals()
 
-    def _fire(self, task: Task, outcome: str, result: Data) -> list[str]:
-        """Publish what the transitions that match publish, in order, and return their targets, each once."""
-        targets: dict[str, None] = {}
-        for transition in task.transitions:
-            scope = CompletionScope(self.context.now, outcome, result)
-            if transition.when is not None and not transition.when.evaluate(scope, self._moment):
+    def _carry_out_commands(self, arrived: list[Arrival]) -> None:
+        """Carry out the engine commands among what has arrived."""
+        if any(each.task == "fail" for each in arrived):
+            for arrival in arrived:
+                arrival.after_failure = arrival.ready
+        for arrival in arrived:
+            if arrival.task not in COMMANDS:
                 continue
-            for entry in transition.publish:
-                scope = CompletionScope(self.context.now, outcome, result)
-                value = result if entry.value is None else entry.value.evaluate(scope, self._moment)
-                self.context.publish(entry.name, value)
-            targets.update(dict.fromkeys(transition.targets))
-        return list(targets)
+            visit = self._visits[arrival.task] = self._visits.get(arrival.task, 0) + 1
+            self._started += 1
+            self._commands.append(TaskStarted(arrival.task, visit, arrival.route))
+            self._terminal.append((self._started, arrival.branch))
+            if arrival.task == "fail":
+                message = "the command `fail` was reached"
+                place = Place(self.workflow.file, 1, 1)
+                self._errors.of_run("fail_command", message, place, task="fail", details=self._where(arrival))
+                if self.status in {"running", "paused"}:
+                    self._fail()
 
-    def _arrives(self, source: str, target: str) -> bool:
-        join = self._joins.get(target)
-        return join is None or join.arrive(source)
+    def _be_cancelled(self) -> None:
+        if self.status in {"running", "paused"}:
+            self.status = advance(self._states, self.status, "cancel")
+            self._start_nothing_more()
+        if self.status == "cancelling" and not self._active and self._tell_unsatisfied_joins():
+            self._break()
+
+    def _is_over(self) -> bool:
+        """Tell whether nothing more comes, as far as it can be told when a task has ended."""
+        if self.status == "failing":
+            return True
+        if self._active or self.status == "paused":
+            return False
+        return self.status == "cancelling" or not any(each.ready for each in self._arrivals.waiting)
+
+    def _where(self, at: FanOut | Arrival, edge: str = "") -> dict[str, Any]:
+        """Return what an error's record tells besides, where runs have routes."""
+        if self._semantics.arrivals != "by_route":
+            return {}
+        return {"route": at.route, "transition": edge} if edge else {"route": at.route}
 
     def _tell(self, fan_out: FanOut, outcome: str, *, handled: bool) -> None:
         if not fan_out.failures:
@@ -391,19 +552,18 @@ class Conductor:
         hint = ""
         if outcome == "timed_out" and not handled and _asks_failed(fan_out.task):
             hint = "; failed() is false of a task that timed out: write failed() or timed_out()"
-        self._errors.of_task(fan_out, hint, handled=handled)
+        self._errors.of_task(fan_out, hint, self._where(fan_out), handled=handled)
 
     # ---- the run
 
     def _pause(self, _event: PauseRequested) -> None:
-        self.status = advance(RUN, self.status, "pause")
+        self.status = advance(self._states, self.status, "pause")
 
     def _resume(self, _event: ResumeRequested) -> None:
         resumed = self.status == "paused"
-        self.status = advance(RUN, self.status, "resume")
+        self.status = advance(self._states, self.status, "resume")
         if not resumed:
             return
-        held, self._held = self._held, []
         for fan_out in list(self._active.values()):
             if fan_out.state == "held":
                 fan_out.change("release")
@@ -413,11 +573,11 @@ class Conductor:
                     if slot.state == "due":
                         self._try_again(fan_out, index, slot)
                 self._advance(fan_out)
-        self._start_tasks(held)
+        self._start_arrivals()
 
     def _cancel(self, _event: CancelRequested) -> None:
         already = self.status in {"cancelling", "cleaning"}
-        self.status = advance(RUN, self.status, "cancel")
+        self.status = advance(self._states, self.status, "cancel")
         if already:
             return
         self._start_nothing_more()
@@ -438,14 +598,31 @@ class Conductor:
                 CancelItem(fan_out.task.name, fan_out.visit, index) for index in sorted(fan_out.window)
             )
 
+    def _fail(self) -> None:
+        """Take note of a failure that nothing handled; where that ends the run, tell what joins wait in vain."""
+        self._failed = True
+        if self._fail_fast:
+            self._abort()
+        if self._semantics.fail_fast:
+            self._tell_unsatisfied_joins()
+
     def _abort(self) -> None:
         """Fail the run: what runs finishes, nothing new starts."""
+        self._end_early("abort")
+
+    def _break(self) -> None:
+        """Fail the run, as one of its expressions cannot be evaluated."""
+        self._end_early("break")
+
+    def _end_early(self, event: str) -> None:
         self._failed = True
-        self.status = advance(RUN, self.status, "abort")
-        self._start_nothing_more()
+        before, self.status = self.status, advance(self._states, self.status, event)
+        if before != "failing":
+            self._start_nothing_more()
 
     def _start_nothing_more(self) -> None:
-        self._held.clear()
+        if self._semantics.after_the_end == "ignored":
+            self._arrivals.waiting.clear()
         for fan_out in self._active.values():
             fan_out.release_waiting()
             if fan_out.window:
@@ -455,19 +632,19 @@ class Conductor:
 
     def _finish(self) -> None:
         if self.status == "cancelling" and self.workflow.on_cancel is not None:
-            self.status = advance(RUN, self.status, "clean")
-            self._start_task(self.workflow.tasks[self.workflow.on_cancel])
+            self.status = advance(self._states, self.status, "clean")
+            self._start_task(Arrival(self.workflow.on_cancel, 0, NO_BRANCH))
             return
         if self.status in {"running", "paused"}:
             self._tell_unsatisfied_joins()
         output, errors = self._render_output()
+        if not self._failed or self._semantics.output == "entry":
+            for error in errors:
+                self._errors.of_expression(error)
         if self.status in {"cancelling", "cleaning", "failing"}:
-            self.status = advance(RUN, self.status, "end")
+            self.status = advance(self._states, self.status, "end")
         else:
-            if not self._failed:
-                for error in errors:
-                    self._errors.of_expression(error)
-            self.status = advance(RUN, self.status, "fail" if self._failed or errors else "succeed")
+            self.status = advance(self._states, self.status, "fail" if self._failed or errors else "succeed")
         if not self._is_child:  # a parent's task works with the output: it is no report
             output = self._masked(output)
         # Again: a secret may have become known after an error was recorded.
@@ -476,28 +653,41 @@ class Conductor:
     def _masked(self, data: Masked) -> Masked:
         return self.mask.data(data)  # type: ignore[return-value]  # an object stays one, and a list
 
-    def _tell_unsatisfied_joins(self) -> None:
-        for name, join in self._joins.items():
-            if join.waiting:
-                task = self.workflow.tasks[name]
-                missing = ", ".join(join.missing(self._graph.inbound[name]))
-                message = f"the join of {name!r} was reached but never satisfied: {missing} did not lead to it"
-                self._errors.of_run("join_unsatisfied", message, task.place, task=name)
-                self._failed = True
+    def _tell_unsatisfied_joins(self) -> bool:
+        """Record the joins that wait in vain; return whether there are any."""
+        idle = not self._active and not self._ready()
+        unsatisfied = self._arrivals.unsatisfied(idle=idle)
+        for each in unsatisfied:
+            place = self.workflow.tasks[each.task].place
+            message = f"the join of {each.task!r} was reached but never satisfied: "
+            message += f"{', '.join(each.missing)} did not lead to it"
+            details = {"route": each.route} if self._semantics.arrivals == "by_route" else {}
+            self._errors.of_run("join_unsatisfied", message, place, task=each.task, details=details)
+            self._failed = True
+        return bool(unsatisfied)
 
     def _render_output(self) -> tuple[FrozenDict | None, list[ExpressionError]]:
-        """Render the output map, entry by entry; what cannot be rendered is left out and told."""
+        """Render the output, entry by entry; what cannot be rendered is left out and told."""
         if self.workflow.output is None:
             return None, []
+        branch = self.context.final(branch for _, branch in sorted(self._terminal, key=lambda each: each[0]))
+        entries = self.context.publication(branch, 0) if self._semantics.output == "entry" else None
+        scope = self.context.look(branch, 0)
         rendered: dict[str, Data] = {}
         errors = []
         for entry in self.workflow.output:
             if entry.value is None:
                 continue
             try:
-                rendered[entry.name] = entry.value.evaluate(self.context.now, self._moment)
+                value = entry.value.evaluate(scope if entries is None else entries.scope(), self._moment)
             except ExpressionError as error:
                 errors.append(error)
+                continue
+            rendered[entry.name] = value
+            if entries is not None:
+                entries.publish(entry.name, value)
+        if not rendered and entries is not None:
+            return None, errors
         return object_of(rendered), errors
 
     def tasks(self) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The error records of a run: what failed, where in the definition, in which try, with which input."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -34,6 +35,11 @@ def blank_record(code: str, message: str) -> dict[str, Any]:
     return {"code": code, "message": message, **dict.fromkeys(names), "handled": False}
 
 
+Details: TypeAlias = Mapping[str, Any]
+"""What a record tells besides the fields that all have: in runs with routes the `route`, `transition` and `result`."""
+NO_DETAILS: Final[Details] = {}
+
+
 class ErrorLog:
     """Collects a run's error records, bounded and masked."""
 
@@ -42,22 +48,34 @@ class ErrorLog:
         self._records: list[dict[str, Any]] = []
         self._more = 0
 
-    def of_run(
-        self, code: str, message: str, place: Place, *, task: str | None = None, expression: str | None = None
+    def of_run(  # noqa: PLR0913 - the last three are optional
+        self,
+        code: str,
+        message: str,
+        place: Place,
+        *,
+        task: str | None = None,
+        expression: str | None = None,
+        details: Details = NO_DETAILS,
     ) -> None:
         """Record an error that fails the run."""
-        self._add(self._record(code, message, place, task=task, expression=expression, handled=False))
+        self._add(self._record(code, message, place, task=task, expression=expression, handled=False, **details))
 
-    def of_expression(self, error: ExpressionError, task: str | None = None) -> None:
+    def of_expression(self, error: ExpressionError, task: str | None = None, details: Details = NO_DETAILS) -> None:
         """Record an expression whose error fails the run."""
-        self.of_run("expression_error", error.explanation, error.place, task=task, expression=error.expression)
+        self.of_run(
+            "expression_error", error.explanation, error.place, task=task, expression=error.expression, details=details
+        )
 
-    def of_task(self, fan_out: FanOut, hint: str, *, handled: bool) -> None:
-        """Record that a task did not succeed: one record for it, and some for its items."""
+    def of_task(self, fan_out: FanOut, hint: str, details: Details = NO_DETAILS, *, handled: bool) -> None:
+        """Record that a task did not succeed: one record for it, and some for its items.
+
+        With `details` each record of an item has them, and what its action gave all the same.
+        """
         failures = fan_out.first_failures(MAX_ITEM_ERRORS)
         if fan_out.task.with_items is None or fan_out.broken:
             for failed in failures:
-                self._add(self._of_item(fan_out, failed, None, hint, handled=handled))
+                self._add(self._of_item(fan_out, failed, None, hint, details, handled=handled))
             return
         total, failed_items = len(fan_out.items), len(fan_out.failures)
         cancelled = fan_out.state == "cancelled"
@@ -68,15 +86,17 @@ class ErrorLog:
         self._add(
             self._record("cancelled" if cancelled else "items_failed", message + hint, place,
                          task=fan_out.task.name, visit=fan_out.visit,
-                         action=fan_out.task.action, handled=handled)
+                         action=fan_out.task.action, handled=handled, **details)
         )  # fmt: skip
         for failed in failures:
-            self._add(self._of_item(fan_out, failed, failed.index, "", handled=handled))
+            self._add(self._of_item(fan_out, failed, failed.index, "", details, handled=handled))
 
-    def _of_item(
-        self, fan_out: FanOut, failed: ItemFailure, index: int | None, hint: str, *, handled: bool
+    def _of_item(  # noqa: PLR0913 - what a record tells
+        self, fan_out: FanOut, failed: ItemFailure, index: int | None, hint: str, details: Details, *, handled: bool
     ) -> dict[str, Any]:
         failure = failed.failure
+        if details:
+            details = {**details, "result": self._mask.data(failure.result)}
         return self._record(
             CODES.get(failure.kind, failure.kind),
             failure.message + hint,
@@ -89,6 +109,7 @@ class ErrorLog:
             expression=failure.expression,
             input=self._told_input(failure.input),
             handled=handled,
+            **details,
         )
 
     def _record(self, code: str, message: str, place: Place, **fields: Any) -> dict[str, Any]:

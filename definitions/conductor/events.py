@@ -30,7 +30,7 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class ItemCompleted(msgspec.Struct, frozen=True):
-    """A try of an item has ended; `outcome` is succeeded, failed, timed_out or cancelled."""
+    """A try of an item has ended; `outcome` is succeeded, failed, timed_out, abandoned or cancelled."""
 
     task: str
     visit: int
@@ -62,11 +62,12 @@ class RetryDue(msgspec.Struct, frozen=True):
 
 
 class DelayElapsed(msgspec.Struct, frozen=True):
-    """The delay before a task's start is over."""
+    """The delay before a task's start, or before another try of the whole visit, is over."""
 
     task: str
     visit: int
     at: float
+    attempt: int = 1
 
 
 class PauseRequested(msgspec.Struct, frozen=True):

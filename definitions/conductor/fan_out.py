@@ -6,14 +6,16 @@ in it from its start command to its final outcome, so one that waits for a retry
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
-from stretto.definitions.conductor.commands import StartItem
+from stretto.definitions.conductor.branches import Branch
+from stretto.definitions.conductor.commands import Prepared, StartItem
 from stretto.definitions.conductor.events import Failure, ItemCompleted
 from stretto.definitions.conductor.states import ITEM, TASK, advance
 from stretto.definitions.context import ItemScope, Snapshot, TaskRecord
 from stretto.definitions.frozen import EMPTY_LIST, Data, FrozenDict, FrozenList, list_of, object_of
 from stretto.definitions.model import Share, Task
+from stretto.definitions.semantics import Semantics
 
 
 class Batches(Sequence[FrozenList]):
@@ -36,8 +38,8 @@ class Slot:
 
     __slots__ = ("attempt", "failed", "started_at", "state")
 
-    def __init__(self, started_at: float) -> None:
-        self.attempt = 1
+    def __init__(self, started_at: float, attempt: int) -> None:
+        self.attempt = attempt
         self.started_at = started_at
         self.state = "running"
         self.failed: Failure | None = None
@@ -78,22 +80,55 @@ class ItemFailure:
 
 
 NO_ITEMS: Sequence[Data] = (None,)
+NOWHERE: Final[frozenset[str]] = frozenset()
+
+
+class Arrival:
+    """A task that has been led to: it starts when it is `ready`, with `branch`.
+
+    `after_failure`: it starts although the run has failed.
+    """
+
+    __slots__ = ("after_failure", "branch", "ready", "route", "task")
+
+    def __init__(self, task: str, route: int, branch: Branch, *, ready: bool = True) -> None:
+        self.task = task
+        self.route = route
+        self.branch = branch
+        self.ready = ready
+        self.after_failure = False
 
 
 class FanOut:
-    """The state of one visit of a task, from its start to its end."""
+    """The state of one visit of a task, from its start to its end.
+
+    `number` counts the visits of all tasks in the order of their start, `attempt` the tries of the whole visit;
+    `led_to` holds the targets of the transitions taken at its end, `prepared` what each item performs, where that is
+    settled before the first starts.
+    """
 
     __slots__ = (
-        "broken", "concurrency", "failures", "items", "next_index", "results", "retry", "snapshot",
-        "started_at", "state", "stopped", "succeeded", "task", "timeout", "visit", "window",
+        "after_failure", "attempt", "branch", "broken", "concurrency", "failures", "items", "led_to", "next_index",
+        "number", "prepared", "results", "retry", "route", "semantics", "snapshot", "started_at", "state", "stopped",
+        "succeeded", "task", "timeout", "visit", "window",
     )  # fmt: skip
 
-    def __init__(self, task: Task, visit: int, snapshot: Snapshot, started_at: float, state: str) -> None:
+    def __init__(
+        self, task: Task, arrival: Arrival, snapshot: Snapshot, started_at: float, semantics: Semantics
+    ) -> None:
         self.task = task
-        self.visit = visit
+        self.visit = 0
+        self.route = arrival.route
+        self.branch = arrival.branch
+        self.after_failure = arrival.after_failure
+        self.number = 0
         self.snapshot = snapshot
         self.started_at = started_at
-        self.state = state
+        self.semantics = semantics
+        self.state = "running"
+        self.attempt = 1
+        self.led_to: frozenset[str] = NOWHERE
+        self.prepared: Sequence[Prepared] | None = None
         self.items: Sequence[Data] = NO_ITEMS
         self.concurrency = 1
         self.timeout: float | None = None
@@ -122,13 +157,16 @@ class FanOut:
         while self.next_index < total and len(self.window) < self.concurrency and not self.stopped:
             index = self.next_index
             self.next_index += 1
-            self.window[index] = Slot(at)
+            self.window[index] = Slot(at, self.attempt)
             yield self.start(index, self.window[index])
 
     def start(self, index: int, slot: Slot) -> StartItem:
         """Return the command that starts (or restarts) an item that has its place in the window."""
         scope = ItemScope(self.snapshot, self.items[index], index) if self.task.with_items else self.snapshot
-        return StartItem(self.task.name, self.visit, index, slot.attempt, scope, self.timeout, slot.started_at)
+        prepared = None if self.prepared is None else self.prepared[index]
+        return StartItem(
+            self.task.name, self.visit, index, slot.attempt, scope, self.timeout, slot.started_at, self.route, prepared
+        )
 
     def settle(self, event: ItemCompleted) -> None:
         """Record an item's final outcome and free its place."""
@@ -139,8 +177,15 @@ class FanOut:
             self.succeeded += 1
         else:
             self.failures.append(ItemFailure(event.index, event.attempt, event.outcome, event.failure))
-            if self.too_many_failures():
-                self.stopped = True
+            if self.semantics.failed_results == "kept":
+                self.results[event.index] = event.failure.result
+        if self.failures and self._must_stop():
+            self.stopped = True
+
+    def _must_stop(self) -> bool:
+        if self.semantics.failed_items == "when_idle":
+            return not self.window
+        return self.too_many_failures()
 
     def withdraw(self, index: int) -> None:
         """Free the place of an item whose try was never started."""
@@ -177,6 +222,11 @@ class FanOut:
         return len(self.failures) > limit
 
     @property
+    def name(self) -> str:
+        """The task's name."""
+        return self.task.name
+
+    @property
     def exhausted(self) -> bool:
         """No item is left to start, or none may."""
         return self.stopped or self.next_index >= len(self.items)
@@ -200,6 +250,14 @@ class FanOut:
         else:
             self.failures.append(ItemFailure(0, 1, "failed", failure))
 
+    def try_again(self) -> None:
+        """Forget what came of the items: the whole visit is tried once more."""
+        self.attempt += 1
+        self.next_index = self.succeeded = 0
+        self.results = [None] * len(self.items)
+        self.failures = []
+        self.stopped = False
+
     def close(self) -> str:
         """Settle the task's outcome once nothing is in the window, and return it."""
         fan_out = self.task.with_items
@@ -210,8 +268,8 @@ class FanOut:
         elif self.broken:
             self.change("fail")
         elif self.failures and fan_out is None:
-            self.change({"timed_out": "time_out", "cancelled": "cancel"}.get(self.failures[0].outcome, "fail"))
-        elif self.failures and all(each.outcome == "cancelled" for each in self.failures):
+            self.change(self._event_of(self.failures[0].outcome))
+        elif self.failures and self._is_cancelled():
             self.change("cancel")
         elif self.failures and fan_out is not None and (fan_out.max_failures is None or self.too_many_failures()):
             self.change("fail")
@@ -220,6 +278,15 @@ class FanOut:
         else:
             self.change("succeed")
         return self.state
+
+    def _event_of(self, outcome: str) -> str:
+        if outcome == "timed_out" and self.semantics.time_outs == "timed_out":
+            return "time_out"
+        return "cancel" if outcome == "cancelled" else "fail"
+
+    def _is_cancelled(self) -> bool:
+        cancelled = [each.outcome == "cancelled" for each in self.failures]
+        return any(cancelled) if self.semantics.cancelled_action == "run" else all(cancelled)
 
     def record(self) -> TaskRecord:
         """Return what `task.NAME` reads from now on."""

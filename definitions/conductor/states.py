@@ -19,29 +19,45 @@ RUN: Table = {
     ("running", "resume"): "running",
     ("running", "cancel"): "cancelling",
     ("running", "abort"): "failing",
+    ("running", "break"): "failing",
     ("running", "succeed"): "succeeded",
     ("running", "fail"): "failed",
     ("paused", "pause"): "paused",
     ("paused", "resume"): "running",
     ("paused", "cancel"): "cancelling",
     ("paused", "abort"): "failing",
+    ("paused", "break"): "failing",
     ("paused", "succeed"): "succeeded",
     ("paused", "fail"): "failed",
     ("cancelling", "cancel"): "cancelling",
     ("cancelling", "abort"): "cancelling",
+    ("cancelling", "break"): "cancelling",
     ("cancelling", "end"): "cancelled",
     ("cancelling", "clean"): "cleaning",
     ("cleaning", "cancel"): "cleaning",
     ("cleaning", "abort"): "cleaning",
+    ("cleaning", "break"): "cleaning",
     ("cleaning", "end"): "cancelled",
     ("failing", "cancel"): "cancelling",
     ("failing", "abort"): "failing",
+    ("failing", "break"): "failing",
     ("failing", "end"): "failed",
 }
 """`cleaning`: a cancelled run performs its `on_cancel` task.
 
+`break`: an expression of the run itself cannot be evaluated.
+
 `failing`: what runs finishes, nothing new starts, and the run fails at its end.
 """
+
+FINAL_FAILURE: Table = {
+    **{key: state for key, state in RUN.items() if key != ("failing", "cancel")},
+    ("cancelling", "break"): "failing",
+}
+"""As `RUN`, but a run that fails stays so, and a broken expression fails one that is being cancelled."""
+
+RUN_TABLES: Mapping[bool, Table] = {False: RUN, True: FINAL_FAILURE}
+"""For each value of `Semantics.final_failure`."""
 
 TASK: Table = {
     ("delayed", "elapse"): "running",
@@ -54,13 +70,16 @@ TASK: Table = {
     ("running", "time_out"): "timed_out",
     ("running", "cancel"): "cancelled",
     ("running", "skip"): "skipped",
+    ("succeeded", "retry"): "delayed",
+    ("failed", "retry"): "delayed",
 }
-"""`held`: the delay is over, but the run is paused."""
+"""`held`: the delay is over, but the run is paused. `retry`: the whole visit is tried again."""
 
 ITEM: Table = {
     ("running", "succeeded"): "succeeded",
     ("running", "failed"): "failed",
     ("running", "timed_out"): "timed_out",
+    ("running", "abandoned"): "abandoned",
     ("running", "cancelled"): "cancelled",
     ("running", "withdraw"): "withdrawn",
     ("running", "retry"): "waiting",

@@ -1,22 +1,69 @@
-"""Reading `parameters`: a flat schema, one entry a parameter."""
+"""Reading `parameters`: a flat schema, one entry a parameter, in our words or in those of JSON Schema.
 
-from typing import cast, get_args
+Each word of JSON Schema's is another spelling of one of ours, or it is told what to write instead of it.
+"""
+
+from collections.abc import Mapping
+from typing import Final, cast, get_args
 
 from stretto.definitions.dialects.reading import NAME, NAME_RULE, Fields, Reader
+from stretto.definitions.errors import nearest
 from stretto.definitions.frozen import Data, freeze
 from stretto.definitions.model import Parameter, ParameterType
 from stretto.definitions.parameters import problems_of
-from stretto.definitions.yaml_source import MapNode, Node, to_data
+from stretto.definitions.patterns import compiled
+from stretto.definitions.yaml_source import ListNode, MapNode, Node, ScalarNode, to_data
 
 _TYPES = tuple(kind for kind in get_args(ParameterType) if kind != "any")
 
+BOUNDS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+    side: {
+        side: _TYPES,
+        f"{side}imum": _TYPES,
+        f"{side}_length": _TYPES,
+        f"{side}Length": ("string",),
+        f"{side}Items": ("array",),
+        f"{side}Properties": ("object",),
+    }
+    for side in ("min", "max")
+}
+"""The spellings of the two bounds, with the types to which each may be written; they all say the same."""
 
-def read_parameters(reader: Reader, node: Node) -> list[Parameter]:
-    """Return the parameters of a workflow."""
-    mapping = reader.mapping(node, "'parameters' of the workflow")
+ANNOTATIONS: Final = ("title", "examples", "format", "uniqueItems", "deprecated", "$comment")
+"""Words that nothing here acts on: warnings."""
+
+_ANY_VALUE = "leave it out; without `type`, any value will do"
+_INSTEAD: Final[Mapping[str, str]] = {
+    "const": "write `enum` with the one value",
+    "exclusiveMinimum": "write `minimum`, which allows the bound itself",
+    "exclusiveMaximum": "write `maximum`, which allows the bound itself",
+    "nullable": "leave it out; null will do unless `required` is true",
+    "$ref": "write here what it refers to",
+    **dict.fromkeys(("oneOf", "anyOf", "allOf", "not", "if", "then", "else"), _ANY_VALUE),
+    "prefixItems": "write `items`, which holds for all members",
+    "contains": "write `items`, which holds for all members",
+    "patternProperties": "write `additionalProperties` with what the other members are",
+    "propertyNames": "write `properties`, and `additionalProperties: false`",
+    "multipleOf": "leave it out, and have the action check it",
+    "dependentRequired": "leave it out, and have the action check it",
+}
+
+
+def read_parameters(reader: Reader, node: Node, what: str = "'parameters' of the workflow") -> list[Parameter]:
+    """Return the parameters of a flat schema; a nested JSON Schema is told apart, and how to write it flat."""
+    mapping = reader.mapping(node, what)
+    if mapping is None:
+        return []
+    if isinstance(mapping.members.get("type"), ScalarNode):
+        reader.error(
+            "json_schema", f"{what} is a JSON Schema", mapping.keys["type"],
+            expected="a flat schema: the parameters' names, each with its type",
+            hint="move what is under `properties` up, and write `required: true` at each parameter",
+        )  # fmt: skip
+        return []
     parameters = []
-    for name, member in (mapping.members if mapping is not None else {}).items():
-        if not NAME.match(name) and mapping is not None:
+    for name, member in mapping.members.items():
+        if not NAME.match(name):
             reader.error(
                 "bad_name",
                 "a parameter's name is no name",
@@ -25,51 +72,154 @@ def read_parameters(reader: Reader, node: Node) -> list[Parameter]:
                 expected=NAME_RULE,
             )
             continue
-        schema = reader.mapping(member, f"the parameter {name!r}")
-        if schema is not None:
-            parameters.append(_parameter(reader, schema, name, f"the parameter {name!r}"))
+        parameter = _read(reader, member, name, f"the parameter {name!r}")
+        if parameter is not None:
+            parameters.append(parameter)
     return parameters
 
 
-def _parameter(reader: Reader, node: MapNode, name: str, what: str) -> Parameter:
-    fields = Fields(reader, node, what)
-    kind = "any"
-    for member, told in fields.given("type"):
-        kind = reader.choice(member, told, _TYPES) or kind
-    required = any(reader.boolean(member, told) for member, told in fields.given("required"))
-    secret = any(reader.boolean(member, told) for member, told in fields.given("secret"))
-    description = next((reader.text(m, told) or "" for m, told in fields.given("description")), "")
-    enum: tuple[Data, ...] = ()
-    for member, told in fields.given("enum"):
-        enum = tuple(freeze(to_data(each)) for each in reader.sequence(member, told))
-    bounds: dict[str, float | None] = {"minimum": None, "maximum": None}
-    for short, long in (("min", "minimum"), ("max", "maximum")):
-        for spelling in (short, long, f"{short}_length"):
-            for member, told in fields.given(spelling):
-                bounds[long] = reader.number(member, told)
-    items = next(
-        (_parameter(reader, m, "", f"'items' of {what}") for m, _ in fields.given("items") if isinstance(m, MapNode)),
-        None,
-    )
-    default_node = fields.take("default")
-    default = freeze(to_data(default_node)) if default_node is not None else None
-    fields.finish(lambda _name: None)
-    parameter = Parameter(
-        name=name,
-        type=cast("ParameterType", kind),
-        place=node.place,
-        required=required,
-        default=default,
-        enum=enum,
-        secret=secret,
-        minimum=bounds["minimum"],
-        maximum=bounds["maximum"],
-        items=items,
-        description=description,
-    )
-    if default_node is not None:
-        if required:
-            reader.warn("useless_default", f"{what} is required: its default is never used", default_node.place)
-        for problem in problems_of(parameter, default) if default is not None else ():
-            reader.error("bad_default", f"the default does not fit: {problem}", default_node.place)
-    return parameter
+def _read(reader: Reader, node: Node, name: str, what: str, *, required: bool = False) -> Parameter | None:
+    mapping = reader.mapping(node, what)
+    return None if mapping is None else _Schema(reader, mapping, what).read(name, required=required)
+
+
+class _Schema:
+    """The fields of one parameter, of a list's members, or of an object's member."""
+
+    def __init__(self, reader: Reader, node: MapNode, what: str) -> None:
+        self._reader = reader
+        self._node = node
+        self._what = what
+        self._fields = Fields(reader, node, what)
+
+    def read(self, name: str, *, required: bool) -> Parameter:
+        """Take the fields, all of them; `required`: the object that it is a member of has said so."""
+        kind = self._type()
+        required, members_required = self._required(required=required)
+        secret = any(self._reader.boolean(member, told) for member, told in self._fields.given("secret"))
+        description = next((self._reader.text(m, told) or "" for m, told in self._fields.given("description")), "")
+        enum: tuple[Data, ...] = ()
+        for member, told in self._fields.given("enum"):
+            enum = tuple(freeze(to_data(each)) for each in self._reader.sequence(member, told))
+        minimum, maximum = self._bound("min", kind), self._bound("max", kind)
+        pattern = self._pattern()
+        items = next((_read(self._reader, m, "", told) for m, told in self._fields.given("items")), None)
+        properties = self._properties(members_required)
+        closed, others = self._others()
+        default_node = self._fields.take("default")
+        default = freeze(to_data(default_node)) if default_node is not None else None
+        for word in ANNOTATIONS:
+            for _member, _told in self._fields.given(word):
+                message = f"{word!r} of a parameter is not acted on"
+                self._reader.warn("ignored_field", message, self._fields.key_place(word))
+        self._fields.finish(self._explain)
+        parameter = Parameter(
+            name=name,
+            type=cast("ParameterType", kind),
+            place=self._node.place,
+            required=required,
+            default=default,
+            enum=enum,
+            secret=secret,
+            minimum=minimum,
+            maximum=maximum,
+            pattern=pattern,
+            items=items,
+            properties=properties,
+            closed=closed,
+            others=others,
+            description=description,
+        )
+        if default_node is not None:
+            self._check_default(parameter, default_node)
+        return parameter
+
+    def _type(self) -> str:
+        for member, told in self._fields.given("type"):
+            if isinstance(member, ListNode):
+                self._reader.error(
+                    "bad_choice", f"{told} is a list", member.place, expected=", ".join(_TYPES),
+                    hint="write one type (null will do unless `required` is true), or leave `type` out for any value",
+                )  # fmt: skip
+                return "any"
+            return self._reader.choice(member, told, _TYPES) or "any"
+        return "any"
+
+    def _required(self, *, required: bool) -> tuple[bool, list[tuple[str, Node]]]:
+        """Return whether the value is required, and which of its members: `required: [a]` is JSON Schema's word."""
+        for member, told in self._fields.given("required"):
+            if not isinstance(member, ListNode):
+                return self._reader.boolean(member, told) or required, []
+            names = [(self._reader.text(each, f"a member of {told}"), each) for each in member.members]
+            return required, [(name, each) for name, each in names if name is not None]
+        return required, []
+
+    def _bound(self, side: str, kind: str) -> float | None:
+        said = ""
+        bound: float | None = None
+        for spelling, types in BOUNDS[side].items():
+            for member, told in self._fields.given(spelling):
+                place = self._fields.key_place(spelling)
+                if said:
+                    message = f"{told} says the same as {said!r}"
+                    self._reader.error("said_twice", message, place, hint="leave one of the two out")
+                elif kind not in (*types, "any"):
+                    self._reader.error(
+                        "wrong_bound", f"{told} bounds a value of type {types[0]}", place, found=f"type {kind}",
+                        hint=f"write `{side}`",
+                    )  # fmt: skip
+                said = spelling
+                bound = self._reader.number(member, told)
+        return bound
+
+    def _pattern(self) -> str | None:
+        for member, told in self._fields.given("pattern"):
+            text = self._reader.text(member, told)
+            if text is None:
+                return None
+            try:
+                compiled(text)
+            except ValueError as error:
+                self._reader.error(
+                    "bad_pattern", f"{told} is no regular expression: {error}", member.place, found=repr(text)[:100],
+                    expected="one of RE2's, without look-around or back references",
+                )  # fmt: skip
+                return None
+            return text
+        return None
+
+    def _properties(self, required: list[tuple[str, Node]]) -> dict[str, Parameter]:
+        given = next(iter(self._fields.given("properties")), None)
+        mapping = self._reader.mapping(*given) if given is not None else None
+        named = mapping.members if mapping is not None else {}
+        for name, node in required:
+            if name not in named:
+                message = f"'required' of {self._what} names {name!r}, which is not under 'properties'"
+                self._reader.error("unknown_property", message, node.place, hint=nearest(name, named))
+        wanted = {name for name, _ in required}
+        read = {
+            name: _read(self._reader, member, name, f"{name!r} of {self._what}", required=name in wanted)
+            for name, member in named.items()
+        }
+        return {name: each for name, each in read.items() if each is not None}
+
+    def _others(self) -> tuple[bool, Parameter | None]:
+        """Return whether an object may have no members but its `properties`, and what the others are."""
+        for member, told in self._fields.given("additionalProperties"):
+            if isinstance(member, MapNode):
+                return False, _read(self._reader, member, "", told)
+            if isinstance(member, ScalarNode) and isinstance(member.value, bool):
+                return not member.value, None
+            self._reader.wrong_type(told, member, "true, false, or what the other members are")
+        return False, None
+
+    def _explain(self, name: str) -> tuple[str, str, str] | None:
+        if name not in _INSTEAD:
+            return None
+        return "error", "unsupported_field", f"{name!r} is not supported: {_INSTEAD[name]}"
+
+    def _check_default(self, parameter: Parameter, node: Node) -> None:
+        if parameter.required:
+            self._reader.warn("useless_default", f"{self._what} is required: its default is never used", node.place)
+        for problem in problems_of(parameter, parameter.default) if parameter.default is not None else ():
+            self._reader.error("bad_default", f"the default does not fit: {problem}", node.place)

@@ -9,17 +9,16 @@ for the definition's author.
 import math
 from collections.abc import Callable, Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
-from functools import lru_cache
 from typing import Any
 
 import msgspec
-import re2
 from jinja2 import Undefined
 
 from stretto.definitions.expressions.bounds import Fuel
 from stretto.definitions.expressions.namespaces import Readable
 from stretto.definitions.expressions.values import settle, text_of
 from stretto.definitions.frozen import weigh
+from stretto.definitions.patterns import compiled
 
 _NOT_GIVEN = object()
 
@@ -282,19 +281,11 @@ def _ends_with(_fuel: Fuel, value: Any, suffix: Any) -> bool:
 
 
 def _match(_fuel: Fuel, pattern: Any, value: Any) -> bool:
-    return _pattern(_text("match", pattern)).search(_text("match", value)) is not None
-
-
-@lru_cache(maxsize=256)
-def _pattern(pattern: str) -> Any:
-    """RE2, whose time is linear in the text: Python's `re` can be made to run for ever by a pattern."""
-    options = re2.Options()
-    options.log_errors = False
     try:
-        return re2.compile(pattern, options)
-    except re2.error as error:
-        reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else error.args[0]
-        raise ValueError(f"match() cannot read the pattern: {reason}") from None
+        search = compiled(_text("match", pattern)).search
+    except ValueError as error:
+        raise ValueError(f"match() cannot read the pattern: {error}") from None
+    return search(_text("match", value)) is not None
 
 
 def _contains(fuel: Fuel, haystack: Any, needle: Any) -> bool:

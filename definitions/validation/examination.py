@@ -15,6 +15,7 @@ from stretto.definitions.validation.names import NameChecks
 from stretto.definitions.validation.paths import MAX_TASKS, Paths
 from stretto.definitions.validation.shape import check_shape
 from stretto.definitions.validation.stackstorm import check_for_stackstorm
+from stretto.definitions.yaml_source import Node
 
 _BREAKS_GRAPH = frozenset(
     {
@@ -60,9 +61,9 @@ def examine(text: str, file: str, actions: KnownActions | None = None) -> Examin
     return Examination(reading.workflow, _sorted(found))
 
 
-def check(workflow: Workflow, actions: KnownActions | None = None) -> tuple[Finding, ...]:
-    """Return what can be known of a workflow that was read without an error."""
-    return _sorted(list(_checked(workflow, actions, KeyPlaces(None), [])))
+def check(workflow: Workflow, actions: KnownActions | None = None, root: Node | None = None) -> tuple[Finding, ...]:
+    """Return what can be known of a workflow that was read without an error; `root` is its document, for places."""
+    return _sorted(list(_checked(workflow, actions, KeyPlaces(root), [])))
 
 
 def _sorted(findings: list[Finding]) -> tuple[Finding, ...]:

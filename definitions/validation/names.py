@@ -1,6 +1,7 @@
 """Do the names in expressions stand for anything, at the moment when they are read?
 
-A name that nothing gives is an error; one that only another path gives, or that is read only perhaps, a warning.
+A name that nothing gives is an error where it is read whenever its expression is evaluated; where it is read only
+perhaps, or where another path gives it, a warning: such a definition can run.
 """
 
 from stretto.definitions.context import NAMESPACES, RESERVED_NAMES
@@ -53,33 +54,35 @@ class NameChecks:
         base, *fields = reference.path
         if not fields:
             if reference.whole and not guarded:
-                self._findings.error(
-                    "whole_namespace", f"the namespace {base!r} as a whole is no value", place,
-                    hint=f"name a field of it: {base}.NAME",
-                )  # fmt: skip
+                message = f"the namespace {base!r} as a whole is no value"
+                self._report("whole_namespace", reference, message, place, hint=f"name a field of it: {base}.NAME")
         elif base in _VARIABLES:
             self._check_variable(use, reference, fields[0], place, guarded=guarded)
         elif base in _TASKS:
             self._check_task(use, reference, place, guarded=guarded)
         elif base == "parameters":
-            self._check_parameter(fields[0], place, guarded=guarded)
+            self._check_parameter(reference, fields[0], place, guarded=guarded)
         elif base == "system" and fields[0] not in _SYSTEM:
             self._findings.warn(
                 "unknown_system_value", f"'system' has no {fields[0]!r}", place,
                 expected=", ".join(_SYSTEM), hint=self._findings.nearest(fields[0], _SYSTEM),
             )  # fmt: skip
 
-    def _check_parameter(self, name: str, place: Place, *, guarded: bool) -> None:
+    def _check_parameter(self, reference: Reference, name: str, place: Place, *, guarded: bool) -> None:
         parameters = self._workflow.parameters
         if name in parameters or "parameters" in self._unsure:
             return
         hint = f"write workflow.{name}" if name in self._variables else self._findings.nearest(name, parameters)
+        hint = hint or f"declare it in parameters: {name}"
         message = f"the workflow has no parameter {name!r}"
-        self._unknown("unknown_parameter", message, place, hint or f"declare it in parameters: {name}", guarded=guarded)
+        self._report("unknown_parameter", reference, message, place, guarded=guarded, hint=hint)
 
-    def _unknown(self, code: str, message: str, place: Place, hint: str, *, guarded: bool) -> None:
-        report = self._findings.warn if guarded else self._findings.error
-        report(code, message, place, hint=hint)
+    def _report(
+        self, code: str, reference: Reference, message: str, place: Place, *, guarded: bool = False, **details: str
+    ) -> None:
+        """Report what fails when it is read: an error only if it surely is."""
+        report = self._findings.error if reference.certain and not guarded else self._findings.warn
+        report(code, message, place, **details)
 
     def _check_variable(self, use: Use, reference: Reference, name: str, place: Place, *, guarded: bool) -> None:
         if name not in self._variables:
@@ -88,7 +91,8 @@ class NameChecks:
         elif use.moment == "begin" and name not in use.earlier:
             if not guarded:
                 message = f"the variable {name!r} is not set yet: `vars` are rendered in order, as the run begins"
-                self._findings.error("variable_not_set_yet", message, place, hint="set it in an earlier entry of vars")
+                hint = "set it in an earlier entry of vars"
+                self._report("variable_not_set_yet", reference, message, place, hint=hint)
         elif not guarded and not self._may_be_set(use, name):
             givers = [
                 task.name
@@ -118,10 +122,12 @@ class NameChecks:
             hint = self._findings.nearest(name, names)
         if bare:
             message = f"{name!r} is neither a namespace nor a variable"
-            self._unknown("unknown_name", message, place, hint or "quote it if it is a text", guarded=guarded)
+            hint = hint or "quote it if it is a text"
+            self._report("unknown_name", reference, message, place, guarded=guarded, hint=hint)
         else:
             message = f"nothing gives the variable {name!r}: neither vars nor any publish"
-            self._unknown("unknown_variable", message, place, hint or "publish it, or set it in vars", guarded=guarded)
+            hint = hint or "publish it, or set it in vars"
+            self._report("unknown_variable", reference, message, place, guarded=guarded, hint=hint)
 
     def _check_task(self, use: Use, reference: Reference, place: Place, *, guarded: bool) -> None:
         name, *fields = reference.path[1:]
@@ -129,26 +135,24 @@ class NameChecks:
         if task is None:
             if "tasks" not in self._unsure:
                 hint = self._findings.nearest(name, self._tasks)
-                self._unknown("unknown_task", f"there is no task {name!r}", place, hint, guarded=guarded)
+                message = f"there is no task {name!r}"
+                self._report("unknown_task", reference, message, place, guarded=guarded, hint=hint)
             return
         if guarded:
             return
         if not fields and reference.whole:
-            self._findings.error(
-                "whole_namespace", f"the task {name!r} as a whole is no value", place,
-                hint=f"read its result: {reference.path[0]}.{name}.result",
-            )  # fmt: skip
+            message = f"the task {name!r} as a whole is no value"
+            hint = f"read its result: {reference.path[0]}.{name}.result"
+            self._report("whole_namespace", reference, message, place, hint=hint)
         elif fields and task.with_items is not None and fields[0] not in _OWN_FIELDS:
-            self._findings.error(
-                "no_such_field", f"the task {name!r} runs with items: its result is a list and has no field"
-                f" {fields[0]!r}", place, expected=", ".join(_OWN_FIELDS),
-            )  # fmt: skip
+            message = f"the task {name!r} runs with items: its result is a list and has no field {fields[0]!r}"
+            self._report("no_such_field", reference, message, place, expected=", ".join(_OWN_FIELDS))
         self._check_finished(use, reference, name, place)
 
     def _check_finished(self, use: Use, reference: Reference, name: str, place: Place) -> None:
         if use.moment == "begin":
             message = f"the task {name!r} cannot have finished: `vars` are rendered as the run begins"
-            self._findings.error("task_not_finished", message, place)
+            self._report("task_not_finished", reference, message, place)
             return
         paths, task = self._paths, use.task
         if task is None or paths is None or self._is_free(task) or name not in paths.reachable:
@@ -158,8 +162,7 @@ class NameChecks:
             return
         if name == task.name or paths.only_after(name, task.name):
             when = "as it starts itself" if name == task.name else f"before {task.name!r}, which leads to it"
-            report = self._findings.error if reference.certain else self._findings.warn
-            report("task_not_finished", f"the task {name!r} cannot have finished {when}", place)
+            self._report("task_not_finished", reference, f"the task {name!r} cannot have finished {when}", place)
         else:
             message = f"no path leads from {name!r} to {task.name!r}: it may not have finished"
             self._findings.warn(

@@ -6,6 +6,7 @@ A test holds its fields against those that the reader takes, so that neither can
 from typing import Any, get_args
 
 from stretto.definitions.dialects.native import ACTION, KEPT_FIELDS, NOT_ACTED_ON, TASK_KINDS
+from stretto.definitions.dialects.parameters import ANNOTATIONS, BOUNDS
 from stretto.definitions.dialects.reading import NAME
 from stretto.definitions.model import Backoff, CancellationPolicy, ParameterType
 
@@ -107,17 +108,20 @@ def _workflow_fields() -> Schema:
 
 
 def _parameter_fields() -> Schema:
-    length = ("min", "max", "minimum", "maximum", "min_length", "max_length")
+    parameter = {"$ref": "#/$defs/parameter"}
     return {
         "type": {"enum": [kind for kind in get_args(ParameterType) if kind != "any"]},
-        "required": _FLAG,
+        "required": {"anyOf": [_FLAG, {"type": "array", "items": _TEXT}]},
         "secret": _FLAG,
         "description": _TEXT,
         "enum": {"type": "array"},
-        **{name: {"type": "number"} for name in length},
-        # What is no object here is passed over by the reader.
-        "items": {"if": {"type": "object"}, "then": {"$ref": "#/$defs/parameter"}},
+        **{spelling: {"type": "number"} for spellings in BOUNDS.values() for spelling in spellings},
+        "pattern": {"type": "string", "format": "regex"},
+        "items": parameter,
+        "properties": {"type": "object", "additionalProperties": parameter},
+        "additionalProperties": {"anyOf": [_FLAG, parameter]},
         "default": _ANY,
+        **dict.fromkeys(ANNOTATIONS, _ANY),
     }
 
 

@@ -21,7 +21,10 @@ def _needs(task: Task, paths: Paths) -> int:
 
 
 def _check_cycles(workflow: Workflow, paths: Paths, findings: Findings) -> None:
-    """Report cycles of transitions without a condition: once entered, they go on for ever."""
+    """Report cycles of transitions without a condition: once entered, only a cancel or a timeout ends them.
+
+    A warning even so: a run that goes on until somebody cancels it may be what is wanted.
+    """
     kept = [
         edge
         for edge in paths.edges
@@ -40,9 +43,10 @@ def _check_cycles(workflow: Workflow, paths: Paths, findings: Findings) -> None:
         circle = " -> ".join(_circle(name, kept))
         hint = "give a transition of it a `when`, and lead out of it when that is false"
         if way_out or workflow.timeout is not None:
-            findings.warn("endless_cycle", f"{circle} goes round until the run is ended", task.place, hint=hint)
+            message = f"{circle} goes round until the run is ended"
         else:
-            findings.error("endless_cycle", f"{circle} has no way out: the run never ends", task.place, hint=hint)
+            message = f"{circle} has no way out: the run goes on until it is cancelled"
+        findings.warn("endless_cycle", message, task.place, hint=hint)
 
 
 def _circle(name: str, edges: list[Edge]) -> list[str]:

@@ -1,5 +1,6 @@
 """The definitions that an engine knows."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.catalogue import Catalogue
 from stretto.definitions.errors import InvalidDefinition, UnknownWorkflow
+from stretto.metrics import configure_logging
 
 GOOD = """
 ref: {ref}
@@ -91,7 +93,7 @@ def test_an_unknown_action_is_a_finding_at_its_place(catalogue: Catalogue, tmp_p
         catalogue.find(str(path))
     (finding,) = raised.value.findings
     assert (finding.code, finding.place.line, finding.place.column) == ("unknown_action", 6, 13)
-    assert "core.echo" in finding.message
+    assert "core.echo" in finding.hint
 
 
 def test_a_ref_that_is_taken_is_a_finding(catalogue: Catalogue, tmp_path: Path) -> None:
@@ -111,3 +113,107 @@ def test_two_files_of_one_name_are_told_apart_by_ref(catalogue: Catalogue, tmp_p
     catalogue.load(tmp_path)
     with pytest.raises(UnknownWorkflow, match=r"a\.check, b\.check"):
         catalogue.find("check")
+
+
+CALLS = """
+ref: ops.calls
+version: "1.0.0"
+tasks:
+  - name: only
+    action: ops.called
+    input: {n: 1}
+output_map: {version: 1}
+"""
+CALLED = """
+ref: ops.called
+version: "1.0.0"
+parameters: {n: {type: integer, required: true}}
+tasks: [{name: only, action: core.noop}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("task", "told"),
+    [
+        ("action: core.sleep\n    input:\n      second: 1", "8:7 unknown_input"),
+        ("action: core.sleep", "6:13 missing_input"),
+        ("action: core.echo\n    input: {message: '{{ nope() }}'}", "7:23 unknown_function"),
+        ("action: core.noop\n    next: [{do: nowhere}]", "7:17 unknown_task"),
+        ("action: core.echo\n    input: {message: '{{ parameters.nope }}'}", "7:23 unknown_parameter"),
+    ],
+)
+def test_what_surely_fails_is_refused_at_load_where_it_stands(
+    catalogue: Catalogue, tmp_path: Path, task: str, told: str
+) -> None:
+    """The same findings as `stretto validate`'s, by the file's name as by its path; and the other files are there."""
+    write(tmp_path, "good.yaml", "ops.good")
+    (tmp_path / "bad.yaml").write_text(f'\nref: ops.wrong\nversion: "1"\ntasks:\n  - name: only\n    {task}\n')
+    catalogue.load(tmp_path)
+    for name in ("bad", str(tmp_path / "bad.yaml")):
+        with pytest.raises(InvalidDefinition) as raised:
+            catalogue.find(name)
+        found = raised.value.findings[0]
+        assert f"{found.place.line}:{found.place.column} {found.code}" == told
+    assert catalogue.refs() == ("ops.good",)
+
+
+def test_workflows_that_call_each_other_are_checked_whatever_their_order(catalogue: Catalogue, tmp_path: Path) -> None:
+    """Inputs are held against the parameters of a workflow that is read later."""
+    (tmp_path / "a.yaml").write_text(CALLS)
+    (tmp_path / "b.yaml").write_text(CALLED)
+    (tmp_path / "c.yaml").write_text(CALLS.replace("ops.calls", "ops.wrong").replace("n: 1}", "x: 1}"))
+    catalogue.load(tmp_path)
+    assert catalogue.refs() == ("ops.called", "ops.calls")
+    with pytest.raises(InvalidDefinition) as raised:
+        catalogue.find("ops.wrong")
+    assert [each.code for each in raised.value.findings] == ["missing_input", "unknown_input"]
+
+
+@pytest.mark.usefixtures("restored_logging")
+def test_what_is_doubtful_runs_and_is_logged_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A warning does not keep a definition from running; the log tells it again only when it has changed."""
+
+    def load(earlier: Catalogue | None) -> tuple[Catalogue, list[str]]:
+        made = Catalogue(ActionRegistry.with_core(), earlier)
+        made.load(tmp_path)
+        made.find(str(path))
+        lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+        return made, [finding for line in lines for finding in line["findings"]]
+
+    configure_logging("WARNING", style="json")
+    path = write(tmp_path, "a.yaml", "ops.a")
+    path.write_text(path.read_text().replace('version: "1.0.0"\n', ""))
+    first, told = load(None)
+    assert first.refs() == ("ops.a",)
+    assert [each.split("[")[1] for each in told] == ["missing_version]"]
+    second, told = load(first)
+    assert told == []
+    path.write_text(path.read_text() + "    next: [{when: 'false', do: only}]\n")
+    third, told = load(second)
+    assert [each.split("[")[1].split("]")[0] for each in told] == ["missing_version", "constant_condition"]
+    write(tmp_path, "a.yaml", "ops.a")
+    fourth, told = load(third)
+    assert told == []
+    assert fourth._warned == {}
+
+
+def test_a_refused_file_stands_for_what_it_was(tmp_path: Path) -> None:
+    """Refused by its reader or by a check: the earlier version is kept, and those that call it are read anew."""
+    (tmp_path / "a.yaml").write_text(CALLS)
+    (tmp_path / "b.yaml").write_text(CALLED)
+    earlier = Catalogue(ActionRegistry.with_core())
+    earlier.load(tmp_path)
+    for broken in ("tasks: 3\n", CALLED.replace("core.noop", "core.nop")):
+        (tmp_path / "b.yaml").write_text(broken)
+        (tmp_path / "a.yaml").write_text(CALLS.replace("version: 1}", "version: 2}"))
+        later = Catalogue(ActionRegistry.with_core(), earlier)
+        later.load(tmp_path)
+        assert later.find("ops.called") is later.find("b") is earlier.find("ops.called")
+        assert later.find("ops.calls") != earlier.find("ops.calls")
+        earlier, old = later, earlier
+        assert old.find("ops.called") is earlier.find("ops.called")
+    (tmp_path / "b.yaml").unlink()
+    last = Catalogue(ActionRegistry.with_core(), earlier)
+    last.load(tmp_path)
+    assert last.refs() == ("ops.calls",), "it calls what is gone: its earlier version is kept"
+    assert last.find("ops.calls") is earlier.find("ops.calls")

@@ -104,9 +104,11 @@ def test_a_failed_sub_workflow_fails_its_item_with_its_errors(nested: Callable[.
 
 def test_a_sub_workflows_inputs_are_checked(nested: Callable[..., Bench]) -> None:
     """What does not fit its parameters fails the item, and is not tried again."""
-    outcome = nested().run("tasks: [{name: call, action: test.child, input: {nmber: 1}, retry: {count: 3}}]\n")
+    outcome = nested().run(
+        "tasks: [{name: call, action: test.child, input: {number: \"{{ 'one' }}\"}, retry: {count: 3}}]\n"
+    )
     assert outcome.errors[0]["code"] == "invalid_input"
-    assert "did you mean 'number'?" in outcome.errors[0]["message"]
+    assert "'number' is of type string" in outcome.errors[0]["message"]
     assert outcome.errors[0]["attempt"] == 1
 
 

@@ -102,7 +102,9 @@ def test_what_cannot_run_is_refused_by_submit(bench: Bench) -> None:
     with pytest.raises(InvalidDefinition, match="at least one task is needed"):
         bench.submit("tasks: []\n")
     with pytest.raises(InvalidInput) as raised:
-        bench.submit("parameters: {n: {type: integer, required: true}}\n" + ECHO.split("\n", 2)[2], {"m": 1})
+        bench.submit(
+            "parameters: {n: {type: integer, required: true}}\ntasks: [{name: a, action: core.noop}]\n", {"m": 1}
+        )
     assert raised.value.problems == ("there is no parameter 'm'", "the parameter 'n' is required")
     assert bench.proxy.runs_in_progress().get(timeout=PATIENCE) == 0
 

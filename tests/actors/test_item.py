@@ -71,18 +71,18 @@ def test_an_input_is_rendered_and_given_by_name(bench: Bench) -> None:
 
 def test_an_input_that_cannot_be_rendered_fails_the_item_with_its_place(bench: Bench) -> None:
     """The error names the expression and where it stands."""
-    error = failed_with(bench, "action: core.echo\n    input: {message: 'x {{ workflow.nope }}'}")
-    assert (error["code"], error["expression"]) == ("expression_error", "workflow.nope")
+    error = failed_with(bench, "action: core.echo\n    input: {message: 'x {{ system.nope }}'}")
+    assert (error["code"], error["expression"]) == ("expression_error", "system.nope")
     assert (error["where"]["line"], error["where"]["column"]) == (5, 25)
     assert "has no 'nope'" in error["message"]
 
 
 def test_an_input_that_does_not_fit_the_action_fails_the_item(bench: Bench) -> None:
     """Missing, unknown and wrongly typed inputs are told before the action is called."""
-    error = failed_with(bench, "action: core.sleep\n    input: {second: 1}")
+    error = failed_with(bench, "action: core.sleep\n    input: {seconds: \"{{ 'one' }}\"}")
     assert error["code"] == "invalid_action_input"
     assert "seconds" in error["message"]
-    assert error["input"] == {"second": 1}
+    assert error["input"] == {"seconds": "one"}
 
 
 @pytest.mark.parametrize(

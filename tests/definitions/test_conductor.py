@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from driving import Drive, failed, starts, waits
-from rehearsal import Rehearsal, rehearse
+from rehearsal import Told, rehearse
 
 from stretto.definitions import InvalidInput
 from stretto.definitions.conductor import (
@@ -17,6 +17,7 @@ from stretto.definitions.conductor import (
     TaskEnded,
     WithdrawItems,
 )
+from stretto.definitions.conductor.branches import NO_BRANCH
 from stretto.definitions.parameters import bind
 
 
@@ -36,7 +37,7 @@ def then(*targets: str, when: str | None = None, **publish: Any) -> dict[str, An
     return transition
 
 
-def performed(rehearsal: Rehearsal) -> list[str]:
+def performed(rehearsal: Told) -> list[str]:
     """Return the tasks in the order in which they were performed."""
     return [each["task"] for each in rehearsal.actions]
 
@@ -359,7 +360,7 @@ def test_results_and_errors_of_a_fan_out_are_in_the_items_order() -> None:
         {"item": 2, "result": "last"},
     ]
     results = ["first", None, "last"]
-    errors = [{"index": 1, "item": "y", "error": {"kind": "failed", "message": "scripted: failed"}}]
+    errors = [{"index": 1, "item": "y", "error": {"kind": "failed", "message": "scripted to end as failed"}}]
     assert rehearse(text, script=script).output == {"r": [results, results, results, errors, "succeeded"]}
 
 
@@ -425,7 +426,7 @@ def test_while_paused_transitions_are_evaluated_and_targets_held() -> None:
     )
     drive.pause()
     assert starts(drive.completes("a")) == []
-    assert drive.conductor.context.now.variables["v"] == 1
+    assert drive.conductor.context.look(NO_BRANCH, 0).variables["v"] == 1
     assert starts(drive.completes("d")) == []
     assert starts(drive.resume()) == [("d", 1), ("b", 0), ("c", 0)]
 
@@ -580,7 +581,7 @@ def test_system_tells_about_the_run() -> None:
             output_map={"s": "{{ [system.workflow_start, system.run_id, system.workflow, system.parent] }}"},
         )
     )
-    assert run.output == {"s": ["1970-01-01T00:00:00.000000Z", "run", "ops.x", None]}
+    assert run.output == {"s": ["2026-01-01T00:00:00.000000Z", "rehearsed-1", "ops.x", None]}
 
 
 def test_a_delay_keeps_a_task_back() -> None:
@@ -669,4 +670,4 @@ def test_a_conductor_needs_no_clock_and_keeps_what_it_is_given() -> None:
     other = Conductor(drive.workflow, "run", bind(drive.workflow, {}), 0.0)
     other.begin()
     drive.completes("a")
-    assert (drive.conductor.context.now.variables["v"], other.context.now.variables["v"]) == (1, 0)
+    assert [each.context.look(NO_BRANCH, 0).variables["v"] for each in (drive.conductor, other)] == [1, 0]

@@ -127,6 +127,9 @@ class WatchedScope:
     def completion(self) -> None:
         """Return nothing."""
 
+    def task_status(self, task: str, route: int | None) -> None:
+        """Return nothing."""
+
 
 @given(st.data(), st.dictionaries(st.sampled_from("abcdef"), JSON, min_size=1))
 @MANY

@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
-from rehearsal import Rehearsal, rehearse
+from driving import Drive
+from rehearsal import Told, rehearse
 
+from stretto.definitions.conductor import WaitUntil
 from stretto.definitions.dialects import read_workflow
 from stretto.definitions.errors import InvalidDefinition
 
@@ -17,11 +19,11 @@ def ends(names: str) -> str:
 ENDS = ends("sftc")
 
 
-def run(tasks: str, *script: dict[str, Any], controls: list[dict[str, Any]] | None = None) -> Rehearsal:
+def run(tasks: str, *script: dict[str, Any], controls: list[dict[str, Any]] | None = None) -> Told:
     return rehearse('version: "1"\n' + tasks, script=list(script), controls=controls)
 
 
-def started(rehearsal: Rehearsal) -> list[str]:
+def started(rehearsal: Told) -> list[str]:
     return [each["task"] for each in rehearsal.actions]
 
 
@@ -179,17 +181,23 @@ CLEANED = """on_cancel: clean
 timeout: 60
 tasks:
   - {name: work, action: ops.work, next: [{do: more}]}
-  - {name: more, action: ops.more}
+  - {name: more, action: ops.more, next: [{do: rest}]}
+  - {name: rest, action: ops.rest}
   - {name: clean, action: core.echo, input: {message: "{{ task.work.outcome }}"}}
 """
 
 
 def test_a_cancelled_run_cleans_up() -> None:
     """When what ran has finished, the on_cancel task runs; it is no entry, and a run that ends well never starts it."""
-    cancelled = run(CLEANED, controls=[{"before_completion": 1, "request": "cancel"}])
-    assert (cancelled.status, started(cancelled)) == ("cancelled", ["work", "clean"])
+    cancelled = run(CLEANED, controls=[{"before_completion": 2, "request": "cancel"}])
+    assert (cancelled.status, started(cancelled)) == ("cancelled", ["work", "more", "clean"])
     assert cancelled.actions[-1]["input"] == {"message": "succeeded"}
-    assert [command.then.at for command in cancelled.commands if hasattr(command, "then")] == [60.0]
+
+
+def test_a_run_asks_to_be_reminded_of_its_timeout() -> None:
+    """Its deadline counts from its start."""
+    commands = Drive(f'version: "1"\n{CLEANED}').commands
+    assert [command.then.at for command in commands if isinstance(command, WaitUntil)] == [60.0]
 
 
 def test_a_task_that_cleans_up_and_fails_leaves_the_run_cancelled() -> None:

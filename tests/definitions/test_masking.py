@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stretto.definitions import freeze
-from stretto.definitions.masking import MASK, Mask
+from stretto.definitions.masking import FEW_FORMS, MASK, Mask
 
 
 def test_the_mask_of_a_run_knows_its_secret_parameters() -> None:
@@ -63,3 +63,22 @@ def texts_in(value: Any) -> list[str]:
     if isinstance(value, list):
         return [text for member in value for text in texts_in(member)]
     return [value] if isinstance(value, str) else []
+
+
+@given(st.lists(st.text("abcd", min_size=4, max_size=9), max_size=12), st.text("abcde", max_size=60))
+@SOME
+def test_many_secrets_are_masked_as_few_are(secrets: list[str], text: str) -> None:
+    """However many others there are, which cannot stand in this text: the same remains, and the same is secret."""
+    few = Mask()
+    many = Mask([f"~{number:04d}~" for number in range(FEW_FORMS + 1)])
+    few.see(secrets)
+    many.see([*secrets, *(f"~{number:04d}!" for number in range(FEW_FORMS + 1))])
+    assert many.text(text) == few.text(text)
+    assert (many.source_of(text) is None) == (few.source_of(text) is None)
+    assert Mask(base=many).text(text) == few.text(text)
+
+
+def test_the_work_for_a_text_does_not_grow_with_the_secrets() -> None:
+    """Of 10,000 secrets, only those that can stand in the text are looked for, though they begin nearly alike."""
+    mask = Mask([f"{number:05d}-token" for number in range(10_000)])
+    assert mask._to_look_for("the token 04711-token of web-00001") == ["04711-token"]

@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
-from evaluating import reading
+from evaluating import findings_of, reading
 
 from stretto.definitions import InvalidInput, freeze
+from stretto.definitions.dialects.parameters import BOUNDS
 from stretto.definitions.parameters import bind
+from stretto.definitions.secrecy import secret_fields
 
 
 def bound(parameters: str, **inputs: Any) -> Any:
@@ -39,6 +41,20 @@ PROBLEMS: list[tuple[str, dict[str, Any], str]] = [
     ("{a: {type: string, max_length: 2}}", {"a": "abc"}, "length above 2"),
     ("{a: {type: array, min: 1}}", {"a": []}, "length below 1"),
     ("{a: {type: array, items: {type: integer}}}", {"a": [1, "x"]}, r"a\[1\]' is of type string"),
+    ("{a: {type: array, minItems: 1}}", {"a": []}, "length below 1"),
+    ("{a: {type: array, maxItems: 1}}", {"a": [1, 2]}, "length above 1"),
+    ("{a: {type: string, minLength: 2}}", {"a": "x"}, "length below 2"),
+    ("{a: {type: string, maxLength: 2}}", {"a": "xyz"}, "length above 2"),
+    ("{a: {type: object, minProperties: 1}}", {"a": {}}, "length below 1"),
+    ("{a: {type: object, max: 1}}", {"a": {"x": 1, "y": 2}}, "length above 1"),
+    ("{a: {type: string, pattern: '^x+$'}}", {"a": "xxy"}, r"'xxy' does not match the pattern '\^x\+\$'"),
+    ("{a: {secret: true, pattern: '^x+$'}}", {"a": "xxy"}, "the value does not match"),
+    ("{a: {properties: {b: {type: integer}}}}", {"a": {"b": "x"}}, r"'a.b' is of type string"),
+    ("{a: {properties: {b: {required: true}}}}", {"a": {}}, "'a' needs the field 'b'"),
+    ("{a: {properties: {b: {}}, required: [b]}}", {"a": {"b": None}}, "'a.b' is required and cannot be null"),
+    ("{a: {properties: {name: {}}, additionalProperties: false}}", {"a": {"nam": 1}}, "did you mean 'name'"),
+    ("{a: {additionalProperties: {type: integer}}}", {"a": {"b": "x"}}, "'a.b' is of type string"),
+    ("{a: {secret: true, items: {enum: [1]}}}", {"a": ["xyz"]}, "the value is none of 1"),
     ("{a: {}}", {"a": {1}}, "a is a set"),
     ("{a: {}}", {"a": float("nan")}, "no JSON number"),
     ("{a: {}}", {"a": 2**70}, "71 bits"),
@@ -71,3 +87,38 @@ def test_frozen_inputs_are_shared() -> None:
     """An input that is frozen already is bound as it is."""
     servers = freeze([1, 2])
     assert bound("{a: {type: array}}", a=servers)["a"] is servers
+
+
+def test_the_spellings_of_a_bound_have_one_meaning() -> None:
+    """Whichever is written for a type, the same bound is read."""
+    for side in BOUNDS:
+        for spelling, types in BOUNDS[side].items():
+            for kind in types:
+                text = f"tasks: {{t: {{action: core.noop}}}}\nparameters: {{a: {{type: {kind}, {spelling}: 3}}}}"
+                parameter = reading(text).parameters["a"]
+                assert (parameter.minimum if side == "min" else parameter.maximum) == 3, (spelling, kind)
+
+
+def test_what_fits_an_object_is_taken() -> None:
+    """Members that are named, others where they may be, and a pattern that is found anywhere."""
+    schema = "{a: {type: object, properties: {b: {type: string, pattern: x}}, additionalProperties: {type: integer}}}"
+    assert bound(schema, a={"b": "axb", "c": 1}) == {"a": {"b": "axb", "c": 1}}
+
+
+def test_a_type_that_is_a_list_is_told() -> None:
+    """JSON Schema's way to allow null is not needed here, and what to write instead is said."""
+    (finding,) = [
+        each for each in findings_of("parameters: {a: {type: [string, 'null']}}\ntasks: {t: {action: core.noop}}")
+        if each.severity == "error"
+    ]  # fmt: skip
+    assert (finding.code, finding.place.column) == ("bad_choice", 24)
+    assert "null will do" in finding.hint
+
+
+def test_what_is_marked_as_secret_is_found_at_any_depth() -> None:
+    """In members, in lists of objects; where it can be any member, all of the object is."""
+    text = (
+        "parameters: {a: {secret: true}, b: {properties: {c: {items: {properties: {d: {secret: true}}}}, e: {}}}, "
+        "f: {additionalProperties: {secret: true}}, g: {}}\ntasks: {t: {action: core.noop}}"
+    )
+    assert secret_fields(reading(text).parameters) == {("a",), ("b", "c", "d"), ("f",)}

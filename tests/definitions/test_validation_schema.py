@@ -74,6 +74,7 @@ FORMS = frozenset(
         "bad_action",
         "bad_choice",
         "bad_name",
+        "json_schema",
         "missing_field",
         "no_tasks",
         "unknown_field",

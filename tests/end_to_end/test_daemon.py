@@ -130,7 +130,9 @@ def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[Serve
         *STRETTO, "serve", "--definitions", str(definitions), "--actions", str(folder / "gate_actions.py"),
         "--socket", str(folder / "run" / "s"), "--port", "0", *arguments,
     ]  # fmt: skip
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment})
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env={**os.environ, "STRETTO__SERVE__WATCH": "false", **environment}
+    )
     served = Served(process, folder)
     try:
         yield served.begin()
@@ -337,6 +339,25 @@ def test_systemd_is_told(tmp_path: Path, abstract: bool) -> None:
             assert daemon.ended() == 0
 
 
+def test_systemds_watchdog_is_told_as_long_as_the_engine_answers(tmp_path: Path, gate: Gate) -> None:
+    """Again and again from READY on, also while runs are drained."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(PATIENCE)
+        with serving(tmp_path, NOTIFY_SOCKET=str(tmp_path / "notify"), WATCHDOG_USEC="20000") as daemon:
+            while not manager.recv(4096).startswith(b"READY=1"):
+                pass
+            assert [manager.recv(4096) for _ in range(3)] == [b"WATCHDOG=1"] * 3
+            daemon.client.ask(Submit("test.gate", {"gate": str(gate.path), "count": 1}, follow=False))
+            gate.arrivals(1)
+            daemon.signal(signal.SIGTERM)
+            while not manager.recv(4096).startswith(b"STOPPING=1"):
+                pass
+            assert [manager.recv(4096) for _ in range(3)] == [b"WATCHDOG=1"] * 3
+            gate.open()
+            assert daemon.ended() == 0
+
+
 def test_sigusr1_shows_threads_and_actors(tmp_path: Path, gate: Gate) -> None:
     """SIGUSR1 logs every thread's stack and how many actors there are."""
     with serving(tmp_path) as daemon:
@@ -373,6 +394,8 @@ def test_the_socket_belongs_to_one_daemon(tmp_path: Path) -> None:
         (["--port", "99999"], "the flag --port"),
         (["--store", "sqlite:///x"], "memory"),
         (["--definitions", "/nowhere"], "/nowhere"),
+        (["--packs", "/nowhere"], "no pack in '/nowhere': there is no such folder"),
+        (["--keystore", "/nowhere.yaml"], "/nowhere.yaml:1:1: error: cannot read keystore"),
         (["--config", "/nowhere.yaml"], "/nowhere.yaml"),
     ],
 )
@@ -399,3 +422,50 @@ def test_nobody_at_the_url_exits_with_3(tmp_path: Path) -> None:
     assert run("--daemon", "http://127.0.0.1:8420") == 2
     assert run("--daemon", f"unix://{tmp_path}/nobody", "--definitions", ".") == 2
     assert run("--detach") == 2
+
+
+def test_changed_definitions_are_read_by_themselves(tmp_path: Path) -> None:
+    """A file that is renamed over an old one, a bad one, and one in a new folder: each as at SIGHUP, but without it."""
+    definitions = tmp_path / "definitions"
+    with serving(tmp_path, STRETTO__SERVE__WATCH="true") as daemon:
+        (tmp_path / "next.yaml").write_text(ECHO.replace("said:", "answered:"))
+        (tmp_path / "next.yaml").rename(definitions / "echo.yaml")
+        daemon.wait_for("definitions_reloaded")
+        assert json.loads(daemon.run("test.echo", "n=3").stdout) == {"answered": 3}
+        (definitions / "echo.yaml").write_text(ECHO.replace("core.echo", "core.eco"))
+        refused = daemon.wait_for("definition_refused")
+        assert "there is no action 'core.eco'; did you mean 'core.echo'? [unknown_action]" in refused["findings"][0]
+        assert daemon.wait_for("definition_kept")["workflow"] == "test.echo"
+        daemon.wait_for("definitions_reloaded")
+        assert json.loads(daemon.run("test.echo", "n=3").stdout) == {"answered": 3}
+        (definitions / "below").mkdir()
+        (definitions / "below" / "new.yaml").write_text(ECHO.replace("test.echo", "test.new"))
+        while daemon.wait_for("definitions_reloaded")["workflows"] != 3:
+            pass
+        assert json.loads(daemon.run("test.new", "n=3").stdout) == {"said": 3}
+        daemon.signal(signal.SIGTERM)
+        assert daemon.ended() == 0
+
+
+def test_a_changed_pack_is_read_by_itself(tmp_path: Path) -> None:
+    """`serve --packs`: a new action of a pack can be called without a restart, one that is wrong changes nothing."""
+    actions = tmp_path / "packs" / "own" / "actions"
+    actions.mkdir(parents=True)
+    (actions.parent / "pack.yaml").write_text("ref: own\nlabel: Own\nversion: '1'\n")
+    (actions / "one.sh").write_text("echo one\n")
+    describe = "ref: own.{0}\nlabel: x\nrunner_type: shell\nentry_point: one.sh\n".format
+    (actions / "one.yaml").write_text(describe("one"))
+    calls = 'version: "1"\ntasks: [{name: a, action: own.REF}]\noutput_map: {said: "{{ task.a.result.stdout }}"}\n'
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.yaml").write_text(calls.replace("REF", name))
+    with serving(tmp_path, "--packs", str(tmp_path / "packs"), STRETTO__SERVE__WATCH="true") as daemon:
+        assert json.loads(daemon.run(tmp_path / "one.yaml").stdout) == {"said": "one\n"}
+        refused = daemon.run(tmp_path / "two.yaml")
+        assert refused.returncode == 1
+        assert "there is no action 'own.two'; did you mean 'own.one'?" in refused.stderr
+        (actions / "two.yaml").write_text(describe("two"))
+        daemon.wait_for("definitions_reloaded")
+        assert json.loads(daemon.run(tmp_path / "two.yaml").stdout) == {"said": "one\n"}
+        (actions / "one.yaml").write_text("ref: [\n")
+        assert "one.yaml" in daemon.wait_for("reload_failed")["reason"]
+        assert json.loads(daemon.run(tmp_path / "one.yaml").stdout) == {"said": "one\n"}

@@ -196,3 +196,124 @@ def test_the_documents_python_runs() -> None:
     root = PACKS.parents[1]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "['web-1 is warn\\n']\n"), done.stderr
+
+
+LITERAL = "lit-Marabu7!"
+PLAIN = "pln-Kiwi-77"
+NESTED = "nst-Gecko-31"
+HANDED = "hnd-Heron-90"
+FALLBACK = "dfl-Bison-64"
+RESULT = "res-Lemur-12"
+GIVEN_FORMS = tuple(
+    form
+    for secret in (LITERAL, PLAIN, NESTED, HANDED, FALLBACK, RESULT)
+    for form in (secret, secret.upper(), secret[:7], secret[::-1])
+)
+"""No place of these is marked as secret but the parameters of actions and workflows that they are given to."""
+
+GIVING = """
+ref: takers.flow
+parameters: {plain: {}, hosts: {type: array}, handed: {}}
+vars: [{copied: "{{ parameters.plain }}"}]
+tasks:
+  - name: before
+    action: core.log
+    input: {level: warning, message: "LITERAL {{ parameters.plain | upper }} {{ workflow.copied[:7] }}"}
+    next:
+      - publish: [{kept: "{{ parameters.handed }}"}]
+        do: [fetch, literal, through, items, child, broken, refused]
+  - {name: fetch, action: takers.fetch, next: [{publish: [{fetched: "{{ result().stdout }}"}], do: [pass_on, fails]}]}
+  - {name: pass_on, action: takers.shout, input: {token: "{{ workflow.fetched | trim }}"}}
+  - {name: fails, action: core.fail, input: {message: "{{ task.fetch.result.stdout | upper }}"}}
+  - {name: literal, action: takers.shout, input: {token: "LITERAL"}}
+  - {name: through, action: takers.shout, input: {token: "Bearer {{ workflow.copied }}"}}
+  - {name: items, action: takers.shout, with_items: "{{ parameters.hosts }}", input: {token: "{{ item.token }}"}}
+  - {name: child, action: takers.child, input: {given: "{{ workflow.kept }}"}}
+  - {name: broken, action: core.echo, input: {message: "{{ int(parameters.plain | reverse | join) }}"}}
+  - {name: refused, action: takers.shout, input: {token: "LITERAL", level: "LITERAL"}}
+output_map:
+  literal: "LITERAL"
+  plain: "{{ parameters.plain }} {{ parameters.plain | upper }} {{ workflow.copied | reverse | join }}"
+  hosts: "{{ parameters.hosts }}"
+  cut: "{{ parameters.hosts[0].token[:7] }}"
+  handed: "{{ parameters.handed | upper }} {{ workflow.kept | reverse | join }}"
+  fetched: "{{ task.fetch.result.stdout }} {{ workflow.fetched | trim | reverse | join }}"
+  echoed: "{{ task.pass_on.errors }} {{ task.child.errors }}"
+"""
+TAKING_CHILD = """
+ref: takers.child
+parameters: {given: {}}
+tasks:
+  - {name: grandchild, action: takers.grandchild, input: {secret: "{{ parameters.given }}"}}
+output_map: {given: "{{ parameters.given | upper }}"}
+"""
+GRANDCHILD = """
+ref: takers.grandchild
+parameters: {secret: {secret: true}}
+tasks:
+  - {name: say, action: core.log, input: {level: warning, message: "{{ parameters.secret | upper }}"}}
+"""
+SHOUT = """
+ref: shout
+runner_type: python
+entry_point: shout.py
+parameters:
+  token: {type: string, secret: true}
+  spare: {type: string, secret: true, default: FALLBACK}
+  level: {type: string, enum: [low, high]}
+"""
+
+
+@pytest.fixture
+def takers(tmp_path: Path) -> Path:
+    """Write a pack whose action takes secret parameters and tells them, and workflows that give it plain values."""
+    actions = tmp_path / "packs" / "takers" / "actions"
+    actions.mkdir(parents=True)
+    (actions.parent / "pack.yaml").write_text('ref: takers\nversion: "1"\n')
+    (actions / "shout.yaml").write_text(SHOUT.replace("FALLBACK", FALLBACK))
+    (actions / "shout.py").write_text("import sys\ntext = sys.stdin.read()\nprint(text)\nsys.exit(text)")
+    (actions / "fetch.yaml").write_text("ref: fetch\nrunner_type: shell\nentry_point: fetch.sh\n")
+    (actions / "fetch.sh").write_text(f"echo '{RESULT}'\n")
+    flows = tmp_path / "flows"
+    flows.mkdir()
+    for name, text in (("flow", GIVING), ("child", TAKING_CHILD), ("grandchild", GRANDCHILD)):
+        write_workflow(flows, name, text.replace("LITERAL", LITERAL))
+    return tmp_path
+
+
+def test_what_is_given_to_a_secret_parameter_is_nowhere_in_clear(takers: Path, restored_logging: None) -> None:
+    """Written literally or come from a place that is not secret: no form of it is told, before or after the action."""
+    log = io.StringIO()
+    configure_logging("DEBUG", log, style="json")
+    with running_engine(definitions=str(takers / "flows"), packs=takers / "packs") as bed:
+        inputs = {"plain": PLAIN, "handed": HANDED, "hosts": [{"name": "web-1", "token": NESTED}]}
+        handle = bed.submit("takers.flow", inputs)
+        outcome = handle.outcome.get(timeout=PATIENCE)
+        told = {
+            "outcome": json.dumps([outcome.output, outcome.errors]),
+            "status": json.dumps(bed.engine.status(handle.id).get(timeout=PATIENCE)),
+            "metrics": scrape(bed.engine.metrics_url.get(timeout=PATIENCE)).text,
+        }
+    told["log"] = log.getvalue()
+    assert {(where, form) for where, text in told.items() for form in GIVEN_FORMS if form in text} == set()
+    assert outcome.output is not None
+    assert outcome.output["hosts"] == [{"name": "web-1", "token": MASK}]
+    assert told["log"].count('"action_logged"') == 2
+    messages = {error["task"]: error["message"] for error in outcome.errors if error["task"]}
+    assert messages["literal"].startswith("takers.shout exited with 1")
+    assert '"spare":"******"' in messages["literal"]
+    assert "after reading a secret" in messages["broken"]
+
+
+def test_a_secret_member_of_a_parameter_is_nowhere_in_clear(tmp_path: Path) -> None:
+    """The object's other members are told, the secret one is not, nor what is made of it."""
+    path = write_workflow(
+        tmp_path, "flow",
+        "parameters: {owner: {properties: {name: {}, key: {secret: true}}}}\n"
+        "tasks: {t: {action: core.fail, input: {message: '{{ parameters.owner.key | upper }}'}}}\n"
+        "output_map: {owner: '{{ parameters.owner }}', cut: '{{ parameters.owner.key[:5] }}'}\n",
+    )  # fmt: skip
+    with running_engine() as bed:
+        outcome = bed.run(path, {"owner": {"name": "team-a", "key": PASSWORD}})
+    assert outcome.output == {"owner": {"name": "team-a", "key": MASK}, "cut": MASK}
+    assert not [form for form in FORMS if form in json.dumps(outcome.errors)]

@@ -236,3 +236,20 @@ def test_a_function_that_cannot_be_stopped_is_left_behind(tmp_path: Path) -> Non
             shown.type(CTRL_C)
             assert shown.end() == (130, "")
             assert "an action that did not stop was left behind" in shown.plain
+
+
+@pytest.mark.parametrize("by_fifo", [True, False])
+def test_ctrl_c_while_actions_load_exits_with_130(tmp_path: Path, by_fifo: bool) -> None:
+    """A module that takes for ever to import, whatever it waits on, is left with the exit code of an interrupt."""
+    os.mkfifo(tmp_path / "gate")
+    waits = f"open({str(tmp_path / 'gate')!r})" if by_fifo else "import threading; threading.Event().wait()"
+    with fifo(tmp_path / "told") as told:
+        told_up = f"with open({str(told.path)!r}, 'w') as line: line.write('up\\n')\n"
+        (tmp_path / "slow.py").write_text(f"{told_up}{waits}\n")
+        workflow = write_workflow(tmp_path, "quick", "tasks: [{name: only, action: core.noop}]\n")
+        with terminal(workflow, "--actions", tmp_path / "slow.py") as shown:
+            told.lines(1)
+            shown.type(CTRL_C)
+            assert shown.end() == (130, "")
+            assert "stretto: interrupted" in shown.plain
+            assert "Aborted" not in shown.plain

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stretto.actors.actions import ActionFailed, ActionRegistry, InvalidActionInput, http
+from stretto.actors.actions import ActionFailed, ActionRegistry, InvalidActionInput, http, http_request
 from stretto.actors.actions.addresses import AddressPolicy
 from stretto.actors.actions.http_client import close_clients, use_policy
 from stretto.actors.actions.http_transport import Transport
@@ -292,7 +292,7 @@ def test_idle_connections_are_bounded(server: Server, monkeypatch: pytest.Monkey
 
 def test_a_large_body_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """A body beyond the limit fails with an error that names the limit."""
-    monkeypatch.setattr(http, "MAX_RESPONSE_BYTES", 1000)
+    monkeypatch.setattr(http_request, "MAX_RESPONSE_BYTES", 1000)
     url = server.on("/", sends(200, b"x" * 1001))
     assert "answered with more than 1000 bytes, the most that core.http reads" in str(failing(url=url))
     assert len(run(url=server.on("/", sends(200, b"x" * 1000)))["body"]) == 1000
@@ -300,7 +300,7 @@ def test_a_large_body_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch
 
 def test_a_compressed_body_is_unpacked_within_the_limit(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """gzip is read, a bomb stops at the limit, and a damaged or foreign encoding is an error."""
-    monkeypatch.setattr(http, "MAX_RESPONSE_BYTES", 1000)
+    monkeypatch.setattr(http_request, "MAX_RESPONSE_BYTES", 1000)
     packed = gzip.compress(b"hello " * 10)
     gzipped = ("Content-Encoding", "gzip")
     assert run(url=server.on("/", sends(200, packed, gzipped)))["body"] == "hello " * 10

@@ -144,9 +144,9 @@ def test_a_workflows_metadata_is_exposed(tmp_path: Path) -> None:
 
 
 def test_json_schemas_words_in_a_parameter_are_understood(tmp_path: Path) -> None:
-    """Attune's packs use them: lengths have names here, what has none is a warning."""
-    schema = "parameters: {hosts: {type: array, minItems: 1, items: {type: string, maxLength: 9, pattern: x}}}\n"
+    """Attune's packs use them: they are other spellings of ours, what is not acted on is a warning."""
+    schema = "parameters: {hosts: {type: array, minItems: 1, items: {type: string, maxLength: 9, format: x}}}\n"
     (pack,) = read_packs([write_pack(tmp_path, action=ACTION + schema)])
     hosts = pack.actions[0].parameters["hosts"]
     assert (hosts.minimum, hosts.items and hosts.items.maximum) == (1, 9)
-    assert [(each.code, each.place.column) for each in pack.warnings] == [("not_acted_on", 84)]
+    assert [(each.code, each.place.column) for each in pack.warnings] == [("ignored_field", 84)]

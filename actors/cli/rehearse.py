@@ -1,0 +1,249 @@
+"""`stretto rehearse`: run workflows with scripted results in place of actions, on virtual time."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from stretto.actors.cli.completion import complete_workflow
+from stretto.actors.cli.exits import FAILED, USAGE, give_up
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from stretto.actors.actions import ActionRegistry
+    from stretto.actors.catalogue import Catalogue
+    from stretto.actors.rehearsal import Rehearsed, Rehearser
+    from stretto.actors.rehearsal.files import Scripted
+    from stretto.actors.rehearsal.suite import Verdict
+
+
+@click.command()
+@click.argument("target", metavar="[WORKFLOW|PATH]", required=False, shell_complete=complete_workflow)
+@click.argument("more", metavar="[KEY=VALUE|PATH]...", nargs=-1)
+@click.option("--script", metavar="FILE", help="Rules that say how the actions of WORKFLOW end (YAML or JSON).")
+@click.option("--inputs", metavar="FILE|-", help="Read inputs from a JSON or YAML file, or JSON from standard input.")
+@click.option("--json", "as_json", is_flag=True, help="Print one object.")
+@click.option("--definitions", multiple=True, metavar="DIR", help="A folder of definitions; may be repeated.")
+@click.option("--actions", multiple=True, metavar="MODULE|FILE.py", help="Python code with actions; may be repeated.")
+@click.option("--case", metavar="FILE", help="Rehearse a conformance case, and print its outcome.")
+@click.option("--jsonl", is_flag=True, help="Rehearse conformance cases from standard input, one a line.")
+def rehearse(
+    target: str | None,
+    more: tuple[str, ...],
+    script: str | None,
+    inputs: str | None,
+    as_json: bool,  # noqa: FBT001 - a command line's flag
+    definitions: tuple[str, ...],
+    actions: tuple[str, ...],
+    case: str | None,
+    jsonl: bool,  # noqa: FBT001 - as above
+) -> None:
+    """Run WORKFLOW with scripted results in place of actions, on virtual time, and tell all that it does.
+
+    A PATH is a rehearsal file, or a folder of them: each passes or fails by what it expects.
+    """
+    from stretto.metrics import configure_logging
+
+    configure_logging("WARNING")
+    if case is not None or jsonl:
+        if target is not None or (case is not None and jsonl):
+            raise click.UsageError("--case and --jsonl stand alone: a case has a workflow of its own")
+        _answer_lines() if case is None else _answer_case(case)
+        return
+    if target is None:
+        raise click.UsageError("name a workflow, or rehearsal files and folders of them")
+    rehearser = _rehearser(definitions, actions)
+    if script is None and _is_of_rehearsals(target):
+        if inputs is not None:
+            raise click.UsageError("a rehearsal file has inputs of its own: leave --inputs out")
+        _judge([target, *more], rehearser, as_json=as_json)
+    _tell(target, rehearser, _script(script), _Given(inputs, more, as_json))
+
+
+# ---- cases
+
+
+def _answer_lines() -> None:
+    from stretto.actors.rehearsal import answer, rehearser_of_cases
+
+    rehearser = rehearser_of_cases()
+    for line in sys.stdin.buffer:
+        sys.stdout.buffer.write(answer(line, rehearser) + b"\n")
+        sys.stdout.buffer.flush()
+
+
+def _answer_case(name: str) -> None:
+    from stretto.actors.rehearsal import answer, rehearser_of_cases
+
+    try:
+        text = Path(name).read_bytes()
+    except OSError as error:
+        give_up(f"cannot read the case {name!r}: {error.strerror}", USAGE)
+    click.echo(answer(text, rehearser_of_cases()))
+
+
+# ---- one workflow
+
+
+class _Given:
+    """What the command line says of a run."""
+
+    def __init__(self, inputs: str | None, assignments: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001
+        self.inputs = inputs
+        self.assignments = assignments
+        self.as_json = as_json
+
+
+def _tell(name: str, rehearser: "Rehearser", script: "Scripted", given: _Given) -> NoReturn:
+    import msgspec
+
+    from stretto.actors.cli.run import inputs_of
+    from stretto.actors.rehearsal import Rehearsal
+    from stretto.actors.rehearsal.suite import why_unused
+    from stretto.actors.rehearsal.telling import lines, rehearsal_object
+    from stretto.definitions.errors import InvalidDefinition, StrettoError
+
+    try:
+        workflow = rehearser.catalogue.find(name)
+        types = {each.name: each.type for each in workflow.parameters.values()}
+        values = inputs_of(types, given.inputs, given.assignments)
+        rehearsal = Rehearsal(workflow=workflow, inputs=values, rules=script.rules, controls=script.controls)
+        rehearsed = rehearser.perform(rehearsal)
+    except InvalidDefinition as error:
+        give_up("\n  ".join(["the definition cannot be used", *map(str, error.findings)]), FAILED)
+    except StrettoError as error:
+        give_up(str(error), USAGE)
+    if given.as_json:
+        click.echo(msgspec.json.encode(rehearsal_object(workflow.ref, rehearsed)))
+    else:
+        _show_rehearsed(lines(workflow.ref, rehearsed), rehearsed)
+    for number in rehearsed.unused:
+        why = why_unused(script.rules[number], workflow)
+        click.echo(f"stretto: {script.places[number]}: warning: rule {number + 1} never matched{why}", err=True)
+    for reason in rehearsed.refused:
+        click.echo(f"stretto: warning: a request was refused: {reason}", err=True)
+    sys.exit(0 if rehearsed.status == "succeeded" else FAILED)
+
+
+def _show_rehearsed(told: "Iterable[str]", rehearsed: "Rehearsed") -> None:
+    import msgspec
+
+    from stretto.actors.cli.run import error_line
+
+    click.echo("\n".join(told))
+    if rehearsed.errors:
+        click.echo("\nerrors:\n" + "\n".join(f"  {error_line(error)}" for error in rehearsed.errors))
+    if rehearsed.output is not None:
+        click.echo(f"\noutput:\n{msgspec.json.format(msgspec.json.encode(rehearsed.told(rehearsed.output))).decode()}")
+
+
+def _script(name: str | None) -> "Scripted":
+    from stretto.actors.rehearsal.files import Scripted, read_script
+    from stretto.definitions.errors import InvalidDefinition
+
+    if name is None:
+        return Scripted([], [], [])
+    try:
+        return read_script(Path(name))
+    except InvalidDefinition as error:
+        give_up("\n  ".join(["the script cannot be used", *map(str, error.findings)]), USAGE)
+    except OSError as error:
+        give_up(f"cannot read the script {name!r}: {error.strerror}", USAGE)
+
+
+# ---- rehearsal files
+
+
+def _is_of_rehearsals(name: str) -> bool:
+    from stretto.actors.rehearsal.files import SUFFIXES, is_rehearsal
+
+    path = Path(name)
+    return path.is_dir() or (path.suffix in SUFFIXES and path.is_file() and is_rehearsal(path))
+
+
+def _judge(names: "Sequence[str]", rehearser: "Rehearser", *, as_json: bool) -> NoReturn:
+    import msgspec
+
+    from stretto.actors.rehearsal.suite import judge, rehearsals_in
+
+    paths = [Path(name) for name in names]
+    for path in paths:
+        if not path.exists():
+            give_up(f"there is no file or folder {str(path)!r}", USAGE)
+    verdicts = []
+    for path in rehearsals_in(paths):
+        verdicts.append(judge(path, rehearser))
+        if not as_json:
+            _show(verdicts[-1])
+    if not verdicts:
+        give_up(f"there is no rehearsal (*.yaml, *.yml with workflow and expect) in {', '.join(names)}", USAGE)
+    failed = sum(not verdict.passed for verdict in verdicts)
+    if as_json:
+        told = [_as_object(verdict) for verdict in verdicts]
+        click.echo(msgspec.json.encode({"passed": len(verdicts) - failed, "failed": failed, "rehearsals": told}))
+    else:
+        counted = f"{len(verdicts):,} rehearsal{'' if len(verdicts) == 1 else 's'}"
+        summary = f"{counted}: {failed:,} failed" if failed else f"{counted}: all as expected"
+        click.echo(click.style(summary, fg="red" if failed else "green"), color=_colour())
+    sys.exit(FAILED if failed else 0)
+
+
+def _colour() -> bool | None:
+    """Return False if colour is not wanted; None lets click look whether standard output is a terminal."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def _show(verdict: "Verdict") -> None:
+    word = click.style("pass", fg="green") if verdict.passed else click.style("FAIL", fg="red", bold=True)
+    told = [f"{word} {verdict.path}"]
+    told += [f"  {problem}" for problem in verdict.problems]
+    for difference in verdict.differences:
+        told.append(f"  {difference.what}:")
+        told += [f"    {_painted(line)}" for line in difference.diff()]
+    click.echo("\n".join(told), color=_colour())
+
+
+def _painted(line: str) -> str:
+    colours = {"-": "red", "+": "green", "@": "cyan"}
+    return click.style(line, fg=colours[line[0]]) if line[:1] in colours else line
+
+
+def _as_object(verdict: "Verdict") -> dict[str, Any]:
+    differences = [{"what": each.what, "expected": each.expected, "found": each.found} for each in verdict.differences]
+    return {
+        "file": str(verdict.path),
+        "passed": verdict.passed,
+        "problems": verdict.problems,
+        "differences": differences,
+    }
+
+
+# ---- both
+
+
+def _rehearser(definitions: tuple[str, ...], actions: tuple[str, ...]) -> "Rehearser":
+    from stretto.actors.actions import ActionRegistry
+    from stretto.actors.rehearsal import Rehearser
+    from stretto.definitions.errors import StrettoError
+
+    registry = ActionRegistry.with_core()
+    try:
+        for each in actions:
+            registry.load(each)
+        return Rehearser(registry, _catalogue_of(definitions))
+    except StrettoError as error:
+        give_up(str(error), USAGE)
+
+
+def _catalogue_of(folders: tuple[str, ...]) -> "Callable[[ActionRegistry], Catalogue]":
+    from stretto.actors.catalogue import Catalogue
+
+    def loaded(actions: "ActionRegistry") -> Catalogue:
+        catalogue = Catalogue(actions)
+        catalogue.load(*folders)
+        return catalogue
+
+    return loaded

@@ -1,0 +1,167 @@
+"""Conformance cases: one JSON object in, one JSON object out, in the words of the protocol.
+
+    {name, workflow, inputs?, context?, script?, controls?}
+    --> {status, output, task_sequence, task_results, actions, errors, inspection}
+
+The workflow is the text of a definition. What cannot be rehearsed is an outcome as well: `invalid` (with the findings
+by category in `inspection`), `refused` (inputs that do not fit), `error` (a case that is none).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from stretto.actors.actions import ActionRegistry
+from stretto.actors.rehearsal.executor import Rehearsal, Rehearsed, Rehearser
+from stretto.actors.rehearsal.recording import Visit
+from stretto.actors.rehearsal.runner import Launch
+from stretto.actors.rehearsal.script import Control, Rule
+from stretto.actors.rehearsal.telling import whole
+from stretto.actors.rehearsal.timeline import Ticks
+from stretto.definitions.dialects import read_workflow
+from stretto.definitions.dialects.orquesta.inspection import inspection
+from stretto.definitions.errors import InvalidDefinition, InvalidInput, StrettoError
+from stretto.definitions.frozen import Data, freeze
+from stretto.metrics import get_logger
+
+_FILE: Final = "case.yaml"
+_WORDS: Final[Mapping[str, str]] = {"cancelled": "canceled", "timed_out": "timeout"}
+"""The protocol's words where they are not ours."""
+_KINDS: Final[Mapping[str, str]] = {
+    "action_failed": "execution",
+    "workflow_failed": "execution",
+    "items_failed": "execution",
+    "expression_error": "expression",
+    "unreachable_join": "unreachable-join",
+    "join_unsatisfied": "unreachable-join",
+    "wrong_type": "type",
+}
+"""The protocol's kinds of errors, by our codes; any other is `other`."""
+
+_NOT_TOLD: Final = frozenset({"timed_out", "abandoned", "cancelled"})
+"""Errors that the protocol's reference writes no records of."""
+
+_log = get_logger(__name__)
+
+
+class Case(msgspec.Struct, frozen=True):
+    """A case, as it is given."""
+
+    workflow: str
+    name: str = "case"
+    inputs: dict[str, Any] | None = None
+    context: dict[str, Any] | None = None
+    script: list[Rule] = []
+    controls: list[Control] = []
+
+
+class Stage(Protocol):
+    """What performs rehearsals."""
+
+    def perform(self, rehearsal: Rehearsal) -> Rehearsed:
+        """Rehearse a run."""
+
+
+def rehearser_of_cases() -> Rehearser:
+    """Return what performs cases: no action is known to it, so that each takes anything."""
+    return Rehearser(ActionRegistry({}))
+
+
+def answer(line: bytes | str, rehearser: Stage) -> bytes:
+    """Return the outcome of a case, both as JSON. It raises nothing, whatever the case may be."""
+    name = None
+    try:
+        case = msgspec.json.decode(line, type=Case)
+        name = case.name
+        told = _outcome_of(case, rehearser)
+    except msgspec.DecodeError as error:
+        told = _nothing("error", [_error(f"this is no case: {error}")])
+    except RecursionError:
+        told = _nothing("error", [_error("this is no case: it is nested too deep")])
+    except StrettoError as error:
+        told = _nothing("error", [_error(str(error), error.code)])
+    except Exception as error:  # noqa: BLE001 - the next case must get its answer
+        _log.exception("case_crashed", case=name)
+        told = _nothing("error", [_error(f"{type(error).__name__}: {error}", "internal")])
+    return msgspec.json.encode(told)
+
+
+def _outcome_of(case: Case, rehearser: Stage) -> dict[str, Any]:
+    try:
+        workflow = read_workflow(case.workflow, _FILE)
+    except InvalidDefinition as error:
+        told = _nothing("invalid", [_error(str(each), each.code) for each in error.findings])
+        return {**told, "inspection": inspection(error.findings)}
+    given = {} if case.context is None else {"initial": freeze(case.context, "context")}
+    rehearsal = Rehearsal(
+        workflow=workflow, inputs=case.inputs or {}, rules=case.script, controls=case.controls, pace=Ticks, given=given
+    )
+    try:
+        rehearsed = rehearser.perform(rehearsal)
+    except InvalidInput as error:
+        return _nothing("refused", [_error(problem, error.code) for problem in error.problems])
+    return {
+        "status": _WORDS.get(rehearsed.status, rehearsed.status),
+        "output": rehearsed.output,
+        "task_sequence": [[visit.task, visit.route] for visit in rehearsed.visits],
+        "task_results": [_task_result(visit) for visit in rehearsed.visits],
+        "actions": [_action(launch) for launch in rehearsed.launches],
+        "errors": [_error_of(record) for record in rehearsed.errors if record["code"] not in _NOT_TOLD],
+        "inspection": None,
+    }
+
+
+def _nothing(status: str, errors: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "status": status,
+        "output": None,
+        "task_sequence": [],
+        "task_results": [],
+        "actions": [],
+        "errors": errors,
+        "inspection": None,
+    }
+
+
+def _error(message: str, code: str = "bad_case") -> dict[str, Any]:
+    return {"type": "error", "message": message, "kind": "other", "code": code}
+
+
+def _task_result(visit: Visit) -> dict[str, Any]:
+    return {
+        "task": visit.task,
+        "route": visit.route,
+        "status": _WORDS.get(visit.outcome, visit.outcome),
+        "result": visit.result,
+        "attempts": visit.attempts,
+    }
+
+
+def _action(launch: Launch) -> dict[str, Any]:
+    facts = launch.facts
+    told: dict[str, Any] = {
+        "task": facts.task,
+        "route": facts.route,
+        "visit": facts.visit,
+        "attempt": facts.attempt,
+        "item": facts.item,
+        "action": facts.action,
+        "input": launch.input,
+    }
+    return {**told, "delay": whole(launch.delay)} if launch.delay else told
+
+
+def _error_of(record: Data) -> dict[str, Any]:
+    assert isinstance(record, dict)  # noqa: S101 - every error record is an object
+    told: dict[str, Any] = {"type": "error", "message": record["message"], "code": record["code"]}
+    told["kind"] = _KINDS.get(record["code"], "other")
+    for ours, theirs in (
+        ("task", "task_id"),
+        ("route", "route"),
+        ("transition", "task_transition_id"),
+        ("result", "result"),
+    ):
+        if record.get(ours) is not None:
+            told[theirs] = record[ours]
+    return told

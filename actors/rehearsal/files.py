@@ -1,0 +1,235 @@
+"""Rehearsal files: YAML that names a workflow, its inputs, a script, and what is expected to come of it.
+
+workflow: ../deploy.yaml        # a path from this file's folder, or a ref
+inputs: {host: web1}
+script: [{task: check, attempt: 1, status: failed}]
+controls: [{before_completion: 2, request: pause}]
+expect: {status: succeeded, sequence: [check, deploy]}
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, get_args
+
+import msgspec
+
+from stretto.actors.rehearsal.script import Control, Request, Rule, Status
+from stretto.definitions.dialects.reading import Fields, Reader
+from stretto.definitions.errors import Finding, InvalidDefinition, Place
+from stretto.definitions.frozen import freeze
+from stretto.definitions.yaml_source import ListNode, MapNode, Node, ScalarNode, compose, to_data
+
+SUFFIXES = frozenset({".yaml", ".yml"})
+STATUSES: Final = ("succeeded", "failed", "cancelled", "paused", "refused")
+"""What a rehearsal can be expected to end as; `refused`: its inputs do not fit the parameters."""
+OUTCOMES: Final = ("succeeded", "failed", "timed_out", "cancelled", "abandoned", "skipped", "running")
+ACTION_KEYS: Final = ("task", "action", "input", "item", "visit", "attempt", "route", "delay", "outcome", "result")
+ERROR_KEYS: Final = (
+    "code", "message", "task", "visit", "item_index", "attempt", "action", "expression", "input", "handled", "route",
+    "transition", "result",
+)  # fmt: skip
+_KEYS: Final = frozenset({"workflow", "inputs", "script", "controls", "expect"})
+_TEXT_KEYS: Final = ("workflow", "action", "task")
+_LEAST: Final[Mapping[str, int]] = {"visit": 1, "attempt": 1, "item": 0, "route": 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Scripted:
+    """A script as a file gives it; `places` tells where each rule stands."""
+
+    rules: Sequence[Rule]
+    controls: Sequence[Control]
+    places: Sequence[Place]
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsalFile:
+    """A rehearsal and what is expected of it: only what `expect` names is compared."""
+
+    path: Path
+    workflow: str
+    inputs: Mapping[str, Any]
+    script: Scripted
+    expect: Mapping[str, Any]
+
+
+def is_rehearsal(path: Path) -> bool:
+    """Tell whether a YAML file looks like a rehearsal rather than a definition, or what else may stand beside one.
+
+    One that is no YAML counts as well: whoever reads it tells what is wrong.
+    """
+    node = compose(path.read_text(encoding="utf-8", errors="replace"), str(path), lambda _finding: None)
+    if node is None:
+        return True
+    return isinstance(node, MapNode) and "tasks" not in node.members and not _KEYS.isdisjoint(node.members)
+
+
+def read_rehearsal(path: Path) -> RehearsalFile:
+    """Read a rehearsal file. Raises `InvalidDefinition` with every finding, OSError if it cannot be read."""
+    reader = Reader(str(path))
+    fields = Fields(reader, _document(path, reader), "the rehearsal")
+    workflow = _workflow(reader, fields, path)
+    inputs: dict[str, Any] = {}
+    for node, what in fields.given("inputs"):
+        mapping = reader.mapping(node, what)
+        inputs = {} if mapping is None else to_data(mapping)
+    script = _script(reader, fields)
+    expected = fields.require("expect")
+    expect = {} if expected is None else _expectation(reader, expected)
+    fields.finish(lambda _name: None)
+    _raise_findings(reader)
+    return RehearsalFile(path, workflow, inputs, script, expect)
+
+
+def read_script(path: Path) -> Scripted:
+    """Read a script alone: a list of rules, or an object of `script` and `controls`. Raises as `read_rehearsal`."""
+    reader = Reader(str(path))
+    node = _node(path, reader)
+    if isinstance(node, ListNode):
+        rules, places = _rules(reader, node, "the script")
+        script = Scripted(rules, [], places)
+    else:
+        fields = Fields(reader, _mapping(reader, node, path), "the script")
+        script = _script(reader, fields)
+        fields.finish(lambda _name: None)
+    _raise_findings(reader)
+    return script
+
+
+def _document(path: Path, reader: Reader) -> MapNode:
+    return _mapping(reader, _node(path, reader), path)
+
+
+def _node(path: Path, reader: Reader) -> Node:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        message = f"the file is no UTF-8 text: byte {error.start} cannot be read"
+        raise InvalidDefinition([Finding("not_utf8", message, Place(str(path), 1, 1))]) from None
+    node = compose(text, str(path), reader.report)
+    _raise_findings(reader)
+    return ScalarNode(Place(str(path), 1, 1), None, "") if node is None else node
+
+
+def _mapping(reader: Reader, node: Node, path: Path) -> MapNode:
+    mapping = reader.mapping(node, "the file")
+    _raise_findings(reader)
+    return MapNode(Place(str(path), 1, 1)) if mapping is None else mapping
+
+
+def _raise_findings(reader: Reader) -> None:
+    if reader.findings:
+        raise InvalidDefinition(sorted(reader.findings, key=lambda each: (each.place.line, each.place.column)))
+
+
+def _workflow(reader: Reader, fields: Fields, path: Path) -> str:
+    node = fields.require("workflow")
+    name = None if node is None else reader.text(node, "'workflow'")
+    if name is not None and Path(name).suffix in SUFFIXES:
+        return os.path.normpath(path.parent / name)
+    return name or ""
+
+
+def _script(reader: Reader, fields: Fields) -> Scripted:
+    rules: list[Rule] = []
+    places: list[Place] = []
+    controls: list[Control] = []
+    for node, what in fields.given("script"):
+        rules, places = _rules(reader, node, what)
+    for node, what in fields.given("controls"):
+        for number, member in enumerate(reader.sequence(node, what), 1):
+            control = _control(reader, member, f"control {number}")
+            if control is not None:
+                controls.append(control)
+    return Scripted(rules, controls, places)
+
+
+def _rules(reader: Reader, node: Node, what: str) -> tuple[list[Rule], list[Place]]:
+    rules, places = [], []
+    for number, member in enumerate(reader.sequence(node, what), 1):
+        mapping = reader.mapping(member, f"rule {number}")
+        if mapping is not None:
+            rules.append(_rule(reader, mapping, f"rule {number}"))
+            places.append(mapping.place)
+    return rules, places
+
+
+def _rule(reader: Reader, mapping: MapNode, what: str) -> Rule:
+    fields = Fields(reader, mapping, what)
+    wanted: dict[str, Any] = {}
+    for key in _TEXT_KEYS:
+        for node, told in fields.given(key):
+            wanted[key] = reader.text(node, told)
+    for key, least in _LEAST.items():
+        for node, told in fields.given(key):
+            wanted[key] = reader.integer(node, told, least)
+    for node, told in fields.given("status"):
+        wanted["status"] = reader.choice(node, told, get_args(Status))
+    for node, told in fields.given("duration"):
+        wanted["duration"] = reader.number(node, told)
+        if (wanted["duration"] or 0) < 0:
+            reader.wrong_type(told, node, "a number of seconds from 0")
+    result = fields.take("result")
+    fields.finish(lambda _name: None)
+    given = {key: value for key, value in wanted.items() if value is not None}
+    return Rule(**given, result=msgspec.UNSET if result is None else to_data(result))
+
+
+def _control(reader: Reader, node: Node, what: str) -> Control | None:
+    mapping = reader.mapping(node, what)
+    if mapping is None:
+        return None
+    fields = Fields(reader, mapping, what)
+    before, request = fields.require("before_completion"), fields.require("request")
+    fields.finish(lambda _name: None)
+    number = None if before is None else reader.integer(before, f"'before_completion' of {what}", 1)
+    verb = None if request is None else reader.choice(request, f"'request' of {what}", get_args(Request))
+    if number is None or verb is None:
+        return None
+    return msgspec.convert({"before_completion": number, "request": verb}, Control)
+
+
+def _expectation(reader: Reader, node: Node) -> dict[str, Any]:
+    mapping = reader.mapping(node, "'expect'")
+    if mapping is None:
+        return {}
+    fields = Fields(reader, mapping, "'expect'")
+    expect: dict[str, Any] = {}
+    for status, what in fields.given("status"):
+        expect["status"] = reader.choice(status, what, STATUSES)
+    output = fields.take("output")
+    if output is not None:
+        expect["output"] = to_data(output)
+    for sequence, what in fields.given("sequence"):
+        expect["sequence"] = [reader.text(each, f"a task in {what}") for each in reader.sequence(sequence, what)]
+    for tasks, what in fields.given("tasks"):
+        named = reader.mapping(tasks, what)
+        outcomes = {} if named is None else named.members
+        expect["tasks"] = {
+            name: reader.choice(each, f"{name!r} in {what}", OUTCOMES) for name, each in outcomes.items()
+        }
+    for key, known in (("actions", ACTION_KEYS), ("errors", ERROR_KEYS)):
+        for members, what in fields.given(key):
+            expect[key] = _partial(reader, members, what, known)
+    fields.finish(lambda _name: None)
+    if not mapping.members:
+        reader.error(
+            "empty_expectation", "'expect' expects nothing", mapping.place, expected="at least one of its keys"
+        )
+    return expect
+
+
+def _partial(reader: Reader, node: Node, what: str, known: Sequence[str]) -> list[dict[str, Any]]:
+    """Return objects of which some members are given."""
+    given = []
+    for number, member in enumerate(reader.sequence(node, what), 1):
+        mapping = reader.mapping(member, f"number {number} of {what}")
+        if mapping is None:
+            continue
+        fields = Fields(reader, mapping, f"number {number} of {what}")
+        nodes = {key: fields.take(key) for key in known}
+        fields.finish(lambda _name: None)
+        given.append({key: freeze(to_data(each)) for key, each in nodes.items() if each is not None})
+    return given

@@ -1,0 +1,61 @@
+"""A dispatcher without threads: whoever rehearses takes the turns itself, and so knows when nothing is left to do."""
+
+from collections import deque
+
+import pykka
+
+from stretto.actors.dispatch import DispatchedActor, Dispatcher
+from stretto.definitions.errors import LimitExceeded
+
+MAX_TURNS = 200_000
+"""Turns of actors between two things that happen: an endless cycle of tasks that fail before they start takes more."""
+
+# ruff: noqa: SLF001 - a dispatcher takes its actors' turns, which a proxy must not offer
+
+
+class PumpedDispatcher(Dispatcher):
+    """Takes turns, first ready, first served, only while `pump` is called; for one thread alone."""
+
+    def __init__(self) -> None:
+        super().__init__(threads=1)
+        self._waiting: deque[DispatchedActor] = deque()
+        self._known: dict[str, DispatchedActor] = {}
+        self._dropped = False
+
+    def start(self) -> None:
+        """Nothing is to be started."""
+        if self._dropped:
+            raise pykka.ActorDeadError("the rehearsal is over")
+
+    def submit(self, actor: DispatchedActor) -> bool:
+        """Have an actor take a turn when it is its turn."""
+        if self._dropped:
+            return False
+        self._known[actor.actor_urn] = actor
+        self._waiting.append(actor)
+        return True
+
+    def pump(self) -> None:
+        """Take turns until no actor has a message: only something from outside can go on from there.
+
+        Raises `LimitExceeded` if that does not come.
+        """
+        waiting, turns = self._waiting, 0
+        while waiting:
+            turns += 1
+            if turns > MAX_TURNS:
+                raise LimitExceeded(f"the rehearsal does not come to rest: {MAX_TURNS:,} turns were taken")
+            actor = waiting.popleft()
+            if actor._take_turn(self._turn):
+                waiting.append(actor)
+            elif actor.actor_inbox.closed:
+                self._known.pop(actor.actor_urn, None)
+
+    def stop(self) -> None:
+        """Drop every actor that is left, as the end of a process would: no hook of theirs is called."""
+        self._dropped = True
+        for actor in self._known.values():
+            if not actor.actor_inbox.closed:
+                actor._abandon()
+        self._known.clear()
+        self._waiting.clear()

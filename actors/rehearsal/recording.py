@@ -1,0 +1,114 @@
+"""A conductor that notes what it is told and what it commands, for the rehearsal to tell of."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from stretto.actors.rehearsal.script import Request
+from stretto.definitions.conductor import (
+    CancelRequested,
+    Command,
+    Conductor,
+    DelayElapsed,
+    Event,
+    IllegalTransition,
+    ItemCompleted,
+    PauseRequested,
+    ResumeRequested,
+    RetryDue,
+    StartItem,
+    TaskEnded,
+    TaskStarted,
+    WaitUntil,
+)
+
+if TYPE_CHECKING:
+    from stretto.definitions.frozen import Data
+
+_EVENTS: Final[Mapping[str, Callable[[float], Event]]] = {
+    "pause": PauseRequested,
+    "resume": ResumeRequested,
+    "cancel": CancelRequested,
+}
+
+
+class Visit:
+    """An entry into a task: how it ended ("running": it has not), what it gave, and after how many tries."""
+
+    __slots__ = ("attempts", "outcome", "result", "route", "task", "visit")
+
+    def __init__(self, task: str, visit: int, route: int) -> None:
+        self.task = task
+        self.visit = visit
+        self.route = route
+        self.outcome = "running"
+        self.result: Data = None
+        self.attempts = 1
+
+
+class RecordedConductor(Conductor):
+    """Conducts as any conductor, and keeps what was waited for and which tasks were visited.
+
+    `requests` are made as the run begins, before anything that it commands is carried out.
+    """
+
+    def __init__(self, *given: Any, requests: Sequence[Request] = (), **options: Any) -> None:
+        super().__init__(*given, **options)
+        self.refused: list[str] = []
+        self._requests = requests
+        self._waits: dict[tuple[str, int, int, int | None], float] = {}
+        self._ends: dict[tuple[str, int, int, int], ItemCompleted] = {}
+        self._visits_seen: dict[tuple[str, int], Visit] = {}
+        self._at: float = given[3]
+
+    def begin(self) -> list[Command]:
+        """Return the commands that start the run, and those that the first requests give."""
+        commands = super().begin()
+        self._note(commands)
+        for request in self._requests:
+            try:
+                commands += self.on(_EVENTS[request](self._at))
+            except IllegalTransition as error:
+                self.refused.append(str(error))
+        return commands
+
+    def on(self, event: Event) -> list[Command]:
+        """Return the commands that follow from an event."""
+        commands = super().on(event)
+        self._at = event.at
+        if isinstance(event, ItemCompleted):
+            self._ends[event.task, event.visit, event.index, event.attempt] = event
+        self._note(commands)
+        return commands
+
+    def delay_of(self, start: StartItem) -> float:
+        """Return how long this try was waited for, in seconds."""
+        of_item = (start.task, start.visit, start.attempt, start.index)
+        return self._waits.get(of_item, self._waits.get((*of_item[:3], None), 0.0))
+
+    def end_of(self, start: StartItem) -> ItemCompleted | None:
+        """Return how a try ended, if it has."""
+        return self._ends.get((start.task, start.visit, start.index, start.attempt))
+
+    def visits(self) -> list[Visit]:
+        """Return all visits, in the order of their start."""
+        return list(self._visits_seen.values())
+
+    def _note(self, commands: list[Command]) -> None:
+        for command in commands:
+            if isinstance(command, TaskStarted):
+                visit = Visit(command.task, command.visit, command.route)
+                if command.task not in self.workflow.tasks:
+                    visit.outcome = "failed" if command.task == "fail" else "succeeded"
+                self._visits_seen[command.task, command.visit] = visit
+            elif isinstance(command, TaskEnded):
+                visit = self._visits_seen[command.task, command.visit]
+                visit.outcome, visit.result, visit.attempts = command.outcome, command.result, command.attempts
+            elif isinstance(command, WaitUntil):
+                self._note_wait(command)
+
+    def _note_wait(self, command: WaitUntil) -> None:
+        then = command.then
+        wait = round(then.at - self._at, 6)
+        if isinstance(then, DelayElapsed | RetryDue):
+            index = then.index if isinstance(then, RetryDue) else None  # a delay is one of all items
+            self._waits[then.task, then.visit, then.attempt, index] = wait

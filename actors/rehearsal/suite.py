@@ -1,0 +1,83 @@
+"""Rehearsal files run like tests: each passes, or tells why not."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stretto.actors.rehearsal.executor import Rehearsal, Rehearsed, Rehearser
+from stretto.actors.rehearsal.expectations import Difference, differences
+from stretto.actors.rehearsal.files import SUFFIXES, RehearsalFile, is_rehearsal, read_rehearsal
+from stretto.actors.rehearsal.script import Rule
+from stretto.definitions.conductor import blank_record
+from stretto.definitions.errors import InvalidDefinition, InvalidInput, StrettoError, nearest
+from stretto.definitions.frozen import EMPTY_LIST, freeze
+from stretto.definitions.masking import Mask
+from stretto.definitions.model import Workflow
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What came of a rehearsal file: it passes if there are no problems and no differences."""
+
+    path: Path
+    problems: list[str] = field(default_factory=list)
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def passed(self) -> bool:
+        """Whether all is as it was expected."""
+        return not self.problems and not self.differences
+
+
+def rehearsals_in(paths: Iterable[Path]) -> Iterator[Path]:
+    """Yield the files named, and the rehearsals in the folders named, each once. OSError if one cannot be read."""
+    told: set[Path] = set()
+    for path in paths:
+        if path.is_dir():
+            candidates = sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES and each.is_file())
+            found = [each for each in candidates if is_rehearsal(each)]
+        else:
+            found = [path]
+        yield from (each for each in found if each not in told)
+        told.update(found)
+
+
+def judge(path: Path, rehearser: Rehearser) -> Verdict:
+    """Run a rehearsal file, and hold what comes of it against what it expects."""
+    try:
+        file = read_rehearsal(path)
+        workflow = rehearser.catalogue.find(file.workflow)
+        rehearsed = _performed(file, workflow, rehearser)
+    except InvalidDefinition as error:
+        return Verdict(path, [str(each) for each in error.findings])
+    except StrettoError as error:
+        return Verdict(path, [str(error)])
+    except OSError as error:
+        return Verdict(path, [f"cannot read the file: {error.strerror}"])
+    problems = [f"a request was refused: {reason}" for reason in rehearsed.refused]
+    for number in rehearsed.unused:
+        why = why_unused(file.script.rules[number], workflow)
+        problems.append(f"{file.script.places[number]}: rule {number + 1} never matched{why}")
+    return Verdict(path, problems, differences(file.expect, rehearsed))
+
+
+def why_unused(rule: Rule, workflow: Workflow) -> str:
+    """Return what is known of why a rule did not match, to be added to the word that it did not."""
+    if isinstance(rule.task, str) and not isinstance(rule.workflow, str) and rule.task not in workflow.tasks:
+        hint = nearest(rule.task, workflow.tasks)
+        return f": {workflow.ref} has no task {rule.task!r}" + (f"; {hint}" if hint else "")
+    return ": no try was like it, or an earlier rule took it"
+
+
+def _performed(file: RehearsalFile, workflow: Workflow, rehearser: Rehearser) -> Rehearsed:
+    script = file.script
+    try:
+        return rehearser.perform(
+            Rehearsal(workflow=workflow, inputs=file.inputs, rules=script.rules, controls=script.controls)
+        )
+    except InvalidInput as error:
+        errors = freeze([blank_record(error.code, problem) for problem in error.problems])
+        assert isinstance(errors, type(EMPTY_LIST))  # noqa: S101 - for the type checker
+        return Rehearsed(
+            status="refused", output=None, errors=errors, visits=(), launches=(), unused=(), refused=(), mask=Mask()
+        )

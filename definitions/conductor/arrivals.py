@@ -1,0 +1,166 @@
+"""Which tasks are to start, on which route and with which branch: arrivals, and the joins that wait for them.
+
+    by_lap     every arrival starts a task; a join starts when enough inbound tasks have led to it since it last did
+    by_route   arrivals at one task on one route fall together until it starts; splits open routes; a join counts the
+               inbound tasks whose last visit on the route led to it
+
+See `Semantics.arrivals`.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final, Protocol
+
+from stretto.definitions.conductor.branches import NO_BRANCH, Branch
+from stretto.definitions.conductor.fan_out import Arrival, FanOut
+from stretto.definitions.conductor.joins import Join
+from stretto.definitions.conductor.routes import Routes
+from stretto.definitions.graph import Edge, Graph, cyclic_tasks
+from stretto.definitions.model import Task, Workflow
+from stretto.definitions.semantics import COMMANDS
+
+
+class Unsatisfied:
+    """A join that was reached and can no longer be satisfied; `missing` inbound tasks did not lead to it."""
+
+    __slots__ = ("missing", "route", "task")
+
+    def __init__(self, task: str, route: int, missing: Iterable[str]) -> None:
+        self.task = task
+        self.route = route
+        self.missing = tuple(missing)
+
+
+class Arrivals(Protocol):
+    """What waits to start, in the order of its arrival."""
+
+    waiting: list[Arrival]
+
+    def begin(self, branch: Branch) -> None:
+        """Have the tasks arrive that a run starts with."""
+
+    def started(self, visit: FanOut) -> None:
+        """Take note of a visit."""
+
+    def arrive(self, source: FanOut, edge: Edge, target: str, branch: Branch) -> Arrival | None:
+        """Have `target` arrive over an edge of a visit that has ended; return what waits now, if anything does."""
+
+    def unsatisfied(self, *, idle: bool) -> list[Unsatisfied]:
+        """Return the joins that cannot be satisfied any more; `idle`: nothing runs, and nothing is ready to."""
+
+    def status_of(self, task: str, route: int) -> str | None:
+        """Return the status of a task's last visit on a route, or on the nearest that leads to it."""
+
+
+class LapArrivals:
+    """See the module: `by_lap`. There is one route."""
+
+    def __init__(self, workflow: Workflow, graph: Graph) -> None:
+        self.waiting: list[Arrival] = []
+        self._graph = graph
+        self._entries = [name for name in graph.entries if name != workflow.on_cancel]
+        self._joins = {name: Join(graph.needed(task)) for name, task in workflow.tasks.items() if task.join is not None}
+
+    def begin(self, branch: Branch) -> None:
+        self.waiting += [Arrival(name, 0, branch) for name in self._entries]
+
+    def started(self, visit: FanOut) -> None:
+        """Take no note: joins are counted by arrivals."""
+
+    def arrive(self, source: FanOut, edge: Edge, target: str, branch: Branch) -> Arrival | None:  # noqa: ARG002 - one branch
+        join = self._joins.get(target)
+        if join is not None and not join.arrive(source.task.name):
+            return None
+        arrival = Arrival(target, 0, NO_BRANCH)
+        self.waiting.append(arrival)
+        return arrival
+
+    def unsatisfied(self, *, idle: bool) -> list[Unsatisfied]:
+        if not idle:
+            return []
+        return [
+            Unsatisfied(name, 0, join.missing(self._graph.inbound[name]))
+            for name, join in self._joins.items()
+            if join.waiting
+        ]
+
+    def status_of(self, task: str, route: int) -> str | None:  # noqa: ARG002 - as the protocol has it
+        return None  # no function of this dialect asks: expressions read `task.NAME.outcome`
+
+
+class RouteArrivals:
+    """See the module: `by_route`."""
+
+    def __init__(self, workflow: Workflow, graph: Graph) -> None:
+        self.waiting: list[Arrival] = []
+        self._tasks = workflow.tasks
+        entries = {name for name in graph.entries if not graph.inbound[name]}
+        reachable = Graph(tuple(entries), graph.inbound).reachable(workflow.tasks)
+        self._entries = sorted(entries)
+        self._inbound = {
+            name: tuple(source for source in sources if source in reachable) for name, sources in graph.inbound.items()
+        }
+        self._routes = Routes(workflow.tasks, cyclic_tasks(workflow.tasks))
+        self._last: dict[tuple[str, int], FanOut] = {}
+
+    def begin(self, branch: Branch) -> None:
+        self.waiting += [Arrival(name, 0, branch) for name in self._entries]
+
+    def started(self, visit: FanOut) -> None:
+        self._last[visit.name, visit.route] = visit
+
+    def arrive(self, source: FanOut, edge: Edge, target: str, branch: Branch) -> Arrival | None:
+        route = self._routes.after(edge, target, source.route)
+        if target in COMMANDS:
+            return Arrival(target, route, branch)
+        arrival = next((each for each in self.waiting if (each.task, each.route) == (target, route)), None)
+        if arrival is None:
+            arrival = Arrival(target, route, branch)
+            self.waiting.append(arrival)
+        else:
+            arrival.branch = arrival.branch.joined(branch)
+        arrival.ready = self._is_satisfied(target, source.route)
+        return arrival
+
+    def _is_satisfied(self, target: str, route: int) -> bool:
+        task = self._joining(target)
+        if task is None:
+            return True
+        led = [led for led in self._led(target, route) if led]
+        return len(led) >= self._needed(task)
+
+    def _joining(self, target: str) -> Task | None:
+        task = None if target in COMMANDS else self._tasks[target]
+        return None if task is None or task.join is None else task
+
+    def _needed(self, task: Task) -> int:
+        return len(self._inbound[task.name]) if task.join == "all" else int(task.join or 1)
+
+    def _led(self, target: str, route: int) -> list[bool | None]:
+        """Tell of each inbound task whether its last visit led to the target; None: there was no visit yet."""
+        visits = [self._last.get((source, route)) for source in self._inbound[target]]
+        return [None if visit is None else target in visit.led_to for visit in visits]
+
+    def unsatisfied(self, *, idle: bool) -> list[Unsatisfied]:
+        found = []
+        for arrival in self.waiting:
+            if arrival.ready or self._joining(arrival.task) is None:
+                continue
+            led = self._led(arrival.task, arrival.route)
+            if idle or None not in led:
+                names = zip(self._inbound[arrival.task], led, strict=True)
+                found.append(Unsatisfied(arrival.task, arrival.route, [name for name, each in names if not each]))
+        return found
+
+    def status_of(self, task: str, route: int) -> str | None:
+        for each in self._routes.leading_to(route):
+            visit = self._last.get((task, each))
+            if visit is not None:
+                return visit.state
+        return None
+
+
+ARRIVALS: Final[Mapping[str, type[LapArrivals] | type[RouteArrivals]]] = {
+    "by_lap": LapArrivals,
+    "by_route": RouteArrivals,
+}
+"""What waits to start, for each value of `Semantics.arrivals`."""

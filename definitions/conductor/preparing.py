@@ -1,0 +1,115 @@
+"""Rendering all that a task performs before the first item starts (`Semantics.starts`: together).
+
+It costs O(N) for N items at the task's start, in time and in inputs held, as the dialect demands that no item starts
+when another cannot be rendered.
+"""
+
+from collections.abc import Sequence
+
+from stretto.definitions.conductor.commands import Prepared
+from stretto.definitions.conductor.fan_out import NO_ITEMS, RetryPlan
+from stretto.definitions.context import CompletionScope, ItemScope, Snapshot
+from stretto.definitions.errors import ExpressionError
+from stretto.definitions.expressions import Moment, Template
+from stretto.definitions.expressions.functions import type_name
+from stretto.definitions.frozen import EMPTY_OBJECT, Data, FrozenDict, FrozenList, list_of, object_of
+from stretto.definitions.model import Task
+
+NOT_ENDED = ""
+"""The outcome of a task that is being rendered: there is a task at hand, and it has none yet."""
+
+
+class Preparation:
+    """What a task settles before it starts; `delay` and those of `retry` are seconds."""
+
+    __slots__ = ("concurrency", "delay", "items", "performed", "retry")
+
+    def __init__(self, task: Task, snapshot: Snapshot, moment: Moment) -> None:
+        """Evaluate all of it; raises `ExpressionError` for the first thing that cannot be."""
+        rendering = _Rendering(task, snapshot, moment)
+        self.items = rendering.items()
+        self.performed = rendering.performed(self.items)
+        self.delay = rendering.delay()
+        self.concurrency = rendering.concurrency(len(self.items))
+        self.retry = rendering.retry()
+
+
+class _Rendering:
+    def __init__(self, task: Task, snapshot: Snapshot, moment: Moment) -> None:
+        self._task = task
+        self._snapshot = snapshot
+        self._moment = moment
+        self._scope = CompletionScope(snapshot, NOT_ENDED, None)
+
+    def items(self) -> Sequence[Data]:
+        with_items = self._task.with_items
+        if with_items is None:
+            return NO_ITEMS
+        value = with_items.source.evaluate(self._scope, self._moment)
+        if not isinstance(value, FrozenList):
+            raise _unfit(with_items.source, f"`with` takes a list, not a value of type {type_name(value)}")
+        return list_of([_named(item, with_items.names) for item in value]) if with_items.names else value
+
+    def performed(self, items: Sequence[Data]) -> list[Prepared] | None:
+        task = self._task
+        if task.action is None:
+            return None
+        if task.with_items is None:
+            return [self._prepared(task.action, self._scope)]
+        scopes = (ItemScope(self._snapshot, item, index) for index, item in enumerate(items))
+        return [self._prepared(task.action, CompletionScope(scope, NOT_ENDED, None)) for scope in scopes]
+
+    def _prepared(self, action: str, scope: CompletionScope) -> Prepared:
+        task = self._task
+        if task.action_expression is not None:
+            name = task.action_expression.evaluate(scope, self._moment)
+            if not isinstance(name, str):
+                raise _unfit(
+                    task.action_expression, f"an action's ref is a text, not a value of type {type_name(name)}"
+                )
+            action = name
+        given = task.input.evaluate(scope, self._moment)
+        if not isinstance(given, FrozenDict):
+            if given is not None:
+                raise _unfit(task.input, f"an action's input is an object, not a value of type {type_name(given)}")
+            given = EMPTY_OBJECT
+        return Prepared(action, given)
+
+    def delay(self) -> int:
+        return 0 if self._task.delay is None else self._integer(self._task.delay, "the delay of a task")
+
+    def concurrency(self, items: int) -> int:
+        with_items = self._task.with_items
+        if with_items is None:
+            return 1
+        value = with_items.concurrency.evaluate(self._scope, self._moment)
+        if value is None:
+            return max(items, 1)
+        if not isinstance(value, int):
+            raise _unfit(with_items.concurrency, f"`concurrency` is an integer, not a value of type {type_name(value)}")
+        return max(value, 1)
+
+    def retry(self) -> RetryPlan | None:
+        retry = self._task.retry
+        if retry is None:
+            return None
+        count = self._integer(retry.count, "the count of retries")
+        return RetryPlan(count, self._integer(retry.delay, "the delay of retries"), retry.backoff, None)
+
+    def _integer(self, template: Template, what: str) -> int:
+        value = template.evaluate(self._scope, self._moment)
+        if isinstance(value, int):
+            return max(value, 0)
+        raise _unfit(template, f"{what} is an integer, not a value of type {type_name(value)}")
+
+
+def _named(item: Data, names: tuple[str, ...]) -> Data:
+    """Return an item under its names: a list is taken apart, anything else goes under a single name."""
+    if isinstance(item, FrozenList):
+        return object_of(dict(zip(names, item, strict=False)))
+    return object_of({names[0]: item}) if len(names) == 1 else item
+
+
+def _unfit(template: Template, reason: str) -> ExpressionError:
+    source = next((each.source for each in template.expressions()), "")
+    return ExpressionError(source, template.place, reason)

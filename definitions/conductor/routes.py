@@ -1,0 +1,45 @@
+"""Routes: where several edges lead to a task without a join, each edge taken opens a route of its own.
+
+What follows on a route is visited by itself. Route 0 is the run's; each is known by the split edges that lead to it.
+"""
+
+from collections.abc import Mapping
+
+from stretto.definitions.graph import Edge
+from stretto.definitions.model import Task
+from stretto.definitions.semantics import COMMANDS
+
+
+class Routes:
+    """The routes of one run, numbered in the order in which they were opened."""
+
+    def __init__(self, tasks: Mapping[str, Task], cyclic: frozenset[str]) -> None:
+        inbound: dict[str, int] = {}
+        for task in tasks.values():
+            for transition in task.transitions:
+                for target in transition.targets:
+                    inbound[target] = inbound.get(target, 0) + 1
+        self._splits = frozenset(
+            name
+            for name, edges in inbound.items()
+            if edges > 1 and name not in cyclic and (name in COMMANDS or tasks[name].join is None)
+        )
+        self._passed: list[tuple[str, ...]] = [()]
+
+    def after(self, edge: Edge, target: str, route: int) -> int:
+        """Return the route on which `target` is visited when `edge` is taken on `route`."""
+        if target not in self._splits:
+            return route
+        passed = self._passed[route]
+        if edge.name in passed:
+            return route
+        self._passed.append((*passed, edge.name))
+        return len(self._passed) - 1
+
+    def leading_to(self, route: int) -> list[int]:
+        """Return the route and those that lead to it, the nearest first."""
+        found = [route]
+        for earlier in range(route - 1, -1, -1):
+            if set(self._passed[earlier]) <= set(self._passed[found[-1]]):
+                found.append(earlier)
+        return found

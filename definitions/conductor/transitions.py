@@ -1,0 +1,87 @@
+"""What follows on a task: which of its transitions are taken, and what they publish."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from stretto.definitions.conductor.branches import Branch
+from stretto.definitions.conductor.contexts import Contexts
+from stretto.definitions.conductor.fan_out import FanOut
+from stretto.definitions.context import CompletionScope
+from stretto.definitions.errors import ExpressionError
+from stretto.definitions.expressions import Moment
+from stretto.definitions.frozen import Data
+from stretto.definitions.graph import EDGES, Edge
+from stretto.definitions.model import Task, Workflow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(slots=True)
+class Followed:
+    """What follows on a visit: `taken` targets with the branch that leads there, each with the edge that does.
+
+    `matched` names the targets of all edges whose condition held, also of those that could not publish.
+    """
+
+    taken: list[tuple[Edge, str, Branch]] = field(default_factory=list)
+    matched: list[str] = field(default_factory=list)
+    errors: list[tuple[ExpressionError, Edge]] = field(default_factory=list)
+
+
+class Transitions:
+    """Looks at the transitions of a workflow's tasks as its semantics says."""
+
+    def __init__(self, workflow: Workflow, contexts: Contexts) -> None:
+        semantics = workflow.semantics
+        order = EDGES[semantics.edges]
+        self._edges: Mapping[str, list[Edge]] = {name: list(order(task)) for name, task in workflow.tasks.items()}
+        self._contexts = contexts
+        self._stops = semantics.broken_expression == "stops"
+        self._each_target_once = semantics.edges == "in_order"
+
+    def any_of(self, task: Task) -> bool:
+        """Tell whether a task has transitions."""
+        return bool(self._edges[task.name])
+
+    def follow(self, visit: FanOut, outcome: str, result: Data, moment: Moment) -> Followed:
+        """Publish what the transitions that match publish, and return where they lead."""
+        followed = Followed()
+        for edge in self._edges[visit.name]:
+            try:
+                branch = self._take(edge, visit, outcome, result, moment, followed)
+            except ExpressionError as error:
+                followed.errors.append((error, edge))
+                branch = None
+            if followed.errors and self._stops:
+                followed.taken.clear()
+                break
+            if branch is not None:
+                self._lead(edge, branch, followed)
+        return followed
+
+    def _lead(self, edge: Edge, branch: Branch, followed: Followed) -> None:
+        known = {target for _, target, _ in followed.taken} if self._each_target_once else ()
+        followed.taken += [(edge, target, branch) for target in dict.fromkeys(edge.targets) if target not in known]
+
+    def _take(  # noqa: PLR0913, PLR0917 - what an edge is looked at with
+        self, edge: Edge, visit: FanOut, outcome: str, result: Data, moment: Moment, followed: Followed
+    ) -> Branch | None:
+        """Return the branch that an edge leads to, or None if it is not taken or cannot publish."""
+        publication = self._contexts.publication(visit.branch, visit.route)
+        scope = CompletionScope(publication.scope(), outcome, result)
+        transition = edge.transition
+        if transition.when is not None and not transition.when.evaluate(scope, moment):
+            return None
+        followed.matched += edge.targets
+        broken = False
+        for entry in transition.publish:
+            scope = CompletionScope(publication.scope(), outcome, result)
+            try:
+                publication.publish(entry.name, result if entry.value is None else entry.value.evaluate(scope, moment))
+            except ExpressionError as error:
+                followed.errors.append((error, edge))
+                broken = True
+                if self._stops:
+                    break
+        return None if broken else publication.branch()

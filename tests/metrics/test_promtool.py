@@ -1,0 +1,134 @@
+"""Alert rules, the dashboard's expressions and what is scraped, read by Prometheus' own tool where it is installed."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prometheus_client import generate_latest
+
+from stretto.metrics.instruments import Instruments
+
+PROMTOOL = shutil.which("promtool")
+DOCS = Path(__file__).parents[2] / "docs"
+ALERTS = DOCS / "alerts.yaml"
+pytestmark = pytest.mark.skipif(
+    PROMTOOL is None, reason="promtool is not on the PATH: it comes with Debian's package prometheus"
+)
+
+
+def promtool(*arguments: str | Path, stdin: str = "") -> str:
+    """Run promtool; what it complains of fails the test."""
+    assert PROMTOOL is not None
+    command = [PROMTOOL, *map(str, arguments)]
+    done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def expressions(value: Any) -> Iterator[str]:
+    """Yield the PromQL of a dashboard."""
+    if isinstance(value, dict):
+        if "expr" in value:
+            yield value["expr"]
+        for member in value.values():
+            yield from expressions(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from expressions(member)
+
+
+def test_the_alert_rules_are_accepted() -> None:
+    """As the file says that they are checked."""
+    assert "SUCCESS: 6 rules found" in promtool("check", "rules", "--lint-fatal", ALERTS)
+
+
+def test_the_dashboards_expressions_are_accepted(tmp_path: Path) -> None:
+    """Each is a rule of its own here; what Grafana fills in is a duration."""
+    found = list(expressions(json.loads((DOCS / "grafana.json").read_text())))
+    rules = [
+        {"record": f"panel:{number}", "expr": each.replace("$__rate_interval", "5m")}
+        for number, each in enumerate(found)
+    ]
+    assert len(rules) > 10
+    (tmp_path / "panels.yaml").write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    assert f"SUCCESS: {len(rules)} rules found" in promtool("check", "rules", tmp_path / "panels.yaml")
+
+
+def test_what_is_scraped_is_accepted() -> None:
+    """Names, types and help texts are as Prometheus wants them."""
+    promtool("check", "metrics", stdin=generate_latest(Instruments().registry).decode())
+
+
+AT = '{instance="a", job="stretto"}'
+SITUATIONS: dict[str, tuple[str, dict[str, str]]] = {
+    "StrettoDown": ("10m", {f"up{AT}": "0x10"}),
+    "StrettoRunsFail": (
+        "40m",
+        {
+            'stretto_runs_total{status="failed", workflow="w"}': "0+2x60",
+            'stretto_runs_total{status="succeeded", workflow="w"}': "0+8x60",
+        },
+    ),
+    "StrettoContextGrows": ("20m", {f"stretto_context_bytes{AT}": "2000000000x30"}),
+    "StrettoSaturated": ("30m", {f"stretto_items_in_flight{AT}": "1024x40"}),
+    "StrettoTransitionsSlow": (
+        "30m",
+        {
+            'stretto_transition_latency_seconds_bucket{le="0.1"}': "0x40",
+            'stretto_transition_latency_seconds_bucket{le="1"}': "0+10x40",
+            'stretto_transition_latency_seconds_bucket{le="+Inf"}': "0+10x40",
+        },
+    ),
+    "StrettoRunsStuck": (
+        "3h",
+        {f"stretto_runs_in_progress{AT}": "1x200", 'stretto_items_total{instance="a", status="succeeded"}': "7x200"},
+    ),
+}
+"""For each alert, when it fires, and what the series then were, a value a minute."""
+WELL = {
+    f"up{AT}": "1x200",
+    'stretto_runs_total{status="failed", workflow="w"}': "0x200",
+    'stretto_runs_total{status="succeeded", workflow="w"}': "0+8x200",
+    f"stretto_context_bytes{AT}": "1000x200",
+    f"stretto_items_in_flight{AT}": "12x200",
+    f"stretto_runs_in_progress{AT}": "1x200",
+    'stretto_items_total{instance="a", status="succeeded"}': "0+7x200",
+    'stretto_transition_latency_seconds_bucket{le="0.1"}': "0+10x200",
+    'stretto_transition_latency_seconds_bucket{le="1"}': "0+10x200",
+    'stretto_transition_latency_seconds_bucket{le="+Inf"}': "0+10x200",
+}
+"""What they are when nothing is wrong."""
+
+
+def firing(tmp_path: Path, name: str, at: str, series: dict[str, str]) -> str:
+    """Return what promtool says if no alert may fire in a situation; "" if none does."""
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": each, "values": values} for each, values in series.items()],
+        "alert_rule_test": [{"eval_time": at, "alertname": name, "exp_alerts": []}],
+    }
+    path = tmp_path / f"{name}.yaml"
+    path.write_text(yaml.safe_dump({"rule_files": [str(ALERTS)], "evaluation_interval": "1m", "tests": [test]}))
+    assert PROMTOOL is not None
+    done = subprocess.run([PROMTOOL, "test", "rules", str(path)], capture_output=True, text=True, check=False)
+    assert done.returncode in {0, 1}
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_an_alert_fires_in_its_situation_and_not_when_all_is_well(tmp_path: Path, name: str) -> None:
+    """A rule that no series can match is accepted, too, and would never say anything."""
+    at, series = SITUATIONS[name]
+    assert f'alertname="{name}"' in firing(tmp_path, name, at, series)
+    assert firing(tmp_path, name, "3h", WELL) == ""
+
+
+def test_every_alert_has_a_situation() -> None:
+    """None is left untried."""
+    rules = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]
+    assert {rule["alert"] for rule in rules} == SITUATIONS.keys()
