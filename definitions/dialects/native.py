@@ -38,7 +38,7 @@ _REFUSED = {
     "iterate_cache": "cached iteration is not supported: use with_items over a list",
 }
 TASK_KINDS = ("action", "workflow", "parallel")
-_LITERAL_INPUTS = {"core.local": "cmd"}
+LITERAL_INPUTS = {"core.local": "cmd"}
 """Inputs that must stand in the definition as they are: a shell text built from data is an injection."""
 
 
@@ -266,7 +266,7 @@ def _action(reader: Reader, fields: Fields) -> tuple[str, Place]:
 
 
 def _check_literal_input(reader: Reader, action: str, task_input: Template) -> None:
-    literal = _LITERAL_INPUTS.get(action)
+    literal = LITERAL_INPUTS.get(action)
     if literal is None or not isinstance(task_input, ObjectTemplate):
         return
     for expression in task_input.members.get(literal, Constant(None, task_input.place)).expressions():

@@ -59,7 +59,7 @@ def test_the_document_tells_every_code_and_no_other() -> None:
 
 def test_every_code_has_a_bad_definition() -> None:
     """Except those that take bytes, folders, or very much text, which have tests of their own."""
-    texts = [path.read_text() for path in BAD.glob("*.yaml")]
+    texts = [path.read_text() for path in BAD.rglob("*.yaml")]
     shown = {code for text in texts for code in re.findall(r"^#! \w+ (\w+) ", text, re.MULTILINE)}
     assert in_the_sources() - shown == NEEDS_BYTES_OR_FOLDERS | NEEDS_MUCH | NEEDS_AN_ABSENT_PACKAGE
 
