@@ -19,9 +19,9 @@ from stretto.actors.rehearsal.runner import Launch
 from stretto.actors.rehearsal.script import Control, Rule
 from stretto.actors.rehearsal.telling import whole
 from stretto.actors.rehearsal.timeline import Ticks
-from stretto.definitions.dialects import read_workflow
+from stretto.definitions.dialects import in_order, read_as_orquesta, read_with_findings
 from stretto.definitions.dialects.orquesta.inspection import inspection
-from stretto.definitions.errors import InvalidDefinition, InvalidInput, StrettoError
+from stretto.definitions.errors import InvalidInput, StrettoError
 from stretto.definitions.frozen import Data, freeze
 from stretto.metrics import get_logger
 
@@ -88,14 +88,23 @@ def answer(line: bytes | str, rehearser: Stage) -> bytes:
 
 
 def _outcome_of(case: Case, rehearser: Stage) -> dict[str, Any]:
-    try:
-        workflow = read_workflow(case.workflow, _FILE)
-    except InvalidDefinition as error:
-        told = _nothing("invalid", [_error(str(each), each.code) for each in error.findings])
-        return {**told, "inspection": inspection(error.findings)}
-    given = {} if case.context is None else {"initial": freeze(case.context, "context")}
+    given: dict[str, Any] = {}
+    if case.context is None:
+        reading = read_with_findings(case.workflow, _FILE)
+    else:  # a parent's context is Orquesta's alone
+        reading = read_as_orquesta(case.workflow, _FILE, case.context)
+        given["initial"] = freeze(case.context, "context")
+    errors = in_order(finding for finding in reading.findings if finding.severity == "error")
+    if errors or reading.workflow is None:
+        told = _nothing("invalid", [_error(str(each), each.code) for each in errors])
+        return {**told, "inspection": inspection(errors)}
     rehearsal = Rehearsal(
-        workflow=workflow, inputs=case.inputs or {}, rules=case.script, controls=case.controls, pace=Ticks, given=given
+        workflow=reading.workflow,
+        inputs=case.inputs or {},
+        rules=case.script,
+        controls=case.controls,
+        pace=Ticks,
+        given=given,
     )
     try:
         rehearsed = rehearser.perform(rehearsal)
