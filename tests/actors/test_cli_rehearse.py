@@ -91,11 +91,12 @@ def test_known_actions_and_workflows_can_be_given(folder: Path) -> None:
     )
     (folder / "flows").mkdir()
     (folder / "flows" / "child.yaml").write_text(
-        'ref: test.child\nversion: "1"\ntasks: [{name: c, action: rehearsetest.act, input: {n: many}}]\n'
+        'ref: test.child\nversion: "1"\nparameters: {n: {}}\n'
+        'tasks: [{name: c, action: rehearsetest.act, input: {n: "{{ parameters.n }}"}}]\n'
     )
-    (folder / "parent.yaml").write_text('version: "1"\ntasks: [{name: p, action: test.child}]\n')
+    (folder / "parent.yaml").write_text('version: "1"\ntasks: [{name: p, action: test.child, input: {n: many}}]\n')
     alone = stretto(folder, "parent.yaml")
-    assert (alone.returncode, "p: test.child {}" in alone.stdout) == (0, True)
+    assert (alone.returncode, 'p: test.child {"n":"many"}' in alone.stdout) == (0, True)
     both = stretto(folder, "parent.yaml", "--definitions", "flows", "--actions", "acts.py")
     assert both.returncode == 1
     assert "n must be an integer, not a string" in both.stdout

@@ -9,7 +9,6 @@ import pykka
 import pytest
 
 from stretto.actors.actions import ActionRegistry
-from stretto.actors.catalogue import Catalogue
 from stretto.actors.rehearsal import Control, Rehearsal, Rehearsed, Rehearser, Rule, executor
 from stretto.actors.rehearsal.script import Request
 from stretto.actors.rehearsal.telling import outcome_of
@@ -152,15 +151,10 @@ def test_a_workflow_that_is_known_runs_as_an_action_and_an_unknown_one_is_script
     )
     text = 'ref: ops.w\nversion: "1"\ntasks: [{name: a, action: ops.child}]\noutput_map: {r: "{{ task.a.result }}"}\n'
 
-    def known(actions: ActionRegistry) -> Catalogue:
-        catalogue = Catalogue(actions)
-        catalogue.load(tmp_path)
-        return catalogue
-
     workflow = read_workflow(text, "w.yaml")
     rules = [Rule(workflow="ops.child", result=1), Rule(result=2)]
     rehearsal = Rehearsal(workflow=workflow, rules=rules)
-    nested = Rehearser(ActionRegistry.with_core(), known).perform(rehearsal)
+    nested = Rehearser(ActionRegistry.with_core(), [tmp_path]).perform(rehearsal)
     assert (nested.output, nested.unused) == ({"r": {"r": 1}}, [1])
     assert [each.facts.action for each in nested.launches] == ["x.y"]
     alone = REHEARSER.perform(rehearsal)
