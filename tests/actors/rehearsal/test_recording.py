@@ -3,6 +3,7 @@
 from driving import Drive
 
 from stretto.actors.rehearsal.recording import RecordedConductor
+from stretto.actors.rehearsal.script import Request
 from stretto.definitions.conductor import Command, ItemCompleted, StartItem
 from stretto.definitions.dialects import read_workflow
 from stretto.definitions.frozen import EMPTY_OBJECT
@@ -16,7 +17,7 @@ tasks:
 """
 
 
-def conductor(*requests: str) -> RecordedConductor:
+def conductor(*requests: Request) -> RecordedConductor:
     """Return the conductor of a run that starts at 5 s."""
     workflow = read_workflow(TEXT, "w.yaml")
     return RecordedConductor(workflow, "run", bind(workflow, {}), 5.0, requests=requests)

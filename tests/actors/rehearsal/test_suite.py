@@ -153,3 +153,15 @@ def test_the_rehearsals_of_a_folder_are_found_and_each_is_run_once(folder: Path)
     (folder / "notes.txt").write_text("workflow: x\n")
     found = list(rehearsals_in([folder / "b.yaml", folder, folder / "deploy.yaml"]))
     assert [str(path.relative_to(folder)) for path in found] == ["b.yaml", "a.yml", "sub/c.yaml", "deploy.yaml"]
+
+
+def test_actions_are_held_against_those_that_they_resemble(folder: Path) -> None:
+    """One that was not expected does not shift those after it."""
+    _, (difference,) = verdict(
+        folder, "script: [{task: check, status: failed}]\nexpect: {actions: [{task: report, input: {message: bad}}]}\n"
+    )
+    assert difference.found == [
+        {"task": "check", "input": {"url": "https://example.org"}},
+        {"task": "report", "input": {"message": "bad"}},
+    ]
+    assert [line for line in difference.diff() if line.startswith("-")] == ["--- expected"]
