@@ -80,6 +80,17 @@ def test_an_orquesta_case_is_told_in_the_same_words() -> None:
     assert (error["type"], error["task_id"], error["kind"], error["result"]) == ("error", "a", "execution", "bad")
 
 
+def test_orquesta_has_an_error_of_each_failed_item_and_equal_ones_once() -> None:
+    """None of their task, and none of what timed out; the native dialect tells them all."""
+    text = "version: 1.0\ntasks:\n  t: {action: x.y, with: '<% list(1, 2, 3, 4) %>'}\n"
+    script = [{"item": 0, "status": "timeout"}, {"item": 3, "result": 1}, {"status": "failed", "result": "bad"}]
+    told = outcome({"workflow": text, "script": script})
+    assert [(each["task_id"], each["result"]) for each in told["errors"]] == [("t", "bad")]
+    native = 'version: "1"\ntasks: [{name: t, action: x.y, with_items: [1, 2]}]\n'
+    codes = [each["code"] for each in outcome({"workflow": native, "script": script})["errors"]]
+    assert codes == ["items_failed", "timed_out", "action_failed"]
+
+
 def test_names_of_the_parent_context_are_known_to_the_inspection() -> None:
     """Without it they are not."""
     case = {
