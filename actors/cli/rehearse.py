@@ -11,10 +11,8 @@ from stretto.actors.cli.completion import complete_workflow
 from stretto.actors.cli.exits import FAILED, USAGE, give_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from stretto.actors.actions import ActionRegistry
-    from stretto.actors.catalogue import Catalogue
     from stretto.actors.rehearsal import Rehearsed, Rehearser
     from stretto.actors.rehearsal.files import Scripted
     from stretto.actors.rehearsal.suite import Verdict
@@ -233,17 +231,6 @@ def _rehearser(definitions: tuple[str, ...], actions: tuple[str, ...]) -> "Rehea
     try:
         for each in actions:
             registry.load(each)
-        return Rehearser(registry, _catalogue_of(definitions))
+        return Rehearser(registry, definitions)
     except StrettoError as error:
         give_up(str(error), USAGE)
-
-
-def _catalogue_of(folders: tuple[str, ...]) -> "Callable[[ActionRegistry], Catalogue]":
-    from stretto.actors.catalogue import Catalogue
-
-    def loaded(actions: "ActionRegistry") -> Catalogue:
-        catalogue = Catalogue(actions)
-        catalogue.load(*folders)
-        return catalogue
-
-    return loaded

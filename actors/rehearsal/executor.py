@@ -10,6 +10,8 @@ Each rehearsal has an engine of its own, which costs a few tenths of a milliseco
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
 from typing import Any, Final
 
 import pykka
@@ -20,6 +22,7 @@ from stretto.actors.catalogue import Catalogue
 from stretto.actors.engine import Engine
 from stretto.actors.outcome import Outcome, RunHandle
 from stretto.actors.packs import read_surroundings
+from stretto.actors.rehearsal.definitions import RehearsedDefinitions
 from stretto.actors.rehearsal.pump import PumpedDispatcher
 from stretto.actors.rehearsal.recording import RecordedConductor, Visit
 from stretto.actors.rehearsal.runner import Launch, ScriptedActions, ScriptedRunner
@@ -76,10 +79,14 @@ class Rehearsed:
 class Rehearser:
     """Performs rehearsals, one after the other, with the same definitions and actions."""
 
-    def __init__(self, actions: ActionRegistry, catalogue: Callable[[ActionRegistry], Catalogue] = Catalogue) -> None:
-        """`actions`: those whose inputs are checked. `catalogue` gives the workflows that others may call."""
+    def __init__(self, actions: ActionRegistry, definitions: Sequence[str | PathLike[str]] = ()) -> None:
+        """`actions`: those whose inputs are checked. `definitions`: folders of workflows that others may call.
+
+        Raises `UnknownWorkflow` if there is no such folder.
+        """
         self._actions = ScriptedActions(actions)
-        self.catalogue = catalogue(self._actions)
+        self.catalogue = RehearsedDefinitions(self._actions)
+        self.catalogue.load(*map(Path, definitions))
         self._instruments = Instruments()
 
     def perform(self, rehearsal: Rehearsal) -> Rehearsed:

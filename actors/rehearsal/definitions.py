@@ -1,0 +1,26 @@
+"""The definitions that rehearsals find: any action may be named in them, known or not."""
+
+from stretto.actors.catalogue import Catalogue
+from stretto.definitions.validation import KnownAction, KnownActions
+
+
+class _AnyAction:
+    """Tells validation what known actions and workflows take; any other ref takes anything."""
+
+    def __init__(self, known: KnownActions) -> None:
+        self._known = known
+
+    def refs(self) -> tuple[str, ...]:
+        """Return the refs that are known."""
+        return tuple(self._known.refs())
+
+    def parameters_of(self, ref: str) -> KnownAction | None:
+        """Return what an action takes."""
+        return self._known.parameters_of(ref) or KnownAction({}, takes_anything=True)
+
+
+class RehearsedDefinitions(Catalogue):
+    """A catalogue for rehearsals: what only the machine knows that will run a definition is not asked for here."""
+
+    def _known(self) -> KnownActions:
+        return _AnyAction(super()._known())
