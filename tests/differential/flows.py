@@ -214,13 +214,17 @@ class _Writer:
             if dice.chance(0.01):
                 self._flow.quirks.add("item-outside-with")
                 return "<% item() %>"
-            return value(dice)
+            return self._status_of_another() if dice.chance(0.1) else value(dice)
         if dice.chance(0.2):
             return value(dice)
         if not self._items or dice.chance(0.15):
             return dice.pick(("<% item() %>", "{{ item() }}", "the <% item() %>", {"item": "<% item() %>"}))
         name = dice.pick(self._items) if dice.chance(0.97) else "nokey"
         return dice.pick((f"<% item({name}) %>", f"{{{{ item('{name}') }}}}", f"<% item({name}) %>-<% ctx(n) %>"))
+
+    def _status_of_another(self) -> str:
+        name = self._dice.pick(list(self._shape.branches))
+        return self._dice.pick((f"<% task_status({name}) %>", f"{{{{ task_status('{name}') }}}}"))
 
     def _retry(self) -> Definition:
         dice = self._dice
