@@ -6,7 +6,7 @@ from pathlib import Path
 from stretto.actors.packs.manifest import read_manifest
 from stretto.actors.packs.metadata import read_action
 from stretto.actors.packs.model import Manifest, Pack, PackAction, PackWorkflow
-from stretto.definitions.dialects.native import read_with_findings
+from stretto.definitions.dialects import read_with_findings
 from stretto.definitions.dialects.reading import Reader
 from stretto.definitions.errors import Finding, InvalidDefinition, Place
 from stretto.definitions.yaml_source import MapNode

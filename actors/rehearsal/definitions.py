@@ -22,5 +22,6 @@ class _AnyAction:
 class RehearsedDefinitions(Catalogue):
     """A catalogue for rehearsals: what only the machine knows that will run a definition is not asked for here."""
 
-    def _known(self) -> KnownActions:
-        return _AnyAction(super()._known())
+    def _known(self) -> KnownActions | None:
+        known = super()._known()
+        return None if known is None else _AnyAction(known)
