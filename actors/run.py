@@ -288,6 +288,7 @@ class RunSupervisor(DispatchedActor):
         return item
 
     def _withdraw(self, command: WithdrawItems) -> None:
+        self._start_items()  # what was commanded in this very turn, and may start, has
         task, visit = command.task, command.visit
         withdrawn: list[int] = []
         for waiting in (self._waiting, self._nested_waiting):

@@ -62,14 +62,16 @@ class RecordedConductor(Conductor):
 
     def begin(self) -> list[Command]:
         """Return the commands that start the run, and those that the first requests give."""
-        commands = super().begin()
-        self._note(commands)
+        self.enter()
+        commands: list[Command] = []
         for request in self._requests:
             try:
                 commands += self.on(_EVENTS[request](self._at))
             except IllegalTransition as error:
                 self.refused.append(str(error))
-        return commands
+        begun = super().begin()
+        self._note(begun)
+        return [*commands, *begun]
 
     def on(self, event: Event) -> list[Command]:
         """Return the commands that follow from an event."""

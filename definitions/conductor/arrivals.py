@@ -1,8 +1,9 @@
 """Which tasks are to start, on which route and with which branch: arrivals, and the joins that wait for them.
 
     by_lap     every arrival starts a task; a join starts when enough inbound tasks have led to it since it last did
-    by_route   arrivals at one task on one route fall together until it starts; splits open routes; a join counts the
-               inbound tasks whose last visit on the route led to it
+    by_route   arrivals at one task on one route fall together until it starts, and have its action performed once more
+               while it runs; splits open routes; a join counts the inbound tasks whose last visit on the route led
+               to it
 
 See `Semantics.arrivals`.
 """
@@ -41,6 +42,9 @@ class Arrivals(Protocol):
     def started(self, visit: FanOut) -> None:
         """Take note of a visit."""
 
+    def running(self, visit: FanOut) -> FanOut | None:
+        """Return the visit of the same task that still runs, if it is to perform the action once more."""
+
     def arrive(self, source: FanOut, edge: Edge, target: str, branch: Branch) -> Arrival | None:
         """Have `target` arrive over an edge of a visit that has ended; return what waits now, if anything does."""
 
@@ -65,6 +69,9 @@ class LapArrivals:
 
     def started(self, visit: FanOut) -> None:
         """Take no note: joins are counted by arrivals."""
+
+    def running(self, visit: FanOut) -> None:
+        """Return none: every arrival is a visit."""
 
     def arrive(self, source: FanOut, edge: Edge, target: str, branch: Branch) -> Arrival | None:  # noqa: ARG002 - one branch
         join = self._joins.get(target)
@@ -107,6 +114,11 @@ class RouteArrivals:
 
     def started(self, visit: FanOut) -> None:
         self._last[visit.name, visit.route] = visit
+
+    def running(self, visit: FanOut) -> FanOut | None:
+        last = self._last.get((visit.name, visit.route))
+        # Items cannot be told apart twice: with them, each arrival is a visit.
+        return last if last is not None and last.state == "running" and visit.task.with_items is None else None
 
     def arrive(self, source: FanOut, edge: Edge, target: str, branch: Branch) -> Arrival | None:
         route = self._routes.after(edge, target, source.route)

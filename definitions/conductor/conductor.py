@@ -113,6 +113,7 @@ class Conductor:
         self._visits: dict[str, int] = {}
         self._active: dict[tuple[str, int], FanOut] = {}
         self._last: dict[str, FanOut] = {}
+        self._entered = False
         self._ended: deque[FanOut] = deque()
         self._started = 0
         self._terminal: list[tuple[int, Branch]] = []
@@ -131,8 +132,9 @@ class Conductor:
             RunTimedOut: self._run_timed_out,
         }
 
-    def begin(self) -> list[Command]:
-        """Return the commands that start the run."""
+    def enter(self) -> None:
+        """Evaluate what the run begins with. Nothing starts before `begin`, which does this, too, if nobody did."""
+        self._entered = True
         if self.workflow.timeout is not None:
             self._commands.append(WaitUntil(RunTimedOut(self._moment.at + self.workflow.timeout)))
         branch, broken = self._first_branch()
@@ -140,7 +142,11 @@ class Conductor:
             self._break()
         else:
             self._arrivals.begin(branch)
-            self._start_arrivals()
+
+    def begin(self) -> list[Command]:
+        """Return the commands that start the run."""
+        if not self._entered:
+            self.enter()
         return self._turn_over()
 
     def on(self, event: Event) -> list[Command]:
@@ -232,11 +238,16 @@ class Conductor:
             return False
         for arrival, visit, preparation in prepared:
             self._arrivals.waiting.remove(arrival)
+            running = self._arrivals.running(visit)
+            if running is not None and preparation.performed:
+                self._commands.append(running.perform_also(preparation.performed[0], self._moment.at))
+                continue
             self._begin(visit)
             visit.retry = preparation.retry
             visit.open(preparation.items, preparation.concurrency)
             visit.prepared = preparation.performed
             if preparation.delay > 0:
+                visit.state = "delayed"
                 self._delay(visit, preparation.delay)
             else:
                 self._open(visit)
@@ -276,12 +287,12 @@ class Conductor:
             self._break_off(fan_out, error)
             return
         if delay > 0:
+            fan_out.state = "delayed"
             self._delay(fan_out, delay)
         else:
             self._open(fan_out)
 
     def _delay(self, fan_out: FanOut, seconds: float) -> None:
-        fan_out.state = "delayed"
         then = DelayElapsed(fan_out.name, fan_out.visit, self._moment.at + seconds, fan_out.attempt)
         self._commands.append(WaitUntil(then))
 
@@ -350,6 +361,8 @@ class Conductor:
                 return
         stopped = fan_out.stopped
         fan_out.settle(event)
+        if fan_out.decided is not None:
+            self._commands.extend(CancelItem(event.task, event.visit, index) for index in fan_out.drop_the_rest())
         if fan_out.stopped and not stopped and fan_out.window:
             self._commands.append(WithdrawItems(event.task, event.visit))
         self._advance(fan_out)
@@ -417,7 +430,7 @@ class Conductor:
 
     def _delay_elapsed(self, event: DelayElapsed) -> None:
         fan_out = self._active.get((event.task, event.visit))
-        if fan_out is None or fan_out.state != "delayed":
+        if fan_out is None or fan_out.state not in {"delayed", "retrying"}:
             return
         self._delay_over(fan_out)
 
@@ -476,6 +489,12 @@ class Conductor:
         self._tell(fan_out, outcome, handled=True)
         fan_out.try_again()
         fan_out.change("retry")
+        try:  # anew: what it reads of other tasks may have changed
+            fan_out.prepared = Preparation(fan_out.task, fan_out.snapshot, self._moment).performed
+        except ExpressionError as error:
+            self._errors.of_expression(error, fan_out.name, self._where(fan_out))
+            self._break()
+            return True
         if plan.delay > 0:
             self._delay(fan_out, plan.delay)
         else:

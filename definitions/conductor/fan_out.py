@@ -104,13 +104,14 @@ class FanOut:
 
     `number` counts the visits of all tasks in the order of their start, `attempt` the tries of the whole visit;
     `led_to` holds the targets of the transitions taken at its end, `prepared` what each item performs, where that is
-    settled before the first starts.
+    settled before the first starts. `decided` is not None when the action is performed more than once: then it tells
+    which performance counts.
     """
 
     __slots__ = (
-        "after_failure", "attempt", "branch", "broken", "concurrency", "failures", "items", "led_to", "next_index",
-        "number", "prepared", "results", "retry", "route", "semantics", "snapshot", "started_at", "state", "stopped",
-        "succeeded", "task", "timeout", "visit", "window",
+        "after_failure", "attempt", "branch", "broken", "concurrency", "decided", "failures", "items", "led_to",
+        "next_index", "number", "prepared", "results", "retry", "route", "semantics", "snapshot", "started_at", "state",
+        "stopped", "succeeded", "task", "timeout", "visit", "window",
     )  # fmt: skip
 
     def __init__(
@@ -122,6 +123,7 @@ class FanOut:
         self.branch = arrival.branch
         self.after_failure = arrival.after_failure
         self.number = 0
+        self.decided: int | None = None
         self.snapshot = snapshot
         self.started_at = started_at
         self.semantics = semantics
@@ -168,10 +170,27 @@ class FanOut:
             self.task.name, self.visit, index, slot.attempt, scope, self.timeout, slot.started_at, self.route, prepared
         )
 
+    def perform_also(self, prepared: Prepared, at: float) -> StartItem:
+        """Return the command that performs the action of this visit once more; the first to end decides."""
+        assert self.prepared is not None  # noqa: S101 - only what is prepared is performed again
+        index = len(self.prepared)
+        self.prepared = [*self.prepared, prepared]
+        self.results.append(None)
+        self.decided = 0
+        self.window[index] = Slot(at, self.attempt)
+        return self.start(index, self.window[index])
+
+    def drop_the_rest(self) -> list[int]:
+        """Forget what else is in the window, as the visit is decided; return what that was."""
+        rest, self.window = list(self.window), {}
+        return rest
+
     def settle(self, event: ItemCompleted) -> None:
         """Record an item's final outcome and free its place."""
         slot = self.window.pop(event.index)
         slot.state = advance(ITEM, slot.state, event.outcome)
+        if self.decided is not None:
+            self.decided = event.index
         if event.failure is None:
             self.results[event.index] = event.result
             self.succeeded += 1
@@ -257,13 +276,14 @@ class FanOut:
         self.results = [None] * len(self.items)
         self.failures = []
         self.stopped = False
+        self.decided = None
 
     def close(self) -> str:
         """Settle the task's outcome once nothing is in the window, and return it."""
         fan_out = self.task.with_items
         if self.state == "skipped":
             return self.state
-        if self.state in {"delayed", "held"}:
+        if self.state in {"delayed", "retrying", "held"}:
             self.change("cancel")
         elif self.broken:
             self.change("fail")
@@ -299,7 +319,7 @@ class FanOut:
             return list_of(self.results) if self.state != "skipped" else None
         if self.failures:
             return self.failures[0].failure.result
-        return self.results[0] if self.results else None
+        return self.results[self.decided or 0] if self.results else None
 
     def _in_order(self) -> list[ItemFailure]:
         return sorted(self.failures, key=lambda each: each.index)

@@ -70,8 +70,11 @@ TASK: Table = {
     ("running", "time_out"): "timed_out",
     ("running", "cancel"): "cancelled",
     ("running", "skip"): "skipped",
-    ("succeeded", "retry"): "delayed",
-    ("failed", "retry"): "delayed",
+    ("succeeded", "retry"): "retrying",
+    ("failed", "retry"): "retrying",
+    ("retrying", "elapse"): "running",
+    ("retrying", "hold"): "held",
+    ("retrying", "cancel"): "cancelled",
 }
 """`held`: the delay is over, but the run is paused. `retry`: the whole visit is tried again."""
 

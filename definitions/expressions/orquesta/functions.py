@@ -90,6 +90,13 @@ def task_status(evaluation: Evaluation, task_id: Any, route: Any = None) -> str:
     return NEVER_RAN if status is None else STATUSES.get(status, status)
 
 
+def read_json_text(evaluation: Evaluation, s: Any) -> Any:
+    """Return what a JSON text says: in YAQL an object is none."""
+    if not isinstance(s, str):
+        raise TypeError(f"json() takes a text, not a value of type {type_name(s)}")
+    return read_json(evaluation, s)
+
+
 def read_json(evaluation: Evaluation, s: Any) -> Any:
     """Return what a JSON text says; an object comes back as it is."""
     if isinstance(s, Mapping):

@@ -235,7 +235,7 @@ def _ctx(context: Any, key: Any = None) -> Any:
 
 def _root() -> MeteredContext:
     root = yaql.create_context(context=MeteredContext(convention=_CONVENTION), yaqlized=False)
-    for name, function in {**stackstorm.FUNCTIONS, **functions.FUNCTIONS}.items():
+    for name, function in {**stackstorm.FUNCTIONS, **functions.FUNCTIONS, "json": functions.read_json_text}.items():
         root.register_function(_ctx if name == "ctx" else _shared(function), name=name)
     root.share_findings()
     made: MeteredContext = root
