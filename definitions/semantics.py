@@ -33,6 +33,8 @@ class Semantics:
         joins that can no longer be satisfied are told then.
     after_the_end: whether transitions of tasks that complete while the run fails or is being cancelled are `ignored`
         or `evaluated`.
+    commanded_items: when a run fails, items that were to start and have not begun are `withdrawn`, or `performed` like
+        those that run. (A cancelled run begins nothing more in any dialect.)
     cancelled_action: an action that was cancelled from outside ends its `task` so, or cancels the `run`.
     final_failure: whether a run that fails, but in which something still runs, can still be cancelled.
     paused_end: a paused run in which nothing is left to do `ends`, or `waits` to be resumed.
@@ -52,6 +54,7 @@ class Semantics:
     time_outs: Literal["timed_out", "failed"]
     fail_fast: bool
     after_the_end: Literal["ignored", "evaluated"]
+    commanded_items: Literal["withdrawn", "performed"]
     cancelled_action: Literal["task", "run"]
     final_failure: bool
     paused_end: Literal["ends", "waits"]
@@ -71,6 +74,7 @@ NATIVE = Semantics(
     time_outs="timed_out",
     fail_fast=False,
     after_the_end="ignored",
+    commanded_items="withdrawn",
     cancelled_action="task",
     final_failure=False,
     paused_end="ends",
@@ -91,6 +95,7 @@ ORQUESTA = Semantics(
     time_outs="failed",
     fail_fast=True,
     after_the_end="evaluated",
+    commanded_items="performed",
     cancelled_action="run",
     final_failure=True,
     paused_end="waits",

@@ -115,6 +115,7 @@ class Conductor:
         self._last: dict[str, FanOut] = {}
         self._entered = False
         self._ended: deque[FanOut] = deque()
+        self._due: list[FanOut] = []
         self._started = 0
         self._terminal: list[tuple[int, Branch]] = []
         self._start_arrivals = {"as_reached": self._start_as_reached, "together": self._start_together}[
@@ -219,6 +220,13 @@ class Conductor:
         return True
 
     def _start_together(self) -> bool:
+        due, self._due = self._due, []
+        for fan_out in due:
+            if fan_out.state == "retrying":
+                self._delay_over(fan_out)
+        return bool(self._start_ready() or due)
+
+    def _start_ready(self) -> bool:
         prepared: list[tuple[Arrival, FanOut, Preparation]] = []
         broken = False
         for arrival in sorted(self._ready(), key=lambda each: (each.task, each.route)):
@@ -361,8 +369,6 @@ class Conductor:
                 return
         stopped = fan_out.stopped
         fan_out.settle(event)
-        if fan_out.decided is not None:
-            self._commands.extend(CancelItem(event.task, event.visit, index) for index in fan_out.drop_the_rest())
         if fan_out.stopped and not stopped and fan_out.window:
             self._commands.append(WithdrawItems(event.task, event.visit))
         self._advance(fan_out)
@@ -498,7 +504,7 @@ class Conductor:
         if plan.delay > 0:
             self._delay(fan_out, plan.delay)
         else:
-            self._delay_over(fan_out)
+            self._due.append(fan_out)
         return True
 
     def _follow(self, fan_out: FanOut, outcome: str, result: Data) -> None:
@@ -599,6 +605,8 @@ class Conductor:
         self.status = advance(self._states, self.status, "cancel")
         if already:
             return
+        for fan_out in self._active.values():
+            fan_out.cancelling = True
         self._start_nothing_more()
         if self.workflow.cancellation_policy == "cancel_running":
             self._stop_what_runs()
@@ -646,7 +654,8 @@ class Conductor:
         for fan_out in self._active.values():
             fan_out.release_waiting()
             if fan_out.window:
-                self._commands.append(WithdrawItems(fan_out.task.name, fan_out.visit))
+                if self.status != "failing" or self._semantics.commanded_items == "withdrawn":
+                    self._commands.append(WithdrawItems(fan_out.task.name, fan_out.visit))
             elif fan_out not in self._ended:
                 self._ended.append(fan_out)
 

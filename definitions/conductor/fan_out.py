@@ -109,9 +109,9 @@ class FanOut:
     """
 
     __slots__ = (
-        "after_failure", "attempt", "branch", "broken", "concurrency", "decided", "failures", "items", "led_to",
-        "next_index", "number", "prepared", "results", "retry", "route", "semantics", "snapshot", "started_at", "state",
-        "stopped", "succeeded", "task", "timeout", "visit", "window",
+        "after_failure", "attempt", "branch", "broken", "cancelling", "concurrency", "decided", "failures", "items",
+        "led_to", "next_index", "number", "prepared", "results", "retry", "route", "semantics", "snapshot",
+        "started_at", "state", "stopped", "succeeded", "task", "timeout", "visit", "window",
     )  # fmt: skip
 
     def __init__(
@@ -124,6 +124,7 @@ class FanOut:
         self.after_failure = arrival.after_failure
         self.number = 0
         self.decided: int | None = None
+        self.cancelling = False
         self.snapshot = snapshot
         self.started_at = started_at
         self.semantics = semantics
@@ -180,17 +181,13 @@ class FanOut:
         self.window[index] = Slot(at, self.attempt)
         return self.start(index, self.window[index])
 
-    def drop_the_rest(self) -> list[int]:
-        """Forget what else is in the window, as the visit is decided; return what that was."""
-        rest, self.window = list(self.window), {}
-        return rest
-
     def settle(self, event: ItemCompleted) -> None:
         """Record an item's final outcome and free its place."""
         slot = self.window.pop(event.index)
         slot.state = advance(ITEM, slot.state, event.outcome)
         if self.decided is not None:
             self.decided = event.index
+            self.window.clear()  # the others go on, and what they give counts no more
         if event.failure is None:
             self.results[event.index] = event.result
             self.succeeded += 1
@@ -306,7 +303,9 @@ class FanOut:
 
     def _is_cancelled(self) -> bool:
         cancelled = [each.outcome == "cancelled" for each in self.failures]
-        return any(cancelled) if self.semantics.cancelled_action == "run" else all(cancelled)
+        if self.semantics.cancelled_action == "run":
+            return any(cancelled) or self.cancelling
+        return all(cancelled)
 
     def record(self) -> TaskRecord:
         """Return what `task.NAME` reads from now on."""
