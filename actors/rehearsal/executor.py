@@ -157,7 +157,7 @@ class _Stage:
             options |= self._rehearsal.given
             while self._controls and self._controls[0].before_completion <= 1:
                 requests.append(self._controls.pop(0).request)
-        conductor = RecordedConductor(*given, requests=requests, **options)
+        conductor = self._pace.conductor(*given, requests=requests, **options)
         self._conductors[given[1]] = conductor
         return conductor
 

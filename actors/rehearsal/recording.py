@@ -20,8 +20,10 @@ from stretto.definitions.conductor import (
     TaskStarted,
     WaitUntil,
 )
+from stretto.definitions.frozen import list_of
 
 if TYPE_CHECKING:
+    from stretto.definitions.conductor.fan_out import FanOut
     from stretto.definitions.frozen import Data
 
 _EVENTS: Final[Mapping[str, Callable[[float], Event]]] = {
@@ -92,8 +94,18 @@ class RecordedConductor(Conductor):
         return self._ends.get((start.task, start.visit, start.index, start.attempt))
 
     def visits(self) -> list[Visit]:
-        """Return all visits, in the order of their start."""
+        """Return all visits, in the order of their start; of those that have not ended, what there is so far."""
+        for key, running in self._active.items():
+            visit = self._visits_seen[key]
+            if running.attempt > 1 and not running.window:
+                visit.outcome = "retrying"
+            elif running.task.with_items is not None:
+                visit.result = list_of(running.results)
+                visit.outcome = "paused" if self.status == "paused" and not running.window else "running"
         return list(self._visits_seen.values())
+
+    def _note_delay(self, visit: "FanOut", seconds: float) -> None:
+        self._waits[visit.name, visit.visit, visit.attempt, None] = round(seconds, 6)
 
     def _note(self, commands: list[Command]) -> None:
         for command in commands:
@@ -117,3 +129,15 @@ class RecordedConductor(Conductor):
         if isinstance(then, DelayElapsed | RetryDue):
             index = then.index if isinstance(then, RetryDue) else None  # a delay is one of all items
             self._waits[then.task, then.visit, then.attempt, index] = wait
+
+
+class InstantConductor(RecordedConductor):
+    """Has the delays of tasks pass at once: they are told, and nothing waits."""
+
+    def delay(self, visit: "FanOut", seconds: float) -> None:
+        """Note the delay, and go on."""
+        self._note_delay(visit, seconds)
+        if visit.state == "retrying":
+            self.try_next(visit)
+        else:
+            self.delay_over(visit)

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from stretto.actors.dispatch import DispatchedActor
 from stretto.actors.messages import ForgetReminder, RemindAt
+from stretto.actors.rehearsal.recording import InstantConductor, RecordedConductor
 from stretto.definitions.conductor import DelayElapsed, RetryDue
 
 START = 1_767_225_600.0
@@ -77,6 +78,10 @@ class ReminderKeeper(DispatchedActor):
 class Pace(Protocol):
     """How time goes on."""
 
+    @property
+    def conductor(self) -> type[RecordedConductor]:
+        """What conducts runs at this pace."""
+
     def end_of(self, duration: float | None, timeout: float | None) -> float:
         """Return when a try ends that is launched now; None: the script says nothing of its duration, or no timeout."""
 
@@ -89,6 +94,8 @@ class Pace(Protocol):
 
 class Seconds:
     """Everything takes the time that it says."""
+
+    conductor: type[RecordedConductor] = RecordedConductor
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
@@ -111,6 +118,8 @@ class Seconds:
 
 class Ticks:
     """The simulated executor of conformance cases; time goes on all the same, for what reads it."""
+
+    conductor: type[RecordedConductor] = InstantConductor
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline

@@ -122,8 +122,6 @@ class RouteArrivals:
 
     def arrive(self, source: FanOut, edge: Edge, target: str, branch: Branch) -> Arrival | None:
         route = self._routes.after(edge, target, source.route)
-        if target in COMMANDS:
-            return Arrival(target, route, branch)
         arrival = next((each for each in self.waiting if (each.task, each.route) == (target, route)), None)
         if arrival is None:
             arrival = Arrival(target, route, branch)

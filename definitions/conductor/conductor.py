@@ -113,7 +113,7 @@ class Conductor:
         self._visits: dict[str, int] = {}
         self._active: dict[tuple[str, int], FanOut] = {}
         self._last: dict[str, FanOut] = {}
-        self._entered = False
+        self._entered = self._begun = False
         self._ended: deque[FanOut] = deque()
         self._due: list[FanOut] = []
         self._started = 0
@@ -148,6 +148,7 @@ class Conductor:
         """Return the commands that start the run."""
         if not self._entered:
             self.enter()
+        self._begun = True
         return self._turn_over()
 
     def on(self, event: Event) -> list[Command]:
@@ -184,7 +185,8 @@ class Conductor:
         return branch.as_first(), broken
 
     def _turn_over(self) -> list[Command]:
-        self._go_on()
+        if self._begun:
+            self._go_on()
         while self._is_done():
             self._finish()
             self._go_on()
@@ -192,7 +194,7 @@ class Conductor:
         return commands
 
     def _is_done(self) -> bool:
-        if self._active or self.status in ENDED:
+        if self._active or self.status in ENDED or (self.status == "running" and not self._begun):
             return False
         return self.status != "paused" or not (self._arrivals.waiting or self._semantics.paused_end == "waits")
 
@@ -223,7 +225,7 @@ class Conductor:
         due, self._due = self._due, []
         for fan_out in due:
             if fan_out.state == "retrying":
-                self._delay_over(fan_out)
+                self.delay_over(fan_out)
         return bool(self._start_ready() or due)
 
     def _start_ready(self) -> bool:
@@ -256,7 +258,7 @@ class Conductor:
             visit.prepared = preparation.performed
             if preparation.delay > 0:
                 visit.state = "delayed"
-                self._delay(visit, preparation.delay)
+                self.delay(visit, preparation.delay)
             else:
                 self._open(visit)
         return bool(prepared)
@@ -296,11 +298,12 @@ class Conductor:
             return
         if delay > 0:
             fan_out.state = "delayed"
-            self._delay(fan_out, delay)
+            self.delay(fan_out, delay)
         else:
             self._open(fan_out)
 
-    def _delay(self, fan_out: FanOut, seconds: float) -> None:
+    def delay(self, fan_out: FanOut, seconds: float) -> None:
+        """Have a visit wait before its start, or before it is tried again."""
         then = DelayElapsed(fan_out.name, fan_out.visit, self._moment.at + seconds, fan_out.attempt)
         self._commands.append(WaitUntil(then))
 
@@ -369,7 +372,8 @@ class Conductor:
                 return
         stopped = fan_out.stopped
         fan_out.settle(event)
-        if fan_out.stopped and not stopped and fan_out.window:
+        withdraws = self._semantics.commanded_items == "withdrawn"
+        if withdraws and fan_out.stopped and not stopped and fan_out.window:
             self._commands.append(WithdrawItems(event.task, event.visit))
         self._advance(fan_out)
 
@@ -438,9 +442,14 @@ class Conductor:
         fan_out = self._active.get((event.task, event.visit))
         if fan_out is None or fan_out.state not in {"delayed", "retrying"}:
             return
-        self._delay_over(fan_out)
+        self.delay_over(fan_out)
 
-    def _delay_over(self, fan_out: FanOut) -> None:
+    def try_next(self, fan_out: FanOut) -> None:
+        """Have a visit tried again as soon as all that ended with it is settled."""
+        self._due.append(fan_out)
+
+    def delay_over(self, fan_out: FanOut) -> None:
+        """Start a visit that has waited; of a run that starts nothing now it is held."""
         if self._may_start(fan_out):
             fan_out.change("elapse")
             self._open(fan_out)
@@ -502,9 +511,9 @@ class Conductor:
             self._break()
             return True
         if plan.delay > 0:
-            self._delay(fan_out, plan.delay)
+            self.delay(fan_out, plan.delay)
         else:
-            self._due.append(fan_out)
+            self.try_next(fan_out)
         return True
 
     def _follow(self, fan_out: FanOut, outcome: str, result: Data) -> None:
@@ -523,6 +532,8 @@ class Conductor:
             self._break()
         elif outcome == "cancelled" and self._semantics.cancelled_action == "run":
             self._be_cancelled()
+        elif self.status == "cancelling":
+            self._look_at_joins_of_the_cancelled()
         elif not handled and self.status in {"running", "paused"}:
             self._fail()
         self._carry_out_commands([each for each in arrived if each is not None])
@@ -537,8 +548,9 @@ class Conductor:
             for arrival in arrived:
                 arrival.after_failure = arrival.ready
         for arrival in arrived:
-            if arrival.task not in COMMANDS:
+            if arrival.task not in COMMANDS or arrival not in self._arrivals.waiting:
                 continue
+            self._arrivals.waiting.remove(arrival)
             visit = self._visits[arrival.task] = self._visits.get(arrival.task, 0) + 1
             self._started += 1
             self._commands.append(TaskStarted(arrival.task, visit, arrival.route))
@@ -554,7 +566,11 @@ class Conductor:
         if self.status in {"running", "paused"}:
             self.status = advance(self._states, self.status, "cancel")
             self._start_nothing_more()
-        if self.status == "cancelling" and not self._active and self._tell_unsatisfied_joins():
+        self._look_at_joins_of_the_cancelled()
+
+    def _look_at_joins_of_the_cancelled(self) -> None:
+        """Fail a run that ends as it is being cancelled, if a join waits in vain and the dialect has it so."""
+        if self._semantics.final_failure and not self._active and self._tell_unsatisfied_joins():
             self._break()
 
     def _is_over(self) -> bool:
@@ -598,7 +614,6 @@ class Conductor:
                     if slot.state == "due":
                         self._try_again(fan_out, index, slot)
                 self._advance(fan_out)
-        self._start_arrivals()
 
     def _cancel(self, _event: CancelRequested) -> None:
         already = self.status in {"cancelling", "cleaning"}
@@ -684,7 +699,7 @@ class Conductor:
 
     def _tell_unsatisfied_joins(self) -> bool:
         """Record the joins that wait in vain; return whether there are any."""
-        idle = not self._active and not self._ready()
+        idle = not self._active and not any(each.ready for each in self._arrivals.waiting)
         unsatisfied = self._arrivals.unsatisfied(idle=idle)
         for each in unsatisfied:
             place = self.workflow.tasks[each.task].place

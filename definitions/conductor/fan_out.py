@@ -200,7 +200,7 @@ class FanOut:
 
     def _must_stop(self) -> bool:
         if self.semantics.failed_items == "when_idle":
-            return not self.window
+            return not self.window or self.failures[-1].outcome == "cancelled"
         return self.too_many_failures()
 
     def withdraw(self, index: int) -> None:
