@@ -238,7 +238,7 @@ class Conductor:
                 preparation = Preparation(task, snapshot, self._moment)
             except ExpressionError as error:
                 self._errors.of_expression(error, task.name, self._where(arrival))
-                arrival.ready = False
+                arrival.after_failure = False  # once is enough: it would be tried again
                 broken = True
                 continue
             visit = FanOut(task, arrival, snapshot, self._moment.at, self._semantics)
@@ -570,7 +570,8 @@ class Conductor:
 
     def _look_at_joins_of_the_cancelled(self) -> None:
         """Fail a run that ends as it is being cancelled, if a join waits in vain and the dialect has it so."""
-        if self._semantics.final_failure and not self._active and self._tell_unsatisfied_joins():
+        ends = self.status == "cancelling" and not self._active
+        if ends and self._semantics.final_failure and self._tell_unsatisfied_joins():
             self._break()
 
     def _is_over(self) -> bool:

@@ -56,6 +56,6 @@ def test_the_first_requests_are_made_before_anything_is_carried_out() -> None:
     assert (paused.status, paused.refused) == ("paused", [])
     cancelled = conductor("cancel", "pause")
     cancelled.begin()
-    assert cancelled.status == "cancelling"
-    assert cancelled.refused == ["cannot pause what is cancelling"]
+    assert cancelled.status == "cancelled"
+    assert cancelled.refused == ["cannot pause what is cancelled"]
     assert conductor().mask.data(EMPTY_OBJECT) == {}
