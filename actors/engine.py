@@ -33,6 +33,7 @@ from stretto.actors.messages import (
     BeginRun,
     CancelRun,
     ChildEnded,
+    ChildPauseChanged,
     ChildRefused,
     ControlChild,
     GraceElapsed,
@@ -45,6 +46,7 @@ from stretto.actors.messages import (
     ReturnPermits,
     RunCrashed,
     RunEnded,
+    RunPauseChanged,
     RunRefused,
     StartChild,
     TellStatus,
@@ -166,6 +168,7 @@ class Engine(DispatchedActor):
             PermitsRequested: lambda message: self._share(self._ledger.request(message.run_id, message.count)),
             PermitsReturned: lambda message: self._share(self._ledger.give_back(message.run_id, message.count)),
             RunEnded: self._run_ended,
+            RunPauseChanged: self._run_pause_changed,
             RunRefused: self._run_refused,
             StartChild: self._start_child,
             ControlChild: self._control_child,
@@ -463,6 +466,11 @@ class Engine(DispatchedActor):
         self._tell_listeners(message)
         if run.item is not None:
             self._tell_item(run.item, ChildEnded(message.run_id, message.outcome))
+
+    def _run_pause_changed(self, message: RunPauseChanged) -> None:
+        run = self._runs.get(message.run_id)
+        if run is not None and run.item is not None:
+            self._tell_item(run.item, ChildPauseChanged(message.paused))
 
     def _run_crashed(self, message: RunCrashed) -> None:
         run = self._runs.get(message.run_id)

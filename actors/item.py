@@ -16,6 +16,7 @@ from stretto.actors.messages import (
     ActionEnded,
     AttemptTimedOut,
     ChildEnded,
+    ChildPauseChanged,
     ChildRefused,
     ItemEnded,
     PauseItem,
@@ -29,7 +30,7 @@ from stretto.actors.messages import (
 )
 from stretto.actors.runners import Call, Finished, Running
 from stretto.actors.services import Services
-from stretto.definitions.conductor import Failure, ItemCompleted, StartItem
+from stretto.definitions.conductor import Failure, ItemCompleted, ItemPaused, ItemResumed, StartItem
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Moment
 from stretto.definitions.frozen import Data, FrozenDict, object_of
@@ -145,6 +146,15 @@ class ItemActor(DispatchedActor):
             self._report_cancelled(f"the run {message.run_id} was cancelled")
         elif perform is not None:
             self._report_failure("failed", failure_of(message, _ref_of(perform.start, perform.task), self._input))
+
+    def _child_pause_changed(self, message: ChildPauseChanged) -> None:
+        perform = self._perform
+        if perform is None:
+            return
+        start = perform.start
+        changed = ItemPaused if message.paused else ItemResumed
+        with contextlib.suppress(pykka.ActorDeadError):  # the run has ended
+            perform.supervisor.tell(changed(start.task, start.visit, start.index, self._services.now()))
 
     def _child_refused(self, message: ChildRefused) -> None:
         self._report_failure("failed", Failure(message.code, message.message, retryable=False, input=self._input))
@@ -289,6 +299,7 @@ class ItemActor(DispatchedActor):
         StopItem: lambda self, _message: self._stop_action(),
         StopTookTooLong: lambda self, _message: self._stop_took_too_long(),
         ChildEnded: _child_ended,
+        ChildPauseChanged: _child_pause_changed,
         ChildRefused: _child_refused,
         PauseItem: lambda self, _message: self._send_to_child(PauseRun()),
         ResumeItem: lambda self, _message: self._send_to_child(ResumeRun()),

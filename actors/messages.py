@@ -128,6 +128,12 @@ class ChildEnded(msgspec.Struct, frozen=True):
     outcome: Outcome
 
 
+class ChildPauseChanged(msgspec.Struct, frozen=True):
+    """The run that performs this item has been paused, or goes on."""
+
+    paused: bool
+
+
 class ChildRefused(msgspec.Struct, frozen=True):
     """There is no run to perform this item: `code` and `message` say why."""
 
@@ -190,6 +196,13 @@ class RunEnded(msgspec.Struct, frozen=True):
     run_id: str
     outcome: Outcome
     tasks: dict[str, Any]
+
+
+class RunPauseChanged(msgspec.Struct, frozen=True):
+    """A sub-workflow has been paused, or goes on."""
+
+    run_id: str
+    paused: bool
 
 
 class RunCrashed(msgspec.Struct, frozen=True):

@@ -31,6 +31,7 @@ from stretto.actors.messages import (
     ReturnPermits,
     RunCrashed,
     RunEnded,
+    RunPauseChanged,
     RunProgressed,
     RunRefused,
     StopItem,
@@ -51,6 +52,8 @@ from stretto.definitions.conductor import (
     FinishRun,
     IllegalTransition,
     ItemCompleted,
+    ItemPaused,
+    ItemResumed,
     ItemsWithdrawn,
     PauseRequested,
     ResumeRequested,
@@ -129,6 +132,7 @@ class RunSupervisor(DispatchedActor):
         self._reminders: dict[Timer, int] = {}
         self._permits = 0
         self._requested = 0
+        self._told_paused = False
         self._to_return = 0
         self._conductor: Conductor | None = None
         self._ended = False
@@ -137,6 +141,8 @@ class RunSupervisor(DispatchedActor):
             RetryDue: self._reminded,
             DelayElapsed: self._reminded,
             RunTimedOut: self._reminded,
+            ItemPaused: self._event,
+            ItemResumed: self._event,
             PermitsGranted: self._granted,
             ReturnPermits: self._asked_back,
             BeginRun: self._begin_run,
@@ -160,8 +166,16 @@ class RunSupervisor(DispatchedActor):
         if self._ended:
             return
         self._settle_permits()
+        self._tell_pause()
         if self._watchers and self._conductor is not None:
             self._tell_watchers(RunProgressed(self._run_id, self._conductor.status, self._conductor.tasks()))
+
+    def _tell_pause(self) -> None:
+        """Tell whose item this run performs that it has been paused, or goes on."""
+        paused = self._conductor is not None and self._conductor.status == "paused"
+        if self._request.parent is not None and paused != self._told_paused:
+            self._told_paused = paused
+            self._tell_engine(RunPauseChanged(self._run_id, paused))
 
     def on_failure(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """Stop the items and tell the engine: a supervisor that crashes fails its run, nothing else."""

@@ -28,6 +28,8 @@ from stretto.definitions.conductor.events import (
     Event,
     Failure,
     ItemCompleted,
+    ItemPaused,
+    ItemResumed,
     ItemsWithdrawn,
     PauseRequested,
     ResumeRequested,
@@ -116,6 +118,8 @@ class Conductor:
         self._entered = self._begun = False
         self._ended: deque[FanOut] = deque()
         self._due: list[FanOut] = []
+        self._paused: set[tuple[str, int, int]] = set()
+        self._paused_from_below = False
         self._started = 0
         self._terminal: list[tuple[int, Branch]] = []
         self._start_arrivals = {"as_reached": self._start_as_reached, "together": self._start_together}[
@@ -125,6 +129,8 @@ class Conductor:
         self._handlers: dict[type, Callable[[Any], None]] = {
             ItemCompleted: self._item_completed,
             ItemsWithdrawn: self._items_withdrawn,
+            ItemPaused: self._item_paused,
+            ItemResumed: self._item_resumed,
             RetryDue: self._retry_due,
             DelayElapsed: self._delay_elapsed,
             PauseRequested: self._pause,
@@ -187,6 +193,8 @@ class Conductor:
     def _turn_over(self) -> list[Command]:
         if self._begun:
             self._go_on()
+        if self._paused:
+            self._look_at_pauses()
         while self._is_done():
             self._finish()
             self._go_on()
@@ -361,7 +369,36 @@ class Conductor:
 
     # ---- items
 
+    def _item_paused(self, event: ItemPaused) -> None:
+        fan_out = self._active.get((event.task, event.visit))
+        if fan_out is not None and event.index in fan_out.window:
+            self._paused.add((event.task, event.visit, event.index))
+
+    def _item_resumed(self, event: ItemResumed) -> None:
+        self._paused.discard((event.task, event.visit, event.index))
+        self._go_on_from_below()
+
+    def _look_at_pauses(self) -> None:
+        """Pause a run in which nothing goes on but sub-workflows that are paused."""
+        going_on = (
+            fan_out.state != "running" or not all((*key, index) in self._paused for index in fan_out.window)
+            for key, fan_out in self._active.items()
+        )
+        if self.status == "running" and self._active and not any(going_on):
+            self.status = advance(self._states, self.status, "pause")
+            self._paused_from_below = True
+
+    def _go_on_from_below(self) -> None:
+        """Go on with a run that was paused because its sub-workflows were, as one of them goes on or has ended."""
+        if self._paused_from_below and self.status == "paused":
+            self.status = advance(self._states, self.status, "resume")
+            self._paused_from_below = False
+            self._start_what_was_held()
+
     def _item_completed(self, event: ItemCompleted) -> None:
+        if self._paused:
+            self._paused.discard((event.task, event.visit, event.index))
+            self._go_on_from_below()
         fan_out = self._active.get((event.task, event.visit))
         slot = fan_out.window.get(event.index) if fan_out is not None else None
         if fan_out is None or slot is None or slot.state != "running" or slot.attempt != event.attempt:
@@ -600,12 +637,17 @@ class Conductor:
 
     def _pause(self, _event: PauseRequested) -> None:
         self.status = advance(self._states, self.status, "pause")
+        self._paused_from_below = False
 
     def _resume(self, _event: ResumeRequested) -> None:
         resumed = self.status == "paused"
         self.status = advance(self._states, self.status, "resume")
-        if not resumed:
-            return
+        self._paused.clear()  # they are told to go on, too
+        self._paused_from_below = False
+        if resumed:
+            self._start_what_was_held()
+
+    def _start_what_was_held(self) -> None:
         for fan_out in list(self._active.values()):
             if fan_out.state == "held":
                 fan_out.change("release")

@@ -51,6 +51,24 @@ class ItemsWithdrawn(msgspec.Struct, frozen=True):
     at: float
 
 
+class ItemPaused(msgspec.Struct, frozen=True):
+    """The sub-workflow that performs an item has been paused."""
+
+    task: str
+    visit: int
+    index: int
+    at: float
+
+
+class ItemResumed(msgspec.Struct, frozen=True):
+    """The sub-workflow that performs an item goes on."""
+
+    task: str
+    visit: int
+    index: int
+    at: float
+
+
 class RetryDue(msgspec.Struct, frozen=True):
     """The wait before an item's next try is over."""
 
@@ -97,6 +115,8 @@ class RunTimedOut(msgspec.Struct, frozen=True):
 Event: TypeAlias = (
     ItemCompleted
     | ItemsWithdrawn
+    | ItemPaused
+    | ItemResumed
     | RetryDue
     | DelayElapsed
     | PauseRequested

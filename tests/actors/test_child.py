@@ -131,6 +131,34 @@ def test_cancelling_the_parent_cancels_the_child(nested: Callable[..., Bench]) -
     assert (outcome.status, outcome.output) == ("cancelled", {"r": "cancelled"})
 
 
+def _until(watcher: Any, wanted: str) -> None:
+    while messages_of(watcher).get(timeout=PATIENCE).status != wanted:
+        pass
+
+
+def _child_of(bench: Bench, parent: str) -> str:
+    runs: list[str] = list(bench.proxy.run_ids().get(timeout=PATIENCE))
+    return next(each for each in runs if each != parent)
+
+
+@pytest.mark.parametrize("who", ["child", "parent"])
+def test_a_parent_waits_with_its_only_child(nested: Callable[..., Bench], who: str) -> None:
+    """Paused alone, the child pauses the parent, as nothing else goes on; resuming either has both go on."""
+    bench = nested()
+    handle = bench.submit("tasks: [{name: call, action: test.gated}]\noutput_map: {got: '{{ task.call.result }}'}\n")
+    assert ARRIVED.acquire(timeout=PATIENCE)
+    watcher = Inbox.start()
+    bench.proxy.watch(handle.id, watcher).get(timeout=PATIENCE)
+    child = _child_of(bench, handle.id)
+    bench.proxy.pause(child).get(timeout=PATIENCE)
+    _until(watcher, "paused")
+    OPEN.set()
+    bench.proxy.resume(child if who == "child" else handle.id).get(timeout=PATIENCE)
+    _until(watcher, "running")
+    watcher.stop()
+    assert outcome_of(handle).output == {"got": {"after": "after"}}
+
+
 def test_pausing_the_parent_pauses_the_child(nested: Callable[..., Bench]) -> None:
     """The child goes on when the parent does."""
     bench = nested()
