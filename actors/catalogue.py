@@ -6,7 +6,7 @@ from pathlib import Path
 
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.callable import ActionsAndWorkflows, parameters_by_ref
-from stretto.actors.packs import PackWorkflow
+from stretto.actors.packs import PackWorkflow, packs_in
 from stretto.actors.secret_parameters import secrecies_of, secrecy_among
 from stretto.definitions.dialects import in_order, read_with_findings
 from stretto.definitions.errors import Finding, InvalidDefinition, Place, UnknownWorkflow, nearest
@@ -51,12 +51,17 @@ class Catalogue:
         self._secrecies: Mapping[str, Secrecy] | None = None
 
     def load(self, *folders: str | Path) -> None:
-        """Read every definition in folders and those below them. `UnknownWorkflow` when there is no such folder."""
+        """Read every definition in folders and those below them, but for packs: they have files of other kinds, too.
+
+        Raises `UnknownWorkflow` when there is no such folder.
+        """
         for folder in map(Path, folders):
             if not folder.is_dir():
                 raise UnknownWorkflow(f"there is no folder of definitions {str(folder)!r}")
+            packs = packs_in(folder)
             for path in sorted(folder.rglob("*")):
-                if path.suffix in _SUFFIXES and path.is_file():
+                of_a_pack = any(path.is_relative_to(pack) for pack in packs)
+                if path.suffix in _SUFFIXES and path.is_file() and not of_a_pack:
                     self._load_file(path)
         self._keep_earlier()
         # Workflows may call each other: which refs there are is known only now.
@@ -73,6 +78,7 @@ class Catalogue:
 
     def _refuse(self, name: str, file: str, error: InvalidDefinition) -> None:
         _log.warning("definition_refused", file=file, findings=[str(each) for each in error.findings])
+        self.actions.refuse(name, f"the workflow of that ref cannot be used: {error.findings[0]}")
         self._broken[name] = error
         self._broken[Path(file).stem] = error
 
@@ -167,7 +173,7 @@ class Catalogue:
             return self._workflows[refs[0]]
         if refs:
             raise UnknownWorkflow(f"several workflows come from files called {name!r}: {', '.join(refs)}")
-        hint = nearest(name, (*self._workflows, *self._stems))
+        hint = self.actions.refused.get(name) or nearest(name, (*self._workflows, *self._stems))
         known = f"; {hint}" if hint else f"; known: {', '.join(self.refs()) or 'none'}"
         raise UnknownWorkflow(f"there is no workflow {name!r}{known}")
 

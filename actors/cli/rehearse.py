@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from stretto.actors.actions import ActionRegistry
     from stretto.actors.catalogue import Catalogue
+    from stretto.actors.packs import Pack
     from stretto.actors.rehearsal import Rehearsed, Rehearser
     from stretto.actors.rehearsal.files import Scripted
     from stretto.actors.rehearsal.suite import Verdict
@@ -226,23 +227,31 @@ def _as_object(verdict: "Verdict") -> dict[str, Any]:
 
 def _rehearser(definitions: tuple[str, ...], actions: tuple[str, ...]) -> "Rehearser":
     from stretto.actors.actions import ActionRegistry
+    from stretto.actors.packs import add_packs, read_packs
     from stretto.actors.rehearsal import Rehearser
-    from stretto.definitions.errors import StrettoError
+    from stretto.definitions.errors import InvalidDefinition, StrettoError
 
-    registry = ActionRegistry.with_core()
+    registry = ActionRegistry.with_core("allow")  # a rehearsal runs no command
     try:
         for each in actions:
             registry.load(each)
-        return Rehearser(registry, _catalogue_of(definitions))
+        packs = read_packs((), definitions)
+        add_packs(registry, packs)
+        return Rehearser(registry, _catalogue_of(definitions, packs))
+    except InvalidDefinition as error:
+        give_up("\n  ".join(["the packs cannot be used", *map(str, error.findings)]), USAGE)
     except StrettoError as error:
         give_up(str(error), USAGE)
 
 
-def _catalogue_of(folders: tuple[str, ...]) -> "Callable[[ActionRegistry], Catalogue]":
+def _catalogue_of(folders: tuple[str, ...], packs: "list[Pack]") -> "Callable[[ActionRegistry], Catalogue]":
     from stretto.actors.catalogue import Catalogue
 
     def loaded(actions: "ActionRegistry") -> Catalogue:
         catalogue = Catalogue(actions)
+        for pack in packs:
+            for described in pack.workflows:
+                catalogue.add_of_pack(described)
         catalogue.load(*folders)
         return catalogue
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stretto.actors.cli.exits import FAILED, USAGE, give_up
-from stretto.actors.cli.known import PACKS, read_known
+from stretto.actors.cli.known import PACKS, add_packs_in, read_known
 
 if TYPE_CHECKING:
     from stretto.definitions.errors import Finding
@@ -44,7 +44,7 @@ def validate(
         return
     if not paths:
         raise click.UsageError("name at least one file or folder")
-    examined = _examined(list(_files(paths)), actions, packs)
+    examined = _examined(paths, actions, packs)
     findings = [finding for each in examined for finding in each.findings]
     if as_json:
         click.echo(json.dumps([_as_object(finding) for finding in findings], indent=2))
@@ -69,13 +69,17 @@ class _Examined:
 
 
 def _files(paths: Iterable[str]) -> Iterator[Path]:
-    """Yield the files named, and those in the folders named, each once."""
+    """Yield the files named, and those in the folders named, each once; packs have files of other kinds, too."""
+    from stretto.actors.packs import packs_in
+
     told: set[Path] = set()
     for name in paths:
         path = Path(name)
         if path.is_dir():
-            found = sorted(each for each in path.rglob("*") if each.suffix in _SUFFIXES and each.is_file())
-            if not found:
+            packs = packs_in(path)
+            every = sorted(each for each in path.rglob("*") if each.suffix in _SUFFIXES and each.is_file())
+            found = [each for each in every if not any(each.is_relative_to(pack) for pack in packs)]
+            if not found and not packs:
                 give_up(f"there is no definition (*.yaml, *.yml) in {name!r}", USAGE)
         elif path.is_file():
             found = [path]
@@ -85,24 +89,43 @@ def _files(paths: Iterable[str]) -> Iterator[Path]:
         told.update(found)
 
 
-def _examined(files: list[Path], actions: tuple[str, ...], packs: tuple[str, ...]) -> list[_Examined]:
+def _examined(paths: tuple[str, ...], actions: tuple[str, ...], packs: tuple[str, ...]) -> list[_Examined]:
     from stretto.actors.callable import ActionsAndWorkflows, parameters_by_ref
+    from stretto.actors.packs import findings_of
+    from stretto.definitions.errors import InvalidDefinition
     from stretto.definitions.validation import examine
 
     known_before = read_known(actions, packs)
-    texts = {path: _text(path) for path in files}
+    try:
+        among = add_packs_in(known_before.actions, paths)
+    except InvalidDefinition as error:
+        return list(_of_findings(error.findings))
+    known_before.packs.extend(among)
+    graphs = [described.path for pack in among for described in pack.workflows]
+    texts = {path: _text(path) for path in (*_files(paths), *graphs)}
     workflows = {described.ref: described.parameters for pack in known_before.packs for described in pack.workflows}
     known = ActionsAndWorkflows(known_before.actions, {**workflows, **parameters_by_ref(_workflows(texts))})
     owners: dict[str, Path] = {}
-    examined = []
+    findings = [finding for pack in among for finding in findings_of(pack, known_before.actions)]
+    examined = list(_of_findings(findings))
     for path, text in texts.items():
         if not isinstance(text, str):
             examined.append(_Examined("", (text,)))
             continue
         examination = examine(text, str(path), known)
-        twice = [] if examination.workflow is None else _taken(examination.workflow, path, owners)
+        twice = [] if examination.workflow is None or path in graphs else _taken(examination.workflow, path, owners)
         examined.append(_Examined(text, (*twice, *examination.findings)))
     return examined
+
+
+def _of_findings(findings: "Iterable[Finding]") -> "Iterator[_Examined]":
+    """Yield the files that findings are in, each with its own."""
+    by_file: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_file.setdefault(finding.place.file, []).append(finding)
+    for file, found in sorted(by_file.items()):
+        text = _text(Path(file)) if Path(file).is_file() else ""
+        yield _Examined(text if isinstance(text, str) else "", tuple(found))
 
 
 def _workflows(texts: "dict[Path, str | Finding]") -> "dict[str, Workflow]":

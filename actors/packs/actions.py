@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stretto.actors.actions import Action, ActionParameter, ActionRegistry, DuplicateAction, UnknownAction
-from stretto.actors.packs.model import Pack, PackAction
+from stretto.actors.actions import Action, ActionParameter, ActionRegistry, DuplicateAction
+from stretto.actors.actions.schema import ANY
+from stretto.actors.packs.model import Pack, PackAction, PackCall, Refused
 from stretto.actors.packs.process import missing, perform
 from stretto.definitions.errors import Finding, InvalidDefinition
 from stretto.definitions.frozen import freeze
@@ -23,13 +24,16 @@ def add_packs(registry: ActionRegistry, packs: Iterable[Pack]) -> None:
     """
     errors: list[Finding] = []
     for pack in packs:
+        _refuse(registry, pack)
         doubtful = list(pack.warnings)
         for described in pack.actions:
-            if problem := missing(described):
+            if isinstance(described, PackAction) and (problem := missing(described)):
                 doubtful.append(Finding("cannot_perform", problem, described.place, severity="warning"))
             if _is_built_in(registry, described.ref):
                 message = f"{described.ref} is an action of Stretto's own: the pack's is not used"
                 doubtful.append(Finding("built_in_action", message, described.place, severity="warning"))
+                continue
+            if described.ref in registry.refused:
                 continue
             try:
                 registry.add(action_of(described))
@@ -42,9 +46,55 @@ def add_packs(registry: ActionRegistry, packs: Iterable[Pack]) -> None:
         raise InvalidDefinition(errors)
 
 
-def action_of(described: PackAction) -> Action:
-    """Return what a pack's file describes as an action that an engine can call."""
+def findings_of(pack: Pack, registry: ActionRegistry) -> list[Finding]:
+    """Return all that is told of a pack: what is refused, and what is doubtful."""
+    refusals = [each for each in _refusals(registry, pack) if not _is_built_in(registry, each.ref)]
+    refused = [finding for each in refusals for finding in each.findings]
+    return [*refused, *pack.warnings]
 
+
+def _refuse(registry: ActionRegistry, pack: Pack) -> None:
+    """Have the registry know why some actions of a pack cannot be had."""
+    for refused in _refusals(registry, pack):
+        if _is_built_in(registry, refused.ref):
+            continue
+        first = refused.findings[0]
+        registry.refuse(refused.ref, f"its pack has one that is refused ({first.place}: {first.message}); {first.hint}")
+        told = [str(finding) for finding in refused.findings]
+        _log.warning("action_refused", pack=pack.manifest.ref, action=refused.ref, findings=told)
+
+
+def _refusals(registry: ActionRegistry, pack: Pack) -> list[Refused]:
+    """Return the actions that cannot be had; those among them that make code of their input, unless it is allowed."""
+    if not registry.refuses_rendered("stackstorm"):
+        return list(pack.refused)
+    calls = [each for each in pack.actions if isinstance(each, PackCall)]
+    return [*pack.refused, *(Refused(each.ref, (each.rendered,)) for each in calls if each.rendered is not None)]
+
+
+def action_of(described: PackAction | PackCall) -> Action:
+    """Return what a pack's file describes as an action that an engine can call."""
+    return _performed_by_a_process(described) if isinstance(described, PackAction) else _called(described)
+
+
+def _called(described: PackCall) -> Action:
+    async def call(**given: Any) -> Any:
+        return await described.perform(given)
+
+    # Types are left to `problems_of`: StackStorm takes the text "5" for a number.
+    parameters = tuple(
+        ActionParameter(
+            each.name, ANY, required=each.required, default=each.default, nullable=True, description=each.description
+        )
+        for each in described.parameters.values()
+    )
+    return Action(
+        described.ref, call, "async", parameters, description=described.description, problems_of=described.problems_of,
+        origin=str(described.place), secret=secret_fields(described.parameters), literal=described.literal,
+    )  # fmt: skip
+
+
+def _performed_by_a_process(described: PackAction) -> Action:
     async def call(**given: Any) -> Any:
         return await perform(described, given)
 
@@ -76,7 +126,5 @@ def _parameter(parameter: Parameter) -> ActionParameter:
 
 
 def _is_built_in(registry: ActionRegistry, ref: str) -> bool:
-    try:
-        return registry.get(ref).function.__module__.startswith("stretto.actors.actions.")
-    except UnknownAction:
-        return False
+    found = registry.find(ref, "stackstorm")
+    return found is not None and found.function.__module__.startswith("stretto.actors.actions.")
