@@ -6,7 +6,8 @@ from pathlib import Path
 
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.callable import ActionsAndWorkflows, parameters_by_ref
-from stretto.actors.packs import PackWorkflow, packs_in
+from stretto.actors.pack_folders import packs_in
+from stretto.actors.packs import PackWorkflow
 from stretto.actors.secret_parameters import secrecies_of, secrecy_among
 from stretto.definitions.dialects import in_order, read_with_findings
 from stretto.definitions.errors import Finding, InvalidDefinition, Place, UnknownWorkflow, nearest

@@ -1,6 +1,7 @@
 """What a command that runs nothing knows of actions: the core's, those of Python code, those of packs."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,7 @@ from stretto.actors.cli.exits import USAGE, give_up
 if TYPE_CHECKING:
     from stretto.actors.actions import ActionRegistry, RenderedCommands
     from stretto.actors.packs import Pack
+    from stretto.definitions.errors import Finding
 
 PACKS = click.option("--packs", multiple=True, metavar="DIR", help="A pack, or a folder of packs; may be repeated.")
 """The option that all commands share which know actions."""
@@ -64,11 +66,23 @@ def _read_packs(registry: "ActionRegistry", folders: tuple[str, ...], definition
 
 def add_packs_in(registry: "ActionRegistry", folders: tuple[str, ...]) -> "list[Pack]":
     """Add the actions of the packs in folders, which may hold none, quietly; `InvalidDefinition` if they are wrong."""
+    from stretto.actors.pack_folders import packs_in
+
+    if not any(packs_in(Path(folder)) for folder in folders):
+        return []
     from stretto.actors.packs import add_packs, read_packs
     from stretto.metrics import configure_logging
 
+    configure_logging("ERROR")  # who asked for them is told all that is doubtful
     read = read_packs((), folders)
-    if read:
-        configure_logging("ERROR")  # who asked for them is told all that is doubtful
-        add_packs(registry, read)
+    add_packs(registry, read)
     return read
+
+
+def findings_of(packs: "list[Pack]", registry: "ActionRegistry") -> "list[Finding]":
+    """Return all that is told of packs: what is refused, and what is doubtful."""
+    if not packs:
+        return []
+    from stretto.actors.packs import findings_of as of_pack
+
+    return [finding for pack in packs for finding in of_pack(pack, registry)]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stretto.actors.cli.exits import FAILED, USAGE, give_up
-from stretto.actors.cli.known import PACKS, add_packs_in, read_known
+from stretto.actors.cli.known import PACKS, read_known
 
 if TYPE_CHECKING:
     from stretto.definitions.errors import Finding
@@ -70,7 +70,7 @@ class _Examined:
 
 def _files(paths: Iterable[str]) -> Iterator[Path]:
     """Yield the files named, and those in the folders named, each once; packs have files of other kinds, too."""
-    from stretto.actors.packs import packs_in
+    from stretto.actors.pack_folders import packs_in
 
     told: set[Path] = set()
     for name in paths:
@@ -91,7 +91,7 @@ def _files(paths: Iterable[str]) -> Iterator[Path]:
 
 def _examined(paths: tuple[str, ...], actions: tuple[str, ...], packs: tuple[str, ...]) -> list[_Examined]:
     from stretto.actors.callable import ActionsAndWorkflows, parameters_by_ref
-    from stretto.actors.packs import findings_of
+    from stretto.actors.cli.known import add_packs_in, findings_of
     from stretto.definitions.errors import InvalidDefinition
     from stretto.definitions.validation import examine
 
@@ -106,7 +106,7 @@ def _examined(paths: tuple[str, ...], actions: tuple[str, ...], packs: tuple[str
     workflows = {described.ref: described.parameters for pack in known_before.packs for described in pack.workflows}
     known = ActionsAndWorkflows(known_before.actions, {**workflows, **parameters_by_ref(_workflows(texts))})
     owners: dict[str, Path] = {}
-    findings = [finding for pack in among for finding in findings_of(pack, known_before.actions)]
+    findings = findings_of(among, known_before.actions)
     examined = list(_of_findings(findings))
     for path, text in texts.items():
         if not isinstance(text, str):

@@ -6,7 +6,7 @@ folder --read_packs--> Pack (manifest, actions, workflows) or every finding
 """
 
 from stretto.actors.packs.actions import add_packs, findings_of
-from stretto.actors.packs.folders import packs_in, read_packs
+from stretto.actors.packs.folders import read_packs
 from stretto.actors.packs.model import Manifest, Pack, PackAction, PackCall, PackWorkflow
 from stretto.actors.packs.secrets import InvalidPackConfig, Source, Surroundings, read_surroundings
 
@@ -21,7 +21,6 @@ __all__ = [
     "Surroundings",
     "add_packs",
     "findings_of",
-    "packs_in",
     "read_packs",
     "read_surroundings",
 ]

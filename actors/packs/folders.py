@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 
+from stretto.actors.pack_folders import packs_in
 from stretto.actors.packs import stackstorm
 from stretto.actors.packs.manifest import read_manifest
 from stretto.actors.packs.metadata import read_action
@@ -33,13 +34,6 @@ def read_packs(folders: Iterable[str | PathLike[str]], definitions: Iterable[str
     if errors:
         raise InvalidDefinition(errors)
     return packs
-
-
-def packs_in(folder: Path) -> list[Path]:
-    """Return the folder if it is a pack, else those in it that are."""
-    if (folder / "pack.yaml").is_file():
-        return [folder]
-    return sorted(each.parent for each in folder.glob("*/pack.yaml")) if folder.is_dir() else []
 
 
 def _pack_folders(folder: Path, errors: list[Finding]) -> list[Path]:

@@ -154,7 +154,8 @@ def test_a_plain_script_in_python_reads_json(start_bench: Callable[..., Bench], 
     """What it writes as JSON is `result().result`; `lib` is on its path."""
     (zoo / "zoo" / "lib").mkdir()
     (zoo / "zoo" / "lib" / "adding.py").write_text("def add(a, b): return a + b\n")
-    code = "import json, sys\nfrom adding import add\ngiven = json.load(sys.stdin)\njson.dump({'sum': add(**given)}, sys.stdout)\n"
+    code = "import json, sys\nfrom adding import add\n"
+    code += "given = json.load(sys.stdin)\njson.dump({'sum': add(**given)}, sys.stdout)\n"
     schema = "parameters: {a: {type: integer, required: true}, b: {type: integer, default: 5}}\n"
     add(zoo, "add", f"runner_type: python-script\nentry_point: add.py\n{schema}", add_py=code)
     result = result_of(call(start_bench(packs=zoo), "zoo.add", "{a: 2}"))
@@ -163,7 +164,7 @@ def test_a_plain_script_in_python_reads_json(start_bench: Callable[..., Bench], 
 
 def test_an_action_class_is_refused_with_how_to_port_it(start_bench: Callable[..., Bench], zoo: Path) -> None:
     """The finding points at the class; the rest of the pack is there; who calls it is told."""
-    code = "from st2common.runners.base_action import Action\n\n\nclass Add(Action):\n    def run(self, a):\n        return a\n"
+    code = "from st2common.runners.base_action import Action\n\n\nclass Add(Action):\n    def run(self, a): return a\n"
     add(zoo, "add", "runner_type: python-script\nentry_point: add.py\n", add_py=code)
     bench = start_bench(packs=zoo)
     with pytest.raises(InvalidDefinition) as raised:
@@ -186,14 +187,14 @@ REFUSED = {
     "runner_type: local-shell-cmd\nentry_point: x.sh\n": ("useless_entry_point", 3, "local-shell-script"),
     "runner_type: local-shell-script\nentry_point: gret.sh\n": ("no_such_file", 3, "greet.sh"),
     "runner_type: local-shell-script\nentry_point: ../../secret\n": ("outside_pack", 3, ""),
-    "runner_type: local-shell-cmd\nparameters:\n  sudo: {default: true, immutable: true}\n": ("unsupported_sudo", 4, "sudo -n"),
+    "runner_type: local-shell-cmd\nparameters:\n  sudo: {default: true}\n": ("unsupported_sudo", 4, "sudo -n"),
     "runner_type: http-request\nparameters:\n  url: {default: 'http://{{ config_context.host }}/'}\n": (
         "beyond_stretto", 4, "have the workflow",
     ),
     "runner_type: http-request\nparameters:\n  host: {type: string}\n  url: {default: 'http://{{ hots }}/'}\n": (
         "unknown_name", 5, "did you mean 'host'?",
     ),
-    "runner_type: orquesta\nentry_point: workflows/visit.yaml\nparameters:\n  day: {default: '{{ st2kv.system.day }}'}\n": (
+    "runner_type: orquesta\nentry_point: workflows/visit.yaml\nparameters:\n  day: {default: '{{ st2kv.day }}'}\n": (
         "computed_default", 5, "under `input`",
     ),
 }  # fmt: skip
@@ -214,7 +215,10 @@ def test_what_cannot_be_had_is_refused_by_itself(zoo: Path, text: str) -> None:
     assert {each.ref for each in pack.actions} == {"zoo.greet"}
 
 
-RENDERED = "runner_type: local-shell-cmd\nparameters:\n  count: {type: integer}\n  cmd: {default: 'echo {{ count + 1 }}', immutable: true}\n"
+RENDERED = (
+    "runner_type: local-shell-cmd\nparameters:\n  count: {type: integer}\n"
+    "  cmd: {default: 'echo {{ count + 1 }}', immutable: true}\n"
+)
 
 
 def test_a_command_made_of_parameters_is_refused_unless_that_is_allowed(
@@ -364,10 +368,10 @@ def test_a_workflow_that_cannot_be_had_says_why(start_bench: Callable[..., Bench
     """When it is asked for by its ref, and when another workflow calls it."""
     add(zoo, "chain", "runner_type: action-chain\nentry_point: chain.yaml\n")
     bench = start_bench(definitions=zoo)
-    with pytest.raises(UnknownWorkflow, match="Stretto has no runner 'action-chain'"):
+    with pytest.raises(UnknownWorkflow, match=r"Stretto has no runner 'action-chain'"):
         bench.proxy.submit("zoo.chain").get(timeout=PATIENCE)
     (zoo / "zoo" / "actions" / "workflows" / "visit.yaml").write_text(
         "version: 1.0\ntasks: {a: {action: zoo.nothing}}\n"
     )
-    with pytest.raises(InvalidDefinition, match="there is no action 'zoo.nothing'"):
+    with pytest.raises(InvalidDefinition, match=r"there is no action 'zoo.nothing'"):
         call(start_bench(definitions=zoo), "zoo.visit", "{animal: x}")
