@@ -64,8 +64,11 @@ def _read_packs(registry: "ActionRegistry", folders: tuple[str, ...], definition
     return read
 
 
-def add_packs_in(registry: "ActionRegistry", folders: tuple[str, ...]) -> "list[Pack]":
-    """Add the actions of the packs in folders, which may hold none, quietly; `InvalidDefinition` if they are wrong."""
+def add_packs_in(known: Known, folders: tuple[str, ...]) -> "list[Pack]":
+    """Add the actions of the packs in folders, quietly, and return the packs; those that are known already, too.
+
+    Raises `InvalidDefinition` if they are wrong.
+    """
     from stretto.actors.pack_folders import packs_in
 
     if not any(packs_in(Path(folder)) for folder in folders):
@@ -75,7 +78,10 @@ def add_packs_in(registry: "ActionRegistry", folders: tuple[str, ...]) -> "list[
 
     configure_logging("ERROR")  # who asked for them is told all that is doubtful
     read = read_packs((), folders)
-    add_packs(registry, read)
+    before = {pack.manifest.folder for pack in known.packs}
+    new = [pack for pack in read if pack.manifest.folder not in before]
+    add_packs(known.actions, new)
+    known.packs.extend(new)
     return read
 
 

@@ -97,10 +97,9 @@ def _examined(paths: tuple[str, ...], actions: tuple[str, ...], packs: tuple[str
 
     known_before = read_known(actions, packs)
     try:
-        among = add_packs_in(known_before.actions, paths)
+        among = add_packs_in(known_before, paths)
     except InvalidDefinition as error:
         return list(_of_findings(error.findings))
-    known_before.packs.extend(among)
     graphs = [described.path for pack in among for described in pack.workflows]
     texts = {path: _text(path) for path in (*_files(paths), *graphs)}
     workflows = {described.ref: described.parameters for pack in known_before.packs for described in pack.workflows}

@@ -12,7 +12,7 @@ from waiting import PATIENCE
 
 from stretto.actors import Outcome
 from stretto.actors.actions.addresses import AddressPolicy
-from stretto.actors.packs import PackCall, read_packs
+from stretto.actors.packs import InvalidPackConfig, PackCall, read_packs
 from stretto.definitions.errors import InvalidDefinition, UnknownWorkflow
 
 GREET = """
@@ -354,6 +354,18 @@ def test_what_stackstorm_knows_of_a_pack_besides_is_told(zoo: Path) -> None:
         ("api_key", False), ("region", False),
     ]  # fmt: skip
     assert ["rules/ is not acted on" in str(each) for each in pack.warnings] == [True]
+
+
+def test_the_configuration_may_be_a_folder(start_bench: Callable[..., Bench], zoo: Path, tmp_path: Path) -> None:
+    """With a file for each pack, as StackStorm's configs are; what does not fit the schema is told."""
+    (zoo / "zoo" / "config.schema.yaml").write_text("region: {type: string}\n")
+    configs = tmp_path / "configs"
+    configs.mkdir()
+    (configs / "zoo.yaml").write_text("region: 5\n")
+    with pytest.raises(InvalidPackConfig, match=r"'zoo.region' is of type integer"):
+        start_bench(packs=zoo, pack_config=configs)
+    (configs / "zoo.yaml").write_text("region: eu\n")
+    start_bench(packs=zoo, pack_config=configs)
 
 
 def test_a_disabled_action_is_left_out(zoo: Path) -> None:
