@@ -77,13 +77,12 @@ def _read_stackstorm(reader: Reader, text: str, folder: Path, errors: list[Findi
     refused: list[Refused] = []
     for path in sorted(each for each in (folder / "actions").glob("*") if each.suffix in _SUFFIXES):
         broken: list[Finding] = []
-        text_of_action = _text(path, broken)
         told = Reader(str(path))
-        described = None if text_of_action is None else stackstorm.read_action(told, text_of_action, manifest)
-        _sort(told, broken, warnings)
+        ref, described = stackstorm.read_action(told, _text(path, broken) or "", manifest)
+        if not broken:
+            _sort(told, broken, warnings)
         if broken:
-            ref = path.name.partition(".")[0] if described is None else described.ref.partition(".")[2]
-            refused.append(Refused(f"{manifest.ref}.{ref}", tuple(broken)))
+            refused.append(Refused(ref, tuple(broken)))
         elif isinstance(described, PackCall):
             actions.append(described)
         elif described is not None:

@@ -1,5 +1,6 @@
 """Reading `actions/*.yaml` of a pack of StackStorm's: what an action takes, and what performs it."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,21 +12,28 @@ from stretto.actors.packs.stackstorm.inputs import Inputs
 from stretto.actors.packs.stackstorm.python_files import needs_stackstorm
 from stretto.actors.packs.stackstorm.runners import ALIASES, REFUSED, RUNNERS, Runner, Task
 from stretto.actors.packs.stackstorm.schema import Declared, check_computed, read_declared
-from stretto.definitions.dialects.reading import NAME, NAME_RULE, Fields, Reader
+from stretto.definitions.dialects.reading import Fields, Reader
 from stretto.definitions.errors import Finding, nearest
 from stretto.definitions.model import Parameter
 from stretto.definitions.yaml_scalars import YAML_1_1
 from stretto.definitions.yaml_source import MapNode, Node, ScalarNode, compose
 
 _KEPT: Final = ("id", "metadata_file", "output_key", "output_schema", "ref", "tags", "uid")
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
+_NAME_RULE: Final = "letters, digits, _ and -, and dots between them"
 _ORQUESTA: Final = ("orquesta", "orchestra")
 
 
-def read_action(reader: Reader, text: str, manifest: Manifest) -> PackCall | PackWorkflow | None:
-    """Return the action that a file describes; None when it is disabled or wrong, and `reader` has what is wrong."""
+def read_action(reader: Reader, text: str, manifest: Manifest) -> tuple[str, PackCall | PackWorkflow | None]:
+    """Return the ref that a file asks for, and the action that it describes.
+
+    None when it is disabled or wrong, and `reader` has what is wrong. A file that names no action goes by its own name.
+    """
     root = compose(text, reader.file, reader.report, YAML_1_1)
     node = reader.mapping(root, "an action") if root is not None else None
-    return None if node is None else _Metadata(reader, node, manifest).read()
+    name = None if node is None else _text(node.members.get("name"))
+    stem = Path(reader.file).name.rpartition(".")[0].removesuffix(".meta")
+    return f"{manifest.ref}.{name or stem}", None if node is None else _Metadata(reader, node, manifest).read()
 
 
 class _Metadata:
@@ -68,10 +76,9 @@ class _Metadata:
         name = self._reader.text(node, "'name' of the action") if node is not None else None
         if name is None or node is None:
             return None
-        if not NAME.match(name):
-            self._reader.error(
-                "bad_name", "'name' of the action is no name", node.place, found=repr(name), expected=NAME_RULE
-            )
+        if not _NAME.match(name):
+            message = "'name' of the action is no name"
+            self._reader.error("bad_name", message, node.place, found=repr(name), expected=_NAME_RULE)
             return None
         return f"{self._manifest.ref}.{name}"
 

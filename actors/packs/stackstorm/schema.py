@@ -1,7 +1,8 @@
 """StackStorm's schema of parameters: JSON Schema's words, and a few of its own."""
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from jinja2 import Environment, TemplateSyntaxError
@@ -28,12 +29,7 @@ _KNOWN: Final = frozenset(
         "maxProperties",
     }
 )  # fmt: skip
-_BEYOND: Final[Mapping[str, str]] = {
-    "config_context": "have the workflow that calls it give the value as an input",
-    "action_context": "have the workflow that calls it give what is needed of it as an input",
-    "st2kv": "have the workflow that calls it give the value as an input",
-    "st2": "have the workflow that calls it give what is needed of it as an input",
-}
+_ASKING: Final = re.compile(r"(?:\{\{|\{%).*?(?<![\w.'\"])(config_context|action_context|st2kv|st2)\.", re.DOTALL)
 """Names in defaults that ask StackStorm."""
 
 
@@ -42,13 +38,14 @@ class Declared:
     """What a schema says: the parameters, and what of them is StackStorm's own.
 
     `computed` are defaults with expressions, `positions` those that a script takes without their names, `immutable`
-    those that nobody can give. `said` are the words that stand at each.
+    those that nobody can give, `beyond` those whose defaults ask StackStorm. `said` are the words that stand at each.
     """
 
     parameters: dict[str, Parameter] = field(default_factory=dict)
     computed: dict[str, Template] = field(default_factory=dict)
     positions: dict[str, int] = field(default_factory=dict)
     immutable: set[str] = field(default_factory=set)
+    beyond: set[str] = field(default_factory=set)
     said: dict[str, frozenset[str]] = field(default_factory=dict)
     place: Place | None = None
 
@@ -79,7 +76,8 @@ def read_declared(reader: Reader, node: Node, what: str) -> Declared:
         else:
             plain.members[name] = schema
     for parameter in read_parameters(reader, plain, what):
-        declared.parameters[parameter.name] = parameter
+        must_be_given = parameter.required or parameter.name in declared.beyond
+        declared.parameters[parameter.name] = replace(parameter, required=must_be_given)
     return declared
 
 
@@ -92,7 +90,17 @@ def _take_own_words(reader: Reader, declared: Declared, name: str, node: MapNode
             declared.positions[name] = position
     default = node.members.get("default")
     if isinstance(default, ScalarNode) and isinstance(default.value, str) and _has_expression(default.value):
-        declared.computed[name] = _compiled(default.value, default, reader)
+        asked = _ASKING.search(default.value)
+        if asked is None:
+            declared.computed[name] = _compiled(default.value, default, reader)
+            return
+        message = f"the default of {name!r} asks StackStorm for {asked[1]!r}"
+        if name in declared.immutable:
+            reader.error("beyond_stretto", message, default.place, hint="let it be given: leave `immutable` out")
+        else:
+            hint = "the workflow that calls it must give the value as an input"
+            reader.warn("beyond_stretto", message, default.place, hint=hint)
+            declared.beyond.add(name)
 
 
 def _compiled(text: str, node: ScalarNode, reader: Reader) -> Template:
@@ -158,11 +166,6 @@ def check_computed(reader: Reader, declared: Declared, known: Collection[str]) -
     for name, template in declared.computed.items():
         for expression in template.expressions():
             for read in sorted({reference.path[0].removeprefix(PREFIX) for reference in references_of(expression)}):
-                if read in known:
-                    continue
-                if read in _BEYOND:
-                    message = f"the default of {name!r} asks StackStorm for {read!r}"
-                    reader.error("beyond_stretto", message, expression.place, hint=_BEYOND[read])
-                else:
+                if read not in known:
                     message = f"the default of {name!r} reads {read!r}, which is no parameter"
                     reader.error("unknown_name", message, expression.place, hint=nearest(read, known))

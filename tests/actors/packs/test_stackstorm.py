@@ -188,13 +188,13 @@ REFUSED = {
     "runner_type: local-shell-script\nentry_point: gret.sh\n": ("no_such_file", 3, "greet.sh"),
     "runner_type: local-shell-script\nentry_point: ../../secret\n": ("outside_pack", 3, ""),
     "runner_type: local-shell-cmd\nparameters:\n  sudo: {default: true}\n": ("unsupported_sudo", 4, "sudo -n"),
-    "runner_type: http-request\nparameters:\n  url: {default: 'http://{{ config_context.host }}/'}\n": (
-        "beyond_stretto", 4, "have the workflow",
+    "runner_type: http-request\nparameters:\n  url: {default: 'x{{ config_context.host }}', immutable: true}\n": (
+        "beyond_stretto", 4, "let it be given",
     ),
     "runner_type: http-request\nparameters:\n  host: {type: string}\n  url: {default: 'http://{{ hots }}/'}\n": (
         "unknown_name", 5, "did you mean 'host'?",
     ),
-    "runner_type: orquesta\nentry_point: workflows/visit.yaml\nparameters:\n  day: {default: '{{ st2kv.day }}'}\n": (
+    "runner_type: orquesta\nentry_point: workflows/visit.yaml\nparameters:\n  day: {default: '{{ 1 + 1 }}'}\n": (
         "computed_default", 5, "under `input`",
     ),
 }  # fmt: skip
@@ -366,6 +366,18 @@ def test_the_configuration_may_be_a_folder(start_bench: Callable[..., Bench], zo
         start_bench(packs=zoo, pack_config=configs)
     (configs / "zoo.yaml").write_text("region: eu\n")
     start_bench(packs=zoo, pack_config=configs)
+
+
+def test_a_default_that_asks_stackstorm_must_be_given(start_bench: Callable[..., Bench], zoo: Path) -> None:
+    """By the workflow that calls the action, which is told so as it is read."""
+    schema = "parameters:\n  key: {type: string, default: '{{ st2kv.system.key | decrypt_kv }}', position: 0}\n"
+    add(zoo, "sign.it", f"runner_type: local-shell-script\nentry_point: greet.sh\n{schema}")
+    bench = start_bench(packs=zoo)
+    assert result_of(call(bench, "zoo.sign.it", "{key: k}"))["stdout"] == "[k]"
+    with pytest.raises(InvalidDefinition, match=r"zoo\.sign\.it needs the input 'key'"):
+        call(bench, "zoo.sign.it", "{cwd: /}")
+    (pack,) = read_packs([zoo])
+    assert ["asks StackStorm for 'st2kv'" in str(each) for each in pack.warnings] == [True]
 
 
 def test_a_disabled_action_is_left_out(zoo: Path) -> None:
