@@ -6,8 +6,9 @@ from pathlib import Path
 
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.callable import ActionsAndWorkflows, parameters_by_ref
-from stretto.actors.pack_folders import packs_in
-from stretto.actors.packs import PackWorkflow
+from stretto.actors.definition_files import SUFFIXES, definition_files
+from stretto.actors.pack_folders import packs_below
+from stretto.actors.packs import Pack, PackWorkflow, findings_of
 from stretto.actors.secret_parameters import secrecies_of, secrecy_among
 from stretto.definitions.dialects import in_order, read_with_findings
 from stretto.definitions.errors import Finding, InvalidDefinition, Place, UnknownWorkflow, nearest
@@ -18,7 +19,6 @@ from stretto.definitions.yaml_source import Node
 from stretto.metrics import get_logger
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
-_SUFFIXES = frozenset({".yaml", ".yml"})
 _log = get_logger("stretto.catalogue")
 
 
@@ -59,10 +59,9 @@ class Catalogue:
         for folder in map(Path, folders):
             if not folder.is_dir():
                 raise UnknownWorkflow(f"there is no folder of definitions {str(folder)!r}")
-            packs = packs_in(folder)
-            for path in sorted(folder.rglob("*")):
-                of_a_pack = any(path.is_relative_to(pack) for pack in packs)
-                if path.suffix in _SUFFIXES and path.is_file() and not of_a_pack:
+            packs = packs_below(folder)
+            for path in definition_files(folder):
+                if not any(path.is_relative_to(pack) for pack in packs):
                     self._load_file(path)
         self._keep_earlier()
         # Workflows may call each other: which refs there are is known only now.
@@ -99,28 +98,31 @@ class Catalogue:
             return
         self._add(read)
 
-    def add_of_pack(self, described: PackWorkflow) -> None:
-        """Add a workflow of a pack: its metadata gives ref and parameters, the file beside it the graph.
+    def add_pack(self, pack: Pack) -> None:
+        """Add a pack's workflows, and log what is refused and doubtful in the pack, once for as long as it stays so.
 
-        It can be found at once, and is checked by `load`.
+        The workflows can be found at once, and are checked by `load`.
         """
+        manifest = pack.manifest
+        findings = findings_of(pack, self.actions)
+        for finding in findings:
+            if str(finding) not in self._warned.get(manifest.place.file, ()):
+                event = "action_refused" if finding.severity == "error" else "pack_doubtful"
+                _log.warning(event, pack=manifest.ref, finding=str(finding))
+        self._warned[manifest.place.file] = [str(each) for each in findings]
+        for described in pack.workflows:
+            self._add_of_pack(described)
+
+    def _add_of_pack(self, described: PackWorkflow) -> None:
         try:
             read = self._read(described.path)
         except (InvalidDefinition, UnknownWorkflow) as error:
             findings = getattr(error, "findings", (Finding("unreadable", str(error), described.place),))
             self._refuse(described.ref, str(described.path), InvalidDefinition(findings))
             return
-        graph = read.workflow
-        workflow = replace(
-            graph,
-            ref=described.ref,
-            parameters=described.parameters or graph.parameters,
-            label=described.label or graph.label,
-            description=described.description or graph.description,
-        )
         # That the graph's file says no version is no matter: its pack has one.
         warnings = tuple(each for each in read.warnings if each.code != "missing_version")
-        self._add(replace(read, workflow=workflow, warnings=warnings))
+        self._add(replace(read, workflow=described.completed(read.workflow), warnings=warnings))
 
     def _add(self, read: _Read) -> None:
         workflow = read.workflow
@@ -161,7 +163,7 @@ class Catalogue:
         Raises `UnknownWorkflow` (with the nearest ref) or `InvalidDefinition` (with every finding).
         """
         path = Path(name)
-        if path.suffix in _SUFFIXES or "/" in name:
+        if path.suffix in SUFFIXES or "/" in name:
             return self.read(path)
         if name in self._conflicts:
             raise self._conflicts[name]
@@ -205,7 +207,7 @@ class Catalogue:
         _warnings_of(read, self._known())
         return read.workflow
 
-    def _known(self) -> KnownActions:
+    def _known(self) -> KnownActions | None:
         return ActionsAndWorkflows(self.actions, parameters_by_ref(self._workflows))
 
     @staticmethod
@@ -224,7 +226,7 @@ class Catalogue:
             raise UnknownWorkflow(f"cannot read the workflow {str(path)!r}: {error.strerror}") from None
         return _read_text(text, str(path))
 
-    def _check(self, read: _Read, known: KnownActions) -> None:
+    def _check(self, read: _Read, known: KnownActions | None) -> None:
         """Refuse what surely fails (`InvalidDefinition`); log what is doubtful, once for as long as it stays so."""
         file = read.workflow.file
         told = [str(each) for each in _warnings_of(read, known)]
@@ -243,7 +245,7 @@ def _read_text(text: str, file: str) -> _Read:
     return _Read(reading.workflow, reading.root, tuple(_of_severity("warning", reading.findings)))
 
 
-def _warnings_of(read: _Read, known: KnownActions) -> list[Finding]:
+def _warnings_of(read: _Read, known: KnownActions | None) -> list[Finding]:
     """Raise `InvalidDefinition` with all that surely fails; return what is only doubtful."""
     found = (*read.warnings, *check(read.workflow, known, read.root))
     errors = _of_severity("error", found)

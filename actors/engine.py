@@ -51,7 +51,7 @@ from stretto.actors.messages import (
     WatchRun,
 )
 from stretto.actors.outcome import RunHandle, abandoned, failed_with
-from stretto.actors.packs import Source, Surroundings, add_packs, read_packs, read_surroundings
+from stretto.actors.packs import Pack, Source, Surroundings, add_packs, read_packs, read_surroundings
 from stretto.actors.permits import Grant, PermitLedger, Reclaim
 from stretto.actors.run import RunRequest, RunSupervisor
 from stretto.actors.runners import DEFAULT_THREADS, AddressPolicy, Runners
@@ -229,8 +229,7 @@ class Engine(DispatchedActor):
         surroundings = read_surroundings(pack_config, keystore, read)
         catalogue = Catalogue(registry)
         for pack in read:
-            for described in pack.workflows:
-                catalogue.add_of_pack(described)
+            catalogue.add_pack(pack)
         catalogue.load(*_several(definitions or ()))
         instruments = Instruments()
         server = None
@@ -334,11 +333,16 @@ class Engine(DispatchedActor):
         return self._catalogue.refs()
 
     def catalogue(self) -> Catalogue:
-        """Return the definitions as they are now, for reading; `use_catalogue` replaces them."""
+        """Return the definitions as they are now, for reading; `use_definitions` replaces them."""
         return self._catalogue
 
-    def use_catalogue(self, catalogue: Catalogue) -> None:
-        """Start runs from these definitions from now on; those in progress keep theirs. Its actions are for all."""
+    def use_definitions(self, catalogue: Catalogue, packs: Iterable[Pack]) -> None:
+        """Start runs from these definitions and packs from now on; those in progress keep theirs.
+
+        The catalogue's actions are for all. Raises `InvalidPackConfig` when a pack does not take the configuration
+        that the engine was given; then nothing has changed.
+        """
+        self._surroundings = self._surroundings.of_packs(packs)
         self._catalogue = catalogue
         self._services.actions = catalogue.actions
 

@@ -3,6 +3,7 @@
 Workflow --picture_of--> Picture --mermaid, dot--> text
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -102,6 +103,10 @@ def _node(workflow: Workflow, task: Task, *, entry: bool) -> Node:
     return Node(task.name, tuple(lines), entry, helper=not task.action, fans_out=task.with_items is not None)
 
 
+_CHOICE = re.compile(r"\b(or|if)\b")
+"""Words that bind less than `and`."""
+
+
 def _label(when: Template | None) -> str:
     if when is None:
         return ""
@@ -109,7 +114,10 @@ def _label(when: Template | None) -> str:
         return "otherwise"
     if isinstance(when, Constant):
         return str(when.value).lower()
-    label = " ".join(" and ".join(expression.source for expression in when.expressions()).split())
+    sources = [expression.source for expression in when.expressions()]
+    if len(sources) > 1:
+        sources = [f"({each})" if _CHOICE.search(each) else each for each in sources]
+    label = " ".join(" and ".join(sources).split())
     return label if len(label) <= MAX_LABEL else f"{label[: MAX_LABEL - 3]}..."
 
 

@@ -138,3 +138,14 @@ def nearest(name: str, known: Iterable[str]) -> str:
         return ""
     matches = difflib.get_close_matches(name, others, n=1, cutoff=0.6)
     return f"did you mean {matches[0]!r}?" if matches else ""
+
+
+MAX_NAMES_TOLD = 10
+
+
+def names_there(names: Iterable[str]) -> str:
+    """Return "there are: a, b" for the names of a scope, the first few of them in order, each of bounded length."""
+    first = sorted(itertools.islice(names, MAX_NAMES_COMPARED))
+    told = [name if len(name) <= 40 else f"{name[:37]}..." for name in first[:MAX_NAMES_TOLD]]
+    more = ", ..." if len(first) > MAX_NAMES_TOLD else ""
+    return f"there are: {', '.join(told)}{more}" if told else ""

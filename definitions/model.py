@@ -153,6 +153,7 @@ class Workflow:
     semantics: Semantics = NATIVE
     inputs: tuple[Assignment, ...] = ()
     timeout: float | None = None
+    timeout_place: Place | None = None
     on_cancel: str | None = None
     label: str = ""
     description: str = ""

@@ -114,7 +114,7 @@ def compose(text: str, file: str, report: Report, schema: Schema = YAML_1_2) -> 
         line = text.count("\n", 0, error.start) + 1
         report(Finding("yaml_syntax", "this is no text: it holds a lone surrogate", Place(file, line, 1)))
     except yaml.YAMLError as error:
-        report(_unreadable(error, file))
+        report(_unreadable(error, text, file))
     except _Refused as refused:
         report(refused.finding)
     return None
@@ -125,14 +125,21 @@ class _Refused(Exception):
         self.finding = finding
 
 
-def _unreadable(error: yaml.YAMLError, file: str) -> Finding:
+def _unreadable(error: yaml.YAMLError, text: str, file: str) -> Finding:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     place = Place(file, mark.line + 1, mark.column + 1) if mark is not None else Place(file, 1, 1)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
     hint = ""
-    if "cannot start any token" in problem or "did not find expected" in problem or "block mapping" in problem:
+    if mark is not None and _begins_with_tab(text, mark.line):
+        hint = "YAML is indented with spaces, not with tabs"
+    elif "cannot start any token" in problem or "did not find expected" in problem or "block mapping" in problem:
         hint = "a text with {{ or a colon needs quotes around it"
     return Finding("yaml_syntax", f"this is no YAML: {problem}", place, hint=hint)
+
+
+def _begins_with_tab(text: str, number: int) -> bool:
+    lines = _LINE_BREAK.split(text)
+    return number < len(lines) and "\t" in lines[number][: len(lines[number]) - len(lines[number].lstrip())]
 
 
 class _Composer:

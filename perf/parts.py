@@ -22,6 +22,7 @@ from stretto.actors.runners import Call
 from stretto.actors.runners.base import Finished
 from stretto.actors.runners.inline import InlineRunner
 from stretto.definitions.conductor import Conductor, ItemCompleted, StartItem
+from stretto.definitions.conductor.branches import NO_BRANCH
 from stretto.definitions.context import ItemScope
 from stretto.definitions.dialects import read_workflow
 from stretto.definitions.expressions import Moment
@@ -73,7 +74,7 @@ def _loaded() -> Any:
     conductor = Conductor(definition(), "run", bind(definition(), {"results": 0, "items": []}), 0.0)
     conductor.begin()
     conductor.on(ItemCompleted("load", 1, 0, 1, "succeeded", frozen_object({"greeting": "hello"}), None, 0.0))
-    return conductor.context.now
+    return conductor.context.look(NO_BRANCH, 0)
 
 
 def call(loops: int) -> float:

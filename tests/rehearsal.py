@@ -1,4 +1,4 @@
-"""Definitions rehearsed by the real thing, on the clock of conformance cases: no rule of a script, no action."""
+"""Definitions rehearsed by the engine, on the ticks of conformance cases; what came of them as plain data."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""The tutorial is done as a newcomer would do it: its files written, its commands run, their outputs compared."""
+"""Pages are followed as a newcomer would: their files written, their commands run, their outputs compared."""
 
 import re
 import shlex
@@ -7,8 +7,10 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 STRETTO = Path(sys.executable).with_name("stretto")
-PAGE = Path(__file__).parent.parent / "docs" / "tutorial.md"
+DOCS = Path(__file__).parent.parent / "docs"
 STEP = re.compile(r"`([\w.]+)`:\n\n```[\w ]+\n(.*?)```|```console\n(.*?)```", re.DOTALL)
 RUN_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}")
 
@@ -28,10 +30,11 @@ def steps(page: str, folder: Path) -> Iterator[tuple[str, str, str]]:
             yield command, shown, done.stdout
 
 
-def test_every_command_of_the_tutorial_prints_what_is_shown(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("page", "least"), [("tutorial.md", 8), ("rehearsals.md", 2)])
+def test_every_command_of_a_page_prints_what_is_shown(page: str, least: int, tmp_path: Path) -> None:
     """Only a run's id differs from run to run."""
     done = 0
-    for command, shown, real in steps(PAGE.read_text(), tmp_path):
+    for command, shown, real in steps((DOCS / page).read_text(), tmp_path):
         assert RUN_ID.sub("ID", real) == RUN_ID.sub("ID", shown), command
         done += 1
-    assert done >= 8
+    assert done >= least

@@ -6,8 +6,8 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from stretto.actors.cli.exits import USAGE, give_up
+from stretto.actors.definition_files import definition_files
 
-_SUFFIXES = frozenset({".yaml", ".yml"})
 _INSTALLING = {
     "bash": "stretto completion bash > ~/.local/share/bash-completion/completions/stretto",
     "zsh": 'stretto completion zsh > "${fpath[1]}/_stretto"',
@@ -23,8 +23,8 @@ def complete_workflow(context: click.Context, _parameter: click.Parameter, incom
     named = [
         path.stem
         for folder in context.params.get("definitions") or ()
-        for path in sorted(Path(folder).rglob("*"))
-        if path.suffix in _SUFFIXES and path.stem.startswith(incomplete)
+        for path in definition_files(Path(folder))
+        if path.stem.startswith(incomplete)
     ]
     return [*map(CompletionItem, named), CompletionItem(incomplete, type="file")]
 

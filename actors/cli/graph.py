@@ -20,7 +20,7 @@ def graph(
     workflow: str, form: str, definitions: tuple[str, ...], actions: tuple[str, ...], packs: tuple[str, ...]
 ) -> None:
     """Draw WORKFLOW, a ref or the path of a file: its tasks, and what leads from one to the next."""
-    from stretto.actors.catalogue import Catalogue
+    from stretto.actors.cli.drawable import DrawableCatalogue
     from stretto.actors.cli.svg import svg
     from stretto.definitions.drawing import dot, mermaid, picture_of
     from stretto.definitions.errors import InvalidDefinition, StrettoError
@@ -29,10 +29,9 @@ def graph(
     known = read_known(actions, packs, definitions)
     configure_logging("ERROR")  # what is only doubtful is no matter of a drawing
     try:
-        catalogue = Catalogue(known.actions)
+        catalogue = DrawableCatalogue(known.actions)
         for pack in known.packs:
-            for described in pack.workflows:
-                catalogue.add_of_pack(described)
+            catalogue.add_pack(pack)
         catalogue.load(*definitions)
         picture = picture_of(catalogue.find(workflow))
     except InvalidDefinition as error:

@@ -1,7 +1,6 @@
 """What a command that runs nothing knows of actions: the core's, those of Python code, those of packs."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +10,6 @@ from stretto.actors.cli.exits import USAGE, give_up
 if TYPE_CHECKING:
     from stretto.actors.actions import ActionRegistry, RenderedCommands
     from stretto.actors.packs import Pack
-    from stretto.definitions.errors import Finding
 
 PACKS = click.option("--packs", multiple=True, metavar="DIR", help="A pack, or a folder of packs; may be repeated.")
 """The option that all commands share which know actions."""
@@ -55,40 +53,13 @@ def rendered_commands() -> "RenderedCommands":
 
 
 def _read_packs(registry: "ActionRegistry", folders: tuple[str, ...], definitions: tuple[str, ...]) -> "list[Pack]":
-    from stretto.actors.packs import add_packs, read_packs
+    from stretto.actors.packs import add_packs, findings_of, read_packs
     from stretto.metrics import configure_logging
 
-    configure_logging("WARNING")  # to standard error: what is doubtful in a pack is told there
+    configure_logging("WARNING")  # to standard error, and no word of what was loaded
     read = read_packs(folders, definitions)
     add_packs(registry, read)
+    for pack in read:
+        for finding in findings_of(pack, registry):
+            click.echo(str(finding), err=True)
     return read
-
-
-def add_packs_in(known: Known, folders: tuple[str, ...]) -> "list[Pack]":
-    """Add the actions of the packs in folders, quietly, and return the packs; those that are known already, too.
-
-    Raises `InvalidDefinition` if they are wrong.
-    """
-    from stretto.actors.pack_folders import packs_in
-
-    if not any(packs_in(Path(folder)) for folder in folders):
-        return []
-    from stretto.actors.packs import add_packs, read_packs
-    from stretto.metrics import configure_logging
-
-    configure_logging("ERROR")  # who asked for them is told all that is doubtful
-    read = read_packs((), folders)
-    before = {pack.manifest.folder for pack in known.packs}
-    new = [pack for pack in read if pack.manifest.folder not in before]
-    add_packs(known.actions, new)
-    known.packs.extend(new)
-    return read
-
-
-def findings_of(packs: "list[Pack]", registry: "ActionRegistry") -> "list[Finding]":
-    """Return all that is told of packs: what is refused, and what is doubtful."""
-    if not packs:
-        return []
-    from stretto.actors.packs import findings_of as of_pack
-
-    return [finding for pack in packs for finding in of_pack(pack, registry)]

@@ -11,11 +11,8 @@ from stretto.actors.cli.completion import complete_workflow
 from stretto.actors.cli.exits import FAILED, USAGE, give_up
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from stretto.actors.actions import ActionRegistry
-    from stretto.actors.catalogue import Catalogue
-    from stretto.actors.packs import Pack
     from stretto.actors.rehearsal import Rehearsed, Rehearser
     from stretto.actors.rehearsal.files import Scripted
     from stretto.actors.rehearsal.suite import Verdict
@@ -237,22 +234,8 @@ def _rehearser(definitions: tuple[str, ...], actions: tuple[str, ...]) -> "Rehea
             registry.load(each)
         packs = read_packs((), definitions)
         add_packs(registry, packs)
-        return Rehearser(registry, _catalogue_of(definitions, packs))
+        return Rehearser(registry, definitions, packs)
     except InvalidDefinition as error:
         give_up("\n  ".join(["the packs cannot be used", *map(str, error.findings)]), USAGE)
     except StrettoError as error:
         give_up(str(error), USAGE)
-
-
-def _catalogue_of(folders: tuple[str, ...], packs: "list[Pack]") -> "Callable[[ActionRegistry], Catalogue]":
-    from stretto.actors.catalogue import Catalogue
-
-    def loaded(actions: "ActionRegistry") -> Catalogue:
-        catalogue = Catalogue(actions)
-        for pack in packs:
-            for described in pack.workflows:
-                catalogue.add_of_pack(described)
-        catalogue.load(*folders)
-        return catalogue
-
-    return loaded

@@ -13,12 +13,14 @@ import click
 
 from stretto.actors.cli.exits import FAILED, USAGE, give_up
 from stretto.actors.cli.known import PACKS, read_known
+from stretto.actors.cli.pack_files import PackFiles, is_description
+from stretto.actors.definition_files import SUFFIXES, definition_files
+from stretto.actors.pack_folders import pack_of
 
 if TYPE_CHECKING:
     from stretto.definitions.errors import Finding
     from stretto.definitions.model import Workflow
 
-_SUFFIXES = frozenset({".yaml", ".yml"})
 _MOST_SHOWN = 200
 """Characters of a source line that are shown."""
 
@@ -69,17 +71,13 @@ class _Examined:
 
 
 def _files(paths: Iterable[str]) -> Iterator[Path]:
-    """Yield the files named, and those in the folders named, each once; packs have files of other kinds, too."""
-    from stretto.actors.pack_folders import packs_in
-
+    """Yield the files named, and those in the folders named, each once."""
     told: set[Path] = set()
     for name in paths:
         path = Path(name)
         if path.is_dir():
-            packs = packs_in(path)
-            every = sorted(each for each in path.rglob("*") if each.suffix in _SUFFIXES and each.is_file())
-            found = [each for each in every if not any(each.is_relative_to(pack) for pack in packs)]
-            if not found and not packs:
+            found = definition_files(path)
+            if not found:
                 give_up(f"there is no definition (*.yaml, *.yml) in {name!r}", USAGE)
         elif path.is_file():
             found = [path]
@@ -91,49 +89,47 @@ def _files(paths: Iterable[str]) -> Iterator[Path]:
 
 def _examined(paths: tuple[str, ...], actions: tuple[str, ...], packs: tuple[str, ...]) -> list[_Examined]:
     from stretto.actors.callable import ActionsAndWorkflows, parameters_by_ref
-    from stretto.actors.cli.known import add_packs_in, findings_of
-    from stretto.definitions.errors import InvalidDefinition
     from stretto.definitions.validation import examine
 
     known_before = read_known(actions, packs)
-    try:
-        among = add_packs_in(known_before, paths)
-    except InvalidDefinition as error:
-        return list(_of_findings(error.findings))
-    graphs = [described.path for pack in among for described in pack.workflows]
-    texts = {path: _text(path) for path in (*_files(paths), *graphs)}
-    workflows = {described.ref: described.parameters for pack in known_before.packs for described in pack.workflows}
+    files = list(_files(paths))
+    of_packs = PackFiles(files)
+    of_packs.enter(known_before)
+    texts = {path: _text(path) for path in files if str(path) in paths or not of_packs.is_something_else(path)}
+    texts |= {path: _text(path) for path in of_packs.programs()}
+    if not texts:
+        give_up(f"there is no definition among the files of {' and '.join(map(repr, paths))}", USAGE)
+    all_packs = (*known_before.packs, *of_packs.packs)
+    workflows = {described.ref: described.parameters for pack in all_packs for described in pack.workflows}
     known = ActionsAndWorkflows(known_before.actions, {**workflows, **parameters_by_ref(_workflows(texts))})
     owners: dict[str, Path] = {}
-    findings = findings_of(among, known_before.actions)
-    examined = list(_of_findings(findings))
+    examined = []
     for path, text in texts.items():
         if not isinstance(text, str):
             examined.append(_Examined("", (text,)))
             continue
-        examination = examine(text, str(path), known)
-        twice = [] if examination.workflow is None or path in graphs else _taken(examination.workflow, path, owners)
-        examined.append(_Examined(text, (*twice, *examination.findings)))
+        described = of_packs.workflow_of(path)
+        if described is None and (of_packs.findings_of(path) or is_description(path)):
+            examined.append(_Examined(text, of_packs.findings_of(path)))
+            continue
+        if described is None:
+            examination = examine(text, str(path), known)
+        else:
+            examination = examine(text, str(path), known, described.completed)
+        # That a pack's workflow says no version is no matter: its pack has one.
+        findings = [each for each in examination.findings if described is None or each.code != "missing_version"]
+        twice = [] if examination.workflow is None else _taken(examination.workflow, path, owners)
+        examined.append(_Examined(text, (*twice, *of_packs.findings_of(path), *findings)))
     return examined
-
-
-def _of_findings(findings: "Iterable[Finding]") -> "Iterator[_Examined]":
-    """Yield the files that findings are in, each with its own."""
-    by_file: dict[str, list[Finding]] = {}
-    for finding in findings:
-        by_file.setdefault(finding.place.file, []).append(finding)
-    for file, found in sorted(by_file.items()):
-        text = _text(Path(file)) if Path(file).is_file() else ""
-        yield _Examined(text if isinstance(text, str) else "", tuple(found))
 
 
 def _workflows(texts: "dict[Path, str | Finding]") -> "dict[str, Workflow]":
     """Return the workflows that the files may call: those among them, and those beside them."""
     from stretto.definitions.dialects import read_with_findings
 
-    beside = {each for path in texts for each in path.parent.iterdir() if each.suffix in _SUFFIXES and each.is_file()}
+    beside = {each for path in texts for each in path.parent.iterdir() if each.suffix in SUFFIXES and each.is_file()}
     workflows = {}
-    for path in sorted(beside | set(texts)):
+    for path in sorted(each for each in beside | set(texts) if pack_of(each) is None):
         text = texts.get(path) or _text(path)
         workflow = read_with_findings(text, str(path)).workflow if isinstance(text, str) else None
         if workflow is not None:

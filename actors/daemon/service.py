@@ -25,7 +25,7 @@ from stretto.actors.engine import Engine
 from stretto.actors.gateway.engine_calls import call
 from stretto.actors.gateway.server import Gateway
 from stretto.actors.gateway.socket_file import CannotServe, SocketFile, default_path
-from stretto.actors.packs import add_packs, read_packs
+from stretto.actors.packs import Pack, add_packs, read_packs
 from stretto.actors.settings import Settings
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
@@ -166,24 +166,23 @@ class Daemon:
             notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
             try:
                 earlier = await call(self._engine, "catalogue")
-                catalogue = await asyncio.to_thread(self._read_again, earlier)
-                await call(self._engine, "use_catalogue", catalogue)
+                catalogue, packs = await asyncio.to_thread(self._read_again, earlier)
+                await call(self._engine, "use_definitions", catalogue, packs)
             except (StrettoError, pykka.ActorDeadError) as error:
                 _log.error("reload_failed", reason=str(error))
             else:
                 _log.info("definitions_reloaded", workflows=len(catalogue.refs()))
             notify("READY=1")
 
-    def _read_again(self, earlier: Catalogue) -> Catalogue:
+    def _read_again(self, earlier: Catalogue) -> tuple[Catalogue, list[Pack]]:
         packs = read_packs(self._settings.engine.packs, self._settings.engine.definitions)
         actions = ActionRegistry.with_core(self._settings.core_local.rendered_cmd)
         add_packs(actions, packs)
         catalogue = Catalogue(actions, earlier)
         for pack in packs:
-            for described in pack.workflows:
-                catalogue.add_of_pack(described)
+            catalogue.add_pack(pack)
         catalogue.load(*self._settings.engine.definitions)
-        return catalogue
+        return catalogue, packs
 
     def _begin(self, work: Any) -> None:
         task = asyncio.ensure_future(work)

@@ -5,8 +5,8 @@ folder --read_packs--> Pack (manifest, actions, workflows) or every finding
                          '--actions_of--> Action --> registry --> a process (launch, deliver, read output)
 """
 
-from stretto.actors.packs.actions import add_packs, findings_of
-from stretto.actors.packs.folders import read_packs
+from stretto.actors.packs.actions import add_pack, add_packs, findings_of
+from stretto.actors.packs.folders import examine_packs, read_packs
 from stretto.actors.packs.model import Manifest, Pack, PackAction, PackCall, PackWorkflow
 from stretto.actors.packs.secrets import InvalidPackConfig, Source, Surroundings, read_surroundings
 
@@ -19,7 +19,9 @@ __all__ = [
     "PackWorkflow",
     "Source",
     "Surroundings",
+    "add_pack",
     "add_packs",
+    "examine_packs",
     "findings_of",
     "read_packs",
     "read_surroundings",

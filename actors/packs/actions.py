@@ -18,61 +18,63 @@ _log = get_logger("stretto.packs")
 
 
 def add_packs(registry: ActionRegistry, packs: Iterable[Pack]) -> None:
-    """Add the actions of all packs; `InvalidDefinition` names those whose refs are taken. Warnings go to the log.
+    """Add the actions of all packs; `InvalidDefinition` names those whose refs are taken.
 
-    Stretto's own actions win over a pack's (Attune's core pack has an echo, too), with a warning.
+    Stretto's own actions win over a pack's (Attune's core pack has an echo, too): that is one of its doubts.
     """
     errors: list[Finding] = []
     for pack in packs:
-        _refuse(registry, pack)
-        doubtful = list(pack.warnings)
-        for described in pack.actions:
-            if isinstance(described, PackAction) and (problem := missing(described)):
-                doubtful.append(Finding("cannot_perform", problem, described.place, severity="warning"))
-            if _is_built_in(registry, described.ref):
-                message = f"{described.ref} is an action of Stretto's own: the pack's is not used"
-                doubtful.append(Finding("built_in_action", message, described.place, severity="warning"))
-                continue
-            if described.ref in registry.refused:
-                continue
-            try:
-                registry.add(action_of(described))
-            except DuplicateAction as error:
-                errors.append(Finding("duplicate_ref", str(error), described.place))
-        for warning in doubtful:
-            _log.warning("pack_doubtful", pack=pack.manifest.ref, finding=str(warning))
+        errors += add_pack(registry, pack)
         _log.info("pack_loaded", pack=pack.manifest.ref, version=pack.manifest.version, actions=len(pack.actions))
     if errors:
         raise InvalidDefinition(errors)
 
 
-def findings_of(pack: Pack, registry: ActionRegistry) -> list[Finding]:
-    """Return all that is told of a pack: what is refused, and what is doubtful."""
-    refusals = [each for each in _refusals(registry, pack) if not _is_built_in(registry, each.ref)]
-    refused = [finding for each in refusals for finding in each.findings]
-    return [*refused, *pack.warnings]
+def add_pack(registry: ActionRegistry, pack: Pack) -> list[Finding]:
+    """Add the actions of a pack, and why others of it cannot be had; return an error for each whose ref is taken.
 
-
-def _refuse(registry: ActionRegistry, pack: Pack) -> None:
-    """Have the registry know why some actions of a pack cannot be had."""
+    What else is to be told of the pack is in `findings_of`.
+    """
     for refused in _refusals(registry, pack):
-        if _is_built_in(registry, refused.ref):
-            continue
         first = refused.findings[0]
         registry.refuse(refused.ref, f"its pack has one that is refused ({first.place}: {first.message}); {first.hint}")
-        told = [str(finding) for finding in refused.findings]
-        _log.warning("action_refused", pack=pack.manifest.ref, action=refused.ref, findings=told)
+    errors = []
+    for described in pack.actions:
+        if described.ref in registry.refused or _is_built_in(registry, described.ref):
+            continue
+        try:
+            registry.add(_action_of(described))
+        except DuplicateAction as error:
+            errors.append(Finding("duplicate_ref", str(error), described.place))
+    return errors
+
+
+def findings_of(pack: Pack, registry: ActionRegistry) -> list[Finding]:
+    """Return all that is to be told of a pack: which actions are refused (errors), and what is doubtful (warnings).
+
+    Doubtful is what its files hold, what there is to run them, and what stands beside Stretto's own actions.
+    """
+    found = [finding for refused in _refusals(registry, pack) for finding in refused.findings]
+    found += pack.warnings
+    for described in pack.actions:
+        if isinstance(described, PackAction) and (problem := missing(described)):
+            found.append(Finding("cannot_perform", problem, described.place, severity="warning"))
+        if _is_built_in(registry, described.ref):
+            message = f"{described.ref} is an action of Stretto's own: the pack's is not used"
+            found.append(Finding("built_in_action", message, described.place, severity="warning"))
+    return found
 
 
 def _refusals(registry: ActionRegistry, pack: Pack) -> list[Refused]:
     """Return the actions that cannot be had; those among them that make code of their input, unless it is allowed."""
-    if not registry.refuses_rendered("stackstorm"):
-        return list(pack.refused)
-    calls = [each for each in pack.actions if isinstance(each, PackCall)]
-    return [*pack.refused, *(Refused(each.ref, (each.rendered,)) for each in calls if each.rendered is not None)]
+    refused = list(pack.refused)
+    if registry.refuses_rendered("stackstorm"):
+        calls = [each for each in pack.actions if isinstance(each, PackCall)]
+        refused += [Refused(each.ref, (each.rendered,)) for each in calls if each.rendered is not None]
+    return [each for each in refused if not _is_built_in(registry, each.ref)]
 
 
-def action_of(described: PackAction | PackCall) -> Action:
+def _action_of(described: PackAction | PackCall) -> Action:
     """Return what a pack's file describes as an action that an engine can call."""
     return _performed_by_a_process(described) if isinstance(described, PackAction) else _called(described)
 

@@ -1,18 +1,21 @@
 """Finding packs in folders and reading them, with every finding of every file."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from os import PathLike
 from pathlib import Path
 
-from stretto.actors.pack_folders import packs_in
+from stretto.actors.pack_folders import packs_below, packs_in
 from stretto.actors.packs import stackstorm
 from stretto.actors.packs.manifest import read_manifest
 from stretto.actors.packs.metadata import read_action
 from stretto.actors.packs.model import Manifest, Pack, PackAction, PackCall, PackWorkflow, Refused
+from stretto.definitions.dialects import read_with_findings
 from stretto.definitions.dialects.reading import Reader
 from stretto.definitions.errors import Finding, InvalidDefinition, Place
+from stretto.definitions.yaml_source import MapNode
 
 _SUFFIXES = (".yaml", ".yml")
+_WORKFLOW_FOLDERS = ("workflows", "actions/workflows")
 
 
 def read_packs(folders: Iterable[str | PathLike[str]], definitions: Iterable[str | PathLike[str]] = ()) -> list[Pack]:
@@ -21,19 +24,27 @@ def read_packs(folders: Iterable[str | PathLike[str]], definitions: Iterable[str
     `definitions` are folders that may be packs, or hold some, and need not. Raises `InvalidDefinition` with every error
     of every file; what is only doubtful is in the packs' `warnings`.
     """
+    packs, errors = examine_packs(folders, definitions)
+    if errors:
+        raise InvalidDefinition(errors)
+    return packs
+
+
+def examine_packs(
+    folders: Iterable[str | PathLike[str]], definitions: Iterable[str | PathLike[str]] = ()
+) -> tuple[list[Pack], list[Finding]]:
+    """Return the packs as far as they could be read, and every error of every file."""
     errors: list[Finding] = []
     packs: list[Pack] = []
     named = [each for folder in folders for each in _pack_folders(Path(folder), errors)]
-    among = [each for folder in definitions for each in packs_in(Path(folder))]
+    among = [each for folder in definitions for each in packs_below(Path(folder))]
     for each in {folder.resolve(): folder for folder in reversed((*named, *among))}.values():
         pack = _read_pack(each, errors)
         if pack is not None:
             packs.append(pack)
     packs.sort(key=lambda pack: pack.manifest.ref)
     _check_refs(packs, errors)
-    if errors:
-        raise InvalidDefinition(errors)
-    return packs
+    return packs, errors
 
 
 def _pack_folders(folder: Path, errors: list[Finding]) -> list[Path]:
@@ -62,6 +73,7 @@ def _read_pack(folder: Path, errors: list[Finding]) -> Pack | None:
             actions.append(described)
         elif described is not None:
             workflows.append(described)
+    workflows += _standing_alone(manifest, folder, {each.path for each in workflows}, errors, warnings)
     return Pack(manifest, tuple(actions), tuple(workflows), tuple(warnings))
 
 
@@ -88,6 +100,44 @@ def _read_stackstorm(reader: Reader, text: str, folder: Path, errors: list[Findi
         elif described is not None:
             workflows.append(described)
     return Pack(manifest, tuple(actions), tuple(workflows), tuple(warnings), tuple(refused))
+
+
+def _standing_alone(
+    manifest: Manifest, folder: Path, graphs: Collection[Path], errors: list[Finding], warnings: list[Finding]
+) -> list[PackWorkflow]:
+    """Return the workflows that no action's metadata points to; it is their own ref that names them."""
+    found = []
+    for path in (each for name in _WORKFLOW_FOLDERS for each in sorted((folder / name).glob("*"))):
+        if path.suffix in _SUFFIXES and path.is_file() and path.resolve() not in graphs:
+            described = _workflow_alone(path, manifest, errors, warnings)
+            found += [described] if described is not None else []
+    return found
+
+
+def _workflow_alone(
+    path: Path, manifest: Manifest, errors: list[Finding], warnings: list[Finding]
+) -> PackWorkflow | None:
+    text = _text(path, errors)
+    if text is None:
+        return None
+    reading = read_with_findings(text, str(path))
+    ref_node = reading.root.members.get("ref") if isinstance(reading.root, MapNode) else None
+    own_name = f"{manifest.ref}.{path.name.partition('.')[0]}"
+    if reading.workflow is None:  # what is wrong with the file is told by whoever loads it
+        return PackWorkflow(own_name, manifest.ref, Place(str(path), 1, 1), path.resolve(), {})
+    if ref_node is None:
+        message = "no enabled action's 'workflow_file' names it, and it has no ref of its own: it is not loaded"
+        warnings.append(
+            Finding("not_loaded", message, Place(str(path), 1, 1), hint=f"write ref: {own_name}", severity="warning")
+        )
+        return None
+    pack, dot, name = reading.workflow.ref.partition(".")
+    if dot and pack != manifest.ref:
+        message = f"a workflow of the pack {manifest.ref!r} is called {manifest.ref}.NAME"
+        errors.append(Finding("foreign_ref", message, ref_node.place, found=repr(reading.workflow.ref)))
+        return None
+    ref = f"{manifest.ref}.{name if dot else pack}"
+    return PackWorkflow(ref, manifest.ref, ref_node.place, path.resolve(), reading.workflow.parameters)
 
 
 def _read_file(

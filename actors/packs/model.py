@@ -1,13 +1,13 @@
 """What a pack's files say, free of YAML."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from stretto.definitions.errors import Finding, Place
 from stretto.definitions.frozen import EMPTY_OBJECT, FrozenDict
-from stretto.definitions.model import Parameter
+from stretto.definitions.model import Parameter, Workflow
 
 RunnerType = Literal["python", "shell", "native", "nodejs"]
 Delivery = Literal["stdin", "file", "env", "argv"]
@@ -76,7 +76,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class PackWorkflow:
-    """An action that a workflow performs: the metadata gives ref and parameters, the file at `path` the graph."""
+    """A workflow of a pack, its graph in the file at `path`.
+
+    The metadata of an action gives ref and parameters, or the file itself, if it stands alone.
+    """
 
     ref: str
     pack: str
@@ -85,6 +88,16 @@ class PackWorkflow:
     parameters: Mapping[str, Parameter]
     label: str = ""
     description: str = ""
+
+    def completed(self, graph: Workflow) -> Workflow:
+        """Return the workflow that a graph is, with what the metadata says of it."""
+        return replace(
+            graph,
+            ref=self.ref,
+            parameters=self.parameters or graph.parameters,
+            label=self.label or graph.label,
+            description=self.description or graph.description,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ class Surroundings:
     """Gives each run what it is given: `config` is its own pack's, or all of it where its pack is not loaded."""
 
     def __init__(self, config: FrozenDict, keystore: FrozenDict, packs: Mapping[str, Manifest]) -> None:
+        self._config = config
         self._keystore = keystore
         self._secrets: list[Data] = [keystore]
         self._configs = {ref: self._of_pack(manifest, config) for ref, manifest in packs.items()}
@@ -50,6 +51,10 @@ class Surroundings:
     def of_workflow(self, ref: str) -> RunSurroundings:
         """Return what a run of that workflow is given."""
         return self._given.get(ref.partition(".")[0], self._others)
+
+    def of_packs(self, packs: Iterable[Pack]) -> "Surroundings":
+        """Return what runs are given with other packs, of the same configuration and keystore; `InvalidPackConfig`."""
+        return _fitting(self._config, self._keystore, packs)
 
     def _of_pack(self, manifest: Manifest, config: FrozenDict) -> tuple[FrozenDict, frozenset[str]]:
         given = config.get(manifest.ref, EMPTY_OBJECT)
@@ -66,12 +71,15 @@ def read_surroundings(config: Source | None, keystore: Source | None, packs: Ite
 
     Raises `InvalidPackConfig` for what does not fit a pack's schema, `InvalidDefinition` for a file that is wrong.
     """
+    return _fitting(_read(config, "pack_config"), _read(keystore, "keystore"), packs)
+
+
+def _fitting(config: FrozenDict, keystore: FrozenDict, packs: Iterable[Pack]) -> Surroundings:
     manifests = {pack.manifest.ref: pack.manifest for pack in packs}
-    configured = _read(config, "pack_config")
-    problems = [problem for manifest in manifests.values() for problem in _misfits(manifest, configured)]
+    problems = [problem for manifest in manifests.values() for problem in _misfits(manifest, config)]
     if problems:
         raise InvalidPackConfig(problems)
-    return Surroundings(configured, _read(keystore, "keystore"), manifests)
+    return Surroundings(config, keystore, manifests)
 
 
 def _misfits(manifest: Manifest, config: FrozenDict) -> Iterable[str]:

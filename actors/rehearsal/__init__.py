@@ -5,6 +5,7 @@ executor.py   the engine of a rehearsal, and what drives it from one quiet momen
   pump.py       a dispatcher without threads: it knows when nothing is left to do
   timeline.py   virtual time, in seconds as users mean them or in the ticks of conformance cases
   runner.py     notes the actions that are launched, and ends them
+  definitions.py  the workflows that are found, whatever actions they name
   recording.py  a conductor that notes what it commands
 cases.py      conformance cases: JSON in, JSON out
 """

@@ -19,10 +19,12 @@ from stretto.actors.rehearsal.runner import Launch
 from stretto.actors.rehearsal.script import Control, Rule
 from stretto.actors.rehearsal.telling import whole
 from stretto.actors.rehearsal.timeline import Ticks
-from stretto.definitions.dialects import read_workflow
+from stretto.definitions.dialects import in_order, read_as_orquesta, read_with_findings
 from stretto.definitions.dialects.orquesta.inspection import inspection
-from stretto.definitions.errors import InvalidDefinition, InvalidInput, StrettoError
-from stretto.definitions.frozen import Data, freeze
+from stretto.definitions.errors import InvalidInput, StrettoError
+from stretto.definitions.frozen import Data, FrozenList, freeze
+from stretto.definitions.model import Workflow
+from stretto.definitions.semantics import ORQUESTA
 from stretto.metrics import get_logger
 
 _FILE: Final = "case.yaml"
@@ -31,7 +33,7 @@ _WORDS: Final[Mapping[str, str]] = {"cancelled": "canceled", "timed_out": "timeo
 _KINDS: Final[Mapping[str, str]] = {
     "action_failed": "execution",
     "workflow_failed": "execution",
-    "items_failed": "execution",
+    "fail_command": "execution",
     "expression_error": "expression",
     "unreachable_join": "unreachable-join",
     "join_unsatisfied": "unreachable-join",
@@ -39,8 +41,8 @@ _KINDS: Final[Mapping[str, str]] = {
 }
 """The protocol's kinds of errors, by our codes; any other is `other`."""
 
-_NOT_TOLD: Final = frozenset({"timed_out", "abandoned", "cancelled"})
-"""Errors that the protocol's reference writes no records of."""
+_NOT_TOLD: Final = frozenset({"timed_out", "abandoned", "cancelled", "items_failed"})
+"""Errors of which Orquesta, the protocol's reference, writes no records."""
 
 _log = get_logger(__name__)
 
@@ -88,14 +90,23 @@ def answer(line: bytes | str, rehearser: Stage) -> bytes:
 
 
 def _outcome_of(case: Case, rehearser: Stage) -> dict[str, Any]:
-    try:
-        workflow = read_workflow(case.workflow, _FILE)
-    except InvalidDefinition as error:
-        told = _nothing("invalid", [_error(str(each), each.code) for each in error.findings])
-        return {**told, "inspection": inspection(error.findings)}
-    given = {} if case.context is None else {"initial": freeze(case.context, "context")}
+    given: dict[str, Any] = {}
+    if case.context is None:
+        reading = read_with_findings(case.workflow, _FILE)
+    else:  # a parent's context is Orquesta's alone
+        reading = read_as_orquesta(case.workflow, _FILE, case.context)
+        given["initial"] = freeze(case.context, "context")
+    errors = in_order(finding for finding in reading.findings if finding.severity == "error")
+    if errors or reading.workflow is None:
+        told = _nothing("invalid", [_error(str(each), each.code) for each in errors])
+        return {**told, "inspection": inspection(errors)}
     rehearsal = Rehearsal(
-        workflow=workflow, inputs=case.inputs or {}, rules=case.script, controls=case.controls, pace=Ticks, given=given
+        workflow=reading.workflow,
+        inputs=case.inputs or {},
+        rules=case.script,
+        controls=case.controls,
+        pace=Ticks,
+        given=given,
     )
     try:
         rehearsed = rehearser.perform(rehearsal)
@@ -107,7 +118,7 @@ def _outcome_of(case: Case, rehearser: Stage) -> dict[str, Any]:
         "task_sequence": [[visit.task, visit.route] for visit in rehearsed.visits],
         "task_results": [_task_result(visit) for visit in rehearsed.visits],
         "actions": [_action(launch) for launch in rehearsed.launches],
-        "errors": [_error_of(record) for record in rehearsed.errors if record["code"] not in _NOT_TOLD],
+        "errors": _errors(rehearsed.errors, reading.workflow),
         "inspection": None,
     }
 
@@ -150,6 +161,15 @@ def _action(launch: Launch) -> dict[str, Any]:
         "input": launch.input,
     }
     return {**told, "delay": whole(launch.delay)} if launch.delay else told
+
+
+def _errors(records: FrozenList, workflow: Workflow) -> list[dict[str, Any]]:
+    told = [_error_of(record) for record in records]
+    if workflow.semantics is not ORQUESTA:
+        return told
+    return [
+        each for place, each in enumerate(told) if each["code"] not in _NOT_TOLD and each not in told[:place]
+    ]  # equal ones once
 
 
 def _error_of(record: Data) -> dict[str, Any]:

@@ -8,8 +8,10 @@ Each rehearsal has an engine of its own, which costs a few tenths of a milliseco
 """
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
 from typing import Any, Final
 
 import pykka
@@ -19,7 +21,8 @@ from stretto.actors.actions import ActionRegistry
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.engine import Engine
 from stretto.actors.outcome import Outcome, RunHandle
-from stretto.actors.packs import read_surroundings
+from stretto.actors.packs import Pack, read_surroundings
+from stretto.actors.rehearsal.definitions import RehearsedDefinitions
 from stretto.actors.rehearsal.pump import PumpedDispatcher
 from stretto.actors.rehearsal.recording import RecordedConductor, Visit
 from stretto.actors.rehearsal.runner import Launch, ScriptedActions, ScriptedRunner
@@ -28,7 +31,7 @@ from stretto.actors.rehearsal.timeline import Pace, ReminderKeeper, Seconds, Tim
 from stretto.actors.services import Services
 from stretto.definitions.conductor import StartItem
 from stretto.definitions.errors import LimitExceeded, StrettoError
-from stretto.definitions.frozen import EMPTY_LIST, Data, FrozenDict, FrozenList
+from stretto.definitions.frozen import Data, FrozenDict, FrozenList
 from stretto.definitions.masking import Mask
 from stretto.definitions.model import Workflow
 from stretto.metrics import Instruments
@@ -76,10 +79,21 @@ class Rehearsed:
 class Rehearser:
     """Performs rehearsals, one after the other, with the same definitions and actions."""
 
-    def __init__(self, actions: ActionRegistry, catalogue: Callable[[ActionRegistry], Catalogue] = Catalogue) -> None:
-        """`actions`: those whose inputs are checked. `catalogue` gives the workflows that others may call."""
+    def __init__(
+        self, actions: ActionRegistry, definitions: Sequence[str | PathLike[str]] = (), packs: Iterable[Pack] = ()
+    ) -> None:
+        """Take what workflows may call.
+
+        `actions`: those whose inputs are checked. `definitions`: folders of workflows. `packs`: those whose actions are
+        among `actions`, for their workflows.
+
+        Raises `UnknownWorkflow` if there is no such folder.
+        """
         self._actions = ScriptedActions(actions)
-        self.catalogue = catalogue(self._actions)
+        self.catalogue = RehearsedDefinitions(self._actions)
+        for pack in packs:
+            self.catalogue.add_pack(pack)
+        self.catalogue.load(*map(Path, definitions))
         self._instruments = Instruments()
 
     def perform(self, rehearsal: Rehearsal) -> Rehearsed:
@@ -136,7 +150,7 @@ class _Stage:
         return Rehearsed(
             status=conductor.status if outcome is None else outcome.status,
             output=outcome.output if outcome is not None else None,
-            errors=outcome.errors if outcome is not None else EMPTY_LIST,
+            errors=outcome.errors if outcome is not None else conductor.errors(),
             visits=conductor.visits(),
             launches=self._runner.launches,
             unused=list(self._script.unused()),

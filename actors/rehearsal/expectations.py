@@ -12,6 +12,9 @@ from stretto.actors.rehearsal.executor import Rehearsed
 from stretto.actors.rehearsal.telling import action_object
 from stretto.definitions.frozen import thaw
 
+MAX_COMPARED = 250_000
+"""Pairs of expected and found that are compared; beyond it they are paired by their places."""
+
 
 @dataclass(frozen=True, slots=True)
 class Difference:
@@ -51,11 +54,51 @@ def _found(what: str, expected: Any, rehearsed: Rehearsed) -> Any:
     return rehearsed.status if what == "status" else rehearsed.output
 
 
-def _looked_at(expected: Sequence[Mapping[str, Any]], found: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return of each thing found what is expected of the one in its place; of one too many, what any is asked for."""
-    every = dict.fromkeys(key for each in expected for key in each) or dict.fromkeys(("code", "task", "action"))
-    asked = [*expected, *[every] * (len(found) - len(expected))]
-    return [{key: each[key] for key in keys if key in each} for each, keys in zip(found, asked, strict=False)]
+def _looked_at(expected: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return of each thing found what is expected of its counterpart; of one too many, what any is asked for."""
+    every = tuple(dict.fromkeys(key for each in expected for key in each)) or ("code", "task", "action")
+    asked = [every if place is None else tuple(expected[place]) for place in _counterparts(expected, found)]
+    return [{key: each[key] for key in keys if key in each} for each, keys in zip(found, asked, strict=True)]
+
+
+def _counterparts(expected: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> list[int | None]:
+    """Return the place of what was expected instead of each thing found: what agrees, in order, then what is left."""
+    if len(expected) * len(found) > MAX_COMPARED:
+        return [place if place < len(expected) else None for place in range(len(found))]
+    told: list[int | None] = [None] * len(found)
+    of_expected, of_found = 0, 0
+    for place, other in [*_agreeing(expected, found), (len(expected), len(found))]:
+        for left, right in zip(range(of_expected, place), range(of_found, other), strict=False):
+            told[right] = left
+        if other < len(found):
+            told[other] = place
+        of_expected, of_found = place + 1, other + 1
+    return told
+
+
+def _agreeing(expected: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> list[tuple[int, int]]:
+    """Return the longest common subsequence as (place in expected, place in found)."""
+    agrees = [[_agrees(wanted, each) for each in found] for wanted in expected]
+    longest = [[0] * (len(found) + 1) for _ in range(len(expected) + 1)]
+    for place in reversed(range(len(expected))):
+        for other in reversed(range(len(found))):
+            skipped = max(longest[place + 1][other], longest[place][other + 1])
+            taken = longest[place + 1][other + 1] + 1 if agrees[place][other] else 0
+            longest[place][other] = max(skipped, taken)
+    pairs, place, other = [], 0, 0
+    while place < len(expected) and other < len(found):
+        if agrees[place][other] and longest[place][other] == longest[place + 1][other + 1] + 1:
+            pairs.append((place, other))
+            place, other = place + 1, other + 1
+        elif longest[place + 1][other] >= longest[place][other + 1]:
+            place += 1
+        else:
+            other += 1
+    return pairs
+
+
+def _agrees(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
+    return all(key in found and _canonical(value) == _canonical(found[key]) for key, value in wanted.items())
 
 
 def _canonical(value: Any) -> str:

@@ -102,7 +102,10 @@ class RecordedConductor(Conductor):
                 self._visits_seen[command.task, command.visit] = visit
             elif isinstance(command, TaskEnded):
                 visit = self._visits_seen[command.task, command.visit]
-                visit.outcome, visit.result, visit.attempts = command.outcome, command.result, command.attempts
+                visit.outcome, visit.result = command.outcome, command.result
+            elif isinstance(command, StartItem):
+                visit = self._visits_seen[command.task, command.visit]
+                visit.attempts = max(visit.attempts, command.attempt)
             elif isinstance(command, WaitUntil):
                 self._note_wait(command)
 

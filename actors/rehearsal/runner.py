@@ -24,7 +24,7 @@ class ScriptedActions(ActionRegistry):
     """All actions: those that are known check their input, any other takes whatever it is given."""
 
     def __init__(self, known: ActionRegistry) -> None:
-        super().__init__({})
+        super().__init__({}, "allow")  # no command runs
         self._known = known
         self._made: dict[tuple[str, CoreActions], Action] = {}
 
@@ -33,8 +33,8 @@ class ScriptedActions(ActionRegistry):
         made = self._made.get((ref, core))
         if made is None:
             known = self._known.find(ref, core)
-            # "async": an inline action would have to end as it begins. Code that is computed runs nowhere.
-            made = _taking_anything(ref) if known is None else replace(known, runner="async", literal=frozenset())
+            # "async": an inline action would have to end as it begins.
+            made = _taking_anything(ref) if known is None else replace(known, runner="async")
             self._made[ref, core] = made
         return made
 

@@ -588,7 +588,8 @@ class Conductor:
         if self.status not in {"running", "paused"}:
             return
         message = f"the run took longer than {self.workflow.timeout:g} s"
-        self._errors.of_run("run_timed_out", message, Place(self.workflow.file, 1, 1))
+        place = self.workflow.timeout_place or Place(self.workflow.file, 1, 1)
+        self._errors.of_run("run_timed_out", message, place)
         self._abort()
         self._stop_what_runs()
 
@@ -648,7 +649,7 @@ class Conductor:
         if not self._is_child:  # a parent's task works with the output: it is no report
             output = self._masked(output)
         # Again: a secret may have become known after an error was recorded.
-        self._commands.append(FinishRun(self.status, output, self._masked(self._errors.frozen())))
+        self._commands.append(FinishRun(self.status, output, self.errors()))
 
     def _masked(self, data: Masked) -> Masked:
         return self.mask.data(data)  # type: ignore[return-value]  # an object stays one, and a list
@@ -689,6 +690,10 @@ class Conductor:
         if not rendered and entries is not None:
             return None, errors
         return object_of(rendered), errors
+
+    def errors(self) -> FrozenList:
+        """Return the records of what has failed so far, masked."""
+        return self._masked(self._errors.frozen())
 
     def tasks(self) -> dict[str, dict[str, Any]]:
         """Return {name: {status, visits, items: {total, succeeded, failed, running}}} of every task, as it is now."""

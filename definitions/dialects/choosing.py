@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from stretto.definitions.dialects.native import read_native
+from stretto.definitions.dialects.orquesta import read_orquesta
 from stretto.definitions.dialects.reading import Reader
 from stretto.definitions.dialects.recognition import is_orquesta
 from stretto.definitions.errors import Finding, InvalidDefinition
@@ -31,7 +32,7 @@ def read_workflow(text: str, file: str) -> Workflow:
     reading = read_with_findings(text, file)
     errors = [finding for finding in reading.findings if finding.severity == "error"]
     if errors or reading.workflow is None:
-        raise InvalidDefinition(in_order(errors))
+        raise InvalidDefinition(in_order(dict.fromkeys(errors)))
     return reading.workflow
 
 
@@ -47,8 +48,6 @@ def read_with_findings(text: str, file: str) -> Reading:
 
 def read_as_orquesta(text: str, file: str, context: Collection[str] = ()) -> Reading:
     """Read a text as an Orquesta definition, whatever it looks like; `context` are names that runs are given."""
-    from stretto.definitions.dialects.orquesta import read_orquesta  # noqa: PLC0415 - its expressions are an extra
-
     reader = Reader(file)
     root = compose(text, file, reader.report, YAML_1_1)
     workflow = read_orquesta(reader, root, context) if root is not None else None
@@ -56,8 +55,8 @@ def read_as_orquesta(text: str, file: str, context: Collection[str] = ()) -> Rea
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings in the file's order, each once; of very many, the first ones and how many more there are."""
-    told = sorted(dict.fromkeys(findings), key=lambda each: (each.place.line, each.place.column))
+    """Return findings in the file's order; of very many, the first ones and how many more there are."""
+    told = sorted(findings, key=lambda each: (each.place.line, each.place.column))
     if len(told) > MAX_FINDINGS:
         first = told[MAX_FINDINGS]
         more = f"{len(told) - MAX_FINDINGS:,} more {first.severity}s are not told"

@@ -52,12 +52,25 @@ def _condition(call: str | None, place: Place) -> Template | None:
 def _outcome(reader: Reader, node: Node, what: str, call: str | None) -> list[Transition]:
     condition = _condition(call, node.place)
     names = [node] if isinstance(node, ScalarNode) else reader.sequence(node, what)
-    plain = [each for each in names if not isinstance(each, MapNode)]
-    transitions = [_conditional(reader, member, what, condition) for member in names if isinstance(member, MapNode)]
-    targets = _targets(reader, plain, what)
-    if targets:
-        transitions.insert(0, Transition(condition, (), tuple(targets), tuple(targets.values()), node.place))
-    return transitions
+    return _following(reader, names, what, (condition,) if condition is not None else (), node.place)
+
+
+def _following(
+    reader: Reader, members: Sequence[Node], what: str, conditions: tuple[Template, ...], place: Place
+) -> list[Transition]:
+    """Read names, which follow where all conditions are true, and members of {when, do}, which add one."""
+    targets = _targets(reader, [each for each in members if not isinstance(each, MapNode)], what)
+    transitions = [Transition(_all(conditions, place), (), tuple(targets), tuple(targets.values()), place)]
+    for member in members:
+        if isinstance(member, MapNode):
+            transitions += _conditional(reader, member, what, conditions)
+    return transitions if targets else transitions[1:]
+
+
+def _all(conditions: tuple[Template, ...], place: Place) -> Template | None:
+    if len(conditions) < 2:
+        return conditions[0] if conditions else None
+    return AllOf(conditions, place)
 
 
 def _targets(reader: Reader, nodes: Sequence[Node], what: str) -> dict[str, Place]:
@@ -69,25 +82,31 @@ def _targets(reader: Reader, nodes: Sequence[Node], what: str) -> dict[str, Plac
     return targets
 
 
-def _conditional(reader: Reader, node: MapNode, what: str, outcome: Template | None) -> Transition:
-    """Read {when, do}, which goes with an outcome."""
+def _conditional(reader: Reader, node: MapNode, what: str, conditions: tuple[Template, ...]) -> list[Transition]:
+    """Read {when, do}: what is in `do`, which may be of the same kind, goes with all the conditions around it."""
     fields = Fields(reader, node, f"a member of {what}")
-    conditions = [outcome] if outcome is not None else []
     for member, told in fields.given("when"):
         condition = reader.condition(member, told, Site(completion=True))
-        conditions += [condition] if condition is not None else []
-    targets = _named_targets(reader, fields, ("do", "next"))
+        conditions += (condition,) if condition is not None else ()
+    following = [
+        each
+        for name in ("do", "next")
+        for member, told in fields.given(name)
+        for each in _following(reader, _members(member), told, conditions, node.place)
+    ]
     fields.finish(lambda _name: None)
-    when = AllOf(tuple(conditions), node.place) if conditions else None
-    return Transition(when, (), tuple(targets), tuple(targets.values()), node.place)
+    return following
+
+
+def _members(node: Node) -> Sequence[Node]:
+    return node.members if isinstance(node, ListNode) else [node]
 
 
 def _named_targets(reader: Reader, fields: Fields, names: tuple[str, ...]) -> dict[str, Place]:
     targets: dict[str, Place] = {}
     for name in names:
         for member, told in fields.given(name):
-            members = member.members if isinstance(member, ListNode) else [member]
-            targets |= _targets(reader, members, told)
+            targets |= _targets(reader, _members(member), told)
     return targets
 
 

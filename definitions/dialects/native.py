@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import PurePath
 from typing import Literal, cast, get_args
@@ -11,7 +12,7 @@ from stretto.definitions.dialects.parallel import enter_at_the_fork, expand
 from stretto.definitions.dialects.parameters import read_parameters
 from stretto.definitions.dialects.reading import NAME, NAME_RULE, Fields, Reader
 from stretto.definitions.errors import Place, nearest
-from stretto.definitions.expressions import Constant, ObjectTemplate, Site, Template
+from stretto.definitions.expressions import Constant, Site, Template
 from stretto.definitions.frozen import EMPTY_OBJECT
 from stretto.definitions.graph import graph_of
 from stretto.definitions.model import (
@@ -37,8 +38,6 @@ _REFUSED = {
     "iterate_cache": "cached iteration is not supported: use with_items over a list",
 }
 TASK_KINDS = ("action", "workflow", "parallel")
-_LITERAL_INPUTS = {"core.local": "cmd"}
-"""Inputs that must stand in the definition as they are: a shell text built from data is an injection."""
 
 
 def read_native(reader: Reader, root: Node) -> Workflow | None:
@@ -69,7 +68,9 @@ def read_native(reader: Reader, root: Node) -> Workflow | None:
         ),
         None,
     )
-    timeout = next((_seconds(reader, member, what) for member, what in fields.given("timeout")), None)
+    timeout_node, timeout = next(
+        ((member, _seconds(reader, member, what)) for member, what in fields.given("timeout")), (None, None)
+    )
     on_cancel = next((_on_cancel(reader, member, what, tasks) for member, what in fields.given("on_cancel")), None)
     policy = "allow_finish"
     for member, what in fields.given("cancellation_policy"):
@@ -89,6 +90,7 @@ def read_native(reader: Reader, root: Node) -> Workflow | None:
         cancellation_policy=cast("CancellationPolicy", policy),
         fail_fast=fail_fast,
         timeout=timeout,
+        timeout_place=timeout_node.place if timeout_node is not None else None,
         on_cancel=on_cancel,
         file=reader.file,
         label=texts["label"],
@@ -116,6 +118,12 @@ def _on_cancel(reader: Reader, node: Node, what: str, tasks: dict[str, Task]) ->
 
 
 def _explain_workflow_field(name: str) -> tuple[str, str, str] | None:
+    if name == "name":
+        return (
+            "warning",
+            "ignored_field",
+            "'name' does nothing: 'ref' is what a workflow is run by, 'label' is for people",
+        )
     if NOT_ACTED_ON.match(name):
         return "warning", "ignored_field", f"{name!r} is known, but Stretto does not act on it"
     return None
@@ -162,13 +170,13 @@ def _task_groups(reader: Reader, node: Node, what: str) -> list[list[Task]]:
         if given_name and not NAME.match(given_name):
             reader.error("bad_name", "a task's name is no name", place, found=repr(given_name), expected=NAME_RULE)
         mapping = reader.mapping(member, "a task")
-        group = _task(reader, mapping, given_name) if mapping is not None else []
+        group = _task(reader, mapping, given_name, place) if mapping is not None else []
         groups += [group] if group else []
     return groups
 
 
-def _task(reader: Reader, node: MapNode, given_name: str) -> list[Task]:
-    """Read a task: none if it has no name, several if it is a parallel one."""
+def _task(reader: Reader, node: MapNode, given_name: str, place: Place) -> list[Task]:
+    """Read a task that begins at `place`: none if it has no name, several if it is a parallel one."""
     fields = Fields(reader, node, f"the task {given_name!r}" if given_name else "a task")
     name: str | None = given_name
     name_node = fields.take("name") if given_name else fields.require("name")
@@ -176,7 +184,7 @@ def _task(reader: Reader, node: MapNode, given_name: str) -> list[Task]:
         name = reader.name(name_node, "the name of a task")
         fields.what = f"the task {name!r}" if name else "a task"
     kind = next((reader.choice(member, what, TASK_KINDS) for member, what in fields.given("type")), None)
-    task = _plain_task(reader, fields, name or "", parallel=kind == "parallel")
+    task = replace(_plain_task(reader, fields, name or "", parallel=kind == "parallel"), place=place)
     members: list[list[Task]] = []
     if kind == "parallel":
         nested = fields.require("tasks")
@@ -200,7 +208,6 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
         for member, what in fields.given("input"):
             if reader.mapping(member, what) is not None:
                 task_input = reader.template(member, site)
-                _check_literal_input(reader, action, task_input)
         with_items = _with_items(reader, fields)
         timeout = next((_timeout(reader, member, what) for member, what in fields.given("timeout")), None)
         retry = next((_retry(reader, member, what, site) for member, what in fields.given("retry")), None)
@@ -253,18 +260,6 @@ def _action(reader: Reader, fields: Fields) -> tuple[str, Place]:
             expected="PACK.NAME, such as core.echo",
         )  # fmt: skip
     return ref, node.place
-
-
-def _check_literal_input(reader: Reader, action: str, task_input: Template) -> None:
-    literal = _LITERAL_INPUTS.get(action)
-    if literal is None or not isinstance(task_input, ObjectTemplate):
-        return
-    for expression in task_input.members.get(literal, Constant(None, task_input.place)).expressions():
-        reader.error(
-            "rendered_command",
-            f"{literal!r} of {action} is a literal text; an expression in it would let data run as code",
-            expression.place, hint='pass the value in `env` and write "$NAME" in the command, or use argv',
-        )  # fmt: skip
 
 
 def _with_items(reader: Reader, fields: Fields) -> WithItems | None:

@@ -198,7 +198,7 @@ class Fields:
             if known is None:
                 self._reader.error(
                     "unknown_field", f"{self.what} has no field {name!r}", self.key_place(name),
-                    expected=", ".join(sorted(self._known)), hint=nearest(name, self._known),
+                    expected=", ".join(sorted(set(self._known))), hint=nearest(name, self._known),
                 )  # fmt: skip
             elif known[0]:
                 severity, code, message = known

@@ -9,13 +9,20 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from stretto.definitions.expressions.orquesta.delimiting import languages_of
 from stretto.definitions.yaml_source import ListNode, MapNode, Node, ScalarNode
 
-_ORQUESTA_FIELDS: Final = frozenset({"version", "name", "description", "tags", "input", "vars", "output", "tasks"})
-_ORQUESTA_TASK_FIELDS: Final = frozenset({"action", "input", "with", "join", "retry", "delay", "next"})
-_CONTEXT: Final = re.compile(r"(?:\{\{|\{%).*?\bctx\(", re.DOTALL)
-_NATIVE_NAMES: Final = re.compile(r"\{\{.*?(?<![\w.])(?:workflow|parameters|task|tasks|keystore|config|system)\.\w")
-_YAQL: Final = re.compile(r"<%.*?%>")
+_NATIVE_FIELDS: Final = frozenset(
+    {"ref", "label", "parameters", "output_map", "timeout", "on_cancel", "cancellation_policy", "fail_fast"}
+)
+_NATIVE_TASK_FIELDS: Final = frozenset(
+    {
+        "name", "type", "tasks", "with_items", "concurrency", "batch_size", "max_failures", "timeout", "when",
+        "on_success", "on_failure", "on_timeout", "on_complete", "decision", "publish",
+    }
+)  # fmt: skip
+_CONTEXT: Final = re.compile(r"(?<![\w.])ctx\(")
+_NATIVE_NAMES: Final = re.compile(r"(?<![\w.])(?:workflow|parameters|task|tasks|keystore|config|system)\.\w")
 
 
 def is_orquesta(root: Node) -> bool:
@@ -41,22 +48,22 @@ def _signs_of_orquesta(root: MapNode) -> Iterator[str]:
         if isinstance(action, ScalarNode) and re.search(r"\s\w+=", action.text):
             yield "inline parameters"
     for scalar in _scalars(root):
-        if _YAQL.search(scalar.text) or _CONTEXT.search(scalar.text):
+        if languages_of(scalar.text) and ("<%" in scalar.text or _CONTEXT.search(scalar.text)):
             yield "expression"
             return
 
 
 def _signs_of_native(root: MapNode) -> Iterator[str]:
-    yield from (field for field in root.members if field not in _ORQUESTA_FIELDS)
+    yield from (field for field in root.members if field in _NATIVE_FIELDS)
     version = root.members.get("version")
     if isinstance(version, ScalarNode) and isinstance(version.value, str) and version.value != "1.0":
         yield "version"
     if isinstance(root.members.get("tasks"), ListNode):
         yield "tasks"
     for task in _tasks(root):
-        yield from (field for field in task.members if field not in _ORQUESTA_TASK_FIELDS)
+        yield from (field for field in task.members if field in _NATIVE_TASK_FIELDS)
     for scalar in _scalars(root):
-        if _NATIVE_NAMES.search(scalar.text):
+        if "{{" in scalar.text and _NATIVE_NAMES.search(scalar.text):
             yield "expression"
             return
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from stretto.definitions.errors import Place
 from stretto.definitions.expressions.moment import Moment
 from stretto.definitions.expressions.namespaces import Scope
-from stretto.definitions.expressions.templates import Expression, Statements, Template
+from stretto.definitions.expressions.templates import Source, Template
 
 
 class AllOf:
@@ -21,7 +21,7 @@ class AllOf:
         """Return whether all are true; raise `ExpressionError`."""
         return all(condition.evaluate(scope, moment) for condition in self._conditions)
 
-    def expressions(self) -> Iterator[Expression | Statements]:
+    def expressions(self) -> Iterator[Source]:
         """Yield the expressions of all conditions."""
         for condition in self._conditions:
             yield from condition.expressions()
@@ -40,6 +40,6 @@ class NoneOf:
         """Return whether all are false; raise `ExpressionError`."""
         return not any(condition.evaluate(scope, moment) for condition in self._conditions)
 
-    def expressions(self) -> Iterator[Expression | Statements]:
+    def expressions(self) -> Iterator[Source]:
         """Yield none: each condition is told where it stands."""
         return iter(())

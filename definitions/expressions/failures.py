@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from stretto.definitions.errors import ExpressionError, Place, nearest
+from stretto.definitions.errors import ExpressionError, Place, names_there, nearest
 from stretto.definitions.expressions.moment import Moment
 from stretto.definitions.expressions.sandbox import UnknownName
 
@@ -15,11 +15,14 @@ def harmless(error: Exception, moment: Moment) -> Exception:
     return ValueError("it failed after reading a secret; what went wrong is not told, as that could tell the secret")
 
 
-def told(error: Exception, source: str, place: Place, known: Callable[[], Iterable[str]]) -> ExpressionError:
-    """Return the error that an author gets for what an evaluation raised; `known` are the names there are."""
+def told(
+    error: Exception, source: str, place: Place, known: Callable[[], Iterable[str]], functions: Iterable[str]
+) -> ExpressionError:
+    """Return the error that an author gets for what an evaluation raised; `known` are the names in scope."""
     hint = ""
     if isinstance(error, UnknownName):
-        hint = nearest(error.name, known())
+        names = set(known())
+        hint = nearest(error.name, {*names, *functions}) or names_there(names)
     elif isinstance(error, RecursionError):
         return ExpressionError(shortened(source), place, "the expression nests too deeply")
     elif isinstance(error, OverflowError):

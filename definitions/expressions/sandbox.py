@@ -18,7 +18,7 @@ from jinja2.runtime import LoopContext, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
-from stretto.definitions.errors import nearest
+from stretto.definitions.errors import names_there, nearest
 from stretto.definitions.expressions.bounds import Fuel
 from stretto.definitions.expressions.filters import ALLOWED_TESTS, FILTERS, steps_of_a_loop
 from stretto.definitions.expressions.functions import FUNCTIONS, joined, pay_for_splitting, type_name
@@ -127,12 +127,13 @@ class Undefined(StrictUndefined):
         if owner is missing:
             return f"{name!r} is not known here"
         if isinstance(owner, Readable):
-            hint = nearest(str(name), owner.names())
+            names = tuple(owner.names())
+            hint = nearest(str(name), names) or ("" if name in names else names_there(names))
             return owner.explain_absence(str(name)) + (f"; {hint}" if hint else "")
         if name in MUTATORS.get(type_name(owner), ()):
             return f"data cannot be changed, so there is no {name!r}: build a new value, with + or merge()"
         if isinstance(owner, dict):
-            hint = nearest(str(name), owner)
+            hint = nearest(str(name), owner) or names_there(owner)
             return f"the object has no field {name!r}" + (f"; {hint}" if hint else "")
         if isinstance(owner, list) and type(name) is int:
             return f"the list has no index {name}: it has {len(owner)} members"
@@ -292,7 +293,7 @@ def _check_arguments(function: Any, arguments: tuple[Any, ...], options: dict[st
         raise TypeError(f"{function.name}() takes ({', '.join(takes)}); it was given {given} arguments") from None
 
 
-class _TypePreserving(CodeGenerator):
+class TextGenerator(CodeGenerator):
     """Compiles output as it is: values keep their types, and only literal text is known beforehand."""
 
     def write_commons(self) -> None:
@@ -329,7 +330,7 @@ class _TypePreserving(CodeGenerator):
         self.write("))")
 
 
-class _ExpressionGenerator(_TypePreserving):
+class ExpressionGenerator(TextGenerator):
     """Compiles one expression to a plain function that returns its value, where Jinja makes a generator."""
 
     def write_commons(self) -> None:
@@ -345,10 +346,10 @@ class _ExpressionGenerator(_TypePreserving):
 class TextSandbox(Sandbox):
     """Compiles texts with expressions and statements in them: yields their parts."""
 
-    code_generator_class = _TypePreserving
+    code_generator_class = TextGenerator
 
 
 class ExpressionSandbox(Sandbox):
     """Compiles what is one whole expression: returns its value."""
 
-    code_generator_class = _ExpressionGenerator
+    code_generator_class = ExpressionGenerator

@@ -30,6 +30,22 @@ Report = Callable[[Finding], None]
 """Takes a finding; reading goes on, so that all errors of a file are told at once."""
 
 
+class Source(Protocol):
+    """An expression as it was written, in whichever language."""
+
+    @property
+    def source(self) -> str:
+        """Its text, without delimiters."""
+
+    @property
+    def place(self) -> Place:
+        """Where it stands."""
+
+    @property
+    def calls(self) -> frozenset[str]:
+        """The functions that it calls."""
+
+
 class Template(Protocol):
     """A value of a definition, ready to be evaluated."""
 
@@ -40,7 +56,7 @@ class Template(Protocol):
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
         """Return the value in this scope, frozen; raise `ExpressionError`."""
 
-    def expressions(self) -> Iterator["Expression | Statements"]:
+    def expressions(self) -> Iterator[Source]:
         """Yield the expressions in it, in the order of the text."""
 
 
@@ -56,7 +72,7 @@ class Constant:
     def evaluate(self, scope: Scope, moment: Moment) -> Data:  # noqa: ARG002 - as every template
         return self.value
 
-    def expressions(self) -> Iterator["Expression | Statements"]:
+    def expressions(self) -> Iterator[Source]:
         return iter(())
 
 
@@ -93,7 +109,7 @@ class Expression:
             moment.learn(text)
         return text
 
-    def expressions(self) -> Iterator["Expression | Statements"]:
+    def expressions(self) -> Iterator[Source]:
         yield self
 
 
@@ -114,7 +130,7 @@ class Text:
         except StrettoError as error:
             raise _told(error, next(self.expressions()).source, self.place, scope) from None
 
-    def expressions(self) -> Iterator["Expression | Statements"]:
+    def expressions(self) -> Iterator[Source]:
         return (part for part in self._parts if not isinstance(part, str))
 
 
@@ -145,7 +161,7 @@ class Statements:
             moment.learn(text)
         return text
 
-    def expressions(self) -> Iterator["Expression | Statements"]:
+    def expressions(self) -> Iterator[Source]:
         yield self
 
 
@@ -163,7 +179,7 @@ class ObjectTemplate:
             object_of({key: each.evaluate(scope, moment) for key, each in self.members.items()}), self
         )
 
-    def expressions(self) -> Iterator["Expression | Statements"]:
+    def expressions(self) -> Iterator[Source]:
         for member in self.members.values():
             yield from member.expressions()
 
@@ -180,7 +196,7 @@ class ListTemplate:
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
         return _within_bounds(list_of(member.evaluate(scope, moment) for member in self.members), self)
 
-    def expressions(self) -> Iterator["Expression | Statements"]:
+    def expressions(self) -> Iterator[Source]:
         for member in self.members:
             yield from member.expressions()
 
@@ -278,4 +294,4 @@ def _finding(malformed: Malformed, source: str, place: Place) -> Finding:
 
 
 def _told(error: Exception, source: str, place: Place, scope: Scope) -> ExpressionError:
-    return told(error, source, place, lambda: {*scope.known_names(), *FUNCTION_NAMES})
+    return told(error, source, place, scope.known_names, FUNCTION_NAMES)

@@ -1,7 +1,8 @@
 """The whole examination of a definition: what its reader finds, and what only the read workflow shows."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from stretto.definitions.dialects import in_order, read_with_findings
 from stretto.definitions.errors import Finding
@@ -14,6 +15,7 @@ from stretto.definitions.validation.inputs import KeyPlaces, KnownActions, check
 from stretto.definitions.validation.names import NameChecks
 from stretto.definitions.validation.paths import MAX_TASKS, Paths
 from stretto.definitions.validation.shape import check_shape
+from stretto.definitions.validation.stackstorm import check_for_stackstorm
 from stretto.definitions.yaml_source import Node
 
 _BREAKS_GRAPH = frozenset(
@@ -50,14 +52,24 @@ class Examination:
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
 
-def examine(text: str, file: str, actions: KnownActions | None = None) -> Examination:
-    """Read a text and check all that can be known of it before it runs; without `actions`, not the actions."""
+def examine(
+    text: str,
+    file: str,
+    actions: KnownActions | None = None,
+    complete: Callable[[Workflow], Workflow] = lambda workflow: workflow,
+) -> Examination:
+    """Read a text and check all that can be known of it before it runs; without `actions`, not the actions.
+
+    `complete` adds what another file says of the workflow.
+    """
     reading = read_with_findings(text, file)
-    found = list(reading.findings)
-    if reading.workflow is not None:
-        errors = [finding for finding in found if finding.severity == "error"]
-        found += _checked(reading.workflow, actions, KeyPlaces(reading.root), errors)
-    return Examination(reading.workflow, _sorted(found))
+    found = list(dict.fromkeys(reading.findings))
+    if reading.workflow is None:
+        return Examination(None, _sorted(found))
+    errors = [finding for finding in found if finding.severity == "error"]
+    workflow = complete(reading.workflow)
+    found += _checked(workflow, actions, KeyPlaces(reading.root), errors)
+    return Examination(workflow, _sorted(found))
 
 
 def check(workflow: Workflow, actions: KnownActions | None = None, root: Node | None = None) -> tuple[Finding, ...]:
@@ -79,10 +91,15 @@ def _checked(
     if workflow.semantics is NATIVE:
         # The reader of another dialect looks at its names and paths itself.
         _check_native(workflow, findings, broken, errors)
+    else:
+        check_for_stackstorm(workflow, findings)
     if actions is not None:
         half_read = [task.name for task in workflow.tasks.values() if any(_of_input(each, task) for each in broken)]
         check_inputs(workflow, actions, places, findings, half_read)
-    return list(findings)
+    if workflow.semantics is NATIVE:
+        return list(findings)
+    # What another dialect's own inspection lets pass is not refused, but for what would run data as code.
+    return [each if each.code == "rendered_command" else replace(each, severity="warning") for each in findings]
 
 
 def _check_native(workflow: Workflow, findings: Findings, broken: list[Finding], errors: list[Finding]) -> None:

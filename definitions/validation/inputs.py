@@ -80,6 +80,9 @@ class KeyPlaces:
         return node.members[name].place if node is not None and name in node.members else place
 
 
+_WHERE_FROM = "actions are those of --packs and --actions, and the workflows of --definitions"
+
+
 def check_inputs(
     workflow: Workflow, actions: KnownActions, places: KeyPlaces, findings: Findings, unsure: Collection[str]
 ) -> None:
@@ -90,7 +93,8 @@ def check_inputs(
         core = workflow.semantics.core_actions
         action = actions.parameters_of(task.action, core)
         if action is None:
-            hint = actions.instead_of(task.action, core) or findings.nearest(task.action, actions.refs(core))
+            others = [ref for ref in actions.refs(core) if ref != workflow.ref]
+            hint = actions.instead_of(task.action, core) or _nearest_ref(task.action, others, findings)
             findings.error("unknown_action", f"there is no action {task.action!r}", task.action_place, hint=hint)
         elif task.name not in unsure:
             _check_input(task, action, places, findings)
@@ -114,6 +118,14 @@ def _check_literal(task: Task, action: KnownAction, core: CoreActions, findings:
             f"{name!r} of {task.action} is a literal text; an expression in it would let data run as code",
             place, hint=LITERAL_HINT if core == "stretto" else RENDERED_HINT,
         )  # fmt: skip
+
+
+def _nearest_ref(ref: str, known: list[str], findings: Findings) -> str:
+    """Return a hint at the ref that was meant; in a pack that is known its own names count, not what all begin with."""
+    pack, _, name = ref.rpartition(".")
+    of_pack = {each.rpartition(".")[2]: each for each in known if each.rpartition(".")[0] == pack}
+    hint = findings.nearest(name, of_pack) if of_pack else findings.nearest(ref, known)
+    return hint.replace("'", f"'{pack}.", 1) if of_pack and hint else hint or _WHERE_FROM
 
 
 def _members(template: Template) -> Iterator[tuple[str, Template]]:

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from jinja2 import nodes
 
-from stretto.definitions.expressions import Expression, Site, Statements
+from stretto.definitions.expressions import Expression, Site, Source, Statements
 from stretto.definitions.expressions.sandbox import TextSandbox
 from stretto.definitions.expressions.syntax import Malformed, parse
 
@@ -34,13 +34,15 @@ class Reference:
     whole: bool
 
 
-def tree_of(expression: Expression | Statements) -> nodes.Node | None:
-    """Return the tree of an expression, or None of one that is too long to be read again."""
+def tree_of(expression: Source) -> nodes.Node | None:
+    """Return the tree of an expression, or None of one that is too long to be read again, or is no native one."""
+    if not isinstance(expression, Expression | Statements):
+        return None
     text = expression.source if isinstance(expression, Statements) else f"{{{{ {expression.source} }}}}"
     return _parsed(text)
 
 
-def references_of(expression: Expression | Statements) -> tuple[Reference, ...]:
+def references_of(expression: Source) -> tuple[Reference, ...]:
     """Return what an expression reads, in its order; functions and its own variables are left out."""
     tree = tree_of(expression)
     return _references(tree) if tree is not None else ()

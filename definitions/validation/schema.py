@@ -21,10 +21,12 @@ _CONDITION: Schema = {"type": ["string", "boolean", "null"], "description": "an 
 
 def json_schema() -> Schema:
     """Return the schema (draft 2020-12), as plain data."""
+    workflow = _object(_workflow_fields(), required=["tasks"], ignored=True)
+    workflow["patternProperties"]["^name$"] = {}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Stretto workflow",
-        **_object(_workflow_fields(), required=["tasks"], ignored=True),
+        **workflow,
         "$defs": {
             "name": {"type": "string", "pattern": _pattern(NAME.pattern)},
             "parameter": _object(_parameter_fields()),
@@ -200,8 +202,9 @@ def _transition_fields() -> Schema:
 
 
 def _follower_fields() -> Schema:
-    return {"when": _CONDITION, "do": {"$ref": "#/$defs/targets"}, "next": {"$ref": "#/$defs/targets"}}
+    return {"when": _CONDITION, "do": {"$ref": "#/$defs/followers"}, "next": {"$ref": "#/$defs/followers"}}
 
 
 def _branch_fields() -> Schema:
-    return {**_follower_fields(), "default": {"type": ["boolean", "string"]}}
+    targets = {"$ref": "#/$defs/targets"}
+    return {"when": _CONDITION, "do": targets, "next": targets, "default": {"type": ["boolean", "string"]}}

@@ -10,9 +10,9 @@ from jinja2 import nodes
 
 from stretto.definitions.expressions import (
     Constant,
-    Expression,
     ListTemplate,
     ObjectTemplate,
+    Source,
     Statements,
     Template,
     Text,
@@ -82,9 +82,7 @@ class _Tracing:
             for expression in template.expressions():
                 self._expression(expression, fields, task, alone=True)
 
-    def _expression(
-        self, expression: Expression | Statements, fields: Fields, task: Task | None, *, alone: bool
-    ) -> None:
+    def _expression(self, expression: Source, fields: Fields, task: Task | None, *, alone: bool) -> None:
         tree = tree_of(expression)
         if tree is None:
             return

@@ -27,7 +27,7 @@ class Use:
 def uses_of(workflow: Workflow) -> Iterator[Use]:
     """Yield every template of a workflow."""
     earlier: frozenset[str] = frozenset()
-    for assignment in workflow.variables:
+    for assignment in (*workflow.inputs, *workflow.variables):
         if assignment.value is not None:
             yield Use(assignment.value, "begin", earlier=earlier)
         earlier |= {assignment.name}
@@ -47,7 +47,7 @@ def uses_of(workflow: Workflow) -> Iterator[Use]:
 
 
 def _uses_at_start(task: Task) -> Iterator[Use]:
-    templates: list[Template | None] = [task.when, task.delay, task.timeout, task.input]
+    templates: list[Template | None] = [task.when, task.delay, task.timeout, task.action_expression, task.input]
     if task.with_items is not None:
         templates += [task.with_items.source, task.with_items.concurrency]
     if task.retry is not None:

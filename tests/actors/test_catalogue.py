@@ -7,6 +7,7 @@ import pytest
 
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.catalogue import Catalogue
+from stretto.actors.packs import read_packs
 from stretto.definitions.errors import InvalidDefinition, UnknownWorkflow
 from stretto.metrics import configure_logging
 
@@ -39,6 +40,50 @@ def test_a_folder_is_read_with_those_below_it(catalogue: Catalogue, tmp_path: Pa
     catalogue.load(tmp_path)
     assert catalogue.refs() == ("ops.a", "ops.b")
     assert catalogue.find("ops.b").ref == "ops.b"
+
+
+def test_a_folder_that_kubernetes_fills_holds_each_file_once(catalogue: Catalogue, tmp_path: Path) -> None:
+    """A ConfigMap's files are links into a hidden folder; nothing is taken from there by itself, nor from `.git`."""
+    version = tmp_path / "..2026_11_24_03_00_00.1"
+    write(version, "a.yaml", "ops.a")
+    (tmp_path / "..data").symlink_to(version.name)
+    (tmp_path / "a.yaml").symlink_to("..data/a.yaml")
+    write(tmp_path, ".git/b.yaml", "ops.b")
+    catalogue.load(tmp_path)
+    assert catalogue.refs() == ("ops.a",)
+    assert catalogue.find("ops.a").file == str(tmp_path / "a.yaml")
+
+
+def test_the_files_of_packs_are_no_definitions_by_themselves(catalogue: Catalogue, tmp_path: Path) -> None:
+    """However deep a pack lies in the folder."""
+    write(tmp_path, "teams/a/own/workflows/b.yaml", "own.b")
+    (tmp_path / "teams/a/own/pack.yaml").write_text("ref: own\n")
+    write(tmp_path, "teams/a/c.yaml", "ops.c")
+    catalogue.load(tmp_path)
+    assert catalogue.refs() == ("ops.c",)
+    (pack,) = read_packs((), [tmp_path])
+    catalogue.add_pack(pack)
+    assert catalogue.refs() == ("ops.c", "own.b")
+
+
+def test_a_packs_doubts_are_logged_once_for_as_long_as_they_stay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], restored_logging: None
+) -> None:
+    """A reload tells only what is new."""
+    configure_logging("WARNING", style="json")
+
+    def logged(earlier: Catalogue | None, manifest: str) -> tuple[Catalogue, int]:
+        (tmp_path / "pack.yaml").write_text(manifest)
+        replacing = Catalogue(ActionRegistry.with_core(), earlier)
+        for pack in read_packs([tmp_path]):
+            replacing.add_pack(pack)
+        return replacing, capsys.readouterr().err.count("pack_doubtful")
+
+    first, told = logged(None, "ref: own\nworker_selector: {}\n")
+    assert told == 1
+    second, told = logged(first, "ref: own\nworker_selector: {}\n")
+    assert told == 0
+    assert logged(second, "ref: own\nworker_selector: {}\ndependencies: []\n")[1] == 1
 
 
 def test_a_workflow_is_found_by_its_files_name_and_by_its_path(catalogue: Catalogue, tmp_path: Path) -> None:

@@ -124,6 +124,106 @@ def test_a_workflow_beside_is_an_action_with_its_parameters(tmp_path: Path) -> N
     assert told[2]["hint"] == "did you mean 'test.good'?"
 
 
+@pytest.fixture
+def pack(tmp_path: Path) -> Path:
+    """A pack with an action, a workflow in two files, and one that stands alone."""
+    folder = tmp_path / "zoo"
+    for below in ("actions/workflows", "workflows", "sensors"):
+        (folder / below).mkdir(parents=True)
+    written(folder / "pack.yaml", 'ref: zoo\nversion: "1"\n')
+    written(folder / "actions/count.yaml", "ref: zoo.count\nentry_point: count.sh\nparameters: {n: {type: integer}}\n")
+    written(folder / "actions/count.sh", "true\n")
+    written(folder / "actions/feed.yaml", "ref: feed\nworkflow_file: feed.yaml\nparameters: {n: {type: integer}}\n")
+    graph = 'tasks: [{name: a, action: zoo.count, input: {n: "{{ parameters.n }}"}}]\n'
+    written(folder / "actions/workflows/feed.yaml", graph)
+    written(folder / "workflows/night.yaml", "ref: zoo.night\ntasks: [{name: a, action: zoo.feed, input: {n: 1}}]\n")
+    written(folder / "sensors/timer.yaml", "ref: zoo.timer\n")
+    return folder
+
+
+def test_a_pack_is_checked_as_a_pack(pack: Path) -> None:
+    """Each file is what its place makes it; the pack's own actions and workflows are known; the rest is not ours."""
+    result = stretto(str(pack))
+    assert (result.exit_code, result.stdout) == (0, "5 files: all is well\n")
+    assert stretto(str(pack / "actions/workflows/feed.yaml")).stdout == "1 file: all is well\n"
+
+
+def test_what_is_wrong_in_a_packs_files_is_told_where_it_stands(pack: Path) -> None:
+    """The manifest's, the metadata's and the workflows' findings, each with its line shown."""
+    written(pack / "pack.yaml", 'ref: zoo\nversion: "1"\nworker_selector: {}\nauthr: me\n')
+    written(pack / "actions/count.yaml", "ref: zoo.count\nentry_point: cont.sh\n")
+    written(pack / "actions/feed.yaml", "ref: feed\nworkflow_file: feed.yaml\nparameters: {m: {type: integer}}\n")
+    told = json.loads(stretto(str(pack), "--json").stdout)
+    assert sorted((Path(each["file"]).name, each["code"], each["line"], each["column"]) for each in told) == [
+        ("count.yaml", "no_such_file", 2, 14),
+        ("feed.yaml", "unknown_action", 1, 27),
+        ("feed.yaml", "unknown_parameter", 1, 50),
+        ("night.yaml", "unknown_input", 2, 45),
+        ("pack.yaml", "not_acted_on", 3, 1),
+        ("pack.yaml", "unknown_field", 4, 1),
+    ]
+    assert "4 | authr: me\n" in stretto(str(pack / "pack.yaml")).stdout
+
+
+@pytest.fixture
+def stackstorms(tmp_path: Path) -> Path:
+    """A folder with a pack of StackStorm's: a script, and a workflow in a folder of its own."""
+    folder = tmp_path / "packs" / "farm"
+    (folder / "actions/graphs").mkdir(parents=True)
+    written(folder / "pack.yaml", "name: farm\nversion: 1.0.0\n")
+    written(folder / "actions/count.yaml", "name: count\nrunner_type: python-script\nentry_point: count.py\n")
+    written(folder / "actions/count.py", "print(1)\n")
+    written(folder / "actions/night.yaml", "name: night\nrunner_type: orquesta\nentry_point: graphs/night.yaml\n")
+    written(folder / "actions/graphs/night.yaml", "version: 1.0\ntasks: {a: {action: farm.count}}\n")
+    written(folder / "actions/graphs/old.yaml", "version: '2.0'\n")
+    return folder
+
+
+def test_a_pack_of_stackstorms_is_checked_as_one(stackstorms: Path) -> None:
+    """The manifest, two actions, the workflow that one of them names; a file that no action names is not ours."""
+    assert stretto(str(stackstorms.parent)).stdout == "4 files: all is well\n"
+    assert stretto(str(stackstorms.parent), "--packs", str(stackstorms)).stdout == "4 files: all is well\n"
+
+
+def test_what_is_wrong_in_a_pack_of_stackstorms_is_told_where_it_stands(stackstorms: Path) -> None:
+    """Of programs and of the settings' schema, too; who calls what is refused is told why."""
+    written(stackstorms / "actions/count.py", "class Count(Action):\n    pass\n")
+    written(stackstorms / "config.schema.yaml", "region: {type: strin}\n")
+    result = stretto(str(stackstorms), "--json")
+    told = {Path(each["file"]).name: each for each in json.loads(result.stdout)}
+    assert result.exit_code == 1
+    assert {name: (each["code"], each["severity"], each["line"]) for name, each in told.items()} == {
+        "count.py": ("stackstorm_action", "error", 1),
+        "config.schema.yaml": ("bad_choice", "error", 1),
+        "night.yaml": ("unknown_action", "warning", 2),
+    }
+    assert "derives from Action" in told["night.yaml"]["hint"]
+    shown = stretto(str(stackstorms / "actions/count.yaml")).stdout
+    assert "1 | class Count(Action):" in shown
+
+
+def test_a_folder_of_a_pack_without_definitions_is_wrong_usage(pack: Path) -> None:
+    """Rather than all being well."""
+    result = stretto(str(pack / "sensors"))
+    assert result.exit_code == 2
+    assert "there is no definition among the files of" in result.stderr
+
+
+def test_an_action_of_a_pack_whose_ref_is_taken_is_told(pack: Path) -> None:
+    """By Python code that was loaded before it."""
+    code = written(pack.parent / "taken.py", DOUBLE.replace("validatetest.double", "zoo.taken"))
+    path = written(pack / "actions/taken.yaml", "ref: zoo.taken\nentry_point: count.sh\n")
+    (told,) = json.loads(stretto(path, "--actions", code, "--json").stdout)
+    assert told["code"] == "duplicate_ref"
+
+
+def test_where_actions_come_from_is_told_when_no_name_is_near(tmp_path: Path) -> None:
+    """The flags that make actions known; the workflow's own ref is no proposal."""
+    text = 'version: "1"\nref: core.install\ntasks: [{name: a, action: core.uninstall}]\n'
+    (told,) = json.loads(stretto(written(tmp_path / "w.yaml", text), "--json").stdout)
+    assert told["hint"] == "actions are those of --packs and --actions, and the workflows of --definitions"
+
+
 def test_actions_of_ones_own_are_checked(tmp_path: Path) -> None:
     """--actions loads code, whose signatures say what an action takes."""
     code = written(tmp_path / "double.py", DOUBLE)

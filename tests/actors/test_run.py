@@ -153,3 +153,11 @@ def test_a_delay_and_a_retry_wait_on_the_clock(bench: Bench) -> None:
     )
     assert outcome.output is not None
     assert outcome.output["now"] > outcome.output["started"]
+
+
+def test_a_run_that_takes_too_long_fails_where_its_timeout_stands(bench: Bench) -> None:
+    """What runs is stopped."""
+    outcome = bench.run("timeout: 0.05\ntasks: [{name: a, action: core.sleep, input: {seconds: 3600}}]\n")
+    assert outcome.status == "failed"
+    error = outcome.errors[0]
+    assert (error["code"], error["where"]["line"], error["where"]["column"]) == ("run_timed_out", 2, 10)

@@ -32,4 +32,5 @@ class FewActions:
         if ref == "core.noop":
             return KnownAction({}, takes_anything=True)
         inputs = _INPUTS.get(ref)
-        return KnownAction({each.name: each for each in inputs}) if inputs is not None else None
+        literal = frozenset({"cmd"}) if ref == "core.local" else frozenset()
+        return KnownAction({each.name: each for each in inputs}, literal=literal) if inputs is not None else None

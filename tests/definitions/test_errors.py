@@ -17,7 +17,7 @@ from stretto.definitions import (
     StrettoError,
     UnknownWorkflow,
 )
-from stretto.definitions.errors import nearest
+from stretto.definitions.errors import names_there, nearest
 
 PLACE = Place("a.yaml", 3, 7, "tasks[0].input")
 ERRORS: list[StrettoError] = [
@@ -57,3 +57,13 @@ def test_the_nearest_name_is_offered_only_when_near() -> None:
     assert nearest("concurency", ["concurrency", "delay"]) == "did you mean 'concurrency'?"
     assert nearest("zzz", ["concurrency", "delay"]) == ""
     assert nearest("x", []) == ""
+
+
+def test_names_that_are_there_are_told_in_order_and_bounded() -> None:
+    """The first ten, each cut; nothing of an empty scope."""
+    assert names_there(["b", "a"]) == "there are: a, b"
+    assert names_there([]) == ""
+    told = names_there([f"n{number:02}" + "x" * 100 for number in range(30)])
+    assert told.startswith(f"there are: n00{'x' * 34}..., n01")
+    assert told.endswith(", ...")
+    assert len(told) < 500

@@ -48,6 +48,17 @@ def test_a_field_takes_a_list_of_names_and_of_conditions() -> None:
     assert started(run(text, {"task": "w", "result": {"n": 50}})) == ["w", "s", "f", "t", "c"]
 
 
+@pytest.mark.parametrize(("n", "followers"), [(1, []), (5, ["s"]), (50, ["s", "t"]), (500, ["s", "t", "f"])])
+def test_conditions_may_stand_in_conditions(n: int, followers: list[str]) -> None:
+    """A {when, do} in a `do` follows when its own condition holds, and all those around it."""
+    text = (
+        "tasks:\n  - name: w\n    action: ops.w\n    on_success:\n      - when: '{{ result().n > 1 }}'\n        do:\n"
+        "          - s\n          - {when: '{{ result().n > 9 }}', next: [t, {when: '{{ result().n > 99 }}', do: f}]}\n"
+        "      - {when: '{{ result().n > 1000 }}', do: {when: '{{ true }}', do: c}}\n" + ENDS
+    )
+    assert started(run(text, {"task": "w", "result": {"n": n}})) == ["w", *followers]
+
+
 def test_the_condition_of_another_outcome_is_not_evaluated() -> None:
     """A {when} under on_success may read what only a success has."""
     text = (

@@ -166,7 +166,7 @@ MISTAKES: dict[str, tuple[str, str, int, int, str]] = {
         "version: '1'\ntasks: {a: {action: core.noop, next: [{do: b}]}, b: {action: core.noop, next: [{do: a}]}}",
         "no_entry",
         2,
-        12,
+        9,
         "",
     ),
     "next as a text": (task_with("next: two"), "wrong_type", 5, 11, ""),
@@ -196,13 +196,6 @@ MISTAKES: dict[str, tuple[str, str, int, int, str]] = {
         "line 3",
     ),
     "wait_for": (task_with("wait_for: x"), "unsupported_field", 5, 5, ""),
-    "shell text": (
-        task_with('input: {cmd: "ls {{ parameters.x }}"}').replace("core.noop\n    i", "core.local\n    i"),
-        "rendered_command",
-        5,
-        22,
-        "env",
-    ),
     "negative delay": (task_with("delay: -1"), "wrong_type", 5, 12, ""),
     "default of the wrong type": (
         "version: '1'\nparameters: {a: {type: integer, default: x}}\ntasks: {a: {action: core.noop}}",
@@ -404,3 +397,10 @@ def test_a_mutated_definition_is_a_workflow_or_findings(text: str) -> None:
     places = [(each.place.line, each.place.column) for each in findings]
     assert places == sorted(places)
     assert all(each.severity == "error" and each.code and each.place.line >= 1 for each in findings)
+
+
+def test_a_task_begins_where_its_name_stands() -> None:
+    """In a list at its first field, in an object of tasks at its key."""
+    listed = read_workflow("version: '1'\ntasks:\n  - action: core.noop\n    name: a\n", "x.yaml")
+    named = read_workflow("version: '1'\ntasks:\n  a:\n    action: core.noop\n", "x.yaml")
+    assert [(each.tasks["a"].place.line, each.tasks["a"].place.column) for each in (listed, named)] == [(3, 5), (3, 3)]

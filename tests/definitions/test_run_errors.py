@@ -79,6 +79,23 @@ def test_an_expressions_error_tells_its_source_and_place() -> None:
     assert "has no 'nope'" in record["message"]
 
 
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        ("workflow.zzz", "the namespace 'workflow' has no 'zzz'; there are: hosts, region"),
+        ("workflow.regio", "the namespace 'workflow' has no 'regio'; did you mean 'region'?"),
+        ("workflow.hosts.zzz", "the object has no field 'zzz'; there are: a, b"),
+        ("task.a.result", "the task 'a' has not finished yet"),
+    ],
+)
+def test_the_names_in_scope_are_told(expression: str, told: str) -> None:
+    """The nearest one, or else those that there are."""
+    text = 'version: "1"\nvars: {region: x, hosts: {b: 1, a: 2}}\n'
+    text += f'tasks: [{{name: a, action: core.noop, when: "{{{{ {expression} }}}}"}}]\n'
+    (record,) = rehearse(text).errors
+    assert record["message"] == told
+
+
 @pytest.mark.parametrize(("failures", "told"), [(1, 1), (10, 10), (11, 10), (300, 10)])
 def test_at_most_ten_item_errors_are_told_and_all_counted(failures: int, told: int) -> None:
     """A task's own record counts all; the first ten items, in the items' order, are told."""

@@ -12,7 +12,7 @@ from stretto.definitions.validation import check, examine
 from stretto.definitions.validation.paths import MAX_TASKS
 
 ROOT = Path(__file__).parent.parent.parent
-BAD = sorted((Path(__file__).parent / "bad").glob("*.yaml"), key=lambda path: path.stem)
+BAD = sorted((Path(__file__).parent / "bad").rglob("*.yaml"), key=lambda path: path.stem)
 EXPECTED = re.compile(r"^#! (error|warning) (\w+) (\d+):(\d+)$", re.MULTILINE)
 
 START = 'version: "1.0.0"\n'

@@ -3,6 +3,7 @@
 python tests/definitions/test_validation_mutations.py 10000 1      as many of them, from a seed
 """
 
+import copy
 import json
 import random
 import resource
@@ -122,7 +123,7 @@ def _restructured(data: Any, chance: random.Random) -> Any:
         places += [(node, key) for key, _ in members]
         coming += [member for _, member in members]
     if not places:
-        return chance.choice(VALUES)
+        return copy.deepcopy(chance.choice(VALUES))
     node, key = chance.choice(places)
     kind = chance.randrange(4)
     if kind == 0:
@@ -134,7 +135,8 @@ def _restructured(data: Any, chance: random.Random) -> Any:
     elif kind == 2 and isinstance(node, dict):
         node[chance.choice(WORDS)] = node.pop(key)
     else:
-        node[key] = chance.choice(VALUES)
+        # A copy here, too: the next mutation may put something into it.
+        node[key] = copy.deepcopy(chance.choice(VALUES))
     return data
 
 

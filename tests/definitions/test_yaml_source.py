@@ -235,3 +235,11 @@ def test_any_text_is_data_or_findings(text: str) -> None:
     data, found = composed(text)
     assert data is None or isinstance(data, str | int | float | list | dict)
     assert all(each.code.startswith("yaml_") for each in found)
+
+
+def test_a_tab_is_told_as_one() -> None:
+    """YAML's own words, that no token begins so, help nobody."""
+    findings: list[Finding] = []
+    compose("tasks:\n\t- name: a\n", "x.yaml", findings.append)
+    ((code, hint),) = [(each.code, each.hint) for each in findings]
+    assert (code, hint) == ("yaml_syntax", "YAML is indented with spaces, not with tabs")

@@ -462,7 +462,7 @@ def test_a_changed_pack_is_read_by_itself(tmp_path: Path) -> None:
         assert json.loads(daemon.run(tmp_path / "one.yaml").stdout) == {"said": "one\n"}
         refused = daemon.run(tmp_path / "two.yaml")
         assert refused.returncode == 1
-        assert "there is no action 'own.two'; did you mean 'own.one'?" in refused.stderr
+        assert "there is no action 'own.two'; actions are those of --packs" in refused.stderr
         (actions / "two.yaml").write_text(describe("two"))
         daemon.wait_for("definitions_reloaded")
         assert json.loads(daemon.run(tmp_path / "two.yaml").stdout) == {"said": "one\n"}

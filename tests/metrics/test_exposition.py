@@ -104,7 +104,7 @@ def test_a_scrape_shows_what_was_counted(instruments: Instruments, client: httpx
         assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
         families = {family.name: family for family in text_string_to_metric_families(response.text)}
         values = {sample.labels["status"]: sample.value for sample in families["stretto_items"].samples}
-        assert values == {"succeeded": 0, "failed": expected, "timed_out": 0, "cancelled": 0}
+        assert values == {"succeeded": 0, "failed": expected, "timed_out": 0, "cancelled": 0, "abandoned": 0}
         assert families["stretto_item_duration_seconds"].samples[-1].value == pytest.approx(0.201)
 
 

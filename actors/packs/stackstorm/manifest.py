@@ -9,7 +9,6 @@ from typing import Final
 from stretto.actors.packs.model import Manifest
 from stretto.actors.packs.stackstorm.schema import read_schema
 from stretto.definitions.dialects.reading import Fields, Reader
-from stretto.definitions.errors import Place
 from stretto.definitions.model import Parameter
 from stretto.definitions.yaml_scalars import YAML_1_1
 from stretto.definitions.yaml_source import MapNode, Node, ScalarNode, compose
@@ -50,7 +49,7 @@ def read_manifest(reader: Reader, text: str, folder: Path) -> Manifest | None:
             reader.report(finding)
     for name, what in _NOT_ACTED_ON.items():
         if any((folder / name).glob("*.yaml")):
-            reader.warn("not_acted_on", f"{name}/ is not acted on ({what})", Place(str(folder / name), 1, 1))
+            reader.warn("not_acted_on", f"{name}/ is not acted on ({what})", node.place)
     if ref is None:
         return None
     return Manifest(

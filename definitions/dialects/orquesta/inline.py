@@ -60,6 +60,7 @@ class _Values:
     def __init__(self, text: str) -> None:
         self._text = text
         self._unclosed: dict[str, int] = {}
+        self._line_end = -1
 
     def end_of(self, start: int) -> int | None:
         """Return where the value that begins at `start` ends, or None if none does."""
@@ -78,8 +79,10 @@ class _Values:
         return None if plain is None else plain.end()
 
     def _closed(self, start: int, closing: str, *, last: bool) -> int | None:
-        line_end = self._text.find("\n", start)
-        line_end = len(self._text) if line_end < 0 else line_end
+        if start > self._line_end:
+            found = self._text.find("\n", start)
+            self._line_end = len(self._text) if found < 0 else found
+        line_end = self._line_end
         if self._unclosed.get(closing) == line_end:
             return None
         find = self._text.rfind if last else self._text.find

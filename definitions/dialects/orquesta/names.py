@@ -7,15 +7,16 @@ another way is not seen, and goes wrong as it is evaluated.
 import re
 from collections import deque
 from collections.abc import Collection, Iterator
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from stretto.definitions.dialects.orquesta.forms import TaskForm, TransitionForm, WorkflowForm, inline_list
 from stretto.definitions.dialects.orquesta.graph import COMMANDS, Tasks
 from stretto.definitions.dialects.reading import Reader
 from stretto.definitions.errors import Place, nearest
+from stretto.definitions.expressions.orquesta.delimiting import cuts_of, languages_of
 from stretto.definitions.yaml_source import ListNode, MapNode, Node, ScalarNode
 
-_EXPRESSION: Final = {"jinja": re.compile(r"{{(.*?)}}"), "yaql": re.compile(r"<%(.*?)%>")}
 _REST: Final = r"[][a-zA-Z0-9_'\".()]*"
 _REFERENCE: Final = re.compile(rf"\bctx\(['\"]?{_REST}['\"]?\)\.?{_REST}")
 _NAME: Final = "([a-zA-Z0-9_-]+)"
@@ -108,19 +109,20 @@ class Names:
 
     def _listed(self, node: Node | None, known: frozenset[str]) -> frozenset[str]:
         """Check a list in which each member may name what earlier ones have set; return the names known after it."""
+        names = set(known)
         for member in _members(node):
-            self._node(member, known)
+            self._node(member, names)
             if isinstance(member, MapNode):
-                known |= set(member.members)
+                names.update(member.members)
             elif isinstance(member, ScalarNode) and isinstance(member.value, str):
-                known |= {member.value}
-        return known
+                names.add(member.value)
+        return frozenset(names)
 
     def _value(self, node: Node | None, known: frozenset[str]) -> None:
         for member in _members(node):
             self._node(member, known)
 
-    def _node(self, node: Node, known: frozenset[str]) -> None:
+    def _node(self, node: Node, known: AbstractSet[str]) -> None:
         for (_language, text, name), place in sorted(_references(node).items(), key=lambda each: each[0][2]):
             if name.startswith("__"):
                 self._reader.error(
@@ -130,8 +132,10 @@ class Names:
             if name not in known:
                 self._unknown(name, text, place, known)
 
-    def _unknown(self, name: str, text: str, place: Place, known: frozenset[str]) -> None:
-        if name in self._everywhere:
+    def _unknown(self, name: str, text: str, place: Place, known: AbstractSet[str]) -> None:
+        if name.startswith("__"):
+            message, hint = f"nothing sets the variable {name!r}", ""
+        elif name in self._everywhere:
             message = f"nothing sets the variable {name!r} on the way here"
             hint = f"it is set on another path, or later: give {name} a first value in vars"
         else:
@@ -182,13 +186,13 @@ def _references(node: Node) -> dict[tuple[str, str, str], Place]:
 def _references_in(text: str) -> Iterator[tuple[str, str, int]]:
     if "ctx(" not in text:
         return
-    for language, pattern in _EXPRESSION.items():
-        for expression in pattern.finditer(text):
-            for reference in _REFERENCE.finditer(expression[1]):
+    for language in languages_of(text):
+        for cut in cuts_of(text, language):
+            for reference in _REFERENCE.finditer(cut.source):
                 for names in _NAMES:
                     named = names.search(reference[0][:_MOST_OF_A_REFERENCE])
                     if named is not None:
-                        yield language, named[1], expression.start()
+                        yield language, named[1], cut.start
 
 
 def _shortened(text: str, most: int = 200) -> str:

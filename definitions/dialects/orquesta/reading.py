@@ -27,11 +27,8 @@ from stretto.definitions.yaml_source import OPENING, ListNode, MapNode, Node, Sc
 TASK_NAME: Final = re.compile(r"\w+\Z")
 VERSIONS: Final = ("1.0", 1.0)
 _EXPRESSION: Final = r"(?:{{.*?}}|<%.*?%>)"
-ITEMS: Final = re.compile(rf"\s*{_EXPRESSION}\s*$|\s*(?:(?:\w+,\s?|\s+)+)?\w+\s+in\s+{_EXPRESSION}\s*$")
+ITEMS: Final = re.compile(rf"\s*{_EXPRESSION}\s*$|(?:\w+,|\s)*\w+\s+in\s+{_EXPRESSION}\s*$")
 """What `with` may be: an expression, or names and an expression that they stand for the items of."""
-
-_MOST_OF_A_PATTERN: Final = 4096
-"""Characters of a `with` up to which it is compared with its pattern, whose time grows faster than the text."""
 
 
 def read_form(reader: Reader, root: Node) -> WorkflowForm | None:
@@ -301,8 +298,7 @@ def _with(reader: Reader, fields: Fields) -> ItemsForm | None:
 
 def _check_items(reader: Reader, fields: Fields, node: Node) -> None:
     expected = "an expression that gives a list, or: name[, name ...] in <expression>"
-    text = _text(node)
-    if not text or len(text) > _MOST_OF_A_PATTERN or not ITEMS.match(text):
+    if not ITEMS.match(_text(node)):
         reader.wrong_type(f"the items of {fields.what}", node, expected)
 
 

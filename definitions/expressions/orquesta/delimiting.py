@@ -5,18 +5,14 @@ delimiter, in a quoted text too, and never goes over a line's end: what does is 
 (`orquesta/expressions/yql.py` and `jinja.py` of 1.6), so it is kept.
 """
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 Language: TypeAlias = Literal["yaql", "jinja"]
 
-_EXPRESSIONS: dict[Language, re.Pattern[str]] = {
-    "yaql": re.compile(r"<%(?:[^%\n]|%(?!>))*%>"),
-    "jinja": re.compile(r"\{\{(?:[^}\n]|\}(?!\}))*\}\}"),
-}
-_STATEMENT = re.compile(r"\{%(?:[^%\n]|%(?!\}))*%\}")
+_ENCLOSED: dict[Language, tuple[str, str]] = {"yaql": ("<%", "%>"), "jinja": ("{{", "}}")}
+_STATEMENT = ("{%", "%}")
 _DELIMITERS: dict[Language, str] = {"yaql": "<%>", "jinja": "{}"}
 
 
@@ -31,20 +27,34 @@ class Cut:
 
 def cuts_of(text: str, language: Language) -> Iterator[Cut]:
     """Yield the expressions of a language in a text, in order."""
-    for match in _EXPRESSIONS[language].finditer(text):
-        yield Cut(match.group().strip(_DELIMITERS[language]).strip(), match.start(), match.end())
+    for start, end in _enclosed(text, *_ENCLOSED[language]):
+        yield Cut(text[start:end].strip(_DELIMITERS[language]).strip(), start, end)
+
+
+def _enclosed(text: str, opening: str, closing: str) -> Iterator[tuple[int, int]]:
+    """Yield from where to where what is enclosed stands, in a time that grows with the text: no pattern does that."""
+    start = text.find(opening)
+    while start >= 0:
+        line_end = text.find("\n", start)
+        end = text.find(closing, start + len(opening), len(text) if line_end < 0 else line_end)
+        if end >= 0:
+            end += len(closing)
+            yield start, end
+        elif line_end < 0:
+            return
+        start = text.find(opening, end if end >= 0 else line_end)
 
 
 def has_statements(text: str) -> bool:
     """Return whether a text has Jinja statements (`{% %}`)."""
-    return "{%" in text and _STATEMENT.search(text) is not None
+    return any(_enclosed(text, *_STATEMENT))
 
 
 def has_expressions(text: str, language: Language) -> bool:
     """Return whether a text has an expression of a language."""
     if language == "yaql":
-        return "<%" in text and _EXPRESSIONS["yaql"].search(text) is not None
-    return ("{{" in text and _EXPRESSIONS["jinja"].search(text) is not None) or has_statements(text)
+        return any(_enclosed(text, *_ENCLOSED["yaql"]))
+    return any(_enclosed(text, *_ENCLOSED["jinja"])) or has_statements(text)
 
 
 def languages_of(text: str) -> tuple[Language, ...]:

@@ -23,7 +23,7 @@ from stretto.definitions.expressions.orquesta.jinja_filters import FILTERS, TEST
 from stretto.definitions.expressions.orquesta.jinja_operators import OPERATORS
 from stretto.definitions.expressions.orquesta.texts import text_of
 from stretto.definitions.expressions.sandbox import METHODS as NATIVE_METHODS
-from stretto.definitions.expressions.sandbox import ExpressionSandbox, Sandbox, TextSandbox, Undefined
+from stretto.definitions.expressions.sandbox import ExpressionGenerator, Sandbox, TextGenerator, Undefined
 from stretto.definitions.expressions.scope import Function, ScopeContext
 from stretto.definitions.frozen import FrozenDict
 
@@ -275,7 +275,7 @@ def _method_of(obj: Any, name: str) -> _Method | None:
     return None
 
 
-class _TextGenerator(TextSandbox.code_generator_class):  # type: ignore[misc]
+class _TextGenerator(TextGenerator):
     """Compiles output to texts, so that what collects them (`{% set %}`, macros) can put them together."""
 
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:  # noqa: ARG002
@@ -294,7 +294,7 @@ class OrquestaTexts(OrquestaSandbox):
 class OrquestaExpressions(OrquestaSandbox):
     """Compiles what is one whole expression: returns its value."""
 
-    code_generator_class = ExpressionSandbox.code_generator_class
+    code_generator_class = ExpressionGenerator
 
 
 EXPRESSIONS = OrquestaExpressions()

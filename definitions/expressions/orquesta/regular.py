@@ -108,11 +108,9 @@ class Pattern:
 
 @lru_cache(maxsize=256)
 def pattern_of(source: str, flags: str = "") -> Pattern:
-    """Compile a pattern; `flags` are letters of RE2 (`i`, `m`, `s`). Raises `ValueError` for one that cannot be used."""
+    """Compile a pattern; `flags` are letters of RE2 (`i`, `m`, `s`). Raises `ValueError` if it cannot be used."""
     if len(source) > MAX_PATTERN_LENGTH:
-        raise ValueError(
-            f"a regular expression has at most {MAX_PATTERN_LENGTH:,} characters, this one {len(source):,}"
-        )
+        raise ValueError(f"a regular expression has at most {MAX_PATTERN_LENGTH:,} characters, not {len(source):,}")
     return Pattern(source, flags)
 
 
@@ -129,25 +127,25 @@ def _compiled(source: str, flags: str, end: str) -> Any:
 
 def _translated(source: str, end: str) -> Iterator[str]:
     in_class = False
-    for token in _TOKEN.findall(source):
-        if token in _BEYOND_RE2:
+    for piece in _TOKEN.findall(source):
+        if piece in _BEYOND_RE2:
             raise ValueError(
-                f"the regular expression {source!r} uses {_BEYOND_RE2[token]} ({token}...), which cannot be matched "
+                f"the regular expression {source!r} uses {_BEYOND_RE2[piece]} ({piece}...), which cannot be matched "
                 "in bounded time; match without it, or test in two steps"
             )
-        if token in {"(?P=", "(?("} or (not in_class and re.fullmatch(r"\\[1-9]", token)):
+        if piece in {"(?P=", "(?("} or (not in_class and re.fullmatch(r"\\[1-9]", piece)):
             raise ValueError(f"the regular expression {source!r} refers back to a group, which takes unbounded time")
-        if token[:2] in {"\\u", "\\U"} and len(token) > 2:
-            yield f"\\x{{{token[2:]}}}"
+        if piece[:2] in {"\\u", "\\U"} and len(piece) > 2:
+            yield f"\\x{{{piece[2:]}}}"
         elif in_class:
-            in_class = token != "]"
-            yield "\\[" if token.startswith("[") else _IN_CLASS.get(token, token)
-        elif token.startswith("["):
+            in_class = not piece.endswith("]") or piece.startswith("\\")
+            yield f"\\{piece}" if piece.startswith("[") else _IN_CLASS.get(piece, piece)
+        elif piece.startswith("["):
             in_class = True
-            yield token if not token.endswith("]") else f"{token[:-1]}\\]"
-        elif token == "$":
+            yield piece if not piece.endswith("]") else f"{piece[:-1]}\\]"
+        elif piece == "$":
             yield end
-        elif token.startswith("{,"):
-            yield f"{{0,{token[2:]}"
+        elif piece.startswith("{,"):
+            yield f"{{0,{piece[2:]}"
         else:
-            yield _OUTSIDE.get(token, token)
+            yield _OUTSIDE.get(piece, piece)

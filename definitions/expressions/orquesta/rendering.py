@@ -19,10 +19,6 @@ from stretto.definitions.expressions.syntax import Malformed
 _RAW = re.compile(r"(?:(?<=\n)[ \t]+|^[ \t]+)?\{% raw %\}.*?\{% endraw %\}\n?")
 
 
-class MissingExtra(Malformed):
-    """YAQL was asked for, and the package is not installed."""
-
-
 class Rendering(Protocol):
     """A compiled text."""
 
@@ -167,7 +163,7 @@ def _yaql() -> Callable[[str], Program]:
     try:
         from stretto.definitions.expressions.orquesta.yaql_engine import YaqlExpression  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
-        raise MissingExtra(
+        raise Malformed(
             "missing_extra",
             f"YAQL needs the package {error.name!r}, which is not installed",
             "pip install 'stretto[orquesta]'",

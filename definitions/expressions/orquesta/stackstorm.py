@@ -4,7 +4,7 @@ Meanings as of `st2common/expressions/functions` (3.9). Each takes the evaluatio
 `TypeError` or `ValueError` with a text for the definition's author.
 """
 
-import datetime
+import datetime as dt
 import json
 import posixpath
 from collections.abc import Callable
@@ -139,7 +139,7 @@ def to_complex(evaluation: Evaluation, value: Any) -> str:
 @lru_cache(maxsize=128)
 def _json_path(query: str) -> Any:
     try:
-        from jsonpath_ng import parse  # noqa: PLC0415 - an extra, and slow to import
+        from jsonpath_ng.parser import parse  # noqa: PLC0415 - an extra, and slow to import
     except ImportError:
         raise ValueError(f"jsonpath_query() needs the package jsonpath-ng: {EXTRA}") from None
     if len(query) > 500:
@@ -204,7 +204,7 @@ def to_human_time_from_seconds(_evaluation: Evaluation, seconds: Any) -> str:
     if seconds < 1:
         return f"{seconds}\u03bcs"
     whole = round(seconds)
-    since = datetime.datetime(1, 1, 1) + datetime.timedelta(seconds=whole)  # noqa: DTZ001 - a span, no point in time
+    since = dt.datetime(1, 1, 1) + dt.timedelta(seconds=whole)  # noqa: DTZ001 - a span, no point in time
     parts = [(since.year - 1, "y"), (since.day - 1, "d"), (since.hour, "h"), (since.minute, "m"), (since.second, "s")]
     first = next((index for index, (amount, _unit) in enumerate(parts) if amount), len(parts) - 1)
     return "".join(f"{amount}{unit}" for amount, unit in parts[first:])

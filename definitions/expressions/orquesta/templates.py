@@ -8,6 +8,8 @@ import operator
 from collections.abc import Iterator
 from typing import Any
 
+from jinja2 import Undefined
+
 from stretto.definitions.errors import ExpressionError, Finding, NotData, Place
 from stretto.definitions.expressions.failures import harmless, shortened, told
 from stretto.definitions.expressions.moment import Moment
@@ -32,7 +34,7 @@ from stretto.definitions.expressions.orquesta.rendering import (
 )
 from stretto.definitions.expressions.orquesta.texts import text_of
 from stretto.definitions.expressions.syntax import Malformed
-from stretto.definitions.expressions.templates import Constant, Locate, Report, Template
+from stretto.definitions.expressions.templates import Constant, Locate, Report, Source, Template
 from stretto.definitions.expressions.values import settle
 from stretto.definitions.frozen import Data, FrozenDict, FrozenList, check_bounds, freeze, list_of, object_of
 
@@ -52,16 +54,19 @@ class Expression:
     def value(self, evaluation: Evaluation) -> Any:
         """Return the value unsettled, as part of a text that is being evaluated."""
         try:
-            return repeated(self._program.run(evaluation), self.language, evaluation)
+            value = repeated(self._program.run(evaluation), self.language, evaluation)
+            if isinstance(value, Undefined):
+                str(value)  # raises the error that tells what is undefined, while it is known where
         except ExpressionError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
             raise _told(error, self.source, self.place, evaluation.moment) from None
+        return value
 
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
         return _evaluated(self, self, scope, moment)
 
-    def expressions(self) -> Iterator["Expression | Statements"]:
+    def expressions(self) -> Iterator[Source]:
         yield self
 
 
@@ -82,7 +87,7 @@ class Text:
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
         return _evaluated(self._rendering, self, scope, moment)
 
-    def expressions(self) -> Iterator["Expression | Statements"]:
+    def expressions(self) -> Iterator[Source]:
         return iter(self._expressions)
 
 
@@ -101,7 +106,7 @@ class Statements:
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
         return _evaluated(self._rendering, self, scope, moment)
 
-    def expressions(self) -> Iterator["Expression | Statements"]:
+    def expressions(self) -> Iterator[Source]:
         yield self
 
 
@@ -125,7 +130,7 @@ class KeyedTemplate:
             source = next((each.source for each in self.expressions()), "")
             raise ExpressionError(shortened(source), self.place, str(error)) from None
 
-    def expressions(self) -> Iterator[Any]:
+    def expressions(self) -> Iterator[Source]:
         for key, member in self.members:
             yield from key.expressions()
             yield from member.expressions()
@@ -155,7 +160,7 @@ class Given:
             moment.learn(data)
         return data
 
-    def expressions(self) -> Iterator[Any]:
+    def expressions(self) -> Iterator[Source]:
         return iter(()) if self.default is None else iter(self.default.expressions())
 
 
@@ -168,13 +173,7 @@ def compile_text(text: str, locate: Locate, report: Report) -> Template:
     try:
         if not languages:
             return Constant(freeze(text, "the text"), locate(0))
-        if len(languages) > 1:
-            raise Malformed(
-                "mixed_languages",
-                "a text has expressions of one language, and this has both YAQL (<% %>) and Jinja",
-                "write all of them in one",
-            )
-        return _built(text, languages[0], locate)
+        return _built(text, _only(languages), locate)
     except Malformed as malformed:
         place = locate(malformed.offset or 0)
         reason = f"bad expression: {malformed.reason}"
@@ -200,6 +199,16 @@ def evaluate_again(value: Data, language: Language, scope: Scope, moment: Moment
     if moment.sources is not None:
         moment.learn(data)
     return data
+
+
+def _only(languages: tuple[Language, ...]) -> Language:
+    if len(languages) > 1:
+        raise Malformed(
+            "mixed_languages",
+            "a text has expressions of one language, and this has both YAQL (<% %>) and Jinja",
+            "write all of them in one",
+        )
+    return languages[0]
 
 
 def _built(text: str, language: Language, locate: Locate) -> Template:
@@ -277,4 +286,7 @@ def _evaluated_deep(value: Any, evaluation: Evaluation) -> Data:
 def _told(error: Exception, source: str, place: Place, moment: Moment) -> ExpressionError:
     if isinstance(error, ExpressionError):
         return error
-    return told(harmless(error, moment), source, place, lambda: FUNCTIONS)
+    told_error = told(harmless(error, moment), source, place, tuple, FUNCTIONS)
+    # Its author knows the namespace as `ctx()`.
+    reason = told_error.reason.replace("the namespace 'workflow'", "the context")
+    return ExpressionError(told_error.expression, place, reason, told_error.hint)

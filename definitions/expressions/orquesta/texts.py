@@ -1,6 +1,6 @@
 """The text that a value becomes between other text: Python's `str()` of it, as Orquesta has it."""
 
-import datetime
+import datetime as dt
 from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from typing import Any
 
@@ -17,7 +17,7 @@ def text_of(value: Any, fuel: Fuel) -> str:
         return value
     if isinstance(value, str):
         return str.__str__(value)
-    if type(value) in _SCALARS or isinstance(value, datetime.datetime | datetime.timedelta):
+    if type(value) in _SCALARS or isinstance(value, dt.datetime | dt.timedelta):
         return str(value)
     value = printable(value, fuel)
     fuel.make_text(weigh(settle(value, fuel)))

@@ -5,15 +5,18 @@ expression is compiled.
 """
 
 import copy
+import datetime as dt
 import inspect
+import itertools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import yaql
-from yaql.language import contexts, conventions, exceptions, factory, specs, utils
+from yaql.language import contexts, conventions, exceptions, expressions, factory, runner, specs, utils
 
-from stretto.definitions.errors import LimitExceeded
+from stretto.definitions.errors import LimitExceeded, nearest
 from stretto.definitions.expressions.bounds import MAX_SOURCE_LENGTH
+from stretto.definitions.expressions.functions import type_name
 from stretto.definitions.expressions.orquesta import functions, stackstorm
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
 from stretto.definitions.expressions.orquesta.regular import Pattern
@@ -23,6 +26,7 @@ from stretto.definitions.expressions.orquesta.yaql_paths import path_of
 from stretto.definitions.expressions.orquesta.yaql_views import ListView, ObjectView, VariablesView, view
 from stretto.definitions.expressions.syntax import Malformed
 
+MAX_NAMES_FOUND = 2_000
 MEMORY_QUOTA_BYTES = 64 * 1024 * 1024
 """Of one value's own memory, without what it refers to."""
 
@@ -30,7 +34,7 @@ MEMORY_QUOTA_BYTES = 64 * 1024 * 1024
 class MeteredDefinition(specs.FunctionDefinition):  # type: ignore[misc]
     """A function whose arguments, result and preconditions are checked at each call."""
 
-    __slots__ = ("check",)
+    __slots__ = ("check", "number")
 
     def __init__(self, plain: Any, check: Callable[..., None] | None) -> None:
         super().__init__(
@@ -44,24 +48,32 @@ class MeteredDefinition(specs.FunctionDefinition):  # type: ignore[misc]
             plain.no_kwargs,
         )
         self.check = check
+        self.number = next(_NUMBERS)
 
     def clone(self) -> "MeteredDefinition":
         return MeteredDefinition(self, self.check)
 
     def get_delegate(self, receiver: Any, engine: Any, context: Any, args: Any, kwargs: Any) -> Callable[[], Any]:
         delegate = super().get_delegate(receiver, engine, context, args, kwargs)
-        meter: Meter = context.evaluation_meter
+        meter: Meter = context.meter
 
         def metered() -> Any:
-            for value in args:
-                meter.walk(value)
-            for value in kwargs.values():
+            given = [_literal(value) for value in args]
+            named = {name: _literal(value) for name, value in kwargs.items()}
+            for value in (*given, *named.values()):
                 meter.walk(value)
             if self.check is not None:
-                self.check(meter.fuel, *args, **kwargs)
+                self.check(meter.fuel, *given, **named)
             return meter.take(delegate())
 
         return metered
+
+
+_NUMBERS = itertools.count()
+
+
+def _literal(value: Any) -> Any:
+    return value.value if isinstance(value, expressions.Constant) else value
 
 
 class MeteredContext(contexts.Context):  # type: ignore[misc]
@@ -69,8 +81,42 @@ class MeteredContext(contexts.Context):  # type: ignore[misc]
 
     def __init__(self, parent_context: Any = None, data: Any = utils.NO_VALUE, convention: Any = None) -> None:
         super().__init__(parent_context, data, convention)
-        self.evaluation: Any = None if parent_context is None else parent_context.evaluation
-        self.evaluation_meter: Any = None if parent_context is None else parent_context.evaluation_meter
+        self.evaluation: Any = None
+        self.meter: Any = None
+        # Of a context in which nothing was defined: what was found for a name, by all evaluations.
+        self._found: dict[Any, list[list[Any]]] | None = None
+
+    def create_child_context(self) -> "MeteredContext":
+        # YAQL makes one for each call, and its own way takes three calls of constructors.
+        child: MeteredContext = MeteredContext.__new__(MeteredContext)
+        child._parent_context = self
+        child._convention = self._convention
+        child._functions = {}
+        child._data = {}
+        child._exclusive_funcs = set()
+        child.evaluation = self.evaluation
+        child.meter = self.meter
+        child._found = self._found
+        return child
+
+    def begin(self, evaluation: Evaluation) -> "MeteredContext":
+        """Return a context for one evaluation."""
+        child = self.create_child_context()
+        child.evaluation = evaluation
+        child.meter = Meter(evaluation.fuel)
+        return child
+
+    def share_findings(self) -> None:
+        """Say that nothing more will be defined here."""
+        self._found = {}
+
+    def function_names(self) -> Iterable[str]:
+        """Return the names of all functions defined here."""
+        yield from self._functions
+
+    def register_function(self, spec: Any, *args: Any, **kwargs: Any) -> None:
+        self._found = None
+        super().register_function(spec, *args, **kwargs)
 
     @staticmethod
     def _import_function_definition(fd: Any) -> Any:
@@ -83,17 +129,83 @@ class MeteredContext(contexts.Context):  # type: ignore[misc]
             fd.name = name
         return MeteredDefinition(fd, CHECKS.get(fd.payload))
 
-    def __call__(
+    def __call__(  # noqa: PLR0913, PLR0917 - as the method that it overrides
         self,
         name: Any,
         engine: Any,
         receiver: Any = utils.NO_VALUE,
         data_context: Any = None,
-        use_convention: Any = False,  # noqa: FBT002 - as the method that it overrides
+        use_convention: Any = False,  # noqa: FBT002
         function_filter: Any = None,
     ) -> Any:
-        self.evaluation_meter.call()
-        return super().__call__(name, engine, receiver, data_context, use_convention, function_filter)
+        assert function_filter is None  # noqa: S101 - nothing in YAQL gives one
+        self.meter.call()
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            overloads = self._overloads(name, receiver is not utils.NO_VALUE, use_convention)
+            if not overloads:
+                raise _unknown(name, receiver)
+            context = self if data_context is None else data_context
+            try:
+                delegate = runner.choose_overload(name, overloads, engine, receiver, context, args, kwargs)
+            except _NoMatch:
+                raise  # of an argument, which was evaluated to choose
+            except (exceptions.NoMatchingFunctionException, exceptions.NoMatchingMethodException):
+                raise _no_match(name, receiver) from None
+            try:
+                return delegate()
+            except StopIteration as error:
+                raise exceptions.WrappedException(error) from error
+
+        return call
+
+    def _overloads(self, name: str, is_method: bool, use_convention: bool) -> list[list[Any]]:  # noqa: FBT001
+        key = name, is_method, use_convention
+        if self._found is not None and key in self._found:
+            return self._found[key]
+
+        def wanted(definition: Any, _context: Any) -> bool:
+            return bool(definition.is_method if is_method else definition.is_function)
+
+        layers = self.collect_functions(name, wanted, use_convention=use_convention)
+        # As they were defined: a set has another order in each process.
+        found = [sorted(layer, key=lambda definition: definition.number) for layer in layers]
+        if self._found is not None and len(self._found) < MAX_NAMES_FOUND:
+            self._found[key] = found
+        return found
+
+
+class _NoFunction(exceptions.NoFunctionRegisteredException):  # type: ignore[misc]
+    def __init__(self, text: str) -> None:
+        Exception.__init__(self, text)
+
+
+class _NoMatch(exceptions.NoMatchingFunctionException):  # type: ignore[misc]
+    def __init__(self, text: str) -> None:
+        Exception.__init__(self, text)
+
+
+def _unknown(name: str, receiver: Any) -> Exception:
+    if name.startswith("#property#"):
+        return _NoFunction(f"there is no field {name.removeprefix('#property#')!r}: the value is no object")
+    kind = "function" if receiver is utils.NO_VALUE else "method"
+    hint = nearest(name, FUNCTION_NAMES)
+    return _NoFunction(f"there is no {kind} {name}()" + (f"; {hint}" if hint else ""))
+
+
+def _no_match(name: str, receiver: Any) -> Exception:
+    words = {"#indexer": "[...]", "*equal": "=", "*not_equal": "!=", "#operator_.": "the dot"}
+    told = words.get(name) or name.replace("#unary_operator_", "the operator ").replace("#operator_", "the operator ")
+    told = told if " " in told or told in words.values() else f"{told}()"
+    if receiver is utils.NO_VALUE:
+        return _NoMatch(f"{told} does not take values of these types")
+    return _NoMatch(f"{told} does not take a value of type {_type_name(receiver)} with these arguments")
+
+
+def _type_name(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "object"
+    return type_name(value) if isinstance(value, Iterable | int | float | None) else type(value).__name__
 
 
 _CONVENTION = conventions.CamelCaseConvention()
@@ -103,16 +215,16 @@ def _shared(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function of both languages as YAQL calls it."""
 
     def call(context: Any, *arguments: Any, **options: Any) -> Any:
-        plain = [plain_of(each, context.evaluation_meter) for each in arguments]
-        given = {name: plain_of(each, context.evaluation_meter) for name, each in options.items()}
+        plain = [plain_of(each, context.meter) for each in arguments]
+        given = {name: plain_of(each, context.meter) for name, each in options.items()}
         return view(function(context.evaluation, *plain, **given))
 
     parameters = list(inspect.signature(function).parameters.values())[1:]
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     context = inspect.Parameter("context", kind)
-    call.__signature__ = inspect.Signature(  # type: ignore[attr-defined] - what YAQL reads a function's parameters from
-        [context, *(parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters)]
-    )
+    shown = [context, *(parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters)]
+    # What YAQL reads a function's parameters from.
+    call.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
     return call
 
 
@@ -125,12 +237,15 @@ def _root() -> MeteredContext:
     root = yaql.create_context(context=MeteredContext(convention=_CONVENTION), yaqlized=False)
     for name, function in {**stackstorm.FUNCTIONS, **functions.FUNCTIONS}.items():
         root.register_function(_ctx if name == "ctx" else _shared(function), name=name)
+    root.share_findings()
     made: MeteredContext = root
     return made
 
 
 _ENGINE = factory.YaqlFactory().create({"yaql.memoryQuota": MEMORY_QUOTA_BYTES, "yaql.convertOutputData": False})
 _ROOT = _root()
+FUNCTION_NAMES = frozenset(name for name in _ROOT.function_names() if name.isidentifier())
+"""Every function and method that there is, to offer the nearest one."""
 
 
 def plain_of(value: Any, meter: Meter) -> Any:
@@ -150,8 +265,9 @@ def plain_of(value: Any, meter: Meter) -> Any:
         raise TypeError("the value is a regular expression, which is no data")
     if isinstance(value, Iterable):
         return [plain_of(member, meter) for member in meter.fuel.walk(value)]
-    # A point in time or a span: data has no such type.
-    return str(value)
+    if isinstance(value, dt.datetime | dt.timedelta | dt.tzinfo):
+        return str(value)  # data has no such type
+    raise TypeError(f"the value is a {type(value).__name__}, which is no data")
 
 
 class YaqlExpression:
@@ -178,16 +294,14 @@ class YaqlExpression:
 
     def run_by_yaql(self, evaluation: Evaluation) -> Any:
         """Return the value as YAQL itself computes it, whether there is a shorter way or not."""
-        context = MeteredContext(_ROOT)
-        context.evaluation = evaluation
-        meter = context.evaluation_meter = Meter(evaluation.fuel)
+        context = _ROOT.begin(evaluation)
         try:
-            return plain_of(self._statement.evaluate(context=context), meter)
+            return plain_of(self._statement.evaluate(context=context), context.meter)
         except exceptions.CollectionTooLargeException as error:
             raise LimitExceeded(str(error)) from None
         except KeyError as error:
             raise ValueError(f"there is no key {error.args[0]!r}" if error.args else "there is no such key") from None
-        except StopIteration:
+        except (StopIteration, exceptions.WrappedException):
             raise ValueError("the list has no (further) member") from None
 
 
@@ -196,7 +310,7 @@ def _parsed(source: str) -> Any:
     lexer = _ENGINE.lexer.clone()
     parser = copy.copy(_ENGINE.parser)
     try:
-        return factory.expressions.Statement(parser.parse(source, lexer=lexer), _ENGINE)
+        return expressions.Statement(parser.parse(source, lexer=lexer), _ENGINE)
     except exceptions.YaqlParsingException as error:
         raise Malformed("expression_syntax", str(error).strip()) from None
     except (ValueError, TypeError) as error:

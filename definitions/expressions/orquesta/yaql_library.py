@@ -4,9 +4,9 @@ Checks come before a function that could make something huge from small argument
 or read a clock, those that backtrack (regular expressions), and those whose order changes from process to process.
 """
 
-import datetime
+import datetime as dt
 import string
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from dateutil import parser as date_parser
@@ -28,11 +28,6 @@ from stretto.definitions.expressions.orquesta.yaql_views import OrderedSet
 MAX_DATE_LENGTH = 200
 
 
-def _argument(arguments: tuple[Any, ...], options: Mapping[str, Any], index: int, name: str, default: Any) -> Any:
-    value = arguments[index] if index < len(arguments) else options.get(name, default)
-    return default if value is utils.NO_VALUE else value
-
-
 def _check_product(fuel: Fuel, left: Any, right: Any) -> None:
     for repeated, times in ((left, right), (right, left)):
         if isinstance(times, int) and isinstance(repeated, str):
@@ -45,7 +40,7 @@ def _check_concatenation(fuel: Fuel, *texts: Any) -> None:
     fuel.make_text(sum(len(text) for text in texts if isinstance(text, str)))
 
 
-def _check_replacing(fuel: Fuel, text: Any, old: Any, new: Any = "", *_rest: Any) -> None:
+def _check_replacing(fuel: Fuel, text: str, old: str, new: str = "", *_rest: Any) -> None:
     times = len(text) + 1 if not old else text.count(old)
     fuel.make_text(len(text) + times * max(len(new) - len(old), 0))
 
@@ -112,7 +107,7 @@ CHECKS: dict[Callable[..., Any], Callable[..., None]] = {
 
 
 def _meter_of(context: Any) -> Meter:
-    meter: Meter = context.evaluation_meter
+    meter: Meter = context.meter
     return meter
 
 
@@ -172,7 +167,7 @@ def replace_with_dict(context: Any, string: str, str_func: Any, replacements: An
     return string
 
 
-def characters(  # noqa: PLR0913 - as YAQL's
+def characters(  # noqa: PLR0913, PLR0917 - as YAQL's
     digits: bool = False, hexdigits: bool = False, ascii_lowercase: bool = False,  # noqa: FBT001, FBT002
     ascii_uppercase: bool = False, ascii_letters: bool = False, octdigits: bool = False,  # noqa: FBT001, FBT002
     punctuation: bool = False, printable: bool = False, whitespace: bool = False,  # noqa: FBT001, FBT002
@@ -263,22 +258,22 @@ def localtz() -> None:
     raise ValueError("localtz() is not available: a run must go the same way again on another machine; use utctz()")
 
 
-def now(context: Any, offset: Any = std_date_time.ZERO_TIMESPAN) -> datetime.datetime:
+def now(context: Any, offset: Any = std_date_time.ZERO_TIMESPAN) -> dt.datetime:
     zone = tz.tzutc() if not offset else tz.tzoffset(None, offset.total_seconds())
-    return datetime.datetime.fromtimestamp(context.evaluation.moment.at, tz=zone)
+    return dt.datetime.fromtimestamp(context.evaluation.moment.at, tz=zone)
 
 
 @specs.name("datetime")
 @specs.parameter("string", yaqltypes.String())
-@specs.parameter("format__", yaqltypes.String(True))
-def datetime_from_string(context: Any, string: str, format__: str | None = None) -> datetime.datetime:
+@specs.parameter("format__", yaqltypes.String(nullable=True))
+def datetime_from_string(context: Any, string: str, format__: str | None = None) -> dt.datetime:
     if len(string) > MAX_DATE_LENGTH or len(format__ or "") > MAX_DATE_LENGTH:
         raise ValueError(f"datetime() takes a text of at most {MAX_DATE_LENGTH} characters")
     if format__:
-        read = datetime.datetime.strptime(string, format__)  # noqa: DTZ007 - the zone is given below
+        read = dt.datetime.strptime(string, format__)  # noqa: DTZ007 - the zone is given below
     else:
         # What the text leaves out is as on the day of the event: the machine's clock would not do in a replay.
-        today = datetime.datetime.fromtimestamp(context.evaluation.moment.at, tz=datetime.UTC)
+        today = dt.datetime.fromtimestamp(context.evaluation.moment.at, tz=dt.UTC)
         read = date_parser.parse(string, default=today.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None))
     return read if read.tzinfo else read.replace(tzinfo=tz.tzutc())
 

@@ -1,82 +1,94 @@
 """The YAQL expressions that most definitions are made of, compiled to plain functions: a path costs a few lookups.
 
-A path reads (`ctx(x)`, `ctx().x.y`, `item().x`, `result().x`), asks (`succeeded()`), compares with `=` and `!=`, or joins
-such with `and`, `or`, `not`. It is taken only as far as its meaning is beyond doubt: whatever is not quite so (a field that
-is missing, a list where an object was expected) makes it give way, and YAQL itself computes the value, or the error.
-Expressions have no effects, so beginning anew changes nothing.
+A path reads (`ctx(x)`, `ctx().x.y`, `ctx().get(x)`, `item().x`, `result()[0]`), asks (`succeeded()`), compares, adds,
+joins with `and`, `or`, `not`, counts with `len()`, or looks for a value `in` a list. It is taken only as far as its
+meaning is beyond doubt: whatever is not quite so (a field that is missing, a list where an object was expected, a
+text added to a number) makes it give way, and YAQL itself computes the value, or the error. Expressions have no
+effects, so beginning anew changes nothing.
 """
 
+import operator
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from stretto.definitions.expressions.namespaces import ABSENT
 from stretto.definitions.expressions.orquesta import functions
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
-from stretto.definitions.frozen import FrozenDict
+from stretto.definitions.frozen import FrozenDict, FrozenList
 
 Step: TypeAlias = Callable[[Evaluation], Any]
 """Returns a value, or `ABSENT` to give way."""
+
 _ASKING: dict[str, Step] = {
     "succeeded": functions.succeeded,
     "failed": functions.failed,
     "completed": functions.completed,
+    "result": functions.result,
+    "item": functions.item,
 }
+_EQUALITIES = {"=": operator.eq, "!=": operator.ne}
+_ORDERS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+_SUMS = {"+": operator.add, "-": operator.sub}
+_NUMBERS = frozenset({int, float})
 _SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def path_of(tree: Any) -> Callable[[Evaluation], tuple[Any] | None] | None:
     """Return a function that gives (value,), or None where it gives way; or None for what is no path."""
     step = _step_of(tree)
-    if step is None or type(tree).__name__ in {"Constant", "KeywordConstant"}:
+    if step is None:
         return None
     taken = step
 
     def run(evaluation: Evaluation) -> tuple[Any] | None:
-        value = taken(evaluation)
+        try:
+            value = taken(evaluation)
+        except Exception:  # noqa: BLE001 - YAQL tells the error, which may be another one, of what it evaluates first
+            return None
         return None if value is ABSENT else (value,)
 
     return run
 
 
+def _kind(tree: Any) -> str:
+    return type(tree).__name__
+
+
+def _is_constant(tree: Any) -> bool:
+    return _kind(tree) in {"Constant", "KeywordConstant"}
+
+
 def _step_of(tree: Any) -> Step | None:
-    kind = type(tree).__name__
-    if kind in {"Constant", "KeywordConstant"}:
+    kind = _kind(tree)
+    if _is_constant(tree):
         value = tree.value
-        return None if value is ABSENT else lambda _evaluation: value
+        return lambda _evaluation: value
     if kind == "Wrap":
         return _step_of(tree.expr)
     if kind == "Function":
         return _called(tree)
+    if kind == "IndexExpression" and len(tree.args) == 2:
+        return _index(tree)
     if kind == "UnaryOperator" and tree.operator == "not":
         return _negation(tree)
-    if kind == "BinaryOperator":
-        if tree.operator == ".":
-            return _field(tree)
-        if tree.operator in {"=", "!="}:
-            return _comparison(tree)
-        if tree.operator in {"and", "or"}:
-            return _junction(tree)
-    return None
+    return _binary(tree) if kind == "BinaryOperator" else None
 
 
 def _called(tree: Any) -> Step | None:
-    names = [argument.value for argument in tree.args if type(argument).__name__ in {"Constant", "KeywordConstant"}]
-    if len(names) != len(tree.args):
+    if not all(map(_is_constant, tree.args)):
         return None
-    if tree.name in _ASKING and not names:
-        return _ASKING[tree.name]
-    if tree.name == "result" and not names:
-        return functions.result
-    if tree.name == "item" and not names:
-        return functions.item
-    if len(names) == 1 and type(names[0]) is str and names[0] and not names[0].startswith("__"):
-        if tree.name == "ctx":
-            return _variable(names[0])
-        if tree.name == "item":
-            return _item_field(names[0])
-        if tree.name == "task_status":
-            task = names[0]
-            return lambda evaluation: functions.task_status(evaluation, task)
+    names = [argument.value for argument in tree.args]
+    if not names:
+        return _ASKING.get(tree.name)
+    if len(names) > 1 or type(names[0]) is not str or not names[0] or names[0].startswith("__"):
+        return None
+    name: str = names[0]
+    if tree.name == "ctx":
+        return _variable(name)
+    if tree.name == "item":
+        return _field_of(functions.item, name)
+    if tree.name == "task_status":
+        return lambda evaluation: functions.task_status(evaluation, name)
     return None
 
 
@@ -84,57 +96,151 @@ def _variable(name: str) -> Step:
     return lambda evaluation: evaluation.variables().read(name)
 
 
-def _item_field(name: str) -> Step:
-    def read(evaluation: Evaluation) -> Any:
-        item = evaluation.item()
-        return item.get(name, ABSENT) if type(item) is FrozenDict else ABSENT
-
-    return read
-
-
-def _field(tree: Any) -> Step | None:
-    owner, key = tree.args
-    if type(key).__name__ != "KeywordConstant" or type(key.value) is not str:
-        return None
-    name = key.value
-    if type(owner).__name__ == "Function" and owner.name == "ctx" and not owner.args:
-        return _variable(name) if not name.startswith("__") else None
-    step = _step_of(owner)
-    if step is None:
-        return None
-    read = step
-
+def _field_of(owner: Step, name: str) -> Step:
     def field(evaluation: Evaluation) -> Any:
-        value = read(evaluation)
+        value = owner(evaluation)
         return value.get(name, ABSENT) if type(value) is FrozenDict else ABSENT
 
     return field
 
 
-def _comparison(tree: Any) -> Step | None:
+def _binary(tree: Any) -> Step | None:
+    if tree.operator == ".":
+        return _dot(tree)
+    if tree.operator == "in":
+        return _membership(tree)
     left, right = map(_step_of, tree.args)
     if left is None or right is None:
         return None
-    first, second, equal = left, right, tree.operator == "="
+    if tree.operator in _EQUALITIES:
+        return _comparison(_EQUALITIES[tree.operator], left, right)
+    if tree.operator in _ORDERS:
+        return _computation(_ORDERS[tree.operator], left, right)
+    if tree.operator in _SUMS:
+        return _sum(_SUMS[tree.operator], left, right)
+    return _junction(left, right, is_and=tree.operator == "and") if tree.operator in {"and", "or"} else None
 
+
+def _dot(tree: Any) -> Step | None:
+    owner, member = tree.args
+    is_ctx = _kind(owner) == "Function" and owner.name == "ctx" and not owner.args
+    if _kind(member) == "KeywordConstant" and type(member.value) is str and not member.value.startswith("__"):
+        if is_ctx:
+            return _variable(member.value)
+        step = _step_of(owner)
+        return None if step is None else _field_of(step, member.value)
+    if _kind(member) != "Function" or not all(map(_is_constant, member.args)):
+        return None
+    arguments = [argument.value for argument in member.args]
+    if member.name == "get" and 1 <= len(arguments) <= 2 and type(arguments[0]) is str:
+        if arguments[0].startswith("__"):
+            return None
+        default = arguments[1] if len(arguments) == 2 else None
+        return _get_variable(arguments[0], default) if is_ctx else _get(_step_of(owner), arguments[0], default)
+    return _length(_step_of(owner)) if member.name == "len" and not arguments else None
+
+
+def _get_variable(name: str, default: Any) -> Step:
+    def get(evaluation: Evaluation) -> Any:
+        value = evaluation.variables().read(name)
+        return default if value is ABSENT else value
+
+    return get
+
+
+def _get(owner: Step | None, name: str, default: Any) -> Step | None:
+    if owner is None:
+        return None
+    read = owner
+
+    def get(evaluation: Evaluation) -> Any:
+        value = read(evaluation)
+        return value.get(name, default) if type(value) is FrozenDict else ABSENT
+
+    return get
+
+
+def _length(owner: Step | None) -> Step | None:
+    if owner is None:
+        return None
+    read = owner
+
+    def length(evaluation: Evaluation) -> Any:
+        value = read(evaluation)
+        return len(value) if type(value) in {str, FrozenList, FrozenDict} else ABSENT
+
+    return length
+
+
+def _index(tree: Any) -> Step | None:
+    owner, key = map(_step_of, tree.args)
+    if owner is None or key is None:
+        return None
+    read, read_key = owner, key
+
+    def index(evaluation: Evaluation) -> Any:
+        value, at = read(evaluation), read_key(evaluation)
+        if type(value) is FrozenDict and type(at) is str:
+            return value.get(at, ABSENT)
+        if type(value) is FrozenList and type(at) is int and -len(value) <= at < len(value):
+            return value[at]
+        return ABSENT
+
+    return index
+
+
+def _membership(tree: Any) -> Step | None:
+    wanted, among = tree.args
+    step = _step_of(wanted)
+    is_list = _kind(among) == "ListExpression" or (_kind(among) == "Function" and among.name == "list")
+    if step is None or not is_list or not all(map(_is_constant, among.args)):
+        return None
+    read, members = step, [member.value for member in among.args]
+
+    def look(evaluation: Evaluation) -> Any:
+        value = read(evaluation)
+        return value in members if type(value) in _SCALARS else ABSENT
+
+    return look
+
+
+def _comparison(compute: Callable[[Any, Any], bool], left: Step, right: Step) -> Step:
     def compare(evaluation: Evaluation) -> Any:
-        one, other = first(evaluation), second(evaluation)
+        one, other = left(evaluation), right(evaluation)
         if type(one) not in _SCALARS or type(other) not in _SCALARS:
             return ABSENT
-        return (one == other) is equal
+        return compute(one, other)
 
     return compare
 
 
-def _junction(tree: Any) -> Step | None:
-    left, right = map(_step_of, tree.args)
-    if left is None or right is None:
-        return None
-    first, second, is_and = left, right, tree.operator == "and"
+def _computation(compute: Callable[[Any, Any], Any], left: Step, right: Step) -> Step:
+    def computed(evaluation: Evaluation) -> Any:
+        one, other = left(evaluation), right(evaluation)
+        if (type(one) in _NUMBERS and type(other) in _NUMBERS) or (type(one) is str and type(other) is str):
+            return compute(one, other)
+        return ABSENT
 
+    return computed
+
+
+def _sum(compute: Callable[[Any, Any], Any], left: Step, right: Step) -> Step:
+    def add(evaluation: Evaluation) -> Any:
+        one, other = left(evaluation), right(evaluation)
+        if type(one) in _NUMBERS and type(other) in _NUMBERS:
+            return compute(one, other)
+        if compute is operator.add and type(one) is str and type(other) is str:
+            evaluation.fuel.make_text(len(one) + len(other))
+            return one + other
+        return ABSENT
+
+    return add
+
+
+def _junction(left: Step, right: Step, *, is_and: bool) -> Step:
     def join(evaluation: Evaluation) -> Any:
-        value = first(evaluation)
-        return second(evaluation) if value is not ABSENT and bool(value) is is_and else value
+        value = left(evaluation)
+        return right(evaluation) if value is not ABSENT and bool(value) is is_and else value
 
     return join
 

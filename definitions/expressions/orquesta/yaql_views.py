@@ -4,7 +4,8 @@ YAQL's own conversion copies all data before every evaluation. These views cost 
 member is shown when it is read. They equal, hash and print as the tuples and mappings that stand in their place.
 """
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from stretto.definitions.expressions.namespaces import ABSENT, Readable
@@ -114,7 +115,7 @@ class VariablesView(Mapping[Any, Any]):
         return object_of({name: self._variables.read(name) for name in self})
 
 
-class OrderedSet(Set[Any]):
+class OrderedSet(AbstractSet[Any]):
     """A set that yields its members in the order in which they came: a run goes the same way when it is replayed.
 
     Python orders a set of texts anew in each process.

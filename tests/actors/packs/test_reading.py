@@ -143,6 +143,26 @@ def test_a_workflows_metadata_is_exposed(tmp_path: Path) -> None:
     assert (workflow.ref, workflow.path.name, list(workflow.parameters)) == ("tools.flow", "flow.yaml", ["a"])
 
 
+@pytest.mark.parametrize("folder", ["workflows", "actions/workflows"])
+def test_a_workflow_that_stands_alone_is_the_packs(tmp_path: Path, folder: str) -> None:
+    """Its own ref names it, in the pack; without one, and without metadata, it is not loaded, with a warning."""
+    pack = write_pack(tmp_path)
+    (pack / folder).mkdir(parents=True)
+    graph = "parameters: {n: {type: integer}}\ntasks: [{name: a, action: core.noop}]\n"
+    for name, ref in (("whole.yaml", "ref: tools.first\n"), ("short.yml", "ref: second\n"), ("none.yaml", "")):
+        (pack / folder / name).write_text(ref + graph)
+    (read,) = read_packs([pack])
+    assert sorted((each.ref, *each.parameters) for each in read.workflows) == [
+        ("tools.first", "n"), ("tools.second", "n"),
+    ]  # fmt: skip
+    (warning,) = read.warnings
+    assert (warning.code, Path(warning.place.file).name, warning.hint) == (
+        "not_loaded", "none.yaml", "write ref: tools.none",
+    )  # fmt: skip
+    (pack / folder / "none.yaml").write_text("ref: others.third\n" + graph)
+    assert findings(pack) == [("foreign_ref", "none.yaml", 1, 6)]
+
+
 def test_json_schemas_words_in_a_parameter_are_understood(tmp_path: Path) -> None:
     """Attune's packs use them: they are other spellings of ours, what is not acted on is a warning."""
     schema = "parameters: {hosts: {type: array, minItems: 1, items: {type: string, maxLength: 9, format: x}}}\n"

@@ -46,6 +46,32 @@ def test_configuration_that_does_not_fit_is_refused(packs: list[Pack], config: d
     assert problem in str(refused.value)
 
 
+def test_a_pack_that_is_new_gets_its_own_part_of_the_configuration(packs: list[Pack], tmp_path: Path) -> None:
+    """Of what was read at the start: not all of it, and its secrets are masked. What does not fit is refused."""
+    given = read_surroundings({"fleet": {"api_token": "secret-token"}, "site": {"url": "x"}}, {"key": "abcdef"}, [])
+    assert given.of_workflow("fleet.check").config["site"] == {"url": "x"}
+    now = given.of_packs(packs).of_workflow("fleet.check")
+    assert now.config == {"region": "eu-central-1", "api_token": "secret-token"}
+    assert now.keystore == {"key": "abcdef"}
+    assert now.mask.text("a secret-token") == f"a {MASK}"
+    (tmp_path / "pack.yaml").write_text("ref: site\nconf_schema: {url: {type: integer}}\n")
+    with pytest.raises(InvalidPackConfig, match=r"'site\.url' is of type string"):
+        given.of_packs(read_packs([tmp_path]))
+
+
+def test_an_engine_gives_it_to_the_runs_that_start_from_then_on(
+    start_bench: Callable[..., Bench], packs: list[Pack]
+) -> None:
+    """A reload replaces definitions and packs together."""
+    bench = start_bench(pack_config={"fleet": {"region": "x"}, "site": {"url": "y"}})
+    shown = 'ref: fleet.show\ntasks: [{name: a, action: core.echo, input: {message: "{{ config.%s }}"}}]\n'
+    whole = shown % "site.url" + "output_map: {said: '{{ task.a.result }}'}\n"
+    assert bench.run(whole).output == {"said": "y"}
+    bench.proxy.use_definitions(bench.proxy.catalogue().get(), packs).get()
+    assert bench.run(whole).status == "failed"
+    assert bench.run(whole.replace("site.url", "region")).output == {"said": "x"}
+
+
 def test_values_come_from_files_too(tmp_path: Path) -> None:
     """YAML (or JSON), bounded; what is wrong has its place."""
     path = tmp_path / "keystore.yaml"

@@ -57,3 +57,14 @@ def test_a_graph_that_is_wrong_is_told_when_it_is_asked_for(start_bench: Callabl
     (finding,) = raised.value.findings
     assert (finding.place.file, finding.place.line) == (str(graph), 4)
     assert "count" in finding.hint
+
+
+def test_a_workflow_that_stands_alone_is_run_by_its_ref(start_bench: Callable[..., Bench], pack: Path) -> None:
+    """No action's metadata points to it: its file says what it is called and takes. One that is no YAML is told."""
+    (pack / "workflows").mkdir()
+    (pack / "workflows" / "count.yaml").write_text("ref: zoo.count\nparameters: {animals: {type: integer}}\n" + GRAPH)
+    (pack / "workflows" / "broken.yaml").write_text("ref: [")
+    bench = start_bench(packs=pack)
+    assert outcome_of(bench.proxy.submit("zoo.count", {"animals": 4}).get(timeout=PATIENCE)).output == {"portions": 8}
+    with pytest.raises(InvalidDefinition, match="no YAML"):
+        bench.proxy.submit("zoo.broken").get(timeout=PATIENCE)

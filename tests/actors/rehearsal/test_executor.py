@@ -9,7 +9,6 @@ import pykka
 import pytest
 
 from stretto.actors.actions import ActionRegistry
-from stretto.actors.catalogue import Catalogue
 from stretto.actors.rehearsal import Control, Rehearsal, Rehearsed, Rehearser, Rule, executor
 from stretto.actors.rehearsal.script import Request
 from stretto.actors.rehearsal.telling import outcome_of
@@ -152,16 +151,36 @@ def test_a_workflow_that_is_known_runs_as_an_action_and_an_unknown_one_is_script
     )
     text = 'ref: ops.w\nversion: "1"\ntasks: [{name: a, action: ops.child}]\noutput_map: {r: "{{ task.a.result }}"}\n'
 
-    def known(actions: ActionRegistry) -> Catalogue:
-        catalogue = Catalogue(actions)
-        catalogue.load(tmp_path)
-        return catalogue
-
     workflow = read_workflow(text, "w.yaml")
     rules = [Rule(workflow="ops.child", result=1), Rule(result=2)]
     rehearsal = Rehearsal(workflow=workflow, rules=rules)
-    nested = Rehearser(ActionRegistry.with_core(), known).perform(rehearsal)
+    nested = Rehearser(ActionRegistry.with_core(), [tmp_path]).perform(rehearsal)
     assert (nested.output, nested.unused) == ({"r": {"r": 1}}, [1])
     assert [each.facts.action for each in nested.launches] == ["x.y"]
     alone = REHEARSER.perform(rehearsal)
     assert (alone.output, alone.unused) == ({"r": 2}, [0])
+
+
+def test_an_orquesta_workflow_is_rehearsed_as_it_means_it() -> None:
+    """Delays, retries of whole visits, routes and commands."""
+    text = """\
+version: 1.0
+tasks:
+  a:
+    action: x.a
+    retry: {count: 1, delay: 3}
+    next: [{when: <% succeeded() %>, do: [b, c]}, {when: <% failed() %>, do: fail}]
+  b: {action: x.b, delay: 5, next: [{do: d}]}
+  c: {action: x.c, next: [{do: d}]}
+  d: {action: x.d}
+"""
+    workflow = read_workflow(text, "w.yaml")
+    rules = [Rule(task="a", attempt=1, status="abandoned"), Rule(task="d", route=1, result="first")]
+    rehearsed = REHEARSER.perform(Rehearsal(workflow=workflow, rules=rules))
+    assert [(*each[:1], each[3]) for each in launched(rehearsed)] == [
+        ("a", 0.0), ("a", 4.0), ("c", 5.0), ("d", 6.0), ("b", 10.0), ("d", 11.0),
+    ]  # fmt: skip
+    assert next((each.task, each.route, each.attempts) for each in rehearsed.visits) == ("a", 0, 2)
+    assert len({each.route for each in rehearsed.visits if each.task == "d"}) == 2
+    failed = REHEARSER.perform(Rehearsal(workflow=workflow, rules=[Rule(task="a", status="failed")]))
+    assert [(each.task, each.outcome) for each in failed.visits] == [("a", "failed"), ("fail", "failed")]

@@ -94,6 +94,12 @@ def result_of(outcome: Outcome) -> Any:
     return outcome.output["r"]
 
 
+def failure_of(outcome: Outcome) -> str:
+    """Return what is told first of a run that failed."""
+    assert outcome.status == "failed"
+    return str(outcome.errors[0]["message"])
+
+
 @pytest.mark.parametrize("setting", ["definitions", "packs"])
 def test_a_folder_of_packs_runs_as_it_is(start_bench: Callable[..., Bench], zoo: Path, setting: str) -> None:
     """Metadata gives refs, parameters and defaults; the workflow's own defaults stand for what neither gives."""
@@ -167,12 +173,9 @@ def test_an_action_class_is_refused_with_how_to_port_it(start_bench: Callable[..
     code = "from st2common.runners.base_action import Action\n\n\nclass Add(Action):\n    def run(self, a): return a\n"
     add(zoo, "add", "runner_type: python-script\nentry_point: add.py\n", add_py=code)
     bench = start_bench(packs=zoo)
-    with pytest.raises(InvalidDefinition) as raised:
-        call(bench, "zoo.add")
-    (finding,) = raised.value.findings
-    assert finding.code == "unknown_action"
-    assert f"{zoo}/zoo/actions/add.py:4:1: the class Add derives from Action" in finding.hint
-    assert "json.load(sys.stdin)" in finding.hint
+    told = failure_of(call(bench, "zoo.add"))
+    assert f"{zoo}/zoo/actions/add.py:4:1: the class Add derives from Action" in told
+    assert "json.load(sys.stdin)" in told
     assert result_of(call(bench, "zoo.greet", "{name: x}"))["return_code"] == 0
 
 
@@ -226,8 +229,7 @@ def test_a_command_made_of_parameters_is_refused_unless_that_is_allowed(
 ) -> None:
     """A parameter's name may be that of a function."""
     add(zoo, "count", RENDERED)
-    with pytest.raises(InvalidDefinition, match=r"core_local\.rendered_cmd: allow"):
-        call(start_bench(packs=zoo), "zoo.count", "{count: 1}")
+    assert "core_local.rendered_cmd: allow" in failure_of(call(start_bench(packs=zoo), "zoo.count", "{count: 1}"))
     allowed = start_bench(packs=zoo, rendered_commands="allow")
     assert result_of(call(allowed, "zoo.count", "{count: '1'}"))["stdout"] == 2
 
@@ -294,10 +296,9 @@ def test_native_definitions_keep_strettos_core(start_bench: Callable[..., Bench]
 
 @pytest.mark.parametrize("ref", ["core.ask", "core.remote", "core.sendmail", "core.local_sudo"])
 def test_core_actions_that_are_missing_say_what_to_write(start_bench: Callable[..., Bench], ref: str) -> None:
-    """The hint is not just the nearest name."""
-    with pytest.raises(InvalidDefinition) as raised:
-        call(start_bench(), ref)
-    assert any(word in raised.value.findings[0].hint for word in ("write", "end the workflow"))
+    """Not just the nearest name."""
+    told = failure_of(call(start_bench(), ref))
+    assert any(word in told for word in ("write", "end the workflow"))
 
 
 class _Echo(BaseHTTPRequestHandler):
@@ -369,13 +370,12 @@ def test_the_configuration_may_be_a_folder(start_bench: Callable[..., Bench], zo
 
 
 def test_a_default_that_asks_stackstorm_must_be_given(start_bench: Callable[..., Bench], zoo: Path) -> None:
-    """By the workflow that calls the action, which is told so as it is read."""
+    """By the workflow that calls the action."""
     schema = "parameters:\n  key: {type: string, default: '{{ st2kv.system.key | decrypt_kv }}', position: 0}\n"
     add(zoo, "sign.it", f"runner_type: local-shell-script\nentry_point: greet.sh\n{schema}")
     bench = start_bench(packs=zoo)
     assert result_of(call(bench, "zoo.sign.it", "{key: k}"))["stdout"] == "[k]"
-    with pytest.raises(InvalidDefinition, match=r"zoo\.sign\.it needs the input 'key'"):
-        call(bench, "zoo.sign.it", "{cwd: /}")
+    assert "key" in failure_of(call(bench, "zoo.sign.it", "{cwd: /}"))
     (pack,) = read_packs([zoo])
     assert ["asks StackStorm for 'st2kv'" in str(each) for each in pack.warnings] == [True]
 
@@ -397,5 +397,6 @@ def test_a_workflow_that_cannot_be_had_says_why(start_bench: Callable[..., Bench
     (zoo / "zoo" / "actions" / "workflows" / "visit.yaml").write_text(
         "version: 1.0\ntasks: {a: {action: zoo.nothing}}\n"
     )
-    with pytest.raises(InvalidDefinition, match=r"there is no action 'zoo.nothing'"):
+    assert "there is no action 'zoo.nothing'" in failure_of(
         call(start_bench(definitions=zoo), "zoo.visit", "{animal: x}")
+    )

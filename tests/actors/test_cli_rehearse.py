@@ -1,0 +1,212 @@
+"""`stretto rehearse`, as it is called."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from stretto.actors.cli import main
+
+STRETTO = Path(sys.executable).with_name("stretto")
+WORKFLOW = """\
+ref: test.deploy
+version: "1"
+parameters:
+  hosts: {type: array, required: true}
+tasks:
+  - name: check
+    action: core.http
+    with_items: "{{ parameters.hosts }}"
+    input: {url: "https://{{ item }}"}
+    next:
+      - {when: "{{ succeeded() }}", do: [deploy]}
+  - {name: deploy, action: ops.deploy}
+output_map: {answers: "{{ task.check.result }}"}
+"""
+GOOD = """\
+workflow: deploy.yaml
+inputs: {hosts: [a]}
+script: [{task: check, result: up}]
+expect: {status: succeeded, output: {answers: [up]}}
+"""
+BAD = """\
+workflow: deploy.yaml
+inputs: {hosts: [a]}
+expect: {status: failed, sequence: [check]}
+"""
+CASE = {"workflow": 'version: "1"\ntasks: [{name: a, action: x.y}]\n'}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "deploy.yaml").write_text(WORKFLOW)
+    return tmp_path
+
+
+def stretto(folder: Path, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command in a folder."""
+    environment = {**os.environ, "NO_COLOR": ""}
+    return subprocess.run(
+        [STRETTO, "rehearse", *arguments], cwd=folder, input=given, capture_output=True, text=True, check=False,
+        env=environment,
+    )  # fmt: skip
+
+
+def test_a_workflow_is_rehearsed_and_told(folder: Path) -> None:
+    """What it did, then its errors and its output; no request leaves the machine."""
+    (folder / "script.yaml").write_text("- {task: check, item: 1, status: failed, result: down}\n- {task: chek}\n")
+    done = stretto(folder, "deploy.yaml", "--script", "script.yaml", 'hosts=["a", "b"]')
+    assert done.returncode == 1
+    assert done.stdout.startswith(
+        "rehearsal of test.deploy: failed\n\ntasks, in the order of their start:\n  check: failed\n"
+    )
+    assert '      1 s  check[1]: core.http {"url":"https://b"}\n      2 s    failed: "down"\n' in done.stdout
+    assert "errors:\n  deploy.yaml:6:5: 1 of 2 items failed [items_failed]\n" in done.stdout
+    assert done.stdout.endswith('output:\n{\n  "answers": [\n    null,\n    null\n  ]\n}\n')
+    assert done.stderr == (
+        "stretto: script.yaml:2:3: warning: rule 2 never matched: test.deploy has no task 'chek'; "
+        "did you mean 'check'?\n"
+    )
+
+
+def test_a_workflow_needs_no_script(folder: Path) -> None:
+    """Everything succeeds, and gives null; `--json` prints one object."""
+    (folder / "inputs.json").write_text('{"hosts": ["a"]}')
+    done = stretto(folder, "deploy.yaml", "--inputs", "inputs.json", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    assert (told["workflow"], told["status"], told["output"]) == ("test.deploy", "succeeded", {"answers": [None]})
+    assert [each["task"] for each in told["sequence"]] == ["check", "deploy"]
+
+
+def test_known_actions_and_workflows_can_be_given(folder: Path) -> None:
+    """Then inputs are checked, and what is a workflow runs as one."""
+    (folder / "acts.py").write_text(
+        "from stretto.actors import action\n@action('rehearsetest.act')\ndef act(n: int) -> None: ...\n"
+    )
+    (folder / "flows").mkdir()
+    (folder / "flows" / "child.yaml").write_text(
+        'ref: test.child\nversion: "1"\nparameters: {n: {}}\n'
+        'tasks: [{name: c, action: rehearsetest.act, input: {n: "{{ parameters.n }}"}}]\n'
+    )
+    (folder / "parent.yaml").write_text('version: "1"\ntasks: [{name: p, action: test.child, input: {n: many}}]\n')
+    alone = stretto(folder, "parent.yaml")
+    assert (alone.returncode, 'p: test.child {"n":"many"}' in alone.stdout) == (0, True)
+    both = stretto(folder, "parent.yaml", "--definitions", "flows", "--actions", "acts.py")
+    assert both.returncode == 1
+    assert "n must be an integer, not a string" in both.stdout
+
+
+def test_a_folder_of_rehearsals_is_run_like_tests(folder: Path) -> None:
+    """File by file, with the differences of those that fail; exit 1 if one does."""
+    (folder / "good.yaml").write_text(GOOD)
+    passed = stretto(folder, ".")
+    assert (passed.returncode, passed.stdout) == (0, "pass good.yaml\n1 rehearsal: all as expected\n")
+    (folder / "bad.yaml").write_text(BAD)
+    failed = stretto(folder, ".")
+    assert failed.returncode == 1
+    assert failed.stdout == (
+        "FAIL bad.yaml\n"
+        '  status:\n    --- expected\n    +++ found\n    @@ -1 +1 @@\n    -"failed"\n    +"succeeded"\n'
+        "  sequence:\n    --- expected\n    +++ found\n    @@ -1 +1,2 @@\n     - check\n    +- deploy\n"
+        "pass good.yaml\n2 rehearsals: 1 failed\n"
+    )  # fmt: skip
+    one = stretto(folder, "good.yaml", "bad.yaml", "--json")
+    assert one.returncode == 1
+    told = json.loads(one.stdout)
+    assert (told["passed"], told["failed"]) == (1, 1)
+    assert told["rehearsals"][0] == {"file": "good.yaml", "passed": True, "problems": [], "differences": []}
+    assert told["rehearsals"][1]["differences"][0] == {"what": "status", "expected": "failed", "found": "succeeded"}
+
+
+def test_differences_are_coloured_on_a_terminal_unless_that_is_not_wanted(folder: Path) -> None:
+    """Red is what was expected, green what was found."""
+    (folder / "bad.yaml").write_text(BAD)
+
+    def shown(no_colour: str) -> bytes:
+        ours, theirs = pty.openpty()
+        environment = {**os.environ, "NO_COLOR": no_colour, "TERM": "xterm"}
+        subprocess.run([STRETTO, "rehearse", "bad.yaml"], cwd=folder, stdout=theirs, env=environment, check=False)
+        os.close(theirs)
+        told = b""
+        try:
+            while part := os.read(ours, 65536):
+                told += part
+        except OSError:  # the terminal's other side is closed, and all is read
+            pass
+        os.close(ours)
+        return told
+
+    assert b'\x1b[31m-"failed"\x1b[0m' in shown("")
+    assert b'\x1b[32m+"succeeded"\x1b[0m' in shown("")
+    assert b"\x1b" not in shown("1")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        ((), 2, "name a workflow, or rehearsal files"),
+        (("nowhere.yaml",), 2, "cannot read the workflow 'nowhere.yaml'"),
+        (("nothing",), 2, "there is no workflow 'nothing'"),
+        (("empty",), 2, "there is no rehearsal"),
+        (("good.yaml", "nowhere.yaml"), 2, "there is no file or folder 'nowhere.yaml'"),
+        (("good.yaml", "--inputs", "x.json"), 2, "leave --inputs out"),
+        (("deploy.yaml",), 2, "'hosts' is required"),
+        (("deploy.yaml", "hosts=x"), 2, "takes a JSON list"),
+        (("deploy.yaml", "--script", "nowhere.yaml"), 2, "cannot read the script 'nowhere.yaml'"),
+        (("deploy.yaml", "--script", "wrong.yaml"), 2, "wrong.yaml:1:4: error: rule 1 has no field 'taks'"),
+        (("broken.yaml", "--script", "wrong.yaml"), 2, "wrong.yaml:1:4"),
+        (("broken.yaml",), 1, "the definition cannot be used\n  broken.yaml:"),
+        (("deploy.yaml", "--definitions", "nowhere"), 2, "there is no folder of definitions"),
+        (("--case", "nowhere.json"), 2, "cannot read the case 'nowhere.json'"),
+        (("--case", "x", "--jsonl"), 2, "stand alone"),
+        (("deploy.yaml", "--jsonl"), 2, "stand alone"),
+    ],
+)
+def test_what_cannot_be_rehearsed_is_told(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], code: int, told: str
+) -> None:
+    """On standard error, without a traceback."""
+    (folder / "empty").mkdir()
+    (folder / "good.yaml").write_text(GOOD)
+    (folder / "wrong.yaml").write_text("- {taks: a}\n")
+    (folder / "broken.yaml").write_text('version: "1"\ntasks: [{name: a, acton: x.y}]\n')
+    monkeypatch.chdir(folder)
+    done = CliRunner().invoke(main, ["rehearse", *arguments])
+    assert (done.exit_code, done.stdout) == (code, "")
+    assert told in done.stderr
+    assert isinstance(done.exception, SystemExit)
+
+
+def test_a_case_is_answered(folder: Path) -> None:
+    """Also one that is none: its outcome says so."""
+    (folder / "case.json").write_text(json.dumps(CASE))
+    done = stretto(folder, "--case", "case.json")
+    assert (done.returncode, json.loads(done.stdout)["status"]) == (0, "succeeded")
+    (folder / "case.json").write_text("nothing")
+    done = stretto(folder, "--case", "case.json")
+    assert (done.returncode, json.loads(done.stdout)["status"]) == (0, "error")
+
+
+def test_cases_are_answered_line_by_line_till_the_end_of_the_input(folder: Path) -> None:
+    """In their order, each at once, whatever the one before was."""
+    lines = [json.dumps(CASE), "nonsense", "", json.dumps({"workflow": "tasks: ["}), json.dumps(CASE)]
+    done = stretto(folder, "--jsonl", given="\n".join(lines))
+    statuses = [json.loads(line)["status"] for line in done.stdout.splitlines()]
+    assert (done.returncode, statuses) == (0, ["succeeded", "error", "error", "invalid", "succeeded"])
+    with subprocess.Popen(
+        [STRETTO, "rehearse", "--jsonl"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for _ in range(3):
+            process.stdin.write(json.dumps(CASE) + "\n")
+            process.stdin.flush()
+            assert json.loads(process.stdout.readline())["status"] == "succeeded"
+        process.stdin.close()
+        assert process.wait(60) == 0
