@@ -96,10 +96,10 @@ def _take_own_words(reader: Reader, declared: Declared, name: str, node: MapNode
             return
         message = f"the default of {name!r} asks StackStorm for {asked[1]!r}"
         if name in declared.immutable:
-            reader.error("beyond_stretto", message, default.place, hint="let it be given: leave `immutable` out")
+            reader.error("needs_stackstorm", message, default.place, hint="let it be given: leave `immutable` out")
         else:
             hint = "the workflow that calls it must give the value as an input"
-            reader.warn("beyond_stretto", message, default.place, hint=hint)
+            reader.warn("needs_stackstorm", message, default.place, hint=hint)
             declared.beyond.add(name)
 
 

@@ -192,7 +192,7 @@ REFUSED = {
     "runner_type: local-shell-script\nentry_point: ../../secret\n": ("outside_pack", 3, ""),
     "runner_type: local-shell-cmd\nparameters:\n  sudo: {default: true}\n": ("unsupported_sudo", 4, "sudo -n"),
     "runner_type: http-request\nparameters:\n  url: {default: 'x{{ config_context.host }}', immutable: true}\n": (
-        "beyond_stretto", 4, "let it be given",
+        "needs_stackstorm", 4, "let it be given",
     ),
     "runner_type: http-request\nparameters:\n  host: {type: string}\n  url: {default: 'http://{{ hots }}/'}\n": (
         "unknown_name", 5, "did you mean 'host'?",
