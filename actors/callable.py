@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from stretto.actors.actions import ActionRegistry
 from stretto.definitions.model import Parameter, Workflow
+from stretto.definitions.semantics import CoreActions
 from stretto.definitions.validation import KnownAction, KnownInput
 
 
@@ -14,16 +15,21 @@ class ActionsAndWorkflows:
         self._actions = actions
         self._workflows = workflows
 
-    def refs(self) -> tuple[str, ...]:
+    def refs(self, core: CoreActions) -> tuple[str, ...]:
         """Return all refs of either."""
-        return (*self._actions.refs(), *self._workflows)
+        return (*self._actions.refs(core), *self._workflows)
 
-    def parameters_of(self, ref: str) -> KnownAction | None:
+    def instead_of(self, ref: str, core: CoreActions) -> str:
+        """Return why there is neither, and what to write instead; "" if nothing is known of it."""
+        return self._actions.instead_of(ref, core)
+
+    def parameters_of(self, ref: str, core: CoreActions) -> KnownAction | None:
         """Return what an action or a workflow takes, or None if there is neither."""
-        if ref in self._actions:
-            action = self._actions.get(ref)
+        action = self._actions.find(ref, core)
+        if action is not None:
             inputs = [KnownInput(p.name, p.type, p.required, p.nullable, p.enum) for p in action.parameters]
-            return KnownAction({each.name: each for each in inputs}, action.takes_anything)
+            literal = action.literal if self._actions.refuses_rendered(core) else frozenset()
+            return KnownAction({each.name: each for each in inputs}, action.takes_anything, literal)
         parameters = self._workflows.get(ref)
         if parameters is None:
             return None

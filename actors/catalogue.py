@@ -7,7 +7,8 @@ from pathlib import Path
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.callable import ActionsAndWorkflows, parameters_by_ref
 from stretto.actors.definition_files import SUFFIXES, definition_files
-from stretto.actors.packs import Pack, PackWorkflow, doubts_of
+from stretto.actors.pack_folders import packs_below
+from stretto.actors.packs import Pack, PackWorkflow, findings_of
 from stretto.actors.secret_parameters import secrecies_of, secrecy_among
 from stretto.definitions.dialects import in_order, read_with_findings
 from stretto.definitions.errors import Finding, InvalidDefinition, Place, UnknownWorkflow, nearest
@@ -51,12 +52,17 @@ class Catalogue:
         self._secrecies: Mapping[str, Secrecy] | None = None
 
     def load(self, *folders: str | Path) -> None:
-        """Read every definition in folders and those below them. `UnknownWorkflow` when there is no such folder."""
+        """Read every definition in folders and those below them, but for packs: they have files of other kinds, too.
+
+        Raises `UnknownWorkflow` when there is no such folder.
+        """
         for folder in map(Path, folders):
             if not folder.is_dir():
                 raise UnknownWorkflow(f"there is no folder of definitions {str(folder)!r}")
+            packs = packs_below(folder)
             for path in definition_files(folder):
-                self._load_file(path)
+                if not any(path.is_relative_to(pack) for pack in packs):
+                    self._load_file(path)
         self._keep_earlier()
         # Workflows may call each other: which refs there are is known only now.
         known = self._known()
@@ -72,6 +78,7 @@ class Catalogue:
 
     def _refuse(self, name: str, file: str, error: InvalidDefinition) -> None:
         _log.warning("definition_refused", file=file, findings=[str(each) for each in error.findings])
+        self.actions.refuse(name, f"the workflow of that ref cannot be used: {error.findings[0]}")
         self._broken[name] = error
         self._broken[Path(file).stem] = error
 
@@ -92,16 +99,17 @@ class Catalogue:
         self._add(read)
 
     def add_pack(self, pack: Pack) -> None:
-        """Add a pack's workflows, and log what is doubtful in the pack, once for as long as it stays so.
+        """Add a pack's workflows, and log what is refused and doubtful in the pack, once for as long as it stays so.
 
         The workflows can be found at once, and are checked by `load`.
         """
         manifest = pack.manifest
-        told = [str(each) for each in doubts_of(pack, self.actions)]
-        for finding in told:
-            if finding not in self._warned.get(manifest.place.file, ()):
-                _log.warning("pack_doubtful", pack=manifest.ref, finding=finding)
-        self._warned[manifest.place.file] = told
+        findings = findings_of(pack, self.actions)
+        for finding in findings:
+            if str(finding) not in self._warned.get(manifest.place.file, ()):
+                event = "action_refused" if finding.severity == "error" else "pack_doubtful"
+                _log.warning(event, pack=manifest.ref, finding=str(finding))
+        self._warned[manifest.place.file] = [str(each) for each in findings]
         for described in pack.workflows:
             self._add_of_pack(described)
 
@@ -168,7 +176,7 @@ class Catalogue:
             return self._workflows[refs[0]]
         if refs:
             raise UnknownWorkflow(f"several workflows come from files called {name!r}: {', '.join(refs)}")
-        hint = nearest(name, (*self._workflows, *self._stems))
+        hint = self.actions.refused.get(name) or nearest(name, (*self._workflows, *self._stems))
         known = f"; {hint}" if hint else f"; known: {', '.join(self.refs()) or 'none'}"
         raise UnknownWorkflow(f"there is no workflow {name!r}{known}")
 

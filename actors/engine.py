@@ -21,7 +21,7 @@ from typing import Any
 import pykka
 import structlog
 
-from stretto.actors.actions import ActionRegistry
+from stretto.actors.actions import ActionRegistry, RenderedCommands
 from stretto.actors.actions.entry_points import load_entry_points
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.child import MAX_DEPTH
@@ -191,16 +191,18 @@ class Engine(DispatchedActor):
         packs: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
         pack_config: Source | None = None,
         keystore: Source | None = None,
+        rendered_commands: RenderedCommands = "refuse",
         check_digests: bool = False,
     ) -> "pykka.ActorRef[Engine]":
         """Start an engine and all that it needs, and return its actor's reference.
 
-        `definitions`: folders of definitions. `store`: None, the only one so far: runs live in memory.
+        `definitions`: folders of definitions, and of packs. `store`: None, the only one so far: runs live in memory.
         `actions`: modules to import (or FILE.py to execute) for their actions. `metrics_port`: where Prometheus
         scrapes, on the loopback address; 0 picks a free one, None exposes nothing. `threads` bounds those of
         plain functions, `dispatchers` those of actors. `addresses`: where core.http may connect to.
         `packs`: folders of packs, or packs. `pack_config` and `keystore`: what `config.*` and `keystore.*` give in
-        expressions, as values or as a YAML file's path.
+        expressions, as values or as a YAML file's path. `rendered_commands`: "allow" lets definitions of Orquesta's put
+        expressions into the commands of core.local, and so data run as code.
         `check_digests` is for debugging: C code that goes around methods (`heapq`, `dict.__setitem__`) can change
         even frozen data; an item whose action does so then fails.
 
@@ -220,12 +222,12 @@ class Engine(DispatchedActor):
         if not structlog.is_configured():
             # Unconfigured, structlog prints every DEBUG line to standard output, one for each item.
             configure_logging("WARNING")
-        registry = ActionRegistry.with_core()
+        registry = ActionRegistry.with_core(rendered_commands)
         for module in _several(actions):
             registry.load(module)
         for broken in load_entry_points():
             _log.error("actions_not_loaded", reason=str(broken))
-        read = read_packs(_several(packs))
+        read = read_packs(_several(packs), _several(definitions or ()))
         add_packs(registry, read)
         surroundings = read_surroundings(pack_config, keystore, read)
         catalogue = Catalogue(registry)

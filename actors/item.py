@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import msgspec
 import pykka
 
-from stretto.actors.actions import InvalidActionInput, UnknownAction
+from stretto.actors.actions import Action, InvalidActionInput, UnknownAction
 from stretto.actors.child import ChildRun, failure_of
 from stretto.actors.dispatch import DispatchedActor
 from stretto.actors.messages import (
@@ -35,6 +35,7 @@ from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Moment
 from stretto.definitions.frozen import Data, FrozenDict, object_of
 from stretto.definitions.model import Task
+from stretto.definitions.validation import RENDERED_HINT, computed_members
 from stretto.metrics import CallIds, get_logger
 
 STOP_GRACE_SECONDS = 10.0
@@ -93,8 +94,10 @@ class ItemActor(DispatchedActor):
             if message.depth is not None:
                 self._start_child(message, rendered, message.depth)
                 return
-            action = self._services.actions.get(_ref_of(start, task))
+            action = self._services.actions.get(_ref_of(start, task), message.core_actions)
             action.check(rendered)
+            if action.literal and self._services.actions.refuses_rendered(message.core_actions):
+                _check_literal(action, task, rendered)
         except ExpressionError as error:
             failure = Failure("expression", error.explanation, retryable=False, expression=error.expression,
                               where=error.place)  # fmt: skip
@@ -309,6 +312,13 @@ class ItemActor(DispatchedActor):
 def _ref_of(start: StartItem, task: Task) -> str:
     """Return what performs an item."""
     return start.prepared.action if start.prepared is not None else task.action or ""
+
+
+def _check_literal(action: Action, task: Task, rendered: FrozenDict) -> None:
+    """Refuse inputs that are code and were computed: only here is known what the name of an action, or a whole input,
+    has come to. What the definition itself shows was refused when it was read."""
+    for name in sorted(computed_members(task.input, action.literal & rendered.keys())):
+        raise InvalidActionInput(action.ref, [f"{name} must be a literal text, {RENDERED_HINT}"])
 
 
 def _digest(data: Data) -> bytes:

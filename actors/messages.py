@@ -15,6 +15,7 @@ from stretto.actors.runners import Finished
 from stretto.definitions.conductor import ItemCompleted, StartItem
 from stretto.definitions.frozen import FrozenDict
 from stretto.definitions.model import Task
+from stretto.definitions.semantics import CoreActions
 
 # ---- to a run's supervisor
 
@@ -84,6 +85,7 @@ class PerformItem(msgspec.Struct, frozen=True):
 
     `caused_at` is when the action ended that this task follows on, on the monotonic clock; None if it follows none.
     `depth`: the action is a workflow, to be run that deep below the first one; None: it is an action.
+    `core_actions`: whose core.* the run calls.
     """
 
     start: StartItem
@@ -91,6 +93,7 @@ class PerformItem(msgspec.Struct, frozen=True):
     supervisor: ActorRef[Any]
     caused_at: float | None
     depth: int | None = None
+    core_actions: CoreActions = "stretto"
 
 
 class ActionBegan(msgspec.Struct, frozen=True):

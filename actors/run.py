@@ -298,7 +298,8 @@ class RunSupervisor(DispatchedActor):
         if start.attempt > 1:
             self._record.retried()
         item = ItemActor.start_on(self._services.dispatcher, self._services, self._run_id, self._workflow.ref)
-        item.tell(PerformItem(start, self._workflow.tasks[start.task], self.actor_ref, caused_at, depth))
+        task, core_actions = self._workflow.tasks[start.task], self._workflow.semantics.core_actions
+        item.tell(PerformItem(start, task, self.actor_ref, caused_at, depth, core_actions))
         return item
 
     def _withdraw(self, command: WithdrawItems) -> None:

@@ -37,8 +37,8 @@ def secrecy_among(workflow: Workflow, known: Secrecies, workflows: Workflows, ac
     for task in workflow.tasks.values():
         if task.action is None:
             continue
-        if task.action in actions:
-            action = actions.get(task.action)
+        action = actions.find(task.action, workflow.semantics.core_actions)
+        if action is not None:
             fields = set(action.secret)
             given = {parameter.name: parameter.default for parameter in action.parameters}
             defaults += [freeze(default) for path in fields for default in within(given, path)]

@@ -5,7 +5,10 @@ definition was written in.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
+
+CoreActions: TypeAlias = Literal["stretto", "stackstorm"]
+"""Whose core.* a definition calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,7 @@ class Semantics:
     output: rendered `whole` in the run's namespace, its errors told when the run has not failed; or `entry` by entry,
         each seeing the earlier ones, in the merged branches of the tasks that ended last.
     undeclared_inputs: are `refused`, or `dropped`.
+    core_actions: core.* are `stretto`'s own, or take and give what those of `stackstorm`'s core pack do.
     """
 
     publish: Literal["run", "branch"]
@@ -60,6 +64,7 @@ class Semantics:
     paused_end: Literal["ends", "waits"]
     output: Literal["whole", "entry"]
     undeclared_inputs: Literal["refused", "dropped"]
+    core_actions: CoreActions
 
 
 NATIVE = Semantics(
@@ -80,6 +85,7 @@ NATIVE = Semantics(
     paused_end="ends",
     output="whole",
     undeclared_inputs="refused",
+    core_actions="stretto",
 )
 """The native dialect's, which is Attune's."""
 
@@ -101,6 +107,7 @@ ORQUESTA = Semantics(
     paused_end="waits",
     output="entry",
     undeclared_inputs="dropped",
+    core_actions="stackstorm",
 )
 """Orquesta's, as release 1.6 of it runs definitions of version 1.0."""
 

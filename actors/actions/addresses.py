@@ -10,31 +10,15 @@ import socket
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Any, Final, TypeAlias
+from ipaddress import IPv6Address, ip_address
+from typing import Any, Final
 
 import httpcore
 
-Network: TypeAlias = IPv4Network | IPv6Network
+from stretto.actors.actions.networks import LINK_LOCAL_AND_METADATA, Network
 
 # The first of several addresses may be a black hole: the next one gets its turn after this time.
 CONNECT_SECONDS_AN_ADDRESS: Final = 10.0
-
-# Link-local addresses and the clouds' metadata services, also as an IPv4 address reached through NAT64.
-LINK_LOCAL_AND_METADATA: Final[tuple[Network, ...]] = tuple(
-    ip_network(text)
-    for text in (
-        "169.254.0.0/16",
-        "100.100.100.200/32",
-        "168.63.129.16/32",
-        "192.0.0.192/32",
-        "fe80::/10",
-        "fd00:ec2::254/128",
-        "fd20:ce::254/128",
-        "64:ff9b::a9fe:0/112",
-        "64:ff9b::6464:64c8/128",
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import inspect
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import FunctionType
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
@@ -17,8 +17,11 @@ from stretto.actors.actions.schema import ANY, ActionParameter, first_paragraph,
 from stretto.definitions.errors import nearest
 from stretto.definitions.frozen import FrozenDict, FrozenList
 from stretto.definitions.secrecy import Fields
+from stretto.definitions.semantics import CoreActions
 
 RunnerName: TypeAlias = Literal["inline", "thread", "async"]
+RenderedCommands: TypeAlias = Literal["refuse", "allow"]
+"""Whether definitions of Orquesta's may put expressions into a text that a shell reads."""
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _REF = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
@@ -37,6 +40,19 @@ _SUBCLASSES: Final[Mapping[str, type | tuple[type, ...]]] = {
     "array": (list, tuple),
     "object": Mapping,
 }
+_LITERAL: Final = {"core.local": frozenset({"cmd"})}
+NOT_IN_STRETTO: Final[Mapping[str, str]] = {
+    "core.announcement": "Stretto broadcasts nothing: write an action of your own, or core.http to what listens",
+    "core.ask": "Stretto has no inquiries: end the workflow, and start another one when the answer is there",
+    "core.inject_trigger": "Stretto has no triggers: call the workflow that a rule would start as an action",
+    "core.local_sudo": "write core.local with sudo in the command: {cmd: sudo -n ...}",
+    "core.remote": "write core.local with ssh in argv: {argv: [ssh, -o, BatchMode=yes, HOST, COMMAND]}",
+    "core.remote_sudo": "write core.local with ssh in argv: {argv: [ssh, -o, BatchMode=yes, HOST, sudo -n COMMAND]}",
+    "core.sendmail": "write core.local with the machine's mail program in argv, or core.http to a mail service",
+    "core.winrm_cmd": "Stretto speaks no WinRM: write an action of your own in Python",
+    "core.winrm_ps_cmd": "Stretto speaks no WinRM: write an action of your own in Python",
+}
+"""Actions of StackStorm's core pack that there are none of here, with what to write instead."""
 _NAMES: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
     (bool, "boolean"),
     (int, "integer"),
@@ -54,7 +70,8 @@ class Action:
     `runner` says where it runs: "inline" on the caller's thread (the core's own that cannot wait), "thread"
     (a plain function), "async" (a coroutine function). `takes_anything`: the function has **kwargs.
     `problems_of` says what else is wrong with an input whose types fit. `origin` is the file of an action that is
-    no function of a module's. `secret` tells what of the input is told nowhere.
+    no function of a module's. `secret` tells what of the input is told nowhere. `literal` names inputs that are code:
+    what a definition computes must not become part of them.
     """
 
     ref: str
@@ -66,6 +83,7 @@ class Action:
     problems_of: Callable[[Mapping[str, Any]], list[str]] | None = None
     origin: str = ""
     secret: frozenset[Fields] = frozenset()
+    literal: frozenset[str] = frozenset()
     _required: frozenset[str] = field(init=False, repr=False)
     _accepted: dict[str, frozenset[type] | None] = field(init=False, repr=False)
     _enums: dict[str, tuple[Any, ...]] = field(init=False, repr=False)
@@ -170,6 +188,7 @@ def _hint(name: str, known: Iterable[str]) -> str:
 
 
 _table: dict[str, Action] = {}
+_stackstorm: dict[str, Action] = {}
 _table_lock = threading.Lock()
 
 
@@ -201,6 +220,29 @@ def inline_action(ref: str) -> Callable[[Function], Function]:
 
 def register(ref: str, function: Callable[..., Any], runner: RunnerName) -> Action:
     """Put `function` into the process's table and return the action that it became."""
+    new = describe(ref, function, runner)
+    with _table_lock:
+        old = _table.get(ref)
+        if old is not None and _definition(old) != _definition(new):
+            raise DuplicateAction(f"two functions are called {ref}: {old.place} and {new.place}")
+        _table[ref] = new
+    return new
+
+
+def stackstorm_action(
+    ref: str, *, literal: frozenset[str] = frozenset(), secret: frozenset[Fields] = frozenset()
+) -> Callable[[Function], Function]:
+    """Register an async function as what definitions that call StackStorm's core pack get under `ref`."""
+
+    def decorate(function: Function) -> Function:
+        _stackstorm[ref] = replace(describe(ref, function, "async"), literal=literal, secret=secret)
+        return function
+
+    return decorate
+
+
+def describe(ref: str, function: Callable[..., Any], runner: RunnerName) -> Action:
+    """Return a function as an action. Raises `InvalidAction`."""
     if not _REF.fullmatch(ref):
         raise InvalidAction(
             f"{ref!r} cannot name an action; write pack.name with letters, digits, _ and - in the parts, "
@@ -211,20 +253,10 @@ def register(ref: str, function: Callable[..., Any], runner: RunnerName) -> Acti
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise InvalidAction(f"action {ref}: {function.__qualname__} yields; an action returns its whole result")
     signature = read_signature(ref, function)
-    new = Action(
-        ref,
-        function,
-        runner,
-        signature.parameters,
-        signature.takes_anything,
-        first_paragraph(function),
-    )
-    with _table_lock:
-        old = _table.get(ref)
-        if old is not None and _definition(old) != _definition(new):
-            raise DuplicateAction(f"two functions are called {ref}: {old.place} and {new.place}")
-        _table[ref] = new
-    return new
+    return Action(
+        ref, function, runner, signature.parameters, signature.takes_anything, first_paragraph(function),
+        literal=_LITERAL.get(ref, frozenset()),
+    )  # fmt: skip
 
 
 def _definition(action: Action) -> tuple[str, str]:
@@ -232,31 +264,60 @@ def _definition(action: Action) -> tuple[str, str]:
 
 
 class ActionRegistry:
-    """The actions that an engine knows."""
+    """The actions that an engine knows.
 
-    def __init__(self, actions: Mapping[str, Action]) -> None:
+    `rendered_commands`: see `refuses_rendered`. `of_stackstorm` are those that stand before the others in definitions
+    that call StackStorm's core pack.
+    """
+
+    def __init__(
+        self,
+        actions: Mapping[str, Action],
+        rendered_commands: RenderedCommands = "refuse",
+        of_stackstorm: Mapping[str, Action] | None = None,
+    ) -> None:
         self._actions = actions
+        self._of_stackstorm = of_stackstorm or {}
         self._own: dict[str, Action] = {}
+        self.refused: dict[str, str] = {}
+        self.rendered_commands: RenderedCommands = rendered_commands
 
     @classmethod
-    def with_core(cls) -> "ActionRegistry":
+    def with_core(cls, rendered_commands: RenderedCommands = "refuse") -> "ActionRegistry":
         """Return the core actions and all that the decorator has registered or ever will: a live view."""
-        return cls(_table)
+        return cls(_table, rendered_commands, _stackstorm)
 
-    def get(self, ref: str) -> Action:
-        """Return the action of that ref; `UnknownAction` names the nearest one if there is none."""
-        found = self._actions.get(ref) or self._own.get(ref)
+    def get(self, ref: str, core: CoreActions = "stretto") -> Action:
+        """Return the action of that ref; `UnknownAction` says what to write instead if there is none."""
+        found = self.find(ref, core)
         if found is None:
-            near = nearest(ref, self.refs())
+            near = self.instead_of(ref, core) or nearest(ref, self.refs(core))
             raise UnknownAction(f"there is no action {ref!r}" + (f"; {near}" if near else ""))
         return found
+
+    def find(self, ref: str, core: CoreActions = "stretto") -> Action | None:
+        """Return the action that definitions which call that core's actions get under a ref."""
+        variant = self._of_stackstorm.get(ref) if core == "stackstorm" else None
+        return variant or self._actions.get(ref) or self._own.get(ref)
+
+    def refuse(self, ref: str, reason: str) -> None:
+        """Say why there is no action of that ref, to be told to who calls it."""
+        self.refused[ref] = reason
+
+    def instead_of(self, ref: str, core: CoreActions) -> str:
+        """Return why there is no action of that ref, and what to write instead; "" if nothing is known of it."""
+        return self.refused.get(ref) or (NOT_IN_STRETTO.get(ref, "") if core == "stackstorm" else "")
+
+    def refuses_rendered(self, core: CoreActions) -> bool:
+        """Tell whether inputs that are code must be literal in definitions that call that core's actions."""
+        return core == "stretto" or self.rendered_commands == "refuse"
 
     def __contains__(self, ref: object) -> bool:
         return ref in self._actions or ref in self._own
 
-    def refs(self) -> tuple[str, ...]:
+    def refs(self, core: CoreActions = "stretto") -> tuple[str, ...]:
         """Return all known refs, sorted."""
-        return tuple(sorted({**self._actions, **self._own}))
+        return tuple(sorted({**self._actions, **self._own, **(self._of_stackstorm if core == "stackstorm" else {})}))
 
     def add(self, action: Action) -> None:
         """Add an action of this engine's alone; `DuplicateAction` if its ref is taken."""

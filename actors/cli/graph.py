@@ -26,7 +26,7 @@ def graph(
     from stretto.definitions.errors import InvalidDefinition, StrettoError
     from stretto.metrics import configure_logging
 
-    known = read_known(actions, packs)
+    known = read_known(actions, packs, definitions)
     configure_logging("ERROR")  # what is only doubtful is no matter of a drawing
     try:
         catalogue = DrawableCatalogue(known.actions)

@@ -4,63 +4,56 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stretto.actors.definition_files import SUFFIXES
+from stretto.actors.pack_folders import pack_of
+
 if TYPE_CHECKING:
-    from stretto.actors.actions import ActionRegistry
+    from stretto.actors.cli.known import Known
     from stretto.actors.packs import Pack, PackWorkflow
     from stretto.definitions.errors import Finding
 
-_DESCRIPTIONS = ("", "actions")
-_WORKFLOWS = ("workflows", "actions/workflows")
+_OF_THE_PACK = frozenset({"pack.yaml", "config.schema.yaml"})
 
 
 def is_description(path: Path) -> bool:
-    """Tell whether a file is a pack's manifest or an action's metadata."""
-    return _folder_in_pack(path) in _DESCRIPTIONS
-
-
-def is_workflow_of_pack(path: Path) -> bool:
-    """Tell whether a file is a workflow of a pack, or the graph of one."""
-    return _folder_in_pack(path) in _WORKFLOWS
-
-
-def is_something_else(path: Path) -> bool:
-    """Tell whether a file is of a pack, and nothing that Stretto reads: a sensor, a rule, data."""
-    return _folder_in_pack(path) not in (None, *_DESCRIPTIONS, *_WORKFLOWS)
-
-
-def _pack_of(path: Path) -> Path | None:
-    return next((each for each in path.parents if (each / "pack.yaml").is_file()), None)
-
-
-def _folder_in_pack(path: Path) -> str | None:
-    """Return the folder of the pack in which a file lies, "" for the manifest; None if it is in no pack."""
-    pack = _pack_of(path)
+    """Tell whether a file is a pack's manifest, its settings, or an action's metadata."""
+    pack = pack_of(path)
     if pack is None:
-        return None
-    return "" if path.name == "pack.yaml" else path.parent.relative_to(pack).as_posix()
+        return False
+    return path.parent == pack / "actions" or (path.parent == pack and path.name in _OF_THE_PACK)
 
 
 class PackFiles:
-    """The packs that files lie in, read: what they bring, and every finding of their descriptions."""
+    """The packs that files lie in, read: what they bring, and every finding of theirs."""
 
     def __init__(self, files: Iterable[Path]) -> None:
         self.packs: list[Pack] = []
         self._findings: list[Finding] = []
-        folders = {pack for pack in map(_pack_of, files) if pack is not None}
+        folders = {pack for pack in map(pack_of, files) if pack is not None}
         if folders:  # most files are in no pack: then nothing of packs is imported
             from stretto.actors.packs import examine_packs
 
             self.packs, self._findings = examine_packs(sorted(folders))
 
-    def enter(self, actions: "ActionRegistry") -> None:
-        """Make the packs' actions known, and find what is doubtful beside those that are."""
+    def enter(self, known: "Known") -> None:
+        """Make the packs' actions known, but of those that are, and find what is refused and doubtful."""
+        before = {pack.manifest.folder for pack in known.packs}
         for pack in self.packs:
-            from stretto.actors.packs import action_of, doubts_of
+            from stretto.actors.packs import add_pack, findings_of
 
-            self._findings += doubts_of(pack, actions)
-            for described in pack.actions:
-                if described.ref not in actions:
-                    actions.add(action_of(described))
+            if pack.manifest.folder not in before:
+                self._findings += add_pack(known.actions, pack)
+            self._findings += findings_of(pack, known.actions)
+
+    def is_something_else(self, path: Path) -> bool:
+        """Tell whether a file is of a pack, and nothing that Stretto reads: a sensor, a rule, data."""
+        known = is_description(path) or self.workflow_of(path) is not None or self.findings_of(path)
+        return pack_of(path) is not None and not known
+
+    def programs(self) -> list[Path]:
+        """Return the files that are no YAML, and in which something was found."""
+        found = {Path(each.place.file) for each in self._findings}
+        return sorted(each for each in found if each.suffix not in SUFFIXES)
 
     def findings_of(self, path: Path) -> "tuple[Finding, ...]":
         """Return what was found in a file, in its order."""

@@ -224,13 +224,18 @@ def _as_object(verdict: "Verdict") -> dict[str, Any]:
 
 def _rehearser(definitions: tuple[str, ...], actions: tuple[str, ...]) -> "Rehearser":
     from stretto.actors.actions import ActionRegistry
+    from stretto.actors.packs import add_packs, read_packs
     from stretto.actors.rehearsal import Rehearser
-    from stretto.definitions.errors import StrettoError
+    from stretto.definitions.errors import InvalidDefinition, StrettoError
 
-    registry = ActionRegistry.with_core()
+    registry = ActionRegistry.with_core("allow")  # a rehearsal runs no command
     try:
         for each in actions:
             registry.load(each)
-        return Rehearser(registry, definitions)
+        packs = read_packs((), definitions)
+        add_packs(registry, packs)
+        return Rehearser(registry, definitions, packs)
+    except InvalidDefinition as error:
+        give_up("\n  ".join(["the packs cannot be used", *map(str, error.findings)]), USAGE)
     except StrettoError as error:
         give_up(str(error), USAGE)

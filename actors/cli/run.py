@@ -7,7 +7,7 @@ import click
 
 from stretto.actors.cli.completion import complete_workflow
 from stretto.actors.cli.exits import FAILED, INTERRUPTED, USAGE, give_up
-from stretto.actors.cli.known import PACKS
+from stretto.actors.cli.known import PACKS, rendered_commands
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -68,8 +68,9 @@ def run(
         raise click.UsageError("--detach needs a --daemon that goes on with the run")
     try:
         engine = Engine.start(
-            definitions=definitions, actions=actions, packs=packs, pack_config=pack_config, keystore=keystore
-        ).proxy()
+            definitions=definitions, actions=actions, packs=packs, pack_config=pack_config, keystore=keystore,
+            rendered_commands=rendered_commands(),
+        ).proxy()  # fmt: skip
     except StrettoError as error:
         give_up(str(error), USAGE)
     try:

@@ -13,8 +13,9 @@ import click
 
 from stretto.actors.cli.exits import FAILED, USAGE, give_up
 from stretto.actors.cli.known import PACKS, read_known
-from stretto.actors.cli.pack_files import PackFiles, is_description, is_something_else, is_workflow_of_pack
+from stretto.actors.cli.pack_files import PackFiles, is_description
 from stretto.actors.definition_files import SUFFIXES, definition_files
+from stretto.actors.pack_folders import pack_of
 
 if TYPE_CHECKING:
     from stretto.definitions.errors import Finding
@@ -45,7 +46,7 @@ def validate(
         return
     if not paths:
         raise click.UsageError("name at least one file or folder")
-    examined = _examined(list(_files(paths)), actions, packs)
+    examined = _examined(paths, actions, packs)
     findings = [finding for each in examined for finding in each.findings]
     if as_json:
         click.echo(json.dumps([_as_object(finding) for finding in findings], indent=2))
@@ -75,7 +76,7 @@ def _files(paths: Iterable[str]) -> Iterator[Path]:
     for name in paths:
         path = Path(name)
         if path.is_dir():
-            found = [each for each in definition_files(path) if not is_something_else(each)]
+            found = definition_files(path)
             if not found:
                 give_up(f"there is no definition (*.yaml, *.yml) in {name!r}", USAGE)
         elif path.is_file():
@@ -86,14 +87,18 @@ def _files(paths: Iterable[str]) -> Iterator[Path]:
         told.update(found)
 
 
-def _examined(files: list[Path], actions: tuple[str, ...], packs: tuple[str, ...]) -> list[_Examined]:
+def _examined(paths: tuple[str, ...], actions: tuple[str, ...], packs: tuple[str, ...]) -> list[_Examined]:
     from stretto.actors.callable import ActionsAndWorkflows, parameters_by_ref
     from stretto.definitions.validation import examine
 
     known_before = read_known(actions, packs)
-    texts = {path: _text(path) for path in files}
+    files = list(_files(paths))
     of_packs = PackFiles(files)
-    of_packs.enter(known_before.actions)
+    of_packs.enter(known_before)
+    texts = {path: _text(path) for path in files if str(path) in paths or not of_packs.is_something_else(path)}
+    texts |= {path: _text(path) for path in of_packs.programs()}
+    if not texts:
+        give_up(f"there is no definition among the files of {' and '.join(map(repr, paths))}", USAGE)
     all_packs = (*known_before.packs, *of_packs.packs)
     workflows = {described.ref: described.parameters for pack in all_packs for described in pack.workflows}
     known = ActionsAndWorkflows(known_before.actions, {**workflows, **parameters_by_ref(_workflows(texts))})
@@ -103,10 +108,10 @@ def _examined(files: list[Path], actions: tuple[str, ...], packs: tuple[str, ...
         if not isinstance(text, str):
             examined.append(_Examined("", (text,)))
             continue
-        if is_description(path):
+        described = of_packs.workflow_of(path)
+        if described is None and (of_packs.findings_of(path) or is_description(path)):
             examined.append(_Examined(text, of_packs.findings_of(path)))
             continue
-        described = of_packs.workflow_of(path)
         if described is None:
             examination = examine(text, str(path), known)
         else:
@@ -124,9 +129,7 @@ def _workflows(texts: "dict[Path, str | Finding]") -> "dict[str, Workflow]":
 
     beside = {each for path in texts for each in path.parent.iterdir() if each.suffix in SUFFIXES and each.is_file()}
     workflows = {}
-    for path in sorted(
-        each for each in beside | set(texts) if not is_description(each) and not is_workflow_of_pack(each)
-    ):
+    for path in sorted(each for each in beside | set(texts) if pack_of(each) is None):
         text = texts.get(path) or _text(path)
         workflow = read_with_findings(text, str(path)).workflow if isinstance(text, str) else None
         if workflow is not None:

@@ -106,6 +106,7 @@ class Daemon:
             Engine.start, engine.definitions, engine.store, engine.actions,
             max_items_in_flight=engine.max_items_in_flight, threads=engine.threads, dispatchers=engine.dispatchers,
             addresses=policy, packs=engine.packs, pack_config=engine.pack_config, keystore=engine.keystore,
+            rendered_commands=self._settings.core_local.rendered_cmd,
         )  # fmt: skip
         # Looking through the actor takes longer than a probe should.
         self._proxy: Any = reference.proxy()
@@ -174,8 +175,8 @@ class Daemon:
             notify("READY=1")
 
     def _read_again(self, earlier: Catalogue) -> tuple[Catalogue, list[Pack]]:
-        packs = read_packs(self._settings.engine.packs)
-        actions = ActionRegistry.with_core()
+        packs = read_packs(self._settings.engine.packs, self._settings.engine.definitions)
+        actions = ActionRegistry.with_core(self._settings.core_local.rendered_cmd)
         add_packs(actions, packs)
         catalogue = Catalogue(actions, earlier)
         for pack in packs:

@@ -5,9 +5,9 @@ folder --read_packs--> Pack (manifest, actions, workflows) or every finding
                          '--actions_of--> Action --> registry --> a process (launch, deliver, read output)
 """
 
-from stretto.actors.packs.actions import action_of, add_packs, doubts_of
+from stretto.actors.packs.actions import add_pack, add_packs, findings_of
 from stretto.actors.packs.folders import examine_packs, read_packs
-from stretto.actors.packs.model import Manifest, Pack, PackAction, PackWorkflow
+from stretto.actors.packs.model import Manifest, Pack, PackAction, PackCall, PackWorkflow
 from stretto.actors.packs.secrets import InvalidPackConfig, Source, Surroundings, read_surroundings
 
 __all__ = [
@@ -15,13 +15,14 @@ __all__ = [
     "Manifest",
     "Pack",
     "PackAction",
+    "PackCall",
     "PackWorkflow",
     "Source",
     "Surroundings",
-    "action_of",
+    "add_pack",
     "add_packs",
-    "doubts_of",
     "examine_packs",
+    "findings_of",
     "read_packs",
     "read_surroundings",
 ]

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stretto.actors.actions import Action, ActionParameter, ActionRegistry, DuplicateAction, UnknownAction
-from stretto.actors.packs.model import Pack, PackAction
+from stretto.actors.actions import Action, ActionParameter, ActionRegistry, DuplicateAction
+from stretto.actors.actions.schema import ANY
+from stretto.actors.packs.model import Pack, PackAction, PackCall, Refused
 from stretto.actors.packs.process import missing, perform
 from stretto.definitions.errors import Finding, InvalidDefinition
 from stretto.definitions.frozen import freeze
@@ -23,33 +24,79 @@ def add_packs(registry: ActionRegistry, packs: Iterable[Pack]) -> None:
     """
     errors: list[Finding] = []
     for pack in packs:
-        for described in pack.actions:
-            if _is_built_in(registry, described.ref):
-                continue
-            try:
-                registry.add(action_of(described))
-            except DuplicateAction as error:
-                errors.append(Finding("duplicate_ref", str(error), described.place))
+        errors += add_pack(registry, pack)
         _log.info("pack_loaded", pack=pack.manifest.ref, version=pack.manifest.version, actions=len(pack.actions))
     if errors:
         raise InvalidDefinition(errors)
 
 
-def doubts_of(pack: Pack, registry: ActionRegistry) -> list[Finding]:
-    """Return what is doubtful in a pack: in its files, in what there is to run them, beside Stretto's own actions."""
-    doubtful = list(pack.warnings)
+def add_pack(registry: ActionRegistry, pack: Pack) -> list[Finding]:
+    """Add the actions of a pack, and why others of it cannot be had; return an error for each whose ref is taken.
+
+    What else is to be told of the pack is in `findings_of`.
+    """
+    for refused in _refusals(registry, pack):
+        first = refused.findings[0]
+        registry.refuse(refused.ref, f"its pack has one that is refused ({first.place}: {first.message}); {first.hint}")
+    errors = []
     for described in pack.actions:
-        if problem := missing(described):
-            doubtful.append(Finding("cannot_perform", problem, described.place, severity="warning"))
+        if described.ref in registry.refused or _is_built_in(registry, described.ref):
+            continue
+        try:
+            registry.add(_action_of(described))
+        except DuplicateAction as error:
+            errors.append(Finding("duplicate_ref", str(error), described.place))
+    return errors
+
+
+def findings_of(pack: Pack, registry: ActionRegistry) -> list[Finding]:
+    """Return all that is to be told of a pack: which actions are refused (errors), and what is doubtful (warnings).
+
+    Doubtful is what its files hold, what there is to run them, and what stands beside Stretto's own actions.
+    """
+    found = [finding for refused in _refusals(registry, pack) for finding in refused.findings]
+    found += pack.warnings
+    for described in pack.actions:
+        if isinstance(described, PackAction) and (problem := missing(described)):
+            found.append(Finding("cannot_perform", problem, described.place, severity="warning"))
         if _is_built_in(registry, described.ref):
             message = f"{described.ref} is an action of Stretto's own: the pack's is not used"
-            doubtful.append(Finding("built_in_action", message, described.place, severity="warning"))
-    return doubtful
+            found.append(Finding("built_in_action", message, described.place, severity="warning"))
+    return found
 
 
-def action_of(described: PackAction) -> Action:
+def _refusals(registry: ActionRegistry, pack: Pack) -> list[Refused]:
+    """Return the actions that cannot be had; those among them that make code of their input, unless it is allowed."""
+    refused = list(pack.refused)
+    if registry.refuses_rendered("stackstorm"):
+        calls = [each for each in pack.actions if isinstance(each, PackCall)]
+        refused += [Refused(each.ref, (each.rendered,)) for each in calls if each.rendered is not None]
+    return [each for each in refused if not _is_built_in(registry, each.ref)]
+
+
+def _action_of(described: PackAction | PackCall) -> Action:
     """Return what a pack's file describes as an action that an engine can call."""
+    return _performed_by_a_process(described) if isinstance(described, PackAction) else _called(described)
 
+
+def _called(described: PackCall) -> Action:
+    async def call(**given: Any) -> Any:
+        return await described.perform(given)
+
+    # Types are left to `problems_of`: StackStorm takes the text "5" for a number.
+    parameters = tuple(
+        ActionParameter(
+            each.name, ANY, required=each.required, default=each.default, nullable=True, description=each.description
+        )
+        for each in described.parameters.values()
+    )
+    return Action(
+        described.ref, call, "async", parameters, description=described.description, problems_of=described.problems_of,
+        origin=str(described.place), secret=secret_fields(described.parameters), literal=described.literal,
+    )  # fmt: skip
+
+
+def _performed_by_a_process(described: PackAction) -> Action:
     async def call(**given: Any) -> Any:
         return await perform(described, given)
 
@@ -81,7 +128,5 @@ def _parameter(parameter: Parameter) -> ActionParameter:
 
 
 def _is_built_in(registry: ActionRegistry, ref: str) -> bool:
-    try:
-        return registry.get(ref).function.__module__.startswith("stretto.actors.actions.")
-    except UnknownAction:
-        return False
+    found = registry.find(ref, "stackstorm")
+    return found is not None and found.function.__module__.startswith("stretto.actors.actions.")

@@ -1,11 +1,14 @@
 """Finding packs in folders and reading them, with every finding of every file."""
 
 from collections.abc import Collection, Iterable
+from os import PathLike
 from pathlib import Path
 
+from stretto.actors.pack_folders import packs_below, packs_in
+from stretto.actors.packs import stackstorm
 from stretto.actors.packs.manifest import read_manifest
 from stretto.actors.packs.metadata import read_action
-from stretto.actors.packs.model import Manifest, Pack, PackAction, PackWorkflow
+from stretto.actors.packs.model import Manifest, Pack, PackAction, PackCall, PackWorkflow, Refused
 from stretto.definitions.dialects import read_with_findings
 from stretto.definitions.dialects.reading import Reader
 from stretto.definitions.errors import Finding, InvalidDefinition, Place
@@ -15,34 +18,37 @@ _SUFFIXES = (".yaml", ".yml")
 _WORKFLOW_FOLDERS = ("workflows", "actions/workflows")
 
 
-def read_packs(folders: Iterable[str | Path]) -> list[Pack]:
+def read_packs(folders: Iterable[str | PathLike[str]], definitions: Iterable[str | PathLike[str]] = ()) -> list[Pack]:
     """Return the packs of these folders: each is a pack (it has a pack.yaml) or holds packs.
 
-    Raises `InvalidDefinition` with every error of every file; what is only doubtful is in the packs' `warnings`.
+    `definitions` are folders that may be packs, or hold some, and need not. Raises `InvalidDefinition` with every error
+    of every file; what is only doubtful is in the packs' `warnings`.
     """
-    packs, errors = examine_packs(folders)
+    packs, errors = examine_packs(folders, definitions)
     if errors:
         raise InvalidDefinition(errors)
     return packs
 
 
-def examine_packs(folders: Iterable[str | Path]) -> tuple[list[Pack], list[Finding]]:
+def examine_packs(
+    folders: Iterable[str | PathLike[str]], definitions: Iterable[str | PathLike[str]] = ()
+) -> tuple[list[Pack], list[Finding]]:
     """Return the packs as far as they could be read, and every error of every file."""
     errors: list[Finding] = []
     packs: list[Pack] = []
-    for folder in folders:
-        for each in _pack_folders(Path(folder), errors):
-            pack = _read_pack(each, errors)
-            if pack is not None:
-                packs.append(pack)
+    named = [each for folder in folders for each in _pack_folders(Path(folder), errors)]
+    among = [each for folder in definitions for each in packs_below(Path(folder))]
+    for each in {folder.resolve(): folder for folder in reversed((*named, *among))}.values():
+        pack = _read_pack(each, errors)
+        if pack is not None:
+            packs.append(pack)
+    packs.sort(key=lambda pack: pack.manifest.ref)
     _check_refs(packs, errors)
     return packs, errors
 
 
 def _pack_folders(folder: Path, errors: list[Finding]) -> list[Path]:
-    if (folder / "pack.yaml").is_file():
-        return [folder]
-    found = sorted(each.parent for each in folder.glob("*/pack.yaml")) if folder.is_dir() else []
+    found = packs_in(folder)
     if not found:
         problem = "no pack.yaml in it, nor in a folder below it" if folder.is_dir() else "there is no such folder"
         errors.append(Finding("no_pack", f"no pack in {str(folder)!r}: {problem}", Place(str(folder), 1, 1)))
@@ -53,6 +59,8 @@ def _read_pack(folder: Path, errors: list[Finding]) -> Pack | None:
     warnings: list[Finding] = []
     reader = Reader(str(folder / "pack.yaml"))
     text = _text(folder / "pack.yaml", errors)
+    if text is not None and stackstorm.is_of_stackstorm(text):
+        return _read_stackstorm(reader, text, folder, errors)
     manifest = read_manifest(reader, text, folder) if text is not None else None
     _sort(reader, errors, warnings)
     if manifest is None:
@@ -67,6 +75,31 @@ def _read_pack(folder: Path, errors: list[Finding]) -> Pack | None:
             workflows.append(described)
     workflows += _standing_alone(manifest, folder, {each.path for each in workflows}, errors, warnings)
     return Pack(manifest, tuple(actions), tuple(workflows), tuple(warnings))
+
+
+def _read_stackstorm(reader: Reader, text: str, folder: Path, errors: list[Finding]) -> Pack | None:
+    """Return a pack of StackStorm's; an action that cannot be had is refused by itself."""
+    warnings: list[Finding] = []
+    manifest = stackstorm.read_manifest(reader, text, folder)
+    _sort(reader, errors, warnings)
+    if manifest is None:
+        return None
+    actions: list[PackCall] = []
+    workflows: list[PackWorkflow] = []
+    refused: list[Refused] = []
+    for path in sorted(each for each in (folder / "actions").glob("*") if each.suffix in _SUFFIXES):
+        broken: list[Finding] = []
+        told = Reader(str(path))
+        ref, described = stackstorm.read_action(told, _text(path, broken) or "", manifest)
+        if not broken:
+            _sort(told, broken, warnings)
+        if broken:
+            refused.append(Refused(ref, tuple(broken)))
+        elif isinstance(described, PackCall):
+            actions.append(described)
+        elif described is not None:
+            workflows.append(described)
+    return Pack(manifest, tuple(actions), tuple(workflows), tuple(warnings), tuple(refused))
 
 
 def _standing_alone(
@@ -139,7 +172,11 @@ def _check_refs(packs: list[Pack], errors: list[Finding]) -> None:
     """Report refs that two packs, or two files of one, ask for."""
     taken: dict[str, Place] = {}
     for pack in packs:
-        described: list[Manifest | PackAction | PackWorkflow] = [pack.manifest, *pack.actions, *pack.workflows]
+        described: list[Manifest | PackAction | PackCall | PackWorkflow] = [
+            pack.manifest,
+            *pack.actions,
+            *pack.workflows,
+        ]
         for ref, place in [(each.ref, each.place) for each in described]:
             if ref in taken:
                 errors.append(Finding("duplicate_ref", f"the ref {ref!r} is taken by {taken[ref].file}", place))

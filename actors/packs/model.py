@@ -1,9 +1,9 @@
 """What a pack's files say, free of YAML."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from stretto.definitions.errors import Finding, Place
 from stretto.definitions.frozen import EMPTY_OBJECT, FrozenDict
@@ -48,6 +48,33 @@ class PackAction:
 
 
 @dataclass(frozen=True, slots=True)
+class PackCall:
+    """An action that is a function here, made of what a file says: a command, a script or a request of StackStorm's.
+
+    `perform` takes the input as it was given; `problems_of` says what is wrong with one. `literal`: inputs that are
+    code. `rendered` tells that the action makes code of its input: it is had only where that is allowed.
+    """
+
+    ref: str
+    pack: str
+    place: Place
+    parameters: Mapping[str, Parameter]
+    perform: Callable[[Mapping[str, Any]], Awaitable[Any]]
+    problems_of: Callable[[Mapping[str, Any]], list[str]]
+    literal: frozenset[str] = frozenset()
+    rendered: Finding | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An action that cannot be had: `findings` say what stands in the way, and what to write instead."""
+
+    ref: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PackWorkflow:
     """A workflow of a pack, its graph in the file at `path`.
 
@@ -78,6 +105,7 @@ class Pack:
     """A pack as it was read. `warnings` are what is doubtful but can run."""
 
     manifest: Manifest
-    actions: tuple[PackAction, ...] = ()
+    actions: tuple[PackAction | PackCall, ...] = ()
     workflows: tuple[PackWorkflow, ...] = ()
     warnings: tuple[Finding, ...] = ()
+    refused: tuple[Refused, ...] = ()

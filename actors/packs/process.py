@@ -5,8 +5,10 @@ import os
 import resource
 import shutil
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from stretto.actors.actions import ActionFailed
 from stretto.actors.actions.local import INHERITED, how_it_ended, last_lines
@@ -34,20 +36,58 @@ _PYTHON: Final = (
 """Runs a file in an isolated interpreter (PYTHONPATH is ignored), its own folder and the pack's `lib` on the path."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """What is run for an action: `command` takes what limits it, `variables` are its environment besides the usual."""
+
+    ref: str
+    command: list[str]
+    folder: str
+    variables: Mapping[str, str] = field(default_factory=dict)
+    stdin: bytes = b""
+    timeout: float | None = None
+
+
+class Ended(NamedTuple):
+    """How a process ended by itself."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    def failure(self, ref: str, result: Any) -> ActionFailed:
+        """Return the failure of an action whose process exited with another code than 0."""
+        return ActionFailed(f"{ref} {how_it_ended(self.exit_code)}{last_lines(self.stderr)}", result)
+
+
 async def perform(action: PackAction, given: dict[str, Any]) -> Any:
     """Run the action's process on what it was given, defaults filled in, and return its result."""
+    if problem := missing(action):
+        raise ActionFailed(f"{action.ref} cannot be performed here: {problem}")
     parameters = {name: given.get(name, each.default) for name, each in action.parameters.items()}
-    argv = [*_command(action), *arguments(action, parameters)]
-    child = _start(action, argv, environment(action, parameters), document(action, parameters))
+    ended = await run_program(
+        Program(
+            ref=action.ref,
+            command=[*_command(action), *arguments(action, parameters)],
+            folder=str(action.folder),
+            variables=_told() | environment(action, parameters),
+            stdin=document(action, parameters),
+            timeout=action.timeout,
+        )
+    )
+    if ended.exit_code != 0:
+        raise ended.failure(action.ref, ended._asdict())
+    return result_of(action.output_format, ended.stdout, ended.stderr)
+
+
+async def run_program(program: Program) -> Ended:
+    """Run a program to its end; `ActionFailed` if it cannot be run, takes too long, or writes too much."""
+    child = _start(program)
     try:
-        exit_code = await _wait(action, child)
+        exit_code = await _wait(program, child)
     finally:
         child.close()
-    stdout, stderr = child.stdout.text(), child.stderr.text()
-    if exit_code != 0:
-        result = {"exit_code": exit_code, "stdout": stdout, "stderr": stderr}
-        raise ActionFailed(f"{action.ref} {how_it_ended(exit_code)}{last_lines(stderr)}", result)
-    return result_of(action.output_format, stdout, stderr)
+    return Ended(exit_code, child.stdout.text(), child.stderr.text())
 
 
 def missing(action: PackAction) -> str:
@@ -59,49 +99,61 @@ def missing(action: PackAction) -> str:
     return "" if hasattr(os, "pidfd_open") else "packs need Linux: it is told of a process's end by its pidfd"
 
 
-async def _wait(action: PackAction, child: Child) -> int:
+async def _wait(program: Program, child: Child) -> int:
     finished: asyncio.Future[Any] = asyncio.ensure_future(child.finish(alone=True))
     flooded: asyncio.Future[Any] = child.stdout.overflowed
     try:
-        async with asyncio.timeout(action.timeout):
+        async with asyncio.timeout(program.timeout):
             await asyncio.wait({finished, flooded}, return_when=asyncio.FIRST_COMPLETED)
         if child.stdout.truncated:
-            raise ActionFailed(f"{action.ref} wrote more than {MAX_OUTPUT_BYTES:,} bytes to its standard output")
+            raise ActionFailed(f"{program.ref} wrote more than {MAX_OUTPUT_BYTES:,} bytes to its standard output")
         return int(finished.result())
     except TimeoutError:
-        raise ActionFailed(f"{action.ref} took longer than {action.timeout:g} s and was ended") from None
+        raise ActionFailed(f"{program.ref} took longer than {program.timeout:g} s and was ended") from None
     finally:
         if not finished.done():
             finished.cancel()
             await child.end(GRACE_SECONDS)
 
 
-def _start(action: PackAction, argv: list[str], variables: dict[str, str], stdin: bytes) -> Child:
-    if problem := missing(action):
-        raise ActionFailed(f"{action.ref} cannot be performed here: {problem}")
+def _told() -> dict[str, str]:
     ids = call_ids.get()
-    told = {"ATTUNE_EXEC_ID": ids.run_id} if ids is not None else {}
+    return {"ATTUNE_EXEC_ID": ids.run_id} if ids is not None else {}
+
+
+def _start(program: Program) -> Child:
     inherited = {name: value for name, value in os.environ.items() if name in INHERITED or name.startswith("LC_")}
     inherited.setdefault("PATH", os.defpath)
     try:
-        return Child(argv, inherited | told | variables, str(action.folder), MAX_OUTPUT_BYTES, stdin)
+        variables = {**inherited, **program.variables}
+        return Child(program.command, variables, program.folder, MAX_OUTPUT_BYTES, program.stdin)
     except OSError as error:
-        raise ActionFailed(f"cannot run {action.ref}: {error.strerror or error}") from error
+        raise ActionFailed(f"cannot run {program.ref}: {error.strerror or error}") from error
 
 
 def _command(action: PackAction) -> list[str]:
     program = str(action.program)
     commands = {
-        "python": [sys.executable, "-I", "-B", "-c", _PYTHON, program, str(action.folder / "lib")],
+        "python": python_command(action.program, action.folder),
         "shell": [_shell(action.program), program],
         "nodejs": ["node", program],
         "native": [program],
     }
     # Node.js and Go reserve address space by the gigabyte and use little: for them, what is writable counts.
-    option, limit = ("-v", resource.RLIMIT_AS) if action.runner in {"python", "shell"} else ("-d", resource.RLIMIT_DATA)
+    return limited(commands[action.runner], address_space=action.runner in {"python", "shell"})
+
+
+def python_command(program: Path, pack: Path) -> list[str]:
+    """Return what runs a file in an isolated interpreter, its own folder and its pack's `lib` on the path."""
+    return [sys.executable, "-I", "-B", "-c", _PYTHON, str(program), str(pack / "lib")]
+
+
+def limited(command: list[str], *, address_space: bool) -> list[str]:
+    """Return a command that bounds its memory before it becomes the one that is given."""
+    option, limit = ("-v", resource.RLIMIT_AS) if address_space else ("-d", resource.RLIMIT_DATA)
     hard = resource.getrlimit(limit)[1]
     most = MAX_MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MAX_MEMORY_BYTES, hard)
-    return [*_LIMITED, option, str(most // 1024), *commands[action.runner]]
+    return [*_LIMITED, option, str(most // 1024), *command]
 
 
 def _shell(program: Path) -> str:

@@ -18,7 +18,7 @@ from stretto.definitions.secrecy import secret_fields, within
 from stretto.definitions.yaml_source import MapNode, compose, to_data
 
 Source: TypeAlias = Mapping[str, Any] | str | PathLike[str]
-"""Values, or the path of the YAML (or JSON) file that holds them."""
+"""Values, or the path of the YAML (or JSON) file that holds them, or of a folder with one for each pack."""
 
 
 class InvalidPackConfig(StrettoError):
@@ -104,7 +104,7 @@ def _misfits(manifest: Manifest, config: FrozenDict) -> Iterable[str]:
 def _read(source: Source | None, what: str) -> FrozenDict:
     if source is None:
         return EMPTY_OBJECT
-    data = _from_file(Path(source), what) if isinstance(source, str | PathLike) else source
+    data = _from_path(Path(source), what) if isinstance(source, str | PathLike) else source
     try:
         frozen = freeze(data, what)
     except NotData as error:
@@ -112,6 +112,13 @@ def _read(source: Source | None, what: str) -> FrozenDict:
     if not isinstance(frozen, FrozenDict):
         raise InvalidPackConfig([f"{what} is an object: names with their values"])
     return frozen
+
+
+def _from_path(path: Path, what: str) -> Any:
+    """Read a file; of a folder, a file for each pack, as StackStorm's `configs` has them."""
+    if not path.is_dir():
+        return _from_file(path, what)
+    return {each.stem: _from_file(each, what) for each in sorted(path.glob("*.yaml"))}
 
 
 def _from_file(path: Path, what: str) -> Any:

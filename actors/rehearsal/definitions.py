@@ -1,6 +1,7 @@
 """The definitions that rehearsals find: any action may be named in them, known or not."""
 
 from stretto.actors.catalogue import Catalogue
+from stretto.definitions.semantics import CoreActions
 from stretto.definitions.validation import KnownAction, KnownActions
 
 
@@ -10,13 +11,17 @@ class _AnyAction:
     def __init__(self, known: KnownActions) -> None:
         self._known = known
 
-    def refs(self) -> tuple[str, ...]:
+    def refs(self, core: CoreActions) -> tuple[str, ...]:
         """Return the refs that are known."""
-        return tuple(self._known.refs())
+        return tuple(self._known.refs(core))
 
-    def parameters_of(self, ref: str) -> KnownAction | None:
+    def instead_of(self, ref: str, core: CoreActions) -> str:
+        """Return what is known of a ref."""
+        return self._known.instead_of(ref, core)
+
+    def parameters_of(self, ref: str, core: CoreActions) -> KnownAction | None:
         """Return what an action takes."""
-        return self._known.parameters_of(ref) or KnownAction({}, takes_anything=True)
+        return self._known.parameters_of(ref, core) or KnownAction({}, takes_anything=True)
 
 
 class RehearsedDefinitions(Catalogue):

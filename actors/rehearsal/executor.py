@@ -8,7 +8,7 @@ Each rehearsal has an engine of its own, which costs a few tenths of a milliseco
 """
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -21,7 +21,7 @@ from stretto.actors.actions import ActionRegistry
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.engine import Engine
 from stretto.actors.outcome import Outcome, RunHandle
-from stretto.actors.packs import read_surroundings
+from stretto.actors.packs import Pack, read_surroundings
 from stretto.actors.rehearsal.definitions import RehearsedDefinitions
 from stretto.actors.rehearsal.pump import PumpedDispatcher
 from stretto.actors.rehearsal.recording import RecordedConductor, Visit
@@ -79,13 +79,20 @@ class Rehearsed:
 class Rehearser:
     """Performs rehearsals, one after the other, with the same definitions and actions."""
 
-    def __init__(self, actions: ActionRegistry, definitions: Sequence[str | PathLike[str]] = ()) -> None:
-        """`actions`: those whose inputs are checked. `definitions`: folders of workflows that others may call.
+    def __init__(
+        self, actions: ActionRegistry, definitions: Sequence[str | PathLike[str]] = (), packs: Iterable[Pack] = ()
+    ) -> None:
+        """Take what workflows may call.
+
+        `actions`: those whose inputs are checked. `definitions`: folders of workflows. `packs`: those whose actions are
+        among `actions`, for their workflows.
 
         Raises `UnknownWorkflow` if there is no such folder.
         """
         self._actions = ScriptedActions(actions)
         self.catalogue = RehearsedDefinitions(self._actions)
+        for pack in packs:
+            self.catalogue.add_pack(pack)
         self.catalogue.load(*map(Path, definitions))
         self._instruments = Instruments()
 

@@ -14,6 +14,7 @@ from stretto.actors.runners import Call, Done, Finished, Running
 from stretto.definitions.conductor import ItemCompleted, StartItem
 from stretto.definitions.context import ItemScope
 from stretto.definitions.frozen import Data, freeze
+from stretto.definitions.semantics import CoreActions
 
 _STATUSES: Final[Mapping[str, str]] = {"timeout": "timed_out", "canceled": "cancelled"}
 """Our words for those of conformance cases."""
@@ -23,18 +24,23 @@ class ScriptedActions(ActionRegistry):
     """All actions: those that are known check their input, any other takes whatever it is given."""
 
     def __init__(self, known: ActionRegistry) -> None:
-        super().__init__({})
+        super().__init__({}, "allow")  # no command runs
         self._known = known
-        self._made: dict[str, Action] = {}
+        self._made: dict[tuple[str, CoreActions], Action] = {}
 
-    def get(self, ref: str) -> Action:
+    def get(self, ref: str, core: CoreActions = "stretto") -> Action:
         """Return an action that is never called."""
-        made = self._made.get(ref)
+        made = self._made.get((ref, core))
         if made is None:
+            known = self._known.find(ref, core)
             # "async": an inline action would have to end as it begins.
-            made = replace(self._known.get(ref), runner="async") if ref in self._known else _taking_anything(ref)
-            self._made[ref] = made
+            made = _taking_anything(ref) if known is None else replace(known, runner="async")
+            self._made[ref, core] = made
         return made
+
+    def find(self, ref: str, core: CoreActions = "stretto") -> Action | None:
+        """Return an action whose input is known."""
+        return self.get(ref, core) if self._known.find(ref, core) is not None else None
 
     def __contains__(self, ref: object) -> bool:
         return ref in self._known

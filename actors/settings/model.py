@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from stretto.actors.actions.addresses import LINK_LOCAL_AND_METADATA
+from stretto.actors.actions.networks import LINK_LOCAL_AND_METADATA
 
 # Given here and not by Engine, whose import takes as long as all the rest of `stretto config show`.
 MAX_ITEMS_IN_FLIGHT = 1024
@@ -57,6 +57,12 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
             ip_network(text)
 
 
+class CoreLocalSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What core.local runs. `rendered_cmd`: commands of Orquesta's definitions with expressions in them."""
+
+    rendered_cmd: Annotated[Literal["refuse", "allow"], Meta(description="refuse or allow")] = "refuse"
+
+
 class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What is logged, and how."""
 
@@ -73,6 +79,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     engine: EngineSettings = EngineSettings()
     serve: ServeSettings = ServeSettings()
     http: HttpSettings = HttpSettings()
+    core_local: CoreLocalSettings = CoreLocalSettings()
     logging: LoggingSettings = LoggingSettings()
 
 

@@ -6,7 +6,23 @@ Every finding has a stable code (docs/findings.md). What surely fails is an erro
 """
 
 from stretto.definitions.validation.examination import Examination, check, examine
-from stretto.definitions.validation.inputs import KnownAction, KnownActions, KnownInput
+from stretto.definitions.validation.inputs import (
+    RENDERED_HINT,
+    KnownAction,
+    KnownActions,
+    KnownInput,
+    computed_members,
+)
 from stretto.definitions.validation.schema import json_schema
 
-__all__ = ["Examination", "KnownAction", "KnownActions", "KnownInput", "check", "examine", "json_schema"]
+__all__ = [
+    "RENDERED_HINT",
+    "Examination",
+    "KnownAction",
+    "KnownActions",
+    "KnownInput",
+    "check",
+    "computed_members",
+    "examine",
+    "json_schema",
+]

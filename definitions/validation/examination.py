@@ -15,7 +15,7 @@ from stretto.definitions.validation.inputs import KeyPlaces, KnownActions, check
 from stretto.definitions.validation.names import NameChecks
 from stretto.definitions.validation.paths import MAX_TASKS, Paths
 from stretto.definitions.validation.shape import check_shape
-from stretto.definitions.validation.stackstorm import check_for_stackstorm
+from stretto.definitions.validation.stackstorm import check_functions
 from stretto.definitions.yaml_source import Node
 
 _BREAKS_GRAPH = frozenset(
@@ -92,14 +92,14 @@ def _checked(
         # The reader of another dialect looks at its names and paths itself.
         _check_native(workflow, findings, broken, errors)
     else:
-        check_for_stackstorm(workflow, findings)
+        check_functions(workflow, findings)
     if actions is not None:
         half_read = [task.name for task in workflow.tasks.values() if any(_of_input(each, task) for each in broken)]
         check_inputs(workflow, actions, places, findings, half_read)
     if workflow.semantics is NATIVE:
         return list(findings)
-    # What another dialect's own inspection lets pass is never refused.
-    return [replace(finding, severity="warning") for finding in findings]
+    # What another dialect's own inspection lets pass is not refused, but for what would run data as code.
+    return [each if each.code == "rendered_command" else replace(each, severity="warning") for each in findings]
 
 
 def _check_native(workflow: Workflow, findings: Findings, broken: list[Finding], errors: list[Finding]) -> None:

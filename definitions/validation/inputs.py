@@ -2,15 +2,20 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from stretto.definitions.dialects.native import ACTION
 from stretto.definitions.errors import Place
 from stretto.definitions.expressions import Constant, ListTemplate, ObjectTemplate, Statements, Template, Text
 from stretto.definitions.frozen import FrozenDict
 from stretto.definitions.model import Task, Workflow
+from stretto.definitions.semantics import CoreActions
 from stretto.definitions.validation.collecting import Findings
 from stretto.definitions.yaml_source import ListNode, MapNode, Node
+
+LITERAL_HINT: Final = 'pass the value in `env` and write "$NAME" in the command, or use argv'
+RENDERED_HINT: Final = f"{LITERAL_HINT}; the setting `core_local.rendered_cmd: allow` has such commands run as they are"
+"""For definitions of Orquesta's, which the setting is about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +31,23 @@ class KnownInput:
 
 @dataclass(frozen=True, slots=True)
 class KnownAction:
-    """What an action takes. `takes_anything`: other inputs, too."""
+    """What an action takes. `takes_anything`: other inputs, too. `literal` are those that must not be computed."""
 
     inputs: Mapping[str, KnownInput]
     takes_anything: bool = False
+    literal: frozenset[str] = frozenset()
 
 
 class KnownActions(Protocol):
     """Tells validation what actions there are."""
 
-    def parameters_of(self, ref: str) -> KnownAction | None:
+    def parameters_of(self, ref: str, core: CoreActions) -> KnownAction | None:
         """Return what the action takes, or None if there is no such action."""
 
-    def refs(self) -> tuple[str, ...]:
+    def instead_of(self, ref: str, core: CoreActions) -> str:
+        """Return why there is no such action, and what to write instead; "" if nothing is known of it."""
+
+    def refs(self, core: CoreActions) -> tuple[str, ...]:
         """Return all refs, to offer the nearest one."""
 
 
@@ -81,12 +90,34 @@ def check_inputs(
     for task in workflow.tasks.values():
         if not task.action or task.action_expression is not None or not ACTION.match(task.action):
             continue
-        action = actions.parameters_of(task.action)
+        core = workflow.semantics.core_actions
+        action = actions.parameters_of(task.action, core)
         if action is None:
-            hint = _nearest_ref(task.action, [ref for ref in actions.refs() if ref != workflow.ref], findings)
+            others = [ref for ref in actions.refs(core) if ref != workflow.ref]
+            hint = actions.instead_of(task.action, core) or _nearest_ref(task.action, others, findings)
             findings.error("unknown_action", f"there is no action {task.action!r}", task.action_place, hint=hint)
         elif task.name not in unsure:
             _check_input(task, action, places, findings)
+            _check_literal(task, action, core, findings)
+
+
+def computed_members(template: Template, names: Collection[str]) -> dict[str, Place]:
+    """Return which members of an input hold expressions, and where; of an input that is one expression, all."""
+    if isinstance(template, ObjectTemplate):
+        first = {name: next(template.members[name].expressions(), None) for name in names if name in template.members}
+        return {name: expression.place for name, expression in first.items() if expression is not None}
+    return {} if isinstance(template, Constant) else dict.fromkeys(names, template.place)
+
+
+def _check_literal(task: Task, action: KnownAction, core: CoreActions, findings: Findings) -> None:
+    if not isinstance(task.input, ObjectTemplate):
+        return  # only a run knows whether there is such a member
+    for name, place in computed_members(task.input, action.literal).items():
+        findings.error(
+            "rendered_command",
+            f"{name!r} of {task.action} is a literal text; an expression in it would let data run as code",
+            place, hint=LITERAL_HINT if core == "stretto" else RENDERED_HINT,
+        )  # fmt: skip
 
 
 def _nearest_ref(ref: str, known: list[str], findings: Findings) -> str:

@@ -1,41 +1,49 @@
-"""What an Orquesta definition asks of StackStorm, which is not here, and what to write instead."""
+"""What an Orquesta definition calls that is not here, and what to write instead."""
 
 import re
 from typing import Final
 
-from stretto.definitions.dialects.native import LITERAL_INPUTS
-from stretto.definitions.expressions import Constant, ObjectTemplate
-from stretto.definitions.expressions.orquesta.stackstorm import BEYOND
-from stretto.definitions.model import Task, Workflow
+from stretto.definitions.errors import Place
+from stretto.definitions.expressions.orquesta import Expression, Statements, function_names
+from stretto.definitions.expressions.orquesta.stackstorm import BEYOND, NOT_HERE
+from stretto.definitions.model import Workflow
 from stretto.definitions.validation.collecting import Findings
 from stretto.definitions.validation.uses import uses_of
 
 _AS_AN_OBJECT: Final = re.compile(r"(?<![\w.\"'])(st2kv|config_context|action_context)\s*\.")
 _INSTEAD: Final = {
-    **BEYOND,
+    **NOT_HERE,
     "config_context": "give the value as an input of the workflow, or in the action's own configuration",
     "action_context": "give the value as an input of the workflow",
 }
+_ASKS_STACKSTORM: Final = frozenset({*BEYOND, "config_context", "action_context"})
 
 
-def check_for_stackstorm(workflow: Workflow, findings: Findings) -> None:
-    """Warn of what will fail as it is evaluated, because only StackStorm could answer."""
+def check_functions(workflow: Workflow, findings: Findings) -> None:
+    """Warn of what will fail as it is evaluated: only StackStorm could answer, or there is no such function."""
     for use in uses_of(workflow):
         for expression in use.template.expressions():
-            asked = sorted(expression.calls & set(BEYOND) | set(_AS_AN_OBJECT.findall(expression.source)))
-            for name in asked:
-                message = f"{name} asks StackStorm, which is not here: the expression fails as it is evaluated"
-                findings.warn("needs_stackstorm", message, expression.place, hint=_INSTEAD[name])
-    for task in workflow.tasks.values():
-        _check_command(task, findings)
+            asked = expression.calls & NOT_HERE.keys() | set(_AS_AN_OBJECT.findall(expression.source))
+            for name in sorted(asked):
+                _warn_of(name, expression.place, findings)
+            if isinstance(expression, Expression | Statements):
+                _check_names(expression, findings)
 
 
-def _check_command(task: Task, findings: Findings) -> None:
-    literal = LITERAL_INPUTS.get(task.action or "")
-    if literal is None or not isinstance(task.input, ObjectTemplate):
-        return
-    for expression in task.input.members.get(literal, Constant(None, task.place)).expressions():
-        findings.warn(
-            "rendered_command", f"an expression in {literal!r} of {task.action} lets data run as code",
-            expression.place, hint='pass the value in `env` and write "$NAME" in the command, or use argv',
-        )  # fmt: skip
+def _warn_of(name: str, place: Place, findings: Findings) -> None:
+    if name in _ASKS_STACKSTORM:
+        message = f"{name} asks StackStorm, which is not here: the expression fails as it is evaluated"
+        findings.warn("needs_stackstorm", message, place, hint=_INSTEAD[name])
+    else:
+        message = f"{name} may give another value when the run is replayed: the expression fails as it is evaluated"
+        findings.warn("not_repeatable", message, place, hint=_INSTEAD[name])
+
+
+def _check_names(expression: Expression | Statements, findings: Findings) -> None:
+    if expression.language == "yaql" and "def" in expression.calls:
+        return  # it defines functions of its own
+    known = function_names(expression.language)
+    for name in sorted(expression.calls - known - NOT_HERE.keys()):
+        kind = "function or method" if expression.language == "yaql" else "function or filter"
+        message = f"there is no {kind} {name}: the expression fails as it is evaluated"
+        findings.warn("unknown_function", message, expression.place, hint=findings.nearest(name, known))

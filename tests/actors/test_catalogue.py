@@ -54,6 +54,18 @@ def test_a_folder_that_kubernetes_fills_holds_each_file_once(catalogue: Catalogu
     assert catalogue.find("ops.a").file == str(tmp_path / "a.yaml")
 
 
+def test_the_files_of_packs_are_no_definitions_by_themselves(catalogue: Catalogue, tmp_path: Path) -> None:
+    """However deep a pack lies in the folder."""
+    write(tmp_path, "teams/a/own/workflows/b.yaml", "own.b")
+    (tmp_path / "teams/a/own/pack.yaml").write_text("ref: own\n")
+    write(tmp_path, "teams/a/c.yaml", "ops.c")
+    catalogue.load(tmp_path)
+    assert catalogue.refs() == ("ops.c",)
+    (pack,) = read_packs((), [tmp_path])
+    catalogue.add_pack(pack)
+    assert catalogue.refs() == ("ops.c", "own.b")
+
+
 def test_a_packs_doubts_are_logged_once_for_as_long_as_they_stay(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], restored_logging: None
 ) -> None:

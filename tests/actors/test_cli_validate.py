@@ -165,6 +165,58 @@ def test_what_is_wrong_in_a_packs_files_is_told_where_it_stands(pack: Path) -> N
     assert "4 | authr: me\n" in stretto(str(pack / "pack.yaml")).stdout
 
 
+@pytest.fixture
+def stackstorms(tmp_path: Path) -> Path:
+    """A folder with a pack of StackStorm's: a script, and a workflow in a folder of its own."""
+    folder = tmp_path / "packs" / "farm"
+    (folder / "actions/graphs").mkdir(parents=True)
+    written(folder / "pack.yaml", "name: farm\nversion: 1.0.0\n")
+    written(folder / "actions/count.yaml", "name: count\nrunner_type: python-script\nentry_point: count.py\n")
+    written(folder / "actions/count.py", "print(1)\n")
+    written(folder / "actions/night.yaml", "name: night\nrunner_type: orquesta\nentry_point: graphs/night.yaml\n")
+    written(folder / "actions/graphs/night.yaml", "version: 1.0\ntasks: {a: {action: farm.count}}\n")
+    written(folder / "actions/graphs/old.yaml", "version: '2.0'\n")
+    return folder
+
+
+def test_a_pack_of_stackstorms_is_checked_as_one(stackstorms: Path) -> None:
+    """The manifest, two actions, the workflow that one of them names; a file that no action names is not ours."""
+    assert stretto(str(stackstorms.parent)).stdout == "4 files: all is well\n"
+    assert stretto(str(stackstorms.parent), "--packs", str(stackstorms)).stdout == "4 files: all is well\n"
+
+
+def test_what_is_wrong_in_a_pack_of_stackstorms_is_told_where_it_stands(stackstorms: Path) -> None:
+    """Of programs and of the settings' schema, too; who calls what is refused is told why."""
+    written(stackstorms / "actions/count.py", "class Count(Action):\n    pass\n")
+    written(stackstorms / "config.schema.yaml", "region: {type: strin}\n")
+    result = stretto(str(stackstorms), "--json")
+    told = {Path(each["file"]).name: each for each in json.loads(result.stdout)}
+    assert result.exit_code == 1
+    assert {name: (each["code"], each["severity"], each["line"]) for name, each in told.items()} == {
+        "count.py": ("stackstorm_action", "error", 1),
+        "config.schema.yaml": ("bad_choice", "error", 1),
+        "night.yaml": ("unknown_action", "warning", 2),
+    }
+    assert "derives from Action" in told["night.yaml"]["hint"]
+    shown = stretto(str(stackstorms / "actions/count.yaml")).stdout
+    assert "1 | class Count(Action):" in shown
+
+
+def test_a_folder_of_a_pack_without_definitions_is_wrong_usage(pack: Path) -> None:
+    """Rather than all being well."""
+    result = stretto(str(pack / "sensors"))
+    assert result.exit_code == 2
+    assert "there is no definition among the files of" in result.stderr
+
+
+def test_an_action_of_a_pack_whose_ref_is_taken_is_told(pack: Path) -> None:
+    """By Python code that was loaded before it."""
+    code = written(pack.parent / "taken.py", DOUBLE.replace("validatetest.double", "zoo.taken"))
+    path = written(pack / "actions/taken.yaml", "ref: zoo.taken\nentry_point: count.sh\n")
+    (told,) = json.loads(stretto(path, "--actions", code, "--json").stdout)
+    assert told["code"] == "duplicate_ref"
+
+
 def test_where_actions_come_from_is_told_when_no_name_is_near(tmp_path: Path) -> None:
     """The flags that make actions known; the workflow's own ref is no proposal."""
     text = 'version: "1"\nref: core.install\ntasks: [{name: a, action: core.uninstall}]\n'

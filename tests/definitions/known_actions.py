@@ -1,5 +1,6 @@
 """A few actions for validation to know, told without the actors."""
 
+from stretto.definitions.semantics import CoreActions
 from stretto.definitions.validation import KnownAction, KnownInput
 
 _INPUTS = {
@@ -21,11 +22,15 @@ _INPUTS = {
 class FewActions:
     """Some of the core's actions."""
 
-    def refs(self) -> tuple[str, ...]:
+    def refs(self, _core: CoreActions) -> tuple[str, ...]:
         return ("core.noop", *_INPUTS)
 
-    def parameters_of(self, ref: str) -> KnownAction | None:
+    def instead_of(self, _ref: str, _core: CoreActions) -> str:
+        return ""
+
+    def parameters_of(self, ref: str, _core: CoreActions) -> KnownAction | None:
         if ref == "core.noop":
             return KnownAction({}, takes_anything=True)
         inputs = _INPUTS.get(ref)
-        return KnownAction({each.name: each for each in inputs}) if inputs is not None else None
+        literal = frozenset({"cmd"}) if ref == "core.local" else frozenset()
+        return KnownAction({each.name: each for each in inputs}, literal=literal) if inputs is not None else None

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent.parent
 SOURCES = [
     *(ROOT / "definitions").rglob("*.py"), ROOT / "actors/catalogue.py", ROOT / "actors/cli/validate.py",
 ]  # fmt: skip
-OF_PACKS = [*(ROOT / "actors/packs").glob("*.py")]
+OF_PACKS = [*(ROOT / "actors/packs").rglob("*.py")]
 REPORTS = frozenset({"Finding", "Malformed", "error", "warn", "report", "_report"})
 CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+\Z")
 BAD = Path(__file__).parent / "bad"

@@ -7,6 +7,7 @@ same fuel. The package `yaql` is imported when the first YAQL expression is comp
 """
 
 from stretto.definitions.expressions.orquesta.delimiting import Language, has_expressions, languages_of
+from stretto.definitions.expressions.orquesta.rendering import function_names
 from stretto.definitions.expressions.orquesta.templates import (
     Expression,
     Given,
@@ -26,6 +27,7 @@ __all__ = [
     "Text",
     "compile_text",
     "evaluate_again",
+    "function_names",
     "has_expressions",
     "languages_of",
 ]

@@ -21,12 +21,14 @@ from stretto.definitions.expressions.orquesta.jinja_filters import (
 from stretto.definitions.expressions.orquesta.jinja_sandbox import (
     CALLED,
     EXPRESSIONS,
+    FUNCTION_NAMES,
     TEXTS,
     VARIABLE_OR,
     VARIABLES,
     OrquestaContext,
     OrquestaSandbox,
 )
+from stretto.definitions.expressions.orquesta.stackstorm import NOT_HERE
 from stretto.definitions.expressions.syntax import Malformed
 
 _REFUSED_NODES: dict[type[nodes.Node], str] = {
@@ -130,8 +132,18 @@ def _compiled(sandbox: OrquestaSandbox, tree: nodes.Template) -> Callable[[Any],
 
 
 def _called(tree: nodes.Node) -> frozenset[str]:
-    calls = tree.find_all(nodes.Call)
-    return frozenset(call.node.name for call in calls if isinstance(call.node, nodes.Name)) - {VARIABLE_OR}
+    """Return the functions that are called by name, as filters too; of plain filters only those that fail."""
+    calls = {call.node.name for call in tree.find_all(nodes.Call) if isinstance(call.node, nodes.Name)}
+    own = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}
+    own |= {macro.name for macro in tree.find_all(nodes.Macro)}
+    filters = {_filter_name(each) for each in tree.find_all(nodes.Filter)} - {LOOP_STEPS}
+    failing = {each for each in filters if each in NOT_HERE or each not in FILTER_NAMES | FUNCTION_NAMES}
+    return frozenset(calls - own - {VARIABLE_OR, "caller"} | failing)
+
+
+def _filter_name(node: nodes.Filter) -> str:
+    """Return the name that was written."""
+    return node.args[0].value if node.name == UNKNOWN_FILTER and isinstance(node.args[0], nodes.Const) else node.name
 
 
 def _is_ctx(node: nodes.Node) -> bool:

@@ -11,7 +11,9 @@ from typing import Any, Protocol
 
 from stretto.definitions.expressions.orquesta.delimiting import Cut, Language, cuts_of, has_expressions, has_statements
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
+from stretto.definitions.expressions.orquesta.jinja_filters import FILTER_NAMES
 from stretto.definitions.expressions.orquesta.jinja_programs import JinjaExpression, JinjaText, check_text, without_raw
+from stretto.definitions.expressions.orquesta.jinja_sandbox import FUNCTION_NAMES
 from stretto.definitions.expressions.orquesta.programs import Program
 from stretto.definitions.expressions.orquesta.texts import text_of
 from stretto.definitions.expressions.syntax import Malformed
@@ -157,6 +159,15 @@ def cut_raw(text: str) -> tuple[str, tuple[str, ...]]:
         return _mark(len(blocks) - 1)
 
     return _RAW.sub(marked, text), tuple(blocks)
+
+
+def function_names(language: Language) -> frozenset[str]:
+    """Return what can be called by name; for YAQL that some expression of it has been compiled."""
+    if language == "jinja":
+        return FUNCTION_NAMES | FILTER_NAMES
+    from stretto.definitions.expressions.orquesta.yaql_engine import FUNCTION_NAMES as OF_YAQL  # noqa: PLC0415 - an extra
+
+    return OF_YAQL
 
 
 def _yaql() -> Callable[[str], Program]:

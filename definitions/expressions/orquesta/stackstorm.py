@@ -284,6 +284,14 @@ BEYOND = {
     "task": "publish what you need of the task's result, and read it with ctx()",
 }
 """Functions that need StackStorm, and what to use instead."""
+_REPLAY = "have an action give the value: a run must go the same way again when it is replayed"
+NOT_HERE = {
+    **BEYOND,
+    "lipsum": _REPLAY,
+    "localtz": "write utctz(): a run must go the same way again on another machine",
+    "random": _REPLAY,
+}
+"""Functions whose call always fails here, and what to use instead."""
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "basename": basename,

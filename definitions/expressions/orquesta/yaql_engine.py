@@ -111,8 +111,11 @@ class MeteredContext(contexts.Context):  # type: ignore[misc]
         self._found = {}
 
     def function_names(self) -> Iterable[str]:
-        """Return the names of all functions defined here."""
-        yield from self._functions
+        """Return the names of all functions defined here and in the contexts above."""
+        context = self
+        while context is not None:
+            yield from context._functions
+            context = context.parent
 
     def register_function(self, spec: Any, *args: Any, **kwargs: Any) -> None:
         self._found = None

@@ -1,0 +1,110 @@
+"""What an action of StackStorm's is performed with: what was given, and defaults, some with expressions in them."""
+
+import json
+import re
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from stretto.actors.actions import ActionFailed
+from stretto.actors.packs.stackstorm.schema import PREFIX
+from stretto.definitions.errors import ExpressionError, NotData
+from stretto.definitions.expressions import ABSENT, Completion, Moment, Template
+from stretto.definitions.frozen import Data, FrozenDict, FrozenList, freeze
+from stretto.definitions.model import Parameter
+from stretto.definitions.parameters import problems_of
+
+_INTEGER: Final = re.compile(r"\s*[+-]?\d{1,18}\s*\Z")
+_TRUTHS: Final = {"true": True, "t": True, "1": True, "yes": True, "false": False, "f": False, "0": False, "no": False}
+
+
+class Inputs:
+    """The parameters of an action, its runner's among them."""
+
+    def __init__(self, parameters: Mapping[str, Parameter], computed: Mapping[str, Template]) -> None:
+        """`computed` are the defaults that hold expressions, which may read all the parameters by their names."""
+        self._parameters = parameters
+        self._computed = computed
+
+    def problems_of(self, given: Mapping[str, Any]) -> list[str]:
+        """Return what is wrong with the values that are given."""
+        return [
+            problem
+            for name, value in given.items()
+            for problem in problems_of(self._parameters[name], cast(self._parameters[name], freeze(value)))
+        ]
+
+    def complete(self, given: Mapping[str, Any]) -> dict[str, Data]:
+        """Return the value of every parameter; `ActionFailed` if a default cannot be evaluated, or does not fit."""
+        values = {name: cast(self._parameters[name], freeze(value)) for name, value in given.items()}
+        scope = _Given(values, self._parameters, self._computed)
+        try:
+            return {name: scope.resolve(name) for name in self._parameters}
+        except ExpressionError as error:
+            raise ActionFailed(f"a default cannot be evaluated: {error}") from None
+
+
+def cast(parameter: Parameter, value: Data) -> Data:
+    """Return a value as its parameter's type where StackStorm takes it for one: the text "5" for 5, and so on."""
+    kind = parameter.type
+    if kind == "string" and value is not None and not isinstance(value, str):
+        return json.dumps(value)
+    if not isinstance(value, str):
+        return int(value) if kind == "integer" and isinstance(value, float) and value.is_integer() else value
+    if kind == "integer":
+        return int(value) if _INTEGER.match(value) else value
+    if kind == "boolean":
+        return _TRUTHS.get(value.strip().lower(), value)
+    if kind in {"number", "array", "object"}:
+        return _read(value, {"number": (int, float), "array": (FrozenList,), "object": (FrozenDict,)}[kind])
+    return value
+
+
+def _read(text: str, kinds: tuple[type, ...]) -> Data:
+    try:
+        value = freeze(json.loads(text))
+    except (ValueError, RecursionError, NotData):
+        return text
+    return value if isinstance(value, kinds) and not isinstance(value, bool) else text
+
+
+class _Given:
+    """The scope of a default: the parameters, each evaluated when it is first read."""
+
+    def __init__(
+        self, values: dict[str, Data], parameters: Mapping[str, Parameter], computed: Mapping[str, Template]
+    ) -> None:
+        self._values = values
+        self._parameters = parameters
+        self._computed = computed
+        self._begun: set[str] = set()
+
+    def resolve(self, name: str) -> Any:
+        name = name.removeprefix(PREFIX)
+        parameter = self._parameters.get(name)
+        if parameter is None:
+            return ABSENT
+        if name not in self._values:
+            self._values[name] = self._default(parameter)
+        return self._values[name]
+
+    def known_names(self) -> Iterable[str]:
+        return self._parameters
+
+    def completion(self) -> Completion | None:
+        return None
+
+    def task_status(self, _task: str, _route: int | None) -> str | None:
+        return None
+
+    def _default(self, parameter: Parameter) -> Data:
+        template = self._computed.get(parameter.name)
+        if template is None:
+            return parameter.default
+        if parameter.name in self._begun:
+            raise ActionFailed(f"the default of {parameter.name!r} leads to itself")
+        self._begun.add(parameter.name)
+        value = cast(parameter, template.evaluate(self, Moment(time.time(), parameter.name)))
+        if problems := list(problems_of(parameter, value)):
+            raise ActionFailed(f"a default does not fit: {'; '.join(problems)}")
+        return value

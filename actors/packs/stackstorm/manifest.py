@@ -1,0 +1,80 @@
+"""Reading `pack.yaml` and `config.schema.yaml` of a pack of StackStorm's."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from stretto.actors.packs.model import Manifest
+from stretto.actors.packs.stackstorm.schema import read_schema
+from stretto.definitions.dialects.reading import Fields, Reader
+from stretto.definitions.model import Parameter
+from stretto.definitions.yaml_scalars import YAML_1_1
+from stretto.definitions.yaml_source import MapNode, Node, ScalarNode, compose
+
+_REF = re.compile(r"[a-z0-9_]+\Z")
+_REF_RULE = "small letters, digits and _"
+_NOT_ACTED_ON: Final[Mapping[str, str]] = {
+    "aliases": "chat commands",
+    "policies": "retries and concurrency: write `retry` and `concurrency` into the workflow",
+    "rules": "what starts workflows: start them with `stretto run --daemon`",
+    "sensors": "what watches for events: start workflows with `stretto run --daemon`",
+    "triggers": "what rules wait for",
+}
+
+
+def is_of_stackstorm(text: str) -> bool:
+    """Tell whether a pack.yaml is one of StackStorm's: it has a name, where Attune's has a label."""
+    root = compose(text, "", lambda _finding: None)
+    return isinstance(root, MapNode) and "name" in root.members and "label" not in root.members
+
+
+def read_manifest(reader: Reader, text: str, folder: Path) -> Manifest | None:
+    """Return the manifest, or None when it cannot be told what pack this is; `reader` has what is wrong."""
+    root = compose(text, reader.file, reader.report, YAML_1_1)
+    node = reader.mapping(root, "a pack") if root is not None else None
+    if node is None:
+        return None
+    fields = Fields(reader, node, "the pack")
+    ref = _ref(reader, fields)
+    description = _scalar(fields.take("description"))
+    version = _scalar(fields.take("version"))
+    config = folder / "config.schema.yaml"
+    schema = None
+    if config.is_file():
+        told = Reader(str(config))
+        schema = read_schema(told, config.read_text(encoding="utf-8", errors="replace"))
+        for finding in told.findings:
+            reader.report(finding)
+    for name, what in _NOT_ACTED_ON.items():
+        if any((folder / name).glob("*.yaml")):
+            reader.warn("not_acted_on", f"{name}/ is not acted on ({what})", node.place)
+    if ref is None:
+        return None
+    return Manifest(
+        ref, folder.resolve(), node.place, _scalar(fields.take("name")), description, version,
+        None if schema is None else _none_required(schema.parameters),
+    )  # fmt: skip
+
+
+def _none_required(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
+    """Return settings none of which must be given: StackStorm loads packs that nobody has configured yet, too."""
+    return {name: replace(parameter, required=False) for name, parameter in parameters.items()}
+
+
+def _ref(reader: Reader, fields: Fields) -> str | None:
+    """Return the pack's ref: what it says, else its name."""
+    given = fields.take("ref") or fields.take("name")
+    if given is None:
+        return None
+    ref = reader.text(given, "the pack's name")
+    if ref is None or _REF.match(ref):
+        return ref
+    reader.error("bad_name", "the pack's name is no ref", given.place, found=repr(ref), expected=_REF_RULE,
+                 hint="add `ref` with such a name")  # fmt: skip
+    return None
+
+
+def _scalar(node: Node | None) -> str:
+    return node.text if isinstance(node, ScalarNode) else ""

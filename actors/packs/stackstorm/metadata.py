@@ -1,0 +1,227 @@
+"""Reading `actions/*.yaml` of a pack of StackStorm's: what an action takes, and what performs it."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from stretto.actors.actions.stackstorm import NO_SUDO
+from stretto.actors.packs.model import Manifest, PackCall, PackWorkflow
+from stretto.actors.packs.stackstorm.inputs import Inputs
+from stretto.actors.packs.stackstorm.python_files import needs_stackstorm
+from stretto.actors.packs.stackstorm.runners import ALIASES, REFUSED, RUNNERS, Runner, Task
+from stretto.actors.packs.stackstorm.schema import Declared, check_computed, read_declared
+from stretto.definitions.dialects.reading import Fields, Reader
+from stretto.definitions.errors import Finding, nearest
+from stretto.definitions.model import Parameter
+from stretto.definitions.yaml_scalars import YAML_1_1
+from stretto.definitions.yaml_source import MapNode, Node, ScalarNode, compose
+
+_KEPT: Final = ("id", "metadata_file", "output_key", "output_schema", "ref", "tags", "uid")
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
+_NAME_RULE: Final = "letters, digits, _ and -, and dots between them"
+_ORQUESTA: Final = ("orquesta", "orchestra")
+
+
+def read_action(reader: Reader, text: str, manifest: Manifest) -> tuple[str, PackCall | PackWorkflow | None]:
+    """Return the ref that a file asks for, and the action that it describes.
+
+    None when it is disabled or wrong, and `reader` has what is wrong. A file that names no action goes by its own name.
+    """
+    root = compose(text, reader.file, reader.report, YAML_1_1)
+    node = reader.mapping(root, "an action") if root is not None else None
+    name = None if node is None else _text(node.members.get("name"))
+    stem = Path(reader.file).name.rpartition(".")[0].removesuffix(".meta")
+    return f"{manifest.ref}.{name or stem}", None if node is None else _Metadata(reader, node, manifest).read()
+
+
+class _Metadata:
+    """The fields of one action's file."""
+
+    def __init__(self, reader: Reader, node: MapNode, manifest: Manifest) -> None:
+        self._reader = reader
+        self._node = node
+        self._manifest = manifest
+        self._fields = Fields(reader, node, "the action")
+
+    def read(self) -> PackCall | PackWorkflow | None:
+        """Take the fields, all of them, whatever is wrong with one."""
+        enabled = all(self._reader.boolean(member, what) for member, what in self._fields.given("enabled"))
+        if not enabled:
+            return None
+        ref = self._ref()
+        runner = self._runner()
+        if runner is None:
+            return None
+        description = _text(self._fields.take("description"))
+        parameters = self._fields.take("parameters")
+        declared = Declared() if parameters is None else read_declared(self._reader, parameters, "'parameters'")
+        entry = self._fields.take("entry_point")
+        for name in _KEPT:
+            self._fields.take(name)
+        self._fields.finish(_not_acted_on)
+        if ref is None:
+            return None
+        if runner in _ORQUESTA:
+            return self._workflow(ref, description, declared, entry)
+        return self._call(ref, description, declared, RUNNERS[runner], entry)
+
+    def _ref(self) -> str | None:
+        pack = self._fields.take("pack")
+        if pack is not None and (said := self._reader.text(pack, "'pack' of the action")) != self._manifest.ref:
+            message = f"the action stands in the pack {self._manifest.ref!r}"
+            self._reader.warn("foreign_ref", message, pack.place, found=repr(said))
+        node = self._fields.require("name")
+        name = self._reader.text(node, "'name' of the action") if node is not None else None
+        if name is None or node is None:
+            return None
+        if not _NAME.match(name):
+            message = "'name' of the action is no name"
+            self._reader.error("bad_name", message, node.place, found=repr(name), expected=_NAME_RULE)
+            return None
+        return f"{self._manifest.ref}.{name}"
+
+    def _runner(self) -> str | None:
+        node = self._fields.require("runner_type")
+        said = self._reader.text(node, "'runner_type' of the action") if node is not None else None
+        if said is None or node is None:
+            return None
+        runner = ALIASES.get(said, said)
+        if runner in RUNNERS or runner in _ORQUESTA:
+            return runner
+        if runner in REFUSED:
+            self._reader.error(
+                "unsupported_runner", f"Stretto has no runner {said!r}", node.place, hint=REFUSED[runner]
+            )
+        else:
+            known = (*RUNNERS, "orquesta")
+            self._reader.error(
+                "unsupported_runner", f"there is no runner {said!r}", node.place, expected=", ".join(known),
+                hint=nearest(said, known),
+            )  # fmt: skip
+        return None
+
+    def _workflow(self, ref: str, description: str, declared: Declared, entry: Node | None) -> PackWorkflow | None:
+        for name, template in declared.computed.items():
+            message = f"the default of {name!r} holds an expression"
+            hint = f"write it under `input` of the workflow: - {name}: <% ... %>"
+            self._reader.error("computed_default", message, template.place, hint=hint)
+        path = self._file(entry)
+        if path is None:
+            return None
+        # Nobody can give what is immutable: it is what its default says.
+        parameters = {
+            name: replace(each, enum=(each.default,)) if name in declared.immutable else each
+            for name, each in declared.parameters.items()
+        }
+        return PackWorkflow(ref, self._manifest.ref, self._node.place, path, parameters, "", description)
+
+    def _call(
+        self, ref: str, description: str, declared: Declared, runner: Runner, entry: Node | None
+    ) -> PackCall | None:
+        program = self._file(entry) if runner.takes_file else None
+        if not runner.takes_file:
+            self._check_no_file(entry)
+        if runner is RUNNERS["python-script"] and program is not None and (finding := needs_stackstorm(program)):
+            self._reader.report(finding)
+        parameters = _together(runner, declared)
+        check_computed(self._reader, declared, parameters)
+        self._check_secrets(declared, runner)
+        if (sudo := parameters.get("sudo")) is not None and sudo.default is True:
+            self._reader.error("unsupported_sudo", "the action asks for sudo", sudo.place, hint=NO_SUDO)
+        inputs = Inputs(parameters, declared.computed)
+        own = tuple(name for name in declared.parameters if name not in runner.parameters)
+        positions = {name: place for name, place in declared.positions.items() if name in own}
+        types = {name: str(each.type) for name, each in parameters.items()}
+        task = Task(ref, self._manifest, program, own, positions, types)
+
+        async def perform(given: Mapping[str, Any]) -> Any:
+            return await runner.perform(task, inputs.complete(given))
+
+        is_command = runner is RUNNERS["local-shell-cmd"]
+        return PackCall(
+            ref=ref,
+            pack=self._manifest.ref,
+            place=self._node.place,
+            parameters={name: each for name, each in parameters.items() if name not in declared.immutable},
+            perform=perform,
+            problems_of=inputs.problems_of,
+            literal=frozenset({"cmd"}) if is_command else frozenset(),
+            rendered=self._rendered(declared) if is_command else None,
+            description=description,
+        )
+
+    def _rendered(self, declared: Declared) -> Finding | None:
+        template = declared.computed.get("cmd")
+        if template is None:
+            return None
+        return Finding(
+            "rendered_command",
+            "the command is made of parameters: data would run as code",
+            template.place,
+            hint='make it a local-shell-script, with a `position` at each parameter, and write "$1" in the script; the '
+            "setting `core_local.rendered_cmd: allow` has such commands run as they are",
+        )  # fmt: skip
+
+    def _check_secrets(self, declared: Declared, runner: Runner) -> None:
+        for name, parameter in declared.parameters.items():
+            if parameter.secret and runner is RUNNERS["local-shell-script"] and name not in runner.parameters:
+                message = f"{name!r} is secret, and everybody on the machine can read a process's arguments"
+                hint = "make it a python-script, which reads parameters from standard input"
+                self._reader.warn("secret_in_argv", message, parameter.place, hint=hint)
+
+    def _check_no_file(self, entry: Node | None) -> None:
+        if isinstance(entry, ScalarNode) and entry.text:
+            hint = "write `runner_type: local-shell-script`, or leave the entry point out"
+            message = "a runner without a file has an entry point"
+            self._reader.error("useless_entry_point", message, entry.place, found=repr(entry.text), hint=hint)
+
+    def _file(self, entry: Node | None) -> Path | None:
+        """Return the entry point, resolved; that it lies outside the pack is an error, links followed."""
+        given = None if entry is None else self._reader.text(entry, "'entry_point' of the action")
+        if not given or entry is None:
+            place = self._fields.key_place("entry_point")
+            self._reader.error("missing_field", "the action needs the field 'entry_point'", place, expected="a file")
+            return None
+        base = (self._manifest.folder / "actions").resolve()
+        path = (base / given).resolve() if "\0" not in given else base
+        if not path.is_relative_to(base):
+            message = "'entry_point' leads out of the pack's actions folder"
+            self._reader.error("outside_pack", message, entry.place, found=repr(given))
+            return None
+        if not path.is_file():
+            there = [str(each.relative_to(base)) for each in base.rglob("*") if each.is_file()]
+            self._reader.error(
+                "no_such_file", f"there is no file {given!r} in actions", entry.place, hint=nearest(given, there)
+            )
+            return None
+        return path
+
+
+def _together(runner: Runner, declared: Declared) -> dict[str, Parameter]:
+    """Return the runner's parameters and the action's own, which may say more of the runner's."""
+    own = {
+        name: parameter if name not in runner.parameters else _overridden(runner.parameters[name], parameter, said)
+        for name, parameter in declared.parameters.items()
+        for said in [declared.said.get(name, frozenset())]
+    }
+    return {**runner.parameters, **own}
+
+
+def _overridden(base: Parameter, parameter: Parameter, said: frozenset[str]) -> Parameter:
+    return replace(
+        parameter,
+        type=parameter.type if "type" in said else base.type,
+        default=parameter.default if "default" in said else base.default,
+        required=parameter.required or (base.required and "default" not in said),
+        secret=parameter.secret or base.secret,
+    )
+
+
+def _text(node: Node | None) -> str:
+    return node.text if isinstance(node, ScalarNode) and isinstance(node.value, str) else ""
+
+
+def _not_acted_on(name: str) -> tuple[str, str, str] | None:
+    return ("warning", "not_acted_on", f"{name!r} is not acted on") if name in {"notify", "content_version"} else None

@@ -1,0 +1,252 @@
+"""What StackStorm's runners are here: the parameters that each adds to an action's own, and how it performs one."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from stretto.actors.actions import ActionFailed
+from stretto.actors.actions.stackstorm import COMMAND_SECONDS, NO_SUDO, http, local, python_result, shell_result
+from stretto.actors.packs.model import Manifest
+from stretto.actors.packs.process import Program, limited, python_command, run_program
+from stretto.definitions.errors import Place
+from stretto.definitions.frozen import Data
+from stretto.definitions.model import Parameter
+from stretto.metrics.logging import call_ids
+
+PYTHON_SECONDS: Final = 600.0
+_NOWHERE: Final = Place("StackStorm's runner", 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """An action to be performed: what it is called, its file, and which parameters a script takes by position."""
+
+    ref: str
+    manifest: Manifest
+    program: Path | None
+    own: tuple[str, ...]
+    positions: Mapping[str, int]
+    types: Mapping[str, str]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the environment tells of the call."""
+        ids = call_ids.get()
+        told = {"ST2_ACTION_PACK_NAME": self.manifest.ref}
+        return told | {"ST2_ACTION_EXECUTION_ID": ids.run_id} if ids is not None else told
+
+
+Values: TypeAlias = Mapping[str, Any]
+Perform: TypeAlias = Callable[[Task, Values], Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """A runner: `parameters` are those that every action has with it; `takes_file`: the action has an entry point."""
+
+    perform: Perform
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    takes_file: bool = False
+
+
+async def _command(task: Task, values: Values) -> Any:
+    given = {name: values[name] for name in ("cmd", "timeout", "sudo", "sudo_password")}
+    environment = {**task.variables, **(values["env"] or {})}
+    return await local(**given, env=environment, cwd=values["cwd"] or str(task.manifest.folder))
+
+
+async def _script(task: Task, values: Values) -> Any:
+    if values["sudo"] or values["sudo_password"] is not None:
+        raise ActionFailed(NO_SUDO)
+    assert task.program is not None  # noqa: S101 - the reader has seen to it
+    command = [*_interpreter(task.program), str(task.program), *arguments(task, values)]
+    ended = await run_program(
+        Program(
+            ref=task.ref,
+            command=limited(command, address_space=False),
+            folder=values["cwd"] or str(task.manifest.folder),
+            variables=task.variables | _texts(values["env"]),
+            timeout=values["timeout"],
+        )
+    )
+    result = shell_result(ended._asdict())
+    if ended.exit_code != 0:
+        raise ended.failure(task.ref, result)
+    return result
+
+
+async def _python(task: Task, values: Values) -> Any:
+    assert task.program is not None  # noqa: S101 - the reader has seen to it
+    ended = await run_program(
+        Program(
+            ref=task.ref,
+            command=limited(python_command(task.program, task.manifest.folder), address_space=True),
+            folder=str(task.manifest.folder),
+            variables=task.variables | _texts(values["env"]),
+            stdin=msgspec.json.encode({name: values[name] for name in task.own}) + b"\n",
+            timeout=values["timeout"],
+        )
+    )
+    result = python_result(_json_or_null(ended.stdout), ended.stdout, ended.stderr, ended.exit_code)
+    if ended.exit_code != 0:
+        raise ended.failure(task.ref, result)
+    return result
+
+
+async def _request(_task: Task, values: Values) -> Any:
+    for name, instead in _NO_REQUEST.items():
+        if values.get(name):
+            raise ActionFailed(f"{name} is not available: {instead}")
+    return await http(**{name: values[name] for name in _REQUEST if name in values})
+
+
+async def _nothing(_task: Task, _values: Values) -> None:
+    """Do nothing."""
+
+
+def arguments(task: Task, values: Values) -> list[str]:
+    """Return a script's arguments as StackStorm makes them: those with a name, then those with a position."""
+    named = []
+    for name in task.own:
+        value = values[name]
+        if name in task.positions or value is None or value == "" or value is False:
+            continue
+        flag = f"{values['kwarg_op']}{name}"
+        named.append(flag if value is True else f"{flag}={_argument(name, value)}")
+    return [*named, *(_positional(task, name, values[name]) for name in sorted(task.positions, key=task.positions.get))]  # type: ignore[arg-type]
+
+
+def _positional(task: Task, name: str, value: Data) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if task.types[name] == "array" and isinstance(value, list):
+        return _argument(name, ",".join(_argument(name, member) for member in value))
+    return _argument(name, value) if value else ""
+
+
+def _argument(name: str, value: Data) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    if "\0" in text:
+        raise ActionFailed(f"{name} contains a null character, which no command can be given")
+    return text
+
+
+def _texts(env: Mapping[str, Any] | None) -> dict[str, str]:
+    for name in env or ():
+        if not name or "=" in name or "\0" in name:
+            raise ActionFailed(f"{name!r} is no name of an environment variable")
+    return {name: _argument(name, value) for name, value in (env or {}).items()}
+
+
+def _interpreter(program: Path) -> list[str]:
+    """Return what runs a script that is not marked as executable: what its first line asks for, else the shell."""
+    if program.stat().st_mode & 0o111:
+        return []
+    with program.open("rb") as file:
+        first = file.readline(256)
+    words = first[2:].decode("utf-8", "replace").split() if first.startswith(b"#!") else []
+    return words or ["/bin/sh"]
+
+
+def _json_or_null(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _parameter(
+    name: str, kind: Any, default: Data = None, *, required: bool = False, secret: bool = False
+) -> Parameter:
+    return Parameter(name, kind, _NOWHERE, required=required, default=default, secret=secret)
+
+
+def _named(*parameters: Parameter) -> dict[str, Parameter]:
+    return {parameter.name: parameter for parameter in parameters}
+
+
+_SHELL: Final = _named(
+    _parameter("cwd", "string"),
+    _parameter("env", "object"),
+    _parameter("kwarg_op", "string", "--"),
+    _parameter("sudo", "boolean", False),  # noqa: FBT003 - a value
+    _parameter("sudo_password", "string", secret=True),
+    _parameter("timeout", "number", COMMAND_SECONDS),
+)
+_NO_REQUEST: Final = {
+    "auth": "give username and password, or an Authorization header",
+    "file_content": "send the text in body, with a content-type header",
+    "http_proxy": "Stretto connects to the addresses that it has checked",
+    "https_proxy": "Stretto connects to the addresses that it has checked",
+    "url_hosts_blacklist": "write http.deny into the config",
+    "url_hosts_whitelist": "write http.deny and http.allow into the config",
+}
+_REQUEST: Final = (
+    "url", "method", "headers", "params", "body", "cookies", "username", "password", "timeout", "verify_ssl_cert",
+    "allow_redirects",
+)  # fmt: skip
+
+RUNNERS: Final[Mapping[str, Runner]] = {
+    "local-shell-cmd": Runner(_command, {**_SHELL, "cmd": _parameter("cmd", "string", required=True)}),
+    "local-shell-script": Runner(_script, _SHELL, takes_file=True),
+    "python-script": Runner(
+        _python,
+        _named(
+            _parameter("env", "object"),
+            _parameter("log_level", "string"),
+            _parameter("timeout", "number", PYTHON_SECONDS),
+        ),
+        takes_file=True,
+    ),
+    "http-request": Runner(
+        _request,
+        _named(
+            _parameter("url", "string", required=True),
+            _parameter("headers", "object"),
+            _parameter("cookies", "object"),
+            _parameter("username", "string"),
+            _parameter("password", "string", secret=True),
+            _parameter("verify_ssl_cert", "boolean", True),  # noqa: FBT003 - a value
+            _parameter("allow_redirects", "boolean", False),  # noqa: FBT003 - a value
+            _parameter("http_proxy", "string"),
+            _parameter("https_proxy", "string"),
+            _parameter("url_hosts_blacklist", "array"),
+            _parameter("url_hosts_whitelist", "array"),
+        ),
+    ),
+    "noop": Runner(_nothing),
+}
+ALIASES: Final = {
+    "http-runner": "http-request",
+    "run-local": "local-shell-cmd",
+    "run-local-script": "local-shell-script",
+    "run-python": "python-script",
+    "run-remote": "remote-shell-cmd",
+    "run-remote-script": "remote-shell-script",
+}
+"""Older names of runners."""
+
+_SSH: Final = (
+    "call core.local with argv [ssh, -o, BatchMode=yes, HOST, COMMAND], or write a local-shell-script that does"
+)
+_OTHER_WORKFLOW: Final = "write the workflow in Orquesta's dialect, or natively (docs/language.md)"
+_WINDOWS: Final = "Stretto speaks no WinRM: write an action in Python that does"
+REFUSED: Final[Mapping[str, str]] = {
+    "action-chain": _OTHER_WORKFLOW,
+    "announcement": "Stretto broadcasts nothing: call core.http with the address of what listens",
+    "cloudslang": _OTHER_WORKFLOW,
+    "inquirer": "Stretto has no inquiries: end the workflow, and start another one when the answer is there",
+    "mistral-v2": _OTHER_WORKFLOW,
+    "remote-shell-cmd": _SSH,
+    "remote-shell-script": _SSH,
+    "winrm-cmd": _WINDOWS,
+    "winrm-ps-cmd": _WINDOWS,
+    "winrm-ps-script": _WINDOWS,
+}
+"""Runners that there are none of here, with what to write instead."""

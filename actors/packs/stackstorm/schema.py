@@ -1,0 +1,171 @@
+"""StackStorm's schema of parameters: JSON Schema's words, and a few of its own."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from jinja2 import Environment, TemplateSyntaxError
+
+from stretto.definitions.dialects.parameters import read_parameters
+from stretto.definitions.dialects.reading import Reader
+from stretto.definitions.errors import Place, nearest
+from stretto.definitions.expressions import Site, Template, compile_text
+from stretto.definitions.expressions.scope import FUNCTION_NAMES
+from stretto.definitions.model import Parameter
+from stretto.definitions.validation.references import references_of
+from stretto.definitions.yaml_scalars import YAML_1_1
+from stretto.definitions.yaml_source import MapNode, Node, ScalarNode, compose
+
+PREFIX: Final = "the_parameter_"
+"""What names begin with in compiled defaults that are functions of the language, too."""
+_JINJA: Final = Environment(autoescape=True)
+"""For its lexer only."""
+_OWN_WORDS: Final = frozenset({"immutable", "position"})
+_KNOWN: Final = frozenset(
+    {
+        "type", "required", "default", "enum", "secret", "description", "items", "properties", "additionalProperties",
+        "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "minProperties",
+        "maxProperties",
+    }
+)  # fmt: skip
+_ASKING: Final = re.compile(r"(?:\{\{|\{%).*?(?<![\w.'\"])(config_context|action_context|st2kv|st2)\.", re.DOTALL)
+"""Names in defaults that ask StackStorm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a schema says: the parameters, and what of them is StackStorm's own.
+
+    `computed` are defaults with expressions, `positions` those that a script takes without their names, `immutable`
+    those that nobody can give, `beyond` those whose defaults ask StackStorm. `said` are the words that stand at each.
+    """
+
+    parameters: dict[str, Parameter] = field(default_factory=dict)
+    computed: dict[str, Template] = field(default_factory=dict)
+    positions: dict[str, int] = field(default_factory=dict)
+    immutable: set[str] = field(default_factory=set)
+    beyond: set[str] = field(default_factory=set)
+    said: dict[str, frozenset[str]] = field(default_factory=dict)
+    place: Place | None = None
+
+
+def read_schema(reader: Reader, text: str) -> Declared | None:
+    """Return the schema that a whole file holds."""
+    root = compose(text, reader.file, reader.report, YAML_1_1)
+    if isinstance(root, ScalarNode) and root.value is None:
+        return None
+    return read_declared(reader, root, "the configuration's schema") if root is not None else None
+
+
+def read_declared(reader: Reader, node: Node, what: str) -> Declared:
+    """Return what a schema declares; `reader` has what is wrong."""
+    declared = Declared(place=node.place)
+    if isinstance(node, ScalarNode) and node.value is None:
+        return declared
+    mapping = reader.mapping(node, what)
+    if mapping is None:
+        return declared
+    plain = MapNode(mapping.place, {}, mapping.keys)
+    for name, given in mapping.members.items():
+        schema = MapNode(given.place) if isinstance(given, ScalarNode) and given.value is None else given
+        if isinstance(schema, MapNode):
+            _take_own_words(reader, declared, name, schema)
+            declared.said[name] = frozenset(schema.members)
+            plain.members[name] = _plain(reader, schema, name)
+        else:
+            plain.members[name] = schema
+    for parameter in read_parameters(reader, plain, what):
+        must_be_given = parameter.required or parameter.name in declared.beyond
+        declared.parameters[parameter.name] = replace(parameter, required=must_be_given)
+    return declared
+
+
+def _take_own_words(reader: Reader, declared: Declared, name: str, node: MapNode) -> None:
+    if "immutable" in node.members and reader.boolean(node.members["immutable"], f"'immutable' of {name!r}"):
+        declared.immutable.add(name)
+    if "position" in node.members:
+        position = reader.integer(node.members["position"], f"'position' of {name!r}", 0)
+        if position is not None:
+            declared.positions[name] = position
+    default = node.members.get("default")
+    if isinstance(default, ScalarNode) and isinstance(default.value, str) and _has_expression(default.value):
+        asked = _ASKING.search(default.value)
+        if asked is None:
+            declared.computed[name] = _compiled(default.value, default, reader)
+            return
+        message = f"the default of {name!r} asks StackStorm for {asked[1]!r}"
+        if name in declared.immutable:
+            reader.error("needs_stackstorm", message, default.place, hint="let it be given: leave `immutable` out")
+        else:
+            hint = "the workflow that calls it must give the value as an input"
+            reader.warn("needs_stackstorm", message, default.place, hint=hint)
+            declared.beyond.add(name)
+
+
+def _compiled(text: str, node: ScalarNode, reader: Reader) -> Template:
+    """Return a default with expressions; a name that is a function here means the parameter, as for StackStorm."""
+    renamed = without_functions(text)
+    return compile_text(renamed, lambda offset: node.locate(min(offset, len(text))), Site(), reader.report)
+
+
+def without_functions(text: str) -> str:
+    """Return a text whose expressions call their names something else where a function has that name."""
+    try:
+        tokens = list(_JINJA.lex(text))
+    except TemplateSyntaxError:
+        return text
+    meant = [index for index, (_line, kind, _value) in enumerate(tokens) if kind != "whitespace"]
+    pieces = [value for _line, _kind, value in tokens]
+    for before, index, after in zip([-1, *meant], meant, [*meant[1:], -1], strict=False):
+        _line, kind, value = tokens[index]
+        follows, leads = tokens[before][2] if before >= 0 else "", tokens[after][2] if after >= 0 else ""
+        if kind == "name" and value in FUNCTION_NAMES and follows not in {".", "|", "is"} and leads not in {"(", "="}:
+            pieces[index] = PREFIX + value
+    return "".join(pieces)
+
+
+def _has_expression(text: str) -> bool:
+    return "{{" in text or "{%" in text
+
+
+def _plain(reader: Reader, node: MapNode, name: str) -> MapNode:
+    """Return a parameter's schema in words that are known here; a default does for what is required."""
+    plain = MapNode(node.place, {}, node.keys)
+    default = node.members.get("default")
+    has_default = default is not None and not (isinstance(default, ScalarNode) and default.value is None)
+    for word, member in node.members.items():
+        computed = word == "default" and isinstance(member, ScalarNode) and _has_expression(member.text)
+        if word in _OWN_WORDS or computed or (word == "required" and has_default):
+            continue
+        if isinstance(member, ScalarNode) and member.value is None:
+            continue
+        if word not in _KNOWN:
+            reader.warn("not_acted_on", f"{word!r} of the parameter {name!r} is not acted on", node.keys[word])
+            continue
+        plain.members[word] = _nested(reader, word, member, name)
+    return plain
+
+
+def _nested(reader: Reader, word: str, member: Node, name: str) -> Node:
+    if not isinstance(member, MapNode):
+        return member
+    if word in {"items", "additionalProperties"}:
+        return _plain(reader, member, name)
+    if word == "properties":
+        plain = {
+            key: _plain(reader, each, name) if isinstance(each, MapNode) else each
+            for key, each in member.members.items()
+        }
+        return MapNode(member.place, plain, member.keys)
+    return member
+
+
+def check_computed(reader: Reader, declared: Declared, known: Collection[str]) -> None:
+    """Report what defaults with expressions read that they cannot; `known` are the parameters, the runner's too."""
+    for name, template in declared.computed.items():
+        for expression in template.expressions():
+            for read in sorted({reference.path[0].removeprefix(PREFIX) for reference in references_of(expression)}):
+                if read not in known:
+                    message = f"the default of {name!r} reads {read!r}, which is no parameter"
+                    reader.error("unknown_name", message, expression.place, hint=nearest(read, known))

@@ -1,0 +1,402 @@
+"""Packs of StackStorm's: real files, real processes, and Orquesta's workflows that call them."""
+
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from engines import Bench, outcome_of
+from waiting import PATIENCE
+
+from stretto.actors import Outcome
+from stretto.actors.actions.addresses import AddressPolicy
+from stretto.actors.packs import InvalidPackConfig, PackCall, read_packs
+from stretto.definitions.errors import InvalidDefinition, UnknownWorkflow
+
+GREET = """
+name: greet
+pack: zoo
+description: Greets an animal
+runner_type: local-shell-script
+entry_point: greet.sh
+enabled: true
+parameters:
+  loud: {type: boolean}
+  quiet: {type: boolean, default: false}
+  note: {type: string}
+  name: {type: string, required: true, position: 0}
+  toys: {type: array, position: 2}
+  times: {type: integer, position: 1, default: 1}
+"""
+GREET_SH = '#!/bin/sh\nfor each in "$@"; do printf "[%s]" "$each"; done\necho\necho "in $ST2_ACTION_PACK_NAME" >&2\n'
+WORKFLOW_METADATA = """
+name: visit
+pack: zoo
+runner_type: orquesta
+entry_point: workflows/visit.yaml
+parameters:
+  animal: {type: string, required: true}
+  keeper: {type: string, default: Ada}
+"""
+WORKFLOW = """
+version: 1.0
+input: [animal, keeper, mood: calm]
+tasks:
+  greet:
+    action: zoo.greet name=<% ctx(animal) %>
+    next:
+      - when: <% succeeded() and result().return_code = 0 %>
+        publish: said=<% result().stdout %>
+output:
+  - said: <% ctx(said) %>
+  - keeper: <% ctx(keeper) %>
+  - mood: <% ctx(mood) %>
+"""
+
+
+@pytest.fixture
+def zoo(tmp_path: Path) -> Path:
+    """A folder of packs with one in it."""
+    folder = tmp_path / "packs" / "zoo"
+    (folder / "actions" / "workflows").mkdir(parents=True)
+    (folder / "pack.yaml").write_text("name: zoo\ndescription: Animals\nversion: 1.0.0\nauthor: A\nemail: a@b.c\n")
+    (folder / "actions" / "greet.yaml").write_text(GREET)
+    (folder / "actions" / "greet.sh").write_text(GREET_SH)
+    (folder / "actions" / "visit.yaml").write_text(WORKFLOW_METADATA)
+    (folder / "actions" / "workflows" / "visit.yaml").write_text(WORKFLOW)
+    return folder.parent
+
+
+def add(zoo: Path, name: str, text: str, **files: str) -> None:
+    """Add an action's metadata, and files beside it."""
+    actions = zoo / "zoo" / "actions"
+    (actions / f"{name}.yaml").write_text(f"name: {name}\n{text}")
+    for file, content in files.items():
+        (actions / file.replace("_py", ".py").replace("_sh", ".sh")).write_text(content)
+
+
+def call(bench: Bench, action: str, given: str = "", next_: str = "") -> Outcome:
+    """Run one action in a workflow of Orquesta's, and give its result as output."""
+    text = f"version: 1.0\nvars: [r: null]\ntasks:\n  t:\n    action: {action}\n"
+    text += f"    input: {given}\n" if given else ""
+    text += "    next: [{publish: [r: <% result() %>]}]\noutput: [r: <% ctx(r) %>]\n"
+    path = bench.folder / "call.yaml"
+    path.write_text(text)
+    return outcome_of(bench.proxy.submit(str(path)).get(timeout=PATIENCE))
+
+
+def result_of(outcome: Outcome) -> Any:
+    """Return what the action gave."""
+    assert outcome.status == "succeeded", outcome.errors
+    assert outcome.output is not None
+    return outcome.output["r"]
+
+
+def failure_of(outcome: Outcome) -> str:
+    """Return what is told first of a run that failed."""
+    assert outcome.status == "failed"
+    return str(outcome.errors[0]["message"])
+
+
+@pytest.mark.parametrize("setting", ["definitions", "packs"])
+def test_a_folder_of_packs_runs_as_it_is(start_bench: Callable[..., Bench], zoo: Path, setting: str) -> None:
+    """Metadata gives refs, parameters and defaults; the workflow's own defaults stand for what neither gives."""
+    bench = start_bench(**{setting: zoo})
+    assert bench.proxy.workflows().get(timeout=PATIENCE) == ("zoo.visit",)
+    outcome = outcome_of(bench.proxy.submit("zoo.visit", {"animal": "emu"}).get(timeout=PATIENCE))
+    assert (outcome.status, outcome.output) == ("succeeded", {"said": "[emu][1][]", "keeper": "Ada", "mood": "calm"})
+
+
+def test_scripts_get_arguments_as_from_stackstorm(start_bench: Callable[..., Bench], zoo: Path) -> None:
+    """Named ones first, a flag for true, nothing for false, null and ''; then by position, lists with commas."""
+    bench = start_bench(packs=zoo)
+    given = "{name: $(id) 'x', times: '2', toys: [a, 1], loud: true, note: ''}"
+    assert result_of(call(bench, "zoo.greet", given)) == {
+        "stdout": "[--loud][$(id) 'x'][2][a,1]",
+        "stderr": "in zoo",
+        "failed": False,
+        "succeeded": True,
+        "return_code": 0,
+        "exit_code": 0,
+    }
+    assert result_of(call(bench, "zoo.greet", "{name: x, note: hi, kwarg_op: '-'}"))["stdout"] == "[-note=hi][x][1][]"
+
+
+def test_what_does_not_fit_is_told(start_bench: Callable[..., Bench], zoo: Path) -> None:
+    """Texts do for numbers, as for StackStorm; others do not."""
+    bench = start_bench(packs=zoo)
+    outcome = call(bench, "zoo.greet", "{name: x, times: <% 'many' %>}")
+    assert "'times' is of type string, where integer is expected" in outcome.errors[0]["message"]
+
+
+def test_a_script_that_fails_has_a_result(start_bench: Callable[..., Bench], zoo: Path) -> None:
+    """Its exit code, and what it wrote."""
+    add(zoo, "fall", "runner_type: local-shell-script\nentry_point: fall.sh\n", fall_sh="echo '{\"a\": 1}'; exit 3\n")
+    outcome = call(start_bench(packs=zoo), "zoo.fall")
+    assert outcome.status == "failed"
+    assert outcome.output is not None
+    assert (outcome.output["r"]["return_code"], outcome.output["r"]["stdout"]) == (3, {"a": 1})
+    assert "zoo.fall exited with 3" in outcome.errors[0]["message"]
+
+
+def test_a_script_in_another_language_runs_without_the_executable_bit(
+    start_bench: Callable[..., Bench], zoo: Path
+) -> None:
+    """Its first line says what runs it."""
+    code = "#!/usr/bin/env python3\nimport sys\nprint(sys.argv[1:])\n"
+    add(
+        zoo,
+        "say",
+        "runner_type: local-shell-script\nentry_point: say.py\nparameters: {a: {type: object}}\n",
+        say_py=code,
+    )
+    given = "{a: {b: 1}, env: {PYTHONUTF8: '1'}}"
+    assert result_of(call(start_bench(packs=zoo), "zoo.say", given))["stdout"] == "['--a={\"b\": 1}']"
+
+
+def test_a_plain_script_in_python_reads_json(start_bench: Callable[..., Bench], zoo: Path) -> None:
+    """What it writes as JSON is `result().result`; `lib` is on its path."""
+    (zoo / "zoo" / "lib").mkdir()
+    (zoo / "zoo" / "lib" / "adding.py").write_text("def add(a, b): return a + b\n")
+    code = "import json, sys\nfrom adding import add\n"
+    code += "given = json.load(sys.stdin)\njson.dump({'sum': add(**given)}, sys.stdout)\n"
+    schema = "parameters: {a: {type: integer, required: true}, b: {type: integer, default: 5}}\n"
+    add(zoo, "add", f"runner_type: python-script\nentry_point: add.py\n{schema}", add_py=code)
+    result = result_of(call(start_bench(packs=zoo), "zoo.add", "{a: 2}"))
+    assert (result["result"], result["exit_code"], result["stdout"]) == ({"sum": 7}, 0, '{"sum": 7}')
+
+
+def test_an_action_class_is_refused_with_how_to_port_it(start_bench: Callable[..., Bench], zoo: Path) -> None:
+    """The finding points at the class; the rest of the pack is there; who calls it is told."""
+    code = "from st2common.runners.base_action import Action\n\n\nclass Add(Action):\n    def run(self, a): return a\n"
+    add(zoo, "add", "runner_type: python-script\nentry_point: add.py\n", add_py=code)
+    bench = start_bench(packs=zoo)
+    told = failure_of(call(bench, "zoo.add"))
+    assert f"{zoo}/zoo/actions/add.py:4:1: the class Add derives from Action" in told
+    assert "json.load(sys.stdin)" in told
+    assert result_of(call(bench, "zoo.greet", "{name: x}"))["return_code"] == 0
+
+
+REFUSED = {
+    "runner_type: remote-shell-cmd\n": ("unsupported_runner", 2, "ssh"),
+    "runner_type: winrm-ps-cmd\n": ("unsupported_runner", 2, "WinRM"),
+    "runner_type: inquirer\n": ("unsupported_runner", 2, "inquiries"),
+    "runner_type: announcement\n": ("unsupported_runner", 2, "core.http"),
+    "runner_type: action-chain\nentry_point: chains/x.yaml\n": ("unsupported_runner", 2, "Orquesta"),
+    "runner_type: mistral-v2\nentry_point: x.yaml\n": ("unsupported_runner", 2, "Orquesta"),
+    "runner_type: local-shell-scrpt\n": ("unsupported_runner", 2, "did you mean 'local-shell-script'?"),
+    "runner_type: local-shell-cmd\nentry_point: x.sh\n": ("useless_entry_point", 3, "local-shell-script"),
+    "runner_type: local-shell-script\nentry_point: gret.sh\n": ("no_such_file", 3, "greet.sh"),
+    "runner_type: local-shell-script\nentry_point: ../../secret\n": ("outside_pack", 3, ""),
+    "runner_type: local-shell-cmd\nparameters:\n  sudo: {default: true}\n": ("unsupported_sudo", 4, "sudo -n"),
+    "runner_type: http-request\nparameters:\n  url: {default: 'x{{ config_context.host }}', immutable: true}\n": (
+        "needs_stackstorm", 4, "let it be given",
+    ),
+    "runner_type: http-request\nparameters:\n  host: {type: string}\n  url: {default: 'http://{{ hots }}/'}\n": (
+        "unknown_name", 5, "did you mean 'host'?",
+    ),
+    "runner_type: orquesta\nentry_point: workflows/visit.yaml\nparameters:\n  day: {default: '{{ 1 + 1 }}'}\n": (
+        "computed_default", 5, "under `input`",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text", REFUSED, ids=[text.split("\n")[0].partition(": ")[2] + str(n) for n, text in enumerate(REFUSED)]
+)
+def test_what_cannot_be_had_is_refused_by_itself(zoo: Path, text: str) -> None:
+    """With its place and what to write instead."""
+    add(zoo, "odd", text)
+    (pack,) = read_packs([zoo])
+    (refused,) = pack.refused
+    code, line, hint = REFUSED[text]
+    assert refused.ref == "zoo.odd"
+    assert (refused.findings[0].code, refused.findings[0].place.line) == (code, line)
+    assert hint in refused.findings[0].hint
+    assert {each.ref for each in pack.actions} == {"zoo.greet"}
+
+
+RENDERED = (
+    "runner_type: local-shell-cmd\nparameters:\n  count: {type: integer}\n"
+    "  cmd: {default: 'echo {{ count + 1 }}', immutable: true}\n"
+)
+
+
+def test_a_command_made_of_parameters_is_refused_unless_that_is_allowed(
+    start_bench: Callable[..., Bench], zoo: Path
+) -> None:
+    """A parameter's name may be that of a function."""
+    add(zoo, "count", RENDERED)
+    assert "core_local.rendered_cmd: allow" in failure_of(call(start_bench(packs=zoo), "zoo.count", "{count: 1}"))
+    allowed = start_bench(packs=zoo, rendered_commands="allow")
+    assert result_of(call(allowed, "zoo.count", "{count: '1'}"))["stdout"] == 2
+
+
+LITERAL = {
+    "a literal command": "{cmd: 'echo ok'}",
+    "data in the environment": "{cmd: 'echo $A', env: {A: <% 'o' + 'k' %>}}",
+    "data as arguments": "{argv: [echo, <% 'o' + 'k' %>]}",
+}
+COMPUTED = {
+    "an expression in it": ("core.local", "{cmd: \"echo <% 'o' + 'k' %>\"}"),
+    "a computed input": ("core.local", "<% dict(cmd => 'echo ok') %>"),
+    "a computed name": ("<% 'core.local' %>", "{cmd: \"echo {{ 'ok' }}\"}"),
+}
+
+
+@pytest.mark.parametrize("given", LITERAL.values(), ids=LITERAL)
+def test_literal_commands_run(start_bench: Callable[..., Bench], given: str) -> None:
+    """Data goes to them beside the command."""
+    assert result_of(call(start_bench(), "core.local", given))["stdout"] == "ok"
+
+
+@pytest.mark.parametrize("case", COMPUTED)
+def test_computed_commands_run_where_that_is_allowed(start_bench: Callable[..., Bench], case: str) -> None:
+    """Otherwise they are refused, in whichever way they are computed: as they are read, or as they would start."""
+    assert result_of(call(start_bench(rendered_commands="allow"), *COMPUTED[case]))["stdout"] == "ok"
+    bench = start_bench()
+    if case == "an expression in it":
+        with pytest.raises(InvalidDefinition, match="rendered_command"):
+            call(bench, *COMPUTED[case])
+        return
+    outcome = call(bench, *COMPUTED[case])
+    assert outcome.status == "failed"
+    assert "cmd must be a literal text" in outcome.errors[0]["message"]
+
+
+def test_native_definitions_have_literal_commands_whatever_is_allowed(start_bench: Callable[..., Bench]) -> None:
+    """The setting is about definitions of Orquesta's."""
+    bench = start_bench(rendered_commands="allow")
+    with pytest.raises(InvalidDefinition, match="rendered_command"):
+        bench.run("tasks: [{name: t, action: core.local, input: {cmd: 'echo {{ 1 }}'}}]\n")
+
+
+def test_core_actions_give_what_stackstorms_give(start_bench: Callable[..., Bench]) -> None:
+    """core.echo is a command's output; output that is JSON is parsed; the last line break is left out."""
+    bench = start_bench()
+    assert result_of(call(bench, "core.echo", "{message: hello}"))["stdout"] == "hello"
+    assert result_of(call(bench, "core.error", "{message: oh}"))["stderr"] == "oh"
+    assert result_of(call(bench, "core.local", "{cmd: 'echo [1, 2]; echo >&2'}"))["stdout"] == [1, 2]
+    assert result_of(call(bench, "core.noop")) is None
+    assert result_of(call(bench, "core.pause", "{max_pause: 0}"))["result"] == 0
+    assert len(result_of(call(bench, "core.uuid"))["result"]) == 36
+    failed = call(bench, "core.local", "{cmd: 'echo no >&2; exit 2', sudo: false}")
+    assert failed.output is not None
+    assert (failed.output["r"]["failed"], failed.output["r"]["stderr"]) == (True, "no")
+
+
+def test_native_definitions_keep_strettos_core(start_bench: Callable[..., Bench]) -> None:
+    """In one engine each dialect has its own."""
+    bench = start_bench()
+    text = "tasks: [{name: t, action: core.echo, input: {message: hello}}]\noutput_map: {r: '{{ task.t.result }}'}\n"
+    assert bench.run(text).output == {"r": "hello"}
+
+
+@pytest.mark.parametrize("ref", ["core.ask", "core.remote", "core.sendmail", "core.local_sudo"])
+def test_core_actions_that_are_missing_say_what_to_write(start_bench: Callable[..., Bench], ref: str) -> None:
+    """Not just the nearest name."""
+    told = failure_of(call(start_bench(), ref))
+    assert any(word in told for word in ("write", "end the workflow"))
+
+
+class _Echo(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        """Answer with the body, in the type that it has."""
+        body = self.rfile.read(int(self.headers["content-length"] or 0))
+        self.send_response(204 if not body else 404 if body == b"lost" else 200)
+        self.send_header("content-type", self.headers["content-type"])
+        self.send_header("x-asked", f"{self.path} {self.headers.get('cookie')} {self.headers.get('authorization')}")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_arguments: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def server() -> Any:
+    """An address that answers with what it was sent."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Echo) as made:
+        thread = Thread(target=made.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{made.server_address[1]}"
+        made.shutdown()
+        thread.join()
+
+
+def test_requests_have_stackstorms_results(start_bench: Callable[..., Bench], zoo: Path, server: str) -> None:
+    """status_code, body, parsed and headers; by core.http and by an action of a pack's."""
+    schema = "parameters:\n  path: {type: string, required: true}\n  body: {type: object}\n  method: {type: string}\n"
+    schema += f"  url: {{default: '{server}/{{{{ path }}}}', immutable: true}}\n"
+    add(zoo, "ask", f"runner_type: http-request\n{schema}  headers: {{default: {{content-type: application/json}}}}\n")
+    bench = start_bench(packs=zoo, addresses=AddressPolicy())
+    result = result_of(call(bench, "zoo.ask", "{path: x, body: {a: 1}, cookies: {c: d}}"))
+    assert (result["status_code"], result["body"], result["parsed"]) == (200, {"a": 1}, True)
+    assert result["headers"]["x-asked"] == "/x c=d None"
+    failed = call(bench, "core.http", f"{{url: '{server}', method: POST, body: lost, username: u, password: pass}}")
+    assert failed.output is not None
+    assert {name: failed.output["r"][name] for name in ("status_code", "body", "parsed")} == {
+        "status_code": 404, "body": "lost", "parsed": False,
+    }  # fmt: skip
+    assert failed.output["r"]["headers"]["x-asked"].endswith("Basic dTpwYXNz")
+
+
+def test_what_stackstorm_knows_of_a_pack_besides_is_told(zoo: Path) -> None:
+    """Rules and the like are warnings; the configuration's schema is read, and nothing of it must be there."""
+    (zoo / "zoo" / "rules").mkdir()
+    (zoo / "zoo" / "rules" / "r.yaml").write_text("name: r\n")
+    schema = "---\napi_key: {type: string, secret: true, required: true}\nregion: {type: string, default: eu}\n"
+    (zoo / "zoo" / "config.schema.yaml").write_text(schema)
+    (pack,) = read_packs([zoo])
+    assert pack.manifest.config_schema is not None
+    assert [(each.name, each.required) for each in pack.manifest.config_schema.values()] == [
+        ("api_key", False), ("region", False),
+    ]  # fmt: skip
+    assert ["rules/ is not acted on" in str(each) for each in pack.warnings] == [True]
+
+
+def test_the_configuration_may_be_a_folder(start_bench: Callable[..., Bench], zoo: Path, tmp_path: Path) -> None:
+    """With a file for each pack, as StackStorm's configs are; what does not fit the schema is told."""
+    (zoo / "zoo" / "config.schema.yaml").write_text("region: {type: string}\n")
+    configs = tmp_path / "configs"
+    configs.mkdir()
+    (configs / "zoo.yaml").write_text("region: 5\n")
+    with pytest.raises(InvalidPackConfig, match=r"'zoo.region' is of type integer"):
+        start_bench(packs=zoo, pack_config=configs)
+    (configs / "zoo.yaml").write_text("region: eu\n")
+    start_bench(packs=zoo, pack_config=configs)
+
+
+def test_a_default_that_asks_stackstorm_must_be_given(start_bench: Callable[..., Bench], zoo: Path) -> None:
+    """By the workflow that calls the action."""
+    schema = "parameters:\n  key: {type: string, default: '{{ st2kv.system.key | decrypt_kv }}', position: 0}\n"
+    add(zoo, "sign.it", f"runner_type: local-shell-script\nentry_point: greet.sh\n{schema}")
+    bench = start_bench(packs=zoo)
+    assert result_of(call(bench, "zoo.sign.it", "{key: k}"))["stdout"] == "[k]"
+    assert "key" in failure_of(call(bench, "zoo.sign.it", "{cwd: /}"))
+    (pack,) = read_packs([zoo])
+    assert ["asks StackStorm for 'st2kv'" in str(each) for each in pack.warnings] == [True]
+
+
+def test_a_disabled_action_is_left_out(zoo: Path) -> None:
+    """And so is whatever is wrong with it."""
+    add(zoo, "odd", "enabled: false\nrunner_type: winrm-cmd\n")
+    (pack,) = read_packs([zoo])
+    assert pack.refused == ()
+    assert [type(each) for each in pack.actions] == [PackCall]
+
+
+def test_a_workflow_that_cannot_be_had_says_why(start_bench: Callable[..., Bench], zoo: Path) -> None:
+    """When it is asked for by its ref, and when another workflow calls it."""
+    add(zoo, "chain", "runner_type: action-chain\nentry_point: chain.yaml\n")
+    bench = start_bench(definitions=zoo)
+    with pytest.raises(UnknownWorkflow, match=r"Stretto has no runner 'action-chain'"):
+        bench.proxy.submit("zoo.chain").get(timeout=PATIENCE)
+    (zoo / "zoo" / "actions" / "workflows" / "visit.yaml").write_text(
+        "version: 1.0\ntasks: {a: {action: zoo.nothing}}\n"
+    )
+    assert "there is no action 'zoo.nothing'" in failure_of(
+        call(start_bench(definitions=zoo), "zoo.visit", "{animal: x}")
+    )
