@@ -12,7 +12,7 @@ from stretto.definitions.dialects.parallel import enter_at_the_fork, expand
 from stretto.definitions.dialects.parameters import read_parameters
 from stretto.definitions.dialects.reading import NAME, NAME_RULE, Fields, Reader
 from stretto.definitions.errors import Place, nearest
-from stretto.definitions.expressions import Constant, Site, Template
+from stretto.definitions.expressions import Constant, ObjectTemplate, Site, Template
 from stretto.definitions.frozen import EMPTY_OBJECT
 from stretto.definitions.graph import graph_of
 from stretto.definitions.model import (
@@ -38,6 +38,8 @@ _REFUSED = {
     "iterate_cache": "cached iteration is not supported: use with_items over a list",
 }
 TASK_KINDS = ("action", "workflow", "parallel")
+LITERAL_INPUTS = {"core.local": "cmd"}
+"""Inputs that must stand in the definition as they are: a shell text built from data is an injection."""
 
 
 def read_native(reader: Reader, root: Node) -> Workflow | None:
@@ -208,6 +210,7 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
         for member, what in fields.given("input"):
             if reader.mapping(member, what) is not None:
                 task_input = reader.template(member, site)
+                _check_literal_input(reader, action, task_input)
         with_items = _with_items(reader, fields)
         timeout = next((_timeout(reader, member, what) for member, what in fields.given("timeout")), None)
         retry = next((_retry(reader, member, what, site) for member, what in fields.given("retry")), None)
@@ -260,6 +263,18 @@ def _action(reader: Reader, fields: Fields) -> tuple[str, Place]:
             expected="PACK.NAME, such as core.echo",
         )  # fmt: skip
     return ref, node.place
+
+
+def _check_literal_input(reader: Reader, action: str, task_input: Template) -> None:
+    literal = LITERAL_INPUTS.get(action)
+    if literal is None or not isinstance(task_input, ObjectTemplate):
+        return
+    for expression in task_input.members.get(literal, Constant(None, task_input.place)).expressions():
+        reader.error(
+            "rendered_command",
+            f"{literal!r} of {action} is a literal text; an expression in it would let data run as code",
+            expression.place, hint='pass the value in `env` and write "$NAME" in the command, or use argv',
+        )  # fmt: skip
 
 
 def _with_items(reader: Reader, fields: Fields) -> WithItems | None:

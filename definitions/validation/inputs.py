@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from stretto.definitions.dialects.native import ACTION
+from stretto.definitions.dialects.native import ACTION, LITERAL_INPUTS
 from stretto.definitions.errors import Place
 from stretto.definitions.expressions import Constant, ListTemplate, ObjectTemplate, Statements, Template, Text
 from stretto.definitions.frozen import FrozenDict
@@ -112,6 +112,8 @@ def computed_members(template: Template, names: Collection[str]) -> dict[str, Pl
 def _check_literal(task: Task, action: KnownAction, core: CoreActions, findings: Findings) -> None:
     if not isinstance(task.input, ObjectTemplate):
         return  # only a run knows whether there is such a member
+    if core == "stretto" and task.action in LITERAL_INPUTS:
+        return  # the reader has told
     for name, place in computed_members(task.input, action.literal).items():
         findings.error(
             "rendered_command",

@@ -196,6 +196,13 @@ MISTAKES: dict[str, tuple[str, str, int, int, str]] = {
         "line 3",
     ),
     "wait_for": (task_with("wait_for: x"), "unsupported_field", 5, 5, ""),
+    "shell text": (
+        task_with('input: {cmd: "ls {{ parameters.x }}"}').replace("core.noop\n    i", "core.local\n    i"),
+        "rendered_command",
+        5,
+        22,
+        "env",
+    ),
     "negative delay": (task_with("delay: -1"), "wrong_type", 5, 12, ""),
     "default of the wrong type": (
         "version: '1'\nparameters: {a: {type: integer, default: x}}\ntasks: {a: {action: core.noop}}",
