@@ -7,26 +7,24 @@ The workflow is the text of a definition. What cannot be rehearsed is an outcome
 by category in `inspection`), `refused` (inputs that do not fit), `error` (a case that is none).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 import msgspec
 
 from stretto.actors.actions import ActionRegistry
-from stretto.actors.callable import ActionsAndWorkflows
 from stretto.actors.rehearsal.executor import Rehearsal, Rehearsed, Rehearser
 from stretto.actors.rehearsal.recording import Visit
 from stretto.actors.rehearsal.runner import Launch
 from stretto.actors.rehearsal.script import Control, Rule
 from stretto.actors.rehearsal.telling import whole
 from stretto.actors.rehearsal.timeline import Ticks
-from stretto.definitions.dialects import Reading, in_order, read_as_orquesta, read_with_findings
+from stretto.definitions.dialects import in_order, read_as_orquesta, read_with_findings
 from stretto.definitions.dialects.orquesta.inspection import inspection
-from stretto.definitions.errors import Finding, InvalidInput, StrettoError
+from stretto.definitions.errors import InvalidInput, StrettoError
 from stretto.definitions.frozen import Data, FrozenList, freeze
 from stretto.definitions.model import Workflow
 from stretto.definitions.semantics import ORQUESTA
-from stretto.definitions.validation import check
 from stretto.metrics import get_logger
 
 _FILE: Final = "case.yaml"
@@ -98,9 +96,7 @@ def _outcome_of(case: Case, rehearser: Stage) -> dict[str, Any]:
     else:  # a parent's context is Orquesta's alone
         reading = read_as_orquesta(case.workflow, _FILE, case.context)
         given["initial"] = freeze(case.context, "context")
-    errors = in_order(
-        finding for finding in (*reading.findings, *_rendered_commands(reading)) if finding.severity == "error"
-    )
+    errors = in_order(finding for finding in reading.findings if finding.severity == "error")
     if errors or reading.workflow is None:
         told = _nothing("invalid", [_error(str(each), each.code) for each in errors])
         return {**told, "inspection": inspection(errors)}
@@ -125,14 +121,6 @@ def _outcome_of(case: Case, rehearser: Stage) -> dict[str, Any]:
         "errors": _errors(rehearsed.errors, reading.workflow),
         "inspection": None,
     }
-
-
-def _rendered_commands(reading: Reading) -> Iterator[Finding]:
-    """Yield what a native definition would run as code though it holds expressions: that is refused before it runs."""
-    workflow = reading.workflow
-    if workflow is not None and workflow.semantics.core_actions == "stretto":
-        known = ActionsAndWorkflows(ActionRegistry.with_core(), {})
-        yield from (each for each in check(workflow, known, reading.root) if each.code == "rendered_command")
 
 
 def _nothing(status: str, errors: list[dict[str, Any]]) -> dict[str, Any]:
