@@ -574,7 +574,8 @@ class Conductor:
         elif not handled and self.status in {"running", "paused"}:
             self._fail()
         self._carry_out_commands([each for each in arrived if each is not None])
-        if not self._transitions.any_of(fan_out.task) or self._is_over():
+        reads_branches = self._semantics.output == "entry"
+        if reads_branches and (not self._transitions.any_of(fan_out.task) or self._is_over()):
             self._terminal.append((fan_out.number, fan_out.branch))
         if self._semantics.starts == "as_reached":
             self._start_arrivals()

@@ -68,9 +68,12 @@ class Transitions:
         self, edge: Edge, visit: FanOut, outcome: str, result: Data, moment: Moment, followed: Followed
     ) -> Branch | None:
         """Return the branch that an edge leads to, or None if it is not taken or cannot publish."""
+        transition = edge.transition
+        if transition.when is None and not transition.publish:
+            followed.matched += edge.targets
+            return visit.branch
         publication = self._contexts.publication(visit.branch, visit.route)
         scope = CompletionScope(publication.scope(), outcome, result)
-        transition = edge.transition
         if transition.when is not None and not transition.when.evaluate(scope, moment):
             return None
         followed.matched += edge.targets
