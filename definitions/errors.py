@@ -127,6 +127,12 @@ class ExpressionError(StrettoError):
         return type(self), (self.expression, self.place, self.reason, self.hint)
 
 
+class UnfitValue(ExpressionError):
+    """An expression could be evaluated, and its value is of a kind that its place does not take."""
+
+    code = "wrong_type"
+
+
 MAX_NAMES_COMPARED = 1000
 """Names among which the nearest is looked for: more of them would take longer than the hint is worth."""
 

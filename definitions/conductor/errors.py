@@ -63,9 +63,7 @@ class ErrorLog:
 
     def of_expression(self, error: ExpressionError, task: str | None = None, details: Details = NO_DETAILS) -> None:
         """Record an expression whose error fails the run."""
-        self.of_run(
-            "expression_error", error.explanation, error.place, task=task, expression=error.expression, details=details
-        )
+        self.of_run(error.code, error.explanation, error.place, task=task, expression=error.expression, details=details)
 
     def of_task(self, fan_out: FanOut, hint: str, details: Details = NO_DETAILS, *, handled: bool) -> None:
         """Record that a task did not succeed: one record for it, and some for its items.

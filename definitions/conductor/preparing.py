@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from stretto.definitions.conductor.commands import Prepared
 from stretto.definitions.conductor.fan_out import NO_ITEMS, RetryPlan
 from stretto.definitions.context import CompletionScope, ItemScope, Snapshot
-from stretto.definitions.errors import ExpressionError
+from stretto.definitions.errors import UnfitValue
 from stretto.definitions.expressions import Moment, Template
 from stretto.definitions.expressions.functions import type_name
 from stretto.definitions.frozen import EMPTY_OBJECT, Data, FrozenDict, FrozenList, list_of, object_of
@@ -110,6 +110,6 @@ def _named(item: Data, names: tuple[str, ...]) -> Data:
     return object_of({names[0]: item}) if len(names) == 1 else item
 
 
-def _unfit(template: Template, reason: str) -> ExpressionError:
+def _unfit(template: Template, reason: str) -> UnfitValue:
     source = next((each.source for each in template.expressions()), "")
-    return ExpressionError(source, template.place, reason)
+    return UnfitValue(source, template.place, reason)
