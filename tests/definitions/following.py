@@ -21,7 +21,7 @@ def orquesta(*tasks: str, known: Mapping[str, Any] | None = None) -> Workflow:
     return reading.workflow
 
 
-def visit_of(  # noqa: PLR0913 - what a visit is made of; the keywords are optional
+def visit_of(
     workflow: Workflow,
     name: str,
     route: int = 0,

@@ -77,8 +77,8 @@ def test_each_edge_has_a_branch_of_its_own() -> None:
 
 def test_an_edge_that_cannot_be_evaluated_is_skipped() -> None:
     """All errors are told, each with its edge; the others are taken."""
-    text = "[{when: <% no_function() %>, do: c}, {publish: [{x: <% no_function() %>}, {y: 1}, {z: <% no_function() %>}], do: b}, {do: d}]"
-    followed = follow(by_target(text))
+    publish = "[{x: <% no_function() %>}, {y: 1}, {z: <% no_function() %>}]"
+    followed = follow(by_target(f"[{{when: <% no_function() %>, do: c}}, {{publish: {publish}, do: b}}, {{do: d}}]"))
     assert taken(followed) == ["d"]
     assert [edge.id for _, edge in followed.errors] == ["b__t0", "b__t0", "c__t0"]
     # The edge's condition held: a join counts it.
