@@ -7,7 +7,7 @@ from following import edge_of, orquesta, visit_of
 from immutables import Map
 
 from stretto.definitions import Workflow, thaw
-from stretto.definitions.conductor.arrivals import ARRIVALS, LapArrivals, RouteArrivals
+from stretto.definitions.conductor.arrivals import ARRIVALS, Arrivals, LapArrivals, RouteArrivals
 from stretto.definitions.conductor.branches import NO_BRANCH, Branch
 from stretto.definitions.conductor.fan_out import Arrival
 from stretto.definitions.graph import Edge, edges_in_order, graph_of
@@ -56,15 +56,9 @@ def comes(
     return arrival
 
 
-def waiting(arrivals: RouteArrivals | LapArrivals) -> list[tuple[str, int, bool]]:
+def waiting(arrivals: Arrivals) -> list[tuple[str, int, bool]]:
     """Return (task, route, ready) of what waits."""
     return [(each.task, each.route, each.ready) for each in arrivals.waiting]
-
-
-def launch(arrivals: RouteArrivals, workflow: Workflow, name: str, state: str = "running") -> None:
-    """Have what waits start."""
-    arrivals.waiting = [each for each in arrivals.waiting if each.task != name]
-    arrivals.started(visit_of(workflow, name, state=state))
 
 
 def test_each_meaning_has_its_arrivals() -> None:
@@ -212,7 +206,7 @@ def test_a_status_is_that_of_the_last_visit_on_the_nearest_route() -> None:
 
 def test_by_lap_a_run_begins_without_what_cleans_up() -> None:
     """In the order of the file, and each arrival is a visit."""
-    arrivals = by_lap(NATIVE_JOIN)
+    arrivals: Arrivals = by_lap(NATIVE_JOIN)
     arrivals.begin(NO_BRANCH)
     assert waiting(arrivals) == [("b", 0, True), ("a", 0, True)]
     assert arrivals.running(visit_of(NATIVE_JOIN, "a", state="running")) is None
