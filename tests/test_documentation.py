@@ -4,12 +4,14 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from stretto.actors.cli import main
+from stretto.definitions.semantics import NATIVE, ORQUESTA, Semantics
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -44,6 +46,28 @@ def test_the_readmes_mistakes_are_told_as_it_shows(tmp_path: Path) -> None:
     told = CliRunner().invoke(main, ["run", str(path), 'names=["Ada"]']).stderr
     (place, message) = re.findall(r"  greet\.yaml:(\d+:\d+): (error: the workflow has.*\])", README)[0]
     assert f"greet.yaml:{place}: {message}" in told
+
+
+def test_the_readmes_orquesta_workflow_prints_what_it_shows(tmp_path: Path) -> None:
+    """The file is written as it stands there, and run."""
+    block, shown = re.findall(
+        r"`hello\.yaml`:\n\n```yaml\n(.*?)```\n\n```console\n\$ \S+ run hello\.yaml\n(.*?)\nrun ", README, re.DOTALL
+    )[0]
+    path = tmp_path / "hello.yaml"
+    path.write_text(block)
+    result = CliRunner().invoke(main, ["run", str(path)])
+    assert result.stdout.strip() == shown.strip()
+
+
+def test_the_table_of_semantics_is_what_the_dialects_say() -> None:
+    """Every field in its order, with the values of both dialects."""
+    page = (ROOT / "docs/architecture.md").read_text()
+    table = page.split("| `Semantics` | native | Orquesta |")[1].split("\n\n")[0]
+    rows = re.findall(r"^\| `(\w+)` \| `(\w+)` \| `(\w+)` \| .+ \|$", table, re.MULTILINE)
+    assert rows == [
+        (field.name, *(str(getattr(each, field.name)).lower() for each in (NATIVE, ORQUESTA)))
+        for field in fields(Semantics)
+    ]
 
 
 @pytest.mark.parametrize("number", [0])

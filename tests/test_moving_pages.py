@@ -47,3 +47,9 @@ def test_the_way_to_move_is_one_that_can_be_gone(monkeypatch: pytest.MonkeyPatch
 def test_the_ported_script_is_the_packs() -> None:
     """The Python that the page shows is the file of the sample."""
     assert (PACK / "actions/grade.py").read_text() in (ROOT / "docs/stackstorm.md").read_text()
+
+
+def test_as_many_cases_are_recorded_as_the_page_says() -> None:
+    """Each is a line of generated.jsonl."""
+    (told,) = re.findall(r"and (\d+) recorded cases", (ROOT / "docs/stackstorm.md").read_text())
+    assert len((ROOT / "tests/differential/generated.jsonl").read_text().splitlines()) == int(told)

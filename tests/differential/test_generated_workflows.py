@@ -21,7 +21,6 @@ REFUSED: frozenset[str] = frozenset(
         "exception-escapes",
         "items-left-running",
         "join-forgotten-after-resume",
-        "late-arrival-at-count-join",
         "task-left-unfinished",
         "task-paused-for-ever",
     }
