@@ -40,6 +40,12 @@ def test_each_item_is_rendered_with_its_own_element() -> None:
     assert performed(preparation) == [("x.a", {"i": "a!"}), ("x.b", {"i": "b!"})]
 
 
+def test_items_without_names_stay_as_they_are() -> None:
+    """Lists, too."""
+    preparation = prepare('action: x.y, with: <% ctx().l %>, input: {i: "<% item() %>"}', l=[[1, 2], 3])
+    assert [given["i"] for _, given in performed(preparation)] == [[1, 2], 3]
+
+
 def test_outside_of_items_there_is_none() -> None:
     """It is null, not an error."""
     assert performed(prepare('action: x.y, input: {i: "<% item() %>"}')) == [("x.y", {"i": None})]
