@@ -113,8 +113,14 @@ expect: {status: succeeded, tasks: {many: succeeded}}
 """,
     ),
     "`count`, `delay` or `when` of a `retry`": (
-        "version: 1.0\ntasks:\n  bad: {action: core.noop, retry: {count: <% list() %>}}\n",
-        "expect: {status: failed, errors: [{task: bad, code: expression_error}]}\n",
+        """\
+version: 1.0
+vars: [{word: many}]
+tasks:
+  count: {action: core.noop, retry: {count: <% ctx(word) %>}}
+  delay: {action: core.noop, retry: {count: 1, delay: <% ctx(word) + 1 %>}}
+""",
+        "expect: {status: failed, errors: [{task: count, code: wrong_type}, {task: delay, code: expression_error}]}\n",
     ),
     "a join can no longer be satisfied": (
         """\
