@@ -30,6 +30,8 @@ SHOWN_BY = {
     "undeclared_inputs": "undeclared-inputs-are-dropped",
 }
 """A case of the table that ends otherwise when the field has the native dialect's value."""
+OF_ACTIONS = {"core_actions"}
+"""Fields that no case shows, as its actions are scripted: the registry of actions is asked with them."""
 
 
 class NativeIn:
@@ -52,7 +54,12 @@ def test_the_dialects_choose_differently(name: str) -> None:
     assert set(chosen) == ({True, False} if there_are is bool else set(get_args(there_are)))
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_each_choice_of_the_conductor_is_shown_by_a_case() -> None:
+    """A new field needs one."""
+    assert set(NAMES) - OF_ACTIONS == SHOWN_BY.keys()
+
+
+@pytest.mark.parametrize("name", SHOWN_BY)
 def test_each_choice_is_looked_up(name: str) -> None:
     """A run ends otherwise when the choice is the other dialect's: otherwise, not in a crash."""
     case = CASES[SHOWN_BY[name]]
