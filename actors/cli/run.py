@@ -47,7 +47,8 @@ def run(
 ) -> None:
     """Run WORKFLOW, a ref or the path of a file, and print its output.
 
-    A KEY=VALUE is read by the parameter's type, else as text; it wins over the same key in --inputs.
+    A KEY=VALUE is read by the parameter's type, without one as text, save lists and objects of JSON; it wins over the
+    same key in --inputs.
     """
     from stretto.actors.engine import Engine
     from stretto.definitions.errors import InvalidDefinition, StrettoError
@@ -180,11 +181,14 @@ def _typed(kind: str, name: str, text: str) -> Any:
     """Read a value from the command line by its parameter's type."""
     import msgspec
 
-    if kind in {"string", "any"}:
+    # What is of any type is a text, "7" and "true" too; a list or an object could not be given otherwise.
+    if kind == "string" or (kind == "any" and text[:1] not in {"[", "{"}):
         return text
     try:
         return msgspec.json.decode(text)
     except msgspec.DecodeError:
+        if kind == "any":
+            return text
         expected = {"array": "a JSON list", "object": "a JSON object", "boolean": "true or false"}.get(kind, "a number")
         # What was given is not quoted: it may be a secret.
         raise click.UsageError(f"the parameter {name!r} takes {expected}, which the text given is not") from None

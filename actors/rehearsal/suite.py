@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from stretto.actors.rehearsal.executor import Rehearsal, Rehearsed, Rehearser
 from stretto.actors.rehearsal.expectations import Difference, differences
@@ -10,7 +11,7 @@ from stretto.actors.rehearsal.files import SUFFIXES, RehearsalFile, is_rehearsal
 from stretto.actors.rehearsal.script import Rule
 from stretto.definitions.conductor import blank_record
 from stretto.definitions.errors import InvalidDefinition, InvalidInput, StrettoError, nearest
-from stretto.definitions.frozen import EMPTY_LIST, freeze
+from stretto.definitions.frozen import EMPTY_LIST, freeze, thaw
 from stretto.definitions.masking import Mask
 from stretto.definitions.model import Workflow
 
@@ -58,7 +59,18 @@ def judge(path: Path, rehearser: Rehearser) -> Verdict:
     for number in rehearsed.unused:
         why = why_unused(file.script.rules[number], workflow)
         problems.append(f"{file.script.places[number]}: rule {number + 1} never matched{why}")
-    return Verdict(path, problems, differences(file.expect, rehearsed))
+    differing = differences(file.expect, rehearsed)
+    if any(each.what == "status" for each in differing) and "errors" not in file.expect:
+        problems += [_told(record, rehearsed) for record in rehearsed.errors]
+    return Verdict(path, problems, differing)
+
+
+def _told(record: Any, rehearsed: Rehearsed) -> str:
+    """Return an error record as a line: who did not expect the status looks for the cause of it."""
+    record = rehearsed.mask.anything(thaw(record))
+    where = record.get("where")
+    place = f"{where['file']}:{where['line']}:{where['column']}: " if where else ""
+    return f"{place}{record['message']} [{record['code']}]"
 
 
 def why_unused(rule: Rule, workflow: Workflow) -> str:

@@ -61,6 +61,15 @@ def stretto(*arguments: str, stdin: str = "") -> Result:
     return CliRunner().invoke(main, arguments, input=stdin)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"), [("[1, 2]", [1, 2]), ('{"a": 1}', {"a": 1}), ("[no list", "[no list"), ("true", "true")]
+)
+def test_what_is_of_any_type_may_be_a_list_or_an_object(echo: str, text: str, value: object) -> None:
+    """A text that only looks like one stays what it is."""
+    result = stretto("run", echo, "text=5", "number=2.5", "flag=true", "rows=[]", "thing={}", f"any={text}", "--json")
+    assert json.loads(result.stdout)["output"]["said"]["any"] == value
+
+
 def test_values_are_read_by_their_parameters_types(echo: str) -> None:
     """KEY=VALUE is text for a string or an untyped parameter, JSON for the rest."""
     result = stretto(

@@ -86,6 +86,15 @@ def test_what_differs_is_told_beside_what_was_expected(folder: Path, expect: str
     assert [line[0] for line in difference.diff()[3:]].count("+") >= 1
 
 
+def test_a_status_that_was_not_expected_is_told_with_the_errors_that_led_to_it(folder: Path) -> None:
+    script = "script: [{task: deploy, status: failed}]\n"
+    problems, _ = verdict(folder, script + "expect: {status: succeeded}\n")
+    assert len(problems) == 1
+    assert "deploy.yaml:12:" in problems[0]
+    assert problems[0].endswith("[action_failed]")
+    assert verdict(folder, script + "expect: {status: failed}\n") == ([], [])
+
+
 def test_a_rule_that_never_matched_fails_the_rehearsal(folder: Path) -> None:
     """It says where the rule stands, and the nearest task there is."""
     problems, _ = verdict(folder, "script:\n  - {task: chek}\n  - {task: report}\nexpect: {status: succeeded}\n")
