@@ -1,8 +1,9 @@
 """Reading a definition in whichever dialect it is written: YAML text in, a `Workflow` out, or every finding at once."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
+from stretto.definitions.dialects.foreign import foreign
 from stretto.definitions.dialects.native import read_native
 from stretto.definitions.dialects.orquesta import read_orquesta
 from stretto.definitions.dialects.reading import Reader
@@ -40,6 +41,9 @@ def read_with_findings(text: str, file: str) -> Reading:
     """Read a text whatever is wrong with it: what could be read, with all that was found."""
     reader = Reader(file)
     root = compose(text, file, reader.report)
+    other = foreign(root) if root is not None else None
+    if other is not None:
+        return Reading(None, (*reader.findings, other), root)
     if root is not None and is_orquesta(root):
         return read_as_orquesta(text, file)
     workflow = read_native(reader, root) if root is not None else None
@@ -51,7 +55,16 @@ def read_as_orquesta(text: str, file: str, context: Collection[str] = ()) -> Rea
     reader = Reader(file)
     root = compose(text, file, reader.report, YAML_1_1)
     workflow = read_orquesta(reader, root, context) if root is not None else None
-    return Reading(workflow, tuple(reader.findings), root)
+    return Reading(workflow, tuple(_told_once("missing_extra", reader.findings)), root)
+
+
+def _told_once(code: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield findings, of those with this code only the first: they say the same of the whole file."""
+    told = False
+    for finding in findings:
+        if finding.code != code or not told:
+            yield finding
+        told = told or finding.code == code
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:

@@ -1,0 +1,54 @@
+"""Languages of StackStorm's that came before Orquesta: told as what they are, and what to write instead."""
+
+from typing import Final
+
+from stretto.definitions.errors import Finding
+from stretto.definitions.yaml_source import ListNode, MapNode, Node, ScalarNode
+
+_MISTRAL_TASK_FIELDS: Final = frozenset({"on-success", "on-error", "on-complete", "with-items", "keep-result"})
+_MISTRAL_TYPES: Final = frozenset({"direct", "reverse"})
+
+CHAIN_HINT: Final = (
+    "write it in Orquesta's dialect: `version: 1.0`, each entry of the chain a task under `tasks` with `action` and "
+    "`input` (its `ref` and `parameters`), `on-success` and `on-failure` as transitions in `next`"
+)
+MISTRAL_HINT: Final = (
+    "write it in Orquesta's dialect: `version: 1.0`, `with-items` as `with`, `on-success`, `on-error` and `on-complete` "
+    "as transitions in `next` with `when: <% succeeded() %>`, `when: <% failed() %>` or none, `$.name` as `ctx(name)`"
+)
+
+
+def foreign(root: Node) -> Finding | None:
+    """Return the one finding for a document that is written in another language, or None."""
+    if not isinstance(root, MapNode):
+        return None
+    if isinstance(root.members.get("chain"), ListNode) and "tasks" not in root.members:
+        place = root.keys.get("chain", root.place)
+        return Finding("other_language", "this is an ActionChain, which is not supported", place, hint=CHAIN_HINT)
+    version = root.members.get("version")
+    if isinstance(version, ScalarNode) and version.text == "2.0" and _looks_like_mistral(root):
+        return Finding(
+            "other_language", "this is a Mistral workflow, which is not supported", version.place, hint=MISTRAL_HINT
+        )
+    return None
+
+
+def _looks_like_mistral(root: MapNode) -> bool:
+    if isinstance(root.members.get("workflows"), MapNode):
+        return True
+    bodies = [root, *(each for each in root.members.values() if isinstance(each, MapNode))]
+    return any(_has_a_mistral_type(each) or _has_mistral_tasks(each) for each in bodies)
+
+
+def _has_a_mistral_type(node: MapNode) -> bool:
+    kind = node.members.get("type")
+    return isinstance(kind, ScalarNode) and kind.text in _MISTRAL_TYPES
+
+
+def _has_mistral_tasks(node: MapNode) -> bool:
+    tasks = node.members.get("tasks")
+    if not isinstance(tasks, MapNode):
+        return False
+    return any(
+        isinstance(each, MapNode) and _MISTRAL_TASK_FIELDS & each.members.keys() for each in tasks.members.values()
+    )
