@@ -13,8 +13,9 @@ CHAIN_HINT: Final = (
     "`input` (its `ref` and `parameters`), `on-success` and `on-failure` as transitions in `next`"
 )
 MISTRAL_HINT: Final = (
-    "write it in Orquesta's dialect: `version: 1.0`, `with-items` as `with`, `on-success`, `on-error` and `on-complete` "
-    "as transitions in `next` with `when: <% succeeded() %>`, `when: <% failed() %>` or none, `$.name` as `ctx(name)`"
+    "write it in Orquesta's dialect: `version: 1.0`, `with-items` as `with`, `on-success`, `on-error` and "
+    "`on-complete` as transitions in `next` with `when: <% succeeded() %>`, `when: <% failed() %>` or none, "
+    "`$.name` as `ctx(name)`"
 )
 
 
