@@ -13,6 +13,7 @@ from jinja2.tests import TESTS as JINJA_TESTS
 
 from stretto.definitions.expressions.bounds import Fuel
 from stretto.definitions.expressions.functions import FILTERS_ONLY, FUNCTIONS, type_name
+from stretto.definitions.expressions.layout import layout_filters
 from stretto.definitions.expressions.values import settle, text_of
 from stretto.definitions.frozen import weigh
 
@@ -32,8 +33,6 @@ TESTS = frozenset(
         ">",         ">=",         "<",         "<=",
     }
 )  # fmt: skip
-MAX_WIDTH = 10_000
-COPIED_CHARACTERS_A_STEP = 64
 
 
 def _bound(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -79,37 +78,6 @@ def _textual(function: Callable[..., Any], *, with_environment: bool) -> Callabl
     return textual
 
 
-def _center(fuel: Fuel, value: Any, width: int = 80) -> str:
-    text = text_of(value, fuel)
-    fuel.make_text(len(text) + _width("center", width))
-    return text.center(width)
-
-
-def _indent(
-    fuel: Fuel,
-    value: Any,
-    width: int | str = 4,
-    first: bool = False,  # noqa: FBT001, FBT002 - the parameters of Jinja's filter
-    blank: bool = False,  # noqa: FBT001, FBT002
-) -> str:
-    text = text_of(value, fuel)
-    step = len(width) if isinstance(width, str) else _width("indent", width)
-    fuel.make_text(len(text) + (text.count("\n") + 1) * step)
-    return str(JINJA_FILTERS["indent"](text, width, first, blank))
-
-
-@pass_context
-def _wordwrap(context: Any, value: Any, width: int = 79, *arguments: Any, **options: Any) -> str:
-    text = text_of(value, context.fuel)
-    between = sum(len(each) for each in (*arguments, *options.values()) if isinstance(each, str))
-    lines = len(text) // max(_width("wordwrap", width), 1) + 1
-    context.fuel.make_text(len(text) + lines * (1 + between))
-    # Python's textwrap copies what is left of a long word for each line that it cuts off.
-    longest = max(map(len, text.split()), default=0)
-    context.fuel.burn(lines * longest // COPIED_CHARACTERS_A_STEP)
-    return str(JINJA_FILTERS["wordwrap"](context.environment, text, width, *arguments, **options))
-
-
 def _urlencode(fuel: Fuel, value: Any) -> str:
     data = settle(value, fuel)
     fuel.make_text(3 * weigh(data))
@@ -121,12 +89,6 @@ def _items(fuel: Fuel, value: Any) -> list[tuple[str, Any]]:
         raise TypeError(f"items takes an object, not a value of type {type_name(value)}")
     fuel.burn(len(value))
     return list(value.items())
-
-
-def _width(name: str, width: Any) -> int:
-    if not isinstance(width, int) or abs(width) > MAX_WIDTH:
-        raise ValueError(f"{name} takes a width of at most {MAX_WIDTH:,}")
-    return abs(width)
 
 
 @pass_context
@@ -146,10 +108,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
         for name, function in (FUNCTIONS | FILTERS_ONLY).items()
         if name in JINJA_FILTERS and name != "slice"
     },
-    "center": _bound(_center),
-    "indent": _bound(_indent),
+    **layout_filters(text_of),
     "items": _bound(_items),
     "urlencode": _bound(_urlencode),
-    "wordwrap": _wordwrap,
 }
 ALLOWED_TESTS: dict[str, Callable[..., Any]] = {name: cast("Callable[..., Any]", JINJA_TESTS[name]) for name in TESTS}

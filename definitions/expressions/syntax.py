@@ -98,7 +98,7 @@ def parse(sandbox: Sandbox, text: str, site: Site) -> Parsed:
     text = _LINE_BREAK.sub("\n", text)
     try:
         tree = sandbox.parse(text)
-        _check_depth(tree)
+        check_depth(tree)
         if all(isinstance(statement, nodes.Output) for statement in tree.body):
             return Parsed(tuple(_parts(sandbox, text, tree, site)))
         checked: nodes.Template = _Checker(site).visit(tree)
@@ -141,7 +141,8 @@ def _expression_sources(sandbox: Sandbox, text: str) -> Iterator[tuple[int, str]
         offset += len(value)
 
 
-def _check_depth(tree: nodes.Node) -> None:
+def check_depth(tree: nodes.Node) -> None:
+    """Raise `Malformed` for a tree that nests too deeply to be worked on."""
     level: list[nodes.Node] = [tree]
     depth = 0
     while level:

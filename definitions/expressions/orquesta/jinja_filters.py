@@ -12,6 +12,7 @@ from jinja2.tests import TESTS as JINJA_TESTS
 
 from stretto.definitions.expressions.bounds import Fuel
 from stretto.definitions.expressions.functions import type_name
+from stretto.definitions.expressions.layout import layout_filters
 from stretto.definitions.expressions.orquesta import stackstorm
 from stretto.definitions.expressions.orquesta.functions import read_json, zipped
 from stretto.definitions.expressions.orquesta.texts import text_of
@@ -32,8 +33,6 @@ TEXTUAL: dict[str, int] = {
     "trim": 1, "truncate": 1, "upper": 3, "urlize": 12, "wordcount": 1,
 }  # fmt: skip
 """Filters over a text, and how many characters they make of one at most."""
-MAX_WIDTH = 10_000
-COPIED_CHARACTERS_A_STEP = 64
 UNKNOWN_FILTER, UNKNOWN_TEST, LOOP_STEPS = "an unknown filter", "an unknown test", "the steps of a loop"
 """Names of filters and tests that no definition can write."""
 
@@ -108,43 +107,6 @@ def _evaluated(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(context.evaluation, *arguments, **options)
 
     return evaluated
-
-
-def _width(name: str, width: Any) -> int:
-    if not isinstance(width, int) or abs(width) > MAX_WIDTH:
-        raise ValueError(f"{name} takes a width of at most {MAX_WIDTH:,}")
-    return abs(width)
-
-
-def _center(fuel: Fuel, value: Any, width: int = 80) -> str:
-    text = text_of(value, fuel)
-    fuel.make_text(len(text) + _width("center", width))
-    return text.center(width)
-
-
-def _indent(
-    fuel: Fuel,
-    value: Any,
-    width: int | str = 4,
-    first: bool = False,  # noqa: FBT001, FBT002 - the parameters of Jinja's filter
-    blank: bool = False,  # noqa: FBT001, FBT002
-) -> str:
-    text = text_of(value, fuel)
-    step = len(width) if isinstance(width, str) else _width("indent", width)
-    fuel.make_text(len(text) + (text.count("\n") + 1) * step)
-    return str(JINJA_FILTERS["indent"](text, width, first, blank))
-
-
-@pass_context
-def _wordwrap(context: Any, value: Any, width: int = 79, *arguments: Any, **options: Any) -> str:
-    text = text_of(value, context.fuel)
-    between = sum(len(each) for each in (*arguments, *options.values()) if isinstance(each, str))
-    lines = len(text) // max(_width("wordwrap", width), 1) + 1
-    context.fuel.make_text(len(text) + lines * (1 + between))
-    # Python's textwrap copies what is left of a long word for each line that it cuts off.
-    longest = max(map(len, text.split()), default=0)
-    context.fuel.burn(lines * longest // COPIED_CHARACTERS_A_STEP)
-    return str(JINJA_FILTERS["wordwrap"](context.environment, text, width, *arguments, **options))
 
 
 @pass_context
@@ -223,9 +185,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     **{name: _plain(name) for name in PLAIN},
     **{name: _textual(name, growth) for name, growth in TEXTUAL.items()},
     **{name: _evaluated(function) for name, function in stackstorm.FUNCTIONS.items()},
-    "center": _bound(_center),
+    **layout_filters(text_of),
     "format": _bound(_format),
-    "indent": _bound(_indent),
     "join": _join,
     "json": _evaluated(read_json),
     "pprint": _bound(_pprint),
@@ -233,7 +194,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "replace": _bound(_replace),
     "tojson": _tojson,
     "urlencode": _bound(_urlencode),
-    "wordwrap": _wordwrap,
     "xmlattr": _xmlattr,
     "zip": _evaluated(zipped),
 }

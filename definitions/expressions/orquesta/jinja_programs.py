@@ -29,7 +29,7 @@ from stretto.definitions.expressions.orquesta.jinja_sandbox import (
     OrquestaSandbox,
 )
 from stretto.definitions.expressions.orquesta.stackstorm import NOT_HERE
-from stretto.definitions.expressions.syntax import Malformed
+from stretto.definitions.expressions.syntax import Malformed, check_depth
 
 _REFUSED_NODES: dict[type[nodes.Node], str] = {
     nodes.Include: "include",
@@ -103,23 +103,13 @@ def _checked_tree(parse: Callable[[], nodes.Template], source: str) -> nodes.Tem
         )
     try:
         tree = parse()
-        _check_depth(tree)
+        check_depth(tree)
         checked: nodes.Template = _Checker().visit(tree)
     except TemplateSyntaxError as error:
         raise Malformed("expression_syntax", error.message or "cannot be read") from None
     except (RecursionError, MemoryError):
         raise Malformed("expression_too_deep", f"an expression nests at most {MAX_NESTING} levels") from None
     return checked
-
-
-def _check_depth(tree: nodes.Node) -> None:
-    level: list[nodes.Node] = [tree]
-    depth = 0
-    while level:
-        depth += 1
-        if depth > MAX_NESTING:
-            raise Malformed("expression_too_deep", f"an expression nests at most {MAX_NESTING} levels")
-        level = [child for node in level for child in node.iter_child_nodes()]
 
 
 def _compiled(sandbox: OrquestaSandbox, tree: nodes.Template) -> Callable[[Any], Any]:
