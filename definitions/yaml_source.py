@@ -129,12 +129,18 @@ def _unreadable(error: yaml.YAMLError, text: str, file: str) -> Finding:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     place = Place(file, mark.line + 1, mark.column + 1) if mark is not None else Place(file, 1, 1)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    if "maximum nesting depth" in problem:  # libyaml's scanner looks ahead, and has a bound of its own in newer releases
+        return _too_deep(place)
     hint = ""
     if mark is not None and _begins_with_tab(text, mark.line):
         hint = "YAML is indented with spaces, not with tabs"
     elif "cannot start any token" in problem or "did not find expected" in problem or "block mapping" in problem:
         hint = "a text with {{ or a colon needs quotes around it"
     return Finding("yaml_syntax", f"this is no YAML: {problem}", place, hint=hint)
+
+
+def _too_deep(place: Place) -> Finding:
+    return Finding("yaml_too_deep", f"a definition nests at most {MAX_DEPTH} levels", place)
 
 
 def _begins_with_tab(text: str, number: int) -> bool:
@@ -179,7 +185,7 @@ class _Composer:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, place)
         if depth >= MAX_DEPTH:
-            raise _Refused(Finding("yaml_too_deep", f"a definition nests at most {MAX_DEPTH} levels", place))
+            raise _Refused(_too_deep(place))
         counted = self._nodes
         self._count(1, place)
         if event.tag is not None and event.tag != "!" and event.tag not in self._schema.tagged:
