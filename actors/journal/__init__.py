@@ -1,0 +1,8 @@
+"""The engine's memory: an append-only record of what happened to each run, and what queries need, kept up to date.
+
+    RunSupervisor --Record--> JournalActor --one transaction for all that has gathered--> Store
+         ^                         |
+         '------ what is told, and who is answered, after the commit
+
+`records` is what is written, `store` what a store does, `reading` what is read back. Only the journal's actor writes.
+"""
