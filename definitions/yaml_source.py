@@ -129,7 +129,7 @@ def _unreadable(error: yaml.YAMLError, text: str, file: str) -> Finding:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     place = Place(file, mark.line + 1, mark.column + 1) if mark is not None else Place(file, 1, 1)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    if "maximum nesting depth" in problem:  # libyaml's scanner looks ahead, and has a bound of its own in newer releases
+    if "maximum nesting depth" in problem:  # libyaml's scanner looks ahead: newer releases have a bound of their own
         return _too_deep(place)
     hint = ""
     if mark is not None and _begins_with_tab(text, mark.line):

@@ -7,6 +7,7 @@ It alone changes the run's context.
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
 from immutables import Map
 
 from stretto.definitions.conductor.arrivals import ARRIVALS, Arrivals
@@ -36,15 +37,16 @@ from stretto.definitions.conductor.events import (
     RetryDue,
     RunTimedOut,
 )
-from stretto.definitions.conductor.fan_out import Arrival, FanOut, Slot, error_object
+from stretto.definitions.conductor.fan_out import Arrival, FanOut, Slot
+from stretto.definitions.conductor.output import render_output
 from stretto.definitions.conductor.preparing import Preparation
+from stretto.definitions.conductor.retrying import expression_failure, item_wants_retry, visit_wants_retry
 from stretto.definitions.conductor.settings import Settings
 from stretto.definitions.conductor.states import ENDED, ITEM, RUN_TABLES, IllegalTransition, advance
 from stretto.definitions.conductor.transitions import Followed, Transitions
+from stretto.definitions.conductor.visits import Visits
 from stretto.definitions.context import (
     NO_SURROUNDINGS,
-    CompletionScope,
-    ItemScope,
     RunFacts,
     Surroundings,
 )
@@ -112,15 +114,13 @@ class Conductor:
         self._errors = ErrorLog(self.mask)
         self._failed = False
         self._events = 0
-        self._visits: dict[str, int] = {}
-        self._active: dict[tuple[str, int], FanOut] = {}
-        self._last: dict[str, FanOut] = {}
+        self._visits = Visits()
+        self._active = self._visits.active
         self._entered = self._begun = False
         self._ended: deque[FanOut] = deque()
         self._due: list[FanOut] = []
         self._paused: set[tuple[str, int, int]] = set()
         self._paused_from_below = False
-        self._started = 0
         self._terminal: list[tuple[int, Branch]] = []
         self._start_arrivals = {"as_reached": self._start_as_reached, "together": self._start_together}[
             workflow.semantics.starts
@@ -280,13 +280,9 @@ class Conductor:
 
     def _begin(self, visit: FanOut) -> None:
         """Number a visit, and note that it has begun."""
-        name = visit.name
-        visit.visit = self._visits[name] = self._visits.get(name, 0) + 1
-        self._started += 1
-        visit.number = self._started
-        self._active[name, visit.visit] = self._last[name] = visit
+        self._visits.begin(visit)
         self._arrivals.started(visit)
-        self._commands.append(TaskStarted(name, visit.visit, visit.route))
+        self._commands.append(TaskStarted(visit.name, visit.visit, visit.route))
 
     def _may_start(self, visit: FanOut) -> bool:
         return self.status in {"running", "cleaning"} or (visit.after_failure and self.status == "failing")
@@ -355,7 +351,7 @@ class Conductor:
         self._ended.append(fan_out)
 
     def _break_off(self, fan_out: FanOut, error: ExpressionError) -> None:
-        fan_out.break_off(_expression_failure(error))
+        fan_out.break_off(expression_failure(error))
         self._ended.append(fan_out)
 
     def _advance(self, fan_out: FanOut) -> None:
@@ -404,9 +400,10 @@ class Conductor:
         if fan_out is None or slot is None or slot.state != "running" or slot.attempt != event.attempt:
             return
         if event.failure is not None and self._semantics.retries == "item":
-            event = self._considered(fan_out, slot, event)
-            if slot.state == "waiting":
+            settling = self._considered(fan_out, slot, event)
+            if settling is None:
                 return
+            event = settling
         stopped = fan_out.stopped
         fan_out.settle(event)
         withdraws = self._semantics.commanded_items == "withdrawn"
@@ -414,43 +411,22 @@ class Conductor:
             self._commands.append(WithdrawItems(event.task, event.visit))
         self._advance(fan_out)
 
-    def _considered(self, fan_out: FanOut, slot: Slot, event: ItemCompleted) -> ItemCompleted:
+    def _considered(self, fan_out: FanOut, slot: Slot, event: ItemCompleted) -> ItemCompleted | None:
         """Plan a failed item's next try, if it gets one; else return the event that settles it."""
-        retry, failure = fan_out.retry, event.failure
-        if retry is None or failure is None or not failure.retryable or slot.attempt > retry.count:
-            return event
-        if self.status not in {"running", "paused", "cleaning"} or event.outcome == "cancelled":
+        if self.status not in {"running", "paused", "cleaning"}:
             return event
         try:
-            if not self._wants_retry(fan_out, event, failure):
+            if not item_wants_retry(fan_out, event, self._moment):
                 return event
         except ExpressionError as error:
-            return ItemCompleted(
-                event.task,
-                event.visit,
-                event.index,
-                event.attempt,
-                "failed",
-                None,
-                _expression_failure(error),
-                event.at,
-            )
+            failure = expression_failure(error)
+            return msgspec.structs.replace(event, outcome="failed", result=None, failure=failure)
+        assert fan_out.retry is not None  # noqa: S101 - nothing else wants one
         slot.state = advance(ITEM, slot.state, "retry")
-        slot.failed = failure
-        due = RetryDue(
-            event.task, event.visit, event.index, slot.attempt + 1, self._moment.at + retry.wait(slot.attempt)
-        )
-        self._commands.append(WaitUntil(due))
-        return event
-
-    def _wants_retry(self, fan_out: FanOut, event: ItemCompleted, failure: Failure) -> bool:
-        on_error = fan_out.task.retry.on_error if fan_out.task.retry else None
-        if on_error is None:
-            return True
-        snapshot, index = fan_out.snapshot, event.index
-        scope = ItemScope(snapshot, fan_out.items[index], index) if fan_out.task.with_items else snapshot
-        tried = CompletionScope(scope, event.outcome, failure.result, error_object(failure))
-        return bool(on_error.evaluate(tried, self._moment))
+        slot.failed = event.failure
+        due_at = self._moment.at + fan_out.retry.wait(slot.attempt)
+        self._commands.append(WaitUntil(RetryDue(event.task, event.visit, event.index, slot.attempt + 1, due_at)))
+        return None
 
     def _items_withdrawn(self, event: ItemsWithdrawn) -> None:
         fan_out = self._active.get((event.task, event.visit))
@@ -524,19 +500,14 @@ class Conductor:
 
     def _tries_again(self, fan_out: FanOut, outcome: str, result: Data) -> bool:
         """Have the whole visit tried again, if its retry says so (`Semantics.retries`: visit)."""
-        plan, retry = fan_out.retry, fan_out.task.retry
-        if self._semantics.retries != "visit" or plan is None or retry is None or fan_out.attempt > plan.count:
-            return False
-        if self.status not in {"running", "paused"} or outcome not in {"succeeded", "failed"}:
+        if self._semantics.retries != "visit" or self.status not in {"running", "paused"}:
             return False
         try:
-            scope = CompletionScope(fan_out.snapshot, outcome, result)
-            wanted = outcome == "failed" if retry.on_error is None else retry.on_error.evaluate(scope, self._moment)
+            if not visit_wants_retry(fan_out, outcome, result, self._moment):
+                return False
         except ExpressionError as error:
             self._errors.of_expression(error, fan_out.name, self._where(fan_out))
             self._break()
-            return False
-        if not wanted:
             return False
         self._tell(fan_out, outcome, handled=True)
         fan_out.try_again()
@@ -547,8 +518,8 @@ class Conductor:
             self._errors.of_expression(error, fan_out.name, self._where(fan_out))
             self._break()
             return True
-        if plan.delay > 0:
-            self.delay(fan_out, plan.delay)
+        if fan_out.retry is not None and fan_out.retry.delay > 0:
+            self.delay(fan_out, fan_out.retry.delay)
         else:
             self.try_next(fan_out)
         return True
@@ -589,10 +560,9 @@ class Conductor:
             if arrival.task not in COMMANDS or arrival not in self._arrivals.waiting:
                 continue
             self._arrivals.waiting.remove(arrival)
-            visit = self._visits[arrival.task] = self._visits.get(arrival.task, 0) + 1
-            self._started += 1
+            visit, number = self._visits.number(arrival.task)
             self._commands.append(TaskStarted(arrival.task, visit, arrival.route))
-            self._terminal.append((self._started, arrival.branch))
+            self._terminal.append((number, arrival.branch))
             if arrival.task == "fail":
                 message = "the command `fail` was reached"
                 place = Place(self.workflow.file, 1, 1)
@@ -725,7 +695,8 @@ class Conductor:
             return
         if self.status in {"running", "paused"}:
             self._tell_unsatisfied_joins()
-        output, errors = self._render_output()
+        terminal = (branch for _, branch in sorted(self._terminal, key=lambda each: each[0]))
+        output, errors = render_output(self.workflow, self.context, terminal, self._moment)
         if not self._failed or self._semantics.output == "entry":
             for error in errors:
                 self._errors.of_expression(error)
@@ -754,30 +725,6 @@ class Conductor:
             self._failed = True
         return bool(unsatisfied)
 
-    def _render_output(self) -> tuple[FrozenDict | None, list[ExpressionError]]:
-        """Render the output, entry by entry; what cannot be rendered is left out and told."""
-        if self.workflow.output is None:
-            return None, []
-        branch = self.context.final(branch for _, branch in sorted(self._terminal, key=lambda each: each[0]))
-        entries = self.context.publication(branch, 0) if self._semantics.output == "entry" else None
-        scope = self.context.look(branch, 0)
-        rendered: dict[str, Data] = {}
-        errors = []
-        for entry in self.workflow.output:
-            if entry.value is None:
-                continue
-            try:
-                value = entry.value.evaluate(scope if entries is None else entries.scope(), self._moment)
-            except ExpressionError as error:
-                errors.append(error)
-                continue
-            rendered[entry.name] = value
-            if entries is not None:
-                entries.publish(entry.name, value)
-        if not rendered and entries is not None:
-            return None, errors
-        return object_of(rendered), errors
-
     def errors(self) -> FrozenList:
         """Return the records of what has failed so far, masked."""
         return self._masked(self._errors.frozen())
@@ -786,7 +733,7 @@ class Conductor:
         """Return {name: {status, visits, items: {total, succeeded, failed, running}}} of every task, as it is now."""
         told: dict[str, dict[str, Any]] = {}
         for name in self.workflow.tasks:
-            fan_out = self._last.get(name)
+            fan_out = self._visits.last.get(name)
             if fan_out is None:
                 items = {"total": 0, "succeeded": 0, "failed": 0, "running": 0}
                 told[name] = {"status": "not_started", "visits": 0, "items": items}
@@ -803,10 +750,6 @@ class Conductor:
                 },
             }
         return told
-
-
-def _expression_failure(error: ExpressionError) -> Failure:
-    return Failure("expression", error.explanation, retryable=False, expression=error.expression, where=error.place)
 
 
 def _asks_failed(task: Task) -> bool:

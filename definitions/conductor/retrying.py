@@ -1,0 +1,44 @@
+"""Whether what has ended is tried again: an item after a failure, or a whole visit of a task (`Semantics.retries`)."""
+
+from stretto.definitions.conductor.events import Failure, ItemCompleted
+from stretto.definitions.conductor.fan_out import FanOut, error_object
+from stretto.definitions.context import CompletionScope, ItemScope
+from stretto.definitions.errors import ExpressionError
+from stretto.definitions.expressions import Moment
+from stretto.definitions.frozen import Data
+
+
+def item_wants_retry(visit: FanOut, ended: ItemCompleted, moment: Moment) -> bool:
+    """Tell whether a try of an item is followed by another one.
+
+    Raises `ExpressionError` if the retry's condition cannot be evaluated.
+    """
+    plan, retry, failure = visit.retry, visit.task.retry, ended.failure
+    if plan is None or retry is None or failure is None or not failure.retryable:
+        return False
+    if ended.attempt > plan.count or ended.outcome == "cancelled":
+        return False
+    if retry.on_error is None:
+        return True
+    snapshot, index = visit.snapshot, ended.index
+    scope = ItemScope(snapshot, visit.items[index], index) if visit.task.with_items else snapshot
+    tried = CompletionScope(scope, ended.outcome, failure.result, error_object(failure))
+    return bool(retry.on_error.evaluate(tried, moment))
+
+
+def visit_wants_retry(visit: FanOut, outcome: str, result: Data, moment: Moment) -> bool:
+    """Tell whether a visit that has ended is tried again with all its items.
+
+    Raises `ExpressionError` if the retry's condition cannot be evaluated.
+    """
+    plan, retry = visit.retry, visit.task.retry
+    if plan is None or retry is None or visit.attempt > plan.count or outcome not in {"succeeded", "failed"}:
+        return False
+    if retry.on_error is None:
+        return outcome == "failed"
+    return bool(retry.on_error.evaluate(CompletionScope(visit.snapshot, outcome, result), moment))
+
+
+def expression_failure(error: ExpressionError) -> Failure:
+    """Return the failure of what ends because an expression of its task cannot be evaluated."""
+    return Failure("expression", error.explanation, retryable=False, expression=error.expression, where=error.place)
