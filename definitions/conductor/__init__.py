@@ -8,6 +8,13 @@ Conductor.on(Event) --> [Command]        fan_out.py   one visit of a task: its i
                                          contexts.py  where what is published goes
                                          branches.py  the context of a branch, and how branches join
                                          settings.py  what a task settles once, when it starts
+                                         preparing.py what it renders before its first item starts
+                                         visits.py    the visits that have not ended, and each task's last
+                                         transitions.py  which transitions are taken, what they publish
+                                         retrying.py  whether what has failed is tried again
+                                         output.py    the run's output
+                                         inquiries.py what is in flight, which timers are set
+                                         waits.py     what the run waits for, told to people
                                          errors.py    the records of what failed
 """
 
@@ -38,7 +45,8 @@ from stretto.definitions.conductor.events import (
     RetryDue,
     RunTimedOut,
 )
-from stretto.definitions.conductor.states import ENDED, IllegalTransition
+from stretto.definitions.conductor.states import ENDED, IllegalTransition, UnknownTask
+from stretto.definitions.conductor.waits import Wait, WaitKind
 
 __all__ = [
     "ENDED",
@@ -63,6 +71,9 @@ __all__ = [
     "StartItem",
     "TaskEnded",
     "TaskStarted",
+    "UnknownTask",
+    "Wait",
+    "WaitKind",
     "WaitUntil",
     "WithdrawItems",
     "blank_record",

@@ -8,7 +8,7 @@
 See `Semantics.arrivals`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
 from stretto.definitions.conductor.branches import NO_BRANCH, Branch
@@ -20,8 +20,8 @@ from stretto.definitions.model import Task, Workflow
 from stretto.definitions.semantics import COMMANDS
 
 
-class Unsatisfied:
-    """A join that was reached and can no longer be satisfied; `missing` inbound tasks did not lead to it."""
+class WaitingJoin:
+    """A join that has been reached and not started; the `missing` inbound tasks have not led to it."""
 
     __slots__ = ("missing", "route", "task")
 
@@ -48,7 +48,10 @@ class Arrivals(Protocol):
     def arrive(self, source: FanOut, edge: Edge, target: str, branch: Branch) -> Arrival | None:
         """Have `target` arrive over an edge of a visit that has ended; return what waits now, if anything does."""
 
-    def unsatisfied(self, *, idle: bool) -> list[Unsatisfied]:
+    def joining(self) -> list[WaitingJoin]:
+        """Return the joins that wait."""
+
+    def unsatisfied(self, *, idle: bool) -> list[WaitingJoin]:
         """Return the joins that cannot be satisfied any more; `idle`: nothing runs, and nothing is ready to."""
 
     def status_of(self, task: str, route: int) -> str | None:
@@ -81,14 +84,15 @@ class LapArrivals:
         self.waiting.append(arrival)
         return arrival
 
-    def unsatisfied(self, *, idle: bool) -> list[Unsatisfied]:
-        if not idle:
-            return []
+    def joining(self) -> list[WaitingJoin]:
         return [
-            Unsatisfied(name, 0, join.missing(self._graph.inbound[name]))
+            WaitingJoin(name, 0, join.missing(self._graph.inbound[name]))
             for name, join in self._joins.items()
             if join.waiting
         ]
+
+    def unsatisfied(self, *, idle: bool) -> list[WaitingJoin]:
+        return self.joining() if idle else []
 
     def status_of(self, task: str, route: int) -> str | None:  # noqa: ARG002 - as the protocol has it
         return None  # no function of this dialect asks: expressions read `task.NAME.outcome`
@@ -150,16 +154,20 @@ class RouteArrivals:
         visits = [self._last.get((source, route)) for source in self._inbound[target]]
         return [None if visit is None else target in visit.led_to for visit in visits]
 
-    def unsatisfied(self, *, idle: bool) -> list[Unsatisfied]:
-        found = []
+    def joining(self) -> list[WaitingJoin]:
+        return [each for each, _ in self._waiting_joins()]
+
+    def unsatisfied(self, *, idle: bool) -> list[WaitingJoin]:
+        return [each for each, can_be in self._waiting_joins() if idle or not can_be]
+
+    def _waiting_joins(self) -> Iterator[tuple[WaitingJoin, bool]]:
+        """Yield the joins that wait, each with whether an inbound task that was not visited can still lead to it."""
         for arrival in self.waiting:
             if arrival.ready or self._joining(arrival.task) is None:
                 continue
             led = self._led(arrival.task, arrival.route)
-            if idle or None not in led:
-                names = zip(self._inbound[arrival.task], led, strict=True)
-                found.append(Unsatisfied(arrival.task, arrival.route, [name for name, each in names if not each]))
-        return found
+            names = zip(self._inbound[arrival.task], led, strict=True)
+            yield WaitingJoin(arrival.task, arrival.route, [name for name, each in names if not each]), None in led
 
     def status_of(self, task: str, route: int) -> str | None:
         for each in self._routes.leading_to(route):

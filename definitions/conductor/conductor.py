@@ -16,6 +16,7 @@ from stretto.definitions.conductor.commands import (
     CancelItem,
     Command,
     FinishRun,
+    StartItem,
     TaskEnded,
     TaskStarted,
     WaitUntil,
@@ -38,13 +39,15 @@ from stretto.definitions.conductor.events import (
     RunTimedOut,
 )
 from stretto.definitions.conductor.fan_out import Arrival, FanOut, Slot
+from stretto.definitions.conductor.inquiries import starts_outstanding, tasks_told, waits_outstanding
 from stretto.definitions.conductor.output import render_output
 from stretto.definitions.conductor.preparing import Preparation
 from stretto.definitions.conductor.retrying import expression_failure, item_wants_retry, visit_wants_retry
 from stretto.definitions.conductor.settings import Settings
-from stretto.definitions.conductor.states import ENDED, ITEM, RUN_TABLES, IllegalTransition, advance
+from stretto.definitions.conductor.states import ENDED, RUN_TABLES, IllegalTransition, advance
 from stretto.definitions.conductor.transitions import Followed, Transitions
 from stretto.definitions.conductor.visits import Visits
+from stretto.definitions.conductor.waits import Standing, Wait, Waiting
 from stretto.definitions.context import (
     NO_SURROUNDINGS,
     RunFacts,
@@ -95,6 +98,9 @@ class Conductor:
         self._states = RUN_TABLES[workflow.semantics.final_failure]
         self._fail_fast = workflow.fail_fast or workflow.semantics.fail_fast
         self.status = "running"
+        self._since = started_at
+        self._cancelled = False
+        self._deadline: RunTimedOut | None = None
         self._run_id = run_id
         self._initial = Branch(Map(initial)) if initial else NO_BRANCH
         self._arrivals: Arrivals = ARRIVALS[workflow.semantics.arrivals](workflow, graph_of(workflow.tasks))
@@ -143,7 +149,8 @@ class Conductor:
         """Evaluate what the run begins with. Nothing starts before `begin`, which does this, too, if nobody did."""
         self._entered = True
         if self.workflow.timeout is not None:
-            self._commands.append(WaitUntil(RunTimedOut(self._moment.at + self.workflow.timeout)))
+            self._deadline = RunTimedOut(self._moment.at + self.workflow.timeout)
+            self._commands.append(WaitUntil(self._deadline))
         branch, broken = self._first_branch()
         if broken:
             self._break()
@@ -308,8 +315,9 @@ class Conductor:
 
     def delay(self, fan_out: FanOut, seconds: float) -> None:
         """Have a visit wait before its start, or before it is tried again."""
-        then = DelayElapsed(fan_out.name, fan_out.visit, self._moment.at + seconds, fan_out.attempt)
-        self._commands.append(WaitUntil(then))
+        fan_out.since = self._moment.at
+        fan_out.until = fan_out.since + seconds
+        self._commands.append(WaitUntil(fan_out.delay_elapsed()))
 
     def _wants_to_run(self, task: Task, fan_out: FanOut) -> bool:
         try:
@@ -381,13 +389,13 @@ class Conductor:
             for key, fan_out in self._active.items()
         )
         if self.status == "running" and self._active and not any(going_on):
-            self.status = advance(self._states, self.status, "pause")
+            self._change("pause")
             self._paused_from_below = True
 
     def _go_on_from_below(self) -> None:
         """Go on with a run that was paused because its sub-workflows were, as one of them goes on or has ended."""
         if self._paused_from_below and self.status == "paused":
-            self.status = advance(self._states, self.status, "resume")
+            self._change("resume")
             self._paused_from_below = False
             self._start_what_was_held()
 
@@ -422,10 +430,10 @@ class Conductor:
             failure = expression_failure(error)
             return msgspec.structs.replace(event, outcome="failed", result=None, failure=failure)
         assert fan_out.retry is not None  # noqa: S101 - nothing else wants one
-        slot.state = advance(ITEM, slot.state, "retry")
-        slot.failed = event.failure
-        due_at = self._moment.at + fan_out.retry.wait(slot.attempt)
-        self._commands.append(WaitUntil(RetryDue(event.task, event.visit, event.index, slot.attempt + 1, due_at)))
+        assert event.failure is not None  # noqa: S101 - as above
+        at = self._moment.at
+        slot.wait(event.failure, at, at + fan_out.retry.wait(slot.attempt))
+        self._commands.append(WaitUntil(fan_out.retry_due(event.index, slot)))
         return None
 
     def _items_withdrawn(self, event: ItemsWithdrawn) -> None:
@@ -442,12 +450,12 @@ class Conductor:
         slot = fan_out.window.get(event.index) if fan_out is not None else None
         if fan_out is None or slot is None or slot.state != "waiting" or slot.attempt + 1 != event.attempt:
             return
-        slot.state = advance(ITEM, slot.state, "due")
+        slot.change("due", self._moment.at)
         if self._may_start(fan_out):
             self._try_again(fan_out, event.index, slot)
 
     def _try_again(self, fan_out: FanOut, index: int, slot: Slot) -> None:
-        slot.state = advance(ITEM, slot.state, "start")
+        slot.change("start", self._moment.at)
         slot.attempt += 1
         self._commands.append(fan_out.start(index, slot))
 
@@ -468,6 +476,7 @@ class Conductor:
             self._open(fan_out)
         else:
             fan_out.change("hold")
+            fan_out.since = self._moment.at
 
     # ---- tasks end
 
@@ -572,7 +581,7 @@ class Conductor:
 
     def _be_cancelled(self) -> None:
         if self.status in {"running", "paused"}:
-            self.status = advance(self._states, self.status, "cancel")
+            self._change("cancel")
             self._start_nothing_more()
         self._look_at_joins_of_the_cancelled()
 
@@ -606,13 +615,20 @@ class Conductor:
 
     # ---- the run
 
+    def _change(self, event: str) -> None:
+        """Go to the status that `event` leads to."""
+        before, self.status = self.status, advance(self._states, self.status, event)
+        if self.status != before:
+            self._since = self._moment.at
+        self._cancelled = self._cancelled or event == "cancel"
+
     def _pause(self, _event: PauseRequested) -> None:
-        self.status = advance(self._states, self.status, "pause")
+        self._change("pause")
         self._paused_from_below = False
 
     def _resume(self, _event: ResumeRequested) -> None:
         resumed = self.status == "paused"
-        self.status = advance(self._states, self.status, "resume")
+        self._change("resume")
         self._paused.clear()  # they are told to go on, too
         self._paused_from_below = False
         if resumed:
@@ -631,7 +647,7 @@ class Conductor:
 
     def _cancel(self, _event: CancelRequested) -> None:
         already = self.status in {"cancelling", "cleaning"}
-        self.status = advance(self._states, self.status, "cancel")
+        self._change("cancel")
         if already:
             return
         for fan_out in self._active.values():
@@ -651,9 +667,13 @@ class Conductor:
 
     def _stop_what_runs(self) -> None:
         for fan_out in self._active.values():
-            self._commands.extend(
-                CancelItem(fan_out.task.name, fan_out.visit, index) for index in sorted(fan_out.window)
-            )
+            for index, slot in sorted(fan_out.window.items()):
+                self._stop(fan_out, index, slot)
+
+    def _stop(self, fan_out: FanOut, index: int, slot: Slot) -> None:
+        if not slot.stopping:
+            slot.stopping = True
+            self._commands.append(CancelItem(fan_out.name, fan_out.visit, index))
 
     def _fail(self) -> None:
         """Take note of a failure that nothing handled; where that ends the run, tell what joins wait in vain."""
@@ -673,7 +693,8 @@ class Conductor:
 
     def _end_early(self, event: str) -> None:
         self._failed = True
-        before, self.status = self.status, advance(self._states, self.status, event)
+        before = self.status
+        self._change(event)
         if before != "failing":
             self._start_nothing_more()
 
@@ -690,7 +711,7 @@ class Conductor:
 
     def _finish(self) -> None:
         if self.status == "cancelling" and self.workflow.on_cancel is not None:
-            self.status = advance(self._states, self.status, "clean")
+            self._change("clean")
             self._start_task(Arrival(self.workflow.on_cancel, 0, NO_BRANCH))
             return
         if self.status in {"running", "paused"}:
@@ -701,9 +722,9 @@ class Conductor:
             for error in errors:
                 self._errors.of_expression(error)
         if self.status in {"cancelling", "cleaning", "failing"}:
-            self.status = advance(self._states, self.status, "end")
+            self._change("end")
         else:
-            self.status = advance(self._states, self.status, "fail" if self._failed or errors else "succeed")
+            self._change("fail" if self._failed or errors else "succeed")
         if not self._is_child:  # a parent's task works with the output: it is no report
             output = self._masked(output)
         # Again: a secret may have become known after an error was recorded.
@@ -729,27 +750,40 @@ class Conductor:
         """Return the records of what has failed so far, masked."""
         return self._masked(self._errors.frozen())
 
+    # ---- inquiries
+
     def tasks(self) -> dict[str, dict[str, Any]]:
         """Return {name: {status, visits, items: {total, succeeded, failed, running}}} of every task, as it is now."""
-        told: dict[str, dict[str, Any]] = {}
-        for name in self.workflow.tasks:
-            fan_out = self._visits.last.get(name)
-            if fan_out is None:
-                items = {"total": 0, "succeeded": 0, "failed": 0, "running": 0}
-                told[name] = {"status": "not_started", "visits": 0, "items": items}
-                continue
-            running = sum(slot.state == "running" for slot in fan_out.window.values())
-            told[name] = {
-                "status": fan_out.state,
-                "visits": fan_out.visit,
-                "items": {
-                    "total": len(fan_out.items),
-                    "succeeded": fan_out.succeeded,
-                    "failed": len(fan_out.failures),
-                    "running": running,
-                },
-            }
-        return told
+        return tasks_told(self.workflow, self._visits)
+
+    def outstanding(self) -> list[StartItem]:
+        """Return the start command of every try that has been commanded and not been told ended, in their order."""
+        return starts_outstanding(self._visits)
+
+    def may_resume(self, start: StartItem) -> bool:
+        """Tell whether an outstanding try is to be performed, if nobody knows any more whether it has been.
+
+        It is not when it was to be stopped, nor in a run that is being cancelled: then it is told as cancelled.
+        """
+        if self._cancelled and self.status != "cleaning":
+            return False
+        visit = self._active.get((start.task, start.visit))
+        slot = visit.window.get(start.index) if visit is not None else None
+        return slot is not None and (slot.state, slot.attempt) == ("running", start.attempt) and not slot.stopping
+
+    def timers(self) -> list[WaitUntil]:
+        """Return every wait that is outstanding."""
+        of_run = [WaitUntil(self._deadline)] if self._deadline and self.status in {"running", "paused"} else []
+        return [*of_run, *waits_outstanding(self._visits)]
+
+    def waits(self, task: str | None = None) -> list[Wait]:
+        """Return what the run, or one of its tasks, waits for, to be told to people: bounded for each task.
+
+        Raises `UnknownTask`.
+        """
+        standing = Standing(self.status, self._since, self._paused_from_below)
+        waiting = Waiting(self.workflow, self._visits, self._arrivals, frozenset(self._paused), standing)
+        return waiting.of_run() if task is None else waiting.of_task(task)
 
 
 def _asks_failed(task: Task) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from stretto.definitions.conductor.branches import Branch
 from stretto.definitions.conductor.commands import Prepared, StartItem
-from stretto.definitions.conductor.events import Failure, ItemCompleted
+from stretto.definitions.conductor.events import DelayElapsed, Failure, ItemCompleted, RetryDue
 from stretto.definitions.conductor.states import ITEM, TASK, advance
 from stretto.definitions.context import ItemScope, Snapshot, TaskRecord
 from stretto.definitions.frozen import EMPTY_LIST, Data, FrozenDict, FrozenList, list_of, object_of
@@ -34,15 +34,31 @@ class Batches(Sequence[FrozenList]):
 
 
 class Slot:
-    """An item's place in the window: its state, its try, when its first try started, and why its last one failed."""
+    """An item's place in the window: its state, its try, when its first try started, and why its last one failed.
 
-    __slots__ = ("attempt", "failed", "started_at", "state")
+    `since` is when its state began, `until` when a wait for its next try ends. `stopping`: its try is to be stopped.
+    """
+
+    __slots__ = ("attempt", "failed", "since", "started_at", "state", "stopping", "until")
 
     def __init__(self, started_at: float, attempt: int) -> None:
         self.attempt = attempt
-        self.started_at = started_at
+        self.started_at = self.since = started_at
         self.state = "running"
+        self.until = 0.0
+        self.stopping = False
         self.failed: Failure | None = None
+
+    def change(self, event: str, at: float) -> None:
+        """Go to the state that `event` leads to."""
+        self.state = advance(ITEM, self.state, event)
+        self.since = at
+
+    def wait(self, failure: Failure, at: float, until: float) -> None:
+        """Have the next try wait, as this one has failed."""
+        self.change("retry", at)
+        self.failed = failure
+        self.until = until
 
 
 MAX_WAIT_SECONDS = 10.0 * 365 * 86_400
@@ -105,13 +121,13 @@ class FanOut:
     `number` counts the visits of all tasks in the order of their start, `attempt` the tries of the whole visit;
     `led_to` holds the targets of the transitions taken at its end, `prepared` what each item performs, where that is
     settled before the first starts. `decided` is not None when the action is performed more than once: then it tells
-    which performance counts.
+    which performance counts. `since` is when a wait of the whole visit began, `until` when it ends.
     """
 
     __slots__ = (
         "after_failure", "attempt", "branch", "broken", "cancelling", "concurrency", "decided", "failures", "items",
-        "led_to", "next_index", "number", "prepared", "results", "retry", "route", "semantics", "snapshot",
-        "started_at", "state", "stopped", "succeeded", "task", "timeout", "visit", "window",
+        "led_to", "next_index", "number", "prepared", "results", "retry", "route", "semantics", "since",
+        "snapshot", "started_at", "state", "stopped", "succeeded", "task", "timeout", "until", "visit", "window",
     )  # fmt: skip
 
     def __init__(
@@ -126,7 +142,8 @@ class FanOut:
         self.decided: int | None = None
         self.cancelling = False
         self.snapshot = snapshot
-        self.started_at = started_at
+        self.started_at = self.since = started_at
+        self.until = started_at
         self.semantics = semantics
         self.state = "running"
         self.attempt = 1
@@ -170,6 +187,14 @@ class FanOut:
         return StartItem(
             self.task.name, self.visit, index, slot.attempt, scope, self.timeout, slot.started_at, self.route, prepared
         )
+
+    def retry_due(self, index: int, slot: Slot) -> RetryDue:
+        """Return what ends the wait for an item's next try."""
+        return RetryDue(self.name, self.visit, index, slot.attempt + 1, slot.until)
+
+    def delay_elapsed(self) -> DelayElapsed:
+        """Return what ends a wait of the whole visit."""
+        return DelayElapsed(self.name, self.visit, self.until, self.attempt)
 
     def perform_also(self, prepared: Prepared, at: float) -> StartItem:
         """Return the command that performs the action of this visit once more; the first to end decides."""
@@ -246,6 +271,11 @@ class FanOut:
     def exhausted(self) -> bool:
         """No item is left to start, or none may."""
         return self.stopped or self.next_index >= len(self.items)
+
+    @property
+    def left(self) -> int:
+        """How many items have not been started, and may be."""
+        return 0 if self.stopped else len(self.items) - self.next_index
 
     def break_off(self, failure: Failure) -> None:
         """Fail the task as a whole, before any item could start."""

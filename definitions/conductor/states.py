@@ -14,6 +14,12 @@ class IllegalTransition(StrettoError):
     code = "illegal_transition"
 
 
+class UnknownTask(StrettoError):
+    """A workflow has no task of that name."""
+
+    code = "unknown_task"
+
+
 RUN: Table = {
     ("running", "pause"): "paused",
     ("running", "resume"): "running",

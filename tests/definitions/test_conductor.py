@@ -1,11 +1,11 @@
 """What a run means: each decision of the design, as a small workflow."""
 
-import json
 from typing import Any
 
 import pytest
 from driving import Drive, failed, starts, waits
 from rehearsal import Told, rehearse
+from writing import branches, then, workflow
 
 from stretto.definitions import InvalidInput
 from stretto.definitions.conductor import (
@@ -19,22 +19,6 @@ from stretto.definitions.conductor import (
 )
 from stretto.definitions.conductor.branches import NO_BRANCH
 from stretto.definitions.parameters import bind
-
-
-def workflow(*tasks: dict[str, Any], **fields: Any) -> str:
-    """Return a definition; tasks without an action echo or do nothing."""
-    named = [{"action": "core.echo" if "message" in str(task.get("input")) else "core.noop", **task} for task in tasks]
-    return json.dumps({"version": "1", "tasks": named, **fields})
-
-
-def then(*targets: str, when: str | None = None, **publish: Any) -> dict[str, Any]:
-    """Return a transition."""
-    transition: dict[str, Any] = {"publish": publish}
-    if targets:
-        transition["do"] = list(targets)
-    if when is not None:
-        transition["when"] = when
-    return transition
 
 
 def performed(rehearsal: Told) -> list[str]:
@@ -145,14 +129,6 @@ def test_vars_are_rendered_in_order_from_the_parameters() -> None:
 
 
 # ---- joins
-
-
-def branches(join: Any, *names: str) -> str:
-    """Return a workflow of parallel tasks that lead to one join."""
-    return workflow(
-        *({"name": name, "next": [then("end", when="{{ succeeded() }}")]} for name in names),
-        {"name": "end", "join": join},
-    )
 
 
 def test_a_join_waits_for_all_and_a_count_for_so_many() -> None:
