@@ -1,81 +1,101 @@
 """The engine: the root actor, whose proxy is the public API.
 
-    engine = Engine.start(definitions="workflows", metrics_port=9464).proxy()
+    engine = Engine.start(definitions="workflows", store="sqlite:///stretto.db", metrics_port=9464).proxy()
     run = engine.submit("ops.health_check", {"servers": [...]}).get()
     outcome = run.outcome.get(timeout=60)
     engine.stop().get()
 
 It owns what its actors share, starts one supervisor a run, and shares out the permits for items in flight. It never
-waits for another actor: what it cannot answer at once, it answers later.
+waits for another actor: what it cannot answer at once, it answers later. With a store, a run is accepted when that is
+durable; runs that had not ended when the last engine did are rebuilt and go on.
 """
 
 import contextlib
 import copy
 import os
-import weakref
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from typing import Any
 
 import pykka
-import structlog
 
-from stretto.actors.actions import ActionRegistry, RenderedCommands
-from stretto.actors.actions.entry_points import load_entry_points
+from stretto.actors.actions import RenderedCommands
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.child import MAX_DEPTH
-from stretto.actors.dispatch import DispatchedActor, Dispatcher, Later
-from stretto.actors.lifecycle import close_down, start_clock
-from stretto.actors.mailbox import answer
+from stretto.actors.dispatch import DispatchedActor, Later
+from stretto.actors.idempotency import RememberedKeys, checked_key, conflict, idempotency_of
+from stretto.actors.journal.records import Ending, Happened, Rerun, RerunScope
+from stretto.actors.journal.service import OpenJournal
+from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished
+from stretto.actors.lifecycle import close_down
+from stretto.actors.mailbox import answer, answer_error
 from stretto.actors.messages import (
     AbandonRun,
+    AttachChild,
     BeginRun,
     CancelRun,
+    ChangeConcurrency,
     ChildEnded,
     ChildPauseChanged,
     ChildRefused,
     ControlChild,
+    DropRun,
     GraceElapsed,
+    OldRunRead,
+    ParkWhenIdle,
     PauseRun,
     PermitsGranted,
     PermitsRequested,
     PermitsReturned,
+    PruneDue,
     Relayed,
+    RestartRun,
     ResumeRun,
+    RetryOneItem,
     ReturnPermits,
     RunCrashed,
     RunEnded,
+    RunExists,
+    RunLoaded,
+    RunNotLoaded,
+    RunParked,
     RunPauseChanged,
+    RunRebuilt,
     RunRefused,
+    RunUnrecordable,
+    SkipOneItem,
     StartChild,
+    StoreGone,
     TellStatus,
+    TellWhy,
     WatchRun,
 )
-from stretto.actors.outcome import RunHandle, abandoned, failed_with
-from stretto.actors.packs import Pack, Source, Surroundings, add_packs, read_packs, read_surroundings
+from stretto.actors.outcome import RunHandle, RunWasParked, UnknownRun, abandoned, failed_with
+from stretto.actors.packs import Pack, Source, Surroundings
 from stretto.actors.permits import Grant, PermitLedger, Reclaim
-from stretto.actors.run import RunRequest, RunSupervisor
-from stretto.actors.runners import DEFAULT_THREADS, AddressPolicy, Runners
+from stretto.actors.recovery import FIRST_RESTART_SECONDS, MAX_RESTARTS, Recovery, kept_from, stored_handle
+from stretto.actors.run import RunSupervisor
+from stretto.actors.run_queries import RunQueries
+from stretto.actors.run_request import Rebuilt, RunRequest
+from stretto.actors.run_table import MAX_REMEMBERED_RUNS, Question, Run, RunTable, has_ended
+from stretto.actors.runners import DEFAULT_THREADS, AddressPolicy
 from stretto.actors.services import Services
+from stretto.actors.starting import Options, Retention, start_parts
 from stretto.definitions.conductor import IllegalTransition
+from stretto.definitions.context import Surroundings as RunSurroundings
 from stretto.definitions.errors import StrettoError, UnknownWorkflow
 from stretto.definitions.masking import Mask
 from stretto.definitions.model import Workflow
-from stretto.metrics import Instruments, MetricsServer, configure_logging, get_logger
+from stretto.definitions.parameters import bind
+from stretto.metrics import MetricsServer, get_logger
 
 MAX_ITEMS_IN_FLIGHT = 1024
 LONGEST_GRACE_SECONDS = 10.0 * 365 * 86_400
-MAX_REMEMBERED_RUNS = 1000
-"""Ended runs whose status can still be asked for."""
+PRUNE_SECONDS = 3600.0
+"""How often ended runs are deleted that need not be kept."""
+SCOPES = ("everything", "failed_tasks", "failed_items")
 
 _log = get_logger("stretto.engine")
-
-
-class UnknownRun(StrettoError):
-    """No run of that id is known (any more)."""
-
-    code = "unknown_run"
 
 
 class EngineStopping(StrettoError):
@@ -84,75 +104,36 @@ class EngineStopping(StrettoError):
     code = "engine_stopping"
 
 
-class _Question(Later):
-    """What a user asks of a run, answered by its supervisor, or by the engine if the run ends first."""
-
-    __slots__ = ("__weakref__", "verb")
-
-    def __init__(self, verb: str | None) -> None:
-        super().__init__()
-        self.verb = verb
-
-    def answer_after_end(self, status: dict[str, Any]) -> None:
-        """Answer from the status that the run ended with, unless the supervisor has answered."""
-        if self.verb is None:
-            self.resolve(status)
-        else:
-            self.fail(_has_ended(self.verb, status))
-
-
-def _several(paths: str | PathLike[str] | Iterable[str | PathLike[str]]) -> list[str]:
-    return [os.fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
-
-
 def _checked(watcher: pykka.ActorRef[Any] | None) -> pykka.ActorRef[Any] | None:
     if watcher is not None and not isinstance(watcher, pykka.ActorRef):
         raise TypeError(f"a watcher is an actor's reference, not a {type(watcher).__name__}")
     return watcher
 
 
-def _has_ended(verb: str, status: dict[str, Any]) -> IllegalTransition:
-    return IllegalTransition(f"cannot {verb} the run {status['id']}: it has ended ({status['status']})")
-
-
-class _Run:
-    """A run in progress, as the engine knows it.
-
-    `item` is whose it is, if it is a sub-workflow. `questions` forgets those that nobody waits for any more.
-    """
-
-    __slots__ = ("accepted", "handle", "item", "mask", "questions", "supervisor")
-
-    def __init__(
-        self, request: RunRequest, supervisor: pykka.ActorRef[RunSupervisor], item: pykka.ActorRef[Any] | None
-    ) -> None:
-        self.handle = request.handle
-        self.supervisor = supervisor
-        self.accepted = request.accepted
-        self.mask = request.mask
-        self.item = item
-        self.questions: weakref.WeakSet[_Question] = weakref.WeakSet()
-
-
-class Engine(DispatchedActor):
+class Engine(RunQueries, DispatchedActor):
     """The root actor. Start it with `Engine.start(...)`; use it through `.proxy()`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what it is made of; the last three come with a store
         self,
         services: Services,
         catalogue: Catalogue,
         server: MetricsServer | None,
         max_items_in_flight: int,
         surroundings: Surroundings,
+        journal: OpenJournal | None = None,
+        unfinished: Iterable[Unfinished] = (),
+        retention: Retention = Retention(),
     ) -> None:
         super().__init__()
         self._services = services
         self._catalogue = catalogue
         self._surroundings = surroundings
         self._ledger = PermitLedger(max_items_in_flight)
-        self._runs: dict[str, _Run] = {}
-        self._remembered: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._runs = RunTable()
+        self._keys = RememberedKeys()
         self._server = server
+        self._journal = journal
+        self._retention = retention
         self._stopped: Later | None = None
         self._closing = False
         self._listeners: list[pykka.ActorRef[Any]] = []
@@ -162,7 +143,9 @@ class Engine(DispatchedActor):
             runs_in_progress=lambda: len(self._runs),
             items_in_flight=lambda: services.dispatcher.alive().get("ItemActor", 0),
             context_bytes=lambda: sum(list(services.context_bytes.values())),
-            actors=lambda: {**services.dispatcher.alive(), "Clock": int(services.clock.is_alive())},
+            actors=lambda: {**services.dispatcher.alive(), **_threaded(services, journal)},
+            journal_pending_records=lambda: services.journal.pending,
+            store_available=lambda: int(services.journal.unavailable is None),
         )
         self._handlers: dict[type, Callable[[Any], None]] = {
             PermitsRequested: lambda message: self._share(self._ledger.request(message.run_id, message.count)),
@@ -171,10 +154,27 @@ class Engine(DispatchedActor):
             RunPauseChanged: self._run_pause_changed,
             RunRefused: self._run_refused,
             StartChild: self._start_child,
+            AttachChild: self._attach_child,
             ControlChild: self._control_child,
             RunCrashed: self._run_crashed,
+            RestartRun: self._restart_run,
+            RunLoaded: self._run_loaded,
+            RunNotLoaded: self._run_not_loaded,
+            RunRebuilt: lambda message: self._recovery.done(message.run_id),
+            RunParked: self._run_parked,
+            RunExists: self._run_exists,
+            RunUnrecordable: self._run_unrecordable,
+            OldRunRead: self._old_run_read,
+            StoreGone: self._store_gone,
+            PruneDue: lambda _message: self._prune_by_retention(),
             GraceElapsed: lambda _message: self._abandon_runs(),
         }
+        self._recovery = Recovery(self.actor_ref, services.readers)
+        unfinished = tuple(unfinished)
+        for each in unfinished:
+            handle = RunHandle(each.run_id, each.workflow, pykka.ThreadingFuture())
+            self._runs.add(Run(handle, Later(), each.accepted_at, each.parent))
+        self._recovery.add(each.run_id for each in unfinished)
 
     @classmethod
     def start(  # noqa: PLR0913 - keywords, each a setting that stands alone
@@ -193,10 +193,14 @@ class Engine(DispatchedActor):
         keystore: Source | None = None,
         rendered_commands: RenderedCommands = "refuse",
         check_digests: bool = False,
+        store_key: str | PathLike[str] | None = None,
+        retain_days: float | None = None,
+        retain_runs: int | None = None,
     ) -> "pykka.ActorRef[Engine]":
         """Start an engine and all that it needs, and return its actor's reference.
 
-        `definitions`: folders of definitions, and of packs. `store`: None, the only one so far: runs live in memory.
+        `definitions`: folders of definitions, and of packs. `store`: a database's URL (`sqlite:///FILE`,
+        `postgresql://...`): accepted runs survive the process; None: they live in memory.
         `actions`: modules to import (or FILE.py to execute) for their actions. `metrics_port`: where Prometheus
         scrapes, on the loopback address; 0 picks a free one, None exposes nothing. `threads` bounds those of
         plain functions, `dispatchers` those of actors. `addresses`: where core.http may connect to.
@@ -205,46 +209,34 @@ class Engine(DispatchedActor):
         expressions into the commands of core.local, and so data run as code.
         `check_digests` is for debugging: C code that goes around methods (`heapq`, `dict.__setitem__`) can change
         even frozen data; an item whose action does so then fails.
+        `store_key`: the file with the key that secrets are encrypted with in the store; without one, a file beside an
+        SQLite store, made with it. `retain_days`, `retain_runs`: how long ended runs stay in the store; None: for ever.
 
         Raises `CannotLoadActions`, `UnknownWorkflow` (no such folder), `CannotExpose` (the port is taken),
-        `InvalidDefinition` (what is wrong in packs, every finding of it), `InvalidPackConfig`,
+        `InvalidDefinition` (what is wrong in packs, every finding of it), `InvalidPackConfig`, `CannotOpenStore`,
         `ValueError` for a setting that makes no sense; then nothing is left running.
         """
-        if store is not None:
-            raise ValueError(f"store={store!r}: this version keeps runs in memory only; leave store out")
-        for name, value in (
-            ("max_items_in_flight", max_items_in_flight),
-            ("threads", threads),
-            ("dispatchers", dispatchers),
-        ):
-            if value < 1:
-                raise ValueError(f"{name} is at least 1, not {value}")
-        if not structlog.is_configured():
-            # Unconfigured, structlog prints every DEBUG line to standard output, one for each item.
-            configure_logging("WARNING")
-        registry = ActionRegistry.with_core(rendered_commands)
-        for module in _several(actions):
-            registry.load(module)
-        for broken in load_entry_points():
-            _log.error("actions_not_loaded", reason=str(broken))
-        read = read_packs(_several(packs), _several(definitions or ()))
-        add_packs(registry, read)
-        surroundings = read_surroundings(pack_config, keystore, read)
-        catalogue = Catalogue(registry)
-        for pack in read:
-            catalogue.add_pack(pack)
-        catalogue.load(*_several(definitions or ()))
-        instruments = Instruments()
-        server = None
-        if metrics_port is not None:
-            server = MetricsServer(instruments.registry, port=metrics_port)
-            server.start()
-        dispatcher = Dispatcher(dispatchers)
-        runners = Runners(threads=threads, addresses=addresses)
-        services = Services(dispatcher, *start_clock(), runners, registry, instruments, check_digests)
-        reference = cls.start_on(dispatcher, services, catalogue, server, max_items_in_flight, surroundings)
+        options = Options(
+            definitions=definitions, store=store, actions=actions, metrics_port=metrics_port,
+            max_items_in_flight=max_items_in_flight, threads=threads, dispatchers=dispatchers, addresses=addresses,
+            packs=packs, pack_config=pack_config, keystore=keystore, rendered_commands=rendered_commands,
+            check_digests=check_digests, store_key=store_key, retention=Retention(retain_days, retain_runs),
+        )  # fmt: skip
+        parts = start_parts(options)
+        if parts.journal is not None:
+            parts.journal.start(parts.services)
+        reference = cls.start_on(
+            parts.services.dispatcher, parts.services, parts.catalogue, parts.server, max_items_in_flight,
+            parts.surroundings, parts.journal, parts.unfinished, options.retention,
+        )  # fmt: skip
         reference.ask(PermitsReturned("", 0))  # answered: the engine takes its turns
-        _log.info("engine_started", workflows=len(catalogue.refs()), metrics=server.url if server else None)
+        if parts.journal is not None and options.retention.at(0) is not None:
+            reference.tell(PruneDue())
+        server = parts.server
+        _log.info(
+            "engine_started", workflows=len(parts.catalogue.refs()), metrics=server.url if server else None,
+            store=parts.journal.store.url if parts.journal is not None else None, unfinished=len(parts.unfinished),
+        )  # fmt: skip
         return reference
 
     def on_receive(self, message: Any) -> Any:
@@ -259,31 +251,71 @@ class Engine(DispatchedActor):
         workflow: str | PathLike[str] | Workflow,
         inputs: Mapping[str, Any] | None = None,
         watcher: pykka.ActorRef[Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
     ) -> Later:
         """Start a run of a workflow, named by ref or by a file's path, or as read; answered with its `RunHandle`.
 
-        `watcher`: an actor that is told `RunProgressed` as the run goes on. Raises (from `.get()`)
-        `UnknownWorkflow`, `InvalidDefinition`, `InvalidInput`, `EngineStopping`.
+        With a store, the answer says that the run is durable. `watcher`: an actor that is told `RunProgressed` as the
+        run goes on. `idempotency_key`: a run that was accepted with the same one is answered with instead.
+        Raises (from `.get()`) `UnknownWorkflow`, `InvalidDefinition`, `InvalidInput`, `EngineStopping`,
+        `StoreUnavailable`, `IdempotencyConflict`.
         """
-        if self._stopped is not None or self._closing:
-            raise EngineStopping("the engine is being stopped: it takes no more runs")
+        self._check_that_runs_are_accepted()
         if isinstance(workflow, PathLike):
             workflow = os.fspath(workflow)
         if not isinstance(workflow, str | Workflow):
             raise UnknownWorkflow(f"a workflow is named by its ref or a file's path, not by {workflow!r}")
         definition = self._catalogue.find(workflow) if isinstance(workflow, str) else workflow
+        given: Mapping[str, Any] = {} if inputs is None else inputs
         handle = RunHandle(self._services.new_run_id(), definition.ref, pykka.ThreadingFuture())
-        request = RunRequest(definition, {} if inputs is None else inputs, handle, Later(), _checked(watcher))
+        request = RunRequest(definition, given, handle, Later(), _checked(watcher))
+        request.idempotency_key = checked_key(idempotency_key)
+        if not self._services.journal.durable:
+            idempotency = idempotency_of(idempotency_key, definition, bind(definition, given)) if idempotency_key else None
+            if idempotency is not None:
+                earlier = self._keys.find(idempotency)
+                if earlier is not None:
+                    request.accepted.resolve(earlier)
+                    return request.accepted
+                self._keys.keep(idempotency, handle)
         self._start_run(request, None)
         return request.accepted
+
+    def rerun(self, run_id: str, scope: RerunScope = "everything") -> Any:
+        """Start a run that does an ended one again, with its definition and inputs; answered with its `RunHandle`.
+
+        `scope`: "everything"; "failed_tasks": what succeeded and does not follow on a failed task is kept;
+        "failed_items": of a failed task's items, too, those that succeeded. The old run stays as it was.
+        Raises (from `.get()`) `UnknownRun`, `IllegalTransition` if it has not ended, `NothingToRerun`, and as `submit`.
+        """
+        self._check_that_runs_are_accepted()
+        if scope not in SCOPES:
+            raise ValueError(f"the scope of a rerun is one of {', '.join(SCOPES)}, not {scope!r}")
+        if self._runs.get(run_id) is not None:
+            raise IllegalTransition(f"cannot rerun the run {run_id}: it has not ended; cancel it first")
+        if not self._services.journal.durable:
+            return self._rerun_from_memory(run_id, scope)
+        later = Later()
+
+        def read(reader: Reader) -> None:
+            accepted = reader.accepted(run_id)
+            if accepted is None:
+                raise UnknownRun(f"there is no run {run_id!r}")
+            kept = kept_from(reader, accepted, scope)
+            self.actor_ref.tell(OldRunRead(accepted, kept, Rerun(run_id, scope), later))
+
+        self._services.readers.read(read, lambda _value: None, later.fail)
+        return later
 
     def status(self, run_id: str) -> Any:
         """Return {id, workflow, status, tasks {name: {status, visits, items {total, succeeded, failed, running}}}}.
 
         Raises (from `.get()`) `UnknownRun`.
         """
-        if run_id in self._remembered:
-            return copy.deepcopy(self._remembered[run_id])
+        ended = self._runs.ended(run_id)
+        if ended is not None:
+            return copy.deepcopy(ended)
         return self._ask(run_id, None, TellStatus())
 
     def cancel(self, run_id: str) -> Any:
@@ -301,11 +333,35 @@ class Engine(DispatchedActor):
         """Let a paused run go on. Raises as `cancel` does."""
         return self._request(run_id, "resume", ResumeRun())
 
+    def set_concurrency(self, run_id: str, task: str, concurrency: int) -> Any:
+        """Let so many items of a running fan-out be in its window from now on. Raises as `cancel` does."""
+        return self._request(run_id, "change", ChangeConcurrency(task, concurrency))
+
+    def skip_item(self, run_id: str, task: str, index: int) -> Any:
+        """Have an item of a running fan-out end without a result, as if it had succeeded. Raises as `cancel` does."""
+        return self._request(run_id, "change", SkipOneItem(task, index))
+
+    def retry_item(self, run_id: str, task: str, index: int) -> Any:
+        """Try an item of a running fan-out again that has failed, or waits for that. Raises as `cancel` does."""
+        return self._request(run_id, "change", RetryOneItem(task, index))
+
     def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> Any:
         """Have an actor told `RunProgressed`, from now to the run's end. Raises as `cancel` does."""
         if _checked(watcher) is None:
             raise TypeError("a watcher is an actor's reference, not None")
         return self._request(run_id, "watch", WatchRun(watcher))
+
+    def why(self, run_id: str, task: str | None = None) -> Any:
+        """Return what a run, or one of its tasks, waits for: a list of {kind, text, ...}. Raises as `cancel` does."""
+        return self._request(run_id, "ask about", TellWhy(task))
+
+    def recovered(self) -> Later:
+        """Answer when all runs have been rebuilt that had not ended when the engine started."""
+        return self._recovery.finished
+
+    def store_failure(self) -> str | None:
+        """Return why the store cannot be written now; None: it can, or there is none."""
+        return self._services.journal.unavailable
 
     def runs_in_progress(self) -> int:
         """Return how many runs have been accepted and have not ended."""
@@ -313,7 +369,7 @@ class Engine(DispatchedActor):
 
     def run_ids(self) -> tuple[str, ...]:
         """Return the ids of the runs in progress, sub-workflows among them."""
-        return tuple(self._runs)
+        return self._runs.ids()
 
     def items_in_flight(self) -> int:
         """Return how many item actors are alive."""
@@ -354,40 +410,93 @@ class Engine(DispatchedActor):
         return self._services
 
     def tell_ends_to(self, listener: pykka.ActorRef[Any]) -> None:
-        """Have an actor told `RunEnded` of every run from now on, sub-workflows among them."""
+        """Have an actor told `RunEnded` or `RunParked` of every run from now on, sub-workflows among them."""
         self._listeners.append(listener)
 
     def stop(self, grace: float | None = None) -> Later:  # type: ignore[override]  # answered when all has ended
         """Take no more runs, wait for those in progress, then stop everything.
 
-        Answered when every actor and thread has ended. `grace`: seconds after which the runs that are left are
-        abandoned (they fail with `engine_stopped`); None waits for them however long they take.
+        Answered when every actor and thread has ended, and the journal is written. `grace`: seconds after which the
+        runs that are left are abandoned; None waits for them however long they take. With a store, abandoned runs and
+        paused ones are parked: they go on when an engine opens it again. Without, they fail with `engine_stopped`.
         """
         if grace is not None and not 0 <= grace <= LONGEST_GRACE_SECONDS:
             raise ValueError(f"grace is a number of seconds from 0 to {LONGEST_GRACE_SECONDS:,.0f}, or None")
         if self._stopped is None:
             self._stopped = Later()
             _log.info("engine_stopping", runs=len(self._runs))
+            self._recovery.give_up()
+            for run_id, run in self._runs:
+                run.tell(ParkWhenIdle())
+                if run.supervisor is None:
+                    self._run_parked(RunParked(run_id))
         if grace is not None:
             self._services.remind(self._services.monotonic() + grace, self.actor_ref, GraceElapsed())
         self._close_when_drained()
         return self._stopped
 
-    # ---- runs
+    # ---- runs begin
+
+    def _check_that_runs_are_accepted(self) -> None:
+        if self._stopped is not None or self._closing:
+            raise EngineStopping("the engine is being stopped: it takes no more runs")
+        reason = self._services.journal.unavailable
+        if reason is not None:
+            raise StoreUnavailable(f"no run is accepted while the store cannot be written: {reason}")
 
     def _start_run(self, request: RunRequest, item: pykka.ActorRef[Any] | None) -> None:
         """Start a run's supervisor; `item` is told the run's end, if it is a child."""
+        parent = None if request.parent is None else request.parent.run_id
+        run = Run(request.handle, request.accepted, self._services.now(), parent)
+        run.item = item
+        self._runs.add(run)
+        request.surroundings = self._surroundings.of_workflow(request.workflow.ref)
+        self._supervise(run, request)
+
+    def _supervise(self, run: Run, request: RunRequest) -> None:
         request.nested = self._catalogue.nested_refs()
         request.secrecy = self._catalogue.secrecy_of(request.workflow)
-        request.surroundings = self._surroundings.of_workflow(request.workflow.ref)
-        parent = None if request.parent is None else self._runs.get(request.parent["run_id"])
-        # One mask for a run and its children: what the parent passes on is as secret there.
-        request.mask = Mask(base=request.surroundings.mask) if parent is None else parent.mask
+        request.mask = self._mask_of(run, request.surroundings)
         supervisor = RunSupervisor.start_on(self._services.dispatcher, self._services, self.actor_ref, request)
-        self._runs[request.handle.id] = _Run(request, supervisor, item)
+        run.supervised(supervisor)
         # Before anything else: a run of one item then starts without asking for its permit.
         self._share(self._ledger.request(request.handle.id, 1))
         supervisor.tell(BeginRun())
+
+    def _mask_of(self, run: Run, surroundings: RunSurroundings) -> Mask:
+        """Return the one mask of a run and its children: what the parent passes on is as secret there."""
+        parent = None if run.parent is None else self._runs.get(run.parent)
+        if parent is not None:
+            return self._mask_of(parent, surroundings)
+        if run.mask is None:
+            run.mask = Mask(base=surroundings.mask)
+        return run.mask
+
+    def _rerun_from_memory(self, run_id: str, scope: RerunScope) -> Later:
+        if self._runs.ended(run_id) is None:
+            raise UnknownRun(f"there is no run {run_id!r} (the last {MAX_REMEMBERED_RUNS:,} that ended are remembered)")
+        again = self._runs.inputs_of(run_id)
+        if scope != "everything" or again is None:
+            raise UnknownRun(
+                f"what came of the run {run_id} is not known any more: to do a part of a run again, or one of long ago, "
+                "an engine needs a store"
+            )
+        handle = RunHandle(self._services.new_run_id(), again.workflow.ref, pykka.ThreadingFuture())
+        request = RunRequest(again.workflow, again.parameters, handle, Later())
+        request.rerun = Rerun(run_id, scope)
+        self._start_run(request, None)
+        return request.accepted
+
+    def _old_run_read(self, message: OldRunRead) -> None:
+        old = message.accepted
+        handle = RunHandle(self._services.new_run_id(), old.workflow.ref, pykka.ThreadingFuture())
+        request = RunRequest(old.workflow, old.parameters, handle, message.answer)
+        request.rerun, request.kept = message.rerun, message.kept
+        try:
+            self._check_that_runs_are_accepted()
+            self._start_run(request, None)
+        except StrettoError as error:
+            message.answer.fail(error)
 
     def _start_child(self, message: StartChild) -> None:
         if message.depth > MAX_DEPTH:
@@ -400,53 +509,173 @@ class Engine(DispatchedActor):
             self._tell_item(message.item, ChildRefused(error.code, str(error)))
             return
         handle = RunHandle(message.run_id, definition.ref, pykka.ThreadingFuture())
-        request = RunRequest(definition, message.inputs, handle, Later(), None)
+        request = RunRequest(definition, message.inputs, handle, Later())
         request.parent = message.parent
         request.depth = message.depth
         self._start_run(request, message.item)
 
+    def _attach_child(self, message: AttachChild) -> None:
+        """Have an item know of the run that performs it already, or of how that one has ended."""
+        run_id, item = message.run_id, message.item
+        run = self._runs.get(run_id)
+        if run is not None:
+            run.item = item
+            if run.paused:
+                self._tell_item(item, ChildPauseChanged(paused=True))
+            return
+
+        def read(reader: Reader) -> ChildEnded:
+            return ChildEnded(run_id, stored_handle(run_id, reader).outcome.get())
+
+        self._services.readers.tell(item, read, lambda error: ChildRefused("internal", str(error)))
+
     def _control_child(self, message: ControlChild) -> None:
         run = self._runs.get(message.run_id)
         if run is not None:
-            with contextlib.suppress(pykka.ActorDeadError):  # its end is in the mailbox
-                run.supervisor.tell(Relayed(message.message, Later()))
+            run.tell(Relayed(message.message, Later()))
 
     def _run_refused(self, message: RunRefused) -> None:
         run = self._runs.get(message.run_id)
-        if run is not None and run.item is not None:
-            self._tell_item(run.item, ChildRefused("invalid_input", message.reason))
+        if run is not None:
+            run.tell_item(ChildRefused("invalid_input", message.reason))
         self._forget(message.run_id)
+
+    def _run_exists(self, message: RunExists) -> None:
+        """Answer whoever submitted a run with the earlier one that has its key."""
+        run = self._runs.get(message.run_id)
+        if run is None:
+            return
+        run.tell(DropRun())
+        self._forget(message.run_id)
+        if not message.same_request:
+            run.accepted.fail(conflict(message.existing))
+            return
+        earlier = self._runs.get(message.existing)
+        if earlier is not None:
+            run.accepted.resolve(earlier.handle)
+            return
+        existing = message.existing
+        self._services.readers.read(
+            lambda reader: stored_handle(existing, reader), run.accepted.resolve, run.accepted.fail
+        )
+
+    def _run_unrecordable(self, message: RunUnrecordable) -> None:
+        run = self._runs.get(message.run_id)
+        if run is None:
+            return
+        outcome = failed_with("unrecordable", f"what happened cannot be written into the store: {message.reason}")
+        run.accepted.resolve(run.handle)
+        run.tell(DropRun())
+        self._run_ended(RunEnded(message.run_id, outcome, {}))
 
     @staticmethod
     def _tell_item(item: pykka.ActorRef[Any], message: Any) -> None:
         with contextlib.suppress(pykka.ActorDeadError):  # it has timed out, or its run has crashed
             item.tell(message)
 
+    # ---- runs are rebuilt
+
+    def _run_loaded(self, message: RunLoaded) -> None:
+        accepted = message.accepted
+        run = self._runs.get(accepted.run_id)
+        if run is None or self._stopped is not None:
+            self._recovery.done(accepted.run_id)
+            return
+        request = RunRequest(accepted.workflow, {}, run.handle, run.accepted)
+        request.parent, request.depth = accepted.parent, accepted.depth
+        request.rerun, request.kept = accepted.rerun, message.kept
+        request.rebuilt = Rebuilt(accepted, message.children)
+        current = self._surroundings.of_workflow(accepted.workflow.ref)
+        request.surroundings = accepted.surroundings
+        self._supervise(run, request)
+        # What is secret now, and what was when the run began.
+        if request.mask is not None:
+            request.mask.add((*current.mask.known()[0], *accepted.surroundings.mask.known()[0]))
+
+    def _run_not_loaded(self, message: RunNotLoaded) -> None:
+        self._recovery.done(message.run_id)
+        run = self._runs.get(message.run_id)
+        if run is None:
+            return
+        run.unsupervised()
+        self._share(self._ledger.forget(message.run_id))
+        if message.may_be_later:
+            _log.warning("run_not_rebuilt_yet", run_id=message.run_id, reason=message.reason)
+            self._restart_later(message.run_id, run)
+            return
+        _log.error("run_not_rebuilt", run_id=message.run_id, reason=message.reason)
+        self._break_run(message.run_id, run, "recovery_failed", f"the run cannot be rebuilt: {message.reason}")
+
+    def _run_crashed(self, message: RunCrashed) -> None:
+        run = self._runs.get(message.run_id)
+        if run is None:
+            return
+        self._recovery.done(message.run_id)
+        if not self._services.journal.durable or run.restarts >= MAX_RESTARTS:
+            self._break_run(message.run_id, run, "supervisor_crashed", message.reason)
+            return
+        run.restarts += 1
+        run.unsupervised()
+        self._services.instruments.supervisor_restarts.inc()
+        self._share(self._ledger.forget(message.run_id))
+        self._restart_later(message.run_id, run)
+
+    def _restart_later(self, run_id: str, run: Run) -> None:
+        """Rebuild a run after a while, longer each time."""
+        wait = FIRST_RESTART_SECONDS * 4 ** max(run.restarts - 1, 0)
+        self._services.remind(self._services.monotonic() + wait, self.actor_ref, RestartRun(run_id, flushed=False))
+
+    def _restart_run(self, message: RestartRun) -> None:
+        run = self._runs.get(message.run_id)
+        if run is None or run.supervisor is not None:
+            return
+        if self._stopped is not None:
+            self._run_parked(RunParked(message.run_id))
+        elif message.flushed:
+            self._recovery.add([message.run_id])
+        else:  # what its supervisor had sent before it crashed must be there to be read
+            self._services.journal.record(None, ((self.actor_ref, RestartRun(message.run_id, flushed=True)),))
+
+    def _break_run(self, run_id: str, run: Run, code: str, reason: str) -> None:
+        """Fail a run that has no supervisor, and have its end written."""
+        outcome = failed_with(code, reason)
+        run.accepted.resolve(run.handle)
+        ended = RunEnded(run_id, outcome, {})
+        now = self._services.now()
+        ending = Ending(outcome.status, None, outcome.errors, now)
+        happened = Happened(run_id=run_id, first=0, entries=(), secret=False, status=outcome.status, ending=ending)
+        self._services.instruments.workflow(run.handle.workflow).run_finished("failed", max(now - run.since, 0.0))
+        self._services.journal.record(happened, ((self.actor_ref, ended),))
+        for _, other in self._runs:
+            if other.parent == run_id:
+                other.tell(Relayed(CancelRun(), Later()))
+
+    # ---- requests
+
     def _request(self, run_id: str, verb: str, message: Any) -> Any:
-        remembered = self._remembered.get(run_id)
-        if remembered is not None:
-            raise _has_ended(verb, remembered)
+        ended = self._runs.ended(run_id)
+        if ended is not None:
+            raise has_ended(verb, ended)
         return self._ask(run_id, verb, message)
 
     def _ask(self, run_id: str, verb: str | None, message: Any) -> Later:
         """Have a supervisor answer; the engine itself goes on at once."""
         run = self._runs.get(run_id)
         if run is None:
-            raise UnknownRun(f"there is no run {run_id!r} (the last {MAX_REMEMBERED_RUNS:,} that ended are remembered)")
-        question = _Question(verb)
+            return self._stored_status(run_id, verb)
+        question = Question(verb)
         run.questions.add(question)
-        with contextlib.suppress(pykka.ActorDeadError):  # its end is in the mailbox, and will answer
-            run.supervisor.tell(Relayed(message, question))
+        run.tell(Relayed(message, question))
         return question
 
     def _share(self, changes: list[Grant | Reclaim]) -> None:
         for change in changes:
             run = self._runs.get(change.run_id)
-            if run is None:
-                continue
-            message = PermitsGranted(change.count) if isinstance(change, Grant) else ReturnPermits(change.count)
-            with contextlib.suppress(pykka.ActorDeadError):  # its end is in the mailbox, and frees what it holds
-                run.supervisor.tell(message)
+            if run is not None:
+                granted = isinstance(change, Grant)
+                run.tell(PermitsGranted(change.count) if granted else ReturnPermits(change.count))
+
+    # ---- runs end
 
     def _run_ended(self, message: RunEnded) -> None:
         run = self._runs.get(message.run_id)
@@ -458,55 +687,80 @@ class Engine(DispatchedActor):
             "status": message.outcome.status,
             "tasks": message.tasks,
         }
-        self._remembered[message.run_id] = status
-        if len(self._remembered) > MAX_REMEMBERED_RUNS:
-            self._remembered.popitem(last=False)
+        self._runs.remember(status, None if self._services.journal.durable else message.again)
         for question in list(run.questions):
             question.answer_after_end(status)
         self._forget(message.run_id)
         run.handle.outcome.set(message.outcome)
         self._tell_listeners(message)
-        if run.item is not None:
-            self._tell_item(run.item, ChildEnded(message.run_id, message.outcome))
+        run.tell_item(ChildEnded(message.run_id, message.outcome))
 
     def _run_pause_changed(self, message: RunPauseChanged) -> None:
         run = self._runs.get(message.run_id)
-        if run is not None and run.item is not None:
-            self._tell_item(run.item, ChildPauseChanged(message.paused))
+        if run is not None:
+            run.paused = message.paused
+            run.tell_item(ChildPauseChanged(message.paused))
 
-    def _run_crashed(self, message: RunCrashed) -> None:
+    def _run_parked(self, message: RunParked) -> None:
         run = self._runs.get(message.run_id)
         if run is None:
             return
-        outcome = failed_with("supervisor_crashed", message.reason)
-        run.accepted.resolve(run.handle)
-        self._run_ended(RunEnded(message.run_id, outcome, {}))
+        parked = RunWasParked(f"the engine was stopped; the run {message.run_id} goes on when its store is opened again")
+        run.accepted.fail(parked)
+        for question in list(run.questions):
+            question.fail(parked)
+        answer_error(run.handle.outcome, parked)
+        self._tell_listeners(message)
+        self._forget(message.run_id)
 
-    def _tell_listeners(self, message: RunEnded) -> None:
+    def _tell_listeners(self, message: RunEnded | RunParked) -> None:
         for listener in self._listeners:
             with contextlib.suppress(pykka.ActorDeadError):  # whoever it told is gone before the engine
                 listener.tell(message)
 
     def _forget(self, run_id: str) -> None:
-        self._runs.pop(run_id, None)
+        self._runs.remove(run_id)
         self._share(self._ledger.forget(run_id))
         self._close_when_drained()
+
+    # ---- the store
+
+    def prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> Any:
+        """Delete ended runs that ended so long ago, and those beyond the newest `keep`; answered with how many.
+
+        Raises (from `.get()`) `NoStore`, `StoreUnavailable`, `ValueError`.
+        """
+        return self._prune(older_than_seconds, keep)
+
+    def _prune_by_retention(self) -> None:
+        days, runs = self._retention.days, self._retention.runs
+        if self._stopped is None:
+            self._prune(None if days is None else days * 86_400.0, runs)
+            self._services.remind(self._services.monotonic() + PRUNE_SECONDS, self.actor_ref, PruneDue())
+
+    def _store_gone(self, message: StoreGone) -> None:
+        _log.critical("engine_without_store", reason=message.reason)
+        self._end_abruptly()
 
     # ---- the end
 
     def _abandon_runs(self) -> None:
-        for run in self._runs.values():
-            with contextlib.suppress(pykka.ActorDeadError):  # its end is in the mailbox
-                run.supervisor.tell(AbandonRun())
+        cannot_write = self._services.journal.unavailable is not None
+        for run_id, run in self._runs:
+            run.tell(AbandonRun())
+            if cannot_write and (run.supervisor is None or not run.supervisor.is_alive()):
+                # Its end waits to be written, and will not be: it is parked a moment before its end.
+                self._run_parked(RunParked(run_id))
 
     def _close_when_drained(self) -> None:
-        if self._stopped is not None and not self._runs and not self._closing:
+        if self._stopped is not None and not len(self._runs) and not self._closing:
             self._close()
 
     def _close(self) -> None:
         """Have a thread of its own stop everything in reverse: a dispatcher cannot wait for its own threads."""
         self._closing = True
-        close_down(self.actor_ref, self._services, self._server, self._stopped)
+        self._recovery.finished.resolve()
+        close_down(self.actor_ref, self._services, self._server, self._journal, self._stopped)
 
     def on_stop(self) -> None:
         """Stop everything without draining, if somebody stops the actor itself."""
@@ -520,10 +774,23 @@ class Engine(DispatchedActor):
     def _end_abruptly(self) -> None:
         if self._closing:
             return
-        self._abandon_runs()
-        for run in self._runs.values():
+        durable = self._services.journal.durable
+        for run_id, run in self._runs:
             # Their supervisors find nobody to tell: whoever waits for an outcome is told here.
+            run.tell(AbandonRun())
+            if durable:
+                answer_error(run.handle.outcome, RunWasParked(f"the engine ended before the run {run_id} had"))
+                self._tell_listeners(RunParked(run_id))
+                continue
             run.accepted.resolve(run.handle)
             answer(run.handle.outcome, abandoned())
-            self._tell_listeners(RunEnded(run.handle.id, abandoned(), {}))
+            self._tell_listeners(RunEnded(run_id, abandoned(), {}))
         self._close()
+
+
+def _threaded(services: Services, journal: OpenJournal | None) -> dict[str, int]:
+    """Count the actors that own a thread."""
+    counted = {"Clock": int(services.clock.is_alive())}
+    if journal is not None and journal.actor is not None:
+        counted["JournalActor"] = int(journal.actor.is_alive())
+    return counted

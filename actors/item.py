@@ -11,14 +11,17 @@ import pykka
 from stretto.actors.actions import Action, InvalidActionInput, UnknownAction
 from stretto.actors.child import ChildRun, failure_of
 from stretto.actors.dispatch import DispatchedActor
+from stretto.actors.journal.records import ItemKey, ParentItem
 from stretto.actors.messages import (
     ActionBegan,
     ActionEnded,
+    AttachChild,
     AttemptTimedOut,
     ChildEnded,
     ChildPauseChanged,
     ChildRefused,
     ItemEnded,
+    LetGo,
     PauseItem,
     PauseRun,
     PerformItem,
@@ -124,13 +127,17 @@ class ItemActor(DispatchedActor):
         return rendered
 
     def _start_child(self, message: PerformItem, inputs: FrozenDict, depth: int) -> None:
-        """Have a workflow perform the item; its timeout counts from here."""
-        start, task = message.start, message.task
-        child = ChildRun(self._services.engine, self._services.new_run_id())
+        """Have a workflow perform the item, or wait for the run that does already; its timeout counts from its start."""
+        start, task, known = message.start, message.task, message.child
+        child = ChildRun(self._services.engine, self._services.new_run_id() if known is None else known.run_id)
         self._running = child
         if start.timeout is not None:
-            self._remind(self._began + start.timeout, AttemptTimedOut())
-        parent = object_of(
+            gone = 0.0 if known is None else self._services.now() - known.accepted_at
+            self._remind(self._began + start.timeout - gone, AttemptTimedOut())
+        if known is not None:
+            self._services.engine.tell(AttachChild(child.run_id, self.actor_ref))
+            return
+        told = object_of(
             {
                 "run_id": self._run_id,
                 "workflow": self._workflow,
@@ -138,8 +145,10 @@ class ItemActor(DispatchedActor):
                 "item_index": start.index if task.with_items else None,
             }
         )
-        request = StartChild(child.run_id, _ref_of(start, task), inputs, parent, depth, self.actor_ref)
-        self._services.engine.tell(request)
+        parent = ParentItem(self._run_id, ItemKey(start.task, start.visit, start.index), start.attempt, told)
+        self._services.engine.tell(
+            StartChild(child.run_id, _ref_of(start, task), inputs, parent, depth, self.actor_ref)
+        )
 
     def _child_ended(self, message: ChildEnded) -> None:
         outcome, perform = message.outcome, self._perform
@@ -265,6 +274,12 @@ class ItemActor(DispatchedActor):
                 "cancelled", Failure("cancelled", "it was cancelled", retryable=False, input=self._input)
             )
 
+    def _let_go(self) -> None:
+        """End without a report: the sub-workflow goes on, and will be found again."""
+        self._perform = None
+        self._forget_reminder()
+        self.stop()
+
     def _forget_reminder(self) -> None:
         if self._reminder is not None:
             self._services.forget(self._reminder)
@@ -300,6 +315,7 @@ class ItemActor(DispatchedActor):
         ActionEnded: lambda self, message: self._action_ended(message.finished),
         AttemptTimedOut: lambda self, _message: self._timed_out(),
         StopItem: lambda self, _message: self._stop_action(),
+        LetGo: lambda self, _message: self._let_go(),
         StopTookTooLong: lambda self, _message: self._stop_took_too_long(),
         ChildEnded: _child_ended,
         ChildPauseChanged: _child_pause_changed,

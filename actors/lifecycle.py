@@ -8,6 +8,7 @@ import pykka
 
 from stretto.actors.clock import Clock
 from stretto.actors.dispatch import Later
+from stretto.actors.journal.service import OpenJournal
 from stretto.actors.services import Services
 from stretto.metrics import MetricsServer, get_logger
 
@@ -21,25 +22,36 @@ def start_clock() -> tuple[pykka.ActorRef[Clock], threading.Thread]:
 
 
 def close_down(
-    engine: pykka.ActorRef[Any], services: Services, server: MetricsServer | None, stopped: Later | None
+    engine: pykka.ActorRef[Any],
+    services: Services,
+    server: MetricsServer | None,
+    journal: OpenJournal | None,
+    stopped: Later | None,
 ) -> None:
     """Have a thread of its own stop everything: a dispatcher cannot wait for its own threads.
 
-    Started were the endpoint, the dispatcher, the clock, the runners, and last the engine's actor. `stopped` is
-    answered when all of them have ended.
+    Started were the store, the endpoint, the dispatcher, the clock, the runners, the journal, and last the engine's
+    actor. `stopped` is answered when all of them have ended.
     """
-    thread = threading.Thread(target=_close_down, args=(engine, services, server, stopped), name="stretto-stop")
+    given = (engine, services, server, journal, stopped)
+    thread = threading.Thread(target=_close_down, args=given, name="stretto-stop")
     thread.start()
 
 
 def _close_down(
-    engine: pykka.ActorRef[Any], services: Services, server: MetricsServer | None, stopped: Later | None
+    engine: pykka.ActorRef[Any],
+    services: Services,
+    server: MetricsServer | None,
+    journal: OpenJournal | None,
+    stopped: Later | None,
 ) -> None:
     if stopped is not None:
         # Before the engine's mailbox closes; whoever waits gets it only when this thread has ended.
         stopped.resolve(None, joins=threading.current_thread())
     _step("engine", engine.stop)
     _step("runners", services.runners.stop)
+    if journal is not None:
+        _step("journal", journal.close)
     _step("clock", services.clock.stop)
     if services.clock_thread is not None:
         services.clock_thread.join()

@@ -10,11 +10,14 @@ import msgspec
 from pykka import ActorRef
 
 from stretto.actors.dispatch import Later
+from stretto.actors.journal.records import Entry, ParentItem, Rerun, RunAccepted, Write
+from stretto.actors.journal.store import Child, Prune
 from stretto.actors.outcome import Outcome
 from stretto.actors.runners import Finished
 from stretto.definitions.conductor import ItemCompleted, StartItem
+from stretto.definitions.conductor.rerun import Kept
 from stretto.definitions.frozen import FrozenDict
-from stretto.definitions.model import Task
+from stretto.definitions.model import Task, Workflow
 from stretto.definitions.semantics import CoreActions
 
 # ---- to a run's supervisor
@@ -22,6 +25,38 @@ from stretto.definitions.semantics import CoreActions
 
 class BeginRun(msgspec.Struct, frozen=True):
     """Bind the inputs, answer whoever submitted the run, and start it."""
+
+
+class RunRecorded(msgspec.Struct, frozen=True):
+    """That the run was accepted is durable."""
+
+
+class EntriesRead(msgspec.Struct, frozen=True):
+    """Some of what the journal holds of a run that is being rebuilt; `more` may follow."""
+
+    entries: list[Entry]
+    more: bool
+
+
+class EntriesUnreadable(msgspec.Struct, frozen=True):
+    """What the journal holds of a run that is being rebuilt cannot be read: `reason` says why."""
+
+    reason: str
+
+
+class StartRecorded(msgspec.Struct, frozen=True):
+    """That a try of an item is about to be performed is durable (`delivery: at_most_once`)."""
+
+    start: StartItem
+    caused_at: float | None
+
+
+class JournalHasRoom(msgspec.Struct, frozen=True):
+    """The journal has caught up, or can write again: items may start."""
+
+
+class SettleKept(msgspec.Struct, frozen=True):
+    """Go on with the items of which a rerun keeps what came of them."""
 
 
 class ItemEnded(msgspec.Struct, frozen=True):
@@ -63,6 +98,33 @@ class ResumeRun(msgspec.Struct, frozen=True):
     """Go on with a paused run. Answered when it has been noted."""
 
 
+class ChangeConcurrency(msgspec.Struct, frozen=True):
+    """Let so many items of a task be in its window. Answered when it has been noted."""
+
+    task: str
+    concurrency: int
+
+
+class SkipOneItem(msgspec.Struct, frozen=True):
+    """Have an item end without a result, as if it had succeeded. Answered when it has been noted."""
+
+    task: str
+    index: int
+
+
+class RetryOneItem(msgspec.Struct, frozen=True):
+    """Try an item again now that failed or waits. Answered when it has been noted."""
+
+    task: str
+    index: int
+
+
+class TellWhy(msgspec.Struct, frozen=True):
+    """Answer with what the run, or one of its tasks, waits for."""
+
+    task: str | None = None
+
+
 class TellStatus(msgspec.Struct, frozen=True):
     """Answer with the run's status."""
 
@@ -74,7 +136,15 @@ class WatchRun(msgspec.Struct, frozen=True):
 
 
 class AbandonRun(msgspec.Struct, frozen=True):
-    """Stop at once: the engine ends."""
+    """Stop at once: the engine ends. What a store holds of the run goes on when an engine opens it again."""
+
+
+class DropRun(msgspec.Struct, frozen=True):
+    """End without a word: there is no such run, or none that could be written down."""
+
+
+class ParkWhenIdle(msgspec.Struct, frozen=True):
+    """Stop as soon as nothing but a resume could have the run go on: the engine ends."""
 
 
 # ---- to an item
@@ -85,7 +155,7 @@ class PerformItem(msgspec.Struct, frozen=True):
 
     `caused_at` is when the action ended that this task follows on, on the monotonic clock; None if it follows none.
     `depth`: the action is a workflow, to be run that deep below the first one; None: it is an action.
-    `core_actions`: whose core.* the run calls.
+    `core_actions`: whose core.* the run calls. `child`: the run that performs the item already.
     """
 
     start: StartItem
@@ -94,6 +164,7 @@ class PerformItem(msgspec.Struct, frozen=True):
     caused_at: float | None
     depth: int | None = None
     core_actions: CoreActions = "stretto"
+    child: Child | None = None
 
 
 class ActionBegan(msgspec.Struct, frozen=True):
@@ -114,6 +185,10 @@ class AttemptTimedOut(msgspec.Struct, frozen=True):
 
 class StopItem(msgspec.Struct, frozen=True):
     """Stop the action and report."""
+
+
+class LetGo(msgspec.Struct, frozen=True):
+    """End without a report, and leave the sub-workflow that performs this item alone."""
 
 
 class PauseItem(msgspec.Struct, frozen=True):
@@ -160,8 +235,15 @@ class StartChild(msgspec.Struct, frozen=True):
     run_id: str
     workflow: str
     inputs: FrozenDict
-    parent: FrozenDict
+    parent: ParentItem
     depth: int
+    item: ActorRef[Any]
+
+
+class AttachChild(msgspec.Struct, frozen=True):
+    """Tell `item` how the run ends that performs it already; answered as `StartChild`."""
+
+    run_id: str
     item: ActorRef[Any]
 
 
@@ -193,12 +275,20 @@ class PermitsReturned(msgspec.Struct, frozen=True):
     count: int
 
 
+class RunInputs(msgspec.Struct, frozen=True):
+    """What a run was of: enough to do it again."""
+
+    workflow: Workflow
+    parameters: FrozenDict
+
+
 class RunEnded(msgspec.Struct, frozen=True):
-    """A run has ended; `tasks` is its last status."""
+    """A run has ended; `tasks` is its last status, `again` what it takes to do it again."""
 
     run_id: str
     outcome: Outcome
     tasks: dict[str, Any]
+    again: RunInputs | None = None
 
 
 class RunPauseChanged(msgspec.Struct, frozen=True):
@@ -215,8 +305,107 @@ class RunCrashed(msgspec.Struct, frozen=True):
     reason: str
 
 
+class RestartRun(msgspec.Struct, frozen=True):
+    """Rebuild a run whose supervisor has died from the journal; `flushed`: all that one had sent is durable."""
+
+    run_id: str
+    flushed: bool
+
+
+class PruneDue(msgspec.Struct, frozen=True):
+    """Delete the ended runs that need not be kept any more."""
+
+
+class RunParked(msgspec.Struct, frozen=True):
+    """A run's supervisor has stopped, as the engine ends; the run goes on when an engine opens the store again."""
+
+    run_id: str
+
+
+class RunLoaded(msgspec.Struct, frozen=True):
+    """All that a run is rebuilt from, but for its entries; `kept` is what a rerun keeps of the run that it does again."""
+
+    accepted: RunAccepted
+    children: tuple[Child, ...]
+    kept: Kept | None
+
+
+class RunNotLoaded(msgspec.Struct, frozen=True):
+    """A run cannot be rebuilt: `reason` says why. `may_be_later`: the store could not be read."""
+
+    run_id: str
+    reason: str
+    may_be_later: bool
+
+
+class RunRebuilt(msgspec.Struct, frozen=True):
+    """A run's supervisor has its run again as the journal holds it."""
+
+    run_id: str
+
+
+class RunExists(msgspec.Struct, frozen=True):
+    """A run was not accepted, as an earlier one, `existing`, has its idempotency key.
+
+    `same_request`: the earlier one was of the same workflow and inputs.
+    """
+
+    run_id: str
+    existing: str
+    same_request: bool
+
+
+class RunUnrecordable(msgspec.Struct, frozen=True):
+    """What happened to a run can never be written into the store: `reason` says why."""
+
+    run_id: str
+    reason: str
+
+
+class StoreGone(msgspec.Struct, frozen=True):
+    """The store will never be written again by this engine: `reason` says why."""
+
+    reason: str
+
+
+class OldRunRead(msgspec.Struct, frozen=True):
+    """The run that is to be done again has been read."""
+
+    accepted: RunAccepted
+    kept: Kept | None
+    rerun: Rerun
+    answer: Later
+
+
 class GraceElapsed(msgspec.Struct, frozen=True):
     """The time that runs had to end while the engine stops is over."""
+
+
+# ---- to the journal
+
+
+class Record(msgspec.Struct, frozen=True):
+    """Write this down; when it is durable, `tells` are told, and `answers` resolved.
+
+    `entries` counts for how much may be under way. Without a write: when all earlier ones are durable.
+    """
+
+    write: Write | None
+    entries: int
+    tells: tuple[tuple[ActorRef[Any], Any], ...] = ()
+    answers: tuple[tuple[Later, Any], ...] = ()
+
+
+class RetryCommit(msgspec.Struct, frozen=True):
+    """Try again to write what could not be written."""
+
+
+class PruneRuns(msgspec.Struct, frozen=True):
+    """Delete ended runs, a portion at a time; `answer` gets how many. `deleted` are so far."""
+
+    prune: Prune
+    answer: Later
+    deleted: int = 0
 
 
 # ---- to the clock

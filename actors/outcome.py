@@ -6,6 +6,7 @@ import msgspec
 import pykka
 
 from stretto.definitions.conductor import blank_record
+from stretto.definitions.errors import StrettoError
 from stretto.definitions.frozen import FrozenDict, FrozenList, freeze
 
 
@@ -29,6 +30,18 @@ class RunHandle:
     id: str
     workflow: str
     outcome: pykka.Future[Outcome]
+
+
+class UnknownRun(StrettoError):
+    """No run of that id is known (any more)."""
+
+    code = "unknown_run"
+
+
+class RunWasParked(StrettoError):
+    """The engine was stopped before the run had ended; it goes on when an engine opens the store again."""
+
+    code = "run_parked"
 
 
 def abandoned() -> Outcome:

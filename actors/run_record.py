@@ -34,6 +34,16 @@ class RunRecord:
         """The run was accepted."""
         self._log.info("run_started")
 
+    def recovered(self, entries: int, outstanding: int) -> None:
+        """The run was rebuilt from its journal; so many items were in flight when it was left, or had still to start."""
+        self._services.instruments.runs_recovered.inc()
+        self._log.info("run_recovered", entries=entries, outstanding=outstanding)
+
+    def parked(self) -> None:
+        """The run's supervisor stops, and the run goes on when the store is opened again."""
+        self._leave()
+        self._log.info("run_parked")
+
     def try_ended(self, message: ItemEnded, *, final: bool) -> None:
         """A try of an item has ended; `final`: it was the item's last one."""
         completed = message.completed
@@ -75,14 +85,17 @@ class RunRecord:
         )
 
     def crashed(self, reason: str) -> None:
-        """The run's supervisor has died."""
+        """The run's supervisor has died; the engine decides whether its run has an end by that."""
         self.flush(None)
-        seconds = self._end("failed")
-        self._log.error("run_crashed", reason=reason, seconds=round(seconds, 6))
+        self._leave()
+        self._log.error("run_crashed", reason=reason)
 
-    def _end(self, status: str) -> float:
+    def _leave(self) -> None:
         self._over = True
         self._services.context_bytes.pop(self._run_id, None)
+
+    def _end(self, status: str) -> float:
+        self._leave()
         seconds = self._services.monotonic() - self._began
         self._instruments.run_finished(status, seconds)
         return seconds

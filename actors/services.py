@@ -13,6 +13,8 @@ import pykka
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.dispatch import Dispatcher
 from stretto.actors.identifiers import new_run_id
+from stretto.actors.journal.link import Link, NoJournal
+from stretto.actors.journal.readers import NoReaders, Readers
 from stretto.actors.messages import ForgetReminder, RemindAt
 from stretto.actors.runners import Runner
 from stretto.definitions.conductor import Conductor
@@ -26,7 +28,7 @@ class Services:
     `clock_thread` is None for a clock without a thread of its own. `check_digests`: have each item make sure that its
     action left its input alone, whatever way it took. `now` gives seconds since the epoch, `monotonic` the seconds that
     the clock counts by; a rehearsal replaces them, the ids and what makes a run's conductor. `context_bytes` is kept by
-    each run for itself.
+    each run for itself. `journal` is where what happens is written down, `readers` how it is read again.
     """
 
     dispatcher: Dispatcher
@@ -40,6 +42,8 @@ class Services:
     monotonic: Callable[[], float] = time.monotonic
     new_run_id: Callable[[], str] = new_run_id
     make_conductor: Callable[..., Conductor] = Conductor
+    journal: Link = field(default_factory=NoJournal)
+    readers: Readers | NoReaders = field(default_factory=NoReaders)
     _engine: pykka.ActorRef[Any] | None = None
     context_bytes: dict[str, int] = field(default_factory=dict)
     _next_key: Callable[[], int] = field(default_factory=lambda: itertools.count().__next__)

@@ -116,11 +116,18 @@ class Daemon:
             if reference.is_alive():
                 await self._stop_engine(0)
 
-    async def _serve_until_stopped(self, url: str, path: Path) -> None:
-        self._state = "ready"
+    async def _become_ready(self, url: str, path: Path) -> None:
+        """Be ready when all runs that were left have been rebuilt; run requests are answered meanwhile."""
+        self._state = "recovering"
+        await call(self._engine, "recovered")
         workflows = await call(self._engine, "workflows")
-        _log.info("ready", url=url, socket=str(path), workflows=len(workflows), process=os.getpid())
-        notify("READY=1", f"STATUS=ready: {len(workflows)} workflows")
+        if self._state == "recovering":
+            self._state = "ready"
+            _log.info("ready", url=url, socket=str(path), workflows=len(workflows), process=os.getpid())
+            notify("READY=1", f"STATUS=ready: {len(workflows)} workflows")
+
+    async def _serve_until_stopped(self, url: str, path: Path) -> None:
+        self._begin(self._become_ready(url, path))
         while (event := await self._events.get()) is not None:
             if event == signal.SIGHUP:
                 self._begin(self._reload())
@@ -201,4 +208,7 @@ class Daemon:
         return Check(well=True, reason=f"healthy: {runs} runs in progress")
 
     def _readiness(self) -> Check:
+        reason = self._services.journal.unavailable
+        if reason is not None:
+            return Check(well=False, reason=f"the store cannot be written: {reason}")
         return Check(well=self._state == "ready", reason=self._state)

@@ -81,6 +81,16 @@ class Prune(msgspec.Struct, frozen=True):
     keep: int | None = None
 
 
+class Pruner(Protocol):
+    """Deletes runs, on the one writer's connection."""
+
+    def prune_some(self, prune: Prune, most: int) -> int:
+        """Delete at most about so many runs in one transaction; return how many, 0 when nothing is left to delete.
+
+        Raises `StoreUnavailable`.
+        """
+
+
 class Unfinished(msgspec.Struct, frozen=True):
     """A run that has been accepted and has not ended: narrow, as there may be ten thousand."""
 

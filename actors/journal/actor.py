@@ -1,0 +1,223 @@
+"""The journal's actor: the only writer of the store.
+
+    Record, Record, Record ... --> one transaction --> who waited for them is told and answered
+
+What arrives while a transaction is being written waits for the next one: the busier the engine, the larger the
+transactions (group commit). Nobody who sends waits.
+"""
+
+import contextlib
+import queue
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pykka
+from pykka._envelope import Envelope
+
+from stretto.actors.journal.link import JournalLink, notify
+from stretto.actors.journal.store import (
+    AlreadyAccepted,
+    Pruner,
+    StoreLost,
+    StoreUnavailable,
+    Unrecordable,
+    Writer,
+)
+from stretto.actors.messages import PruneRuns, Record, RetryCommit, RunExists, RunUnrecordable, StoreGone
+from stretto.actors.services import Services
+from stretto.metrics import get_logger
+
+MAX_BATCH_ENTRIES: Final = 4096
+"""Entries of one transaction, so that nobody waits long for its end."""
+FIRST_RETRY_SECONDS: Final = 0.1
+LAST_RETRY_SECONDS: Final = 5.0
+PRUNED_AT_ONCE: Final = 20
+"""Runs deleted in one transaction: what happens meanwhile waits for it."""
+
+_log = get_logger("stretto.journal")
+
+
+class _Inbox:
+    """A mailbox of the journal's, which is told ten thousand things a second."""
+
+    def __init__(self) -> None:
+        self._queue: queue.SimpleQueue[Envelope[Any]] = queue.SimpleQueue()
+
+    def put(self, envelope: Envelope[Any], /) -> None:
+        self._queue.put(envelope)
+
+    def get(self) -> Envelope[Any]:
+        return self._queue.get()
+
+    def empty(self) -> bool:
+        return self._queue.empty()
+
+
+class JournalActor(pykka.ThreadingActor):
+    """Writes what it is told in the order in which it is told, as many records in a transaction as have gathered."""
+
+    use_daemon_thread = True
+
+    def __init__(self, writer: Writer, pruner: Pruner, link: JournalLink, services: Services) -> None:
+        super().__init__()
+        self._writer = writer
+        self._pruner = pruner
+        self._link = link
+        self._services = services
+        self._gathered: list[Record] = []
+        self._entries = 0
+        self._failing: list[Record] = []
+        self._retry_seconds = FIRST_RETRY_SECONDS
+        self._refused: set[str] = set()
+        self._prunes: list[PruneRuns] = []
+
+    @staticmethod
+    def _create_actor_inbox() -> _Inbox:
+        return _Inbox()
+
+    def thread(self) -> threading.Thread:
+        """Return the journal's thread, to be joined when it has been stopped."""
+        return threading.current_thread()
+
+    def on_receive(self, message: Any) -> None:
+        """Take a record, and write what has gathered when nothing more waits."""
+        if type(message) is Record:
+            self._gathered.append(message)
+            self._entries += message.entries
+        elif type(message) is RetryCommit:
+            self._retry()
+        elif type(message) is PruneRuns:
+            self._prunes.append(message)
+        if self._failing or not (self._entries >= MAX_BATCH_ENTRIES or self.actor_inbox.empty()):
+            return
+        if self._gathered:
+            self._commit()
+        if self._prunes and not self._failing:
+            self._prune(self._prunes.pop(0))
+
+    def on_stop(self) -> None:
+        """Write what is left, and give the store back."""
+        if self._failing:
+            self._retry()
+        if self._gathered and not self._failing:
+            self._commit()
+        left = sum(record.entries for record in (*self._failing, *self._gathered))
+        if left:
+            _log.error("journal_left_unwritten", entries=left, reason=self._link.unavailable)
+        self._writer.close()
+
+    def on_failure(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        """Take the engine along: it must acknowledge nothing that nobody writes."""
+        with contextlib.suppress(pykka.ActorDeadError):
+            self._services.engine.tell(StoreGone(f"the journal crashed: {type(error).__name__}: {error}"))
+        self._writer.close()
+
+    # ---- writing
+
+    def _commit(self) -> None:
+        batch, self._gathered, self._entries = self._gathered, [], 0
+        self._write(batch)
+
+    def _write(self, batch: list[Record]) -> None:
+        if self._refused:
+            batch = [each for each in batch if self._run_of(each) not in self._refused]
+        try:
+            self._committed(batch, self._written(batch))
+        except StoreUnavailable as error:
+            self._fail(batch, error)
+        except StoreLost as error:
+            self._lose(error)
+        except Unrecordable:
+            self._write_one_by_one(batch)
+
+    def _written(self, batch: Sequence[Record]) -> list[AlreadyAccepted]:
+        writes = [each.write for each in batch if each.write is not None]
+        if not writes:
+            return []
+        instruments = self._services.instruments
+        began = time.perf_counter()
+        existing = self._writer.write(writes)
+        instruments.journal_commit.observe(time.perf_counter() - began)
+        instruments.journal_batch.observe(sum(each.entries for each in batch))
+        return existing
+
+    def _committed(self, batch: Sequence[Record], existing: Sequence[AlreadyAccepted]) -> None:
+        refused = {each.run_id: each for each in existing}
+        if self._link.unavailable is not None:
+            self._retry_seconds = FIRST_RETRY_SECONDS
+            _log.info("store_available")
+        for record in batch:
+            earlier = refused.get(self._run_of(record) or "")
+            if earlier is None:
+                notify(record.tells, record.answers)
+            else:
+                self._tell_engine(RunExists(earlier.run_id, earlier.existing, earlier.same_request))
+        self._link.committed(sum(each.entries for each in batch))
+
+    def _write_one_by_one(self, batch: Sequence[Record]) -> None:
+        """Find what can never be written: its run is told, the others are written."""
+        for number, record in enumerate(batch):
+            run_id = self._run_of(record)
+            if run_id in self._refused:
+                self._link.committed(record.entries)
+                continue
+            try:
+                self._committed([record], self._written([record]))
+            except Unrecordable as error:
+                _log.error("run_unrecordable", run_id=run_id, reason=str(error))
+                self._refused.add(run_id or "")
+                self._link.committed(record.entries)
+                self._tell_engine(RunUnrecordable(run_id or "", str(error)))
+            except StoreUnavailable as error:
+                self._fail(list(batch[number:]), error)
+                return
+            except StoreLost as error:
+                self._lose(error)
+                return
+
+    @staticmethod
+    def _run_of(record: Record) -> str | None:
+        return None if record.write is None else record.write.run_id
+
+    # ---- a store that cannot be written
+
+    def _fail(self, batch: list[Record], error: StoreUnavailable) -> None:
+        """Keep what could not be written as it is: it is written again, whole and once, when the store is back."""
+        self._failing = batch
+        self._services.instruments.journal_failures.inc()
+        if self._link.unavailable is None:
+            _log.error("store_unavailable", reason=str(error))
+        self._link.failed(str(error))
+        self._services.remind(self._services.monotonic() + self._retry_seconds, self.actor_ref, RetryCommit())
+        self._retry_seconds = min(self._retry_seconds * 2, LAST_RETRY_SECONDS)
+
+    def _retry(self) -> None:
+        batch, self._failing = self._failing, []
+        self._write(batch)
+
+    def _lose(self, error: StoreLost) -> None:
+        _log.critical("store_lost", reason=str(error))
+        self._link.failed(str(error))
+        self._failing, self._gathered = [], []
+        self._tell_engine(StoreGone(str(error)))
+
+    # ---- pruning
+
+    def _prune(self, message: PruneRuns) -> None:
+        """Delete a portion, and come back for the next one behind what waits by then."""
+        try:
+            deleted = self._pruner.prune_some(message.prune, PRUNED_AT_ONCE)
+        except StoreUnavailable as error:
+            message.answer.fail(error)
+            return
+        total = message.deleted + deleted
+        if deleted:
+            self.actor_ref.tell(PruneRuns(message.prune, message.answer, total))
+        else:
+            message.answer.resolve(total)
+
+    def _tell_engine(self, message: Any) -> None:
+        with contextlib.suppress(pykka.ActorDeadError):  # it is being stopped, abruptly
+            self._services.engine.tell(message)

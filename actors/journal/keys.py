@@ -1,0 +1,48 @@
+"""Which key a store's secrets are encrypted with: the operator's, or one made beside an SQLite file."""
+
+import os
+from os import PathLike
+from pathlib import Path
+
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from stretto.actors.journal.sealing import Keyring, new_key, read_key_file
+from stretto.actors.journal.store import CannotOpenStore
+from stretto.metrics import get_logger
+
+_log = get_logger("stretto.journal")
+
+
+def keyring_for(url: str, key_file: str | PathLike[str] | None) -> Keyring | None:
+    """Return the keys of a store; None: it can keep no secrets.
+
+    Without a key's file an SQLite store has one beside it, `FILE.key`, which is made with it and belongs to its owner
+    alone: so the store's own file, and every copy of it, holds no secret in clear. Raises `CannotOpenStore`.
+    """
+    if key_file is not None:
+        return read_key_file(Path(key_file))
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        return None  # what is wrong with it is told by who opens it
+    if parsed.get_backend_name() != "sqlite":
+        return None
+    if not parsed.database:
+        return Keyring([new_key()])  # in memory: it goes with the store
+    path = Path(f"{parsed.database}.key")
+    if not path.exists():
+        _make(path)
+    return read_key_file(path)
+
+
+def _make(path: Path) -> None:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return  # another process was quicker
+    except OSError as error:
+        raise CannotOpenStore(f"cannot make the key {path} of the store: {error.strerror}") from None
+    with os.fdopen(descriptor, "w") as file:
+        file.write(f"{new_key()}\n")
+    _log.warning("store_key_made", file=str(path), hint="keep a copy: without it nobody can read the store's secrets")

@@ -1,0 +1,98 @@
+"""Rebuilding a run from its journal: a new conductor sees the entries in their order, and is where the run was."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from stretto.actors.journal.records import Entry, ItemKey, ItemStarted, RunAccepted, SecretsLearned
+from stretto.actors.journal.store import Child, Reader
+from stretto.actors.outcome import Outcome
+from stretto.definitions.conductor import Conductor, FinishRun, ItemCompleted, StartItem
+from stretto.definitions.conductor.commands import Command
+from stretto.definitions.masking import Mask
+from stretto.definitions.secrecy import NO_SECRECY
+
+READ_AT_ONCE: Final = 500
+"""Entries that are read, and handled in one turn: what a run has been through never stands in memory as a whole."""
+
+
+class Rebuilding:
+    """Feeds the journal's entries to a conductor, which must not have begun.
+
+    `entries` counts them, `finish` is the run's end if it has come. What the shell itself has noted is kept here.
+    """
+
+    def __init__(self, conductor: Conductor, children: Iterable[Child] = ()) -> None:
+        self.entries = 0
+        self.finish: FinishRun | None = None
+        self._conductor = conductor
+        self._children = {(child.item, child.attempt): child for child in children}
+        self._started: dict[ItemKey, int] = {}
+
+    def begin(self) -> None:
+        """Have the run begin, as it did."""
+        self._note(self._conductor.begin())
+
+    def feed(self, entries: Iterable[Entry]) -> None:
+        """Have the next entries happen once more."""
+        for entry in entries:
+            self.entries += 1
+            if isinstance(entry, ItemStarted):
+                self._started[ItemKey(entry.task, entry.visit, entry.index)] = entry.attempt
+            elif isinstance(entry, SecretsLearned):
+                self._conductor.mask.see(entry.texts)
+            else:
+                if isinstance(entry, ItemCompleted) and self._started:
+                    self._started.pop(ItemKey(entry.task, entry.visit, entry.index), None)
+                self._note(self._conductor.on(entry))
+
+    def child_of(self, start: StartItem) -> Child | None:
+        """Return the run that performs this try already, or has."""
+        return self._children.get((ItemKey(start.task, start.visit, start.index), start.attempt))
+
+    def may_have_run(self, start: StartItem) -> bool:
+        """Tell whether this try must not be performed again."""
+        return self._started.get(ItemKey(start.task, start.visit, start.index)) == start.attempt
+
+    def _note(self, commands: Iterable[Command]) -> None:
+        for command in commands:
+            if type(command) is FinishRun:
+                self.finish = command
+
+
+def conductor_of(accepted: RunAccepted, mask: Mask | None = None) -> Conductor:
+    """Return a conductor as it was when the run was accepted, for reading: it needs to know no action."""
+    parent = None if accepted.parent is None else accepted.parent.told
+    return Conductor(
+        accepted.workflow, accepted.run_id, accepted.parameters, accepted.accepted_at, parent,
+        surroundings=accepted.surroundings, mask=mask, secrecy=NO_SECRECY,
+    )  # fmt: skip
+
+
+def replay(reader: Reader, accepted: RunAccepted) -> tuple[Conductor, Rebuilding]:
+    """Return a run's conductor as its journal leaves it, to be looked at.
+
+    Raises `StoreUnavailable`.
+    """
+    conductor = conductor_of(accepted)
+    rebuilding = Rebuilding(conductor)
+    rebuilding.begin()
+    while True:
+        entries = reader.entries(accepted.run_id, rebuilding.entries, READ_AT_ONCE)
+        rebuilding.feed(entries)
+        if len(entries) < READ_AT_ONCE:
+            return conductor, rebuilding
+
+
+def outcome_of(reader: Reader, run_id: str) -> Outcome | None:
+    """Return the outcome of a run that has ended as its parent's task works with it, unmasked; None: it has not.
+
+    Raises `StoreUnavailable`, and what reading the run's definition raises.
+    """
+    end, accepted = reader.end(run_id), reader.accepted(run_id)
+    row = reader.run(run_id)
+    if end is None or accepted is None or row is None:
+        return None
+    _, rebuilding = replay(reader, accepted)
+    if rebuilding.finish is not None:
+        return Outcome(rebuilding.finish.status, rebuilding.finish.output, rebuilding.finish.errors)
+    return Outcome(row.status, end.output, end.errors)  # type: ignore[arg-type]  # it failed of the engine: no output

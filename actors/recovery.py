@@ -1,0 +1,117 @@
+"""Rebuilding runs when an engine starts, or when a supervisor has crashed: a few at a time, however many there are.
+
+    Engine --load--> readers --RunLoaded--> Engine --starts--> RunSupervisor --reads its entries--> RunRebuilt --> next
+
+What is in memory at a time is what the runs in progress hold anyway, and a few hundred entries of each of those that
+are being rebuilt.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, Final
+
+import pykka
+
+from stretto.actors.dispatch import Later
+from stretto.actors.journal.readers import NoReaders, Readers
+from stretto.actors.journal.records import RerunScope, RunAccepted
+from stretto.actors.journal.store import Reader, StoreUnavailable
+from stretto.actors.messages import RunLoaded, RunNotLoaded
+from stretto.actors.outcome import RunHandle, UnknownRun
+from stretto.actors.rebuilding import READ_AT_ONCE, Rebuilding, conductor_of, outcome_of
+from stretto.actors.runners.base import describe
+from stretto.definitions.conductor import ItemCompleted
+from stretto.definitions.conductor.rerun import Kept, kept_of
+from stretto.definitions.errors import StrettoError
+
+REBUILT_AT_ONCE: Final = 8
+MAX_RESTARTS: Final = 3
+"""Times that a run's supervisor may crash; then its run fails. What broke it comes again in a replay, most likely."""
+FIRST_RESTART_SECONDS: Final = 0.1
+
+
+class Recovery:
+    """The line of the runs that wait to be rebuilt. `finished` is answered when the first ones all have been."""
+
+    def __init__(self, engine: pykka.ActorRef[Any], readers: Readers | NoReaders) -> None:
+        self.finished = Later()
+        self._engine = engine
+        self._readers = readers
+        self._waiting: deque[str] = deque()
+        self._at_work: set[str] = set()
+
+    @property
+    def over(self) -> bool:
+        """Nothing waits to be rebuilt."""
+        return not (self._waiting or self._at_work)
+
+    def add(self, run_ids: Iterable[str]) -> None:
+        """Have runs rebuilt, the first ones first."""
+        self._waiting.extend(run_ids)
+        self._go_on()
+
+    def done(self, run_id: str) -> None:
+        """A run has been rebuilt, or never will be."""
+        self._at_work.discard(run_id)
+        self._go_on()
+
+    def give_up(self) -> None:
+        """Rebuild nothing more: the engine ends."""
+        self._waiting.clear()
+
+    def _go_on(self) -> None:
+        while self._waiting and len(self._at_work) < REBUILT_AT_ONCE:
+            run_id = self._waiting.popleft()
+            self._at_work.add(run_id)
+            self._readers.tell(self._engine, partial(load, run_id), partial(_not_loaded, run_id))
+        if self.over:
+            self.finished.resolve()
+
+
+def _not_loaded(run_id: str, error: Exception) -> RunNotLoaded:
+    reason = str(error) if isinstance(error, StrettoError) else describe(error)
+    return RunNotLoaded(run_id, reason, isinstance(error, StoreUnavailable))
+
+
+def load(run_id: str, reader: Reader) -> RunLoaded:
+    """Read what a run is rebuilt from, but for its entries.
+
+    Raises `StoreUnavailable`, `UnknownRun`, and what reading its definition raises.
+    """
+    accepted = reader.accepted(run_id)
+    if accepted is None:
+        raise UnknownRun(f"there is no run {run_id!r} in the store")
+    kept = None
+    if accepted.rerun is not None:
+        old = reader.accepted(accepted.rerun.of)
+        if old is None:
+            raise UnknownRun(f"the run {accepted.rerun.of!r}, which this one does again, is not in the store")
+        kept = kept_from(reader, old, accepted.rerun.scope)
+    return RunLoaded(accepted, tuple(reader.children(run_id)), kept)
+
+
+def kept_from(reader: Reader, old: RunAccepted, scope: RerunScope) -> Kept | None:
+    """Return what a rerun keeps of a run. Raises `NothingToRerun`, `StoreUnavailable`."""
+    if scope == "everything":
+        return None
+    conductor = conductor_of(old)
+    rebuilding = Rebuilding(conductor)
+    rebuilding.begin()
+    completions: list[ItemCompleted] = []
+    while True:
+        entries = reader.entries(old.run_id, rebuilding.entries, READ_AT_ONCE)
+        rebuilding.feed(entries)
+        completions += [entry for entry in entries if isinstance(entry, ItemCompleted)]
+        if len(entries) < READ_AT_ONCE:
+            return kept_of(conductor, completions, scope)
+
+
+def stored_handle(run_id: str, reader: Reader) -> RunHandle:
+    """Return the handle of a run that has ended. Raises `UnknownRun`, `StoreUnavailable`."""
+    row, outcome = reader.run(run_id), outcome_of(reader, run_id)
+    if row is None or outcome is None:
+        raise UnknownRun(f"there is no ended run {run_id!r} in the store")
+    handle = RunHandle(run_id, row.workflow, pykka.ThreadingFuture())
+    handle.outcome.set(outcome)
+    return handle

@@ -1,0 +1,54 @@
+"""The permits that a run holds of the engine-wide bound on items in flight, as its supervisor accounts for them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What to tell the engine: so many permits come back, so many are wanted beyond those held (None: as told)."""
+
+    returned: int
+    requested: int | None
+
+
+class RunPermits:
+    """Counts permits held, asked for, and asked back."""
+
+    __slots__ = ("_held", "_requested", "_to_return")
+
+    def __init__(self) -> None:
+        self._held = 0
+        self._requested = 0
+        self._to_return = 0
+
+    @property
+    def usable(self) -> int:
+        """How many items may be in flight."""
+        return self._held - self._to_return
+
+    @property
+    def requested(self) -> int:
+        """How many permits the engine has been asked for and has not granted."""
+        return self._requested
+
+    def granted(self, count: int) -> None:
+        """The engine gives so many."""
+        self._held += count
+        self._requested = max(self._requested - count, 0)
+
+    def asked_back(self, count: int) -> None:
+        """The engine wants so many back as items end."""
+        self._to_return += count
+
+    def settle(self, in_flight: int, waiting: int) -> Settled:
+        """Give back what is asked for or not needed, and ask for what is missing."""
+        wanted = in_flight + waiting
+        unneeded = max(self._held - wanted, 0)
+        spare = self._held - in_flight
+        returned = max(min(max(self._to_return, unneeded), spare), 0)
+        self._held -= returned
+        self._to_return = max(self._to_return - returned, 0)
+        missing = max(wanted - self._held, 0)
+        changed = missing != self._requested
+        self._requested = missing
+        return Settled(returned, missing if changed else None)

@@ -1,0 +1,66 @@
+"""What a run's supervisor is started with."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pykka
+
+from stretto.actors.dispatch import Later
+from stretto.actors.journal.records import ParentItem, Rerun, RunAccepted
+from stretto.actors.journal.store import Child
+from stretto.actors.outcome import RunHandle
+from stretto.definitions.conductor.rerun import Kept
+from stretto.definitions.context import NO_SURROUNDINGS
+from stretto.definitions.model import Workflow
+from stretto.definitions.secrecy import NO_SECRECY
+
+if TYPE_CHECKING:
+    from stretto.definitions.masking import Mask
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A run that was accepted before: how, and the sub-workflows' runs that perform its items."""
+
+    accepted: RunAccepted
+    children: tuple[Child, ...]
+
+
+class RunRequest:
+    """What a supervisor is started with.
+
+    `accepted` is answered with `handle`, or with `InvalidInput`. `nested` holds the refs that workflows perform;
+    `parent` says whose item this run performs, `depth` levels below the first run. `surroundings` are what it is given
+    besides its inputs, `mask` keeps its secrets, and those of its parent; `secrecy` tells what it gives to secret
+    parameters. `rerun` says which run it does again, `kept` what it keeps of that one. `rebuilt` is a run that goes on.
+    """
+
+    __slots__ = (
+        "accepted", "depth", "handle", "idempotency_key", "inputs", "kept", "mask", "nested", "parent", "rebuilt",
+        "rerun", "secrecy", "surroundings", "watcher", "workflow",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        workflow: Workflow,
+        inputs: Mapping[str, Any],
+        handle: RunHandle,
+        accepted: Later,
+        watcher: pykka.ActorRef[Any] | None = None,
+    ) -> None:
+        self.workflow = workflow
+        self.inputs = inputs
+        self.handle = handle
+        self.accepted = accepted
+        self.watcher = watcher
+        self.nested: frozenset[str] = frozenset()
+        self.parent: ParentItem | None = None
+        self.depth = 0
+        self.surroundings = NO_SURROUNDINGS
+        self.mask: Mask | None = None
+        self.secrecy = NO_SECRECY
+        self.idempotency_key: str | None = None
+        self.rerun: Rerun | None = None
+        self.kept: Kept | None = None
+        self.rebuilt: Rebuilt | None = None

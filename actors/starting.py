@@ -1,0 +1,137 @@
+"""What an engine is made of, started in order; if anything fails on the way, nothing is left running."""
+
+import contextlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from os import PathLike
+from typing import TypeAlias
+
+import structlog
+
+from stretto.actors.actions import ActionRegistry, RenderedCommands
+from stretto.actors.actions.entry_points import load_entry_points
+from stretto.actors.catalogue import Catalogue
+from stretto.actors.dispatch import Dispatcher
+from stretto.actors.journal.link import NoJournal
+from stretto.actors.journal.readers import NoReaders
+from stretto.actors.journal.service import OpenJournal, open_journal
+from stretto.actors.journal.store import Prune, Unfinished
+from stretto.actors.lifecycle import start_clock
+from stretto.actors.packs import Source, Surroundings, add_packs, read_packs, read_surroundings
+from stretto.actors.runners import AddressPolicy, Runners
+from stretto.actors.services import Services
+from stretto.metrics import Instruments, MetricsServer, configure_logging, get_logger
+
+SECONDS_A_DAY = 86_400.0
+
+_log = get_logger("stretto.engine")
+
+Paths: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long ended runs stay in the store: so many days, so many of them; None: that does not count."""
+
+    days: float | None = None
+    runs: int | None = None
+
+    def at(self, now: float) -> Prune | None:
+        """Return what is to be deleted now; None: nothing ever is."""
+        if self.days is None and self.runs is None:
+            return None
+        return Prune(None if self.days is None else now - self.days * SECONDS_A_DAY, self.runs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What an engine is started with; see `Engine.start`."""
+
+    definitions: Paths | None
+    store: str | None
+    actions: Paths
+    metrics_port: int | None
+    max_items_in_flight: int
+    threads: int
+    dispatchers: int
+    addresses: AddressPolicy | None
+    packs: Paths
+    pack_config: Source | None
+    keystore: Source | None
+    rendered_commands: RenderedCommands
+    check_digests: bool
+    store_key: str | PathLike[str] | None
+    retention: Retention
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an engine's actor is given."""
+
+    services: Services
+    catalogue: Catalogue
+    surroundings: Surroundings
+    server: MetricsServer | None
+    journal: OpenJournal | None
+    unfinished: tuple[Unfinished, ...]
+
+
+def start_parts(options: Options) -> Parts:
+    """Start all that an engine needs; raises as `Engine.start` does, and then leaves nothing behind."""
+    _check(options)
+    if not structlog.is_configured():
+        # Unconfigured, structlog prints every DEBUG line to standard output, one for each item.
+        configure_logging("WARNING")
+    registry = ActionRegistry.with_core(options.rendered_commands)
+    for module in several(options.actions):
+        registry.load(module)
+    for broken in load_entry_points():
+        _log.error("actions_not_loaded", reason=str(broken))
+    definitions = several(options.definitions or ())
+    read = read_packs(several(options.packs), definitions)
+    add_packs(registry, read)
+    surroundings = read_surroundings(options.pack_config, options.keystore, read)
+    catalogue = Catalogue(registry)
+    for pack in read:
+        catalogue.add_pack(pack)
+    catalogue.load(*definitions)
+    with contextlib.ExitStack() as stack:
+        journal = None
+        if options.store is not None:
+            journal = open_journal(options.store, options.store_key)
+            stack.callback(journal.close)
+        unfinished = () if journal is None else tuple(journal.store.reader.unfinished())
+        instruments = Instruments()
+        server = None
+        if options.metrics_port is not None:
+            server = MetricsServer(instruments.registry, port=options.metrics_port)
+            server.start()
+            stack.callback(server.stop)
+        services = Services(
+            Dispatcher(options.dispatchers),
+            *start_clock(),
+            Runners(threads=options.threads, addresses=options.addresses),
+            registry,
+            instruments,
+            options.check_digests,
+            journal=NoJournal() if journal is None else journal.link,
+            readers=NoReaders() if journal is None else journal.readers,
+        )
+        stack.pop_all()
+    return Parts(services, catalogue, surroundings, server, journal, unfinished)
+
+
+def _check(options: Options) -> None:
+    for name in ("max_items_in_flight", "threads", "dispatchers"):
+        value = getattr(options, name)
+        if value < 1:
+            raise ValueError(f"{name} is at least 1, not {value}")
+    retention = options.retention
+    if (retention.days is not None and retention.days < 0) or (retention.runs is not None and retention.runs < 0):
+        raise ValueError("a retention is at least 0 days, and at least 0 runs")
+
+
+def several(paths: Paths) -> list[str]:
+    """Return one path, or several, as texts."""
+    return [os.fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
