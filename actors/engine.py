@@ -49,6 +49,7 @@ from stretto.actors.messages import (
     RunPauseChanged,
     RunRefused,
     StartChild,
+    TellItemOutput,
     TellStatus,
     WatchRun,
 )
@@ -306,6 +307,14 @@ class Engine(DispatchedActor):
         if _checked(watcher) is None:
             raise TypeError("a watcher is an actor's reference, not None")
         return self._request(run_id, "watch", WatchRun(watcher))
+
+    def item_output(self, run_id: str, task: str, index: int = 0) -> Any:
+        """Return what an item in flight has written so far: {task, visit, index, attempt, stdout, stderr, truncated}.
+
+        The newest 64 KiB of each, without secrets (`truncated`: there was more); None for actions that are no process.
+        Raises `ItemNotInFlight`, and as `cancel` does.
+        """
+        return self._request(run_id, "show the output of", TellItemOutput(task, index))
 
     def runs_in_progress(self) -> int:
         """Return how many runs have been accepted and have not ended."""

@@ -14,6 +14,7 @@ import pykka
 
 from stretto.actors.dispatch import DispatchedActor, Later
 from stretto.actors.item import ItemActor
+from stretto.actors.item_output import has_just_ended, item_in_flight
 from stretto.actors.messages import (
     AbandonRun,
     BeginRun,
@@ -35,10 +36,13 @@ from stretto.actors.messages import (
     RunProgressed,
     RunRefused,
     StopItem,
+    TellItemOutput,
+    TellOutput,
     TellStatus,
     WatchRun,
 )
 from stretto.actors.outcome import Outcome, RunHandle, abandoned
+from stretto.actors.relay import ask_later, hand_on
 from stretto.actors.run_record import RunRecord
 from stretto.actors.runners.base import describe
 from stretto.actors.services import Services
@@ -148,6 +152,7 @@ class RunSupervisor(DispatchedActor):
             BeginRun: self._begin_run,
             Relayed: self._relayed,
             TellStatus: lambda _message: self._status(),
+            TellItemOutput: self._item_output,
             CancelRun: lambda _message: self._control(CancelRequested(services.now()), StopItem()),
             PauseRun: lambda _message: self._control(PauseRequested(services.now()), PauseItem()),
             ResumeRun: lambda _message: self._control(ResumeRequested(services.now()), ResumeItem()),
@@ -239,7 +244,7 @@ class RunSupervisor(DispatchedActor):
 
     def _relayed(self, message: Relayed) -> None:
         try:
-            message.answer.resolve(self.on_receive(message.message))
+            hand_on(self.on_receive(message.message), message.answer)
         except StrettoError as error:
             message.answer.fail(error)
 
@@ -387,6 +392,11 @@ class RunSupervisor(DispatchedActor):
             "status": conductor.status if conductor is not None else "accepted",
             "tasks": conductor.tasks() if conductor is not None else {},
         }
+
+    def _item_output(self, message: TellItemOutput) -> Later:
+        in_flight = {**self._running, **self._children}
+        item = item_in_flight(in_flight, self._workflow, message.task, message.index)
+        return ask_later(item, TellOutput(), has_just_ended())
 
     def _stop_items(self) -> None:
         for key in (*self._running, *self._children):
