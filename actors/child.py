@@ -27,6 +27,9 @@ class ChildRun:
         self.send(CancelRun())
         return True
 
+    def output(self) -> None:
+        """Return None: its items have output, each of its own."""
+
     def send(self, message: Any) -> None:
         """Hand a message to the run's supervisor."""
         with contextlib.suppress(pykka.ActorDeadError):  # the engine has ended, and its runs with it

@@ -66,6 +66,7 @@ from stretto.actors.messages import (
     SkipOneItem,
     StartChild,
     StoreGone,
+    TellItemOutput,
     TellStatus,
     TellWhy,
     WatchRun,
@@ -272,7 +273,9 @@ class Engine(RunQueries, DispatchedActor):
         request = RunRequest(definition, given, handle, Later(), _checked(watcher))
         request.idempotency_key = checked_key(idempotency_key)
         if not self._services.journal.durable:
-            idempotency = idempotency_of(idempotency_key, definition, bind(definition, given)) if idempotency_key else None
+            idempotency = (
+                idempotency_of(idempotency_key, definition, bind(definition, given)) if idempotency_key else None
+            )
             if idempotency is not None:
                 earlier = self._keys.find(idempotency)
                 if earlier is not None:
@@ -362,6 +365,14 @@ class Engine(RunQueries, DispatchedActor):
     def store_failure(self) -> str | None:
         """Return why the store cannot be written now; None: it can, or there is none."""
         return self._services.journal.unavailable
+
+    def item_output(self, run_id: str, task: str, index: int = 0) -> Any:
+        """Return what an item in flight has written so far: {task, visit, index, attempt, stdout, stderr, truncated}.
+
+        The newest 64 KiB of each, without secrets (`truncated`: there was more); None for actions that are no process.
+        Raises `ItemNotInFlight`, and as `cancel` does.
+        """
+        return self._request(run_id, "show the output of", TellItemOutput(task, index))
 
     def runs_in_progress(self) -> int:
         """Return how many runs have been accepted and have not ended."""
@@ -705,7 +716,9 @@ class Engine(RunQueries, DispatchedActor):
         run = self._runs.get(message.run_id)
         if run is None:
             return
-        parked = RunWasParked(f"the engine was stopped; the run {message.run_id} goes on when its store is opened again")
+        parked = RunWasParked(
+            f"the engine was stopped; the run {message.run_id} goes on when its store is opened again"
+        )
         run.accepted.fail(parked)
         for question in list(run.questions):
             question.fail(parked)

@@ -11,6 +11,7 @@ import pykka
 from stretto.actors.actions import Action, InvalidActionInput, UnknownAction
 from stretto.actors.child import ChildRun, failure_of
 from stretto.actors.dispatch import DispatchedActor
+from stretto.actors.item_output import has_just_ended, told_output
 from stretto.actors.journal.records import ItemKey, ParentItem
 from stretto.actors.messages import (
     ActionBegan,
@@ -30,6 +31,7 @@ from stretto.actors.messages import (
     StartChild,
     StopItem,
     StopTookTooLong,
+    TellOutput,
 )
 from stretto.actors.runners import Call, Finished, Running
 from stretto.actors.services import Services
@@ -69,12 +71,11 @@ class ItemActor(DispatchedActor):
         self._digest: bytes | None = None
         self._timed_out_with: Failure | None = None
 
-    def on_receive(self, message: Any) -> None:
+    def on_receive(self, message: Any) -> Any:
         """Handle a message; see `messages`, "to an item"."""
         if type(message) is PerformItem:
-            self._begin_try(message)
-        else:
-            self._handlers[type(message)](self, message)
+            return self._begin_try(message)
+        return self._handlers[type(message)](self, message)
 
     def on_failure(self, *_exc_info: object) -> None:
         """Report that this actor broke: its supervisor must not wait for it for ever."""
@@ -280,6 +281,11 @@ class ItemActor(DispatchedActor):
         self._forget_reminder()
         self.stop()
 
+    def _tell_output(self) -> dict[str, Any]:
+        if self._perform is None:
+            raise has_just_ended()
+        return told_output(self._perform.start, self._running)
+
     def _forget_reminder(self) -> None:
         if self._reminder is not None:
             self._services.forget(self._reminder)
@@ -310,13 +316,14 @@ class ItemActor(DispatchedActor):
             )  # fmt: skip
         self.stop()
 
-    _handlers: ClassVar[dict[type, Callable[..., None]]] = {
+    _handlers: ClassVar[dict[type, Callable[..., Any]]] = {
         ActionBegan: lambda self, message: self._action_began(message.at),
         ActionEnded: lambda self, message: self._action_ended(message.finished),
         AttemptTimedOut: lambda self, _message: self._timed_out(),
         StopItem: lambda self, _message: self._stop_action(),
         LetGo: lambda self, _message: self._let_go(),
         StopTookTooLong: lambda self, _message: self._stop_took_too_long(),
+        TellOutput: lambda self, _message: self._tell_output(),
         ChildEnded: _child_ended,
         ChildPauseChanged: _child_pause_changed,
         ChildRefused: _child_refused,

@@ -129,6 +129,13 @@ class TellStatus(msgspec.Struct, frozen=True):
     """Answer with the run's status."""
 
 
+class TellItemOutput(msgspec.Struct, frozen=True):
+    """Answer with what an item in flight has written so far."""
+
+    task: str
+    index: int
+
+
 class WatchRun(msgspec.Struct, frozen=True):
     """Tell `watcher` the run's progress from now on."""
 
@@ -197,6 +204,10 @@ class PauseItem(msgspec.Struct, frozen=True):
 
 class ResumeItem(msgspec.Struct, frozen=True):
     """Have the sub-workflow that performs this item go on."""
+
+
+class TellOutput(msgspec.Struct, frozen=True):
+    """Answer with what the action has written so far."""
 
 
 class ChildEnded(msgspec.Struct, frozen=True):

@@ -15,9 +15,10 @@ from typing import Any, Final, TypeAlias
 
 import pykka
 
-from stretto.actors.dispatch import DispatchedActor
+from stretto.actors.dispatch import DispatchedActor, Later
 from stretto.actors.idempotency import idempotency_of
 from stretto.actors.item import ItemActor
+from stretto.actors.item_output import has_just_ended, item_in_flight
 from stretto.actors.journal.link import MAX_PENDING
 from stretto.actors.journal.records import Ending, ItemStarted, RunAccepted
 from stretto.actors.journal.store import Child, Reader
@@ -58,6 +59,8 @@ from stretto.actors.messages import (
     SkipOneItem,
     StartRecorded,
     StopItem,
+    TellItemOutput,
+    TellOutput,
     TellStatus,
     TellWhy,
     WatchRun,
@@ -65,6 +68,7 @@ from stretto.actors.messages import (
 from stretto.actors.outcome import Outcome, abandoned
 from stretto.actors.reasons import HeldUp, reasons_of
 from stretto.actors.rebuilding import READ_AT_ONCE, Rebuilding
+from stretto.actors.relay import ask_later, hand_on
 from stretto.actors.run_journal import RunJournal
 from stretto.actors.run_permits import RunPermits
 from stretto.actors.run_record import RunRecord
@@ -162,6 +166,7 @@ class RunSupervisor(DispatchedActor):
             Relayed: self._relayed,
             TellStatus: lambda _message: self._status(),
             TellWhy: self._why,
+            TellItemOutput: self._item_output,
             CancelRun: lambda _message: self._control(CancelRequested(services.now()), StopItem()),
             PauseRun: lambda _message: self._control(PauseRequested(services.now()), PauseItem()),
             ResumeRun: lambda _message: self._control(ResumeRequested(services.now()), ResumeItem()),
@@ -402,7 +407,7 @@ class RunSupervisor(DispatchedActor):
         if isinstance(message.message, REQUESTS):
             self._journal.answer(message.answer, value)
         else:
-            message.answer.resolve(value)
+            hand_on(value, message.answer)
 
     def _item_ended(self, message: ItemEnded) -> None:
         completed = message.completed
@@ -640,6 +645,11 @@ class RunSupervisor(DispatchedActor):
             frozenset(waiting), self._permits.requested, link.unavailable, link.pending >= MAX_PENDING,
             frozenset(self._children),
         )  # fmt: skip
+
+    def _item_output(self, message: TellItemOutput) -> Later:
+        in_flight = {**self._running, **self._children}
+        item = item_in_flight(in_flight, self._workflow, message.task, message.index)
+        return ask_later(item, TellOutput(), has_just_ended())
 
     def _stop_items(self) -> None:
         for key in (*self._running, *self._children):

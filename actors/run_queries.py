@@ -30,9 +30,7 @@ class RunQueries:
 
         Raises (from `.get()`) `NoStore`, `InvalidCursor`.
         """
-        return self._read(
-            partial(reports.list_runs, status=status, workflow=workflow, cursor=cursor, limit=limit)
-        )
+        return self._read(partial(reports.list_runs, status=status, workflow=workflow, cursor=cursor, limit=limit))
 
     def run(self, run_id: str) -> Later:
         """Return a run with its inputs, output, errors (masked) and tasks. Raises (from `.get()`) `UnknownRun`."""
@@ -48,9 +46,7 @@ class RunQueries:
     ) -> Later:
         """Return a page of the ended tries of a run's items. Raises (from `.get()`) `UnknownRun`, `InvalidCursor`."""
         return self._read(
-            lambda reader: reports.list_items(
-                reader, run_id, task=task, outcome=outcome, cursor=cursor, limit=limit
-            )
+            lambda reader: reports.list_items(reader, run_id, task=task, outcome=outcome, cursor=cursor, limit=limit)
         )
 
     def item(self, run_id: str, task: str, index: int) -> Later:

@@ -108,6 +108,23 @@ class Mask:
             text = text.replace(secret, MASK)
         return text
 
+    def beginning(self, text: str) -> str:
+        """Return a text that goes on, without secrets: what may become one is left out."""
+        return self.text(text[: self._known_until(text)])
+
+    def passage(self, text: str) -> str:
+        """Return a piece out of a text, without secrets: what may be a part of one at its ends is left out."""
+        forms = list(self._forms)
+        if any(text in form for form in forms):
+            return ""
+        begins = _out_of(forms, text, max((_end_of(form, text) for form in forms), default=0))
+        return self.text(text[begins : self._known_until(text)])
+
+    def _known_until(self, text: str) -> int:
+        """Return where, at the end of a text, a secret may begin that is not there as a whole."""
+        forms = list(self._forms)
+        return _out_of(forms, text, min((_beginning_of(form, text) for form in forms), default=len(text)))
+
     def _holds_seen(self, text: str) -> bool:
         seen = self.seen
         if len(seen) <= FEW_FORMS:
@@ -186,6 +203,36 @@ def _collect(secret: Any, found: set[str]) -> None:
             _collect(member, found)
     elif secret is not None and not isinstance(secret, bool) and str(secret):
         found.add(str(secret))
+
+
+def _end_of(secret: str, text: str) -> int:
+    """Return how many characters a text begins with that are the end of a secret, but not the whole of it."""
+    at = len(secret) - 1
+    while (at := text.rfind(secret[-1], 0, at)) >= 0:
+        if secret.endswith(text[: at + 1]):
+            return at + 1
+    return 0
+
+
+def _beginning_of(secret: str, text: str) -> int:
+    """Return where the beginning of a secret stands at the end of a text, but not the whole of it."""
+    at = max(len(text) - len(secret), -1)
+    while (at := text.find(secret[0], at + 1)) >= 0:
+        if secret.startswith(text[at:]):
+            return at
+    return len(text)
+
+
+def _out_of(secrets: list[str], text: str, at: int) -> int:
+    """Return the first position from `at` on that is not in the middle of a secret."""
+    before = -1
+    while before < at:
+        before = at
+        for secret in secrets:
+            found = text.find(secret, max(at - len(secret) + 1, 0), at + len(secret) - 1)
+            if found >= 0:
+                at = found + len(secret)
+    return at
 
 
 def _written(secret: str) -> tuple[str, ...]:

@@ -28,6 +28,9 @@ _RUN_SECONDS = (
     *_SUBSECOND_LADDER,
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 43_200.0, 86_400.0),
 )
+# From a commit to memory to one that a disk or a lock held up.
+_COMMIT_SECONDS = (*(50e-6, 100e-6, 250e-6, 500e-6), *_SUBSECOND_LADDER, *(1.0, 2.5, 5.0, 10.0, 30.0))
+_BATCH_RECORDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 10_000.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,11 @@ SNAPSHOTS = Metric("stretto_snapshots_total", "Snapshots taken of a run's contex
 RETRIES = Metric("stretto_retries_total", "Tries of an item after its first.")
 ACTION_ERRORS = Metric("stretto_action_errors_total", "Calls of an action that failed.", ("action", "kind"))
 LATE_RESULTS = Metric("stretto_late_results_total", "Results that came after their item had ended, and were dropped.")
+JOURNAL_FAILURES = Metric("stretto_journal_failures_total", "Transactions of the journal that were not committed.")
+RUNS_RECOVERED = Metric("stretto_runs_recovered_total", "Unfinished runs that were taken up again from the store.")
+SUPERVISOR_RESTARTS = Metric(
+    "stretto_supervisor_restarts_total", "Supervisors started again from the store after a crash."
+)
 
 RUN_DURATION = Metric("stretto_run_duration_seconds", "From a run's start to its final status.", buckets=_RUN_SECONDS)
 ITEM_DURATION = Metric("stretto_item_duration_seconds", "How long the last try of an item took.", buckets=_ITEM_SECONDS)
@@ -58,9 +66,19 @@ TRANSITION_LATENCY = Metric(
     "From an action's completion to the start of what follows it.",
     buckets=_LATENCY_SECONDS,
 )
+JOURNAL_COMMIT = Metric(
+    "stretto_journal_commit_seconds",
+    "From the begin of a transaction of the journal to its commit.",
+    buckets=_COMMIT_SECONDS,
+)
+JOURNAL_BATCH = Metric(
+    "stretto_journal_batch_records", "Records that one transaction of the journal held.", buckets=_BATCH_RECORDS
+)
 
 RUNS_IN_PROGRESS = Metric("stretto_runs_in_progress", "Runs that were started and have not ended.")
 ITEMS_IN_FLIGHT = Metric("stretto_items_in_flight", "Items that were started and have not ended.")
 CONTEXT_BYTES = Metric("stretto_context_bytes", "Bytes held by the contexts of the runs in progress.")
+JOURNAL_PENDING = Metric("stretto_journal_pending_records", "Records that wait to be committed to the store.")
+STORE_AVAILABLE = Metric("stretto_store_available", "1 while the store takes records, 0 while it does not.")
 ACTORS = Metric("stretto_actors", "Actors alive, by class.", ("class",))
 INFO = Metric("stretto", "The version of Stretto that runs.", ("version",))

@@ -19,16 +19,21 @@ def _no_actors() -> Mapping[str, int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GaugeSources:
-    """Where the gauges are read, by the scraping thread: each is thread-safe and waits for nothing."""
+    """Where the gauges are read, by the scraping thread: each is thread-safe and waits for nothing.
+
+    None: what the gauge would tell of is not there, and it has no series.
+    """
 
     runs_in_progress: Callable[[], int] = _none
     items_in_flight: Callable[[], int] = _none
     context_bytes: Callable[[], int] = _none
     actors: Callable[[], Mapping[str, int]] = _no_actors
+    journal_pending_records: Callable[[], int] | None = None
+    store_available: Callable[[], bool] | None = None
 
 
 class StateGauges(Collector):
-    """The gauges, as their sources tell at the moment of a scrape; 0 until sources are set."""
+    """The gauges, as their sources tell at the moment of a scrape; until they are set, 0, or no series."""
 
     def __init__(self) -> None:
         self.sources = GaugeSources()
@@ -40,8 +45,10 @@ class StateGauges(Collector):
             (catalogue.RUNS_IN_PROGRESS, sources.runs_in_progress),
             (catalogue.ITEMS_IN_FLIGHT, sources.items_in_flight),
             (catalogue.CONTEXT_BYTES, sources.context_bytes),
+            (catalogue.JOURNAL_PENDING, sources.journal_pending_records),
+            (catalogue.STORE_AVAILABLE, sources.store_available),
         ):
-            yield GaugeMetricFamily(metric.name, metric.help, value=read())
+            yield GaugeMetricFamily(metric.name, metric.help, value=None if read is None else read())
         actors = GaugeMetricFamily(catalogue.ACTORS.name, catalogue.ACTORS.help, labels=catalogue.ACTORS.labels)
         for name, count in sources.actors().items():
             actors.add_metric((name,), count)

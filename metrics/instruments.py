@@ -94,9 +94,14 @@ class Instruments:
         self._run_duration = self._histogram(catalogue.RUN_DURATION)
         self.item_duration = self._histogram(catalogue.ITEM_DURATION)
         self.transition_latency = self._histogram(catalogue.TRANSITION_LATENCY)
+        self.journal_commit = self._histogram(catalogue.JOURNAL_COMMIT)
+        self.journal_batch = self._histogram(catalogue.JOURNAL_BATCH)
         self.snapshots = self._family(catalogue.SNAPSHOTS).child()
         self.retries = self._family(catalogue.RETRIES).child()
         self.late_results = self._family(catalogue.LATE_RESULTS).child()
+        self.journal_failures = self._family(catalogue.JOURNAL_FAILURES).child()
+        self.runs_recovered = self._family(catalogue.RUNS_RECOVERED).child()
+        self.supervisor_restarts = self._family(catalogue.SUPERVISOR_RESTARTS).child()
         self._gauges = StateGauges()
         self.registry.register(self._gauges)
         info = Info(catalogue.INFO.name, catalogue.INFO.help, registry=self.registry)
@@ -113,24 +118,29 @@ class Instruments:
         """Count failed calls of an action; `kind` is a word from code, never an error's text."""
         self._actions.get(action).get(kind).inc(count)
 
-    def bind_gauges(
+    def bind_gauges(  # noqa: PLR0913 - keywords, each the source of one gauge
         self,
         *,
         runs_in_progress: Callable[[], int],
         items_in_flight: Callable[[], int],
         context_bytes: Callable[[], int],
         actors: Callable[[], Mapping[str, int]],
+        journal_pending_records: Callable[[], int] | None = None,
+        store_available: Callable[[], bool] | None = None,
     ) -> None:
         """Have each scrape read its gauges here; a second call replaces the first.
 
         The callables run on the scraping thread: they must be thread-safe and must not wait for an actor.
-        `context_bytes` is in bytes, `actors` counts those alive by class name.
+        `context_bytes` is in bytes, `actors` counts those alive by class name. Without a store there is nothing to read
+        for the last two, and their gauges have no series: a 0 would say that the store is gone.
         """
         self._gauges.sources = GaugeSources(
             runs_in_progress=runs_in_progress,
             items_in_flight=items_in_flight,
             context_bytes=context_bytes,
             actors=actors,
+            journal_pending_records=journal_pending_records,
+            store_available=store_available,
         )
 
     def _family(self, metric: catalogue.Metric) -> CounterFamily:

@@ -1,6 +1,8 @@
-"""What the tests of actors share: an engine, and waiting for what actors are told."""
+"""What the tests of actors share: waiting for what actors are told, and for what processes tell."""
 
+import os
 import queue
+from pathlib import Path
 from typing import Any
 
 import pykka
@@ -26,3 +28,21 @@ def messages_of(inbox: "pykka.ActorRef[Inbox]") -> "queue.SimpleQueue[Any]":
     """Return the queue that an inbox puts its messages into."""
     told: queue.SimpleQueue[Any] = inbox.proxy().told.get()
     return told
+
+
+class Fifo:
+    """What a command writes to it, read line by line: how a test knows what has happened; or what lets it go on."""
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        self.path = str(path)
+        # For both directions, so that no open and no read ends because a writer went.
+        self.file = os.fdopen(os.open(path, os.O_RDWR), "r+b", buffering=0)
+
+    def line(self) -> str:
+        """Wait for a line and return it."""
+        return self.file.readline().decode().strip()
+
+    def give(self, line: str) -> None:
+        """Give a line to whoever reads from it."""
+        self.file.write(f"{line}\n".encode())

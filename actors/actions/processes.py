@@ -6,19 +6,26 @@ stays unreaped until all is over, so that its number, and its group's, cannot be
 """
 
 import asyncio
+import codecs
 import os
 import signal
 import subprocess
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO, Final, cast
+
+from stretto.actors.actions.output import WINDOW_BYTES, OutputSoFar, output_slot
 
 CHUNK_BYTES: Final = 65536
 REAP_SECONDS: Final = 2.0
 
 
 class Output:
-    """What a child writes to one pipe: kept up to a bound, read and dropped beyond it."""
+    """What a child writes to one pipe: kept up to a bound, read and dropped beyond it.
+
+    All happens on the loop's thread but `newest`, for which some of the last is kept beyond the bound, too.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, pipe: IO[bytes], most: int) -> None:
         self.truncated = False
@@ -28,12 +35,29 @@ class Output:
         self._pipe = pipe
         self._most = most
         self._kept = bytearray()
+        self._beyond = bytearray()
+        self._written = 0
+        self._lock = threading.Lock()
         os.set_blocking(pipe.fileno(), False)
         loop.add_reader(pipe.fileno(), self._read)
 
     def text(self) -> str:
         """Return what was kept as text; what is no UTF-8 becomes U+FFFD."""
         return self._kept.decode("utf-8", "replace")
+
+    def newest(self) -> tuple[str, bool]:
+        """Return the last that was written so far as text, and whether there was more; any thread may ask.
+
+        What the text begins or ends with in the middle of a character is left out.
+        """
+        with self._lock:
+            window = self._kept[-WINDOW_BYTES:] + self._beyond
+            written = self._written
+        del window[:-WINDOW_BYTES]
+        cut = written > len(window)
+        if cut:
+            del window[: _continued(window)]
+        return codecs.getincrementaldecoder("utf-8")("replace").decode(window), cut
 
     def close(self) -> None:
         """Read no more; whoever still holds the other end gets SIGPIPE."""
@@ -52,7 +76,11 @@ class Output:
             self.close()
             return
         room = self._most - len(self._kept)
-        self._kept += chunk[:room]
+        with self._lock:
+            self._written += len(chunk)
+            self._kept += chunk[:room]
+            self._beyond += chunk[room:]
+            del self._beyond[:-WINDOW_BYTES]
         if len(chunk) > room and not self.truncated:
             self.truncated = True
             self.overflowed.set_result(None)
@@ -92,6 +120,13 @@ class Child:
         self.stdout = Output(loop, cast("IO[bytes]", self._process.stdout), most)
         self.stderr = Output(loop, cast("IO[bytes]", self._process.stderr), most)
         loop.add_reader(self._pidfd, self._notice_exit)
+        if (slot := output_slot.get()) is not None:
+            slot.source = self
+
+    def so_far(self) -> OutputSoFar:
+        """Return the newest of what the process has written, while it runs or after; any thread may ask."""
+        (stdout, out_cut), (stderr, err_cut) = self.stdout.newest(), self.stderr.newest()
+        return OutputSoFar(stdout, stderr, out_cut, err_cut)
 
     async def finish(self, *, alone: bool = False) -> int:
         """Wait until the process has ended and its output is closed by all; return its exit code.
@@ -136,6 +171,11 @@ class Child:
         # Until it is reaped the leader counts as a member of its group: the group is there, and it is ours.
         if self._process.returncode is None:
             os.killpg(self._process.pid, number)
+
+
+def _continued(data: bytes | bytearray) -> int:
+    """Return how many bytes at the beginning belong to a character that began before them."""
+    return next((number for number, byte in enumerate(data[:4]) if byte & 0xC0 != 0x80), 0)
 
 
 def _file_of(data: bytes) -> int:

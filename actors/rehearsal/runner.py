@@ -97,6 +97,9 @@ class _ScriptedCall:
         """End at once."""
         return self._runner.cancel(self)
 
+    def output(self) -> None:
+        """Return None: nothing is really called."""
+
 
 class ScriptedRunner:
     """Takes calls and ends them, one at a time, in the order of (end, number)."""

@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import msgspec
 
 from stretto.actors.actions import Action, ActionFailed
+from stretto.actors.actions.output import OutputSoFar
 from stretto.definitions.conductor import StartItem
 from stretto.definitions.errors import NotData
 from stretto.definitions.frozen import Frozen, FrozenDict, freeze
@@ -62,6 +63,9 @@ class Running(Protocol):
         False: it cannot be stopped (a thread that has begun) or is over; its result comes late or never
         matters.
         """
+
+    def output(self) -> OutputSoFar | None:
+        """Return what the call's process has written so far; None if it has none. Any thread may ask."""
 
 
 class Runner(Protocol):

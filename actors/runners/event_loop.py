@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from stretto.actors.actions.addresses import AddressPolicy
 from stretto.actors.actions.http_client import close_clients, use_policy
+from stretto.actors.actions.output import OutputSlot, OutputSoFar, output_slot
 from stretto.actors.runners.base import (
     Call,
     Done,
@@ -33,9 +34,9 @@ _log = get_logger(__name__)
 
 
 class _LoopCall:
-    """A call on the loop. All but `cancel` happens on the loop's thread."""
+    """A call on the loop. All but `cancel` and `output` happens on the loop's thread."""
 
-    __slots__ = ("_runner", "begun", "call", "cancelling", "done", "task")
+    __slots__ = ("_runner", "begun", "call", "cancelling", "done", "slot", "task")
 
     def __init__(self, runner: "EventLoopRunner", call: Call, done: Done) -> None:
         self._runner = runner
@@ -44,9 +45,14 @@ class _LoopCall:
         self.task: asyncio.Task[None] | None = None
         self.begun = False
         self.cancelling = False
+        # Of its own, and not this call itself: its task's context, which holds the slot, would be a cycle.
+        self.slot = OutputSlot()
 
     def cancel(self) -> bool:
         return self._runner.cancel(self)
+
+    def output(self) -> OutputSoFar | None:
+        return self.slot.so_far()
 
 
 class EventLoopRunner:
@@ -155,6 +161,7 @@ class EventLoopRunner:
     async def _outcome(self, running: _LoopCall) -> Finished:
         running.begun = True
         call_ids.set(running.call.ids)
+        output_slot.set(running.slot)
         if running.call.on_begin is not None:
             running.call.on_begin()
         try:

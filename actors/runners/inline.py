@@ -11,6 +11,9 @@ class _Over:
     def cancel(self) -> bool:
         return False
 
+    def output(self) -> None:
+        return None
+
 
 _OVER: Final = _Over()
 

@@ -29,6 +29,9 @@ class _ThreadCall:
         tell(self._done, self.call, cancelled())
         return True
 
+    def output(self) -> None:
+        return None
+
     def run(self) -> None:
         if self._claim.acquire(blocking=False):
             self.begun = True

@@ -82,3 +82,54 @@ def test_the_work_for_a_text_does_not_grow_with_the_secrets() -> None:
     """Of 10,000 secrets, only those that can stand in the text are looked for, though they begin nearly alike."""
     mask = Mask([f"{number:05d}-token" for number in range(10_000)])
     assert mask._to_look_for("the token 04711-token of web-00001") == ["04711-token"]
+
+
+def test_the_beginning_of_a_text_leaves_out_what_may_become_a_secret() -> None:
+    """Half a secret at the end is held back until the rest of it, or something else, follows."""
+    mask = Mask(["hunter2!", "two\nlines"])
+    assert mask.beginning("it is hunter2") == "it is "
+    assert mask.beginning("it is hunter2!") == f"it is {MASK}"
+    assert mask.beginning("it is hunter2?") == "it is hunter2?"
+    assert mask.beginning("see two\n") == "see "
+    assert mask.beginning("tttt") == "ttt"
+    assert Mask().beginning("it is hunter2") == "it is hunter2"
+
+
+def test_a_secret_that_ends_as_it_begins_is_not_taken_apart() -> None:
+    """The last character of a whole secret may begin another one: the whole one is masked all the same."""
+    assert Mask(["a-b-a"]).beginning("x a-b-a") == f"x {MASK}"
+    assert Mask(["a-b-a"]).passage("b-a x a-b-a") == f" x {MASK}"
+    assert Mask(["abcd", "cd-ef"]).beginning("x abcd") == f"x {MASK}"
+    assert Mask(["abcd", "x-ab"]).passage("abcd x") == " "
+
+
+def test_a_passage_leaves_out_parts_of_secrets_at_both_ends() -> None:
+    """Also if it lies within one secret as a whole."""
+    mask = Mask(["hunter2!", 'a "b" c'])
+    assert mask.passage("nter2! ok hunter2! ok hunt") == f" ok {MASK} ok "
+    assert mask.passage('\\"b\\" c in JSON') == " in JSON"
+    assert mask.passage("unter") == ""
+    assert mask.passage("") == ""
+    assert Mask().passage("nter2! ok") == "nter2! ok"
+
+
+@given(
+    st.lists(st.text("abc", min_size=4, max_size=9), min_size=1, max_size=4),
+    st.lists(st.tuples(st.integers(0, 3), st.text("-. ", min_size=1, max_size=5)), max_size=8),
+    st.data(),
+)
+@SOME
+def test_wherever_a_text_is_cut_no_part_of_a_secret_is_shown(
+    secrets: list[str], parts: list[tuple[int, str]], data: st.DataObject
+) -> None:
+    """Between the secrets stands what is in none of them: nothing else is ever shown, and of that nothing is lost."""
+    text = "".join(filler + secrets[number % len(secrets)] for number, filler in parts)
+    begin = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(begin, len(text)))
+    mask = Mask(secrets)
+
+    def others(piece: str) -> str:
+        return "".join(each for each in piece if each not in "abc")
+
+    assert others(text[begin:end]) == mask.passage(text[begin:end]).replace(MASK, "")
+    assert others(text[:end]) == mask.beginning(text[:end]).replace(MASK, "")

@@ -57,6 +57,13 @@ def in_threads(work: Callable[[], None], *, threads: int = 8) -> None:
         ("stretto_retries", "counter", set()),
         ("stretto_action_errors", "counter", {"action", "kind"}),
         ("stretto_late_results", "counter", set()),
+        ("stretto_journal_commit_seconds", "histogram", set()),
+        ("stretto_journal_batch_records", "histogram", set()),
+        ("stretto_journal_pending_records", "gauge", set()),
+        ("stretto_journal_failures", "counter", set()),
+        ("stretto_store_available", "gauge", set()),
+        ("stretto_runs_recovered", "counter", set()),
+        ("stretto_supervisor_restarts", "counter", set()),
         ("stretto_info", "gauge", {"version"}),
         ("process_resident_memory_bytes", "gauge", set()),
         ("process_cpu_seconds", "counter", set()),
@@ -67,7 +74,12 @@ def test_every_metric_is_there(family: str, kind: str, labels: set[str]) -> None
     instruments = Instruments()
     instruments.workflow("w").task("t")
     instruments.action_errors("core.http", "timeout")
-    bind(instruments, actors=lambda: {"RunSupervisor": 1})
+    bind(
+        instruments,
+        actors=lambda: {"RunSupervisor": 1},
+        journal_pending_records=lambda: 3,
+        store_available=lambda: True,
+    )
     metric = scraped(instruments)[family]
     assert metric.type == kind
     assert metric.documentation
@@ -90,10 +102,12 @@ def test_nothing_is_exposed_that_the_catalogue_does_not_name() -> None:
         (catalogue.TRANSITION_LATENCY, 50e-6, 10),
         (catalogue.ITEM_DURATION, 50e-6, 3600),
         (catalogue.RUN_DURATION, 1e-3, 86_400),
+        (catalogue.JOURNAL_COMMIT, 50e-6, 30),
+        (catalogue.JOURNAL_BATCH, 1, 10_000),
     ],
 )
 def test_buckets_span_what_they_measure(metric: catalogue.Metric, least: float, most: float) -> None:
-    """Buckets rise from the shortest duration of their kind to the longest."""
+    """Buckets rise from the least value of their kind to the greatest."""
     assert (metric.buckets[0], metric.buckets[-1]) == (least, most)
     assert list(metric.buckets) == sorted(set(metric.buckets))
 
@@ -210,12 +224,16 @@ def bind(
     items_in_flight: Callable[[], int] = lambda: 0,
     context_bytes: Callable[[], int] = lambda: 0,
     actors: Callable[[], Mapping[str, int]] = dict,
+    journal_pending_records: Callable[[], int] | None = None,
+    store_available: Callable[[], bool] | None = None,
 ) -> None:
     instruments.bind_gauges(
         runs_in_progress=runs_in_progress,
         items_in_flight=items_in_flight,
         context_bytes=context_bytes,
         actors=actors,
+        journal_pending_records=journal_pending_records,
+        store_available=store_available,
     )
 
 
@@ -242,6 +260,49 @@ def test_gauges_read_state_at_each_scrape() -> None:
     assert [value(instruments, gauge) for gauge in GAUGES] == [1, 20, 300]
     state.update(runs=2, items=0, bytes=5)
     assert [value(instruments, gauge) for gauge in GAUGES] == [2, 0, 5]
+
+
+def test_the_journal_is_counted_and_measured() -> None:
+    """Commits, what they held, what failed and what came back land on series of their own, there from the start."""
+    instruments = Instruments()
+    counters = ("stretto_journal_failures_total", "stretto_runs_recovered_total", "stretto_supervisor_restarts_total")
+    assert [value(instruments, name) for name in counters] == [0, 0, 0]
+    instruments.journal_commit.observe(0.5)
+    instruments.journal_batch.observe(500)
+    instruments.journal_failures.inc()
+    instruments.runs_recovered.inc(20)
+    instruments.supervisor_restarts.inc(3)
+    assert [value(instruments, name) for name in counters] == [1, 20, 3]
+    assert value(instruments, "stretto_journal_commit_seconds_sum") == 0.5
+    assert value(instruments, "stretto_journal_batch_records_sum") == 500
+    assert value(instruments, "stretto_journal_batch_records_bucket", le="200.0") == 0
+    assert value(instruments, "stretto_journal_batch_records_bucket", le="500.0") == 1
+
+
+STORE_GAUGES = ("stretto_journal_pending_records", "stretto_store_available")
+
+
+def test_without_a_store_its_gauges_have_no_series() -> None:
+    """An engine without a store is not one whose store is gone: neither gauge reads 0."""
+    instruments = Instruments()
+    assert [value(instruments, gauge) for gauge in STORE_GAUGES] == [None, None]
+    bind(instruments)
+    assert [value(instruments, gauge) for gauge in STORE_GAUGES] == [None, None]
+    assert [scraped(instruments)[gauge].samples for gauge in STORE_GAUGES] == [[], []]
+
+
+def test_the_stores_gauges_read_state_at_each_scrape() -> None:
+    """What waits is a number, and the store is there (1) or not (0), as of the scrape."""
+    instruments = Instruments()
+    state = {"pending": 0, "available": True}
+    bind(
+        instruments,
+        journal_pending_records=lambda: state["pending"],
+        store_available=lambda: bool(state["available"]),
+    )
+    assert [value(instruments, gauge) for gauge in STORE_GAUGES] == [0, 1]
+    state.update(pending=512, available=False)
+    assert [value(instruments, gauge) for gauge in STORE_GAUGES] == [512, 0]
 
 
 def test_a_class_without_actors_vanishes() -> None:

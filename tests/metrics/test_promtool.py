@@ -44,7 +44,7 @@ def expressions(value: Any) -> Iterator[str]:
 
 def test_the_alert_rules_are_accepted() -> None:
     """As the file says that they are checked."""
-    assert "SUCCESS: 6 rules found" in promtool("check", "rules", "--lint-fatal", ALERTS)
+    assert "SUCCESS: 8 rules found" in promtool("check", "rules", "--lint-fatal", ALERTS)
 
 
 def test_the_dashboards_expressions_are_accepted(tmp_path: Path) -> None:
@@ -84,17 +84,29 @@ SITUATIONS: dict[str, tuple[str, dict[str, str]]] = {
             'stretto_transition_latency_seconds_bucket{le="+Inf"}': "0+10x40",
         },
     ),
+    "StrettoJournalBehind": (
+        "20m",
+        {f"stretto_journal_pending_records{AT}": "6000x30", f"stretto_journal_batch_records_sum{AT}": "0+60000x30"},
+    ),
+    "StrettoStoreUnavailable": ("10m", {f"stretto_store_available{AT}": "0x20"}),
     "StrettoRunsStuck": (
         "3h",
         {f"stretto_runs_in_progress{AT}": "1x200", 'stretto_items_total{instance="a", status="succeeded"}': "7x200"},
     ),
 }
 """For each alert, when it fires, and what the series then were, a value a minute."""
+STUCK = {f"stretto_journal_pending_records{AT}": "7x30", f"stretto_journal_batch_records_sum{AT}": "500x30"}
+"""A journal that commits nothing any more, while a few records wait."""
+IDLE = {f"stretto_journal_pending_records{AT}": "0x30", f"stretto_journal_batch_records_sum{AT}": "500x30"}
+"""One that has nothing to do."""
 WELL = {
     f"up{AT}": "1x200",
     'stretto_runs_total{status="failed", workflow="w"}': "0x200",
     'stretto_runs_total{status="succeeded", workflow="w"}': "0+8x200",
     f"stretto_context_bytes{AT}": "1000x200",
+    f"stretto_journal_pending_records{AT}": "6000x200",
+    f"stretto_journal_batch_records_sum{AT}": "0+600000x200",
+    f"stretto_store_available{AT}": "1x200",
     f"stretto_items_in_flight{AT}": "12x200",
     f"stretto_runs_in_progress{AT}": "1x200",
     'stretto_items_total{instance="a", status="succeeded"}': "0+7x200",
@@ -126,6 +138,12 @@ def test_an_alert_fires_in_its_situation_and_not_when_all_is_well(tmp_path: Path
     at, series = SITUATIONS[name]
     assert f'alertname="{name}"' in firing(tmp_path, name, at, series)
     assert firing(tmp_path, name, "3h", WELL) == ""
+
+
+def test_a_journal_that_stands_still_is_behind_and_one_that_idles_is_not(tmp_path: Path) -> None:
+    """Records that wait and a pace of 0 are endlessly far behind; nothing that waits is never behind."""
+    assert 'alertname="StrettoJournalBehind"' in firing(tmp_path, "StrettoJournalBehind", "20m", STUCK)
+    assert firing(tmp_path, "StrettoJournalBehind", "20m", IDLE) == ""
 
 
 def test_every_alert_has_a_situation() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import Fifo
 
 from stretto.actors.actions import ActionFailed, local
 
@@ -22,19 +23,6 @@ def failing(**values: Any) -> ActionFailed:
     with pytest.raises(ActionFailed) as caught:
         run(**values)
     return caught.value
-
-
-class Fifo:
-    """What a command writes to $TELL, read line by line: how a test knows what has happened."""
-
-    def __init__(self, path: Path) -> None:
-        os.mkfifo(path)
-        self.path = str(path)
-        # For both directions, so that no open and no read ends because a writer went.
-        self.file = os.fdopen(os.open(path, os.O_RDWR), "rb", buffering=0)
-
-    def line(self) -> str:
-        return self.file.readline().decode().strip()
 
 
 @pytest.fixture

@@ -30,6 +30,7 @@ def test_done_is_called_before_start_returns() -> None:
     running = InlineRunner().start(call(lambda x: x + 1, x=1), ends.append)
     assert [(end.status, end.result, end.error, end.kind) for end in ends] == [("succeeded", 2, None, None)]
     assert running.cancel() is False
+    assert running.output() is None
 
 
 def test_values_are_the_frozen_ones_themselves() -> None:

@@ -1,0 +1,190 @@
+"""What a process has written so far, read from outside while it runs."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+import pytest
+from waiting import PATIENCE, Fifo
+
+from stretto.actors.actions import Action, local
+from stretto.actors.actions.output import WINDOW_BYTES, OutputSoFar
+from stretto.actors.runners import Call, EventLoopRunner, Finished, Running, ThreadRunner
+from stretto.definitions.frozen import EMPTY_OBJECT, FrozenDict, freeze
+from stretto.metrics.logging import CallIds
+
+run_local = local.local
+
+
+class Stage:
+    """A runner, and processes that write, tell so, and wait until the test lets them go on."""
+
+    def __init__(self, runner: EventLoopRunner, tell: Fifo, go: Fifo) -> None:
+        self.tell = tell
+        self.go = go
+        self.ends: SimpleQueue[Finished] = SimpleQueue()
+        self._runner = runner
+
+    def start(self, function: Callable[..., Any], **values: Any) -> Running:
+        return self._runner.start(self._call(function, values), self.ends.put)
+
+    def start_python(self, code: str) -> Running:
+        """Start a program in which `write` writes bytes to standard output, and `wait` waits for the test."""
+        beginning = (
+            "import os, sys\n"
+            "def write(data):\n    while data: data = data[os.write(1, data):]\n"
+            "def wait():\n    open(os.environ['TELL'], 'w').write('here\\n'); open(os.environ['GO']).readline()\n"
+        )
+        return self.start(run_local, argv=[sys.executable, "-c", beginning + code], env=self.env)
+
+    @property
+    def env(self) -> dict[str, str]:
+        return {"TELL": self.tell.path, "GO": self.go.path}
+
+    def wait(self) -> None:
+        """Wait until the process is where it waits, and the loop has taken what it had written by then."""
+        assert self.tell.line() == "here"
+        over: SimpleQueue[Finished] = SimpleQueue()
+
+        async def pass_by() -> None:
+            """Take a turn of the loop: what could be read when this was asked for has been."""
+
+        self._runner.start(self._call(pass_by, {}), over.put)
+        assert over.get(timeout=PATIENCE).status == "succeeded"
+
+    def result(self) -> dict[str, Any]:
+        end = self.ends.get(timeout=PATIENCE)
+        assert end.status == "succeeded", end.error
+        result: dict[str, Any] = end.result
+        return result
+
+    @staticmethod
+    def _call(function: Callable[..., Any], values: dict[str, Any]) -> Call:
+        frozen = freeze(values)
+        assert isinstance(frozen, FrozenDict)
+        return Call(Action("test.process", function, "async"), frozen, CallIds("run", "ops.flow", "task", 0))
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    runner, tell, go = EventLoopRunner(), Fifo(tmp_path / "tell"), Fifo(tmp_path / "go")
+    with closing(tell.file), closing(go.file):
+        yield Stage(runner, tell, go)
+        runner.stop()
+
+
+def so_far(running: Running) -> OutputSoFar:
+    output = running.output()
+    assert output is not None
+    return output
+
+
+WAIT = 'echo here > "$TELL"; read line < "$GO"'
+
+
+def test_what_was_written_is_there_while_the_process_runs(stage: Stage) -> None:
+    """Both outputs can be read before the process ends, and again when it has written more."""
+    running = stage.start(run_local, cmd=f"echo one; echo wrong >&2; {WAIT}; echo two; {WAIT}", env=stage.env)
+    stage.wait()
+    output = so_far(running)
+    assert (output.stdout, output.stderr, output.truncated) == ("one\n", "wrong\n", False)
+    stage.go.give("on")
+    stage.wait()
+    assert so_far(running).stdout == "one\ntwo\n"
+    stage.go.give("on")
+    assert stage.result()["stdout"] == "one\ntwo\n"
+
+
+def test_of_much_the_newest_is_there_and_no_part_of_a_character(stage: Stage) -> None:
+    """The window begins with a whole character, and says that there was more before it."""
+    running = stage.start_python("write(('\\u00e9' * 50_000 + 'x').encode()); sys.stderr.write('e'); wait()")
+    stage.wait()
+    output = so_far(running)
+    assert output.stdout == "\u00e9" * ((WINDOW_BYTES - 2) // 2) + "x"
+    assert (output.stdout_truncated, output.stderr_truncated, output.truncated) == (True, False, True)
+    stage.go.give("on")
+    assert len(stage.result()["stdout"]) == 50_001
+
+
+def test_what_is_dropped_for_the_result_is_there_while_it_is_the_newest(stage: Stage) -> None:
+    """Beyond the bound of a result, which keeps the beginning, the last can still be read."""
+    most = local.MAX_OUTPUT_BYTES
+    running = stage.start_python(
+        f"write(b'x' * ({most} - 3) + b'abcdef'); wait(); write(b'y' * 100_000 + b'end'); wait()"
+    )
+    stage.wait()
+    assert so_far(running).stdout == "x" * (WINDOW_BYTES - 6) + "abcdef"
+    stage.go.give("on")
+    stage.wait()
+    assert so_far(running).stdout == "y" * (WINDOW_BYTES - 3) + "end"
+    stage.go.give("on")
+    assert stage.result()["stdout"] == "x" * (most - 3) + "abc"
+
+
+def test_a_character_is_shown_when_all_of_it_was_written(stage: Stage) -> None:
+    """Half a character is left out, not shown as one that is broken; bytes that are no UTF-8 are."""
+    running = stage.start_python("write(b'\\xff caf\\xc3'); wait(); write(b'\\xa9'); wait()")
+    stage.wait()
+    assert so_far(running).stdout == "\ufffd caf"
+    stage.go.give("on")
+    stage.wait()
+    assert so_far(running).stdout == "\ufffd caf\u00e9"
+
+
+def test_of_several_processes_the_last_is_read(stage: Stage) -> None:
+    """An action that runs one command after another shows what the newest writes."""
+
+    async def both(env: dict[str, str]) -> None:
+        await run_local(cmd="echo first")
+        await run_local(cmd=f"echo second; {WAIT}", env=env)
+
+    running = stage.start(both, env=stage.env)
+    stage.wait()
+    assert so_far(running).stdout == "second\n"
+
+
+def test_calls_that_run_beside_each_other_have_output_of_their_own(stage: Stage) -> None:
+    """Each call is told what its own process has written."""
+    running = [stage.start(run_local, cmd=f"echo {name}; {WAIT}", env=stage.env) for name in ("a", "b")]
+    stage.wait()
+    stage.wait()
+    assert [so_far(each).stdout for each in running] == ["a\n", "b\n"]
+
+
+def test_it_can_be_read_by_any_thread_while_the_process_writes(stage: Stage) -> None:
+    """Whatever moment a reader picks, it gets a piece without gaps, and what it gets never grows older."""
+    running = stage.start(run_local, cmd="seq 1 400000")
+    last, whole = 0, 0
+    while stage.ends.empty():
+        output = running.output()
+        lines = [int(line) for line in output.stdout.split("\n")[1:-1]] if output is not None else []
+        if lines:
+            assert lines == list(range(lines[0], lines[-1] + 1))
+            assert lines[-1] >= last
+            last, whole = lines[-1], whole + 1
+    assert "stdout_truncated" in stage.result()
+    assert so_far(running).stdout.endswith("\n399999\n400000\n")
+
+
+def test_a_call_without_a_process_has_no_output(stage: Stage) -> None:
+    """Neither an async function that starts none nor a function on a thread has anything to be read."""
+    begun, release = threading.Event(), threading.Event()
+
+    async def idle() -> None:
+        begun.set()
+
+    running = stage.start(idle)
+    assert begun.wait(PATIENCE)
+    assert running.output() is None
+    threads = ThreadRunner(1)
+    waiting = Call(
+        Action("test.thread", lambda: release.wait(PATIENCE), "thread"), EMPTY_OBJECT, CallIds("", "", "", 0)
+    )
+    on_thread = threads.start(waiting, stage.ends.put)
+    assert on_thread.output() is None
+    release.set()
+    threads.stop()
