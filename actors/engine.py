@@ -81,7 +81,7 @@ from stretto.actors.run_request import Rebuilt, RunRequest
 from stretto.actors.run_table import MAX_REMEMBERED_RUNS, Question, Run, RunTable, has_ended
 from stretto.actors.runners import DEFAULT_THREADS, AddressPolicy
 from stretto.actors.services import Services
-from stretto.actors.starting import Options, Retention, start_parts
+from stretto.actors.starting import FOR_EVER, Options, Retention, start_parts
 from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.context import Surroundings as RunSurroundings
 from stretto.definitions.errors import StrettoError, UnknownWorkflow
@@ -123,7 +123,7 @@ class Engine(RunQueries, DispatchedActor):
         surroundings: Surroundings,
         journal: OpenJournal | None = None,
         unfinished: Iterable[Unfinished] = (),
-        retention: Retention = Retention(),
+        retention: Retention = FOR_EVER,
     ) -> None:
         super().__init__()
         self._services = services
@@ -145,8 +145,8 @@ class Engine(RunQueries, DispatchedActor):
             items_in_flight=lambda: services.dispatcher.alive().get("ItemActor", 0),
             context_bytes=lambda: sum(list(services.context_bytes.values())),
             actors=lambda: {**services.dispatcher.alive(), **_threaded(services, journal)},
-            journal_pending_records=lambda: services.journal.pending,
-            store_available=lambda: int(services.journal.unavailable is None),
+            journal_pending_records=None if journal is None else lambda: services.journal.pending,
+            store_available=None if journal is None else lambda: services.journal.unavailable is None,
         )
         self._handlers: dict[type, Callable[[Any], None]] = {
             PermitsRequested: lambda message: self._share(self._ledger.request(message.run_id, message.count)),
@@ -489,8 +489,8 @@ class Engine(RunQueries, DispatchedActor):
         again = self._runs.inputs_of(run_id)
         if scope != "everything" or again is None:
             raise UnknownRun(
-                f"what came of the run {run_id} is not known any more: to do a part of a run again, or one of long ago, "
-                "an engine needs a store"
+                f"what came of the run {run_id} is not known any more: an engine without a store does only recent runs "
+                "again, and those as a whole"
             )
         handle = RunHandle(self._services.new_run_id(), again.workflow.ref, pykka.ThreadingFuture())
         request = RunRequest(again.workflow, again.parameters, handle, Later())
@@ -596,12 +596,11 @@ class Engine(RunQueries, DispatchedActor):
         request.parent, request.depth = accepted.parent, accepted.depth
         request.rerun, request.kept = accepted.rerun, message.kept
         request.rebuilt = Rebuilt(accepted, message.children)
-        current = self._surroundings.of_workflow(accepted.workflow.ref)
         request.surroundings = accepted.surroundings
-        self._supervise(run, request)
         # What is secret now, and what was when the run began.
-        if request.mask is not None:
-            request.mask.add((*current.mask.known()[0], *accepted.surroundings.mask.known()[0]))
+        mask = self._mask_of(run, self._surroundings.of_workflow(accepted.workflow.ref))
+        mask.add(accepted.surroundings.mask.known()[0])
+        self._supervise(run, request)
 
     def _run_not_loaded(self, message: RunNotLoaded) -> None:
         self._recovery.done(message.run_id)

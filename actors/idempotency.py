@@ -32,7 +32,7 @@ class IdempotencyConflict(StrettoError):
 
 def checked_key(key: str | None) -> str | None:
     """Return a key that can be kept. Raises `InvalidIdempotencyKey`."""
-    if key is None or (isinstance(key, str) and 0 < len(key) <= MAX_KEY_LENGTH and key.isprintable()):
+    if key is None or (0 < len(key) <= MAX_KEY_LENGTH and key.isprintable()):
         return key
     raise InvalidIdempotencyKey(f"an idempotency key is a text of 1 to {MAX_KEY_LENGTH} printable characters")
 

@@ -128,7 +128,7 @@ class ItemActor(DispatchedActor):
         return rendered
 
     def _start_child(self, message: PerformItem, inputs: FrozenDict, depth: int) -> None:
-        """Have a workflow perform the item, or wait for the run that does already; its timeout counts from its start."""
+        """Have a workflow perform the item, or wait for the run that does; its timeout counts from its start."""
         start, task, known = message.start, message.task, message.child
         child = ChildRun(self._services.engine, self._services.new_run_id() if known is None else known.run_id)
         self._running = child

@@ -334,7 +334,7 @@ class RunParked(msgspec.Struct, frozen=True):
 
 
 class RunLoaded(msgspec.Struct, frozen=True):
-    """All that a run is rebuilt from, but for its entries; `kept` is what a rerun keeps of the run that it does again."""
+    """All that a run is rebuilt from, but for its entries; `kept` is what a rerun keeps of an earlier run."""
 
     accepted: RunAccepted
     children: tuple[Child, ...]

@@ -13,9 +13,9 @@ from stretto.definitions.conductor.waits import Wait
 
 @dataclass(frozen=True, slots=True)
 class HeldUp:
-    """What a supervisor knows: `waiting` items have been commanded and not begun, `permits` are asked for and not given.
+    """What a supervisor knows: items `waiting` to begin, and how many `permits` it has asked for and not been given.
 
-    `unavailable` says why the store cannot be written, `pending` counts what is under way to it. `children` are the
+    `unavailable` says why the store cannot be written, `behind` that the journal has to catch up. `children` are the
     items that sub-workflows perform. An item is (task, visit, index).
     """
 

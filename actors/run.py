@@ -10,8 +10,7 @@ the journal's entries first, and goes on from there.
 """
 
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pykka
 
@@ -107,6 +106,9 @@ from stretto.definitions.frozen import EMPTY_OBJECT, FrozenDict
 from stretto.definitions.parameters import bind
 from stretto.definitions.secrecy import NO_SECRECY
 from stretto.metrics.logging import mask_run, unmask_run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Timer: TypeAlias = RetryDue | DelayElapsed | RunTimedOut
 Key: TypeAlias = tuple[str, int, int]
@@ -553,8 +555,9 @@ class RunSupervisor(DispatchedActor):
         # First, so that whoever has the outcome finds it counted.
         self._record.flush(conductor)
         if conductor is not None:
-            output = conductor.mask.data(outcome.output)
-            self._journal.end(Ending(outcome.status, output, outcome.errors, self._services.now()))
+            # A sub-workflow's output is not masked yet: its parent's task works with it.
+            masked = conductor.mask.data(outcome.output)
+            self._journal.end(Ending(outcome.status, masked, outcome.errors, self._services.now()))
         again = RunInputs(self._workflow, self._parameters)
         self._journal.tell(self._engine, RunEnded(self._run_id, outcome, tasks, again))
         self._tell_watchers(RunProgressed(self._run_id, outcome.status, tasks))

@@ -1,4 +1,4 @@
-"""What an engine answers from its store: lists, single runs, their items, exports. Each is read on a thread beside it."""
+"""What an engine answers from its store: lists, single runs, their items, exports; read on threads beside it."""
 
 from collections.abc import Callable
 from functools import partial
@@ -66,7 +66,7 @@ class RunQueries:
             raise UnknownRun(f"there is no run {run_id!r} (the last {MAX_REMEMBERED_RUNS:,} that ended are remembered)")
 
         def read(reader: Reader) -> dict[str, Any]:
-            status = reports.status_of(reader, run_id)
+            status: dict[str, Any] = reports.status_of(reader, run_id)
             if verb is not None:
                 raise has_ended(verb, status)
             return status

@@ -35,7 +35,7 @@ class RunRecord:
         self._log.info("run_started")
 
     def recovered(self, entries: int, outstanding: int) -> None:
-        """The run was rebuilt from its journal; so many items were in flight when it was left, or had still to start."""
+        """The run was rebuilt from its journal; `outstanding` items were in flight when it was left, or about to be."""
         self._services.instruments.runs_recovered.inc()
         self._log.info("run_recovered", entries=entries, outstanding=outstanding)
 

@@ -10,12 +10,12 @@ from stretto.actors.dispatch import Later
 from stretto.actors.journal.records import ParentItem, Rerun, RunAccepted
 from stretto.actors.journal.store import Child
 from stretto.actors.outcome import RunHandle
-from stretto.definitions.conductor.rerun import Kept
 from stretto.definitions.context import NO_SURROUNDINGS
 from stretto.definitions.model import Workflow
 from stretto.definitions.secrecy import NO_SECRECY
 
 if TYPE_CHECKING:
+    from stretto.definitions.conductor.rerun import Kept
     from stretto.definitions.masking import Mask
 
 

@@ -4,7 +4,7 @@ import contextlib
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pykka
 
@@ -12,7 +12,9 @@ from stretto.actors.dispatch import Later
 from stretto.actors.messages import RunInputs
 from stretto.actors.outcome import RunHandle
 from stretto.definitions.conductor import IllegalTransition
-from stretto.definitions.masking import Mask
+
+if TYPE_CHECKING:
+    from stretto.definitions.masking import Mask
 
 MAX_REMEMBERED_RUNS = 1000
 """Ended runs whose status is known without a store."""
@@ -46,7 +48,8 @@ class Run:
     """A run in progress, as the engine knows it.
 
     `supervisor` is None while the run waits to be rebuilt: what it is told meanwhile, it is told then. `item` is whose
-    it is, if it is a sub-workflow, `parent` the run of that. `since`: seconds since the epoch. `questions` forgets those that nobody waits for any more.
+    it is, if it is a sub-workflow, `parent` the run of that. `since` is seconds since the epoch. `questions` forgets
+    those that nobody waits for any more.
     """
 
     __slots__ = (

@@ -44,6 +44,9 @@ class Retention:
         return Prune(None if self.days is None else now - self.days * SECONDS_A_DAY, self.runs)
 
 
+FOR_EVER = Retention()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What an engine is started with; see `Engine.start`."""

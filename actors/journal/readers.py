@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import pykka
 
@@ -24,21 +24,13 @@ class NoStore(StrettoError):
 
 
 class NoReaders:
-    """Stands where there is no store."""
+    """Stands where there is no store: whatever is asked raises `NoStore`."""
 
-    def read(
-        self, read: Callable[[Reader], Any], then: Callable[[Any], Any], failed: Callable[[Exception], Any]
-    ) -> None:
+    def read(self, *_asked: Any) -> NoReturn:
         """Raise `NoStore`."""
-        raise NoStore("this engine has no store")
-
-    def later(self, read: Callable[[Reader], Any]) -> Later:  # noqa: ARG002 - there is nothing to read
-        """Return an answer that fails with `NoStore`."""
         raise NoStore("this engine keeps runs in memory only: start it with a store, such as sqlite:///stretto.db")
 
-    def tell(self, to: pykka.ActorRef[Any], read: Callable[[Reader], Any], failed: Callable[[Exception], Any]) -> None:
-        """Tell an actor that nothing can be read."""
-        raise NoStore("this engine has no store")
+    later = tell = read
 
     def stop(self) -> None:
         """There is nothing to stop."""

@@ -10,7 +10,7 @@ import msgspec
 
 from stretto.definitions.conductor import Event
 from stretto.definitions.context import Surroundings
-from stretto.definitions.frozen import FrozenDict, FrozenList
+from stretto.definitions.frozen import Data, FrozenDict, FrozenList
 from stretto.definitions.model import Workflow
 
 RerunScope: TypeAlias = Literal["everything", "failed_tasks", "failed_items"]
@@ -107,7 +107,7 @@ class Ending(msgspec.Struct, frozen=True):
     """How a run ended. `output` and `errors` are masked: nobody rebuilds anything from them."""
 
     status: str
-    output: FrozenDict | None
+    output: Data
     errors: FrozenList
     at: float
 

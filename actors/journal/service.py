@@ -1,10 +1,7 @@
 """A store as an engine has it: opened, with its journal's actor and its readers."""
 
-import threading
 from os import PathLike
 from typing import TYPE_CHECKING, Any
-
-import pykka
 
 from stretto.actors.journal.actor import JournalActor
 from stretto.actors.journal.link import JournalLink
@@ -12,6 +9,10 @@ from stretto.actors.journal.readers import Readers
 from stretto.actors.services import Services
 
 if TYPE_CHECKING:
+    import threading
+
+    import pykka
+
     from stretto.actors.journal.opening import Store
 
 

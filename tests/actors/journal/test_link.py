@@ -1,0 +1,108 @@
+"""The way to the journal: what is under way is counted, and room is told."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+from waiting import PATIENCE, Inbox, messages_of
+
+from stretto.actors.dispatch import Later
+from stretto.actors.journal.link import MAX_PENDING, ROOM_AGAIN, JournalLink, NoJournal, notify
+from stretto.actors.journal.records import Happened, ItemStarted
+from stretto.actors.messages import JournalHasRoom, Record, RunRecorded
+
+if TYPE_CHECKING:
+    import pykka
+
+
+@pytest.fixture
+def journal() -> "pykka.ActorRef[Inbox]":
+    reference = Inbox.start()
+    yield reference
+    reference.stop()
+
+
+@pytest.fixture
+def waiter() -> "pykka.ActorRef[Inbox]":
+    reference = Inbox.start()
+    yield reference
+    reference.stop()
+
+
+def happened(entries: int) -> Happened:
+    started = tuple(ItemStarted("a", 1, index, 1, 0.0) for index in range(entries))
+    return Happened(run_id="r", first=0, entries=started, secret=False)
+
+
+def linked(journal: "pykka.ActorRef[Inbox]") -> JournalLink:
+    link = JournalLink()
+    link.connect(journal)
+    return link
+
+
+def test_entries_are_counted_until_they_are_durable(journal: "pykka.ActorRef[Inbox]") -> None:
+    """Each entry counts, and what has none counts as one: it takes room, too."""
+    link = linked(journal)
+    link.record(happened(3))
+    link.record(None)
+    assert link.pending == 4
+    records = [messages_of(journal).get(timeout=PATIENCE) for _ in range(2)]
+    assert [record.entries for record in records] == [3, 1]
+    link.committed(4)
+    assert link.pending == 0
+
+
+def test_who_waits_for_room_is_told_once_the_journal_has_caught_up(
+    journal: "pykka.ActorRef[Inbox]", waiter: "pykka.ActorRef[Inbox]"
+) -> None:
+    """Beyond the bound nothing starts; it starts again far below it, and not one by one."""
+    link = linked(journal)
+    assert link.has_room(waiter)
+    link.record(happened(MAX_PENDING))
+    assert not link.has_room(waiter)
+    assert not link.has_room(waiter)
+    link.committed(MAX_PENDING - ROOM_AGAIN - 1)
+    assert messages_of(waiter).empty()
+    link.committed(1)
+    assert messages_of(waiter).get(timeout=PATIENCE) == JournalHasRoom()
+    assert messages_of(waiter).empty()
+    assert link.has_room(waiter)
+
+
+def test_nothing_starts_while_the_store_cannot_be_written(
+    journal: "pykka.ActorRef[Inbox]", waiter: "pykka.ActorRef[Inbox]"
+) -> None:
+    """However little is under way; the first commit ends that."""
+    link = linked(journal)
+    link.record(happened(1))
+    link.failed("the disk is full")
+    assert link.unavailable == "the disk is full"
+    assert not link.has_room(waiter)
+    link.committed(1)
+    assert link.unavailable is None
+    assert messages_of(waiter).get(timeout=PATIENCE) == JournalHasRoom()
+
+
+def test_without_a_journal_everything_is_as_durable_as_it_will_ever_be(waiter: "pykka.ActorRef[Inbox]") -> None:
+    """Whoever waits is told at once, and there is always room."""
+    link, answer = NoJournal(), Later()
+    link.record(happened(5), ((waiter, RunRecorded()),), ((answer, 7),))
+    assert messages_of(waiter).get(timeout=PATIENCE) == RunRecorded()
+    assert not answer.resolve(8), "it has been answered"
+    assert link.has_room(waiter)
+    assert link.pending == 0
+
+
+def test_a_record_that_nobody_takes_is_no_error(journal: "pykka.ActorRef[Inbox]") -> None:
+    """A journal that has ended takes the engine with it, which tells whoever waits."""
+    link = linked(journal)
+    journal.stop()
+    link.record(happened(1))
+
+
+def test_who_is_gone_wants_no_news(waiter: "pykka.ActorRef[Inbox]") -> None:
+    """The others are told all the same."""
+    gone, answer = Inbox.start(), Later()
+    gone.stop()
+    notify(((gone, RunRecorded()), (waiter, RunRecorded())), ((answer, 1),))
+    assert messages_of(waiter).get(timeout=PATIENCE) == RunRecorded()
+    assert isinstance(Record(None, 1).tells, tuple)
