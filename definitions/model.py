@@ -139,7 +139,8 @@ class Workflow:
     """A whole definition. `tasks` is in the file's order; `warnings` are what is doubtful but can run.
 
     `timeout` bounds the whole run, in seconds; `on_cancel` names the task that cleans up after a cancel. `inputs` give
-    variables their first values, before `variables` do. `output` None: the run has none.
+    variables their first values, before `variables` do. `output` None: the run has none. `text` is what it was read
+    from; two that say the same are equal whatever texts they came from.
     """
 
     ref: str
@@ -161,3 +162,4 @@ class Workflow:
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[Finding, ...] = ()
+    text: str = field(default="", repr=False, compare=False)

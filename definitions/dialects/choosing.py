@@ -1,7 +1,7 @@
 """Reading a definition in whichever dialect it is written: YAML text in, a `Workflow` out, or every finding at once."""
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from stretto.definitions.dialects.foreign import foreign
 from stretto.definitions.dialects.native import read_native
@@ -24,17 +24,20 @@ class Reading:
     findings: tuple[Finding, ...]
     root: Node | None
 
+    def usable(self) -> Workflow:
+        """Return the workflow. Raises `InvalidDefinition` with every error, if there are any."""
+        errors = [finding for finding in self.findings if finding.severity == "error"]
+        if errors or self.workflow is None:
+            raise InvalidDefinition(in_order(dict.fromkeys(errors)))
+        return self.workflow
+
 
 def read_workflow(text: str, file: str) -> Workflow:
     """Return the workflow that `text` defines; `file` names it in findings, and its stem is the default ref.
 
     Raises `InvalidDefinition` with every error of the file.
     """
-    reading = read_with_findings(text, file)
-    errors = [finding for finding in reading.findings if finding.severity == "error"]
-    if errors or reading.workflow is None:
-        raise InvalidDefinition(in_order(dict.fromkeys(errors)))
-    return reading.workflow
+    return read_with_findings(text, file).usable()
 
 
 def read_with_findings(text: str, file: str) -> Reading:
@@ -47,7 +50,7 @@ def read_with_findings(text: str, file: str) -> Reading:
     if root is not None and is_orquesta(root):
         return read_as_orquesta(text, file)
     workflow = read_native(reader, root) if root is not None else None
-    return Reading(workflow, tuple(reader.findings), root)
+    return Reading(_with_text(workflow, text), tuple(reader.findings), root)
 
 
 def read_as_orquesta(text: str, file: str, context: Collection[str] = ()) -> Reading:
@@ -55,7 +58,11 @@ def read_as_orquesta(text: str, file: str, context: Collection[str] = ()) -> Rea
     reader = Reader(file)
     root = compose(text, file, reader.report, YAML_1_1)
     workflow = read_orquesta(reader, root, context) if root is not None else None
-    return Reading(workflow, tuple(_told_once("missing_extra", reader.findings)), root)
+    return Reading(_with_text(workflow, text), tuple(_told_once("missing_extra", reader.findings)), root)
+
+
+def _with_text(workflow: Workflow | None, text: str) -> Workflow | None:
+    return None if workflow is None else replace(workflow, text=text)
 
 
 def _told_once(code: str, findings: Iterable[Finding]) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ is evaluated many times, from any thread.
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
+import msgspec
 from jinja2 import Template as JinjaTemplate
 from jinja2 import TemplateError, nodes
 
@@ -60,7 +61,23 @@ class Template(Protocol):
         """Yield the expressions in it, in the order of the text."""
 
 
-class Constant:
+class Written:
+    """A part of a definition: it equals what was written alike at the same place."""
+
+    __slots__ = ()
+
+    def _written(self) -> tuple[object, ...]:
+        """Return all that decides what it is."""
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Written) and type(self) is type(other) and self._written() == other._written()
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+
+class Constant(Written):
     """A value without expressions."""
 
     __slots__ = ("place", "value")
@@ -72,11 +89,14 @@ class Constant:
     def evaluate(self, scope: Scope, moment: Moment) -> Data:  # noqa: ARG002 - as every template
         return self.value
 
+    def _written(self) -> tuple[object, ...]:
+        return msgspec.json.encode(self.value), self.place  # as JSON: 1, 1.0 and true are not the same
+
     def expressions(self) -> Iterator[Source]:
         return iter(())
 
 
-class Expression:
+class Expression(Written):
     """One expression; its value keeps its type."""
 
     __slots__ = ("_function", "calls", "place", "source")
@@ -109,11 +129,14 @@ class Expression:
             moment.learn(text)
         return text
 
+    def _written(self) -> tuple[object, ...]:
+        return self.source, self.place
+
     def expressions(self) -> Iterator[Source]:
         yield self
 
 
-class Text:
+class Text(Written):
     """Literal text with expressions in it."""
 
     __slots__ = ("_parts", "place")
@@ -130,11 +153,14 @@ class Text:
         except StrettoError as error:
             raise _told(error, next(self.expressions()).source, self.place, scope) from None
 
+    def _written(self) -> tuple[object, ...]:
+        return self._parts, self.place
+
     def expressions(self) -> Iterator[Source]:
         return (part for part in self._parts if not isinstance(part, str))
 
 
-class Statements:
+class Statements(Written):
     """A text with Jinja statements (`{% if %}`, `{% for %}`, `{% set %}`): always makes a text."""
 
     __slots__ = ("_function", "calls", "place", "source")
@@ -161,11 +187,14 @@ class Statements:
             moment.learn(text)
         return text
 
+    def _written(self) -> tuple[object, ...]:
+        return self.source, self.place
+
     def expressions(self) -> Iterator[Source]:
         yield self
 
 
-class ObjectTemplate:
+class ObjectTemplate(Written):
     """An object some of whose members hold expressions; its keys are never rendered."""
 
     __slots__ = ("members", "place")
@@ -179,12 +208,15 @@ class ObjectTemplate:
             object_of({key: each.evaluate(scope, moment) for key, each in self.members.items()}), self
         )
 
+    def _written(self) -> tuple[object, ...]:
+        return list(self.members.items()), self.place
+
     def expressions(self) -> Iterator[Source]:
         for member in self.members.values():
             yield from member.expressions()
 
 
-class ListTemplate:
+class ListTemplate(Written):
     """A list some of whose members hold expressions."""
 
     __slots__ = ("members", "place")
@@ -195,6 +227,9 @@ class ListTemplate:
 
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
         return _within_bounds(list_of(member.evaluate(scope, moment) for member in self.members), self)
+
+    def _written(self) -> tuple[object, ...]:
+        return self.members, self.place
 
     def expressions(self) -> Iterator[Source]:
         for member in self.members:

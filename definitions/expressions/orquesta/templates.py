@@ -34,12 +34,12 @@ from stretto.definitions.expressions.orquesta.rendering import (
 )
 from stretto.definitions.expressions.orquesta.texts import text_of
 from stretto.definitions.expressions.syntax import Malformed
-from stretto.definitions.expressions.templates import Constant, Locate, Report, Source, Template
+from stretto.definitions.expressions.templates import Constant, Locate, Report, Source, Template, Written
 from stretto.definitions.expressions.values import settle
 from stretto.definitions.frozen import Data, FrozenDict, FrozenList, check_bounds, freeze, list_of, object_of
 
 
-class Expression:
+class Expression(Written):
     """One expression; its value keeps its type. `source` is without delimiters."""
 
     __slots__ = ("_program", "calls", "language", "place", "source")
@@ -66,11 +66,14 @@ class Expression:
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
         return _evaluated(self, self, scope, moment)
 
+    def _written(self) -> tuple[object, ...]:
+        return self.source, self.language, self.place
+
     def expressions(self) -> Iterator[Source]:
         yield self
 
 
-class Text:
+class Text(Written):
     """Literal text with expressions in it, or with `{% raw %}` blocks."""
 
     __slots__ = ("_expressions", "_rendering", "language", "place", "source")
@@ -87,11 +90,14 @@ class Text:
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
         return _evaluated(self._rendering, self, scope, moment)
 
+    def _written(self) -> tuple[object, ...]:
+        return self.source, self.language, self.place
+
     def expressions(self) -> Iterator[Source]:
         return iter(self._expressions)
 
 
-class Statements:
+class Statements(Written):
     """A text with Jinja statements (`{% %}`); `source` is all of it."""
 
     __slots__ = ("_rendering", "calls", "language", "place", "source")
@@ -106,11 +112,14 @@ class Statements:
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
         return _evaluated(self._rendering, self, scope, moment)
 
+    def _written(self) -> tuple[object, ...]:
+        return self.source, self.place
+
     def expressions(self) -> Iterator[Source]:
         yield self
 
 
-class KeyedTemplate:
+class KeyedTemplate(Written):
     """An object whose keys are rendered, too."""
 
     __slots__ = ("members", "place")
@@ -130,13 +139,16 @@ class KeyedTemplate:
             source = next((each.source for each in self.expressions()), "")
             raise ExpressionError(shortened(source), self.place, str(error)) from None
 
+    def _written(self) -> tuple[object, ...]:
+        return self.members, self.place
+
     def expressions(self) -> Iterator[Source]:
         for key, member in self.members:
             yield from key.expressions()
             yield from member.expressions()
 
 
-class Given:
+class Given(Written):
     """An input: the parameter that was given (its texts are evaluated, deep down), else the default, else null."""
 
     __slots__ = ("default", "name", "place")
@@ -159,6 +171,9 @@ class Given:
         if moment.sources is not None:
             moment.learn(data)
         return data
+
+    def _written(self) -> tuple[object, ...]:
+        return self.name, self.default, self.place
 
     def expressions(self) -> Iterator[Source]:
         return iter(()) if self.default is None else iter(self.default.expressions())

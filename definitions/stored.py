@@ -1,0 +1,172 @@
+"""A definition as a store keeps it: the text that it was read from, and what was said of it elsewhere.
+
+It is read again from its text, so that whatever reads it has the same meaning of it as if it had just read the file.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final, Literal
+
+import msgspec
+
+from stretto.definitions.dialects import read_as_orquesta, read_with_findings
+from stretto.definitions.errors import Finding, InvalidDefinition, Place, StrettoError
+from stretto.definitions.frozen import freeze
+from stretto.definitions.model import Parameter, ParameterType, Workflow
+from stretto.definitions.semantics import ORQUESTA
+
+FORM: Final = 1
+"""The number of this form of storing a definition; a later form has another one."""
+
+
+class NoText(StrettoError):
+    """A workflow that was not read from a text cannot be stored."""
+
+    code = "no_definition_text"
+
+
+class _Parameter(msgspec.Struct, omit_defaults=True):
+    """`Parameter`, field by field; `place` is file, line, column, path."""
+
+    name: str
+    type: ParameterType
+    place: tuple[str, int, int, str]
+    required: bool = False
+    default: Any = None
+    enum: list[Any] = []
+    secret: bool = False
+    minimum: int | float | None = None
+    maximum: int | float | None = None
+    pattern: str | None = None
+    items: "_Parameter | None" = None
+    properties: "dict[str, _Parameter]" = {}
+    closed: bool = False
+    others: "_Parameter | None" = None
+    description: str = ""
+
+
+class _Stored(msgspec.Struct):
+    """What is stored. `parameters`, `ref`, `label` and `description` may come from a pack's metadata."""
+
+    form: int
+    dialect: Literal["native", "orquesta"]
+    file: str
+    text: str
+    ref: str
+    label: str
+    description: str
+    parameters: dict[str, _Parameter]
+
+
+class _Form(msgspec.Struct):
+    form: int
+
+
+def to_stored(workflow: Workflow) -> bytes:
+    """Return a definition as JSON, the same for the same definition. Raises `NoText`."""
+    if not workflow.text:
+        raise NoText(
+            f"the workflow {workflow.ref!r} was not read from a text, and so cannot be stored: "
+            "read its definition with read_workflow(text, file)"
+        )
+    return msgspec.json.encode(
+        _Stored(
+            form=FORM,
+            dialect=_dialect_of(workflow),
+            file=workflow.file,
+            text=workflow.text,
+            ref=workflow.ref,
+            label=workflow.label,
+            description=workflow.description,
+            parameters=_stored_parameters(workflow.parameters),
+        )
+    )
+
+
+def from_stored(data: bytes) -> Workflow:
+    """Return the definition that `to_stored` was given.
+
+    Raises `InvalidDefinition` if this version of Stretto cannot read it.
+    """
+    stored = _decoded(data)
+    if stored.dialect == "orquesta":
+        workflow = read_as_orquesta(stored.text, stored.file).usable()
+    else:
+        workflow = read_with_findings(stored.text, stored.file).usable()
+    if _dialect_of(workflow) != stored.dialect:
+        raise _unreadable(f"it was read as a {stored.dialect} definition, and would not be now", stored.file)
+    return replace(
+        workflow,
+        ref=stored.ref,
+        label=stored.label,
+        description=stored.description,
+        parameters=_parameters_of(stored.parameters),
+    )
+
+
+def _decoded(data: bytes) -> _Stored:
+    try:
+        form = msgspec.json.decode(data, type=_Form).form
+        if form != FORM:
+            raise _unreadable(f"it is stored in form {form}, and this version of Stretto knows form {FORM}")
+        return msgspec.json.decode(data, type=_Stored)
+    except msgspec.DecodeError as error:
+        raise _unreadable(f"it is no definition as a store keeps it: {error}") from None
+
+
+def _unreadable(problem: str, file: str = "") -> InvalidDefinition:
+    place = Place(file or "a stored definition", 1, 1)
+    return InvalidDefinition([Finding("unreadable_definition", f"cannot read what was stored: {problem}", place)])
+
+
+def _dialect_of(workflow: Workflow) -> Literal["native", "orquesta"]:
+    return "orquesta" if workflow.semantics == ORQUESTA else "native"
+
+
+def _stored_parameter(parameter: Parameter) -> _Parameter:
+    place = parameter.place
+    return _Parameter(
+        name=parameter.name,
+        type=parameter.type,
+        place=(place.file, place.line, place.column, place.path),
+        required=parameter.required,
+        default=parameter.default,
+        enum=list(parameter.enum),
+        secret=parameter.secret,
+        minimum=parameter.minimum,
+        maximum=parameter.maximum,
+        pattern=parameter.pattern,
+        items=None if parameter.items is None else _stored_parameter(parameter.items),
+        properties=_stored_parameters(parameter.properties),
+        closed=parameter.closed,
+        others=None if parameter.others is None else _stored_parameter(parameter.others),
+        description=parameter.description,
+    )
+
+
+def _stored_parameters(parameters: Mapping[str, Parameter]) -> dict[str, _Parameter]:
+    return {name: _stored_parameter(each) for name, each in parameters.items()}
+
+
+def _parameters_of(stored: Mapping[str, _Parameter]) -> dict[str, Parameter]:
+    return {name: _parameter_of(each) for name, each in stored.items()}
+
+
+def _parameter_of(stored: _Parameter) -> Parameter:
+    return Parameter(
+        name=stored.name,
+        type=stored.type,
+        place=Place(*stored.place),
+        required=stored.required,
+        default=freeze(stored.default),
+        enum=tuple(map(freeze, stored.enum)),
+        secret=stored.secret,
+        minimum=stored.minimum,
+        maximum=stored.maximum,
+        pattern=stored.pattern,
+        items=None if stored.items is None else _parameter_of(stored.items),
+        properties=_parameters_of(stored.properties),
+        closed=stored.closed,
+        others=None if stored.others is None else _parameter_of(stored.others),
+        description=stored.description,
+    )
