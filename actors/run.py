@@ -159,7 +159,7 @@ class RunSupervisor(DispatchedActor):
             PermitsGranted: self._granted,
             ReturnPermits: lambda message: self._permits.asked_back(message.count),
             BeginRun: self._begin_run,
-            RunRecorded: lambda _message: self._begin(),
+            RunRecorded: lambda _message: self._start_conducting(),
             EntriesRead: self._rebuild_further,
             EntriesUnreadable: self._give_up_rebuilding,
             StartRecorded: self._start_recorded,
@@ -268,7 +268,7 @@ class RunSupervisor(DispatchedActor):
         mask_run(self._run_id, conductor.mask.anything)
         return conductor
 
-    def _begin(self) -> None:
+    def _start_conducting(self) -> None:
         if self._conductor is None or self._ended:
             return
         self._record.started()

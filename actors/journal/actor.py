@@ -122,7 +122,7 @@ class JournalActor(pykka.ThreadingActor):
 
     def _write(self, batch: list[Record]) -> None:
         if self._refused:
-            batch = [each for each in batch if self._run_of(each) not in self._refused]
+            batch = self._without_refused(batch)
         try:
             self._committed(batch, self._written(batch))
         except StoreUnavailable as error:
@@ -131,6 +131,12 @@ class JournalActor(pykka.ThreadingActor):
             self._lose(error)
         except Unrecordable:
             self._write_one_by_one(batch)
+
+    def _without_refused(self, batch: Sequence[Record]) -> list[Record]:
+        """Drop what comes after something of the same run that could not be written."""
+        kept = [each for each in batch if self._run_of(each) not in self._refused]
+        self._link.committed(sum(each.entries for each in batch) - sum(each.entries for each in kept))
+        return kept
 
     def _written(self, batch: Sequence[Record]) -> list[AlreadyAccepted]:
         writes = [each.write for each in batch if each.write is not None]
@@ -148,13 +154,13 @@ class JournalActor(pykka.ThreadingActor):
         if self._link.unavailable is not None:
             self._retry_seconds = FIRST_RETRY_SECONDS
             _log.info("store_available")
+        self._link.committed(sum(each.entries for each in batch))
         for record in batch:
             earlier = refused.get(self._run_of(record) or "")
             if earlier is None:
                 notify(record.tells, record.answers)
             else:
                 self._tell_engine(RunExists(earlier.run_id, earlier.existing, earlier.same_request))
-        self._link.committed(sum(each.entries for each in batch))
 
     def _write_one_by_one(self, batch: Sequence[Record]) -> None:
         """Find what can never be written: its run is told, the others are written."""

@@ -1,0 +1,251 @@
+"""The journal's actor: what gathers in a transaction, who is told when, and what happens when it cannot be written."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pykka
+import pytest
+from waiting import PATIENCE, Inbox, messages_of
+
+from stretto.actors.actions import ActionRegistry
+from stretto.actors.clock import Clock
+from stretto.actors.dispatch import Dispatcher, Later
+from stretto.actors.journal.actor import PRUNED_AT_ONCE, JournalActor
+from stretto.actors.journal.link import JournalLink
+from stretto.actors.journal.records import Happened, Write
+from stretto.actors.journal.store import AlreadyAccepted, Prune, StoreLost, StoreUnavailable, Unrecordable
+from stretto.actors.messages import PruneRuns, RunExists, RunRecorded, RunUnrecordable, StoreGone
+from stretto.actors.runners import Runners
+from stretto.actors.services import Services
+from stretto.metrics import Instruments
+
+
+class Book:
+    """Takes transactions as a store does; a gate holds one up, and errors to come are raised in its place.
+
+    The stores themselves are tested elsewhere: here it matters what the actor does with what they say.
+    """
+
+    def __init__(self) -> None:
+        self.transactions: list[list[Write]] = []
+        self.errors: list[Exception] = []
+        self.existing: list[AlreadyAccepted] = []
+        self.unrecordable: set[str] = set()
+        self.deleted = [PRUNED_AT_ONCE, 3, 0]
+        self.closed = False
+        self.begun = threading.Semaphore(0)
+        self.gate = threading.Semaphore(1_000)
+
+    def hold_up(self) -> None:
+        """Let no transaction be written until the gate is released."""
+        while self.gate.acquire(blocking=False):
+            pass
+
+    def write(self, writes: Sequence[Write]) -> list[AlreadyAccepted]:
+        self.begun.release()
+        assert self.gate.acquire(timeout=PATIENCE)
+        if self.errors:
+            raise self.errors.pop(0)
+        for write in writes:
+            if write.run_id in self.unrecordable:
+                raise Unrecordable(f"{write.run_id} is odd")
+        self.transactions.append(list(writes))
+        return self.existing
+
+    def prune_some(self, prune: Prune, most: int) -> int:
+        assert most == PRUNED_AT_ONCE
+        return self.deleted.pop(0)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Desk:
+    """A journal's actor with its book, its clock, and an engine that notes what it is told."""
+
+    def __init__(self) -> None:
+        self.book = Book()
+        self._waiters: list[pykka.ActorRef[Inbox]] = []
+        self.engine = Inbox.start()
+        self.link = JournalLink()
+        self._clock = Clock.start()
+        self._dispatcher = Dispatcher(1)
+        services = Services(
+            self._dispatcher, self._clock, None, Runners(threads=1), ActionRegistry.with_core("refuse"), Instruments()
+        )
+        services.engine = self.engine
+        self.services = services
+        self.actor = JournalActor.start(self.book, self.book, self.link, services)
+        self.link.connect(self.actor)
+
+    def told(self) -> Any:
+        """Wait for what the engine is told next."""
+        return messages_of(self.engine).get(timeout=PATIENCE)
+
+    def record(self, run_id: str, *more: Any) -> "pykka.ActorRef[Inbox]":
+        """Record something of a run; return an actor that is told when it is durable."""
+        waiter = Inbox.start()
+        self.link.record(happened(run_id), ((waiter, RunRecorded()),), *more)
+        self._waiters.append(waiter)
+        return waiter
+
+    def close(self) -> None:
+        self.book.gate.release(1_000)
+        for each in (self.actor, self.engine, self._clock, *self._waiters):
+            if each.is_alive():
+                each.stop()
+        self.services.runners.stop()
+        self._dispatcher.stop()
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    made = Desk()
+    yield made
+    made.close()
+
+
+def happened(run_id: str) -> Happened:
+    return Happened(run_id=run_id, first=0, entries=(), secret=False, status="paused")
+
+
+def wait_for(waiter: "pykka.ActorRef[Inbox]") -> None:
+    assert messages_of(waiter).get(timeout=PATIENCE) == RunRecorded()
+
+
+def runs_of(transactions: list[list[Write]]) -> list[list[str]]:
+    return [[write.run_id for write in each] for each in transactions]
+
+
+def test_what_comes_during_a_transaction_is_the_next_one(desk: Desk) -> None:
+    """Group commit: the busier, the larger; in the order in which it came."""
+    desk.book.hold_up()
+    first = desk.record("a")
+    assert desk.book.begun.acquire(timeout=PATIENCE)
+    others = [desk.record(run_id) for run_id in "bcd"]
+    desk.book.gate.release(2)
+    for waiter in (first, *others):
+        wait_for(waiter)
+    assert runs_of(desk.book.transactions) == [["a"], ["b", "c", "d"]]
+    assert desk.link.pending == 0
+
+
+def test_nobody_is_told_before_the_commit(desk: Desk) -> None:
+    """Neither told nor answered."""
+    desk.book.hold_up()
+    answer = Later()
+    waiter = desk.record("a", ((answer, "durable"),))
+    assert desk.book.begun.acquire(timeout=PATIENCE)
+    assert messages_of(waiter).empty()
+    reply: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
+    answer.promise(reply, set())
+    with pytest.raises(pykka.Timeout):
+        reply.get(timeout=0)
+    desk.book.gate.release()
+    wait_for(waiter)
+    assert reply.get(timeout=PATIENCE) == "durable"
+
+
+def test_a_transaction_that_failed_is_written_once_and_whole_when_the_store_is_back(desk: Desk) -> None:
+    """What came meanwhile comes after it; the link says why nothing is written."""
+    desk.book.errors = [StoreUnavailable("the disk is full"), StoreUnavailable("the disk is full")]
+    first = desk.record("a")
+    wait_for(first)
+    second = desk.record("b")
+    wait_for(second)
+    assert runs_of(desk.book.transactions) == [["a"], ["b"]]
+    assert desk.link.unavailable is None
+    assert desk.services.instruments.journal_failures.value == 2
+
+
+def test_while_the_store_cannot_be_written_the_link_says_why(desk: Desk) -> None:
+    """And new records wait behind those that failed."""
+    desk.book.hold_up()
+    desk.book.errors = [StoreUnavailable("the disk is full")]
+    first = desk.record("a")
+    assert desk.book.begun.acquire(timeout=PATIENCE)
+    desk.book.gate.release()
+    assert desk.book.begun.acquire(timeout=PATIENCE), "it tries again"
+    assert desk.link.unavailable == "the disk is full"
+    second = desk.record("b")
+    desk.book.gate.release(2)
+    wait_for(first)
+    wait_for(second)
+
+
+def test_what_can_never_be_written_harms_no_other_run(desk: Desk) -> None:
+    """Its run is told, and nothing more of it is written; the others' is."""
+    desk.book.unrecordable = {"odd"}
+    desk.book.hold_up()
+    first = desk.record("a")
+    assert desk.book.begun.acquire(timeout=PATIENCE)
+    odd, good, odd_again = desk.record("odd"), desk.record("b"), desk.record("odd")
+    desk.book.gate.release(10)
+    wait_for(first)
+    wait_for(good)
+    assert desk.told() == RunUnrecordable("odd", "odd is odd")
+    assert messages_of(odd).empty()
+    assert messages_of(odd_again).empty()
+    later = desk.record("odd")
+    wait_for(desk.record("c"))
+    assert messages_of(later).empty()
+    assert desk.link.pending == 0
+
+
+def test_a_run_whose_key_is_taken_is_told_to_the_engine(desk: Desk) -> None:
+    """And nobody is told that it was accepted."""
+    desk.book.existing = [AlreadyAccepted("new", "old", same_request=True)]
+    waiter = desk.record("new")
+    assert desk.told() == RunExists("new", "old", same_request=True)
+    assert messages_of(waiter).empty()
+
+
+def test_a_store_that_is_anothers_now_ends_the_engine(desk: Desk) -> None:
+    """Nothing is written any more, and nobody told."""
+    desk.book.errors = [StoreLost("another daemon has opened it")]
+    waiter = desk.record("a")
+    assert desk.told() == StoreGone("another daemon has opened it")
+    assert messages_of(waiter).empty()
+
+
+def test_a_journal_that_crashes_takes_the_engine_with_it(desk: Desk) -> None:
+    """Whatever it was: what nobody writes must not be acknowledged."""
+    desk.book.errors = [ZeroDivisionError("a bug")]
+    desk.record("a")
+    assert desk.told() == StoreGone("the journal crashed: ZeroDivisionError: a bug")
+    assert desk.book.closed
+
+
+def test_what_is_left_is_written_at_the_end(desk: Desk) -> None:
+    """Stopping is no reason to lose anything."""
+    desk.book.hold_up()
+    desk.record("a")
+    assert desk.book.begun.acquire(timeout=PATIENCE)
+    desk.record("b")
+    stopped = desk.actor.stop
+    thread = threading.Thread(target=stopped)
+    thread.start()
+    desk.book.gate.release(10)
+    thread.join(PATIENCE)
+    assert runs_of(desk.book.transactions) == [["a"], ["b"]]
+    assert desk.book.closed
+
+
+def test_runs_are_deleted_a_portion_at_a_time(desk: Desk) -> None:
+    """What happens meanwhile is written in between, and the answer tells how many there were."""
+    answer = Later()
+    desk.actor.tell(PruneRuns(Prune(keep=0), answer))
+    reply: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
+    answer.promise(reply, set())
+    assert reply.get(timeout=PATIENCE) == PRUNED_AT_ONCE + 3
+    assert desk.book.deleted == []
+
+
+def test_a_question_for_what_is_durable_so_far_is_answered_without_a_transaction(desk: Desk) -> None:
+    """There is nothing to write."""
+    waiter = Inbox.start()
+    desk.link.record(None, ((waiter, RunRecorded()),))
+    wait_for(waiter)
+    waiter.stop()
+    assert desk.book.transactions == []
