@@ -30,9 +30,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-SCHEMA_VERSION: Final = 1
-"""The version of these tables: a store with a higher one was written by a newer Stretto."""
-
 # A STRICT table of SQLite knows INTEGER, REAL, TEXT and BLOB only; PostgreSQL's REAL is too short for a time.
 _TIME: Final[TypeEngine[float]] = Double().with_variant(REAL(), "sqlite")
 _BIG: Final[TypeEngine[int]] = BigInteger().with_variant(Integer(), "sqlite")
@@ -98,6 +95,12 @@ _IN_PROGRESS = runs.c.ended_at.is_(None)
 Index("runs_in_progress", runs.c.number, sqlite_where=_IN_PROGRESS, postgresql_where=_IN_PROGRESS)
 _CHILD = runs.c.parent.is_not(None)
 Index("runs_by_parent", runs.c.parent, runs.c.number, sqlite_where=_CHILD, postgresql_where=_CHILD)
+# The others are for deleting runs: what still refers to them, or to what they have referred to.
+_RERUN = runs.c.rerun_of.is_not(None)
+Index("runs_by_rerun", runs.c.rerun_of, sqlite_where=_RERUN, postgresql_where=_RERUN)
+Index("runs_by_definition", runs.c.definition)
+_SURROUNDED = runs.c.surroundings.is_not(None)
+Index("runs_by_surroundings", runs.c.surroundings, sqlite_where=_SURROUNDED, postgresql_where=_SURROUNDED)
 
 run_inputs = _table(
     "run_inputs",
@@ -155,7 +158,8 @@ ownership = _table(
     Column("id", Integer, CheckConstraint("id = 1", name="one_row"), primary_key=True, autoincrement=False),
     # Grows with every opening: a writer that finds another one than its own has lost the store.
     Column("epoch", _BIG, nullable=False),
-    Column("version", Integer, nullable=False),
+    # Grows with every commit where a connection can be lost while it commits: what has become of that is told by this.
+    Column("commits", _BIG, nullable=False),
     Column("opened_at", _TIME, nullable=False),
     # Who has opened it, as told to whoever comes second: process, host.
     Column("owner", Text, nullable=False),
