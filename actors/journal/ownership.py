@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from sqlalchemy import Connection, RootTransaction, insert, select, update
+from sqlalchemy import Connection, Engine, RootTransaction, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from stretto.actors.journal.failures import telling, telling_what_does_not_fit, told
@@ -33,6 +33,15 @@ class Guard(Protocol):
 
     def check(self) -> None:
         """Raise `StoreLost` if what was opened is no more what others will open."""
+
+    def back_up(self, version: str) -> str:
+        """Copy a store with tables of that version before they are changed; return what is logged of the copy.
+
+        Raises OSErrors, and errors of the database.
+        """
+
+    def readers(self) -> Engine:
+        """Return an engine for connections that cannot write."""
 
     def release(self) -> None:
         """Let others have the store; idempotent."""

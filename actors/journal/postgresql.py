@@ -65,8 +65,12 @@ class Postgres:
         return self._writers.connect()
 
     def claim(self, connection: Connection) -> None:
-        """Take the store's lock for as long as the connection lasts. Raises `StoreInUse`, and the database's errors."""
+        """Take the store's lock for as long as the connection lasts.
+
+        Raises `StoreInUse`, `CannotOpenStore`, and errors of the database.
+        """
         with connection.begin():
+            self._check_encoding(connection)
             if connection.scalar(_TAKE_LOCK, {"lock": _LOCK}):
                 return
             holder = connection.execute(_FIND_HOLDER, {"lock": _LOCK}).first()
@@ -76,12 +80,24 @@ class Postgres:
     def check(self) -> None:
         """A commit tells: it counts only in the epoch that is its writer's."""
 
+    def back_up(self, version: str) -> str:
+        """A copy is made by PostgreSQL's own programs."""
+        return f"none of version {version}: pg_dump makes one"
+
     def release(self) -> None:
         """The lock has ended with its connection."""
 
     def readers(self) -> Engine:
         """Return an engine for connections that cannot write; one that was lost is replaced by another."""
         return self._engine(_SETTINGS_OF_READERS, pool_pre_ping=True)
+
+    def _check_encoding(self, connection: Connection) -> None:
+        encoding = connection.scalar(text("SHOW server_encoding"))
+        if encoding != "UTF8":
+            raise CannotOpenStore(
+                f"cannot open the store {self.store}: its database has the encoding {encoding}, and cannot hold every "
+                "text: create one with `createdb --encoding=UTF8 --template=template0 NAME`"
+            )
 
     def _engine(self, settings: str, **options: Any) -> Engine:
         told = {name: value for name, value in _CONNECTING.items() if name not in self._url.query}
@@ -102,17 +118,6 @@ class Postgres:
             connection.commit()
 
         return engine
-
-
-def check_encoding(connection: Connection, store: str) -> None:
-    """See to it that the database can hold every text. Raises `CannotOpenStore`, and errors of the database."""
-    with connection.begin():
-        encoding = connection.scalar(text("SHOW server_encoding"))
-    if encoding != "UTF8":
-        raise CannotOpenStore(
-            f"cannot open the store {store}: its database has the encoding {encoding}, and UTF8 is needed: "
-            "create it with `createdb --encoding=UTF8 --template=template0 NAME`"
-        )
 
 
 def _parse(url: str) -> URL:

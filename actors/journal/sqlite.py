@@ -9,6 +9,7 @@ import secrets
 import sqlite3
 import stat
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -53,6 +54,10 @@ class SqliteMemory:
 
     def check(self) -> None:
         """Nobody else can change it."""
+
+    def back_up(self, version: str) -> str:
+        """There is nothing to copy: it begins empty."""
+        return f"none of version {version}"
 
     def release(self) -> None:
         """Give the memory back when the last connection has ended; idempotent."""
@@ -106,6 +111,13 @@ class SqliteFile:
                 f"the file of the store {self.store} has been removed or replaced while it was in use: "
                 "this process writes it no more; put it in order, and start again"
             )
+
+    def back_up(self, version: str) -> str:
+        """Copy the file to one beside it. Raises OSErrors, and errors of the database."""
+        moment = datetime.now(tz=UTC).strftime("%Y%m%dT%H%M%SZ")
+        target = self._path.with_name(f"{self._path.name}.version-{version}.{moment}.backup")
+        copy_database(self._path, target)
+        return str(target)
 
     def release(self) -> None:
         """Give the lock back; idempotent."""
