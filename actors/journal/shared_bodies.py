@@ -1,0 +1,129 @@
+"""What many runs share, and a store has once: definitions, and the surroundings of runs.
+
+Each is known by the digest of its text. Surroundings hold secrets, so that theirs is one that nobody can make without
+the key: the digest of a short password gives it away to whoever guesses.
+"""
+
+import importlib
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table, select
+
+from stretto.actors.journal.encoding import decode_data, encode_json
+from stretto.actors.journal.recent import Recent
+from stretto.actors.journal.records import RunAccepted
+from stretto.actors.journal.sealing import Keyring, StoreKeyMissing, UnreadableRecord, open_sealed, seal
+from stretto.actors.journal.tables import definitions, surroundings
+from stretto.actors.journal.transaction import Transaction, chunks
+from stretto.definitions.context import NO_SURROUNDINGS, Surroundings
+from stretto.definitions.masking import Mask
+from stretto.definitions.model import Workflow
+
+MOST_DEFINITIONS: Final = 256
+MOST_SURROUNDINGS: Final = 32
+
+
+class SharedBodies:
+    """The writer's side: what runs share is written when the store lacks it, and digested once while it is in use."""
+
+    def __init__(self, keyring: Keyring | None) -> None:
+        self._keyring = keyring
+        # Each holds what it is the digest of: while it does, no other object has that id.
+        self._definitions: Recent[int, tuple[Workflow, str]] = Recent(MOST_DEFINITIONS)
+        self._surroundings: Recent[int, tuple[Surroundings, str]] = Recent(MOST_SURROUNDINGS)
+
+    def definition(self, workflow: Workflow) -> str:
+        """Return a definition's digest."""
+        return self._definitions.get(id(workflow), lambda: (workflow, _digest(_stored().to_stored(workflow))))[1]
+
+    def surroundings(self, given: Surroundings) -> str | None:
+        """Return the digest of what a run is given; None for nothing. Raises `StoreKeyMissing`."""
+        if not given.config and not given.keystore:
+            return None
+        if self._keyring is None:
+            raise StoreKeyMissing(
+                "it is given a pack's configuration or a keystore, and the store has no key to encrypt them with; "
+                "set the store's key file"
+            )
+        digest = self._keyring.digest
+        return self._surroundings.get(id(given), lambda: (given, digest(_surroundings_text(given))))[1]
+
+    def write(self, transaction: Transaction, accepted: Sequence[RunAccepted]) -> None:
+        """Write of what these runs share what the store lacks."""
+        by_digest = {self.definition(each.workflow): each.workflow for each in accepted}
+        lacking = _lacking(transaction, definitions, list(by_digest))
+        transaction.write(
+            transaction.statements.definitions, [(digest, _stored().to_stored(by_digest[digest])) for digest in lacking]
+        )
+        given = {self.surroundings(each.surroundings): each.surroundings for each in accepted}
+        lacking = _lacking(transaction, surroundings, [digest for digest in given if digest is not None])
+        transaction.write(
+            transaction.statements.surroundings,
+            [(digest, seal(_surroundings_text(given[digest]), self._keyring)) for digest in lacking],
+        )
+
+
+class SharedObjects:
+    """The readers' side: what runs share is read once while it is in use, and is one object for all of them."""
+
+    def __init__(self, keyring: Keyring | None) -> None:
+        self._keyring = keyring
+        self._definitions: Recent[str, Workflow] = Recent(MOST_DEFINITIONS)
+        self._surroundings: Recent[str, Surroundings] = Recent(MOST_SURROUNDINGS)
+
+    def definition(self, connection: Connection, digest: str) -> Workflow:
+        """Return a definition, read again from its text. Raises `UnreadableRecord`."""
+
+        def read(body: bytes) -> Workflow:
+            workflow: Workflow = _stored().from_stored(body)
+            return workflow
+
+        return self._definitions.get(digest, lambda: read(_body(connection, definitions, digest)))
+
+    def surroundings(self, connection: Connection, digest: str | None) -> Surroundings:
+        """Return what a run is given. Raises `StoreKeyMissing`, `WrongStoreKey`, `UnreadableRecord`."""
+        if digest is None:
+            return NO_SURROUNDINGS
+
+        def read() -> Surroundings:
+            return _surroundings_of(open_sealed(_body(connection, surroundings, digest), self._keyring))
+
+        return self._surroundings.get(digest, read)
+
+
+def _stored() -> Any:
+    """Return the module that writes definitions down and reads them again."""
+    return importlib.import_module("stretto.definitions.stored")
+
+
+def _digest(body: bytes) -> str:
+    return blake2b(body, digest_size=32).hexdigest()
+
+
+def _lacking(transaction: Transaction, table: Table, digests: Sequence[str]) -> list[str]:
+    known: set[str] = set()
+    for chunk in chunks(digests):
+        known.update(transaction.connection.scalars(select(table.c.digest).where(table.c.digest.in_(chunk))))
+    return [digest for digest in digests if digest not in known]
+
+
+def _body(connection: Connection, table: Table, digest: str) -> bytes:
+    body: bytes | None = connection.scalar(select(table.c.body).where(table.c.digest == digest))
+    if body is None:
+        raise UnreadableRecord(f"the store is damaged: its {table.name} lack {digest}, which a run refers to")
+    return body
+
+
+def _surroundings_text(given: Surroundings) -> bytes:
+    return encode_json(
+        {"config": given.config, "keystore": given.keystore, "secret_config": sorted(given.secret_config)}
+    )
+
+
+def _surroundings_of(text: bytes) -> Surroundings:
+    data = decode_data(text)
+    config, keystore, secret_config = data["config"], data["keystore"], frozenset(data["secret_config"])
+    mask = Mask([keystore, *(config.get(name) for name in secret_config)])
+    return Surroundings(config, keystore, secret_config, mask)

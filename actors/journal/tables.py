@@ -1,0 +1,166 @@
+"""The store's tables, the same on SQLite and PostgreSQL; the first migration is made from them.
+
+    runs 1--1 run_inputs      what a run was given
+         1--1 run_ends        how it ended, for people
+         1--n entries         its record: what it is rebuilt from
+         1--n tasks           its tasks' visits as they stand, for people
+         n--1 definitions, surroundings      shared by runs, each stored once
+
+Lists read narrow rows only: whatever may be large stands in a table of its own, or last in its row, where SQLite does
+not read it unless it is asked for. Bodies are JSON texts, or sealed ones (`sealing`); times, seconds since the epoch.
+"""
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    REAL,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    literal_column,
+)
+from sqlalchemy.types import TypeEngine
+
+# A STRICT table of SQLite knows INTEGER, REAL, TEXT and BLOB only; PostgreSQL's REAL is too short for a time.
+_TIME: Final[TypeEngine[float]] = Double().with_variant(REAL(), "sqlite")
+_BIG: Final[TypeEngine[int]] = BigInteger().with_variant(Integer(), "sqlite")
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+    }
+)
+
+
+def _number_of_run() -> Column[int]:
+    return Column("run", _BIG, ForeignKey("runs.number", ondelete="CASCADE"), nullable=False)
+
+
+def _table(name: str, *members: Column[Any] | Index | PrimaryKeyConstraint | CheckConstraint, **options: Any) -> Table:
+    return Table(name, metadata, *members, sqlite_strict=True, **options)
+
+
+definitions = _table(
+    "definitions",
+    Column("digest", Text, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+surroundings = _table(
+    "surroundings",
+    Column("digest", Text, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+)
+
+runs = _table(
+    "runs",
+    # Given in the order of acceptance and never twice: what pages of runs go by.
+    Column("number", _BIG, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("workflow", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("accepted_at", _TIME, nullable=False),
+    Column("ended_at", _TIME),
+    Column("depth", Integer, nullable=False),
+    # The ids of other runs refer to nothing: those may have been pruned.
+    Column("parent", Text),
+    Column("parent_task", Text),
+    Column("parent_visit", Integer),
+    Column("parent_item", _BIG),
+    Column("parent_attempt", Integer),
+    Column("rerun_of", Text),
+    Column("rerun_scope", Text),
+    Column("idempotency_key", Text, unique=True),
+    Column("fingerprint", Text),
+    Column("definition", Text, ForeignKey("definitions.digest"), nullable=False),
+    Column("surroundings", Text, ForeignKey("surroundings.digest")),
+    sqlite_autoincrement=True,
+)
+
+Index("runs_by_status", runs.c.status, runs.c.number)
+Index("runs_by_workflow", runs.c.workflow, runs.c.number)
+_IN_PROGRESS = runs.c.ended_at.is_(None)
+Index("runs_in_progress", runs.c.number, sqlite_where=_IN_PROGRESS, postgresql_where=_IN_PROGRESS)
+_CHILD = runs.c.parent.is_not(None)
+Index("runs_by_parent", runs.c.parent, runs.c.number, sqlite_where=_CHILD, postgresql_where=_CHILD)
+# The others are for deleting runs: what still refers to them, or to what they have referred to.
+_RERUN = runs.c.rerun_of.is_not(None)
+Index("runs_by_rerun", runs.c.rerun_of, sqlite_where=_RERUN, postgresql_where=_RERUN)
+Index("runs_by_definition", runs.c.definition)
+_SURROUNDED = runs.c.surroundings.is_not(None)
+Index("runs_by_surroundings", runs.c.surroundings, sqlite_where=_SURROUNDED, postgresql_where=_SURROUNDED)
+
+run_inputs = _table(
+    "run_inputs",
+    _number_of_run(),
+    Column("parameters", LargeBinary, nullable=False),
+    Column("parent_told", LargeBinary),
+    PrimaryKeyConstraint("run"),
+)
+
+run_ends = _table(
+    "run_ends",
+    _number_of_run(),
+    Column("output", LargeBinary),
+    Column("errors", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("run"),
+)
+
+entries = _table(
+    "entries",
+    _number_of_run(),
+    Column("number", _BIG, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("at", _TIME),
+    Column("task", Text),
+    Column("visit", Integer),
+    Column("item", _BIG),
+    Column("attempt", Integer),
+    # How an item's try ended; other entries have none.
+    Column("outcome", Text),
+    Column("body", LargeBinary),
+    PrimaryKeyConstraint("run", "number"),
+)
+
+FAILED: Final = entries.c.outcome != literal_column("'succeeded'")
+"""Tries of items that ended without success; a literal, since no database takes a partial index for a parameter."""
+Index("entries_failed", entries.c.run, entries.c.number, sqlite_where=FAILED, postgresql_where=FAILED)
+
+tasks = _table(
+    "tasks",
+    _number_of_run(),
+    Column("task", Text, nullable=False),
+    Column("visit", Integer, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("started_at", _TIME, nullable=False),
+    Column("ended_at", _TIME),
+    Column("items", _BIG, nullable=False),
+    Column("succeeded", _BIG, nullable=False),
+    Column("failed", _BIG, nullable=False),
+    PrimaryKeyConstraint("run", "task", "visit"),
+)
+
+ownership = _table(
+    "ownership",
+    # There is one row, with the id 1.
+    Column("id", Integer, CheckConstraint("id = 1", name="one_row"), primary_key=True, autoincrement=False),
+    # Grows with every opening: a writer that finds another one than its own has lost the store.
+    Column("epoch", _BIG, nullable=False),
+    # Grows with every commit where a connection can be lost while it commits: what has become of that is told by this.
+    Column("commits", _BIG, nullable=False),
+    Column("opened_at", _TIME, nullable=False),
+    # Who has opened it, as told to whoever comes second: process, host.
+    Column("owner", Text, nullable=False),
+)

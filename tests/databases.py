@@ -1,0 +1,86 @@
+"""Real databases for tests: PostgreSQL where it is installed; SQLite is always there."""
+
+import itertools
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from postgres_server import NoPostgres, PostgresServer
+from sqlalchemy import NullPool, create_engine, make_url
+
+from stretto.actors.journal.opening import open_store
+
+SERVER = "STRETTO_TEST_POSTGRES"
+"""The environment variable with the URL of a server to use, by a user who may create databases."""
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Return the URL of a server's database; the server is started for the tests if none is given."""
+    given = os.environ.get(SERVER)
+    if given:
+        yield given
+        return
+    server = started_server()
+    try:
+        yield server.url()
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: str) -> Iterator[str]:
+    """Return the name of a database with a store's tables, to be copied."""
+    with database(postgres_server, "template0") as url:
+        open_store(url, None).close()
+        yield str(make_url(url).database)
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, postgres_template: str) -> Iterator[str]:
+    """Return the URL of a PostgreSQL database of the test's own: an empty store."""
+    with database(postgres_server, postgres_template) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server: str) -> Iterator[str]:
+    """Return the URL of a PostgreSQL database of the test's own, without any table."""
+    with database(postgres_server, "template0") as url:
+        yield url
+
+
+def started_server() -> PostgresServer:
+    """Start a server, to be removed by the caller; where PostgreSQL is not installed, the test is skipped, but in CI."""
+    try:
+        server = PostgresServer()
+    except NoPostgres as absent:
+        reason = f"PostgreSQL is left out: {absent}; install it, or set {SERVER} to the URL of a server"
+        if os.environ.get("CI"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    try:
+        server.start()
+    except BaseException:
+        server.remove()
+        raise
+    return server
+
+
+@contextmanager
+def database(server: str, template: str, options: str = "") -> Iterator[str]:
+    """Create a database, give its URL, and drop it."""
+    name = f"stretto_test_{os.getpid()}_{next(_numbers)}"
+    engine = create_engine(
+        make_url(server).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT", poolclass=NullPool
+    )
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template} {options}")
+    try:
+        yield make_url(server).set(database=name).render_as_string(hide_password=False)
+    finally:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")

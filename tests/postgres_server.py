@@ -1,0 +1,96 @@
+"""A PostgreSQL server of the tests' own, from the programs on this machine."""
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+SUPERUSER = "stretto"
+# A test's server may lose everything in a power cut; what a store must set for itself, it leaves unset.
+SETTINGS = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "shared_buffers": "16MB",
+    "max_connections": "60",
+    "autovacuum": "off",
+}
+
+
+class NoPostgres(Exception):
+    """There are no programs of PostgreSQL's here."""
+
+
+def find_programs() -> Path:
+    """Return the folder of PostgreSQL's programs, the newest there are. Raises `NoPostgres`."""
+    found = shutil.which("initdb")
+    if found is not None:
+        return Path(found).parent
+    # Where Debian puts them.
+    folders = [each.parent for each in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
+    if not folders:
+        raise NoPostgres("there is no initdb in PATH or in /usr/lib/postgresql/*/bin")
+    return max(folders, key=lambda folder: float(folder.parent.name))
+
+
+class PostgresServer:
+    """A server in a temporary folder, reached by a UNIX socket in it; as another user when this one is root."""
+
+    def __init__(self) -> None:
+        self._programs = find_programs()
+        self.folder = Path(tempfile.mkdtemp(prefix="stretto-pg-"))
+        self._user = _unprivileged() if os.getuid() == 0 else None
+        if self._user is not None:
+            os.chown(self.folder, self._user.pw_uid, self._user.pw_gid)
+        self._data = self.folder / "data"
+
+    def start(self) -> None:
+        """Make the cluster, and have the server accept connections."""
+        self._run("initdb", "--auth=trust", f"--username={SUPERUSER}", "--encoding=UTF8", "--locale=C", "--no-sync")
+        settings = "".join(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
+        with (self._data / "postgresql.conf").open("a") as file:
+            file.write(f"{settings}unix_socket_directories = '{self.folder}'\n")
+        self.resume()
+
+    def resume(self) -> None:
+        """Have a server that was halted accept connections again."""
+        self._run("pg_ctl", "start", "--wait", "--silent", f"--log={self.folder / 'log'}")
+
+    def halt(self) -> None:
+        """End the server as a crash would: its connections are cut, and it recovers when it is resumed."""
+        self._run("pg_ctl", "stop", "--wait", "--silent", "--mode=immediate")
+
+    def remove(self) -> None:
+        """End the server, if it runs, and remove all that it has left."""
+        try:
+            if (self._data / "postmaster.pid").exists():
+                self.halt()
+        finally:
+            shutil.rmtree(self.folder)
+
+    def url(self, database: str = "postgres") -> str:
+        """Return a database's URL."""
+        return f"postgresql://{SUPERUSER}@/{database}?host={self.folder}"
+
+    def _run(self, program: str, *arguments: str) -> None:
+        # Its output is a file, no pipe: the server holds that open as long as it runs.
+        with (self.folder / "output").open("ab") as output:
+            subprocess.run(
+                [self._programs / program, f"--pgdata={self._data}", *arguments],
+                check=True,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                user=None if self._user is None else self._user.pw_uid,
+                group=None if self._user is None else self._user.pw_gid,
+                extra_groups=None if self._user is None else [],
+            )
+
+
+def _unprivileged() -> pwd.struct_passwd:
+    names = {each.pw_name: each for each in pwd.getpwall()}
+    return names.get("postgres") or names["nobody"]
