@@ -26,7 +26,11 @@ class _LoopReply(pykka.Future[Any]):
 
 
 def call(
-    actor: pykka.ActorRef[Any], method: str, *arguments: Any, then: Callable[[Any], object] | None = None
+    actor: pykka.ActorRef[Any],
+    method: str,
+    *arguments: Any,
+    then: Callable[[Any], object] | None = None,
+    **keywords: Any,
 ) -> asyncio.Future[Any]:
     """Call a method of an actor: the call is in its mailbox when this returns, the answer is to be awaited.
 
@@ -47,7 +51,7 @@ def call(
             answered.set_result(value)
 
     # As ActorRef.ask, whose future could only be waited for in a thread.
-    message = ProxyCall(attr_path=(method,), args=arguments, kwargs={})
+    message = ProxyCall(attr_path=(method,), args=arguments, kwargs=keywords)
     reply = _LoopReply(lambda value, error: loop.call_soon_threadsafe(settle, value, error))
     actor.actor_inbox.put(Envelope(message, reply_to=reply))
     return answered

@@ -13,10 +13,13 @@ import pykka
 from stretto.actors.gateway import protocol
 from stretto.actors.gateway.connection import Connection
 from stretto.actors.gateway.engine_calls import ProgressRelay, call
+from stretto.actors.gateway.exporting import frames_of
 from stretto.actors.gateway.following import Follower, Following
+from stretto.actors.gateway.questions import QUESTIONS, ask
 from stretto.actors.gateway.socket_file import BACKLOG, may_connect
 from stretto.actors.messages import RunEnded, RunProgressed
 from stretto.actors.outcome import abandoned
+from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.errors import InvalidDefinition, StrettoError, UnknownWorkflow
 from stretto.definitions.model import Workflow
 from stretto.metrics import get_logger
@@ -25,8 +28,8 @@ if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
 
 MAX_CLIENTS: Final = 1024
-READERS: Final = 2
-"""Threads that read definitions: it takes milliseconds each, in which the loop would answer nobody."""
+WORKERS: Final = 2
+"""Threads for what takes milliseconds, in which the loop would answer nobody: definitions, the frames of exports."""
 LAST_WORDS_SECONDS: Final = 5.0
 """How long clients may take to read their last answer when the daemon ends."""
 
@@ -42,21 +45,18 @@ class Gateway:
     def __init__(self, engine: pykka.ActorRef[Any]) -> None:
         self._engine = engine
         self._following = Following()
-        self._readers = ThreadPoolExecutor(READERS, "stretto-definitions")
+        self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
         self._clients: set[asyncio.Task[None]] = set()
         self._silent: set[asyncio.Task[None]] = set()
         # The runs whose progress the relay is told: a second client must not have it told twice.
         self._watched: set[str] = set()
         self.abandoned = 0
         self._handlers: dict[type, Callable[[Any, Connection], Awaitable[None]]] = {
+            **dict.fromkeys(QUESTIONS, self._ask),
             protocol.Submit: self._submit,
             protocol.Describe: self._describe,
             protocol.Watch: self._watch,
-            protocol.Status: self._status,
-            protocol.Cancel: self._control("cancel"),
-            protocol.Pause: self._control("pause"),
-            protocol.Resume: self._control("resume"),
-            protocol.Workflows: self._workflows,
+            protocol.Export: self._export,
         }
 
     async def start(self, listener: socket.socket) -> None:
@@ -72,6 +72,7 @@ class Gateway:
         self._server.close()
         # Its stop comes after all that it has been told: every outcome is with the followers then.
         await asyncio.to_thread(self._relay.stop)
+        self._following.leave()
         for client in tuple(self._silent):
             client.cancel()
         if self._clients:
@@ -79,7 +80,7 @@ class Gateway:
             for client in late:
                 client.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        self._readers.shutdown()
+        self._workers.shutdown()
 
     def _take(self, message: RunProgressed | RunEnded) -> None:
         if isinstance(message, RunEnded):
@@ -140,47 +141,63 @@ class Gateway:
 
     # ---- requests
 
+    async def _ask(self, request: Any, connection: Connection) -> None:
+        await connection.send(await ask(self._engine, request))
+
     async def _submit(self, request: protocol.Submit, connection: Connection) -> None:
         workflow = await self._find(request.workflow)
-        if not request.follow:
-            handle = await call(self._engine, "submit", workflow, request.inputs)
-            await connection.send(protocol.Accepted(handle.id, handle.workflow))
-            return
+        # Who has a key may mean a run that goes on already, or has ended.
+        watched_from_the_start = request.follow and request.idempotency_key is None
         with self._follower() as follower:
             handle = await call(
-                self._engine, "submit", workflow, request.inputs, self._relay,
-                then=lambda handle: self._accepted(handle.id, follower),
+                self._engine, "submit", workflow, request.inputs, self._relay if watched_from_the_start else None,
+                then=lambda handle: self._accepted(handle.id, follower) if watched_from_the_start else None,
+                idempotency_key=request.idempotency_key,
             )  # fmt: skip
             await connection.send(protocol.Accepted(handle.id, handle.workflow))
-            await self._tell(follower, connection)
+            if watched_from_the_start:
+                await self._tell(follower, connection)
+            elif request.follow:
+                await self._follow(handle.id, follower, connection)
 
     async def _watch(self, request: protocol.Watch, connection: Connection) -> None:
         with self._follower() as follower:
-            # Before the question: the run may end between its answer and the next line.
-            self._following.add(request.run, follower)
-            if request.run not in self._watched:
-                await call(
-                    self._engine, "watch", request.run, self._relay, then=lambda _: self._watched.add(request.run)
-                )
-            await self._tell(follower, connection)
+            await self._follow(request.run, follower, connection)
+
+    async def _follow(self, run_id: str, follower: Follower, connection: Connection) -> None:
+        """Tell how a run goes on; of one that has ended, how it did."""
+        # Before the question: the run may end between its answer and the next line.
+        self._following.add(run_id, follower)
+        if run_id not in self._watched:
+            try:
+                await call(self._engine, "watch", run_id, self._relay, then=lambda _: self._watched.add(run_id))
+            except IllegalTransition as has_ended:
+                if not follower.has_ended:
+                    await connection.send(await self._end_of(run_id, has_ended))
+                    return
+        await self._tell(follower, connection)
+
+    async def _end_of(self, run_id: str, has_ended: IllegalTransition) -> protocol.Ended:
+        """Return how a run ended, as the store has it. Raises `has_ended` if there is none."""
+        try:
+            run = await call(self._engine, "run", run_id)
+        except StrettoError as error:
+            if error.code == "no_store":
+                raise has_ended from None
+            raise
+        status = await call(self._engine, "status", run_id)
+        return protocol.Ended(run_id, run["status"], run["output"], run["errors"], status["tasks"])
+
+    async def _export(self, request: protocol.Export, connection: Connection) -> None:
+        frames = frames_of(await call(self._engine, "export", request.run))
+        loop = asyncio.get_running_loop()
+        while (frame := await loop.run_in_executor(self._workers, next, frames, None)) is not None:
+            await connection.send(frame)
 
     async def _describe(self, request: protocol.Describe, connection: Connection) -> None:
         workflow = await self._find(request.workflow)
         types: dict[str, str] = {name: parameter.type for name, parameter in workflow.parameters.items()}
         await connection.send(protocol.Described(workflow.ref, types))
-
-    async def _status(self, request: protocol.Status, connection: Connection) -> None:
-        await connection.send(protocol.StatusTold(await call(self._engine, "status", request.run)))
-
-    async def _workflows(self, _request: protocol.Workflows, connection: Connection) -> None:
-        await connection.send(protocol.WorkflowsTold(list(await call(self._engine, "workflows"))))
-
-    def _control(self, verb: str) -> Callable[[Any, Connection], Awaitable[None]]:
-        async def control(request: Any, connection: Connection) -> None:
-            await call(self._engine, verb, request.run)
-            await connection.send(protocol.Done())
-
-        return control
 
     # ---- helpers
 
@@ -207,7 +224,7 @@ class Gateway:
                     news.cancel()
                     return
                 await connection.send(news.result())
-                if isinstance(news.result(), protocol.Ended):
+                if not isinstance(news.result(), protocol.Progress):
                     return
         finally:
             left.cancel()
@@ -216,7 +233,7 @@ class Gateway:
         catalogue: Catalogue = await call(self._engine, "catalogue")
         if isinstance(workflow, protocol.Definition):
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._readers, catalogue.read_text, workflow.text, workflow.file)
+            return await loop.run_in_executor(self._workers, catalogue.read_text, workflow.text, workflow.file)
         if "/" in workflow or Path(workflow).suffix in {".yaml", ".yml"}:
             raise UnknownWorkflow(f"a daemon opens no client's path: send the text of {workflow!r} instead")
         return catalogue.find(workflow)
