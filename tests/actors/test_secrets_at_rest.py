@@ -14,6 +14,7 @@ from waiting import PATIENCE
 
 from stretto.actors import ActionFailed, action
 from stretto.actors.journal.sealing import new_key
+from stretto.actors.journal.store import Unrecordable
 from stretto.actors.outcome import RunWasParked
 
 __all__ = ["postgres_server", "postgres_template", "postgres_url"]
@@ -141,7 +142,7 @@ def test_a_run_with_secrets_is_refused_where_there_is_no_key(
 ) -> None:
     """A file of SQLite's has one made beside it; for PostgreSQL the operator gives one. Other runs need none."""
     bench = start_bench(store=postgres_url)
-    with pytest.raises(Exception, match="key") as refused:
+    with pytest.raises(Unrecordable, match="key") as refused:
         bench.submit(LEAKY.replace("keystore.token", "parameters.name"), {"password": PASSWORD, "name": "n"})
     assert PASSWORD not in str(refused.value)
     assert bench.run("tasks: [{name: a, action: core.noop}]\n").status == "succeeded"
