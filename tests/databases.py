@@ -54,7 +54,7 @@ def empty_postgres_url(postgres_server: str) -> Iterator[str]:
 
 
 def started_server() -> PostgresServer:
-    """Start a server, to be removed by the caller; where PostgreSQL is not installed, the test is skipped, but in CI."""
+    """Start a server, to be removed by the caller; without PostgreSQL the test is skipped, and fails in CI."""
     try:
         server = PostgresServer()
     except NoPostgres as absent:
