@@ -286,7 +286,8 @@ class RunSupervisor(DispatchedActor):
 
     def _begin_rebuilding(self, rebuilt: Rebuilt) -> None:
         accepted = rebuilt.accepted
-        self._rebuilding = Rebuilding(self._make_conductor(accepted.parameters, accepted.accepted_at), rebuilt.children)
+        conductor = self._make_conductor(accepted.parameters, accepted.accepted_at)
+        self._rebuilding = Rebuilding(conductor, accepted.accepted_at, rebuilt.children)
         self._rebuilding.begin()
         self._read_entries(self._rebuilding.entries)
 
@@ -328,7 +329,7 @@ class RunSupervisor(DispatchedActor):
             first=rebuilding.entries, learned=conductor.mask.seen_count,
         )  # fmt: skip
         outstanding = conductor.outstanding()
-        self._record.recovered(rebuilding.entries, len(outstanding))
+        self._record.recovered(rebuilding.entries, len(outstanding), rebuilding.accepted_at)
         if rebuilding.finish is not None:
             self._finish(rebuilding.finish)
         for wait in conductor.timers():
