@@ -18,7 +18,7 @@ ref: test.fan
 parameters: {values: {type: array}, concurrency: {default: 1}}
 tasks:
   - name: fan
-    action: test.gated
+    action: control.gated
     with_items: "{{ parameters.values }}"
     concurrency: "{{ parameters.concurrency }}"
     input: {value: "{{ item }}"}
@@ -55,7 +55,7 @@ class Gates:
 GATES = Gates()
 
 
-@action("test.gated")
+@action("control.gated")
 def gated(value: Any) -> Any:
     """Wait to be let through; what begins with "bad" fails the first time."""
     begun, gate = GATES.of(value)

@@ -84,7 +84,6 @@ def test_the_work_for_a_text_does_not_grow_with_the_secrets() -> None:
     assert mask._to_look_for("the token 04711-token of web-00001") == ["04711-token"]
 
 
-<<<<<<< HEAD
 def test_the_beginning_of_a_text_leaves_out_what_may_become_a_secret() -> None:
     """Half a secret at the end is held back until the rest of it, or something else, follows."""
     mask = Mask(["hunter2!", "two\nlines"])
@@ -134,7 +133,8 @@ def test_wherever_a_text_is_cut_no_part_of_a_secret_is_shown(
 
     assert others(text[begin:end]) == mask.passage(text[begin:end]).replace(MASK, "")
     assert others(text[:end]) == mask.beginning(text[:end]).replace(MASK, "")
-=======
+
+
 def given_back(mask: Mask, count: int, *began_with: str) -> Mask:
     """Return the mask of a recovered run: it begins with the same, and is told what was learned since."""
     other = Mask(base=Mask(began_with))
@@ -192,4 +192,3 @@ def test_the_additions_of_every_turn_give_the_same_mask(turns: list[list[str]], 
         count = mask.seen_count
     assert other.text(text) == mask.text(text)
     assert other.learned_since(0) == mask.learned_since(0)
->>>>>>> conductor
