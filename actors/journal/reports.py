@@ -16,6 +16,7 @@ from stretto.actors.rebuilding import replay
 from stretto.definitions.conductor import ItemCompleted
 from stretto.definitions.errors import StrettoError
 from stretto.definitions.masking import Mask
+from stretto.definitions.model import Workflow
 
 EXPORT_FORMAT: Final = 1
 """Counts the changes of what an export is made of that its readers have to know."""
@@ -138,12 +139,12 @@ def export_parts(reader: Reader, run_id: str) -> tuple[dict[str, Any], Iterator[
     if accepted is None:
         raise UnknownRun(f"there is no run {run_id!r} in the store")
     mask = mask_of(reader, accepted)
-    head = {"format": EXPORT_FORMAT, **shown, "depth": accepted.depth, "definition": _definition(accepted)}
+    head = {"format": EXPORT_FORMAT, **shown, "depth": accepted.depth, "definition": _definition(accepted.workflow)}
     return head, (entry_told(number, entry, mask) for number, entry in enumerate(entries_of(reader, run_id)))
 
 
-def _definition(accepted: RunAccepted) -> dict[str, Any]:
-    return {"ref": accepted.workflow.ref, "file": accepted.workflow.file}
+def _definition(workflow: Workflow) -> dict[str, Any]:
+    return {"ref": workflow.ref, "file": workflow.file, "text": workflow.text}
 
 
 def _row(reader: Reader, run_id: str) -> RunRow:
