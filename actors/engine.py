@@ -358,6 +358,14 @@ class Engine(RunQueries, DispatchedActor):
         """Return what a run, or one of its tasks, waits for: a list of {kind, text, ...}. Raises as `cancel` does."""
         return self._request(run_id, "ask about", TellWhy(task))
 
+    def handle(self, run_id: str) -> Any:
+        """Return the `RunHandle` of a run, in progress or ended, that this engine or an earlier one has accepted.
+
+        Raises (from `.get()`) `UnknownRun`; an ended run needs a store to be known by.
+        """
+        run = self._runs.get(run_id)
+        return run.handle if run is not None else self._stored_handle(run_id)
+
     def recovered(self) -> Later:
         """Answer when all runs have been rebuilt that had not ended when the engine started."""
         return self._recovery.finished

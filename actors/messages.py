@@ -412,11 +412,10 @@ class RetryCommit(msgspec.Struct, frozen=True):
 
 
 class PruneRuns(msgspec.Struct, frozen=True):
-    """Delete ended runs, a portion at a time; `answer` gets how many. `deleted` are so far."""
+    """Delete ended runs, a portion at a time; `answer` gets how many."""
 
     prune: Prune
     answer: Later
-    deleted: int = 0
 
 
 # ---- to the clock

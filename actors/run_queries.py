@@ -10,6 +10,7 @@ from stretto.actors.journal.readers import NoStore
 from stretto.actors.journal.store import PAGE, Prune, Reader
 from stretto.actors.messages import PruneRuns
 from stretto.actors.outcome import UnknownRun
+from stretto.actors.recovery import stored_handle
 from stretto.actors.run_table import MAX_REMEMBERED_RUNS, has_ended
 
 if TYPE_CHECKING:
@@ -56,6 +57,11 @@ class RunQueries:
     def export(self, run_id: str) -> Later:
         """Return all that is known of a run, secrets masked. Raises (from `.get()`) `UnknownRun`."""
         return self._read(lambda reader: reports.export_run(reader, run_id))
+
+    def _stored_handle(self, run_id: str) -> Later:
+        if not self._services.journal.durable:
+            raise UnknownRun(f"no run {run_id!r} is in progress, and without a store ended ones are not kept")
+        return self._read(partial(stored_handle, run_id))
 
     def _read(self, read: Callable[[Reader], Any]) -> Later:
         return self._services.readers.later(read)

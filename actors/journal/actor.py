@@ -10,16 +10,19 @@ import contextlib
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import pykka
 from pykka._envelope import Envelope
 
+from stretto.actors.dispatch import Later
 from stretto.actors.journal.link import JournalLink, notify
 from stretto.actors.journal.store import (
     AlreadyAccepted,
-    Pruner,
+    Prune,
+    Pruning,
     StoreLost,
     StoreUnavailable,
     Unrecordable,
@@ -27,14 +30,15 @@ from stretto.actors.journal.store import (
 )
 from stretto.actors.messages import PruneRuns, Record, RetryCommit, RunExists, RunUnrecordable, StoreGone
 from stretto.actors.services import Services
+from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
 
 MAX_BATCH_ENTRIES: Final = 4096
 """Entries of one transaction, so that nobody waits long for its end."""
 FIRST_RETRY_SECONDS: Final = 0.1
 LAST_RETRY_SECONDS: Final = 5.0
-PRUNED_AT_ONCE: Final = 20
-"""Runs deleted in one transaction: what happens meanwhile waits for it."""
+PRUNED_AT_ONCE: Final = 2000
+"""Rows that one transaction deletes, some hundredths of a second: what happens meanwhile waits for it."""
 
 _log = get_logger("stretto.journal")
 
@@ -55,15 +59,32 @@ class _Inbox:
         return self._queue.empty()
 
 
+class _PruneFurther:
+    """Delete the next portion."""
+
+
+class _Pruned:
+    """Runs that are being deleted: whoever asked, and how many are gone."""
+
+    __slots__ = ("answer", "deleted", "pruning")
+
+    def __init__(self, pruning: Pruning, answer: Later) -> None:
+        self.pruning = pruning
+        self.answer = answer
+        self.deleted = 0
+
+
 class JournalActor(pykka.ThreadingActor):
     """Writes what it is told in the order in which it is told, as many records in a transaction as have gathered."""
 
     use_daemon_thread = True
 
-    def __init__(self, writer: Writer, pruner: Pruner, link: JournalLink, services: Services) -> None:
+    def __init__(
+        self, writer: Writer, pruning: Callable[[Prune], Pruning], link: JournalLink, services: Services
+    ) -> None:
         super().__init__()
         self._writer = writer
-        self._pruner = pruner
+        self._pruning = pruning
         self._link = link
         self._services = services
         self._gathered: list[Record] = []
@@ -71,7 +92,7 @@ class JournalActor(pykka.ThreadingActor):
         self._failing: list[Record] = []
         self._retry_seconds = FIRST_RETRY_SECONDS
         self._refused: set[str] = set()
-        self._prunes: list[PruneRuns] = []
+        self._prunes: deque[_Pruned] = deque()
 
     @staticmethod
     def _create_actor_inbox() -> _Inbox:
@@ -89,13 +110,13 @@ class JournalActor(pykka.ThreadingActor):
         elif type(message) is RetryCommit:
             self._retry()
         elif type(message) is PruneRuns:
-            self._prunes.append(message)
+            self._prunes.append(_Pruned(self._pruning(message.prune), message.answer))
         if self._failing or not (self._entries >= MAX_BATCH_ENTRIES or self.actor_inbox.empty()):
             return
         if self._gathered:
             self._commit()
         if self._prunes and not self._failing:
-            self._prune(self._prunes.pop(0))
+            self._prune(self._prunes.popleft())
 
     def on_stop(self) -> None:
         """Write what is left, and give the store back."""
@@ -211,18 +232,18 @@ class JournalActor(pykka.ThreadingActor):
 
     # ---- pruning
 
-    def _prune(self, message: PruneRuns) -> None:
+    def _prune(self, pruned: _Pruned) -> None:
         """Delete a portion, and come back for the next one behind what waits by then."""
         try:
-            deleted = self._pruner.prune_some(message.prune, PRUNED_AT_ONCE)
-        except StoreUnavailable as error:
-            message.answer.fail(error)
+            pruned.deleted += pruned.pruning.prune_some(PRUNED_AT_ONCE)
+        except StrettoError as error:
+            pruned.answer.fail(error)
             return
-        total = message.deleted + deleted
-        if deleted:
-            self.actor_ref.tell(PruneRuns(message.prune, message.answer, total))
+        if pruned.pruning.finished:
+            pruned.answer.resolve(pruned.deleted)
         else:
-            message.answer.resolve(total)
+            self._prunes.append(pruned)
+            self.actor_ref.tell(_PruneFurther())
 
     def _tell_engine(self, message: Any) -> None:
         with contextlib.suppress(pykka.ActorDeadError):  # it is being stopped, abruptly

@@ -4,9 +4,7 @@ import os
 from os import PathLike
 from pathlib import Path
 
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
-
+from stretto.actors.journal.opening import InFile, InMemory, locate
 from stretto.actors.journal.sealing import Keyring, new_key, read_key_file
 from stretto.actors.journal.store import CannotOpenStore
 from stretto.metrics import get_logger
@@ -22,15 +20,12 @@ def keyring_for(url: str, key_file: str | PathLike[str] | None) -> Keyring | Non
     """
     if key_file is not None:
         return read_key_file(Path(key_file))
-    try:
-        parsed = make_url(url)
-    except ArgumentError:
-        return None  # what is wrong with it is told by who opens it
-    if parsed.get_backend_name() != "sqlite":
+    location = locate(url)
+    if isinstance(location, InMemory):
+        return Keyring([new_key()])  # it goes with the store
+    if not isinstance(location, InFile):
         return None
-    if not parsed.database:
-        return Keyring([new_key()])  # in memory: it goes with the store
-    path = Path(f"{parsed.database}.key")
+    path = Path(f"{location.path}.key")
     if not path.exists():
         _make(path)
     return read_key_file(path)

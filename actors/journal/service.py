@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import pykka
 
-    from stretto.actors.journal.opening import Store
+    from stretto.actors.journal.sql_store import Store
 
 
 class OpenJournal:
@@ -28,7 +28,7 @@ class OpenJournal:
 
     def start(self, services: Services) -> None:
         """Start the journal's actor."""
-        self.actor = JournalActor.start(self.store.writer, self.store.pruner, self.link, services)
+        self.actor = JournalActor.start(self.store.writer, self.store.pruning, self.link, services)
         self._thread = self.actor.proxy().thread().get()
         self.link.connect(self.actor)
 

@@ -81,13 +81,15 @@ class Prune(msgspec.Struct, frozen=True):
     keep: int | None = None
 
 
-class Pruner(Protocol):
-    """Deletes runs, on the one writer's connection."""
+class Pruning(Protocol):
+    """Deletes runs in portions, on the writer's thread; `finished` when there is nothing left to delete."""
 
-    def prune_some(self, prune: Prune, most: int) -> int:
-        """Delete at most about so many runs in one transaction; return how many, 0 when nothing is left to delete.
+    finished: bool
 
-        Raises `StoreUnavailable`.
+    def prune_some(self, limit: int) -> int:
+        """Look at so many runs at most, and delete so many rows, in one transaction; return how many runs are gone.
+
+        Raises `StoreUnavailable`, after which it may be called again, and `StoreLost`.
         """
 
 

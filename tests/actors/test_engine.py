@@ -15,6 +15,7 @@ from waiting import PATIENCE, Inbox, messages_of
 from stretto.actors import Engine, RunProgressed, action
 from stretto.actors.actions import CannotLoadActions
 from stretto.actors.engine import MAX_REMEMBERED_RUNS, EngineStopping, UnknownRun
+from stretto.actors.journal.store import CannotOpenStore
 from stretto.definitions.conductor import Conductor, IllegalTransition
 from stretto.definitions.errors import InvalidDefinition, InvalidInput, UnknownWorkflow
 from stretto.metrics import CannotExpose
@@ -295,8 +296,8 @@ def test_an_engine_that_cannot_start_leaves_nothing(start_bench: Callable[..., B
         Engine.start(definitions=str(tmp_path / "nope"))
     with pytest.raises(CannotLoadActions):
         Engine.start(actions=["no_such_module_anywhere"])
-    with pytest.raises(ValueError, match="store"):
-        Engine.start(store="sqlite:///x.db")
+    with pytest.raises(CannotOpenStore, match="expected sqlite:///FILE.db"):
+        Engine.start(store="mysql://x")
     with pytest.raises(ValueError, match="at least 1"):
         Engine.start(max_items_in_flight=0)
     with pytest.raises(ValueError, match="dispatchers is at least 1"):
@@ -309,7 +310,7 @@ def test_an_engine_that_cannot_start_leaves_nothing(start_bench: Callable[..., B
 
 def test_ended_runs_are_remembered_up_to_a_bound(bench: Bench) -> None:
     """The engine's memory of runs does not grow for ever."""
-    with patch("stretto.actors.engine.MAX_REMEMBERED_RUNS", 3):
+    with patch("stretto.actors.run_table.MAX_REMEMBERED_RUNS", 3):
         handles = [bench.submit(ECHO) for _ in range(5)]
         for handle in handles:
             outcome_of(handle)

@@ -32,7 +32,7 @@ class Book:
         self.errors: list[Exception] = []
         self.existing: list[AlreadyAccepted] = []
         self.unrecordable: set[str] = set()
-        self.deleted = [PRUNED_AT_ONCE, 3, 0]
+        self.deleted = [5, 3]
         self.closed = False
         self.begun = threading.Semaphore(0)
         self.gate = threading.Semaphore(1_000)
@@ -53,8 +53,15 @@ class Book:
         self.transactions.append(list(writes))
         return self.existing
 
-    def prune_some(self, prune: Prune, most: int) -> int:
-        assert most == PRUNED_AT_ONCE
+    def pruning(self, _prune: Prune) -> "Book":
+        return self
+
+    @property
+    def finished(self) -> bool:
+        return not self.deleted
+
+    def prune_some(self, limit: int) -> int:
+        assert limit == PRUNED_AT_ONCE
         return self.deleted.pop(0)
 
     def close(self) -> None:
@@ -76,7 +83,7 @@ class Desk:
         )
         services.engine = self.engine
         self.services = services
-        self.actor = JournalActor.start(self.book, self.book, self.link, services)
+        self.actor = JournalActor.start(self.book, self.book.pruning, self.link, services)
         self.link.connect(self.actor)
 
     def told(self) -> Any:
@@ -238,8 +245,8 @@ def test_runs_are_deleted_a_portion_at_a_time(desk: Desk) -> None:
     desk.actor.tell(PruneRuns(Prune(keep=0), answer))
     reply: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
     answer.promise(reply, set())
-    assert reply.get(timeout=PATIENCE) == PRUNED_AT_ONCE + 3
-    assert desk.book.deleted == []
+    assert reply.get(timeout=PATIENCE) == 5 + 3
+    assert desk.book.finished
 
 
 def test_a_question_for_what_is_durable_so_far_is_answered_without_a_transaction(desk: Desk) -> None:
