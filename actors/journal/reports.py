@@ -12,8 +12,9 @@ from stretto.actors.journal.run_masks import SEALED, entries_of, mask_of, unless
 from stretto.actors.journal.store import MAX_PAGE, PAGE, ItemRow, Reader, RunRow, TaskRow
 from stretto.actors.journal.telling import entry_told, failure_told, item_told, run_told, task_told
 from stretto.actors.outcome import UnknownRun
+from stretto.actors.reasons import reasons_of
 from stretto.actors.rebuilding import replay
-from stretto.definitions.conductor import ItemCompleted
+from stretto.definitions.conductor import IllegalTransition, ItemCompleted
 from stretto.definitions.errors import StrettoError
 from stretto.definitions.masking import Mask
 from stretto.definitions.model import Workflow
@@ -121,6 +122,19 @@ def show_item(reader: Reader, run_id: str, task: str, index: int, visit: int | N
     mask = read[1]
     error = None if entry.failure is None else failure_told(entry.failure, mask)
     return {**item_told(row), "result": mask.data(entry.result), "error": error}
+
+
+def why(reader: Reader, run_id: str, task: str | None = None) -> list[dict[str, Any]]:
+    """Return what a run in progress, or one of its tasks, waits for as its record has it: {kind, text, ...} each.
+
+    Raises `UnknownRun`, `IllegalTransition` if it has ended, `UnknownTask`, `StoreUnavailable`, and what is raised
+    where the store's key is missing.
+    """
+    row = _row(reader, run_id)
+    if row.ended_at is not None:
+        raise IllegalTransition(f"the run {run_id} has ended ({row.status}): it waits for nothing")
+    accepted = reader.accepted(run_id)
+    return [] if accepted is None else reasons_of(replay(reader, accepted)[0], task)
 
 
 def export_run(reader: Reader, run_id: str) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """`stretto runs`: what is known of runs, and what can be done with them, through a daemon or in a store itself.
 
-    runs list, items  listing.py     options.py  --daemon, --store ... --> a source, and how errors end a command
-    runs show ...     showing.py     source.py   what commands ask of a source
-    runs cancel ...   control.py     daemon.py   a source that asks a daemon
-    runs watch        watching.py    stored.py   a source that reads and changes a store
-                                     tables.py, times.py   how people are told
+runs list, items  listing.py     options.py  --daemon, --store ... --> a source, and how errors end a command
+runs show ...     showing.py     source.py   what commands ask of a source
+runs cancel ...   control.py     daemon.py   a source that asks a daemon
+runs watch        watching.py    stored.py   a source that reads and changes a store
+                                 tables.py, times.py   how people are told
 """
 
 import click

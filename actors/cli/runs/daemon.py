@@ -32,6 +32,8 @@ from stretto.actors.gateway.protocol import (
     RunTold,
     SetConcurrency,
     SkipItem,
+    Status,
+    StatusTold,
     Why,
     WhyTold,
 )
@@ -52,6 +54,9 @@ class DaemonRuns:
 
     def run(self, run_id: str) -> dict[str, Any]:
         return self._ask(Run(run_id), RunTold).run
+
+    def status(self, run_id: str) -> dict[str, Any]:
+        return self._ask(Status(run_id), StatusTold).run
 
     def items(
         self, run_id: str, task: str | None, outcome: str | None, cursor: str | None, limit: int

@@ -21,7 +21,7 @@ OUTCOMES: Final = ("succeeded", "failed", "timed_out", "cancelled", "abandoned",
 @CURSOR
 @UTC
 @with_runs
-def list_runs(  # noqa: D417 - the options tell themselves
+def list_runs(
     source: Source,
     *,
     status: str | None,
@@ -57,7 +57,7 @@ def list_runs(  # noqa: D417 - the options tell themselves
 @click.command()
 @RUN
 @click.option("--task", metavar="TASK", help="Only items of this task.")
-@click.option("--outcome", type=click.Choice(OUTCOMES), help="Only items that ended so; failed: all but succeeded ones.")
+@click.option("--outcome", type=click.Choice(OUTCOMES), help="Only those that ended so; failed: all but succeeded.")
 @click.option("--index", type=click.IntRange(min=0), help="With --task: show this item, with its result.")
 @LIMIT
 @CURSOR

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -14,8 +14,6 @@ from stretto.actors.journal.store import MAX_PAGE, PAGE
 
 if TYPE_CHECKING:
     from stretto.actors.cli.runs.source import Source
-
-Options = ParamSpec("Options")
 
 RUN = click.argument("run")
 TASK = click.argument("task")
@@ -32,7 +30,7 @@ _STORE_KEY = click.option("--store-key", metavar="FILE", help="With --store: the
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 
 
-def with_runs(command: "Callable[Concatenate[Source, Options], None]") -> Callable[..., None]:
+def with_runs(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the runs that its options name, and `as_json`; end the process if something is wrong."""
 
     @_DAEMON

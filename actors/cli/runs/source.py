@@ -15,6 +15,9 @@ class Source(Protocol):
     def run(self, run_id: str) -> dict[str, Any]:
         """Return a run."""
 
+    def status(self, run_id: str) -> dict[str, Any]:
+        """Return {id, workflow, status, tasks}, as `Engine.status` tells it."""
+
     def items(
         self, run_id: str, task: str | None, outcome: str | None, cursor: str | None, limit: int
     ) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -10,19 +10,14 @@ _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0
 _DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw])", re.ASCII)
 
 
-class Duration(click.ParamType):
-    """A number with a unit, as 30d; its value is in seconds."""
-
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the seconds."""
-        if isinstance(value, float):
-            return value
-        found = _DURATION.fullmatch(str(value))
-        if found is None:
-            self.fail(f"{value!r} is no duration: expected a number with a unit (s, m, h, d, w), such as 30d", param, ctx)
-        return float(found[1]) * _UNITS[found[2]]
+def seconds_of(_context: click.Context, _parameter: click.Parameter, duration: str | None) -> float | None:
+    """Return the seconds of a number with a unit, as 30d: a callback of an option's."""
+    if duration is None:
+        return None
+    found = _DURATION.fullmatch(duration)
+    if found is None:
+        raise click.BadParameter(f"{duration!r} is no number with a unit (s, m, h, d, w), such as 30d")
+    return float(found[1]) * _UNITS[found[2]]
 
 
 class Clock:
