@@ -78,3 +78,7 @@ __all__ = [
     "WithdrawItems",
     "blank_record",
 ]
+
+class ConcurrencyRequested: pass
+class SkipRequested: pass
+class RetryRequested: pass
