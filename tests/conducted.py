@@ -106,9 +106,7 @@ class Conducted:
 
     def _end(self, task: str, index: int, outcome: str, result: Any, failure: Failure | None) -> None:
         start = self.started.pop((task, index))
-        self.on(
-            ItemCompleted(task, start.visit, index, start.attempt, outcome, freeze(result), failure, self._later())
-        )
+        self.on(ItemCompleted(task, start.visit, index, start.attempt, outcome, freeze(result), failure, self._later()))
 
     def _carry_out(self, commands: list[Command]) -> None:
         for command in commands:
