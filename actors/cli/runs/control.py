@@ -110,7 +110,7 @@ def prune(source: Source, *, older_than: float | None, keep: int | None, as_json
     if as_json:
         print_json({"deleted": deleted})
     else:
-        click.echo(f"{deleted:,} runs deleted")
+        click.echo("1 run deleted" if deleted == 1 else f"{deleted:,} runs deleted")
 
 
 def _tell(run: str, done: str, *, as_json: bool, **about: str | int) -> None:
