@@ -24,7 +24,7 @@ def store() -> None:
 
 @store.command()
 def key() -> None:
-    """Print a new key, for a file that only the daemon's user may read.
+    """Print a new key, for a file of the daemon's user alone.
 
     The first key of the file encrypts secrets, each decrypts what it has encrypted: to change the key, put a new one
     above the old one.
@@ -38,9 +38,9 @@ def key() -> None:
 @_URL
 @_STORE_KEY
 def check(url: str, store_key: str | None) -> None:
-    """Look for what is wrong with a store, and tell it line by line; a daemon may work with it meanwhile.
+    """Tell what is wrong with a store, line by line.
 
-    All of it is read, as the recovery of its runs would.
+    All of it is read, as the recovery of its runs would; a daemon may work with it meanwhile.
     """
     from stretto.actors.cli.stores import keyring_of
     from stretto.actors.cli.troubles import telling_errors
@@ -59,9 +59,10 @@ def check(url: str, store_key: str | None) -> None:
 @_URL
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def backup(url: str, file: Path) -> None:
-    """Copy an SQLite store into a new FILE; a daemon may work with it meanwhile.
+    """Copy an SQLite store into a new FILE.
 
-    The copy is whole once it is there. The store's key is not in it: keep that elsewhere.
+    A daemon may work with it meanwhile, and the copy is whole once it is there. The store's key is not in it: keep
+    that elsewhere.
     """
     from stretto.actors.cli.troubles import telling_errors
     from stretto.actors.journal.maintenance import backup as copy
@@ -74,7 +75,10 @@ def backup(url: str, file: Path) -> None:
 @_URL
 @_STORE_KEY
 def upgrade(url: str, store_key: str | None) -> None:
-    """Bring the tables of a store that no daemon has to this version of Stretto; `stretto serve` does so by itself."""
+    """Bring a store's tables to this version of Stretto.
+
+    No daemon may have it; `stretto serve` does so by itself.
+    """
     from stretto.actors.cli.stores import keyring_of
     from stretto.actors.cli.troubles import telling_errors
     from stretto.actors.journal.upgrading import upgrade as bring_up
