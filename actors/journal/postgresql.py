@@ -68,7 +68,7 @@ class Postgres:
     def without_password(self) -> str:
         """Return the URL as PostgreSQL's programs take it, without any password."""
         hidden = [name for name in self._url.query if _is_password(name)]
-        url = self._url.set(drivername="postgresql", password=None).difference_update_query(hidden)
+        url = self._url._replace(drivername="postgresql", password=None).difference_update_query(hidden)
         return url.render_as_string(hide_password=False)
 
     def connect(self) -> Connection:

@@ -292,7 +292,7 @@ def test_a_server_that_is_stopped_and_started_again() -> None:
                 with pytest.raises(StoreUnavailable, match="cannot be used now: "):
                     store.reader.counts()
             for opened in (open_store, open_reader):
-                with pytest.raises(CannotOpenStore, match=r"cannot open the store postgresql://.*Is the server running"):
+                with pytest.raises(CannotOpenStore, match=r"the store postgresql://.*Is the server running"):
                     opened(server.url(), None)
             server.resume()
             assert store.reader.counts() == {"running": 1}
