@@ -112,7 +112,7 @@ class OfflineRuns:
             status = "pruned" if row is None else row.status
             raise IllegalTransition(f"the run {run_id} has ended ({status}): nothing can be asked of it any more")
         conductor = conductor_of(accepted, mask_of(self._reader, accepted))
-        rebuilding = Rebuilding(conductor)
+        rebuilding = Rebuilding(conductor, accepted.accepted_at)
         rebuilding.begin()
         rebuilding.feed(entries_of(self._reader, run_id))
         journal = RunJournal(
