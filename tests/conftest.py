@@ -2,10 +2,22 @@
 
 import signal
 
+from databases import durable_url, empty_postgres_url, postgres_server, postgres_template, postgres_url
 from engines import bench, start_bench
+from recording import stored_definitions
 from restoring import restored_logging
 
-__all__ = ["bench", "restored_logging", "start_bench"]
+__all__ = [
+    "bench",
+    "durable_url",
+    "empty_postgres_url",
+    "postgres_server",
+    "postgres_template",
+    "postgres_url",
+    "restored_logging",
+    "start_bench",
+    "stored_definitions",
+]
 
 
 def pytest_configure() -> None:

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 import pytest
-from databases import administration, database
+from databases import administration, database, name_of
 from recording import acceptance
 from sqlalchemy import make_url, text
 from sqlalchemy.exc import InternalError
@@ -20,10 +20,15 @@ def shown(connection: Any, *names: str) -> list[str]:
         return [connection.scalar(text(f"SHOW {name}")) for name in names]
 
 
+def preset(url: str, setting: str) -> None:
+    """Set a database's default, as its administrator may have."""
+    with administration(url) as connection:
+        connection.execute(text(f"ALTER DATABASE {name_of(url)} SET {setting}"))
+
+
 def test_the_writer_waits_for_the_disk_and_readers_cannot_write(postgres_url: str) -> None:
-    """What is acknowledged is on the disk, even where the server is set not to wait for it (as the tests' is)."""
-    with administration(postgres_url) as connection:
-        assert shown(connection.execution_options(isolation_level="READ COMMITTED"), "synchronous_commit") == ["off"]
+    """What is acknowledged is on the disk, even where the server is set not to wait for it."""
+    preset(postgres_url, "synchronous_commit = off")
     guard = Postgres(postgres_url)
     with guard.connect() as writer:
         assert shown(writer, "synchronous_commit", "lock_timeout", "jit") == ["on", "30s", "off"]
@@ -36,16 +41,15 @@ def test_the_writer_waits_for_the_disk_and_readers_cannot_write(postgres_url: st
 
 def test_a_server_that_waits_for_more_than_the_disk_is_not_hurried(postgres_url: str) -> None:
     """Only a setting that promises too little is replaced."""
-    with administration(postgres_url) as connection:
-        name = make_url(postgres_url).database
-        connection.execute(text(f"ALTER DATABASE {name} SET synchronous_commit = remote_apply"))
+    preset(postgres_url, "synchronous_commit = remote_apply")
     with Postgres(postgres_url).connect() as writer:
         assert shown(writer, "synchronous_commit") == ["remote_apply"]
 
 
 def test_the_url_decides_how_the_server_is_reached(postgres_url: str) -> None:
     """What the URL says of a connection is not said otherwise."""
-    with Postgres(f"{postgres_url}&connect_timeout=3&keepalives_count=7").connect() as writer:
+    url = make_url(postgres_url).update_query_dict({"connect_timeout": "3", "keepalives_count": "7"})
+    with Postgres(url.render_as_string(hide_password=False)).connect() as writer:
         driver: Any = writer.connection.driver_connection
         parameters = driver.info.get_parameters()
     assert (parameters["connect_timeout"], parameters["keepalives_count"]) == ("3", "7")
@@ -62,10 +66,11 @@ def test_each_schema_of_a_database_is_a_store_of_its_own(empty_postgres_url: str
     """Two stores in one database do not keep each other from being opened."""
     with administration(empty_postgres_url) as connection:
         connection.execute(text("CREATE SCHEMA other"))
-    other_url = f"{empty_postgres_url}&options=-csearch_path%3Dother"
-    with open_store(empty_postgres_url, None) as one, open_store(other_url, None) as other:
+    other = make_url(empty_postgres_url).update_query_dict({"options": "-csearch_path=other"})
+    other_url = other.render_as_string(hide_password=False)
+    with open_store(empty_postgres_url, None) as one, open_store(other_url, None) as two:
         one.writer.write([acceptance()])
-        assert (one.reader.counts(), other.reader.counts()) == ({"running": 1}, {})
+        assert (one.reader.counts(), two.reader.counts()) == ({"running": 1}, {})
         with pytest.raises(StoreInUse, match="in use by 'stretto"):
             open_store(other_url, None)
 
@@ -94,3 +99,14 @@ def test_what_the_server_refuses_is_told_in_its_words(postgres_server: str) -> N
     for opened in (open_store, open_reader):
         with pytest.raises(CannotOpenStore, match='database "absent" does not exist'):
             opened(url, None)
+
+
+def test_a_password_is_not_shown() -> None:
+    """Neither in the URL of a store, nor when it cannot be opened, whichever way the URL gives it."""
+    assert Postgres("postgresql://stretto:sesame@host/stretto?sslpassword=sesame").store == (
+        "postgresql://stretto:***@host/stretto?sslpassword=hidden"
+    )
+    for opened in (open_store, open_reader):
+        with pytest.raises(CannotOpenStore) as refused:
+            opened("postgresql://stretto:sesame@/stretto?host=/absent&sslpassword=sesame", None)
+        assert "sesame" not in str(refused.value)
