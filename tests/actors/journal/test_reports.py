@@ -305,6 +305,14 @@ def test_a_secret_is_told_nowhere(store: Store) -> None:
     assert b"hunter2" not in everything_in(store)
 
 
+def test_a_secret_default_is_told_nowhere(store: Store) -> None:
+    """Not even where the definition's text is told."""
+    run = Conducted(store, SECRET.replace("secret: true", "secret: true, default: hunter2"), {"user": "me"})
+    told = reports.export_run(store.reader, run.id)
+    assert f"default: {MASK}" in told["definition"]["text"]
+    assert "hunter2" not in str(told)
+
+
 def test_what_is_made_of_a_secret_is_told_nowhere(store: Store) -> None:
     """What expressions made of it while the run went on is known from its record."""
     text = """
