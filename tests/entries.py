@@ -35,6 +35,7 @@ COMPLETIONS = st.tuples(NAMES, COUNTS, COUNTS, COUNTS, OUTCOMES, VALUES, st.none
     lambda fields: ItemCompleted(*fields)
 )
 FIELDS = {
+    "concurrency": COUNTS,
     "task": NAMES,
     "visit": COUNTS,
     "index": COUNTS,

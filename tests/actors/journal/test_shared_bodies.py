@@ -5,7 +5,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 import pytest
-from recording import acceptance, data, stored_definitions
+from recording import acceptance, data
 from sqlalchemy import Connection
 from stores import KEYRING
 
@@ -15,8 +15,6 @@ from stretto.actors.journal.sealing import Keyring, StoreKeyMissing, UnreadableR
 from stretto.actors.journal.shared_bodies import SharedBodies, SharedObjects
 from stretto.actors.journal.sql_store import Store
 from stretto.definitions.context import NO_SURROUNDINGS, Surroundings
-
-__all__ = ["stored_definitions"]
 
 GIVEN = Surroundings(keystore=data({"pin": "1234"}))
 

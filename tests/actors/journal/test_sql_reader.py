@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from recording import acceptance, completed, failed, happening, stored_definitions
+from recording import acceptance, completed, failed, happening
 from sqlalchemy import event
 
 from stretto.actors.journal.opening import open_store
@@ -16,8 +16,6 @@ from stretto.actors.journal.sql_reader import SqlReader
 from stretto.actors.journal.sql_store import Store
 from stretto.actors.journal.store import StoreUnavailable
 from stretto.definitions.frozen import EMPTY_OBJECT
-
-__all__ = ["stored_definitions"]
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from recording import acceptance, completed, data, happening, stored_definitions
+from recording import acceptance, completed, data, happening
 from sqlalchemy import Connection, create_engine, event, make_url, text
 from sqlalchemy.exc import OperationalError
 from stores import rows_of, store, store_url
@@ -17,7 +17,7 @@ from stretto.actors.journal.sql_store import Store
 from stretto.actors.journal.store import AlreadyAccepted, StoreUnavailable, Unrecordable
 from stretto.definitions.frozen import EMPTY_LIST
 
-__all__ = ["store", "store_url", "stored_definitions"]
+__all__ = ["store", "store_url"]
 
 MEGABYTE = 1_000_000
 ITEMS = 10_000

@@ -7,7 +7,7 @@ import pytest
 from entries import ENTRIES, same
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from recording import PROBING, acceptance, completed, data, failed, happening, probing, stored_definitions
+from recording import PROBING, acceptance, completed, data, failed, happening, probing
 from stores import KEYRING, everything_in, keyless, rows_of, store, store_url
 
 from stretto.actors.journal.opening import open_store
@@ -39,7 +39,7 @@ from stretto.definitions.context import Surroundings
 from stretto.definitions.frozen import EMPTY_LIST, FrozenDict, freeze
 from stretto.definitions.masking import Mask
 
-__all__ = ["keyless", "store", "store_url", "stored_definitions"]
+__all__ = ["keyless", "store", "store_url"]
 
 SECRET = "correct-horse-battery-staple"
 
