@@ -2,6 +2,7 @@
 
 import signal
 
+from daemons import gate
 from databases import durable_url, empty_postgres_url, postgres_server, postgres_template, postgres_url
 from engines import bench, start_bench
 from restoring import restored_logging
@@ -11,6 +12,7 @@ __all__ = [
     "bench",
     "durable_url",
     "empty_postgres_url",
+    "gate",
     "keyless",
     "postgres_server",
     "postgres_template",

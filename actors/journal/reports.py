@@ -153,7 +153,8 @@ def export_parts(reader: Reader, run_id: str) -> tuple[dict[str, Any], Iterator[
     if accepted is None:
         raise UnknownRun(f"there is no run {run_id!r} in the store")
     mask = mask_of(reader, accepted)
-    head = {"format": EXPORT_FORMAT, **shown, "depth": accepted.depth, "definition": _definition(accepted.workflow, mask)}
+    definition = _definition(accepted.workflow, mask)
+    head = {"format": EXPORT_FORMAT, **shown, "depth": accepted.depth, "definition": definition}
     return head, (entry_told(number, entry, mask) for number, entry in enumerate(entries_of(reader, run_id)))
 
 

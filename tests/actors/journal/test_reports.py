@@ -96,13 +96,13 @@ def test_runs_are_listed_by_status_and_workflow(store: Store) -> None:
     ended.succeed("only")
     other = Conducted(store, ITEMS, {"hosts": ["a"]})
 
-    def ids(**conditions: str) -> list[str]:
-        return [run["id"] for run in reports.list_runs(store.reader, **conditions)["runs"]]
+    def ids(status: str | None, workflow: str | None) -> list[str]:
+        return [run["id"] for run in reports.list_runs(store.reader, status=status, workflow=workflow)["runs"]]
 
-    assert ids(status="succeeded") == [ended.id]
-    assert ids(status="running") == [other.id, running.id]
-    assert ids(status="running", workflow="tests.one") == [running.id]
-    assert ids(workflow="tests.nothing") == []
+    assert ids("succeeded", None) == [ended.id]
+    assert ids("running", None) == [other.id, running.id]
+    assert ids("running", "tests.one") == [running.id]
+    assert ids(None, "tests.nothing") == []
 
 
 @pytest.mark.parametrize(
