@@ -70,12 +70,12 @@ def conductor_of(accepted: RunAccepted, mask: Mask | None = None) -> Conductor:
     )  # fmt: skip
 
 
-def replay(reader: Reader, accepted: RunAccepted) -> tuple[Conductor, Rebuilding]:
-    """Return a run's conductor as its journal leaves it, to be looked at.
+def replay(reader: Reader, accepted: RunAccepted, mask: Mask | None = None) -> tuple[Conductor, Rebuilding]:
+    """Return a run's conductor as its journal leaves it, to be looked at; `mask` knows the secrets that it has had.
 
     Raises `StoreUnavailable`.
     """
-    conductor = conductor_of(accepted)
+    conductor = conductor_of(accepted, mask)
     rebuilding = Rebuilding(conductor, accepted.accepted_at)
     rebuilding.begin()
     while True:

@@ -153,12 +153,14 @@ def export_parts(reader: Reader, run_id: str) -> tuple[dict[str, Any], Iterator[
     if accepted is None:
         raise UnknownRun(f"there is no run {run_id!r} in the store")
     mask = mask_of(reader, accepted)
-    head = {"format": EXPORT_FORMAT, **shown, "depth": accepted.depth, "definition": _definition(accepted.workflow)}
+    definition = _definition(accepted.workflow, mask)
+    head = {"format": EXPORT_FORMAT, **shown, "depth": accepted.depth, "definition": definition}
     return head, (entry_told(number, entry, mask) for number, entry in enumerate(entries_of(reader, run_id)))
 
 
-def _definition(workflow: Workflow) -> dict[str, Any]:
-    return {"ref": workflow.ref, "file": workflow.file, "text": workflow.text}
+def _definition(workflow: Workflow, mask: Mask) -> dict[str, Any]:
+    # A secret parameter may have a default.
+    return {"ref": workflow.ref, "file": workflow.file, "text": mask.text(workflow.text)}
 
 
 def _row(reader: Reader, run_id: str) -> RunRow:

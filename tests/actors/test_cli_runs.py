@@ -1,7 +1,6 @@
 """`stretto runs` on a store in a file: what is printed, and how the command ends."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +67,8 @@ class Kept:
 
 
 @pytest.fixture
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+def kept(tmp_path: Path) -> Kept:
     """Return a store with three runs: one failed, one succeeded, one goes on."""
-    monkeypatch.setenv("TZ", "UTC")
     return Kept(tmp_path)
 
 
