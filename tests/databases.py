@@ -4,6 +4,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from postgres_server import NoPostgres, PostgresServer
@@ -53,8 +54,17 @@ def empty_postgres_url(postgres_server: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(params=["file", "postgres"])
+def durable_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of a store that is not open, of each kind that outlives its process."""
+    if request.param == "file":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
 def started_server() -> PostgresServer:
-    """Start a server, to be removed by the caller; where PostgreSQL is not installed, the test is skipped, but in CI."""
+    """Start a server, to be removed by the caller; the test is skipped where there is none, and fails in CI."""
     try:
         server = PostgresServer()
     except NoPostgres as absent:

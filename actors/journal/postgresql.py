@@ -60,6 +60,12 @@ class Postgres:
         self._url = parsed.set(drivername="postgresql+psycopg")
         self._writers = self._engine(_SETTINGS_OF_WRITERS, poolclass=NullPool)
 
+    def without_password(self) -> str:
+        """Return the URL as PostgreSQL's programs take it, without any password."""
+        hidden = [name for name in self._url.query if _is_password(name)]
+        url = self._url.set(drivername="postgresql", password=None).difference_update_query(hidden)
+        return url.render_as_string(hide_password=False)
+
     def connect(self) -> Connection:
         """Return a new connection for writing. Raises errors of the database."""
         return self._writers.connect()
@@ -128,15 +134,19 @@ def _parse(url: str) -> URL:
     if parsed is None or not parsed.database:
         # What cannot be read may hold a password anywhere.
         raise CannotOpenStore(
-            "cannot open the store: its URL begins with postgresql: and cannot be read: expected "
+            "cannot open the store: its URL begins with postgresql: and cannot be read; expected "
             "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, special characters in it written as %XX"
         )
     return parsed
 
 
 def _without_passwords(url: URL) -> str:
-    hidden = {name: "***" for name in url.query if "password" in name.lower()}
+    hidden = {name: "hidden" for name in url.query if _is_password(name)}
     return url.update_query_dict(hidden).render_as_string(hide_password=True)
+
+
+def _is_password(option: str) -> bool:
+    return "password" in option.lower()
 
 
 def _application_name() -> str:
