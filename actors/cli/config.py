@@ -7,7 +7,9 @@ import click
 
 from stretto.actors.cli.exits import USAGE, give_up
 
-_PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):[^/@\s]*@")
+_PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):.*@")
+"""Up to the last @: a password that should have been encoded may have more of them in it."""
+_IN_QUERY = re.compile(r"(?i)([?&][^=&]*password=)[^&]*")
 
 
 @click.group()
@@ -44,4 +46,4 @@ def show(file: str | None, as_json: bool) -> None:  # noqa: FBT001 - a command l
 
 
 def _hide_password(value: Any) -> Any:
-    return _PASSWORD.sub(r"\1:***@", value) if isinstance(value, str) else value
+    return _IN_QUERY.sub(r"\1***", _PASSWORD.sub(r"\1:***@", value)) if isinstance(value, str) else value

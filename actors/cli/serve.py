@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from stretto.actors.settings import Flag
 
 
-_OF_THE_ENGINE = frozenset({"definitions", "actions", "packs", "pack_config", "keystore", "store"})
+_OF_THE_ENGINE = frozenset({"definitions", "actions", "packs", "pack_config", "keystore", "store", "store_key"})
 """Flags for settings of the section `engine`; the others are of `serve`."""
 
 
@@ -22,7 +22,8 @@ _OF_THE_ENGINE = frozenset({"definitions", "actions", "packs", "pack_config", "k
 @PACKS
 @click.option("--pack-config", metavar="FILE", help="A YAML file with the packs' configuration.")
 @click.option("--keystore", metavar="FILE", help="A YAML file with secrets, by the names of keystore.NAME.")
-@click.option("--store", metavar="URL", help="Where runs are kept; without it, in memory.")
+@click.option("--store", metavar="URL", help="Where runs are kept, as sqlite:////FOLDER/FILE.db; else in memory.")
+@click.option("--store-key", metavar="FILE", help="The key that secrets are encrypted with in the store.")
 @click.option("--host", help="Where /metrics, /healthz and /readyz are served.  [default: 127.0.0.1]")
 @click.option("--port", type=int, help="On which port; 0 picks a free one.  [default: 8420]")
 @click.option("--socket", metavar="PATH", help="Where run requests are taken, in a folder of mode 700.")

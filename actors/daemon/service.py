@@ -107,6 +107,7 @@ class Daemon:
             max_items_in_flight=engine.max_items_in_flight, threads=engine.threads, dispatchers=engine.dispatchers,
             addresses=policy, packs=engine.packs, pack_config=engine.pack_config, keystore=engine.keystore,
             rendered_commands=self._settings.core_local.rendered_cmd,
+            store_key=engine.store_key, retain_days=engine.retain_days, retain_runs=engine.retain_runs,
         )  # fmt: skip
         # Looking through the actor takes longer than a probe should.
         self._proxy: Any = reference.proxy()

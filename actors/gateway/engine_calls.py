@@ -8,7 +8,7 @@ import pykka
 from pykka._envelope import Envelope
 from pykka.messages import ProxyCall
 
-from stretto.actors.messages import RunEnded, RunProgressed
+from stretto.actors.messages import RunEnded, RunParked, RunProgressed
 
 
 class _LoopReply(pykka.Future[Any]):
@@ -62,7 +62,9 @@ class ProgressRelay(pykka.ThreadingActor):
 
     use_daemon_thread = True
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, take: Callable[[RunProgressed | RunEnded], None]) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, take: Callable[[RunProgressed | RunEnded | RunParked], None]
+    ) -> None:
         super().__init__()
         self._loop = loop
         self._take = take

@@ -3,7 +3,7 @@
 import asyncio
 
 from stretto.actors.gateway.protocol import Ended, Progress, Refused
-from stretto.actors.messages import RunEnded, RunProgressed
+from stretto.actors.messages import RunEnded, RunParked, RunProgressed
 
 
 class Follower:
@@ -13,25 +13,22 @@ class Follower:
         self._news = asyncio.Event()
         self._progress: RunProgressed | None = None
         self._ended: RunEnded | None = None
-        self._left: Refused | None = None
+        self._parked: Refused | None = None
 
     @property
     def has_ended(self) -> bool:
         """The outcome has been told."""
         return self._ended is not None
 
-    def take(self, message: RunProgressed | RunEnded) -> None:
+    def take(self, message: RunProgressed | RunEnded | RunParked) -> None:
         """Note what happened. Whatever was not told yet is overtaken."""
         if isinstance(message, RunEnded):
             self._ended = message
+        elif isinstance(message, RunParked):
+            told = f"the daemon is ending; the run {message.run_id} goes on when a daemon opens its store again"
+            self._parked = Refused("engine_stopped", told)
         else:
             self._progress = message
-        self._news.set()
-
-    def leave(self, run_id: str) -> None:
-        """Tell that the run's end will not be seen by this daemon. Nothing changes if it has been."""
-        told = f"the daemon is ending; the run {run_id} goes on when a daemon opens its store again"
-        self._left = Refused("engine_stopped", told)
         self._news.set()
 
     async def news(self) -> Progress | Ended | Refused:
@@ -41,8 +38,8 @@ class Follower:
         if self._ended is not None:
             ended, outcome = self._ended, self._ended.outcome
             return Ended(ended.run_id, outcome.status, outcome.output, outcome.errors, ended.tasks)
-        if self._left is not None:
-            return self._left
+        if self._parked is not None:
+            return self._parked
         if self._progress is None:
             raise RuntimeError("there is news, but neither progress nor an outcome")
         return Progress(self._progress.run_id, self._progress.status, self._progress.tasks)
@@ -65,13 +62,7 @@ class Following:
             if not followers:
                 del self._followers[run_id]
 
-    def leave(self) -> None:
-        """Tell everybody whose run has not ended that the daemon ends before it."""
-        for run_id, followers in self._followers.items():
-            for follower in followers:
-                follower.leave(run_id)
-
-    def take(self, message: RunProgressed | RunEnded) -> None:
+    def take(self, message: RunProgressed | RunEnded | RunParked) -> None:
         """Tell whoever follows the run."""
         for follower in self._followers.get(message.run_id, ()):
             follower.take(message)

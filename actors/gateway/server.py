@@ -17,8 +17,9 @@ from stretto.actors.gateway.exporting import frames_of
 from stretto.actors.gateway.following import Follower, Following
 from stretto.actors.gateway.questions import QUESTIONS, ask
 from stretto.actors.gateway.socket_file import BACKLOG, may_connect
-from stretto.actors.messages import RunEnded, RunProgressed
-from stretto.actors.outcome import abandoned
+from stretto.actors.journal.readers import NoStore
+from stretto.actors.messages import RunEnded, RunParked, RunProgressed
+from stretto.actors.outcome import RunHandle, abandoned
 from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.errors import InvalidDefinition, StrettoError, UnknownWorkflow
 from stretto.definitions.model import Workflow
@@ -72,7 +73,6 @@ class Gateway:
         self._server.close()
         # Its stop comes after all that it has been told: every outcome is with the followers then.
         await asyncio.to_thread(self._relay.stop)
-        self._following.leave()
         for client in tuple(self._silent):
             client.cancel()
         if self._clients:
@@ -82,9 +82,10 @@ class Gateway:
             await asyncio.gather(*late, return_exceptions=True)
         self._workers.shutdown()
 
-    def _take(self, message: RunProgressed | RunEnded) -> None:
-        if isinstance(message, RunEnded):
+    def _take(self, message: RunProgressed | RunEnded | RunParked) -> None:
+        if not isinstance(message, RunProgressed):
             self._watched.discard(message.run_id)
+        if isinstance(message, RunEnded):
             self.abandoned += message.outcome == abandoned()
         self._following.take(message)
 
@@ -158,13 +159,15 @@ class Gateway:
             if watched_from_the_start:
                 await self._tell(follower, connection)
             elif request.follow:
-                await self._follow(handle.id, follower, connection)
+                await self._follow(handle.id, follower, connection, handle)
 
     async def _watch(self, request: protocol.Watch, connection: Connection) -> None:
         with self._follower() as follower:
             await self._follow(request.run, follower, connection)
 
-    async def _follow(self, run_id: str, follower: Follower, connection: Connection) -> None:
+    async def _follow(
+        self, run_id: str, follower: Follower, connection: Connection, handle: RunHandle | None = None
+    ) -> None:
         """Tell how a run goes on; of one that has ended, how it did."""
         # Before the question: the run may end between its answer and the next line.
         self._following.add(run_id, follower)
@@ -173,20 +176,21 @@ class Gateway:
                 await call(self._engine, "watch", run_id, self._relay, then=lambda _: self._watched.add(run_id))
             except IllegalTransition as has_ended:
                 if not follower.has_ended:
-                    await connection.send(await self._end_of(run_id, has_ended))
+                    await connection.send(await self._end_of(run_id, handle, has_ended))
                     return
         await self._tell(follower, connection)
 
-    async def _end_of(self, run_id: str, has_ended: IllegalTransition) -> protocol.Ended:
-        """Return how a run ended, as the store has it. Raises `has_ended` if there is none."""
+    async def _end_of(self, run_id: str, handle: RunHandle | None, has_ended: IllegalTransition) -> protocol.Ended:
+        """Return how a run ended, as its handle or the store tells it. Raises `has_ended` if neither is there."""
+        tasks = (await call(self._engine, "status", run_id))["tasks"]
+        if handle is not None:
+            outcome = await asyncio.to_thread(handle.outcome.get)
+            return protocol.Ended(run_id, outcome.status, outcome.output, outcome.errors, tasks)
         try:
             run = await call(self._engine, "run", run_id)
-        except StrettoError as error:
-            if error.code == "no_store":
-                raise has_ended from None
-            raise
-        status = await call(self._engine, "status", run_id)
-        return protocol.Ended(run_id, run["status"], run["output"], run["errors"], status["tasks"])
+        except NoStore:
+            raise has_ended from None
+        return protocol.Ended(run_id, run["status"], run["output"], run["errors"], tasks)
 
     async def _export(self, request: protocol.Export, connection: Connection) -> None:
         frames = frames_of(await call(self._engine, "export", request.run))

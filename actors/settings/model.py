@@ -21,7 +21,10 @@ Text = Annotated[str, Meta(description="a text")]
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the engine runs, and how much at once. `pack_config` and `keystore` are YAML files."""
+    """What the engine runs, how much at once, and where it keeps runs. `pack_config` and `keystore` are YAML files.
+
+    `retain_days` and `retain_runs` say how long ended runs are kept; null is for ever.
+    """
 
     definitions: Texts = ()
     actions: Texts = ()
@@ -29,6 +32,13 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     pack_config: Annotated[str | None, Meta(description="a file's path, or null")] = None
     keystore: Annotated[str | None, Meta(description="a file's path, or null")] = None
     store: Annotated[str | None, Meta(description="a store's URL, or null")] = None
+    store_key: Annotated[str | None, Meta(description="a file's path, or null")] = None
+    retain_days: Annotated[
+        Annotated[float, Meta(ge=0)] | None, Meta(description="a number of days, at least 0, or null")
+    ] = None
+    retain_runs: Annotated[
+        Annotated[int, Meta(ge=0)] | None, Meta(description="a whole number, at least 0, or null")
+    ] = None
     max_items_in_flight: Count = MAX_ITEMS_IN_FLIGHT
     threads: Count = THREADS
     dispatchers: Count = 1
