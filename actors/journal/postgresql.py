@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from stretto.actors.journal.store import CannotOpenStore, StoreInUse
 
-_LOCK: Final = 0x53545254
+LOCK: Final = 0x53545254
 """The number of a store's lock among all locks of the database's users; a second one is its schema's."""
 
 _CONNECTING: Final = {
@@ -41,7 +41,10 @@ _SETTINGS_OF_WRITERS: Final = (
 
 _APPLICATION_NAME_BYTES: Final = 63
 
-_TAKE_LOCK: Final = text("SELECT pg_try_advisory_lock(:lock, hashtext(coalesce(current_schema(), '')))")
+# The server may need a moment to see that a process has died.
+_WAIT_FOR_LOCK: Final = text("SET LOCAL lock_timeout = '500ms'")
+_TAKE_LOCK: Final = text("SELECT pg_advisory_lock(:lock, hashtext(coalesce(current_schema(), '')))")
+_NOT_AVAILABLE: Final = "55P03"
 _FIND_HOLDER: Final = text(
     "SELECT a.application_name, a.pid FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
     " WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = :lock"
@@ -77,9 +80,17 @@ class Postgres:
         """
         with connection.begin():
             self._check_encoding(connection)
-            if connection.scalar(_TAKE_LOCK, {"lock": _LOCK}):
-                return
-            holder = connection.execute(_FIND_HOLDER, {"lock": _LOCK}).first()
+        try:
+            with connection.begin():
+                connection.execute(_WAIT_FOR_LOCK)
+                connection.execute(_TAKE_LOCK, {"lock": LOCK})
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != _NOT_AVAILABLE:
+                raise
+        else:
+            return
+        with connection.begin():
+            holder = connection.execute(_FIND_HOLDER, {"lock": LOCK}).first()
         whom = f"{holder.application_name!r} (server process {holder.pid})" if holder else "another process"
         raise StoreInUse(f"the store {self.store} is in use by {whom}: it can be opened once that has ended")
 
