@@ -131,6 +131,7 @@ class Task:
     when: Template | None = None
     gathers: tuple[str, ...] = ()
     action_expression: Template | None = None
+    delivery: str = "at_least_once"
     transitions: tuple[Transition, ...] = ()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pykka
 import pytest
+from databases import postgres_server, postgres_template, postgres_url
 from engines import Bench, outcome_of
 from waiting import PATIENCE
 
@@ -55,8 +56,14 @@ def ledger() -> Iterator[Ledger]:
     LEDGER.forget()
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
+__all__ = ["postgres_server", "postgres_template", "postgres_url"]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Every test passes on both."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_url"))
     return f"sqlite:///{tmp_path}/runs.db"
 
 
@@ -268,7 +275,9 @@ def test_the_same_key_gives_the_same_run(start_bench: Callable[..., Bench], url:
     path = bench.write(FAN)
 
     def submit(key: str, *values: int) -> RunHandle:
-        handle: RunHandle = bench.proxy.submit(path, {"values": list(values)}, idempotency_key=key).get(timeout=PATIENCE)
+        handle: RunHandle = bench.proxy.submit(path, {"values": list(values)}, idempotency_key=key).get(
+            timeout=PATIENCE
+        )
         return handle
 
     LEDGER.held = {1}

@@ -296,7 +296,7 @@ def test_an_engine_that_cannot_start_leaves_nothing(start_bench: Callable[..., B
         Engine.start(definitions=str(tmp_path / "nope"))
     with pytest.raises(CannotLoadActions):
         Engine.start(actions=["no_such_module_anywhere"])
-    with pytest.raises(CannotOpenStore, match="expected sqlite:///FILE.db"):
+    with pytest.raises(CannotOpenStore, match=r"expected sqlite:///FILE\.db"):
         Engine.start(store="mysql://x")
     with pytest.raises(ValueError, match="at least 1"):
         Engine.start(max_items_in_flight=0)

@@ -1,0 +1,169 @@
+"""Secrets of runs in a store: encrypted there, and masked in all that is told, before and after a recovery."""
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from databases import postgres_server, postgres_template, postgres_url
+from engines import Bench, outcome_of
+from sqlalchemy import create_engine, make_url, text
+from waiting import PATIENCE
+
+from stretto.actors import ActionFailed, action
+from stretto.actors.journal.sealing import new_key
+from stretto.actors.journal.store import Unrecordable
+from stretto.actors.outcome import RunWasParked
+
+__all__ = ["postgres_server", "postgres_template", "postgres_url"]
+
+PASSWORD = "s3cr3t-Passw0rd"
+TOKEN = "tok-en-0f-the-keystore"
+BEGUN = threading.Semaphore(0)
+GATE = threading.Event()
+
+LEAKY = """
+ref: test.leaky
+parameters: {password: {type: string, secret: true}, name: {type: string}}
+tasks:
+  - name: use
+    action: test.connect
+    input: {url: "db://{{ parameters.password }}@host", token: "{{ keystore.token | upper }}"}
+    next: [{publish: [{seen: "{{ result() }}"}], do: [hold]}]
+  - name: hold
+    action: test.hold
+    input: {text: "{{ workflow.seen }}"}
+    next: [{do: [leak]}]
+  - {name: leak, action: test.leak, input: {text: "{{ parameters.password | upper }} {{ workflow.seen }}"}}
+output_map: {seen: "{{ workflow.seen }}", name: "{{ parameters.name }}"}
+"""
+
+
+@action("test.connect")
+def connect(url: str, token: str) -> str:
+    """Give back what was given."""
+    return f"{url} with {token}"
+
+
+@action("test.hold")
+def hold(text: str) -> int:
+    """Wait at the gate."""
+    BEGUN.release()
+    GATE.wait(PATIENCE)
+    return len(text)
+
+
+@action("test.leak")
+def leak(text: str) -> None:
+    """Fail, and tell everything."""
+    raise ActionFailed(f"cannot use {text}", result={"tried": text})
+
+
+@pytest.fixture(autouse=True)
+def gate() -> Iterator[None]:
+    GATE.clear()
+    yield
+    GATE.set()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Every test passes on both."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_url"))
+    return f"sqlite:///{tmp_path}/runs.db"
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> str:
+    path = tmp_path / "key"
+    path.touch(mode=0o600)
+    path.write_text(new_key())
+    return str(path)
+
+
+def everything_in(url: str) -> str:
+    """Return all that the tables hold, as text; of SQLite also the bytes of its files."""
+    engine = create_engine(make_url(url.replace("postgresql:", "postgresql+psycopg:")))
+    found = []
+    with engine.connect() as connection:
+        for table in ("runs", "run_inputs", "run_ends", "definitions", "surroundings", "entries", "tasks"):
+            for row in connection.execute(text(f"SELECT * FROM {table}")):  # noqa: S608 - names of ours
+                found += [bytes(each).decode(errors="replace") if isinstance(each, bytes | memoryview) else str(each)
+                          for each in row]  # fmt: skip
+    engine.dispose()
+    if url.startswith("sqlite"):
+        path = Path(url.removeprefix("sqlite:///"))
+        found += [each.read_bytes().decode(errors="replace") for each in path.parent.glob("runs.db*")]
+    return "\n".join(found)
+
+
+def holds_secrets(told: Any) -> bool:
+    written = told if isinstance(told, str) else msgspec.json.encode(told).decode()
+    return any(secret in written for secret in (PASSWORD, PASSWORD.upper(), TOKEN, TOKEN.upper()))
+
+
+def test_no_secret_is_in_the_store_or_in_what_is_told_before_and_after_a_recovery(
+    start_bench: Callable[..., Bench], url: str, key: str
+) -> None:
+    """Not in inputs, results, errors, outputs, nor what expressions made of them."""
+    settings = {"store": url, "store_key": key, "keystore": {"token": TOKEN}}
+    first = start_bench(**settings)
+    handle = first.submit(LEAKY, {"password": PASSWORD, "name": "harmless"})
+    assert BEGUN.acquire(timeout=PATIENCE)
+    stop = first.proxy.stop(grace=0)
+    with pytest.raises(RunWasParked):
+        outcome_of(handle)
+    GATE.set()
+    stop.get(timeout=PATIENCE)
+    assert not holds_secrets(everything_in(url))
+    second = start_bench(**settings)
+    outcome = outcome_of(second.proxy.handle(handle.id).get(timeout=PATIENCE))
+    assert outcome.status == "failed"
+    assert "cannot use ******" in outcome.errors[0]["message"]
+    assert outcome.output is not None
+    assert outcome.output["name"] == "harmless"
+    told = [
+        outcome,
+        second.proxy.run(handle.id).get(timeout=PATIENCE),
+        second.proxy.items(handle.id).get(timeout=PATIENCE),
+        second.proxy.export(handle.id).get(timeout=PATIENCE),
+        second.proxy.status(handle.id).get(timeout=PATIENCE),
+    ]
+    assert not any(holds_secrets(each) for each in told)
+    assert "harmless" in msgspec.json.encode(told[1]).decode()
+    assert not holds_secrets(everything_in(url))
+
+
+def test_a_run_with_secrets_is_refused_where_there_is_no_key(
+    start_bench: Callable[..., Bench], postgres_url: str
+) -> None:
+    """A file of SQLite's has one made beside it; for PostgreSQL the operator gives one. Other runs need none."""
+    bench = start_bench(store=postgres_url)
+    with pytest.raises(Unrecordable, match="key") as refused:
+        bench.submit(LEAKY.replace("keystore.token", "parameters.name"), {"password": PASSWORD, "name": "n"})
+    assert PASSWORD not in str(refused.value)
+    assert bench.run("tasks: [{name: a, action: core.noop}]\n").status == "succeeded"
+
+
+def test_without_the_key_what_is_secret_stays_so_and_the_rest_is_told(
+    start_bench: Callable[..., Bench], url: str, key: str, tmp_path: Path
+) -> None:
+    """A run that cannot be read fails with the reason; the engine and the other runs are none the worse."""
+    first = start_bench(store=url, store_key=key)
+    handle = first.submit(LEAKY.replace("keystore.token", "parameters.name"), {"password": PASSWORD, "name": "n"})
+    assert BEGUN.acquire(timeout=PATIENCE)
+    stop = first.proxy.stop(grace=0)
+    with pytest.raises(RunWasParked):
+        outcome_of(handle)
+    GATE.set()
+    stop.get(timeout=PATIENCE)
+    other = tmp_path / "other-key"
+    other.touch(mode=0o600)
+    other.write_text(new_key())
+    second = start_bench(store=url, store_key=str(other))
+    second.proxy.recovered().get(timeout=PATIENCE)
+    assert second.run("tasks: [{name: a, action: core.noop}]\n").status == "succeeded"
+    assert [each["workflow"] for each in second.proxy.runs().get(timeout=PATIENCE)["runs"]][-1] == "test.leaky"

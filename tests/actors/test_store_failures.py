@@ -1,0 +1,230 @@
+"""Engines whose store cannot be written for a while: nothing is acknowledged, nothing is lost, and it goes on."""
+
+import io
+import json
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol
+
+import pykka
+import pytest
+import structlog
+from databases import database, started_server
+from engines import Bench, outcome_of
+from postgres_server import PostgresServer
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
+from waiting import PATIENCE
+
+from stretto.actors import action
+from stretto.actors.dispatch import Later
+from stretto.actors.journal.store import StoreUnavailable
+from stretto.actors.outcome import RunWasParked
+from stretto.metrics import configure_logging
+
+
+class Noted:
+    """What the action has noted, and a gate that holds it up."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self.begun = threading.Semaphore(0)
+        self.gate = threading.Semaphore(0)
+
+
+NOTED = Noted()
+
+CHAIN = """
+ref: test.chain
+tasks:
+  - {name: one, action: test.note, input: {value: 1}, next: [{do: [two]}]}
+  - {name: two, action: test.note, input: {value: 2}}
+output_map: {both: "{{ [task.one.result, task.two.result] }}"}
+"""
+LARGE = """
+ref: test.large
+parameters: {text: {type: string}}
+tasks: [{name: size, action: core.echo, input: {message: "{{ parameters.text | length }}"}}]
+output_map: {size: "{{ task.size.result }}"}
+"""
+
+
+@action("test.note")
+def note(value: Any) -> Any:
+    """Note a value, and wait to be let through."""
+    NOTED.values.append(value)
+    NOTED.begun.release()
+    assert NOTED.gate.acquire(timeout=PATIENCE)
+    return value
+
+
+@pytest.fixture(autouse=True)
+def noted() -> Iterator[None]:
+    NOTED.__init__()  # type: ignore[misc]  # the action keeps its reference
+    yield
+    NOTED.gate.release(100)
+
+
+class Lines(io.TextIOBase):
+    """Log lines, one by one as they come."""
+
+    def __init__(self) -> None:
+        self.told: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+
+    def write(self, text: str) -> int:
+        for line in text.splitlines():
+            self.told.put(json.loads(line))
+        return len(text)
+
+    def wait_for(self, name: str) -> dict[str, Any]:
+        """Wait for an event of that name."""
+        while (line := self.told.get(timeout=PATIENCE))["event"] != name:
+            pass
+        return line
+
+
+@pytest.fixture
+def log() -> Iterator[Lines]:
+    lines = Lines()
+    configure_logging("INFO", style="json", stream=lines)
+    yield lines
+    structlog.reset_defaults()
+
+
+class Fault(Protocol):
+    """Something that keeps a store from being written. `url` is the store's, `told` what is told of it."""
+
+    url: str
+    told: str
+
+    def begin(self) -> None:
+        """Have the store not be writable from now on."""
+
+    def end(self) -> None:
+        """Have it be writable again."""
+
+
+class FullDisk:
+    """SQLite's own limit of pages, which answers as a full disk does: an existing file grows no more."""
+
+    told = "database or disk is full"
+
+    def __init__(self, folder: Path) -> None:
+        self.url = f"sqlite:///{folder}/runs.db"
+        self._full = False
+        self._open: list[sqlite3.Connection] = []
+        event.listen(Pool, "connect", self._connected)
+
+    def _connected(self, connection: Any, _record: Any) -> None:
+        self._open.append(connection)
+        if self._full:
+            self._limit(connection)
+
+    @staticmethod
+    def _limit(connection: sqlite3.Connection) -> None:
+        connection.execute("PRAGMA max_page_count = 1").fetchall()
+
+    def begin(self) -> None:
+        self._full = True
+        for connection in self._open:
+            self._limit(connection)
+
+    def end(self) -> None:
+        self._full = False
+
+    def forget(self) -> None:
+        event.remove(Pool, "connect", self._connected)
+
+
+class LostServer:
+    """A PostgreSQL server that crashes, and comes back."""
+
+    told = "connection"
+
+    def __init__(self, server: PostgresServer, url: str) -> None:
+        self.url = url
+        self.begin = server.halt
+        self.end = server.resume
+
+
+@pytest.fixture(params=["a full disk", "a lost server"])
+def fault(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Fault]:
+    if request.param == "a full disk":
+        disk = FullDisk(tmp_path)
+        yield disk
+        disk.forget()
+        return
+    server = started_server()
+    try:
+        with database(server.url(), "template0") as url:
+            yield LostServer(server, url)
+    finally:
+        server.remove()
+
+
+def submitted(bench: Bench, text: str, inputs: dict[str, Any] | None = None) -> "pykka.Future[Any]":
+    """Submit a run without waiting for the answer."""
+    answer: pykka.Future[Any] = bench.proxy.submit(bench.write(text), inputs)
+    return answer
+
+
+def unavailable(bench: Bench, log: Lines, fault: Fault) -> "pykka.Future[Any]":
+    """Have the fault noticed, by a run that does not fit any more; return the answer that its client waits for."""
+    written, reply = Later(), pykka.ThreadingFuture[Any]()
+    written.promise(reply, set())
+    bench.proxy.services().get(timeout=PATIENCE).journal.record(None, (), ((written, None),))
+    reply.get(timeout=PATIENCE)
+    fault.begin()
+    waiting = submitted(bench, LARGE, {"text": "x" * 1_000_000})
+    assert fault.told in log.wait_for("store_unavailable")["reason"]
+    return waiting
+
+
+def test_nothing_is_acknowledged_or_lost_and_it_goes_on_by_itself(
+    start_bench: Callable[..., Bench], log: Lines, fault: Fault
+) -> None:
+    """What runs ends, nothing new starts, no new run is taken; all of it goes on when the store is back."""
+    bench = start_bench(store=fault.url)
+    running = submitted(bench, CHAIN).get(timeout=PATIENCE)
+    assert NOTED.begun.acquire(timeout=PATIENCE)
+    waiting = unavailable(bench, log, fault)
+    with pytest.raises(StoreUnavailable, match="no run is accepted while the store cannot be written"):
+        submitted(bench, CHAIN).get(timeout=PATIENCE)
+    assert bench.proxy.store_failure().get(timeout=PATIENCE)
+    NOTED.gate.release()
+    reasons = bench.proxy.why(running.id).get(timeout=PATIENCE)
+    assert reasons[0]["kind"] == "store"
+    with pytest.raises(pykka.Timeout):
+        waiting.get(timeout=0)
+    assert NOTED.values == [1], "the next task waits for the store"
+    fault.end()
+    log.wait_for("store_available")
+    assert outcome_of(waiting.get(timeout=PATIENCE)).output == {"size": 1_000_000}
+    NOTED.gate.release()
+    assert outcome_of(running).output == {"both": [1, 2]}
+    assert NOTED.values == [1, 2]
+    assert bench.proxy.store_failure().get(timeout=PATIENCE) is None
+
+
+def test_an_engine_can_be_stopped_while_its_store_cannot_be_written(
+    start_bench: Callable[..., Bench], log: Lines, fault: Fault
+) -> None:
+    """What was acknowledged goes on in the next one; what was not never began."""
+    bench = start_bench(store=fault.url)
+    running = submitted(bench, CHAIN).get(timeout=PATIENCE)
+    assert NOTED.begun.acquire(timeout=PATIENCE)
+    waiting = unavailable(bench, log, fault)
+    NOTED.gate.release()
+    bench.proxy.stop(grace=0).get(timeout=PATIENCE)
+    with pytest.raises(RunWasParked):
+        waiting.get(timeout=PATIENCE)
+    with pytest.raises(RunWasParked):
+        outcome_of(running)
+    fault.end()
+    NOTED.gate.release(2)
+    second = start_bench(store=fault.url)
+    assert outcome_of(second.proxy.handle(running.id).get(timeout=PATIENCE)).output == {"both": [1, 2]}
+    assert NOTED.values in ([1, 1, 2], [1, 2])
