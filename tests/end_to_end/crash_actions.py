@@ -74,3 +74,12 @@ async def hang_once(of: dict[str, Any], value: int) -> int:
     if _performances.add(Effect(**of)) == 1:
         await asyncio.Event().wait()
     return value * 2
+
+
+@action("crash.wait")
+async def wait(of: dict[str, Any], value: int, gate: str) -> int:
+    """Double a value; if a file is not there yet, never end."""
+    _perform(of, 0, None)
+    if not os.path.exists(gate):  # noqa: PTH110, ASYNC240 - it is only looked at
+        await asyncio.Event().wait()
+    return value * 2

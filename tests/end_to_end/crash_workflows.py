@@ -281,6 +281,28 @@ def _timeouts(parameters: Mapping[str, Any]) -> Expected:
     return Expected({"work": work, "edition": 0}, _items("work", work, MANY + 1))
 
 
+GATED: Final = """
+version: "1.0.0"
+ref: crash.gated
+parameters:
+  NAME
+  values: {type: array, required: true}
+  gate: {type: string, required: true}
+tasks:
+  - name: work
+    action: crash.wait
+    with_items: "{{ parameters.values }}"
+    concurrency: 3
+    input: {of: {WHO, task: work, visit: 1, index: "{{ index }}"}, value: "{{ item }}", gate: "{{ parameters.gate }}"}
+output_map: {work: "{{ task.work.result }}", edition: EDITION}
+"""
+
+
+def _gated(parameters: Mapping[str, Any]) -> Expected:
+    work = [2 * each for each in parameters["values"]]
+    return Expected({"work": work, "edition": 0}, _items("work", work, 1))
+
+
 REPAIR: Final = """
 version: "1.0.0"
 ref: crash.repair
@@ -326,13 +348,14 @@ _EXPECTED: Final[dict[str, Callable[[Mapping[str, Any]], Expected]]] = {
     "crash.once": _once,
     "crash.tolerant": _tolerant,
     "crash.timeouts": _timeouts,
+    "crash.gated": _gated,
     "crash.repair": _repair,
 }
 _SHORT: Final = {
     "NAME": "name: {type: string, required: true}",
     "WHO": 'name: "{{ parameters.name }}", run: "{{ system.run_id }}"',
 }
-_TEXTS: Final = (FAN_OUT, JOINS, LEAF, MIDDLE, NESTED, CYCLE, ONCE, TOLERANT, TIMEOUTS, REPAIR)
+_TEXTS: Final = (FAN_OUT, JOINS, LEAF, MIDDLE, NESTED, CYCLE, ONCE, TOLERANT, TIMEOUTS, GATED, REPAIR)
 
 
 def expected_of(workflow: str, parameters: Mapping[str, Any]) -> Expected:

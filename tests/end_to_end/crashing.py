@@ -13,17 +13,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from crash_daemon import Daemon, Place
+from crash_daemon import Daemon
 from crash_errands import CutOff, Errand, errands
 from crash_faults import Fault, Moment, What
-from crash_ledger import Ledger
 from crash_runs import BrokenPromise, promise
+from crash_scene import Scene
 from harness import PATIENCE
 
 from stretto.actors.gateway.protocol import Why, WhyTold
@@ -43,10 +41,9 @@ _KINDS: Final[tuple[What, ...]] = (
 class Campaign:
     """Daemons that come one after another at one place, and the errands that clients have with them."""
 
-    def __init__(self, place: Place, seed: int) -> None:
-        self._place = place
+    def __init__(self, scene: Scene, seed: int) -> None:
+        self._scene = scene
         self._choose = random.Random(seed)  # noqa: S311 - what is chosen is no secret
-        self.ledger = Ledger(place)
         self._errands: list[Errand] = []
         self._done: list[Errand] = []
         self._made = 0
@@ -70,12 +67,12 @@ class Campaign:
 
     def kill_one(self, fault: Fault) -> None:
         """Have a daemon end at a fault; new errands come until it does. Raises `BrokenPromise`."""
-        with self._daemon(fault) as daemon:
+        with self._scene.daemon(fault) as daemon:
             self._drive_until_it_dies(daemon)
 
     def kill_one_from_outside(self) -> None:
         """Kill a daemon after a time that is chosen. Raises `BrokenPromise`."""
-        with self._daemon(None) as daemon:
+        with self._scene.daemon() as daemon:
             timer = threading.Timer(self._choose.uniform(0, LONGEST_SECONDS), daemon.kill)
             timer.start()
             self._drive_until_it_dies(daemon)
@@ -83,20 +80,9 @@ class Campaign:
 
     def finish(self) -> None:
         """Have a daemon bring all errands to their end. Raises `BrokenPromise`."""
-        with self._daemon(None) as daemon:
-            promise(daemon.begun("ready"), "the daemon ended by itself")
+        with self._scene.last() as daemon:
             while self._errands:
                 promise(self._round(daemon), "the daemon ended by itself")
-            # Also those runs that nobody was told of.
-            promise(daemon.stop() == 0, "the daemon had not ended all runs")
-        self.ledger.nothing_is_left()
-
-    @contextmanager
-    def _daemon(self, fault: Fault | None) -> Iterator[Daemon]:
-        with self._place.start(fault) as daemon:
-            yield daemon
-        promise(not daemon.complaints, f"the daemon complained: {daemon.complaints}")
-        self.ledger.look()
 
     def _drive_until_it_dies(self, daemon: Daemon) -> None:
         # Requests are answered while runs are still being rebuilt, too.
@@ -109,7 +95,7 @@ class Campaign:
 
     def _add_errands(self) -> None:
         count = max(AT_ONCE - len(self._errands), 1)
-        self._errands += errands(self.ledger, self._place.folder, self._choose, count, self._made)
+        self._errands += errands(self._scene.ledger, self._scene.folder, self._choose, count, self._made)
         self._made += count
 
     def _round(self, daemon: Daemon) -> bool:
@@ -149,23 +135,23 @@ def main() -> int:
     parser.add_argument("--store", help="the URL of an empty store, such as postgresql://...")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="stretto-crash-"))
-    campaign = Campaign(Place(folder, given.store), given.seed)
-    began = time.monotonic()
+    scene = Scene(folder, given.store)
+    campaign, began = Campaign(scene, given.seed), time.monotonic()
     try:
         for kill in range(1, given.kills + 1):
             how = campaign.kill_one_somehow()
-            _tell(f"kill {kill} {how}", campaign, began)
+            _tell(f"kill {kill} {how}", scene, began)
         campaign.finish()
     except BrokenPromise as broken:
         sys.stderr.write(f"broken: {broken}\nseed {given.seed}; what is left is in {folder}\n")
         return 1
-    _tell(f"{given.kills} kills, seed {given.seed}: all promises were kept", campaign, began)
+    _tell(f"{given.kills} kills, seed {given.seed}: all promises were kept", scene, began)
     shutil.rmtree(folder)
     return 0
 
 
-def _tell(what: str, campaign: Campaign, began: float) -> None:
-    figures = ", ".join(f"{value:,} {name}" for name, value in campaign.ledger.figures.items())
+def _tell(what: str, scene: Scene, began: float) -> None:
+    figures = ", ".join(f"{value:,} {name}" for name, value in scene.ledger.figures.items())
     sys.stdout.write(f"{what}: {figures}, {time.monotonic() - began:.1f} s\n")
     sys.stdout.flush()
 
