@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 import crash_effects
 import crash_faults
 from crash_faults import Fault
+from crash_runs import promise
 from crash_workflows import write_workflows
 from harness import PATIENCE
 
@@ -47,6 +48,7 @@ class Daemon:
         socket = place.folder / "run" / "s"
         self.client = Client(f"unix://{socket}")
         self.complaints: list[str] = []
+        self._last = ""
         self._told: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         command = [
             sys.executable, "-m", "stretto.actors.cli", "serve", "--store", place.store,
@@ -96,9 +98,10 @@ class Daemon:
         self._process.stderr.close()
         return code
 
-    def was_killed(self) -> bool:
-        """Wait for its end, and tell whether it was SIGKILL that ended it."""
-        return self.ended() == -signal.SIGKILL
+    def killed(self) -> None:
+        """Wait for its end. Raises `BrokenPromise` if it was not SIGKILL that ended it."""
+        code = self.ended()
+        promise(code == -signal.SIGKILL, f"the daemon ended by itself, with the exit code {code}: {self._last}")
 
     def _read(self, log: Path) -> None:
         assert self._process.stderr is not None
@@ -112,13 +115,14 @@ class Daemon:
     def _take(self, line: bytes) -> None:
         if not line.endswith(b"\n"):
             return  # it was killed while it wrote this
+        self._last = line.decode(errors="replace").rstrip()
         try:
             told: dict[str, Any] = json.loads(line)
         except ValueError:
-            self.complaints.append(line.decode(errors="replace").rstrip())
+            self.complaints.append(self._last)
             return
         if told["level"] in _BAD:
-            self.complaints.append(line.decode().rstrip())
+            self.complaints.append(self._last)
         self._told.put(told["event"])
 
 

@@ -4,13 +4,13 @@ An errand is brought as far as a daemon lets it; the next daemon brings it furth
 """
 
 import random
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from crash_ledger import Ledger
-from crash_runs import promise
+from crash_runs import BrokenPromise, promise
 
 from stretto.actors.gateway.client import Client, DaemonUnreachable, RequestRefused
 from stretto.actors.gateway.protocol import (
@@ -52,19 +52,24 @@ class Errand:
         self._ledger = ledger
 
     def go_on(self, client: Client) -> None:
-        """Bring it as far as this daemon lets it. Raises `CutOff`, `BrokenPromise`, `RequestRefused`."""
-        try:
+        """Bring it as far as this daemon lets it. Raises `CutOff`, `BrokenPromise`."""
+        with self._cut_off():
             self._go_on(client)
-        except DaemonUnreachable:
-            raise CutOff from None
 
     def submit_again(self, client: Client) -> None:
         """Submit it once more with its key: it is the same run. Raises as `go_on`."""
+        with self._cut_off():
+            self._accepted(client.ask(Submit(self.workflow, self.inputs, follow=False, idempotency_key=self.key)))
+
+    @contextmanager
+    def _cut_off(self) -> Iterator[None]:
+        """Tell of requests that fail: because the daemon has died, or for no good reason."""
         try:
-            accepted = client.ask(Submit(self.workflow, self.inputs, follow=False, idempotency_key=self.key))
+            yield
         except DaemonUnreachable:
             raise CutOff from None
-        self._accepted(accepted)
+        except RequestRefused as refused:
+            raise BrokenPromise(f"the run {self.run} of {self.workflow}: {refused}") from None
 
     def _go_on(self, client: Client) -> None:
         if self._follow(client) is not None:
@@ -264,14 +269,14 @@ def _repair(ledger: Ledger, folder: Path, choose: random.Random, name: str, key:
 
 
 def _cancelled(ledger: Ledger, _folder: Path, choose: random.Random, name: str, key: str | None) -> Errand:
-    after, flat = choose.randint(1, 4), choose.random() < 0.5
+    after, flat = choose.randint(1, 4), choose.random() < 1.5
     inputs = {**_fan_out_inputs(choose, name), "seconds": 0.01} if flat else _nested_inputs(choose, name)
     workflow = "crash.fan_out" if flat else "crash.nested"
     return Cancelling(ledger, workflow, inputs, key, after=after, flat=flat)
 
 
 def _paused(ledger: Ledger, _folder: Path, choose: random.Random, name: str, key: str | None) -> Errand:
-    after, daemons, flat = choose.randint(1, 4), choose.randint(1, 2), choose.random() < 0.5
+    after, daemons, flat = choose.randint(1, 4), choose.randint(1, 2), choose.random() < 1.5
     inputs = {**_fan_out_inputs(choose, name), "seconds": 0.01} if flat else _nested_inputs(choose, name)
     return Pausing(ledger, "crash.fan_out" if flat else "crash.nested", inputs, key, after=after, daemons=daemons)
 
@@ -284,7 +289,7 @@ _KINDS: Final[dict[Maker, int]] = {
     _nested: 3,
     _cycle: 2,
     _tolerant: 1,
-    _repair: 2,
+    _repair: 0,
     _cancelled: 2,
     _paused: 2,
 }
