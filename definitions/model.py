@@ -134,7 +134,6 @@ class Task:
     gathers: tuple[str, ...] = ()
     delivery: Delivery = "at_least_once"
     action_expression: Template | None = None
-    delivery: str = "at_least_once"
     transitions: tuple[Transition, ...] = ()
 
 

@@ -87,7 +87,3 @@ __all__ = [
     "WithdrawItems",
     "blank_record",
 ]
-
-class ConcurrencyRequested: pass
-class SkipRequested: pass
-class RetryRequested: pass

@@ -29,25 +29,25 @@ ref: test.leaky
 parameters: {password: {type: string, secret: true}, name: {type: string}}
 tasks:
   - name: use
-    action: test.connect
+    action: secrets.connect
     input: {url: "db://{{ parameters.password }}@host", token: "{{ keystore.token | upper }}"}
     next: [{publish: [{seen: "{{ result() }}"}], do: [hold]}]
   - name: hold
-    action: test.hold
+    action: secrets.hold
     input: {text: "{{ workflow.seen }}"}
     next: [{do: [leak]}]
-  - {name: leak, action: test.leak, input: {text: "{{ parameters.password | upper }} {{ workflow.seen }}"}}
+  - {name: leak, action: secrets.leak, input: {text: "{{ parameters.password | upper }} {{ workflow.seen }}"}}
 output_map: {seen: "{{ workflow.seen }}", name: "{{ parameters.name }}"}
 """
 
 
-@action("test.connect")
+@action("secrets.connect")
 def connect(url: str, token: str) -> str:
     """Give back what was given."""
     return f"{url} with {token}"
 
 
-@action("test.hold")
+@action("secrets.hold")
 def hold(text: str) -> int:
     """Wait at the gate."""
     BEGUN.release()
@@ -55,7 +55,7 @@ def hold(text: str) -> int:
     return len(text)
 
 
-@action("test.leak")
+@action("secrets.leak")
 def leak(text: str) -> None:
     """Fail, and tell everything."""
     raise ActionFailed(f"cannot use {text}", result={"tried": text})
