@@ -25,7 +25,10 @@ _BAD: Final = {"warning", "error", "critical"}
 
 
 class Place:
-    """A folder with all that daemons, which come one after another, share: definitions, side effects, log, store."""
+    """A folder with all that daemons, which come one after another, share: definitions, side effects, log, store.
+
+    `editions` counts the daemons; `has_begun`: one of them has come as far as to open the store.
+    """
 
     def __init__(self, folder: Path, store: str | None = None) -> None:
         self.folder = folder
@@ -33,6 +36,7 @@ class Place:
         self.effects = folder / "effects"
         self.log = folder / "log"
         self.editions = 0
+        self.has_begun = False
 
     def start(self, fault: Fault | None = None) -> "Daemon":
         """Start the next daemon."""
@@ -45,6 +49,7 @@ class Daemon:
     """A daemon, and ways to wait for it. Leaving the `with` block ends it, if it lives, and reaps it."""
 
     def __init__(self, place: Place, fault: Fault | None) -> None:
+        self._place = place
         socket = place.folder / "run" / "s"
         self.client = Client(f"unix://{socket}")
         self.complaints: list[str] = []
@@ -78,6 +83,7 @@ class Daemon:
         """Wait until its log tells an event; False: it ended before. Each line is looked at once."""
         while (told := self._told.get(timeout=PATIENCE)) is not None:
             if told == event:
+                self._place.has_begun = True
                 return True
         return False
 

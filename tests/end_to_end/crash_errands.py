@@ -154,11 +154,13 @@ class Pausing(Errand):
 
     def _go_on(self, client: Client) -> None:
         if self._asked:
-            paused = self.status(client) == "paused"
+            status = self.status(client)
+            paused = status == "paused"
             if self._paused:
-                promise(paused, f"the run {self.run} was paused, and is not")
+                # What was in flight may have been the last that there was to do.
+                promise(status in {"paused", "succeeded"}, f"the run {self.run} was paused, and is {status}")
                 self._daemons -= 1
-                if self._daemons > 0:
+                if paused and self._daemons > 0:
                     return
                 self._ledger.may_move(self.run or "")
                 self._paused = False
@@ -269,14 +271,14 @@ def _repair(ledger: Ledger, folder: Path, choose: random.Random, name: str, key:
 
 
 def _cancelled(ledger: Ledger, _folder: Path, choose: random.Random, name: str, key: str | None) -> Errand:
-    after, flat = choose.randint(1, 4), choose.random() < 1.5
+    after, flat = choose.randint(1, 4), choose.random() < 0.5
     inputs = {**_fan_out_inputs(choose, name), "seconds": 0.01} if flat else _nested_inputs(choose, name)
     workflow = "crash.fan_out" if flat else "crash.nested"
     return Cancelling(ledger, workflow, inputs, key, after=after, flat=flat)
 
 
 def _paused(ledger: Ledger, _folder: Path, choose: random.Random, name: str, key: str | None) -> Errand:
-    after, daemons, flat = choose.randint(1, 4), choose.randint(1, 2), choose.random() < 1.5
+    after, daemons, flat = choose.randint(1, 4), choose.randint(1, 2), choose.random() < 0.5
     inputs = {**_fan_out_inputs(choose, name), "seconds": 0.01} if flat else _nested_inputs(choose, name)
     return Pausing(ledger, "crash.fan_out" if flat else "crash.nested", inputs, key, after=after, daemons=daemons)
 

@@ -97,6 +97,8 @@ class Ledger:
     def look(self) -> None:
         """Compare the accounts. Raises `BrokenPromise`."""
         effects, self._read_to = lines_of(self._place.effects, self._read_to)
+        if not (self._place.has_begun or effects or self._acknowledged):
+            return  # the first daemons may not come as far as to make the store
         with closing(open_reader(self._place.store, self._keyring)) as reader:
             for run in self._unknown(reader):
                 self._meet(run, reader)

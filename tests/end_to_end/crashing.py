@@ -28,7 +28,8 @@ from stretto.actors.gateway.protocol import Why, WhyTold
 
 AT_ONCE: Final = 6
 """Errands that are under way while a kill is awaited."""
-LONGEST_SECONDS: Final = 1.5
+MOST_ROUNDS: Final = 25
+LONGEST_SECONDS: Final = 4.0
 """After its begin, a daemon is killed from outside at the latest."""
 _MOMENTS: Final[tuple[Moment, ...]] = (
     "before_transaction", "before_commit", "after_commit", "before_effect", "after_effect",
@@ -88,9 +89,12 @@ class Campaign:
         # Requests are answered while runs are still being rebuilt, too.
         event = self._choose.choice(["engine_started", "ready"])
         if daemon.begun(event):
-            self._add_errands()
-            while self._round(daemon):
+            for _ in range(MOST_ROUNDS):
                 self._add_errands()
+                if not self._round(daemon):
+                    break
+            else:
+                daemon.kill()  # the fault is one that does not come, with these errands
         daemon.killed()
 
     def _add_errands(self) -> None:
