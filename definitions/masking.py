@@ -100,15 +100,6 @@ class Mask:
             return ()
         return tuple(list(self._learned)[count:])  # the copy is atomic
 
-    @property
-    def seen_count(self) -> int:
-        """How many texts `see` has taken; see `learned_since`."""
-        return len(self.seen)
-
-    def learned_since(self, count: int) -> tuple[str, ...]:
-        """Return the texts that `see` has taken after its first `count`, in their order."""
-        return tuple(list(self.seen)[count:])
-
     def learn(self, value: Any, harmless: frozenset[str] = _NOTHING) -> None:
         """Take what an expression gave that had read a secret. `harmless`: texts that it could read elsewhere."""
         found: dict[str, None] = {}

@@ -1,2 +1,6 @@
-class Kept: pass
-def kept_of(*a): raise NotImplementedError
+class Kept:
+    pass
+
+
+def kept_of(*a):
+    raise NotImplementedError

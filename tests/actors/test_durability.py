@@ -7,7 +7,6 @@ from typing import Any
 
 import pykka
 import pytest
-from databases import postgres_server, postgres_template, postgres_url
 from engines import Bench, outcome_of
 from waiting import PATIENCE
 
@@ -54,9 +53,6 @@ def ledger() -> Iterator[Ledger]:
     LEDGER.forget()
     yield LEDGER
     LEDGER.forget()
-
-
-__all__ = ["postgres_server", "postgres_template", "postgres_url"]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
