@@ -387,7 +387,7 @@ def test_a_supervisor_that_goes_on_crashing_fails_its_run_and_says_why(
     """The reason is in the store, too."""
     from stretto.actors.run import RunSupervisor
 
-    monkeypatch.setattr("stretto.actors.engine.FIRST_RESTART_SECONDS", 0.001)
+    monkeypatch.setattr("stretto.actors.recovered_runs.FIRST_RESTART_SECONDS", 0.001)
     bench = start_bench(store=url)
     original = RunSupervisor._item_ended
 
