@@ -40,6 +40,7 @@ from stretto.actors.messages import (
     ChildRefused,
     ControlChild,
     DropRun,
+    FollowParent,
     GraceElapsed,
     OldRunRead,
     ParkWhenIdle,
@@ -82,7 +83,7 @@ from stretto.actors.run_table import MAX_REMEMBERED_RUNS, Question, Run, RunTabl
 from stretto.actors.runners import DEFAULT_THREADS, AddressPolicy
 from stretto.actors.services import Services
 from stretto.actors.starting import FOR_EVER, Options, Retention, start_parts
-from stretto.definitions.conductor import IllegalTransition
+from stretto.definitions.conductor import CancelRequested, IllegalTransition
 from stretto.definitions.context import Surroundings as RunSurroundings
 from stretto.definitions.errors import StrettoError, UnknownWorkflow
 from stretto.definitions.masking import Mask
@@ -161,7 +162,7 @@ class Engine(RunQueries, DispatchedActor):
             RestartRun: self._restart_run,
             RunLoaded: self._run_loaded,
             RunNotLoaded: self._run_not_loaded,
-            RunRebuilt: lambda message: self._recovery.done(message.run_id),
+            RunRebuilt: self._run_rebuilt,
             RunParked: self._run_parked,
             RunExists: self._run_exists,
             RunUnrecordable: self._run_unrecordable,
@@ -175,7 +176,7 @@ class Engine(RunQueries, DispatchedActor):
         for each in unfinished:
             handle = RunHandle(each.run_id, each.workflow, pykka.ThreadingFuture())
             self._runs.add(Run(handle, Later(), each.accepted_at, each.parent))
-        self._recovery.add(each.run_id for each in unfinished)
+        self._give_up_children(self._recovery.add_left(unfinished))
 
     @classmethod
     def start(  # noqa: PLR0913 - keywords, each a setting that stands alone
@@ -613,6 +614,24 @@ class Engine(RunQueries, DispatchedActor):
         mask.add(accepted.surroundings.mask.known()[0])
         self._supervise(run, request)
 
+    def _run_rebuilt(self, message: RunRebuilt) -> None:
+        """Have a run's sub-workflows follow it before anything of them starts."""
+        for child_id, request in message.children.items():
+            child = self._runs.get(child_id)
+            if child is not None and request is not None:
+                child.tell(FollowParent(request))
+        below = self._recovery.below(message.run_id)
+        self._give_up_children(child_id for child_id in below if child_id not in message.children)
+        self._recovery.add(below)
+        self._recovery.done(message.run_id)
+
+    def _give_up_children(self, run_ids: Iterable[str]) -> None:
+        """Have the runs of sub-workflows end whose items have ended without them."""
+        for run_id in run_ids:
+            run = self._runs.get(run_id)
+            if run is not None:
+                run.tell(FollowParent(CancelRequested(self._services.now())))
+
     def _run_not_loaded(self, message: RunNotLoaded) -> None:
         self._recovery.done(message.run_id)
         run = self._runs.get(message.run_id)
@@ -667,9 +686,8 @@ class Engine(RunQueries, DispatchedActor):
         happened = Happened(run_id=run_id, first=0, entries=(), secret=False, status=outcome.status, ending=ending)
         self._services.instruments.workflow(run.handle.workflow).run_finished("failed", max(now - run.since, 0.0))
         self._services.journal.record(happened, ((self.actor_ref, ended),))
-        for _, other in self._runs:
-            if other.parent == run_id:
-                other.tell(Relayed(CancelRun(), Later()))
+        self._give_up_children(child_id for child_id, other in self._runs if other.parent == run_id)
+        self._recovery.add(self._recovery.below(run_id))
 
     # ---- requests
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import pykka
 
 from stretto.actors.dispatch import DispatchedActor, Later
+from stretto.actors.handed_down import FOR_ITEMS, is_news
 from stretto.actors.idempotency import idempotency_of
 from stretto.actors.item import ItemActor
 from stretto.actors.item_output import has_just_ended, item_in_flight
@@ -29,18 +30,18 @@ from stretto.actors.messages import (
     DropRun,
     EntriesRead,
     EntriesUnreadable,
+    FollowParent,
+    HandedDown,
     ItemEnded,
     JournalHasRoom,
     LetGo,
     ParkWhenIdle,
-    PauseItem,
     PauseRun,
     PerformItem,
     PermitsGranted,
     PermitsRequested,
     PermitsReturned,
     Relayed,
-    ResumeItem,
     ResumeRun,
     RetryOneItem,
     ReturnPermits,
@@ -144,6 +145,8 @@ class RunSupervisor(DispatchedActor):
         self._conductor: Conductor | None = None
         self._parameters = EMPTY_OBJECT
         self._rebuilding: Rebuilding | None = None
+        self._requested: HandedDown | None = None
+        self._requested_of_parent: HandedDown | None = None
         secretive = request.secrecy != NO_SECRECY
         self._journal = RunJournal(services.journal, self._run_id, secretive=secretive)
         self._deferred: list[Relayed] | None = []
@@ -162,6 +165,7 @@ class RunSupervisor(DispatchedActor):
             RunRecorded: lambda _message: self._start_conducting(),
             EntriesRead: self._rebuild_further,
             EntriesUnreadable: self._give_up_rebuilding,
+            FollowParent: self._follow_parent,
             StartRecorded: self._start_recorded,
             JournalHasRoom: lambda _message: self._start_items(),
             SettleKept: lambda _message: self._settle_kept(),
@@ -169,9 +173,9 @@ class RunSupervisor(DispatchedActor):
             TellStatus: lambda _message: self._status(),
             TellWhy: self._why,
             TellItemOutput: self._item_output,
-            CancelRun: lambda _message: self._control(CancelRequested(services.now()), StopItem()),
-            PauseRun: lambda _message: self._control(PauseRequested(services.now()), PauseItem()),
-            ResumeRun: lambda _message: self._control(ResumeRequested(services.now()), ResumeItem()),
+            CancelRun: lambda _message: self._control(CancelRequested(services.now())),
+            PauseRun: lambda _message: self._control(PauseRequested(services.now())),
+            ResumeRun: lambda _message: self._control(ResumeRequested(services.now())),
             ChangeConcurrency: lambda message: self._control(
                 ConcurrencyRequested(message.task, message.concurrency, services.now())
             ),
@@ -328,38 +332,55 @@ class RunSupervisor(DispatchedActor):
             self._services.journal, self._run_id, secretive=self._request.secrecy != NO_SECRECY,
             first=rebuilding.entries, learned=conductor.mask.seen_count,
         )  # fmt: skip
-        outstanding = conductor.outstanding()
+        self._requested = rebuilding.requested
+        # As they were left: what is requested now may have more of them come, which are carried out as ever.
+        outstanding, timers = conductor.outstanding(), conductor.timers()
         self._record.recovered(rebuilding.entries, len(outstanding), rebuilding.accepted_at)
         if rebuilding.finish is not None:
             self._finish(rebuilding.finish)
-        for wait in conductor.timers():
+        if self._requested_of_parent is not None:
+            self._do_as_parent(self._requested_of_parent, conductor)
+        for wait in timers:
             self._remind(wait)
+        children: dict[str, HandedDown | None] = {}
         for start in outstanding:
-            if not self._ended:
+            child = rebuilding.child_of(start)
+            if self._ended:
+                break
+            if child is not None:
+                children[child.run_id] = self._attach(start, child, conductor)
+            else:
                 self._go_on_with(start, rebuilding, conductor)
-        self._tell_engine(RunRebuilt(self._run_id))
+        self._tell_engine(RunRebuilt(self._run_id, children))
         self._start_items()
         self._handle_all(deferred)
 
     def _go_on_with(self, start: StartItem, rebuilding: Rebuilding, conductor: Conductor) -> None:
-        child = rebuilding.child_of(start)
-        if child is not None:
-            self._attach(start, child, conductor)
-        elif not conductor.may_resume(start):
+        if not conductor.may_resume(start):
             self._settle(start, "cancelled", "it was stopped with the engine, and its run is being cancelled")
         elif rebuilding.may_have_run(start):
             self._settle(start, "may_have_run", "the engine ended after its start, so that it may have run")
         else:
             self._command_start(start, None)
 
-    def _attach(self, start: StartItem, child: Child, conductor: Conductor) -> None:
-        """Have an item wait for the run that performs it already, and tell that run what it may have missed."""
+    def _attach(self, start: StartItem, child: Child, conductor: Conductor) -> HandedDown | None:
+        """Have an item wait for the run that performs it already; return what that run may have missed."""
         key = _key(start)
         self._children[key] = self._perform(start, None, self._request.depth + 1, child)
-        if not conductor.may_resume(start):
-            self._tell_item(key, StopItem())
-        elif conductor.status == "paused":
-            self._tell_item(key, PauseItem())
+        if conductor.may_resume(start):
+            return self._requested
+        self._tell_item(key, StopItem())
+        return CancelRequested(self._services.now())
+
+    def _follow_parent(self, message: FollowParent) -> None:
+        if self._deferred is not None:
+            self._requested_of_parent = message.request  # for the moment when it is known what this run has missed
+        elif self._conductor is not None and not self._ended:
+            self._do_as_parent(message.request, self._conductor)
+
+    def _do_as_parent(self, request: HandedDown, conductor: Conductor) -> None:
+        if is_news(request, conductor.status, self._requested):
+            self._control(type(request)(self._services.now()))
 
     def _settle(self, start: StartItem, kind: str, message: str) -> None:
         """End an item that is not performed."""
@@ -389,14 +410,15 @@ class RunSupervisor(DispatchedActor):
         self._carry_out(self._on(event), None, event.at)
         self._start_items()
 
-    def _control(self, event: Event, for_children: Any = None) -> None:
-        """Handle a request, and hand it down to the sub-workflows that perform items of this run."""
+    def _control(self, event: Event) -> None:
+        """Handle a request, and hand it down to the sub-workflows that perform items of this run, if it is for them."""
         if self._ended:
             raise IllegalTransition(f"the run {self._run_id} has ended")
         self._event(event)
-        if for_children is not None:
+        if isinstance(event, HandedDown):
+            self._requested = event
             for key in list(self._children):
-                self._tell_item(key, for_children)
+                self._tell_item(key, FOR_ITEMS[type(event)])
 
     def _relayed(self, message: Relayed) -> None:
         if self._deferred is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from databases import administration
+from databases import administration, name_of
 from lossy_link import LossyLink
 from recording import acceptance, completed, happening
 from sqlalchemy import text
@@ -135,7 +135,7 @@ def cut(postgres_server: str) -> Callable[[str], None]:
         with administration(postgres_server) as connection:
             connection.execute(
                 text("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = :name"),
-                {"name": url.rpartition("?")[0].rpartition("/")[2]},
+                {"name": name_of(url)},
             )
 
     return end

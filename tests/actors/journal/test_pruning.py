@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from recording import acceptance, completed, data, happening, probing
 from sqlalchemy import text
-from stores import KEYRING, rows_of
+from stores import KEYRING, rows_of, store, store_url
 
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.ownership import Ownership
@@ -19,6 +19,8 @@ from stretto.actors.journal.store import Prune, StoreUnavailable
 from stretto.definitions.context import Surroundings
 from stretto.definitions.frozen import EMPTY_LIST
 from stretto.definitions.masking import Mask
+
+__all__ = ["store", "store_url"]
 
 EVERYTHING = Prune(keep=0)
 
