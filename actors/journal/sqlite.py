@@ -80,7 +80,7 @@ class SqliteFile:
     """A store in a file, which is this process's as long as this lives: there is a lock beside it."""
 
     def __init__(self, path: Path) -> None:
-        """Take the lock, and make the file if there is none. Raises `StoreInUse`, `CannotOpenStore`."""
+        """Take the lock, and make the file if there is none. Raises `StoreInUse`, `CannotOpenStore`, and OSErrors."""
         self.store = file_url(path)
         # One file has one lock, by whichever of its names it is opened.
         self._path = Path(os.path.realpath(path))
@@ -89,9 +89,9 @@ class SqliteFile:
         self._lock = self._take_lock()
         try:
             self._identity = _make(self._path)
-        except OSError as error:
+        except OSError:
             self.release()
-            raise _cannot_open(self.store, error.strerror or str(error)) from error
+            raise
         self._engine = _engine(self._connect, writing=True)
 
     def connect(self) -> Connection:
@@ -136,8 +136,6 @@ class SqliteFile:
                 f"the store {self.store} is in use by process {taken.owner}: it can be opened once that has ended; "
                 "to read it meanwhile, use commands that only read"
             ) from None
-        except OSError as error:
-            raise _cannot_open(self.store, f"{error.strerror}: {error.filename}") from error
 
     def _connect(self) -> sqlite3.Connection:
         connection = _open(_uri(self._path, "rw"))

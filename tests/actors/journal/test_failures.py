@@ -189,6 +189,17 @@ def test_rights_that_are_missing(
     reachable.chmod(0o700)
 
 
+def test_a_folder_that_may_not_be_entered(reachable: Path) -> None:
+    """Not even whether there is a file can be said, neither to owners nor to readers."""
+    inner = reachable / "inner"
+    inner.mkdir(mode=0o000)
+    with without_privileges(reachable):
+        for opened in (open_store, open_reader):
+            with pytest.raises(CannotOpenStore, match=r"Permission denied: .*/inner/store\.db"):
+                opened(f"sqlite:///{inner}/store.db", None)
+    inner.chmod(0o700)
+
+
 def test_a_store_that_may_be_read_only_is_read(reachable: Path) -> None:
     """Reading takes no more than the right to read, to what is at rest."""
     url = f"sqlite:///{reachable}/store.db"
