@@ -220,6 +220,20 @@ def test_runs_are_deleted(kept: Kept) -> None:
     assert [run["id"] for run in kept.told("list")["runs"]] == [kept.running.id]
 
 
+def test_each_kind_of_store_is_read_and_changed(durable_url: str) -> None:
+    """A file, and a database of PostgreSQL's."""
+    with open_store(durable_url, None) as store:
+        run = Conducted(store, ONE)
+
+    def runs(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["runs", *arguments, "--store", durable_url])
+
+    assert runs("pause", run.id).exit_code == 0
+    assert json.loads(runs("list", "--json").stdout)["runs"][0]["status"] == "paused"
+    assert json.loads(runs("export", run.id).stdout)["entries"][0]["type"] == "pause_requested"
+    assert runs("prune", "--keep", "0").stdout == "0 runs deleted\n"
+
+
 # ---- what goes wrong
 
 
