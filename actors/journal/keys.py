@@ -26,6 +26,8 @@ def keyring_for(url: str, key_file: str | PathLike[str] | None) -> Keyring | Non
     if not isinstance(location, InFile):
         return None
     path = Path(f"{location.path}.key")
+    if not path.parent.is_dir():
+        return None  # as above
     if not path.exists():
         _make(path)
     return read_key_file(path)
