@@ -42,4 +42,4 @@ def _make(path: Path) -> None:
         raise CannotOpenStore(f"cannot make the key {path} of the store: {error.strerror}") from None
     with os.fdopen(descriptor, "w") as file:
         file.write(f"{new_key()}\n")
-    _log.warning("store_key_made", file=str(path), hint="keep a copy: without it nobody can read the store's secrets")
+    _log.info("store_key_made", file=str(path), hint="keep a copy: without it nobody can read the store's secrets")
