@@ -15,7 +15,7 @@ from stretto.actors.journal.encoding import Columns, decode_data, decode_entry
 from stretto.actors.journal.failures import telling
 from stretto.actors.journal.pruning import PRUNED
 from stretto.actors.journal.records import Entry, Idempotency, ItemKey, ParentItem, Rerun, RunAccepted
-from stretto.actors.journal.sealing import Keyring, is_sealed, open_sealed
+from stretto.actors.journal.sealing import Keyring, UnreadableRecord, is_sealed, open_sealed
 from stretto.actors.journal.shared_bodies import SharedObjects
 from stretto.actors.journal.store import (
     MAX_PAGE,
@@ -47,7 +47,7 @@ _ITEM_ROW: Final = select(
     entries.c.outcome,
     entries.c.at,
 )
-_ENTRY: Final = select(*(entries.c[name] for name in Columns._fields))
+_ENTRY: Final = select(entries.c.number, *(entries.c[name] for name in Columns._fields))
 _COUNTS: Final = (
     select(runs.c.status, func.count().label("runs")).where(runs.c.status != PRUNED).group_by(runs.c.status)
 )
@@ -108,7 +108,10 @@ class SqlReader:
         """
         of_run = _ENTRY.where(entries.c.run == _number_of(run_id), entries.c.number >= first)
         rows = self._rows(of_run.order_by(entries.c.number).limit(most))
-        return [decode_entry(Columns._make((*row[:-1], self._clear(row.body)))) for row in rows]
+        for expected, row in enumerate(rows, first):
+            if row.number != expected:
+                raise UnreadableRecord(f"the entry {expected} of the run {run_id} is not there, and later ones are")
+        return [decode_entry(Columns._make((*row[1:-1], self._clear(row.body)))) for row in rows]
 
     def children(self, run_id: str) -> list[Child]:
         """Return the sub-workflows' runs of a run, in the order of their acceptance."""
