@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from stretto.actors.journal.records import Entry, ItemKey, ItemStarted, RunAccepted, SecretsLearned
-from stretto.actors.journal.store import Child, Reader
+from stretto.actors.journal.store import Child, Reader, StoreUnavailable
 from stretto.actors.messages import HandedDown
 from stretto.actors.outcome import Outcome
 from stretto.definitions.conductor import Conductor, FinishRun, ItemCompleted, StartItem
 from stretto.definitions.conductor.commands import Command
+from stretto.definitions.errors import StrettoError
 from stretto.definitions.masking import Mask
 from stretto.definitions.secrecy import NO_SECRECY
 
@@ -92,13 +93,19 @@ def replay(reader: Reader, accepted: RunAccepted, mask: Mask | None = None) -> t
 def outcome_of(reader: Reader, run_id: str) -> Outcome | None:
     """Return the outcome of a run that has ended as its parent's task works with it, unmasked; None: it has not.
 
-    Raises `StoreUnavailable`, and what reading the run's definition raises.
+    Of a run that failed since it could not be rebuilt, it is what was written of its end. Raises `StoreUnavailable`,
+    and of any other run what reading it raises.
     """
-    end, accepted = reader.end(run_id), reader.accepted(run_id)
-    row = reader.run(run_id)
-    if end is None or accepted is None or row is None:
+    end, row = reader.end(run_id), reader.run(run_id)
+    if end is None or row is None:
         return None
-    _, rebuilding = replay(reader, accepted)
-    if rebuilding.finish is not None:
-        return Outcome(rebuilding.finish.status, rebuilding.finish.output, rebuilding.finish.errors)
+    try:
+        accepted = reader.accepted(run_id)
+        finish = None if accepted is None else replay(reader, accepted)[1].finish
+    except StrettoError as error:
+        if row.status != "failed" or isinstance(error, StoreUnavailable):
+            raise
+        finish = None
+    if finish is not None:
+        return Outcome(finish.status, finish.output, finish.errors)
     return Outcome(row.status, end.output, end.errors)  # type: ignore[arg-type]  # it failed of the engine: no output

@@ -8,7 +8,7 @@ import pykka
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.dispatch import Later
 from stretto.actors.journal.records import Ending, Happened, Rerun, RerunScope
-from stretto.actors.journal.store import Reader, Unfinished
+from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished
 from stretto.actors.messages import (
     FollowParent,
     OldRunRead,
@@ -20,7 +20,7 @@ from stretto.actors.messages import (
     RunParked,
     RunRebuilt,
 )
-from stretto.actors.outcome import RunHandle, UnknownRun, failed_with
+from stretto.actors.outcome import RunHandle, RunWasParked, UnknownRun, failed_with
 from stretto.actors.packs import Surroundings
 from stretto.actors.rebuilt_run import RebuiltRunSupervisor
 from stretto.actors.recovery import FIRST_RESTART_SECONDS, MAX_RESTARTS, Recovery, kept_from
@@ -106,24 +106,37 @@ class RecoveredRuns(SupervisedRuns):
                 run.tell(FollowParent(CancelRequested(self._services.now())))
 
     def _run_not_loaded(self, message: RunNotLoaded) -> None:
-        self._recovery.done(message.run_id)
-        run = self._runs.get(message.run_id)
+        run_id, reason = message.run_id, message.reason
+        run = self._runs.get(run_id)
         if run is None:
+            self._recovery.done(run_id)
             return
+        asked = run.supervisor is not None
         run.unsupervised()
-        self._share(self._ledger.forget(message.run_id))
-        if message.may_be_later:
-            _log.warning("run_not_rebuilt_yet", run_id=message.run_id, reason=message.reason)
-            self._restart_later(message.run_id, run)
+        self._share(self._ledger.forget(run_id))
+        if message.again == "soon":
+            if asked:  # what was asked of its supervisor, nobody answers any more
+                run.fail_questions(StoreUnavailable(f"the run {run_id} cannot be read now: {reason}"))
+            _log.warning("run_not_rebuilt_yet", run_id=run_id, reason=reason)
+            self._restart_later(run_id, run)
             return
-        _log.error("run_not_rebuilt", run_id=message.run_id, reason=message.reason)
-        self._break_run(message.run_id, run, "recovery_failed", f"the run cannot be rebuilt: {message.reason}")
+        _log.error("run_not_rebuilt", run_id=run_id, reason=reason)
+        if message.again == "with the key":
+            self._leave_run(run_id, reason)
+        else:
+            self._break_run(run_id, run, "recovery_failed", f"the run cannot be rebuilt: {reason}")
+
+    def _leave_run(self, run_id: str, reason: str) -> None:
+        """Leave a run, and its sub-workflows, to an engine that can read it: nobody has said that it should end."""
+        for child_id in self._recovery.below(run_id):
+            self._leave_run(child_id, reason)
+        self._park(run_id, RunWasParked(f"the run {run_id} goes on when an engine can read it: {reason}"))
+        self._recovery.done(run_id)
 
     def _run_crashed(self, message: RunCrashed) -> None:
         run = self._runs.get(message.run_id)
         if run is None:
             return
-        self._recovery.done(message.run_id)
         if not self._services.journal.durable or run.restarts >= MAX_RESTARTS:
             self._break_run(message.run_id, run, "supervisor_crashed", message.reason)
             return
@@ -141,6 +154,7 @@ class RecoveredRuns(SupervisedRuns):
 
     def _restart_later(self, run_id: str, run: Run) -> None:
         """Rebuild a run after a while, longer each time."""
+        self._recovery.postpone(run_id)
         wait = FIRST_RESTART_SECONDS * 4 ** max(run.restarts - 1, 0)
         self._services.remind(self._services.monotonic() + wait, self.actor_ref, RestartRun(run_id, flushed=False))
 
@@ -167,6 +181,7 @@ class RecoveredRuns(SupervisedRuns):
         self._services.journal.record(happened, ((self.actor_ref, ended),))
         self._give_up_children(child_id for child_id, other in self._runs if other.parent == run_id)
         self._recovery.add(self._recovery.below(run_id))
+        self._recovery.done(run_id)
 
     # ---- runs are done again
 
