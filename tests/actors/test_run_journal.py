@@ -18,12 +18,12 @@ from stretto.actors.journal.service import OpenJournal, open_journal
 from stretto.actors.journal.sql_writer import SqlWriter
 from stretto.actors.rebuilding import outcome_of as stored_outcome_of
 from stretto.actors.run_journal import RunJournal
-from stretto.definitions.conductor import PauseRequested, ResumeRequested, TaskEnded, TaskStarted
+from stretto.definitions.conductor import Event, PauseRequested, ResumeRequested, TaskEnded, TaskStarted
 from stretto.definitions.conductor.inputs import MAX_INPUT_BYTES
 from stretto.definitions.frozen import EMPTY_LIST
 from stretto.definitions.masking import Mask
 
-EVENTS = [PauseRequested(1.0), ResumeRequested(2.0), PauseRequested(3.0)]
+EVENTS: list[Event] = [PauseRequested(1.0), ResumeRequested(2.0), PauseRequested(3.0)]
 
 
 class Noted(NoJournal):
