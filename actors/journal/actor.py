@@ -237,9 +237,11 @@ class JournalActor(pykka.ThreadingActor):
         try:
             pruned.deleted += pruned.pruning.prune_some(PRUNED_AT_ONCE)
         except StrettoError as error:
+            _log.warning("runs_not_pruned", reason=str(error), deleted=pruned.deleted)
             pruned.answer.fail(error)
             return
         if pruned.pruning.finished:
+            _log.info("runs_pruned", runs=pruned.deleted)
             pruned.answer.resolve(pruned.deleted)
         else:
             self._prunes.append(pruned)
