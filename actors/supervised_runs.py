@@ -1,7 +1,8 @@
 """The runs in progress of an engine: how they begin, share its permits, call each other, and end."""
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import pykka
 
@@ -9,7 +10,7 @@ from stretto.actors.catalogue import Catalogue
 from stretto.actors.child import MAX_DEPTH
 from stretto.actors.dispatch import DispatchedActor, Later
 from stretto.actors.idempotency import conflict
-from stretto.actors.journal.store import Reader, Unrecordable
+from stretto.actors.journal.store import Reader, StoreUnavailable, Unrecordable
 from stretto.actors.mailbox import answer_error
 from stretto.actors.messages import (
     AttachChild,
@@ -46,6 +47,9 @@ from stretto.definitions.masking import Mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+READ_AGAIN_SECONDS: Final = 1.0
+"""After which it is tried again to read how a run has ended."""
 
 
 class SupervisedRuns(DispatchedActor):
@@ -152,7 +156,14 @@ class SupervisedRuns(DispatchedActor):
         def read(reader: Reader) -> ChildEnded:
             return ChildEnded(run_id, stored_handle(run_id, reader).outcome.get())
 
-        self._services.readers.tell(item, read, lambda error: ChildRefused("internal", str(error)))
+        def failed(error: Exception) -> None:
+            if isinstance(error, StoreUnavailable):  # it has ended as it has: the item waits until that can be read
+                again = self._services.monotonic() + READ_AGAIN_SECONDS
+                self._services.remind(again, self.actor_ref, message)
+            else:
+                self._tell_item(item, ChildRefused("internal", str(error)))
+
+        self._services.readers.read(read, partial(self._tell_item, item), failed)
 
     def _control_child(self, message: ControlChild) -> None:
         run = self._runs.get(message.run_id)
