@@ -455,7 +455,6 @@ class RunSupervisor(DispatchedActor):
     # ---- the end
 
     def _finish(self, finish: FinishRun) -> None:
-        self._ended = True
         outcome = Outcome(finish.status, finish.output, finish.errors)
         self._record.ended(outcome)
         self._end_with(outcome)
@@ -472,6 +471,7 @@ class RunSupervisor(DispatchedActor):
             self._journal.end(Ending(outcome.status, masked, outcome.errors, self._services.now()))
         again = RunInputs(self._workflow, self._parameters)
         self._journal.tell(self._engine, RunEnded(self._run_id, outcome, tasks, again))
+        self._ended = True  # not before: a supervisor that crashes without an end is told to have crashed
         self._tell_watchers(RunProgressed(self._run_id, outcome.status, tasks))
         self._forget_reminders()
         self.stop()
@@ -487,7 +487,6 @@ class RunSupervisor(DispatchedActor):
         if self._journal.durable:
             self._park()
             return
-        self._ended = True
         self._items.stop()
         outcome = abandoned()
         self._record.ended(outcome)

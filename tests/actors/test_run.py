@@ -4,6 +4,7 @@ import io
 import json
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from engines import Bench, outcome_of
 from prometheus_client.parser import text_string_to_metric_families
 from waiting import PATIENCE
 
-from stretto.actors import ActionFailed, action
+from stretto.actors import ActionFailed, Outcome, action
+from stretto.actors.run_record import RunRecord
 from stretto.metrics import configure_logging
 
 FAN = """
@@ -161,3 +163,19 @@ def test_a_run_that_takes_too_long_fails_where_its_timeout_stands(bench: Bench) 
     assert outcome.status == "failed"
     error = outcome.errors[0]
     assert (error["code"], error["where"]["line"], error["where"]["column"]) == ("run_timed_out", 2, 10)
+
+
+@pytest.mark.parametrize("with_store", [False, True])
+def test_a_supervisor_that_crashes_as_its_run_ends_leaves_nobody_waiting(
+    start_bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_store: bool
+) -> None:
+    """The run fails with the reason."""
+
+    def broken(_record: RunRecord, _outcome: Outcome) -> None:
+        raise ZeroDivisionError("a fault at the end")
+
+    monkeypatch.setattr(RunRecord, "ended", broken)
+    monkeypatch.setattr("stretto.actors.recovered_runs.FIRST_RESTART_SECONDS", 0.001)
+    bench = start_bench(store=f"sqlite:///{tmp_path}/runs.db" if with_store else None)
+    (error,) = bench.run("tasks: [{name: a, action: core.noop}]\n").errors
+    assert (error["code"], error["message"]) == ("supervisor_crashed", "ZeroDivisionError: a fault at the end")
