@@ -2,8 +2,9 @@
 
 import io
 import json
+import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from waiting import PATIENCE
 
 from stretto.actors import ActionFailed, Outcome, action
+from stretto.actors.journal.records import Happened, ItemStarted, Write
+from stretto.actors.journal.sql_writer import SqlWriter
 from stretto.actors.run_record import RunRecord
 from stretto.metrics import configure_logging
 
@@ -179,3 +182,37 @@ def test_a_supervisor_that_crashes_as_its_run_ends_leaves_nobody_waiting(
     bench = start_bench(store=f"sqlite:///{tmp_path}/runs.db" if with_store else None)
     (error,) = bench.run("tasks: [{name: a, action: core.noop}]\n").errors
     assert (error["code"], error["message"]) == ("supervisor_crashed", "ZeroDivisionError: a fault at the end")
+
+
+ONCE = """
+cancellation_policy: cancel_running
+tasks: [{name: once, action: test.pick, delivery: at_most_once, input: {value: 4}}]
+"""
+
+
+def test_an_item_that_is_cancelled_while_its_start_is_written_never_begins(
+    start_bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing starts after a cancel, not even what was about to."""
+    TRIES.clear()
+    writing, goes_on = threading.Semaphore(0), threading.Semaphore(0)
+    write = SqlWriter.write
+
+    def slow(writer: SqlWriter, writes: Sequence[Write]) -> Any:
+        entries = [entry for each in writes if isinstance(each, Happened) for entry in each.entries]
+        if any(isinstance(entry, ItemStarted) for entry in entries):
+            writing.release()
+            assert goes_on.acquire(timeout=PATIENCE)
+        return write(writer, writes)
+
+    monkeypatch.setattr(SqlWriter, "write", slow)
+    bench = start_bench(store=f"sqlite:///{tmp_path}/runs.db")
+    run = bench.submit(ONCE)
+    assert writing.acquire(timeout=PATIENCE)
+    cancelled = bench.proxy.cancel(run.id)
+    assert bench.proxy.status(run.id).get(timeout=PATIENCE)["status"] == "cancelling"
+    goes_on.release()
+    cancelled.get(timeout=PATIENCE)
+    outcome = outcome_of(run)
+    assert (outcome.status, outcome.errors[0]["message"]) == ("cancelled", "it was cancelled before it began")
+    assert TRIES == {}
