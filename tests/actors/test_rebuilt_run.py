@@ -1,5 +1,6 @@
 """Runs that are rebuilt by their supervisors: they stand where they stood, and take up what was left."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,24 +8,30 @@ from typing import Any
 
 import pytest
 from conducted import Conducted
+from drawn_workflows import workflows, write_child
 from engines import Bench, outcome_of
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from recording import completed, happening
 from waiting import PATIENCE
 
-from stretto.actors import action
+from stretto.actors import Engine, action
 from stretto.actors.journal.keys import keyring_for
-from stretto.actors.journal.opening import open_store
+from stretto.actors.journal.opening import open_reader, open_store
 from stretto.actors.journal.records import ItemStarted
 from stretto.actors.journal.sql_reader import SqlReader
 from stretto.actors.journal.sql_store import Store
 from stretto.actors.outcome import Outcome, RunWasParked
+from stretto.actors.rebuilding import replay
 from stretto.definitions.conductor import (
     CancelRequested,
     Event,
+    IllegalTransition,
     ItemPaused,
     PauseRequested,
     ResumeRequested,
 )
+from stretto.definitions.dialects import read_workflow
 
 DONE: list[Any] = []
 
@@ -297,3 +304,44 @@ def test_a_sub_workflow_that_has_ended_gives_its_parent_what_came_of_it(
     child.succeed("two")
     assert ended(taken_up(), parent).output == {"got": "succeeded"}
     assert DONE == []
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    text=workflows(),
+    requests=st.lists(st.sampled_from(["pause", "resume", "cancel"]), max_size=1),
+    stops=st.integers(1, 2),
+)
+def test_a_run_that_is_left_and_taken_up_again_ends_as_its_entries_tell(
+    tmp_path: Path, text: str, requests: list[str], stops: int
+) -> None:
+    """Whatever it was doing, and however often; no supervisor crashes over it."""
+    write_child(tmp_path)
+    given_to: dict[str, Any] = {"store": f"sqlite:///{tmp_path}/runs.db", "definitions": tmp_path}
+    engine = Engine.start(**given_to).proxy()
+    try:
+        run_id = engine.submit(read_workflow(text, "law.yaml")).get(timeout=PATIENCE).id
+        for _ in range(stops):
+            for request in requests:
+                with contextlib.suppress(IllegalTransition):  # it may have ended
+                    getattr(engine, request)(run_id).get(timeout=PATIENCE)
+            engine.stop(grace=0).get(timeout=PATIENCE)
+            engine = Engine.start(**given_to).proxy()
+        with contextlib.suppress(IllegalTransition):  # as above
+            engine.resume(run_id).get(timeout=PATIENCE)
+        outcome = outcome_of(engine.handle(run_id).get(timeout=PATIENCE))
+        status = engine.status(run_id).get(timeout=PATIENCE)
+        services = engine.services().get(timeout=PATIENCE)
+        engine.stop().get(timeout=PATIENCE)
+        assert services.instruments.supervisor_restarts.value == 0
+    finally:
+        if engine.actor_ref.is_alive():
+            engine.stop(grace=0).get(timeout=PATIENCE)
+    reader = open_reader(given_to["store"], None)
+    accepted = reader.accepted(run_id)
+    assert accepted is not None
+    conductor, rebuilding = replay(reader, accepted)
+    reader.close()
+    assert rebuilding.finish is not None
+    assert Outcome(rebuilding.finish.status, rebuilding.finish.output, rebuilding.finish.errors) == outcome
+    assert conductor.tasks() == status["tasks"]
