@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, RootTransaction, insert, select, upda
 from sqlalchemy.exc import SQLAlchemyError
 
 from stretto.actors.journal.failures import telling, telling_what_does_not_fit, told
+from stretto.actors.journal.statements import statements_for
 from stretto.actors.journal.store import CannotOpenStore, StoreLost, StoreUnavailable, Unrecordable
 from stretto.actors.journal.tables import ownership
 
@@ -167,9 +168,7 @@ class Ownership:
         self._commits += 1
 
     def _count_commit(self, connection: Connection) -> None:
-        counted = connection.execute(
-            update(ownership).where(ownership.c.epoch == self._epoch).values(commits=ownership.c.commits + 1)
-        )
+        counted = connection.exec_driver_sql(statements_for(connection.dialect).count_commit, (self._epoch,))
         if counted.rowcount != 1:
             self._lost = f"the store {self._guard.store} has been opened by another process: this one writes it no more"
             raise StoreLost(self._lost)
