@@ -26,7 +26,7 @@ from stretto.actors.dispatch import DispatchedActor, Later
 from stretto.actors.idempotency import RememberedKeys, checked_key, conflict, idempotency_of
 from stretto.actors.journal.records import Ending, Happened, Rerun, RerunScope
 from stretto.actors.journal.service import OpenJournal
-from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished
+from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished, Unrecordable
 from stretto.actors.lifecycle import close_down
 from stretto.actors.mailbox import answer, answer_error
 from stretto.actors.messages import (
@@ -582,9 +582,12 @@ class Engine(RunQueries, DispatchedActor):
         run = self._runs.get(message.run_id)
         if run is None:
             return
-        outcome = failed_with("unrecordable", f"what happened cannot be written into the store: {message.reason}")
-        run.accepted.resolve(run.handle)
         run.tell(DropRun())
+        if run.accepted.fail(Unrecordable(message.reason)):
+            run.tell_item(ChildRefused(Unrecordable.code, message.reason))
+            self._forget(message.run_id)
+            return
+        outcome = failed_with("unrecordable", f"what happened cannot be written into the store: {message.reason}")
         self._run_ended(RunEnded(message.run_id, outcome, {}))
 
     @staticmethod

@@ -44,7 +44,7 @@ def _of_the_engine(held_up: HeldUp) -> Iterator[dict[str, Any]]:
     elif held_up.behind:
         yield {"kind": "store", "text": "the journal has to catch up before further items start"}
     if held_up.permits:
-        text = f"{held_up.permits:,} items wait for others to end: the engine's max_items_in_flight is reached"
+        text = f"the engine's max_items_in_flight is reached: {held_up.permits:,} of the run's items wait for others"
         yield {"kind": "permits", "text": text, "count": held_up.permits}
 
 

@@ -18,10 +18,12 @@ READ_AT_ONCE: Final = 500
 class Rebuilding:
     """Feeds the journal's entries to a conductor, which must not have begun.
 
-    `entries` counts them, `finish` is the run's end if it has come. What the shell itself has noted is kept here.
+    `entries` counts them, `finish` is the run's end if it has come; `accepted_at` is seconds since the epoch. What the
+    shell itself has noted is kept here.
     """
 
-    def __init__(self, conductor: Conductor, children: Iterable[Child] = ()) -> None:
+    def __init__(self, conductor: Conductor, accepted_at: float, children: Iterable[Child] = ()) -> None:
+        self.accepted_at = accepted_at
         self.entries = 0
         self.finish: FinishRun | None = None
         self._conductor = conductor
@@ -74,7 +76,7 @@ def replay(reader: Reader, accepted: RunAccepted) -> tuple[Conductor, Rebuilding
     Raises `StoreUnavailable`.
     """
     conductor = conductor_of(accepted)
-    rebuilding = Rebuilding(conductor)
+    rebuilding = Rebuilding(conductor, accepted.accepted_at)
     rebuilding.begin()
     while True:
         entries = reader.entries(accepted.run_id, rebuilding.entries, READ_AT_ONCE)

@@ -96,7 +96,7 @@ def kept_from(reader: Reader, old: RunAccepted, scope: RerunScope) -> Kept | Non
     if scope == "everything":
         return None
     conductor = conductor_of(old)
-    rebuilding = Rebuilding(conductor)
+    rebuilding = Rebuilding(conductor, old.accepted_at)
     rebuilding.begin()
     completions: list[ItemCompleted] = []
     while True:

@@ -286,7 +286,8 @@ class RunSupervisor(DispatchedActor):
 
     def _begin_rebuilding(self, rebuilt: Rebuilt) -> None:
         accepted = rebuilt.accepted
-        self._rebuilding = Rebuilding(self._make_conductor(accepted.parameters, accepted.accepted_at), rebuilt.children)
+        conductor = self._make_conductor(accepted.parameters, accepted.accepted_at)
+        self._rebuilding = Rebuilding(conductor, accepted.accepted_at, rebuilt.children)
         self._rebuilding.begin()
         self._read_entries(self._rebuilding.entries)
 
@@ -328,7 +329,7 @@ class RunSupervisor(DispatchedActor):
             first=rebuilding.entries, learned=conductor.mask.seen_count,
         )  # fmt: skip
         outstanding = conductor.outstanding()
-        self._record.recovered(rebuilding.entries, len(outstanding))
+        self._record.recovered(rebuilding.entries, len(outstanding), rebuilding.accepted_at)
         if rebuilding.finish is not None:
             self._finish(rebuilding.finish)
         for wait in conductor.timers():
@@ -443,7 +444,7 @@ class RunSupervisor(DispatchedActor):
             elif type(command) is WithdrawItems:
                 self._withdraw(command)
             elif type(command) is CancelItem:
-                self._tell_item((command.task, command.visit, command.index), StopItem())
+                self._cancel_item((command.task, command.visit, command.index))
             elif type(command) is TaskStarted:
                 self._journal.task_started(command, at)
             elif type(command) is TaskEnded:
@@ -531,6 +532,16 @@ class RunSupervisor(DispatchedActor):
         if withdrawn and self._conductor is not None:
             now = self._services.now()
             self._carry_out(self._on(ItemsWithdrawn(task, visit, tuple(withdrawn), now)), None, now)
+
+    def _cancel_item(self, key: Key) -> None:
+        """Stop an item; one that has not begun ends at once."""
+        for waiting in (self._waiting, self._nested_waiting):
+            for each in waiting:
+                if _key(each[0]) == key:
+                    waiting.remove(each)
+                    self._settle(each[0], "cancelled", "it was cancelled before it began")
+                    return
+        self._tell_item(key, StopItem())
 
     def _remind(self, command: WaitUntil) -> None:
         then, kept = command.then, self._request.kept

@@ -14,10 +14,19 @@ from stretto.definitions.masking import Mask
 class RunJournal:
     """The entries of one run, numbered, and who is to be told when those so far are durable."""
 
-    def __init__(self, link: Link, run_id: str, *, secretive: bool, first: int = 0, learned: int = 0) -> None:
+    def __init__(  # noqa: PLR0913 - where it goes on; keywords
+        self,
+        link: Link,
+        run_id: str,
+        *,
+        secretive: bool,
+        first: int = 0,
+        learned: int = 0,
+        status: str = "running",
+    ) -> None:
         """Go on at the entry numbered `first`; what the mask has learned before its text number `learned` is known.
 
-        `secretive`: whatever the mask may say, what the run holds may be secret.
+        `secretive`: whatever the mask may say, what the run holds may be secret. `status` is what the store has.
         """
         self._link = link
         self._run_id = run_id
@@ -28,7 +37,7 @@ class RunJournal:
         self._tasks: list[TaskState] = []
         self._tells: list[tuple[pykka.ActorRef[Any], Any]] = []
         self._answers: list[tuple[Later, Any]] = []
-        self._status = "running"
+        self._status = status
         self._ending: Ending | None = None
 
     @property

@@ -34,8 +34,9 @@ class RunRecord:
         """The run was accepted."""
         self._log.info("run_started")
 
-    def recovered(self, entries: int, outstanding: int) -> None:
+    def recovered(self, entries: int, outstanding: int, accepted_at: float) -> None:
         """The run was rebuilt from its journal; `outstanding` items were in flight when it was left, or about to be."""
+        self._began -= max(self._services.now() - accepted_at, 0.0)
         self._services.instruments.runs_recovered.inc()
         self._log.info("run_recovered", entries=entries, outstanding=outstanding)
 

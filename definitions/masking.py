@@ -19,6 +19,8 @@ FEW_FORMS = 64
 number (10,000 secrets, a text of 70 characters: 10 us instead of 1,300)."""
 MAX_LEARNED = 2000
 """Secrets that expressions may make in one run. Beyond it every text is masked: masking each would take too long."""
+TOO_MANY: Final = "(more secrets than are told apart)"
+"""Stands among the texts that a run works with once its expressions have made too many."""
 
 _COMMON: Final = frozenset(
     {"true", "false", "null", "none", "None", "True", "False", "http", "https", "succeeded", "failed", "skipped"}
@@ -46,9 +48,10 @@ class Mask:
         for form in self._forms:
             self._lengths.setdefault(form[:LEAST_LENGTH], {})[len(form)] = None
         # Those that this run has seen: only they can be in its values (an attribute, as each item asks for it).
-        # `_made` are those that its expressions made.
+        # `_made` are those that its expressions made, `_learned` all of them, however short.
         self.seen: dict[str, None] = {}
         self._made: dict[str, None] = {}
+        self._learned: dict[str, None] = {}
         self.add(secrets)
 
     @classmethod
@@ -63,9 +66,9 @@ class Mask:
         """Return what is secret, as a mask that begins with it keeps it."""
         return self._whole.copy(), self._forms.copy(), self._in_order()
 
-    def add(self, secrets: Iterable[Any]) -> set[str]:
+    def add(self, secrets: Iterable[Any]) -> Iterable[str]:
         """Take secret values; return their texts."""
-        found: set[str] = set()
+        found: dict[str, None] = {}
         for secret in secrets:
             _collect(secret, found)
         for text in found:
@@ -81,37 +84,46 @@ class Mask:
         for text in self.add(secrets):
             if len(text) >= LEAST_LENGTH:
                 self.seen[text] = None
+            self._learned[text] = None
 
     @property
     def seen_count(self) -> int:
-        """How many texts `see` has taken; see `learned_since`."""
-        return len(self.seen)
+        """How many texts this run works with that are secret."""
+        return len(self._learned)
 
     def learned_since(self, count: int) -> tuple[str, ...]:
-        """Return the texts that `see` has taken after its first `count`, in their order."""
-        return tuple(list(self.seen)[count:])
+        """Return the texts that came after the first `count`, in their order: given to `see`, they are known again.
+
+        What a run has learned outside its conductor is known again in no other way.
+        """
+        if len(self._learned) == count:
+            return ()
+        return tuple(list(self._learned)[count:])  # the copy is atomic
 
     def learn(self, value: Any, harmless: frozenset[str] = _NOTHING) -> None:
         """Take what an expression gave that had read a secret. `harmless`: texts that it could read elsewhere."""
-        found: set[str] = set()
+        found: dict[str, None] = {}
         _collect(value, found)
-        for text in found - self.seen.keys() - harmless - _COMMON:
-            if len(text) >= LEAST_LENGTH and len(self._made) <= MAX_LEARNED:
-                self._made[text] = None
-                self.see((text,))
+        for text in found:
+            if text in self.seen or text in harmless or text in _COMMON or len(text) < LEAST_LENGTH:
+                continue
+            if TOO_MANY in self.seen:
+                return
+            self._made[text] = None
+            self.see((text,) if len(self._made) <= MAX_LEARNED else (text, TOO_MANY))
 
     def source_of(self, value: Data) -> "Secret | None":
         """Return the source of secrets that a value is, if it holds one that this run works with."""
         if not self.seen or value is None:
             return None
-        texts: set[str] = set()
+        texts: dict[str, None] = {}
         _collect(value, texts)
         harmless = frozenset(text for text in texts if not self._holds_seen(text))
         return None if len(harmless) == len(texts) else Secret(self, harmless)
 
     def text(self, text: str) -> str:
         """Return the text without secrets."""
-        if text in self._whole or len(self._made) > MAX_LEARNED:
+        if text in self._whole or TOO_MANY in self.seen:
             return MASK
         for secret in self._to_look_for(text):
             text = text.replace(secret, MASK)
@@ -203,7 +215,8 @@ class Secret:
         self._mask.learn(value, self._harmless)
 
 
-def _collect(secret: Any, found: set[str]) -> None:
+def _collect(secret: Any, found: dict[str, None]) -> None:
+    """Gather the texts of a value, in its order: a set's would not be the same in another process."""
     if isinstance(secret, dict):
         for member in secret.values():
             _collect(member, found)
@@ -211,7 +224,7 @@ def _collect(secret: Any, found: set[str]) -> None:
         for member in secret:
             _collect(member, found)
     elif secret is not None and not isinstance(secret, bool) and str(secret):
-        found.add(str(secret))
+        found[str(secret)] = None
 
 
 def _end_of(secret: str, text: str) -> int:

@@ -17,6 +17,7 @@ from stretto.definitions.semantics import NATIVE, Semantics
 ParameterType = Literal["string", "integer", "number", "boolean", "array", "object", "any"]
 CancellationPolicy = Literal["allow_finish", "cancel_running"]
 Backoff = Literal["constant", "linear", "exponential"]
+Delivery = Literal["at_least_once", "at_most_once"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,8 @@ class Task:
 
     With `when` false as it starts, it is skipped. A task without an action ends as it starts; `gathers` names the
     tasks whose results it collects, and with which it fails. With `action_expression` that gives the action's name, and
-    `action` is its source.
+    `action` is its source. `delivery` says what becomes of a try of which nobody knows, after a crash, whether it was
+    performed: it is performed again, or has failed.
     """
 
     name: str
@@ -130,8 +132,8 @@ class Task:
     join: Literal["all"] | int | None = None
     when: Template | None = None
     gathers: tuple[str, ...] = ()
+    delivery: Delivery = "at_least_once"
     action_expression: Template | None = None
-    delivery: str = "at_least_once"
     transitions: tuple[Transition, ...] = ()
 
 

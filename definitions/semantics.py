@@ -32,6 +32,7 @@ class Semantics:
         the moment when none of its items is running.
     failed_results: what the list of results holds for a failed item: `null`, or the result that it gave all the same.
     time_outs: a task whose action timed out `timed_out`, or `failed`.
+    skips: a task whose action was skipped by request ended `skipped`, or `succeeded`, where there is no such word.
     fail_fast: an unhandled failure fails the run at once (a native workflow may ask for that with its own field), and
         joins that can no longer be satisfied are told then.
     after_the_end: whether transitions of tasks that complete while the run fails or is being cancelled are `ignored`
@@ -56,6 +57,7 @@ class Semantics:
     failed_items: Literal["go_on", "when_idle"]
     failed_results: Literal["null", "kept"]
     time_outs: Literal["timed_out", "failed"]
+    skips: Literal["skipped", "succeeded"]
     fail_fast: bool
     after_the_end: Literal["ignored", "evaluated"]
     commanded_items: Literal["withdrawn", "performed"]
@@ -77,6 +79,7 @@ NATIVE = Semantics(
     failed_items="go_on",
     failed_results="null",
     time_outs="timed_out",
+    skips="skipped",
     fail_fast=False,
     after_the_end="ignored",
     commanded_items="withdrawn",
@@ -99,6 +102,7 @@ ORQUESTA = Semantics(
     failed_items="when_idle",
     failed_results="kept",
     time_outs="failed",
+    skips="succeeded",
     fail_fast=True,
     after_the_end="evaluated",
     commanded_items="performed",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 RUN_STATUSES = ("succeeded", "failed", "cancelled")
 TASK_STATUSES = ("succeeded", "failed", "timed_out", "cancelled", "skipped")
-ITEM_STATUSES = ("succeeded", "failed", "timed_out", "cancelled", "abandoned")
+ITEM_STATUSES = ("succeeded", "failed", "timed_out", "cancelled", "abandoned", "skipped")
 
 # From a hop between two actors (tens of microseconds) to one that something held up.
 _LATENCY_SECONDS = (

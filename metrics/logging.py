@@ -28,7 +28,7 @@ Style = Literal["auto", "json", "console"]
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 # Pykka logs every exception that goes back to a caller at INFO, with a traceback; httpx logs every request at
 # INFO, httpcore every step of one at DEBUG.
-_NOISY_LOGGERS = ("pykka", "httpx", "httpcore")
+_NOISY_LOGGERS = ("pykka", "httpx", "httpcore", "alembic")
 
 
 class CallIds(NamedTuple):

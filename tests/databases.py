@@ -4,10 +4,11 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from postgres_server import NoPostgres, PostgresServer
-from sqlalchemy import NullPool, create_engine, make_url
+from sqlalchemy import Connection, NullPool, create_engine, make_url
 
 from stretto.actors.journal.opening import open_store
 
@@ -53,8 +54,17 @@ def empty_postgres_url(postgres_server: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(params=["file", "postgres"])
+def durable_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of a store that is not open, of each kind that outlives its process."""
+    if request.param == "file":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
 def started_server() -> PostgresServer:
-    """Start a server, to be removed by the caller; where PostgreSQL is not installed, the test is skipped, but in CI."""
+    """Start a server, to be removed by the caller; the test is skipped where there is none, and fails in CI."""
     try:
         server = PostgresServer()
     except NoPostgres as absent:
@@ -74,13 +84,20 @@ def started_server() -> PostgresServer:
 def database(server: str, template: str, options: str = "") -> Iterator[str]:
     """Create a database, give its URL, and drop it."""
     name = f"stretto_test_{os.getpid()}_{next(_numbers)}"
-    engine = create_engine(
-        make_url(server).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT", poolclass=NullPool
-    )
-    with engine.connect() as connection:
+    with administration(server) as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template} {options}")
     try:
         yield make_url(server).set(database=name).render_as_string(hide_password=False)
     finally:
-        with engine.connect() as connection:
+        with administration(server) as connection:
             connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def administration(url: str) -> Iterator[Connection]:
+    """Give a connection to a database, beside any store, for statements of which each is its own transaction."""
+    engine = create_engine(
+        make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT", poolclass=NullPool
+    )
+    with engine.connect() as connection:
+        yield connection

@@ -29,7 +29,7 @@ def find_programs() -> Path:
     """Return the folder of PostgreSQL's programs, the newest there are. Raises `NoPostgres`."""
     found = shutil.which("initdb")
     if found is not None:
-        return Path(found).parent
+        return Path(found).resolve().parent
     # Where Debian puts them.
     folders = [each.parent for each in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
     if not folders:

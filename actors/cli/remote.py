@@ -1,24 +1,20 @@
 """`stretto run --daemon`: have a daemon run a workflow, and tell its end as if it had run here."""
 
-import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from stretto.actors.cli.exits import FAILED, INTERRUPTED, UNREACHABLE, USAGE, give_up
-from stretto.actors.cli.interrupts import arrivals
+from stretto.actors.cli.answers import Interrupted, answers_and_interrupts
+from stretto.actors.cli.exits import FAILED, INTERRUPTED, USAGE, give_up
 from stretto.actors.cli.progress import Watching, watching
 from stretto.actors.cli.run import inputs_of, print_outcome
-from stretto.actors.gateway.client import Client, DaemonUnreachable, NotYet, RequestRefused
+from stretto.actors.cli.troubles import telling_errors
+from stretto.actors.gateway.client import Client, DaemonUnreachable, RequestRefused
 from stretto.actors.gateway.protocol import (
     Accepted,
-    Answer,
     Cancel,
     Definition,
     Describe,
@@ -29,11 +25,7 @@ from stretto.actors.gateway.protocol import (
 )
 from stretto.actors.messages import RunProgressed
 from stretto.actors.outcome import Outcome
-from stretto.definitions.errors import StrettoError
 from stretto.definitions.frozen import list_of
-
-_UNREACHABLE_CODES = frozenset({"busy", "engine_stopped", "engine_stopping", "internal_error", "not_allowed"})
-"""Refusals that say something of the daemon, not of the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +38,16 @@ class Wanted:
     as_json: bool
     detach: bool
     log_level: str
-
-
-class _Interrupted:
-    """Ctrl-C was pressed."""
+    idempotency_key: str | None = None
 
 
 def run_at_daemon(url: str, wanted: Wanted) -> NoReturn:
     """Have the daemon at `url` run a workflow, and end this process as `stretto run` does."""
     try:
-        code = _run(Client(url), wanted)
-    except (NotYet, click.UsageError) as error:
-        give_up(error.format_message() if isinstance(error, click.UsageError) else str(error), USAGE)
-    except DaemonUnreachable as error:
-        give_up(str(error), UNREACHABLE)
-    except RequestRefused as error:
-        refusal = error.refusal
-        if refusal.findings:
-            give_up("\n  ".join([refusal.message, *refusal.findings]), FAILED)
-        give_up(refusal.message, UNREACHABLE if refusal.code in _UNREACHABLE_CODES else USAGE)
+        with telling_errors():
+            code = _run(Client(url), wanted)
+    except click.UsageError as error:
+        give_up(error.format_message(), USAGE)
     except KeyboardInterrupt:
         give_up("interrupted", INTERRUPTED)
     sys.exit(code)
@@ -77,14 +60,15 @@ def _run(client: Client, wanted: Wanted) -> int:
         described = client.ask(Describe(workflow))
         types = described.parameters if isinstance(described, Described) else {}
     inputs = inputs_of(types, wanted.inputs, wanted.assignments)
+    submit = Submit(workflow, inputs, follow=not wanted.detach, idempotency_key=wanted.idempotency_key)
     if wanted.detach:
-        accepted = client.ask(Submit(workflow, inputs, follow=False))
+        accepted = client.ask(submit)
         if not isinstance(accepted, Accepted):
             raise DaemonUnreachable(f"the daemon at {client.url} gave an answer that does not fit: {accepted!r:.100}")
         click.echo(accepted.run)
         return 0
     with watching(wanted.log_level) as view:
-        accepted, ended, interrupted = _follow(client, Submit(workflow, inputs), view)
+        accepted, ended, interrupted = _follow(client, submit, view)
     if interrupted:
         raise KeyboardInterrupt
     outcome = Outcome(ended.status, ended.output, list_of(ended.errors))
@@ -96,7 +80,7 @@ def _follow(client: Client, request: Submit, view: Watching) -> tuple[Accepted, 
     """Submit a run and wait for its end; return whether Ctrl-C was pressed meanwhile: it cancels the run."""
     accepted: Accepted | None = None
     interrupted = False
-    with _events(client, request) as next_event:
+    with answers_and_interrupts(client, request) as next_event:
         while True:
             event = next_event()
             if isinstance(event, Accepted):
@@ -108,7 +92,7 @@ def _follow(client: Client, request: Submit, view: Watching) -> tuple[Accepted, 
             elif isinstance(event, Ended) and accepted is not None:
                 view.show_end({"id": event.run, "status": event.status, "tasks": event.tasks})
                 return accepted, event, interrupted
-            elif isinstance(event, _Interrupted):
+            elif isinstance(event, Interrupted):
                 if interrupted:
                     raise KeyboardInterrupt
                 interrupted = True
@@ -125,31 +109,6 @@ def _cancel(client: Client, run: str) -> None:
     except RequestRefused as error:
         if error.refusal.code != "illegal_transition":  # that is: it has ended meanwhile
             raise
-
-
-@contextmanager
-def _events(client: Client, request: Submit) -> Iterator[Callable[[], Answer | _Interrupted | Exception]]:
-    """Give what the daemon answers and Ctrl-C as they come, in one queue.
-
-    An exception that a signal raises could come between the end of a read and what is done with it, and lose an
-    answer: the handler puts what it has to say where the answers are.
-    """
-    with arrivals() as events:
-
-        def read() -> None:
-            try:
-                for answer in client.answers(request):
-                    events.put(answer)
-                events.put(DaemonUnreachable(f"the daemon at {client.url} went away before the run had ended"))
-            except StrettoError as error:
-                events.put(error)
-
-        earlier = signal.signal(signal.SIGINT, lambda _number, _frame: events.put_by_signal(_Interrupted()))
-        threading.Thread(target=read, name="stretto-answers", daemon=True).start()
-        try:
-            yield events.get
-        finally:
-            signal.signal(signal.SIGINT, earlier)
 
 
 def _named_or_read(workflow: str) -> str | Definition:

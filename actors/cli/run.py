@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stretto.actors.cli.completion import complete_workflow
-from stretto.actors.cli.exits import FAILED, INTERRUPTED, USAGE, give_up
+from stretto.actors.cli.exits import FAILED, INTERRUPTED, UNREACHABLE, USAGE, give_up
 from stretto.actors.cli.known import PACKS, rendered_commands
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ STOP_SECONDS = 2.0
 @click.option("--keystore", metavar="FILE", help="A YAML file with secrets, by the names of keystore.NAME.")
 @click.option("--daemon", metavar="URL", help="Have the daemon at unix:///PATH run it.")
 @click.option("--detach", is_flag=True, help="With --daemon: print the accepted run's id and leave.")
+@click.option("--store", metavar="URL", help="Keep the run in the store at sqlite:///FILE or postgresql://...")
+@click.option("--store-key", metavar="FILE", help="With --store: the file with its key.")
+@click.option("--idempotency-key", metavar="KEY", help="A run that was started with the same KEY is followed instead.")
 @click.option("--log-level", default="WARNING", show_default=True, help="The least that is logged (to standard error).")
 def run(
     workflow: str,
@@ -43,14 +46,18 @@ def run(
     keystore: str | None,
     daemon: str | None,
     detach: bool,  # noqa: FBT001 - as above
+    store: str | None,
+    store_key: str | None,
+    idempotency_key: str | None,
     log_level: str,
 ) -> None:
     """Run WORKFLOW, a ref or the path of a file, and print its output.
 
     A KEY=VALUE is read by the parameter's type, without one as text, save lists and objects of JSON; it wins over the
-    same key in --inputs.
+    same key in --inputs. With a --store, runs that were left in it go on, too, while this one does.
     """
     from stretto.actors.engine import Engine
+    from stretto.actors.journal.store import CannotOpenStore
     from stretto.definitions.errors import InvalidDefinition, StrettoError
     from stretto.metrics import configure_logging
 
@@ -61,24 +68,25 @@ def run(
     if daemon is not None:
         from stretto.actors.cli.remote import Wanted, run_at_daemon
 
-        if definitions or actions or packs or pack_config or keystore:
-            own = "--definitions, --actions, --packs, --pack-config and --keystore"
+        if definitions or actions or packs or pack_config or keystore or store or store_key:
+            own = "--definitions, --actions, --packs, --pack-config, --keystore, --store and --store-key"
             raise click.UsageError(f"{own} are the daemon's own settings: leave them out here")
-        run_at_daemon(daemon, Wanted(workflow, assignments, inputs, as_json, detach, log_level))
-    if detach:
-        raise click.UsageError("--detach needs a --daemon that goes on with the run")
+        run_at_daemon(daemon, Wanted(workflow, assignments, inputs, as_json, detach, log_level, idempotency_key))
+    _check_alone(store, detach=detach, of_a_store=store_key or idempotency_key)
     try:
         engine = Engine.start(
             definitions=definitions, actions=actions, packs=packs, pack_config=pack_config, keystore=keystore,
-            rendered_commands=rendered_commands(),
+            rendered_commands=rendered_commands(), store=store, store_key=store_key,
         ).proxy()  # fmt: skip
+    except CannotOpenStore as error:
+        give_up(str(error), UNREACHABLE)
     except StrettoError as error:
         give_up(str(error), USAGE)
     try:
         definition = engine.workflow(workflow).get()
         types = {name: parameter.type for name, parameter in definition.parameters.items()}
         values = inputs_of(types, inputs, assignments)
-        handle, outcome = _follow(engine, workflow, values, log_level)
+        handle, outcome = _follow(engine, workflow, values, log_level, idempotency_key)
     except InvalidDefinition as error:
         _stop(engine)
         give_up("\n  ".join(["the definition cannot be used", *map(str, error.findings)]), FAILED)
@@ -93,7 +101,17 @@ def run(
     sys.exit(0 if outcome.status == "succeeded" else FAILED)
 
 
-def _follow(engine: Any, workflow: str, values: dict[str, Any], log_level: str) -> "tuple[RunHandle, Outcome]":
+def _check_alone(store: str | None, *, detach: bool, of_a_store: str | None) -> None:
+    """Refuse what makes no sense without a daemon. Raises `click.UsageError`."""
+    if detach:
+        raise click.UsageError("--detach needs a --daemon that goes on with the run")
+    if store is None and of_a_store is not None:
+        raise click.UsageError("--store-key and --idempotency-key are for runs that are kept: give a --store, too")
+
+
+def _follow(
+    engine: Any, workflow: str, values: dict[str, Any], log_level: str, idempotency_key: str | None
+) -> "tuple[RunHandle, Outcome]":
     """Start the run and wait for its outcome; Ctrl-C cancels the run by its policy, a second one stops at once."""
     from stretto.actors.cli.interrupts import held_back, wait_for
     from stretto.actors.cli.progress import watching
@@ -103,7 +121,7 @@ def _follow(engine: Any, workflow: str, values: dict[str, Any], log_level: str) 
         try:
             # The run may show that it goes on before its handle is here, without which nothing can be cancelled.
             with held_back():
-                handle = engine.submit(workflow, values, shown.view).get()
+                handle = engine.submit(workflow, values, shown.view, idempotency_key=idempotency_key).get()
             outcome = wait_for(handle.outcome)
         except KeyboardInterrupt:
             if handle is None:

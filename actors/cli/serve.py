@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stretto.actors.cli.exits import USAGE, end_process, give_up
+from stretto.actors.cli.exits import UNREACHABLE, USAGE, end_process, give_up
 from stretto.actors.cli.known import PACKS
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def serve(file: str | None, **given: Any) -> None:
     import asyncio
 
     from stretto.actors.daemon.service import Daemon
+    from stretto.actors.journal.store import CannotOpenStore
     from stretto.actors.settings import InvalidSettings, read_settings
     from stretto.definitions.errors import StrettoError
     from stretto.metrics import configure_logging
@@ -50,6 +51,8 @@ def serve(file: str | None, **given: Any) -> None:
     configure_logging(settings.logging.level, style=settings.logging.style)
     try:
         code = asyncio.run(Daemon(settings).serve())
+    except CannotOpenStore as error:
+        give_up(str(error), UNREACHABLE)
     except (StrettoError, ValueError) as error:
         give_up(str(error), USAGE)
     end_process(code)

@@ -12,6 +12,7 @@ from stretto.actors.journal.records import Entry, ItemStarted, SecretsLearned
 from stretto.actors.journal.sealing import UnreadableRecord
 from stretto.definitions.conductor import (
     CancelRequested,
+    ConcurrencyRequested,
     DelayElapsed,
     Failure,
     ItemCompleted,
@@ -21,7 +22,9 @@ from stretto.definitions.conductor import (
     PauseRequested,
     ResumeRequested,
     RetryDue,
+    RetryRequested,
     RunTimedOut,
+    SkipRequested,
 )
 from stretto.definitions.errors import NotData, Place
 from stretto.definitions.frozen import freeze
@@ -37,6 +40,9 @@ KINDS: Final[dict[str, type[Any]]] = {
     "resume_requested": ResumeRequested,
     "cancel_requested": CancelRequested,
     "run_timed_out": RunTimedOut,
+    "concurrency_requested": ConcurrencyRequested,
+    "skip_requested": SkipRequested,
+    "retry_requested": RetryRequested,
     "secrets_learned": SecretsLearned,
 }
 """The words that stores have for entries: a word that has been written once stays what it is."""

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from stretto.actors.journal.store import CannotOpenStore, StoreInUse
 
-_LOCK: Final = 0x53545254
+LOCK: Final = 0x53545254
 """The number of a store's lock among all locks of the database's users; a second one is its schema's."""
 
 _CONNECTING: Final = {
@@ -41,7 +41,10 @@ _SETTINGS_OF_WRITERS: Final = (
 
 _APPLICATION_NAME_BYTES: Final = 63
 
-_TAKE_LOCK: Final = text("SELECT pg_try_advisory_lock(:lock, hashtext(coalesce(current_schema(), '')))")
+# The server may need a moment to see that a process has died.
+_WAIT_FOR_LOCK: Final = text("SET LOCAL lock_timeout = '500ms'")
+_TAKE_LOCK: Final = text("SELECT pg_advisory_lock(:lock, hashtext(coalesce(current_schema(), '')))")
+_NOT_AVAILABLE: Final = "55P03"
 _FIND_HOLDER: Final = text(
     "SELECT a.application_name, a.pid FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
     " WHERE l.locktype = 'advisory' AND l.granted AND l.classid::bigint = :lock"
@@ -60,6 +63,12 @@ class Postgres:
         self._url = parsed.set(drivername="postgresql+psycopg")
         self._writers = self._engine(_SETTINGS_OF_WRITERS, poolclass=NullPool)
 
+    def without_password(self) -> str:
+        """Return the URL as PostgreSQL's programs take it, without any password."""
+        hidden = [name for name in self._url.query if _is_password(name)]
+        url = self._url.set(drivername="postgresql", password=None).difference_update_query(hidden)
+        return url.render_as_string(hide_password=False)
+
     def connect(self) -> Connection:
         """Return a new connection for writing. Raises errors of the database."""
         return self._writers.connect()
@@ -71,9 +80,17 @@ class Postgres:
         """
         with connection.begin():
             self._check_encoding(connection)
-            if connection.scalar(_TAKE_LOCK, {"lock": _LOCK}):
-                return
-            holder = connection.execute(_FIND_HOLDER, {"lock": _LOCK}).first()
+        try:
+            with connection.begin():
+                connection.execute(_WAIT_FOR_LOCK)
+                connection.execute(_TAKE_LOCK, {"lock": LOCK})
+        except OperationalError as error:
+            if getattr(error.orig, "sqlstate", None) != _NOT_AVAILABLE:
+                raise
+        else:
+            return
+        with connection.begin():
+            holder = connection.execute(_FIND_HOLDER, {"lock": LOCK}).first()
         whom = f"{holder.application_name!r} (server process {holder.pid})" if holder else "another process"
         raise StoreInUse(f"the store {self.store} is in use by {whom}: it can be opened once that has ended")
 
@@ -128,15 +145,19 @@ def _parse(url: str) -> URL:
     if parsed is None or not parsed.database:
         # What cannot be read may hold a password anywhere.
         raise CannotOpenStore(
-            "cannot open the store: its URL begins with postgresql: and cannot be read: expected "
+            "cannot open the store: its URL begins with postgresql: and cannot be read; expected "
             "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, special characters in it written as %XX"
         )
     return parsed
 
 
 def _without_passwords(url: URL) -> str:
-    hidden = {name: "***" for name in url.query if "password" in name.lower()}
+    hidden = {name: "hidden" for name in url.query if _is_password(name)}
     return url.update_query_dict(hidden).render_as_string(hide_password=True)
+
+
+def _is_password(option: str) -> bool:
+    return "password" in option.lower()
 
 
 def _application_name() -> str:

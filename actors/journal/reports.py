@@ -12,10 +12,12 @@ from stretto.actors.journal.run_masks import SEALED, entries_of, mask_of, unless
 from stretto.actors.journal.store import MAX_PAGE, PAGE, ItemRow, Reader, RunRow, TaskRow
 from stretto.actors.journal.telling import entry_told, failure_told, item_told, run_told, task_told
 from stretto.actors.outcome import UnknownRun
+from stretto.actors.reasons import reasons_of
 from stretto.actors.rebuilding import replay
-from stretto.definitions.conductor import ItemCompleted
+from stretto.definitions.conductor import IllegalTransition, ItemCompleted
 from stretto.definitions.errors import StrettoError
 from stretto.definitions.masking import Mask
+from stretto.definitions.model import Workflow
 
 EXPORT_FORMAT: Final = 1
 """Counts the changes of what an export is made of that its readers have to know."""
@@ -122,6 +124,19 @@ def show_item(reader: Reader, run_id: str, task: str, index: int, visit: int | N
     return {**item_told(row), "result": mask.data(entry.result), "error": error}
 
 
+def why(reader: Reader, run_id: str, task: str | None = None) -> list[dict[str, Any]]:
+    """Return what a run in progress, or one of its tasks, waits for as its record has it: {kind, text, ...} each.
+
+    Raises `UnknownRun`, `IllegalTransition` if it has ended, `UnknownTask`, `StoreUnavailable`, and what is raised
+    where the store's key is missing.
+    """
+    row = _row(reader, run_id)
+    if row.ended_at is not None:
+        raise IllegalTransition(f"the run {run_id} has ended ({row.status}): it waits for nothing")
+    accepted = reader.accepted(run_id)
+    return [] if accepted is None else reasons_of(replay(reader, accepted)[0], task)
+
+
 def export_run(reader: Reader, run_id: str) -> dict[str, Any]:
     """Return everything of a run: what `export_parts` yields, as one object with all its `entries`."""
     head, entries = export_parts(reader, run_id)
@@ -138,12 +153,12 @@ def export_parts(reader: Reader, run_id: str) -> tuple[dict[str, Any], Iterator[
     if accepted is None:
         raise UnknownRun(f"there is no run {run_id!r} in the store")
     mask = mask_of(reader, accepted)
-    head = {"format": EXPORT_FORMAT, **shown, "depth": accepted.depth, "definition": _definition(accepted)}
+    head = {"format": EXPORT_FORMAT, **shown, "depth": accepted.depth, "definition": _definition(accepted.workflow)}
     return head, (entry_told(number, entry, mask) for number, entry in enumerate(entries_of(reader, run_id)))
 
 
-def _definition(accepted: RunAccepted) -> dict[str, Any]:
-    return {"ref": accepted.workflow.ref, "file": accepted.workflow.file}
+def _definition(workflow: Workflow) -> dict[str, Any]:
+    return {"ref": workflow.ref, "file": workflow.file, "text": workflow.text}
 
 
 def _row(reader: Reader, run_id: str) -> RunRow:

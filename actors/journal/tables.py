@@ -155,7 +155,8 @@ tasks = _table(
 ownership = _table(
     "ownership",
     # There is one row, with the id 1.
-    Column("id", Integer, CheckConstraint("id = 1", name="one_row"), primary_key=True, autoincrement=False),
+    CheckConstraint("id = 1", name="one_row"),
+    Column("id", Integer, primary_key=True, autoincrement=False),
     # Grows with every opening: a writer that finds another one than its own has lost the store.
     Column("epoch", _BIG, nullable=False),
     # Grows with every commit where a connection can be lost while it commits: what has become of that is told by this.

@@ -1,7 +1,9 @@
 """The state machine of one run: events in, commands out, nothing else.
 
 Conductor.begin() --> [Command]          states.py    what can follow what, as tables
-Conductor.on(Event) --> [Command]        fan_out.py   one visit of a task: its items and their window
+Conductor.on(Event) --> [Command]        run.py       a run as it stands, and what can be asked of it
+                                         fan_out.py   one visit of a task: its items and their window
+                                         items.py     an item's place in the window, and how it failed
                                          arrivals.py  what is to start, and the joins that wait
                                          joins.py     who has arrived at a join, lap by lap
                                          routes.py    the routes that splits open
@@ -12,6 +14,7 @@ Conductor.on(Event) --> [Command]        fan_out.py   one visit of a task: its i
                                          visits.py    the visits that have not ended, and each task's last
                                          transitions.py  which transitions are taken, what they publish
                                          retrying.py  whether what has failed is tried again
+                                         requests.py  which item a request is about, and whether it may be
                                          output.py    the run's output
                                          inquiries.py what is in flight, which timers are set
                                          waits.py     what the run waits for, told to people
@@ -33,6 +36,7 @@ from stretto.definitions.conductor.conductor import Conductor
 from stretto.definitions.conductor.errors import blank_record
 from stretto.definitions.conductor.events import (
     CancelRequested,
+    ConcurrencyRequested,
     DelayElapsed,
     Event,
     Failure,
@@ -43,7 +47,9 @@ from stretto.definitions.conductor.events import (
     PauseRequested,
     ResumeRequested,
     RetryDue,
+    RetryRequested,
     RunTimedOut,
+    SkipRequested,
 )
 from stretto.definitions.conductor.states import ENDED, IllegalTransition, UnknownTask
 from stretto.definitions.conductor.waits import Wait, WaitKind
@@ -53,6 +59,7 @@ __all__ = [
     "CancelItem",
     "CancelRequested",
     "Command",
+    "ConcurrencyRequested",
     "Conductor",
     "DelayElapsed",
     "Event",
@@ -67,7 +74,9 @@ __all__ = [
     "Prepared",
     "ResumeRequested",
     "RetryDue",
+    "RetryRequested",
     "RunTimedOut",
+    "SkipRequested",
     "StartItem",
     "TaskEnded",
     "TaskStarted",
@@ -78,7 +87,3 @@ __all__ = [
     "WithdrawItems",
     "blank_record",
 ]
-
-class ConcurrencyRequested: pass
-class SkipRequested: pass
-class RetryRequested: pass

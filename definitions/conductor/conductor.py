@@ -4,28 +4,24 @@ It reads no clock and starts nothing: events go in, commands come out, and the s
 It alone changes the run's context.
 """
 
-from collections import deque
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import msgspec
-from immutables import Map
 
-from stretto.definitions.conductor.arrivals import ARRIVALS, Arrivals
 from stretto.definitions.conductor.branches import NO_BRANCH, Branch
 from stretto.definitions.conductor.commands import (
     CancelItem,
     Command,
     FinishRun,
-    StartItem,
     TaskEnded,
     TaskStarted,
     WaitUntil,
     WithdrawItems,
 )
-from stretto.definitions.conductor.contexts import CONTEXTS, Contexts
-from stretto.definitions.conductor.errors import ErrorLog
 from stretto.definitions.conductor.events import (
     CancelRequested,
+    ConcurrencyRequested,
     DelayElapsed,
     Event,
     Failure,
@@ -36,114 +32,32 @@ from stretto.definitions.conductor.events import (
     PauseRequested,
     ResumeRequested,
     RetryDue,
+    RetryRequested,
     RunTimedOut,
+    SkipRequested,
 )
-from stretto.definitions.conductor.fan_out import Arrival, FanOut, Slot
-from stretto.definitions.conductor.inquiries import starts_outstanding, tasks_told, waits_outstanding
+from stretto.definitions.conductor.fan_out import Arrival, FanOut
+from stretto.definitions.conductor.items import Slot
 from stretto.definitions.conductor.output import render_output
 from stretto.definitions.conductor.preparing import Preparation
+from stretto.definitions.conductor.requests import task_named, to_retry, to_skip, to_widen
 from stretto.definitions.conductor.retrying import expression_failure, item_wants_retry, visit_wants_retry
+from stretto.definitions.conductor.run import Run
 from stretto.definitions.conductor.settings import Settings
-from stretto.definitions.conductor.states import ENDED, RUN_TABLES, IllegalTransition, advance
-from stretto.definitions.conductor.transitions import Followed, Transitions
-from stretto.definitions.conductor.visits import Visits
-from stretto.definitions.conductor.waits import Standing, Wait, Waiting
-from stretto.definitions.context import (
-    NO_SURROUNDINGS,
-    RunFacts,
-    Surroundings,
-)
+from stretto.definitions.conductor.states import ENDED, IllegalTransition, UnknownTask, advance
+from stretto.definitions.conductor.transitions import Followed
 from stretto.definitions.errors import ExpressionError, Place
 from stretto.definitions.expressions import Moment
-from stretto.definitions.frozen import EMPTY_OBJECT, Data, FrozenDict, FrozenList, freeze, object_of
-from stretto.definitions.graph import graph_of
-from stretto.definitions.masking import Mask
-from stretto.definitions.model import Task, Workflow
-from stretto.definitions.secrecy import NO_SECRECY, Secrecy, secret_fields
+from stretto.definitions.frozen import Data, object_of
+from stretto.definitions.model import Task
 from stretto.definitions.semantics import COMMANDS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-Masked = TypeVar("Masked", FrozenDict | None, FrozenList)
 
 MAX_INSTANT_TASKS = 10_000
 """Tasks that may end one after another without any action being performed, before it is taken for an endless cycle."""
 
 
-class Conductor:
+class Conductor(Run):
     """Conducts one run: `begin` once, then `on` for each event, carrying out the commands that they return."""
-
-    def __init__(  # noqa: PLR0913 - what a run is made of; the keywords are optional
-        self,
-        workflow: Workflow,
-        run_id: str,
-        parameters: FrozenDict,
-        started_at: float,
-        parent: Data = None,
-        *,
-        surroundings: Surroundings = NO_SURROUNDINGS,
-        mask: Mask | None = None,
-        initial: FrozenDict = EMPTY_OBJECT,
-        secrecy: Secrecy = NO_SECRECY,
-    ) -> None:
-        """Take a run's definition and its parameters, bound and frozen; `started_at` is seconds since the epoch.
-
-        `parent` is what `system.parent` gives: null, or whose item this run performs. `surroundings` are what it is
-        given besides; `mask` is the parent's, whose secrets are this run's as well. `initial` are variables that are
-        there before the run's own, where contexts go by branches; `secrecy` tells what it gives to secret parameters.
-        """
-        self.workflow = workflow
-        self._semantics = workflow.semantics
-        self._states = RUN_TABLES[workflow.semantics.final_failure]
-        self._fail_fast = workflow.fail_fast or workflow.semantics.fail_fast
-        self.status = "running"
-        self._since = started_at
-        self._cancelled = False
-        self._deadline: RunTimedOut | None = None
-        self._run_id = run_id
-        self._initial = Branch(Map(initial)) if initial else NO_BRANCH
-        self._arrivals: Arrivals = ARRIVALS[workflow.semantics.arrivals](workflow, graph_of(workflow.tasks))
-        self._moment = Moment(started_at, f"{run_id}/0")
-        system = freeze(
-            {"workflow_start": self._moment.now(), "run_id": run_id, "workflow": workflow.ref, "parent": parent}
-        )
-        assert isinstance(system, FrozenDict)  # noqa: S101 - for the type checker
-        self.mask = Mask(base=surroundings.mask) if mask is None else mask
-        self._is_child = parent is not None
-        facts = RunFacts(
-            parameters, system, workflow.tasks, surroundings=surroundings, mask=self.mask, secrecy=secrecy,
-            secret_parameters=secret_fields(workflow.parameters), status_of=self._arrivals.status_of,
-        )  # fmt: skip
-        self.context: Contexts = CONTEXTS[workflow.semantics.publish](facts)
-        self._transitions = Transitions(workflow, self.context)
-        self._errors = ErrorLog(self.mask)
-        self._failed = False
-        self._events = 0
-        self._visits = Visits()
-        self._active = self._visits.active
-        self._entered = self._begun = False
-        self._ended: deque[FanOut] = deque()
-        self._due: list[FanOut] = []
-        self._paused: set[tuple[str, int, int]] = set()
-        self._paused_from_below = False
-        self._terminal: list[tuple[int, Branch]] = []
-        self._start_arrivals = {"as_reached": self._start_as_reached, "together": self._start_together}[
-            workflow.semantics.starts
-        ]
-        self._commands: list[Command] = []
-        self._handlers: dict[type, Callable[[Any], None]] = {
-            ItemCompleted: self._item_completed,
-            ItemsWithdrawn: self._items_withdrawn,
-            ItemPaused: self._item_paused,
-            ItemResumed: self._item_resumed,
-            RetryDue: self._retry_due,
-            DelayElapsed: self._delay_elapsed,
-            PauseRequested: self._pause,
-            ResumeRequested: self._resume,
-            CancelRequested: self._cancel,
-            RunTimedOut: self._run_timed_out,
-        }
 
     def enter(self) -> None:
         """Evaluate what the run begins with. Nothing starts before `begin`, which does this, too, if nobody did."""
@@ -167,13 +81,14 @@ class Conductor:
     def on(self, event: Event) -> list[Command]:
         """Return the commands that follow from an event. What no longer matters (a late timer) gives none.
 
-        Raises `IllegalTransition` for a request that the run's state does not allow; the run stays as it was.
+        Raises `IllegalTransition` for a request that the run's state does not allow, `UnknownTask` for one about a task
+        that there is not; the run stays as it was.
         """
         before = self._moment
         self._moment = Moment(event.at, f"{self._run_id}/{self._events + 1}")
         try:
-            self._handlers[type(event)](event)
-        except IllegalTransition:
+            self._handlers[type(event)](self, event)
+        except (IllegalTransition, UnknownTask):
             self._moment = before
             raise
         self._events += 1
@@ -226,6 +141,10 @@ class Conductor:
                 self._task_ended(self._ended.popleft())
 
     # ---- tasks start
+
+    def _start_arrivals(self) -> bool:
+        """Start what may start; return whether anything did."""
+        return self._starts[self._semantics.starts](self)
 
     def _start_as_reached(self) -> bool:
         waiting = self._arrivals.waiting
@@ -407,7 +326,7 @@ class Conductor:
         slot = fan_out.window.get(event.index) if fan_out is not None else None
         if fan_out is None or slot is None or slot.state != "running" or slot.attempt != event.attempt:
             return
-        if event.failure is not None and self._semantics.retries == "item":
+        if event.failure is not None and self._semantics.retries == "item" and not slot.skipping:
             settling = self._considered(fan_out, slot, event)
             if settling is None:
                 return
@@ -450,9 +369,14 @@ class Conductor:
         slot = fan_out.window.get(event.index) if fan_out is not None else None
         if fan_out is None or slot is None or slot.state != "waiting" or slot.attempt + 1 != event.attempt:
             return
-        slot.change("due", self._moment.at)
+        self._retry_is_due(fan_out, event.index, slot)
+
+    def _retry_is_due(self, fan_out: FanOut, index: int, slot: Slot) -> None:
+        """Have an item's next try start; in a run that starts nothing now it is held."""
+        if slot.state == "waiting":
+            slot.change("due", self._moment.at)
         if self._may_start(fan_out):
-            self._try_again(fan_out, event.index, slot)
+            self._try_again(fan_out, index, slot)
 
     def _try_again(self, fan_out: FanOut, index: int, slot: Slot) -> None:
         slot.change("start", self._moment.at)
@@ -461,7 +385,7 @@ class Conductor:
 
     def _delay_elapsed(self, event: DelayElapsed) -> None:
         fan_out = self._active.get((event.task, event.visit))
-        if fan_out is None or fan_out.state not in {"delayed", "retrying"}:
+        if fan_out is None or fan_out.state not in {"delayed", "retrying"} or fan_out.attempt != event.attempt:
             return
         self.delay_over(fan_out)
 
@@ -477,6 +401,53 @@ class Conductor:
         else:
             fan_out.change("hold")
             fan_out.since = self._moment.at
+
+    # ---- requests for items
+
+    def _set_concurrency(self, event: ConcurrencyRequested) -> None:
+        visits = self._visits_to_change(event.task)
+        for fan_out in to_widen(self.workflow.tasks[event.task], visits, event.concurrency, self._may_start_in_time):
+            fan_out.concurrency = event.concurrency
+            if fan_out.state == "running":
+                self._advance(fan_out)
+
+    def _skip(self, event: SkipRequested) -> None:
+        fan_out = to_skip(self._visits_to_change(event.task), event.index, self._may_start_in_time)
+        slot = fan_out.window.get(event.index)
+        if slot is not None and slot.state == "running":
+            # Where the action is performed more than once, the first performance to end would count.
+            performed = fan_out.window if fan_out.decided is not None else {event.index: slot}
+            for index, each in sorted(performed.items()):
+                each.skipping = True
+                self._stop(fan_out, index, each)
+            return
+        fan_out.skip_item(event.index)
+        if fan_out.state == "running":
+            self._advance(fan_out)
+        elif fan_out.all_skipped:
+            fan_out.change("release" if fan_out.state == "held" else "elapse")
+            self._ended.append(fan_out)
+
+    def _retry(self, event: RetryRequested) -> None:
+        fan_out = to_retry(self._visits_to_change(event.task), event.index, self._may_start_in_time)
+        slot = fan_out.window.get(event.index)
+        if fan_out.state == "retrying":
+            self.delay_over(fan_out)
+        elif slot is not None:
+            self._retry_is_due(fan_out, event.index, slot)
+        elif fan_out.state == "running":
+            fan_out.put_back(event.index)
+            self._advance(fan_out)
+
+    def _visits_to_change(self, task: str) -> list[FanOut]:
+        """Return the visits of a task that a request may be about."""
+        task_named(self.workflow, task)
+        if self.status in ENDED:
+            raise IllegalTransition(f"cannot change a task of what is {self.status}")
+        return list(self._visits.of(task))
+
+    def _may_start_in_time(self, visit: FanOut) -> bool:
+        return self.status == "paused" or self._may_start(visit)
 
     # ---- tasks end
 
@@ -509,7 +480,7 @@ class Conductor:
 
     def _tries_again(self, fan_out: FanOut, outcome: str, result: Data) -> bool:
         """Have the whole visit tried again, if its retry says so (`Semantics.retries`: visit)."""
-        if self._semantics.retries != "visit" or self.status not in {"running", "paused"}:
+        if self._semantics.retries != "visit" or self.status not in {"running", "paused"} or fan_out.all_skipped:
             return False
         try:
             if not visit_wants_retry(fan_out, outcome, result, self._moment):
@@ -730,9 +701,6 @@ class Conductor:
         # Again: a secret may have become known after an error was recorded.
         self._commands.append(FinishRun(self.status, output, self.errors()))
 
-    def _masked(self, data: Masked) -> Masked:
-        return self.mask.data(data)  # type: ignore[return-value]  # an object stays one, and a list
-
     def _tell_unsatisfied_joins(self) -> bool:
         """Record the joins that wait in vain; return whether there are any."""
         idle = not self._active and not any(each.ready for each in self._arrivals.waiting)
@@ -746,44 +714,22 @@ class Conductor:
             self._failed = True
         return bool(unsatisfied)
 
-    def errors(self) -> FrozenList:
-        """Return the records of what has failed so far, masked."""
-        return self._masked(self._errors.frozen())
-
-    # ---- inquiries
-
-    def tasks(self) -> dict[str, dict[str, Any]]:
-        """Return {name: {status, visits, items: {total, succeeded, failed, running}}} of every task, as it is now."""
-        return tasks_told(self.workflow, self._visits)
-
-    def outstanding(self) -> list[StartItem]:
-        """Return the start command of every try that has been commanded and not been told ended, in their order."""
-        return starts_outstanding(self._visits)
-
-    def may_resume(self, start: StartItem) -> bool:
-        """Tell whether an outstanding try is to be performed, if nobody knows any more whether it has been.
-
-        It is not when it was to be stopped, nor in a run that is being cancelled: then it is told as cancelled.
-        """
-        if self._cancelled and self.status != "cleaning":
-            return False
-        visit = self._active.get((start.task, start.visit))
-        slot = visit.window.get(start.index) if visit is not None else None
-        return slot is not None and (slot.state, slot.attempt) == ("running", start.attempt) and not slot.stopping
-
-    def timers(self) -> list[WaitUntil]:
-        """Return every wait that is outstanding."""
-        of_run = [WaitUntil(self._deadline)] if self._deadline and self.status in {"running", "paused"} else []
-        return [*of_run, *waits_outstanding(self._visits)]
-
-    def waits(self, task: str | None = None) -> list[Wait]:
-        """Return what the run, or one of its tasks, waits for, to be told to people: bounded for each task.
-
-        Raises `UnknownTask`.
-        """
-        standing = Standing(self.status, self._since, self._paused_from_below)
-        waiting = Waiting(self.workflow, self._visits, self._arrivals, frozenset(self._paused), standing)
-        return waiting.of_run() if task is None else waiting.of_task(task)
+    _handlers: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        ItemCompleted: _item_completed,
+        ItemsWithdrawn: _items_withdrawn,
+        ItemPaused: _item_paused,
+        ItemResumed: _item_resumed,
+        RetryDue: _retry_due,
+        DelayElapsed: _delay_elapsed,
+        PauseRequested: _pause,
+        ResumeRequested: _resume,
+        CancelRequested: _cancel,
+        ConcurrencyRequested: _set_concurrency,
+        SkipRequested: _skip,
+        RetryRequested: _retry,
+        RunTimedOut: _run_timed_out,
+    }
+    _starts: ClassVar[dict[str, Callable[[Any], bool]]] = {"as_reached": _start_as_reached, "together": _start_together}
 
 
 def _asks_failed(task: Task) -> bool:

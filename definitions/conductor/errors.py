@@ -5,7 +5,8 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from stretto.definitions.conductor.fan_out import FanOut, ItemFailure
+from stretto.definitions.conductor.fan_out import FanOut
+from stretto.definitions.conductor.items import ItemFailure
 from stretto.definitions.errors import ExpressionError, Place
 from stretto.definitions.frozen import MAX_DEPTH, Data, FrozenList, depth_of, freeze, weigh
 from stretto.definitions.masking import Mask

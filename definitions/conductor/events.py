@@ -30,7 +30,10 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class ItemCompleted(msgspec.Struct, frozen=True):
-    """A try of an item has ended; `outcome` is succeeded, failed, timed_out, abandoned or cancelled."""
+    """A try of an item has ended; `outcome` is succeeded, failed, timed_out, abandoned, cancelled or skipped.
+
+    `skipped` is told of what is not performed: it counts as succeeded, with a null result.
+    """
 
     task: str
     visit: int
@@ -106,6 +109,30 @@ class CancelRequested(msgspec.Struct, frozen=True):
     at: float
 
 
+class ConcurrencyRequested(msgspec.Struct, frozen=True):
+    """Somebody wants another window for the visits of a task that go on: so many items at a time from now on."""
+
+    task: str
+    concurrency: int
+    at: float
+
+
+class SkipRequested(msgspec.Struct, frozen=True):
+    """Somebody wants an item that has not ended to end as skipped; of several visits, in the first where it can."""
+
+    task: str
+    index: int
+    at: float
+
+
+class RetryRequested(msgspec.Struct, frozen=True):
+    """Somebody wants an item that failed, or that waits for its next try, to be tried now; as above."""
+
+    task: str
+    index: int
+    at: float
+
+
 class RunTimedOut(msgspec.Struct, frozen=True):
     """The time that the whole run may take is over."""
 
@@ -122,5 +149,8 @@ Event: TypeAlias = (
     | PauseRequested
     | ResumeRequested
     | CancelRequested
+    | ConcurrencyRequested
+    | SkipRequested
+    | RetryRequested
     | RunTimedOut
 )

@@ -6,96 +6,18 @@ in it from its start command to its final outcome, so one that waits for a retry
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 from stretto.definitions.conductor.branches import Branch
 from stretto.definitions.conductor.commands import Prepared, StartItem
 from stretto.definitions.conductor.events import DelayElapsed, Failure, ItemCompleted, RetryDue
+from stretto.definitions.conductor.items import NO_ITEMS, ItemFailure, RetryPlan, Slot, error_object
 from stretto.definitions.conductor.states import ITEM, TASK, advance
 from stretto.definitions.context import ItemScope, Snapshot, TaskRecord
-from stretto.definitions.frozen import EMPTY_LIST, Data, FrozenDict, FrozenList, list_of, object_of
+from stretto.definitions.frozen import EMPTY_LIST, Data, FrozenDict, list_of, object_of
 from stretto.definitions.model import Share, Task
 from stretto.definitions.semantics import Semantics
 
-
-class Batches(Sequence[FrozenList]):
-    """A list seen in batches of up to `size`; a batch is made when its item starts."""
-
-    def __init__(self, members: FrozenList, size: int) -> None:
-        self._members = members
-        self._size = size
-
-    def __len__(self) -> int:
-        return (len(self._members) + self._size - 1) // self._size
-
-    def __getitem__(self, index: Any) -> Any:
-        start = range(len(self))[index] * self._size
-        return list_of(self._members[start : start + self._size])
-
-
-class Slot:
-    """An item's place in the window: its state, its try, when its first try started, and why its last one failed.
-
-    `since` is when its state began, `until` when a wait for its next try ends. `stopping`: its try is to be stopped.
-    """
-
-    __slots__ = ("attempt", "failed", "since", "started_at", "state", "stopping", "until")
-
-    def __init__(self, started_at: float, attempt: int) -> None:
-        self.attempt = attempt
-        self.started_at = self.since = started_at
-        self.state = "running"
-        self.until = 0.0
-        self.stopping = False
-        self.failed: Failure | None = None
-
-    def change(self, event: str, at: float) -> None:
-        """Go to the state that `event` leads to."""
-        self.state = advance(ITEM, self.state, event)
-        self.since = at
-
-    def wait(self, failure: Failure, at: float, until: float) -> None:
-        """Have the next try wait, as this one has failed."""
-        self.change("retry", at)
-        self.failed = failure
-        self.until = until
-
-
-MAX_WAIT_SECONDS = 10.0 * 365 * 86_400
-"""The longest wait before a retry: ten years, so that no backoff overflows."""
-
-
-class RetryPlan:
-    """A task's `retry`, its expressions evaluated."""
-
-    __slots__ = ("backoff", "count", "delay", "max_delay")
-
-    def __init__(self, count: int, delay: float, backoff: str, max_delay: float | None) -> None:
-        self.count = count
-        self.delay = delay
-        self.backoff = backoff
-        self.max_delay = max_delay
-
-    def wait(self, retry: int) -> float:
-        """Return the seconds to wait before the given retry, counted from 1."""
-        factors: dict[str, int] = {"constant": 1, "linear": retry, "exponential": 2 ** min(retry - 1, 64)}
-        wait = min(self.delay * factors[self.backoff], MAX_WAIT_SECONDS)
-        return wait if self.max_delay is None else min(wait, self.max_delay)
-
-
-class ItemFailure:
-    """An item that did not succeed, after its last try."""
-
-    __slots__ = ("attempt", "failure", "index", "outcome")
-
-    def __init__(self, index: int, attempt: int, outcome: str, failure: Failure) -> None:
-        self.index = index
-        self.attempt = attempt
-        self.outcome = outcome
-        self.failure = failure
-
-
-NO_ITEMS: Sequence[Data] = (None,)
 NOWHERE: Final[frozenset[str]] = frozenset()
 
 
@@ -121,13 +43,16 @@ class FanOut:
     `number` counts the visits of all tasks in the order of their start, `attempt` the tries of the whole visit;
     `led_to` holds the targets of the transitions taken at its end, `prepared` what each item performs, where that is
     settled before the first starts. `decided` is not None when the action is performed more than once: then it tells
-    which performance counts. `since` is when a wait of the whole visit began, `until` when it ends.
+    which performance counts. `since` is when a wait of the whole visit began, `until` when it ends. `skipped` are the
+    items that count as succeeded without a result; `again` holds those that failed and are to be tried once more, until
+    they find a place in the window.
     """
 
     __slots__ = (
-        "after_failure", "attempt", "branch", "broken", "cancelling", "concurrency", "decided", "failures", "items",
-        "led_to", "next_index", "number", "prepared", "results", "retry", "route", "semantics", "since",
-        "snapshot", "started_at", "state", "stopped", "succeeded", "task", "timeout", "until", "visit", "window",
+        "after_failure", "again", "attempt", "branch", "broken", "cancelling", "concurrency", "decided",
+        "failures", "items", "led_to", "next_index", "number", "prepared", "results", "retry", "route",
+        "semantics", "since", "skipped", "snapshot", "started_at", "state", "stopped", "succeeded", "task",
+        "timeout", "until", "visit", "window",
     )  # fmt: skip
 
     def __init__(
@@ -157,6 +82,8 @@ class FanOut:
         self.next_index = 0
         self.results: list[Data] = []
         self.failures: list[ItemFailure] = []
+        self.skipped: set[int] = set()
+        self.again: dict[int, ItemFailure] = {}
         self.succeeded = 0
         self.stopped = False
         self.broken = False
@@ -174,11 +101,31 @@ class FanOut:
     def refill(self, at: float) -> Iterator[StartItem]:
         """Yield the starts that bring the window back to min(concurrency, items left)."""
         total = len(self.items)
-        while self.next_index < total and len(self.window) < self.concurrency and not self.stopped:
+        while len(self.window) < self.concurrency and not self.stopped:
+            if self.again:
+                yield self._start_again(at)
+                continue
+            if self.next_index >= total:
+                return
             index = self.next_index
             self.next_index += 1
+            if self.skipped:
+                self._pass_over()
             self.window[index] = Slot(at, self.attempt)
             yield self.start(index, self.window[index])
+
+    def _start_again(self, at: float) -> StartItem:
+        """Put the first of the items that are to be tried once more into the window."""
+        index = min(self.again)
+        failed = self.again.pop(index)
+        slot = self.window[index] = Slot(failed.started_at, failed.attempt + 1)
+        slot.since = at
+        slot.failed = failed.failure
+        return self.start(index, slot)
+
+    def _pass_over(self) -> None:
+        while self.next_index in self.skipped:
+            self.next_index += 1
 
     def start(self, index: int, slot: Slot) -> StartItem:
         """Return the command that starts (or restarts) an item that has its place in the window."""
@@ -209,19 +156,47 @@ class FanOut:
     def settle(self, event: ItemCompleted) -> None:
         """Record an item's final outcome and free its place."""
         slot = self.window.pop(event.index)
-        slot.state = advance(ITEM, slot.state, event.outcome)
         if self.decided is not None:
             self.decided = event.index
             self.window.clear()  # the others go on, and what they give counts no more
-        if event.failure is None:
+        if slot.skipping or event.outcome == "skipped":
+            self._count_skipped(event.index, slot)
+        elif event.failure is None:
+            slot.state = advance(ITEM, slot.state, event.outcome)
             self.results[event.index] = event.result
             self.succeeded += 1
         else:
-            self.failures.append(ItemFailure(event.index, event.attempt, event.outcome, event.failure))
+            slot.state = advance(ITEM, slot.state, event.outcome)
+            failed = ItemFailure(event.index, event.attempt, event.outcome, event.failure, slot.started_at)
+            self.failures.append(failed)
             if self.semantics.failed_results == "kept":
                 self.results[event.index] = event.failure.result
         if self.failures and self._must_stop():
             self.stopped = True
+            self._give_up_again()
+
+    def skip_item(self, index: int) -> None:
+        """Count an item as skipped that is not being performed: it waits for a try, or for its first start."""
+        self.again.pop(index, None)
+        slot = self.window.pop(index, None)
+        self._count_skipped(index, slot)
+        self._pass_over()
+
+    def _count_skipped(self, index: int, slot: Slot | None) -> None:
+        if slot is not None:
+            slot.state = advance(ITEM, slot.state, "skipped")
+        self.skipped.add(index)
+
+    def put_back(self, index: int) -> None:
+        """Have an item that has failed tried once more, as soon as there is a place in the window."""
+        failed = next(each for each in self.failures if each.index == index)
+        self.failures.remove(failed)
+        self.again[index] = failed
+
+    def _give_up_again(self) -> None:
+        """Items that were to be tried once more, and will not be, have failed as they had."""
+        self.failures += self.again.values()
+        self.again = {}
 
     def _must_stop(self) -> bool:
         if self.semantics.failed_items == "when_idle":
@@ -231,11 +206,15 @@ class FanOut:
     def withdraw(self, index: int) -> None:
         """Free the place of an item whose try was never started."""
         slot = self.window.pop(index)
+        if slot.skipping:
+            self._count_skipped(index, slot)
+            return
         slot.state = advance(ITEM, slot.state, "withdraw")
         self._keep_failure(index, slot)
 
     def release_waiting(self) -> None:
         """Free the places of items that only wait: nothing new will start."""
+        self._give_up_again()
         for index, slot in list(self.window.items()):
             if slot.state in {"waiting", "due"}:
                 slot.state = advance(ITEM, slot.state, "cancelled")
@@ -245,13 +224,14 @@ class FanOut:
     def _keep_failure(self, index: int, slot: Slot) -> None:
         """An item whose next try never comes has failed, as its last one did."""
         if slot.failed is not None:
-            self.failures.append(ItemFailure(index, slot.attempt, "cancelled", slot.failed))
+            self.failures.append(ItemFailure(index, slot.attempt, "cancelled", slot.failed, slot.started_at))
 
     def outcomes(self) -> dict[str, int]:
         """Count the items by what they ended as."""
         if self.task.action is None or self.broken:
             return {}
-        return {**Counter(failed.outcome for failed in self.failures), "succeeded": self.succeeded}
+        skipped = {"skipped": len(self.skipped)} if self.skipped else {}
+        return {**Counter(failed.outcome for failed in self.failures), "succeeded": self.succeeded, **skipped}
 
     def too_many_failures(self) -> bool:
         """Tell whether `max_failures` is exceeded."""
@@ -270,12 +250,30 @@ class FanOut:
     @property
     def exhausted(self) -> bool:
         """No item is left to start, or none may."""
-        return self.stopped or self.next_index >= len(self.items)
+        return self.stopped or (self.next_index >= len(self.items) and not self.again)
+
+    @property
+    def all_skipped(self) -> bool:
+        """Every item was skipped, and there was one."""
+        return 0 < len(self.items) <= len(self.skipped)
+
+    @property
+    def opened(self) -> bool:
+        """It is known what its items are."""
+        return self.task.with_items is None or self.items is not NO_ITEMS
+
+    @property
+    def accounted(self) -> int:
+        """How many items have ended."""
+        return self.succeeded + len(self.skipped) + len(self.failures)
 
     @property
     def left(self) -> int:
         """How many items have not been started, and may be."""
-        return 0 if self.stopped else len(self.items) - self.next_index
+        if self.stopped:
+            return 0
+        ahead = sum(index >= self.next_index for index in self.skipped)
+        return len(self.items) - self.next_index - ahead + len(self.again)
 
     def break_off(self, failure: Failure) -> None:
         """Fail the task as a whole, before any item could start."""
@@ -297,9 +295,10 @@ class FanOut:
             self.failures.append(ItemFailure(0, 1, "failed", failure))
 
     def try_again(self) -> None:
-        """Forget what came of the items: the whole visit is tried once more."""
+        """Forget what came of the items, but for what was skipped: the whole visit is tried once more."""
         self.attempt += 1
         self.next_index = self.succeeded = 0
+        self._pass_over()
         self.results = [None] * len(self.items)
         self.failures = []
         self.stopped = False
@@ -320,8 +319,10 @@ class FanOut:
             self.change("cancel")
         elif self.failures and fan_out is not None and (fan_out.max_failures is None or self.too_many_failures()):
             self.change("fail")
-        elif self.succeeded + len(self.failures) < len(self.items):
+        elif self.accounted < len(self.items):
             self.change("cancel")
+        elif self.skipped and fan_out is None and self.semantics.skips == "skipped":
+            self.change("skip")
         else:
             self.change("succeed")
         return self.state
@@ -366,8 +367,3 @@ class FanOut:
                 "error": error_object(failed.failure),
             }
         )
-
-
-def error_object(failure: Failure) -> FrozenDict:
-    """Return a failure as `error` in `on_error` and in `task.NAME.errors` shows it."""
-    return object_of({"kind": failure.kind, "message": failure.message, **(failure.details or {})})

@@ -48,7 +48,7 @@ def tasks_told(workflow: Workflow, visits: Visits) -> dict[str, dict[str, Any]]:
             "visits": last.visit,
             "items": {
                 "total": len(last.items),
-                "succeeded": last.succeeded,
+                "succeeded": last.succeeded + len(last.skipped),
                 "failed": len(last.failures),
                 "running": running,
             },

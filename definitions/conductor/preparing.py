@@ -7,7 +7,7 @@ when another cannot be rendered.
 from collections.abc import Sequence
 
 from stretto.definitions.conductor.commands import Prepared
-from stretto.definitions.conductor.fan_out import NO_ITEMS, RetryPlan
+from stretto.definitions.conductor.items import NO_ITEMS, RetryPlan
 from stretto.definitions.context import CompletionScope, ItemScope, Snapshot
 from stretto.definitions.errors import UnfitValue
 from stretto.definitions.expressions import Moment, Template

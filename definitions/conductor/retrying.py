@@ -1,7 +1,8 @@
 """Whether what has ended is tried again: an item after a failure, or a whole visit of a task (`Semantics.retries`)."""
 
 from stretto.definitions.conductor.events import Failure, ItemCompleted
-from stretto.definitions.conductor.fan_out import FanOut, error_object
+from stretto.definitions.conductor.fan_out import FanOut
+from stretto.definitions.conductor.items import error_object
 from stretto.definitions.context import CompletionScope, ItemScope
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Moment

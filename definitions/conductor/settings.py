@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from stretto.definitions.conductor.fan_out import MAX_WAIT_SECONDS, NO_ITEMS, Batches, RetryPlan
+from stretto.definitions.conductor.items import MAX_WAIT_SECONDS, NO_ITEMS, Batches, RetryPlan
 from stretto.definitions.context import Snapshot
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Moment, Template

@@ -90,12 +90,15 @@ ITEM: Table = {
     ("running", "timed_out"): "timed_out",
     ("running", "abandoned"): "abandoned",
     ("running", "cancelled"): "cancelled",
+    ("running", "skipped"): "skipped",
     ("running", "withdraw"): "withdrawn",
     ("running", "retry"): "waiting",
     ("waiting", "due"): "due",
     ("waiting", "cancelled"): "cancelled",
+    ("waiting", "skipped"): "skipped",
     ("due", "start"): "running",
     ("due", "cancelled"): "cancelled",
+    ("due", "skipped"): "skipped",
 }
 """An item in the window; `due`: the wait before a retry is over, but the run is paused."""
 

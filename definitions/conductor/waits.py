@@ -23,10 +23,10 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from stretto.definitions.conductor.arrivals import Arrivals
-from stretto.definitions.conductor.fan_out import FanOut, Slot
-from stretto.definitions.conductor.states import UnknownTask
+from stretto.definitions.conductor.fan_out import FanOut
+from stretto.definitions.conductor.items import Slot
+from stretto.definitions.conductor.requests import task_named
 from stretto.definitions.conductor.visits import Visits
-from stretto.definitions.errors import names_there, nearest
 from stretto.definitions.graph import graph_of
 from stretto.definitions.model import Workflow
 
@@ -93,13 +93,10 @@ class Waiting:
 
     def of_task(self, name: str) -> list[Wait]:
         """Return what a task waits for; nothing, if it has ended. Raises `UnknownTask`."""
-        tasks = self._workflow.tasks
-        if name not in tasks:
-            hint = nearest(name, tasks) or names_there(tasks)
-            raise UnknownTask(f"there is no task {name!r} in {self._workflow.ref}; {hint}")
-        found = list(self._of(name))
+        found = list(self._of(task_named(self._workflow, name).name))
         if not found and name not in self._visits.last:
-            found.append(Wait(kind="not_reached", task=name, missing=graph_of(tasks).inbound[name]))
+            inbound = graph_of(self._workflow.tasks).inbound[name]
+            found.append(Wait(kind="not_reached", task=name, missing=inbound))
         return [*self._of_the_run_itself(), *found] if found else []
 
     def _of_the_run_itself(self) -> Iterator[Wait]:

@@ -19,6 +19,7 @@ from stretto.definitions.model import (
     Assignment,
     Backoff,
     CancellationPolicy,
+    Delivery,
     Retry,
     Share,
     Task,
@@ -204,6 +205,7 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
     action_place = node.place
     task_input: Template = Constant(EMPTY_OBJECT, node.place)
     with_items = timeout = retry = when = None
+    delivery = "at_least_once"
     if not parallel:
         action, action_place = _action(reader, fields)
         # An item's input may name the item; all that is settled once for the whole task may not.
@@ -215,6 +217,8 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
         timeout = next((_timeout(reader, member, what) for member, what in fields.given("timeout")), None)
         retry = next((_retry(reader, member, what, site) for member, what in fields.given("retry")), None)
         when = next((reader.condition(member, what, Site()) for member, what in fields.given("when")), None)
+        for member, what in fields.given("delivery"):
+            delivery = reader.choice(member, what, get_args(Delivery)) or delivery
     delay = None
     for member, what in fields.given("delay"):
         delay = reader.number_template(member, what, Site(), least=0, integer=False)
@@ -237,6 +241,7 @@ def _plain_task(reader: Reader, fields: Fields, name: str, *, parallel: bool) ->
         delay=delay,
         join=join,
         when=when,
+        delivery=cast("Delivery", delivery),
         transitions=tuple(each for each in transitions if each is not None),
     )
 

@@ -8,7 +8,7 @@ from typing import Any, get_args
 from stretto.definitions.dialects.native import ACTION, KEPT_FIELDS, NOT_ACTED_ON, TASK_KINDS
 from stretto.definitions.dialects.parameters import ANNOTATIONS, BOUNDS
 from stretto.definitions.dialects.reading import NAME
-from stretto.definitions.model import Backoff, CancellationPolicy, ParameterType
+from stretto.definitions.model import Backoff, CancellationPolicy, Delivery, ParameterType
 
 Schema = dict[str, Any]
 
@@ -150,6 +150,7 @@ def _task() -> Schema:
 
 _OF_A_PLAIN_TASK = (
     "action", "input", "with_items", "concurrency", "batch_size", "max_failures", "timeout", "retry", "when",
+    "delivery",
 )  # fmt: skip
 
 
@@ -170,6 +171,7 @@ def _task_fields() -> Schema:
         "delay": _or_expression(_number()),
         "retry": {"$ref": "#/$defs/retry"},
         "when": _CONDITION,
+        "delivery": {"enum": list(get_args(Delivery))},
         "join": {"anyOf": [{"const": "all"}, _number(1, kind="integer")]},
         "next": {"type": "array", "items": {"$ref": "#/$defs/transition"}},
         "on_success": {"$ref": "#/$defs/followers"},

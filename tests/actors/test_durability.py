@@ -37,7 +37,7 @@ class Ledger:
 LEDGER = Ledger()
 
 
-@action("test.work")
+@action("durability.work")
 def work(value: Any, fails: bool = False) -> Any:
     """Note a value; wait at the gate if it is to be held."""
     LEDGER.done.append(value)
@@ -72,12 +72,12 @@ ref: test.fan
 parameters: {values: {type: array}}
 tasks:
   - name: fan
-    action: test.work
+    action: durability.work
     with_items: "{{ parameters.values }}"
     concurrency: 2
     input: {value: "{{ item }}"}
     next: [{publish: [{all: "{{ result() }}"}], do: [last]}]
-  - {name: last, action: test.work, input: {value: "{{ workflow.all | length }}"}}
+  - {name: last, action: durability.work, input: {value: "{{ workflow.all | length }}"}}
 output_map: {all: "{{ workflow.all }}", last: "{{ task.last.result }}"}
 """
 
@@ -169,11 +169,11 @@ WAITS = """
 ref: test.waits
 tasks:
   - name: flaky
-    action: test.work
+    action: durability.work
     input: {value: flaky, fails: true}
     retry: {count: 1, delay: 0.2}
     next: [{when: "{{ failed() }}", do: [late]}]
-  - {name: late, action: test.work, delay: 0.2, input: {value: late}}
+  - {name: late, action: durability.work, delay: 0.2, input: {value: late}}
 """
 
 
@@ -202,8 +202,8 @@ ref: test.child
 version: "1.0.0"
 parameters: {value: {}}
 tasks:
-  - {name: one, action: test.work, input: {value: "{{ parameters.value }}"}, next: [{do: [two]}]}
-  - {name: two, action: test.work, input: {value: "{{ parameters.value * 10 }}"}}
+  - {name: one, action: durability.work, input: {value: "{{ parameters.value }}"}, next: [{do: [two]}]}
+  - {name: two, action: durability.work, input: {value: "{{ parameters.value * 10 }}"}}
 output_map: {value: "{{ task.two.result }}"}
 """
 
@@ -246,7 +246,7 @@ ONCE = """
 ref: test.once
 tasks:
   - name: once
-    action: test.work
+    action: durability.work
     delivery: at_most_once
     input: {value: once}
     next: [{when: "{{ failed() }}", publish: [{why: "{{ task.once.errors[0].error }}"}], do: [told]}]
@@ -325,20 +325,20 @@ def test_a_run_is_done_again_as_a_whole(start_bench: Callable[..., Bench], url: 
 FAILING = """
 ref: test.failing
 tasks:
-  - {name: before, action: test.work, input: {value: before}, next: [{do: [fan]}]}
+  - {name: before, action: durability.work, input: {value: before}, next: [{do: [fan]}]}
   - name: fan
-    action: test.flaky
+    action: durability.flaky
     with_items: [1, 2, 3]
     concurrency: 3
     input: {value: "{{ item }}"}
     next: [{when: "{{ succeeded() }}", do: [after]}]
-  - {name: after, action: test.work, input: {value: after}}
+  - {name: after, action: durability.work, input: {value: after}}
 output_map: {fan: "{{ task.fan.result }}"}
 """
 BAD: set[int] = set()
 
 
-@action("test.flaky")
+@action("durability.flaky")
 def flaky(value: int) -> int:
     """Fail for bad values."""
     LEDGER.done.append(value)

@@ -4,20 +4,16 @@ import asyncio
 import os
 import socket
 import stat
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from waiting import PATIENCE
+from gateways import with_gateway
 
-from stretto.actors import Engine
 from stretto.actors.gateway import connection as connections
 from stretto.actors.gateway import protocol, socket_file
 from stretto.actors.gateway.client import Client, DaemonUnreachable, NotYet, RequestRefused
-from stretto.actors.gateway.engine_calls import call
 from stretto.actors.gateway.protocol import Definition, Describe, Refused, Status, Submit, Watch, Workflows
-from stretto.actors.gateway.server import Gateway
 from stretto.actors.gateway.socket_file import CannotServe, SocketFile
 
 ECHO = Definition(
@@ -31,28 +27,6 @@ SLEEP = Definition(
     'version: "1.0.0"\nref: test.sleep\ncancellation_policy: cancel_running\n'
     "tasks: [{name: sleep, action: core.sleep, input: {seconds: 1000}}]\n",
 )
-
-
-def with_gateway(folder: Path, test: Callable[[Client], Awaitable[None]]) -> None:
-    """Run a test against a gateway of an engine of its own."""
-
-    async def run() -> None:
-        file = SocketFile(folder / "s")
-        engine = Engine.start()
-        gateway = Gateway(engine)
-        await gateway.start(file.open())
-        try:
-            await test(Client(f"unix://{folder}/s"))
-        finally:
-            await call(engine, "stop", 0)
-            await gateway.stop()
-            file.close()
-
-    async def bounded() -> None:
-        await asyncio.wait_for(run(), PATIENCE)
-
-    folder.chmod(0o700)
-    asyncio.run(bounded())
 
 
 async def raw(client: Client, data: bytes) -> protocol.Answer:

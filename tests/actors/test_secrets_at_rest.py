@@ -14,6 +14,7 @@ from waiting import PATIENCE
 
 from stretto.actors import ActionFailed, action
 from stretto.actors.journal.sealing import new_key
+from stretto.actors.journal.store import Unrecordable
 from stretto.actors.outcome import RunWasParked
 
 __all__ = ["postgres_server", "postgres_template", "postgres_url"]
@@ -28,25 +29,25 @@ ref: test.leaky
 parameters: {password: {type: string, secret: true}, name: {type: string}}
 tasks:
   - name: use
-    action: test.connect
+    action: secrets.connect
     input: {url: "db://{{ parameters.password }}@host", token: "{{ keystore.token | upper }}"}
     next: [{publish: [{seen: "{{ result() }}"}], do: [hold]}]
   - name: hold
-    action: test.hold
+    action: secrets.hold
     input: {text: "{{ workflow.seen }}"}
     next: [{do: [leak]}]
-  - {name: leak, action: test.leak, input: {text: "{{ parameters.password | upper }} {{ workflow.seen }}"}}
+  - {name: leak, action: secrets.leak, input: {text: "{{ parameters.password | upper }} {{ workflow.seen }}"}}
 output_map: {seen: "{{ workflow.seen }}", name: "{{ parameters.name }}"}
 """
 
 
-@action("test.connect")
+@action("secrets.connect")
 def connect(url: str, token: str) -> str:
     """Give back what was given."""
     return f"{url} with {token}"
 
 
-@action("test.hold")
+@action("secrets.hold")
 def hold(text: str) -> int:
     """Wait at the gate."""
     BEGUN.release()
@@ -54,7 +55,7 @@ def hold(text: str) -> int:
     return len(text)
 
 
-@action("test.leak")
+@action("secrets.leak")
 def leak(text: str) -> None:
     """Fail, and tell everything."""
     raise ActionFailed(f"cannot use {text}", result={"tried": text})
@@ -141,7 +142,7 @@ def test_a_run_with_secrets_is_refused_where_there_is_no_key(
 ) -> None:
     """A file of SQLite's has one made beside it; for PostgreSQL the operator gives one. Other runs need none."""
     bench = start_bench(store=postgres_url)
-    with pytest.raises(Exception, match="key") as refused:
+    with pytest.raises(Unrecordable, match="key") as refused:
         bench.submit(LEAKY.replace("keystore.token", "parameters.name"), {"password": PASSWORD, "name": "n"})
     assert PASSWORD not in str(refused.value)
     assert bench.run("tasks: [{name: a, action: core.noop}]\n").status == "succeeded"

@@ -40,8 +40,8 @@ NOTED = Noted()
 CHAIN = """
 ref: test.chain
 tasks:
-  - {name: one, action: test.note, input: {value: 1}, next: [{do: [two]}]}
-  - {name: two, action: test.note, input: {value: 2}}
+  - {name: one, action: failures.note, input: {value: 1}, next: [{do: [two]}]}
+  - {name: two, action: failures.note, input: {value: 2}}
 output_map: {both: "{{ [task.one.result, task.two.result] }}"}
 """
 LARGE = """
@@ -52,7 +52,7 @@ output_map: {size: "{{ task.size.result }}"}
 """
 
 
-@action("test.note")
+@action("failures.note")
 def note(value: Any) -> Any:
     """Note a value, and wait to be let through."""
     NOTED.values.append(value)

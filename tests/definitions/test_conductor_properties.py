@@ -16,6 +16,7 @@ from stretto.definitions.conductor import (
     CancelItem,
     CancelRequested,
     Command,
+    ConcurrencyRequested,
     Conductor,
     Event,
     FinishRun,
@@ -25,6 +26,8 @@ from stretto.definitions.conductor import (
     PauseRequested,
     ResumeRequested,
     RetryDue,
+    RetryRequested,
+    SkipRequested,
     StartItem,
     TaskEnded,
     WaitUntil,
@@ -87,6 +90,9 @@ class WindowMachine(RuleBasedStateMachine):
         self.waiting: dict[int, RetryDue] = {}
         self.due: set[int] = set()
         self.outcomes: dict[int, Any] = {}
+        self.skipping: set[int] = set()
+        self.again: dict[int, Any] = {}
+        self.allowed = concurrency
         self.started: set[tuple[int, int]] = set()
         self.firsts: list[int] = []
         self.withdrawable = False
@@ -126,8 +132,8 @@ class WindowMachine(RuleBasedStateMachine):
             elif isinstance(command, TaskEnded):
                 self.task_ends.append(command)
             elif isinstance(command, CancelItem):
-                assert self.policy == "cancel_running"
-                assert self.status == "cancelling"
+                cancelled = self.policy == "cancel_running" and self.status == "cancelling"
+                assert cancelled or command.index in self.skipping
                 assert command.index in self.running
             elif isinstance(command, FinishRun):
                 self.finishes.append(command)
@@ -140,10 +146,14 @@ class WindowMachine(RuleBasedStateMachine):
         assert command.scope.item == f"item {command.index}"
         self.started.add((command.index, command.attempt))
         if command.attempt == 1:
+            assert self.window < self.concurrency, "nothing starts before the window has shrunk"
+            assert not self.again, "what is tried again comes first"
             self.firsts.append(command.index)
         else:
             self.due.discard(command.index)
-            self.waiting.pop(command.index, None)
+            self.again.pop(command.index, None)
+            if self.waiting.pop(command.index, None) is None:
+                assert self.window < self.concurrency, "nothing starts before the window has shrunk"
         self.running[command.index] = command.attempt
 
     def feed(self, event: Event) -> list[Command]:
@@ -152,7 +162,20 @@ class WindowMachine(RuleBasedStateMachine):
 
     def settle(self, index: int, outcome: Any) -> None:
         """Enter an item's final outcome in the model."""
-        self.outcomes[index] = outcome
+        self.outcomes[index] = "skipped" if index in self.skipping else outcome
+        self.skipping.discard(index)
+        if self.stopped:
+            self.give_up_again()
+
+    def give_up_again(self) -> None:
+        """What was to be tried again, and will not be, has failed as it had."""
+        self.outcomes.update(self.again)
+        self.again.clear()
+
+    @property
+    def window(self) -> int:
+        """How many items are in the window."""
+        return len(self.running) + len(self.waiting)
 
     # ---- the rules
 
@@ -170,7 +193,7 @@ class WindowMachine(RuleBasedStateMachine):
         word = "failed" if outcome == "refused" else outcome
         event = ItemCompleted("fan", 1, index, attempt, word, freeze(f"result {index}"), failure, self.clock)
         again = word in {"failed", "timed_out"} and outcome != "refused" and attempt <= self.retries
-        if again and self.status in {"running", "paused"}:
+        if again and index not in self.skipping and self.status in {"running", "paused"}:
             self.due.discard(index)
             commands = self.feed(event)
             assert index in self.waiting
@@ -209,6 +232,63 @@ class WindowMachine(RuleBasedStateMachine):
             self.settle(index, "cancelled" if tried_before else "withdrawn")
         self.feed(ItemsWithdrawn("fan", 1, tuple(sorted(indexes)), self.clock))
 
+    @precondition(lambda self: not self.finishes)
+    @rule(concurrency=st.integers(-1, 5))
+    def change_concurrency(self, concurrency: int) -> None:
+        """Somebody raises or lowers the concurrency."""
+        event = ConcurrencyRequested("fan", concurrency, self.clock)
+        if concurrency < 1 or self.status == "cancelling":
+            self.refused(event)
+            return
+        self.concurrency = concurrency
+        self.allowed = max(self.window, concurrency)
+        self.feed(event)
+
+    @precondition(lambda self: not self.finishes and self.total)
+    @rule(data=st.data())
+    def skip(self, data: st.DataObject) -> None:
+        """Somebody skips an item, whatever it is doing."""
+        index = data.draw(st.integers(0, self.total - 1), label="index")
+        event = SkipRequested("fan", index, self.clock)
+        if index in self.running and index not in self.skipping:
+            self.skipping.add(index)
+            self.feed(event)
+        elif index in self.waiting or index in self.again or (index not in self.outcomes and self.may_start(index)):
+            self.waiting.pop(index, None)
+            self.due.discard(index)
+            self.again.pop(index, None)
+            self.settle(index, "skipped")
+            self.feed(event)
+        else:
+            self.refused(event)
+
+    @precondition(lambda self: not self.finishes and self.total)
+    @rule(data=st.data())
+    def retry(self, data: st.DataObject) -> None:
+        """Somebody wants an item tried now, whatever it is doing."""
+        index = data.draw(st.integers(0, self.total - 1), label="index")
+        event = RetryRequested("fan", index, self.clock)
+        if index in self.waiting:
+            self.due.add(index)
+            self.feed(event)
+        elif self.outcomes.get(index) in {"failed", "cancelled"} and not self.stopped and self.status != "cancelling":
+            self.again[index] = self.outcomes.pop(index)
+            self.feed(event)
+        else:
+            self.refused(event)
+
+    def may_start(self, index: int) -> bool:
+        """Whether an item that has not been started still may be."""
+        return index not in self.firsts and self.status != "cancelling" and not self.stopped
+
+    def refused(self, event: Event) -> None:
+        """Expect a request to be refused, and to change nothing."""
+        for conductor in self.conductors:
+            before = conductor.tasks()
+            with pytest.raises(IllegalTransition):
+                conductor.on(event)
+            assert conductor.tasks() == before
+
     @precondition(lambda self: not self.finishes and self.status in {"running", "paused"})
     @rule()
     def pause(self) -> None:
@@ -232,11 +312,17 @@ class WindowMachine(RuleBasedStateMachine):
         self.status = "cancelling"
         for index in list(self.waiting):
             self.settle(index, "cancelled")
+        self.give_up_again()
         self.waiting.clear()
         self.due.clear()
+        stopping = set(self.skipping)
         commands = self.feed(CancelRequested(self.clock))
         cancelled = [each.index for each in commands if isinstance(each, CancelItem)]
-        expected = sorted(self.running) if self.policy == "cancel_running" and not self.cancelled_once else []
+        expected = (
+            sorted(self.running.keys() - stopping)
+            if self.policy == "cancel_running" and not self.cancelled_once
+            else []
+        )
         assert cancelled == expected
         self.cancelled_once = True
 
@@ -252,20 +338,25 @@ class WindowMachine(RuleBasedStateMachine):
 
     @invariant()
     def window_is_exact(self) -> None:
-        """The window holds min(concurrency, items left) items whenever anything may start."""
+        """The window holds min(concurrency, items left) items whenever anything may start.
+
+        It holds more only after the concurrency was lowered, until it has shrunk.
+        """
         if not hasattr(self, "outcomes"):
             return
-        window = len(self.running) + len(self.waiting)
         left = self.total - len(self.outcomes)
-        assert window <= self.concurrency
+        assert self.window <= self.allowed
+        self.allowed = max(self.concurrency, min(self.allowed, self.window))
         if self.status == "running" and not self.stopped:
-            assert window == min(self.concurrency, left)
+            assert self.window >= min(self.concurrency, left)
 
     @invariant()
     def starts_are_in_order(self) -> None:
-        """Items start in the list's order, each for the first time once."""
+        """Items start in the list's order, each for the first time once; only what was skipped is passed over."""
         if hasattr(self, "firsts"):
-            assert self.firsts == list(range(len(self.firsts)))
+            assert self.firsts == sorted(set(self.firsts))
+            passed_over = set(range(max(self.firsts, default=0))) - set(self.firsts)
+            assert all(self.outcomes[index] == "skipped" for index in passed_over)
 
     @invariant()
     def ends_once_and_only_when_done(self) -> None:
@@ -273,7 +364,9 @@ class WindowMachine(RuleBasedStateMachine):
         if not hasattr(self, "finishes"):
             return
         nothing_active = not self.running and not self.waiting
-        nothing_left = len(self.firsts) == self.total or self.stopped or self.status == "cancelling"
+        never_started = sum(outcome == "skipped" and i not in self.firsts for i, outcome in self.outcomes.items())
+        all_begun = len(self.firsts) + never_started == self.total and not self.again
+        nothing_left = all_begun or self.stopped or self.status == "cancelling"
         assert len(self.finishes) == (1 if nothing_active and nothing_left else 0)
         if self.finishes:
             self.check_the_end()
@@ -282,6 +375,10 @@ class WindowMachine(RuleBasedStateMachine):
         """The outcome says what the model has counted."""
         (finish,), (ended,) = self.finishes, self.task_ends
         assert (ended.items, ended.failed) == (self.total, self.failures)
+        skipped = sum(outcome == "skipped" for outcome in self.outcomes.values())
+        assert ended.outcomes.get("skipped", 0) == skipped
+        told = self.conductors[0].tasks()["fan"]["items"]
+        assert told["succeeded"] == ended.outcomes["succeeded"] + skipped
         output = thaw(finish.output)
         expected = [f"result {i}" if self.outcomes.get(i) == "succeeded" else None for i in range(self.total)]
         assert output["results"] == expected

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stretto.definitions import freeze
-from stretto.definitions.masking import FEW_FORMS, MASK, Mask
+from stretto.definitions.masking import FEW_FORMS, MASK, MAX_LEARNED, Mask, Secret
 
 
 def test_the_mask_of_a_run_knows_its_secret_parameters() -> None:
@@ -133,3 +133,62 @@ def test_wherever_a_text_is_cut_no_part_of_a_secret_is_shown(
 
     assert others(text[begin:end]) == mask.passage(text[begin:end]).replace(MASK, "")
     assert others(text[:end]) == mask.beginning(text[:end]).replace(MASK, "")
+
+
+def given_back(mask: Mask, count: int, *began_with: str) -> Mask:
+    """Return the mask of a recovered run: it begins with the same, and is told what was learned since."""
+    other = Mask(base=Mask(began_with))
+    other.see(mask.learned_since(count))
+    return other
+
+
+def test_what_a_run_has_learned_can_be_told_and_given_back() -> None:
+    """In its order, and only what is new; short secrets, too, and those that other runs know."""
+    mask = Mask(base=Mask(["of-the-engine"]))
+    mask.see(["of-a-parameter"])
+    count = mask.seen_count
+    assert mask.learned_since(count) == ()
+    mask.see([{"z": "of-an-item", "a": ["of-another", 123]}, "of-the-engine"])
+    Secret(mask).learn("made of it")
+    assert mask.learned_since(count) == ("of-an-item", "of-another", "123", "of-the-engine", "made of it")
+    assert mask.learned_since(mask.seen_count - 1) == ("made of it",)
+    other = given_back(mask, 0, "of-the-engine")
+    assert other.learned_since(0) == mask.learned_since(0)
+    for value in ("of-an-item", 123, "it is made of it", "the 123rd"):
+        assert other.data(value) == mask.data(value)
+        assert (other.source_of(value) is None) == (mask.source_of(value) is None)
+
+
+def test_what_is_given_back_a_second_time_changes_nothing() -> None:
+    """A replay learns by itself what the conductor learned."""
+    mask = Mask()
+    mask.see(["one-secret", "two-secret"])
+    mask.see(mask.learned_since(0))
+    assert mask.seen_count == 2
+
+
+def test_that_too_many_secrets_were_made_is_given_back_as_well() -> None:
+    """What was not kept any more must stay hidden after a recovery."""
+    mask = Mask()
+    Secret(mask).learn([f"made-{number}" for number in range(MAX_LEARNED + 5)])
+    assert mask.text("anything at all") == MASK
+    assert given_back(mask, 0).text("anything at all") == MASK
+    few = Mask()
+    Secret(few).learn([f"made-{number}" for number in range(MAX_LEARNED)])
+    assert given_back(few, 0).text("anything at all") == few.text("anything at all") == "anything at all"
+
+
+@given(st.lists(st.lists(st.text("abcd", max_size=6), max_size=3), max_size=6), st.integers(0, 6), st.text("abcd"))
+@SOME
+def test_the_additions_of_every_turn_give_the_same_mask(turns: list[list[str]], before: int, text: str) -> None:
+    """However a run's secrets are cut into turns, all that was told of them masks as the run does."""
+    mask, other, count = Mask(), Mask(), 0
+    for number, secrets in enumerate(turns):
+        if number < before:
+            mask.see(secrets)
+        else:
+            Secret(mask).learn(secrets)
+        other.see(mask.learned_since(count))
+        count = mask.seen_count
+    assert other.text(text) == mask.text(text)
+    assert other.learned_since(0) == mask.learned_since(0)

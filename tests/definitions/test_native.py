@@ -411,3 +411,15 @@ def test_a_task_begins_where_its_name_stands() -> None:
     listed = read_workflow("version: '1'\ntasks:\n  - action: core.noop\n    name: a\n", "x.yaml")
     named = read_workflow("version: '1'\ntasks:\n  a:\n    action: core.noop\n", "x.yaml")
     assert [(each.tasks["a"].place.line, each.tasks["a"].place.column) for each in (listed, named)] == [(3, 5), (3, 3)]
+
+
+def test_the_delivery_of_a_task_is_one_of_two_words() -> None:
+    """Without it, at least once; another word is an error with the nearest, and a parallel task has none."""
+    assert reading(task_with("timeout: 1")).tasks["one"].delivery == "at_least_once"
+    for word in ("at_least_once", "at_most_once"):
+        assert reading(task_with(f"delivery: {word}")).tasks["one"].delivery == word
+    finding = finding_of(task_with("delivery: at_most_one"))
+    assert (finding.code, finding.hint) == ("bad_choice", "did you mean 'at_most_once'?")
+    assert finding.expected == "at_least_once, at_most_once"
+    parallel = "{name: p, type: parallel, delivery: at_most_once, tasks: [{name: x, action: core.noop}]}"
+    assert finding_of(f'version: "1"\ntasks: [{parallel}]\n').code == "unknown_field"

@@ -392,7 +392,6 @@ def test_the_socket_belongs_to_one_daemon(tmp_path: Path) -> None:
     [
         (["--host", "0.0.0.0"], "--insecure-bind"),
         (["--port", "99999"], "the flag --port"),
-        (["--store", "sqlite:///x"], "memory"),
         (["--definitions", "/nowhere"], "/nowhere"),
         (["--packs", "/nowhere"], "no pack in '/nowhere': there is no such folder"),
         (["--keystore", "/nowhere.yaml"], "/nowhere.yaml:1:1: error: cannot read keystore"),
@@ -406,6 +405,27 @@ def test_what_cannot_be_served_exits_with_2(tmp_path: Path, arguments: list[str]
         capture_output=True, text=True, check=False, timeout=PATIENCE,
     )  # fmt: skip
     assert process.returncode == 2, process.stderr
+    assert told in process.stderr
+    assert "Traceback" not in process.stderr
+    assert not (tmp_path / "run" / "s").exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("mysql://host/x", "expected sqlite:///FILE.db"),
+        ("sqlite:////nowhere/at/all/x.db", "/nowhere/at/all"),
+        ("sqlite:////proc/self/status", "/proc/self/status"),
+        ("postgresql://nobody@127.0.0.1:1/none", "127.0.0.1"),
+    ],
+)
+def test_a_store_that_cannot_be_opened_exits_with_3(tmp_path: Path, url: str, told: str) -> None:
+    """As a daemon that cannot be reached; nothing is left behind."""
+    process = subprocess.run(
+        [*STRETTO, "serve", "--socket", str(tmp_path / "run" / "s"), "--port", "0", "--store", url],
+        capture_output=True, text=True, check=False, timeout=PATIENCE,
+    )  # fmt: skip
+    assert process.returncode == 3, process.stderr
     assert told in process.stderr
     assert "Traceback" not in process.stderr
     assert not (tmp_path / "run" / "s").exists()

@@ -198,7 +198,7 @@ def test_info_tells_the_version() -> None:
     assert value(Instruments(), "stretto_info", version=metadata.version("stretto")) == 1
 
 
-@pytest.mark.parametrize("status", ["skipped", "SUCCEEDED", ""])
+@pytest.mark.parametrize("status", ["withdrawn", "SUCCEEDED", ""])
 def test_an_unknown_status_is_an_error_that_lists_the_known_ones(status: str) -> None:
     """A wrong status word makes no new series: it is refused with the words that are right."""
     instruments = Instruments()

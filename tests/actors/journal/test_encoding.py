@@ -39,6 +39,7 @@ COMPLETIONS = st.tuples(st.text(), COUNTS, COUNTS, COUNTS, OUTCOMES, VALUES, st.
     lambda fields: ItemCompleted(*fields)
 )
 FIELDS = {
+    "concurrency": COUNTS,
     "task": st.text(),
     "visit": COUNTS,
     "index": COUNTS,

@@ -1,0 +1,129 @@
+"""`stretto runs list` and `stretto runs items`: a page at a time."""
+
+from typing import Any, Final
+
+import click
+import msgspec
+
+from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, UTC, print_json, with_runs
+from stretto.actors.cli.runs.source import Source
+from stretto.actors.cli.runs.tables import show_fields, show_table
+from stretto.actors.cli.runs.times import Clock, between
+
+STATUSES: Final = ("running", "paused", "cancelling", "cleaning", "failing", "succeeded", "failed", "cancelled")
+OUTCOMES: Final = ("succeeded", "failed", "timed_out", "cancelled", "abandoned", "skipped")
+
+
+@click.command("list")
+@click.option("--status", type=click.Choice(STATUSES), help="Only runs of this status.")
+@click.option("--workflow", metavar="REF", help="Only runs of this workflow.")
+@LIMIT
+@CURSOR
+@UTC
+@with_runs
+def list_runs(
+    source: Source,
+    *,
+    status: str | None,
+    workflow: str | None,
+    limit: int,
+    cursor: str | None,
+    utc: bool,
+    as_json: bool,
+) -> None:
+    """List runs, the newest first, sub-workflows' runs among them.
+
+    With --json: {"runs": [{id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope}], "next"}.
+    """
+    page = source.runs(status, workflow, cursor, limit)
+    if as_json:
+        print_json(page)
+        return
+    clock = Clock(utc=utc)
+    headings = ("RUN", "WORKFLOW", "STATUS", "ACCEPTED", "TOOK", "CHILD OF", "RERUN OF")
+    show_table(
+        headings,
+        [
+            (
+                run["id"], run["workflow"], run["status"], clock.told(run["accepted_at"]),
+                between(run["accepted_at"], run["ended_at"]), run["parent"], run["rerun_of"],
+            )
+            for run in page["runs"]
+        ],
+    )  # fmt: skip
+    tell_next(page["next"], empty="no runs" if not page["runs"] else None)
+
+
+@click.command()
+@RUN
+@click.option("--task", metavar="TASK", help="Only items of this task.")
+@click.option("--outcome", type=click.Choice(OUTCOMES), help="Only those that ended so; failed: all but succeeded.")
+@click.option("--index", type=click.IntRange(min=0), help="With --task: show this item, with its result.")
+@LIMIT
+@CURSOR
+@UTC
+@with_runs
+def items(
+    source: Source,
+    *,
+    run: str,
+    task: str | None,
+    outcome: str | None,
+    index: int | None,
+    limit: int,
+    cursor: str | None,
+    utc: bool,
+    as_json: bool,
+) -> None:
+    """List the items of RUN that have ended, try by try, in the order of their end.
+
+    With --json: {"items": [{task, visit, index, attempt, outcome, at, error}], "next"}; of one item: all of it.
+    """
+    if index is not None:
+        if task is None:
+            raise click.UsageError("--index N says which item of a task: it needs a --task, too")
+        item = source.item(run, task, index)
+        print_json(item) if as_json else _show_item(item, Clock(utc=utc))
+        return
+    page = source.items(run, task, outcome, cursor, limit)
+    if as_json:
+        print_json(page)
+    else:
+        show_items(page, Clock(utc=utc))
+
+
+def show_items(page: dict[str, Any], clock: Clock) -> None:
+    """Print a page of items."""
+    headings = ("TASK", "VISIT", "ITEM", "TRY", "OUTCOME", "AT", "ERROR")
+    show_table(
+        headings,
+        [
+            (
+                item["task"], item["visit"], item["index"], item["attempt"], item["outcome"], clock.told(item["at"]),
+                item["error"]["message"] if "error" in item else None,
+            )
+            for item in page["items"]
+        ],
+    )  # fmt: skip
+    tell_next(page["next"], empty="no items" if not page["items"] else None)
+
+
+def tell_next(cursor: str | None, empty: str | None) -> None:
+    """Tell on standard error how to go on, or that there is nothing."""
+    if cursor is not None:
+        click.echo(f"there is more: --cursor {cursor}", err=True)
+    elif empty is not None:
+        click.echo(empty, err=True)
+
+
+def _show_item(item: dict[str, Any], clock: Clock) -> None:
+    show_fields(
+        [
+            ("task", item["task"]), ("visit", item["visit"]), ("item", item["index"]), ("try", item["attempt"]),
+            ("outcome", item["outcome"]), ("ended", clock.told(item["at"])),
+        ]
+    )  # fmt: skip
+    for name in ("error", "result"):
+        if item[name] is not None:
+            click.echo(f"{name}:")
+            click.echo(msgspec.json.format(msgspec.json.encode(item[name]), indent=2))

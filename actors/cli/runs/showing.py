@@ -1,0 +1,146 @@
+"""`stretto runs show`, `why`, `output` and `export`: all about one run."""
+
+from typing import Any
+
+import click
+import msgspec
+
+from stretto.actors.cli.run import error_line
+from stretto.actors.cli.runs.listing import show_items
+from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, TASK, UTC, print_json, with_runs
+from stretto.actors.cli.runs.source import Source
+from stretto.actors.cli.runs.tables import one_line, show_fields, show_table
+from stretto.actors.cli.runs.times import Clock, between
+
+
+@click.command()
+@RUN
+@click.option("--items", type=click.Choice(["failed", "all", "succeeded"]), help="Its items that have ended, too.")
+@LIMIT
+@CURSOR
+@UTC
+@with_runs
+def show(
+    source: Source,
+    *,
+    run: str,
+    items: str | None,
+    limit: int,
+    cursor: str | None,
+    utc: bool,
+    as_json: bool,
+) -> None:
+    """Show RUN: its inputs, output and errors without secrets, and its tasks. --limit and --cursor are of its items.
+
+    With --json: {id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, inputs, output, errors,
+    tasks, children}, with --items also {items, next}.
+    """
+    told = source.run(run)
+    page = None
+    if items is not None:
+        page = source.items(run, None, None if items == "all" else items, cursor, limit)
+    if as_json:
+        print_json(told | (page or {}))
+        return
+    clock = Clock(utc=utc)
+    _show_run(told, clock)
+    if page is not None:
+        click.echo()
+        show_items(page, clock)
+
+
+def _show_run(run: dict[str, Any], clock: Clock) -> None:
+    rerun = f"{run['rerun_of']} ({run['rerun_scope']})" if run["rerun_of"] else None
+    show_fields(
+        [
+            ("run", run["id"]), ("workflow", run["workflow"]), ("status", run["status"]),
+            ("accepted", clock.told(run["accepted_at"])), ("ended", clock.told(run["ended_at"])),
+            ("took", between(run["accepted_at"], run["ended_at"])), ("child of", run["parent"]), ("rerun of", rerun),
+            ("inputs", _data(run["inputs"])), ("output", None if run["output"] is None else _data(run["output"])),
+        ]
+    )  # fmt: skip
+    for error in run["errors"]:
+        click.echo(f"error     {one_line(error_line(error))}")
+    for child in run["children"]:
+        click.echo(f"child     {child}")
+    if run["tasks"]:
+        click.echo()
+    show_table(
+        ("TASK", "VISIT", "STATUS", "STARTED", "TOOK", "ITEMS", "SUCCEEDED", "FAILED"),
+        [
+            (
+                task["task"], task["visit"], task["status"], clock.told(task["started_at"]),
+                between(task["started_at"], task["ended_at"]), task["items"], task["succeeded"], task["failed"],
+            )
+            for task in run["tasks"]
+        ],
+    )  # fmt: skip
+
+
+@click.command()
+@RUN
+@click.argument("task", required=False)
+@with_runs
+def why(source: Source, *, run: str, task: str | None, as_json: bool) -> None:
+    """Tell what RUN, or its TASK, waits for: an item since then, a timer until then, a join for these tasks.
+
+    With --json: [{kind, text, ...}].
+    """
+    reasons = source.why(run, task)
+    if as_json:
+        print_json(reasons)
+        return
+    for reason in reasons:
+        click.echo(one_line(reason["text"]))
+    if not reasons:
+        click.echo("nothing that is known of", err=True)
+
+
+@click.command()
+@RUN
+@TASK
+@click.argument("index", type=click.IntRange(min=0), default=0)
+@with_runs
+def output(source: Source, *, run: str, task: str, index: int, as_json: bool) -> None:
+    """Print what item INDEX of TASK, which is in flight in RUN, has written so far; without items it is item 0.
+
+    Its standard output goes to standard output, its standard error to standard error; of each the newest part. Only a
+    daemon knows. With --json: {task, visit, index, attempt, stdout, stderr, truncated}.
+    """
+    told = source.output(run, task, index)
+    if as_json:
+        print_json(told)
+        return
+    if told["stdout"] is None and told["stderr"] is None:
+        click.echo("this item writes nothing that could be read: it is no process, or has not begun", err=True)
+    if told["truncated"]:
+        click.echo("(the beginning is left out)", err=True)
+    click.echo(told["stdout"] or "", nl=False)
+    click.echo(told["stderr"] or "", nl=False, err=True)
+
+
+@click.command()
+@RUN
+@with_runs
+def export(source: Source, *, run: str, as_json: bool) -> None:
+    """Print everything of RUN as one JSON object: its definition, inputs, tasks, output, and all that happened to it.
+
+    Secrets are masked. With --json: a line for the run, then a line for each of its entries.
+    """
+    head, entries = source.export(run)
+    if as_json:
+        print_json(head)
+        for entry in entries:
+            print_json(entry)
+        return
+    # Piece by piece: there may be more entries than fit into memory.
+    click.echo(msgspec.json.encode(head)[:-1] + b',"entries":[', nl=False)
+    separator = b"\n"
+    for entry in entries:
+        click.echo(separator + msgspec.json.encode(entry), nl=False)
+        separator = b",\n"
+    click.echo(b"\n]}")
+
+
+def _data(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

@@ -1,0 +1,69 @@
+"""Tables and texts for people: aligned columns; on a terminal with colours, and not wider than it."""
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from typing import Any, Final, TypeAlias
+
+import click
+
+Cell: TypeAlias = str | int | None
+
+_GAP: Final = "  "
+_LEAST_ROOM: Final = 20
+"""Columns that the last cell has in any case: less says nothing."""
+_COLOURED: Final = frozenset({"STATUS", "OUTCOME"})
+_COLOURS: Final = {
+    "running": "cyan",
+    "succeeded": "green",
+    "failed": "red",
+    "timed_out": "red",
+    "cancelled": "yellow",
+    "paused": "yellow",
+}
+
+
+def one_line(text: str) -> str:
+    """Return a text without line breaks, and without what would tell a terminal to do something."""
+    return "".join(each if each.isprintable() else "?" for each in " ".join(text.split()))
+
+
+def show_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+    """Print rows below their headings; a column in which nothing stands is left out, numbers stand to the right."""
+    kept = [number for number in range(len(headings)) if any(row[number] not in {None, ""} for row in rows)]
+    lines = [[headings[number] for number in kept]]
+    lines += [["" if row[number] is None else one_line(str(row[number])) for number in kept] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    numbers = [all(isinstance(row[number], int | None) for row in rows) for number in kept]
+    terminal = sys.stdout.isatty()
+    if terminal and widths:
+        room = shutil.get_terminal_size().columns - 1 - sum(widths[:-1]) - len(_GAP) * (len(widths) - 1)
+        widths[-1] = min(widths[-1], max(room, _LEAST_ROOM))
+    for line in lines:
+        cells = [_cell(*each) for each in zip(line, widths, numbers, strict=True)]
+        if terminal and not os.environ.get("NO_COLOR"):
+            cells = _in_colours(cells, lines[0], heading=line is lines[0])
+        click.echo(_GAP.join(cells).rstrip())
+
+
+def show_fields(fields: Sequence[tuple[str, Any]]) -> None:
+    """Print names and values, one a line; what is empty is left out."""
+    width = max(len(name) for name, _ in fields)
+    for name, value in fields:
+        if value not in {None, ""}:
+            click.echo(f"{name.ljust(width)}{_GAP}{one_line(str(value))}")
+
+
+def _cell(text: str, width: int, is_number: bool) -> str:  # noqa: FBT001 - one of three of a column
+    text = text if len(text) <= width else f"{text[: width - 3]}..."
+    return text.rjust(width) if is_number else text.ljust(width)
+
+
+def _in_colours(cells: Sequence[str], headings: Sequence[str], *, heading: bool) -> list[str]:
+    if heading:
+        return [click.style(cell, bold=True) for cell in cells]
+    return [
+        click.style(cell, fg=_COLOURS.get(cell.strip())) if name in _COLOURED else cell
+        for name, cell in zip(headings, cells, strict=True)
+    ]

@@ -1,0 +1,54 @@
+"""Times and durations as people write and read them."""
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+import click
+
+_UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
+_DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw])", re.ASCII)
+
+
+def seconds_of(_context: click.Context, _parameter: click.Parameter, duration: str | None) -> float | None:
+    """Return the seconds of a number with a unit, as 30d: a callback of an option's."""
+    if duration is None:
+        return None
+    found = _DURATION.fullmatch(duration)
+    if found is None:
+        raise click.BadParameter(f"{duration!r} is no number with a unit (s, m, h, d, w), such as 30d")
+    return float(found[1]) * _UNITS[found[2]]
+
+
+class Clock:
+    """Tells times that came as RFC 3339: of this machine's time zone, or in UTC, always with the offset."""
+
+    def __init__(self, *, utc: bool) -> None:
+        self._zone = UTC if utc else None
+
+    def told(self, time: str | None) -> str:
+        """Return a time to the second; nothing for None."""
+        if time is None:
+            return ""
+        local = datetime.fromisoformat(time).astimezone(self._zone)
+        offset = "Z" if self._zone is UTC else local.strftime("%z")
+        return f"{local:%Y-%m-%d %H:%M:%S}{offset}"
+
+
+def between(began: str | None, ended: str | None) -> str:
+    """Return how long something took; nothing, if it has not ended."""
+    if began is None or ended is None:
+        return ""
+    seconds = (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
+    return told_seconds(max(seconds, 0.0))
+
+
+def told_seconds(seconds: float) -> str:
+    """Return a duration, as 0.42 s, 4.2 s, 1:02:03."""
+    if seconds < 10:
+        return f"{seconds:.2f} s"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,76 @@
+"""`stretto runs watch`: follow a run as it goes on."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from stretto.actors.cli.exits import FAILED, INTERRUPTED, USAGE, give_up
+from stretto.actors.cli.runs.options import RUN, with_runs
+from stretto.actors.cli.runs.source import Source
+from stretto.actors.gateway.protocol import Answer, Ended
+
+if TYPE_CHECKING:
+    from stretto.actors.cli.runs.daemon import DaemonRuns
+
+
+@click.command()
+@RUN
+@with_runs
+def watch(source: Source, *, run: str, as_json: bool) -> None:
+    """Follow RUN to its end, and end as it did: with 0 if it succeeded, else with 1.
+
+    The daemon tells when something changes; of a run that has ended in a --store, the end is shown. Ctrl-C leaves, the
+    run goes on. With --json: a line for each change {"type": "progress", run, status, tasks}, and at last
+    {"type": "outcome", run, status, output, errors, tasks}.
+    """
+    from stretto.actors.cli.run import print_outcome
+    from stretto.actors.cli.runs.daemon import DaemonRuns
+    from stretto.actors.outcome import Outcome
+    from stretto.definitions.frozen import list_of
+
+    status = source.status(run)
+    ended = _follow(source, run, as_json=as_json) if isinstance(source, DaemonRuns) else _stored_end(source, status)
+    if as_json:
+        _print_line(ended)
+    else:
+        outcome = Outcome(ended.status, ended.output, list_of(ended.errors))
+        print_outcome(run, status["workflow"], outcome, as_json=False)
+    sys.exit(0 if ended.status == "succeeded" else FAILED)
+
+
+def _follow(source: "DaemonRuns", run: str, *, as_json: bool) -> Ended:
+    from stretto.actors.cli.answers import Interrupted, answers_and_interrupts
+    from stretto.actors.cli.progress import watching
+    from stretto.actors.gateway.protocol import Progress, Watch
+    from stretto.actors.messages import RunProgressed
+
+    with watching("WARNING") as view, answers_and_interrupts(source.client, Watch(run)) as next_event:
+        while True:
+            event = next_event()
+            if isinstance(event, Progress):
+                if as_json:
+                    _print_line(event)
+                elif view.view is not None:
+                    view.view.tell(RunProgressed(event.run, event.status, event.tasks))
+            elif isinstance(event, Ended):
+                view.show_end({"id": event.run, "status": event.status, "tasks": event.tasks})
+                return event
+            elif isinstance(event, Interrupted):
+                give_up(f"interrupted; the run {run} goes on", INTERRUPTED)
+            elif isinstance(event, Exception):
+                raise event
+
+
+def _stored_end(source: Source, status: dict[str, Any]) -> Ended:
+    run = source.run(status["id"])
+    if run["ended_at"] is None:
+        message = f"the run {run['id']} has not ended: to follow it, ask the daemon that runs it, with --daemon URL"
+        give_up(f"{message} in place of --store", USAGE)
+    return Ended(run["id"], run["status"], run["output"], run["errors"], status["tasks"])
+
+
+def _print_line(answer: Answer) -> None:
+    click.echo(msgspec.json.encode(answer))
+    sys.stdout.flush()

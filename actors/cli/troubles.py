@@ -1,0 +1,37 @@
+"""How an error of a daemon's or of a store ends a command: what is told, and the exit code."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from stretto.actors.cli.exits import FAILED, UNREACHABLE, USAGE, give_up
+from stretto.actors.gateway.client import DaemonUnreachable, RequestRefused
+from stretto.actors.journal.store import CannotOpenStore, StoreInUse, StoreLost, StoreUnavailable
+from stretto.definitions.errors import InvalidDefinition, StrettoError
+
+_UNREACHABLE: Final = (DaemonUnreachable, CannotOpenStore, StoreUnavailable, StoreLost)
+_REFUSED_AS_UNREACHABLE: Final = frozenset(
+    {
+        "busy", "engine_stopped", "engine_stopping", "internal_error", "not_allowed", "run_parked", "store_lost",
+        "store_unavailable",
+    }
+)  # fmt: skip
+"""Refusals that say something of the daemon or its store, not of the request."""
+
+
+@contextmanager
+def telling_errors() -> Iterator[None]:
+    """End the process, with a line for people, when the block raises an error that Stretto raises on purpose."""
+    try:
+        yield
+    except RequestRefused as error:
+        refusal = error.refusal
+        if refusal.findings:
+            give_up("\n  ".join([refusal.message, *refusal.findings]), FAILED)
+        give_up(refusal.message, UNREACHABLE if refusal.code in _REFUSED_AS_UNREACHABLE else USAGE)
+    except InvalidDefinition as error:
+        give_up("\n  ".join(["the definition cannot be used", *map(str, error.findings)]), FAILED)
+    except StoreInUse as error:
+        give_up(f"{error}; its daemon does it with --daemon URL in place of --store", UNREACHABLE)
+    except StrettoError as error:
+        give_up(str(error), UNREACHABLE if isinstance(error, _UNREACHABLE) else USAGE)
