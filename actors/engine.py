@@ -10,10 +10,9 @@ waits for another actor: what it cannot answer at once, it answers later. With a
 durable; runs that had not ended when the last engine did are rebuilt and go on.
 """
 
-import contextlib
 import copy
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from typing import Any
 
@@ -21,71 +20,43 @@ import pykka
 
 from stretto.actors.actions import RenderedCommands
 from stretto.actors.catalogue import Catalogue
-from stretto.actors.child import MAX_DEPTH
-from stretto.actors.dispatch import DispatchedActor, Later
-from stretto.actors.idempotency import RememberedKeys, checked_key, conflict, idempotency_of
-from stretto.actors.journal.records import Ending, Happened, Rerun, RerunScope
+from stretto.actors.dispatch import Later
+from stretto.actors.idempotency import RememberedKeys, checked_key, idempotency_of
 from stretto.actors.journal.service import OpenJournal
-from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished, Unrecordable
+from stretto.actors.journal.store import StoreUnavailable, Unfinished
 from stretto.actors.lifecycle import close_down
 from stretto.actors.mailbox import answer, answer_error
 from stretto.actors.messages import (
     AbandonRun,
-    AttachChild,
-    BeginRun,
     CancelRun,
     ChangeConcurrency,
-    ChildEnded,
-    ChildPauseChanged,
-    ChildRefused,
-    ControlChild,
-    DropRun,
     GraceElapsed,
-    OldRunRead,
     ParkWhenIdle,
     PauseRun,
-    PermitsGranted,
-    PermitsRequested,
     PermitsReturned,
     PruneDue,
     Relayed,
-    RestartRun,
     ResumeRun,
     RetryOneItem,
-    ReturnPermits,
-    RunCrashed,
     RunEnded,
-    RunExists,
-    RunLoaded,
-    RunNotLoaded,
     RunParked,
-    RunPauseChanged,
-    RunRebuilt,
-    RunRefused,
-    RunUnrecordable,
     SkipOneItem,
-    StartChild,
     StoreGone,
     TellItemOutput,
     TellStatus,
     TellWhy,
     WatchRun,
 )
-from stretto.actors.outcome import RunHandle, RunWasParked, UnknownRun, abandoned, failed_with
+from stretto.actors.outcome import RunHandle, RunWasParked, abandoned
 from stretto.actors.packs import Pack, Source, Surroundings
-from stretto.actors.permits import Grant, PermitLedger, Reclaim
-from stretto.actors.recovery import FIRST_RESTART_SECONDS, MAX_RESTARTS, Recovery, kept_from, stored_handle
-from stretto.actors.run import RunSupervisor
+from stretto.actors.recovered_runs import RecoveredRuns
 from stretto.actors.run_queries import RunQueries
-from stretto.actors.run_request import Rebuilt, RunRequest
-from stretto.actors.run_table import MAX_REMEMBERED_RUNS, Question, Run, RunTable, has_ended
+from stretto.actors.run_request import RunRequest
+from stretto.actors.run_table import Question, has_ended
 from stretto.actors.runners import DEFAULT_THREADS, AddressPolicy
 from stretto.actors.services import Services
 from stretto.actors.starting import FOR_EVER, Options, Retention, start_parts
-from stretto.definitions.conductor import IllegalTransition
-from stretto.definitions.context import Surroundings as RunSurroundings
 from stretto.definitions.errors import StrettoError, UnknownWorkflow
-from stretto.definitions.masking import Mask
 from stretto.definitions.model import Workflow
 from stretto.definitions.parameters import bind
 from stretto.metrics import MetricsServer, get_logger
@@ -94,7 +65,6 @@ MAX_ITEMS_IN_FLIGHT = 1024
 LONGEST_GRACE_SECONDS = 10.0 * 365 * 86_400
 PRUNE_SECONDS = 3600.0
 """How often ended runs are deleted that need not be kept."""
-SCOPES = ("everything", "failed_tasks", "failed_items")
 
 _log = get_logger("stretto.engine")
 
@@ -111,7 +81,7 @@ def _checked(watcher: pykka.ActorRef[Any] | None) -> pykka.ActorRef[Any] | None:
     return watcher
 
 
-class Engine(RunQueries, DispatchedActor):
+class Engine(RunQueries, RecoveredRuns):
     """The root actor. Start it with `Engine.start(...)`; use it through `.proxy()`."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it is made of; the last three come with a store
@@ -125,19 +95,12 @@ class Engine(RunQueries, DispatchedActor):
         unfinished: Iterable[Unfinished] = (),
         retention: Retention = FOR_EVER,
     ) -> None:
-        super().__init__()
-        self._services = services
-        self._catalogue = catalogue
-        self._surroundings = surroundings
-        self._ledger = PermitLedger(max_items_in_flight)
-        self._runs = RunTable()
+        super().__init__(services, catalogue, surroundings, max_items_in_flight)
         self._keys = RememberedKeys()
         self._server = server
         self._journal = journal
         self._retention = retention
-        self._stopped: Later | None = None
         self._closing = False
-        self._listeners: list[pykka.ActorRef[Any]] = []
         self.metrics_url = server.url if server is not None else None
         services.engine = self.actor_ref
         services.instruments.bind_gauges(
@@ -148,34 +111,12 @@ class Engine(RunQueries, DispatchedActor):
             journal_pending_records=None if journal is None else lambda: services.journal.pending,
             store_available=None if journal is None else lambda: services.journal.unavailable is None,
         )
-        self._handlers: dict[type, Callable[[Any], None]] = {
-            PermitsRequested: lambda message: self._share(self._ledger.request(message.run_id, message.count)),
-            PermitsReturned: lambda message: self._share(self._ledger.give_back(message.run_id, message.count)),
-            RunEnded: self._run_ended,
-            RunPauseChanged: self._run_pause_changed,
-            RunRefused: self._run_refused,
-            StartChild: self._start_child,
-            AttachChild: self._attach_child,
-            ControlChild: self._control_child,
-            RunCrashed: self._run_crashed,
-            RestartRun: self._restart_run,
-            RunLoaded: self._run_loaded,
-            RunNotLoaded: self._run_not_loaded,
-            RunRebuilt: lambda message: self._recovery.done(message.run_id),
-            RunParked: self._run_parked,
-            RunExists: self._run_exists,
-            RunUnrecordable: self._run_unrecordable,
-            OldRunRead: self._old_run_read,
+        self._handlers |= {
             StoreGone: self._store_gone,
             PruneDue: lambda _message: self._prune_by_retention(),
             GraceElapsed: lambda _message: self._abandon_runs(),
         }
-        self._recovery = Recovery(self.actor_ref, services.readers)
-        unfinished = tuple(unfinished)
-        for each in unfinished:
-            handle = RunHandle(each.run_id, each.workflow, pykka.ThreadingFuture())
-            self._runs.add(Run(handle, Later(), each.accepted_at, each.parent))
-        self._recovery.add(each.run_id for each in unfinished)
+        self._take_up(unfinished)
 
     @classmethod
     def start(  # noqa: PLR0913 - keywords, each a setting that stands alone
@@ -240,11 +181,6 @@ class Engine(RunQueries, DispatchedActor):
         )  # fmt: skip
         return reference
 
-    def on_receive(self, message: Any) -> Any:
-        """Handle a message; see `messages`, "to the engine"."""
-        handler = self._handlers.get(type(message))
-        return super().on_receive(message) if handler is None else handler(message)
-
     # ---- the public API, through the proxy
 
     def submit(
@@ -284,32 +220,6 @@ class Engine(RunQueries, DispatchedActor):
                 self._keys.keep(idempotency, handle)
         self._start_run(request, None)
         return request.accepted
-
-    def rerun(self, run_id: str, scope: RerunScope = "everything") -> Any:
-        """Start a run that does an ended one again, with its definition and inputs; answered with its `RunHandle`.
-
-        `scope`: "everything"; "failed_tasks": what succeeded and does not follow on a failed task is kept;
-        "failed_items": of a failed task's items, too, those that succeeded. The old run stays as it was.
-        Raises (from `.get()`) `UnknownRun`, `IllegalTransition` if it has not ended, `NothingToRerun`, and as `submit`.
-        """
-        self._check_that_runs_are_accepted()
-        if scope not in SCOPES:
-            raise ValueError(f"the scope of a rerun is one of {', '.join(SCOPES)}, not {scope!r}")
-        if self._runs.get(run_id) is not None:
-            raise IllegalTransition(f"cannot rerun the run {run_id}: it has not ended; cancel it first")
-        if not self._services.journal.durable:
-            return self._rerun_from_memory(run_id, scope)
-        later = Later()
-
-        def read(reader: Reader) -> None:
-            accepted = reader.accepted(run_id)
-            if accepted is None:
-                raise UnknownRun(f"there is no run {run_id!r}")
-            kept = kept_from(reader, accepted, scope)
-            self.actor_ref.tell(OldRunRead(accepted, kept, Rerun(run_id, scope), later))
-
-        self._services.readers.read(read, lambda _value: None, later.fail)
-        return later
 
     def status(self, run_id: str) -> Any:
         """Return {id, workflow, status, tasks {name: {status, visits, items {total, succeeded, failed, running}}}}.
@@ -463,214 +373,6 @@ class Engine(RunQueries, DispatchedActor):
         if reason is not None:
             raise StoreUnavailable(f"no run is accepted while the store cannot be written: {reason}")
 
-    def _start_run(self, request: RunRequest, item: pykka.ActorRef[Any] | None) -> None:
-        """Start a run's supervisor; `item` is told the run's end, if it is a child."""
-        parent = None if request.parent is None else request.parent.run_id
-        run = Run(request.handle, request.accepted, self._services.now(), parent)
-        run.item = item
-        self._runs.add(run)
-        request.surroundings = self._surroundings.of_workflow(request.workflow.ref)
-        self._supervise(run, request)
-
-    def _supervise(self, run: Run, request: RunRequest) -> None:
-        request.nested = self._catalogue.nested_refs()
-        request.secrecy = self._catalogue.secrecy_of(request.workflow)
-        request.mask = self._mask_of(run, request.surroundings)
-        supervisor = RunSupervisor.start_on(self._services.dispatcher, self._services, self.actor_ref, request)
-        run.supervised(supervisor)
-        # Before anything else: a run of one item then starts without asking for its permit.
-        self._share(self._ledger.request(request.handle.id, 1))
-        supervisor.tell(BeginRun())
-
-    def _mask_of(self, run: Run, surroundings: RunSurroundings) -> Mask:
-        """Return the one mask of a run and its children: what the parent passes on is as secret there."""
-        parent = None if run.parent is None else self._runs.get(run.parent)
-        if parent is not None:
-            return self._mask_of(parent, surroundings)
-        if run.mask is None:
-            run.mask = Mask(base=surroundings.mask)
-        return run.mask
-
-    def _rerun_from_memory(self, run_id: str, scope: RerunScope) -> Later:
-        if self._runs.ended(run_id) is None:
-            raise UnknownRun(f"there is no run {run_id!r} (the last {MAX_REMEMBERED_RUNS:,} that ended are remembered)")
-        again = self._runs.inputs_of(run_id)
-        if scope != "everything" or again is None:
-            raise UnknownRun(
-                f"what came of the run {run_id} is not known any more: an engine without a store does only recent runs "
-                "again, and those as a whole"
-            )
-        handle = RunHandle(self._services.new_run_id(), again.workflow.ref, pykka.ThreadingFuture())
-        request = RunRequest(again.workflow, again.parameters, handle, Later())
-        request.rerun = Rerun(run_id, scope)
-        self._start_run(request, None)
-        return request.accepted
-
-    def _old_run_read(self, message: OldRunRead) -> None:
-        old = message.accepted
-        handle = RunHandle(self._services.new_run_id(), old.workflow.ref, pykka.ThreadingFuture())
-        request = RunRequest(old.workflow, old.parameters, handle, message.answer)
-        request.rerun, request.kept = message.rerun, message.kept
-        try:
-            self._check_that_runs_are_accepted()
-            self._start_run(request, None)
-        except StrettoError as error:
-            message.answer.fail(error)
-
-    def _start_child(self, message: StartChild) -> None:
-        if message.depth > MAX_DEPTH:
-            reason = f"workflows call workflows at most {MAX_DEPTH} levels deep; {message.workflow} would be the next"
-            self._tell_item(message.item, ChildRefused("limit_exceeded", reason))
-            return
-        try:
-            definition = self._catalogue.find(message.workflow)
-        except StrettoError as error:
-            self._tell_item(message.item, ChildRefused(error.code, str(error)))
-            return
-        handle = RunHandle(message.run_id, definition.ref, pykka.ThreadingFuture())
-        request = RunRequest(definition, message.inputs, handle, Later())
-        request.parent = message.parent
-        request.depth = message.depth
-        self._start_run(request, message.item)
-
-    def _attach_child(self, message: AttachChild) -> None:
-        """Have an item know of the run that performs it already, or of how that one has ended."""
-        run_id, item = message.run_id, message.item
-        run = self._runs.get(run_id)
-        if run is not None:
-            run.item = item
-            if run.paused:
-                self._tell_item(item, ChildPauseChanged(paused=True))
-            return
-
-        def read(reader: Reader) -> ChildEnded:
-            return ChildEnded(run_id, stored_handle(run_id, reader).outcome.get())
-
-        self._services.readers.tell(item, read, lambda error: ChildRefused("internal", str(error)))
-
-    def _control_child(self, message: ControlChild) -> None:
-        run = self._runs.get(message.run_id)
-        if run is not None:
-            run.tell(Relayed(message.message, Later()))
-
-    def _run_refused(self, message: RunRefused) -> None:
-        run = self._runs.get(message.run_id)
-        if run is not None:
-            run.tell_item(ChildRefused("invalid_input", message.reason))
-        self._forget(message.run_id)
-
-    def _run_exists(self, message: RunExists) -> None:
-        """Answer whoever submitted a run with the earlier one that has its key."""
-        run = self._runs.get(message.run_id)
-        if run is None:
-            return
-        run.tell(DropRun())
-        self._forget(message.run_id)
-        if not message.same_request:
-            run.accepted.fail(conflict(message.existing))
-            return
-        earlier = self._runs.get(message.existing)
-        if earlier is not None:
-            run.accepted.resolve(earlier.handle)
-            return
-        existing = message.existing
-        self._services.readers.read(
-            lambda reader: stored_handle(existing, reader), run.accepted.resolve, run.accepted.fail
-        )
-
-    def _run_unrecordable(self, message: RunUnrecordable) -> None:
-        run = self._runs.get(message.run_id)
-        if run is None:
-            return
-        run.tell(DropRun())
-        if run.accepted.fail(Unrecordable(message.reason)):
-            run.tell_item(ChildRefused(Unrecordable.code, message.reason))
-            self._forget(message.run_id)
-            return
-        outcome = failed_with("unrecordable", f"what happened cannot be written into the store: {message.reason}")
-        self._run_ended(RunEnded(message.run_id, outcome, {}))
-
-    @staticmethod
-    def _tell_item(item: pykka.ActorRef[Any], message: Any) -> None:
-        with contextlib.suppress(pykka.ActorDeadError):  # it has timed out, or its run has crashed
-            item.tell(message)
-
-    # ---- runs are rebuilt
-
-    def _run_loaded(self, message: RunLoaded) -> None:
-        accepted = message.accepted
-        run = self._runs.get(accepted.run_id)
-        if run is None or self._stopped is not None:
-            self._recovery.done(accepted.run_id)
-            return
-        request = RunRequest(accepted.workflow, {}, run.handle, run.accepted)
-        request.parent, request.depth = accepted.parent, accepted.depth
-        request.rerun, request.kept = accepted.rerun, message.kept
-        request.rebuilt = Rebuilt(accepted, message.children)
-        request.surroundings = accepted.surroundings
-        # What is secret now, and what was when the run began.
-        mask = self._mask_of(run, self._surroundings.of_workflow(accepted.workflow.ref))
-        mask.add(accepted.surroundings.mask.known()[0])
-        self._supervise(run, request)
-
-    def _run_not_loaded(self, message: RunNotLoaded) -> None:
-        self._recovery.done(message.run_id)
-        run = self._runs.get(message.run_id)
-        if run is None:
-            return
-        run.unsupervised()
-        self._share(self._ledger.forget(message.run_id))
-        if message.may_be_later:
-            _log.warning("run_not_rebuilt_yet", run_id=message.run_id, reason=message.reason)
-            self._restart_later(message.run_id, run)
-            return
-        _log.error("run_not_rebuilt", run_id=message.run_id, reason=message.reason)
-        self._break_run(message.run_id, run, "recovery_failed", f"the run cannot be rebuilt: {message.reason}")
-
-    def _run_crashed(self, message: RunCrashed) -> None:
-        run = self._runs.get(message.run_id)
-        if run is None:
-            return
-        self._recovery.done(message.run_id)
-        if not self._services.journal.durable or run.restarts >= MAX_RESTARTS:
-            self._break_run(message.run_id, run, "supervisor_crashed", message.reason)
-            return
-        run.restarts += 1
-        run.unsupervised()
-        self._services.instruments.supervisor_restarts.inc()
-        self._share(self._ledger.forget(message.run_id))
-        self._restart_later(message.run_id, run)
-
-    def _restart_later(self, run_id: str, run: Run) -> None:
-        """Rebuild a run after a while, longer each time."""
-        wait = FIRST_RESTART_SECONDS * 4 ** max(run.restarts - 1, 0)
-        self._services.remind(self._services.monotonic() + wait, self.actor_ref, RestartRun(run_id, flushed=False))
-
-    def _restart_run(self, message: RestartRun) -> None:
-        run = self._runs.get(message.run_id)
-        if run is None or run.supervisor is not None:
-            return
-        if self._stopped is not None:
-            self._run_parked(RunParked(message.run_id))
-        elif message.flushed:
-            self._recovery.add([message.run_id])
-        else:  # what its supervisor had sent before it crashed must be there to be read
-            self._services.journal.record(None, ((self.actor_ref, RestartRun(message.run_id, flushed=True)),))
-
-    def _break_run(self, run_id: str, run: Run, code: str, reason: str) -> None:
-        """Fail a run that has no supervisor, and have its end written."""
-        outcome = failed_with(code, reason)
-        run.accepted.resolve(run.handle)
-        ended = RunEnded(run_id, outcome, {})
-        now = self._services.now()
-        ending = Ending(outcome.status, None, outcome.errors, now)
-        happened = Happened(run_id=run_id, first=0, entries=(), secret=False, status=outcome.status, ending=ending)
-        self._services.instruments.workflow(run.handle.workflow).run_finished("failed", max(now - run.since, 0.0))
-        self._services.journal.record(happened, ((self.actor_ref, ended),))
-        for _, other in self._runs:
-            if other.parent == run_id:
-                other.tell(Relayed(CancelRun(), Later()))
-
     # ---- requests
 
     def _request(self, run_id: str, verb: str, message: Any) -> Any:
@@ -688,63 +390,6 @@ class Engine(RunQueries, DispatchedActor):
         run.questions.add(question)
         run.tell(Relayed(message, question))
         return question
-
-    def _share(self, changes: list[Grant | Reclaim]) -> None:
-        for change in changes:
-            run = self._runs.get(change.run_id)
-            if run is not None:
-                granted = isinstance(change, Grant)
-                run.tell(PermitsGranted(change.count) if granted else ReturnPermits(change.count))
-
-    # ---- runs end
-
-    def _run_ended(self, message: RunEnded) -> None:
-        run = self._runs.get(message.run_id)
-        if run is None:
-            return
-        status = {
-            "id": message.run_id,
-            "workflow": run.handle.workflow,
-            "status": message.outcome.status,
-            "tasks": message.tasks,
-        }
-        self._runs.remember(status, None if self._services.journal.durable else message.again)
-        for question in list(run.questions):
-            question.answer_after_end(status)
-        self._forget(message.run_id)
-        run.handle.outcome.set(message.outcome)
-        self._tell_listeners(message)
-        run.tell_item(ChildEnded(message.run_id, message.outcome))
-
-    def _run_pause_changed(self, message: RunPauseChanged) -> None:
-        run = self._runs.get(message.run_id)
-        if run is not None:
-            run.paused = message.paused
-            run.tell_item(ChildPauseChanged(message.paused))
-
-    def _run_parked(self, message: RunParked) -> None:
-        run = self._runs.get(message.run_id)
-        if run is None:
-            return
-        parked = RunWasParked(
-            f"the engine was stopped; the run {message.run_id} goes on when its store is opened again"
-        )
-        run.accepted.fail(parked)
-        for question in list(run.questions):
-            question.fail(parked)
-        answer_error(run.handle.outcome, parked)
-        self._tell_listeners(message)
-        self._forget(message.run_id)
-
-    def _tell_listeners(self, message: RunEnded | RunParked) -> None:
-        for listener in self._listeners:
-            with contextlib.suppress(pykka.ActorDeadError):  # whoever it told is gone before the engine
-                listener.tell(message)
-
-    def _forget(self, run_id: str) -> None:
-        self._runs.remove(run_id)
-        self._share(self._ledger.forget(run_id))
-        self._close_when_drained()
 
     # ---- the store
 
@@ -774,6 +419,9 @@ class Engine(RunQueries, DispatchedActor):
             if cannot_write and (run.supervisor is None or not run.supervisor.is_alive()):
                 # Its end waits to be written, and will not be: it is parked a moment before its end.
                 self._run_parked(RunParked(run_id))
+
+    def _run_left(self) -> None:
+        self._close_when_drained()
 
     def _close_when_drained(self) -> None:
         if self._stopped is not None and not len(self._runs) and not self._closing:

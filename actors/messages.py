@@ -4,7 +4,8 @@ All are frozen msgspec structs: made in under 0.1 us where a frozen dataclass ta
 items send thirty thousand of them. The conductor's events (`RetryDue`, `DelayElapsed`) travel as they are.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 import msgspec
 from pykka import ActorRef
@@ -14,17 +15,27 @@ from stretto.actors.journal.records import Entry, ParentItem, Rerun, RunAccepted
 from stretto.actors.journal.store import Child, Prune
 from stretto.actors.outcome import Outcome
 from stretto.actors.runners import Finished
-from stretto.definitions.conductor import ItemCompleted, StartItem
+from stretto.definitions.conductor import CancelRequested, ItemCompleted, PauseRequested, ResumeRequested, StartItem
 from stretto.definitions.conductor.rerun import Kept
 from stretto.definitions.frozen import FrozenDict
 from stretto.definitions.model import Task, Workflow
 from stretto.definitions.semantics import CoreActions
+
+HandedDown: TypeAlias = PauseRequested | ResumeRequested | CancelRequested
+"""Requests to a run that its sub-workflows are to follow, too."""
 
 # ---- to a run's supervisor
 
 
 class BeginRun(msgspec.Struct, frozen=True):
     """Bind the inputs, answer whoever submitted the run, and start it."""
+
+
+class FollowParent(msgspec.Struct, frozen=True):
+    """Do what was last requested of the run whose item this one performs, unless the same, or something later, was
+    requested of this one: as the last engine ended, it may have been handed down and not written."""
+
+    request: HandedDown
 
 
 class RunRecorded(msgspec.Struct, frozen=True):
@@ -350,9 +361,14 @@ class RunNotLoaded(msgspec.Struct, frozen=True):
 
 
 class RunRebuilt(msgspec.Struct, frozen=True):
-    """A run's supervisor has its run again as the journal holds it."""
+    """A run's supervisor has its run again as the journal holds it.
+
+    `children` are the sub-workflows' runs that perform its items, each with what it may have missed, if there was
+    anything to miss.
+    """
 
     run_id: str
+    children: Mapping[str, HandedDown | None]
 
 
 class RunExists(msgspec.Struct, frozen=True):

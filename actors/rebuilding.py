@@ -5,6 +5,7 @@ from typing import Final
 
 from stretto.actors.journal.records import Entry, ItemKey, ItemStarted, RunAccepted, SecretsLearned
 from stretto.actors.journal.store import Child, Reader
+from stretto.actors.messages import HandedDown
 from stretto.actors.outcome import Outcome
 from stretto.definitions.conductor import Conductor, FinishRun, ItemCompleted, StartItem
 from stretto.definitions.conductor.commands import Command
@@ -18,14 +19,15 @@ READ_AT_ONCE: Final = 500
 class Rebuilding:
     """Feeds the journal's entries to a conductor, which must not have begun.
 
-    `entries` counts them, `finish` is the run's end if it has come; `accepted_at` is seconds since the epoch. What the
-    shell itself has noted is kept here.
+    `entries` counts them, `finish` is the run's end if it has come, `requested` what its sub-workflows were last to
+    follow; `accepted_at` is seconds since the epoch. What the shell itself has noted is kept here.
     """
 
     def __init__(self, conductor: Conductor, accepted_at: float, children: Iterable[Child] = ()) -> None:
         self.accepted_at = accepted_at
         self.entries = 0
         self.finish: FinishRun | None = None
+        self.requested: HandedDown | None = None
         self._conductor = conductor
         self._children = {(child.item, child.attempt): child for child in children}
         self._started: dict[ItemKey, int] = {}
@@ -45,6 +47,8 @@ class Rebuilding:
             else:
                 if isinstance(entry, ItemCompleted) and self._started:
                     self._started.pop(ItemKey(entry.task, entry.visit, entry.index), None)
+                elif isinstance(entry, HandedDown):
+                    self.requested = entry
                 self._note(self._conductor.on(entry))
 
     def child_of(self, start: StartItem) -> Child | None:
@@ -70,12 +74,12 @@ def conductor_of(accepted: RunAccepted, mask: Mask | None = None) -> Conductor:
     )  # fmt: skip
 
 
-def replay(reader: Reader, accepted: RunAccepted) -> tuple[Conductor, Rebuilding]:
-    """Return a run's conductor as its journal leaves it, to be looked at.
+def replay(reader: Reader, accepted: RunAccepted, mask: Mask | None = None) -> tuple[Conductor, Rebuilding]:
+    """Return a run's conductor as its journal leaves it, to be looked at; `mask` knows the secrets that it has had.
 
     Raises `StoreUnavailable`.
     """
-    conductor = conductor_of(accepted)
+    conductor = conductor_of(accepted, mask)
     rebuilding = Rebuilding(conductor, accepted.accepted_at)
     rebuilding.begin()
     while True:

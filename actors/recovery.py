@@ -16,7 +16,7 @@ import pykka
 from stretto.actors.dispatch import Later
 from stretto.actors.journal.readers import NoReaders, Readers
 from stretto.actors.journal.records import RerunScope, RunAccepted
-from stretto.actors.journal.store import Reader, StoreUnavailable
+from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished
 from stretto.actors.messages import RunLoaded, RunNotLoaded
 from stretto.actors.outcome import RunHandle, UnknownRun
 from stretto.actors.rebuilding import READ_AT_ONCE, Rebuilding, conductor_of, outcome_of
@@ -39,12 +39,34 @@ class Recovery:
         self._engine = engine
         self._readers = readers
         self._waiting: deque[str] = deque()
+        self._below: dict[str, list[str]] = {}
         self._at_work: set[str] = set()
 
     @property
     def over(self) -> bool:
         """Nothing waits to be rebuilt."""
         return not (self._waiting or self._at_work)
+
+    def add_left(self, unfinished: Iterable[Unfinished]) -> list[str]:
+        """Have all runs rebuilt that an engine has left; return those of sub-workflows that nobody waits for any more.
+
+        A sub-workflow's run waits for its parent's: that one knows what it may have missed (see `below`).
+        """
+        left = {each.run_id: each for each in unfinished}
+        first, alone = [], []
+        for run_id, each in left.items():
+            if each.parent in left:
+                self._below.setdefault(each.parent, []).append(run_id)
+                continue
+            first.append(run_id)
+            if each.parent is not None:
+                alone.append(run_id)
+        self.add(first)
+        return alone
+
+    def below(self, run_id: str) -> list[str]:
+        """Return the runs of sub-workflows that wait for a run, and have them wait for it no more."""
+        return self._below.pop(run_id, [])
 
     def add(self, run_ids: Iterable[str]) -> None:
         """Have runs rebuilt, the first ones first."""
@@ -59,6 +81,7 @@ class Recovery:
     def give_up(self) -> None:
         """Rebuild nothing more: the engine ends."""
         self._waiting.clear()
+        self._below.clear()
 
     def _go_on(self) -> None:
         while self._waiting and len(self._at_work) < REBUILT_AT_ONCE:

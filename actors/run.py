@@ -5,59 +5,50 @@
 
 Nothing else ever changes the run's context. What an item costs here is one event, its commands, and the start of the
 next one, in the same turn in which it ends; whatever can wait (metrics, permits, the journal, watchers) waits for the
-turn's end. Nothing starts before it is durable that the run was accepted. A run that is rebuilt has its conductor see
-the journal's entries first, and goes on from there.
+turn's end. Nothing starts before it is durable that the run was accepted.
 """
 
-from collections import deque
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pykka
 
 from stretto.actors.dispatch import DispatchedActor, Later
+from stretto.actors.handed_down import FOR_ITEMS
 from stretto.actors.idempotency import idempotency_of
-from stretto.actors.item import ItemActor
 from stretto.actors.item_output import has_just_ended, item_in_flight
 from stretto.actors.journal.link import MAX_PENDING
 from stretto.actors.journal.records import Ending, ItemStarted, RunAccepted
-from stretto.actors.journal.store import Child, Reader
+from stretto.actors.kept_items import KeptItems
 from stretto.actors.messages import (
     AbandonRun,
     BeginRun,
     CancelRun,
     ChangeConcurrency,
     DropRun,
-    EntriesRead,
-    EntriesUnreadable,
+    HandedDown,
     ItemEnded,
     JournalHasRoom,
     LetGo,
     ParkWhenIdle,
-    PauseItem,
     PauseRun,
-    PerformItem,
     PermitsGranted,
     PermitsRequested,
     PermitsReturned,
     Relayed,
-    ResumeItem,
     ResumeRun,
     RetryOneItem,
     ReturnPermits,
     RunCrashed,
     RunEnded,
     RunInputs,
-    RunNotLoaded,
     RunParked,
     RunPauseChanged,
     RunProgressed,
-    RunRebuilt,
     RunRecorded,
     RunRefused,
     SettleKept,
     SkipOneItem,
     StartRecorded,
-    StopItem,
     TellItemOutput,
     TellOutput,
     TellStatus,
@@ -66,12 +57,11 @@ from stretto.actors.messages import (
 )
 from stretto.actors.outcome import Outcome, abandoned
 from stretto.actors.reasons import HeldUp, reasons_of
-from stretto.actors.rebuilding import READ_AT_ONCE, Rebuilding
 from stretto.actors.relay import ask_later, hand_on
+from stretto.actors.run_items import STOP, Key, RunItems
 from stretto.actors.run_journal import RunJournal
-from stretto.actors.run_permits import RunPermits
 from stretto.actors.run_record import RunRecord
-from stretto.actors.run_request import Rebuilt, RunRequest
+from stretto.actors.run_request import RunRequest
 from stretto.actors.runners.base import describe
 from stretto.actors.services import Services
 from stretto.definitions.conductor import (
@@ -111,9 +101,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Timer: TypeAlias = RetryDue | DelayElapsed | RunTimedOut
-Key: TypeAlias = tuple[str, int, int]
-"""A task, its visit, and the item's index."""
-
 REQUESTS: Final = (CancelRun, PauseRun, ResumeRun, ChangeConcurrency, SkipOneItem, RetryOneItem)
 """What is answered only when it is durable."""
 KEPT_AT_ONCE: Final = 64
@@ -121,7 +108,7 @@ KEPT_AT_ONCE: Final = 64
 
 
 class RunSupervisor(DispatchedActor):
-    """Conducts one run from its acceptance, or its recovery, to its end."""
+    """Conducts one run from its acceptance to its end."""
 
     def __init__(self, services: Services, engine: pykka.ActorRef[Any], request: RunRequest) -> None:
         super().__init__()
@@ -132,22 +119,18 @@ class RunSupervisor(DispatchedActor):
         self._workflow = request.workflow
         self._record = RunRecord(services, request.workflow, self._run_id)
         self._watchers = [request.watcher] if request.watcher is not None else []
-        self._waiting: deque[tuple[StartItem, float | None]] = deque()
-        self._nested_waiting: deque[tuple[StartItem, float | None]] = deque()
-        self._recording: set[Key] = set()
-        self._running: dict[Key, pykka.ActorRef[ItemActor]] = {}
-        self._children: dict[Key, pykka.ActorRef[ItemActor]] = {}
-        self._kept: deque[ItemCompleted] = deque()
+        self._items = RunItems(services, request, self.actor_ref, self._record)
+        self._kept = KeptItems(request.kept, services.now)
         self._reminders: dict[Timer, int] = {}
-        self._permits = RunPermits()
         self._told_paused = False
         self._conductor: Conductor | None = None
         self._parameters = EMPTY_OBJECT
-        self._rebuilding: Rebuilding | None = None
+        self._requested: HandedDown | None = None
         secretive = request.secrecy != NO_SECRECY
         self._journal = RunJournal(services.journal, self._run_id, secretive=secretive)
         self._deferred: list[Relayed] | None = []
         self._parks_when_idle = False
+        self._settling_kept = False
         self._ended = False
         self._handlers: dict[type, Callable[[Any], Any]] = {
             ItemEnded: self._item_ended,
@@ -157,11 +140,9 @@ class RunSupervisor(DispatchedActor):
             ItemPaused: self._event,
             ItemResumed: self._event,
             PermitsGranted: self._granted,
-            ReturnPermits: lambda message: self._permits.asked_back(message.count),
+            ReturnPermits: lambda message: self._items.permits.asked_back(message.count),
             BeginRun: self._begin_run,
             RunRecorded: lambda _message: self._start_conducting(),
-            EntriesRead: self._rebuild_further,
-            EntriesUnreadable: self._give_up_rebuilding,
             StartRecorded: self._start_recorded,
             JournalHasRoom: lambda _message: self._start_items(),
             SettleKept: lambda _message: self._settle_kept(),
@@ -169,9 +150,9 @@ class RunSupervisor(DispatchedActor):
             TellStatus: lambda _message: self._status(),
             TellWhy: self._why,
             TellItemOutput: self._item_output,
-            CancelRun: lambda _message: self._control(CancelRequested(services.now()), StopItem()),
-            PauseRun: lambda _message: self._control(PauseRequested(services.now()), PauseItem()),
-            ResumeRun: lambda _message: self._control(ResumeRequested(services.now()), ResumeItem()),
+            CancelRun: lambda _message: self._control(CancelRequested(services.now())),
+            PauseRun: lambda _message: self._control(PauseRequested(services.now())),
+            ResumeRun: lambda _message: self._control(ResumeRequested(services.now())),
             ChangeConcurrency: lambda message: self._control(
                 ConcurrencyRequested(message.task, message.concurrency, services.now())
             ),
@@ -235,9 +216,6 @@ class RunSupervisor(DispatchedActor):
 
     def _begin_run(self, _message: BeginRun) -> None:
         request = self._request
-        if request.rebuilt is not None:
-            self._begin_rebuilding(request.rebuilt)
-            return
         try:
             parameters = bind(self._workflow, request.inputs)
         except InvalidInput as error:
@@ -282,85 +260,6 @@ class RunSupervisor(DispatchedActor):
         for message in deferred:
             self._relayed(message)
 
-    # ---- rebuilding
-
-    def _begin_rebuilding(self, rebuilt: Rebuilt) -> None:
-        accepted = rebuilt.accepted
-        conductor = self._make_conductor(accepted.parameters, accepted.accepted_at)
-        self._rebuilding = Rebuilding(conductor, accepted.accepted_at, rebuilt.children)
-        self._rebuilding.begin()
-        self._read_entries(self._rebuilding.entries)
-
-    def _read_entries(self, first: int) -> None:
-        run_id = self._run_id
-
-        def read(reader: Reader) -> EntriesRead:
-            entries = reader.entries(run_id, first, READ_AT_ONCE)
-            return EntriesRead(entries, more=len(entries) == READ_AT_ONCE)
-
-        self._services.readers.tell(self.actor_ref, read, lambda error: EntriesUnreadable(describe(error)))
-
-    def _rebuild_further(self, message: EntriesRead) -> None:
-        rebuilding = self._rebuilding
-        if rebuilding is None or self._ended:
-            return
-        rebuilding.feed(message.entries)
-        if message.more:
-            self._read_entries(rebuilding.entries)
-        else:
-            self._go_on_after_rebuilding(rebuilding)
-
-    def _give_up_rebuilding(self, message: EntriesUnreadable) -> None:
-        """End without a word in the journal: the store cannot be read, and may be later."""
-        if not self._ended:
-            self._ended = True
-            self._tell_engine(RunNotLoaded(self._run_id, message.reason, may_be_later=True))
-            self.stop()
-
-    def _go_on_after_rebuilding(self, rebuilding: Rebuilding) -> None:
-        """Take up what was waited for, and what was in flight when the run was left."""
-        conductor = self._conductor
-        if conductor is None:
-            return
-        self._rebuilding = None
-        deferred, self._deferred = self._deferred or [], None
-        self._journal = RunJournal(
-            self._services.journal, self._run_id, secretive=self._request.secrecy != NO_SECRECY,
-            first=rebuilding.entries, learned=conductor.mask.seen_count,
-        )  # fmt: skip
-        outstanding = conductor.outstanding()
-        self._record.recovered(rebuilding.entries, len(outstanding), rebuilding.accepted_at)
-        if rebuilding.finish is not None:
-            self._finish(rebuilding.finish)
-        for wait in conductor.timers():
-            self._remind(wait)
-        for start in outstanding:
-            if not self._ended:
-                self._go_on_with(start, rebuilding, conductor)
-        self._tell_engine(RunRebuilt(self._run_id))
-        self._start_items()
-        self._handle_all(deferred)
-
-    def _go_on_with(self, start: StartItem, rebuilding: Rebuilding, conductor: Conductor) -> None:
-        child = rebuilding.child_of(start)
-        if child is not None:
-            self._attach(start, child, conductor)
-        elif not conductor.may_resume(start):
-            self._settle(start, "cancelled", "it was stopped with the engine, and its run is being cancelled")
-        elif rebuilding.may_have_run(start):
-            self._settle(start, "may_have_run", "the engine ended after its start, so that it may have run")
-        else:
-            self._command_start(start, None)
-
-    def _attach(self, start: StartItem, child: Child, conductor: Conductor) -> None:
-        """Have an item wait for the run that performs it already, and tell that run what it may have missed."""
-        key = _key(start)
-        self._children[key] = self._perform(start, None, self._request.depth + 1, child)
-        if not conductor.may_resume(start):
-            self._tell_item(key, StopItem())
-        elif conductor.status == "paused":
-            self._tell_item(key, PauseItem())
-
     def _settle(self, start: StartItem, kind: str, message: str) -> None:
         """End an item that is not performed."""
         outcome = "cancelled" if kind == "cancelled" else "failed"
@@ -389,14 +288,14 @@ class RunSupervisor(DispatchedActor):
         self._carry_out(self._on(event), None, event.at)
         self._start_items()
 
-    def _control(self, event: Event, for_children: Any = None) -> None:
-        """Handle a request, and hand it down to the sub-workflows that perform items of this run."""
+    def _control(self, event: Event) -> None:
+        """Handle a request, and hand it down to the sub-workflows that perform items of this run, if it is for them."""
         if self._ended:
             raise IllegalTransition(f"the run {self._run_id} has ended")
         self._event(event)
-        if for_children is not None:
-            for key in list(self._children):
-                self._tell_item(key, for_children)
+        if isinstance(event, HandedDown):
+            self._requested = event
+            self._items.tell_children(FOR_ITEMS[type(event)])
 
     def _relayed(self, message: Relayed) -> None:
         if self._deferred is not None:
@@ -414,9 +313,7 @@ class RunSupervisor(DispatchedActor):
 
     def _item_ended(self, message: ItemEnded) -> None:
         completed = message.completed
-        key = (completed.task, completed.visit, completed.index)
-        if self._running.pop(key, None) is None:
-            self._children.pop(key, None)
+        self._items.ended(completed)
         if self._conductor is None or self._ended:
             return
         commands = self._on(completed)
@@ -426,9 +323,19 @@ class RunSupervisor(DispatchedActor):
 
     def _settle_kept(self) -> None:
         """Settle some of the items of which a rerun keeps what came of them; the others in further turns."""
-        for _ in range(min(len(self._kept), KEPT_AT_ONCE)):
-            self._event(self._kept.popleft())
-        if self._kept and not self._ended:
+        for _ in range(KEPT_AT_ONCE):
+            if not self._kept or self._ended:
+                break
+            self._event(self._kept.next())
+        self._settling_kept = bool(self._kept) and not self._ended
+        if self._settling_kept:
+            self.actor_ref.tell(SettleKept())
+        else:
+            self._start_items()
+
+    def _have_kept_settled(self) -> None:
+        if not self._settling_kept:
+            self._settling_kept = True
             self.actor_ref.tell(SettleKept())
 
     # ---- commands
@@ -455,45 +362,30 @@ class RunSupervisor(DispatchedActor):
 
     def _command_start(self, start: StartItem, caused_at: float | None) -> None:
         """Have an item wait to be performed, unless it is kept from the run that this one does again."""
-        kept = self._request.kept
-        completed = None if kept is None else kept.completion(start, self._services.now())
-        if completed is not None:
-            if not self._kept:
-                self.actor_ref.tell(SettleKept())
-            self._kept.append(completed)
+        if self._kept.take(start):
+            self._have_kept_settled()
             return
-        waiting = self._nested_waiting if self._is_nested(start) else self._waiting
-        waiting.append((start, caused_at))
-
-    def _is_nested(self, start: StartItem) -> bool:
-        """Tell whether a workflow performs the item; an action's ref may be known only now."""
-        action = start.prepared.action if start.prepared is not None else self._workflow.tasks[start.task].action
-        return action in self._request.nested
+        self._items.add(start, caused_at)
 
     def _start_items(self) -> None:
         """Start what waits, as far as permits, the journal and the run's state allow."""
         conductor = self._conductor
-        if conductor is None or conductor.status == "paused" or self._deferred is not None:
+        if conductor is None or conductor.status == "paused" or self._deferred is not None or self._kept:
             return
-        if not (self._waiting or self._nested_waiting) or not self._journal.has_room(self.actor_ref):
+        items = self._items
+        if not items.any_waits or not self._journal.has_room(self.actor_ref):
             return
-        # An item that a workflow performs takes no permit: its own items do, and would wait for it for ever.
-        while self._nested_waiting:
-            start, caused_at = self._nested_waiting.popleft()
-            self._children[_key(start)] = self._perform(start, caused_at, self._request.depth + 1)
-        while self._waiting and self._in_flight() < self._permits.usable:
-            start, caused_at = self._waiting.popleft()
-            if self._journal.durable and self._workflow.tasks[start.task].delivery == "at_most_once":
-                self._record_start(start, caused_at, conductor)
+        while (nested := items.next_nested()) is not None:
+            items.perform_nested(*nested)
+        while (permitted := items.next_permitted()) is not None:
+            if self._journal.durable and self._workflow.tasks[permitted[0].task].delivery == "at_most_once":
+                self._record_start(*permitted, conductor)
             else:
-                self._running[_key(start)] = self._perform(start, caused_at, None)
-
-    def _in_flight(self) -> int:
-        return len(self._running) + len(self._recording)
+                items.perform(*permitted)
 
     def _record_start(self, start: StartItem, caused_at: float | None, conductor: Conductor) -> None:
         """Perform an item when it is durable that it is about to be performed."""
-        self._recording.add(_key(start))
+        self._items.record_first(start)
         self._journal.note(
             ItemStarted(start.task, start.visit, start.index, start.attempt, self._services.now()), conductor.mask
         )
@@ -501,53 +393,35 @@ class RunSupervisor(DispatchedActor):
 
     def _start_recorded(self, message: StartRecorded) -> None:
         start = message.start
-        self._recording.discard(_key(start))
+        self._items.recorded(start)
         if self._conductor is None or self._ended:
             return
         if self._conductor.may_resume(start):
-            self._running[_key(start)] = self._perform(start, message.caused_at, None)
+            self._items.perform(start, message.caused_at)
         else:
             self._settle(start, "cancelled", "it was cancelled before it began")
 
-    def _perform(
-        self, start: StartItem, caused_at: float | None, depth: int | None, child: Child | None = None
-    ) -> pykka.ActorRef[ItemActor]:
-        if start.attempt > 1:
-            self._record.retried()
-        item = ItemActor.start_on(self._services.dispatcher, self._services, self._run_id, self._workflow.ref)
-        task, core_actions = self._workflow.tasks[start.task], self._workflow.semantics.core_actions
-        item.tell(PerformItem(start, task, self.actor_ref, caused_at, depth, core_actions, child))
-        return item
-
     def _withdraw(self, command: WithdrawItems) -> None:
         self._start_items()  # what was commanded in this very turn, and may start, has
-        task, visit = command.task, command.visit
-        withdrawn: list[int] = []
-        for waiting in (self._waiting, self._nested_waiting):
-            kept = [each for each in waiting if (each[0].task, each[0].visit) != (task, visit)]
-            if len(kept) < len(waiting):
-                withdrawn += [each[0].index for each in waiting if (each[0].task, each[0].visit) == (task, visit)]
-                waiting.clear()
-                waiting.extend(kept)
-        if withdrawn and self._conductor is not None:
+        withdrawn = self._items.withdraw(command.task, command.visit)
+        if withdrawn:
             now = self._services.now()
-            self._carry_out(self._on(ItemsWithdrawn(task, visit, tuple(withdrawn), now)), None, now)
+            self._carry_out(self._on(ItemsWithdrawn(command.task, command.visit, withdrawn, now)), None, now)
 
     def _cancel_item(self, key: Key) -> None:
         """Stop an item; one that has not begun ends at once."""
-        for waiting in (self._waiting, self._nested_waiting):
-            for each in waiting:
-                if _key(each[0]) == key:
-                    waiting.remove(each)
-                    self._settle(each[0], "cancelled", "it was cancelled before it began")
-                    return
-        self._tell_item(key, StopItem())
+        start = self._items.take_back(key)
+        if start is None:
+            self._items.tell(key, STOP)
+        else:
+            self._settle(start, "cancelled", "it was cancelled before it began")
 
     def _remind(self, command: WaitUntil) -> None:
-        then, kept = command.then, self._request.kept
+        then = command.then
+        if not isinstance(then, RunTimedOut) and self._kept.take_wait(then):
+            self._have_kept_settled()
+            return
         wait = max(then.at - self._services.now(), 0.0)
-        if kept is not None and not isinstance(then, RunTimedOut) and kept.keeps(then.task):
-            wait = 0.0  # it was waited for in the run that this one does again
         key = self._services.remind(self._services.monotonic() + wait, self.actor_ref, then)
         self._reminders[then] = key
 
@@ -587,7 +461,7 @@ class RunSupervisor(DispatchedActor):
             self._park()
             return
         self._ended = True
-        self._stop_items()
+        self._items.stop()
         outcome = abandoned()
         self._record.ended(outcome)
         self._end_with(outcome)
@@ -617,18 +491,18 @@ class RunSupervisor(DispatchedActor):
 
     def _park_if_idle(self) -> None:
         paused = self._conductor is not None and self._conductor.status == "paused"
-        if paused and not (self._in_flight() or self._children):
+        if paused and self._items.idle:
             self._park()
 
     # ---- permits
 
     def _granted(self, message: PermitsGranted) -> None:
-        self._permits.granted(message.count)
+        self._items.permits.granted(message.count)
         self._start_items()
 
     def _settle_permits(self) -> None:
         paused = self._conductor is not None and self._conductor.status == "paused"
-        settled = self._permits.settle(self._in_flight(), 0 if paused else len(self._waiting))
+        settled = self._items.settle_permits(paused=paused)
         if settled.returned:
             self._tell_engine(PermitsReturned(self._run_id, settled.returned))
         if settled.requested is not None:
@@ -653,37 +527,17 @@ class RunSupervisor(DispatchedActor):
 
     def _held_up(self) -> HeldUp:
         """Tell what keeps items from starting that the conductor knows nothing of."""
-        waiting = (_key(start) for start, _ in (*self._waiting, *self._nested_waiting))
-        link = self._services.journal
-        return HeldUp(
-            frozenset(waiting), self._permits.requested, link.unavailable, link.pending >= MAX_PENDING,
-            frozenset(self._children),
-        )  # fmt: skip
+        items, link = self._items, self._services.journal
+        behind = link.pending >= MAX_PENDING
+        return HeldUp(items.waiting(), items.permits.requested, link.unavailable, behind, items.nested())
 
     def _item_output(self, message: TellItemOutput) -> Later:
-        in_flight = {**self._running, **self._children}
-        item = item_in_flight(in_flight, self._workflow, message.task, message.index)
+        item = item_in_flight(self._items.actors(), self._workflow, message.task, message.index)
         return ask_later(item, TellOutput(), has_just_ended())
-
-    def _stop_items(self) -> None:
-        for key in (*self._running, *self._children):
-            self._tell_item(key, StopItem())
 
     def _leave_items(self) -> None:
         """Stop the items, but not the sub-workflows if they can be found again."""
-        for key in self._running:
-            self._tell_item(key, StopItem())
-        for key in self._children:
-            self._tell_item(key, LetGo() if self._journal.durable else StopItem())
-
-    def _tell_item(self, key: Key, message: Any) -> None:
-        item = self._running.get(key) or self._children.get(key)
-        if item is None:
-            return
-        try:
-            item.tell(message)
-        except pykka.ActorDeadError:
-            return  # it has ended by itself: its report is in the mailbox
+        self._items.leave(children=LetGo() if self._journal.durable else STOP)
 
     def _tell_engine(self, message: Any) -> None:
         try:
@@ -697,10 +551,6 @@ class RunSupervisor(DispatchedActor):
                 watcher.tell(message)
             except pykka.ActorDeadError:
                 self._watchers.remove(watcher)
-
-
-def _key(start: StartItem) -> Key:
-    return start.task, start.visit, start.index
 
 
 def _tries_again(completed: ItemCompleted, commands: list[Command]) -> bool:

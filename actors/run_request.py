@@ -33,12 +33,12 @@ class RunRequest:
     `accepted` is answered with `handle`, or with `InvalidInput`. `nested` holds the refs that workflows perform;
     `parent` says whose item this run performs, `depth` levels below the first run. `surroundings` are what it is given
     besides its inputs, `mask` keeps its secrets, and those of its parent; `secrecy` tells what it gives to secret
-    parameters. `rerun` says which run it does again, `kept` what it keeps of that one. `rebuilt` is a run that goes on.
+    parameters. `rerun` says which run it does again, `kept` what it keeps of that one.
     """
 
     __slots__ = (
-        "accepted", "depth", "handle", "idempotency_key", "inputs", "kept", "mask", "nested", "parent", "rebuilt",
-        "rerun", "secrecy", "surroundings", "watcher", "workflow",
+        "accepted", "depth", "handle", "idempotency_key", "inputs", "kept", "mask", "nested", "parent", "rerun",
+        "secrecy", "surroundings", "watcher", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -63,4 +63,3 @@ class RunRequest:
         self.idempotency_key: str | None = None
         self.rerun: Rerun | None = None
         self.kept: Kept | None = None
-        self.rebuilt: Rebuilt | None = None

@@ -24,7 +24,7 @@ class Graph:
 
     def reachable(self, tasks: Mapping[str, Task]) -> frozenset[str]:
         """Return the tasks that some path from an entry leads to."""
-        return _reachable(tasks, self.entries)
+        return reachable_from(tasks, self.entries)
 
 
 def graph_of(tasks: Mapping[str, Task]) -> Graph:
@@ -41,21 +41,29 @@ def graph_of(tasks: Mapping[str, Task]) -> Graph:
 
 def cyclic_tasks(tasks: Mapping[str, Task]) -> frozenset[str]:
     """Return the tasks from which some path leads back to themselves."""
-    following = {
-        name: [target for each in task.transitions for target in each.targets if target in tasks]
-        for name, task in tasks.items()
-    }
-    return frozenset(name for name in tasks if name in _reachable(tasks, following[name]))
+    return frozenset(name for name in tasks if name in reachable_from(tasks, following(tasks, [name])))
 
 
-def _reachable(tasks: Mapping[str, Task], entries: Iterable[str]) -> frozenset[str]:
+def following(tasks: Mapping[str, Task], names: Iterable[str]) -> list[str]:
+    """Return the tasks that an edge from one of these leads to."""
+    return [
+        target
+        for name in names
+        for transition in tasks[name].transitions
+        for target in transition.targets
+        if target in tasks
+    ]
+
+
+def reachable_from(tasks: Mapping[str, Task], entries: Iterable[str]) -> frozenset[str]:
+    """Return these tasks, and those that some path from them leads to."""
     seen: set[str] = set()
     coming = list(entries)
     while coming:
         name = coming.pop()
         if name not in seen:
             seen.add(name)
-            coming += [target for each in tasks[name].transitions for target in each.targets if target in tasks]
+            coming += following(tasks, [name])
     return frozenset(seen)
 
 

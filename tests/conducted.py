@@ -64,10 +64,10 @@ class Conducted:
         self.started: dict[tuple[str, int], StartItem] = {}
         self.finish: FinishRun | None = None
         bound = bind(workflow, parameters or {})
-        mask = Mask(base=surroundings.mask) if parent is None else parent.conductor.mask
+        mask: Mask = Mask(base=surroundings.mask) if parent is None else parent.conductor.mask
         item = None if parent is None else parent.item(*of_item)
         told = None if item is None else item.told
-        self.conductor = Conductor(workflow, self.id, bound, at, told, surroundings=surroundings, mask=mask)
+        self.conductor: Conductor = Conductor(workflow, self.id, bound, at, told, surroundings=surroundings, mask=mask)
         self.accepted = RunAccepted(
             run_id=self.id, workflow=workflow, parameters=bound, surroundings=surroundings, accepted_at=at,
             secret=bool(self.conductor.mask), parent=item, depth=0 if parent is None else 1,

@@ -2,10 +2,26 @@
 
 import signal
 
+from daemons import gate
+from databases import durable_url, empty_postgres_url, postgres_server, postgres_template, postgres_url
 from engines import bench, start_bench
 from restoring import restored_logging
+from stores import keyless, store, store_url
 
-__all__ = ["bench", "restored_logging", "start_bench"]
+__all__ = [
+    "bench",
+    "durable_url",
+    "empty_postgres_url",
+    "gate",
+    "keyless",
+    "postgres_server",
+    "postgres_template",
+    "postgres_url",
+    "restored_logging",
+    "start_bench",
+    "store",
+    "store_url",
+]
 
 
 def pytest_configure() -> None:

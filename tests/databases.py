@@ -1,16 +1,23 @@
-"""Real databases for tests: PostgreSQL where it is installed; SQLite is always there."""
+"""Real databases for tests: PostgreSQL where it is installed; SQLite is always there.
+
+Nothing of them is imported before a test needs one: most tests do not.
+"""
 
 import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import pytest
 from postgres_server import NoPostgres, PostgresServer
-from sqlalchemy import Connection, NullPool, create_engine, make_url
 
 from stretto.actors.journal.opening import open_store
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 SERVER = "STRETTO_TEST_POSTGRES"
 """The environment variable with the URL of a server to use, by a user who may create databases."""
@@ -37,7 +44,7 @@ def postgres_template(postgres_server: str) -> Iterator[str]:
     """Return the name of a database with a store's tables, to be copied."""
     with database(postgres_server, "template0") as url:
         open_store(url, None).close()
-        yield str(make_url(url).database)
+        yield name_of(url)
 
 
 @pytest.fixture
@@ -83,6 +90,8 @@ def started_server() -> PostgresServer:
 @contextmanager
 def database(server: str, template: str, options: str = "") -> Iterator[str]:
     """Create a database, give its URL, and drop it."""
+    from sqlalchemy import make_url
+
     name = f"stretto_test_{os.getpid()}_{next(_numbers)}"
     with administration(server) as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template} {options}")
@@ -93,9 +102,16 @@ def database(server: str, template: str, options: str = "") -> Iterator[str]:
             connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+def name_of(url: str) -> str:
+    """Return the name of a database."""
+    return urlsplit(url).path.removeprefix("/")
+
+
 @contextmanager
-def administration(url: str) -> Iterator[Connection]:
+def administration(url: str) -> "Iterator[Connection]":
     """Give a connection to a database, beside any store, for statements of which each is its own transaction."""
+    from sqlalchemy import NullPool, create_engine, make_url
+
     engine = create_engine(
         make_url(url).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT", poolclass=NullPool
     )

@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 
 _COMMIT: Final = b"COMMIT\0"
 _PIECE_BYTES: Final = 65_536
-_SOCKET: Final = ".s.PGSQL.5432"
+_PORT: Final = 5432
 
 
 class LossyLink:
@@ -18,11 +18,11 @@ class LossyLink:
 
     def __init__(self, server_url: str, folder: Path) -> None:
         parsed = make_url(server_url)
-        self.url = parsed.update_query_dict({"host": str(folder)}).render_as_string(hide_password=False)
+        self.url = parsed.set(port=_PORT).update_query_dict({"host": str(folder)}).render_as_string(hide_password=False)
         self.breaks: Literal["before commit", "after commit"] | None = None
-        self._server = str(Path(str(parsed.query["host"])) / _SOCKET)
+        self._server = str(parsed.query.get("host") or parsed.host), parsed.port or _PORT
         self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(folder / _SOCKET))
+        self._listener.bind(str(folder / f".s.PGSQL.{_PORT}"))
         self._listener.listen()
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -40,8 +40,7 @@ class LossyLink:
             threading.Thread(target=self._link, args=(client,), daemon=True).start()
 
     def _link(self, client: socket.socket) -> None:
-        with client, socket.socket(socket.AF_UNIX) as server:
-            server.connect(self._server)
+        with client, self._connect() as server:
             others = {client: server, server: client}
             while True:
                 readable, _, _ = select.select([client, server], [], [])
@@ -50,6 +49,14 @@ class LossyLink:
                     if not piece or (source is client and _COMMIT in piece and self._broke(server, piece)):
                         return
                     others[source].sendall(piece)
+
+    def _connect(self) -> socket.socket:
+        host, port = self._server
+        if not host.startswith("/"):
+            return socket.create_connection((host, port))
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(f"{host}/.s.PGSQL.{port}")
+        return server
 
     def _broke(self, server: socket.socket, commit: bytes) -> bool:
         breaks, self.breaks = self.breaks, None

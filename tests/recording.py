@@ -1,13 +1,7 @@
 """What is recorded of runs, made for tests of stores."""
 
-import importlib.util
 import itertools
-import sys
-from types import ModuleType
 from typing import Any
-
-import msgspec
-import pytest
 
 from stretto.actors.journal.records import Entry, Happened, RunAccepted
 from stretto.definitions.conductor import Failure, ItemCompleted
@@ -36,16 +30,6 @@ def probing(ref: str = "tests.probe") -> Workflow:
 
 
 PROBING = probing()
-
-
-@pytest.fixture(autouse=True)
-def stored_definitions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stand in for the module that writes definitions down, where there is none yet: those of this module only."""
-    if importlib.util.find_spec("stretto.definitions.stored") is None:
-        module: Any = ModuleType("stretto.definitions.stored")
-        module.to_stored = lambda workflow: msgspec.json.encode({"ref": workflow.ref, "text": TEXT})
-        module.from_stored = lambda body: probing(msgspec.json.decode(body)["ref"])
-        monkeypatch.setitem(sys.modules, module.__name__, module)
 
 
 def new_id() -> str:

@@ -72,7 +72,7 @@ def test_the_table_of_semantics_is_what_the_dialects_say() -> None:
 
 @pytest.mark.parametrize("number", [0])
 def test_the_readmes_python_runs(number: int, tmp_path: Path) -> None:
-    """The Python block is a whole program; only its port is changed, which may be taken here, and where its store is."""
+    """The Python block is a whole program; only its port and its store are changed, which may be taken here."""
     code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[number].replace("9464", "0")
     code = code.replace("sqlite:///stretto.db", f"sqlite:///{tmp_path}/stretto.db")
     code += "\nassert outcome.output['summary'] == '1 greeted'\n"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stretto.actors.cli.completion import complete_workflow
-from stretto.actors.cli.exits import FAILED, INTERRUPTED, UNREACHABLE, USAGE, give_up
+from stretto.actors.cli.exits import FAILED, INTERRUPTED, USAGE, give_up
 from stretto.actors.cli.known import PACKS, rendered_commands
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ def run(
     A KEY=VALUE is read by the parameter's type, without one as text, save lists and objects of JSON; it wins over the
     same key in --inputs. With a --store, runs that were left in it go on, too, while this one does.
     """
+    from stretto.actors.cli.troubles import code_of
     from stretto.actors.engine import Engine
-    from stretto.actors.journal.store import CannotOpenStore
     from stretto.definitions.errors import InvalidDefinition, StrettoError
     from stretto.metrics import configure_logging
 
@@ -78,10 +78,8 @@ def run(
             definitions=definitions, actions=actions, packs=packs, pack_config=pack_config, keystore=keystore,
             rendered_commands=rendered_commands(), store=store, store_key=store_key,
         ).proxy()  # fmt: skip
-    except CannotOpenStore as error:
-        give_up(str(error), UNREACHABLE)
     except StrettoError as error:
-        give_up(str(error), USAGE)
+        give_up(str(error), code_of(error))
     try:
         definition = engine.workflow(workflow).get()
         types = {name: parameter.type for name, parameter in definition.parameters.items()}
@@ -90,9 +88,12 @@ def run(
     except InvalidDefinition as error:
         _stop(engine)
         give_up("\n  ".join(["the definition cannot be used", *map(str, error.findings)]), FAILED)
-    except (StrettoError, click.UsageError) as error:
+    except click.UsageError as error:
         _stop(engine)
-        give_up(error.format_message() if isinstance(error, click.UsageError) else str(error), USAGE)
+        give_up(error.format_message(), USAGE)
+    except StrettoError as error:
+        _stop(engine)
+        give_up(str(error), code_of(error))
     except KeyboardInterrupt:
         _stop_at_once(engine)
         give_up("interrupted", INTERRUPTED)
@@ -136,7 +137,13 @@ def _follow(
 
 
 def _stop(engine: Any) -> None:
-    engine.stop(grace=0).get()
+    """Stop the engine, unless it has ended by itself, as it does when its store is gone."""
+    import contextlib
+
+    import pykka
+
+    with contextlib.suppress(pykka.ActorDeadError):
+        engine.stop(grace=0).get()
 
 
 def _stop_at_once(engine: Any) -> None:

@@ -7,9 +7,10 @@ from typing import Final
 from stretto.actors.cli.exits import FAILED, UNREACHABLE, USAGE, give_up
 from stretto.actors.gateway.client import DaemonUnreachable, RequestRefused
 from stretto.actors.journal.store import CannotOpenStore, StoreInUse, StoreLost, StoreUnavailable
+from stretto.actors.outcome import RunWasParked
 from stretto.definitions.errors import InvalidDefinition, StrettoError
 
-_UNREACHABLE: Final = (DaemonUnreachable, CannotOpenStore, StoreUnavailable, StoreLost)
+_UNREACHABLE: Final = (DaemonUnreachable, CannotOpenStore, StoreUnavailable, StoreLost, RunWasParked)
 _REFUSED_AS_UNREACHABLE: Final = frozenset(
     {
         "busy", "engine_stopped", "engine_stopping", "internal_error", "not_allowed", "run_parked", "store_lost",
@@ -34,4 +35,9 @@ def telling_errors() -> Iterator[None]:
     except StoreInUse as error:
         give_up(f"{error}; its daemon does it with --daemon URL in place of --store", UNREACHABLE)
     except StrettoError as error:
-        give_up(str(error), UNREACHABLE if isinstance(error, _UNREACHABLE) else USAGE)
+        give_up(str(error), code_of(error))
+
+
+def code_of(error: StrettoError) -> int:
+    """Return the exit code that says whose trouble it is: the daemon's or the store's, or a wrong request."""
+    return UNREACHABLE if isinstance(error, _UNREACHABLE) else USAGE

@@ -4,6 +4,7 @@
         ^                              |  ^               |
         '----progress, outcome---------'  '-- ProgressRelay (RunProgressed, RunEnded)
 
-`protocol` has the frames, `socket_file` the socket in the file system, `server` the daemon's end, `following` what
-clients are told of their runs, `engine_calls` how an event loop asks an actor, `client` the other end.
+`protocol` has the frames, which are `requests` and `answers`, `socket_file` the socket in the file system, `server` the
+daemon's end, `questions` what is one call of the engine's, `following` what clients are told of their runs,
+`exporting` how a whole run is told, `engine_calls` how an event loop asks an actor, `client` the other end.
 """

@@ -4,5 +4,6 @@
          ^                         |
          '------ what is told, and who is answered, after the commit
 
-`records` is what is written, `store` what a store does, `reading` what is read back. Only the journal's actor writes.
+`records` is what is written, `store` what a store does, `opening` opens one by its URL, `reports` is what is told of
+stored runs. Only the journal's actor writes; where no daemon has a store, `offline` does, for the command line.
 """

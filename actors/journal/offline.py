@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from stretto.actors.identifiers import new_run_id
 from stretto.actors.journal.link import Answers, Tells
 from stretto.actors.journal.records import Ending, ItemKey, Rerun, RerunScope, RunAccepted, Write
-from stretto.actors.journal.run_masks import entries_of, mask_of
+from stretto.actors.journal.run_masks import mask_of
 from stretto.actors.journal.store import Child, Prune
 from stretto.actors.outcome import UnknownRun
-from stretto.actors.rebuilding import Rebuilding, conductor_of
+from stretto.actors.rebuilding import replay
 from stretto.actors.recovery import kept_from
 from stretto.actors.run_journal import RunJournal
 from stretto.definitions.conductor import (
@@ -111,10 +111,7 @@ class OfflineRuns:
         if row is None or row.ended_at is not None:
             status = "pruned" if row is None else row.status
             raise IllegalTransition(f"the run {run_id} has ended ({status}): nothing can be asked of it any more")
-        conductor = conductor_of(accepted, mask_of(self._reader, accepted))
-        rebuilding = Rebuilding(conductor)
-        rebuilding.begin()
-        rebuilding.feed(entries_of(self._reader, run_id))
+        conductor, rebuilding = replay(self._reader, accepted, mask_of(self._reader, accepted))
         journal = RunJournal(
             gathered, run_id, secretive=accepted.secret, first=rebuilding.entries,
             learned=conductor.mask.seen_count, status=row.status,

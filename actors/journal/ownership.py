@@ -10,15 +10,19 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Final, Protocol
 
-from sqlalchemy import Connection, Engine, RootTransaction, insert, select, update
+from sqlalchemy import Connection, Engine, RootTransaction, bindparam, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from stretto.actors.journal.failures import telling, telling_what_does_not_fit, told
-from stretto.actors.journal.statements import statements_for
 from stretto.actors.journal.store import CannotOpenStore, StoreLost, StoreUnavailable, Unrecordable
 from stretto.actors.journal.tables import ownership
+
+# Made once: making it takes as long as executing it, and every commit does.
+_COUNT_COMMIT: Final = (
+    update(ownership).where(ownership.c.epoch == bindparam("ours")).values(commits=ownership.c.commits + 1)
+)
 
 
 class Guard(Protocol):
@@ -168,8 +172,7 @@ class Ownership:
         self._commits += 1
 
     def _count_commit(self, connection: Connection) -> None:
-        counted = connection.exec_driver_sql(statements_for(connection.dialect).count_commit, (self._epoch,))
-        if counted.rowcount != 1:
+        if connection.execute(_COUNT_COMMIT, {"ours": self._epoch}).rowcount != 1:
             self._lost = f"the store {self._guard.store} has been opened by another process: this one writes it no more"
             raise StoreLost(self._lost)
 

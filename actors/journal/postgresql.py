@@ -31,6 +31,8 @@ _SETTINGS: Final = (
     # The same for the server, so that it gives the lock of a host that has vanished to another.
     "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;"
     "SET client_encoding = 'UTF8';"
+    # Translating a statement into machine code takes longer than any of ours: 0.4 seconds were seen, against 0.01.
+    "SET jit = off;"
 )
 _SETTINGS_OF_READERS: Final = f"{_SETTINGS} SET default_transaction_read_only = on"
 _SETTINGS_OF_WRITERS: Final = (
@@ -66,7 +68,7 @@ class Postgres:
     def without_password(self) -> str:
         """Return the URL as PostgreSQL's programs take it, without any password."""
         hidden = [name for name in self._url.query if _is_password(name)]
-        url = self._url.set(drivername="postgresql", password=None).difference_update_query(hidden)
+        url = self._url._replace(drivername="postgresql", password=None).difference_update_query(hidden)
         return url.render_as_string(hide_password=False)
 
     def connect(self) -> Connection:

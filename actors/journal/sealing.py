@@ -5,7 +5,6 @@ whoever reads a body knows which it is; the id tells which key it takes, and not
 """
 
 import base64
-import binascii
 import re
 import stat
 from collections.abc import Iterable
@@ -21,8 +20,9 @@ from stretto.definitions.errors import StrettoError
 
 _MARKER: Final = b"!"
 _SEALED: Final = re.compile(rb"!([0-9a-f]{8}):([A-Za-z0-9_=-]+)", re.ASCII)
+_TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")
 _KEY_BYTES: Final = 32
-_HOW_TO_MAKE: Final = "`stretto store new-key` makes one"
+_HOW_TO_MAKE: Final = "`openssl rand -base64 32` makes one"
 
 
 class StoreKeyMissing(Unrecordable):
@@ -154,8 +154,10 @@ def _key(key: str | bytes, place: str) -> bytes:
     if isinstance(key, bytes) and len(key) == _KEY_BYTES:
         return key
     try:
-        raw = base64.b64decode(key, altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
+        text = key.encode("ascii") if isinstance(key, str) else key
+        # Both alphabets of base64: Fernet's own is the one for URLs, most programs' is the other.
+        raw = base64.b64decode(text.translate(_TO_STANDARD), validate=True)
+    except ValueError:
         raw = b""
     if len(raw) != _KEY_BYTES:
         raise InvalidStoreKey(f"{place} is no key: expected {_KEY_BYTES} bytes as base64 text; {_HOW_TO_MAKE}")

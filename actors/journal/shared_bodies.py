@@ -4,11 +4,10 @@ Each is known by the digest of its text. Surroundings hold secrets, so that thei
 the key: the digest of a short password gives it away to whoever guesses.
 """
 
-import importlib
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Connection, Select, Table, bindparam, select
 
@@ -21,6 +20,7 @@ from stretto.actors.journal.transaction import Transaction, chunks
 from stretto.definitions.context import NO_SURROUNDINGS, Surroundings
 from stretto.definitions.masking import Mask
 from stretto.definitions.model import Workflow
+from stretto.definitions.stored import from_stored, to_stored
 
 MOST_DEFINITIONS: Final = 256
 MOST_SURROUNDINGS: Final = 32
@@ -37,7 +37,7 @@ class SharedBodies:
 
     def definition(self, workflow: Workflow) -> str:
         """Return a definition's digest."""
-        return self._definitions.get(id(workflow), lambda: (workflow, _digest(_stored().to_stored(workflow))))[1]
+        return self._definitions.get(id(workflow), lambda: (workflow, _digest(to_stored(workflow))))[1]
 
     def surroundings(self, given: Surroundings) -> str | None:
         """Return the digest of what a run is given; None for nothing. Raises `StoreKeyMissing`."""
@@ -56,7 +56,7 @@ class SharedBodies:
         by_digest = {self.definition(each.workflow): each.workflow for each in accepted}
         lacking = _lacking(transaction, definitions, list(by_digest))
         transaction.write(
-            transaction.statements.definitions, [(digest, _stored().to_stored(by_digest[digest])) for digest in lacking]
+            transaction.statements.definitions, [(digest, to_stored(by_digest[digest])) for digest in lacking]
         )
         given = {self.surroundings(each.surroundings): each.surroundings for each in accepted}
         lacking = _lacking(transaction, surroundings, [digest for digest in given if digest is not None])
@@ -78,7 +78,7 @@ class SharedObjects:
         """Return a definition, read again from its text. Raises `UnreadableRecord`."""
 
         def read(body: bytes) -> Workflow:
-            workflow: Workflow = _stored().from_stored(body)
+            workflow: Workflow = from_stored(body)
             return workflow
 
         return self._definitions.get(digest, lambda: read(_body(connection, definitions, digest)))
@@ -92,11 +92,6 @@ class SharedObjects:
             return _surroundings_of(open_sealed(_body(connection, surroundings, digest), self._keyring))
 
         return self._surroundings.get(digest, read)
-
-
-def _stored() -> Any:
-    """Return the module that writes definitions down and reads them again."""
-    return importlib.import_module("stretto.definitions.stored")
 
 
 def _digest(body: bytes) -> str:

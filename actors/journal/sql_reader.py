@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, ScalarSelect, Select, 
 from stretto.actors.journal.cursors import cursor_of, number_of
 from stretto.actors.journal.encoding import Columns, decode_data, decode_entry
 from stretto.actors.journal.failures import telling
+from stretto.actors.journal.pruning import PRUNED
 from stretto.actors.journal.records import Entry, Idempotency, ItemKey, ParentItem, Rerun, RunAccepted
 from stretto.actors.journal.sealing import Keyring, is_sealed, open_sealed
 from stretto.actors.journal.shared_bodies import SharedObjects
@@ -36,7 +37,7 @@ _PORTION: Final = 500
 _RUN_ROW: Final = select(
     runs.c.number, runs.c.id, runs.c.workflow, runs.c.status, runs.c.accepted_at, runs.c.ended_at, runs.c.parent,
     runs.c.rerun_of, runs.c.rerun_scope,
-)  # fmt: skip
+).where(runs.c.status != PRUNED)  # fmt: skip
 _ITEM_ROW: Final = select(
     entries.c.number,
     entries.c.task,
@@ -47,7 +48,9 @@ _ITEM_ROW: Final = select(
     entries.c.at,
 )
 _ENTRY: Final = select(*(entries.c[name] for name in Columns._fields))
-_COUNTS: Final = select(runs.c.status, func.count().label("runs")).group_by(runs.c.status)
+_COUNTS: Final = (
+    select(runs.c.status, func.count().label("runs")).where(runs.c.status != PRUNED).group_by(runs.c.status)
+)
 _ACCEPTED: Final = select(runs, run_inputs.c.parameters, run_inputs.c.parent_told).join(run_inputs)
 
 # What a recovery asks for of every run, made once: to make it anew takes longer than to execute it.

@@ -93,9 +93,11 @@ def opening(store: str) -> Iterator[None]:
 def _guard(location: Location) -> Guard:
     match location:
         case InMemory():
-            return SqliteMemory()
+            with opening(SqliteMemory.store):
+                return SqliteMemory()
         case InFile(path):
-            return SqliteFile(path)
+            with opening(file_url(path)):
+                return SqliteFile(path)
         case InPostgres(url):
             return Postgres(url)
 

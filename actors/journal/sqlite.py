@@ -4,6 +4,7 @@ Exactly one connection writes, and it alone checkpoints: builds before 3.51.3 ca
 see what was committed before they began, and hold up nobody.
 """
 
+import errno
 import os
 import secrets
 import sqlite3
@@ -79,7 +80,7 @@ class SqliteFile:
     """A store in a file, which is this process's as long as this lives: there is a lock beside it."""
 
     def __init__(self, path: Path) -> None:
-        """Take the lock, and make the file if there is none. Raises `StoreInUse`, `CannotOpenStore`."""
+        """Take the lock, and make the file if there is none. Raises `StoreInUse`, `CannotOpenStore`, and OSErrors."""
         self.store = file_url(path)
         # One file has one lock, by whichever of its names it is opened.
         self._path = Path(os.path.realpath(path))
@@ -88,9 +89,9 @@ class SqliteFile:
         self._lock = self._take_lock()
         try:
             self._identity = _make(self._path)
-        except OSError as error:
+        except OSError:
             self.release()
-            raise _cannot_open(self.store, error.strerror or str(error)) from error
+            raise
         self._engine = _engine(self._connect, writing=True)
 
     def connect(self) -> Connection:
@@ -135,8 +136,6 @@ class SqliteFile:
                 f"the store {self.store} is in use by process {taken.owner}: it can be opened once that has ended; "
                 "to read it meanwhile, use commands that only read"
             ) from None
-        except OSError as error:
-            raise _cannot_open(self.store, f"{error.strerror}: {error.filename}") from error
 
     def _connect(self) -> sqlite3.Connection:
         connection = _open(_uri(self._path, "rw"))
@@ -191,8 +190,10 @@ def copy_database(source: Path, target: Path) -> None:
 
     Raises FileExistsError if there is a target, other OSErrors, and errors of the database.
     """
+    if target.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(target))
     part = target.with_name(f"{target.name}.part-{secrets.token_hex(4)}")
-    os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    _make_new(part)
     try:
         connection = _open(_uri(source, "ro"))
         try:
@@ -200,10 +201,11 @@ def copy_database(source: Path, target: Path) -> None:
         finally:
             connection.close()
         _sync(part)
-        # Unlike a rename, a link never replaces what is there.
-        os.link(part, target)
+        # A rename replaces what is there, so let that be nobody's: an empty file of our own.
+        _make_new(target)
+        part.replace(target)
     finally:
-        part.unlink()
+        part.unlink(missing_ok=True)
     _sync(target.parent)
 
 
@@ -248,12 +250,16 @@ def _pragma(connection: sqlite3.Connection, pragma: str) -> str | int:
 def _make(path: Path) -> tuple[int, int]:
     """Make an empty file if there is none, for its owner alone; return which file it is."""
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        _make_new(path)
         _sync(path.parent)
     except FileExistsError:
         # Never opened here: closing it would end the locks that SQLite has on it elsewhere in this process.
         pass
     return _identity(path.stat())
+
+
+def _make_new(path: Path) -> None:
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _identity(found: os.stat_result) -> tuple[int, int]:

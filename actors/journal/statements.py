@@ -7,20 +7,11 @@ execute them costs as much again for each row (measured for an entry: 4.5 us wit
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ClauseElement, Dialect, Insert, Table, bindparam, insert, literal_column, update
+from sqlalchemy import ClauseElement, Dialect, Insert, Table, bindparam, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stretto.actors.journal.insertion import AsArrays, InBlocks, Insertion
-from stretto.actors.journal.tables import (
-    definitions,
-    entries,
-    ownership,
-    run_ends,
-    run_inputs,
-    runs,
-    surroundings,
-    tasks,
-)
+from stretto.actors.journal.tables import definitions, entries, run_ends, run_inputs, runs, surroundings, tasks
 
 _POSITIONAL: Final = {"sqlite": "qmark", "postgresql": "format"}
 
@@ -46,12 +37,6 @@ class Statements:
             update(runs)
             .where(runs.c.number == bindparam("run"))
             .values(status=bindparam("status"), ended_at=bindparam("ended_at"))
-        )
-        # Of an epoch: (epoch,).
-        self.count_commit = text(
-            update(ownership)
-            .where(ownership.c.epoch == bindparam("epoch"))
-            .values(commits=ownership.c.commits + literal_column("1"))
         )
 
 

@@ -19,6 +19,7 @@ Conductor.on(Event) --> [Command]        run.py       a run as it stands, and wh
                                          inquiries.py what is in flight, which timers are set
                                          waits.py     what the run waits for, told to people
                                          errors.py    the records of what failed
+                                         rerun.py     what a rerun keeps of an old run
 """
 
 from stretto.definitions.conductor.commands import (
@@ -51,6 +52,7 @@ from stretto.definitions.conductor.events import (
     RunTimedOut,
     SkipRequested,
 )
+from stretto.definitions.conductor.rerun import Kept, KeptScope, NothingToRerun, kept_of
 from stretto.definitions.conductor.states import ENDED, IllegalTransition, UnknownTask
 from stretto.definitions.conductor.waits import Wait, WaitKind
 
@@ -70,6 +72,9 @@ __all__ = [
     "ItemPaused",
     "ItemResumed",
     "ItemsWithdrawn",
+    "Kept",
+    "KeptScope",
+    "NothingToRerun",
     "PauseRequested",
     "Prepared",
     "ResumeRequested",
@@ -86,4 +91,5 @@ __all__ = [
     "WaitUntil",
     "WithdrawItems",
     "blank_record",
+    "kept_of",
 ]

@@ -459,7 +459,7 @@ class Conductor(Run):
         record = fan_out.record()
         if self._tries_again(fan_out, outcome, record.result):
             return
-        del self._active[task.name, fan_out.visit]
+        self._visits.end(fan_out)
         self.context.record_task(record)
         seconds = max(self._moment.at - fan_out.started_at, 0.0)
         self._commands.append(
@@ -506,12 +506,15 @@ class Conductor(Run):
 
     def _follow(self, fan_out: FanOut, outcome: str, result: Data) -> None:
         """Take the transitions of a task that has ended, and see what its end means for the run."""
-        followed = Followed()
-        if self.status in {"running", "paused"} or self._semantics.after_the_end == "evaluated":
+        followed, going_on = Followed(), self.status in {"running", "paused"}
+        if going_on or self._semantics.after_the_end == "evaluated":
             followed = self._transitions.follow(fan_out, outcome, result, self._moment)
         fan_out.led_to = frozenset(followed.matched)
         targets = [target for _, target, _ in followed.taken if target != "continue"]
-        handled = bool(targets) or outcome in {"succeeded", "skipped"}
+        succeeded = outcome in {"succeeded", "skipped"}
+        handled = bool(targets) or succeeded
+        # What failed while the run was ending might have been tried again, or followed by something else.
+        fan_out.stands = handled and (going_on or (succeeded and not fan_out.failures))
         self._tell(fan_out, outcome, handled=handled)
         arrived = [self._arrivals.arrive(fan_out, edge, target, branch) for edge, target, branch in followed.taken]
         for error, edge in followed.errors:

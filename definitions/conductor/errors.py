@@ -42,12 +42,13 @@ NO_DETAILS: Final[Details] = {}
 
 
 class ErrorLog:
-    """Collects a run's error records, bounded and masked."""
+    """Collects a run's error records, bounded and masked. `unhandled` names the tasks that nothing handled one of."""
 
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
         self._records: list[dict[str, Any]] = []
         self._more = 0
+        self.unhandled: set[str] = set()
 
     def of_run(  # noqa: PLR0913 - the last three are optional
         self,
@@ -130,6 +131,8 @@ class ErrorLog:
         return f"{told}... ({len(encoded):,} bytes)"
 
     def _add(self, record: dict[str, Any]) -> None:
+        if record["task"] is not None and not record["handled"]:
+            self.unhandled.add(record["task"])
         if len(self._records) < MAX_RECORDS:
             self._records.append(record)
         else:

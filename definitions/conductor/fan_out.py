@@ -41,7 +41,8 @@ class FanOut:
     """The state of one visit of a task, from its start to its end.
 
     `number` counts the visits of all tasks in the order of their start, `attempt` the tries of the whole visit;
-    `led_to` holds the targets of the transitions taken at its end, `prepared` what each item performs, where that is
+    `led_to` holds the targets of the transitions taken at its end, `stands` tells whether it ended as it would have
+    whatever else failed: a rerun may keep that; `prepared` what each item performs, where that is
     settled before the first starts. `decided` is not None when the action is performed more than once: then it tells
     which performance counts. `since` is when a wait of the whole visit began, `until` when it ends. `skipped` are the
     items that count as succeeded without a result; `again` holds those that failed and are to be tried once more, until
@@ -51,8 +52,8 @@ class FanOut:
     __slots__ = (
         "after_failure", "again", "attempt", "branch", "broken", "cancelling", "concurrency", "decided",
         "failures", "items", "led_to", "next_index", "number", "prepared", "results", "retry", "route",
-        "semantics", "since", "skipped", "snapshot", "started_at", "state", "stopped", "succeeded", "task",
-        "timeout", "until", "visit", "window",
+        "semantics", "since", "skipped", "snapshot", "stands", "started_at", "state", "stopped", "succeeded",
+        "task", "timeout", "until", "visit", "window",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +74,7 @@ class FanOut:
         self.state = "running"
         self.attempt = 1
         self.led_to: frozenset[str] = NOWHERE
+        self.stands = False
         self.prepared: Sequence[Prepared] | None = None
         self.items: Sequence[Data] = NO_ITEMS
         self.concurrency = 1

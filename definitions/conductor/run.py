@@ -14,7 +14,7 @@ from stretto.definitions.conductor.events import ItemCompleted, RunTimedOut
 from stretto.definitions.conductor.inquiries import starts_outstanding, tasks_told, waits_outstanding
 from stretto.definitions.conductor.states import RUN_TABLES
 from stretto.definitions.conductor.transitions import Transitions
-from stretto.definitions.conductor.visits import Visits
+from stretto.definitions.conductor.visits import ItemId, Visits
 from stretto.definitions.conductor.waits import Standing, Wait, Waiting
 from stretto.definitions.context import NO_SURROUNDINGS, RunFacts, Surroundings
 from stretto.definitions.expressions import Moment
@@ -105,6 +105,29 @@ class Run:
     def outstanding(self) -> list[StartItem]:
         """Return the start command of every try that has been commanded and not been told ended, in their order."""
         return starts_outstanding(self._visits)
+
+    def failed_tasks(self) -> frozenset[str]:
+        """Return the tasks because of which the run did not succeed, as far as it can be told of tasks.
+
+        Those with an error that nothing handled, those whose last visit did not end, or failed and nothing handled that
+        while the run went on, and those that led to the command `fail`.
+        """
+        failed = {name for name, visit in self._visits.last.items() if self._has_failed(visit)}
+        return frozenset(failed | (self._errors.unhandled & self.workflow.tasks.keys()))
+
+    def _has_failed(self, visit: "FanOut") -> bool:
+        if (visit.name, visit.visit) in self._active or not visit.stands:
+            return True
+        stopped_the_run = visit.state == "cancelled" and self._semantics.cancelled_action == "run"
+        return stopped_the_run or ("fail" in visit.led_to and "fail" not in self.workflow.tasks)
+
+    def last_visit(self, task: str) -> "FanOut | None":
+        """Return the last visit of a task."""
+        return self._visits.last.get(task)
+
+    def skipped_items(self) -> frozenset[ItemId]:
+        """Return the items that were skipped by request."""
+        return self._visits.skipped()
 
     def counts_as(self, completed: ItemCompleted) -> str:
         """Return what an item ends as when this is handled next: `skipped` if that was asked for, else its outcome."""

@@ -55,3 +55,10 @@ def test_commands_options_and_workflows_are_offered(tmp_path: Path) -> None:
     assert "plain,--format" in completed("graph", "--fo")
     assert completed("graph", "--definitions", str(tmp_path), "dep") == ["plain,deploy", "file,dep"]
     assert "file,docs/ex" in completed("run", "docs/ex")
+
+
+def test_commands_of_groups_are_offered() -> None:
+    """And their options."""
+    assert "plain,rerun" in completed("runs", "re")
+    assert "plain,--failed-items" in completed("runs", "rerun", "--failed")
+    assert "plain,backup" in completed("store", "b")

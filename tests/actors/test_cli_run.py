@@ -207,3 +207,58 @@ def test_help_is_quick_because_it_imports_little() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_run_is_kept_in_a_store(echo: str, tmp_path: Path) -> None:
+    """It is there afterwards; the same key gives the same run."""
+    store = f"sqlite:///{tmp_path}/store.db"
+    command = ("run", echo, "text=hi", "number=2", "flag=true", "rows=[]", "thing={}", "any=1", "--json")
+    first = json.loads(stretto(*command, "--store", store, "--idempotency-key", "k").stdout)
+    assert first["status"] == "succeeded"
+    assert json.loads(stretto(*command, "--store", store, "--idempotency-key", "k").stdout) == first
+    other = json.loads(stretto(*command, "--store", store).stdout)["run"]
+    listed = json.loads(stretto("runs", "list", "--store", store, "--json").stdout)
+    assert [run["id"] for run in listed["runs"]] == [other, first["run"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "expected"),
+    [
+        (("--store-key", "x"), 2, "give a --store, too"),
+        (("--idempotency-key", "x"), 2, "give a --store, too"),
+        (("--daemon", "unix:///x", "--store", "sqlite://"), 2, "the daemon's own settings"),
+        (("--store", "mysql://x"), 3, "its URL begins with 'mysql:'"),
+        (("--store", "sqlite://", "--store-key", "/nowhere"), 3, "the key file cannot be read"),
+        (("--store", "sqlite://", "--idempotency-key", ""), 2, "1 to 255 printable characters"),
+    ],
+)
+def test_a_store_that_cannot_be_had(echo: str, arguments: tuple[str, ...], code: int, expected: str) -> None:
+    """Wrong usage is 2, a store that cannot be opened 3."""
+    result = stretto("run", echo, *arguments)
+    assert (result.exit_code, expected in result.stderr) == (code, True), result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_store_that_is_lost_meanwhile_ends_the_command(tmp_path: Path) -> None:
+    """The run goes on when the store is put in order: that is no outcome of it."""
+    path = tmp_path / "lose.yaml"
+    path.write_text(
+        'version: "1.0.0"\ntasks:\n  - {name: lose, action: core.local, input: {cmd: "rm $STORE*", '
+        f'env: {{STORE: "{tmp_path}/store.db"}}}}, next: [{{do: [more]}}]}}\n'
+        "  - {name: more, action: core.sleep, input: {seconds: 1000}}\n"
+    )
+    result = stretto("run", str(path), "--store", f"sqlite:///{tmp_path}/store.db", "--log-level", "CRITICAL")
+    assert (result.exit_code, "the engine ended before the run" in result.stderr) == (3, True), result.output
+    assert "Traceback" not in result.output
+
+
+def test_help_imports_no_more_than_it_tells() -> None:
+    """Neither the engine nor what a database takes."""
+    code = (
+        "import sys\nfrom stretto.actors.cli import main\n"
+        "main(sys.argv[1:], standalone_mode=False)\n"
+        "print(sorted({'stretto.actors.engine', 'sqlalchemy', 'cryptography', 'pykka'} & set(sys.modules)))"
+    )
+    for arguments in (["--help"], ["runs", "--help"], ["store", "--help"]):
+        done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == "[]"

@@ -1,7 +1,6 @@
 """`stretto runs` on a store in a file: what is printed, and how the command ends."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +67,8 @@ class Kept:
 
 
 @pytest.fixture
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+def kept(tmp_path: Path) -> Kept:
     """Return a store with three runs: one failed, one succeeded, one goes on."""
-    monkeypatch.setenv("TZ", "UTC")
     return Kept(tmp_path)
 
 
@@ -220,6 +218,20 @@ def test_runs_are_deleted(kept: Kept) -> None:
     assert kept.runs("prune", "--keep", "1").stdout == "1 run deleted\n"
     assert kept.told("prune", "--older-than", "1.5h", "--keep", "10") == {"deleted": 1}
     assert [run["id"] for run in kept.told("list")["runs"]] == [kept.running.id]
+
+
+def test_each_kind_of_store_is_read_and_changed(durable_url: str) -> None:
+    """A file, and a database of PostgreSQL's."""
+    with open_store(durable_url, None) as store:
+        run = Conducted(store, ONE)
+
+    def runs(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["runs", *arguments, "--store", durable_url])
+
+    assert runs("pause", run.id).exit_code == 0
+    assert json.loads(runs("list", "--json").stdout)["runs"][0]["status"] == "paused"
+    assert json.loads(runs("export", run.id).stdout)["entries"][0]["type"] == "pause_requested"
+    assert runs("prune", "--keep", "0").stdout == "0 runs deleted\n"
 
 
 # ---- what goes wrong

@@ -118,6 +118,43 @@ def test_config_show_hides_passwords(tmp_path: Path) -> None:
     assert sorted(told) == sorted(SECTIONS)
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://me@host/db", "postgresql://me@host/db"),
+        ("postgresql://me:h@u/s:h@host/db", "postgresql://me:***@host/db"),
+        ("postgresql://host/db?user=me&password=hush", "postgresql://host/db?user=me&password=***"),
+        ("sqlite:////var/lib/stretto/stretto.db", "sqlite:////var/lib/stretto/stretto.db"),
+    ],
+)
+def test_a_stores_password_is_hidden_however_it_is_written(
+    monkeypatch: pytest.MonkeyPatch, url: str, shown: str
+) -> None:
+    """Also one that should have been encoded, and one in a query; the URL may come from the environment."""
+    monkeypatch.setenv("STRETTO__ENGINE__STORE", url)
+    told = json.loads(CliRunner().invoke(main, ["config", "show", "--json"]).output)
+    assert told["engine"]["store"] == {"value": shown, "from": "the variable STRETTO__ENGINE__STORE"}
+
+
+def test_how_long_runs_are_kept_can_be_set() -> None:
+    """In days and by number, null is for ever; the key of the store is a file."""
+    engine = read_settings(
+        None,
+        {
+            "STRETTO__ENGINE__RETAIN_DAYS": "1.5",
+            "STRETTO__ENGINE__RETAIN_RUNS": "1000",
+            "STRETTO__ENGINE__STORE_KEY": "/etc/stretto/store.key",
+        },
+    ).settings.engine
+    assert (engine.retain_days, engine.retain_runs, engine.store_key) == (1.5, 1000, "/etc/stretto/store.key")
+    engine = read_settings(None, {"STRETTO__ENGINE__RETAIN_DAYS": "null"}).settings.engine
+    assert (engine.retain_days, engine.retain_runs, engine.store_key) == (None, None, None)
+    with pytest.raises(InvalidSettings, match="expected a number of days, at least 0, or null"):
+        read_settings(None, {"STRETTO__ENGINE__RETAIN_DAYS": "-1"})
+    with pytest.raises(InvalidSettings, match="expected a whole number, at least 0, or null"):
+        read_settings(None, {"STRETTO__ENGINE__RETAIN_RUNS": "many"})
+
+
 def test_config_show_of_a_wrong_file_exits_with_2(tmp_path: Path) -> None:
     """Settings that cannot be used are wrong usage."""
     result = CliRunner().invoke(main, ["config", "show", "--config", write(tmp_path, "serv: {}\n")])

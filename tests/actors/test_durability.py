@@ -7,7 +7,6 @@ from typing import Any
 
 import pykka
 import pytest
-from databases import postgres_server, postgres_template, postgres_url
 from engines import Bench, outcome_of
 from waiting import PATIENCE
 
@@ -54,9 +53,6 @@ def ledger() -> Iterator[Ledger]:
     LEDGER.forget()
     yield LEDGER
     LEDGER.forget()
-
-
-__all__ = ["postgres_server", "postgres_template", "postgres_url"]
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -391,7 +387,7 @@ def test_a_supervisor_that_goes_on_crashing_fails_its_run_and_says_why(
     """The reason is in the store, too."""
     from stretto.actors.run import RunSupervisor
 
-    monkeypatch.setattr("stretto.actors.engine.FIRST_RESTART_SECONDS", 0.001)
+    monkeypatch.setattr("stretto.actors.recovered_runs.FIRST_RESTART_SECONDS", 0.001)
     bench = start_bench(store=url)
     original = RunSupervisor._item_ended
 

@@ -14,8 +14,10 @@ from waiting import PATIENCE, Inbox, messages_of
 
 from stretto.actors import Engine, RunProgressed, action
 from stretto.actors.actions import CannotLoadActions
-from stretto.actors.engine import MAX_REMEMBERED_RUNS, EngineStopping, UnknownRun
+from stretto.actors.engine import EngineStopping
 from stretto.actors.journal.store import CannotOpenStore
+from stretto.actors.outcome import UnknownRun
+from stretto.actors.run_table import MAX_REMEMBERED_RUNS
 from stretto.definitions.conductor import Conductor, IllegalTransition
 from stretto.definitions.errors import InvalidDefinition, InvalidInput, UnknownWorkflow
 from stretto.metrics import CannotExpose

@@ -17,7 +17,7 @@ Told = TypeVar("Told")
 
 ITEMS = Definition(
     "items.yaml",
-    'version: "1.0.0"\nref: test.items\nparameters: {hosts: {type: array}, password: {secret: true, default: null}}\n'
+    'version: "1.0.0"\nref: test.items\nparameters: {hosts: {type: array}, word: {secret: true, default: null}}\n'
     "tasks:\n  - name: say\n    action: core.echo\n    with_items: '{{ parameters.hosts }}'\n"
     '    input: {message: "{{ item }}"}\noutput_map: {said: "{{ task.say.result }}"}\n',
 )
@@ -103,7 +103,7 @@ def test_an_export_comes_in_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(exporting, "FRAME_BYTES", 500)
 
     async def test(client: Client) -> None:
-        run = await ended(client, ITEMS, hosts=[f"host-{number}" for number in range(20)], password="hunter2")
+        run = await ended(client, ITEMS, hosts=[f"host-{number}" for number in range(20)], word="hunter2")
         told = await answers(client, protocol.Export(run))
         head, last, frames = told[0], told[-1], told[1:-1]
         assert isinstance(head, protocol.ExportTold)

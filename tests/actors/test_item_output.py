@@ -13,10 +13,10 @@ from waiting import PATIENCE, Fifo
 
 from stretto.actors import RunHandle
 from stretto.actors.actions.output import WINDOW_BYTES
-from stretto.actors.engine import UnknownRun
 from stretto.actors.item import ItemActor
 from stretto.actors.item_output import ItemNotInFlight, item_in_flight
 from stretto.actors.messages import TellOutput
+from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.masking import MASK
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from databases import postgres_server, postgres_template, postgres_url
 from engines import Bench, outcome_of
 from sqlalchemy import create_engine, make_url, text
 from waiting import PATIENCE
@@ -16,8 +15,6 @@ from stretto.actors import ActionFailed, action
 from stretto.actors.journal.sealing import new_key
 from stretto.actors.journal.store import Unrecordable
 from stretto.actors.outcome import RunWasParked
-
-__all__ = ["postgres_server", "postgres_template", "postgres_url"]
 
 PASSWORD = "s3cr3t-Passw0rd"
 TOKEN = "tok-en-0f-the-keystore"

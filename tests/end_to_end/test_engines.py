@@ -10,7 +10,8 @@ import pytest
 from harness import PATIENCE, Gate, examples_engine, fifo, running_engine, scrape, watched, write_workflow
 
 from stretto.actors import action
-from stretto.actors.engine import EngineStopping, UnknownRun
+from stretto.actors.engine import EngineStopping
+from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import Conductor, IllegalTransition
 from stretto.definitions.errors import InvalidDefinition, InvalidInput, UnknownWorkflow
 

@@ -32,16 +32,19 @@ def one_line(text: str) -> str:
 def show_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
     """Print rows below their headings; a column in which nothing stands is left out, numbers stand to the right."""
     kept = [number for number in range(len(headings)) if any(row[number] not in {None, ""} for row in rows)]
+    if not kept:
+        return
     lines = [[headings[number] for number in kept]]
     lines += [["" if row[number] is None else one_line(str(row[number])) for number in kept] for row in rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     numbers = [all(isinstance(row[number], int | None) for row in rows) for number in kept]
     terminal = sys.stdout.isatty()
-    if terminal and widths:
+    if terminal:
         room = shutil.get_terminal_size().columns - 1 - sum(widths[:-1]) - len(_GAP) * (len(widths) - 1)
         widths[-1] = min(widths[-1], max(room, _LEAST_ROOM))
     for line in lines:
         cells = [_cell(*each) for each in zip(line, widths, numbers, strict=True)]
+        cells[-1] = cells[-1].rstrip()
         if terminal and not os.environ.get("NO_COLOR"):
             cells = _in_colours(cells, lines[0], heading=line is lines[0])
         click.echo(_GAP.join(cells).rstrip())

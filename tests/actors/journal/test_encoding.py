@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import msgspec
 import pytest
+from entries import COMPLETIONS, ENTRIES, same
 from hypothesis import given
-from hypothesis import strategies as st
 from recording import completed, failed
 
 from stretto.actors.journal.encoding import COLUMN_OF, KINDS, Columns, decode_data, decode_entry, encode_entry
@@ -13,55 +12,7 @@ from stretto.actors.journal.records import Entry, ItemStarted, SecretsLearned
 from stretto.actors.journal.sealing import UnreadableRecord
 from stretto.actors.journal.tables import entries
 from stretto.definitions.conductor import Event, Failure, ItemCompleted, ItemsWithdrawn
-from stretto.definitions.errors import Place
 from stretto.definitions.frozen import MAX_DEPTH, Data, FrozenDict, FrozenList, freeze, weigh
-
-TIMES = st.floats(0, 1e11)
-COUNTS = st.integers(0, 2**31 - 1)
-SCALARS = (
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**64 - 1)
-    | st.sampled_from([-(2**63), 2**63, 2**64 - 1])
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text()
-)
-VALUES = st.recursive(SCALARS, lambda of: st.lists(of, max_size=4) | st.dictionaries(st.text(), of, max_size=4)).map(
-    freeze
-)
-OBJECTS = st.dictionaries(st.text(), VALUES, max_size=4).map(freeze)
-PLACES = st.builds(Place, st.text(), COUNTS, COUNTS, st.text())
-FAILURES = st.tuples(
-    st.text(), st.text(), st.booleans(), VALUES, VALUES, st.none() | st.text(), st.none() | PLACES, st.none() | OBJECTS
-).map(lambda fields: Failure(*fields))
-OUTCOMES = st.sampled_from(["succeeded", "failed", "timed_out", "abandoned", "cancelled"])
-COMPLETIONS = st.tuples(st.text(), COUNTS, COUNTS, COUNTS, OUTCOMES, VALUES, st.none() | FAILURES, TIMES).map(
-    lambda fields: ItemCompleted(*fields)
-)
-FIELDS = {
-    "concurrency": COUNTS,
-    "task": st.text(),
-    "visit": COUNTS,
-    "index": COUNTS,
-    "attempt": COUNTS,
-    "at": TIMES,
-    "indexes": st.lists(COUNTS).map(tuple),
-    "texts": st.lists(st.text()).map(tuple),
-}
-
-
-def of_type(entry_type: type[Any]) -> st.SearchStrategy[Any]:
-    """Return a strategy for the entries of a type, by the names of its fields."""
-    names = [field.name for field in msgspec.structs.fields(entry_type)]
-    return st.tuples(*(FIELDS[name] for name in names)).map(lambda fields: entry_type(*fields))
-
-
-ENTRIES = st.one_of(COMPLETIONS, *map(of_type, KINDS.values()))
-
-
-def same(one: Any, other: Any) -> bool:
-    """Tell whether two entries are equal, with 1, 1.0 and true, 0.0 and -0.0 being different."""
-    return type(one) is type(other) and one == other and repr(one) == repr(other)
 
 
 def deep(levels: int) -> Data:
@@ -90,7 +41,7 @@ def test_data_comes_back_frozen(entry: ItemCompleted) -> None:
 def test_every_event_of_the_conductor_can_be_written() -> None:
     """A kind that is forgotten would be found out by the first run that has it."""
     written = {*KINDS.values(), ItemCompleted}
-    assert written >= {*Event.__args__, ItemStarted, SecretsLearned}  # type: ignore[attr-defined]
+    assert written >= {*Event.__args__, ItemStarted, SecretsLearned}
 
 
 def test_columns_are_those_of_the_table() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from databases import administration
+from databases import administration, name_of
 from lossy_link import LossyLink
 from recording import acceptance, completed, happening
 from sqlalchemy import text
@@ -16,7 +16,6 @@ from sqlalchemy import text
 from stretto.actors.journal.opening import locate, open_store
 from stretto.actors.journal.ownership import CommitInDoubt
 from stretto.actors.journal.postgresql import LOCK
-from stretto.actors.journal.records import Write
 from stretto.actors.journal.sql_store import Store, readers
 from stretto.actors.journal.store import StoreInUse, StoreLost, StoreUnavailable, Unrecordable
 
@@ -136,7 +135,7 @@ def cut(postgres_server: str) -> Callable[[str], None]:
         with administration(postgres_server) as connection:
             connection.execute(
                 text("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = :name"),
-                {"name": url.rpartition("?")[0].rpartition("/")[2]},
+                {"name": name_of(url)},
             )
 
     return end
@@ -215,11 +214,11 @@ def test_a_commit_that_was_cut_off_is_settled(link: LossyLink, breaks: Any) -> N
 def test_what_is_given_again_after_a_cut_is_written_once(link: LossyLink, breaks: Any) -> None:
     """The writer is given the same again, with more: all of it stands there once."""
     run = acceptance()
-    batch: list[Write] = [run, happening(run.run_id, completed())]
+    began = happening(run.run_id, completed())
     with open_store(link.url, None) as store:
         link.breaks = breaks
         with pytest.raises(StoreUnavailable):
-            store.writer.write(batch)
-        assert store.writer.write([*batch, happening(run.run_id, completed(1), first=1)]) == []
+            store.writer.write([run, began])
+        assert store.writer.write([run, began, happening(run.run_id, completed(1), first=1)]) == []
         assert len(store.reader.entries(run.run_id, 0, 10)) == 2
         assert store.reader.counts() == {"running": 1}

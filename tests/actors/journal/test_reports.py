@@ -96,13 +96,13 @@ def test_runs_are_listed_by_status_and_workflow(store: Store) -> None:
     ended.succeed("only")
     other = Conducted(store, ITEMS, {"hosts": ["a"]})
 
-    def ids(**conditions: str) -> list[str]:
-        return [run["id"] for run in reports.list_runs(store.reader, **conditions)["runs"]]
+    def ids(status: str | None, workflow: str | None) -> list[str]:
+        return [run["id"] for run in reports.list_runs(store.reader, status=status, workflow=workflow)["runs"]]
 
-    assert ids(status="succeeded") == [ended.id]
-    assert ids(status="running") == [other.id, running.id]
-    assert ids(status="running", workflow="tests.one") == [running.id]
-    assert ids(workflow="tests.nothing") == []
+    assert ids("succeeded", None) == [ended.id]
+    assert ids("running", None) == [other.id, running.id]
+    assert ids("running", "tests.one") == [running.id]
+    assert ids(None, "tests.nothing") == []
 
 
 @pytest.mark.parametrize(
@@ -303,6 +303,14 @@ def test_a_secret_is_told_nowhere(store: Store) -> None:
     assert b"hunter2" not in told
     assert reports.show_run(store.reader, run.id)["inputs"] == {"password": MASK, "user": f"{MASK}'s"}
     assert b"hunter2" not in everything_in(store)
+
+
+def test_a_secret_default_is_told_nowhere(store: Store) -> None:
+    """Not even where the definition's text is told."""
+    run = Conducted(store, SECRET.replace("secret: true", "secret: true, default: hunter2"), {"user": "me"})
+    told = reports.export_run(store.reader, run.id)
+    assert f"default: {MASK}" in told["definition"]["text"]
+    assert "hunter2" not in str(told)
 
 
 def test_what_is_made_of_a_secret_is_told_nowhere(store: Store) -> None:

@@ -106,6 +106,8 @@ def test_a_key_is_fernet_s() -> None:
     sealed = Keyring([key]).seal(b"hunter2")
     assert Keyring([key.decode()]).open(sealed) == b"hunter2"
     assert Fernet(key).decrypt(sealed.partition(b":")[2]) == b"hunter2"
+    standard = base64.b64encode(base64.urlsafe_b64decode(key))
+    assert Keyring([standard]).open(sealed) == b"hunter2"
 
 
 def test_keys_are_read_from_a_file(tmp_path: Path) -> None:

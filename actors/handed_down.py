@@ -1,0 +1,35 @@
+"""What is requested of a run is handed down to the sub-workflows that perform its items; a crash may come in between.
+
+So a run that is rebuilt tells its sub-workflows what was last requested of it, and each of them does that unless it
+has: when it is rebuilt, before anything of it starts.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from stretto.actors.messages import HandedDown, PauseItem, ResumeItem, StopItem
+from stretto.definitions.conductor import CancelRequested, PauseRequested, ResumeRequested
+
+FOR_ITEMS: Final[Mapping[type, Any]] = {
+    PauseRequested: PauseItem(),
+    ResumeRequested: ResumeItem(),
+    CancelRequested: StopItem(),
+}
+"""What the items are told that sub-workflows perform."""
+
+_CHANGES: Final = {
+    PauseRequested: {"running"},
+    ResumeRequested: {"paused"},
+    CancelRequested: {"running", "paused", "failing"},
+}
+"""The states of a run that a request changes."""
+
+
+def is_news(request: HandedDown, status: str, last: HandedDown | None) -> bool:
+    """Tell whether a run has missed what was requested of its parent: `last` is what was requested of itself.
+
+    A later request to the run itself stands, but no run goes on for a parent that wants it no more.
+    """
+    if status not in _CHANGES[type(request)]:
+        return False
+    return type(request) is CancelRequested or last is None or last.at < request.at

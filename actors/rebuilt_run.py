@@ -1,0 +1,142 @@
+"""The supervisor of a run that is rebuilt: its conductor sees the journal's entries first, and it goes on from there.
+
+readers --EntriesRead--> Rebuilding --> Conductor, as it was --> what is outstanding is taken up again
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import pykka
+
+from stretto.actors.handed_down import is_news
+from stretto.actors.journal.store import Child, Reader
+from stretto.actors.messages import (
+    BeginRun,
+    EntriesRead,
+    EntriesUnreadable,
+    FollowParent,
+    HandedDown,
+    RunNotLoaded,
+    RunRebuilt,
+)
+from stretto.actors.rebuilding import READ_AT_ONCE, Rebuilding
+from stretto.actors.run import RunSupervisor
+from stretto.actors.run_items import STOP, key_of
+from stretto.actors.run_journal import RunJournal
+from stretto.actors.run_request import Rebuilt, RunRequest
+from stretto.actors.runners.base import describe
+from stretto.actors.services import Services
+from stretto.definitions.conductor import CancelRequested, Conductor, StartItem
+from stretto.definitions.secrecy import NO_SECRECY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class RebuiltRunSupervisor(RunSupervisor):
+    """Conducts one run from where an engine, or a supervisor that crashed, has left it."""
+
+    def __init__(self, services: Services, engine: pykka.ActorRef[Any], request: RunRequest, rebuilt: Rebuilt) -> None:
+        super().__init__(services, engine, request)
+        self._rebuilt = rebuilt
+        self._rebuilding: Rebuilding | None = None
+        self._requested_of_parent: HandedDown | None = None
+        more: dict[type, Callable[[Any], Any]] = {
+            EntriesRead: self._rebuild_further,
+            EntriesUnreadable: self._give_up_rebuilding,
+            FollowParent: self._follow_parent,
+        }
+        self._handlers |= more
+
+    def _begin_run(self, _message: BeginRun) -> None:
+        """Have a conductor that sees the journal's entries, in place of one that begins."""
+        rebuilt, accepted = self._rebuilt, self._rebuilt.accepted
+        conductor = self._make_conductor(accepted.parameters, accepted.accepted_at)
+        self._rebuilding = Rebuilding(conductor, accepted.accepted_at, rebuilt.children)
+        self._rebuilding.begin()
+        self._read_entries(self._rebuilding.entries)
+
+    def _read_entries(self, first: int) -> None:
+        run_id = self._run_id
+
+        def read(reader: Reader) -> EntriesRead:
+            entries = reader.entries(run_id, first, READ_AT_ONCE)
+            return EntriesRead(entries, more=len(entries) == READ_AT_ONCE)
+
+        self._services.readers.tell(self.actor_ref, read, lambda error: EntriesUnreadable(describe(error)))
+
+    def _rebuild_further(self, message: EntriesRead) -> None:
+        rebuilding = self._rebuilding
+        if rebuilding is None or self._ended:
+            return
+        rebuilding.feed(message.entries)
+        if message.more:
+            self._read_entries(rebuilding.entries)
+        else:
+            self._go_on_after_rebuilding(rebuilding)
+
+    def _give_up_rebuilding(self, message: EntriesUnreadable) -> None:
+        """End without a word in the journal: the store cannot be read, and may be later."""
+        if not self._ended:
+            self._ended = True
+            self._tell_engine(RunNotLoaded(self._run_id, message.reason, may_be_later=True))
+            self.stop()
+
+    def _go_on_after_rebuilding(self, rebuilding: Rebuilding) -> None:
+        """Take up what was waited for, and what was in flight when the run was left."""
+        conductor = self._conductor
+        if conductor is None:
+            return
+        self._rebuilding = None
+        deferred, self._deferred = self._deferred or [], None
+        self._journal = RunJournal(
+            self._services.journal, self._run_id, secretive=self._request.secrecy != NO_SECRECY,
+            first=rebuilding.entries, learned=conductor.mask.seen_count,
+        )  # fmt: skip
+        self._requested = rebuilding.requested
+        # As they were left: what is requested now may have more of them come, which are carried out as ever.
+        outstanding, timers = conductor.outstanding(), conductor.timers()
+        self._record.recovered(rebuilding.entries, len(outstanding), rebuilding.accepted_at)
+        if rebuilding.finish is not None:
+            self._finish(rebuilding.finish)
+        if self._requested_of_parent is not None:
+            self._do_as_parent(self._requested_of_parent, conductor)
+        for wait in timers:
+            self._remind(wait)
+        children: dict[str, HandedDown | None] = {}
+        for start in outstanding:
+            child = rebuilding.child_of(start)
+            if self._ended:
+                break
+            if child is not None:
+                children[child.run_id] = self._attach(start, child, conductor)
+            else:
+                self._go_on_with(start, rebuilding, conductor)
+        self._tell_engine(RunRebuilt(self._run_id, children))
+        self._start_items()
+        self._handle_all(deferred)
+
+    def _go_on_with(self, start: StartItem, rebuilding: Rebuilding, conductor: Conductor) -> None:
+        if not conductor.may_resume(start):
+            self._settle(start, "cancelled", "it was stopped with the engine, and its run is being cancelled")
+        elif rebuilding.may_have_run(start):
+            self._settle(start, "may_have_run", "the engine ended after its start, so that it may have run")
+        else:
+            self._command_start(start, None)
+
+    def _attach(self, start: StartItem, child: Child, conductor: Conductor) -> HandedDown | None:
+        """Have an item wait for the run that performs it already; return what that run may have missed."""
+        self._items.perform_nested(start, None, child)
+        if conductor.may_resume(start):
+            return self._requested
+        self._items.tell(key_of(start), STOP)
+        return CancelRequested(self._services.now())
+
+    def _follow_parent(self, message: FollowParent) -> None:
+        if self._deferred is not None:
+            self._requested_of_parent = message.request  # for the moment when it is known what this run has missed
+        elif self._conductor is not None and not self._ended:
+            self._do_as_parent(message.request, self._conductor)
+
+    def _do_as_parent(self, request: HandedDown, conductor: Conductor) -> None:
+        if is_news(request, conductor.status, self._requested):
+            self._control(type(request)(self._services.now()))

@@ -1,0 +1,211 @@
+"""Runs that an engine takes up again: what an earlier one has left, what a crashed supervisor has, and reruns."""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+import pykka
+
+from stretto.actors.catalogue import Catalogue
+from stretto.actors.dispatch import Later
+from stretto.actors.journal.records import Ending, Happened, Rerun, RerunScope
+from stretto.actors.journal.store import Reader, Unfinished
+from stretto.actors.messages import (
+    FollowParent,
+    OldRunRead,
+    RestartRun,
+    RunCrashed,
+    RunEnded,
+    RunLoaded,
+    RunNotLoaded,
+    RunParked,
+    RunRebuilt,
+)
+from stretto.actors.outcome import RunHandle, UnknownRun, failed_with
+from stretto.actors.packs import Surroundings
+from stretto.actors.rebuilt_run import RebuiltRunSupervisor
+from stretto.actors.recovery import FIRST_RESTART_SECONDS, MAX_RESTARTS, Recovery, kept_from
+from stretto.actors.run_request import Rebuilt, RunRequest
+from stretto.actors.run_table import MAX_REMEMBERED_RUNS, Run
+from stretto.actors.services import Services
+from stretto.actors.supervised_runs import SupervisedRuns
+from stretto.definitions.conductor import CancelRequested, IllegalTransition
+from stretto.definitions.errors import StrettoError
+from stretto.metrics import get_logger
+
+SCOPES: Final = ("everything", "failed_tasks", "failed_items")
+
+_log = get_logger("stretto.engine")
+
+
+class RecoveredRuns(SupervisedRuns):
+    """Rebuilds runs from the store."""
+
+    def __init__(
+        self, services: Services, catalogue: Catalogue, surroundings: Surroundings, max_items_in_flight: int
+    ) -> None:
+        super().__init__(services, catalogue, surroundings, max_items_in_flight)
+        self._stopped: Later | None = None
+        self._recovery = Recovery(self.actor_ref, services.readers)
+        self._handlers |= {
+            RunCrashed: self._run_crashed,
+            RestartRun: self._restart_run,
+            RunLoaded: self._run_loaded,
+            RunNotLoaded: self._run_not_loaded,
+            RunRebuilt: self._run_rebuilt,
+            OldRunRead: self._old_run_read,
+        }
+
+    def _take_up(self, unfinished: Iterable[Unfinished]) -> None:
+        """Rebuild the runs that an earlier engine has left."""
+        left = tuple(unfinished)
+        for each in left:
+            handle = RunHandle(each.run_id, each.workflow, pykka.ThreadingFuture())
+            self._runs.add(Run(handle, Later(), each.accepted_at, each.parent))
+        self._give_up_children(self._recovery.add_left(left))
+
+    def _check_that_runs_are_accepted(self) -> None:
+        """Raise why no run is accepted now."""
+
+    def _run_loaded(self, message: RunLoaded) -> None:
+        accepted = message.accepted
+        run = self._runs.get(accepted.run_id)
+        if run is None or self._stopped is not None:
+            self._recovery.done(accepted.run_id)
+            return
+        request = RunRequest(accepted.workflow, {}, run.handle, run.accepted)
+        request.parent, request.depth = accepted.parent, accepted.depth
+        request.rerun, request.kept = accepted.rerun, message.kept
+        request.surroundings = accepted.surroundings
+        # What is secret now, and what was when the run began.
+        mask = self._mask_of(run, self._surroundings.of_workflow(accepted.workflow.ref))
+        mask.add(accepted.surroundings.mask.known()[0])
+        self._supervise(run, request, RebuiltRunSupervisor, Rebuilt(accepted, message.children))
+
+    def _run_rebuilt(self, message: RunRebuilt) -> None:
+        """Have a run's sub-workflows follow it before anything of them starts."""
+        for child_id, request in message.children.items():
+            child = self._runs.get(child_id)
+            if child is not None and request is not None:
+                child.tell(FollowParent(request))
+        below = self._recovery.below(message.run_id)
+        self._give_up_children(child_id for child_id in below if child_id not in message.children)
+        self._recovery.add(below)
+        self._recovery.done(message.run_id)
+
+    def _give_up_children(self, run_ids: Iterable[str]) -> None:
+        """Have the runs of sub-workflows end whose items have ended without them."""
+        for run_id in run_ids:
+            run = self._runs.get(run_id)
+            if run is not None:
+                run.tell(FollowParent(CancelRequested(self._services.now())))
+
+    def _run_not_loaded(self, message: RunNotLoaded) -> None:
+        self._recovery.done(message.run_id)
+        run = self._runs.get(message.run_id)
+        if run is None:
+            return
+        run.unsupervised()
+        self._share(self._ledger.forget(message.run_id))
+        if message.may_be_later:
+            _log.warning("run_not_rebuilt_yet", run_id=message.run_id, reason=message.reason)
+            self._restart_later(message.run_id, run)
+            return
+        _log.error("run_not_rebuilt", run_id=message.run_id, reason=message.reason)
+        self._break_run(message.run_id, run, "recovery_failed", f"the run cannot be rebuilt: {message.reason}")
+
+    def _run_crashed(self, message: RunCrashed) -> None:
+        run = self._runs.get(message.run_id)
+        if run is None:
+            return
+        self._recovery.done(message.run_id)
+        if not self._services.journal.durable or run.restarts >= MAX_RESTARTS:
+            self._break_run(message.run_id, run, "supervisor_crashed", message.reason)
+            return
+        run.restarts += 1
+        run.unsupervised()
+        self._services.instruments.supervisor_restarts.inc()
+        self._share(self._ledger.forget(message.run_id))
+        self._restart_later(message.run_id, run)
+
+    def _restart_later(self, run_id: str, run: Run) -> None:
+        """Rebuild a run after a while, longer each time."""
+        wait = FIRST_RESTART_SECONDS * 4 ** max(run.restarts - 1, 0)
+        self._services.remind(self._services.monotonic() + wait, self.actor_ref, RestartRun(run_id, flushed=False))
+
+    def _restart_run(self, message: RestartRun) -> None:
+        run = self._runs.get(message.run_id)
+        if run is None or run.supervisor is not None:
+            return
+        if self._stopped is not None:
+            self._run_parked(RunParked(message.run_id))
+        elif message.flushed:
+            self._recovery.add([message.run_id])
+        else:  # what its supervisor had sent before it crashed must be there to be read
+            self._services.journal.record(None, ((self.actor_ref, RestartRun(message.run_id, flushed=True)),))
+
+    def _break_run(self, run_id: str, run: Run, code: str, reason: str) -> None:
+        """Fail a run that has no supervisor, and have its end written."""
+        outcome = failed_with(code, reason)
+        run.accepted.resolve(run.handle)
+        ended = RunEnded(run_id, outcome, {})
+        now = self._services.now()
+        ending = Ending(outcome.status, None, outcome.errors, now)
+        happened = Happened(run_id=run_id, first=0, entries=(), secret=False, status=outcome.status, ending=ending)
+        self._services.instruments.workflow(run.handle.workflow).run_finished("failed", max(now - run.since, 0.0))
+        self._services.journal.record(happened, ((self.actor_ref, ended),))
+        self._give_up_children(child_id for child_id, other in self._runs if other.parent == run_id)
+        self._recovery.add(self._recovery.below(run_id))
+
+    # ---- runs are done again
+
+    def rerun(self, run_id: str, scope: RerunScope = "everything") -> Any:
+        """Start a run that does an ended one again, with its definition and inputs; answered with its `RunHandle`.
+
+        `scope`: "everything"; "failed_tasks": what succeeded and does not follow on a failed task is kept;
+        "failed_items": of a failed task's items, too, those that succeeded. The old run stays as it was.
+        Raises (from `.get()`) `UnknownRun`, `IllegalTransition` if it has not ended, `NothingToRerun`, and as `submit`.
+        """
+        self._check_that_runs_are_accepted()
+        if scope not in SCOPES:
+            raise ValueError(f"the scope of a rerun is one of {', '.join(SCOPES)}, not {scope!r}")
+        if self._runs.get(run_id) is not None:
+            raise IllegalTransition(f"cannot rerun the run {run_id}: it has not ended; cancel it first")
+        if not self._services.journal.durable:
+            return self._rerun_from_memory(run_id, scope)
+        later = Later()
+
+        def read(reader: Reader) -> None:
+            accepted = reader.accepted(run_id)
+            if accepted is None:
+                raise UnknownRun(f"there is no run {run_id!r}")
+            kept = kept_from(reader, accepted, scope)
+            self.actor_ref.tell(OldRunRead(accepted, kept, Rerun(run_id, scope), later))
+
+        self._services.readers.read(read, lambda _value: None, later.fail)
+        return later
+
+    def _rerun_from_memory(self, run_id: str, scope: RerunScope) -> Later:
+        if self._runs.ended(run_id) is None:
+            raise UnknownRun(f"there is no run {run_id!r} (the last {MAX_REMEMBERED_RUNS:,} that ended are remembered)")
+        again = self._runs.inputs_of(run_id)
+        if scope != "everything" or again is None:
+            raise UnknownRun(
+                f"what came of the run {run_id} is not known any more: an engine without a store does only recent runs "
+                "again, and those as a whole"
+            )
+        handle = RunHandle(self._services.new_run_id(), again.workflow.ref, pykka.ThreadingFuture())
+        request = RunRequest(again.workflow, again.parameters, handle, Later())
+        request.rerun = Rerun(run_id, scope)
+        self._start_run(request, None)
+        return request.accepted
+
+    def _old_run_read(self, message: OldRunRead) -> None:
+        old = message.accepted
+        handle = RunHandle(self._services.new_run_id(), old.workflow.ref, pykka.ThreadingFuture())
+        request = RunRequest(old.workflow, old.parameters, handle, message.answer)
+        request.rerun, request.kept = message.rerun, message.kept
+        try:
+            self._check_that_runs_are_accepted()
+            self._start_run(request, None)
+        except StrettoError as error:
+            message.answer.fail(error)

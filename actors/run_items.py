@@ -1,0 +1,181 @@
+"""The items of one run outside of its conductor: those that wait to be performed, and the actors of those that are."""
+
+from collections import deque
+from typing import Any, Final, TypeAlias
+
+import pykka
+
+from stretto.actors.item import ItemActor
+from stretto.actors.journal.store import Child
+from stretto.actors.messages import LetGo, PerformItem, StopItem
+from stretto.actors.run_permits import RunPermits, Settled
+from stretto.actors.run_record import RunRecord
+from stretto.actors.run_request import RunRequest
+from stretto.actors.services import Services
+from stretto.definitions.conductor import ItemCompleted, StartItem
+
+Key: TypeAlias = tuple[str, int, int]
+"""A task, its visit, and the item's index."""
+Waiting: TypeAlias = tuple[StartItem, float | None]
+"""A start that was commanded, and when the action ended that it follows on, on the monotonic clock."""
+
+STOP: Final = StopItem()
+
+
+def key_of(start: StartItem) -> Key:
+    """Return which item a command starts."""
+    return start.task, start.visit, start.index
+
+
+class RunItems:
+    """What waits, what is in flight, and the permits for that.
+
+    An item that a workflow performs (it is *nested*) takes no permit: its own items do, and would wait for it for ever.
+    """
+
+    def __init__(
+        self, services: Services, request: RunRequest, supervisor: pykka.ActorRef[Any], record: RunRecord
+    ) -> None:
+        self.permits = RunPermits()
+        self._services = services
+        self._request = request
+        self._workflow = request.workflow
+        self._supervisor = supervisor
+        self._record = record
+        self._waiting: deque[Waiting] = deque()
+        self._nested_waiting: deque[Waiting] = deque()
+        self._being_recorded: set[Key] = set()
+        self._running: dict[Key, pykka.ActorRef[ItemActor]] = {}
+        self._children: dict[Key, pykka.ActorRef[ItemActor]] = {}
+
+    # ---- what waits
+
+    def add(self, start: StartItem, caused_at: float | None) -> None:
+        """Have an item wait to be performed."""
+        waiting = self._nested_waiting if self._is_nested(start) else self._waiting
+        waiting.append((start, caused_at))
+
+    def _is_nested(self, start: StartItem) -> bool:
+        """Tell whether a workflow performs the item; an action's ref may be known only now."""
+        action = start.prepared.action if start.prepared is not None else self._workflow.tasks[start.task].action
+        return action in self._request.nested
+
+    @property
+    def any_waits(self) -> bool:
+        """Whether any item waits."""
+        return bool(self._waiting or self._nested_waiting)
+
+    def next_nested(self) -> Waiting | None:
+        """Take the next item that a workflow performs."""
+        return self._nested_waiting.popleft() if self._nested_waiting else None
+
+    def next_permitted(self) -> Waiting | None:
+        """Take the next item that an action performs, if there is a permit for it."""
+        if self._waiting and len(self._running) + len(self._being_recorded) < self.permits.usable:
+            return self._waiting.popleft()
+        return None
+
+    def withdraw(self, task: str, visit: int) -> tuple[int, ...]:
+        """Have no item of a visit wait any more; return which ones did."""
+        withdrawn: list[int] = []
+        for waiting in (self._waiting, self._nested_waiting):
+            kept = [each for each in waiting if (each[0].task, each[0].visit) != (task, visit)]
+            if len(kept) < len(waiting):
+                withdrawn += [each[0].index for each in waiting if (each[0].task, each[0].visit) == (task, visit)]
+                waiting.clear()
+                waiting.extend(kept)
+        return tuple(withdrawn)
+
+    def take_back(self, key: Key) -> StartItem | None:
+        """Have an item not wait any more; return its start if it did."""
+        for waiting in (self._waiting, self._nested_waiting):
+            for each in waiting:
+                if key_of(each[0]) == key:
+                    waiting.remove(each)
+                    return each[0]
+        return None
+
+    # ---- what is in flight
+
+    def record_first(self, start: StartItem) -> None:
+        """Count an item as in flight while it is written down that it is about to be."""
+        self._being_recorded.add(key_of(start))
+
+    def recorded(self, start: StartItem) -> None:
+        """It has been written down."""
+        self._being_recorded.discard(key_of(start))
+
+    def perform(self, start: StartItem, caused_at: float | None) -> None:
+        """Have an action performed."""
+        self._running[key_of(start)] = self._start(start, caused_at, None, None)
+
+    def perform_nested(self, start: StartItem, caused_at: float | None, child: Child | None = None) -> None:
+        """Have a workflow performed; `child` is the run that does that already."""
+        self._children[key_of(start)] = self._start(start, caused_at, self._request.depth + 1, child)
+
+    def _start(
+        self, start: StartItem, caused_at: float | None, depth: int | None, child: Child | None
+    ) -> pykka.ActorRef[ItemActor]:
+        if start.attempt > 1:
+            self._record.retried()
+        run_id, workflow = self._request.handle.id, self._workflow
+        item = ItemActor.start_on(self._services.dispatcher, self._services, run_id, workflow.ref)
+        task, core_actions = workflow.tasks[start.task], workflow.semantics.core_actions
+        item.tell(PerformItem(start, task, self._supervisor, caused_at, depth, core_actions, child))
+        return item
+
+    def ended(self, completed: ItemCompleted) -> None:
+        """A try has ended, and its actor with it."""
+        key = (completed.task, completed.visit, completed.index)
+        if self._running.pop(key, None) is None:
+            self._children.pop(key, None)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is in flight."""
+        return not (self._running or self._being_recorded or self._children)
+
+    def tell(self, key: Key, message: Any) -> None:
+        """Tell an item's actor, if it has one."""
+        item = self._running.get(key) or self._children.get(key)
+        if item is None:
+            return
+        try:
+            item.tell(message)
+        except pykka.ActorDeadError:
+            return  # it has ended by itself: its report is in the supervisor's mailbox
+
+    def tell_children(self, message: Any) -> None:
+        """Tell the items that workflows perform."""
+        for key in list(self._children):
+            self.tell(key, message)
+
+    def stop(self) -> None:
+        """Stop all that is in flight."""
+        for key in (*self._running, *self._children):
+            self.tell(key, STOP)
+
+    def leave(self, *, children: LetGo | StopItem) -> None:
+        """Stop what actions perform; what workflows perform is told `children`."""
+        for key in self._running:
+            self.tell(key, STOP)
+        self.tell_children(children)
+
+    # ---- what is told of them
+
+    def settle_permits(self, *, paused: bool) -> Settled:
+        """Return what is to be told the engine about permits."""
+        in_flight = len(self._running) + len(self._being_recorded)
+        return self.permits.settle(in_flight, 0 if paused else len(self._waiting))
+
+    def waiting(self) -> frozenset[Key]:
+        """Return the items that wait."""
+        return frozenset(key_of(start) for start, _ in (*self._waiting, *self._nested_waiting))
+
+    def nested(self) -> frozenset[Key]:
+        """Return the items in flight that workflows perform."""
+        return frozenset(self._children)
+
+    def actors(self) -> dict[Key, pykka.ActorRef[ItemActor]]:
+        """Return the actors of the items in flight."""
+        return {**self._running, **self._children}

@@ -1,0 +1,252 @@
+"""The runs in progress of an engine: how they begin, share its permits, call each other, and end."""
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pykka
+
+from stretto.actors.catalogue import Catalogue
+from stretto.actors.child import MAX_DEPTH
+from stretto.actors.dispatch import DispatchedActor, Later
+from stretto.actors.idempotency import conflict
+from stretto.actors.journal.store import Reader, Unrecordable
+from stretto.actors.mailbox import answer_error
+from stretto.actors.messages import (
+    AttachChild,
+    BeginRun,
+    ChildEnded,
+    ChildPauseChanged,
+    ChildRefused,
+    ControlChild,
+    DropRun,
+    PermitsGranted,
+    PermitsRequested,
+    PermitsReturned,
+    Relayed,
+    ReturnPermits,
+    RunEnded,
+    RunExists,
+    RunParked,
+    RunPauseChanged,
+    RunRefused,
+    RunUnrecordable,
+    StartChild,
+)
+from stretto.actors.outcome import RunHandle, RunWasParked, failed_with
+from stretto.actors.packs import Surroundings
+from stretto.actors.permits import Grant, PermitLedger, Reclaim
+from stretto.actors.recovery import stored_handle
+from stretto.actors.run import RunSupervisor
+from stretto.actors.run_request import RunRequest
+from stretto.actors.run_table import Run, RunTable
+from stretto.actors.services import Services
+from stretto.definitions.context import Surroundings as RunSurroundings
+from stretto.definitions.errors import StrettoError
+from stretto.definitions.masking import Mask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class SupervisedRuns(DispatchedActor):
+    """Starts a supervisor for each run, and knows them until they have ended."""
+
+    def __init__(
+        self, services: Services, catalogue: Catalogue, surroundings: Surroundings, max_items_in_flight: int
+    ) -> None:
+        super().__init__()
+        self._services = services
+        self._catalogue = catalogue
+        self._surroundings = surroundings
+        self._ledger = PermitLedger(max_items_in_flight)
+        self._runs = RunTable()
+        self._listeners: list[pykka.ActorRef[Any]] = []
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            PermitsRequested: lambda message: self._share(self._ledger.request(message.run_id, message.count)),
+            PermitsReturned: lambda message: self._share(self._ledger.give_back(message.run_id, message.count)),
+            RunEnded: self._run_ended,
+            RunPauseChanged: self._run_pause_changed,
+            RunRefused: self._run_refused,
+            RunParked: self._run_parked,
+            RunExists: self._run_exists,
+            RunUnrecordable: self._run_unrecordable,
+            StartChild: self._start_child,
+            AttachChild: self._attach_child,
+            ControlChild: self._control_child,
+        }
+
+    def on_receive(self, message: Any) -> Any:
+        """Handle a message; see `messages`, "to the engine"."""
+        handler = self._handlers.get(type(message))
+        return super().on_receive(message) if handler is None else handler(message)
+
+    def _run_left(self) -> None:
+        """A run is no more in progress."""
+
+    # ---- runs begin
+
+    def _start_run(self, request: RunRequest, item: pykka.ActorRef[Any] | None) -> None:
+        """Start a run's supervisor; `item` is told the run's end, if it is a child."""
+        parent = None if request.parent is None else request.parent.run_id
+        run = Run(request.handle, request.accepted, self._services.now(), parent)
+        run.item = item
+        self._runs.add(run)
+        request.surroundings = self._surroundings.of_workflow(request.workflow.ref)
+        self._supervise(run, request, RunSupervisor)
+
+    def _supervise(self, run: Run, request: RunRequest, kind: type[RunSupervisor], *more: Any) -> None:
+        """Start a run's supervisor of that kind, which takes `more`, with all that is known here."""
+        request.nested = self._catalogue.nested_refs()
+        request.secrecy = self._catalogue.secrecy_of(request.workflow)
+        request.mask = self._mask_of(run, request.surroundings)
+        supervisor = kind.start_on(self._services.dispatcher, self._services, self.actor_ref, request, *more)
+        run.supervised(supervisor)
+        # Before anything else: a run of one item then starts without asking for its permit.
+        self._share(self._ledger.request(request.handle.id, 1))
+        supervisor.tell(BeginRun())
+
+    def _mask_of(self, run: Run, surroundings: RunSurroundings) -> Mask:
+        """Return the one mask of a run and its children: what the parent passes on is as secret there."""
+        parent = None if run.parent is None else self._runs.get(run.parent)
+        if parent is not None:
+            return self._mask_of(parent, surroundings)
+        if run.mask is None:
+            run.mask = Mask(base=surroundings.mask)
+        return run.mask
+
+    def _share(self, changes: list[Grant | Reclaim]) -> None:
+        for change in changes:
+            run = self._runs.get(change.run_id)
+            if run is not None:
+                granted = isinstance(change, Grant)
+                run.tell(PermitsGranted(change.count) if granted else ReturnPermits(change.count))
+
+    # ---- runs call each other
+
+    def _start_child(self, message: StartChild) -> None:
+        if message.depth > MAX_DEPTH:
+            reason = f"workflows call workflows at most {MAX_DEPTH} levels deep; {message.workflow} would be the next"
+            self._tell_item(message.item, ChildRefused("limit_exceeded", reason))
+            return
+        try:
+            definition = self._catalogue.find(message.workflow)
+        except StrettoError as error:
+            self._tell_item(message.item, ChildRefused(error.code, str(error)))
+            return
+        handle = RunHandle(message.run_id, definition.ref, pykka.ThreadingFuture())
+        request = RunRequest(definition, message.inputs, handle, Later())
+        request.parent = message.parent
+        request.depth = message.depth
+        self._start_run(request, message.item)
+
+    def _attach_child(self, message: AttachChild) -> None:
+        """Have an item know of the run that performs it already, or of how that one has ended."""
+        run_id, item = message.run_id, message.item
+        run = self._runs.get(run_id)
+        if run is not None:
+            run.item = item
+            if run.paused:
+                self._tell_item(item, ChildPauseChanged(paused=True))
+            return
+
+        def read(reader: Reader) -> ChildEnded:
+            return ChildEnded(run_id, stored_handle(run_id, reader).outcome.get())
+
+        self._services.readers.tell(item, read, lambda error: ChildRefused("internal", str(error)))
+
+    def _control_child(self, message: ControlChild) -> None:
+        run = self._runs.get(message.run_id)
+        if run is not None:
+            run.tell(Relayed(message.message, Later()))
+
+    def _run_refused(self, message: RunRefused) -> None:
+        run = self._runs.get(message.run_id)
+        if run is not None:
+            run.tell_item(ChildRefused("invalid_input", message.reason))
+        self._forget(message.run_id)
+
+    def _run_exists(self, message: RunExists) -> None:
+        """Answer whoever submitted a run with the earlier one that has its key."""
+        run = self._runs.get(message.run_id)
+        if run is None:
+            return
+        run.tell(DropRun())
+        self._forget(message.run_id)
+        if not message.same_request:
+            run.accepted.fail(conflict(message.existing))
+            return
+        earlier = self._runs.get(message.existing)
+        if earlier is not None:
+            run.accepted.resolve(earlier.handle)
+            return
+        existing = message.existing
+        self._services.readers.read(
+            lambda reader: stored_handle(existing, reader), run.accepted.resolve, run.accepted.fail
+        )
+
+    def _run_unrecordable(self, message: RunUnrecordable) -> None:
+        run = self._runs.get(message.run_id)
+        if run is None:
+            return
+        run.tell(DropRun())
+        if run.accepted.fail(Unrecordable(message.reason)):
+            run.tell_item(ChildRefused(Unrecordable.code, message.reason))
+            self._forget(message.run_id)
+            return
+        outcome = failed_with("unrecordable", f"what happened cannot be written into the store: {message.reason}")
+        self._run_ended(RunEnded(message.run_id, outcome, {}))
+
+    @staticmethod
+    def _tell_item(item: pykka.ActorRef[Any], message: Any) -> None:
+        with contextlib.suppress(pykka.ActorDeadError):  # it has timed out, or its run has crashed
+            item.tell(message)
+
+    # ---- runs end
+
+    def _run_ended(self, message: RunEnded) -> None:
+        run = self._runs.get(message.run_id)
+        if run is None:
+            return
+        status = {
+            "id": message.run_id,
+            "workflow": run.handle.workflow,
+            "status": message.outcome.status,
+            "tasks": message.tasks,
+        }
+        self._runs.remember(status, None if self._services.journal.durable else message.again)
+        for question in list(run.questions):
+            question.answer_after_end(status)
+        self._forget(message.run_id)
+        run.handle.outcome.set(message.outcome)
+        self._tell_listeners(message)
+        run.tell_item(ChildEnded(message.run_id, message.outcome))
+
+    def _run_pause_changed(self, message: RunPauseChanged) -> None:
+        run = self._runs.get(message.run_id)
+        if run is not None:
+            run.paused = message.paused
+            run.tell_item(ChildPauseChanged(message.paused))
+
+    def _run_parked(self, message: RunParked) -> None:
+        run = self._runs.get(message.run_id)
+        if run is None:
+            return
+        parked = RunWasParked(
+            f"the engine was stopped; the run {message.run_id} goes on when its store is opened again"
+        )
+        run.accepted.fail(parked)
+        for question in list(run.questions):
+            question.fail(parked)
+        answer_error(run.handle.outcome, parked)
+        self._tell_listeners(message)
+        self._forget(message.run_id)
+
+    def _tell_listeners(self, message: RunEnded | RunParked) -> None:
+        for listener in self._listeners:
+            with contextlib.suppress(pykka.ActorDeadError):  # whoever it told is gone before the engine
+                listener.tell(message)
+
+    def _forget(self, run_id: str) -> None:
+        self._runs.remove(run_id)
+        self._share(self._ledger.forget(run_id))
+        self._run_left()
