@@ -95,13 +95,19 @@ def write(url: str, key_file: str, megabytes: int) -> Written:
     return Written(store.writer.rows_written, store.writer.bytes_written, size(url) - before)
 
 
-def measure_recovery(made: Places) -> dict[str, list[Recovered]]:
-    """Recover runs of each shape from each kind of store, in turn, each time in a new process."""
+def leave_all_runs(made: Places) -> dict[str, tuple[str, int]]:
+    """Leave runs of each shape in a store of each kind; return the stores' URLs, and the numbers of runs."""
     left: dict[str, tuple[str, int]] = {}
     for shape, (runs, items) in SHAPES.items():
         for kind, url in made.new().items():
-            in_fresh_process(leave_runs, url, str(made.key_file), runs, items)
+            leave_runs(url, str(made.key_file), runs, items)
             left[f"{kind}, {shape}"] = url, runs
+    return left
+
+
+def measure_recovery(made: Places) -> dict[str, list[Recovered]]:
+    """Recover runs of each shape from each kind of store, in turn, each time in a new process."""
+    left = in_fresh_process(leave_all_runs, made)
     found: dict[str, list[Recovered]] = {name: [] for name in left}
     for _ in range(STARTS):
         for name, (url, runs) in left.items():
@@ -134,7 +140,7 @@ def measure_written(made: Places) -> dict[str, Written]:
     found = {}
     for name, megabytes in FAN_OUTS.items():
         for kind, url in made.new().items():
-            found[f"{kind}, {name}"] = in_fresh_process(write, url, str(made.key_file), megabytes)
+            found[f"{kind}, {name}"] = write(url, str(made.key_file), megabytes)
     return found
 
 
@@ -156,7 +162,7 @@ def written_table(found: dict[str, Written]) -> Table:
 
 def show(report: Report, made: Places) -> None:
     """Measure and show all of it."""
-    report.show(written_table(measure_written(made)))
+    report.show(written_table(in_fresh_process(measure_written, made)))
     found = measure_recovery(made)
     samples = {name: [each.recovered for each in values] for name, values in found.items()}
     report.show(recovery_table(found), samples)
