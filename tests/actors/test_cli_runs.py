@@ -303,3 +303,15 @@ def test_whose_runs_are_meant_has_to_be_clear(tmp_path: Path, monkeypatch: pytes
     assert (result.exit_code, "cannot reach the daemon" in result.stderr) == (3, True)
     result = CliRunner().invoke(main, ["runs", "list", "--store-key", "x"])
     assert (result.exit_code, "a daemon has its own key" in result.stderr) == (2, True)
+
+
+# ---- which run
+
+
+def test_the_newest_run_has_a_name(kept: Kept, tmp_path: Path) -> None:
+    """`@latest` saves looking its id up; where there is no run, it says so."""
+    assert kept.told("show", "@latest")["id"] == kept.running.id
+    empty = f"sqlite:///{tmp_path}/empty.db"
+    open_store(empty, None).close()
+    result = CliRunner().invoke(main, ["runs", "show", "@latest", "--store", empty])
+    assert (result.exit_code, "there is no run yet" in result.output) == (2, True)
