@@ -11,13 +11,13 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import recovery
 from engine import CHAINS_A_SAMPLE, engine_runs
 from engines import CHAIN_TASKS, ITEMS, RUN_SECONDS, fan_out
-from measure import Case, Samples, interleave, interleave_singly, machine, median, percentile, pooled, ratio
+from measure import Samples, interleave, interleave_singly, machine, median, percentile, pooled, ratio
 from report import UNITS, Report, Table, figure, timing
 from samples import inventory
 from stores import OFF, POSTGRES, SQLITE, Places, engines_side_by_side, places
@@ -30,18 +30,17 @@ SINGLE_RUNS = 10
 """Runs of one task in a round."""
 PAGE_BYTES = 4096
 DISK = "the disk alone"
-ROUNDS, PROCESSES = 5, 2
+ROUNDS, PROCESSES = 4, 2
 
 
-def durable_fan_out(proxy: Any, given: FrozenList | None) -> Case:
-    """Perform a fan-out, timed from the end of the task before it until the run's outcome is there."""
+def durable_fan_out(proxy: Any, given: FrozenList | None) -> Callable[[], Samples]:
+    """Perform a fan-out: from the end of the task before it until the run's outcome is there, and processor time."""
 
-    def case(loops: int) -> float:
-        seconds = 0.0
-        for _ in range(loops):
-            began, _ = fan_out(proxy, 0, inventory=given)
-            seconds += perf_counter() - began["at"]
-        return seconds / ITEMS
+    def case() -> Samples:
+        processor = process_time()
+        began, _ = fan_out(proxy, 0, inventory=given)
+        seconds, processor = perf_counter() - began["at"], process_time() - processor
+        return {"item": [seconds / ITEMS], "processor": [processor / ITEMS]}
 
     return case
 
@@ -90,7 +89,7 @@ def measure_fan_outs(made: Places, rounds: int) -> Samples:
     with engines_side_by_side(made) as proxies:
         cases = {store: durable_fan_out(proxy, None) for store, proxy in proxies.items()}
         cases |= {f"{store}, {LARGE}": durable_fan_out(proxy, large) for store, proxy in proxies.items()}
-        return interleave(cases, rounds, dict.fromkeys(cases, 1))
+        return interleave_singly(cases, rounds)
 
 
 def measure_chains(made: Places, rounds: int) -> Samples:
@@ -110,14 +109,16 @@ def measure_single_runs(made: Places, rounds: int) -> Samples:
 def fan_outs_table(samples: Samples) -> Table:
     """Show `measure_fan_outs`."""
     table = Table(
-        f"A fan-out of {ITEMS:,} items until all of it is durable (core.echo, one rendered input), an item",
-        ["", "an item", "items a second", "ratio to no store", f"over {LARGE}", f"{LARGE} : 0 MB"],
-        "SQLite: a file, synchronous FULL. PostgreSQL: a server of its own on a UNIX socket, fsync on.",
+        f"A fan-out of {ITEMS:,} items until all of it is durable (core.echo, one rendered input)",
+        ["", "items a second", "an item", "ratio", "processor time", "ratio", f"over {LARGE}", f"{LARGE} : 0 MB"],
+        "SQLite: a file, synchronous FULL. PostgreSQL: a server of its own on a UNIX socket, fsync on. The ratios are "
+        "to no store; the processor time is that of the engine's process alone.",
     )
-    for store in _stores_in(samples):
-        small, large = samples[store], samples[f"{store}, {LARGE}"]
+    for store in _stores_in(samples, ", item"):
+        small, large, processor = (samples[f"{store}, {each}"] for each in ("item", f"{LARGE}, item", "processor"))
         table.add(
-            store, timing(small, "us"), figure(1 / median(small)), f"{ratio(small, samples[OFF]):.2f}",
+            store, figure(1 / median(small)), timing(small, "us"), f"{ratio(small, samples[f'{OFF}, item']):.2f}",
+            timing(processor, "us"), f"{ratio(processor, samples[f'{OFF}, processor']):.2f}",
             timing(large, "us"), f"{ratio(large, small):.2f}",
         )  # fmt: skip
     return table

@@ -96,7 +96,7 @@ SECTIONS: dict[str, Callable[[Report, Effort], None]] = {
 def main() -> None:
     """Run the sections that were asked for."""
     parser = argparse.ArgumentParser(description="Measure Stretto.")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, one process: under a minute")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, one process: about two minutes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write tables and all values there as well")
     parser.add_argument("--only", action="append", choices=SECTIONS, help="measure this section; may be repeated")
     arguments = parser.parse_args()
