@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pykka
 
-from stretto.actors.handed_down import is_news
 from stretto.actors.journal.store import Child, Reader
 from stretto.actors.messages import (
     BeginRun,
     EntriesRead,
     EntriesUnreadable,
-    FollowParent,
     HandedDown,
     RunNotLoaded,
     RunRebuilt,
@@ -39,11 +37,9 @@ class RebuiltRunSupervisor(RunSupervisor):
         super().__init__(services, engine, request)
         self._rebuilt = rebuilt
         self._rebuilding: Rebuilding | None = None
-        self._requested_of_parent: HandedDown | None = None
         more: dict[type, Callable[[Any], Any]] = {
             EntriesRead: self._rebuild_further,
             EntriesUnreadable: self._give_up_rebuilding,
-            FollowParent: self._follow_parent,
         }
         self._handlers |= more
 
@@ -98,8 +94,7 @@ class RebuiltRunSupervisor(RunSupervisor):
         self._record.recovered(rebuilding.entries, len(outstanding), rebuilding.accepted_at)
         if rebuilding.finish is not None:
             self._finish(rebuilding.finish)
-        if self._requested_of_parent is not None:
-            self._do_as_parent(self._requested_of_parent, conductor)
+        self._catch_up_with_parent()
         for wait in timers:
             self._remind(wait)
         children: dict[str, HandedDown | None] = {}
@@ -130,13 +125,3 @@ class RebuiltRunSupervisor(RunSupervisor):
             return self._requested
         self._items.tell(key_of(start), STOP)
         return CancelRequested(self._services.now())
-
-    def _follow_parent(self, message: FollowParent) -> None:
-        if self._deferred is not None:
-            self._requested_of_parent = message.request  # for the moment when it is known what this run has missed
-        elif self._conductor is not None and not self._ended:
-            self._do_as_parent(message.request, self._conductor)
-
-    def _do_as_parent(self, request: HandedDown, conductor: Conductor) -> None:
-        if is_news(request, conductor.status, self._requested):
-            self._control(type(request)(self._services.now()))
