@@ -305,12 +305,16 @@ class RunInputs(msgspec.Struct, frozen=True):
 
 
 class RunEnded(msgspec.Struct, frozen=True):
-    """A run has ended; `tasks` is its last status, `again` what it takes to do it again."""
+    """A run has ended; `tasks` is its last status, `again` what it takes to do it again.
+
+    `outcome` is told to whoever asks; `passed_on`, in which secrets are not masked, to the item that the run performs.
+    """
 
     run_id: str
     outcome: Outcome
     tasks: dict[str, Any]
     again: RunInputs | None = None
+    passed_on: Outcome | None = None
 
 
 class RunPauseChanged(msgspec.Struct, frozen=True):

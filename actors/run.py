@@ -11,6 +11,7 @@ turn's end. Nothing starts before it is durable that the run was accepted.
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pykka
+from msgspec import structs
 
 from stretto.actors.dispatch import DispatchedActor, Later
 from stretto.actors.handed_down import FOR_ITEMS, is_news
@@ -456,12 +457,13 @@ class RunSupervisor(DispatchedActor):
         tasks = conductor.tasks() if conductor is not None else {}
         # First, so that whoever has the outcome finds it counted.
         self._record.flush(conductor)
+        told = outcome
         if conductor is not None:
             # A sub-workflow's output is not masked yet: its parent's task works with it.
-            masked = conductor.mask.data(outcome.output)
-            self._journal.end(Ending(outcome.status, masked, outcome.errors, self._services.now()))
+            told = structs.replace(outcome, output=conductor.mask.data(outcome.output))
+            self._journal.end(Ending(told.status, told.output, told.errors, self._services.now()))
         again = RunInputs(self._workflow, self._parameters)
-        self._journal.tell(self._engine, RunEnded(self._run_id, outcome, tasks, again))
+        self._journal.tell(self._engine, RunEnded(self._run_id, told, tasks, again, passed_on=outcome))
         self._tell_watchers(RunProgressed(self._run_id, outcome.status, tasks))
         self._forget_reminders()
         self.stop()

@@ -35,6 +35,7 @@ from stretto.actors.messages import (
 from stretto.actors.outcome import RunHandle, RunWasParked, failed_with
 from stretto.actors.packs import Surroundings
 from stretto.actors.permits import Grant, PermitLedger, Reclaim
+from stretto.actors.rebuilding import outcome_for_parent
 from stretto.actors.recovery import stored_handle
 from stretto.actors.run import RunSupervisor
 from stretto.actors.run_request import RunRequest
@@ -150,7 +151,7 @@ class SupervisedRuns(DispatchedActor):
             return
 
         def read(reader: Reader) -> ChildEnded:
-            return ChildEnded(run_id, stored_handle(run_id, reader).outcome.get())
+            return ChildEnded(run_id, outcome_for_parent(reader, run_id))
 
         self._services.readers.tell(item, read, lambda error: ChildRefused("internal", str(error)))
 
@@ -219,7 +220,7 @@ class SupervisedRuns(DispatchedActor):
         self._forget(message.run_id)
         run.handle.outcome.set(message.outcome)
         self._tell_listeners(message)
-        run.tell_item(ChildEnded(message.run_id, message.outcome))
+        run.tell_item(ChildEnded(message.run_id, message.passed_on or message.outcome))
 
     def _run_pause_changed(self, message: RunPauseChanged) -> None:
         run = self._runs.get(message.run_id)

@@ -406,7 +406,7 @@ def test_a_supervisor_that_goes_on_crashing_fails_its_run_and_says_why(
     assert second.proxy.status(handle.id).get(timeout=PATIENCE)["status"] == "failed"
 
 
-CHILD = """
+HELD_CHILD = """
 ref: test.held_child
 tasks:
   - {name: one, action: durability.work, input: {value: one}, next: [{do: [two]}]}
@@ -426,7 +426,7 @@ def test_a_run_that_fails_of_its_supervisor_takes_its_children_along(
 
     monkeypatch.setattr("stretto.actors.recovered_runs.MAX_RESTARTS", 0)
     (tmp_path / "definitions").mkdir()
-    (tmp_path / "definitions" / "child.yaml").write_text(f'version: "1.0.0"{CHILD}')
+    (tmp_path / "definitions" / "child.yaml").write_text(f'version: "1.0.0"{HELD_CHILD}')
     bench = start_bench(store=url, definitions=tmp_path / "definitions")
     LEDGER.held = {"one"}
     parent = bench.submit(CURSED)

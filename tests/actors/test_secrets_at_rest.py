@@ -61,6 +61,8 @@ def leak(text: str) -> None:
 @pytest.fixture(autouse=True)
 def gate() -> Iterator[None]:
     GATE.clear()
+    while BEGUN.acquire(blocking=False):
+        pass
     yield
     GATE.set()
 
@@ -132,6 +134,40 @@ def test_no_secret_is_in_the_store_or_in_what_is_told_before_and_after_a_recover
     assert not any(holds_secrets(each) for each in told)
     assert "harmless" in msgspec.json.encode(told[1]).decode()
     assert not holds_secrets(everything_in(url))
+
+
+HANDS_BACK = """
+version: "1.0.0"
+ref: test.hands_back
+parameters: {password: {type: string, secret: true}}
+tasks: [{name: hold, action: secrets.hold, input: {text: "{{ parameters.password }}"}}]
+output_map: {password: "{{ parameters.password }}"}
+"""
+PASSES_ON = """
+ref: test.passes_on
+parameters: {password: {type: string, secret: true}}
+tasks:
+  - {name: call, action: test.hands_back, input: {password: "{{ parameters.password }}"}, next: [{do: [use]}]}
+  - {name: use, action: secrets.hold, input: {text: "{{ task.call.result.password }}"}}
+output_map: {length: "{{ task.use.result }}"}
+"""
+
+
+def test_a_sub_workflow_gives_a_secret_to_its_parent_and_tells_nobody(
+    start_bench: Callable[..., Bench], url: str, key: str, tmp_path: Path
+) -> None:
+    """Neither whoever waits for its outcome, nor who asks for that later; the parent's task works with it as it is."""
+    (tmp_path / "definitions").mkdir()
+    (tmp_path / "definitions" / "child.yaml").write_text(HANDS_BACK)
+    bench = start_bench(store=url, store_key=key, definitions=tmp_path / "definitions")
+    parent = bench.submit(PASSES_ON, {"password": PASSWORD})
+    assert BEGUN.acquire(timeout=PATIENCE)
+    (child_id,) = set(bench.proxy.run_ids().get(timeout=PATIENCE)) - {parent.id}
+    child = bench.proxy.handle(child_id).get(timeout=PATIENCE)
+    GATE.set()
+    assert outcome_of(parent).output == {"length": len(PASSWORD)}
+    assert outcome_of(child).output == {"password": "******"}
+    assert outcome_of(bench.proxy.handle(child_id).get(timeout=PATIENCE)).output == {"password": "******"}
 
 
 def test_a_run_with_secrets_is_refused_where_there_is_no_key(
