@@ -17,11 +17,11 @@ from stretto.actors.messages import (
     RunRebuilt,
 )
 from stretto.actors.rebuilding import READ_AT_ONCE, Rebuilding
+from stretto.actors.recovery import told_of
 from stretto.actors.run import RunSupervisor
 from stretto.actors.run_items import STOP, key_of
 from stretto.actors.run_journal import RunJournal
 from stretto.actors.run_request import Rebuilt, RunRequest
-from stretto.actors.runners.base import describe
 from stretto.actors.services import Services
 from stretto.definitions.conductor import CancelRequested, Conductor, StartItem
 from stretto.definitions.secrecy import NO_SECRECY
@@ -58,7 +58,7 @@ class RebuiltRunSupervisor(RunSupervisor):
             entries = reader.entries(run_id, first, READ_AT_ONCE)
             return EntriesRead(entries, more=len(entries) == READ_AT_ONCE)
 
-        self._services.readers.tell(self.actor_ref, read, lambda error: EntriesUnreadable(describe(error)))
+        self._services.readers.tell(self.actor_ref, read, lambda error: EntriesUnreadable(*told_of(error)))
 
     def _rebuild_further(self, message: EntriesRead) -> None:
         rebuilding = self._rebuilding
@@ -71,10 +71,10 @@ class RebuiltRunSupervisor(RunSupervisor):
             self._go_on_after_rebuilding(rebuilding)
 
     def _give_up_rebuilding(self, message: EntriesUnreadable) -> None:
-        """End without a word in the journal: the store cannot be read, and may be later."""
+        """End without a word in the journal: the engine knows what becomes of a run that cannot be read."""
         if not self._ended:
             self._ended = True
-            self._tell_engine(RunNotLoaded(self._run_id, message.reason, may_be_later=True))
+            self._tell_engine(RunNotLoaded(self._run_id, message.reason, message.code))
             self.stop()
 
     def _go_on_after_rebuilding(self, rebuilding: Rebuilding) -> None:

@@ -8,7 +8,8 @@ import pykka
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.dispatch import Later
 from stretto.actors.journal.records import Ending, Happened, Rerun, RerunScope
-from stretto.actors.journal.store import Reader, Unfinished
+from stretto.actors.journal.run_masks import CODES_OF_SEALED
+from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished
 from stretto.actors.messages import (
     FollowParent,
     OldRunRead,
@@ -32,6 +33,8 @@ from stretto.definitions.conductor import CancelRequested, IllegalTransition
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
 
+LONGEST_READ_SECONDS: Final = 5.0
+"""The longest wait before it is tried again to read a run from a store that could not be read."""
 SCOPES: Final = ("everything", "failed_tasks", "failed_items")
 
 _log = get_logger("stretto.engine")
@@ -93,6 +96,9 @@ class RecoveredRuns(SupervisedRuns):
             child = self._runs.get(child_id)
             if child is not None and request is not None:
                 child.tell(FollowParent(request))
+        run = self._runs.get(message.run_id)
+        if run is not None:
+            run.unread = 0
         below = self._recovery.below(message.run_id)
         self._give_up_children(child_id for child_id in below if child_id not in message.children)
         self._recovery.add(below)
@@ -112,9 +118,14 @@ class RecoveredRuns(SupervisedRuns):
             return
         run.unsupervised()
         self._share(self._ledger.forget(message.run_id))
-        if message.may_be_later:
-            _log.warning("run_not_rebuilt_yet", run_id=message.run_id, reason=message.reason)
-            self._restart_later(message.run_id, run)
+        if message.code == StoreUnavailable.code:
+            log = _log.debug if run.unread else _log.warning
+            log("run_not_rebuilt_yet", run_id=message.run_id, reason=message.reason)
+            self._read_later(message.run_id, run)
+            return
+        if message.code in CODES_OF_SEALED:
+            _log.error("run_not_taken_up", run_id=message.run_id, reason=message.reason)
+            self._leave_sealed(message.run_id)
             return
         _log.error("run_not_rebuilt", run_id=message.run_id, reason=message.reason)
         self._break_run(message.run_id, run, "recovery_failed", f"the run cannot be rebuilt: {message.reason}")
@@ -138,6 +149,18 @@ class RecoveredRuns(SupervisedRuns):
         self._services.instruments.supervisor_restarts.inc()
         self._share(self._ledger.forget(message.run_id))
         self._restart_later(message.run_id, run)
+
+    def _read_later(self, run_id: str, run: Run) -> None:
+        """Rebuild a run when the store can be read again, perhaps; less and less often, there may be many of them."""
+        wait = min(FIRST_RESTART_SECONDS * 2**run.unread, LONGEST_READ_SECONDS)
+        run.unread = min(run.unread + 1, 16)
+        self._services.remind(self._services.monotonic() + wait, self.actor_ref, RestartRun(run_id, flushed=False))
+
+    def _leave_sealed(self, run_id: str) -> None:
+        """Leave a run, and those below it, as they are in the store: whoever has the key can have them go on."""
+        self._run_parked(RunParked(run_id, "the store's key that the run's secrets take is not there"))
+        for child_id in self._recovery.below(run_id):
+            self._leave_sealed(child_id)
 
     def _restart_later(self, run_id: str, run: Run) -> None:
         """Rebuild a run after a while, longer each time."""

@@ -16,7 +16,7 @@ import pykka
 from stretto.actors.dispatch import Later
 from stretto.actors.journal.readers import NoReaders, Readers
 from stretto.actors.journal.records import RerunScope, RunAccepted
-from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished
+from stretto.actors.journal.store import Reader, Unfinished
 from stretto.actors.messages import RunLoaded, RunNotLoaded
 from stretto.actors.outcome import RunHandle, UnknownRun
 from stretto.actors.rebuilding import READ_AT_ONCE, Rebuilding, conductor_of, ended_outcome
@@ -93,8 +93,12 @@ class Recovery:
 
 
 def _not_loaded(run_id: str, error: Exception) -> RunNotLoaded:
-    reason = str(error) if isinstance(error, StrettoError) else describe(error)
-    return RunNotLoaded(run_id, reason, isinstance(error, StoreUnavailable))
+    return RunNotLoaded(run_id, *told_of(error))
+
+
+def told_of(error: Exception) -> tuple[str, str]:
+    """Return what is told of an error that keeps a run from being rebuilt, and its code."""
+    return (str(error), error.code) if isinstance(error, StrettoError) else (describe(error), "internal")
 
 
 def load(run_id: str, reader: Reader) -> RunLoaded:

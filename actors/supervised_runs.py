@@ -232,9 +232,7 @@ class SupervisedRuns(DispatchedActor):
         run = self._runs.get(message.run_id)
         if run is None:
             return
-        parked = RunWasParked(
-            f"the engine was stopped; the run {message.run_id} goes on when its store is opened again"
-        )
+        parked = RunWasParked(f"{message.why}; the run {message.run_id} goes on when its store is opened again")
         run.accepted.fail(parked)
         run.fail_questions(parked)
         answer_error(run.handle.outcome, parked)
