@@ -50,7 +50,7 @@ class EntriesRead(msgspec.Struct, frozen=True):
 
 
 class EntriesUnreadable(msgspec.Struct, frozen=True):
-    """What the journal holds of a run that is being rebuilt cannot be read, for this `reason`; `code` is the error's."""
+    """The entries of a run that is being rebuilt cannot be read, for this `reason`; `code` is the error's."""
 
     reason: str
     code: str

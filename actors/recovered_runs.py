@@ -9,8 +9,10 @@ from stretto.actors.catalogue import Catalogue
 from stretto.actors.dispatch import Later
 from stretto.actors.journal.records import Ending, Happened, Rerun, RerunScope
 from stretto.actors.journal.run_masks import CODES_OF_SEALED
-from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished
+from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished, Unrecordable
 from stretto.actors.messages import (
+    ChildRefused,
+    DropRun,
     FollowParent,
     OldRunRead,
     RestartRun,
@@ -20,6 +22,7 @@ from stretto.actors.messages import (
     RunNotLoaded,
     RunParked,
     RunRebuilt,
+    RunUnrecordable,
 )
 from stretto.actors.outcome import RunHandle, UnknownRun, failed_with
 from stretto.actors.packs import Surroundings
@@ -61,6 +64,7 @@ class RecoveredRuns(SupervisedRuns):
             RunLoaded: self._run_loaded,
             RunNotLoaded: self._run_not_loaded,
             RunRebuilt: self._run_rebuilt,
+            RunUnrecordable: self._run_unrecordable,
             OldRunRead: self._old_run_read,
         }
 
@@ -68,8 +72,11 @@ class RecoveredRuns(SupervisedRuns):
         """Rebuild the runs that an earlier engine has left."""
         left = tuple(unfinished)
         for each in left:
-            handle = RunHandle(each.run_id, each.workflow, pykka.ThreadingFuture())
-            self._runs.add(Run(handle, Later(), each.accepted_at, each.parent))
+            run = Run(
+                RunHandle(each.run_id, each.workflow, pykka.ThreadingFuture()), Later(), each.accepted_at, each.parent
+            )
+            run.accepted.resolve(run.handle)
+            self._runs.add(run)
         self._give_up_children(self._recovery.add_left(left))
 
     def _check_that_runs_are_accepted(self) -> None:
@@ -178,8 +185,20 @@ class RecoveredRuns(SupervisedRuns):
         else:  # what its supervisor had sent before it crashed must be there to be read
             self._services.journal.record(None, ((self.actor_ref, RestartRun(message.run_id, flushed=True)),))
 
+    def _run_unrecordable(self, message: RunUnrecordable) -> None:
+        run = self._runs.get(message.run_id)
+        if run is None:
+            return
+        run.tell(DropRun())
+        if run.accepted.fail(Unrecordable(message.reason)):
+            run.tell_item(ChildRefused(Unrecordable.code, message.reason))
+            self._forget(message.run_id)
+            return
+        reason = f"what happened cannot be written into the store: {message.reason}"
+        self._break_run(message.run_id, run, Unrecordable.code, reason)
+
     def _break_run(self, run_id: str, run: Run, code: str, reason: str) -> None:
-        """Fail a run that has no supervisor, and have its end written."""
+        """Fail a run that nobody supervises any more, and have its end written."""
         outcome = failed_with(code, reason)
         run.accepted.resolve(run.handle)
         ended = RunEnded(run_id, outcome, {})

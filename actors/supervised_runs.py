@@ -9,7 +9,7 @@ from stretto.actors.catalogue import Catalogue
 from stretto.actors.child import MAX_DEPTH
 from stretto.actors.dispatch import DispatchedActor, Later
 from stretto.actors.idempotency import conflict
-from stretto.actors.journal.store import Reader, Unrecordable
+from stretto.actors.journal.store import Reader
 from stretto.actors.mailbox import answer_error
 from stretto.actors.messages import (
     AttachChild,
@@ -29,10 +29,9 @@ from stretto.actors.messages import (
     RunParked,
     RunPauseChanged,
     RunRefused,
-    RunUnrecordable,
     StartChild,
 )
-from stretto.actors.outcome import RunHandle, RunWasParked, failed_with
+from stretto.actors.outcome import RunHandle, RunWasParked
 from stretto.actors.packs import Surroundings
 from stretto.actors.permits import Grant, PermitLedger, Reclaim
 from stretto.actors.rebuilding import outcome_for_parent
@@ -70,7 +69,6 @@ class SupervisedRuns(DispatchedActor):
             RunRefused: self._run_refused,
             RunParked: self._run_parked,
             RunExists: self._run_exists,
-            RunUnrecordable: self._run_unrecordable,
             StartChild: self._start_child,
             AttachChild: self._attach_child,
             ControlChild: self._control_child,
@@ -184,18 +182,6 @@ class SupervisedRuns(DispatchedActor):
         self._services.readers.read(
             lambda reader: stored_handle(existing, reader), run.accepted.resolve, run.accepted.fail
         )
-
-    def _run_unrecordable(self, message: RunUnrecordable) -> None:
-        run = self._runs.get(message.run_id)
-        if run is None:
-            return
-        run.tell(DropRun())
-        if run.accepted.fail(Unrecordable(message.reason)):
-            run.tell_item(ChildRefused(Unrecordable.code, message.reason))
-            self._forget(message.run_id)
-            return
-        outcome = failed_with("unrecordable", f"what happened cannot be written into the store: {message.reason}")
-        self._run_ended(RunEnded(message.run_id, outcome, {}))
 
     @staticmethod
     def _tell_item(item: pykka.ActorRef[Any], message: Any) -> None:
