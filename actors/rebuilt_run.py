@@ -94,7 +94,7 @@ class RebuiltRunSupervisor(RunSupervisor):
         self._record.recovered(rebuilding.entries, len(outstanding), rebuilding.accepted_at)
         if rebuilding.finish is not None:
             self._finish(rebuilding.finish)
-        self._catch_up_with_parent()
+        self._do_what_was_missed()
         for wait in timers:
             self._remind(wait)
         children: dict[str, HandedDown | None] = {}

@@ -8,6 +8,7 @@ next one, in the same turn in which it ends; whatever can wait (metrics, permits
 turn's end. Nothing starts before it is durable that the run was accepted.
 """
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pykka
@@ -256,7 +257,7 @@ class RunSupervisor(DispatchedActor):
         self._record.started()
         deferred, self._deferred = self._deferred or [], None
         self._carry_out(self._conductor.begin(), None, self._services.now())
-        self._catch_up_with_parent()
+        self._do_what_was_missed()
         self._start_items()
         self._handle_all(deferred)
 
@@ -305,15 +306,17 @@ class RunSupervisor(DispatchedActor):
     def _follow_parent(self, message: FollowParent) -> None:
         self._requested_of_parent = message.request
         if self._deferred is None:
-            self._catch_up_with_parent()
+            self._do_what_was_missed()
 
-    def _catch_up_with_parent(self) -> None:
-        """Do what was requested of the parent that this run has missed, once it is known what it has."""
+    def _do_what_was_missed(self) -> None:
+        """Do what was requested of the run whose item this one performs, unless it has been done here."""
         request, self._requested_of_parent = self._requested_of_parent, None
-        if request is None or self._conductor is None or self._ended:
+        conductor = self._conductor
+        if request is None or conductor is None or self._ended:
             return
-        if is_news(request, self._conductor.status, self._requested):
-            self._control(type(request)(self._services.now()))
+        if is_news(request, conductor.status, self._requested):
+            with contextlib.suppress(IllegalTransition):  # it fails already, and ends by itself
+                self._control(type(request)(self._services.now()))
 
     def _relayed(self, message: Relayed) -> None:
         if self._deferred is not None:
