@@ -291,7 +291,7 @@ _KINDS: Final[dict[Maker, int]] = {
     _nested: 3,
     _cycle: 2,
     _tolerant: 1,
-    _repair: 0,
+    _repair: 2,
     _cancelled: 2,
     _paused: 2,
 }

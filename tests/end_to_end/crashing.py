@@ -81,9 +81,13 @@ class Campaign:
 
     def finish(self) -> None:
         """Have a daemon bring all errands to their end. Raises `BrokenPromise`."""
-        with self._scene.last() as daemon:
+        with self._scene.daemon() as daemon:
+            promise(daemon.begun("ready"), "the daemon ended before it was ready")
             while self._errands:
                 promise(self._round(daemon), "the daemon ended by itself")
+            # Those that nobody has been told of, too.
+            promise(daemon.stop() == 0, "the daemon had not ended all runs")
+        self._scene.ledger.nothing_is_left()
 
     def _drive_until_it_dies(self, daemon: Daemon) -> None:
         # Requests are answered while runs are still being rebuilt, too.
