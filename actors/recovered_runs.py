@@ -37,6 +37,12 @@ SCOPES: Final = ("everything", "failed_tasks", "failed_items")
 _log = get_logger("stretto.engine")
 
 
+class RunRestarting(StrettoError):
+    """The run's supervisor crashed while it was asked for something, and is being restarted: look, and ask again."""
+
+    code = "run_restarting"
+
+
 class RecoveredRuns(SupervisedRuns):
     """Rebuilds runs from the store."""
 
@@ -123,6 +129,12 @@ class RecoveredRuns(SupervisedRuns):
             return
         run.restarts += 1
         run.unsupervised()
+        run.fail_questions(
+            RunRestarting(
+                f"the supervisor of the run {message.run_id} crashed, and is made anew: whether "
+                "it has done what was asked, the run itself tells"
+            )
+        )
         self._services.instruments.supervisor_restarts.inc()
         self._share(self._ledger.forget(message.run_id))
         self._restart_later(message.run_id, run)

@@ -8,7 +8,6 @@ next one, in the same turn in which it ends; whatever can wait (metrics, permits
 turn's end. Nothing starts before it is durable that the run was accepted.
 """
 
-from collections import deque
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pykka
@@ -19,6 +18,7 @@ from stretto.actors.idempotency import idempotency_of
 from stretto.actors.item_output import has_just_ended, item_in_flight
 from stretto.actors.journal.link import MAX_PENDING
 from stretto.actors.journal.records import Ending, ItemStarted, RunAccepted
+from stretto.actors.kept_items import KeptItems
 from stretto.actors.messages import (
     AbandonRun,
     BeginRun,
@@ -120,7 +120,7 @@ class RunSupervisor(DispatchedActor):
         self._record = RunRecord(services, request.workflow, self._run_id)
         self._watchers = [request.watcher] if request.watcher is not None else []
         self._items = RunItems(services, request, self.actor_ref, self._record)
-        self._kept: deque[ItemCompleted] = deque()
+        self._kept = KeptItems(request.kept, services.now)
         self._reminders: dict[Timer, int] = {}
         self._told_paused = False
         self._conductor: Conductor | None = None
@@ -130,6 +130,7 @@ class RunSupervisor(DispatchedActor):
         self._journal = RunJournal(services.journal, self._run_id, secretive=secretive)
         self._deferred: list[Relayed] | None = []
         self._parks_when_idle = False
+        self._settling_kept = False
         self._ended = False
         self._handlers: dict[type, Callable[[Any], Any]] = {
             ItemEnded: self._item_ended,
@@ -322,9 +323,19 @@ class RunSupervisor(DispatchedActor):
 
     def _settle_kept(self) -> None:
         """Settle some of the items of which a rerun keeps what came of them; the others in further turns."""
-        for _ in range(min(len(self._kept), KEPT_AT_ONCE)):
-            self._event(self._kept.popleft())
-        if self._kept and not self._ended:
+        for _ in range(KEPT_AT_ONCE):
+            if not self._kept or self._ended:
+                break
+            self._event(self._kept.next())
+        self._settling_kept = bool(self._kept) and not self._ended
+        if self._settling_kept:
+            self.actor_ref.tell(SettleKept())
+        else:
+            self._start_items()
+
+    def _have_kept_settled(self) -> None:
+        if not self._settling_kept:
+            self._settling_kept = True
             self.actor_ref.tell(SettleKept())
 
     # ---- commands
@@ -351,19 +362,15 @@ class RunSupervisor(DispatchedActor):
 
     def _command_start(self, start: StartItem, caused_at: float | None) -> None:
         """Have an item wait to be performed, unless it is kept from the run that this one does again."""
-        kept = self._request.kept
-        completed = None if kept is None else kept.completion(start, self._services.now())
-        if completed is not None:
-            if not self._kept:
-                self.actor_ref.tell(SettleKept())
-            self._kept.append(completed)
+        if self._kept.take(start):
+            self._have_kept_settled()
             return
         self._items.add(start, caused_at)
 
     def _start_items(self) -> None:
         """Start what waits, as far as permits, the journal and the run's state allow."""
         conductor = self._conductor
-        if conductor is None or conductor.status == "paused" or self._deferred is not None:
+        if conductor is None or conductor.status == "paused" or self._deferred is not None or self._kept:
             return
         items = self._items
         if not items.any_waits or not self._journal.has_room(self.actor_ref):
@@ -410,10 +417,11 @@ class RunSupervisor(DispatchedActor):
             self._settle(start, "cancelled", "it was cancelled before it began")
 
     def _remind(self, command: WaitUntil) -> None:
-        then, kept = command.then, self._request.kept
+        then = command.then
+        if not isinstance(then, RunTimedOut) and self._kept.take_wait(then):
+            self._have_kept_settled()
+            return
         wait = max(then.at - self._services.now(), 0.0)
-        if kept is not None and not isinstance(then, RunTimedOut) and kept.keeps(then.task):
-            wait = 0.0  # it was waited for in the run that this one does again
         key = self._services.remind(self._services.monotonic() + wait, self.actor_ref, then)
         self._reminders[then] = key
 

@@ -89,6 +89,11 @@ class Run:
         """Have no supervisor for the time being."""
         self.supervisor = None
 
+    def fail_questions(self, error: Exception) -> None:
+        """Have whoever waits for an answer told that there is none."""
+        for question in list(self.questions):
+            question.fail(error)
+
     def tell_item(self, message: Any) -> None:
         """Tell the item that this run performs, if it performs one."""
         if self.item is not None:

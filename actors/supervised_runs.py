@@ -235,8 +235,7 @@ class SupervisedRuns(DispatchedActor):
             f"the engine was stopped; the run {message.run_id} goes on when its store is opened again"
         )
         run.accepted.fail(parked)
-        for question in list(run.questions):
-            question.fail(parked)
+        run.fail_questions(parked)
         answer_error(run.handle.outcome, parked)
         self._tell_listeners(message)
         self._forget(message.run_id)

@@ -26,6 +26,8 @@ def keyring_for(url: str, key_file: str | PathLike[str] | None) -> Keyring | Non
     if not isinstance(location, InFile):
         return None
     path = Path(f"{location.path}.key")
+    if not path.parent.is_dir():
+        return None  # as above
     if not path.exists():
         _make(path)
     return read_key_file(path)
@@ -40,4 +42,4 @@ def _make(path: Path) -> None:
         raise CannotOpenStore(f"cannot make the key {path} of the store: {error.strerror}") from None
     with os.fdopen(descriptor, "w") as file:
         file.write(f"{new_key()}\n")
-    _log.warning("store_key_made", file=str(path), hint="keep a copy: without it nobody can read the store's secrets")
+    _log.info("store_key_made", file=str(path), hint="keep a copy: without it nobody can read the store's secrets")

@@ -7,10 +7,10 @@ secrets of its run; what cannot be read without the store's key says so in its p
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from stretto.actors.journal.plain import entry_told, failure_told, item_told, run_told, task_told
 from stretto.actors.journal.records import RunAccepted
 from stretto.actors.journal.run_masks import SEALED, entries_of, mask_of, unless_sealed
 from stretto.actors.journal.store import MAX_PAGE, PAGE, ItemRow, Reader, RunRow, TaskRow
-from stretto.actors.journal.telling import entry_told, failure_told, item_told, run_told, task_told
 from stretto.actors.outcome import UnknownRun
 from stretto.actors.reasons import reasons_of
 from stretto.actors.rebuilding import replay
@@ -37,7 +37,7 @@ def list_runs(
     cursor: str | None = None,
     limit: int = PAGE,
 ) -> dict[str, Any]:
-    """Return {runs, next}: some runs as `telling.run_told` tells them, the newest first; a cursor, if more follow.
+    """Return {runs, next}: some runs as `plain.run_told` tells them, the newest first; a cursor, if more follow.
 
     Raises `InvalidCursor`, `StoreUnavailable`.
     """
@@ -46,7 +46,7 @@ def list_runs(
 
 
 def show_run(reader: Reader, run_id: str) -> dict[str, Any]:
-    """Return a run as lists tell it, with inputs, output, errors, tasks (as `telling.task_told`) and children's ids.
+    """Return a run as lists tell it, with inputs, output, errors, tasks (as `plain.task_told`) and children's ids.
 
     Raises `UnknownRun`, `StoreUnavailable`.
     """

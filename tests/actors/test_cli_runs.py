@@ -220,6 +220,20 @@ def test_runs_are_deleted(kept: Kept) -> None:
     assert [run["id"] for run in kept.told("list")["runs"]] == [kept.running.id]
 
 
+def test_each_kind_of_store_is_read_and_changed(durable_url: str) -> None:
+    """A file, and a database of PostgreSQL's."""
+    with open_store(durable_url, None) as store:
+        run = Conducted(store, ONE)
+
+    def runs(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["runs", *arguments, "--store", durable_url])
+
+    assert runs("pause", run.id).exit_code == 0
+    assert json.loads(runs("list", "--json").stdout)["runs"][0]["status"] == "paused"
+    assert json.loads(runs("export", run.id).stdout)["entries"][0]["type"] == "pause_requested"
+    assert runs("prune", "--keep", "0").stdout == "0 runs deleted\n"
+
+
 # ---- what goes wrong
 
 
@@ -289,3 +303,15 @@ def test_whose_runs_are_meant_has_to_be_clear(tmp_path: Path, monkeypatch: pytes
     assert (result.exit_code, "cannot reach the daemon" in result.stderr) == (3, True)
     result = CliRunner().invoke(main, ["runs", "list", "--store-key", "x"])
     assert (result.exit_code, "a daemon has its own key" in result.stderr) == (2, True)
+
+
+# ---- which run
+
+
+def test_the_newest_run_has_a_name(kept: Kept, tmp_path: Path) -> None:
+    """`@latest` saves looking its id up; where there is no run, it says so."""
+    assert kept.told("show", "@latest")["id"] == kept.running.id
+    empty = f"sqlite:///{tmp_path}/empty.db"
+    open_store(empty, None).close()
+    result = CliRunner().invoke(main, ["runs", "show", "@latest", "--store", empty])
+    assert (result.exit_code, "there is no run yet" in result.output) == (2, True)

@@ -368,11 +368,12 @@ def test_a_supervisor_that_crashes_is_rebuilt_a_few_times(
     from stretto.actors.run import RunSupervisor
 
     bench = start_bench(store=url)
-    crashes = iter([True, True, False])
+    crashes: Iterator[bool] = iter([True, True, False])
     original = RunSupervisor._carry_out
 
     def carry_out(self: Any, *given: Any) -> None:
-        if LEDGER.done and next(crashes, False):
+        crashes_now = next(crashes, False) if LEDGER.done else False
+        if crashes_now:
             raise ZeroDivisionError("a passing fault")
         original(self, *given)
 

@@ -68,10 +68,11 @@ def noted() -> Iterator[None]:
     NOTED.gate.release(100)
 
 
-class Lines(io.TextIOBase):
+class Lines(io.StringIO):
     """Log lines, one by one as they come."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.told: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
     def write(self, text: str) -> int:

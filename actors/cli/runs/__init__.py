@@ -36,6 +36,8 @@ _PLACES = {
 def runs() -> None:
     """List, show, follow and control runs.
 
+    RUN is a run's id, or @latest: the newest one that is no sub-workflow's.
+
     They are those of the daemon at --daemon URL, or those in the store at --store URL, whose secrets take the
     --store-key FILE. With neither, the daemon of this user is asked, if there is one. A store is read beside its
     daemon; to change something in it, it must have none.

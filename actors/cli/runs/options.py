@@ -15,6 +15,8 @@ from stretto.actors.journal.store import MAX_PAGE, PAGE
 if TYPE_CHECKING:
     from stretto.actors.cli.runs.source import Source
 
+LATEST = "@latest"
+"""Stands for the id of the newest run."""
 RUN = click.argument("run")
 TASK = click.argument("task")
 INDEX = click.argument("index", type=click.IntRange(min=0))
@@ -40,9 +42,24 @@ def with_runs(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def opened(*, daemon: str | None, store: str | None, store_key: str | None, **given: Any) -> None:
         with telling_errors(), _opened(daemon, store, store_key) as source:
+            if given.get("run") == LATEST:
+                given["run"] = _latest(source)
             command(source, **given)
 
     return opened
+
+
+def _latest(source: "Source") -> str:
+    """Return the id of the newest run that is no sub-workflow's."""
+    cursor = None
+    while True:
+        page = source.runs(None, None, cursor, PAGE)
+        for run in page["runs"]:
+            if run["parent"] is None:
+                return str(run["id"])
+        cursor = page["next"]
+        if cursor is None:
+            raise click.UsageError(f"{LATEST}: there is no run yet")
 
 
 def print_json(value: Any) -> None:

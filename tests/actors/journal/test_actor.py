@@ -99,7 +99,8 @@ class Desk:
 
     def close(self) -> None:
         self.book.gate.release(1_000)
-        for each in (self.actor, self.engine, self._clock, *self._waiters):
+        actors: list[pykka.ActorRef[Any]] = [self.actor, self.engine, self._clock, *self._waiters]
+        for each in actors:
             if each.is_alive():
                 each.stop()
         self.services.runners.stop()

@@ -7,9 +7,9 @@ from entries import ENTRIES
 from hypothesis import given
 from recording import completed, failed
 
+from stretto.actors.journal.plain import entry_told, failure_told, run_told, task_told, time_told
 from stretto.actors.journal.records import Entry, SecretsLearned
 from stretto.actors.journal.store import RunRow, TaskRow
-from stretto.actors.journal.telling import entry_told, failure_told, run_told, task_told, time_told
 from stretto.definitions.conductor import Failure, RetryDue
 from stretto.definitions.errors import Place
 from stretto.definitions.frozen import freeze
