@@ -99,6 +99,12 @@ class Daemon:
         self._process.terminate()
         return self.ended()
 
+    def stop_at_once(self) -> None:
+        """Have it stop without waiting for the runs in progress."""
+        self._process.terminate()
+        self.begun("draining")
+        self._process.terminate()
+
     def ended(self) -> int:
         """Wait for its end, and return its exit code."""
         code = self._process.wait(PATIENCE)

@@ -236,5 +236,5 @@ def test_an_item_that_is_performed_at_most_once(play: Play, fault: Fault) -> Non
     play.stage.go_on()
     ended = play.followed(run)
     assert ended.status == "succeeded"
-    assert None in ended.output["sent"]
+    assert None in ended.output["work"]
     play.settle()
