@@ -101,6 +101,7 @@ class Engine(RunQueries, RecoveredRuns):
         self._journal = journal
         self._retention = retention
         self._closing = False
+        self._broken = Later()
         self.metrics_url = server.url if server is not None else None
         services.engine = self.actor_ref
         services.instruments.bind_gauges(
@@ -280,6 +281,10 @@ class Engine(RunQueries, RecoveredRuns):
         """Answer when all runs have been rebuilt that had not ended when the engine started."""
         return self._recovery.finished
 
+    def broken(self) -> Later:
+        """Answer when this engine has ended by itself: its store was lost, or an actor that it cannot do without."""
+        return self._broken
+
     def store_failure(self) -> str | None:
         """Return why the store cannot be written now; None: it can, or there is none."""
         return self._services.journal.unavailable
@@ -445,6 +450,7 @@ class Engine(RunQueries, RecoveredRuns):
     def _end_abruptly(self) -> None:
         if self._closing:
             return
+        self._broken.resolve()
         durable = self._services.journal.durable
         for run_id, run in self._runs:
             # Their supervisors find nobody to tell: whoever waits for an outcome is told here.

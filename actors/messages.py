@@ -50,9 +50,10 @@ class EntriesRead(msgspec.Struct, frozen=True):
 
 
 class EntriesUnreadable(msgspec.Struct, frozen=True):
-    """What the journal holds of a run that is being rebuilt cannot be read: `reason` says why."""
+    """The entries of a run that is being rebuilt cannot be read, for this `reason`; `code` is the error's."""
 
     reason: str
+    code: str
 
 
 class StartRecorded(msgspec.Struct, frozen=True):
@@ -305,12 +306,16 @@ class RunInputs(msgspec.Struct, frozen=True):
 
 
 class RunEnded(msgspec.Struct, frozen=True):
-    """A run has ended; `tasks` is its last status, `again` what it takes to do it again."""
+    """A run has ended; `tasks` is its last status, `again` what it takes to do it again.
+
+    `outcome` is told to whoever asks; `passed_on`, in which secrets are not masked, to the item that the run performs.
+    """
 
     run_id: str
     outcome: Outcome
     tasks: dict[str, Any]
     again: RunInputs | None = None
+    passed_on: Outcome | None = None
 
 
 class RunPauseChanged(msgspec.Struct, frozen=True):
@@ -339,9 +344,10 @@ class PruneDue(msgspec.Struct, frozen=True):
 
 
 class RunParked(msgspec.Struct, frozen=True):
-    """A run's supervisor has stopped, as the engine ends; the run goes on when an engine opens the store again."""
+    """A run is left as it is, because of `why`; it goes on when an engine opens the store again."""
 
     run_id: str
+    why: str = "the engine was stopped"
 
 
 class RunLoaded(msgspec.Struct, frozen=True):
@@ -353,11 +359,11 @@ class RunLoaded(msgspec.Struct, frozen=True):
 
 
 class RunNotLoaded(msgspec.Struct, frozen=True):
-    """A run cannot be rebuilt: `reason` says why. `may_be_later`: the store could not be read."""
+    """A run cannot be rebuilt: `reason` says why, `code` is the error's."""
 
     run_id: str
     reason: str
-    may_be_later: bool
+    code: str
 
 
 class RunRebuilt(msgspec.Struct, frozen=True):

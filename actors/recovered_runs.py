@@ -8,8 +8,11 @@ import pykka
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.dispatch import Later
 from stretto.actors.journal.records import Ending, Happened, Rerun, RerunScope
-from stretto.actors.journal.store import Reader, Unfinished
+from stretto.actors.journal.run_masks import CODES_OF_SEALED
+from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished, Unrecordable
 from stretto.actors.messages import (
+    ChildRefused,
+    DropRun,
     FollowParent,
     OldRunRead,
     RestartRun,
@@ -19,6 +22,7 @@ from stretto.actors.messages import (
     RunNotLoaded,
     RunParked,
     RunRebuilt,
+    RunUnrecordable,
 )
 from stretto.actors.outcome import RunHandle, UnknownRun, failed_with
 from stretto.actors.packs import Surroundings
@@ -32,6 +36,8 @@ from stretto.definitions.conductor import CancelRequested, IllegalTransition
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
 
+LONGEST_READ_SECONDS: Final = 5.0
+"""The longest wait before it is tried again to read a run from a store that could not be read."""
 SCOPES: Final = ("everything", "failed_tasks", "failed_items")
 
 _log = get_logger("stretto.engine")
@@ -58,6 +64,7 @@ class RecoveredRuns(SupervisedRuns):
             RunLoaded: self._run_loaded,
             RunNotLoaded: self._run_not_loaded,
             RunRebuilt: self._run_rebuilt,
+            RunUnrecordable: self._run_unrecordable,
             OldRunRead: self._old_run_read,
         }
 
@@ -65,8 +72,11 @@ class RecoveredRuns(SupervisedRuns):
         """Rebuild the runs that an earlier engine has left."""
         left = tuple(unfinished)
         for each in left:
-            handle = RunHandle(each.run_id, each.workflow, pykka.ThreadingFuture())
-            self._runs.add(Run(handle, Later(), each.accepted_at, each.parent))
+            run = Run(
+                RunHandle(each.run_id, each.workflow, pykka.ThreadingFuture()), Later(), each.accepted_at, each.parent
+            )
+            run.accepted.resolve(run.handle)
+            self._runs.add(run)
         self._give_up_children(self._recovery.add_left(left))
 
     def _check_that_runs_are_accepted(self) -> None:
@@ -93,6 +103,9 @@ class RecoveredRuns(SupervisedRuns):
             child = self._runs.get(child_id)
             if child is not None and request is not None:
                 child.tell(FollowParent(request))
+        run = self._runs.get(message.run_id)
+        if run is not None:
+            run.unread = 0
         below = self._recovery.below(message.run_id)
         self._give_up_children(child_id for child_id in below if child_id not in message.children)
         self._recovery.add(below)
@@ -112,9 +125,14 @@ class RecoveredRuns(SupervisedRuns):
             return
         run.unsupervised()
         self._share(self._ledger.forget(message.run_id))
-        if message.may_be_later:
-            _log.warning("run_not_rebuilt_yet", run_id=message.run_id, reason=message.reason)
-            self._restart_later(message.run_id, run)
+        if message.code == StoreUnavailable.code:
+            log = _log.debug if run.unread else _log.warning
+            log("run_not_rebuilt_yet", run_id=message.run_id, reason=message.reason)
+            self._read_later(message.run_id, run)
+            return
+        if message.code in CODES_OF_SEALED:
+            _log.error("run_not_taken_up", run_id=message.run_id, reason=message.reason)
+            self._leave_sealed(message.run_id)
             return
         _log.error("run_not_rebuilt", run_id=message.run_id, reason=message.reason)
         self._break_run(message.run_id, run, "recovery_failed", f"the run cannot be rebuilt: {message.reason}")
@@ -139,6 +157,18 @@ class RecoveredRuns(SupervisedRuns):
         self._share(self._ledger.forget(message.run_id))
         self._restart_later(message.run_id, run)
 
+    def _read_later(self, run_id: str, run: Run) -> None:
+        """Rebuild a run when the store can be read again, perhaps; less and less often, there may be many of them."""
+        wait = min(FIRST_RESTART_SECONDS * 2**run.unread, LONGEST_READ_SECONDS)
+        run.unread = min(run.unread + 1, 16)
+        self._services.remind(self._services.monotonic() + wait, self.actor_ref, RestartRun(run_id, flushed=False))
+
+    def _leave_sealed(self, run_id: str) -> None:
+        """Leave a run, and those below it, as they are in the store: whoever has the key can have them go on."""
+        self._run_parked(RunParked(run_id, "the store's key that the run's secrets take is not there"))
+        for child_id in self._recovery.below(run_id):
+            self._leave_sealed(child_id)
+
     def _restart_later(self, run_id: str, run: Run) -> None:
         """Rebuild a run after a while, longer each time."""
         wait = FIRST_RESTART_SECONDS * 4 ** max(run.restarts - 1, 0)
@@ -155,8 +185,20 @@ class RecoveredRuns(SupervisedRuns):
         else:  # what its supervisor had sent before it crashed must be there to be read
             self._services.journal.record(None, ((self.actor_ref, RestartRun(message.run_id, flushed=True)),))
 
+    def _run_unrecordable(self, message: RunUnrecordable) -> None:
+        run = self._runs.get(message.run_id)
+        if run is None:
+            return
+        run.tell(DropRun())
+        if run.accepted.fail(Unrecordable(message.reason)):
+            run.tell_item(ChildRefused(Unrecordable.code, message.reason))
+            self._forget(message.run_id)
+            return
+        reason = f"what happened cannot be written into the store: {message.reason}"
+        self._break_run(message.run_id, run, Unrecordable.code, reason)
+
     def _break_run(self, run_id: str, run: Run, code: str, reason: str) -> None:
-        """Fail a run that has no supervisor, and have its end written."""
+        """Fail a run that nobody supervises any more, and have its end written."""
         outcome = failed_with(code, reason)
         run.accepted.resolve(run.handle)
         ended = RunEnded(run_id, outcome, {})

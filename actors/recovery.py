@@ -16,10 +16,10 @@ import pykka
 from stretto.actors.dispatch import Later
 from stretto.actors.journal.readers import NoReaders, Readers
 from stretto.actors.journal.records import RerunScope, RunAccepted
-from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished
+from stretto.actors.journal.store import Reader, Unfinished
 from stretto.actors.messages import RunLoaded, RunNotLoaded
 from stretto.actors.outcome import RunHandle, UnknownRun
-from stretto.actors.rebuilding import READ_AT_ONCE, Rebuilding, conductor_of, outcome_of
+from stretto.actors.rebuilding import READ_AT_ONCE, Rebuilding, conductor_of, ended_outcome
 from stretto.actors.runners.base import describe
 from stretto.definitions.conductor import ItemCompleted
 from stretto.definitions.conductor.rerun import Kept, kept_of
@@ -93,8 +93,12 @@ class Recovery:
 
 
 def _not_loaded(run_id: str, error: Exception) -> RunNotLoaded:
-    reason = str(error) if isinstance(error, StrettoError) else describe(error)
-    return RunNotLoaded(run_id, reason, isinstance(error, StoreUnavailable))
+    return RunNotLoaded(run_id, *told_of(error))
+
+
+def told_of(error: Exception) -> tuple[str, str]:
+    """Return what is told of an error that keeps a run from being rebuilt, and its code."""
+    return (str(error), error.code) if isinstance(error, StrettoError) else (describe(error), "internal")
 
 
 def load(run_id: str, reader: Reader) -> RunLoaded:
@@ -132,9 +136,7 @@ def kept_from(reader: Reader, old: RunAccepted, scope: RerunScope) -> Kept | Non
 
 def stored_handle(run_id: str, reader: Reader) -> RunHandle:
     """Return the handle of a run that has ended. Raises `UnknownRun`, `StoreUnavailable`."""
-    row, outcome = reader.run(run_id), outcome_of(reader, run_id)
-    if row is None or outcome is None:
-        raise UnknownRun(f"there is no ended run {run_id!r} in the store")
-    handle = RunHandle(run_id, row.workflow, pykka.ThreadingFuture())
+    outcome, row = ended_outcome(reader, run_id), reader.run(run_id)
+    handle = RunHandle(run_id, row.workflow if row is not None else "", pykka.ThreadingFuture())
     handle.outcome.set(outcome)
     return handle

@@ -9,9 +9,10 @@ from stretto.actors.journal import reports
 from stretto.actors.journal.readers import NoStore
 from stretto.actors.journal.store import PAGE, Prune, Reader
 from stretto.actors.messages import PruneRuns
-from stretto.actors.outcome import UnknownRun
+from stretto.actors.outcome import RunWasParked, UnknownRun
 from stretto.actors.recovery import stored_handle
 from stretto.actors.run_table import MAX_REMEMBERED_RUNS, has_ended
+from stretto.definitions.conductor import ENDED
 
 if TYPE_CHECKING:
     from stretto.actors.journal.service import OpenJournal
@@ -73,8 +74,10 @@ class RunQueries:
 
         def read(reader: Reader) -> dict[str, Any]:
             status: dict[str, Any] = reports.status_of(reader, run_id)
-            if verb is not None:
+            if verb is not None and status["status"] in ENDED:
                 raise has_ended(verb, status)
+            if verb is not None:
+                raise RunWasParked(f"cannot {verb} the run {run_id}: it has not been taken up; the log says why")
             return status
 
         return self._read(read)

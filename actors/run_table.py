@@ -49,12 +49,12 @@ class Run:
 
     `supervisor` is None while the run waits to be rebuilt: what it is told meanwhile, it is told then. `item` is whose
     it is, if it is a sub-workflow, `parent` the run of that. `since` is seconds since the epoch. `questions` forgets
-    those that nobody waits for any more.
+    those that nobody waits for any more. `unread` counts how often the store could not be read for it.
     """
 
     __slots__ = (
         "_early", "accepted", "handle", "item", "mask", "parent", "paused", "questions", "restarts", "since",
-        "supervisor",
+        "supervisor", "unread",
     )  # fmt: skip
 
     def __init__(self, handle: RunHandle, accepted: Later, since: float, parent: str | None = None) -> None:
@@ -67,6 +67,7 @@ class Run:
         self.item: pykka.ActorRef[Any] | None = None
         self.paused = False
         self.restarts = 0
+        self.unread = 0
         self.questions: weakref.WeakSet[Question] = weakref.WeakSet()
         self._early: list[Any] = []
 

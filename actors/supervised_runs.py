@@ -9,7 +9,7 @@ from stretto.actors.catalogue import Catalogue
 from stretto.actors.child import MAX_DEPTH
 from stretto.actors.dispatch import DispatchedActor, Later
 from stretto.actors.idempotency import conflict
-from stretto.actors.journal.store import Reader, Unrecordable
+from stretto.actors.journal.store import Reader
 from stretto.actors.mailbox import answer_error
 from stretto.actors.messages import (
     AttachChild,
@@ -29,12 +29,12 @@ from stretto.actors.messages import (
     RunParked,
     RunPauseChanged,
     RunRefused,
-    RunUnrecordable,
     StartChild,
 )
-from stretto.actors.outcome import RunHandle, RunWasParked, failed_with
+from stretto.actors.outcome import RunHandle, RunWasParked
 from stretto.actors.packs import Surroundings
 from stretto.actors.permits import Grant, PermitLedger, Reclaim
+from stretto.actors.rebuilding import outcome_for_parent
 from stretto.actors.recovery import stored_handle
 from stretto.actors.run import RunSupervisor
 from stretto.actors.run_request import RunRequest
@@ -69,7 +69,6 @@ class SupervisedRuns(DispatchedActor):
             RunRefused: self._run_refused,
             RunParked: self._run_parked,
             RunExists: self._run_exists,
-            RunUnrecordable: self._run_unrecordable,
             StartChild: self._start_child,
             AttachChild: self._attach_child,
             ControlChild: self._control_child,
@@ -150,7 +149,7 @@ class SupervisedRuns(DispatchedActor):
             return
 
         def read(reader: Reader) -> ChildEnded:
-            return ChildEnded(run_id, stored_handle(run_id, reader).outcome.get())
+            return ChildEnded(run_id, outcome_for_parent(reader, run_id))
 
         self._services.readers.tell(item, read, lambda error: ChildRefused("internal", str(error)))
 
@@ -184,18 +183,6 @@ class SupervisedRuns(DispatchedActor):
             lambda reader: stored_handle(existing, reader), run.accepted.resolve, run.accepted.fail
         )
 
-    def _run_unrecordable(self, message: RunUnrecordable) -> None:
-        run = self._runs.get(message.run_id)
-        if run is None:
-            return
-        run.tell(DropRun())
-        if run.accepted.fail(Unrecordable(message.reason)):
-            run.tell_item(ChildRefused(Unrecordable.code, message.reason))
-            self._forget(message.run_id)
-            return
-        outcome = failed_with("unrecordable", f"what happened cannot be written into the store: {message.reason}")
-        self._run_ended(RunEnded(message.run_id, outcome, {}))
-
     @staticmethod
     def _tell_item(item: pykka.ActorRef[Any], message: Any) -> None:
         with contextlib.suppress(pykka.ActorDeadError):  # it has timed out, or its run has crashed
@@ -219,7 +206,7 @@ class SupervisedRuns(DispatchedActor):
         self._forget(message.run_id)
         run.handle.outcome.set(message.outcome)
         self._tell_listeners(message)
-        run.tell_item(ChildEnded(message.run_id, message.outcome))
+        run.tell_item(ChildEnded(message.run_id, message.passed_on or message.outcome))
 
     def _run_pause_changed(self, message: RunPauseChanged) -> None:
         run = self._runs.get(message.run_id)
@@ -231,9 +218,7 @@ class SupervisedRuns(DispatchedActor):
         run = self._runs.get(message.run_id)
         if run is None:
             return
-        parked = RunWasParked(
-            f"the engine was stopped; the run {message.run_id} goes on when its store is opened again"
-        )
+        parked = RunWasParked(f"{message.why}; the run {message.run_id} goes on when its store is opened again")
         run.accepted.fail(parked)
         run.fail_questions(parked)
         answer_error(run.handle.outcome, parked)

@@ -108,7 +108,8 @@ class Postgres:
 
     def readers(self) -> Engine:
         """Return an engine for connections that cannot write; one that was lost is replaced by another."""
-        return self._engine(_SETTINGS_OF_READERS, pool_pre_ping=True)
+        # An answer is one statement: a transaction around it would be two more ways to the server and back.
+        return self._engine(_SETTINGS_OF_READERS, pool_pre_ping=True, isolation_level="AUTOCOMMIT")
 
     def _check_encoding(self, connection: Connection) -> None:
         encoding = connection.scalar(text("SHOW server_encoding"))

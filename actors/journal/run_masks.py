@@ -12,8 +12,9 @@ from stretto.definitions.masking import Mask
 SEALED: Final = "(sealed)"
 """What is told in place of something that is encrypted, where the key was not given."""
 
-# By their codes: their classes come with the libraries of databases, without which an engine starts sooner.
-_CODES_OF_SEALED: Final = frozenset({"store_key_missing", "wrong_store_key"})
+# What only another key can open. By their codes: their classes come with the libraries of databases, without which an
+# engine starts sooner.
+CODES_OF_SEALED: Final = frozenset({"store_key_missing", "wrong_store_key"})
 
 Read = TypeVar("Read")
 
@@ -23,7 +24,7 @@ def unless_sealed(read: Callable[[], Read]) -> Read | None:
     try:
         return read()
     except StrettoError as error:
-        if error.code not in _CODES_OF_SEALED:
+        if error.code not in CODES_OF_SEALED:
             raise
         return None
 

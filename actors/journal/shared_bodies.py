@@ -5,10 +5,11 @@ the key: the digest of a short password gives it away to whoever guesses.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Select, Table, bindparam, select
 
 from stretto.actors.journal.encoding import decode_data, encode_json
 from stretto.actors.journal.recent import Recent
@@ -100,8 +101,14 @@ def _digest(body: bytes) -> str:
 def _lacking(transaction: Transaction, table: Table, digests: Sequence[str]) -> list[str]:
     known: set[str] = set()
     for chunk in chunks(digests):
-        known.update(transaction.connection.scalars(select(table.c.digest).where(table.c.digest.in_(chunk))))
+        known.update(transaction.connection.scalars(_among(table), {"digests": chunk}))
     return [digest for digest in digests if digest not in known]
+
+
+@lru_cache(maxsize=2)
+def _among(table: Table) -> Select[tuple[str]]:
+    """Return the statement that finds digests; to make it anew would cost more than to execute it."""
+    return select(table.c.digest).where(table.c.digest.in_(bindparam("digests", expanding=True)))
 
 
 def _body(connection: Connection, table: Table, digest: str) -> bytes:

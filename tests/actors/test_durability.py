@@ -406,6 +406,47 @@ def test_a_supervisor_that_goes_on_crashing_fails_its_run_and_says_why(
     assert second.proxy.status(handle.id).get(timeout=PATIENCE)["status"] == "failed"
 
 
+HELD_CHILD = """
+ref: test.held_child
+tasks:
+  - {name: one, action: durability.work, input: {value: one}, next: [{do: [two]}]}
+  - {name: two, action: durability.work, input: {value: two}}
+"""
+CURSED = """
+ref: test.cursed
+tasks: [{name: call, action: test.held_child}]
+"""
+
+
+def test_a_run_that_fails_of_its_supervisor_takes_its_children_along(
+    start_bench: Callable[..., Bench], url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They were not rebuilt themselves, and start nothing more all the same."""
+    from stretto.actors.run import RunSupervisor
+
+    monkeypatch.setattr("stretto.actors.recovered_runs.MAX_RESTARTS", 0)
+    (tmp_path / "definitions").mkdir()
+    (tmp_path / "definitions" / "child.yaml").write_text(f'version: "1.0.0"{HELD_CHILD}')
+    bench = start_bench(store=url, definitions=tmp_path / "definitions")
+    LEDGER.held = {"one"}
+    parent = bench.submit(CURSED)
+    assert LEDGER.begun.acquire(timeout=PATIENCE)
+    (child_id,) = set(bench.proxy.run_ids().get(timeout=PATIENCE)) - {parent.id}
+    child = bench.proxy.handle(child_id).get(timeout=PATIENCE)
+    original = RunSupervisor._status
+
+    def broken(self: Any) -> dict[str, Any]:
+        if self._run_id == parent.id:
+            raise ZeroDivisionError("a lasting fault")
+        return original(self)
+
+    monkeypatch.setattr(RunSupervisor, "_status", broken)
+    assert bench.proxy.status(parent.id).get(timeout=PATIENCE)["status"] == "failed"
+    LEDGER.gate.set()
+    assert outcome_of(child).status == "cancelled"
+    assert LEDGER.done == ["one"]
+
+
 def test_a_store_is_one_engines_at_a_time(start_bench: Callable[..., Bench], url: str) -> None:
     """And free as soon as that has ended."""
     from stretto.actors import Engine
