@@ -15,9 +15,9 @@ from random import Random
 from typing import Any, TypeAlias
 
 from driving import failed, scope_told, told, values_told
+from generating import definitions
 from generator import generate
 from hypothesis import strategies as st
-from test_conductor_properties import definitions
 
 from stretto.definitions import ExpressionError, InvalidInput, Workflow, freeze, thaw
 from stretto.definitions.conductor import (
