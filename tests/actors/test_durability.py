@@ -451,10 +451,10 @@ def test_how_a_sub_workflow_ended_is_read_when_the_store_can_be(
     start_bench: Callable[..., Bench], url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Its parent's item waits for that; it does not fail of it."""
-    from stretto.actors import supervised_runs
     from stretto.actors.journal.offline import OfflineRuns
     from stretto.actors.journal.opening import open_store
     from stretto.actors.journal.store import StoreUnavailable
+    from stretto.actors.rebuilding import outcome_for_parent
     from stretto.definitions.conductor import CancelRequested
 
     (tmp_path / "definitions").mkdir()
@@ -469,16 +469,15 @@ def test_how_a_sub_workflow_ended_is_read_when_the_store_can_be(
     stopped(first)
     with open_store(url, None) as store:
         OfflineRuns(store).request(child_id, CancelRequested)
-    original = supervised_runs.outcome_for_parent
     failures = [StoreUnavailable("the server is gone")]
 
     def read(*given: Any) -> Any:
         if failures:
             raise failures.pop()
-        return original(*given)
+        return outcome_for_parent(*given)
 
-    monkeypatch.setattr(supervised_runs, "READ_AGAIN_SECONDS", 0.01)
-    monkeypatch.setattr(supervised_runs, "outcome_for_parent", read)
+    monkeypatch.setattr("stretto.actors.supervised_runs.READ_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("stretto.actors.supervised_runs.outcome_for_parent", read)
     second = start_bench(store=url, definitions=tmp_path / "definitions")
     outcome = outcome_of(second.proxy.handle(parent.id).get(timeout=PATIENCE))
     assert not failures
