@@ -209,16 +209,14 @@ class Engine(RunQueries, RecoveredRuns):
         handle = RunHandle(self._services.new_run_id(), definition.ref, pykka.ThreadingFuture())
         request = RunRequest(definition, given, handle, Later(), _checked(watcher))
         request.idempotency_key = checked_key(idempotency_key)
-        if not self._services.journal.durable:
-            idempotency = (
-                idempotency_of(idempotency_key, definition, bind(definition, given)) if idempotency_key else None
-            )
-            if idempotency is not None:
-                earlier = self._keys.find(idempotency)
-                if earlier is not None:
-                    request.accepted.resolve(earlier)
-                    return request.accepted
-                self._keys.keep(idempotency, handle)
+        if idempotency_key is not None and not self._services.journal.durable:
+            bind(definition, given)  # what does not fit takes no key
+            idempotency = idempotency_of(idempotency_key, definition, given)
+            earlier = self._keys.find(idempotency)
+            if earlier is not None:
+                request.accepted.resolve(earlier)
+                return request.accepted
+            self._keys.keep(idempotency, handle)
         self._start_run(request, None)
         return request.accepted
 

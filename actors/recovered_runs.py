@@ -1,6 +1,6 @@
 """Runs that an engine takes up again: what an earlier one has left, what a crashed supervisor has, and reruns."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import pykka
@@ -8,7 +8,7 @@ import pykka
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.dispatch import Later
 from stretto.actors.journal.records import Ending, Happened, Rerun, RerunScope
-from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished, Unrecordable
+from stretto.actors.journal.store import Child, Reader, StoreUnavailable, Unfinished, Unrecordable
 from stretto.actors.messages import (
     ChildRefused,
     DropRun,
@@ -94,7 +94,16 @@ class RecoveredRuns(SupervisedRuns):
         # What is secret now, and what was when the run began.
         mask = self._mask_of(run, self._surroundings.of_workflow(accepted.workflow.ref))
         mask.add(accepted.surroundings.mask.known()[0])
-        self._supervise(run, request, RebuiltRunSupervisor, Rebuilt(accepted, message.children))
+        request.watchers = run.watchers
+        children = (*message.children, *self._children_under_way(accepted.run_id, message.children))
+        self._supervise(run, request, RebuiltRunSupervisor, Rebuilt(accepted, children))
+
+    def _children_under_way(self, run_id: str, known: Iterable[Child]) -> Iterator[Child]:
+        """Yield a run's children that the supervisor before had started, and that are not in the store yet."""
+        ids = {child.run_id for child in known}
+        for child_id, run in self._runs:
+            if run.parent == run_id and run.as_child is not None and child_id not in ids:
+                yield run.as_child
 
     def _run_rebuilt(self, message: RunRebuilt) -> None:
         """Have a run's sub-workflows follow it before anything of them starts."""

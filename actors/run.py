@@ -121,7 +121,7 @@ class RunSupervisor(DispatchedActor):
         self._run_id = request.handle.id
         self._workflow = request.workflow
         self._record = RunRecord(services, request.workflow, self._run_id)
-        self._watchers = [request.watcher] if request.watcher is not None else []
+        self._watchers = request.watchers
         self._items = RunItems(services, request, self.actor_ref, self._record)
         self._kept = KeptItems(request.kept, services.now)
         self._reminders: dict[Timer, int] = {}
@@ -148,7 +148,7 @@ class RunSupervisor(DispatchedActor):
             BeginRun: self._begin_run,
             RunRecorded: lambda _message: self._start_conducting(),
             StartRecorded: self._start_recorded,
-            JournalHasRoom: lambda _message: self._start_items(),
+            JournalHasRoom: lambda _message: self._go_on(),
             SettleKept: lambda _message: self._settle_kept(),
             Relayed: self._relayed,
             TellStatus: lambda _message: self._status(),
@@ -231,11 +231,12 @@ class RunSupervisor(DispatchedActor):
             return
         accepted_at = self._services.now()
         mask = self._make_conductor(parameters, accepted_at).mask
+        key = request.idempotency_key
         accepted = RunAccepted(
             run_id=self._run_id, workflow=self._workflow, parameters=parameters, surroundings=request.surroundings,
             accepted_at=accepted_at, secret=bool(mask) or request.secrecy != NO_SECRECY, parent=request.parent,
             depth=request.depth, rerun=request.rerun,
-            idempotency=idempotency_of(request.idempotency_key, self._workflow, parameters),
+            idempotency=None if key is None else idempotency_of(key, self._workflow, request.inputs),
         )  # fmt: skip
         self._journal.accept(accepted, (self.actor_ref, RunRecorded()), (request.accepted, request.handle))
 
@@ -345,6 +346,9 @@ class RunSupervisor(DispatchedActor):
 
     def _settle_kept(self) -> None:
         """Settle some of the items of which a rerun keeps what came of them; the others in further turns."""
+        if not self._journal.has_room(self.actor_ref):
+            self._settling_kept = False
+            return
         for _ in range(KEPT_AT_ONCE):
             if not self._kept or self._ended:
                 break
@@ -352,6 +356,13 @@ class RunSupervisor(DispatchedActor):
         self._settling_kept = bool(self._kept) and not self._ended
         if self._settling_kept:
             self.actor_ref.tell(SettleKept())
+        else:
+            self._start_items()
+
+    def _go_on(self) -> None:
+        """Start, or settle, what had to wait for the journal."""
+        if self._kept:
+            self._have_kept_settled()
         else:
             self._start_items()
 

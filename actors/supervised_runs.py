@@ -9,7 +9,7 @@ from stretto.actors.catalogue import Catalogue
 from stretto.actors.child import MAX_DEPTH
 from stretto.actors.dispatch import DispatchedActor, Later
 from stretto.actors.idempotency import conflict
-from stretto.actors.journal.store import Reader, StoreUnavailable
+from stretto.actors.journal.store import Child, Reader, StoreUnavailable
 from stretto.actors.mailbox import answer_error
 from stretto.actors.messages import (
     AttachChild,
@@ -90,9 +90,12 @@ class SupervisedRuns(DispatchedActor):
 
     def _start_run(self, request: RunRequest, item: pykka.ActorRef[Any] | None) -> None:
         """Start a run's supervisor; `item` is told the run's end, if it is a child."""
-        parent = None if request.parent is None else request.parent.run_id
-        run = Run(request.handle, request.accepted, self._services.now(), parent)
+        parent, now = request.parent, self._services.now()
+        run = Run(request.handle, request.accepted, now, None if parent is None else parent.run_id)
         run.item = item
+        run.watchers = request.watchers
+        if parent is not None:
+            run.as_child = Child(request.handle.id, parent.item, parent.attempt, now, ended=False)
         self._runs.add(run)
         request.surroundings = self._surroundings.of_workflow(request.workflow.ref)
         self._supervise(run, request, RunSupervisor)

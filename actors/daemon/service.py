@@ -150,10 +150,11 @@ class Daemon:
 
     async def _end_with_the_engine(self) -> None:
         """End when the engine has by itself: a daemon without one is of no use, and one that ended is started anew."""
-        with contextlib.suppress(pykka.ActorDeadError):  # it has ended before it could be asked
+        try:
             await call(self._engine, "broken")
-        if self._state == "draining":
-            return  # it has ended as it was told to, which leaves this question open, too
+        except pykka.ActorDeadError:
+            if self._state == "draining":
+                return  # it was stopped
         self._engine_broke = True
         _log.critical("engine_ended", hint="what came before says why; the daemon ends, too")
         notify("STOPPING=1", "STATUS=the engine has ended by itself")

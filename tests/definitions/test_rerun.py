@@ -297,7 +297,7 @@ def test_a_run_in_which_nothing_failed_is_not_done_again_in_part(scope: KeptScop
         drive = Drive(text)
         for start in drive.conductor.outstanding():
             drive.completes(start.task)
-        with pytest.raises(NothingToRerun, match="rerun it with the scope `everything`") as raised:
+        with pytest.raises(NothingToRerun, match="nothing to do again but everything") as raised:
             kept_by(drive, scope)
         assert raised.value.code == "nothing_to_rerun"
 

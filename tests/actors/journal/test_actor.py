@@ -234,7 +234,7 @@ def test_what_is_dropped_says_nothing_of_the_store(desk: Desk) -> None:
     assert desk.link.unavailable == "the disk is full"
     desk.book.gate.release(10)
     wait_for(waiter)
-    assert desk.link.unavailable is None
+    assert [desk.link.unavailable] == [None]
     assert desk.link.pending == 0
 
 
