@@ -337,8 +337,9 @@ class RunSupervisor(DispatchedActor):
         self._items.ended(completed)
         if self._conductor is None or self._ended:
             return
+        outcome = self._conductor.counts_as(completed)
         commands = self._on(completed)
-        self._record.try_ended(message, final=not _tries_again(completed, commands))
+        self._record.try_ended(message, outcome, final=not _tries_again(completed, commands))
         self._carry_out(commands, message.finished_at, completed.at)
         self._start_items()
 

@@ -1,7 +1,7 @@
 """The runs in progress of an engine: how they begin, share its permits, call each other, and end."""
 
 import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pykka
 
@@ -9,7 +9,7 @@ from stretto.actors.catalogue import Catalogue
 from stretto.actors.child import MAX_DEPTH
 from stretto.actors.dispatch import DispatchedActor, Later
 from stretto.actors.idempotency import conflict
-from stretto.actors.journal.store import Reader
+from stretto.actors.journal.store import Reader, StoreUnavailable
 from stretto.actors.mailbox import answer_error
 from stretto.actors.messages import (
     AttachChild,
@@ -46,6 +46,10 @@ from stretto.definitions.masking import Mask
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+READ_AGAIN_SECONDS: Final = 1.0
+"""After this it is tried again to read from a store that could not be read."""
 
 
 class SupervisedRuns(DispatchedActor):
@@ -151,7 +155,13 @@ class SupervisedRuns(DispatchedActor):
         def read(reader: Reader) -> ChildEnded:
             return ChildEnded(run_id, outcome_for_parent(reader, run_id))
 
-        self._services.readers.tell(item, read, lambda error: ChildRefused("internal", str(error)))
+        def refused(error: Exception) -> None:
+            if isinstance(error, StoreUnavailable):  # it will be there again: the item waits for that
+                self._services.remind(self._services.monotonic() + READ_AGAIN_SECONDS, self.actor_ref, message)
+            else:
+                self._tell_item(item, ChildRefused("internal", str(error)))
+
+        self._services.readers.read(read, lambda ended: self._tell_item(item, ended), refused)
 
     def _control_child(self, message: ControlChild) -> None:
         run = self._runs.get(message.run_id)

@@ -60,7 +60,7 @@ class Acceptance:
                 "idempotency_key": idempotency.key if idempotency else None,
                 # Sealed as the parameters are: the digest of secrets would let them be guessed.
                 "fingerprint": self._body(idempotency.fingerprint.encode(), accepted).decode() if idempotency else None,
-                "definition": self._shared.definition(accepted.workflow),
+                "definition": self._shared.definition(accepted),
                 "surroundings": self._shared.surroundings(accepted.surroundings),
             }
 

@@ -125,6 +125,8 @@ class JournalActor(pykka.ThreadingActor):
             self._retry()
         if self._gathered and not self._failing:
             self._commit()
+        for pruned in self._prunes:
+            pruned.answer.fail(StoreUnavailable("the engine was stopped before all of these runs had been deleted"))
         left = sum(record.entries for record in (*self._failing, *self._gathered))
         if left:
             _log.error("journal_left_unwritten", entries=left, reason=self._link.unavailable)
@@ -250,9 +252,12 @@ class JournalActor(pykka.ThreadingActor):
         try:
             pruned.deleted += pruned.pruning.prune_some(PRUNED_AT_ONCE)
         except StrettoError as error:
+            _log.error("pruning_failed", deleted=pruned.deleted, reason=str(error))
             pruned.answer.fail(error)
             return
         if pruned.pruning.finished:
+            if pruned.deleted:
+                _log.info("runs_pruned", deleted=pruned.deleted)
             pruned.answer.resolve(pruned.deleted)
         else:
             self._prunes.append(pruned)

@@ -447,6 +447,44 @@ def test_a_run_that_fails_of_its_supervisor_takes_its_children_along(
     assert LEDGER.done == ["one"]
 
 
+def test_how_a_sub_workflow_ended_is_read_when_the_store_can_be(
+    start_bench: Callable[..., Bench], url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its parent's item waits for that; it does not fail of it."""
+    from stretto.actors import supervised_runs
+    from stretto.actors.journal.offline import OfflineRuns
+    from stretto.actors.journal.opening import open_store
+    from stretto.actors.journal.store import StoreUnavailable
+    from stretto.definitions.conductor import CancelRequested
+
+    (tmp_path / "definitions").mkdir()
+    waits = HELD_CHILD.replace("input: {value: one}", "delay: 3600, input: {value: one}")
+    (tmp_path / "definitions" / "child.yaml").write_text(f'version: "1.0.0"{waits}')
+    first = start_bench(store=url, definitions=tmp_path / "definitions")
+    parent = first.submit(CURSED)
+    while not (children := set(first.proxy.run_ids().get(timeout=PATIENCE)) - {parent.id}):
+        pass
+    (child_id,) = children
+    first.proxy.pause(child_id).get(timeout=PATIENCE)
+    stopped(first)
+    with open_store(url, None) as store:
+        OfflineRuns(store).request(child_id, CancelRequested)
+    original = supervised_runs.outcome_for_parent
+    failures = [StoreUnavailable("the server is gone")]
+
+    def read(*given: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return original(*given)
+
+    monkeypatch.setattr(supervised_runs, "READ_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(supervised_runs, "outcome_for_parent", read)
+    second = start_bench(store=url, definitions=tmp_path / "definitions")
+    outcome = outcome_of(second.proxy.handle(parent.id).get(timeout=PATIENCE))
+    assert not failures
+    assert [error["message"] for error in outcome.errors] == [f"the run {child_id} was cancelled"]
+
+
 def test_a_store_is_one_engines_at_a_time(start_bench: Callable[..., Bench], url: str) -> None:
     """And free as soon as that has ended."""
     from stretto.actors import Engine

@@ -136,6 +136,26 @@ def test_no_secret_is_in_the_store_or_in_what_is_told_before_and_after_a_recover
     assert not holds_secrets(everything_in(url))
 
 
+WRITTEN_DOWN = """
+ref: test.written_down
+parameters: {password: {type: string, secret: true, default: s3cr3t-Passw0rd}}
+tasks: [{name: a, action: core.noop}]
+"""
+
+
+def test_a_secret_that_stands_in_the_definition_does_not_stand_in_the_store(
+    start_bench: Callable[..., Bench], url: str, key: str
+) -> None:
+    """The definition of a run with secrets is encrypted, too; with the key it is told as ever."""
+    bench = start_bench(store=url, store_key=key)
+    run = bench.submit(WRITTEN_DOWN)
+    assert outcome_of(run).status == "succeeded"
+    assert not holds_secrets(everything_in(url))
+    exported = bench.proxy.export(run.id).get(timeout=PATIENCE)
+    assert "ref: test.written_down" in exported["definition"]["text"]
+    assert not holds_secrets(exported)
+
+
 HANDS_BACK = """
 version: "1.0.0"
 ref: test.hands_back

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from driving import Drive, failed, starts
 from following import orquesta
+from generating import definitions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from performing import Performer, ShapedTask, failing, faults_of, native, orquesta_of, shapes
-from test_conductor_properties import RandomExecutor, definitions
+from test_conductor_properties import RandomExecutor
 from writing import then, workflow
 
 from stretto.definitions import Workflow, read_workflow, thaw

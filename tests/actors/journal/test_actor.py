@@ -287,6 +287,22 @@ def test_runs_are_deleted_a_portion_at_a_time(desk: Desk) -> None:
     assert desk.book.finished
 
 
+def test_who_has_runs_deleted_is_answered_also_if_the_end_comes_first(desk: Desk) -> None:
+    """While the store cannot be written nothing is deleted."""
+    desk.book.errors = [StoreUnavailable("the disk is full")] * 3
+    desk.book.hold_up()
+    desk.record("a")
+    assert desk.book.begun.acquire(timeout=PATIENCE)
+    answer = Later()
+    reply: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
+    answer.promise(reply, set())
+    desk.actor.tell(PruneRuns(Prune(keep=0), answer))
+    desk.book.gate.release(10)
+    desk.actor.stop()
+    with pytest.raises(StoreUnavailable, match="stopped"):
+        reply.get(timeout=PATIENCE)
+
+
 def test_a_question_for_what_is_durable_so_far_is_answered_without_a_transaction(desk: Desk) -> None:
     """There is nothing to write."""
     waiter = Inbox.start()
