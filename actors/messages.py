@@ -5,7 +5,7 @@ items send thirty thousand of them. The conductor's events (`RetryDue`, `DelayEl
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from pykka import ActorRef
@@ -47,13 +47,6 @@ class EntriesRead(msgspec.Struct, frozen=True):
 
     entries: list[Entry]
     more: bool
-
-
-class EntriesUnreadable(msgspec.Struct, frozen=True):
-    """The entries of a run that is being rebuilt cannot be read, for this `reason`; `code` is the error's."""
-
-    reason: str
-    code: str
 
 
 class StartRecorded(msgspec.Struct, frozen=True):
@@ -359,11 +352,14 @@ class RunLoaded(msgspec.Struct, frozen=True):
 
 
 class RunNotLoaded(msgspec.Struct, frozen=True):
-    """A run cannot be rebuilt: `reason` says why, `code` is the error's."""
+    """A run cannot be rebuilt: `reason` says why.
+
+    `again` says when it can: soon, as the store could not be read; with the store's key, by a later engine; or never.
+    """
 
     run_id: str
     reason: str
-    code: str
+    again: Literal["soon", "with the key", "never"]
 
 
 class RunRebuilt(msgspec.Struct, frozen=True):

@@ -3,6 +3,7 @@
 readers --EntriesRead--> Rebuilding --> Conductor, as it was --> what is outstanding is taken up again
 """
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pykka
@@ -11,13 +12,12 @@ from stretto.actors.journal.store import Child, Reader
 from stretto.actors.messages import (
     BeginRun,
     EntriesRead,
-    EntriesUnreadable,
     HandedDown,
     RunNotLoaded,
     RunRebuilt,
 )
 from stretto.actors.rebuilding import READ_AT_ONCE, Rebuilding
-from stretto.actors.recovery import told_of
+from stretto.actors.recovery import not_loaded
 from stretto.actors.run import RunSupervisor
 from stretto.actors.run_items import STOP, key_of
 from stretto.actors.run_journal import RunJournal
@@ -39,7 +39,7 @@ class RebuiltRunSupervisor(RunSupervisor):
         self._rebuilding: Rebuilding | None = None
         more: dict[type, Callable[[Any], Any]] = {
             EntriesRead: self._rebuild_further,
-            EntriesUnreadable: self._give_up_rebuilding,
+            RunNotLoaded: self._give_up_rebuilding,
         }
         self._handlers |= more
 
@@ -58,7 +58,7 @@ class RebuiltRunSupervisor(RunSupervisor):
             entries = reader.entries(run_id, first, READ_AT_ONCE)
             return EntriesRead(entries, more=len(entries) == READ_AT_ONCE)
 
-        self._services.readers.tell(self.actor_ref, read, lambda error: EntriesUnreadable(*told_of(error)))
+        self._services.readers.tell(self.actor_ref, read, partial(not_loaded, run_id))
 
     def _rebuild_further(self, message: EntriesRead) -> None:
         rebuilding = self._rebuilding
@@ -70,11 +70,11 @@ class RebuiltRunSupervisor(RunSupervisor):
         else:
             self._go_on_after_rebuilding(rebuilding)
 
-    def _give_up_rebuilding(self, message: EntriesUnreadable) -> None:
-        """End without a word in the journal: the engine knows what becomes of a run that cannot be read."""
+    def _give_up_rebuilding(self, message: RunNotLoaded) -> None:
+        """Leave it to the engine what becomes of a run whose entries cannot be read."""
         if not self._ended:
             self._ended = True
-            self._tell_engine(RunNotLoaded(self._run_id, message.reason, message.code))
+            self._tell_engine(message)
             self.stop()
 
     def _go_on_after_rebuilding(self, rebuilding: Rebuilding) -> None:

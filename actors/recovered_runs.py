@@ -8,7 +8,6 @@ import pykka
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.dispatch import Later
 from stretto.actors.journal.records import Ending, Happened, Rerun, RerunScope
-from stretto.actors.journal.run_masks import CODES_OF_SEALED
 from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished, Unrecordable
 from stretto.actors.messages import (
     ChildRefused,
@@ -24,7 +23,7 @@ from stretto.actors.messages import (
     RunRebuilt,
     RunUnrecordable,
 )
-from stretto.actors.outcome import RunHandle, UnknownRun, failed_with
+from stretto.actors.outcome import RunHandle, RunWasParked, UnknownRun, failed_with
 from stretto.actors.packs import Surroundings
 from stretto.actors.rebuilt_run import RebuiltRunSupervisor
 from stretto.actors.recovery import FIRST_RESTART_SECONDS, MAX_RESTARTS, Recovery, kept_from
@@ -119,29 +118,38 @@ class RecoveredRuns(SupervisedRuns):
                 run.tell(FollowParent(CancelRequested(self._services.now())))
 
     def _run_not_loaded(self, message: RunNotLoaded) -> None:
-        self._recovery.done(message.run_id)
-        run = self._runs.get(message.run_id)
+        run_id, reason = message.run_id, message.reason
+        run = self._runs.get(run_id)
         if run is None:
+            self._recovery.done(run_id)
             return
+        asked = run.supervisor is not None
         run.unsupervised()
-        self._share(self._ledger.forget(message.run_id))
-        if message.code == StoreUnavailable.code:
+        self._share(self._ledger.forget(run_id))
+        if message.again == "soon":
+            if asked:  # what was asked of its supervisor, nobody answers any more
+                run.fail_questions(StoreUnavailable(f"the run {run_id} cannot be read now: {reason}"))
             log = _log.debug if run.unread else _log.warning
-            log("run_not_rebuilt_yet", run_id=message.run_id, reason=message.reason)
-            self._read_later(message.run_id, run)
+            log("run_not_rebuilt_yet", run_id=run_id, reason=reason)
+            self._read_later(run_id, run)
             return
-        if message.code in CODES_OF_SEALED:
-            _log.error("run_not_taken_up", run_id=message.run_id, reason=message.reason)
-            self._leave_sealed(message.run_id)
-            return
-        _log.error("run_not_rebuilt", run_id=message.run_id, reason=message.reason)
-        self._break_run(message.run_id, run, "recovery_failed", f"the run cannot be rebuilt: {message.reason}")
+        _log.error("run_not_rebuilt", run_id=run_id, reason=reason)
+        if message.again == "with the key":
+            self._leave_run(run_id, reason)
+        else:
+            self._break_run(run_id, run, "recovery_failed", f"the run cannot be rebuilt: {reason}")
+
+    def _leave_run(self, run_id: str, reason: str) -> None:
+        """Leave a run, and its sub-workflows, to an engine that can read it: nobody has said that it should end."""
+        for child_id in self._recovery.below(run_id):
+            self._leave_run(child_id, reason)
+        self._park(run_id, RunWasParked(f"the run {run_id} goes on when an engine can read it: {reason}"))
+        self._recovery.done(run_id)
 
     def _run_crashed(self, message: RunCrashed) -> None:
         run = self._runs.get(message.run_id)
         if run is None:
             return
-        self._recovery.done(message.run_id)
         if not self._services.journal.durable or run.restarts >= MAX_RESTARTS:
             self._break_run(message.run_id, run, "supervisor_crashed", message.reason)
             return
@@ -159,18 +167,14 @@ class RecoveredRuns(SupervisedRuns):
 
     def _read_later(self, run_id: str, run: Run) -> None:
         """Rebuild a run when the store can be read again, perhaps; less and less often, there may be many of them."""
+        self._recovery.postpone(run_id)
         wait = min(FIRST_RESTART_SECONDS * 2**run.unread, LONGEST_READ_SECONDS)
         run.unread = min(run.unread + 1, 16)
         self._services.remind(self._services.monotonic() + wait, self.actor_ref, RestartRun(run_id, flushed=False))
 
-    def _leave_sealed(self, run_id: str) -> None:
-        """Leave a run, and those below it, as they are in the store: whoever has the key can have them go on."""
-        self._run_parked(RunParked(run_id, "the store's key that the run's secrets take is not there"))
-        for child_id in self._recovery.below(run_id):
-            self._leave_sealed(child_id)
-
     def _restart_later(self, run_id: str, run: Run) -> None:
         """Rebuild a run after a while, longer each time."""
+        self._recovery.postpone(run_id)
         wait = FIRST_RESTART_SECONDS * 4 ** max(run.restarts - 1, 0)
         self._services.remind(self._services.monotonic() + wait, self.actor_ref, RestartRun(run_id, flushed=False))
 
@@ -209,6 +213,7 @@ class RecoveredRuns(SupervisedRuns):
         self._services.journal.record(happened, ((self.actor_ref, ended),))
         self._give_up_children(child_id for child_id, other in self._runs if other.parent == run_id)
         self._recovery.add(self._recovery.below(run_id))
+        self._recovery.done(run_id)
 
     # ---- runs are done again
 

@@ -225,15 +225,19 @@ class SupervisedRuns(DispatchedActor):
             run.tell_item(ChildPauseChanged(message.paused))
 
     def _run_parked(self, message: RunParked) -> None:
-        run = self._runs.get(message.run_id)
+        reason = f"{message.why}; the run {message.run_id} goes on when its store is opened again"
+        self._park(message.run_id, RunWasParked(reason))
+
+    def _park(self, run_id: str, parked: RunWasParked) -> None:
+        """Have nothing more to do with a run that has not ended, and tell whoever waits for it."""
+        run = self._runs.get(run_id)
         if run is None:
             return
-        parked = RunWasParked(f"{message.why}; the run {message.run_id} goes on when its store is opened again")
         run.accepted.fail(parked)
         run.fail_questions(parked)
         answer_error(run.handle.outcome, parked)
-        self._tell_listeners(message)
-        self._forget(message.run_id)
+        self._tell_listeners(RunParked(run_id))
+        self._forget(run_id)
 
     def _tell_listeners(self, message: RunEnded | RunParked) -> None:
         for listener in self._listeners:

@@ -12,9 +12,11 @@ from stretto.definitions.masking import Mask
 SEALED: Final = "(sealed)"
 """What is told in place of something that is encrypted, where the key was not given."""
 
-# What only another key can open. By their codes: their classes come with the libraries of databases, without which an
-# engine starts sooner.
 CODES_OF_SEALED: Final = frozenset({"store_key_missing", "wrong_store_key"})
+"""The codes of the errors of what is encrypted, where the key was not given.
+
+Their classes come with the libraries of databases, without which an engine starts sooner.
+"""
 
 Read = TypeVar("Read")
 
