@@ -136,6 +136,6 @@ class Daemon:
         except ValueError:
             self.complaints.append(self._last)
             return
-        if told["level"] in _BAD:
+        if told["level"] in _BAD and told["event"] != "stopping_at_once":
             self.complaints.append(self._last)
         self._told.put(told["event"])

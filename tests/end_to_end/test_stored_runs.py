@@ -154,3 +154,15 @@ def test_a_daemon_ends_with_its_store(tmp_path: Path, gate: Gate) -> None:
         assert "removed or replaced" in served.wait_for("store_lost")["reason"]
         assert served.wait_for("engine_ended")["level"] == "critical"
         assert served.ended() == 1
+
+
+def test_a_daemon_that_is_stopped_at_once_leaves_its_runs_in_the_store(tmp_path: Path, gate: Gate) -> None:
+    """It has ended as it was told to: with 0, and nothing in its log is wrong."""
+    with serving(tmp_path, "--store", f"sqlite:///{tmp_path}/store.db") as served:
+        begun(served, gate)
+        served.signal(signal.SIGTERM)
+        served.wait_for("draining")
+        served.signal(signal.SIGTERM)
+        assert served.wait_for("stopped")["abandoned"] == 0
+        assert served.ended() == 0
+        assert not [line for line in served.log if line["level"] in {"error", "critical"}]
