@@ -35,7 +35,7 @@ from stretto.actors.messages import (
 )
 from stretto.actors.runners import Call, Finished, Running
 from stretto.actors.services import Services
-from stretto.definitions.conductor import Failure, ItemCompleted, ItemPaused, ItemResumed, StartItem
+from stretto.definitions.conductor import Failure, ItemCompleted, ItemPaused, ItemResumed, StartItem, told_input
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Moment
 from stretto.definitions.frozen import Data, FrozenDict, object_of
@@ -108,7 +108,7 @@ class ItemActor(DispatchedActor):
             self._report_failure("failed", failure)
             return
         except (InvalidActionInput, UnknownAction) as error:
-            self._report_failure("failed", Failure(error.code, str(error), retryable=False, input=self._input))
+            self._report_failure("failed", self._failure(error.code, str(error), retryable=False))
             return
         ids = CallIds(self._run_id, self._workflow, start.task, start.index if task.with_items else None)
         if self._services.check_digests:
@@ -158,7 +158,9 @@ class ItemActor(DispatchedActor):
         elif outcome.status == "cancelled":
             self._report_cancelled(f"the run {message.run_id} was cancelled")
         elif perform is not None:
-            self._report_failure("failed", failure_of(message, _ref_of(perform.start, perform.task), self._input))
+            self._report_failure(
+                "failed", failure_of(message, _ref_of(perform.start, perform.task), self._told_input())
+            )
 
     def _child_pause_changed(self, message: ChildPauseChanged) -> None:
         perform = self._perform
@@ -170,7 +172,7 @@ class ItemActor(DispatchedActor):
             perform.supervisor.tell(changed(start.task, start.visit, start.index, self._services.now()))
 
     def _child_refused(self, message: ChildRefused) -> None:
-        self._report_failure("failed", Failure(message.code, message.message, retryable=False, input=self._input))
+        self._report_failure("failed", self._failure(message.code, message.message, retryable=False))
 
     def _send_to_child(self, message: Any) -> None:
         if isinstance(self._running, ChildRun):
@@ -212,10 +214,8 @@ class ItemActor(DispatchedActor):
             return
         if finished.status == "cancelled":
             message = "it was cancelled" if self._stopping else "the action was cancelled"
-            self._report_failure(
-                "cancelled",
-                Failure("cancelled", message, retryable=not self._stopping, result=finished.result, input=self._input),
-            )
+            failure = self._failure("cancelled", message, retryable=not self._stopping, result=finished.result)
+            self._report_failure("cancelled", failure)
             return
         if self._digest is not None and _digest(self._input) != self._digest:
             message = "the action changed its input, which other items share, by going around its methods"
@@ -225,8 +225,8 @@ class ItemActor(DispatchedActor):
             self._report("succeeded", finished.result, None, finished.finished_at)
             return
         kind = finished.kind or "failed"
-        failure = Failure(
-            kind, finished.error or "it failed", retryable=kind != "not_data", result=finished.result, input=self._input
+        failure = self._failure(
+            kind, finished.error or "it failed", retryable=kind != "not_data", result=finished.result
         )
         self._report(finished.status, finished.result, failure, finished.finished_at)
 
@@ -235,7 +235,7 @@ class ItemActor(DispatchedActor):
             return  # it ended in time, in the same turn
         self._reminder = None
         timeout = self._perform.start.timeout
-        self._timed_out_with = Failure("timed_out", f"it took longer than {timeout:g} s", input=self._input)
+        self._timed_out_with = self._failure("timed_out", f"it took longer than {timeout:g} s")
         # What can be stopped is waited for, so that it does not run beside the next try; a sub-workflow ends by its
         # own policy, however long that takes, and a thread cannot be stopped.
         if self._running is not None and self._running.cancel() and not isinstance(self._running, ChildRun):
@@ -271,9 +271,7 @@ class ItemActor(DispatchedActor):
             self._forget_reminder()
             self._remind(self._services.monotonic() + STOP_GRACE_SECONDS, StopTookTooLong())
         else:
-            self._report_failure(
-                "cancelled", Failure("cancelled", "it was cancelled", retryable=False, input=self._input)
-            )
+            self._report_cancelled("it was cancelled")
 
     def _let_go(self) -> None:
         """End without a report: the sub-workflow goes on, and will be found again."""
@@ -292,7 +290,14 @@ class ItemActor(DispatchedActor):
             self._reminder = None
 
     def _report_cancelled(self, message: str) -> None:
-        self._report_failure("cancelled", Failure("cancelled", message, retryable=False, input=self._input))
+        self._report_failure("cancelled", self._failure("cancelled", message, retryable=False))
+
+    def _failure(self, kind: str, message: str, *, retryable: bool = True, result: Data = None) -> Failure:
+        return Failure(kind, message, retryable=retryable, result=result, input=self._told_input())
+
+    def _told_input(self) -> Data:
+        """Return what the run's record and the journal have of the input: it may be as large as the context."""
+        return None if self._perform is None else told_input(self._input, self._perform.start.scope.facts.mask)
 
     def _report_failure(self, outcome: str, failure: Failure) -> None:
         self._report(outcome, failure.result, failure, self._services.monotonic())

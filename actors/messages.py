@@ -5,7 +5,7 @@ items send thirty thousand of them. The conductor's events (`RetryDue`, `DelayEl
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 from pykka import ActorRef
@@ -47,12 +47,6 @@ class EntriesRead(msgspec.Struct, frozen=True):
 
     entries: list[Entry]
     more: bool
-
-
-class EntriesUnreadable(msgspec.Struct, frozen=True):
-    """What the journal holds of a run that is being rebuilt cannot be read: `reason` says why."""
-
-    reason: str
 
 
 class StartRecorded(msgspec.Struct, frozen=True):
@@ -305,12 +299,16 @@ class RunInputs(msgspec.Struct, frozen=True):
 
 
 class RunEnded(msgspec.Struct, frozen=True):
-    """A run has ended; `tasks` is its last status, `again` what it takes to do it again."""
+    """A run has ended; `tasks` is its last status, `again` what it takes to do it again.
+
+    `outcome` is told to whoever asks; `passed_on`, in which secrets are not masked, to the item that the run performs.
+    """
 
     run_id: str
     outcome: Outcome
     tasks: dict[str, Any]
     again: RunInputs | None = None
+    passed_on: Outcome | None = None
 
 
 class RunPauseChanged(msgspec.Struct, frozen=True):
@@ -339,9 +337,10 @@ class PruneDue(msgspec.Struct, frozen=True):
 
 
 class RunParked(msgspec.Struct, frozen=True):
-    """A run's supervisor has stopped, as the engine ends; the run goes on when an engine opens the store again."""
+    """A run is left as it is, because of `why`; it goes on when an engine opens the store again."""
 
     run_id: str
+    why: str = "the engine was stopped"
 
 
 class RunLoaded(msgspec.Struct, frozen=True):
@@ -353,11 +352,14 @@ class RunLoaded(msgspec.Struct, frozen=True):
 
 
 class RunNotLoaded(msgspec.Struct, frozen=True):
-    """A run cannot be rebuilt: `reason` says why. `may_be_later`: the store could not be read."""
+    """A run cannot be rebuilt: `reason` says why.
+
+    `again` says when it can: soon, as the store could not be read; with the store's key, by a later engine; or never.
+    """
 
     run_id: str
     reason: str
-    may_be_later: bool
+    again: Literal["soon", "with the key", "never"]
 
 
 class RunRebuilt(msgspec.Struct, frozen=True):

@@ -3,27 +3,25 @@
 readers --EntriesRead--> Rebuilding --> Conductor, as it was --> what is outstanding is taken up again
 """
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pykka
 
-from stretto.actors.handed_down import is_news
 from stretto.actors.journal.store import Child, Reader
 from stretto.actors.messages import (
     BeginRun,
     EntriesRead,
-    EntriesUnreadable,
-    FollowParent,
     HandedDown,
     RunNotLoaded,
     RunRebuilt,
 )
 from stretto.actors.rebuilding import READ_AT_ONCE, Rebuilding
+from stretto.actors.recovery import not_loaded
 from stretto.actors.run import RunSupervisor
 from stretto.actors.run_items import STOP, key_of
 from stretto.actors.run_journal import RunJournal
 from stretto.actors.run_request import Rebuilt, RunRequest
-from stretto.actors.runners.base import describe
 from stretto.actors.services import Services
 from stretto.definitions.conductor import CancelRequested, Conductor, StartItem
 from stretto.definitions.secrecy import NO_SECRECY
@@ -39,11 +37,9 @@ class RebuiltRunSupervisor(RunSupervisor):
         super().__init__(services, engine, request)
         self._rebuilt = rebuilt
         self._rebuilding: Rebuilding | None = None
-        self._requested_of_parent: HandedDown | None = None
         more: dict[type, Callable[[Any], Any]] = {
             EntriesRead: self._rebuild_further,
-            EntriesUnreadable: self._give_up_rebuilding,
-            FollowParent: self._follow_parent,
+            RunNotLoaded: self._give_up_rebuilding,
         }
         self._handlers |= more
 
@@ -62,7 +58,7 @@ class RebuiltRunSupervisor(RunSupervisor):
             entries = reader.entries(run_id, first, READ_AT_ONCE)
             return EntriesRead(entries, more=len(entries) == READ_AT_ONCE)
 
-        self._services.readers.tell(self.actor_ref, read, lambda error: EntriesUnreadable(describe(error)))
+        self._services.readers.tell(self.actor_ref, read, partial(not_loaded, run_id))
 
     def _rebuild_further(self, message: EntriesRead) -> None:
         rebuilding = self._rebuilding
@@ -74,11 +70,11 @@ class RebuiltRunSupervisor(RunSupervisor):
         else:
             self._go_on_after_rebuilding(rebuilding)
 
-    def _give_up_rebuilding(self, message: EntriesUnreadable) -> None:
-        """End without a word in the journal: the store cannot be read, and may be later."""
+    def _give_up_rebuilding(self, message: RunNotLoaded) -> None:
+        """Leave it to the engine what becomes of a run whose entries cannot be read."""
         if not self._ended:
             self._ended = True
-            self._tell_engine(RunNotLoaded(self._run_id, message.reason, may_be_later=True))
+            self._tell_engine(message)
             self.stop()
 
     def _go_on_after_rebuilding(self, rebuilding: Rebuilding) -> None:
@@ -98,8 +94,7 @@ class RebuiltRunSupervisor(RunSupervisor):
         self._record.recovered(rebuilding.entries, len(outstanding), rebuilding.accepted_at)
         if rebuilding.finish is not None:
             self._finish(rebuilding.finish)
-        if self._requested_of_parent is not None:
-            self._do_as_parent(self._requested_of_parent, conductor)
+        self._do_what_was_missed()
         for wait in timers:
             self._remind(wait)
         children: dict[str, HandedDown | None] = {}
@@ -130,13 +125,3 @@ class RebuiltRunSupervisor(RunSupervisor):
             return self._requested
         self._items.tell(key_of(start), STOP)
         return CancelRequested(self._services.now())
-
-    def _follow_parent(self, message: FollowParent) -> None:
-        if self._deferred is not None:
-            self._requested_of_parent = message.request  # for the moment when it is known what this run has missed
-        elif self._conductor is not None and not self._ended:
-            self._do_as_parent(message.request, self._conductor)
-
-    def _do_as_parent(self, request: HandedDown, conductor: Conductor) -> None:
-        if is_news(request, conductor.status, self._requested):
-            self._control(type(request)(self._services.now()))

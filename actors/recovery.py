@@ -7,7 +7,7 @@ are being rebuilt.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import partial
 from typing import Any, Final
 
@@ -16,10 +16,11 @@ import pykka
 from stretto.actors.dispatch import Later
 from stretto.actors.journal.readers import NoReaders, Readers
 from stretto.actors.journal.records import RerunScope, RunAccepted
+from stretto.actors.journal.run_masks import CODES_OF_SEALED
 from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished
 from stretto.actors.messages import RunLoaded, RunNotLoaded
 from stretto.actors.outcome import RunHandle, UnknownRun
-from stretto.actors.rebuilding import READ_AT_ONCE, Rebuilding, conductor_of, outcome_of
+from stretto.actors.rebuilding import READ_AT_ONCE, Rebuilding, conductor_of, ended_outcome
 from stretto.actors.runners.base import describe
 from stretto.definitions.conductor import ItemCompleted
 from stretto.definitions.conductor.rerun import Kept, kept_of
@@ -41,11 +42,7 @@ class Recovery:
         self._waiting: deque[str] = deque()
         self._below: dict[str, list[str]] = {}
         self._at_work: set[str] = set()
-
-    @property
-    def over(self) -> bool:
-        """Nothing waits to be rebuilt."""
-        return not (self._waiting or self._at_work)
+        self._postponed: set[str] = set()
 
     def add_left(self, unfinished: Iterable[Unfinished]) -> list[str]:
         """Have all runs rebuilt that an engine has left; return those of sub-workflows that nobody waits for any more.
@@ -68,33 +65,44 @@ class Recovery:
         """Return the runs of sub-workflows that wait for a run, and have them wait for it no more."""
         return self._below.pop(run_id, [])
 
-    def add(self, run_ids: Iterable[str]) -> None:
+    def add(self, run_ids: Collection[str]) -> None:
         """Have runs rebuilt, the first ones first."""
         self._waiting.extend(run_ids)
+        self._postponed.difference_update(run_ids)
         self._go_on()
 
     def done(self, run_id: str) -> None:
-        """A run has been rebuilt, or never will be."""
+        """A run has been rebuilt, or never will be; what waits for it is added before."""
         self._at_work.discard(run_id)
         self._go_on()
+
+    def postpone(self, run_id: str) -> None:
+        """A run has not been rebuilt, and will be added again."""
+        self._postponed.add(run_id)
+        self.done(run_id)
 
     def give_up(self) -> None:
         """Rebuild nothing more: the engine ends."""
         self._waiting.clear()
         self._below.clear()
+        self._postponed.clear()
 
     def _go_on(self) -> None:
         while self._waiting and len(self._at_work) < REBUILT_AT_ONCE:
             run_id = self._waiting.popleft()
             self._at_work.add(run_id)
-            self._readers.tell(self._engine, partial(load, run_id), partial(_not_loaded, run_id))
-        if self.over:
+            self._readers.tell(self._engine, partial(load, run_id), partial(not_loaded, run_id))
+        if not (self._waiting or self._at_work or self._postponed):
             self.finished.resolve()
 
 
-def _not_loaded(run_id: str, error: Exception) -> RunNotLoaded:
-    reason = str(error) if isinstance(error, StrettoError) else describe(error)
-    return RunNotLoaded(run_id, reason, isinstance(error, StoreUnavailable))
+def not_loaded(run_id: str, error: Exception) -> RunNotLoaded:
+    """Return what the engine is told of a run that cannot be read."""
+    if not isinstance(error, StrettoError):
+        return RunNotLoaded(run_id, describe(error), "never")
+    if isinstance(error, StoreUnavailable):
+        return RunNotLoaded(run_id, str(error), "soon")
+    return RunNotLoaded(run_id, str(error), "with the key" if error.code in CODES_OF_SEALED else "never")
 
 
 def load(run_id: str, reader: Reader) -> RunLoaded:
@@ -106,7 +114,7 @@ def load(run_id: str, reader: Reader) -> RunLoaded:
     if accepted is None:
         raise UnknownRun(f"there is no run {run_id!r} in the store")
     kept = None
-    if accepted.rerun is not None:
+    if accepted.rerun is not None and accepted.rerun.scope != "everything":
         old = reader.accepted(accepted.rerun.of)
         if old is None:
             raise UnknownRun(f"the run {accepted.rerun.of!r}, which this one does again, is not in the store")
@@ -132,9 +140,7 @@ def kept_from(reader: Reader, old: RunAccepted, scope: RerunScope) -> Kept | Non
 
 def stored_handle(run_id: str, reader: Reader) -> RunHandle:
     """Return the handle of a run that has ended. Raises `UnknownRun`, `StoreUnavailable`."""
-    row, outcome = reader.run(run_id), outcome_of(reader, run_id)
-    if row is None or outcome is None:
-        raise UnknownRun(f"there is no ended run {run_id!r} in the store")
-    handle = RunHandle(run_id, row.workflow, pykka.ThreadingFuture())
+    outcome, row = ended_outcome(reader, run_id), reader.run(run_id)
+    handle = RunHandle(run_id, row.workflow if row is not None else "", pykka.ThreadingFuture())
     handle.outcome.set(outcome)
     return handle

@@ -8,12 +8,14 @@ next one, in the same turn in which it ends; whatever can wait (metrics, permits
 turn's end. Nothing starts before it is durable that the run was accepted.
 """
 
+import contextlib
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pykka
+from msgspec import structs
 
 from stretto.actors.dispatch import DispatchedActor, Later
-from stretto.actors.handed_down import FOR_ITEMS
+from stretto.actors.handed_down import FOR_ITEMS, is_news
 from stretto.actors.idempotency import idempotency_of
 from stretto.actors.item_output import has_just_ended, item_in_flight
 from stretto.actors.journal.link import MAX_PENDING
@@ -25,6 +27,7 @@ from stretto.actors.messages import (
     CancelRun,
     ChangeConcurrency,
     DropRun,
+    FollowParent,
     HandedDown,
     ItemEnded,
     JournalHasRoom,
@@ -118,7 +121,7 @@ class RunSupervisor(DispatchedActor):
         self._run_id = request.handle.id
         self._workflow = request.workflow
         self._record = RunRecord(services, request.workflow, self._run_id)
-        self._watchers = [request.watcher] if request.watcher is not None else []
+        self._watchers = request.watchers
         self._items = RunItems(services, request, self.actor_ref, self._record)
         self._kept = KeptItems(request.kept, services.now)
         self._reminders: dict[Timer, int] = {}
@@ -126,6 +129,7 @@ class RunSupervisor(DispatchedActor):
         self._conductor: Conductor | None = None
         self._parameters = EMPTY_OBJECT
         self._requested: HandedDown | None = None
+        self._requested_of_parent: HandedDown | None = None
         secretive = request.secrecy != NO_SECRECY
         self._journal = RunJournal(services.journal, self._run_id, secretive=secretive)
         self._deferred: list[Relayed] | None = []
@@ -144,7 +148,7 @@ class RunSupervisor(DispatchedActor):
             BeginRun: self._begin_run,
             RunRecorded: lambda _message: self._start_conducting(),
             StartRecorded: self._start_recorded,
-            JournalHasRoom: lambda _message: self._start_items(),
+            JournalHasRoom: lambda _message: self._go_on(),
             SettleKept: lambda _message: self._settle_kept(),
             Relayed: self._relayed,
             TellStatus: lambda _message: self._status(),
@@ -158,6 +162,7 @@ class RunSupervisor(DispatchedActor):
             ),
             SkipOneItem: lambda message: self._control(SkipRequested(message.task, message.index, services.now())),
             RetryOneItem: lambda message: self._control(RetryRequested(message.task, message.index, services.now())),
+            FollowParent: self._follow_parent,
             WatchRun: lambda message: self._watchers.append(message.watcher),
             AbandonRun: lambda _message: self._abandon_run(),
             DropRun: lambda _message: self._drop(),
@@ -226,11 +231,12 @@ class RunSupervisor(DispatchedActor):
             return
         accepted_at = self._services.now()
         mask = self._make_conductor(parameters, accepted_at).mask
+        key = request.idempotency_key
         accepted = RunAccepted(
             run_id=self._run_id, workflow=self._workflow, parameters=parameters, surroundings=request.surroundings,
             accepted_at=accepted_at, secret=bool(mask) or request.secrecy != NO_SECRECY, parent=request.parent,
             depth=request.depth, rerun=request.rerun,
-            idempotency=idempotency_of(request.idempotency_key, self._workflow, parameters),
+            idempotency=None if key is None else idempotency_of(key, self._workflow, request.inputs),
         )  # fmt: skip
         self._journal.accept(accepted, (self.actor_ref, RunRecorded()), (request.accepted, request.handle))
 
@@ -252,6 +258,7 @@ class RunSupervisor(DispatchedActor):
         self._record.started()
         deferred, self._deferred = self._deferred or [], None
         self._carry_out(self._conductor.begin(), None, self._services.now())
+        self._do_what_was_missed()
         self._start_items()
         self._handle_all(deferred)
 
@@ -297,6 +304,21 @@ class RunSupervisor(DispatchedActor):
             self._requested = event
             self._items.tell_children(FOR_ITEMS[type(event)])
 
+    def _follow_parent(self, message: FollowParent) -> None:
+        self._requested_of_parent = message.request
+        if self._deferred is None:
+            self._do_what_was_missed()
+
+    def _do_what_was_missed(self) -> None:
+        """Do what was requested of the run whose item this one performs, unless it has been done here."""
+        request, self._requested_of_parent = self._requested_of_parent, None
+        conductor = self._conductor
+        if request is None or conductor is None or self._ended:
+            return
+        if is_news(request, conductor.status, self._requested):
+            with contextlib.suppress(IllegalTransition):  # it fails already, and ends by itself
+                self._control(type(request)(self._services.now()))
+
     def _relayed(self, message: Relayed) -> None:
         if self._deferred is not None:
             self._deferred.append(message)
@@ -316,13 +338,17 @@ class RunSupervisor(DispatchedActor):
         self._items.ended(completed)
         if self._conductor is None or self._ended:
             return
+        outcome = self._conductor.counts_as(completed)
         commands = self._on(completed)
-        self._record.try_ended(message, final=not _tries_again(completed, commands))
+        self._record.try_ended(message, outcome, final=not _tries_again(completed, commands))
         self._carry_out(commands, message.finished_at, completed.at)
         self._start_items()
 
     def _settle_kept(self) -> None:
         """Settle some of the items of which a rerun keeps what came of them; the others in further turns."""
+        if not self._journal.has_room(self.actor_ref):
+            self._settling_kept = False
+            return
         for _ in range(KEPT_AT_ONCE):
             if not self._kept or self._ended:
                 break
@@ -330,6 +356,13 @@ class RunSupervisor(DispatchedActor):
         self._settling_kept = bool(self._kept) and not self._ended
         if self._settling_kept:
             self.actor_ref.tell(SettleKept())
+        else:
+            self._start_items()
+
+    def _go_on(self) -> None:
+        """Start, or settle, what had to wait for the journal."""
+        if self._kept:
+            self._have_kept_settled()
         else:
             self._start_items()
 
@@ -439,12 +472,13 @@ class RunSupervisor(DispatchedActor):
         tasks = conductor.tasks() if conductor is not None else {}
         # First, so that whoever has the outcome finds it counted.
         self._record.flush(conductor)
+        told = outcome
         if conductor is not None:
             # A sub-workflow's output is not masked yet: its parent's task works with it.
-            masked = conductor.mask.data(outcome.output)
-            self._journal.end(Ending(outcome.status, masked, outcome.errors, self._services.now()))
+            told = structs.replace(outcome, output=conductor.mask.data(outcome.output))
+            self._journal.end(Ending(told.status, told.output, told.errors, self._services.now()))
         again = RunInputs(self._workflow, self._parameters)
-        self._journal.tell(self._engine, RunEnded(self._run_id, outcome, tasks, again))
+        self._journal.tell(self._engine, RunEnded(self._run_id, told, tasks, again, passed_on=outcome))
         self._tell_watchers(RunProgressed(self._run_id, outcome.status, tasks))
         self._forget_reminders()
         self.stop()

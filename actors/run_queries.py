@@ -12,6 +12,7 @@ from stretto.actors.messages import PruneRuns
 from stretto.actors.outcome import UnknownRun
 from stretto.actors.recovery import stored_handle
 from stretto.actors.run_table import MAX_REMEMBERED_RUNS, has_ended
+from stretto.definitions.conductor import ENDED, IllegalTransition
 
 if TYPE_CHECKING:
     from stretto.actors.journal.service import OpenJournal
@@ -74,7 +75,7 @@ class RunQueries:
         def read(reader: Reader) -> dict[str, Any]:
             status: dict[str, Any] = reports.status_of(reader, run_id)
             if verb is not None:
-                raise has_ended(verb, status)
+                raise has_ended(verb, status) if status["status"] in ENDED else _not_here(verb, run_id)
             return status
 
         return self._read(read)
@@ -88,3 +89,7 @@ class RunQueries:
         answer = Later()
         self._journal.actor.tell(PruneRuns(Prune(ended_before, keep), answer))
         return answer
+
+
+def _not_here(verb: str, run_id: str) -> IllegalTransition:
+    return IllegalTransition(f"cannot {verb} the run {run_id}: the engine could not rebuild it, as its log tells")

@@ -58,7 +58,8 @@ class Conducted:
         of_item: tuple[str, int] = ("", 0),
         at: float = 1000.0,
     ) -> None:
-        workflow = read_workflow(f'version: "1.0.0"\n{text}', "w.yaml")
+        versioned = text if text.startswith("version:") else f'version: "1.0.0"\n{text}'
+        workflow = read_workflow(versioned, "w.yaml")
         self.id = new_run_id()
         self.at = at
         self.started: dict[tuple[str, int], StartItem] = {}

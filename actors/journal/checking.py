@@ -55,10 +55,10 @@ def _of_runs(engine: Engine, reader: SqlReader) -> Iterator[str]:
     """Look at all runs, some at a time, the oldest first."""
     passed = 0
     while True:
-        portion = select(runs.c.number, runs.c.id).where(runs.c.number > passed).order_by(runs.c.number)
+        whole = select(runs.c.number, runs.c.id).where(runs.c.number > passed, runs.c.status != PRUNED)
         try:
             with engine.connect() as connection:
-                some = connection.execute(portion.limit(_PORTION)).all()
+                some = connection.execute(whole.order_by(runs.c.number).limit(_PORTION)).all()
                 if not some:
                     return
                 first, passed = some[0].number, some[-1].number

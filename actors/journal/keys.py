@@ -1,6 +1,7 @@
 """Which key a store's secrets are encrypted with: the operator's, or one made beside an SQLite file."""
 
 import os
+import tempfile
 from os import PathLike
 from pathlib import Path
 
@@ -29,17 +30,45 @@ def keyring_for(url: str, key_file: str | PathLike[str] | None) -> Keyring | Non
     if not path.parent.is_dir():
         return None  # as above
     if not path.exists():
+        _refuse_if_there(location.path, path)
         _make(path)
     return read_key_file(path)
 
 
+def _refuse_if_there(store: Path, key: Path) -> None:
+    """Raise `CannotOpenStore` if there is a store without its key: a new one could read none of its secrets."""
+    if store.exists() and store.stat().st_size:
+        raise CannotOpenStore(
+            f"cannot open the store sqlite:///{store}: its key {key} is not there, and no other is named "
+            "(engine.store_key); put it back, or, if the store holds no secrets or they may be lost, make another: "
+            f"(umask 077; stretto store key > {key})"
+        )
+
+
 def _make(path: Path) -> None:
+    """Make a key's file, which is there as a whole or not at all, however the process ends."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor, new = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(f"{new_key()}\n")
+                file.flush()
+                os.fsync(descriptor)
+            path.hardlink_to(new)
+        finally:
+            Path(new).unlink()
+        _sync_folder(path.parent)
     except FileExistsError:
         return  # another process was quicker
     except OSError as error:
         raise CannotOpenStore(f"cannot make the key {path} of the store: {error.strerror}") from None
-    with os.fdopen(descriptor, "w") as file:
-        file.write(f"{new_key()}\n")
     _log.info("store_key_made", file=str(path), hint="keep a copy: without it nobody can read the store's secrets")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the name of a new file survive a power cut: secrets may be encrypted with its key in a moment."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

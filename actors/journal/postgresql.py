@@ -145,8 +145,8 @@ def _parse(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         parsed = None
-    if parsed is None or not parsed.database:
-        # What cannot be read may hold a password anywhere.
+    if parsed is None or not parsed.database or "@" in (parsed.host or ""):
+        # What cannot be read may hold a password anywhere; a second @ is most likely one of a password's.
         raise CannotOpenStore(
             "cannot open the store: its URL begins with postgresql: and cannot be read; expected "
             "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, special characters in it written as %XX"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
-from stretto.actors.journal.records import Entry, RunAccepted, SecretsLearned
+from stretto.actors.journal.records import Entry, RunAccepted
 from stretto.actors.journal.store import Reader
 from stretto.actors.rebuilding import READ_AT_ONCE, conductor_of
 from stretto.definitions.errors import StrettoError
@@ -12,8 +12,11 @@ from stretto.definitions.masking import Mask
 SEALED: Final = "(sealed)"
 """What is told in place of something that is encrypted, where the key was not given."""
 
-# By their codes: their classes come with the libraries of databases, without which an engine starts sooner.
-_CODES_OF_SEALED: Final = frozenset({"store_key_missing", "wrong_store_key"})
+CODES_OF_SEALED: Final = frozenset({"store_key_missing", "wrong_store_key"})
+"""The codes of the errors of what is encrypted, where the key was not given.
+
+Their classes come with the libraries of databases, without which an engine starts sooner.
+"""
 
 Read = TypeVar("Read")
 
@@ -23,7 +26,7 @@ def unless_sealed(read: Callable[[], Read]) -> Read | None:
     try:
         return read()
     except StrettoError as error:
-        if error.code not in _CODES_OF_SEALED:
+        if error.code not in CODES_OF_SEALED:
             raise
         return None
 
@@ -41,9 +44,7 @@ def mask_of(reader: Reader, accepted: RunAccepted) -> Mask:
     conductor = conductor_of(accepted, None if parent is None else mask_of(reader, parent))
     # What it learns at its begin is written down with its first entry, if there is one by now.
     conductor.begin()
-    for entry in entries_of(reader, accepted.run_id):
-        if isinstance(entry, SecretsLearned):
-            conductor.mask.see(entry.texts)
+    conductor.mask.see(reader.learned(accepted.run_id))
     return conductor.mask
 
 

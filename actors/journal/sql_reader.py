@@ -11,11 +11,11 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Engine, ScalarSelect, Select, bindparam, func, select
 
 from stretto.actors.journal.cursors import cursor_of, number_of
-from stretto.actors.journal.encoding import Columns, decode_data, decode_entry
+from stretto.actors.journal.encoding import LEARNED, Columns, decode_data, decode_entry
 from stretto.actors.journal.failures import telling
 from stretto.actors.journal.pruning import PRUNED
-from stretto.actors.journal.records import Entry, Idempotency, ItemKey, ParentItem, Rerun, RunAccepted
-from stretto.actors.journal.sealing import Keyring, is_sealed, open_sealed
+from stretto.actors.journal.records import Entry, Idempotency, ItemKey, ParentItem, Rerun, RunAccepted, SecretsLearned
+from stretto.actors.journal.sealing import Keyring, UnreadableRecord, is_sealed, open_sealed
 from stretto.actors.journal.shared_bodies import SharedObjects
 from stretto.actors.journal.store import (
     MAX_PAGE,
@@ -47,7 +47,7 @@ _ITEM_ROW: Final = select(
     entries.c.outcome,
     entries.c.at,
 )
-_ENTRY: Final = select(*(entries.c[name] for name in Columns._fields))
+_ENTRY: Final = select(entries.c.number, *(entries.c[name] for name in Columns._fields))
 _COUNTS: Final = (
     select(runs.c.status, func.count().label("runs")).where(runs.c.status != PRUNED).group_by(runs.c.status)
 )
@@ -118,7 +118,19 @@ class SqlReader:
         Raises `StoreKeyMissing`, `WrongStoreKey`, `UnreadableRecord`.
         """
         rows = self._rows(_ENTRIES, run=_sought(run_id), first=first, most=most)
-        return [decode_entry(Columns._make((*row[:-1], self._clear(row.body)))) for row in rows]
+        for expected, row in enumerate(rows, first):
+            if row.number != expected:
+                raise UnreadableRecord(f"the entry {expected} of the run {run_id} is not there, and later ones are")
+        return list(map(self._entry, rows))
+
+    def learned(self, run_id: str) -> tuple[str, ...]:
+        """Return what has turned out to be secret since a run began; nothing else of its entries is read.
+
+        Raises `StoreKeyMissing`, `WrongStoreKey`, `UnreadableRecord`.
+        """
+        of_run = _ENTRY.where(entries.c.run == _number_of(run_id), entries.c.kind == LEARNED)
+        found = map(self._entry, self._rows(of_run.order_by(entries.c.number)))
+        return tuple(text for entry in found if isinstance(entry, SecretsLearned) for text in entry.texts)
 
     def children(self, run_id: str) -> list[Child]:
         """Return the sub-workflows' runs of a run, in the order of their acceptance."""
@@ -238,6 +250,9 @@ class SqlReader:
     def _rows(self, query: Select[Any], **sought: Any) -> Sequence[Any]:
         with self._reading() as connection:
             return connection.execute(query, sought).all()
+
+    def _entry(self, row: Any) -> Entry:
+        return decode_entry(Columns._make((*row[1:-1], self._clear(row.body))))
 
     def _page(self, pages: str, query: Select[Any], limit: int) -> tuple[Sequence[Any], str | None]:
         most = max(1, min(limit, MAX_PAGE))

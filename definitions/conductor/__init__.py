@@ -19,6 +19,7 @@ Conductor.on(Event) --> [Command]        run.py       a run as it stands, and wh
                                          inquiries.py what is in flight, which timers are set
                                          waits.py     what the run waits for, told to people
                                          errors.py    the records of what failed
+                                         inputs.py    the input of what failed, as it is told
                                          rerun.py     what a rerun keeps of an old run
 """
 
@@ -52,6 +53,7 @@ from stretto.definitions.conductor.events import (
     RunTimedOut,
     SkipRequested,
 )
+from stretto.definitions.conductor.inputs import told_input
 from stretto.definitions.conductor.rerun import Kept, KeptScope, NothingToRerun, kept_of
 from stretto.definitions.conductor.states import ENDED, IllegalTransition, UnknownTask
 from stretto.definitions.conductor.waits import Wait, WaitKind
@@ -92,4 +94,5 @@ __all__ = [
     "WithdrawItems",
     "blank_record",
     "kept_of",
+    "told_input",
 ]

@@ -152,7 +152,8 @@ class Conductor(Run):
             return False
         self._arrivals.waiting = []
         for arrival in waiting:
-            self._start_task(arrival)
+            if self.status == "running":  # else one of them has broken the run: nothing more starts
+                self._start_task(arrival)
         return True
 
     def _start_together(self) -> bool:

@@ -3,17 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
-import msgspec
-
 from stretto.definitions.conductor.fan_out import FanOut
+from stretto.definitions.conductor.inputs import told_input
 from stretto.definitions.conductor.items import ItemFailure
 from stretto.definitions.errors import ExpressionError, Place
-from stretto.definitions.frozen import MAX_DEPTH, Data, FrozenList, depth_of, freeze, weigh
+from stretto.definitions.frozen import FrozenList, freeze
 from stretto.definitions.masking import Mask
 
-MAX_INPUT_BYTES = 4096
 MAX_MESSAGE_LENGTH = 4096
-LEVELS_AROUND_AN_INPUT = 4
 MAX_ITEM_ERRORS = 10
 """Item errors told of one visit of a task; the task's own record counts them all."""
 MAX_RECORDS = 200
@@ -107,7 +104,7 @@ class ErrorLog:
             attempt=failed.attempt,
             action=fan_out.task.action,
             expression=failure.expression,
-            input=self._told_input(failure.input),
+            input=told_input(failure.input, self._mask),
             handled=handled,
             **details,
         )
@@ -115,20 +112,6 @@ class ErrorLog:
     def _record(self, code: str, message: str, place: Place, **fields: Any) -> dict[str, Any]:
         record = blank_record(code, _cut(self._mask.text(message)))
         return {**record, **fields, "where": place.as_json()}
-
-    def _told_input(self, data: Data) -> Data:
-        masked = self._mask.data(data)
-        shallow = depth_of(masked) <= MAX_DEPTH - LEVELS_AROUND_AN_INPUT
-        if shallow and weigh(masked) <= MAX_INPUT_BYTES // 6:  # no character takes more as JSON: nothing to measure
-            return masked
-        encoded = msgspec.json.encode(masked)
-        if shallow and len(encoded) <= MAX_INPUT_BYTES:
-            return masked
-        told = encoded[:MAX_INPUT_BYTES].decode(errors="ignore")
-        # As a text its quotes and escapes are escaped once more: cut until that fits, too.
-        while len(msgspec.json.encode(told)) > MAX_INPUT_BYTES - 50:
-            told = told[: len(told) * 7 // 8]
-        return f"{told}... ({len(encoded):,} bytes)"
 
     def _add(self, record: dict[str, Any]) -> None:
         if record["task"] is not None and not record["handled"]:

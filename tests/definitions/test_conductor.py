@@ -289,6 +289,15 @@ def test_an_error_in_when_or_publish_fails_the_run_at_once(transition: dict[str,
     )
 
 
+@pytest.mark.parametrize("other", [{}, {"when": "{{ workflow.nope }}"}, {"with_items": []}, {"delay": 5}])
+def test_what_was_to_start_together_with_a_task_that_breaks_the_run_does_not(other: dict[str, Any]) -> None:
+    """The run ends, whatever is wrong with the others; what was started before it finishes."""
+    broken = {"name": "broken", "when": "{{ workflow.nope }}"}
+    run = rehearse(workflow({"name": "before"}, broken, {"name": "after", **other}))
+    assert (run.status, performed(run)) == ("failed", ["before"])
+    assert [(each["code"], each["task"]) for each in run.errors] == [("expression_error", "broken")]
+
+
 @pytest.mark.parametrize(
     "source", ["{{ null }}", "{{ 5 }}", "{{ 'abc' }}", "{{ {'a': 1} }}", "{{ workflow.nope }}", "a {{ 1 }}"]
 )

@@ -12,6 +12,7 @@ from sqlalchemy import event
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.pruning import PRUNED
 from stretto.actors.journal.records import ItemKey, ParentItem
+from stretto.actors.journal.sealing import UnreadableRecord
 from stretto.actors.journal.sql_reader import SqlReader
 from stretto.actors.journal.sql_store import Store
 from stretto.actors.journal.store import StoreUnavailable
@@ -102,6 +103,18 @@ def test_entries_are_read_no_further_than_asked_for(store: Store) -> None:
     (statement, parameters) = next(each for each in asked if each[0].startswith("SELECT"))
     assert "LIMIT" in statement
     assert 10 in parameters
+
+
+def test_entries_with_a_gap_are_not_taken_for_all_that_there_are(store: Store) -> None:
+    """A run that is rebuilt without one of them would go on from somewhere else."""
+    store.writer.write([acceptance("a"), happening("a", completed(0), completed(1), completed(2))])
+    connection = store._ownership._connection
+    assert connection is not None
+    with connection.begin():
+        connection.exec_driver_sql("DELETE FROM entries WHERE number = 1")
+    with pytest.raises(UnreadableRecord, match="the entry 1 of the run a is not there, and later ones are"):
+        store.reader.entries("a", 0, 10)
+    assert store.reader.entries("a", 2, 10) == [completed(2)]
 
 
 def test_a_run_that_is_being_deleted_is_not_there(store: Store) -> None:
