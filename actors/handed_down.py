@@ -33,3 +33,11 @@ def is_news(request: HandedDown, status: str, last: HandedDown | None) -> bool:
     if status not in _CHANGES[type(request)]:
         return False
     return type(request) is CancelRequested or last is None or last.at < request.at
+
+
+def of_change(before: str, after: str, at: float) -> HandedDown | None:
+    """Return what a change of a run's status requests of its sub-workflows, if nobody has requested it.
+
+    When a paused run fails, what it has in flight is to end, and nobody can resume it any more.
+    """
+    return ResumeRequested(at) if (before, after) == ("paused", "failing") else None

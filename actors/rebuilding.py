@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
+from stretto.actors.handed_down import of_change
 from stretto.actors.journal.records import Entry, ItemKey, ItemStarted, RunAccepted, SecretsLearned
 from stretto.actors.journal.store import Child, Reader, StoreUnavailable
 from stretto.actors.messages import HandedDown
@@ -48,9 +49,12 @@ class Rebuilding:
             else:
                 if isinstance(entry, ItemCompleted) and self._started:
                     self._started.pop(ItemKey(entry.task, entry.visit, entry.index), None)
-                elif isinstance(entry, HandedDown):
-                    self.requested = entry
+                before = self._conductor.status
                 self._note(self._conductor.on(entry))
+                if isinstance(entry, HandedDown):
+                    self.requested = entry
+                else:
+                    self.requested = of_change(before, self._conductor.status, entry.at) or self.requested
 
     def child_of(self, start: StartItem) -> Child | None:
         """Return the run that performs this try already, or has."""

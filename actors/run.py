@@ -15,7 +15,7 @@ import pykka
 from msgspec import structs
 
 from stretto.actors.dispatch import DispatchedActor, Later
-from stretto.actors.handed_down import FOR_ITEMS, is_news
+from stretto.actors.handed_down import FOR_ITEMS, is_news, of_change
 from stretto.actors.idempotency import idempotency_of
 from stretto.actors.item_output import has_just_ended, item_in_flight
 from stretto.actors.journal.link import MAX_PENDING
@@ -281,8 +281,12 @@ class RunSupervisor(DispatchedActor):
         conductor = self._conductor
         if conductor is None:
             raise RuntimeError("an event came before the run had begun")
+        before = conductor.status
         commands = conductor.on(event)
         self._journal.note(event, conductor.mask)
+        request = of_change(before, conductor.status, event.at)
+        if request is not None:
+            self._hand_down(request)
         return commands
 
     def _reminded(self, event: Timer) -> None:
@@ -301,8 +305,11 @@ class RunSupervisor(DispatchedActor):
             raise IllegalTransition(f"the run {self._run_id} has ended")
         self._event(event)
         if isinstance(event, HandedDown):
-            self._requested = event
-            self._items.tell_children(FOR_ITEMS[type(event)])
+            self._hand_down(event)
+
+    def _hand_down(self, request: HandedDown) -> None:
+        self._requested = request
+        self._items.tell_children(FOR_ITEMS[type(request)])
 
     def _follow_parent(self, message: FollowParent) -> None:
         self._requested_of_parent = message.request
@@ -524,8 +531,10 @@ class RunSupervisor(DispatchedActor):
             self._parks_when_idle = True
 
     def _park_if_idle(self) -> None:
-        paused = self._conductor is not None and self._conductor.status == "paused"
-        if paused and self._items.idle:
+        conductor = self._conductor
+        if conductor is None or not self._items.idle_but_for(conductor.paused_items()):
+            return
+        if conductor.status == "paused" or (conductor.status == "failing" and not self._items.any_waits):
             self._park()
 
     # ---- permits

@@ -1,6 +1,7 @@
 """The items of one run outside of its conductor: those that wait to be performed, and the actors of those that are."""
 
 from collections import deque
+from collections.abc import Set as AbstractSet
 from typing import Any, Final, TypeAlias
 
 import pykka
@@ -130,10 +131,9 @@ class RunItems:
         if self._running.pop(key, None) is None:
             self._children.pop(key, None)
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is in flight."""
-        return not (self._running or self._being_recorded or self._children)
+    def idle_but_for(self, paused: AbstractSet[Key]) -> bool:
+        """Tell whether nothing is in flight but some items that paused workflows perform."""
+        return not (self._running or self._being_recorded) and self._children.keys() <= paused
 
     def tell(self, key: Key, message: Any) -> None:
         """Tell an item's actor, if it has one."""

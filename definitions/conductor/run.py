@@ -129,6 +129,10 @@ class Run:
         """Return the items that were skipped by request."""
         return self._visits.skipped()
 
+    def paused_items(self) -> frozenset[ItemId]:
+        """Return the items in flight that sub-workflows perform which are paused."""
+        return frozenset(self._paused)
+
     def counts_as(self, completed: ItemCompleted) -> str:
         """Return what an item ends as when this is handled next: `skipped` if that was asked for, else its outcome."""
         visit = self._active.get((completed.task, completed.visit))

@@ -1,4 +1,4 @@
-"""What was requested of a run as its engine ended, and its sub-workflows have not heard of: they follow it later."""
+"""What is requested of a run, and what its sub-workflows do about it, however they come to know."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -6,195 +6,263 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conducted import Conducted
 from engines import Bench, outcome_of
-from waiting import PATIENCE
+from hypothesis import given
+from hypothesis import strategies as st
+from waiting import PATIENCE, Inbox, messages_of
 
-from stretto.actors import RunHandle, action
-from stretto.actors.handed_down import is_news
+from stretto.actors import ActionFailed, RunHandle, action
+from stretto.actors.handed_down import FOR_ITEMS, is_news, of_change
 from stretto.actors.journal.keys import keyring_for
 from stretto.actors.journal.opening import open_store
-from stretto.actors.journal.records import Entry, Happened
+from stretto.actors.messages import HandedDown
 from stretto.actors.outcome import RunWasParked
-from stretto.definitions.conductor import (
-    CancelRequested,
-    Failure,
-    ItemCompleted,
-    PauseRequested,
-    ResumeRequested,
-)
+from stretto.definitions.conductor import CancelRequested, PauseRequested, ResumeRequested
+from stretto.definitions.conductor.states import RUN
 
-LATER = 4e9
-"""Seconds since the epoch: later than whatever a test does."""
+VERBS: dict[type[HandedDown], str] = {PauseRequested: "pause", ResumeRequested: "resume", CancelRequested: "cancel"}
+STATES = sorted({state for state, _ in RUN} | set(RUN.values()))
+TIMES = st.floats(0, 1e10)
+REQUESTS = st.builds(lambda kind, at: kind(at), st.sampled_from(list(VERBS)), TIMES)
 
 PARENT = """
-ref: test.parent
-tasks: [{name: call, action: test.child}]
-output_map: {said: "{{ task.call.result }}"}
+ref: handed.parent
+fail_fast: true
+tasks:
+  - {name: call, action: handed.child}
+  - {name: other, action: handed.gate, input: {value: other}}
+"""
+ALONE = """
+ref: handed.alone
+tasks: [{name: call, action: handed.child}]
+output_map: {got: "{{ task.call.outcome }}"}
 """
 CHILD = """
-version: "1.0.0"
-ref: test.child
+ref: handed.child
 tasks:
-  - {name: one, action: handed_down.work, input: {value: 1}, next: [{do: [two]}]}
-  - {name: two, action: handed_down.work, input: {value: 2}}
-output_map: {said: "{{ task.two.result }}"}
+  - {name: one, action: handed.gate, input: {value: child}, next: [{do: [two]}]}
+  - {name: two, action: core.noop}
 """
 
 
-class Work:
-    """What has been done, and a gate that holds it up."""
+class Gates:
+    """What has begun, and what lets it end."""
 
     def __init__(self) -> None:
-        self.done: list[int] = []
-        self.begun = threading.Semaphore(0)
-        self.gate = threading.Event()
+        self.begun: dict[str, threading.Semaphore] = {}
+        self.open: dict[str, threading.Semaphore] = {}
+        for value in ("other", "child"):
+            self.begun[value], self.open[value] = threading.Semaphore(0), threading.Semaphore(0)
+
+    def wait_for(self, value: str) -> None:
+        assert self.begun[value].acquire(timeout=PATIENCE), f"{value} has not begun"
 
 
-WORK = Work()
+GATES = Gates()
 
 
-@action("handed_down.work")
-def work(value: int) -> int:
-    """Note a value, and wait at the gate."""
-    WORK.done.append(value)
-    WORK.begun.release()
-    WORK.gate.wait(PATIENCE)
+@action("handed.gate")
+def gate(value: str) -> str:
+    """Wait to be let through; all but the child's fails."""
+    GATES.begun[value].release()
+    assert GATES.open[value].acquire(timeout=PATIENCE)
+    if value == "other":
+        raise ActionFailed("it failed")
     return value
 
 
 @pytest.fixture(autouse=True)
-def fresh_work() -> Iterator[None]:
-    """Nothing has been done yet; at the end, nothing waits any more."""
-    WORK.__init__()  # type: ignore[misc]  # the action knows the object
+def gates() -> Iterator[None]:
+    GATES.__init__()  # type: ignore[misc]  # the action keeps its reference
     yield
-    WORK.gate.set()
+    for each in GATES.open.values():
+        each.release(100)
 
 
-class Family:
-    """A run and its sub-workflow's, left by an engine in the middle of the child's first item."""
+@given(REQUESTS, st.sampled_from(STATES))
+def test_what_changes_a_run_is_news_to_it(request: HandedDown, status: str) -> None:
+    """And nothing else is, as long as nothing has been requested of it."""
+    after = RUN.get((status, VERBS[type(request)]))
+    assert is_news(request, status, None) == (after is not None and after != status)
 
-    def __init__(self, start_bench: Callable[..., Bench], folder: Path) -> None:
-        self._start_bench = start_bench
-        self._url = f"sqlite:///{folder / 'runs.db'}"
-        self._definitions = folder / "definitions"
-        self._definitions.mkdir()
-        (self._definitions / "child.yaml").write_text(CHILD)
-        self.engine = self.start()
-        self.parent = self.engine.submit(PARENT)
-        assert WORK.begun.acquire(timeout=PATIENCE)
-        (self.child,) = set(self.engine.proxy.run_ids().get(timeout=PATIENCE)) - {self.parent.id}
 
-    def start(self) -> Bench:
-        """Start an engine."""
-        return self._start_bench(store=self._url, definitions=self._definitions)
+@given(REQUESTS, REQUESTS, st.sampled_from(STATES))
+def test_what_was_requested_of_a_run_itself_and_later_stands(
+    request: HandedDown, last: HandedDown, status: str
+) -> None:
+    """But for a cancel, which nobody takes back."""
+    news = is_news(request, status, last)
+    if isinstance(request, CancelRequested) or last.at < request.at:
+        assert news == is_news(request, status, None)
+    else:
+        assert not news
 
-    def leave(self) -> None:
-        """Have the engine end; what is in flight ends without it."""
-        stop = self.engine.proxy.stop(grace=0)
-        with pytest.raises(RunWasParked):
-            outcome_of(self.parent)
-        WORK.gate.set()
-        stop.get(timeout=PATIENCE)
-        WORK.done.clear()
 
-    def has_happened(self, entry: Entry) -> None:
-        """Have the parent's record go on, as if the engine had ended before it told anybody."""
-        with open_store(self._url, keyring_for(self._url, None)) as store:
-            first = len(store.reader.entries(self.parent.id, 0, 1000))
-            store.writer.write([Happened(run_id=self.parent.id, first=first, entries=(entry,), secret=False)])
+def test_all_that_is_handed_down_is_something_to_items() -> None:
+    """Each kind of request has a message to the items that sub-workflows perform."""
+    assert FOR_ITEMS.keys() == VERBS.keys()
 
-    def go_on(self) -> Bench:
-        """Start the next engine, and wait until it has rebuilt both runs."""
-        self.engine = self.start()
-        self.engine.proxy.recovered().get(timeout=PATIENCE)
-        return self.engine
 
-    def handle(self, run: str) -> RunHandle:
-        """Return the handle of a run at the engine that is there."""
-        handle: RunHandle = self.engine.proxy.handle(run).get(timeout=PATIENCE)
-        return handle
+@pytest.mark.parametrize("before", STATES)
+@pytest.mark.parametrize("after", STATES)
+def test_only_a_failure_in_a_pause_has_sub_workflows_go_on(before: str, after: str) -> None:
+    """Nobody can resume the run any more."""
+    expected = ResumeRequested(5.0) if (before, after) == ("paused", "failing") else None
+    assert of_change(before, after, 5.0) == expected
 
-    def status(self, run: str) -> Any:
-        """Return the status of a run."""
-        return self.engine.proxy.status(run).get(timeout=PATIENCE)["status"]
+
+@pytest.fixture(params=["in memory", "in a store"])
+def bench(request: pytest.FixtureRequest, start: Callable[..., Bench], url: str) -> Bench:
+    """Return an engine without and with a store."""
+    return start(store=None if request.param == "in memory" else url)
 
 
 @pytest.fixture
-def family(start_bench: Callable[..., Bench], tmp_path: Path) -> Family:
-    """A run and its child in the middle."""
-    return Family(start_bench, tmp_path)
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/runs.db"
 
 
-def test_a_child_that_has_not_heard_of_the_cancellation_performs_nothing(family: Family) -> None:
-    """What was in flight is not performed again, and both end cancelled."""
-    family.leave()
-    family.has_happened(CancelRequested(LATER))
-    family.go_on()
-    assert outcome_of(family.handle(family.parent.id)).status == "cancelled"
-    assert outcome_of(family.handle(family.child)).status == "cancelled"
-    assert WORK.done == []
+@pytest.fixture
+def start(start_bench: Callable[..., Bench], tmp_path: Path) -> Callable[..., Bench]:
+    (tmp_path / "definitions").mkdir()
+    (tmp_path / "definitions" / "child.yaml").write_text(f'version: "1.0.0"\n{CHILD}')
+    return lambda **settings: start_bench(definitions=tmp_path / "definitions", **settings)
 
 
-def test_a_child_that_has_not_heard_of_the_pause_stands_still(family: Family) -> None:
-    """Until the run is resumed."""
-    family.leave()
-    family.has_happened(PauseRequested(LATER))
-    engine = family.go_on()
-    assert (family.status(family.parent.id), family.status(family.child)) == ("paused", "paused")
-    assert WORK.done == []
-    engine.proxy.resume(family.parent.id).get(timeout=PATIENCE)
-    assert outcome_of(family.handle(family.parent.id)).output == {"said": {"said": 2}}
-    assert WORK.done == [1, 2]
+def child_of(bench: Bench, parent: RunHandle) -> RunHandle:
+    (child,) = set(bench.proxy.run_ids().get(timeout=PATIENCE)) - {parent.id}
+    handle: RunHandle = bench.proxy.handle(child).get(timeout=PATIENCE)
+    return handle
 
 
-def test_a_child_that_has_not_heard_that_the_run_was_resumed_goes_on(family: Family) -> None:
-    """Nobody has to resume it."""
-    family.engine.proxy.pause(family.parent.id).get(timeout=PATIENCE)
-    family.leave()
-    family.has_happened(ResumeRequested(LATER))
-    family.go_on()
-    assert outcome_of(family.handle(family.parent.id)).output == {"said": {"said": 2}}
-    assert WORK.done == [1, 2]
+class Watch:
+    """Follows a run."""
+
+    def __init__(self, bench: Bench, run: RunHandle) -> None:
+        self.inbox = Inbox.start()
+        bench.proxy.watch(run.id, self.inbox).get(timeout=PATIENCE)
+
+    def until(self, status: str) -> None:
+        """Wait until the run is in that state."""
+        while messages_of(self.inbox).get(timeout=PATIENCE).status != status:
+            pass
 
 
-def test_a_child_that_was_paused_itself_stays_paused(family: Family) -> None:
-    """Its run has not been asked for anything since."""
-    family.engine.proxy.pause(family.child).get(timeout=PATIENCE)
-    family.leave()
-    engine = family.go_on()
-    assert family.status(family.child) == "paused"
-    engine.proxy.resume(family.child).get(timeout=PATIENCE)
-    assert outcome_of(family.handle(family.parent.id)).output == {"said": {"said": 2}}
+@pytest.fixture
+def watch() -> Iterator[Callable[[Bench, RunHandle], Watch]]:
+    watches: list[Watch] = []
+
+    def begin(bench: Bench, run: RunHandle) -> Watch:
+        watches.append(Watch(bench, run))
+        return watches[-1]
+
+    yield begin
+    for each in watches:
+        each.inbox.stop()
 
 
-def test_a_child_whose_item_has_ended_without_it_is_cancelled(family: Family) -> None:
-    """As when the item has timed out: nobody waits for what it does."""
-    family.leave()
-    failure = Failure("timed_out", "it took longer than 1 s")
-    family.has_happened(ItemCompleted("call", 1, 0, 1, "timed_out", None, failure, LATER))
-    family.go_on()
-    assert outcome_of(family.handle(family.parent.id)).status == "failed"
-    assert outcome_of(family.handle(family.child)).status == "cancelled"
-    assert WORK.done == []
+def test_the_sub_workflows_of_a_paused_run_that_fails_go_on_to_their_end(
+    bench: Bench, watch: Callable[[Bench, RunHandle], Watch]
+) -> None:
+    """What a failing run has in flight finishes, as ever; nobody could resume it."""
+    run = bench.submit(PARENT)
+    GATES.wait_for("child")
+    GATES.wait_for("other")
+    child = child_of(bench, run)
+    followed = watch(bench, child)
+    bench.proxy.pause(run.id).get(timeout=PATIENCE)
+    followed.until("paused")
+    GATES.open["other"].release()
+    followed.until("running")
+    GATES.open["child"].release()
+    assert outcome_of(child).status == "succeeded"
+    assert outcome_of(run).status == "failed"
 
 
-@pytest.mark.parametrize(
-    ("request_", "status", "last", "news"),
-    [
-        (PauseRequested(2), "running", None, True),
-        (PauseRequested(2), "running", ResumeRequested(1), True),
-        (PauseRequested(2), "running", ResumeRequested(3), False),
-        (PauseRequested(2), "paused", PauseRequested(3), False),
-        (PauseRequested(2), "failing", None, False),
-        (ResumeRequested(2), "paused", PauseRequested(1), True),
-        (ResumeRequested(2), "paused", PauseRequested(3), False),
-        (ResumeRequested(2), "running", None, False),
-        (CancelRequested(2), "running", ResumeRequested(3), True),
-        (CancelRequested(2), "paused", PauseRequested(1), True),
-        (CancelRequested(2), "failing", None, True),
-        (CancelRequested(2), "cancelling", CancelRequested(3), False),
-    ],
-)
-def test_what_is_news_to_a_child(request_: Any, status: str, last: Any, news: bool) -> None:
-    """The later request stands, but a run that is cancelled takes its children along in any case."""
-    assert is_news(request_, status, last) is news
+def test_they_do_so_too_if_an_engine_ended_before_they_knew(start: Callable[..., Bench], url: str) -> None:
+    """The run's record tells it."""
+    with open_store(url, keyring_for(url, None)) as store:
+        parent = Conducted(store, PARENT)
+        child = Conducted(store, CHILD, parent=parent, of_item=("call", 0))
+        for run in (parent, child):
+            run.pause()
+        parent.fail("other")
+    assert parent.conductor.status == "failing"
+    GATES.open["child"].release()
+    bench = start(store=url)
+    assert outcome_of(bench.proxy.handle(parent.id).get(timeout=PATIENCE)).status == "failed"
+    assert bench.proxy.status(child.id).get(timeout=PATIENCE)["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("paused", ["parent", "child"])
+def test_an_engine_that_stops_does_not_wait_for_runs_that_wait_for_each_other(
+    start: Callable[..., Bench], url: str, watch: Callable[[Bench, RunHandle], Watch], paused: str
+) -> None:
+    """A run whose sub-workflow is paused goes on when that is resumed, which nobody does any more; the next engine
+    has both as they were."""
+    first = start(store=url)
+    run = first.submit(ALONE)
+    GATES.wait_for("child")
+    child = child_of(first, run)
+    followed = watch(first, run)
+    first.proxy.pause({"parent": run, "child": child}[paused].id).get(timeout=PATIENCE)
+    followed.until("paused")
+    stop = first.proxy.stop()
+    GATES.open["child"].release()
+    stop.get(timeout=PATIENCE)
+    for handle in (run, child):
+        with pytest.raises(RunWasParked):
+            outcome_of(handle)
+    second = start(store=url)
+    second.proxy.recovered().get(timeout=PATIENCE)
+    assert [second.proxy.status(each.id).get(timeout=PATIENCE)["status"] for each in (run, child)] == ["paused"] * 2
+    second.proxy.resume(run.id).get(timeout=PATIENCE)
+    assert outcome_of(second.proxy.handle(run.id).get(timeout=PATIENCE)).output == {"got": "succeeded"}
+
+
+def test_nor_for_a_run_that_fails_when_its_paused_sub_workflow_has_ended(start: Callable[..., Bench], url: str) -> None:
+    """It waits for nothing else."""
+    first = start(store=url)
+    run = first.submit(PARENT)
+    GATES.wait_for("child")
+    GATES.wait_for("other")
+    child = child_of(first, run)
+    first.proxy.pause(child.id).get(timeout=PATIENCE)
+    GATES.open["other"].release()
+    GATES.open["child"].release()
+    first.proxy.stop().get(timeout=PATIENCE)
+    with pytest.raises(RunWasParked):
+        outcome_of(run)
+    second = start(store=url)
+    second.proxy.recovered().get(timeout=PATIENCE)
+    second.proxy.resume(child.id).get(timeout=PATIENCE)
+    assert outcome_of(second.proxy.handle(run.id).get(timeout=PATIENCE)).status == "failed"
+
+
+def test_a_cancel_reaches_sub_workflows_that_wait(bench: Bench, watch: Callable[[Bench, RunHandle], Watch]) -> None:
+    """A paused one ends as well as one that goes on."""
+    run = bench.submit(ALONE)
+    GATES.wait_for("child")
+    child = child_of(bench, run)
+    followed = watch(bench, child)
+    bench.proxy.pause(run.id).get(timeout=PATIENCE)
+    followed.until("paused")
+    bench.proxy.cancel(run.id).get(timeout=PATIENCE)
+    GATES.open["child"].release()
+    assert [outcome_of(each).status for each in (run, child)] == ["cancelled", "cancelled"]
+
+
+def test_what_a_stop_holds_up_is_only_what_goes_on(start: Callable[..., Bench], url: str) -> None:
+    """A paused run beside one that goes on is parked at once; the other one ends first."""
+    bench = start(store=url)
+    going_on, paused = bench.submit(CHILD), bench.submit(CHILD)
+    for _ in range(2):
+        GATES.wait_for("child")
+    bench.proxy.pause(paused.id).get(timeout=PATIENCE)
+    stop: Any = bench.proxy.stop()
+    GATES.open["child"].release(2)
+    stop.get(timeout=PATIENCE)
+    assert outcome_of(going_on).status == "succeeded"
+    with pytest.raises(RunWasParked):
+        outcome_of(paused)
