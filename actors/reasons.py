@@ -84,10 +84,10 @@ def _text(kind: str, wait: Wait) -> str:
         "retry_wait": f"{what} waits{until} for its next try{attempt}",
         "retry_held": f"{what} could be tried again, and the run is paused",
         "delay": f"{what} waits{until} to start",
-        "concurrency": f"{wait.count:,} items of {what} wait for a place in its window (concurrency)",
+        "concurrency": f"{_items(wait.count)} for a place in the window of {what} (concurrency)",
         "held": f"{what} could go on, and the run is paused",
         "join": f"{what} waits for {missing} to lead to it",
-        "not_reached": f"{what} has not been reached: {missing or 'nothing'} leads to it",
+        "not_reached": f"{what} has not been reached: {missing or 'nothing'} would lead to it",
         "paused": f"the run is paused{since}: resume it",
         "children_paused": f"all that goes on in the run are sub-workflows that are paused{since}: resume it, or them",
         "more": f"{wait.count:,} more of {what}",
@@ -99,6 +99,10 @@ def _what(wait: Wait) -> str:
     if wait.task is None:
         return "the run"
     return f"the task {wait.task!r}" if wait.index is None else f"item {wait.index:,} of {wait.task!r}"
+
+
+def _items(count: int) -> str:
+    return "1 item waits" if count == 1 else f"{count:,} items wait"
 
 
 def _time(seconds: float) -> str:
