@@ -125,7 +125,7 @@ class RunSupervisor(DispatchedActor):
         self._items = RunItems(services, request, self.actor_ref, self._record)
         self._kept = KeptItems(request.kept, services.now)
         self._reminders: dict[Timer, int] = {}
-        self._told_paused = False
+        self._told_paused: bool | None = False
         self._conductor: Conductor | None = None
         self._parameters = EMPTY_OBJECT
         self._requested: HandedDown | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from engines import Bench, outcome_of
-from waiting import PATIENCE
+from waiting import PATIENCE, Inbox, messages_of
 
 from stretto.actors import RunHandle, action
 from stretto.actors.handed_down import is_news
@@ -19,6 +19,7 @@ from stretto.definitions.conductor import (
     CancelRequested,
     Failure,
     ItemCompleted,
+    ItemPaused,
     PauseRequested,
     ResumeRequested,
 )
@@ -90,9 +91,11 @@ class Family:
 
     def leave(self) -> None:
         """Have the engine end; what is in flight ends without it."""
+        child = self.handle(self.child)
         stop = self.engine.proxy.stop(grace=0)
-        with pytest.raises(RunWasParked):
-            outcome_of(self.parent)
+        for run in (self.parent, child):
+            with pytest.raises(RunWasParked):
+                outcome_of(run)
         WORK.gate.set()
         stop.get(timeout=PATIENCE)
         WORK.done.clear()
@@ -198,3 +201,17 @@ def test_a_child_whose_item_has_ended_without_it_is_cancelled(family: Family) ->
 def test_what_is_news_to_a_child(request_: Any, status: str, last: Any, news: bool) -> None:
     """The later request stands, but a run that is cancelled takes its children along in any case."""
     assert is_news(request_, status, last) is news
+
+
+def test_a_parent_that_has_not_heard_that_its_child_goes_on_goes_on_itself(family: Family) -> None:
+    """At once, and not only when the child has ended."""
+    family.leave()
+    family.has_happened(ItemPaused("call", 1, 0, LATER))
+    WORK.gate.clear()
+    engine, inbox = family.go_on(), Inbox.start()
+    engine.proxy.watch(family.parent.id, inbox).get(timeout=PATIENCE)
+    while messages_of(inbox).get(timeout=PATIENCE).status != "running":
+        pass
+    WORK.gate.set()
+    assert outcome_of(family.handle(family.parent.id)).output == {"said": {"said": 2}}
+    inbox.stop()
