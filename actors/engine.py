@@ -166,12 +166,14 @@ class Engine(RunQueries, RecoveredRuns):
             check_digests=check_digests, store_key=store_key, retention=Retention(retain_days, retain_runs),
         )  # fmt: skip
         parts = start_parts(options)
-        if parts.journal is not None:
-            parts.journal.start(parts.services)
-        reference = cls.start_on(
-            parts.services.dispatcher, parts.services, parts.catalogue, parts.server, max_items_in_flight,
-            parts.surroundings, parts.journal, parts.unfinished, options.retention,
-        )  # fmt: skip
+        with parts.undo as undo:
+            if parts.journal is not None:
+                parts.journal.start(parts.services)
+            reference = cls.start_on(
+                parts.services.dispatcher, parts.services, parts.catalogue, parts.server, max_items_in_flight,
+                parts.surroundings, parts.journal, parts.unfinished, options.retention,
+            )  # fmt: skip
+            undo.pop_all()
         reference.ask(PermitsReturned("", 0))  # answered: the engine takes its turns
         if parts.journal is not None and options.retention.at(0) is not None:
             reference.tell(PruneDue())
@@ -404,9 +406,9 @@ class Engine(RunQueries, RecoveredRuns):
         return self._prune(older_than_seconds, keep)
 
     def _prune_by_retention(self) -> None:
-        days, runs = self._retention.days, self._retention.runs
-        if self._stopped is None:
-            self._prune(None if days is None else days * 86_400.0, runs)
+        prune = self._retention.at(self._services.now())
+        if prune is not None and self._stopped is None and not self._closing:
+            self._delete(prune)
             self._services.remind(self._services.monotonic() + PRUNE_SECONDS, self.actor_ref, PruneDue())
 
     def _store_gone(self, message: StoreGone) -> None:

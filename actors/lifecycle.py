@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pykka
@@ -19,6 +20,13 @@ def start_clock() -> tuple[pykka.ActorRef[Clock], threading.Thread]:
     """Start a clock; its thread is kept, to be joined when the clock has stopped."""
     clock = Clock.start()
     return clock, clock.proxy().thread().get()
+
+
+def stop_clock(clock: pykka.ActorRef[Any], thread: threading.Thread | None) -> None:
+    """Stop a clock, and wait for its thread."""
+    clock.stop()
+    if thread is not None:
+        thread.join()
 
 
 def close_down(
@@ -52,9 +60,7 @@ def _close_down(
     _step("runners", services.runners.stop)
     if journal is not None:
         _step("journal", journal.close)
-    _step("clock", services.clock.stop)
-    if services.clock_thread is not None:
-        services.clock_thread.join()
+    _step("clock", partial(stop_clock, services.clock, services.clock_thread))
     _step("dispatcher", services.dispatcher.stop)
     if server is not None:
         _step("metrics", server.stop)

@@ -83,11 +83,14 @@ class RunQueries:
     def _prune(self, older_than_seconds: float | None, keep: int | None) -> Later:
         if (older_than_seconds is not None and older_than_seconds < 0) or (keep is not None and keep < 0):
             raise ValueError("runs are deleted by an age, and a number to keep, of at least 0")
+        ended_before = None if older_than_seconds is None else self._services.now() - older_than_seconds
+        return self._delete(Prune(ended_before, keep))
+
+    def _delete(self, prune: Prune) -> Later:
         if self._journal is None or self._journal.actor is None:
             raise NoStore("this engine has no store, and so nothing to delete")
-        ended_before = None if older_than_seconds is None else self._services.now() - older_than_seconds
         answer = Later()
-        self._journal.actor.tell(PruneRuns(Prune(ended_before, keep), answer))
+        self._journal.actor.tell(PruneRuns(prune, answer))
         return answer
 
 

@@ -17,7 +17,7 @@ from stretto.actors.journal.link import NoJournal
 from stretto.actors.journal.readers import NoReaders
 from stretto.actors.journal.service import OpenJournal, open_journal
 from stretto.actors.journal.store import Prune, Unfinished
-from stretto.actors.lifecycle import start_clock
+from stretto.actors.lifecycle import start_clock, stop_clock
 from stretto.actors.packs import Source, Surroundings, add_packs, read_packs, read_surroundings
 from stretto.actors.runners import AddressPolicy, Runners
 from stretto.actors.services import Services
@@ -70,7 +70,7 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What an engine's actor is given."""
+    """What an engine's actor is given. `undo` stops all of it, should there be no such actor."""
 
     services: Services
     catalogue: Catalogue
@@ -78,10 +78,14 @@ class Parts:
     server: MetricsServer | None
     journal: OpenJournal | None
     unfinished: tuple[Unfinished, ...]
+    undo: contextlib.ExitStack
 
 
 def start_parts(options: Options) -> Parts:
-    """Start all that an engine needs; raises as `Engine.start` does, and then leaves nothing behind."""
+    """Start all that an engine needs, but for the journal's actor.
+
+    Raises as `Engine.start` does, and then leaves nothing behind.
+    """
     _check(options)
     if not structlog.is_configured():
         # Unconfigured, structlog prints every DEBUG line to standard output, one for each item.
@@ -111,18 +115,18 @@ def start_parts(options: Options) -> Parts:
             server = MetricsServer(instruments.registry, port=options.metrics_port)
             server.start()
             stack.callback(server.stop)
+        dispatcher = Dispatcher(options.dispatchers)
+        stack.callback(dispatcher.stop)
+        clock, clock_thread = start_clock()
+        stack.callback(stop_clock, clock, clock_thread)
+        runners = Runners(threads=options.threads, addresses=options.addresses)
+        stack.callback(runners.stop)
         services = Services(
-            Dispatcher(options.dispatchers),
-            *start_clock(),
-            Runners(threads=options.threads, addresses=options.addresses),
-            registry,
-            instruments,
-            options.check_digests,
+            dispatcher, clock, clock_thread, runners, registry, instruments, options.check_digests,
             journal=NoJournal() if journal is None else journal.link,
             readers=NoReaders() if journal is None else journal.readers,
-        )
-        stack.pop_all()
-    return Parts(services, catalogue, surroundings, server, journal, unfinished)
+        )  # fmt: skip
+        return Parts(services, catalogue, surroundings, server, journal, unfinished, stack.pop_all())
 
 
 def _check(options: Options) -> None:

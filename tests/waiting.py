@@ -1,5 +1,7 @@
 """What the tests of actors share: waiting for what actors are told, and for what processes tell."""
 
+import io
+import json
 import os
 import queue
 from pathlib import Path
@@ -28,6 +30,25 @@ def messages_of(inbox: "pykka.ActorRef[Inbox]") -> "queue.SimpleQueue[Any]":
     """Return the queue that an inbox puts its messages into."""
     told: queue.SimpleQueue[Any] = inbox.proxy().told.get()
     return told
+
+
+class Lines(io.StringIO):
+    """Log lines, one by one as they come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+
+    def write(self, text: str) -> int:
+        for line in text.splitlines():
+            self.told.put(json.loads(line))
+        return len(text)
+
+    def wait_for(self, name: str) -> dict[str, Any]:
+        """Wait for an event of that name."""
+        while (line := self.told.get(timeout=PATIENCE))["event"] != name:
+            pass
+        return line
 
 
 class Fifo:

@@ -1,8 +1,5 @@
 """Engines whose store cannot be written for a while: nothing is acknowledged, nothing is lost, and it goes on."""
 
-import io
-import json
-import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -17,7 +14,7 @@ from engines import Bench, outcome_of
 from postgres_server import PostgresServer
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
-from waiting import PATIENCE
+from waiting import PATIENCE, Lines
 
 from stretto.actors import action
 from stretto.actors.dispatch import Later
@@ -66,25 +63,6 @@ def noted() -> Iterator[None]:
     NOTED.__init__()  # type: ignore[misc]  # the action keeps its reference
     yield
     NOTED.gate.release(100)
-
-
-class Lines(io.StringIO):
-    """Log lines, one by one as they come."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.told: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-
-    def write(self, text: str) -> int:
-        for line in text.splitlines():
-            self.told.put(json.loads(line))
-        return len(text)
-
-    def wait_for(self, name: str) -> dict[str, Any]:
-        """Wait for an event of that name."""
-        while (line := self.told.get(timeout=PATIENCE))["event"] != name:
-            pass
-        return line
 
 
 @pytest.fixture
