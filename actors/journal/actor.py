@@ -252,12 +252,11 @@ class JournalActor(pykka.ThreadingActor):
         try:
             pruned.deleted += pruned.pruning.prune_some(PRUNED_AT_ONCE)
         except StrettoError as error:
-            _log.error("pruning_failed", deleted=pruned.deleted, reason=str(error))
+            _log.warning("runs_not_pruned", runs=pruned.deleted, reason=str(error))
             pruned.answer.fail(error)
             return
         if pruned.pruning.finished:
-            if pruned.deleted:
-                _log.info("runs_pruned", deleted=pruned.deleted)
+            _log.info("runs_pruned", runs=pruned.deleted)
             pruned.answer.resolve(pruned.deleted)
         else:
             self._prunes.append(pruned)
