@@ -47,7 +47,6 @@ from stretto.definitions.masking import Mask
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-
 READ_AGAIN_SECONDS: Final = 1.0
 """After this it is tried again to read from a store that could not be read."""
 

@@ -1,19 +1,122 @@
-"""Reading on threads beside the actors: whoever asks is answered, also at the end."""
+"""Reading from a store beside the actors: what is read comes back as an answer or a message, whatever goes wrong."""
 
+import io
+import json
 import threading
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NoReturn
 
-from stores import KEYRING
-from waiting import PATIENCE
+import pykka
+import pytest
+import structlog
+from recording import acceptance
+from waiting import PATIENCE, Inbox, messages_of
 
+from stretto.actors.dispatch import Later
 from stretto.actors.journal.opening import open_store
-from stretto.actors.journal.readers import THREADS, Readers
-from stretto.actors.journal.store import StoreUnavailable
+from stretto.actors.journal.readers import THREADS, NoReaders, NoStore, Readers
+from stretto.actors.journal.store import Reader, StoreUnavailable
+from stretto.metrics import configure_logging
+
+
+@pytest.fixture
+def readers() -> Iterator[Readers]:
+    with open_store("sqlite://", None) as store:
+        store.writer.write([acceptance("a")])
+        made = Readers(store.reader)
+        yield made
+        made.stop()
+
+
+@pytest.fixture
+def inbox() -> Iterator["pykka.ActorRef[Inbox]"]:
+    started = Inbox.start()
+    yield started
+    started.stop()
+
+
+def answer_of(later: Later, timeout: float = PATIENCE) -> Any:
+    reply: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
+    later.promise(reply, set())
+    return reply.get(timeout=timeout)
+
+
+def away(_reader: Reader) -> NoReturn:
+    raise StoreUnavailable("the disk is away")
+
+
+def odd(_reader: Reader) -> NoReturn:
+    raise KeyError("a row is odd")
+
+
+def workflow_of(reader: Reader) -> str:
+    row = reader.run("a")
+    assert row is not None
+    return row.workflow
+
+
+def test_what_is_read_is_an_answer_or_a_message(readers: Readers, inbox: "pykka.ActorRef[Inbox]") -> None:
+    """On another thread than the one that asks."""
+    assert answer_of(readers.later(workflow_of)) == "tests.probe"
+    readers.tell(inbox, workflow_of, str)
+    assert messages_of(inbox).get(timeout=PATIENCE) == "tests.probe"
+    name = answer_of(readers.later(lambda _reader: threading.current_thread().name))
+    assert name.startswith("stretto-reader")
+
+
+@pytest.mark.parametrize(("read", "error"), [(away, StoreUnavailable), (odd, KeyError)])
+def test_what_goes_wrong_is_told_to_who_asked(
+    readers: Readers, inbox: "pykka.ActorRef[Inbox]", read: Any, error: type[Exception]
+) -> None:
+    """As an error, or as the message that is made of it; the threads go on."""
+    with pytest.raises(error):
+        answer_of(readers.later(read))
+    readers.tell(inbox, read, lambda failed: ("it failed", type(failed)))
+    assert messages_of(inbox).get(timeout=PATIENCE) == ("it failed", error)
+    assert answer_of(readers.later(workflow_of)) == "tests.probe"
+
+
+def test_only_what_nobody_expects_is_told_with_a_traceback(readers: Readers) -> None:
+    """An error of Stretto's says itself what is wrong."""
+    lines = io.StringIO()
+    configure_logging("INFO", lines, style="json")
+    for read in (away, odd):
+        with pytest.raises((StoreUnavailable, KeyError)):
+            answer_of(readers.later(read))
+    structlog.reset_defaults()
+    (line,) = map(json.loads, lines.getvalue().splitlines())
+    assert line["event"] == "reading_failed"
+    assert "a row is odd" in line["exception"]
+
+
+def test_an_actor_that_has_ended_is_told_nothing(readers: Readers) -> None:
+    """And that is no error."""
+    gone = Inbox.start()
+    gone.stop()
+    readers.tell(gone, workflow_of, str)
+    assert answer_of(readers.later(workflow_of)) == "tests.probe"
+
+
+def test_few_are_read_at_a_time_and_the_others_wait(readers: Readers) -> None:
+    """However many ask."""
+    begun, goes_on = threading.Semaphore(0), threading.Event()
+
+    def slow(_reader: Reader) -> None:
+        begun.release()
+        assert goes_on.wait(PATIENCE)
+
+    asked = [readers.later(slow) for _ in range(THREADS + 1)]
+    for _ in range(THREADS):
+        assert begun.acquire(timeout=PATIENCE)
+    assert not begun.acquire(blocking=False)
+    goes_on.set()
+    for each in asked:
+        answer_of(each)
 
 
 def test_what_waits_at_the_end_is_told_that_nothing_is_read_any_more() -> None:
     """As is whoever asks after it: nobody waits for ever."""
-    with open_store("sqlite://", KEYRING) as store:
+    with open_store("sqlite://", None) as store:
         readers = Readers(store.reader)
         begun, gate = threading.Semaphore(0), threading.Event()
 
@@ -37,3 +140,12 @@ def test_what_waits_at_the_end_is_told_that_nothing_is_read_any_more() -> None:
         readers.read(read, answers.append, failed)
         assert [type(failure) for failure in failures] == [StoreUnavailable, StoreUnavailable]
         assert answers == [True] * THREADS
+
+
+def test_without_a_store_there_is_nothing_to_read() -> None:
+    """Which says how to have one."""
+    nothing = NoReaders()
+    for ask in (nothing.read, nothing.later, nothing.tell):
+        with pytest.raises(NoStore, match=r"start it with a store, such as sqlite:///stretto\.db"):
+            ask(workflow_of)
+    nothing.stop()
