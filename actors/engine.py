@@ -63,6 +63,8 @@ from stretto.metrics import MetricsServer, get_logger
 
 MAX_ITEMS_IN_FLIGHT = 1024
 LONGEST_GRACE_SECONDS = 10.0 * 365 * 86_400
+ABANDON_AGAIN_SECONDS = 0.1
+"""How long runs have to be parked while the store cannot be written; then it is looked after them again."""
 PRUNE_SECONDS = 3600.0
 """How often ended runs are deleted that need not be kept."""
 
@@ -424,6 +426,10 @@ class Engine(RunQueries, RecoveredRuns):
             if cannot_write and (run.supervisor is None or not run.supervisor.is_alive()):
                 # Its end waits to be written, and will not be: it is parked a moment before its end.
                 self._run_parked(RunParked(run_id))
+        if cannot_write and len(self._runs):
+            # Others may come to their ends just now, or be parked.
+            again = self._services.monotonic() + ABANDON_AGAIN_SECONDS
+            self._services.remind(again, self.actor_ref, GraceElapsed())
 
     def _run_left(self) -> None:
         self._close_when_drained()

@@ -468,7 +468,6 @@ class RunSupervisor(DispatchedActor):
     # ---- the end
 
     def _finish(self, finish: FinishRun) -> None:
-        self._ended = True
         outcome = Outcome(finish.status, finish.output, finish.errors)
         self._record.ended(outcome)
         self._end_with(outcome)
@@ -486,6 +485,7 @@ class RunSupervisor(DispatchedActor):
             self._journal.end(Ending(told.status, told.output, told.errors, self._services.now()))
         again = RunInputs(self._workflow, self._parameters)
         self._journal.tell(self._engine, RunEnded(self._run_id, told, tasks, again, passed_on=outcome))
+        self._ended = True  # not before: a supervisor that crashes without an end is told to have crashed
         self._tell_watchers(RunProgressed(self._run_id, outcome.status, tasks))
         self._forget_reminders()
         self.stop()
@@ -501,7 +501,6 @@ class RunSupervisor(DispatchedActor):
         if self._journal.durable:
             self._park()
             return
-        self._ended = True
         self._items.stop()
         outcome = abandoned()
         self._record.ended(outcome)

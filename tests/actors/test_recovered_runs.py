@@ -12,13 +12,14 @@ import pytest
 from conducted import Conducted
 from engines import Bench, outcome_of
 from recording import completed, happening
-from waiting import PATIENCE
+from waiting import PATIENCE, Inbox, messages_of
 
 from stretto.actors import action
 from stretto.actors.engine import EngineStopping
 from stretto.actors.journal.keys import keyring_for
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.records import Ending
+from stretto.actors.journal.sealing import new_key
 from stretto.actors.journal.sql_reader import SqlReader
 from stretto.actors.journal.sql_store import Store
 from stretto.actors.journal.store import StoreUnavailable
@@ -488,3 +489,103 @@ def test_a_rerun_that_is_read_as_the_engine_stops_is_refused(
     GATE.release()
     outcome_of(held)
     stop.get(timeout=PATIENCE)
+
+
+def test_a_supervisor_that_crashes_while_its_engine_drains_leaves_its_run(
+    start: Callable[..., Bench], crashes: Crashes
+) -> None:
+    """Nothing is rebuilt any more; the next engine has it."""
+    bench = start()
+    run = bench.submit(GATED)
+    assert BEGUN.acquire(timeout=PATIENCE)
+    stop = bench.proxy.stop()
+    crashes.left = 1
+    with pytest.raises((RunRestarting, RunWasParked)):
+        bench.proxy.why(run.id).get(timeout=PATIENCE)
+    with pytest.raises(RunWasParked):
+        outcome_of(run)
+    GATE.release()
+    stop.get(timeout=PATIENCE)
+    GATE.release()
+    assert ended(start(), run.id).output == {"value": 1}
+
+
+def test_a_supervisor_that_is_rebuilt_learns_that_its_sub_workflow_is_paused(
+    start: Callable[..., Bench], crashes: Crashes
+) -> None:
+    """Whoever performs the item then is told by the engine."""
+    bench = start()
+    run = bench.submit(CALL)
+    assert BEGUN.acquire(timeout=PATIENCE)
+    (child_id,) = set(bench.proxy.run_ids().get(timeout=PATIENCE)) - {run.id}
+    watcher = Inbox.start()
+    bench.proxy.watch(run.id, watcher).get(timeout=PATIENCE)
+    bench.proxy.pause(child_id).get(timeout=PATIENCE)
+    while messages_of(watcher).get(timeout=PATIENCE).status != "paused":
+        pass
+    watcher.stop()
+    crashes.left = 1
+    with pytest.raises(RunRestarting):
+        bench.proxy.why(run.id).get(timeout=PATIENCE)
+    assert bench.proxy.status(run.id).get(timeout=PATIENCE)["status"] == "paused"
+    GATE.release()
+    bench.proxy.resume(run.id).get(timeout=PATIENCE)
+    assert outcome_of(run).output == {"got": {"value": 1}}
+
+
+SECRETIVE = "parameters: {password: {secret: true}}\n" + PARENT
+
+
+def test_runs_of_which_the_key_is_missing_wait_with_their_sub_workflows(
+    store: Store, start: Callable[..., Bench], tmp_path: Path
+) -> None:
+    """They go on when an engine has it; those without secrets do at once."""
+    parent = Conducted(store, SECRETIVE, {"password": "sesame"})
+    child = Conducted(store, CHILD, {"value": 1}, parent=parent, of_item=("call", 0))
+    other = Conducted(store, CHILD, {"value": 3})
+    store.close()
+    key = tmp_path / "runs.db.key"
+    kept = key.read_text()
+    key.write_text(new_key())
+    bench = start()
+    bench.proxy.recovered().get(timeout=PATIENCE)
+    assert ended(bench, other.id).output == {"value": 30}
+    statuses = [bench.proxy.status(run.id).get(timeout=PATIENCE)["status"] for run in (parent, child)]
+    assert statuses == ["running", "running"]
+    bench.proxy.stop().get(timeout=PATIENCE)
+    key.write_text(kept)
+    assert ended(start(), parent.id).output == {"all": [{"value": 10}, {"value": 20}]}
+
+
+MANY_WAIT = """
+ref: recovered.waits
+tasks:
+  - {name: late, delay: 100000, action: recovered.work, input: {value: late}, next: [{do: [fan]}]}
+  - {name: fan, action: recovered.work, with_items: "{{ range(200) | list }}", concurrency: 200,
+     input: {value: "{{ item }}"}, retry: {count: 1, delay: 100000}}
+output_map: {sum: "{{ task.fan.result | sum }}"}
+"""
+
+
+def test_a_rerun_settles_what_it_keeps_without_waiting_and_performs_the_rest(
+    store: Store, start: Callable[..., Bench]
+) -> None:
+    """Hundreds of items, some at a time; delays and retries of what is kept were waited for in the old run."""
+    old = Conducted(store, MANY_WAIT)
+    (delay,) = old.conductor.timers()
+    old.on(delay.then)
+    old.succeed("late", result="late")
+    for index in range(200):
+        old.succeed("fan", index, index) if index != 77 else old.fail("fan", index)
+    (retry,) = old.conductor.timers()
+    old.on(retry.then)
+    old.fail("fan", 77)
+    assert old.conductor.status == "failed"
+    store.close()
+    bench = start()
+    run = bench.proxy.rerun(old.id, "failed_items").get(timeout=PATIENCE)
+    assert outcome_of(run).output == {"sum": sum(range(200))}
+    assert DONE == {77: 1}
+    assert bench.proxy.status(old.id).get(timeout=PATIENCE)["status"] == "failed"
+    told = bench.proxy.runs().get(timeout=PATIENCE)["runs"][0]
+    assert (told["id"], told["rerun_of"], told["rerun_scope"]) == (run.id, old.id, "failed_items")

@@ -2,8 +2,10 @@
 
 import io
 import json
+import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,10 @@ from engines import Bench, outcome_of
 from prometheus_client.parser import text_string_to_metric_families
 from waiting import PATIENCE
 
-from stretto.actors import ActionFailed, action
+from stretto.actors import ActionFailed, Outcome, action
+from stretto.actors.journal.records import Happened, ItemStarted, Write
+from stretto.actors.journal.sql_writer import SqlWriter
+from stretto.actors.run_record import RunRecord
 from stretto.metrics import configure_logging
 
 FAN = """
@@ -161,3 +166,53 @@ def test_a_run_that_takes_too_long_fails_where_its_timeout_stands(bench: Bench) 
     assert outcome.status == "failed"
     error = outcome.errors[0]
     assert (error["code"], error["where"]["line"], error["where"]["column"]) == ("run_timed_out", 2, 10)
+
+
+@pytest.mark.parametrize("with_store", [False, True])
+def test_a_supervisor_that_crashes_as_its_run_ends_leaves_nobody_waiting(
+    start_bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_store: bool
+) -> None:
+    """The run fails with the reason."""
+
+    def broken(_record: RunRecord, _outcome: Outcome) -> None:
+        raise ZeroDivisionError("a fault at the end")
+
+    monkeypatch.setattr(RunRecord, "ended", broken)
+    monkeypatch.setattr("stretto.actors.recovered_runs.FIRST_RESTART_SECONDS", 0.001)
+    bench = start_bench(store=f"sqlite:///{tmp_path}/runs.db" if with_store else None)
+    (error,) = bench.run("tasks: [{name: a, action: core.noop}]\n").errors
+    assert (error["code"], error["message"]) == ("supervisor_crashed", "ZeroDivisionError: a fault at the end")
+
+
+ONCE = """
+cancellation_policy: cancel_running
+tasks: [{name: once, action: test.pick, delivery: at_most_once, input: {value: 4}}]
+"""
+
+
+def test_an_item_that_is_cancelled_while_its_start_is_written_never_begins(
+    start_bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing starts after a cancel, not even what was about to."""
+    TRIES.clear()
+    writing, goes_on = threading.Semaphore(0), threading.Semaphore(0)
+    write = SqlWriter.write
+
+    def slow(writer: SqlWriter, writes: Sequence[Write]) -> Any:
+        entries = [entry for each in writes if isinstance(each, Happened) for entry in each.entries]
+        if any(isinstance(entry, ItemStarted) for entry in entries):
+            writing.release()
+            assert goes_on.acquire(timeout=PATIENCE)
+        return write(writer, writes)
+
+    monkeypatch.setattr(SqlWriter, "write", slow)
+    bench = start_bench(store=f"sqlite:///{tmp_path}/runs.db")
+    run = bench.submit(ONCE)
+    assert writing.acquire(timeout=PATIENCE)
+    cancelled = bench.proxy.cancel(run.id)
+    assert bench.proxy.status(run.id).get(timeout=PATIENCE)["status"] == "cancelling"
+    goes_on.release()
+    cancelled.get(timeout=PATIENCE)
+    outcome = outcome_of(run)
+    assert (outcome.status, outcome.errors[0]["message"]) == ("cancelled", "it was cancelled before it began")
+    assert TRIES == {}

@@ -1,5 +1,6 @@
 """Engines whose store cannot be written for a while: nothing is acknowledged, nothing is lost, and it goes on."""
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from waiting import PATIENCE, Lines
 
 from stretto.actors import action
 from stretto.actors.dispatch import Later
+from stretto.actors.journal.sql_writer import SqlWriter
 from stretto.actors.journal.store import StoreUnavailable
 from stretto.actors.outcome import RunWasParked
 from stretto.metrics import configure_logging
@@ -40,6 +42,10 @@ tasks:
   - {name: one, action: failures.note, input: {value: 1}, next: [{do: [two]}]}
   - {name: two, action: failures.note, input: {value: 2}}
 output_map: {both: "{{ [task.one.result, task.two.result] }}"}
+"""
+LAST = """
+ref: test.last
+tasks: [{name: one, action: failures.note, input: {value: 1}}]
 """
 LARGE = """
 ref: test.large
@@ -228,3 +234,72 @@ def test_a_run_of_which_something_can_never_be_written_has_failed_for_good(
     assert second.proxy.run(run.id).get(timeout=PATIENCE)["status"] == "failed"
     assert second.run("tasks: [{name: a, action: core.noop}]\n").status == "succeeded"
     assert len(NOTED.values) == noted
+
+
+def test_runs_that_end_while_their_store_cannot_be_written_hold_up_no_end(
+    start_bench: Callable[..., Bench], log: Lines, fault: Fault
+) -> None:
+    """Their end is not known as long as it is not written; the next engine has them a moment before it."""
+    bench = start_bench(store=fault.url)
+    running = submitted(bench, LAST).get(timeout=PATIENCE)
+    assert NOTED.begun.acquire(timeout=PATIENCE)
+    unavailable(bench, log, fault)
+    NOTED.gate.release()
+    log.wait_for("run_ended")
+    with pytest.raises(pykka.Timeout):
+        running.outcome.get(timeout=0)
+    bench.proxy.stop(grace=0).get(timeout=PATIENCE)
+    with pytest.raises(RunWasParked):
+        outcome_of(running)
+    fault.end()
+    NOTED.gate.release()
+    second = start_bench(store=fault.url)
+    assert outcome_of(second.proxy.handle(running.id).get(timeout=PATIENCE)).status == "succeeded"
+
+
+def ended(bench: Bench) -> None:
+    """Wait until an engine has ended by itself."""
+    for thread in threading.enumerate():
+        if thread.name == "stretto-stop":
+            thread.join(PATIENCE)
+    assert not bench.proxy.actor_ref.is_alive()
+
+
+def crashes(_bench: Bench, _path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the journal crash at its next write."""
+
+    def broken(*_given: Any) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(SqlWriter, "write", broken)
+
+
+def taken(_bench: Bench, path: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have another process take the store over, as one on another machine may."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("UPDATE ownership SET epoch = epoch + 1")
+
+
+@pytest.mark.parametrize("loss", [crashes, taken])
+def test_an_engine_that_has_lost_its_store_for_good_ends(
+    start_bench: Callable[..., Bench], tmp_path: Path, log: Lines, monkeypatch: pytest.MonkeyPatch, loss: Any
+) -> None:
+    """It acknowledges nothing more; what it had acknowledged goes on in the next one."""
+    path = tmp_path / "runs.db"
+    bench = start_bench(store=f"sqlite:///{path}")
+    running = submitted(bench, CHAIN).get(timeout=PATIENCE)
+    assert NOTED.begun.acquire(timeout=PATIENCE)
+    with monkeypatch.context() as patched:
+        loss(bench, path, patched)
+        waiting = submitted(bench, CHAIN)
+        assert log.wait_for("engine_without_store")["reason"]
+        with pytest.raises((RunWasParked, pykka.ActorDeadError)):
+            waiting.get(timeout=PATIENCE)
+        with pytest.raises(RunWasParked):
+            outcome_of(running)
+        NOTED.gate.release()
+        ended(bench)
+    NOTED.gate.release(2)
+    second = start_bench(store=f"sqlite:///{path}")
+    assert outcome_of(second.proxy.handle(running.id).get(timeout=PATIENCE)).output == {"both": [1, 2]}
+    assert NOTED.values == [1, 1, 2]

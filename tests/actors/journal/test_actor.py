@@ -33,6 +33,7 @@ class Book:
         self.errors: list[Exception] = []
         self.existing: list[AlreadyAccepted] = []
         self.unrecordable: set[str] = set()
+        self.broken: dict[str, list[Exception]] = {}
         self.deleted = [5, 3]
         self.closed = False
         self.begun = threading.Semaphore(0)
@@ -51,6 +52,8 @@ class Book:
         for write in writes:
             if write.run_id in self.unrecordable:
                 raise Unrecordable(f"{write.run_id} is odd")
+            if self.broken.get(write.run_id):
+                raise self.broken[write.run_id].pop()
         self.transactions.append(list(writes))
         return self.existing
 
@@ -236,6 +239,29 @@ def test_what_is_dropped_says_nothing_of_the_store(desk: Desk) -> None:
     wait_for(waiter)
     assert [desk.link.unavailable] == [None]
     assert desk.link.pending == 0
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_store_may_fail_while_it_is_looked_for_what_can_never_be_written(desk: Desk, lost: bool) -> None:
+    """What comes after it is written when the store is back; if it is lost, nobody is told."""
+    desk.book.unrecordable = {"odd"}
+    desk.book.broken = {"c": [StoreLost("it is another's") if lost else StoreUnavailable("the disk is full")]}
+    desk.book.hold_up()
+    first = desk.record("a")
+    assert desk.book.begun.acquire(timeout=PATIENCE)
+    odd, good, later = desk.record("odd"), desk.record("b"), desk.record("c")
+    desk.book.gate.release(20)
+    wait_for(first)
+    wait_for(good)
+    assert desk.told() == RunUnrecordable("odd", "odd is odd")
+    if lost:
+        assert desk.told() == StoreGone("it is another's")
+        assert messages_of(later).empty()
+    else:
+        wait_for(later)
+        assert runs_of(desk.book.transactions) == [["a"], ["b"], ["c"]]
+        assert desk.link.pending == 0
+    assert messages_of(odd).empty()
 
 
 def test_a_run_whose_key_is_taken_is_told_to_the_engine(desk: Desk) -> None:
