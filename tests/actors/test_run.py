@@ -102,6 +102,21 @@ def test_every_metric_of_a_run_is_exact(start_bench: Callable[..., Bench]) -> No
     assert told(metrics, "actors", **{"class": "Engine"}) == 1
 
 
+def test_with_a_store_the_journals_metrics_are_there(start_bench: Callable[..., Bench], tmp_path: Path) -> None:
+    """Nothing is pending when a run has ended, and each transaction was counted with its records."""
+    bench = start_bench(metrics_port=0, store=f"sqlite:///{tmp_path}/runs.db")
+    assert bench.run(FAN, {"xs": [1, 2]}).status == "succeeded"
+    metrics = scrape(bench)
+    assert told(metrics, "journal_pending_records") == 0
+    assert told(metrics, "store_available") == 1
+    assert told(metrics, "journal_failures_total") == 0
+    assert told(metrics, "runs_recovered_total") == 0
+    assert told(metrics, "actors", **{"class": "JournalActor"}) == 1
+    commits = told(metrics, "journal_commit_seconds_count")
+    assert commits == told(metrics, "journal_batch_records_count") > 0
+    assert told(metrics, "journal_batch_records_sum") >= commits
+
+
 @pytest.fixture
 def log() -> Iterator[Callable[[], list[dict[str, Any]]]]:
     stream = io.StringIO()
