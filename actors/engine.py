@@ -103,6 +103,7 @@ class Engine(RunQueries, RecoveredRuns):
         self._journal = journal
         self._retention = retention
         self._closing = False
+        self._broken = Later()
         self.metrics_url = server.url if server is not None else None
         services.engine = self.actor_ref
         services.instruments.bind_gauges(
@@ -212,16 +213,14 @@ class Engine(RunQueries, RecoveredRuns):
         handle = RunHandle(self._services.new_run_id(), definition.ref, pykka.ThreadingFuture())
         request = RunRequest(definition, given, handle, Later(), _checked(watcher))
         request.idempotency_key = checked_key(idempotency_key)
-        if not self._services.journal.durable:
-            idempotency = (
-                idempotency_of(idempotency_key, definition, bind(definition, given)) if idempotency_key else None
-            )
-            if idempotency is not None:
-                earlier = self._keys.find(idempotency)
-                if earlier is not None:
-                    request.accepted.resolve(earlier)
-                    return request.accepted
-                self._keys.keep(idempotency, handle)
+        if idempotency_key is not None and not self._services.journal.durable:
+            bind(definition, given)  # what does not fit takes no key
+            idempotency = idempotency_of(idempotency_key, definition, given)
+            earlier = self._keys.find(idempotency)
+            if earlier is not None:
+                request.accepted.resolve(earlier)
+                return request.accepted
+            self._keys.keep(idempotency, handle)
         self._start_run(request, None)
         return request.accepted
 
@@ -283,6 +282,10 @@ class Engine(RunQueries, RecoveredRuns):
     def recovered(self) -> Later:
         """Answer when all runs have been rebuilt that had not ended when the engine started."""
         return self._recovery.finished
+
+    def broken(self) -> Later:
+        """Answer when this engine has ended by itself: its store was lost, or an actor that it cannot do without."""
+        return self._broken
 
     def store_failure(self) -> str | None:
         """Return why the store cannot be written now; None: it can, or there is none."""
@@ -453,6 +456,7 @@ class Engine(RunQueries, RecoveredRuns):
     def _end_abruptly(self) -> None:
         if self._closing:
             return
+        self._broken.resolve()
         durable = self._services.journal.durable
         for run_id, run in self._runs:
             # Their supervisors find nobody to tell: whoever waits for an outcome is told here.

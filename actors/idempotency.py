@@ -2,14 +2,15 @@
 
 import hashlib
 from collections import OrderedDict
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 
 from stretto.actors.journal.records import Idempotency
 from stretto.actors.outcome import RunHandle
 from stretto.definitions.errors import StrettoError
-from stretto.definitions.frozen import FrozenDict, object_of
+from stretto.definitions.frozen import freeze
 from stretto.definitions.model import Workflow
 from stretto.definitions.secrecy import secret_fields
 
@@ -37,15 +38,14 @@ def checked_key(key: str | None) -> str | None:
     raise InvalidIdempotencyKey(f"an idempotency key is a text of 1 to {MAX_KEY_LENGTH} printable characters")
 
 
-def idempotency_of(key: str | None, workflow: Workflow, parameters: FrozenDict) -> Idempotency | None:
-    """Return a key with the digest of what it was given for: the workflow's ref, and its parameters but secret ones.
+def idempotency_of(key: str, workflow: Workflow, inputs: Mapping[str, Any]) -> Idempotency:
+    """Return a key with the digest of what it was given for: the workflow's ref, and the inputs but secret ones.
 
-    A digest of a secret could be tried out by whoever reads the store.
+    The inputs, which must be data, are as they were given: another default makes no other request. A digest of a
+    secret could be tried out by whoever reads the store.
     """
-    if key is None:
-        return None
     secret = {fields[0] for fields in secret_fields(workflow.parameters)}
-    told = object_of({name: value for name, value in parameters.items() if name not in secret})
+    told = freeze({name: value for name, value in inputs.items() if name not in secret})
     text = msgspec.json.encode([workflow.ref, told], order="sorted")
     return Idempotency(key, hashlib.blake2b(text, digest_size=16).hexdigest())
 

@@ -299,12 +299,16 @@ class RunInputs(msgspec.Struct, frozen=True):
 
 
 class RunEnded(msgspec.Struct, frozen=True):
-    """A run has ended; `tasks` is its last status, `again` what it takes to do it again."""
+    """A run has ended; `tasks` is its last status, `again` what it takes to do it again.
+
+    `outcome` is told to whoever asks; `passed_on`, in which secrets are not masked, to the item that the run performs.
+    """
 
     run_id: str
     outcome: Outcome
     tasks: dict[str, Any]
     again: RunInputs | None = None
+    passed_on: Outcome | None = None
 
 
 class RunPauseChanged(msgspec.Struct, frozen=True):
@@ -333,9 +337,10 @@ class PruneDue(msgspec.Struct, frozen=True):
 
 
 class RunParked(msgspec.Struct, frozen=True):
-    """A run's supervisor has stopped, as the engine ends; the run goes on when an engine opens the store again."""
+    """A run is left as it is, because of `why`; it goes on when an engine opens the store again."""
 
     run_id: str
+    why: str = "the engine was stopped"
 
 
 class RunLoaded(msgspec.Struct, frozen=True):

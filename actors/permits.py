@@ -105,6 +105,8 @@ class PermitLedger:
         """Ask those above their fair share for what those below it wait for."""
         missing = sum(min(wanted, max(fair - self.held(run), 0)) for run, wanted in self._wanted.items())
         missing -= sum(self._reclaimed.values())
+        if missing <= 0:
+            return
         # With more runs than permits, nobody is above the fair share of one: then turns are taken.
         for floor in (1, 0) if fair == 1 else (fair,):
             for run_id in sorted(self._held, key=lambda each: -self._held[each]):

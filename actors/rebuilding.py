@@ -7,7 +7,7 @@ from stretto.actors.handed_down import of_change
 from stretto.actors.journal.records import Entry, ItemKey, ItemStarted, RunAccepted, SecretsLearned
 from stretto.actors.journal.store import Child, Reader, StoreUnavailable
 from stretto.actors.messages import HandedDown
-from stretto.actors.outcome import Outcome
+from stretto.actors.outcome import Outcome, UnknownRun
 from stretto.definitions.conductor import Conductor, FinishRun, ItemCompleted, StartItem
 from stretto.definitions.conductor.commands import Command
 from stretto.definitions.errors import StrettoError
@@ -94,22 +94,27 @@ def replay(reader: Reader, accepted: RunAccepted, mask: Mask | None = None) -> t
             return conductor, rebuilding
 
 
-def outcome_of(reader: Reader, run_id: str) -> Outcome | None:
-    """Return the outcome of a run that has ended as its parent's task works with it, unmasked; None: it has not.
+def outcome_for_parent(reader: Reader, run_id: str) -> Outcome:
+    """Return the outcome of a sub-workflow's run that has ended as its parent's task works with it, unmasked.
 
-    Of a run that failed since it could not be rebuilt, it is what was written of its end. Raises `StoreUnavailable`,
-    and of any other run what reading it raises.
+    Of a run that failed since it could not be rebuilt, it is what was written of its end. Raises `UnknownRun`,
+    `StoreUnavailable`, and of any other run what reading it raises.
     """
-    end, row = reader.end(run_id), reader.run(run_id)
-    if end is None or row is None:
-        return None
+    told = ended_outcome(reader, run_id)
     try:
         accepted = reader.accepted(run_id)
         finish = None if accepted is None else replay(reader, accepted)[1].finish
     except StrettoError as error:
-        if row.status != "failed" or isinstance(error, StoreUnavailable):
+        if told.status != "failed" or isinstance(error, StoreUnavailable):
             raise
         finish = None
-    if finish is not None:
-        return Outcome(finish.status, finish.output, finish.errors)
-    return Outcome(row.status, end.output, end.errors)  # type: ignore[arg-type]  # it failed of the engine: no output
+    # Without one it failed of the engine, and has no output.
+    return told if finish is None else Outcome(finish.status, finish.output, finish.errors)
+
+
+def ended_outcome(reader: Reader, run_id: str) -> Outcome:
+    """Return the outcome of a run that has ended as it is told, masked. Raises `UnknownRun`, `StoreUnavailable`."""
+    row, end = reader.run(run_id), reader.end(run_id)
+    if row is None or end is None:
+        raise UnknownRun(f"there is no ended run {run_id!r} in the store")
+    return Outcome(row.status, end.output, end.errors)  # type: ignore[arg-type]  # an output is an object, or none

@@ -36,6 +36,7 @@ class RebuiltRunSupervisor(RunSupervisor):
     def __init__(self, services: Services, engine: pykka.ActorRef[Any], request: RunRequest, rebuilt: Rebuilt) -> None:
         super().__init__(services, engine, request)
         self._rebuilt = rebuilt
+        self._told_paused = None  # whose item this run performs may not have heard of the last change
         self._rebuilding: Rebuilding | None = None
         more: dict[type, Callable[[Any], Any]] = {
             EntriesRead: self._rebuild_further,

@@ -1,6 +1,6 @@
 """Runs that an engine takes up again: what an earlier one has left, what a crashed supervisor has, and reruns."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import pykka
@@ -8,8 +8,10 @@ import pykka
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.dispatch import Later
 from stretto.actors.journal.records import Ending, Happened, Rerun, RerunScope
-from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished
+from stretto.actors.journal.store import Child, Reader, StoreUnavailable, Unfinished, Unrecordable
 from stretto.actors.messages import (
+    ChildRefused,
+    DropRun,
     FollowParent,
     OldRunRead,
     RestartRun,
@@ -19,6 +21,7 @@ from stretto.actors.messages import (
     RunNotLoaded,
     RunParked,
     RunRebuilt,
+    RunUnrecordable,
 )
 from stretto.actors.outcome import RunHandle, RunWasParked, UnknownRun, failed_with
 from stretto.actors.packs import Surroundings
@@ -32,6 +35,8 @@ from stretto.definitions.conductor import CancelRequested, IllegalTransition
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
 
+LONGEST_READ_SECONDS: Final = 5.0
+"""The longest wait before it is tried again to read a run from a store that could not be read."""
 SCOPES: Final = ("everything", "failed_tasks", "failed_items")
 
 _log = get_logger("stretto.engine")
@@ -58,6 +63,7 @@ class RecoveredRuns(SupervisedRuns):
             RunLoaded: self._run_loaded,
             RunNotLoaded: self._run_not_loaded,
             RunRebuilt: self._run_rebuilt,
+            RunUnrecordable: self._run_unrecordable,
             OldRunRead: self._old_run_read,
         }
 
@@ -65,8 +71,11 @@ class RecoveredRuns(SupervisedRuns):
         """Rebuild the runs that an earlier engine has left."""
         left = tuple(unfinished)
         for each in left:
-            handle = RunHandle(each.run_id, each.workflow, pykka.ThreadingFuture())
-            self._runs.add(Run(handle, Later(), each.accepted_at, each.parent))
+            run = Run(
+                RunHandle(each.run_id, each.workflow, pykka.ThreadingFuture()), Later(), each.accepted_at, each.parent
+            )
+            run.accepted.resolve(run.handle)
+            self._runs.add(run)
         self._give_up_children(self._recovery.add_left(left))
 
     def _check_that_runs_are_accepted(self) -> None:
@@ -85,7 +94,16 @@ class RecoveredRuns(SupervisedRuns):
         # What is secret now, and what was when the run began.
         mask = self._mask_of(run, self._surroundings.of_workflow(accepted.workflow.ref))
         mask.add(accepted.surroundings.mask.known()[0])
-        self._supervise(run, request, RebuiltRunSupervisor, Rebuilt(accepted, message.children))
+        request.watchers = run.watchers
+        children = (*message.children, *self._children_under_way(accepted.run_id, message.children))
+        self._supervise(run, request, RebuiltRunSupervisor, Rebuilt(accepted, children))
+
+    def _children_under_way(self, run_id: str, known: Iterable[Child]) -> Iterator[Child]:
+        """Yield a run's children that the supervisor before had started, and that are not in the store yet."""
+        ids = {child.run_id for child in known}
+        for child_id, run in self._runs:
+            if run.parent == run_id and run.as_child is not None and child_id not in ids:
+                yield run.as_child
 
     def _run_rebuilt(self, message: RunRebuilt) -> None:
         """Have a run's sub-workflows follow it before anything of them starts."""
@@ -93,6 +111,9 @@ class RecoveredRuns(SupervisedRuns):
             child = self._runs.get(child_id)
             if child is not None and request is not None:
                 child.tell(FollowParent(request))
+        run = self._runs.get(message.run_id)
+        if run is not None:
+            run.unread = 0
         below = self._recovery.below(message.run_id)
         self._give_up_children(child_id for child_id in below if child_id not in message.children)
         self._recovery.add(below)
@@ -117,8 +138,9 @@ class RecoveredRuns(SupervisedRuns):
         if message.again == "soon":
             if asked:  # what was asked of its supervisor, nobody answers any more
                 run.fail_questions(StoreUnavailable(f"the run {run_id} cannot be read now: {reason}"))
-            _log.warning("run_not_rebuilt_yet", run_id=run_id, reason=reason)
-            self._restart_later(run_id, run)
+            log = _log.debug if run.unread else _log.warning
+            log("run_not_rebuilt_yet", run_id=run_id, reason=reason)
+            self._read_later(run_id, run)
             return
         _log.error("run_not_rebuilt", run_id=run_id, reason=reason)
         if message.again == "with the key":
@@ -152,6 +174,13 @@ class RecoveredRuns(SupervisedRuns):
         self._share(self._ledger.forget(message.run_id))
         self._restart_later(message.run_id, run)
 
+    def _read_later(self, run_id: str, run: Run) -> None:
+        """Rebuild a run when the store can be read again, perhaps; less and less often, there may be many of them."""
+        self._recovery.postpone(run_id)
+        wait = min(FIRST_RESTART_SECONDS * 2**run.unread, LONGEST_READ_SECONDS)
+        run.unread = min(run.unread + 1, 16)
+        self._services.remind(self._services.monotonic() + wait, self.actor_ref, RestartRun(run_id, flushed=False))
+
     def _restart_later(self, run_id: str, run: Run) -> None:
         """Rebuild a run after a while, longer each time."""
         self._recovery.postpone(run_id)
@@ -169,8 +198,20 @@ class RecoveredRuns(SupervisedRuns):
         else:  # what its supervisor had sent before it crashed must be there to be read
             self._services.journal.record(None, ((self.actor_ref, RestartRun(message.run_id, flushed=True)),))
 
+    def _run_unrecordable(self, message: RunUnrecordable) -> None:
+        run = self._runs.get(message.run_id)
+        if run is None:
+            return
+        run.tell(DropRun())
+        if run.accepted.fail(Unrecordable(message.reason)):
+            run.tell_item(ChildRefused(Unrecordable.code, message.reason))
+            self._forget(message.run_id)
+            return
+        reason = f"what happened cannot be written into the store: {message.reason}"
+        self._break_run(message.run_id, run, Unrecordable.code, reason)
+
     def _break_run(self, run_id: str, run: Run, code: str, reason: str) -> None:
-        """Fail a run that has no supervisor, and have its end written."""
+        """Fail a run that nobody supervises any more, and have its end written."""
         outcome = failed_with(code, reason)
         run.accepted.resolve(run.handle)
         ended = RunEnded(run_id, outcome, {})

@@ -20,7 +20,7 @@ from stretto.actors.journal.run_masks import CODES_OF_SEALED
 from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished
 from stretto.actors.messages import RunLoaded, RunNotLoaded
 from stretto.actors.outcome import RunHandle, UnknownRun
-from stretto.actors.rebuilding import READ_AT_ONCE, Rebuilding, conductor_of, outcome_of
+from stretto.actors.rebuilding import READ_AT_ONCE, Rebuilding, conductor_of, ended_outcome
 from stretto.actors.runners.base import describe
 from stretto.definitions.conductor import ItemCompleted
 from stretto.definitions.conductor.rerun import Kept, kept_of
@@ -140,9 +140,7 @@ def kept_from(reader: Reader, old: RunAccepted, scope: RerunScope) -> Kept | Non
 
 def stored_handle(run_id: str, reader: Reader) -> RunHandle:
     """Return the handle of a run that has ended. Raises `UnknownRun`, `StoreUnavailable`."""
-    row, outcome = reader.run(run_id), outcome_of(reader, run_id)
-    if row is None or outcome is None:
-        raise UnknownRun(f"there is no ended run {run_id!r} in the store")
-    handle = RunHandle(run_id, row.workflow, pykka.ThreadingFuture())
+    outcome, row = ended_outcome(reader, run_id), reader.run(run_id)
+    handle = RunHandle(run_id, row.workflow if row is not None else "", pykka.ThreadingFuture())
     handle.outcome.set(outcome)
     return handle

@@ -12,6 +12,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pykka
+from msgspec import structs
 
 from stretto.actors.dispatch import DispatchedActor, Later
 from stretto.actors.handed_down import FOR_ITEMS, is_news, of_change
@@ -120,11 +121,11 @@ class RunSupervisor(DispatchedActor):
         self._run_id = request.handle.id
         self._workflow = request.workflow
         self._record = RunRecord(services, request.workflow, self._run_id)
-        self._watchers = [request.watcher] if request.watcher is not None else []
+        self._watchers = request.watchers
         self._items = RunItems(services, request, self.actor_ref, self._record)
         self._kept = KeptItems(request.kept, services.now)
         self._reminders: dict[Timer, int] = {}
-        self._told_paused = False
+        self._told_paused: bool | None = False
         self._conductor: Conductor | None = None
         self._parameters = EMPTY_OBJECT
         self._requested: HandedDown | None = None
@@ -147,7 +148,7 @@ class RunSupervisor(DispatchedActor):
             BeginRun: self._begin_run,
             RunRecorded: lambda _message: self._start_conducting(),
             StartRecorded: self._start_recorded,
-            JournalHasRoom: lambda _message: self._start_items(),
+            JournalHasRoom: lambda _message: self._go_on(),
             SettleKept: lambda _message: self._settle_kept(),
             Relayed: self._relayed,
             TellStatus: lambda _message: self._status(),
@@ -230,11 +231,12 @@ class RunSupervisor(DispatchedActor):
             return
         accepted_at = self._services.now()
         mask = self._make_conductor(parameters, accepted_at).mask
+        key = request.idempotency_key
         accepted = RunAccepted(
             run_id=self._run_id, workflow=self._workflow, parameters=parameters, surroundings=request.surroundings,
             accepted_at=accepted_at, secret=bool(mask) or request.secrecy != NO_SECRECY, parent=request.parent,
             depth=request.depth, rerun=request.rerun,
-            idempotency=idempotency_of(request.idempotency_key, self._workflow, parameters),
+            idempotency=None if key is None else idempotency_of(key, self._workflow, request.inputs),
         )  # fmt: skip
         self._journal.accept(accepted, (self.actor_ref, RunRecorded()), (request.accepted, request.handle))
 
@@ -343,13 +345,17 @@ class RunSupervisor(DispatchedActor):
         self._items.ended(completed)
         if self._conductor is None or self._ended:
             return
+        outcome = self._conductor.counts_as(completed)
         commands = self._on(completed)
-        self._record.try_ended(message, final=not _tries_again(completed, commands))
+        self._record.try_ended(message, outcome, final=not _tries_again(completed, commands))
         self._carry_out(commands, message.finished_at, completed.at)
         self._start_items()
 
     def _settle_kept(self) -> None:
         """Settle some of the items of which a rerun keeps what came of them; the others in further turns."""
+        if not self._journal.has_room(self.actor_ref):
+            self._settling_kept = False
+            return
         for _ in range(KEPT_AT_ONCE):
             if not self._kept or self._ended:
                 break
@@ -357,6 +363,13 @@ class RunSupervisor(DispatchedActor):
         self._settling_kept = bool(self._kept) and not self._ended
         if self._settling_kept:
             self.actor_ref.tell(SettleKept())
+        else:
+            self._start_items()
+
+    def _go_on(self) -> None:
+        """Start, or settle, what had to wait for the journal."""
+        if self._kept:
+            self._have_kept_settled()
         else:
             self._start_items()
 
@@ -465,12 +478,13 @@ class RunSupervisor(DispatchedActor):
         tasks = conductor.tasks() if conductor is not None else {}
         # First, so that whoever has the outcome finds it counted.
         self._record.flush(conductor)
+        told = outcome
         if conductor is not None:
             # A sub-workflow's output is not masked yet: its parent's task works with it.
-            masked = conductor.mask.data(outcome.output)
-            self._journal.end(Ending(outcome.status, masked, outcome.errors, self._services.now()))
+            told = structs.replace(outcome, output=conductor.mask.data(outcome.output))
+            self._journal.end(Ending(told.status, told.output, told.errors, self._services.now()))
         again = RunInputs(self._workflow, self._parameters)
-        self._journal.tell(self._engine, RunEnded(self._run_id, outcome, tasks, again))
+        self._journal.tell(self._engine, RunEnded(self._run_id, told, tasks, again, passed_on=outcome))
         self._ended = True  # not before: a supervisor that crashes without an end is told to have crashed
         self._tell_watchers(RunProgressed(self._run_id, outcome.status, tasks))
         self._forget_reminders()

@@ -73,7 +73,7 @@ class RunJournal:
     def task_ended(self, command: TaskEnded, at: float) -> None:
         """A visit of a task has ended, at `at` seconds since the epoch."""
         if self._link.durable:
-            succeeded = command.outcomes.get("succeeded", 0)
+            succeeded = command.outcomes.get("succeeded", 0) + command.outcomes.get("skipped", 0)
             self._tasks.append(
                 TaskState(
                     command.task, command.visit, command.outcome, at - command.seconds, at, command.items, succeeded,

@@ -45,13 +45,13 @@ class RunRecord:
         self._leave()
         self._log.info("run_parked")
 
-    def try_ended(self, message: ItemEnded, *, final: bool) -> None:
-        """A try of an item has ended; `final`: it was the item's last one."""
+    def try_ended(self, message: ItemEnded, outcome: str, *, final: bool) -> None:
+        """A try of an item has ended, and counts as `outcome`; `final`: it was the item's last one."""
         completed = message.completed
         if final:
             self._seconds.append(message.seconds)
-            self._items[completed.task, completed.outcome] += 1
-            self._counted[completed.task, completed.visit, completed.outcome] += 1
+            self._items[completed.task, outcome] += 1
+            self._counted[completed.task, completed.visit, outcome] += 1
         if completed.failure is not None:
             action = self._workflow.tasks[completed.task].action or ""
             self._errors[action, completed.failure.kind] += 1

@@ -38,7 +38,7 @@ class RunRequest:
 
     __slots__ = (
         "accepted", "depth", "handle", "idempotency_key", "inputs", "kept", "mask", "nested", "parent", "rerun",
-        "secrecy", "surroundings", "watcher", "workflow",
+        "secrecy", "surroundings", "watchers", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -53,7 +53,7 @@ class RunRequest:
         self.inputs = inputs
         self.handle = handle
         self.accepted = accepted
-        self.watcher = watcher
+        self.watchers = [] if watcher is None else [watcher]
         self.nested: frozenset[str] = frozenset()
         self.parent: ParentItem | None = None
         self.depth = 0

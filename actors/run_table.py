@@ -14,6 +14,7 @@ from stretto.actors.outcome import RunHandle
 from stretto.definitions.conductor import IllegalTransition
 
 if TYPE_CHECKING:
+    from stretto.actors.journal.store import Child
     from stretto.definitions.masking import Mask
 
 MAX_REMEMBERED_RUNS = 1000
@@ -49,12 +50,13 @@ class Run:
 
     `supervisor` is None while the run waits to be rebuilt: what it is told meanwhile, it is told then. `item` is whose
     it is, if it is a sub-workflow, `parent` the run of that. `since` is seconds since the epoch. `questions` forgets
-    those that nobody waits for any more.
+    those that nobody waits for any more. `unread` counts how often the store could not be read for it. `watchers` are
+    told how the run goes on, whoever supervises it; `as_child` says which item it performs, if this engine started it.
     """
 
     __slots__ = (
-        "_early", "accepted", "handle", "item", "mask", "parent", "paused", "questions", "restarts", "since",
-        "supervisor",
+        "_early", "accepted", "as_child", "handle", "item", "mask", "parent", "paused", "questions", "restarts",
+        "since", "supervisor", "unread", "watchers",
     )  # fmt: skip
 
     def __init__(self, handle: RunHandle, accepted: Later, since: float, parent: str | None = None) -> None:
@@ -67,6 +69,9 @@ class Run:
         self.item: pykka.ActorRef[Any] | None = None
         self.paused = False
         self.restarts = 0
+        self.unread = 0
+        self.as_child: Child | None = None
+        self.watchers: list[pykka.ActorRef[Any]] = []
         self.questions: weakref.WeakSet[Question] = weakref.WeakSet()
         self._early: list[Any] = []
 

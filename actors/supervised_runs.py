@@ -1,7 +1,6 @@
 """The runs in progress of an engine: how they begin, share its permits, call each other, and end."""
 
 import contextlib
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pykka
@@ -10,7 +9,7 @@ from stretto.actors.catalogue import Catalogue
 from stretto.actors.child import MAX_DEPTH
 from stretto.actors.dispatch import DispatchedActor, Later
 from stretto.actors.idempotency import conflict
-from stretto.actors.journal.store import Reader, StoreUnavailable, Unrecordable
+from stretto.actors.journal.store import Child, Reader, StoreUnavailable
 from stretto.actors.mailbox import answer_error
 from stretto.actors.messages import (
     AttachChild,
@@ -30,12 +29,12 @@ from stretto.actors.messages import (
     RunParked,
     RunPauseChanged,
     RunRefused,
-    RunUnrecordable,
     StartChild,
 )
-from stretto.actors.outcome import RunHandle, RunWasParked, failed_with
+from stretto.actors.outcome import RunHandle, RunWasParked
 from stretto.actors.packs import Surroundings
 from stretto.actors.permits import Grant, PermitLedger, Reclaim
+from stretto.actors.rebuilding import outcome_for_parent
 from stretto.actors.recovery import stored_handle
 from stretto.actors.run import RunSupervisor
 from stretto.actors.run_request import RunRequest
@@ -49,7 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 READ_AGAIN_SECONDS: Final = 1.0
-"""After which it is tried again to read how a run has ended."""
+"""After this it is tried again to read from a store that could not be read."""
 
 
 class SupervisedRuns(DispatchedActor):
@@ -73,7 +72,6 @@ class SupervisedRuns(DispatchedActor):
             RunRefused: self._run_refused,
             RunParked: self._run_parked,
             RunExists: self._run_exists,
-            RunUnrecordable: self._run_unrecordable,
             StartChild: self._start_child,
             AttachChild: self._attach_child,
             ControlChild: self._control_child,
@@ -91,9 +89,12 @@ class SupervisedRuns(DispatchedActor):
 
     def _start_run(self, request: RunRequest, item: pykka.ActorRef[Any] | None) -> None:
         """Start a run's supervisor; `item` is told the run's end, if it is a child."""
-        parent = None if request.parent is None else request.parent.run_id
-        run = Run(request.handle, request.accepted, self._services.now(), parent)
+        parent, now = request.parent, self._services.now()
+        run = Run(request.handle, request.accepted, now, None if parent is None else parent.run_id)
         run.item = item
+        run.watchers = request.watchers
+        if parent is not None:
+            run.as_child = Child(request.handle.id, parent.item, parent.attempt, now, ended=False)
         self._runs.add(run)
         request.surroundings = self._surroundings.of_workflow(request.workflow.ref)
         self._supervise(run, request, RunSupervisor)
@@ -154,16 +155,15 @@ class SupervisedRuns(DispatchedActor):
             return
 
         def read(reader: Reader) -> ChildEnded:
-            return ChildEnded(run_id, stored_handle(run_id, reader).outcome.get())
+            return ChildEnded(run_id, outcome_for_parent(reader, run_id))
 
-        def failed(error: Exception) -> None:
-            if isinstance(error, StoreUnavailable):  # it has ended as it has: the item waits until that can be read
-                again = self._services.monotonic() + READ_AGAIN_SECONDS
-                self._services.remind(again, self.actor_ref, message)
+        def refused(error: Exception) -> None:
+            if isinstance(error, StoreUnavailable):  # it will be there again: the item waits for that
+                self._services.remind(self._services.monotonic() + READ_AGAIN_SECONDS, self.actor_ref, message)
             else:
                 self._tell_item(item, ChildRefused("internal", str(error)))
 
-        self._services.readers.read(read, partial(self._tell_item, item), failed)
+        self._services.readers.read(read, lambda ended: self._tell_item(item, ended), refused)
 
     def _control_child(self, message: ControlChild) -> None:
         run = self._runs.get(message.run_id)
@@ -195,18 +195,6 @@ class SupervisedRuns(DispatchedActor):
             lambda reader: stored_handle(existing, reader), run.accepted.resolve, run.accepted.fail
         )
 
-    def _run_unrecordable(self, message: RunUnrecordable) -> None:
-        run = self._runs.get(message.run_id)
-        if run is None:
-            return
-        run.tell(DropRun())
-        if run.accepted.fail(Unrecordable(message.reason)):
-            run.tell_item(ChildRefused(Unrecordable.code, message.reason))
-            self._forget(message.run_id)
-            return
-        outcome = failed_with("unrecordable", f"what happened cannot be written into the store: {message.reason}")
-        self._run_ended(RunEnded(message.run_id, outcome, {}))
-
     @staticmethod
     def _tell_item(item: pykka.ActorRef[Any], message: Any) -> None:
         with contextlib.suppress(pykka.ActorDeadError):  # it has timed out, or its run has crashed
@@ -230,7 +218,7 @@ class SupervisedRuns(DispatchedActor):
         self._forget(message.run_id)
         run.handle.outcome.set(message.outcome)
         self._tell_listeners(message)
-        run.tell_item(ChildEnded(message.run_id, message.outcome))
+        run.tell_item(ChildEnded(message.run_id, message.passed_on or message.outcome))
 
     def _run_pause_changed(self, message: RunPauseChanged) -> None:
         run = self._runs.get(message.run_id)
@@ -239,7 +227,7 @@ class SupervisedRuns(DispatchedActor):
             run.tell_item(ChildPauseChanged(message.paused))
 
     def _run_parked(self, message: RunParked) -> None:
-        reason = f"the engine was stopped; the run {message.run_id} goes on when its store is opened again"
+        reason = f"{message.why}; the run {message.run_id} goes on when its store is opened again"
         self._park(message.run_id, RunWasParked(reason))
 
     def _park(self, run_id: str, parked: RunWasParked) -> None:

@@ -123,7 +123,7 @@ class RunFacts:
         self.secret_parameters = frozenset(fields[0] for fields in marked if len(fields) == 1)
         self.partly_secret = frozenset(fields[0] for fields in marked) | secrecy.parameters.keys()
         self.secrecy = secrecy
-        for fields in marked:
+        for fields in sorted(marked):  # a set has another order in every process
             self.mask.see(within(parameters, fields))
         self.mask.see(secrecy.constants)
         self.mask.see(of_origins(secrecy.parameters, parameters))
@@ -131,7 +131,7 @@ class RunFacts:
 
     def see_input(self, task: str, rendered: FrozenDict) -> None:
         """Take what a task's input gives to secret parameters, as it has been rendered."""
-        for fields in self.secrecy.inputs.get(task, ()):
+        for fields in sorted(self.secrecy.inputs.get(task, ())):
             self.mask.see(within(rendered, fields))
 
 
@@ -310,7 +310,7 @@ class Context:
         before = self._snapshot
         replaced = before.variables.get(name)
         mask, origins = before.facts.mask, before.facts.secrecy.variables
-        for fields in origins.get(name, ()):
+        for fields in sorted(origins.get(name, ())):
             mask.see(within(value, fields))
         self.weight += weigh(value) - (weigh(replaced) if name in before.variables else 0)
         secrets = _with(before.secret_variables, name, mask.source_of(value))
@@ -322,7 +322,7 @@ class Context:
         earlier = before.tasks.get(record.name)
         self.weight += _record_weight(record) - (_record_weight(earlier) if earlier else 0)
         mask, origins = before.facts.mask, before.facts.secrecy.tasks
-        for fields in origins.get(record.name, ()):
+        for fields in sorted(origins.get(record.name, ())):
             mask.see(_within_record(record, fields))
         source = mask.source_of(record.result) or mask.source_of(record.errors)
         secrets = _with(before.secret_tasks, record.name, source)

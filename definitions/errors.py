@@ -150,8 +150,14 @@ MAX_NAMES_TOLD = 10
 
 
 def names_there(names: Iterable[str]) -> str:
-    """Return "there are: a, b" for the names of a scope, the first few of them in order, each of bounded length."""
-    first = sorted(itertools.islice(names, MAX_NAMES_COMPARED))
+    """Return "there are: a, b" for the names of a scope, the first few of them in order, each of bounded length.
+
+    Of very many, nothing: putting them in order would take longer than that is worth.
+    """
+    some = list(itertools.islice(names, MAX_NAMES_COMPARED + 1))
+    if len(some) > MAX_NAMES_COMPARED:
+        return ""
+    first = sorted(some)
     told = [name if len(name) <= 40 else f"{name[:37]}..." for name in first[:MAX_NAMES_TOLD]]
     more = ", ..." if len(first) > MAX_NAMES_TOLD else ""
     return f"there are: {', '.join(told)}{more}" if told else ""

@@ -70,5 +70,5 @@ def _secret_within(parameter: Parameter) -> Iterator[Fields]:
 def of_origins(origins: Origins, values: Mapping[str, Any]) -> Iterator[Any]:
     """Yield the values that come from these origins."""
     for name, paths in origins.items():
-        for path in paths:
+        for path in sorted(paths):
             yield from within(values.get(name), path)

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Semaphore
 from typing import Any
 
 import yaml
@@ -11,11 +12,15 @@ from process import Mark, mark, reset_peak
 from samples import result
 
 from stretto.actors import Engine, Outcome, action
+from stretto.definitions.frozen import FrozenList
 
 WORKFLOWS = Path(__file__).parent / "workflows"
 CHAIN_TASKS = 100
 ITEMS = 10_000
 RUN_SECONDS = 120
+
+arrived = Semaphore(0)
+"""How often `perf.arrive` was called."""
 
 
 @action("perf.load")
@@ -34,6 +39,12 @@ def note_the_time() -> Mark:
     now = mark()
     reset_peak()
     return now
+
+
+@action("perf.arrive")
+def arrive() -> None:
+    """Count one more in `arrived`."""
+    arrived.release()
 
 
 @action("perf.echo_on_a_thread")
@@ -73,8 +84,11 @@ def chain() -> str:
 
 
 @contextmanager
-def engine(**settings: Any) -> Iterator[Any]:
-    """Run an engine without a store and with its metrics exposed, as the proxy that its users have."""
+def engine(grace: float | None = None, **settings: Any) -> Iterator[Any]:
+    """Run an engine with its metrics exposed, without a store if none is set, as the proxy that its users have.
+
+    `grace`: seconds after which its end waits no more for runs in progress.
+    """
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "chain.yaml").write_text(chain(), encoding="utf-8")
         for ref in VARIANTS:
@@ -83,7 +97,7 @@ def engine(**settings: Any) -> Iterator[Any]:
         try:
             yield proxy
         finally:
-            proxy.stop().get()
+            proxy.stop(grace).get()
 
 
 def run(proxy: Any, workflow: str, inputs: dict[str, Any] | None = None) -> Any:
@@ -94,9 +108,14 @@ def run(proxy: Any, workflow: str, inputs: dict[str, Any] | None = None) -> Any:
     return outcome.output
 
 
-def fan_out(proxy: Any, results: int, items: int = ITEMS, workflow: str = "fan_out") -> tuple[Mark, Mark]:
-    """Run the fan-out over so many results of 10 KB; return how the process stood before it and after it."""
-    output = run(proxy, workflow, {"results": results, "items": list(range(items))})
+def fan_out(
+    proxy: Any, results: int, items: int = ITEMS, workflow: str = "fan_out", inventory: FrozenList | None = None
+) -> tuple[Mark, Mark]:
+    """Run the fan-out over so many results of 10 KB; return how the process stood before it and after it.
+
+    `inventory`: more of the context, given with the run.
+    """
+    output = run(proxy, workflow, {"results": results, "items": list(range(items)), "inventory": inventory})
     if (output["count"], output["last"]) != (items, f"hello {items - 1}"):
         raise RuntimeError(f"the fan-out gave {output['count']} results, the last {output['last']!r}")
     return output["began"], output["ended"]

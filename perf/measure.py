@@ -39,6 +39,22 @@ def interleave(cases: Mapping[str, Case], rounds: int, loops: Mapping[str, int] 
     return samples
 
 
+def interleave_singly(cases: Mapping[str, Callable[[], Samples]], rounds: int) -> Samples:
+    """Run every case once a round, in turn, as `interleave` does; a case returns values of single operations.
+
+    What it returns under a name is kept under the case's name and that one.
+    """
+    samples: Samples = {}
+    for each in range(rounds + 1):
+        for case in list(cases)[:: 1 if each % 2 else -1]:
+            gc.collect()
+            found = cases[case]()
+            if each:
+                for name, values in found.items():
+                    samples.setdefault(f"{case}, {name}", []).extend(values)
+    return samples
+
+
 def _loops_for(case: Case) -> int:
     loops = 1
     while case(loops) < SECONDS_A_SAMPLE:
@@ -67,6 +83,11 @@ def pooled(section: Callable[[int], Samples], rounds: int, processes: int) -> Sa
 def median(values: list[float]) -> float:
     """Return the median, as pyperf computes it."""
     return float(_benchmark(values).median())
+
+
+def percentile(values: list[float], percent: int) -> float:
+    """Return the value that so many percent of the values do not exceed."""
+    return float(_benchmark(values).percentile(percent))
 
 
 def deviation(values: list[float]) -> float:

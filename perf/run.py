@@ -63,6 +63,13 @@ def measure_engine(report: Report, effort: Effort) -> None:
     report.show(parts.table(samples), samples)
 
 
+def measure_durability(report: Report, effort: Effort) -> None:
+    """The engine with and without stores, and what recovery takes."""
+    import durability  # noqa: PLC0415 - new processes import this module: the others' have no database's libraries
+
+    durability.show(report, effort.engine_rounds // 2 + 1, effort.processes)
+
+
 def measure_counts(report: Report, _effort: Effort) -> None:
     """What is counted, not timed."""
     sizes = {megabytes: counts.results_of(megabytes) for megabytes in counts.MEGABYTES}
@@ -80,6 +87,7 @@ SECTIONS: dict[str, Callable[[Report, Effort], None]] = {
     "contexts": measure_contexts,
     "templates": measure_templates,
     "engine": measure_engine,
+    "durability": measure_durability,
     "counts": measure_counts,
     "idle": measure_idle,
 }
@@ -88,7 +96,7 @@ SECTIONS: dict[str, Callable[[Report, Effort], None]] = {
 def main() -> None:
     """Run the sections that were asked for."""
     parser = argparse.ArgumentParser(description="Measure Stretto.")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, one process: under a minute")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, one process: about two minutes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write tables and all values there as well")
     parser.add_argument("--only", action="append", choices=SECTIONS, help="measure this section; may be repeated")
     arguments = parser.parse_args()

@@ -45,3 +45,8 @@ def context(results: int) -> Context:
     for number in range(results):
         made.record_task(TaskRecord(f"task_{number}", "succeeded", freeze(result(number))))
     return made
+
+
+def inventory(megabytes: int) -> FrozenList:
+    """Return so many MB of results as one list."""
+    return frozen_list([result(number) for number in range(megabytes * RESULTS_A_MEGABYTE)])

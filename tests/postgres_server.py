@@ -5,6 +5,7 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 SUPERUSER = "stretto"
@@ -39,7 +40,9 @@ def find_programs() -> Path:
 class PostgresServer:
     """A server in a temporary folder, reached by a UNIX socket in it; as another user when this one is root."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str, str] = SETTINGS) -> None:
+        """Take what differs from the settings that a new server has. Raises `NoPostgres`."""
+        self._settings = settings
         self._programs = find_programs()
         self.folder = Path(tempfile.mkdtemp(prefix="stretto-pg-"))
         self._user = _unprivileged() if os.getuid() == 0 else None
@@ -50,7 +53,7 @@ class PostgresServer:
     def start(self) -> None:
         """Make the cluster, and have the server accept connections."""
         self._run("initdb", "--auth=trust", f"--username={SUPERUSER}", "--encoding=UTF8", "--locale=C", "--no-sync")
-        settings = "".join(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
+        settings = "".join(f"{name} = '{value}'\n" for name, value in self._settings.items())
         with (self._data / "postgresql.conf").open("a") as file:
             file.write(f"{settings}unix_socket_directories = '{self.folder}'\n")
         self.resume()

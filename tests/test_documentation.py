@@ -80,8 +80,17 @@ def test_the_readmes_python_runs(number: int, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def anchors_of(document: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def test_every_link_of_the_documents_leads_somewhere() -> None:
-    """Relative links point at files that exist."""
+    """Relative links point at files that exist, and at headings that these have."""
     for document in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
-        for target in re.findall(r"\]\((?!https?://)([^)#]+)\)", document.read_text()):
-            assert (document.parent / target).exists(), f"{document.name}: {target}"
+        for file, _, anchor in re.findall(r"\]\((?!https?://)([^)#]*)(#([^)]+))?\)", document.read_text()):
+            target = document.parent / file if file else document
+            assert target.exists(), f"{document.name}: {file}"
+            if anchor and target.suffix == ".md":
+                assert anchor in anchors_of(target), f"{document.name}: {file}#{anchor}"

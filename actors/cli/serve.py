@@ -39,7 +39,7 @@ def serve(file: str | None, **given: Any) -> None:
     import asyncio
 
     from stretto.actors.daemon.service import Daemon
-    from stretto.actors.journal.store import CannotOpenStore
+    from stretto.actors.journal.store import CannotOpenStore, StoreUnavailable
     from stretto.actors.settings import InvalidSettings, read_settings
     from stretto.definitions.errors import StrettoError
     from stretto.metrics import configure_logging
@@ -51,7 +51,7 @@ def serve(file: str | None, **given: Any) -> None:
     configure_logging(settings.logging.level, style=settings.logging.style)
     try:
         code = asyncio.run(Daemon(settings).serve())
-    except CannotOpenStore as error:
+    except (CannotOpenStore, StoreUnavailable) as error:
         give_up(str(error), UNREACHABLE)
     except (StrettoError, ValueError) as error:
         give_up(str(error), USAGE)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 STOPPED: Final = 0
 """Exit code: every run had ended."""
 ABANDONED: Final = 1
-"""Exit code: runs that had not ended were given up."""
+"""Exit code: runs that had not ended were given up, or the engine has ended by itself."""
 HEALTH_SECONDS: Final = 5.0
 """How long the engine may take to answer a probe: its turns take microseconds."""
 
@@ -53,6 +53,7 @@ class Daemon:
         self._events: asyncio.Queue[signal.Signals | None] = asyncio.Queue()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._reloading = asyncio.Lock()
+        self._engine_broke = False
 
     async def serve(self) -> int:
         """Start, serve, drain, stop; return the exit code.
@@ -91,7 +92,7 @@ class Daemon:
             finally:
                 await gateway.stop()
             _log.info("stopped", abandoned=gateway.abandoned)
-            return ABANDONED if gateway.abandoned else STOPPED
+            return ABANDONED if gateway.abandoned or self._engine_broke else STOPPED
 
     def _watching_definitions(self) -> contextlib.AbstractAsyncContextManager[None]:
         engine = self._settings.engine
@@ -129,6 +130,7 @@ class Daemon:
 
     async def _serve_until_stopped(self, url: str, path: Path) -> None:
         self._begin(self._become_ready(url, path))
+        breaking = asyncio.create_task(self._end_with_the_engine())
         while (event := await self._events.get()) is not None:
             if event == signal.SIGHUP:
                 self._begin(self._reload())
@@ -138,9 +140,25 @@ class Daemon:
                 self._drain()
             else:
                 self._stop_at_once()
-        await asyncio.gather(*self._tasks)
+        breaking.cancel()
+        # One of them may have asked an engine that has ended by itself.
+        for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(outcome, BaseException) and not isinstance(outcome, pykka.ActorDeadError):
+                raise outcome
 
     # ---- the end
+
+    async def _end_with_the_engine(self) -> None:
+        """End when the engine has by itself: a daemon without one is of no use, and one that ended is started anew."""
+        try:
+            await call(self._engine, "broken")
+        except pykka.ActorDeadError:
+            if self._state == "draining":
+                return  # it was stopped
+        self._engine_broke = True
+        _log.critical("engine_ended", hint="what came before says why; the daemon ends, too")
+        notify("STOPPING=1", "STATUS=the engine has ended by itself")
+        self._events.put_nowait(None)
 
     def _drain(self) -> None:
         self._state = "draining"

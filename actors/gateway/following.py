@@ -25,7 +25,7 @@ class Follower:
         if isinstance(message, RunEnded):
             self._ended = message
         elif isinstance(message, RunParked):
-            told = f"the daemon is ending; the run {message.run_id} goes on when a daemon opens its store again"
+            told = f"{message.why}; the run {message.run_id} goes on when a daemon opens its store again"
             self._parked = Refused("engine_stopped", told)
         else:
             self._progress = message

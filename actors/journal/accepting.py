@@ -31,6 +31,7 @@ class Acceptance:
 
         Raises `Unrecordable`.
         """
+        self._check_sources(transaction, accepted)
         rows = [self._row(each) for each in accepted]
         self._shared.write(transaction, accepted)
         transaction.count([row.values() for row in rows])
@@ -39,6 +40,16 @@ class Acceptance:
         new = [each for each in accepted if each.run_id in numbers]
         transaction.write(transaction.statements.inputs, [self._inputs(numbers[each.run_id], each) for each in new])
         return numbers, self._taken(transaction, [each for each in accepted if each.run_id not in numbers])
+
+    @staticmethod
+    def _check_sources(transaction: Transaction, accepted: Sequence[RunAccepted]) -> None:
+        """See to it that runs of which something is kept are there: they may have been deleted a moment ago."""
+        for each in accepted:
+            if each.rerun is not None and each.rerun.scope != "everything":
+                with recording(each.run_id):
+                    source = select(runs.c.id).where(runs.c.id == each.rerun.of)
+                    if transaction.connection.scalar(source) is None:
+                        raise Unrecordable(f"the run {each.rerun.of}, which it does again, has been deleted")
 
     def _row(self, accepted: RunAccepted) -> dict[str, Any]:
         parent, rerun, idempotency = accepted.parent, accepted.rerun, accepted.idempotency
@@ -60,7 +71,7 @@ class Acceptance:
                 "idempotency_key": idempotency.key if idempotency else None,
                 # Sealed as the parameters are: the digest of secrets would let them be guessed.
                 "fingerprint": self._body(idempotency.fingerprint.encode(), accepted).decode() if idempotency else None,
-                "definition": self._shared.definition(accepted.workflow),
+                "definition": self._shared.definition(accepted),
                 "surroundings": self._shared.surroundings(accepted.surroundings),
             }
 

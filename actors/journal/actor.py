@@ -19,6 +19,7 @@ from pykka._envelope import Envelope
 
 from stretto.actors.dispatch import Later
 from stretto.actors.journal.link import JournalLink, notify
+from stretto.actors.journal.records import Happened
 from stretto.actors.journal.store import (
     AlreadyAccepted,
     Prune,
@@ -124,6 +125,8 @@ class JournalActor(pykka.ThreadingActor):
             self._retry()
         if self._gathered and not self._failing:
             self._commit()
+        for pruned in self._prunes:
+            pruned.answer.fail(StoreUnavailable("the engine was stopped before all of these runs had been deleted"))
         left = sum(record.entries for record in (*self._failing, *self._gathered))
         if left:
             _log.error("journal_left_unwritten", entries=left, reason=self._link.unavailable)
@@ -155,9 +158,15 @@ class JournalActor(pykka.ThreadingActor):
 
     def _without_refused(self, batch: Sequence[Record]) -> list[Record]:
         """Drop what comes after something of the same run that could not be written."""
-        kept = [each for each in batch if self._run_of(each) not in self._refused]
-        self._link.committed(sum(each.entries for each in batch) - sum(each.entries for each in kept))
+        kept = [each for each in batch if not self._is_refused(each)]
+        self._link.dropped(sum(each.entries for each in batch) - sum(each.entries for each in kept))
         return kept
+
+    def _is_refused(self, record: Record) -> bool:
+        """Tell whether a record follows on one that could not be written; that the run has ended of it, does not."""
+        if _only_ends(record):
+            self._refused.discard(self._run_of(record) or "")
+        return self._run_of(record) in self._refused
 
     def _written(self, batch: Sequence[Record]) -> list[AlreadyAccepted]:
         writes = [each.write for each in batch if each.write is not None]
@@ -186,23 +195,29 @@ class JournalActor(pykka.ThreadingActor):
     def _write_one_by_one(self, batch: Sequence[Record]) -> None:
         """Find what can never be written: its run is told, the others are written."""
         for number, record in enumerate(batch):
-            run_id = self._run_of(record)
-            if run_id in self._refused:
-                self._link.committed(record.entries)
+            if self._is_refused(record):
+                self._link.dropped(record.entries)
                 continue
             try:
                 self._committed([record], self._written([record]))
             except Unrecordable as error:
-                _log.error("run_unrecordable", run_id=run_id, reason=str(error))
-                self._refused.add(run_id or "")
-                self._link.committed(record.entries)
-                self._tell_engine(RunUnrecordable(run_id or "", str(error)))
+                self._refuse(record, str(error))
             except StoreUnavailable as error:
                 self._fail(list(batch[number:]), error)
                 return
             except StoreLost as error:
                 self._lose(error)
                 return
+
+    def _refuse(self, record: Record, reason: str) -> None:
+        run_id = self._run_of(record) or ""
+        _log.error("run_unrecordable", run_id=run_id, reason=reason)
+        self._link.dropped(record.entries)
+        if _only_ends(record):  # the store does not even know the run: there is nothing left to be told but its end
+            notify(record.tells, record.answers)
+            return
+        self._refused.add(run_id)
+        self._tell_engine(RunUnrecordable(run_id, reason))
 
     @staticmethod
     def _run_of(record: Record) -> str | None:
@@ -237,7 +252,7 @@ class JournalActor(pykka.ThreadingActor):
         try:
             pruned.deleted += pruned.pruning.prune_some(PRUNED_AT_ONCE)
         except StrettoError as error:
-            _log.warning("runs_not_pruned", reason=str(error), deleted=pruned.deleted)
+            _log.warning("runs_not_pruned", runs=pruned.deleted, reason=str(error))
             pruned.answer.fail(error)
             return
         if pruned.pruning.finished:
@@ -250,3 +265,9 @@ class JournalActor(pykka.ThreadingActor):
     def _tell_engine(self, message: Any) -> None:
         with contextlib.suppress(pykka.ActorDeadError):  # it is being stopped, abruptly
             self._services.engine.tell(message)
+
+
+def _only_ends(record: Record) -> bool:
+    """Tell whether a record holds nothing of a run but its end: the engine has ended it."""
+    write = record.write
+    return isinstance(write, Happened) and write.ending is not None and not write.entries

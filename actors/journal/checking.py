@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Select, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import aliased
 
 from stretto.actors.journal.failures import reason
 from stretto.actors.journal.opening import Location
@@ -107,7 +106,7 @@ def _rules() -> Iterator[tuple[Select[Any], str]]:
     for table, reference in ((definitions, runs.c.definition), (surroundings, runs.c.surroundings)):
         absent = reference.is_not(None) & table.c.digest.is_(None)
         yield select(runs.c.id, reference).outerjoin(table).where(absent), f"of {table.name}, {{0}} is not there"
-    other = aliased(runs)
+    other = runs.alias()
     for reference, what in ((runs.c.parent, "parent"), (runs.c.rerun_of, "run that it does again")):
         absent = reference.is_not(None) & other.c.id.is_(None) & ~has_ended
         query = select(runs.c.id, reference).outerjoin(other, other.c.id == reference).where(absent)

@@ -49,7 +49,8 @@ KINDS: Final[dict[str, type[Any]]] = {
 COMPLETED: Final = "item_completed"
 FAILED: Final = "item_failed"
 """An item's completion without and with a failure: most entries are one, and both have bodies of their own."""
-ALWAYS_SECRET: Final = frozenset({"secrets_learned"})
+LEARNED: Final = "secrets_learned"
+ALWAYS_SECRET: Final = frozenset({LEARNED})
 
 COLUMN_OF: Final = {"at": "at", "task": "task", "visit": "visit", "index": "item", "attempt": "attempt"}
 """The fields of entries that have columns; all others are members of the body."""

@@ -38,7 +38,7 @@ class Happenings:
                 states[run] = (each.ending.status, each.ending.at, run)
             elif each.status is not None:
                 states[run] = (each.status, None, run)
-        transaction.write(transaction.statements.entries, entries)
+        transaction.insert(transaction.statements.many_entries, entries)
         transaction.write(transaction.statements.tasks, list(tasks.values()))
         transaction.write(transaction.statements.states, list(states.values()))
         transaction.write(transaction.statements.ends, list(ends.values()))

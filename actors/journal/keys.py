@@ -30,8 +30,19 @@ def keyring_for(url: str, key_file: str | PathLike[str] | None) -> Keyring | Non
     if not path.parent.is_dir():
         return None  # as above
     if not path.exists():
+        _refuse_if_there(location.path, path)
         _make(path)
     return read_key_file(path)
+
+
+def _refuse_if_there(store: Path, key: Path) -> None:
+    """Raise `CannotOpenStore` if there is a store without its key: a new one could read none of its secrets."""
+    if store.exists() and store.stat().st_size:
+        raise CannotOpenStore(
+            f"cannot open the store sqlite:///{store}: its key {key} is not there, and no other is named "
+            "(engine.store_key); put it back, or, if the store holds no secrets or they may be lost, make another: "
+            f"(umask 077; stretto store key > {key})"
+        )
 
 
 def _make(path: Path) -> None:

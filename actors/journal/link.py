@@ -115,6 +115,11 @@ class JournalLink:
             with contextlib.suppress(pykka.ActorDeadError):  # its run has ended meanwhile
                 waiter.tell(JournalHasRoom())
 
+    def dropped(self, entries: int) -> None:
+        """So many entries will never be written; that says nothing of the store."""
+        with self._lock:
+            self._pending -= entries
+
     def failed(self, reason: str) -> None:
         """The store cannot be written now."""
         self._unavailable = reason

@@ -108,7 +108,8 @@ class Postgres:
 
     def readers(self) -> Engine:
         """Return an engine for connections that cannot write; one that was lost is replaced by another."""
-        return self._engine(_SETTINGS_OF_READERS, pool_pre_ping=True)
+        # An answer is one statement: a transaction around it would be two more ways to the server and back.
+        return self._engine(_SETTINGS_OF_READERS, pool_pre_ping=True, isolation_level="AUTOCOMMIT")
 
     def _check_encoding(self, connection: Connection) -> None:
         encoding = connection.scalar(text("SHOW server_encoding"))
@@ -144,8 +145,8 @@ def _parse(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         parsed = None
-    if parsed is None or not parsed.database:
-        # What cannot be read may hold a password anywhere.
+    if parsed is None or not parsed.database or "@" in (parsed.host or ""):
+        # What cannot be read may hold a password anywhere; a second @ is most likely one of a password's.
         raise CannotOpenStore(
             "cannot open the store: its URL begins with postgresql: and cannot be read; expected "
             "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, special characters in it written as %XX"

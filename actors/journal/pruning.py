@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, Table, delete, exists, func, or_, select, update
-from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from stretto.actors.journal.ownership import Ownership
@@ -26,7 +25,7 @@ _VACUUM_PAGES: Final = 500
 _SHARED: Final = ((definitions, runs.c.definition), (surroundings, runs.c.surroundings))
 """What is deleted when no run refers to it any more, and the column that does."""
 
-_PARENT: Final = aliased(runs)
+_PARENT: Final = runs.alias()
 _WITH_PARENT: Final = select(runs.c.number, runs.c.ended_at, _PARENT.c.number.is_(None).label("is_root")).outerjoin(
     _PARENT, _PARENT.c.id == runs.c.parent
 )

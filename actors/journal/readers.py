@@ -2,13 +2,13 @@
 
 import contextlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Final, NoReturn
 
 import pykka
 
 from stretto.actors.dispatch import Later
-from stretto.actors.journal.store import Reader
+from stretto.actors.journal.store import Reader, StoreUnavailable
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
 
@@ -58,8 +58,16 @@ class Readers:
             else:
                 then(value)
 
-        with contextlib.suppress(RuntimeError):  # it has been stopped: whoever asked ends, too
-            self._threads.submit(job)
+        def dropped(future: "Future[None]") -> None:
+            if future.cancelled():
+                failed(_stopped())
+
+        try:
+            future = self._threads.submit(job)
+        except RuntimeError:  # they have been stopped
+            failed(_stopped())
+        else:
+            future.add_done_callback(dropped)
 
     def later(self, read: Callable[[Reader], Any]) -> Later:
         """Return an answer that gets what `read` returns, or raises."""
@@ -77,6 +85,10 @@ class Readers:
         self.read(read, told, lambda error: told(failed(error)))
 
     def stop(self) -> None:
-        """Read what is being read to its end, forget the rest, and close the reader."""
+        """Read what is being read to its end, tell the others that nothing is read any more, and close the reader."""
         self._threads.shutdown(cancel_futures=True)
         self._reader.close()
+
+
+def _stopped() -> StoreUnavailable:
+    return StoreUnavailable("the store is not read any more: the engine is being stopped")

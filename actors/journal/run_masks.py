@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
-from stretto.actors.journal.records import Entry, RunAccepted, SecretsLearned
+from stretto.actors.journal.records import Entry, RunAccepted
 from stretto.actors.journal.store import Reader
 from stretto.actors.rebuilding import READ_AT_ONCE, conductor_of
 from stretto.definitions.errors import StrettoError
@@ -44,9 +44,7 @@ def mask_of(reader: Reader, accepted: RunAccepted) -> Mask:
     conductor = conductor_of(accepted, None if parent is None else mask_of(reader, parent))
     # What it learns at its begin is written down with its first entry, if there is one by now.
     conductor.begin()
-    for entry in entries_of(reader, accepted.run_id):
-        if isinstance(entry, SecretsLearned):
-            conductor.mask.see(entry.texts)
+    conductor.mask.see(reader.learned(accepted.run_id))
     return conductor.mask
 
 

@@ -1,14 +1,15 @@
 """What many runs share, and a store has once: definitions, and the surroundings of runs.
 
-Each is known by the digest of its text. Surroundings hold secrets, so that theirs is one that nobody can make without
-the key: the digest of a short password gives it away to whoever guesses.
+Each is known by the digest of its text. Surroundings hold secrets, and so may the definitions of runs that have some:
+theirs is a digest that nobody can make without the key, as that of a short password gives it away to whoever guesses.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Select, Table, bindparam, select
 
 from stretto.actors.journal.encoding import decode_data, encode_json
 from stretto.actors.journal.recent import Recent
@@ -31,12 +32,29 @@ class SharedBodies:
     def __init__(self, keyring: Keyring | None) -> None:
         self._keyring = keyring
         # Each holds what it is the digest of: while it does, no other object has that id.
-        self._definitions: Recent[int, tuple[Workflow, str]] = Recent(MOST_DEFINITIONS)
+        self._definitions: Recent[tuple[int, bool], tuple[Workflow, str]] = Recent(MOST_DEFINITIONS)
         self._surroundings: Recent[int, tuple[Surroundings, str]] = Recent(MOST_SURROUNDINGS)
 
-    def definition(self, workflow: Workflow) -> str:
-        """Return a definition's digest."""
-        return self._definitions.get(id(workflow), lambda: (workflow, _digest(to_stored(workflow))))[1]
+    def definition(self, accepted: RunAccepted) -> str:
+        """Return the digest of a run's definition. Raises `StoreKeyMissing`."""
+        workflow = accepted.workflow
+        return self._definitions.get(
+            (id(workflow), accepted.secret), lambda: (workflow, self._digest_of_definition(accepted))
+        )[1]
+
+    def _digest_of_definition(self, accepted: RunAccepted) -> str:
+        # A secret parameter may have a default, and a task may give a secret one a constant.
+        if not accepted.secret:
+            return _digest(to_stored(accepted.workflow))
+        if self._keyring is None:
+            raise StoreKeyMissing(
+                "it holds secrets, and the store has no key to encrypt them with; set the store's key file"
+            )
+        return self._keyring.digest(to_stored(accepted.workflow))
+
+    def _definition_body(self, accepted: RunAccepted) -> bytes:
+        body = to_stored(accepted.workflow)
+        return seal(body, self._keyring) if accepted.secret else body
 
     def surroundings(self, given: Surroundings) -> str | None:
         """Return the digest of what a run is given; None for nothing. Raises `StoreKeyMissing`."""
@@ -52,10 +70,11 @@ class SharedBodies:
 
     def write(self, transaction: Transaction, accepted: Sequence[RunAccepted]) -> None:
         """Write of what these runs share what the store lacks."""
-        by_digest = {self.definition(each.workflow): each.workflow for each in accepted}
+        by_digest = {self.definition(each): each for each in accepted}
         lacking = _lacking(transaction, definitions, list(by_digest))
         transaction.write(
-            transaction.statements.definitions, [(digest, to_stored(by_digest[digest])) for digest in lacking]
+            transaction.statements.definitions,
+            [(digest, self._definition_body(by_digest[digest])) for digest in lacking],
         )
         given = {self.surroundings(each.surroundings): each.surroundings for each in accepted}
         lacking = _lacking(transaction, surroundings, [digest for digest in given if digest is not None])
@@ -74,13 +93,16 @@ class SharedObjects:
         self._surroundings: Recent[str, Surroundings] = Recent(MOST_SURROUNDINGS)
 
     def definition(self, connection: Connection, digest: str) -> Workflow:
-        """Return a definition, read again from its text. Raises `UnreadableRecord`."""
+        """Return a definition, read again from its text.
 
-        def read(body: bytes) -> Workflow:
-            workflow: Workflow = from_stored(body)
+        Raises `StoreKeyMissing`, `WrongStoreKey`, `UnreadableRecord`.
+        """
+
+        def read() -> Workflow:
+            workflow: Workflow = from_stored(open_sealed(_body(connection, definitions, digest), self._keyring))
             return workflow
 
-        return self._definitions.get(digest, lambda: read(_body(connection, definitions, digest)))
+        return self._definitions.get(digest, read)
 
     def surroundings(self, connection: Connection, digest: str | None) -> Surroundings:
         """Return what a run is given. Raises `StoreKeyMissing`, `WrongStoreKey`, `UnreadableRecord`."""
@@ -100,8 +122,14 @@ def _digest(body: bytes) -> str:
 def _lacking(transaction: Transaction, table: Table, digests: Sequence[str]) -> list[str]:
     known: set[str] = set()
     for chunk in chunks(digests):
-        known.update(transaction.connection.scalars(select(table.c.digest).where(table.c.digest.in_(chunk))))
+        known.update(transaction.connection.scalars(_among(table), {"digests": chunk}))
     return [digest for digest in digests if digest not in known]
+
+
+@lru_cache(maxsize=2)
+def _among(table: Table) -> Select[tuple[str]]:
+    """Return the statement that finds digests; to make it anew would cost more than to execute it."""
+    return select(table.c.digest).where(table.c.digest.in_(bindparam("digests", expanding=True)))
 
 
 def _body(connection: Connection, table: Table, digest: str) -> bytes:

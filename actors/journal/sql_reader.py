@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, ScalarSelect, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, ScalarSelect, Select, bindparam, func, select
 
 from stretto.actors.journal.cursors import cursor_of, number_of
-from stretto.actors.journal.encoding import Columns, decode_data, decode_entry
+from stretto.actors.journal.encoding import LEARNED, Columns, decode_data, decode_entry
 from stretto.actors.journal.failures import telling
 from stretto.actors.journal.pruning import PRUNED
-from stretto.actors.journal.records import Entry, Idempotency, ItemKey, ParentItem, Rerun, RunAccepted
+from stretto.actors.journal.records import Entry, Idempotency, ItemKey, ParentItem, Rerun, RunAccepted, SecretsLearned
 from stretto.actors.journal.sealing import Keyring, UnreadableRecord, is_sealed, open_sealed
 from stretto.actors.journal.shared_bodies import SharedObjects
 from stretto.actors.journal.store import (
@@ -53,6 +53,17 @@ _COUNTS: Final = (
 )
 _ACCEPTED: Final = select(runs, run_inputs.c.parameters, run_inputs.c.parent_told).join(run_inputs)
 
+# What a recovery asks for of every run, made once: to make it anew takes longer than to execute it.
+_RUN: Final = bindparam("run", type_=runs.c.id.type)
+_ACCEPTED_RUN: Final = _ACCEPTED.where(runs.c.id == _RUN)
+_CHILDREN: Final = select(runs).where(runs.c.parent == _RUN).order_by(runs.c.number)
+_ENTRIES: Final = (
+    _ENTRY.where(entries.c.run == select(runs.c.number).where(runs.c.id == _RUN).scalar_subquery())
+    .where(entries.c.number >= bindparam("first"))
+    .order_by(entries.c.number)
+    .limit(bindparam("most"))
+)
+
 
 class SqlReader:
     """Reads with an engine whose connections cannot write; for any thread. `store` is the store's URL, for people."""
@@ -83,7 +94,7 @@ class SqlReader:
         Raises `StoreKeyMissing`, `WrongStoreKey`, `UnreadableRecord`.
         """
         with self._reading() as connection:
-            row = connection.execute(_ACCEPTED.where(runs.c.id == _sought(run_id))).one_or_none()
+            row = connection.execute(_ACCEPTED_RUN, {"run": _sought(run_id)}).one_or_none()
             if row is None:
                 return None
             workflow = self._shared.definition(connection, row.definition)
@@ -106,16 +117,23 @@ class SqlReader:
 
         Raises `StoreKeyMissing`, `WrongStoreKey`, `UnreadableRecord`.
         """
-        of_run = _ENTRY.where(entries.c.run == _number_of(run_id), entries.c.number >= first)
-        rows = self._rows(of_run.order_by(entries.c.number).limit(most))
+        rows = self._rows(_ENTRIES, run=_sought(run_id), first=first, most=most)
         for expected, row in enumerate(rows, first):
             if row.number != expected:
                 raise UnreadableRecord(f"the entry {expected} of the run {run_id} is not there, and later ones are")
-        return [decode_entry(Columns._make((*row[1:-1], self._clear(row.body)))) for row in rows]
+        return list(map(self._entry, rows))
+
+    def learned(self, run_id: str) -> tuple[str, ...]:
+        """Return what has turned out to be secret since a run began; nothing else of its entries is read.
+
+        Raises `StoreKeyMissing`, `WrongStoreKey`, `UnreadableRecord`.
+        """
+        of_run = _ENTRY.where(entries.c.run == _number_of(run_id), entries.c.kind == LEARNED)
+        found = map(self._entry, self._rows(of_run.order_by(entries.c.number)))
+        return tuple(text for entry in found if isinstance(entry, SecretsLearned) for text in entry.texts)
 
     def children(self, run_id: str) -> list[Child]:
         """Return the sub-workflows' runs of a run, in the order of their acceptance."""
-        children = select(runs).where(runs.c.parent == _sought(run_id)).order_by(runs.c.number)
         return [
             Child(
                 row.id,
@@ -124,7 +142,7 @@ class SqlReader:
                 row.accepted_at,
                 row.ended_at is not None,
             )
-            for row in self._rows(children)
+            for row in self._rows(_CHILDREN, run=_sought(run_id))
         ]
 
     def find(self, idempotency_key: str) -> str | None:
@@ -229,9 +247,12 @@ class SqlReader:
         with telling(self._store), self._engine.connect() as connection:
             yield connection
 
-    def _rows(self, query: Select[Any]) -> Sequence[Any]:
+    def _rows(self, query: Select[Any], **sought: Any) -> Sequence[Any]:
         with self._reading() as connection:
-            return connection.execute(query).all()
+            return connection.execute(query, sought).all()
+
+    def _entry(self, row: Any) -> Entry:
+        return decode_entry(Columns._make((*row[1:-1], self._clear(row.body))))
 
     def _page(self, pages: str, query: Select[Any], limit: int) -> tuple[Sequence[Any], str | None]:
         most = max(1, min(limit, MAX_PAGE))

@@ -10,6 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ClauseElement, Dialect, Insert, Table, bindparam, insert, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from stretto.actors.journal.insertion import AsArrays, InBlocks, Insertion
 from stretto.actors.journal.tables import definitions, entries, run_ends, run_inputs, runs, surroundings, tasks
 
 _POSITIONAL: Final = {"sqlite": "qmark", "postgresql": "format"}
@@ -24,6 +25,9 @@ class Statements:
         text = _TextOf(dialect)
         self.inputs = text(insert(run_inputs))
         self.entries = text(insert(entries))
+        self.many_entries: Insertion = (
+            InBlocks(self.entries) if dialect.name == "sqlite" else AsArrays(self.entries, entries, dialect)
+        )
         self.definitions = text(_insert_of(dialect, definitions).on_conflict_do_nothing())
         self.surroundings = text(_insert_of(dialect, surroundings).on_conflict_do_nothing())
         self.tasks = text(_upsert(dialect, tasks))

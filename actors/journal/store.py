@@ -183,6 +183,9 @@ class Reader(Protocol):
     def entries(self, run_id: str, first: int, most: int) -> list[Entry]:
         """Return at most so many of a run's entries, from that number on; fewer when there are no more."""
 
+    def learned(self, run_id: str) -> tuple[str, ...]:
+        """Return what has turned out to be secret since a run began; nothing else of its entries is read."""
+
     def children(self, run_id: str) -> list[Child]:
         """Return the sub-workflows' runs of a run, in the order of their acceptance."""
 

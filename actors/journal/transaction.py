@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection
 
+from stretto.actors.journal.insertion import Insertion, Row
 from stretto.actors.journal.statements import statements_for
 from stretto.actors.journal.store import Unrecordable
 from stretto.definitions.errors import StrettoError
@@ -32,6 +33,12 @@ class Transaction:
         if rows:
             self.count(rows)
             self.connection.exec_driver_sql(statement, list(rows))
+
+    def insert(self, insertion: Insertion, rows: Sequence[Row]) -> None:
+        """Insert rows, by the thousand. Raises `Unrecordable` for a value that is too large."""
+        if rows:
+            self.count(rows)
+            insertion.execute(self.connection, rows)
 
     def count(self, rows: Sequence[Iterable[Any]]) -> None:
         """Count rows that are handed to the database. Raises `Unrecordable` for a value that is too large."""

@@ -98,7 +98,7 @@ def kept_of(old: Conductor, completions: Iterable[ItemCompleted], scope: KeptSco
     if old.status in {"succeeded", "failed"} and not any(old.last_visit(name) for name in failed):
         raise NothingToRerun(
             f"the run {old.status}, and no task of it was performed and failed without being handled: "
-            "there is nothing to do again, unless everything: rerun it with the scope `everything`"
+            "there is nothing to do again but everything"
         )
     forgotten = reachable_from(tasks, failed)
     kept = frozenset(name for name in tasks if name not in forgotten and name != old.workflow.on_cancel)

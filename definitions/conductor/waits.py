@@ -69,6 +69,11 @@ class Standing(msgspec.Struct, frozen=True):
         """Whether what could start is held."""
         return self.status == "paused"
 
+    @property
+    def leads_on(self) -> bool:
+        """Whether what ends may still lead to other tasks."""
+        return self.status in {"running", "paused"}
+
 
 class Waiting:
     """Looks for what a run waits for. `paused` are items (task, visit, index) whose sub-workflows are paused."""
@@ -94,7 +99,7 @@ class Waiting:
     def of_task(self, name: str) -> list[Wait]:
         """Return what a task waits for; nothing, if it has ended. Raises `UnknownTask`."""
         found = list(self._of(task_named(self._workflow, name).name))
-        if not found and name not in self._visits.last:
+        if not found and name not in self._visits.last and self._standing.leads_on:
             inbound = graph_of(self._workflow.tasks).inbound[name]
             found.append(Wait(kind="not_reached", task=name, missing=inbound))
         return [*self._of_the_run_itself(), *found] if found else []
@@ -156,7 +161,7 @@ class Waiting:
             yield Wait(kind="concurrency", task=name, visit=number, count=visit.left)
 
     def _of_arrivals(self, task: str) -> Iterator[Wait]:
-        for join in self._arrivals.joining():
+        for join in self._arrivals.joining() if self._standing.leads_on else ():
             if join.task == task:
                 yield Wait(kind="join", task=task, missing=join.missing)
         for arrival in self._arrivals.waiting:

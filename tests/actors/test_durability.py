@@ -406,6 +406,84 @@ def test_a_supervisor_that_goes_on_crashing_fails_its_run_and_says_why(
     assert second.proxy.status(handle.id).get(timeout=PATIENCE)["status"] == "failed"
 
 
+HELD_CHILD = """
+ref: test.held_child
+tasks:
+  - {name: one, action: durability.work, input: {value: one}, next: [{do: [two]}]}
+  - {name: two, action: durability.work, input: {value: two}}
+"""
+CURSED = """
+ref: test.cursed
+tasks: [{name: call, action: test.held_child}]
+"""
+
+
+def test_a_run_that_fails_of_its_supervisor_takes_its_children_along(
+    start_bench: Callable[..., Bench], url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They were not rebuilt themselves, and start nothing more all the same."""
+    from stretto.actors.run import RunSupervisor
+
+    monkeypatch.setattr("stretto.actors.recovered_runs.MAX_RESTARTS", 0)
+    (tmp_path / "definitions").mkdir()
+    (tmp_path / "definitions" / "child.yaml").write_text(f'version: "1.0.0"{HELD_CHILD}')
+    bench = start_bench(store=url, definitions=tmp_path / "definitions")
+    LEDGER.held = {"one"}
+    parent = bench.submit(CURSED)
+    assert LEDGER.begun.acquire(timeout=PATIENCE)
+    (child_id,) = set(bench.proxy.run_ids().get(timeout=PATIENCE)) - {parent.id}
+    child = bench.proxy.handle(child_id).get(timeout=PATIENCE)
+    original = RunSupervisor._status
+
+    def broken(self: Any) -> dict[str, Any]:
+        if self._run_id == parent.id:
+            raise ZeroDivisionError("a lasting fault")
+        return original(self)
+
+    monkeypatch.setattr(RunSupervisor, "_status", broken)
+    assert bench.proxy.status(parent.id).get(timeout=PATIENCE)["status"] == "failed"
+    LEDGER.gate.set()
+    assert outcome_of(child).status == "cancelled"
+    assert LEDGER.done == ["one"]
+
+
+def test_how_a_sub_workflow_ended_is_read_when_the_store_can_be(
+    start_bench: Callable[..., Bench], url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its parent's item waits for that; it does not fail of it."""
+    from stretto.actors.journal.offline import OfflineRuns
+    from stretto.actors.journal.opening import open_store
+    from stretto.actors.journal.store import StoreUnavailable
+    from stretto.actors.rebuilding import outcome_for_parent
+    from stretto.definitions.conductor import CancelRequested
+
+    (tmp_path / "definitions").mkdir()
+    waits = HELD_CHILD.replace("input: {value: one}", "delay: 3600, input: {value: one}")
+    (tmp_path / "definitions" / "child.yaml").write_text(f'version: "1.0.0"{waits}')
+    first = start_bench(store=url, definitions=tmp_path / "definitions")
+    parent = first.submit(CURSED)
+    while not (children := set(first.proxy.run_ids().get(timeout=PATIENCE)) - {parent.id}):
+        pass
+    (child_id,) = children
+    first.proxy.pause(child_id).get(timeout=PATIENCE)
+    stopped(first)
+    with open_store(url, None) as store:
+        OfflineRuns(store).request(child_id, CancelRequested)
+    failures = [StoreUnavailable("the server is gone")]
+
+    def read(*given: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return outcome_for_parent(*given)
+
+    monkeypatch.setattr("stretto.actors.supervised_runs.READ_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("stretto.actors.supervised_runs.outcome_for_parent", read)
+    second = start_bench(store=url, definitions=tmp_path / "definitions")
+    outcome = outcome_of(second.proxy.handle(parent.id).get(timeout=PATIENCE))
+    assert not failures
+    assert [error["message"] for error in outcome.errors] == [f"the run {child_id} was cancelled"]
+
+
 def test_a_store_is_one_engines_at_a_time(start_bench: Callable[..., Bench], url: str) -> None:
     """And free as soon as that has ended."""
     from stretto.actors import Engine
@@ -435,3 +513,37 @@ def test_an_engine_with_a_store_that_is_stopped_as_an_actor_parks_its_runs(
             thread.join(PATIENCE)
     second = recovered(start_bench, url)
     assert outcome_of(second.proxy.handle(handle.id).get(timeout=PATIENCE)).status == "succeeded"
+
+
+def test_another_default_makes_no_other_request(start_bench: Callable[..., Bench], url: str) -> None:
+    """A client that asks again with its key gets its run, whatever has become of the workflow's defaults."""
+    bench = start_bench(store=url)
+    text = "ref: test.default\nparameters: {n: {default: 1}}\ntasks: [{name: a, action: core.noop}]\n"
+    first = bench.proxy.submit(bench.write(text), {}, idempotency_key="d").get(timeout=PATIENCE)
+    changed = bench.write(text.replace("default: 1", "default: 2"))
+    assert bench.proxy.submit(changed, {}, idempotency_key="d").get(timeout=PATIENCE).id == first.id
+
+
+def test_watchers_are_told_on_by_the_supervisor_that_comes_after_a_crash(
+    start_bench: Callable[..., Bench], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who follows a run need not know of it."""
+    from waiting import Inbox, messages_of
+
+    from stretto.actors.run import RunSupervisor
+
+    bench, inbox = start_bench(store=url), Inbox.start()
+    crashes = iter([True])
+    original = RunSupervisor._item_ended
+
+    def item_ended(self: Any, message: Any) -> None:
+        if next(crashes, False):
+            raise ZeroDivisionError("a passing fault")
+        original(self, message)
+
+    monkeypatch.setattr(RunSupervisor, "_item_ended", item_ended)
+    handle = bench.submit(FAN, {"values": [1, 2]}, inbox)
+    assert outcome_of(handle).status == "succeeded"
+    while messages_of(inbox).get(timeout=PATIENCE).status != "succeeded":
+        pass
+    inbox.stop()

@@ -18,7 +18,7 @@ from stretto.actors.idempotency import (
 from stretto.actors.journal.records import Idempotency
 from stretto.actors.outcome import RunHandle
 from stretto.definitions.dialects import read_workflow
-from stretto.definitions.frozen import EMPTY_OBJECT, FrozenDict, freeze
+from stretto.definitions.frozen import FrozenDict, freeze
 from stretto.definitions.model import Workflow
 
 TEXT = """
@@ -55,7 +55,6 @@ def test_a_key_is_a_short_text_that_can_be_written_down(key: str) -> None:
 def test_there_need_be_no_key() -> None:
     """Then every request is a run of its own."""
     assert checked_key(None) is None
-    assert idempotency_of(None, KEYED, EMPTY_OBJECT) is None
 
 
 PARAMETERS = st.dictionaries(st.sampled_from(["hosts", "user"]), st.integers(0, 3) | st.text(max_size=2), max_size=2)

@@ -21,9 +21,8 @@ from stretto.actors.journal.reports import status_of
 from stretto.actors.journal.sealing import UnreadableRecord, WrongStoreKey
 from stretto.actors.journal.sql_store import Store
 from stretto.actors.journal.store import Child, Reader, StoreUnavailable
-from stretto.actors.outcome import failed_with
-from stretto.actors.rebuilding import READ_AT_ONCE, Rebuilding, conductor_of, replay
-from stretto.actors.rebuilding import outcome_of as stored_outcome_of
+from stretto.actors.outcome import UnknownRun, failed_with
+from stretto.actors.rebuilding import READ_AT_ONCE, Rebuilding, conductor_of, outcome_for_parent, replay
 from stretto.definitions.conductor import (
     CancelRequested,
     IllegalTransition,
@@ -61,7 +60,7 @@ def test_what_a_run_has_been_through_replays_to_what_came_of_it(
             finish = rebuilding.finish
             assert finish is not None
             assert Outcome(finish.status, finish.output, finish.errors) == live
-            assert stored_outcome_of(reader, run.id) == live
+            assert outcome_for_parent(reader, run.id) == live
             assert conductor.tasks() == status["tasks"]
             assert status_of(reader, run.id) == status
             end, row = reader.end(run.id), reader.run(run.id)
@@ -199,10 +198,11 @@ def ended_run(store: Store, **given: Any) -> Conducted:
 def test_the_outcome_of_a_run_is_as_its_parents_task_works_with_it(store: Store) -> None:
     """There is none before its end, and none of what is not there."""
     running = Conducted(store, FAN)
-    assert stored_outcome_of(store.reader, running.id) is None
-    assert stored_outcome_of(store.reader, "no-such-run") is None
+    for run_id in (running.id, "no-such-run"):
+        with pytest.raises(UnknownRun, match="there is no ended run"):
+            outcome_for_parent(store.reader, run_id)
     run = ended_run(store)
-    assert stored_outcome_of(store.reader, run.id) == Outcome("succeeded", data({"all": [*"ABC"]}), EMPTY_LIST)
+    assert outcome_for_parent(store.reader, run.id) == Outcome("succeeded", data({"all": [*"ABC"]}), EMPTY_LIST)
 
 
 def test_a_run_that_failed_of_the_engine_has_the_outcome_that_was_written(store: Store) -> None:
@@ -211,7 +211,7 @@ def test_a_run_that_failed_of_the_engine_has_the_outcome_that_was_written(store:
     outcome = failed_with("supervisor_crashed", "ZeroDivisionError")
     ending = Ending("failed", None, outcome.errors, 1001.0)
     store.writer.write([happening(run.id, ending=ending, status="failed")])
-    assert stored_outcome_of(store.reader, run.id) == outcome
+    assert outcome_for_parent(store.reader, run.id) == outcome
 
 
 class Damaged:
@@ -233,10 +233,10 @@ def test_one_that_failed_since_it_cannot_be_read_has_it_too(store: Store) -> Non
     store.writer.write([happening(run.id, ending=ending, status="failed")])
     succeeded = ended_run(store)
     damaged: Any = Damaged(store.reader, UnreadableRecord("an entry is damaged"))
-    assert stored_outcome_of(damaged, run.id) == outcome
+    assert outcome_for_parent(damaged, run.id) == outcome
     with pytest.raises(UnreadableRecord):
-        stored_outcome_of(damaged, succeeded.id)
+        outcome_for_parent(damaged, succeeded.id)
     for error in (StoreUnavailable("the disk is away"), WrongStoreKey("another key")):
         unreadable: Any = Damaged(store.reader, error)
         with pytest.raises(type(error)):
-            stored_outcome_of(unreadable, succeeded.id)
+            outcome_for_parent(unreadable, succeeded.id)

@@ -17,7 +17,7 @@ from stretto.actors.journal.readers import NoReaders, Readers
 from stretto.actors.journal.records import Rerun
 from stretto.actors.journal.sealing import StoreKeyMissing, UnreadableRecord, WrongStoreKey
 from stretto.actors.journal.sql_store import Store
-from stretto.actors.journal.store import StoreUnavailable, Unfinished
+from stretto.actors.journal.store import StoreUnavailable, Unfinished, Unrecordable
 from stretto.actors.messages import RunLoaded, RunNotLoaded
 from stretto.actors.outcome import UnknownRun
 from stretto.actors.recovery import REBUILT_AT_ONCE, Recovery, load, not_loaded, stored_handle
@@ -207,8 +207,8 @@ def test_a_rerun_is_loaded_with_what_it_keeps(store: Store) -> None:
 def test_only_a_rerun_that_keeps_something_needs_the_old_run(store: Store) -> None:
     """One that does everything again has all that it needs."""
     assert load(rerun_of(store, "gone", "everything"), store.reader).kept is None
-    with pytest.raises(UnknownRun, match="the run 'gone', which this one does again, is not in the store"):
-        load(rerun_of(store, "gone", "failed_items"), store.reader)
+    with pytest.raises(Unrecordable, match="the run gone, which it does again, has been deleted"):
+        rerun_of(store, "gone", "failed_items")
 
 
 def test_the_handle_of_an_ended_run_has_its_outcome(store: Store) -> None:

@@ -16,7 +16,7 @@ from stretto.actors.journal.link import Answers, JournalLink, NoJournal, Tells
 from stretto.actors.journal.records import Ending, Happened, SecretsLearned, TaskState, Write
 from stretto.actors.journal.service import OpenJournal, open_journal
 from stretto.actors.journal.sql_writer import SqlWriter
-from stretto.actors.rebuilding import outcome_of as stored_outcome_of
+from stretto.actors.rebuilding import outcome_for_parent
 from stretto.actors.run_journal import RunJournal
 from stretto.definitions.conductor import Event, PauseRequested, ResumeRequested, TaskEnded, TaskStarted
 from stretto.definitions.conductor.inputs import MAX_INPUT_BYTES
@@ -203,7 +203,7 @@ class Counted:
         """Perform a run; return its outcome, and the outcome that its entries lead to."""
         handle = self.bench.submit(text, inputs)
         outcome = outcome_of(handle)
-        later = self._journal.readers.later(lambda reader: stored_outcome_of(reader, handle.id))
+        later = self._journal.readers.later(lambda reader: outcome_for_parent(reader, handle.id))
         reply: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
         later.promise(reply, set())
         return outcome, reply.get(timeout=PATIENCE)

@@ -11,9 +11,9 @@ from engines import Bench, outcome_of
 from sqlalchemy import create_engine, make_url, text
 from waiting import PATIENCE
 
-from stretto.actors import ActionFailed, action
+from stretto.actors import ActionFailed, Engine, action
 from stretto.actors.journal.sealing import new_key
-from stretto.actors.journal.store import Unrecordable
+from stretto.actors.journal.store import CannotOpenStore, Unrecordable
 from stretto.actors.outcome import RunWasParked
 from stretto.definitions.conductor import IllegalTransition
 
@@ -62,6 +62,8 @@ def leak(text: str) -> None:
 @pytest.fixture(autouse=True)
 def gate() -> Iterator[None]:
     GATE.clear()
+    while BEGUN.acquire(blocking=False):
+        pass
     yield
     GATE.set()
 
@@ -135,6 +137,60 @@ def test_no_secret_is_in_the_store_or_in_what_is_told_before_and_after_a_recover
     assert not holds_secrets(everything_in(url))
 
 
+WRITTEN_DOWN = """
+ref: test.written_down
+parameters: {password: {type: string, secret: true, default: s3cr3t-Passw0rd}}
+tasks: [{name: a, action: core.noop}]
+"""
+
+
+def test_a_secret_that_stands_in_the_definition_does_not_stand_in_the_store(
+    start_bench: Callable[..., Bench], url: str, key: str
+) -> None:
+    """The definition of a run with secrets is encrypted, too; with the key it is told as ever."""
+    bench = start_bench(store=url, store_key=key)
+    run = bench.submit(WRITTEN_DOWN)
+    assert outcome_of(run).status == "succeeded"
+    assert not holds_secrets(everything_in(url))
+    exported = bench.proxy.export(run.id).get(timeout=PATIENCE)
+    assert "ref: test.written_down" in exported["definition"]["text"]
+    assert not holds_secrets(exported)
+
+
+HANDS_BACK = """
+version: "1.0.0"
+ref: test.hands_back
+parameters: {password: {type: string, secret: true}}
+tasks: [{name: hold, action: secrets.hold, input: {text: "{{ parameters.password }}"}}]
+output_map: {password: "{{ parameters.password }}"}
+"""
+PASSES_ON = """
+ref: test.passes_on
+parameters: {password: {type: string, secret: true}}
+tasks:
+  - {name: call, action: test.hands_back, input: {password: "{{ parameters.password }}"}, next: [{do: [use]}]}
+  - {name: use, action: secrets.hold, input: {text: "{{ task.call.result.password }}"}}
+output_map: {length: "{{ task.use.result }}"}
+"""
+
+
+def test_a_sub_workflow_gives_a_secret_to_its_parent_and_tells_nobody(
+    start_bench: Callable[..., Bench], url: str, key: str, tmp_path: Path
+) -> None:
+    """Neither whoever waits for its outcome, nor who asks for that later; the parent's task works with it as it is."""
+    (tmp_path / "definitions").mkdir()
+    (tmp_path / "definitions" / "child.yaml").write_text(HANDS_BACK)
+    bench = start_bench(store=url, store_key=key, definitions=tmp_path / "definitions")
+    parent = bench.submit(PASSES_ON, {"password": PASSWORD})
+    assert BEGUN.acquire(timeout=PATIENCE)
+    (child_id,) = set(bench.proxy.run_ids().get(timeout=PATIENCE)) - {parent.id}
+    child = bench.proxy.handle(child_id).get(timeout=PATIENCE)
+    GATE.set()
+    assert outcome_of(parent).output == {"length": len(PASSWORD)}
+    assert outcome_of(child).output == {"password": "******"}
+    assert outcome_of(bench.proxy.handle(child_id).get(timeout=PATIENCE)).output == {"password": "******"}
+
+
 def test_a_run_with_secrets_is_refused_where_there_is_no_key(
     start_bench: Callable[..., Bench], postgres_url: str
 ) -> None:
@@ -172,3 +228,14 @@ def test_without_the_key_what_is_secret_stays_so_and_the_rest_is_told(
     third = start_bench(store=url, store_key=key)
     outcome = outcome_of(third.proxy.handle(handle.id).get(timeout=PATIENCE))
     assert "cannot use ******" in outcome.errors[0]["message"]
+    assert third.proxy.run(handle.id).get(timeout=PATIENCE)["errors"][0]["task"] == "leak"
+
+
+def test_no_key_is_made_for_a_store_that_has_lost_its_own(start_bench: Callable[..., Bench], tmp_path: Path) -> None:
+    """A new one could read nothing: the store is not opened, and the message says what to do."""
+    url = f"sqlite:///{tmp_path}/runs.db"
+    start_bench(store=url).proxy.stop().get(timeout=PATIENCE)
+    (tmp_path / "runs.db.key").rename(tmp_path / "elsewhere")
+    with pytest.raises(CannotOpenStore, match=r"runs\.db\.key.*is not there.*stretto store key"):
+        Engine.start(store=url)
+    assert not (tmp_path / "runs.db.key").exists()

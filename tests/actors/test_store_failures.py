@@ -215,6 +215,27 @@ def test_an_engine_can_be_stopped_while_its_store_cannot_be_written(
     assert NOTED.values in ([1, 1, 2], [1, 2])
 
 
+def test_a_run_of_which_something_can_never_be_written_has_failed_for_good(
+    start_bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its end is in the store, with the reason: the next engine does not begin it again."""
+    monkeypatch.setattr("stretto.actors.journal.transaction.MAX_BODY_BYTES", 10_000)
+    url = f"sqlite:///{tmp_path}/runs.db"
+    NOTED.gate.release(2)
+    first = start_bench(store=url)
+    run = first.submit(CHAIN.replace("value: 1}", "value: \"{{ 'x' * 20_000 }}\"}"))
+    outcome = outcome_of(run)
+    assert (outcome.status, outcome.errors[0]["code"]) == ("failed", "unrecordable")
+    assert "takes 10,000 at most" in outcome.errors[0]["message"]
+    first.proxy.stop().get(timeout=PATIENCE)
+    noted = len(NOTED.values)
+    second = start_bench(store=url)
+    second.proxy.recovered().get(timeout=PATIENCE)
+    assert second.proxy.run(run.id).get(timeout=PATIENCE)["status"] == "failed"
+    assert second.run("tasks: [{name: a, action: core.noop}]\n").status == "succeeded"
+    assert len(NOTED.values) == noted
+
+
 def test_runs_that_end_while_their_store_cannot_be_written_hold_up_no_end(
     start_bench: Callable[..., Bench], log: Lines, fault: Fault
 ) -> None:

@@ -28,15 +28,23 @@ from stretto.definitions.parameters import bind
 def scope_told(scope: Snapshot | ItemScope) -> Any:
     """Return what a scope shows, as plain data."""
     snapshot = scope.snapshot if isinstance(scope, ItemScope) else scope
-    variables = {name: thaw(value) for name, value in snapshot.variables.items()}
-    tasks = {name: (each.outcome, thaw(each.result), thaw(each.errors)) for name, each in snapshot.tasks.items()}
+    variables = values_told(snapshot.variables)
+    tasks = {
+        name: (each.outcome, thaw(each.result), thaw(each.errors)) for name, each in sorted(snapshot.tasks.items())
+    }
     item = (thaw(scope.item), scope.index) if isinstance(scope, ItemScope) else None
     return snapshot.version, variables, tasks, item
+
+
+def values_told(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of a map, by name: the map itself has another order in every process."""
+    return {name: thaw(value) for name, value in sorted(values.items())}
 
 
 def told(command: Command) -> Any:
     """Return a command as plain, comparable data."""
     if isinstance(command, StartItem):
+        prepared = command.prepared
         return (
             "StartItem",
             command.task,
@@ -46,6 +54,8 @@ def told(command: Command) -> Any:
             command.timeout,
             command.at,
             scope_told(command.scope),
+            command.route,
+            None if prepared is None else (prepared.action, thaw(prepared.input)),
         )
     if isinstance(command, FinishRun):
         return "FinishRun", command.status, thaw(command.output), thaw(command.errors)

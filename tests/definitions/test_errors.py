@@ -17,7 +17,7 @@ from stretto.definitions import (
     StrettoError,
     UnknownWorkflow,
 )
-from stretto.definitions.errors import names_there, nearest
+from stretto.definitions.errors import MAX_NAMES_COMPARED, names_there, nearest
 
 PLACE = Place("a.yaml", 3, 7, "tasks[0].input")
 ERRORS: list[StrettoError] = [
@@ -67,3 +67,9 @@ def test_names_that_are_there_are_told_in_order_and_bounded() -> None:
     assert told.startswith(f"there are: n00{'x' * 34}..., n01")
     assert told.endswith(", ...")
     assert len(told) < 500
+
+
+def test_of_very_many_names_none_are_told() -> None:
+    """Which came first would not be the same in another process, and a run must be when it is replayed."""
+    assert names_there(f"n{number}" for number in range(MAX_NAMES_COMPARED)).startswith("there are: n0, ")
+    assert names_there(f"n{number}" for number in range(MAX_NAMES_COMPARED + 1)) == ""

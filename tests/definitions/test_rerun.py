@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from driving import Drive, failed, starts
 from following import orquesta
+from generating import definitions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from performing import Performer, ShapedTask, failing, faults_of, native, orquesta_of, shapes
-from test_conductor_properties import RandomExecutor, definitions
+from test_conductor_properties import RandomExecutor
 from writing import then, workflow
 
 from stretto.definitions import Workflow, read_workflow, thaw
@@ -296,7 +297,7 @@ def test_a_run_in_which_nothing_failed_is_not_done_again_in_part(scope: KeptScop
         drive = Drive(text)
         for start in drive.conductor.outstanding():
             drive.completes(start.task)
-        with pytest.raises(NothingToRerun, match="rerun it with the scope `everything`") as raised:
+        with pytest.raises(NothingToRerun, match="nothing to do again but everything") as raised:
             kept_by(drive, scope)
         assert raised.value.code == "nothing_to_rerun"
 

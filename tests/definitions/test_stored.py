@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from generating import definitions
 from generator import generate
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_conductor_properties import definitions
 
 from stretto.actors.packs import read_packs
 from stretto.definitions import InvalidDefinition, StrettoError, Workflow, freeze, read_workflow

@@ -136,11 +136,21 @@ def test_an_unknown_task_is_told_with_the_nearest() -> None:
         waits(drive, "fecth")
 
 
+def test_what_nothing_leads_to_any_more_is_not_waited_for() -> None:
+    """In a run that fails or is being cancelled, a join will never start, nor a task that was not reached."""
+    drive = Drive(branches("all", "a", "b"))
+    drive.completes("a")
+    drive.cancel()
+    assert kinds(drive) == [("item_in_flight", "b", None)]
+    assert kinds(drive, "end") == []
+
+
 def test_a_run_that_has_ended_waits_for_nothing() -> None:
     """However it ended."""
-    drive = Drive(workflow({"name": "a"}))
+    drive = Drive(branches("all", "a", "b"))
     drive.completes("a")
-    assert waits(drive) == []
+    drive.fails("b")
+    assert waits(drive) == waits(drive, "end") == []
 
 
 def test_few_waits_of_a_task_are_told_and_the_rest_counted() -> None:

@@ -1,6 +1,6 @@
 """What the crash test's workflows do: each performance of an action leaves one line in a file, its side effect.
 
-The daemon that loads this module may end at any of them, or around a transaction of its journal (`crash_faults`).
+The daemon that loads this module may end at any of them, or around a transaction of its journal (see `crash_faults`).
 """
 
 import asyncio
@@ -10,13 +10,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from crash_effects import VARIABLE, Effect, lines_of
-from crash_faults import EffectFault, arm_transactions, given_fault
+import crash_effects
+import crash_faults
+from crash_effects import Effect, lines_of
+from crash_faults import Trap
 
 from stretto.actors import action
 
-_PATH = Path(os.environ[VARIABLE])
-_FAULT = EffectFault(given_fault())
+_PATH = Path(os.environ[crash_effects.VARIABLE])
+_TRAP = Trap(Path(os.environ[crash_faults.VARIABLE]))
 
 
 class _Performances:
@@ -29,7 +31,7 @@ class _Performances:
 
     def add(self, effect: Effect) -> int:
         """Perform once more: leave a line; return how often it has been done by now."""
-        with self._lock, _FAULT.around():
+        with self._lock, _TRAP.around_effect():
             # In one piece, at the end: what a killed process has written stays, whole.
             os.write(self._descriptor, effect.line())
             self._counts[_thing(effect)] += 1
@@ -42,7 +44,7 @@ def _thing(effect: Effect) -> tuple[str, str, int, int]:
 
 
 _performances = _Performances()
-arm_transactions(given_fault())
+_TRAP.guard_transactions()
 
 
 def _perform(of: dict[str, Any], fails: int, needs: str | None) -> None:

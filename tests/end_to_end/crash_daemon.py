@@ -35,20 +35,24 @@ class Place:
         self.store = store or f"sqlite:///{folder / 'store.db'}"
         self.effects = folder / "effects"
         self.log = folder / "log"
+        self.fault = folder / "fault"
         self.editions = 0
         self.has_begun = False
 
     def start(self, fault: Fault | None = None) -> "Daemon":
-        """Start the next daemon."""
+        """Start the next daemon, which ends at a fault."""
         self.editions += 1
         write_workflows(self.folder / "definitions", self.editions)
-        return Daemon(self, fault)
+        self.fault.unlink(missing_ok=True)
+        if fault is not None:
+            fault.lay(self.fault)
+        return Daemon(self)
 
 
 class Daemon:
     """A daemon, and ways to wait for it. Leaving the `with` block ends it, if it lives, and reaps it."""
 
-    def __init__(self, place: Place, fault: Fault | None) -> None:
+    def __init__(self, place: Place) -> None:
         self._place = place
         socket = place.folder / "run" / "s"
         self.client = Client(f"unix://{socket}")
@@ -64,9 +68,8 @@ class Daemon:
             **os.environ,
             "PYTHONPATH": str(_HERE),
             crash_effects.VARIABLE: str(place.effects),
-            **(fault.environment() if fault is not None else {}),
+            crash_faults.VARIABLE: str(place.fault),
         }
-        environment = environment if fault is not None else _without(environment, crash_faults.VARIABLE)
         self._process = subprocess.Popen(command, stderr=subprocess.PIPE, env=environment)
         self._reader = threading.Thread(target=self._read, args=(place.log,))
         self._reader.start()
@@ -95,6 +98,12 @@ class Daemon:
         """Have it stop as it should, and return its exit code."""
         self._process.terminate()
         return self.ended()
+
+    def stop_at_once(self) -> None:
+        """Have it stop without waiting for the runs in progress."""
+        self._process.terminate()
+        self.begun("draining")
+        self._process.terminate()
 
     def ended(self) -> int:
         """Wait for its end, and return its exit code."""
@@ -127,10 +136,6 @@ class Daemon:
         except ValueError:
             self.complaints.append(self._last)
             return
-        if told["level"] in _BAD:
+        if told["level"] in _BAD and told["event"] != "stopping_at_once":
             self.complaints.append(self._last)
         self._told.put(told["event"])
-
-
-def _without(environment: dict[str, str], name: str) -> dict[str, str]:
-    return {each: value for each, value in environment.items() if each != name}

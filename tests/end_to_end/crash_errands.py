@@ -7,8 +7,9 @@ import random
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+import msgspec
 from crash_ledger import Ledger
 from crash_runs import BrokenPromise, promise
 
@@ -22,19 +23,41 @@ from stretto.actors.gateway.protocol import (
     Progress,
     Rerun,
     Resume,
+    RetryItem,
+    SetConcurrency,
+    SkipItem,
     Status,
     StatusTold,
     Submit,
     Watch,
 )
-from stretto.definitions.conductor import CancelRequested, PauseRequested, ResumeRequested
+from stretto.definitions.conductor import (
+    CancelRequested,
+    ConcurrencyRequested,
+    Event,
+    PauseRequested,
+    ResumeRequested,
+    RetryRequested,
+    SkipRequested,
+)
 
+Adjustment: TypeAlias = SetConcurrency | SkipItem | RetryItem
+
+_RECORDED: Final[dict[type, type[Event]]] = {
+    SetConcurrency: ConcurrencyRequested,
+    SkipItem: SkipRequested,
+    RetryItem: RetryRequested,
+}
 MOST_IN_FLIGHT: Final = 3
 """Items of a fan-out that is cancelled, at once."""
 
 
+_ENDING: Final = {"engine_stopping", "engine_stopped", "run_parked"}
+"""Codes of refusals of a daemon that ends as it was told to."""
+
+
 class CutOff(Exception):
-    """The daemon has died."""
+    """The daemon has died, or is about to end."""
 
 
 class Errand:
@@ -69,6 +92,8 @@ class Errand:
         except DaemonUnreachable:
             raise CutOff from None
         except RequestRefused as refused:
+            if refused.refusal.code in _ENDING:
+                raise CutOff from None
             raise BrokenPromise(f"the run {self.run} of {self.workflow}: {refused}") from None
 
     def _go_on(self, client: Client) -> None:
@@ -101,8 +126,8 @@ class Errand:
         """Look at how the run stands, maybe do something about it; tell whether to follow it further."""
         return True
 
-    def _ask(self, client: Client, request: Cancel | Pause | Resume) -> bool:
-        """Return whether something was done; False: the run had ended before."""
+    def _ask(self, client: Client, request: Cancel | Pause | Resume | Adjustment) -> bool:
+        """Return whether something was done; False: it was too late for that, or too early."""
         try:
             answer = client.ask(request)
         except RequestRefused as refused:
@@ -179,6 +204,21 @@ class Pausing(Errand):
                 self._ledger.stands_still(progress.run)
                 self._paused = True
                 return False
+        return True
+
+
+class Adjusting(Errand):
+    """A run for whose task `work` something is requested when it has told its progress a number of times."""
+
+    def __init__(self, *arguments: Any, after: int, request: Adjustment) -> None:
+        super().__init__(*arguments)
+        self._after = after
+        self._request = request
+
+    def _stays(self, client: Client, progress: Progress) -> bool:
+        self._after -= 1
+        if self._after == 0 and self._ask(client, msgspec.structs.replace(self._request, run=progress.run)):
+            self._ledger.recorded(progress.run, _RECORDED[type(self._request)])
         return True
 
 
@@ -283,6 +323,16 @@ def _paused(ledger: Ledger, _folder: Path, choose: random.Random, name: str, key
     return Pausing(ledger, "crash.fan_out" if flat else "crash.nested", inputs, key, after=after, daemons=daemons)
 
 
+def _adjusted(ledger: Ledger, _folder: Path, choose: random.Random, name: str, key: str | None) -> Errand:
+    inputs = {**_fan_out_inputs(choose, name), "seconds": 0.01, "delay": 0.2}
+    index = choose.choice(inputs["flaky"] or [0])
+    requests: list[Adjustment] = [
+        SetConcurrency("", "work", choose.randint(1, 9)), SkipItem("", "work", index), RetryItem("", "work", index),
+    ]  # fmt: skip
+    after, request = choose.randint(1, 6), choose.choice(requests)
+    return Adjusting(ledger, "crash.fan_out", inputs, key, after=after, request=request)
+
+
 _KINDS: Final[dict[Maker, int]] = {
     _fan_out: 3,
     _of_values("crash.joins"): 2,
@@ -291,7 +341,8 @@ _KINDS: Final[dict[Maker, int]] = {
     _nested: 3,
     _cycle: 2,
     _tolerant: 1,
-    _repair: 0,
+    _repair: 2,
+    _adjusted: 2,
     _cancelled: 2,
     _paused: 2,
 }

@@ -1,6 +1,6 @@
 """Where a daemon kills itself with SIGKILL: around a transaction of its journal, or around an action's side effect.
 
-The crash test chooses a fault and starts the daemon with it; the daemon's actions (`crash_actions`) arm it.
+The crash test lays a fault into a file, at any time; the daemon's actions (`crash_actions`) look for it there.
 """
 
 import os
@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -19,6 +20,7 @@ from stretto.actors.journal.store import AlreadyAccepted
 from stretto.definitions.conductor import CancelRequested, ItemCompleted, PauseRequested, ResumeRequested
 
 VARIABLE: Final = "STRETTO_CRASH_FAULT"
+"""The environment variable with the file's path."""
 
 Moment: TypeAlias = Literal["before_transaction", "before_commit", "after_commit", "before_effect", "after_effect"]
 """`after_commit`: what was written is durable, and nobody has been told."""
@@ -28,81 +30,77 @@ What: TypeAlias = Literal["anything", "accept", "child", "rerun", "item", "start
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """The process ends at the moment that comes for the `number`-th time, from 1 on."""
+    """The process ends at the moment that comes for the `number`-th time, from 1 on, since the fault was laid."""
 
     moment: Moment
     number: int = 1
     what: What = "anything"
 
-    def environment(self) -> dict[str, str]:
-        """Return the environment variable that has a daemon end so."""
-        return {VARIABLE: msgspec.json.encode(self).decode()}
+    def lay(self, path: Path) -> None:
+        """Have whatever process looks there end so, from now on."""
+        new = path.with_suffix(".new")
+        new.write_bytes(msgspec.json.encode(self))
+        new.rename(path)
 
 
-def given_fault() -> Fault | None:
-    """Return the fault that this process was started with."""
-    text = os.environ.get(VARIABLE)
-    return None if text is None else msgspec.json.decode(text, type=Fault)
+class Trap:
+    """Ends this process where a file says so; to be asked at every moment that may be meant."""
 
-
-class Countdown:
-    """Ends the process when `step` is called for the last time."""
-
-    def __init__(self, number: int) -> None:
-        self._left = number
+    def __init__(self, path: Path) -> None:
+        self._path = path
         self._lock = threading.Lock()
+        self._seen = 0
+        self._fault: Fault | None = None
+        self._left = 0
 
-    def step(self) -> None:
-        """Come one nearer to the end."""
+    def step(self, moment: Moment, writes: Sequence[Write] = ()) -> None:
+        """A moment has come; `writes` are those of the transaction that it is a moment of."""
         with self._lock:
+            self._look()
+            fault = self._fault
+            if fault is None or fault.moment != moment or (writes and not any(map(_KINDS[fault.what], writes))):
+                return
             self._left -= 1
             if not self._left:
                 # The interpreter's lock is held meanwhile: no other thread goes on in Python.
                 os.kill(os.getpid(), signal.SIGKILL)
 
-
-class EffectFault:
-    """A fault around side effects; without one, nothing happens."""
-
-    def __init__(self, fault: Fault | None) -> None:
-        self._moment = None if fault is None else fault.moment
-        self._countdown = Countdown(1 if fault is None else fault.number)
+    def _look(self) -> None:
+        try:
+            laid = self._path.stat().st_mtime_ns
+        except FileNotFoundError:
+            return
+        if laid != self._seen:
+            self._seen = laid
+            self._fault = msgspec.json.decode(self._path.read_bytes(), type=Fault)
+            self._left = self._fault.number
 
     @contextmanager
-    def around(self) -> Iterator[None]:
-        """End the process before or after the block, if it is time."""
-        if self._moment == "before_effect":
-            self._countdown.step()
+    def around_effect(self) -> Iterator[None]:
+        """Ask before and after the block, which is a side effect."""
+        self.step("before_effect")
         yield
-        if self._moment == "after_effect":
-            self._countdown.step()
+        self.step("after_effect")
 
+    def guard_transactions(self) -> None:
+        """Ask around all transactions that this process's journal will write."""
+        write = SqlWriter.write
+        committing = threading.local()
 
-def arm_transactions(fault: Fault | None) -> None:
-    """Have this process end around a transaction of its journal's, if that is where the fault is."""
-    if fault is None or fault.moment not in {"before_transaction", "before_commit", "after_commit"}:
-        return
-    countdown, write, counts = Countdown(fault.number), SqlWriter.write, _KINDS[fault.what]
-    committing = threading.local()
+        def wrapped(writer: SqlWriter, writes: Sequence[Write]) -> list[AlreadyAccepted]:
+            self.step("before_transaction", writes)
+            committing.writes = writes
+            taken = write(writer, writes)
+            committing.writes = None
+            self.step("after_commit", writes)
+            return taken
 
-    def wrapped(writer: SqlWriter, writes: Sequence[Write]) -> list[AlreadyAccepted]:
-        if not any(map(counts, writes)):
-            return write(writer, writes)
-        if fault.moment == "before_transaction":
-            countdown.step()
-        committing.counts = fault.moment == "before_commit"
-        taken = write(writer, writes)
-        committing.counts = False
-        if fault.moment == "after_commit":
-            countdown.step()
-        return taken
+        @event.listens_for(Engine, "commit")
+        def before_commit(_connection: Any) -> None:
+            if (writes := getattr(committing, "writes", None)) is not None:
+                self.step("before_commit", writes)
 
-    @event.listens_for(Engine, "commit")
-    def before_commit(_connection: Any) -> None:
-        if getattr(committing, "counts", False):
-            countdown.step()
-
-    setattr(SqlWriter, SqlWriter.write.__name__, wrapped)
+        setattr(SqlWriter, write.__name__, wrapped)
 
 
 def _has(kind: type) -> Callable[[Write], bool]:

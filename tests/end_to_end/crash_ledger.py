@@ -21,6 +21,8 @@ from stretto.definitions.conductor import Event
 
 __all__ = ["BrokenPromise", "Ledger"]
 
+CHECKED_EACH_TIME: Final = 250
+"""Runs of a store that is checked at every look."""
 _PAGE: Final = 100
 
 
@@ -37,6 +39,7 @@ class Ledger:
         self._open: dict[str, KnownRun] = {}
         self._performed: Counter[Item] = Counter()
         self._read_to = 0
+        self._looks = 0
         self._acknowledged: set[str] = set()
         self._recorded: list[tuple[str, type[Event]]] = []
         self._told: dict[str, Ended] = {}
@@ -108,12 +111,19 @@ class Ledger:
         self._check_told()
         self._stands_still |= self._comes_to_stand
         self._comes_to_stand.clear()
-        problems = check(self._place.store, self._keyring)
-        promise(not problems, f"the store's check tells: {problems}")
+        self._looks += 1
+        # It reads all runs again: the more there are, the less often.
+        if self._looks % (1 + len(self._runs) // CHECKED_EACH_TIME) == 0:
+            self._check_store()
 
     def nothing_is_left(self) -> None:
-        """Raise `BrokenPromise` if there is a run that has not ended."""
+        """See whether all runs have ended, and the store passes its check. Raises `BrokenPromise`."""
         promise(not self._open, f"these have not ended: {sorted(self._open)}")
+        self._check_store()
+
+    def _check_store(self) -> None:
+        problems = check(self._place.store, self._keyring)
+        promise(not problems, f"the store's check tells: {problems}")
 
     def _unknown(self, reader: SqlReader) -> list[str]:
         """Return the runs that are not known yet, in the order of their acceptance."""

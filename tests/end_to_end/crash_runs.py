@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from crash_effects import Item
 from crash_workflows import Spot, expected_of
@@ -10,8 +10,7 @@ from crash_workflows import Spot, expected_of
 from stretto.actors.journal.records import Entry, ItemKey, ItemStarted, RunAccepted
 from stretto.actors.journal.sql_reader import SqlReader
 from stretto.actors.journal.store import MAX_PAGE, Child, ItemRow, RunEnd
-from stretto.definitions.conductor import ItemCompleted
-from stretto.definitions.frozen import Data
+from stretto.definitions.conductor import ItemCompleted, SkipRequested
 
 _READ_AT_ONCE: Final = 1000
 _OF_ACTIONS: Final = {None, "exception", "timed_out"}
@@ -37,10 +36,11 @@ class KnownRun:
         self.accepted = accepted
         self.edition = edition
         self.entries: list[Entry] = []
-        self.ending: tuple[str, Data] = ("", None)
+        self.ending: tuple[str, Any] = ("", None)
         expected = expected_of(accepted.workflow.ref, accepted.parameters)
         self._expected = expected if accepted.rerun is None else expected.of_rerun()
         self._left: dict[Spot, int] = dict(self._expected.tries)
+        self._skipped: set[Spot] = set()
 
     def take_entries(self, reader: SqlReader) -> None:
         """Read what has happened: what had been recorded stands as it was, and more comes after it."""
@@ -54,6 +54,8 @@ class KnownRun:
                 self._completed(entry)
             elif isinstance(entry, ItemStarted):
                 self._left[_spot(entry)] = 0
+            elif isinstance(entry, SkipRequested):
+                self._skipped.add((entry.task, 1, entry.index))
         self.entries = entries
 
     def _completed(self, completed: ItemCompleted) -> None:
@@ -95,11 +97,11 @@ class KnownRun:
                 break
         expected = [(number, *_spot(each), each.attempt, each.outcome) for number, each in completed]
         promise(rows == expected, f"{self}: its items' rows are {rows}, its entries {expected}")
-        succeeded = Counter((each.task, each.visit) for _, each in completed if each.outcome == "succeeded")
+        succeeded = {_spot(each) for _, each in completed if each.outcome == "succeeded"} | self._skipped
         for task in reader.tasks(self.accepted.run_id):
-            count = succeeded[task.task, task.visit]
+            count = sum(spot[:2] == (task.task, task.visit) for spot in succeeded)
             agree = task.ended_at is None or task.succeeded == count
-            promise(agree, f"{self}: {task}, and {count} of its items succeeded")
+            promise(agree, f"{self}: {task}, and {count} of its items succeeded, or were skipped")
 
     def check_end(self, status: str, end: RunEnd, performed: Counter[Item], *, cancelled: bool) -> None:
         """See whether it ended as it must: `cancelled` tells that somebody wanted it cancelled."""
@@ -110,22 +112,25 @@ class KnownRun:
         promise(status == ("failed" if fails else "succeeded"), f"{self} {status}: {end.errors}")
         if not fails:
             self._check_output(end.output)
-            missing = [spot for spot in self._left if not performed[self._item(spot)]]
-            maybe = self._without_result() if self._expected.once else []
-            promise(set(missing) <= set(maybe), f"{self} has ended, and has never performed {missing}")
+            missing = {spot for spot in self._left if not performed[self._item(spot)]}
+            lost = self._may_have_run() if self._expected.once else set()
+            promise(missing <= lost | self._skipped, f"{self} has ended, and has never performed {missing}")
 
-    def _check_output(self, output: Data) -> None:
+    def _check_output(self, output: Any) -> None:
         expected = dict(self._expected.output)
         if "edition" in expected:
             expected["edition"] = self.edition
-        for _, _, index in self._without_result():
-            expected["sent"] = [None if place == index else each for place, each in enumerate(expected["sent"])]
+        lost = {index for _, _, index in self._may_have_run()}
+        # What is skipped may have ended before; what may have run has no result in any case.
+        lost |= {index for _, _, index in self._skipped if output["work"][index] is None}
+        if lost:
+            expected["work"] = [None if index in lost else each for index, each in enumerate(expected["work"])]
         promise(output == expected, f"{self} gave {output}, expected {expected}")
 
-    def _without_result(self) -> list[Spot]:
+    def _may_have_run(self) -> set[Spot]:
         """Return what may have been performed, and is not performed again."""
         failed = [each for each in self.entries if isinstance(each, ItemCompleted) and each.failure is not None]
-        return [_spot(each) for each in failed if each.failure is not None and each.failure.kind == "may_have_run"]
+        return {_spot(each) for each in failed if each.failure is not None and each.failure.kind == "may_have_run"}
 
     def check_children(self, children: Iterable[Child]) -> None:
         """See whether each item for a sub-workflow was performed by one."""

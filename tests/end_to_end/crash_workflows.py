@@ -21,8 +21,8 @@ class Expected:
 
     `output` is that of a run that succeeded; its `edition` is told by whoever knows when the run was accepted.
     `tries`: the items that actions perform, and how often each may be tried. `children`: those that sub-workflows
-    perform. Items of `once` are never performed twice, and may be missing from `output`'s list `sent`. A run with
-    `broken` items fails; a rerun of these, and of what comes `after` them, succeeds.
+    perform. Items of `once` are never performed twice; a run with `broken` items fails, and a rerun of these, and of
+    what comes `after` them, succeeds.
     """
 
     output: dict[str, Any]
@@ -49,20 +49,21 @@ parameters:
   values: {type: array, required: true}
   flaky: {type: array, default: []}
   concurrency: {type: integer, default: 3}
+  delay: {type: number, default: 0.02}
   seconds: {type: number, default: 0}
 tasks:
   - name: work
     action: crash.work
     with_items: "{{ parameters.values }}"
     concurrency: "{{ parameters.concurrency }}"
-    retry: {count: 2, delay: 0.02, backoff: exponential}
+    retry: {count: 2, delay: "{{ parameters.delay }}", backoff: exponential}
     input: {of: {WHO, task: work, visit: 1, index: "{{ index }}"}, value: "{{ item }}",
             fails: "{{ 1 if index in parameters.flaky else 0 }}", seconds: "{{ parameters.seconds }}"}
     next: [{when: "{{ succeeded() }}", do: [total]}]
   - name: total
     delay: 0.03
     action: crash.work
-    input: {of: {WHO, task: total, visit: 1, index: 0}, value: "{{ task.work.result | sum }}"}
+    input: {of: {WHO, task: total, visit: 1, index: 0}, value: "{{ task.work.result | length }}"}
 output_map: {work: "{{ task.work.result }}", total: "{{ task.total.result }}", edition: EDITION}
 """
 
@@ -70,7 +71,7 @@ output_map: {work: "{{ task.work.result }}", total: "{{ task.total.result }}", e
 def _fan_out(parameters: Mapping[str, Any]) -> Expected:
     work = [2 * each for each in parameters["values"]]
     tries = {**_items("work", work, 3), ("total", 1, 0): 1}
-    return Expected({"work": work, "total": 2 * sum(work), "edition": 0}, tries)
+    return Expected({"work": work, "total": 2 * len(work), "edition": 0}, tries)
 
 
 JOINS: Final = """
@@ -216,20 +217,20 @@ parameters:
   NAME
   values: {type: array, required: true}
 tasks:
-  - name: send
+  - name: work
     action: crash.work
     delivery: at_most_once
     with_items: "{{ parameters.values }}"
     concurrency: 3
     max_failures: 100%
-    input: {of: {WHO, task: send, visit: 1, index: "{{ index }}"}, value: "{{ item }}", seconds: 0.005}
-output_map: {sent: "{{ task.send.result }}", edition: EDITION}
+    input: {of: {WHO, task: work, visit: 1, index: "{{ index }}"}, value: "{{ item }}", seconds: 0.005}
+output_map: {work: "{{ task.work.result }}", edition: EDITION}
 """
 
 
 def _once(parameters: Mapping[str, Any]) -> Expected:
-    sent = [2 * each for each in parameters["values"]]
-    return Expected({"sent": sent, "edition": 0}, _items("send", sent, 1), once=True)
+    work = [2 * each for each in parameters["values"]]
+    return Expected({"work": work, "edition": 0}, _items("work", work, 1), once=True)
 
 
 TOLERANT: Final = """

@@ -50,8 +50,12 @@ class Campaign:
         self._made = 0
 
     def kill_one_somehow(self) -> str:
-        """Kill a daemon, and tell how. Raises `BrokenPromise`."""
-        if self._choose.random() < 1 / 3:
+        """End a daemon, and tell how. Raises `BrokenPromise`."""
+        chosen = self._choose.random()
+        if chosen < 0.05:
+            self.stop_one()
+            return "stopped, not killed"
+        if chosen < 1 / 3:
             self.kill_one_from_outside()
             return "from outside"
         fault = self.chosen_fault()
@@ -79,23 +83,39 @@ class Campaign:
             self._drive_until_it_dies(daemon)
             timer.join()
 
+    def stop_one(self) -> None:
+        """Stop a daemon that has runs in progress, at once: it parks them. Raises `BrokenPromise`."""
+        with self._scene.daemon() as daemon:
+            promise(daemon.begun("ready"), "the daemon ended before it was ready")
+            timer = threading.Timer(self._choose.uniform(0, 1), daemon.stop_at_once)
+            timer.start()
+            self._drive(daemon)
+            timer.join()
+            promise(daemon.ended() == 0, "the daemon did not end as it should")
+
     def finish(self) -> None:
         """Have a daemon bring all errands to their end. Raises `BrokenPromise`."""
-        with self._scene.last() as daemon:
+        with self._scene.daemon() as daemon:
+            promise(daemon.begun("ready"), "the daemon ended before it was ready")
             while self._errands:
                 promise(self._round(daemon), "the daemon ended by itself")
+            # Those that nobody has been told of, too.
+            promise(daemon.stop() == 0, "the daemon had not ended all runs")
+        self._scene.ledger.nothing_is_left()
 
     def _drive_until_it_dies(self, daemon: Daemon) -> None:
         # Requests are answered while runs are still being rebuilt, too.
         event = self._choose.choice(["engine_started", "ready"])
         if daemon.begun(event):
-            for _ in range(MOST_ROUNDS):
-                self._add_errands()
-                if not self._round(daemon):
-                    break
-            else:
-                daemon.kill()  # the fault is one that does not come, with these errands
+            self._drive(daemon)
         daemon.killed()
+
+    def _drive(self, daemon: Daemon) -> None:
+        for _ in range(MOST_ROUNDS):
+            self._add_errands()
+            if not self._round(daemon):
+                return
+        daemon.kill()  # the fault is one that does not come, with these errands
 
     def _add_errands(self) -> None:
         count = max(AT_ONCE - len(self._errands), 1)

@@ -4,14 +4,14 @@ What is looked into whenever one has ended stands in `crash_ledger`: side effect
 told agree. `python tests/end_to_end/crashing.py` does the same for as many kills as wanted.
 """
 
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from crash_daemon import Daemon
 from crash_faults import Fault, Moment
-from crash_scene import Scene
+from crash_scene import Scene, Stage
 from crashing import Campaign
 
 from stretto.actors.gateway.client import DaemonUnreachable
@@ -21,6 +21,7 @@ from stretto.actors.gateway.protocol import (
     Ended,
     Pause,
     Progress,
+    Request,
     Rerun,
     Resume,
     Status,
@@ -30,40 +31,10 @@ from stretto.actors.gateway.protocol import (
 )
 from stretto.definitions.conductor import PauseRequested
 
-AROUND_THE_COMMIT: list[Moment] = ["before_transaction", "before_commit", "after_commit"]
-FAN_OUT = {"name": "fan-out", "values": [1, 2, 3, 4, 5], "flaky": [1, 3], "concurrency": 2}
-NUMBERS = {"name": "numbers", "values": [1, 2, 3, 4, 5]}
 
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Scene:
-    """A place with a store in a file."""
-    return Scene(tmp_path)
-
-
-def submit_and_lose(scene: Scene, daemon: Daemon, workflow: str, inputs: dict[str, Any], key: str | None = None) -> str:
-    """Submit a run, and follow it until the daemon dies; return its id."""
-    run = ""
-    with closing(daemon.client.answers(Submit(workflow, inputs, idempotency_key=key))) as answers:
-        for answer in answers:
-            assert not isinstance(answer, Ended)
-            if isinstance(answer, Accepted):
-                run = answer.run
-                scene.ledger.acknowledged(run)
-    return run
-
-
-def followed(scene: Scene, daemon: Daemon, run: str) -> Ended:
-    """Follow a run to its end."""
-    ended = list(daemon.client.answers(Watch(run)))[-1]
-    assert isinstance(ended, Ended)
-    scene.ledger.told(ended)
-    return ended
-
-
-def test_ten_kills(scene: Scene) -> None:
+def test_ten_kills(tmp_path: Path) -> None:
     """Runs of all kinds go on through ten kills, around transactions and side effects, and end as they must."""
-    campaign = Campaign(scene, seed=5)
+    campaign = Campaign(Scene(tmp_path), seed=4)
     for _ in range(10):
         campaign.kill_one(campaign.chosen_fault())
     campaign.finish()
@@ -77,107 +48,193 @@ def test_kills_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
     campaign.finish()
 
 
-@pytest.mark.parametrize("moment", AROUND_THE_COMMIT)
-def test_a_run_whose_acceptance_was_not_answered(scene: Scene, moment: Moment) -> None:
-    """Who submits it again with its key gets the run that was accepted, or that is now: there is only one."""
-    with scene.doomed(Fault(moment, what="accept")) as daemon, pytest.raises(DaemonUnreachable):
-        daemon.client.ask(Submit("crash.fan_out", FAN_OUT, idempotency_key="once"))
-    was_written = moment == "after_commit"
-    assert scene.ledger.figures["runs"] == was_written
-    with scene.last() as daemon:
-        accepted = daemon.client.ask(Submit("crash.fan_out", FAN_OUT, idempotency_key="once"))
-        assert isinstance(accepted, Accepted)
-        assert followed(scene, daemon, accepted.run).status == "succeeded"
-    assert scene.ledger.figures["runs"] == 1
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Stages"]:
+    """Give a stage that tests have one after another."""
+    stages = Stages(tmp_path_factory)
+    yield stages
+    stages.leave()
 
 
-@pytest.mark.parametrize("what", ["item", "end"])
-@pytest.mark.parametrize("moment", ["before_commit", "after_commit"])
-def test_what_was_written_and_told_nobody(scene: Scene, moment: Moment, what: Any) -> None:
-    """An item whose completion was written is not performed again, a run whose end was written has ended."""
-    with scene.doomed(Fault(moment, what=what)) as daemon:
-        run = submit_and_lose(scene, daemon, "crash.fan_out", FAN_OUT)
-    if (moment, what) == ("after_commit", "end"):
-        scene.ledger.nothing_is_left()
-    with scene.last() as daemon:
-        assert followed(scene, daemon, run).status == "succeeded"
+class Stages:
+    """The one stage that all tests have, as it takes a second to start a daemon; a new one after a test that failed."""
+
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self._folders = folders
+        self._stage: Stage | None = None
+        self._settled = False
+
+    def enter(self) -> Stage:
+        """Return a stage on which nothing goes on."""
+        if self._stage is None or not self._settled:
+            self.leave()
+            self._stage = Stage(self._folders.mktemp("stage"))
+        self._settled = False
+        return self._stage
+
+    def settle(self) -> None:
+        """See that all is as it must be."""
+        assert self._stage is not None
+        self._stage.settle()
+        self._settled = True
+
+    def leave(self) -> None:
+        """End the stage."""
+        if self._stage is not None:
+            self._stage.leave()
 
 
-def test_a_cancellation_that_was_not_answered(scene: Scene) -> None:
-    """Nothing of the run is performed any more, and it ends cancelled."""
-    gate = scene.folder / "gate"
-    with scene.doomed(Fault("after_commit", what="cancel")) as daemon:
-        run = begin_gated(scene, daemon, gate)
-        scene.ledger.cancelling(run)
+class Play:
+    """A test's runs on a stage. `numbers` are inputs of its own."""
+
+    def __init__(self, stages: Stages, name: str) -> None:
+        self._stages = stages
+        self.stage = stage = stages.enter()
+        self.ledger = stage.scene.ledger
+        self.file = stage.scene.folder / f"file of {name}"
+        self.numbers: dict[str, Any] = {"name": name, "values": [1, 2, 3, 4, 5]}
+
+    def submit_and_lose(self, workflow: str, inputs: dict[str, Any]) -> str:
+        """Submit a run, and follow it until the daemon dies; return its id."""
+        run = ""
+        with closing(self.stage.client.answers(Submit(workflow, inputs))) as answers:
+            for answer in answers:
+                assert not isinstance(answer, Ended)
+                if isinstance(answer, Accepted):
+                    run = answer.run
+                    self.ledger.acknowledged(run)
+        return run
+
+    def begin_gated(self) -> str:
+        """Begin a run that does not end as long as the file is not there; return its id when items are in flight."""
+        inputs = {**self.numbers, "gate": str(self.file)}
+        with closing(self.stage.client.answers(Submit("crash.gated", inputs))) as answers:
+            for answer in answers:
+                if isinstance(answer, Progress):
+                    self.ledger.acknowledged(answer.run)
+                    return answer.run
+        raise AssertionError("the run ended before it began")
+
+    def ask_and_lose(self, request: Request) -> None:
+        """Ask what the daemon does not live to answer."""
         with pytest.raises(DaemonUnreachable):
-            daemon.client.ask(Cancel(run))
-        scene.ledger.stands_still(run)
-    gate.touch()
-    with scene.last() as daemon:
-        assert followed(scene, daemon, run).status == "cancelled"
+            self.stage.client.ask(request)
 
-
-def test_a_pause_that_was_not_answered(scene: Scene) -> None:
-    """The run stays paused, also when another daemon dies, and goes on when it is resumed."""
-    gate = scene.folder / "gate"
-    with scene.doomed(Fault("after_commit", what="pause")) as daemon:
-        run = begin_gated(scene, daemon, gate)
-        with pytest.raises(DaemonUnreachable):
-            daemon.client.ask(Pause(run))
-        scene.ledger.recorded(run, PauseRequested)
-        scene.ledger.stands_still(run)
-    gate.touch()
-    with scene.doomed(Fault("after_commit", what="end")) as daemon:
-        assert status(daemon, run) == "paused"
-        submit_and_lose(scene, daemon, "crash.cycle", {"name": "other", "laps": 2})
-    with scene.last() as daemon:
-        assert status(daemon, run) == "paused"
-        scene.ledger.may_move(run)
-        daemon.client.ask(Resume(run))
-        assert followed(scene, daemon, run).status == "succeeded"
-
-
-def test_a_rerun_that_was_not_answered(scene: Scene) -> None:
-    """There is such a run, and it performs what failed, and what follows on that."""
-    needs = scene.folder / "mended"
-    inputs = {**NUMBERS, "broken": [1, 2], "needs": str(needs)}
-    with scene.doomed(Fault("after_commit", what="rerun")) as daemon:
-        ended = list(daemon.client.answers(Submit("crash.repair", inputs)))[-1]
+    def followed(self, run: str) -> Ended:
+        """Follow a run to its end."""
+        ended = list(self.stage.client.answers(Watch(run)))[-1]
         assert isinstance(ended, Ended)
-        assert ended.status == "failed"
-        needs.touch()
-        with pytest.raises(DaemonUnreachable):
-            daemon.client.ask(Rerun(ended.run, "failed_items"))
-    (rerun,) = scene.ledger.reruns_of(ended.run)
-    with scene.last() as daemon:
-        assert followed(scene, daemon, rerun).status == "succeeded"
+        self.ledger.told(ended)
+        return ended
+
+    def settle(self) -> None:
+        """See that all runs have ended, and all is as it must be; to be called at the test's end."""
+        self._stages.settle()
+
+    def status(self, run: str) -> str:
+        """Return a run's status."""
+        told = self.stage.client.ask(Status(run))
+        assert isinstance(told, StatusTold)
+        return str(told.run["status"])
 
 
-@pytest.mark.parametrize(
-    "fault", [Fault("after_commit", what="start"), Fault("after_effect"), Fault("before_commit", what="item")]
-)
-def test_an_item_that_is_performed_at_most_once(scene: Scene, fault: Fault) -> None:
+@pytest.fixture
+def play(stages: Stages, request: pytest.FixtureRequest) -> Play:
+    """Give a stage to a test."""
+    return Play(stages, request.node.name)
+
+
+@pytest.mark.parametrize("moment", ["before_commit", "after_commit"])
+def test_a_run_whose_acceptance_was_not_answered(play: Play, moment: Moment) -> None:
+    """Who submits it again with its key gets the run that was accepted, or one that is now: there is only one."""
+    before = play.ledger.figures["runs"]
+    play.stage.doom(Fault(moment, what="accept"))
+    submit = Submit("crash.fan_out", play.numbers, follow=False, idempotency_key=moment)
+    play.ask_and_lose(submit)
+    play.stage.go_on()
+    assert play.ledger.figures["runs"] - before == (moment == "after_commit")
+    accepted = play.stage.client.ask(submit)
+    assert isinstance(accepted, Accepted)
+    assert play.followed(accepted.run).status == "succeeded"
+    play.settle()
+    assert play.ledger.figures["runs"] - before == 1
+
+
+@pytest.mark.parametrize("moment", ["before_commit", "after_commit"])
+def test_an_item_whose_completion_nobody_was_told(play: Play, moment: Moment) -> None:
+    """It is not performed again if its completion was written, and is if it was not."""
+    play.stage.doom(Fault(moment, 2, "item"))
+    run = play.submit_and_lose("crash.fan_out", {**play.numbers, "flaky": [1, 3]})
+    play.stage.go_on()
+    assert play.followed(run).status == "succeeded"
+    play.settle()
+
+
+def test_a_run_whose_end_nobody_was_told(play: Play) -> None:
+    """It has ended, and nothing of it is performed again."""
+    play.stage.doom(Fault("after_commit", what="end"))
+    run = play.submit_and_lose("crash.joins", play.numbers)
+    play.stage.go_on()
+    play.ledger.nothing_is_left()
+    assert play.followed(run).status == "succeeded"
+    play.settle()
+
+
+def test_a_cancellation_that_was_not_answered(play: Play) -> None:
+    """Nothing of the run is performed any more, and it ends cancelled."""
+    run = play.begin_gated()
+    play.ledger.cancelling(run)
+    play.stage.doom(Fault("after_commit", what="cancel"))
+    play.ask_and_lose(Cancel(run))
+    play.ledger.stands_still(run)
+    play.file.touch()
+    play.stage.go_on()
+    assert play.followed(run).status == "cancelled"
+    play.settle()
+
+
+def test_a_pause_that_was_not_answered(play: Play) -> None:
+    """The run stays paused, also when another daemon dies, and goes on when it is resumed."""
+    run = play.begin_gated()
+    play.stage.doom(Fault("after_commit", what="pause"))
+    play.ask_and_lose(Pause(run))
+    play.ledger.recorded(run, PauseRequested)
+    play.ledger.stands_still(run)
+    play.file.touch()
+    play.stage.go_on()
+    assert play.status(run) == "paused"
+    play.stage.doom(Fault("after_commit", what="end"))
+    play.submit_and_lose("crash.cycle", {"name": "other", "laps": 2})
+    play.stage.go_on()
+    assert play.status(run) == "paused"
+    play.ledger.may_move(run)
+    play.stage.client.ask(Resume(run))
+    assert play.followed(run).status == "succeeded"
+    play.settle()
+
+
+def test_a_rerun_that_was_not_answered(play: Play) -> None:
+    """There is such a run, and it performs what failed, and what follows on that."""
+    inputs = {**play.numbers, "broken": [1, 2], "needs": str(play.file)}
+    ended = list(play.stage.client.answers(Submit("crash.repair", inputs)))[-1]
+    assert isinstance(ended, Ended)
+    assert ended.status == "failed"
+    play.file.touch()
+    play.stage.doom(Fault("after_commit", what="rerun"))
+    play.ask_and_lose(Rerun(ended.run, "failed_items"))
+    play.stage.go_on()
+    (rerun,) = play.ledger.reruns_of(ended.run)
+    assert play.followed(rerun).status == "succeeded"
+    play.settle()
+
+
+@pytest.mark.parametrize("fault", [Fault("after_commit", what="start"), Fault("after_effect")])
+def test_an_item_that_is_performed_at_most_once(play: Play, fault: Fault) -> None:
     """Whatever was about to be performed is not performed again, and its result is missing."""
-    with scene.doomed(fault) as daemon:
-        run = submit_and_lose(scene, daemon, "crash.once", NUMBERS)
-    with scene.last() as daemon:
-        ended = followed(scene, daemon, run)
+    play.stage.doom(fault)
+    run = play.submit_and_lose("crash.once", play.numbers)
+    play.stage.go_on()
+    ended = play.followed(run)
     assert ended.status == "succeeded"
-    assert None in ended.output["sent"]
-
-
-def begin_gated(scene: Scene, daemon: Daemon, gate: Path) -> str:
-    """Begin a run that does not end as long as a file is not there; return its id when items are in flight."""
-    with closing(daemon.client.answers(Submit("crash.gated", {**NUMBERS, "gate": str(gate)}))) as answers:
-        for answer in answers:
-            if isinstance(answer, Progress):
-                scene.ledger.acknowledged(answer.run)
-                return answer.run
-    raise AssertionError("the run ended before it began")
-
-
-def status(daemon: Daemon, run: str) -> str:
-    """Return a run's status."""
-    told = daemon.client.ask(Status(run))
-    assert isinstance(told, StatusTold)
-    return str(told.run["status"])
+    assert None in ended.output["work"]
+    play.settle()

@@ -143,3 +143,26 @@ def test_a_fan_out_is_controlled_while_it_runs(tmp_path: Path, gate: Gate) -> No
         gate.open()
         assert at(served, "runs", "watch", run).exit_code == 0
         assert told(at(served, "runs", "prune", "--keep", 0, "--json")) == {"deleted": 1}
+
+
+def test_a_daemon_ends_with_its_store(tmp_path: Path, gate: Gate) -> None:
+    """When another file has taken the store's place, nothing can be kept: whoever started it, starts it anew."""
+    with serving(tmp_path, "--store", f"sqlite:///{tmp_path}/store.db") as served:
+        begun(served, gate)
+        (tmp_path / "store.db").rename(tmp_path / "elsewhere.db")
+        gate.open()
+        assert "removed or replaced" in served.wait_for("store_lost")["reason"]
+        assert served.wait_for("engine_ended")["level"] == "critical"
+        assert served.ended() == 1
+
+
+def test_a_daemon_that_is_stopped_at_once_leaves_its_runs_in_the_store(tmp_path: Path, gate: Gate) -> None:
+    """It has ended as it was told to: with 0, and nothing in its log is wrong."""
+    with serving(tmp_path, "--store", f"sqlite:///{tmp_path}/store.db") as served:
+        begun(served, gate)
+        served.signal(signal.SIGTERM)
+        served.wait_for("draining")
+        served.signal(signal.SIGTERM)
+        assert served.wait_for("stopped")["abandoned"] == 0
+        assert served.ended() == 0
+        assert not [line for line in served.log if line["level"] in {"error", "critical"}]

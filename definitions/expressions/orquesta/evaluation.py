@@ -56,3 +56,8 @@ class Evaluation:
     def repeated(self) -> None:
         """Note that the evaluation of such a text has ended."""
         self._repetitions -= 1
+
+
+def visible(variables: Readable) -> list[str]:
+    """Return the names that expressions see, by name: a branch's map would yield them anew in each process."""
+    return sorted(name for name in variables.names() if not name.startswith("__"))

@@ -12,7 +12,7 @@ from typing import Any
 from stretto.definitions.errors import nearest
 from stretto.definitions.expressions.functions import type_name
 from stretto.definitions.expressions.namespaces import ABSENT, Completion
-from stretto.definitions.expressions.orquesta.evaluation import Evaluation
+from stretto.definitions.expressions.orquesta.evaluation import Evaluation, visible
 from stretto.definitions.frozen import Data, object_of
 
 STATUSES = {"timed_out": "timeout", "cancelled": "canceled"}
@@ -29,7 +29,7 @@ def ctx(evaluation: Evaluation, key: Any = None) -> Any:
     """Return a visible variable, or all of them as an object."""
     variables = evaluation.variables()
     if not key:
-        return object_of({name: variables.read(name) for name in variables.names() if not name.startswith("__")})
+        return object_of({name: variables.read(name) for name in visible(variables)})
     value = variables.read(key) if isinstance(key, str) and not key.startswith("__") else ABSENT
     if value is ABSENT:
         hint = nearest(key, variables.names()) if isinstance(key, str) else ""

@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from stretto.definitions.expressions.namespaces import ABSENT, Readable
+from stretto.definitions.expressions.orquesta.evaluation import visible
 from stretto.definitions.frozen import FrozenDict, FrozenList, object_of
 
 
@@ -102,7 +103,7 @@ class VariablesView(Mapping[Any, Any]):
         return view(value)
 
     def __iter__(self) -> Iterator[Any]:
-        return (name for name in self._variables.names() if not name.startswith("__"))
+        return iter(visible(self._variables))
 
     def __hash__(self) -> int:
         return hash(ObjectView(self.all()))

@@ -13,11 +13,12 @@ from stretto.actors.clock import Clock
 from stretto.actors.dispatch import Dispatcher, Later
 from stretto.actors.journal.actor import PRUNED_AT_ONCE, JournalActor
 from stretto.actors.journal.link import JournalLink
-from stretto.actors.journal.records import Happened, Write
+from stretto.actors.journal.records import Ending, Happened, Write
 from stretto.actors.journal.store import AlreadyAccepted, Prune, StoreLost, StoreUnavailable, Unrecordable
 from stretto.actors.messages import PruneRuns, RunExists, RunRecorded, RunUnrecordable, StoreGone
 from stretto.actors.runners import Runners
 from stretto.actors.services import Services
+from stretto.definitions.frozen import list_of
 from stretto.metrics import Instruments
 
 
@@ -201,6 +202,42 @@ def test_what_can_never_be_written_harms_no_other_run(desk: Desk) -> None:
     later = desk.record("odd")
     wait_for(desk.record("c"))
     assert messages_of(later).empty()
+
+
+def test_that_a_run_has_ended_of_what_could_not_be_written_is_written(desk: Desk) -> None:
+    """Or, if even that cannot be, it is told all the same: nobody waits for it for ever."""
+    desk.book.unrecordable = {"odd"}
+    desk.record("odd")
+    assert desk.told() == RunUnrecordable("odd", "odd is odd")
+    ending = Happened(run_id="odd", first=0, entries=(), secret=False, ending=Ending("failed", None, list_of([]), 0.0))
+    waiter = Inbox.start()
+    desk.link.record(ending, ((waiter, RunRecorded()),))
+    wait_for(waiter)
+    desk.book.unrecordable = set()
+    desk.link.record(ending, ((waiter, RunRecorded()),))
+    wait_for(waiter)
+    assert desk.book.transactions[-1] == [ending]
+    assert desk.link.pending == 0
+    waiter.stop()
+
+
+def test_what_is_dropped_says_nothing_of_the_store(desk: Desk) -> None:
+    """As long as it cannot be written, a run that could not be recorded lets no other one start."""
+    desk.book.unrecordable = {"odd"}
+    desk.record("odd")
+    assert desk.told() == RunUnrecordable("odd", "odd is odd")
+    desk.book.begun = threading.Semaphore(0)
+    desk.book.errors = [StoreUnavailable("the disk is full")]
+    desk.book.hold_up()
+    waiter = desk.record("a")
+    assert desk.book.begun.acquire(timeout=PATIENCE)
+    desk.book.gate.release()
+    # Written again after a while: the store has not been there before that is done.
+    assert desk.book.begun.acquire(timeout=PATIENCE)
+    assert desk.link.unavailable == "the disk is full"
+    desk.book.gate.release(10)
+    wait_for(waiter)
+    assert [desk.link.unavailable] == [None]
     assert desk.link.pending == 0
 
 
@@ -274,6 +311,22 @@ def test_runs_are_deleted_a_portion_at_a_time(desk: Desk) -> None:
     answer.promise(reply, set())
     assert reply.get(timeout=PATIENCE) == 5 + 3
     assert desk.book.finished
+
+
+def test_who_has_runs_deleted_is_answered_also_if_the_end_comes_first(desk: Desk) -> None:
+    """While the store cannot be written nothing is deleted."""
+    desk.book.errors = [StoreUnavailable("the disk is full")] * 3
+    desk.book.hold_up()
+    desk.record("a")
+    assert desk.book.begun.acquire(timeout=PATIENCE)
+    answer = Later()
+    reply: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
+    answer.promise(reply, set())
+    desk.actor.tell(PruneRuns(Prune(keep=0), answer))
+    desk.book.gate.release(10)
+    desk.actor.stop()
+    with pytest.raises(StoreUnavailable, match="stopped"):
+        reply.get(timeout=PATIENCE)
 
 
 def test_a_question_for_what_is_durable_so_far_is_answered_without_a_transaction(desk: Desk) -> None:

@@ -56,6 +56,14 @@ def test_the_url_decides_how_the_server_is_reached(postgres_url: str) -> None:
     assert parameters["tcp_user_timeout"] == "30000"
 
 
+def test_a_password_that_is_not_quoted_is_not_told() -> None:
+    """What comes after its first @ would be taken for the host, and stand in every message."""
+    with pytest.raises(CannotOpenStore, match="%XX") as refused:
+        Postgres("postgresql://user:hunter@2@localhost/runs")
+    assert "hunter" not in str(refused.value)
+    assert "2@" not in str(refused.value)
+
+
 def test_the_owner_is_told_by_its_process_and_host(postgres_url: str) -> None:
     """Whoever comes second learns where to look."""
     with open_store(postgres_url, None), pytest.raises(StoreInUse, match=rf"in use by 'stretto {os.getpid()}@"):

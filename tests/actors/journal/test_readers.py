@@ -114,34 +114,32 @@ def test_few_are_read_at_a_time_and_the_others_wait(readers: Readers) -> None:
         answer_of(each)
 
 
-def test_at_the_end_what_is_being_read_is_read_and_the_rest_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever asks later gets no answer: it ends, too."""
+def test_what_waits_at_the_end_is_told_that_nothing_is_read_any_more() -> None:
+    """As is whoever asks after it: nobody waits for ever."""
     with open_store("sqlite://", None) as store:
         readers = Readers(store.reader)
-        begun, goes_on = threading.Semaphore(0), threading.Event()
+        begun, gate = threading.Semaphore(0), threading.Event()
 
-        def slow(_reader: Reader) -> str:
+        def read(_reader: Any) -> bool:
             begun.release()
-            assert goes_on.wait(PATIENCE)
-            return "read"
+            return gate.wait(PATIENCE)
 
-        shutdown = readers._threads.shutdown
+        failures: list[Exception] = []
+        answers: list[bool] = []
 
-        def watched(*, cancel_futures: bool) -> None:
-            shutdown(wait=False, cancel_futures=cancel_futures)
-            goes_on.set()
-            shutdown()
+        def failed(error: Exception) -> None:
+            failures.append(error)
+            gate.set()
 
-        monkeypatch.setattr(readers._threads, "shutdown", watched)
-        asked = [readers.later(slow) for _ in range(THREADS)]
+        for _ in range(THREADS):
+            readers.read(read, answers.append, failed)
         for _ in range(THREADS):
             assert begun.acquire(timeout=PATIENCE)
-        waiting = readers.later(slow)
+        readers.read(read, answers.append, failed)
         readers.stop()
-        assert [answer_of(each, timeout=0) for each in asked] == ["read"] * THREADS
-        for each in (waiting, readers.later(slow)):
-            with pytest.raises(pykka.Timeout):
-                answer_of(each, timeout=0)
+        readers.read(read, answers.append, failed)
+        assert [type(failure) for failure in failures] == [StoreUnavailable, StoreUnavailable]
+        assert answers == [True] * THREADS
 
 
 def test_without_a_store_there_is_nothing_to_read() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from conducted import Conducted
 from recording import acceptance, completed, happening
+from sqlalchemy import update
 from stores import KEYRING
 
 from stretto.actors.journal.opening import open_store
@@ -13,6 +14,8 @@ from stretto.actors.journal.records import SecretsLearned
 from stretto.actors.journal.run_masks import entries_of, mask_of, unless_sealed
 from stretto.actors.journal.sealing import StoreKeyMissing, UnreadableRecord, WrongStoreKey
 from stretto.actors.journal.sql_store import Store
+from stretto.actors.journal.store import Prune
+from stretto.actors.journal.tables import entries
 from stretto.definitions.masking import MASK
 
 SECRET = "ref: t.s\nparameters: {p: {secret: true}}\ntasks: [{name: call, action: t.c}]\n"
@@ -40,6 +43,16 @@ def test_secrets_are_known_from_the_parameters_and_from_the_record(store: Store)
     assert mask_of(store.reader, run.accepted).text("hunter2 and hunter3") == f"{MASK} and {MASK}"
 
 
+def test_only_what_was_learned_is_read_of_the_record(store: Store) -> None:
+    """However much has happened in a run, and whatever is wrong with that."""
+    run = Conducted(store, SECRET, {"p": "hunter2"})
+    store.writer.write([happening(run.id, completed(0), SecretsLearned(("hunter3",)), secret=True)])
+    with store.pruning(Prune())._ownership.transaction() as connection:
+        damaged = {"body": b"!damaged"}
+        connection.execute(update(entries).where(entries.c.kind == "item_completed").values(damaged))
+    assert mask_of(store.reader, run.accepted).text("hunter2 and hunter3") == f"{MASK} and {MASK}"
+
+
 def test_runs_above_and_below_share_their_secrets(store: Store) -> None:
     """A child knows those of its parent at once, a parent what its child has passed on."""
     parent = Conducted(store, SECRET, {"p": "hunter2"})
@@ -56,9 +69,9 @@ def test_entries_are_read_in_portions(store: Store, monkeypatch: pytest.MonkeyPa
     """All of them come, also when the last portion is a full one."""
     monkeypatch.setattr("stretto.actors.journal.run_masks.READ_AT_ONCE", 2)
     run = acceptance()
-    entries = [completed(index) for index in range(4)]
-    store.writer.write([run, happening(run.run_id, *entries)])
-    assert list(entries_of(store.reader, run.run_id)) == entries
+    all_of_it = [completed(index) for index in range(4)]
+    store.writer.write([run, happening(run.run_id, *all_of_it)])
+    assert list(entries_of(store.reader, run.run_id)) == all_of_it
     assert list(entries_of(store.reader, "nobody")) == []
 
 

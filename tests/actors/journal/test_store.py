@@ -62,6 +62,7 @@ def ended(run: RunAccepted, status: str = "succeeded", at: float = 2000.0) -> An
 def test_a_run_is_read_as_it_was_accepted(store: Store) -> None:
     """Nothing that a run is rebuilt from is lost."""
     parent = ParentItem("run-parent", ItemKey("calls", 2, 41), 3, data({"run_id": "run-parent", "depth": 1}))
+    accepted(store, run_id="run-before")
     run = accepted(
         store,
         parameters=data({"hosts": ["a", "ß"], "most": 2**64 - 1, "share": -0.0}),
