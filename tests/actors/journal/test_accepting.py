@@ -53,10 +53,19 @@ def test_runs_have_numbers_in_the_order_of_their_acceptance(connection: Connecti
 def test_whose_item_a_run_performs_and_which_run_it_does_again_are_columns(connection: Connection) -> None:
     """They are looked for."""
     parent = ParentItem("p", ItemKey("task", 2, 5), 3, data({"run_id": "p"}))
+    accept(connection, acceptance("old"))
     accept(connection, acceptance("a", parent=parent, depth=1, rerun=Rerun("old", "failed_items")))
     columns = "parent, parent_task, parent_visit, parent_item, parent_attempt, depth, rerun_of, rerun_scope"
-    assert rows(connection, columns, "runs") == [("p", "task", 2, 5, 3, 1, "old", "failed_items")]
-    assert rows(connection, "parent_told", "run_inputs") == [(b'{"run_id":"p"}',)]
+    assert rows(connection, columns, "runs")[1] == ("p", "task", 2, 5, 3, 1, "old", "failed_items")
+    assert rows(connection, "parent_told", "run_inputs") == [(None,), (b'{"run_id":"p"}',)]
+
+
+def test_a_run_that_keeps_something_of_another_needs_it(connection: Connection) -> None:
+    """It may have been deleted just now; one that does everything again needs nothing."""
+    numbers, _ = accept(connection, acceptance("a", rerun=Rerun("gone", "everything")))
+    assert numbers == {"a": 1}
+    with pytest.raises(Unrecordable, match="the run b cannot be recorded: the run gone, which it does again"):
+        accept(connection, acceptance("b", rerun=Rerun("gone", "failed_tasks")))
 
 
 def test_of_a_key_the_first_run_has_it(connection: Connection) -> None:
