@@ -76,8 +76,8 @@ def ended(index: int, outcome: str = "succeeded", seconds: float = 0.25) -> Item
 
 def test_items_count_with_their_last_try_when_the_turn_is_over(desk: Desk) -> None:
     """Each failed call counts, also one that is tried again."""
-    desk.record.try_ended(ended(0), final=True)
-    desk.record.try_ended(ended(1, "failed"), final=False)
+    desk.record.try_ended(ended(0), "succeeded", final=True)
+    desk.record.try_ended(ended(1, "failed"), "failed", final=False)
     desk.record.retried()
     assert desk.items("succeeded") is None
     desk.record.flush(None)
@@ -92,7 +92,7 @@ def test_items_count_with_their_last_try_when_the_turn_is_over(desk: Desk) -> No
 
 def test_items_that_end_without_a_last_try_count_with_their_task(desk: Desk) -> None:
     """As those that were cancelled while they waited; none counts twice."""
-    desk.record.try_ended(ended(0), final=True)
+    desk.record.try_ended(ended(0), "succeeded", final=True)
     outcomes = {"succeeded": 1, "cancelled": 2}
     desk.record.task_ended(TaskEnded("fan", 1, "cancelled", 3, 2, 4.0, outcomes))
     desk.record.flush(None)
@@ -148,6 +148,6 @@ def test_what_a_context_holds_is_told_as_long_as_the_run_is_here(desk: Desk, end
 
 def test_failures_of_items_are_logged_for_who_wants_them(desk: Desk) -> None:
     """With what they were."""
-    desk.record.try_ended(ended(2, "failed"), final=True)
+    desk.record.try_ended(ended(2, "failed"), "failed", final=True)
     told = desk.told("item_failed")
     assert (told["level"], told["task"], told["item_index"], told["kind"]) == ("debug", "fan", 2, "failed")
