@@ -248,18 +248,19 @@ class JournalActor(pykka.ThreadingActor):
     # ---- pruning
 
     def _prune(self, pruned: _Pruned) -> None:
-        """Delete a portion, and come back for the next one behind what waits by then."""
+        """Delete a portion, and come back for what is left behind what waits by then."""
         try:
             pruned.deleted += pruned.pruning.prune_some(PRUNED_AT_ONCE)
         except StrettoError as error:
             _log.warning("runs_not_pruned", runs=pruned.deleted, reason=str(error))
             pruned.answer.fail(error)
-            return
-        if pruned.pruning.finished:
-            _log.info("runs_pruned", runs=pruned.deleted)
-            pruned.answer.resolve(pruned.deleted)
         else:
-            self._prunes.append(pruned)
+            if pruned.pruning.finished:
+                _log.info("runs_pruned", runs=pruned.deleted)
+                pruned.answer.resolve(pruned.deleted)
+            else:
+                self._prunes.append(pruned)
+        if self._prunes:
             self.actor_ref.tell(_PruneFurther())
 
     def _tell_engine(self, message: Any) -> None:

@@ -22,6 +22,24 @@ from stretto.definitions.frozen import list_of
 from stretto.metrics import Instruments
 
 
+class Portions:
+    """Runs that are deleted, so many in each portion; an error comes instead of one."""
+
+    def __init__(self, *portions: int | Exception) -> None:
+        self._left = list(portions)
+
+    @property
+    def finished(self) -> bool:
+        return not self._left
+
+    def prune_some(self, limit: int) -> int:
+        assert limit == PRUNED_AT_ONCE
+        portion = self._left.pop(0)
+        if isinstance(portion, Exception):
+            raise portion
+        return portion
+
+
 class Book:
     """Takes transactions as a store does; a gate holds one up, and errors to come are raised in its place.
 
@@ -34,7 +52,7 @@ class Book:
         self.existing: list[AlreadyAccepted] = []
         self.unrecordable: set[str] = set()
         self.broken: dict[str, list[Exception]] = {}
-        self.deleted = [5, 3]
+        self.prunings: list[Portions] = []
         self.closed = False
         self.begun = threading.Semaphore(0)
         self.gate = threading.Semaphore(1_000)
@@ -57,16 +75,8 @@ class Book:
         self.transactions.append(list(writes))
         return self.existing
 
-    def pruning(self, _prune: Prune) -> "Book":
-        return self
-
-    @property
-    def finished(self) -> bool:
-        return not self.deleted
-
-    def prune_some(self, limit: int) -> int:
-        assert limit == PRUNED_AT_ONCE
-        return self.deleted.pop(0)
+    def pruning(self, _prune: Prune) -> "Portions":
+        return self.prunings.pop(0)
 
     def close(self) -> None:
         self.closed = True
@@ -305,17 +315,18 @@ def test_what_is_left_is_written_at_the_end(desk: Desk) -> None:
 
 def test_runs_are_deleted_a_portion_at_a_time(desk: Desk) -> None:
     """What happens meanwhile is written in between, and the answer tells how many there were."""
+    desk.book.prunings = [Portions(5, 3)]
     answer = Later()
     desk.actor.tell(PruneRuns(Prune(keep=0), answer))
     reply: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
     answer.promise(reply, set())
     assert reply.get(timeout=PATIENCE) == 5 + 3
-    assert desk.book.finished
 
 
 def test_who_has_runs_deleted_is_answered_also_if_the_end_comes_first(desk: Desk) -> None:
     """While the store cannot be written nothing is deleted."""
     desk.book.errors = [StoreUnavailable("the disk is full")] * 3
+    desk.book.prunings = [Portions(5, 3)]
     desk.book.hold_up()
     desk.record("a")
     assert desk.book.begun.acquire(timeout=PATIENCE)
@@ -327,6 +338,23 @@ def test_who_has_runs_deleted_is_answered_also_if_the_end_comes_first(desk: Desk
     desk.actor.stop()
     with pytest.raises(StoreUnavailable, match="stopped"):
         reply.get(timeout=PATIENCE)
+
+
+def test_whoever_asks_while_others_are_deleted_is_answered_too(desk: Desk) -> None:
+    """Also when the first one comes to its end, or fails, and nothing else happens."""
+    desk.book.prunings = [Portions(5, StoreUnavailable("the disk is away")), Portions(1, 2, 4), Portions(8)]
+    desk.book.hold_up()
+    desk.record("a")
+    assert desk.book.begun.acquire(timeout=PATIENCE)
+    replies: list[pykka.ThreadingFuture[int]] = [pykka.ThreadingFuture() for _ in range(3)]
+    for reply in replies:
+        answer = Later()
+        answer.promise(reply, set())
+        desk.actor.tell(PruneRuns(Prune(keep=0), answer))
+    desk.book.gate.release()
+    assert [reply.get(timeout=PATIENCE) for reply in replies[1:]] == [1 + 2 + 4, 8]
+    with pytest.raises(StoreUnavailable):
+        replies[0].get(timeout=PATIENCE)
 
 
 def test_a_question_for_what_is_durable_so_far_is_answered_without_a_transaction(desk: Desk) -> None:
