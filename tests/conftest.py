@@ -3,7 +3,7 @@
 import signal
 
 from daemons import gate
-from databases import durable_url, empty_postgres_url, postgres_server, postgres_template, postgres_url
+from databases import durable_url, empty_postgres_url, postgres_server, postgres_template, postgres_url, sqlite_url
 from engines import bench, start_bench
 from restoring import restored_logging
 from stores import keyless, store, store_url
@@ -18,6 +18,7 @@ __all__ = [
     "postgres_template",
     "postgres_url",
     "restored_logging",
+    "sqlite_url",
     "start_bench",
     "store",
     "store_url",

@@ -61,12 +61,16 @@ def empty_postgres_url(postgres_server: str) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(params=["file", "postgres"])
-def durable_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """Return the URL of a store in a file that is not there yet."""
+    return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+@pytest.fixture(params=["sqlite_url", "postgres_url"], ids=["file", "postgres"])
+def durable_url(request: pytest.FixtureRequest) -> str:
     """Return the URL of a store that is not open, of each kind that outlives its process."""
-    if request.param == "file":
-        return f"sqlite:///{tmp_path / 'store.db'}"
-    url: str = request.getfixturevalue("postgres_url")
+    url: str = request.getfixturevalue(request.param)
     return url
 
 

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import queue
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,13 @@ def messages_of(inbox: "pykka.ActorRef[Inbox]") -> "queue.SimpleQueue[Any]":
     """Return the queue that an inbox puts its messages into."""
     told: queue.SimpleQueue[Any] = inbox.proxy().told.get()
     return told
+
+
+def drain(*semaphores: threading.Semaphore) -> None:
+    """Take back all that was released and that nobody has taken."""
+    for semaphore in semaphores:
+        while semaphore.acquire(blocking=False):
+            pass
 
 
 class Lines(io.StringIO):

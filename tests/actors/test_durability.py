@@ -55,14 +55,6 @@ def ledger() -> Iterator[Ledger]:
     LEDGER.forget()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Every test passes on both."""
-    if request.param == "postgresql":
-        return str(request.getfixturevalue("postgres_url"))
-    return f"sqlite:///{tmp_path}/runs.db"
-
-
 FAN = """
 ref: test.fan
 parameters: {values: {type: array}}
@@ -91,36 +83,36 @@ def park(bench: Bench, handle: RunHandle) -> None:
     stop.get(timeout=PATIENCE)
 
 
-def recovered(start_bench: Callable[..., Bench], url: str, **settings: Any) -> Bench:
+def recovered(start_bench: Callable[..., Bench], durable_url: str, **settings: Any) -> Bench:
     """Start an engine on a store and wait until it has rebuilt what there was."""
-    bench = start_bench(store=url, **settings)
+    bench = start_bench(store=durable_url, **settings)
     bench.proxy.recovered().get(timeout=PATIENCE)
     return bench
 
 
-def test_a_run_that_was_parked_goes_on_in_the_next_engine(start_bench: Callable[..., Bench], url: str) -> None:
+def test_a_run_that_was_parked_goes_on_in_the_next_engine(start_bench: Callable[..., Bench], durable_url: str) -> None:
     """What was recorded is not done again; what was in flight is; the output is as if nothing had happened."""
-    first = start_bench(store=url)
+    first = start_bench(store=durable_url)
     LEDGER.held = {3}
     handle = first.submit(FAN, {"values": [1, 2, 3, 4]})
     assert LEDGER.begun.acquire(timeout=PATIENCE)
     park(first, handle)
     LEDGER.held = set()
-    second = recovered(start_bench, url)
+    second = recovered(start_bench, durable_url)
     outcome = outcome_of(second.proxy.handle(handle.id).get(timeout=PATIENCE))
     assert outcome.output == {"all": [1, 2, 3, 4], "last": 4}
     assert (LEDGER.done.count(1), LEDGER.done.count(2)) == (1, 1)
     assert second.proxy.status(handle.id).get(timeout=PATIENCE)["status"] == "succeeded"
 
 
-def test_the_status_of_a_run_outlives_its_engine(start_bench: Callable[..., Bench], url: str) -> None:
+def test_the_status_of_a_run_outlives_its_engine(start_bench: Callable[..., Bench], durable_url: str) -> None:
     """As it was told when the run ended."""
-    first = start_bench(store=url)
+    first = start_bench(store=durable_url)
     handle = first.submit(FAN, {"values": [1, 2]})
     outcome_of(handle)
     told = first.proxy.status(handle.id).get(timeout=PATIENCE)
     stopped(first, grace=None)
-    second = start_bench(store=url)
+    second = start_bench(store=durable_url)
     assert second.proxy.status(handle.id).get(timeout=PATIENCE) == told
     with pytest.raises(IllegalTransition, match="has ended"):
         second.proxy.cancel(handle.id).get(timeout=PATIENCE)
@@ -128,9 +120,9 @@ def test_the_status_of_a_run_outlives_its_engine(start_bench: Callable[..., Benc
         second.proxy.status("no-such-run").get(timeout=PATIENCE)
 
 
-def test_a_paused_run_stays_paused_and_holds_up_no_end(start_bench: Callable[..., Bench], url: str) -> None:
+def test_a_paused_run_stays_paused_and_holds_up_no_end(start_bench: Callable[..., Bench], durable_url: str) -> None:
     """An engine that waits for its runs does not wait for a resume that never comes."""
-    first = start_bench(store=url)
+    first = start_bench(store=durable_url)
     LEDGER.held = {1, 2}
     handle = first.submit(FAN, {"values": [1, 2, 3]})
     assert LEDGER.begun.acquire(timeout=PATIENCE)
@@ -139,7 +131,7 @@ def test_a_paused_run_stays_paused_and_holds_up_no_end(start_bench: Callable[...
     LEDGER.gate.set()
     stopped(first, grace=None)
     assert LEDGER.done == [1, 2]
-    second = recovered(start_bench, url)
+    second = recovered(start_bench, durable_url)
     status = second.proxy.status(handle.id).get(timeout=PATIENCE)
     assert (status["status"], status["tasks"]["fan"]["items"]["succeeded"]) == ("paused", 2)
     second.proxy.resume(handle.id).get(timeout=PATIENCE)
@@ -147,16 +139,18 @@ def test_a_paused_run_stays_paused_and_holds_up_no_end(start_bench: Callable[...
     assert LEDGER.done == [1, 2, 3, 3]
 
 
-def test_nothing_starts_after_a_cancel_not_even_what_was_in_flight(start_bench: Callable[..., Bench], url: str) -> None:
+def test_nothing_starts_after_a_cancel_not_even_what_was_in_flight(
+    start_bench: Callable[..., Bench], durable_url: str
+) -> None:
     """The next engine ends the run as cancelled."""
-    first = start_bench(store=url)
+    first = start_bench(store=durable_url)
     LEDGER.held = {1, 2}
     handle = first.submit(FAN, {"values": [1, 2, 3]})
     assert LEDGER.begun.acquire(timeout=PATIENCE)
     assert LEDGER.begun.acquire(timeout=PATIENCE)
     first.proxy.cancel(handle.id).get(timeout=PATIENCE)
     park(first, handle)
-    second = recovered(start_bench, url)
+    second = recovered(start_bench, durable_url)
     assert second.proxy.status(handle.id).get(timeout=PATIENCE)["status"] == "cancelled"
     assert LEDGER.done == [1, 2]
 
@@ -173,12 +167,12 @@ tasks:
 """
 
 
-def test_waits_come_back_with_their_deadlines(start_bench: Callable[..., Bench], url: str) -> None:
+def test_waits_come_back_with_their_deadlines(start_bench: Callable[..., Bench], durable_url: str) -> None:
     """A retry's and a delay's; the run needs no more tries than it may have."""
-    first = start_bench(store=url)
+    first = start_bench(store=durable_url)
     handle = first.submit(WAITS)
     park(first, handle)
-    second = recovered(start_bench, url)
+    second = recovered(start_bench, durable_url)
     assert outcome_of(second.proxy.handle(handle.id).get(timeout=PATIENCE)).status == "succeeded"
     assert LEDGER.done in (["flaky", "flaky", "late"], ["flaky", "flaky", "flaky", "late"])
 
@@ -205,36 +199,36 @@ output_map: {value: "{{ task.two.result }}"}
 
 
 def test_sub_workflows_and_their_parents_find_each_other_again(
-    start_bench: Callable[..., Bench], url: str, tmp_path: Path
+    start_bench: Callable[..., Bench], durable_url: str, tmp_path: Path
 ) -> None:
     """A child that has ended is not performed again, one in the middle goes on where it was."""
     (tmp_path / "definitions").mkdir()
     (tmp_path / "definitions" / "child.yaml").write_text(CHILD)
     settings = {"definitions": str(tmp_path / "definitions")}
-    first = start_bench(store=url, **settings)
+    first = start_bench(store=durable_url, **settings)
     LEDGER.held = {20}
     handle = first.submit(PARENT)
     assert LEDGER.begun.acquire(timeout=PATIENCE)
     park(first, handle)
     LEDGER.held = set()
-    second = recovered(start_bench, url, **settings)
+    second = recovered(start_bench, durable_url, **settings)
     outcome = outcome_of(second.proxy.handle(handle.id).get(timeout=PATIENCE))
     assert outcome.output == {"all": [{"value": 10}, {"value": 20}]}
     assert sorted(LEDGER.done) == [1, 2, 10, 20, 20]
 
 
 def test_the_definition_that_a_run_was_accepted_with_is_the_one_it_ends_with(
-    start_bench: Callable[..., Bench], url: str
+    start_bench: Callable[..., Bench], durable_url: str
 ) -> None:
     """Whatever becomes of the file."""
-    first = start_bench(store=url)
+    first = start_bench(store=durable_url)
     LEDGER.held = {1}
     path = Path(first.write(FAN))
     handle = first.proxy.submit(str(path), {"values": [1, 2]}).get(timeout=PATIENCE)
     assert LEDGER.begun.acquire(timeout=PATIENCE)
     park(first, handle)
     path.unlink()
-    second = recovered(start_bench, url)
+    second = recovered(start_bench, durable_url)
     assert outcome_of(second.proxy.handle(handle.id).get(timeout=PATIENCE)).output == {"all": [1, 2], "last": 2}
 
 
@@ -251,23 +245,25 @@ output_map: {why: "{{ workflow.why.kind }}"}
 """
 
 
-def test_what_is_delivered_at_most_once_is_not_performed_again(start_bench: Callable[..., Bench], url: str) -> None:
+def test_what_is_delivered_at_most_once_is_not_performed_again(
+    start_bench: Callable[..., Bench], durable_url: str
+) -> None:
     """It has failed: it may have run."""
-    first = start_bench(store=url)
+    first = start_bench(store=durable_url)
     LEDGER.held = {"once"}
     handle = first.submit(ONCE)
     assert LEDGER.begun.acquire(timeout=PATIENCE)
     park(first, handle)
-    second = recovered(start_bench, url)
+    second = recovered(start_bench, durable_url)
     outcome = outcome_of(second.proxy.handle(handle.id).get(timeout=PATIENCE))
     assert outcome.output == {"why": "may_have_run"}
     assert LEDGER.done == ["once"]
 
 
 @pytest.mark.parametrize("with_store", [True, False])
-def test_the_same_key_gives_the_same_run(start_bench: Callable[..., Bench], url: str, with_store: bool) -> None:
+def test_the_same_key_gives_the_same_run(start_bench: Callable[..., Bench], durable_url: str, with_store: bool) -> None:
     """Whether it runs or has ended; for other inputs the key is taken."""
-    bench = start_bench(store=url if with_store else None)
+    bench = start_bench(store=durable_url if with_store else None)
     path = bench.write(FAN)
 
     def submit(key: str, *values: int) -> RunHandle:
@@ -292,22 +288,22 @@ def test_the_same_key_gives_the_same_run(start_bench: Callable[..., Bench], url:
     assert LEDGER.done.count(1) == 3, "one item of one run, and the last task of both"
 
 
-def test_a_key_outlives_its_engine(start_bench: Callable[..., Bench], url: str) -> None:
+def test_a_key_outlives_its_engine(start_bench: Callable[..., Bench], durable_url: str) -> None:
     """A client that does not know whether its request was taken asks again."""
-    first = start_bench(store=url)
+    first = start_bench(store=durable_url)
     path = first.write(FAN)
     one = first.proxy.submit(path, {"values": [5]}, idempotency_key="k").get(timeout=PATIENCE)
     outcome = outcome_of(one)
     stopped(first, grace=None)
-    second = start_bench(store=url)
+    second = start_bench(store=durable_url)
     again = second.proxy.submit(path, {"values": [5]}, idempotency_key="k").get(timeout=PATIENCE)
     assert (again.id, outcome_of(again)) == (one.id, outcome)
 
 
 @pytest.mark.parametrize("with_store", [True, False])
-def test_a_run_is_done_again_as_a_whole(start_bench: Callable[..., Bench], url: str, with_store: bool) -> None:
+def test_a_run_is_done_again_as_a_whole(start_bench: Callable[..., Bench], durable_url: str, with_store: bool) -> None:
     """With its own definition and inputs; the old one stays as it was."""
-    bench = start_bench(store=url if with_store else None)
+    bench = start_bench(store=durable_url if with_store else None)
     one = bench.submit(FAN, {"values": [1]})
     outcome_of(one)
     two = bench.proxy.rerun(one.id).get(timeout=PATIENCE)
@@ -345,11 +341,11 @@ def flaky(value: int) -> int:
 
 @pytest.mark.parametrize(("scope", "done"), [("failed_tasks", [1, 2, 3, "after"]), ("failed_items", [2, "after"])])
 def test_only_what_failed_is_done_again(
-    start_bench: Callable[..., Bench], url: str, scope: str, done: list[Any]
+    start_bench: Callable[..., Bench], durable_url: str, scope: str, done: list[Any]
 ) -> None:
     """And what follows on it; what is kept is in the new run as if it had been performed there."""
     BAD.add(2)
-    bench = start_bench(store=url)
+    bench = start_bench(store=durable_url)
     one = bench.submit(FAILING)
     assert outcome_of(one).status == "failed"
     BAD.clear()
@@ -362,12 +358,12 @@ def test_only_what_failed_is_done_again(
 
 
 def test_a_supervisor_that_crashes_is_rebuilt_a_few_times(
-    start_bench: Callable[..., Bench], url: str, monkeypatch: pytest.MonkeyPatch
+    start_bench: Callable[..., Bench], durable_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A passing fault costs nothing but time."""
     from stretto.actors.run import RunSupervisor
 
-    bench = start_bench(store=url)
+    bench = start_bench(store=durable_url)
     crashes: Iterator[bool] = iter([True, True, False])
     original = RunSupervisor._carry_out
 
@@ -383,13 +379,13 @@ def test_a_supervisor_that_crashes_is_rebuilt_a_few_times(
 
 
 def test_a_supervisor_that_goes_on_crashing_fails_its_run_and_says_why(
-    start_bench: Callable[..., Bench], url: str, monkeypatch: pytest.MonkeyPatch
+    start_bench: Callable[..., Bench], durable_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The reason is in the store, too."""
     from stretto.actors.run import RunSupervisor
 
     monkeypatch.setattr("stretto.actors.recovered_runs.FIRST_RESTART_SECONDS", 0.001)
-    bench = start_bench(store=url)
+    bench = start_bench(store=durable_url)
     original = RunSupervisor._item_ended
 
     def broken(self: Any, message: Any) -> None:
@@ -402,7 +398,7 @@ def test_a_supervisor_that_goes_on_crashing_fails_its_run_and_says_why(
     assert "a lasting fault" in outcome.errors[0]["message"]
     monkeypatch.setattr(RunSupervisor, "_item_ended", original)
     stopped(bench, grace=None)
-    second = start_bench(store=url)
+    second = start_bench(store=durable_url)
     assert second.proxy.status(handle.id).get(timeout=PATIENCE)["status"] == "failed"
 
 
@@ -419,7 +415,7 @@ tasks: [{name: call, action: test.held_child}]
 
 
 def test_a_run_that_fails_of_its_supervisor_takes_its_children_along(
-    start_bench: Callable[..., Bench], url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    start_bench: Callable[..., Bench], durable_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """They were not rebuilt themselves, and start nothing more all the same."""
     from stretto.actors.run import RunSupervisor
@@ -427,7 +423,7 @@ def test_a_run_that_fails_of_its_supervisor_takes_its_children_along(
     monkeypatch.setattr("stretto.actors.recovered_runs.MAX_RESTARTS", 0)
     (tmp_path / "definitions").mkdir()
     (tmp_path / "definitions" / "child.yaml").write_text(f'version: "1.0.0"{HELD_CHILD}')
-    bench = start_bench(store=url, definitions=tmp_path / "definitions")
+    bench = start_bench(store=durable_url, definitions=tmp_path / "definitions")
     LEDGER.held = {"one"}
     parent = bench.submit(CURSED)
     assert LEDGER.begun.acquire(timeout=PATIENCE)
@@ -448,7 +444,7 @@ def test_a_run_that_fails_of_its_supervisor_takes_its_children_along(
 
 
 def test_how_a_sub_workflow_ended_is_read_when_the_store_can_be(
-    start_bench: Callable[..., Bench], url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    start_bench: Callable[..., Bench], durable_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Its parent's item waits for that; it does not fail of it."""
     from stretto.actors.journal.offline import OfflineRuns
@@ -460,14 +456,14 @@ def test_how_a_sub_workflow_ended_is_read_when_the_store_can_be(
     (tmp_path / "definitions").mkdir()
     waits = HELD_CHILD.replace("input: {value: one}", "delay: 3600, input: {value: one}")
     (tmp_path / "definitions" / "child.yaml").write_text(f'version: "1.0.0"{waits}')
-    first = start_bench(store=url, definitions=tmp_path / "definitions")
+    first = start_bench(store=durable_url, definitions=tmp_path / "definitions")
     parent = first.submit(CURSED)
     while not (children := set(first.proxy.run_ids().get(timeout=PATIENCE)) - {parent.id}):
         pass
     (child_id,) = children
     first.proxy.pause(child_id).get(timeout=PATIENCE)
     stopped(first)
-    with open_store(url, None) as store:
+    with open_store(durable_url, None) as store:
         OfflineRuns(store).request(child_id, CancelRequested)
     failures = [StoreUnavailable("the server is gone")]
 
@@ -478,29 +474,29 @@ def test_how_a_sub_workflow_ended_is_read_when_the_store_can_be(
 
     monkeypatch.setattr("stretto.actors.supervised_runs.READ_AGAIN_SECONDS", 0.01)
     monkeypatch.setattr("stretto.actors.supervised_runs.outcome_for_parent", read)
-    second = start_bench(store=url, definitions=tmp_path / "definitions")
+    second = start_bench(store=durable_url, definitions=tmp_path / "definitions")
     outcome = outcome_of(second.proxy.handle(parent.id).get(timeout=PATIENCE))
     assert not failures
     assert [error["message"] for error in outcome.errors] == [f"the run {child_id} was cancelled"]
 
 
-def test_a_store_is_one_engines_at_a_time(start_bench: Callable[..., Bench], url: str) -> None:
+def test_a_store_is_one_engines_at_a_time(start_bench: Callable[..., Bench], durable_url: str) -> None:
     """And free as soon as that has ended."""
     from stretto.actors import Engine
     from stretto.actors.journal.store import StoreInUse
 
-    first = start_bench(store=url)
+    first = start_bench(store=durable_url)
     with pytest.raises(StoreInUse):
-        Engine.start(store=url)
+        Engine.start(store=durable_url)
     stopped(first)
-    start_bench(store=url)
+    start_bench(store=durable_url)
 
 
 def test_an_engine_with_a_store_that_is_stopped_as_an_actor_parks_its_runs(
-    start_bench: Callable[..., Bench], url: str
+    start_bench: Callable[..., Bench], durable_url: str
 ) -> None:
     """They go on in the next one."""
-    first = start_bench(store=url)
+    first = start_bench(store=durable_url)
     LEDGER.held = {1}
     handle = first.submit(FAN, {"values": [1]})
     assert LEDGER.begun.acquire(timeout=PATIENCE)
@@ -511,13 +507,13 @@ def test_an_engine_with_a_store_that_is_stopped_as_an_actor_parks_its_runs(
     for thread in threading.enumerate():
         if thread.name == "stretto-stop":
             thread.join(PATIENCE)
-    second = recovered(start_bench, url)
+    second = recovered(start_bench, durable_url)
     assert outcome_of(second.proxy.handle(handle.id).get(timeout=PATIENCE)).status == "succeeded"
 
 
-def test_another_default_makes_no_other_request(start_bench: Callable[..., Bench], url: str) -> None:
+def test_another_default_makes_no_other_request(start_bench: Callable[..., Bench], durable_url: str) -> None:
     """A client that asks again with its key gets its run, whatever has become of the workflow's defaults."""
-    bench = start_bench(store=url)
+    bench = start_bench(store=durable_url)
     text = "ref: test.default\nparameters: {n: {default: 1}}\ntasks: [{name: a, action: core.noop}]\n"
     first = bench.proxy.submit(bench.write(text), {}, idempotency_key="d").get(timeout=PATIENCE)
     changed = bench.write(text.replace("default: 1", "default: 2"))
@@ -525,14 +521,14 @@ def test_another_default_makes_no_other_request(start_bench: Callable[..., Bench
 
 
 def test_watchers_are_told_on_by_the_supervisor_that_comes_after_a_crash(
-    start_bench: Callable[..., Bench], url: str, monkeypatch: pytest.MonkeyPatch
+    start_bench: Callable[..., Bench], durable_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who follows a run need not know of it."""
     from waiting import Inbox, messages_of
 
     from stretto.actors.run import RunSupervisor
 
-    bench, inbox = start_bench(store=url), Inbox.start()
+    bench, inbox = start_bench(store=durable_url), Inbox.start()
     crashes = iter([True])
     original = RunSupervisor._item_ended
 

@@ -113,14 +113,9 @@ def test_only_a_failure_in_a_pause_has_sub_workflows_go_on(before: str, after: s
 
 
 @pytest.fixture(params=["in memory", "in a store"])
-def bench(request: pytest.FixtureRequest, start: Callable[..., Bench], url: str) -> Bench:
+def bench(request: pytest.FixtureRequest, start: Callable[..., Bench], sqlite_url: str) -> Bench:
     """Return an engine without and with a store."""
-    return start(store=None if request.param == "in memory" else url)
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/runs.db"
+    return start(store=None if request.param == "in memory" else sqlite_url)
 
 
 @pytest.fixture
@@ -180,9 +175,9 @@ def test_the_sub_workflows_of_a_paused_run_that_fails_go_on_to_their_end(
     assert outcome_of(run).status == "failed"
 
 
-def test_they_do_so_too_if_an_engine_ended_before_they_knew(start: Callable[..., Bench], url: str) -> None:
+def test_they_do_so_too_if_an_engine_ended_before_they_knew(start: Callable[..., Bench], sqlite_url: str) -> None:
     """The run's record tells it."""
-    with open_store(url, keyring_for(url, None)) as store:
+    with open_store(sqlite_url, keyring_for(sqlite_url, None)) as store:
         parent = Conducted(store, PARENT)
         child = Conducted(store, CHILD, parent=parent, of_item=("call", 0))
         for run in (parent, child):
@@ -190,18 +185,18 @@ def test_they_do_so_too_if_an_engine_ended_before_they_knew(start: Callable[...,
         parent.fail("other")
     assert parent.conductor.status == "failing"
     GATES.open["child"].release()
-    bench = start(store=url)
+    bench = start(store=sqlite_url)
     assert outcome_of(bench.proxy.handle(parent.id).get(timeout=PATIENCE)).status == "failed"
     assert bench.proxy.status(child.id).get(timeout=PATIENCE)["status"] == "succeeded"
 
 
 @pytest.mark.parametrize("paused", ["parent", "child"])
 def test_an_engine_that_stops_does_not_wait_for_runs_that_wait_for_each_other(
-    start: Callable[..., Bench], url: str, watch: Callable[[Bench, RunHandle], Watch], paused: str
+    start: Callable[..., Bench], sqlite_url: str, watch: Callable[[Bench, RunHandle], Watch], paused: str
 ) -> None:
     """A run whose sub-workflow is paused goes on when that is resumed, which nobody does any more; the next engine
     has both as they were."""
-    first = start(store=url)
+    first = start(store=sqlite_url)
     run = first.submit(ALONE)
     GATES.wait_for("child")
     child = child_of(first, run)
@@ -214,16 +209,18 @@ def test_an_engine_that_stops_does_not_wait_for_runs_that_wait_for_each_other(
     for handle in (run, child):
         with pytest.raises(RunWasParked):
             outcome_of(handle)
-    second = start(store=url)
+    second = start(store=sqlite_url)
     second.proxy.recovered().get(timeout=PATIENCE)
     assert [second.proxy.status(each.id).get(timeout=PATIENCE)["status"] for each in (run, child)] == ["paused"] * 2
     second.proxy.resume(run.id).get(timeout=PATIENCE)
     assert outcome_of(second.proxy.handle(run.id).get(timeout=PATIENCE)).output == {"got": "succeeded"}
 
 
-def test_nor_for_a_run_that_fails_when_its_paused_sub_workflow_has_ended(start: Callable[..., Bench], url: str) -> None:
+def test_nor_for_a_run_that_fails_when_its_paused_sub_workflow_has_ended(
+    start: Callable[..., Bench], sqlite_url: str
+) -> None:
     """It waits for nothing else."""
-    first = start(store=url)
+    first = start(store=sqlite_url)
     run = first.submit(PARENT)
     GATES.wait_for("child")
     GATES.wait_for("other")
@@ -234,7 +231,7 @@ def test_nor_for_a_run_that_fails_when_its_paused_sub_workflow_has_ended(start: 
     first.proxy.stop().get(timeout=PATIENCE)
     with pytest.raises(RunWasParked):
         outcome_of(run)
-    second = start(store=url)
+    second = start(store=sqlite_url)
     second.proxy.recovered().get(timeout=PATIENCE)
     second.proxy.resume(child.id).get(timeout=PATIENCE)
     assert outcome_of(second.proxy.handle(run.id).get(timeout=PATIENCE)).status == "failed"
@@ -253,9 +250,9 @@ def test_a_cancel_reaches_sub_workflows_that_wait(bench: Bench, watch: Callable[
     assert [outcome_of(each).status for each in (run, child)] == ["cancelled", "cancelled"]
 
 
-def test_what_a_stop_holds_up_is_only_what_goes_on(start: Callable[..., Bench], url: str) -> None:
+def test_what_a_stop_holds_up_is_only_what_goes_on(start: Callable[..., Bench], sqlite_url: str) -> None:
     """A paused run beside one that goes on is parked at once; the other one ends first."""
-    bench = start(store=url)
+    bench = start(store=sqlite_url)
     going_on, paused = bench.submit(CHILD), bench.submit(CHILD)
     for _ in range(2):
         GATES.wait_for("child")

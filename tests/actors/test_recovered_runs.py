@@ -12,7 +12,7 @@ import pytest
 from conducted import Conducted
 from engines import Bench, outcome_of
 from recording import completed, happening
-from waiting import PATIENCE, Inbox, messages_of
+from waiting import PATIENCE, Inbox, drain, messages_of
 
 from stretto.actors import action
 from stretto.actors.engine import EngineStopping
@@ -78,33 +78,26 @@ def gate(value: Any) -> Any:
 @pytest.fixture(autouse=True)
 def gates() -> Iterator[None]:
     DONE.clear()
-    for semaphore in (BEGUN, GATE):
-        while semaphore.acquire(blocking=False):
-            pass
+    drain(BEGUN, GATE)
     yield
     GATE.release(100)
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/runs.db"
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
+def store(sqlite_url: str) -> Iterator[Store]:
     """Return a store to be filled as an earlier engine has; to be closed before one is started."""
-    with open_store(url, keyring_for(url, None)) as opened:
+    with open_store(sqlite_url, keyring_for(sqlite_url, None)) as opened:
         yield opened
 
 
 @pytest.fixture
-def start(start_bench: Callable[..., Bench], tmp_path: Path, url: str) -> Callable[..., Bench]:
+def start(start_bench: Callable[..., Bench], tmp_path: Path, sqlite_url: str) -> Callable[..., Bench]:
     """Start an engine on the store, with definitions of sub-workflows."""
     folder = tmp_path / "definitions"
     folder.mkdir()
     for name, definition in (("child", CHILD), ("gated", GATED)):
         (folder / f"{name}.yaml").write_text(f'version: "1.0.0"\n{definition}')
-    return lambda **settings: start_bench(store=url, definitions=str(folder), **settings)
+    return lambda **settings: start_bench(store=sqlite_url, definitions=str(folder), **settings)
 
 
 def ended(bench: Bench, run_id: str) -> Outcome:
@@ -213,7 +206,7 @@ def test_a_run_that_cannot_be_rebuilt_fails_with_the_reason_and_harms_no_other(
         runs[name] = Conducted(store, CHILD.replace("child", name), {"value": 1})
         runs[name].succeed("one", result=1)
     store.close()
-    with contextlib.closing(sqlite3.connect(tmp_path / "runs.db", isolation_level=None)) as connection:
+    with contextlib.closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as connection:
         for name, (statement, _) in DAMAGE.items():
             assert connection.execute(statement, {"id": runs[name].id}).rowcount == 1
     bench = start()
@@ -233,7 +226,7 @@ def test_the_children_of_a_run_that_cannot_be_rebuilt_end_before_recovery_is_ove
     parent = Conducted(store, PARENT)
     child = Conducted(store, CHILD, {"value": 1}, parent=parent, of_item=("call", 0))
     store.close()
-    with contextlib.closing(sqlite3.connect(tmp_path / "runs.db", isolation_level=None)) as connection:
+    with contextlib.closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as connection:
         connection.execute("DELETE FROM run_inputs WHERE run = (SELECT number FROM runs WHERE id = ?)", (parent.id,))
     bench = start()
     bench.proxy.recovered().get(timeout=PATIENCE)
@@ -544,7 +537,7 @@ def test_runs_of_which_the_key_is_missing_wait_with_their_sub_workflows(
     child = Conducted(store, CHILD, {"value": 1}, parent=parent, of_item=("call", 0))
     other = Conducted(store, CHILD, {"value": 3})
     store.close()
-    key = tmp_path / "runs.db.key"
+    key = tmp_path / "store.db.key"
     kept = key.read_text()
     key.write_text(new_key())
     bench = start()

@@ -68,14 +68,6 @@ def gate() -> Iterator[None]:
     GATE.set()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Every test passes on both."""
-    if request.param == "postgresql":
-        return str(request.getfixturevalue("postgres_url"))
-    return f"sqlite:///{tmp_path}/runs.db"
-
-
 @pytest.fixture
 def key(tmp_path: Path) -> str:
     path = tmp_path / "key"
@@ -96,7 +88,7 @@ def everything_in(url: str) -> str:
     engine.dispose()
     if url.startswith("sqlite"):
         path = Path(url.removeprefix("sqlite:///"))
-        found += [each.read_bytes().decode(errors="replace") for each in path.parent.glob("runs.db*")]
+        found += [each.read_bytes().decode(errors="replace") for each in path.parent.glob(f"{path.name}*")]
     return "\n".join(found)
 
 
@@ -106,10 +98,10 @@ def holds_secrets(told: Any) -> bool:
 
 
 def test_no_secret_is_in_the_store_or_in_what_is_told_before_and_after_a_recovery(
-    start_bench: Callable[..., Bench], url: str, key: str
+    start_bench: Callable[..., Bench], durable_url: str, key: str
 ) -> None:
     """Not in inputs, results, errors, outputs, nor what expressions made of them."""
-    settings = {"store": url, "store_key": key, "keystore": {"token": TOKEN}}
+    settings = {"store": durable_url, "store_key": key, "keystore": {"token": TOKEN}}
     first = start_bench(**settings)
     handle = first.submit(LEAKY, {"password": PASSWORD, "name": "harmless"})
     assert BEGUN.acquire(timeout=PATIENCE)
@@ -118,7 +110,7 @@ def test_no_secret_is_in_the_store_or_in_what_is_told_before_and_after_a_recover
         outcome_of(handle)
     GATE.set()
     stop.get(timeout=PATIENCE)
-    assert not holds_secrets(everything_in(url))
+    assert not holds_secrets(everything_in(durable_url))
     second = start_bench(**settings)
     outcome = outcome_of(second.proxy.handle(handle.id).get(timeout=PATIENCE))
     assert outcome.status == "failed"
@@ -134,7 +126,7 @@ def test_no_secret_is_in_the_store_or_in_what_is_told_before_and_after_a_recover
     ]
     assert not any(holds_secrets(each) for each in told)
     assert "harmless" in msgspec.json.encode(told[1]).decode()
-    assert not holds_secrets(everything_in(url))
+    assert not holds_secrets(everything_in(durable_url))
 
 
 WRITTEN_DOWN = """
@@ -145,13 +137,13 @@ tasks: [{name: a, action: core.noop}]
 
 
 def test_a_secret_that_stands_in_the_definition_does_not_stand_in_the_store(
-    start_bench: Callable[..., Bench], url: str, key: str
+    start_bench: Callable[..., Bench], durable_url: str, key: str
 ) -> None:
     """The definition of a run with secrets is encrypted, too; with the key it is told as ever."""
-    bench = start_bench(store=url, store_key=key)
+    bench = start_bench(store=durable_url, store_key=key)
     run = bench.submit(WRITTEN_DOWN)
     assert outcome_of(run).status == "succeeded"
-    assert not holds_secrets(everything_in(url))
+    assert not holds_secrets(everything_in(durable_url))
     exported = bench.proxy.export(run.id).get(timeout=PATIENCE)
     assert "ref: test.written_down" in exported["definition"]["text"]
     assert not holds_secrets(exported)
@@ -175,12 +167,12 @@ output_map: {length: "{{ task.use.result }}"}
 
 
 def test_a_sub_workflow_gives_a_secret_to_its_parent_and_tells_nobody(
-    start_bench: Callable[..., Bench], url: str, key: str, tmp_path: Path
+    start_bench: Callable[..., Bench], durable_url: str, key: str, tmp_path: Path
 ) -> None:
     """Neither whoever waits for its outcome, nor who asks for that later; the parent's task works with it as it is."""
     (tmp_path / "definitions").mkdir()
     (tmp_path / "definitions" / "child.yaml").write_text(HANDS_BACK)
-    bench = start_bench(store=url, store_key=key, definitions=tmp_path / "definitions")
+    bench = start_bench(store=durable_url, store_key=key, definitions=tmp_path / "definitions")
     parent = bench.submit(PASSES_ON, {"password": PASSWORD})
     assert BEGUN.acquire(timeout=PATIENCE)
     (child_id,) = set(bench.proxy.run_ids().get(timeout=PATIENCE)) - {parent.id}
@@ -203,10 +195,10 @@ def test_a_run_with_secrets_is_refused_where_there_is_no_key(
 
 
 def test_without_the_key_what_is_secret_stays_so_and_the_rest_is_told(
-    start_bench: Callable[..., Bench], url: str, key: str, tmp_path: Path
+    start_bench: Callable[..., Bench], durable_url: str, key: str, tmp_path: Path
 ) -> None:
     """A run that cannot be read waits for an engine that can; this one and the other runs are none the worse."""
-    first = start_bench(store=url, store_key=key)
+    first = start_bench(store=durable_url, store_key=key)
     handle = first.submit(LEAKY.replace("keystore.token", "parameters.name"), {"password": PASSWORD, "name": "n"})
     assert BEGUN.acquire(timeout=PATIENCE)
     stop = first.proxy.stop(grace=0)
@@ -217,7 +209,7 @@ def test_without_the_key_what_is_secret_stays_so_and_the_rest_is_told(
     other = tmp_path / "other-key"
     other.touch(mode=0o600)
     other.write_text(new_key())
-    second = start_bench(store=url, store_key=str(other))
+    second = start_bench(store=durable_url, store_key=str(other))
     second.proxy.recovered().get(timeout=PATIENCE)
     assert second.run("tasks: [{name: a, action: core.noop}]\n").status == "succeeded"
     left = second.proxy.runs().get(timeout=PATIENCE)["runs"][-1]
@@ -225,7 +217,7 @@ def test_without_the_key_what_is_secret_stays_so_and_the_rest_is_told(
     with pytest.raises(IllegalTransition, match="the engine could not rebuild it"):
         second.proxy.cancel(handle.id).get(timeout=PATIENCE)
     second.proxy.stop().get(timeout=PATIENCE)
-    third = start_bench(store=url, store_key=key)
+    third = start_bench(store=durable_url, store_key=key)
     outcome = outcome_of(third.proxy.handle(handle.id).get(timeout=PATIENCE))
     assert "cannot use ******" in outcome.errors[0]["message"]
     assert third.proxy.run(handle.id).get(timeout=PATIENCE)["errors"][0]["task"] == "leak"

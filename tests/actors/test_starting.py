@@ -11,7 +11,7 @@ import structlog
 from engines import Bench, outcome_of
 from hypothesis import given
 from hypothesis import strategies as st
-from waiting import PATIENCE, Lines
+from waiting import PATIENCE, Lines, drain
 
 from stretto.actors import Engine, action
 from stretto.actors.journal.readers import NoStore
@@ -47,16 +47,9 @@ OPENED = threading.Event()
 @pytest.fixture(autouse=True)
 def gates() -> Iterator[None]:
     OPENED.clear()
-    for semaphore in (BEGUN, GATE):
-        while semaphore.acquire(blocking=False):
-            pass
+    drain(BEGUN, GATE)
     yield
     GATE.release(100)
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/runs.db"
 
 
 @pytest.fixture
@@ -97,11 +90,11 @@ def test_a_retention_tells_what_to_delete_at_a_time(days: float | None, runs: in
     ],
 )
 def test_settings_that_make_no_sense_are_refused_before_anything_is_made(
-    url: str, settings: dict[str, Any], told: str, tmp_path: Path
+    sqlite_url: str, settings: dict[str, Any], told: str, tmp_path: Path
 ) -> None:
     """No store, and no key beside it."""
     with pytest.raises(ValueError, match=told):
-        Engine.start(store=url, **settings)
+        Engine.start(store=sqlite_url, **settings)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -124,26 +117,26 @@ def fails(*_given: Any, **_keywords: Any) -> Any:
     ],
 )
 def test_a_start_that_fails_midway_leaves_nothing_behind(
-    start_bench: Callable[..., Bench], url: str, monkeypatch: pytest.MonkeyPatch, owner: Any, step: str
+    start_bench: Callable[..., Bench], sqlite_url: str, monkeypatch: pytest.MonkeyPatch, owner: Any, step: str
 ) -> None:
     """No thread, no actor, and the store is free at once."""
     threads = set(threading.enumerate())
     with monkeypatch.context() as patched:
         patched.setattr(owner, step, fails)
         with pytest.raises(Fault):
-            Engine.start(store=url, metrics_port=0)
+            Engine.start(store=sqlite_url, metrics_port=0)
     assert set(threading.enumerate()) <= threads
     assert pykka.ActorRegistry.get_all() == []
-    assert start_bench(store=url).run(ECHO).status == "succeeded"
+    assert start_bench(store=sqlite_url).run(ECHO).status == "succeeded"
 
 
-def test_a_port_that_is_taken_leaves_the_store_free(start_bench: Callable[..., Bench], url: str) -> None:
+def test_a_port_that_is_taken_leaves_the_store_free(start_bench: Callable[..., Bench], sqlite_url: str) -> None:
     """It had been opened before."""
     other = start_bench(metrics_port=0)
     port = int(other.proxy.metrics_url.get(timeout=PATIENCE).rsplit(":", 1)[1].split("/")[0])
     with pytest.raises(CannotExpose):
-        Engine.start(store=url, metrics_port=port)
-    assert start_bench(store=url).run(ECHO).status == "succeeded"
+        Engine.start(store=sqlite_url, metrics_port=port)
+    assert start_bench(store=sqlite_url).run(ECHO).status == "succeeded"
 
 
 # ---- retention
@@ -170,13 +163,13 @@ def stopped(bench: Bench) -> None:
 
 
 def test_an_engine_deletes_what_it_need_not_keep_when_it_starts(
-    start_bench: Callable[..., Bench], url: str, log: Lines
+    start_bench: Callable[..., Bench], sqlite_url: str, log: Lines
 ) -> None:
     """And what is gone is gone for all who ask."""
-    first = start_bench(store=url)
+    first = start_bench(store=sqlite_url)
     ids = ended_runs(first, 5)
     stopped(first)
-    second = start_bench(store=url, retain_runs=2)
+    second = start_bench(store=sqlite_url, retain_runs=2)
     assert log.wait_for("runs_pruned")["runs"] == 3
     assert stored(second) == ids[3:]
     with pytest.raises(UnknownRun):
@@ -184,9 +177,9 @@ def test_an_engine_deletes_what_it_need_not_keep_when_it_starts(
     assert second.proxy.status(ids[4]).get(timeout=PATIENCE)["status"] == "succeeded"
 
 
-def test_it_does_so_again_by_and_by(start_bench: Callable[..., Bench], url: str, log: Lines) -> None:
+def test_it_does_so_again_by_and_by(start_bench: Callable[..., Bench], sqlite_url: str, log: Lines) -> None:
     """Each time what is too many, or too old, by then."""
-    bench = start_bench(store=url, retain_runs=2, retain_days=1)
+    bench = start_bench(store=sqlite_url, retain_runs=2, retain_days=1)
     assert log.wait_for("runs_pruned")["runs"] == 0
     services = bench.proxy.services().get(timeout=PATIENCE)
     ids = ended_runs(bench, 3)
@@ -201,7 +194,7 @@ def test_it_does_so_again_by_and_by(start_bench: Callable[..., Bench], url: str,
     assert stored(bench) == later
 
 
-def test_the_next_time_is_a_reminder(start_bench: Callable[..., Bench], url: str, monkeypatch: Any) -> None:
+def test_the_next_time_is_a_reminder(start_bench: Callable[..., Bench], sqlite_url: str, monkeypatch: Any) -> None:
     """Which comes by the clock, and asks for the one after it."""
     reminded = threading.Semaphore(0)
     monkeypatch.setattr("stretto.actors.engine.PRUNE_SECONDS", 0.001)
@@ -212,14 +205,14 @@ def test_the_next_time_is_a_reminder(start_bench: Callable[..., Bench], url: str
         prune(engine)
 
     monkeypatch.setattr(Engine, "_prune_by_retention", watched)
-    start_bench(store=url, retain_days=1)
+    start_bench(store=sqlite_url, retain_days=1)
     for _ in range(3):
         assert reminded.acquire(timeout=PATIENCE)
 
 
-def test_without_a_retention_runs_stay(start_bench: Callable[..., Bench], url: str) -> None:
+def test_without_a_retention_runs_stay(start_bench: Callable[..., Bench], sqlite_url: str) -> None:
     """Nothing reminds of deleting them."""
-    bench = start_bench(store=url)
+    bench = start_bench(store=sqlite_url)
     services = bench.proxy.services().get(timeout=PATIENCE)
     assert services.clock.proxy().pending().get(timeout=PATIENCE) == 0
     bench.proxy.actor_ref.tell(PruneDue())
@@ -227,9 +220,9 @@ def test_without_a_retention_runs_stay(start_bench: Callable[..., Bench], url: s
     assert stored(bench) == ids
 
 
-def test_what_something_in_progress_needs_is_kept(start_bench: Callable[..., Bench], url: str) -> None:
+def test_what_something_in_progress_needs_is_kept(start_bench: Callable[..., Bench], sqlite_url: str) -> None:
     """A run that is being done again in part, until that has ended; the others go."""
-    bench = start_bench(store=url)
+    bench = start_bench(store=sqlite_url)
     failed = bench.submit(FAILING)
     assert outcome_of(failed).status == "failed"
     others = ended_runs(bench, 2)
@@ -247,9 +240,9 @@ def test_what_something_in_progress_needs_is_kept(start_bench: Callable[..., Ben
     assert stored(bench) == []
 
 
-def test_runs_are_deleted_by_their_age(start_bench: Callable[..., Bench], url: str) -> None:
+def test_runs_are_deleted_by_their_age(start_bench: Callable[..., Bench], sqlite_url: str) -> None:
     """As the wall clock has it."""
-    bench = start_bench(store=url)
+    bench = start_bench(store=sqlite_url)
     services = bench.proxy.services().get(timeout=PATIENCE)
     old = ended_runs(bench, 2)
     now = services.now()
@@ -262,12 +255,12 @@ def test_runs_are_deleted_by_their_age(start_bench: Callable[..., Bench], url: s
 
 
 def test_pruning_that_cannot_be_is_told(
-    start_bench: Callable[..., Bench], url: str, log: Lines, monkeypatch: Any
+    start_bench: Callable[..., Bench], sqlite_url: str, log: Lines, monkeypatch: Any
 ) -> None:
     """To whoever asks, and of what nobody asked for to the log; the engine goes on."""
     with pytest.raises(NoStore):
         start_bench().proxy.prune(keep=0).get(timeout=PATIENCE)
-    bench = start_bench(store=url, retain_runs=1)
+    bench = start_bench(store=sqlite_url, retain_runs=1)
     for wish in ({"keep": -1}, {"older_than_seconds": -1}):
         with pytest.raises(ValueError, match="of at least 0"):
             bench.proxy.prune(**wish).get(timeout=PATIENCE)

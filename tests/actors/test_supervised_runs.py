@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from conducted import Conducted
 from engines import Bench, outcome_of
-from waiting import PATIENCE, Inbox, messages_of
+from waiting import PATIENCE, Inbox, drain, messages_of
 
 from stretto.actors import action
 from stretto.actors.catalogue import Catalogue
@@ -68,16 +68,9 @@ def large(size: int) -> str:
 
 @pytest.fixture(autouse=True)
 def gates() -> Iterator[None]:
-    for semaphore in (BEGUN, GATE):
-        while semaphore.acquire(blocking=False):
-            pass
+    drain(BEGUN, GATE)
     yield
     GATE.release(100)
-
-
-@pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/runs.db"
 
 
 @pytest.fixture
@@ -89,9 +82,9 @@ def start(start_bench: Callable[..., Bench], tmp_path: Path) -> Callable[..., Be
 
 
 @pytest.fixture(params=["in memory", "in a store"])
-def bench(request: pytest.FixtureRequest, start: Callable[..., Bench], url: str) -> Bench:
+def bench(request: pytest.FixtureRequest, start: Callable[..., Bench], sqlite_url: str) -> Bench:
     """Return an engine without and with a store."""
-    return start(store=None if request.param == "in memory" else url)
+    return start(store=None if request.param == "in memory" else sqlite_url)
 
 
 def test_a_run_whose_inputs_do_not_fit_never_was(bench: Bench) -> None:
@@ -136,10 +129,10 @@ def test_of_requests_with_one_key_that_come_at_once_one_is_performed(bench: Benc
 
 
 def test_a_run_that_can_never_be_written_is_refused(
-    start: Callable[..., Bench], url: str, monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Bench], sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the reason; the others go on."""
-    bench = start(store=url)
+    bench = start(store=sqlite_url)
     monkeypatch.setattr("stretto.actors.journal.transaction.MAX_BODY_BYTES", 5000)
     held = bench.submit(GATED)
     assert BEGUN.acquire(timeout=PATIENCE)
@@ -150,22 +143,22 @@ def test_a_run_that_can_never_be_written_is_refused(
 
 
 def test_a_sub_workflow_that_can_never_be_written_fails_its_item(
-    start: Callable[..., Bench], url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Bench], sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And the run that calls it goes on."""
     many = "value: {type: integer, description: " + "many words " * 1000 + "}"
     workflow = tmp_path / "definitions" / "child.yaml"
     workflow.write_text(workflow.read_text().replace("value: {type: integer}", many))
-    bench = start(store=url)
+    bench = start(store=sqlite_url)
     monkeypatch.setattr("stretto.actors.journal.transaction.MAX_BODY_BYTES", 5000)
     assert bench.run(CALL).output == {"got": "failed", "why": "unrecordable"}
 
 
 def test_a_run_of_which_something_can_never_be_written_fails_and_says_so(
-    start: Callable[..., Bench], url: str, monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Bench], sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Here the result of an item is too large."""
-    bench = start(store=url)
+    bench = start(store=sqlite_url)
     monkeypatch.setattr("stretto.actors.journal.transaction.MAX_BODY_BYTES", 5000)
     run, other = bench.submit(GATED, {"size": 10_000}), bench.submit(GATED)
     GATE.release(2)
@@ -177,10 +170,10 @@ def test_a_run_of_which_something_can_never_be_written_fails_and_says_so(
 
 
 def test_how_a_sub_workflow_ended_is_read_when_it_can_be(
-    start: Callable[..., Bench], url: str, monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Bench], sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An item whose workflow has ended does not fail as a store is away for a while."""
-    with open_store(url, keyring_for(url, None)) as store:
+    with open_store(sqlite_url, keyring_for(sqlite_url, None)) as store:
         parent = Conducted(store, CALL)
         child = Conducted(store, CHILD, {"value": 1}, parent=parent, of_item=("call", 0))
         child.succeed("one", result=1)
@@ -194,17 +187,17 @@ def test_how_a_sub_workflow_ended_is_read_when_it_can_be(
 
     monkeypatch.setattr("stretto.actors.supervised_runs.READ_AGAIN_SECONDS", 0.001)
     monkeypatch.setattr(SqlReader, "end", away)
-    bench = start(store=url)
+    bench = start(store=sqlite_url)
     run = bench.proxy.handle(parent.id).get(timeout=PATIENCE)
     assert outcome_of(run).output == {"got": "succeeded"}
     assert failures == []
 
 
 def test_a_sub_workflow_whose_end_cannot_be_read_fails_its_item(
-    start: Callable[..., Bench], url: str, monkeypatch: pytest.MonkeyPatch
+    start: Callable[..., Bench], sqlite_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With the reason: it will not be there another time either."""
-    with open_store(url, keyring_for(url, None)) as store:
+    with open_store(sqlite_url, keyring_for(sqlite_url, None)) as store:
         parent = Conducted(store, CALL)
         child = Conducted(store, CHILD, {"value": 1}, parent=parent, of_item=("call", 0))
         child.succeed("one", result=1)
@@ -213,7 +206,7 @@ def test_a_sub_workflow_whose_end_cannot_be_read_fails_its_item(
         raise KeyError("odd")
 
     monkeypatch.setattr(SqlReader, "end", odd)
-    bench = start(store=url)
+    bench = start(store=sqlite_url)
     run = bench.proxy.handle(parent.id).get(timeout=PATIENCE)
     assert outcome_of(run).output == {"got": "failed", "why": "internal"}
 

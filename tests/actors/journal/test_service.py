@@ -22,11 +22,6 @@ from stretto.metrics import Instruments
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/store.db"
-
-
-@pytest.fixture
 def services() -> Iterator[Services]:
     clock, dispatcher, engine = Clock.start(), Dispatcher(1), Inbox.start()
     made = Services(dispatcher, clock, None, Runners(threads=1), ActionRegistry.with_core("refuse"), Instruments())
@@ -50,9 +45,9 @@ def record(journal: OpenJournal, run_id: str) -> Callable[[], None]:
     return wait
 
 
-def test_what_is_recorded_is_written_and_read_beside_it(url: str, services: Services) -> None:
+def test_what_is_recorded_is_written_and_read_beside_it(sqlite_url: str, services: Services) -> None:
     """By the actor that was started for it."""
-    journal = open_journal(url, None)
+    journal = open_journal(sqlite_url, None)
     journal.start(services)
     record(journal, "a")()
     row = journal.store.reader.run("a")
@@ -61,10 +56,10 @@ def test_what_is_recorded_is_written_and_read_beside_it(url: str, services: Serv
     journal.close()
 
 
-def test_a_closed_journal_has_written_all_and_leaves_nothing(url: str, services: Services) -> None:
+def test_a_closed_journal_has_written_all_and_leaves_nothing(sqlite_url: str, services: Services) -> None:
     """No thread, no actor, and a store that is free."""
     threads = set(threading.enumerate())
-    journal = open_journal(url, None)
+    journal = open_journal(sqlite_url, None)
     journal.start(services)
     waits = [record(journal, run_id) for run_id in "abc"]
     journal.close()
@@ -72,21 +67,21 @@ def test_a_closed_journal_has_written_all_and_leaves_nothing(url: str, services:
         wait()
     assert not pykka.ActorRegistry.get_by_class(JournalActor)
     assert {each for each in threading.enumerate() if each.name.startswith("stretto-reader")} <= threads
-    reader = open_reader(url, None)
+    reader = open_reader(sqlite_url, None)
     assert [each.run_id for each in reader.unfinished()] == ["a", "b", "c"]
     reader.close()
-    open_journal(url, None).close()
+    open_journal(sqlite_url, None).close()
 
 
-def test_a_journal_that_was_never_started_can_be_closed(url: str) -> None:
+def test_a_journal_that_was_never_started_can_be_closed(sqlite_url: str) -> None:
     """The start of an engine may fail in between; nothing may have been recorded by then."""
-    journal = open_journal(url, None)
+    journal = open_journal(sqlite_url, None)
     with pytest.raises(StoreInUse):
-        open_journal(url, None)
+        open_journal(sqlite_url, None)
     with pytest.raises(RuntimeError, match="has not been made yet"):
         journal.link.record(acceptance("a"))
     journal.close()
-    open_journal(url, None).close()
+    open_journal(sqlite_url, None).close()
 
 
 def test_a_store_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
