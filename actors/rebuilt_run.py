@@ -23,7 +23,7 @@ from stretto.actors.run_items import STOP, key_of
 from stretto.actors.run_journal import RunJournal
 from stretto.actors.run_request import Rebuilt, RunRequest
 from stretto.actors.services import Services
-from stretto.definitions.conductor import CancelRequested, Conductor, StartItem
+from stretto.definitions.conductor import CancelRequested, Conductor, RunTimedOut, StartItem
 from stretto.definitions.secrecy import NO_SECRECY
 
 if TYPE_CHECKING:
@@ -97,7 +97,10 @@ class RebuiltRunSupervisor(RunSupervisor):
             self._finish(rebuilding.finish)
         self._do_what_was_missed()
         for wait in timers:
-            self._remind(wait)
+            if isinstance(wait.then, RunTimedOut) and wait.then.at <= self._services.now():
+                self._event(wait.then)  # before anything is performed for a run that has failed
+            else:
+                self._remind(wait)
         children: dict[str, HandedDown | None] = {}
         for start in outstanding:
             child = rebuilding.child_of(start)

@@ -122,7 +122,7 @@ class RunSupervisor(DispatchedActor):
         self._workflow = request.workflow
         self._record = RunRecord(services, request.workflow, self._run_id)
         self._watchers = request.watchers
-        self._items = RunItems(services, request, self.actor_ref, self._record)
+        self._items = RunItems(services, request, self.actor_inbox, self._record)
         self._kept = KeptItems(request.kept, services.now)
         self._reminders: dict[Timer, int] = {}
         self._told_paused: bool | None = False
@@ -137,7 +137,6 @@ class RunSupervisor(DispatchedActor):
         self._settling_kept = False
         self._ended = False
         self._handlers: dict[type, Callable[[Any], Any]] = {
-            ItemEnded: self._item_ended,
             RetryDue: self._reminded,
             DelayElapsed: self._reminded,
             RunTimedOut: self._reminded,
@@ -171,11 +170,14 @@ class RunSupervisor(DispatchedActor):
 
     def on_receive(self, message: Any) -> Any:
         """Handle a message; see `messages`, "to a run's supervisor"."""
+        if type(message) is ItemEnded:
+            return self._item_ended(message)
         handler = self._handlers.get(type(message))
         return super().on_receive(message) if handler is None else handler(message)
 
     def on_turn_end(self) -> None:
-        """Tell what gathered in the turn."""
+        """Start what the turn's ends have made room for, and tell what gathered."""
+        self._start_items()
         self._record.flush(self._conductor)
         conductor = self._conductor
         if conductor is not None:
@@ -283,10 +285,12 @@ class RunSupervisor(DispatchedActor):
             raise RuntimeError("an event came before the run had begun")
         before = conductor.status
         commands = conductor.on(event)
-        self._journal.note(event, conductor.mask)
-        request = of_change(before, conductor.status, event.at)
-        if request is not None:
-            self._hand_down(request)
+        if self._journal.durable:
+            self._journal.note(event, conductor.mask)
+        if conductor.status != before:
+            request = of_change(before, conductor.status, event.at)
+            if request is not None:
+                self._hand_down(request)
         return commands
 
     def _reminded(self, event: Timer) -> None:
@@ -347,9 +351,9 @@ class RunSupervisor(DispatchedActor):
             return
         outcome = self._conductor.counts_as(completed)
         commands = self._on(completed)
-        self._record.try_ended(message, outcome, final=not _tries_again(completed, commands))
+        final = completed.failure is None or not _tries_again(completed, commands)
+        self._record.try_ended(message, outcome, final=final)
         self._carry_out(commands, message.finished_at, completed.at)
-        self._start_items()
 
     def _settle_kept(self) -> None:
         """Settle some of the items of which a rerun keeps what came of them; the others in further turns."""
@@ -402,7 +406,7 @@ class RunSupervisor(DispatchedActor):
 
     def _command_start(self, start: StartItem, caused_at: float | None) -> None:
         """Have an item wait to be performed, unless it is kept from the run that this one does again."""
-        if self._kept.take(start):
+        if self._request.kept is not None and self._kept.take(start):
             self._have_kept_settled()
             return
         self._items.add(start, caused_at)
@@ -417,11 +421,11 @@ class RunSupervisor(DispatchedActor):
             return
         while (nested := items.next_nested()) is not None:
             items.perform_nested(*nested)
-        while (permitted := items.next_permitted()) is not None:
-            if self._journal.durable and self._workflow.tasks[permitted[0].task].delivery == "at_most_once":
-                self._record_start(*permitted, conductor)
+        for start, caused_at in items.take_permitted():
+            if self._journal.durable and self._workflow.tasks[start.task].delivery == "at_most_once":
+                self._record_start(start, caused_at, conductor)
             else:
-                items.perform(*permitted)
+                items.perform(start, caused_at)
 
     def _record_start(self, start: StartItem, caused_at: float | None, conductor: Conductor) -> None:
         """Perform an item when it is durable that it is about to be performed."""
@@ -574,7 +578,7 @@ class RunSupervisor(DispatchedActor):
         return HeldUp(items.waiting(), items.permits.requested, link.unavailable, behind, items.nested())
 
     def _item_output(self, message: TellItemOutput) -> Later:
-        item = item_in_flight(self._items.actors(), self._workflow, message.task, message.index)
+        item = item_in_flight(self._items.mailboxes(), self._workflow, message.task, message.index)
         return ask_later(item, TellOutput(), has_just_ended())
 
     def _leave_items(self) -> None:
@@ -597,8 +601,6 @@ class RunSupervisor(DispatchedActor):
 
 def _tries_again(completed: ItemCompleted, commands: list[Command]) -> bool:
     """Tell whether the commands that an item's failure gave have it wait for another try."""
-    if completed.failure is None:
-        return False
     return any(
         type(command) is WaitUntil and type(command.then) is RetryDue and command.then.index == completed.index
         for command in commands

@@ -117,6 +117,8 @@ def freeze(value: Any, path: str = "value") -> Data:
     that is not JSON-like (with its path), for NaN, infinities, integers over 64 bits and lone surrogates, and
     for a nesting deeper than `MAX_DEPTH` (which a cycle always is).
     """
+    if type(value) is str and value.isascii():
+        return value
     try:
         frozen = _freeze(value, 0)
         _checked_depth(depth_of(frozen))

@@ -85,7 +85,7 @@ class Conductor(Run):
         that there is not; the run stays as it was.
         """
         before = self._moment
-        self._moment = Moment(event.at, f"{self._run_id}/{self._events + 1}")
+        self._moment = Moment(event.at, self._run_id, self._events + 1)
         try:
             self._handlers[type(event)](self, event)
         except (IllegalTransition, UnknownTask):
@@ -113,18 +113,19 @@ class Conductor(Run):
         return branch.as_first(), broken
 
     def _turn_over(self) -> list[Command]:
-        if self._begun:
+        # Most events are an item's end among many: nothing follows from it but what is commanded already.
+        if self._begun and (self._ended or self._due or self._arrivals.waiting):
             self._go_on()
         if self._paused:
             self._look_at_pauses()
-        while self._is_done():
+        while not self._active and self._is_done():
             self._finish()
             self._go_on()
         commands, self._commands = self._commands, []
         return commands
 
     def _is_done(self) -> bool:
-        if self._active or self.status in ENDED or (self.status == "running" and not self._begun):
+        if self.status in ENDED or (self.status == "running" and not self._begun):
             return False
         return self.status != "paused" or not (self._arrivals.waiting or self._semantics.paused_end == "waits")
 
@@ -286,7 +287,7 @@ class Conductor(Run):
         """Refill the window as far as the run's state allows; end the task when nothing is left."""
         may_start = self._may_start(fan_out)
         if may_start:
-            self._commands.extend(fan_out.refill(self._moment.at))
+            fan_out.refill(self._moment.at, self._commands)
         stopped = self.status in {"cancelling", "failing"} and not may_start
         if not fan_out.window and (fan_out.exhausted or stopped):
             self._ended.append(fan_out)

@@ -5,11 +5,11 @@ in it from its start command to its final outcome, so one that waits for a retry
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from stretto.definitions.conductor.branches import Branch
-from stretto.definitions.conductor.commands import Prepared, StartItem
+from stretto.definitions.conductor.commands import Command, Prepared, StartItem
 from stretto.definitions.conductor.events import DelayElapsed, Failure, ItemCompleted, RetryDue
 from stretto.definitions.conductor.items import NO_ITEMS, ItemFailure, RetryPlan, Slot, error_object
 from stretto.definitions.conductor.states import ITEM, TASK, advance
@@ -100,21 +100,21 @@ class FanOut:
         self.concurrency = concurrency
         self.results = [None] * len(items)
 
-    def refill(self, at: float) -> Iterator[StartItem]:
-        """Yield the starts that bring the window back to min(concurrency, items left)."""
-        total = len(self.items)
-        while len(self.window) < self.concurrency and not self.stopped:
+    def refill(self, at: float, commands: list[Command]) -> None:
+        """Add the starts that bring the window back to min(concurrency, items left)."""
+        window, total = self.window, len(self.items)
+        while len(window) < self.concurrency and not self.stopped:
             if self.again:
-                yield self._start_again(at)
+                commands.append(self._start_again(at))
                 continue
-            if self.next_index >= total:
-                return
             index = self.next_index
-            self.next_index += 1
+            if index >= total:
+                return
+            self.next_index = index + 1
             if self.skipped:
                 self._pass_over()
-            self.window[index] = Slot(at, self.attempt)
-            yield self.start(index, self.window[index])
+            window[index] = slot = Slot(at, self.attempt)
+            commands.append(self.start(index, slot))
 
     def _start_again(self, at: float) -> StartItem:
         """Put the first of the items that are to be tried once more into the window."""
@@ -131,10 +131,11 @@ class FanOut:
 
     def start(self, index: int, slot: Slot) -> StartItem:
         """Return the command that starts (or restarts) an item that has its place in the window."""
-        scope = ItemScope(self.snapshot, self.items[index], index) if self.task.with_items else self.snapshot
+        task = self.task
+        scope = self.snapshot if task.with_items is None else ItemScope(self.snapshot, self.items[index], index)
         prepared = None if self.prepared is None else self.prepared[index]
         return StartItem(
-            self.task.name, self.visit, index, slot.attempt, scope, self.timeout, slot.started_at, self.route, prepared
+            task.name, self.visit, index, slot.attempt, scope, self.timeout, slot.started_at, self.route, prepared
         )
 
     def retry_due(self, index: int, slot: Slot) -> RetryDue:

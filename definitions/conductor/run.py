@@ -63,7 +63,7 @@ class Run:
         self._run_id = run_id
         self._initial = Branch(Map(initial)) if initial else NO_BRANCH
         self._arrivals: Arrivals = ARRIVALS[workflow.semantics.arrivals](workflow, graph_of(workflow.tasks))
-        self._moment = Moment(started_at, f"{run_id}/0")
+        self._moment = Moment(started_at, run_id, 0)
         system = freeze(
             {"workflow_start": self._moment.now(), "run_id": run_id, "workflow": workflow.ref, "parent": parent}
         )

@@ -90,11 +90,10 @@ def floor() -> Iterator[Floor]:
 
 def taken(floor: Floor) -> list[int]:
     """Take all that may begin now, as if it were performed; return the indexes."""
-    found = []
-    while (waiting := floor.items.next_permitted()) is not None:
-        floor.items.record_first(waiting[0])
-        found.append(waiting[0].index)
-    return found
+    found = [start for start, _ in floor.items.take_permitted()]
+    for start in found:
+        floor.items.record_first(start)
+    return [start.index for start in found]
 
 
 def test_items_begin_in_their_order_as_far_as_there_are_permits(floor: Floor) -> None:
@@ -111,7 +110,7 @@ def test_items_begin_in_their_order_as_far_as_there_are_permits(floor: Floor) ->
 def test_items_that_workflows_perform_need_no_permit(floor: Floor) -> None:
     """Their own items do; an item that waited for them with a permit could keep them from ever having one."""
     floor.add("call", "quick")
-    assert floor.items.next_permitted() is None
+    assert floor.items.take_permitted() == []
     nested = [floor.items.next_nested() for _ in range(3)]
     assert [each and each[0].index for each in nested] == [0, 1, None]
     assert floor.items.any_waits
@@ -122,7 +121,7 @@ def test_what_caused_an_item_goes_with_it(floor: Floor) -> None:
     """The time from an action's end to its successor's begin is measured there."""
     floor.items.add(floor.of("quick", 0), 5.5)
     floor.items.permits.granted(1)
-    assert floor.items.next_permitted() == (floor.of("quick", 0), 5.5)
+    assert floor.items.take_permitted() == [(floor.of("quick", 0), 5.5)]
 
 
 def test_a_visits_items_are_withdrawn_and_all_others_still_wait(floor: Floor) -> None:
@@ -153,11 +152,11 @@ def test_an_item_in_flight_ends_with_a_report(floor: Floor) -> None:
     """And is in flight until that has been heard."""
     start = floor.of("quick", 0)
     floor.items.perform(start, None)
-    assert list(floor.items.actors()) == [("quick", 1, 0)]
+    assert list(floor.items.mailboxes()) == [("quick", 1, 0)]
     assert not floor.items.idle_but_for(frozenset())
     assert floor.ended().outcome == "succeeded"
     assert floor.items.idle_but_for(frozenset())
-    assert floor.items.actors() == {}
+    assert floor.items.mailboxes() == {}
 
 
 def test_a_later_try_is_counted_as_a_retry(floor: Floor) -> None:
@@ -226,9 +225,10 @@ def test_permits_are_wanted_for_what_waits_but_not_in_a_pause(floor: Floor) -> N
     floor.add("quick")
     assert floor.items.settle_permits(paused=False) == Settled(0, 3)
     floor.items.permits.granted(3)
-    waiting = floor.items.next_permitted()
-    assert waiting is not None
-    floor.items.perform(*waiting)
+    first, *others = floor.items.take_permitted()
+    floor.items.perform(*first)
+    for each in others:
+        floor.items.add(*each)
     assert floor.items.settle_permits(paused=True) == Settled(2, None)
     assert floor.items.settle_permits(paused=False) == Settled(0, 2)
     floor.ended()
