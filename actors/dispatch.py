@@ -19,7 +19,7 @@ import itertools
 import logging
 import queue
 import threading
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import pykka
 from pykka._envelope import Envelope
@@ -45,7 +45,7 @@ PROXY_MESSAGES = frozenset({ProxyCall, ProxyGetAttr, ProxySetAttr})
 logger = logging.getLogger("stretto.actors")
 
 # One for all actors that stop themselves: it says nothing but that.
-_STOP = Envelope(_ActorStop())
+_STOP = _ActorStop()
 
 
 class Count:
@@ -102,15 +102,19 @@ class Dispatcher:
 
     def start(self) -> None:
         """Start the threads, if they do not run yet. Raises ActorDeadError if the dispatcher was stopped."""
-        if self._threads and not self._stopping:
-            return
+        if not self._started():
+            raise pykka.ActorDeadError("the dispatcher is stopped")
+
+    def _started(self) -> bool:
+        """Have the threads run; False if the dispatcher was stopped."""
         with self._lock:
             if self._stopping:
-                raise pykka.ActorDeadError("the dispatcher is stopped")
+                return False
             for number in range(len(self._threads), self._size):
                 thread = threading.Thread(target=self._run, name=f"stretto-dispatcher-{number}", daemon=True)
                 thread.start()
                 self._threads.append(thread)
+            return True
 
     def stop(self) -> None:
         """End the threads after the turns that are queued by now, and return when they have ended.
@@ -155,7 +159,7 @@ class Dispatcher:
 
     def submit(self, actor: DispatchedActor) -> bool:
         """Queue a turn of an actor whose claim the caller has; False if the dispatcher takes no more."""
-        if self._stopping:
+        if self._stopping or not (self._threads or self._started()):
             return False
         self._ready.put(actor)
         # Queue first, look second: stop() does the opposite, so that one of the two finds the actor.
@@ -236,27 +240,26 @@ class DispatchedActor(pykka.Actor):
         Raises ActorDeadError if the dispatcher was stopped.
         """
         actor = cls(*args, **kwargs)
-        actor._open_on(dispatcher)
+        actor.actor_inbox.open(actor, dispatcher.submit, dispatcher.admit(cls.__name__))
+        if cls.registered:
+            pykka.ActorRegistry.register(actor._actor_ref)
+        actor._start_actor_loop()
         return actor._actor_ref
 
     @classmethod
     def perform_on(cls, dispatcher: Dispatcher, message: object, /, *args: Any) -> Mailbox[DispatchedActor]:
         """Start an actor that finds its first message waiting; return its mailbox, to tell it more.
 
-        For actors that live for one task: it costs half of `start_on` and a `tell`. Raises as `start_on` does.
+        For actors that live for one task, and are not registered: it costs half of `start_on` and a `tell`. Raises as
+        `start_on` does.
         """
         actor = cls(*args)
         mailbox = actor.actor_inbox
-        mailbox.waiting.append(Envelope(message))
-        actor._open_on(dispatcher)
+        mailbox.waiting.append(message)
+        mailbox.open(actor, dispatcher.submit, dispatcher.admit(mailbox.kind))
+        if not dispatcher.submit(actor):
+            actor._refuse()
         return mailbox
-
-    def _open_on(self, dispatcher: Dispatcher) -> None:
-        dispatcher.start()
-        self.actor_inbox.open(self, dispatcher.submit, dispatcher.admit(type(self).__name__))
-        if self.registered:
-            pykka.ActorRegistry.register(self._actor_ref)
-        self._start_actor_loop()
 
     def on_turn_end(self) -> None:
         """Flush batched work: runs after each turn that handled a message, before the next turn or on_stop.
@@ -267,7 +270,7 @@ class DispatchedActor(pykka.Actor):
 
     def stop(self) -> None:
         """Stop the actor after the messages that it has already got."""
-        self.actor_inbox.put(_STOP)
+        self.actor_inbox.tell(_STOP)
 
     @staticmethod
     def _create_actor_inbox() -> Mailbox[DispatchedActor]:
@@ -278,9 +281,12 @@ class DispatchedActor(pykka.Actor):
         return Reply()
 
     def _start_actor_loop(self) -> None:
-        if not self.actor_inbox.wake():
-            self._abandon()
-            raise pykka.ActorDeadError("the dispatcher is stopped")
+        if not self.actor_inbox.submit(self):
+            self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        self._abandon()
+        raise pykka.ActorDeadError("the dispatcher is stopped")
 
     def _take_turn(self, limit: int) -> bool:
         """Handle up to `limit` messages; True if more wait and the claim was kept for another turn."""
@@ -289,10 +295,12 @@ class DispatchedActor(pykka.Actor):
             self._begin()
         waiting, handled, stopping = mailbox.waiting, 0, False
         while waiting and handled < limit and not mailbox.stopped:
-            envelope = waiting.popleft()
-            message, reply = envelope.message, envelope.reply_to
+            received = message = waiting.popleft()
+            reply = None
+            if type(received) is Envelope:
+                message, reply = received.message, received.reply_to
             if type(message) is _ActorStop:
-                waiting.appendleft(envelope)  # to be answered when all is done, with those behind it
+                waiting.appendleft(received)  # to be answered when all is done, with those behind it
                 stopping = True
                 break
             handled += 1
@@ -304,12 +312,9 @@ class DispatchedActor(pykka.Actor):
             except BaseException as error:
                 self._handle_error(error, reply)
                 # Else the reply keeps the error, the error this frame, and the frame the reply.
-                del envelope, reply
+                del received, reply
         if not mailbox.stopped:
-            if handled:
-                self._flush()
-            if stopping and not mailbox.stopped:
-                self._stop()
+            self._end_turn(flush=handled > 0, stopping=stopping)
         if mailbox.stopped:
             mailbox.close()
             return False
@@ -323,11 +328,14 @@ class DispatchedActor(pykka.Actor):
             self._leave()
             logger.exception("%s failed to start", self._actor_ref)
 
-    def _flush(self) -> None:
-        try:
-            self.on_turn_end()
-        except BaseException as error:
-            self._fail(error)
+    def _end_turn(self, *, flush: bool, stopping: bool) -> None:
+        if flush:
+            try:
+                self.on_turn_end()
+            except BaseException as error:
+                self._fail(error)
+        if stopping and not self.actor_inbox.stopped:
+            self._stop()
 
     def _answer(self, reply: pykka.Future[Any], value: object) -> None:
         if isinstance(value, Later):

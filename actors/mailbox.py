@@ -144,18 +144,20 @@ class Mailbox(Generic[OwnerT]):
     From `open` to `close` the mailbox keeps its owner alive, as a thread does a ThreadingActor: an ActorRef
     holds the mailbox, but the actor only weakly. It is also what Pykka calls `actor_stopped`, and knows the
     actor's name: one object an actor where Pykka has three.
+
+    A message that wants no answer waits as it is, any other in an envelope.
     """
 
     __slots__ = (
-        "_claim", "_number", "_on_close", "_owner", "_submit", "begun", "closed", "kind", "owed", "stopped", "waiting",
+        "_claim", "_number", "_on_close", "_owner", "begun", "closed", "kind", "owed", "stopped", "submit", "waiting",
     )  # fmt: skip
 
+    submit: Callable[[OwnerT], bool]
     _owner: OwnerT
-    _submit: Callable[[OwnerT], bool]
     _on_close: Callable[[], object]
 
     def __init__(self) -> None:
-        self.waiting: collections.deque[Envelope[Any]] = collections.deque()
+        self.waiting: collections.deque[Any] = collections.deque()
         self.owed: set[Later] | None = None
         self.begun = self.closed = self.stopped = False
         self.kind = "Actor"
@@ -183,47 +185,41 @@ class Mailbox(Generic[OwnerT]):
         once, before close() answers anybody.
         """
         self._owner = owner
-        self._submit = submit
+        self.submit = submit
         self._on_close = on_close
 
-    def wake(self) -> bool:
-        """Queue a turn of the owner, for whoever has the claim; False if it can never take one again."""
-        return self._submit(self._owner)
-
-    def tell(self, message: object) -> None:
-        """Leave a message that wants no answer: what `ActorRef.tell` does, in fewer steps."""
-        envelope = Envelope(message)
-        self.waiting.append(envelope)
-        if not self._claim.locked() or self.closed:  # as in `put`
-            self._look_after(envelope)
-
     def put(self, envelope: Envelope[Any], /) -> None:
-        """Leave a message, and wake the owner if it is idle.
+        """Leave a message in its envelope, and wake the owner if it is idle: what an ActorRef does.
 
         What comes too late to be handled never waits in vain: with a reply it is answered like what waits at
         close(), without one it raises ActorDeadError.
         """
-        self.waiting.append(envelope)
+        self.tell(envelope if envelope.reply_to is not None else envelope.message)
+
+    def tell(self, message: object) -> None:
+        """Leave a message that wants no answer, and wake the owner if it is idle; too late, as `put`."""
+        self.waiting.append(message)
         # A busy actor's claim is taken, and to look costs a seventh of trying to take it. Append first, look second:
         # close() does the opposite, so that one of the two finds the message.
         if not self._claim.locked() or self.closed:
-            self._look_after(envelope)
+            self._look_after(message)
 
-    def _look_after(self, envelope: Envelope[Any]) -> None:
+    def _look_after(self, message: object) -> None:
         """See to it that somebody handles a message that was left, or that it does not wait in vain."""
         if self._claim.acquire(blocking=False):
-            if not self.wake():
+            if not self.submit(self._owner):
                 owner = self._owner
                 try:
-                    self._withdraw(envelope)
+                    self._withdraw(message)
                 finally:
                     owner._abandon()  # noqa: SLF001  # if it were public, every proxy would offer it
         elif self.closed:
-            self._withdraw(envelope)
+            self._withdraw(message)
 
     def get(self) -> Envelope[Any]:
         """Take the oldest message; raises IndexError if there is none."""
-        return self.waiting.popleft()
+        message = self.waiting.popleft()
+        return message if isinstance(message, Envelope) else Envelope(message)
 
     def empty(self) -> bool:
         """Whether no message waits."""
@@ -253,34 +249,32 @@ class Mailbox(Generic[OwnerT]):
         dropped = 0
         while self.waiting:
             try:
-                envelope = self.waiting.popleft()
+                message = self.waiting.popleft()
             except IndexError:  # its sender has withdrawn the last one in between
                 break
-            if envelope.reply_to is not None:
-                self._dismiss(envelope)
-            elif not isinstance(envelope.message, _ActorStop):
+            if isinstance(message, Envelope):
+                self._dismiss(message)
+            elif not isinstance(message, _ActorStop):
                 dropped += 1
         for later in tuple(self.owed or ()):
             later.fail(pykka.ActorDeadError(f"{self.urn} stopped before it answered"))
         if dropped:
             logger.debug("%s stopped before handling %d messages", self.urn, dropped)
 
-    def _withdraw(self, envelope: Envelope[Any]) -> None:
+    def _withdraw(self, message: object) -> None:
         try:
-            self.waiting.remove(envelope)
+            self.waiting.remove(message)
         except ValueError:  # it was handled, or dismissed by close()
             return
-        if not self._dismiss(envelope):
+        if not isinstance(message, Envelope):
             raise pykka.ActorDeadError(f"{self.urn} is stopped")
+        self._dismiss(message)
 
-    def _dismiss(self, envelope: Envelope[Any]) -> bool:
-        if envelope.reply_to is None:
-            return False
+    def _dismiss(self, envelope: Envelope[Any]) -> None:
+        reply = envelope.reply_to
+        if reply is None:
+            return
         if isinstance(envelope.message, _ActorStop):
-            answer(envelope.reply_to, None)
+            answer(reply, None)
         else:
-            answer_error(
-                envelope.reply_to,
-                pykka.ActorDeadError(f"{self.urn} stopped before handling the message"),
-            )
-        return True
+            answer_error(reply, pykka.ActorDeadError(f"{self.urn} stopped before handling the message"))

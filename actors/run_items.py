@@ -108,25 +108,20 @@ class RunItems:
 
     def perform(self, start: StartItem, caused_at: float | None) -> None:
         """Have an action performed."""
-        self._running[start.task, start.visit, start.index] = self._start(start, caused_at, None, None)
+        self._running[start.task, start.visit, start.index] = self._start(start, caused_at)
 
     def perform_nested(self, start: StartItem, caused_at: float | None, child: Child | None = None) -> None:
         """Have a workflow performed; `child` is the run that does that already."""
         self._children[key_of(start)] = self._start(start, caused_at, self._request.depth + 1, child)
 
-    def _start(self, start: StartItem, caused_at: float | None, depth: int | None, child: Child | None) -> Mailbox[Any]:
+    def _start(
+        self, start: StartItem, caused_at: float | None, depth: int | None = None, child: Child | None = None
+    ) -> Mailbox[Any]:
         if start.attempt > 1:
             self._record.retried()
         services, workflow = self._services, self._workflow
-        perform = PerformItem(
-            start,
-            workflow.tasks[start.task],
-            self._supervisor,
-            caused_at,
-            depth,
-            workflow.semantics.core_actions,
-            child,
-        )
+        task, core_actions = workflow.tasks[start.task], workflow.semantics.core_actions
+        perform = PerformItem(start, task, self._supervisor, caused_at, depth, core_actions, child)
         return ItemActor.perform_on(services.dispatcher, perform, services, self._run_id, workflow.ref)
 
     def ended(self, completed: ItemCompleted) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+import msgspec
 from immutables import Map
 
 from stretto.definitions.expressions import ABSENT, Completion, Namespace, Readable, TaskNamespace
@@ -221,15 +222,15 @@ RESERVED_NAMES = frozenset({*NAMESPACES, "item", "index"})
 """Names that a bare variable never stands for: `workflow.NAME` reaches a variable that is called so."""
 
 
-class ItemScope:
-    """What one item of a fan-out sees: three references, whatever the size of the context."""
+class ItemScope(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """What one item of a fan-out sees: three references, whatever the size of the context.
 
-    __slots__ = ("index", "item", "snapshot")
+    The garbage collector need not know of it: nothing that it refers to leads back to it.
+    """
 
-    def __init__(self, snapshot: Snapshot, item: Data, index: int) -> None:
-        self.snapshot = snapshot
-        self.item = item
-        self.index = index
+    snapshot: Snapshot
+    item: Data
+    index: int
 
     @property
     def facts(self) -> RunFacts:

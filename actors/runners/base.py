@@ -157,4 +157,4 @@ def tell(done: Done, call: Call, finished: Finished) -> None:
     try:
         done(finished)
     except Exception:  # noqa: BLE001 - it is not ours, and anything may go wrong in it
-        _log.exception("action_end_not_taken", action=call.action.ref, **call.ids._asdict())
+        _log.exception("action_end_not_taken", action=call.action.ref, **call.ids.told())

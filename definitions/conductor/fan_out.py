@@ -113,15 +113,14 @@ class FanOut:
             self.next_index = index + 1
             if self.skipped:
                 self._pass_over()
-            window[index] = slot = Slot(at, self.attempt)
+            window[index] = slot = Slot(at, self.attempt, at)
             commands.append(self.start(index, slot))
 
     def _start_again(self, at: float) -> StartItem:
         """Put the first of the items that are to be tried once more into the window."""
         index = min(self.again)
         failed = self.again.pop(index)
-        slot = self.window[index] = Slot(failed.started_at, failed.attempt + 1)
-        slot.since = at
+        slot = self.window[index] = Slot(failed.started_at, failed.attempt + 1, at)
         slot.failed = failed.failure
         return self.start(index, slot)
 
@@ -153,7 +152,7 @@ class FanOut:
         self.prepared = [*self.prepared, prepared]
         self.results.append(None)
         self.decided = 0
-        self.window[index] = Slot(at, self.attempt)
+        self.window[index] = Slot(at, self.attempt, at)
         return self.start(index, self.window[index])
 
     def settle(self, event: ItemCompleted) -> None:
@@ -165,7 +164,6 @@ class FanOut:
         if slot.skipping or event.outcome == "skipped":
             self._count_skipped(event.index, slot)
         elif event.failure is None:
-            slot.state = advance(ITEM, slot.state, event.outcome)
             self.results[event.index] = event.result
             self.succeeded += 1
         else:
