@@ -52,7 +52,7 @@ from stretto.actors.packs import Pack, Source, Surroundings
 from stretto.actors.recovered_runs import RecoveredRuns
 from stretto.actors.run_queries import RunQueries
 from stretto.actors.run_request import RunRequest
-from stretto.actors.run_table import Question, has_ended
+from stretto.actors.run_table import has_ended
 from stretto.actors.runners import DEFAULT_THREADS, AddressPolicy
 from stretto.actors.services import Services
 from stretto.actors.starting import FOR_EVER, Options, Retention, start_parts
@@ -393,8 +393,7 @@ class Engine(RunQueries, RecoveredRuns):
         run = self._runs.get(run_id)
         if run is None:
             return self._stored_status(run_id, verb)
-        question = Question(verb)
-        run.questions.add(question)
+        question = run.question(verb)
         run.tell(Relayed(message, question))
         return question
 

@@ -9,7 +9,8 @@ turn's end. Nothing starts before it is durable that the run was accepted.
 """
 
 import contextlib
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from collections.abc import Callable
+from typing import Any, ClassVar, Final, TypeAlias
 
 import pykka
 from msgspec import structs
@@ -63,6 +64,7 @@ from stretto.actors.reasons import HeldUp, reasons_of
 from stretto.actors.relay import ask_later, hand_on
 from stretto.actors.run_items import STOP, Key, RunItems
 from stretto.actors.run_journal import RunJournal
+from stretto.actors.run_permits import AS_TOLD
 from stretto.actors.run_record import RunRecord
 from stretto.actors.run_request import RunRequest
 from stretto.actors.runners.base import describe
@@ -100,9 +102,6 @@ from stretto.definitions.parameters import bind
 from stretto.definitions.secrecy import NO_SECRECY
 from stretto.metrics.logging import mask_run, unmask_run
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 Timer: TypeAlias = RetryDue | DelayElapsed | RunTimedOut
 REQUESTS: Final = (CancelRun, PauseRun, ResumeRun, ChangeConcurrency, SkipOneItem, RetryOneItem)
 """What is answered only when it is durable."""
@@ -136,44 +135,13 @@ class RunSupervisor(DispatchedActor):
         self._parks_when_idle = False
         self._settling_kept = False
         self._ended = False
-        self._handlers: dict[type, Callable[[Any], Any]] = {
-            RetryDue: self._reminded,
-            DelayElapsed: self._reminded,
-            RunTimedOut: self._reminded,
-            ItemPaused: self._event,
-            ItemResumed: self._event,
-            PermitsGranted: self._granted,
-            ReturnPermits: lambda message: self._items.permits.asked_back(message.count),
-            BeginRun: self._begin_run,
-            RunRecorded: lambda _message: self._start_conducting(),
-            StartRecorded: self._start_recorded,
-            JournalHasRoom: lambda _message: self._go_on(),
-            SettleKept: lambda _message: self._settle_kept(),
-            Relayed: self._relayed,
-            TellStatus: lambda _message: self._status(),
-            TellWhy: self._why,
-            TellItemOutput: self._item_output,
-            CancelRun: lambda _message: self._control(CancelRequested(services.now())),
-            PauseRun: lambda _message: self._control(PauseRequested(services.now())),
-            ResumeRun: lambda _message: self._control(ResumeRequested(services.now())),
-            ChangeConcurrency: lambda message: self._control(
-                ConcurrencyRequested(message.task, message.concurrency, services.now())
-            ),
-            SkipOneItem: lambda message: self._control(SkipRequested(message.task, message.index, services.now())),
-            RetryOneItem: lambda message: self._control(RetryRequested(message.task, message.index, services.now())),
-            FollowParent: self._follow_parent,
-            WatchRun: lambda message: self._watchers.append(message.watcher),
-            AbandonRun: lambda _message: self._abandon_run(),
-            DropRun: lambda _message: self._drop(),
-            ParkWhenIdle: lambda _message: self._park_when_idle(),
-        }
 
     def on_receive(self, message: Any) -> Any:
         """Handle a message; see `messages`, "to a run's supervisor"."""
         if type(message) is ItemEnded:
             return self._item_ended(message)
         handler = self._handlers.get(type(message))
-        return super().on_receive(message) if handler is None else handler(message)
+        return super().on_receive(message) if handler is None else handler(self, message)
 
     def on_turn_end(self) -> None:
         """Start what the turn's ends have made room for, and tell what gathered."""
@@ -221,7 +189,7 @@ class RunSupervisor(DispatchedActor):
 
     # ---- the begin
 
-    def _begin_run(self, _message: BeginRun) -> None:
+    def _begin_run(self) -> None:
         request = self._request
         try:
             parameters = bind(self._workflow, request.inputs)
@@ -549,6 +517,8 @@ class RunSupervisor(DispatchedActor):
     def _settle_permits(self) -> None:
         paused = self._conductor is not None and self._conductor.status == "paused"
         settled = self._items.settle_permits(paused=paused)
+        if settled is AS_TOLD:
+            return
         if settled.returned:
             self._tell_engine(PermitsReturned(self._run_id, settled.returned))
         if settled.requested is not None:
@@ -597,6 +567,43 @@ class RunSupervisor(DispatchedActor):
                 watcher.tell(message)
             except pykka.ActorDeadError:
                 self._watchers.remove(watcher)
+
+    # One for all supervisors: a thousand runs begin at once, and a method that is bound refers back to its actor.
+    _handlers: ClassVar[dict[type, Callable[[Any, Any], Any]]] = {
+        RetryDue: lambda self, message: self._reminded(message),
+        DelayElapsed: lambda self, message: self._reminded(message),
+        RunTimedOut: lambda self, message: self._reminded(message),
+        ItemPaused: lambda self, message: self._event(message),
+        ItemResumed: lambda self, message: self._event(message),
+        PermitsGranted: lambda self, message: self._granted(message),
+        ReturnPermits: lambda self, message: self._items.permits.asked_back(message.count),
+        BeginRun: lambda self, _message: self._begin_run(),
+        RunRecorded: lambda self, _message: self._start_conducting(),
+        StartRecorded: lambda self, message: self._start_recorded(message),
+        JournalHasRoom: lambda self, _message: self._go_on(),
+        SettleKept: lambda self, _message: self._settle_kept(),
+        Relayed: lambda self, message: self._relayed(message),
+        TellStatus: lambda self, _message: self._status(),
+        TellWhy: lambda self, message: self._why(message),
+        TellItemOutput: lambda self, message: self._item_output(message),
+        CancelRun: lambda self, _message: self._control(CancelRequested(self._services.now())),
+        PauseRun: lambda self, _message: self._control(PauseRequested(self._services.now())),
+        ResumeRun: lambda self, _message: self._control(ResumeRequested(self._services.now())),
+        ChangeConcurrency: lambda self, message: self._control(
+            ConcurrencyRequested(message.task, message.concurrency, self._services.now())
+        ),
+        SkipOneItem: lambda self, message: self._control(
+            SkipRequested(message.task, message.index, self._services.now())
+        ),
+        RetryOneItem: lambda self, message: self._control(
+            RetryRequested(message.task, message.index, self._services.now())
+        ),
+        FollowParent: lambda self, message: self._follow_parent(message),
+        WatchRun: lambda self, message: self._watchers.append(message.watcher),
+        AbandonRun: lambda self, _message: self._abandon_run(),
+        DropRun: lambda self, _message: self._drop(),
+        ParkWhenIdle: lambda self, _message: self._park_when_idle(),
+    }
 
 
 def _tries_again(completed: ItemCompleted, commands: list[Command]) -> bool:

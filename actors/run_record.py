@@ -128,8 +128,10 @@ class RunRecord:
         self._services.instruments.item_duration.observe_many(self._seconds)
         self._seconds = []
         for key, count in self._items.items():
-            self._tell_items(key, count - self._told.get(key, 0))
-            self._told[key] = count
+            told = self._told.get(key, 0)
+            if count != told:
+                self._tell_items(key, count - told)
+                self._told[key] = count
         for (action, kind), count in self._errors.items():
             self._services.instruments.action_errors(action, kind, count)
         self._errors.clear()
@@ -137,4 +139,5 @@ class RunRecord:
     def _tell_items(self, key: tuple[str, int, str], count: int) -> None:
         """Count further items of a visit that ended alike."""
         task, _, outcome = key
-        self._instruments.task(task).items_finished(outcome, count)
+        if count:
+            self._instruments.task(task).items_finished(outcome, count)

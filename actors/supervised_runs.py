@@ -33,7 +33,7 @@ from stretto.actors.messages import (
 )
 from stretto.actors.outcome import RunHandle, RunWasParked
 from stretto.actors.packs import Surroundings
-from stretto.actors.permits import Grant, PermitLedger, Reclaim
+from stretto.actors.permits import Grant, PermitLedger
 from stretto.actors.rebuilding import outcome_for_parent
 from stretto.actors.recovery import stored_handle
 from stretto.actors.run import RunSupervisor
@@ -65,8 +65,8 @@ class SupervisedRuns(DispatchedActor):
         self._runs = RunTable()
         self._listeners: list[pykka.ActorRef[Any]] = []
         self._handlers: dict[type, Callable[[Any], None]] = {
-            PermitsRequested: lambda message: self._share(self._ledger.request(message.run_id, message.count)),
-            PermitsReturned: lambda message: self._share(self._ledger.give_back(message.run_id, message.count)),
+            PermitsRequested: lambda message: self._ledger.request(message.run_id, message.count),
+            PermitsReturned: lambda message: self._ledger.give_back(message.run_id, message.count),
             RunEnded: self._run_ended,
             RunPauseChanged: self._run_pause_changed,
             RunRefused: self._run_refused,
@@ -81,6 +81,10 @@ class SupervisedRuns(DispatchedActor):
         """Handle a message; see `messages`, "to the engine"."""
         handler = self._handlers.get(type(message))
         return super().on_receive(message) if handler is None else handler(message)
+
+    def on_turn_end(self) -> None:
+        """Share out the permits once for all that has been asked for and given back in the turn."""
+        self._share()
 
     def _run_left(self) -> None:
         """A run is no more in progress."""
@@ -107,7 +111,9 @@ class SupervisedRuns(DispatchedActor):
         supervisor = kind.start_on(self._services.dispatcher, self._services, self.actor_ref, request, *more)
         run.supervised(supervisor)
         # Before anything else: a run of one item then starts without asking for its permit.
-        self._share(self._ledger.request(request.handle.id, 1))
+        self._ledger.request(request.handle.id, 1)
+        if self._ledger.free:
+            self._share()
         supervisor.tell(BeginRun())
 
     def _mask_of(self, run: Run, surroundings: RunSurroundings) -> Mask:
@@ -119,8 +125,8 @@ class SupervisedRuns(DispatchedActor):
             run.mask = Mask(base=surroundings.mask)
         return run.mask
 
-    def _share(self, changes: list[Grant | Reclaim]) -> None:
-        for change in changes:
+    def _share(self) -> None:
+        for change in self._ledger.share_out():
             run = self._runs.get(change.run_id)
             if run is not None:
                 granted = isinstance(change, Grant)
@@ -213,7 +219,7 @@ class SupervisedRuns(DispatchedActor):
             "tasks": message.tasks,
         }
         self._runs.remember(status, None if self._services.journal.durable else message.again)
-        for question in list(run.questions):
+        for question in run.questions():
             question.answer_after_end(status)
         self._forget(message.run_id)
         run.handle.outcome.set(message.outcome)
@@ -248,5 +254,5 @@ class SupervisedRuns(DispatchedActor):
 
     def _forget(self, run_id: str) -> None:
         self._runs.remove(run_id)
-        self._share(self._ledger.forget(run_id))
+        self._ledger.forget(run_id)
         self._run_left()
