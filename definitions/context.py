@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from immutables import Map
 
-from stretto.definitions.expressions import ABSENT, Completion, Namespace, Readable, TaskNamespace
+from stretto.definitions.expressions import ABSENT, Completion, Namespace, Read, Readable, TaskNamespace
 from stretto.definitions.expressions.guarding import Guarded, GuardedNamespace, GuardedValue
 from stretto.definitions.frozen import EMPTY_LIST, EMPTY_OBJECT, Data, FrozenDict, FrozenList, weigh
 from stretto.definitions.masking import Mask, Secret
@@ -145,7 +145,9 @@ class Snapshot:
     A snapshot is a scope for expressions. It holds references only; making one costs the same whatever it holds.
     """
 
-    __slots__ = ("_names", "facts", "route", "secret_tasks", "secret_variables", "tasks", "variables", "version")
+    __slots__ = (
+        "_names", "facts", "readings", "route", "secret_tasks", "secret_variables", "tasks", "variables", "version",
+    )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - what a snapshot refers to; the last two are optional
         self,
@@ -165,6 +167,8 @@ class Snapshot:
         # The variables, and the tasks' records, that hold secrets.
         self.secret_variables, self.secret_tasks = secrets
         self._names: dict[str, Namespace | Guarded] | None = None
+        # What the templates of a fan-out have read, for all its items.
+        self.readings: dict[Read, tuple[Any, ...]] = {}
 
     def resolve(self, name: str) -> Any:
         """Return a namespace, else the workflow's variable of that name, else `ABSENT`."""
@@ -180,6 +184,9 @@ class Snapshot:
         if secret is not None:
             return GuardedValue(self.variables[name], secret)
         return self.variables.get(name, ABSENT)
+
+    def read_once(self, read: Read) -> tuple[Any, ...]:
+        return read(self)
 
     def _namespaces(self) -> dict[str, Namespace | Guarded]:
         facts, given = self.facts, self.facts.surroundings
@@ -244,6 +251,14 @@ class ItemScope:
             return self.index
         return self.snapshot.resolve(name)
 
+    def read_once(self, read: Read) -> tuple[Any, ...]:
+        """Return what has been read for another item of the same snapshot: that never changes."""
+        readings = self.snapshot.readings
+        values = readings.get(read)
+        if values is None:
+            values = readings[read] = read(self.snapshot)
+        return values
+
     def known_names(self) -> Iterable[str]:
         return ("item", "index", *self.snapshot.known_names())
 
@@ -271,6 +286,9 @@ class CompletionScope:
         if name == "error" and self._error is not None:
             return self._error
         return self._scope.resolve(name)
+
+    def read_once(self, read: Read) -> tuple[Any, ...]:
+        return read(self)
 
     def known_names(self) -> Iterable[str]:
         return self._scope.known_names()

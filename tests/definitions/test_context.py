@@ -11,7 +11,7 @@ from immutables import Map
 
 from stretto.definitions import freeze
 from stretto.definitions.context import CompletionScope, Context, ItemScope, RunFacts, Snapshot, TaskRecord
-from stretto.definitions.expressions import ABSENT, Moment, Namespace
+from stretto.definitions.expressions import ABSENT, Moment, Namespace, Read
 from stretto.definitions.frozen import EMPTY_OBJECT, FrozenDict, weigh
 
 NAMES = st.sampled_from(["a", "b", "c", "items", "length", "workflow"])
@@ -119,6 +119,10 @@ class WatchedScope:
     def resolve(self, name: str) -> Any:
         """Return the watched namespace under every of its names."""
         return Namespace(name, self.watched) if name in {"workflow", "task"} else ABSENT
+
+    def read_once(self, read: Read) -> tuple[Any, ...]:
+        """Read it now."""
+        return read(self)
 
     def known_names(self) -> Iterable[str]:
         """Return nothing: no error is expected."""

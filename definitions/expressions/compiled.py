@@ -1,0 +1,245 @@
+"""Plain values compiled to Python functions: what nearly every item evaluates takes no detour through Jinja.
+
+    Plain --_Writer--> source text, constants --compile, exec--> evaluate(scope, moment)
+
+Such a function knows the usual only: data that is there, in a scope without secrets. At anything else (a missing
+field, a method, a guarded name, a limit) it gives up and has the template evaluated in full; that alone tells errors
+and learns secrets, and nothing that is plain has an effect that could happen twice.
+
+The source holds no text of the definition: names, keys and literal texts are its constants, c0, c1, ... So templates
+of the same shape share one code object. For `{{ workflow.greeting }}, {{ item.name }}` it is
+
+    def read(scope):
+        v0 = scope.resolve(c0)
+        v1 = v0[c1] if type(v0) is FrozenDict else field(v0, c1)
+        return (v1,)
+
+    def evaluate(scope, moment):
+        if moment.sources is None:
+            try:
+                (v1,) = scope.read_once(read)
+                v2 = scope.resolve(c2)
+                v3 = v2[c3] if type(v2) is FrozenDict else field(v2, c3)
+                t4 = v1 if type(v1) is str else shown(v1)
+                t5 = v3 if type(v3) is str else shown(v3)
+                t6 = f"{t4}{c4}{t5}"
+                if len(t6) > MAX_TEXT_LENGTH or not t6.isascii():
+                    check_text(t6)
+                return t6
+            except Exception:
+                pass
+        return in_full(scope, moment)
+
+`read` takes what is the same for all items of a fan-out.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from itertools import count
+from types import CodeType
+from typing import Any, TypeAlias
+
+from stretto.definitions.expressions.bounds import MAX_TEXT_LENGTH, Fuel
+from stretto.definitions.expressions.moment import Moment
+from stretto.definitions.expressions.namespaces import ABSENT, ITEM_NAMES, InFull, Readable, Scope
+from stretto.definitions.expressions.plain import Joined, Listed, Literal, Members, Path, Plain
+from stretto.definitions.expressions.values import text_of
+from stretto.definitions.frozen import (
+    LEAST_INTEGER,
+    MAX_DEPTH,
+    MAX_WEIGHT,
+    MOST_INTEGER,
+    Data,
+    FrozenDict,
+    FrozenList,
+    check_bounds,
+    is_frozen,
+    list_of,
+    object_of,
+)
+
+MAX_VALUES = 200
+"""Values within one that is compiled; a larger object is evaluated member by member."""
+
+Evaluate: TypeAlias = Callable[[Scope, Moment], Data]
+
+
+def compiled(plain: Plain | None, in_full: Evaluate) -> Evaluate:
+    """Return a function that gives what `in_full` gives, and sooner where that is usual; None: `in_full` itself."""
+    if plain is None or _values_in(plain) > MAX_VALUES:
+        return in_full
+    writer = _Writer()
+    source = writer.function(plain)
+    namespace = {**_KNOWN, **writer.constants, "in_full": in_full}
+    exec(_code(source), namespace)  # noqa: S102 - nothing of a definition is in the source
+    evaluate: Evaluate = namespace["evaluate"]
+    return evaluate
+
+
+@lru_cache(maxsize=1024)
+def _code(source: str) -> CodeType:
+    return compile(source, "<plain template>", "exec")
+
+
+def _values_in(plain: Plain) -> int:
+    if isinstance(plain, Members):
+        return 1 + sum(map(_values_in, plain.members.values()))
+    if isinstance(plain, Listed):
+        return 1 + sum(map(_values_in, plain.members))
+    return len(plain.parts) if isinstance(plain, Joined) else 1
+
+
+class _Writer:
+    """Writes the source of one function, value after value; each method returns the name that holds its value."""
+
+    def __init__(self) -> None:
+        self.constants: dict[str, Any] = {}
+        self._numbers = count()
+        self._shared: list[str] = []
+        self._own: list[str] = []
+        # The variables that hold what was read of paths, and of paths that lead to them.
+        self._read: dict[Path, str] = {}
+        # Those of them that the function uses of what is shared.
+        self._taken: dict[str, None] = {}
+
+    def function(self, plain: Plain) -> str:
+        """Return the source of the whole."""
+        result = self._value(plain)
+        lines = [*self._own, f"return {result}"]
+        if self._taken:
+            taken = "".join(f"{name}, " for name in self._taken)
+            lines.insert(0, f"({taken}) = scope.read_once(read)")
+            read = ["def read(scope):", *_indented(self._shared, 1), f"    return ({taken})"]
+        else:
+            read = []
+        return "\n".join(
+            [
+                *read,
+                "def evaluate(scope, moment):",
+                "    if moment.sources is None:",
+                "        try:",
+                *_indented(lines, 3),
+                "        except Exception:",
+                "            pass",
+                "    return in_full(scope, moment)",
+            ]
+        )
+
+    def _value(self, plain: Plain) -> str:
+        match plain:
+            case Literal(value):
+                return self._constant(value)
+            case Path():
+                value = self._take(plain)
+                self._own.append(f"if type({value}) is not str or not {value}.isascii(): check({value})")
+                return value
+            case Joined(parts):
+                return self._text(parts)
+            case Members(members):
+                pairs = [f"{self._constant(key)}: {self._value(member)}" for key, member in members.items()]
+                return self._container(f"object_of({{{', '.join(pairs)}}})")
+            case Listed(members):
+                return self._container(f"list_of([{', '.join(map(self._value, members))}])")
+
+    def _text(self, parts: tuple[str | Literal | Path, ...]) -> str:
+        shown = "".join(f"{{{self._part(part)}}}" for part in parts)
+        text = self._assign(self._own, f'f"{shown}"')
+        self._own.append(f"if len({text}) > MAX_TEXT_LENGTH or not {text}.isascii(): check_text({text})")
+        return text
+
+    def _part(self, part: str | Literal | Path) -> str:
+        if isinstance(part, str):
+            return self._constant(part)
+        if isinstance(part, Literal):
+            return self._constant(text_of(part.value, Fuel()))
+        value = self._take(part)
+        return self._assign(self._own, f"{value} if type({value}) is str else shown({value})")
+
+    def _container(self, made: str) -> str:
+        name = self._assign(self._own, made)
+        self._own.append(f"if {name}.weight > MAX_WEIGHT or {name}.depth > MAX_DEPTH: check_bounds({name})")
+        return name
+
+    def _take(self, path: Path) -> str:
+        """Have the function read a path, or take it from what is shared."""
+        value = self._reading(path)
+        if path.root not in ITEM_NAMES:
+            self._taken[value] = None
+        return value
+
+    def _reading(self, path: Path) -> str:
+        if path in self._read:
+            return self._read[path]
+        if path.keys:
+            *before, key = path.keys
+            owner = self._reading(Path(path.root, tuple(before)))
+            held = self._constant(key)
+            kind, otherwise = ("FrozenDict", "field") if isinstance(key, str) else ("FrozenList", "member")
+            code = f"{owner}[{held}] if type({owner}) is {kind} else {otherwise}({owner}, {held})"
+        else:
+            code = f"scope.resolve({self._constant(path.root)})"
+        name = self._assign(self._own if path.root in ITEM_NAMES else self._shared, code)
+        self._read[path] = name
+        return name
+
+    def _assign(self, lines: list[str], code: str) -> str:
+        name = f"v{next(self._numbers)}"
+        lines.append(f"{name} = {code}")
+        return name
+
+    def _constant(self, value: Data) -> str:
+        name = f"c{len(self.constants)}"
+        self.constants[name] = value
+        return name
+
+
+def _indented(lines: list[str], levels: int) -> Iterator[str]:
+    return ("    " * levels + line for line in lines)
+
+
+def _field(owner: Any, name: str) -> Any:
+    """Return a field of what is no object: of a namespace, or of a task's record."""
+    value = owner.read(name) if isinstance(owner, Readable) else ABSENT
+    if value is ABSENT:
+        raise InFull
+    return value
+
+
+def _member(_owner: Any, _index: int) -> Any:
+    raise InFull
+
+
+def _check(value: Any) -> None:
+    if not is_frozen(value):
+        raise InFull
+
+
+def _check_text(text: str) -> None:
+    if len(text) > MAX_TEXT_LENGTH or not is_frozen(text):
+        raise InFull
+
+
+def _shown(value: Any) -> str:
+    """Return the text of a value that is none."""
+    if type(value) is int and LEAST_INTEGER <= value <= MOST_INTEGER:
+        return str(value)
+    _check(value)
+    return text_of(value, Fuel())
+
+
+_KNOWN: dict[str, Any] = {
+    "FrozenDict": FrozenDict,
+    "FrozenList": FrozenList,
+    "MAX_DEPTH": MAX_DEPTH,
+    "MAX_TEXT_LENGTH": MAX_TEXT_LENGTH,
+    "MAX_WEIGHT": MAX_WEIGHT,
+    "check": _check,
+    "check_bounds": check_bounds,
+    "check_text": _check_text,
+    "field": _field,
+    "list_of": list_of,
+    "member": _member,
+    "object_of": object_of,
+    "shown": _shown,
+}
+"""What the functions know besides their constants."""
