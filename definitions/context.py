@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+import msgspec
 from immutables import Map
 
 from stretto.definitions.expressions import ABSENT, Completion, Namespace, Read, Readable, TaskNamespace
@@ -228,15 +229,15 @@ RESERVED_NAMES = frozenset({*NAMESPACES, "item", "index"})
 """Names that a bare variable never stands for: `workflow.NAME` reaches a variable that is called so."""
 
 
-class ItemScope:
-    """What one item of a fan-out sees: three references, whatever the size of the context."""
+class ItemScope(msgspec.Struct, eq=False):
+    """What one item of a fan-out sees: three references, whatever the size of the context.
 
-    __slots__ = ("index", "item", "snapshot")
+    A struct is made in less than half the time that a class with slots takes.
+    """
 
-    def __init__(self, snapshot: Snapshot, item: Data, index: int) -> None:
-        self.snapshot = snapshot
-        self.item = item
-        self.index = index
+    snapshot: Snapshot
+    item: Data
+    index: int
 
     @property
     def facts(self) -> RunFacts:

@@ -1,13 +1,13 @@
 """Plain values compiled to Python functions: what nearly every item evaluates takes no detour through Jinja.
 
-    Plain --_Writer--> source text, constants --compile, exec--> evaluate(scope, moment)
+    Plain --_Writer--> source and constants --compile, exec--> evaluate(scope, moment)
 
 Such a function knows the usual only: data that is there, in a scope without secrets. At anything else (a missing
 field, a method, a guarded name, a limit) it gives up and has the template evaluated in full; that alone tells errors
 and learns secrets, and nothing that is plain has an effect that could happen twice.
 
 The source holds no text of the definition: names, keys and literal texts are its constants, c0, c1, ... So templates
-of the same shape share one code object. For `{{ workflow.greeting }}, {{ item.name }}` it is
+of one shape share one code object. That of `{{ workflow.greeting }}, {{ item.name }}` is
 
     def read(scope):
         v0 = scope.resolve(c0)
@@ -18,22 +18,22 @@ of the same shape share one code object. For `{{ workflow.greeting }}, {{ item.n
         if moment.sources is None:
             try:
                 (v1,) = scope.read_once(read)
-                v2 = scope.resolve(c2)
-                v3 = v2[c3] if type(v2) is FrozenDict else field(v2, c3)
-                t4 = v1 if type(v1) is str else shown(v1)
-                t5 = v3 if type(v3) is str else shown(v3)
-                t6 = f"{t4}{c4}{t5}"
-                if len(t6) > MAX_TEXT_LENGTH or not t6.isascii():
-                    check_text(t6)
-                return t6
+                v2 = v1 if type(v1) is str else shown(v1)
+                v3 = scope.resolve(c3)
+                v4 = v3[c4] if type(v3) is FrozenDict else field(v3, c4)
+                v5 = v4 if type(v4) is str else shown(v4)
+                v6 = f"{v2}{c2}{v5}"
+                if len(v6) > MAX_TEXT_LENGTH or not v6.isascii(): check_text(v6)
+                return v6
             except Exception:
                 pass
         return in_full(scope, moment)
 
-`read` takes what is the same for all items of a fan-out.
+where `read` is what is the same for all items of a fan-out. Measured (CPython 3.11, this text in an item's scope):
+0.3 us, where Jinja's code takes 2.7 us.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from itertools import count
 from types import CodeType
@@ -42,7 +42,7 @@ from typing import Any, TypeAlias
 from stretto.definitions.expressions.bounds import MAX_TEXT_LENGTH, Fuel
 from stretto.definitions.expressions.moment import Moment
 from stretto.definitions.expressions.namespaces import ABSENT, ITEM_NAMES, InFull, Readable, Scope
-from stretto.definitions.expressions.plain import Joined, Listed, Literal, Members, Path, Plain
+from stretto.definitions.expressions.plain_values import Joined, Listed, Literal, Members, Path, Plain
 from stretto.definitions.expressions.values import text_of
 from stretto.definitions.frozen import (
     LEAST_INTEGER,
@@ -56,17 +56,18 @@ from stretto.definitions.frozen import (
     is_frozen,
     list_of,
     object_of,
+    object_with,
 )
 
-MAX_VALUES = 200
-"""Values within one that is compiled; a larger object is evaluated member by member."""
+MAX_READINGS = 500
+"""Values and keys within what is compiled; a larger object is evaluated member by member."""
 
 Evaluate: TypeAlias = Callable[[Scope, Moment], Data]
 
 
-def compiled(plain: Plain | None, in_full: Evaluate) -> Evaluate:
+def compile_plain(plain: Plain | None, in_full: Evaluate) -> Evaluate:
     """Return a function that gives what `in_full` gives, and sooner where that is usual; None: `in_full` itself."""
-    if plain is None or _values_in(plain) > MAX_VALUES:
+    if plain is None or _readings_in(plain) > MAX_READINGS:
         return in_full
     writer = _Writer()
     source = writer.function(plain)
@@ -81,12 +82,18 @@ def _code(source: str) -> CodeType:
     return compile(source, "<plain template>", "exec")
 
 
-def _values_in(plain: Plain) -> int:
-    if isinstance(plain, Members):
-        return 1 + sum(map(_values_in, plain.members.values()))
-    if isinstance(plain, Listed):
-        return 1 + sum(map(_values_in, plain.members))
-    return len(plain.parts) if isinstance(plain, Joined) else 1
+def _readings_in(plain: str | Plain) -> int:
+    match plain:
+        case Path(_, keys):
+            return 1 + len(keys)
+        case Joined(parts):
+            return sum(map(_readings_in, parts))
+        case Listed(members):
+            return 1 + sum(map(_readings_in, members))
+        case Members(named):
+            return 1 + sum(map(_readings_in, named.values()))
+        case _:
+            return 1
 
 
 class _Writer:
@@ -107,7 +114,7 @@ class _Writer:
         result = self._value(plain)
         lines = [*self._own, f"return {result}"]
         if self._taken:
-            taken = "".join(f"{name}, " for name in self._taken)
+            taken = ", ".join(self._taken) + ","
             lines.insert(0, f"({taken}) = scope.read_once(read)")
             read = ["def read(scope):", *_indented(self._shared, 1), f"    return ({taken})"]
         else:
@@ -136,10 +143,20 @@ class _Writer:
             case Joined(parts):
                 return self._text(parts)
             case Members(members):
-                pairs = [f"{self._constant(key)}: {self._value(member)}" for key, member in members.items()]
-                return self._container(f"object_of({{{', '.join(pairs)}}})")
+                return self._object(members)
             case Listed(members):
                 return self._container(f"list_of([{', '.join(map(self._value, members))}])")
+
+    def _object(self, members: Mapping[str, Plain]) -> str:
+        names = {key: self._value(member) for key, member in members.items()}
+        pairs = ", ".join(f"{self._constant(key)}: {name}" for key, name in names.items())
+        if not all(isinstance(member, Joined | Literal) for member in members.values()):
+            return self._container(f"object_of({{{pairs}}})")
+        # What it weighs is known, but for the texts.
+        rest = object_of({key: member.value if isinstance(member, Literal) else "" for key, member in members.items()})
+        texts = [f"len({names[key]})" for key, member in members.items() if isinstance(member, Joined)]
+        weight = " + ".join([self._constant(rest.weight), *texts])
+        return self._container(f"object_with({{{pairs}}}, {weight}, {self._constant(rest.depth)})")
 
     def _text(self, parts: tuple[str | Literal | Path, ...]) -> str:
         shown = "".join(f"{{{self._part(part)}}}" for part in parts)
@@ -240,6 +257,7 @@ _KNOWN: dict[str, Any] = {
     "list_of": list_of,
     "member": _member,
     "object_of": object_of,
+    "object_with": object_with,
     "shown": _shown,
 }
 """What the functions know besides their constants."""

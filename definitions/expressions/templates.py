@@ -13,11 +13,11 @@ from jinja2 import TemplateError, nodes
 
 from stretto.definitions.errors import ExpressionError, Finding, NotData, Place, StrettoError
 from stretto.definitions.expressions.bounds import check_text
-from stretto.definitions.expressions.compiled import Evaluate, compiled
+from stretto.definitions.expressions.compiled import Evaluate, compile_plain
 from stretto.definitions.expressions.failures import harmless, shortened, told
 from stretto.definitions.expressions.moment import Moment
 from stretto.definitions.expressions.namespaces import Scope
-from stretto.definitions.expressions.plain import Joined, Listed, Literal, Members, Path, Plain, plain_of
+from stretto.definitions.expressions.plain_values import Joined, Listed, Literal, Members, Path, Plain, plain_of
 from stretto.definitions.expressions.sandbox import ExpressionSandbox, TextSandbox
 from stretto.definitions.expressions.scope import FUNCTION_NAMES, ScopeContext
 from stretto.definitions.expressions.syntax import Malformed, Parsed, Piece, Site, parse
@@ -115,7 +115,7 @@ class Expression(Written):
         output = nodes.Output([piece.tree], lineno=1)
         self._function = _compile(_EXPRESSIONS, nodes.Template([output], lineno=1))
         self.plain: Literal | Path | None = plain_of(piece.tree)
-        self.evaluate: Evaluate = compiled(self.plain, self.evaluate_in_full)
+        self.evaluate: Evaluate = compile_plain(self.plain, self.evaluate_in_full)
 
     def evaluate_in_full(self, scope: Scope, moment: Moment) -> Data:
         """Evaluate it with Jinja, also if it is plain."""
@@ -155,7 +155,7 @@ class Text(Written):
         self._parts = parts
         self.place = place
         self.plain = _plain_text(parts)
-        self.evaluate: Evaluate = compiled(self.plain, self.evaluate_in_full)
+        self.evaluate: Evaluate = compile_plain(self.plain, self.evaluate_in_full)
 
     def evaluate_in_full(self, scope: Scope, moment: Moment) -> str:
         """Evaluate its expressions with Jinja, one by one."""
@@ -217,7 +217,7 @@ class ObjectTemplate(Written):
         self.place = place
         plain = {key: member.plain for key, member in members.items() if isinstance(member, Written) and member.plain}
         self.plain = Members(plain) if len(plain) == len(members) else None
-        self.evaluate: Evaluate = compiled(self.plain, self.evaluate_in_full)
+        self.evaluate: Evaluate = compile_plain(self.plain, self.evaluate_in_full)
 
     def evaluate_in_full(self, scope: Scope, moment: Moment) -> Data:
         """Evaluate its members, one by one."""
@@ -243,7 +243,7 @@ class ListTemplate(Written):
         self.place = place
         plain = tuple(member.plain for member in members if isinstance(member, Written) and member.plain)
         self.plain = Listed(plain) if len(plain) == len(members) else None
-        self.evaluate: Evaluate = compiled(self.plain, self.evaluate_in_full)
+        self.evaluate: Evaluate = compile_plain(self.plain, self.evaluate_in_full)
 
     def evaluate_in_full(self, scope: Scope, moment: Moment) -> Data:
         """Evaluate its members, one by one."""
