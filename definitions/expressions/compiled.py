@@ -37,7 +37,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from itertools import count
 from types import CodeType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from stretto.definitions.expressions.bounds import MAX_TEXT_LENGTH, Fuel
 from stretto.definitions.expressions.moment import Moment
@@ -62,10 +62,11 @@ from stretto.definitions.frozen import (
 MAX_READINGS = 500
 """Values and keys within what is compiled; a larger object is evaluated member by member."""
 
-Evaluate: TypeAlias = Callable[[Scope, Moment], Data]
+Value = TypeVar("Value")
+Evaluate: TypeAlias = Callable[[Scope, Moment], Value]
 
 
-def compile_plain(plain: Plain | None, in_full: Evaluate) -> Evaluate:
+def compile_plain(plain: Plain | None, in_full: Evaluate[Value]) -> Evaluate[Value]:
     """Return a function that gives what `in_full` gives, and sooner where that is usual; None: `in_full` itself."""
     if plain is None or _readings_in(plain) > MAX_READINGS:
         return in_full
@@ -73,7 +74,7 @@ def compile_plain(plain: Plain | None, in_full: Evaluate) -> Evaluate:
     source = writer.function(plain)
     namespace = {**_KNOWN, **writer.constants, "in_full": in_full}
     exec(_code(source), namespace)  # noqa: S102 - nothing of a definition is in the source
-    evaluate: Evaluate = namespace["evaluate"]
+    evaluate: Evaluate[Value] = namespace["evaluate"]
     return evaluate
 
 

@@ -19,7 +19,7 @@ from stretto.definitions.expressions.moment import Moment
 from stretto.definitions.expressions.namespaces import Scope
 from stretto.definitions.expressions.plain_values import Joined, Listed, Literal, Members, Path, Plain, plain_of
 from stretto.definitions.expressions.sandbox import ExpressionSandbox, TextSandbox
-from stretto.definitions.expressions.scope import FUNCTION_NAMES, ScopeContext
+from stretto.definitions.expressions.scope import FUNCTION_NAMES, ScopeContext, StatementsContext
 from stretto.definitions.expressions.syntax import Malformed, Parsed, Piece, Site, parse
 from stretto.definitions.expressions.values import settle, text_of
 from stretto.definitions.frozen import Data, check_bounds, freeze, list_of, object_of
@@ -106,7 +106,7 @@ class Constant(Written):
 class Expression(Written):
     """One expression; its value keeps its type."""
 
-    __slots__ = ("_function", "calls", "evaluate", "place", "plain", "source")
+    __slots__ = ("_function", "calls", "evaluate", "evaluate_text", "place", "plain", "source")
 
     def __init__(self, piece: Piece, place: Place) -> None:
         self.source = piece.source
@@ -115,10 +115,12 @@ class Expression(Written):
         output = nodes.Output([piece.tree], lineno=1)
         self._function = _compile(_EXPRESSIONS, nodes.Template([output], lineno=1))
         self.plain: Literal | Path | None = plain_of(piece.tree)
-        self.evaluate: Evaluate = compile_plain(self.plain, self.evaluate_in_full)
+        self.evaluate: Evaluate[Data] = compile_plain(self.plain, self.evaluate_in_full)
+        text = None if self.plain is None else Joined((self.plain,))
+        self.evaluate_text: Evaluate[str] = compile_plain(text, self.evaluate_text_in_full)
 
     def evaluate_in_full(self, scope: Scope, moment: Moment) -> Data:
-        """Evaluate it with Jinja, also if it is plain."""
+        """Return its value as Jinja computes it, also if it is plain."""
         context = ScopeContext(_EXPRESSIONS, scope, moment)
         try:
             value = settle(self._function(context), context.fuel)
@@ -128,7 +130,7 @@ class Expression(Written):
             moment.learn(value)
         return value
 
-    def evaluate_text(self, scope: Scope, moment: Moment) -> str:
+    def evaluate_text_in_full(self, scope: Scope, moment: Moment) -> str:
         """Return the value as the text that it becomes between other text."""
         context = ScopeContext(_EXPRESSIONS, scope, moment)
         try:
@@ -155,10 +157,10 @@ class Text(Written):
         self._parts = parts
         self.place = place
         self.plain = _plain_text(parts)
-        self.evaluate: Evaluate = compile_plain(self.plain, self.evaluate_in_full)
+        self.evaluate: Evaluate[str] = compile_plain(self.plain, self.evaluate_in_full)
 
     def evaluate_in_full(self, scope: Scope, moment: Moment) -> str:
-        """Evaluate its expressions with Jinja, one by one."""
+        """Evaluate its expressions, one by one."""
         texts = [part if isinstance(part, str) else part.evaluate_text(scope, moment) for part in self._parts]
         try:
             check_text(sum(map(len, texts)))
@@ -185,7 +187,7 @@ class Statements(Written):
         self._function = _compile(_TEXTS, tree)
 
     def evaluate(self, scope: Scope, moment: Moment) -> str:
-        context = ScopeContext(_TEXTS, scope, moment)
+        context = StatementsContext(_TEXTS, scope, moment)
         texts: list[str] = []
         length = 0
         try:
@@ -217,7 +219,7 @@ class ObjectTemplate(Written):
         self.place = place
         plain = {key: member.plain for key, member in members.items() if isinstance(member, Written) and member.plain}
         self.plain = Members(plain) if len(plain) == len(members) else None
-        self.evaluate: Evaluate = compile_plain(self.plain, self.evaluate_in_full)
+        self.evaluate: Evaluate[Data] = compile_plain(self.plain, self.evaluate_in_full)
 
     def evaluate_in_full(self, scope: Scope, moment: Moment) -> Data:
         """Evaluate its members, one by one."""
@@ -243,7 +245,7 @@ class ListTemplate(Written):
         self.place = place
         plain = tuple(member.plain for member in members if isinstance(member, Written) and member.plain)
         self.plain = Listed(plain) if len(plain) == len(members) else None
-        self.evaluate: Evaluate = compile_plain(self.plain, self.evaluate_in_full)
+        self.evaluate: Evaluate[Data] = compile_plain(self.plain, self.evaluate_in_full)
 
     def evaluate_in_full(self, scope: Scope, moment: Moment) -> Data:
         """Evaluate its members, one by one."""

@@ -1,9 +1,10 @@
 """What is compiled to Python means what it means to Jinja: the same values, errors and secrets, in any scope."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
+from unittest.mock import patch
 
 import msgspec
 import pytest
@@ -24,42 +25,18 @@ from stretto.definitions.expressions import (
     ObjectTemplate,
     Read,
     Scope,
-    Source,
     Template,
     Text,
+    templates,
 )
 from stretto.definitions.expressions.bounds import MAX_TEXT_LENGTH
-from stretto.definitions.expressions.compiled import MAX_READINGS, Evaluate, compile_plain
+from stretto.definitions.expressions.compiled import MAX_READINGS, compile_plain
 from stretto.definitions.frozen import MAX_DEPTH, FrozenDict, FrozenList, depth_of, list_of, weigh
 from stretto.definitions.masking import Mask
 
 PLACE = Place("test.yaml", 1, 1)
 Written: TypeAlias = "str | dict[str, Any] | list[Any]"
 """A value of a definition: texts, and objects and lists of such values."""
-
-
-class InFull:
-    """A template of which everything is evaluated in full."""
-
-    def __init__(self, template: Template) -> None:
-        self._template = template
-        self.place = template.place
-        self._evaluate: Evaluate = template.evaluate
-        if isinstance(template, ObjectTemplate):
-            members = {key: InFull(member) for key, member in template.members.items()}
-            self._evaluate = ObjectTemplate(dict(members), template.place).evaluate
-        elif isinstance(template, ListTemplate):
-            self._evaluate = ListTemplate([InFull(member) for member in template.members], template.place).evaluate
-        elif isinstance(template, Expression | Text):
-            self._evaluate = template.evaluate_in_full
-
-    def evaluate(self, scope: Scope, moment: Moment) -> Any:
-        """Evaluate it with Jinja."""
-        return self._evaluate(scope, moment)
-
-    def expressions(self) -> Iterator[Source]:
-        """Yield those of the template."""
-        return self._template.expressions()
 
 
 def built(written: Written) -> Template:
@@ -71,11 +48,17 @@ def built(written: Written) -> Template:
     return ObjectTemplate({key: built(each) for key, each in written.items()}, PLACE)
 
 
-def outcome_of(evaluate: Callable[[Scope, Moment], Any], scope: Scope) -> tuple[object, ...]:
+def built_in_full(written: Written) -> Template:
+    """Compile a value so that nothing of it is compiled to Python: Jinja evaluates all of its expressions."""
+    with patch.object(templates, "compile_plain", lambda _plain, in_full: in_full):
+        return built(written)
+
+
+def outcome_of(template: Template, scope: Scope) -> tuple[object, ...]:
     """Return all that can be told of an evaluation: the value with types, weight and depth, or the error."""
     moment = Moment(0.0, "seed")
     try:
-        value = evaluate(scope, moment)
+        value = template.evaluate(scope, moment)
     except ExpressionError as error:
         return "error", type(error), error.code, str(error), error.reason, error.hint, error.place, moment.sources
     return "value", type(value), msgspec.json.encode(value), weigh(value), depth_of(value), moment.sources
@@ -102,7 +85,18 @@ def paths(draw: st.DrawFn) -> str:
     return source
 
 
-EXPRESSIONS = paths().map("{{{{ {} }}}}".format) | st.sampled_from(["{{ 1 }}", "{{ null }}", "{{ 'é' }}", "{{ true }}"])
+OTHERS = [
+    "1",
+    "null",
+    "'é'",
+    "true",
+    "item | tojson",
+    "workflow.a ~ 1",
+    "uuid()",
+    "parameters.a.b is defined",
+    "[index]",
+]
+EXPRESSIONS = (paths() | paths() | st.sampled_from(OTHERS)).map("{{{{ {} }}}}".format)
 LITERALS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="{}%#\r"), max_size=6)
 TEXT = st.lists(EXPRESSIONS | LITERALS | st.sampled_from(["{ ", "} ", "'", '"', "\\", "\n"]), max_size=4).map("".join)
 VALUES = st.recursive(
@@ -152,11 +146,12 @@ class World:
 @MANY
 def test_both_ways_agree_on_values_errors_and_secrets(data: st.DataObject) -> None:
     """In every scope: the value with its type, weight and depth, or the error; and what of it is secret."""
-    world, templates = World(data), [built(each) for each in data.draw(st.lists(VALUES, min_size=1, max_size=6))]
+    world, written = World(data), data.draw(st.lists(VALUES, min_size=1, max_size=6))
+    quick, full = [built(each) for each in written], [built_in_full(each) for each in written]
     ours, theirs = world.facts(), world.facts()
     for scope, other in zip(world.scopes(ours), world.scopes(theirs), strict=True):
-        for template in templates:
-            assert outcome_of(template.evaluate, scope) == outcome_of(InFull(template).evaluate, other)
+        for one, another in zip(quick, full, strict=True):
+            assert outcome_of(one, scope) == outcome_of(another, other)
     assert ours.mask.learned_since(0) == theirs.mask.learned_since(0)
     assert list(ours.mask.seen) == list(theirs.mask.seen)
 
@@ -171,8 +166,7 @@ def test_both_ways_agree_where_paths_lead_somewhere(data: st.DataObject, item: A
         source, value = f"{source}[{_written(key)}]", value[key]
     scope = item_scope(item, 3)
     for written in (f"{{{{ {source} }}}}", f"<{{{{ {source} }}}}>", {"a": f"{{{{ {source} }}}}", "b": "{{ index }}."}):
-        template = built(written)
-        assert outcome_of(template.evaluate, scope) == outcome_of(InFull(template).evaluate, scope)
+        assert outcome_of(built(written), scope) == outcome_of(built_in_full(written), scope)
 
 
 def _written(key: str | int) -> str:
@@ -244,8 +238,7 @@ def test_both_ways_agree_on_what_is_no_frozen_data(name: str) -> None:
     scope = Raw({"item": RAW[name], "v": RAW[name]})
     for source in ("item", "v", "item.a", "v.a", "v.b", "v[0]", "item[0]", "v['a']", "item.upper", "v[-1]"):
         for written in (f"{{{{ {source} }}}}", f"<{{{{ {source} }}}}>", {"k": f"{{{{ {source} }}}}"}):
-            template = built(written)
-            assert outcome_of(template.evaluate, scope) == outcome_of(InFull(template).evaluate, scope)
+            assert outcome_of(built(written), scope) == outcome_of(built_in_full(written), scope)
 
 
 def heavy() -> FrozenList:
@@ -285,8 +278,8 @@ def deep(levels: int) -> FrozenList:
 )
 def test_both_ways_agree_at_the_limits(item: Any, written: Written) -> None:
     """A text, an object or a list that is just small enough, and one that is just too large or too deep."""
-    scope, template = ItemScope(snapshot_of(), freeze(item) if depth_of(item) <= MAX_DEPTH else item, 0), built(written)
-    assert outcome_of(template.evaluate, scope) == outcome_of(InFull(template).evaluate, scope)
+    scope = ItemScope(snapshot_of(), freeze(item) if depth_of(item) <= MAX_DEPTH else item, 0)
+    assert outcome_of(built(written), scope) == outcome_of(built_in_full(written), scope)
 
 
 def counted(written: Written, scope: Scope) -> int:
@@ -340,8 +333,7 @@ def test_what_is_usual_is_evaluated_without_jinja(written: Written) -> None:
     scope = ItemScope(snapshot_of(FOUND, FOUND, {"t": FOUND}), freeze(FOUND), 3)
     assert counted(written, scope) == 0
     assert counted(written, CompletionScope(scope, "succeeded", None)) == 0
-    template = built(written)
-    assert outcome_of(template.evaluate, scope) == outcome_of(InFull(template).evaluate, scope)
+    assert outcome_of(built(written), scope) == outcome_of(built_in_full(written), scope)
 
 
 @pytest.mark.parametrize(
