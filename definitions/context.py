@@ -239,6 +239,9 @@ class ItemScope(msgspec.Struct, eq=False):
     item: Data
     index: int
 
+    def __repr__(self) -> str:
+        return f"<ItemScope of item {self.index}>"  # the item itself may be a secret
+
     @property
     def facts(self) -> RunFacts:
         """What stays the same through the whole run."""

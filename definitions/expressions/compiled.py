@@ -41,7 +41,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from stretto.definitions.expressions.bounds import MAX_TEXT_LENGTH, Fuel
 from stretto.definitions.expressions.moment import Moment
-from stretto.definitions.expressions.namespaces import ABSENT, ITEM_NAMES, InFull, Readable, Scope
+from stretto.definitions.expressions.namespaces import ITEM_NAMES, InFull, Readable, Scope
 from stretto.definitions.expressions.plain_values import Joined, Listed, Literal, Members, Path, Plain
 from stretto.definitions.expressions.values import text_of
 from stretto.definitions.frozen import (
@@ -217,10 +217,9 @@ def _indented(lines: list[str], levels: int) -> Iterator[str]:
 
 def _field(owner: Any, name: str) -> Any:
     """Return a field of what is no object: of a namespace, or of a task's record."""
-    value = owner.read(name) if isinstance(owner, Readable) else ABSENT
-    if value is ABSENT:
-        raise InFull
-    return value
+    if isinstance(owner, Readable):
+        return owner.read(name)
+    raise InFull
 
 
 def _member(_owner: Any, _index: int) -> Any:

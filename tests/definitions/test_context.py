@@ -259,3 +259,8 @@ def test_what_is_read_once_is_read_once_for_all_items_of_a_snapshot() -> None:
         with pytest.raises(KeyError):
             scope.read_once(failing)
     assert reads[3:] == [snapshot, snapshot]
+
+
+def test_an_items_scope_does_not_show_the_item() -> None:
+    """What is logged of a message holds no secret."""
+    assert "secret" not in repr(ItemScope(snapshot_of(), "a secret", 3))
