@@ -72,7 +72,7 @@ def compile_plain(plain: Plain | None, in_full: Evaluate[Value]) -> Evaluate[Val
         return in_full
     writer = _Writer()
     source = writer.function(plain)
-    namespace = {**_KNOWN, **writer.constants, "in_full": in_full}
+    namespace = {"__builtins__": _KNOWN, "in_full": in_full, **writer.constants}
     exec(_code(source), namespace)  # noqa: S102 - nothing of a definition is in the source
     evaluate: Evaluate[Value] = namespace["evaluate"]
     return evaluate
@@ -245,6 +245,7 @@ def _shown(value: Any) -> str:
 
 
 _KNOWN: dict[str, Any] = {
+    "Exception": Exception,
     "FrozenDict": FrozenDict,
     "FrozenList": FrozenList,
     "MAX_DEPTH": MAX_DEPTH,
@@ -254,10 +255,13 @@ _KNOWN: dict[str, Any] = {
     "check_bounds": check_bounds,
     "check_text": _check_text,
     "field": _field,
+    "len": len,
     "list_of": list_of,
     "member": _member,
     "object_of": object_of,
     "object_with": object_with,
     "shown": _shown,
+    "str": str,
+    "type": type,
 }
-"""What the functions know besides their constants."""
+"""What the functions know besides their constants, in place of Python's built-in names."""
