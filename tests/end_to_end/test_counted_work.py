@@ -22,9 +22,9 @@ from stretto.actors.dispatch import DispatchedActor, Dispatcher
 from stretto.actors.mailbox import Mailbox
 
 ITEMS = 1_000
-MOST_CALLS = 100
-"""Of Python functions, on the dispatcher's thread, for an item of core.echo with one rendered input."""
-MOST_CALLS_WITH_A_STORE = 102
+MOST_CALLS = 61
+"""Of functions of the engine and of Pykka, for an item of core.echo with one rendered input."""
+MOST_CALLS_WITH_A_STORE = 68
 
 WORKFLOW = """
 parameters: {items: {type: array, required: true}}
@@ -45,17 +45,19 @@ def workflow(tmp_path: Path) -> Path:
 
 @contextmanager
 def profiled(calls: Counter[str]) -> Iterator[None]:
-    """Count the calls of Python functions on dispatchers' threads that start in the `with` block."""
+    """Count the calls of the engine's functions, on all threads that start in the `with` block."""
 
     def count(frame: FrameType, event: str, _argument: object) -> None:
-        if event == "call" and threading.current_thread().name.startswith("stretto-dispatcher"):
+        # What is compiled from a definition has no module's name.
+        module = frame.f_globals.get("__name__", "stretto.")
+        if event == "call" and module.startswith(("stretto.", "pykka.")):
             calls[frame.f_code.co_qualname] += 1
 
     threading.setprofile(count)
     try:
         yield
     finally:
-        threading.setprofile(None)  # type: ignore[arg-type]  # typeshed knows no way to end it
+        threading.setprofile(None)
 
 
 def fan_out(bed: Bed, workflow: Path, items: int) -> None:
@@ -75,13 +77,14 @@ def of_an_item(bed: Bed, workflow: Path, read: Callable[[], int]) -> float:
 
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="other versions of Python call for other things")
 @pytest.mark.parametrize(("stored", "most"), [(False, MOST_CALLS), (True, MOST_CALLS_WITH_A_STORE)])
-def test_calls(workflow: Path, tmp_path: Path, stored: bool, most: int) -> None:  # noqa: FBT001
+def test_calls(workflow: Path, tmp_path: Path, stored: bool, most: int) -> None:
     """As many as were needed when this was written, and no more."""
     calls: Counter[str] = Counter()
     store = f"sqlite:///{tmp_path / 'counted.db'}" if stored else None
     with profiled(calls), running_engine(store=store) as bed:
         fan_out(bed, workflow, 10)
-        assert of_an_item(bed, workflow, lambda: sum(calls.values())) <= most, calls.most_common(120)
+            needed = of_an_item(bed, workflow, lambda: sum(calls.values()))
+    assert needed <= most, calls.most_common(120)
 
 
 def test_messages_and_actors(workflow: Path) -> None:
