@@ -325,7 +325,8 @@ FOUND = {
         "{{ item.t }} in {{ parameters.t }}: {{ task.t.result.t }}",
         "{{ item.o }}{{ item.l }}{{ item.n }}{{ item.o.b }}{{ item.o.f }}{{ item.o.items[1].x }}é{{ 'x' }}",
         {"message": "{{ task.t.result.t }} {{ item.n }}", "n": "{{ index }}", "deep": [{"x": "{{ item }}"}, "c"]},
-        {"one": "<{{ item['é'] }}>", "two": "{{ item.o }}!", "three": "text", "four": {"five": "-{{ index }}-"}},
+        {"one": "<{{ item['é'] }}>", "two": "{{ item.o }}!", "three": "text"},
+        {"one": {"two": "-{{ index }}-", "three": "{{ item.t }}{{ item.t }}"}, "four": "{{ item.t }}."},
         ["{{ item.t }}", "{{ parameters.n }}"],
     ],
 )
