@@ -83,7 +83,7 @@ def test_calls(workflow: Path, tmp_path: Path, stored: bool, most: int) -> None:
     store = f"sqlite:///{tmp_path / 'counted.db'}" if stored else None
     with profiled(calls), running_engine(store=store) as bed:
         fan_out(bed, workflow, 10)
-            needed = of_an_item(bed, workflow, lambda: sum(calls.values()))
+        needed = of_an_item(bed, workflow, lambda: sum(calls.values()))
     assert needed <= most, calls.most_common(120)
 
 
