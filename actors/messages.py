@@ -285,18 +285,8 @@ class RunRefused(msgspec.Struct, frozen=True):
     reason: str
 
 
-class PermitsRequested(msgspec.Struct, frozen=True):
-    """A run wants `count` permits beyond those that it holds."""
-
-    run_id: str
-    count: int
-
-
-class PermitsReturned(msgspec.Struct, frozen=True):
-    """A run gives permits back."""
-
-    run_id: str
-    count: int
+class SharePermits(msgspec.Struct, frozen=True):
+    """Share out the permits: some are wanted, or have been given back while some are."""
 
 
 class RunInputs(msgspec.Struct, frozen=True):

@@ -1,9 +1,13 @@
 """Who may have how many items in flight: the engine-wide bound, shared out fairly between runs.
 
-Pure bookkeeping; the engine turns what it says into messages. With a thousand runs that want permits, noting what one
-of them wants or gives back costs the same as with one; what sharing out costs is paid once for all that has been noted.
+    supervisor --take, give_back, request--> PermitPool: at once, on the supervisor's thread, whatever others do
+    supervisor --SharePermits--> engine --share_out--> Grant, Reclaim, to be told: while anybody waits for permits
+
+With a thousand runs that want permits, noting what one of them wants or gives back costs the same as with one; what
+sharing out costs is paid once for all that has been noted.
 """
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,6 +26,60 @@ class Reclaim:
 
     run_id: str
     count: int
+
+
+class PermitPool:
+    """The permits of an engine, for its supervisors on any thread, and for the engine itself.
+
+    Permits that are free and that nobody waits for are taken without a message. Where somebody waits, the engine shares
+    out: what then returns True wants it to be told `SharePermits`, unless that is on its way.
+    """
+
+    def __init__(self, total: int) -> None:
+        """Hand out `total` permits, at least 1."""
+        self._ledger = PermitLedger(total)
+        self._lock = threading.Lock()
+        self._asked = False
+
+    @property
+    def free(self) -> int:
+        """Permits that nobody holds."""
+        with self._lock:
+            return self._ledger.free
+
+    def take(self, run_id: str, count: int) -> int:
+        """Take up to `count` permits beyond those held; return how many. While anybody waits, it is none."""
+        with self._lock:
+            return self._ledger.take(run_id, count)
+
+    def request(self, run_id: str, count: int) -> bool:
+        """Wait for `count` permits beyond those held; 0: wait no more."""
+        with self._lock:
+            self._ledger.request(run_id, count)
+            return self._ask()
+
+    def give_back(self, run_id: str, count: int) -> bool:
+        """Take permits back from a run."""
+        with self._lock:
+            self._ledger.give_back(run_id, count)
+            return self._ask()
+
+    def forget(self, run_id: str) -> bool:
+        """Take everything back from a run that has ended, now and again if need be."""
+        with self._lock:
+            self._ledger.forget(run_id)
+            return self._ask()
+
+    def share_out(self) -> list[Grant | Reclaim]:
+        """Share out, for the engine."""
+        with self._lock:
+            self._asked = False
+            return self._ledger.share_out()
+
+    def _ask(self) -> bool:
+        asks = self._ledger.waited_for and not self._asked
+        self._asked = self._asked or asks
+        return asks
 
 
 class PermitLedger:
@@ -49,6 +107,18 @@ class PermitLedger:
     def held(self, run_id: str) -> int:
         """Permits that a run holds."""
         return self._held.get(run_id, 0)
+
+    @property
+    def waited_for(self) -> bool:
+        """Whether any run waits for permits."""
+        return bool(self._wanted)
+
+    def take(self, run_id: str, count: int) -> int:
+        """Let a run have up to `count` more permits, if any are free and nobody waits for them; return how many."""
+        taken = 0 if self._wanted else min(count, self.free)
+        if taken:
+            self._hold(run_id, self.held(run_id) + taken)
+        return taken
 
     def request(self, run_id: str, count: int) -> None:
         """Note that a run wants `count` permits beyond those it holds; a later request replaces an earlier one."""

@@ -36,8 +36,6 @@ from stretto.actors.messages import (
     ParkWhenIdle,
     PauseRun,
     PermitsGranted,
-    PermitsRequested,
-    PermitsReturned,
     Relayed,
     ResumeRun,
     RetryOneItem,
@@ -51,6 +49,7 @@ from stretto.actors.messages import (
     RunRecorded,
     RunRefused,
     SettleKept,
+    SharePermits,
     SkipOneItem,
     StartRecorded,
     TellItemOutput,
@@ -64,7 +63,6 @@ from stretto.actors.reasons import HeldUp, reasons_of
 from stretto.actors.relay import ask_later, hand_on
 from stretto.actors.run_items import STOP, Key, RunItems
 from stretto.actors.run_journal import RunJournal
-from stretto.actors.run_permits import AS_TOLD
 from stretto.actors.run_record import RunRecord
 from stretto.actors.run_request import RunRequest
 from stretto.actors.runners.base import describe
@@ -458,6 +456,8 @@ class RunSupervisor(DispatchedActor):
         again = RunInputs(self._workflow, self._parameters)
         self._journal.tell(self._engine, RunEnded(self._run_id, told, tasks, again, passed_on=outcome))
         self._ended = True  # not before: a supervisor that crashes without an end is told to have crashed
+        if self._items.leave_permits():
+            self._tell_engine(SharePermits())
         self._tell_watchers(RunProgressed(self._run_id, outcome.status, tasks))
         self._forget_reminders()
         self.stop()
@@ -512,17 +512,12 @@ class RunSupervisor(DispatchedActor):
 
     def _granted(self, message: PermitsGranted) -> None:
         self._items.permits.granted(message.count)
-        self._start_items()
+        self._start_items()  # now: the same permits may be asked back in this very turn, and are to serve an item first
 
     def _settle_permits(self) -> None:
         paused = self._conductor is not None and self._conductor.status == "paused"
-        settled = self._items.settle_permits(paused=paused)
-        if settled is AS_TOLD:
-            return
-        if settled.returned:
-            self._tell_engine(PermitsReturned(self._run_id, settled.returned))
-        if settled.requested is not None:
-            self._tell_engine(PermitsRequested(self._run_id, settled.requested))
+        if self._items.settle_permits(paused=paused):
+            self._tell_engine(SharePermits())
 
     # ---- others
 

@@ -10,7 +10,7 @@ from stretto.actors.item import ItemActor
 from stretto.actors.journal.store import Child
 from stretto.actors.mailbox import Mailbox
 from stretto.actors.messages import LetGo, PerformItem, Recipient, StopItem
-from stretto.actors.run_permits import RunPermits, Settled
+from stretto.actors.run_permits import AS_TOLD, RunPermits
 from stretto.actors.run_record import RunRecord
 from stretto.actors.run_request import RunRequest
 from stretto.actors.services import Services
@@ -71,9 +71,13 @@ class RunItems:
         return self._nested_waiting.popleft() if self._nested_waiting else None
 
     def take_permitted(self) -> list[Waiting]:
-        """Take the next items that actions perform, as many as there are permits for."""
-        waiting = self._waiting
-        free = self.permits.usable - len(self._running) - len(self._being_recorded)
+        """Take the next items that actions perform, as many as there are permits for, or as can be had at once."""
+        waiting, permits = self._waiting, self.permits
+        free = permits.usable - len(self._running) - len(self._being_recorded)
+        if free < len(waiting):
+            taken = self._services.permits.take(self._run_id, len(waiting) - free)
+            permits.granted(taken)
+            free += taken
         return [waiting.popleft() for _ in range(min(free, len(waiting)))]
 
     def withdraw(self, task: str, visit: int) -> tuple[int, ...]:
@@ -162,10 +166,20 @@ class RunItems:
 
     # ---- what is told of them
 
-    def settle_permits(self, *, paused: bool) -> Settled:
-        """Return what is to be told the engine about permits."""
+    def settle_permits(self, *, paused: bool) -> bool:
+        """Give back permits that are not needed, and wait for missing ones; True: the engine is to share out."""
         in_flight = len(self._running) + len(self._being_recorded)
-        return self.permits.settle(in_flight, 0 if paused else len(self._waiting))
+        settled = self.permits.settle(in_flight, 0 if paused else len(self._waiting))
+        if settled is AS_TOLD:
+            return False
+        pool = self._services.permits
+        returned = settled.returned > 0 and pool.give_back(self._run_id, settled.returned)
+        requested = settled.requested is not None and pool.request(self._run_id, settled.requested)
+        return returned or requested
+
+    def leave_permits(self) -> bool:
+        """Give all permits back, as the run has ended; True: the engine is to share out."""
+        return self._services.permits.forget(self._run_id)
 
     def waiting(self) -> frozenset[Key]:
         """Return the items that wait."""

@@ -1,9 +1,11 @@
 """The engine-wide bound on items in flight."""
 
+import threading
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stretto.actors.permits import Grant, PermitLedger, Reclaim
+from stretto.actors.permits import Grant, PermitLedger, PermitPool, Reclaim
 
 
 def request(ledger: PermitLedger, run_id: str, count: int) -> list[Grant | Reclaim]:
@@ -182,3 +184,39 @@ def test_a_thousand_runs_are_looked_at_once_for_all_that_was_noted() -> None:
     granted = [change for change in changes if isinstance(change, Grant)]
     assert len(granted) == len({change.run_id for change in granted}) == 1000, "one message a run"
     assert ledger.free == 0
+
+
+def test_what_is_free_is_taken_unless_somebody_waits() -> None:
+    """Then it is shared out in turn."""
+    pool = PermitPool(5)
+    assert (pool.take("a", 3), pool.take("b", 3), pool.take("c", 3)) == (3, 2, 0)
+    assert pool.request("c", 2), "the engine is to share out"
+    assert not pool.request("c", 3), "and has been told"
+    assert not pool.give_back("a", 3)
+    assert pool.take("b", 1) == 0
+    assert pool.share_out() == [Grant("c", 2), Grant("c", 1)] or pool.free == 0
+    assert pool.take("b", 1) == 0
+    assert not pool.forget("c"), "nobody waits any more"
+    assert pool.free == 3
+
+
+def test_permits_are_taken_by_many_threads_at_once() -> None:
+    """Never more than there are, and all of them come back."""
+    pool, rounds = PermitPool(7), 500
+    most: list[int] = []
+
+    def work(name: str) -> None:
+        for _ in range(rounds):
+            taken = pool.take(name, 3)
+            most.append(taken)
+            assert 0 <= pool.free <= 7
+            pool.give_back(name, taken)
+
+    threads = [threading.Thread(target=work, args=(f"run{number}",)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert pool.free == 7
+    assert len(most) == 8 * rounds
+    assert max(most) == 3
