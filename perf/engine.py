@@ -6,12 +6,14 @@ from time import perf_counter
 from typing import Any
 
 from engines import CHAIN_TASKS, ITEMS, VARIANTS, engine, fan_out, run
-from measure import Case, Samples, interleave, ratio
-from report import Table, timing
+from measure import Case, Samples, interleave, median, ratio
+from plots import Lines
+from report import Measured, Table, timing
 from samples import RESULTS_A_MEGABYTE
+from targets import of_ratio
 
 FLOOR_THREADS = 8
-MEGABYTES = (0, 1, 5)
+MEGABYTES = (0, 1, 5, 50)
 SUBMITS_A_SAMPLE = 20
 CHAINS_A_SAMPLE = 5
 
@@ -94,7 +96,7 @@ def pool_chain(pool: ThreadPoolExecutor) -> Case:
 
 
 def measure_fan_out(rounds: int) -> Samples:
-    """Measure the fan-out over 0, 1 and 5 MB, in turn with the floor."""
+    """Measure the fan-out over 0 to 50 MB, in turn with the floor."""
     with engine() as proxy, ThreadPoolExecutor(FLOOR_THREADS) as pool:
         cases = {"floor": pool_fan_out(pool)}
         cases.update((f"{megabytes} MB", fan_out_case(proxy, megabytes)) for megabytes in MEGABYTES)
@@ -136,6 +138,26 @@ def fan_out_table(samples: Samples) -> Table:
         to_none = "" if name == "floor" else f"{ratio(samples[name], samples['0 MB']):.2f}"
         table.add(name, timing(samples[name], "us"), to_floor, to_none)
     return table
+
+
+def fan_out_plot(samples: Samples) -> Lines:
+    """Draw `measure_fan_out`."""
+    plot = Lines(
+        "fan-out", f"A fan-out of {ITEMS:,} items, by the context's size", [str(each) for each in MEGABYTES],
+        "MB of context", "us an item",
+    )  # fmt: skip
+    plot.series["core.echo, no store"] = [median(samples[f"{megabytes} MB"]) * 1e6 for megabytes in MEGABYTES]
+    plot.series["bare pool of 8 threads"] = [median(samples["floor"]) * 1e6] * len(MEGABYTES)
+    return plot
+
+
+def fan_out_targets(samples: Samples) -> dict[str, Measured]:
+    """Compare `measure_fan_out` with the floor, and over large contexts with itself."""
+    none = samples["0 MB"]
+    found = {
+        "fan-out": of_ratio(none, samples["floor"], f"{timing(none, 'us')}, floor {timing(samples['floor'], 'us')}")
+    }
+    return found | {f"fan-out, {megabytes} MB": of_ratio(samples[f"{megabytes} MB"], none) for megabytes in (5, 50)}
 
 
 def variants_table(samples: Samples) -> Table:
