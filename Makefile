@@ -40,7 +40,7 @@ perf-quick: $(STAMP)  ## what the targets are about, in a minute; writes no file
 	$(BIN)/python perf/run.py --quick
 
 perf-peers: $(STAMP)  ## the same fan-out in other engines, each in an environment of its own, and the report
-	$(BIN)/python perf/peers.py
+	$(BIN)/python perf/compare.py
 
 format: $(STAMP)
 	$(BIN)/ruff format .

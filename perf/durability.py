@@ -6,7 +6,6 @@ A run has its outcome when that is durable, so all times end there. The disk set
 say how long it takes by itself to have a page written.
 """
 
-import gc
 import os
 import sys
 from collections.abc import Callable
@@ -107,7 +106,6 @@ def measure_fan_outs(made: Places, rounds: int) -> Samples:
 def measure_huge_fan_outs(made: Places, rounds: int) -> Samples:
     """Measure the fan-out over 50 MB of parameters on SQLite, in turn with one over none."""
     huge = inventory(HUGE_MEGABYTES)
-    gc.freeze()  # emptying the collector before each value would walk the 50 MB again and again
     with engines_side_by_side(made) as proxies:
         cases = {each: durable_fan_out(proxies[SQLITE], given) for each, given in (("0 MB", None), ("50 MB", huge))}
         return interleave_singly(cases, rounds)
@@ -225,7 +223,7 @@ def measure_targets(made: Places, report: Report, rounds: int, processes: int) -
     report.show(fan_outs_table(samples), samples)
     report.measured |= fan_outs_targets(samples)
     samples = pooled(partial(measure_huge_fan_outs, made), rounds, 1)
-    report.samples["A fan-out over 50 MB, SQLite"] = samples
+    report.samples[f"A fan-out over {HUGE_MEGABYTES} MB, SQLite"] = samples
     report.measured |= huge_fan_outs_targets(samples)
     samples = pooled(partial(measure_single_runs, made), rounds, processes)
     report.show(single_runs_table(samples), samples)

@@ -2,7 +2,7 @@
 
     python perf/pages.py     writes it again, from the figures of the last runs
 
-`run.py` and `peers.py` leave their figures in `.perf/`, and have the page written with those of the other one.
+`run.py` and `compare.py` leave their figures in `.perf/`, and have the page written with those of the other one.
 """
 
 from collections.abc import Iterable

@@ -34,6 +34,7 @@ class Effort:
 
     micro_rounds: int
     engine_rounds: int
+    store_rounds: int
     process_rounds: int
     processes: int
     crowd_items: int
@@ -42,12 +43,13 @@ class Effort:
 
 
 FULL = Effort(
-    micro_rounds=15, engine_rounds=9, process_rounds=7, processes=3, crowd_items=5_000,
+    micro_rounds=15, engine_rounds=9, store_rounds=5, process_rounds=7, processes=3, crowd_items=5_000,
     idle_seconds=idle.DEFAULT_SECONDS, stores="all",
 )  # fmt: skip
 QUICK = Effort(
-    micro_rounds=5, engine_rounds=3, process_rounds=2, processes=1, crowd_items=1_000, idle_seconds=2.0, stores="files"
-)
+    micro_rounds=5, engine_rounds=2, store_rounds=2, process_rounds=1, processes=1, crowd_items=1_000,
+    idle_seconds=2.0, stores="files",
+)  # fmt: skip
 
 
 def measure_contexts(report: Report, effort: Effort) -> None:
@@ -99,7 +101,7 @@ def measure_scale(report: Report, effort: Effort) -> None:
 
 def measure_variants(report: Report, effort: Effort) -> None:
     """Other fan-outs, tasks one after the other, and the stages of an item's way."""
-    samples = pooled(engine.measure_variants, effort.engine_rounds // 2 + 1, effort.processes)
+    samples = pooled(engine.measure_variants, effort.store_rounds, effort.processes)
     report.show(engine.variants_table(samples), samples)
     samples = pooled(engine.measure_tasks, effort.engine_rounds, effort.processes)
     report.show(engine.tasks_table(samples), samples)
@@ -111,12 +113,12 @@ def measure_durability(report: Report, effort: Effort) -> None:
     """The engine with and without stores, and what recovery takes."""
     import durability  # noqa: PLC0415 - new processes import this module: the others' have no database's libraries
 
-    durability.SHOWN[effort.stores](report, effort.engine_rounds // 2 + 1, effort.processes)
+    durability.SHOWN[effort.stores](report, effort.store_rounds, effort.processes)
 
 
 def measure_crowd(report: Report, effort: Effort) -> None:
     """Many runs at once, and a late one among large ones."""
-    samples = pooled(crowd.measure_many, effort.engine_rounds // 2 + 1, 1)
+    samples = pooled(crowd.measure_many, effort.store_rounds // 2, 1)
     report.show(crowd.many_table(samples), samples)
     report.measured["many runs"] = crowd.many_target(samples)
     moments = in_fresh_process(crowd.measure_latecomer, effort.crowd_items)
@@ -126,7 +128,7 @@ def measure_crowd(report: Report, effort: Effort) -> None:
 
 def measure_web(report: Report, effort: Effort) -> None:
     """Many requests in flight."""
-    samples = pooled(web.measure, effort.process_rounds // 2, 1)
+    samples = pooled(web.measure, effort.store_rounds // 2, 1)
     report.show(web.table(samples), samples)
     report.measured |= web.targets(samples)
 

@@ -3,7 +3,7 @@
 Every target is a ratio, or a time, of figures from one run on one machine; a target that was not measured says why.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -109,10 +109,11 @@ def largest_to_smallest(samples: Samples) -> Measured:
     return Measured(medians[largest] / medians[smallest], f"{largest} : {smallest}")
 
 
-def table(measured: Mapping[str, Measured]) -> Table:
-    """Show every target with what was measured of it."""
+def table(measured: Mapping[str, Measured], keys: Iterable[str] = TARGETS) -> Table:
+    """Show targets, all unless some are named, with what was measured of them."""
     made = Table("Targets", ["work", "target", "measured", "met", "beside", "remark"])
-    for key, target in TARGETS.items():
+    for key in keys:
+        target = TARGETS[key]
         found = measured.get(key, Measured(None, "not part of this run"))
         if found.value is None:
             made.add(target.work, target.told, "", "", target.beside, f"not measured: {found.remark}")
@@ -121,5 +122,5 @@ def table(measured: Mapping[str, Measured]) -> Table:
             made.add(target.work, target.told, value, met, target.beside, found.remark)
     values = {key: found.value for key, found in measured.items() if found.value is not None}
     reached = [TARGETS[key].met(value) for key, value in values.items()]
-    made.note = f"{sum(reached)} of {len(reached)} measured targets are met; there are {len(TARGETS)}."
+    made.note = f"{sum(reached)} of {len(reached)} measured targets are met, of {len(TARGETS)} that there are."
     return made
