@@ -23,7 +23,7 @@ check: $(STAMP) .typing  ## formatting, lint, types, and the packages' import co
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	MYPYPATH=.typing $(BIN)/mypy -p stretto.definitions -p stretto.metrics -p stretto.actors
-	MYPYPATH=.typing:tests:tests/definitions:tests/differential:tests/end_to_end:docs/examples $(BIN)/mypy tests
+	MYPYPATH=.typing:tests:tests/definitions:tests/differential:tests/end_to_end:docs/examples:perf $(BIN)/mypy tests
 	MYPYPATH=.typing:perf:tests $(BIN)/mypy perf
 	$(BIN)/lint-imports
 

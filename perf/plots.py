@@ -83,7 +83,7 @@ def _lines(plot: Lines) -> str:
 
 def _bars(plot: Bars) -> str:
     height = TOP + len(plot.bars) * (BAR_HEIGHT + BAR_GAP) + BOTTOM
-    low = math.floor(math.log10(min(plot.bars.values(), default=1.0)))
+    low = math.ceil(math.log10(min(plot.bars.values(), default=1.0))) - 1
     high = max(math.ceil(math.log10(max(plot.bars.values(), default=10.0))), low + 1)
     wide = WIDTH - BAR_LABEL - 80
 

@@ -5,11 +5,13 @@ machine that they know. Needs Linux, for what it counts in /proc.
 """
 
 import argparse
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from time import monotonic
 
 import contexts
 import counts
@@ -184,7 +186,9 @@ def main() -> None:
     report = Report(machine())
     print(", ".join(f"{name} {value}" for name, value in report.machine.items()), end="\n\n")
     for name in arguments.only or (TARGETED if arguments.quick else SECTIONS):
+        began = monotonic()
         SECTIONS[name](report, QUICK if arguments.quick else FULL)
+        print(f"{name}: {monotonic() - began:.1f} s", file=sys.stderr, flush=True)
     print("\n".join(targets.table(report.measured).lines()))
     if arguments.json is not None:
         report.write(arguments.json)
