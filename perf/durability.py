@@ -222,7 +222,7 @@ def measure_targets(made: Places, report: Report, rounds: int, processes: int) -
     samples = pooled(partial(measure_fan_outs, made), rounds, processes)
     report.show(fan_outs_table(samples), samples)
     report.measured |= fan_outs_targets(samples)
-    samples = pooled(partial(measure_huge_fan_outs, made), rounds, 1)
+    samples = pooled(partial(measure_huge_fan_outs, made), (rounds + 1) // 2, 1)
     report.samples[f"A fan-out over {HUGE_MEGABYTES} MB, SQLite"] = samples
     report.measured |= huge_fan_outs_targets(samples)
     samples = pooled(partial(measure_single_runs, made), rounds, processes)

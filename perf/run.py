@@ -49,7 +49,7 @@ FULL = Effort(
     idle_seconds=idle.DEFAULT_SECONDS, stores="all",
 )  # fmt: skip
 QUICK = Effort(
-    micro_rounds=5, engine_rounds=2, store_rounds=2, process_rounds=1, processes=1, crowd_items=1_000,
+    micro_rounds=3, engine_rounds=2, store_rounds=2, process_rounds=1, processes=1, crowd_items=1_000,
     idle_seconds=2.0, stores="files",
 )  # fmt: skip
 

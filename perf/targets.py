@@ -107,10 +107,11 @@ def of_time(values: list[float], unit: str, remark: str = "") -> Measured:
 
 
 def largest_to_smallest(samples: Samples) -> Measured:
-    """Return the ratio of the largest case's median to the smallest one's."""
-    medians = {name: median(values) for name, values in samples.items()}
-    largest, smallest = max(medians, key=medians.__getitem__), min(medians, key=medians.__getitem__)
-    return Measured(medians[largest] / medians[smallest], f"{largest} : {smallest}")
+    """Return the ratio of the largest case to the smallest one, each by its rounds' ratios to the first."""
+    first = next(iter(samples.values()))
+    times = {name: ratio(values, first) for name, values in samples.items()}
+    largest, smallest = max(times, key=times.__getitem__), min(times, key=times.__getitem__)
+    return Measured(times[largest] / times[smallest], f"{largest} : {smallest}")
 
 
 def table(measured: Mapping[str, Measured], keys: Iterable[str] = TARGETS) -> Table:
