@@ -1,7 +1,8 @@
 """The work that every engine is given, and how it is timed; only the standard library, for all environments.
 
 A script of this folder is called with one argument, a JSON object of what to do (`Request`), and writes one JSON
-object: the engine's version, seconds an item for each fan-out, seconds a task of the chain, and seconds a run.
+object: the engine's version, seconds a task of the chain, seconds a run, and seconds an item for each fan-out. The
+fan-outs come last, and those over another context in another process: some engines have work left after them.
 What an engine prints goes to the standard error.
 """
 
@@ -25,12 +26,12 @@ CHAINS = 3
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to measure: fan-outs of each size over so many MB, a chain, runs of one task; and a limit in seconds.
+    """What to measure: fan-outs of each size over so many MB, a chain, runs of one task (0: none); a limit in seconds.
 
     A fan-out that would take longer than the limit, as those before it say, is left out, and so is the rest.
     """
 
-    megabytes: list[int]
+    megabytes: int
     items: list[int]
     chain_tasks: int
     runs: int
@@ -96,19 +97,20 @@ def measure(engine: Engine, distribution: str) -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     cases: dict[str, float] = {}
     engine.one_task()
-    for megabytes in request.megabytes:
-        cases |= _fan_outs(engine, megabytes, request)
-    chains = [_seconds(lambda: engine.chain(request.chain_tasks)) for _ in range(CHAINS)]
-    cases["chain"] = median(chains) / request.chain_tasks
-    cases["run"] = median(_seconds(engine.one_task) for _ in range(request.runs))
+    if request.chain_tasks:
+        chains = [_seconds(lambda: engine.chain(request.chain_tasks)) for _ in range(CHAINS)]
+        cases["chain"] = median(chains) / request.chain_tasks
+    if request.runs:
+        cases["run"] = median(_seconds(engine.one_task) for _ in range(request.runs))
+    cases |= _fan_outs(engine, request)
     told = python_version() if distribution == "python" else version(distribution)
     json.dump({"version": told, "cases": cases}, answer)
     answer.close()
 
 
-def _fan_outs(engine: Engine, megabytes: int, request: Request) -> dict[str, float]:
+def _fan_outs(engine: Engine, request: Request) -> dict[str, float]:
     found: dict[str, float] = {}
-    given = engine.load(megabytes * RESULTS_A_MEGABYTE)
+    given = engine.load(request.megabytes * RESULTS_A_MEGABYTE)
     engine.fan_out(given, WARM_UP_ITEMS)
     an_item, grows = 0.0, 1.0
     for items in request.items:
@@ -120,7 +122,7 @@ def _fan_outs(engine: Engine, megabytes: int, request: Request) -> dict[str, flo
         grows = max(1.0, an_item / before) if before else 1.0
         if results != [greeted(index, f"hello {index}") for index in range(items)]:
             raise RuntimeError(f"the fan-out gave {len(results)} results, the first {results[:1]}")
-        found[f"{megabytes} MB, {items} items"] = an_item
+        found[f"{request.megabytes} MB, {items} items"] = an_item
     return found
 
 
