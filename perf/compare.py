@@ -17,7 +17,7 @@ from typing import Literal
 
 import pages
 import targets
-from measure import Samples, machine, median, ratio
+from measure import machine, median, ratio
 from plots import Bars
 from report import Measured, Report, Table, figure
 
@@ -42,7 +42,7 @@ Kind = Literal["stretto", "in memory", "durable", "no engine"]
 class Peer:
     """An engine, set up in one way: its script, and what its environment has to have.
 
-    `environment`: which one; that of Stretto's own if nothing is required.
+    `environment`: which one; that of Stretto's own if nothing is required. `most`: no fan-out of more items is tried.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Peer:
     arguments: tuple[str, ...] = ()
     environment: str = ""
     requirements: tuple[str, ...] = ()
+    most: int = ITEMS[-1]
 
     @property
     def python(self) -> Path:
@@ -58,6 +59,8 @@ class Peer:
         return ENVIRONMENTS / self.environment / "bin" / "python" if self.requirements else Path(sys.executable)
 
 
+MANY = 1_000
+"""The most that is asked of those that need minutes, or gigabytes, for ten times as many."""
 ECHO, FUNCTION = "Stretto, core.echo", "Stretto, a function"
 DURABLE_ECHO, DURABLE_FUNCTION = "Stretto, core.echo, SQLite", "Stretto, a function, SQLite"
 PEERS = (
@@ -71,10 +74,10 @@ PEERS = (
     Peer("Parsl, threads", "in memory", "parsl_threads", ("log",), "parsl", ("parsl>=2025.1",)),
     Peer("Ray", "in memory", "ray_tasks", (), "ray", ("ray>=2.50",)),
     Peer("Dask, threads", "in memory", "dask_threads", (), "dask", ("dask>=2025.1", "distributed>=2025.1")),
-    Peer("TaskFlow, threads", "in memory", "taskflow_parallel", (), "taskflow", ("taskflow>=6",)),
-    Peer("Orquesta, its conductor", "in memory", "orquesta_conductor", (), "orquesta", ("orquesta>=1.2",)),
+    Peer("TaskFlow, threads", "in memory", "taskflow_parallel", (), "taskflow", ("taskflow>=6",), MANY),
+    Peer("Orquesta, its conductor", "in memory", "orquesta_conductor", (), "orquesta", ("orquesta>=1.2",), MANY),
     Peer("DBOS, steps, SQLite", "durable", "dbos_steps", (), "dbos", ("dbos>=3",)),
-    Peer("Prefect, SQLite", "durable", "prefect_tasks", (), "prefect", ("prefect>=3.4",)),
+    Peer("Prefect, SQLite", "durable", "prefect_tasks", (), "prefect", ("prefect>=3.4",), MANY),
 )
 COMPARED = {
     "peers": (ECHO, "in memory"),
@@ -91,32 +94,37 @@ class Failed(Exception):
 
 @dataclass(slots=True)
 class Found:
-    """What the rounds have found: by the peer, its version, seconds by the case, and why it gave up."""
+    """What the rounds have found: by the peer, its version, seconds by the case and round, and why it gave up."""
 
     versions: dict[str, str] = field(default_factory=dict)
-    samples: dict[str, Samples] = field(default_factory=dict)
+    seconds: dict[str, dict[str, dict[int, float]]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
 
-    def add(self, peer: Peer, version: str, cases: dict[str, float]) -> None:
+    def add(self, peer: Peer, number: int, version: str, cases: dict[str, float]) -> None:
         """Keep a round's values of a peer."""
         self.versions[peer.name] = version
-        kept = self.samples.setdefault(peer.name, {})
+        kept = self.seconds.setdefault(peer.name, {})
         for case, seconds in cases.items():
-            kept.setdefault(case, []).append(seconds)
+            kept.setdefault(case, {})[number] = seconds
 
     def told(self, peer: str) -> str:
         """Return a peer's version, and why it gave up if it did."""
         reason = self.failures.get(peer, "").replace("|", "/")[:FAILURE_LETTERS]
         return ": ".join(each for each in (self.versions.get(peer), reason) if each)
 
+    def values(self, peer: str, case: str) -> list[float]:
+        """Return the seconds of all rounds in which a peer did a case."""
+        return list(self.seconds.get(peer, {}).get(case, {}).values())
+
     def ratio(self, peer: str, ours: str, case: str) -> float | None:
-        """Return how many times longer a peer takes than one of ours, where both did it in the same rounds."""
-        theirs, own = (self.samples.get(name, {}).get(case, []) for name in (peer, ours))
-        return ratio(theirs, own[: len(theirs)]) if 0 < len(theirs) <= len(own) else None
+        """Return how many times longer a peer takes than one of ours, in the rounds in which both did a case."""
+        theirs, own = (self.seconds.get(name, {}).get(case, {}) for name in (peer, ours))
+        both = sorted(theirs.keys() & own.keys())
+        return ratio([theirs[number] for number in both], [own[number] for number in both]) if both else None
 
     def largest(self, peer: str, megabytes: int) -> str | None:
         """Return the case of the largest fan-out over so many MB that a peer did."""
-        done = [items for items in ITEMS if _case(megabytes, items) in self.samples.get(peer, {})]
+        done = [items for items in ITEMS if _case(megabytes, items) in self.seconds.get(peer, {})]
         return _case(megabytes, done[-1]) if done else None
 
 
@@ -144,7 +152,8 @@ def perform(peer: Peer) -> tuple[str, dict[str, float]]:
     for megabytes in MEGABYTES:
         tasks, runs = (CHAIN_TASKS, RUNS) if megabytes == MEGABYTES[0] else (0, 0)
         request = {
-            "megabytes": megabytes, "items": ITEMS, "chain_tasks": tasks, "runs": runs, "limit": LIMIT_SECONDS,
+            "megabytes": megabytes, "items": [items for items in ITEMS if items <= peer.most],
+            "chain_tasks": tasks, "runs": runs, "limit": LIMIT_SECONDS,
         }  # fmt: skip
         command = [str(peer.python), str(SCRIPTS / f"{peer.script}.py"), json.dumps(request), *peer.arguments]
         answer = json.loads(_call(command, SCRIPT_SECONDS))
@@ -181,14 +190,14 @@ def measure(peers: list[Peer], rounds: int) -> Found:
             break
         for peer in peers[:: -1 if each % 2 else 1]:
             if peer.name not in found.failures:
-                _one_round(peer, found)
+                _one_round(peer, each, found)
     return found
 
 
-def _one_round(peer: Peer, found: Found) -> None:
+def _one_round(peer: Peer, number: int, found: Found) -> None:
     began = monotonic()
     try:
-        found.add(peer, *perform(peer))
+        found.add(peer, number, *perform(peer))
     except Failed as failure:
         found.failures[peer.name] = str(failure)
     print(f"{peer.name}: {monotonic() - began:.1f} s", file=sys.stderr, flush=True)
@@ -200,8 +209,8 @@ def fan_out_table(peers: list[Peer], found: Found, megabytes: int) -> Table:
         f"The same fan-out over {megabytes} MB, ms an item",
         ["", "version", "kind", *(f"{items:,} items" for items in ITEMS), "to ours", "to ours, a function"],
         "The ratios are those of the largest fan-out that an engine did, to Stretto without a store, and for durable "
-        f"ones to Stretto with SQLite. A fan-out of more than {LIMIT_SECONDS:.0f} s is left out. What is no engine "
-        "performs calls that nothing records, retries, or limits.",
+        f"ones to Stretto with SQLite. Fan-outs that would take more than {LIMIT_SECONDS:.0f} s are left out. What is "
+        "no engine performs calls that nothing records, retries, or limits.",
     )
     for peer in peers:
         cells = [_milliseconds(found, peer.name, _case(megabytes, items)) for items in ITEMS]
@@ -231,8 +240,8 @@ def _is_durable(peer: Peer) -> bool:
 
 
 def _milliseconds(found: Found, peer: str, case: str) -> str:
-    values = found.samples.get(peer, {}).get(case)
-    return "" if values is None else figure(median(values) * 1e3)
+    values = found.values(peer, case)
+    return "" if not values else figure(median(values) * 1e3)
 
 
 def _told(times: float | None) -> str:
@@ -263,7 +272,7 @@ def plot(peers: list[Peer], found: Found) -> Bars:
     for peer in peers:
         case = found.largest(peer.name, 0)
         if case is not None:
-            bars.bars[peer.name] = median(found.samples[peer.name][case]) * 1e3
+            bars.bars[peer.name] = median(found.values(peer.name, case)) * 1e3
     bars.bars = dict(sorted(bars.bars.items(), key=lambda bar: bar[1]))
     bars.marked = [peer.name for peer in peers if peer.kind == "stretto" and peer.name in bars.bars]
     return bars
@@ -283,7 +292,9 @@ def main() -> None:
     report.show(tasks_table(peers, found))
     report.plots.append(plot(peers, found))
     report.measured |= compared(peers, found)
-    report.samples |= found.samples
+    report.samples |= {
+        name: {case: found.values(name, case) for case in cases} for name, cases in found.seconds.items()
+    }
     print("\n".join(targets.table(report.measured, report.measured).lines()))
     if arguments.only is None:
         report.write(pages.PEERS)

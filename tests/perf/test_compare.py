@@ -13,13 +13,13 @@ BATCH = Peer("Batch", "no engine", "batch")
 @pytest.fixture
 def found() -> Found:
     found = Found()
-    for _ in range(3):
-        found.add(OURS, "1", {"0 MB, 100 items": 0.001, "0 MB, 1000 items": 0.002, "chain": 0.001})
-        found.add(DURABLE, "1", {"0 MB, 100 items": 0.002, "0 MB, 1000 items": 0.002})
-        found.add(FAST, "2", {"0 MB, 100 items": 0.5, "0 MB, 1000 items": 0.02})
-        found.add(SLOW, "3", {"0 MB, 100 items": 0.05})
-        found.add(RECORDED, "4", {"0 MB, 100 items": 0.3})
-        found.add(BATCH, "5", {"0 MB, 1000 items": 0.001})
+    for number in range(3):
+        found.add(OURS, number, "1", {"0 MB, 100 items": 0.001, "0 MB, 1000 items": 0.002, "chain": 0.001})
+        found.add(DURABLE, number, "1", {"0 MB, 100 items": 0.002, "0 MB, 1000 items": 0.002})
+        found.add(FAST, number, "2", {"0 MB, 100 items": 0.5, "0 MB, 1000 items": 0.02})
+        found.add(SLOW, number, "3", {"0 MB, 100 items": 0.05})
+        found.add(RECORDED, number, "4", {"0 MB, 100 items": 0.3})
+        found.add(BATCH, number, "5", {"0 MB, 1000 items": 0.001})
     return found
 
 
@@ -36,9 +36,10 @@ def test_without_figures_there_is_no_ratio(found: Found) -> None:
     assert compared([OURS, FAST], found)["peers, a function"].value is None
 
 
-def test_a_peer_that_gave_up_later_is_compared_in_the_rounds_that_it_did(found: Found) -> None:
+def test_a_peer_is_compared_in_the_rounds_that_both_did(found: Found) -> None:
     """Values of the same round belong together."""
-    found.add(OURS, "1", {"0 MB, 1000 items": 1.0})
+    found.add(OURS, 3, "1", {"0 MB, 1000 items": 1.0})
+    found.add(FAST, 4, "2", {"0 MB, 1000 items": 9.0})
     assert found.ratio("Fast", ECHO, "0 MB, 1000 items") == pytest.approx(10)
 
 
