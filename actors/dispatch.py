@@ -210,6 +210,14 @@ class DispatchedActor(pykka.Actor):
     actor_inbox: Mailbox[DispatchedActor]
     actor_stopped: Mailbox[DispatchedActor]  # type: ignore[assignment]  # Pykka only reads and sets it
     _known_ref: pykka.ActorRef[Self] | None = None
+    # Whether the class has these hooks of its own: ten thousand items need not call empty ones.
+    _starts: ClassVar[bool] = False
+    _stops: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._starts = cls.on_start is not pykka.Actor.on_start
+        cls._stops = cls.on_stop is not pykka.Actor.on_stop
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
         # Not Pykka's: it makes a uuid, a queue and an Event, which cost more than all the rest of an actor.
@@ -292,7 +300,9 @@ class DispatchedActor(pykka.Actor):
         """Handle up to `limit` messages; True if more wait and the claim was kept for another turn."""
         mailbox = self.actor_inbox
         if not mailbox.begun:
-            self._begin()
+            mailbox.begun = True
+            if self._starts:
+                self._begin()
         waiting, handled, stopping = mailbox.waiting, 0, False
         while waiting and handled < limit and not mailbox.stopped:
             received = message = waiting.popleft()
@@ -321,7 +331,6 @@ class DispatchedActor(pykka.Actor):
         return mailbox.release()
 
     def _begin(self) -> None:
-        self.actor_inbox.begun = True
         try:
             self.on_start()
         except BaseException:
@@ -363,10 +372,11 @@ class DispatchedActor(pykka.Actor):
     def _stop(self) -> None:
         """Stop at once: what waits is not handled, and this turn ends without `on_turn_end`."""
         self._leave()
-        try:
-            self.on_stop()
-        except BaseException:
-            logger.exception("on_stop of %s failed", self._actor_ref)
+        if self._stops:
+            try:
+                self.on_stop()
+            except BaseException:
+                logger.exception("on_stop of %s failed", self._actor_ref)
 
     def _abandon(self) -> None:
         self._leave()

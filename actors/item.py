@@ -33,7 +33,7 @@ from stretto.actors.messages import (
     StopTookTooLong,
     TellOutput,
 )
-from stretto.actors.runners import Call, Finished, Running
+from stretto.actors.runners import Call, Finished, Running, call_inline
 from stretto.actors.services import Services
 from stretto.definitions.conductor import Failure, ItemCompleted, ItemPaused, ItemResumed, StartItem, told_input
 from stretto.definitions.errors import ExpressionError
@@ -117,7 +117,7 @@ class ItemActor(DispatchedActor):
         if services.check_digests:
             self._digest = _digest(rendered)
         if action.runner == "inline":
-            services.runners.start(Call(action, rendered, ids), self._action_ended)
+            self._action_ended(call_inline(action, rendered, ids))
             return
         on_begin = None if start.timeout is None else self._tell_begin
         self._running = services.runners.start(Call(action, rendered, ids, on_begin, start), self._tell_end)

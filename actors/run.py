@@ -352,10 +352,15 @@ class RunSupervisor(DispatchedActor):
 
     def _carry_out(self, commands: list[Command], caused_at: float | None, at: float) -> None:
         """Carry out what an event gave that happened `at`; an action's end at `caused_at`, monotonic, was its cause."""
+        kept_from = self._request.kept
         for command in commands:
             if type(command) is StartItem:
                 # Only a task's first item follows on another action's end; the rest follow on each other.
-                self._command_start(command, caused_at if command.index == 0 and command.attempt == 1 else None)
+                cause = caused_at if command.index == 0 and command.attempt == 1 else None
+                if kept_from is None:
+                    self._items.add(command, cause)
+                else:
+                    self._command_start(command, cause)
             elif type(command) is WaitUntil:
                 self._remind(command)
             elif type(command) is WithdrawItems:
@@ -372,7 +377,7 @@ class RunSupervisor(DispatchedActor):
 
     def _command_start(self, start: StartItem, caused_at: float | None) -> None:
         """Have an item wait to be performed, unless it is kept from the run that this one does again."""
-        if self._request.kept is not None and self._kept.take(start):
+        if self._kept.take(start):
             self._have_kept_settled()
             return
         self._items.add(start, caused_at)

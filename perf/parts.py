@@ -18,9 +18,7 @@ from samples import frozen_object
 
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.dispatch import DispatchedActor, Dispatcher
-from stretto.actors.runners import Call
-from stretto.actors.runners.base import Finished
-from stretto.actors.runners.inline import InlineRunner
+from stretto.actors.runners import call_inline
 from stretto.definitions.conductor import Conductor, ItemCompleted, StartItem
 from stretto.definitions.conductor.branches import NO_BRANCH
 from stretto.definitions.context import ItemScope
@@ -78,18 +76,13 @@ def _loaded() -> Any:
 
 
 def call(loops: int) -> float:
-    """Check an item's input and call `core.echo` on the inline runner."""
+    """Check an item's input and call `core.echo`, inline."""
     action = ActionRegistry.with_core().get("core.echo")
     rendered = frozen_object({"message": "hello 7"})
-    runner = InlineRunner()
-
-    def done(_finished: Finished) -> None:
-        return None
-
     began = perf_counter()
     for _ in repeat(None, loops):
         action.check(rendered)
-        runner.start(Call(action, rendered, CallIds("run", "fan_out", "fan", 7)), done)
+        call_inline(action, rendered, CallIds("run", "fan_out", "fan", 7))
     return perf_counter() - began
 
 

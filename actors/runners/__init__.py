@@ -1,7 +1,8 @@
 """Where an action's code runs.
 
+call_inline(action, input, ids)
+    inline  --> on the caller's thread   core.noop, core.echo ...   returns Finished
 Runners.start(call, done)
-    inline  --> on the caller's thread   core.noop, core.echo ...   done before start returns
     thread  --> a bounded pool           plain functions            can be cancelled until they begin
     async   --> one event loop           coroutines, core.http ...  can be cancelled
 ... done(Finished), exactly once
@@ -12,7 +13,7 @@ from typing import Final
 from stretto.actors.actions.addresses import AddressPolicy
 from stretto.actors.runners.base import Call, Done, Finished, Runner, Running
 from stretto.actors.runners.event_loop import EventLoopRunner
-from stretto.actors.runners.inline import InlineRunner
+from stretto.actors.runners.inline import call_inline
 from stretto.actors.runners.threads import ThreadRunner
 
 __all__ = [
@@ -21,22 +22,21 @@ __all__ = [
     "Done",
     "EventLoopRunner",
     "Finished",
-    "InlineRunner",
     "Runner",
     "Runners",
     "Running",
     "ThreadRunner",
+    "call_inline",
 ]
 
 DEFAULT_THREADS: Final = 16
 
 
 class Runners:
-    """One runner of each kind; a call goes to the one that its action names."""
+    """One runner of each kind but inline; a call goes to the one that its action names."""
 
     def __init__(self, *, threads: int = DEFAULT_THREADS, addresses: AddressPolicy | None = None) -> None:
         self._runners: dict[str, Runner] = {
-            "inline": InlineRunner(),
             "thread": ThreadRunner(threads),
             "async": EventLoopRunner(addresses=addresses),
         }

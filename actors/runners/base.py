@@ -71,9 +71,8 @@ class Running(Protocol):
 class Runner(Protocol):
     """Where actions run.
 
-    `done` is called exactly once for each call, from whatever thread, and never from within `start` (the
-    inline runner apart, which calls it before `start` returns); another thread may do so before `start` has
-    returned.
+    `done` is called exactly once for each call, from whatever thread, and never from within `start`; another thread
+    may do so before `start` has returned.
     """
 
     @property
@@ -99,31 +98,26 @@ def _perform(call: Call) -> Finished:
     try:
         result = call.action.function(**call.input)
     except BaseException as error:  # noqa: BLE001 - whatever an action raises is its failure, and ends no thread
-        return failure(call, error)
-    return returned(call, result)
+        return failure(call.action, error)
+    return returned(call.action, result)
 
 
-def returned(call: Call, result: Any) -> Finished:
-    """Return the end of a call whose plain function returned `result`."""
+def returned(action: Action, result: Any) -> Finished:
+    """Return the end of a call whose function returned `result`; it is frozen here, on the runner's own thread."""
     if type(result) is CoroutineType:
         # A plain wrapper around an async function: nobody would ever await it.
         result.close()
-        return failure(call, TypeError("the action returned a coroutine; register an `async def` function"))
-    return success(result)
-
-
-def success(result: Any) -> Finished:
-    """Return the end of a call whose action returned `result`; it is frozen here, on the runner's own thread."""
+        return failure(action, TypeError("the action returned a coroutine; register an `async def` function"))
     try:
         return Finished("succeeded", freeze(result, "the action's result"), None, None, time.monotonic())
     except NotData as error:
         return Finished("failed", None, str(error), "not_data", time.monotonic())
 
 
-def failure(call: Call, error: BaseException) -> Finished:
+def failure(action: Action, error: BaseException) -> Finished:
     """Return the end of a call whose action raised `error`; where it was raised goes to the log, at DEBUG."""
     if not isinstance(error, ActionFailed):
-        _log.debug("action_raised", action=call.action.ref, exc_info=error)
+        _log.debug("action_raised", action=action.ref, exc_info=error)
         return Finished("failed", None, describe(error), "exception", time.monotonic())
     try:
         return Finished("failed", freeze(error.result, "its result"), told(error), "failed", time.monotonic())

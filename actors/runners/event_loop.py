@@ -17,7 +17,7 @@ from stretto.actors.runners.base import (
     cancelled,
     describe,
     failure,
-    success,
+    returned,
     tell,
 )
 from stretto.actors.runners.pool import Pool
@@ -165,11 +165,11 @@ class EventLoopRunner:
         if running.call.on_begin is not None:
             running.call.on_begin()
         try:
-            return success(await running.call.action.function(**running.call.input))
+            return returned(running.call.action, await running.call.action.function(**running.call.input))
         except asyncio.CancelledError as error:
-            return cancelled() if running.cancelling else failure(running.call, error)
+            return cancelled() if running.cancelling else failure(running.call.action, error)
         except BaseException as error:  # noqa: BLE001 - whatever an action raises is its failure, and ends no thread
-            return failure(running.call, error)
+            return failure(running.call.action, error)
 
     def _end(self, running: _LoopCall, finished: Finished) -> None:
         if self._calls.pop(running, False):

@@ -1,46 +1,17 @@
-"""The inline runner: the core's own actions that never wait, on the caller's thread."""
+"""Inline calls: the core's own actions that never wait are called on the caller's thread, in its turn."""
 
-from typing import Final
-
-from stretto.actors.runners.base import Call, Done, Running, failure, returned
-from stretto.metrics.logging import call_ids
-
-
-class _Over:
-    """A call that has ended before anyone could cancel it."""
-
-    def cancel(self) -> bool:
-        return False
-
-    def output(self) -> None:
-        return None
+from stretto.actors.actions import Action
+from stretto.actors.runners.base import Finished, failure, returned
+from stretto.definitions.frozen import FrozenDict
+from stretto.metrics.logging import CallIds, call_ids
 
 
-_OVER: Final = _Over()
-
-
-class InlineRunner:
-    """Calls an action at once: `done` is called before `start` returns."""
-
-    threads: Final = 0
-
-    def __init__(self) -> None:
-        self._stopped = False
-
-    def start(self, call: Call, done: Done) -> Running:
-        """Call the action, then `done`."""
-        if self._stopped:
-            raise RuntimeError("the inline runner is stopped")
-        ids = call_ids.set(call.ids)
-        try:
-            finished = returned(call, call.action.function(**call.input))
-        except BaseException as error:  # noqa: BLE001 - whatever an action raises is its failure, and ends no thread
-            finished = failure(call, error)
-        finally:
-            call_ids.reset(ids)
-        done(finished)
-        return _OVER
-
-    def stop(self) -> None:
-        """Take no more calls."""
-        self._stopped = True
+def call_inline(action: Action, given: FrozenDict, ids: CallIds) -> Finished:
+    """Call an action to its end; what it logs carries whose call it is."""
+    token = call_ids.set(ids)
+    try:
+        return returned(action, action.function(**given))
+    except BaseException as error:  # noqa: BLE001 - whatever an action raises is its failure, and ends no thread
+        return failure(action, error)
+    finally:
+        call_ids.reset(token)

@@ -285,7 +285,7 @@ class Conductor(Run):
 
     def _advance(self, fan_out: FanOut) -> None:
         """Refill the window as far as the run's state allows; end the task when nothing is left."""
-        may_start = self._may_start(fan_out)
+        may_start = self.status == "running" or self._may_start(fan_out)
         if may_start:
             fan_out.refill(self._at, self._commands)
         stopped = self.status in {"cancelling", "failing"} and not may_start

@@ -22,9 +22,9 @@ from stretto.actors.dispatch import DispatchedActor, Dispatcher
 from stretto.actors.mailbox import Mailbox
 
 ITEMS = 1_000
-MOST_CALLS = 61
+MOST_CALLS = 54
 """Of functions of the engine and of Pykka, for an item of core.echo with one rendered input."""
-MOST_CALLS_WITH_A_STORE = 68
+MOST_CALLS_WITH_A_STORE = 61
 
 WORKFLOW = """
 parameters: {items: {type: array, required: true}}

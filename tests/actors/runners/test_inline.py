@@ -1,11 +1,12 @@
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
 from msgspec.structs import astuple
 from structlog.testing import capture_logs
 
-from stretto.actors.actions import Action, ActionFailed, ActionRegistry
-from stretto.actors.runners import Call, Finished, InlineRunner, Runners
+from stretto.actors.actions import Action, ActionFailed
+from stretto.actors.runners import Call, Finished, Runners, call_inline
 from stretto.definitions.frozen import FrozenDict, freeze, thaw
 from stretto.metrics.logging import CallIds, call_ids
 
@@ -18,28 +19,19 @@ def _ids() -> tuple[Any, ...]:
 
 
 IDS = CallIds("run", "ops.flow", "task", 3)
-
-
-def call(function: Any, **values: Any) -> Call:
-    frozen = freeze(values)
-    assert isinstance(frozen, FrozenDict)
-    return Call(Action("test.inline", function, "inline"), frozen, IDS)
+SECONDS = 30
 
 
 def finish(function: Any, **values: Any) -> Finished:
-    ends: list[Finished] = []
-    InlineRunner().start(call(function, **values), ends.append)
-    assert len(ends) == 1
-    return ends[0]
+    frozen = freeze(values)
+    assert isinstance(frozen, FrozenDict)
+    return call_inline(Action("test.inline", function, "inline"), frozen, IDS)
 
 
-def test_done_is_called_before_start_returns() -> None:
-    """The inline runner has ended a call, exactly once, when start returns; it cannot be cancelled."""
-    ends: list[Finished] = []
-    running = InlineRunner().start(call(lambda x: x + 1, x=1), ends.append)
-    assert [(end.status, end.result, end.error, end.kind) for end in ends] == [("succeeded", 2, None, None)]
-    assert running.cancel() is False
-    assert running.output() is None
+def test_a_call_has_ended_when_it_returns() -> None:
+    """Nothing of it is left to be waited for."""
+    end = finish(lambda x: x + 1, x=1)
+    assert (end.status, end.result, end.error, end.kind) == ("succeeded", 2, None, None)
 
 
 def test_values_are_the_frozen_ones_themselves() -> None:
@@ -124,27 +116,17 @@ def test_changing_the_shared_context_names_the_remedy() -> None:
     assert finish(lambda values: [*thaw(values), 1], values=[0]).result == [0, 1]
 
 
-def test_after_stop_nothing_starts() -> None:
-    """start raises RuntimeError after stop; stop again has no effect."""
-    runner = InlineRunner()
-    runner.stop()
-    runner.stop()
-    with pytest.raises(RuntimeError, match="stopped"):
-        runner.start(call(lambda: None), lambda end: None)
-
-
 def test_runners_pick_by_the_action_and_own_so_many_threads() -> None:
     """`Runners` sends each call where its action belongs and knows the most threads there may be."""
     runners = Runners(threads=3)
     assert runners.threads == 3 + 9
-    ends: list[Finished] = []
-    echo = ActionRegistry.with_core().get("core.echo")
+    ends: SimpleQueue[Finished] = SimpleQueue()
     message = freeze({"message": "hello"})
     assert isinstance(message, FrozenDict)
-    runners.start(Call(echo, message, IDS), ends.append)
-    assert ends[0].result == "hello"
+    runners.start(Call(Action("test.plain", lambda message: message, "thread"), message, IDS), ends.put)
+    assert ends.get(timeout=SECONDS).result == "hello"
     runners.stop()
     runners.stop()
-    for kind in ("inline", "thread", "async"):
+    for kind in ("thread", "async"):
         with pytest.raises(RuntimeError, match="stopped"):
-            runners.start(Call(Action("test.late", print, kind), message, IDS), ends.append)
+            runners.start(Call(Action("test.late", print, kind), message, IDS), ends.put)
