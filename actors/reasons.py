@@ -86,6 +86,7 @@ def _text(kind: str, wait: Wait) -> str:
         "delay": f"{what} waits{until} to start",
         "concurrency": f"{_items(wait.count)} for a place in the window of {what} (concurrency)",
         "held": f"{what} could go on, and the run is paused",
+        "file": f"{what} waits for the file {wait.path}",
         "join": f"{what} waits for {missing} to lead to it",
         "not_reached": f"{what} has not been reached: {missing or 'nothing'} would lead to it",
         "paused": f"the run is paused{since}: resume it",
