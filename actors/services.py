@@ -12,6 +12,7 @@ import pykka
 
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.dispatch import Dispatcher
+from stretto.actors.file_work import FileThreads, FileWork
 from stretto.actors.identifiers import new_run_id
 from stretto.actors.journal.link import Link, NoJournal
 from stretto.actors.journal.readers import NoReaders, Readers
@@ -28,7 +29,8 @@ class Services:
     `clock_thread` is None for a clock without a thread of its own. `check_digests`: have each item make sure that its
     action left its input alone, whatever way it took. `now` gives seconds since the epoch, `monotonic` the seconds that
     the clock counts by; a rehearsal replaces them, the ids and what makes a run's conductor. `context_bytes` is kept by
-    each run for itself. `journal` is where what happens is written down, `readers` how it is read again.
+    each run for itself. `journal` is where what happens is written down, `readers` how it is read again. `files` reads
+    and writes the files that workflows name.
     """
 
     dispatcher: Dispatcher
@@ -44,6 +46,7 @@ class Services:
     make_conductor: Callable[..., Conductor] = Conductor
     journal: Link = field(default_factory=NoJournal)
     readers: Readers | NoReaders = field(default_factory=NoReaders)
+    files: FileWork = field(default_factory=FileThreads)
     _engine: pykka.ActorRef[Any] | None = None
     context_bytes: dict[str, int] = field(default_factory=dict)
     _next_key: Callable[[], int] = field(default_factory=lambda: itertools.count().__next__)

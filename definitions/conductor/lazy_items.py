@@ -18,11 +18,13 @@ from stretto.definitions.model import SourceKind
 class LazyItems(Sequence[Data]):
     """The items (or batches) of a visit that have been read so far, of which it holds those that are needed.
 
-    `ended`: there are no more; `reading`: some were asked for and have not come.
+    `begun`: some have come, or that there are none; `ended`: there are no more; `reading`: some were asked for and have
+    not come.
     """
 
     __slots__ = (
-        "_ask_at", "_batch_size", "_held", "_known", "_line", "_rest", "_start", "ended", "kind", "path", "reading",
+        "_ask_at", "_batch_size", "_held", "_known", "_line", "_rest", "_start", "begun", "ended",
+        "kind", "path", "reading",
     )  # fmt: skip
 
     def __init__(self, kind: SourceKind, path: str, batch_size: int | None) -> None:
@@ -30,6 +32,7 @@ class LazyItems(Sequence[Data]):
         self.path = path
         self.ended = False
         self.reading = False
+        self.begun = False
         self._batch_size = batch_size
         self._start = self._line = 0
         self._held: dict[int, Data] = {}
@@ -65,6 +68,7 @@ class LazyItems(Sequence[Data]):
         """Take what has been read; return how many items it makes."""
         first = self._ask_at = self._known
         self.reading = False
+        self.begun = True
         self.ended = event.ended
         self._start, self._line = event.offset, event.line
         if self._batch_size is None:

@@ -65,15 +65,21 @@ class StreamedFanOut(FanOut):
 
     def refill(self, at: float) -> Iterator[Command]:
         """Yield the starts that refill the window, and what it takes to go on with them: a file, more items."""
-        if self.file == "unopened" and not self.stopped and self.results_path is not None:
+        source = self.source
+        # First, so that no file of results is made in vain, or replaced by one.
+        readable = source is None or source.begun
+        if self.file == "unopened" and readable and not self.stopped:
             self.file = advance(RESULTS, self.file, "open")
-            source = None if self.source is None else self.source.path
-            yield OpenResults(self.name, self.visit, self.results_path, source)
-        if self.file == "opening":
-            return
-        yield from super().refill(at)
-        if self.source is not None and not self.stopped and self.source.wants_more(self.next_index):
-            yield self.source.read(self.name, self.visit)
+            yield self._open_results()
+        if self.file not in {"unopened", "opening"}:
+            yield from super().refill(at)
+        if source is not None and not self.stopped and source.wants_more(self.next_index):
+            yield source.read(self.name, self.visit)
+
+    def _open_results(self) -> OpenResults:
+        return OpenResults(
+            self.name, self.visit, self.results_path or "", None if self.source is None else self.source.path
+        )
 
     def take_lines(self) -> list[Command]:
         """Return what is to be written since this was asked last."""
@@ -96,9 +102,8 @@ class StreamedFanOut(FanOut):
     def outstanding(self) -> list[Command]:
         """What was commanded and has not been answered, but for starts and lines."""
         commands: list[Command] = []
-        if self.file == "opening" and self.results_path is not None:
-            source = None if self.source is None else self.source.path
-            commands.append(OpenResults(self.name, self.visit, self.results_path, source))
+        if self.file == "opening":
+            commands.append(self._open_results())
         if self.source is not None and self.source.reading:
             commands.append(self.source.read(self.name, self.visit))
         if self.file == "closing":
