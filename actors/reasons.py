@@ -15,14 +15,15 @@ from stretto.definitions.conductor.waits import Wait
 class HeldUp:
     """What a supervisor knows: items `waiting` to begin, and how many `permits` it has asked for and not been given.
 
-    `unavailable` says why the store cannot be written, `behind` that the journal has to catch up. `children` are the
-    items that sub-workflows perform. An item is (task, visit, index).
+    `unavailable` says why the store cannot be written, `behind` that the journal has to catch up, `results_behind` that
+    files of results have to. `children` are the items that sub-workflows perform. An item is (task, visit, index).
     """
 
     waiting: frozenset[tuple[str, int, int]] = frozenset()
     permits: int = 0
     unavailable: str | None = None
     behind: bool = False
+    results_behind: bool = False
     children: frozenset[tuple[str, int, int]] = frozenset()
 
 
@@ -43,6 +44,8 @@ def _of_the_engine(held_up: HeldUp) -> Iterator[dict[str, Any]]:
         yield {"kind": "store", "text": f"the store cannot be written: {held_up.unavailable}"}
     elif held_up.behind:
         yield {"kind": "store", "text": "the journal has to catch up before further items start"}
+    if held_up.results_behind:
+        yield {"kind": "results", "text": "files of results have to catch up before further items start"}
     if held_up.permits:
         text = f"the engine's max_items_in_flight is reached: {held_up.permits:,} of the run's items wait for others"
         yield {"kind": "permits", "text": text, "count": held_up.permits}

@@ -611,7 +611,9 @@ class RunSupervisor(DispatchedActor):
         """Tell what keeps items from starting that the conductor knows nothing of."""
         items, link = self._items, self._services.journal
         behind = link.pending >= MAX_PENDING
-        return HeldUp(items.waiting(), items.permits.requested, link.unavailable, behind, items.nested())
+        return HeldUp(
+            items.waiting(), items.permits.requested, link.unavailable, behind, self._streams.behind, items.nested()
+        )
 
     def _item_output(self, message: TellItemOutput) -> Later:
         item = item_in_flight(self._items.actors(), self._workflow, message.task, message.index)

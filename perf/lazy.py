@@ -80,6 +80,5 @@ def table(seconds: Samples, grown: dict[str, list[float]]) -> Table:
     return made
 
 
-
 if __name__ == "__main__":
-    print(*table(*measure(3)).lines(), sep="\n")  # noqa: T201 - a table for whoever asks for it
+    print(*table(*measure(3)).lines(), sep="\n")
