@@ -492,7 +492,7 @@ class Conductor(Run):
         task_named(self.workflow, task)
         if self.status in ENDED:
             raise IllegalTransition(f"cannot change a task of what is {self.status}")
-        return list(self._visits.of(task))
+        return [visit for visit in self._visits.of(task) if not visit.ending]
 
     def _may_start_in_time(self, visit: FanOut) -> bool:
         return self.status == "paused" or self._may_start(visit)

@@ -282,6 +282,11 @@ class FanOut:
         return len(self.items)
 
     @property
+    def ending(self) -> bool:
+        """Nothing is performed any more, and it only waits for its end."""
+        return False
+
+    @property
     def complete(self) -> bool:
         """Every item has ended."""
         return self.accounted >= len(self.items)

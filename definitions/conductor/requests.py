@@ -96,6 +96,8 @@ def _why_not_retry(visit: FanOut, index: int, may_start: MayStart) -> str:
         return f"it is none of the first {len(visit.failures):,} to fail" if many else "it has not failed"
     if visit.semantics.retries == "visit":
         return "an Orquesta task is tried again as a whole, by its `retry`"
+    if visit.stopped and visit.failures_as_a_whole:
+        return "a file of the task cannot be read, or written: the task starts no further item"
     if visit.stopped:
         return "more items have failed than max_failures allows: the task starts no further one"
     return "" if may_start(visit) else "nothing is started any more"

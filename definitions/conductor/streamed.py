@@ -82,7 +82,9 @@ class StreamedFanOut(FanOut):
         )
 
     def take_lines(self) -> list[Command]:
-        """Return what is to be written since this was asked last."""
+        """Return what is to be written since this was asked last; as long as the file is not there, nothing is."""
+        if self.file != "open":
+            return []
         lines, self._lines = self._lines, []
         return lines
 
@@ -176,7 +178,7 @@ class StreamedFanOut(FanOut):
             self._has_ended(index, "cancelled", None, slot.failed)
 
     def _has_ended(self, index: int, outcome: str, result: Data = None, failure: Failure | None = None) -> None:
-        if self.file == "open":
+        if self.file in {"unopened", "opening", "open"}:  # an item may be skipped before any is started
             self._lines.append(WriteResult(self.name, self.visit, index, outcome, result, failure))
         if failure is None:
             self._forget(index)
@@ -201,6 +203,11 @@ class StreamedFanOut(FanOut):
     def total(self) -> int | None:
         """How many items there are; None while that is not known."""
         return None if self.source is not None and not self.source.ended else len(self.items)
+
+    @property
+    def ending(self) -> bool:
+        """Nothing is performed any more, and it only waits for its end."""
+        return self.file in {"closing", "closed"}
 
     @property
     def complete(self) -> bool:
