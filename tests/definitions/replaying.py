@@ -52,7 +52,6 @@ from stretto.definitions.conductor import (
     WriteResult,
 )
 from stretto.definitions.conductor.branches import NO_BRANCH
-from stretto.definitions.conductor.streamed import StreamedFanOut
 from stretto.definitions.dialects import read_as_orquesta, read_workflow
 from stretto.definitions.expressions import Moment
 from stretto.definitions.frozen import EMPTY_OBJECT, FrozenDict, FrozenList
@@ -222,10 +221,10 @@ class Driver:
     def _check_lines(self, ended: TaskEnded) -> None:
         """What is told of a file of results is what was written into it."""
         with_items = self.recording.run.workflow.tasks[ended.task].with_items
-        visit = self.conductor.last_visit(ended.task)
+        failed = [(each.task, each.visit) for each in self.spent if isinstance(each, StreamFailed)]
         if with_items is None or with_items.results is None or not isinstance(ended.result, FrozenDict):
             return
-        if not isinstance(visit, StreamedFanOut) or visit.problem is not None or self.is_recovered:
+        if (ended.task, ended.visit) in failed or self.is_recovered:
             return
         outcomes = Counter(self.lines.get((ended.task, ended.visit), {}).values())
         well = outcomes["succeeded"] + outcomes["skipped"]

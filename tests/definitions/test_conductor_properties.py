@@ -92,7 +92,6 @@ class WindowMachine(RuleBasedStateMachine):
         elif max_failures is not None:
             self.limit = Fraction(max_failures)
         self.has_limit = max_failures is not None
-        self.conductors: list[Conductor] = []
         self.clock = 0.0
         self.status = "running"
         self.running: dict[int, int] = {}

@@ -55,7 +55,7 @@ class LazyWindowMachine(WindowMachine):
         sizes=st.lists(st.integers(1, 9), min_size=1, max_size=5),
         filed=st.booleans(),
     )
-    def begin(self, *, sizes: list[int], filed: bool, **given: Any) -> None:  # type: ignore[override]
+    def begin(self, *, sizes: list[int], filed: bool, **given: Any) -> None:
         """Start two runs of the same definition; the number of items is 0, or lies about the concurrency."""
         self.sizes, self.filed = sizes, filed
         self.known = 0
