@@ -176,6 +176,8 @@ class StreamedFanOut(FanOut):
         super()._keep_failure(index, slot)
         if slot.failed is not None:
             self._has_ended(index, "cancelled", None, slot.failed)
+        else:
+            self._forget(index)
 
     def _has_ended(self, index: int, outcome: str, result: Data = None, failure: Failure | None = None) -> None:
         if self.file in {"unopened", "opening", "open"}:  # an item may be skipped before any is started
