@@ -5,7 +5,7 @@
 Nothing is kept between two pieces, so that reading goes on after a crash from what the journal has of the last one.
 """
 
-from stretto.actors.sources.files import MAX_LINE_BYTES, UnreadableSource
 from stretto.actors.sources.pieces import BOUNDS, Bounds, Piece, read_items
+from stretto.actors.sources.text_lines import MAX_LINE_BYTES, UnreadableSource
 
 __all__ = ["BOUNDS", "MAX_LINE_BYTES", "Bounds", "Piece", "UnreadableSource", "read_items"]

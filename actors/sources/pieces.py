@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from stretto.actors.sources.files import MAX_LINE_BYTES, TextLines, opened
+from stretto.actors.sources.text_lines import MAX_LINE_BYTES, TextLines, opened
 from stretto.definitions.errors import NotData
 from stretto.definitions.frozen import Data, FrozenList, freeze, list_of, object_of
 from stretto.definitions.model import SourceKind

@@ -189,7 +189,7 @@ def _task_fields() -> Schema:
 
 def _one_file(kinds: Iterable[str]) -> Schema:
     path = {"type": "string", "minLength": 1}
-    return {**_object(dict.fromkeys(kinds, path)), "minProperties": 1}
+    return {**_object(dict.fromkeys(kinds, path)), "minProperties": 1, "maxProperties": 1}
 
 
 def _retry_fields() -> Schema:

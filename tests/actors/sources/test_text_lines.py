@@ -6,7 +6,7 @@ from unittest import mock
 
 import pytest
 
-from stretto.actors.sources import UnreadableSource, files, read_items
+from stretto.actors.sources import UnreadableSource, read_items, text_lines
 
 
 def problem_of(path: Path | str, start: int = 0) -> str:
@@ -42,7 +42,7 @@ def test_a_file_that_was_changed_while_it_was_read(tmp_path: Path) -> None:
 def test_the_length_of_a_line_is_bounded(tmp_path: Path) -> None:
     """So is that of a row with line ends in it; many lines may be longer together."""
     path = tmp_path / "file"
-    with mock.patch.object(files, "MAX_LINE_BYTES", 10):
+    with mock.patch.object(text_lines, "MAX_LINE_BYTES", 10):
         path.write_text("1234567890\n" * 3)
         assert len(read_items("lines", str(path)).items) == 3
         path.write_text("1234567890\n12345678901\n")
