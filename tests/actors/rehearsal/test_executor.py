@@ -57,16 +57,17 @@ def test_items_are_read_and_results_are_not_written(tmp_path: Path) -> None:
     (tmp_path / "items").write_text("".join(f"{number}\n" for number in range(600)))
     results = tmp_path / "results"
     rehearsed = performed(
-        "parameters: {in: {}, out: {}}\n"
+        "parameters: {source: {}, out: {}}\n"
         "tasks:\n"
         "  - name: a\n"
         "    action: x.y\n"
-        "    with_items: {lines: '{{ parameters.in }}'}\n"
+        "    with_items: {lines: '{{ parameters.source }}'}\n"
         "    results: {jsonl: '{{ parameters.out }}'}\n"
         "    max_failures: 1\n"
         "output_map: {told: '{{ task.a.result }}'}\n",
         Rule(task="a", item=599, status="failed"),
-        **{"in": str(tmp_path / "items"), "out": str(results)},
+        source=str(tmp_path / "items"),
+        out=str(results),
     )
     told = {"path": str(results), "items": 600, "succeeded": 599, "failed": 1}
     assert (rehearsed.status, rehearsed.output) == ("succeeded", {"told": told})

@@ -40,12 +40,13 @@ def written(folder: Path, content: bytes | str) -> str:
 
 def pieces_of(kind: SourceKind, path: str, bounds: Sequence[Bounds]) -> list[Piece]:
     """Read a whole file, piece by piece, each bounded by the next of `bounds`, over and over."""
-    pieces = [Piece(freeze([]), 0, 0, ended=False)]  # type: ignore[arg-type]
+    pieces = [read_items(kind, path, bounds=bounds[0])]
     while not pieces[-1].ended:
         last = pieces[-1]
-        pieces.append(read_items(kind, path, last.offset, last.line, bounds[len(pieces) % len(bounds)]))
-        assert pieces[-1].ended or pieces[-1].offset > last.offset, "each piece is further"
-    return pieces[1:]
+        piece = read_items(kind, path, last.offset, last.line, bounds[len(pieces) % len(bounds)])
+        assert piece.offset > last.offset, "each piece is further"
+        pieces.append(piece)
+    return pieces
 
 
 def items_of(kind: SourceKind, path: str, bounds: Sequence[Bounds] = (Bounds(512, 2**18),)) -> list[Data]:
