@@ -35,8 +35,13 @@ def reasons_of(conductor: Conductor, task: str | None, held_up: HeldUp = NOT_HEL
 
     Times are RFC 3339 in UTC. Raises `UnknownTask`.
     """
-    waits = conductor.waits(task)
+    waits = [_masked(wait, conductor) for wait in conductor.waits(task)]
     return [*_of_the_engine(held_up), *(_told(wait, held_up) for wait in waits)]
+
+
+def _masked(wait: Wait, conductor: Conductor) -> Wait:
+    """Return a wait without secrets: a path may have been made of one."""
+    return wait if wait.path is None else msgspec.structs.replace(wait, path=conductor.mask.text(wait.path))
 
 
 def _of_the_engine(held_up: HeldUp) -> Iterator[dict[str, Any]]:

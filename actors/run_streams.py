@@ -139,6 +139,7 @@ class RunStreams:
             self._submit(CloseResults(task, visit), partial(self._reopen, task, visit, written))
         for command in outstanding:
             self.carry_out(command)
+        self._look_whether_behind()
 
     def flush(self, mask: Mask) -> None:
         """Have written what has gathered in the turn, unless something is being written: then it comes next."""

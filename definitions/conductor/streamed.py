@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Final
 
 from stretto.definitions.conductor.commands import CloseResults, Command, OpenResults, WriteResult
-from stretto.definitions.conductor.events import Failure, ItemCompleted, ItemsRead, StreamFailed
+from stretto.definitions.conductor.events import Failure, ItemCompleted, ItemsRead, StreamFailed, StreamProblem
 from stretto.definitions.conductor.fan_out import FanOut
 from stretto.definitions.conductor.items import ItemFailure, Slot, error_object
 from stretto.definitions.conductor.lazy_items import LazyItems
 from stretto.definitions.conductor.states import RESULTS, advance
 from stretto.definitions.context import TaskRecord
+from stretto.definitions.errors import Place
 from stretto.definitions.frozen import Data, list_of, object_of
 
 MAX_FAILURES_KEPT: Final = 1000
@@ -156,11 +157,17 @@ class StreamedFanOut(FanOut):
         else:
             self.file = advance(RESULTS, self.file, "fail")
         if self.problem is None:
-            where = None if self.task.with_items is None else self.task.with_items.place
-            self.problem = Failure(event.kind, event.message, retryable=False, where=where)
+            self.problem = Failure(event.kind, event.message, retryable=False, where=self._place_of(event.kind))
         self.stopped = True
         self._give_up_again()
         return True
+
+    def _place_of(self, kind: StreamProblem) -> Place | None:
+        """Return where a file stands in the definition."""
+        with_items = self.task.with_items
+        if with_items is None or with_items.results is None or kind == "unreadable_source":
+            return None if with_items is None else with_items.source.place
+        return with_items.results.place
 
     def settle(self, event: ItemCompleted) -> None:
         """Record an item's final outcome, and free its place."""

@@ -52,6 +52,23 @@ def test_a_run_goes_on_where_its_files_were(
     assert len(done & set(LEDGER.done)) <= 3, "only what was in flight is performed again"
 
 
+def test_an_item_that_must_not_be_performed_twice(
+    start_bench: Callable[..., Bench], durable_url: str, tmp_path: Path
+) -> None:
+    """It has failed after a crash, and its line says so."""
+    first = start_bench(store=durable_url)
+    LEDGER.held = ["b"]
+    text = fan("lines", TO_A_FILE, "delivery: at_most_once", "max_failures: 1").replace("concurrency: 3", "")
+    handle = first.submit(text, given(tmp_path, "a\nb\nc\n"))
+    assert LEDGER.begun.acquire(timeout=PATIENCE)
+    park(first, handle)
+    LEDGER.held = []
+    outcome = outcome_of(recovered(start_bench, durable_url).proxy.handle(handle.id).get(timeout=PATIENCE))
+    assert (outcome.status, LEDGER.done) == ("succeeded", ["a", "b", "c", "last"])
+    told = {line["index"]: line.get("error", {}).get("kind") for line in lines_of(tmp_path)}
+    assert told == {0: None, 1: "may_have_run", 2: None}
+
+
 def test_a_supervisor_that_crashes_goes_on_with_its_files(
     start_bench: Callable[..., Bench], durable_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,6 +108,14 @@ def test_everything_that_a_conductor_waits_for_has_a_text(kind: str) -> None:
     assert next(each["text"] for each in reasons if each["kind"] == kind) == text
 
 
+def test_a_path_is_told_without_secrets() -> None:
+    """It may have been made of one."""
+    task = {"name": "fan", "with_items": {"lines": "{{ parameters.key }}.txt"}}
+    drive = Drive(workflow(task, parameters={"key": {"secret": True}}), {"key": "very-secret"})
+    (reason,) = reasons_of(drive.conductor, "fan")
+    assert (reason["path"], reason["text"]) == ("******.txt", "the task 'fan' waits for the file ******.txt")
+
+
 def test_what_a_reason_has_is_told_with_its_text() -> None:
     """And what it has not is left out; an index of 0 is one."""
     (in_flight,) = reasons_of(begun(workflow({"name": "a"})).conductor, None)
