@@ -243,7 +243,7 @@ class FanOut:
         if limit is None:
             return False
         if isinstance(limit, Share):
-            return len(self.failures) > limit.of_all * len(self.items)
+            return self.failed > limit.of_all * len(self.items)
         return self.failed > limit
 
     @property

@@ -24,6 +24,7 @@ from stretto.definitions.conductor import (
 )
 from stretto.definitions.conductor.events import StreamProblem
 from stretto.definitions.conductor.lazy_items import LazyItems
+from stretto.definitions.conductor.streamed import MAX_FAILURES_KEPT, StreamedFanOut
 from stretto.definitions.frozen import FrozenList
 
 FAN: dict[str, Any] = {"name": "a", "with_items": {"lines": "in.txt"}, "concurrency": 2, "next": [then("b")]}
@@ -217,6 +218,23 @@ def test_how_many_items_there_are_is_not_told_before_it_is_known() -> None:
     drive.completes("a", index=1)
     assert drive.ended("a").outcome == "failed"
     assert drive.conductor.errors()[0]["message"] == "1 of 3 items that were read failed"
+
+
+def test_a_share_counts_failures_that_are_not_held() -> None:
+    """Of a list whose results go into a file, the first failures are held, and all count."""
+    count = 3 * MAX_FAILURES_KEPT
+    task = {**FILED, "with_items": list(range(count)), "concurrency": count, "max_failures": "50%"}
+    drive = driven(task)
+    opened(drive)
+    for index in range(count // 2):
+        drive.fails("a", index)
+    assert not drive.conductor.last_visit("a").stopped  # type: ignore[union-attr]
+    drive.fails("a", count // 2)
+    visit = drive.conductor.last_visit("a")
+    assert isinstance(visit, StreamedFanOut)
+    assert (visit.stopped, visit.failed, len(visit.failures)) == (True, count // 2 + 1, MAX_FAILURES_KEPT)
+    with pytest.raises(IllegalTransition, match="it is none of the first 1,000 to fail"):
+        drive.on(RetryRequested("a", count // 2, drive.tick()))
 
 
 def test_a_failed_item_is_seen_with_its_item() -> None:
