@@ -19,13 +19,13 @@ import itertools
 import logging
 import queue
 import threading
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import pykka
 from pykka._envelope import Envelope
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
-from stretto.actors.mailbox import Flag, Later, Mailbox, Reply, answer, answer_error
+from stretto.actors.mailbox import Later, Mailbox, Reply, answer, answer_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,14 +40,12 @@ __all__ = ["DispatchedActor", "Dispatcher", "Later", "Reply"]
 # Handlers are foreign code: whatever they raise must end neither a dispatcher's thread nor another actor.
 # ruff: noqa: BLE001
 
-PROXY_MESSAGES = (ProxyCall, ProxyGetAttr, ProxySetAttr)
+PROXY_MESSAGES = frozenset({ProxyCall, ProxyGetAttr, ProxySetAttr})
 
 logger = logging.getLogger("stretto.actors")
 
-_urn_numbers = itertools.count(1)
-
 # One for all actors that stop themselves: it says nothing but that.
-_STOP = Envelope(_ActorStop())
+_STOP = _ActorStop()
 
 
 class Count:
@@ -104,15 +102,19 @@ class Dispatcher:
 
     def start(self) -> None:
         """Start the threads, if they do not run yet. Raises ActorDeadError if the dispatcher was stopped."""
-        if self._threads and not self._stopping:
-            return
+        if not self._started():
+            raise pykka.ActorDeadError("the dispatcher is stopped")
+
+    def _started(self) -> bool:
+        """Have the threads run; False if the dispatcher was stopped."""
         with self._lock:
             if self._stopping:
-                raise pykka.ActorDeadError("the dispatcher is stopped")
+                return False
             for number in range(len(self._threads), self._size):
                 thread = threading.Thread(target=self._run, name=f"stretto-dispatcher-{number}", daemon=True)
                 thread.start()
                 self._threads.append(thread)
+            return True
 
     def stop(self) -> None:
         """End the threads after the turns that are queued by now, and return when they have ended.
@@ -157,7 +159,7 @@ class Dispatcher:
 
     def submit(self, actor: DispatchedActor) -> bool:
         """Queue a turn of an actor whose claim the caller has; False if the dispatcher takes no more."""
-        if self._stopping:
+        if self._stopping or not (self._threads or self._started()):
             return False
         self._ready.put(actor)
         # Queue first, look second: stop() does the opposite, so that one of the two finds the actor.
@@ -206,14 +208,25 @@ class DispatchedActor(pykka.Actor):
     """
 
     actor_inbox: Mailbox[DispatchedActor]
-    actor_stopped: Flag  # type: ignore[assignment]  # an Event costs 2 us, and Pykka only reads and sets it
+    actor_stopped: Mailbox[DispatchedActor]  # type: ignore[assignment]  # Pykka only reads and sets it
+    _known_ref: pykka.ActorRef[Self] | None = None
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
         # Not Pykka's: it makes a uuid, a queue and an Event, which cost more than all the rest of an actor.
-        self.actor_urn = f"urn:stretto:{type(self).__name__}:{next(_urn_numbers)}"
-        self.actor_inbox = self._create_actor_inbox()
-        self.actor_stopped = Flag()
-        self._actor_ref = pykka.ActorRef(self)
+        self.actor_inbox = self.actor_stopped = mailbox = self._create_actor_inbox()
+        mailbox.kind = type(self).__name__
+
+    @property
+    def actor_urn(self) -> str:  # type: ignore[override]  # made when it is asked for, which most actors never are
+        """The actor's name."""
+        return self.actor_inbox.urn
+
+    @property
+    def _actor_ref(self) -> pykka.ActorRef[Self]:  # type: ignore[override]  # as above
+        reference = self._known_ref
+        if reference is None:
+            reference = self._known_ref = pykka.ActorRef(self)
+        return reference
 
     @classmethod
     def start(cls, *args: Any, **kwargs: Any) -> pykka.ActorRef[Self]:
@@ -226,13 +239,27 @@ class DispatchedActor(pykka.Actor):
 
         Raises ActorDeadError if the dispatcher was stopped.
         """
-        dispatcher.start()
         actor = cls(*args, **kwargs)
         actor.actor_inbox.open(actor, dispatcher.submit, dispatcher.admit(cls.__name__))
         if cls.registered:
             pykka.ActorRegistry.register(actor._actor_ref)
         actor._start_actor_loop()
         return actor._actor_ref
+
+    @classmethod
+    def perform_on(cls, dispatcher: Dispatcher, message: object, /, *args: Any) -> Mailbox[DispatchedActor]:
+        """Start an actor that finds its first message waiting; return its mailbox, to tell it more.
+
+        For actors that live for one task, and are not registered: it costs half of `start_on` and a `tell`. Raises as
+        `start_on` does.
+        """
+        actor = cls(*args)
+        mailbox = actor.actor_inbox
+        mailbox.waiting.append(message)
+        mailbox.open(actor, dispatcher.submit, dispatcher.admit(mailbox.kind))
+        if not dispatcher.submit(actor):
+            actor._refuse()
+        return mailbox
 
     def on_turn_end(self) -> None:
         """Flush batched work: runs after each turn that handled a message, before the next turn or on_stop.
@@ -243,7 +270,7 @@ class DispatchedActor(pykka.Actor):
 
     def stop(self) -> None:
         """Stop the actor after the messages that it has already got."""
-        self.actor_inbox.put(_STOP)
+        self.actor_inbox.tell(_STOP)
 
     @staticmethod
     def _create_actor_inbox() -> Mailbox[DispatchedActor]:
@@ -254,33 +281,44 @@ class DispatchedActor(pykka.Actor):
         return Reply()
 
     def _start_actor_loop(self) -> None:
-        if not self.actor_inbox.wake():
-            self._abandon()
-            raise pykka.ActorDeadError("the dispatcher is stopped")
+        if not self.actor_inbox.submit(self):
+            self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        self._abandon()
+        raise pykka.ActorDeadError("the dispatcher is stopped")
 
     def _take_turn(self, limit: int) -> bool:
         """Handle up to `limit` messages; True if more wait and the claim was kept for another turn."""
-        mailbox, stopped = self.actor_inbox, self.actor_stopped
+        mailbox = self.actor_inbox
         if not mailbox.begun:
             self._begin()
         waiting, handled, stopping = mailbox.waiting, 0, False
-        while waiting and handled < limit and not stopped.up:
-            envelope = waiting.popleft()
-            message, reply = envelope.message, envelope.reply_to
+        while waiting and handled < limit and not mailbox.stopped:
+            received = message = waiting.popleft()
+            reply = None
+            if type(received) is Envelope:
+                message, reply = received.message, received.reply_to
             if type(message) is _ActorStop:
-                waiting.appendleft(envelope)  # to be answered when all is done, with those behind it
+                waiting.appendleft(received)  # to be answered when all is done, with those behind it
                 stopping = True
                 break
             handled += 1
             try:
-                value = self._handle_receive(message)
+                # Pykka looks for four kinds of messages, one after the other, before it comes to a plain one.
+                value = self._handle_receive(message) if type(message) in PROXY_MESSAGES else self.on_receive(message)
                 if reply is not None:
                     self._answer(reply, value)
             except BaseException as error:
                 self._handle_error(error, reply)
                 # Else the reply keeps the error, the error this frame, and the frame the reply.
-                del envelope, reply
-        return self._end_turn(flush=handled > 0, stopping=stopping)
+                del received, reply
+        if not mailbox.stopped:
+            self._end_turn(flush=handled > 0, stopping=stopping)
+        if mailbox.stopped:
+            mailbox.close()
+            return False
+        return mailbox.release()
 
     def _begin(self) -> None:
         self.actor_inbox.begun = True
@@ -290,24 +328,14 @@ class DispatchedActor(pykka.Actor):
             self._leave()
             logger.exception("%s failed to start", self._actor_ref)
 
-    def _end_turn(self, *, flush: bool, stopping: bool) -> bool:
-        if flush and not self.actor_stopped.up:
+    def _end_turn(self, *, flush: bool, stopping: bool) -> None:
+        if flush:
             try:
                 self.on_turn_end()
             except BaseException as error:
                 self._fail(error)
-        if stopping and not self.actor_stopped.up:
+        if stopping and not self.actor_inbox.stopped:
             self._stop()
-        if self.actor_stopped.up:
-            self.actor_inbox.close()
-            return False
-        return self.actor_inbox.release()
-
-    def _handle_receive(self, message: Any) -> Any:
-        # Pykka looks for four kinds of messages, one after the other, before it comes to a plain one.
-        if isinstance(message, PROXY_MESSAGES):
-            return super()._handle_receive(message)
-        return self.on_receive(message)
 
     def _answer(self, reply: pykka.Future[Any], value: object) -> None:
         if isinstance(value, Later):
@@ -333,6 +361,7 @@ class DispatchedActor(pykka.Actor):
         self.actor_inbox.close()
 
     def _stop(self) -> None:
+        """Stop at once: what waits is not handled, and this turn ends without `on_turn_end`."""
         self._leave()
         try:
             self.on_stop()
@@ -346,4 +375,4 @@ class DispatchedActor(pykka.Actor):
     def _leave(self) -> None:
         if self.registered:
             pykka.ActorRegistry.unregister(self._actor_ref)
-        self.actor_stopped.set()
+        self.actor_inbox.stopped = True

@@ -33,13 +33,13 @@ from stretto.actors.messages import (
     GraceElapsed,
     ParkWhenIdle,
     PauseRun,
-    PermitsReturned,
     PruneDue,
     Relayed,
     ResumeRun,
     RetryOneItem,
     RunEnded,
     RunParked,
+    SharePermits,
     SkipOneItem,
     StoreGone,
     TellItemOutput,
@@ -52,16 +52,15 @@ from stretto.actors.packs import Pack, Source, Surroundings
 from stretto.actors.recovered_runs import RecoveredRuns
 from stretto.actors.run_queries import RunQueries
 from stretto.actors.run_request import RunRequest
-from stretto.actors.run_table import Question, has_ended
+from stretto.actors.run_table import has_ended
 from stretto.actors.runners import DEFAULT_THREADS, AddressPolicy
-from stretto.actors.services import Services
+from stretto.actors.services import MAX_ITEMS_IN_FLIGHT, Services
 from stretto.actors.starting import FOR_EVER, Options, Retention, start_parts
 from stretto.definitions.errors import StrettoError, UnknownWorkflow
 from stretto.definitions.model import Workflow
 from stretto.definitions.parameters import bind
 from stretto.metrics import MetricsServer, get_logger
 
-MAX_ITEMS_IN_FLIGHT = 1024
 LONGEST_GRACE_SECONDS = 10.0 * 365 * 86_400
 ABANDON_AGAIN_SECONDS = 0.1
 """How long runs have to be parked while the store cannot be written; then it is looked after them again."""
@@ -176,7 +175,7 @@ class Engine(RunQueries, RecoveredRuns):
                 parts.surroundings, parts.journal, parts.unfinished, options.retention,
             )  # fmt: skip
             undo.pop_all()
-        reference.ask(PermitsReturned("", 0))  # answered: the engine takes its turns
+        reference.ask(SharePermits())  # answered: the engine takes its turns
         if parts.journal is not None and options.retention.at(0) is not None:
             reference.tell(PruneDue())
         server = parts.server
@@ -317,7 +316,7 @@ class Engine(RunQueries, RecoveredRuns):
 
     def permits_free(self) -> int:
         """Return how many more items may be in flight."""
-        return self._ledger.free
+        return self._permits.free
 
     def workflow(self, name: str) -> Workflow:
         """Return the definition of a ref or a file's path. Raises (from `.get()`) as `submit` does."""
@@ -393,8 +392,7 @@ class Engine(RunQueries, RecoveredRuns):
         run = self._runs.get(run_id)
         if run is None:
             return self._stored_status(run_id, verb)
-        question = Question(verb)
-        run.questions.add(question)
+        question = run.question(verb)
         run.tell(Relayed(message, question))
         return question
 

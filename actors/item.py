@@ -57,19 +57,21 @@ class ItemActor(DispatchedActor):
 
     registered = False
 
+    # On the class as long as they are what they are for nearly every item: each costs at birth.
+    _input: Data = None
+    _running: Running | None = None
+    _reminder: int | None = None
+    _stopping = False
+    _began = 0.0
+    _digest: bytes | None = None
+    _timed_out_with: Failure | None = None
+
     def __init__(self, services: Services, run_id: str, workflow: str) -> None:
         super().__init__()
         self._services = services
         self._run_id = run_id
         self._workflow = workflow
         self._perform: PerformItem | None = None
-        self._input: Data = None
-        self._running: Running | None = None
-        self._reminder: int | None = None
-        self._stopping = False
-        self._began = 0.0
-        self._digest: bytes | None = None
-        self._timed_out_with: Failure | None = None
 
     def on_receive(self, message: Any) -> Any:
         """Handle a message; see `messages`, "to an item"."""
@@ -86,9 +88,10 @@ class ItemActor(DispatchedActor):
 
     def _begin_try(self, message: PerformItem) -> None:
         self._perform = message
-        self._began = self._services.monotonic()
+        services = self._services
+        self._began = services.monotonic()
         if message.caused_at is not None:
-            self._services.instruments.transition_latency.observe(self._began - message.caused_at)
+            services.instruments.transition_latency.observe(self._began - message.caused_at)
         start, task = message.start, message.task
         try:
             rendered = self._render(start, task)
@@ -98,9 +101,9 @@ class ItemActor(DispatchedActor):
             if message.depth is not None:
                 self._start_child(message, rendered, message.depth)
                 return
-            action = self._services.actions.get(_ref_of(start, task), message.core_actions)
+            action = services.actions.get(_ref_of(start, task), message.core_actions)
             action.check(rendered)
-            if action.literal and self._services.actions.refuses_rendered(message.core_actions):
+            if action.literal and services.actions.refuses_rendered(message.core_actions):
                 _check_literal(action, task, rendered)
         except ExpressionError as error:
             failure = Failure("expression", error.explanation, retryable=False, expression=error.expression,
@@ -111,19 +114,19 @@ class ItemActor(DispatchedActor):
             self._report_failure("failed", self._failure(error.code, str(error), retryable=False))
             return
         ids = CallIds(self._run_id, self._workflow, start.task, start.index if task.with_items else None)
-        if self._services.check_digests:
+        if services.check_digests:
             self._digest = _digest(rendered)
         if action.runner == "inline":
-            self._services.runners.start(Call(action, rendered, ids), self._action_ended)
+            services.runners.start(Call(action, rendered, ids), self._action_ended)
             return
         on_begin = None if start.timeout is None else self._tell_begin
-        self._running = self._services.runners.start(Call(action, rendered, ids, on_begin, start), self._tell_end)
+        self._running = services.runners.start(Call(action, rendered, ids, on_begin, start), self._tell_end)
 
     def _render(self, start: StartItem, task: Task) -> FrozenDict:
         if start.prepared is not None:
             return start.prepared.input
-        seed = f"{self._run_id}/{start.task}/{start.visit}/{start.index}"
-        rendered = task.input.evaluate(start.scope, Moment(start.at, seed))
+        moment = Moment(start.at, self._run_id, start.task, start.visit, start.index)
+        rendered = task.input.evaluate(start.scope, moment)
         assert isinstance(rendered, FrozenDict)  # noqa: S101 - the reader takes nothing else for an input
         return rendered
 
@@ -277,7 +280,7 @@ class ItemActor(DispatchedActor):
         """End without a report: the sub-workflow goes on, and will be found again."""
         self._perform = None
         self._forget_reminder()
-        self.stop()
+        self._stop()
 
     def _tell_output(self) -> dict[str, Any]:
         if self._perform is None:
@@ -307,7 +310,8 @@ class ItemActor(DispatchedActor):
         perform, self._perform = self._perform, None
         if perform is None:
             return
-        self._forget_reminder()
+        if self._reminder is not None:
+            self._forget_reminder()
         start = perform.start
         completed = ItemCompleted(
             start.task, start.visit, start.index, start.attempt, outcome, result, failure, self._services.now()
@@ -319,7 +323,7 @@ class ItemActor(DispatchedActor):
                 "item_without_supervisor", run_id=self._run_id, workflow=self._workflow, task=start.task,
                 item_index=start.index,
             )  # fmt: skip
-        self.stop()
+        self._stop()  # at once: whatever else it is told comes too late
 
     _handlers: ClassVar[dict[type, Callable[..., Any]]] = {
         ActionBegan: lambda self, message: self._action_began(message.at),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import itertools
 import logging
 import queue
 import threading
@@ -15,36 +16,18 @@ import time
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import pykka
+from pykka._envelope import Envelope
 from pykka.messages import _ActorStop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pykka._envelope import Envelope
-
-__all__ = ["Flag", "Later", "Mailbox", "Owner", "Reply", "answer", "answer_error"]
+__all__ = ["Later", "Mailbox", "Owner", "Reply", "answer", "answer_error"]
 
 logger = logging.getLogger("stretto.actors")
 
 T = TypeVar("T")
 OwnerT = TypeVar("OwnerT", bound="Owner")
-
-
-class Flag:
-    """Up or not: what Pykka needs of an actor's `actor_stopped`, at a twentieth of an Event's cost."""
-
-    __slots__ = ("up",)
-
-    def __init__(self) -> None:
-        self.up = False
-
-    def is_set(self) -> bool:
-        """Whether the flag is up."""
-        return self.up
-
-    def set(self) -> None:
-        """Put the flag up, for good."""
-        self.up = True
 
 
 class Reply(pykka.ThreadingFuture[T]):
@@ -145,12 +128,11 @@ class Later:
 class Owner(Protocol):
     """What a mailbox knows of the actor that it belongs to."""
 
-    @property
-    def actor_urn(self) -> str:
-        """The actor's name in what the mailbox says."""
-
     def _abandon(self) -> None:
         """End the actor without a turn, in the thread that has its claim."""
+
+
+_numbers = itertools.count(1)
 
 
 class Mailbox(Generic[OwnerT]):
@@ -160,23 +142,41 @@ class Mailbox(Generic[OwnerT]):
     birth, so that messages wait until the actor is started, and for ever when the mailbox is closed.
 
     From `open` to `close` the mailbox keeps its owner alive, as a thread does a ThreadingActor: an ActorRef
-    holds the mailbox, but the actor only weakly.
+    holds the mailbox, but the actor only weakly. It is also what Pykka calls `actor_stopped`, and knows the
+    actor's name: one object an actor where Pykka has three.
+
+    A message that wants no answer waits as it is, any other in an envelope.
     """
 
-    __slots__ = ("_claim", "_on_close", "_owner", "_submit", "_urn", "begun", "closed", "owed", "waiting")
+    __slots__ = (
+        "_claim", "_number", "_on_close", "_owner", "begun", "closed", "kind", "owed", "stopped", "submit", "waiting",
+    )  # fmt: skip
 
+    submit: Callable[[OwnerT], bool]
     _owner: OwnerT
-    _submit: Callable[[OwnerT], bool]
     _on_close: Callable[[], object]
-    _urn: str
 
     def __init__(self) -> None:
-        self.waiting: collections.deque[Envelope[Any]] = collections.deque()
+        self.waiting: collections.deque[Any] = collections.deque()
         self.owed: set[Later] | None = None
-        self.begun = False
-        self.closed = False
+        self.begun = self.closed = self.stopped = False
+        self.kind = "Actor"
+        self._number = next(_numbers)
         self._claim = threading.Lock()
         self._claim.acquire()
+
+    @property
+    def urn(self) -> str:
+        """The name of the actor that it belongs to."""
+        return f"urn:stretto:{self.kind}:{self._number}"
+
+    def is_set(self) -> bool:
+        """Whether the actor has stopped."""
+        return self.stopped
+
+    def set(self) -> None:
+        """Note that the actor has stopped, for good."""
+        self.stopped = True
 
     def open(self, owner: OwnerT, submit: Callable[[OwnerT], bool], on_close: Callable[[], object]) -> None:
         """Start to serve `owner`.
@@ -185,36 +185,41 @@ class Mailbox(Generic[OwnerT]):
         once, before close() answers anybody.
         """
         self._owner = owner
-        self._submit = submit
+        self.submit = submit
         self._on_close = on_close
-        self._urn = owner.actor_urn
-
-    def wake(self) -> bool:
-        """Queue a turn of the owner, for whoever has the claim; False if it can never take one again."""
-        return self._submit(self._owner)
 
     def put(self, envelope: Envelope[Any], /) -> None:
-        """Leave a message, and wake the owner if it is idle.
+        """Leave a message in its envelope, and wake the owner if it is idle: what an ActorRef does.
 
         What comes too late to be handled never waits in vain: with a reply it is answered like what waits at
         close(), without one it raises ActorDeadError.
         """
-        self.waiting.append(envelope)
-        # A busy actor's claim is taken, and to look costs a seventh of trying to take it.
-        if not self._claim.locked() and self._claim.acquire(blocking=False):
-            if not self.wake():
+        self.tell(envelope if envelope.reply_to is not None else envelope.message)
+
+    def tell(self, message: object) -> None:
+        """Leave a message that wants no answer, and wake the owner if it is idle; too late, as `put`."""
+        self.waiting.append(message)
+        # A busy actor's claim is taken, and to look costs a seventh of trying to take it. Append first, look second:
+        # close() does the opposite, so that one of the two finds the message.
+        if not self._claim.locked() or self.closed:
+            self._look_after(message)
+
+    def _look_after(self, message: object) -> None:
+        """See to it that somebody handles a message that was left, or that it does not wait in vain."""
+        if self._claim.acquire(blocking=False):
+            if not self.submit(self._owner):
                 owner = self._owner
                 try:
-                    self._withdraw(envelope)
+                    self._withdraw(message)
                 finally:
                     owner._abandon()  # noqa: SLF001  # if it were public, every proxy would offer it
-        # Append first, look second: close() does the opposite, so that one of the two finds the message.
         elif self.closed:
-            self._withdraw(envelope)
+            self._withdraw(message)
 
     def get(self) -> Envelope[Any]:
         """Take the oldest message; raises IndexError if there is none."""
-        return self.waiting.popleft()
+        message = self.waiting.popleft()
+        return message if isinstance(message, Envelope) else Envelope(message)
 
     def empty(self) -> bool:
         """Whether no message waits."""
@@ -229,7 +234,7 @@ class Mailbox(Generic[OwnerT]):
     def release(self) -> bool:
         """Give the claim back; True if messages wait and the caller has got it again."""
         self._claim.release()
-        return not self.empty() and self._claim.acquire(blocking=False)
+        return bool(self.waiting) and self._claim.acquire(blocking=False)
 
     def close(self) -> None:
         """Refuse messages from now on; answer who waits: a stop with None, all else with ActorDeadError.
@@ -244,35 +249,32 @@ class Mailbox(Generic[OwnerT]):
         dropped = 0
         while self.waiting:
             try:
-                envelope = self.waiting.popleft()
+                message = self.waiting.popleft()
             except IndexError:  # its sender has withdrawn the last one in between
                 break
-            # Every item ends with a stop that nobody waits for: it is not worth a call.
-            if envelope.reply_to is not None:
-                self._dismiss(envelope)
-            elif not isinstance(envelope.message, _ActorStop):
+            if isinstance(message, Envelope):
+                self._dismiss(message)
+            elif not isinstance(message, _ActorStop):
                 dropped += 1
         for later in tuple(self.owed or ()):
-            later.fail(pykka.ActorDeadError(f"{self._urn} stopped before it answered"))
+            later.fail(pykka.ActorDeadError(f"{self.urn} stopped before it answered"))
         if dropped:
-            logger.debug("%s stopped before handling %d messages", self._urn, dropped)
+            logger.debug("%s stopped before handling %d messages", self.urn, dropped)
 
-    def _withdraw(self, envelope: Envelope[Any]) -> None:
+    def _withdraw(self, message: object) -> None:
         try:
-            self.waiting.remove(envelope)
+            self.waiting.remove(message)
         except ValueError:  # it was handled, or dismissed by close()
             return
-        if not self._dismiss(envelope):
-            raise pykka.ActorDeadError(f"{self._urn} is stopped")
+        if not isinstance(message, Envelope):
+            raise pykka.ActorDeadError(f"{self.urn} is stopped")
+        self._dismiss(message)
 
-    def _dismiss(self, envelope: Envelope[Any]) -> bool:
-        if envelope.reply_to is None:
-            return False
+    def _dismiss(self, envelope: Envelope[Any]) -> None:
+        reply = envelope.reply_to
+        if reply is None:
+            return
         if isinstance(envelope.message, _ActorStop):
-            answer(envelope.reply_to, None)
+            answer(reply, None)
         else:
-            answer_error(
-                envelope.reply_to,
-                pykka.ActorDeadError(f"{self._urn} stopped before handling the message"),
-            )
-        return True
+            answer_error(reply, pykka.ActorDeadError(f"{self.urn} stopped before handling the message"))

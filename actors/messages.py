@@ -5,7 +5,7 @@ items send thirty thousand of them. The conductor's events (`RetryDue`, `DelayEl
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 from pykka import ActorRef
@@ -20,6 +20,14 @@ from stretto.definitions.conductor.rerun import Kept
 from stretto.definitions.frozen import FrozenDict
 from stretto.definitions.model import Task, Workflow
 from stretto.definitions.semantics import CoreActions
+
+
+class Recipient(Protocol):
+    """Who can be told something: an `ActorRef`, or the mailbox of an actor of ours."""
+
+    def tell(self, message: Any) -> None:
+        """Leave a message; raise ActorDeadError if the actor has stopped."""
+
 
 HandedDown: TypeAlias = PauseRequested | ResumeRequested | CancelRequested
 """Requests to a run that its sub-workflows are to follow, too."""
@@ -186,7 +194,7 @@ class PerformItem(msgspec.Struct, frozen=True):
 
     start: StartItem
     task: Task
-    supervisor: ActorRef[Any]
+    supervisor: Recipient
     caused_at: float | None
     depth: int | None = None
     core_actions: CoreActions = "stretto"
@@ -291,18 +299,8 @@ class RunRefused(msgspec.Struct, frozen=True):
     reason: str
 
 
-class PermitsRequested(msgspec.Struct, frozen=True):
-    """A run wants `count` permits beyond those that it holds."""
-
-    run_id: str
-    count: int
-
-
-class PermitsReturned(msgspec.Struct, frozen=True):
-    """A run gives permits back."""
-
-    run_id: str
-    count: int
+class SharePermits(msgspec.Struct, frozen=True):
+    """Share out the permits: some are wanted, or have been given back while some are."""
 
 
 class RunInputs(msgspec.Struct, frozen=True):

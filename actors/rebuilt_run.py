@@ -3,14 +3,14 @@
 readers --EntriesRead--> Rebuilding --> Conductor, as it was --> what is outstanding is taken up again
 """
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import pykka
 
 from stretto.actors.journal.store import Child, Reader
 from stretto.actors.messages import (
-    BeginRun,
     EntriesRead,
     HandedDown,
     RunNotLoaded,
@@ -23,11 +23,8 @@ from stretto.actors.run_items import STOP, key_of
 from stretto.actors.run_journal import RunJournal
 from stretto.actors.run_request import Rebuilt, RunRequest
 from stretto.actors.services import Services
-from stretto.definitions.conductor import CancelRequested, Conductor, StartItem
+from stretto.definitions.conductor import CancelRequested, Conductor, RunTimedOut, StartItem
 from stretto.definitions.secrecy import NO_SECRECY
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class RebuiltRunSupervisor(RunSupervisor):
@@ -38,13 +35,8 @@ class RebuiltRunSupervisor(RunSupervisor):
         self._rebuilt = rebuilt
         self._told_paused = None  # whose item this run performs may not have heard of the last change
         self._rebuilding: Rebuilding | None = None
-        more: dict[type, Callable[[Any], Any]] = {
-            EntriesRead: self._rebuild_further,
-            RunNotLoaded: self._give_up_rebuilding,
-        }
-        self._handlers |= more
 
-    def _begin_run(self, _message: BeginRun) -> None:
+    def _begin_run(self) -> None:
         """Have a conductor that sees the journal's entries, in place of one that begins."""
         rebuilt, accepted = self._rebuilt, self._rebuilt.accepted
         conductor = self._make_conductor(accepted.parameters, accepted.accepted_at)
@@ -98,7 +90,10 @@ class RebuiltRunSupervisor(RunSupervisor):
             self._finish(rebuilding.finish)
         self._do_what_was_missed()
         for wait in timers:
-            self._remind(wait)
+            if isinstance(wait.then, RunTimedOut) and wait.then.at <= self._services.now():
+                self._event(wait.then)  # before anything is performed for a run that has failed
+            else:
+                self._remind(wait)
         children: dict[str, HandedDown | None] = {}
         for start in outstanding:
             child = rebuilding.child_of(start)
@@ -127,3 +122,8 @@ class RebuiltRunSupervisor(RunSupervisor):
             return self._requested
         self._items.tell(key_of(start), STOP)
         return CancelRequested(self._services.now())
+
+    _handlers: ClassVar[dict[type, Callable[[Any, Any], Any]]] = RunSupervisor._handlers | {  # noqa: SLF001 - its own class's
+        EntriesRead: _rebuild_further,
+        RunNotLoaded: _give_up_rebuilding,
+    }

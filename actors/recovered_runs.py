@@ -134,7 +134,7 @@ class RecoveredRuns(SupervisedRuns):
             return
         asked = run.supervisor is not None
         run.unsupervised()
-        self._share(self._ledger.forget(run_id))
+        self._permits.forget(run_id)
         if message.again == "soon":
             if asked:  # what was asked of its supervisor, nobody answers any more
                 run.fail_questions(StoreUnavailable(f"the run {run_id} cannot be read now: {reason}"))
@@ -171,7 +171,7 @@ class RecoveredRuns(SupervisedRuns):
             )
         )
         self._services.instruments.supervisor_restarts.inc()
-        self._share(self._ledger.forget(message.run_id))
+        self._permits.forget(message.run_id)
         self._restart_later(message.run_id, run)
 
     def _read_later(self, run_id: str, run: Run) -> None:

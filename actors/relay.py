@@ -3,6 +3,7 @@
 from typing import Any
 
 import pykka
+from pykka._actor import ActorInbox
 from pykka._envelope import Envelope
 
 from stretto.actors.dispatch import Later
@@ -24,10 +25,10 @@ class _HandedOn(pykka.Future[Any]):
         self._answer.fail(self._gone if self._gone is not None and isinstance(error, pykka.ActorDeadError) else error)
 
 
-def ask_later(actor: pykka.ActorRef[Any], message: Any, gone: Exception) -> Later:
+def ask_later(mailbox: ActorInbox, message: Any, gone: Exception) -> Later:
     """Ask an actor; return what its answer settles, or `gone` if it ends before it answers."""
     answer = Later()
-    actor.actor_inbox.put(Envelope(message, reply_to=_HandedOn(answer, gone)))
+    mailbox.put(Envelope(message, reply_to=_HandedOn(answer, gone)))
     return answer
 
 

@@ -9,7 +9,8 @@ turn's end. Nothing starts before it is durable that the run was accepted.
 """
 
 import contextlib
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from collections.abc import Callable
+from typing import Any, ClassVar, Final, TypeAlias
 
 import pykka
 from msgspec import structs
@@ -35,8 +36,6 @@ from stretto.actors.messages import (
     ParkWhenIdle,
     PauseRun,
     PermitsGranted,
-    PermitsRequested,
-    PermitsReturned,
     Relayed,
     ResultsSaved,
     ResumeRun,
@@ -51,6 +50,7 @@ from stretto.actors.messages import (
     RunRecorded,
     RunRefused,
     SettleKept,
+    SharePermits,
     SkipOneItem,
     StartRecorded,
     TellItemOutput,
@@ -106,9 +106,6 @@ from stretto.definitions.parameters import bind
 from stretto.definitions.secrecy import NO_SECRECY
 from stretto.metrics.logging import mask_run, unmask_run
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 Timer: TypeAlias = RetryDue | DelayElapsed | RunTimedOut
 REQUESTS: Final = (CancelRun, PauseRun, ResumeRun, ChangeConcurrency, SkipOneItem, RetryOneItem)
 """What is answered only when it is durable."""
@@ -128,7 +125,7 @@ class RunSupervisor(DispatchedActor):
         self._workflow = request.workflow
         self._record = RunRecord(services, request.workflow, self._run_id)
         self._watchers = request.watchers
-        self._items = RunItems(services, request, self.actor_ref, self._record)
+        self._items = RunItems(services, request, self.actor_inbox, self._record)
         self._kept = KeptItems(request.kept, services.now)
         self._reminders: dict[Timer, int] = {}
         self._told_paused: bool | None = False
@@ -145,51 +142,17 @@ class RunSupervisor(DispatchedActor):
         self._parks_when_idle = False
         self._settling_kept = False
         self._ended = False
-        self._handlers: dict[type, Callable[[Any], Any]] = {
-            ItemEnded: self._item_ended,
-            RetryDue: self._reminded,
-            DelayElapsed: self._reminded,
-            RunTimedOut: self._reminded,
-            ItemPaused: self._event,
-            ItemResumed: self._event,
-            ItemsRead: self._event,
-            ResultsOpened: self._results_opened,
-            ResultsSaved: self._results_saved,
-            ResultsClosed: self._event,
-            StreamFailed: self._stream_failed,
-            PermitsGranted: self._granted,
-            ReturnPermits: lambda message: self._items.permits.asked_back(message.count),
-            BeginRun: self._begin_run,
-            RunRecorded: lambda _message: self._start_conducting(),
-            StartRecorded: self._start_recorded,
-            JournalHasRoom: lambda _message: self._go_on(),
-            SettleKept: lambda _message: self._settle_kept(),
-            Relayed: self._relayed,
-            TellStatus: lambda _message: self._status(),
-            TellWhy: self._why,
-            TellItemOutput: self._item_output,
-            CancelRun: lambda _message: self._control(CancelRequested(services.now())),
-            PauseRun: lambda _message: self._control(PauseRequested(services.now())),
-            ResumeRun: lambda _message: self._control(ResumeRequested(services.now())),
-            ChangeConcurrency: lambda message: self._control(
-                ConcurrencyRequested(message.task, message.concurrency, services.now())
-            ),
-            SkipOneItem: lambda message: self._control(SkipRequested(message.task, message.index, services.now())),
-            RetryOneItem: lambda message: self._control(RetryRequested(message.task, message.index, services.now())),
-            FollowParent: self._follow_parent,
-            WatchRun: lambda message: self._watchers.append(message.watcher),
-            AbandonRun: lambda _message: self._abandon_run(),
-            DropRun: lambda _message: self._drop(),
-            ParkWhenIdle: lambda _message: self._park_when_idle(),
-        }
 
     def on_receive(self, message: Any) -> Any:
         """Handle a message; see `messages`, "to a run's supervisor"."""
+        if type(message) is ItemEnded:
+            return self._item_ended(message)
         handler = self._handlers.get(type(message))
-        return super().on_receive(message) if handler is None else handler(message)
+        return super().on_receive(message) if handler is None else handler(self, message)
 
     def on_turn_end(self) -> None:
-        """Tell what gathered in the turn."""
+        """Start what the turn's ends have made room for, and tell what gathered."""
+        self._start_items()
         self._record.flush(self._conductor)
         conductor = self._conductor
         if conductor is not None:
@@ -236,7 +199,7 @@ class RunSupervisor(DispatchedActor):
 
     # ---- the begin
 
-    def _begin_run(self, _message: BeginRun) -> None:
+    def _begin_run(self) -> None:
         request = self._request
         try:
             parameters = bind(self._workflow, request.inputs)
@@ -300,10 +263,12 @@ class RunSupervisor(DispatchedActor):
             raise RuntimeError("an event came before the run had begun")
         before = conductor.status
         commands = conductor.on(event)
-        self._journal.note(event, conductor.mask)
-        request = of_change(before, conductor.status, event.at)
-        if request is not None:
-            self._hand_down(request)
+        if self._journal.durable:
+            self._journal.note(event, conductor.mask)
+        if conductor.status != before:
+            request = of_change(before, conductor.status, event.at)
+            if request is not None:
+                self._hand_down(request)
         return commands
 
     def _reminded(self, event: Timer) -> None:
@@ -364,9 +329,9 @@ class RunSupervisor(DispatchedActor):
             return
         outcome = self._conductor.counts_as(completed)
         commands = self._on(completed)
-        self._record.try_ended(message, outcome, final=not _tries_again(completed, commands))
+        final = completed.failure is None or not _tries_again(completed, commands)
+        self._record.try_ended(message, outcome, final=final)
         self._carry_out(commands, message.finished_at, completed.at)
-        self._start_items()
 
     def _settle_kept(self) -> None:
         """Settle some of the items of which a rerun keeps what came of them; the others in further turns."""
@@ -442,7 +407,7 @@ class RunSupervisor(DispatchedActor):
 
     def _command_start(self, start: StartItem, caused_at: float | None) -> None:
         """Have an item wait to be performed, unless it is kept from the run that this one does again."""
-        if self._kept.take(start):
+        if self._request.kept is not None and self._kept.take(start):
             self._have_kept_settled()
             return
         self._items.add(start, caused_at)
@@ -457,11 +422,11 @@ class RunSupervisor(DispatchedActor):
             return
         while (nested := items.next_nested()) is not None:
             items.perform_nested(*nested)
-        while (permitted := items.next_permitted()) is not None:
-            if self._journal.durable and self._workflow.tasks[permitted[0].task].delivery == "at_most_once":
-                self._record_start(*permitted, conductor)
+        for start, caused_at in items.take_permitted():
+            if self._journal.durable and self._workflow.tasks[start.task].delivery == "at_most_once":
+                self._record_start(start, caused_at, conductor)
             else:
-                items.perform(*permitted)
+                items.perform(start, caused_at)
 
     def _record_start(self, start: StartItem, caused_at: float | None, conductor: Conductor) -> None:
         """Perform an item when it is durable that it is about to be performed."""
@@ -526,6 +491,8 @@ class RunSupervisor(DispatchedActor):
         again = RunInputs(self._workflow, self._parameters)
         self._journal.tell(self._engine, RunEnded(self._run_id, told, tasks, again, passed_on=outcome))
         self._ended = True  # not before: a supervisor that crashes without an end is told to have crashed
+        if self._items.leave_permits():
+            self._tell_engine(SharePermits())
         self._tell_watchers(RunProgressed(self._run_id, outcome.status, tasks))
         self._forget_reminders()
         self.stop()
@@ -580,15 +547,12 @@ class RunSupervisor(DispatchedActor):
 
     def _granted(self, message: PermitsGranted) -> None:
         self._items.permits.granted(message.count)
-        self._start_items()
+        self._start_items()  # now: the same permits may be asked back in this very turn, and are to serve an item first
 
     def _settle_permits(self) -> None:
         paused = self._conductor is not None and self._conductor.status == "paused"
-        settled = self._items.settle_permits(paused=paused)
-        if settled.returned:
-            self._tell_engine(PermitsReturned(self._run_id, settled.returned))
-        if settled.requested is not None:
-            self._tell_engine(PermitsRequested(self._run_id, settled.requested))
+        if self._items.settle_permits(paused=paused):
+            self._tell_engine(SharePermits())
 
     # ---- others
 
@@ -616,7 +580,7 @@ class RunSupervisor(DispatchedActor):
         )
 
     def _item_output(self, message: TellItemOutput) -> Later:
-        item = item_in_flight(self._items.actors(), self._workflow, message.task, message.index)
+        item = item_in_flight(self._items.mailboxes(), self._workflow, message.task, message.index)
         return ask_later(item, TellOutput(), has_just_ended())
 
     def _leave_items(self) -> None:
@@ -636,11 +600,51 @@ class RunSupervisor(DispatchedActor):
             except pykka.ActorDeadError:
                 self._watchers.remove(watcher)
 
+    # One for all supervisors: a thousand runs begin at once, and a method that is bound refers back to its actor.
+    _handlers: ClassVar[dict[type, Callable[[Any, Any], Any]]] = {
+        RetryDue: lambda self, message: self._reminded(message),
+        DelayElapsed: lambda self, message: self._reminded(message),
+        RunTimedOut: lambda self, message: self._reminded(message),
+        ItemPaused: lambda self, message: self._event(message),
+        ItemResumed: lambda self, message: self._event(message),
+        ItemsRead: lambda self, message: self._event(message),
+        ResultsOpened: lambda self, message: self._results_opened(message),
+        ResultsSaved: lambda self, message: self._results_saved(message),
+        ResultsClosed: lambda self, message: self._event(message),
+        StreamFailed: lambda self, message: self._stream_failed(message),
+        PermitsGranted: lambda self, message: self._granted(message),
+        ReturnPermits: lambda self, message: self._items.permits.asked_back(message.count),
+        BeginRun: lambda self, _message: self._begin_run(),
+        RunRecorded: lambda self, _message: self._start_conducting(),
+        StartRecorded: lambda self, message: self._start_recorded(message),
+        JournalHasRoom: lambda self, _message: self._go_on(),
+        SettleKept: lambda self, _message: self._settle_kept(),
+        Relayed: lambda self, message: self._relayed(message),
+        TellStatus: lambda self, _message: self._status(),
+        TellWhy: lambda self, message: self._why(message),
+        TellItemOutput: lambda self, message: self._item_output(message),
+        CancelRun: lambda self, _message: self._control(CancelRequested(self._services.now())),
+        PauseRun: lambda self, _message: self._control(PauseRequested(self._services.now())),
+        ResumeRun: lambda self, _message: self._control(ResumeRequested(self._services.now())),
+        ChangeConcurrency: lambda self, message: self._control(
+            ConcurrencyRequested(message.task, message.concurrency, self._services.now())
+        ),
+        SkipOneItem: lambda self, message: self._control(
+            SkipRequested(message.task, message.index, self._services.now())
+        ),
+        RetryOneItem: lambda self, message: self._control(
+            RetryRequested(message.task, message.index, self._services.now())
+        ),
+        FollowParent: lambda self, message: self._follow_parent(message),
+        WatchRun: lambda self, message: self._watchers.append(message.watcher),
+        AbandonRun: lambda self, _message: self._abandon_run(),
+        DropRun: lambda self, _message: self._drop(),
+        ParkWhenIdle: lambda self, _message: self._park_when_idle(),
+    }
+
 
 def _tries_again(completed: ItemCompleted, commands: list[Command]) -> bool:
     """Tell whether the commands that an item's failure gave have it wait for another try."""
-    if completed.failure is None:
-        return False
     return any(
         type(command) is WaitUntil and type(command.then) is RetryDue and command.then.index == completed.index
         for command in commands

@@ -1,4 +1,4 @@
-"""The items of one run outside of its conductor: those that wait to be performed, and the actors of those that are."""
+"""The items of one run outside of its conductor: those that wait to be performed, and those that are."""
 
 from collections import deque
 from collections.abc import Set as AbstractSet
@@ -8,8 +8,9 @@ import pykka
 
 from stretto.actors.item import ItemActor
 from stretto.actors.journal.store import Child
-from stretto.actors.messages import LetGo, PerformItem, StopItem
-from stretto.actors.run_permits import RunPermits, Settled
+from stretto.actors.mailbox import Mailbox
+from stretto.actors.messages import LetGo, PerformItem, Recipient, StopItem
+from stretto.actors.run_permits import AS_TOLD, RunPermits
 from stretto.actors.run_record import RunRecord
 from stretto.actors.run_request import RunRequest
 from stretto.actors.services import Services
@@ -34,27 +35,26 @@ class RunItems:
     An item that a workflow performs (it is *nested*) takes no permit: its own items do, and would wait for it for ever.
     """
 
-    def __init__(
-        self, services: Services, request: RunRequest, supervisor: pykka.ActorRef[Any], record: RunRecord
-    ) -> None:
+    def __init__(self, services: Services, request: RunRequest, supervisor: Recipient, record: RunRecord) -> None:
         self.permits = RunPermits()
         self._services = services
         self._request = request
+        self._run_id = request.handle.id
         self._workflow = request.workflow
         self._supervisor = supervisor
         self._record = record
         self._waiting: deque[Waiting] = deque()
         self._nested_waiting: deque[Waiting] = deque()
         self._being_recorded: set[Key] = set()
-        self._running: dict[Key, pykka.ActorRef[ItemActor]] = {}
-        self._children: dict[Key, pykka.ActorRef[ItemActor]] = {}
+        self._running: dict[Key, Mailbox[Any]] = {}
+        self._children: dict[Key, Mailbox[Any]] = {}
 
     # ---- what waits
 
     def add(self, start: StartItem, caused_at: float | None) -> None:
         """Have an item wait to be performed."""
-        waiting = self._nested_waiting if self._is_nested(start) else self._waiting
-        waiting.append((start, caused_at))
+        nested = self._request.nested and self._is_nested(start)
+        (self._nested_waiting if nested else self._waiting).append((start, caused_at))
 
     def _is_nested(self, start: StartItem) -> bool:
         """Tell whether a workflow performs the item; an action's ref may be known only now."""
@@ -70,11 +70,15 @@ class RunItems:
         """Take the next item that a workflow performs."""
         return self._nested_waiting.popleft() if self._nested_waiting else None
 
-    def next_permitted(self) -> Waiting | None:
-        """Take the next item that an action performs, if there is a permit for it."""
-        if self._waiting and len(self._running) + len(self._being_recorded) < self.permits.usable:
-            return self._waiting.popleft()
-        return None
+    def take_permitted(self) -> list[Waiting]:
+        """Take the next items that actions perform, as many as there are permits for, or as can be had at once."""
+        waiting, permits = self._waiting, self.permits
+        free = permits.usable - len(self._running) - len(self._being_recorded)
+        if free < len(waiting):
+            taken = self._services.permits.take(self._run_id, len(waiting) - free)
+            permits.granted(taken)
+            free += taken
+        return [waiting.popleft() for _ in range(min(free, len(waiting)))]
 
     def withdraw(self, task: str, visit: int) -> tuple[int, ...]:
         """Have no item of a visit wait any more; return which ones did."""
@@ -108,22 +112,21 @@ class RunItems:
 
     def perform(self, start: StartItem, caused_at: float | None) -> None:
         """Have an action performed."""
-        self._running[key_of(start)] = self._start(start, caused_at, None, None)
+        self._running[start.task, start.visit, start.index] = self._start(start, caused_at)
 
     def perform_nested(self, start: StartItem, caused_at: float | None, child: Child | None = None) -> None:
         """Have a workflow performed; `child` is the run that does that already."""
         self._children[key_of(start)] = self._start(start, caused_at, self._request.depth + 1, child)
 
     def _start(
-        self, start: StartItem, caused_at: float | None, depth: int | None, child: Child | None
-    ) -> pykka.ActorRef[ItemActor]:
+        self, start: StartItem, caused_at: float | None, depth: int | None = None, child: Child | None = None
+    ) -> Mailbox[Any]:
         if start.attempt > 1:
             self._record.retried()
-        run_id, workflow = self._request.handle.id, self._workflow
-        item = ItemActor.start_on(self._services.dispatcher, self._services, run_id, workflow.ref)
+        services, workflow = self._services, self._workflow
         task, core_actions = workflow.tasks[start.task], workflow.semantics.core_actions
-        item.tell(PerformItem(start, task, self._supervisor, caused_at, depth, core_actions, child))
-        return item
+        perform = PerformItem(start, task, self._supervisor, caused_at, depth, core_actions, child)
+        return ItemActor.perform_on(services.dispatcher, perform, services, self._run_id, workflow.ref)
 
     def ended(self, completed: ItemCompleted) -> None:
         """A try has ended, and its actor with it."""
@@ -163,10 +166,20 @@ class RunItems:
 
     # ---- what is told of them
 
-    def settle_permits(self, *, paused: bool) -> Settled:
-        """Return what is to be told the engine about permits."""
+    def settle_permits(self, *, paused: bool) -> bool:
+        """Give back permits that are not needed, and wait for missing ones; True: the engine is to share out."""
         in_flight = len(self._running) + len(self._being_recorded)
-        return self.permits.settle(in_flight, 0 if paused else len(self._waiting))
+        settled = self.permits.settle(in_flight, 0 if paused else len(self._waiting))
+        if settled is AS_TOLD:
+            return False
+        pool = self._services.permits
+        returned = settled.returned > 0 and pool.give_back(self._run_id, settled.returned)
+        requested = settled.requested is not None and pool.request(self._run_id, settled.requested)
+        return returned or requested
+
+    def leave_permits(self) -> bool:
+        """Give all permits back, as the run has ended; True: the engine is to share out."""
+        return self._services.permits.forget(self._run_id)
 
     def waiting(self) -> frozenset[Key]:
         """Return the items that wait."""
@@ -176,6 +189,6 @@ class RunItems:
         """Return the items in flight that workflows perform."""
         return frozenset(self._children)
 
-    def actors(self) -> dict[Key, pykka.ActorRef[ItemActor]]:
-        """Return the actors of the items in flight."""
+    def mailboxes(self) -> dict[Key, Mailbox[Any]]:
+        """Return the mailboxes of the items in flight."""
         return {**self._running, **self._children}

@@ -26,9 +26,11 @@ class RunJournal:
     ) -> None:
         """Go on at the entry numbered `first`; what the mask has learned before its text number `learned` is known.
 
+        `durable` tells whether there is a store.
         `secretive`: whatever the mask may say, what the run holds may be secret. `status` is what the store has.
         """
         self._link = link
+        self.durable = link.durable
         self._run_id = run_id
         self._secretive = secretive
         self._next = first
@@ -39,11 +41,6 @@ class RunJournal:
         self._answers: list[tuple[Later, Any]] = []
         self._status = status
         self._ending: Ending | None = None
-
-    @property
-    def durable(self) -> bool:
-        """There is a store."""
-        return self._link.durable
 
     def has_room(self, waiter: pykka.ActorRef[Any]) -> bool:
         """Tell whether items may start; if not, the waiter is told `JournalHasRoom` when they may."""

@@ -1,14 +1,16 @@
 """The permits that a run holds of the engine-wide bound on items in flight, as its supervisor accounts for them."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(msgspec.Struct, frozen=True):
     """What to tell the engine: so many permits come back, so many are wanted beyond those held (None: as told)."""
 
     returned: int
     requested: int | None
+
+
+AS_TOLD = Settled(0, None)
 
 
 class RunPermits:
@@ -43,12 +45,17 @@ class RunPermits:
     def settle(self, in_flight: int, waiting: int) -> Settled:
         """Give back what is asked for or not needed, and ask for what is missing."""
         wanted = in_flight + waiting
+        # A run that goes on with what it has, while it waits for more, is what most turns find.
+        if not self._to_return and in_flight == self._held and self._requested // 2 < waiting <= self._requested:
+            return AS_TOLD
         unneeded = max(self._held - wanted, 0)
         spare = self._held - in_flight
         returned = max(min(max(self._to_return, unneeded), spare), 0)
         self._held -= returned
         self._to_return = max(self._to_return - returned, 0)
         missing = max(wanted - self._held, 0)
-        changed = missing != self._requested
-        self._requested = missing
+        # A little less than was asked for is not worth a message: what is granted beyond it comes back.
+        changed = missing > self._requested or missing <= self._requested // 2 < self._requested
+        if changed:
+            self._requested = missing
         return Settled(returned, missing if changed else None)

@@ -22,9 +22,10 @@ class RunRecord:
         self._instruments = services.instruments.workflow(workflow.ref)
         self._log = _log.bind(run_id=run_id, workflow=workflow.ref)
         self._began = services.monotonic()
-        self._items: Counter[tuple[str, str]] = Counter()
         self._errors: Counter[tuple[str, str]] = Counter()
-        self._counted: Counter[tuple[str, int, str]] = Counter()
+        # Items by task, visit and what they ended as: so many have ended, and so many of these have been told.
+        self._items: dict[tuple[str, int, str], int] = {}
+        self._told: dict[tuple[str, int, str], int] = {}
         self._seconds: list[float] = []
         self._over = False
         self._retries = 0
@@ -50,8 +51,8 @@ class RunRecord:
         completed = message.completed
         if final:
             self._seconds.append(message.seconds)
-            self._items[completed.task, outcome] += 1
-            self._counted[completed.task, completed.visit, outcome] += 1
+            key = completed.task, completed.visit, outcome
+            self._items[key] = self._items.get(key, 0) + 1
         if completed.failure is not None:
             action = self._workflow.tasks[completed.task].action or ""
             self._errors[action, completed.failure.kind] += 1
@@ -66,10 +67,12 @@ class RunRecord:
 
     def task_ended(self, ended: TaskEnded) -> None:
         """A task has ended; items that ended without a last try (cancelled while they waited) count now."""
-        for outcome, count in ended.outcomes.items():
-            told = self._counted.pop((ended.task, ended.visit, outcome), 0)
-            if count > told:
-                self._items[ended.task, outcome] += count - told
+        visit = ended.task, ended.visit
+        outcomes = {outcome for *of, outcome in self._items if tuple(of) == visit}
+        for outcome in sorted(outcomes | ended.outcomes.keys()):
+            key = *visit, outcome
+            count = max(ended.outcomes.get(outcome, 0), self._items.pop(key, 0))
+            self._tell_items(key, count - self._told.pop(key, 0))
         self._instruments.task(ended.task).finished(ended.outcome)
         self._log.info(
             "task_ended", task=ended.task, visit=ended.visit, outcome=ended.outcome, items=ended.items,
@@ -107,7 +110,7 @@ class RunRecord:
 
     def flush(self, conductor: Conductor | None) -> None:
         """Tell what has gathered."""
-        if self._items or self._errors:
+        if self._seconds or self._errors:
             self._flush_items()
         if self._retries:
             self._services.instruments.retries.inc(self._retries)
@@ -124,9 +127,17 @@ class RunRecord:
     def _flush_items(self) -> None:
         self._services.instruments.item_duration.observe_many(self._seconds)
         self._seconds = []
-        for (task, outcome), count in self._items.items():
-            self._instruments.task(task).items_finished(outcome, count)
-        self._items.clear()
+        for key, count in self._items.items():
+            told = self._told.get(key, 0)
+            if count != told:
+                self._tell_items(key, count - told)
+                self._told[key] = count
         for (action, kind), count in self._errors.items():
             self._services.instruments.action_errors(action, kind, count)
         self._errors.clear()
+
+    def _tell_items(self, key: tuple[str, int, str], count: int) -> None:
+        """Count further items of a visit that ended alike."""
+        task, _, outcome = key
+        if count:
+            self._instruments.task(task).items_finished(outcome, count)

@@ -49,13 +49,13 @@ class Run:
     """A run in progress, as the engine knows it.
 
     `supervisor` is None while the run waits to be rebuilt: what it is told meanwhile, it is told then. `item` is whose
-    it is, if it is a sub-workflow, `parent` the run of that. `since` is seconds since the epoch. `questions` forgets
-    those that nobody waits for any more. `unread` counts how often the store could not be read for it. `watchers` are
-    told how the run goes on, whoever supervises it; `as_child` says which item it performs, if this engine started it.
+    it is, if it is a sub-workflow, `parent` the run of that. `since` is seconds since the epoch. `unread` counts how
+    often the store could not be read for it. `watchers` are told how the run goes on, whoever supervises it; `as_child`
+    says which item it performs, if this engine started it.
     """
 
     __slots__ = (
-        "_early", "accepted", "as_child", "handle", "item", "mask", "parent", "paused", "questions", "restarts",
+        "_early", "_questions", "accepted", "as_child", "handle", "item", "mask", "parent", "paused", "restarts",
         "since", "supervisor", "unread", "watchers",
     )  # fmt: skip
 
@@ -72,7 +72,7 @@ class Run:
         self.unread = 0
         self.as_child: Child | None = None
         self.watchers: list[pykka.ActorRef[Any]] = []
-        self.questions: weakref.WeakSet[Question] = weakref.WeakSet()
+        self._questions: weakref.WeakSet[Question] | None = None
         self._early: list[Any] = []
 
     def tell(self, message: Any) -> None:
@@ -94,9 +94,21 @@ class Run:
         """Have no supervisor for the time being."""
         self.supervisor = None
 
+    def question(self, verb: str | None) -> Question:
+        """Return a question about the run; it is forgotten when nobody waits for its answer any more."""
+        question = Question(verb)
+        if self._questions is None:
+            self._questions = weakref.WeakSet()
+        self._questions.add(question)
+        return question
+
+    def questions(self) -> list[Question]:
+        """Return those that somebody waits for."""
+        return list(self._questions or ())
+
     def fail_questions(self, error: Exception) -> None:
         """Have whoever waits for an answer told that there is none."""
-        for question in list(self.questions):
+        for question in self.questions():
             question.fail(error)
 
     def tell_item(self, message: Any) -> None:

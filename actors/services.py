@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import pykka
 
@@ -17,9 +17,12 @@ from stretto.actors.identifiers import new_run_id
 from stretto.actors.journal.link import Link, NoJournal
 from stretto.actors.journal.readers import NoReaders, Readers
 from stretto.actors.messages import ForgetReminder, RemindAt
+from stretto.actors.permits import PermitPool
 from stretto.actors.runners import Runner
 from stretto.definitions.conductor import Conductor
 from stretto.metrics import Instruments
+
+MAX_ITEMS_IN_FLIGHT: Final = 1024
 
 
 @dataclass(slots=True)
@@ -29,8 +32,8 @@ class Services:
     `clock_thread` is None for a clock without a thread of its own. `check_digests`: have each item make sure that its
     action left its input alone, whatever way it took. `now` gives seconds since the epoch, `monotonic` the seconds that
     the clock counts by; a rehearsal replaces them, the ids and what makes a run's conductor. `context_bytes` is kept by
-    each run for itself. `journal` is where what happens is written down, `readers` how it is read again. `files` reads
-    and writes the files that workflows name.
+    each run for itself. `journal` is where what happens is written down, `readers` how it is read again. `permits`
+    bound the items in flight. `files` reads and writes the files that workflows name.
     """
 
     dispatcher: Dispatcher
@@ -46,6 +49,7 @@ class Services:
     make_conductor: Callable[..., Conductor] = Conductor
     journal: Link = field(default_factory=NoJournal)
     readers: Readers | NoReaders = field(default_factory=NoReaders)
+    permits: PermitPool = field(default_factory=lambda: PermitPool(MAX_ITEMS_IN_FLIGHT))
     files: FileWork = field(default_factory=FileThreads)
     _engine: pykka.ActorRef[Any] | None = None
     context_bytes: dict[str, int] = field(default_factory=dict)

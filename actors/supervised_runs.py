@@ -20,8 +20,6 @@ from stretto.actors.messages import (
     ControlChild,
     DropRun,
     PermitsGranted,
-    PermitsRequested,
-    PermitsReturned,
     Relayed,
     ReturnPermits,
     RunEnded,
@@ -29,11 +27,12 @@ from stretto.actors.messages import (
     RunParked,
     RunPauseChanged,
     RunRefused,
+    SharePermits,
     StartChild,
 )
 from stretto.actors.outcome import RunHandle, RunWasParked
 from stretto.actors.packs import Surroundings
-from stretto.actors.permits import Grant, PermitLedger, Reclaim
+from stretto.actors.permits import Grant, PermitPool
 from stretto.actors.rebuilding import outcome_for_parent
 from stretto.actors.recovery import stored_handle
 from stretto.actors.run import RunSupervisor
@@ -61,12 +60,11 @@ class SupervisedRuns(DispatchedActor):
         self._services = services
         self._catalogue = catalogue
         self._surroundings = surroundings
-        self._ledger = PermitLedger(max_items_in_flight)
+        self._permits = services.permits = PermitPool(max_items_in_flight)
         self._runs = RunTable()
         self._listeners: list[pykka.ActorRef[Any]] = []
         self._handlers: dict[type, Callable[[Any], None]] = {
-            PermitsRequested: lambda message: self._share(self._ledger.request(message.run_id, message.count)),
-            PermitsReturned: lambda message: self._share(self._ledger.give_back(message.run_id, message.count)),
+            SharePermits: lambda _message: None,
             RunEnded: self._run_ended,
             RunPauseChanged: self._run_pause_changed,
             RunRefused: self._run_refused,
@@ -81,6 +79,14 @@ class SupervisedRuns(DispatchedActor):
         """Handle a message; see `messages`, "to the engine"."""
         handler = self._handlers.get(type(message))
         return super().on_receive(message) if handler is None else handler(message)
+
+    def on_turn_end(self) -> None:
+        """Share out the permits, once for all that has been asked for and given back by now."""
+        for change in self._permits.share_out():
+            run = self._runs.get(change.run_id)
+            if run is not None:
+                granted = isinstance(change, Grant)
+                run.tell(PermitsGranted(change.count) if granted else ReturnPermits(change.count))
 
     def _run_left(self) -> None:
         """A run is no more in progress."""
@@ -106,8 +112,6 @@ class SupervisedRuns(DispatchedActor):
         request.mask = self._mask_of(run, request.surroundings)
         supervisor = kind.start_on(self._services.dispatcher, self._services, self.actor_ref, request, *more)
         run.supervised(supervisor)
-        # Before anything else: a run of one item then starts without asking for its permit.
-        self._share(self._ledger.request(request.handle.id, 1))
         supervisor.tell(BeginRun())
 
     def _mask_of(self, run: Run, surroundings: RunSurroundings) -> Mask:
@@ -118,13 +122,6 @@ class SupervisedRuns(DispatchedActor):
         if run.mask is None:
             run.mask = Mask(base=surroundings.mask)
         return run.mask
-
-    def _share(self, changes: list[Grant | Reclaim]) -> None:
-        for change in changes:
-            run = self._runs.get(change.run_id)
-            if run is not None:
-                granted = isinstance(change, Grant)
-                run.tell(PermitsGranted(change.count) if granted else ReturnPermits(change.count))
 
     # ---- runs call each other
 
@@ -213,7 +210,7 @@ class SupervisedRuns(DispatchedActor):
             "tasks": message.tasks,
         }
         self._runs.remember(status, None if self._services.journal.durable else message.again)
-        for question in list(run.questions):
+        for question in run.questions():
             question.answer_after_end(status)
         self._forget(message.run_id)
         run.handle.outcome.set(message.outcome)
@@ -248,5 +245,5 @@ class SupervisedRuns(DispatchedActor):
 
     def _forget(self, run_id: str) -> None:
         self._runs.remove(run_id)
-        self._share(self._ledger.forget(run_id))
+        self._permits.forget(run_id)
         self._run_left()

@@ -16,7 +16,7 @@ from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from contextvars import ContextVar
 from threading import Lock
-from typing import Any, Literal, NamedTuple, TextIO, cast
+from typing import Any, Literal, TextIO, cast
 from weakref import WeakSet
 
 import msgspec
@@ -31,13 +31,17 @@ LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _NOISY_LOGGERS = ("pykka", "httpx", "httpcore", "alembic")
 
 
-class CallIds(NamedTuple):
+class CallIds(msgspec.Struct, frozen=True):
     """For what an action is being called; `item_index` is None for a task without items."""
 
     run_id: str
     workflow: str
     task: str
     item_index: int | None
+
+    def told(self) -> dict[str, Any]:
+        """Return the fields of a log line."""
+        return msgspec.structs.asdict(self)
 
 
 # Set around an action's call: 0.1 us, where structlog's bound_contextvars takes several.
@@ -215,7 +219,7 @@ def _rendering_processors(stream: TextIO, style: Style) -> list[Processor]:
 def _add_call_ids(_logger: object, _method: str, event: EventDict) -> EventDict:
     ids = call_ids.get()
     if ids is not None:
-        for field, value in zip(ids._fields, ids, strict=True):
+        for field, value in ids.told().items():
             if value is not None:
                 event.setdefault(field, value)
     return event

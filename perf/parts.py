@@ -100,7 +100,7 @@ class _Item(DispatchedActor):
 
     def on_receive(self, message: Any) -> None:
         message.tell(self)
-        self.stop()
+        self._stop()
 
 
 class _Starter(DispatchedActor):
@@ -126,7 +126,7 @@ class _Starter(DispatchedActor):
 
     def _start_item(self) -> None:
         self._left -= 1
-        _Item.start_on(self._dispatcher).tell(self.actor_ref)
+        _Item.perform_on(self._dispatcher, self.actor_inbox)
 
 
 def actors(loops: int) -> float:

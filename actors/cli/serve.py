@@ -1,6 +1,7 @@
 """`stretto serve`: the daemon, in the foreground."""
 
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
 
 _OF_THE_ENGINE = frozenset({"definitions", "actions", "packs", "pack_config", "keystore", "store", "store_key"})
 """Flags for settings of the section `engine`; the others are of `serve`."""
+
+SWITCH_SECONDS: Final = 0.001
+"""How long one thread may have the interpreter while another waits for it. Beside a fan-out of 60,000 items, a request
+is accepted after a third of the time that it takes with Python's own 5 ms (SQLite: 9 ms instead of 31), and the items
+take no longer; with less than 1 ms nothing more is gained."""
 
 
 @click.command()
@@ -49,6 +55,7 @@ def serve(file: str | None, **given: Any) -> None:
     except InvalidSettings as error:
         give_up("\n  ".join(["the settings cannot be used", *error.problems]), USAGE)
     configure_logging(settings.logging.level, style=settings.logging.style)
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         code = asyncio.run(Daemon(settings).serve())
     except (CannotOpenStore, StoreUnavailable) as error:

@@ -2,8 +2,6 @@
 
 from collections import deque
 
-import pykka
-
 from stretto.actors.dispatch import DispatchedActor, Dispatcher
 from stretto.definitions.errors import LimitExceeded
 
@@ -21,11 +19,6 @@ class PumpedDispatcher(Dispatcher):
         self._waiting: deque[DispatchedActor] = deque()
         self._known: dict[str, DispatchedActor] = {}
         self._dropped = False
-
-    def start(self) -> None:
-        """Nothing is to be started."""
-        if self._dropped:
-            raise pykka.ActorDeadError("the rehearsal is over")
 
     def submit(self, actor: DispatchedActor) -> bool:
         """Have an actor take a turn when it is its turn."""

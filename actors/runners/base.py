@@ -100,7 +100,12 @@ def _perform(call: Call) -> Finished:
         result = call.action.function(**call.input)
     except BaseException as error:  # noqa: BLE001 - whatever an action raises is its failure, and ends no thread
         return failure(call, error)
-    if isinstance(result, CoroutineType):
+    return returned(call, result)
+
+
+def returned(call: Call, result: Any) -> Finished:
+    """Return the end of a call whose plain function returned `result`."""
+    if type(result) is CoroutineType:
         # A plain wrapper around an async function: nobody would ever await it.
         result.close()
         return failure(call, TypeError("the action returned a coroutine; register an `async def` function"))
@@ -152,4 +157,4 @@ def tell(done: Done, call: Call, finished: Finished) -> None:
     try:
         done(finished)
     except Exception:  # noqa: BLE001 - it is not ours, and anything may go wrong in it
-        _log.exception("action_end_not_taken", action=call.action.ref, **call.ids._asdict())
+        _log.exception("action_end_not_taken", action=call.action.ref, **call.ids.told())

@@ -185,7 +185,7 @@ class EventLoopRunner:
 
     def _leave(self, running: _LoopCall) -> None:
         reason = f"it did not end within {self._stop_seconds:g} s of being cancelled and was left behind"
-        _log.warning("action_left_behind", action=running.call.action.ref, **running.call.ids._asdict())
+        _log.warning("action_left_behind", action=running.call.action.ref, **running.call.ids.told())
         self._end(running, cancelled(reason))
 
     def _begin_closing(self) -> None:

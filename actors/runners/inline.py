@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from stretto.actors.runners.base import Call, Done, Running, perform
+from stretto.actors.runners.base import Call, Done, Running, failure, returned
+from stretto.metrics.logging import call_ids
 
 
 class _Over:
@@ -30,7 +31,14 @@ class InlineRunner:
         """Call the action, then `done`."""
         if self._stopped:
             raise RuntimeError("the inline runner is stopped")
-        done(perform(call))
+        ids = call_ids.set(call.ids)
+        try:
+            finished = returned(call, call.action.function(**call.input))
+        except BaseException as error:  # noqa: BLE001 - whatever an action raises is its failure, and ends no thread
+            finished = failure(call, error)
+        finally:
+            call_ids.reset(ids)
+        done(finished)
         return _OVER
 
     def stop(self) -> None:

@@ -73,7 +73,7 @@ class ThreadRunner:
             running.cancel()
         if not self._pool.close(self._stop_seconds):
             for running in [running for running in list(self._calls) if running.begun]:
-                ids = running.call.ids._asdict()
+                ids = running.call.ids.told()
                 _log.warning("action_left_behind", action=running.call.action.ref, **ids)
 
     def _run(self, running: _ThreadCall) -> None:

@@ -52,7 +52,6 @@ from stretto.definitions.conductor.states import ENDED, IllegalTransition, Unkno
 from stretto.definitions.conductor.streamed import StreamedFanOut
 from stretto.definitions.conductor.transitions import Followed
 from stretto.definitions.errors import ExpressionError, Place
-from stretto.definitions.expressions import Moment
 from stretto.definitions.frozen import Data, object_of
 from stretto.definitions.model import Task
 from stretto.definitions.semantics import COMMANDS
@@ -68,7 +67,7 @@ class Conductor(Run):
         """Evaluate what the run begins with. Nothing starts before `begin`, which does this, too, if nobody did."""
         self._entered = True
         if self.workflow.timeout is not None:
-            self._deadline = RunTimedOut(self._moment.at + self.workflow.timeout)
+            self._deadline = RunTimedOut(self._at + self.workflow.timeout)
             self._commands.append(WaitUntil(self._deadline))
         branch, broken = self._first_branch()
         if broken:
@@ -89,14 +88,15 @@ class Conductor(Run):
         Raises `IllegalTransition` for a request that the run's state does not allow, `UnknownTask` for one about a task
         that there is not; the run stays as it was.
         """
-        before = self._moment
-        self._moment = Moment(event.at, f"{self._run_id}/{self._events + 1}")
+        before = self._at, self._known_moment
+        self._at, self._known_moment = event.at, None
+        self._events += 1
         try:
             self._handlers[type(event)](self, event)
         except (IllegalTransition, UnknownTask):
-            self._moment = before
+            self._at, self._known_moment = before
+            self._events -= 1
             raise
-        self._events += 1
         return self._turn_over()
 
     def _first_branch(self) -> tuple[Branch, bool]:
@@ -118,18 +118,19 @@ class Conductor(Run):
         return branch.as_first(), broken
 
     def _turn_over(self) -> list[Command]:
-        if self._begun:
+        # Most events are an item's end among many: nothing follows from it but what is commanded already.
+        if self._begun and (self._ended or self._due or self._arrivals.waiting):
             self._go_on()
         if self._paused:
             self._look_at_pauses()
-        while self._is_done():
+        while not self._active and self._is_done():
             self._finish()
             self._go_on()
         commands, self._commands = self._commands, []
         return commands
 
     def _is_done(self) -> bool:
-        if self._active or self.status in ENDED or (self.status == "running" and not self._begun):
+        if self.status in ENDED or (self.status == "running" and not self._begun):
             return False
         return self.status != "paused" or not (self._arrivals.waiting or self._semantics.paused_end == "waits")
 
@@ -181,7 +182,7 @@ class Conductor(Run):
                 arrival.after_failure = False  # once is enough: it would be tried again
                 broken = True
                 continue
-            visit = FanOut(task, arrival, snapshot, self._moment.at, self._semantics)
+            visit = FanOut(task, arrival, snapshot, self._at, self._semantics)
             prepared.append((arrival, visit, preparation))
         if broken:
             self._break()
@@ -190,7 +191,7 @@ class Conductor(Run):
             self._arrivals.waiting.remove(arrival)
             running = self._arrivals.running(visit)
             if running is not None and preparation.performed:
-                self._commands.append(running.perform_also(preparation.performed[0], self._moment.at))
+                self._commands.append(running.perform_also(preparation.performed[0], self._at))
                 continue
             self._begin(visit)
             visit.retry = preparation.retry
@@ -223,7 +224,7 @@ class Conductor(Run):
         task = self.workflow.tasks[arrival.task]
         snapshot = self.context.snapshot_for(arrival.branch, arrival.route)
         kind = StreamedFanOut if task.with_items is not None and task.with_items.streams else FanOut
-        fan_out = kind(task, arrival, snapshot, self._moment.at, self._semantics)
+        fan_out = kind(task, arrival, snapshot, self._at, self._semantics)
         self._begin(fan_out)
         settings = Settings(task, fan_out.snapshot, self._moment)
         if task.when is not None and not self._wants_to_run(task, fan_out):
@@ -241,7 +242,7 @@ class Conductor(Run):
 
     def delay(self, fan_out: FanOut, seconds: float) -> None:
         """Have a visit wait before its start, or before it is tried again."""
-        fan_out.since = self._moment.at
+        fan_out.since = self._at
         fan_out.until = fan_out.since + seconds
         self._commands.append(WaitUntil(fan_out.delay_elapsed()))
 
@@ -294,7 +295,7 @@ class Conductor(Run):
         """Refill the window as far as the run's state allows; end the task when nothing is left."""
         may_start = self._may_start(fan_out)
         if may_start:
-            self._commands.extend(fan_out.refill(self._moment.at))
+            fan_out.refill(self._at, self._commands)
         if fan_out.streams:
             self._advance_streams(fan_out)
         stopped = self.status in {"cancelling", "failing"} and not may_start
@@ -398,7 +399,7 @@ class Conductor(Run):
             return msgspec.structs.replace(event, outcome="failed", result=None, failure=failure)
         assert fan_out.retry is not None  # noqa: S101 - nothing else wants one
         assert event.failure is not None  # noqa: S101 - as above
-        at = self._moment.at
+        at = self._at
         slot.wait(event.failure, at, at + fan_out.retry.wait(slot.attempt))
         self._commands.append(WaitUntil(fan_out.retry_due(event.index, slot)))
         return None
@@ -422,12 +423,12 @@ class Conductor(Run):
     def _retry_is_due(self, fan_out: FanOut, index: int, slot: Slot) -> None:
         """Have an item's next try start; in a run that starts nothing now it is held."""
         if slot.state == "waiting":
-            slot.change("due", self._moment.at)
+            slot.change("due", self._at)
         if self._may_start(fan_out):
             self._try_again(fan_out, index, slot)
 
     def _try_again(self, fan_out: FanOut, index: int, slot: Slot) -> None:
-        slot.change("start", self._moment.at)
+        slot.change("start", self._at)
         slot.attempt += 1
         self._commands.append(fan_out.start(index, slot))
 
@@ -448,7 +449,7 @@ class Conductor(Run):
             self._open(fan_out)
         else:
             fan_out.change("hold")
-            fan_out.since = self._moment.at
+            fan_out.since = self._at
 
     # ---- requests for items
 
@@ -466,7 +467,7 @@ class Conductor(Run):
             # Where the action is performed more than once, the first performance to end would count.
             performed = fan_out.window if fan_out.decided is not None else {event.index: slot}
             for index, each in sorted(performed.items()):
-                each.skipping = True
+                self._skipping = each.skipping = True
                 self._stop(fan_out, index, each)
             return
         fan_out.skip_item(event.index)
@@ -509,7 +510,7 @@ class Conductor(Run):
             return
         self._visits.end(fan_out)
         self.context.record_task(record)
-        seconds = max(self._moment.at - fan_out.started_at, 0.0)
+        seconds = max(self._at - fan_out.started_at, 0.0)
         self._commands.append(
             TaskEnded(
                 task.name,
@@ -641,7 +642,7 @@ class Conductor(Run):
         """Go to the status that `event` leads to."""
         before, self.status = self.status, advance(self._states, self.status, event)
         if self.status != before:
-            self._since = self._moment.at
+            self._since = self._at
         self._cancelled = self._cancelled or event == "cancel"
 
     def _pause(self, _event: PauseRequested) -> None:

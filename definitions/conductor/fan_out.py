@@ -5,7 +5,7 @@ in it from its start command to its final outcome, so one that waits for a retry
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, Final
 
 from stretto.definitions.conductor.branches import Branch
@@ -102,28 +102,27 @@ class FanOut:
         self.concurrency = concurrency
         self.results = [None] * len(items)
 
-    def refill(self, at: float) -> Iterator[Command]:
-        """Yield the starts that bring the window back to min(concurrency, items left)."""
-        total = len(self.items)
-        while len(self.window) < self.concurrency and not self.stopped:
+    def refill(self, at: float, commands: list[Command]) -> None:
+        """Add the starts that bring the window back to min(concurrency, items left)."""
+        window, total = self.window, len(self.items)
+        while len(window) < self.concurrency and not self.stopped:
             if self.again:
-                yield self._start_again(at)
+                commands.append(self._start_again(at))
                 continue
-            if self.next_index >= total:
-                return
             index = self.next_index
-            self.next_index += 1
+            if index >= total:
+                return
+            self.next_index = index + 1
             if self.skipped:
                 self._pass_over()
-            self.window[index] = Slot(at, self.attempt)
-            yield self.start(index, self.window[index])
+            window[index] = slot = Slot(at, self.attempt, at)
+            commands.append(self.start(index, slot))
 
     def _start_again(self, at: float) -> StartItem:
         """Put the first of the items that are to be tried once more into the window."""
         index = min(self.again)
         failed = self.again.pop(index)
-        slot = self.window[index] = Slot(failed.started_at, failed.attempt + 1)
-        slot.since = at
+        slot = self.window[index] = Slot(failed.started_at, failed.attempt + 1, at)
         slot.failed = failed.failure
         return self.start(index, slot)
 
@@ -133,10 +132,11 @@ class FanOut:
 
     def start(self, index: int, slot: Slot) -> StartItem:
         """Return the command that starts (or restarts) an item that has its place in the window."""
-        scope = ItemScope(self.snapshot, self.items[index], index) if self.task.with_items else self.snapshot
+        task = self.task
+        scope = self.snapshot if task.with_items is None else ItemScope(self.snapshot, self.items[index], index)
         prepared = None if self.prepared is None else self.prepared[index]
         return StartItem(
-            self.task.name, self.visit, index, slot.attempt, scope, self.timeout, slot.started_at, self.route, prepared
+            task.name, self.visit, index, slot.attempt, scope, self.timeout, slot.started_at, self.route, prepared
         )
 
     def retry_due(self, index: int, slot: Slot) -> RetryDue:
@@ -154,7 +154,7 @@ class FanOut:
         self.prepared = [*self.prepared, prepared]
         self.results.append(None)
         self.decided = 0
-        self.window[index] = Slot(at, self.attempt)
+        self.window[index] = Slot(at, self.attempt, at)
         return self.start(index, self.window[index])
 
     def settle(self, event: ItemCompleted) -> None:
@@ -166,7 +166,6 @@ class FanOut:
         if slot.skipping or event.outcome == "skipped":
             self._count_skipped(event.index, slot)
         elif event.failure is None:
-            slot.state = advance(ITEM, slot.state, event.outcome)
             self.results[event.index] = event.result
             self.succeeded += 1
         else:

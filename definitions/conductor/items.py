@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from stretto.definitions.conductor.events import Failure
 from stretto.definitions.conductor.states import ITEM, advance
 from stretto.definitions.frozen import Data, FrozenDict, FrozenList, list_of, object_of
@@ -23,22 +25,21 @@ class Batches(Sequence[FrozenList]):
         return list_of(self._members[start : start + self._size])
 
 
-class Slot:
+class Slot(msgspec.Struct, eq=False):
     """An item's place in the window: its state, its try, when its first try started, and why its last one failed.
 
     `since` is when its state began, `until` when a wait for its next try ends. `stopping`: its try is to be stopped.
     `skipping`: whatever comes of it, the item counts as skipped.
     """
 
-    __slots__ = ("attempt", "failed", "since", "skipping", "started_at", "state", "stopping", "until")
-
-    def __init__(self, started_at: float, attempt: int) -> None:
-        self.attempt = attempt
-        self.started_at = self.since = started_at
-        self.state = "running"
-        self.until = 0.0
-        self.stopping = self.skipping = False
-        self.failed: Failure | None = None
+    started_at: float
+    attempt: int
+    since: float
+    state: str = "running"
+    until: float = 0.0
+    stopping: bool = False
+    skipping: bool = False
+    failed: Failure | None = None
 
     def change(self, event: str, at: float) -> None:
         """Go to the state that `event` leads to."""

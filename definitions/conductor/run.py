@@ -68,7 +68,9 @@ class Run:
         self._run_id = run_id
         self._initial = Branch(Map(initial)) if initial else NO_BRANCH
         self._arrivals: Arrivals = ARRIVALS[workflow.semantics.arrivals](workflow, graph_of(workflow.tasks))
-        self._moment = Moment(started_at, f"{run_id}/0")
+        self._at = started_at
+        self._known_moment: Moment | None = None
+        self._events = 0
         system = freeze(
             {"workflow_start": self._moment.now(), "run_id": run_id, "workflow": workflow.ref, "parent": parent}
         )
@@ -83,16 +85,23 @@ class Run:
         self._transitions = Transitions(workflow, self.context)
         self._errors = ErrorLog(self.mask)
         self._failed = False
-        self._events = 0
         self._visits = Visits()
         self._active = self._visits.active
-        self._entered = self._begun = False
+        self._entered = self._begun = self._skipping = False
         self._ended: deque[FanOut] = deque()
         self._due: list[FanOut] = []
         self._paused: set[tuple[str, int, int]] = set()
         self._paused_from_below = False
         self._terminal: list[tuple[int, Branch]] = []
         self._commands: list[Command] = []
+
+    @property
+    def _moment(self) -> Moment:
+        """The event at hand as expressions see it; most events need none."""
+        moment = self._known_moment
+        if moment is None:
+            moment = self._known_moment = Moment(self._at, self._run_id, self._events)
+        return moment
 
     def _masked(self, data: Masked) -> Masked:
         return self.mask.data(data)  # type: ignore[return-value]  # an object stays one, and a list
@@ -144,6 +153,8 @@ class Run:
 
     def counts_as(self, completed: ItemCompleted) -> str:
         """Return what an item ends as when this is handled next: `skipped` if that was asked for, else its outcome."""
+        if not self._skipping:
+            return completed.outcome
         visit = self._active.get((completed.task, completed.visit))
         slot = visit.window.get(completed.index) if visit is not None else None
         return "skipped" if slot is not None and slot.skipping else completed.outcome

@@ -5,7 +5,7 @@ has ended; of those that failed, only the first are held besides.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 from stretto.definitions.conductor.commands import CloseResults, Command, OpenResults, WriteResult
@@ -64,18 +64,18 @@ class StreamedFanOut(FanOut):
 
     # ---- what is to be done
 
-    def refill(self, at: float) -> Iterator[Command]:
-        """Yield the starts that refill the window, and what it takes to go on with them: a file, more items."""
+    def refill(self, at: float, commands: list[Command]) -> None:
+        """Add the starts that refill the window, and what it takes to go on with them: a file, more items."""
         source = self.source
         # First, so that no file of results is made in vain, or replaced by one.
         readable = source is None or source.begun
         if self.file == "unopened" and readable and not self.stopped:
             self.file = advance(RESULTS, self.file, "open")
-            yield self._open_results()
+            commands.append(self._open_results())
         if self.file not in {"unopened", "opening"}:
-            yield from super().refill(at)
+            super().refill(at, commands)
         if source is not None and not self.stopped and source.wants_more(self.next_index):
-            yield source.read(self.name, self.visit)
+            commands.append(source.read(self.name, self.visit))
 
     def _open_results(self) -> OpenResults:
         return OpenResults(

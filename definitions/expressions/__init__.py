@@ -2,6 +2,7 @@
 
     text of a definition --syntax.parse--> checked tree --templates.compile_text--> Template
     Template.evaluate(scope, moment) --> frozen data, or ExpressionError
+        computed: Jinja's code, in the sandbox    plain (plain_values): Python's (compiled), Jinja's where it gives up
 
 What an expression reads it reads from a `Scope`, name by name: nothing is copied for it, so it costs what it reads.
 """
@@ -11,7 +12,9 @@ from stretto.definitions.expressions.moment import Moment
 from stretto.definitions.expressions.namespaces import (
     ABSENT,
     Completion,
+    InFull,
     Namespace,
+    Read,
     Readable,
     Scope,
     TaskNamespace,
@@ -36,11 +39,13 @@ __all__ = [
     "Completion",
     "Constant",
     "Expression",
+    "InFull",
     "ListTemplate",
     "Moment",
     "Namespace",
     "NoneOf",
     "ObjectTemplate",
+    "Read",
     "Readable",
     "Scope",
     "Site",

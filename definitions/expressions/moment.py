@@ -11,17 +11,17 @@ from stretto.definitions.expressions.guarding import Source
 class Moment:
     """When an expression is evaluated, and the seed of its `uuid()`.
 
-    `at` is seconds since the epoch; `seed` tells this evaluation from every other of the run (the run's id and
-    the event's number, for an item's input also the task, visit and index). The calls of `uuid()` are counted
+    `at` is seconds since the epoch; `seed`, in parts, tells this evaluation from every other of the run (the run's id
+    and the event's number, for an item's input also the task, visit and index). The calls of `uuid()` are counted
     over all expressions evaluated at one moment, so that each gives another id. `sources` are those of secrets that
     the expression at hand has read.
     """
 
-    __slots__ = ("_calls", "at", "seed", "sources")
+    __slots__ = ("_calls", "_seed", "at", "sources")
 
-    def __init__(self, at: float, seed: str) -> None:
+    def __init__(self, at: float, *seed: str | int) -> None:
         self.at = at
-        self.seed = seed
+        self._seed = seed
         self._calls = 0
         self.sources: list[Source] | None = None
 
@@ -44,5 +44,6 @@ class Moment:
     def uuid(self) -> str:
         """Return the next id of this moment, in the form of a random (version 4) UUID."""
         self._calls += 1
-        digest = hashlib.blake2b(f"{self.seed}/{self._calls}".encode(), digest_size=16).digest()
+        seed = "/".join(map(str, (*self._seed, self._calls)))
+        digest = hashlib.blake2b(seed.encode(), digest_size=16).digest()
         return str(uuid.UUID(bytes=digest, version=4))

@@ -4,8 +4,8 @@
 JSON. A namespace is therefore no value: an expression names what it wants from it.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Protocol, TypeAlias
 
 from stretto.definitions.errors import NotData
 
@@ -19,6 +19,12 @@ class _Absent:
 
 ABSENT: Final = _Absent()
 """What `read` and `resolve` return for a name that is not there; no value of a workflow is ever this object."""
+ITEM_NAMES: Final = frozenset({"item", "index"})
+"""The names that are not the same for all items of a fan-out."""
+
+
+class InFull(Exception):
+    """A quicker way to evaluate an expression ends here: what it meets is left to the evaluation in full."""
 
 
 class Readable:
@@ -95,6 +101,12 @@ class Scope(Protocol):
     def resolve(self, name: str) -> Any:
         """Return what `name` stands for, or `ABSENT`."""
 
+    def read_once(self, read: "Read") -> tuple[Any, ...]:
+        """Return what `read` reads of this scope (no name of `ITEM_NAMES`), be it read now or at an earlier time.
+
+        Raises what `read` does, and `InFull` where names are not to be resolved twice.
+        """
+
     def known_names(self) -> Iterable[str]:
         """Return the names that `resolve` knows, to offer the nearest one."""
 
@@ -103,6 +115,10 @@ class Scope(Protocol):
 
     def task_status(self, task: str, route: int | None) -> str | None:
         """Return the status of a task's last visit on a route (None: the scope's own), or None if it has not run."""
+
+
+Read: TypeAlias = Callable[[Scope], tuple[Any, ...]]
+"""Reads values of a scope, without any effect."""
 
 
 class Completion:

@@ -30,11 +30,11 @@ class Function:
 class ScopeContext(Context):
     """What compiled expressions run in: a scope to read from, a moment, and the fuel of this evaluation."""
 
+    __slots__ = ("environment", "eval_ctx", "fuel", "moment", "scope")
+
     def __init__(self, environment: Any, scope: Scope, moment: Moment) -> None:
         # Jinja's __init__ is left out on purpose: it builds what only template inheritance needs.
         self.environment = environment
-        self.vars: dict[str, Any] = {}
-        self.exported_vars: set[str] = set()
         self.eval_ctx = environment.evaluation_context
         self.scope = scope
         self.moment = moment
@@ -48,6 +48,17 @@ class ScopeContext(Context):
         if isinstance(value, Guarded):
             return value.open(self.moment)
         return missing if value is ABSENT else value
+
+
+class StatementsContext(ScopeContext):
+    """What compiled texts with statements run in: `set` keeps its variables here, too."""
+
+    __slots__ = ("exported_vars", "vars")
+
+    def __init__(self, environment: Any, scope: Scope, moment: Moment) -> None:
+        super().__init__(environment, scope, moment)
+        self.vars: dict[str, Any] = {}
+        self.exported_vars: set[str] = set()
 
 
 def _completion(context: ScopeContext, function: str) -> Completion:

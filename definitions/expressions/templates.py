@@ -13,11 +13,13 @@ from jinja2 import TemplateError, nodes
 
 from stretto.definitions.errors import ExpressionError, Finding, NotData, Place, StrettoError
 from stretto.definitions.expressions.bounds import check_text
+from stretto.definitions.expressions.compiled import Evaluate, compile_plain
 from stretto.definitions.expressions.failures import harmless, shortened, told
 from stretto.definitions.expressions.moment import Moment
 from stretto.definitions.expressions.namespaces import Scope
+from stretto.definitions.expressions.plain_values import Joined, Listed, Literal, Members, Path, Plain, plain_of
 from stretto.definitions.expressions.sandbox import ExpressionSandbox, TextSandbox
-from stretto.definitions.expressions.scope import FUNCTION_NAMES, ScopeContext
+from stretto.definitions.expressions.scope import FUNCTION_NAMES, ScopeContext, StatementsContext
 from stretto.definitions.expressions.syntax import Malformed, Parsed, Piece, Site, parse
 from stretto.definitions.expressions.values import settle, text_of
 from stretto.definitions.frozen import Data, check_bounds, freeze, list_of, object_of
@@ -62,9 +64,13 @@ class Template(Protocol):
 
 
 class Written:
-    """A part of a definition: it equals what was written alike at the same place."""
+    """A part of a definition: it equals what was written alike at the same place.
+
+    `plain` is what it comes to where that is read, not computed.
+    """
 
     __slots__ = ()
+    plain: Plain | None = None
 
     def _written(self) -> tuple[object, ...]:
         """Return all that decides what it is."""
@@ -80,11 +86,12 @@ class Written:
 class Constant(Written):
     """A value without expressions."""
 
-    __slots__ = ("place", "value")
+    __slots__ = ("place", "plain", "value")
 
     def __init__(self, value: Data, place: Place) -> None:
         self.value = value
         self.place = place
+        self.plain = Literal(value)
 
     def evaluate(self, scope: Scope, moment: Moment) -> Data:  # noqa: ARG002 - as every template
         return self.value
@@ -99,7 +106,7 @@ class Constant(Written):
 class Expression(Written):
     """One expression; its value keeps its type."""
 
-    __slots__ = ("_function", "calls", "place", "source")
+    __slots__ = ("_function", "calls", "evaluate", "evaluate_text", "place", "plain", "source")
 
     def __init__(self, piece: Piece, place: Place) -> None:
         self.source = piece.source
@@ -107,8 +114,13 @@ class Expression(Written):
         self.calls = _called(piece.tree)
         output = nodes.Output([piece.tree], lineno=1)
         self._function = _compile(_EXPRESSIONS, nodes.Template([output], lineno=1))
+        self.plain: Literal | Path | None = plain_of(piece.tree)
+        self.evaluate: Evaluate[Data] = compile_plain(self.plain, self.evaluate_in_full)
+        text = None if self.plain is None else Joined((self.plain,))
+        self.evaluate_text: Evaluate[str] = compile_plain(text, self.evaluate_text_in_full)
 
-    def evaluate(self, scope: Scope, moment: Moment) -> Data:
+    def evaluate_in_full(self, scope: Scope, moment: Moment) -> Data:
+        """Return its value as Jinja computes it, also if it is plain."""
         context = ScopeContext(_EXPRESSIONS, scope, moment)
         try:
             value = settle(self._function(context), context.fuel)
@@ -118,7 +130,7 @@ class Expression(Written):
             moment.learn(value)
         return value
 
-    def evaluate_text(self, scope: Scope, moment: Moment) -> str:
+    def evaluate_text_in_full(self, scope: Scope, moment: Moment) -> str:
         """Return the value as the text that it becomes between other text."""
         context = ScopeContext(_EXPRESSIONS, scope, moment)
         try:
@@ -139,13 +151,16 @@ class Expression(Written):
 class Text(Written):
     """Literal text with expressions in it."""
 
-    __slots__ = ("_parts", "place")
+    __slots__ = ("_parts", "evaluate", "place", "plain")
 
     def __init__(self, parts: tuple[str | Expression, ...], place: Place) -> None:
         self._parts = parts
         self.place = place
+        self.plain = _plain_text(parts)
+        self.evaluate: Evaluate[str] = compile_plain(self.plain, self.evaluate_in_full)
 
-    def evaluate(self, scope: Scope, moment: Moment) -> str:
+    def evaluate_in_full(self, scope: Scope, moment: Moment) -> str:
+        """Evaluate its expressions, one by one."""
         texts = [part if isinstance(part, str) else part.evaluate_text(scope, moment) for part in self._parts]
         try:
             check_text(sum(map(len, texts)))
@@ -172,7 +187,7 @@ class Statements(Written):
         self._function = _compile(_TEXTS, tree)
 
     def evaluate(self, scope: Scope, moment: Moment) -> str:
-        context = ScopeContext(_TEXTS, scope, moment)
+        context = StatementsContext(_TEXTS, scope, moment)
         texts: list[str] = []
         length = 0
         try:
@@ -197,13 +212,17 @@ class Statements(Written):
 class ObjectTemplate(Written):
     """An object some of whose members hold expressions; its keys are never rendered."""
 
-    __slots__ = ("members", "place")
+    __slots__ = ("evaluate", "members", "place", "plain")
 
     def __init__(self, members: dict[str, Template], place: Place) -> None:
         self.members = members
         self.place = place
+        plain = {key: member.plain for key, member in members.items() if isinstance(member, Written) and member.plain}
+        self.plain = Members(plain) if len(plain) == len(members) else None
+        self.evaluate: Evaluate[Data] = compile_plain(self.plain, self.evaluate_in_full)
 
-    def evaluate(self, scope: Scope, moment: Moment) -> Data:
+    def evaluate_in_full(self, scope: Scope, moment: Moment) -> Data:
+        """Evaluate its members, one by one."""
         return _within_bounds(
             object_of({key: each.evaluate(scope, moment) for key, each in self.members.items()}), self
         )
@@ -219,13 +238,17 @@ class ObjectTemplate(Written):
 class ListTemplate(Written):
     """A list some of whose members hold expressions."""
 
-    __slots__ = ("members", "place")
+    __slots__ = ("evaluate", "members", "place", "plain")
 
     def __init__(self, members: list[Template], place: Place) -> None:
         self.members = members
         self.place = place
+        plain = tuple(member.plain for member in members if isinstance(member, Written) and member.plain)
+        self.plain = Listed(plain) if len(plain) == len(members) else None
+        self.evaluate: Evaluate[Data] = compile_plain(self.plain, self.evaluate_in_full)
 
-    def evaluate(self, scope: Scope, moment: Moment) -> Data:
+    def evaluate_in_full(self, scope: Scope, moment: Moment) -> Data:
+        """Evaluate its members, one by one."""
         return _within_bounds(list_of(member.evaluate(scope, moment) for member in self.members), self)
 
     def _written(self) -> tuple[object, ...]:
@@ -234,6 +257,12 @@ class ListTemplate(Written):
     def expressions(self) -> Iterator[Source]:
         for member in self.members:
             yield from member.expressions()
+
+
+def _plain_text(parts: tuple[str | Expression, ...]) -> Joined | None:
+    plain = [part if isinstance(part, str) else part.plain for part in parts]
+    found = tuple(part for part in plain if part is not None)
+    return Joined(found) if len(found) == len(parts) else None
 
 
 def _checked(text: str) -> str:

@@ -10,7 +10,7 @@ from jinja2.runtime import LoopContext
 from stretto.definitions.errors import NotData
 from stretto.definitions.expressions.bounds import Fuel
 from stretto.definitions.expressions.namespaces import Readable
-from stretto.definitions.frozen import Data, FrozenDict, FrozenList, freeze
+from stretto.definitions.frozen import Data, FrozenDict, FrozenList, freeze, is_frozen
 
 _UNCHANGING = frozenset({str, int, float, bool, type(None), FrozenDict, FrozenList})
 
@@ -20,8 +20,8 @@ def settle(value: Any, fuel: Fuel) -> Data:
 
     Raises what an undefined value raises, `NotData` for what is no data, `LimitExceeded` when out of fuel.
     """
-    if type(value) in _UNCHANGING:
-        return freeze(value, "the value")
+    if is_frozen(value):
+        return value  # type: ignore[no-any-return]
     return freeze(_settle(value, fuel), "the value")
 
 

@@ -237,6 +237,46 @@ def test_init_can_send_to_itself(seen: list[object], dispatcher: Dispatcher) -> 
     assert seen == ["on_start", "from init", "from outside"]
 
 
+class ShortLived(Probe):
+    """Stops at once when it is told to end."""
+
+    registered: ClassVar[bool] = False
+
+    def on_receive(self, message: Any) -> Any:
+        if message == "end":
+            self._stop()
+        return super().on_receive(message)
+
+
+def test_performing_begins_with_a_message(seen: list[object], dispatcher: Dispatcher) -> None:
+    """An actor that is started to perform finds that message first, and takes more; what comes late is dropped."""
+    entered, gate, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def first(actor: Probe) -> None:
+        actor.ended = ended
+        entered.set()
+        gate.wait(SAFETY_NET)
+
+    mailbox = ShortLived.perform_on(dispatcher, first, seen)
+    assert entered.wait(SAFETY_NET)
+    for message in ("second", "end", "too late"):
+        mailbox.tell(message)
+    gate.set()
+    assert ended.wait(SAFETY_NET)
+    dispatcher.stop()
+    assert seen == ["on_start", "second", "on_stop", "end"]
+    with pytest.raises(pykka.ActorDeadError, match="ShortLived"):
+        mailbox.tell("later still")
+
+
+def test_performing_is_refused_when_the_dispatcher_has_stopped(dispatcher: Dispatcher) -> None:
+    """As starting is."""
+    dispatcher.stop()
+    with pytest.raises(pykka.ActorDeadError):
+        ShortLived.perform_on(dispatcher, "first")
+    assert dispatcher.alive().get("ShortLived", 0) == 0
+
+
 def test_on_start_can_stop_the_actor(dispatcher: Dispatcher) -> None:
     """An actor that stops itself in on_start has its on_stop called, and is dead then."""
     ended = threading.Event()
@@ -396,7 +436,7 @@ def test_proxy_calls_reads_and_writes(ref: pykka.ActorRef[Probe]) -> None:
 def test_proxy_offers_nothing_of_the_machinery(ref: pykka.ActorRef[Probe]) -> None:
     """Beyond Pykka's own names, a proxy offers only what the actor's class declares for its users."""
     offered = {name for name in dir(DispatchedActor) if not name.startswith("_")}
-    assert offered - set(dir(pykka.Actor)) == {"registered", "start_on", "on_turn_end"}
+    assert offered - set(dir(pykka.Actor)) == {"actor_urn", "registered", "start_on", "perform_on", "on_turn_end"}
 
 
 def test_futures_combine(ref: pykka.ActorRef[Probe]) -> None:
@@ -1044,7 +1084,7 @@ def test_every_ask_around_a_stop_is_answered(dispatchers: Callable[..., Dispatch
 def test_what_comes_between_the_look_and_the_close_is_refused(ref: pykka.ActorRef[Probe]) -> None:
     """A message put after the mailbox closed, by a sender that saw the actor alive, is refused loudly."""
     stop(ref)
-    ref.actor_stopped.up = False  # type: ignore[attr-defined]  # what the sender saw just before
+    ref.actor_stopped.stopped = False  # type: ignore[attr-defined]  # what the sender saw just before
     with pytest.raises(pykka.ActorDeadError, match="is stopped"):
         ref.tell("late")
     with pytest.raises(pykka.ActorDeadError, match="stopped before handling"):

@@ -42,7 +42,7 @@ class Asker(DispatchedActor):
         self._knower = knower
 
     def on_receive(self, message: Any) -> Any:
-        return ask_later(self._knower, message, Gone("nobody is there"))
+        return ask_later(self._knower.actor_inbox, message, Gone("nobody is there"))
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from stretto.actors.journal.records import ItemKey
 from stretto.actors.journal.store import Child
 from stretto.actors.messages import AttachChild, ControlChild, ItemEnded, LetGo, StartChild
 from stretto.actors.outcome import RunHandle
+from stretto.actors.permits import Grant, PermitPool, Reclaim
 from stretto.actors.run_items import STOP, RunItems, key_of
-from stretto.actors.run_permits import Settled
 from stretto.actors.run_record import RunRecord
 from stretto.actors.run_request import RunRequest
 from stretto.actors.runners import Runners
@@ -33,8 +33,11 @@ TEXT = workflow(
 )
 
 
+PERMITS = 10
+
+
 class Floor:
-    """The items of one run, with real actors; its supervisor and the engine are inboxes."""
+    """The items of one run, with real actors; its supervisor and the engine are inboxes. Others have all permits."""
 
     def __init__(self) -> None:
         drive = Drive(TEXT)
@@ -46,6 +49,8 @@ class Floor:
             self._dispatcher, self._clock, None, Runners(threads=1), ActionRegistry.with_core("refuse"), Instruments()
         )
         self.services.engine = self.engine
+        self.pool = self.services.permits = PermitPool(PERMITS)
+        self.pool.take("another run", PERMITS)
         request = RunRequest(drive.workflow, {}, RunHandle("run", "items.parent", pykka.ThreadingFuture()), Later())
         request.nested = frozenset({"items.child"})
         self.record = RunRecord(self.services, drive.workflow, "run")
@@ -69,6 +74,11 @@ class Floor:
         self.items.ended(message.completed)
         return message.completed
 
+    def others_give_back(self, count: int) -> list[Grant | Reclaim]:
+        """Have the other run give permits back; return what the engine then shares out."""
+        self.pool.give_back("another run", count)
+        return self.pool.share_out()
+
     def told_engine(self) -> Any:
         return messages_of(self.engine).get(timeout=PATIENCE)
 
@@ -90,11 +100,10 @@ def floor() -> Iterator[Floor]:
 
 def taken(floor: Floor) -> list[int]:
     """Take all that may begin now, as if it were performed; return the indexes."""
-    found = []
-    while (waiting := floor.items.next_permitted()) is not None:
-        floor.items.record_first(waiting[0])
-        found.append(waiting[0].index)
-    return found
+    found = [start for start, _ in floor.items.take_permitted()]
+    for start in found:
+        floor.items.record_first(start)
+    return [start.index for start in found]
 
 
 def test_items_begin_in_their_order_as_far_as_there_are_permits(floor: Floor) -> None:
@@ -111,18 +120,19 @@ def test_items_begin_in_their_order_as_far_as_there_are_permits(floor: Floor) ->
 def test_items_that_workflows_perform_need_no_permit(floor: Floor) -> None:
     """Their own items do; an item that waited for them with a permit could keep them from ever having one."""
     floor.add("call", "quick")
-    assert floor.items.next_permitted() is None
+    assert floor.items.take_permitted() == []
     nested = [floor.items.next_nested() for _ in range(3)]
     assert [each and each[0].index for each in nested] == [0, 1, None]
     assert floor.items.any_waits
-    assert floor.items.settle_permits(paused=False) == Settled(0, 3)
+    assert floor.items.settle_permits(paused=False), "the engine is to share out"
+    assert floor.others_give_back(PERMITS) == [Grant("run", 3)]
 
 
 def test_what_caused_an_item_goes_with_it(floor: Floor) -> None:
     """The time from an action's end to its successor's begin is measured there."""
     floor.items.add(floor.of("quick", 0), 5.5)
     floor.items.permits.granted(1)
-    assert floor.items.next_permitted() == (floor.of("quick", 0), 5.5)
+    assert floor.items.take_permitted() == [(floor.of("quick", 0), 5.5)]
 
 
 def test_a_visits_items_are_withdrawn_and_all_others_still_wait(floor: Floor) -> None:
@@ -153,11 +163,11 @@ def test_an_item_in_flight_ends_with_a_report(floor: Floor) -> None:
     """And is in flight until that has been heard."""
     start = floor.of("quick", 0)
     floor.items.perform(start, None)
-    assert list(floor.items.actors()) == [("quick", 1, 0)]
+    assert list(floor.items.mailboxes()) == [("quick", 1, 0)]
     assert not floor.items.idle_but_for(frozenset())
     assert floor.ended().outcome == "succeeded"
     assert floor.items.idle_but_for(frozenset())
-    assert floor.items.actors() == {}
+    assert floor.items.mailboxes() == {}
 
 
 def test_a_later_try_is_counted_as_a_retry(floor: Floor) -> None:
@@ -186,7 +196,8 @@ def test_a_sub_workflow_is_started_or_found_again(floor: Floor) -> None:
     assert nested == {("call", 1, 0), ("call", 1, 1)}
     assert floor.items.idle_but_for(nested)
     assert not floor.items.idle_but_for({("call", 1, 1)})
-    assert floor.items.settle_permits(paused=False) == Settled(0, None), "they hold no permits"
+    assert not floor.items.settle_permits(paused=False), "they need no permits"
+    assert floor.others_give_back(PERMITS) == []
 
 
 def test_all_that_is_in_flight_is_stopped(floor: Floor) -> None:
@@ -224,11 +235,37 @@ def test_who_is_not_in_flight_is_told_nothing(floor: Floor) -> None:
 def test_permits_are_wanted_for_what_waits_but_not_in_a_pause(floor: Floor) -> None:
     """Then others may have all that is not in flight."""
     floor.add("quick")
-    assert floor.items.settle_permits(paused=False) == Settled(0, 3)
+    assert floor.items.settle_permits(paused=False)
+    assert floor.others_give_back(3) == [Grant("run", 3)]
     floor.items.permits.granted(3)
-    waiting = floor.items.next_permitted()
-    assert waiting is not None
-    floor.items.perform(*waiting)
-    assert floor.items.settle_permits(paused=True) == Settled(2, None)
-    assert floor.items.settle_permits(paused=False) == Settled(0, 2)
+    first, *others = floor.items.take_permitted()
+    floor.items.perform(*first)
+    for each in others:
+        floor.items.add(*each)
+    assert not floor.items.settle_permits(paused=True), "nobody waits for what is given back"
+    assert floor.pool.free == 2
     floor.ended()
+
+
+def test_free_permits_are_taken_at_once(floor: Floor) -> None:
+    """Without a word to the engine, as far as they go, and not before others who wait for some."""
+    floor.add("quick")
+    floor.pool.give_back("another run", 2)
+    assert taken(floor) == [0, 1]
+    assert floor.pool.free == 0
+    assert floor.items.settle_permits(paused=False), "for the third one the engine is to share out"
+    floor.pool.request("a third run", 1)
+    assert Grant("a third run", 1) in floor.others_give_back(1)
+    floor.pool.give_back("another run", 1)
+    assert taken(floor) == [], "who waits is served by the engine, in turn"
+
+
+def test_what_a_run_held_that_has_ended_is_free(floor: Floor) -> None:
+    """Also if it had waited for more; saying it again changes nothing."""
+    floor.add("quick")
+    floor.pool.give_back("another run", 2)
+    assert taken(floor) == [0, 1]
+    floor.items.settle_permits(paused=False)
+    floor.items.leave_permits()
+    assert not floor.items.leave_permits(), "nobody waits"
+    assert floor.pool.free == 2

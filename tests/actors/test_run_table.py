@@ -87,8 +87,8 @@ def test_questions_are_answered_from_the_status_that_a_run_ended_with() -> None:
 
 def test_a_question_that_its_supervisor_has_answered_stays_so() -> None:
     """Whatever the engine thinks of it later."""
-    run, question = a_run(), Question("pause")
-    run.questions.add(question)
+    run = a_run()
+    question = run.question("pause")
     question.resolve("done")
     question.answer_after_end(STATUS)
     run.fail_questions(ValueError("too late"))
@@ -97,16 +97,15 @@ def test_a_question_that_its_supervisor_has_answered_stays_so() -> None:
 
 def test_all_that_wait_for_an_answer_are_told_that_there_is_none() -> None:
     """Questions that nobody waits for any more are forgotten."""
-    run, questions = a_run(), [Question(None) for _ in range(3)]
-    for question in questions:
-        run.questions.add(question)
+    run = a_run()
+    questions = [run.question(None) for _ in range(3)]
     run.fail_questions(ValueError("none"))
     for question in questions:
         with pytest.raises(ValueError, match="none"):
             answer_of(question)
     del question, questions
     gc.collect()
-    assert len(run.questions) == 0
+    assert run.questions() == []
 
 
 def test_a_refusal_tells_what_was_asked_and_how_the_run_ended() -> None:

@@ -11,7 +11,7 @@ from immutables import Map
 
 from stretto.definitions import freeze
 from stretto.definitions.context import CompletionScope, Context, ItemScope, RunFacts, Snapshot, TaskRecord
-from stretto.definitions.expressions import ABSENT, Moment, Namespace
+from stretto.definitions.expressions import ABSENT, Moment, Namespace, Read, Scope
 from stretto.definitions.frozen import EMPTY_OBJECT, FrozenDict, weigh
 
 NAMES = st.sampled_from(["a", "b", "c", "items", "length", "workflow"])
@@ -119,6 +119,10 @@ class WatchedScope:
     def resolve(self, name: str) -> Any:
         """Return the watched namespace under every of its names."""
         return Namespace(name, self.watched) if name in {"workflow", "task"} else ABSENT
+
+    def read_once(self, read: Read) -> tuple[Any, ...]:
+        """Read it now."""
+        return read(self)
 
     def known_names(self) -> Iterable[str]:
         """Return nothing: no error is expected."""
@@ -231,3 +235,32 @@ def test_a_completion_scope_adds_the_error_and_the_result() -> None:
     text = "{{ [error.kind, result(), timed_out(), failed(), succeeded(), cancelled(), item, index, a] }}"
     assert evaluate(text, scope) == ["failed", 7, True, False, False, False, "i", 4, 1]
     assert "error" in failure_of("{{ error }}", CompletionScope(snapshot_of(), "failed", None)).reason
+
+
+def test_what_is_read_once_is_read_once_for_all_items_of_a_snapshot() -> None:
+    """Each other scope reads it itself; what could not be read is tried again."""
+    snapshot, reads = snapshot_of({"a": 1}), []
+
+    def read(scope: Scope) -> tuple[Any, ...]:
+        reads.append(scope)
+        return (scope.resolve("a"),)
+
+    def failing(scope: Scope) -> tuple[Any, ...]:
+        reads.append(scope)
+        raise KeyError
+
+    one, other = ItemScope(snapshot, "i", 0), ItemScope(snapshot, "j", 1)
+    assert one.read_once(read) is other.read_once(read)
+    assert reads == [snapshot]
+    ended = CompletionScope(one, "succeeded", None)
+    assert snapshot.read_once(read) == ended.read_once(read) == (1,)
+    assert reads == [snapshot, snapshot, ended]
+    for scope in (one, other):
+        with pytest.raises(KeyError):
+            scope.read_once(failing)
+    assert reads[3:] == [snapshot, snapshot]
+
+
+def test_an_items_scope_does_not_show_the_item() -> None:
+    """What is logged of a message holds no secret."""
+    assert "secret" not in repr(ItemScope(snapshot_of(), "a secret", 3))

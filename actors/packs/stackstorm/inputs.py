@@ -9,7 +9,7 @@ from typing import Any, Final
 from stretto.actors.actions import ActionFailed
 from stretto.actors.packs.stackstorm.schema import PREFIX
 from stretto.definitions.errors import ExpressionError, NotData
-from stretto.definitions.expressions import ABSENT, Completion, Moment, Template
+from stretto.definitions.expressions import ABSENT, Completion, InFull, Moment, Read, Template
 from stretto.definitions.frozen import Data, FrozenDict, FrozenList, freeze
 from stretto.definitions.model import Parameter
 from stretto.definitions.parameters import problems_of
@@ -87,6 +87,9 @@ class _Given:
         if name not in self._values:
             self._values[name] = self._default(parameter)
         return self._values[name]
+
+    def read_once(self, _read: Read) -> tuple[Any, ...]:
+        raise InFull  # a default that fails, asked for again, seems to lead to itself
 
     def known_names(self) -> Iterable[str]:
         return self._parameters

@@ -24,7 +24,7 @@ from stretto.definitions.expressions.orquesta.jinja_operators import OPERATORS
 from stretto.definitions.expressions.orquesta.texts import text_of
 from stretto.definitions.expressions.sandbox import METHODS as NATIVE_METHODS
 from stretto.definitions.expressions.sandbox import ExpressionGenerator, Sandbox, TextGenerator, Undefined
-from stretto.definitions.expressions.scope import Function, ScopeContext
+from stretto.definitions.expressions.scope import Function, StatementsContext
 from stretto.definitions.frozen import FrozenDict
 
 VARIABLES: Final = "the_variables_of_ctx"
@@ -147,7 +147,7 @@ class _Method:
         return self.function(fuel, self.owner, *arguments, **options)
 
 
-class OrquestaContext(ScopeContext):
+class OrquestaContext(StatementsContext):
     """What compiled expressions run in: the functions are all that there is by name."""
 
     def __init__(self, environment: Any, evaluation: Evaluation) -> None:

@@ -7,12 +7,21 @@ from queue import SimpleQueue
 from typing import Any
 
 import pytest
+from msgspec.structs import astuple, replace
 from structlog.testing import capture_logs
 
 from stretto.actors.actions import Action, ActionFailed, ActionRegistry
 from stretto.actors.runners import Call, EventLoopRunner, Finished
 from stretto.definitions.frozen import FrozenDict, freeze
 from stretto.metrics.logging import CallIds, call_ids
+
+
+def _ids() -> tuple[Any, ...]:
+    """Return what an action sees of whose call it is."""
+    ids = call_ids.get()
+    assert ids is not None
+    return astuple(ids)
+
 
 IDS = CallIds("run", "ops.flow", "task", 0)
 SECONDS = 30
@@ -186,12 +195,12 @@ def test_ids_are_the_calls_own_and_nothing_else_leaks_in(
         seen = private.get()
         private.set("another call's")
         await asyncio.sleep(0)
-        return call_ids.get(), seen
+        return _ids(), seen
 
     for index in range(5):
-        runner.start(call(look, IDS._replace(item_index=index)), ends.put)
+        runner.start(call(look, replace(IDS, item_index=index)), ends.put)
     results = [ends.get(timeout=SECONDS).result for _ in range(5)]
-    assert results == [[list(IDS._replace(item_index=index)), "unset"] for index in range(5)]
+    assert results == [[list(astuple(replace(IDS, item_index=index))), "unset"] for index in range(5)]
 
 
 @pytest.mark.parametrize(

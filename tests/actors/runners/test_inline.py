@@ -1,12 +1,21 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import astuple
 from structlog.testing import capture_logs
 
 from stretto.actors.actions import Action, ActionFailed, ActionRegistry
 from stretto.actors.runners import Call, Finished, InlineRunner, Runners
 from stretto.definitions.frozen import FrozenDict, freeze, thaw
 from stretto.metrics.logging import CallIds, call_ids
+
+
+def _ids() -> tuple[Any, ...]:
+    """Return what an action sees of whose call it is."""
+    ids = call_ids.get()
+    assert ids is not None
+    return astuple(ids)
+
 
 IDS = CallIds("run", "ops.flow", "task", 3)
 
@@ -41,7 +50,7 @@ def test_values_are_the_frozen_ones_themselves() -> None:
 
 def test_the_ids_are_set_around_the_call_only() -> None:
     """The action sees whose call it is; afterwards nothing is set."""
-    assert finish(call_ids.get).result == list(IDS)
+    assert finish(_ids).result == list(astuple(IDS))
     assert call_ids.get() is None
 
 

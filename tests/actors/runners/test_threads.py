@@ -5,12 +5,21 @@ from queue import SimpleQueue
 from typing import Any
 
 import pytest
+from msgspec.structs import astuple, replace
 from structlog.testing import capture_logs
 
 from stretto.actors.actions import Action
 from stretto.actors.runners import Call, Finished, ThreadRunner
 from stretto.definitions.frozen import FrozenDict, freeze
 from stretto.metrics.logging import CallIds, call_ids
+
+
+def _ids() -> tuple[Any, ...]:
+    """Return what an action sees of whose call it is."""
+    ids = call_ids.get()
+    assert ids is not None
+    return astuple(ids)
+
 
 IDS = CallIds("run", "ops.flow", "task", None)
 SECONDS = 30
@@ -117,12 +126,12 @@ def test_ids_and_contexts_do_not_outlive_a_call(ends: "SimpleQueue[Finished]") -
     def look() -> tuple[Any, str]:
         seen = leaking.get()
         leaking.set("dirty")
-        return call_ids.get(), seen
+        return _ids(), seen
 
     runner = ThreadRunner(1)
     for index in range(2):
-        runner.start(call(look, IDS._replace(item_index=index)), ends.put)
-        assert ends.get(timeout=SECONDS).result == [list(IDS._replace(item_index=index)), "clean"]
+        runner.start(call(look, replace(IDS, item_index=index)), ends.put)
+        assert ends.get(timeout=SECONDS).result == [list(astuple(replace(IDS, item_index=index))), "clean"]
     runner.stop()
 
 

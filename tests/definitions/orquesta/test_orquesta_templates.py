@@ -12,7 +12,7 @@ from hypothesis import given
 
 from stretto.definitions import freeze
 from stretto.definitions.context import RunFacts, Snapshot
-from stretto.definitions.expressions import ABSENT, Constant, Namespace
+from stretto.definitions.expressions import ABSENT, Constant, Namespace, Read
 from stretto.definitions.expressions.guarding import GuardedNamespace, GuardedValue
 from stretto.definitions.expressions.orquesta import Expression, Given, KeyedTemplate, Text, evaluate_again
 from stretto.definitions.expressions.orquesta.evaluation import MAX_REPETITIONS
@@ -301,6 +301,9 @@ class ReadScope:
 
     def resolve(self, name: str) -> Any:
         return {"workflow": self.variables, "item": self.item}.get(name, ABSENT)
+
+    def read_once(self, read: Read) -> tuple[Any, ...]:
+        return read(self)
 
     def known_names(self) -> tuple[str, ...]:
         return ()

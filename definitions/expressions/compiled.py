@@ -1,0 +1,267 @@
+"""Plain values compiled to Python functions: what nearly every item evaluates takes no detour through Jinja.
+
+    Plain --_Writer--> source and constants --compile, exec--> evaluate(scope, moment)
+
+Such a function knows the usual only: data that is there, in a scope without secrets. At anything else (a missing
+field, a method, a guarded name, a limit) it gives up and has the template evaluated in full; that alone tells errors
+and learns secrets, and nothing that is plain has an effect that could happen twice.
+
+The source holds no text of the definition: names, keys and literal texts are its constants, c0, c1, ... So templates
+of one shape share one code object. That of `{{ workflow.greeting }}, {{ item.name }}` is
+
+    def read(scope):
+        v0 = scope.resolve(c0)
+        v1 = v0[c1] if type(v0) is FrozenDict else field(v0, c1)
+        return (v1,)
+
+    def evaluate(scope, moment):
+        if moment.sources is None:
+            try:
+                (v1,) = scope.read_once(read)
+                v2 = v1 if type(v1) is str else shown(v1)
+                v3 = scope.resolve(c3)
+                v4 = v3[c4] if type(v3) is FrozenDict else field(v3, c4)
+                v5 = v4 if type(v4) is str else shown(v4)
+                v6 = f"{v2}{c2}{v5}"
+                if len(v6) > MAX_TEXT_LENGTH or not v6.isascii(): check_text(v6)
+                return v6
+            except Exception:
+                pass
+        return in_full(scope, moment)
+
+where `read` is what is the same for all items of a fan-out. Measured (CPython 3.11, this text in an item's scope):
+0.3 us, where Jinja's code takes 2.7 us.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from itertools import count
+from types import CodeType
+from typing import Any, TypeAlias, TypeVar
+
+from stretto.definitions.expressions.bounds import MAX_TEXT_LENGTH, Fuel
+from stretto.definitions.expressions.moment import Moment
+from stretto.definitions.expressions.namespaces import ITEM_NAMES, InFull, Readable, Scope
+from stretto.definitions.expressions.plain_values import Joined, Listed, Literal, Members, Path, Plain
+from stretto.definitions.expressions.values import text_of
+from stretto.definitions.frozen import (
+    LEAST_INTEGER,
+    MAX_DEPTH,
+    MAX_WEIGHT,
+    MOST_INTEGER,
+    Data,
+    FrozenDict,
+    FrozenList,
+    check_bounds,
+    is_frozen,
+    list_of,
+    object_of,
+    object_with,
+)
+
+MAX_READINGS = 500
+"""Values and keys within what is compiled; a larger object is evaluated member by member."""
+
+Value = TypeVar("Value")
+Evaluate: TypeAlias = Callable[[Scope, Moment], Value]
+
+
+def compile_plain(plain: Plain | None, in_full: Evaluate[Value]) -> Evaluate[Value]:
+    """Return a function that gives what `in_full` gives, and sooner where that is usual; None: `in_full` itself."""
+    if plain is None or _readings_in(plain) > MAX_READINGS:
+        return in_full
+    writer = _Writer()
+    source = writer.function(plain)
+    namespace = {"__builtins__": _KNOWN, "in_full": in_full, **writer.constants}
+    exec(_code(source), namespace)  # noqa: S102 - nothing of a definition is in the source
+    evaluate: Evaluate[Value] = namespace["evaluate"]
+    return evaluate
+
+
+@lru_cache(maxsize=1024)
+def _code(source: str) -> CodeType:
+    return compile(source, "<plain template>", "exec")
+
+
+def _readings_in(plain: str | Plain) -> int:
+    match plain:
+        case Path(_, keys):
+            return 1 + len(keys)
+        case Joined(parts):
+            return sum(map(_readings_in, parts))
+        case Listed(members):
+            return 1 + sum(map(_readings_in, members))
+        case Members(named):
+            return 1 + sum(map(_readings_in, named.values()))
+        case _:
+            return 1
+
+
+class _Writer:
+    """Writes the source of one function, value after value; each method returns the name that holds its value."""
+
+    def __init__(self) -> None:
+        self.constants: dict[str, Any] = {}
+        self._numbers = count()
+        self._shared: list[str] = []
+        self._own: list[str] = []
+        # The variables that hold what was read of paths, and of paths that lead to them.
+        self._read: dict[Path, str] = {}
+        # Those of them that the function uses of what is shared.
+        self._taken: dict[str, None] = {}
+
+    def function(self, plain: Plain) -> str:
+        """Return the source of the whole."""
+        result = self._value(plain)
+        lines = [*self._own, f"return {result}"]
+        if self._taken:
+            taken = ", ".join(self._taken) + ","
+            lines.insert(0, f"({taken}) = scope.read_once(read)")
+            read = ["def read(scope):", *_indented(self._shared, 1), f"    return ({taken})"]
+        else:
+            read = []
+        return "\n".join(
+            [
+                *read,
+                "def evaluate(scope, moment):",
+                "    if moment.sources is None:",
+                "        try:",
+                *_indented(lines, 3),
+                "        except Exception:",
+                "            pass",
+                "    return in_full(scope, moment)",
+            ]
+        )
+
+    def _value(self, plain: Plain) -> str:
+        match plain:
+            case Literal(value):
+                return self._constant(value)
+            case Path():
+                value = self._take(plain)
+                self._own.append(f"if type({value}) is not str or not {value}.isascii(): check({value})")
+                return value
+            case Joined(parts):
+                return self._text(parts)
+            case Members(members):
+                return self._object(members)
+            case Listed(members):
+                return self._container(f"list_of([{', '.join(map(self._value, members))}])")
+
+    def _object(self, members: Mapping[str, Plain]) -> str:
+        names = {key: self._value(member) for key, member in members.items()}
+        pairs = ", ".join(f"{self._constant(key)}: {name}" for key, name in names.items())
+        if not all(isinstance(member, Joined | Literal) for member in members.values()):
+            return self._container(f"object_of({{{pairs}}})")
+        # What it weighs is known, but for the texts.
+        rest = object_of({key: member.value if isinstance(member, Literal) else "" for key, member in members.items()})
+        texts = [f"len({names[key]})" for key, member in members.items() if isinstance(member, Joined)]
+        weight = " + ".join([self._constant(rest.weight), *texts])
+        return self._container(f"object_with({{{pairs}}}, {weight}, {self._constant(rest.depth)})")
+
+    def _text(self, parts: tuple[str | Literal | Path, ...]) -> str:
+        shown = "".join(f"{{{self._part(part)}}}" for part in parts)
+        text = self._assign(self._own, f'f"{shown}"')
+        self._own.append(f"if len({text}) > MAX_TEXT_LENGTH or not {text}.isascii(): check_text({text})")
+        return text
+
+    def _part(self, part: str | Literal | Path) -> str:
+        if isinstance(part, str):
+            return self._constant(part)
+        if isinstance(part, Literal):
+            return self._constant(text_of(part.value, Fuel()))
+        value = self._take(part)
+        return self._assign(self._own, f"{value} if type({value}) is str else shown({value})")
+
+    def _container(self, made: str) -> str:
+        name = self._assign(self._own, made)
+        self._own.append(f"if {name}.weight > MAX_WEIGHT or {name}.depth > MAX_DEPTH: check_bounds({name})")
+        return name
+
+    def _take(self, path: Path) -> str:
+        """Have the function read a path, or take it from what is shared."""
+        value = self._reading(path)
+        if path.root not in ITEM_NAMES:
+            self._taken[value] = None
+        return value
+
+    def _reading(self, path: Path) -> str:
+        if path in self._read:
+            return self._read[path]
+        if path.keys:
+            *before, key = path.keys
+            owner = self._reading(Path(path.root, tuple(before)))
+            held = self._constant(key)
+            kind, otherwise = ("FrozenDict", "field") if isinstance(key, str) else ("FrozenList", "member")
+            code = f"{owner}[{held}] if type({owner}) is {kind} else {otherwise}({owner}, {held})"
+        else:
+            code = f"scope.resolve({self._constant(path.root)})"
+        name = self._assign(self._own if path.root in ITEM_NAMES else self._shared, code)
+        self._read[path] = name
+        return name
+
+    def _assign(self, lines: list[str], code: str) -> str:
+        name = f"v{next(self._numbers)}"
+        lines.append(f"{name} = {code}")
+        return name
+
+    def _constant(self, value: Data) -> str:
+        name = f"c{len(self.constants)}"
+        self.constants[name] = value
+        return name
+
+
+def _indented(lines: list[str], levels: int) -> Iterator[str]:
+    return ("    " * levels + line for line in lines)
+
+
+def _field(owner: Any, name: str) -> Any:
+    """Return a field of what is no object: of a namespace, or of a task's record."""
+    if isinstance(owner, Readable):
+        return owner.read(name)
+    raise InFull
+
+
+def _member(_owner: Any, _index: int) -> Any:
+    raise InFull
+
+
+def _check(value: Any) -> None:
+    if not is_frozen(value):
+        raise InFull
+
+
+def _check_text(text: str) -> None:
+    if len(text) > MAX_TEXT_LENGTH or not is_frozen(text):
+        raise InFull
+
+
+def _shown(value: Any) -> str:
+    """Return the text of a value that is none."""
+    if type(value) is int and LEAST_INTEGER <= value <= MOST_INTEGER:
+        return str(value)
+    _check(value)
+    return text_of(value, Fuel())
+
+
+_KNOWN: dict[str, Any] = {
+    "Exception": Exception,
+    "FrozenDict": FrozenDict,
+    "FrozenList": FrozenList,
+    "MAX_DEPTH": MAX_DEPTH,
+    "MAX_TEXT_LENGTH": MAX_TEXT_LENGTH,
+    "MAX_WEIGHT": MAX_WEIGHT,
+    "check": _check,
+    "check_bounds": check_bounds,
+    "check_text": _check_text,
+    "field": _field,
+    "len": len,
+    "list_of": list_of,
+    "member": _member,
+    "object_of": object_of,
+    "object_with": object_with,
+    "shown": _shown,
+    "str": str,
+    "type": type,
+}
+"""What the functions know besides their constants, in place of Python's built-in names."""

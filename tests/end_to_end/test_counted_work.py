@@ -1,0 +1,129 @@
+"""What an item costs, counted: calls of Python functions, messages, actors, and memory that stays.
+
+A change that has every item do more fails here, without a clock. Each count is a difference between fan-outs of 1,000
+and of 2,000 items in the same engine, so that what a run costs once, whatever its items, is in none of them.
+"""
+
+import gc
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from unittest import mock
+
+import pytest
+from harness import Bed, running_engine, write_workflow
+
+from stretto.actors.dispatch import DispatchedActor, Dispatcher
+from stretto.actors.mailbox import Mailbox
+
+ITEMS = 1_000
+MOST_CALLS = 61
+"""Of functions of the engine and of Pykka, for an item of core.echo with one rendered input."""
+MOST_CALLS_WITH_A_STORE = 68
+
+WORKFLOW = """
+parameters: {items: {type: array, required: true}}
+tasks:
+  - name: fan
+    action: core.echo
+    with_items: "{{ parameters.items }}"
+    concurrency: 256
+    input: {message: "hello {{ item }}"}
+output_map: {count: "{{ task.fan.result | length }}"}
+"""
+
+
+@pytest.fixture
+def workflow(tmp_path: Path) -> Path:
+    return write_workflow(tmp_path, "counted", WORKFLOW)
+
+
+@contextmanager
+def profiled(calls: Counter[str]) -> Iterator[None]:
+    """Count the calls of the engine's functions, on all threads that start in the `with` block."""
+
+    def count(frame: FrameType, event: str, _argument: object) -> None:
+        # What is compiled from a definition has no module's name.
+        module = frame.f_globals.get("__name__", "stretto.")
+        if event == "call" and module.startswith(("stretto.", "pykka.")):
+            calls[frame.f_code.co_qualname] += 1
+
+    threading.setprofile(count)
+    try:
+        yield
+    finally:
+        threading.setprofile(None)
+
+
+def fan_out(bed: Bed, workflow: Path, items: int) -> None:
+    outcome = bed.run(workflow, {"items": list(range(items))})
+    assert outcome.output == {"count": items}
+
+
+def of_an_item(bed: Bed, workflow: Path, read: Callable[[], int]) -> float:
+    """Return what `read` counts for an item."""
+    marks = [read()]
+    for items in (ITEMS, 2 * ITEMS):
+        fan_out(bed, workflow, items)
+        marks.append(read())
+    once, twice = marks[1] - marks[0], marks[2] - marks[1]
+    return (twice - once) / ITEMS
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="other versions of Python call for other things")
+@pytest.mark.parametrize(("stored", "most"), [(False, MOST_CALLS), (True, MOST_CALLS_WITH_A_STORE)])
+def test_calls(workflow: Path, tmp_path: Path, stored: bool, most: int) -> None:
+    """As many as were needed when this was written, and no more."""
+    calls: Counter[str] = Counter()
+    store = f"sqlite:///{tmp_path / 'counted.db'}" if stored else None
+    with profiled(calls), running_engine(store=store) as bed:
+        fan_out(bed, workflow, 10)
+        needed = of_an_item(bed, workflow, lambda: sum(calls.values()))
+    assert needed <= most, calls.most_common(120)
+
+
+def test_messages_and_actors(workflow: Path) -> None:
+    """An item is an actor, which finds one message when it is born, and sends one before it ends."""
+    told: Counter[str] = Counter()
+    tell, perform_on, admit = Mailbox.tell, DispatchedActor.perform_on.__func__, Dispatcher.admit  # type: ignore[attr-defined]
+
+    def telling(mailbox: Mailbox[Any], message: object) -> None:
+        told["messages"] += 1
+        tell(mailbox, message)
+
+    def performing(cls: type[DispatchedActor], *given: Any) -> Any:
+        told["messages"] += 1
+        return perform_on(cls, *given)
+
+    def admitting(dispatcher: Dispatcher, class_name: str) -> Callable[[], int]:
+        told["actors"] += 1
+        return admit(dispatcher, class_name)
+
+    with (
+        running_engine() as bed,
+        mock.patch.object(Mailbox, "tell", telling),
+        mock.patch.object(DispatchedActor, "perform_on", classmethod(performing)),
+        mock.patch.object(Dispatcher, "admit", admitting),
+    ):
+        fan_out(bed, workflow, 10)
+        assert of_an_item(bed, workflow, lambda: told["actors"]) == 1
+        # Beyond these two, permits are asked for, granted and given back by the window.
+        assert 2 <= of_an_item(bed, workflow, lambda: told["messages"]) <= 2.1
+
+
+def test_memory_that_stays(workflow: Path) -> None:
+    """Of an item stays its result, as long as the run does; nothing of it needs the garbage collector to go."""
+    with running_engine() as bed:
+        fan_out(bed, workflow, 10)
+        gc.collect()
+        gc.disable()
+        try:
+            kept = of_an_item(bed, workflow, sys.getallocatedblocks)
+        finally:
+            gc.enable()
+    assert kept <= 1.1
