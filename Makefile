@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PACKAGES := actors definitions metrics
 
-.PHONY: demo test check perf format clean
+.PHONY: demo test check perf perf-quick perf-peers format clean
 .DELETE_ON_ERROR:
 
 $(STAMP): setup.cfg pyproject.toml
@@ -23,7 +23,7 @@ check: $(STAMP) .typing  ## formatting, lint, types, and the packages' import co
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	MYPYPATH=.typing $(BIN)/mypy -p stretto.definitions -p stretto.metrics -p stretto.actors
-	MYPYPATH=.typing:tests:tests/definitions:tests/differential:tests/end_to_end:docs/examples $(BIN)/mypy tests
+	MYPYPATH=.typing:tests:tests/definitions:tests/differential:tests/end_to_end:docs/examples:perf $(BIN)/mypy tests
 	MYPYPATH=.typing:perf:tests $(BIN)/mypy perf
 	$(BIN)/lint-imports
 
@@ -33,12 +33,18 @@ check: $(STAMP) .typing  ## formatting, lint, types, and the packages' import co
 	for package in $(PACKAGES); do ln -sfn ../../$$package .typing/stretto/$$package; done
 	touch .typing
 
-perf: $(STAMP)  ## the benchmarks of docs/benchmarks.md
-	$(BIN)/python perf/run.py
+perf: $(STAMP)  ## all benchmarks, and the report under docs/benchmarks/: under 15 minutes
+	$(BIN)/python perf/run.py --report
+
+perf-quick: $(STAMP)  ## what the targets are about, in a minute; writes no file
+	$(BIN)/python perf/run.py --quick
+
+perf-peers: $(STAMP)  ## the same fan-out in other engines, each in an environment of its own, and the report
+	$(BIN)/python perf/compare.py
 
 format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) .typing build dist ./*.egg-info
+	rm -rf $(VENV) .typing .perf build dist ./*.egg-info

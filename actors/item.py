@@ -198,7 +198,7 @@ class ItemActor(DispatchedActor):
         """Take the action's end on a runner's thread, and send it here; if the item has ended, it comes too late."""
         try:
             if self._perform is not None:
-                self.actor_ref.tell(ActionEnded(finished))
+                self.actor_inbox.tell(ActionEnded(finished))
                 return
         except pykka.ActorDeadError:
             pass

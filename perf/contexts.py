@@ -1,20 +1,26 @@
 """What it costs to give every item its context, and to publish into a context that has many variables."""
 
 import copy
+import gc
 import json
 import tracemalloc
 from collections.abc import Callable
+from contextlib import ExitStack
 from itertools import repeat
+from pathlib import Path
 from time import perf_counter
 
+import origin
 from measure import Case, Samples, interleave, median, ratio
-from report import Table, figure, timing
+from plots import Lines
+from report import Measured, Table, figure, timing
 from samples import RESULTS_A_MEGABYTE, context, result
+from targets import largest_to_smallest, of_ratio
 
 from stretto.definitions.context import ItemScope
 from stretto.definitions.frozen import freeze
 
-RESULTS = (0, 10, 50, 100, 500)
+RESULTS = (0, 10, 50, 100, 500, 5000)
 ITEMS = (10, 100, 1000)
 VARIABLES = (10, 50, 100, 10_000)
 ORIGIN_ITEM_NS = {0: "97 to 100 ns", 500: "97 to 100 ns"}
@@ -22,6 +28,8 @@ ORIGIN_ITEMS_US = {10: "1.6 us", 100: "21 us", 1000: "211 us"}
 ORIGIN_BYTES = 40
 COUNTED_ITEMS = 10_000
 COPIES_A_SAMPLE = 2_000
+FINER = 3
+"""So many times more rounds where the largest of several like figures is compared with the smallest."""
 
 
 def one_item(results: int) -> Case:
@@ -105,14 +113,19 @@ def measure_freezing(rounds: int) -> Samples:
 
 
 def measure_one_item(rounds: int) -> Samples:
-    """Measure `one_item` over contexts of 0 to 5 MB."""
+    """Measure `one_item` over contexts of 0 to 50 MB."""
     cases = {f"{results} results": one_item(results) for results in RESULTS}
-    return interleave({**cases, "empty loop": empty_loop}, rounds)
+    gc.freeze()  # emptying the collector before each value would walk the 57 MB again and again
+    return interleave({**cases, "empty loop": empty_loop}, rounds * FINER)
 
 
-def measure_all_items(rounds: int) -> Samples:
-    """Measure `all_items` for 10 to 1000 items."""
-    return interleave({f"{count} items": all_items(count) for count in ITEMS}, rounds)
+def measure_all_items(program: Path | None, rounds: int) -> Samples:
+    """Measure `all_items` for 10 to 1000 items, in turn with the origin's program where there is one."""
+    with ExitStack() as stack:
+        cases = {f"{count} items": all_items(count) for count in ITEMS}
+        if program is not None:
+            cases |= {f"{count} items, Rust": stack.enter_context(origin.running(program, count)) for count in ITEMS}
+        return interleave(cases, rounds)
 
 
 def measure_publish(rounds: int) -> Samples:
@@ -140,24 +153,52 @@ def bytes_per_scope() -> float:
 
 def item_table(samples: Samples) -> Table:
     """Show `measure_one_item`."""
-    table = Table("An item's context", ["context", "stretto", "the origin (Rust)"])
+    table = Table("An item's context", ["context", "stretto", "the origin (Rust), published"])
     for results in RESULTS:
-        name = f"{results} results"
         told = f"{results} results, {results / RESULTS_A_MEGABYTE:g} MB"
-        table.add(told, timing(samples[name], "ns"), ORIGIN_ITEM_NS.get(results, ""))
-    grows = ratio(samples[f"{RESULTS[-1]} results"], samples[f"{RESULTS[0]} results"])
-    table.add("ratio 5 MB : 0 MB", f"{grows:.2f}", "1.03")
+        table.add(told, timing(samples[_case(results)], "ns"), ORIGIN_ITEM_NS.get(results, ""))
+    grows = ratio(samples[_case(RESULTS[-1])], samples[_case(RESULTS[0])])
+    table.add(f"ratio {RESULTS[-1] // RESULTS_A_MEGABYTE} MB : 0 MB", f"{grows:.2f}", "1.03 (5 MB)")
     table.note = f"Of each figure, {figure(median(samples['empty loop']) * 1e9)} ns is the measuring loop."
     return table
 
 
+def item_plot(samples: Samples) -> Lines:
+    """Draw `measure_one_item`."""
+    places = [f"{results / RESULTS_A_MEGABYTE:g}" for results in RESULTS]
+    plot = Lines("contexts", "Taking an item's context", places, "MB of context", "ns")
+    plot.series["an item's context"] = [median(samples[_case(results)]) * 1e9 for results in RESULTS]
+    return plot
+
+
+def item_target(samples: Samples) -> Measured:
+    """Compare `measure_one_item` over all sizes."""
+    return largest_to_smallest({f"{results / RESULTS_A_MEGABYTE:g} MB": samples[_case(results)] for results in RESULTS})
+
+
+def _case(results: int) -> str:
+    return f"{results} results"
+
+
 def items_table(samples: Samples, scope_bytes: float) -> Table:
     """Show `measure_all_items` and `bytes_per_scope`."""
-    table = Table("Contexts for all items of a task, over 1 MB, all kept", ["", "stretto", "the origin (Rust)"])
+    table = Table(
+        "Contexts for all items of a task, over 1 MB, all kept",
+        ["", "stretto", "the origin's way, here", "ratio", "the origin (Rust), published"],
+        "The origin's way is `perf/origin.rs`, built with `rustc -O`: shared parts by `Arc`, and the item's own value.",
+    )
     for count in ITEMS:
-        table.add(f"{count} items", timing(samples[f"{count} items"], "us"), ORIGIN_ITEMS_US[count])
-    table.add("memory an item", f"{scope_bytes:.0f} bytes", f"{ORIGIN_BYTES} bytes")
+        ours, rust = samples[f"{count} items"], samples.get(f"{count} items, Rust")
+        beside = ("no rustc", "") if rust is None else (timing(rust, "us"), f"{ratio(ours, rust):.2f}")
+        table.add(f"{count} items", timing(ours, "us"), *beside, ORIGIN_ITEMS_US[count])
+    table.add("memory an item", f"{scope_bytes:.0f} bytes", "", "", f"{ORIGIN_BYTES} bytes")
     return table
+
+
+def items_target(samples: Samples) -> Measured:
+    """Compare `measure_all_items` with the origin's way."""
+    rust = samples.get(f"{ITEMS[-1]} items, Rust")
+    return Measured(None, "rustc is not installed") if rust is None else of_ratio(samples[f"{ITEMS[-1]} items"], rust)
 
 
 def publish_table(samples: Samples) -> Table:

@@ -9,18 +9,20 @@ say how long it takes by itself to have a page written.
 import os
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
 import recovery
-from engine import CHAINS_A_SAMPLE, engine_runs
+from engine import CHAINS_A_SAMPLE, FLOOR_THREADS, engine_runs, pool_fan_out
 from engines import CHAIN_TASKS, ITEMS, RUN_SECONDS, fan_out
 from measure import Samples, interleave, interleave_singly, machine, median, percentile, pooled, ratio
-from report import UNITS, Report, Table, figure, timing
+from report import UNITS, Measured, Report, Table, figure, timing
 from samples import inventory
-from stores import OFF, POSTGRES, SQLITE, Places, engines_side_by_side, places
+from stores import OFF, POSTGRES, SQLITE, Places, engines_side_by_side, files, places
+from targets import of_ratio, of_time
 
 from stretto.definitions.frozen import FrozenList
 
@@ -30,6 +32,8 @@ SINGLE_RUNS = 10
 """Runs of one task in a round."""
 PAGE_BYTES = 4096
 DISK = "the disk alone"
+FLOOR = "a bare pool of 8 threads"
+HUGE_MEGABYTES = 50
 ROUNDS, PROCESSES = 4, 2
 
 
@@ -83,12 +87,27 @@ def disk(path: Path) -> Callable[[], Samples]:
     return case
 
 
+def floor(pool: ThreadPoolExecutor) -> Callable[[], Samples]:
+    """Make the same texts on a bare pool of threads."""
+    case = pool_fan_out(pool)
+    return lambda: {"item": [case(1)]}
+
+
 def measure_fan_outs(made: Places, rounds: int) -> Samples:
-    """Measure the fan-out with each store, over 0 and 5 MB of parameters."""
+    """Measure the fan-out with each store, over 0 and 5 MB of parameters, in turn with a bare pool."""
     large = inventory(MEGABYTES)
-    with engines_side_by_side(made) as proxies:
-        cases = {store: durable_fan_out(proxy, None) for store, proxy in proxies.items()}
+    with engines_side_by_side(made) as proxies, ThreadPoolExecutor(FLOOR_THREADS) as pool:
+        cases = {FLOOR: floor(pool)}
+        cases |= {store: durable_fan_out(proxy, None) for store, proxy in proxies.items()}
         cases |= {f"{store}, {LARGE}": durable_fan_out(proxy, large) for store, proxy in proxies.items()}
+        return interleave_singly(cases, rounds)
+
+
+def measure_huge_fan_outs(made: Places, rounds: int) -> Samples:
+    """Measure the fan-out over 50 MB of parameters on SQLite, in turn with one over none."""
+    huge = inventory(HUGE_MEGABYTES)
+    with engines_side_by_side(made) as proxies:
+        cases = {each: durable_fan_out(proxies[SQLITE], given) for each, given in (("0 MB", None), ("50 MB", huge))}
         return interleave_singly(cases, rounds)
 
 
@@ -110,18 +129,62 @@ def fan_outs_table(samples: Samples) -> Table:
     """Show `measure_fan_outs`."""
     table = Table(
         f"A fan-out of {ITEMS:,} items until all of it is durable (core.echo, one rendered input)",
-        ["", "items a second", "an item", "ratio", "processor time", "ratio", f"over {LARGE}", f"{LARGE} : 0 MB"],
+        [
+            "",
+            "items a second",
+            "an item",
+            "ratio",
+            "processor time",
+            "ratio",
+            f"over {LARGE}",
+            f"{LARGE} : 0 MB",
+            "pool",
+        ],
         "SQLite: a file, synchronous FULL. PostgreSQL: a server of its own on a UNIX socket, fsync on. The ratios are "
-        "to no store; the processor time is that of the engine's process alone.",
+        "to no store, the last one is to a bare pool of 8 threads that formats the same text; the processor time is "
+        "that of the engine's process alone.",
     )
     for store in _stores_in(samples, ", item"):
         small, large, processor = (samples[f"{store}, {each}"] for each in ("item", f"{LARGE}, item", "processor"))
         table.add(
             store, figure(1 / median(small)), timing(small, "us"), f"{ratio(small, samples[f'{OFF}, item']):.2f}",
             timing(processor, "us"), f"{ratio(processor, samples[f'{OFF}, processor']):.2f}",
-            timing(large, "us"), f"{ratio(large, small):.2f}",
+            timing(large, "us"), f"{ratio(large, small):.2f}", f"{ratio(small, samples[f'{FLOOR}, item']):.2f}",
         )  # fmt: skip
+    bare = samples[f"{FLOOR}, item"]
+    table.add(FLOOR, figure(1 / median(bare)), timing(bare, "us"), "", "", "", "", "", "1.00")
     return table
+
+
+def fan_outs_targets(samples: Samples) -> dict[str, Measured]:
+    """Compare `measure_fan_outs` on SQLite with the floor, and over 5 MB with itself."""
+    ours, bare = samples[f"{SQLITE}, item"], samples[f"{FLOOR}, item"]
+    return {
+        "fan-out, SQLite": of_ratio(ours, bare, f"{timing(ours, 'us')}, floor {timing(bare, 'us')}"),
+        "fan-out, SQLite, 5 MB": of_ratio(samples[f"{SQLITE}, {LARGE}, item"], ours),
+    }
+
+
+def huge_fan_outs_targets(samples: Samples) -> dict[str, Measured]:
+    """Compare `measure_huge_fan_outs` with itself over nothing."""
+    return {"fan-out, SQLite, 50 MB": of_ratio(samples["50 MB, item"], samples["0 MB, item"])}
+
+
+def chains_targets(samples: Samples) -> dict[str, Measured]:
+    """Say how long a transition takes."""
+    return {"chain": of_time(samples[OFF], "ms"), "chain, SQLite": of_time(samples[SQLITE], "ms")}
+
+
+def single_runs_targets(samples: Samples) -> dict[str, Measured]:
+    """Say how long it is from submit to outcome."""
+    return {
+        "submit": of_time(samples[f"{OFF}, outcome"], "ms"),
+        "submit, SQLite": of_time(samples[f"{SQLITE}, outcome"], "ms", f"the disk: {_told_disk(samples)}"),
+    }
+
+
+def _told_disk(samples: Samples) -> str:
+    return timing(samples[f"{DISK}, write"], "ms")
 
 
 def chains_table(samples: Samples) -> Table:
@@ -154,16 +217,37 @@ def _stores_in(samples: Samples, suffix: str = "") -> list[str]:
     return [store for store in (OFF, SQLITE, POSTGRES) if f"{store}{suffix}" in samples]
 
 
+def measure_targets(made: Places, report: Report, rounds: int, processes: int) -> None:
+    """Measure and show what the targets are about."""
+    samples = pooled(partial(measure_fan_outs, made), rounds, processes)
+    report.show(fan_outs_table(samples), samples)
+    report.measured |= fan_outs_targets(samples)
+    samples = pooled(partial(measure_huge_fan_outs, made), (rounds + 1) // 2, 1)
+    report.samples[f"A fan-out over {HUGE_MEGABYTES} MB, SQLite"] = samples
+    report.measured |= huge_fan_outs_targets(samples)
+    samples = pooled(partial(measure_single_runs, made), rounds, processes)
+    report.show(single_runs_table(samples), samples)
+    report.measured |= single_runs_targets(samples)
+    samples = pooled(partial(measure_chains, made), rounds, processes)
+    report.show(chains_table(samples), samples)
+    report.measured |= chains_targets(samples)
+
+
 def show(report: Report, rounds: int, processes: int) -> None:
     """Measure and show all of it."""
     with places() as made:
-        samples = pooled(partial(measure_fan_outs, made), rounds, processes)
-        report.show(fan_outs_table(samples), samples)
-        samples = pooled(partial(measure_single_runs, made), rounds, processes)
-        report.show(single_runs_table(samples), samples)
-        samples = pooled(partial(measure_chains, made), rounds, processes)
-        report.show(chains_table(samples), samples)
+        measure_targets(made, report, rounds, processes)
         recovery.show(report, made)
+
+
+def show_files(report: Report, rounds: int, processes: int) -> None:
+    """Measure and show what the targets are about, on SQLite alone."""
+    with files() as made:
+        measure_targets(made, report, rounds, processes)
+
+
+SHOWN = {"all": show, "files": show_files}
+"""By the stores that are measured."""
 
 
 if __name__ == "__main__":

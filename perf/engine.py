@@ -6,23 +6,31 @@ from time import perf_counter
 from typing import Any
 
 from engines import CHAIN_TASKS, ITEMS, VARIANTS, engine, fan_out, run
-from measure import Case, Samples, interleave, ratio
-from report import Table, timing
-from samples import RESULTS_A_MEGABYTE
+from measure import Case, Samples, interleave, median, ratio
+from plots import Lines
+from report import Measured, Table, timing
+from samples import RESULTS_A_MEGABYTE, inventory
+from targets import of_ratio
+
+from stretto.definitions.frozen import FrozenList
 
 FLOOR_THREADS = 8
 MEGABYTES = (0, 1, 5)
+HUGE_MEGABYTES = 50
 SUBMITS_A_SAMPLE = 20
 CHAINS_A_SAMPLE = 5
 
 
-def fan_out_case(proxy: Any, megabytes: int, workflow: str = "fan_out") -> Case:
-    """Perform a fan-out over a context of so many MB, timed from inside the run: loading is not counted."""
+def fan_out_case(proxy: Any, megabytes: int, workflow: str = "fan_out", given: FrozenList | None = None) -> Case:
+    """Perform a fan-out over a context of so many MB, timed from inside the run: loading is not counted.
+
+    `given`: more of the context, given with the run.
+    """
 
     def case(loops: int) -> float:
         seconds = 0.0
         for _ in range(loops):
-            began, ended = fan_out(proxy, megabytes * RESULTS_A_MEGABYTE, workflow=workflow)
+            began, ended = fan_out(proxy, megabytes * RESULTS_A_MEGABYTE, workflow=workflow, inventory=given)
             seconds += ended["at"] - began["at"]
         return seconds / ITEMS
 
@@ -94,10 +102,11 @@ def pool_chain(pool: ThreadPoolExecutor) -> Case:
 
 
 def measure_fan_out(rounds: int) -> Samples:
-    """Measure the fan-out over 0, 1 and 5 MB, in turn with the floor."""
+    """Measure the fan-out over 0 to 50 MB, in turn with the floor."""
     with engine() as proxy, ThreadPoolExecutor(FLOOR_THREADS) as pool:
         cases = {"floor": pool_fan_out(pool)}
         cases.update((f"{megabytes} MB", fan_out_case(proxy, megabytes)) for megabytes in MEGABYTES)
+        cases[f"{HUGE_MEGABYTES} MB"] = fan_out_case(proxy, 0, given=inventory(HUGE_MEGABYTES))
         return interleave(cases, rounds, dict.fromkeys(cases, 1))
 
 
@@ -129,13 +138,36 @@ def fan_out_table(samples: Samples) -> Table:
     table = Table(
         f"A fan-out of {ITEMS:,} items (core.echo, one rendered input), an item",
         ["", "an item", "ratio to the floor", "ratio to 0 MB"],
-        "Metrics on, no store, concurrency 256. The floor is a ThreadPoolExecutor(8) that formats the same text.",
+        "Metrics on, no store, concurrency 256. The context is a task's result, or a parameter (50 MB). The floor "
+        "is a ThreadPoolExecutor(8) that formats the same text.",
     )
-    for name in ("floor", *(f"{megabytes} MB" for megabytes in MEGABYTES)):
+    for name in ("floor", *(f"{megabytes} MB" for megabytes in (*MEGABYTES, HUGE_MEGABYTES))):
         to_floor = "" if name == "floor" else f"{ratio(samples[name], samples['floor']):.2f}"
         to_none = "" if name == "floor" else f"{ratio(samples[name], samples['0 MB']):.2f}"
         table.add(name, timing(samples[name], "us"), to_floor, to_none)
     return table
+
+
+def fan_out_plot(samples: Samples) -> Lines:
+    """Draw `measure_fan_out`."""
+    sizes = (*MEGABYTES, HUGE_MEGABYTES)
+    plot = Lines(
+        "fan-out", f"A fan-out of {ITEMS:,} items, by the context's size", [str(each) for each in sizes],
+        "MB of context", "us an item",
+    )  # fmt: skip
+    plot.series["core.echo, no store"] = [median(samples[f"{megabytes} MB"]) * 1e6 for megabytes in sizes]
+    plot.series["bare pool of 8 threads"] = [median(samples["floor"]) * 1e6] * len(sizes)
+    return plot
+
+
+def fan_out_targets(samples: Samples) -> dict[str, Measured]:
+    """Compare `measure_fan_out` with the floor, and over large contexts with itself."""
+    none = samples["0 MB"]
+    found = {
+        "fan-out": of_ratio(none, samples["floor"], f"{timing(none, 'us')}, floor {timing(samples['floor'], 'us')}")
+    }
+    larger = (MEGABYTES[-1], HUGE_MEGABYTES)
+    return found | {f"fan-out, {megabytes} MB": of_ratio(samples[f"{megabytes} MB"], none) for megabytes in larger}
 
 
 def variants_table(samples: Samples) -> Table:

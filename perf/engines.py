@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Semaphore
+from time import perf_counter
 from typing import Any
 
 import yaml
@@ -39,6 +40,12 @@ def note_the_time() -> Mark:
     now = mark()
     reset_peak()
     return now
+
+
+@action("perf.now")
+def now() -> float:
+    """Return the time, in seconds."""
+    return perf_counter()
 
 
 @action("perf.arrive")

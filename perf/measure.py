@@ -6,6 +6,7 @@ rounds' own ratios.
 """
 
 import gc
+import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -105,7 +106,8 @@ def machine() -> dict[str, object]:
     """Return what pyperf knows of this machine and interpreter."""
     known = pyperf.Run([1.0], metadata={"name": "machine"}).get_metadata()
     names = ("cpu_model_name", "cpu_count", "platform", "python_version", "load_avg_1min", "date", "perf_version")
-    return {name: known[name] for name in names if name in known}
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {name: known[name] for name in names if name in known} | {"memory": f"{memory:.0f} GiB"}
 
 
 def _benchmark(values: list[float]) -> "pyperf.Benchmark":

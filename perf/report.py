@@ -1,11 +1,13 @@
-"""What the benchmarks print, and what they write as JSON."""
+"""What a run of the benchmarks found: it is printed as it comes, and kept to be written as one page."""
 
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from measure import Samples, deviation, median
+from plots import Bars, Lines, Plot
 
 UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 
@@ -25,7 +27,7 @@ class Table:
 
     def lines(self) -> Iterable[str]:
         """Yield the table as aligned Markdown."""
-        widths = [max(map(len, column)) for column in zip(self.columns, *self.rows, strict=True)]
+        widths = [max(3, *map(len, column)) for column in zip(self.columns, *self.rows, strict=True)]
         yield f"## {self.title}"
         yield ""
         yield _line(self.columns, widths)
@@ -46,12 +48,22 @@ def _line(cells: list[str], widths: list[int]) -> str:
     return f"| {' | '.join(padded)} |"
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What was measured for a target: a number in its unit, or None and why there is none."""
+
+    value: float | None
+    remark: str = ""
+
+
 @dataclass(slots=True)
 class Report:
-    """All tables of a run, the values behind them, and the machine they come from."""
+    """All tables and plots of a run, what it measured for targets, the values behind them, and the machine."""
 
     machine: dict[str, object]
     tables: list[Table] = field(default_factory=list)
+    plots: list[Plot] = field(default_factory=list)
+    measured: dict[str, Measured] = field(default_factory=dict)
     samples: dict[str, Samples] = field(default_factory=dict)
 
     def show(self, table: Table, samples: Samples | None = None) -> None:
@@ -63,12 +75,25 @@ class Report:
 
     def write(self, path: Path) -> None:
         """Write everything as JSON; the values are in seconds."""
-        content = {
-            "machine": self.machine,
-            "tables": [asdict(table) for table in self.tables],
-            "samples": self.samples,
-        }
+        content = asdict(self) | {"plots": [{"kind": type(plot).__name__, **asdict(plot)} for plot in self.plots]}
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content, indent=1), encoding="utf-8")
+
+    @classmethod
+    def read(cls, path: Path) -> "Report":
+        """Read what `write` wrote."""
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return cls(
+            content["machine"],
+            [Table(**table) for table in content["tables"]],
+            [_plot(**plot) for plot in content["plots"]],
+            {key: Measured(**found) for key, found in content["measured"].items()},
+            content["samples"],
+        )
+
+
+def _plot(kind: str, **fields: Any) -> Plot:
+    return Lines(**fields) if kind == Lines.__name__ else Bars(**fields)
 
 
 def timing(values: list[float], unit: str) -> str:

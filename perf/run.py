@@ -1,44 +1,77 @@
-"""All benchmarks of Stretto: `make perf`, or `python perf/run.py [--quick] [--json FILE] [--only SECTION]`.
+"""All benchmarks of Stretto: `make perf`, or `python perf/run.py [--quick] [--json FILE] [--only SECTION] [--report]`.
 
-It prints tables and asserts nothing about time: figures are for people to read, on a machine that they know.
-Needs Linux, for what it counts in /proc.
+It prints tables, the one of the targets last, and asserts nothing about time: figures are for people to read, on a
+machine that they know. Needs Linux, for what it counts in /proc.
 """
 
 import argparse
+import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from time import monotonic
 
 import contexts
 import counts
+import crowd
 import engine
 import idle
+import origin
+import pages
 import parts
+import scale
+import starts
+import targets
 import templates
+import web
 from measure import in_fresh_process, machine, pooled
 from report import Report
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is measured: rounds of the micro-benchmarks and of the engine, in so many processes each."""
+    """How much is measured: rounds of each kind, in so many processes each where a section is spread over several."""
 
     micro_rounds: int
     engine_rounds: int
+    store_rounds: int
+    process_rounds: int
     processes: int
+    crowd_items: int
     idle_seconds: float
+    stores: str
 
 
-FULL = Effort(micro_rounds=15, engine_rounds=9, processes=3, idle_seconds=idle.DEFAULT_SECONDS)
-QUICK = Effort(micro_rounds=5, engine_rounds=3, processes=1, idle_seconds=2.0)
+FULL = Effort(
+    micro_rounds=15, engine_rounds=9, store_rounds=5, process_rounds=7, processes=3, crowd_items=5_000,
+    idle_seconds=idle.DEFAULT_SECONDS, stores="all",
+)  # fmt: skip
+QUICK = Effort(
+    micro_rounds=3, engine_rounds=2, store_rounds=2, process_rounds=1, processes=1, crowd_items=1_000,
+    idle_seconds=2.0, stores="files",
+)  # fmt: skip
 
 
 def measure_contexts(report: Report, effort: Effort) -> None:
-    """Contexts of items, their memory, and publishing."""
+    """Contexts of items, beside the origin's way, and their memory."""
     samples = pooled(contexts.measure_one_item, effort.micro_rounds, effort.processes)
     report.show(contexts.item_table(samples), samples)
-    samples = pooled(contexts.measure_all_items, effort.micro_rounds, effort.processes)
+    report.plots.append(contexts.item_plot(samples))
+    report.measured["item context"] = contexts.item_target(samples)
+    with ExitStack() as stack:
+        try:
+            program: Path | None = stack.enter_context(origin.built())
+        except origin.NoRust:
+            program = None
+        samples = pooled(partial(contexts.measure_all_items, program), effort.micro_rounds, effort.processes)
     report.show(contexts.items_table(samples, in_fresh_process(contexts.bytes_per_scope)), samples)
+    report.measured["contexts kept"] = contexts.items_target(samples)
+
+
+def measure_publishing(report: Report, effort: Effort) -> None:
+    """Publishing into a context, and freezing what enters it."""
     samples = pooled(contexts.measure_publish, effort.micro_rounds, effort.processes)
     report.show(contexts.publish_table(samples), samples)
     samples = pooled(contexts.measure_freezing, effort.micro_rounds, effort.processes)
@@ -49,13 +82,28 @@ def measure_templates(report: Report, effort: Effort) -> None:
     """Templates, beside Jinja2's."""
     samples = pooled(templates.measure, effort.micro_rounds, effort.processes)
     report.show(templates.table(samples), samples)
+    report.measured |= templates.targets(samples)
 
 
 def measure_engine(report: Report, effort: Effort) -> None:
-    """The whole engine beside a bare pool of threads, and the stages of an item's way."""
+    """The whole engine beside a bare pool of threads."""
     samples = pooled(engine.measure_fan_out, effort.engine_rounds, effort.processes)
     report.show(engine.fan_out_table(samples), samples)
-    samples = pooled(engine.measure_variants, effort.engine_rounds // 2 + 1, effort.processes)
+    report.plots.append(engine.fan_out_plot(samples))
+    report.measured |= engine.fan_out_targets(samples)
+
+
+def measure_scale(report: Report, effort: Effort) -> None:
+    """Larger fan-outs, in time and memory."""
+    seconds, grown = scale.measure(effort.process_rounds)
+    report.show(scale.table(seconds, grown), seconds)
+    report.plots += scale.plots(seconds, grown)
+    report.measured |= scale.targets(seconds, grown)
+
+
+def measure_variants(report: Report, effort: Effort) -> None:
+    """Other fan-outs, tasks one after the other, and the stages of an item's way."""
+    samples = pooled(engine.measure_variants, effort.store_rounds, effort.processes)
     report.show(engine.variants_table(samples), samples)
     samples = pooled(engine.measure_tasks, effort.engine_rounds, effort.processes)
     report.show(engine.tasks_table(samples), samples)
@@ -67,7 +115,31 @@ def measure_durability(report: Report, effort: Effort) -> None:
     """The engine with and without stores, and what recovery takes."""
     import durability  # noqa: PLC0415 - new processes import this module: the others' have no database's libraries
 
-    durability.show(report, effort.engine_rounds // 2 + 1, effort.processes)
+    durability.SHOWN[effort.stores](report, effort.store_rounds, effort.processes)
+
+
+def measure_crowd(report: Report, effort: Effort) -> None:
+    """Many runs at once, and a late one among large ones."""
+    samples = pooled(crowd.measure_many, effort.store_rounds // 2, 1)
+    report.show(crowd.many_table(samples), samples)
+    report.measured["many runs"] = crowd.many_target(samples)
+    moments = in_fresh_process(crowd.measure_latecomer, effort.crowd_items)
+    report.show(crowd.latecomer_table(moments, effort.crowd_items), moments)
+    report.measured["fairness"] = crowd.latecomer_target(moments)
+
+
+def measure_web(report: Report, effort: Effort) -> None:
+    """Many requests in flight."""
+    samples = pooled(web.measure, effort.store_rounds // 2, 1)
+    report.show(web.table(samples), samples)
+    report.measured |= web.targets(samples)
+
+
+def measure_starts(report: Report, effort: Effort) -> None:
+    """Whole processes."""
+    samples = starts.measure(effort.process_rounds)
+    report.show(starts.table(samples), samples)
+    report.measured |= starts.targets(samples)
 
 
 def measure_counts(report: Report, _effort: Effort) -> None:
@@ -83,11 +155,21 @@ def measure_idle(report: Report, effort: Effort) -> None:
     report.show(idle.table(in_fresh_process(idle.measure, effort.idle_seconds)))
 
 
-SECTIONS: dict[str, Callable[[Report, Effort], None]] = {
+Section = Callable[[Report, Effort], None]
+TARGETED: dict[str, Section] = {
     "contexts": measure_contexts,
     "templates": measure_templates,
     "engine": measure_engine,
+    "scale": measure_scale,
     "durability": measure_durability,
+    "crowd": measure_crowd,
+    "web": measure_web,
+    "starts": measure_starts,
+}
+"""What the targets are about."""
+SECTIONS: dict[str, Section] = TARGETED | {
+    "variants": measure_variants,
+    "publishing": measure_publishing,
     "counts": measure_counts,
     "idle": measure_idle,
 }
@@ -96,16 +178,23 @@ SECTIONS: dict[str, Callable[[Report, Effort], None]] = {
 def main() -> None:
     """Run the sections that were asked for."""
     parser = argparse.ArgumentParser(description="Measure Stretto.")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, one process: about two minutes")
+    parser.add_argument("--quick", action="store_true", help="what the targets are about, with few rounds: a minute")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write tables and all values there as well")
     parser.add_argument("--only", action="append", choices=SECTIONS, help="measure this section; may be repeated")
+    parser.add_argument("--report", action="store_true", help=f"write {pages.PAGE.relative_to(pages.ROOT)} as well")
     arguments = parser.parse_args()
     report = Report(machine())
     print(", ".join(f"{name} {value}" for name, value in report.machine.items()), end="\n\n")
-    for name in arguments.only or SECTIONS:
+    for name in arguments.only or (TARGETED if arguments.quick else SECTIONS):
+        began = monotonic()
         SECTIONS[name](report, QUICK if arguments.quick else FULL)
+        print(f"{name}: {monotonic() - began:.1f} s", file=sys.stderr, flush=True)
+    print("\n".join(targets.table(report.measured).lines()))
     if arguments.json is not None:
         report.write(arguments.json)
+    if arguments.report:
+        report.write(pages.SUITE)
+        pages.write()
 
 
 if __name__ == "__main__":

@@ -68,7 +68,14 @@ def places() -> Iterator[Places]:
             stack.callback(server.remove)
             server.start()
             url = server.url()
-        made = Places(Path(stack.enter_context(tempfile.TemporaryDirectory())), url)
+        yield stack.enter_context(files(url))
+
+
+@contextmanager
+def files(server: str | None = None) -> Iterator[Places]:
+    """Give places for stores of SQLite's, and for databases of a PostgreSQL server by its URL; remove the files."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Places(Path(folder), server)
         made.key_file.touch(0o600)
         made.key_file.write_text(new_key(), encoding="ascii")
         yield made

@@ -1,10 +1,16 @@
-"""The thread runner: plain functions on a bounded pool of threads."""
+"""The thread runner: plain functions on a bounded number of threads.
 
+A ThreadPoolExecutor would do, at four times the price of a call: it makes a future for each, with a condition, that
+nobody waits for.
+"""
+
+import atexit
 import threading
+import time
+from queue import SimpleQueue
 from typing import Final
 
 from stretto.actors.runners.base import Call, Done, Running, cancelled, perform, tell
-from stretto.actors.runners.pool import Pool
 from stretto.metrics.logging import get_logger
 
 STOP_SECONDS: Final = 10.0
@@ -13,36 +19,35 @@ _log = get_logger(__name__)
 
 
 class _ThreadCall:
-    """A call for a thread. Whoever takes the claim first, a thread or a canceller, tells its end."""
+    """A call for a thread. Whoever takes it out of those that wait, a thread or a canceller, tells its end."""
 
-    __slots__ = ("_claim", "_done", "begun", "call")
+    __slots__ = ("_waiting", "call", "done")
 
-    def __init__(self, call: Call, done: Done) -> None:
+    def __init__(self, call: Call, done: Done, waiting: "dict[_ThreadCall, bool]") -> None:
         self.call = call
-        self.begun = False
-        self._done = done
-        self._claim = threading.Lock()
+        self.done = done
+        self._waiting = waiting
+
+    def take(self) -> bool:
+        """Take it out of those that wait; False if somebody has. One step under the interpreter's lock."""
+        return self._waiting.pop(self, False)
 
     def cancel(self) -> bool:
-        if not self._claim.acquire(blocking=False):
+        if not self.take():
             return False
-        tell(self._done, self.call, cancelled())
+        tell(self.done, self.call, cancelled())
         return True
 
     def output(self) -> None:
         return None
 
-    def run(self) -> None:
-        if self._claim.acquire(blocking=False):
-            self.begun = True
-            tell(self._done, self.call, perform(self.call))
-
 
 class ThreadRunner:
     """Runs up to `threads` calls at once; more are queued, in order, and can be cancelled while they are.
 
-    A function that runs cannot be stopped. If one does not end within `stop_seconds` of `stop`, its thread is
-    left behind and told in the log: Python waits for it when the process ends.
+    Threads are started as they are needed. A function that runs cannot be stopped: if one does not end within
+    `stop_seconds` of `stop`, its thread is left behind and told in the log, and ends with the process at the latest. A
+    process that ends without `stop` waits as long for what runs.
     """
 
     def __init__(self, threads: int, *, stop_seconds: float = STOP_SECONDS) -> None:
@@ -50,34 +55,58 @@ class ThreadRunner:
             raise ValueError(f"a thread runner needs at least 1 thread, not {threads}")
         self.threads = threads
         self._stop_seconds = stop_seconds
-        self._pool = Pool(threads, "stretto-action")
-        self._calls: dict[_ThreadCall, None] = {}
+        self._queue: SimpleQueue[_ThreadCall | None] = SimpleQueue()
+        self._waiting: dict[_ThreadCall, bool] = {}
+        self._running: dict[_ThreadCall, None] = {}
+        self._workers: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._stopped = False
 
     def start(self, call: Call, done: Done) -> Running:
         """Queue the call for the next idle thread."""
-        running = _ThreadCall(call, done)
+        queued = _ThreadCall(call, done, self._waiting)
         with self._lock:
             if self._stopped:
                 raise RuntimeError("the thread runner is stopped")
-            self._calls[running] = None
-            self._pool.submit(self._run, running)
-        return running
+            self._waiting[queued] = True
+            needed = len(self._waiting) + len(self._running)
+            if len(self._workers) < min(needed, self.threads):
+                self._start_worker()
+        self._queue.put(queued)
+        return queued
 
     def stop(self) -> None:
         """Cancel what has not begun, wait for what has, and join the threads."""
         with self._lock:
+            if self._stopped:
+                return
             self._stopped = True
-        for running in list(self._calls):
-            running.cancel()
-        if not self._pool.close(self._stop_seconds):
-            for running in [running for running in list(self._calls) if running.begun]:
-                ids = running.call.ids.told()
-                _log.warning("action_left_behind", action=running.call.action.ref, **ids)
+        atexit.unregister(self.stop)
+        for queued in list(self._waiting):
+            queued.cancel()
+        for _ in self._workers:
+            self._queue.put(None)
+        deadline = time.monotonic() + self._stop_seconds
+        for worker in self._workers:
+            worker.join(max(deadline - time.monotonic(), 0.0))
+        for running in list(self._running):
+            _log.warning("action_left_behind", action=running.call.action.ref, **running.call.ids.told())
 
-    def _run(self, running: _ThreadCall) -> None:
-        try:
-            running.run()
-        finally:
-            self._calls.pop(running, None)
+    def _start_worker(self) -> None:
+        if not self._workers:
+            atexit.register(self.stop)
+        name = f"stretto-action_{len(self._workers)}"
+        worker = threading.Thread(target=self._work, name=name, daemon=True)
+        worker.start()
+        self._workers.append(worker)
+
+    def _work(self) -> None:
+        for queued in iter(self._queue.get, None):
+            if queued.take():
+                self._running[queued] = None
+                finished = perform(queued.call)
+                del self._running[queued]
+                tell(queued.done, queued.call, finished)
+                del finished
+            # An idle thread must not keep the last call's result alive.
+            del queued

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -208,3 +210,56 @@ def test_a_pool_needs_a_thread() -> None:
     """Zero threads are refused with the number."""
     with pytest.raises(ValueError, match="at least 1 thread, not 0"):
         ThreadRunner(0)
+
+
+UNSTOPPED = """
+import sys
+import threading
+from stretto.actors.actions import Action
+from stretto.actors.runners import Call, ThreadRunner
+from stretto.definitions.frozen import EMPTY_OBJECT
+from stretto.metrics.logging import CallIds
+
+begun = threading.Event()
+
+def read():
+    begun.set()
+    print("read", sys.stdin.readline().strip(), flush=True)
+
+call = Call(Action("test.read", read, "thread"), EMPTY_OBJECT, CallIds("run", "ops.flow", "task", None))
+ThreadRunner(2).start(call, lambda finished: None)
+begun.wait()
+print("main ends", flush=True)
+"""
+
+
+def test_a_process_that_ends_without_a_stop_waits_for_what_runs() -> None:
+    """As it would for any function that is being called; idle threads do not keep it."""
+    with subprocess.Popen(
+        [sys.executable, "-c", UNSTOPPED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "main ends\n"
+        told, _ = process.communicate("a line\n", timeout=SECONDS)
+    assert (process.returncode, told) == (0, "read a line\n")
+
+
+def test_threads_are_started_as_they_are_needed(ends: "SimpleQueue[Finished]", gate: Gate) -> None:
+    """One at a time, one thread is enough."""
+    runner = ThreadRunner(4)
+    for _ in range(10):
+        runner.start(call(lambda: None), ends.put)
+        ends.get(timeout=SECONDS)
+    assert workers() == 1
+    runner.start(call(gate), ends.put)
+    runner.start(call(lambda: None), ends.put)
+    assert gate.begun.acquire(timeout=SECONDS)
+    ends.get(timeout=SECONDS)
+    assert workers() == 2
+    gate.open.set()
+    runner.stop()
+
+
+def workers() -> int:
+    """Return how many threads of runners there are."""
+    return sum(thread.name.startswith("stretto-action") for thread in threading.enumerate())

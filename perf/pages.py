@@ -1,0 +1,71 @@
+"""The page that tells what the benchmarks found, made from what their runs have left.
+
+    python perf/pages.py     writes it again, from the figures of the last runs
+
+`run.py` and `compare.py` leave their figures in `.perf/`, and have the page written with those of the other one.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import targets
+from plots import Plot, svg
+from report import Measured, Report
+
+ROOT = Path(__file__).parent.parent
+FIGURES = ROOT / ".perf"
+SUITE, PEERS = FIGURES / "suite.json", FIGURES / "peers.json"
+PAGE = ROOT / "docs" / "benchmarks" / "report.md"
+
+OPENING = """\
+# Benchmarks: the report
+
+Written by `make perf` and `make perf-peers`; changes made here are lost. [benchmarks.md](../benchmarks.md) tells how it
+is measured, what the figures mean, and how far to trust them.
+"""
+ABSENT = {"suite": "The suite was not measured here: `make perf` does.",
+          "peers": "Peers were not measured here: `make perf-peers` does."}  # fmt: skip
+PEERS_TARGETS = tuple(key for key in targets.TARGETS if key.startswith("peers"))
+
+
+def page(suite: Report | None, peers: Report | None) -> str:
+    """Return the page as Markdown, for GitHub to show."""
+    measured = {key: Measured(None, "by make perf-peers") for key in PEERS_TARGETS}
+    for report in (suite, peers):
+        if report is not None:
+            measured |= report.measured
+    lines = [OPENING, *targets.table(measured).lines()]
+    for name, report in (("suite", suite), ("peers", peers)):
+        lines += [ABSENT[name], ""] if report is None else _section(name, report)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _section(name: str, report: Report) -> Iterable[str]:
+    yield f"# The {name}"
+    yield ""
+    machine = report.machine
+    known = ("date", "cpu_model_name", "cpu_count", "memory", "platform", "python_version", "load_avg_1min")
+    yield "; ".join(f"{each.replace('_', ' ')}: {machine[each]}" for each in known if each in machine)
+    yield ""
+    for plot in report.plots:
+        yield f"![{plot.title}]({plot.name}.svg)"
+        yield ""
+    for table in report.tables:
+        yield from table.lines()
+
+
+def write() -> None:
+    """Write the page and its plots from the figures that there are."""
+    suite, peers = (Report.read(path) if path.exists() else None for path in (SUITE, PEERS))
+    PAGE.parent.mkdir(parents=True, exist_ok=True)
+    plots: list[Plot] = [plot for report in (suite, peers) if report is not None for plot in report.plots]
+    for old in PAGE.parent.glob("*.svg"):
+        old.unlink()
+    for plot in plots:
+        (PAGE.parent / f"{plot.name}.svg").write_text(svg(plot), encoding="utf-8")
+    PAGE.write_text(page(suite, peers), encoding="utf-8")
+    print(f"written: {PAGE.relative_to(ROOT)}, {len(plots)} plots")
+
+
+if __name__ == "__main__":
+    write()

@@ -1,0 +1,131 @@
+"""What Stretto is held to, and what was measured of it.
+
+Every target is a ratio, or a time, of figures from one run on one machine; a target that was not measured says why.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from measure import Samples, median, ratio
+from report import UNITS, Measured, Table, figure
+
+Bound = Literal["at most", "at least"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is promised: a number of `unit` ("x" is a ratio) that a measurement is at most, or at least.
+
+    `beside` is what was measured in the same run to compare with.
+    """
+
+    work: str
+    bound: Bound
+    limit: float
+    unit: str
+    beside: str
+
+    @property
+    def told(self) -> str:
+        """The limit as a reader sees it."""
+        return f"{self.bound} {told(self.limit, self.unit)}"
+
+    def met(self, value: float) -> bool:
+        """Say whether a measured number is within the limit."""
+        return value <= self.limit if self.bound == "at most" else value >= self.limit
+
+
+BARE_POOL = "ThreadPoolExecutor(8), the same formatting"
+ITSELF = "itself"
+JINJA = "the same template in Jinja2's ImmutableSandboxedEnvironment"
+BASELINE = 'python -c "import yaml, jinja2, pykka"'
+
+TARGETS: Mapping[str, Target] = {
+    "item context": Target("an item's context, C from 0 to 50 MB: largest : smallest", "at most", 1.05, "x", ITSELF),
+    "contexts kept": Target(
+        "contexts for 1,000 items over 1 MB, all kept", "at most", 1.5, "x", "the origin's way in Rust"
+    ),
+    "one expression": Target("a template with one expression, times faster", "at least", 8, "x", JINJA),
+    "three expressions": Target("a template with three expressions, times faster", "at least", 8, "x", JINJA),
+    "fan-out": Target("fan-out of 10,000, no store", "at most", 1.25, "x", BARE_POOL),
+    "fan-out, SQLite": Target("the same, SQLite, every result durable", "at most", 2, "x", BARE_POOL),
+    "fan-out, 5 MB": Target("fan-out of 10,000 over 5 MB, no store", "at most", 1.05, "x", "over 0 MB"),
+    "fan-out, 50 MB": Target("fan-out of 10,000 over 50 MB, no store", "at most", 1.05, "x", "over 0 MB"),
+    "fan-out, SQLite, 5 MB": Target("fan-out of 10,000 over 5 MB, SQLite", "at most", 1.05, "x", "over 0 MB"),
+    "fan-out, SQLite, 50 MB": Target("fan-out of 10,000 over 50 MB, SQLite", "at most", 1.05, "x", "over 0 MB"),
+    "10,000 items": Target("an item of 10,000", "at most", 1.15, "x", "an item of 1,000"),
+    "100,000 items": Target("an item of 100,000", "at most", 1.15, "x", "an item of 1,000"),
+    "100,000 items, memory": Target("peak memory of 100,000 items grows by, an item", "at most", 300, "bytes", ITSELF),
+    "1,000,000 items": Target("an item of 1,000,000 from a lazy source", "at most", 1.15, "x", "an item of 1,000"),
+    "1,000,000 items, memory": Target(
+        "peak memory of 1,000,000 lazy items, results to a file, beyond that of 100,000, an item",
+        "at most",
+        8,
+        "bytes",
+        "a pointer: nothing is kept for an item",
+    ),
+    "peers": Target("fan-out of core.echo, times faster", "at least", 8, "x", "the fastest peer without durability"),
+    "peers, a function": Target(
+        "fan-out of a registered function, times faster", "at least", 8, "x", "the fastest peer without durability"
+    ),
+    "peers, SQLite": Target(
+        "fan-out of core.echo, SQLite, times faster", "at least", 100, "x", "the fastest durable peer"
+    ),
+    "peers, SQLite, a function": Target(
+        "fan-out of a registered function, SQLite, times faster", "at least", 100, "x", "the fastest durable peer"
+    ),
+    "chain": Target("a chain of 100 tasks, a transition, no store", "at most", 0.1, "ms", "a pool's calls in a chain"),
+    "chain, SQLite": Target("a chain of 100 tasks, a transition, SQLite", "at most", 0.2, "ms", "no store"),
+    "submit": Target("a run of one task, submit to outcome, no store", "at most", 0.5, "ms", "a pool's call"),
+    "submit, SQLite": Target("a run of one task, submit to outcome, SQLite", "at most", 3, "ms", "no store"),
+    "many runs": Target("1,000 runs of 10 items at once, items/s", "at least", 0.7, "x", "one run of 10,000"),
+    "fairness": Target(
+        "runs whose end the last-submitted run's start waited for", "at most", 0, "runs", "20 large runs before it"
+    ),
+    "http": Target("1,000 core.http items of 1 s, concurrency 1,000", "at most", 2.5, "s", "1 s, the physical limit"),
+    "stretto --help": Target("stretto --help", "at most", 0.25, "s", BASELINE),
+    "stretto validate": Target("stretto validate of a small file", "at most", 0.4, "s", BASELINE),
+    "stretto serve": Target("stretto serve, SQLite, until ready", "at most", 1, "s", BASELINE),
+}
+"""All targets, in the order in which they are told; what measures one names it by its key."""
+
+
+def told(value: float, unit: str) -> str:
+    """Return a number with its unit as the targets' table shows it: `1.02 x`, `0.062 ms`, `12 runs`."""
+    return f"{figure(value)} {unit}"
+
+
+def of_ratio(dividends: list[float], divisors: list[float], remark: str = "") -> Measured:
+    """Return the ratio of two cases that were measured in the same rounds."""
+    return Measured(ratio(dividends, divisors), remark)
+
+
+def of_time(values: list[float], unit: str, remark: str = "") -> Measured:
+    """Return the median of times in seconds, in a target's unit."""
+    return Measured(median(values) * UNITS[unit], remark)
+
+
+def largest_to_smallest(samples: Samples) -> Measured:
+    """Return the ratio of the largest case to the smallest one, each by its rounds' ratios to the first."""
+    first = next(iter(samples.values()))
+    times = {name: ratio(values, first) for name, values in samples.items()}
+    largest, smallest = max(times, key=times.__getitem__), min(times, key=times.__getitem__)
+    return Measured(times[largest] / times[smallest], f"{largest} : {smallest}")
+
+
+def table(measured: Mapping[str, Measured], keys: Iterable[str] = TARGETS) -> Table:
+    """Show targets, all unless some are named, with what was measured of them."""
+    made = Table("Targets", ["work", "target", "measured", "met", "beside", "remark"])
+    for key in keys:
+        target = TARGETS[key]
+        found = measured.get(key, Measured(None, "not part of this run"))
+        if found.value is None:
+            made.add(target.work, target.told, "", "", target.beside, f"not measured: {found.remark}")
+        else:
+            value, met = told(found.value, target.unit), "yes" if target.met(found.value) else "**no**"
+            made.add(target.work, target.told, value, met, target.beside, found.remark)
+    values = {key: found.value for key, found in measured.items() if found.value is not None}
+    reached = [TARGETS[key].met(value) for key, value in values.items()]
+    made.note = f"{sum(reached)} of {len(reached)} measured targets are met, of {len(TARGETS)} that there are."
+    return made

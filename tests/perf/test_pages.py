@@ -1,0 +1,36 @@
+"""The page with all figures."""
+
+import pages
+from pages import page
+from plots import Bars
+from report import Measured, Report, Table
+
+
+def report(title: str, measured: dict[str, Measured]) -> Report:
+    table = Table(title, ["", "x"])
+    table.add("ours", "1")
+    return Report({"cpu_count": 2, "date": "today"}, [table], [Bars("engines", "Engines", "ms")], measured)
+
+
+def test_the_page_begins_with_the_targets_of_both_runs() -> None:
+    """Each run's machine, plots and tables follow."""
+    written = page(report("Suite", {"fan-out": Measured(2.0)}), report("Peers", {"peers": Measured(9.0)}))
+    heading, targets, suite, peers = (
+        written.index(each) for each in ("# Benchmarks", "## Targets", "# The suite", "# The peers")
+    )
+    assert heading < targets < suite < peers
+    assert "1 of 2 measured targets are met" in written
+    assert "date: today; cpu count: 2" in written
+    assert "![Engines](engines.svg)" in written
+
+
+def test_a_run_that_was_not_made_is_told() -> None:
+    """With the command that makes it."""
+    assert "`make perf-peers` does" in page(report("Suite", {}), None)
+    assert "`make perf` does" in page(None, report("Peers", {}))
+
+
+def test_the_targets_of_peers_are_those_that_a_run_of_peers_measures() -> None:
+    """No other command is named for them."""
+    written = page(None, None)
+    assert written.count("not measured: by make perf-peers") == len(pages.PEERS_TARGETS) == 4
