@@ -10,7 +10,8 @@ from pathlib import Path
 from engines import engine, run
 from measure import Samples, in_fresh_process, median, ratio
 from process import Mark
-from report import Table, timing
+from report import Measured, Table, timing
+from targets import of_ratio
 
 SIZES = (1_000, 100_000, 1_000_000)
 TIMED_ITEMS = 20_000
@@ -78,6 +79,18 @@ def table(seconds: Samples, grown: dict[str, list[float]]) -> Table:
         to_small = f"{ratio(seconds[name], seconds[case(SIZES[0])]):.2f}"
         made.add(name, timing(seconds[name], "us"), to_small, f"{median(grown[name]):.1f} MB")
     return made
+
+
+def targets(seconds: Samples, grown: dict[str, list[float]]) -> dict[str, Measured]:
+    """Compare the largest fan-out's time with the smallest one's, and its memory with that of the one before it."""
+    small, middle, large = (case(items) for items in SIZES)
+    more = [
+        (most - less) * 2**20 / (SIZES[2] - SIZES[1]) for most, less in zip(grown[large], grown[middle], strict=True)
+    ]
+    return {
+        "1,000,000 items": of_ratio(seconds[large], seconds[small]),
+        "1,000,000 items, memory": Measured(median(more)),
+    }
 
 
 if __name__ == "__main__":
