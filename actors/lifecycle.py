@@ -38,8 +38,8 @@ def close_down(
 ) -> None:
     """Have a thread of its own stop everything: a dispatcher cannot wait for its own threads.
 
-    Started were the store, the endpoint, the dispatcher, the clock, the runners, the journal, and last the engine's
-    actor. `stopped` is answered when all of them have ended.
+    Started were the store, the endpoint, the dispatcher, the clock, the runners, the files, the journal, and last the
+    engine's actor. `stopped` is answered when all of them have ended.
     """
     given = (engine, services, server, journal, stopped)
     thread = threading.Thread(target=_close_down, args=given, name="stretto-stop")
@@ -58,6 +58,7 @@ def _close_down(
         stopped.resolve(None, joins=threading.current_thread())
     _step("engine", engine.stop)
     _step("runners", services.runners.stop)
+    _step("files", services.files.stop)
     if journal is not None:
         _step("journal", journal.close)
     _step("clock", partial(stop_clock, services.clock, services.clock_thread))

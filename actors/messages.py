@@ -80,6 +80,20 @@ class ItemEnded(msgspec.Struct, frozen=True):
     finished_at: float
 
 
+class ResultsSaved(msgspec.Struct, frozen=True):
+    """So many lines, of about so many bytes, have been written to a task's file of results, which has `size` bytes now.
+
+    `whole`: they were the last.
+    """
+
+    task: str
+    visit: int
+    count: int
+    weight: int
+    size: int
+    whole: bool
+
+
 class PermitsGranted(msgspec.Struct, frozen=True):
     """So many more items may be in flight."""
 

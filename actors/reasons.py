@@ -15,14 +15,15 @@ from stretto.definitions.conductor.waits import Wait
 class HeldUp:
     """What a supervisor knows: items `waiting` to begin, and how many `permits` it has asked for and not been given.
 
-    `unavailable` says why the store cannot be written, `behind` that the journal has to catch up. `children` are the
-    items that sub-workflows perform. An item is (task, visit, index).
+    `unavailable` says why the store cannot be written, `behind` that the journal has to catch up, `results_behind` that
+    files of results have to. `children` are the items that sub-workflows perform. An item is (task, visit, index).
     """
 
     waiting: frozenset[tuple[str, int, int]] = frozenset()
     permits: int = 0
     unavailable: str | None = None
     behind: bool = False
+    results_behind: bool = False
     children: frozenset[tuple[str, int, int]] = frozenset()
 
 
@@ -34,8 +35,13 @@ def reasons_of(conductor: Conductor, task: str | None, held_up: HeldUp = NOT_HEL
 
     Times are RFC 3339 in UTC. Raises `UnknownTask`.
     """
-    waits = conductor.waits(task)
+    waits = [_masked(wait, conductor) for wait in conductor.waits(task)]
     return [*_of_the_engine(held_up), *(_told(wait, held_up) for wait in waits)]
+
+
+def _masked(wait: Wait, conductor: Conductor) -> Wait:
+    """Return a wait without secrets: a path may have been made of one."""
+    return wait if wait.path is None else msgspec.structs.replace(wait, path=conductor.mask.text(wait.path))
 
 
 def _of_the_engine(held_up: HeldUp) -> Iterator[dict[str, Any]]:
@@ -43,6 +49,8 @@ def _of_the_engine(held_up: HeldUp) -> Iterator[dict[str, Any]]:
         yield {"kind": "store", "text": f"the store cannot be written: {held_up.unavailable}"}
     elif held_up.behind:
         yield {"kind": "store", "text": "the journal has to catch up before further items start"}
+    if held_up.results_behind:
+        yield {"kind": "results", "text": "files of results have to catch up before further items start"}
     if held_up.permits:
         text = f"the engine's max_items_in_flight is reached: {held_up.permits:,} of the run's items wait for others"
         yield {"kind": "permits", "text": text, "count": held_up.permits}
@@ -86,6 +94,7 @@ def _text(kind: str, wait: Wait) -> str:
         "delay": f"{what} waits{until} to start",
         "concurrency": f"{_items(wait.count)} for a place in the window of {what} (concurrency)",
         "held": f"{what} could go on, and the run is paused",
+        "file": f"{what} waits for the file {wait.path}",
         "join": f"{what} waits for {missing} to lead to it",
         "not_reached": f"{what} has not been reached: {missing or 'nothing'} would lead to it",
         "paused": f"the run is paused{since}: resume it",

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from typing import Final
 
 from stretto.actors.handed_down import of_change
-from stretto.actors.journal.records import Entry, ItemKey, ItemStarted, RunAccepted, SecretsLearned
+from stretto.actors.journal.records import Entry, ItemKey, ItemStarted, ResultsWritten, RunAccepted, SecretsLearned
 from stretto.actors.journal.store import Child, Reader, StoreUnavailable
 from stretto.actors.messages import HandedDown
 from stretto.actors.outcome import Outcome, UnknownRun
-from stretto.definitions.conductor import Conductor, FinishRun, ItemCompleted, StartItem
+from stretto.actors.written_results import RebuiltResults
+from stretto.definitions.conductor import Conductor, FinishRun, ItemCompleted, StartItem, StreamFailed
 from stretto.definitions.conductor.commands import Command
 from stretto.definitions.errors import StrettoError
 from stretto.definitions.masking import Mask
@@ -22,7 +23,8 @@ class Rebuilding:
     """Feeds the journal's entries to a conductor, which must not have begun.
 
     `entries` counts them, `finish` is the run's end if it has come, `requested` what its sub-workflows were last to
-    follow; `accepted_at` is seconds since the epoch. What the shell itself has noted is kept here.
+    follow; `accepted_at` is seconds since the epoch. What the shell itself has noted is kept here. `results` are the
+    files of results that are open.
     """
 
     def __init__(self, conductor: Conductor, accepted_at: float, children: Iterable[Child] = ()) -> None:
@@ -30,6 +32,7 @@ class Rebuilding:
         self.entries = 0
         self.finish: FinishRun | None = None
         self.requested: HandedDown | None = None
+        self.results = RebuiltResults()
         self._conductor = conductor
         self._children = {(child.item, child.attempt): child for child in children}
         self._started: dict[ItemKey, int] = {}
@@ -46,9 +49,13 @@ class Rebuilding:
                 self._started[ItemKey(entry.task, entry.visit, entry.index)] = entry.attempt
             elif isinstance(entry, SecretsLearned):
                 self._conductor.mask.see(entry.texts)
+            elif isinstance(entry, ResultsWritten):
+                self.results.written(entry)
             else:
                 if isinstance(entry, ItemCompleted) and self._started:
                     self._started.pop(ItemKey(entry.task, entry.visit, entry.index), None)
+                if isinstance(entry, StreamFailed):
+                    self.results.failed(entry)
                 before = self._conductor.status
                 self._note(self._conductor.on(entry))
                 if isinstance(entry, HandedDown):
@@ -68,6 +75,8 @@ class Rebuilding:
         for command in commands:
             if type(command) is FinishRun:
                 self.finish = command
+            else:
+                self.results.commanded(command)
 
 
 def conductor_of(accepted: RunAccepted, mask: Mask | None = None) -> Conductor:

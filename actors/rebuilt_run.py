@@ -84,6 +84,7 @@ class RebuiltRunSupervisor(RunSupervisor):
         self._requested = rebuilding.requested
         # As they were left: what is requested now may have more of them come, which are carried out as ever.
         outstanding, timers = conductor.outstanding(), conductor.timers()
+        self._streams.take_up(rebuilding.results.files, conductor.streams())
         self._record.recovered(rebuilding.entries, len(outstanding), rebuilding.accepted_at)
         if rebuilding.finish is not None:
             self._finish(rebuilding.finish)

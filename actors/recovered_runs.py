@@ -231,7 +231,8 @@ class RecoveredRuns(SupervisedRuns):
 
         `scope`: "everything"; "failed_tasks": what succeeded and does not follow on a failed task is kept;
         "failed_items": of a failed task's items, too, those that succeeded. The old run stays as it was.
-        Raises (from `.get()`) `UnknownRun`, `IllegalTransition` if it has not ended, `NothingToRerun`, and as `submit`.
+        Raises (from `.get()`) `UnknownRun`, `IllegalTransition` if it has not ended, `NothingToRerun`, `CannotKeep`,
+        and as `submit`.
         """
         self._check_that_runs_are_accepted()
         if scope not in SCOPES:

@@ -23,7 +23,7 @@ from stretto.actors.outcome import RunHandle, UnknownRun
 from stretto.actors.rebuilding import READ_AT_ONCE, Rebuilding, conductor_of, ended_outcome
 from stretto.actors.runners.base import describe
 from stretto.definitions.conductor import ItemCompleted
-from stretto.definitions.conductor.rerun import Kept, kept_of
+from stretto.definitions.conductor.rerun import Kept, kept_of, reads_a_file
 from stretto.definitions.errors import StrettoError
 
 REBUILT_AT_ONCE: Final = 8
@@ -123,7 +123,7 @@ def load(run_id: str, reader: Reader) -> RunLoaded:
 
 
 def kept_from(reader: Reader, old: RunAccepted, scope: RerunScope) -> Kept | None:
-    """Return what a rerun keeps of a run. Raises `NothingToRerun`, `StoreUnavailable`."""
+    """Return what a rerun keeps of a run. Raises `NothingToRerun`, `CannotKeep`, `StoreUnavailable`."""
     if scope == "everything":
         return None
     conductor = conductor_of(old)
@@ -133,7 +133,12 @@ def kept_from(reader: Reader, old: RunAccepted, scope: RerunScope) -> Kept | Non
     while True:
         entries = reader.entries(old.run_id, rebuilding.entries, READ_AT_ONCE)
         rebuilding.feed(entries)
-        completions += [entry for entry in entries if isinstance(entry, ItemCompleted)]
+        completions += [
+            entry
+            for entry in entries
+            # Of a file's items nothing is kept, and there may be any number.
+            if isinstance(entry, ItemCompleted) and not reads_a_file(old.workflow.tasks[entry.task])
+        ]
         if len(entries) < READ_AT_ONCE:
             return kept_of(conductor, completions, scope)
 

@@ -37,6 +37,7 @@ from stretto.actors.messages import (
     PauseRun,
     PermitsGranted,
     Relayed,
+    ResultsSaved,
     ResumeRun,
     RetryOneItem,
     ReturnPermits,
@@ -65,6 +66,7 @@ from stretto.actors.run_items import STOP, Key, RunItems
 from stretto.actors.run_journal import RunJournal
 from stretto.actors.run_record import RunRecord
 from stretto.actors.run_request import RunRequest
+from stretto.actors.run_streams import RunStreams
 from stretto.actors.runners.base import describe
 from stretto.actors.services import Services
 from stretto.definitions.conductor import (
@@ -81,14 +83,18 @@ from stretto.definitions.conductor import (
     ItemCompleted,
     ItemPaused,
     ItemResumed,
+    ItemsRead,
     ItemsWithdrawn,
     PauseRequested,
+    ResultsClosed,
+    ResultsOpened,
     ResumeRequested,
     RetryDue,
     RetryRequested,
     RunTimedOut,
     SkipRequested,
     StartItem,
+    StreamFailed,
     TaskEnded,
     TaskStarted,
     WaitUntil,
@@ -129,6 +135,9 @@ class RunSupervisor(DispatchedActor):
         self._requested_of_parent: HandedDown | None = None
         secretive = request.secrecy != NO_SECRECY
         self._journal = RunJournal(services.journal, self._run_id, secretive=secretive)
+        self._streams = RunStreams(
+            services.files, self._run_id, self.actor_ref, services.now, durable=services.journal.durable
+        )
         self._deferred: list[Relayed] | None = []
         self._parks_when_idle = False
         self._settling_kept = False
@@ -147,6 +156,7 @@ class RunSupervisor(DispatchedActor):
         self._record.flush(self._conductor)
         conductor = self._conductor
         if conductor is not None:
+            self._streams.flush(conductor.mask)
             self._journal.flush(None if self._deferred is not None else conductor.status, conductor.mask)
         if self._ended or self._deferred is not None:
             return
@@ -173,6 +183,7 @@ class RunSupervisor(DispatchedActor):
             # What happened before the event that broke it is true.
             self._journal.flush(None, self._conductor.mask)
         self._leave_items()
+        self._streams.leave()
         self._forget_reminders()
         if not self._ended:
             self._record.crashed(reason)
@@ -181,6 +192,7 @@ class RunSupervisor(DispatchedActor):
     def on_stop(self) -> None:
         """Tell the engine if somebody stops this actor before its run has ended."""
         unmask_run(self._run_id)
+        self._streams.leave()
         if not self._ended:
             self._leave_items()
             self._tell_engine(RunCrashed(self._run_id, "the run's supervisor was stopped"))
@@ -348,6 +360,27 @@ class RunSupervisor(DispatchedActor):
             self._settling_kept = True
             self.actor_ref.tell(SettleKept())
 
+    # ---- files
+
+    def _results_opened(self, event: ResultsOpened) -> None:
+        self._streams.opened(event)
+        self._event(event)
+
+    def _stream_failed(self, event: StreamFailed) -> None:
+        self._streams.failed(event)
+        self._event(event)
+
+    def _results_saved(self, message: ResultsSaved) -> None:
+        """Note what is in a file of results; that all of it is happens to the run when it is noted for good."""
+        written = self._streams.saved(message)
+        if written is None or self._conductor is None or self._ended:
+            return
+        self._journal.note(written, self._conductor.mask)
+        if written.whole:
+            # What follows may take the file away: it must not be looked for when the run is rebuilt.
+            self._journal.tell(self.actor_ref, ResultsClosed(written.task, written.visit, written.at))
+        self._start_items()
+
     # ---- commands
 
     def _carry_out(self, commands: list[Command], caused_at: float | None, at: float) -> None:
@@ -374,6 +407,8 @@ class RunSupervisor(DispatchedActor):
                 self._record.task_ended(command)
             elif type(command) is FinishRun:
                 self._finish(command)
+            else:
+                self._streams.carry_out(command)
 
     def _command_start(self, start: StartItem, caused_at: float | None) -> None:
         """Have an item wait to be performed, unless it is kept from the run that this one does again."""
@@ -388,7 +423,7 @@ class RunSupervisor(DispatchedActor):
         if conductor is None or conductor.status == "paused" or self._deferred is not None or self._kept:
             return
         items = self._items
-        if not items.any_waits or not self._journal.has_room(self.actor_ref):
+        if not items.any_waits or self._streams.behind or not self._journal.has_room(self.actor_ref):
             return
         while (nested := items.next_nested()) is not None:
             items.perform_nested(*nested)
@@ -508,7 +543,7 @@ class RunSupervisor(DispatchedActor):
 
     def _park_if_idle(self) -> None:
         conductor = self._conductor
-        if conductor is None or not self._items.idle_but_for(conductor.paused_items()):
+        if conductor is None or self._streams.busy or not self._items.idle_but_for(conductor.paused_items()):
             return
         if conductor.status == "paused" or (conductor.status == "failing" and not self._items.any_waits):
             self._park()
@@ -545,7 +580,9 @@ class RunSupervisor(DispatchedActor):
         """Tell what keeps items from starting that the conductor knows nothing of."""
         items, link = self._items, self._services.journal
         behind = link.pending >= MAX_PENDING
-        return HeldUp(items.waiting(), items.permits.requested, link.unavailable, behind, items.nested())
+        return HeldUp(
+            items.waiting(), items.permits.requested, link.unavailable, behind, self._streams.behind, items.nested()
+        )
 
     def _item_output(self, message: TellItemOutput) -> Later:
         item = item_in_flight(self._items.mailboxes(), self._workflow, message.task, message.index)
@@ -575,6 +612,11 @@ class RunSupervisor(DispatchedActor):
         RunTimedOut: lambda self, message: self._reminded(message),
         ItemPaused: lambda self, message: self._event(message),
         ItemResumed: lambda self, message: self._event(message),
+        ItemsRead: lambda self, message: self._event(message),
+        ResultsOpened: lambda self, message: self._results_opened(message),
+        ResultsSaved: lambda self, message: self._results_saved(message),
+        ResultsClosed: lambda self, message: self._event(message),
+        StreamFailed: lambda self, message: self._stream_failed(message),
         PermitsGranted: lambda self, message: self._granted(message),
         ReturnPermits: lambda self, message: self._items.permits.asked_back(message.count),
         BeginRun: lambda self, _message: self._begin_run(),

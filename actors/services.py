@@ -12,6 +12,7 @@ import pykka
 
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.dispatch import Dispatcher
+from stretto.actors.file_work import FileThreads, FileWork
 from stretto.actors.identifiers import new_run_id
 from stretto.actors.journal.link import Link, NoJournal
 from stretto.actors.journal.readers import NoReaders, Readers
@@ -32,7 +33,7 @@ class Services:
     action left its input alone, whatever way it took. `now` gives seconds since the epoch, `monotonic` the seconds that
     the clock counts by; a rehearsal replaces them, the ids and what makes a run's conductor. `context_bytes` is kept by
     each run for itself. `journal` is where what happens is written down, `readers` how it is read again. `permits`
-    bound the items in flight.
+    bound the items in flight. `files` reads and writes the files that workflows name.
     """
 
     dispatcher: Dispatcher
@@ -49,6 +50,7 @@ class Services:
     journal: Link = field(default_factory=NoJournal)
     readers: Readers | NoReaders = field(default_factory=NoReaders)
     permits: PermitPool = field(default_factory=lambda: PermitPool(MAX_ITEMS_IN_FLIGHT))
+    files: FileWork = field(default_factory=FileThreads)
     _engine: pykka.ActorRef[Any] | None = None
     context_bytes: dict[str, int] = field(default_factory=dict)
     _next_key: Callable[[], int] = field(default_factory=lambda: itertools.count().__next__)

@@ -13,6 +13,7 @@ from stretto.actors.actions import ActionRegistry, RenderedCommands
 from stretto.actors.actions.entry_points import load_entry_points
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.dispatch import Dispatcher
+from stretto.actors.file_work import FileThreads
 from stretto.actors.journal.link import NoJournal
 from stretto.actors.journal.readers import NoReaders
 from stretto.actors.journal.service import OpenJournal, open_journal
@@ -121,10 +122,12 @@ def start_parts(options: Options) -> Parts:
         stack.callback(stop_clock, clock, clock_thread)
         runners = Runners(threads=options.threads, addresses=options.addresses)
         stack.callback(runners.stop)
+        files = FileThreads()
+        stack.callback(files.stop)
         services = Services(
             dispatcher, clock, clock_thread, runners, registry, instruments, options.check_digests,
             journal=NoJournal() if journal is None else journal.link,
-            readers=NoReaders() if journal is None else journal.readers,
+            readers=NoReaders() if journal is None else journal.readers, files=files,
         )  # fmt: skip
         return Parts(services, catalogue, surroundings, server, journal, unfinished, stack.pop_all())
 

@@ -11,7 +11,7 @@ from typing import Final
 from stretto.definitions.dialects.parallel import fork_name
 from stretto.definitions.expressions import Constant, NoneOf, Template
 from stretto.definitions.graph import graph_of
-from stretto.definitions.model import Task, Workflow
+from stretto.definitions.model import Task, WithItems, Workflow
 
 MAX_LABEL: Final = 48
 """Characters of a condition that are shown on an edge."""
@@ -94,13 +94,19 @@ def _node(workflow: Workflow, task: Task, *, entry: bool) -> Node:
     if task.action:
         lines.append(task.action)
     if task.with_items is not None:
-        batches = f", batches of {task.with_items.batch_size}" if task.with_items.batch_size else ""
-        lines.append(f"with_items{batches}")
+        lines.append(_items_told(task.with_items))
     if task.join is not None:
         lines.append(f"join: {task.join}")
     if task.name == workflow.on_cancel:
         lines.append("on_cancel")
     return Node(task.name, tuple(lines), entry, helper=not task.action, fans_out=task.with_items is not None)
+
+
+def _items_told(with_items: WithItems) -> str:
+    source = "" if with_items.kind == "list" else f": {with_items.kind}"
+    batches = f", batches of {with_items.batch_size}" if with_items.batch_size else ""
+    results = ", results: jsonl" if with_items.results is not None else ""
+    return f"with_items{source}{batches}{results}"
 
 
 _CHOICE = re.compile(r"\b(or|if)\b")

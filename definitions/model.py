@@ -18,6 +18,7 @@ ParameterType = Literal["string", "integer", "number", "boolean", "array", "obje
 CancellationPolicy = Literal["allow_finish", "cancel_running"]
 Backoff = Literal["constant", "linear", "exponential"]
 Delivery = Literal["at_least_once", "at_most_once"]
+SourceKind = Literal["list", "lines", "jsonl", "csv"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,9 @@ class WithItems:
 
     At most `concurrency` items are in the window at a time. With `batch_size`, an item is a list of up to so many.
     `max_failures` None: every item runs, and one failed item fails the task. With `names`, an item that is a list is
-    taken apart into an object of those names.
+    taken apart into an object of those names. Of a `kind` other than a list, `source` gives the path of a file whose
+    lines, JSON lines or rows are read as the window moves. `results` gives the path of a file of JSON lines that takes
+    what the items give, in place of the context.
     """
 
     source: Template
@@ -77,6 +80,13 @@ class WithItems:
     max_failures: int | Share | None
     place: Place
     names: tuple[str, ...] = ()
+    kind: SourceKind = "list"
+    results: Template | None = None
+
+    @property
+    def streams(self) -> bool:
+        """Whether a file is read for the items, or written with their results."""
+        return self.kind != "list" or self.results is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,19 @@
 """Entries of runs with any data that may be in them, for tests that hold for all."""
 
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from hypothesis import strategies as st
 
 from stretto.actors.journal.encoding import KINDS
-from stretto.definitions.conductor import Failure, ItemCompleted
+from stretto.definitions.conductor import Failure, ItemCompleted, StreamProblem
 from stretto.definitions.errors import Place
 from stretto.definitions.frozen import freeze
 
 TIMES = st.floats(0, 1e11)
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 """Texts that have columns: PostgreSQL takes no NUL in them."""
+OFFSETS = st.integers(0, 2**62)
 COUNTS = st.integers(0, 2**31 - 1)
 SCALARS = (
     st.none()
@@ -43,6 +44,16 @@ FIELDS = {
     "at": TIMES,
     "indexes": st.lists(COUNTS).map(tuple),
     "texts": st.lists(st.text()).map(tuple),
+    "items": st.lists(VALUES, max_size=6).map(freeze),
+    "start": OFFSETS,
+    "offset": OFFSETS,
+    "line": OFFSETS,
+    "ended": st.booleans(),
+    "kind": st.sampled_from(get_args(StreamProblem)),
+    "message": st.text(),
+    "lines": OFFSETS,
+    "size": OFFSETS,
+    "whole": st.booleans(),
 }
 
 

@@ -107,12 +107,13 @@ def _task_line(name: str, task: Mapping[str, Any], seconds: float, width: int, l
     symbol, colour = _STYLES[task["status"]]
     shown = name if len(name) <= width else f"{name[: width - 3]}..."
     line: list[Segment] = [(f"{symbol} ", colour), (shown.ljust(width), ""), (f"  {task['status']:<9}", colour)]
-    if items["total"] > 1:
-        line += [("  ", ""), *_bar(done, items["total"], look)]
-    line.append((f"  {done:,}/{items['total']:,}", ""))
+    total = items["total"]  # None while items are being read
+    if total is not None and total > 1:
+        line += [("  ", ""), *_bar(done, total, look)]
+    line.append((f"  {done:,}" if total is None else f"  {done:,}/{total:,}", ""))
     if items["failed"]:
         line.append((f"  {items['failed']:,} failed", "31"))
-    if items["total"] > 1 and seconds >= _RATE_SECONDS:
+    if (total is None or total > 1) and seconds >= _RATE_SECONDS:
         line.append((f"  {done / seconds:,.0f}/s", ""))
     line.append((f"  {_told(seconds)}", "2"))
     return line

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from stretto.actors.journal.records import Entry, ItemStarted, SecretsLearned
+from stretto.actors.journal.records import Entry, ItemStarted, ResultsWritten, SecretsLearned
 from stretto.actors.journal.sealing import UnreadableRecord
 from stretto.definitions.conductor import (
     CancelRequested,
@@ -18,13 +18,17 @@ from stretto.definitions.conductor import (
     ItemCompleted,
     ItemPaused,
     ItemResumed,
+    ItemsRead,
     ItemsWithdrawn,
     PauseRequested,
+    ResultsClosed,
+    ResultsOpened,
     ResumeRequested,
     RetryDue,
     RetryRequested,
     RunTimedOut,
     SkipRequested,
+    StreamFailed,
 )
 from stretto.definitions.errors import NotData, Place
 from stretto.definitions.frozen import freeze
@@ -44,6 +48,11 @@ KINDS: Final[dict[str, type[Any]]] = {
     "skip_requested": SkipRequested,
     "retry_requested": RetryRequested,
     "secrets_learned": SecretsLearned,
+    "items_read": ItemsRead,
+    "results_opened": ResultsOpened,
+    "results_written": ResultsWritten,
+    "results_closed": ResultsClosed,
+    "stream_failed": StreamFailed,
 }
 """The words that stores have for entries: a word that has been written once stays what it is."""
 COMPLETED: Final = "item_completed"
@@ -161,7 +170,8 @@ class _Shape:
         members = [field for field in fields if field.name not in COLUMN_OF]
         self._members = tuple(field.name for field in members)
         body = msgspec.defstruct(f"{entry_type.__name__}Body", [(field.name, field.type) for field in members])
-        self._decoder = msgspec.json.Decoder(body)
+        # Data in an entry's fields comes back frozen.
+        self._decoder = msgspec.json.Decoder(body, dec_hook=lambda _type, value: freeze(value))
 
     def columns(self, entry: Entry) -> Columns:
         given = {column: getattr(entry, name) for name, column in self._in_columns.items()}

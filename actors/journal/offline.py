@@ -82,7 +82,7 @@ class OfflineRuns:
     def rerun(self, run_id: str, scope: RerunScope) -> str:
         """Accept a run that does an ended one again; a daemon performs it. Return its id.
 
-        Raises `IllegalTransition` if it has not ended, `NothingToRerun`.
+        Raises `IllegalTransition` if it has not ended, `NothingToRerun`, `CannotKeep`.
         """
         old = self._accepted(run_id)
         if self._reader.end(run_id) is None:

@@ -84,7 +84,21 @@ class SecretsLearned(msgspec.Struct, frozen=True):
     texts: tuple[str, ...]
 
 
-Entry: TypeAlias = Event | ItemStarted | SecretsLearned
+class ResultsWritten(msgspec.Struct, frozen=True):
+    """The first `lines` lines of a task's file of results are written, and are its first `size` bytes.
+
+    `whole`: there are no more. Where the file is cut when its run is rebuilt.
+    """
+
+    task: str
+    visit: int
+    lines: int
+    size: int
+    whole: bool
+    at: float
+
+
+Entry: TypeAlias = Event | ItemStarted | SecretsLearned | ResultsWritten
 
 
 class TaskState(msgspec.Struct, frozen=True):

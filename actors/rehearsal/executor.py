@@ -20,6 +20,7 @@ from pykka.messages import ProxyCall
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.engine import Engine
+from stretto.actors.file_work import RehearsedFiles
 from stretto.actors.outcome import Outcome, RunHandle
 from stretto.actors.packs import Pack, read_surroundings
 from stretto.actors.rehearsal.definitions import RehearsedDefinitions
@@ -135,6 +136,7 @@ class _Stage:
             monotonic=self._timeline.now,
             new_run_id=lambda: f"rehearsed-{next(numbers)}",
             make_conductor=self._make_conductor,
+            files=RehearsedFiles(),
         )
         self._engine = Engine.start_on(
             self.dispatcher, services, catalogue, None, _ALL_AT_ONCE, read_surroundings(None, None, [])

@@ -3,6 +3,8 @@
 Conductor.begin() --> [Command]          states.py    what can follow what, as tables
 Conductor.on(Event) --> [Command]        run.py       a run as it stands, and what can be asked of it
                                          fan_out.py   one visit of a task: its items and their window
+                                         streamed.py  a visit whose items, or results, are in a file
+                                         lazy_items.py  items that are read as the window moves
                                          items.py     an item's place in the window, and how it failed
                                          arrivals.py  what is to start, and the joins that wait
                                          joins.py     who has arrived at a join, lap by lap
@@ -25,14 +27,19 @@ Conductor.on(Event) --> [Command]        run.py       a run as it stands, and wh
 
 from stretto.definitions.conductor.commands import (
     CancelItem,
+    CloseResults,
     Command,
     FinishRun,
+    OpenResults,
     Prepared,
+    ReadItems,
     StartItem,
+    StreamCommand,
     TaskEnded,
     TaskStarted,
     WaitUntil,
     WithdrawItems,
+    WriteResult,
 )
 from stretto.definitions.conductor.conductor import Conductor
 from stretto.definitions.conductor.errors import blank_record
@@ -45,13 +52,18 @@ from stretto.definitions.conductor.events import (
     ItemCompleted,
     ItemPaused,
     ItemResumed,
+    ItemsRead,
     ItemsWithdrawn,
     PauseRequested,
+    ResultsClosed,
+    ResultsOpened,
     ResumeRequested,
     RetryDue,
     RetryRequested,
     RunTimedOut,
     SkipRequested,
+    StreamFailed,
+    StreamProblem,
 )
 from stretto.definitions.conductor.inputs import told_input
 from stretto.definitions.conductor.rerun import Kept, KeptScope, NothingToRerun, kept_of
@@ -62,6 +74,7 @@ __all__ = [
     "ENDED",
     "CancelItem",
     "CancelRequested",
+    "CloseResults",
     "Command",
     "ConcurrencyRequested",
     "Conductor",
@@ -73,18 +86,26 @@ __all__ = [
     "ItemCompleted",
     "ItemPaused",
     "ItemResumed",
+    "ItemsRead",
     "ItemsWithdrawn",
     "Kept",
     "KeptScope",
     "NothingToRerun",
+    "OpenResults",
     "PauseRequested",
     "Prepared",
+    "ReadItems",
+    "ResultsClosed",
+    "ResultsOpened",
     "ResumeRequested",
     "RetryDue",
     "RetryRequested",
     "RunTimedOut",
     "SkipRequested",
     "StartItem",
+    "StreamCommand",
+    "StreamFailed",
+    "StreamProblem",
     "TaskEnded",
     "TaskStarted",
     "UnknownTask",
@@ -92,6 +113,7 @@ __all__ = [
     "WaitKind",
     "WaitUntil",
     "WithdrawItems",
+    "WriteResult",
     "blank_record",
     "kept_of",
     "told_input",

@@ -4,9 +4,10 @@ from typing import TypeAlias
 
 import msgspec
 
-from stretto.definitions.conductor.events import DelayElapsed, RetryDue, RunTimedOut
+from stretto.definitions.conductor.events import DelayElapsed, Failure, RetryDue, RunTimedOut
 from stretto.definitions.context import ItemScope, Snapshot
 from stretto.definitions.frozen import Data, FrozenDict, FrozenList
+from stretto.definitions.model import SourceKind
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -82,6 +83,50 @@ class TaskEnded(msgspec.Struct, frozen=True):
     attempts: int = 1
 
 
+class ReadItems(msgspec.Struct, frozen=True):
+    """Read some of a task's items from a file, from the byte `start` on; answer with `ItemsRead` or `StreamFailed`.
+
+    `line` counts the lines before that.
+    """
+
+    task: str
+    visit: int
+    kind: SourceKind
+    path: str
+    start: int
+    line: int
+
+
+class OpenResults(msgspec.Struct, frozen=True):
+    """Make the file for a task's results, empty; answer with `ResultsOpened` or `StreamFailed`.
+
+    `source` is the file that the task's items are read from, which must be another one.
+    """
+
+    task: str
+    visit: int
+    path: str
+    source: str | None
+
+
+class WriteResult(msgspec.Struct, frozen=True):
+    """Write what came of an item into its task's file; only if that cannot be done, answer with `StreamFailed`."""
+
+    task: str
+    visit: int
+    index: int
+    outcome: str
+    result: Data
+    failure: Failure | None
+
+
+class CloseResults(msgspec.Struct, frozen=True):
+    """Have all of a task's results be in their file; answer with `ResultsClosed` or `StreamFailed`."""
+
+    task: str
+    visit: int
+
+
 class FinishRun(msgspec.Struct, frozen=True):
     """The run has ended; nothing comes after this."""
 
@@ -90,4 +135,9 @@ class FinishRun(msgspec.Struct, frozen=True):
     errors: FrozenList
 
 
-Command: TypeAlias = StartItem | CancelItem | WithdrawItems | WaitUntil | TaskStarted | TaskEnded | FinishRun
+StreamCommand: TypeAlias = ReadItems | OpenResults | WriteResult | CloseResults
+"""What is about a task's files: a lazy source of items, and a file of results."""
+
+Command: TypeAlias = (
+    StartItem | CancelItem | WithdrawItems | WaitUntil | TaskStarted | TaskEnded | FinishRun | StreamCommand
+)

@@ -28,13 +28,17 @@ from stretto.definitions.conductor.events import (
     ItemCompleted,
     ItemPaused,
     ItemResumed,
+    ItemsRead,
     ItemsWithdrawn,
     PauseRequested,
+    ResultsClosed,
+    ResultsOpened,
     ResumeRequested,
     RetryDue,
     RetryRequested,
     RunTimedOut,
     SkipRequested,
+    StreamFailed,
 )
 from stretto.definitions.conductor.fan_out import Arrival, FanOut
 from stretto.definitions.conductor.items import Slot
@@ -45,6 +49,7 @@ from stretto.definitions.conductor.retrying import expression_failure, item_want
 from stretto.definitions.conductor.run import Run
 from stretto.definitions.conductor.settings import Settings
 from stretto.definitions.conductor.states import ENDED, IllegalTransition, UnknownTask, advance
+from stretto.definitions.conductor.streamed import StreamedFanOut
 from stretto.definitions.conductor.transitions import Followed
 from stretto.definitions.errors import ExpressionError, Place
 from stretto.definitions.frozen import Data, object_of
@@ -218,7 +223,8 @@ class Conductor(Run):
     def _start_task(self, arrival: Arrival) -> None:
         task = self.workflow.tasks[arrival.task]
         snapshot = self.context.snapshot_for(arrival.branch, arrival.route)
-        fan_out = FanOut(task, arrival, snapshot, self._at, self._semantics)
+        kind = StreamedFanOut if task.with_items is not None and task.with_items.streams else FanOut
+        fan_out = kind(task, arrival, snapshot, self._at, self._semantics)
         self._begin(fan_out)
         settings = Settings(task, fan_out.snapshot, self._moment)
         if task.when is not None and not self._wants_to_run(task, fan_out):
@@ -264,6 +270,8 @@ class Conductor(Run):
         try:
             fan_out.timeout = settings.timeout()
             fan_out.retry = settings.retry()
+            if isinstance(fan_out, StreamedFanOut):
+                fan_out.results_path = settings.results_path()
             fan_out.open(settings.items(), settings.concurrency())
         except ExpressionError as error:
             self._break_off(fan_out, error)
@@ -288,9 +296,46 @@ class Conductor(Run):
         may_start = self.status == "running" or self._may_start(fan_out)
         if may_start:
             fan_out.refill(self._at, self._commands)
+        if fan_out.streams:
+            self._advance_streams(fan_out)
         stopped = self.status in {"cancelling", "failing"} and not may_start
         if not fan_out.window and (fan_out.exhausted or stopped):
-            self._ended.append(fan_out)
+            self._come_to_end(fan_out)
+
+    def _advance_streams(self, fan_out: FanOut) -> None:
+        """Have what came of items be written, in the order in which they have ended."""
+        if isinstance(fan_out, StreamedFanOut):
+            self._commands += fan_out.take_lines()
+
+    def _come_to_end(self, fan_out: FanOut) -> None:
+        """End a visit of which nothing is performed any more, as soon as its results are where they belong."""
+        if isinstance(fan_out, StreamedFanOut):
+            self._commands += fan_out.finish()
+            if not fan_out.finished:
+                return
+        self._ended.append(fan_out)
+
+    # ---- files
+
+    def _items_read(self, event: ItemsRead) -> None:
+        fan_out = self._active.get((event.task, event.visit))
+        if isinstance(fan_out, StreamedFanOut) and fan_out.items_read(event):
+            self._advance(fan_out)
+
+    def _results_opened(self, event: ResultsOpened) -> None:
+        fan_out = self._active.get((event.task, event.visit))
+        if isinstance(fan_out, StreamedFanOut) and fan_out.results_opened():
+            self._advance(fan_out)
+
+    def _results_closed(self, event: ResultsClosed) -> None:
+        fan_out = self._active.get((event.task, event.visit))
+        if isinstance(fan_out, StreamedFanOut) and fan_out.results_closed():
+            self._come_to_end(fan_out)
+
+    def _stream_failed(self, event: StreamFailed) -> None:
+        fan_out = self._active.get((event.task, event.visit))
+        if isinstance(fan_out, StreamedFanOut) and fan_out.stream_failed(event):
+            self._advance(fan_out)
 
     # ---- items
 
@@ -306,7 +351,9 @@ class Conductor(Run):
     def _look_at_pauses(self) -> None:
         """Pause a run in which nothing goes on but sub-workflows that are paused."""
         going_on = (
-            fan_out.state != "running" or not all((*key, index) in self._paused for index in fan_out.window)
+            fan_out.state != "running"
+            or not all((*key, index) in self._paused for index in fan_out.window)
+            or (isinstance(fan_out, StreamedFanOut) and fan_out.waits_for)
             for key, fan_out in self._active.items()
         )
         if self.status == "running" and self._active and not any(going_on):
@@ -446,7 +493,7 @@ class Conductor(Run):
         task_named(self.workflow, task)
         if self.status in ENDED:
             raise IllegalTransition(f"cannot change a task of what is {self.status}")
-        return list(self._visits.of(task))
+        return [visit for visit in self._visits.of(task) if not visit.ending]
 
     def _may_start_in_time(self, visit: FanOut) -> bool:
         return self.status == "paused" or self._may_start(visit)
@@ -470,7 +517,7 @@ class Conductor(Run):
                 fan_out.visit,
                 outcome,
                 len(fan_out.items),
-                len(fan_out.failures),
+                fan_out.failed,
                 seconds,
                 fan_out.outcomes(),
                 fan_out.route,
@@ -582,7 +629,7 @@ class Conductor(Run):
         return {"route": at.route, "transition": edge} if edge else {"route": at.route}
 
     def _tell(self, fan_out: FanOut, outcome: str, *, handled: bool) -> None:
-        if not fan_out.failures:
+        if not fan_out.failures and not fan_out.failures_as_a_whole:
             return
         hint = ""
         if outcome == "timed_out" and not handled and _asks_failed(fan_out.task):
@@ -679,11 +726,13 @@ class Conductor(Run):
             self._arrivals.waiting.clear()
         for fan_out in self._active.values():
             fan_out.release_waiting()
+            if fan_out.streams:
+                self._advance_streams(fan_out)
             if fan_out.window:
                 if self.status != "failing" or self._semantics.commanded_items == "withdrawn":
                     self._commands.append(WithdrawItems(fan_out.task.name, fan_out.visit))
             elif fan_out not in self._ended:
-                self._ended.append(fan_out)
+                self._come_to_end(fan_out)
 
     def _finish(self) -> None:
         if self.status == "cancelling" and self.workflow.on_cancel is not None:
@@ -733,6 +782,10 @@ class Conductor(Run):
         SkipRequested: _skip,
         RetryRequested: _retry,
         RunTimedOut: _run_timed_out,
+        ItemsRead: _items_read,
+        ResultsOpened: _results_opened,
+        ResultsClosed: _results_closed,
+        StreamFailed: _stream_failed,
     }
     _starts: ClassVar[dict[str, Callable[[Any], bool]]] = {"as_reached": _start_as_reached, "together": _start_together}
 

@@ -70,13 +70,14 @@ class ErrorLog:
         With `details` each record of an item has them, and what its action gave all the same.
         """
         failures = fan_out.first_failures(MAX_ITEM_ERRORS)
-        if fan_out.task.with_items is None or fan_out.broken:
-            for failed in failures:
-                self._add(self._of_item(fan_out, failed, None, hint, details, handled=handled))
+        for failed in fan_out.failures_as_a_whole[:MAX_ITEM_ERRORS]:
+            self._add(self._of_item(fan_out, failed, None, hint, details, handled=handled))
+        if fan_out.task.with_items is None or fan_out.broken or not failures:
             return
-        total, failed_items = len(fan_out.items), len(fan_out.failures)
+        total, failed_items = fan_out.total, fan_out.failed
+        of_all = f"{len(fan_out.items):,} items that were read" if total is None else f"{total:,} items"
         cancelled = fan_out.state == "cancelled"
-        message = f"{failed_items:,} of {total:,} items {'did not finish' if cancelled else 'failed'}"
+        message = f"{failed_items:,} of {of_all} {'did not finish' if cancelled else 'failed'}"
         if failed_items > len(failures):
             message += f"; the first {len(failures)} are told"
         place = fan_out.task.place

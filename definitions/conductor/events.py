@@ -3,12 +3,14 @@
 A run is its definition, its parameters and these events in their order: the same events give the same commands.
 """
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from stretto.definitions.errors import Place
-from stretto.definitions.frozen import Data, FrozenDict
+from stretto.definitions.frozen import Data, FrozenDict, FrozenList
+
+StreamProblem: TypeAlias = Literal["unreadable_source", "unwritable_results"]
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -139,6 +141,49 @@ class RunTimedOut(msgspec.Struct, frozen=True):
     at: float
 
 
+class ItemsRead(msgspec.Struct, frozen=True):
+    """Some of a task's items have been read from a file, from the byte `start` on, to be read on from `offset`.
+
+    `line` counts the lines before that; `ended`: there are no more items. It holds them all, so that a run can be
+    rebuilt whatever becomes of the file.
+    """
+
+    task: str
+    visit: int
+    items: FrozenList
+    start: int
+    offset: int
+    line: int
+    ended: bool
+    at: float
+
+
+class ResultsOpened(msgspec.Struct, frozen=True):
+    """The file that takes a task's results is there, and empty."""
+
+    task: str
+    visit: int
+    at: float
+
+
+class ResultsClosed(msgspec.Struct, frozen=True):
+    """All of a task's results are in their file."""
+
+    task: str
+    visit: int
+    at: float
+
+
+class StreamFailed(msgspec.Struct, frozen=True):
+    """A task's items cannot be read (`unreadable_source`), or its results not be written (`unwritable_results`)."""
+
+    task: str
+    visit: int
+    kind: StreamProblem
+    message: str
+    at: float
+
+
 Event: TypeAlias = (
     ItemCompleted
     | ItemsWithdrawn
@@ -153,4 +198,8 @@ Event: TypeAlias = (
     | SkipRequested
     | RetryRequested
     | RunTimedOut
+    | ItemsRead
+    | ResultsOpened
+    | ResultsClosed
+    | StreamFailed
 )

@@ -6,7 +6,7 @@ in it from its start command to its final outcome, so one that waits for a retry
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 from stretto.definitions.conductor.branches import Branch
 from stretto.definitions.conductor.commands import Command, Prepared, StartItem
@@ -46,8 +46,10 @@ class FanOut:
     settled before the first starts. `decided` is not None when the action is performed more than once: then it tells
     which performance counts. `since` is when a wait of the whole visit began, `until` when it ends. `skipped` are the
     items that count as succeeded without a result; `again` holds those that failed and are to be tried once more, until
-    they find a place in the window.
+    they find a place in the window. `streams`: its items are read from a file, or its results written into one.
     """
+
+    streams: ClassVar[bool] = False
 
     __slots__ = (
         "after_failure", "again", "attempt", "branch", "broken", "cancelling", "concurrency", "decided",
@@ -240,8 +242,8 @@ class FanOut:
         if limit is None:
             return False
         if isinstance(limit, Share):
-            return len(self.failures) > limit.of_all * len(self.items)
-        return len(self.failures) > limit
+            return self.failed > limit.of_all * len(self.items)
+        return self.failed > limit
 
     @property
     def name(self) -> str:
@@ -266,7 +268,27 @@ class FanOut:
     @property
     def accounted(self) -> int:
         """How many items have ended."""
-        return self.succeeded + len(self.skipped) + len(self.failures)
+        return self.succeeded + len(self.skipped) + self.failed
+
+    @property
+    def failed(self) -> int:
+        """How many items have failed."""
+        return len(self.failures)
+
+    @property
+    def total(self) -> int | None:
+        """How many items there are; None while that is not known."""
+        return len(self.items)
+
+    @property
+    def ending(self) -> bool:
+        """Nothing is performed any more, and it only waits for its end."""
+        return False
+
+    @property
+    def complete(self) -> bool:
+        """Every item has ended."""
+        return self.accounted >= len(self.items)
 
     @property
     def left(self) -> int:
@@ -320,7 +342,7 @@ class FanOut:
             self.change("cancel")
         elif self.failures and fan_out is not None and (fan_out.max_failures is None or self.too_many_failures()):
             self.change("fail")
-        elif self.accounted < len(self.items):
+        elif not self.complete:
             self.change("cancel")
         elif self.skipped and fan_out is None and self.semantics.skips == "skipped":
             self.change("skip")
@@ -354,6 +376,11 @@ class FanOut:
 
     def _in_order(self) -> list[ItemFailure]:
         return sorted(self.failures, key=lambda each: each.index)
+
+    @property
+    def failures_as_a_whole(self) -> list[ItemFailure]:
+        """What failed that is no item of a list."""
+        return self._in_order() if self.broken or self.task.with_items is None else []
 
     def first_failures(self, most: int) -> list[ItemFailure]:
         """Return the first failed items in the items' order."""

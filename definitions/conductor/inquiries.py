@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from stretto.definitions.conductor.commands import StartItem, WaitUntil
+from stretto.definitions.conductor.commands import Command, StartItem, WaitUntil
+from stretto.definitions.conductor.streamed import StreamedFanOut
 from stretto.definitions.conductor.visits import Visits
 from stretto.definitions.model import Workflow
 
@@ -33,8 +34,21 @@ def _waits_outstanding(visits: Visits) -> Iterator[WaitUntil]:
                 yield WaitUntil(visit.retry_due(index, slot))
 
 
+def streams_outstanding(visits: Visits) -> list[Command]:
+    """Return what was commanded about files of visits and has not been answered, but for the lines of results."""
+    return [
+        command
+        for visit in visits.active.values()
+        if isinstance(visit, StreamedFanOut)
+        for command in visit.outstanding
+    ]
+
+
 def tasks_told(workflow: Workflow, visits: Visits) -> dict[str, dict[str, Any]]:
-    """Return {name: {status, visits, items: {total, succeeded, failed, running}}} of every task."""
+    """Return {name: {status, visits, items: {total, succeeded, failed, running}}} of every task.
+
+    `total` is None while items are being read.
+    """
     told: dict[str, dict[str, Any]] = {}
     for name in workflow.tasks:
         last = visits.last.get(name)
@@ -47,9 +61,9 @@ def tasks_told(workflow: Workflow, visits: Visits) -> dict[str, dict[str, Any]]:
             "status": last.state,
             "visits": last.visit,
             "items": {
-                "total": len(last.items),
+                "total": last.total,
                 "succeeded": last.succeeded + len(last.skipped),
-                "failed": len(last.failures),
+                "failed": last.failed,
                 "running": running,
             },
         }

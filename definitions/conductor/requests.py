@@ -62,6 +62,8 @@ def _why_no_item(visit: FanOut, index: int) -> str:
         return f"the items of {visit.name!r} are known when its delay is over"
     if 0 <= index < len(visit.items):
         return ""
+    if visit.total is None:
+        return f"it has not been read: {len(visit.items):,} items of the task {visit.name!r} have been"
     if not visit.items:
         return f"the task {visit.name!r} has no items"
     known = f"its items are numbered 0 to {len(visit.items) - 1}" if visit.task.with_items else "its only item is 0"
@@ -90,9 +92,12 @@ def _why_not_retry(visit: FanOut, index: int, may_start: MayStart) -> str:
     if _is_to_start(visit, index):
         return "it has not been started"
     if all(failed.index != index for failed in visit.failures):
-        return "it has not failed"
+        many = visit.failed > len(visit.failures)
+        return f"it is none of the first {len(visit.failures):,} to fail" if many else "it has not failed"
     if visit.semantics.retries == "visit":
         return "an Orquesta task is tried again as a whole, by its `retry`"
+    if visit.stopped and visit.failures_as_a_whole:
+        return "a file of the task cannot be read, or written: the task starts no further item"
     if visit.stopped:
         return "more items have failed than max_failures allows: the task starts no further one"
     return "" if may_start(visit) else "nothing is started any more"

@@ -21,6 +21,7 @@ from stretto.definitions.context import ItemScope
 from stretto.definitions.errors import StrettoError
 from stretto.definitions.frozen import Data
 from stretto.definitions.graph import following, reachable_from
+from stretto.definitions.model import Task
 
 KeptScope: TypeAlias = Literal["failed_tasks", "failed_items"]
 """What is performed again: the failed tasks and what follows on them; or of those only the items that failed."""
@@ -33,6 +34,12 @@ class NothingToRerun(StrettoError):
     """No task of the run failed that could be performed again."""
 
     code = "nothing_to_rerun"
+
+
+class CannotKeep(StrettoError):
+    """A task would have to be kept whose items were read from a file: whether it has the same ones nobody knows."""
+
+    code = "cannot_keep"
 
 
 class Kept:
@@ -91,7 +98,7 @@ def kept_of(old: Conductor, completions: Iterable[ItemCompleted], scope: KeptSco
 
     Forgotten are the failed tasks, all that they lead to, and the task that cleans up after a cancel. With the scope
     `failed_items`, also the items that succeeded in the last visit of a failed task are kept, if no failed task leads
-    to it. Raises `NothingToRerun`.
+    to it. Raises `NothingToRerun`, `CannotKeep`.
     """
     tasks = old.workflow.tasks
     failed = old.failed_tasks()
@@ -107,8 +114,18 @@ def kept_of(old: Conductor, completions: Iterable[ItemCompleted], scope: KeptSco
         led_to = reachable_from(tasks, following(tasks, failed))
         visits = {name: old.last_visit(name) for name in failed if name not in led_to}
         in_part = {name: each.visit for name, each in visits.items() if each is not None and each.task.with_items}
+    for name in (*sorted(kept), *in_part):
+        if reads_a_file(tasks[name]) and old.last_visit(name) is not None:
+            what = "its items that succeeded" if name in in_part else "it"
+            others = "rerun the failed tasks, or all" if name in in_part else "rerun all"
+            raise CannotKeep(f"the task {name!r} reads its items from a file, so that {what} cannot be kept: {others}")
     items = {name: each.items for name in in_part if (each := old.last_visit(name)) is not None}
     return Kept(kept, _completed(old, completions, kept, in_part), items)
+
+
+def reads_a_file(task: Task) -> bool:
+    """Tell whether a task's items are read from a file."""
+    return task.with_items is not None and task.with_items.kind != "list"
 
 
 def _completed(

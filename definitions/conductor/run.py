@@ -11,7 +11,12 @@ from stretto.definitions.conductor.commands import Command, StartItem, WaitUntil
 from stretto.definitions.conductor.contexts import CONTEXTS, Contexts
 from stretto.definitions.conductor.errors import ErrorLog
 from stretto.definitions.conductor.events import ItemCompleted, RunTimedOut
-from stretto.definitions.conductor.inquiries import starts_outstanding, tasks_told, waits_outstanding
+from stretto.definitions.conductor.inquiries import (
+    starts_outstanding,
+    streams_outstanding,
+    tasks_told,
+    waits_outstanding,
+)
 from stretto.definitions.conductor.states import RUN_TABLES
 from stretto.definitions.conductor.transitions import Transitions
 from stretto.definitions.conductor.visits import ItemId, Visits
@@ -114,6 +119,10 @@ class Run:
     def outstanding(self) -> list[StartItem]:
         """Return the start command of every try that has been commanded and not been told ended, in their order."""
         return starts_outstanding(self._visits)
+
+    def streams(self) -> list[Command]:
+        """Return what is to be done about files, but for the lines of results, and has not been told done."""
+        return streams_outstanding(self._visits)
 
     def failed_tasks(self) -> frozenset[str]:
         """Return the tasks because of which the run did not succeed, as far as it can be told of tasks.

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from stretto.definitions.conductor.items import MAX_WAIT_SECONDS, NO_ITEMS, Batches, RetryPlan
+from stretto.definitions.conductor.lazy_items import LazyItems
 from stretto.definitions.context import Snapshot
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Moment, Template
@@ -24,11 +25,21 @@ class Settings:
         with_items = self._task.with_items
         if with_items is None:
             return NO_ITEMS
+        if with_items.kind != "list":
+            path = self._path(with_items.source, f"the {with_items.kind} of with_items")
+            return LazyItems(with_items.kind, path, with_items.batch_size)
         value = with_items.source.evaluate(self._snapshot, self._moment)
         if not isinstance(value, FrozenList):
             found = type_name(value)
             raise _unfit(with_items.source, f"with_items takes a list, not a value of type {found}")
         return value if with_items.batch_size is None else Batches(value, with_items.batch_size)
+
+    def results_path(self) -> str | None:
+        """Return the path of the file that takes the results, or None."""
+        with_items = self._task.with_items
+        if with_items is None or with_items.results is None:
+            return None
+        return self._path(with_items.results, "the jsonl of results")
 
     def concurrency(self) -> int:
         """Return how many items may be in the window at a time."""
@@ -59,6 +70,12 @@ class Settings:
             retry.backoff,
             None if retry.max_delay is None else self._number(retry.max_delay, "max_delay"),
         )
+
+    def _path(self, template: Template, what: str) -> str:
+        value = template.evaluate(self._snapshot, self._moment)
+        if isinstance(value, str) and value and "\0" not in value:
+            return value
+        raise _unfit(template, f"{what} is the path of a file, not {_told(value)}")
 
     def _integer(self, template: Template, what: str, least: int) -> int:
         value = template.evaluate(self._snapshot, self._moment)

@@ -102,6 +102,17 @@ ITEM: Table = {
 }
 """An item in the window; `due`: the wait before a retry is over, but the run is paused."""
 
+RESULTS: Table = {
+    ("unopened", "open"): "opening",
+    ("opening", "opened"): "open",
+    ("opening", "fail"): "failed",
+    ("open", "close"): "closing",
+    ("open", "fail"): "failed",
+    ("closing", "closed"): "closed",
+    ("closing", "fail"): "failed",
+}
+"""A file of results; of a task that keeps its results in the context, there is `none`."""
+
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 

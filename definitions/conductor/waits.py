@@ -7,6 +7,7 @@ retry_wait        the next try of an item (without an index: of the whole visit)
 retry_held        the time of an item's next try has come, and the run is paused
 delay             a task's start waits for its time
 concurrency       `count` items of a visit wait for a place in its window
+file              a task waits for some of its items to be read from a file, or for its file of results
 held              a task, or `count` further items of a visit, could start if the run were not paused
 join              a task waits for the `missing` ones to lead to it
 not_reached       the task that was asked for has not been reached: the `missing` ones lead to it
@@ -26,6 +27,7 @@ from stretto.definitions.conductor.arrivals import Arrivals
 from stretto.definitions.conductor.fan_out import FanOut
 from stretto.definitions.conductor.items import Slot
 from stretto.definitions.conductor.requests import task_named
+from stretto.definitions.conductor.streamed import StreamedFanOut
 from stretto.definitions.conductor.visits import Visits
 from stretto.definitions.graph import graph_of
 from stretto.definitions.model import Workflow
@@ -35,7 +37,7 @@ MAX_WAITS_TOLD: Final = 20
 
 WaitKind: TypeAlias = Literal[
     "item_in_flight", "item_stopping", "item_paused", "retry_wait", "retry_held", "delay", "concurrency", "held",
-    "join", "not_reached", "paused", "children_paused", "more",
+    "join", "not_reached", "paused", "children_paused", "more", "file",
 ]  # fmt: skip
 
 
@@ -55,6 +57,7 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
     until: float | None = None
     missing: tuple[str, ...] = ()
     count: int = 0
+    path: str | None = None
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -147,6 +150,8 @@ class Waiting:
 
     def _of_visit(self, visit: FanOut) -> Iterator[Wait]:
         name, number = visit.name, visit.visit
+        if isinstance(visit, StreamedFanOut) and visit.waits_for:
+            yield Wait(kind="file", task=name, visit=number, path=visit.waits_for)
         if visit.state == "delayed":
             yield Wait(kind="delay", task=name, visit=number, since=visit.since, until=visit.until)
         elif visit.state == "retrying":

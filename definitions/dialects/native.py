@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import PurePath
 from typing import Literal, cast, get_args
 
+from stretto.definitions.dialects.item_files import SOURCES, read_results, read_source
 from stretto.definitions.dialects.legacy import read_legacy
 from stretto.definitions.dialects.parallel import enter_at_the_fork, expand
 from stretto.definitions.dialects.parameters import read_parameters
@@ -22,6 +23,7 @@ from stretto.definitions.model import (
     Delivery,
     Retry,
     Share,
+    SourceKind,
     Task,
     Transition,
     WithItems,
@@ -39,6 +41,7 @@ _REFUSED = {
     "iterate_cache": "cached iteration is not supported: use with_items over a list",
 }
 TASK_KINDS = ("action", "workflow", "parallel")
+_FILES_OF_ITEMS = f"an object that names a file of items: {', '.join(f'{kind}: PATH' for kind in SOURCES)}"
 LITERAL_INPUTS = {"core.local": "cmd"}
 """Inputs that must stand in the definition as they are: a shell text built from data is an injection."""
 
@@ -282,15 +285,23 @@ def _check_literal_input(reader: Reader, action: str, task_input: Template) -> N
         )  # fmt: skip
 
 
+_NO_ITEMS: tuple[SourceKind, Template | None] = ("list", None)
+
+
+def _items(reader: Reader, node: Node, what: str) -> tuple[SourceKind, Template | None]:
+    if isinstance(node, MapNode):
+        return read_source(reader, node, what) or _NO_ITEMS
+    source = reader.template(node, Site())
+    # If there is an expression in it that could not be compiled, that has been told.
+    told = isinstance(node, ScalarNode) and "{{" in node.text
+    if isinstance(source, Constant) and not isinstance(source.value, list) and not told:
+        reader.wrong_type(what, node, f"a list, an expression that gives one, or {_FILES_OF_ITEMS}")
+    return "list", source
+
+
 def _with_items(reader: Reader, fields: Fields) -> WithItems | None:
     place = fields.key_place("with_items")
-    source: Template | None = None
-    for member, what in fields.given("with_items"):
-        source = reader.template(member, Site())
-        if isinstance(source, Constant) and not isinstance(source.value, list):
-            if isinstance(member, ScalarNode) and "{{" in member.text:
-                continue  # the expression in it could not be compiled, which has been told
-            reader.wrong_type(what, member, "a list, or an expression that gives one")
+    kind, source = next((_items(reader, member, what) for member, what in fields.given("with_items")), _NO_ITEMS)
     concurrency: Template = Constant(1, place)
     batch_size: int | None = None
     max_failures: int | Share | None = None
@@ -300,9 +311,12 @@ def _with_items(reader: Reader, fields: Fields) -> WithItems | None:
         batch_size = reader.integer(member, what, 1)
     for member, what in fields.given("max_failures"):
         max_failures = _max_failures(reader, member, what)
+        if isinstance(max_failures, Share) and kind != "list":
+            reader.wrong_type(what, member, "a number of items: how many there are in a file is known at its end")
+    results = next((read_results(reader, member, what) for member, what in fields.given("results")), None)
     if source is not None:
-        return WithItems(source, concurrency, batch_size, max_failures, place)
-    for name in ("concurrency", "batch_size", "max_failures"):
+        return WithItems(source, concurrency, batch_size, max_failures, place, kind=kind, results=results)
+    for name in ("concurrency", "batch_size", "max_failures", "results"):
         if name in fields.node.members and "with_items" not in fields.node.members:
             reader.error("without_items", f"{name!r} means something only beside with_items", fields.key_place(name))
     return None

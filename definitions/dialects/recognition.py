@@ -17,8 +17,8 @@ _NATIVE_FIELDS: Final = frozenset(
 )
 _NATIVE_TASK_FIELDS: Final = frozenset(
     {
-        "name", "type", "tasks", "with_items", "concurrency", "batch_size", "max_failures", "timeout", "when",
-        "on_success", "on_failure", "on_timeout", "on_complete", "decision", "publish",
+        "name", "type", "tasks", "with_items", "concurrency", "batch_size", "max_failures", "results", "timeout",
+        "when", "on_success", "on_failure", "on_timeout", "on_complete", "decision", "publish",
     }
 )  # fmt: skip
 _CONTEXT: Final = re.compile(r"(?<![\w.])ctx\(")

@@ -4,6 +4,7 @@ A name that nothing gives is an error where it is read whenever its expression i
 perhaps, or where another path gives it, a warning: such a definition can run.
 """
 
+from stretto.definitions.conductor.streamed import FILED_FIELDS
 from stretto.definitions.context import NAMESPACES, RESERVED_NAMES
 from stretto.definitions.errors import Place
 from stretto.definitions.model import Task, Workflow
@@ -144,10 +145,18 @@ class NameChecks:
             message = f"the task {name!r} as a whole is no value"
             hint = f"read its result: {reference.path[0]}.{name}.result"
             self._report("whole_namespace", reference, message, place, hint=hint)
-        elif fields and task.with_items is not None and fields[0] not in _OWN_FIELDS:
-            message = f"the task {name!r} runs with items: its result is a list and has no field {fields[0]!r}"
-            self._report("no_such_field", reference, message, place, expected=", ".join(_OWN_FIELDS))
+        elif fields and task.with_items is not None:
+            self._check_field(reference, task, fields[0], place)
         self._check_finished(use, reference, name, place)
+
+    def _check_field(self, reference: Reference, task: Task, field: str, place: Place) -> None:
+        """Check what is read of a task with items: its result is a list, or tells of a file of results."""
+        in_file = task.with_items is not None and task.with_items.results is not None
+        known = (*_OWN_FIELDS, *FILED_FIELDS) if in_file else _OWN_FIELDS
+        if field not in known:
+            what = "goes into a file" if in_file else "is a list"
+            message = f"the task {task.name!r} runs with items: its result {what} and has no field {field!r}"
+            self._report("no_such_field", reference, message, place, expected=", ".join(known))
 
     def _check_finished(self, use: Use, reference: Reference, name: str, place: Place) -> None:
         if use.moment == "begin":

@@ -3,8 +3,10 @@
 A test holds its fields against those that the reader takes, so that neither can gain one without the other.
 """
 
+from collections.abc import Iterable
 from typing import Any, get_args
 
+from stretto.definitions.dialects.item_files import RESULTS, SOURCES
 from stretto.definitions.dialects.native import ACTION, KEPT_FIELDS, NOT_ACTED_ON, TASK_KINDS
 from stretto.definitions.dialects.parameters import ANNOTATIONS, BOUNDS
 from stretto.definitions.dialects.reading import NAME
@@ -149,8 +151,8 @@ def _task() -> Schema:
 
 
 _OF_A_PLAIN_TASK = (
-    "action", "input", "with_items", "concurrency", "batch_size", "max_failures", "timeout", "retry", "when",
-    "delivery",
+    "action", "input", "with_items", "concurrency", "batch_size", "max_failures", "results", "timeout", "retry",
+    "when", "delivery",
 )  # fmt: skip
 
 
@@ -161,7 +163,8 @@ def _task_fields() -> Schema:
         "tasks": {"$ref": "#/$defs/tasks"},
         "action": {"type": "string", "pattern": _pattern(ACTION.pattern)},
         "input": {"type": "object"},
-        "with_items": {"anyOf": [{"type": "array"}, _EXPRESSION]},
+        "with_items": {"anyOf": [{"type": "array"}, _EXPRESSION, _one_file(SOURCES)]},
+        "results": _one_file(RESULTS),
         "concurrency": _or_expression(_number(1, kind="integer")),
         "batch_size": _number(1, kind="integer"),
         "max_failures": {
@@ -182,6 +185,11 @@ def _task_fields() -> Schema:
         "publish": {"$ref": "#/$defs/published"},
         **dict.fromkeys(sorted(KEPT_FIELDS), _ANY),
     }
+
+
+def _one_file(kinds: Iterable[str]) -> Schema:
+    path = {"type": "string", "minLength": 1}
+    return {**_object(dict.fromkeys(kinds, path)), "minProperties": 1, "maxProperties": 1}
 
 
 def _retry_fields() -> Schema:

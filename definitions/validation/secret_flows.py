@@ -95,7 +95,8 @@ class _Tracing:
     def _name(self, path: tuple[str, ...], task: Task | None) -> None:
         root, *fields = path[: MAX_FIELDS + 2]
         if root == "item":
-            if task is not None and task.with_items is not None:
+            # What is in a file of items no definition tells.
+            if task is not None and task.with_items is not None and task.with_items.kind == "list":
                 self.follow(task.with_items.source, tuple(fields), None)
         elif root == "result()":
             if task is not None:

@@ -15,7 +15,9 @@ from stretto.actors.messages import RemindAt, RunProgressed
 WIDE = Look(columns=120, rows=40)
 
 
-def task(status: str = "running", done: int = 0, failed: int = 0, total: int = 1000, visits: int = 1) -> dict[str, Any]:
+def task(
+    status: str = "running", done: int = 0, failed: int = 0, total: int | None = 1000, visits: int = 1
+) -> dict[str, Any]:
     items = {"total": total, "succeeded": done, "failed": failed, "running": 0}
     return {"status": status, "visits": visits, "items": items}
 
@@ -39,6 +41,12 @@ def test_a_line_tells_a_tasks_items_failures_rate_and_time() -> None:
         "> check  running    ##########..........  500/1,000  2 failed  250/s  2.0 s",
         "running: 1 of 3 tasks have ended  2.0 s",
     ]
+
+
+def test_items_are_counted_while_nobody_knows_how_many_there_are() -> None:
+    """As long as they are being read from a file."""
+    line, _ = drawn(progress(load=task(done=500, total=None)))
+    assert line == "> load  running    500  250/s  2.0 s"
 
 
 def test_times_are_told_in_minutes_and_hours_when_they_are_long() -> None:

@@ -92,6 +92,11 @@ TOLD: dict[str, tuple[Drive, str | None, str]] = {
         "all that goes on in the run are sub-workflows that are paused since 1970-01-01T00:00:02Z: resume it, or them",
     ),
     "more": (crowded(), None, "5 more of the task 'fan'"),
+    "file": (
+        begun(workflow({"name": "fan", "with_items": {"lines": "in.txt"}})),
+        "fan",
+        "the task 'fan' waits for the file in.txt",
+    ),
 }
 
 
@@ -101,6 +106,14 @@ def test_everything_that_a_conductor_waits_for_has_a_text(kind: str) -> None:
     drive, task, text = TOLD[kind]
     reasons = reasons_of(drive.conductor, task)
     assert next(each["text"] for each in reasons if each["kind"] == kind) == text
+
+
+def test_a_path_is_told_without_secrets() -> None:
+    """It may have been made of one."""
+    task = {"name": "fan", "with_items": {"lines": "{{ parameters.key }}.txt"}}
+    drive = Drive(workflow(task, parameters={"key": {"secret": True}}), {"key": "very-secret"})
+    (reason,) = reasons_of(drive.conductor, "fan")
+    assert (reason["path"], reason["text"]) == ("******.txt", "the task 'fan' waits for the file ******.txt")
 
 
 def test_what_a_reason_has_is_told_with_its_text() -> None:
@@ -143,6 +156,7 @@ def test_what_holds_items_up_outside_of_the_conductor_is_told_of_each() -> None:
             "the engine's max_items_in_flight is reached: 1,234 of the run's items wait for others",
         ),
         (HeldUp(behind=True, permits=1), ["store", "permits"], ""),
+        (HeldUp(results_behind=True), ["results"], "files of results have to catch up before further items start"),
         (HeldUp(), [], ""),
     ],
 )

@@ -9,6 +9,7 @@ An entry is an event of the conductor's, or the texts that turned out to be secr
 import contextlib
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 from stretto.definitions import ExpressionError, InvalidInput, Workflow, freeze, thaw
 from stretto.definitions.conductor import (
     CancelRequested,
+    CloseResults,
     Command,
     ConcurrencyRequested,
     Conductor,
@@ -31,20 +33,28 @@ from stretto.definitions.conductor import (
     ItemCompleted,
     ItemPaused,
     ItemResumed,
+    ItemsRead,
     ItemsWithdrawn,
+    OpenResults,
     PauseRequested,
+    ReadItems,
+    ResultsClosed,
+    ResultsOpened,
     ResumeRequested,
     RetryRequested,
     SkipRequested,
     StartItem,
+    StreamFailed,
+    TaskEnded,
     UnknownTask,
     WaitUntil,
     WithdrawItems,
+    WriteResult,
 )
 from stretto.definitions.conductor.branches import NO_BRANCH
 from stretto.definitions.dialects import read_as_orquesta, read_workflow
 from stretto.definitions.expressions import Moment
-from stretto.definitions.frozen import EMPTY_OBJECT, FrozenDict
+from stretto.definitions.frozen import EMPTY_OBJECT, FrozenDict, FrozenList
 from stretto.definitions.parameters import bind
 
 Learned: TypeAlias = tuple[str, ...]
@@ -98,6 +108,7 @@ def standing(conductor: Conductor) -> dict[str, Any]:
         "outstanding": [told(each) for each in outstanding],
         "may_resume": [conductor.may_resume(each) for each in outstanding],
         "timers": [repr(each) for each in conductor.timers()],
+        "streams": [repr(each) for each in conductor.streams()],
         "waits": [repr(each) for each in conductor.waits()],
         "waits_of_tasks": [repr(conductor.waits(task)) for task in conductor.workflow.tasks],
         "tasks": conductor.tasks(),
@@ -146,11 +157,14 @@ class Driver:
         self.timers: list[Any] = []
         self.withdrawn: list[ItemsWithdrawn] = []
         self.spent: list[Event] = []
+        self.answers: list[Command] = []
+        self.lines: dict[tuple[str, int], dict[int, str]] = {}
         self.finish: FinishRun | None = None
         self.turns = 0
         self.failing = random.choice((0.0, 0.05, 0.2, 0.6))
         self.meddling = random.choice((0.0, 0.1, 0.3, 0.6))
         self._learned = 0
+        self.is_recovered = False
 
     def run(self) -> None:
         """Go on until the run ends."""
@@ -189,6 +203,12 @@ class Driver:
                 self.timers.append(command.then)
             elif isinstance(command, WithdrawItems):
                 self._withdraw(command)
+            elif isinstance(command, ReadItems | OpenResults | CloseResults):
+                self.answers.append(command)
+            elif isinstance(command, WriteResult):
+                self.lines.setdefault((command.task, command.visit), {})[command.index] = command.outcome
+            elif isinstance(command, TaskEnded):
+                self._check_lines(command)
             elif isinstance(command, FinishRun):
                 self.finish = command
         learned = self.conductor.mask.learned_since(self._learned)
@@ -197,6 +217,19 @@ class Driver:
             self.recording.entries.append(learned)
         self.recording.turns.append(Turn([told(each) for each in commands], standing(self.conductor)))
         self.after(self)
+
+    def _check_lines(self, ended: TaskEnded) -> None:
+        """What is told of a file of results is what was written into it."""
+        with_items = self.recording.run.workflow.tasks[ended.task].with_items
+        failed = [(each.task, each.visit) for each in self.spent if isinstance(each, StreamFailed)]
+        if with_items is None or with_items.results is None or not isinstance(ended.result, FrozenDict):
+            return
+        if (ended.task, ended.visit) in failed or self.is_recovered:
+            return
+        outcomes = Counter(self.lines.get((ended.task, ended.visit), {}).values())
+        well = outcomes["succeeded"] + outcomes["skipped"]
+        expected = {"items": outcomes.total(), "succeeded": well, "failed": outcomes.total() - well}
+        assert thaw(ended.result) == {"path": "results", **expected}
 
     def _perform(self, start: StartItem) -> None:
         """Render an item's input, as whoever performs it does: the run's secrets may be in it."""
@@ -222,7 +255,7 @@ class Driver:
             return self.withdrawn.pop()
         if self.turns < PATIENCE and self.random.random() < self.meddling:
             return self._meddle()
-        possible: list[Any] = [*self.running, *range(len(self.timers))]
+        possible: list[Any] = [*self.running, *range(len(self.timers)), *self.answers]
         if not possible or (self.turns > PATIENCE and self.conductor.status == "paused"):
             assert self.conductor.status == "paused", "nothing runs, nothing waits, and the run has not ended"
             return ResumeRequested(self.clock)
@@ -233,7 +266,26 @@ class Driver:
             timer = self.timers.pop(chosen)
             self.clock = max(self.clock, timer.at)
             return timer  # type: ignore[no-any-return]
+        if not isinstance(chosen, tuple):
+            self.answers.remove(chosen)
+            return self.answer(chosen)
         return self.completion(self.running.pop(chosen))
+
+    def answer(self, command: Any) -> Event:
+        """Return what comes of a file that is to be read or written: SIZE lines, in pieces of any number."""
+        task, visit = command.task, command.visit
+        if self.turns < PATIENCE and self.random.random() < self.failing / 10:
+            kind: Any = "unreadable_source" if isinstance(command, ReadItems) else "unwritable_results"
+            return StreamFailed(task, visit, kind, "no luck today", self.clock)
+        if isinstance(command, OpenResults):
+            return ResultsOpened(task, visit, self.clock)
+        if isinstance(command, CloseResults):
+            return ResultsClosed(task, visit, self.clock)
+        size = int(command.path)
+        behind = min(command.start + self.random.randrange(1, 5), size)
+        items = freeze([f"line {number}" for number in range(command.start, behind)])
+        assert isinstance(items, FrozenList)
+        return ItemsRead(task, visit, items, command.start, behind, behind, behind == size, self.clock)
 
     def completion(self, start: StartItem) -> Event:
         """Return how a try ends."""
@@ -339,6 +391,8 @@ def recover(recording: Recording, events: int, random: Random) -> Driver:
         assert [told(each) for each in commands] == turn.commands
         driver.finish = next((each for each in commands if isinstance(each, FinishRun)), None)
     driver._learned = driver.conductor.mask.seen_count
+    driver.is_recovered = True
+    driver.answers = driver.conductor.streams()
     driver.clock = max((each.at for each in until.entries if not isinstance(each, tuple)), default=1_000.0)
     driver.timers = [each.then for each in driver.conductor.timers()]
     starts = driver.conductor.outstanding()
@@ -376,6 +430,7 @@ def native_runs(draw: st.DrawFn) -> Run:
     for task in document["tasks"]:
         if task.get("with_items"):
             task |= {"with_items": list(range(draw(st.integers(0, 9)))), "concurrency": draw(st.integers(1, 5))}
+            _draw_files(draw, task)
         if draw(st.booleans()):
             task["input"]["secret"] = "{{ parameters.key | upper }} {{ workflow.made }} {{ parameters.pin }}"
         if draw(st.integers(0, 4)) == 0:
@@ -385,6 +440,16 @@ def native_runs(draw: st.DrawFn) -> Run:
         document["on_cancel"] = "tidy"
     workflow = read_workflow(json.dumps(document), "test.yaml")
     return Run(workflow, bind(workflow, {"key": draw(st.sampled_from(["abcd-efgh", "no luck"])), "pin": 123}))
+
+
+def _draw_files(draw: st.DrawFn, task: dict[str, Any]) -> None:
+    """Have a task's items come from a file, and its results go into one, perhaps."""
+    if draw(st.booleans()):
+        task["with_items"] = {draw(st.sampled_from(["lines", "jsonl", "csv"])): str(draw(st.integers(0, 12)))}
+        task["batch_size"] = draw(st.sampled_from([None, None, 1, 2, 5]))
+        task["max_failures"] = draw(st.sampled_from([None, 0, 1]))
+    if draw(st.integers(0, 2)) == 0:
+        task["results"] = {"jsonl": "results"}
 
 
 def orquesta_run(seed: int) -> Run | None:

@@ -74,6 +74,16 @@ class WindowMachine(RuleBasedStateMachine):
         self, concurrency: int, beyond: int | None, retries: int, max_failures: int | str | None, policy: str
     ) -> None:
         """Start two runs of the same definition; the number of items is 0 or lies about the concurrency."""
+        self.prepare(concurrency, beyond, retries, max_failures, policy)
+        workflow = read_workflow(fan_out_definition(concurrency, retries, max_failures, policy), "test.yaml")
+        parameters = bind(workflow, {"items": [f"item {index}" for index in range(self.total)]})
+        self.conductors = [Conductor(workflow, "run", parameters, 0.0) for _ in range(2)]
+        self.take([conductor.begin() for conductor in self.conductors])
+
+    def prepare(
+        self, concurrency: int, beyond: int | None, retries: int, max_failures: int | str | None, policy: str
+    ) -> None:
+        """Begin the model."""
         self.total = 0 if beyond is None else max(concurrency + beyond, 1)
         self.concurrency, self.retries, self.policy = concurrency, retries, policy
         self.limit: Fraction | None = None
@@ -82,9 +92,6 @@ class WindowMachine(RuleBasedStateMachine):
         elif max_failures is not None:
             self.limit = Fraction(max_failures)
         self.has_limit = max_failures is not None
-        workflow = read_workflow(fan_out_definition(concurrency, retries, max_failures, policy), "test.yaml")
-        parameters = bind(workflow, {"items": [f"item {index}" for index in range(self.total)]})
-        self.conductors = [Conductor(workflow, "run", parameters, 0.0) for _ in range(2)]
         self.clock = 0.0
         self.status = "running"
         self.running: dict[int, int] = {}
@@ -101,7 +108,6 @@ class WindowMachine(RuleBasedStateMachine):
         self.task_ends: list[TaskEnded] = []
         self.cancelled_once = False
         self.spent: list[Event] = []
-        self.take([conductor.begin() for conductor in self.conductors])
 
     # ---- the model
 

@@ -51,6 +51,12 @@ def test_a_mermaid_text_has_every_task_and_every_transition() -> None:
     assert [boxes[name] for name in entries.split(",")] == ["end"]
 
 
+def test_files_of_items_and_of_results_are_told() -> None:
+    """What they are made of, not where they are."""
+    text = WORKFLOW.replace("with_items: [1, 2]", "with_items: {csv: a}\n    results: {jsonl: b}")
+    assert drawn(text).nodes["end"].lines[2] == "with_items: csv, batches of 2, results: jsonl"
+
+
 def test_a_mermaid_text_has_no_character_of_a_condition_that_means_something_there() -> None:
     """Quotes, angle brackets and number signs are entities."""
     assert '|"succeeded() and result() != #quot;a #lt;b#gt; #35;1#quot;"|' in mermaid(drawn())

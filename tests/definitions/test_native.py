@@ -68,6 +68,26 @@ tasks:
 """
 
 
+@pytest.mark.parametrize("kind", ["lines", "jsonl", "csv"])
+def test_items_may_be_in_a_file(kind: str) -> None:
+    """Its path, and that of the file of results, are texts that may hold expressions."""
+    text = f"with_items: {{{kind}: 'in/{{{{ parameters.x }}}}'}}\n    results: {{jsonl: out}}\n    max_failures: 3"
+    (task, _) = reading(task_with(text).replace("tasks:", "parameters: {x: {}}\ntasks:")).tasks.values()
+    assert task.with_items is not None
+    assert (task.with_items.kind, task.with_items.max_failures, task.with_items.streams) == (kind, 3, True)
+    assert [each.source for each in task.with_items.source.expressions()] == ["parameters.x"]
+    assert task.with_items.results is not None
+
+
+def test_what_items_may_be_is_told() -> None:
+    """Where they are something else."""
+    finding = finding_of(task_with("with_items: 5"))
+    assert finding.expected == (
+        "a list, an expression that gives one, or an object that names a file of items: "
+        "lines: PATH, jsonl: PATH, csv: PATH"
+    )
+
+
 def test_the_whole_of_a_definition_is_read() -> None:
     """Each field ends in the model, whatever its spelling."""
     workflow = reading(CHECK)
@@ -177,6 +197,23 @@ MISTAKES: dict[str, tuple[str, str, int, int, str]] = {
     "retry without count": (task_with("retry: {delay: 1}"), "missing_field", 5, 12, ""),
     "concurrency alone": (task_with("concurrency: 5"), "without_items", 5, 5, ""),
     "items that are no list": (task_with("with_items: 5"), "wrong_type", 5, 17, ""),
+    "a file of nothing": (task_with("with_items: {}"), "bad_choice", 5, 17, ""),
+    "two files": (task_with("with_items: {lines: a, csv: b}"), "bad_choice", 5, 17, ""),
+    "file of an unknown kind": (task_with("with_items: {line: a}"), "unknown_field", 5, 18, "did you mean 'lines'?"),
+    "file without a path": (task_with("with_items: {jsonl: 3}"), "wrong_type", 5, 25, ""),
+    "file without a name": (task_with("with_items: {jsonl: ''}"), "wrong_type", 5, 25, ""),
+    "files in a list": (task_with("with_items: {csv: [a]}"), "wrong_type", 5, 23, ""),
+    "item in a path": (task_with('with_items: {csv: "{{ item }}"}'), "item_outside_with_items", 5, 24, ""),
+    "share of a file": (task_with("with_items: {lines: a}\n    max_failures: 2%"), "wrong_type", 6, 19, ""),
+    "results alone": (task_with("results: {jsonl: a}"), "without_items", 5, 5, ""),
+    "results of an unknown kind": (
+        task_with("with_items: [1]\n    results: {csv: a}"),
+        "unknown_field",
+        6,
+        15,
+        "",
+    ),
+    "results that name no file": (task_with("with_items: [1]\n    results: a"), "wrong_type", 6, 14, ""),
     "join of nothing": (task_with("join: 0"), "wrong_type", 5, 11, ""),
     "join beyond all": (
         task_with("next: [{do: two}]").replace("two\n    action", "two\n    join: 2\n    action"),

@@ -49,8 +49,9 @@ def matches_what_is_carried_out(driver: Driver) -> None:
         key: attempt for key, attempt in outstanding.items() if key not in withdrawn
     }
     assert {WaitUntil(each) for each in driver.timers} >= set(conductor.timers())
+    assert {repr(each) for each in driver.answers} >= {repr(each) for each in conductor.streams()}
     if conductor.status in ENDED:
-        assert [*conductor.outstanding(), *conductor.timers(), *conductor.waits()] == []
+        assert [*conductor.outstanding(), *conductor.timers(), *conductor.streams(), *conductor.waits()] == []
     else:
         assert conductor.waits(), "a run that goes on waits for something"
 

@@ -58,6 +58,12 @@ def test_items_lead_to_the_list_that_they_come_from() -> None:
     assert secrecy('"{{ item }}"', '["abcdef", "{{ parameters.a }}"]').constants == ("abcdef",)
 
 
+def test_items_of_a_file_come_from_nowhere_in_the_definition() -> None:
+    """Its path is no secret; what is in it is taken as each item's input is rendered."""
+    found = secrecy('"{{ item.token }}"', '{jsonl: "{{ parameters.a }}"}')
+    assert (found.parameters, found.constants) == ({}, ())
+
+
 def test_results_are_found_however_they_are_published() -> None:
     """`task.first.token`, a variable that took it, and one that took the whole result."""
     for value in ("{{ task.first.token }}", "{{ task.first.result.token }}", "{{ part }}", "{{ whole.token }}"):

@@ -115,6 +115,23 @@ def test_names_of_the_definition_itself_are_known_wherever_they_are_right() -> N
     )
 
 
+def test_what_is_told_of_a_file_of_results_has_fields() -> None:
+    """Its own; a list of results has none."""
+    task = "  - {name: a, action: core.noop, with_items: [1], MORE next: [{do: b}]}\n"
+    task += '  - {name: b, action: core.noop, input: {x: "{{ task.a.path }} {{ task.a.items + task.a.failed }}"}}\n'
+    assert not findings(task.replace("MORE", "results: {jsonl: x},"))
+    assert findings(task.replace("MORE", "")) == ["no_such_field"] * 3
+    assert findings(task.replace("MORE", "results: {jsonl: x},").replace("a.path", "a.paths")) == ["no_such_field"]
+
+
+def test_names_in_paths_are_checked() -> None:
+    """Those of files of items, and of results."""
+    assert findings(
+        '  - {name: a, action: core.noop, with_items: {csv: "{{ parameters.x }}"},\n'
+        '     results: {jsonl: "{{ workflow.y }}"}}\n'
+    ) == ["unknown_parameter", "unknown_variable"]
+
+
 def test_after_an_error_of_the_reader_only_what_does_not_follow_from_it_is_told() -> None:
     """A misspelt `publish` is one mistake, not one more for each reader of the variable."""
     assert findings(

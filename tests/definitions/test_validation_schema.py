@@ -112,7 +112,8 @@ tasks:
     publish: [{x: 1}, whole]
     on_success: [b, {when: "{{ true }}", do: c}]
     on_failure: d
-  b: {action: core.noop, with_items: [1], concurrency: "{{ 2 }}", batch_size: 2, max_failures: 5 %}
+  b: {action: core.noop, with_items: [1], concurrency: "{{ 2 }}", batch_size: 2, max_failures: 5 %, results: {jsonl: x}}
+  f: {action: core.noop, with_items: {lines: "in/{{ parameters.n }}"}, results: {jsonl: "{{ workflow.x }}"}}
   c: {type: parallel, join: all, tasks: [{name: e, action: core.noop}], decision: [{when: x, next: b}, {default: d}]}
   d: {action: core.noop, worker_selector: gpu, next: null, retry: {count: 1, on_error: false}}
 output_map: {a: [1, {b: "{{ workflow.x }}"}]}

@@ -7,6 +7,7 @@ import asyncio
 import os
 import threading
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import crash_faults
 from crash_effects import Effect, lines_of
 from crash_faults import Trap
 
-from stretto.actors import action
+from stretto.actors import action, run_streams
+from stretto.actors.sources import Bounds, read_items
 
 _PATH = Path(os.environ[crash_effects.VARIABLE])
 _TRAP = Trap(Path(os.environ[crash_faults.VARIABLE]))
@@ -45,6 +47,8 @@ def _thing(effect: Effect) -> tuple[str, str, int, int]:
 
 _performances = _Performances()
 _TRAP.guard_transactions()
+# A few items make several pieces.
+setattr(run_streams, read_items.__name__, partial(read_items, bounds=Bounds(4, 1024)))
 
 
 def _perform(of: dict[str, Any], fails: int, needs: str | None) -> None:

@@ -302,6 +302,17 @@ def _tolerant(ledger: Ledger, _folder: Path, choose: random.Random, name: str, k
     return Errand(ledger, "crash.tolerant", inputs, key)
 
 
+def _lazy(ledger: Ledger, folder: Path, choose: random.Random, name: str, key: str | None) -> Errand:
+    return Errand(ledger, "crash.lazy", lazy_inputs(folder, name, _numbers(choose, 0, 30)), key)
+
+
+def lazy_inputs(folder: Path, name: str, values: list[int]) -> dict[str, Any]:
+    """Write a file of items, and return the inputs of a run over it."""
+    source = folder / f"items of {name}"
+    source.write_text("".join(f"{value}\n" for value in values))
+    return {"name": name, "values": values, "source": str(source), "folder": str(folder)}
+
+
 def _repair(ledger: Ledger, folder: Path, choose: random.Random, name: str, key: str | None) -> Errand:
     values = _numbers(choose, 2, 8)
     broken = sorted({choose.randrange(len(values)), *_some_of(choose, values)})
@@ -341,6 +352,7 @@ _KINDS: Final[dict[Maker, int]] = {
     _nested: 3,
     _cycle: 2,
     _tolerant: 1,
+    _lazy: 3,
     _repair: 2,
     _adjusted: 2,
     _cancelled: 2,

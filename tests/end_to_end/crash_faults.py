@@ -14,10 +14,17 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 from sqlalchemy import Engine, event
 
-from stretto.actors.journal.records import Happened, ItemStarted, RunAccepted, Write
+from stretto.actors.journal.records import Happened, ItemStarted, ResultsWritten, RunAccepted, Write
 from stretto.actors.journal.sql_writer import SqlWriter
 from stretto.actors.journal.store import AlreadyAccepted
-from stretto.definitions.conductor import CancelRequested, ItemCompleted, PauseRequested, ResumeRequested
+from stretto.definitions.conductor import (
+    CancelRequested,
+    ItemCompleted,
+    ItemsRead,
+    PauseRequested,
+    ResultsClosed,
+    ResumeRequested,
+)
 
 VARIABLE: Final = "STRETTO_CRASH_FAULT"
 """The environment variable with the file's path."""
@@ -25,7 +32,10 @@ VARIABLE: Final = "STRETTO_CRASH_FAULT"
 Moment: TypeAlias = Literal["before_transaction", "before_commit", "after_commit", "before_effect", "after_effect"]
 """`after_commit`: what was written is durable, and nobody has been told."""
 
-What: TypeAlias = Literal["anything", "accept", "child", "rerun", "item", "start", "pause", "resume", "cancel", "end"]
+What: TypeAlias = Literal[
+    "anything", "accept", "child", "rerun", "item", "start", "pause", "resume", "cancel", "end", "read", "written",
+    "whole",
+]  # fmt: skip
 """Which transactions count: those in which something of this kind is written."""
 
 
@@ -117,5 +127,8 @@ _KINDS: Final[dict[What, Callable[[Write], bool]]] = {
     "pause": _has(PauseRequested),
     "resume": _has(ResumeRequested),
     "cancel": _has(CancelRequested),
+    "read": _has(ItemsRead),
+    "written": _has(ResultsWritten),
+    "whole": _has(ResultsClosed),
     "end": lambda write: isinstance(write, Happened) and write.ending is not None,
 }

@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from crash_effects import Item
 from crash_workflows import Spot, expected_of
 
@@ -112,6 +114,7 @@ class KnownRun:
         promise(status == ("failed" if fails else "succeeded"), f"{self} {status}: {end.errors}")
         if not fails:
             self._check_output(end.output)
+            self._check_file()
             missing = {spot for spot in self._left if not performed[self._item(spot)]}
             lost = self._may_have_run() if self._expected.once else set()
             promise(missing <= lost | self._skipped, f"{self} has ended, and has never performed {missing}")
@@ -126,6 +129,16 @@ class KnownRun:
         if lost:
             expected["work"] = [None if index in lost else each for index, each in enumerate(expected["work"])]
         promise(output == expected, f"{self} gave {output}, expected {expected}")
+
+    def _check_file(self) -> None:
+        """See whether each result is in the file of results, and is there once."""
+        if self._expected.in_file is None:
+            return
+        path = Path(self.accepted.parameters["folder"], f"{self.accepted.run_id}.jsonl")
+        found = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
+        found.sort(key=lambda each: each["index"])
+        expected = [{"index": index, "result": each} for index, each in enumerate(self._expected.in_file)]
+        promise(found == expected, f"{self} has written {found}, expected {expected}")
 
     def _may_have_run(self) -> set[Spot]:
         """Return what may have been performed, and is not performed again."""

@@ -22,7 +22,8 @@ class Expected:
     `output` is that of a run that succeeded; its `edition` is told by whoever knows when the run was accepted.
     `tries`: the items that actions perform, and how often each may be tried. `children`: those that sub-workflows
     perform. Items of `once` are never performed twice; a run with `broken` items fails, and a rerun of these, and of
-    what comes `after` them, succeeds.
+    what comes `after` them, succeeds. `in_file`
+    are the results that go into a file of the run's.
     """
 
     output: dict[str, Any]
@@ -31,6 +32,7 @@ class Expected:
     once: bool = False
     broken: frozenset[Spot] = frozenset()
     after: frozenset[Spot] = frozenset()
+    in_file: list[Any] | None = None
 
     def of_rerun(self) -> "Expected":
         """Return what must come of a rerun of the failed items."""
@@ -339,6 +341,38 @@ def _repair(parameters: Mapping[str, Any]) -> Expected:
     return Expected({"work": work, "after": 2 * sum(work), "edition": 0}, tries, broken=broken, after=after)
 
 
+LAZY: Final = """
+version: "1.0.0"
+ref: crash.lazy
+parameters:
+  NAME
+  values: {type: array, required: true}
+  source: {type: string, required: true}
+  folder: {type: string, required: true}
+tasks:
+  - name: work
+    action: crash.work
+    with_items: {jsonl: "{{ parameters.source }}"}
+    concurrency: 3
+    results: {jsonl: "{{ parameters.folder }}/{{ system.run_id }}.jsonl"}
+    retry: {count: 1, delay: 0.01}
+    input: {of: {WHO, task: work, visit: 1, index: "{{ index }}"}, value: "{{ item }}",
+            fails: "{{ 1 if index % 7 == 3 else 0 }}"}
+    next: [{when: "{{ succeeded() }}", do: [after]}]
+  - name: after
+    action: crash.work
+    input: {of: {WHO, task: after, visit: 1, index: 0}, value: "{{ task.work.succeeded }}"}
+output_map: {items: "{{ task.work.items }}", after: "{{ task.after.result }}", edition: EDITION}
+"""
+"""Its items are the values, in the file `source`; its results go into one in `folder` that has the run's id."""
+
+
+def _lazy(parameters: Mapping[str, Any]) -> Expected:
+    work = [2 * each for each in parameters["values"]]
+    output = {"items": len(work), "after": 2 * len(work), "edition": 0}
+    return Expected(output, {**_items("work", work, 2), ("after", 1, 0): 1}, in_file=work)
+
+
 _EXPECTED: Final[dict[str, Callable[[Mapping[str, Any]], Expected]]] = {
     "crash.fan_out": _fan_out,
     "crash.joins": _joins,
@@ -351,12 +385,13 @@ _EXPECTED: Final[dict[str, Callable[[Mapping[str, Any]], Expected]]] = {
     "crash.timeouts": _timeouts,
     "crash.gated": _gated,
     "crash.repair": _repair,
+    "crash.lazy": _lazy,
 }
 _SHORT: Final = {
     "NAME": "name: {type: string, required: true}",
     "WHO": 'name: "{{ parameters.name }}", run: "{{ system.run_id }}"',
 }
-_TEXTS: Final = (FAN_OUT, JOINS, LEAF, MIDDLE, NESTED, CYCLE, ONCE, TOLERANT, TIMEOUTS, GATED, REPAIR)
+_TEXTS: Final = (FAN_OUT, JOINS, LEAF, MIDDLE, NESTED, CYCLE, ONCE, TOLERANT, TIMEOUTS, GATED, REPAIR, LAZY)
 
 
 def expected_of(workflow: str, parameters: Mapping[str, Any]) -> Expected:

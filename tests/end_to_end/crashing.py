@@ -35,7 +35,8 @@ _MOMENTS: Final[tuple[Moment, ...]] = (
     "before_transaction", "before_commit", "after_commit", "before_effect", "after_effect",
 )  # fmt: skip
 _KINDS: Final[tuple[What, ...]] = (
-    "anything", "accept", "child", "rerun", "item", "start", "pause", "resume", "cancel", "end",
+    "anything", "accept", "child", "rerun", "item", "start", "pause", "resume", "cancel", "end", "read", "written",
+    "whole",
 )  # fmt: skip
 
 

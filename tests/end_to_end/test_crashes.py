@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crash_faults import Fault, Moment
+from crash_errands import lazy_inputs
+from crash_faults import Fault, Moment, What
 from crash_scene import Scene, Stage
 from crashing import Campaign
 
@@ -237,4 +238,16 @@ def test_an_item_that_is_performed_at_most_once(play: Play, fault: Fault) -> Non
     ended = play.followed(run)
     assert ended.status == "succeeded"
     assert None in ended.output["work"]
+    play.settle()
+
+
+@pytest.mark.parametrize("moment", ["before_commit", "after_commit"])
+@pytest.mark.parametrize(("what", "number"), [("read", 2), ("item", 2), ("written", 1), ("whole", 1)])
+def test_a_run_that_reads_a_file_and_writes_one(play: Play, moment: Moment, what: What, number: int) -> None:
+    """Each item is in the file once, and none is performed again whose result was written down."""
+    play.stage.doom(Fault(moment, number, what))
+    inputs = lazy_inputs(play.stage.scene.folder, play.numbers["name"], list(range(30)))
+    run = play.submit_and_lose("crash.lazy", inputs)
+    play.stage.go_on()
+    assert play.followed(run).status == "succeeded"
     play.settle()

@@ -52,6 +52,28 @@ def test_time_passes_as_the_definition_says() -> None:
     assert [each.delay for each in rehearsed.launches] == [5.0, 10.0, 20.0, 0.0]
 
 
+def test_items_are_read_and_results_are_not_written(tmp_path: Path) -> None:
+    """A file of items is what it is; nothing happens in a rehearsal."""
+    (tmp_path / "items").write_text("".join(f"{number}\n" for number in range(600)))
+    results = tmp_path / "results"
+    rehearsed = performed(
+        "parameters: {source: {}, out: {}}\n"
+        "tasks:\n"
+        "  - name: a\n"
+        "    action: x.y\n"
+        "    with_items: {lines: '{{ parameters.source }}'}\n"
+        "    results: {jsonl: '{{ parameters.out }}'}\n"
+        "    max_failures: 1\n"
+        "output_map: {told: '{{ task.a.result }}'}\n",
+        Rule(task="a", item=599, status="failed"),
+        source=str(tmp_path / "items"),
+        out=str(results),
+    )
+    told = {"path": str(results), "items": 600, "succeeded": 599, "failed": 1}
+    assert (rehearsed.status, rehearsed.output) == ("succeeded", {"told": told})
+    assert not results.exists()
+
+
 def test_what_takes_longer_than_its_timeout_times_out() -> None:
     """It is stopped at that very time, as the real thing is."""
     rehearsed = performed("tasks: [{name: a, action: x.y, timeout: 3}]\n", Rule(duration=30))
