@@ -452,7 +452,6 @@ class RunSupervisor(DispatchedActor):
             self._settle(start, "cancelled", "it was cancelled before it began")
 
     def _withdraw(self, command: WithdrawItems) -> None:
-        self._start_items()  # what was commanded in this very turn, and may start, has
         withdrawn = self._items.withdraw(command.task, command.visit)
         if withdrawn:
             now = self._services.now()

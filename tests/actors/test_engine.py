@@ -62,6 +62,18 @@ def arrived(name: str, times: int = 1) -> None:
         assert ARRIVED[name].acquire(timeout=PATIENCE)
 
 
+NATIVE_FAILING = """
+version: "1.0.0"
+fail_fast: true
+tasks:
+  - {name: broken, action: core.fail, input: {message: "no luck"}}
+  - {name: waiting, action: test.gate, input: {name: g}}
+"""
+ORQUESTA_FAILING = """version: 1.0
+tasks:
+  broken: {action: core.fail message="no luck"}
+  waiting: {action: test.gate name="g"}
+"""
 GATED = """
 parameters: {name: {type: string}, items: {type: array, default: [1]}, window: {default: 1}}
 tasks:
@@ -248,6 +260,19 @@ def test_items_that_wait_for_permits_do_not_start_after_a_cancel(start_bench: Ca
     opened.set()
     assert outcome_of(handle).output == {"waited": ["g", None, None]}
     assert not ARRIVED["g"].acquire(blocking=False)
+
+
+@pytest.mark.parametrize(("text", "performed"), [(NATIVE_FAILING, False), (ORQUESTA_FAILING, True)])
+def test_items_that_wait_for_permits_as_the_run_fails(
+    start_bench: Callable[..., Bench], gates: Any, tmp_path: Path, text: str, performed: bool
+) -> None:
+    """What was commanded and could not start yet is withdrawn; in Orquesta's definitions it is performed."""
+    gates("g").set()
+    bench = start_bench(max_items_in_flight=1)
+    path = tmp_path / "failing.yaml"
+    path.write_text(text)
+    assert outcome_of(bench.proxy.submit(path).get(timeout=PATIENCE)).status == "failed"
+    assert ARRIVED["g"].acquire(blocking=False) is performed
 
 
 def test_stop_drains_the_runs_in_progress(bench: Bench, gates: Any) -> None:
