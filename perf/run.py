@@ -18,6 +18,7 @@ import counts
 import crowd
 import engine
 import idle
+import lazy
 import origin
 import pages
 import parts
@@ -101,6 +102,13 @@ def measure_scale(report: Report, effort: Effort) -> None:
     report.measured |= scale.targets(seconds, grown)
 
 
+def measure_lazy(report: Report, effort: Effort) -> None:
+    """A million items from a file, results to a file."""
+    seconds, grown = lazy.measure(effort.store_rounds // 2)
+    report.show(lazy.table(seconds, grown), seconds)
+    report.measured |= lazy.targets(seconds, grown)
+
+
 def measure_variants(report: Report, effort: Effort) -> None:
     """Other fan-outs, tasks one after the other, and the stages of an item's way."""
     samples = pooled(engine.measure_variants, effort.store_rounds, effort.processes)
@@ -166,8 +174,9 @@ TARGETED: dict[str, Section] = {
     "web": measure_web,
     "starts": measure_starts,
 }
-"""What the targets are about."""
+"""What the targets are about, but for what takes a minute by itself."""
 SECTIONS: dict[str, Section] = TARGETED | {
+    "lazy": measure_lazy,
     "variants": measure_variants,
     "publishing": measure_publishing,
     "counts": measure_counts,
