@@ -62,7 +62,7 @@ from stretto.actors.messages import (
 from stretto.actors.outcome import Outcome, abandoned
 from stretto.actors.reasons import HeldUp, reasons_of
 from stretto.actors.relay import ask_later, hand_on
-from stretto.actors.run_items import STOP, Key, RunItems
+from stretto.actors.run_items import STOP, Key, RunItems, key_of
 from stretto.actors.run_journal import RunJournal
 from stretto.actors.run_record import RunRecord
 from stretto.actors.run_request import RunRequest
@@ -386,6 +386,7 @@ class RunSupervisor(DispatchedActor):
     def _carry_out(self, commands: list[Command], caused_at: float | None, at: float) -> None:
         """Carry out what an event gave that happened `at`; an action's end at `caused_at`, monotonic, was its cause."""
         kept_from = self._request.kept
+        withdrawals: list[WithdrawItems] = []
         for command in commands:
             if type(command) is StartItem:
                 # Only a task's first item follows on another action's end; the rest follow on each other.
@@ -397,18 +398,24 @@ class RunSupervisor(DispatchedActor):
             elif type(command) is WaitUntil:
                 self._remind(command)
             elif type(command) is WithdrawItems:
-                self._withdraw(command)
+                withdrawals.append(command)
             elif type(command) is CancelItem:
                 self._cancel_item((command.task, command.visit, command.index))
-            elif type(command) is TaskStarted:
-                self._journal.task_started(command, at)
-            elif type(command) is TaskEnded:
-                self._journal.task_ended(command, at)
-                self._record.task_ended(command)
+            elif type(command) is TaskStarted or type(command) is TaskEnded:
+                self._note_task(command, at)
             elif type(command) is FinishRun:
                 self._finish(command)
             else:
                 self._streams.carry_out(command)
+        if withdrawals:
+            self._withdraw(withdrawals, frozenset(key_of(each) for each in commands if type(each) is StartItem))
+
+    def _note_task(self, command: TaskStarted | TaskEnded, at: float) -> None:
+        if type(command) is TaskEnded:
+            self._journal.task_ended(command, at)
+            self._record.task_ended(command)
+        elif type(command) is TaskStarted:
+            self._journal.task_started(command, at)
 
     def _command_start(self, start: StartItem, caused_at: float | None) -> None:
         """Have an item wait to be performed, unless it is kept from the run that this one does again."""
@@ -451,11 +458,16 @@ class RunSupervisor(DispatchedActor):
         else:
             self._settle(start, "cancelled", "it was cancelled before it began")
 
-    def _withdraw(self, command: WithdrawItems) -> None:
-        withdrawn = self._items.withdraw(command.task, command.visit)
-        if withdrawn:
-            now = self._services.now()
-            self._carry_out(self._on(ItemsWithdrawn(command.task, command.visit, withdrawn, now)), None, now)
+    def _withdraw(self, withdrawals: list[WithdrawItems], commanded: frozenset[Key]) -> None:
+        """Have nothing wait that is to start no more; what the same event `commanded`, before that, may start."""
+        earlier = [self._items.withdraw(each.task, each.visit, commanded) for each in withdrawals]
+        if commanded:
+            self._start_items()
+        for command, withdrawn in zip(withdrawals, earlier, strict=True):
+            indexes = (*withdrawn, *self._items.withdraw(command.task, command.visit))
+            if indexes:
+                now = self._services.now()
+                self._carry_out(self._on(ItemsWithdrawn(command.task, command.visit, indexes, now)), None, now)
 
     def _cancel_item(self, key: Key) -> None:
         """Stop an item; one that has not begun ends at once."""

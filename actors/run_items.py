@@ -22,6 +22,7 @@ Waiting: TypeAlias = tuple[StartItem, float | None]
 """A start that was commanded, and when the action ended that it follows on, on the monotonic clock."""
 
 STOP: Final = StopItem()
+NO_KEYS: Final[frozenset[Key]] = frozenset()
 
 
 def key_of(start: StartItem) -> Key:
@@ -80,15 +81,19 @@ class RunItems:
             free += taken
         return [waiting.popleft() for _ in range(min(free, len(waiting)))]
 
-    def withdraw(self, task: str, visit: int) -> tuple[int, ...]:
-        """Have no item of a visit wait any more; return which ones did."""
+    def withdraw(self, task: str, visit: int, but: frozenset[Key] = NO_KEYS) -> tuple[int, ...]:
+        """Have no item of a visit wait any more, but for some; return which ones did."""
         withdrawn: list[int] = []
         for waiting in (self._waiting, self._nested_waiting):
-            kept = [each for each in waiting if (each[0].task, each[0].visit) != (task, visit)]
-            if len(kept) < len(waiting):
-                withdrawn += [each[0].index for each in waiting if (each[0].task, each[0].visit) == (task, visit)]
-                waiting.clear()
-                waiting.extend(kept)
+            kept: list[Waiting] = []
+            for each in waiting:
+                key = key_of(each[0])
+                if key[:2] == (task, visit) and key not in but:
+                    withdrawn.append(key[2])
+                else:
+                    kept.append(each)
+            waiting.clear()
+            waiting.extend(kept)
         return tuple(withdrawn)
 
     def take_back(self, key: Key) -> StartItem | None:
