@@ -262,10 +262,14 @@ class Mailbox(Generic[OwnerT]):
             logger.debug("%s stopped before handling %d messages", self.urn, dropped)
 
     def _withdraw(self, message: object) -> None:
-        try:
-            self.waiting.remove(message)
-        except ValueError:  # it was handled, or dismissed by close()
-            return
+        while True:
+            try:
+                self.waiting.remove(message)
+                break
+            except ValueError:  # it was handled, or dismissed by close()
+                return
+            except IndexError:  # another one was taken while this one was looked for
+                continue
         if not isinstance(message, Envelope):
             raise pykka.ActorDeadError(f"{self.urn} is stopped")
         self._dismiss(message)

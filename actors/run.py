@@ -386,7 +386,7 @@ class RunSupervisor(DispatchedActor):
     def _carry_out(self, commands: list[Command], caused_at: float | None, at: float) -> None:
         """Carry out what an event gave that happened `at`; an action's end at `caused_at`, monotonic, was its cause."""
         kept_from = self._request.kept
-        withdrawals: list[WithdrawItems] = []
+        stops: list[WithdrawItems | CancelItem] = []
         for command in commands:
             if type(command) is StartItem:
                 # Only a task's first item follows on another action's end; the rest follow on each other.
@@ -397,18 +397,16 @@ class RunSupervisor(DispatchedActor):
                     self._command_start(command, cause)
             elif type(command) is WaitUntil:
                 self._remind(command)
-            elif type(command) is WithdrawItems:
-                withdrawals.append(command)
-            elif type(command) is CancelItem:
-                self._cancel_item((command.task, command.visit, command.index))
+            elif type(command) is WithdrawItems or type(command) is CancelItem:
+                stops.append(command)
             elif type(command) is TaskStarted or type(command) is TaskEnded:
                 self._note_task(command, at)
             elif type(command) is FinishRun:
                 self._finish(command)
             else:
                 self._streams.carry_out(command)
-        if withdrawals:
-            self._withdraw(withdrawals, frozenset(key_of(each) for each in commands if type(each) is StartItem))
+        if stops:
+            self._stop_items(stops, frozenset(key_of(each) for each in commands if type(each) is StartItem))
 
     def _note_task(self, command: TaskStarted | TaskEnded, at: float) -> None:
         if type(command) is TaskEnded:
@@ -427,7 +425,9 @@ class RunSupervisor(DispatchedActor):
     def _start_items(self) -> None:
         """Start what waits, as far as permits, the journal and the run's state allow."""
         conductor = self._conductor
-        if conductor is None or conductor.status == "paused" or self._deferred is not None or self._kept:
+        if conductor is None or self._ended or conductor.status == "paused":
+            return
+        if self._deferred is not None or self._kept:
             return
         items = self._items
         if not items.any_waits or self._streams.behind or not self._journal.has_room(self.actor_ref):
@@ -458,16 +458,20 @@ class RunSupervisor(DispatchedActor):
         else:
             self._settle(start, "cancelled", "it was cancelled before it began")
 
-    def _withdraw(self, withdrawals: list[WithdrawItems], commanded: frozenset[Key]) -> None:
-        """Have nothing wait that is to start no more; what the same event `commanded`, before that, may start."""
+    def _stop_items(self, stops: list[WithdrawItems | CancelItem], commanded: frozenset[Key]) -> None:
+        """Withdraw what is to start no more, then stop what runs; what the same event `commanded` before may start."""
+        withdrawals = [each for each in stops if isinstance(each, WithdrawItems)]
         earlier = [self._items.withdraw(each.task, each.visit, commanded) for each in withdrawals]
         if commanded:
             self._start_items()
-        for command, withdrawn in zip(withdrawals, earlier, strict=True):
-            indexes = (*withdrawn, *self._items.withdraw(command.task, command.visit))
+        for withdrawal, withdrawn in zip(withdrawals, earlier, strict=True):
+            indexes = (*withdrawn, *self._items.withdraw(withdrawal.task, withdrawal.visit))
             if indexes:
                 now = self._services.now()
-                self._carry_out(self._on(ItemsWithdrawn(command.task, command.visit, indexes, now)), None, now)
+                self._carry_out(self._on(ItemsWithdrawn(withdrawal.task, withdrawal.visit, indexes, now)), None, now)
+        for command in stops:
+            if isinstance(command, CancelItem):
+                self._cancel_item((command.task, command.visit, command.index))
 
     def _cancel_item(self, key: Key) -> None:
         """Stop an item; one that has not begun ends at once."""

@@ -40,7 +40,8 @@ class RunPermits:
 
     def asked_back(self, count: int) -> None:
         """The engine wants so many back as items end."""
-        self._to_return += count
+        # What it has given back by itself meanwhile is not asked for twice.
+        self._to_return = min(self._to_return + count, self._held)
 
     def settle(self, in_flight: int, waiting: int) -> Settled:
         """Give back what is asked for or not needed, and ask for what is missing."""

@@ -70,8 +70,13 @@ class ThreadRunner:
                 raise RuntimeError("the thread runner is stopped")
             self._waiting[queued] = True
             needed = len(self._waiting) + len(self._running)
-            if len(self._workers) < min(needed, self.threads):
-                self._start_worker()
+            try:
+                if len(self._workers) < min(needed, self.threads):
+                    self._start_worker()
+            except RuntimeError:  # the system has no thread to give
+                if not self._workers:
+                    del self._waiting[queued]
+                    raise
         self._queue.put(queued)
         return queued
 
@@ -102,11 +107,20 @@ class ThreadRunner:
 
     def _work(self) -> None:
         for queued in iter(self._queue.get, None):
-            if queued.take():
-                self._running[queued] = None
-                finished = perform(queued.call)
-                del self._running[queued]
-                tell(queued.done, queued.call, finished)
-                del finished
+            try:
+                self._perform(queued)
+            except BaseException:  # noqa: BLE001 - whatever breaks there, the thread has other calls to make
+                _log.exception("action_end_not_taken", action=queued.call.action.ref, **queued.call.ids.told())
             # An idle thread must not keep the last call's result alive.
             del queued
+
+    def _perform(self, queued: _ThreadCall) -> None:
+        # First, so that there is no moment in which it counts neither as waiting nor as running: `start` would think
+        # that a thread is free.
+        self._running[queued] = None
+        try:
+            finished = perform(queued.call) if queued.take() else None
+        finally:
+            del self._running[queued]
+        if finished is not None:
+            tell(queued.done, queued.call, finished)

@@ -275,6 +275,34 @@ def test_items_that_wait_for_permits_as_the_run_fails(
     assert ARRIVED["g"].acquire(blocking=False) is performed
 
 
+def test_nothing_starts_in_a_run_that_was_given_up(start_bench: Callable[..., Bench], gates: Any) -> None:
+    """Not even with the permits that its own end has freed."""
+    opened = gates("g")
+    bench = start_bench(max_items_in_flight=2)
+    handle = bench.submit(GATED, {"name": "g", "items": list(range(8)), "window": 8})
+    arrived("g", 2)
+    stopped = bench.proxy.stop(grace=0)
+    assert outcome_of(handle).status == "failed"
+    opened.set()
+    stopped.get(timeout=PATIENCE)
+    assert not ARRIVED["g"].acquire(blocking=False)
+
+
+def test_what_waits_is_withdrawn_before_what_runs_is_stopped(start_bench: Callable[..., Bench], gates: Any) -> None:
+    """It was never performed: it has not failed, and is no error."""
+    opened = gates("g")
+    bench = start_bench(max_items_in_flight=2)
+    text = f"cancellation_policy: cancel_running\n{GATED}"
+    handle = bench.submit(text, {"name": "g", "items": list(range(8)), "window": 8})
+    arrived("g", 2)
+    bench.proxy.cancel(handle.id).get(timeout=PATIENCE)
+    opened.set()
+    outcome = outcome_of(handle)
+    items = bench.proxy.status(handle.id).get(timeout=PATIENCE)["tasks"]["wait"]["items"]
+    assert (outcome.status, items["failed"]) == ("cancelled", 2)
+    assert not ARRIVED["g"].acquire(blocking=False)
+
+
 def test_stop_drains_the_runs_in_progress(bench: Bench, gates: Any) -> None:
     """stop takes no more runs, waits for those that run, and is answered when nothing is left."""
     opened = gates("g")

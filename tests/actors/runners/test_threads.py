@@ -11,7 +11,7 @@ from msgspec.structs import astuple, replace
 from structlog.testing import capture_logs
 
 from stretto.actors.actions import Action
-from stretto.actors.runners import Call, Finished, ThreadRunner
+from stretto.actors.runners import Call, Finished, ThreadRunner, threads
 from stretto.definitions.frozen import FrozenDict, freeze
 from stretto.metrics.logging import CallIds, call_ids
 
@@ -263,3 +263,23 @@ def test_threads_are_started_as_they_are_needed(ends: "SimpleQueue[Finished]", g
 def workers() -> int:
     """Return how many threads of runners there are."""
     return sum(thread.name.startswith("stretto-action") for thread in threading.enumerate())
+
+
+def test_a_call_that_has_just_been_taken_counts_as_running(
+    ends: "SimpleQueue[Finished]", gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is started in that very moment gets a thread of its own, and waits for nobody."""
+    runner = ThreadRunner(2)
+    take = threads._ThreadCall.take
+
+    def taking(queued: Any) -> bool:
+        taken = take(queued)
+        if queued.call.action.function is gate:
+            runner.start(call(lambda: "other"), ends.put)
+        return taken
+
+    monkeypatch.setattr(threads._ThreadCall, "take", taking)
+    runner.start(call(gate), ends.put)
+    assert ends.get(timeout=SECONDS).result == "other", "the gate is closed still"
+    gate.open.set()
+    runner.stop()
