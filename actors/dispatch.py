@@ -74,7 +74,7 @@ class Dispatcher:
     """A fixed pool of daemon threads that take the turns of actors, first ready, first served.
 
     A turn handles at most `turn` messages, then the actor goes to the end of the line. Idle threads sleep in
-    the queue. The threads start with the first actor, or with `start()`.
+    the queue. The threads start with the first actor.
     """
 
     _shared: ClassVar[Dispatcher | None] = None
@@ -99,11 +99,6 @@ class Dispatcher:
             if Dispatcher._shared is None or Dispatcher._shared._stopping:
                 Dispatcher._shared = Dispatcher()
             return Dispatcher._shared
-
-    def start(self) -> None:
-        """Start the threads, if they do not run yet. Raises ActorDeadError if the dispatcher was stopped."""
-        if not self._started():
-            raise pykka.ActorDeadError("the dispatcher is stopped")
 
     def _started(self) -> bool:
         """Have the threads run; False if the dispatcher was stopped."""
@@ -208,7 +203,7 @@ class DispatchedActor(pykka.Actor):
     """
 
     actor_inbox: Mailbox[DispatchedActor]
-    actor_stopped: Mailbox[DispatchedActor]  # type: ignore[assignment]  # Pykka only reads and sets it
+    actor_stopped: Mailbox[DispatchedActor]  # type: ignore[assignment]  # of an Event, it is only read
     _known_ref: pykka.ActorRef[Self] | None = None
     # Whether the class has these hooks of its own: ten thousand items need not call empty ones.
     _starts: ClassVar[bool] = False

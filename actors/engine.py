@@ -90,13 +90,12 @@ class Engine(RunQueries, RecoveredRuns):
         services: Services,
         catalogue: Catalogue,
         server: MetricsServer | None,
-        max_items_in_flight: int,
         surroundings: Surroundings,
         journal: OpenJournal | None = None,
         unfinished: Iterable[Unfinished] = (),
         retention: Retention = FOR_EVER,
     ) -> None:
-        super().__init__(services, catalogue, surroundings, max_items_in_flight)
+        super().__init__(services, catalogue, surroundings)
         self._keys = RememberedKeys()
         self._server = server
         self._journal = journal
@@ -171,7 +170,7 @@ class Engine(RunQueries, RecoveredRuns):
             if parts.journal is not None:
                 parts.journal.start(parts.services)
             reference = cls.start_on(
-                parts.services.dispatcher, parts.services, parts.catalogue, parts.server, max_items_in_flight,
+                parts.services.dispatcher, parts.services, parts.catalogue, parts.server,
                 parts.surroundings, parts.journal, parts.unfinished, options.retention,
             )  # fmt: skip
             undo.pop_all()
@@ -316,7 +315,7 @@ class Engine(RunQueries, RecoveredRuns):
 
     def permits_free(self) -> int:
         """Return how many more items may be in flight."""
-        return self._permits.free
+        return self._services.permits.free
 
     def workflow(self, name: str) -> Workflow:
         """Return the definition of a ref or a file's path. Raises (from `.get()`) as `submit` does."""

@@ -174,10 +174,6 @@ class Mailbox(Generic[OwnerT]):
         """Whether the actor has stopped."""
         return self.stopped
 
-    def set(self) -> None:
-        """Note that the actor has stopped, for good."""
-        self.stopped = True
-
     def open(self, owner: OwnerT, submit: Callable[[OwnerT], bool], on_close: Callable[[], object]) -> None:
         """Start to serve `owner`.
 

@@ -51,10 +51,8 @@ class RunRestarting(StrettoError):
 class RecoveredRuns(SupervisedRuns):
     """Rebuilds runs from the store."""
 
-    def __init__(
-        self, services: Services, catalogue: Catalogue, surroundings: Surroundings, max_items_in_flight: int
-    ) -> None:
-        super().__init__(services, catalogue, surroundings, max_items_in_flight)
+    def __init__(self, services: Services, catalogue: Catalogue, surroundings: Surroundings) -> None:
+        super().__init__(services, catalogue, surroundings)
         self._stopped: Later | None = None
         self._recovery = Recovery(self.actor_ref, services.readers)
         self._handlers |= {
@@ -134,7 +132,7 @@ class RecoveredRuns(SupervisedRuns):
             return
         asked = run.supervisor is not None
         run.unsupervised()
-        self._permits.forget(run_id)
+        self._services.permits.forget(run_id)
         if message.again == "soon":
             if asked:  # what was asked of its supervisor, nobody answers any more
                 run.fail_questions(StoreUnavailable(f"the run {run_id} cannot be read now: {reason}"))
@@ -171,7 +169,7 @@ class RecoveredRuns(SupervisedRuns):
             )
         )
         self._services.instruments.supervisor_restarts.inc()
-        self._permits.forget(message.run_id)
+        self._services.permits.forget(message.run_id)
         self._restart_later(message.run_id, run)
 
     def _read_later(self, run_id: str, run: Run) -> None:

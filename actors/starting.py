@@ -20,6 +20,7 @@ from stretto.actors.journal.service import OpenJournal, open_journal
 from stretto.actors.journal.store import Prune, Unfinished
 from stretto.actors.lifecycle import start_clock, stop_clock
 from stretto.actors.packs import Source, Surroundings, add_packs, read_packs, read_surroundings
+from stretto.actors.permits import PermitPool
 from stretto.actors.runners import AddressPolicy, Runners
 from stretto.actors.services import Services
 from stretto.metrics import Instruments, MetricsServer, configure_logging, get_logger
@@ -128,6 +129,7 @@ def start_parts(options: Options) -> Parts:
             dispatcher, clock, clock_thread, runners, registry, instruments, options.check_digests,
             journal=NoJournal() if journal is None else journal.link,
             readers=NoReaders() if journal is None else journal.readers, files=files,
+            permits=PermitPool(options.max_items_in_flight),
         )  # fmt: skip
         return Parts(services, catalogue, surroundings, server, journal, unfinished, stack.pop_all())
 

@@ -32,7 +32,7 @@ from stretto.actors.messages import (
 )
 from stretto.actors.outcome import RunHandle, RunWasParked
 from stretto.actors.packs import Surroundings
-from stretto.actors.permits import Grant, PermitPool
+from stretto.actors.permits import Grant
 from stretto.actors.rebuilding import outcome_for_parent
 from stretto.actors.recovery import stored_handle
 from stretto.actors.run import RunSupervisor
@@ -53,14 +53,11 @@ READ_AGAIN_SECONDS: Final = 1.0
 class SupervisedRuns(DispatchedActor):
     """Starts a supervisor for each run, and knows them until they have ended."""
 
-    def __init__(
-        self, services: Services, catalogue: Catalogue, surroundings: Surroundings, max_items_in_flight: int
-    ) -> None:
+    def __init__(self, services: Services, catalogue: Catalogue, surroundings: Surroundings) -> None:
         super().__init__()
         self._services = services
         self._catalogue = catalogue
         self._surroundings = surroundings
-        self._permits = services.permits = PermitPool(max_items_in_flight)
         self._runs = RunTable()
         self._listeners: list[pykka.ActorRef[Any]] = []
         self._handlers: dict[type, Callable[[Any], None]] = {
@@ -82,7 +79,7 @@ class SupervisedRuns(DispatchedActor):
 
     def on_turn_end(self) -> None:
         """Share out the permits, once for all that has been asked for and given back by now."""
-        for change in self._permits.share_out():
+        for change in self._services.permits.share_out():
             run = self._runs.get(change.run_id)
             if run is not None:
                 granted = isinstance(change, Grant)
@@ -245,5 +242,5 @@ class SupervisedRuns(DispatchedActor):
 
     def _forget(self, run_id: str) -> None:
         self._runs.remove(run_id)
-        self._permits.forget(run_id)
+        self._services.permits.forget(run_id)
         self._run_left()

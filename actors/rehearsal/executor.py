@@ -23,6 +23,7 @@ from stretto.actors.engine import Engine
 from stretto.actors.file_work import RehearsedFiles
 from stretto.actors.outcome import Outcome, RunHandle
 from stretto.actors.packs import Pack, read_surroundings
+from stretto.actors.permits import PermitPool
 from stretto.actors.rehearsal.definitions import RehearsedDefinitions
 from stretto.actors.rehearsal.pump import PumpedDispatcher
 from stretto.actors.rehearsal.recording import RecordedConductor, Visit
@@ -137,10 +138,9 @@ class _Stage:
             new_run_id=lambda: f"rehearsed-{next(numbers)}",
             make_conductor=self._make_conductor,
             files=RehearsedFiles(),
+            permits=PermitPool(_ALL_AT_ONCE),
         )
-        self._engine = Engine.start_on(
-            self.dispatcher, services, catalogue, None, _ALL_AT_ONCE, read_surroundings(None, None, [])
-        )
+        self._engine = Engine.start_on(self.dispatcher, services, catalogue, None, read_surroundings(None, None, []))
 
     def perform(self) -> Rehearsed:
         handle: RunHandle = self._ask("submit", self._rehearsal.workflow, self._rehearsal.inputs)

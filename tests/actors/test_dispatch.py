@@ -777,9 +777,9 @@ def test_a_handler_can_tell_itself(ref: pykka.ActorRef[Probe]) -> None:
 def test_thousands_of_actors_use_the_same_threads(dispatchers: Callable[..., Dispatcher]) -> None:
     """5,000 living actors have no thread but the dispatcher's, and all are counted."""
     dispatcher = dispatchers(2)
-    dispatcher.start()
+    refs = [Unregistered.start_on(dispatcher)]
     before = threading.active_count()
-    refs = [Unregistered.start_on(dispatcher) for _ in range(5000)]
+    refs += [Unregistered.start_on(dispatcher) for _ in range(4999)]
     names = {ask(ref, lambda _: threading.current_thread().name) for ref in refs}
     assert names <= {"stretto-dispatcher-0", "stretto-dispatcher-1"}
     assert threading.active_count() == before
@@ -1112,8 +1112,8 @@ def test_a_dispatcher_that_never_ran_can_be_stopped() -> None:
     dispatcher = Dispatcher()
     dispatcher.stop()
     with pytest.raises(pykka.ActorDeadError):
-        dispatcher.start()
-    assert dispatcher.alive() == {}
+        Unregistered.start_on(dispatcher)
+    assert dispatcher.alive() == {"Unregistered": 0}
 
 
 def test_actors_of_a_stopped_dispatcher_are_dead(seen: list[object], dispatchers: Callable[..., Dispatcher]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pykka
 import pytest
 from engines import Bench, outcome_of
+from held_work import LEDGER, ledger
 from waiting import PATIENCE
 
 from stretto.actors import ActionFailed, RunHandle, action
@@ -15,57 +16,19 @@ from stretto.actors.idempotency import IdempotencyConflict, InvalidIdempotencyKe
 from stretto.actors.outcome import RunWasParked, UnknownRun
 from stretto.definitions.conductor import IllegalTransition
 
-
-class Ledger:
-    """What actions have done, and the gates that hold some of them up."""
-
-    def __init__(self) -> None:
-        self.done: list[Any] = []
-        self.held: set[Any] = set()
-        self.begun: threading.Semaphore = threading.Semaphore(0)
-        self.gate = threading.Event()
-
-    def forget(self) -> None:
-        self.done.clear()
-        self.held = set()
-        self.begun = threading.Semaphore(0)
-        self.gate.set()
-        self.gate = threading.Event()
-
-
-LEDGER = Ledger()
-
-
-@action("durability.work")
-def work(value: Any, fails: bool = False) -> Any:
-    """Note a value; wait at the gate if it is to be held."""
-    LEDGER.done.append(value)
-    if value in LEDGER.held:
-        LEDGER.begun.release()
-        LEDGER.gate.wait(PATIENCE)
-    if fails:
-        raise ActionFailed(f"{value} is bad")
-    return value
-
-
-@pytest.fixture(autouse=True)
-def ledger() -> Iterator[Ledger]:
-    LEDGER.forget()
-    yield LEDGER
-    LEDGER.forget()
-
+__all__ = ["ledger"]
 
 FAN = """
 ref: test.fan
 parameters: {values: {type: array}}
 tasks:
   - name: fan
-    action: durability.work
+    action: held.work
     with_items: "{{ parameters.values }}"
     concurrency: 2
     input: {value: "{{ item }}"}
     next: [{publish: [{all: "{{ result() }}"}], do: [last]}]
-  - {name: last, action: durability.work, input: {value: "{{ workflow.all | length }}"}}
+  - {name: last, action: held.work, input: {value: "{{ workflow.all | length }}"}}
 output_map: {all: "{{ workflow.all }}", last: "{{ task.last.result }}"}
 """
 
@@ -159,11 +122,11 @@ WAITS = """
 ref: test.waits
 tasks:
   - name: flaky
-    action: durability.work
+    action: held.work
     input: {value: flaky, fails: true}
     retry: {count: 1, delay: 0.2}
     next: [{when: "{{ failed() }}", do: [late]}]
-  - {name: late, action: durability.work, delay: 0.2, input: {value: late}}
+  - {name: late, action: held.work, delay: 0.2, input: {value: late}}
 """
 
 
@@ -192,8 +155,8 @@ ref: test.child
 version: "1.0.0"
 parameters: {value: {}}
 tasks:
-  - {name: one, action: durability.work, input: {value: "{{ parameters.value }}"}, next: [{do: [two]}]}
-  - {name: two, action: durability.work, input: {value: "{{ parameters.value * 10 }}"}}
+  - {name: one, action: held.work, input: {value: "{{ parameters.value }}"}, next: [{do: [two]}]}
+  - {name: two, action: held.work, input: {value: "{{ parameters.value * 10 }}"}}
 output_map: {value: "{{ task.two.result }}"}
 """
 
@@ -236,7 +199,7 @@ ONCE = """
 ref: test.once
 tasks:
   - name: once
-    action: durability.work
+    action: held.work
     delivery: at_most_once
     input: {value: once}
     next: [{when: "{{ failed() }}", publish: [{why: "{{ task.once.errors[0].error }}"}], do: [told]}]
@@ -317,14 +280,14 @@ def test_a_run_is_done_again_as_a_whole(start_bench: Callable[..., Bench], durab
 FAILING = """
 ref: test.failing
 tasks:
-  - {name: before, action: durability.work, input: {value: before}, next: [{do: [fan]}]}
+  - {name: before, action: held.work, input: {value: before}, next: [{do: [fan]}]}
   - name: fan
     action: durability.flaky
     with_items: [1, 2, 3]
     concurrency: 3
     input: {value: "{{ item }}"}
     next: [{when: "{{ succeeded() }}", do: [after]}]
-  - {name: after, action: durability.work, input: {value: after}}
+  - {name: after, action: held.work, input: {value: after}}
 output_map: {fan: "{{ task.fan.result }}"}
 """
 BAD: set[int] = set()
@@ -405,8 +368,8 @@ def test_a_supervisor_that_goes_on_crashing_fails_its_run_and_says_why(
 HELD_CHILD = """
 ref: test.held_child
 tasks:
-  - {name: one, action: durability.work, input: {value: one}, next: [{do: [two]}]}
-  - {name: two, action: durability.work, input: {value: two}}
+  - {name: one, action: held.work, input: {value: one}, next: [{do: [two]}]}
+  - {name: two, action: held.work, input: {value: two}}
 """
 CURSED = """
 ref: test.cursed

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from engines import Bench, outcome_of
-from item_files import LEDGER, TO_A_FILE, fan, given, ledger, lines_of
+from held_work import LEDGER, ledger
+from item_files import TO_A_FILE, fan, given, lines_of
 from waiting import PATIENCE, Inbox, messages_of
 
 from stretto.actors import results_files
@@ -84,7 +85,7 @@ def test_what_failed_is_in_the_file_and_in_the_errors(bench: Bench, tmp_path: Pa
 def test_the_first_failures_are_told_and_all_are_counted(bench: Bench, tmp_path: Path) -> None:
     """Those beyond are in the file alone."""
     count = MAX_FAILURES_KEPT + 500
-    text = fan("lines", TO_A_FILE, f"max_failures: {count}").replace("files.work\n    with", "core.fail\n    with")
+    text = fan("lines", TO_A_FILE, f"max_failures: {count}").replace("held.work\n    with", "core.fail\n    with")
     text = text.replace('input: {value: "{{ item }}", fails: "{{ item in parameters.bad }}"}', "input: {message: no}")
     outcome = bench.run(text, given(tmp_path, "x\n" * count))
     assert outcome.output is not None
@@ -209,7 +210,7 @@ def test_workflows_may_be_the_items(start_bench: Callable[..., Bench], tmp_path:
         'tasks: [{name: one, action: core.noop}]\noutput_map: {value: "{{ parameters.value }}"}\n'
     )
     bench = start_bench(definitions=str(folder))
-    text = fan("lines", TO_A_FILE).replace("action: files.work\n    with", "action: files.child\n    with")
+    text = fan("lines", TO_A_FILE).replace("action: held.work\n    with", "action: files.child\n    with")
     assert bench.run(text, given(tmp_path, "a\nb\n")).status == "succeeded"
     assert sorted(line["result"]["value"] for line in lines_of(tmp_path)) == ["a", "b"]
 
@@ -228,7 +229,7 @@ def test_items_and_memory_held_at_once_are_bounded(
         return taken
 
     monkeypatch.setattr(LazyItems, "take", take)
-    text = fan("lines", TO_A_FILE).replace("action: files.work\n    with", "action: core.echo\n    with")
+    text = fan("lines", TO_A_FILE).replace("action: held.work\n    with", "action: core.echo\n    with")
     text = text.replace(
         'input: {value: "{{ item }}", fails: "{{ item in parameters.bad }}"}', 'input: {message: "{{ item }}"}'
     )

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from engines import Bench, outcome_of
-from item_files import LEDGER, TO_A_FILE, fan, given, ledger, lines_of
+from held_work import LEDGER, ledger
+from item_files import TO_A_FILE, fan, given, lines_of
 from waiting import PATIENCE
 
 from stretto.actors.outcome import RunWasParked
