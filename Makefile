@@ -23,8 +23,8 @@ check: $(STAMP) .typing  ## formatting, lint, types, and the packages' import co
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	MYPYPATH=.typing $(BIN)/mypy -p stretto.definitions -p stretto.metrics -p stretto.actors
-	MYPYPATH=.typing:tests:tests/definitions:tests/differential:tests/end_to_end:docs/examples:perf $(BIN)/mypy tests
-	MYPYPATH=.typing:perf:tests $(BIN)/mypy perf
+	MYPYPATH=.typing:docs/examples:perf $(BIN)/mypy tests
+	MYPYPATH=.typing:perf $(BIN)/mypy perf
 	$(BIN)/lint-imports
 
 # mypy follows names, not the editable install's import hook: links give it the tree as it is installed.

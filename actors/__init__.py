@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from stretto.actors.actions import ActionFailed, action
     from stretto.actors.engine import Engine
-    from stretto.actors.messages import RunProgressed
     from stretto.actors.outcome import Outcome, RunHandle
+    from stretto.actors.runs import RunProgressed
 
 _MODULES = {
     "ActionFailed": "stretto.actors.actions",
-    "Engine": "stretto.actors.engine",
+    "Engine": "stretto.actors.engine.engine",
     "Outcome": "stretto.actors.outcome",
     "RunHandle": "stretto.actors.outcome",
-    "RunProgressed": "stretto.actors.messages",
+    "RunProgressed": "stretto.actors.runs.messages",
     "action": "stretto.actors.actions",
 }
 

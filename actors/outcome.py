@@ -1,13 +1,16 @@
 """What users get of a run: a handle when it is accepted, an outcome when it has ended."""
 
+import os
+import time
+import uuid
 from dataclasses import dataclass
 
 import msgspec
 import pykka
 
 from stretto.definitions.conductor import blank_record
+from stretto.definitions.data import FrozenDict, FrozenList, freeze
 from stretto.definitions.errors import StrettoError
-from stretto.definitions.frozen import FrozenDict, FrozenList, freeze
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -56,3 +59,13 @@ def failed_with(code: str, message: str) -> Outcome:
     errors = freeze([blank_record(code, message)])
     assert isinstance(errors, FrozenList)  # noqa: S101 - for the type checker
     return Outcome("failed", None, errors)
+
+
+def new_run_id() -> str:
+    """Return a new id: 48 bits of milliseconds since the epoch, then 74 random bits."""
+    milliseconds = time.time_ns() // 1_000_000
+    random = int.from_bytes(os.urandom(10), "big")
+    value = (milliseconds & 0xFFFFFFFFFFFF) << 80 | random
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return str(uuid.UUID(int=value))

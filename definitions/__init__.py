@@ -7,20 +7,38 @@
 Everything here is deterministic: the same definition, parameters and events give the same commands.
 """
 
-from stretto.definitions.dialects import read_workflow
-from stretto.definitions.errors import (
-    ExpressionError,
-    Finding,
-    InvalidDefinition,
-    InvalidInput,
-    LimitExceeded,
-    NotData,
-    Place,
-    StrettoError,
-    UnknownWorkflow,
-)
-from stretto.definitions.frozen import Frozen, freeze, thaw
-from stretto.definitions.model import Workflow
+from typing import TYPE_CHECKING
+
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.definitions.data import Frozen, freeze, thaw
+    from stretto.definitions.dialects import read_workflow
+    from stretto.definitions.errors import (
+        ExpressionError,
+        Finding,
+        InvalidDefinition,
+        InvalidInput,
+        LimitExceeded,
+        NotData,
+        Place,
+        StrettoError,
+        UnknownWorkflow,
+    )
+    from stretto.definitions.model import Workflow
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "data": "Frozen freeze thaw",
+            "dialects": "read_workflow",
+            "errors": (
+                "ExpressionError Finding InvalidDefinition InvalidInput LimitExceeded NotData Place StrettoError "
+                "UnknownWorkflow"
+            ),
+            "model": "Workflow",
+        },
+    )
 
 __all__ = [
     "ExpressionError",

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from stretto.definitions.dialects.parallel import fork_name
+from stretto.definitions.dialects import fork_name
 from stretto.definitions.expressions import Constant, NoneOf, Template
-from stretto.definitions.graph import graph_of
-from stretto.definitions.model import Task, WithItems, Workflow
+from stretto.definitions.model import Task, WithItems, Workflow, graph_of
 
 MAX_LABEL: Final = 48
 """Characters of a condition that are shown on an edge."""

@@ -9,11 +9,10 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from stretto.definitions.data import freeze
 from stretto.definitions.dialects import read_as_orquesta, read_with_findings
 from stretto.definitions.errors import Finding, InvalidDefinition, Place, StrettoError
-from stretto.definitions.frozen import freeze
-from stretto.definitions.model import Parameter, ParameterType, Workflow
-from stretto.definitions.semantics import ORQUESTA
+from stretto.definitions.model import ORQUESTA, Parameter, ParameterType, Workflow
 
 FORM: Final = 1
 """The number of this form of storing a definition; a later form has another one."""

@@ -18,7 +18,7 @@ from samples import RESULTS_A_MEGABYTE, context, result
 from targets import largest_to_smallest, of_ratio
 
 from stretto.definitions.context import ItemScope
-from stretto.definitions.frozen import freeze
+from stretto.definitions.data import freeze
 
 RESULTS = (0, 10, 50, 100, 500, 5000)
 ITEMS = (10, 100, 1000)

@@ -11,7 +11,7 @@ from report import Table
 from samples import RESULTS_A_MEGABYTE
 
 MEGABYTES = (0, 1, 5)
-FREEZERS = ("stretto.definitions.frozen._freeze_object", "stretto.definitions.frozen._freeze_list")
+FREEZERS = ("stretto.definitions.data.frozen._freeze_object", "stretto.definitions.data.frozen._freeze_list")
 
 
 def memory(results: int) -> tuple[Mark, Mark]:

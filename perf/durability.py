@@ -24,7 +24,7 @@ from samples import inventory
 from stores import OFF, POSTGRES, SQLITE, Places, engines_side_by_side, files, places
 from targets import of_ratio, of_time
 
-from stretto.definitions.frozen import FrozenList
+from stretto.definitions.data import FrozenList
 
 MEGABYTES = 5
 LARGE = f"{MEGABYTES} MB"

@@ -12,7 +12,7 @@ from report import Measured, Table, timing
 from samples import RESULTS_A_MEGABYTE, inventory
 from targets import of_ratio
 
-from stretto.definitions.frozen import FrozenList
+from stretto.definitions.data import FrozenList
 
 FLOOR_THREADS = 8
 MEGABYTES = (0, 1, 5)

@@ -13,7 +13,7 @@ from process import Mark, mark, reset_peak
 from samples import result
 
 from stretto.actors import Engine, Outcome, action
-from stretto.definitions.frozen import FrozenList
+from stretto.definitions.data import FrozenList
 
 WORKFLOWS = Path(__file__).parent / "workflows"
 CHAIN_TASKS = 100

@@ -16,16 +16,14 @@ from measure import Samples, interleave, median
 from report import Table, figure, timing
 from samples import frozen_object
 
-from stretto.actors.actions import ActionRegistry
+from stretto.actors.catalogue import core_actions
 from stretto.actors.dispatch import DispatchedActor, Dispatcher
 from stretto.actors.runners import call_inline
-from stretto.definitions.conductor import Conductor, ItemCompleted, StartItem
-from stretto.definitions.conductor.branches import NO_BRANCH
+from stretto.definitions.conductor import NO_BRANCH, Conductor, ItemCompleted, StartItem
 from stretto.definitions.context import ItemScope
 from stretto.definitions.dialects import read_workflow
 from stretto.definitions.expressions import Moment
-from stretto.definitions.model import Workflow
-from stretto.definitions.parameters import bind
+from stretto.definitions.model import Workflow, bind
 from stretto.metrics import CallIds
 
 WINDOW = 256
@@ -77,7 +75,7 @@ def _loaded() -> Any:
 
 def call(loops: int) -> float:
     """Check an item's input and call `core.echo`, inline."""
-    action = ActionRegistry.with_core().get("core.echo")
+    action = core_actions().get("core.echo")
     rendered = frozen_object({"message": "hello 7"})
     began = perf_counter()
     for _ in repeat(None, loops):

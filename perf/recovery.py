@@ -13,10 +13,10 @@ from samples import inventory
 from stores import Places, size
 
 from stretto.actors.engine import Engine
-from stretto.actors.journal.service import open_journal
+from stretto.actors.journal import open_journal
 
 if TYPE_CHECKING:
-    from stretto.actors.journal.sql_store import Store
+    from stretto.actors.journal import Store
 
 SHAPES = {
     "nothing to recover": (0, 0),
@@ -87,7 +87,7 @@ def write(url: str, key_file: str, megabytes: int) -> Written:
         return journal
 
     with (
-        mock.patch("stretto.actors.starting.open_journal", opened),
+        mock.patch("stretto.actors.engine.startup.open_journal", opened),
         engine(store=url, store_key=key_file) as proxy,
     ):
         fan_out(proxy, 0, inventory=inventory(megabytes) if megabytes else None)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from stretto.definitions.context import Context, RunFacts, TaskRecord
-from stretto.definitions.frozen import FrozenDict, FrozenList, freeze
+from stretto.definitions.data import FrozenDict, FrozenList, freeze
 
 RESULT_BYTES = 10_000
 RESULTS_A_MEGABYTE = 100

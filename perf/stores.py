@@ -16,12 +16,11 @@ from typing import Any
 from engines import engine
 from sqlalchemy import NullPool, create_engine, make_url, text
 
-from stretto.actors.journal.opening import open_store
-from stretto.actors.journal.sealing import new_key
+from stretto.actors.journal import new_key, open_store
 
 # The tests' server, with other settings.
-sys.path.append(str(Path(__file__).parent.parent / "tests"))
-from postgres_server import NoPostgres, PostgresServer
+sys.path.append(str(Path(__file__).parent.parent))
+from tests.support.postgres_server import NoPostgres, PostgresServer
 
 OFF, SQLITE, POSTGRES = "no store", "SQLite", "PostgreSQL"
 SETTINGS = {"listen_addresses": ""}

@@ -2,11 +2,19 @@
 
 import signal
 
-from daemons import gate
-from databases import durable_url, empty_postgres_url, postgres_server, postgres_template, postgres_url, sqlite_url
-from engines import bench, start_bench
-from restoring import restored_logging
-from stores import keyless, store, store_url
+import stretto.actors.actions.core  # noqa: F401 - registers the core actions, as an engine does
+from tests.support.daemons import gate
+from tests.support.databases import (
+    durable_url,
+    empty_postgres_url,
+    postgres_server,
+    postgres_template,
+    postgres_url,
+    sqlite_url,
+)
+from tests.support.engines import bench, start_bench
+from tests.support.restoring import restored_logging
+from tests.support.stores import keyless, store, store_url
 
 __all__ = [
     "bench",

@@ -1,9 +1,10 @@
 """Tests that need a database say so where there is none, and fail where all of them are to be run."""
 
-import databases
 import pytest
-from databases import started_server
-from postgres_server import NoPostgres
+
+from tests.support import databases
+from tests.support.databases import started_server
+from tests.support.postgres_server import NoPostgres
 
 
 def absent() -> None:

@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from stretto.actors.cli import main
-from stretto.definitions.semantics import NATIVE, ORQUESTA, Semantics
+from stretto.definitions.model.semantics import NATIVE, ORQUESTA, Semantics
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 

@@ -2,22 +2,21 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
-from evaluating import compiled, plain, snapshot_of
 
 from stretto.definitions import InvalidDefinition, freeze, read_workflow
-from stretto.definitions.context import CompletionScope
+from stretto.definitions.context.context import CompletionScope
 from stretto.definitions.dialects import legacy, native
 from stretto.definitions.dialects.reading import Fields
 from stretto.definitions.expressions import Moment
 from stretto.definitions.expressions.filters import ALLOWED_TESTS, FILTERS
 from stretto.definitions.expressions.sandbox import METHODS
 from stretto.definitions.expressions.scope import FUNCTION_NAMES
+from tests.support.evaluating import compiled, plain, snapshot_of
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "language.md").read_text()
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text()
 BLOCKS = re.findall(r"```yaml( wrong)?\n(.*?)```", PAGE + TUTORIAL, re.DOTALL)

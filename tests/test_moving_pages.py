@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from stretto.actors.cli import main
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 PACK = ROOT / "docs/stackstorm/hosts"
 
 

@@ -7,8 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from stretto.actors.cli import main
+from tests.support.paths import DOCS
 
-PAGE = (Path(__file__).parent.parent / "docs/stackstorm.md").read_text()
+PAGE = (DOCS / "stackstorm.md").read_text()
 TABLE = PAGE.split("| when | Orquesta 1.6 | here | why |")[1].split("\n\n")[0]
 ROWS = re.findall(r"^\| (.+?) \| .+ \| .+ \| .+ \|$", TABLE, re.MULTILINE)
 ITEMS = """\

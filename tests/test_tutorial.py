@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import DOCS
+
 STRETTO = Path(sys.executable).with_name("stretto")
-DOCS = Path(__file__).parent.parent / "docs"
 STEP = re.compile(r"`([\w.]+)`:\n\n```[\w ]+\n(.*?)```|```console\n(.*?)```", re.DOTALL)
 CHANGING = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4}|\d+\.\d\d s\b")
 """A run's id, a time, a duration."""

@@ -5,28 +5,83 @@ module with @action  --load-->  the process's table  <--  core, http, local (for
 workflow's ref  --ActionRegistry.get-->  Action  --check(input)-->  a runner (stretto.actors.runners)
 """
 
-from stretto.actors.actions import core, http, local, stackstorm  # noqa: F401 - imported for what they register
-from stretto.actors.actions.errors import (
-    ActionFailed,
-    CannotLoadActions,
-    DuplicateAction,
-    InvalidAction,
-    InvalidActionInput,
-    UnknownAction,
-)
-from stretto.actors.actions.registry import Action, ActionRegistry, RenderedCommands, action
-from stretto.actors.actions.schema import ActionParameter
+from typing import TYPE_CHECKING
+
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.actors.actions.core.addresses import AddressPolicy
+    from stretto.actors.actions.core.http_client import close_clients, use_policy
+    from stretto.actors.actions.core.local import INHERITED, how_it_ended, last_lines
+    from stretto.actors.actions.core.networks import LINK_LOCAL_AND_METADATA
+    from stretto.actors.actions.core.processes import Child
+    from stretto.actors.actions.core.stackstorm import (
+        COMMAND_SECONDS,
+        NO_SUDO,
+        python_result,
+        shell_result,
+        stackstorm_http,
+        stackstorm_local,
+    )
+    from stretto.actors.actions.entry_points import load_entry_points
+    from stretto.actors.actions.errors import (
+        ActionFailed,
+        CannotLoadActions,
+        DuplicateAction,
+        InvalidAction,
+        InvalidActionInput,
+        UnknownAction,
+    )
+    from stretto.actors.actions.output import OutputSlot, OutputSoFar, output_slot
+    from stretto.actors.actions.registry import Action, ActionRegistry, RenderedCommands, action
+    from stretto.actors.actions.schema import ANY, ActionParameter
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "core.addresses": "AddressPolicy",
+            "core.http_client": "close_clients use_policy",
+            "core.local": "INHERITED how_it_ended last_lines",
+            "core.networks": "LINK_LOCAL_AND_METADATA",
+            "core.processes": "Child",
+            "core.stackstorm": "COMMAND_SECONDS NO_SUDO python_result shell_result stackstorm_http stackstorm_local",
+            "entry_points": "load_entry_points",
+            "errors": "ActionFailed CannotLoadActions DuplicateAction InvalidAction InvalidActionInput UnknownAction",
+            "output": "OutputSlot OutputSoFar output_slot",
+            "registry": "Action ActionRegistry RenderedCommands action",
+            "schema": "ANY ActionParameter",
+        },
+    )
 
 __all__ = [
+    "ANY",
+    "COMMAND_SECONDS",
+    "INHERITED",
+    "LINK_LOCAL_AND_METADATA",
+    "NO_SUDO",
     "Action",
     "ActionFailed",
     "ActionParameter",
     "ActionRegistry",
+    "AddressPolicy",
     "CannotLoadActions",
+    "Child",
     "DuplicateAction",
     "InvalidAction",
     "InvalidActionInput",
+    "OutputSlot",
+    "OutputSoFar",
     "RenderedCommands",
     "UnknownAction",
     "action",
+    "close_clients",
+    "how_it_ended",
+    "last_lines",
+    "load_entry_points",
+    "output_slot",
+    "python_result",
+    "shell_result",
+    "stackstorm_http",
+    "stackstorm_local",
+    "use_policy",
 ]

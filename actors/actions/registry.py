@@ -14,10 +14,10 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 from stretto.actors.actions.errors import DuplicateAction, InvalidAction, InvalidActionInput, UnknownAction
 from stretto.actors.actions.loading import load_actions
 from stretto.actors.actions.schema import ANY, ActionParameter, first_paragraph, read_signature
+from stretto.definitions.context import Fields
+from stretto.definitions.data import FrozenDict, FrozenList
 from stretto.definitions.errors import nearest
-from stretto.definitions.frozen import FrozenDict, FrozenList
-from stretto.definitions.secrecy import Fields
-from stretto.definitions.semantics import CoreActions
+from stretto.definitions.model import CoreActions
 
 RunnerName: TypeAlias = Literal["inline", "thread", "async"]
 RenderedCommands: TypeAlias = Literal["refuse", "allow"]
@@ -283,8 +283,8 @@ class ActionRegistry:
         self.rendered_commands: RenderedCommands = rendered_commands
 
     @classmethod
-    def with_core(cls, rendered_commands: RenderedCommands = "refuse") -> "ActionRegistry":
-        """Return the core actions and all that the decorator has registered or ever will: a live view."""
+    def registered(cls, rendered_commands: RenderedCommands = "refuse") -> "ActionRegistry":
+        """Return every action that is registered in this process, now or later: a live view."""
         return cls(_table, rendered_commands, _stackstorm)
 
     def get(self, ref: str, core: CoreActions = "stretto") -> Action:

@@ -4,8 +4,8 @@ from typing import Any
 
 import click
 
-from stretto.actors.cli.exits import INTERRUPTED, end_process
 from stretto.actors.cli.lazy import LazyGroup
+from stretto.actors.cli.support.exit_codes import INTERRUPTED, end_process
 
 COMMANDS = {
     "run": "Run WORKFLOW, a ref or the path of a file, and print its output.",

@@ -4,12 +4,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stretto.actors.cli.exits import USAGE, give_up
-from stretto.actors.cli.known import PACKS, read_known
+from stretto.actors.cli.support.action_options import PACKS, read_known
+from stretto.actors.cli.support.exit_codes import USAGE, give_up
 
 if TYPE_CHECKING:
-    from stretto.actors.actions import Action
-    from stretto.actors.actions.schema import ActionParameter
+    from stretto.actors.actions import Action, ActionParameter
 
 _ACTIONS = click.option(
     "--actions", "modules", multiple=True, metavar="MODULE|FILE.py", help="Python code with actions; may be repeated."

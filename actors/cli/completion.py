@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-from stretto.actors.cli.exits import USAGE, give_up
-from stretto.actors.definition_files import definition_files
+from stretto.actors.cli.support.exit_codes import USAGE, give_up
+from stretto.actors.locating import definition_files
 
 _INSTALLING = {
     "bash": "stretto completion bash > ~/.local/share/bash-completion/completions/stretto",

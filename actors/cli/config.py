@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from stretto.actors.cli.exits import USAGE, give_up
+from stretto.actors.cli.support.exit_codes import USAGE, give_up
 
 _PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):.*@")
 """Up to the last @: a password that should have been encoded may have more of them in it."""

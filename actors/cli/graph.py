@@ -3,8 +3,8 @@
 import click
 
 from stretto.actors.cli.completion import complete_workflow
-from stretto.actors.cli.exits import FAILED, USAGE, give_up
-from stretto.actors.cli.known import PACKS, read_known
+from stretto.actors.cli.support.action_options import PACKS, read_known
+from stretto.actors.cli.support.exit_codes import FAILED, USAGE, give_up
 
 
 @click.command()
@@ -20,7 +20,7 @@ def graph(
     workflow: str, form: str, definitions: tuple[str, ...], actions: tuple[str, ...], packs: tuple[str, ...]
 ) -> None:
     """Draw WORKFLOW, a ref or the path of a file: its tasks, and what leads from one to the next."""
-    from stretto.actors.cli.drawable import DrawableCatalogue
+    from stretto.actors.cli.support.drawable import DrawableCatalogue
     from stretto.actors.cli.svg import svg
     from stretto.definitions.drawing import dot, mermaid, picture_of
     from stretto.definitions.errors import InvalidDefinition, StrettoError

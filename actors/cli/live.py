@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from stretto.actors.messages import RunProgressed
+from stretto.actors.runs import RunProgressed
 
 MAX_TASKS: Final = 20
 """Tasks that are shown at once, also on a tall terminal: more is no overview."""

@@ -4,11 +4,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stretto.actors.definition_files import SUFFIXES
-from stretto.actors.pack_folders import pack_of
+from stretto.actors.locating import SUFFIXES, pack_of
 
 if TYPE_CHECKING:
-    from stretto.actors.cli.known import Known
+    from stretto.actors.cli.support.action_options import Known
     from stretto.actors.packs import Pack, PackWorkflow
     from stretto.definitions.errors import Finding
 

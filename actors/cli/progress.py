@@ -18,9 +18,9 @@ from typing import Any, Final, TextIO, cast
 import pykka
 
 from stretto.actors.cli.live import Look, Stopwatch, draw
-from stretto.actors.clock import Clock
-from stretto.actors.messages import RemindAt, RunProgressed
-from stretto.definitions.conductor.states import ENDED
+from stretto.actors.dispatch import Clock, RemindAt
+from stretto.actors.runs import RunProgressed
+from stretto.definitions.conductor import ENDED
 
 DRAW_SECONDS: Final = 0.1
 """The least time between two drawings: more cannot be read, and would slow the run down."""

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from stretto.actors.cli.completion import complete_workflow
-from stretto.actors.cli.exits import FAILED, USAGE, give_up
+from stretto.actors.cli.support.exit_codes import FAILED, USAGE, give_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from stretto.actors.rehearsal import Rehearsed, Rehearser
-    from stretto.actors.rehearsal.files import Scripted
-    from stretto.actors.rehearsal.suite import Verdict
+    from stretto.actors.rehearsal import Rehearsed, Rehearser, Scripted, Verdict
 
 
 @click.command()
@@ -98,10 +96,8 @@ class _Given:
 def _tell(name: str, rehearser: "Rehearser", script: "Scripted", given: _Given) -> NoReturn:
     import msgspec
 
-    from stretto.actors.cli.run import inputs_of
-    from stretto.actors.rehearsal import Rehearsal
-    from stretto.actors.rehearsal.suite import why_unused
-    from stretto.actors.rehearsal.telling import lines, rehearsal_object
+    from stretto.actors.cli.inputs import inputs_of
+    from stretto.actors.rehearsal import Rehearsal, lines, rehearsal_object, why_unused
     from stretto.definitions.errors import InvalidDefinition, StrettoError
 
     try:
@@ -129,7 +125,7 @@ def _tell(name: str, rehearser: "Rehearser", script: "Scripted", given: _Given) 
 def _show_rehearsed(told: "Iterable[str]", rehearsed: "Rehearsed") -> None:
     import msgspec
 
-    from stretto.actors.cli.run import error_line
+    from stretto.actors.cli.outcomes import error_line
 
     click.echo("\n".join(told))
     if rehearsed.errors:
@@ -139,7 +135,7 @@ def _show_rehearsed(told: "Iterable[str]", rehearsed: "Rehearsed") -> None:
 
 
 def _script(name: str | None) -> "Scripted":
-    from stretto.actors.rehearsal.files import Scripted, read_script
+    from stretto.actors.rehearsal import Scripted, read_script
     from stretto.definitions.errors import InvalidDefinition
 
     if name is None:
@@ -156,7 +152,7 @@ def _script(name: str | None) -> "Scripted":
 
 
 def _is_of_rehearsals(name: str) -> bool:
-    from stretto.actors.rehearsal.files import SUFFIXES, is_rehearsal
+    from stretto.actors.rehearsal import SUFFIXES, is_rehearsal
 
     path = Path(name)
     return path.is_dir() or (path.suffix in SUFFIXES and path.is_file() and is_rehearsal(path))
@@ -165,7 +161,7 @@ def _is_of_rehearsals(name: str) -> bool:
 def _judge(names: "Sequence[str]", rehearser: "Rehearser", *, as_json: bool) -> NoReturn:
     import msgspec
 
-    from stretto.actors.rehearsal.suite import judge, rehearsals_in
+    from stretto.actors.rehearsal import judge, rehearsals_in
 
     paths = [Path(name) for name in names]
     for path in paths:
@@ -223,12 +219,12 @@ def _as_object(verdict: "Verdict") -> dict[str, Any]:
 
 
 def _rehearser(definitions: tuple[str, ...], actions: tuple[str, ...]) -> "Rehearser":
-    from stretto.actors.actions import ActionRegistry
+    from stretto.actors.catalogue import core_actions
     from stretto.actors.packs import add_packs, read_packs
     from stretto.actors.rehearsal import Rehearser
     from stretto.definitions.errors import InvalidDefinition, StrettoError
 
-    registry = ActionRegistry.with_core("allow")  # a rehearsal runs no command
+    registry = core_actions("allow")  # a rehearsal runs no command
     try:
         for each in actions:
             registry.load(each)

@@ -7,25 +7,17 @@ from typing import NoReturn
 
 import click
 
-from stretto.actors.cli.answers import Interrupted, answers_and_interrupts
-from stretto.actors.cli.exits import FAILED, INTERRUPTED, USAGE, give_up
+from stretto.actors.cli.inputs import inputs_of
+from stretto.actors.cli.outcomes import print_outcome
 from stretto.actors.cli.progress import Watching, watching
-from stretto.actors.cli.run import inputs_of, print_outcome
-from stretto.actors.cli.troubles import telling_errors
-from stretto.actors.gateway.client import Client, DaemonUnreachable, RequestRefused
-from stretto.actors.gateway.protocol import (
-    Accepted,
-    Cancel,
-    Definition,
-    Describe,
-    Described,
-    Ended,
-    Progress,
-    Submit,
-)
-from stretto.actors.messages import RunProgressed
+from stretto.actors.cli.support.daemon_events import Interrupted, answers_and_interrupts
+from stretto.actors.cli.support.error_exits import telling_errors
+from stretto.actors.cli.support.exit_codes import FAILED, INTERRUPTED, USAGE, give_up
+from stretto.actors.gateway import Client, DaemonUnreachable, RequestRefused
+from stretto.actors.operations import Accepted, Cancel, Definition, Describe, Described, Ended, Progress, Submit
 from stretto.actors.outcome import Outcome
-from stretto.definitions.frozen import list_of
+from stretto.actors.runs import RunProgressed
+from stretto.definitions.data import list_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stretto.actors.cli.completion import complete_workflow
-from stretto.actors.cli.exits import FAILED, INTERRUPTED, USAGE, give_up
-from stretto.actors.cli.known import PACKS, rendered_commands
+from stretto.actors.cli.inputs import inputs_of
+from stretto.actors.cli.outcomes import print_outcome
+from stretto.actors.cli.support.action_options import PACKS, rendered_commands
+from stretto.actors.cli.support.exit_codes import FAILED, INTERRUPTED, USAGE, give_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from stretto.actors.outcome import Outcome, RunHandle
 
 STOP_SECONDS = 2.0
@@ -56,7 +56,7 @@ def run(
     A KEY=VALUE is read by the parameter's type, without one as text, save lists and objects of JSON; it wins over the
     same key in --inputs. With a --store, runs that were left in it go on, too, while this one does.
     """
-    from stretto.actors.cli.troubles import code_of
+    from stretto.actors.cli.support.error_exits import code_of
     from stretto.actors.engine import Engine
     from stretto.definitions.errors import InvalidDefinition, StrettoError
     from stretto.metrics import configure_logging
@@ -114,8 +114,8 @@ def _follow(
     engine: Any, workflow: str, values: dict[str, Any], log_level: str, idempotency_key: str | None
 ) -> "tuple[RunHandle, Outcome]":
     """Start the run and wait for its outcome; Ctrl-C cancels the run by its policy, a second one stops at once."""
-    from stretto.actors.cli.interrupts import held_back, wait_for
     from stretto.actors.cli.progress import watching
+    from stretto.actors.cli.support.interrupts import held_back, wait_for
 
     handle: RunHandle | None = None
     with watching(log_level) as shown:
@@ -160,90 +160,3 @@ def _stop_at_once(engine: Any) -> None:
         click.echo("stretto: interrupted; an action that did not stop was left behind", err=True)
         sys.stdout.flush()
         os._exit(INTERRUPTED)
-
-
-def inputs_of(types: "Mapping[str, str]", source: str | None, assignments: tuple[str, ...]) -> dict[str, Any]:
-    """Return a run's inputs, those of the command line read by their parameters' types. `click.UsageError` if wrong."""
-    values = _read_inputs(source) if source is not None else {}
-    for assignment in assignments:
-        name, equals, text = assignment.partition("=")
-        if not equals or not name:
-            raise click.UsageError(f"{assignment!r} is no KEY=VALUE")
-        values[name] = _typed(types.get(name, "any"), name, text)
-    return values
-
-
-def _read_inputs(source: str) -> dict[str, Any]:
-    from pathlib import Path
-
-    import msgspec
-
-    try:
-        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"cannot read the inputs {source!r}: {error}") from None
-    try:
-        values = _read_yaml(text, source) if source.endswith((".yaml", ".yml")) else msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise click.UsageError(f"the inputs {source!r} are no JSON: {error}") from None
-    if not isinstance(values, dict):
-        raise click.UsageError(f"the inputs {source!r} are no object")
-    return values
-
-
-def _read_yaml(text: str, source: str) -> Any:
-    from stretto.definitions.errors import Finding
-    from stretto.definitions.yaml_source import compose, to_data
-
-    findings: list[Finding] = []
-    node = compose(text, source, findings.append)
-    if findings or node is None:
-        raise click.UsageError("\n".join(map(str, findings)))
-    return to_data(node)
-
-
-def _typed(kind: str, name: str, text: str) -> Any:
-    """Read a value from the command line by its parameter's type."""
-    import msgspec
-
-    # What is of any type is a text, "7" and "true" too; a list or an object could not be given otherwise.
-    if kind == "string" or (kind == "any" and text[:1] not in {"[", "{"}):
-        return text
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        if kind == "any":
-            return text
-        expected = {"array": "a JSON list", "object": "a JSON object", "boolean": "true or false"}.get(kind, "a number")
-        # What was given is not quoted: it may be a secret.
-        raise click.UsageError(f"the parameter {name!r} takes {expected}, which the text given is not") from None
-
-
-def print_outcome(run_id: str, workflow: str, outcome: "Outcome", *, as_json: bool) -> None:
-    """Print a run's end: data to standard output, what people want to know to standard error."""
-    import msgspec
-
-    if as_json:
-        told = {
-            "run": run_id,
-            "workflow": workflow,
-            "status": outcome.status,
-            "output": outcome.output,
-            "errors": outcome.errors,
-        }
-        click.echo(msgspec.json.encode(told))
-        return
-    click.echo(f"run {run_id} of {workflow}: {outcome.status}", err=True)
-    for error in outcome.errors:
-        click.echo(f"  {error_line(error)}", err=True)
-    if outcome.output is not None:
-        click.echo(msgspec.json.format(msgspec.json.encode(outcome.output), indent=2))
-
-
-def error_line(error: "Mapping[str, Any]") -> str:
-    """Return an error record as a line for people."""
-    where = error.get("where")
-    place = f"{where['file']}:{where['line']}:{where['column']}: " if where else ""
-    item = f" (item {error['item_index']})" if error.get("item_index") is not None else ""
-    handled = "handled: " if error.get("handled") else ""
-    return f"{place}{handled}{error['message']}{item} [{error['code']}]"

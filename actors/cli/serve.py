@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from stretto.actors.cli.exits import UNREACHABLE, USAGE, end_process, give_up
-from stretto.actors.cli.known import PACKS
+from stretto.actors.cli.support.action_options import PACKS
+from stretto.actors.cli.support.exit_codes import UNREACHABLE, USAGE, end_process, give_up
 
 if TYPE_CHECKING:
     from stretto.actors.settings import Flag
@@ -44,8 +44,8 @@ def serve(file: str | None, **given: Any) -> None:
     """
     import asyncio
 
-    from stretto.actors.daemon.service import Daemon
-    from stretto.actors.journal.store import CannotOpenStore, StoreUnavailable
+    from stretto.actors.daemon import Daemon
+    from stretto.actors.journal import CannotOpenStore, StoreUnavailable
     from stretto.actors.settings import InvalidSettings, read_settings
     from stretto.definitions.errors import StrettoError
     from stretto.metrics import configure_logging

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from stretto.actors.cli.exits import FAILED
+from stretto.actors.cli.support.exit_codes import FAILED
 
 _URL = click.argument("url")
 _STORE_KEY = click.option("--store-key", metavar="FILE", help="The file with its key; else the one beside FILE.")
@@ -29,7 +29,7 @@ def key() -> None:
     The first key of the file encrypts secrets, each decrypts what it has encrypted: to change the key, put a new one
     above the old one.
     """
-    from stretto.actors.journal.sealing import new_key
+    from stretto.actors.journal import new_key
 
     click.echo(new_key())
 
@@ -42,9 +42,9 @@ def check(url: str, store_key: str | None) -> None:
 
     All of it is read, as the recovery of its runs would; a daemon may work with it meanwhile.
     """
-    from stretto.actors.cli.stores import keyring_of
-    from stretto.actors.cli.troubles import telling_errors
-    from stretto.actors.journal.maintenance import check as problems_of
+    from stretto.actors.cli.support.error_exits import telling_errors
+    from stretto.actors.cli.support.stores import keyring_of
+    from stretto.actors.journal import check as problems_of
 
     with telling_errors():
         problems = problems_of(url, keyring_of(url, store_key))
@@ -64,8 +64,8 @@ def backup(url: str, file: Path) -> None:
     A daemon may work with it meanwhile, and the copy is whole once it is there. The store's key is not in it: keep
     that elsewhere.
     """
-    from stretto.actors.cli.troubles import telling_errors
-    from stretto.actors.journal.maintenance import backup as copy
+    from stretto.actors.cli.support.error_exits import telling_errors
+    from stretto.actors.journal import backup as copy
 
     with telling_errors():
         copy(url, file)
@@ -79,9 +79,9 @@ def upgrade(url: str, store_key: str | None) -> None:
 
     No daemon may have it; `stretto serve` does so by itself.
     """
-    from stretto.actors.cli.stores import keyring_of
-    from stretto.actors.cli.troubles import telling_errors
-    from stretto.actors.journal.upgrading import upgrade as bring_up
+    from stretto.actors.cli.support.error_exits import telling_errors
+    from stretto.actors.cli.support.stores import keyring_of
+    from stretto.actors.journal import upgrade as bring_up
     from stretto.metrics import configure_logging
 
     configure_logging("INFO")

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stretto.actors.cli.exits import FAILED, USAGE, give_up
-from stretto.actors.cli.known import PACKS, read_known
 from stretto.actors.cli.pack_files import PackFiles, is_description
-from stretto.actors.definition_files import SUFFIXES, definition_files
-from stretto.actors.pack_folders import pack_of
+from stretto.actors.cli.support.action_options import PACKS, read_known
+from stretto.actors.cli.support.exit_codes import FAILED, USAGE, give_up
+from stretto.actors.locating import SUFFIXES, definition_files, pack_of
 
 if TYPE_CHECKING:
     from stretto.definitions.errors import Finding
@@ -88,7 +87,7 @@ def _files(paths: Iterable[str]) -> Iterator[Path]:
 
 
 def _examined(paths: tuple[str, ...], actions: tuple[str, ...], packs: tuple[str, ...]) -> list[_Examined]:
-    from stretto.actors.callable import ActionsAndWorkflows, parameters_by_ref
+    from stretto.actors.catalogue import ActionsAndWorkflows, parameters_by_ref
     from stretto.definitions.validation import examine
 
     known_before = read_known(actions, packs)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from prometheus_client import CollectorRegistry
 
-from stretto.actors.gateway.socket_file import CannotServe
+from stretto.actors.gateway import CannotServe
 from stretto.metrics.exposition import METRICS_PATH, ScrapeHandler
 from stretto.metrics.listener import ConnectionLoop
 

@@ -13,25 +13,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pykka
 
-from stretto.actors.actions import ActionRegistry
-from stretto.actors.actions.addresses import AddressPolicy
-from stretto.actors.catalogue import Catalogue
+from stretto.actors.actions import AddressPolicy
+from stretto.actors.catalogue import Catalogue, core_actions
 from stretto.actors.daemon.diagnostics import log_diagnostics
 from stretto.actors.daemon.notify import notify
 from stretto.actors.daemon.operations import Check, OperationsServer, is_loopback
 from stretto.actors.daemon.watchdog import interval_asked_for, tell_as_long_as_it_answers
 from stretto.actors.daemon.watching import watching
+from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine
-from stretto.actors.gateway.engine_calls import call
-from stretto.actors.gateway.server import Gateway
-from stretto.actors.gateway.socket_file import CannotServe, SocketFile, default_path
+from stretto.actors.gateway import CannotServe, Gateway, SocketFile, default_path
 from stretto.actors.packs import Pack, add_packs, read_packs
 from stretto.actors.settings import Settings
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
 
 if TYPE_CHECKING:
-    from stretto.actors.services import Services
+    from stretto.actors.runs import Services
 
 STOPPED: Final = 0
 """Exit code: every run had ended."""
@@ -202,7 +200,7 @@ class Daemon:
 
     def _read_again(self, earlier: Catalogue) -> tuple[Catalogue, list[Pack]]:
         packs = read_packs(self._settings.engine.packs, self._settings.engine.definitions)
-        actions = ActionRegistry.with_core(self._settings.core_local.rendered_cmd)
+        actions = core_actions(self._settings.core_local.rendered_cmd)
         add_packs(actions, packs)
         catalogue = Catalogue(actions, earlier)
         for pack in packs:

@@ -6,8 +6,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from stretto.actors.gateway.protocol import (
-    MAX_ANSWER_BYTES,
+from stretto.actors.gateway.protocol import MAX_ANSWER_BYTES, encode, read_answer
+from stretto.actors.operations import (
     Answer,
     Cancel,
     Describe,
@@ -19,8 +19,6 @@ from stretto.actors.gateway.protocol import (
     Submit,
     Watch,
     Workflows,
-    encode,
-    read_answer,
 )
 from stretto.definitions.errors import StrettoError
 

@@ -4,16 +4,8 @@ import asyncio
 import contextlib
 from typing import Final
 
-from stretto.actors.gateway.protocol import (
-    MAX_ANSWER_BYTES,
-    MAX_REQUEST_BYTES,
-    Answer,
-    BadFrame,
-    Refused,
-    Request,
-    encode,
-    read_request,
-)
+from stretto.actors.gateway.protocol import MAX_ANSWER_BYTES, MAX_REQUEST_BYTES, BadFrame, encode, read_request
+from stretto.actors.operations import Answer, Refused, Request
 from stretto.definitions.errors import LimitExceeded
 
 REQUEST_SECONDS: Final = 10.0

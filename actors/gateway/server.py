@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pykka
 
+from stretto.actors.dispatch import call
 from stretto.actors.gateway import protocol
 from stretto.actors.gateway.connection import Connection
-from stretto.actors.gateway.engine_calls import ProgressRelay, call
-from stretto.actors.gateway.exporting import frames_of
-from stretto.actors.gateway.following import Follower, Following
-from stretto.actors.gateway.questions import QUESTIONS, ask
 from stretto.actors.gateway.socket_file import BACKLOG, may_connect
-from stretto.actors.journal.readers import NoStore
-from stretto.actors.messages import RunEnded, RunParked, RunProgressed
+from stretto.actors.journal import NoStore
+from stretto.actors.operations import QUESTIONS, Follower, Following, ProgressRelay, answers, ask, frames_of, requests
 from stretto.actors.outcome import RunHandle, abandoned
+from stretto.actors.runs import RunEnded, RunParked, RunProgressed
 from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.errors import InvalidDefinition, StrettoError, UnknownWorkflow
 from stretto.definitions.model import Workflow
@@ -54,10 +52,10 @@ class Gateway:
         self.abandoned = 0
         self._handlers: dict[type, Callable[[Any, Connection], Awaitable[None]]] = {
             **dict.fromkeys(QUESTIONS, self._ask),
-            protocol.Submit: self._submit,
-            protocol.Describe: self._describe,
-            protocol.Watch: self._watch,
-            protocol.Export: self._export,
+            requests.Submit: self._submit,
+            requests.Describe: self._describe,
+            requests.Watch: self._watch,
+            requests.Export: self._export,
         }
 
     async def start(self, listener: socket.socket) -> None:
@@ -110,12 +108,12 @@ class Gateway:
             connection.cut_off()
             self._clients.discard(task)
 
-    def _refused(self, peer: socket.socket) -> protocol.Refused | None:
+    def _refused(self, peer: socket.socket) -> answers.Refused | None:
         if not may_connect(peer):
             _log.warning("client_refused", reason="another user's process")
-            return protocol.Refused("not_allowed", "this daemon serves its own user and root only")
+            return answers.Refused("not_allowed", "this daemon serves its own user and root only")
         if len(self._clients) > MAX_CLIENTS:
-            return protocol.Refused("busy", f"{MAX_CLIENTS:,} clients are connected already (MAX_CLIENTS)")
+            return answers.Refused("busy", f"{MAX_CLIENTS:,} clients are connected already (MAX_CLIENTS)")
         return None
 
     async def _answer(self, connection: Connection, task: asyncio.Task[None]) -> None:
@@ -129,23 +127,23 @@ class Gateway:
                 await self._handlers[type(request)](request, connection)
         except InvalidDefinition as error:
             findings = [str(each) for each in error.findings]
-            await connection.send(protocol.Refused(error.code, "the definition cannot be used", findings))
+            await connection.send(answers.Refused(error.code, "the definition cannot be used", findings))
         except StrettoError as error:
-            await connection.send(protocol.Refused(error.code, str(error)))
+            await connection.send(answers.Refused(error.code, str(error)))
         except pykka.ActorDeadError:
-            await connection.send(protocol.Refused("engine_stopped", "the daemon is ending"))
+            await connection.send(answers.Refused("engine_stopped", "the daemon is ending"))
         except (ConnectionError, TimeoutError):
             raise
         except Exception:  # noqa: BLE001 - one bad request harms no other client
             _log.exception("request_failed")
-            await connection.send(protocol.Refused("internal_error", "the request failed, see the daemon's log"))
+            await connection.send(answers.Refused("internal_error", "the request failed, see the daemon's log"))
 
     # ---- requests
 
     async def _ask(self, request: Any, connection: Connection) -> None:
         await connection.send(await ask(self._engine, request))
 
-    async def _submit(self, request: protocol.Submit, connection: Connection) -> None:
+    async def _submit(self, request: requests.Submit, connection: Connection) -> None:
         workflow = await self._find(request.workflow)
         # Who has a key may mean a run that goes on already, or has ended.
         watched_from_the_start = request.follow and request.idempotency_key is None
@@ -155,13 +153,13 @@ class Gateway:
                 then=lambda handle: self._accepted(handle.id, follower) if watched_from_the_start else None,
                 idempotency_key=request.idempotency_key,
             )  # fmt: skip
-            await connection.send(protocol.Accepted(handle.id, handle.workflow))
+            await connection.send(answers.Accepted(handle.id, handle.workflow))
             if watched_from_the_start:
                 await self._tell(follower, connection)
             elif request.follow:
                 await self._follow(handle.id, follower, connection, handle)
 
-    async def _watch(self, request: protocol.Watch, connection: Connection) -> None:
+    async def _watch(self, request: requests.Watch, connection: Connection) -> None:
         with self._follower() as follower:
             await self._follow(request.run, follower, connection)
 
@@ -180,28 +178,28 @@ class Gateway:
                     return
         await self._tell(follower, connection)
 
-    async def _end_of(self, run_id: str, handle: RunHandle | None, has_ended: IllegalTransition) -> protocol.Ended:
+    async def _end_of(self, run_id: str, handle: RunHandle | None, has_ended: IllegalTransition) -> answers.Ended:
         """Return how a run ended, as its handle or the store tells it. Raises `has_ended` if neither is there."""
         tasks = (await call(self._engine, "status", run_id))["tasks"]
         if handle is not None:
             outcome = await asyncio.to_thread(handle.outcome.get)
-            return protocol.Ended(run_id, outcome.status, outcome.output, outcome.errors, tasks)
+            return answers.Ended(run_id, outcome.status, outcome.output, outcome.errors, tasks)
         try:
             run = await call(self._engine, "run", run_id)
         except NoStore:
             raise has_ended from None
-        return protocol.Ended(run_id, run["status"], run["output"], run["errors"], tasks)
+        return answers.Ended(run_id, run["status"], run["output"], run["errors"], tasks)
 
-    async def _export(self, request: protocol.Export, connection: Connection) -> None:
+    async def _export(self, request: requests.Export, connection: Connection) -> None:
         frames = frames_of(await call(self._engine, "export", request.run))
         loop = asyncio.get_running_loop()
         while (frame := await loop.run_in_executor(self._workers, next, frames, None)) is not None:
             await connection.send(frame)
 
-    async def _describe(self, request: protocol.Describe, connection: Connection) -> None:
+    async def _describe(self, request: requests.Describe, connection: Connection) -> None:
         workflow = await self._find(request.workflow)
         types: dict[str, str] = {name: parameter.type for name, parameter in workflow.parameters.items()}
-        await connection.send(protocol.Described(workflow.ref, types))
+        await connection.send(answers.Described(workflow.ref, types))
 
     # ---- helpers
 
@@ -228,14 +226,14 @@ class Gateway:
                     news.cancel()
                     return
                 await connection.send(news.result())
-                if not isinstance(news.result(), protocol.Progress):
+                if not isinstance(news.result(), answers.Progress):
                     return
         finally:
             left.cancel()
 
-    async def _find(self, workflow: str | protocol.Definition) -> Workflow:
+    async def _find(self, workflow: str | requests.Definition) -> Workflow:
         catalogue: Catalogue = await call(self._engine, "catalogue")
-        if isinstance(workflow, protocol.Definition):
+        if isinstance(workflow, requests.Definition):
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._workers, catalogue.read_text, workflow.text, workflow.file)
         if "/" in workflow or Path(workflow).suffix in {".yaml", ".yml"}:

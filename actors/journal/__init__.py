@@ -7,3 +7,133 @@
 `records` is what is written, `store` what a store does, `opening` opens one by its URL, `reports` is what is told of
 stored runs. Only the journal's actor writes; where no daemon has a store, `offline` does, for the command line.
 """
+
+from typing import TYPE_CHECKING
+
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.actors.journal.encryption import Keyring, new_key, read_key_file
+    from stretto.actors.journal.link import MAX_PENDING, Answers, Link, NoJournal, Tells
+    from stretto.actors.journal.location import InFile, locate
+    from stretto.actors.journal.messages import JournalHasRoom, PruneRuns, RunExists, RunUnrecordable, StoreGone
+    from stretto.actors.journal.opening import open_reader, open_store
+    from stretto.actors.journal.readers import NoReaders, NoStore, Readers
+    from stretto.actors.journal.records import (
+        Ending,
+        Entry,
+        Happened,
+        Idempotency,
+        ItemKey,
+        ItemStarted,
+        ParentItem,
+        Rerun,
+        RerunScope,
+        ResultsWritten,
+        RunAccepted,
+        SecretsLearned,
+        Write,
+    )
+    from stretto.actors.journal.run_log import RunJournal
+    from stretto.actors.journal.service import OpenJournal, open_journal
+    from stretto.actors.journal.sql.backup import backup, check
+    from stretto.actors.journal.sql.store import Store
+    from stretto.actors.journal.sql.upgrade import upgrade
+    from stretto.actors.journal.store import (
+        MAX_PAGE,
+        PAGE,
+        CannotOpenStore,
+        Child,
+        ItemRow,
+        Prune,
+        Reader,
+        RunRow,
+        StoreInUse,
+        StoreLost,
+        StoreUnavailable,
+        TaskRow,
+        Unfinished,
+        Unrecordable,
+    )
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "encryption": "Keyring new_key read_key_file",
+            "link": "Answers Link MAX_PENDING NoJournal Tells",
+            "location": "InFile locate",
+            "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable StoreGone",
+            "opening": "open_reader open_store",
+            "readers": "NoReaders NoStore Readers",
+            "records": (
+                "Ending Entry Happened Idempotency ItemKey ItemStarted ParentItem Rerun RerunScope "
+                "ResultsWritten RunAccepted SecretsLearned Write"
+            ),
+            "run_log": "RunJournal",
+            "service": "OpenJournal open_journal",
+            "sql.backup": "backup check",
+            "sql.store": "Store",
+            "sql.upgrade": "upgrade",
+            "store": (
+                "CannotOpenStore Child ItemRow MAX_PAGE PAGE Prune Reader RunRow StoreInUse StoreLost "
+                "StoreUnavailable TaskRow Unfinished Unrecordable"
+            ),
+        },
+    )
+
+__all__ = [
+    "MAX_PAGE",
+    "MAX_PENDING",
+    "PAGE",
+    "Answers",
+    "CannotOpenStore",
+    "Child",
+    "Ending",
+    "Entry",
+    "Happened",
+    "Idempotency",
+    "InFile",
+    "ItemKey",
+    "ItemRow",
+    "ItemStarted",
+    "JournalHasRoom",
+    "Keyring",
+    "Link",
+    "NoJournal",
+    "NoReaders",
+    "NoStore",
+    "OpenJournal",
+    "ParentItem",
+    "Prune",
+    "PruneRuns",
+    "Reader",
+    "Readers",
+    "Rerun",
+    "RerunScope",
+    "ResultsWritten",
+    "RunAccepted",
+    "RunExists",
+    "RunJournal",
+    "RunRow",
+    "RunUnrecordable",
+    "SecretsLearned",
+    "Store",
+    "StoreGone",
+    "StoreInUse",
+    "StoreLost",
+    "StoreUnavailable",
+    "TaskRow",
+    "Tells",
+    "Unfinished",
+    "Unrecordable",
+    "Write",
+    "backup",
+    "check",
+    "locate",
+    "new_key",
+    "open_journal",
+    "open_reader",
+    "open_store",
+    "read_key_file",
+    "upgrade",
+]

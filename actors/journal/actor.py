@@ -17,8 +17,9 @@ from typing import Any, Final
 import pykka
 from pykka._envelope import Envelope
 
-from stretto.actors.dispatch import Later
+from stretto.actors.dispatch import Deferred, Timers
 from stretto.actors.journal.link import JournalLink, notify
+from stretto.actors.journal.messages import PruneRuns, Record, RetryCommit, RunExists, RunUnrecordable, StoreGone
 from stretto.actors.journal.records import Happened
 from stretto.actors.journal.store import (
     AlreadyAccepted,
@@ -29,10 +30,8 @@ from stretto.actors.journal.store import (
     Unrecordable,
     Writer,
 )
-from stretto.actors.messages import PruneRuns, Record, RetryCommit, RunExists, RunUnrecordable, StoreGone
-from stretto.actors.services import Services
 from stretto.definitions.errors import StrettoError
-from stretto.metrics import get_logger
+from stretto.metrics import Instruments, get_logger
 
 MAX_BATCH_ENTRIES: Final = 4096
 """Entries of one transaction, so that nobody waits long for its end."""
@@ -69,7 +68,7 @@ class _Pruned:
 
     __slots__ = ("answer", "deleted", "pruning")
 
-    def __init__(self, pruning: Pruning, answer: Later) -> None:
+    def __init__(self, pruning: Pruning, answer: Deferred) -> None:
         self.pruning = pruning
         self.answer = answer
         self.deleted = 0
@@ -80,14 +79,23 @@ class JournalActor(pykka.ThreadingActor):
 
     use_daemon_thread = True
 
-    def __init__(
-        self, writer: Writer, pruning: Callable[[Prune], Pruning], link: JournalLink, services: Services
+    def __init__(  # noqa: PLR0913 - all that it talks with
+        self,
+        writer: Writer,
+        pruning: Callable[[Prune], Pruning],
+        link: JournalLink,
+        *,
+        timers: Timers,
+        instruments: Instruments,
+        engine: Callable[[], pykka.ActorRef[Any]],
     ) -> None:
         super().__init__()
         self._writer = writer
         self._pruning = pruning
         self._link = link
-        self._services = services
+        self._timers = timers
+        self._instruments = instruments
+        self._engine = engine
         self._gathered: list[Record] = []
         self._entries = 0
         self._failing: list[Record] = []
@@ -135,7 +143,7 @@ class JournalActor(pykka.ThreadingActor):
     def on_failure(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """Take the engine along: it must acknowledge nothing that nobody writes."""
         with contextlib.suppress(pykka.ActorDeadError):
-            self._services.engine.tell(StoreGone(f"the journal crashed: {type(error).__name__}: {error}"))
+            self._engine().tell(StoreGone(f"the journal crashed: {type(error).__name__}: {error}"))
         self._writer.close()
 
     # ---- writing
@@ -172,7 +180,7 @@ class JournalActor(pykka.ThreadingActor):
         writes = [each.write for each in batch if each.write is not None]
         if not writes:
             return []
-        instruments = self._services.instruments
+        instruments = self._instruments
         began = time.perf_counter()
         existing = self._writer.write(writes)
         instruments.journal_commit.observe(time.perf_counter() - began)
@@ -228,11 +236,11 @@ class JournalActor(pykka.ThreadingActor):
     def _fail(self, batch: list[Record], error: StoreUnavailable) -> None:
         """Keep what could not be written as it is: it is written again, whole and once, when the store is back."""
         self._failing = batch
-        self._services.instruments.journal_failures.inc()
+        self._instruments.journal_failures.inc()
         if self._link.unavailable is None:
             _log.error("store_unavailable", reason=str(error))
         self._link.failed(str(error))
-        self._services.remind(self._services.monotonic() + self._retry_seconds, self.actor_ref, RetryCommit())
+        self._timers.remind_after(self._retry_seconds, self.actor_ref, RetryCommit())
         self._retry_seconds = min(self._retry_seconds * 2, LAST_RETRY_SECONDS)
 
     def _retry(self) -> None:
@@ -265,7 +273,7 @@ class JournalActor(pykka.ThreadingActor):
 
     def _tell_engine(self, message: Any) -> None:
         with contextlib.suppress(pykka.ActorDeadError):  # it is being stopped, abruptly
-            self._services.engine.tell(message)
+            self._engine().tell(message)
 
 
 def _only_ends(record: Record) -> bool:

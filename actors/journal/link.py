@@ -9,9 +9,9 @@ from typing import Any, Protocol, TypeAlias
 
 import pykka
 
-from stretto.actors.dispatch import Later
+from stretto.actors.dispatch import Deferred
+from stretto.actors.journal.messages import JournalHasRoom, Record
 from stretto.actors.journal.records import Happened, Write
-from stretto.actors.messages import JournalHasRoom, Record
 
 MAX_PENDING = 8192
 """Entries under way, beyond which no item starts."""
@@ -19,7 +19,7 @@ ROOM_AGAIN = 1024
 """Entries under way, at which items start again."""
 
 Tells: TypeAlias = tuple[tuple[pykka.ActorRef[Any], Any], ...]
-Answers: TypeAlias = tuple[tuple[Later, Any], ...]
+Answers: TypeAlias = tuple[tuple[Deferred, Any], ...]
 
 
 class Link(Protocol):

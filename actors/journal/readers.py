@@ -7,7 +7,7 @@ from typing import Any, Final, NoReturn
 
 import pykka
 
-from stretto.actors.dispatch import Later
+from stretto.actors.dispatch import Deferred
 from stretto.actors.journal.store import Reader, StoreUnavailable
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
@@ -69,9 +69,9 @@ class Readers:
         else:
             future.add_done_callback(dropped)
 
-    def later(self, read: Callable[[Reader], Any]) -> Later:
+    def later(self, read: Callable[[Reader], Any]) -> Deferred:
         """Return an answer that gets what `read` returns, or raises."""
-        answer = Later()
+        answer = Deferred()
         self.read(read, answer.resolve, answer.fail)
         return answer
 

@@ -10,7 +10,7 @@ import msgspec
 
 from stretto.definitions.conductor import Event
 from stretto.definitions.context import Surroundings
-from stretto.definitions.frozen import Data, FrozenDict, FrozenList
+from stretto.definitions.data import Data, FrozenDict, FrozenList
 from stretto.definitions.model import Workflow
 
 RerunScope: TypeAlias = Literal["everything", "failed_tasks", "failed_items"]

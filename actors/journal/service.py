@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Any
 from stretto.actors.journal.actor import JournalActor
 from stretto.actors.journal.link import JournalLink
 from stretto.actors.journal.readers import Readers
-from stretto.actors.services import Services
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
 
     import pykka
 
-    from stretto.actors.journal.sql_store import Store
+    from stretto.actors.dispatch import Timers
+    from stretto.actors.journal.sql.store import Store
+    from stretto.metrics import Instruments
 
 
 class OpenJournal:
@@ -26,9 +28,11 @@ class OpenJournal:
         self.actor: pykka.ActorRef[Any] | None = None
         self._thread: threading.Thread | None = None
 
-    def start(self, services: Services) -> None:
-        """Start the journal's actor."""
-        self.actor = JournalActor.start(self.store.writer, self.store.pruning, self.link, services)
+    def start(self, timers: "Timers", instruments: "Instruments", engine: "Callable[[], pykka.ActorRef[Any]]") -> None:
+        """Start the journal's actor; `engine` gives the actor that it reports to, which may be born later."""
+        self.actor = JournalActor.start(
+            self.store.writer, self.store.pruning, self.link, timers=timers, instruments=instruments, engine=engine
+        )
         self._thread = self.actor.proxy().thread().get()
         self.link.connect(self.actor)
 
@@ -47,7 +51,7 @@ def open_journal(url: str, key_file: str | PathLike[str] | None) -> OpenJournal:
 
     The libraries for it are imported only here: an engine without a store starts without them.
     """
-    from stretto.actors.journal.keys import keyring_for  # noqa: PLC0415 - as above
+    from stretto.actors.journal.key_files import keyring_for  # noqa: PLC0415 - as above
     from stretto.actors.journal.opening import open_store  # noqa: PLC0415 - as above
 
     return OpenJournal(open_store(url, keyring_for(url, key_file)))

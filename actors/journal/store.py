@@ -9,8 +9,8 @@ from typing import Protocol
 import msgspec
 
 from stretto.actors.journal.records import Entry, ItemKey, RunAccepted, Write
+from stretto.definitions.data import Data, FrozenList
 from stretto.definitions.errors import StrettoError
-from stretto.definitions.frozen import Data, FrozenList
 
 PAGE: int = 50
 MAX_PAGE: int = 500

@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from stretto.actors.actions import Action, ActionParameter, ActionRegistry, DuplicateAction
-from stretto.actors.actions.schema import ANY
+from stretto.actors.actions import ANY, Action, ActionParameter, ActionRegistry, DuplicateAction
 from stretto.actors.packs.model import Pack, PackAction, PackCall, Refused
 from stretto.actors.packs.process import missing, perform
+from stretto.definitions.context import secret_fields
+from stretto.definitions.data import freeze
 from stretto.definitions.errors import Finding, InvalidDefinition
-from stretto.definitions.frozen import freeze
-from stretto.definitions.model import Parameter
-from stretto.definitions.parameters import problems_of
-from stretto.definitions.secrecy import secret_fields
+from stretto.definitions.model import Parameter, problems_of
 from stretto.metrics import get_logger
 
 _log = get_logger("stretto.packs")

@@ -4,15 +4,14 @@ from collections.abc import Collection, Iterable
 from os import PathLike
 from pathlib import Path
 
-from stretto.actors.pack_folders import packs_below, packs_in
+from stretto.actors.locating import packs_below, packs_in
 from stretto.actors.packs import stackstorm
 from stretto.actors.packs.manifest import read_manifest
 from stretto.actors.packs.metadata import read_action
 from stretto.actors.packs.model import Manifest, Pack, PackAction, PackCall, PackWorkflow, Refused
-from stretto.definitions.dialects import read_with_findings
-from stretto.definitions.dialects.reading import Reader
+from stretto.definitions.dialects import Reader, read_with_findings
 from stretto.definitions.errors import Finding, InvalidDefinition, Place
-from stretto.definitions.yaml_source import MapNode
+from stretto.definitions.source import MapNode
 
 _SUFFIXES = (".yaml", ".yml")
 _WORKFLOW_FOLDERS = ("workflows", "actions/workflows")

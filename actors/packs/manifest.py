@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 from stretto.actors.packs.model import Manifest
-from stretto.definitions.dialects.parameters import read_parameters
-from stretto.definitions.dialects.reading import Fields, Reader
+from stretto.definitions.data import EMPTY_OBJECT, FrozenDict, freeze
+from stretto.definitions.dialects import Fields, Reader, read_parameters
 from stretto.definitions.errors import nearest
-from stretto.definitions.frozen import EMPTY_OBJECT, FrozenDict, freeze
-from stretto.definitions.model import Parameter
-from stretto.definitions.parameters import problems_of
-from stretto.definitions.yaml_source import Node, compose, to_data
+from stretto.definitions.model import Parameter, problems_of
+from stretto.definitions.source import Node, compose, to_data
 
 _REF = re.compile(r"[a-z][a-z0-9_-]*\Z")
 _REF_RULE = "a small letter, then small letters, digits, _ and -"

@@ -15,11 +15,11 @@ from stretto.actors.packs.model import (
     ParameterFormat,
     RunnerType,
 )
-from stretto.definitions.dialects.reading import NAME, NAME_RULE, Fields, Reader
+from stretto.definitions.context import secret_fields
+from stretto.definitions.dialects import NAME, NAME_RULE, Fields, Reader
 from stretto.definitions.errors import nearest
 from stretto.definitions.model import Parameter
-from stretto.definitions.secrecy import secret_fields
-from stretto.definitions.yaml_source import MapNode, Node, compose
+from stretto.definitions.source import MapNode, Node, compose
 
 _RUNNERS: Mapping[str, RunnerType] = {
     **dict.fromkeys(("shell", "sh", "bash"), "shell"),

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from stretto.definitions.data import EMPTY_OBJECT, FrozenDict
 from stretto.definitions.errors import Finding, Place
-from stretto.definitions.frozen import EMPTY_OBJECT, FrozenDict
 from stretto.definitions.model import Parameter, Workflow
 
 RunnerType = Literal["python", "shell", "native", "nodejs"]

@@ -6,7 +6,7 @@ import msgspec
 
 from stretto.actors.actions import ActionFailed
 from stretto.actors.packs.model import OutputFormat
-from stretto.definitions.yaml_source import compose, to_data
+from stretto.definitions.source import compose, to_data
 
 if TYPE_CHECKING:
     from stretto.definitions.errors import Finding

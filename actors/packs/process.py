@@ -10,9 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from stretto.actors.actions import ActionFailed
-from stretto.actors.actions.local import INHERITED, how_it_ended, last_lines
-from stretto.actors.actions.processes import Child
+from stretto.actors.actions import INHERITED, ActionFailed, Child, how_it_ended, last_lines
 from stretto.actors.packs.delivery import arguments, document, environment
 from stretto.actors.packs.model import PackAction
 from stretto.actors.packs.output import result_of

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from stretto.actors.packs.model import Manifest, Pack
+from stretto.definitions.context import Mask, secret_fields, within
 from stretto.definitions.context import Surroundings as RunSurroundings
+from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, freeze, object_of
 from stretto.definitions.errors import Finding, InvalidDefinition, NotData, Place, StrettoError, nearest
-from stretto.definitions.frozen import EMPTY_OBJECT, Data, FrozenDict, freeze, object_of
-from stretto.definitions.masking import Mask
-from stretto.definitions.parameters import problems_of
-from stretto.definitions.secrecy import secret_fields, within
-from stretto.definitions.yaml_source import MapNode, compose, to_data
+from stretto.definitions.model import problems_of
+from stretto.definitions.source import MapNode, compose, to_data
 
 Source: TypeAlias = Mapping[str, Any] | str | PathLike[str]
 """Values, or the path of the YAML (or JSON) file that holds them, or of a folder with one for each pack."""

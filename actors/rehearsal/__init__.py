@@ -10,8 +10,46 @@ executor.py   the engine of a rehearsal, and what drives it from one quiet momen
 cases.py      conformance cases: JSON in, JSON out
 """
 
-from stretto.actors.rehearsal.cases import answer, rehearser_of_cases
-from stretto.actors.rehearsal.executor import Rehearsal, Rehearsed, Rehearser
-from stretto.actors.rehearsal.script import Control, Rule
+from typing import TYPE_CHECKING
 
-__all__ = ["Control", "Rehearsal", "Rehearsed", "Rehearser", "Rule", "answer", "rehearser_of_cases"]
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.actors.rehearsal.cases import answer, rehearser_of_cases
+    from stretto.actors.rehearsal.executor import Rehearsal, Rehearsed, Rehearser
+    from stretto.actors.rehearsal.files import SUFFIXES, Scripted, is_rehearsal, read_script
+    from stretto.actors.rehearsal.script import Control, Rule
+    from stretto.actors.rehearsal.suite import Verdict, judge, rehearsals_in, why_unused
+    from stretto.actors.rehearsal.telling import lines, rehearsal_object
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "cases": "answer rehearser_of_cases",
+            "executor": "Rehearsal Rehearsed Rehearser",
+            "files": "SUFFIXES Scripted is_rehearsal read_script",
+            "script": "Control Rule",
+            "suite": "Verdict judge rehearsals_in why_unused",
+            "telling": "lines rehearsal_object",
+        },
+    )
+
+__all__ = [
+    "SUFFIXES",
+    "Control",
+    "Rehearsal",
+    "Rehearsed",
+    "Rehearser",
+    "Rule",
+    "Scripted",
+    "Verdict",
+    "answer",
+    "is_rehearsal",
+    "judge",
+    "lines",
+    "read_script",
+    "rehearsal_object",
+    "rehearsals_in",
+    "rehearser_of_cases",
+    "why_unused",
+]

@@ -19,12 +19,10 @@ from stretto.actors.rehearsal.runner import Launch
 from stretto.actors.rehearsal.script import Control, Rule
 from stretto.actors.rehearsal.telling import whole
 from stretto.actors.rehearsal.timeline import Ticks
-from stretto.definitions.dialects import in_order, read_as_orquesta, read_with_findings
-from stretto.definitions.dialects.orquesta.inspection import inspection
+from stretto.definitions.data import Data, FrozenList, freeze
+from stretto.definitions.dialects import in_order, inspection, read_as_orquesta, read_with_findings
 from stretto.definitions.errors import InvalidInput, StrettoError
-from stretto.definitions.frozen import Data, FrozenList, freeze
-from stretto.definitions.model import Workflow
-from stretto.definitions.semantics import ORQUESTA
+from stretto.definitions.model import ORQUESTA, Workflow
 from stretto.metrics import get_logger
 
 _FILE: Final = "case.yaml"

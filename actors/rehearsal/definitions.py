@@ -1,7 +1,7 @@
 """The definitions that rehearsals find: any action may be named in them, known or not."""
 
 from stretto.actors.catalogue import Catalogue
-from stretto.definitions.semantics import CoreActions
+from stretto.definitions.model import CoreActions
 from stretto.definitions.validation import KnownAction, KnownActions
 
 

@@ -19,22 +19,22 @@ from pykka.messages import ProxyCall
 
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.catalogue import Catalogue
+from stretto.actors.dispatch import Timers
 from stretto.actors.engine import Engine
-from stretto.actors.file_work import RehearsedFiles
+from stretto.actors.files import RehearsedFiles
 from stretto.actors.outcome import Outcome, RunHandle
 from stretto.actors.packs import Pack, read_surroundings
-from stretto.actors.permits import PermitPool
 from stretto.actors.rehearsal.definitions import RehearsedDefinitions
 from stretto.actors.rehearsal.pump import PumpedDispatcher
 from stretto.actors.rehearsal.recording import RecordedConductor, Visit
 from stretto.actors.rehearsal.runner import Launch, ScriptedActions, ScriptedRunner
 from stretto.actors.rehearsal.script import Control, Rule, Script
 from stretto.actors.rehearsal.timeline import Pace, ReminderKeeper, Seconds, Timeline
-from stretto.actors.services import Services
+from stretto.actors.runs import PermitPool, Services
 from stretto.definitions.conductor import StartItem
+from stretto.definitions.context import Mask
+from stretto.definitions.data import Data, FrozenDict, FrozenList
 from stretto.definitions.errors import LimitExceeded, StrettoError
-from stretto.definitions.frozen import Data, FrozenDict, FrozenList
-from stretto.definitions.masking import Mask
 from stretto.definitions.model import Workflow
 from stretto.metrics import Instruments
 
@@ -128,13 +128,12 @@ class _Stage:
         numbers = itertools.count(1)
         services = Services(
             self.dispatcher,
-            ReminderKeeper.start_on(self.dispatcher, self._timeline),
+            Timers(ReminderKeeper.start_on(self.dispatcher, self._timeline), self._timeline.now),
             None,
             self._runner,
             actions,
             instruments,
             now=self._timeline.now,
-            monotonic=self._timeline.now,
             new_run_id=lambda: f"rehearsed-{next(numbers)}",
             make_conductor=self._make_conductor,
             files=RehearsedFiles(),

@@ -10,7 +10,7 @@ import yaml
 
 from stretto.actors.rehearsal.executor import Rehearsed
 from stretto.actors.rehearsal.telling import action_object
-from stretto.definitions.frozen import thaw
+from stretto.definitions.data import thaw
 
 MAX_COMPARED = 250_000
 """Pairs of expected and found that are compared; beyond it they are paired by their places."""

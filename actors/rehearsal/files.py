@@ -16,10 +16,10 @@ from typing import Any, Final, get_args
 import msgspec
 
 from stretto.actors.rehearsal.script import Control, Request, Rule, Status
-from stretto.definitions.dialects.reading import Fields, Reader
+from stretto.definitions.data import freeze
+from stretto.definitions.dialects import Fields, Reader
 from stretto.definitions.errors import Finding, InvalidDefinition, Place
-from stretto.definitions.frozen import freeze
-from stretto.definitions.yaml_source import ListNode, MapNode, Node, ScalarNode, compose, to_data
+from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode, compose, to_data
 
 SUFFIXES = frozenset({".yaml", ".yml"})
 STATUSES: Final = ("succeeded", "failed", "cancelled", "paused", "refused")

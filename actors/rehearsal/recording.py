@@ -20,11 +20,11 @@ from stretto.definitions.conductor import (
     TaskStarted,
     WaitUntil,
 )
-from stretto.definitions.frozen import list_of
+from stretto.definitions.data import list_of
 
 if TYPE_CHECKING:
-    from stretto.definitions.conductor.fan_out import FanOut
-    from stretto.definitions.frozen import Data
+    from stretto.definitions.conductor import FanOut
+    from stretto.definitions.data import Data
 
 _EVENTS: Final[Mapping[str, Callable[[float], Event]]] = {
     "pause": PauseRequested,

@@ -13,8 +13,8 @@ from stretto.actors.rehearsal.timeline import Pace, Timeline
 from stretto.actors.runners import Call, Done, Finished, Running
 from stretto.definitions.conductor import ItemCompleted, StartItem
 from stretto.definitions.context import ItemScope
-from stretto.definitions.frozen import Data, freeze
-from stretto.definitions.semantics import CoreActions
+from stretto.definitions.data import Data, freeze
+from stretto.definitions.model import CoreActions
 
 _STATUSES: Final[Mapping[str, str]] = {"timeout": "timed_out", "canceled": "cancelled"}
 """Our words for those of conformance cases."""

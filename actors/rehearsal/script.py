@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from stretto.definitions.frozen import freeze
+from stretto.definitions.data import freeze
 
 Status: TypeAlias = Literal["succeeded", "failed", "timed_out", "cancelled", "abandoned", "timeout", "canceled"]
 """How a try may end; the last two are the words of conformance cases."""

@@ -10,9 +10,9 @@ from stretto.actors.rehearsal.expectations import Difference, differences
 from stretto.actors.rehearsal.files import SUFFIXES, RehearsalFile, is_rehearsal, read_rehearsal
 from stretto.actors.rehearsal.script import Rule
 from stretto.definitions.conductor import blank_record
+from stretto.definitions.context import Mask
+from stretto.definitions.data import EMPTY_LIST, freeze, thaw
 from stretto.definitions.errors import InvalidDefinition, InvalidInput, StrettoError, nearest
-from stretto.definitions.frozen import EMPTY_LIST, freeze, thaw
-from stretto.definitions.masking import Mask
 from stretto.definitions.model import Workflow
 
 

@@ -11,7 +11,7 @@ from stretto.actors.rehearsal.recording import Visit
 from stretto.actors.rehearsal.runner import Launch
 
 if TYPE_CHECKING:
-    from stretto.definitions.frozen import Data
+    from stretto.definitions.data import Data
 
 _MOST_SHOWN = 300
 """Characters of a value that are shown to people; programs get all of it."""

@@ -9,8 +9,7 @@ import heapq
 import itertools
 from typing import Any, Protocol
 
-from stretto.actors.dispatch import DispatchedActor
-from stretto.actors.messages import ForgetReminder, RemindAt
+from stretto.actors.dispatch import DispatchedActor, ForgetReminder, RemindAt
 from stretto.actors.rehearsal.recording import InstantConductor, RecordedConductor
 from stretto.definitions.conductor import DelayElapsed, RetryDue
 

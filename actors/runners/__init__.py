@@ -8,49 +8,41 @@ Runners.start(call, done)
 ... done(Finished), exactly once
 """
 
-from typing import Final
+from typing import TYPE_CHECKING
 
-from stretto.actors.actions.addresses import AddressPolicy
-from stretto.actors.runners.base import Call, Done, Finished, Runner, Running
-from stretto.actors.runners.event_loop import EventLoopRunner
-from stretto.actors.runners.inline import call_inline
-from stretto.actors.runners.threads import ThreadRunner
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.actors.runners.base import Call, Done, Finished, Runner, Running, describe
+    from stretto.actors.runners.event_loop import EventLoopRunner
+    from stretto.actors.runners.inline import call_inline
+    from stretto.actors.runners.pool import Pool
+    from stretto.actors.runners.runners import DEFAULT_THREADS, Runners
+    from stretto.actors.runners.threads import ThreadRunner
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "base": "Call Done Finished Runner Running describe",
+            "event_loop": "EventLoopRunner",
+            "inline": "call_inline",
+            "pool": "Pool",
+            "runners": "DEFAULT_THREADS Runners",
+            "threads": "ThreadRunner",
+        },
+    )
 
 __all__ = [
-    "AddressPolicy",
+    "DEFAULT_THREADS",
     "Call",
     "Done",
     "EventLoopRunner",
     "Finished",
+    "Pool",
     "Runner",
     "Runners",
     "Running",
     "ThreadRunner",
     "call_inline",
+    "describe",
 ]
-
-DEFAULT_THREADS: Final = 16
-
-
-class Runners:
-    """One runner of each kind but inline; a call goes to the one that its action names."""
-
-    def __init__(self, *, threads: int = DEFAULT_THREADS, addresses: AddressPolicy | None = None) -> None:
-        self._runners: dict[str, Runner] = {
-            "thread": ThreadRunner(threads),
-            "async": EventLoopRunner(addresses=addresses),
-        }
-
-    @property
-    def threads(self) -> int:
-        """The most threads that the runners may ever own."""
-        return sum(runner.threads for runner in self._runners.values())
-
-    def start(self, call: Call, done: Done) -> Running:
-        """Begin a call; `done` is told its end, exactly once."""
-        return self._runners[call.action.runner].start(call, done)
-
-    def stop(self) -> None:
-        """Stop them all, in reverse; no effect the second time."""
-        for runner in reversed(self._runners.values()):
-            runner.stop()

@@ -8,11 +8,10 @@ from typing import Any, Literal, Protocol, TypeAlias
 
 import msgspec
 
-from stretto.actors.actions import Action, ActionFailed
-from stretto.actors.actions.output import OutputSoFar
+from stretto.actors.actions import Action, ActionFailed, OutputSoFar
 from stretto.definitions.conductor import StartItem
+from stretto.definitions.data import Frozen, FrozenDict, freeze
 from stretto.definitions.errors import NotData
-from stretto.definitions.frozen import Frozen, FrozenDict, freeze
 from stretto.metrics.logging import CallIds, call_ids, get_logger
 
 MAX_MESSAGE_LENGTH = 20_000

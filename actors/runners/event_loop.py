@@ -6,9 +6,7 @@ from collections import deque
 from contextvars import Context
 from typing import Any, Final
 
-from stretto.actors.actions.addresses import AddressPolicy
-from stretto.actors.actions.http_client import close_clients, use_policy
-from stretto.actors.actions.output import OutputSlot, OutputSoFar, output_slot
+from stretto.actors.actions import AddressPolicy, OutputSlot, OutputSoFar, close_clients, output_slot, use_policy
 from stretto.actors.runners.base import (
     Call,
     Done,

@@ -2,7 +2,7 @@
 
 from stretto.actors.actions import Action
 from stretto.actors.runners.base import Finished, failure, returned
-from stretto.definitions.frozen import FrozenDict
+from stretto.definitions.data import FrozenDict
 from stretto.metrics.logging import CallIds, call_ids
 
 

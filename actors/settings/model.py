@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from stretto.actors.actions.networks import LINK_LOCAL_AND_METADATA
+from stretto.actors.actions import LINK_LOCAL_AND_METADATA
 
 # Given here and not by Engine, whose import takes as long as all the rest of `stretto config show`.
 MAX_ITEMS_IN_FLIGHT = 1024

@@ -10,7 +10,7 @@ import msgspec
 
 from stretto.actors.settings.model import SECTIONS, Settings, expected, fields_of
 from stretto.definitions.errors import Finding, StrettoError, nearest
-from stretto.definitions.yaml_source import MapNode, Node, compose, kind_of, to_data
+from stretto.definitions.source import MapNode, Node, compose, kind_of, to_data
 
 DEFAULT_FILE: Final = Path("/etc/stretto/stretto.yaml")
 FILE_VARIABLE: Final = "STRETTO_CONFIG"

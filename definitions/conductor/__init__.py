@@ -25,53 +25,91 @@ Conductor.on(Event) --> [Command]        run.py       a run as it stands, and wh
                                          rerun.py     what a rerun keeps of an old run
 """
 
-from stretto.definitions.conductor.commands import (
-    CancelItem,
-    CloseResults,
-    Command,
-    FinishRun,
-    OpenResults,
-    Prepared,
-    ReadItems,
-    StartItem,
-    StreamCommand,
-    TaskEnded,
-    TaskStarted,
-    WaitUntil,
-    WithdrawItems,
-    WriteResult,
-)
-from stretto.definitions.conductor.conductor import Conductor
-from stretto.definitions.conductor.errors import blank_record
-from stretto.definitions.conductor.events import (
-    CancelRequested,
-    ConcurrencyRequested,
-    DelayElapsed,
-    Event,
-    Failure,
-    ItemCompleted,
-    ItemPaused,
-    ItemResumed,
-    ItemsRead,
-    ItemsWithdrawn,
-    PauseRequested,
-    ResultsClosed,
-    ResultsOpened,
-    ResumeRequested,
-    RetryDue,
-    RetryRequested,
-    RunTimedOut,
-    SkipRequested,
-    StreamFailed,
-    StreamProblem,
-)
-from stretto.definitions.conductor.inputs import told_input
-from stretto.definitions.conductor.rerun import Kept, KeptScope, NothingToRerun, kept_of
-from stretto.definitions.conductor.states import ENDED, IllegalTransition, UnknownTask
-from stretto.definitions.conductor.waits import Wait, WaitKind
+from typing import TYPE_CHECKING
+
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.definitions.conductor.branches import NO_BRANCH
+    from stretto.definitions.conductor.commands import (
+        CancelItem,
+        CloseResults,
+        Command,
+        FinishRun,
+        OpenResults,
+        Prepared,
+        ReadItems,
+        StartItem,
+        StreamCommand,
+        TaskEnded,
+        TaskStarted,
+        WaitUntil,
+        WithdrawItems,
+        WriteResult,
+    )
+    from stretto.definitions.conductor.conductor import Conductor
+    from stretto.definitions.conductor.errors import blank_record
+    from stretto.definitions.conductor.events import (
+        CancelRequested,
+        ConcurrencyRequested,
+        DelayElapsed,
+        Event,
+        Failure,
+        ItemCompleted,
+        ItemPaused,
+        ItemResumed,
+        ItemsRead,
+        ItemsWithdrawn,
+        PauseRequested,
+        ResultsClosed,
+        ResultsOpened,
+        ResumeRequested,
+        RetryDue,
+        RetryRequested,
+        RunTimedOut,
+        SkipRequested,
+        StreamFailed,
+        StreamProblem,
+    )
+    from stretto.definitions.conductor.fan_out import FanOut
+    from stretto.definitions.conductor.inputs import told_input
+    from stretto.definitions.conductor.items import error_object
+    from stretto.definitions.conductor.propagation import HandedDown, is_news, of_change
+    from stretto.definitions.conductor.rerun import Kept, KeptScope, NothingToRerun, kept_of, reads_a_file
+    from stretto.definitions.conductor.states import ENDED, IllegalTransition, UnknownTask
+    from stretto.definitions.conductor.streamed import FILED_FIELDS
+    from stretto.definitions.conductor.waits import Wait, WaitKind
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "branches": "NO_BRANCH",
+            "commands": (
+                "CancelItem CloseResults Command FinishRun OpenResults Prepared ReadItems StartItem "
+                "StreamCommand TaskEnded TaskStarted WaitUntil WithdrawItems WriteResult"
+            ),
+            "conductor": "Conductor",
+            "errors": "blank_record",
+            "events": (
+                "CancelRequested ConcurrencyRequested DelayElapsed Event Failure ItemCompleted ItemPaused "
+                "ItemResumed ItemsRead ItemsWithdrawn PauseRequested ResultsClosed ResultsOpened ResumeRequested "
+                "RetryDue RetryRequested RunTimedOut SkipRequested StreamFailed StreamProblem"
+            ),
+            "fan_out": "FanOut",
+            "inputs": "told_input",
+            "items": "error_object",
+            "propagation": "HandedDown is_news of_change",
+            "rerun": "Kept KeptScope NothingToRerun kept_of reads_a_file",
+            "states": "ENDED IllegalTransition UnknownTask",
+            "streamed": "FILED_FIELDS",
+            "waits": "Wait WaitKind",
+        },
+    )
 
 __all__ = [
     "ENDED",
+    "FILED_FIELDS",
+    "NO_BRANCH",
     "CancelItem",
     "CancelRequested",
     "CloseResults",
@@ -81,7 +119,9 @@ __all__ = [
     "DelayElapsed",
     "Event",
     "Failure",
+    "FanOut",
     "FinishRun",
+    "HandedDown",
     "IllegalTransition",
     "ItemCompleted",
     "ItemPaused",
@@ -115,6 +155,10 @@ __all__ = [
     "WithdrawItems",
     "WriteResult",
     "blank_record",
+    "error_object",
+    "is_news",
     "kept_of",
+    "of_change",
+    "reads_a_file",
     "told_input",
 ]

@@ -15,9 +15,7 @@ from stretto.definitions.conductor.branches import NO_BRANCH, Branch
 from stretto.definitions.conductor.fan_out import Arrival, FanOut
 from stretto.definitions.conductor.joins import Join
 from stretto.definitions.conductor.routes import Routes
-from stretto.definitions.graph import Edge, Graph, cyclic_tasks
-from stretto.definitions.model import Task, Workflow
-from stretto.definitions.semantics import COMMANDS
+from stretto.definitions.model import COMMANDS, Edge, Graph, Task, Workflow, cyclic_tasks
 
 
 class WaitingJoin:

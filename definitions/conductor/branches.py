@@ -11,9 +11,8 @@ from typing import Final, TypeAlias
 
 from immutables import Map
 
-from stretto.definitions.context import NO_SECRETS
-from stretto.definitions.frozen import Data, FrozenDict, object_of
-from stretto.definitions.masking import Secret
+from stretto.definitions.context import NO_SECRETS, Secret
+from stretto.definitions.data import Data, FrozenDict, object_of
 
 Variables: TypeAlias = "Map[str, Data]"
 SourceOf: TypeAlias = Callable[[Data], Secret | None]

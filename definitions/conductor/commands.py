@@ -6,7 +6,7 @@ import msgspec
 
 from stretto.definitions.conductor.events import DelayElapsed, Failure, RetryDue, RunTimedOut
 from stretto.definitions.context import ItemScope, Snapshot
-from stretto.definitions.frozen import Data, FrozenDict, FrozenList
+from stretto.definitions.data import Data, FrozenDict, FrozenList
 from stretto.definitions.model import SourceKind
 
 

@@ -51,10 +51,9 @@ from stretto.definitions.conductor.settings import Settings
 from stretto.definitions.conductor.states import ENDED, IllegalTransition, UnknownTask, advance
 from stretto.definitions.conductor.streamed import StreamedFanOut
 from stretto.definitions.conductor.transitions import Followed
+from stretto.definitions.data import Data, object_of
 from stretto.definitions.errors import ExpressionError, Place
-from stretto.definitions.frozen import Data, object_of
-from stretto.definitions.model import Task
-from stretto.definitions.semantics import COMMANDS
+from stretto.definitions.model import COMMANDS, Task
 
 MAX_INSTANT_TASKS = 10_000
 """Tasks that may end one after another without any action being performed, before it is taken for an endless cycle."""

@@ -7,10 +7,10 @@ from immutables import Map
 
 from stretto.definitions.conductor.branches import NO_BRANCH, Branch, joined
 from stretto.definitions.context import NO_SECRETS, Context, RunFacts, Snapshot, TaskRecord
-from stretto.definitions.frozen import Data, weigh
+from stretto.definitions.data import Data, weigh
 
 if TYPE_CHECKING:
-    from stretto.definitions.masking import Secret
+    from stretto.definitions.context import Secret
 
 _NO_RECORDS: "Map[str, TaskRecord]" = Map()
 

@@ -6,9 +6,9 @@ from typing import Any, Final, TypeAlias
 from stretto.definitions.conductor.fan_out import FanOut
 from stretto.definitions.conductor.inputs import told_input
 from stretto.definitions.conductor.items import ItemFailure
+from stretto.definitions.context import Mask
+from stretto.definitions.data import FrozenList, freeze
 from stretto.definitions.errors import ExpressionError, Place
-from stretto.definitions.frozen import FrozenList, freeze
-from stretto.definitions.masking import Mask
 
 MAX_MESSAGE_LENGTH = 4096
 MAX_ITEM_ERRORS = 10

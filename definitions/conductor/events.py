@@ -7,8 +7,8 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from stretto.definitions.data import Data, FrozenDict, FrozenList
 from stretto.definitions.errors import Place
-from stretto.definitions.frozen import Data, FrozenDict, FrozenList
 
 StreamProblem: TypeAlias = Literal["unreadable_source", "unwritable_results"]
 

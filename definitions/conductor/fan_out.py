@@ -14,9 +14,8 @@ from stretto.definitions.conductor.events import DelayElapsed, Failure, ItemComp
 from stretto.definitions.conductor.items import NO_ITEMS, ItemFailure, RetryPlan, Slot, error_object
 from stretto.definitions.conductor.states import ITEM, TASK, advance
 from stretto.definitions.context import ItemScope, Snapshot, TaskRecord
-from stretto.definitions.frozen import EMPTY_LIST, Data, FrozenDict, list_of, object_of
-from stretto.definitions.model import Share, Task
-from stretto.definitions.semantics import Semantics
+from stretto.definitions.data import EMPTY_LIST, Data, FrozenDict, list_of, object_of
+from stretto.definitions.model import Semantics, Share, Task
 
 NOWHERE: Final[frozenset[str]] = frozenset()
 

@@ -8,8 +8,8 @@ from typing import Final
 
 import msgspec
 
-from stretto.definitions.frozen import MAX_DEPTH, Data, FrozenDict, FrozenList, depth_of, weigh
-from stretto.definitions.masking import Mask
+from stretto.definitions.context import Mask
+from stretto.definitions.data import MAX_DEPTH, Data, FrozenDict, FrozenList, depth_of, weigh
 
 MAX_INPUT_BYTES: Final = 4096
 """Bytes of JSON text that are told of an input."""

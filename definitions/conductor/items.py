@@ -7,7 +7,7 @@ import msgspec
 
 from stretto.definitions.conductor.events import Failure
 from stretto.definitions.conductor.states import ITEM, advance
-from stretto.definitions.frozen import Data, FrozenDict, FrozenList, list_of, object_of
+from stretto.definitions.data import Data, FrozenDict, FrozenList, list_of, object_of
 
 
 class Batches(Sequence[FrozenList]):

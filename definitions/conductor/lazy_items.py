@@ -11,7 +11,7 @@ from typing import Any
 
 from stretto.definitions.conductor.commands import ReadItems
 from stretto.definitions.conductor.events import ItemsRead
-from stretto.definitions.frozen import Data, list_of
+from stretto.definitions.data import Data, list_of
 from stretto.definitions.model import SourceKind
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from stretto.definitions.conductor.branches import Branch
 from stretto.definitions.conductor.contexts import Contexts
+from stretto.definitions.data import Data, FrozenDict, object_of
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Moment
-from stretto.definitions.frozen import Data, FrozenDict, object_of
 from stretto.definitions.model import Workflow
 
 

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from stretto.definitions.conductor.commands import Prepared
 from stretto.definitions.conductor.items import NO_ITEMS, RetryPlan
 from stretto.definitions.context import CompletionScope, ItemScope, Snapshot
+from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, FrozenList, list_of, object_of
 from stretto.definitions.errors import UnfitValue
-from stretto.definitions.expressions import Moment, Template
-from stretto.definitions.expressions.functions import type_name
-from stretto.definitions.frozen import EMPTY_OBJECT, Data, FrozenDict, FrozenList, list_of, object_of
+from stretto.definitions.expressions import Moment, Template, type_name
 from stretto.definitions.model import Task
 
 NOT_ENDED = ""

@@ -18,10 +18,9 @@ from stretto.definitions.conductor.conductor import Conductor
 from stretto.definitions.conductor.events import ItemCompleted
 from stretto.definitions.conductor.visits import ItemId
 from stretto.definitions.context import ItemScope
+from stretto.definitions.data import Data
 from stretto.definitions.errors import StrettoError
-from stretto.definitions.frozen import Data
-from stretto.definitions.graph import following, reachable_from
-from stretto.definitions.model import Task
+from stretto.definitions.model import Task, following, reachable_from
 
 KeptScope: TypeAlias = Literal["failed_tasks", "failed_items"]
 """What is performed again: the failed tasks and what follows on them; or of those only the items that failed."""

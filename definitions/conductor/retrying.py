@@ -4,9 +4,9 @@ from stretto.definitions.conductor.events import Failure, ItemCompleted
 from stretto.definitions.conductor.fan_out import FanOut
 from stretto.definitions.conductor.items import error_object
 from stretto.definitions.context import CompletionScope, ItemScope
+from stretto.definitions.data import Data
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Moment
-from stretto.definitions.frozen import Data
 
 
 def item_wants_retry(visit: FanOut, ended: ItemCompleted, moment: Moment) -> bool:

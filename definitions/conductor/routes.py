@@ -5,9 +5,7 @@ What follows on a route is visited by itself. Route 0 is the run's; each is know
 
 from collections.abc import Mapping
 
-from stretto.definitions.graph import Edge
-from stretto.definitions.model import Task
-from stretto.definitions.semantics import COMMANDS
+from stretto.definitions.model import COMMANDS, Edge, Task
 
 
 class Routes:

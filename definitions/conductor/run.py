@@ -21,13 +21,18 @@ from stretto.definitions.conductor.states import RUN_TABLES
 from stretto.definitions.conductor.transitions import Transitions
 from stretto.definitions.conductor.visits import ItemId, Visits
 from stretto.definitions.conductor.waits import Standing, Wait, Waiting
-from stretto.definitions.context import NO_SURROUNDINGS, RunFacts, Surroundings
+from stretto.definitions.context import (
+    NO_SECRECY,
+    NO_SURROUNDINGS,
+    Mask,
+    RunFacts,
+    Secrecy,
+    Surroundings,
+    secret_fields,
+)
+from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, FrozenList, freeze
 from stretto.definitions.expressions import Moment
-from stretto.definitions.frozen import EMPTY_OBJECT, Data, FrozenDict, FrozenList, freeze
-from stretto.definitions.graph import graph_of
-from stretto.definitions.masking import Mask
-from stretto.definitions.model import Workflow
-from stretto.definitions.secrecy import NO_SECRECY, Secrecy, secret_fields
+from stretto.definitions.model import Workflow, graph_of
 
 if TYPE_CHECKING:
     from stretto.definitions.conductor.fan_out import FanOut

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from stretto.definitions.conductor.items import MAX_WAIT_SECONDS, NO_ITEMS, Batches, RetryPlan
 from stretto.definitions.conductor.lazy_items import LazyItems
 from stretto.definitions.context import Snapshot
+from stretto.definitions.data import Data, FrozenList
 from stretto.definitions.errors import ExpressionError
-from stretto.definitions.expressions import Moment, Template
-from stretto.definitions.expressions.functions import type_name
-from stretto.definitions.frozen import Data, FrozenList
+from stretto.definitions.expressions import Moment, Template, type_name
 from stretto.definitions.model import Task
 
 

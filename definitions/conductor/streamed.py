@@ -15,8 +15,8 @@ from stretto.definitions.conductor.items import ItemFailure, Slot, error_object
 from stretto.definitions.conductor.lazy_items import LazyItems
 from stretto.definitions.conductor.states import RESULTS, advance
 from stretto.definitions.context import TaskRecord
+from stretto.definitions.data import Data, list_of, object_of
 from stretto.definitions.errors import Place
-from stretto.definitions.frozen import Data, list_of, object_of
 
 MAX_FAILURES_KEPT: Final = 1000
 """Failed items that are held of a visit whose results go into a file, the first to fail; more are counted."""

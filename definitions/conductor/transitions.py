@@ -7,11 +7,10 @@ from stretto.definitions.conductor.branches import Branch
 from stretto.definitions.conductor.contexts import Contexts
 from stretto.definitions.conductor.fan_out import FanOut
 from stretto.definitions.context import CompletionScope
+from stretto.definitions.data import Data
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Moment
-from stretto.definitions.frozen import Data
-from stretto.definitions.graph import EDGES, Edge
-from stretto.definitions.model import Task, Workflow
+from stretto.definitions.model import EDGES, Edge, Task, Workflow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

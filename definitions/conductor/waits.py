@@ -29,8 +29,7 @@ from stretto.definitions.conductor.items import Slot
 from stretto.definitions.conductor.requests import task_named
 from stretto.definitions.conductor.streamed import StreamedFanOut
 from stretto.definitions.conductor.visits import Visits
-from stretto.definitions.graph import graph_of
-from stretto.definitions.model import Workflow
+from stretto.definitions.model import Workflow, graph_of
 
 MAX_WAITS_TOLD: Final = 20
 """Waits told of one task, those that have lasted the longest; more are counted."""

@@ -3,13 +3,60 @@
 YAML text --recognition--> native or orquesta --> Workflow, and findings
 """
 
-from stretto.definitions.dialects.choosing import (
-    MAX_FINDINGS,
-    Reading,
-    in_order,
-    read_as_orquesta,
-    read_with_findings,
-    read_workflow,
-)
+from typing import TYPE_CHECKING
 
-__all__ = ["MAX_FINDINGS", "Reading", "in_order", "read_as_orquesta", "read_with_findings", "read_workflow"]
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.definitions.dialects.choosing import (
+        MAX_FINDINGS,
+        Reading,
+        in_order,
+        read_as_orquesta,
+        read_with_findings,
+        read_workflow,
+    )
+    from stretto.definitions.dialects.item_files import RESULTS, SOURCES
+    from stretto.definitions.dialects.native import ACTION, KEPT_FIELDS, LITERAL_INPUTS, NOT_ACTED_ON, TASK_KINDS
+    from stretto.definitions.dialects.orquesta.inspection import inspection
+    from stretto.definitions.dialects.parallel import fork_name
+    from stretto.definitions.dialects.parameters import ANNOTATIONS, BOUNDS, read_parameters
+    from stretto.definitions.dialects.reading import NAME, NAME_RULE, Fields, Reader
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "choosing": "MAX_FINDINGS Reading in_order read_as_orquesta read_with_findings read_workflow",
+            "item_files": "RESULTS SOURCES",
+            "native": "ACTION KEPT_FIELDS LITERAL_INPUTS NOT_ACTED_ON TASK_KINDS",
+            "orquesta.inspection": "inspection",
+            "parallel": "fork_name",
+            "parameters": "ANNOTATIONS BOUNDS read_parameters",
+            "reading": "Fields NAME NAME_RULE Reader",
+        },
+    )
+
+__all__ = [
+    "ACTION",
+    "ANNOTATIONS",
+    "BOUNDS",
+    "KEPT_FIELDS",
+    "LITERAL_INPUTS",
+    "MAX_FINDINGS",
+    "NAME",
+    "NAME_RULE",
+    "NOT_ACTED_ON",
+    "RESULTS",
+    "SOURCES",
+    "TASK_KINDS",
+    "Fields",
+    "Reader",
+    "Reading",
+    "fork_name",
+    "in_order",
+    "inspection",
+    "read_as_orquesta",
+    "read_parameters",
+    "read_with_findings",
+    "read_workflow",
+]

@@ -10,8 +10,7 @@ from stretto.definitions.dialects.reading import Reader
 from stretto.definitions.dialects.recognition import is_orquesta
 from stretto.definitions.errors import Finding, InvalidDefinition
 from stretto.definitions.model import Workflow
-from stretto.definitions.yaml_scalars import YAML_1_1
-from stretto.definitions.yaml_source import Node, compose
+from stretto.definitions.source import YAML_1_1, Node, compose
 
 MAX_FINDINGS = 200
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from stretto.definitions.errors import Finding
-from stretto.definitions.yaml_source import ListNode, MapNode, Node, ScalarNode
+from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode
 
 _MISTRAL_TASK_FIELDS: Final = frozenset({"on-success", "on-error", "on-complete", "with-items", "keep-result"})
 _MISTRAL_TYPES: Final = frozenset({"direct", "reverse"})

@@ -6,7 +6,7 @@ from typing import Final, cast, get_args
 from stretto.definitions.dialects.reading import Fields, Reader
 from stretto.definitions.expressions import Constant, Site, Template
 from stretto.definitions.model import SourceKind
-from stretto.definitions.yaml_source import MapNode, Node, ScalarNode
+from stretto.definitions.source import MapNode, Node, ScalarNode
 
 SOURCES: Final = tuple(kind for kind in get_args(SourceKind) if kind != "list")
 """What a file of items may be made of."""

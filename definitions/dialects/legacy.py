@@ -10,7 +10,7 @@ from stretto.definitions.dialects.reading import Fields, Reader
 from stretto.definitions.errors import Place
 from stretto.definitions.expressions import AllOf, Constant, NoneOf, Site, Template, compile_text
 from stretto.definitions.model import Assignment, Transition
-from stretto.definitions.yaml_source import ListNode, MapNode, Node, ScalarNode
+from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode
 
 OUTCOME_FIELDS = {
     "on_success": "succeeded()",

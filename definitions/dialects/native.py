@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import PurePath
 from typing import Literal, cast, get_args
 
+from stretto.definitions.data import EMPTY_OBJECT
 from stretto.definitions.dialects.item_files import SOURCES, read_results, read_source
 from stretto.definitions.dialects.legacy import read_legacy
 from stretto.definitions.dialects.parallel import enter_at_the_fork, expand
@@ -14,8 +15,6 @@ from stretto.definitions.dialects.parameters import read_parameters
 from stretto.definitions.dialects.reading import NAME, NAME_RULE, Fields, Reader
 from stretto.definitions.errors import Place, nearest
 from stretto.definitions.expressions import Constant, ObjectTemplate, Site, Template
-from stretto.definitions.frozen import EMPTY_OBJECT
-from stretto.definitions.graph import graph_of
 from stretto.definitions.model import (
     Assignment,
     Backoff,
@@ -28,8 +27,9 @@ from stretto.definitions.model import (
     Transition,
     WithItems,
     Workflow,
+    graph_of,
 )
-from stretto.definitions.yaml_source import MapNode, Node, ScalarNode, to_data
+from stretto.definitions.source import MapNode, Node, ScalarNode, to_data
 
 ACTION = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+\Z")
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%\Z")

@@ -8,9 +8,9 @@ The fork and the join perform no action. A dot cannot stand in a task's name, so
 from collections.abc import Iterable
 from dataclasses import replace
 
+from stretto.definitions.data import EMPTY_OBJECT
 from stretto.definitions.errors import Place
 from stretto.definitions.expressions import Constant
-from stretto.definitions.frozen import EMPTY_OBJECT
 from stretto.definitions.model import Task, Transition
 
 

@@ -6,13 +6,11 @@ Each word of JSON Schema's is another spelling of one of ours, or it is told wha
 from collections.abc import Mapping
 from typing import Final, cast, get_args
 
+from stretto.definitions.data import Data, compiled, freeze
 from stretto.definitions.dialects.reading import NAME, NAME_RULE, Fields, Reader
 from stretto.definitions.errors import nearest
-from stretto.definitions.frozen import Data, freeze
-from stretto.definitions.model import Parameter, ParameterType
-from stretto.definitions.parameters import problems_of
-from stretto.definitions.patterns import compiled
-from stretto.definitions.yaml_source import ListNode, MapNode, Node, ScalarNode, to_data
+from stretto.definitions.model import Parameter, ParameterType, problems_of
+from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode, to_data
 
 _TYPES = tuple(kind for kind in get_args(ParameterType) if kind != "any")
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Collection, Iterator
 
+from stretto.definitions.data import freeze
 from stretto.definitions.errors import Finding, Place, nearest
 from stretto.definitions.expressions import (
     Constant,
@@ -13,8 +14,7 @@ from stretto.definitions.expressions import (
     compile_condition,
     compile_text,
 )
-from stretto.definitions.frozen import freeze
-from stretto.definitions.yaml_source import ListNode, MapNode, Node, ScalarNode, kind_of, to_data
+from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode, kind_of, to_data
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
 NAME_RULE = "a name: letters, digits, _ and -, not beginning with a digit"

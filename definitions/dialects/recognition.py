@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from stretto.definitions.expressions.orquesta.delimiting import languages_of
-from stretto.definitions.yaml_source import ListNode, MapNode, Node, ScalarNode
+from stretto.definitions.expressions.orquesta import languages_of
+from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode
 
 _NATIVE_FIELDS: Final = frozenset(
     {"ref", "label", "parameters", "output_map", "timeout", "on_cancel", "cancellation_policy", "fail_fast"}

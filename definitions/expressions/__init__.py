@@ -7,40 +7,76 @@
 What an expression reads it reads from a `Scope`, name by name: nothing is copied for it, so it costs what it reads.
 """
 
-from stretto.definitions.expressions.conditions import AllOf, NoneOf
-from stretto.definitions.expressions.moment import Moment
-from stretto.definitions.expressions.namespaces import (
-    ABSENT,
-    Completion,
-    InFull,
-    Namespace,
-    Read,
-    Readable,
-    Scope,
-    TaskNamespace,
-)
-from stretto.definitions.expressions.syntax import Site
-from stretto.definitions.expressions.templates import (
-    Constant,
-    Expression,
-    ListTemplate,
-    ObjectTemplate,
-    Source,
-    Statements,
-    Template,
-    Text,
-    compile_condition,
-    compile_text,
-)
+from typing import TYPE_CHECKING
+
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.definitions.expressions.base.guarding import Guarded, GuardedNamespace, GuardedValue
+    from stretto.definitions.expressions.base.moment import Moment
+    from stretto.definitions.expressions.base.namespaces import (
+        ABSENT,
+        Completion,
+        InFull,
+        Namespace,
+        Read,
+        Readable,
+        Scope,
+        TaskNamespace,
+    )
+    from stretto.definitions.expressions.conditions import AllOf, NoneOf
+    from stretto.definitions.expressions.functions import type_name
+    from stretto.definitions.expressions.sandbox import TextSandbox
+    from stretto.definitions.expressions.scope import FUNCTION_NAMES
+    from stretto.definitions.expressions.syntax import Malformed, Site, parse
+    from stretto.definitions.expressions.templates import (
+        Constant,
+        Expression,
+        ListTemplate,
+        ObjectTemplate,
+        Source,
+        Statements,
+        Template,
+        Text,
+        compile_condition,
+        compile_text,
+    )
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "base.guarding": "Guarded GuardedNamespace GuardedValue",
+            "base.moment": "Moment",
+            "base.namespaces": "ABSENT Completion InFull Namespace Read Readable Scope TaskNamespace",
+            "conditions": "AllOf NoneOf",
+            "functions": "type_name",
+            "sandbox": "TextSandbox",
+            "scope": "FUNCTION_NAMES",
+            "syntax": "Malformed Site parse",
+            "templates": (
+                "Constant Expression ListTemplate ObjectTemplate Source Statements Template Text "
+                "compile_condition compile_text"
+            ),
+        },
+    )
 
 __all__ = [
     "ABSENT",
+    "BEYOND",
+    "FUNCTION_NAMES",
+    "NOT_HERE",
     "AllOf",
     "Completion",
     "Constant",
     "Expression",
+    "Given",
+    "Guarded",
+    "GuardedNamespace",
+    "GuardedValue",
     "InFull",
+    "KeyedTemplate",
     "ListTemplate",
+    "Malformed",
     "Moment",
     "Namespace",
     "NoneOf",
@@ -54,6 +90,12 @@ __all__ = [
     "TaskNamespace",
     "Template",
     "Text",
+    "TextSandbox",
     "compile_condition",
     "compile_text",
+    "cuts_of",
+    "function_names",
+    "languages_of",
+    "parse",
+    "type_name",
 ]

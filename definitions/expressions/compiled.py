@@ -39,12 +39,7 @@ from itertools import count
 from types import CodeType
 from typing import Any, TypeAlias, TypeVar
 
-from stretto.definitions.expressions.bounds import MAX_TEXT_LENGTH, Fuel
-from stretto.definitions.expressions.moment import Moment
-from stretto.definitions.expressions.namespaces import ITEM_NAMES, InFull, Readable, Scope
-from stretto.definitions.expressions.plain_values import Joined, Listed, Literal, Members, Path, Plain
-from stretto.definitions.expressions.values import text_of
-from stretto.definitions.frozen import (
+from stretto.definitions.data import (
     LEAST_INTEGER,
     MAX_DEPTH,
     MAX_WEIGHT,
@@ -58,6 +53,11 @@ from stretto.definitions.frozen import (
     object_of,
     object_with,
 )
+from stretto.definitions.expressions.base.bounds import MAX_TEXT_LENGTH, Fuel
+from stretto.definitions.expressions.base.moment import Moment
+from stretto.definitions.expressions.base.namespaces import ITEM_NAMES, InFull, Readable, Scope
+from stretto.definitions.expressions.base.plain_values import Joined, Listed, Literal, Members, Path, Plain
+from stretto.definitions.expressions.base.values import text_of
 
 MAX_READINGS = 500
 """Values and keys within what is compiled; a larger object is evaluated member by member."""

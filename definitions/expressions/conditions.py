@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from stretto.definitions.errors import Place
-from stretto.definitions.expressions.moment import Moment
-from stretto.definitions.expressions.namespaces import Scope
+from stretto.definitions.expressions.base.moment import Moment
+from stretto.definitions.expressions.base.namespaces import Scope
 from stretto.definitions.expressions.templates import Source, Template
 
 

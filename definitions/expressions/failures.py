@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from stretto.definitions.errors import ExpressionError, Place, names_there, nearest
-from stretto.definitions.expressions.moment import Moment
+from stretto.definitions.expressions.base.moment import Moment
 from stretto.definitions.expressions.sandbox import UnknownName
 
 

@@ -11,11 +11,11 @@ from jinja2 import pass_context
 from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.tests import TESTS as JINJA_TESTS
 
-from stretto.definitions.expressions.bounds import Fuel
+from stretto.definitions.data import weigh
+from stretto.definitions.expressions.base.bounds import Fuel
+from stretto.definitions.expressions.base.layout import layout_filters
+from stretto.definitions.expressions.base.values import settle, text_of
 from stretto.definitions.expressions.functions import FILTERS_ONLY, FUNCTIONS, type_name
-from stretto.definitions.expressions.layout import layout_filters
-from stretto.definitions.expressions.values import settle, text_of
-from stretto.definitions.frozen import weigh
 
 WALKING = frozenset({"batch", "groupby", "map", "reject", "rejectattr", "select", "selectattr", "slice", "list"})
 """Jinja's filters over lists, paid for by the members they walk over."""

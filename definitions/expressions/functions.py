@@ -14,11 +14,10 @@ from typing import Any
 import msgspec
 from jinja2 import Undefined
 
-from stretto.definitions.expressions.bounds import Fuel
-from stretto.definitions.expressions.namespaces import Readable
-from stretto.definitions.expressions.values import settle, text_of
-from stretto.definitions.frozen import weigh
-from stretto.definitions.patterns import compiled
+from stretto.definitions.data import compiled, weigh
+from stretto.definitions.expressions.base.bounds import Fuel
+from stretto.definitions.expressions.base.namespaces import Readable
+from stretto.definitions.expressions.base.values import settle, text_of
 
 _NOT_GIVEN = object()
 

@@ -18,14 +18,14 @@ from jinja2.runtime import LoopContext, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import missing
 
+from stretto.definitions.data import FrozenDict
 from stretto.definitions.errors import names_there, nearest
-from stretto.definitions.expressions.bounds import Fuel
+from stretto.definitions.expressions.base.bounds import Fuel
+from stretto.definitions.expressions.base.namespaces import ABSENT, Readable
+from stretto.definitions.expressions.base.operators import OPERATORS
 from stretto.definitions.expressions.filters import ALLOWED_TESTS, FILTERS, steps_of_a_loop
 from stretto.definitions.expressions.functions import FUNCTIONS, joined, pay_for_splitting, type_name
-from stretto.definitions.expressions.namespaces import ABSENT, Readable
-from stretto.definitions.expressions.operators import OPERATORS
 from stretto.definitions.expressions.scope import Function
-from stretto.definitions.frozen import FrozenDict
 
 LOOP_STEPS = "the steps of a loop"
 """A filter's name that no definition can write."""

@@ -9,12 +9,12 @@ from typing import Any
 from jinja2.runtime import Context
 from jinja2.utils import missing
 
-from stretto.definitions.expressions.bounds import Fuel
+from stretto.definitions.data import Data
+from stretto.definitions.expressions.base.bounds import Fuel
+from stretto.definitions.expressions.base.guarding import Guarded
+from stretto.definitions.expressions.base.moment import Moment
+from stretto.definitions.expressions.base.namespaces import ABSENT, Completion, Scope
 from stretto.definitions.expressions.functions import FUNCTIONS
-from stretto.definitions.expressions.guarding import Guarded
-from stretto.definitions.expressions.moment import Moment
-from stretto.definitions.expressions.namespaces import ABSENT, Completion, Scope
-from stretto.definitions.frozen import Data
 
 
 class Function:

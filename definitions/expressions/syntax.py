@@ -12,9 +12,9 @@ from jinja2 import TemplateSyntaxError, nodes
 from jinja2.visitor import NodeTransformer
 
 from stretto.definitions.errors import nearest
-from stretto.definitions.expressions.bounds import MAX_NESTING, MAX_SOURCE_LENGTH
+from stretto.definitions.expressions.base.bounds import MAX_NESTING, MAX_SOURCE_LENGTH
+from stretto.definitions.expressions.base.namespaces import ITEM_NAMES
 from stretto.definitions.expressions.filters import ALLOWED_TESTS, FILTERS
-from stretto.definitions.expressions.namespaces import ITEM_NAMES
 from stretto.definitions.expressions.sandbox import LOOP_STEPS, Sandbox
 from stretto.definitions.expressions.scope import COMPLETION_FUNCTIONS, FUNCTION_NAMES
 

@@ -11,18 +11,18 @@ import msgspec
 from jinja2 import Template as JinjaTemplate
 from jinja2 import TemplateError, nodes
 
+from stretto.definitions.data import Data, check_bounds, freeze, list_of, object_of
 from stretto.definitions.errors import ExpressionError, Finding, NotData, Place, StrettoError
-from stretto.definitions.expressions.bounds import check_text
+from stretto.definitions.expressions.base.bounds import check_text
+from stretto.definitions.expressions.base.moment import Moment
+from stretto.definitions.expressions.base.namespaces import Scope
+from stretto.definitions.expressions.base.plain_values import Joined, Listed, Literal, Members, Path, Plain, plain_of
+from stretto.definitions.expressions.base.values import settle, text_of
 from stretto.definitions.expressions.compiled import Evaluate, compile_plain
 from stretto.definitions.expressions.failures import harmless, shortened, told
-from stretto.definitions.expressions.moment import Moment
-from stretto.definitions.expressions.namespaces import Scope
-from stretto.definitions.expressions.plain_values import Joined, Listed, Literal, Members, Path, Plain, plain_of
 from stretto.definitions.expressions.sandbox import ExpressionSandbox, TextSandbox
 from stretto.definitions.expressions.scope import FUNCTION_NAMES, ScopeContext, StatementsContext
 from stretto.definitions.expressions.syntax import Malformed, Parsed, Piece, Site, parse
-from stretto.definitions.expressions.values import settle, text_of
-from stretto.definitions.frozen import Data, check_bounds, freeze, list_of, object_of
 
 _EXPRESSIONS = ExpressionSandbox()
 _TEXTS = TextSandbox()

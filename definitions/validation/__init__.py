@@ -5,15 +5,33 @@
 Every finding has a stable code (docs/findings.md). What surely fails is an error, what is doubtful a warning.
 """
 
-from stretto.definitions.validation.examination import Examination, check, examine
-from stretto.definitions.validation.inputs import (
-    RENDERED_HINT,
-    KnownAction,
-    KnownActions,
-    KnownInput,
-    computed_members,
-)
-from stretto.definitions.validation.schema import json_schema
+from typing import TYPE_CHECKING
+
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.definitions.validation.examination import Examination, check, examine
+    from stretto.definitions.validation.inputs import (
+        RENDERED_HINT,
+        KnownAction,
+        KnownActions,
+        KnownInput,
+        computed_members,
+    )
+    from stretto.definitions.validation.references import references_of
+    from stretto.definitions.validation.schema import json_schema
+    from stretto.definitions.validation.secret_flows import secrecy_of
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "examination": "Examination check examine",
+            "inputs": "KnownAction KnownActions KnownInput RENDERED_HINT computed_members",
+            "references": "references_of",
+            "schema": "json_schema",
+            "secret_flows": "secrecy_of",
+        },
+    )
 
 __all__ = [
     "RENDERED_HINT",
@@ -25,4 +43,6 @@ __all__ = [
     "computed_members",
     "examine",
     "json_schema",
+    "references_of",
+    "secrecy_of",
 ]

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 
 from stretto.definitions.dialects import in_order, read_with_findings
 from stretto.definitions.errors import Finding
-from stretto.definitions.graph import graph_of
-from stretto.definitions.model import Task, Workflow
-from stretto.definitions.semantics import NATIVE
+from stretto.definitions.model import NATIVE, Task, Workflow, graph_of
+from stretto.definitions.source import Node
 from stretto.definitions.validation.collecting import Findings
 from stretto.definitions.validation.conditions import check_conditions
 from stretto.definitions.validation.inputs import KeyPlaces, KnownActions, check_inputs
@@ -16,7 +15,6 @@ from stretto.definitions.validation.names import NameChecks
 from stretto.definitions.validation.paths import MAX_TASKS, Paths
 from stretto.definitions.validation.shape import check_shape
 from stretto.definitions.validation.stackstorm import check_functions
-from stretto.definitions.yaml_source import Node
 
 _BREAKS_GRAPH = frozenset(
     {

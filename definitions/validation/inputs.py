@@ -4,14 +4,13 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from stretto.definitions.dialects.native import ACTION, LITERAL_INPUTS
+from stretto.definitions.data import FrozenDict
+from stretto.definitions.dialects import ACTION, LITERAL_INPUTS
 from stretto.definitions.errors import Place
 from stretto.definitions.expressions import Constant, ListTemplate, ObjectTemplate, Statements, Template, Text
-from stretto.definitions.frozen import FrozenDict
-from stretto.definitions.model import Task, Workflow
-from stretto.definitions.semantics import CoreActions
+from stretto.definitions.model import CoreActions, Task, Workflow
+from stretto.definitions.source import ListNode, MapNode, Node
 from stretto.definitions.validation.collecting import Findings
-from stretto.definitions.yaml_source import ListNode, MapNode, Node
 
 LITERAL_HINT: Final = 'pass the value in `env` and write "$NAME" in the command, or use argv'
 RENDERED_HINT: Final = f"{LITERAL_HINT}; the setting `core_local.rendered_cmd: allow` has such commands run as they are"

@@ -4,7 +4,7 @@ A name that nothing gives is an error where it is read whenever its expression i
 perhaps, or where another path gives it, a warning: such a definition can run.
 """
 
-from stretto.definitions.conductor.streamed import FILED_FIELDS
+from stretto.definitions.conductor import FILED_FIELDS
 from stretto.definitions.context import NAMESPACES, RESERVED_NAMES
 from stretto.definitions.errors import Place
 from stretto.definitions.model import Task, Workflow

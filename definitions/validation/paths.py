@@ -6,8 +6,7 @@ Sets of tasks and of variables are bits of an integer: following every path of 5
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from stretto.definitions.graph import graph_of
-from stretto.definitions.model import Task, Workflow
+from stretto.definitions.model import Task, Workflow, graph_of
 from stretto.definitions.validation.outcomes import Outcomes, outcomes_of
 
 MAX_TASKS = 500

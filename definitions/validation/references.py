@@ -10,9 +10,7 @@ from functools import lru_cache
 
 from jinja2 import nodes
 
-from stretto.definitions.expressions import Expression, Site, Source, Statements
-from stretto.definitions.expressions.sandbox import TextSandbox
-from stretto.definitions.expressions.syntax import Malformed, parse
+from stretto.definitions.expressions import Expression, Malformed, Site, Source, Statements, TextSandbox, parse
 
 _SANDBOX = TextSandbox()
 _ANYWHERE = Site(items=True, completion=True)

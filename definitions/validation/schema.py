@@ -6,10 +6,17 @@ A test holds its fields against those that the reader takes, so that neither can
 from collections.abc import Iterable
 from typing import Any, get_args
 
-from stretto.definitions.dialects.item_files import RESULTS, SOURCES
-from stretto.definitions.dialects.native import ACTION, KEPT_FIELDS, NOT_ACTED_ON, TASK_KINDS
-from stretto.definitions.dialects.parameters import ANNOTATIONS, BOUNDS
-from stretto.definitions.dialects.reading import NAME
+from stretto.definitions.dialects import (
+    ACTION,
+    ANNOTATIONS,
+    BOUNDS,
+    KEPT_FIELDS,
+    NAME,
+    NOT_ACTED_ON,
+    RESULTS,
+    SOURCES,
+    TASK_KINDS,
+)
 from stretto.definitions.model import Backoff, CancellationPolicy, Delivery, ParameterType
 
 Schema = dict[str, Any]

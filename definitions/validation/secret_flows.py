@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from jinja2 import nodes
 
+from stretto.definitions.context import Fields, Origins, Secrecy, within
+from stretto.definitions.data import Data
 from stretto.definitions.expressions import (
     Constant,
     ListTemplate,
@@ -17,9 +19,7 @@ from stretto.definitions.expressions import (
     Template,
     Text,
 )
-from stretto.definitions.frozen import Data
 from stretto.definitions.model import Task, Workflow
-from stretto.definitions.secrecy import Fields, Origins, Secrecy, within
 from stretto.definitions.validation.references import tree_of
 
 MAX_FIELDS: Final = 8

@@ -4,8 +4,7 @@ import re
 from typing import Final
 
 from stretto.definitions.errors import Place
-from stretto.definitions.expressions.orquesta import Expression, Statements, function_names
-from stretto.definitions.expressions.orquesta.stackstorm import BEYOND, NOT_HERE
+from stretto.definitions.expressions.orquesta import BEYOND, NOT_HERE, Expression, Statements, function_names
 from stretto.definitions.model import Workflow
 from stretto.definitions.validation.collecting import Findings
 from stretto.definitions.validation.uses import uses_of

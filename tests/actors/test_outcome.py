@@ -4,7 +4,7 @@ import msgspec
 
 from stretto.actors.outcome import RunWasParked, UnknownRun, abandoned, failed_with
 from stretto.definitions.conductor import blank_record
-from stretto.definitions.frozen import FrozenList
+from stretto.definitions.data.frozen import FrozenList
 
 
 def test_a_failure_outside_of_a_definition_is_one_error_with_all_fields() -> None:

@@ -5,8 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from generating import definitions
-from generator import generate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,10 +12,12 @@ from stretto.actors.packs import read_packs
 from stretto.definitions import InvalidDefinition, StrettoError, Workflow, freeze, read_workflow
 from stretto.definitions.dialects import read_as_orquesta
 from stretto.definitions.errors import Place
-from stretto.definitions.model import Parameter
+from stretto.definitions.model.workflow import Parameter
 from stretto.definitions.stored import from_stored, to_stored
+from tests.support.differential.generator import generate
+from tests.support.generating import definitions
+from tests.support.paths import DOCS
 
-DOCS = Path(__file__).parents[2] / "docs"
 NATIVE = """\
 version: "1"
 parameters:

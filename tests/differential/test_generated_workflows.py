@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from outcomes import differences
+
+from tests.support.differential.outcomes import differences
 
 STRETTO = Path(sys.executable).with_name("stretto")
 RECORDS = [

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import yaml
-from generator import generate
+
+from tests.support.differential.generator import generate
 
 SEEDS = range(1, 201)
 HERE = Path(__file__).parent
@@ -16,7 +17,7 @@ def test_a_seed_makes_the_same_case_in_every_process() -> None:
     """Two processes with different hash seeds write the same lines."""
     written = [
         subprocess.run(
-            [sys.executable, HERE / "generator.py", "1", "60"],
+            [sys.executable, "-m", "tests.support.differential.generator", "1", "60"],
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
             capture_output=True,
             check=True,

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from outcomes import differences
+
+from tests.support.differential.outcomes import differences
 
 OUTCOME: dict[str, Any] = {
     "status": "failed",

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import ACTIONS, EXAMPLES, PATIENCE, fifo, notifications, watched, write_log, write_workflow
 from local_servers import LocalServers, is_healthy, is_refused
+
+from tests.support.harness import ACTIONS, EXAMPLES, PATIENCE, fifo, notifications, watched, write_log, write_workflow
 
 STRETTO = Path(sys.executable).with_name("stretto")
 

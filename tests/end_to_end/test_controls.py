@@ -8,11 +8,11 @@ from typing import Any
 
 import pykka
 import pytest
-from harness import PATIENCE, Gate, Inbox, fifo, running_engine, watched, write_workflow
 
 from stretto.actors import RunProgressed, action
-from stretto.actors.item import ItemActor
-from stretto.actors.messages import AttemptTimedOut
+from stretto.actors.runs.item import ItemActor
+from stretto.actors.runs.messages import AttemptTimedOut
+from tests.support.harness import PATIENCE, Gate, Inbox, fifo, running_engine, watched, write_workflow
 
 GATED = """
 parameters: {{gate: {{type: string}}, numbers: {{type: array}}}}

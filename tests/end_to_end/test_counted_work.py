@@ -16,10 +16,9 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from harness import Bed, running_engine, write_workflow
 
-from stretto.actors.dispatch import DispatchedActor, Dispatcher
-from stretto.actors.mailbox import Mailbox
+from stretto.actors.dispatch import DispatchedActor, Dispatcher, Mailbox
+from tests.support.harness import Bed, running_engine, write_workflow
 
 ITEMS = 1_000
 MOST_CALLS = 54

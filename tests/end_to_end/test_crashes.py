@@ -1,7 +1,8 @@
 """A daemon that is killed with SIGKILL at any instant comes back, and finishes what it had accepted.
 
-What is looked into whenever one has ended stands in `crash_ledger`: side effects, the store, and what clients were
-told agree. `python tests/end_to_end/crashing.py` does the same for as many kills as wanted.
+What is looked into whenever one has ended stands in `tests.support.crashes.ledger`: side effects, the
+store, and what clients were told agree. `python -m tests.support.crashes.crashing` does the same
+for any number of kills.
 """
 
 from collections.abc import Iterator
@@ -10,27 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crash_errands import lazy_inputs
-from crash_faults import Fault, Moment, What
-from crash_scene import Scene, Stage
-from crashing import Campaign
 
 from stretto.actors.gateway.client import DaemonUnreachable
-from stretto.actors.gateway.protocol import (
-    Accepted,
-    Cancel,
-    Ended,
-    Pause,
-    Progress,
-    Request,
-    Rerun,
-    Resume,
-    Status,
-    StatusTold,
-    Submit,
-    Watch,
-)
+from stretto.actors.operations.answers import Accepted, Ended, Progress, StatusTold
+from stretto.actors.operations.requests import Cancel, Pause, Request, Rerun, Resume, Status, Submit, Watch
 from stretto.definitions.conductor import PauseRequested
+from tests.support.crashes.crashing import Campaign
+from tests.support.crashes.errands import lazy_inputs
+from tests.support.crashes.faults import Fault, Moment, What
+from tests.support.crashes.scene import Scene, Stage
 
 
 def test_ten_kills(tmp_path: Path) -> None:

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from daemons import ECHO, STRETTO, Gate, serving
-from harness import PATIENCE, scrape
 
-from stretto.actors.gateway import protocol
 from stretto.actors.gateway.client import RequestRefused
-from stretto.actors.gateway.protocol import Accepted, Definition, Ended, Status, Submit, Watch, Workflows
+from stretto.actors.operations import answers
+from stretto.actors.operations.answers import Accepted, Ended
+from stretto.actors.operations.requests import Definition, Status, Submit, Watch, Workflows
+from tests.support.daemons import ECHO, STRETTO, Gate, serving
+from tests.support.harness import PATIENCE, scrape
 
 
 def test_500_items_in_flight_are_drained(tmp_path: Path, gate: Gate) -> None:
@@ -81,7 +82,7 @@ def test_a_broken_file_keeps_the_old_version(tmp_path: Path) -> None:
         daemon.signal(signal.SIGHUP)
         assert daemon.wait_for("definition_kept")["workflow"] == "test.echo"
         assert daemon.wait_for("definitions_reloaded")["workflows"] == 2
-        assert daemon.client.ask(Workflows()) == protocol.WorkflowsTold(["test.echo", "test.new"])
+        assert daemon.client.ask(Workflows()) == answers.WorkflowsTold(["test.echo", "test.new"])
         assert json.loads(daemon.run("test.echo", "n=3").stdout) == {"said": 3}
         changed = ECHO.replace("said:", "answered:")
         (tmp_path / "definitions" / "echo.yaml").write_text(changed)
@@ -142,7 +143,7 @@ def test_detached_runs_go_on(tmp_path: Path, gate: Gate) -> None:
         run = left.stdout.strip()
         gate.arrivals(2)
         told = daemon.client.ask(Status(run))
-        assert isinstance(told, protocol.StatusTold)
+        assert isinstance(told, answers.StatusTold)
         assert (told.run["id"], told.run["status"]) == (run, "running")
         gate.open()
         assert daemon.wait_for("run_ended")["run_id"] == run

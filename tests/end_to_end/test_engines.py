@@ -7,13 +7,13 @@ from typing import Any
 
 import pykka
 import pytest
-from harness import PATIENCE, Gate, examples_engine, fifo, running_engine, scrape, watched, write_workflow
 
 from stretto.actors import action
-from stretto.actors.engine import EngineStopping
+from stretto.actors.engine.engine import EngineStopping
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import Conductor, IllegalTransition
 from stretto.definitions.errors import InvalidDefinition, InvalidInput, UnknownWorkflow
+from tests.support.harness import PATIENCE, Gate, examples_engine, fifo, running_engine, scrape, watched, write_workflow
 
 DOUBLE = """
 parameters: {numbers: {type: array}}

@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from harness import EXAMPLES, Bed, examples_engine, notifications, write_log
 from local_servers import LocalServers, is_busy_at_first, is_healthy, is_refused
+
+from tests.support.harness import EXAMPLES, Bed, examples_engine, notifications, write_log
 
 
 def assert_at_rest(bed: Bed) -> None:

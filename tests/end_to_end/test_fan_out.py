@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import running_engine, write_workflow
 
 from stretto.actors import action
-from stretto.definitions import frozen, thaw
+from stretto.definitions import thaw
+from stretto.definitions.data import frozen
+from tests.support.harness import running_engine, write_workflow
 
 MEGABYTE = 1_000_000
 

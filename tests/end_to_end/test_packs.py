@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from harness import PATIENCE, running_engine, scrape, write_workflow
 
 from stretto.actors.cli import main
-from stretto.definitions.masking import MASK
+from stretto.definitions.context.masking import MASK
 from stretto.metrics import configure_logging
+from tests.support.harness import PATIENCE, running_engine, scrape, write_workflow
+from tests.support.paths import DOCS
 
-PACKS = Path(__file__).parents[2] / "docs" / "packs"
+PACKS = DOCS / "packs"
 DOCUMENT = PACKS.with_suffix(".md").read_text()
 TOKEN = "tok-Zebra9!42"
 PASSWORD = "pw-Quagga7?"

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner, Result
-from daemons import STRETTO, Gate, Served, serving
-from harness import PATIENCE
 
 from stretto.actors.cli import main
+from tests.support.daemons import STRETTO, Gate, Served, serving
+from tests.support.harness import PATIENCE
 
 
 def stretto(*arguments: object) -> Result:

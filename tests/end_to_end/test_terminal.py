@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from harness import PATIENCE, fifo, write_workflow
+
+from tests.support.harness import PATIENCE, fifo, write_workflow
 
 STRETTO = Path(sys.executable).with_name("stretto")
 MOVES = re.compile(r"\x1b\[\d*[AJ]")

@@ -12,9 +12,9 @@ import yaml
 from prometheus_client import generate_latest
 
 from stretto.metrics.instruments import Instruments
+from tests.support.paths import DOCS
 
 PROMTOOL = shutil.which("promtool")
-DOCS = Path(__file__).parents[2] / "docs"
 ALERTS = DOCS / "alerts.yaml"
 pytestmark = pytest.mark.skipif(
     PROMTOOL is None, reason="promtool is not on the PATH: it comes with Debian's package prometheus"

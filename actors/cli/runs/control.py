@@ -9,7 +9,7 @@ from stretto.actors.cli.runs.source import Source
 from stretto.actors.cli.runs.times import seconds_of
 
 if TYPE_CHECKING:
-    from stretto.actors.journal.records import RerunScope
+    from stretto.actors.journal import RerunScope
 
 
 @click.command()

@@ -5,8 +5,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from stretto.actors.gateway.client import Client, DaemonUnreachable
-from stretto.actors.gateway.protocol import (
+from stretto.actors.gateway import Client, DaemonUnreachable
+from stretto.actors.journal import RerunScope
+from stretto.actors.operations import (
     Accepted,
     Cancel,
     Done,
@@ -37,7 +38,6 @@ from stretto.actors.gateway.protocol import (
     Why,
     WhyTold,
 )
-from stretto.actors.journal.records import RerunScope
 
 Told = TypeVar("Told")
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from stretto.actors.cli.troubles import telling_errors
-from stretto.actors.gateway.socket_file import default_path
-from stretto.actors.journal.store import MAX_PAGE, PAGE
+from stretto.actors.cli.support.error_exits import telling_errors
+from stretto.actors.gateway import default_path
+from stretto.actors.journal import MAX_PAGE, PAGE
 
 if TYPE_CHECKING:
     from stretto.actors.cli.runs.source import Source
@@ -80,7 +80,7 @@ def _opened(daemon: str | None, store: str | None, store_key: str | None) -> "It
             yield source
         return
     from stretto.actors.cli.runs.daemon import DaemonRuns
-    from stretto.actors.gateway.client import Client
+    from stretto.actors.gateway import Client
 
     yield DaemonRuns(Client(daemon or _url_of_the_users_daemon()))
 

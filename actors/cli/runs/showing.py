@@ -5,7 +5,7 @@ from typing import Any
 import click
 import msgspec
 
-from stretto.actors.cli.run import error_line
+from stretto.actors.cli.outcomes import error_line
 from stretto.actors.cli.runs.listing import show_items
 from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, TASK, UTC, print_json, with_runs
 from stretto.actors.cli.runs.source import Source

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any, Protocol
 
-from stretto.actors.journal.records import RerunScope
+from stretto.actors.journal import RerunScope
 
 
 class Source(Protocol):
-    """Runs, and what can be done with them. What is told is as `stretto.actors.journal.reports` tells it."""
+    """Runs, and what can be done with them. What is told is as `stretto.actors.history.reports` tells it."""
 
     def runs(self, status: str | None, workflow: str | None, cursor: str | None, limit: int) -> dict[str, Any]:
         """Return {runs, next}."""

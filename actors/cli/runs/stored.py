@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stretto.actors.cli.stores import keyring_of
-from stretto.actors.journal import reports
-from stretto.actors.journal.opening import open_reader, open_store
-from stretto.actors.journal.records import RerunScope
+from stretto.actors.cli.support.stores import keyring_of
+from stretto.actors.history import reports
+from stretto.actors.journal import RerunScope, open_reader, open_store
 from stretto.definitions.conductor import (
     CancelRequested,
     ConcurrencyRequested,
@@ -23,7 +22,7 @@ from stretto.definitions.conductor import (
 from stretto.metrics import configure_logging
 
 if TYPE_CHECKING:
-    from stretto.actors.journal.offline import OfflineRuns
+    from stretto.actors.history import OfflineRuns
 
 
 class StoreRuns:
@@ -100,7 +99,7 @@ class StoreRuns:
 
     @contextlib.contextmanager
     def _owned(self) -> "Iterator[OfflineRuns]":
-        from stretto.actors.journal.offline import OfflineRuns
+        from stretto.actors.history import OfflineRuns
 
         # It was there, and of this version, when it was opened for reading: nothing is made of it here.
         with open_store(self._url, self._keyring) as store:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from stretto.actors.cli.exits import FAILED, INTERRUPTED, USAGE, give_up
 from stretto.actors.cli.runs.options import RUN, with_runs
 from stretto.actors.cli.runs.source import Source
-from stretto.actors.gateway.protocol import Answer, Ended
+from stretto.actors.cli.support.exit_codes import FAILED, INTERRUPTED, USAGE, give_up
+from stretto.actors.operations import Answer, Ended
 
 if TYPE_CHECKING:
     from stretto.actors.cli.runs.daemon import DaemonRuns
@@ -25,10 +25,10 @@ def watch(source: Source, *, run: str, as_json: bool) -> None:
     run goes on. With --json: a line for each change {"type": "progress", run, status, tasks}, and at last
     {"type": "outcome", run, status, output, errors, tasks}.
     """
-    from stretto.actors.cli.run import print_outcome
+    from stretto.actors.cli.outcomes import print_outcome
     from stretto.actors.cli.runs.daemon import DaemonRuns
     from stretto.actors.outcome import Outcome
-    from stretto.definitions.frozen import list_of
+    from stretto.definitions.data import list_of
 
     status = source.status(run)
     ended = _follow(source, run, as_json=as_json) if isinstance(source, DaemonRuns) else _stored_end(source, status)
@@ -41,10 +41,10 @@ def watch(source: Source, *, run: str, as_json: bool) -> None:
 
 
 def _follow(source: "DaemonRuns", run: str, *, as_json: bool) -> Ended:
-    from stretto.actors.cli.answers import Interrupted, answers_and_interrupts
     from stretto.actors.cli.progress import watching
-    from stretto.actors.gateway.protocol import Progress, Watch
-    from stretto.actors.messages import RunProgressed
+    from stretto.actors.cli.support.daemon_events import Interrupted, answers_and_interrupts
+    from stretto.actors.operations import Progress, Watch
+    from stretto.actors.runs import RunProgressed
 
     with watching("WARNING") as view, answers_and_interrupts(source.client, Watch(run)) as next_event:
         while True:

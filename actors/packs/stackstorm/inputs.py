@@ -8,11 +8,10 @@ from typing import Any, Final
 
 from stretto.actors.actions import ActionFailed
 from stretto.actors.packs.stackstorm.schema import PREFIX
+from stretto.definitions.data import Data, FrozenDict, FrozenList, freeze
 from stretto.definitions.errors import ExpressionError, NotData
 from stretto.definitions.expressions import ABSENT, Completion, InFull, Moment, Read, Template
-from stretto.definitions.frozen import Data, FrozenDict, FrozenList, freeze
-from stretto.definitions.model import Parameter
-from stretto.definitions.parameters import problems_of
+from stretto.definitions.model import Parameter, problems_of
 
 _INTEGER: Final = re.compile(r"\s*[+-]?\d{1,18}\s*\Z")
 _TRUTHS: Final = {"true": True, "t": True, "1": True, "yes": True, "false": False, "f": False, "0": False, "no": False}

@@ -8,10 +8,9 @@ from typing import Final
 
 from stretto.actors.packs.model import Manifest
 from stretto.actors.packs.stackstorm.schema import read_schema
-from stretto.definitions.dialects.reading import Fields, Reader
+from stretto.definitions.dialects import Fields, Reader
 from stretto.definitions.model import Parameter
-from stretto.definitions.yaml_scalars import YAML_1_1
-from stretto.definitions.yaml_source import MapNode, Node, ScalarNode, compose
+from stretto.definitions.source import YAML_1_1, MapNode, Node, ScalarNode, compose
 
 _REF = re.compile(r"[a-z0-9_]+\Z")
 _REF_RULE = "small letters, digits and _"

@@ -6,17 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from stretto.actors.actions.stackstorm import NO_SUDO
+from stretto.actors.actions import NO_SUDO
 from stretto.actors.packs.model import Manifest, PackCall, PackWorkflow
 from stretto.actors.packs.stackstorm.inputs import Inputs
 from stretto.actors.packs.stackstorm.python_files import needs_stackstorm
 from stretto.actors.packs.stackstorm.runners import ALIASES, REFUSED, RUNNERS, Runner, Task
 from stretto.actors.packs.stackstorm.schema import Declared, check_computed, read_declared
-from stretto.definitions.dialects.reading import Fields, Reader
+from stretto.definitions.dialects import Fields, Reader
 from stretto.definitions.errors import Finding, nearest
 from stretto.definitions.model import Parameter
-from stretto.definitions.yaml_scalars import YAML_1_1
-from stretto.definitions.yaml_source import MapNode, Node, ScalarNode, compose
+from stretto.definitions.source import YAML_1_1, MapNode, Node, ScalarNode, compose
 
 _KEPT: Final = ("id", "metadata_file", "output_key", "output_schema", "ref", "tags", "uid")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")

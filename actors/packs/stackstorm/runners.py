@@ -8,12 +8,19 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from stretto.actors.actions import ActionFailed
-from stretto.actors.actions.stackstorm import COMMAND_SECONDS, NO_SUDO, http, local, python_result, shell_result
+from stretto.actors.actions import (
+    COMMAND_SECONDS,
+    NO_SUDO,
+    ActionFailed,
+    python_result,
+    shell_result,
+    stackstorm_http,
+    stackstorm_local,
+)
 from stretto.actors.packs.model import Manifest
 from stretto.actors.packs.process import Program, limited, python_command, run_program
+from stretto.definitions.data import Data
 from stretto.definitions.errors import Place
-from stretto.definitions.frozen import Data
 from stretto.definitions.model import Parameter
 from stretto.metrics.logging import call_ids
 
@@ -56,7 +63,7 @@ class Runner:
 async def _command(task: Task, values: Values) -> Any:
     given = {name: values[name] for name in ("cmd", "timeout", "sudo", "sudo_password")}
     environment = {**task.variables, **(values["env"] or {})}
-    return await local(**given, env=environment, cwd=values["cwd"] or str(task.manifest.folder))
+    return await stackstorm_local(**given, env=environment, cwd=values["cwd"] or str(task.manifest.folder))
 
 
 async def _script(task: Task, values: Values) -> Any:
@@ -101,7 +108,7 @@ async def _request(_task: Task, values: Values) -> Any:
     for name, instead in _NO_REQUEST.items():
         if values.get(name):
             raise ActionFailed(f"{name} is not available: {instead}")
-    return await http(**{name: values[name] for name in _REQUEST if name in values})
+    return await stackstorm_http(**{name: values[name] for name in _REQUEST if name in values})
 
 
 async def _nothing(_task: Task, _values: Values) -> None:

@@ -7,15 +7,12 @@ from typing import Final
 
 from jinja2 import Environment, TemplateSyntaxError
 
-from stretto.definitions.dialects.parameters import read_parameters
-from stretto.definitions.dialects.reading import Reader
+from stretto.definitions.dialects import Reader, read_parameters
 from stretto.definitions.errors import Place, nearest
-from stretto.definitions.expressions import Site, Template, compile_text
-from stretto.definitions.expressions.scope import FUNCTION_NAMES
+from stretto.definitions.expressions import FUNCTION_NAMES, Site, Template, compile_text
 from stretto.definitions.model import Parameter
-from stretto.definitions.validation.references import references_of
-from stretto.definitions.yaml_scalars import YAML_1_1
-from stretto.definitions.yaml_source import MapNode, Node, ScalarNode, compose
+from stretto.definitions.source import YAML_1_1, MapNode, Node, ScalarNode, compose
+from stretto.definitions.validation import references_of
 
 PREFIX: Final = "the_parameter_"
 """What names begin with in compiled defaults that are functions of the language, too."""

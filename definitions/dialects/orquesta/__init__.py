@@ -17,7 +17,7 @@ from stretto.definitions.dialects.orquesta.names import Names
 from stretto.definitions.dialects.orquesta.reading import read_form
 from stretto.definitions.dialects.reading import Reader
 from stretto.definitions.model import Workflow
-from stretto.definitions.yaml_source import Node
+from stretto.definitions.source import Node
 
 __all__ = ["inspection", "read_orquesta"]
 

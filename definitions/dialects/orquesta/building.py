@@ -3,6 +3,7 @@
 from pathlib import PurePath
 from typing import Final, Literal
 
+from stretto.definitions.data import EMPTY_OBJECT, freeze
 from stretto.definitions.dialects.orquesta.forms import (
     ItemsForm,
     RetryForm,
@@ -13,10 +14,8 @@ from stretto.definitions.dialects.orquesta.forms import (
 from stretto.definitions.errors import Finding, Place
 from stretto.definitions.expressions import Constant, ListTemplate, ObjectTemplate, Template
 from stretto.definitions.expressions.orquesta import Given, KeyedTemplate, compile_text
-from stretto.definitions.frozen import EMPTY_OBJECT, freeze
-from stretto.definitions.model import Assignment, Parameter, Retry, Task, Transition, WithItems, Workflow
-from stretto.definitions.semantics import ORQUESTA
-from stretto.definitions.yaml_source import OPENING, ListNode, MapNode, Node, Report, ScalarNode, to_data
+from stretto.definitions.model import ORQUESTA, Assignment, Parameter, Retry, Task, Transition, WithItems, Workflow
+from stretto.definitions.source import OPENING, ListNode, MapNode, Node, Report, ScalarNode, to_data
 
 RETRIES_OF_THE_COMMAND: Final = 3
 

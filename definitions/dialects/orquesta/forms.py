@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from stretto.definitions.dialects.orquesta.inline import Inline, inline_parameters
 from stretto.definitions.errors import Place
-from stretto.definitions.yaml_source import OPENING, ListNode, MapNode, Node, ScalarNode
+from stretto.definitions.source import OPENING, ListNode, MapNode, Node, ScalarNode
 
 
 @dataclass(frozen=True, slots=True)

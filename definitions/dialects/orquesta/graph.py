@@ -7,7 +7,7 @@ from typing import Final
 from stretto.definitions.dialects.orquesta.forms import Target, TaskForm, WorkflowForm
 from stretto.definitions.dialects.reading import Reader
 from stretto.definitions.errors import nearest
-from stretto.definitions.yaml_source import is_falsy
+from stretto.definitions.source import is_falsy
 
 COMMANDS: Final = ("continue", "fail", "noop", "retry")
 MAX_WAYS: Final = 100_000

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from stretto.definitions.data import freeze
 from stretto.definitions.errors import NotData
-from stretto.definitions.frozen import freeze
 
 _ASSIGNS: Final = re.compile(r"\w=")
 _PLAIN: Final = re.compile(r"-?\d*\.\d+|-?\d+|(?i:true)|(?i:false)|null")

@@ -14,8 +14,8 @@ from stretto.definitions.dialects.orquesta.forms import TaskForm, TransitionForm
 from stretto.definitions.dialects.orquesta.graph import COMMANDS, Tasks
 from stretto.definitions.dialects.reading import Reader
 from stretto.definitions.errors import Place, nearest
-from stretto.definitions.expressions.orquesta.delimiting import cuts_of, languages_of
-from stretto.definitions.yaml_source import ListNode, MapNode, Node, ScalarNode
+from stretto.definitions.expressions.orquesta import cuts_of, languages_of
+from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode
 
 _REST: Final = r"[][a-zA-Z0-9_'\".()]*"
 _REFERENCE: Final = re.compile(rf"\bctx\(['\"]?{_REST}['\"]?\)\.?{_REST}")

@@ -22,7 +22,7 @@ from stretto.definitions.dialects.orquesta.forms import (
 )
 from stretto.definitions.dialects.reading import Fields, Reader
 from stretto.definitions.errors import Place
-from stretto.definitions.yaml_source import OPENING, ListNode, MapNode, Node, ScalarNode, is_falsy, kind_of, to_data
+from stretto.definitions.source import OPENING, ListNode, MapNode, Node, ScalarNode, is_falsy, kind_of, to_data
 
 TASK_NAME: Final = re.compile(r"\w+\Z")
 VERSIONS: Final = ("1.0", 1.0)

@@ -6,19 +6,37 @@ Both languages have the same functions (`functions`, `stackstorm`), read from th
 same fuel. The package `yaql` is imported when the first YAQL expression is compiled, and no sooner.
 """
 
-from stretto.definitions.expressions.orquesta.delimiting import Language, has_expressions, languages_of
-from stretto.definitions.expressions.orquesta.rendering import function_names
-from stretto.definitions.expressions.orquesta.templates import (
-    Expression,
-    Given,
-    KeyedTemplate,
-    Statements,
-    Text,
-    compile_text,
-    evaluate_again,
-)
+from typing import TYPE_CHECKING
+
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.definitions.expressions.orquesta.delimiting import Language, cuts_of, has_expressions, languages_of
+    from stretto.definitions.expressions.orquesta.rendering import function_names
+    from stretto.definitions.expressions.orquesta.stackstorm import BEYOND, NOT_HERE
+    from stretto.definitions.expressions.orquesta.templates import (
+        Expression,
+        Given,
+        KeyedTemplate,
+        Statements,
+        Text,
+        compile_text,
+        evaluate_again,
+    )
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "delimiting": "cuts_of has_expressions languages_of Language",
+            "rendering": "function_names",
+            "stackstorm": "BEYOND NOT_HERE",
+            "templates": "Expression Given KeyedTemplate Statements Text compile_text evaluate_again",
+        },
+    )
 
 __all__ = [
+    "BEYOND",
+    "NOT_HERE",
     "Expression",
     "Given",
     "KeyedTemplate",
@@ -26,6 +44,7 @@ __all__ = [
     "Statements",
     "Text",
     "compile_text",
+    "cuts_of",
     "evaluate_again",
     "function_names",
     "has_expressions",

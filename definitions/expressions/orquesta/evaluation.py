@@ -3,10 +3,10 @@
 from typing import Any
 
 from stretto.definitions.errors import LimitExceeded
-from stretto.definitions.expressions.bounds import Fuel
-from stretto.definitions.expressions.guarding import Guarded
-from stretto.definitions.expressions.moment import Moment
-from stretto.definitions.expressions.namespaces import ABSENT, Completion, Namespace, Readable, Scope
+from stretto.definitions.expressions.base.bounds import Fuel
+from stretto.definitions.expressions.base.guarding import Guarded
+from stretto.definitions.expressions.base.moment import Moment
+from stretto.definitions.expressions.base.namespaces import ABSENT, Completion, Namespace, Readable, Scope
 
 MAX_REPETITIONS = 20
 """Times that a text which an expression gave is evaluated in turn."""

@@ -9,11 +9,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from stretto.definitions.data import Data, object_of
 from stretto.definitions.errors import nearest
+from stretto.definitions.expressions.base.namespaces import ABSENT, Completion
 from stretto.definitions.expressions.functions import type_name
-from stretto.definitions.expressions.namespaces import ABSENT, Completion
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation, visible
-from stretto.definitions.frozen import Data, object_of
 
 STATUSES = {"timed_out": "timeout", "cancelled": "canceled"}
 """Outcomes that Orquesta has another word for."""

@@ -10,14 +10,14 @@ from jinja2 import pass_context
 from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.tests import TESTS as JINJA_TESTS
 
-from stretto.definitions.expressions.bounds import Fuel
+from stretto.definitions.data import weigh
+from stretto.definitions.expressions.base.bounds import Fuel
+from stretto.definitions.expressions.base.layout import layout_filters
+from stretto.definitions.expressions.base.values import settle
 from stretto.definitions.expressions.functions import type_name
-from stretto.definitions.expressions.layout import layout_filters
 from stretto.definitions.expressions.orquesta import stackstorm
 from stretto.definitions.expressions.orquesta.functions import read_json, zipped
 from stretto.definitions.expressions.orquesta.texts import text_of
-from stretto.definitions.expressions.values import settle
-from stretto.definitions.frozen import weigh
 
 WALKING = frozenset(
     {

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from stretto.definitions.expressions.bounds import MAX_FORMAT_WIDTH, Fuel, check_format
-from stretto.definitions.expressions.operators import OPERATORS as BOUNDED
+from stretto.definitions.expressions.base.bounds import MAX_FORMAT_WIDTH, Fuel, check_format
+from stretto.definitions.expressions.base.operators import OPERATORS as BOUNDED
 from stretto.definitions.expressions.orquesta.texts import printable, text_of
 
 

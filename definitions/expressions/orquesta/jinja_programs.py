@@ -9,7 +9,7 @@ from jinja2 import TemplateSyntaxError, nodes
 from jinja2.parser import Parser
 from jinja2.visitor import NodeTransformer
 
-from stretto.definitions.expressions.bounds import MAX_NESTING, MAX_SOURCE_LENGTH
+from stretto.definitions.expressions.base.bounds import MAX_NESTING, MAX_SOURCE_LENGTH
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
 from stretto.definitions.expressions.orquesta.jinja_filters import (
     FILTER_NAMES,

@@ -14,9 +14,10 @@ from jinja2.runtime import LoopContext, Macro
 from jinja2.sandbox import SandboxedFormatter
 from jinja2.utils import missing
 
-from stretto.definitions.expressions.bounds import Fuel, check_format
+from stretto.definitions.data import FrozenDict
+from stretto.definitions.expressions.base.bounds import Fuel, check_format
+from stretto.definitions.expressions.base.namespaces import ABSENT, Readable
 from stretto.definitions.expressions.functions import type_name
-from stretto.definitions.expressions.namespaces import ABSENT, Readable
 from stretto.definitions.expressions.orquesta import functions, stackstorm
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
 from stretto.definitions.expressions.orquesta.jinja_filters import FILTERS, TESTS
@@ -25,7 +26,6 @@ from stretto.definitions.expressions.orquesta.texts import text_of
 from stretto.definitions.expressions.sandbox import METHODS as NATIVE_METHODS
 from stretto.definitions.expressions.sandbox import ExpressionGenerator, Sandbox, TextGenerator, Undefined
 from stretto.definitions.expressions.scope import Function, StatementsContext
-from stretto.definitions.frozen import FrozenDict
 
 VARIABLES: Final = "the_variables_of_ctx"
 """The name under which `ctx().x` reads one variable without making an object of all."""

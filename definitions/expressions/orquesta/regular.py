@@ -12,7 +12,7 @@ from typing import Any
 
 import re2
 
-from stretto.definitions.expressions.bounds import Fuel
+from stretto.definitions.expressions.base.bounds import Fuel
 
 MAX_PATTERN_LENGTH = 5_000
 SCANNED_CHARACTERS_A_STEP = 8_192

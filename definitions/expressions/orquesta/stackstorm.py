@@ -13,13 +13,13 @@ from typing import Any
 
 import yaml
 
-from stretto.definitions.expressions.bounds import Fuel
+from stretto.definitions.data import FrozenDict, FrozenList, thaw, weigh
+from stretto.definitions.expressions.base.bounds import Fuel
+from stretto.definitions.expressions.base.values import settle
 from stretto.definitions.expressions.functions import type_name
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
 from stretto.definitions.expressions.orquesta.regular import Pattern, pattern_of
 from stretto.definitions.expressions.orquesta.texts import text_of
-from stretto.definitions.expressions.values import settle
-from stretto.definitions.frozen import FrozenDict, FrozenList, thaw, weigh
 
 MAX_INDENT = 32
 MAX_ALIASES = 20

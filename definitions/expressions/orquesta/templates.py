@@ -10,10 +10,12 @@ from typing import Any
 
 from jinja2 import Undefined
 
+from stretto.definitions.data import Data, FrozenDict, FrozenList, check_bounds, freeze, list_of, object_of
 from stretto.definitions.errors import ExpressionError, Finding, NotData, Place
+from stretto.definitions.expressions.base.moment import Moment
+from stretto.definitions.expressions.base.namespaces import ABSENT, Scope
+from stretto.definitions.expressions.base.values import settle
 from stretto.definitions.expressions.failures import harmless, shortened, told
-from stretto.definitions.expressions.moment import Moment
-from stretto.definitions.expressions.namespaces import ABSENT, Scope
 from stretto.definitions.expressions.orquesta.delimiting import (
     Cut,
     Language,
@@ -35,8 +37,6 @@ from stretto.definitions.expressions.orquesta.rendering import (
 from stretto.definitions.expressions.orquesta.texts import text_of
 from stretto.definitions.expressions.syntax import Malformed
 from stretto.definitions.expressions.templates import Constant, Locate, Report, Source, Template, Written
-from stretto.definitions.expressions.values import settle
-from stretto.definitions.frozen import Data, FrozenDict, FrozenList, check_bounds, freeze, list_of, object_of
 
 
 class Expression(Written):

@@ -4,9 +4,9 @@ import datetime as dt
 from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from typing import Any
 
-from stretto.definitions.expressions.bounds import Fuel
-from stretto.definitions.expressions.values import settle
-from stretto.definitions.frozen import FrozenDict, FrozenList, weigh
+from stretto.definitions.data import FrozenDict, FrozenList, weigh
+from stretto.definitions.expressions.base.bounds import Fuel
+from stretto.definitions.expressions.base.values import settle
 
 _SCALARS = frozenset({int, float, bool, type(None)})
 

@@ -15,7 +15,7 @@ import yaql
 from yaql.language import contexts, conventions, exceptions, expressions, factory, runner, specs, utils
 
 from stretto.definitions.errors import LimitExceeded, nearest
-from stretto.definitions.expressions.bounds import MAX_SOURCE_LENGTH
+from stretto.definitions.expressions.base.bounds import MAX_SOURCE_LENGTH
 from stretto.definitions.expressions.functions import type_name
 from stretto.definitions.expressions.orquesta import functions, stackstorm
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation

@@ -19,7 +19,7 @@ from yaql.standard_library import queries as std_queries
 from yaql.standard_library import regex as std_regex
 from yaql.standard_library import strings as std_strings
 
-from stretto.definitions.expressions.bounds import Fuel, check_bits, check_format
+from stretto.definitions.expressions.base.bounds import Fuel, check_bits, check_format
 from stretto.definitions.expressions.functions import pay_for_splitting
 from stretto.definitions.expressions.orquesta.regular import Pattern, pattern_of
 from stretto.definitions.expressions.orquesta.yaql_metering import Meter

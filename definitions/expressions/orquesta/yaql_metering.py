@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from stretto.definitions.errors import LimitExceeded
-from stretto.definitions.expressions.bounds import FROZEN_BYTES_A_STEP, MAX_STEPS, Fuel, check_bits
+from stretto.definitions.expressions.base.bounds import FROZEN_BYTES_A_STEP, MAX_STEPS, Fuel, check_bits
 from stretto.definitions.expressions.orquesta.yaql_views import ListView, ObjectView, VariablesView
 
 CALL_STEPS = 10

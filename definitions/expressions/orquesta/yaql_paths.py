@@ -11,10 +11,10 @@ import operator
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from stretto.definitions.expressions.namespaces import ABSENT
+from stretto.definitions.data import FrozenDict, FrozenList
+from stretto.definitions.expressions.base.namespaces import ABSENT
 from stretto.definitions.expressions.orquesta import functions
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
-from stretto.definitions.frozen import FrozenDict, FrozenList
 
 Step: TypeAlias = Callable[[Evaluation], Any]
 """Returns a value, or `ABSENT` to give way."""

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from stretto.definitions.expressions.namespaces import ABSENT, Readable
+from stretto.definitions.data import FrozenDict, FrozenList, object_of
+from stretto.definitions.expressions.base.namespaces import ABSENT, Readable
 from stretto.definitions.expressions.orquesta.evaluation import visible
-from stretto.definitions.frozen import FrozenDict, FrozenList, object_of
 
 
 class ListView(Sequence[Any]):

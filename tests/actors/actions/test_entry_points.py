@@ -25,6 +25,6 @@ def test_modules_of_entry_points_are_imported_and_a_broken_one_harms_no_other(
     assert "the entry point 'entry_bad' (the module entry_bad): RuntimeError: broken here" in str(bad)
     assert "line 2" in str(bad)
     assert "there is no module 'entry_missing'" in str(missing)
-    assert ActionRegistry.with_core().get("entry.good").function() == 1
+    assert ActionRegistry.registered().get("entry.good").function() == 1
     for name in ("entry_good",):
         monkeypatch.delitem(sys.modules, name)

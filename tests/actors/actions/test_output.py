@@ -9,13 +9,14 @@ from queue import SimpleQueue
 from typing import Any
 
 import pytest
-from waiting import PATIENCE, Fifo
 
-from stretto.actors.actions import Action, local
+from stretto.actors.actions import Action
+from stretto.actors.actions.core import local
 from stretto.actors.actions.output import WINDOW_BYTES, OutputSoFar
 from stretto.actors.runners import Call, EventLoopRunner, Finished, Running, ThreadRunner
-from stretto.definitions.frozen import EMPTY_OBJECT, FrozenDict, freeze
+from stretto.definitions.data.frozen import EMPTY_OBJECT, FrozenDict, freeze
 from stretto.metrics.logging import CallIds
+from tests.support.waiting import PATIENCE, Fifo
 
 run_local = local.local
 

@@ -20,8 +20,8 @@ from stretto.actors.actions import (
     action,
     registry,
 )
+from stretto.definitions.data.frozen import freeze
 from stretto.definitions.errors import StrettoError
-from stretto.definitions.frozen import freeze
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -34,11 +34,11 @@ def _own_table(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def actions() -> ActionRegistry:
-    return ActionRegistry.with_core()
+    return ActionRegistry.registered()
 
 
 def parameters(ref: str) -> dict[str, ActionParameter]:
-    return {parameter.name: parameter for parameter in ActionRegistry.with_core().get(ref).parameters}
+    return {parameter.name: parameter for parameter in ActionRegistry.registered().get(ref).parameters}
 
 
 def problems(checked: Action, values: Mapping[str, Any]) -> tuple[str, ...]:
@@ -240,7 +240,7 @@ def test_descriptions_come_from_the_docstring(actions: ActionRegistry) -> None:
 def checked(name: str, count: int = 1, ratio: float = 0.5, tags: list[str] | None = None) -> None: ...
 
 
-CHECKED = ActionRegistry.with_core().get("test.checked")
+CHECKED = ActionRegistry.registered().get("test.checked")
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:
@@ -270,7 +270,7 @@ def test_an_enum_takes_its_members_only() -> None:
     @action("ops.level")
     def level(level: Literal["low", "high"] = "low", step: Literal[1, 2] = 1) -> None: ...
 
-    registered = ActionRegistry.with_core().get("ops.level")
+    registered = ActionRegistry.registered().get("ops.level")
     assert not problems(registered, {"level": "high", "step": 2})
     assert problems(registered, {"level": "mid"}) == ("level must be one of 'low', 'high', not a string",)
     assert problems(registered, {"step": True}) == ("step must be one of 1, 2, not a boolean",)
@@ -282,7 +282,7 @@ def test_an_action_with_keyword_arguments_takes_anything_else() -> None:
     @action("ops.anything")
     def anything(count: int, **_others: Any) -> None: ...
 
-    registered = ActionRegistry.with_core().get("ops.anything")
+    registered = ActionRegistry.registered().get("ops.anything")
     assert not problems(registered, {"count": 1, "whatever": []})
     assert problems(registered, {"count": "1", "whatever": []}) == ("count must be an integer, not a string",)
 

@@ -6,20 +6,21 @@ from typing import Any
 
 import pykka
 import pytest
-from waiting import PATIENCE, Inbox, messages_of
 
 from stretto.actors.actions import ActionRegistry
-from stretto.actors.clock import Clock
-from stretto.actors.dispatch import Dispatcher, Later
+from stretto.actors.dispatch import Deferred, Dispatcher, Timers
+from stretto.actors.dispatch.clock import Clock
 from stretto.actors.journal.actor import PRUNED_AT_ONCE, JournalActor
 from stretto.actors.journal.link import JournalLink
+from stretto.actors.journal.messages import PruneRuns, RunExists, RunUnrecordable, StoreGone
 from stretto.actors.journal.records import Ending, Happened, Write
 from stretto.actors.journal.store import AlreadyAccepted, Prune, StoreLost, StoreUnavailable, Unrecordable
-from stretto.actors.messages import PruneRuns, RunExists, RunRecorded, RunUnrecordable, StoreGone
 from stretto.actors.runners import Runners
-from stretto.actors.services import Services
-from stretto.definitions.frozen import list_of
+from stretto.actors.runs.messages import RunRecorded
+from stretto.actors.runs.services import Services
+from stretto.definitions.data.frozen import list_of
 from stretto.metrics import Instruments
+from tests.support.waiting import PATIENCE, Inbox, messages_of
 
 
 class Portions:
@@ -93,11 +94,23 @@ class Desk:
         self._clock = Clock.start()
         self._dispatcher = Dispatcher(1)
         services = Services(
-            self._dispatcher, self._clock, None, Runners(threads=1), ActionRegistry.with_core("refuse"), Instruments()
+            self._dispatcher,
+            Timers(self._clock),
+            None,
+            Runners(threads=1),
+            ActionRegistry.registered("refuse"),
+            Instruments(),
         )
         services.engine = self.engine
         self.services = services
-        self.actor = JournalActor.start(self.book, self.book.pruning, self.link, services)
+        self.actor = JournalActor.start(
+            self.book,
+            self.book.pruning,
+            self.link,
+            timers=services.timers,
+            instruments=services.instruments,
+            engine=lambda: self.engine,
+        )
         self.link.connect(self.actor)
 
     def told(self) -> Any:
@@ -156,7 +169,7 @@ def test_what_comes_during_a_transaction_is_the_next_one(desk: Desk) -> None:
 def test_nobody_is_told_before_the_commit(desk: Desk) -> None:
     """Neither told nor answered."""
     desk.book.hold_up()
-    answer = Later()
+    answer = Deferred()
     waiter = desk.record("a", ((answer, "durable"),))
     assert desk.book.begun.acquire(timeout=PATIENCE)
     assert messages_of(waiter).empty()
@@ -316,7 +329,7 @@ def test_what_is_left_is_written_at_the_end(desk: Desk) -> None:
 def test_runs_are_deleted_a_portion_at_a_time(desk: Desk) -> None:
     """What happens meanwhile is written in between, and the answer tells how many there were."""
     desk.book.prunings = [Portions(5, 3)]
-    answer = Later()
+    answer = Deferred()
     desk.actor.tell(PruneRuns(Prune(keep=0), answer))
     reply: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
     answer.promise(reply, set())
@@ -330,7 +343,7 @@ def test_who_has_runs_deleted_is_answered_also_if_the_end_comes_first(desk: Desk
     desk.book.hold_up()
     desk.record("a")
     assert desk.book.begun.acquire(timeout=PATIENCE)
-    answer = Later()
+    answer = Deferred()
     reply: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
     answer.promise(reply, set())
     desk.actor.tell(PruneRuns(Prune(keep=0), answer))
@@ -348,7 +361,7 @@ def test_whoever_asks_while_others_are_deleted_is_answered_too(desk: Desk) -> No
     assert desk.book.begun.acquire(timeout=PATIENCE)
     replies: list[pykka.ThreadingFuture[int]] = [pykka.ThreadingFuture() for _ in range(3)]
     for reply in replies:
-        answer = Later()
+        answer = Deferred()
         answer.promise(reply, set())
         desk.actor.tell(PruneRuns(Prune(keep=0), answer))
     desk.book.gate.release()

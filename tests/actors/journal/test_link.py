@@ -3,12 +3,13 @@
 from typing import TYPE_CHECKING
 
 import pytest
-from waiting import PATIENCE, Inbox, messages_of
 
-from stretto.actors.dispatch import Later
+from stretto.actors.dispatch import Deferred
 from stretto.actors.journal.link import MAX_PENDING, ROOM_AGAIN, JournalLink, NoJournal, notify
+from stretto.actors.journal.messages import JournalHasRoom, Record
 from stretto.actors.journal.records import Happened, ItemStarted
-from stretto.actors.messages import JournalHasRoom, Record, RunRecorded
+from stretto.actors.runs.messages import RunRecorded
+from tests.support.waiting import PATIENCE, Inbox, messages_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +87,7 @@ def test_nothing_starts_while_the_store_cannot_be_written(
 
 def test_without_a_journal_everything_is_as_durable_as_it_will_ever_be(waiter: "pykka.ActorRef[Inbox]") -> None:
     """Whoever waits is told at once, and there is always room."""
-    link, answer = NoJournal(), Later()
+    link, answer = NoJournal(), Deferred()
     link.record(happened(5), ((waiter, RunRecorded()),), ((answer, 7),))
     assert messages_of(waiter).get(timeout=PATIENCE) == RunRecorded()
     assert not answer.resolve(8), "it has been answered"
@@ -103,7 +104,7 @@ def test_a_record_that_nobody_takes_is_no_error(journal: "pykka.ActorRef[Inbox]"
 
 def test_who_is_gone_wants_no_news(waiter: "pykka.ActorRef[Inbox]") -> None:
     """The others are told all the same."""
-    gone, answer = Inbox.start(), Later()
+    gone, answer = Inbox.start(), Deferred()
     gone.stop()
     notify(((gone, RunRecorded()), (waiter, RunRecorded())), ((answer, 1),))
     assert messages_of(waiter).get(timeout=PATIENCE) == RunRecorded()

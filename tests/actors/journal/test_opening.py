@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from recording import acceptance
-from stores import store_url
 
-from stretto.actors.journal.opening import InFile, InMemory, InPostgres, locate, open_reader, open_store
+from stretto.actors.journal.location import InFile, InMemory, InPostgres, locate
+from stretto.actors.journal.opening import open_reader, open_store
 from stretto.actors.journal.store import CannotOpenStore
+from tests.support.recording import acceptance
+from tests.support.stores import store_url
 
 __all__ = ["store_url"]
 
@@ -67,7 +68,7 @@ def test_databases_are_imported_only_when_a_store_is_opened(tmp_path: Path) -> N
     open_store(f"sqlite:///{tmp_path / 'store.db'}", None).close()
     code = """if True:
         import sys
-        import stretto.actors.engine, stretto.actors.journal.maintenance
+        import stretto.actors.engine, stretto.actors.journal.sql.backup
         from stretto.actors.journal.opening import open_store
         heavy = {"sqlalchemy", "alembic", "psycopg", "cryptography"}
         assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()

@@ -9,14 +9,14 @@ from typing import Any, NoReturn
 import pykka
 import pytest
 import structlog
-from recording import acceptance
-from waiting import PATIENCE, Inbox, messages_of
 
-from stretto.actors.dispatch import Later
+from stretto.actors.dispatch import Deferred
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.readers import THREADS, NoReaders, NoStore, Readers
 from stretto.actors.journal.store import Reader, StoreUnavailable
 from stretto.metrics import configure_logging
+from tests.support.recording import acceptance
+from tests.support.waiting import PATIENCE, Inbox, messages_of
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def inbox() -> Iterator["pykka.ActorRef[Inbox]"]:
     started.stop()
 
 
-def answer_of(later: Later, timeout: float = PATIENCE) -> Any:
+def answer_of(later: Deferred, timeout: float = PATIENCE) -> Any:
     reply: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
     later.promise(reply, set())
     return reply.get(timeout=timeout)

@@ -6,25 +6,27 @@ from pathlib import Path
 
 import pykka
 import pytest
-from recording import acceptance
-from waiting import PATIENCE, Inbox, messages_of
 
 from stretto.actors.actions import ActionRegistry
-from stretto.actors.clock import Clock
-from stretto.actors.dispatch import Dispatcher
+from stretto.actors.dispatch import Dispatcher, Timers
+from stretto.actors.dispatch.clock import Clock
 from stretto.actors.journal.actor import JournalActor
 from stretto.actors.journal.opening import open_reader
 from stretto.actors.journal.service import OpenJournal, open_journal
 from stretto.actors.journal.store import CannotOpenStore, StoreInUse
 from stretto.actors.runners import Runners
-from stretto.actors.services import Services
+from stretto.actors.runs.services import Services
 from stretto.metrics import Instruments
+from tests.support.recording import acceptance
+from tests.support.waiting import PATIENCE, Inbox, messages_of
 
 
 @pytest.fixture
 def services() -> Iterator[Services]:
     clock, dispatcher, engine = Clock.start(), Dispatcher(1), Inbox.start()
-    made = Services(dispatcher, clock, None, Runners(threads=1), ActionRegistry.with_core("refuse"), Instruments())
+    made = Services(
+        dispatcher, Timers(clock), None, Runners(threads=1), ActionRegistry.registered("refuse"), Instruments()
+    )
     made.engine = engine
     yield made
     made.runners.stop()
@@ -48,7 +50,7 @@ def record(journal: OpenJournal, run_id: str) -> Callable[[], None]:
 def test_what_is_recorded_is_written_and_read_beside_it(sqlite_url: str, services: Services) -> None:
     """By the actor that was started for it."""
     journal = open_journal(sqlite_url, None)
-    journal.start(services)
+    journal.start(services.timers, services.instruments, lambda: services.engine)
     record(journal, "a")()
     row = journal.store.reader.run("a")
     assert row is not None
@@ -60,7 +62,7 @@ def test_a_closed_journal_has_written_all_and_leaves_nothing(sqlite_url: str, se
     """No thread, no actor, and a store that is free."""
     threads = set(threading.enumerate())
     journal = open_journal(sqlite_url, None)
-    journal.start(services)
+    journal.start(services.timers, services.instruments, lambda: services.engine)
     waits = [record(journal, run_id) for run_id in "abc"]
     journal.close()
     for wait in waits:

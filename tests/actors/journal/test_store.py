@@ -4,12 +4,10 @@ import threading
 from typing import Any
 
 import pytest
-from entries import ENTRIES, same
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from recording import PROBING, acceptance, completed, data, failed, happening, probing
-from stores import KEYRING, everything_in, keyless, rows_of, store, store_url
 
+from stretto.actors.journal.encryption import Keyring, StoreKeyMissing, WrongStoreKey, new_key
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.records import (
     Ending,
@@ -23,8 +21,7 @@ from stretto.actors.journal.records import (
     SecretsLearned,
     TaskState,
 )
-from stretto.actors.journal.sealing import Keyring, StoreKeyMissing, WrongStoreKey, new_key
-from stretto.actors.journal.sql_store import Store
+from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import (
     MAX_PAGE,
     AlreadyAccepted,
@@ -35,9 +32,12 @@ from stretto.actors.journal.store import (
     Unrecordable,
 )
 from stretto.definitions.conductor import Failure, PauseRequested
-from stretto.definitions.context import Surroundings
-from stretto.definitions.frozen import EMPTY_LIST, FrozenDict, freeze
-from stretto.definitions.masking import Mask
+from stretto.definitions.context.context import Surroundings
+from stretto.definitions.context.masking import Mask
+from stretto.definitions.data.frozen import EMPTY_LIST, FrozenDict, freeze
+from tests.support.entries import ENTRIES, same
+from tests.support.recording import PROBING, acceptance, completed, data, failed, happening, probing
+from tests.support.stores import KEYRING, everything_in, keyless, rows_of, store, store_url
 
 __all__ = ["keyless", "store", "store_url"]
 

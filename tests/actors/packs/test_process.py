@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import Bench
-from waiting import PATIENCE
 
 from stretto.actors import Outcome
+from tests.support.engines import Bench
+from tests.support.waiting import PATIENCE
 
 Try = Callable[..., Outcome]
 

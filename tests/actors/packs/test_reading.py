@@ -6,8 +6,9 @@ import pytest
 
 from stretto.actors.packs import PackWorkflow, read_packs
 from stretto.definitions.errors import InvalidDefinition
+from tests.support.paths import DOCS
 
-SAMPLE = Path(__file__).parents[3] / "docs" / "packs"
+SAMPLE = DOCS / "packs"
 MANIFEST = 'ref: tools\nversion: "1.0.0"\n'
 ACTION = "ref: tools.go\nrunner_type: shell\nentry_point: go.sh\n"
 

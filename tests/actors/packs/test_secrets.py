@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engines import Bench
 
 from stretto.actors.packs import InvalidPackConfig, Pack, read_packs, read_surroundings
+from stretto.definitions.context.masking import MASK, MAX_LEARNED, Mask
 from stretto.definitions.errors import InvalidDefinition
-from stretto.definitions.masking import MASK, MAX_LEARNED, Mask
+from tests.support.engines import Bench
+from tests.support.paths import DOCS
 
-FLEET = Path(__file__).parents[3] / "docs" / "packs" / "fleet"
+FLEET = DOCS / "packs" / "fleet"
 
 
 @pytest.fixture(scope="module")

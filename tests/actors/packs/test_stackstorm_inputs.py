@@ -7,7 +7,7 @@ from stretto.actors.packs.stackstorm.inputs import Inputs
 from stretto.actors.packs.stackstorm.schema import PREFIX
 from stretto.definitions.errors import Finding, Place
 from stretto.definitions.expressions import Site, Template, compile_text
-from stretto.definitions.model import Parameter
+from stretto.definitions.model.workflow import Parameter
 
 PLACE = Place("action.yaml", 1, 1)
 

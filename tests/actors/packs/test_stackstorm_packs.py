@@ -7,13 +7,13 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from engines import Bench, outcome_of
-from waiting import PATIENCE
 
 from stretto.actors import Outcome
-from stretto.actors.actions.addresses import AddressPolicy
+from stretto.actors.actions.core.addresses import AddressPolicy
 from stretto.actors.packs import InvalidPackConfig, PackCall, read_packs
 from stretto.definitions.errors import InvalidDefinition, UnknownWorkflow
+from tests.support.engines import Bench, outcome_of
+from tests.support.waiting import PATIENCE
 
 GREET = """
 name: greet

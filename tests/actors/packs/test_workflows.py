@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from engines import Bench, outcome_of
-from waiting import PATIENCE
 
 from stretto.definitions.errors import InvalidDefinition, InvalidInput
+from tests.support.engines import Bench, outcome_of
+from tests.support.waiting import PATIENCE
 
 METADATA = """
 ref: zoo.feed

@@ -1,13 +1,12 @@
 """A conductor that notes what it commands."""
 
-from driving import Drive
-
 from stretto.actors.rehearsal.recording import RecordedConductor
 from stretto.actors.rehearsal.script import Request
 from stretto.definitions.conductor import Command, ItemCompleted, StartItem
+from stretto.definitions.data.frozen import EMPTY_OBJECT
 from stretto.definitions.dialects import read_workflow
-from stretto.definitions.frozen import EMPTY_OBJECT
-from stretto.definitions.parameters import bind
+from stretto.definitions.model.parameters import bind
+from tests.support.driving import Drive
 
 TEXT = """\
 version: "1"

@@ -10,7 +10,7 @@ from stretto.actors.rehearsal import Rehearser
 from stretto.actors.rehearsal.expectations import Difference
 from stretto.actors.rehearsal.suite import judge, rehearsals_in
 
-REHEARSER = Rehearser(ActionRegistry.with_core())
+REHEARSER = Rehearser(ActionRegistry.registered())
 WORKFLOW = """\
 ref: ops.deploy
 version: "1"

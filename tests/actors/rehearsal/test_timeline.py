@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stretto.actors.dispatch import DispatchedActor
-from stretto.actors.messages import AttemptTimedOut, ForgetReminder, RemindAt
+from stretto.actors.dispatch.clock import ForgetReminder, RemindAt
 from stretto.actors.rehearsal.pump import PumpedDispatcher
 from stretto.actors.rehearsal.timeline import START, ReminderKeeper, Seconds, Ticks, Timeline
+from stretto.actors.runs.messages import AttemptTimedOut
 from stretto.definitions.conductor import DelayElapsed
 
 if TYPE_CHECKING:

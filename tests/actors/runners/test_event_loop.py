@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from stretto.actors.actions import Action, ActionFailed, ActionRegistry
 from stretto.actors.runners import Call, EventLoopRunner, Finished
-from stretto.definitions.frozen import FrozenDict, freeze
+from stretto.definitions.data.frozen import FrozenDict, freeze
 from stretto.metrics.logging import CallIds, call_ids
 
 
@@ -359,11 +359,11 @@ def test_an_idle_loop_sleeps_without_a_deadline(ends: "SimpleQueue[Finished]", m
 
 def test_stop_ends_the_commands_of_core_local(ends: "SimpleQueue[Finished]", monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopping the runner ends running processes, without a warning and without a thread."""
-    monkeypatch.setattr("stretto.actors.actions.local.GRACE_SECONDS", 0.01)
+    monkeypatch.setattr("stretto.actors.actions.core.local.GRACE_SECONDS", 0.01)
     runner = EventLoopRunner()
     values = freeze({"cmd": "trap '' TERM; sleep 1000 & wait; sleep 1000"})
     assert isinstance(values, FrozenDict)
-    local = ActionRegistry.with_core().get("core.local")
+    local = ActionRegistry.registered().get("core.local")
     for _ in range(3):
         runner.start(Call(local, values, IDS), ends.put)
     runner.start(call(asyncio.sleep, delay=0), ends.put)

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from stretto.actors.actions import Action, ActionFailed
 from stretto.actors.runners import Call, Finished, Runners, call_inline
-from stretto.definitions.frozen import FrozenDict, freeze, thaw
+from stretto.definitions.data.frozen import FrozenDict, freeze, thaw
 from stretto.metrics.logging import CallIds, call_ids
 
 

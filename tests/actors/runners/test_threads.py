@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from stretto.actors.actions import Action
 from stretto.actors.runners import Call, Finished, ThreadRunner, threads
-from stretto.definitions.frozen import FrozenDict, freeze
+from stretto.definitions.data.frozen import FrozenDict, freeze
 from stretto.metrics.logging import CallIds, call_ids
 
 
@@ -217,7 +217,7 @@ import sys
 import threading
 from stretto.actors.actions import Action
 from stretto.actors.runners import Call, ThreadRunner
-from stretto.definitions.frozen import EMPTY_OBJECT
+from stretto.definitions.data import EMPTY_OBJECT
 from stretto.metrics.logging import CallIds
 
 begun = threading.Event()

@@ -1,0 +1,123 @@
+"""Which addresses core.http connects to, decided on the very address that is connected.
+
+A host is resolved once, its addresses are checked, and the connection goes to a checked one: a second look-up,
+in which the name could point elsewhere, never happens. Every redirect connects through here, too. The Host
+header and the TLS server name stay those of the URL.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from typing import Any, Final
+
+import httpcore
+
+from stretto.actors.actions.core.networks import LINK_LOCAL_AND_METADATA, Network
+
+# The first of several addresses may be a black hole: the next one gets its turn after this time.
+CONNECT_SECONDS_AN_ADDRESS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class AddressPolicy:
+    """Which addresses core.http may connect to: all but the denied ones, `allow` being the exceptions."""
+
+    deny: tuple[Network, ...] = LINK_LOCAL_AND_METADATA
+    allow: tuple[Network, ...] = ()
+
+    def denies(self, address: str) -> bool:
+        """Say whether connecting to that address is refused."""
+        parsed = ip_address(address)
+        if isinstance(parsed, IPv6Address):
+            # An interface (fe80::1%eth0) does not change what the address is.
+            parsed = parsed.ipv4_mapped or IPv6Address(int(parsed))
+        return any(parsed in net for net in self.deny) and not any(parsed in net for net in self.allow)
+
+
+class AddressDenied(httpcore.ConnectError):
+    """Every address of the host is denied."""
+
+
+class CheckedBackend(httpcore.AsyncNetworkBackend):
+    """Resolves, checks, and connects to what was checked."""
+
+    def __init__(self, policy: AddressPolicy) -> None:
+        self._policy = policy
+        self._network = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Connect to the first address of the host that is not denied and answers."""
+        addresses = await _resolve(host, port)
+        allowed = [address for address in addresses if not self._policy.denies(address)]
+        if not allowed:
+            raise AddressDenied(
+                f"{addresses[0]} is denied, as link-local and metadata addresses are without http.allow"
+            )
+        *first, last = allowed
+        for address in first:
+            try:
+                return _Stream(
+                    await self._network.connect_tcp(
+                        address, port, CONNECT_SECONDS_AN_ADDRESS, local_address, socket_options
+                    )
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return _Stream(await self._network.connect_tcp(last, port, timeout, local_address, socket_options))
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)
+
+
+class _Stream(httpcore.AsyncNetworkStream):
+    """A connection that is closed when its TLS handshake is cancelled: httpcore's own would stay open."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        return await self._stream.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> httpcore.AsyncNetworkStream:
+        try:
+            return await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except asyncio.CancelledError:
+            await self._stream.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+async def _resolve(host: str, port: int) -> list[str]:
+    try:
+        return [str(ip_address(host))]
+    except ValueError:
+        pass
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise httpcore.ConnectError(str(error)) from error
+    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))

@@ -1,0 +1,62 @@
+"""The HTTP clients that all requests of one event loop share: one that verifies certificates, one that does not."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from weakref import WeakKeyDictionary
+
+import httpx
+
+from stretto.actors.actions.core.addresses import AddressPolicy
+from stretto.actors.actions.core.http_transport import Transport
+
+# Both write what must not be in a log: httpx the whole URL at INFO, httpcore the headers at DEBUG.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+@dataclass(slots=True)
+class _Clients:
+    policy: AddressPolicy
+    by_verify: dict[bool, httpx.AsyncClient] = field(default_factory=dict)
+
+
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, _Clients] = WeakKeyDictionary()
+
+
+def use_policy(loop: asyncio.AbstractEventLoop, policy: AddressPolicy) -> None:
+    """Set which addresses the clients of that loop refuse; for a loop that has made no request yet."""
+    _clients[loop] = _Clients(policy)
+
+
+def shared_client(*, verify: bool) -> httpx.AsyncClient:
+    """Return the running loop's client that does or does not verify TLS certificates."""
+    loop = asyncio.get_running_loop()
+    clients = _clients.setdefault(loop, _Clients(AddressPolicy()))
+    client = clients.by_verify.get(verify)
+    if client is None:
+        client = clients.by_verify[verify] = _new_client(verify=verify, policy=clients.policy)
+    return client
+
+
+async def close_clients() -> None:
+    """Close the running loop's clients and their connections."""
+    clients = _clients.pop(asyncio.get_running_loop(), None)
+    for client in clients.by_verify.values() if clients else ():
+        await client.aclose()
+
+
+def _new_client(*, verify: bool, policy: AddressPolicy) -> httpx.AsyncClient:
+    # Whose certificates to trust is the operator's to say (SSL_CERT_FILE); the environment's proxies and its
+    # netrc would change where a request goes and what it carries, and are left out.
+    context = httpx.create_ssl_context(verify=verify, trust_env=True)
+    client = httpx.AsyncClient(
+        transport=Transport(context, policy),
+        headers={"user-agent": "stretto", "accept-encoding": "gzip"},
+        timeout=None,  # noqa: S113 - core.http bounds a request as a whole
+        trust_env=False,
+    )
+    # Requests of different runs share a client: what one is given as a cookie, no other may send.
+    client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return client

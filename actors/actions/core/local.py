@@ -1,0 +1,133 @@
+"""The action core.local: a command on this machine, bounded in time and output, ended with its children."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping
+from typing import Any, Final
+
+from stretto.actors.actions.core.processes import Child
+from stretto.actors.actions.errors import ActionFailed
+from stretto.actors.actions.registry import action
+
+MAX_OUTPUT_BYTES: Final = 1024 * 1024
+GRACE_SECONDS = 5.0
+"""How long a command that is cancelled or out of time may take to end after SIGTERM, before SIGKILL."""
+
+INHERITED: Final = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "USER", "LOGNAME", "SHELL", "TMPDIR")
+TOLD_LINES: Final = 5
+TOLD_CHARACTERS: Final = 500
+
+
+@action("core.local")
+async def local(
+    *,
+    argv: list[Any] | None = None,
+    cmd: str | None = None,
+    env: Mapping[str, Any] | None = None,
+    cwd: str | None = None,
+    timeout: float | None = None,  # noqa: ASYNC109 - it is an input, named in the design
+) -> dict[str, Any]:
+    """Run a command and return exit_code, stdout and stderr; any exit code but 0 is a failure.
+
+    Of the daemon's environment the command sees only PATH, HOME, LANG, TZ and the like.
+
+    Args:
+        argv: the program and its arguments, run without a shell (instead of cmd)
+        cmd: a literal text for /bin/sh (instead of argv); data goes to it in env
+        env: environment variables
+        cwd: the directory to run it in
+        timeout: seconds after which it is ended
+    """
+    arguments = _arguments(argv, cmd)
+    if timeout is not None and timeout <= 0:
+        raise ActionFailed(f"timeout must be positive, it is {timeout}")
+    name = "the command" if argv is None else arguments[0]
+    child = _start(arguments, _environment(env or {}), cwd)
+    try:
+        async with asyncio.timeout(timeout):
+            exit_code = await child.finish()
+    except TimeoutError:
+        await child.end(GRACE_SECONDS)
+        raise ActionFailed(f"{name} took longer than {timeout:g} s and was ended", _result(child, None)) from None
+    except asyncio.CancelledError:
+        await child.end(GRACE_SECONDS)
+        raise
+    finally:
+        child.close()
+    result = _result(child, exit_code)
+    if exit_code != 0:
+        raise ActionFailed(f"{name} {how_it_ended(exit_code)}{last_lines(result['stderr'])}", result)
+    return result
+
+
+def _arguments(argv: list[Any] | None, cmd: str | None) -> list[str]:
+    if (argv is None) == (cmd is None):
+        raise ActionFailed("exactly one of argv and cmd must be given")
+    if cmd is not None:
+        return ["/bin/sh", "-c", cmd]
+    arguments = [_text(f"argv[{index}]", value) for index, value in enumerate(argv or ())]
+    if not arguments or not arguments[0]:
+        raise ActionFailed("argv must begin with a program's name")
+    return arguments
+
+
+def _environment(given: Mapping[str, Any]) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if name in INHERITED or name.startswith("LC_")}
+    inherited.setdefault("PATH", os.defpath)
+    for name in given:
+        if not name or "=" in name or "\0" in name:
+            raise ActionFailed(f"{name!r} is no name of an environment variable")
+    return inherited | {name: _text(f"env.{name}", value) for name, value in given.items()}
+
+
+def _text(path: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str | int | float):
+        raise ActionFailed(f"{path} must be text, a number or a boolean; make text of other data with tojson")
+    text = str(value)
+    if "\0" in text:
+        raise ActionFailed(f"{path} contains a null character, which no command can be given")
+    return text
+
+
+def _start(arguments: list[str], environment: dict[str, str], cwd: str | None) -> Child:
+    if not hasattr(os, "pidfd_open"):
+        raise ActionFailed("core.local needs Linux: it is told of a process's end by its pidfd")
+    if cwd is not None and "\0" in cwd:
+        raise ActionFailed("cwd contains a null character")
+    try:
+        return Child(arguments, environment, cwd, MAX_OUTPUT_BYTES)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        if cwd is not None and error.filename == cwd:
+            raise ActionFailed(f"cannot run {arguments[0]} in {cwd}: {reason}") from error
+        if isinstance(error, FileNotFoundError):
+            reason = "there is no such command, or its interpreter is missing"
+        raise ActionFailed(f"cannot run {arguments[0]}: {reason}") from error
+
+
+def _result(child: Child, exit_code: int | None) -> dict[str, Any]:
+    result = {"exit_code": exit_code, "stdout": child.stdout.text(), "stderr": child.stderr.text()}
+    if child.stdout.truncated:
+        result["stdout_truncated"] = True
+    if child.stderr.truncated:
+        result["stderr_truncated"] = True
+    return result
+
+
+def how_it_ended(exit_code: int) -> str:
+    """Return an exit code in words."""
+    if exit_code >= 0:
+        return f"exited with {exit_code}"
+    try:
+        return f"was killed by {signal.Signals(-exit_code).name}"
+    except ValueError:
+        return f"was killed by signal {-exit_code}"
+
+
+def last_lines(stderr: str) -> str:
+    """Return ": " and the end of what a process had to say, or ""."""
+    lines = "\n".join(stderr.strip().splitlines()[-TOLD_LINES:])[-TOLD_CHARACTERS:]
+    return f": {lines}" if lines else ""

@@ -1,0 +1,25 @@
+"""Stores that the command line opens: with their key, if there is one; nothing of them is made by it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stretto.actors.journal import InFile, locate
+
+if TYPE_CHECKING:
+    from stretto.actors.journal import Keyring
+
+
+def keyring_of(url: str, key_file: str | None) -> "Keyring | None":
+    """Return the keys in the file, or in the one beside an SQLite store; None: there is neither.
+
+    Raises `CannotOpenStore`.
+    """
+    from stretto.actors.journal import read_key_file
+
+    if key_file is not None:
+        return read_key_file(key_file)
+    location = locate(url)
+    if not isinstance(location, InFile):
+        return None
+    beside = Path(f"{location.path}.key")
+    return read_key_file(beside) if beside.exists() else None

@@ -1,0 +1,39 @@
+"""Actors without threads: the dispatcher that gives them their turns, timers, and answers that come later."""
+
+from typing import TYPE_CHECKING
+
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.actors.dispatch.asyncio_bridge import call
+    from stretto.actors.dispatch.clock import Clock, ForgetReminder, RemindAt, Timers
+    from stretto.actors.dispatch.deferred import Deferred, answer, answer_error, ask_deferred, forward
+    from stretto.actors.dispatch.dispatcher import DispatchedActor, Dispatcher
+    from stretto.actors.dispatch.mailbox import Mailbox
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "asyncio_bridge": "call",
+            "clock": "Timers Clock ForgetReminder RemindAt",
+            "deferred": "Deferred answer answer_error ask_deferred forward",
+            "dispatcher": "DispatchedActor Dispatcher",
+            "mailbox": "Mailbox",
+        },
+    )
+
+__all__ = [
+    "Clock",
+    "Deferred",
+    "DispatchedActor",
+    "Dispatcher",
+    "ForgetReminder",
+    "Mailbox",
+    "RemindAt",
+    "Timers",
+    "answer",
+    "answer_error",
+    "ask_deferred",
+    "call",
+    "forward",
+]

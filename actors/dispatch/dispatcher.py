@@ -1,0 +1,384 @@
+"""Actors that own no thread: a small, fixed pool of threads takes their turns.
+
+    ActorRef.tell/ask --> Mailbox --an idle actor's first message--> ready queue --> dispatcher thread
+                             ^                                           ^                 |
+                             |                                           +--more waits-----+  a turn: up to
+                             +------------- what arrives meanwhile just waits -------------+  64 messages
+
+A DispatchedActor is a Pykka actor in everything that its users see: ActorRef, ActorProxy, ActorRegistry and
+the hooks are Pykka's own. It differs where a daemon with ten thousand actors must: it costs microseconds
+instead of a thread, a failure of whatever kind stops only the actor that failed, and an answer may be owed.
+
+Handlers must not block: they hold up one of a few threads that serve all actors.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import logging
+import queue
+import threading
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
+
+import pykka
+from pykka._envelope import Envelope
+from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
+
+from stretto.actors.dispatch.deferred import Deferred, Reply, answer, answer_error
+from stretto.actors.dispatch.mailbox import Mailbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Deferred", "DispatchedActor", "Dispatcher", "Reply"]
+
+# Pykka's private names are used where a new kind of actor needs them: it implements `_create_actor_inbox`,
+# `_create_future` and `_start_actor_loop`, replaces `_stop`, sets `_actor_ref`, and knows `_ActorStop` and
+# `Envelope`. Ours on the actor are private because a proxy offers every public name of it.
+# ruff: noqa: SLF001
+
+# Handlers are foreign code: whatever they raise must end neither a dispatcher's thread nor another actor.
+# ruff: noqa: BLE001
+
+PROXY_MESSAGES = frozenset({ProxyCall, ProxyGetAttr, ProxySetAttr})
+
+logger = logging.getLogger("stretto.actors")
+
+# One for all actors that stop themselves: it says nothing but that.
+_STOP = _ActorStop()
+
+
+class Count:
+    """A number that any thread may count up without a lock, and that is exact all the same.
+
+    `next()` of an itertools.count is one step under the interpreter's lock. Reading takes a number as well,
+    so the reads are subtracted (`__reduce__` would tell the number, but is deprecated since Python 3.12).
+    """
+
+    __slots__ = ("_lock", "_reads", "up")
+
+    def __init__(self) -> None:
+        self.up: Callable[[], int] = itertools.count().__next__
+        self._reads = 0
+        self._lock = threading.Lock()
+
+    def value(self) -> int:
+        """How often `up` was called."""
+        with self._lock:
+            value = self.up() - self._reads
+            self._reads += 1
+            return value
+
+
+class Dispatcher:
+    """A fixed pool of daemon threads that take the turns of actors, first ready, first served.
+
+    A turn handles at most `turn` messages, then the actor goes to the end of the line. Idle threads sleep in
+    the queue. The threads start with the first actor.
+    """
+
+    _shared: ClassVar[Dispatcher | None] = None
+    _shared_lock: ClassVar[threading.Lock] = threading.Lock()
+
+    def __init__(self, threads: int = 2, *, turn: int = 64) -> None:
+        if threads < 1 or turn < 1:
+            raise ValueError(f"a dispatcher needs {threads=} and {turn=} to be at least 1")
+        self._size = threads
+        self._turn = turn
+        self._threads: list[threading.Thread] = []
+        self._ready: queue.SimpleQueue[DispatchedActor | None] = queue.SimpleQueue()
+        self._counts: dict[str, tuple[Count, Count]] = {}
+        self._lock = threading.Lock()
+        self._stopping = False
+        self._stopped = False
+
+    @classmethod
+    def shared(cls) -> Dispatcher:
+        """The dispatcher that actors start on by default: made at first use, and anew once it was stopped."""
+        with Dispatcher._shared_lock:
+            if Dispatcher._shared is None or Dispatcher._shared._stopping:
+                Dispatcher._shared = Dispatcher()
+            return Dispatcher._shared
+
+    def _started(self) -> bool:
+        """Have the threads run; False if the dispatcher was stopped."""
+        with self._lock:
+            if self._stopping:
+                return False
+            for number in range(len(self._threads), self._size):
+                thread = threading.Thread(target=self._run, name=f"stretto-dispatcher-{number}", daemon=True)
+                thread.start()
+                self._threads.append(thread)
+            return True
+
+    def stop(self) -> None:
+        """End the threads after the turns that are queued by now, and return when they have ended.
+
+        It stops no actor, so stop them first: telling one that is left raises ActorDeadError, asking it is
+        answered with ActorDeadError, and its on_stop is never called. Stopping again just waits as well.
+        Raises RuntimeError in one of the dispatcher's own threads, which could never end.
+        """
+        with self._lock:
+            if threading.current_thread() in self._threads:
+                raise RuntimeError("a dispatcher cannot be stopped from one of its own threads")
+            if not self._stopping:
+                self._stopping = True
+                for _ in self._threads:
+                    self._ready.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._stopped = True
+        self._abandon_ready()
+
+    def alive(self) -> dict[str, int]:
+        """How many actors live, by class name: started, and not yet at the end of their stop.
+
+        A class whose actors have all ended stays, with 0. An actor is counted out before anybody is told that
+        it stopped. One that is dropped without a stop stays counted: a leak that shows.
+        """
+        # Ended before started: an actor that ends between the two reads counts as alive, none ever as -1.
+        ended = {name: count.value() for name, (_, count) in self._counts.copy().items()}
+        return {name: self._counts[name][0].value() - count for name, count in ended.items()}
+
+    def started(self) -> dict[str, int]:
+        """How many actors were ever started, by class name."""
+        return {name: count.value() for name, (count, _) in self._counts.copy().items()}
+
+    def admit(self, class_name: str) -> Callable[[], int]:
+        """Count in an actor; returns what counts it out."""
+        counts = self._counts.get(class_name)
+        if counts is None:
+            counts = self._counts.setdefault(class_name, (Count(), Count()))
+        counts[0].up()
+        return counts[1].up
+
+    def submit(self, actor: DispatchedActor) -> bool:
+        """Queue a turn of an actor whose claim the caller has; False if the dispatcher takes no more."""
+        if self._stopping or not (self._threads or self._started()):
+            return False
+        self._ready.put(actor)
+        # Queue first, look second: stop() does the opposite, so that one of the two finds the actor.
+        if self._stopped:
+            self._abandon_ready()
+        return True
+
+    def _run(self) -> None:
+        for actor in iter(self._ready.get, None):
+            try:
+                if actor._take_turn(self._turn) and not self.submit(actor):
+                    actor._abandon()
+            except BaseException:
+                # A turn catches what actors raise: this came from the log's handlers, so it cannot be logged.
+                with contextlib.suppress(BaseException):
+                    actor._abandon()
+            # A sleeping thread must not keep the last actor alive.
+            del actor
+
+    def _abandon_ready(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                actor = self._ready.get_nowait()
+                if actor is not None:
+                    actor._abandon()
+
+
+class DispatchedActor(pykka.Actor):
+    """A Pykka actor whose turns are taken by a Dispatcher.
+
+    As with any Pykka actor, one message is handled at a time, and one sender's messages in their order. It
+    lives until it is stopped, if anybody has a reference to it, and needs no garbage collector afterwards.
+
+    Unlike with a ThreadingActor:
+
+    - a handler (on_receive, or a method called through a proxy) may return a Deferred;
+    - a BaseException stops this actor, not all: whoever asked gets it, and on_failure is called;
+    - a failure in on_turn_end is one of the actor; one in on_failure or on_stop is logged;
+    - exceptions that go back to a caller are logged at DEBUG.
+    """
+
+    registered: ClassVar[bool] = True
+    """Whether actors of this class are in the ActorRegistry, whose removal scans a list of all actors.
+
+    Whoever starts an actor that is not must stop it: neither stop_all nor broadcast reaches it.
+    """
+
+    actor_inbox: Mailbox[DispatchedActor]
+    actor_stopped: Mailbox[DispatchedActor]  # type: ignore[assignment]  # of an Event, it is only read
+    _known_ref: pykka.ActorRef[Self] | None = None
+    # Whether the class has these hooks of its own: ten thousand items need not call empty ones.
+    _starts: ClassVar[bool] = False
+    _stops: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls._starts = cls.on_start is not pykka.Actor.on_start
+        cls._stops = cls.on_stop is not pykka.Actor.on_stop
+
+    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
+        # Not Pykka's: it makes a uuid, a queue and an Event, which cost more than all the rest of an actor.
+        self.actor_inbox = self.actor_stopped = mailbox = self._create_actor_inbox()
+        mailbox.kind = type(self).__name__
+
+    @property
+    def actor_urn(self) -> str:  # type: ignore[override]  # made when it is asked for, which most actors never are
+        """The actor's name."""
+        return self.actor_inbox.urn
+
+    @property
+    def _actor_ref(self) -> pykka.ActorRef[Self]:  # type: ignore[override]  # as above
+        reference = self._known_ref
+        if reference is None:
+            reference = self._known_ref = pykka.ActorRef(self)
+        return reference
+
+    @classmethod
+    def start(cls, *args: Any, **kwargs: Any) -> pykka.ActorRef[Self]:
+        """Start an actor on the shared dispatcher; the arguments are its constructor's."""
+        return cls.start_on(Dispatcher.shared(), *args, **kwargs)
+
+    @classmethod
+    def start_on(cls, dispatcher: Dispatcher, /, *args: Any, **kwargs: Any) -> pykka.ActorRef[Self]:
+        """Start an actor on a dispatcher; the other arguments are its constructor's.
+
+        Raises ActorDeadError if the dispatcher was stopped.
+        """
+        actor = cls(*args, **kwargs)
+        actor.actor_inbox.open(actor, dispatcher.submit, dispatcher.admit(cls.__name__))
+        if cls.registered:
+            pykka.ActorRegistry.register(actor._actor_ref)
+        actor._start_actor_loop()
+        return actor._actor_ref
+
+    @classmethod
+    def perform_on(cls, dispatcher: Dispatcher, message: object, /, *args: Any) -> Mailbox[DispatchedActor]:
+        """Start an actor that finds its first message waiting; return its mailbox, to tell it more.
+
+        For actors that live for one task, and are not registered: it costs half of `start_on` and a `tell`. Raises as
+        `start_on` does.
+        """
+        actor = cls(*args)
+        mailbox = actor.actor_inbox
+        mailbox.waiting.append(message)
+        mailbox.open(actor, dispatcher.submit, dispatcher.admit(mailbox.kind))
+        if not dispatcher.submit(actor):
+            actor._refuse()
+        return mailbox
+
+    def on_turn_end(self) -> None:
+        """Flush batched work: runs after each turn that handled a message, before the next turn or on_stop.
+
+        It does not run after a turn that a failure of the actor has ended: on_failure does. An exception
+        in it is such a failure.
+        """
+
+    def stop(self) -> None:
+        """Stop the actor after the messages that it has already got."""
+        self.actor_inbox.tell(_STOP)
+
+    @staticmethod
+    def _create_actor_inbox() -> Mailbox[DispatchedActor]:
+        return Mailbox()
+
+    @staticmethod
+    def _create_future() -> Reply[Any]:
+        return Reply()
+
+    def _start_actor_loop(self) -> None:
+        if not self.actor_inbox.submit(self):
+            self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        self._abandon()
+        raise pykka.ActorDeadError("the dispatcher is stopped")
+
+    def _take_turn(self, limit: int) -> bool:
+        """Handle up to `limit` messages; True if more wait and the claim was kept for another turn."""
+        mailbox = self.actor_inbox
+        if not mailbox.begun:
+            mailbox.begun = True
+            if self._starts:
+                self._begin()
+        waiting, handled, stopping = mailbox.waiting, 0, False
+        while waiting and handled < limit and not mailbox.stopped:
+            received = message = waiting.popleft()
+            reply = None
+            if type(received) is Envelope:
+                message, reply = received.message, received.reply_to
+            if type(message) is _ActorStop:
+                waiting.appendleft(received)  # to be answered when all is done, with those behind it
+                stopping = True
+                break
+            handled += 1
+            try:
+                # Pykka looks for four kinds of messages, one after the other, before it comes to a plain one.
+                value = self._handle_receive(message) if type(message) in PROXY_MESSAGES else self.on_receive(message)
+                if reply is not None:
+                    self._answer(reply, value)
+            except BaseException as error:
+                self._handle_error(error, reply)
+                # Else the reply keeps the error, the error this frame, and the frame the reply.
+                del received, reply
+        if not mailbox.stopped:
+            self._end_turn(flush=handled > 0, stopping=stopping)
+        if mailbox.stopped:
+            mailbox.close()
+            return False
+        return mailbox.release()
+
+    def _begin(self) -> None:
+        try:
+            self.on_start()
+        except BaseException:
+            self._leave()
+            logger.exception("%s failed to start", self._actor_ref)
+
+    def _end_turn(self, *, flush: bool, stopping: bool) -> None:
+        if flush:
+            try:
+                self.on_turn_end()
+            except BaseException as error:
+                self._fail(error)
+        if stopping and not self.actor_inbox.stopped:
+            self._stop()
+
+    def _answer(self, reply: pykka.Future[Any], value: object) -> None:
+        if isinstance(value, Deferred):
+            self.actor_inbox.owe(value, reply)
+        else:
+            answer(reply, value)
+
+    def _handle_error(self, error: BaseException, reply: pykka.Future[Any] | None) -> None:
+        if reply is None or not isinstance(error, Exception):
+            self._fail(error)
+        else:
+            logger.debug("%s returns an exception to its caller", self._actor_ref, exc_info=error)
+        if reply is not None:
+            answer_error(reply, error)
+
+    def _fail(self, error: BaseException) -> None:
+        self._leave()
+        logger.error("%s failed and is stopped", self._actor_ref, exc_info=error)
+        try:
+            self.on_failure(type(error), error, error.__traceback__)
+        except BaseException:
+            logger.exception("on_failure of %s failed", self._actor_ref)
+        self.actor_inbox.close()
+
+    def _stop(self) -> None:
+        """Stop at once: what waits is not handled, and this turn ends without `on_turn_end`."""
+        self._leave()
+        if self._stops:
+            try:
+                self.on_stop()
+            except BaseException:
+                logger.exception("on_stop of %s failed", self._actor_ref)
+
+    def _abandon(self) -> None:
+        self._leave()
+        self.actor_inbox.close()
+
+    def _leave(self) -> None:
+        if self.registered:
+            pykka.ActorRegistry.unregister(self._actor_ref)
+        self.actor_inbox.stopped = True

@@ -1,0 +1,33 @@
+"""Items read from files, and results written to files."""
+
+from typing import TYPE_CHECKING
+
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.actors.files.item_reader import Bounds, Piece, read_items
+    from stretto.actors.files.results_writer import Key, lines_of
+    from stretto.actors.files.text_lines import UnreadableSource
+    from stretto.actors.files.workers import FileThreads, FileWork, RehearsedFiles
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "item_reader": "Bounds Piece read_items",
+            "results_writer": "Key lines_of",
+            "text_lines": "UnreadableSource",
+            "workers": "FileThreads FileWork RehearsedFiles",
+        },
+    )
+
+__all__ = [
+    "Bounds",
+    "FileThreads",
+    "FileWork",
+    "Key",
+    "Piece",
+    "RehearsedFiles",
+    "UnreadableSource",
+    "lines_of",
+    "read_items",
+]

@@ -1,0 +1,48 @@
+"""Stored runs read back: replay, recovery, reports, masks, and changes while no daemon runs."""
+
+from typing import TYPE_CHECKING
+
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.actors.history.loading import (
+        EntriesRead,
+        RunLoaded,
+        RunNotLoaded,
+        kept_from,
+        load,
+        not_loaded,
+        stored_handle,
+    )
+    from stretto.actors.history.offline import OfflineRuns
+    from stretto.actors.history.replay import READ_AT_ONCE, Rebuilding, outcome_for_parent
+    from stretto.actors.history.waits import HeldUp, reasons_of
+    from stretto.actors.history.written_results import WrittenResults
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "loading": "EntriesRead RunLoaded RunNotLoaded kept_from load not_loaded stored_handle",
+            "offline": "OfflineRuns",
+            "replay": "READ_AT_ONCE Rebuilding outcome_for_parent",
+            "waits": "HeldUp reasons_of",
+            "written_results": "WrittenResults",
+        },
+    )
+
+__all__ = [
+    "READ_AT_ONCE",
+    "EntriesRead",
+    "HeldUp",
+    "OfflineRuns",
+    "Rebuilding",
+    "RunLoaded",
+    "RunNotLoaded",
+    "WrittenResults",
+    "kept_from",
+    "load",
+    "not_loaded",
+    "outcome_for_parent",
+    "reasons_of",
+    "stored_handle",
+]

@@ -1,0 +1,1 @@
+"""The SQL store: SQLite and PostgreSQL behind the protocol of `journal.store`."""

@@ -1,0 +1,104 @@
+"""How accepted runs are written, and how a run is told whose idempotency key is taken."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from stretto.actors.journal.encryption import Keyring, open_sealed, seal
+from stretto.actors.journal.records import RunAccepted
+from stretto.actors.journal.sql.encoding import encode_json
+from stretto.actors.journal.sql.shared_bodies import SharedBodies
+from stretto.actors.journal.sql.tables import runs
+from stretto.actors.journal.sql.transaction import Transaction, chunks, recording
+from stretto.actors.journal.store import AlreadyAccepted, Unrecordable
+
+FIRST_STATUS: Final = "running"
+"""The status of a run of which nothing is known but that it has been accepted."""
+
+
+class Acceptance:
+    """Writes runs that have been accepted."""
+
+    def __init__(self, keyring: Keyring | None) -> None:
+        self._keyring = keyring
+        self._shared = SharedBodies(keyring)
+
+    def write(
+        self, transaction: Transaction, accepted: Sequence[RunAccepted]
+    ) -> tuple[dict[str, int], list[AlreadyAccepted]]:
+        """Write runs; return the numbers that they have in the store, and those of which the key is taken.
+
+        Raises `Unrecordable`.
+        """
+        self._check_sources(transaction, accepted)
+        rows = [self._row(each) for each in accepted]
+        self._shared.write(transaction, accepted)
+        transaction.count([row.values() for row in rows])
+        added = transaction.connection.execute(transaction.statements.accept, rows)
+        numbers: dict[str, int] = {row.id: row.number for row in added}
+        new = [each for each in accepted if each.run_id in numbers]
+        transaction.write(transaction.statements.inputs, [self._inputs(numbers[each.run_id], each) for each in new])
+        return numbers, self._taken(transaction, [each for each in accepted if each.run_id not in numbers])
+
+    @staticmethod
+    def _check_sources(transaction: Transaction, accepted: Sequence[RunAccepted]) -> None:
+        """See to it that runs of which something is kept are there: they may have been deleted a moment ago."""
+        for each in accepted:
+            if each.rerun is not None and each.rerun.scope != "everything":
+                with recording(each.run_id):
+                    source = select(runs.c.id).where(runs.c.id == each.rerun.of)
+                    if transaction.connection.scalar(source) is None:
+                        raise Unrecordable(f"the run {each.rerun.of}, which it does again, has been deleted")
+
+    def _row(self, accepted: RunAccepted) -> dict[str, Any]:
+        parent, rerun, idempotency = accepted.parent, accepted.rerun, accepted.idempotency
+        item = parent.item if parent else None
+        with recording(accepted.run_id):
+            return {
+                "id": accepted.run_id,
+                "workflow": accepted.workflow.ref,
+                "status": FIRST_STATUS,
+                "accepted_at": accepted.accepted_at,
+                "depth": accepted.depth,
+                "parent": parent.run_id if parent else None,
+                "parent_task": item.task if item else None,
+                "parent_visit": item.visit if item else None,
+                "parent_item": item.index if item else None,
+                "parent_attempt": parent.attempt if parent else None,
+                "rerun_of": rerun.of if rerun else None,
+                "rerun_scope": rerun.scope if rerun else None,
+                "idempotency_key": idempotency.key if idempotency else None,
+                # Sealed as the parameters are: the digest of secrets would let them be guessed.
+                "fingerprint": self._body(idempotency.fingerprint.encode(), accepted).decode() if idempotency else None,
+                "definition": self._shared.definition(accepted),
+                "surroundings": self._shared.surroundings(accepted.surroundings),
+            }
+
+    def _inputs(self, number: int, accepted: RunAccepted) -> tuple[Any, ...]:
+        with recording(accepted.run_id):
+            told = self._body(encode_json(accepted.parent.told), accepted) if accepted.parent else None
+            return number, self._body(encode_json(accepted.parameters), accepted), told
+
+    def _body(self, body: bytes, accepted: RunAccepted) -> bytes:
+        return seal(body, self._keyring) if accepted.secret else body
+
+    def _taken(self, transaction: Transaction, unwelcome: Sequence[RunAccepted]) -> list[AlreadyAccepted]:
+        keys = [each.idempotency.key for each in unwelcome if each.idempotency]
+        existing: dict[str, Any] = {}
+        for chunk in chunks(keys):
+            having = select(runs.c.idempotency_key, runs.c.id, runs.c.fingerprint).where(
+                runs.c.idempotency_key.in_(chunk)
+            )
+            for row in transaction.connection.execute(having):
+                existing[row.idempotency_key] = row
+        return [self._existing(each, existing) for each in unwelcome]
+
+    def _existing(self, accepted: RunAccepted, existing: Mapping[str, Any]) -> AlreadyAccepted:
+        idempotency = accepted.idempotency
+        with recording(accepted.run_id):
+            if idempotency is None or idempotency.key not in existing:
+                raise Unrecordable("there is another run with its id")
+            found = existing[idempotency.key]
+            fingerprint = open_sealed(found.fingerprint.encode(), self._keyring).decode()
+            return AlreadyAccepted(accepted.run_id, found.id, fingerprint == idempotency.fingerprint)

@@ -1,0 +1,116 @@
+"""What can be wrong with a store: its database, what its rows say of each other, and what stands in them."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, Select, func, or_, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from stretto.actors.journal.encryption import Keyring
+from stretto.actors.journal.location import Location
+from stretto.actors.journal.sql.errors import reason
+from stretto.actors.journal.sql.pruning import PRUNED
+from stretto.actors.journal.sql.reader import SqlReader
+from stretto.actors.journal.sql.schema import SCHEMA
+from stretto.actors.journal.sql.store import opening, readers
+from stretto.actors.journal.sql.tables import definitions, entries, run_ends, run_inputs, runs, surroundings
+from stretto.definitions.errors import StrettoError
+
+MOST_PROBLEMS: Final = 100
+_MOST_OF_SQLITE: Final = 20
+_PORTION: Final = 500
+"""Runs, or entries, that are looked at in one transaction: a long one would keep the writer's log from being reused."""
+
+
+def problems(location: Location, keyring: Keyring | None) -> list[str]:
+    """Return what is wrong with a store. Raises `CannotOpenStore`."""
+    store, engine = readers(location)
+    try:
+        with opening(store), engine.connect() as connection:
+            SCHEMA.check(connection, store)
+        found = itertools.chain(_of_database(engine), _of_runs(engine, SqlReader(engine, keyring, store)))
+        first = list(itertools.islice(found, MOST_PROBLEMS + 1))
+    finally:
+        engine.dispose()
+    return first if len(first) <= MOST_PROBLEMS else [*first[:MOST_PROBLEMS], "there is more"]
+
+
+def _of_database(engine: Engine) -> Iterator[str]:
+    if engine.dialect.name != "sqlite":
+        return  # PostgreSQL's own programs check its files (pg_amcheck)
+    try:
+        with engine.connect() as connection:
+            for (line,) in connection.exec_driver_sql(f"PRAGMA integrity_check({_MOST_OF_SQLITE})"):
+                if line != "ok":
+                    yield f"SQLite: {line}"
+            for table, row, other, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
+                yield f"SQLite: row {row} of {table} refers to a row of {other} that is not there"
+    except SQLAlchemyError as error:
+        yield f"SQLite: {reason(error)}"
+
+
+def _of_runs(engine: Engine, reader: SqlReader) -> Iterator[str]:
+    """Look at all runs, some at a time, the oldest first."""
+    passed = 0
+    while True:
+        whole = select(runs.c.number, runs.c.id).where(runs.c.number > passed, runs.c.status != PRUNED)
+        try:
+            with engine.connect() as connection:
+                some = connection.execute(whole.order_by(runs.c.number).limit(_PORTION)).all()
+                if not some:
+                    return
+                first, passed = some[0].number, some[-1].number
+                found = list(_of_rows(connection, first, passed))
+        except SQLAlchemyError as error:
+            yield f"runs after number {passed} cannot be read: {reason(error)}"
+            return
+        yield from found
+        for _, run_id in some:
+            yield from _of_bodies(reader, run_id)
+
+
+def _of_rows(connection: Connection, first: int, last: int) -> Iterator[str]:
+    whole = runs.c.number.between(first, last) & (runs.c.status != PRUNED)
+    for query, text in _RULES:
+        for row in connection.execute(query.where(whole)):
+            yield f"run {row.id}: {text.format(*row[1:])}"
+
+
+def _of_bodies(reader: SqlReader, run_id: str) -> Iterator[str]:
+    """Read all that stands of a run, as its recovery would."""
+    try:
+        if reader.accepted(run_id) is None:
+            return
+        first = 0
+        while some := reader.entries(run_id, first, _PORTION):
+            first += len(some)
+        reader.end(run_id)
+    except StrettoError as error:
+        yield f"run {run_id}: {error}"
+
+
+def _rules() -> Iterator[tuple[Select[Any], str]]:
+    """Yield queries for runs that break a rule, with what is told of them."""
+    numbers = func.count(entries.c.number), func.min(entries.c.number), func.max(entries.c.number)
+    count, least, greatest = numbers
+    yield (
+        select(runs.c.id, *numbers).join(entries).group_by(runs.c.id).having(or_(least != 0, greatest != count - 1)),
+        "its {0} entries are numbered from {1} to {2}, and should be from 0 on without a gap",
+    )
+    has_ended, has_end = runs.c.ended_at.is_not(None), run_ends.c.run.is_not(None)
+    of_ends = select(runs.c.id).outerjoin(run_ends)
+    yield of_ends.where(has_ended & ~has_end), "it has ended, and its end is not there"
+    yield of_ends.where(~has_ended & has_end), "its end is there, and it has not ended"
+    yield select(runs.c.id).outerjoin(run_inputs).where(run_inputs.c.run.is_(None)), "what it was given is not there"
+    for table, reference in ((definitions, runs.c.definition), (surroundings, runs.c.surroundings)):
+        absent = reference.is_not(None) & table.c.digest.is_(None)
+        yield select(runs.c.id, reference).outerjoin(table).where(absent), f"of {table.name}, {{0}} is not there"
+    other = runs.alias()
+    for reference, what in ((runs.c.parent, "parent"), (runs.c.rerun_of, "run that it does again")):
+        absent = reference.is_not(None) & other.c.id.is_(None) & ~has_ended
+        query = select(runs.c.id, reference).outerjoin(other, other.c.id == reference).where(absent)
+        yield query, f"it has not ended, and its {what}, {{0}}, is not there"
+
+
+_RULES: Final = tuple(_rules())

@@ -1,0 +1,69 @@
+"""The writer's statements, as texts that a driver executes with many rows at once.
+
+SQLAlchemy makes the texts, for SQLite as for PostgreSQL, and the driver takes the rows as they are. Having SQLAlchemy
+execute them costs as much again for each row (measured for an entry: 4.5 us with the driver, 9.2 us without).
+"""
+
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import ClauseElement, Dialect, Insert, Table, bindparam, insert, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from stretto.actors.journal.sql.insertion import AsArrays, InBlocks, Insertion
+from stretto.actors.journal.sql.tables import definitions, entries, run_ends, run_inputs, runs, surroundings, tasks
+
+_POSITIONAL: Final = {"sqlite": "qmark", "postgresql": "format"}
+
+
+class Statements:
+    """The statements for one database. A row is a tuple: of a table's columns in their order, where nothing is said."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        # Neither of these is a driver's text: what is new comes back with its number.
+        self.accept = _insert_of(dialect, runs).on_conflict_do_nothing().returning(runs.c.id, runs.c.number)
+        text = _TextOf(dialect)
+        self.inputs = text(insert(run_inputs))
+        self.entries = text(insert(entries))
+        self.many_entries: Insertion = (
+            InBlocks(self.entries) if dialect.name == "sqlite" else AsArrays(self.entries, entries, dialect)
+        )
+        self.definitions = text(_insert_of(dialect, definitions).on_conflict_do_nothing())
+        self.surroundings = text(_insert_of(dialect, surroundings).on_conflict_do_nothing())
+        self.tasks = text(_upsert(dialect, tasks))
+        self.ends = text(_upsert(dialect, run_ends))
+        # A row is (status, ended_at, run).
+        self.states = text(
+            update(runs)
+            .where(runs.c.number == bindparam("run"))
+            .values(status=bindparam("status"), ended_at=bindparam("ended_at"))
+        )
+
+
+@lru_cache(maxsize=8)
+def statements_for(dialect: Dialect) -> Statements:
+    """Return the statements for a database, made once for each engine."""
+    return Statements(dialect)
+
+
+class _TextOf:
+    """Gives a statement's text, with its parameters by position."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        kind: type[Any] = type(dialect)
+        self._dialect: Dialect = kind(paramstyle=_POSITIONAL[dialect.name])
+
+    def __call__(self, statement: ClauseElement) -> str:
+        return str(statement.compile(dialect=self._dialect))
+
+
+def _insert_of(dialect: Dialect, table: Table) -> Any:
+    """Return an INSERT of the database's own, which knows ON CONFLICT; the two are alike and have no common type."""
+    return sqlite.insert(table) if dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def _upsert(dialect: Dialect, table: Table) -> Insert:
+    insertion = _insert_of(dialect, table)
+    replaced = {column.name: insertion.excluded[column.name] for column in table.columns if not column.primary_key}
+    upsert: Insert = insertion.on_conflict_do_update(index_elements=list(table.primary_key), set_=replaced)
+    return upsert

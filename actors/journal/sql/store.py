@@ -1,0 +1,116 @@
+"""A store in an SQL database, put together: what keeps it, its tables, who writes and who reads."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from stretto.actors.journal.encryption import Keyring
+from stretto.actors.journal.location import InFile, InMemory, InPostgres, Location
+from stretto.actors.journal.sql.errors import reason
+from stretto.actors.journal.sql.ownership import Guard, Ownership
+from stretto.actors.journal.sql.postgresql import Postgres
+from stretto.actors.journal.sql.pruning import Pruning
+from stretto.actors.journal.sql.reader import SqlReader
+from stretto.actors.journal.sql.schema import SCHEMA, Schema
+from stretto.actors.journal.sql.sqlite import SqliteFile, SqliteMemory, check_file, file_readers, file_url
+from stretto.actors.journal.sql.writer import SqlWriter
+from stretto.actors.journal.store import CannotOpenStore, Prune
+
+
+class Store:
+    """An open store that is this process's; `url` is for people, its password hidden."""
+
+    def __init__(self, guard: Guard, ownership: Ownership, keyring: Keyring | None) -> None:
+        self.url = guard.store
+        self.writer = SqlWriter(ownership, keyring)
+        self.reader = SqlReader(guard.readers(), keyring, guard.store)
+        self._ownership = ownership
+
+    def pruning(self, prune: Prune) -> Pruning:
+        """Return what deletes runs; on the writer's thread, since it writes on the writer's connection."""
+        return Pruning(self._ownership, prune)
+
+    def close(self) -> None:
+        """End all connections, and let others have the store; idempotent."""
+        self.reader.close()
+        self.writer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+
+def own(location: Location, keyring: Keyring | None, schema: Schema | None) -> Store:
+    """Open a store for writing and reading. Raises `StoreInUse`, `CannotOpenStore`."""
+    guard = _guard(location)
+    with opening(guard.store):
+        return Store(guard, _own(guard, schema or SCHEMA), keyring)
+
+
+def read(location: Location, keyring: Keyring | None, schema: Schema | None) -> SqlReader:
+    """Open a store for reading. Raises `CannotOpenStore`."""
+    store, engine = readers(location)
+    try:
+        with opening(store), engine.connect() as connection:
+            (schema or SCHEMA).check(connection, store)
+    except BaseException:
+        engine.dispose()
+        raise
+    return SqlReader(engine, keyring, store)
+
+
+def readers(location: Location) -> tuple[str, Engine]:
+    """Return a store's URL for people, and an engine that only reads it. Raises `CannotOpenStore`."""
+    match location:
+        case InFile(path):
+            with opening(file_url(path)):
+                check_file(path)
+            return file_url(path), file_readers(path)
+        case InPostgres(url):
+            postgres = Postgres(url)
+            return postgres.store, postgres.readers()
+        case InMemory():
+            raise CannotOpenStore("a store in memory (sqlite://) can be read only by the process that has it")
+
+
+@contextmanager
+def opening(store: str) -> Iterator[None]:
+    """Tell of errors in the block as of a store that cannot be opened."""
+    try:
+        yield
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise CannotOpenStore(f"cannot open the store {store}: {reason(error)}") from error
+    except OSError as error:
+        raise CannotOpenStore(f"cannot open the store {store}: {error.strerror}: {error.filename}") from error
+
+
+def _guard(location: Location) -> Guard:
+    match location:
+        case InMemory():
+            with opening(SqliteMemory.store):
+                return SqliteMemory()
+        case InFile(path):
+            with opening(file_url(path)):
+                return SqliteFile(path)
+        case InPostgres(url):
+            return Postgres(url)
+
+
+def _own(guard: Guard, schema: Schema) -> Ownership:
+    connection: Connection | None = None
+    try:
+        connection = guard.connect()
+        guard.claim(connection)
+        schema.bring_up(connection, guard.store, guard.back_up)
+        return Ownership(guard, connection)
+    except BaseException:
+        if connection is not None:
+            connection.close()
+        guard.release()
+        raise

@@ -1,0 +1,33 @@
+"""An exported run as frames: however long it is, none of them is."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from stretto.actors.operations.answers import Answer, Done, EntriesTold, ExportTold
+
+FRAME_BYTES: Final = 1024 * 1024
+"""Bytes of entries after which a frame is full."""
+
+
+def frames_of(export: dict[str, Any]) -> Iterator[Answer]:
+    """Yield the frames of a run as `reports.export_run` tells it; `Done` says that it is complete."""
+    head = {name: value for name, value in export.items() if name != "entries"}
+    yield ExportTold(head)
+    yield from _full_frames(export["entries"])
+    yield Done()
+
+
+def _full_frames(entries: Iterable[dict[str, Any]]) -> Iterator[EntriesTold]:
+    gathered: list[msgspec.Raw] = []
+    size = 0
+    for entry in entries:
+        text = msgspec.json.encode(entry)
+        gathered.append(msgspec.Raw(text))
+        size += len(text)
+        if size >= FRAME_BYTES:
+            yield EntriesTold(gathered)
+            gathered, size = [], 0
+    if gathered:
+        yield EntriesTold(gathered)

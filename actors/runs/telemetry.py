@@ -1,0 +1,143 @@
+"""What a run's supervisor tells about it, to metrics and the log: gathered in a turn, told at its end."""
+
+from collections import Counter
+
+from stretto.actors.outcome import Outcome
+from stretto.actors.runs.messages import ItemEnded
+from stretto.actors.runs.services import Services
+from stretto.definitions.conductor import Conductor, TaskEnded
+from stretto.definitions.model import Workflow
+from stretto.metrics import get_logger
+
+_log = get_logger("stretto.runs")
+
+
+class RunRecord:
+    """Counts of one run, not yet told."""
+
+    def __init__(self, services: Services, workflow: Workflow, run_id: str) -> None:
+        self._services = services
+        self._workflow = workflow
+        self._run_id = run_id
+        self._instruments = services.instruments.workflow(workflow.ref)
+        self._log = _log.bind(run_id=run_id, workflow=workflow.ref)
+        self._began = services.timers.monotonic()
+        self._errors: Counter[tuple[str, str]] = Counter()
+        # Items by task, visit and what they ended as: so many have ended, and so many of these have been told.
+        self._items: dict[tuple[str, int, str], int] = {}
+        self._told: dict[tuple[str, int, str], int] = {}
+        self._seconds: list[float] = []
+        self._over = False
+        self._retries = 0
+        self._snapshots = 0
+
+    def started(self) -> None:
+        """The run was accepted."""
+        self._log.info("run_started")
+
+    def recovered(self, entries: int, outstanding: int, accepted_at: float) -> None:
+        """The run was rebuilt from its journal; `outstanding` items were in flight when it was left, or about to be."""
+        self._began -= max(self._services.now() - accepted_at, 0.0)
+        self._services.instruments.runs_recovered.inc()
+        self._log.info("run_recovered", entries=entries, outstanding=outstanding)
+
+    def parked(self) -> None:
+        """The run's supervisor stops, and the run goes on when the store is opened again."""
+        self._leave()
+        self._log.info("run_parked")
+
+    def try_ended(self, message: ItemEnded, outcome: str, *, final: bool) -> None:
+        """A try of an item has ended, and counts as `outcome`; `final`: it was the item's last one."""
+        completed = message.completed
+        if final:
+            self._seconds.append(message.seconds)
+            key = completed.task, completed.visit, outcome
+            self._items[key] = self._items.get(key, 0) + 1
+        if completed.failure is not None:
+            action = self._workflow.tasks[completed.task].action or ""
+            self._errors[action, completed.failure.kind] += 1
+            self._log.debug(
+                "item_failed", task=completed.task, attempt=completed.attempt, kind=completed.failure.kind,
+                item_index=completed.index if self._workflow.tasks[completed.task].with_items else None,
+            )  # fmt: skip
+
+    def retried(self) -> None:
+        """An item is tried again."""
+        self._retries += 1
+
+    def task_ended(self, ended: TaskEnded) -> None:
+        """A task has ended; items that ended without a last try (cancelled while they waited) count now."""
+        visit = ended.task, ended.visit
+        outcomes = {outcome for *of, outcome in self._items if tuple(of) == visit}
+        for outcome in sorted(outcomes | ended.outcomes.keys()):
+            key = *visit, outcome
+            count = max(ended.outcomes.get(outcome, 0), self._items.pop(key, 0))
+            self._tell_items(key, count - self._told.pop(key, 0))
+        self._instruments.task(ended.task).finished(ended.outcome)
+        self._log.info(
+            "task_ended", task=ended.task, visit=ended.visit, outcome=ended.outcome, items=ended.items,
+            failed=ended.failed, seconds=round(ended.seconds, 6),
+        )  # fmt: skip
+
+    def ended(self, outcome: Outcome) -> None:
+        """The run has ended."""
+        seconds = self._end(outcome.status)
+        unhandled = [error for error in outcome.errors if not error.get("handled")]
+        told = {"error": unhandled[0]["message"], "where": unhandled[0].get("where")} if unhandled else {}
+        self._log.info(
+            "run_ended", outcome=outcome.status, errors=len(outcome.errors), seconds=round(seconds, 6), **told
+        )
+
+    def crashed(self, reason: str) -> None:
+        """The run's supervisor has died; the engine decides whether its run has an end by that."""
+        self.flush(None)
+        self._leave()
+        self._log.error("run_crashed", reason=reason)
+
+    def _leave(self) -> None:
+        self._over = True
+        self._services.context_bytes.pop(self._run_id, None)
+
+    def _end(self, status: str) -> float:
+        self._leave()
+        seconds = self._services.timers.monotonic() - self._began
+        self._instruments.run_finished(status, seconds)
+        return seconds
+
+    def engine_gone(self) -> None:
+        """The engine has died before its run."""
+        self._log.debug("engine_gone")
+
+    def flush(self, conductor: Conductor | None) -> None:
+        """Tell what has gathered."""
+        if self._seconds or self._errors:
+            self._flush_items()
+        if self._retries:
+            self._services.instruments.retries.inc(self._retries)
+            self._retries = 0
+        if conductor is None:
+            return
+        taken = conductor.context.snapshots
+        if taken != self._snapshots:
+            self._services.instruments.snapshots.inc(taken - self._snapshots)
+            self._snapshots = taken
+        if not self._over:
+            self._services.context_bytes[self._run_id] = conductor.context.weight
+
+    def _flush_items(self) -> None:
+        self._services.instruments.item_duration.observe_many(self._seconds)
+        self._seconds = []
+        for key, count in self._items.items():
+            told = self._told.get(key, 0)
+            if count != told:
+                self._tell_items(key, count - told)
+                self._told[key] = count
+        for (action, kind), count in self._errors.items():
+            self._services.instruments.action_errors(action, kind, count)
+        self._errors.clear()
+
+    def _tell_items(self, key: tuple[str, int, str], count: int) -> None:
+        """Count further items of a visit that ended alike."""
+        task, _, outcome = key
+        if count:
+            self._instruments.task(task).items_finished(outcome, count)

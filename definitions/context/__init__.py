@@ -1,0 +1,56 @@
+"""The context of a run: its namespaces, its snapshots, and the secrets masked in them."""
+
+from typing import TYPE_CHECKING
+
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.definitions.context.context import (
+        NAMESPACES,
+        NO_SECRETS,
+        NO_SURROUNDINGS,
+        RESERVED_NAMES,
+        CompletionScope,
+        Context,
+        ItemScope,
+        RunFacts,
+        Snapshot,
+        Surroundings,
+        TaskRecord,
+    )
+    from stretto.definitions.context.masking import Mask, Secret
+    from stretto.definitions.context.secrecy import NO_SECRECY, Fields, Origins, Secrecy, secret_fields, within
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "context": (
+                "CompletionScope Context ItemScope NAMESPACES NO_SECRETS NO_SURROUNDINGS RESERVED_NAMES RunFacts "
+                "Snapshot Surroundings TaskRecord"
+            ),
+            "masking": "Mask Secret",
+            "secrecy": "Fields NO_SECRECY Origins Secrecy secret_fields within",
+        },
+    )
+
+__all__ = [
+    "NAMESPACES",
+    "NO_SECRECY",
+    "NO_SECRETS",
+    "NO_SURROUNDINGS",
+    "RESERVED_NAMES",
+    "CompletionScope",
+    "Context",
+    "Fields",
+    "ItemScope",
+    "Mask",
+    "Origins",
+    "RunFacts",
+    "Secrecy",
+    "Secret",
+    "Snapshot",
+    "Surroundings",
+    "TaskRecord",
+    "secret_fields",
+    "within",
+]

@@ -1,0 +1,63 @@
+"""Frozen data: the immutable values that contexts, inputs and results are made of."""
+
+from typing import TYPE_CHECKING
+
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.definitions.data.frozen import (
+        EMPTY_LIST,
+        EMPTY_OBJECT,
+        LEAST_INTEGER,
+        MAX_DEPTH,
+        MAX_WEIGHT,
+        MOST_INTEGER,
+        Data,
+        Frozen,
+        FrozenDict,
+        FrozenList,
+        check_bounds,
+        depth_of,
+        freeze,
+        is_frozen,
+        list_of,
+        object_of,
+        object_with,
+        thaw,
+        weigh,
+    )
+    from stretto.definitions.data.patterns import compiled
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "frozen": (
+                "Data EMPTY_LIST EMPTY_OBJECT Frozen FrozenDict FrozenList LEAST_INTEGER MAX_DEPTH MAX_WEIGHT "
+                "MOST_INTEGER check_bounds depth_of freeze is_frozen list_of object_of object_with thaw weigh"
+            ),
+            "patterns": "compiled",
+        },
+    )
+
+__all__ = [
+    "EMPTY_LIST",
+    "EMPTY_OBJECT",
+    "LEAST_INTEGER",
+    "MAX_DEPTH",
+    "MAX_WEIGHT",
+    "MOST_INTEGER",
+    "Data",
+    "Frozen",
+    "FrozenDict",
+    "FrozenList",
+    "check_bounds",
+    "compiled",
+    "depth_of",
+    "freeze",
+    "is_frozen",
+    "list_of",
+    "object_of",
+    "object_with",
+    "thaw",
+    "weigh",
+]

@@ -1,0 +1,1 @@
+"""The ground that all expression languages share: bounds, namespaces, values, operators."""

@@ -1,0 +1,60 @@
+"""Jinja's filters that lay a text out (center, indent, wordwrap), with bounds on what they make.
+
+Each dialect makes a text of a value in its own way, which is given.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from jinja2 import pass_context
+from jinja2.filters import FILTERS as JINJA_FILTERS
+
+from stretto.definitions.expressions.base.bounds import Fuel
+
+MAX_WIDTH = 10_000
+COPIED_CHARACTERS_A_STEP = 64
+
+TextOf: TypeAlias = Callable[[Any, Fuel], str]
+"""Gives the text that a value becomes between other text, paid for."""
+
+
+def layout_filters(text_of: TextOf) -> dict[str, Callable[..., str]]:
+    """Return the filters by name."""
+
+    @pass_context
+    def center(context: Any, value: Any, width: int = 80) -> str:
+        text = text_of(value, context.fuel)
+        context.fuel.make_text(len(text) + _width("center", width))
+        return text.center(width)
+
+    @pass_context
+    def indent(
+        context: Any,
+        value: Any,
+        width: int | str = 4,
+        first: bool = False,  # noqa: FBT001, FBT002 - the parameters of Jinja's filter
+        blank: bool = False,  # noqa: FBT001, FBT002
+    ) -> str:
+        text = text_of(value, context.fuel)
+        step = len(width) if isinstance(width, str) else _width("indent", width)
+        context.fuel.make_text(len(text) + (text.count("\n") + 1) * step)
+        return str(JINJA_FILTERS["indent"](text, width, first, blank))
+
+    @pass_context
+    def wordwrap(context: Any, value: Any, width: int = 79, *arguments: Any, **options: Any) -> str:
+        text = text_of(value, context.fuel)
+        between = sum(len(each) for each in (*arguments, *options.values()) if isinstance(each, str))
+        lines = len(text) // max(_width("wordwrap", width), 1) + 1
+        context.fuel.make_text(len(text) + lines * (1 + between))
+        # Python's textwrap copies what is left of a long word for each line that it cuts off.
+        longest = max(map(len, text.split()), default=0)
+        context.fuel.burn(lines * longest // COPIED_CHARACTERS_A_STEP)
+        return str(JINJA_FILTERS["wordwrap"](context.environment, text, width, *arguments, **options))
+
+    return {"center": center, "indent": indent, "wordwrap": wordwrap}
+
+
+def _width(name: str, width: Any) -> int:
+    if not isinstance(width, int) or abs(width) > MAX_WIDTH:
+        raise ValueError(f"{name} takes a width of at most {MAX_WIDTH:,}")
+    return abs(width)

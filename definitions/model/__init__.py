@@ -1,0 +1,68 @@
+"""A workflow as all dialects describe it: tasks, transitions, parameters, graph, semantics."""
+
+from typing import TYPE_CHECKING
+
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.definitions.model.graph import EDGES, Edge, Graph, cyclic_tasks, following, graph_of, reachable_from
+    from stretto.definitions.model.parameters import bind, problems_of
+    from stretto.definitions.model.semantics import COMMANDS, NATIVE, ORQUESTA, CoreActions, Semantics
+    from stretto.definitions.model.workflow import (
+        Assignment,
+        Backoff,
+        CancellationPolicy,
+        Delivery,
+        Parameter,
+        ParameterType,
+        Retry,
+        Share,
+        SourceKind,
+        Task,
+        Transition,
+        WithItems,
+        Workflow,
+    )
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "graph": "EDGES Edge Graph cyclic_tasks following graph_of reachable_from",
+            "parameters": "bind problems_of",
+            "semantics": "COMMANDS CoreActions NATIVE ORQUESTA Semantics",
+            "workflow": (
+                "Assignment Backoff CancellationPolicy Delivery Parameter ParameterType Retry Share SourceKind "
+                "Task Transition WithItems Workflow"
+            ),
+        },
+    )
+
+__all__ = [
+    "COMMANDS",
+    "EDGES",
+    "NATIVE",
+    "ORQUESTA",
+    "Assignment",
+    "Backoff",
+    "CancellationPolicy",
+    "CoreActions",
+    "Delivery",
+    "Edge",
+    "Graph",
+    "Parameter",
+    "ParameterType",
+    "Retry",
+    "Semantics",
+    "Share",
+    "SourceKind",
+    "Task",
+    "Transition",
+    "WithItems",
+    "Workflow",
+    "bind",
+    "cyclic_tasks",
+    "following",
+    "graph_of",
+    "problems_of",
+    "reachable_from",
+]

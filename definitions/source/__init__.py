@@ -1,0 +1,42 @@
+"""YAML text as nodes with places, read safely."""
+
+from typing import TYPE_CHECKING
+
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.definitions.source.yaml_scalars import YAML_1_1
+    from stretto.definitions.source.yaml_source import (
+        OPENING,
+        ListNode,
+        MapNode,
+        Node,
+        Report,
+        ScalarNode,
+        compose,
+        is_falsy,
+        kind_of,
+        to_data,
+    )
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "yaml_scalars": "YAML_1_1",
+            "yaml_source": "ListNode MapNode Node OPENING Report ScalarNode compose is_falsy kind_of to_data",
+        },
+    )
+
+__all__ = [
+    "OPENING",
+    "YAML_1_1",
+    "ListNode",
+    "MapNode",
+    "Node",
+    "Report",
+    "ScalarNode",
+    "compose",
+    "is_falsy",
+    "kind_of",
+    "to_data",
+]

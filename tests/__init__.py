@@ -1,0 +1,1 @@
+"""The tests of Stretto; each folder mirrors a room of the product."""

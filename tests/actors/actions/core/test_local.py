@@ -1,0 +1,255 @@
+import asyncio
+import os
+import select
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stretto.actors.actions import ActionFailed
+from stretto.actors.actions.core import local
+from tests.support.waiting import Fifo
+
+run_local = local.local
+
+
+def run(**values: Any) -> dict[str, Any]:
+    return asyncio.run(run_local(**values))
+
+
+def failing(**values: Any) -> ActionFailed:
+    with pytest.raises(ActionFailed) as caught:
+        run(**values)
+    return caught.value
+
+
+@pytest.fixture
+def tell(tmp_path: Path) -> Iterator[Fifo]:
+    fifo = Fifo(tmp_path / "tell")
+    yield fifo
+    fifo.file.close()
+
+
+@pytest.fixture
+def watch() -> Iterator[Callable[[int], int]]:
+    """Open a pidfd, which tells that a process has ended even if nobody reaps it."""
+    opened = []
+
+    def open_one(pid: int) -> int:
+        opened.append(os.pidfd_open(pid))
+        return opened[-1]
+
+    yield open_one
+    for pidfd in opened:
+        os.close(pidfd)
+
+
+def has_ended(pidfd: int) -> bool:
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(30_000))
+
+
+def cancel_after_line(fifo: Fifo, watch: Callable[[int], int], **values: Any) -> list[int]:
+    """Start a command, cancel it once it has told some pids, and return pidfds of these."""
+    pidfds: list[int] = []
+
+    async def main() -> None:
+        task = asyncio.create_task(run_local(**values, env={"TELL": fifo.path}))
+        line = await asyncio.to_thread(fifo.line)
+        pidfds.extend(watch(int(pid)) for pid in line.split())
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    return pidfds
+
+
+def test_argv_runs_without_a_shell() -> None:
+    """An argument reaches the program as it is, whatever a shell would make of it."""
+    text = "$(id); `id` \"quoted\" 'too' * \n|&"
+    result = run(argv=[sys.executable, "-c", "import sys; sys.stdout.write(sys.argv[1])", text])
+    assert result == {"exit_code": 0, "stdout": text, "stderr": ""}
+
+
+def test_numbers_and_booleans_become_text() -> None:
+    """A type-preserving expression in argv or env gives the text that a template would."""
+    result = run(argv=["/bin/sh", "-c", "echo $1 $2 $A", "sh", 5, True], env={"A": 1.5})
+    assert result["stdout"] == "5 true 1.5\n"
+
+
+def test_cmd_gets_data_by_its_environment_only() -> None:
+    """A value in env is data to the shell, never code."""
+    hostile = '"; echo broken; $(echo worse) `echo worst`'
+    assert run(cmd='printf %s "$MESSAGE"', env={"MESSAGE": hostile})["stdout"] == hostile
+
+
+def test_the_daemons_environment_does_not_leak(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command sees PATH, HOME and the like, its own env, and nothing else."""
+    monkeypatch.setenv("DATABASE_PASSWORD", "s3cret")
+    monkeypatch.setenv("LC_TIME", "C")
+    result = run(argv=["env"], env={"OWN": "1", "HOME": "/elsewhere"})
+    names = {line.partition("=")[0] for line in result["stdout"].splitlines()}
+    assert {"PATH", "HOME", "OWN", "LC_TIME"} <= names
+    assert names <= {*local.INHERITED, "OWN"} | {name for name in names if name.startswith("LC_")}
+    assert "HOME=/elsewhere" in result["stdout"]
+
+
+def test_stdin_is_empty_and_the_session_its_own() -> None:
+    """A command reads nothing from the daemon's terminal and is in no group of it."""
+    code = "import os, sys; print(repr(sys.stdin.read()), os.getsid(0) == os.getpgrp() == os.getpid())"
+    assert run(argv=[sys.executable, "-c", code])["stdout"] == "'' True\n"
+
+
+def test_cwd_is_where_it_runs(tmp_path: Path) -> None:
+    """The command runs in cwd."""
+    assert run(cmd="pwd -P", cwd=str(tmp_path))["stdout"].strip() == str(tmp_path.resolve())
+
+
+def test_a_non_zero_exit_fails_with_the_result() -> None:
+    """An exit code but 0 is ActionFailed with the result and the last lines of stderr."""
+    error = failing(cmd="for i in 1 2 3 4 5 6 7; do echo line $i >&2; done; echo out; exit 3")
+    assert error.result["exit_code"] == 3
+    assert error.result["stdout"] == "out\n"
+    assert str(error) == "the command exited with 3: line 3\nline 4\nline 5\nline 6\nline 7"
+
+
+def test_a_death_by_signal_is_told_by_name() -> None:
+    """A command that is killed has a negative exit code and a message that names the signal."""
+    error = failing(cmd="kill -KILL $$")
+    assert error.result["exit_code"] == -9
+    assert str(error) == "the command was killed by SIGKILL"
+
+
+def test_output_is_bounded_and_the_rest_is_read() -> None:
+    """A flood does not block the command; what is beyond the bound is dropped and the result says so."""
+    flood = "head -c 3000000 /dev/zero | tr '\\0' x"
+    result = run(cmd=f"{flood}; {flood} >&2; exit 0")
+    assert len(result["stdout"]) == len(result["stderr"]) == local.MAX_OUTPUT_BYTES == 1024 * 1024
+    assert result["stdout_truncated"] is True
+    assert result["stderr_truncated"] is True
+
+
+def test_output_that_is_no_utf8_is_replaced() -> None:
+    """Bytes that are no text become U+FFFD."""
+    assert run(cmd="printf 'a\\377b'")["stdout"] == "a\ufffdb"
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({}, "exactly one of argv and cmd must be given"),
+        ({"argv": ["x"], "cmd": "x"}, "exactly one of argv and cmd must be given"),
+        ({"argv": []}, "argv must begin with a program's name"),
+        ({"argv": ["echo", None]}, "argv[1] must be text, a number or a boolean"),
+        ({"argv": ["echo", "a\0b"]}, "argv[1] contains a null character"),
+        ({"cmd": "true", "env": {"A": [1]}}, "env.A must be text, a number or a boolean"),
+        ({"cmd": "true", "env": {"A=B": "1"}}, "'A=B' is no name of an environment variable"),
+        ({"cmd": "true", "cwd": "/\0"}, "cwd contains a null character"),
+        ({"cmd": "true", "timeout": 0}, "timeout must be positive, it is 0"),
+        ({"argv": ["absent-for-sure"]}, "cannot run absent-for-sure: there is no such command"),
+        ({"argv": ["/"]}, "cannot run /: Permission denied"),
+        ({"cmd": "true", "cwd": "/absent"}, "cannot run /bin/sh in /absent: No such file or directory"),
+    ],
+)
+def test_what_cannot_run_is_told_in_words(values: dict[str, Any], told: str) -> None:
+    """Wrong inputs, unknown commands and bad directories fail with a clear message."""
+    assert told in str(failing(**values))
+
+
+def test_a_command_out_of_time_is_ended_with_what_it_wrote() -> None:
+    """A timeout ends the command and fails with its output so far."""
+    error = failing(argv=["/bin/sh", "-c", "echo begun; exec sleep 1000"], timeout=0.5)
+    assert str(error) == "/bin/sh took longer than 0.5 s and was ended"
+    assert error.result["stdout"] == "begun\n"
+    assert error.result["exit_code"] is None
+
+
+def test_cancelling_ends_the_whole_group(tell: Fifo, watch: Callable[[int], int]) -> None:
+    """SIGTERM reaches the command and the children it has started."""
+    cmd = 'sleep 1000 & echo "$$ $!" > "$TELL"; wait'
+    assert all(map(has_ended, cancel_after_line(tell, watch, cmd=cmd)))
+
+
+def test_grandchildren_that_hold_the_pipes_are_ended(
+    tell: Fifo, watch: Callable[[int], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command whose leader has exited is not over while its output is held, and can still be ended."""
+    cmd = '(trap "" TERM; sleep 1000) & echo "$!" > "$TELL"; exit 0'
+    monkeypatch.setattr(local, "GRACE_SECONDS", 0.01)
+    assert all(map(has_ended, cancel_after_line(tell, watch, cmd=cmd)))
+
+
+def test_what_ignores_sigterm_is_killed_after_the_grace(
+    tell: Fifo, watch: Callable[[int], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGKILL follows for a whole group that ignores SIGTERM."""
+    cmd = 'trap "" TERM; sleep 1000 & echo "$$ $!" > "$TELL"; wait; wait; sleep 1000'
+    monkeypatch.setattr(local, "GRACE_SECONDS", 0.01)
+    assert all(map(has_ended, cancel_after_line(tell, watch, cmd=cmd)))
+
+
+def test_a_child_that_gave_up_the_pipes_is_ended_too(tell: Fifo, watch: Callable[[int], int]) -> None:
+    """After a cancel nothing of the group is left, even what holds no output and ignores SIGTERM."""
+    cmd = '(trap "" TERM; exec sleep 1000 >/dev/null 2>&1) & echo "$$ $!" > "$TELL"; wait'
+    assert all(map(has_ended, cancel_after_line(tell, watch, cmd=cmd)))
+
+
+def test_a_cancel_during_the_grace_kills_at_once(
+    tell: Fifo, watch: Callable[[int], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second cancel does not wait for the grace, and leaves nothing behind."""
+    cmd = 'trap \'echo termed > "$TELL"\' TERM; echo $$ > "$TELL"; while :; do sleep 1000 & wait; done'
+    pidfds = []
+
+    async def main() -> None:
+        task = asyncio.create_task(run_local(cmd=cmd, env={"TELL": tell.path}))
+        pidfds.append(watch(int(await asyncio.to_thread(tell.line))))
+        task.cancel()
+        assert await asyncio.to_thread(tell.line) == "termed"
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    monkeypatch.setattr(local, "GRACE_SECONDS", 1000)
+    asyncio.run(main())
+    assert has_ended(pidfds[0])
+
+
+def test_many_commands_at_once_start_no_thread(tell: Fifo) -> None:
+    """50 commands that run at the same time are watched by the one thread of the loop."""
+    commands = 50
+
+    async def main() -> list[dict[str, Any]]:
+        before = set(threading.enumerate())
+        tasks = [asyncio.create_task(run_local(argv=["head", "-c", "1", tell.path])) for _ in range(commands)]
+        # A task's first step starts its process.
+        await asyncio.sleep(0)
+        assert set(threading.enumerate()) == before
+        os.write(tell.file.fileno(), b"x" * commands)
+        results = await asyncio.gather(*tasks)
+        assert set(threading.enumerate()) == before
+        return results
+
+    results = asyncio.run(main())
+    assert [result["stdout"] for result in results] == ["x"] * commands
+
+
+def test_a_kernel_without_pidfds_leaves_no_process_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where pidfd_open is forbidden the action fails in words and its process is gone."""
+    pids = []
+
+    def refuse(pid: int) -> int:
+        pids.append(pid)
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "pidfd_open", refuse)
+    assert str(failing(argv=["sleep", "1000"])) == "cannot run sleep: Operation not permitted"
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
+    monkeypatch.delattr(os, "pidfd_open")
+    assert "needs Linux" in str(failing(argv=["sleep", "1000"]))

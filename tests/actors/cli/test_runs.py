@@ -1,0 +1,317 @@
+"""`stretto runs` on a store in a file: what is printed, and how the command ends."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from stretto.actors.cli import main
+from stretto.actors.gateway import socket_file
+from stretto.actors.journal.encryption import new_key, read_key_file
+from stretto.actors.journal.opening import open_store
+from stretto.actors.journal.sql.store import Store
+from tests.support.conducted import Conducted
+
+ITEMS = """
+ref: tests.items
+parameters: {hosts: {type: array}, password: {secret: true, default: null}}
+tasks:
+  - name: probe
+    action: core.noop
+    with_items: "{{ parameters.hosts }}"
+    concurrency: 10
+output_map: {answers: "{{ task.probe.result }}"}
+"""
+ONE = "ref: tests.one\ntasks: [{name: only, action: core.noop}]\n"
+
+
+class Kept:
+    """A store's file with its key beside it, and runs in it; `stretto` asks of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "store.db"
+        self.url = f"sqlite:///{self.path}"
+        self.key = folder / "store.db.key"
+        self.key.write_text(new_key())
+        self.key.chmod(0o600)
+        with self.opened() as store:
+            self.failed = Conducted(store, ITEMS, {"hosts": ["a", "b", "c"], "password": "hunter2"})
+            self.failed.succeed("probe", 0, {"up": True})
+            self.failed.fail("probe", 2, "no\nanswer with \x1b[31mhunter2", {"code": 7})
+            self.failed.succeed("probe", 1)
+            self.succeeded = Conducted(store, ONE)
+            self.succeeded.succeed("only", result=1)
+            self.running = Conducted(store, ITEMS, {"hosts": ["a", "b"]})
+            self.running.succeed("probe", 1)
+
+    def opened(self) -> Store:
+        """Open the store as its owner."""
+        return open_store(self.url, read_key_file(self.key))
+
+    def runs(self, *arguments: str) -> Result:
+        """Run `stretto runs ... --store URL`."""
+        return CliRunner().invoke(main, ["runs", *arguments, "--store", self.url])
+
+    def told(self, *arguments: str) -> Any:
+        """Run it with --json, and return what it prints."""
+        result = self.runs(*arguments, "--json")
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    def status(self, run: Conducted) -> str:
+        """Return a run's status."""
+        status: str = self.told("show", run.id)["status"]
+        return status
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    """Return a store with three runs: one failed, one succeeded, one goes on."""
+    return Kept(tmp_path)
+
+
+# ---- lists
+
+
+def test_runs_are_listed(kept: Kept) -> None:
+    """The newest first, in columns; with a time zone's offset."""
+    result = kept.runs("list", "--utc")
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert lines[0] == ["RUN", "WORKFLOW", "STATUS", "ACCEPTED", "TOOK"]
+    assert [line[:3] for line in lines[1:]] == [
+        [kept.running.id, "tests.items", "running"],
+        [kept.succeeded.id, "tests.one", "succeeded"],
+        [kept.failed.id, "tests.items", "failed"],
+    ]
+    assert lines[2][3:] == ["1970-01-01", "00:16:40Z", "1.00", "s"]
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_long_lists_are_paged(kept: Kept) -> None:
+    """The cursor of what follows is told on standard error, and as JSON; what was not asked for is not there."""
+    page = kept.told("list", "--limit", "2")
+    assert [run["id"] for run in page["runs"]] == [kept.running.id, kept.succeeded.id]
+    rest = kept.told("list", "--limit", "2", "--cursor", page["next"])
+    assert ([run["id"] for run in rest["runs"]], rest["next"]) == ([kept.failed.id], None)
+    assert f"--cursor {page['next']}" in kept.runs("list", "--limit", "2").stderr
+    assert [run["id"] for run in kept.told("list", "--status", "failed")["runs"]] == [kept.failed.id]
+    assert kept.told("list", "--workflow", "tests.none")["runs"] == []
+    assert kept.runs("list", "--workflow", "tests.none").stderr == "no runs\n"
+
+
+def test_items_are_listed(kept: Kept) -> None:
+    """Each try on a line, an error's text on that line whatever it holds, and no secret."""
+    result = kept.runs("items", kept.failed.id, "--utc")
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["TASK", "VISIT", "ITEM", "TRY", "OUTCOME", "AT", "ERROR"]
+    assert len(lines) == 4
+    assert "no answer with ?[31m******" in lines[2]
+    told = kept.told("items", kept.failed.id, "--outcome", "failed", "--task", "probe")
+    assert [item["index"] for item in told["items"]] == [2]
+
+
+def test_an_item_is_shown(kept: Kept) -> None:
+    """With its result, or its error."""
+    assert kept.told("items", kept.failed.id, "--task", "probe", "--index", "0")["result"] == {"up": True}
+    shown = kept.runs("items", kept.failed.id, "--task", "probe", "--index", "2")
+    assert "outcome  failed" in shown.stdout
+    assert '"code": 7' in shown.stdout
+    assert "hunter2" not in shown.output
+    assert kept.runs("items", kept.failed.id, "--index", "2").exit_code == 2
+    assert kept.runs("items", kept.running.id, "--task", "probe", "--index", "0").exit_code == 2
+
+
+# ---- one run
+
+
+def test_a_run_is_shown(kept: Kept) -> None:
+    """What was given, what came of it, and its tasks; with its failed items, if they are wanted."""
+    result = kept.runs("show", kept.failed.id, "--items", "failed", "--utc")
+    assert "status    failed" in result.stdout
+    assert 'inputs    {"hosts":["a","b","c"],"password":"******"}' in result.stdout
+    assert "error     w.yaml:" in result.stdout
+    assert "no answer with ?[31m******" in result.stdout
+    assert "hunter2" not in result.output
+    told = kept.told("show", kept.failed.id, "--items", "failed")
+    assert [item["index"] for item in told["items"]] == [2]
+    assert told["tasks"][0]["failed"] == 1
+    assert len(kept.told("show", kept.failed.id, "--items", "all")["items"]) == 3
+    assert "items" not in kept.told("show", kept.failed.id)
+
+
+def test_a_run_in_progress_is_shown_with_what_it_waits_for(kept: Kept) -> None:
+    """`why` tells it in words, and as data; an ended run waits for nothing."""
+    assert "status    running" in kept.runs("show", kept.running.id).stdout
+    assert kept.runs("why", kept.running.id).stdout.startswith("item 0 of 'probe' is in flight since")
+    assert [each["kind"] for each in kept.told("why", kept.running.id, "probe")] == ["item_in_flight"]
+    result = kept.runs("why", kept.failed.id)
+    assert (result.exit_code, "has ended" in result.stderr) == (2, True)
+
+
+def test_a_run_is_exported(kept: Kept) -> None:
+    """As one object, and line by line; the same either way, and no secret in it."""
+    result = kept.runs("export", kept.failed.id)
+    whole = json.loads(result.stdout)
+    head, *entries = [json.loads(line) for line in kept.runs("export", kept.failed.id, "--json").stdout.splitlines()]
+    assert {**head, "entries": entries} == whole
+    assert whole["definition"]["ref"] == "tests.items"
+    assert [each["type"] for each in entries] == ["secrets_learned", *["item_completed"] * 3]
+    assert "hunter2" not in result.stdout
+    assert json.loads(kept.runs("export", kept.running.id).stdout)["status"] == "running"
+
+
+def test_an_ended_run_is_watched_to_its_end(kept: Kept) -> None:
+    """The command ends as the run did; one in progress needs its daemon."""
+    result = kept.runs("watch", kept.succeeded.id)
+    assert (result.exit_code, f"run {kept.succeeded.id} of tests.one: succeeded" in result.stderr) == (0, True)
+    result = kept.runs("watch", kept.failed.id, "--json")
+    outcome = json.loads(result.stdout)
+    assert (result.exit_code, outcome["type"], outcome["status"]) == (1, "outcome", "failed")
+    assert outcome["tasks"]["probe"]["items"]["failed"] == 1
+    result = kept.runs("watch", kept.running.id)
+    assert (result.exit_code, "with --daemon URL" in result.stderr) == (2, True)
+
+
+def test_what_an_item_writes_only_a_daemon_knows(kept: Kept) -> None:
+    """That is told with the option that leads to it."""
+    result = kept.runs("output", kept.running.id, "probe", "0")
+    assert (result.exit_code, "--daemon URL" in result.stderr) == (2, True)
+
+
+# ---- control
+
+
+def test_a_run_is_controlled_without_a_daemon(kept: Kept) -> None:
+    """It is paused, goes on, and is being cancelled; people are told nothing, programs what was done."""
+    for verb, status in (("pause", "paused"), ("resume", "running"), ("cancel", "cancelling")):
+        result = kept.runs(verb, kept.running.id)
+        assert (result.exit_code, result.output) == (0, "")
+        assert kept.status(kept.running) == status
+    assert kept.told("cancel", kept.running.id) == {"run": kept.running.id, "done": "cancel"}
+
+
+def test_a_fan_out_is_controlled_without_a_daemon(kept: Kept) -> None:
+    """Its concurrency is changed, its items are skipped and retried, as its conductor allows."""
+    assert kept.runs("concurrency", kept.running.id, "probe", "3").exit_code == 0
+    told = kept.told("skip", kept.running.id, "probe", "0")
+    assert told == {"run": kept.running.id, "done": "skip", "task": "probe", "index": 0}
+    result = kept.runs("retry", kept.running.id, "nobody", "0")
+    assert (result.exit_code, "Traceback" in result.output) == (2, False)
+
+
+@pytest.mark.parametrize(
+    ("flags", "scope"), [([], "everything"), (["--failed"], "failed_tasks"), (["--failed-items"], "failed_items")]
+)
+def test_a_run_is_done_again(kept: Kept, flags: list[str], scope: str) -> None:
+    """The new run's id is printed; a daemon will perform it."""
+    new = kept.runs("rerun", kept.failed.id, *flags).stdout.strip()
+    told = kept.told("show", new)
+    assert (told["status"], told["rerun_of"], told["rerun_scope"]) == ("running", kept.failed.id, scope)
+    assert kept.told("rerun", kept.failed.id, *flags)["rerun_scope"] == scope
+
+
+def test_runs_are_deleted(kept: Kept) -> None:
+    """By their age, by their number; without either it is not clear which."""
+    assert kept.told("prune", "--older-than", "99999d") == {"deleted": 0}
+    assert kept.runs("prune", "--keep", "1").stdout == "1 run deleted\n"
+    assert kept.told("prune", "--older-than", "1.5h", "--keep", "10") == {"deleted": 1}
+    assert [run["id"] for run in kept.told("list")["runs"]] == [kept.running.id]
+
+
+def test_each_kind_of_store_is_read_and_changed(durable_url: str) -> None:
+    """A file, and a database of PostgreSQL's."""
+    with open_store(durable_url, None) as store:
+        run = Conducted(store, ONE)
+
+    def runs(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ["runs", *arguments, "--store", durable_url])
+
+    assert runs("pause", run.id).exit_code == 0
+    assert json.loads(runs("list", "--json").stdout)["runs"][0]["status"] == "paused"
+    assert json.loads(runs("export", run.id).stdout)["entries"][0]["type"] == "pause_requested"
+    assert runs("prune", "--keep", "0").stdout == "0 runs deleted\n"
+
+
+# ---- what goes wrong
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "expected"),
+    [
+        (["show", "nobody"], 2, "there is no run 'nobody'"),
+        (["items", "nobody"], 2, "there is no run 'nobody'"),
+        (["watch", "nobody"], 2, "there is no run 'nobody'"),
+        (["cancel", "nobody"], 2, "there is no run 'nobody'"),
+        (["list", "--cursor", "x"], 2, "cursor"),
+        (["list", "--limit", "501"], 2, "501"),
+        (["list", "--daemon", "unix:///x"], 2, "exclude each other"),
+        (["prune"], 2, "--older-than DURATION, --keep NUMBER"),
+        (["prune", "--older-than", "30"], 2, "'30' is no number with a unit"),
+        (["rerun", "x", "--failed", "--failed-items"], 2, "exclude each other"),
+        (["list", "--store-key", "missing"], 3, "missing: the key file cannot be read"),
+        (["resume", "ENDED"], 2, "has ended (succeeded)"),
+        (["rerun", "RUNNING"], 2, "it has not ended"),
+    ],
+)
+def test_what_is_wrong_is_told_without_a_traceback(kept: Kept, arguments: list[str], code: int, expected: str) -> None:
+    """The exit code says whose mistake it is."""
+    names = {"ENDED": kept.succeeded.id, "RUNNING": kept.running.id}
+    result = kept.runs(*(names.get(each, each) for each in arguments))
+    assert (result.exit_code, expected in result.stderr) == (code, True), result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    """Neither by a look at it nor by a request."""
+    for arguments in (["list"], ["prune", "--keep", "0"], ["cancel", "x"]):
+        result = CliRunner().invoke(main, ["runs", *arguments, "--store", f"sqlite:///{tmp_path}/none.db"])
+        assert (result.exit_code, "there is no such file" in result.stderr) == (3, True), result.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_in_use_is_read_and_not_changed(kept: Kept) -> None:
+    """Who wants to change something is told to ask the daemon that has it."""
+    with kept.opened():
+        assert len(kept.told("list")["runs"]) == 3
+        result = kept.runs("cancel", kept.running.id)
+    assert (result.exit_code, "--daemon URL" in result.stderr) == (3, True)
+    assert kept.status(kept.running) == "running"
+
+
+def test_without_its_key_a_store_tells_what_is_not_secret(kept: Kept) -> None:
+    """What is secret is told as encrypted; what cannot be done without it says so."""
+    kept.key.rename(kept.key.with_name("elsewhere"))
+    assert kept.told("show", kept.failed.id)["inputs"] == "(sealed)"
+    assert "(sealed)" in kept.runs("items", kept.failed.id).stdout
+    result = kept.runs("export", kept.failed.id)
+    assert (result.exit_code, "key" in result.stderr) == (2, True)
+    with_key = kept.runs("show", kept.failed.id, "--store-key", str(kept.key.with_name("elsewhere")))
+    assert "hosts" in with_key.stdout
+
+
+def test_whose_runs_are_meant_has_to_be_clear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With no option it is the daemon of the user; if there is none, both options are named."""
+    monkeypatch.setattr(socket_file, "default_path", lambda: tmp_path / "s")
+    monkeypatch.setattr("stretto.actors.cli.runs.options.default_path", lambda: tmp_path / "s")
+    result = CliRunner().invoke(main, ["runs", "list"])
+    assert result.exit_code == 2
+    for option in ("--daemon unix:///PATH", "--store sqlite:///FILE"):
+        assert option in result.stderr
+    result = CliRunner().invoke(main, ["runs", "list", "--daemon", f"unix://{tmp_path}/s"])
+    assert (result.exit_code, "cannot reach the daemon" in result.stderr) == (3, True)
+    result = CliRunner().invoke(main, ["runs", "list", "--store-key", "x"])
+    assert (result.exit_code, "a daemon has its own key" in result.stderr) == (2, True)
+
+
+# ---- which run
+
+
+def test_the_newest_run_has_a_name(kept: Kept, tmp_path: Path) -> None:
+    """`@latest` saves looking its id up; where there is no run, it says so."""
+    assert kept.told("show", "@latest")["id"] == kept.running.id
+    empty = f"sqlite:///{tmp_path}/empty.db"
+    open_store(empty, None).close()
+    result = CliRunner().invoke(main, ["runs", "show", "@latest", "--store", empty])
+    assert (result.exit_code, "there is no run yet" in result.output) == (2, True)

@@ -1,0 +1,115 @@
+"""Questions that one actor hands on to another."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from stretto.actors.dispatch import Deferred, DispatchedActor, Dispatcher, ask_deferred, forward
+from tests.support.waiting import PATIENCE
+
+if TYPE_CHECKING:
+    import pykka
+
+
+class Gone(Exception):
+    """What a test asks for when the actor is not there."""
+
+
+class Knower(DispatchedActor):
+    """Answers at once, later, never, or with an error."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.promised = Deferred()
+
+    def on_receive(self, message: Any) -> Any:
+        if message == "later":
+            return self.promised
+        if message == "resolve":
+            self.promised.resolve("kept")
+        if message == "fail":
+            raise KeyError(message)
+        return message
+
+
+class Asker(DispatchedActor):
+    """Hands on to another actor whatever it is asked."""
+
+    def __init__(self, knower: "pykka.ActorRef[Knower]") -> None:
+        super().__init__()
+        self._knower = knower
+
+    def on_receive(self, message: Any) -> Any:
+        return ask_deferred(self._knower.actor_inbox, message, Gone("nobody is there"))
+
+
+@pytest.fixture
+def dispatcher() -> Iterator[Dispatcher]:
+    dispatcher = Dispatcher(1)
+    yield dispatcher
+    dispatcher.stop()
+
+
+@pytest.fixture
+def knower(dispatcher: Dispatcher) -> "Iterator[pykka.ActorRef[Knower]]":
+    knower = Knower.start_on(dispatcher)
+    yield knower
+    knower.stop(timeout=PATIENCE)
+
+
+@pytest.fixture
+def asker(dispatcher: Dispatcher, knower: "pykka.ActorRef[Knower]") -> "Iterator[pykka.ActorRef[Asker]]":
+    asker = Asker.start_on(dispatcher, knower)
+    yield asker
+    asker.stop(timeout=PATIENCE)
+
+
+def test_the_answer_goes_back_to_who_asked_first(
+    asker: "pykka.ActorRef[Asker]", knower: "pykka.ActorRef[Knower]"
+) -> None:
+    """With one dispatcher's thread nobody could wait: both actors take their turns in between."""
+    assert asker.ask("now", timeout=PATIENCE) == "now"
+    kept = asker.ask("later", block=False)
+    knower.tell("resolve")
+    assert kept.get(timeout=PATIENCE) == "kept"
+
+
+def test_an_error_goes_back_too_and_harms_no_actor(asker: "pykka.ActorRef[Asker]") -> None:
+    """What the asked one raises is raised where the question came from."""
+    with pytest.raises(KeyError):
+        asker.ask("fail", timeout=PATIENCE)
+    assert asker.ask("now", timeout=PATIENCE) == "now"
+
+
+def test_an_actor_that_ends_before_it_answers_is_told_in_the_askers_words(
+    asker: "pykka.ActorRef[Asker]", knower: "pykka.ActorRef[Knower]"
+) -> None:
+    """Whether it had stopped before it was asked, or while it owed the answer."""
+    owed = asker.ask("later", block=False)
+    assert asker.ask("now", timeout=PATIENCE) == "now"
+    knower.stop(timeout=PATIENCE)
+    for ask in (owed.get, lambda timeout: asker.ask("now", timeout=timeout)):
+        with pytest.raises(Gone, match="nobody is there"):
+            ask(timeout=PATIENCE)
+
+
+def outcome_of(later: Deferred) -> Any:
+    reply = Knower._create_future()
+    later.promise(reply, set())
+    return reply.get(timeout=PATIENCE)
+
+
+def test_a_handlers_value_is_handed_on_now_or_when_it_is_there() -> None:
+    """A Deferred that a handler returned is no answer itself: its outcome is, an error as well."""
+    answers = [Deferred() for _ in range(4)]
+    promised, broken = Deferred(), Deferred()
+    forward(7, answers[0])
+    forward(promised, answers[1])
+    forward(broken, answers[2])
+    promised.resolve("kept")
+    broken.fail(KeyError("lost"))
+    forward(promised, answers[3])
+    assert [outcome_of(answers[number]) for number in (0, 1, 3)] == [7, "kept", "kept"]
+    with pytest.raises(KeyError):
+        outcome_of(answers[2])

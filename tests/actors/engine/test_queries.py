@@ -1,0 +1,120 @@
+"""What an engine answers from its store: lists, single runs and items, exports, and runs that it has not."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stretto.actors.history.reports import UnknownItem
+from stretto.actors.journal.key_files import keyring_for
+from stretto.actors.journal.opening import open_store
+from stretto.actors.journal.readers import NoStore
+from stretto.actors.journal.records import Ending
+from stretto.actors.journal.store import InvalidCursor
+from stretto.actors.outcome import UnknownRun
+from stretto.definitions.conductor import IllegalTransition
+from stretto.definitions.data.frozen import EMPTY_LIST
+from tests.support.conducted import Conducted
+from tests.support.engines import Bench, outcome_of
+from tests.support.recording import happening
+from tests.support.waiting import PATIENCE
+
+FAN = """
+ref: queries.fan
+tasks:
+  - {name: fan, action: core.echo, with_items: [1, 2, 3], concurrency: 3, input: {message: "{{ 12 // (item - 2) }}"}}
+output_map: {all: "{{ task.fan.result }}"}
+"""
+ECHO = "ref: queries.echo\ntasks: [{name: a, action: core.echo, input: {message: hello}}]\n"
+
+
+@pytest.fixture
+def bench(start_bench: Callable[..., Bench], tmp_path: Path) -> Bench:
+    return start_bench(store=f"sqlite:///{tmp_path}/runs.db")
+
+
+def ended(bench: Bench, text: str) -> str:
+    """Have a run performed; return its id."""
+    run = bench.submit(text)
+    outcome_of(run)
+    return run.id
+
+
+def ids(page: dict[str, Any]) -> list[str]:
+    return [run["id"] for run in page["runs"]]
+
+
+def test_runs_are_listed_page_by_page(bench: Bench) -> None:
+    """The newest first, of a status, of a workflow."""
+    fan, one, two = ended(bench, FAN), ended(bench, ECHO), ended(bench, ECHO)
+    first = bench.proxy.runs(limit=2).get(timeout=PATIENCE)
+    assert ids(first) == [two, one]
+    assert ids(bench.proxy.runs(cursor=first["next"]).get(timeout=PATIENCE)) == [fan]
+    assert ids(bench.proxy.runs("failed").get(timeout=PATIENCE)) == [fan]
+    assert ids(bench.proxy.runs(workflow="queries.echo", limit=1).get(timeout=PATIENCE)) == [two]
+    with pytest.raises(InvalidCursor):
+        bench.proxy.runs(cursor="nonsense").get(timeout=PATIENCE)
+
+
+def test_a_run_and_its_items_are_shown(bench: Bench) -> None:
+    """With what came of them."""
+    run_id = ended(bench, FAN)
+    run = bench.proxy.run(run_id).get(timeout=PATIENCE)
+    assert (run["status"], run["output"]) == ("failed", {"all": [-12, None, 12]})
+    items = bench.proxy.items(run_id, "fan", "failed").get(timeout=PATIENCE)["items"]
+    assert [(each["index"], each["error"]["kind"]) for each in items] == [(1, "expression")]
+    assert bench.proxy.item(run_id, "fan", 2).get(timeout=PATIENCE)["result"] == 12
+    page = bench.proxy.items(run_id, limit=1).get(timeout=PATIENCE)
+    assert len(page["items"]) == 1
+    assert len(bench.proxy.items(run_id, cursor=page["next"]).get(timeout=PATIENCE)["items"]) == 2
+    assert len(bench.proxy.export(run_id).get(timeout=PATIENCE)["entries"]) == 3
+    with pytest.raises(UnknownItem):
+        bench.proxy.item(run_id, "fan", 7).get(timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("question", ["run", "items", "export", "handle", "status", "cancel"])
+def test_a_run_that_there_is_not_is_told(bench: Bench, question: str) -> None:
+    """Whatever is asked of it."""
+    with pytest.raises(UnknownRun, match="no-such-run"):
+        getattr(bench.proxy, question)("no-such-run").get(timeout=PATIENCE)
+
+
+def test_without_a_store_there_are_no_lists(start_bench: Callable[..., Bench]) -> None:
+    """And only what is in progress can be had by its id, or what ended lately."""
+    bench = start_bench()
+    run_id = ended(bench, ECHO)
+    for ask in (bench.proxy.runs, lambda: bench.proxy.run(run_id), lambda: bench.proxy.prune(keep=1)):
+        with pytest.raises(NoStore):
+            ask().get(timeout=PATIENCE)
+    with pytest.raises(UnknownRun, match="without a store ended ones are not kept"):
+        bench.proxy.handle(run_id).get(timeout=PATIENCE)
+    assert bench.proxy.status(run_id).get(timeout=PATIENCE)["status"] == "succeeded"
+    with pytest.raises(UnknownRun, match="that ended are remembered"):
+        bench.proxy.status("no-such-run").get(timeout=PATIENCE)
+
+
+def test_a_run_of_an_earlier_engine_is_known_by_how_it_ended(start_bench: Callable[..., Bench], tmp_path: Path) -> None:
+    """It is refused what can only be asked of one in progress."""
+    url = f"sqlite:///{tmp_path}/runs.db"
+    with open_store(url, keyring_for(url, None)) as store:
+        run = Conducted(store, ECHO)
+        run.succeed("a", result="hello")
+    bench = start_bench(store=url)
+    assert bench.proxy.status(run.id).get(timeout=PATIENCE)["tasks"]["a"]["status"] == "succeeded"
+    assert outcome_of(bench.proxy.handle(run.id).get(timeout=PATIENCE)).status == "succeeded"
+    for verb in ("cancel", "pause", "resume", "why"):
+        with pytest.raises(IllegalTransition, match=r"it has ended \(succeeded\)"):
+            getattr(bench.proxy, verb)(run.id).get(timeout=PATIENCE)
+
+
+def test_an_end_that_is_all_that_was_written_is_told(start_bench: Callable[..., Bench], tmp_path: Path) -> None:
+    """A run may fail of its engine: nothing of it was performed."""
+    url = f"sqlite:///{tmp_path}/runs.db"
+    with open_store(url, keyring_for(url, None)) as store:
+        run = Conducted(store, ECHO)
+        ending = Ending("failed", None, EMPTY_LIST, 1001.0)
+        store.writer.write([happening(run.id, ending=ending, status="failed")])
+    bench = start_bench(store=url)
+    told = bench.proxy.run(run.id).get(timeout=PATIENCE)
+    assert (told["status"], told["output"], told["errors"]) == ("failed", None, [])

@@ -1,0 +1,226 @@
+"""Runs that wait to be rebuilt: so many at a time, children after their parents, and what each is rebuilt from."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pykka
+import pytest
+
+from stretto.actors.dispatch import Deferred
+from stretto.actors.engine.recovery_queue import REBUILT_AT_ONCE, Recovery
+from stretto.actors.history.loading import RunLoaded, RunNotLoaded, load, not_loaded, stored_handle
+from stretto.actors.journal.encryption import StoreKeyMissing, UnreadableRecord, WrongStoreKey
+from stretto.actors.journal.opening import open_store
+from stretto.actors.journal.readers import NoReaders, Readers
+from stretto.actors.journal.records import Rerun
+from stretto.actors.journal.sql.store import Store
+from stretto.actors.journal.store import StoreUnavailable, Unfinished, Unrecordable
+from stretto.actors.outcome import UnknownRun
+from tests.support.conducted import Conducted
+from tests.support.recording import acceptance, new_id
+from tests.support.stores import KEYRING
+from tests.support.waiting import PATIENCE, Inbox, messages_of
+
+FAN = """
+ref: tests.fan
+tasks:
+  - {name: before, action: core.noop, next: [{do: [fan]}]}
+  - {name: fan, action: core.noop, with_items: [a, b, c], concurrency: 3}
+output_map: {all: "{{ task.fan.result }}"}
+"""
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    with open_store("sqlite://", KEYRING) as opened:
+        yield opened
+
+
+class Desk:
+    """The line of runs, with an engine that notes what it is told."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.engine = Inbox.start()
+        self.readers = Readers(store.reader)
+        self.recovery = Recovery(self.engine, self.readers)
+
+    def accepted(self, count: int) -> list[str]:
+        """Have runs accepted; return their ids."""
+        ids = [new_id() for _ in range(count)]
+        self.store.writer.write([acceptance(run_id) for run_id in ids])
+        return ids
+
+    def left(self) -> list[Unfinished]:
+        return list(self.store.reader.unfinished())
+
+    def loaded(self) -> set[str]:
+        """Return the runs of which the engine has been told, when all that is being read has been."""
+        free = threading.Barrier(3)
+        for _ in range(2):
+            self.readers.later(lambda _reader: free.wait(PATIENCE))
+        free.wait(PATIENCE)
+        told = messages_of(self.engine)
+        messages = [told.get() for _ in range(told.qsize())]
+        assert all(isinstance(each, RunLoaded) for each in messages)
+        return {each.accepted.run_id for each in messages}
+
+    def close(self) -> None:
+        self.readers.stop()
+        self.engine.stop()
+
+
+@pytest.fixture
+def desk(store: Store) -> Iterator[Desk]:
+    made = Desk(store)
+    yield made
+    made.close()
+
+
+def is_settled(later: Deferred) -> bool:
+    reply: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
+    later.promise(reply, set())
+    try:
+        reply.get(timeout=0)
+    except pykka.Timeout:
+        return False
+    return True
+
+
+def test_only_so_many_are_rebuilt_at_a_time(desk: Desk) -> None:
+    """The first ones first; for each that is done the next one is read."""
+    ids = desk.accepted(3 * REBUILT_AT_ONCE)
+    assert desk.recovery.add_left(desk.left()) == []
+    assert desk.loaded() == set(ids[:REBUILT_AT_ONCE])
+    for done in range(REBUILT_AT_ONCE):
+        desk.recovery.done(ids[done])
+        assert desk.loaded() == {ids[REBUILT_AT_ONCE + done]}
+    assert not is_settled(desk.recovery.finished)
+    for run_id in ids[REBUILT_AT_ONCE:]:
+        desk.recovery.done(run_id)
+    assert is_settled(desk.recovery.finished)
+
+
+def test_where_nothing_was_left_it_is_over_at_once() -> None:
+    """Also without a store."""
+    engine = Inbox.start()
+    recovery = Recovery(engine, NoReaders())
+    assert recovery.add_left([]) == []
+    assert is_settled(recovery.finished)
+    engine.stop()
+
+
+def test_what_will_be_tried_again_is_still_waited_for(desk: Desk) -> None:
+    """It makes room for others meanwhile."""
+    ids = desk.accepted(REBUILT_AT_ONCE + 1)
+    desk.recovery.add_left(desk.left())
+    desk.loaded()
+    desk.recovery.postpone(ids[0])
+    assert desk.loaded() == {ids[-1]}
+    for run_id in ids[1:]:
+        desk.recovery.done(run_id)
+    assert not is_settled(desk.recovery.finished)
+    desk.recovery.add([ids[0]])
+    assert desk.loaded() == {ids[0]}
+    desk.recovery.done(ids[0])
+    assert is_settled(desk.recovery.finished)
+
+
+def test_sub_workflows_wait_for_whose_items_they_perform(desk: Desk) -> None:
+    """One whose parent is not there any more waits for nobody, and is told apart."""
+    parent = Conducted(desk.store, FAN)
+    parent.succeed("before")
+    children = [Conducted(desk.store, FAN, parent=parent, of_item=("fan", index)) for index in range(2)]
+    orphan = Conducted(desk.store, FAN, parent=Conducted(desk.store, FAN), of_item=("before", 0))
+    left = [each for each in desk.left() if each.run_id != orphan.accepted.parent.run_id]  # type: ignore[union-attr]
+    assert desk.recovery.add_left(left) == [orphan.id]
+    assert desk.loaded() == {parent.id, orphan.id}
+    below = desk.recovery.below(parent.id)
+    assert below == [each.id for each in children]
+    assert desk.recovery.below(parent.id) == [], "once is enough"
+    desk.recovery.add(below)
+    desk.recovery.done(parent.id)
+    desk.recovery.done(orphan.id)
+    assert desk.loaded() == set(below)
+    assert not is_settled(desk.recovery.finished)
+
+
+def test_an_engine_that_ends_rebuilds_nothing_more(desk: Desk) -> None:
+    """What is being read is read to its end."""
+    ids = desk.accepted(REBUILT_AT_ONCE + 1)
+    desk.recovery.add_left(desk.left())
+    desk.recovery.give_up()
+    for run_id in ids:
+        desk.recovery.done(run_id)
+    assert desk.loaded() == set(ids[:REBUILT_AT_ONCE])
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (StoreUnavailable("the disk is gone"), RunNotLoaded("r", "the disk is gone", "soon")),
+        (StoreKeyMissing("no key"), RunNotLoaded("r", "no key", "with the key")),
+        (WrongStoreKey("another key"), RunNotLoaded("r", "another key", "with the key")),
+        (UnreadableRecord("damaged"), RunNotLoaded("r", "damaged", "never")),
+        (KeyError("odd"), RunNotLoaded("r", "KeyError: 'odd'", "never")),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_when_it_can(error: Exception, told: RunNotLoaded) -> None:
+    """Only what another time may do is tried another time, and nothing is given up for want of a key."""
+    assert not_loaded("r", error) == told
+
+
+def test_a_run_is_loaded_with_what_it_was_given_and_the_runs_of_its_items(store: Store) -> None:
+    """Its entries are read by its supervisor."""
+    parent = Conducted(store, FAN)
+    parent.succeed("before")
+    child = Conducted(store, FAN, parent=parent, of_item=("fan", 1))
+    loaded = load(parent.id, store.reader)
+    assert loaded.accepted == parent.accepted
+    assert [(each.run_id, each.item.index, each.ended) for each in loaded.children] == [(child.id, 1, False)]
+    assert loaded.kept is None
+    with pytest.raises(UnknownRun, match="'no-such-run'"):
+        load("no-such-run", store.reader)
+
+
+def rerun_of(store: Store, old: str, scope: Any) -> str:
+    accepted = acceptance(rerun=Rerun(old, scope))
+    store.writer.write([accepted])
+    return accepted.run_id
+
+
+def test_a_rerun_is_loaded_with_what_it_keeps(store: Store) -> None:
+    """Which the old run's entries tell."""
+    old = Conducted(store, FAN)
+    old.succeed("before")
+    old.succeed("fan", 0, "A")
+    old.fail("fan", 1)
+    old.succeed("fan", 2, "C")
+    assert load(rerun_of(store, old.id, "everything"), store.reader).kept is None
+    kept = load(rerun_of(store, old.id, "failed_items"), store.reader).kept
+    assert kept is not None
+    assert kept.keeps("before")
+    assert not kept.keeps("fan")
+
+
+def test_only_a_rerun_that_keeps_something_needs_the_old_run(store: Store) -> None:
+    """One that does everything again has all that it needs."""
+    assert load(rerun_of(store, "gone", "everything"), store.reader).kept is None
+    with pytest.raises(Unrecordable, match="the run gone, which it does again, has been deleted"):
+        rerun_of(store, "gone", "failed_items")
+
+
+def test_the_handle_of_an_ended_run_has_its_outcome(store: Store) -> None:
+    """A run that has not ended has none here: it is in progress, or waits to be."""
+    run = Conducted(store, FAN)
+    with pytest.raises(UnknownRun, match="there is no ended run"):
+        stored_handle(run.id, store.reader)
+    run.succeed("before")
+    for index, result in enumerate("ABC"):
+        run.succeed("fan", index, result)
+    handle = stored_handle(run.id, store.reader)
+    assert (handle.id, handle.workflow) == (run.id, "tests.fan")
+    assert handle.outcome.get(timeout=0).output == {"all": ["A", "B", "C"]}
+    with pytest.raises(UnknownRun):
+        stored_handle("no-such-run", store.reader)

@@ -1,0 +1,165 @@
+"""The runs that an engine knows: what they are told with and without a supervisor, and how much is remembered."""
+
+import gc
+from collections.abc import Iterator
+from typing import Any
+
+import pykka
+import pytest
+
+from stretto.actors.dispatch import Deferred
+from stretto.actors.engine.run_table import Question, Run, RunTable, has_ended
+from stretto.actors.outcome import RunHandle
+from stretto.actors.runs.messages import RunInputs
+from stretto.definitions.conductor import IllegalTransition
+from tests.support.recording import PROBING, data
+from tests.support.waiting import PATIENCE, Inbox, messages_of
+
+STATUS = {"id": "run", "workflow": "tests.probe", "status": "succeeded", "tasks": {}}
+
+
+def a_run(run_id: str = "run") -> Run:
+    return Run(RunHandle(run_id, "tests.probe", pykka.ThreadingFuture()), Deferred(), 1000.0)
+
+
+def answer_of(later: Deferred) -> Any:
+    """Return what a Deferred was answered with; raises what it was."""
+    reply: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
+    later.promise(reply, set())
+    return reply.get(timeout=0)
+
+
+@pytest.fixture
+def inboxes() -> Iterator[list["pykka.ActorRef[Inbox]"]]:
+    started = [Inbox.start() for _ in range(2)]
+    yield started
+    for each in started:
+        each.stop()
+
+
+def told(inbox: "pykka.ActorRef[Inbox]", count: int) -> list[Any]:
+    return [messages_of(inbox).get(timeout=PATIENCE) for _ in range(count)]
+
+
+def test_what_a_run_is_told_before_it_has_a_supervisor_it_is_told_then(inboxes: Any) -> None:
+    """In its order, and once; the next supervisor hears only what comes later."""
+    run = a_run()
+    run.tell("one")
+    run.tell("two")
+    run.supervised(inboxes[0])
+    run.tell("three")
+    assert told(inboxes[0], 3) == ["one", "two", "three"]
+    run.unsupervised()
+    run.tell("four")
+    run.supervised(inboxes[1])
+    assert told(inboxes[1], 1) == ["four"]
+    assert messages_of(inboxes[0]).empty()
+
+
+def test_a_supervisor_that_has_ended_is_told_nothing(inboxes: Any) -> None:
+    """Its end is on its way to the engine."""
+    run = a_run()
+    run.supervised(inboxes[0])
+    inboxes[0].stop()
+    run.tell("too late")
+
+
+def test_the_item_that_a_run_performs_is_told_if_there_is_one(inboxes: Any) -> None:
+    """And if it still listens."""
+    run = a_run()
+    run.tell_item("nobody")
+    run.item = inboxes[0]
+    run.tell_item("news")
+    assert told(inboxes[0], 1) == ["news"]
+    inboxes[0].stop()
+    run.tell_item("too late")
+
+
+def test_questions_are_answered_from_the_status_that_a_run_ended_with() -> None:
+    """A question for the status itself by that; a request is refused."""
+    status, request = Question(None), Question("pause")
+    for question in (status, request):
+        question.answer_after_end(STATUS)
+    assert answer_of(status) == STATUS
+    with pytest.raises(IllegalTransition, match=r"cannot pause the run run: it has ended \(succeeded\)"):
+        answer_of(request)
+
+
+def test_a_question_that_its_supervisor_has_answered_stays_so() -> None:
+    """Whatever the engine thinks of it later."""
+    run = a_run()
+    question = run.question("pause")
+    question.resolve("done")
+    question.answer_after_end(STATUS)
+    run.fail_questions(ValueError("too late"))
+    assert answer_of(question) == "done"
+
+
+def test_all_that_wait_for_an_answer_are_told_that_there_is_none() -> None:
+    """Questions that nobody waits for any more are forgotten."""
+    run = a_run()
+    questions = [run.question(None) for _ in range(3)]
+    run.fail_questions(ValueError("none"))
+    for question in questions:
+        with pytest.raises(ValueError, match="none"):
+            answer_of(question)
+    del question, questions
+    gc.collect()
+    assert run.questions() == []
+
+
+def test_a_refusal_tells_what_was_asked_and_how_the_run_ended() -> None:
+    """So that nobody has to ask again."""
+    assert str(has_ended("cancel", STATUS)) == "cannot cancel the run run: it has ended (succeeded)"
+
+
+def test_a_table_has_the_runs_in_progress() -> None:
+    """In the order in which they came; one that is looked through may lose runs meanwhile."""
+    table = RunTable()
+    for run_id in "abc":
+        table.add(a_run(run_id))
+    for run_id, run in table:
+        assert run.handle.id == run_id
+        assert table.remove(run_id) is run
+        assert table.remove(run_id) is None
+    assert len(table) == 0
+    assert table.ids() == ()
+    assert table.get("a") is None
+
+
+def remembered(table: RunTable, count: int, size: int = 10) -> None:
+    """Have runs end, one after the other, each with inputs of about that size."""
+    for number in range(count):
+        inputs = RunInputs(PROBING, data({"text": "x" * size}))
+        table.remember({**STATUS, "id": str(number)}, inputs)
+
+
+def test_only_the_last_ended_runs_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With their last status, and what they were of."""
+    monkeypatch.setattr("stretto.actors.engine.run_table.MAX_REMEMBERED_RUNS", 3)
+    table = RunTable()
+    remembered(table, 5)
+    assert [table.ended(str(number)) is not None for number in range(5)] == [False, False, True, True, True]
+    assert [table.inputs_of(str(number)) is not None for number in range(5)] == [False, False, True, True, True]
+
+
+def test_inputs_are_remembered_as_far_as_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The status is small, and stays; inputs that are larger than the room are not kept at all."""
+    monkeypatch.setattr("stretto.actors.engine.run_table.MAX_REMEMBERED_BYTES", 2500)
+    table = RunTable()
+    remembered(table, 4, size=1000)
+    assert [table.inputs_of(str(number)) is not None for number in range(4)] == [False, False, True, True]
+    assert all(table.ended(str(number)) for number in range(4))
+    table.remember({**STATUS, "id": "large"}, RunInputs(PROBING, data({"text": "x" * 10_000})))
+    assert table.inputs_of("large") is None
+    assert table.ended("large")
+    remembered(table, 2, size=1000)
+    assert table.inputs_of("0") is not None, "what is gone takes no room"
+
+
+def test_with_a_store_no_inputs_are_remembered() -> None:
+    """They are there."""
+    table = RunTable()
+    table.remember(STATUS, None)
+    assert table.ended("run") == STATUS
+    assert table.inputs_of("run") is None

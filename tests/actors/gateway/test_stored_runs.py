@@ -1,0 +1,270 @@
+"""What clients ask of runs that a daemon's store keeps, over a real socket."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import pytest
+
+from stretto.actors.gateway import protocol
+from stretto.actors.gateway.client import Client, RequestRefused
+from stretto.actors.operations import answers, exporting, requests
+from stretto.actors.operations.requests import Definition, Submit, Watch
+from tests.support.gateways import with_gateway
+
+Told = TypeVar("Told")
+
+ITEMS = Definition(
+    "items.yaml",
+    'version: "1.0.0"\nref: test.items\nparameters: {hosts: {type: array}, word: {secret: true, default: null}}\n'
+    "tasks:\n  - name: say\n    action: core.echo\n    with_items: '{{ parameters.hosts }}'\n"
+    '    input: {message: "{{ item }}"}\noutput_map: {said: "{{ task.say.result }}"}\n',
+)
+FAILING = Definition(
+    "failing.yaml",
+    'version: "1.0.0"\nref: test.failing\ntasks: [{name: only, action: core.fail, input: {message: no}}]\n',
+)
+SLEEP = Definition(
+    "sleep.yaml",
+    'version: "1.0.0"\nref: test.sleep\ncancellation_policy: cancel_running\n'
+    "tasks:\n  - name: sleep\n    action: core.sleep\n    with_items: [1000, 1001, 1002]\n    concurrency: 1\n"
+    '    input: {seconds: "{{ item }}"}\n',
+)
+
+
+def with_store(folder: Path, test: Callable[[Client], Awaitable[None]]) -> None:
+    """Run a test against a gateway whose engine has a store in the folder."""
+    with_gateway(folder, test, store=f"sqlite:///{folder}/store.db")
+
+
+async def ask(client: Client, request: requests.Request, kind: type[Told]) -> Told:
+    """Ask, and return the answer, which is of that kind."""
+    answer = await asyncio.to_thread(client.ask, request)
+    assert isinstance(answer, kind)
+    return answer
+
+
+async def answers_to(client: Client, request: requests.Request) -> list[answers.Answer]:
+    """Ask, and return all answers."""
+    return await asyncio.to_thread(lambda: list(client.answers(request)))
+
+
+async def refusal(client: Client, request: requests.Request) -> str:
+    """Ask for what is refused; return the code."""
+    with pytest.raises(RequestRefused) as raised:
+        await asyncio.to_thread(client.ask, request)
+    return raised.value.refusal.code
+
+
+async def ended(client: Client, definition: Definition, **inputs: Any) -> str:
+    """Run a definition to its end; return the run's id."""
+    told = await answers_to(client, Submit(definition, inputs))
+    assert isinstance(told[-1], answers.Ended)
+    return told[-1].run
+
+
+def test_runs_and_items_are_told_page_by_page(tmp_path: Path) -> None:
+    """Lists with their cursors, one run, one item with its result."""
+
+    async def test(client: Client) -> None:
+        first = await ended(client, ITEMS, hosts=["a", "b", "c"])
+        failing = await ended(client, FAILING)
+        page = await ask(client, requests.Runs(limit=1), answers.RunsTold)
+        assert [each["id"] for each in page.runs] == [failing]
+        page = await ask(client, requests.Runs(limit=1, cursor=page.next), answers.RunsTold)
+        assert ([each["id"] for each in page.runs], page.next) == ([first], None)
+        page = await ask(client, requests.Runs(status="failed", workflow="test.failing"), answers.RunsTold)
+        assert [each["id"] for each in page.runs] == [failing]
+        run = (await ask(client, requests.Run(first), answers.RunTold)).run
+        assert (run["status"], run["output"]) == ("succeeded", {"said": ["a", "b", "c"]})
+        items = await ask(client, requests.Items(first, limit=2), answers.ItemsTold)
+        rest = await ask(client, requests.Items(first, limit=2, cursor=items.next), answers.ItemsTold)
+        assert sorted(each["index"] for each in (*items.items, *rest.items)) == [0, 1, 2]
+        assert (await ask(client, requests.Items(failing, outcome="failed"), answers.ItemsTold)).items[0]["error"]
+        item = (await ask(client, requests.Item(first, "say", 1), answers.ItemTold)).item
+        assert (item["outcome"], item["result"]) == ("succeeded", "b")
+
+    with_store(tmp_path, test)
+
+
+@pytest.mark.parametrize("limit", [0, 501])
+def test_a_page_has_its_bounds(tmp_path: Path, limit: int) -> None:
+    """A request beyond them is none."""
+
+    async def test(client: Client) -> None:
+        assert await refusal(client, requests.Runs(limit=limit)) == "bad_request"
+
+    with_store(tmp_path, test)
+
+
+def test_an_export_comes_in_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many entries there are, no frame has many more bytes than it should; the last one says that it is all."""
+    monkeypatch.setattr(exporting, "FRAME_BYTES", 500)
+
+    async def test(client: Client) -> None:
+        run = await ended(client, ITEMS, hosts=[f"host-{number}" for number in range(20)], word="hunter2")
+        told = await answers_to(client, requests.Export(run))
+        head, last, frames = told[0], told[-1], told[1:-1]
+        assert isinstance(head, answers.ExportTold)
+        assert head.run["definition"]["text"] == ITEMS.text
+        assert last == answers.Done()
+        assert len(frames) > 3
+        entries = []
+        for frame in frames:
+            assert isinstance(frame, answers.EntriesTold)
+            assert len(protocol.encode(frame)) < 1000
+            entries += [msgspec.json.decode(each) for each in frame.entries]
+        assert [each["number"] for each in entries] == list(range(len(entries)))
+        assert {each["result"] for each in entries if "result" in each} == {f"host-{number}" for number in range(20)}
+        assert b"hunter2" not in b"".join(map(protocol.encode, told))
+
+    with_store(tmp_path, test)
+
+
+def test_a_run_that_has_ended_is_watched_to_its_end(tmp_path: Path) -> None:
+    """The outcome comes from the store, as it came to whoever had followed the run."""
+
+    async def test(client: Client) -> None:
+        told = await answers_to(client, Submit(ITEMS, {"hosts": ["a"]}))
+        run = told[-1]
+        assert isinstance(run, answers.Ended)
+        assert await answers_to(client, Watch(run.run)) == [run]
+        assert await refusal(client, Watch("nobody")) == "unknown_run"
+
+    with_store(tmp_path, test)
+
+
+def test_without_a_store_what_has_ended_is_not_told(tmp_path: Path) -> None:
+    """Lists say that there is no store; who would watch an ended run is told that it has ended."""
+
+    async def test(client: Client) -> None:
+        run = await ended(client, FAILING)
+        assert await refusal(client, Watch(run)) == "illegal_transition"
+        assert await refusal(client, requests.Runs()) == "no_store"
+        assert await refusal(client, requests.Export(run)) == "no_store"
+        assert await refusal(client, requests.Prune(keep=0)) == "no_store"
+
+    with_gateway(tmp_path, test)
+
+
+@pytest.mark.parametrize("store", [True, False])
+def test_the_same_key_gives_the_same_run(tmp_path: Path, store: bool) -> None:
+    """Also when it has ended: its outcome is told again; a key with other inputs is refused."""
+
+    async def test(client: Client) -> None:
+        first = await answers_to(client, Submit(ITEMS, {"hosts": ["a"]}, idempotency_key="k1"))
+        second = await answers_to(client, Submit(ITEMS, {"hosts": ["a"]}, idempotency_key="k1"))
+        assert (second[0], second[-1]) == (first[0], first[-1])
+        assert len(second) == 2
+        accepted = await ask(client, Submit(ITEMS, {"hosts": ["a"]}, False, "k1"), answers.Accepted)
+        assert accepted == first[0]
+        assert await refusal(client, Submit(ITEMS, {"hosts": ["b"]}, idempotency_key="k1")) == "idempotency_conflict"
+
+    (with_store if store else with_gateway)(tmp_path, test)
+
+
+def test_a_run_in_progress_is_followed_by_its_key(tmp_path: Path) -> None:
+    """Who submits it again follows the one that goes on."""
+
+    async def test(client: Client) -> None:
+        accepted = await ask(client, Submit(SLEEP, {}, False, "k1"), answers.Accepted)
+        following = asyncio.ensure_future(answers_to(client, Submit(SLEEP, {}, idempotency_key="k1")))
+        await ask(client, requests.Cancel(accepted.run), answers.Done)
+        told = await following
+        assert told[0] == accepted
+        assert isinstance(told[-1], answers.Ended)
+        assert told[-1].status == "cancelled"
+
+    with_store(tmp_path, test)
+
+
+def test_a_run_is_done_again(tmp_path: Path) -> None:
+    """All of it, or what failed; what did not fail cannot be."""
+
+    async def test(client: Client) -> None:
+        run = await ended(client, FAILING)
+        again = await ask(client, requests.Rerun(run), answers.Accepted)
+        assert isinstance((await answers_to(client, Watch(again.run)))[-1], answers.Ended)
+        told = (await ask(client, requests.Run(again.run), answers.RunTold)).run
+        assert (told["rerun_of"], told["rerun_scope"], told["status"]) == (run, "everything", "failed")
+        again = await ask(client, requests.Rerun(run, "failed_tasks"), answers.Accepted)
+        assert isinstance((await answers_to(client, Watch(again.run)))[-1], answers.Ended)
+        fine = await ended(client, ITEMS, hosts=[])
+        assert await refusal(client, requests.Rerun(fine, "failed_tasks")) == "nothing_to_rerun"
+
+    with_store(tmp_path, test)
+
+
+def test_a_fan_out_is_controlled_while_it_runs(tmp_path: Path) -> None:
+    """What it waits for is told, its concurrency changed, its items skipped and retried."""
+
+    async def test(client: Client) -> None:
+        run = (await ask(client, Submit(SLEEP, {}, False), answers.Accepted)).run
+
+        async def reasons() -> list[tuple[str, Any]]:
+            told = await ask(client, requests.Why(run, "sleep"), answers.WhyTold)
+            return [(each["kind"], each.get("index", each.get("count"))) for each in told.reasons]
+
+        assert await reasons() == [("item_in_flight", 0), ("concurrency", 2)]
+        assert await ask(client, requests.SetConcurrency(run, "sleep", 2), answers.Done) == answers.Done()
+        assert await reasons() == [("item_in_flight", 0), ("item_in_flight", 1), ("concurrency", 1)]
+        await ask(client, requests.SkipItem(run, "sleep", 0), answers.Done)
+        assert ("concurrency", 1) not in await reasons()
+        assert await refusal(client, requests.RetryItem(run, "sleep", 7)) != "internal_error"
+        assert await refusal(client, requests.SetConcurrency(run, "nobody", 2)) == "unknown_task"
+        await ask(client, requests.Cancel(run), answers.Done)
+        assert await refusal(client, requests.SkipItem(run, "sleep", 0)) != "internal_error"
+
+    with_store(tmp_path, test)
+
+
+def test_the_output_so_far_of_an_item(tmp_path: Path) -> None:
+    """An item in flight has one, or none to be read; one that has ended has none any more."""
+
+    async def test(client: Client) -> None:
+        run = (await ask(client, Submit(SLEEP, {}, False), answers.Accepted)).run
+        told = (await ask(client, requests.ItemOutput(run, "sleep", 0), answers.OutputTold)).output
+        assert (told["index"], told["stdout"], told["truncated"]) == (0, None, False)
+        assert await refusal(client, requests.ItemOutput(run, "sleep", 2)) == "item_not_in_flight"
+        over = await ended(client, FAILING)
+        assert await refusal(client, requests.ItemOutput(over, "only")) == "illegal_transition"
+
+    with_store(tmp_path, test)
+
+
+def test_runs_are_deleted(tmp_path: Path) -> None:
+    """As many as are told."""
+
+    async def test(client: Client) -> None:
+        for _ in range(3):
+            await ended(client, FAILING)
+        assert (await ask(client, requests.Prune(keep=1), answers.Pruned)).runs == 2
+        assert len((await ask(client, requests.Runs(), answers.RunsTold)).runs) == 1
+        assert await refusal(client, requests.Prune(keep=-1)) == "bad_request"
+
+    with_store(tmp_path, test)
+
+
+def test_who_follows_a_run_that_a_store_keeps_is_told_that_it_goes_on(tmp_path: Path) -> None:
+    """The daemon ends before the run: that is no outcome."""
+    following: list[Any] = []
+
+    async def test(client: Client) -> None:
+        run = (await ask(client, Submit(SLEEP, {}, False), answers.Accepted)).run
+        following.append(asyncio.ensure_future(refusal_while_following(client, run)))
+        await ask(client, requests.Pause(run), answers.Done)  # answered after the other has begun to follow
+
+    async def refusal_while_following(client: Client, run: str) -> answers.Refused:
+        with pytest.raises(RequestRefused) as raised:
+            await answers_to(client, Watch(run))
+        return raised.value.refusal
+
+    async def both(client: Client) -> None:
+        await test(client)
+
+    with_store(tmp_path, both)
+    refused = following[0].result()
+    assert refused.code == "engine_stopped"
+    assert "goes on when a daemon opens its store again" in refused.message

@@ -1,0 +1,233 @@
+"""What is asked of runs in a store without a daemon: written, and found by whoever rebuilds the run."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stretto.actors.history import reports
+from stretto.actors.history.offline import OfflineRuns
+from stretto.actors.history.replay import replay
+from stretto.actors.journal.opening import open_store
+from stretto.actors.journal.records import Rerun
+from stretto.actors.journal.sql.store import Store
+from stretto.actors.outcome import UnknownRun
+from stretto.definitions.conductor import (
+    CancelRequested,
+    Conductor,
+    Event,
+    IllegalTransition,
+    ItemCompleted,
+    PauseRequested,
+    ResumeRequested,
+)
+from tests.support.conducted import Conducted
+from tests.support.stores import KEYRING, everything_in
+
+NOW = 5000.0
+ITEMS = """
+ref: tests.items
+parameters: {hosts: {type: array}}
+cancellation_policy: cancel_running
+tasks:
+  - name: probe
+    action: core.noop
+    with_items: "{{ parameters.hosts }}"
+    concurrency: 2
+    next: [{do: [last]}]
+  - {name: last, action: core.noop}
+output_map: {said: "{{ task.last.result }}"}
+"""
+DELAYED = "ref: tests.delayed\ntasks: [{name: only, action: core.noop, delay: 60}]\n"
+ONE = "ref: tests.one\nparameters: {given: {default: 0}}\ntasks: [{name: only, action: core.noop}]\n"
+CALLING = "ref: tests.calling\nparameters: {password: {secret: true, default: x}}\n"
+CALLING += "tasks: [{name: call, action: tests.one}]\n"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Return a store in a file."""
+    with open_store(f"sqlite:///{tmp_path}/store.db", KEYRING) as opened:
+        yield opened
+
+
+@pytest.fixture
+def runs(store: Store) -> OfflineRuns:
+    """Return its runs."""
+    return OfflineRuns(store, lambda: NOW)
+
+
+def rebuilt(store: Store, run_id: str) -> Conductor:
+    """Return a run as its record leaves it."""
+    accepted = store.reader.accepted(run_id)
+    assert accepted is not None
+    return replay(store.reader, accepted)[0]
+
+
+def status(store: Store, run_id: str) -> str:
+    """Return a run's status as lists tell it."""
+    row = store.reader.run(run_id)
+    assert row is not None
+    return row.status
+
+
+def test_a_request_is_an_entry_and_a_status(store: Store, runs: OfflineRuns) -> None:
+    """A run is paused and resumed: lists and a replay agree on it each time."""
+    run = Conducted(store, ITEMS, {"hosts": ["a", "b", "c"]})
+    for request, expected in ((PauseRequested, "paused"), (ResumeRequested, "running")):
+        runs.request(run.id, request)
+        assert (status(store, run.id), rebuilt(store, run.id).status) == (expected, expected)
+    assert store.reader.entries(run.id, 0, 10) == [PauseRequested(NOW), ResumeRequested(NOW)]
+
+
+def test_what_is_in_flight_is_left_for_the_next_daemon(store: Store, runs: OfflineRuns) -> None:
+    """A cancelled run has not ended as long as something may run; it ends when that has."""
+    run = Conducted(store, ITEMS, {"hosts": ["a", "b", "c"]})
+    run.succeed("probe", 0)
+    runs.request(run.id, CancelRequested)
+    assert status(store, run.id) == "cancelling"
+    conductor = rebuilt(store, run.id)
+    left = conductor.outstanding()
+    assert [each.index for each in left] == [1, 2]
+    assert not any(conductor.may_resume(each) for each in left)
+
+
+def test_a_run_that_has_nothing_in_flight_ends_at_once(store: Store, runs: OfflineRuns) -> None:
+    """Its end, its tasks' ends and the request are there together."""
+    run = Conducted(store, DELAYED)
+    runs.request(run.id, CancelRequested)
+    told = reports.show_run(store.reader, run.id)
+    assert (told["status"], told["ended_at"]) == ("cancelled", "1970-01-01T01:23:20.000000Z")
+    assert [(task["task"], task["status"]) for task in told["tasks"]] == [("only", "cancelled")]
+    assert list(store.reader.unfinished()) == []
+
+
+@pytest.mark.parametrize("request_of", [CancelRequested, PauseRequested, ResumeRequested])
+def test_an_ended_run_takes_no_requests(store: Store, runs: OfflineRuns, request_of: Callable[[float], Event]) -> None:
+    """It is told, and nothing is written; so it is of a run that there is not."""
+    run = Conducted(store, ONE)
+    run.succeed("only")
+    before = everything_in(store)
+    with pytest.raises(IllegalTransition, match=f"{run.id} has ended \\(succeeded\\)"):
+        runs.request(run.id, request_of)
+    with pytest.raises(UnknownRun):
+        runs.request("nobody", request_of)
+    assert everything_in(store) == before
+
+
+def test_what_the_runs_state_does_not_allow_is_refused(store: Store, runs: OfflineRuns) -> None:
+    """A run that is being cancelled cannot be paused; nothing is written."""
+    run = Conducted(store, ITEMS, {"hosts": ["a"]})
+    runs.request(run.id, CancelRequested)
+    with pytest.raises(IllegalTransition):
+        runs.request(run.id, PauseRequested)
+    assert len(store.reader.entries(run.id, 0, 10)) == 1
+
+
+def test_what_reaches_a_parent_reaches_its_children(store: Store, runs: OfflineRuns) -> None:
+    """Pause, resume and cancel; a child that has ended is left alone."""
+    parent = Conducted(store, CALLING)
+    child = Conducted(store, ONE, parent=parent, of_item=("call", 0))
+    ended = Conducted(store, ONE, parent=parent, of_item=("call", 0))
+    ended.succeed("only")
+    for request, expected in (
+        (PauseRequested, "paused"), (ResumeRequested, "running"), (CancelRequested, "cancelling"),
+    ):  # fmt: skip
+        runs.request(parent.id, request)
+        assert [status(store, each.id) for each in (parent, child, ended)] == [expected, expected, "succeeded"]
+
+
+def test_a_child_that_stands_so_already_is_no_hindrance(store: Store, runs: OfflineRuns) -> None:
+    """It was paused by itself before."""
+    parent = Conducted(store, CALLING)
+    child = Conducted(store, ONE, parent=parent, of_item=("call", 0))
+    child.pause()
+    runs.request(parent.id, PauseRequested)
+    assert [status(store, each.id) for each in (parent, child)] == ["paused", "paused"]
+
+
+def test_the_secrets_of_a_run_are_kept_secret(store: Store, runs: OfflineRuns) -> None:
+    """An end that is written here is masked, and its entries are encrypted: of a child by its parent's secrets."""
+    parent = Conducted(store, CALLING, {"password": "hunter2"})
+    child = Conducted(store, DELAYED, parent=parent, of_item=("call", 0))
+    runs.request(parent.id, CancelRequested)
+    assert status(store, child.id) == "cancelled"
+    assert b"hunter2" not in everything_in(store)
+
+
+def test_a_run_goes_on_from_what_was_asked(store: Store, runs: OfflineRuns) -> None:
+    """Whoever rebuilds it has it end as if the request had come while it ran."""
+    run = Conducted(store, ITEMS, {"hosts": ["a", "b"]})
+    runs.request(run.id, PauseRequested)
+    runs.request(run.id, ResumeRequested)
+    conductor = rebuilt(store, run.id)
+    for start in conductor.outstanding():
+        conductor.on(ItemCompleted(start.task, 1, start.index, 1, "succeeded", "yes", None, NOW))
+    assert [each.task for each in conductor.outstanding()] == ["last"]
+
+
+# ---- reruns
+
+
+def test_a_rerun_is_accepted(store: Store, runs: OfflineRuns) -> None:
+    """With the definition and what the old run was given; it waits for a daemon, and the old run stays as it was."""
+    run = Conducted(store, ONE, {"given": 3})
+    run.succeed("only")
+    before = reports.show_run(store.reader, run.id)
+    again = store.reader.accepted(runs.rerun(run.id, "everything"))
+    assert again is not None
+    assert (again.rerun, again.parameters, again.accepted_at) == (Rerun(run.id, "everything"), {"given": 3}, NOW)
+    assert again.workflow == run.accepted.workflow
+    assert [each.run_id for each in store.reader.unfinished()] == [again.run_id]
+    assert reports.show_run(store.reader, run.id) == before
+
+
+def test_a_childs_rerun_is_a_run_of_its_own(store: Store, runs: OfflineRuns) -> None:
+    """It has no parent that would wait for it."""
+    parent = Conducted(store, CALLING)
+    child = Conducted(store, ONE, parent=parent, of_item=("call", 0))
+    child.succeed("only")
+    again = store.reader.accepted(runs.rerun(child.id, "everything"))
+    assert again is not None
+    assert (again.parent, again.depth) == (None, 0)
+
+
+def test_only_an_ended_run_is_done_again(store: Store, runs: OfflineRuns) -> None:
+    """One in progress is refused, and one that there is not."""
+    run = Conducted(store, ONE)
+    with pytest.raises(IllegalTransition, match="it has not ended"):
+        runs.rerun(run.id, "everything")
+    with pytest.raises(UnknownRun):
+        runs.rerun("nobody", "everything")
+
+
+def test_the_failed_part_of_a_run_is_done_again(store: Store, runs: OfflineRuns) -> None:
+    """If there is none, that is told, and nothing is accepted."""
+    failed = Conducted(store, ONE)
+    failed.fail("only")
+    again = store.reader.accepted(runs.rerun(failed.id, "failed_tasks"))
+    assert again is not None
+    assert again.rerun == Rerun(failed.id, "failed_tasks")
+    succeeded = Conducted(store, ONE)
+    succeeded.succeed("only")
+    with pytest.raises(Exception) as raised:  # noqa: PT011 - its code is what matters
+        runs.rerun(succeeded.id, "failed_tasks")
+    assert getattr(raised.value, "code", None) == "nothing_to_rerun"
+
+
+# ---- pruning
+
+
+@pytest.mark.parametrize(("older_than", "keep", "left"), [(3997.0, None, 2), (None, 1, 1), (None, 0, 0), (1e9, 3, 3)])
+def test_ended_runs_are_deleted(
+    store: Store, runs: OfflineRuns, older_than: float | None, keep: int | None, left: int
+) -> None:
+    """By their age from now, and by how many are to be kept; a run in progress stays."""
+    for number in range(3):
+        Conducted(store, ONE, at=1000.0 + 2 * number).succeed("only")
+    running = Conducted(store, ONE)
+    assert runs.prune(older_than, keep) == 3 - left
+    told: list[dict[str, Any]] = reports.list_runs(store.reader)["runs"]
+    assert len(told) == left + 1
+    assert told[0]["id"] == running.id

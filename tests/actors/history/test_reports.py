@@ -1,0 +1,358 @@
+"""What is told of stored runs, from a store in a file, of runs that a conductor has conducted."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from stretto.actors.history import reports
+from stretto.actors.history.masks import SEALED
+from stretto.actors.journal.opening import open_store
+from stretto.actors.journal.records import Rerun, RunAccepted
+from stretto.actors.journal.sql.reader import SqlReader
+from stretto.actors.journal.sql.store import Store
+from stretto.actors.journal.store import InvalidCursor
+from stretto.actors.outcome import UnknownRun
+from stretto.definitions.conductor import IllegalTransition
+from stretto.definitions.context.context import Surroundings
+from stretto.definitions.context.masking import MASK, Mask
+from stretto.definitions.data.frozen import EMPTY_OBJECT, object_of
+from tests.support.conducted import Conducted
+from tests.support.stores import KEYRING, everything_in
+
+ITEMS = """
+ref: tests.items
+parameters: {hosts: {type: array}}
+tasks:
+  - name: probe
+    action: core.noop
+    with_items: "{{ parameters.hosts }}"
+    concurrency: 2000
+    next: [{when: "{{ succeeded() and parameters.hosts == [] }}", do: [never]}]
+  - {name: never, action: core.noop}
+output_map: {answers: "{{ task.probe.result }}"}
+"""
+ONE = "ref: tests.one\ntasks: [{name: only, action: core.noop}]\n"
+SECRET = """
+ref: tests.secret
+parameters: {password: {type: string, secret: true}, user: {type: string}}
+tasks:
+  - {name: login, action: core.noop, input: {text: "{{ parameters.password }}"}}
+"""
+CALLING = "ref: tests.calling\nparameters: {password: {secret: true}}\ntasks: [{name: call, action: tests.called}]\n"
+CALLED = "ref: tests.called\nparameters: {given: {}}\ntasks: [{name: only, action: core.noop}]\n"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Return a store in a file: how the kinds of stores differ is another matter."""
+    with open_store(f"sqlite:///{tmp_path}/store.db", KEYRING) as opened:
+        yield opened
+
+
+def probed(store: Store) -> Conducted:
+    """Return an ended run of three items, of which the second failed."""
+    run = Conducted(store, ITEMS, {"hosts": ["a", "b", "c"]})
+    run.succeed("probe", 2, {"up": True})
+    run.fail("probe", 1, "no answer")
+    run.succeed("probe", 0, {"up": False})
+    assert run.finish is not None
+    return run
+
+
+def is_plain(value: Any) -> bool:
+    """Tell whether a value is JSON, and stays what it is on the way through it."""
+    return bool(msgspec.json.decode(msgspec.json.encode(value)) == value)
+
+
+def without_key(store: Store) -> SqlReader:
+    """Return a reader of the same store that has no key."""
+    return SqlReader(store.reader._engine, None, store.url)
+
+
+# ---- lists
+
+
+def test_runs_are_listed_the_newest_first_and_by_pages(store: Store) -> None:
+    """Each run is on one page, and the last page says that it is the last."""
+    runs = [Conducted(store, ONE, at=1000.0 + number) for number in range(5)]
+    first = reports.list_runs(store.reader, limit=3)
+    second = reports.list_runs(store.reader, limit=3, cursor=first["next"])
+    assert [each["id"] for each in (*first["runs"], *second["runs"])] == [run.id for run in reversed(runs)]
+    assert second["next"] is None
+    assert first["runs"][0] == {
+        "id": runs[4].id, "workflow": "tests.one", "status": "running", "accepted_at": "1970-01-01T00:16:44.000000Z",
+        "ended_at": None, "parent": None, "rerun_of": None, "rerun_scope": None,
+    }  # fmt: skip
+    with pytest.raises(InvalidCursor):
+        reports.list_runs(store.reader, cursor="nonsense")
+
+
+def test_runs_are_listed_by_status_and_workflow(store: Store) -> None:
+    """Both conditions hold together."""
+    ended, running = Conducted(store, ONE), Conducted(store, ONE)
+    ended.succeed("only")
+    other = Conducted(store, ITEMS, {"hosts": ["a"]})
+
+    def ids(status: str | None, workflow: str | None) -> list[str]:
+        return [run["id"] for run in reports.list_runs(store.reader, status=status, workflow=workflow)["runs"]]
+
+    assert ids("succeeded", None) == [ended.id]
+    assert ids("running", None) == [other.id, running.id]
+    assert ids("running", "tests.one") == [running.id]
+    assert ids(None, "tests.nothing") == []
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        reports.show_run,
+        reports.status_of,
+        reports.list_items,
+        reports.export_run,
+        reports.why,
+        lambda reader, run_id: reports.show_item(reader, run_id, "only", 0),
+    ],
+)
+def test_a_run_that_there_is_not(store: Store, read: Any) -> None:
+    """Whatever is asked of it, the answer is that it is unknown."""
+    with pytest.raises(UnknownRun, match="there is no run 'nobody'"):
+        read(store.reader, "nobody")
+
+
+# ---- one run
+
+
+def test_a_run_is_shown(store: Store) -> None:
+    """With its inputs, its output, its errors, the visits of its tasks, and the runs of its sub-workflows."""
+    run = probed(store)
+    told = reports.show_run(store.reader, run.id)
+    assert is_plain(told)
+    assert (told["id"], told["status"], told["inputs"]) == (run.id, "failed", {"hosts": ["a", "b", "c"]})
+    assert told["output"] == {"answers": [{"up": False}, None, {"up": True}]}
+    assert run.finish is not None
+    assert told["errors"] == run.finish.errors
+    assert "no answer" in [each["message"] for each in told["errors"]]
+    assert told["ended_at"] == "1970-01-01T00:16:43.000000Z"
+    (probe,) = [each for each in told["tasks"] if each["task"] == "probe"]
+    assert probe == {
+        "task": "probe", "visit": 1, "status": "failed", "started_at": "1970-01-01T00:16:40.000000Z",
+        "ended_at": "1970-01-01T00:16:43.000000Z", "items": 3, "succeeded": 2, "failed": 1,
+    }  # fmt: skip
+    assert told["children"] == []
+
+
+def test_a_run_in_progress_is_shown(store: Store) -> None:
+    """What has not come yet is null, and nothing is counted of a visit that has not ended."""
+    run = Conducted(store, ITEMS, {"hosts": ["a", "b"]})
+    run.succeed("probe", 0)
+    told = reports.show_run(store.reader, run.id)
+    (probe,) = [each for each in told["tasks"] if each["task"] == "probe"]
+    assert (told["status"], told["ended_at"], told["output"], told["errors"]) == ("running", None, None, [])
+    assert (probe["ended_at"], probe["items"], probe["succeeded"]) == (None, None, None)
+
+
+def test_children_and_reruns_are_told(store: Store) -> None:
+    """A child names its parent, and a parent its children; a rerun which run it does again, and what of it."""
+    parent = Conducted(store, CALLING, {"password": "x"})
+    child = Conducted(store, CALLED, {"given": 1}, parent=parent, of_item=("call", 0))
+    assert reports.show_run(store.reader, parent.id)["children"] == [child.id]
+    assert reports.show_run(store.reader, child.id)["parent"] == parent.id
+    again = msgspec.structs.replace(child.accepted, run_id="again", parent=None, rerun=Rerun(child.id, "failed_items"))
+    assert isinstance(again, RunAccepted)
+    store.writer.write([again])
+    told = reports.show_run(store.reader, "again")
+    assert (told["rerun_of"], told["rerun_scope"]) == (child.id, "failed_items")
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_the_status_is_as_the_conductor_tells_it(store: Store, ended: bool) -> None:
+    """Of a run in progress and of an ended one, down to each task's counts."""
+    run = Conducted(store, ITEMS, {"hosts": ["a", "b", "c"]})
+    run.succeed("probe", 1)
+    run.fail("probe", 0)
+    if ended:
+        run.succeed("probe", 2)
+    assert reports.status_of(store.reader, run.id) == {
+        "id": run.id,
+        "workflow": "tests.items",
+        "status": run.conductor.status,
+        "tasks": run.conductor.tasks(),
+    }
+
+
+def test_why_a_run_goes_no_further(store: Store) -> None:
+    """What is in flight is told, of the run or of a task; an ended run waits for nothing."""
+    run = Conducted(store, ITEMS, {"hosts": ["a", "b"]})
+    run.succeed("probe", 0)
+    told = reports.why(store.reader, run.id)
+    assert [(each["kind"], each["task"], each["index"]) for each in told] == [("item_in_flight", "probe", 1)]
+    assert reports.why(store.reader, run.id, "probe") == told
+    run.succeed("probe", 1)
+    with pytest.raises(IllegalTransition, match=f"{run.id} has ended"):
+        reports.why(store.reader, run.id)
+
+
+# ---- items
+
+
+def test_items_are_listed_in_the_order_of_their_end(store: Store) -> None:
+    """Each with its outcome, a failed one with its error; by pages."""
+    run = probed(store)
+    told = reports.list_items(store.reader, run.id)
+    assert [(each["index"], each["outcome"]) for each in told["items"]] == [
+        (2, "succeeded"), (1, "failed"), (0, "succeeded"),
+    ]  # fmt: skip
+    assert told["items"][1]["error"] == {"kind": "failed", "message": "no answer"}
+    assert "error" not in told["items"][0]
+    page = reports.list_items(store.reader, run.id, limit=2)
+    rest = reports.list_items(store.reader, run.id, limit=2, cursor=page["next"])
+    assert [*page["items"], *rest["items"]] == told["items"]
+    assert rest["next"] is None
+
+
+def test_items_are_listed_by_task_and_outcome(store: Store) -> None:
+    """`failed` means all that did not succeed."""
+    run = probed(store)
+    assert [each["index"] for each in reports.list_items(store.reader, run.id, outcome="failed")["items"]] == [1]
+    assert len(reports.list_items(store.reader, run.id, outcome="succeeded", task="probe")["items"]) == 2
+    assert reports.list_items(store.reader, run.id, task="never")["items"] == []
+
+
+def test_an_item_is_shown_with_its_result(store: Store) -> None:
+    """Of a failed one, all that is known of the failure; an item that has not ended is unknown."""
+    run = Conducted(store, ITEMS, {"hosts": ["a", "b", "c"]})
+    run.succeed("probe", 2, {"up": [1]})
+    run.fail("probe", 1, "no answer", {"tried": 3})
+    shown = reports.show_item(store.reader, run.id, "probe", 2)
+    assert (shown["outcome"], shown["result"], shown["error"]) == ("succeeded", {"up": [1]}, None)
+    shown = reports.show_item(store.reader, run.id, "probe", 1)
+    assert shown["error"] == {"kind": "failed", "message": "no answer", "retryable": True, "result": {"tried": 3}}
+    with pytest.raises(reports.UnknownItem, match="no try of item 0 of the task 'probe' has ended"):
+        reports.show_item(store.reader, run.id, "probe", 0)
+    with pytest.raises(reports.UnknownItem, match=r"\(visit 2\)"):
+        reports.show_item(store.reader, run.id, "probe", 2, visit=2)
+
+
+def test_the_last_try_of_the_newest_visit_is_shown(store: Store) -> None:
+    """A task that is visited again, and an item that is tried again: the last one is meant, unless a visit is named."""
+    text = """
+ref: tests.laps
+tasks:
+  - {name: begin, action: core.noop, next: [{do: [go]}]}
+  - {name: go, action: core.noop, next: [{do: [back]}]}
+  - {name: back, action: core.noop, next: [{when: "{{ result() < 2 }}", do: [go]}]}
+"""
+    run = Conducted(store, text)
+    run.succeed("begin")
+    run.succeed("go", result="first")
+    run.succeed("back", result=1)
+    run.succeed("go", result="second")
+    assert reports.show_item(store.reader, run.id, "go", 0)["result"] == "second"
+    assert reports.show_item(store.reader, run.id, "go", 0, visit=1)["result"] == "first"
+
+
+# ---- exports
+
+
+def test_an_export_has_everything_of_a_run(store: Store) -> None:
+    """The definition's text, what the run was given and gave, and each entry in its order."""
+    run = probed(store)
+    told = reports.export_run(store.reader, run.id)
+    assert is_plain(told)
+    assert told["format"] == 1
+    assert told["definition"] == {"ref": "tests.items", "file": "w.yaml", "text": f'version: "1.0.0"\n{ITEMS}'}
+    assert told["inputs"] == {"hosts": ["a", "b", "c"]}
+    entries = [(each["number"], each["type"], each["index"], each["outcome"]) for each in told["entries"]]
+    assert entries == [
+        (0, "item_completed", 2, "succeeded"),
+        (1, "item_completed", 1, "failed"),
+        (2, "item_completed", 0, "succeeded"),
+    ]
+    assert told["entries"][0]["at"] == "1970-01-01T00:16:41.000000Z"
+    assert told["entries"][0]["result"] == {"up": True}
+
+
+def test_an_exports_entries_are_read_as_they_are_asked_for(store: Store) -> None:
+    """More than are read at once all come, in their order."""
+    run = Conducted(store, ITEMS, {"hosts": list(range(520))})
+    for number in range(520):
+        run.succeed("probe", number)
+    _, entries = reports.export_parts(store.reader, run.id)
+    assert [each["number"] for each in entries] == list(range(520))
+
+
+# ---- secrets
+
+
+def everything_told(reader: Any, run_id: str) -> bytes:
+    """Return all that is told of a run."""
+    items = reports.list_items(reader, run_id)
+    tries = [reports.show_item(reader, run_id, each["task"], each["index"]) for each in items["items"]]
+    told = [reports.list_runs(reader), reports.show_run(reader, run_id), reports.status_of(reader, run_id)]
+    return msgspec.json.encode([*told, items, tries, reports.export_run(reader, run_id)])
+
+
+def test_a_secret_is_told_nowhere(store: Store) -> None:
+    """Wherever it stands: in an input, a result, an error's message and what comes with it."""
+    run = Conducted(store, SECRET, {"password": "hunter2", "user": "hunter2's"})
+    run.fail("login", message="hunter2 is wrong", result={"hunter2": "said hunter2"})
+    told = everything_told(store.reader, run.id)
+    assert b"hunter2" not in told
+    assert reports.show_run(store.reader, run.id)["inputs"] == {"password": MASK, "user": f"{MASK}'s"}
+    assert b"hunter2" not in everything_in(store)
+
+
+def test_a_secret_default_is_told_nowhere(store: Store) -> None:
+    """Not even where the definition's text is told."""
+    run = Conducted(store, SECRET.replace("secret: true", "secret: true, default: hunter2"), {"user": "me"})
+    told = reports.export_run(store.reader, run.id)
+    assert f"default: {MASK}" in told["definition"]["text"]
+    assert "hunter2" not in str(told)
+
+
+def test_what_is_made_of_a_secret_is_told_nowhere(store: Store) -> None:
+    """What expressions made of it while the run went on is known from its record."""
+    text = """
+ref: tests.made
+tasks:
+  - name: make
+    action: core.noop
+    next: [{publish: {header: "{{ keystore.token | upper }}"}, do: [use]}]
+  - {name: use, action: core.noop}
+"""
+    keystore = object_of({"token": "abc-token-xyz"})
+    surroundings = Surroundings(EMPTY_OBJECT, keystore, frozenset(), Mask([keystore]))
+    run = Conducted(store, text, surroundings=surroundings)
+    run.succeed("make")
+    run.fail("use", message="refused: ABC-TOKEN-XYZ")
+    told = everything_told(store.reader, run.id)
+    assert b"TOKEN-XYZ" not in told.upper()
+    (learned,) = [
+        each for each in reports.export_run(store.reader, run.id)["entries"] if each["type"] == "secrets_learned"
+    ][:1]
+    assert set(learned) == {"number", "type", "count"}
+
+
+def test_a_parents_secret_is_not_told_of_its_child(store: Store) -> None:
+    """Not even before anything has happened to the child."""
+    parent = Conducted(store, CALLING, {"password": "hunter2"})
+    child = Conducted(store, CALLED, {"given": "hunter2"}, parent=parent, of_item=("call", 0))
+    assert reports.show_run(store.reader, child.id)["inputs"] == {"given": MASK}
+
+
+def test_without_the_key_narrow_rows_are_told_all_the_same(store: Store) -> None:
+    """What is encrypted is told as such; the rest is there."""
+    run = Conducted(store, SECRET, {"password": "hunter2", "user": "me"})
+    run.fail("login", message="hunter2 is wrong")
+    reader = without_key(store)
+    assert reports.list_runs(reader)["runs"][0]["status"] == "failed"
+    shown = reports.show_run(reader, run.id)
+    assert (shown["status"], shown["inputs"]) == ("failed", SEALED)
+    assert reports.status_of(reader, run.id)["tasks"]["login"]["items"]["failed"] == 1
+    assert reports.list_items(reader, run.id)["items"][0]["error"] == {"kind": SEALED, "message": SEALED}
+    item = reports.show_item(reader, run.id, "login", 0)
+    assert (item["result"], item["error"]) == (SEALED, SEALED)
+    assert b"hunter2" not in msgspec.json.encode([shown, item])

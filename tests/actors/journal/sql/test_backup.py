@@ -1,0 +1,89 @@
+"""Stores are backed up while they are written."""
+
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from stretto.actors.journal.opening import open_reader, open_store
+from stretto.actors.journal.sql.backup import CannotBackUp, backup, check
+from stretto.actors.journal.store import CannotOpenStore
+from tests.support.databases import database
+from tests.support.postgres_server import find_programs
+from tests.support.recording import acceptance
+
+
+def test_a_backup_is_the_store_as_it_was_when_it_began(tmp_path: Path) -> None:
+    """A store in use is copied without hindering its owner, and the copy is a store of its own."""
+    url, copy = f"sqlite:///{tmp_path}/store.db", tmp_path / "copy.db"
+    with open_store(url, None) as store:
+        store.writer.write([acceptance()])
+        with store._ownership.transaction():
+            backup(url, copy)
+        store.writer.write([acceptance()])
+    assert check(f"sqlite:///{copy}", None) == []
+    with open_store(f"sqlite:///{copy}", None) as copied:
+        assert copied.reader.counts() == {"running": 1}
+
+
+def test_a_backup_replaces_nothing(tmp_path: Path) -> None:
+    """What stands in the backup's place stays, be it a file, a folder, or the store itself."""
+    path = tmp_path / "store.db"
+    open_store(f"sqlite:///{path}", None).close()
+    before = path.read_bytes()
+    (tmp_path / "theirs").write_text("theirs")
+    for target in (tmp_path / "theirs", tmp_path, path):
+        with pytest.raises(CannotBackUp, match=f"cannot back up to {target}: there is such a file already"):
+            backup(f"sqlite:///{path}", target)
+    assert (tmp_path / "theirs").read_text() == "theirs"
+    assert path.read_bytes() == before
+    with pytest.raises(CannotBackUp, match=r"absent/copy\.db: No such file or directory"):
+        backup(f"sqlite:///{path}", tmp_path / "absent" / "copy.db")
+
+
+def test_what_is_no_store_is_not_backed_up(tmp_path: Path) -> None:
+    """A backup of nothing, or of another program's file, would be found out when it is needed."""
+    (tmp_path / "store.db").write_text("no database " * 1000)
+    for name in ("absent.db", "store.db"):
+        with pytest.raises(CannotOpenStore):
+            backup(f"sqlite:///{tmp_path}/{name}", tmp_path / "copy.db")
+    assert not (tmp_path / "copy.db").exists()
+    with pytest.raises(CannotBackUp, match="ends with its process"):
+        backup("sqlite://", tmp_path / "copy.db")
+
+
+def test_postgresql_is_backed_up_by_its_own_program(postgres_url: str, postgres_server: str, tmp_path: Path) -> None:
+    """The error gives the command, which makes a backup that can be restored."""
+    with open_store(postgres_url, None) as store:
+        store.writer.write([acceptance()])
+    with pytest.raises(CannotBackUp) as told:
+        backup(postgres_url, tmp_path / "a copy")
+    message, _, command = str(told.value).partition(": ")
+    assert message == "a store in PostgreSQL is backed up by PostgreSQL's own program"
+    program, *arguments = shlex.split(command)
+    subprocess.run([find_programs() / program, *arguments], check=True)
+    with database(postgres_server, "template0") as restored:
+        subprocess.run([find_programs() / "pg_restore", f"--dbname={restored}", tmp_path / "a copy"], check=True)
+        reader = open_reader(restored, None)
+        assert reader.counts() == {"running": 1}
+        reader.close()
+
+
+def test_a_backup_can_be_checked_where_nothing_can_be_written(tmp_path: Path) -> None:
+    """A copy needs no log beside it."""
+    url, copy = f"sqlite:///{tmp_path}/store.db", tmp_path / "archive" / "copy.db"
+    copy.parent.mkdir()
+    open_store(url, None).close()
+    backup(url, copy)
+    assert check(f"sqlite:///{copy}", None) == []
+    assert [each.name for each in copy.parent.iterdir()] == ["copy.db"]
+
+
+def test_the_command_for_postgresql_holds_no_password(tmp_path: Path) -> None:
+    """Commands stand in a shell's history, and are shown to all users while they run."""
+    with pytest.raises(CannotBackUp) as told:
+        backup("postgresql://stretto:sesame@host/stretto?sslpassword=sesame", Path("a copy"))
+    assert str(told.value).endswith(
+        ": pg_dump --format=custom '--file=a copy' --dbname=postgresql://stretto@host/stretto"
+    )

@@ -1,0 +1,121 @@
+"""Entries as rows: what is read back is what was written, to the last bit."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from stretto.actors.journal.encryption import UnreadableRecord
+from stretto.actors.journal.records import Entry, ItemStarted, SecretsLearned
+from stretto.actors.journal.sql.encoding import COLUMN_OF, KINDS, Columns, decode_data, decode_entry, encode_entry
+from stretto.actors.journal.sql.tables import entries
+from stretto.definitions.conductor import Event, Failure, ItemCompleted, ItemsWithdrawn
+from stretto.definitions.data.frozen import MAX_DEPTH, Data, FrozenDict, FrozenList, freeze, weigh
+from tests.support.entries import COMPLETIONS, ENTRIES, same
+from tests.support.recording import completed, failed
+
+
+def deep(levels: int) -> Data:
+    """Return a list in a list in a list..."""
+    value: Any = []
+    for _ in range(levels - 1):
+        value = [value]
+    return freeze(value)
+
+
+@given(ENTRIES)
+def test_an_entry_comes_back_as_it_was(entry: Entry) -> None:
+    """Whatever its type and its data: a run is rebuilt from nothing else."""
+    assert same(decode_entry(encode_entry(entry)), entry)
+
+
+@given(COMPLETIONS)
+def test_data_comes_back_frozen(entry: ItemCompleted) -> None:
+    """What goes into a context again needs no second look, and weighs what it has weighed."""
+    decoded = decode_entry(encode_entry(entry))
+    assert isinstance(decoded, ItemCompleted)
+    assert type(decoded.result) is type(entry.result)
+    assert weigh(decoded.result) == weigh(entry.result)
+
+
+def test_every_event_of_the_conductor_can_be_written() -> None:
+    """A kind that is forgotten would be found out by the first run that has it."""
+    written = {*KINDS.values(), ItemCompleted}
+    assert written >= {*Event.__args__, ItemStarted, SecretsLearned}
+
+
+def test_columns_are_those_of_the_table() -> None:
+    """An entry's columns stand in the table's order, after the run and the number."""
+    assert [column.name for column in entries.columns] == ["run", "number", *Columns._fields]
+    assert set(COLUMN_OF.values()) < set(Columns._fields)
+
+
+@pytest.mark.parametrize("result", [deep(MAX_DEPTH), freeze({"": {"": [{}]}}), freeze(["\0", "\u2028", "\U0001f600"])])
+def test_the_limits_of_data_can_be_written(result: Data) -> None:
+    """The deepest nesting, and texts that other stores choke on, with a failure around them or not."""
+    for entry in (completed(result=result), failed(result=result)):
+        assert same(decode_entry(encode_entry(entry)), entry)
+
+
+def test_a_result_is_its_own_text() -> None:
+    """An item's row holds its result as people write it, and nothing else."""
+    assert encode_entry(completed(7, {"status": "ok", "milliseconds": 12})) == Columns(
+        "item_completed", 1001.0, "probe", 1, 7, 1, "succeeded", b'{"status":"ok","milliseconds":12}'
+    )
+
+
+def test_no_result_has_no_body() -> None:
+    """Nothing is written for null."""
+    assert encode_entry(completed()).body is None
+
+
+def test_a_failure_is_written_short() -> None:
+    """Only what a failure tells is written of it."""
+    columns = encode_entry(failed(outcome="timed_out"))
+    assert columns.kind == "item_failed"
+    assert columns.body == b'{"failure":{"kind":"failed","message":"it said no"}}'
+
+
+def test_other_entries_have_members_for_what_has_no_column() -> None:
+    """The body names what it holds."""
+    assert encode_entry(ItemsWithdrawn("probe", 1, (4, 5), 2.0)).body == b'{"indexes":[4,5]}'
+    assert encode_entry(SecretsLearned(("hunter2",))) == Columns("secrets_learned", body=b'{"texts":["hunter2"]}')
+
+
+def test_an_unknown_kind_is_a_newer_version_s() -> None:
+    """Nothing is guessed of what this version cannot know."""
+    with pytest.raises(UnreadableRecord, match="'item_teleported', which this version does not know: a newer Stretto"):
+        decode_entry(Columns("item_teleported", 1.0))
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("item_completed", b'{"cut of'),
+        ("item_completed", b"1e999"),
+        ("item_failed", None),
+        ("item_failed", b'{"result":1}'),
+        ("items_withdrawn", b'{"indexes":["a"]}'),
+        ("secrets_learned", b"\xff"),
+    ],
+)
+def test_a_damaged_body_is_told(kind: str, body: bytes | None) -> None:
+    """Damage has an error that says so, and no traceback."""
+    with pytest.raises(UnreadableRecord, match="damaged"):
+        decode_entry(Columns(kind, 1.0, "probe", 1, 0, 1, "failed", body))
+
+
+def test_data_is_decoded_frozen() -> None:
+    """A value of a run comes back as a context holds it."""
+    value = decode_data(b'{"hosts":["a"]}')
+    assert type(value) is FrozenDict
+    assert type(value["hosts"]) is FrozenList
+    with pytest.raises(UnreadableRecord, match="damaged"):
+        decode_data(b"")
+
+
+def test_a_text_that_is_none_cannot_be_written() -> None:
+    """A lone surrogate in a message is refused before it is anywhere."""
+    entry = completed(failure=Failure("exception", "no such file: \udcff"), outcome="failed")
+    with pytest.raises(UnicodeEncodeError):
+        encode_entry(entry)

@@ -1,0 +1,31 @@
+"""A file has one owner at a time, and is free when that has ended."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from stretto.actors.journal.sql.file_lock import FileLock, LockTaken
+
+
+def test_a_lock_is_its_owners_until_it_is_released(tmp_path: Path) -> None:
+    """Whoever comes second is told the owner's process; afterwards the lock can be had again."""
+    path = tmp_path / "store.db.lock"
+    lock = FileLock(path)
+    with pytest.raises(LockTaken) as taken:
+        FileLock(path)
+    assert taken.value.owner == str(os.getpid())
+    lock.release()
+    lock.release()
+    FileLock(path).release()
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_lock_follows_no_link(tmp_path: Path) -> None:
+    """A link in the lock's place leads nobody to write into another file."""
+    other = tmp_path / "other"
+    other.write_text("theirs")
+    (tmp_path / "store.db.lock").symlink_to(other)
+    with pytest.raises(OSError, match="symbolic links"):
+        FileLock(tmp_path / "store.db.lock")
+    assert other.read_text() == "theirs"

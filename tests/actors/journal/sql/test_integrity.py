@@ -1,0 +1,151 @@
+"""What is wrong with a store is found, whatever it is, and nothing is found where nothing is wrong."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from stretto.actors.journal.encryption import Keyring, new_key
+from stretto.actors.journal.opening import open_store
+from stretto.actors.journal.records import Ending, ItemKey, ParentItem, Rerun
+from stretto.actors.journal.sql.backup import check
+from stretto.actors.journal.sql.integrity import MOST_PROBLEMS
+from stretto.actors.journal.store import CannotOpenStore, Prune
+from stretto.definitions.context.context import Surroundings
+from stretto.definitions.context.masking import Mask
+from stretto.definitions.data.frozen import EMPTY_LIST
+from tests.support.recording import acceptance, completed, data, happening
+
+KEYRING = Keyring([new_key()])
+SURROUNDINGS = Surroundings(data({}), data({"token": "sesame"}), frozenset(), Mask([]))
+
+
+@pytest.fixture
+def url(durable_url: str) -> str:
+    """Return the URL of a store with runs of every kind."""
+    with open_store(durable_url, KEYRING) as store:
+        ended, running = acceptance("ended", surroundings=SURROUNDINGS), acceptance("running", secret=True)
+        child = acceptance("child", parent=ParentItem("running", ItemKey("probe", 1, 0), 1, data({})), depth=1)
+        rerun = acceptance("rerun", rerun=Rerun("ended", "failed_tasks"))
+        ending = Ending("succeeded", data({"a": 1}), EMPTY_LIST, 2000.0)
+        store.writer.write([ended])  # in a transaction of its own: its number is 1
+        store.writer.write([running, child, rerun])
+        store.writer.write(
+            [
+                happening("ended", completed(0), completed(1, "a result"), completed(2), ending=ending),
+                happening("running", completed(0, "sesame"), secret=True),
+            ]
+        )
+    return durable_url
+
+
+def spoil(url: str, *statements: str) -> None:
+    """Change a store behind its back, whatever its constraints."""
+    with open_store(url, KEYRING) as store:
+        connection = store._ownership._connection
+        assert connection is not None
+        if url.startswith("sqlite"):
+            driver: Any = connection.connection.driver_connection
+            driver.execute("PRAGMA foreign_keys = OFF")
+        with connection.begin():
+            if not url.startswith("sqlite"):
+                connection.execute(text("SET LOCAL session_replication_role = replica"))
+            for statement in statements:
+                connection.execute(text(statement))
+
+
+def test_nothing_is_wrong_with_a_store_that_is_used_as_it_should(url: str) -> None:
+    """Neither at rest, nor while a process writes it, nor while a run is being pruned."""
+    assert check(url, KEYRING) == []
+    with open_store(url, KEYRING) as store:
+        store.writer.write([acceptance()])
+        assert check(url, KEYRING) == []
+        store.writer.write([happening("rerun", ending=Ending("failed", None, EMPTY_LIST, 2000.0))])
+        store.pruning(Prune(keep=0)).prune_some(2)
+        assert store.reader.run("ended") is None
+        assert check(url, KEYRING) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        (
+            "DELETE FROM entries WHERE number = 1 AND run = 1",
+            "run ended: its 2 entries are numbered from 0 to 2, and should be from 0 on without a gap",
+        ),
+        (
+            "DELETE FROM entries WHERE number = 0 AND run = 1",
+            "run ended: its 2 entries are numbered from 1 to 2, and should be from 0 on without a gap",
+        ),
+        ("DELETE FROM run_ends WHERE run = 1", "run ended: it has ended, and its end is not there"),
+        ("UPDATE runs SET ended_at = NULL WHERE id = 'ended'", "run ended: its end is there, and it has not ended"),
+        ("DELETE FROM run_inputs WHERE run = 1", "run ended: what it was given is not there"),
+        ("DELETE FROM runs WHERE id = 'running'", "run child: it has not ended, and its parent, running, is not there"),
+        (
+            "DELETE FROM runs WHERE id = 'ended'",
+            "run rerun: it has not ended, and its run that it does again, ended, is not there",
+        ),
+        ("UPDATE entries SET body = substr(body, 1, 3) WHERE number = 1 AND run = 1", "run ended: an entry ("),
+    ],
+)
+def test_rows_that_do_not_fit_each_other_are_found(url: str, statement: str, problem: str) -> None:
+    """Each rule that all runs keep is looked after."""
+    spoil(url, statement)
+    assert any(each.startswith(problem) for each in check(url, KEYRING))
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM definitions", "DELETE FROM surroundings"])
+def test_what_is_shared_and_gone_is_found(url: str, statement: str) -> None:
+    """Of what many runs refer to, each is told that lacks it."""
+    spoil(url, statement)
+    table = statement.rsplit(maxsplit=1)[-1]
+    problems = [each for each in check(url, KEYRING) if each.startswith(f"run ended: of {table}, ")]
+    assert len(problems) == 1
+    assert problems[0].endswith(" is not there")
+
+
+@pytest.mark.parametrize("keyring", [None, Keyring([new_key()])])
+def test_a_key_that_does_not_fit_is_found(url: str, keyring: Keyring | None) -> None:
+    """What is encrypted can be read with the key that is given, or that is told, run by run."""
+    found = check(url, keyring)
+    assert [each.partition(":")[0] for each in found] == ["run ended", "run running"]
+    assert "sesame" not in str(found)
+
+
+def test_many_problems_are_not_all_told(url: str) -> None:
+    """The first hundred are enough."""
+    with open_store(url, KEYRING) as store:
+        store.writer.write([acceptance() for _ in range(MOST_PROBLEMS + 1)])
+    spoil(url, "DELETE FROM run_inputs")
+    found = check(url, KEYRING)
+    assert len(found) == MOST_PROBLEMS + 1
+    assert found[-1] == "there is more"
+
+
+def broken(path: Path, table: str) -> None:
+    with open_store(f"sqlite:///{path}", KEYRING) as store, store.reader._engine.connect() as connection:
+        root = text("SELECT rootpage FROM sqlite_schema WHERE name = :table")
+        page = connection.execute(root, {"table": table}).scalar_one()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"rubbish " * 512)
+
+
+@pytest.mark.parametrize("table", ["entries", "runs", "definitions", "runs_by_status"])
+def test_damage_is_found(tmp_path: Path, table: str) -> None:
+    """A damaged page is told by SQLite, wherever it is, and the check goes on as far as it can."""
+    path = tmp_path / "store.db"
+    with open_store(f"sqlite:///{path}", KEYRING) as store:
+        store.writer.write([acceptance("one"), happening("one", completed(0))])
+    broken(path, table)
+    found = check(f"sqlite:///{path}", KEYRING)
+    assert found
+    assert any(each.startswith("SQLite: ") for each in found)
+
+
+def test_what_cannot_be_opened_cannot_be_checked(tmp_path: Path) -> None:
+    """A store that is not there is no store in which nothing is wrong."""
+    for url in (f"sqlite:///{tmp_path}/absent.db", "sqlite://"):
+        with pytest.raises(CannotOpenStore):
+            check(url, None)

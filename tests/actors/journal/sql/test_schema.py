@@ -1,0 +1,178 @@
+"""The tables of a store are made and upgraded by migrations, and are those that this version knows."""
+
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, make_url
+from structlog.testing import capture_logs
+
+from stretto.actors.journal.location import locate
+from stretto.actors.journal.opening import open_reader, open_store
+from stretto.actors.journal.sql.schema import SCHEMA, Schema
+from stretto.actors.journal.sql.store import readers
+from stretto.actors.journal.sql.tables import metadata
+from stretto.actors.journal.store import CannotOpenStore
+from tests.support.databases import database
+from tests.support.recording import acceptance
+
+NEXT = '''
+"""A version after the newest, for tests."""
+import sqlalchemy as sa
+from alembic import op
+
+revision = "test"
+down_revision = "0001"
+
+
+def upgrade():
+    """Add a column."""
+    op.add_column("runs", sa.Column("note", sa.Text()))
+    {more}
+'''
+
+
+def next_schema(folder: Path, more: str = "") -> Schema:
+    """Return a schema with one version more than there is."""
+    migrations = folder / "100% migrations"
+    shutil.copytree(SCHEMA.migrations, migrations, ignore=shutil.ignore_patterns("__pycache__"))
+    (migrations / "versions" / "next.py").write_text(NEXT.format(more=more))
+    return Schema(migrations, (*SCHEMA.revisions, "test"))
+
+
+def reading(url: str) -> Engine:
+    return readers(locate(url))[1]
+
+
+def version(url: str) -> Any:
+    engine = reading(url)
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    engine.dispose()
+    return found
+
+
+def test_the_versions_are_those_of_the_migrations() -> None:
+    """What is known without alembic is what alembic finds, in its order."""
+    config = Config()
+    config.set_main_option("script_location", str(SCHEMA.migrations))
+    script = ScriptDirectory.from_config(config)
+    assert tuple(each.revision for each in script.walk_revisions())[::-1] == SCHEMA.revisions
+    assert script.get_heads() == [SCHEMA.newest]
+
+
+def test_tables_and_migrations_agree(durable_url: str) -> None:
+    """Alembic finds no difference between what the migrations make and what the tables' module says."""
+    open_store(durable_url, None).close()
+    engine = reading(durable_url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+    engine.dispose()
+
+
+def test_tables_and_migrations_agree_to_the_letter_on_sqlite(tmp_path: Path) -> None:
+    """Nor is there a difference in what alembic does not compare: STRICT, AUTOINCREMENT, conditions, checks."""
+    open_store(f"sqlite:///{tmp_path}/migrated.db", None).close()
+    engine = create_engine(f"sqlite:///{tmp_path}/made.db")
+    metadata.create_all(engine)
+    engine.dispose()
+
+    def definitions(path: Path) -> dict[str, set[str]]:
+        connection = sqlite3.connect(path)
+        rows = connection.execute(
+            "SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name != 'alembic_version'"
+        ).fetchall()
+        connection.close()
+        # The order of constraints is of no matter.
+        return {name: {line.strip().rstrip(",").strip() for line in sql.splitlines()} for name, sql in rows}
+
+    assert definitions(tmp_path / "migrated.db") == definitions(tmp_path / "made.db")
+
+
+def test_tables_and_migrations_agree_to_the_letter_on_postgresql(postgres_server: str, postgres_url: str) -> None:
+    """As PostgreSQL itself tells them, columns, constraints and indexes are the same, too."""
+    with database(postgres_server, "template0") as made:
+        engine = create_engine(make_url(made).set(drivername="postgresql+psycopg"))
+        metadata.create_all(engine)
+        engine.dispose()
+        assert described(postgres_url) == described(made)
+
+
+def described(url: str) -> list[tuple[Any, ...]]:
+    """Return what PostgreSQL tells of a database's tables, but for alembic's."""
+    columns = """
+        SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
+        WHERE table_schema = 'public' AND table_name != 'alembic_version' ORDER BY table_name, ordinal_position
+    """
+    constraints = """
+        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+        WHERE connamespace = 'public'::regnamespace AND conname NOT LIKE 'alembic%%' ORDER BY 1, 2
+    """
+    indexes = """
+        SELECT indexname, indexdef FROM pg_indexes
+        WHERE schemaname = 'public' AND tablename != 'alembic_version' ORDER BY 1
+    """
+    engine = reading(url)
+    with engine.connect() as connection:
+        found = [tuple(row) for query in (columns, constraints, indexes) for row in connection.exec_driver_sql(query)]
+    engine.dispose()
+    assert len(found) > len(metadata.tables)
+    return found
+
+
+def test_an_older_store_is_upgraded(durable_url: str, tmp_path: Path) -> None:
+    """A store of an older version gets what is new, keeps what it has, and says so in the log, with its backup."""
+    with open_store(durable_url, None) as store:
+        store.writer.write([acceptance()])
+    newer = next_schema(tmp_path)
+    with capture_logs() as logs, open_store(durable_url, None, newer) as store:
+        assert store.reader.counts() == {"running": 1}
+    began, ended = (log for log in logs if log["event"].startswith("store_upgrade"))
+    assert (began["version"], began["to_version"], ended["version"]) == ("0001", "test", "test")
+    assert version(durable_url) == "test"
+    backups = [str(each) for each in tmp_path.glob("store.db.version-0001.*.backup")]
+    if durable_url.startswith("sqlite"):
+        assert backups == [began["backup"]]
+        assert version(f"sqlite:///{backups[0]}") == "0001"
+    else:
+        assert began["backup"] == "none of version 0001: pg_dump makes one"
+    with capture_logs() as logs:
+        open_store(durable_url, None, newer).close()
+    assert logs == []
+
+
+def test_an_upgrade_that_fails_changes_nothing(durable_url: str, tmp_path: Path) -> None:
+    """The whole upgrade is one transaction."""
+    open_store(durable_url, None).close()
+    with pytest.raises(CannotOpenStore, match="no_such_table"):
+        open_store(durable_url, None, next_schema(tmp_path, 'op.execute("DELETE FROM no_such_table")'))
+    with open_store(durable_url, None) as store:
+        store.writer.write([acceptance()])
+    assert version(durable_url) == "0001"
+
+
+def test_a_reader_does_not_upgrade(durable_url: str, tmp_path: Path) -> None:
+    """A store of an older version is not read, and the error says how it is upgraded."""
+    open_store(durable_url, None).close()
+    told = "its tables are of version 0001, and this Stretto reads those of version test: `stretto store upgrade`"
+    with pytest.raises(CannotOpenStore, match=told):
+        open_reader(durable_url, None, next_schema(tmp_path))
+    assert version(durable_url) == "0001"
+
+
+def test_a_newer_store_is_refused(durable_url: str, tmp_path: Path) -> None:
+    """Tables that this version does not know are left alone; the error names both versions, and what to do."""
+    open_store(durable_url, None, next_schema(tmp_path)).close()
+    for opened in (open_store, open_reader):
+        with pytest.raises(CannotOpenStore) as refused:
+            opened(durable_url, None)
+        assert "its tables are of version test, and this Stretto knows them up to version 0001" in str(refused.value)
+        assert "a newer Stretto has written it; open it with that, or restore a backup" in str(refused.value)
+    assert version(durable_url) == "test"

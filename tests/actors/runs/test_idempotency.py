@@ -1,0 +1,96 @@
+"""Clients' own keys for runs: what is one, what it stands for, and whose it is."""
+
+from typing import Any
+
+import pykka
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stretto.actors.journal.records import Idempotency
+from stretto.actors.outcome import RunHandle
+from stretto.actors.runs.idempotency import (
+    MAX_KEY_LENGTH,
+    IdempotencyConflict,
+    InvalidIdempotencyKey,
+    RememberedKeys,
+    checked_key,
+    idempotency_of,
+)
+from stretto.definitions.data.frozen import FrozenDict, freeze
+from stretto.definitions.dialects import read_workflow
+from stretto.definitions.model.workflow import Workflow
+
+TEXT = """
+ref: tests.keyed
+version: "1"
+parameters:
+  hosts: {}
+  password: {secret: true}
+  user: {}
+tasks: [{name: a, action: core.noop}]
+"""
+KEYED = read_workflow(TEXT, "keyed.yaml")
+
+
+def idempotency(parameters: dict[str, Any], workflow: Workflow = KEYED) -> Idempotency:
+    """Return what the key "k" stands for with these parameters."""
+    frozen = freeze(parameters)
+    assert isinstance(frozen, FrozenDict)
+    found = idempotency_of("k", workflow, frozen)
+    assert found is not None
+    return found
+
+
+@given(st.text(max_size=MAX_KEY_LENGTH + 5))
+def test_a_key_is_a_short_text_that_can_be_written_down(key: str) -> None:
+    """Anything else is refused, and nothing is changed."""
+    if 1 <= len(key) <= MAX_KEY_LENGTH and key.isprintable():
+        assert checked_key(key) == key
+    else:
+        with pytest.raises(InvalidIdempotencyKey, match="1 to 255 printable characters"):
+            checked_key(key)
+
+
+def test_there_need_be_no_key() -> None:
+    """Then every request is a run of its own."""
+    assert checked_key(None) is None
+
+
+PARAMETERS = st.dictionaries(st.sampled_from(["hosts", "user"]), st.integers(0, 3) | st.text(max_size=2), max_size=2)
+
+
+@given(PARAMETERS, PARAMETERS)
+def test_a_key_stands_for_a_workflow_and_its_inputs(one: dict[str, Any], other: dict[str, Any]) -> None:
+    """The order in which they are given is of no matter, and a secret leaves no trace: it could be tried out."""
+    same = idempotency(dict(reversed(one.items())))
+    assert idempotency(one) == same
+    assert (idempotency(one) == idempotency(other)) == (one == other)
+    assert idempotency({**one, "password": "sesame"}) == same
+    renamed = read_workflow(TEXT.replace("tests.keyed", "tests.other"), "other.yaml")
+    assert idempotency(one, renamed) != same
+
+
+def a_handle(run_id: str) -> RunHandle:
+    return RunHandle(run_id, "tests.keyed", pykka.ThreadingFuture())
+
+
+def test_without_a_store_a_key_is_remembered_with_its_run() -> None:
+    """For another request it is taken, and by whom is told."""
+    keys, handle = RememberedKeys(), a_handle("run-1")
+    asked = Idempotency("k", "print")
+    assert keys.find(asked) is None
+    keys.keep(asked, handle)
+    assert keys.find(asked) is handle
+    with pytest.raises(IdempotencyConflict, match="the idempotency key belongs to the run run-1"):
+        keys.find(Idempotency("k", "another"))
+    assert keys.find(Idempotency("another", "print")) is None
+
+
+def test_only_so_many_keys_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest is forgotten first."""
+    monkeypatch.setattr("stretto.actors.runs.idempotency.MAX_REMEMBERED_KEYS", 3)
+    keys = RememberedKeys()
+    for number in range(5):
+        keys.keep(Idempotency(str(number), "print"), a_handle(str(number)))
+    assert [keys.find(Idempotency(str(number), "print")) is not None for number in range(5)] == [False] * 2 + [True] * 3

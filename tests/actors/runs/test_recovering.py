@@ -1,0 +1,347 @@
+"""Runs that are rebuilt by their supervisors: they stand where they stood, and take up what was left."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from stretto.actors import Engine, action
+from stretto.actors.history.replay import replay
+from stretto.actors.journal.key_files import keyring_for
+from stretto.actors.journal.opening import open_reader, open_store
+from stretto.actors.journal.records import ItemStarted
+from stretto.actors.journal.sql.reader import SqlReader
+from stretto.actors.journal.sql.store import Store
+from stretto.actors.outcome import Outcome, RunWasParked
+from stretto.definitions.conductor import (
+    CancelRequested,
+    Event,
+    IllegalTransition,
+    ItemPaused,
+    PauseRequested,
+    ResumeRequested,
+)
+from stretto.definitions.dialects import read_workflow
+from tests.support.conducted import Conducted
+from tests.support.drawn_workflows import workflows, write_child
+from tests.support.engines import Bench, outcome_of
+from tests.support.recording import completed, happening
+from tests.support.waiting import PATIENCE
+
+DONE: list[Any] = []
+
+FAN = """
+ref: rebuilt.fan
+tasks:
+  - {name: fan, action: rebuilt.note, with_items: [1, 2, 3], concurrency: 2, input: {value: "{{ item }}"},
+     retry: {count: 1, delay: 1000}, next: [{do: [last]}]}
+  - {name: last, action: rebuilt.note, input: {value: last}}
+output_map: {all: "{{ task.fan.result }}"}
+"""
+PARENT = """
+ref: rebuilt.parent
+tasks: [{name: call, action: rebuilt.child}]
+output_map: {got: "{{ task.call.outcome }}"}
+"""
+CHILD = """
+ref: rebuilt.child
+tasks:
+  - {name: one, action: rebuilt.note, input: {value: one}, next: [{do: [two]}]}
+  - {name: two, action: rebuilt.note, input: {value: two}}
+"""
+
+FAILING = """version: 1.0
+tasks:
+  one: {action: rebuilt.note value="one"}
+  two: {action: rebuilt.note value="two"}
+"""
+
+
+@action("rebuilt.note")
+def note(value: Any) -> Any:
+    """Note what was done."""
+    DONE.append(value)
+    return value
+
+
+@pytest.fixture(autouse=True)
+def done() -> None:
+    DONE.clear()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """Return a store to be filled as an earlier engine has; to be closed before one is started."""
+    url = f"sqlite:///{tmp_path}/runs.db"
+    with open_store(url, keyring_for(url, None)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def taken_up(start_bench: Callable[..., Bench], store: Store, tmp_path: Path) -> Callable[[], Bench]:
+    """Have an engine take the store over, and wait until it has rebuilt all runs."""
+
+    def take_up() -> Bench:
+        store.close()
+        bench = start_bench(store=f"sqlite:///{tmp_path}/runs.db")
+        bench.proxy.recovered().get(timeout=PATIENCE)
+        return bench
+
+    return take_up
+
+
+def ended(bench: Bench, run: Conducted) -> Outcome:
+    return outcome_of(bench.proxy.handle(run.id).get(timeout=PATIENCE))
+
+
+def status_of(bench: Bench, run: Conducted) -> dict[str, Any]:
+    status: dict[str, Any] = bench.proxy.status(run.id).get(timeout=PATIENCE)
+    return status
+
+
+def test_what_was_in_flight_is_performed_and_what_was_done_is_not(store: Store, taken_up: Callable[[], Bench]) -> None:
+    """Whatever came of it is there."""
+    run = Conducted(store, FAN)
+    run.succeed("fan", 0, "first")
+    assert ended(taken_up(), run).output == {"all": ["first", 2, 3]}
+    assert sorted(DONE, key=str) == [2, 3, "last"]
+
+
+def test_a_retry_is_waited_for_until_its_time(store: Store, taken_up: Callable[[], Bench]) -> None:
+    """Its deadline is one of the wall clock, and has passed while nobody was there."""
+    run = Conducted(store, FAN)
+    run.fail("fan", 0)
+    assert ended(taken_up(), run).output == {"all": [1, 2, 3]}
+
+
+def test_the_deadline_of_a_run_may_have_passed(store: Store, taken_up: Callable[[], Bench]) -> None:
+    """Then it has failed, and what was in flight is not performed for it."""
+    run = Conducted(store, "timeout: 60\n" + CHILD)
+    outcome = ended(taken_up(), run)
+    assert (outcome.status, outcome.errors[0]["code"]) == ("failed", "run_timed_out")
+    assert "two" not in DONE
+
+
+def test_a_paused_run_stays_paused_until_it_is_resumed(store: Store, taken_up: Callable[[], Bench]) -> None:
+    """Nothing of it starts meanwhile."""
+    run = Conducted(store, FAN)
+    run.pause()
+    bench = taken_up()
+    assert status_of(bench, run)["status"] == "paused"
+    assert DONE == []
+    bench.proxy.resume(run.id).get(timeout=PATIENCE)
+    assert ended(bench, run).output == {"all": [1, 2, 3]}
+
+
+def test_a_run_that_was_being_cancelled_ends_without_what_was_in_flight(
+    store: Store, taken_up: Callable[[], Bench]
+) -> None:
+    """Nothing starts after a cancel."""
+    run = Conducted(store, FAN)
+    run.on(CancelRequested(1001.0))
+    assert ended(taken_up(), run).status == "cancelled"
+    assert DONE == []
+
+
+def test_what_may_have_run_and_must_not_run_twice_has_failed(store: Store, taken_up: Callable[[], Bench]) -> None:
+    """Of two such items only the one whose start was written."""
+    run = Conducted(store, FAN.replace("retry: {count: 1, delay: 1000}", "delivery: at_most_once"))
+    store.writer.write([happening(run.id, ItemStarted("fan", 1, 1, 1, 1001.0))])
+    assert ended(taken_up(), run).output == {"all": [1, None, 3]}
+    assert 2 not in DONE
+
+
+def test_a_run_whose_last_entry_is_its_end_ends_at_once(store: Store, taken_up: Callable[[], Bench]) -> None:
+    """Its supervisor crashed before the end was written."""
+    run = Conducted(store, CHILD)
+    ends = [completed(0, "one", task="one"), completed(0, "two", task="two")]
+    store.writer.write([happening(run.id, *ends)])
+    bench = taken_up()
+    assert ended(bench, run).status == "succeeded"
+    assert DONE == []
+    assert bench.proxy.run(run.id).get(timeout=PATIENCE)["status"] == "succeeded"
+
+
+class SlowEntries:
+    """Holds up the reading of entries."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun = threading.Semaphore(0)
+        self.goes_on = threading.Semaphore(0)
+        entries = SqlReader.entries
+
+        def slow(reader: SqlReader, *given: Any) -> Any:
+            self.begun.release()
+            assert self.goes_on.acquire(timeout=PATIENCE)
+            return entries(reader, *given)
+
+        monkeypatch.setattr(SqlReader, "entries", slow)
+
+
+def test_requests_to_a_run_that_is_being_rebuilt_are_answered_when_it_has_been(
+    store: Store, start_bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In their order, as if they had come then."""
+    run = Conducted(store, FAN)
+    run.succeed("fan", 0, "first")
+    run.pause()
+    store.close()
+    slow = SlowEntries(monkeypatch)
+    bench = start_bench(store=f"sqlite:///{tmp_path}/runs.db")
+    assert slow.begun.acquire(timeout=PATIENCE)
+    before, resumed = bench.proxy.status(run.id), bench.proxy.resume(run.id)
+    slow.goes_on.release()
+    status = before.get(timeout=PATIENCE)
+    assert (status["status"], status["tasks"]["fan"]["items"]["succeeded"]) == ("paused", 1)
+    resumed.get(timeout=PATIENCE)
+    assert ended(bench, run).output == {"all": ["first", 2, 3]}
+
+
+def test_an_engine_that_ends_while_a_run_is_being_rebuilt_leaves_it_as_it_was(
+    store: Store, start_bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of it is performed, and the next engine has it."""
+    run = Conducted(store, CHILD)
+    store.close()
+    with monkeypatch.context() as patched:
+        slow = SlowEntries(patched)
+        first = start_bench(store=f"sqlite:///{tmp_path}/runs.db")
+        handle = first.proxy.handle(run.id).get(timeout=PATIENCE)
+        assert slow.begun.acquire(timeout=PATIENCE)
+        stop = first.proxy.stop(grace=0)
+        with pytest.raises(RunWasParked):
+            outcome_of(handle)
+        slow.goes_on.release()
+        stop.get(timeout=PATIENCE)
+    assert DONE == []
+    assert ended(start_bench(store=f"sqlite:///{tmp_path}/runs.db"), run).status == "succeeded"
+
+
+def family(store: Store, of_parent: list[Event], of_child: list[Event]) -> tuple[Conducted, Conducted]:
+    """Have a run in the store and the one that performs its item; each with what was requested of it."""
+    parent = Conducted(store, PARENT)
+    child = Conducted(store, CHILD, parent=parent, of_item=("call", 0))
+    for run, events in ((parent, of_parent), (child, of_child)):
+        for event in events:
+            run.on(event)
+    return parent, child
+
+
+def test_a_sub_workflow_pauses_if_it_has_missed_that_its_parent_did(
+    store: Store, taken_up: Callable[[], Bench]
+) -> None:
+    """Before anything of it starts; both go on when the parent is resumed."""
+    parent, child = family(store, [PauseRequested(1005.0)], [])
+    bench = taken_up()
+    assert [status_of(bench, run)["status"] for run in (parent, child)] == ["paused", "paused"]
+    assert DONE == []
+    bench.proxy.resume(parent.id).get(timeout=PATIENCE)
+    assert ended(bench, parent).output == {"got": "succeeded"}
+    assert DONE == ["one", "two"]
+
+
+def test_a_sub_workflow_goes_on_if_it_has_missed_that_its_parent_was_resumed(
+    store: Store, taken_up: Callable[[], Bench]
+) -> None:
+    """It had been paused with it."""
+    requests: list[Event] = [PauseRequested(1005.0), ResumeRequested(1006.0)]
+    parent, _ = family(store, requests, [PauseRequested(1005.1)])
+    assert ended(taken_up(), parent).output == {"got": "succeeded"}
+
+
+def test_what_was_requested_of_a_sub_workflow_itself_and_later_stands(
+    store: Store, taken_up: Callable[[], Bench]
+) -> None:
+    """Its parent's pause has been undone there."""
+    requests: list[Event] = [PauseRequested(1005.1), ResumeRequested(1006.0)]
+    _, child = family(store, [PauseRequested(1005.0)], requests)
+    assert ended(taken_up(), child).status == "succeeded"
+
+
+@pytest.mark.parametrize("of_child", [[], [PauseRequested(1010.0)], [CancelRequested(1005.1)]])
+def test_no_sub_workflow_goes_on_for_a_parent_that_is_cancelled(
+    store: Store, taken_up: Callable[[], Bench], of_child: list[Event]
+) -> None:
+    """Whatever was requested of it."""
+    parent, child = family(store, [CancelRequested(1005.0)], of_child)
+    bench = taken_up()
+    assert [ended(bench, run).status for run in (parent, child)] == ["cancelled", "cancelled"]
+    assert DONE == []
+
+
+def test_a_cancel_is_no_news_to_a_sub_workflow_whose_end_stands(store: Store, taken_up: Callable[[], Bench]) -> None:
+    """In its dialect a run that fails is not cancelled; it ends as it would have."""
+    parent = Conducted(store, PARENT)
+    failing = Conducted(store, FAILING, parent=parent, of_item=("call", 0))
+    failing.fail("one")
+    assert failing.conductor.status == "failing"
+    parent.on(CancelRequested(1005.0))
+    bench = taken_up()
+    assert ended(bench, failing).status == "failed"
+    assert bench.proxy.services().get(timeout=PATIENCE).instruments.supervisor_restarts.value == 0
+
+
+def test_a_parent_that_waits_for_a_paused_sub_workflow_still_does(store: Store, taken_up: Callable[[], Bench]) -> None:
+    """And goes on with it."""
+    parent, child = family(store, [ItemPaused("call", 1, 0, 1005.0)], [PauseRequested(1004.0)])
+    bench = taken_up()
+    assert [status_of(bench, run)["status"] for run in (parent, child)] == ["paused", "paused"]
+    bench.proxy.resume(child.id).get(timeout=PATIENCE)
+    assert ended(bench, parent).output == {"got": "succeeded"}
+
+
+def test_a_sub_workflow_that_has_ended_gives_its_parent_what_came_of_it(
+    store: Store, taken_up: Callable[[], Bench]
+) -> None:
+    """It is not performed again."""
+    parent, child = family(store, [], [])
+    child.succeed("one")
+    child.succeed("two")
+    assert ended(taken_up(), parent).output == {"got": "succeeded"}
+    assert DONE == []
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    text=workflows(),
+    requests=st.lists(st.sampled_from(["pause", "resume", "cancel"]), max_size=1),
+    stops=st.integers(1, 2),
+)
+def test_a_run_that_is_left_and_taken_up_again_ends_as_its_entries_tell(
+    tmp_path: Path, text: str, requests: list[str], stops: int
+) -> None:
+    """Whatever it was doing, and however often; no supervisor crashes over it."""
+    write_child(tmp_path)
+    given_to: dict[str, Any] = {"store": f"sqlite:///{tmp_path}/runs.db", "definitions": tmp_path}
+    engine = Engine.start(**given_to).proxy()
+    try:
+        run_id = engine.submit(read_workflow(text, "law.yaml")).get(timeout=PATIENCE).id
+        for _ in range(stops):
+            for request in requests:
+                with contextlib.suppress(IllegalTransition):  # it may have ended
+                    getattr(engine, request)(run_id).get(timeout=PATIENCE)
+            engine.stop(grace=0).get(timeout=PATIENCE)
+            engine = Engine.start(**given_to).proxy()
+        with contextlib.suppress(IllegalTransition):  # as above
+            engine.resume(run_id).get(timeout=PATIENCE)
+        outcome = outcome_of(engine.handle(run_id).get(timeout=PATIENCE))
+        status = engine.status(run_id).get(timeout=PATIENCE)
+        services = engine.services().get(timeout=PATIENCE)
+        engine.stop().get(timeout=PATIENCE)
+        assert services.instruments.supervisor_restarts.value == 0
+    finally:
+        if engine.actor_ref.is_alive():
+            engine.stop(grace=0).get(timeout=PATIENCE)
+    reader = open_reader(given_to["store"], None)
+    accepted = reader.accepted(run_id)
+    assert accepted is not None
+    conductor, rebuilding = replay(reader, accepted)
+    reader.close()
+    assert rebuilding.finish is not None
+    assert Outcome(rebuilding.finish.status, rebuilding.finish.output, rebuilding.finish.errors) == outcome
+    assert conductor.tasks() == status["tasks"]

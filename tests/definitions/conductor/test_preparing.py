@@ -1,0 +1,138 @@
+"""What a task settles, and all that its items perform, before the first of them starts."""
+
+from typing import Any
+
+import pytest
+
+from stretto.definitions import ExpressionError, thaw
+from stretto.definitions.conductor.preparing import Preparation
+from stretto.definitions.expressions import Moment
+from tests.support.evaluating import snapshot_of
+from tests.support.following import orquesta
+
+
+def prepare(task: str, **variables: Any) -> Preparation:
+    """Prepare a task over some variables."""
+    workflow = orquesta(f"t: {{{task}}}", known=variables)
+    return Preparation(workflow.tasks["t"], snapshot_of(variables), Moment(0.0, "seed"))
+
+
+def performed(preparation: Preparation) -> list[tuple[str, Any]]:
+    """Return (action, input) of each item."""
+    return [(each.action, thaw(each.input)) for each in preparation.performed or ()]
+
+
+def test_a_task_without_items_performs_its_action_once() -> None:
+    """With its input rendered."""
+    preparation = prepare('action: x.y, input: {a: "<% ctx().n + 1 %>", b: [1]}', n=1)
+    assert performed(preparation) == [("x.y", {"a": 2, "b": [1]})]
+    assert (preparation.items, preparation.concurrency, preparation.delay, preparation.retry) == ((None,), 1, 0, None)
+
+
+def test_a_task_without_an_action_performs_nothing() -> None:
+    """It has no input either."""
+    assert prepare("delay: 2").performed is None
+
+
+def test_each_item_is_rendered_with_its_own_element() -> None:
+    """The action may depend on it as well."""
+    preparation = prepare('action: "x.<% item() %>", with: <% ctx().l %>, input: {i: "<% item() %>!"}', l=["a", "b"])
+    assert performed(preparation) == [("x.a", {"i": "a!"}), ("x.b", {"i": "b!"})]
+
+
+def test_items_without_names_stay_as_they_are() -> None:
+    """Lists, too."""
+    preparation = prepare('action: x.y, with: <% ctx().l %>, input: {i: "<% item() %>"}', l=[[1, 2], 3])
+    assert [given["i"] for _, given in performed(preparation)] == [[1, 2], 3]
+
+
+def test_outside_of_items_there_is_none() -> None:
+    """It is null, not an error."""
+    assert performed(prepare('action: x.y, input: {i: "<% item() %>"}')) == [("x.y", {"i": None})]
+
+
+def test_the_task_at_hand_has_not_ended() -> None:
+    """It has no result, and neither succeeded nor failed."""
+    text = (
+        'action: x.y, input: {r: "<% result() %>", s: "<% succeeded() %>", f: "<% failed() %>", c: "<% completed() %>"}'
+    )
+    assert performed(prepare(text)) == [("x.y", {"r": None, "s": False, "f": False, "c": False})]
+
+
+@pytest.mark.parametrize(
+    ("names", "items", "under"),
+    [
+        ("x", [1, "a", None], [{"x": 1}, {"x": "a"}, {"x": None}]),
+        ("x", [[1, 2], [3]], [{"x": 1}, {"x": 3}]),
+        ("x", [{"k": 1}], [{"x": {"k": 1}}]),
+        ("x, y", [[1, 2], [1, 2, 3], [1], []], [{"x": 1, "y": 2}, {"x": 1, "y": 2}, {"x": 1}, {}]),
+        ("x, y", [7, {"k": 1}], [7, {"k": 1}]),
+    ],
+)
+def test_items_go_under_the_names_that_they_are_given(names: str, items: list[Any], under: list[Any]) -> None:
+    """A list is taken apart; a single name takes anything else."""
+    preparation = prepare(f'action: x.y, with: "{names} in <% ctx().l %>", input: {{i: "<% item() %>"}}', l=items)
+    assert [thaw(each) for each in preparation.items] == under
+    assert [given["i"] for _, given in performed(preparation)] == under
+
+
+@pytest.mark.parametrize(
+    ("given", "items", "window"),
+    [
+        ("2", 5, 2),
+        ("0", 5, 1),
+        ("-3", 5, 1),
+        ("<% ctx().c %>", 5, 3),
+        ("<% ctx().none %>", 5, 5),
+        (None, 5, 5),
+        (None, 0, 1),
+    ],
+)
+def test_a_window_of_all_items_or_of_so_many(given: str | None, items: int, window: int) -> None:
+    """One at least."""
+    concurrency = "" if given is None else f", concurrency: {given}"
+    if given is not None and not given.startswith("<%") and int(given) < 0:
+        concurrency = f", concurrency: <% {given} %>"
+    preparation = prepare(f"action: x.y, with: {{items: <% ctx().l %>{concurrency}}}", l=[0] * items, c=3, none=None)
+    assert preparation.concurrency == window
+
+
+def test_delays_and_retries_are_evaluated() -> None:
+    """No time runs backwards."""
+    preparation = prepare(
+        "action: x.y, delay: <% ctx().d %>, retry: {count: <% ctx().c %>, delay: <% ctx().w %>}", d=4, c=2, w=3
+    )
+    assert preparation.delay == 4
+    assert preparation.retry is not None
+    assert (preparation.retry.count, preparation.retry.delay, preparation.retry.wait(2)) == (2, 3, 3)
+    assert prepare("action: x.y, delay: <% ctx().d %>", d=-4).delay == 0
+    assert (prepare("action: x.y, retry: {count: 1}").retry or preparation.retry).delay == 0
+
+
+@pytest.mark.parametrize(
+    ("task", "reason"),
+    [
+        ("action: x.y, with: <% ctx().text %>", "`with` takes a list, not a value of type string"),
+        ("action: x.y, with: <% ctx().object %>", "`with` takes a list, not a value of type object"),
+        ("action: x.y, with: <% ctx().none %>", "`with` takes a list, not a value of type null"),
+        ("action: x.y, with: {items: <% ctx().l %>, concurrency: <% ctx().text %>}", "`concurrency` is an integer"),
+        ("action: x.y, delay: <% ctx().text %>", "the delay of a task is an integer"),
+        ("action: x.y, retry: {count: <% ctx().text %>}", "the count of retries is an integer"),
+        ("action: x.y, retry: {count: 1, delay: <% ctx().none %>}", "the delay of retries is an integer"),
+        ("action: <% ctx().l %>", "an action's ref is a text, not a value of type array"),
+        ("action: x.y, input: <% ctx().l %>", "an action's input is an object, not a value of type array"),
+        ("action: x.y, input: {a: <% no_function() %>}", "no_function"),
+        ("action: x.y, with: <% ctx().l %>, input: {a: <% item().no %>}", "no"),
+    ],
+)
+def test_what_does_not_fit_is_told(task: str, reason: str) -> None:
+    """With the place of the expression that gave it."""
+    with pytest.raises(ExpressionError) as caught:
+        prepare(task, text="s", object={}, none=None, l=[1])
+    assert reason in caught.value.explanation
+    assert caught.value.place.line == 3
+
+
+def test_an_input_of_nothing_is_an_empty_one() -> None:
+    """An expression that gives null gives no input."""
+    assert performed(prepare("action: x.y, input: <% ctx().none %>", none=None)) == [("x.y", {})]

@@ -1,0 +1,41 @@
+"""Time and randomness in expressions: fixed by the event at hand."""
+
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stretto.definitions import ExpressionError
+from stretto.definitions.expressions import Moment
+from tests.support.evaluating import SOME, compiled, evaluate, snapshot_of
+
+
+def test_now_is_the_moments_time_in_utc() -> None:
+    """now() is RFC 3339 with microseconds and Z, and the same throughout an evaluation."""
+    assert Moment(0.0, "s").now() == "1970-01-01T00:00:00.000000Z"
+    assert evaluate("{{ [now(), now()] }}", at=1.5) == ["1970-01-01T00:00:01.500000Z"] * 2
+
+
+@given(st.text(max_size=10), st.integers(1, 20))
+@SOME
+def test_uuids_differ_within_a_moment_and_agree_between_replays(seed: str, calls: int) -> None:
+    """Each call gives another version 4 UUID; the same seed gives the same row of them."""
+    first, again, other = Moment(0.0, seed), Moment(9.0, seed), Moment(0.0, seed + "x")
+    row = [first.uuid() for _ in range(calls)]
+    assert row == [again.uuid() for _ in range(calls)]
+    assert len({*row, *(other.uuid() for _ in range(calls))}) == 2 * calls
+    assert all(uuid.UUID(each).version == 4 for each in row)
+
+
+def test_the_calls_are_counted_over_all_expressions_of_a_moment() -> None:
+    """Two expressions evaluated at one moment get different ids."""
+    moment, template = Moment(0.0, "s"), compiled("{{ uuid() }}")
+    assert template.evaluate(snapshot_of(), moment) != template.evaluate(snapshot_of(), moment)
+
+
+@pytest.mark.parametrize("at", [1e300, -1e300, 1e12])
+def test_a_time_beyond_the_calendar_is_an_expressions_error(at: float) -> None:
+    """A time that no calendar has fails the expression, not the engine."""
+    with pytest.raises(ExpressionError):
+        evaluate("{{ now() }}", at=at)

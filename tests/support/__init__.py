@@ -1,0 +1,1 @@
+"""Whatever several tests need: engines, stores, recorded runs, real servers."""

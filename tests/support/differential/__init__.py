@@ -1,0 +1,1 @@
+"""Generated workflows with the results of Orquesta itself."""

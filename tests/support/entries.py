@@ -1,0 +1,71 @@
+"""Entries of runs with any data that may be in them, for tests that hold for all."""
+
+from typing import Any, get_args
+
+import msgspec
+from hypothesis import strategies as st
+
+from stretto.actors.journal.sql.encoding import KINDS
+from stretto.definitions.conductor import Failure, ItemCompleted, StreamProblem
+from stretto.definitions.data.frozen import freeze
+from stretto.definitions.errors import Place
+
+TIMES = st.floats(0, 1e11)
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
+"""Texts that have columns: PostgreSQL takes no NUL in them."""
+OFFSETS = st.integers(0, 2**62)
+COUNTS = st.integers(0, 2**31 - 1)
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**64 - 1)
+    | st.sampled_from([-(2**63), 2**63, 2**64 - 1])
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+)
+VALUES = st.recursive(SCALARS, lambda of: st.lists(of, max_size=4) | st.dictionaries(st.text(), of, max_size=4)).map(
+    freeze
+)
+OBJECTS = st.dictionaries(st.text(), VALUES, max_size=4).map(freeze)
+PLACES = st.builds(Place, st.text(), COUNTS, COUNTS, st.text())
+FAILURES = st.tuples(
+    st.text(), st.text(), st.booleans(), VALUES, VALUES, st.none() | st.text(), st.none() | PLACES, st.none() | OBJECTS
+).map(lambda fields: Failure(*fields))
+OUTCOMES = st.sampled_from(["succeeded", "failed", "timed_out", "abandoned", "cancelled"])
+COMPLETIONS = st.tuples(NAMES, COUNTS, COUNTS, COUNTS, OUTCOMES, VALUES, st.none() | FAILURES, TIMES).map(
+    lambda fields: ItemCompleted(*fields)
+)
+FIELDS = {
+    "concurrency": COUNTS,
+    "task": NAMES,
+    "visit": COUNTS,
+    "index": COUNTS,
+    "attempt": COUNTS,
+    "at": TIMES,
+    "indexes": st.lists(COUNTS).map(tuple),
+    "texts": st.lists(st.text()).map(tuple),
+    "items": st.lists(VALUES, max_size=6).map(freeze),
+    "start": OFFSETS,
+    "offset": OFFSETS,
+    "line": OFFSETS,
+    "ended": st.booleans(),
+    "kind": st.sampled_from(get_args(StreamProblem)),
+    "message": st.text(),
+    "lines": OFFSETS,
+    "size": OFFSETS,
+    "whole": st.booleans(),
+}
+
+
+def of_type(entry_type: type[Any]) -> st.SearchStrategy[Any]:
+    """Return a strategy for the entries of a type, by the names of its fields."""
+    names = [field.name for field in msgspec.structs.fields(entry_type)]
+    return st.tuples(*(FIELDS[name] for name in names)).map(lambda fields: entry_type(*fields))
+
+
+ENTRIES = st.one_of(COMPLETIONS, *map(of_type, KINDS.values()))
+
+
+def same(one: Any, other: Any) -> bool:
+    """Tell whether two entries are equal, with 1, 1.0 and true, 0.0 and -0.0 being different."""
+    return type(one) is type(other) and one == other and repr(one) == repr(other)
