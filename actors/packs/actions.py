@@ -89,8 +89,9 @@ def _called(described: PackCall) -> Action:
         for each in described.parameters.values()
     )
     return Action(
-        described.ref, call, "async", parameters, description=described.description, problems_of=described.problems_of,
-        origin=str(described.place), secret=secret_fields(described.parameters), literal=described.literal,
+        described.ref, call, "async", parameters, description=described.description,
+        find_problems=described.find_problems, origin=str(described.place),
+        secret=secret_fields(described.parameters), literal=described.literal,
     )  # fmt: skip
 
 
@@ -108,7 +109,7 @@ def _performed_by_a_process(described: PackAction) -> Action:
     parameters = tuple(map(_parameter, described.parameters.values()))
     return Action(
         described.ref, call, "async", parameters, description=described.description,
-        problems_of=problems if parameters else None, origin=str(described.place),
+        find_problems=problems if parameters else None, origin=str(described.place),
         secret=secret_fields(described.parameters),
     )  # fmt: skip
 

@@ -60,7 +60,7 @@ class PackCall:
     place: Place
     parameters: Mapping[str, Parameter]
     perform: Callable[[Mapping[str, Any]], Awaitable[Any]]
-    problems_of: Callable[[Mapping[str, Any]], list[str]]
+    find_problems: Callable[[Mapping[str, Any]], list[str]]
     literal: frozenset[str] = frozenset()
     rendered: Finding | None = None
     description: str = ""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from stretto.actors.actions import INHERITED, ActionFailed, Child, how_it_ended, last_lines
+from stretto.actors.actions import INHERITED, ActionFailed, Child, describe_exit, last_lines
 from stretto.actors.packs.delivery import arguments, document, environment
 from stretto.actors.packs.model import PackAction
 from stretto.actors.packs.output import result_of
@@ -55,7 +55,7 @@ class Ended(NamedTuple):
 
     def failure(self, ref: str, result: Any) -> ActionFailed:
         """Return the failure of an action whose process exited with another code than 0."""
-        return ActionFailed(f"{ref} {how_it_ended(self.exit_code)}{last_lines(self.stderr)}", result)
+        return ActionFailed(f"{ref} {describe_exit(self.exit_code)}{last_lines(self.stderr)}", result)
 
 
 async def perform(action: PackAction, given: dict[str, Any]) -> Any:

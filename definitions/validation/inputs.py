@@ -43,7 +43,7 @@ class KnownActions(Protocol):
     def parameters_of(self, ref: str, core: CoreActions) -> KnownAction | None:
         """Return what the action takes, or None if there is no such action."""
 
-    def instead_of(self, ref: str, core: CoreActions) -> str:
+    def suggestion_for(self, ref: str, core: CoreActions) -> str:
         """Return why there is no such action, and what to write instead; "" if nothing is known of it."""
 
     def refs(self, core: CoreActions) -> tuple[str, ...]:
@@ -93,7 +93,7 @@ def check_inputs(
         action = actions.parameters_of(task.action, core)
         if action is None:
             others = [ref for ref in actions.refs(core) if ref != workflow.ref]
-            hint = actions.instead_of(task.action, core) or _nearest_ref(task.action, others, findings)
+            hint = actions.suggestion_for(task.action, core) or _nearest_ref(task.action, others, findings)
             findings.error("unknown_action", f"there is no action {task.action!r}", task.action_place, hint=hint)
         elif task.name not in unsure:
             _check_input(task, action, places, findings)

@@ -25,7 +25,7 @@ class Inputs:
         self._parameters = parameters
         self._computed = computed
 
-    def problems_of(self, given: Mapping[str, Any]) -> list[str]:
+    def find_problems(self, given: Mapping[str, Any]) -> list[str]:
         """Return what is wrong with the values that are given."""
         return [
             problem

@@ -145,7 +145,7 @@ class _Metadata:
             place=self._node.place,
             parameters={name: each for name, each in parameters.items() if name not in declared.immutable},
             perform=perform,
-            problems_of=inputs.problems_of,
+            find_problems=inputs.find_problems,
             literal=frozenset({"cmd"}) if is_command else frozenset(),
             rendered=self._rendered(declared) if is_command else None,
             description=description,
