@@ -39,8 +39,8 @@ class CallIds(msgspec.Struct, frozen=True):
     task: str
     item_index: int | None
 
-    def told(self) -> dict[str, Any]:
-        """Return the fields of a log line."""
+    def as_fields(self) -> dict[str, Any]:
+        """Return the ids as fields of a log line."""
         return msgspec.structs.asdict(self)
 
 
@@ -219,7 +219,7 @@ def _rendering_processors(stream: TextIO, style: Style) -> list[Processor]:
 def _add_call_ids(_logger: object, _method: str, event: EventDict) -> EventDict:
     ids = call_ids.get()
     if ids is not None:
-        for field, value in ids.told().items():
+        for field, value in ids.as_fields().items():
             if value is not None:
                 event.setdefault(field, value)
     return event

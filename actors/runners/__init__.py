@@ -1,11 +1,11 @@
-"""Where an action's code runs.
+"""The places where an action's code runs: the caller's thread, a bounded pool of threads, one event loop.
 
 call_inline(action, input, ids)
     inline  --> on the caller's thread   core.noop, core.echo ...   returns Finished
 Runners.start(call, done)
     thread  --> a bounded pool           plain functions            can be cancelled until they begin
-    async   --> one event loop           coroutines, core.http ...  can be cancelled
-... done(Finished), exactly once
+    async   --> one event loop           coroutines, core.http ...  can be cancelled at any time
+... then done(Finished), exactly once
 """
 
 from typing import TYPE_CHECKING

@@ -158,9 +158,9 @@ def test_lines_carry_the_ids_of_the_call_they_are_made_in(stream: io.StringIO) -
     get_logger("t").info("outside")
     first, second, outside = lines(stream)
     for line in (first, second):
-        assert {field: line[field] for field in IDS.told()} == IDS.told()
+        assert {field: line[field] for field in IDS.as_fields()} == IDS.as_fields()
     assert second["event"] == "from logging"
-    assert outside.keys() & IDS.told().keys() == set()
+    assert outside.keys() & IDS.as_fields().keys() == set()
 
 
 def test_a_task_without_items_has_no_item_index(stream: io.StringIO) -> None:
