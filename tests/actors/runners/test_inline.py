@@ -68,7 +68,7 @@ class Unreadable(Exception):
         (KeyError(), "KeyError"),
         (SystemExit(3), "SystemExit: 3"),
         (KeyboardInterrupt(), "KeyboardInterrupt"),
-        (Unreadable(), "Unreadable: (its message cannot be read)"),
+        (Unreadable(), "Unreadable: (the message cannot be read)"),
     ],
 )
 def test_any_other_exception_is_reported_with_its_type(error: BaseException, message: str) -> None:
