@@ -35,7 +35,7 @@ def test_a_file_that_was_changed_while_it_was_read(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("one\ntwo\n")
     assert list(read_items("lines", str(path), 4, 1).items) == ["two"]
-    assert problem_of(path, 5) == f"{path} was changed while it was read: no line ends at byte 5"
+    assert problem_of(path, 5) == f"{path} was changed while it was read: no line ends before byte 5"
     assert problem_of(path, 9) == f"{path} was truncated: it must have at least 9 bytes, got 8"
 
 
@@ -46,7 +46,7 @@ def test_the_length_of_a_line_is_bounded(tmp_path: Path) -> None:
         path.write_text("1234567890\n" * 3)
         assert len(read_items("lines", str(path)).items) == 3
         path.write_text("1234567890\n12345678901\n")
-        assert problem_of(path) == f"{path}, line 2: a line, or row, must have at most 10 bytes"
+        assert problem_of(path) == f"{path}, line 2: a line or row must have at most 10 bytes"
         path.write_text('a,b\n1,2\n"\n\n\n\n\n\n\n\n\n\n\n",3\n')
         with pytest.raises(UnreadableSource, match="must have at most 10 bytes"):
             read_items("csv", str(path))
