@@ -14,7 +14,7 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.actions.core.addresses import AddressPolicy
     from stretto.actors.actions.core.http_client import close_clients, use_policy
-    from stretto.actors.actions.core.local import INHERITED, describe_exit, last_lines
+    from stretto.actors.actions.core.local import describe_exit, inherited_environment, last_lines, variable_problem
     from stretto.actors.actions.core.networks import LINK_LOCAL_AND_METADATA
     from stretto.actors.actions.core.processes import Child
     from stretto.actors.actions.core.stackstorm import (
@@ -43,7 +43,7 @@ else:
         {
             "core.addresses": "AddressPolicy",
             "core.http_client": "close_clients use_policy",
-            "core.local": "INHERITED describe_exit last_lines",
+            "core.local": "describe_exit inherited_environment last_lines variable_problem",
             "core.networks": "LINK_LOCAL_AND_METADATA",
             "core.processes": "Child",
             "core.stackstorm": "COMMAND_SECONDS NO_SUDO python_result shell_result stackstorm_http stackstorm_local",
@@ -58,7 +58,6 @@ else:
 __all__ = [
     "ANY",
     "COMMAND_SECONDS",
-    "INHERITED",
     "LINK_LOCAL_AND_METADATA",
     "NO_SUDO",
     "Action",
@@ -78,6 +77,7 @@ __all__ = [
     "action",
     "close_clients",
     "describe_exit",
+    "inherited_environment",
     "last_lines",
     "load_entry_points",
     "output_slot",
@@ -86,4 +86,5 @@ __all__ = [
     "stackstorm_http",
     "stackstorm_local",
     "use_policy",
+    "variable_problem",
 ]

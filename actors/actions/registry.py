@@ -182,16 +182,18 @@ def _expected(parameter: ActionParameter) -> str:
         return f"one of {', '.join(map(repr, parameter.enum))}"
     if parameter.type == ANY:
         return "any value" if parameter.nullable else "any value except null"
-    article = "an" if parameter.type[0] in "aeiou" else "a"
-    return f"{article} {parameter.type}" + (" or null" if parameter.nullable else "")
+    return _with_article(parameter.type) + (" or null" if parameter.nullable else "")
 
 
 def _described(value: Any) -> str:
     """Return the type of a value. The value itself is not shown, because inputs may hold secrets."""
     if value is None:
         return "null"
-    name = next((name for types, name in _NAMES if isinstance(value, types)), type(value).__name__)
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+    return _with_article(next((name for types, name in _NAMES if isinstance(value, types)), type(value).__name__))
+
+
+def _with_article(name: str) -> str:
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 def _hint(name: str, known: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.packs.actions import add_pack, add_packs, findings_of
     from stretto.actors.packs.folders import examine_packs, read_packs
-    from stretto.actors.packs.model import Manifest, Pack, PackAction, PackCall, PackWorkflow
+    from stretto.actors.packs.model import Pack, PackWorkflow
     from stretto.actors.packs.secrets import InvalidPackConfig, PackConfiguration, Source, read_pack_configuration
 else:
     __getattr__ = lazy_face(
@@ -22,17 +22,14 @@ else:
         {
             "actions": "add_pack add_packs findings_of",
             "folders": "examine_packs read_packs",
-            "model": "Manifest Pack PackAction PackCall PackWorkflow",
+            "model": "Pack PackWorkflow",
             "secrets": "InvalidPackConfig PackConfiguration Source read_pack_configuration",
         },
     )
 
 __all__ = [
     "InvalidPackConfig",
-    "Manifest",
     "Pack",
-    "PackAction",
-    "PackCall",
     "PackConfiguration",
     "PackWorkflow",
     "Source",

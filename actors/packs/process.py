@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from stretto.actors.actions import INHERITED, ActionFailed, Child, describe_exit, last_lines
+from stretto.actors.actions import ActionFailed, Child, describe_exit, inherited_environment, last_lines
 from stretto.actors.packs.delivery import arguments, document, environment
 from stretto.actors.packs.model import PackAction
 from stretto.actors.packs.output import result_of
@@ -135,10 +135,8 @@ def _run_variables() -> dict[str, str]:
 
 
 def _start(program: Program) -> Child:
-    inherited = {name: value for name, value in os.environ.items() if name in INHERITED or name.startswith("LC_")}
-    inherited.setdefault("PATH", os.defpath)
     try:
-        variables = {**inherited, **program.variables}
+        variables = {**inherited_environment(), **program.variables}
         return Child(program.command, variables, program.folder, MAX_OUTPUT_BYTES, program.stdin)
     except OSError as error:
         raise ActionFailed(f"cannot run {program.ref}: {error.strerror or error}") from error

@@ -14,21 +14,18 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.runners.base import Call, Done, Finished, Runner, Running, describe
-    from stretto.actors.runners.event_loop import EventLoopRunner
     from stretto.actors.runners.inline import call_inline
     from stretto.actors.runners.pool import Pool
     from stretto.actors.runners.runners import DEFAULT_THREADS, Runners
-    from stretto.actors.runners.threads import ThreadRunner
+
 else:
     __getattr__ = lazy_face(
         __name__,
         {
             "base": "Call Done Finished Runner Running describe",
-            "event_loop": "EventLoopRunner",
             "inline": "call_inline",
             "pool": "Pool",
             "runners": "DEFAULT_THREADS Runners",
-            "threads": "ThreadRunner",
         },
     )
 
@@ -36,13 +33,11 @@ __all__ = [
     "DEFAULT_THREADS",
     "Call",
     "Done",
-    "EventLoopRunner",
     "Finished",
     "Pool",
     "Runner",
     "Runners",
     "Running",
-    "ThreadRunner",
     "call_inline",
     "describe",
 ]

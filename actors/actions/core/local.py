@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from stretto.actors.actions.core.processes import Child
@@ -72,13 +72,23 @@ def _arguments(argv: list[Any] | None, cmd: str | None) -> list[str]:
     return arguments
 
 
-def _environment(given: Mapping[str, Any]) -> dict[str, str]:
+def inherited_environment() -> dict[str, str]:
+    """Return the variables of this process that a command inherits."""
     inherited = {name: value for name, value in os.environ.items() if name in INHERITED or name.startswith("LC_")}
     inherited.setdefault("PATH", os.defpath)
-    for name in given:
-        if not name or "=" in name or "\0" in name:
-            raise ActionFailed(f"{name!r} is not a valid name of an environment variable")
-    return inherited | {name: _text(f"env.{name}", value) for name, value in given.items()}
+    return inherited
+
+
+def variable_problem(names: Iterable[str]) -> str:
+    """Return the problem of the first name that is not valid for an environment variable, or ""."""
+    wrong = next((name for name in names if not name or "=" in name or "\0" in name), None)
+    return "" if wrong is None else f"{wrong!r} is not a valid name of an environment variable"
+
+
+def _environment(given: Mapping[str, Any]) -> dict[str, str]:
+    if problem := variable_problem(given):
+        raise ActionFailed(problem)
+    return inherited_environment() | {name: _text(f"env.{name}", value) for name, value in given.items()}
 
 
 def _text(path: str, value: Any) -> str:

@@ -16,6 +16,7 @@ from stretto.actors.actions import (
     shell_result,
     stackstorm_http,
     stackstorm_local,
+    variable_problem,
 )
 from stretto.actors.packs.model import Manifest
 from stretto.actors.packs.process import Program, limited, python_command, run_program
@@ -154,9 +155,8 @@ def _argument(name: str, value: Data) -> str:
 
 
 def _texts(env: Mapping[str, Any] | None) -> dict[str, str]:
-    for name in env or ():
-        if not name or "=" in name or "\0" in name:
-            raise ActionFailed(f"{name!r} is not a valid name of an environment variable")
+    if problem := variable_problem(env or ()):
+        raise ActionFailed(problem)
     return {name: _argument(name, value) for name, value in (env or {}).items()}
 
 

@@ -13,7 +13,9 @@ import pytest
 from stretto.actors.actions import Action
 from stretto.actors.actions.core import local
 from stretto.actors.actions.output import WINDOW_BYTES, OutputSoFar
-from stretto.actors.runners import Call, EventLoopRunner, Finished, Running, ThreadRunner
+from stretto.actors.runners import Call, Finished, Running
+from stretto.actors.runners.event_loop import EventLoopRunner
+from stretto.actors.runners.threads import ThreadRunner
 from stretto.definitions.data.frozen import EMPTY_OBJECT, FrozenDict, freeze
 from stretto.metrics.logging import CallIds
 from tests.support.waiting import PATIENCE, Fifo

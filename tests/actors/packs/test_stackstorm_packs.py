@@ -10,7 +10,8 @@ import pytest
 
 from stretto.actors import Outcome
 from stretto.actors.actions.core.addresses import AddressPolicy
-from stretto.actors.packs import InvalidPackConfig, PackCall, read_packs
+from stretto.actors.packs import InvalidPackConfig, read_packs
+from stretto.actors.packs.model import PackCall
 from stretto.definitions.errors import InvalidDefinition, UnknownWorkflow
 from tests.support.engines import Bench, outcome_of
 from tests.support.waiting import PATIENCE

@@ -11,7 +11,8 @@ from msgspec.structs import astuple, replace
 from structlog.testing import capture_logs
 
 from stretto.actors.actions import Action, ActionFailed, ActionRegistry
-from stretto.actors.runners import Call, EventLoopRunner, Finished
+from stretto.actors.runners import Call, Finished
+from stretto.actors.runners.event_loop import EventLoopRunner
 from stretto.definitions.data.frozen import FrozenDict, freeze
 from stretto.metrics.logging import CallIds, call_ids
 

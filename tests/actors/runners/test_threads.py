@@ -11,7 +11,8 @@ from msgspec.structs import astuple, replace
 from structlog.testing import capture_logs
 
 from stretto.actors.actions import Action
-from stretto.actors.runners import Call, Finished, ThreadRunner, threads
+from stretto.actors.runners import Call, Finished, threads
+from stretto.actors.runners.threads import ThreadRunner
 from stretto.definitions.data.frozen import FrozenDict, freeze
 from stretto.metrics.logging import CallIds, call_ids
 
@@ -216,7 +217,8 @@ UNSTOPPED = """
 import sys
 import threading
 from stretto.actors.actions import Action
-from stretto.actors.runners import Call, ThreadRunner
+from stretto.actors.runners import Call
+from stretto.actors.runners.threads import ThreadRunner
 from stretto.definitions.data import EMPTY_OBJECT
 from stretto.metrics.logging import CallIds
 
