@@ -60,7 +60,7 @@ async def answer_async(how: str) -> Any:
 @pytest.mark.parametrize(
     ("how", "status", "told"),
     [
-        ("unspeakable", "failed", "its message cannot be read"),
+        ("unspeakable", "failed", "the message cannot be read"),
         ("surrogate", "failed", r"caf\udce9"),
         ("long", "failed", "xxxx"),
         ("endless", "succeeded", ""),
