@@ -37,13 +37,13 @@ class Ended(msgspec.Struct, frozen=True, tag="outcome"):
     tasks: dict[str, Any]
 
 
-class StatusTold(msgspec.Struct, frozen=True, tag="status"):
+class StatusAnswer(msgspec.Struct, frozen=True, tag="status"):
     """{id, workflow, status, tasks}, as `Engine.status` tells it."""
 
     run: dict[str, Any]
 
 
-class WorkflowsTold(msgspec.Struct, frozen=True, tag="workflows"):
+class WorkflowsAnswer(msgspec.Struct, frozen=True, tag="workflows"):
     """All refs, sorted."""
 
     refs: list[str]
@@ -61,51 +61,51 @@ class Refused(msgspec.Struct, frozen=True, tag="error"):
     findings: list[str] = []
 
 
-class RunsTold(msgspec.Struct, frozen=True, tag="runs"):
+class RunsAnswer(msgspec.Struct, frozen=True, tag="runs"):
     """A page of runs, as `reports.list_runs` tells it; `next` is the cursor of what follows."""
 
     runs: list[dict[str, Any]]
     next: str | None
 
 
-class RunTold(msgspec.Struct, frozen=True, tag="run"):
+class RunAnswer(msgspec.Struct, frozen=True, tag="run"):
     """A run, as `reports.show_run` tells it."""
 
     run: dict[str, Any]
 
 
-class ItemsTold(msgspec.Struct, frozen=True, tag="items"):
+class ItemsAnswer(msgspec.Struct, frozen=True, tag="items"):
     """A page of tries of items, as `reports.list_items` tells it; `next` is the cursor of what follows."""
 
     items: list[dict[str, Any]]
     next: str | None
 
 
-class ItemTold(msgspec.Struct, frozen=True, tag="item"):
+class ItemAnswer(msgspec.Struct, frozen=True, tag="item"):
     """An item, as `reports.show_item` tells it."""
 
     item: dict[str, Any]
 
 
-class OutputTold(msgspec.Struct, frozen=True, tag="output"):
+class OutputAnswer(msgspec.Struct, frozen=True, tag="output"):
     """{task, visit, index, attempt, stdout, stderr, truncated}, as `Engine.item_output` tells it."""
 
     output: dict[str, Any]
 
 
-class WhyTold(msgspec.Struct, frozen=True, tag="why"):
+class WaitsAnswer(msgspec.Struct, frozen=True, tag="why"):
     """What is waited for: {kind, text, ...} each, as `Engine.why` tells it."""
 
     reasons: list[dict[str, Any]]
 
 
-class ExportTold(msgspec.Struct, frozen=True, tag="export"):
+class ExportAnswer(msgspec.Struct, frozen=True, tag="export"):
     """An exported run without its entries, which follow."""
 
     run: dict[str, Any]
 
 
-class EntriesTold(msgspec.Struct, frozen=True, tag="entries"):
+class EntriesAnswer(msgspec.Struct, frozen=True, tag="entries"):
     """Some entries of an exported run, in their order."""
 
     entries: list[msgspec.Raw]
@@ -122,17 +122,17 @@ Answer: TypeAlias = (
     | Described
     | Progress
     | Ended
-    | StatusTold
-    | WorkflowsTold
+    | StatusAnswer
+    | WorkflowsAnswer
     | Done
     | Refused
-    | RunsTold
-    | RunTold
-    | ItemsTold
-    | ItemTold
-    | OutputTold
-    | WhyTold
-    | ExportTold
-    | EntriesTold
+    | RunsAnswer
+    | RunAnswer
+    | ItemsAnswer
+    | ItemAnswer
+    | OutputAnswer
+    | WaitsAnswer
+    | ExportAnswer
+    | EntriesAnswer
     | Pruned
 )

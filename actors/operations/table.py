@@ -22,8 +22,8 @@ def _done(_value: object) -> answers.Answer:
 
 
 QUESTIONS: Final[Mapping[type, Question]] = {
-    requests.Status: Question("status", answers.StatusTold),
-    requests.Workflows: Question("workflows", lambda refs: answers.WorkflowsTold(list(refs))),
+    requests.Status: Question("status", answers.StatusAnswer),
+    requests.Workflows: Question("workflows", lambda refs: answers.WorkflowsAnswer(list(refs))),
     requests.Cancel: Question("cancel", _done),
     requests.Pause: Question("pause", _done),
     requests.Resume: Question("resume", _done),
@@ -31,12 +31,12 @@ QUESTIONS: Final[Mapping[type, Question]] = {
     requests.SkipItem: Question("skip_item", _done),
     requests.RetryItem: Question("retry_item", _done),
     requests.Rerun: Question("rerun", lambda handle: answers.Accepted(handle.id, handle.workflow)),
-    requests.Runs: Question("runs", lambda page: answers.RunsTold(page["runs"], page["next"])),
-    requests.Run: Question("run", answers.RunTold),
-    requests.Items: Question("items", lambda page: answers.ItemsTold(page["items"], page["next"])),
-    requests.Item: Question("item", answers.ItemTold),
-    requests.ItemOutput: Question("item_output", answers.OutputTold),
-    requests.Why: Question("why", answers.WhyTold),
+    requests.Runs: Question("runs", lambda page: answers.RunsAnswer(page["runs"], page["next"])),
+    requests.Run: Question("run", answers.RunAnswer),
+    requests.Items: Question("items", lambda page: answers.ItemsAnswer(page["items"], page["next"])),
+    requests.Item: Question("item", answers.ItemAnswer),
+    requests.ItemOutput: Question("item_output", answers.OutputAnswer),
+    requests.Why: Question("why", answers.WaitsAnswer),
     requests.Prune: Question("prune", answers.Pruned),
 }
 

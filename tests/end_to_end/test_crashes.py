@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from stretto.actors.gateway.client import DaemonUnreachable
-from stretto.actors.operations.answers import Accepted, Ended, Progress, StatusTold
+from stretto.actors.operations.answers import Accepted, Ended, Progress, StatusAnswer
 from stretto.actors.operations.requests import Cancel, Pause, Request, Rerun, Resume, Status, Submit, Watch
 from stretto.definitions.conductor import PauseRequested
 from tests.support.crashes.crashing import Campaign
@@ -124,7 +124,7 @@ class Play:
     def status(self, run: str) -> str:
         """Return a run's status."""
         told = self.stage.client.ask(Status(run))
-        assert isinstance(told, StatusTold)
+        assert isinstance(told, StatusAnswer)
         return str(told.run["status"])
 
 

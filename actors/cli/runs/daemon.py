@@ -11,15 +11,15 @@ from stretto.actors.operations import (
     Accepted,
     Cancel,
     Done,
-    EntriesTold,
+    EntriesAnswer,
     Export,
-    ExportTold,
+    ExportAnswer,
     Item,
+    ItemAnswer,
     ItemOutput,
     Items,
-    ItemsTold,
-    ItemTold,
-    OutputTold,
+    ItemsAnswer,
+    OutputAnswer,
     Pause,
     Prune,
     Pruned,
@@ -28,15 +28,15 @@ from stretto.actors.operations import (
     Resume,
     RetryItem,
     Run,
+    RunAnswer,
     Runs,
-    RunsTold,
-    RunTold,
+    RunsAnswer,
     SetConcurrency,
     SkipItem,
     Status,
-    StatusTold,
+    StatusAnswer,
+    WaitsAnswer,
     Why,
-    WhyTold,
 )
 
 Told = TypeVar("Told")
@@ -49,41 +49,41 @@ class DaemonRuns:
         self.client = client
 
     def runs(self, status: str | None, workflow: str | None, cursor: str | None, limit: int) -> dict[str, Any]:
-        told = self._ask(Runs(status, workflow, cursor, limit), RunsTold)
+        told = self._ask(Runs(status, workflow, cursor, limit), RunsAnswer)
         return {"runs": told.runs, "next": told.next}
 
     def run(self, run_id: str) -> dict[str, Any]:
-        return self._ask(Run(run_id), RunTold).run
+        return self._ask(Run(run_id), RunAnswer).run
 
     def status(self, run_id: str) -> dict[str, Any]:
-        return self._ask(Status(run_id), StatusTold).run
+        return self._ask(Status(run_id), StatusAnswer).run
 
     def items(
         self, run_id: str, task: str | None, outcome: str | None, cursor: str | None, limit: int
     ) -> dict[str, Any]:
-        told = self._ask(Items(run_id, task, outcome, cursor, limit), ItemsTold)
+        told = self._ask(Items(run_id, task, outcome, cursor, limit), ItemsAnswer)
         return {"items": told.items, "next": told.next}
 
     def item(self, run_id: str, task: str, index: int) -> dict[str, Any]:
-        return self._ask(Item(run_id, task, index), ItemTold).item
+        return self._ask(Item(run_id, task, index), ItemAnswer).item
 
     def output(self, run_id: str, task: str, index: int) -> dict[str, Any]:
-        return self._ask(ItemOutput(run_id, task, index), OutputTold).output
+        return self._ask(ItemOutput(run_id, task, index), OutputAnswer).output
 
     def why(self, run_id: str, task: str | None) -> list[dict[str, Any]]:
-        return self._ask(Why(run_id, task), WhyTold).reasons
+        return self._ask(Why(run_id, task), WaitsAnswer).reasons
 
     def export(self, run_id: str) -> tuple[dict[str, Any], Iterator[msgspec.Raw]]:
         answers = self.client.answers(Export(run_id))
         head = next(answers, None)
-        if not isinstance(head, ExportTold):
+        if not isinstance(head, ExportAnswer):
             raise self._misfit(head)
 
         def entries() -> Iterator[msgspec.Raw]:
             for answer in answers:
                 if isinstance(answer, Done):
                     return
-                if not isinstance(answer, EntriesTold):
+                if not isinstance(answer, EntriesAnswer):
                     raise self._misfit(answer)
                 yield from answer.entries
             raise DaemonUnreachable(f"the daemon at {self.client.url} went away before the export was complete")

@@ -88,7 +88,7 @@ def test_control_of_a_run_from_other_connections(tmp_path: Path) -> None:
         ):
             assert await asyncio.to_thread(client.ask, request) == answers.Done()
             told = await asyncio.to_thread(client.ask, Status(accepted.run))
-            assert isinstance(told, answers.StatusTold)
+            assert isinstance(told, answers.StatusAnswer)
             assert told.run["status"] == status
         await asyncio.to_thread(client.ask, requests.Cancel(accepted.run))
         ended = (await watching)[-1]
@@ -105,7 +105,7 @@ def test_a_client_that_leaves_does_not_cancel_its_run(tmp_path: Path) -> None:
         answer = await raw(client, protocol.encode(Submit(SLEEP)))
         assert isinstance(answer, answers.Accepted)
         told = await asyncio.to_thread(client.ask, Status(answer.run))
-        assert isinstance(told, answers.StatusTold)
+        assert isinstance(told, answers.StatusAnswer)
         assert told.run["status"] == "running"
 
     with_gateway(tmp_path, test)
@@ -134,7 +134,7 @@ def test_wrong_requests_are_refused(tmp_path: Path, data: bytes, code: str) -> N
         answer = await raw(client, data)
         assert isinstance(answer, Refused)
         assert answer.code == code
-        assert isinstance(await asyncio.to_thread(client.ask, Workflows()), answers.WorkflowsTold)
+        assert isinstance(await asyncio.to_thread(client.ask, Workflows()), answers.WorkflowsAnswer)
 
     with_gateway(tmp_path, test)
 

@@ -71,19 +71,19 @@ def test_runs_and_items_are_told_page_by_page(tmp_path: Path) -> None:
     async def test(client: Client) -> None:
         first = await ended(client, ITEMS, hosts=["a", "b", "c"])
         failing = await ended(client, FAILING)
-        page = await ask(client, requests.Runs(limit=1), answers.RunsTold)
+        page = await ask(client, requests.Runs(limit=1), answers.RunsAnswer)
         assert [each["id"] for each in page.runs] == [failing]
-        page = await ask(client, requests.Runs(limit=1, cursor=page.next), answers.RunsTold)
+        page = await ask(client, requests.Runs(limit=1, cursor=page.next), answers.RunsAnswer)
         assert ([each["id"] for each in page.runs], page.next) == ([first], None)
-        page = await ask(client, requests.Runs(status="failed", workflow="test.failing"), answers.RunsTold)
+        page = await ask(client, requests.Runs(status="failed", workflow="test.failing"), answers.RunsAnswer)
         assert [each["id"] for each in page.runs] == [failing]
-        run = (await ask(client, requests.Run(first), answers.RunTold)).run
+        run = (await ask(client, requests.Run(first), answers.RunAnswer)).run
         assert (run["status"], run["output"]) == ("succeeded", {"said": ["a", "b", "c"]})
-        items = await ask(client, requests.Items(first, limit=2), answers.ItemsTold)
-        rest = await ask(client, requests.Items(first, limit=2, cursor=items.next), answers.ItemsTold)
+        items = await ask(client, requests.Items(first, limit=2), answers.ItemsAnswer)
+        rest = await ask(client, requests.Items(first, limit=2, cursor=items.next), answers.ItemsAnswer)
         assert sorted(each["index"] for each in (*items.items, *rest.items)) == [0, 1, 2]
-        assert (await ask(client, requests.Items(failing, outcome="failed"), answers.ItemsTold)).items[0]["error"]
-        item = (await ask(client, requests.Item(first, "say", 1), answers.ItemTold)).item
+        assert (await ask(client, requests.Items(failing, outcome="failed"), answers.ItemsAnswer)).items[0]["error"]
+        item = (await ask(client, requests.Item(first, "say", 1), answers.ItemAnswer)).item
         assert (item["outcome"], item["result"]) == ("succeeded", "b")
 
     with_store(tmp_path, test)
@@ -107,13 +107,13 @@ def test_an_export_comes_in_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         run = await ended(client, ITEMS, hosts=[f"host-{number}" for number in range(20)], word="hunter2")
         told = await answers_to(client, requests.Export(run))
         head, last, frames = told[0], told[-1], told[1:-1]
-        assert isinstance(head, answers.ExportTold)
+        assert isinstance(head, answers.ExportAnswer)
         assert head.run["definition"]["text"] == ITEMS.text
         assert last == answers.Done()
         assert len(frames) > 3
         entries = []
         for frame in frames:
-            assert isinstance(frame, answers.EntriesTold)
+            assert isinstance(frame, answers.EntriesAnswer)
             assert len(protocol.encode(frame)) < 1000
             entries += [msgspec.json.decode(each) for each in frame.entries]
         assert [each["number"] for each in entries] == list(range(len(entries)))
@@ -187,7 +187,7 @@ def test_a_run_is_done_again(tmp_path: Path) -> None:
         run = await ended(client, FAILING)
         again = await ask(client, requests.Rerun(run), answers.Accepted)
         assert isinstance((await answers_to(client, Watch(again.run)))[-1], answers.Ended)
-        told = (await ask(client, requests.Run(again.run), answers.RunTold)).run
+        told = (await ask(client, requests.Run(again.run), answers.RunAnswer)).run
         assert (told["rerun_of"], told["rerun_scope"], told["status"]) == (run, "everything", "failed")
         again = await ask(client, requests.Rerun(run, "failed_tasks"), answers.Accepted)
         assert isinstance((await answers_to(client, Watch(again.run)))[-1], answers.Ended)
@@ -204,7 +204,7 @@ def test_a_fan_out_is_controlled_while_it_runs(tmp_path: Path) -> None:
         run = (await ask(client, Submit(SLEEP, {}, False), answers.Accepted)).run
 
         async def reasons() -> list[tuple[str, Any]]:
-            told = await ask(client, requests.Why(run, "sleep"), answers.WhyTold)
+            told = await ask(client, requests.Why(run, "sleep"), answers.WaitsAnswer)
             return [(each["kind"], each.get("index", each.get("count"))) for each in told.reasons]
 
         assert await reasons() == [("item_in_flight", 0), ("concurrency", 2)]
@@ -225,7 +225,7 @@ def test_the_output_so_far_of_an_item(tmp_path: Path) -> None:
 
     async def test(client: Client) -> None:
         run = (await ask(client, Submit(SLEEP, {}, False), answers.Accepted)).run
-        told = (await ask(client, requests.ItemOutput(run, "sleep", 0), answers.OutputTold)).output
+        told = (await ask(client, requests.ItemOutput(run, "sleep", 0), answers.OutputAnswer)).output
         assert (told["index"], told["stdout"], told["truncated"]) == (0, None, False)
         assert await refusal(client, requests.ItemOutput(run, "sleep", 2)) == "item_not_in_flight"
         over = await ended(client, FAILING)
@@ -241,7 +241,7 @@ def test_runs_are_deleted(tmp_path: Path) -> None:
         for _ in range(3):
             await ended(client, FAILING)
         assert (await ask(client, requests.Prune(keep=1), answers.Pruned)).runs == 2
-        assert len((await ask(client, requests.Runs(), answers.RunsTold)).runs) == 1
+        assert len((await ask(client, requests.Runs(), answers.RunsAnswer)).runs) == 1
         assert await refusal(client, requests.Prune(keep=-1)) == "bad_request"
 
     with_store(tmp_path, test)

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from stretto.actors.gateway.client import Client, DaemonUnreachable, RequestRefused
-from stretto.actors.operations.answers import Accepted, Done, Ended, Progress, StatusTold
+from stretto.actors.operations.answers import Accepted, Done, Ended, Progress, StatusAnswer
 from stretto.actors.operations.requests import (
     Cancel,
     Pause,
@@ -136,7 +136,7 @@ class Errand:
     def status(self, client: Client) -> str:
         """Return the run's status."""
         told = client.ask(Status(self.run or ""))
-        assert isinstance(told, StatusTold)
+        assert isinstance(told, StatusAnswer)
         return str(told.run["status"])
 
 
