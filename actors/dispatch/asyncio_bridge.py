@@ -1,16 +1,21 @@
-"""How an event loop talks with actors: nobody waits in a thread, neither for an answer nor for a run's end."""
+"""Calls from an event loop to actors, which block no thread."""
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
 import pykka
 from pykka._envelope import Envelope
 from pykka.messages import ProxyCall
 
+from stretto.actors.dispatch.deferred import Deferred
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
 
 class _LoopReply(pykka.Future[Any]):
-    """An actor's answer, handed to an event loop."""
+    """A future that passes an actor's answer on to an event loop."""
 
     def __init__(self, take: Callable[[Any, BaseException | None], object]) -> None:
         super().__init__()
@@ -23,17 +28,38 @@ class _LoopReply(pykka.Future[Any]):
         self._take(None, exc_info[1])
 
 
+@overload
 def call(
     actor: pykka.ActorRef[Any],
-    method: str,
-    *arguments: Any,
-    then: Callable[[Any], object] | None = None,
-    **keywords: Any,
+    method: Callable[Concatenate[Any, P], Deferred],
+    *arguments: P.args,
+    **keywords: P.kwargs,
+) -> asyncio.Future[Any]: ...
+@overload
+def call(
+    actor: pykka.ActorRef[Any], method: Callable[Concatenate[Any, P], Result], *arguments: P.args, **keywords: P.kwargs
+) -> asyncio.Future[Result]: ...
+def call(
+    actor: pykka.ActorRef[Any], method: Callable[Concatenate[Any, P], Any], *arguments: P.args, **keywords: P.kwargs
 ) -> asyncio.Future[Any]:
-    """Call a method of an actor: the call is in its mailbox when this returns, the answer is to be awaited.
+    """Call a method of an actor, as `call(engine, Engine.status, run_id)`, and return a future of its result.
 
-    `then` is called with the answer in the loop, before it hands over anything that the actor tells afterwards; a
-    coroutine that awaits goes on later. Raises (when awaited) what the method raises, or ActorDeadError.
+    The call is in the actor's mailbox when this returns. The future raises what the method raises, or ActorDeadError.
+    """
+    return call_then(actor, None, method, *arguments, **keywords)
+
+
+def call_then(
+    actor: pykka.ActorRef[Any],
+    then: Callable[[Any], object] | None,
+    method: Callable[Concatenate[Any, P], Any],
+    *arguments: P.args,
+    **keywords: P.kwargs,
+) -> asyncio.Future[Any]:
+    """Call a method of an actor as `call` does, and pass its result to `then` first, in the loop.
+
+    `then` runs before the loop handles anything that the actor sends afterwards. A coroutine that awaits the future
+    continues later.
     """
     loop = asyncio.get_running_loop()
     answered: asyncio.Future[Any] = loop.create_future()
@@ -42,14 +68,14 @@ def call(
         if error is None and then is not None:
             then(value)
         if answered.done():
-            return  # whoever asked waits no more
+            return  # its caller waits no longer
         if error is not None:
             answered.set_exception(error)
         else:
             answered.set_result(value)
 
-    # As ActorRef.ask, whose future could only be waited for in a thread.
-    message = ProxyCall(attr_path=(method,), args=arguments, kwargs=keywords)
+    # As ActorRef.ask does, whose future only a thread could wait for.
+    message = ProxyCall(attr_path=(method.__name__,), args=arguments, kwargs=keywords)
     reply = _LoopReply(lambda value, error: loop.call_soon_threadsafe(settle, value, error))
     actor.actor_inbox.put(Envelope(message, reply_to=reply))
     return answered

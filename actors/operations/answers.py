@@ -1,4 +1,4 @@
-"""What a daemon answers."""
+"""The answers of a daemon: one struct each. The struct's tag is its `type` in JSON."""
 
 from typing import Any, TypeAlias
 
@@ -20,7 +20,7 @@ class Described(msgspec.Struct, frozen=True, tag="described"):
 
 
 class Progress(msgspec.Struct, frozen=True, tag="progress"):
-    """A run as it is now; a client that reads slowly is told the latest only."""
+    """A run as it is now. A client that reads slowly gets the latest progress only."""
 
     run: str
     status: str
@@ -28,7 +28,7 @@ class Progress(msgspec.Struct, frozen=True, tag="progress"):
 
 
 class Ended(msgspec.Struct, frozen=True, tag="outcome"):
-    """How a run ended; `tasks` as `progress` tells them."""
+    """A run's outcome; `tasks` as in `Progress`."""
 
     run: str
     status: str
@@ -38,7 +38,7 @@ class Ended(msgspec.Struct, frozen=True, tag="outcome"):
 
 
 class StatusAnswer(msgspec.Struct, frozen=True, tag="status"):
-    """{id, workflow, status, tasks}, as `Engine.status` tells it."""
+    """{id, workflow, status, tasks}, as `Engine.status` returns it."""
 
     run: dict[str, Any]
 
@@ -50,11 +50,11 @@ class WorkflowsAnswer(msgspec.Struct, frozen=True, tag="workflows"):
 
 
 class Done(msgspec.Struct, frozen=True, tag="done"):
-    """It has been noted."""
+    """The request has been recorded, or an export is complete."""
 
 
 class Refused(msgspec.Struct, frozen=True, tag="error"):
-    """It cannot be done; `code` is stable, `findings` are a wrong definition's."""
+    """The request was refused. `code` is stable; `findings` are those of an invalid definition."""
 
     code: str
     message: str
@@ -62,39 +62,39 @@ class Refused(msgspec.Struct, frozen=True, tag="error"):
 
 
 class RunsAnswer(msgspec.Struct, frozen=True, tag="runs"):
-    """A page of runs, as `reports.list_runs` tells it; `next` is the cursor of what follows."""
+    """A page of runs, as `reports.list_runs` returns it; `next` is the cursor of the next page."""
 
     runs: list[dict[str, Any]]
     next: str | None
 
 
 class RunAnswer(msgspec.Struct, frozen=True, tag="run"):
-    """A run, as `reports.show_run` tells it."""
+    """A run, as `reports.show_run` returns it."""
 
     run: dict[str, Any]
 
 
 class ItemsAnswer(msgspec.Struct, frozen=True, tag="items"):
-    """A page of tries of items, as `reports.list_items` tells it; `next` is the cursor of what follows."""
+    """A page of items' attempts, as `reports.list_items` returns it; `next` is the cursor of the next page."""
 
     items: list[dict[str, Any]]
     next: str | None
 
 
 class ItemAnswer(msgspec.Struct, frozen=True, tag="item"):
-    """An item, as `reports.show_item` tells it."""
+    """An item, as `reports.show_item` returns it."""
 
     item: dict[str, Any]
 
 
 class OutputAnswer(msgspec.Struct, frozen=True, tag="output"):
-    """{task, visit, index, attempt, stdout, stderr, truncated}, as `Engine.item_output` tells it."""
+    """{task, visit, index, attempt, stdout, stderr, truncated}, as `Engine.item_output` returns it."""
 
     output: dict[str, Any]
 
 
 class WaitsAnswer(msgspec.Struct, frozen=True, tag="why"):
-    """What is waited for: {kind, text, ...} each, as `Engine.why` tells it."""
+    """The waits of a run: {kind, text, ...} each, as `Engine.why` returns them."""
 
     reasons: list[dict[str, Any]]
 
@@ -106,13 +106,13 @@ class ExportAnswer(msgspec.Struct, frozen=True, tag="export"):
 
 
 class EntriesAnswer(msgspec.Struct, frozen=True, tag="entries"):
-    """Some entries of an exported run, in their order."""
+    """The next entries of an exported run."""
 
     entries: list[msgspec.Raw]
 
 
 class Pruned(msgspec.Struct, frozen=True, tag="pruned"):
-    """How many runs were deleted."""
+    """The number of deleted runs."""
 
     runs: int
 

@@ -1,4 +1,4 @@
-"""An exported run as frames: however long it is, none of them is."""
+"""An exported run as frames of bounded size."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -12,7 +12,7 @@ FRAME_BYTES: Final = 1024 * 1024
 
 
 def frames_of(export: dict[str, Any]) -> Iterator[Answer]:
-    """Yield the frames of a run as `reports.export_run` tells it; `Done` says that it is complete."""
+    """Yield the frames of a run as `reports.export_run` returns it, and `Done` as the last one."""
     head = {name: value for name, value in export.items() if name != "entries"}
     yield ExportAnswer(head)
     yield from _full_frames(export["entries"])

@@ -14,7 +14,9 @@ import pytest
 
 from stretto.actors.gateway.client import DaemonUnreachable
 from stretto.actors.operations.answers import Accepted, Ended, Progress, StatusAnswer
-from stretto.actors.operations.requests import Cancel, Pause, Request, Rerun, Resume, Status, Submit, Watch
+from stretto.actors.operations.base import Request
+from stretto.actors.operations.controls import Cancel, Pause, Resume
+from stretto.actors.operations.requests import Rerun, Status, Submit, Watch
 from stretto.definitions.conductor import PauseRequested
 from tests.support.crashes.crashing import Campaign
 from tests.support.crashes.errands import lazy_inputs

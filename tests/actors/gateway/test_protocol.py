@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from stretto.actors.gateway import protocol
-from stretto.actors.operations import Answer, Request, answers, requests
+from stretto.actors.operations import Answer, Request, answers, controls, requests
 
 REQUESTS = [
     (
@@ -12,15 +12,15 @@ REQUESTS = [
         b'{"type":"submit","workflow":"w.ref","inputs":{"n":1},"follow":true,"idempotency_key":null}',
     ),
     (
-        requests.Submit(requests.Definition("w.yaml", "ref: w"), follow=False),
-        b'{"type":"submit","workflow":{"file":"w.yaml","text":"ref: w"},"inputs":{},"follow":false,"idempotency_key":null}',
+        requests.Submit(requests.Definition("w", "ref: w"), follow=False),
+        b'{"type":"submit","workflow":{"file":"w","text":"ref: w"},"inputs":{},"follow":false,"idempotency_key":null}',
     ),
     (requests.Describe("w.ref"), b'{"type":"describe","workflow":"w.ref"}'),
     (requests.Watch("r1"), b'{"type":"watch","run":"r1"}'),
     (requests.Status("r1"), b'{"type":"status","run":"r1"}'),
-    (requests.Cancel("r1"), b'{"type":"cancel","run":"r1"}'),
-    (requests.Pause("r1"), b'{"type":"pause","run":"r1"}'),
-    (requests.Resume("r1"), b'{"type":"resume","run":"r1"}'),
+    (controls.Cancel("r1"), b'{"type":"cancel","run":"r1"}'),
+    (controls.Pause("r1"), b'{"type":"pause","run":"r1"}'),
+    (controls.Resume("r1"), b'{"type":"resume","run":"r1"}'),
     (requests.Workflows(), b'{"type":"workflows"}'),
     (requests.Rerun("r1", "failed_tasks"), b'{"type":"rerun","run":"r1","scope":"failed_tasks"}'),
     (
@@ -40,9 +40,9 @@ REQUESTS = [
     (requests.Item("r1", "t", 2), b'{"type":"item","run":"r1","task":"t","index":2}'),
     (requests.ItemOutput("r1", "t", 2), b'{"type":"item_output","run":"r1","task":"t","index":2}'),
     (requests.Why("r1", "t"), b'{"type":"why","run":"r1","task":"t"}'),
-    (requests.SetConcurrency("r1", "t", 3), b'{"type":"set_concurrency","run":"r1","task":"t","concurrency":3}'),
-    (requests.SkipItem("r1", "t", 2), b'{"type":"skip_item","run":"r1","task":"t","index":2}'),
-    (requests.RetryItem("r1", "t", 2), b'{"type":"retry_item","run":"r1","task":"t","index":2}'),
+    (controls.SetConcurrency("r1", "t", 3), b'{"type":"set_concurrency","run":"r1","task":"t","concurrency":3}'),
+    (controls.SkipItem("r1", "t", 2), b'{"type":"skip_item","run":"r1","task":"t","index":2}'),
+    (controls.RetryItem("r1", "t", 2), b'{"type":"retry_item","run":"r1","task":"t","index":2}'),
     (requests.Export("r1"), b'{"type":"export","run":"r1"}'),
     (requests.Prune(60.5, 10), b'{"type":"prune","older_than_seconds":60.5,"keep":10}'),
 ]

@@ -10,7 +10,7 @@ import pytest
 
 from stretto.actors.gateway import protocol
 from stretto.actors.gateway.client import Client, RequestRefused
-from stretto.actors.operations import answers, exporting, requests
+from stretto.actors.operations import Request, answers, controls, exporting, requests
 from stretto.actors.operations.requests import Definition, Submit, Watch
 from tests.support.gateways import with_gateway
 
@@ -39,19 +39,19 @@ def with_store(folder: Path, test: Callable[[Client], Awaitable[None]]) -> None:
     with_gateway(folder, test, store=f"sqlite:///{folder}/store.db")
 
 
-async def ask(client: Client, request: requests.Request, kind: type[Told]) -> Told:
+async def ask(client: Client, request: Request, kind: type[Told]) -> Told:
     """Ask, and return the answer, which is of that kind."""
     answer = await asyncio.to_thread(client.ask, request)
     assert isinstance(answer, kind)
     return answer
 
 
-async def answers_to(client: Client, request: requests.Request) -> list[answers.Answer]:
+async def answers_to(client: Client, request: Request) -> list[answers.Answer]:
     """Ask, and return all answers."""
     return await asyncio.to_thread(lambda: list(client.answers(request)))
 
 
-async def refusal(client: Client, request: requests.Request) -> str:
+async def refusal(client: Client, request: Request) -> str:
     """Ask for what is refused; return the code."""
     with pytest.raises(RequestRefused) as raised:
         await asyncio.to_thread(client.ask, request)
@@ -171,7 +171,7 @@ def test_a_run_in_progress_is_followed_by_its_key(tmp_path: Path) -> None:
     async def test(client: Client) -> None:
         accepted = await ask(client, Submit(SLEEP, {}, False, "k1"), answers.Accepted)
         following = asyncio.ensure_future(answers_to(client, Submit(SLEEP, {}, idempotency_key="k1")))
-        await ask(client, requests.Cancel(accepted.run), answers.Done)
+        await ask(client, controls.Cancel(accepted.run), answers.Done)
         told = await following
         assert told[0] == accepted
         assert isinstance(told[-1], answers.Ended)
@@ -208,14 +208,14 @@ def test_a_fan_out_is_controlled_while_it_runs(tmp_path: Path) -> None:
             return [(each["kind"], each.get("index", each.get("count"))) for each in told.reasons]
 
         assert await reasons() == [("item_in_flight", 0), ("concurrency", 2)]
-        assert await ask(client, requests.SetConcurrency(run, "sleep", 2), answers.Done) == answers.Done()
+        assert await ask(client, controls.SetConcurrency(run, "sleep", 2), answers.Done) == answers.Done()
         assert await reasons() == [("item_in_flight", 0), ("item_in_flight", 1), ("concurrency", 1)]
-        await ask(client, requests.SkipItem(run, "sleep", 0), answers.Done)
+        await ask(client, controls.SkipItem(run, "sleep", 0), answers.Done)
         assert ("concurrency", 1) not in await reasons()
-        assert await refusal(client, requests.RetryItem(run, "sleep", 7)) != "internal_error"
-        assert await refusal(client, requests.SetConcurrency(run, "nobody", 2)) == "unknown_task"
-        await ask(client, requests.Cancel(run), answers.Done)
-        assert await refusal(client, requests.SkipItem(run, "sleep", 0)) != "internal_error"
+        assert await refusal(client, controls.RetryItem(run, "sleep", 7)) != "internal_error"
+        assert await refusal(client, controls.SetConcurrency(run, "nobody", 2)) == "unknown_task"
+        await ask(client, controls.Cancel(run), answers.Done)
+        assert await refusal(client, controls.SkipItem(run, "sleep", 0)) != "internal_error"
 
     with_store(tmp_path, test)
 
@@ -254,7 +254,7 @@ def test_who_follows_a_run_that_a_store_keeps_is_told_that_it_goes_on(tmp_path: 
     async def test(client: Client) -> None:
         run = (await ask(client, Submit(SLEEP, {}, False), answers.Accepted)).run
         following.append(asyncio.ensure_future(refusal_while_following(client, run)))
-        await ask(client, requests.Pause(run), answers.Done)  # answered after the other has begun to follow
+        await ask(client, controls.Pause(run), answers.Done)  # answered after the other has begun to follow
 
     async def refusal_while_following(client: Client, run: str) -> answers.Refused:
         with pytest.raises(RequestRefused) as raised:
@@ -267,4 +267,4 @@ def test_who_follows_a_run_that_a_store_keeps_is_told_that_it_goes_on(tmp_path: 
     with_store(tmp_path, both)
     refused = following[0].result()
     assert refused.code == "engine_stopped"
-    assert "goes on when a daemon opens its store again" in refused.message
+    assert "continues when a daemon opens its store again" in refused.message

@@ -13,18 +13,8 @@ import msgspec
 
 from stretto.actors.gateway.client import Client, DaemonUnreachable, RequestRefused
 from stretto.actors.operations.answers import Accepted, Done, Ended, Progress, StatusAnswer
-from stretto.actors.operations.requests import (
-    Cancel,
-    Pause,
-    Rerun,
-    Resume,
-    RetryItem,
-    SetConcurrency,
-    SkipItem,
-    Status,
-    Submit,
-    Watch,
-)
+from stretto.actors.operations.controls import Cancel, Pause, Resume, RetryItem, SetConcurrency, SkipItem
+from stretto.actors.operations.requests import Rerun, Status, Submit, Watch
 from stretto.definitions.conductor import (
     CancelRequested,
     ConcurrencyRequested,
