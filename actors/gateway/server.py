@@ -149,10 +149,10 @@ class Gateway:
         # With a key, the run may be an earlier one, in progress or ended.
         watched_from_the_start = request.follow and request.idempotency_key is None
         with self._follower() as follower:
-            handle: RunHandle = await call_then(
-                self._engine, lambda handle: self._accepted(handle.id, follower) if watched_from_the_start else None,
-                Engine.submit, workflow, request.inputs, self._relay if watched_from_the_start else None,
-                idempotency_key=request.idempotency_key,
+            handle = await call_then(
+                lambda handle: self._accepted(handle.id, follower) if watched_from_the_start else None,
+                self._engine, Engine.submit, workflow, request.inputs,
+                self._relay if watched_from_the_start else None, idempotency_key=request.idempotency_key,
             )  # fmt: skip
             await connection.send(answers.Accepted(handle.id, handle.workflow))
             if watched_from_the_start:
@@ -172,9 +172,7 @@ class Gateway:
         self._following.add(run_id, follower)
         if run_id not in self._watched:
             try:
-                await call_then(
-                    self._engine, lambda _: self._watched.add(run_id), Engine.watch, run_id, self._relay
-                )  # fmt: skip
+                await call_then(lambda _: self._watched.add(run_id), self._engine, Engine.watch, run_id, self._relay)
             except IllegalTransition as has_ended:
                 if not follower.has_ended:
                     await connection.send(await self._end_of(run_id, handle, has_ended))
