@@ -20,11 +20,11 @@ from stretto.definitions.conductor import (
     Command,
     Conductor,
     FinishRun,
-    HandedDown,
     ItemCompleted,
+    PropagatedRequest,
     StartItem,
     StreamFailed,
-    of_change,
+    request_implied_by,
 )
 from stretto.definitions.context import NO_SECRECY, Mask
 from stretto.definitions.errors import StrettoError
@@ -45,7 +45,7 @@ class Rebuilding:
         self.accepted_at = accepted_at
         self.entries = 0
         self.finish: FinishRun | None = None
-        self.requested: HandedDown | None = None
+        self.requested: PropagatedRequest | None = None
         self.results = RebuiltResults()
         self._conductor = conductor
         self._children = {(child.item, child.attempt): child for child in children}
@@ -72,10 +72,10 @@ class Rebuilding:
                     self.results.failed(entry)
                 before = self._conductor.status
                 self._note(self._conductor.on(entry))
-                if isinstance(entry, HandedDown):
+                if isinstance(entry, PropagatedRequest):
                     self.requested = entry
                 else:
-                    self.requested = of_change(before, self._conductor.status, entry.at) or self.requested
+                    self.requested = request_implied_by(before, self._conductor.status, entry.at) or self.requested
 
     def child_of(self, start: StartItem) -> Child | None:
         """Return the run that performs this try already, or has."""

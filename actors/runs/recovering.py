@@ -16,7 +16,7 @@ from stretto.actors.runs.messages import RunRebuilt
 from stretto.actors.runs.request import Rebuilt, RunRequest
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.supervisor import RunSupervisor
-from stretto.definitions.conductor import CancelRequested, Conductor, HandedDown, RunTimedOut, StartItem
+from stretto.definitions.conductor import CancelRequested, Conductor, PropagatedRequest, RunTimedOut, StartItem
 from stretto.definitions.context import NO_SECRECY
 
 
@@ -87,7 +87,7 @@ class RebuiltRunSupervisor(RunSupervisor):
                 self._event(wait.then)  # before anything is performed for a run that has failed
             else:
                 self._remind(wait)
-        children: dict[str, HandedDown | None] = {}
+        children: dict[str, PropagatedRequest | None] = {}
         for start in outstanding:
             child = rebuilding.child_of(start)
             if self._ended:
@@ -108,7 +108,7 @@ class RebuiltRunSupervisor(RunSupervisor):
         else:
             self._command_start(start, None)
 
-    def _attach(self, start: StartItem, child: Child, conductor: Conductor) -> HandedDown | None:
+    def _attach(self, start: StartItem, child: Child, conductor: Conductor) -> PropagatedRequest | None:
         """Have an item wait for the run that performs it already; return what that run may have missed."""
         self._items.perform_nested(start, None, child)
         if conductor.may_resume(start):

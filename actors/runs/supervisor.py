@@ -74,7 +74,6 @@ from stretto.definitions.conductor import (
     Event,
     Failure,
     FinishRun,
-    HandedDown,
     IllegalTransition,
     ItemCompleted,
     ItemPaused,
@@ -82,6 +81,7 @@ from stretto.definitions.conductor import (
     ItemsRead,
     ItemsWithdrawn,
     PauseRequested,
+    PropagatedRequest,
     ResultsClosed,
     ResultsOpened,
     ResumeRequested,
@@ -95,8 +95,8 @@ from stretto.definitions.conductor import (
     TaskStarted,
     WaitUntil,
     WithdrawItems,
-    is_news,
-    of_change,
+    request_implied_by,
+    was_missed,
 )
 from stretto.definitions.context import NO_SECRECY
 from stretto.definitions.data import EMPTY_OBJECT, FrozenDict
@@ -129,8 +129,8 @@ class RunSupervisor(DispatchedActor):
         self._told_paused: bool | None = False
         self._conductor: Conductor | None = None
         self._parameters = EMPTY_OBJECT
-        self._requested: HandedDown | None = None
-        self._requested_of_parent: HandedDown | None = None
+        self._requested: PropagatedRequest | None = None
+        self._requested_of_parent: PropagatedRequest | None = None
         secretive = request.secrecy != NO_SECRECY
         self._journal = RunJournal(services.journal, self._run_id, secretive=secretive)
         self._streams = RunStreams(
@@ -264,7 +264,7 @@ class RunSupervisor(DispatchedActor):
         if self._journal.durable:
             self._journal.note(event, conductor.mask)
         if conductor.status != before:
-            request = of_change(before, conductor.status, event.at)
+            request = request_implied_by(before, conductor.status, event.at)
             if request is not None:
                 self._hand_down(request)
         return commands
@@ -284,10 +284,10 @@ class RunSupervisor(DispatchedActor):
         if self._ended:
             raise IllegalTransition(f"the run {self._run_id} has ended")
         self._event(event)
-        if isinstance(event, HandedDown):
+        if isinstance(event, PropagatedRequest):
             self._hand_down(event)
 
-    def _hand_down(self, request: HandedDown) -> None:
+    def _hand_down(self, request: PropagatedRequest) -> None:
         self._requested = request
         self._items.tell_children(CHILD_MESSAGES[type(request)])
 
@@ -302,7 +302,7 @@ class RunSupervisor(DispatchedActor):
         conductor = self._conductor
         if request is None or conductor is None or self._ended:
             return
-        if is_news(request, conductor.status, self._requested):
+        if was_missed(request, conductor.status, self._requested):
             with contextlib.suppress(IllegalTransition):  # it fails already, and ends by itself
                 self._control(type(request)(self._services.now()))
 

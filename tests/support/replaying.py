@@ -122,12 +122,14 @@ def standing(conductor: Conductor) -> dict[str, Any]:
 
 def context_told(conductor: Conductor) -> Any:
     """Return the context: that of the whole run, and those of the branches that go on, wait or have ended."""
-    waiting = [(each.task, each.route, each.ready, branch_told(each.branch)) for each in conductor._arrivals.waiting]
+    waiting = [
+        (each.task, each.route, each.ready, branch_told(each.branch)) for each in conductor._state.arrivals.waiting
+    ]
     visits = [
         (visit.name, visit.visit, visit.state, visit.route, scope_told(visit.snapshot), branch_told(visit.branch))
-        for visit in conductor._visits.active.values()
+        for visit in conductor.active_visits()
     ]
-    ended = [(number, branch_told(branch)) for number, branch in conductor._terminal]
+    ended = [(number, branch_told(branch)) for number, branch in conductor._state.terminal]
     return scope_told(conductor.context.look(NO_BRANCH, 0)), waiting, visits, ended, conductor.context.weight
 
 
@@ -320,7 +322,7 @@ class Driver:
     def _item(self) -> tuple[str, int]:
         """Pick an item for a request: most often one of a task that goes on, at times one that there is not."""
         tasks = [*self.recording.run.workflow.tasks, "nobody"]
-        active = list(self.conductor._visits.active.values())
+        active = self.conductor.active_visits()
         if not active or self.random.randrange(5) == 0:
             return self.random.choice(tasks), self.random.randrange(-1, 4)
         visit = self.random.choice(active)
@@ -330,7 +332,7 @@ class Driver:
     def _mendable(self) -> list[tuple[str, int]]:
         """Return items that have failed while others of their task go on, or that wait for their next try."""
         found = []
-        for visit in self.conductor._visits.active.values():
+        for visit in self.conductor.active_visits():
             found += [(visit.name, each.index) for each in visit.failures]
             found += [(visit.name, index) for index, slot in visit.window.items() if slot.state != "running"]
             found += [(visit.name, 0)] if visit.state == "retrying" else []

@@ -444,7 +444,7 @@ def test_a_run_is_done_again_only_if_there_is_something_to_do(start: Callable[..
     outcome_of(ended_well)
     for run_id, scope, error, told in (
         (running.id, "everything", IllegalTransition, "it has not ended; cancel it first"),
-        (ended_well.id, "failed_tasks", NothingToRerun, "nothing to do again but everything"),
+        (ended_well.id, "failed_tasks", NothingToRerun, "nothing to rerun: no task failed"),
         (ended_well.id, "some", ValueError, "everything, failed_tasks, failed_items, not 'some'"),
         ("no-such-run", "everything", UnknownRun, "no-such-run"),
     ):

@@ -7,7 +7,7 @@ from immutables import Map
 from stretto.definitions import Workflow, thaw
 from stretto.definitions.conductor.arrivals import ARRIVALS, Arrivals, LapArrivals, RouteArrivals
 from stretto.definitions.conductor.branches import NO_BRANCH, Branch
-from stretto.definitions.conductor.fan_out import Arrival
+from stretto.definitions.conductor.visit import Arrival
 from stretto.definitions.model.graph import Edge, edges_in_order, graph_of
 from stretto.definitions.model.semantics import NATIVE, ORQUESTA
 from tests.support.evaluating import frozen_object, reading
@@ -49,7 +49,7 @@ def comes(
 ) -> Arrival:
     """Have a task end and lead over an edge."""
     source, _, target = edge.partition("#")[0].partition(">")
-    visit = visit_of(workflow, source, route, led_to=[target])
+    visit = visit_of(workflow, source, route, followed=[target])
     arrivals.started(visit)
     arrival = arrivals.arrive(visit, edge_of(workflow, edge), target, branch)
     assert arrival is not None

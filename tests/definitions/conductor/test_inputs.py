@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stretto.definitions import freeze, thaw
-from stretto.definitions.conductor.inputs import LEVELS_AROUND_AN_INPUT, MAX_INPUT_BYTES, told_input
+from stretto.definitions.conductor.inputs import LEVELS_AROUND_AN_INPUT, MAX_INPUT_BYTES, masked_input
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import MAX_DEPTH, Data, weigh
 
@@ -38,13 +38,13 @@ def large(member: Any) -> Data:
 @pytest.mark.parametrize("value", [None, 7, "text", {"x": [1, {"y": None}]}, {"x": "y" * 4000}, [1] * 2000])
 def test_what_fits_is_told_as_it_is(value: Any) -> None:
     """With its types; so much as has 4 KiB as JSON, whatever it weighs."""
-    assert thaw(told_input(freeze(value), NO_SECRETS)) == value
+    assert thaw(masked_input(freeze(value), NO_SECRETS)) == value
 
 
 def test_of_what_is_large_the_beginning_of_its_json_is_told_and_how_much_there_is() -> None:
     """The count is that of the data's weight, which is known without writing it down."""
     data = large("x")
-    told = told_input(data, NO_SECRETS)
+    told = masked_input(data, NO_SECRETS)
     assert isinstance(told, str)
     text, _, rest = told.rpartition("... ")
     assert rest == f"(about {weigh(data):,} bytes)"
@@ -64,8 +64,8 @@ def test_only_as_much_is_looked_at_as_is_told(monkeypatch: pytest.MonkeyPatch) -
     data = large("x")
     text = freeze({"text": "y" * 5_000_000})
     monkeypatch.setattr("msgspec.json.encode", encode)
-    told_input(data, NO_SECRETS)
-    told_input(text, NO_SECRETS)
+    masked_input(data, NO_SECRETS)
+    masked_input(text, NO_SECRETS)
     assert sum(encoded) < 16 * MAX_INPUT_BYTES
 
 
@@ -74,8 +74,8 @@ def test_what_is_too_deep_for_a_record_is_told_as_a_text() -> None:
     deep: Any = 1
     for _ in range(MAX_DEPTH - LEVELS_AROUND_AN_INPUT):
         deep = [deep]
-    assert thaw(told_input(freeze(deep), NO_SECRETS)) == deep
-    told = told_input(freeze([deep]), NO_SECRETS)
+    assert thaw(masked_input(freeze(deep), NO_SECRETS)) == deep
+    told = masked_input(freeze([deep]), NO_SECRETS)
     assert isinstance(told, str)
     assert told.startswith("[" * (MAX_DEPTH - LEVELS_AROUND_AN_INPUT + 1) + "1]")
 
@@ -83,14 +83,14 @@ def test_what_is_too_deep_for_a_record_is_told_as_a_text() -> None:
 @pytest.mark.parametrize("before", [0, 1, 4060, 4085, 4090, 4096, 8180, 8185, 8192])
 def test_no_part_of_a_secret_is_left_where_it_is_cut(before: int) -> None:
     """Whether the input is cut within it, or only its text before it is looked for."""
-    told = told_input(freeze({"text": "y" * before + TOKEN + "y" * 9000}), Mask([TOKEN]))
+    told = masked_input(freeze({"text": "y" * before + TOKEN + "y" * 9000}), Mask([TOKEN]))
     assert "s3cr" not in str(told)
 
 
 def test_a_secret_as_long_as_an_input_shows_nothing_of_itself() -> None:
     """A bundle of keys, for one."""
     bundle = "".join(f"line {number}\n" for number in range(3000))
-    told = told_input(freeze({"bundle": bundle}), Mask([bundle]))
+    told = masked_input(freeze({"bundle": bundle}), Mask([bundle]))
     assert told == f'{{"bundle":"... (about {len(bundle) + 12:,} bytes)'
 
 
@@ -98,10 +98,10 @@ def test_a_secret_as_long_as_an_input_shows_nothing_of_itself() -> None:
 def test_whatever_is_told_is_short_and_without_secrets_and_is_told_again_as_it_is(data: Data) -> None:
     """The item tells the journal, and the record the same once more, also in a replay."""
     mask = Mask([TOKEN])
-    told = told_input(data, mask)
+    told = masked_input(data, mask)
     assert len(json_of(told).encode()) <= MAX_INPUT_BYTES
     assert TOKEN not in json_of(told)
-    assert told_input(told, mask) == told
+    assert masked_input(told, mask) == told
     masked = mask.data(data)
     if told != masked:
         assert isinstance(told, str)

@@ -21,7 +21,7 @@ from stretto.definitions.conductor import (
     SkipRequested,
     WriteResult,
 )
-from stretto.definitions.conductor.streamed import StreamedFanOut
+from stretto.definitions.conductor.streamed import StreamedVisit
 from stretto.definitions.data.frozen import FrozenList
 from stretto.definitions.model.parameters import bind
 from tests.definitions.conductor.test_properties import WindowMachine
@@ -113,7 +113,7 @@ class LazyWindowMachine(WindowMachine):
         if not hasattr(self, "outcomes"):
             return
         visit = self.conductors[0].last_visit("fan")
-        assert isinstance(visit, StreamedFanOut)
+        assert isinstance(visit, StreamedVisit)
         assert visit.source is not None
         ahead = 2 * max(self.sizes)
         assert visit.source.held <= self.window + self.failures + len(self.again) + len(self.skipping) + ahead

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stretto.definitions.conductor import CancelRequested, ItemPaused, ItemResumed, UnknownTask, Wait
-from stretto.definitions.conductor.waits import MAX_WAITS_TOLD
+from stretto.definitions.conductor.waits import MAX_WAITS_SHOWN
 from tests.support.driving import Drive
 from tests.support.driving import waits as commanded
 from tests.support.following import orquesta
@@ -159,8 +159,8 @@ def test_few_waits_of_a_task_are_told_and_the_rest_counted() -> None:
     for index in range(0, 100, 2):
         drive.completes("a", index=index)
     told = waits(drive)
-    assert [each.index for each in told[:MAX_WAITS_TOLD]] == list(range(1, 2 * MAX_WAITS_TOLD, 2))
-    assert told[MAX_WAITS_TOLD:] == [
+    assert [each.index for each in told[:MAX_WAITS_SHOWN]] == list(range(1, 2 * MAX_WAITS_SHOWN, 2))
+    assert told[MAX_WAITS_SHOWN:] == [
         Wait(kind="concurrency", task="a", visit=1, count=350),
         Wait(kind="more", task="a", count=80),
     ]
