@@ -65,6 +65,7 @@ class LapArrivals:
         self._joins = {name: Join(graph.needed(task)) for name, task in workflow.tasks.items() if task.join is not None}
 
     def begin(self, branch: Branch) -> None:
+        """Add the entry tasks."""
         self.waiting += [Arrival(name, 0, branch) for name in self._entries]
 
     def started(self, visit: Visit) -> None:
@@ -74,6 +75,7 @@ class LapArrivals:
         """Return None: every arrival is a visit."""
 
     def arrive(self, source: Visit, edge: Edge, target: str, branch: Branch) -> Arrival | None:  # noqa: ARG002 - one branch
+        """Add `target`, reached over an edge of a visit that has ended."""
         join = self._joins.get(target)
         if join is not None and not join.arrive(source.task.name):
             return None
@@ -82,6 +84,7 @@ class LapArrivals:
         return arrival
 
     def joining(self) -> list[WaitingJoin]:
+        """Return the joins that wait."""
         return [
             WaitingJoin(name, 0, join.missing(self._graph.inbound[name]))
             for name, join in self._joins.items()
@@ -89,9 +92,11 @@ class LapArrivals:
         ]
 
     def unsatisfied(self, *, idle: bool) -> list[WaitingJoin]:
+        """Return the joins that can no longer be satisfied."""
         return self.joining() if idle else []
 
     def status_of(self, task: str, route: int) -> str | None:  # noqa: ARG002 - as the protocol has it
+        """Return the status of a task's last visit on the nearest route."""
         return None  # no function of this dialect calls it: expressions read `task.NAME.outcome`
 
 
@@ -111,17 +116,21 @@ class RouteArrivals:
         self._last: dict[tuple[str, int], Visit] = {}
 
     def begin(self, branch: Branch) -> None:
+        """Add the entry tasks."""
         self.waiting += [Arrival(name, 0, branch) for name in self._entries]
 
     def started(self, visit: Visit) -> None:
+        """Remember the visit as its task's last one on its route."""
         self._last[visit.name, visit.route] = visit
 
     def running(self, visit: Visit) -> Visit | None:
+        """Return the running visit of the same task and route, unless it has items."""
         last = self._last.get((visit.name, visit.route))
         # A second list of items would need the same indexes, so with items each arrival is a visit.
         return last if last is not None and last.state == "running" and visit.task.with_items is None else None
 
     def arrive(self, source: Visit, edge: Edge, target: str, branch: Branch) -> Arrival | None:
+        """Add `target`, reached over an edge of a visit that has ended."""
         route = self._routes.after(edge, target, source.route)
         arrival = next((each for each in self.waiting if (each.task, each.route) == (target, route)), None)
         if arrival is None:
@@ -151,9 +160,11 @@ class RouteArrivals:
         return [None if visit is None else target in visit.followed for visit in visits]
 
     def joining(self) -> list[WaitingJoin]:
+        """Return the joins that wait."""
         return [each for each, _ in self._waiting_joins()]
 
     def unsatisfied(self, *, idle: bool) -> list[WaitingJoin]:
+        """Return the joins that can no longer be satisfied."""
         return [each for each, can_be in self._waiting_joins() if idle or not can_be]
 
     def _waiting_joins(self) -> Iterator[tuple[WaitingJoin, bool]]:
@@ -166,6 +177,7 @@ class RouteArrivals:
             yield WaitingJoin(arrival.task, arrival.route, [name for name, each in names if not each]), None in led
 
     def status_of(self, task: str, route: int) -> str | None:
+        """Return the status of a task's last visit on the nearest route."""
         for each in self._routes.leading_to(route):
             visit = self._last.get((task, each))
             if visit is not None:

@@ -56,15 +56,19 @@ class RunContexts(Context):
     __slots__ = ()
 
     def publication(self, branch: Branch, route: int) -> Publication:  # noqa: ARG002 - there is one context
+        """Begin to publish at the end of a branch."""
         return _RunPublication(self)
 
     def look(self, branch: Branch, route: int) -> Snapshot:  # noqa: ARG002 - as above
+        """Return the context that a task would start with now."""
         return self.now
 
     def snapshot_for(self, branch: Branch, route: int) -> Snapshot:  # noqa: ARG002 - as above
+        """Take a snapshot for a task that starts."""
         return self.snapshot()
 
     def final(self, terminal: Iterable[Branch]) -> Branch:  # noqa: ARG002 - as above
+        """Return the branch from which the run's output is rendered."""
         return NO_BRANCH
 
 
@@ -96,12 +100,15 @@ class BranchContexts:
         self.snapshots = 0
 
     def publication(self, branch: Branch, route: int) -> Publication:
+        """Begin to publish at the end of a branch."""
         return _BranchPublication(self, branch, route)
 
     def look(self, branch: Branch, route: int) -> Snapshot:
+        """Return the context that a task would start with now."""
         return self.view(branch.variables, branch.secrets, route)
 
     def snapshot_for(self, branch: Branch, route: int) -> Snapshot:
+        """Take a snapshot for a task that starts."""
         self.snapshots += 1
         return self.look(branch, route)
 
@@ -109,6 +116,7 @@ class BranchContexts:
         """Do nothing: this dialect has no names for the tasks' results."""
 
     def final(self, terminal: Iterable[Branch]) -> Branch:
+        """Return the branch from which the run's output is rendered."""
         return joined(terminal)
 
     def view(self, variables: "Map[str, Data]", secrets: "Map[str, Secret]", route: int) -> Snapshot:

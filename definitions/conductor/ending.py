@@ -1,7 +1,7 @@
 """A visit ends: it is retried as a whole, or its transitions are taken and its outcome changes the run."""
 
 from stretto.definitions.conductor.commands import TaskEnded, TaskStarted
-from stretto.definitions.conductor.outcomes import close, failures_as_a_whole, record_of
+from stretto.definitions.conductor.outcomes import close, count_outcomes, failures_as_a_whole, record_of
 from stretto.definitions.conductor.preparing import Preparation
 from stretto.definitions.conductor.retrying import visit_wants_retry
 from stretto.definitions.conductor.run_state import RunState
@@ -39,7 +39,7 @@ def end_visit(state: RunState, visit: Visit) -> None:
             len(visit.items),
             visit.failed,
             max(state.at - visit.started_at, 0.0),
-            visit.outcomes(),
+            count_outcomes(visit),
             visit.route,
             record.result,
             visit.attempt,

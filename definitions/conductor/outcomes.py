@@ -1,4 +1,6 @@
-"""The outcome of a visit, and the record of it that expressions read."""
+"""The outcomes of a visit and its items, and the record of them that expressions read."""
+
+from collections import Counter
 
 from stretto.definitions.conductor.items import ItemFailure, error_object
 from stretto.definitions.conductor.streamed import FILED_FIELDS, StreamedVisit
@@ -47,6 +49,17 @@ def _is_cancelled(visit: Visit) -> bool:
     if visit.semantics.cancelled_action == "run":
         return "cancelled" in outcomes or visit.cancelling
     return outcomes == {"cancelled"}
+
+
+def count_outcomes(visit: Visit) -> dict[str, int]:
+    """Count the items by outcome, without those that never started."""
+    if visit.task.action is None or visit.broken:
+        return {}
+    counts = Counter(failed.outcome for failed in visit.failures)
+    if isinstance(visit, StreamedVisit):
+        counts.update(visit.more_failed)
+    skipped = {"skipped": len(visit.skipped)} if visit.skipped else {}
+    return {**counts, "succeeded": visit.succeeded, **skipped}
 
 
 def record_of(visit: Visit) -> TaskRecord:

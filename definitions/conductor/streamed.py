@@ -224,9 +224,3 @@ class StreamedVisit(Visit):
     def exhausted(self) -> bool:
         """Whether no further item starts."""
         return super().exhausted and (self.stopped or self.source is None or self.source.ended)
-
-    def outcomes(self) -> dict[str, int]:
-        """Count the items by outcome."""
-        counted = Counter(super().outcomes())
-        counted.update(self.more_failed)
-        return dict(counted)

@@ -4,7 +4,6 @@ A task without items is a visit with one item. The keys of `window` are the item
 go wrong. An item is in the window from its start command to its final outcome: it keeps its place between attempts.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
@@ -330,10 +329,3 @@ class Visit:
     def ending(self) -> bool:
         """Whether no item runs any more and the visit waits for its results file."""
         return False
-
-    def outcomes(self) -> dict[str, int]:
-        """Count the items by outcome."""
-        if self.task.action is None or self.broken:
-            return {}
-        skipped = {"skipped": len(self.skipped)} if self.skipped else {}
-        return {**Counter(failed.outcome for failed in self.failures), "succeeded": self.succeeded, **skipped}
