@@ -116,7 +116,7 @@ class Performer:
         """Return the run's completions."""
         return [each for each in self.events if isinstance(each, ItemCompleted)]
 
-    def told(self) -> tuple[Any, ...]:
+    def result(self) -> tuple[Any, ...]:
         """Return how the run and its tasks have ended, whatever the order."""
         assert self.finish is not None
         tasks = sorted((each.task, each.outcome, json.dumps(thaw(each.result))) for each in self.ended)

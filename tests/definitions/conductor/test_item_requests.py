@@ -18,7 +18,7 @@ from stretto.definitions.conductor import (
     UnknownTask,
 )
 from stretto.definitions.conductor.branches import NO_BRANCH
-from tests.support.driving import Drive, failed, starts, told, waits
+from tests.support.driving import Drive, as_data, failed, starts, waits
 from tests.support.following import orquesta
 from tests.support.writing import then, workflow
 
@@ -48,8 +48,8 @@ def stops(commands: list[Command]) -> list[int]:
 
 def record(drive: Drive, task: str = "a") -> tuple[str, Any, Any]:
     """Return what `task.NAME` reads: outcome, result, errors."""
-    told = drive.conductor.context.look(NO_BRANCH, 0).tasks[task]
-    return told.outcome, thaw(told.result), thaw(told.errors)
+    record = drive.conductor.context.look(NO_BRANCH, 0).tasks[task]
+    return record.outcome, thaw(record.result), thaw(record.errors)
 
 
 def finish(drive: Drive, task: str = "a") -> None:
@@ -122,7 +122,7 @@ def test_an_item_that_runs_is_stopped_and_counts_as_skipped_whatever_comes_of_it
 
 
 def test_an_item_that_was_to_be_skipped_and_had_not_been_started_is() -> None:
-    """Whoever carries out the command to stop it may find it in a queue, and say that it was withdrawn."""
+    """The supervisor may find it in a queue, and say that it was withdrawn."""
     drive = Drive(workflow(FAN))
     skip(drive, 1)
     assert starts(drive.withdraws("a", 1)) == [("a", 2)]
@@ -211,7 +211,7 @@ def test_a_task_without_items_is_skipped_as_its_item_0(definition: Any, outcome:
     ids=["native", "orquesta"],
 )
 def test_a_task_that_is_delayed_is_skipped_at_once(definition: Any, paused: bool) -> None:
-    """Nobody waits for the rest of its delay; its timer means nothing any more."""
+    """The rest of its delay is dropped; its timer means nothing any more."""
     drive = Drive(definition)
     (delay,) = waits(drive.commands)
     if paused:
@@ -259,7 +259,7 @@ def test_an_action_that_is_performed_more_than_once_is_skipped_each_time() -> No
     assert (drive.finish.status, drive.ended("c").result) == ("succeeded", None)
 
 
-def test_what_is_not_performed_may_be_told_as_skipped() -> None:
+def test_an_item_that_does_not_run_may_be_skipped() -> None:
     """A completion with that outcome counts as skipped, too."""
     drive = Drive(workflow(FAN))
     drive.on(ItemCompleted("a", 1, 0, 1, "skipped", None, None, drive.tick()))
@@ -280,7 +280,7 @@ def test_what_runs_can_be_skipped_while_the_run_fails_or_is_cancelled() -> None:
     assert drive.finish.status == "cancelled"
 
 
-def test_an_item_that_is_being_cancelled_is_not_told_to_stop_twice() -> None:
+def test_an_item_that_is_being_cancelled_is_not_stopped_twice() -> None:
     """It is, and counts as skipped."""
     drive = Drive(workflow(FAN, cancellation_policy="cancel_running"))
     assert stops(drive.cancel()) == [0, 1]
@@ -295,8 +295,8 @@ def test_of_several_visits_the_first_where_it_can_be_is_meant() -> None:
     drive = Drive(workflow({"name": "b", "next": [then("a")]}, {"name": "c", "next": [then("a")]}, FAN))
     drive.completes("b")
     drive.completes("c")
-    told = [skip(drive, 1), skip(drive, 1)]
-    assert told == [[CancelItem("a", 1, 1)], [CancelItem("a", 2, 1)]]
+    commands = [skip(drive, 1), skip(drive, 1)]
+    assert commands == [[CancelItem("a", 1, 1)], [CancelItem("a", 2, 1)]]
     with pytest.raises(IllegalTransition, match="item 1 cannot be skipped: it is already being skipped"):
         skip(drive, 1)
 
@@ -442,7 +442,7 @@ def test_a_request_that_cannot_be_is_refused_and_changes_nothing(request_: Event
         for timer in waits(drive.commands):
             drive.due(timer)
         finish(drive)
-    assert [told(each) for each in drives[0].commands] == [told(each) for each in drives[1].commands]
+    assert [as_data(each) for each in drives[0].commands] == [as_data(each) for each in drives[1].commands]
 
 
 def test_what_was_skipped_has_ended() -> None:

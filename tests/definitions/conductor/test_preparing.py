@@ -1,4 +1,4 @@
-"""What a task settles, and all that its items perform, before the first of them starts."""
+"""The settings of a task and the calls of its items, evaluated before the first one starts."""
 
 from typing import Any
 
@@ -128,7 +128,7 @@ def test_delays_and_retries_are_evaluated() -> None:
         ("action: x.y, with: <% ctx().l %>, input: {a: <% item().no %>}", "no"),
     ],
 )
-def test_what_does_not_fit_is_told(task: str, reason: str) -> None:
+def test_an_unfit_value_is_reported(task: str, reason: str) -> None:
     """With the place of the expression that gave it."""
     with pytest.raises(ExpressionError) as caught:
         prepare(task, text="s", object={}, none=None, l=[1])

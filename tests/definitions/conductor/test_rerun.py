@@ -1,4 +1,4 @@
-"""What a rerun keeps: it ends as if what was mended had never failed, and performs only what is not kept."""
+"""A rerun ends as if the mended items had never failed, and runs only the items that it does not reuse."""
 
 from collections.abc import Callable
 from random import Random
@@ -44,8 +44,8 @@ def rerun(drive: Drive, scope: ReuseScope = "failed_tasks") -> Performer:
 
 def record(performer: Performer, task: str) -> tuple[str, Any]:
     """Return what `task.NAME` reads: outcome and result."""
-    told = performer.conductor.context.look(NO_BRANCH, 0).tasks[task]
-    return told.outcome, thaw(told.result)
+    record = performer.conductor.context.look(NO_BRANCH, 0).tasks[task]
+    return record.outcome, thaw(record.result)
 
 
 # ---- the law
@@ -86,7 +86,7 @@ def test_a_rerun_ends_like_a_run_in_which_what_was_mended_had_never_failed(
     stays = keeps & {each.task for each in old.ended}
     mended = failing({item: tries for item, tries in faults.items() if item[0] in stays})
     again = Performer(definition, mended, kept).run()
-    assert again.told() == Performer(definition, mended).run().told()
+    assert again.result() == Performer(definition, mended).run().result()
     ended_before = {(each.task, each.visit, each.index) for each in old.completions()}
     assert not {item for item in again.performed if item[0] in keeps} & ended_before
     if scope == "failed_items":
@@ -193,7 +193,7 @@ def test_a_task_that_failed_in_an_earlier_visit_is_forgotten() -> None:
 
 
 def test_a_task_whose_publish_failed_is_forgotten() -> None:
-    """What it gave may have been the reason."""
+    """Its result may have been the reason."""
     drive = Drive(workflow({"name": "a", "next": [then(v="{{ result().x }}")]}, {"name": "b"}))
     drive.completes("b")
     drive.completes("a", 5)
@@ -218,7 +218,7 @@ def test_of_a_cycle_with_a_failure_every_visit_is_forgotten() -> None:
 
 @pytest.mark.parametrize("scope", SCOPES)
 def test_a_cancelled_run_goes_on_from_where_it_was(scope: ReuseScope) -> None:
-    """What ended while it was being cancelled is kept, and what would have followed follows; the clean-up is not."""
+    """Completions during the cancel are reused, and the tasks that follow run. The clean-up is not reused."""
     text = workflow({"name": "a", "next": [then("b")]}, {"name": "b"}, {"name": "tidy"}, on_cancel="tidy")
     drive = Drive(text)
     drive.cancel()
@@ -234,7 +234,7 @@ def test_a_cancelled_run_goes_on_from_where_it_was(scope: ReuseScope) -> None:
     assert cancelled_again.performed == [("tidy", 1, 0)]
 
 
-def test_a_run_whose_end_nobody_conducted_is_done_again_from_what_had_not_ended() -> None:
+def test_a_run_whose_end_was_never_conducted_is_done_again_from_what_had_not_ended() -> None:
     """Its supervisor died, or its engine was stopped: what ran has not ended."""
     drive = Drive(workflow({"name": "a", "next": [then("b")]}, {"name": "b"}, {"name": "c", "next": [then("b")]}))
     drive.completes("a")
@@ -283,7 +283,7 @@ def test_a_kept_task_that_was_tried_again_as_a_whole_is_settled_with_what_came_l
 
 @pytest.mark.parametrize("scope", SCOPES)
 def test_a_run_in_which_nothing_failed_is_not_done_again_in_part(scope: ReuseScope) -> None:
-    """One that succeeded; one whose output failed; one whose join waited in vain: nothing would end otherwise."""
+    """One that succeeded; one whose output failed; one with an unsatisfied join: a rerun would end the same way."""
     texts = [
         workflow({"name": "a"}),
         workflow({"name": "a"}, output_map={"x": "{{ workflow.nope }}"}),
@@ -355,7 +355,7 @@ def test_items_of_a_task_that_a_failed_one_leads_to_are_forgotten() -> None:
 
 
 def test_an_item_that_failed_at_first_and_succeeded_later_is_kept() -> None:
-    """What it ended as counts."""
+    """Its last outcome counts."""
     drive = Drive(workflow({**FAN, "retry": {"count": 1, "delay": 0}}))
     drive.fails("a", 0)
     for timer in drive.conductor.timers():
@@ -378,7 +378,7 @@ def test_what_was_skipped_by_request_is_skipped_again(scope: ReuseScope) -> None
     drive.completes("plain", outcome="cancelled")
     drive.on(SkipRequested("a", 2, 2.0))
     drive.on(SkipRequested("a", 0, 3.0))
-    drive.completes("a", "in vain", index=0)
+    drive.completes("a", "dropped", index=0)
     drive.fails("c")
     drive.completes("b")
     if scope == "failed_items":

@@ -103,7 +103,7 @@ def test_a_task_with_a_file_of_results_ends_when_that_is_whole() -> None:
 @pytest.mark.parametrize(
     "late", [closed, opened, lambda drive: read(drive, "x"), lambda drive: fails(drive, "unwritable_results")]
 )
-def test_what_nobody_waits_for_means_nothing(late: Any) -> None:
+def test_an_event_that_is_not_awaited_means_nothing(late: Any) -> None:
     """An answer that comes twice, or to what was never asked."""
     drive = driven({**FAN, "with_items": [1]})
     before = len(drive.commands)
@@ -149,7 +149,7 @@ def test_a_file_that_fails_ends_the_task_when_what_runs_has_finished(kind: Strea
 
 
 def test_a_failed_item_cannot_be_tried_again_without_a_file() -> None:
-    """The reason is told."""
+    """The reason is reported."""
     drive = driven({**FAN, "max_failures": 3})
     read(drive, "x", "y", "z")
     drive.fails("a", 0)
@@ -160,7 +160,7 @@ def test_a_failed_item_cannot_be_tried_again_without_a_file() -> None:
 
 @pytest.mark.parametrize("moment", ["opening", "reading", "open"])
 def test_a_cancelled_run_leaves_a_whole_file(moment: str) -> None:
-    """What was to be made is waited for, and closed; what was to be read is not."""
+    """A file to create is awaited, and closed; items to read are not awaited."""
     drive = driven(FILED)
     if moment != "reading":
         read(drive, "x", "y", "z")
@@ -185,7 +185,7 @@ def test_a_cancelled_run_leaves_a_whole_file(moment: str) -> None:
 
 
 def test_a_paused_run_reads_no_further() -> None:
-    """What was asked for is taken, and waits; it goes on when the run does."""
+    """The requested items are taken, and start when the run is resumed."""
     drive = driven(FILED)
     drive.pause()
     assert read(drive, "x", "y", "z") == []
@@ -207,7 +207,7 @@ def test_what_is_read_but_not_started_can_be_skipped() -> None:
     assert kinds(opened(drive)) == ["StartItem", "StartItem", "WriteResult"]
 
 
-def test_how_many_items_there_are_is_not_told_before_it_is_known() -> None:
+def test_how_many_items_there_are_is_not_shown_before_it_is_known() -> None:
     """Nor are items that have not been read."""
     drive = driven({**FAN, "max_failures": 0})
     assert drive.conductor.tasks()["a"]["items"]["total"] is None

@@ -98,7 +98,7 @@ class LazyWindowMachine(WindowMachine):
         return ItemsRead("fan", 1, items, command.start, self.known, self.known, self.known == self.total, self.clock)
 
     def may_start(self, index: int) -> bool:
-        """Whether an item that has not been started still may be; of those not read nobody knows."""
+        """Whether an item that has not started still may. Items that are not read are unknown."""
         return index < self.known and super().may_start(index)
 
     @precondition(lambda self: not self.finishes)

@@ -8,7 +8,7 @@ from stretto.definitions.conductor import WaitUntil
 from stretto.definitions.dialects import read_workflow
 from stretto.definitions.errors import InvalidDefinition
 from tests.support.driving import Drive
-from tests.support.rehearsal import Told, rehearse
+from tests.support.rehearsal import Rehearsed, rehearse
 
 
 def ends(names: str) -> str:
@@ -19,11 +19,11 @@ def ends(names: str) -> str:
 ENDS = ends("sftc")
 
 
-def run(tasks: str, *script: dict[str, Any], controls: list[dict[str, Any]] | None = None) -> Told:
+def run(tasks: str, *script: dict[str, Any], controls: list[dict[str, Any]] | None = None) -> Rehearsed:
     return rehearse('version: "1"\n' + tasks, script=list(script), controls=controls)
 
 
-def started(rehearsal: Told) -> list[str]:
+def started(rehearsal: Rehearsed) -> list[str]:
     return [each["task"] for each in rehearsal.actions]
 
 
