@@ -108,7 +108,7 @@ def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
         ("workflow: a.b\nexpect: {}\n", "'expect' expects nothing"),
         ("- workflow\n", "the file is of the wrong type"),
         ("", "the file is empty"),
-        ("workflow: [\n", "this is no YAML"),
+        ("workflow: [\n", "this is not valid YAML"),
     ],
 )
 def test_a_file_that_expects_nothing_is_none(tmp_path: Path, text: str, told: str) -> None:

@@ -210,7 +210,7 @@ def test_fields_are_not_flattened_for_a_task_with_items() -> None:
     """A task with items has a list for a result, and says so when a field of it is asked for."""
     record = TaskRecord("t", "succeeded", freeze([{"host": 1}]), with_items=True)
     scope = Snapshot(0, RunFacts(EMPTY_OBJECT, EMPTY_OBJECT, ["t"]), Map(), Map({"t": record}))
-    assert "ran with items" in failure_of("{{ task.t.host }}", scope).reason
+    assert "has items" in failure_of("{{ task.t.host }}", scope).reason
     assert evaluate("{{ task.t.result[0].host }}", scope) == 1
 
 

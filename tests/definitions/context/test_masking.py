@@ -8,17 +8,12 @@ from hypothesis import strategies as st
 
 from stretto.definitions import freeze
 from stretto.definitions.context.masking import FEW_FORMS, MASK, MAX_LEARNED, Mask, Secret
-from tests.support.evaluating import JSON, SOME, reading
+from tests.support.evaluating import JSON, SOME
 
 
-def test_the_mask_of_a_run_knows_its_secret_parameters() -> None:
-    """Texts and numbers within secret values are masked; parameters that are not secret are not."""
-    workflow = reading(
-        "version: '1'\nparameters: {a: {secret: true}, b: {secret: true, type: object}, c: {}, d: {secret: true}}\n"
-        "tasks: {t: {action: core.noop}}"
-    )
-    values = {"a": "alpha", "b": {"x": ["beta", 12345]}, "c": "gamma", "d": None}
-    mask = Mask.of_parameters(workflow.parameters, values)
+def test_texts_and_numbers_within_secret_values_are_masked() -> None:
+    """Everything within a secret list or object is secret; null is not."""
+    mask = Mask(["alpha", {"x": ["beta", 12345]}, None])
     assert mask.text("alpha beta gamma 12345 None") == f"{MASK} {MASK} gamma {MASK} None"
     assert mask.data(freeze({"k": [12345, "alphabet", True, None]})) == {"k": [MASK, f"{MASK}bet", True, None]}
 
@@ -81,7 +76,7 @@ def test_many_secrets_are_masked_as_few_are(secrets: list[str], text: str) -> No
 def test_the_work_for_a_text_does_not_grow_with_the_secrets() -> None:
     """Of 10,000 secrets, only those that can stand in the text are looked for, though they begin nearly alike."""
     mask = Mask([f"{number:05d}-token" for number in range(10_000)])
-    assert mask._to_look_for("the token 04711-token of web-00001") == ["04711-token"]
+    assert mask._candidates("the token 04711-token of web-00001") == ["04711-token"]
 
 
 def test_the_beginning_of_a_text_leaves_out_what_may_become_a_secret() -> None:

@@ -242,4 +242,4 @@ def test_a_tab_is_told_as_one() -> None:
     findings: list[Finding] = []
     compose("tasks:\n\t- name: a\n", "x.yaml", findings.append)
     ((code, hint),) = [(each.code, each.hint) for each in findings]
-    assert (code, hint) == ("yaml_syntax", "YAML is indented with spaces, not with tabs")
+    assert (code, hint) == ("yaml_syntax", "indent YAML with spaces, not tabs")
