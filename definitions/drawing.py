@@ -98,7 +98,7 @@ def _node(workflow: Workflow, task: Task, *, entry: bool) -> Node:
     if task.action:
         lines.append(task.action)
     if task.with_items is not None:
-        lines.append(_items_told(task.with_items))
+        lines.append(_items_line(task.with_items))
     if task.join is not None:
         lines.append(f"join: {task.join}")
     if task.name == workflow.on_cancel:
@@ -106,7 +106,7 @@ def _node(workflow: Workflow, task: Task, *, entry: bool) -> Node:
     return Node(task.name, tuple(lines), entry, helper=not task.action, fans_out=task.with_items is not None)
 
 
-def _items_told(with_items: WithItems) -> str:
+def _items_line(with_items: WithItems) -> str:
     source = "" if with_items.kind == "list" else f": {with_items.kind}"
     batches = f", batches of {with_items.batch_size}" if with_items.batch_size else ""
     results = ", results: jsonl" if with_items.results is not None else ""

@@ -171,7 +171,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {matches[0]!r}?" if matches else ""
 
 
-MAX_NAMES_TOLD = 10
+MAX_NAMES_SHOWN = 10
 
 
 def names_there(names: Iterable[str]) -> str:
@@ -183,6 +183,6 @@ def names_there(names: Iterable[str]) -> str:
     if len(some) > MAX_NAMES_COMPARED:
         return ""
     first = sorted(some)
-    shown = [name if len(name) <= 40 else f"{name[:37]}..." for name in first[:MAX_NAMES_TOLD]]
-    more = ", ..." if len(first) > MAX_NAMES_TOLD else ""
+    shown = [name if len(name) <= 40 else f"{name[:37]}..." for name in first[:MAX_NAMES_SHOWN]]
+    more = ", ..." if len(first) > MAX_NAMES_SHOWN else ""
     return f"there are: {', '.join(shown)}{more}" if shown else ""

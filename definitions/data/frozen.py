@@ -52,7 +52,7 @@ class FrozenDict(dict[str, Any]):
     depth: int
     weight: int
 
-    if not TYPE_CHECKING:  # a checker would take construction itself for impossible
+    if not TYPE_CHECKING:  # a type checker would consider construction itself impossible
         __init__ = __setattr__ = _refuse
 
     __setitem__ = __delitem__ = __ior__ = _refuse
@@ -75,7 +75,7 @@ class FrozenList(list[Any]):
     depth: int
     weight: int
 
-    if not TYPE_CHECKING:  # a checker would take construction itself for impossible
+    if not TYPE_CHECKING:  # a type checker would consider construction itself impossible
         __init__ = __setattr__ = _refuse
 
     __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse

@@ -10,9 +10,9 @@ from stretto.definitions.dialects import (
     ACTION,
     ANNOTATIONS,
     BOUNDS,
+    IGNORED_FIELDS,
     KEPT_FIELDS,
     NAME,
-    NOT_ACTED_ON,
     RESULTS,
     SOURCES,
     TASK_KINDS,
@@ -67,7 +67,7 @@ def _object(fields: Schema, required: list[str] | None = None, *, ignored: bool 
         "additionalProperties": False,
     }
     if ignored:
-        schema["patternProperties"] = {f"^({NOT_ACTED_ON.pattern})": {}}
+        schema["patternProperties"] = {f"^({IGNORED_FIELDS.pattern})": {}}
     if required:
         schema["required"] = required
         # A field that is needed must not be null; of the others null says that they are not given.

@@ -363,7 +363,7 @@ def test_the_configuration_may_be_a_folder(start_bench: Callable[..., Bench], zo
     configs = tmp_path / "configs"
     configs.mkdir()
     (configs / "zoo.yaml").write_text("region: 5\n")
-    with pytest.raises(InvalidPackConfig, match=r"'zoo.region' is of type integer"):
+    with pytest.raises(InvalidPackConfig, match=r"'zoo.region' must be of type"):
         start_bench(packs=zoo, pack_config=configs)
     (configs / "zoo.yaml").write_text("region: eu\n")
     start_bench(packs=zoo, pack_config=configs)

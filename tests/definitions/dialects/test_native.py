@@ -83,8 +83,7 @@ def test_what_items_may_be_is_told() -> None:
     """Where they are something else."""
     finding = finding_of(task_with("with_items: 5"))
     assert finding.expected == (
-        "a list, an expression that gives one, or an object that names a file of items: "
-        "lines: PATH, jsonl: PATH, csv: PATH"
+        "a list, an expression that gives one, or an object with a file of items (lines: PATH, jsonl: PATH, csv: PATH)"
     )
 
 

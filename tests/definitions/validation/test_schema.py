@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from stretto.definitions.dialects.native import KEPT_FIELDS
+from stretto.definitions.dialects.native_tasks import KEPT_FIELDS
 from stretto.definitions.source.yaml_source import compose, to_data
 from stretto.definitions.validation import examine, json_schema
 from tests.support.evaluating import findings_of
