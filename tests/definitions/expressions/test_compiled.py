@@ -454,7 +454,7 @@ def test_members_that_are_computed_are_computed_once() -> None:
 def test_a_limit_is_told_as_by_jinja() -> None:
     """The text of the error names the limit and the first expression of the text."""
     template = compiled("{{ item }}{{ item }}")
-    with pytest.raises(ExpressionError, match="an expression may make texts of at most") as caught:
+    with pytest.raises(ExpressionError, match="an expression can create texts of at most") as caught:
         template.evaluate(item_scope("x" * MAX_TEXT_LENGTH), Moment(0.0, "seed"))
     assert caught.value.expression == "item"
     assert not isinstance(caught.value, LimitExceeded)

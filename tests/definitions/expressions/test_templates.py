@@ -119,7 +119,7 @@ def test_statements_always_make_a_text() -> None:
     [
         ("{{ workflow.cuont }}", "the namespace 'workflow' has no 'cuont'", "did you mean 'count'?"),
         ("{{ workflow.o.hots }}", "the object has no field 'hots'", "did you mean 'host'?"),
-        ("{{ workflow.l[7] }}", "the list has no index 7: it has 2 members", ""),
+        ("{{ workflow.l[7] }}", "the list has no index 7; it has 2 members", ""),
         ("{{ workflw.x }}", "'workflw' is not known here", "did you mean 'workflow'?"),
         ("{{ workflow.count.x }}", "a value of type number has no 'x'", ""),
         ("{{ 1 + workflow.o.x }}", "the object has no field 'x'", ""),

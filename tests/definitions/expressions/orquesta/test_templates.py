@@ -91,8 +91,10 @@ def test_a_text_with_an_expression_of_the_same_language_is_evaluated_in_turn(
 
 def test_a_value_that_leads_to_itself_is_an_error() -> None:
     """However it goes round, it ends."""
-    assert f"{MAX_REPETITIONS} times over" in error_of("<% ctx(a) %>", {"a": "<% ctx(a) %>"})
-    assert f"{MAX_REPETITIONS} times over" in error_of("{{ ctx('a') }}", {"a": "{{ ctx('b') }}", "b": "{{ ctx('a') }}"})
+    assert f"{MAX_REPETITIONS} times in a row" in error_of("<% ctx(a) %>", {"a": "<% ctx(a) %>"})
+    assert f"{MAX_REPETITIONS} times in a row" in error_of(
+        "{{ ctx('a') }}", {"a": "{{ ctx('b') }}", "b": "{{ ctx('a') }}"}
+    )
 
 
 def test_a_value_that_doubles_itself_runs_out_of_fuel() -> None:
@@ -103,7 +105,7 @@ def test_a_value_that_doubles_itself_runs_out_of_fuel() -> None:
 
 def test_a_text_given_that_cannot_be_read_is_an_error_of_the_expression() -> None:
     """What is wrong with it is told with it."""
-    assert "cannot be evaluated in turn" in error_of("<% ctx(a) %>", {"a": "<% 1 + %>"})
+    assert "an invalid expression itself" in error_of("<% ctx(a) %>", {"a": "<% 1 + %>"})
 
 
 def test_an_expression_deep_in_a_value_is_unresolved_in_a_jinja_text() -> None:
@@ -186,11 +188,11 @@ def test_what_is_unknown_is_told_when_it_is_evaluated(text: str) -> None:
         ("{{ ctx().naem }}", "did you mean 'name'?"),
         ("{{ ctx(name) }}", "'name' is not known here"),
         ("<% ctx().naem %>", "there is no key 'naem'"),
-        ("<% ctx(name).x %>", "there is no field 'x': the value is no object"),
+        ("<% ctx(name).x %>", "there is no field 'x', because the value is not an object"),
         ("<% ctx(name) + 1 %>", "the operator + does not take values of these types"),
         ("<% ctx(name).foo() %>", "there is no method foo()"),
-        ("<% result() %>", "result() speaks of the current task"),
-        ("{{ succeeded() }}", "succeeded() speaks of the current task"),
+        ("<% result() %>", "result() refers to the current task"),
+        ("{{ succeeded() }}", "succeeded() refers to the current task"),
         ("<% st2kv('system.x') %>", "keystore"),
         ("{{ 'x' | decrypt_kv }}", "keystore"),
         ("{{ ctx('name').append(1) }}", "'append'"),
