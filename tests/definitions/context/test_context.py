@@ -184,7 +184,7 @@ def test_a_namespace_is_no_value_but_may_be_asked_for_names() -> None:
     """A whole namespace cannot be taken; `in` and `is defined` work on it."""
     scope = snapshot_of({"a": 1}, tasks={"check": 1})
     for whole in ("workflow", "task", "task.check", "[workflow]", "{'x': parameters}"):
-        assert "as a whole is no value" in failure_of(f"{{{{ {whole} }}}}", scope).reason
+        assert "as a whole is not a value" in failure_of(f"{{{{ {whole} }}}}", scope).reason
     assert evaluate("{{ ['a' in workflow, 'b' in workflow, workflow.a is defined, task.x is defined] }}", scope) == [
         True,
         False,
