@@ -56,6 +56,7 @@ class TaskRecord(Readable):
         self.with_items = with_items
 
     def read(self, name: str) -> Any:
+        """Return a field, or `ABSENT`."""
         if name in {"result", "data"}:
             return self.result
         if name == "errors":
@@ -67,13 +68,16 @@ class TaskRecord(Readable):
         return ABSENT
 
     def names(self) -> Iterable[str]:
+        """Return the names of all fields."""
         fields = self.result if isinstance(self.result, FrozenDict) and not self.with_items else ()
         return ("result", "data", "errors", "outcome", *fields)
 
     def describe(self) -> str:
+        """Return a description for error messages."""
         return f"the task {self.name!r}"
 
     def explain_absence(self, name: str) -> str:
+        """Return the error message for a missing field."""
         if self.with_items:
             return f"{self.describe()} has items, so its result is a list and has no field {name!r}"
         return f"the result of {self.describe()} has no field {name!r}"
@@ -237,12 +241,15 @@ class Snapshot:
         }
 
     def known_names(self) -> Iterable[str]:
+        """Return all names in scope."""
         return (*NAMESPACES, *self.variables)
 
     def completion(self) -> Completion | None:
+        """Return the end of the current task, or None."""
         return None
 
     def task_status(self, task: str, route: int | None) -> str | None:
+        """Return the status of a task's last visit on a route, or None."""
         return self.facts.status_of(task, self.route if route is None else route)
 
 
@@ -271,6 +278,7 @@ class ItemScope(msgspec.Struct, frozen=True, eq=False, gc=False):
         return self.snapshot.facts
 
     def resolve(self, name: str) -> Any:
+        """Return the value of a name, or `ABSENT`."""
         if name == "item":
             mask = self.snapshot.facts.mask
             return _guarded_value(self.item, mask) if mask.seen else self.item
@@ -287,12 +295,15 @@ class ItemScope(msgspec.Struct, frozen=True, eq=False, gc=False):
         return values
 
     def known_names(self) -> Iterable[str]:
+        """Return all names in scope."""
         return ("item", "index", *self.snapshot.known_names())
 
     def completion(self) -> Completion | None:
+        """Return the end of the current task, or None."""
         return None
 
     def task_status(self, task: str, route: int | None) -> str | None:
+        """Return the status of a task's last visit on a route, or None."""
         return self.snapshot.task_status(task, route)
 
 
@@ -310,20 +321,25 @@ class CompletionScope:
         self._error = _guarded_value(error, mask)
 
     def resolve(self, name: str) -> Any:
+        """Return the value of a name, or `ABSENT`."""
         if name == "error" and self._error is not None:
             return self._error
         return self._scope.resolve(name)
 
     def read_once(self, read: Read) -> tuple[Any, ...]:
+        """Return the values of `read`, without keeping them."""
         return read(self)
 
     def known_names(self) -> Iterable[str]:
+        """Return all names in scope."""
         return self._scope.known_names()
 
     def completion(self) -> Completion | None:
+        """Return the end of the current task, or None."""
         return self._completion
 
     def task_status(self, task: str, route: int | None) -> str | None:
+        """Return the status of a task's last visit on a route, or None."""
         return self._scope.task_status(task, route)
 
 

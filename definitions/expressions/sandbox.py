@@ -283,6 +283,7 @@ class Method:
         self.function = function
 
     def __call__(self, fuel: Fuel, *arguments: Any, **options: Any) -> Any:
+        """Call the method."""
         return self.function(fuel, self.owner, *arguments, **options)
 
 

@@ -1,4 +1,4 @@
-"""Definitions as a store keeps them: they come back as they were, from files and from packs, in both dialects."""
+"""Stored definitions are read back unchanged, from files and from packs, in both dialects."""
 
 import json
 from dataclasses import replace
@@ -57,7 +57,7 @@ def test_a_definition_comes_back_as_it_was(text: str) -> None:
 
 
 def test_equal_means_that_they_say_the_same() -> None:
-    """What differs in a value, an expression or a place is another definition; the text itself is not compared."""
+    """Definitions differ if a value, an expression or a place differs; their texts are not compared."""
     workflow = read_workflow(NATIVE, "a.yaml")
     assert read_workflow(NATIVE + "# a comment\n", "a.yaml") == workflow
     for old, new in (

@@ -44,6 +44,7 @@ class GuardedValue(Guarded):
         self._source = source
 
     def open(self, notes: Notes) -> Any:
+        """Return the value, and note its source."""
         notes.note(self._source)
         return self._value
 
@@ -58,6 +59,7 @@ class GuardedNamespace(Guarded):
         self._sources = sources
 
     def open(self, notes: Notes) -> "WatchedNamespace":
+        """Return the namespace, which notes the sources that are read."""
         return WatchedNamespace(self._inner, self._sources, notes)
 
 
@@ -76,6 +78,7 @@ class WatchedNamespace(Readable):
         self._notes = notes
 
     def read(self, name: str) -> Any:
+        """Return a field, or `ABSENT`."""
         value = self._inner.read(name)
         source = self._sources.get(name) if isinstance(self._sources, Mapping) else self._sources
         if source is None or value is ABSENT or name in OPEN_FIELDS:
@@ -86,12 +89,15 @@ class WatchedNamespace(Readable):
         return value
 
     def names(self) -> Iterable[str]:
+        """Return the names of all fields."""
         return self._inner.names()
 
     def describe(self) -> str:
+        """Return a description for error messages."""
         return self._inner.describe()
 
     def explain_absence(self, name: str) -> str:
+        """Return the error message for a missing field."""
         return self._inner.explain_absence(name)
 
     def __contains__(self, name: object) -> bool:

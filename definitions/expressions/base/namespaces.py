@@ -65,12 +65,15 @@ class Namespace(Readable):
         self._members = members
 
     def read(self, name: str) -> Any:
+        """Return a field, or `ABSENT`."""
         return self._members.get(name, ABSENT)
 
     def names(self) -> Iterable[str]:
+        """Return the names of all fields."""
         return self._members.keys()
 
     def describe(self) -> str:
+        """Return a description for error messages."""
         return f"the namespace {self._name!r}"
 
     def __contains__(self, name: object) -> bool:
@@ -87,9 +90,11 @@ class TaskNamespace(Namespace):
         self._defined = defined
 
     def names(self) -> Iterable[str]:
+        """Return the names of all fields."""
         return self._defined
 
     def explain_absence(self, name: str) -> str:
+        """Return the error message for a missing field."""
         if name in self._defined:
             return f"the task {name!r} has not finished yet"
         return f"there is no task {name!r}"

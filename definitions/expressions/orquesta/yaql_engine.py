@@ -145,6 +145,7 @@ class MeteredContext(contexts.Context):  # type: ignore[misc]
         use_convention: Any = False,  # noqa: FBT002
         function_filter: Any = None,
     ) -> Any:
+        """Return a function that chooses the overload for its arguments and calls it."""
         assert function_filter is None  # noqa: S101 - YAQL never passes one
         self.meter.call()
 

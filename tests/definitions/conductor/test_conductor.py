@@ -17,11 +17,11 @@ from stretto.definitions.conductor import (
 from stretto.definitions.conductor.branches import NO_BRANCH
 from stretto.definitions.model.parameters import bind
 from tests.support.driving import Drive, failed, starts, waits
-from tests.support.rehearsal import Told, rehearse
+from tests.support.rehearsal import RehearsalReport, rehearse
 from tests.support.writing import branches, then, workflow
 
 
-def performed(rehearsal: Told) -> list[str]:
+def performed(rehearsal: RehearsalReport) -> list[str]:
     """Return the tasks in the order in which they were performed."""
     return [each["task"] for each in rehearsal.actions]
 

@@ -195,8 +195,8 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("text", "reason"), REFUSALS)
-def test_a_wrong_argument_is_told(text: str, reason: str) -> None:
-    """What a function cannot take is an error in the definition's words."""
+def test_a_wrong_argument_is_reported(text: str, reason: str) -> None:
+    """An argument that a function does not take is an error in the definition's words."""
     assert reason in failure_of(f"{{{{ {text} }}}}").reason
 
 

@@ -79,7 +79,7 @@ def test_text_around_an_expression_shows_values_as_json(value: Any) -> None:
 
 
 def test_the_kind_of_a_template_is_decided_on_the_parse_tree() -> None:
-    """What is one expression, a text, a constant, or statements is seen by Jinja's reading, not by the look."""
+    """Single expressions, texts, constants and statements is seen by Jinja's reading, not by the look."""
     kinds = {
         "plain": Constant,
         "{{ 1 }}": Expression,
@@ -189,7 +189,7 @@ def test_a_finding_in_a_text_points_at_its_expression() -> None:
     ],
 )
 def test_each_mistake_has_its_code(text: str, code: str) -> None:
-    """What cannot be read is a finding with a stable code."""
+    """Invalid syntax is a finding with a stable code."""
     assert code_of(text) == code
 
 

@@ -1,4 +1,4 @@
-"""Does an input fit the workflow's parameters?"""
+"""Inputs are checked against the workflow's parameters."""
 
 from typing import Any
 
@@ -61,22 +61,22 @@ PROBLEMS: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("parameters", "inputs", "told"), PROBLEMS)
-def test_what_does_not_fit_is_told(parameters: str, inputs: dict[str, Any], told: str) -> None:
-    """Each way not to fit is an InvalidInput that says what was expected."""
-    with pytest.raises(InvalidInput, match=told):
+@pytest.mark.parametrize(("parameters", "inputs", "message"), PROBLEMS)
+def test_invalid_inputs_are_reported(parameters: str, inputs: dict[str, Any], message: str) -> None:
+    """Each mismatch raises InvalidInput with the expected value."""
+    with pytest.raises(InvalidInput, match=message):
         bound(parameters, **inputs)
 
 
-def test_every_problem_is_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     """One error names all problems, in the order of inputs and parameters."""
     with pytest.raises(InvalidInput) as caught:
         bound("{a: {type: string}, b: {required: true}}", a=1, c=2)
     assert len(caught.value.problems) == 3
 
 
-def test_the_value_of_a_secret_is_never_told() -> None:
-    """A secret that does not fit is told without its value."""
+def test_the_value_of_a_secret_is_never_shown() -> None:
+    """An invalid secret is reported without its value."""
     for parameters in ("{a: {secret: true, enum: [x]}}", "{a: {secret: true, type: integer}}"):
         with pytest.raises(InvalidInput) as caught:
             bound(parameters, a="hunter2")
@@ -105,8 +105,8 @@ def test_what_fits_an_object_is_taken() -> None:
     assert bound(schema, a={"b": "axb", "c": 1}) == {"a": {"b": "axb", "c": 1}}
 
 
-def test_a_type_that_is_a_list_is_told() -> None:
-    """JSON Schema's way to allow null is not needed here, and what to write instead is said."""
+def test_a_type_that_is_a_list_is_reported() -> None:
+    """JSON Schema's way to allow null is not needed here, and the finding says what to write instead."""
     (finding,) = [
         each for each in findings_of("parameters: {a: {type: [string, 'null']}}\ntasks: {t: {action: core.noop}}")
         if each.severity == "error"
