@@ -175,7 +175,7 @@ def test_hundreds_of_runs_are_rebuilt_a_few_at_a_time(
 DAMAGE = {
     "definition": (
         "UPDATE definitions SET body = x'7b' WHERE digest = (SELECT definition FROM runs WHERE id = :id)",
-        "a stored definition:1:1: error: cannot read what was stored",
+        "a stored definition:1:1: error: cannot read the stored definition",
     ),
     "inputs": ("DELETE FROM run_inputs WHERE run = (SELECT number FROM runs WHERE id = :id)", "there is no run "),
     "entry": (

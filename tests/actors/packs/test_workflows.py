@@ -66,5 +66,5 @@ def test_a_workflow_that_stands_alone_is_run_by_its_ref(start_bench: Callable[..
     (pack / "workflows" / "broken.yaml").write_text("ref: [")
     bench = start_bench(packs=pack)
     assert outcome_of(bench.proxy.submit("zoo.count", {"animals": 4}).get(timeout=PATIENCE)).output == {"portions": 8}
-    with pytest.raises(InvalidDefinition, match="no YAML"):
+    with pytest.raises(InvalidDefinition, match="not valid YAML"):
         bench.proxy.submit("zoo.broken").get(timeout=PATIENCE)
