@@ -49,8 +49,8 @@ class KnownActions(Protocol):
     def parameters_of(self, ref: str, core: CoreActions) -> KnownAction | None:
         """Return the inputs of an action, or None if there is no such action."""
 
-    def instead_of(self, ref: str, core: CoreActions) -> str:
-        """Return why there is no such action and what to write instead, or ""."""
+    def suggestion_for(self, ref: str, core: CoreActions) -> str:
+        """Return why there is no such action, and what to write instead; "" if nothing is known of it."""
 
     def refs(self, core: CoreActions) -> tuple[str, ...]:
         """Return all refs, to suggest the nearest one."""
@@ -99,7 +99,7 @@ def check_inputs(
         action = actions.parameters_of(task.action, core)
         if action is None:
             others = [ref for ref in actions.refs(core) if ref != workflow.ref]
-            hint = actions.instead_of(task.action, core) or _nearest_ref(task.action, others, findings)
+            hint = actions.suggestion_for(task.action, core) or _nearest_ref(task.action, others, findings)
             findings.error("unknown_action", f"there is no action {task.action!r}", task.action_place, hint=hint)
         elif task.name not in unsure:
             _check_input(task, action, places, findings)
