@@ -31,7 +31,7 @@ def test_an_entry_comes_back_as_it_was(entry: Entry) -> None:
 
 @given(COMPLETIONS)
 def test_data_comes_back_frozen(entry: ItemCompleted) -> None:
-    """What goes into a context again needs no second look, and weighs what it has weighed."""
+    """Decoded data is frozen with its weight, so that it can enter a context again."""
     decoded = decode_entry(encode_entry(entry))
     assert isinstance(decoded, ItemCompleted)
     assert type(decoded.result) is type(entry.result)
@@ -84,7 +84,7 @@ def test_other_entries_have_members_for_what_has_no_column() -> None:
 
 def test_an_unknown_kind_is_a_newer_version_s() -> None:
     """Nothing is guessed of what this version cannot know."""
-    with pytest.raises(UnreadableRecord, match="'item_teleported', which this version does not know: a newer Stretto"):
+    with pytest.raises(UnreadableRecord, match="unknown kind 'item_teleported': a newer Stretto"):
         decode_entry(Columns("item_teleported", 1.0))
 
 
@@ -99,7 +99,7 @@ def test_an_unknown_kind_is_a_newer_version_s() -> None:
         ("secrets_learned", b"\xff"),
     ],
 )
-def test_a_damaged_body_is_told(kind: str, body: bytes | None) -> None:
+def test_a_damaged_body_is_reported(kind: str, body: bytes | None) -> None:
     """Damage has an error that says so, and no traceback."""
     with pytest.raises(UnreadableRecord, match="damaged"):
         decode_entry(Columns(kind, 1.0, "probe", 1, 0, 1, "failed", body))

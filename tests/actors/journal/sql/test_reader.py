@@ -112,13 +112,13 @@ def test_entries_with_a_gap_are_not_taken_for_all_that_there_are(store: Store) -
     assert connection is not None
     with connection.begin():
         connection.exec_driver_sql("DELETE FROM entries WHERE number = 1")
-    with pytest.raises(UnreadableRecord, match="the entry 1 of the run a is not there, and later ones are"):
+    with pytest.raises(UnreadableRecord, match="the entry 1 of the run a is missing, but later ones exist"):
         store.reader.entries("a", 0, 10)
     assert store.reader.entries("a", 2, 10) == [completed(2)]
 
 
 def test_a_run_that_is_being_deleted_is_not_there(store: Store) -> None:
-    """What pruning has left of it for its next transaction is nobody's business."""
+    """The remainder that pruning has left for its next transaction is hidden."""
     run = acceptance()
     store.writer.write([run, acceptance()])
     with store.writer._ownership.transaction() as connection:
@@ -137,12 +137,12 @@ def test_a_reader_that_is_closed_has_no_connections(store: Store) -> None:
     assert store.reader._engine.pool.checkedin() == 0  # type: ignore[attr-defined]
 
 
-def test_a_store_that_is_gone_is_told(store: Store) -> None:
+def test_a_store_that_is_gone_is_reported(store: Store) -> None:
     """A question about a file that is no more a database has an error that says so."""
     path = store.url.removeprefix("sqlite:///")
     store.close()
     Path(path).write_bytes(b"this is no database at all" * 100)
-    with pytest.raises(StoreUnavailable, match="no SQLite database"):
+    with pytest.raises(StoreUnavailable, match="not an SQLite database"):
         store.reader.counts()
 
 
