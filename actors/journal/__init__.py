@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         PAGE,
         CannotOpenStore,
         Child,
+        ItemQuery,
         ItemRow,
         Prune,
         Reader,
@@ -75,7 +76,7 @@ else:
             "sql.store": "Store",
             "sql.upgrade": "upgrade",
             "store": (
-                "CannotOpenStore Child ItemRow MAX_PAGE PAGE Prune Reader RunRow StoreInUse StoreLost "
+                "CannotOpenStore Child ItemQuery ItemRow MAX_PAGE PAGE Prune Reader RunRow StoreInUse StoreLost "
                 "StoreUnavailable TaskRow Unfinished Unrecordable"
             ),
         },
@@ -94,6 +95,7 @@ __all__ = [
     "Idempotency",
     "InFile",
     "ItemKey",
+    "ItemQuery",
     "ItemRow",
     "ItemStarted",
     "JournalHasRoom",

@@ -191,6 +191,22 @@ class ItemPage(msgspec.Struct, frozen=True):
     next: str | None
 
 
+class ItemQuery(msgspec.Struct, frozen=True):
+    """The ended attempts of a run's items that a page contains."""
+
+    task: str | None = None
+    """Only items of this task."""
+    outcome: str | None = None
+    """Only attempts with this outcome. "failed" means every outcome except "succeeded"."""
+    cursor: str | None = None
+    """The `next` of the previous page."""
+    limit: int = PAGE
+    """The number of attempts, between 1 and MAX_PAGE."""
+
+
+ALL_ITEMS = ItemQuery()
+
+
 class Reader(Protocol):
     """The reading side of a store. Every method is thread-safe and may raise StoreUnavailable.
 
@@ -245,23 +261,8 @@ class Reader(Protocol):
     def tasks(self, run_id: str) -> list[TaskRow]:
         """Return the visits of a run's tasks, in the order of their starts."""
 
-    def items(
-        self,
-        run_id: str,
-        *,
-        task: str | None = None,
-        outcome: str | None = None,
-        cursor: str | None = None,
-        limit: int = PAGE,
-    ) -> ItemPage:
-        """Return a page of the ended attempts of a run's items.
-
-        Args:
-            run_id: The run.
-            task: Only items of this task.
-            outcome: Only attempts with this outcome. "failed" means every outcome except "succeeded".
-            cursor: The `next` of the previous page.
-            limit: The number of attempts, between 1 and MAX_PAGE.
+    def items(self, run_id: str, query: ItemQuery = ALL_ITEMS) -> ItemPage:
+        """Return a page of the ended attempts of a run's items, in the order of their ends.
 
         Raises:
             InvalidCursor: The cursor did not come from a page of items.

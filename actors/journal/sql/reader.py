@@ -18,10 +18,12 @@ from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.shared_bodies import SharedObjects
 from stretto.actors.journal.sql.tables import FAILED, entries, run_ends, run_inputs, runs, tasks
 from stretto.actors.journal.store import (
+    ALL_ITEMS,
     MAX_PAGE,
     PAGE,
     Child,
     ItemPage,
+    ItemQuery,
     ItemRow,
     RunEnd,
     RunPage,
@@ -187,22 +189,14 @@ class SqlReader:
             for row in rows
         ]
 
-    def items(
-        self,
-        run_id: str,
-        *,
-        task: str | None = None,
-        outcome: str | None = None,
-        cursor: str | None = None,
-        limit: int = PAGE,
-    ) -> ItemPage:
+    def items(self, run_id: str, query: ItemQuery = ALL_ITEMS) -> ItemPage:
         """Return a page of the ended attempts of a run's items. Raises InvalidCursor."""
-        query = _ITEM_ROW.where(entries.c.run == _number_of(run_id), _ended_as(outcome)).order_by(entries.c.number)
-        if task is not None:
-            query = query.where(entries.c.task == _searchable(task))
-        if cursor is not None:
-            query = query.where(entries.c.number > decode_cursor("items", cursor))
-        rows, following = self._page("items", query, limit)
+        of_run = _ITEM_ROW.where(entries.c.run == _number_of(run_id), _ended_as(query.outcome))
+        if query.task is not None:
+            of_run = of_run.where(entries.c.task == _searchable(query.task))
+        if query.cursor is not None:
+            of_run = of_run.where(entries.c.number > decode_cursor("items", query.cursor))
+        rows, following = self._page("items", of_run.order_by(entries.c.number), query.limit)
         return ItemPage(
             tuple(
                 ItemRow(

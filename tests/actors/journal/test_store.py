@@ -27,6 +27,7 @@ from stretto.actors.journal.store import (
     AlreadyAccepted,
     Child,
     InvalidCursor,
+    ItemQuery,
     RunRow,
     Unfinished,
     Unrecordable,
@@ -101,7 +102,7 @@ def test_what_is_not_there_is_nothing(store: Store) -> None:
         assert store.reader.entries(run_id, 0, 10) == []
         assert store.reader.children(run_id) == []
         assert store.reader.tasks(run_id) == []
-        assert store.reader.items(run_id, task=run_id, outcome=run_id).items == ()
+        assert store.reader.items(run_id, ItemQuery(task=run_id, outcome=run_id)).items == ()
         assert store.reader.runs(status=run_id, workflow=run_id).runs == ()
 
 
@@ -354,19 +355,22 @@ def test_items_are_paged_in_the_order_of_their_end(store: Store) -> None:
         for index, outcome in enumerate(outcomes)
     ]
     store.writer.write([happening(run.run_id, PauseRequested(0.5), *tries)])
-    page = store.reader.items(run.run_id, limit=5)
-    rest = store.reader.items(run.run_id, limit=5, cursor=page.next)
+    page = store.reader.items(run.run_id, ItemQuery(limit=5))
+    rest = store.reader.items(run.run_id, ItemQuery(limit=5, cursor=page.next))
     rows = [*page.items, *rest.items]
     assert rest.next is None
     assert [(row.number, row.index, row.outcome, row.task, row.at) for row in rows] == [
         (index + 1, index, outcome, ("probe", "tidy")[index % 2], float(index))
         for index, outcome in enumerate(outcomes)
     ]
-    failures = store.reader.items(run.run_id, outcome="failed").items
+    failures = store.reader.items(run.run_id, ItemQuery(outcome="failed")).items
     assert [row.index for row in failures] == [1, 2, 4, 5, 6]
-    assert [row.index for row in store.reader.items(run.run_id, outcome="timed_out").items] == [2]
-    assert [row.index for row in store.reader.items(run.run_id, outcome="succeeded").items] == [0, 3]
-    assert [row.index for row in store.reader.items(run.run_id, outcome="failed", task="tidy").items] == [1, 5]
+    assert [row.index for row in store.reader.items(run.run_id, ItemQuery(outcome="timed_out")).items] == [2]
+    assert [row.index for row in store.reader.items(run.run_id, ItemQuery(outcome="succeeded")).items] == [0, 3]
+    assert [row.index for row in store.reader.items(run.run_id, ItemQuery(outcome="failed", task="tidy")).items] == [
+        1,
+        5,
+    ]
     assert store.reader.entries(run.run_id, failures[0].number, 1) == [tries[1]]
 
 
@@ -374,9 +378,10 @@ def test_a_page_is_bounded(store: Store) -> None:
     """A page has at most MAX_PAGE rows, and at least one."""
     run = accepted(store)
     store.writer.write([happening(run.run_id, *map(completed, range(MAX_PAGE + 1)))])
-    assert len(store.reader.items(run.run_id, limit=10**9).items) == MAX_PAGE
-    assert len(store.reader.items(run.run_id, limit=-1).items) == 1
-    exactly = store.reader.items(run.run_id, limit=MAX_PAGE, cursor=store.reader.items(run.run_id, limit=1).next)
+    assert len(store.reader.items(run.run_id, ItemQuery(limit=10**9)).items) == MAX_PAGE
+    assert len(store.reader.items(run.run_id, ItemQuery(limit=-1)).items) == 1
+    first = store.reader.items(run.run_id, ItemQuery(limit=1))
+    exactly = store.reader.items(run.run_id, ItemQuery(limit=MAX_PAGE, cursor=first.next))
     assert (len(exactly.items), exactly.next) == (MAX_PAGE, None)
 
 
@@ -384,12 +389,12 @@ def test_a_cursor_of_something_else_is_refused(store: Store) -> None:
     """A made-up one, or one of other pages."""
     run = accepted(store)
     store.writer.write([acceptance(), happening(run.run_id, completed(0), completed(1))])
-    of_items = store.reader.items(run.run_id, limit=1).next
+    of_items = store.reader.items(run.run_id, ItemQuery(limit=1)).next
     for cursor in ("", "1", "abc", "ä", "=" * 50, str(of_items)):
         with pytest.raises(InvalidCursor):
             store.reader.runs(cursor=cursor)
     with pytest.raises(InvalidCursor):
-        store.reader.items(run.run_id, cursor=store.reader.runs(limit=1).next)
+        store.reader.items(run.run_id, ItemQuery(cursor=store.reader.runs(limit=1).next))
 
 
 # ---- secrets

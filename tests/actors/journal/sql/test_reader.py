@@ -14,7 +14,7 @@ from stretto.actors.journal.records import ItemKey, ParentItem
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.reader import SqlReader
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import StoreUnavailable
+from stretto.actors.journal.store import ItemQuery, StoreUnavailable
 from stretto.definitions.data.frozen import EMPTY_OBJECT
 from tests.support.recording import acceptance, completed, failed, happening
 
@@ -68,8 +68,8 @@ def plans_of(store: Store, ask: Callable[[SqlReader], Any]) -> str:
         (lambda reader: reader.tasks("a"), "(run=?)"),
         (lambda reader: reader.entries("a", 5, 10), "(run=? AND number>?)"),
         (lambda reader: reader.items("a"), "(run=?)"),
-        (lambda reader: reader.items("a", outcome="failed"), "entries_failed (run=?)"),
-        (lambda reader: reader.items("a", outcome="failed", task="probe"), "entries_failed (run=?)"),
+        (lambda reader: reader.items("a", ItemQuery(outcome="failed")), "entries_failed (run=?)"),
+        (lambda reader: reader.items("a", ItemQuery(outcome="failed", task="probe")), "entries_failed (run=?)"),
         (lambda reader: reader.counts(), "runs_by_status"),
     ],
 )
@@ -88,7 +88,7 @@ def test_lists_read_narrow_rows_only(store: Store) -> None:
         store.reader.run("a")
         store.reader.children("a")
         store.reader.tasks("a")
-        store.reader.items("a", outcome="failed")
+        store.reader.items("a", ItemQuery(outcome="failed"))
         store.reader.counts()
     text = "\n".join(statement for statement, _ in asked)
     assert text
@@ -155,4 +155,4 @@ def test_children_and_items_of_one_run_are_its_own(store: Store) -> None:
     store.writer.write([*runs, *children])
     store.writer.write([happening(run.run_id, completed(0), failed(1)) for run in runs])
     assert [child.run_id for child in store.reader.children(runs[1].run_id)] == [run.run_id for run in children[2:]]
-    assert [item.index for item in store.reader.items(runs[0].run_id, outcome="failed").items] == [1]
+    assert [item.index for item in store.reader.items(runs[0].run_id, ItemQuery(outcome="failed")).items] == [1]
