@@ -1,4 +1,4 @@
-"""The key file of a store: the operator's, or one created beside an SQLite file."""
+"""The key file of a store: the operator's, or one created next to an SQLite file."""
 
 import os
 import tempfile
@@ -16,7 +16,7 @@ _log = get_logger("stretto.journal")
 def keyring_for(url: str, key_file: str | PathLike[str] | None) -> Keyring | None:
     """Return the keys of a store, or None if it cannot store secrets.
 
-    Without `key_file`, an SQLite store uses the file `FILE.key` beside it, created together with the store and
+    Without `key_file`, an SQLite store uses the file `FILE.key` next to it, created together with the store and
     accessible to its owner only. So neither the store's file nor a copy of it contains a plain secret.
 
     Args:

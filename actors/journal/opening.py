@@ -1,4 +1,4 @@
-"""Opening of stores by their URLs, for the one process that writes, and for readers beside it.
+"""Opening of stores by their URLs, for the one process that writes, and for others that read.
 
 Database libraries are imported only here, when a store is opened: they would slow down every command.
 """

@@ -52,10 +52,10 @@ class RunLog:
         return self._link.has_room(waiter)
 
     def accept(
-        self, accepted: RunAccepted, tell: tuple[pykka.ActorRef[Any], Any], answer: tuple[Deferred, Any]
+        self, accepted: RunAccepted, notification: tuple[pykka.ActorRef[Any], Any], answer: tuple[Deferred, Any]
     ) -> None:
         """Record the acceptance of the run at once, without waiting for the turn's end."""
-        self._link.record(accepted, (tell,), (answer,))
+        self._link.record(accepted, (notification,), (answer,))
 
     def note(self, entry: Entry, mask: Mask) -> None:
         """Append an entry, preceded by the secrets that the mask has learned since the last one.

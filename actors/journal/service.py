@@ -59,7 +59,7 @@ def open_journal(url: str, key_file: str | PathLike[str] | None) -> OpenJournal:
 
     Args:
         url: The store's URL.
-        key_file: The key file of its secrets; by default the one beside an SQLite store.
+        key_file: The key file of its secrets; by default the one next to an SQLite store.
 
     Raises:
         CannotOpenStore: The store or its key cannot be opened.

@@ -1,4 +1,4 @@
-"""The protocols of a store: one writer, and readers beside it. `sql` has the only implementation.
+"""The protocols of a store: one writer and concurrent readers. `sql` has the only implementation.
 
 Both are called on threads that may block, the journal's and the readers', never in an actor's turn.
 """

@@ -1,4 +1,4 @@
-"""A lock file beside another file. The kernel releases the lock when its process ends, however that happens."""
+"""A lock file next to the file it protects. The kernel releases the lock when its process ends, even after a crash."""
 
 import fcntl
 import os

@@ -1,4 +1,4 @@
-"""The reader of an SQL store, beside its writer: each answer is a short transaction of its own.
+"""The reader of an SQL store. It runs concurrently with the writer: each answer is a short transaction of its own.
 
 Lists read narrow rows only. Nothing long is read at once: entries come in portions, runs and items in pages.
 """

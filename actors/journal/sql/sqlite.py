@@ -77,7 +77,7 @@ class SqliteMemory:
 
 
 class SqliteFile:
-    """A store in a file, locked by a lock file beside it."""
+    """A store in a file, locked by a lock file next to it."""
 
     def __init__(self, path: Path) -> None:
         """Take the lock, and create the file if it is missing. Raises StoreInUse, CannotOpenStore or OSError."""
@@ -114,7 +114,7 @@ class SqliteFile:
             )
 
     def back_up(self, version: str) -> str:
-        """Copy the file to a new one beside it. Raises OSError or a database error."""
+        """Copy the file to a new one in the same folder. Raises OSError or a database error."""
         moment = datetime.now(tz=UTC).strftime("%Y%m%dT%H%M%SZ")
         target = self._path.with_name(f"{self._path.name}.version-{version}.{moment}.backup")
         copy_database(self._path, target)
