@@ -1,10 +1,12 @@
 """The frames of the socket are an interface: names, order and types of their members stay what they are."""
 
+from typing import get_args
+
 import msgspec
 import pytest
 
 from stretto.actors.gateway import protocol
-from stretto.actors.operations import Answer, Request, answers, controls, requests
+from stretto.actors.operations import Answer, Request, answers, controls, requests, table
 
 REQUESTS = [
     (
@@ -92,3 +94,9 @@ def test_the_bytes_of_an_answer_do_not_change(answer: Answer, frame: bytes) -> N
     """A client of an earlier version understands it."""
     assert protocol.encode(answer) == frame + b"\n"
     assert protocol.encode(protocol.read_answer(frame)) == frame + b"\n"
+
+
+def test_every_frame_is_pinned() -> None:
+    """A new request or answer needs its line here."""
+    assert {type(request_) for request_, _ in REQUESTS} == set(table.REQUESTS)
+    assert {type(answer) for answer, _ in ANSWERS} == set(get_args(Answer))
