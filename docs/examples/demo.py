@@ -38,6 +38,7 @@ class Progress(pykka.ThreadingActor):
         self._told = 0
 
     def on_receive(self, message: Any) -> None:
+        """Print the progress, and remember the time at half of the items."""
         if not isinstance(message, RunProgressed):
             return
         items = message.tasks[self._task]["items"]
