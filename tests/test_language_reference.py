@@ -8,7 +8,7 @@ import pytest
 
 from stretto.definitions import InvalidDefinition, freeze, read_workflow
 from stretto.definitions.context.context import CompletionScope
-from stretto.definitions.dialects import legacy, native_tasks, native_tasks
+from stretto.definitions.dialects import legacy, native_tasks
 from stretto.definitions.dialects.reading import Fields
 from stretto.definitions.expressions import Moment
 from stretto.definitions.expressions.filters import ALLOWED_TESTS, FILTERS
