@@ -110,7 +110,11 @@ def test_a_run_that_has_secrets_writes_none(bench: Bench, tmp_path: Path) -> Non
     [
         ("lines", None, "items cannot be read: No such file or directory"),
         ("jsonl", "1\n" * 600 + "oops\n", "items, line 601: invalid JSON: "),
-        ("csv", "a\n" + "1\n" * 600 + "1,2\n", "items, line 602: a row must not have more fields than the header (1), got 2"),
+        (
+            "csv",
+            "a\n" + "1\n" * 600 + "1,2\n",
+            "items, line 602: a row must not have more fields than the header (1), got 2",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_read_fails_the_task(
