@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from immutables import Map
 
 from stretto.definitions import freeze
-from stretto.definitions.context.context import CompletionScope, Context, ItemScope, RunFacts, Snapshot, TaskRecord
+from stretto.definitions.context import CompletionScope, Context, ItemScope, RunFacts, Snapshot, TaskRecord
 from stretto.definitions.data.frozen import EMPTY_OBJECT, FrozenDict, weigh
 from stretto.definitions.expressions import ABSENT, Moment, Namespace, Read, Scope
 from tests.support.evaluating import JSON, MANY, SOME, compiled, evaluate, failure_of, plain, snapshot_of

@@ -112,7 +112,7 @@ def test_a_type_that_is_a_list_is_reported() -> None:
         if each.severity == "error"
     ]  # fmt: skip
     assert (finding.code, finding.place.column) == ("bad_choice", 24)
-    assert "null will do" in finding.hint
+    assert "null is valid" in finding.hint
 
 
 def test_what_is_marked_as_secret_is_found_at_any_depth() -> None:
