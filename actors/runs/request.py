@@ -13,7 +13,7 @@ from stretto.definitions.context import NO_SECRECY, NO_SURROUNDINGS
 from stretto.definitions.model import Workflow
 
 if TYPE_CHECKING:
-    from stretto.definitions.conductor import Kept
+    from stretto.definitions.conductor import ReusePlan
     from stretto.definitions.context import Mask
 
 
@@ -60,4 +60,4 @@ class RunRequest:
         self.secrecy = NO_SECRECY
         self.idempotency_key: str | None = None
         self.rerun: Rerun | None = None
-        self.kept: Kept | None = None
+        self.kept: ReusePlan | None = None

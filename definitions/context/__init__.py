@@ -16,20 +16,21 @@ if TYPE_CHECKING:
         RunFacts,
         Snapshot,
         Surroundings,
-        TaskRecord,
     )
     from stretto.definitions.context.masking import Mask, Secret
     from stretto.definitions.context.secrecy import NO_SECRECY, Fields, Origins, Secrecy, secret_fields, within
+    from stretto.definitions.context.task_record import TaskRecord
 else:
     __getattr__ = lazy_face(
         __name__,
         {
             "context": (
                 "CompletionScope Context ItemScope NAMESPACES NO_SECRETS NO_SURROUNDINGS RESERVED_NAMES RunFacts "
-                "Snapshot Surroundings TaskRecord"
+                "Snapshot Surroundings"
             ),
             "masking": "Mask Secret",
             "secrecy": "Fields NO_SECRECY Origins Secrecy secret_fields within",
+            "task_record": "TaskRecord",
         },
     )
 

@@ -153,7 +153,7 @@ def test_input_that_does_not_fit_is_refused_before_the_process_starts(attempt: T
     """Bounds and members are checked, and a secret's value is not shown."""
     fields = "parameters: {list: {type: array, items: {type: integer, maximum: 5}}, key: {secret: true, enum: [a]}}"
     message = message_of(attempt("go.sh", "touch ran", fields, {"list": [1, 9], "key": "hidden"}))
-    assert "'list[1]' has a value above 5" in message
+    assert "'list[1]' must be at most 5" in message
     assert "hidden" not in message
 
 

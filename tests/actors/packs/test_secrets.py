@@ -36,7 +36,7 @@ def test_a_packs_workflows_see_its_configuration_and_others_see_all(packs: list[
     ("config", "problem"),
     [
         ({"fleet": {"regoin": "x"}}, "has no setting 'regoin'; did you mean 'region'?"),
-        ({"fleet": {"region": 3}}, "'fleet.region' is of type integer, where string is expected"),
+        ({"fleet": {"region": 3}}, "'fleet.region' must be of type string, got integer"),
         ({"fleet": 3}, "the configuration of the pack 'fleet' must be an object"),
     ],
 )
@@ -58,7 +58,7 @@ def test_a_new_pack_gets_its_own_part_of_the_configuration(packs: list[Pack], tm
     assert now.keystore == {"key": "abcdef"}
     assert now.mask.text("a secret-token") == f"a {MASK}"
     (tmp_path / "pack.yaml").write_text("ref: site\nconf_schema: {url: {type: integer}}\n")
-    with pytest.raises(InvalidPackConfig, match=r"'site\.url' is of type string"):
+    with pytest.raises(InvalidPackConfig, match=r"'site\.url' must be of type integer, got string"):
         given.of_packs(read_packs([tmp_path]))
 
 

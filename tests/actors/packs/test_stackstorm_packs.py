@@ -129,7 +129,7 @@ def test_misfits_are_reported(start_bench: Callable[..., Bench], zoo: Path) -> N
     """The text of a number is valid for a number, as in StackStorm. Other texts are not."""
     bench = start_bench(packs=zoo)
     outcome = call(bench, "zoo.greet", "{name: x, times: <% 'many' %>}")
-    assert "'times' is of type string, where integer is expected" in outcome.errors[0]["message"]
+    assert "'times' must be of type integer, got string" in outcome.errors[0]["message"]
 
 
 def test_a_script_that_fails_has_a_result(start_bench: Callable[..., Bench], zoo: Path) -> None:
@@ -364,7 +364,7 @@ def test_the_configuration_may_be_a_folder(start_bench: Callable[..., Bench], zo
     configs = tmp_path / "configs"
     configs.mkdir()
     (configs / "zoo.yaml").write_text("region: 5\n")
-    with pytest.raises(InvalidPackConfig, match=r"'zoo.region' is of type integer"):
+    with pytest.raises(InvalidPackConfig, match=r"'zoo.region' must be of type"):
         start_bench(packs=zoo, pack_config=configs)
     (configs / "zoo.yaml").write_text("region: eu\n")
     start_bench(packs=zoo, pack_config=configs)

@@ -68,5 +68,5 @@ def test_a_workflow_without_metadata_runs_by_its_own_ref(start_bench: Callable[.
     (pack / "workflows" / "broken.yaml").write_text("ref: [")
     bench = start_bench(packs=pack)
     assert outcome_of(bench.proxy.submit("zoo.count", {"animals": 4}).get(timeout=PATIENCE)).output == {"portions": 8}
-    with pytest.raises(InvalidDefinition, match="no YAML"):
+    with pytest.raises(InvalidDefinition, match="not valid YAML"):
         bench.proxy.submit("zoo.broken").get(timeout=PATIENCE)

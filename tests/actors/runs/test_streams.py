@@ -94,7 +94,7 @@ def test_the_first_failures_are_told_and_all_are_counted(bench: Bench, tmp_path:
         "path": str(tmp_path / "results"), "items": count, "succeeded": 0, "failed": count
     }  # fmt: skip
     assert len(lines_of(tmp_path)) == count
-    assert outcome.errors[0]["message"] == f"{count:,} of {count:,} items failed; the first 10 are told"
+    assert outcome.errors[0]["message"] == f"{count:,} of {count:,} items failed (showing 10)"
 
 
 def test_a_run_that_has_secrets_writes_none(bench: Bench, tmp_path: Path) -> None:
@@ -110,7 +110,11 @@ def test_a_run_that_has_secrets_writes_none(bench: Bench, tmp_path: Path) -> Non
     [
         ("lines", None, "items cannot be read: No such file or directory"),
         ("jsonl", "1\n" * 600 + "oops\n", "items, line 601: invalid JSON: "),
-        ("csv", "a\n" + "1\n" * 600 + "1,2\n", "items, line 602: a row must not have more fields than the header (1), got 2"),
+        (
+            "csv",
+            "a\n" + "1\n" * 600 + "1,2\n",
+            "items, line 602: a row must not have more fields than the header (1), got 2",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_read_fails_the_task(
@@ -149,7 +153,7 @@ def test_a_path_is_a_text(bench: Bench, tmp_path: Path) -> None:
     """Anything else fails the task as an expression that cannot be evaluated does."""
     text = fan("lines").replace("source: {type: string}", "source: {}")
     outcome = bench.run(text, {"source": 3})
-    assert outcome.errors[0]["message"] == "the lines of with_items is the path of a file, not 3"
+    assert outcome.errors[0]["message"] == "the lines of with_items must be a file path, got 3"
 
 
 def test_a_window_over_a_file_can_be_changed_paused_and_skipped(bench: Bench, tmp_path: Path) -> None:
