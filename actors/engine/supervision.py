@@ -36,8 +36,7 @@ from stretto.actors.runs import (
     StartChild,
     conflict,
 )
-from stretto.definitions.context import Mask
-from stretto.definitions.context import Surroundings as RunSurroundings
+from stretto.definitions.context import Mask, RunEnvironment
 from stretto.definitions.errors import StrettoError
 
 if TYPE_CHECKING:
@@ -108,7 +107,7 @@ class SupervisedRuns(DispatchedActor):
         run.supervised(supervisor)
         supervisor.tell(BeginRun())
 
-    def _mask_of(self, run: Run, surroundings: RunSurroundings) -> Mask:
+    def _mask_of(self, run: Run, surroundings: RunEnvironment) -> Mask:
         """Return the one mask of a run and its children: what the parent passes on is as secret there."""
         parent = None if run.parent is None else self._runs.get(run.parent)
         if parent is not None:

@@ -9,7 +9,7 @@ import pykka
 from stretto.actors.dispatch import Deferred
 from stretto.actors.journal import Child, ParentItem, Rerun, RunAccepted
 from stretto.actors.outcome import RunHandle
-from stretto.definitions.context import NO_SECRECY, NO_SURROUNDINGS
+from stretto.definitions.context import NO_ENVIRONMENT, NO_SECRECY
 from stretto.definitions.model import Workflow
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class RunRequest:
         self.nested: frozenset[str] = frozenset()
         self.parent: ParentItem | None = None
         self.depth = 0
-        self.surroundings = NO_SURROUNDINGS
+        self.surroundings = NO_ENVIRONMENT
         self.mask: Mask | None = None
         self.secrecy = NO_SECRECY
         self.idempotency_key: str | None = None

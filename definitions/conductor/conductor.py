@@ -15,7 +15,7 @@ from stretto.definitions.conductor.turns import complete_turn, enter_run
 from stretto.definitions.conductor.visit import Visit
 from stretto.definitions.conductor.visits import ItemId
 from stretto.definitions.conductor.waits import Wait
-from stretto.definitions.context import NO_SECRECY, NO_SURROUNDINGS, Mask, Secrecy, Surroundings
+from stretto.definitions.context import NO_ENVIRONMENT, NO_SECRECY, Mask, RunEnvironment, Secrecy
 from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, FrozenList
 from stretto.definitions.model import Workflow
 
@@ -41,7 +41,7 @@ class Conductor:
         started_at: float,
         parent: Data = None,
         *,
-        surroundings: Surroundings = NO_SURROUNDINGS,
+        surroundings: RunEnvironment = NO_ENVIRONMENT,
         mask: Mask | None = None,
         initial: FrozenDict = EMPTY_OBJECT,
         secrecy: Secrecy = NO_SECRECY,

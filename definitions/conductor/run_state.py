@@ -14,12 +14,12 @@ from stretto.definitions.conductor.states import RUN_TABLES
 from stretto.definitions.conductor.transitions import Transitions
 from stretto.definitions.conductor.visits import ItemId, Visits
 from stretto.definitions.context import (
+    NO_ENVIRONMENT,
     NO_SECRECY,
-    NO_SURROUNDINGS,
     Mask,
+    RunEnvironment,
     RunFacts,
     Secrecy,
-    Surroundings,
     secret_fields,
 )
 from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, FrozenList, freeze
@@ -52,7 +52,7 @@ class RunState:
         started_at: float,
         parent: Data = None,
         *,
-        surroundings: Surroundings = NO_SURROUNDINGS,
+        surroundings: RunEnvironment = NO_ENVIRONMENT,
         mask: Mask | None = None,
         initial: FrozenDict = EMPTY_OBJECT,
         secrecy: Secrecy = NO_SECRECY,
