@@ -95,7 +95,7 @@ class Rebuilding:
 
 def conductor_of(accepted: RunAccepted, mask: Mask | None = None) -> Conductor:
     """Return a conductor as it was when the run was accepted, for reading: it needs to know no action."""
-    parent = None if accepted.parent is None else accepted.parent.told
+    parent = None if accepted.parent is None else accepted.parent.system_parent
     return Conductor(
         accepted.workflow, accepted.run_id, accepted.parameters, accepted.accepted_at, parent,
         surroundings=accepted.surroundings, mask=mask, secrecy=NO_SECRECY,

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pykka
 
 from stretto.actors.history import READ_AT_ONCE, EntriesRead, Rebuilding, RunNotLoaded, not_loaded
-from stretto.actors.journal import Child, Reader, RunJournal
+from stretto.actors.journal import Child, Reader, RunLog
 from stretto.actors.runs.in_flight import STOP, key_of
 from stretto.actors.runs.messages import RunRebuilt
 from stretto.actors.runs.request import Rebuilt, RunRequest
@@ -70,7 +70,7 @@ class RebuiltRunSupervisor(RunSupervisor):
             return
         self._rebuilding = None
         deferred, self._deferred = self._deferred or [], None
-        self._journal = RunJournal(
+        self._journal = RunLog(
             self._services.journal, self._run_id, secretive=self._request.secrecy != NO_SECRECY,
             first=rebuilding.entries, learned=conductor.mask.seen_count,
         )  # fmt: skip

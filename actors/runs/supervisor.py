@@ -1,7 +1,7 @@
 """The supervisor of one run: holds its conductor, and with it the run's single authoritative context.
 
     messages --> events --> Conductor --> commands --> messages
-                   '-------> RunJournal --> the journal: at the turn's end, and nobody waits
+                   '-------> RunLog --> the journal: at the turn's end, and nobody waits
 
 Nothing else ever changes the run's context. What an item costs here is one event, its commands, and the start of the
 next one, in the same turn in which it ends; whatever can wait (metrics, permits, the journal, watchers) waits for the
@@ -17,7 +17,7 @@ from msgspec import structs
 
 from stretto.actors.dispatch import Deferred, DispatchedActor, ask_deferred, forward
 from stretto.actors.history import HeldUp, reasons_of
-from stretto.actors.journal import MAX_PENDING, Ending, ItemStarted, JournalHasRoom, RunAccepted, RunJournal
+from stretto.actors.journal import MAX_PENDING, Ending, ItemStarted, JournalHasRoom, RunAccepted, RunLog
 from stretto.actors.outcome import Outcome, abandoned
 from stretto.actors.runners import describe
 from stretto.actors.runs.idempotency import idempotency_of
@@ -132,7 +132,7 @@ class RunSupervisor(DispatchedActor):
         self._requested: PropagatedRequest | None = None
         self._requested_of_parent: PropagatedRequest | None = None
         secretive = request.secrecy != NO_SECRECY
-        self._journal = RunJournal(services.journal, self._run_id, secretive=secretive)
+        self._journal = RunLog(services.journal, self._run_id, secretive=secretive)
         self._streams = RunStreams(
             services.files, self._run_id, self.actor_ref, services.now, durable=services.journal.durable
         )
@@ -221,7 +221,7 @@ class RunSupervisor(DispatchedActor):
     def _make_conductor(self, parameters: FrozenDict, accepted_at: float) -> Conductor:
         request = self._request
         self._parameters = parameters
-        parent = None if request.parent is None else request.parent.told
+        parent = None if request.parent is None else request.parent.system_parent
         self._conductor = conductor = self._services.make_conductor(
             self._workflow, self._run_id, parameters, accepted_at, parent,
             surroundings=request.surroundings, mask=request.mask, secrecy=request.secrecy,

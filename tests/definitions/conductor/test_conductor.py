@@ -21,12 +21,12 @@ from stretto.definitions.conductor.branches import NO_BRANCH
 from stretto.definitions.conductor.conductor import HANDLERS
 from stretto.definitions.model.parameters import bind
 from tests.support.driving import Drive, failed, starts, waits
-from tests.support.rehearsal import Rehearsed, rehearse
+from tests.support.rehearsal import RehearsalReport, rehearse
 from tests.support.writing import branches, then, workflow
 
 
-def performed(rehearsal: Rehearsed) -> list[str]:
-    """Return the tasks in the order in which they ran."""
+def performed(rehearsal: RehearsalReport) -> list[str]:
+    """Return the tasks in the order in which they were performed."""
     return [each["task"] for each in rehearsal.actions]
 
 
