@@ -54,7 +54,7 @@ class Conductor:
             run_id: The run's id.
             parameters: The parameters, bound and frozen.
             started_at: Seconds since the epoch.
-            parent: The value of `system.parent`: null, or the item that this run performs.
+            parent: The value of `system.parent`: null, or the parent item of this run.
             surroundings: The pack configuration and keystore that expressions read.
             mask: The parent's mask, whose secrets are secrets of this run, too.
             initial: Variables of the first branch, where contexts go by branches.
