@@ -1,4 +1,4 @@
-"""How an event loop talks with actors: nobody waits in a thread, neither for an answer nor for a run's end."""
+"""Calls from an event loop to actors, without a thread that waits for the answer."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from pykka.messages import ProxyCall
 
 
 class _LoopReply(pykka.Future[Any]):
-    """An actor's answer, handed to an event loop."""
+    """Passes an actor's answer to an event loop."""
 
     def __init__(self, take: Callable[[Any, BaseException | None], object]) -> None:
         super().__init__()
@@ -30,10 +30,18 @@ def call(
     then: Callable[[Any], object] | None = None,
     **keywords: Any,
 ) -> asyncio.Future[Any]:
-    """Call a method of an actor: the call is in its mailbox when this returns, the answer is to be awaited.
+    """Call a method of an actor. The call is in its mailbox when this returns.
 
-    `then` is called with the answer in the loop, before it hands over anything that the actor tells afterwards; a
-    coroutine that awaits goes on later. Raises (when awaited) what the method raises, or ActorDeadError.
+    Args:
+        actor: The actor.
+        method: The method's name.
+        arguments: The method's arguments.
+        then: Called with the answer in the loop, before the loop handles anything that the actor sends afterwards.
+            A coroutine that awaits the answer continues later.
+        keywords: The method's keyword arguments.
+
+    Returns:
+        The answer. To await it raises the method's exception, or ActorDeadError.
     """
     loop = asyncio.get_running_loop()
     answered: asyncio.Future[Any] = loop.create_future()
@@ -42,13 +50,13 @@ def call(
         if error is None and then is not None:
             then(value)
         if answered.done():
-            return  # whoever asked waits no more
+            return  # the caller was cancelled
         if error is not None:
             answered.set_exception(error)
         else:
             answered.set_result(value)
 
-    # As ActorRef.ask, whose future could only be waited for in a thread.
+    # Not ActorRef.ask: only a thread could wait for its future.
     message = ProxyCall(attr_path=(method,), args=arguments, kwargs=keywords)
     reply = _LoopReply(lambda value, error: loop.call_soon_threadsafe(settle, value, error))
     actor.actor_inbox.put(Envelope(message, reply_to=reply))

@@ -96,7 +96,7 @@ def test_an_actor_that_ends_before_it_answers_is_told_in_the_askers_words(
 
 def outcome_of(later: Deferred) -> Any:
     reply = Knower._create_future()
-    later.promise(reply, set())
+    later.subscribe(reply, set())
     return reply.get(timeout=PATIENCE)
 
 

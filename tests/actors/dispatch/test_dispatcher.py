@@ -258,7 +258,7 @@ def test_performing_begins_with_a_message(seen: list[object], dispatcher: Dispat
         entered.set()
         gate.wait(SAFETY_NET)
 
-    mailbox = ShortLived.perform_on(dispatcher, first, seen)
+    mailbox = ShortLived.start_with(dispatcher, first, seen)
     assert entered.wait(SAFETY_NET)
     for message in ("second", "end", "too late"):
         mailbox.tell(message)
@@ -274,7 +274,7 @@ def test_performing_is_refused_when_the_dispatcher_has_stopped(dispatcher: Dispa
     """As starting is."""
     dispatcher.stop()
     with pytest.raises(pykka.ActorDeadError):
-        ShortLived.perform_on(dispatcher, "first")
+        ShortLived.start_with(dispatcher, "first")
     assert dispatcher.alive().get("ShortLived", 0) == 0
 
 
@@ -437,7 +437,7 @@ def test_proxy_calls_reads_and_writes(ref: pykka.ActorRef[Probe]) -> None:
 def test_proxy_offers_nothing_of_the_machinery(ref: pykka.ActorRef[Probe]) -> None:
     """Beyond Pykka's own names, a proxy offers only what the actor's class declares for its users."""
     offered = {name for name in dir(DispatchedActor) if not name.startswith("_")}
-    assert offered - set(dir(pykka.Actor)) == {"actor_urn", "registered", "start_on", "perform_on", "on_turn_end"}
+    assert offered - set(dir(pykka.Actor)) == {"actor_urn", "registered", "start_on", "start_with", "on_turn_end"}
 
 
 def test_futures_combine(ref: pykka.ActorRef[Probe]) -> None:
@@ -888,7 +888,7 @@ def test_later_of_a_tell_is_dropped(ref: pykka.ActorRef[Probe]) -> None:
     later = Deferred()
     ref.tell(lambda _: later)
     ask(ref, "handled")
-    assert not actor_of(ref).actor_inbox.owed
+    assert not actor_of(ref).actor_inbox.pending
     assert later.resolve() is True
 
 
@@ -900,10 +900,10 @@ def test_resolved_laters_are_not_kept(ref: pykka.ActorRef[Probe]) -> None:
         ref.ask(lambda _, later=later: later, block=False)
     ask(ref, "handled")
     inbox = actor_of(ref).actor_inbox
-    assert inbox.owed == set(laters[1:])
+    assert inbox.pending == set(laters[1:])
     for later in laters:
         later.resolve()
-    assert inbox.owed == set()
+    assert inbox.pending == set()
 
 
 @pytest.mark.usefixtures("many_switches")
@@ -933,7 +933,7 @@ def test_get_joins_the_thread_of_the_reply(ref: pykka.ActorRef[Probe]) -> None:
     thread = threading.Thread(target=go_on.wait, args=(SAFETY_NET,), daemon=True)
     thread.start()
     later = Deferred()
-    later.resolve("value", joins=thread)
+    later.resolve("value", wait_for_thread=thread)
     reply = ref.ask(lambda _: later, block=False)
     ask(ref, "handled")
     with pytest.raises(pykka.Timeout):
@@ -948,7 +948,7 @@ def test_get_in_the_joined_thread_does_not_deadlock() -> None:
     reply: Reply[str] = Reply()
     got: list[str] = []
     thread = threading.Thread(target=lambda: got.append(reply.get(timeout=SAFETY_NET)), daemon=True)
-    reply.joins = thread
+    reply.wait_for_thread = thread
     reply.set("value")
     thread.start()
     thread.join(SAFETY_NET)

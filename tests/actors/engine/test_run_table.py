@@ -25,7 +25,7 @@ def a_run(run_id: str = "run") -> Run:
 def answer_of(later: Deferred) -> Any:
     """Return what a Deferred was answered with; raises what it was."""
     reply: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
-    later.promise(reply, set())
+    later.subscribe(reply, set())
     return reply.get(timeout=0)
 
 

@@ -12,8 +12,8 @@ from stretto.actors import RunHandle
 from stretto.actors.actions.output import WINDOW_BYTES
 from stretto.actors.outcome import UnknownRun
 from stretto.actors.runs.item import ItemActor
-from stretto.actors.runs.item_output import ItemNotInFlight, item_in_flight
-from stretto.actors.runs.messages import TellOutput
+from stretto.actors.runs.item_output import ItemNotInFlight, find_item_in_flight
+from stretto.actors.runs.messages import ReportOutput
 from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.context.masking import MASK
 from tests.support.engines import Bench, outcome_of
@@ -184,9 +184,9 @@ def test_what_is_not_in_flight_is_told_with_what_is(stage: Stage) -> None:
     stage.wait(12)
     assert stage.refused(run, "chekc") == "the workflow ops.fan has no task 'chekc'; did you mean 'check'?"
     assert stage.refused(run, "zzz") == "the workflow ops.fan has no task 'zzz'; there are: check, report"
-    assert stage.refused(run, "report") == "the task 'report' is not in flight: it waits to be started, or has ended"
+    assert stage.refused(run, "report") == "the task 'report' is not in flight: it waits to start, or has ended"
     assert stage.refused(run, "check", 12) == (
-        "item 12 of the task 'check' is not in flight: it waits to be started, or has ended; "
+        "item 12 of the task 'check' is not in flight: it waits to start, or has ended; "
         "in flight of this task: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ..."
     )
 
@@ -195,7 +195,7 @@ def test_of_several_visits_the_newest_is_meant() -> None:
     """A task that was reached again while it runs has the same item twice: the one that began last answers."""
     workflow = reading('version: "1"\ntasks: [{name: t, action: core.noop}]\n')
     in_flight = {("t", 2, 0): "older", ("t", 3, 0): "newer", ("t", 4, 1): "another", ("u", 9, 0): "of another task"}
-    assert item_in_flight(in_flight, workflow, "t", 0) == "newer"
+    assert find_item_in_flight(in_flight, workflow, "t", 0) == "newer"
 
 
 def test_a_run_that_has_ended_or_never_was_is_told(bench: Bench) -> None:
@@ -213,6 +213,6 @@ def test_an_item_that_has_just_ended_says_so(bench: Bench) -> None:
     services = bench.proxy.services().get(timeout=PATIENCE)
     item = ItemActor.start_on(services.dispatcher, services, "run", "ops.flow")
     with pytest.raises(ItemNotInFlight, match="the item has just ended"):
-        item.ask(TellOutput(), timeout=PATIENCE)
+        item.ask(ReportOutput(), timeout=PATIENCE)
     assert item.is_alive()
     item.stop(timeout=PATIENCE)

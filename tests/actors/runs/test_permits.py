@@ -14,9 +14,9 @@ def request(ledger: PermitLedger, run_id: str, count: int) -> list[Grant | Recla
     return ledger.share_out()
 
 
-def give_back(ledger: PermitLedger, run_id: str, count: int) -> list[Grant | Reclaim]:
+def release(ledger: PermitLedger, run_id: str, count: int) -> list[Grant | Reclaim]:
     """Note it, and share out at once."""
-    ledger.give_back(run_id, count)
+    ledger.release(run_id, count)
     return ledger.share_out()
 
 
@@ -43,7 +43,7 @@ def test_a_request_beyond_the_bound_is_granted_as_far_as_it_goes() -> None:
     """What is missing stays wanted, and comes when permits are given back."""
     ledger = PermitLedger(3)
     assert request(ledger, "a", 5) == [Grant("a", 3)]
-    assert give_back(ledger, "a", 1) == [Grant("a", 1)]
+    assert release(ledger, "a", 1) == [Grant("a", 1)]
 
 
 def test_a_newcomer_makes_the_holder_give_back_its_fair_share() -> None:
@@ -52,7 +52,7 @@ def test_a_newcomer_makes_the_holder_give_back_its_fair_share() -> None:
     request(ledger, "a", 100)
     assert request(ledger, "b", 100) == [Reclaim("a", 5)]
     assert request(ledger, "b", 100) == [], "what is asked back already is not asked twice"
-    assert give_back(ledger, "a", 5) == [Grant("b", 5)]
+    assert release(ledger, "a", 5) == [Grant("b", 5)]
 
 
 def test_what_a_run_that_ended_held_goes_to_those_that_wait() -> None:
@@ -71,7 +71,7 @@ def test_a_withdrawn_request_gets_nothing() -> None:
     request(ledger, "a", 1)
     request(ledger, "b", 1)
     request(ledger, "b", 0)
-    assert not [change for change in give_back(ledger, "a", 1) if isinstance(change, Grant)]
+    assert not [change for change in release(ledger, "a", 1) if isinstance(change, Grant)]
 
 
 def test_more_runs_than_permits_take_turns() -> None:
@@ -87,7 +87,7 @@ def test_more_runs_than_permits_take_turns() -> None:
         turns.append(holder)
         assert owed.get(holder, 0) >= 1, "the holder is asked to let the others have their turn"
         held[holder] = owed[holder] = 0
-        apply(give_back(ledger, holder, 1), held, owed)
+        apply(release(ledger, holder, 1), held, owed)
         apply(request(ledger, holder, 1), held, owed)
     assert {turns.count(run) for run in "abc"} == {10}
 
@@ -114,7 +114,7 @@ def test_the_bound_holds_and_nothing_leaks(total: int, steps: list[tuple[str, st
             back = min(count, held.get(run, 0))
             held[run] = held.get(run, 0) - back
             owed[run] = max(owed.get(run, 0) - back, 0)
-            changes = give_back(ledger, run, back)
+            changes = release(ledger, run, back)
         else:
             for table in (held, owed, wanted):
                 table.pop(run, None)
@@ -149,7 +149,7 @@ def test_nobody_starves(total: int, runs: int, steps: int) -> None:
         if owed[name]:
             back, owed[name] = owed[name], 0
             held[name] -= back
-            apply(give_back(ledger, name, back), held, owed)
+            apply(release(ledger, name, back), held, owed)
             apply(request(ledger, name, 100), held, owed)
     assert served == set(names)
 
@@ -163,7 +163,7 @@ def test_what_is_noted_together_is_shared_out_together(total: int, steps: list[t
         if step == "request":
             ledger.request(run, count)
         elif step == "return":
-            ledger.give_back(run, min(count, ledger.held(run)))
+            ledger.release(run, min(count, ledger.held(run)))
         else:
             ledger.forget(run)
     held = {run: ledger.held(run) for run in "abcde"}
@@ -192,7 +192,7 @@ def test_what_is_free_is_taken_unless_somebody_waits() -> None:
     assert (pool.take("a", 3), pool.take("b", 3), pool.take("c", 3)) == (3, 2, 0)
     assert pool.request("c", 2), "the engine is to share out"
     assert not pool.request("c", 3), "and has been told"
-    assert not pool.give_back("a", 3)
+    assert not pool.release("a", 3)
     assert pool.take("b", 1) == 0
     assert pool.share_out() == [Grant("c", 2), Grant("c", 1)] or pool.free == 0
     assert pool.take("b", 1) == 0
@@ -210,7 +210,7 @@ def test_permits_are_taken_by_many_threads_at_once() -> None:
             taken = pool.take(name, 3)
             most.append(taken)
             assert 0 <= pool.free <= 7
-            pool.give_back(name, taken)
+            pool.release(name, taken)
 
     threads = [threading.Thread(target=work, args=(f"run{number}",)) for number in range(8)]
     for thread in threads:

@@ -249,7 +249,7 @@ def test_items_wait_for_a_file_that_cannot_keep_up(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that no lines pile up in memory."""
-    gate, behind = threading.Event(), threading.Event()
+    gate, lagging = threading.Event(), threading.Event()
     append, carry_out = results_files._ResultsFile.append, RunStreams.carry_out
 
     def slow(file: Any, lines: bytes, *, durable: bool) -> int:
@@ -258,13 +258,13 @@ def test_items_wait_for_a_file_that_cannot_keep_up(
 
     def noticing(streams: RunStreams, command: Any) -> None:
         carry_out(streams, command)
-        if streams.behind:
-            behind.set()
+        if streams.lagging:
+            lagging.set()
 
     monkeypatch.setattr(results_files._ResultsFile, "append", slow)
     monkeypatch.setattr(RunStreams, "carry_out", noticing)
     handle = bench.submit(fan("lines", TO_A_FILE), given(tmp_path, "x\n" * 4 * MAX_LINES))
-    assert behind.wait(PATIENCE)
+    assert lagging.wait(PATIENCE)
     assert "results" in [each["kind"] for each in bench.proxy.why(handle.id).get(timeout=PATIENCE)]
     assert len(LEDGER.done) <= MAX_LINES + 3
     gate.set()

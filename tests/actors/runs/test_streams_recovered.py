@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from stretto.actors.outcome import RunWasParked
-from stretto.actors.runs.supervisor import RunSupervisor
+from stretto.actors.runs.execution import EXECUTION_HANDLERS, RunExecution
+from stretto.actors.runs.messages import ResultsSaved
 from stretto.definitions.conductor.rerun import CannotKeep
 from tests.support.engines import Bench, outcome_of
 from tests.support.held_work import LEDGER, ledger
@@ -75,15 +76,15 @@ def test_a_supervisor_that_crashes_goes_on_with_its_files(
 ) -> None:
     """The one that comes after it owns them."""
     crashed = threading.Event()
-    saved = RunSupervisor._results_saved
+    saved = EXECUTION_HANDLERS[ResultsSaved]
 
-    def crashing(supervisor: RunSupervisor, message: Any) -> None:
-        saved(supervisor, message)
+    def crashing(run: RunExecution, message: Any) -> None:
+        saved(run, message)
         if not crashed.is_set() and len(LEDGER.done) > 600:
             crashed.set()
             raise RuntimeError("no luck")
 
-    monkeypatch.setattr(RunSupervisor, "_results_saved", crashing)
+    monkeypatch.setitem(EXECUTION_HANDLERS, ResultsSaved, crashing)
     bench = start_bench(store=durable_url)
     outcome = bench.run(fan("lines", TO_A_FILE), given(tmp_path, "".join(f"{n}\n" for n in range(1500))))
     assert crashed.is_set()

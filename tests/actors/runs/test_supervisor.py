@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from stretto.actors import ActionFailed, Outcome, action
 from stretto.actors.journal.records import Happened, ItemStarted, Write
 from stretto.actors.journal.sql.writer import SqlWriter
-from stretto.actors.runs.telemetry import RunRecord
+from stretto.actors.runs.telemetry import RunTelemetry
 from stretto.metrics import configure_logging
 from tests.support.engines import Bench, outcome_of
 from tests.support.waiting import PATIENCE
@@ -189,10 +189,10 @@ def test_a_supervisor_that_crashes_as_its_run_ends_leaves_nobody_waiting(
 ) -> None:
     """The run fails with the reason."""
 
-    def broken(_record: RunRecord, _outcome: Outcome) -> None:
+    def broken(_record: RunTelemetry, _outcome: Outcome) -> None:
         raise ZeroDivisionError("a fault at the end")
 
-    monkeypatch.setattr(RunRecord, "ended", broken)
+    monkeypatch.setattr(RunTelemetry, "ended", broken)
     monkeypatch.setattr("stretto.actors.engine.recovery.FIRST_RESTART_SECONDS", 0.001)
     bench = start_bench(store=f"sqlite:///{tmp_path}/runs.db" if with_store else None)
     (error,) = bench.run("tasks: [{name: a, action: core.noop}]\n").errors
