@@ -15,7 +15,6 @@ Handlers must not block: a few threads serve all actors.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 import queue
 import threading
@@ -25,6 +24,7 @@ import pykka
 from pykka._envelope import Envelope
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
+from stretto.actors.dispatch.counting import Count
 from stretto.actors.dispatch.deferred import Deferred, Reply, answer, answer_error
 from stretto.actors.dispatch.handlers import unbound_handlers
 from stretto.actors.dispatch.mailbox import Mailbox
@@ -48,28 +48,6 @@ logger = logging.getLogger("stretto.actors")
 
 # One for all actors that stop themselves: it has no content.
 _STOP = _ActorStop()
-
-
-class Count:
-    """An exact counter that any thread may increment without a lock.
-
-    `next()` of an itertools.count is one step under the interpreter's lock. Reading takes a number as well, so the
-    reads are subtracted (`__reduce__` has the number, but is deprecated since Python 3.12).
-    """
-
-    __slots__ = ("_lock", "_reads", "up")
-
-    def __init__(self) -> None:
-        self.up: Callable[[], int] = itertools.count().__next__
-        self._reads = 0
-        self._lock = threading.Lock()
-
-    def value(self) -> int:
-        """Return how often `up` was called."""
-        with self._lock:
-            value = self.up() - self._reads
-            self._reads += 1
-            return value
 
 
 class Dispatcher:
