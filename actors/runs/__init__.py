@@ -31,7 +31,6 @@ if TYPE_CHECKING:
         ReturnPermits,
         RunCrashed,
         RunEnded,
-        RunInputs,
         RunParked,
         RunPauseChanged,
         RunProgressed,
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.runs.permits import Grant, PermitPool
     from stretto.actors.runs.recovering import RecoveringSupervisor
-    from stretto.actors.runs.request import RecoverySource, RunRequest
+    from stretto.actors.runs.request import RecoverySource, RunInputs, RunRequest
     from stretto.actors.runs.services import MAX_ITEMS_IN_FLIGHT, Services
     from stretto.actors.runs.supervisor import RunSupervisor
 else:
@@ -56,12 +55,12 @@ else:
                 "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
                 "ChildRefused ControlChild ControlRun DiscardRun ExplainWaits Forwarded GraceElapsed "
                 "OldRunRead ParkWhenIdle PermitsGranted PruneDue ReportItemOutput ReportStatus RestartRun "
-                "ReturnPermits RunCrashed RunEnded RunInputs RunParked RunPauseChanged RunProgressed "
+                "ReturnPermits RunCrashed RunEnded RunParked RunPauseChanged RunProgressed "
                 "RunRecovered RunRefused SharePermits StartChild WatchRun"
             ),
             "permits": "Grant PermitPool",
             "recovering": "RecoveringSupervisor",
-            "request": "RecoverySource RunRequest",
+            "request": "RecoverySource RunInputs RunRequest",
             "services": "MAX_ITEMS_IN_FLIGHT Services",
             "supervisor": "RunSupervisor",
         },

@@ -6,9 +6,9 @@ from stretto.actors.journal import Ending, RunJournal
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.in_flight import ItemsInFlight
 from stretto.actors.runs.listeners import RunListeners
-from stretto.actors.runs.messages import RunCrashed, RunEnded, RunInputs, RunParked, RunProgressed, SharePermits
+from stretto.actors.runs.messages import RunCrashed, RunEnded, RunParked, RunProgressed, SharePermits
 from stretto.actors.runs.reminders import RunReminders
-from stretto.actors.runs.request import RunRequest
+from stretto.actors.runs.request import RunInputs, RunRequest
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.streams import RunStreams
 from stretto.actors.runs.telemetry import RunTelemetry

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from stretto.actors.journal import Child, ParentItem, Rerun, RunAccepted
     from stretto.actors.outcome import Outcome
     from stretto.actors.runners import Finished
+    from stretto.actors.runs.request import RunInputs
     from stretto.definitions.conductor import Event, HandedDown, ItemCompleted, Kept, StartItem
     from stretto.definitions.data import FrozenDict
-    from stretto.definitions.model import CoreActions, Task, Workflow
+    from stretto.definitions.model import CoreActions, Task
 
 
 class Recipient(Protocol):
@@ -273,13 +274,6 @@ class RunRefused(msgspec.Struct, frozen=True):
 
 class SharePermits(msgspec.Struct, frozen=True):
     """Share out the permits: a run waits for some, or some were released while a run waits."""
-
-
-class RunInputs(msgspec.Struct, frozen=True):
-    """The definition and the bound inputs of a run, for a rerun."""
-
-    workflow: Workflow
-    parameters: FrozenDict
 
 
 class RunEnded(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pykka
 
 from stretto.actors.dispatch import Deferred
@@ -25,6 +26,13 @@ class RecoverySource:
 
     accepted: RunAccepted
     children: tuple[Child, ...]
+
+
+class RunInputs(msgspec.Struct, frozen=True):
+    """The definition and the bound inputs of an ended run, for a rerun from memory."""
+
+    workflow: Workflow
+    parameters: FrozenDict
 
 
 class RunRequest:

@@ -10,7 +10,7 @@ import pytest
 from stretto.actors.dispatch import Deferred
 from stretto.actors.engine.run_table import Question, Run, RunTable, has_ended
 from stretto.actors.outcome import RunHandle
-from stretto.actors.runs.messages import RunInputs
+from stretto.actors.runs.request import RunInputs
 from stretto.definitions.conductor import IllegalTransition
 from tests.support.recording import PROBING, data
 from tests.support.waiting import PATIENCE, Inbox, messages_of
