@@ -33,14 +33,14 @@ def apply(changes: list[Grant | Reclaim], held: dict[str, int], owed: dict[str, 
 
 
 def test_a_request_within_the_bound_is_granted_at_once() -> None:
-    """Free permits go to whoever asks."""
+    """Free permits go to any run that asks."""
     ledger = PermitLedger(10)
     assert request(ledger, "a", 4) == [Grant("a", 4)]
     assert ledger.free == 6
 
 
 def test_a_request_beyond_the_bound_is_granted_as_far_as_it_goes() -> None:
-    """What is missing stays wanted, and comes when permits are given back."""
+    """Missing permits stay wanted, and come when others are released."""
     ledger = PermitLedger(3)
     assert request(ledger, "a", 5) == [Grant("a", 3)]
     assert release(ledger, "a", 1) == [Grant("a", 1)]
@@ -56,7 +56,7 @@ def test_a_newcomer_makes_the_holder_give_back_its_fair_share() -> None:
 
 
 def test_what_a_run_that_ended_held_goes_to_those_that_wait() -> None:
-    """Permits come back even if nobody gives them back: they are derived from who holds them."""
+    """Permits come back without a release: they are derived from the runs that hold them."""
     ledger = PermitLedger(2)
     request(ledger, "a", 2)
     request(ledger, "b", 2)
@@ -129,7 +129,7 @@ def test_the_bound_holds_and_nothing_leaks(total: int, steps: list[tuple[str, st
         assert all(count >= 0 for count in wanted.values())
         if any(wanted.values()):
             assert ledger.free == 0, "a permit lies idle while somebody wants it"
-        assert all(owed.get(each, 0) <= held.get(each, 0) for each in held), "nobody is asked for what it has not"
+        assert all(owed.get(each, 0) <= held.get(each, 0) for each in held), "no run is asked for more than it has"
 
 
 @given(total=st.integers(1, 6), runs=st.integers(2, 6), steps=st.integers(50, 120))
@@ -191,12 +191,12 @@ def test_what_is_free_is_taken_unless_somebody_waits() -> None:
     pool = PermitPool(5)
     assert (pool.take("a", 3), pool.take("b", 3), pool.take("c", 3)) == (3, 2, 0)
     assert pool.request("c", 2), "the engine is to share out"
-    assert not pool.request("c", 3), "and has been told"
+    assert not pool.request("c", 3), "and has been asked"
     assert not pool.release("a", 3)
     assert pool.take("b", 1) == 0
     assert pool.share_out() == [Grant("c", 2), Grant("c", 1)] or pool.free == 0
     assert pool.take("b", 1) == 0
-    assert not pool.forget("c"), "nobody waits any more"
+    assert not pool.forget("c"), "no run waits any more"
     assert pool.free == 3
 
 

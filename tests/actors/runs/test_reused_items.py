@@ -1,4 +1,4 @@
-"""What a rerun keeps is settled in the old order, and its waits are over at once."""
+"""Reused results are settled in the old order, and their waits are over at once."""
 
 import pytest
 
@@ -68,7 +68,7 @@ def test_items_are_settled_in_the_order_in_which_they_had_ended(kept: ReusedItem
 
 
 def test_waits_come_before_items_in_their_order(kept: ReusedItems) -> None:
-    """What starts after them had ended before."""
+    """Items that start after them had ended before."""
     assert kept.take(new_starts()["kept", 0])
     first, second = DelayElapsed("late", 1, 9000.0), RetryDue("kept", 1, 1, 2, 8000.0)
     assert kept.take_wait(first)

@@ -38,7 +38,7 @@ def test_what_is_asked_back_is_not_used_and_comes_back_as_items_end() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9), st.integers(0, 9)), max_size=30))
 def test_no_permit_is_ever_lost_or_made(turns: list[tuple[int, int, int]]) -> None:
-    """What was granted is held or has come back, and what is held covers what is in flight."""
+    """Granted permits are held or have come back, and the held ones cover the items in flight."""
     permits, granted, returned, in_flight = RunPermits(), 0, 0, 0
     for wanted, ended, reclaimed in turns:
         in_flight = max(in_flight - ended, 0)
