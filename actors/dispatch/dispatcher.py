@@ -184,6 +184,8 @@ class DispatchedActor(pykka.Actor):
 
     The owner of an unregistered actor must stop it: neither stop_all nor broadcast reaches it.
     """
+    _label: ClassVar[str] = "DispatchedActor"
+    """The class's name in metrics and in the names of its actors."""
     _message_handlers: ClassVar[Mapping[type, Callable[[Any, Any], Any]]] = {}
     """The methods marked with `handles`, by message. Unbound, because a bound one would refer back to its actor."""
 
@@ -194,8 +196,9 @@ class DispatchedActor(pykka.Actor):
     _starts: ClassVar[bool] = False
     _stops: ClassVar[bool] = False
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, label: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls._label = cls.__name__ if label is None else label
         cls._starts = cls.on_start is not pykka.Actor.on_start
         cls._stops = cls.on_stop is not pykka.Actor.on_stop
         cls._message_handlers = unbound_handlers(cls)
@@ -203,7 +206,7 @@ class DispatchedActor(pykka.Actor):
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
         # Not Pykka's, which makes a uuid, a queue and an Event: they cost more than all the rest of an actor.
         self.actor_inbox = self.actor_stopped = mailbox = self._create_actor_inbox()
-        mailbox.kind = type(self).__name__
+        mailbox.kind = self._label
 
     @property
     def actor_urn(self) -> str:  # type: ignore[override]  # made on demand, which most actors never need
@@ -235,7 +238,7 @@ class DispatchedActor(pykka.Actor):
             pykka.ActorDeadError: The dispatcher was stopped.
         """
         actor = cls(*args, **kwargs)
-        actor.actor_inbox.open(actor, dispatcher.submit, dispatcher.admit(cls.__name__))
+        actor.actor_inbox.open(actor, dispatcher.submit, dispatcher.admit(cls._label))
         if cls.registered:
             pykka.ActorRegistry.register(actor._actor_ref)
         actor._start_actor_loop()

@@ -21,7 +21,8 @@ from stretto.definitions.conductor import CancelRequested, Conductor, HandedDown
 from stretto.definitions.context import NO_SECRECY
 
 
-class RecoveringSupervisor(RunSupervisor):
+# The label is that of the metric `stretto_actors`, and has to stay.
+class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
     """Conducts one run from the state in which an engine, or a crashed supervisor, has left it."""
 
     def __init__(

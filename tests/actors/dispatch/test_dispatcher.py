@@ -238,6 +238,19 @@ def test_init_can_send_to_itself(seen: list[object], dispatcher: Dispatcher) -> 
     assert seen == ["on_start", "from init", "from outside"]
 
 
+class Renamed(Probe, label="Former"):
+    """Is counted under its former name."""
+
+
+def test_a_label_stands_for_the_name_of_a_class(dispatcher: Dispatcher) -> None:
+    """In what is counted, and in the actor's own name; a subclass has a label of its own."""
+    ref = Renamed.start_on(dispatcher)
+    assert dispatcher.alive() == {"Former": 1}
+    assert ref.actor_urn.startswith("urn:stretto:Former:")
+    assert type("Further", (Renamed,), {})._label == "Further"
+    ref.stop()
+
+
 class ShortLived(Probe):
     """Stops at once on the message "end"."""
 

@@ -18,6 +18,7 @@ from stretto.actors.journal.records import ItemStarted
 from stretto.actors.journal.sql.reader import SqlReader
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.outcome import Outcome, RunWasParked
+from stretto.actors.runs.recovering import RecoveringSupervisor
 from stretto.definitions.conductor import (
     CancelRequested,
     Event,
@@ -345,3 +346,8 @@ def test_a_run_that_is_left_and_taken_up_again_ends_as_its_entries_tell(
     assert rebuilding.finish is not None
     assert Outcome(rebuilding.finish.status, rebuilding.finish.output, rebuilding.finish.errors) == outcome
     assert conductor.tasks() == status["tasks"]
+
+
+def test_the_metric_of_actors_keeps_its_label() -> None:
+    """Dashboards name it, so a rename of the class does not change it."""
+    assert RecoveringSupervisor._label == "RebuiltRunSupervisor"
