@@ -18,9 +18,9 @@ class ActionsAndWorkflows:
         """Return all refs of either."""
         return (*self._actions.refs(core), *self._workflows)
 
-    def instead_of(self, ref: str, core: CoreActions) -> str:
+    def suggestion_for(self, ref: str, core: CoreActions) -> str:
         """Return why there is neither, and what to write instead; "" if nothing is known of it."""
-        return self._actions.instead_of(ref, core)
+        return self._actions.suggestion_for(ref, core)
 
     def parameters_of(self, ref: str, core: CoreActions) -> KnownAction | None:
         """Return what an action or a workflow takes, or None if there is neither."""

@@ -15,7 +15,7 @@ from stretto.actors.dispatch import Dispatcher, Timers
 from stretto.actors.engine.shutdown import start_clock, stop_clock
 from stretto.actors.files import FileThreads
 from stretto.actors.journal import NoJournal, NoReaders, OpenJournal, Prune, Unfinished, open_journal
-from stretto.actors.packs import Source, Surroundings, add_packs, read_packs, read_surroundings
+from stretto.actors.packs import PackConfiguration, Source, add_packs, read_pack_configuration, read_packs
 from stretto.actors.runners import Runners
 from stretto.actors.runs import PermitPool, Services
 from stretto.metrics import Instruments, MetricsServer, configure_logging, get_logger
@@ -71,7 +71,7 @@ class Parts:
 
     services: Services
     catalogue: Catalogue
-    surroundings: Surroundings
+    surroundings: PackConfiguration
     server: MetricsServer | None
     journal: OpenJournal | None
     unfinished: tuple[Unfinished, ...]
@@ -95,7 +95,7 @@ def start_parts(options: Options) -> Parts:
     definitions = several(options.definitions or ())
     read = read_packs(several(options.packs), definitions)
     add_packs(registry, read)
-    surroundings = read_surroundings(options.pack_config, options.keystore, read)
+    surroundings = read_pack_configuration(options.pack_config, options.keystore, read)
     catalogue = Catalogue(registry)
     for pack in read:
         catalogue.add_pack(pack)

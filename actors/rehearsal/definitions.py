@@ -15,9 +15,9 @@ class _AnyAction:
         """Return the refs that are known."""
         return tuple(self._known.refs(core))
 
-    def instead_of(self, ref: str, core: CoreActions) -> str:
+    def suggestion_for(self, ref: str, core: CoreActions) -> str:
         """Return what is known of a ref."""
-        return self._known.instead_of(ref, core)
+        return self._known.suggestion_for(ref, core)
 
     def parameters_of(self, ref: str, core: CoreActions) -> KnownAction | None:
         """Return what an action takes."""

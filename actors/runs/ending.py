@@ -2,7 +2,7 @@
 
 from msgspec import structs
 
-from stretto.actors.journal import Ending, RunJournal
+from stretto.actors.journal import Ending, RunLog
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.in_flight import ItemsInFlight
 from stretto.actors.runs.listeners import RunListeners
@@ -45,7 +45,7 @@ class RunEnding:
 
     # ---- at the run's end
 
-    def journal_end(self, outcome: Outcome, conductor: Conductor | None, log: RunJournal) -> RunProgressed:
+    def journal_end(self, outcome: Outcome, conductor: Conductor | None, log: RunLog) -> RunProgressed:
         """Journal a run's end, and return its last progress.
 
         RunEnded is sent after the commit, behind the answers of this turn.
@@ -78,7 +78,7 @@ class RunEnding:
             return False
         return conductor.status == "paused" or (conductor.status == "failing" and not self._items.any_waits)
 
-    def park(self, conductor: Conductor | None, log: RunJournal) -> None:
+    def park(self, conductor: Conductor | None, log: RunLog) -> None:
         """Leave the run to the next engine that opens the store. `conductor` is None if the run has not begun."""
         self.leave()
         self._telemetry.parked()

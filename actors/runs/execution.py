@@ -13,7 +13,7 @@ from typing import Any, Final
 import pykka
 
 from stretto.actors.dispatch import Mailbox, handles, unbound_handlers
-from stretto.actors.journal import ItemStarted, JournalHasRoom, RunJournal
+from stretto.actors.journal import ItemStarted, JournalHasRoom, RunLog
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.ending import RunEnding
 from stretto.actors.runs.in_flight import STOP, ItemsInFlight, Key, key_of
@@ -44,13 +44,13 @@ from stretto.definitions.conductor import (
     Event,
     Failure,
     FinishRun,
-    HandedDown,
     IllegalTransition,
     ItemCompleted,
     ItemPaused,
     ItemResumed,
     ItemsRead,
     ItemsWithdrawn,
+    PropagatedRequest,
     ResultsClosed,
     ResultsOpened,
     RetryDue,
@@ -61,7 +61,7 @@ from stretto.definitions.conductor import (
     TaskStarted,
     WaitUntil,
     WithdrawItems,
-    of_change,
+    request_implied_by,
 )
 from stretto.definitions.context import NO_SECRECY
 
@@ -92,7 +92,7 @@ class RunExecution:
         self.reused = ReusedItems(request.kept, services.now, inbox)
         self.reminders = RunReminders(services.timers, services.now, supervisor)
         self.propagation = Propagation(run_id, self.items)
-        self.log = RunJournal(services.journal, run_id, secretive=request.secrecy != NO_SECRECY)
+        self.log = RunLog(services.journal, run_id, secretive=request.secrecy != NO_SECRECY)
         self.streams = RunStreams(services.files, run_id, supervisor, services.now, durable=services.journal.durable)
         self.ending = RunEnding(
             services, request, self.items, self.streams, self.reminders, self.listeners, self.telemetry
@@ -135,7 +135,7 @@ class RunExecution:
             raise IllegalTransition(f"the run {self.run_id} has ended")
         event = message.event(*message.arguments, at=self._now())
         self.event(event)
-        if isinstance(event, HandedDown):
+        if isinstance(event, PropagatedRequest):
             self.propagation.pass_on(event)
 
     @handles(CatchUpWithParent)
@@ -163,7 +163,7 @@ class RunExecution:
         if self.log.durable:
             self.log.note(event, conductor.mask)
         if conductor.status != before:
-            request = of_change(before, conductor.status, event.at)
+            request = request_implied_by(before, conductor.status, event.at)
             if request is not None:
                 self.propagation.pass_on(request)
         return commands

@@ -41,7 +41,7 @@ from stretto.definitions.conductor import (
     PauseRequested,
     ResumeRequested,
     StartItem,
-    told_input,
+    masked_input,
 )
 from stretto.definitions.data import Data, FrozenDict, object_of
 from stretto.definitions.errors import ExpressionError
@@ -325,7 +325,7 @@ class ItemActor(DispatchedActor):
 
     def _masked_input(self) -> Data:
         """Return the input for errors and the journal: masked, and cut if it is large."""
-        return None if self._request is None else told_input(self._input, self._request.start.scope.facts.mask)
+        return None if self._request is None else masked_input(self._input, self._request.start.scope.facts.mask)
 
     def _report_failure(self, outcome: str, failure: Failure) -> None:
         self._report(outcome, failure.result, failure, self._services.timers.monotonic())

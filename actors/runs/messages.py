@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from stretto.actors.outcome import Outcome
     from stretto.actors.runners import Finished
     from stretto.actors.runs.request import RunInputs
-    from stretto.definitions.conductor import Event, HandedDown, ItemCompleted, Kept, StartItem
+    from stretto.definitions.conductor import Event, ItemCompleted, PropagatedRequest, ReusePlan, StartItem
     from stretto.definitions.data import FrozenDict
     from stretto.definitions.model import CoreActions, Task
 
@@ -61,7 +61,7 @@ class CatchUpWithParent(msgspec.Struct, frozen=True):
     A crash can lose the request between the parent's journal and that of this run.
     """
 
-    request: HandedDown
+    request: PropagatedRequest
 
 
 class ReportStatus(msgspec.Struct, frozen=True):
@@ -317,7 +317,7 @@ class RunRecovered(msgspec.Struct, frozen=True):
     """
 
     run_id: str
-    children: Mapping[str, HandedDown | None]
+    children: Mapping[str, PropagatedRequest | None]
 
 
 # ---- to the engine: from itself
@@ -334,7 +334,7 @@ class OldRunRead(msgspec.Struct, frozen=True):
     """The run to rerun was read from the store. `kept` are the results to reuse."""
 
     accepted: RunAccepted
-    kept: Kept | None
+    kept: ReusePlan | None
     rerun: Rerun
     answer: Deferred
 

@@ -8,10 +8,10 @@ from stretto.actors.runs.messages import PauseItem, ResumeItem, RunPauseChanged,
 from stretto.definitions.conductor import (
     CancelRequested,
     Conductor,
-    HandedDown,
     PauseRequested,
+    PropagatedRequest,
     ResumeRequested,
-    is_news,
+    was_missed,
 )
 
 CHILD_MESSAGES: Final[Mapping[type, PauseItem | ResumeItem | StopItem]] = {
@@ -32,26 +32,26 @@ class Propagation:
     __slots__ = ("_items", "_of_parent", "_reported_pause", "_run_id", "latest")
 
     def __init__(self, run_id: str, items: ItemsInFlight) -> None:
-        self.latest: HandedDown | None = None
+        self.latest: PropagatedRequest | None = None
         """The run's own latest request."""
         self._run_id = run_id
         self._items = items
-        self._of_parent: HandedDown | None = None
+        self._of_parent: PropagatedRequest | None = None
         self._reported_pause: bool | None = False
 
-    def pass_on(self, request: HandedDown) -> None:
+    def pass_on(self, request: PropagatedRequest) -> None:
         """Send a request to all sub-workflows."""
         self.latest = request
         self._items.send_to_children(CHILD_MESSAGES[type(request)])
 
-    def keep(self, request: HandedDown) -> None:
+    def keep(self, request: PropagatedRequest) -> None:
         """Keep the parent's latest request until this run can apply it."""
         self._of_parent = request
 
-    def take_missed(self, conductor: Conductor) -> HandedDown | None:
+    def take_missed(self, conductor: Conductor) -> PropagatedRequest | None:
         """Return the parent's latest request if the run has missed it, else None."""
         request, self._of_parent = self._of_parent, None
-        if request is not None and is_news(request, conductor.status, self.latest):
+        if request is not None and was_missed(request, conductor.status, self.latest):
             return request
         return None
 

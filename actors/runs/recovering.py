@@ -10,14 +10,21 @@ import pykka
 
 from stretto.actors.dispatch import handles
 from stretto.actors.history import READ_AT_ONCE, EntriesRead, Rebuilding, RunNotLoaded, not_loaded
-from stretto.actors.journal import Child, Reader, RunJournal
+from stretto.actors.journal import Child, Reader, RunLog
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.in_flight import STOP, key_of
 from stretto.actors.runs.messages import BeginRun, RunRecovered
 from stretto.actors.runs.request import RecoverySource, RunRequest
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.supervisor import RunSupervisor
-from stretto.definitions.conductor import CancelRequested, Conductor, HandedDown, RunTimedOut, StartItem, WaitUntil
+from stretto.definitions.conductor import (
+    CancelRequested,
+    Conductor,
+    PropagatedRequest,
+    RunTimedOut,
+    StartItem,
+    WaitUntil,
+)
 from stretto.definitions.context import NO_SECRECY
 
 
@@ -75,7 +82,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         """Resume the items, files and timers that were outstanding when the run was left."""
         run = self._run
         run.begun = True
-        run.log = RunJournal(
+        run.log = RunLog(
             self._services.journal, run.run_id, secretive=self._request.secrecy != NO_SECRECY,
             first=replay.entries, learned=conductor.mask.seen_count,
         )  # fmt: skip
@@ -89,7 +96,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         run.catch_up_with_parent()
         for wait in timers:
             self._resume_wait(wait)
-        children: dict[str, HandedDown | None] = {}
+        children: dict[str, PropagatedRequest | None] = {}
         for start in outstanding:
             if run.ended:
                 break
@@ -117,7 +124,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         else:
             self._run.command_start(start, None)
 
-    def _attach(self, start: StartItem, child: Child, conductor: Conductor) -> HandedDown | None:
+    def _attach(self, start: StartItem, child: Child, conductor: Conductor) -> PropagatedRequest | None:
         """Attach an item to its sub-workflow's run. Return the request that this run may have missed."""
         run = self._run
         run.items.start_child(start, None, child)

@@ -16,7 +16,7 @@ from stretto.definitions.data import FrozenDict
 from stretto.definitions.model import Workflow
 
 if TYPE_CHECKING:
-    from stretto.definitions.conductor import Kept
+    from stretto.definitions.conductor import ReusePlan
     from stretto.definitions.context import Mask
 
 
@@ -81,7 +81,7 @@ class RunRequest:
         self.secrecy = NO_SECRECY
         self.idempotency_key: str | None = None
         self.rerun: Rerun | None = None
-        self.kept: Kept | None = None
+        self.kept: ReusePlan | None = None
 
     def acceptance(self, parameters: FrozenDict, accepted_at: float, *, secret: bool) -> RunAccepted:
         """Return the journal's record of the accepted run.

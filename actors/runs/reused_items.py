@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from stretto.actors.runs.messages import Recipient, SettleReused
-from stretto.definitions.conductor import DelayElapsed, Event, ItemCompleted, Kept, RetryDue, StartItem
+from stretto.definitions.conductor import DelayElapsed, Event, ItemCompleted, RetryDue, ReusePlan, StartItem
 
 SETTLED_AT_ONCE: Final = 64
 """Reused items settled in one turn, so that other runs get turns in between."""
@@ -17,7 +17,7 @@ SETTLED_AT_ONCE: Final = 64
 class ReusedItems:
     """Commanded items and waits that are reused, until each has been settled by an event."""
 
-    def __init__(self, plan: Kept | None, now: Callable[[], float], supervisor: Recipient) -> None:
+    def __init__(self, plan: ReusePlan | None, now: Callable[[], float], supervisor: Recipient) -> None:
         """Reuse the results of an earlier run.
 
         Args:

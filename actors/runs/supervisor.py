@@ -123,7 +123,7 @@ class RunSupervisor(DispatchedActor):
         run.ending.parameters = parameters
         run.conductor = conductor = self._services.make_conductor(
             request.workflow, run.run_id, parameters, accepted_at,
-            None if request.parent is None else request.parent.told,
+            None if request.parent is None else request.parent.system_parent,
             surroundings=request.surroundings, mask=request.mask, secrecy=request.secrecy,
         )  # fmt: skip
         # Also without secrets: those of its sub-workflows are added to this mask.

@@ -267,7 +267,7 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     """Neither by a look at it nor by a request."""
     for arguments in (["list"], ["prune", "--keep", "0"], ["cancel", "x"]):
         result = CliRunner().invoke(main, ["runs", *arguments, "--store", f"sqlite:///{tmp_path}/none.db"])
-        assert (result.exit_code, "there is no such file" in result.stderr) == (3, True), result.output
+        assert (result.exit_code, "the file does not exist" in result.stderr) == (3, True), result.output
     assert list(tmp_path.iterdir()) == []
 
 

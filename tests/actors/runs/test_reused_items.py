@@ -4,7 +4,7 @@ import pytest
 
 from stretto.actors.runs.messages import SettleReused
 from stretto.actors.runs.reused_items import SETTLED_AT_ONCE, ReusedItems
-from stretto.definitions.conductor import DelayElapsed, ItemCompleted, Kept, RetryDue, StartItem, kept_of
+from stretto.definitions.conductor import DelayElapsed, ItemCompleted, RetryDue, ReusePlan, StartItem, plan_reuse
 from tests.support.driving import Drive, waits
 from tests.support.recording import completed
 from tests.support.writing import then, workflow
@@ -25,7 +25,7 @@ class Sent(list[object]):
         self.append(message)
 
 
-def kept_of_old() -> Kept:
+def kept_of_old() -> ReusePlan:
     """Return what is kept of a run whose fan-out failed at its second item."""
     old = Drive(TEXT)
     for timer in waits(old.commands):
@@ -37,7 +37,7 @@ def kept_of_old() -> Kept:
     old.completes("fan", "three", 2)
     old.completes("kept", "old 1", 1)
     old.fails("fan", 1)
-    return kept_of(old.conductor, [each for each in old.events if isinstance(each, ItemCompleted)], "failed_items")
+    return plan_reuse(old.conductor, [each for each in old.events if isinstance(each, ItemCompleted)], "failed_items")
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_items_that_were_skipped_without_having_begun_are_settled_first() -> Non
     """In the order in which they are taken: nothing of the old run came before them."""
     ids = {("kept", 1, index): (-1, completed(index, task="kept", outcome="skipped")) for index in range(3)}
     ids["late", 1, 0] = (0, completed(0, task="late"))
-    kept = ReusedItems(Kept(frozenset({"kept", "late"}), ids, {}), lambda: NOW, Sent())
+    kept = ReusedItems(ReusePlan(frozenset({"kept", "late"}), ids, {}), lambda: NOW, Sent())
     starts = new_starts()
     for index in (1, 0, 2):
         assert kept.take(starts["kept", index])
@@ -113,7 +113,7 @@ def test_items_that_were_skipped_without_having_begun_are_settled_first() -> Non
 def test_portions_are_settled_in_turns_of_their_own() -> None:
     """Of each portion the supervisor gets one message, and none once all are settled."""
     count = SETTLED_AT_ONCE + 1
-    plan = Kept(frozenset({"fan"}), {("fan", 1, index): (index, completed(index)) for index in range(count)}, {})
+    plan = ReusePlan(frozenset({"fan"}), {("fan", 1, index): (index, completed(index)) for index in range(count)}, {})
     sent = Sent()
     reused = ReusedItems(plan, lambda: NOW, sent)
     for index in range(count):
