@@ -35,9 +35,22 @@ class CannotExpose(Exception):
     def __init__(self, host: str, port: int, reason: Exception) -> None:
         self.host = host
         self.port = port
+        self.reason = reason
         number = reason.errno if isinstance(reason, OSError) else None
-        remedy = _REMEDIES.get(number or 0, f"check the host and the port (0 to {MAX_PORT})")
-        super().__init__(f"cannot expose metrics on {host} port {port}: {reason}; {remedy}")
+        self.remedy = _REMEDIES.get(number or 0, f"check the host and the port (0 to {MAX_PORT})")
+        super().__init__(f"cannot expose metrics on {host} port {port}: {reason}; {self.remedy}")
+
+
+def open_listener(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on a host and port. Raises `CannotExpose`."""
+    # For such a port create_server would raise OverflowError and leave a socket open.
+    if not 0 <= port <= MAX_PORT:
+        raise CannotExpose(host, port, ValueError("there is no such port"))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise CannotExpose(host, port, error) from error
 
 
 class Exposition(NamedTuple):
@@ -114,7 +127,7 @@ class MetricsServer:
         with self._lock:
             if self._loop is not None:
                 raise RuntimeError("this metrics server has already been started")
-            listener = self._listen()
+            listener = open_listener(self._host, self._port)
             self._port = listener.getsockname()[1]
             self._loop = ConnectionLoop(listener, self._serve, limit=MAX_CONNECTIONS, seconds=REQUEST_SECONDS)
             self._loop.start()
@@ -124,16 +137,6 @@ class MetricsServer:
         with self._lock:
             if self._loop is not None:
                 self._loop.stop()
-
-    def _listen(self) -> socket.socket:
-        # For such a port create_server would raise OverflowError and leave a socket open.
-        if not 0 <= self._port <= MAX_PORT:
-            raise CannotExpose(self._host, self._port, ValueError("there is no such port"))
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        try:
-            return socket.create_server((self._host, self._port), family=family)
-        except OSError as error:
-            raise CannotExpose(self._host, self._port, error) from error
 
     def _serve(self, connection: socket.socket) -> None:
         ScrapeHandler(connection, self._registry)

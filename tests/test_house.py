@@ -23,6 +23,8 @@ MODULES_OF_FACES: Final = {
     ("actors.gateway.server", "actors.operations", "requests"): "each frame is named by its module's word",
     ("actors.engine.queries", "actors.history", "reports"): "its functions have the names of the engine's methods",
     ("actors.cli.runs.stored", "actors.history", "reports"): "its functions have the names of the command's",
+    ("actors.operations.stored", "actors.history", "reports"): "its functions have the names of the operations",
+    ("actors.operations.controls", "definitions.conductor", "events"): "each control is named by its event's word",
 }
 """The modules that another room imports through a face, each with the reason: (importer, room, module)."""
 ROOMS_IN_ROOMS: Final = {

@@ -42,11 +42,11 @@ def check(url: str, store_key: str | None) -> None:
 
     All of it is read, as the recovery of its runs would; a daemon may work with it meanwhile.
     """
-    from stretto.actors.cli.support.error_exits import telling_errors
+    from stretto.actors.cli.support.error_exits import exiting_on_errors
     from stretto.actors.cli.support.stores import keyring_of
     from stretto.actors.journal import check as problems_of
 
-    with telling_errors():
+    with exiting_on_errors():
         problems = problems_of(url, keyring_of(url, store_key))
     for problem in problems:
         click.echo(problem)
@@ -64,10 +64,10 @@ def backup(url: str, file: Path) -> None:
     A daemon may work with it meanwhile, and the copy is whole once it is there. The store's key is not in it: keep
     that elsewhere.
     """
-    from stretto.actors.cli.support.error_exits import telling_errors
+    from stretto.actors.cli.support.error_exits import exiting_on_errors
     from stretto.actors.journal import backup as copy
 
-    with telling_errors():
+    with exiting_on_errors():
         copy(url, file)
 
 
@@ -79,13 +79,13 @@ def upgrade(url: str, store_key: str | None) -> None:
 
     No daemon may have it; `stretto serve` does so by itself.
     """
-    from stretto.actors.cli.support.error_exits import telling_errors
+    from stretto.actors.cli.support.error_exits import exiting_on_errors
     from stretto.actors.cli.support.stores import keyring_of
     from stretto.actors.journal import upgrade as bring_up
     from stretto.metrics import configure_logging
 
     configure_logging("INFO")
-    with telling_errors():
+    with exiting_on_errors():
         found, now = bring_up(url, keyring_of(url, store_key))
     click.echo(
         f"its tables are of version {now}" + ("" if found == now else f", and were of version {found}"), err=True

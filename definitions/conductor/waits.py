@@ -13,6 +13,7 @@ join              a task waits for the `missing` tasks to lead to it
 not_reached       the requested task has not been reached; the `missing` tasks lead to it
 paused            the run was paused
 children_paused   the run is paused because all its items in flight are paused sub-workflows
+deadline          the run times out at its deadline
 more              `count` more waits of a task are not shown
 """
 
@@ -36,7 +37,7 @@ MAX_WAITS_SHOWN: Final = 20
 
 WaitKind: TypeAlias = Literal[
     "item_in_flight", "item_stopping", "item_paused", "retry_wait", "retry_held", "delay", "concurrency", "held",
-    "join", "not_reached", "paused", "children_paused", "more", "file",
+    "join", "not_reached", "paused", "children_paused", "deadline", "more", "file",
 ]  # fmt: skip
 
 
@@ -59,11 +60,15 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunStatus(msgspec.Struct, frozen=True):
-    """A run's status, and when it changed. With `from_below`, the run is paused because its sub-workflows are."""
+    """A run's status, when it changed, and its deadline.
+
+    With `from_below`, the run is paused because its sub-workflows are.
+    """
 
     status: str
     since: float
     from_below: bool
+    deadline: float | None = None
 
     @property
     def paused(self) -> bool:
@@ -94,8 +99,11 @@ class WaitInspector:
         self._status = status
 
     def of_run(self) -> list[Wait]:
-        """Return the waits of the run, task by task in the file's order."""
-        return [*self._of_the_run_itself(), *chain.from_iterable(map(self._of, self._workflow.tasks))]
+        """Return the waits of the run, task by task in the file's order, and its deadline as the last one."""
+        waits = [*self._of_the_run_itself(), *chain.from_iterable(map(self._of, self._workflow.tasks))]
+        if self._status.deadline is not None and self._status.leads_on:
+            waits.append(Wait(kind="deadline", until=self._status.deadline))
+        return waits
 
     def of_task(self, name: str) -> list[Wait]:
         """Return the waits of a task, or none if it has ended. Raises `UnknownTask`."""

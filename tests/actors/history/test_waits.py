@@ -97,6 +97,7 @@ TOLD: dict[str, tuple[Drive, str | None, str]] = {
         "fan",
         "the task 'fan' waits for the file in.txt",
     ),
+    "deadline": (begun(workflow({"name": "a"}, timeout=90)), None, "the run times out at 1970-01-01T00:01:30Z"),
 }
 
 

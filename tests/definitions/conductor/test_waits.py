@@ -164,3 +164,14 @@ def test_few_waits_of_a_task_are_shown_and_the_rest_counted() -> None:
         Wait(kind="concurrency", task="a", visit=1, count=350),
         Wait(kind="more", task="a", count=80),
     ]
+
+
+def test_a_runs_deadline_is_the_last_of_its_waits() -> None:
+    """A task has none of its own, and neither has a run that is ending."""
+    drive = Drive(workflow({"name": "a"}, timeout=90))
+    assert waits(drive)[-1] == Wait(kind="deadline", until=90.0)
+    assert kinds(drive, "a") == [("item_in_flight", "a", None)]
+    drive.pause()
+    assert waits(drive)[-1].kind == "deadline"
+    drive.cancel()
+    assert kinds(drive) == [("item_in_flight", "a", None)]
