@@ -20,10 +20,10 @@ from stretto.actors.runs import (
     ChildPauseChanged,
     ChildRefused,
     ControlChild,
-    DropRun,
+    DiscardRun,
+    Forwarded,
     Grant,
     PermitsGranted,
-    Relayed,
     ReturnPermits,
     RunEnded,
     RunParked,
@@ -34,7 +34,7 @@ from stretto.actors.runs import (
     Services,
     SharePermits,
     StartChild,
-    conflict,
+    conflict_error,
 )
 from stretto.definitions.context import Mask, RunEnvironment
 from stretto.definitions.errors import StrettoError
@@ -158,7 +158,7 @@ class SupervisedRuns(DispatchedActor):
     def _control_child(self, message: ControlChild) -> None:
         run = self._runs.get(message.run_id)
         if run is not None:
-            run.tell(Relayed(message.message, Deferred()))
+            run.tell(Forwarded(message.message, Deferred()))
 
     def _run_refused(self, message: RunRefused) -> None:
         run = self._runs.get(message.run_id)
@@ -171,10 +171,10 @@ class SupervisedRuns(DispatchedActor):
         run = self._runs.get(message.run_id)
         if run is None:
             return
-        run.tell(DropRun())
+        run.tell(DiscardRun())
         self._forget(message.run_id)
         if not message.same_request:
-            run.accepted.fail(conflict(message.existing))
+            run.accepted.fail(conflict_error(message.existing))
             return
         earlier = self._runs.get(message.existing)
         if earlier is not None:
@@ -208,7 +208,7 @@ class SupervisedRuns(DispatchedActor):
         self._forget(message.run_id)
         run.handle.outcome.set(message.outcome)
         self._tell_listeners(message)
-        run.tell_item(ChildEnded(message.run_id, message.passed_on or message.outcome))
+        run.tell_item(ChildEnded(message.run_id, message.unmasked or message.outcome))
 
     def _run_pause_changed(self, message: RunPauseChanged) -> None:
         run = self._runs.get(message.run_id)

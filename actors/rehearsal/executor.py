@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import pykka
-from pykka.messages import ProxyCall
 
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.catalogue import Catalogue
-from stretto.actors.dispatch import Timers
+from stretto.actors.dispatch import Timers, ask_method
 from stretto.actors.engine import Engine
 from stretto.actors.files import RehearsedFiles
 from stretto.actors.outcome import Outcome, RunHandle
@@ -201,8 +200,7 @@ class _Stage:
 
     def _ask(self, method: str, *arguments: Any) -> Any:
         """Call a method of the engine's public API, as its proxy does, and do what follows from it."""
-        # Making a proxy takes half a millisecond: it looks at all that the actor has.
-        answer = self._engine.ask(ProxyCall(attr_path=(method,), args=arguments, kwargs={}), block=False)
+        answer = ask_method(self._engine, method, *arguments)
         self.dispatcher.pump()
         return answer.get(timeout=0)
 
