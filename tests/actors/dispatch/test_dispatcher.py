@@ -253,7 +253,7 @@ def test_a_label_stands_for_the_name_of_a_class(dispatcher: Dispatcher) -> None:
     assert ref.actor_urn.startswith("urn:stretto:Former:")
     ref.stop()
     further = Further.start_on(dispatcher)
-    assert dispatcher.alive() == {"Further": 1}
+    assert dispatcher.alive()["Further"] == 1
     further.stop()
 
 
