@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from stretto.actors.cli.support.action_options import PACKS, read_known
+from stretto.actors.cli.support.action_options import PACKS, load_or_exit
 from stretto.actors.cli.support.exit_codes import USAGE, give_up
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def actions() -> None:
 @PACKS
 def list_actions(as_json: bool, modules: tuple[str, ...], packs: tuple[str, ...]) -> None:  # noqa: FBT001 - a flag
     """List all actions, each with what it does."""
-    registry = read_known(modules, packs).actions
+    registry = load_or_exit(actions=modules, packs=packs).actions
     found = [registry.get(ref) for ref in registry.refs()]
     if as_json:
         _print_json([_described(each) for each in found])
@@ -46,7 +46,7 @@ def show_action(ref: str, as_json: bool, modules: tuple[str, ...], packs: tuple[
     """Show what the action REF does and takes, and where it runs."""
     from stretto.definitions.errors import StrettoError
 
-    registry = read_known(modules, packs).actions
+    registry = load_or_exit(actions=modules, packs=packs).actions
     try:
         shown = registry.get(ref)
     except StrettoError as error:

@@ -1,6 +1,5 @@
 """`stretto rehearse`: run workflows with scripted results in place of actions, on virtual time."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -8,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from stretto.actors.cli.completion import complete_workflow
+from stretto.actors.cli.findings import colour
+from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS
 from stretto.actors.cli.support.exit_codes import FAILED, USAGE, give_up
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 @click.option("--script", metavar="FILE", help="Rules that say how the actions of WORKFLOW end (YAML or JSON).")
 @click.option("--inputs", metavar="FILE|-", help="Read inputs from a JSON or YAML file, or JSON from standard input.")
 @click.option("--json", "as_json", is_flag=True, help="Print one object.")
-@click.option("--definitions", multiple=True, metavar="DIR", help="A folder of definitions; may be repeated.")
-@click.option("--actions", multiple=True, metavar="MODULE|FILE.py", help="Python code with actions; may be repeated.")
+@DEFINITIONS
+@ACTIONS
 @click.option("--case", metavar="FILE", help="Rehearse a conformance case, and print its outcome.")
 @click.option("--jsonl", is_flag=True, help="Rehearse conformance cases from standard input, one a line.")
 def rehearse(
@@ -101,10 +102,13 @@ def _tell(name: str, rehearser: "Rehearser", script: "Scripted", given: _Given) 
     from stretto.definitions.errors import InvalidDefinition, StrettoError
 
     try:
-        workflow = rehearser.catalogue.find(name)
+        scope = rehearser.catalogue.scope_of(name)
+        workflow = scope.find(name)
         types = {each.name: each.type for each in workflow.parameters.values()}
         values = inputs_of(types, given.inputs, given.assignments)
-        rehearsal = Rehearsal(workflow=workflow, inputs=values, rules=script.rules, controls=script.controls)
+        rehearsal = Rehearsal(
+            workflow=workflow, inputs=values, rules=script.rules, controls=script.controls, catalogue=scope
+        )
         rehearsed = rehearser.perform(rehearsal)
     except InvalidDefinition as error:
         give_up("\n  ".join(["the definition cannot be used", *map(str, error.findings)]), FAILED)
@@ -152,7 +156,8 @@ def _script(name: str | None) -> "Scripted":
 
 
 def _is_of_rehearsals(name: str) -> bool:
-    from stretto.actors.rehearsal import SUFFIXES, is_rehearsal
+    from stretto.actors.locating import SUFFIXES
+    from stretto.actors.rehearsal import is_rehearsal
 
     path = Path(name)
     return path.is_dir() or (path.suffix in SUFFIXES and path.is_file() and is_rehearsal(path))
@@ -181,13 +186,8 @@ def _judge(names: "Sequence[str]", rehearser: "Rehearser", *, as_json: bool) -> 
     else:
         counted = f"{len(verdicts):,} rehearsal{'' if len(verdicts) == 1 else 's'}"
         summary = f"{counted}: {failed:,} failed" if failed else f"{counted}: all as expected"
-        click.echo(click.style(summary, fg="red" if failed else "green"), color=_colour())
+        click.echo(click.style(summary, fg="red" if failed else "green"), color=colour())
     sys.exit(FAILED if failed else 0)
-
-
-def _colour() -> bool | None:
-    """Return False if colour is not wanted; None lets click look whether standard output is a terminal."""
-    return False if os.environ.get("NO_COLOR") else None
 
 
 def _show(verdict: "Verdict") -> None:
@@ -197,7 +197,7 @@ def _show(verdict: "Verdict") -> None:
     for difference in verdict.differences:
         told.append(f"  {difference.what}:")
         told += [f"    {_painted(line)}" for line in difference.diff()]
-    click.echo("\n".join(told), color=_colour())
+    click.echo("\n".join(told), color=colour())
 
 
 def _painted(line: str) -> str:
@@ -219,18 +219,11 @@ def _as_object(verdict: "Verdict") -> dict[str, Any]:
 
 
 def _rehearser(definitions: tuple[str, ...], actions: tuple[str, ...]) -> "Rehearser":
-    from stretto.actors.catalogue import core_actions
-    from stretto.actors.packs import add_packs, read_packs
-    from stretto.actors.rehearsal import Rehearser
+    from stretto.actors.rehearsal import Rehearser, load_scripted
     from stretto.definitions.errors import InvalidDefinition, StrettoError
 
-    registry = core_actions("allow")  # a rehearsal runs no command
     try:
-        for each in actions:
-            registry.load(each)
-        packs = read_packs((), definitions)
-        add_packs(registry, packs)
-        return Rehearser(registry, definitions, packs)
+        return Rehearser(load_scripted(definitions, actions))
     except InvalidDefinition as error:
         give_up("\n  ".join(["the packs cannot be used", *map(str, error.findings)]), USAGE)
     except StrettoError as error:

@@ -8,7 +8,7 @@ import click
 from stretto.actors.cli.completion import complete_workflow
 from stretto.actors.cli.inputs import inputs_of
 from stretto.actors.cli.outcomes import print_outcome
-from stretto.actors.cli.support.action_options import PACKS, rendered_commands
+from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS, PACKS, rendered_commands
 from stretto.actors.cli.support.exit_codes import FAILED, INTERRUPTED, USAGE, give_up
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ STOP_SECONDS = 2.0
 @click.argument("assignments", metavar="[KEY=VALUE]...", nargs=-1)
 @click.option("--inputs", metavar="FILE|-", help="Read inputs from a JSON or YAML file, or JSON from standard input.")
 @click.option("--json", "as_json", is_flag=True, help="Print one object: run, workflow, status, output, errors.")
-@click.option("--definitions", multiple=True, metavar="DIR", help="A folder of definitions; may be repeated.")
-@click.option("--actions", multiple=True, metavar="MODULE|FILE.py", help="Python code with actions; may be repeated.")
+@DEFINITIONS
+@ACTIONS
 @PACKS
 @click.option("--pack-config", metavar="FILE", help="A YAML file with the packs' configuration.")
 @click.option("--keystore", metavar="FILE", help="A YAML file with secrets, by the names of keystore.NAME.")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from stretto.actors.cli.support.action_options import PACKS
+from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS, PACKS
 from stretto.actors.cli.support.exit_codes import UNREACHABLE, USAGE, end_process, give_up
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ take no longer; with less than 1 ms nothing more is gained."""
 
 @click.command()
 @click.option("--config", "file", metavar="FILE", help="The config file; else $STRETTO_CONFIG, else /etc's.")
-@click.option("--definitions", multiple=True, metavar="DIR", help="A folder of definitions; may be repeated.")
-@click.option("--actions", multiple=True, metavar="MODULE|FILE.py", help="Python code with actions; may be repeated.")
+@DEFINITIONS
+@ACTIONS
 @PACKS
 @click.option("--pack-config", metavar="FILE", help="A YAML file with the packs' configuration.")
 @click.option("--keystore", metavar="FILE", help="A YAML file with secrets, by the names of keystore.NAME.")

@@ -16,8 +16,9 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.rehearsal.cases import answer, rehearser_of_cases
+    from stretto.actors.rehearsal.definitions import load_scripted, scripted_catalogue
     from stretto.actors.rehearsal.executor import Rehearsal, Rehearsed, Rehearser
-    from stretto.actors.rehearsal.files import SUFFIXES, Scripted, is_rehearsal, read_script
+    from stretto.actors.rehearsal.files import Scripted, is_rehearsal, read_script
     from stretto.actors.rehearsal.script import Control, Rule
     from stretto.actors.rehearsal.suite import Verdict, judge, rehearsals_in, why_unused
     from stretto.actors.rehearsal.telling import lines, rehearsal_object
@@ -26,8 +27,9 @@ else:
         __name__,
         {
             "cases": "answer rehearser_of_cases",
+            "definitions": "load_scripted scripted_catalogue",
             "executor": "Rehearsal Rehearsed Rehearser",
-            "files": "SUFFIXES Scripted is_rehearsal read_script",
+            "files": "Scripted is_rehearsal read_script",
             "script": "Control Rule",
             "suite": "Verdict judge rehearsals_in why_unused",
             "telling": "lines rehearsal_object",
@@ -35,7 +37,6 @@ else:
     )
 
 __all__ = [
-    "SUFFIXES",
     "Control",
     "Rehearsal",
     "Rehearsed",
@@ -47,9 +48,11 @@ __all__ = [
     "is_rehearsal",
     "judge",
     "lines",
+    "load_scripted",
     "read_script",
     "rehearsal_object",
     "rehearsals_in",
     "rehearser_of_cases",
+    "scripted_catalogue",
     "why_unused",
 ]

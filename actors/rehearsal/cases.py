@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from stretto.actors.actions import ActionRegistry
+from stretto.actors.rehearsal.definitions import scripted_catalogue
 from stretto.actors.rehearsal.executor import Rehearsal, Rehearsed, Rehearser
 from stretto.actors.rehearsal.recording import Visit
 from stretto.actors.rehearsal.runner import Launch
@@ -65,7 +66,7 @@ class Stage(Protocol):
 
 def rehearser_of_cases() -> Rehearser:
     """Return what performs cases: no action is known to it, so that each takes anything."""
-    return Rehearser(ActionRegistry({}))
+    return Rehearser(scripted_catalogue(ActionRegistry({})))
 
 
 def answer(line: bytes | str, rehearser: Stage) -> bytes:

@@ -8,26 +8,22 @@ Each rehearsal has an engine of its own, which costs a few tenths of a milliseco
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from os import PathLike
-from pathlib import Path
 from typing import Any, Final
 
 import pykka
 from pykka.messages import ProxyCall
 
-from stretto.actors.actions import ActionRegistry
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.dispatch import Timers
 from stretto.actors.engine import Engine
 from stretto.actors.files import RehearsedFiles
 from stretto.actors.outcome import Outcome, RunHandle
-from stretto.actors.packs import Pack, read_surroundings
-from stretto.actors.rehearsal.definitions import RehearsedDefinitions
+from stretto.actors.packs import read_surroundings
 from stretto.actors.rehearsal.pump import PumpedDispatcher
 from stretto.actors.rehearsal.recording import RecordedConductor, Visit
-from stretto.actors.rehearsal.runner import Launch, ScriptedActions, ScriptedRunner
+from stretto.actors.rehearsal.runner import Launch, ScriptedRunner
 from stretto.actors.rehearsal.script import Control, Rule, Script
 from stretto.actors.rehearsal.timeline import Pace, ReminderKeeper, Seconds, Timeline
 from stretto.actors.runs import PermitPool, Services
@@ -46,7 +42,17 @@ _ALL_AT_ONCE: Final = 10**9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
-    """A run to rehearse. `given` are further arguments of the run's conductor."""
+    """A run to rehearse.
+
+    Attributes:
+        workflow: The workflow that runs.
+        inputs: Its inputs.
+        rules: How actions end.
+        controls: Requests that are made meanwhile.
+        pace: How virtual time passes.
+        given: Further arguments of the run's conductor.
+        catalogue: The scope of a workflow that is given as a file. By default the rehearser's catalogue.
+    """
 
     workflow: Workflow
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -54,6 +60,7 @@ class Rehearsal:
     controls: Sequence[Control] = ()
     pace: Callable[[Timeline], Pace] = Seconds
     given: Mapping[str, Any] = field(default_factory=dict)
+    catalogue: Catalogue | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,21 +88,9 @@ class Rehearsed:
 class Rehearser:
     """Performs rehearsals, one after the other, with the same definitions and actions."""
 
-    def __init__(
-        self, actions: ActionRegistry, definitions: Sequence[str | PathLike[str]] = (), packs: Iterable[Pack] = ()
-    ) -> None:
-        """Take what workflows may call.
-
-        `actions`: those whose inputs are checked. `definitions`: folders of workflows. `packs`: those whose actions are
-        among `actions`, for their workflows.
-
-        Raises `UnknownWorkflow` if there is no such folder.
-        """
-        self._actions = ScriptedActions(actions)
-        self.catalogue = RehearsedDefinitions(self._actions)
-        for pack in packs:
-            self.catalogue.add_pack(pack)
-        self.catalogue.load(*map(Path, definitions))
+    def __init__(self, catalogue: Catalogue) -> None:
+        """Take a catalogue of `load_scripted` or `scripted_catalogue`."""
+        self.catalogue = catalogue
         self._instruments = Instruments()
 
     def perform(self, rehearsal: Rehearsal) -> Rehearsed:
@@ -103,7 +98,7 @@ class Rehearser:
 
         Raises `InvalidInput`, `NotData` (a scripted result is none), `LimitExceeded` (it does not end).
         """
-        stage = _Stage(rehearsal, self._actions, self.catalogue, self._instruments)
+        stage = _Stage(rehearsal, rehearsal.catalogue or self.catalogue, self._instruments)
         try:
             return stage.perform()
         finally:
@@ -113,9 +108,7 @@ class Rehearser:
 class _Stage:
     """One rehearsal's engine, and what drives it."""
 
-    def __init__(
-        self, rehearsal: Rehearsal, actions: ActionRegistry, catalogue: Catalogue, instruments: Instruments
-    ) -> None:
+    def __init__(self, rehearsal: Rehearsal, catalogue: Catalogue, instruments: Instruments) -> None:
         self._rehearsal = rehearsal
         self._controls = sorted(rehearsal.controls, key=lambda control: control.before_completion)
         self._conductors: dict[str, RecordedConductor] = {}
@@ -131,7 +124,7 @@ class _Stage:
             Timers(ReminderKeeper.start_on(self.dispatcher, self._timeline), self._timeline.now),
             None,
             self._runner,
-            actions,
+            catalogue.actions,
             instruments,
             now=self._timeline.now,
             new_run_id=lambda: f"rehearsed-{next(numbers)}",

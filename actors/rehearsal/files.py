@@ -15,13 +15,14 @@ from typing import Any, Final, get_args
 
 import msgspec
 
+from stretto.actors.catalogue import is_rehearsal_document, not_utf8
+from stretto.actors.locating import SUFFIXES
 from stretto.actors.rehearsal.script import Control, Request, Rule, Status
 from stretto.definitions.data import freeze
 from stretto.definitions.dialects import Fields, Reader
-from stretto.definitions.errors import Finding, InvalidDefinition, Place
+from stretto.definitions.errors import InvalidDefinition, Place
 from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode, compose, to_data
 
-SUFFIXES = frozenset({".yaml", ".yml"})
 STATUSES: Final = ("succeeded", "failed", "cancelled", "paused", "refused")
 """What a rehearsal can be expected to end as; `refused`: its inputs do not fit the parameters."""
 OUTCOMES: Final = ("succeeded", "failed", "timed_out", "cancelled", "abandoned", "skipped", "running")
@@ -30,7 +31,6 @@ ERROR_KEYS: Final = (
     "code", "message", "task", "visit", "item_index", "attempt", "action", "expression", "input", "handled", "route",
     "transition", "result",
 )  # fmt: skip
-_KEYS: Final = frozenset({"workflow", "inputs", "script", "controls", "expect"})
 _TEXT_KEYS: Final = ("workflow", "action", "task")
 _LEAST: Final[Mapping[str, int]] = {"visit": 1, "attempt": 1, "item": 0, "route": 0}
 
@@ -61,9 +61,7 @@ def is_rehearsal(path: Path) -> bool:
     One that is no YAML counts as well: whoever reads it tells what is wrong.
     """
     node = compose(path.read_text(encoding="utf-8", errors="replace"), str(path), lambda _finding: None)
-    if node is None:
-        return True
-    return isinstance(node, MapNode) and "tasks" not in node.members and not _KEYS.isdisjoint(node.members)
+    return node is None or is_rehearsal_document(node)
 
 
 def read_rehearsal(path: Path) -> RehearsalFile:
@@ -106,8 +104,7 @@ def _node(path: Path, reader: Reader) -> Node:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        message = f"the file is no UTF-8 text: byte {error.start} cannot be read"
-        raise InvalidDefinition([Finding("not_utf8", message, Place(str(path), 1, 1))]) from None
+        raise InvalidDefinition([not_utf8(str(path), error)]) from None
     node = compose(text, str(path), reader.report)
     _raise_findings(reader)
     return ScalarNode(Place(str(path), 1, 1), None, "") if node is None else node

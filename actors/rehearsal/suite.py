@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stretto.actors.catalogue import Catalogue
+from stretto.actors.locating import SUFFIXES
 from stretto.actors.rehearsal.executor import Rehearsal, Rehearsed, Rehearser
 from stretto.actors.rehearsal.expectations import Difference, differences
-from stretto.actors.rehearsal.files import SUFFIXES, RehearsalFile, is_rehearsal, read_rehearsal
+from stretto.actors.rehearsal.files import RehearsalFile, is_rehearsal, read_rehearsal
 from stretto.actors.rehearsal.script import Rule
 from stretto.definitions.conductor import blank_record
 from stretto.definitions.context import Mask
@@ -47,8 +49,9 @@ def judge(path: Path, rehearser: Rehearser) -> Verdict:
     """Run a rehearsal file, and hold what comes of it against what it expects."""
     try:
         file = read_rehearsal(path)
-        workflow = rehearser.catalogue.find(file.workflow)
-        rehearsed = _performed(file, workflow, rehearser)
+        scope = rehearser.catalogue.scope_of(file.workflow)
+        workflow = scope.find(file.workflow)
+        rehearsed = _performed(file, workflow, scope, rehearser)
     except InvalidDefinition as error:
         return Verdict(path, [str(each) for each in error.findings])
     except StrettoError as error:
@@ -81,12 +84,13 @@ def why_unused(rule: Rule, workflow: Workflow) -> str:
     return ": no try was like it, or an earlier rule took it"
 
 
-def _performed(file: RehearsalFile, workflow: Workflow, rehearser: Rehearser) -> Rehearsed:
+def _performed(file: RehearsalFile, workflow: Workflow, scope: Catalogue, rehearser: Rehearser) -> Rehearsed:
     script = file.script
+    rehearsal = Rehearsal(
+        workflow=workflow, inputs=file.inputs, rules=script.rules, controls=script.controls, catalogue=scope
+    )
     try:
-        return rehearser.perform(
-            Rehearsal(workflow=workflow, inputs=file.inputs, rules=script.rules, controls=script.controls)
-        )
+        return rehearser.perform(rehearsal)
     except InvalidInput as error:
         errors = freeze([blank_record(error.code, problem) for problem in error.problems])
         assert isinstance(errors, type(EMPTY_LIST))  # noqa: S101 - for the type checker

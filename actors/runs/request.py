@@ -13,6 +13,7 @@ from stretto.definitions.context import NO_SECRECY, NO_SURROUNDINGS
 from stretto.definitions.model import Workflow
 
 if TYPE_CHECKING:
+    from stretto.actors.catalogue import Catalogue
     from stretto.definitions.conductor import Kept
     from stretto.definitions.context import Mask
 
@@ -31,12 +32,13 @@ class RunRequest:
     `accepted` is answered with `handle`, or with `InvalidInput`. `nested` holds the refs that workflows perform;
     `parent` says whose item this run performs, `depth` levels below the first run. `surroundings` are what it is given
     besides its inputs, `mask` keeps its secrets, and those of its parent; `secrecy` tells what it gives to secret
-    parameters. `rerun` says which run it does again, `kept` what it keeps of that one.
+    parameters. `scope` is the catalogue of a run that was started from a file. `rerun` says which run it does again,
+    `kept` what it keeps of that one.
     """
 
     __slots__ = (
         "accepted", "depth", "handle", "idempotency_key", "inputs", "kept", "mask", "nested", "parent", "rerun",
-        "secrecy", "surroundings", "watchers", "workflow",
+        "scope", "secrecy", "surroundings", "watchers", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -58,6 +60,7 @@ class RunRequest:
         self.surroundings = NO_SURROUNDINGS
         self.mask: Mask | None = None
         self.secrecy = NO_SECRECY
+        self.scope: Catalogue | None = None
         self.idempotency_key: str | None = None
         self.rerun: Rerun | None = None
         self.kept: Kept | None = None

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from stretto.actors.actions import ActionRegistry
-from stretto.actors.rehearsal import Rehearser
+from stretto.actors.rehearsal import Rehearser, scripted_catalogue
 from stretto.actors.rehearsal.expectations import Difference
 from stretto.actors.rehearsal.suite import judge, rehearsals_in
 
-REHEARSER = Rehearser(ActionRegistry.registered())
+REHEARSER = Rehearser(scripted_catalogue(ActionRegistry.registered()))
 WORKFLOW = """\
 ref: ops.deploy
 version: "1"
@@ -23,7 +23,7 @@ tasks:
     next:
       - {when: "{{ succeeded() }}", do: [deploy]}
       - {when: "{{ failed() }}", do: [report]}
-  - {name: deploy, action: ops.deploy, input: {token: "{{ parameters.token }}"}}
+  - {name: deploy, action: ops.release, input: {token: "{{ parameters.token }}"}}
   - {name: report, action: core.echo, input: {message: bad}}
 output_map: {deployed: "{{ task.check.outcome == 'succeeded' }}"}
 """

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from stretto.actors.actions import ActionRegistry
-from stretto.actors.rehearsal import Control, Rehearsal, Rehearsed, Rehearser, Rule
+from stretto.actors.rehearsal import Control, Rehearsal, Rehearsed, Rehearser, Rule, scripted_catalogue
 from stretto.actors.rehearsal.telling import lines, rehearsal_object, whole
 from stretto.definitions.dialects import read_workflow
 
@@ -33,7 +33,9 @@ output_map: {n: "{{ workflow.n }}"}
 def performed(*rules: Rule, controls: tuple[Control, ...] = ()) -> Rehearsed:
     """Rehearse the workflow."""
     workflow = read_workflow(TEXT, "w.yaml")
-    return Rehearser(ActionRegistry({})).perform(Rehearsal(workflow=workflow, rules=rules, controls=controls))
+    return Rehearser(scripted_catalogue(ActionRegistry({}))).perform(
+        Rehearsal(workflow=workflow, rules=rules, controls=controls)
+    )
 
 
 def test_people_are_told_what_happened_when() -> None:
