@@ -124,7 +124,7 @@ def test_a_client_s_text_sees_no_file(tmp_path: Path, write: Callable[..., Path]
     write("z.yaml", RETURNS, ref="t.z", says="beside")
     catalogue = load_library().catalogue
     assert catalogue.find(str(main)).ref == "t.main"
-    with pytest.raises(InvalidDefinition, match="there is no action 't.z'"):
+    with pytest.raises(InvalidDefinition, match=r"there is no action 't\.z'"):
         catalogue.read_text(main.read_text(), str(main))
 
 
