@@ -1,4 +1,4 @@
-"""`stretto graph`: a workflow's graph, to be drawn."""
+"""`stretto graph`: draws a workflow."""
 
 import click
 
@@ -19,7 +19,7 @@ from stretto.actors.cli.support.exit_codes import FAILED, USAGE, give_up
 def graph(
     workflow: str, form: str, definitions: tuple[str, ...], actions: tuple[str, ...], packs: tuple[str, ...]
 ) -> None:
-    """Draw WORKFLOW, a ref or the path of a file: its tasks, and what leads from one to the next."""
+    """Draw the tasks and transitions of WORKFLOW, a ref or the path of a file."""
     from stretto.actors.catalogue import Rules, log_nothing
     from stretto.actors.cli.svg import svg
     from stretto.definitions.drawing import dot, mermaid, picture_of

@@ -8,6 +8,7 @@ import pytest
 
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.catalogue import Catalogue, Rules, load_library, log_nothing
+from stretto.actors.catalogue.definition import MAX_FILE_BYTES
 from stretto.actors.engine import Engine
 from stretto.actors.locating import files_beside, survey
 from stretto.definitions.errors import Finding, InvalidDefinition, UnknownWorkflow
@@ -143,3 +144,14 @@ def test_a_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     """Before anything is loaded."""
     with pytest.raises(UnknownWorkflow, match="no folder of definitions"):
         load_library([tmp_path / "nope"])
+
+
+def test_a_file_that_cannot_be_read_is_a_finding(write: Callable[..., Path]) -> None:
+    """Of the folder that it is in; named by its path, it is an unknown workflow."""
+    path = write("a.yaml", "x" * (MAX_FILE_BYTES + 1))
+    catalogue = load_library([path.parent], rules=Rules(log=log_nothing)).catalogue
+    assert [each.code for each in catalogue.findings[str(path)]] == ["not_readable"]
+    with pytest.raises(InvalidDefinition):
+        catalogue.find("a")
+    with pytest.raises(UnknownWorkflow, match="at most 16,777,216 bytes"):
+        catalogue.find(str(path))

@@ -20,7 +20,7 @@ from stretto.actors.rehearsal import (
     scripted_catalogue,
 )
 from stretto.actors.rehearsal.script import Request
-from stretto.actors.rehearsal.telling import outcome_of
+from stretto.actors.rehearsal.transcript import outcome_of
 from stretto.definitions.dialects import read_workflow
 from stretto.definitions.errors import InvalidInput, LimitExceeded
 

@@ -100,7 +100,10 @@ def test_a_rule_that_never_matched_fails_the_rehearsal(folder: Path) -> None:
     problems, _ = verdict(folder, "script:\n  - {task: chek}\n  - {task: report}\nexpect: {status: succeeded}\n")
     assert problems == [
         f"{folder}/rehearsal.yaml:3:5: rule 1 never matched: ops.deploy has no task 'chek'; did you mean 'check'?",
-        f"{folder}/rehearsal.yaml:4:5: rule 2 never matched: no try was like it, or an earlier rule took it",
+        (
+            f"{folder}/rehearsal.yaml:4:5: rule 2 never matched: "
+            "no attempt agrees with it, or an earlier rule matched first"
+        ),
     ]
 
 
