@@ -146,9 +146,11 @@ class Catalogue:
             valid += [each for each in unchecked if not each.errors]
             self._keep_earlier()
             unchecked = [each for each in valid if not withdrawn.isdisjoint(each.calls())]
-            valid = [each for each in valid if each not in unchecked]
+            again = set(unchecked)
+            valid = [each for each in valid if each not in again]
         self._pending = []
         self._to_keep = {}
+        self._explain_unusable()
 
     @staticmethod
     def _read(path: Path, described: "PackWorkflow | None") -> Definition:
@@ -250,6 +252,11 @@ class Catalogue:
             for ref, error in errors.items()
             if ref not in callable_refs
         }
+
+    def _explain_unusable(self) -> None:
+        """Let runs explain calls of refs that expressions give, and that no check can see."""
+        for ref, reason in self._unusable().items():
+            self.actions.refuse(ref, reason)
 
     # ---- finding
 

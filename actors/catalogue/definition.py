@@ -57,16 +57,20 @@ class Definition:
         path: The file.
         workflow: The workflow as far as it could be read, None if nothing could.
         findings: Errors and warnings, in the file's order. Until `examine`, only those of reading.
+        is_rehearsal: Whether the file looks like a rehearsal file.
+        ref_place: The place of the ref, in the file or in the pack's file that describes the workflow.
     """
 
-    __slots__ = ("_described", "_examined", "_reading", "findings", "path", "workflow")
+    __slots__ = ("_described", "_examined", "_reading", "findings", "is_rehearsal", "path", "ref_place", "workflow")
 
     def __init__(self, path: Path, reading: Reading, described: "PackWorkflow | None" = None) -> None:
         self.path = path
-        self._reading = reading
+        self._reading: Reading | None = reading
         self._described = described
         self.workflow = None if reading.workflow is None else self._completed(reading.workflow)
         self.findings = reading.findings
+        self.is_rehearsal = is_rehearsal_document(reading.root)
+        self.ref_place = self._place_of_ref(reading.root)
         self._examined = False
 
     @property
@@ -82,15 +86,6 @@ class Definition:
         return None if self.workflow is None else self.workflow.ref
 
     @property
-    def ref_place(self) -> Place:
-        """The place of the ref: in the file, or in the pack's file that describes the workflow."""
-        if self._described is not None:
-            return self._described.place
-        root = self._reading.root
-        node = root.members.get("ref") if isinstance(root, MapNode) else None
-        return Place(self.file, 1, 1, "ref") if node is None else node.place
-
-    @property
     def errors(self) -> list[Finding]:
         """The findings that make the definition unusable."""
         return [each for each in self.findings if each.severity == "error"]
@@ -99,11 +94,6 @@ class Definition:
     def warnings(self) -> list[Finding]:
         """The findings that leave the definition usable."""
         return [each for each in self.findings if each.severity != "error"]
-
-    @property
-    def is_rehearsal(self) -> bool:
-        """Whether the file looks like a rehearsal file."""
-        return is_rehearsal_document(self._reading.root)
 
     def calls(self) -> set[str | None]:
         """Return the refs that tasks call; None stands for one that an expression gives."""
@@ -114,6 +104,8 @@ class Definition:
 
     def examine(self, known: KnownActions | None) -> None:
         """Find all errors and warnings, with what is known to be callable. Findings of an earlier call stay."""
+        if self._reading is None:
+            return
         found = examine_reading(self._reading, known, self._completed).findings
         if self._described is not None:
             # The pack has a version.
@@ -121,6 +113,16 @@ class Definition:
         earlier = self.findings if self._examined else ()
         self.findings = tuple(sorted(dict.fromkeys((*earlier, *found)), key=_position))
         self._examined = True
+
+    def release_document(self) -> None:
+        """Free the YAML document. `examine` does nothing from now on."""
+        self._reading = None
+
+    def _place_of_ref(self, root: Node | None) -> Place:
+        if self._described is not None:
+            return self._described.place
+        node = root.members.get("ref") if isinstance(root, MapNode) else None
+        return Place(self.file, 1, 1, "ref") if node is None else node.place
 
     def _completed(self, workflow: Workflow) -> Workflow:
         return workflow if self._described is None else self._described.completed(workflow)

@@ -42,6 +42,7 @@ class FileScope(Catalogue):
             if self._calls_workflows():
                 self._read_folder()
         self.definition.examine(self._known())
+        self.definition.release_document()  # runs keep their scope
         self.findings[str(path)] = self.definition.findings
         if not self.definition.errors:
             base._log_warnings(self.definition)
@@ -86,6 +87,9 @@ class FileScope(Catalogue):
             self._add_conflict(definition, taken.file)
         else:
             super()._add(definition)
+
+    def _explain_unusable(self) -> None:
+        """Explain nothing: the registry is not this file's alone."""
 
     def _callable(self) -> Mapping[str, Workflow]:
         workflows = {**self._base._callable(), **self._workflows}
