@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.catalogue.callables import Callables
@@ -61,6 +62,7 @@ class Rules:
 
 
 DEFAULT_RULES = Rules()
+NO_WORKFLOWS: Final[Mapping[str, Workflow]] = MappingProxyType({})
 
 
 class Catalogue:
@@ -140,8 +142,11 @@ class Catalogue:
         """
         self._keep_earlier()
         unchecked, valid = self._pending, list[Definition]()
+        # At first a definition that could be read in part is callable, so that all findings of its callers are found.
+        partial = {str(each.ref): each.workflow for each in unchecked if each.workflow is not None and each.errors}
         while unchecked:
-            known = self._known()
+            known = self._known(partial)
+            partial = {}
             withdrawn = {each.ref for each in unchecked if not self._accept(each, known)}
             valid += [each for each in unchecked if not each.errors]
             self._keep_earlier()
@@ -236,11 +241,14 @@ class Catalogue:
                 self._enter(workflow)
                 self._rules.log("definition_kept", workflow=workflow.ref, file=workflow.file)
 
-    def _known(self) -> KnownActions | None:
-        callables = Callables(self.actions, self._callable(), self._unusable(), self._rules.find_more)
+    def _known(self, partial: Mapping[str, Workflow] = NO_WORKFLOWS) -> KnownActions | None:
+        workflows, unusable = self._callable(), self._unusable()
+        for ref in partial.keys() - workflows.keys() - self._conflicts.keys():
+            workflows[ref] = partial[ref]
+        callables = Callables(self.actions, workflows, unusable, self._rules.find_more)
         return self._rules.check_calls(callables)
 
-    def _callable(self) -> Mapping[str, Workflow]:
+    def _callable(self) -> dict[str, Workflow]:
         return dict(self._workflows)  # a check must not see what it withdraws
 
     def _unusable(self) -> dict[str, str]:

@@ -41,7 +41,9 @@ class FileScope(Catalogue):
             self._pending.clear()  # it is checked last: a file beside it may be what it calls
             if self._calls_workflows():
                 self._read_folder()
-        self.definition.examine(self._known())
+        own = self.definition.workflow
+        # A workflow that calls itself is not an error of its own.
+        self.definition.examine(self._known({} if own is None else {own.ref: own}))
         self.definition.release_document()  # runs keep their scope
         self.findings[str(path)] = self.definition.findings
         if not self.definition.errors:
@@ -91,7 +93,7 @@ class FileScope(Catalogue):
     def _explain_unusable(self) -> None:
         """Explain nothing: the registry is not this file's alone."""
 
-    def _callable(self) -> Mapping[str, Workflow]:
+    def _callable(self) -> dict[str, Workflow]:
         workflows = {**self._base._callable(), **self._workflows}
         return {ref: workflow for ref, workflow in workflows.items() if ref not in self._conflicts}
 

@@ -155,3 +155,15 @@ def test_a_file_that_cannot_be_read_is_a_finding(write: Callable[..., Path]) -> 
         catalogue.find("a")
     with pytest.raises(UnknownWorkflow, match="at most 16,777,216 bytes"):
         catalogue.find(str(path))
+
+
+@pytest.mark.parametrize("as_folder", [False, True])
+def test_a_broken_workflow_that_calls_itself_has_only_its_own_errors(
+    write: Callable[..., Path], as_folder: bool
+) -> None:
+    """That it cannot be used is no second error."""
+    path = write("a.yaml", CALLS + "nonsense: 1\n", ref="t.a", called="t.a")
+    catalogue = load_library([path.parent] if as_folder else []).catalogue
+    with pytest.raises(InvalidDefinition) as raised:
+        catalogue.find("t.a" if as_folder else str(path))
+    assert [each.code for each in raised.value.findings] == ["unknown_field"]
