@@ -30,9 +30,9 @@ class Callables:
         """Return all refs."""
         return (*self._actions.refs(core), *self._workflows)
 
-    def instead_of(self, ref: str, core: CoreActions) -> str:
+    def suggestion_for(self, ref: str, core: CoreActions) -> str:
         """Return why a ref cannot be called, or its replacement. Empty if neither is known."""
-        return self._unusable.get(ref) or self._actions.instead_of(ref, core)
+        return self._unusable.get(ref) or self._actions.suggestion_for(ref, core)
 
     def is_unusable(self, ref: str) -> bool:
         """Return whether a ref is a workflow's whose definition has errors."""

@@ -43,11 +43,11 @@ def check(url: str, store_key: str | None) -> None:
 
     The check reads everything, as the recovery of runs does. A daemon may use the store meanwhile.
     """
-    from stretto.actors.cli.support.error_exits import telling_errors
+    from stretto.actors.cli.support.error_exits import exiting_on_errors
     from stretto.actors.cli.support.stores import keyring_of
     from stretto.actors.journal import check as problems_of
 
-    with telling_errors():
+    with exiting_on_errors():
         problems = problems_of(url, keyring_of(url, store_key))
     for problem in problems:
         click.echo(problem)
@@ -65,10 +65,10 @@ def backup(url: str, file: Path) -> None:
     A daemon may use the store meanwhile. FILE appears once it is complete. The store's key is not part of it: back
     that up elsewhere.
     """
-    from stretto.actors.cli.support.error_exits import telling_errors
+    from stretto.actors.cli.support.error_exits import exiting_on_errors
     from stretto.actors.journal import backup as copy
 
-    with telling_errors():
+    with exiting_on_errors():
         copy(url, file)
 
 
@@ -80,12 +80,12 @@ def upgrade(url: str, store_key: str | None) -> None:
 
     No daemon may use the store. `stretto serve` upgrades its store when it starts.
     """
-    from stretto.actors.cli.support.error_exits import telling_errors
+    from stretto.actors.cli.support.error_exits import exiting_on_errors
     from stretto.actors.cli.support.stores import keyring_of
     from stretto.actors.journal import upgrade as bring_up
     from stretto.metrics import configure_logging
 
     configure_logging("INFO")
-    with telling_errors():
+    with exiting_on_errors():
         found, now = bring_up(url, keyring_of(url, store_key))
     click.echo(f"the tables have version {now}" + ("" if found == now else f", upgraded from {found}"), err=True)

@@ -28,7 +28,7 @@ from stretto.actors.engine.shutdown import close_down
 from stretto.actors.engine.startup import FOR_EVER, Options, Retention, start_parts
 from stretto.actors.journal import OpenJournal, StoreGone, StoreUnavailable, Unfinished
 from stretto.actors.outcome import RunHandle, RunWasParked, abandoned
-from stretto.actors.packs import Pack, Source, Surroundings
+from stretto.actors.packs import Pack, PackConfiguration, Source
 from stretto.actors.runners import DEFAULT_THREADS
 from stretto.actors.runs import (
     MAX_ITEMS_IN_FLIGHT,
@@ -89,7 +89,7 @@ class Engine(RunQueries, RecoveredRuns):
         services: Services,
         catalogue: Catalogue,
         server: MetricsServer | None,
-        surroundings: Surroundings,
+        surroundings: PackConfiguration,
         journal: OpenJournal | None = None,
         unfinished: Iterable[Unfinished] = (),
         retention: Retention = FOR_EVER,

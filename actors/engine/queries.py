@@ -62,7 +62,7 @@ class RunQueries:
         return self._read(partial(stored_handle, run_id))
 
     def _read(self, read: Callable[[Reader], Any]) -> Deferred:
-        return self._services.readers.later(read)
+        return self._services.readers.ask_deferred(read)
 
     def _stored_status(self, run_id: str, verb: str | None) -> Deferred:
         """Answer with the status of a run that is not in progress, or why it cannot be asked for something."""

@@ -24,7 +24,7 @@ from stretto.actors.journal import (
     Unrecordable,
 )
 from stretto.actors.outcome import RunHandle, RunWasParked, UnknownRun, failed_with
-from stretto.actors.packs import Surroundings
+from stretto.actors.packs import PackConfiguration
 from stretto.actors.runs import (
     ChildRefused,
     DropRun,
@@ -60,7 +60,7 @@ class RunRestarting(StrettoError):
 class RecoveredRuns(SupervisedRuns):
     """Rebuilds runs from the store."""
 
-    def __init__(self, services: Services, catalogue: Catalogue, surroundings: Surroundings) -> None:
+    def __init__(self, services: Services, catalogue: Catalogue, surroundings: PackConfiguration) -> None:
         super().__init__(services, catalogue, surroundings)
         self._stopped: Deferred | None = None
         self._recovery = Recovery(self.actor_ref, services.readers)

@@ -15,7 +15,7 @@ from stretto.actors.dispatch import Dispatcher, Timers
 from stretto.actors.engine.shutdown import start_clock, stop_clock
 from stretto.actors.files import FileThreads
 from stretto.actors.journal import NoJournal, NoReaders, OpenJournal, Prune, Unfinished, open_journal
-from stretto.actors.packs import Source, Surroundings, read_surroundings
+from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
 from stretto.actors.runners import Runners
 from stretto.actors.runs import PermitPool, Services
 from stretto.metrics import Instruments, MetricsServer, configure_logging
@@ -69,7 +69,7 @@ class Parts:
 
     services: Services
     catalogue: Catalogue
-    surroundings: Surroundings
+    surroundings: PackConfiguration
     server: MetricsServer | None
     journal: OpenJournal | None
     unfinished: tuple[Unfinished, ...]
@@ -89,7 +89,7 @@ def start_parts(options: Options) -> Parts:
         several(options.definitions or ()), actions=several(options.actions), packs=several(options.packs),
         rendered_commands=options.rendered_commands,
     )  # fmt: skip
-    surroundings = read_surroundings(options.pack_config, options.keystore, library.packs)
+    surroundings = read_pack_configuration(options.pack_config, options.keystore, library.packs)
     with contextlib.ExitStack() as stack:
         journal = None
         if options.store is not None:

@@ -11,7 +11,7 @@ from stretto.actors.engine.run_table import Run, RunTable
 from stretto.actors.history import outcome_for_parent, stored_handle
 from stretto.actors.journal import Child, Reader, RunExists, StoreUnavailable
 from stretto.actors.outcome import RunHandle, RunWasParked
-from stretto.actors.packs import Surroundings
+from stretto.actors.packs import PackConfiguration
 from stretto.actors.runs import (
     MAX_DEPTH,
     AttachChild,
@@ -50,7 +50,7 @@ READ_AGAIN_SECONDS: Final = 1.0
 class SupervisedRuns(DispatchedActor):
     """Starts a supervisor for each run, and knows them until they have ended."""
 
-    def __init__(self, services: Services, catalogue: Catalogue, surroundings: Surroundings) -> None:
+    def __init__(self, services: Services, catalogue: Catalogue, surroundings: PackConfiguration) -> None:
         super().__init__()
         self._services = services
         self._catalogue = catalogue

@@ -18,12 +18,12 @@ from stretto.actors.journal import (
     Child,
     Ending,
     ItemKey,
+    Notifications,
     Prune,
     Rerun,
     RerunScope,
     RunAccepted,
-    RunJournal,
-    Tells,
+    RunLog,
     Write,
 )
 from stretto.actors.outcome import UnknownRun, new_run_id
@@ -63,7 +63,7 @@ class _Gathered:
     def __init__(self) -> None:
         self.writes: list[Write] = []
 
-    def record(self, write: Write | None, tells: Tells = (), answers: Answers = ()) -> None:  # noqa: ARG002 - none wait
+    def record(self, write: Write | None, notifications: Notifications = (), answers: Answers = ()) -> None:  # noqa: ARG002 - none wait
         """Gather it."""
         if write is not None:
             self.writes.append(write)
@@ -120,7 +120,7 @@ class OfflineRuns:
             status = "pruned" if row is None else row.status
             raise IllegalTransition(f"the run {run_id} has ended ({status}): nothing can be asked of it any more")
         conductor, rebuilding = replay(self._reader, accepted, mask_of(self._reader, accepted))
-        journal = RunJournal(
+        journal = RunLog(
             gathered, run_id, secretive=accepted.secret, first=rebuilding.entries,
             learned=conductor.mask.seen_count, status=row.status,
         )  # fmt: skip
@@ -141,7 +141,7 @@ class OfflineRuns:
             self._handle(child.run_id, event, gathered)
 
 
-def _note(commands: list[Command], journal: RunJournal, conductor: Conductor, at: float) -> set[ItemKey]:
+def _note(commands: list[Command], journal: RunLog, conductor: Conductor, at: float) -> set[ItemKey]:
     """Have what a request gave written down; return the items that are to be stopped."""
     stopped = set()
     for command in commands:

@@ -20,11 +20,11 @@ from stretto.definitions.conductor import (
     Command,
     Conductor,
     FinishRun,
-    HandedDown,
     ItemCompleted,
+    PropagatedRequest,
     StartItem,
     StreamFailed,
-    of_change,
+    request_implied_by,
 )
 from stretto.definitions.context import NO_SECRECY, Mask
 from stretto.definitions.errors import StrettoError
@@ -45,7 +45,7 @@ class Rebuilding:
         self.accepted_at = accepted_at
         self.entries = 0
         self.finish: FinishRun | None = None
-        self.requested: HandedDown | None = None
+        self.requested: PropagatedRequest | None = None
         self.results = RebuiltResults()
         self._conductor = conductor
         self._children = {(child.item, child.attempt): child for child in children}
@@ -72,10 +72,10 @@ class Rebuilding:
                     self.results.failed(entry)
                 before = self._conductor.status
                 self._note(self._conductor.on(entry))
-                if isinstance(entry, HandedDown):
+                if isinstance(entry, PropagatedRequest):
                     self.requested = entry
                 else:
-                    self.requested = of_change(before, self._conductor.status, entry.at) or self.requested
+                    self.requested = request_implied_by(before, self._conductor.status, entry.at) or self.requested
 
     def child_of(self, start: StartItem) -> Child | None:
         """Return the run that performs this try already, or has."""
@@ -95,7 +95,7 @@ class Rebuilding:
 
 def conductor_of(accepted: RunAccepted, mask: Mask | None = None) -> Conductor:
     """Return a conductor as it was when the run was accepted, for reading: it needs to know no action."""
-    parent = None if accepted.parent is None else accepted.parent.told
+    parent = None if accepted.parent is None else accepted.parent.system_parent
     return Conductor(
         accepted.workflow, accepted.run_id, accepted.parameters, accepted.accepted_at, parent,
         surroundings=accepted.surroundings, mask=mask, secrecy=NO_SECRECY,

@@ -11,7 +11,7 @@ from stretto.actors.history.masks import SEALED, entries_of, mask_of, unless_sea
 from stretto.actors.history.plain import entry_told, failure_told, item_told, run_told, task_told
 from stretto.actors.history.replay import replay
 from stretto.actors.history.waits import reasons_of
-from stretto.actors.journal import MAX_PAGE, PAGE, ItemRow, Reader, RunAccepted, RunRow, TaskRow
+from stretto.actors.journal import MAX_PAGE, PAGE, ItemQuery, ItemRow, Reader, RunAccepted, RunRow, TaskRow
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import IllegalTransition, ItemCompleted
 from stretto.definitions.context import Mask
@@ -94,7 +94,7 @@ def list_items(  # noqa: PLR0913 - what a page is of
     `outcome` "failed" means all but succeeded ones. Raises `UnknownRun`, `InvalidCursor`, `StoreUnavailable`.
     """
     _row(reader, run_id)
-    page = reader.items(run_id, task=task, outcome=outcome, cursor=cursor, limit=_page(limit))
+    page = reader.items(run_id, ItemQuery(task, outcome, cursor, _page(limit)))
     failed = [row for row in page.items if row.outcome != "succeeded"]
     read = _accepted_and_mask(reader, run_id) if failed else None
     errors = {row.number: _error(reader, run_id, row, None if read is None else read[1]) for row in failed}
@@ -201,7 +201,7 @@ def _task(status: str, visits: int, total: int, succeeded: int, failed: int) -> 
 def _tries(reader: Reader, run_id: str, task: str) -> Iterator[ItemRow]:
     cursor: str | None = None
     while True:
-        page = reader.items(run_id, task=task, cursor=cursor, limit=MAX_PAGE)
+        page = reader.items(run_id, ItemQuery(task=task, cursor=cursor, limit=MAX_PAGE))
         yield from page.items
         cursor = page.next
         if cursor is None:

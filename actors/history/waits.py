@@ -98,6 +98,7 @@ def _text(kind: str, wait: Wait) -> str:
         "not_reached": f"{what} has not been reached: {missing or 'nothing'} would lead to it",
         "paused": f"the run is paused{since}: resume it",
         "children_paused": f"all that goes on in the run are sub-workflows that are paused{since}: resume it, or them",
+        "deadline": f"the run times out at {_time(wait.until or 0)}",
         "more": f"{wait.count:,} more of {what}",
     }
     return texts[kind]

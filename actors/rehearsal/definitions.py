@@ -20,9 +20,9 @@ class AnyAction:
         """Return the refs that are known."""
         return self._callables.refs(core)
 
-    def instead_of(self, ref: str, core: CoreActions) -> str:
+    def suggestion_for(self, ref: str, core: CoreActions) -> str:
         """Return why a ref cannot be called."""
-        return self._callables.instead_of(ref, core)
+        return self._callables.suggestion_for(ref, core)
 
     def parameters_of(self, ref: str, core: CoreActions) -> KnownAction | None:
         """Return the inputs of a known action or workflow. Any other action accepts any input."""

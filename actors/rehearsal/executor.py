@@ -20,7 +20,7 @@ from stretto.actors.dispatch import Timers
 from stretto.actors.engine import Engine
 from stretto.actors.files import RehearsedFiles
 from stretto.actors.outcome import Outcome, RunHandle
-from stretto.actors.packs import read_surroundings
+from stretto.actors.packs import read_pack_configuration
 from stretto.actors.rehearsal.pump import PumpedDispatcher
 from stretto.actors.rehearsal.recording import RecordedConductor, Visit
 from stretto.actors.rehearsal.runner import Launch, ScriptedRunner
@@ -142,7 +142,9 @@ class _Stage:
             files=RehearsedFiles(),
             permits=PermitPool(_ALL_AT_ONCE),
         )
-        self._engine = Engine.start_on(self.dispatcher, services, catalogue, None, read_surroundings(None, None, []))
+        self._engine = Engine.start_on(
+            self.dispatcher, services, catalogue, None, read_pack_configuration(None, None, [])
+        )
 
     def perform(self) -> Rehearsed:
         handle: RunHandle = self._ask("submit", self._rehearsal.workflow, self._rehearsal.inputs)

@@ -23,7 +23,7 @@ from stretto.definitions.conductor import (
 from stretto.definitions.data import list_of
 
 if TYPE_CHECKING:
-    from stretto.definitions.conductor import FanOut
+    from stretto.definitions.conductor import Visit as ActiveVisit
     from stretto.definitions.data import Data
 
 _EVENTS: Final[Mapping[str, Callable[[float], Event]]] = {
@@ -95,8 +95,8 @@ class RecordedConductor(Conductor):
 
     def visits(self) -> list[Visit]:
         """Return all visits, in the order of their start. One that has not ended has its results so far."""
-        for key, running in self._active.items():
-            visit = self._visits_seen[key]
+        for running in self.active_visits():
+            visit = self._visits_seen[running.name, running.visit]
             if running.attempt > 1 and not running.window:
                 visit.outcome = "retrying"
             elif running.task.with_items is not None:
@@ -104,7 +104,7 @@ class RecordedConductor(Conductor):
                 visit.outcome = "paused" if self.status == "paused" and not running.window else "running"
         return list(self._visits_seen.values())
 
-    def _note_delay(self, visit: "FanOut", seconds: float) -> None:
+    def _note_delay(self, visit: "ActiveVisit", seconds: float) -> None:
         self._waits[visit.name, visit.visit, visit.attempt, None] = round(seconds, 6)
 
     def _note(self, commands: list[Command]) -> None:
@@ -134,10 +134,5 @@ class RecordedConductor(Conductor):
 class InstantConductor(RecordedConductor):
     """A conductor whose delays pass at once. They are recorded."""
 
-    def delay(self, visit: "FanOut", seconds: float) -> None:
-        """Record the delay, and continue."""
-        self._note_delay(visit, seconds)
-        if visit.state == "retrying":
-            self.try_next(visit)
-        else:
-            self.delay_over(visit)
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, skip_delay=self._note_delay, **options)

@@ -35,7 +35,7 @@ from stretto.actors.runs.messages import (
     TellOutput,
 )
 from stretto.actors.runs.services import Services
-from stretto.definitions.conductor import Failure, ItemCompleted, ItemPaused, ItemResumed, StartItem, told_input
+from stretto.definitions.conductor import Failure, ItemCompleted, ItemPaused, ItemResumed, StartItem, masked_input
 from stretto.definitions.data import Data, FrozenDict, object_of
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Moment
@@ -300,7 +300,7 @@ class ItemActor(DispatchedActor):
 
     def _told_input(self) -> Data:
         """Return what the run's record and the journal have of the input: it may be as large as the context."""
-        return None if self._perform is None else told_input(self._input, self._perform.start.scope.facts.mask)
+        return None if self._perform is None else masked_input(self._input, self._perform.start.scope.facts.mask)
 
     def _report_failure(self, outcome: str, failure: Failure) -> None:
         self._report(outcome, failure.result, failure, self._services.timers.monotonic())

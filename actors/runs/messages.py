@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal import Child, ParentItem, Rerun, RunAccepted
     from stretto.actors.outcome import Outcome
     from stretto.actors.runners import Finished
-    from stretto.definitions.conductor import HandedDown, ItemCompleted, Kept, StartItem
+    from stretto.definitions.conductor import ItemCompleted, PropagatedRequest, ReusePlan, StartItem
     from stretto.definitions.data import FrozenDict
     from stretto.definitions.model import CoreActions, Task, Workflow
 
@@ -44,7 +44,7 @@ class FollowParent(msgspec.Struct, frozen=True):
     """Do what was last requested of the run whose item this one performs, unless the same, or something later, was
     requested of this one: as the last engine ended, it may have been handed down and not written."""
 
-    request: HandedDown
+    request: PropagatedRequest
 
 
 class RunRecorded(msgspec.Struct, frozen=True):
@@ -353,14 +353,14 @@ class RunRebuilt(msgspec.Struct, frozen=True):
     """
 
     run_id: str
-    children: Mapping[str, HandedDown | None]
+    children: Mapping[str, PropagatedRequest | None]
 
 
 class OldRunRead(msgspec.Struct, frozen=True):
     """The run that is to be done again has been read."""
 
     accepted: RunAccepted
-    kept: Kept | None
+    kept: ReusePlan | None
     rerun: Rerun
     answer: Deferred
 

@@ -10,13 +10,13 @@ from typing import Any, ClassVar
 import pykka
 
 from stretto.actors.history import READ_AT_ONCE, EntriesRead, Rebuilding, RunNotLoaded, not_loaded
-from stretto.actors.journal import Child, Reader, RunJournal
+from stretto.actors.journal import Child, Reader, RunLog
 from stretto.actors.runs.in_flight import STOP, key_of
 from stretto.actors.runs.messages import RunRebuilt
 from stretto.actors.runs.request import Rebuilt, RunRequest
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.supervisor import RunSupervisor
-from stretto.definitions.conductor import CancelRequested, Conductor, HandedDown, RunTimedOut, StartItem
+from stretto.definitions.conductor import CancelRequested, Conductor, PropagatedRequest, RunTimedOut, StartItem
 from stretto.definitions.context import NO_SECRECY
 
 
@@ -70,7 +70,7 @@ class RebuiltRunSupervisor(RunSupervisor):
             return
         self._rebuilding = None
         deferred, self._deferred = self._deferred or [], None
-        self._journal = RunJournal(
+        self._journal = RunLog(
             self._services.journal, self._run_id, secretive=self._request.secrecy != NO_SECRECY,
             first=rebuilding.entries, learned=conductor.mask.seen_count,
         )  # fmt: skip
@@ -87,7 +87,7 @@ class RebuiltRunSupervisor(RunSupervisor):
                 self._event(wait.then)  # before anything is performed for a run that has failed
             else:
                 self._remind(wait)
-        children: dict[str, HandedDown | None] = {}
+        children: dict[str, PropagatedRequest | None] = {}
         for start in outstanding:
             child = rebuilding.child_of(start)
             if self._ended:
@@ -108,7 +108,7 @@ class RebuiltRunSupervisor(RunSupervisor):
         else:
             self._command_start(start, None)
 
-    def _attach(self, start: StartItem, child: Child, conductor: Conductor) -> HandedDown | None:
+    def _attach(self, start: StartItem, child: Child, conductor: Conductor) -> PropagatedRequest | None:
         """Have an item wait for the run that performs it already; return what that run may have missed."""
         self._items.perform_nested(start, None, child)
         if conductor.may_resume(start):

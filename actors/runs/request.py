@@ -14,7 +14,7 @@ from stretto.definitions.model import Workflow
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
-    from stretto.definitions.conductor import Kept
+    from stretto.definitions.conductor import ReusePlan
     from stretto.definitions.context import Mask
 
 
@@ -63,4 +63,4 @@ class RunRequest:
         self.scope: Catalogue | None = None
         self.idempotency_key: str | None = None
         self.rerun: Rerun | None = None
-        self.kept: Kept | None = None
+        self.kept: ReusePlan | None = None

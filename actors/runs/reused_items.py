@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from stretto.definitions.conductor import DelayElapsed, Event, ItemCompleted, Kept, RetryDue, StartItem
+from stretto.definitions.conductor import DelayElapsed, Event, ItemCompleted, RetryDue, ReusePlan, StartItem
 
 
 class KeptItems:
@@ -15,7 +15,7 @@ class KeptItems:
     Without `kept` there are none. `now` gives seconds since the epoch.
     """
 
-    def __init__(self, kept: Kept | None, now: Callable[[], float]) -> None:
+    def __init__(self, kept: ReusePlan | None, now: Callable[[], float]) -> None:
         self._kept = kept
         self._now = now
         self._waits: deque[RetryDue | DelayElapsed] = deque()

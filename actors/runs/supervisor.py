@@ -1,7 +1,7 @@
 """The supervisor of one run: holds its conductor, and with it the run's single authoritative context.
 
     messages --> events --> Conductor --> commands --> messages
-                   '-------> RunJournal --> the journal: at the turn's end, and nobody waits
+                   '-------> RunLog --> the journal: at the turn's end, and nobody waits
 
 Nothing else ever changes the run's context. What an item costs here is one event, its commands, and the start of the
 next one, in the same turn in which it ends; whatever can wait (metrics, permits, the journal, watchers) waits for the
@@ -17,7 +17,7 @@ from msgspec import structs
 
 from stretto.actors.dispatch import Deferred, DispatchedActor, ask_deferred, forward
 from stretto.actors.history import HeldUp, reasons_of
-from stretto.actors.journal import MAX_PENDING, Ending, ItemStarted, JournalHasRoom, RunAccepted, RunJournal
+from stretto.actors.journal import MAX_PENDING, Ending, ItemStarted, JournalHasRoom, RunAccepted, RunLog
 from stretto.actors.outcome import Outcome, abandoned
 from stretto.actors.runners import describe
 from stretto.actors.runs.idempotency import idempotency_of
@@ -74,7 +74,6 @@ from stretto.definitions.conductor import (
     Event,
     Failure,
     FinishRun,
-    HandedDown,
     IllegalTransition,
     ItemCompleted,
     ItemPaused,
@@ -82,6 +81,7 @@ from stretto.definitions.conductor import (
     ItemsRead,
     ItemsWithdrawn,
     PauseRequested,
+    PropagatedRequest,
     ResultsClosed,
     ResultsOpened,
     ResumeRequested,
@@ -95,8 +95,8 @@ from stretto.definitions.conductor import (
     TaskStarted,
     WaitUntil,
     WithdrawItems,
-    is_news,
-    of_change,
+    request_implied_by,
+    was_missed,
 )
 from stretto.definitions.context import NO_SECRECY
 from stretto.definitions.data import EMPTY_OBJECT, FrozenDict
@@ -129,10 +129,10 @@ class RunSupervisor(DispatchedActor):
         self._told_paused: bool | None = False
         self._conductor: Conductor | None = None
         self._parameters = EMPTY_OBJECT
-        self._requested: HandedDown | None = None
-        self._requested_of_parent: HandedDown | None = None
+        self._requested: PropagatedRequest | None = None
+        self._requested_of_parent: PropagatedRequest | None = None
         secretive = request.secrecy != NO_SECRECY
-        self._journal = RunJournal(services.journal, self._run_id, secretive=secretive)
+        self._journal = RunLog(services.journal, self._run_id, secretive=secretive)
         self._streams = RunStreams(
             services.files, self._run_id, self.actor_ref, services.now, durable=services.journal.durable
         )
@@ -221,7 +221,7 @@ class RunSupervisor(DispatchedActor):
     def _make_conductor(self, parameters: FrozenDict, accepted_at: float) -> Conductor:
         request = self._request
         self._parameters = parameters
-        parent = None if request.parent is None else request.parent.told
+        parent = None if request.parent is None else request.parent.system_parent
         self._conductor = conductor = self._services.make_conductor(
             self._workflow, self._run_id, parameters, accepted_at, parent,
             surroundings=request.surroundings, mask=request.mask, secrecy=request.secrecy,
@@ -264,7 +264,7 @@ class RunSupervisor(DispatchedActor):
         if self._journal.durable:
             self._journal.note(event, conductor.mask)
         if conductor.status != before:
-            request = of_change(before, conductor.status, event.at)
+            request = request_implied_by(before, conductor.status, event.at)
             if request is not None:
                 self._hand_down(request)
         return commands
@@ -284,10 +284,10 @@ class RunSupervisor(DispatchedActor):
         if self._ended:
             raise IllegalTransition(f"the run {self._run_id} has ended")
         self._event(event)
-        if isinstance(event, HandedDown):
+        if isinstance(event, PropagatedRequest):
             self._hand_down(event)
 
-    def _hand_down(self, request: HandedDown) -> None:
+    def _hand_down(self, request: PropagatedRequest) -> None:
         self._requested = request
         self._items.tell_children(CHILD_MESSAGES[type(request)])
 
@@ -302,7 +302,7 @@ class RunSupervisor(DispatchedActor):
         conductor = self._conductor
         if request is None or conductor is None or self._ended:
             return
-        if is_news(request, conductor.status, self._requested):
+        if was_missed(request, conductor.status, self._requested):
             with contextlib.suppress(IllegalTransition):  # it fails already, and ends by itself
                 self._control(type(request)(self._services.now()))
 

@@ -1,8 +1,8 @@
-"""What is wrong with a definition before it runs: pure checks over a read workflow.
+"""Checks of a definition before it runs.
 
     YAML text --read--> Workflow --references, paths--> names, shape, conditions, inputs --> findings
 
-Every finding has a stable code (docs/findings.md). What surely fails is an error, what is doubtful a warning.
+Every finding has a stable code (docs/findings.md). Constructs that always fail are errors, doubtful ones warnings.
 """
 
 from typing import TYPE_CHECKING

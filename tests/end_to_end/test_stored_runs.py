@@ -82,7 +82,7 @@ def test_a_run_that_outlasts_its_daemon_is_controlled_in_its_store(tmp_path: Pat
         following = watching(served, run)
         served.signal(signal.SIGTERM)
         _, why = following.communicate(timeout=PATIENCE)
-        assert (following.returncode, "goes on when a daemon opens its store again" in why) == (3, True)
+        assert (following.returncode, "continues when a daemon opens its store again" in why) == (3, True)
         assert served.ended() == 0
     assert stretto("runs", "cancel", run, "--store", store).exit_code == 0
     with serving(tmp_path, "--store", store) as served:

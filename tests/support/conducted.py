@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from stretto.actors.journal.link import Answers, Tells
+from stretto.actors.journal.link import Answers, Notifications
 from stretto.actors.journal.records import Ending, ItemKey, ParentItem, RunAccepted, Write
-from stretto.actors.journal.run_log import RunJournal
+from stretto.actors.journal.run_log import RunLog
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.outcome import new_run_id
 from stretto.definitions.conductor import (
@@ -36,7 +36,7 @@ class WrittenAtOnce:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def record(self, write: Write | None, tells: Tells = (), answers: Answers = ()) -> None:
+    def record(self, write: Write | None, notifications: Notifications = (), answers: Answers = ()) -> None:
         if write is not None:
             self._store.writer.write([write])
 
@@ -67,13 +67,13 @@ class Conducted:
         bound = bind(workflow, parameters or {})
         mask: Mask = Mask(base=surroundings.mask) if parent is None else parent.conductor.mask
         item = None if parent is None else parent.item(*of_item)
-        told = None if item is None else item.told
-        self.conductor: Conductor = Conductor(workflow, self.id, bound, at, told, surroundings=surroundings, mask=mask)
+        above = None if item is None else item.system_parent
+        self.conductor: Conductor = Conductor(workflow, self.id, bound, at, above, surroundings=surroundings, mask=mask)
         self.accepted = RunAccepted(
             run_id=self.id, workflow=workflow, parameters=bound, surroundings=surroundings, accepted_at=at,
             secret=bool(self.conductor.mask), parent=item, depth=0 if parent is None else 1,
         )  # fmt: skip
-        self._journal = RunJournal(WrittenAtOnce(store), self.id, secretive=False)
+        self._journal = RunLog(WrittenAtOnce(store), self.id, secretive=False)
         store.writer.write([self.accepted])
         self._carry_out(self.conductor.begin())
 

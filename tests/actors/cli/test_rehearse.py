@@ -99,7 +99,7 @@ def test_known_actions_and_workflows_can_be_given(folder: Path) -> None:
     assert (alone.returncode, 'p: test.child {"n":"many"}' in alone.stdout) == (0, True)
     both = stretto(folder, "parent.yaml", "--definitions", "flows", "--actions", "acts.py")
     assert both.returncode == 1
-    assert "n must be an integer, not a string" in both.stdout
+    assert "n must be an integer, got a string" in both.stdout
 
 
 def test_a_folder_of_rehearsals_is_run_like_tests(folder: Path) -> None:

@@ -141,7 +141,7 @@ def test_an_invalid_definition_exits_with_1_and_every_finding(tmp_path: Path) ->
         (("ECHO", "text"), "an input must be KEY=VALUE, got 'text'"),
         (("ECHO", "number=many"), "'number' must be a number, got other text"),
         (("ECHO", "rows=[1"), "'rows' must be a JSON list"),
-        (("ECHO", "flag=1"), "'flag' is of type integer, where boolean is expected"),
+        (("ECHO", "flag=1"), "'flag' must be of type boolean, got integer"),
         (("ECHO", "--inputs", "nope.json"), "cannot read the inputs 'nope.json'"),
         (("ECHO", "--actions", "no_such_module_x"), "no_such_module_x"),
         (("ECHO", "--definitions", "no_such_folder"), "no folder of definitions 'no_such_folder'"),

@@ -171,7 +171,7 @@ def test_an_ended_run_is_watched_to_its_end(kept: Kept) -> None:
     assert (result.exit_code, outcome["type"], outcome["status"]) == (1, "outcome", "failed")
     assert outcome["tasks"]["probe"]["items"]["failed"] == 1
     result = kept.runs("watch", kept.running.id)
-    assert (result.exit_code, "with --daemon URL" in result.stderr) == (2, True)
+    assert (result.exit_code, "use --daemon URL" in result.stderr) == (2, True)
 
 
 def test_what_an_item_writes_only_a_daemon_knows(kept: Kept) -> None:
@@ -248,7 +248,7 @@ def test_each_kind_of_store_is_read_and_changed(durable_url: str) -> None:
         (["list", "--limit", "501"], 2, "501"),
         (["list", "--daemon", "unix:///x"], 2, "exclude each other"),
         (["prune"], 2, "--older-than DURATION, --keep NUMBER"),
-        (["prune", "--older-than", "30"], 2, "'30' is no number with a unit"),
+        (["prune", "--older-than", "30"], 2, "got '30'"),
         (["rerun", "x", "--failed", "--failed-items"], 2, "exclude each other"),
         (["list", "--store-key", "missing"], 3, "missing: the key file cannot be read"),
         (["resume", "ENDED"], 2, "has ended (succeeded)"),
@@ -267,7 +267,7 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     """Neither by a look at it nor by a request."""
     for arguments in (["list"], ["prune", "--keep", "0"], ["cancel", "x"]):
         result = CliRunner().invoke(main, ["runs", *arguments, "--store", f"sqlite:///{tmp_path}/none.db"])
-        assert (result.exit_code, "there is no such file" in result.stderr) == (3, True), result.output
+        assert (result.exit_code, "the file does not exist" in result.stderr) == (3, True), result.output
     assert list(tmp_path.iterdir()) == []
 
 

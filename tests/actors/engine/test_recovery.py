@@ -175,12 +175,12 @@ def test_hundreds_of_runs_are_rebuilt_a_few_at_a_time(
 DAMAGE = {
     "definition": (
         "UPDATE definitions SET body = x'7b' WHERE digest = (SELECT definition FROM runs WHERE id = :id)",
-        "a stored definition:1:1: error: cannot read what was stored",
+        "a stored definition:1:1: error: cannot read the stored definition",
     ),
     "inputs": ("DELETE FROM run_inputs WHERE run = (SELECT number FROM runs WHERE id = :id)", "there is no run "),
     "entry": (
         "UPDATE entries SET body = x'7b' WHERE run = (SELECT number FROM runs WHERE id = :id)",
-        "an entry (item_completed) of the store is damaged",
+        "an entry (item_completed) in the store is damaged",
     ),
     "gap": (
         "UPDATE entries SET number = 7 WHERE run = (SELECT number FROM runs WHERE id = :id)",
@@ -188,7 +188,7 @@ DAMAGE = {
     ),
     "kind": (
         "UPDATE entries SET kind = 'news' WHERE run = (SELECT number FROM runs WHERE id = :id)",
-        "the store holds an entry of the kind 'news', which this version does not know",
+        "an entry in the store has the unknown kind 'news'",
     ),
     "rerun": (
         "UPDATE runs SET rerun_of = 'gone', rerun_scope = 'failed_items' WHERE id = :id",
@@ -444,7 +444,7 @@ def test_a_run_is_done_again_only_if_there_is_something_to_do(start: Callable[..
     outcome_of(ended_well)
     for run_id, scope, error, told in (
         (running.id, "everything", IllegalTransition, "it has not ended; cancel it first"),
-        (ended_well.id, "failed_tasks", NothingToRerun, "nothing to do again but everything"),
+        (ended_well.id, "failed_tasks", NothingToRerun, "nothing to rerun: no task failed"),
         (ended_well.id, "some", ValueError, "everything, failed_tasks, failed_items, not 'some'"),
         ("no-such-run", "everything", UnknownRun, "no-such-run"),
     ):

@@ -59,7 +59,7 @@ class Desk:
         """Return the runs of which the engine has been told, when all that is being read has been."""
         free = threading.Barrier(3)
         for _ in range(2):
-            self.readers.later(lambda _reader: free.wait(PATIENCE))
+            self.readers.ask_deferred(lambda _reader: free.wait(PATIENCE))
         free.wait(PATIENCE)
         told = messages_of(self.engine)
         messages = [told.get() for _ in range(told.qsize())]
@@ -207,7 +207,7 @@ def test_a_rerun_is_loaded_with_what_it_keeps(store: Store) -> None:
 def test_only_a_rerun_that_keeps_something_needs_the_old_run(store: Store) -> None:
     """One that does everything again has all that it needs."""
     assert load(rerun_of(store, "gone", "everything"), store.reader).kept is None
-    with pytest.raises(Unrecordable, match="the run gone, which it does again, has been deleted"):
+    with pytest.raises(Unrecordable, match="the run gone that it reruns was deleted"):
         rerun_of(store, "gone", "failed_items")
 
 

@@ -226,7 +226,7 @@ def test_a_run_of_which_something_can_never_be_written_has_failed_for_good(
     run = first.submit(CHAIN.replace("value: 1}", "value: \"{{ 'x' * 20_000 }}\"}"))
     outcome = outcome_of(run)
     assert (outcome.status, outcome.errors[0]["code"]) == ("failed", "unrecordable")
-    assert "takes 10,000 at most" in outcome.errors[0]["message"]
+    assert "must have at most 10,000 bytes" in outcome.errors[0]["message"]
     first.proxy.stop().get(timeout=PATIENCE)
     noted = len(NOTED.values)
     second = start_bench(store=url)

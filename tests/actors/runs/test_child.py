@@ -108,7 +108,7 @@ def test_a_sub_workflows_inputs_are_checked(nested: Callable[..., Bench]) -> Non
         "tasks: [{name: call, action: test.child, input: {number: \"{{ 'one' }}\"}, retry: {count: 3}}]\n"
     )
     assert outcome.errors[0]["code"] == "invalid_input"
-    assert "'number' is of type string" in outcome.errors[0]["message"]
+    assert "'number' must be of type" in outcome.errors[0]["message"]
     assert outcome.errors[0]["attempt"] == 1
 
 

@@ -185,10 +185,10 @@ def test_why_tells_of_the_bound_on_items_in_flight(start_bench: Callable[..., Be
 @pytest.mark.parametrize(
     ("ask", "told"),
     [
-        (lambda engine, run: engine.set_concurrency(run, "fan", 0), "a concurrency is at least 1, not 0"),
+        (lambda engine, run: engine.set_concurrency(run, "fan", 0), "concurrency must be at least 1, got 0"),
         (lambda engine, run: engine.set_concurrency(run, "fun", 2), "did you mean 'fan'"),
         (lambda engine, run: engine.skip_item(run, "fan", 7), "no such item; its items are numbered 0 to 0"),
-        (lambda engine, run: engine.retry_item(run, "fan", 0), "it is being performed"),
+        (lambda engine, run: engine.retry_item(run, "fan", 0), "it is running"),
         (lambda engine, run: engine.why(run, "fun"), "did you mean 'fan'"),
     ],
 )

@@ -15,13 +15,17 @@ from stretto.actors.journal.opening import open_store
 from stretto.actors.outcome import RunWasParked
 from stretto.actors.runs.parent import CHILD_MESSAGES
 from stretto.definitions.conductor import CancelRequested, PauseRequested, ResumeRequested
-from stretto.definitions.conductor.propagation import HandedDown, is_news, of_change
+from stretto.definitions.conductor.propagation import PropagatedRequest, request_implied_by, was_missed
 from stretto.definitions.conductor.states import RUN
 from tests.support.conducted import Conducted
 from tests.support.engines import Bench, outcome_of
 from tests.support.waiting import PATIENCE, Inbox, messages_of
 
-VERBS: dict[type[HandedDown], str] = {PauseRequested: "pause", ResumeRequested: "resume", CancelRequested: "cancel"}
+VERBS: dict[type[PropagatedRequest], str] = {
+    PauseRequested: "pause",
+    ResumeRequested: "resume",
+    CancelRequested: "cancel",
+}
 STATES = sorted({state for state, _ in RUN} | set(RUN.values()))
 TIMES = st.floats(0, 1e10)
 REQUESTS = st.builds(lambda kind, at: kind(at), st.sampled_from(list(VERBS)), TIMES)
@@ -81,20 +85,20 @@ def gates() -> Iterator[None]:
 
 
 @given(REQUESTS, st.sampled_from(STATES))
-def test_what_changes_a_run_is_news_to_it(request: HandedDown, status: str) -> None:
+def test_what_changes_a_run_is_news_to_it(request: PropagatedRequest, status: str) -> None:
     """And nothing else is, as long as nothing has been requested of it."""
     after = RUN.get((status, VERBS[type(request)]))
-    assert is_news(request, status, None) == (after is not None and after != status)
+    assert was_missed(request, status, None) == (after is not None and after != status)
 
 
 @given(REQUESTS, REQUESTS, st.sampled_from(STATES))
 def test_what_was_requested_of_a_run_itself_and_later_stands(
-    request: HandedDown, last: HandedDown, status: str
+    request: PropagatedRequest, last: PropagatedRequest, status: str
 ) -> None:
     """But for a cancel, which nobody takes back."""
-    news = is_news(request, status, last)
+    news = was_missed(request, status, last)
     if isinstance(request, CancelRequested) or last.at < request.at:
-        assert news == is_news(request, status, None)
+        assert news == was_missed(request, status, None)
     else:
         assert not news
 
@@ -109,7 +113,7 @@ def test_all_that_is_handed_down_is_something_to_items() -> None:
 def test_only_a_failure_in_a_pause_has_sub_workflows_go_on(before: str, after: str) -> None:
     """Nobody can resume the run any more."""
     expected = ResumeRequested(5.0) if (before, after) == ("paused", "failing") else None
-    assert of_change(before, after, 5.0) == expected
+    assert request_implied_by(before, after, 5.0) == expected
 
 
 @pytest.fixture(params=["in memory", "in a store"])

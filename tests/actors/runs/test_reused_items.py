@@ -3,7 +3,7 @@
 import pytest
 
 from stretto.actors.runs.reused_items import KeptItems
-from stretto.definitions.conductor import DelayElapsed, ItemCompleted, Kept, RetryDue, StartItem, kept_of
+from stretto.definitions.conductor import DelayElapsed, ItemCompleted, RetryDue, ReusePlan, StartItem, plan_reuse
 from tests.support.driving import Drive, waits
 from tests.support.recording import completed
 from tests.support.writing import then, workflow
@@ -17,7 +17,7 @@ TEXT = workflow(
 )
 
 
-def kept_of_old() -> Kept:
+def kept_of_old() -> ReusePlan:
     """Return what is kept of a run whose fan-out failed at its second item."""
     old = Drive(TEXT)
     for timer in waits(old.commands):
@@ -29,7 +29,7 @@ def kept_of_old() -> Kept:
     old.completes("fan", "three", 2)
     old.completes("kept", "old 1", 1)
     old.fails("fan", 1)
-    return kept_of(old.conductor, [each for each in old.events if isinstance(each, ItemCompleted)], "failed_items")
+    return plan_reuse(old.conductor, [each for each in old.events if isinstance(each, ItemCompleted)], "failed_items")
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_items_that_were_skipped_without_having_begun_are_settled_first() -> Non
     """In the order in which they are taken: nothing of the old run came before them."""
     ids = {("kept", 1, index): (-1, completed(index, task="kept", outcome="skipped")) for index in range(3)}
     ids["late", 1, 0] = (0, completed(0, task="late"))
-    kept = KeptItems(Kept(frozenset({"kept", "late"}), ids, {}), lambda: NOW)
+    kept = KeptItems(ReusePlan(frozenset({"kept", "late"}), ids, {}), lambda: NOW)
     starts = new_starts()
     for index in (1, 0, 2):
         assert kept.take(starts["kept", index])

@@ -94,7 +94,7 @@ def test_the_first_failures_are_told_and_all_are_counted(bench: Bench, tmp_path:
         "path": str(tmp_path / "results"), "items": count, "succeeded": 0, "failed": count
     }  # fmt: skip
     assert len(lines_of(tmp_path)) == count
-    assert outcome.errors[0]["message"] == f"{count:,} of {count:,} items failed; the first 10 are told"
+    assert outcome.errors[0]["message"] == f"{count:,} of {count:,} items failed (showing 10)"
 
 
 def test_a_run_that_has_secrets_writes_none(bench: Bench, tmp_path: Path) -> None:
@@ -109,8 +109,12 @@ def test_a_run_that_has_secrets_writes_none(bench: Bench, tmp_path: Path) -> Non
     ("kind", "content", "message"),
     [
         ("lines", None, "items cannot be read: No such file or directory"),
-        ("jsonl", "1\n" * 600 + "oops\n", "items, line 601: it is no JSON: "),
-        ("csv", "a\n" + "1\n" * 600 + "1,2\n", "items, line 602: a row of 2 fields; the header has 1"),
+        ("jsonl", "1\n" * 600 + "oops\n", "items, line 601: invalid JSON: "),
+        (
+            "csv",
+            "a\n" + "1\n" * 600 + "1,2\n",
+            "items, line 602: a row must not have more fields than the header (1), got 2",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_read_fails_the_task(
@@ -138,7 +142,7 @@ def test_a_file_that_cannot_be_written_fails_the_task_before_it_begins(bench: Be
     outcome = bench.run(fan("lines", TO_A_FILE), {**inputs, "results": str(tmp_path / "none" / "results")})
     assert outcome.errors[0]["code"] == "unwritable_results"
     outcome = bench.run(fan("lines", TO_A_FILE), {**inputs, "results": inputs["source"]})
-    assert outcome.errors[0]["message"].endswith("is the file that the items are read from")
+    assert outcome.errors[0]["message"].endswith("is also the file of the items")
     assert LEDGER.done == ["worst", "worst"]
     (tmp_path / "results").write_text("before")
     bench.run(fan("lines", TO_A_FILE), {**inputs, "source": str(tmp_path / "none")})
@@ -149,7 +153,7 @@ def test_a_path_is_a_text(bench: Bench, tmp_path: Path) -> None:
     """Anything else fails the task as an expression that cannot be evaluated does."""
     text = fan("lines").replace("source: {type: string}", "source: {}")
     outcome = bench.run(text, {"source": 3})
-    assert outcome.errors[0]["message"] == "the lines of with_items is the path of a file, not 3"
+    assert outcome.errors[0]["message"] == "the lines of with_items must be a file path, got 3"
 
 
 def test_a_window_over_a_file_can_be_changed_paused_and_skipped(bench: Bench, tmp_path: Path) -> None:

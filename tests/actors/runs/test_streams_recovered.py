@@ -133,13 +133,13 @@ def test_a_rerun_of_what_failed_keeps_no_task_that_has_read_a_file(
     text = fan("lines", TO_A_FILE).replace(', {do: [worst], when: "{{ failed() }}"}', "")
     failed = bench.submit(text, inputs)
     assert outcome_of(failed).status == "failed"
-    with pytest.raises(CannotKeep, match="so that its items that succeeded cannot be kept: rerun the failed tasks"):
+    with pytest.raises(CannotKeep, match="so the results of its succeeded items cannot be reused"):
         bench.proxy.rerun(failed.id, "failed_items").get(timeout=PATIENCE)
     again = bench.proxy.rerun(failed.id, "failed_tasks").get(timeout=PATIENCE)
     assert (outcome_of(again).status, LEDGER.done.count("a")) == ("failed", 2)
     later = bench.submit(text.replace("{value: last}", "{value: last, fails: true}"), {**inputs, "bad": []})
     assert outcome_of(later).status == "failed"
-    with pytest.raises(CannotKeep, match="so that it cannot be kept: rerun all"):
+    with pytest.raises(CannotKeep, match="so its results cannot be reused"):
         bench.proxy.rerun(later.id, "failed_tasks").get(timeout=PATIENCE)
     again = bench.proxy.rerun(later.id).get(timeout=PATIENCE)
     assert outcome_of(again).status == "failed"

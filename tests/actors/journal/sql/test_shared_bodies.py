@@ -1,4 +1,4 @@
-"""What runs share: stored once, digested once while it is in use, and of no use to who guesses secrets."""
+"""Shared bodies are stored once, digested once while in use, and their digests do not help to guess secrets."""
 
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -74,11 +74,11 @@ def test_with_a_new_key_surroundings_are_stored_again(tmp_path: Path) -> None:
         assert found[0].surroundings is not found[1].surroundings
 
 
-def test_what_is_missing_is_told(connection: Connection) -> None:
+def test_a_missing_body_is_reported(connection: Connection) -> None:
     """A run that refers to nothing is damage."""
     objects = SharedObjects(KEYRING)
-    with pytest.raises(UnreadableRecord, match="the store is damaged: its definitions lack abc"):
+    with pytest.raises(UnreadableRecord, match="the store is damaged: abc is missing from definitions"):
         objects.definition(connection, "abc")
-    with pytest.raises(UnreadableRecord, match="its surroundings lack abc"):
+    with pytest.raises(UnreadableRecord, match="abc is missing from surroundings"):
         objects.surroundings(connection, "abc")
     assert objects.surroundings(connection, None) is NO_SURROUNDINGS
