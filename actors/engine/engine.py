@@ -208,10 +208,12 @@ class Engine(RunQueries, RecoveredRuns):
             workflow = os.fspath(workflow)
         if not isinstance(workflow, str | Workflow):
             raise UnknownWorkflow(f"a workflow is named by its ref or a file's path, not by {workflow!r}")
-        definition = self._catalogue.find(workflow) if isinstance(workflow, str) else workflow
+        scope = self._catalogue.scope_of(workflow) if isinstance(workflow, str) else self._catalogue
+        definition = scope.find(workflow) if isinstance(workflow, str) else workflow
         given: Mapping[str, Any] = {} if inputs is None else inputs
         handle = RunHandle(self._services.new_run_id(), definition.ref, pykka.ThreadingFuture())
         request = RunRequest(definition, given, handle, Deferred(), _checked(watcher))
+        request.scope = None if scope is self._catalogue else scope
         request.idempotency_key = checked_key(idempotency_key)
         if idempotency_key is not None and not self._services.journal.durable:
             bind(definition, given)  # what does not fit takes no key
