@@ -58,6 +58,7 @@ from stretto.definitions.conductor import (
     ResumeRequested,
     RetryRequested,
     SkipRequested,
+    events,
 )
 from stretto.definitions.errors import StrettoError, UnknownWorkflow
 from stretto.definitions.model import Workflow, bind
@@ -262,6 +263,10 @@ class Engine(RunQueries, RecoveredRuns):
     def retry_item(self, run_id: str, task: str, index: int) -> Any:
         """Try an item of a running fan-out again that has failed, or waits for that. Raises as `cancel` does."""
         return self._request(run_id, "change", ControlRun(RetryRequested, (task, index)))
+
+    def extend(self, run_id: str, seconds: float) -> Any:
+        """Add seconds to the deadline of a run whose workflow has a `timeout`."""
+        return self._request(run_id, "extend", ControlRun(events.ExtensionRequested, (seconds,)))
 
     def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> Any:
         """Have an actor told `RunProgressed`, from now to the run's end. Raises as `cancel` does."""
