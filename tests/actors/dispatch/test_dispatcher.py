@@ -242,13 +242,19 @@ class Renamed(Probe, label="Former"):
     """Is counted under its former name."""
 
 
+class Further(Renamed):
+    """Is counted under its own name."""
+
+
 def test_a_label_stands_for_the_name_of_a_class(dispatcher: Dispatcher) -> None:
     """In what is counted, and in the actor's own name; a subclass has a label of its own."""
     ref = Renamed.start_on(dispatcher)
     assert dispatcher.alive() == {"Former": 1}
     assert ref.actor_urn.startswith("urn:stretto:Former:")
-    assert type("Further", (Renamed,), {})._label == "Further"
     ref.stop()
+    further = Further.start_on(dispatcher)
+    assert dispatcher.alive()["Further"] == 1
+    further.stop()
 
 
 class ShortLived(Probe):
