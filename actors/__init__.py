@@ -1,6 +1,6 @@
 """What makes it happen: the engine, its actors, the runners and actions, the command line.
 
-    client --submit--> Engine --BeginRun--> RunSupervisor --PerformItem--> ItemActor --Call--> runner
+    client --submit--> Engine --BeginRun--> RunSupervisor --RunItem--> ItemActor --Call--> runner
                          ^                    |      ^                        |    <--ActionEnded--'
                          '------ RunEnded ----'      '------- ItemEnded ------'
 

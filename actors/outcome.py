@@ -43,7 +43,8 @@ class UnknownRun(StrettoError):
 
 class RunWasParked(StrettoError):
     """The engine was stopped before the run had ended, or cannot read it; it goes on when an engine opens the store
-    again that can."""
+    again that can.
+    """
 
     code = "run_parked"
 

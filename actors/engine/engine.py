@@ -33,28 +33,32 @@ from stretto.actors.runners import DEFAULT_THREADS
 from stretto.actors.runs import (
     MAX_ITEMS_IN_FLIGHT,
     AbandonRun,
-    CancelRun,
-    ChangeConcurrency,
+    ControlRun,
+    ExplainWaits,
+    Forwarded,
     GraceElapsed,
     ParkWhenIdle,
-    PauseRun,
     PruneDue,
-    Relayed,
     RememberedKeys,
-    ResumeRun,
-    RetryOneItem,
+    ReportItemOutput,
+    ReportStatus,
     RunEnded,
     RunParked,
     RunRequest,
     Services,
     SharePermits,
-    SkipOneItem,
-    TellItemOutput,
-    TellStatus,
-    TellWhy,
     WatchRun,
     checked_key,
     idempotency_of,
+)
+from stretto.definitions.conductor import (
+    CancelRequested,
+    ConcurrencyRequested,
+    PauseRequested,
+    ResumeRequested,
+    RetryRequested,
+    SkipRequested,
+    events,
 )
 from stretto.definitions.errors import StrettoError, UnknownWorkflow
 from stretto.definitions.model import Workflow, bind
@@ -205,10 +209,12 @@ class Engine(RunQueries, RecoveredRuns):
             workflow = os.fspath(workflow)
         if not isinstance(workflow, str | Workflow):
             raise UnknownWorkflow(f"a workflow is named by its ref or a file's path, not by {workflow!r}")
-        definition = self._catalogue.find(workflow) if isinstance(workflow, str) else workflow
+        scope = self._catalogue.scope_of(workflow) if isinstance(workflow, str) else self._catalogue
+        definition = scope.find(workflow) if isinstance(workflow, str) else workflow
         given: Mapping[str, Any] = {} if inputs is None else inputs
         handle = RunHandle(self._services.new_run_id(), definition.ref, pykka.ThreadingFuture())
         request = RunRequest(definition, given, handle, Deferred(), _checked(watcher))
+        request.scope = None if scope is self._catalogue else scope
         request.idempotency_key = checked_key(idempotency_key)
         if idempotency_key is not None and not self._services.journal.durable:
             bind(definition, given)  # what does not fit takes no key
@@ -229,34 +235,38 @@ class Engine(RunQueries, RecoveredRuns):
         ended = self._runs.ended(run_id)
         if ended is not None:
             return copy.deepcopy(ended)
-        return self._ask(run_id, None, TellStatus())
+        return self._ask(run_id, None, ReportStatus())
 
     def cancel(self, run_id: str) -> Any:
         """End a run by its cancellation policy; answered when nothing new will start.
 
         Raises (from `.get()`) `UnknownRun`, or `IllegalTransition` if the run has ended.
         """
-        return self._request(run_id, "cancel", CancelRun())
+        return self._request(run_id, "cancel", ControlRun(CancelRequested))
 
     def pause(self, run_id: str) -> Any:
         """Have a run start nothing new; what runs goes on. Raises as `cancel` does."""
-        return self._request(run_id, "pause", PauseRun())
+        return self._request(run_id, "pause", ControlRun(PauseRequested))
 
     def resume(self, run_id: str) -> Any:
         """Let a paused run go on. Raises as `cancel` does."""
-        return self._request(run_id, "resume", ResumeRun())
+        return self._request(run_id, "resume", ControlRun(ResumeRequested))
 
     def set_concurrency(self, run_id: str, task: str, concurrency: int) -> Any:
         """Let so many items of a running fan-out be in its window from now on. Raises as `cancel` does."""
-        return self._request(run_id, "change", ChangeConcurrency(task, concurrency))
+        return self._request(run_id, "change", ControlRun(ConcurrencyRequested, (task, concurrency)))
 
     def skip_item(self, run_id: str, task: str, index: int) -> Any:
         """Have an item of a running fan-out end without a result, as if it had succeeded. Raises as `cancel` does."""
-        return self._request(run_id, "change", SkipOneItem(task, index))
+        return self._request(run_id, "change", ControlRun(SkipRequested, (task, index)))
 
     def retry_item(self, run_id: str, task: str, index: int) -> Any:
         """Try an item of a running fan-out again that has failed, or waits for that. Raises as `cancel` does."""
-        return self._request(run_id, "change", RetryOneItem(task, index))
+        return self._request(run_id, "change", ControlRun(RetryRequested, (task, index)))
+
+    def extend(self, run_id: str, seconds: float) -> Any:
+        """Add seconds to the deadline of a run whose workflow has a `timeout`."""
+        return self._request(run_id, "extend", ControlRun(events.ExtensionRequested, (seconds,)))
 
     def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> Any:
         """Have an actor told `RunProgressed`, from now to the run's end. Raises as `cancel` does."""
@@ -266,7 +276,7 @@ class Engine(RunQueries, RecoveredRuns):
 
     def why(self, run_id: str, task: str | None = None) -> Any:
         """Return what a run, or one of its tasks, waits for: a list of {kind, text, ...}. Raises as `cancel` does."""
-        return self._request(run_id, "ask about", TellWhy(task))
+        return self._request(run_id, "ask about", ExplainWaits(task))
 
     def handle(self, run_id: str) -> Any:
         """Return the `RunHandle` of a run, in progress or ended, that this engine or an earlier one has accepted.
@@ -294,7 +304,7 @@ class Engine(RunQueries, RecoveredRuns):
         The newest 64 KiB of each, without secrets (`truncated`: there was more); None for actions that are no process.
         Raises `ItemNotInFlight`, and as `cancel` does.
         """
-        return self._request(run_id, "show the output of", TellItemOutput(task, index))
+        return self._request(run_id, "show the output of", ReportItemOutput(task, index))
 
     def runs_in_progress(self) -> int:
         """Return how many runs have been accepted and have not ended."""
@@ -391,7 +401,7 @@ class Engine(RunQueries, RecoveredRuns):
         if run is None:
             return self._stored_status(run_id, verb)
         question = run.question(verb)
-        run.tell(Relayed(message, question))
+        run.tell(Forwarded(message, question))
         return question
 
     # ---- the store

@@ -26,17 +26,17 @@ from stretto.actors.journal import (
 from stretto.actors.outcome import RunHandle, RunWasParked, UnknownRun, failed_with
 from stretto.actors.packs import PackConfiguration
 from stretto.actors.runs import (
+    CatchUpWithParent,
     ChildRefused,
-    DropRun,
-    FollowParent,
+    DiscardRun,
     OldRunRead,
-    Rebuilt,
-    RebuiltRunSupervisor,
+    RecoveringSupervisor,
+    RecoverySource,
     RestartRun,
     RunCrashed,
     RunEnded,
     RunParked,
-    RunRebuilt,
+    RunRecovered,
     RunRequest,
     Services,
 )
@@ -69,7 +69,7 @@ class RecoveredRuns(SupervisedRuns):
             RestartRun: self._restart_run,
             RunLoaded: self._run_loaded,
             RunNotLoaded: self._run_not_loaded,
-            RunRebuilt: self._run_rebuilt,
+            RunRecovered: self._run_rebuilt,
             RunUnrecordable: self._run_unrecordable,
             OldRunRead: self._old_run_read,
         }
@@ -106,7 +106,7 @@ class RecoveredRuns(SupervisedRuns):
         mask.add(accepted.surroundings.mask.known()[0])
         request.watchers = run.watchers
         children = (*message.children, *self._children_under_way(accepted.run_id, message.children))
-        self._supervise(run, request, RebuiltRunSupervisor, Rebuilt(accepted, children))
+        self._supervise(run, request, RecoveringSupervisor, RecoverySource(accepted, children))
 
     def _children_under_way(self, run_id: str, known: Iterable[Child]) -> Iterator[Child]:
         """Yield a run's children that the supervisor before had started, and that are not in the store yet."""
@@ -115,12 +115,12 @@ class RecoveredRuns(SupervisedRuns):
             if run.parent == run_id and run.as_child is not None and child_id not in ids:
                 yield run.as_child
 
-    def _run_rebuilt(self, message: RunRebuilt) -> None:
+    def _run_rebuilt(self, message: RunRecovered) -> None:
         """Have a run's sub-workflows follow it before anything of them starts."""
         for child_id, request in message.children.items():
             child = self._runs.get(child_id)
             if child is not None and request is not None:
-                child.tell(FollowParent(request))
+                child.tell(CatchUpWithParent(request))
         run = self._runs.get(message.run_id)
         if run is not None:
             run.unread = 0
@@ -134,7 +134,7 @@ class RecoveredRuns(SupervisedRuns):
         for run_id in run_ids:
             run = self._runs.get(run_id)
             if run is not None:
-                run.tell(FollowParent(CancelRequested(self._services.now())))
+                run.tell(CatchUpWithParent(CancelRequested(self._services.now())))
 
     def _run_not_loaded(self, message: RunNotLoaded) -> None:
         run_id, reason = message.run_id, message.reason
@@ -212,7 +212,7 @@ class RecoveredRuns(SupervisedRuns):
         run = self._runs.get(message.run_id)
         if run is None:
             return
-        run.tell(DropRun())
+        run.tell(DiscardRun())
         if run.accepted.fail(Unrecordable(message.reason)):
             run.tell_item(ChildRefused(Unrecordable.code, message.reason))
             self._forget(message.run_id)

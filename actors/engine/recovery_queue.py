@@ -1,6 +1,6 @@
 """Rebuilding runs when an engine starts, or when a supervisor has crashed: a few at a time, however many there are.
 
-    Engine --load--> readers --RunLoaded--> Engine --starts--> RunSupervisor --reads its entries--> RunRebuilt --> next
+    Engine --load--> readers --RunLoaded--> Engine --starts--> RunSupervisor --reads entries--> RunRecovered --> next
 
 What is in memory at a time is what the runs in progress hold anyway, and a few hundred entries of each of those that
 are being rebuilt.

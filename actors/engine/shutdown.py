@@ -54,7 +54,7 @@ def _close_down(
 ) -> None:
     if stopped is not None:
         # Before the engine's mailbox closes; whoever waits gets it only when this thread has ended.
-        stopped.resolve(None, joins=threading.current_thread())
+        stopped.resolve(None, wait_for_thread=threading.current_thread())
     _step("engine", engine.stop)
     _step("runners", services.runners.stop)
     _step("files", services.files.stop)

@@ -20,10 +20,10 @@ from stretto.actors.runs import (
     ChildPauseChanged,
     ChildRefused,
     ControlChild,
-    DropRun,
+    DiscardRun,
+    Forwarded,
     Grant,
     PermitsGranted,
-    Relayed,
     ReturnPermits,
     RunEnded,
     RunParked,
@@ -34,10 +34,9 @@ from stretto.actors.runs import (
     Services,
     SharePermits,
     StartChild,
-    conflict,
+    conflict_error,
 )
-from stretto.definitions.context import Mask
-from stretto.definitions.context import Surroundings as RunSurroundings
+from stretto.definitions.context import Mask, RunEnvironment
 from stretto.definitions.errors import StrettoError
 
 if TYPE_CHECKING:
@@ -93,6 +92,7 @@ class SupervisedRuns(DispatchedActor):
         run = Run(request.handle, request.accepted, now, None if parent is None else parent.run_id)
         run.item = item
         run.watchers = request.watchers
+        run.scope = request.scope
         if parent is not None:
             run.as_child = Child(request.handle.id, parent.item, parent.attempt, now, ended=False)
         self._runs.add(run)
@@ -101,14 +101,15 @@ class SupervisedRuns(DispatchedActor):
 
     def _supervise(self, run: Run, request: RunRequest, kind: type[RunSupervisor], *more: Any) -> None:
         """Start a run's supervisor of that kind, which takes `more`, with all that is known here."""
-        request.nested = self._catalogue.nested_refs()
-        request.secrecy = self._catalogue.secrecy_of(request.workflow)
+        catalogue = run.scope or self._catalogue
+        request.nested = catalogue.nested_refs()
+        request.secrecy = catalogue.secrecy_of(request.workflow)
         request.mask = self._mask_of(run, request.surroundings)
         supervisor = kind.start_on(self._services.dispatcher, self._services, self.actor_ref, request, *more)
         run.supervised(supervisor)
         supervisor.tell(BeginRun())
 
-    def _mask_of(self, run: Run, surroundings: RunSurroundings) -> Mask:
+    def _mask_of(self, run: Run, surroundings: RunEnvironment) -> Mask:
         """Return the one mask of a run and its children: what the parent passes on is as secret there."""
         parent = None if run.parent is None else self._runs.get(run.parent)
         if parent is not None:
@@ -124,14 +125,17 @@ class SupervisedRuns(DispatchedActor):
             reason = f"workflows call workflows at most {MAX_DEPTH} levels deep; {message.workflow} would be the next"
             self._tell_item(message.item, ChildRefused("limit_exceeded", reason))
             return
+        parent = self._runs.get(message.parent.run_id)
+        scope = None if parent is None else parent.scope
         try:
-            definition = self._catalogue.find(message.workflow)
+            definition = (scope or self._catalogue).find(message.workflow)
         except StrettoError as error:
             self._tell_item(message.item, ChildRefused(error.code, str(error)))
             return
         handle = RunHandle(message.run_id, definition.ref, pykka.ThreadingFuture())
         request = RunRequest(definition, message.inputs, handle, Deferred())
         request.parent = message.parent
+        request.scope = scope
         request.depth = message.depth
         self._start_run(request, message.item)
 
@@ -159,7 +163,7 @@ class SupervisedRuns(DispatchedActor):
     def _control_child(self, message: ControlChild) -> None:
         run = self._runs.get(message.run_id)
         if run is not None:
-            run.tell(Relayed(message.message, Deferred()))
+            run.tell(Forwarded(message.message, Deferred()))
 
     def _run_refused(self, message: RunRefused) -> None:
         run = self._runs.get(message.run_id)
@@ -172,10 +176,10 @@ class SupervisedRuns(DispatchedActor):
         run = self._runs.get(message.run_id)
         if run is None:
             return
-        run.tell(DropRun())
+        run.tell(DiscardRun())
         self._forget(message.run_id)
         if not message.same_request:
-            run.accepted.fail(conflict(message.existing))
+            run.accepted.fail(conflict_error(message.existing))
             return
         earlier = self._runs.get(message.existing)
         if earlier is not None:
@@ -209,7 +213,7 @@ class SupervisedRuns(DispatchedActor):
         self._forget(message.run_id)
         run.handle.outcome.set(message.outcome)
         self._tell_listeners(message)
-        run.tell_item(ChildEnded(message.run_id, message.passed_on or message.outcome))
+        run.tell_item(ChildEnded(message.run_id, message.unmasked or message.outcome))
 
     def _run_pause_changed(self, message: RunPauseChanged) -> None:
         run = self._runs.get(message.run_id)

@@ -7,7 +7,6 @@ transactions (group commit). Senders never wait.
 """
 
 import contextlib
-import queue
 import threading
 import time
 from collections import deque
@@ -15,9 +14,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import pykka
-from pykka._envelope import Envelope
 
-from stretto.actors.dispatch import Deferred, Timers
+from stretto.actors.dispatch import Deferred, TimedInbox, Timers
 from stretto.actors.journal.link import JournalLink, notify
 from stretto.actors.journal.messages import PruneRuns, Record, RetryCommit, RunExists, RunUnrecordable, StoreGone
 from stretto.actors.journal.records import Happened
@@ -41,22 +39,6 @@ PRUNE_PORTION: Final = 2000
 """Rows that one transaction deletes, in some hundredths of a second: records wait for it that long."""
 
 _log = get_logger("stretto.journal")
-
-
-class _Inbox:
-    """A mailbox of the journal's, which is told ten thousand things a second."""
-
-    def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[Envelope[Any]] = queue.SimpleQueue()
-
-    def put(self, envelope: Envelope[Any], /) -> None:
-        self._queue.put(envelope)
-
-    def get(self) -> Envelope[Any]:
-        return self._queue.get()
-
-    def empty(self) -> bool:
-        return self._queue.empty()
 
 
 class _ContinuePruning:
@@ -104,8 +86,8 @@ class JournalActor(pykka.ThreadingActor):
         self._prunes: deque[_PruneRequest] = deque()
 
     @staticmethod
-    def _create_actor_inbox() -> _Inbox:
-        return _Inbox()
+    def _create_actor_inbox() -> TimedInbox:
+        return TimedInbox()
 
     def thread(self) -> threading.Thread:
         """Return the journal's thread, to be joined after the actor is stopped."""

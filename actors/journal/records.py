@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from stretto.definitions.conductor import Event
-from stretto.definitions.context import Surroundings
+from stretto.definitions.context import RunEnvironment
 from stretto.definitions.data import Data, FrozenDict, FrozenList
 from stretto.definitions.model import Workflow
 
@@ -62,7 +62,7 @@ class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):
     workflow: Workflow
     parameters: FrozenDict
     """The parameters after binding."""
-    surroundings: Surroundings
+    surroundings: RunEnvironment
     accepted_at: float
     """The run's start, in seconds since the epoch."""
     secret: bool

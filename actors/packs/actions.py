@@ -5,7 +5,7 @@ from typing import Any
 
 from stretto.actors.actions import ANY, Action, ActionParameter, ActionRegistry, DuplicateAction
 from stretto.actors.packs.model import Pack, PackAction, PackCall, Refused
-from stretto.actors.packs.process import missing, perform
+from stretto.actors.packs.process import missing, run_action
 from stretto.definitions.context import secret_fields
 from stretto.definitions.data import freeze
 from stretto.definitions.errors import Finding, InvalidDefinition
@@ -96,7 +96,7 @@ def _action_of(described: PackAction | PackCall) -> Action:
 
 def _call_action(described: PackCall) -> Action:
     async def call(**given: Any) -> Any:
-        return await described.perform(given)
+        return await described.run(given)
 
     # `find_problems` checks the types, because StackStorm accepts the text "5" as a number.
     parameters = tuple(
@@ -114,7 +114,7 @@ def _call_action(described: PackCall) -> Action:
 
 def _process_action(described: PackAction) -> Action:
     async def call(**given: Any) -> Any:
-        return await perform(described, given)
+        return await run_action(described, given)
 
     def problems(values: Mapping[str, Any]) -> list[str]:
         return [

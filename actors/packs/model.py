@@ -67,7 +67,7 @@ class PackCall:
         pack: The pack's ref.
         place: Where the action's file begins.
         parameters: The inputs.
-        perform: Runs the action on an input as it was given, without defaults.
+        run: Runs the action on an input as it was given, without defaults.
         find_problems: Returns one sentence for each problem of an input.
         literal: The inputs that are code.
         rendered: Set if the action turns its input into code. Such an action needs core_local.rendered_cmd: allow.
@@ -78,7 +78,7 @@ class PackCall:
     pack: str
     place: Place
     parameters: Mapping[str, Parameter]
-    perform: Callable[[Mapping[str, Any]], Awaitable[Any]]
+    run: Callable[[Mapping[str, Any]], Awaitable[Any]]
     find_problems: Callable[[Mapping[str, Any]], list[str]]
     literal: frozenset[str] = frozenset()
     rendered: Finding | None = None

@@ -69,7 +69,7 @@ class Ended(NamedTuple):
         return ActionFailed(f"{ref} {describe_exit(self.exit_code)}{last_lines(self.stderr)}", result)
 
 
-async def perform(action: PackAction, given: dict[str, Any]) -> Any:
+async def run_action(action: PackAction, given: dict[str, Any]) -> Any:
     """Run the action's process on an input, with the defaults added, and return its result."""
     if problem := missing(action):
         raise ActionFailed(f"{action.ref} cannot run on this machine: {problem}")

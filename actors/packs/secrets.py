@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from stretto.actors.packs.model import Manifest, Pack
-from stretto.definitions.context import Mask, Surroundings, secret_fields, within
+from stretto.definitions.context import Mask, RunEnvironment, secret_fields, within
 from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, freeze, object_of
 from stretto.definitions.errors import Finding, InvalidDefinition, NotData, Place, StrettoError, nearest
 from stretto.definitions.model import problems_of
@@ -45,11 +45,11 @@ class PackConfiguration:
         self._configs = {ref: self._of_pack(manifest, config) for ref, manifest in packs.items()}
         mask = Mask(self._secrets)
         self._given = {
-            ref: Surroundings(values, keystore, secret, mask) for ref, (values, secret) in self._configs.items()
+            ref: RunEnvironment(values, keystore, secret, mask) for ref, (values, secret) in self._configs.items()
         }
-        self._others = Surroundings(config, keystore, frozenset(), mask)
+        self._others = RunEnvironment(config, keystore, frozenset(), mask)
 
-    def of_workflow(self, ref: str) -> Surroundings:
+    def of_workflow(self, ref: str) -> RunEnvironment:
         """Return what a run of the workflow can read."""
         return self._given.get(ref.partition(".")[0], self._others)
 

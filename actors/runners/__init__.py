@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from stretto.actors.runners.inline import call_inline
     from stretto.actors.runners.pool import Pool
     from stretto.actors.runners.runners import DEFAULT_THREADS, Runners
-
 else:
     __getattr__ = lazy_face(
         __name__,

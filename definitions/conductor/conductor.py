@@ -15,7 +15,7 @@ from stretto.definitions.conductor.turns import complete_turn, enter_run
 from stretto.definitions.conductor.visit import Visit
 from stretto.definitions.conductor.visits import ItemId
 from stretto.definitions.conductor.waits import Wait
-from stretto.definitions.context import NO_SECRECY, NO_SURROUNDINGS, Mask, Secrecy, Surroundings
+from stretto.definitions.context import NO_ENVIRONMENT, NO_SECRECY, Mask, RunEnvironment, Secrecy
 from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, FrozenList
 from stretto.definitions.model import Workflow
 
@@ -41,7 +41,7 @@ class Conductor:
         started_at: float,
         parent: Data = None,
         *,
-        surroundings: Surroundings = NO_SURROUNDINGS,
+        surroundings: RunEnvironment = NO_ENVIRONMENT,
         mask: Mask | None = None,
         initial: FrozenDict = EMPTY_OBJECT,
         secrecy: Secrecy = NO_SECRECY,
@@ -54,7 +54,7 @@ class Conductor:
             run_id: The run's id.
             parameters: The parameters, bound and frozen.
             started_at: Seconds since the epoch.
-            parent: The value of `system.parent`: null, or the item that this run performs.
+            parent: The value of `system.parent`: null, or the parent item of this run.
             surroundings: The pack configuration and keystore that expressions read.
             mask: The parent's mask, whose secrets are secrets of this run, too.
             initial: Variables of the first branch, where contexts go by branches.

@@ -14,12 +14,12 @@ from stretto.definitions.conductor.states import RUN_TABLES
 from stretto.definitions.conductor.transitions import Transitions
 from stretto.definitions.conductor.visits import ItemId, Visits
 from stretto.definitions.context import (
+    NO_ENVIRONMENT,
     NO_SECRECY,
-    NO_SURROUNDINGS,
     Mask,
+    RunEnvironment,
     RunFacts,
     Secrecy,
-    Surroundings,
     secret_fields,
 )
 from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, FrozenList, freeze
@@ -39,7 +39,8 @@ class RunState:
 
     __slots__ = (
         "active", "arrivals", "at", "begun", "cancelled", "commands", "context", "deadline", "due", "ended",
-        "entered", "errors", "event_count", "fail_fast", "failed", "initial", "is_child", "known_moment", "mask",
+        "entered", "errors", "event_count", "extension", "fail_fast", "failed", "initial", "is_child", "known_moment",
+        "mask",
         "paused_from_below", "paused_items", "run_id", "semantics", "since", "skip_delay", "skipping", "status",
         "status_table", "terminal", "transitions", "visits", "workflow",
     )  # fmt: skip
@@ -52,7 +53,7 @@ class RunState:
         started_at: float,
         parent: Data = None,
         *,
-        surroundings: Surroundings = NO_SURROUNDINGS,
+        surroundings: RunEnvironment = NO_ENVIRONMENT,
         mask: Mask | None = None,
         initial: FrozenDict = EMPTY_OBJECT,
         secrecy: Secrecy = NO_SECRECY,
@@ -73,6 +74,8 @@ class RunState:
         """A cancel was requested, whatever came of it."""
         self.failed = False
         self.deadline: RunTimedOut | None = None
+        self.extension = 0.0
+        """The seconds that requests have added to the deadline."""
 
         self.at = started_at
         """The time of the current event."""

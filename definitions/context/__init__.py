@@ -7,15 +7,15 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.definitions.context.context import (
         NAMESPACES,
+        NO_ENVIRONMENT,
         NO_SECRETS,
-        NO_SURROUNDINGS,
         RESERVED_NAMES,
         CompletionScope,
         Context,
         ItemScope,
+        RunEnvironment,
         RunFacts,
         Snapshot,
-        Surroundings,
     )
     from stretto.definitions.context.masking import Mask, Secret
     from stretto.definitions.context.secrecy import NO_SECRECY, Fields, Origins, Secrecy, secret_fields, within
@@ -25,8 +25,8 @@ else:
         __name__,
         {
             "context": (
-                "CompletionScope Context ItemScope NAMESPACES NO_SECRETS NO_SURROUNDINGS RESERVED_NAMES RunFacts "
-                "Snapshot Surroundings"
+                "CompletionScope Context ItemScope NAMESPACES NO_ENVIRONMENT NO_SECRETS RESERVED_NAMES RunEnvironment "
+                "RunFacts Snapshot"
             ),
             "masking": "Mask Secret",
             "secrecy": "Fields NO_SECRECY Origins Secrecy secret_fields within",
@@ -36,9 +36,9 @@ else:
 
 __all__ = [
     "NAMESPACES",
+    "NO_ENVIRONMENT",
     "NO_SECRECY",
     "NO_SECRETS",
-    "NO_SURROUNDINGS",
     "RESERVED_NAMES",
     "CompletionScope",
     "Context",
@@ -46,11 +46,11 @@ __all__ = [
     "ItemScope",
     "Mask",
     "Origins",
+    "RunEnvironment",
     "RunFacts",
     "Secrecy",
     "Secret",
     "Snapshot",
-    "Surroundings",
     "TaskRecord",
     "secret_fields",
     "within",

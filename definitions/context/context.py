@@ -32,7 +32,7 @@ from stretto.definitions.expressions import (
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class RunEnvironment:
     """Data that all runs share by reference.
 
     Attributes:
@@ -48,7 +48,7 @@ class Surroundings:
     mask: Mask = field(default_factory=Mask)
 
 
-NO_SURROUNDINGS = Surroundings()
+NO_ENVIRONMENT = RunEnvironment()
 
 
 StatusOf: TypeAlias = Callable[[str, int], str | None]
@@ -81,7 +81,7 @@ class RunFacts:
         system: FrozenDict,
         task_names: Iterable[str],
         *,
-        surroundings: Surroundings = NO_SURROUNDINGS,
+        surroundings: RunEnvironment = NO_ENVIRONMENT,
         mask: Mask | None = None,
         status_of: StatusOf = lambda _task, _route: None,
         secret_parameters: Iterable[Fields] = (),

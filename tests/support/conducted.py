@@ -19,7 +19,7 @@ from stretto.definitions.conductor import (
     TaskEnded,
     TaskStarted,
 )
-from stretto.definitions.context.context import NO_SURROUNDINGS, Surroundings
+from stretto.definitions.context.context import NO_ENVIRONMENT, RunEnvironment
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import FrozenDict, freeze, object_of
 from stretto.definitions.dialects import read_workflow
@@ -53,7 +53,7 @@ class Conducted:
         text: str,
         parameters: dict[str, Any] | None = None,
         *,
-        surroundings: Surroundings = NO_SURROUNDINGS,
+        surroundings: RunEnvironment = NO_ENVIRONMENT,
         parent: "Conducted | None" = None,
         of_item: tuple[str, int] = ("", 0),
         at: float = 1000.0,

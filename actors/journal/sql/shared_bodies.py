@@ -17,7 +17,7 @@ from stretto.actors.journal.sql.encoding import decode_data, encode_json
 from stretto.actors.journal.sql.recent import Recent
 from stretto.actors.journal.sql.tables import definitions, surroundings
 from stretto.actors.journal.sql.transaction import Transaction, chunks
-from stretto.definitions.context import NO_SURROUNDINGS, Mask, Surroundings
+from stretto.definitions.context import NO_ENVIRONMENT, Mask, RunEnvironment
 from stretto.definitions.model import Workflow
 from stretto.definitions.stored import from_stored, to_stored
 
@@ -32,7 +32,7 @@ class SharedBodies:
         self._keyring = keyring
         # Each value keeps its object alive, so that no other object gets the same id.
         self._definitions: Recent[tuple[int, bool], tuple[Workflow, str]] = Recent(MAX_DEFINITIONS)
-        self._surroundings: Recent[int, tuple[Surroundings, str]] = Recent(MAX_SURROUNDINGS)
+        self._surroundings: Recent[int, tuple[RunEnvironment, str]] = Recent(MAX_SURROUNDINGS)
 
     def definition(self, accepted: RunAccepted) -> str:
         """Return the digest of a run's definition. Raises StoreKeyMissing."""
@@ -55,7 +55,7 @@ class SharedBodies:
         body = to_stored(accepted.workflow)
         return encrypt(body, self._keyring) if accepted.secret else body
 
-    def surroundings(self, given: Surroundings) -> str | None:
+    def surroundings(self, given: RunEnvironment) -> str | None:
         """Return the digest of a run's surroundings, or None if they are empty. Raises StoreKeyMissing."""
         if not given.config and not given.keystore:
             return None
@@ -89,7 +89,7 @@ class SharedObjects:
     def __init__(self, keyring: Keyring | None) -> None:
         self._keyring = keyring
         self._definitions: Recent[str, Workflow] = Recent(MAX_DEFINITIONS)
-        self._surroundings: Recent[str, Surroundings] = Recent(MAX_SURROUNDINGS)
+        self._surroundings: Recent[str, RunEnvironment] = Recent(MAX_SURROUNDINGS)
 
     def definition(self, connection: Connection, digest: str) -> Workflow:
         """Return a definition, parsed from its text.
@@ -103,12 +103,12 @@ class SharedObjects:
 
         return self._definitions.get(digest, read)
 
-    def surroundings(self, connection: Connection, digest: str | None) -> Surroundings:
+    def surroundings(self, connection: Connection, digest: str | None) -> RunEnvironment:
         """Return the surroundings of a run. Raises StoreKeyMissing, WrongStoreKey or UnreadableRecord."""
         if digest is None:
-            return NO_SURROUNDINGS
+            return NO_ENVIRONMENT
 
-        def read() -> Surroundings:
+        def read() -> RunEnvironment:
             return _surroundings_of(decrypt(_body(connection, surroundings, digest), self._keyring))
 
         return self._surroundings.get(digest, read)
@@ -138,14 +138,14 @@ def _body(connection: Connection, table: Table, digest: str) -> bytes:
     return body
 
 
-def _surroundings_text(given: Surroundings) -> bytes:
+def _surroundings_text(given: RunEnvironment) -> bytes:
     return encode_json(
         {"config": given.config, "keystore": given.keystore, "secret_config": sorted(given.secret_config)}
     )
 
 
-def _surroundings_of(text: bytes) -> Surroundings:
+def _surroundings_of(text: bytes) -> RunEnvironment:
     data = decode_data(text)
     config, keystore, secret_config = data["config"], data["keystore"], frozenset(data["secret_config"])
     mask = Mask([keystore, *(config.get(name) for name in secret_config)])
-    return Surroundings(config, keystore, secret_config, mask)
+    return RunEnvironment(config, keystore, secret_config, mask)

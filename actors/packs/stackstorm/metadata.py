@@ -135,8 +135,8 @@ class _Metadata:
         types = {name: str(each.type) for name, each in parameters.items()}
         task = Task(ref, self._manifest, program, own, positions, types)
 
-        async def perform(given: Mapping[str, Any]) -> Any:
-            return await runner.perform(task, inputs.complete(given))
+        async def run(given: Mapping[str, Any]) -> Any:
+            return await runner.run(task, inputs.complete(given))
 
         is_command = runner is RUNNERS["local-shell-cmd"]
         return PackCall(
@@ -144,7 +144,7 @@ class _Metadata:
             pack=self._manifest.ref,
             place=self._node.place,
             parameters={name: each for name, each in parameters.items() if name not in declared.immutable},
-            perform=perform,
+            run=run,
             find_problems=inputs.find_problems,
             literal=frozenset({"cmd"}) if is_command else frozenset(),
             rendered=self._rendered(declared) if is_command else None,

@@ -58,14 +58,14 @@ class Task:
 
 
 Values: TypeAlias = Mapping[str, Any]
-Perform: TypeAlias = Callable[[Task, Values], Awaitable[Any]]
+RunTask: TypeAlias = Callable[[Task, Values], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Runner:
     """A runner: its code, the parameters that it adds to each action, and whether the action has an entry point."""
 
-    perform: Perform
+    run: RunTask
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     takes_file: bool = False
 

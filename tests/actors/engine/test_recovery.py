@@ -23,6 +23,8 @@ from stretto.actors.journal.sql.reader import SqlReader
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import StoreUnavailable
 from stretto.actors.outcome import Outcome, RunWasParked, UnknownRun
+from stretto.actors.runs.messages import ExplainWaits
+from stretto.actors.runs.recovering import RecoveringSupervisor
 from stretto.actors.runs.supervisor import RunSupervisor
 from stretto.definitions.conductor import CancelRequested, IllegalTransition, NothingToRerun, PauseRequested
 from stretto.definitions.data.frozen import EMPTY_LIST
@@ -262,15 +264,16 @@ class Crashes:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.left = 0
-        why = RunSupervisor._why
+        waits = RunSupervisor._waits
 
         def crashing(supervisor: RunSupervisor, message: Any) -> Any:
             if self.left:
                 self.left -= 1
                 raise ZeroDivisionError("a fault of the supervisor's")
-            return why(supervisor, message)
+            return waits(supervisor, message)
 
-        monkeypatch.setattr(RunSupervisor, "_why", crashing)
+        for kind in (RunSupervisor, RecoveringSupervisor):
+            monkeypatch.setitem(kind._message_handlers, ExplainWaits, crashing)
         monkeypatch.setattr("stretto.actors.engine.recovery.FIRST_RESTART_SECONDS", 0.001)
 
 

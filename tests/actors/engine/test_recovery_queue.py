@@ -80,7 +80,7 @@ def desk(store: Store) -> Iterator[Desk]:
 
 def is_settled(later: Deferred) -> bool:
     reply: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
-    later.promise(reply, set())
+    later.subscribe(reply, set())
     try:
         reply.get(timeout=0)
     except pykka.Timeout:

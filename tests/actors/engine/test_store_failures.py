@@ -159,7 +159,7 @@ def submitted(bench: Bench, text: str, inputs: dict[str, Any] | None = None) -> 
 def unavailable(bench: Bench, log: Lines, fault: Fault) -> "pykka.Future[Any]":
     """Have the fault noticed, by a run that does not fit any more; return the answer that its client waits for."""
     written, reply = Deferred(), pykka.ThreadingFuture[Any]()
-    written.promise(reply, set())
+    written.subscribe(reply, set())
     bench.proxy.services().get(timeout=PATIENCE).journal.record(None, (), ((written, None),))
     reply.get(timeout=PATIENCE)
     fault.begin()

@@ -174,7 +174,7 @@ def test_no_message_is_sent_before_the_commit(desk: Desk) -> None:
     assert desk.book.begun.acquire(timeout=PATIENCE)
     assert messages_of(waiter).empty()
     reply: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
-    answer.promise(reply, set())
+    answer.subscribe(reply, set())
     with pytest.raises(pykka.Timeout):
         reply.get(timeout=0)
     desk.book.gate.release()
@@ -332,7 +332,7 @@ def test_runs_are_deleted_a_portion_at_a_time(desk: Desk) -> None:
     answer = Deferred()
     desk.actor.tell(PruneRuns(Prune(keep=0), answer))
     reply: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
-    answer.promise(reply, set())
+    answer.subscribe(reply, set())
     assert reply.get(timeout=PATIENCE) == 5 + 3
 
 
@@ -345,7 +345,7 @@ def test_who_has_runs_deleted_is_answered_also_if_the_end_comes_first(desk: Desk
     assert desk.book.begun.acquire(timeout=PATIENCE)
     answer = Deferred()
     reply: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
-    answer.promise(reply, set())
+    answer.subscribe(reply, set())
     desk.actor.tell(PruneRuns(Prune(keep=0), answer))
     desk.book.gate.release(10)
     desk.actor.stop()
@@ -362,7 +362,7 @@ def test_whoever_asks_while_others_are_deleted_is_answered_too(desk: Desk) -> No
     replies: list[pykka.ThreadingFuture[int]] = [pykka.ThreadingFuture() for _ in range(3)]
     for reply in replies:
         answer = Deferred()
-        answer.promise(reply, set())
+        answer.subscribe(reply, set())
         desk.actor.tell(PruneRuns(Prune(keep=0), answer))
     desk.book.gate.release()
     assert [reply.get(timeout=PATIENCE) for reply in replies[1:]] == [1 + 2 + 4, 8]

@@ -37,7 +37,7 @@ def inbox() -> Iterator["pykka.ActorRef[Inbox]"]:
 
 def answer_of(later: Deferred, timeout: float = PATIENCE) -> Any:
     reply: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
-    later.promise(reply, set())
+    later.subscribe(reply, set())
     return reply.get(timeout=timeout)
 
 

@@ -205,7 +205,7 @@ class Counted:
         outcome = outcome_of(handle)
         later = self._journal.readers.ask_deferred(lambda reader: outcome_for_parent(reader, handle.id))
         reply: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
-        later.promise(reply, set())
+        later.subscribe(reply, set())
         return outcome, reply.get(timeout=PATIENCE)
 
 

@@ -33,7 +33,7 @@ from stretto.actors.journal.store import (
     Unrecordable,
 )
 from stretto.definitions.conductor import Failure, PauseRequested
-from stretto.definitions.context.context import Surroundings
+from stretto.definitions.context.context import RunEnvironment
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import EMPTY_LIST, FrozenDict, freeze
 from tests.support.entries import ENTRIES, same
@@ -400,10 +400,10 @@ def test_a_cursor_of_something_else_is_refused(store: Store) -> None:
 # ---- secrets
 
 
-def surrounded(**given: Any) -> Surroundings:
+def surrounded(**given: Any) -> RunEnvironment:
     """Return what a run is given, with secrets."""
     config, keystore = data({"url": "http://api", "token": SECRET}), data({"key": f"{SECRET}-too"})
-    return Surroundings(**{"config": config, "keystore": keystore, "secret_config": frozenset({"token"}), **given})
+    return RunEnvironment(**{"config": config, "keystore": keystore, "secret_config": frozenset({"token"}), **given})
 
 
 def test_secrets_never_stand_in_a_store_in_clear(store: Store) -> None:

@@ -81,7 +81,7 @@ def test_values_can_come_from_files(tmp_path: Path) -> None:
     path.write_text("token: abcdef\n")
     assert read_pack_configuration(None, path, []).of_workflow("x").keystore == {"token": "abcdef"}
     path.write_text("token: a\ntoken: b\n")
-    with pytest.raises(InvalidDefinition, match=r"keystore\.yaml:2:1: error: the key 'token' stands twice"):
+    with pytest.raises(InvalidDefinition, match=r"keystore\.yaml:2:1: error: duplicate key 'token'"):
         read_pack_configuration(None, path, [])
     with pytest.raises(InvalidDefinition, match="cannot read keystore"):
         read_pack_configuration(None, tmp_path / "none", [])

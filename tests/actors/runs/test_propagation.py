@@ -1,4 +1,4 @@
-"""What is requested of a run, and what its sub-workflows do about it, however they come to know."""
+"""Requests to a run, and how its sub-workflows follow them, also after a crash."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -51,7 +51,7 @@ tasks:
 
 
 class Gates:
-    """What has begun, and what lets it end."""
+    """The actions that have begun, and the gate that lets them end."""
 
     def __init__(self) -> None:
         self.begun: dict[str, threading.Semaphore] = {}
@@ -95,7 +95,7 @@ def test_what_changes_a_run_is_news_to_it(request: PropagatedRequest, status: st
 def test_what_was_requested_of_a_run_itself_and_later_stands(
     request: PropagatedRequest, last: PropagatedRequest, status: str
 ) -> None:
-    """But for a cancel, which nobody takes back."""
+    """Except for a cancel, which cannot be taken back."""
     news = was_missed(request, status, last)
     if isinstance(request, CancelRequested) or last.at < request.at:
         assert news == was_missed(request, status, None)
@@ -111,7 +111,7 @@ def test_all_that_is_handed_down_is_something_to_items() -> None:
 @pytest.mark.parametrize("before", STATES)
 @pytest.mark.parametrize("after", STATES)
 def test_only_a_failure_in_a_pause_has_sub_workflows_go_on(before: str, after: str) -> None:
-    """Nobody can resume the run any more."""
+    """The run cannot be resumed any more."""
     expected = ResumeRequested(5.0) if (before, after) == ("paused", "failing") else None
     assert request_implied_by(before, after, 5.0) == expected
 
@@ -164,7 +164,7 @@ def watch() -> Iterator[Callable[[Bench, RunHandle], Watch]]:
 def test_the_sub_workflows_of_a_paused_run_that_fails_go_on_to_their_end(
     bench: Bench, watch: Callable[[Bench, RunHandle], Watch]
 ) -> None:
-    """What a failing run has in flight finishes, as ever; nobody could resume it."""
+    """The items in flight of a failing run finish as always: a resume is impossible."""
     run = bench.submit(PARENT)
     GATES.wait_for("child")
     GATES.wait_for("other")
@@ -198,7 +198,7 @@ def test_they_do_so_too_if_an_engine_ended_before_they_knew(start: Callable[...,
 def test_an_engine_that_stops_does_not_wait_for_runs_that_wait_for_each_other(
     start: Callable[..., Bench], sqlite_url: str, watch: Callable[[Bench, RunHandle], Watch], paused: str
 ) -> None:
-    """A run whose sub-workflow is paused goes on when that is resumed, which nobody does any more; the next engine
+    """A run whose sub-workflow is paused continues when that is resumed, which does not happen here; the next engine
     has both as they were."""
     first = start(store=sqlite_url)
     run = first.submit(ALONE)

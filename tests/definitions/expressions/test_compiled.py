@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stretto.definitions import ExpressionError, LimitExceeded, freeze
-from stretto.definitions.context import CompletionScope, Context, ItemScope, RunFacts, Surroundings, TaskRecord
+from stretto.definitions.context import CompletionScope, Context, ItemScope, RunEnvironment, RunFacts, TaskRecord
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import MAX_DEPTH, FrozenDict, FrozenList, depth_of, list_of, weigh
 from stretto.definitions.errors import Place
@@ -120,7 +120,7 @@ class World:
 
     def facts(self) -> RunFacts:
         """Return what stays the same through the run."""
-        surroundings = Surroundings(
+        surroundings = RunEnvironment(
             frozen_object(self._config), frozen_object(self._keystore if self._surrounded else {}),
             frozenset(self._secrets), Mask(),
         )  # fmt: skip

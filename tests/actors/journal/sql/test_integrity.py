@@ -12,13 +12,13 @@ from stretto.actors.journal.records import Ending, ItemKey, ParentItem, Rerun
 from stretto.actors.journal.sql.backup import check
 from stretto.actors.journal.sql.integrity import MAX_PROBLEMS
 from stretto.actors.journal.store import CannotOpenStore, Prune
-from stretto.definitions.context.context import Surroundings
+from stretto.definitions.context.context import RunEnvironment
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import EMPTY_LIST
 from tests.support.recording import acceptance, completed, data, happening
 
 KEYRING = Keyring([new_key()])
-SURROUNDINGS = Surroundings(data({}), data({"token": "sesame"}), frozenset(), Mask([]))
+SURROUNDINGS = RunEnvironment(data({}), data({"token": "sesame"}), frozenset(), Mask([]))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from stretto.actors.journal.sql.ownership import Ownership
 from stretto.actors.journal.sql.pruning import Pruning
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import Prune, StoreUnavailable
-from stretto.definitions.context.context import Surroundings
+from stretto.definitions.context.context import RunEnvironment
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import EMPTY_LIST
 from tests.support.recording import acceptance, completed, data, happening, probing
@@ -115,8 +115,8 @@ def test_an_idempotency_key_is_free_again(store: Store) -> None:
 
 def test_what_runs_share_goes_with_the_last_of_them(store: Store) -> None:
     """Definitions and surroundings stay as long as a run refers to them, and can be had again afterwards."""
-    one = Surroundings(data({}), data({"token": "sesame"}), frozenset(), Mask([]))
-    other = Surroundings(data({}), data({"token": "barley"}), frozenset(), Mask([]))
+    one = RunEnvironment(data({}), data({"token": "sesame"}), frozenset(), Mask([]))
+    other = RunEnvironment(data({}), data({"token": "barley"}), frozenset(), Mask([]))
     workflow = probing("tests.other")
     add(store, surroundings=one)
     kept = add(store, surroundings=other, ended_at=None)

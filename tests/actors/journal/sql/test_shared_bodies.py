@@ -12,11 +12,11 @@ from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.sql import shared_bodies
 from stretto.actors.journal.sql.shared_bodies import SharedBodies, SharedObjects
 from stretto.actors.journal.sql.store import Store
-from stretto.definitions.context.context import NO_SURROUNDINGS, Surroundings
+from stretto.definitions.context.context import NO_ENVIRONMENT, RunEnvironment
 from tests.support.recording import acceptance, data
 from tests.support.stores import KEYRING
 
-GIVEN = Surroundings(keystore=data({"pin": "1234"}))
+GIVEN = RunEnvironment(keystore=data({"pin": "1234"}))
 
 
 @pytest.fixture
@@ -40,12 +40,12 @@ def test_surroundings_have_a_digest_that_needs_the_key() -> None:
     assert digest is not None
     assert digest != blake2b(text, digest_size=32).hexdigest()
     assert digest != SharedBodies(Keyring([new_key()])).surroundings(GIVEN)
-    assert digest == SharedBodies(KEYRING).surroundings(Surroundings(keystore=data({"pin": "1234"})))
+    assert digest == SharedBodies(KEYRING).surroundings(RunEnvironment(keystore=data({"pin": "1234"})))
 
 
 def test_nothing_has_no_digest() -> None:
     """A run that is given nothing needs no key."""
-    assert SharedBodies(None).surroundings(NO_SURROUNDINGS) is None
+    assert SharedBodies(None).surroundings(NO_ENVIRONMENT) is None
     with pytest.raises(StoreKeyMissing):
         SharedBodies(None).surroundings(GIVEN)
 
@@ -81,4 +81,4 @@ def test_a_missing_body_is_reported(connection: Connection) -> None:
         objects.definition(connection, "abc")
     with pytest.raises(UnreadableRecord, match="abc is missing from surroundings"):
         objects.surroundings(connection, "abc")
-    assert objects.surroundings(connection, None) is NO_SURROUNDINGS
+    assert objects.surroundings(connection, None) is NO_ENVIRONMENT
