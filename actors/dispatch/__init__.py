@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from stretto.actors.dispatch.clock import Clock, ForgetReminder, RemindAt, Timers
     from stretto.actors.dispatch.deferred import Deferred, answer, answer_error, ask_deferred, forward
     from stretto.actors.dispatch.dispatcher import DispatchedActor, Dispatcher
+    from stretto.actors.dispatch.handlers import handlers_of, handles, unbound_handlers
     from stretto.actors.dispatch.mailbox import Mailbox
 else:
     __getattr__ = lazy_face(
@@ -18,6 +19,7 @@ else:
             "clock": "Timers Clock ForgetReminder RemindAt",
             "deferred": "Deferred answer answer_error ask_deferred forward",
             "dispatcher": "DispatchedActor Dispatcher",
+            "handlers": "handlers_of handles unbound_handlers",
             "mailbox": "Mailbox",
         },
     )
@@ -36,4 +38,7 @@ __all__ = [
     "ask_deferred",
     "call",
     "forward",
+    "handlers_of",
+    "handles",
+    "unbound_handlers",
 ]
