@@ -21,7 +21,7 @@ from stretto.actors.daemon.operations import Check, OperationsServer, is_loopbac
 from stretto.actors.daemon.watchdog import interval_asked_for, tell_as_long_as_it_answers
 from stretto.actors.daemon.watching import watching
 from stretto.actors.dispatch import call
-from stretto.actors.engine import Engine
+from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway import CannotServe, Gateway, SocketFile, default_path
 from stretto.actors.packs import Pack, add_packs, read_packs
 from stretto.actors.settings import Settings
@@ -76,14 +76,14 @@ class Daemon:
                 # Before the engine reads them: what changes from now on is read again.
                 await stack.enter_async_context(self._watching_definitions())
             self._engine = await stack.enter_async_context(self._running_engine())
-            self._services: Services = await call(self._engine, "services")
+            self._services: Services = await call(self._engine, EngineHost.services)
             operations = OperationsServer(self._services.instruments.registry, self._health, self._readiness)
             url = operations.start(serve.host, serve.port)
             stack.push_async_callback(asyncio.to_thread, operations.stop)
             gateway = Gateway(self._engine)
             await gateway.start(listener)
             if (interval := interval_asked_for()) is not None:
-                ask = partial(call, self._engine, "runs_in_progress")
+                ask = partial(call, self._engine, Engine.runs_in_progress)
                 stack.callback(asyncio.create_task(tell_as_long_as_it_answers(ask, interval)).cancel)
             try:
                 await self._serve_until_stopped(url, path)
@@ -119,8 +119,8 @@ class Daemon:
     async def _become_ready(self, url: str, path: Path) -> None:
         """Be ready when all runs that were left have been rebuilt; run requests are answered meanwhile."""
         self._state = "recovering"
-        await call(self._engine, "recovered")
-        workflows = await call(self._engine, "workflows")
+        await call(self._engine, EngineHost.recovered)
+        workflows = await call(self._engine, Engine.workflows)
         if self._state == "recovering":
             self._state = "ready"
             _log.info("ready", url=url, socket=str(path), workflows=len(workflows), process=os.getpid())
@@ -149,7 +149,7 @@ class Daemon:
     async def _end_with_the_engine(self) -> None:
         """End when the engine has by itself: a daemon without one is of no use, and one that ended is started anew."""
         try:
-            await call(self._engine, "broken")
+            await call(self._engine, EngineHost.broken)
         except pykka.ActorDeadError:
             if self._state == "draining":
                 return  # it was stopped
@@ -189,9 +189,9 @@ class Daemon:
         async with self._reloading:
             notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
             try:
-                earlier = await call(self._engine, "catalogue")
+                earlier = await call(self._engine, EngineHost.catalogue)
                 catalogue, packs = await asyncio.to_thread(self._read_again, earlier)
-                await call(self._engine, "use_definitions", catalogue, packs)
+                await call(self._engine, EngineHost.use_definitions, catalogue, packs)
             except (StrettoError, pykka.ActorDeadError) as error:
                 _log.error("reload_failed", reason=str(error))
             else:

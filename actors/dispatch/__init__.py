@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.dispatch.asyncio_bridge import call
+    from stretto.actors.dispatch.asyncio_bridge import call, call_then, method_path, reached_by
     from stretto.actors.dispatch.clock import Clock, ForgetReminder, RemindAt, Timers
     from stretto.actors.dispatch.deferred import Deferred, answer, answer_error, ask_deferred, forward
     from stretto.actors.dispatch.dispatcher import DispatchedActor, Dispatcher
@@ -15,7 +15,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "asyncio_bridge": "call",
+            "asyncio_bridge": "call call_then method_path reached_by",
             "clock": "Timers Clock ForgetReminder RemindAt",
             "deferred": "Deferred answer answer_error ask_deferred forward",
             "dispatcher": "DispatchedActor Dispatcher",
@@ -37,8 +37,11 @@ __all__ = [
     "answer_error",
     "ask_deferred",
     "call",
+    "call_then",
     "forward",
     "handlers_of",
     "handles",
+    "method_path",
+    "reached_by",
     "unbound_handlers",
 ]

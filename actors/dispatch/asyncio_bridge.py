@@ -1,16 +1,25 @@
-"""How an event loop talks with actors: nobody waits in a thread, neither for an answer nor for a run's end."""
+"""Calls of actors from an event loop: no thread waits for an answer."""
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar, overload
 
 import pykka
 from pykka._envelope import Envelope
 from pykka.messages import ProxyCall
 
+from stretto.actors.dispatch.deferred import Deferred
+
+__all__ = ["call", "call_then", "method_path", "reached_by"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_Class = TypeVar("_Class", bound=type)
+_PATH: Final = "_attr_path"
+
 
 class _LoopReply(pykka.Future[Any]):
-    """An actor's answer, handed to an event loop."""
+    """An actor's answer, delivered to an event loop."""
 
     def __init__(self, take: Callable[[Any, BaseException | None], object]) -> None:
         super().__init__()
@@ -23,18 +32,75 @@ class _LoopReply(pykka.Future[Any]):
         self._take(None, exc_info[1])
 
 
-def call(
-    actor: pykka.ActorRef[Any],
-    method: str,
-    *arguments: Any,
-    then: Callable[[Any], object] | None = None,
-    **keywords: Any,
-) -> asyncio.Future[Any]:
-    """Call a method of an actor: the call is in its mailbox when this returns, the answer is to be awaited.
+def reached_by(attribute: str) -> Callable[[_Class], _Class]:
+    """Declare the attribute by which an actor's traversable object is reached, so that `call` takes its methods."""
 
-    `then` is called with the answer in the loop, before it hands over anything that the actor tells afterwards; a
-    coroutine that awaits goes on later. Raises (when awaited) what the method raises, or ActorDeadError.
+    def mark(cls: _Class) -> _Class:
+        for name, method in vars(cls).items():
+            if callable(method) and not name.startswith("_"):
+                setattr(method, _PATH, (attribute, name))
+        return cls
+
+    return mark
+
+
+def method_path(method: str | Callable[..., Any]) -> tuple[str, ...]:
+    """Return the path by which an actor's proxy reaches a method, given as a function of the class or as a name."""
+    if isinstance(method, str):
+        return (method,)
+    path: tuple[str, ...] = getattr(method, _PATH, (method.__name__,))
+    return path
+
+
+@overload
+def call(actor: pykka.ActorRef[Any], method: str, *args: Any, **kwargs: Any) -> "asyncio.Future[Any]": ...
+@overload
+def call(
+    actor: pykka.ActorRef[Any], method: Callable[Concatenate[Any, P], Deferred], *args: P.args, **kwargs: P.kwargs
+) -> "asyncio.Future[Any]": ...
+@overload
+def call(
+    actor: pykka.ActorRef[Any], method: Callable[Concatenate[Any, P], T], *args: P.args, **kwargs: P.kwargs
+) -> "asyncio.Future[T]": ...
+def call(
+    actor: pykka.ActorRef[Any], method: str | Callable[..., Any], *args: Any, **kwargs: Any
+) -> "asyncio.Future[Any]":
+    """Call a method of an actor. The call is in its mailbox when this returns.
+
+    Args:
+        actor: The actor.
+        method: A function of its class, such as `Engine.status`, or of a class marked with `reached_by`; or a name.
+        args: The method's arguments.
+        kwargs: The method's keyword arguments.
+
+    Returns:
+        A future of the event loop. It raises what the method raises, or ActorDeadError.
     """
+    return _send(actor, method_path(method), args, kwargs, None)
+
+
+def call_then(
+    then: Callable[[Any], object],
+    actor: pykka.ActorRef[Any],
+    method: Callable[Concatenate[Any, P], Any],
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> "asyncio.Future[Any]":
+    """Call a method of an actor as `call` does, and pass the answer to `then` first.
+
+    `then` runs in the loop before any message that the actor sends after its answer; a coroutine that awaits the
+    answer continues later.
+    """
+    return _send(actor, method_path(method), args, kwargs, then)
+
+
+def _send(
+    actor: pykka.ActorRef[Any],
+    path: tuple[str, ...],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    then: Callable[[Any], object] | None,
+) -> "asyncio.Future[Any]":
     loop = asyncio.get_running_loop()
     answered: asyncio.Future[Any] = loop.create_future()
 
@@ -42,14 +108,14 @@ def call(
         if error is None and then is not None:
             then(value)
         if answered.done():
-            return  # whoever asked waits no more
+            return  # the caller has stopped waiting
         if error is not None:
             answered.set_exception(error)
         else:
             answered.set_result(value)
 
-    # As ActorRef.ask, whose future could only be waited for in a thread.
-    message = ProxyCall(attr_path=(method,), args=arguments, kwargs=keywords)
+    # As ActorRef.ask, whose future could only be awaited in a thread.
+    message = ProxyCall(attr_path=path, args=args, kwargs=kwargs)
     reply = _LoopReply(lambda value, error: loop.call_soon_threadsafe(settle, value, error))
     actor.actor_inbox.put(Envelope(message, reply_to=reply))
     return answered

@@ -57,4 +57,5 @@ def handlers_of(owner: object) -> dict[type, Callable[[Any], Any]]:
     Returns:
         A new dict of bound methods.
     """
-    return {message: method.__get__(owner) for message, method in unbound_handlers(type(owner)).items()}
+    cls: type = type(owner)
+    return {message: method.__get__(owner) for message, method in unbound_handlers(cls).items()}

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pykka
 
-from stretto.actors.dispatch import call
+from stretto.actors.dispatch import call, call_then
+from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway import protocol
 from stretto.actors.gateway.connection import Connection
 from stretto.actors.gateway.socket_file import BACKLOG, may_connect
@@ -61,7 +62,7 @@ class Gateway:
     async def start(self, listener: socket.socket) -> None:
         """Begin to accept connections; the listener is the caller's to close."""
         self._relay = ProgressRelay.start(asyncio.get_running_loop(), self._take)
-        await call(self._engine, "tell_ends_to", self._relay)
+        await call(self._engine, EngineHost.subscribe_to_ends, self._relay)
         self._server = await asyncio.start_unix_server(
             self._serve, sock=listener, limit=protocol.MAX_REQUEST_BYTES, backlog=BACKLOG
         )
@@ -148,10 +149,10 @@ class Gateway:
         # Who has a key may mean a run that goes on already, or has ended.
         watched_from_the_start = request.follow and request.idempotency_key is None
         with self._follower() as follower:
-            handle = await call(
-                self._engine, "submit", workflow, request.inputs, self._relay if watched_from_the_start else None,
-                then=lambda handle: self._accepted(handle.id, follower) if watched_from_the_start else None,
-                idempotency_key=request.idempotency_key,
+            handle = await call_then(
+                lambda handle: self._accepted(handle.id, follower) if watched_from_the_start else None,
+                self._engine, Engine.submit, workflow, request.inputs,
+                self._relay if watched_from_the_start else None, idempotency_key=request.idempotency_key,
             )  # fmt: skip
             await connection.send(answers.Accepted(handle.id, handle.workflow))
             if watched_from_the_start:
@@ -171,7 +172,7 @@ class Gateway:
         self._following.add(run_id, follower)
         if run_id not in self._watched:
             try:
-                await call(self._engine, "watch", run_id, self._relay, then=lambda _: self._watched.add(run_id))
+                await call_then(lambda _: self._watched.add(run_id), self._engine, Engine.watch, run_id, self._relay)
             except IllegalTransition as has_ended:
                 if not follower.has_ended:
                     await connection.send(await self._end_of(run_id, handle, has_ended))
@@ -180,18 +181,18 @@ class Gateway:
 
     async def _end_of(self, run_id: str, handle: RunHandle | None, has_ended: IllegalTransition) -> answers.Ended:
         """Return how a run ended, as its handle or the store tells it. Raises `has_ended` if neither is there."""
-        tasks = (await call(self._engine, "status", run_id))["tasks"]
+        tasks = (await call(self._engine, Engine.status, run_id))["tasks"]
         if handle is not None:
             outcome = await asyncio.to_thread(handle.outcome.get)
             return answers.Ended(run_id, outcome.status, outcome.output, outcome.errors, tasks)
         try:
-            run = await call(self._engine, "run", run_id)
+            run = await call(self._engine, Engine.run, run_id)
         except NoStore:
             raise has_ended from None
         return answers.Ended(run_id, run["status"], run["output"], run["errors"], tasks)
 
     async def _export(self, request: requests.Export, connection: Connection) -> None:
-        frames = frames_of(await call(self._engine, "export", request.run))
+        frames = frames_of(await call(self._engine, Engine.export, request.run))
         loop = asyncio.get_running_loop()
         while (frame := await loop.run_in_executor(self._workers, next, frames, None)) is not None:
             await connection.send(frame)
@@ -232,7 +233,7 @@ class Gateway:
             left.cancel()
 
     async def _find(self, workflow: str | requests.Definition) -> Workflow:
-        catalogue: Catalogue = await call(self._engine, "catalogue")
+        catalogue: Catalogue = await call(self._engine, EngineHost.catalogue)
         if isinstance(workflow, requests.Definition):
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._workers, catalogue.read_text, workflow.text, workflow.file)

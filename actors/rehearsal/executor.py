@@ -20,7 +20,7 @@ from pykka.messages import ProxyCall
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.dispatch import Timers
-from stretto.actors.engine import Engine
+from stretto.actors.engine import Engine, EngineParts
 from stretto.actors.files import RehearsedFiles
 from stretto.actors.outcome import Outcome, RunHandle
 from stretto.actors.packs import Pack, read_surroundings
@@ -129,7 +129,6 @@ class _Stage:
         services = Services(
             self.dispatcher,
             Timers(ReminderKeeper.start_on(self.dispatcher, self._timeline), self._timeline.now),
-            None,
             self._runner,
             actions,
             instruments,
@@ -139,7 +138,9 @@ class _Stage:
             files=RehearsedFiles(),
             permits=PermitPool(_ALL_AT_ONCE),
         )
-        self._engine = Engine.start_on(self.dispatcher, services, catalogue, None, read_surroundings(None, None, []))
+        self._engine = Engine.start_on(
+            self.dispatcher, EngineParts(services, catalogue, read_surroundings(None, None, []))
+        )
 
     def perform(self) -> Rehearsed:
         handle: RunHandle = self._ask("submit", self._rehearsal.workflow, self._rehearsal.inputs)

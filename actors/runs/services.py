@@ -1,6 +1,5 @@
 """What the actors of one engine share: started before the first of them, stopped after the last."""
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,16 +24,14 @@ MAX_ITEMS_IN_FLIGHT: Final = 1024
 class Services:
     """References that an engine's actors are given at birth.
 
-    `clock_thread` is None for a clock without a thread of its own. `check_digests`: have each item make sure that its
-    action left its input alone, whatever way it took. `now` gives seconds since the epoch; a rehearsal
-    replaces it, the timers, the ids and what makes a run's conductor. `context_bytes` is kept by
-    each run for itself. `journal` is where what happens is written down, `readers` how it is read again. `permits`
-    bound the items in flight. `files` reads and writes the files that workflows name.
+    `check_digests`: have each item make sure that its action left its input alone, whatever way it took. `now` gives
+    seconds since the epoch; a rehearsal replaces it, the timers, the ids and what makes a run's conductor.
+    `context_bytes` is kept by each run for itself. `journal` is where what happens is written down, `readers` how it is
+    read again. `permits` bound the items in flight. `files` reads and writes the files that workflows name.
     """
 
     dispatcher: Dispatcher
     timers: Timers
-    clock_thread: threading.Thread | None
     runners: Runner
     actions: ActionRegistry
     instruments: Instruments

@@ -14,6 +14,7 @@ from stretto.actors.daemon.notify import notify
 from stretto.actors.daemon.watchdog import interval_asked_for, tell_as_long_as_it_answers
 from stretto.actors.dispatch import DispatchedActor
 from stretto.actors.dispatch.asyncio_bridge import call
+from stretto.actors.engine import Engine
 from tests.support.engines import Bench
 from tests.support.waiting import PATIENCE
 
@@ -56,7 +57,7 @@ def test_a_stuck_engine_is_not_told_to_be_well(
 ) -> None:
     """While the engine takes no turns nothing is told; when it does again, it goes on; with its end, it ends."""
     bench = start_bench()
-    dispatcher = bench.proxy.services().get().dispatcher
+    dispatcher = bench.proxy.host.services().get().dispatcher
     stuck, until = threading.Event(), threading.Event()
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
 
@@ -64,7 +65,7 @@ def test_a_stuck_engine_is_not_told_to_be_well(
         asked: asyncio.Queue[None] = asyncio.Queue()
 
         def ask() -> asyncio.Future[Any]:
-            answer = call(bench.proxy.actor_ref, "runs_in_progress")
+            answer = call(bench.proxy.actor_ref, Engine.runs_in_progress)
             asked.put_nowait(None)  # the question is in the mailbox
             return answer
 

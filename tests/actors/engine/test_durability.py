@@ -49,7 +49,7 @@ def park(bench: Bench, handle: RunHandle) -> None:
 def recovered(start_bench: Callable[..., Bench], durable_url: str, **settings: Any) -> Bench:
     """Start an engine on a store and wait until it has rebuilt what there was."""
     bench = start_bench(store=durable_url, **settings)
-    bench.proxy.recovered().get(timeout=PATIENCE)
+    bench.proxy.host.recovered().get(timeout=PATIENCE)
     return bench
 
 
@@ -435,8 +435,8 @@ def test_how_a_sub_workflow_ended_is_read_when_the_store_can_be(
             raise failures.pop()
         return outcome_for_parent(*given)
 
-    monkeypatch.setattr("stretto.actors.engine.supervision.READ_AGAIN_SECONDS", 0.01)
-    monkeypatch.setattr("stretto.actors.engine.supervision.outcome_for_parent", read)
+    monkeypatch.setattr("stretto.actors.engine.children.READ_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("stretto.actors.engine.children.outcome_for_parent", read)
     second = start_bench(store=durable_url, definitions=tmp_path / "definitions")
     outcome = outcome_of(second.proxy.handle(parent.id).get(timeout=PATIENCE))
     assert not failures

@@ -12,8 +12,8 @@ import pytest
 
 from stretto.actors import Engine, RunProgressed, action
 from stretto.actors.actions import CannotLoadActions
-from stretto.actors.engine.engine import EngineStopping
 from stretto.actors.engine.run_table import MAX_REMEMBERED_RUNS
+from stretto.actors.engine.submission import EngineStopping
 from stretto.actors.journal.store import CannotOpenStore
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import Conductor, IllegalTransition
@@ -247,7 +247,7 @@ def test_no_more_items_are_in_flight_than_the_engine_allows(start_bench: Callabl
     assert bench.proxy.items_in_flight().get(timeout=PATIENCE) <= 3
     opened.set()
     assert [outcome_of(run).status for run in runs] == ["succeeded", "succeeded"]
-    assert bench.proxy.permits_free().get(timeout=PATIENCE) == 3
+    assert bench.proxy.host.services().get(timeout=PATIENCE).permits.free == 3
 
 
 def test_items_that_wait_for_permits_do_not_start_after_a_cancel(start_bench: Callable[..., Bench], gates: Any) -> None:
@@ -355,7 +355,7 @@ def test_an_engine_that_cannot_start_leaves_nothing(start_bench: Callable[..., B
         Engine.start(store="mysql://x")
     with pytest.raises(ValueError, match="at least 1"):
         Engine.start(max_items_in_flight=0)
-    with pytest.raises(ValueError, match="dispatchers is at least 1"):
+    with pytest.raises(ValueError, match="dispatchers must be at least 1"):
         Engine.start(dispatchers=0, metrics_port=0)
     taken = start_bench(metrics_port=0)
     port = int(taken.proxy.metrics_url.get().rsplit(":", 1)[1].split("/")[0])

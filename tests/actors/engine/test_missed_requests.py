@@ -109,7 +109,7 @@ class Family:
     def go_on(self) -> Bench:
         """Start the next engine, and wait until it has rebuilt both runs."""
         self.engine = self.start()
-        self.engine.proxy.recovered().get(timeout=PATIENCE)
+        self.engine.proxy.host.recovered().get(timeout=PATIENCE)
         return self.engine
 
     def handle(self, run: str) -> RunHandle:

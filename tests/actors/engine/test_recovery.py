@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from stretto.actors import action
-from stretto.actors.engine.engine import EngineStopping
 from stretto.actors.engine.recovery import RunRestarting
-from stretto.actors.engine.recovery_queue import MAX_RESTARTS, REBUILT_AT_ONCE, Recovery
+from stretto.actors.engine.recovery_queue import MAX_RESTARTS, RECOVERED_AT_ONCE, RecoveryQueue
+from stretto.actors.engine.submission import EngineStopping
 from stretto.actors.history.replay import READ_AT_ONCE
 from stretto.actors.journal.encryption import new_key
 from stretto.actors.journal.key_files import keyring_for
@@ -106,7 +106,7 @@ def ended(bench: Bench, run_id: str) -> Outcome:
 
 def counted(bench: Bench, counter: str) -> int:
     """Return how often an engine has counted something."""
-    instruments = bench.proxy.services().get(timeout=PATIENCE).instruments
+    instruments = bench.proxy.host.services().get(timeout=PATIENCE).instruments
     return int(getattr(instruments, counter).value)
 
 
@@ -116,17 +116,17 @@ class Watched:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.most = 0
         self.reads: list[tuple[str, int, int]] = []
-        go_on, entries = Recovery._go_on, SqlReader.entries
+        load_next, entries = RecoveryQueue._load_next, SqlReader.entries
 
-        def watched_go_on(recovery: Recovery) -> None:
-            go_on(recovery)
-            self.most = max(self.most, len(recovery._at_work))
+        def watched_load_next(queue: RecoveryQueue) -> None:
+            load_next(queue)
+            self.most = max(self.most, len(queue._loading))
 
         def watched_entries(reader: SqlReader, run_id: str, first: int, most: int) -> Any:
             self.reads.append((run_id, first, most))
             return entries(reader, run_id, first, most)
 
-        monkeypatch.setattr(Recovery, "_go_on", watched_go_on)
+        monkeypatch.setattr(RecoveryQueue, "_load_next", watched_load_next)
         monkeypatch.setattr(SqlReader, "entries", watched_entries)
 
 
@@ -161,8 +161,8 @@ def test_hundreds_of_runs_are_rebuilt_a_few_at_a_time(
     store.close()
     watched = Watched(monkeypatch)
     bench = start()
-    bench.proxy.recovered().get(timeout=PATIENCE)
-    assert watched.most == REBUILT_AT_ONCE
+    bench.proxy.host.recovered().get(timeout=PATIENCE)
+    assert watched.most == RECOVERED_AT_ONCE
     of_many = [(first, most) for run_id, first, most in watched.reads if run_id == run.id]
     assert of_many == [(first, READ_AT_ONCE) for first in (0, READ_AT_ONCE, 2 * READ_AT_ONCE)]
     assert len(watched.reads) == 3 * len(parents) + len(of_many), "each other run's entries are one portion"
@@ -210,11 +210,11 @@ def test_a_run_that_cannot_be_rebuilt_fails_with_the_reason_and_harms_no_other(
         for name, (statement, _) in DAMAGE.items():
             assert connection.execute(statement, {"id": runs[name].id}).rowcount == 1
     bench = start()
-    bench.proxy.recovered().get(timeout=PATIENCE)
+    bench.proxy.host.recovered().get(timeout=PATIENCE)
     for name, (_, reason) in DAMAGE.items():
         outcome = ended(bench, runs[name].id)
         assert (outcome.status, outcome.errors[0]["code"]) == ("failed", "recovery_failed"), name
-        assert outcome.errors[0]["message"].startswith(f"the run cannot be rebuilt: {reason}")
+        assert outcome.errors[0]["message"].startswith(f"the run cannot be recovered: {reason}")
     assert ended(bench, runs["nothing"].id).output == {"value": 10}
     assert DONE == {10: 1}
 
@@ -229,7 +229,7 @@ def test_the_children_of_a_run_that_cannot_be_rebuilt_end_before_recovery_is_ove
     with contextlib.closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as connection:
         connection.execute("DELETE FROM run_inputs WHERE run = (SELECT number FROM runs WHERE id = ?)", (parent.id,))
     bench = start()
-    bench.proxy.recovered().get(timeout=PATIENCE)
+    bench.proxy.host.recovered().get(timeout=PATIENCE)
     assert counted(bench, "runs_recovered") == 1
     assert ended(bench, child.id).status == "cancelled"
     assert not DONE
@@ -285,7 +285,7 @@ def test_a_request_that_crashes_its_supervisor_is_answered(start: Callable[..., 
     run = bench.submit(GATED)
     assert BEGUN.acquire(timeout=PATIENCE)
     crashes.left = 1
-    with pytest.raises(RunRestarting, match="whether it has done what was asked, the run itself tells"):
+    with pytest.raises(RunRestarting, match="the request may have taken effect"):
         bench.proxy.why(run.id).get(timeout=PATIENCE)
     (reason,) = bench.proxy.why(run.id, "wait").get(timeout=PATIENCE)
     assert reason["kind"] == "item_in_flight"
@@ -350,13 +350,13 @@ def test_a_run_that_crashes_whenever_it_is_rebuilt_fails_before_recovery_is_over
     store.writer.write([happening(run.id, CancelRequested(1001.0), PauseRequested(1002.0))])
     store.close()
     bench = start()
-    bench.proxy.recovered().get(timeout=PATIENCE)
+    bench.proxy.host.recovered().get(timeout=PATIENCE)
     (error,) = ended(bench, run.id).errors
     assert (error["code"], error["message"]) == (
         "supervisor_crashed",
         "IllegalTransition: cannot pause what is cancelling",
     )
-    assert bench.proxy.services().get().instruments.supervisor_restarts.value == MAX_RESTARTS
+    assert bench.proxy.host.services().get().instruments.supervisor_restarts.value == MAX_RESTARTS
 
 
 class Unreadable:
@@ -389,7 +389,7 @@ def test_a_run_that_cannot_be_read_now_is_rebuilt_when_it_can(
     store.close()
     unreadable = Unreadable(monkeypatch, method)
     bench = start()
-    bench.proxy.recovered().get(timeout=PATIENCE)
+    bench.proxy.host.recovered().get(timeout=PATIENCE)
     assert not unreadable.times
     assert counted(bench, "runs_recovered") == 1
     assert ended(bench, run.id).output == {"value": 10}
@@ -445,7 +445,7 @@ def test_a_run_is_done_again_only_if_there_is_something_to_do(start: Callable[..
     for run_id, scope, error, told in (
         (running.id, "everything", IllegalTransition, "it has not ended; cancel it first"),
         (ended_well.id, "failed_tasks", NothingToRerun, "nothing to do again but everything"),
-        (ended_well.id, "some", ValueError, "everything, failed_tasks, failed_items, not 'some'"),
+        (ended_well.id, "some", ValueError, "everything, failed_tasks, failed_items, got 'some'"),
         ("no-such-run", "everything", UnknownRun, "no-such-run"),
     ):
         with pytest.raises(error, match=told):
@@ -541,7 +541,7 @@ def test_runs_of_which_the_key_is_missing_wait_with_their_sub_workflows(
     kept = key.read_text()
     key.write_text(new_key())
     bench = start()
-    bench.proxy.recovered().get(timeout=PATIENCE)
+    bench.proxy.host.recovered().get(timeout=PATIENCE)
     assert ended(bench, other.id).output == {"value": 30}
     statuses = [bench.proxy.status(run.id).get(timeout=PATIENCE)["status"] for run in (parent, child)]
     assert statuses == ["running", "running"]

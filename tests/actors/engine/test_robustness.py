@@ -181,7 +181,7 @@ def test_a_supervisor_that_somebody_stops_fails_its_run(bench: Bench) -> None:
         "the run's supervisor was stopped",
     )
     assert set(outcome.errors[0]) == FIELDS
-    assert bench.proxy.permits_free().get(timeout=PATIENCE) == 1024
+    assert bench.proxy.host.services().get(timeout=PATIENCE).permits.free == 1024
 
 
 def test_a_client_that_sets_the_outcome_itself_harms_nobody(bench: Bench) -> None:
@@ -207,7 +207,7 @@ def test_a_cancel_is_never_acknowledged_by_a_run_that_succeeds(bench: Bench) -> 
 
 def test_a_watcher_that_is_no_actor_is_refused(bench: Bench) -> None:
     """The mistake is told to who made it."""
-    with pytest.raises(TypeError, match="an actor's reference"):
+    with pytest.raises(TypeError, match="a watcher must be an ActorRef"):
         bench.proxy.submit(bench.write(NAP), None, lambda: None).get(timeout=PATIENCE)
 
 

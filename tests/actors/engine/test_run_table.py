@@ -8,7 +8,7 @@ import pykka
 import pytest
 
 from stretto.actors.dispatch import Deferred
-from stretto.actors.engine.run_table import Question, Run, RunTable, has_ended
+from stretto.actors.engine.run_table import PendingRequest, Run, RunTable, run_ended_error
 from stretto.actors.outcome import RunHandle
 from stretto.actors.runs.messages import RunInputs
 from stretto.definitions.conductor import IllegalTransition
@@ -46,12 +46,12 @@ def test_what_a_run_is_told_before_it_has_a_supervisor_it_is_told_then(inboxes: 
     run = a_run()
     run.tell("one")
     run.tell("two")
-    run.supervised(inboxes[0])
+    run.attach_supervisor(inboxes[0])
     run.tell("three")
     assert told(inboxes[0], 3) == ["one", "two", "three"]
-    run.unsupervised()
+    run.detach_supervisor()
     run.tell("four")
-    run.supervised(inboxes[1])
+    run.attach_supervisor(inboxes[1])
     assert told(inboxes[1], 1) == ["four"]
     assert messages_of(inboxes[0]).empty()
 
@@ -59,7 +59,7 @@ def test_what_a_run_is_told_before_it_has_a_supervisor_it_is_told_then(inboxes: 
 def test_a_supervisor_that_has_ended_is_told_nothing(inboxes: Any) -> None:
     """Its end is on its way to the engine."""
     run = a_run()
-    run.supervised(inboxes[0])
+    run.attach_supervisor(inboxes[0])
     inboxes[0].stop()
     run.tell("too late")
 
@@ -77,9 +77,9 @@ def test_the_item_that_a_run_performs_is_told_if_there_is_one(inboxes: Any) -> N
 
 def test_questions_are_answered_from_the_status_that_a_run_ended_with() -> None:
     """A question for the status itself by that; a request is refused."""
-    status, request = Question(None), Question("pause")
+    status, request = PendingRequest(None), PendingRequest("pause")
     for question in (status, request):
-        question.answer_after_end(STATUS)
+        question.resolve_after_end(STATUS)
     assert answer_of(status) == STATUS
     with pytest.raises(IllegalTransition, match=r"cannot pause the run run: it has ended \(succeeded\)"):
         answer_of(request)
@@ -88,29 +88,29 @@ def test_questions_are_answered_from_the_status_that_a_run_ended_with() -> None:
 def test_a_question_that_its_supervisor_has_answered_stays_so() -> None:
     """Whatever the engine thinks of it later."""
     run = a_run()
-    question = run.question("pause")
+    question = run.add_request("pause")
     question.resolve("done")
-    question.answer_after_end(STATUS)
-    run.fail_questions(ValueError("too late"))
+    question.resolve_after_end(STATUS)
+    run.fail_requests(ValueError("too late"))
     assert answer_of(question) == "done"
 
 
 def test_all_that_wait_for_an_answer_are_told_that_there_is_none() -> None:
     """Questions that nobody waits for any more are forgotten."""
     run = a_run()
-    questions = [run.question(None) for _ in range(3)]
-    run.fail_questions(ValueError("none"))
+    questions = [run.add_request(None) for _ in range(3)]
+    run.fail_requests(ValueError("none"))
     for question in questions:
         with pytest.raises(ValueError, match="none"):
             answer_of(question)
     del question, questions
     gc.collect()
-    assert run.questions() == []
+    assert run.pending_requests() == []
 
 
 def test_a_refusal_tells_what_was_asked_and_how_the_run_ended() -> None:
     """So that nobody has to ask again."""
-    assert str(has_ended("cancel", STATUS)) == "cannot cancel the run run: it has ended (succeeded)"
+    assert str(run_ended_error("cancel", STATUS)) == "cannot cancel the run run: it has ended (succeeded)"
 
 
 def test_a_table_has_the_runs_in_progress() -> None:

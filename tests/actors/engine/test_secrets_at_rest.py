@@ -210,11 +210,11 @@ def test_without_the_key_what_is_secret_stays_so_and_the_rest_is_told(
     other.touch(mode=0o600)
     other.write_text(new_key())
     second = start_bench(store=durable_url, store_key=str(other))
-    second.proxy.recovered().get(timeout=PATIENCE)
+    second.proxy.host.recovered().get(timeout=PATIENCE)
     assert second.run("tasks: [{name: a, action: core.noop}]\n").status == "succeeded"
     left = second.proxy.runs().get(timeout=PATIENCE)["runs"][-1]
     assert (left["workflow"], left["status"]) == ("test.leaky", "running")
-    with pytest.raises(IllegalTransition, match="the engine could not rebuild it"):
+    with pytest.raises(IllegalTransition, match="the engine could not recover it"):
         second.proxy.cancel(handle.id).get(timeout=PATIENCE)
     second.proxy.stop().get(timeout=PATIENCE)
     third = start_bench(store=durable_url, store_key=key)

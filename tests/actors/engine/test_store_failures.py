@@ -160,7 +160,7 @@ def unavailable(bench: Bench, log: Lines, fault: Fault) -> "pykka.Future[Any]":
     """Have the fault noticed, by a run that does not fit any more; return the answer that its client waits for."""
     written, reply = Deferred(), pykka.ThreadingFuture[Any]()
     written.promise(reply, set())
-    bench.proxy.services().get(timeout=PATIENCE).journal.record(None, (), ((written, None),))
+    bench.proxy.host.services().get(timeout=PATIENCE).journal.record(None, (), ((written, None),))
     reply.get(timeout=PATIENCE)
     fault.begin()
     waiting = submitted(bench, LARGE, {"text": "x" * 1_000_000})
@@ -178,7 +178,7 @@ def test_nothing_is_acknowledged_or_lost_and_it_goes_on_by_itself(
     waiting = unavailable(bench, log, fault)
     with pytest.raises(StoreUnavailable, match="no run is accepted while the store cannot be written"):
         submitted(bench, CHAIN).get(timeout=PATIENCE)
-    assert bench.proxy.store_failure().get(timeout=PATIENCE)
+    assert bench.proxy.host.store_failure().get(timeout=PATIENCE)
     NOTED.gate.release()
     reasons = bench.proxy.why(running.id).get(timeout=PATIENCE)
     assert reasons[0]["kind"] == "store"
@@ -191,7 +191,7 @@ def test_nothing_is_acknowledged_or_lost_and_it_goes_on_by_itself(
     NOTED.gate.release()
     assert outcome_of(running).output == {"both": [1, 2]}
     assert NOTED.values == [1, 2]
-    assert bench.proxy.store_failure().get(timeout=PATIENCE) is None
+    assert bench.proxy.host.store_failure().get(timeout=PATIENCE) is None
 
 
 def test_an_engine_can_be_stopped_while_its_store_cannot_be_written(
@@ -230,7 +230,7 @@ def test_a_run_of_which_something_can_never_be_written_has_failed_for_good(
     first.proxy.stop().get(timeout=PATIENCE)
     noted = len(NOTED.values)
     second = start_bench(store=url)
-    second.proxy.recovered().get(timeout=PATIENCE)
+    second.proxy.host.recovered().get(timeout=PATIENCE)
     assert second.proxy.run(run.id).get(timeout=PATIENCE)["status"] == "failed"
     assert second.run("tasks: [{name: a, action: core.noop}]\n").status == "succeeded"
     assert len(NOTED.values) == noted

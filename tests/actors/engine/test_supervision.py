@@ -185,7 +185,7 @@ def test_how_a_sub_workflow_ended_is_read_when_it_can_be(
             raise failures.pop()
         return end(reader, run_id)
 
-    monkeypatch.setattr("stretto.actors.engine.supervision.READ_AGAIN_SECONDS", 0.001)
+    monkeypatch.setattr("stretto.actors.engine.children.READ_AGAIN_SECONDS", 0.001)
     monkeypatch.setattr(SqlReader, "end", away)
     bench = start(store=sqlite_url)
     run = bench.proxy.handle(parent.id).get(timeout=PATIENCE)
@@ -215,7 +215,7 @@ def test_a_sub_workflow_whose_end_cannot_be_read_fails_its_item(
 def listeners(bench: Bench) -> Iterator[list["pykka.ActorRef[Inbox]"]]:
     started = [Inbox.start() for _ in range(2)]
     for each in started:
-        bench.proxy.tell_ends_to(each).get(timeout=PATIENCE)
+        bench.proxy.host.subscribe_to_ends(each).get(timeout=PATIENCE)
     yield started
     for each in started:
         each.stop()

@@ -41,7 +41,7 @@ def test_what_a_run_has_been_through_replays_to_what_came_of_it(
     """Of any run that an engine has performed: its outcome, its tasks, and how both stand in the store."""
     write_child(tmp_path)
     bench = start_bench(store=f"sqlite:///{tmp_path}/runs.db", definitions=tmp_path)
-    readers = bench.proxy.services().get(timeout=PATIENCE).readers
+    readers = bench.proxy.host.services().get(timeout=PATIENCE).readers
 
     @given(text=workflows(), requests=st.lists(st.sampled_from(["pause", "resume", "cancel"]), max_size=2))
     @settings(deadline=None, max_examples=60)
