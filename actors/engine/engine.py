@@ -5,9 +5,7 @@
     outcome = run.outcome.get(timeout=60)
     engine.stop().get()
 
-The engine is composed of parts. Each part handles the messages that its methods are marked with; the engine dispatches
-by the message's type. It never waits for another actor: it answers later. With a store, a submission is answered
-when the run is durable, and unfinished runs of an earlier engine are recovered.
+The engine is composed of parts, each with handlers of its own. It never waits for another actor: it answers later.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,18 +15,10 @@ from typing import Any
 import pykka
 
 from stretto.actors.actions import AddressPolicy, RenderedCommands
-from stretto.actors.dispatch import Deferred, DispatchedActor, handlers_of
-from stretto.actors.engine.children import Children
-from stretto.actors.engine.host import EngineHost
-from stretto.actors.engine.queries import Pruning, StoreQueries
-from stretto.actors.engine.recovery import RunRecovery
-from stretto.actors.engine.requests import RunRequests
-from stretto.actors.engine.reruns import Reruns
-from stretto.actors.engine.run_table import RunTable
-from stretto.actors.engine.shutdown import Shutdown
+from stretto.actors.dispatch import Deferred, DispatchedActor
+from stretto.actors.engine.core import EngineCore
 from stretto.actors.engine.startup import EngineOptions, EngineParts, Retention, bind_gauges, start_parts
-from stretto.actors.engine.submission import Admission, Submissions, checked_watcher
-from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
+from stretto.actors.engine.submission import checked_watcher
 from stretto.actors.history import reports
 from stretto.actors.journal import PAGE, RerunScope
 from stretto.actors.packs import Source
@@ -58,8 +48,7 @@ class Engine(DispatchedActor):
 
     A call through the proxy returns a future, whose `get()` raises the method's errors. These are common:
 
-    - `UnknownRun`: there is no run with this id.
-    - `IllegalTransition`: a request comes too late, because the run has ended, or at the wrong time.
+    - `UnknownRun`: there is no such run. `IllegalTransition`: the run has ended, or does not allow the request.
     - `NoStore`, `StoreUnavailable`: the engine has no store, or the store cannot be used now.
 
     Attributes:
@@ -69,37 +58,15 @@ class Engine(DispatchedActor):
 
     def __init__(self, parts: EngineParts) -> None:
         super().__init__()
-        services, engine = parts.services, self.actor_ref
-        services.engine = engine
-        table = RunTable()
-        definitions = EffectiveDefinitions(parts.catalogue, parts.surroundings)
-        admission = Admission(services.journal)
-        runs = RunSupervision(services, engine, definitions, table)
-        children = Children(services, engine, definitions, table, runs)
-        recovery = RunRecovery(services, engine, definitions, table, runs, admission)
-        reruns = Reruns(services, engine, table, runs, admission)
-        pruning = Pruning(services, engine, parts.journal, parts.retention, admission)
-        shutdown = Shutdown(services, engine, table, runs, recovery, admission, parts.stack)
-        self._handlers = {
-            message: handler
-            for part in (runs, children, recovery, reruns, pruning, shutdown)
-            for message, handler in handlers_of(part).items()
-        }
-        self._services = services
-        self._definitions = definitions
-        self._table = table
-        self._runs = runs
-        self._reruns = reruns
-        self._pruning = pruning
-        self._shutdown = shutdown
-        self._submissions = Submissions(services, definitions, runs, admission)
-        self._requests = RunRequests(services, table)
-        self._store = StoreQueries(services, table)
+        self._services = parts.services
+        self._services.engine = self.actor_ref
+        self._core = core = EngineCore(parts, self.actor_ref)
+        self._handlers = core.handlers
+        self.host = core.host
         self.metrics_url = parts.metrics_url
-        self.host = EngineHost(services, definitions, runs, recovery, shutdown)
-        bind_gauges(parts, lambda: len(table))
-        recovery.recover_unfinished(parts.unfinished)
-        parts.stack.add("engine", engine.stop)
+        bind_gauges(parts, core.table.__len__)
+        core.recovery.recover_unfinished(parts.unfinished)
+        parts.stack.add("engine", self.actor_ref.stop)
 
     @classmethod
     def start(  # noqa: PLR0913 - keywords, each an independent setting
@@ -129,8 +96,7 @@ class Engine(DispatchedActor):
             store: A database URL, `sqlite:///FILE` or `postgresql://...`, where accepted runs survive the process.
                 None keeps runs in memory.
             actions: Modules to import, or FILE.py to execute, for their actions.
-            metrics_port: The port of the metrics endpoint on the loopback address. 0 is any free port, None is no
-                endpoint.
+            metrics_port: The loopback port of the metrics endpoint. 0 is any free port, None is no endpoint.
             max_items_in_flight: The bound on items in flight in all runs together.
             threads: The bound on threads for plain functions.
             dispatchers: The number of threads for actors.
@@ -153,8 +119,7 @@ class Engine(DispatchedActor):
             UnknownWorkflow: A folder of definitions does not exist.
             InvalidDefinition: Packs are invalid. The error has every finding.
             InvalidPackConfig: A pack rejects its configuration.
-            CannotExpose: The metrics port is in use.
-            CannotOpenStore: The store cannot be opened.
+            CannotExpose, CannotOpenStore: The metrics port, or the store, cannot be opened.
             ValueError: A setting is out of range.
         """
         options = EngineOptions(
@@ -177,8 +142,6 @@ class Engine(DispatchedActor):
             store=parts.journal.store.url if parts.journal is not None else None, unfinished=len(parts.unfinished),
         )  # fmt: skip
         return reference
-
-    # ---- new runs
 
     def submit(
         self,
@@ -206,7 +169,7 @@ class Engine(DispatchedActor):
             EngineStopping: The engine is being stopped.
             IdempotencyConflict: The key belongs to another request.
         """
-        return self._submissions.submit(workflow, inputs, watcher, idempotency_key)
+        return self._core.submissions.submit(workflow, inputs, watcher, idempotency_key)
 
     def rerun(self, run_id: str, scope: RerunScope = "everything") -> Any:
         """Start a run with the definition and inputs of an ended one, which stays as it is.
@@ -224,9 +187,7 @@ class Engine(DispatchedActor):
             CannotKeep: The results of the run cannot be reused.
             EngineStopping: The engine is being stopped.
         """
-        return self._reruns.rerun(run_id, scope)
-
-    # ---- requests to runs in progress
+        return self._core.reruns.rerun(run_id, scope)
 
     def status(self, run_id: str) -> Any:
         """Return the status of a run, in progress or ended.
@@ -234,31 +195,31 @@ class Engine(DispatchedActor):
         Returns:
             {id, workflow, status, tasks {name: {status, visits, items {total, succeeded, failed, running}}}}.
         """
-        return self._requests.status(run_id)
+        return self._core.requests.status(run_id)
 
     def cancel(self, run_id: str) -> Any:
         """Cancel a run by its cancellation policy. Answered when nothing new will start."""
-        return self._requests.send(run_id, "cancel", CancelRun())
+        return self._core.requests.send(run_id, "cancel", CancelRun())
 
     def pause(self, run_id: str) -> Any:
         """Pause a run: nothing new starts, running items finish."""
-        return self._requests.send(run_id, "pause", PauseRun())
+        return self._core.requests.send(run_id, "pause", PauseRun())
 
     def resume(self, run_id: str) -> Any:
         """Resume a paused run."""
-        return self._requests.send(run_id, "resume", ResumeRun())
+        return self._core.requests.send(run_id, "resume", ResumeRun())
 
     def set_concurrency(self, run_id: str, task: str, concurrency: int) -> Any:
         """Change how many items of a running fan-out may be in its window, at least 1."""
-        return self._requests.send(run_id, "change", ChangeConcurrency(task, concurrency))
+        return self._core.requests.send(run_id, "change", ChangeConcurrency(task, concurrency))
 
     def skip_item(self, run_id: str, task: str, index: int) -> Any:
         """Skip an item of a running fan-out: it ends without a result, as if it had succeeded."""
-        return self._requests.send(run_id, "change", SkipOneItem(task, index))
+        return self._core.requests.send(run_id, "change", SkipOneItem(task, index))
 
     def retry_item(self, run_id: str, task: str, index: int) -> Any:
         """Retry an item of a running fan-out that has failed, or waits for its next attempt."""
-        return self._requests.send(run_id, "change", RetryOneItem(task, index))
+        return self._core.requests.send(run_id, "change", RetryOneItem(task, index))
 
     def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> Any:
         """Send an actor `RunProgressed` from now until the run's end.
@@ -268,7 +229,7 @@ class Engine(DispatchedActor):
         """
         if checked_watcher(watcher) is None:
             raise TypeError("a watcher must be an ActorRef, got None")
-        return self._requests.send(run_id, "watch", WatchRun(watcher))
+        return self._core.requests.send(run_id, "watch", WatchRun(watcher))
 
     def why(self, run_id: str, task: str | None = None) -> Any:
         """Return why a run, or one of its tasks, is waiting.
@@ -279,7 +240,7 @@ class Engine(DispatchedActor):
         Raises:
             UnknownTask: The workflow has no such task.
         """
-        return self._requests.send(run_id, "ask about", TellWhy(task))
+        return self._core.requests.send(run_id, "ask about", TellWhy(task))
 
     def item_output(self, run_id: str, task: str, index: int = 0) -> Any:
         """Return what an item in flight has written so far, secrets masked.
@@ -291,17 +252,15 @@ class Engine(DispatchedActor):
         Raises:
             ItemNotInFlight: The item is not in flight.
         """
-        return self._requests.send(run_id, "show the output of", TellItemOutput(task, index))
-
-    # ---- runs in progress and definitions
+        return self._core.requests.send(run_id, "show the output of", TellItemOutput(task, index))
 
     def runs_in_progress(self) -> int:
         """Return the number of runs in progress."""
-        return len(self._table)
+        return len(self._core.table)
 
     def run_ids(self) -> tuple[str, ...]:
         """Return the ids of the runs in progress, sub-workflows included."""
-        return self._table.ids()
+        return self._core.table.ids()
 
     def items_in_flight(self) -> int:
         """Return the number of live item actors."""
@@ -312,23 +271,18 @@ class Engine(DispatchedActor):
         return int(self._services.instruments.late_results.value)
 
     def workflow(self, name: str) -> Workflow:
-        """Return the definition of a ref or a file's path.
-
-        Raises:
-            UnknownWorkflow: There is no such workflow.
-            InvalidDefinition: The definition has errors.
-        """
-        return self._definitions.catalogue.find(name)
+        """Return the definition of a ref or a file's path. Raises as `submit` does."""
+        return self._core.definitions.catalogue.find(name)
 
     def workflows(self) -> tuple[str, ...]:
         """Return the refs of all known workflows."""
-        return self._definitions.catalogue.refs()
+        return self._core.definitions.catalogue.refs()
 
     # ---- the store
 
     def handle(self, run_id: str) -> Any:
         """Return the `RunHandle` of a run in progress, or of an ended one in the store."""
-        return self._store.handle(run_id)
+        return self._core.store.handle(run_id)
 
     def runs(
         self, status: str | None = None, workflow: str | None = None, cursor: str | None = None, limit: int = PAGE
@@ -347,11 +301,11 @@ class Engine(DispatchedActor):
         Raises:
             InvalidCursor: No page has this cursor.
         """
-        return self._store.read(reports.list_runs, status=status, workflow=workflow, cursor=cursor, limit=limit)
+        return self._core.store.read(reports.list_runs, status=status, workflow=workflow, cursor=cursor, limit=limit)
 
     def run(self, run_id: str) -> Deferred:
         """Return a stored run with its inputs, output, errors and tasks, secrets masked."""
-        return self._store.read(reports.show_run, run_id)
+        return self._core.store.read(reports.show_run, run_id)
 
     def items(
         self,
@@ -376,7 +330,7 @@ class Engine(DispatchedActor):
         Raises:
             InvalidCursor: No page has this cursor.
         """
-        return self._store.read(reports.list_items, run_id, task=task, outcome=outcome, cursor=cursor, limit=limit)
+        return self._core.store.read(reports.list_items, run_id, task=task, outcome=outcome, cursor=cursor, limit=limit)
 
     def item(self, run_id: str, task: str, index: int) -> Deferred:
         """Return the last ended attempt of a stored run's item with its result, secrets masked.
@@ -384,11 +338,11 @@ class Engine(DispatchedActor):
         Raises:
             UnknownItem: No attempt of the item has ended.
         """
-        return self._store.read(reports.show_item, run_id, task, index)
+        return self._core.store.read(reports.show_item, run_id, task, index)
 
     def export(self, run_id: str) -> Deferred:
         """Return a stored run with its definition and all its entries, secrets masked."""
-        return self._store.read(reports.export_run, run_id)
+        return self._core.store.read(reports.export_run, run_id)
 
     def prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> Any:
         """Delete ended runs from the store.
@@ -403,9 +357,7 @@ class Engine(DispatchedActor):
         Raises:
             ValueError: An argument is negative.
         """
-        return self._pruning.prune(older_than_seconds, keep)
-
-    # ---- the end
+        return self._core.pruning.prune(older_than_seconds, keep)
 
     def stop(self, grace: float | None = None) -> Deferred:  # type: ignore[override]  # answered when all has ended
         """Accept no more runs, wait for the runs in progress, then stop everything.
@@ -420,7 +372,7 @@ class Engine(DispatchedActor):
         Raises:
             ValueError: The grace is negative or too long.
         """
-        return self._shutdown.stop(grace)
+        return self._core.shutdown.stop(grace)
 
     # ---- the actor
 
@@ -431,14 +383,14 @@ class Engine(DispatchedActor):
 
     def on_turn_end(self) -> None:
         """Share out the permits, once for all messages of the turn. Finish a drain."""
-        self._runs.share_out()
-        self._shutdown.finish_if_drained()
+        self._core.runs.share_out()
+        self._core.shutdown.finish_if_drained()
 
     def on_stop(self) -> None:
         """Stop everything without a drain if the actor itself is stopped."""
-        self._shutdown.stop_at_once()
+        self._core.shutdown.stop_at_once()
 
     def on_failure(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """Stop everything: without its root actor an engine answers no request."""
         _log.critical("engine_crashed", reason=f"{type(error).__name__}: {error}")
-        self._shutdown.stop_at_once()
+        self._core.shutdown.stop_at_once()
