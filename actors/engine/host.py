@@ -1,4 +1,4 @@
-"""What the process around an engine needs of it, and users do not: `engine.proxy().host`."""
+"""The daemon's side of an engine, which users do not need: `engine.proxy().host`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @reached_by("host")
 @pykka.traversable
 class EngineHost:
-    """The daemon's side of an engine: definitions, health, the ends of all runs."""
+    """Definitions, health, recovery, and the ends of all runs."""
 
     def __init__(
         self,

@@ -9,7 +9,7 @@ from stretto.actors.engine.requests import not_remembered_error
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.submission import Admission
 from stretto.actors.engine.supervision import RunSupervision
-from stretto.actors.history import kept_from
+from stretto.actors.history import load_reuse_plan
 from stretto.actors.journal import Reader, Rerun, RerunScope
 from stretto.actors.outcome import RunHandle, UnknownRun
 from stretto.actors.runs import OldRunRead, RunRequest, Services
@@ -51,7 +51,7 @@ class Reruns:
             accepted = reader.accepted(run_id)
             if accepted is None:
                 raise UnknownRun(f"there is no run {run_id!r}")
-            kept = kept_from(reader, accepted, scope)
+            kept = load_reuse_plan(reader, accepted, scope)
             self._engine.tell(OldRunRead(accepted, kept, Rerun(run_id, scope), later))
 
         self._services.readers.read(read, lambda _value: None, later.fail)

@@ -1,6 +1,6 @@
 """The supervisor of a run that is rebuilt: its conductor sees the journal's entries first, and it goes on from there.
 
-readers --EntriesRead--> Rebuilding --> Conductor, as it was --> what is outstanding is taken up again
+readers --EntriesRead--> Replay --> Conductor, as it was --> what is outstanding is taken up again
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import pykka
 
-from stretto.actors.history import READ_AT_ONCE, EntriesRead, Rebuilding, RunNotLoaded, not_loaded
+from stretto.actors.history import READ_AT_ONCE, EntriesRead, Replay, RunNotLoaded, not_loaded
 from stretto.actors.journal import Child, Reader, RunJournal
 from stretto.actors.runs.in_flight import STOP, key_of
 from stretto.actors.runs.messages import RunRebuilt
@@ -27,13 +27,13 @@ class RebuiltRunSupervisor(RunSupervisor):
         super().__init__(services, engine, request)
         self._rebuilt = rebuilt
         self._told_paused = None  # whose item this run performs may not have heard of the last change
-        self._rebuilding: Rebuilding | None = None
+        self._rebuilding: Replay | None = None
 
     def _begin_run(self) -> None:
         """Have a conductor that sees the journal's entries, in place of one that begins."""
         rebuilt, accepted = self._rebuilt, self._rebuilt.accepted
         conductor = self._make_conductor(accepted.parameters, accepted.accepted_at)
-        self._rebuilding = Rebuilding(conductor, accepted.accepted_at, rebuilt.children)
+        self._rebuilding = Replay(conductor, accepted.accepted_at, rebuilt.children)
         self._rebuilding.begin()
         self._read_entries(self._rebuilding.entries)
 
@@ -63,7 +63,7 @@ class RebuiltRunSupervisor(RunSupervisor):
             self._tell_engine(message)
             self.stop()
 
-    def _go_on_after_rebuilding(self, rebuilding: Rebuilding) -> None:
+    def _go_on_after_rebuilding(self, rebuilding: Replay) -> None:
         """Take up what was waited for, and what was in flight when the run was left."""
         conductor = self._conductor
         if conductor is None:
@@ -100,7 +100,7 @@ class RebuiltRunSupervisor(RunSupervisor):
         self._start_items()
         self._handle_all(deferred)
 
-    def _go_on_with(self, start: StartItem, rebuilding: Rebuilding, conductor: Conductor) -> None:
+    def _go_on_with(self, start: StartItem, rebuilding: Replay, conductor: Conductor) -> None:
         if not conductor.may_resume(start):
             self._settle(start, "cancelled", "it was stopped with the engine, and its run is being cancelled")
         elif rebuilding.may_have_run(start):

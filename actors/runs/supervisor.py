@@ -16,7 +16,7 @@ import pykka
 from msgspec import structs
 
 from stretto.actors.dispatch import Deferred, DispatchedActor, ask_deferred, forward
-from stretto.actors.history import HeldUp, reasons_of
+from stretto.actors.history import Blockers, explain_waits
 from stretto.actors.journal import MAX_PENDING, Ending, ItemStarted, JournalHasRoom, RunAccepted, RunJournal
 from stretto.actors.outcome import Outcome, abandoned
 from stretto.actors.runners import describe
@@ -587,13 +587,13 @@ class RunSupervisor(DispatchedActor):
         conductor = self._conductor
         if conductor is None:
             return []
-        return reasons_of(conductor, message.task, self._held_up())
+        return explain_waits(conductor, message.task, self._held_up())
 
-    def _held_up(self) -> HeldUp:
+    def _held_up(self) -> Blockers:
         """Tell what keeps items from starting that the conductor knows nothing of."""
         items, link = self._items, self._services.journal
         behind = link.pending >= MAX_PENDING
-        return HeldUp(
+        return Blockers(
             items.waiting(), items.permits.requested, link.unavailable, behind, self._streams.behind, items.nested()
         )
 

@@ -192,7 +192,7 @@ DAMAGE = {
     ),
     "rerun": (
         "UPDATE runs SET rerun_of = 'gone', rerun_scope = 'failed_items' WHERE id = :id",
-        "the run 'gone', which this one does again, is not in the store",
+        "the run 'gone', which this run repeats, is not in the store",
     ),
 }
 

@@ -230,7 +230,7 @@ def test_an_item_is_shown_with_its_result(store: Store) -> None:
     assert (shown["outcome"], shown["result"], shown["error"]) == ("succeeded", {"up": [1]}, None)
     shown = reports.show_item(store.reader, run.id, "probe", 1)
     assert shown["error"] == {"kind": "failed", "message": "no answer", "retryable": True, "result": {"tried": 3}}
-    with pytest.raises(reports.UnknownItem, match="no try of item 0 of the task 'probe' has ended"):
+    with pytest.raises(reports.UnknownItem, match="no attempt of item 0 of the task 'probe' has ended"):
         reports.show_item(store.reader, run.id, "probe", 0)
     with pytest.raises(reports.UnknownItem, match=r"\(visit 2\)"):
         reports.show_item(store.reader, run.id, "probe", 2, visit=2)

@@ -1,6 +1,6 @@
 """What a file of results must have when its run is rebuilt: no more is kept than what was not noted as written."""
 
-from stretto.actors.history.written_results import RebuiltResults
+from stretto.actors.history.written_results import ReplayedResults
 from stretto.actors.journal.records import ResultsWritten
 from stretto.definitions.conductor import OpenResults, StreamFailed, TaskEnded, WriteResult
 
@@ -10,9 +10,9 @@ def line(index: int) -> WriteResult:
     return WriteResult("task", 1, index, "succeeded", index, None)
 
 
-def opened() -> RebuiltResults:
+def opened() -> ReplayedResults:
     """Return a run with a file that lacks three lines."""
-    results = RebuiltResults()
+    results = ReplayedResults()
     results.commanded(OpenResults("task", 1, "results", "items"))
     for index in range(3):
         results.commanded(line(index))
