@@ -54,7 +54,7 @@ def recovered(start_bench: Callable[..., Bench], durable_url: str, **settings: A
 
 
 def test_a_run_that_was_parked_goes_on_in_the_next_engine(start_bench: Callable[..., Bench], durable_url: str) -> None:
-    """What was recorded is not done again; what was in flight is; the output is as if nothing had happened."""
+    """Recorded work is not repeated; what was in flight is; the output is as if nothing had happened."""
     first = start_bench(store=durable_url)
     LEDGER.held = {3}
     handle = first.submit(FAN, {"values": [1, 2, 3, 4]})
@@ -69,14 +69,14 @@ def test_a_run_that_was_parked_goes_on_in_the_next_engine(start_bench: Callable[
 
 
 def test_the_status_of_a_run_outlives_its_engine(start_bench: Callable[..., Bench], durable_url: str) -> None:
-    """As it was told when the run ended."""
+    """As it was reported when the run ended."""
     first = start_bench(store=durable_url)
     handle = first.submit(FAN, {"values": [1, 2]})
     outcome_of(handle)
-    told = first.proxy.status(handle.id).get(timeout=PATIENCE)
+    expected = first.proxy.status(handle.id).get(timeout=PATIENCE)
     stopped(first, grace=None)
     second = start_bench(store=durable_url)
-    assert second.proxy.status(handle.id).get(timeout=PATIENCE) == told
+    assert second.proxy.status(handle.id).get(timeout=PATIENCE) == expected
     with pytest.raises(IllegalTransition, match="has ended"):
         second.proxy.cancel(handle.id).get(timeout=PATIENCE)
     with pytest.raises(UnknownRun):
@@ -202,8 +202,8 @@ tasks:
     action: held.work
     delivery: at_most_once
     input: {value: once}
-    next: [{when: "{{ failed() }}", publish: [{why: "{{ task.once.errors[0].error }}"}], do: [told]}]
-  - {name: told, action: core.noop}
+    next: [{when: "{{ failed() }}", publish: [{why: "{{ task.once.errors[0].error }}"}], do: [noted]}]
+  - {name: noted, action: core.noop}
 output_map: {why: "{{ workflow.why.kind }}"}
 """
 
@@ -483,7 +483,7 @@ def test_another_default_makes_no_other_request(start_bench: Callable[..., Bench
     assert bench.proxy.submit(changed, {}, idempotency_key="d").get(timeout=PATIENCE).id == first.id
 
 
-def test_watchers_are_told_on_by_the_supervisor_that_comes_after_a_crash(
+def test_watchers_get_progress_from_the_supervisor_after_a_crash(
     start_bench: Callable[..., Bench], durable_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who follows a run need not know of it."""

@@ -140,7 +140,7 @@ output_map: {{sum: "{{{{ task.many.result | sum }}}}"}}
 
 
 def left_behind(store: Store, families: int) -> list[str]:
-    """Have parents in the store, each with two children of which one has done half of its work; return their ids."""
+    """Write parents into the store, each with two children of which one has done half of its work; return their ids."""
     parents = []
     for _ in range(families):
         parent = Conducted(store, PARENT)
@@ -222,7 +222,7 @@ def test_a_run_that_cannot_be_rebuilt_fails_with_the_reason_and_harms_no_other(
 def test_the_children_of_a_run_that_cannot_be_rebuilt_end_before_recovery_is_over(
     store: Store, start: Callable[..., Bench], tmp_path: Path
 ) -> None:
-    """They would go on for nobody."""
+    """No item waits for them."""
     parent = Conducted(store, PARENT)
     child = Conducted(store, CHILD, {"value": 1}, parent=parent, of_item=("call", 0))
     store.close()
@@ -236,7 +236,7 @@ def test_the_children_of_a_run_that_cannot_be_rebuilt_end_before_recovery_is_ove
 
 
 def end(store: Store, run: Conducted, status: str = "failed") -> None:
-    """Have a run's end written, whatever it was doing."""
+    """Write a run's end, whatever it was doing."""
     store.writer.write([happening(run.id, ending=Ending(status, None, EMPTY_LIST, run.at), status=status)])
 
 
@@ -310,7 +310,7 @@ def test_questions_that_wait_when_a_supervisor_crashes_are_answered_too(
 
 
 def test_a_run_that_crashes_for_good_ends_with_its_children(start: Callable[..., Bench], crashes: Crashes) -> None:
-    """Whoever asks is told that it has ended; the run that performs its item is cancelled by its own policy."""
+    """Requests get the error of an ended run; the run that performs its item is cancelled by its own policy."""
     bench = start()
     run = bench.submit(CALL)
     assert BEGUN.acquire(timeout=PATIENCE)
@@ -395,7 +395,7 @@ def test_a_run_that_cannot_be_read_now_is_rebuilt_when_it_can(
     assert ended(bench, run.id).output == {"value": 10}
 
 
-def test_who_asks_a_run_that_cannot_be_read_is_told(
+def test_who_asks_a_run_that_cannot_be_read_gets_an_error(
     store: Store, start: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The one that was to answer is gone."""
@@ -437,18 +437,18 @@ def test_an_engine_that_stops_leaves_what_waits_to_be_rebuilt(
 
 
 def test_a_run_is_done_again_only_if_there_is_something_to_do(start: Callable[..., Bench]) -> None:
-    """Whoever asks is told what is not so."""
+    """The error says why."""
     bench = start()
     running = bench.submit(GATED)
     ended_well = bench.submit(CHILD, {"value": 1})
     outcome_of(ended_well)
-    for run_id, scope, error, told in (
+    for run_id, scope, error, expected in (
         (running.id, "everything", IllegalTransition, "it has not ended; cancel it first"),
         (ended_well.id, "failed_tasks", NothingToRerun, "nothing to do again but everything"),
         (ended_well.id, "some", ValueError, "everything, failed_tasks, failed_items, got 'some'"),
         ("no-such-run", "everything", UnknownRun, "no-such-run"),
     ):
-        with pytest.raises(error, match=told):
+        with pytest.raises(error, match=expected):
             bench.proxy.rerun(run_id, scope).get(timeout=PATIENCE)
     GATE.release()
     outcome_of(running)
@@ -506,7 +506,7 @@ def test_a_supervisor_that_crashes_while_its_engine_drains_leaves_its_run(
 def test_a_supervisor_that_is_rebuilt_learns_that_its_sub_workflow_is_paused(
     start: Callable[..., Bench], crashes: Crashes
 ) -> None:
-    """Whoever performs the item then is told by the engine."""
+    """The run that performs the item then hears it from the engine."""
     bench = start()
     run = bench.submit(CALL)
     assert BEGUN.acquire(timeout=PATIENCE)
@@ -580,5 +580,5 @@ def test_a_rerun_settles_what_it_keeps_without_waiting_and_performs_the_rest(
     assert outcome_of(run).output == {"sum": sum(range(200))}
     assert DONE == {77: 1}
     assert bench.proxy.status(old.id).get(timeout=PATIENCE)["status"] == "failed"
-    told = bench.proxy.runs().get(timeout=PATIENCE)["runs"][0]
-    assert (told["id"], told["rerun_of"], told["rerun_scope"]) == (run.id, old.id, "failed_items")
+    shown = bench.proxy.runs().get(timeout=PATIENCE)["runs"][0]
+    assert (shown["id"], shown["rerun_of"], shown["rerun_scope"]) == (run.id, old.id, "failed_items")

@@ -38,7 +38,7 @@ def store() -> Iterator[Store]:
 
 
 class Desk:
-    """The line of runs, with an engine that notes what it is told."""
+    """The line of runs, with an engine that notes its messages."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -47,7 +47,7 @@ class Desk:
         self.queue = RecoveryQueue(self.engine, self.readers)
 
     def accepted(self, count: int) -> list[str]:
-        """Have runs accepted; return their ids."""
+        """Accept runs; return their ids."""
         ids = [new_id() for _ in range(count)]
         self.store.writer.write([acceptance(run_id) for run_id in ids])
         return ids
@@ -56,13 +56,13 @@ class Desk:
         return list(self.store.reader.unfinished())
 
     def loaded(self) -> set[str]:
-        """Return the runs of which the engine has been told, when all that is being read has been."""
+        """Return the runs whose messages the engine has, when all that is being read has been."""
         free = threading.Barrier(3)
         for _ in range(2):
             self.readers.later(lambda _reader: free.wait(PATIENCE))
         free.wait(PATIENCE)
-        told = messages_of(self.engine)
-        messages = [told.get() for _ in range(told.qsize())]
+        inbox = messages_of(self.engine)
+        messages = [inbox.get() for _ in range(inbox.qsize())]
         assert all(isinstance(each, RunLoaded) for each in messages)
         return {each.accepted.run_id for each in messages}
 
@@ -128,7 +128,7 @@ def test_what_will_be_tried_again_is_still_waited_for(desk: Desk) -> None:
 
 
 def test_sub_workflows_wait_for_whose_items_they_perform(desk: Desk) -> None:
-    """One whose parent is not there any more waits for nobody, and is told apart."""
+    """One whose parent is not there any more does not wait, and is returned."""
     parent = Conducted(desk.store, FAN)
     parent.succeed("before")
     children = [Conducted(desk.store, FAN, parent=parent, of_item=("fan", index)) for index in range(2)]
@@ -147,7 +147,7 @@ def test_sub_workflows_wait_for_whose_items_they_perform(desk: Desk) -> None:
 
 
 def test_an_engine_that_ends_rebuilds_nothing_more(desk: Desk) -> None:
-    """What is being read is read to its end."""
+    """Reads in progress finish."""
     ids = desk.accepted(RECOVERED_AT_ONCE + 1)
     desk.queue.enqueue_unfinished(desk.left())
     desk.queue.clear()
@@ -157,7 +157,7 @@ def test_an_engine_that_ends_rebuilds_nothing_more(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "expected"),
     [
         (StoreUnavailable("the disk is gone"), RunNotLoaded("r", "the disk is gone", "soon")),
         (StoreKeyMissing("no key"), RunNotLoaded("r", "no key", "with the key")),
@@ -166,9 +166,9 @@ def test_an_engine_that_ends_rebuilds_nothing_more(desk: Desk) -> None:
         (KeyError("odd"), RunNotLoaded("r", "KeyError: 'odd'", "never")),
     ],
 )
-def test_what_cannot_be_read_is_told_with_when_it_can(error: Exception, told: RunNotLoaded) -> None:
+def test_an_unreadable_run_is_reported_with_when_it_can_be_read(error: Exception, expected: RunNotLoaded) -> None:
     """Only what another time may do is tried another time, and nothing is given up for want of a key."""
-    assert not_loaded("r", error) == told
+    assert not_loaded("r", error) == expected
 
 
 def test_a_run_is_loaded_with_what_it_was_given_and_the_runs_of_its_items(store: Store) -> None:

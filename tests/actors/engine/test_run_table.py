@@ -1,4 +1,4 @@
-"""The runs that an engine knows: what they are told with and without a supervisor, and how much is remembered."""
+"""The runs that an engine knows: their messages with and without a supervisor, and how much is remembered."""
 
 import gc
 from collections.abc import Iterator
@@ -37,26 +37,26 @@ def inboxes() -> Iterator[list["pykka.ActorRef[Inbox]"]]:
         each.stop()
 
 
-def told(inbox: "pykka.ActorRef[Inbox]", count: int) -> list[Any]:
+def received(inbox: "pykka.ActorRef[Inbox]", count: int) -> list[Any]:
     return [messages_of(inbox).get(timeout=PATIENCE) for _ in range(count)]
 
 
-def test_what_a_run_is_told_before_it_has_a_supervisor_it_is_told_then(inboxes: Any) -> None:
+def test_messages_wait_for_a_runs_supervisor(inboxes: Any) -> None:
     """In its order, and once; the next supervisor hears only what comes later."""
     run = a_run()
     run.tell("one")
     run.tell("two")
     run.attach_supervisor(inboxes[0])
     run.tell("three")
-    assert told(inboxes[0], 3) == ["one", "two", "three"]
+    assert received(inboxes[0], 3) == ["one", "two", "three"]
     run.detach_supervisor()
     run.tell("four")
     run.attach_supervisor(inboxes[1])
-    assert told(inboxes[1], 1) == ["four"]
+    assert received(inboxes[1], 1) == ["four"]
     assert messages_of(inboxes[0]).empty()
 
 
-def test_a_supervisor_that_has_ended_is_told_nothing(inboxes: Any) -> None:
+def test_a_supervisor_that_has_ended_gets_no_message(inboxes: Any) -> None:
     """Its end is on its way to the engine."""
     run = a_run()
     run.attach_supervisor(inboxes[0])
@@ -64,13 +64,13 @@ def test_a_supervisor_that_has_ended_is_told_nothing(inboxes: Any) -> None:
     run.tell("too late")
 
 
-def test_the_item_that_a_run_performs_is_told_if_there_is_one(inboxes: Any) -> None:
+def test_the_item_of_a_run_gets_messages_if_there_is_one(inboxes: Any) -> None:
     """And if it still listens."""
     run = a_run()
-    run.tell_item("nobody")
+    run.tell_item("no-such-run")
     run.item = inboxes[0]
     run.tell_item("news")
-    assert told(inboxes[0], 1) == ["news"]
+    assert received(inboxes[0], 1) == ["news"]
     inboxes[0].stop()
     run.tell_item("too late")
 
@@ -95,8 +95,8 @@ def test_a_question_that_its_supervisor_has_answered_stays_so() -> None:
     assert answer_of(question) == "done"
 
 
-def test_all_that_wait_for_an_answer_are_told_that_there_is_none() -> None:
-    """Questions that nobody waits for any more are forgotten."""
+def test_all_pending_requests_can_fail() -> None:
+    """Requests without a waiting caller are forgotten."""
     run = a_run()
     questions = [run.add_request(None) for _ in range(3)]
     run.fail_requests(ValueError("none"))
@@ -109,7 +109,7 @@ def test_all_that_wait_for_an_answer_are_told_that_there_is_none() -> None:
 
 
 def test_a_refusal_tells_what_was_asked_and_how_the_run_ended() -> None:
-    """So that nobody has to ask again."""
+    """The caller need not ask again."""
     assert str(run_ended_error("cancel", STATUS)) == "cannot cancel the run run: it has ended (succeeded)"
 
 
@@ -128,7 +128,7 @@ def test_a_table_has_the_runs_in_progress() -> None:
 
 
 def remembered(table: RunTable, count: int, size: int = 10) -> None:
-    """Have runs end, one after the other, each with inputs of about that size."""
+    """End runs, one after the other, each with inputs of about that size."""
     for number in range(count):
         inputs = RunInputs(PROBING, data({"text": "x" * size}))
         table.remember({**STATUS, "id": str(number)}, inputs)

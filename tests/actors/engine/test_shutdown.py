@@ -69,7 +69,7 @@ def test_everything_is_stopped_in_the_reverse_order_of_its_start(
 def test_what_fails_to_stop_keeps_nothing_else_running(
     start_bench: Callable[..., Bench], tmp_path: Path, steps: Steps, log: Lines, part: str
 ) -> None:
-    """It is told, and whoever waits for the stop is answered."""
+    """It is logged, and the caller of stop is answered."""
     bench = start_bench(store=f"sqlite:///{tmp_path}/runs.db", metrics_port=0)
     steps.broken = {part}
     bench.proxy.stop().get(timeout=PATIENCE)
@@ -78,10 +78,10 @@ def test_what_fails_to_stop_keeps_nothing_else_running(
 
 
 class Forgotten(DispatchedActor):
-    """An actor that nobody stops."""
+    """An actor without a stop."""
 
 
-def test_actors_that_are_left_are_told(start_bench: Callable[..., Bench], log: Lines) -> None:
+def test_actors_that_are_left_are_logged(start_bench: Callable[..., Bench], log: Lines) -> None:
     """It is a fault of the engine's."""
     bench = start_bench()
     left = Forgotten.start_on(bench.proxy.host.services().get(timeout=PATIENCE).dispatcher)

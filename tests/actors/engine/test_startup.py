@@ -1,4 +1,4 @@
-"""What an engine is started with: settings that make sense, nothing left behind by a start that fails, retention."""
+"""Settings of an engine: settings that make sense, nothing left behind by a start that fails, retention."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -43,7 +43,7 @@ def gate(fails: bool = False) -> None:
 
 
 OPENED = threading.Event()
-"""What failed once waits the next time."""
+"""A failed action waits the next time."""
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +82,7 @@ def test_a_retention_tells_what_to_delete_at_a_time(days: float | None, runs: in
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "expected"),
     [
         ({"threads": 0}, "threads must be at least 1, got 0"),
         ({"dispatchers": -1}, "dispatchers must be at least 1, got -1"),
@@ -92,16 +92,16 @@ def test_a_retention_tells_what_to_delete_at_a_time(days: float | None, runs: in
     ],
 )
 def test_settings_that_make_no_sense_are_refused_before_anything_is_made(
-    sqlite_url: str, settings: dict[str, Any], told: str, tmp_path: Path
+    sqlite_url: str, settings: dict[str, Any], expected: str, tmp_path: Path
 ) -> None:
     """No store, and no key beside it."""
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=expected):
         Engine.start(store=sqlite_url, **settings)
     assert list(tmp_path.iterdir()) == []
 
 
 class Fault(Exception):
-    """What goes wrong in the middle of a start."""
+    """A fault in the middle of a start."""
 
 
 def fails(*_given: Any, **_keywords: Any) -> Any:
@@ -145,7 +145,7 @@ def test_a_port_that_is_taken_leaves_the_store_free(start_bench: Callable[..., B
 
 
 def ended_runs(bench: Bench, count: int) -> list[str]:
-    """Have runs performed, each after the other; return their ids."""
+    """Perform runs, one after the other; return their ids."""
     ids = []
     for _ in range(count):
         handle = bench.submit(ECHO)
@@ -256,10 +256,10 @@ def test_runs_are_deleted_by_their_age(start_bench: Callable[..., Bench], sqlite
     assert stored(bench) == new
 
 
-def test_pruning_that_cannot_be_is_told(
+def test_pruning_that_cannot_be_is_reported(
     start_bench: Callable[..., Bench], sqlite_url: str, log: Lines, monkeypatch: Any
 ) -> None:
-    """To whoever asks, and of what nobody asked for to the log; the engine goes on."""
+    """To the caller, and of pruning by retention to the log; the engine goes on."""
     with pytest.raises(NoStore):
         start_bench().proxy.prune(keep=0).get(timeout=PATIENCE)
     bench = start_bench(store=sqlite_url, retain_runs=1)

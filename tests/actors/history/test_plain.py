@@ -26,7 +26,7 @@ def test_times_are_to_the_microsecond_in_utc() -> None:
 
 
 @given(entry=ENTRIES)
-def test_every_entry_can_be_told(entry: Entry) -> None:
+def test_every_entry_becomes_json(entry: Entry) -> None:
     """Whatever data it holds: as JSON, with its number and its type's name."""
     shown = entry_as_json(7, entry, NO_MASK)
     assert list(shown)[:2] == ["number", "type"]
@@ -54,7 +54,7 @@ def test_entries_have_names() -> None:
 
 
 def test_what_a_failure_does_not_have_is_left_out() -> None:
-    """What it has is shown without secrets, its place as file, line and column."""
+    """Its fields are shown without secrets, its place as file, line and column."""
     assert failure_as_json(Failure("failed", "no hunter2", retryable=False), Mask(["hunter2"])) == {
         "kind": "failed", "message": f"no {MASK}", "retryable": False,
     }  # fmt: skip
@@ -63,7 +63,7 @@ def test_what_a_failure_does_not_have_is_left_out() -> None:
     assert entry_as_json(0, failed(), NO_MASK)["failure"]["message"] == "it said no"
 
 
-def test_rows_are_told_field_by_field() -> None:
+def test_rows_are_shown_field_by_field() -> None:
     """A visit that goes on has not been counted."""
     run = RunRow(
         id="r", workflow="w", status="running", accepted_at=10.0, ended_at=None, parent=None, rerun_of=None,

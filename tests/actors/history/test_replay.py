@@ -68,17 +68,17 @@ def test_what_a_run_has_been_through_replays_to_what_came_of_it(
             assert row is not None
             assert (row.status, end.output, end.errors) == (live.status, live.output, live.errors)
 
-        told: list[BaseException | None] = []
+        shown: list[BaseException | None] = []
         done = threading.Event()
 
         def then(error: BaseException | None = None) -> None:
-            told.append(error)
+            shown.append(error)
             done.set()
 
         readers.read(look, lambda _value: then(), then)
         assert done.wait(PATIENCE)
-        if told[0] is not None:
-            raise told[0]
+        if shown[0] is not None:
+            raise shown[0]
 
     check()
 

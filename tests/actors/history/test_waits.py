@@ -70,7 +70,7 @@ def crowded() -> Drive:
     return begun(workflow({"name": "fan", "with_items": items, "concurrency": len(items)}))
 
 
-TOLD: dict[str, tuple[Drive, str | None, str]] = {
+TEXTS: dict[str, tuple[Drive, str | None, str]] = {
     "item_in_flight": (begun(), None, "item 0 of 'fan' is in flight since 1970-01-01T00:00:00Z"),
     "item_stopping": (stopping(), None, "item 0 of 'fan' is being stopped since 1970-01-01T00:00:00Z"),
     "item_paused": (children_paused(1), None, "item 0 of 'fan' waits for its sub-workflow, which is paused"),
@@ -103,12 +103,12 @@ TOLD: dict[str, tuple[Drive, str | None, str]] = {
 @pytest.mark.parametrize("kind", get_args(WaitKind))
 def test_everything_that_a_conductor_waits_for_has_a_text(kind: str) -> None:
     """Each kind its own, with its times as people write them."""
-    drive, task, text = TOLD[kind]
+    drive, task, text = TEXTS[kind]
     reasons = explain_waits(drive.conductor, task)
     assert next(each["text"] for each in reasons if each["kind"] == kind) == text
 
 
-def test_a_path_is_told_without_secrets() -> None:
+def test_a_path_is_shown_without_secrets() -> None:
     """It may have been made of one."""
     task = {"name": "fan", "with_items": {"lines": "{{ parameters.key }}.txt"}}
     drive = Drive(workflow(task, parameters={"key": {"secret": True}}), {"key": "very-secret"})
@@ -116,7 +116,7 @@ def test_a_path_is_told_without_secrets() -> None:
     assert (reason["path"], reason["text"]) == ("******.txt", "the task 'fan' waits for the file ******.txt")
 
 
-def test_what_a_reason_has_is_told_with_its_text() -> None:
+def test_a_reason_has_its_fields_beside_its_text() -> None:
     """And what it has not is left out; an index of 0 is one."""
     (in_flight,) = explain_waits(begun(workflow({"name": "a"})).conductor, None)
     assert set(in_flight) == {"kind", "text", "task", "visit", "attempt"}
@@ -132,7 +132,7 @@ def test_a_later_try_in_flight_says_which_it_is() -> None:
     assert f"item 0 of 'fan' is in flight since {LATER} (attempt 2)" in texts
 
 
-def test_what_holds_items_up_outside_of_the_conductor_is_told_of_each() -> None:
+def test_what_holds_items_up_outside_of_the_conductor_is_shown_for_each() -> None:
     """Those that are about to start, and those that sub-workflows perform."""
     blockers = Blockers(waiting=frozenset({("fan", 1, 0)}), children=frozenset({("fan", 1, 1)}))
     first, second, _ = explain_waits(begun().conductor, "fan", blockers)
@@ -160,7 +160,7 @@ def test_what_holds_items_up_outside_of_the_conductor_is_told_of_each() -> None:
         (Blockers(), [], ""),
     ],
 )
-def test_what_holds_all_runs_up_is_told_first(blockers: Blockers, kinds: list[str], text: str) -> None:
+def test_what_holds_all_runs_up_comes_first(blockers: Blockers, kinds: list[str], text: str) -> None:
     """The store, and the bound on items in flight."""
     reasons = explain_waits(begun().conductor, None, blockers)
     first: list[Any] = reasons[: len(kinds)]
@@ -169,7 +169,7 @@ def test_what_holds_all_runs_up_is_told_first(blockers: Blockers, kinds: list[st
     assert not text or first[0]["text"] == text
 
 
-def test_a_task_that_there_is_not_is_told() -> None:
+def test_an_unknown_task_is_an_error() -> None:
     """With the nearest that there is."""
     with pytest.raises(UnknownTask, match="did you mean 'fan'"):
         explain_waits(begun().conductor, "fam")

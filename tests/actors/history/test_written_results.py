@@ -1,4 +1,4 @@
-"""What a file of results must have when its run is rebuilt: no more is kept than what was not noted as written."""
+"""The lines of a results file when its run is rebuilt: no more is kept than what was not noted as written."""
 
 from stretto.actors.history.written_results import ReplayedResults
 from stretto.actors.journal.records import ResultsWritten
@@ -20,7 +20,7 @@ def opened() -> ReplayedResults:
 
 
 def test_lines_are_kept_until_they_are_noted() -> None:
-    """What comes after that is what the file lacks."""
+    """Later lines are what the file lacks."""
     results = opened()
     results.written(ResultsWritten("task", 1, 2, 50, whole=False, at=1.0))
     results.commanded(line(3))
