@@ -5,19 +5,35 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PACKAGES := actors definitions metrics
 
-.PHONY: demo test check perf perf-quick perf-peers format clean
+# The interpreters of `make test-all`; one that is not there is left out with a word.
+PYTHONS ?= python3.11 python3.12 python3.13
+
+.PHONY: help demo test test-fast test-all check perf perf-quick perf-peers format clean
 .DELETE_ON_ERROR:
 
 $(STAMP): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,perf]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(STAMP)  ## start an engine and health-check 1,000 local servers with it
 	$(BIN)/python docs/examples/demo.py
 
-test: $(STAMP)  ## all tests
-	$(BIN)/python -m pytest
+test: $(STAMP)  ## all tests, on all cores
+	$(BIN)/python -m pytest -n auto
+
+test-fast: $(STAMP)  ## the tests that are over in a minute: no daemons, no campaigns, no long searches
+	$(BIN)/python -m pytest -n auto -q -m 'not slow'
+
+test-all:  ## all tests on each CPython of PYTHONS that is installed, each in an environment of its own
+	@for python in $(PYTHONS); do \
+	    version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2> /dev/null) || \
+	        { echo "$$python is not installed: left out"; continue; }; \
+	    $(MAKE) test PYTHON=$$python VENV=.venv-$$version || exit 1; \
+	done
 
 check: $(STAMP) .typing  ## formatting, lint, types, and the packages' import contracts
 	$(BIN)/ruff format --check .
@@ -26,6 +42,7 @@ check: $(STAMP) .typing  ## formatting, lint, types, and the packages' import co
 	MYPYPATH=.typing:docs/examples:perf $(BIN)/mypy tests
 	MYPYPATH=.typing:perf $(BIN)/mypy perf
 	$(BIN)/lint-imports
+	$(BIN)/codespell
 
 # mypy follows names, not the editable install's import hook: links give it the tree as it is installed.
 .typing: Makefile
@@ -47,4 +64,4 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) .typing .perf build dist ./*.egg-info
+	rm -rf $(VENV) .venv-* .typing .perf build dist ./*.egg-info

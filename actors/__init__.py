@@ -1,6 +1,6 @@
 """The engine, its actors, the runners and actions, and the command line: everything that makes a workflow run.
 
-    client --submit--> Engine --BeginRun--> RunSupervisor --PerformItem--> ItemActor --Call--> runner
+    client --submit--> Engine --BeginRun--> RunSupervisor --RunItem--> ItemActor --Call--> runner
                          ^                    |      ^                        |    <--ActionEnded--'
                          '------ RunEnded ----'      '------- ItemEnded ------'
 

@@ -1,10 +1,10 @@
-"""What a workflow means: pure, without threads, clocks, sockets or databases.
+"""Workflow definitions: pure code without threads, clocks, sockets or databases.
 
     YAML text --dialects--> Workflow (model, graph) --Conductor--> commands
                                  |                      ^
                             expressions              events, and a Context that only the conductor changes
 
-Everything here is deterministic: the same definition, parameters and events give the same commands.
+Everything here is deterministic. The same definition, parameters and events give the same commands.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""A workflow's graph as text that others draw: Mermaid's and Graphviz's languages.
+"""A workflow's graph as Mermaid or Graphviz source.
 
 Workflow --picture_of--> Picture --mermaid, dot--> text
 """
@@ -13,14 +13,19 @@ from stretto.definitions.expressions import Constant, NoneOf, Template
 from stretto.definitions.model import Task, WithItems, Workflow, graph_of
 
 MAX_LABEL: Final = 48
-"""Characters of a condition that are shown on an edge."""
+"""Maximum length of an edge's label."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A task, or a command of the engine that tasks lead to. `lines` is what stands in its box.
+    """A task, or an engine command that tasks lead to.
 
-    `entry`: a run begins with it; `helper`: it performs no action; `fans_out`: it has items.
+    Attributes:
+        name: The name of the task or command.
+        lines: The lines of text in its box.
+        entry: Whether a run starts with it.
+        helper: Whether it has no action.
+        fans_out: Whether it has items.
     """
 
     name: str
@@ -41,7 +46,7 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A parallel task: the names of its fork, its members and its join, and the groups among its members."""
+    """A parallel task. `nodes` are its fork, members and join; `groups` are nested parallel tasks."""
 
     name: str
     nodes: tuple[str, ...]
@@ -50,7 +55,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What there is to draw, in the file's order. `loose` are the nodes that stand in no group."""
+    """The nodes and edges of a workflow, in the file's order. `loose` nodes belong to no group."""
 
     ref: str
     nodes: dict[str, Node]
@@ -60,7 +65,7 @@ class Picture:
 
 
 def picture_of(workflow: Workflow) -> Picture:
-    """Return what there is to draw of a workflow."""
+    """Return the picture of a workflow."""
     graph = graph_of(workflow.tasks)
     nodes = {name: _node(workflow, task, entry=name in graph.entries) for name, task in workflow.tasks.items()}
     edges = tuple(
@@ -68,11 +73,11 @@ def picture_of(workflow: Workflow) -> Picture:
         for name, task in workflow.tasks.items()
         for transition in task.transitions
         for target in transition.targets
-        # That a branch simply ends needs no arrow.
+        # The plain end of a branch needs no arrow.
         if target != "continue" or transition.when is not None
     )
     for edge in edges:
-        # What is led to and is no task is a command of the engine's.
+        # A target that is not a task is an engine command.
         nodes.setdefault(edge.target, Node(edge.target, (edge.target,), entry=False, helper=True, fans_out=False))
     parallels = [task for task in workflow.tasks.values() if task.gathers]
     inner = {member for task in parallels for member in task.gathers}
@@ -93,7 +98,7 @@ def _node(workflow: Workflow, task: Task, *, entry: bool) -> Node:
     if task.action:
         lines.append(task.action)
     if task.with_items is not None:
-        lines.append(_items_told(task.with_items))
+        lines.append(_items_line(task.with_items))
     if task.join is not None:
         lines.append(f"join: {task.join}")
     if task.name == workflow.on_cancel:
@@ -101,7 +106,7 @@ def _node(workflow: Workflow, task: Task, *, entry: bool) -> Node:
     return Node(task.name, tuple(lines), entry, helper=not task.action, fans_out=task.with_items is not None)
 
 
-def _items_told(with_items: WithItems) -> str:
+def _items_line(with_items: WithItems) -> str:
     source = "" if with_items.kind == "list" else f": {with_items.kind}"
     batches = f", batches of {with_items.batch_size}" if with_items.batch_size else ""
     results = ", results: jsonl" if with_items.results is not None else ""
@@ -109,7 +114,7 @@ def _items_told(with_items: WithItems) -> str:
 
 
 _CHOICE = re.compile(r"\b(or|if)\b")
-"""Words that bind less than `and`."""
+"""Operators that bind less tightly than `and`."""
 
 
 def _label(when: Template | None) -> str:
@@ -127,7 +132,10 @@ def _label(when: Template | None) -> str:
 
 
 def mermaid(picture: Picture) -> str:
-    """Return a Mermaid flowchart. Tasks are called n0, n1, ...: a task may have the name of a keyword, such as end."""
+    """Return a Mermaid flowchart.
+
+    Nodes are named n0, n1, ... because a task may have the name of a Mermaid keyword, such as `end`.
+    """
     names = {name: f"n{number}" for number, name in enumerate(picture.nodes)}
 
     def node(each: Node) -> str:
@@ -147,7 +155,7 @@ def mermaid(picture: Picture) -> str:
 
 
 def dot(picture: Picture) -> str:
-    """Return Graphviz's text."""
+    """Return a Graphviz digraph."""
 
     def node(each: Node) -> str:
         styles = [*(["bold"] if each.entry else []), *(["dashed"] if each.helper else []), "rounded"]
@@ -166,7 +174,7 @@ def dot(picture: Picture) -> str:
 
 
 def _nested(picture: Picture, node: Callable[[Node], str], begin: Callable[[Group], str], end: str) -> list[str]:
-    """Return the lines of all nodes, those of groups between a beginning and an end."""
+    """Return the lines of all nodes, with each group between its begin and end lines."""
 
     def lines_of(group: Group, indent: str) -> Iterator[str]:
         yield indent + begin(group)
@@ -181,7 +189,7 @@ def _nested(picture: Picture, node: Callable[[Node], str], begin: Callable[[Grou
 
 
 def _mermaid_text(text: str) -> str:
-    # Mermaid's own entities; `#` first, which begins one.
+    # Mermaid's own entities. `#` is replaced first because every entity starts with it.
     for character, entity in (
         ("#", "#35;"),
         ("&", "#amp;"),

@@ -1,7 +1,7 @@
-"""What can be wrong with a definition, an input or an expression, told so that its author can mend it.
+"""Errors in definitions, inputs and expressions.
 
-`StrettoError` is the root of every error that Stretto raises on purpose. An error carries a stable `code`;
-whatever points into a file carries a `Place`.
+`StrettoError` is the base of all errors that Stretto raises deliberately. Each has a stable `code`. An error that
+points into a file has a `Place`.
 """
 
 import difflib
@@ -12,7 +12,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A spot in a definition. `line` and `column` count from 1; `path` is the way to it in the document."""
+    """A position in a definition.
+
+    Attributes:
+        file: The file's path, as it was given.
+        line: The line, counted from 1.
+        column: The column, counted from 1.
+        path: The path within the document, e.g. `tasks[0].retry`.
+    """
 
     file: str
     line: int
@@ -23,16 +30,22 @@ class Place:
         return f"{self.file}:{self.line}:{self.column}"
 
     def as_json(self) -> dict[str, str | int]:
-        """Return {file, line, column}, the form in which an outcome tells a place."""
+        """Return {file, line, column}, as outcomes report a place."""
         return {"file": self.file, "line": self.line, "column": self.column}
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong (or, as a warning, doubtful) in a definition.
+    """An error or a warning about one place in a definition.
 
-    `code` is stable and made for machines; `found` and `expected` say what stands there and what could;
-    `hint` names the remedy, often the nearest valid name.
+    Attributes:
+        code: A stable code for programs.
+        message: The problem, in one sentence.
+        place: The position in the file.
+        found: The value at that position.
+        expected: The values that are valid there.
+        hint: The fix, often the nearest valid name.
+        severity: `error` or `warning`.
     """
 
     code: str
@@ -53,13 +66,13 @@ class Finding:
 
 
 class StrettoError(Exception):
-    """The base of every error that Stretto raises on purpose."""
+    """The base of all errors that Stretto raises deliberately."""
 
     code = "error"
 
 
 class InvalidDefinition(StrettoError):
-    """A definition cannot be used; `findings` lists every error of the file, in the file's order."""
+    """A definition has errors; `findings` lists all of them in the file's order."""
 
     code = "invalid_definition"
 
@@ -72,13 +85,13 @@ class InvalidDefinition(StrettoError):
 
 
 class UnknownWorkflow(StrettoError):
-    """No workflow of that ref (or file of that path) is known."""
+    """No workflow has the given ref or path."""
 
     code = "unknown_workflow"
 
 
 class InvalidInput(StrettoError):
-    """A run request's input does not fit the workflow's parameters; `problems` names each."""
+    """An input does not match the workflow's parameters; `problems` lists each mismatch."""
 
     code = "invalid_input"
 
@@ -92,21 +105,25 @@ class InvalidInput(StrettoError):
 
 
 class NotData(StrettoError, TypeError):
-    """A value that is not JSON-like tried to enter the context; the message names its path."""
+    """A value is not JSON-like and cannot enter the context; the message names its path."""
 
     code = "not_data"
 
 
 class LimitExceeded(StrettoError):
-    """A bound was hit; the message names the limit, the value, and what sets it."""
+    """A limit was exceeded; the message names the limit, the value and the setting."""
 
     code = "limit_exceeded"
 
 
 class ExpressionError(StrettoError):
-    """An expression could not be evaluated.
+    """An expression failed.
 
-    Attributes: `expression` (its source), `place` (where it stands), `reason` (what was wrong), `hint`.
+    Attributes:
+        expression: The expression's source.
+        place: The position of the expression in its file.
+        reason: The cause of the failure.
+        hint: The fix, or "".
     """
 
     code = "expression_error"
@@ -120,7 +137,7 @@ class ExpressionError(StrettoError):
 
     @property
     def explanation(self) -> str:
-        """The reason with its hint, for a record that tells expression and place apart."""
+        """The reason with its hint, for records that store expression and place separately."""
         return f"{self.reason}; {self.hint}" if self.hint else self.reason
 
     def __reduce__(self) -> tuple[type["ExpressionError"], tuple[str, Place, str, str]]:
@@ -128,17 +145,25 @@ class ExpressionError(StrettoError):
 
 
 class UnfitValue(ExpressionError):
-    """An expression could be evaluated, and its value is of a kind that its place does not take."""
+    """An expression gave a value of a type that its place does not accept."""
 
     code = "wrong_type"
 
 
 MAX_NAMES_COMPARED = 1000
-"""Names among which the nearest is looked for: more of them would take longer than the hint is worth."""
+"""Names to compare at most: comparing more would take longer than a hint is worth."""
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return "did you mean 'x'?" for the known name nearest to `name`, or "" if none is near."""
+    """Return "did you mean 'x'?" for the known name nearest to `name`.
+
+    Args:
+        name: The unknown name.
+        known: The valid names.
+
+    Returns:
+        The hint, or "" if no name is near or there are more than `MAX_NAMES_COMPARED`.
+    """
     others = [each for each in itertools.islice(known, MAX_NAMES_COMPARED + 1) if each != name]
     if len(others) > MAX_NAMES_COMPARED or len(name) > 100:
         return ""
@@ -146,18 +171,18 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f"did you mean {matches[0]!r}?" if matches else ""
 
 
-MAX_NAMES_TOLD = 10
+MAX_NAMES_SHOWN = 10
 
 
 def names_there(names: Iterable[str]) -> str:
-    """Return "there are: a, b" for the names of a scope, the first few of them in order, each of bounded length.
+    """Return "there are: a, b" for the first few names of a scope, sorted and shortened.
 
-    Of very many, nothing: putting them in order would take longer than that is worth.
+    Return "" if there are more than `MAX_NAMES_COMPARED`: sorting them would take too long.
     """
     some = list(itertools.islice(names, MAX_NAMES_COMPARED + 1))
     if len(some) > MAX_NAMES_COMPARED:
         return ""
     first = sorted(some)
-    told = [name if len(name) <= 40 else f"{name[:37]}..." for name in first[:MAX_NAMES_TOLD]]
-    more = ", ..." if len(first) > MAX_NAMES_TOLD else ""
-    return f"there are: {', '.join(told)}{more}" if told else ""
+    shown = [name if len(name) <= 40 else f"{name[:37]}..." for name in first[:MAX_NAMES_SHOWN]]
+    more = ", ..." if len(first) > MAX_NAMES_SHOWN else ""
+    return f"there are: {', '.join(shown)}{more}" if shown else ""

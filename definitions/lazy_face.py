@@ -1,7 +1,7 @@
-"""A room's face: its public names, each loaded with its module at first use.
+"""The public names of a package, each imported on first use.
 
-A command that needs one name of a room does not pay for the others: `stretto --help` starts at once, and whoever
-reads the messages between actors loads neither Jinja nor a database.
+Importing one name does not load the others. `stretto --help` starts at once, and importing the messages between
+actors loads neither Jinja nor a database.
 """
 
 import sys
@@ -11,11 +11,14 @@ from typing import Any
 
 
 def lazy_face(room: str, names: Mapping[str, str]) -> Callable[[str], Any]:
-    """Return the `__getattr__` of a package (PEP 562).
+    """Return a module `__getattr__` (PEP 562) that imports public names on first use.
 
     Args:
         room: The package's `__name__`.
-        names: The module in the room that has the names, e.g. `{"mailbox": "Mailbox Owner"}`.
+        names: The names that each module of the package exports, e.g. `{"mailbox": "Mailbox Owner"}`.
+
+    Returns:
+        A function that imports a name's module, stores the value in the package and returns it.
     """
     modules = {name: module for module, exported in names.items() for name in exported.split()}
 

@@ -1,6 +1,6 @@
-"""A definition as a store keeps it: the text that it was read from, and what was said of it elsewhere.
+"""The stored form of a definition: its source text and the metadata from elsewhere.
 
-It is read again from its text, so that whatever reads it has the same meaning of it as if it had just read the file.
+Reading parses the text again, so a stored definition means the same as its file.
 """
 
 from collections.abc import Mapping
@@ -15,17 +15,17 @@ from stretto.definitions.errors import Finding, InvalidDefinition, Place, Strett
 from stretto.definitions.model import ORQUESTA, Parameter, ParameterType, Workflow
 
 FORM: Final = 1
-"""The number of this form of storing a definition; a later form has another one."""
+"""The version of the stored form."""
 
 
 class NoText(StrettoError):
-    """A workflow that was not read from a text cannot be stored."""
+    """A workflow without source text cannot be stored."""
 
     code = "no_definition_text"
 
 
 class _Parameter(msgspec.Struct, omit_defaults=True):
-    """`Parameter`, field by field; `place` is file, line, column, path."""
+    """`Parameter` field by field. `place` is file, line, column and path."""
 
     name: str
     type: ParameterType
@@ -45,7 +45,7 @@ class _Parameter(msgspec.Struct, omit_defaults=True):
 
 
 class _Stored(msgspec.Struct):
-    """What is stored. `parameters`, `ref`, `label` and `description` may come from a pack's metadata."""
+    """A stored definition. Pack metadata may set `parameters`, `ref`, `label` and `description`."""
 
     form: int
     dialect: Literal["native", "orquesta"]
@@ -61,11 +61,25 @@ class _Form(msgspec.Struct):
     form: int
 
 
+_FORM_DECODER = msgspec.json.Decoder(_Form)
+_DECODER = msgspec.json.Decoder(_Stored)
+
+
 def to_stored(workflow: Workflow) -> bytes:
-    """Return a definition as JSON, the same for the same definition. Raises `NoText`."""
+    """Serialize a definition as JSON. Equal definitions give equal bytes.
+
+    Args:
+        workflow: A workflow that was read from text.
+
+    Returns:
+        The JSON bytes.
+
+    Raises:
+        NoText: The workflow has no source text.
+    """
     if not workflow.text:
         raise NoText(
-            f"the workflow {workflow.ref!r} was not read from a text, and so cannot be stored: "
+            f"cannot store the workflow {workflow.ref!r} because it has no source text; "
             "read its definition with read_workflow(text, file)"
         )
     return msgspec.json.encode(
@@ -83,9 +97,16 @@ def to_stored(workflow: Workflow) -> bytes:
 
 
 def from_stored(data: bytes) -> Workflow:
-    """Return the definition that `to_stored` was given.
+    """Return the definition that `to_stored` serialized.
 
-    Raises `InvalidDefinition` if this version of Stretto cannot read it.
+    Args:
+        data: The bytes that `to_stored` returned.
+
+    Returns:
+        The workflow.
+
+    Raises:
+        InvalidDefinition: This version of Stretto cannot read the definition.
     """
     stored = _decoded(data)
     if stored.dialect == "orquesta":
@@ -93,7 +114,7 @@ def from_stored(data: bytes) -> Workflow:
     else:
         workflow = read_with_findings(stored.text, stored.file).usable()
     if _dialect_of(workflow) != stored.dialect:
-        raise _unreadable(f"it was read as a {stored.dialect} definition, and would not be now", stored.file)
+        raise _unreadable_error(f"its dialect must be {stored.dialect}, got {_dialect_of(workflow)}", stored.file)
     return replace(
         workflow,
         ref=stored.ref,
@@ -105,17 +126,17 @@ def from_stored(data: bytes) -> Workflow:
 
 def _decoded(data: bytes) -> _Stored:
     try:
-        form = msgspec.json.decode(data, type=_Form).form
+        form = _FORM_DECODER.decode(data).form
         if form != FORM:
-            raise _unreadable(f"it is stored in form {form}, and this version of Stretto knows form {FORM}")
-        return msgspec.json.decode(data, type=_Stored)
+            raise _unreadable_error(f"its form must be {FORM}, got {form} (from another version of Stretto)")
+        return _DECODER.decode(data)
     except msgspec.DecodeError as error:
-        raise _unreadable(f"it is no definition as a store keeps it: {error}") from None
+        raise _unreadable_error(f"the data is not a stored definition: {error}") from None
 
 
-def _unreadable(problem: str, file: str = "") -> InvalidDefinition:
+def _unreadable_error(problem: str, file: str = "") -> InvalidDefinition:
     place = Place(file or "a stored definition", 1, 1)
-    return InvalidDefinition([Finding("unreadable_definition", f"cannot read what was stored: {problem}", place)])
+    return InvalidDefinition([Finding("unreadable_definition", f"cannot read the stored definition: {problem}", place)])
 
 
 def _dialect_of(workflow: Workflow) -> Literal["native", "orquesta"]:

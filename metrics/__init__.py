@@ -1,15 +1,15 @@
-"""What an operator sees of Stretto: metrics and logs. Knows nothing of actors or definitions.
+"""Metrics and logs for operators. This package does not import actors or definitions.
 
     actors --counts, batches of seconds--> Instruments --.
                                                          |--> registry --> MetricsServer --> Prometheus
-    actors <--callables, at each scrape--- gauges -------'                 (or `expose`, under another server)
+    actors <--callables, at each scrape--- gauges -------'                 (or `expose`, in another server)
 
     actors, actions --structlog events--.
     pykka, httpx ... --logging records--+--> configure_logging's one chain --> one stream
-    call_ids (what an action runs for) -'
+    call_ids (of the action that runs) -'
 
-Metrics: `catalogue` names them all, `Instruments` counts them, `exposition` shows them.
-Logs: `logging` sets structlog and the standard library up together.
+Metrics: `catalogue` names them, `Instruments` counts them, `exposition` serves them.
+Logs: `logging` configures structlog and the standard library together.
 """
 
 from stretto.metrics.catalogue import ITEM_STATUSES, RUN_STATUSES, TASK_STATUSES

@@ -1,4 +1,4 @@
-"""Children by label value, with a bound: label values come from users, and a series is kept for ever."""
+"""Children by label value, bounded because label values come from users and a series is kept forever."""
 
 from collections.abc import Callable
 from threading import Lock
@@ -14,9 +14,12 @@ log = get_logger(__name__)
 
 
 class BoundedChildren(Generic[Child]):
-    """Makes a child for each of the first `limit` values; all values after them share the child `other`.
+    """Makes a child for each of the first `limit` values. Later values share the child `other`.
 
-    `label` is what the log calls the values when the limit is reached.
+    Args:
+        label: The name of the values in the log line that reports the limit.
+        limit: The number of values with their own children.
+        make: Makes the child of a value.
     """
 
     def __init__(self, label: str, limit: int, make: Callable[[str], Child]) -> None:
@@ -27,7 +30,7 @@ class BoundedChildren(Generic[Child]):
         self._children: dict[str, Child] = {}
 
     def get(self, value: str) -> Child:
-        """The child of a label value, the same one at each call."""
+        """Return the child of a label value, the same one at each call."""
         child = self._children.get(value)
         return self._admit(value) if child is None else child
 

@@ -1,7 +1,9 @@
-"""Every metric by name: its help, its labels, its buckets. Nothing else in Stretto spells a metric's name.
+"""All metrics, with their help, labels and buckets. No other module spells a metric's name.
 
-Base units throughout (seconds, bytes). A label takes its values from definitions or from code, never from a
-run: no run id, no item index, no error text.
+Units are base units (seconds, bytes). The values of labels come from definitions or from code, never from a run, so
+there is no run id, item index or error text among them.
+
+docs/operating.md describes every metric and docs/grafana.json shows it. A test compares them with this module.
 """
 
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ RUN_STATUSES = ("succeeded", "failed", "cancelled")
 TASK_STATUSES = ("succeeded", "failed", "timed_out", "cancelled", "skipped")
 ITEM_STATUSES = ("succeeded", "failed", "timed_out", "cancelled", "abandoned", "skipped")
 
-# From a hop between two actors (tens of microseconds) to one that something held up.
+# From a hop between two actors (tens of microseconds) to a delayed one.
 _LATENCY_SECONDS = (
     *(50e-6, 100e-6, 250e-6, 500e-6),
     *(1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 250e-3),
@@ -23,21 +25,25 @@ _ITEM_SECONDS = (
     *_SUBSECOND_LADDER,
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 150.0, 300.0, 600.0, 1800.0, 3600.0),
 )
-# From a run of nothing but inline actions to one of a day.
+# From a run of inline actions only to one of a day.
 _RUN_SECONDS = (
     *_SUBSECOND_LADDER,
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 43_200.0, 86_400.0),
 )
-# From a commit to memory to one that a disk or a lock held up.
+# From a commit to memory to one that waited for a disk or a lock.
 _COMMIT_SECONDS = (*(50e-6, 100e-6, 250e-6, 500e-6), *_SUBSECOND_LADDER, *(1.0, 2.5, 5.0, 10.0, 30.0))
 _BATCH_RECORDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0, 2000.0, 5000.0, 10_000.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What one metric is called and what it means.
+    """A metric.
 
-    `buckets` are the upper bounds of a histogram in its own unit, without `+Inf`; empty for all other types.
+    Attributes:
+        name: The name, as it is scraped.
+        help: One sentence, for people.
+        labels: The names of its labels.
+        buckets: The upper bounds of a histogram in its unit, without `+Inf`. Empty for all other types.
     """
 
     name: str
@@ -48,37 +54,35 @@ class Metric:
 
 RUNS = Metric("stretto_runs_total", "Runs that ended, by final status.", ("workflow", "status"))
 TASKS = Metric("stretto_tasks_total", "Tasks that ended, by final status.", ("workflow", "task", "status"))
-ITEMS = Metric("stretto_items_total", "Items that ended, after their last try.", ("workflow", "task", "status"))
+ITEMS = Metric("stretto_items_total", "Items that ended, after their last attempt.", ("workflow", "task", "status"))
 SNAPSHOTS = Metric("stretto_snapshots_total", "Snapshots taken of a run's context.")
-RETRIES = Metric("stretto_retries_total", "Tries of an item after its first.")
+RETRIES = Metric("stretto_retries_total", "Attempts of items after the first.")
 ACTION_ERRORS = Metric("stretto_action_errors_total", "Calls of an action that failed.", ("action", "kind"))
-LATE_RESULTS = Metric("stretto_late_results_total", "Results that came after their item had ended, and were dropped.")
+LATE_RESULTS = Metric("stretto_late_results_total", "Results that came after the end of their item and were dropped.")
 JOURNAL_FAILURES = Metric("stretto_journal_failures_total", "Transactions of the journal that were not committed.")
-RUNS_RECOVERED = Metric("stretto_runs_recovered_total", "Unfinished runs that were taken up again from the store.")
-SUPERVISOR_RESTARTS = Metric(
-    "stretto_supervisor_restarts_total", "Supervisors started again from the store after a crash."
-)
+RUNS_RECOVERED = Metric("stretto_runs_recovered_total", "Unfinished runs that were recovered from the store.")
+SUPERVISOR_RESTARTS = Metric("stretto_supervisor_restarts_total", "Supervisors restarted from the store after a crash.")
 
 RUN_DURATION = Metric("stretto_run_duration_seconds", "From a run's start to its final status.", buckets=_RUN_SECONDS)
-ITEM_DURATION = Metric("stretto_item_duration_seconds", "How long the last try of an item took.", buckets=_ITEM_SECONDS)
+ITEM_DURATION = Metric("stretto_item_duration_seconds", "Duration of an item's last attempt.", buckets=_ITEM_SECONDS)
 TRANSITION_LATENCY = Metric(
     "stretto_transition_latency_seconds",
-    "From an action's completion to the start of what follows it.",
+    "From an action's completion to the start of its successor.",
     buckets=_LATENCY_SECONDS,
 )
 JOURNAL_COMMIT = Metric(
     "stretto_journal_commit_seconds",
-    "From the begin of a transaction of the journal to its commit.",
+    "From the beginning of a journal transaction to its commit.",
     buckets=_COMMIT_SECONDS,
 )
 JOURNAL_BATCH = Metric(
-    "stretto_journal_batch_records", "Records that one transaction of the journal held.", buckets=_BATCH_RECORDS
+    "stretto_journal_batch_records", "Records in one transaction of the journal.", buckets=_BATCH_RECORDS
 )
 
-RUNS_IN_PROGRESS = Metric("stretto_runs_in_progress", "Runs that were started and have not ended.")
-ITEMS_IN_FLIGHT = Metric("stretto_items_in_flight", "Items that were started and have not ended.")
+RUNS_IN_PROGRESS = Metric("stretto_runs_in_progress", "Runs that have started and not ended.")
+ITEMS_IN_FLIGHT = Metric("stretto_items_in_flight", "Items that have started and not ended.")
 CONTEXT_BYTES = Metric("stretto_context_bytes", "Bytes held by the contexts of the runs in progress.")
 JOURNAL_PENDING = Metric("stretto_journal_pending_records", "Records that wait to be committed to the store.")
-STORE_AVAILABLE = Metric("stretto_store_available", "1 while the store takes records, 0 while it does not.")
+STORE_AVAILABLE = Metric("stretto_store_available", "1 if the store accepts records, 0 if not.")
 ACTORS = Metric("stretto_actors", "Actors alive, by class.", ("class",))
-INFO = Metric("stretto", "The version of Stretto that runs.", ("version",))
+INFO = Metric("stretto", "The running version of Stretto.", ("version",))

@@ -1,9 +1,8 @@
-"""Counters that are cheap to count with and cheap to keep.
+"""Counters that are cheap in time and memory.
 
-prometheus_client's own add a second series, `_created`, to each one (only to be switched off for the whole
-process, which is not ours to do), and take 600 bytes a series where these take 190. That matters because
-every status of every task is there, at 0, before its first event: `increase()` misses the step of a series
-that appears with it.
+prometheus_client's counters add a second series, `_created`, which can only be switched off for the whole process, and
+take 600 bytes a series. These take 190. The size matters, because each status of each task has a series at 0 before its
+first event: `increase()` does not see the first step of a series that appears with that step.
 """
 
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from stretto.metrics.catalogue import Metric
 
 
 class Counter:
-    """One series: a number that only grows. Any thread may count."""
+    """One series, a number that only grows. Any thread may count."""
 
     __slots__ = ("_lock", "_value")
 
@@ -25,18 +24,22 @@ class Counter:
         self._value = 0
 
     def inc(self, count: int = 1) -> None:
-        """Add `count` events.
+        """Add events.
 
-        Raises ValueError for a negative count.
+        Args:
+            count: The number of events, 0 or more.
+
+        Raises:
+            ValueError: The count is negative.
         """
         if count < 0:
-            raise ValueError(f"a counter only grows, it cannot take {count}")
+            raise ValueError(f"count must be 0 or more, got {count}")
         with self._lock:
             self._value += count
 
     @property
     def value(self) -> int:
-        """How many events there have been."""
+        """The number of events so far."""
         return self._value
 
 
@@ -49,14 +52,14 @@ class CounterFamily(Collector):
         self._children: dict[tuple[str, ...], Counter] = {}
 
     def child(self, *values: str) -> Counter:
-        """The series with these label values, in the order of the metric's labels; made at 0 if it is new."""
-        # One label that UTF-8 cannot hold (a lone surrogate) would fail every scrape from then on.
+        """Return the series with these label values, in the order of the metric's labels. A new series is 0."""
+        # A label that UTF-8 cannot encode (a lone surrogate) would fail all later scrapes.
         key = tuple(value.encode("utf-8", "replace").decode("utf-8") for value in values)
         with self._lock:
             return self._children.setdefault(key, Counter(self._lock))
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        """The series as they are now, all as of one moment."""
+        """Yield all series as of one moment."""
         with self._lock:
             samples = [(labels, child.value) for labels, child in self._children.items()]
         family = CounterMetricFamily(self._metric.name, self._metric.help, labels=self._metric.labels)

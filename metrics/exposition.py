@@ -1,4 +1,4 @@
-"""The page that Prometheus scrapes, and a server for it."""
+"""The page for Prometheus, and an HTTP server for it."""
 
 import errno
 import socket
@@ -14,7 +14,7 @@ from stretto.metrics.listener import ConnectionLoop
 from stretto.metrics.logging import get_logger
 
 METRICS_PATH = "/metrics"
-# Prometheus's own default: whoever scrapes has given up by then.
+# Prometheus's default timeout, after which the client has given up.
 REQUEST_SECONDS = 10.0
 MAX_CONNECTIONS = 8
 MAX_PORT = 65_535
@@ -35,30 +35,49 @@ class CannotExpose(Exception):
     def __init__(self, host: str, port: int, reason: Exception) -> None:
         self.host = host
         self.port = port
+        self.reason = reason
         number = reason.errno if isinstance(reason, OSError) else None
-        remedy = _REMEDIES.get(number or 0, f"check the host and the port (0 to {MAX_PORT})")
-        super().__init__(f"cannot expose metrics on {host} port {port}: {reason}; {remedy}")
+        self.remedy = _REMEDIES.get(number or 0, f"check the host and the port (0 to {MAX_PORT})")
+        super().__init__(f"cannot expose metrics on {host} port {port}: {reason}; {self.remedy}")
+
+
+def open_listener(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on a host and port. Raises `CannotExpose`."""
+    # For such a port create_server would raise OverflowError and leave a socket open.
+    if not 0 <= port <= MAX_PORT:
+        raise CannotExpose(host, port, ValueError("there is no such port"))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise CannotExpose(host, port, error) from error
 
 
 class Exposition(NamedTuple):
-    """An answer to a scrape."""
+    """The response to a scrape."""
 
     headers: Sequence[tuple[str, str]]
     body: bytes
 
 
 def expose(registry: CollectorRegistry, *, accept: str = "", accept_encoding: str = "", query: str = "") -> Exposition:
-    """Scrape a registry: in the format and the compression that a client's headers ask for.
+    """Scrape a registry. An exception of a gauge's source passes through.
 
-    `query` is a URL's query; `name[]=...` restricts the answer to those series. Raises what a gauge's source
-    raises.
+    Args:
+        registry: The metrics.
+        accept: The request's Accept header, which chooses the format.
+        accept_encoding: The request's Accept-Encoding header, which chooses the compression.
+        query: The URL's query. `name[]=...` restricts the response to those series.
+
+    Returns:
+        The headers and the body of the response.
     """
     headers: list[tuple[str, str]] = []
 
     def start_response(_status: str, response_headers: list[tuple[str, str]]) -> None:
         headers.extend(response_headers)
 
-    # prometheus_client offers its content negotiation only as an application, which reads no more than this.
+    # prometheus_client offers content negotiation only as a WSGI application, which reads only these variables.
     app = make_wsgi_app(registry)
     environ = {
         "REQUEST_METHOD": "GET",
@@ -72,7 +91,13 @@ def expose(registry: CollectorRegistry, *, accept: str = "", accept_encoding: st
 
 
 class MetricsServer:
-    """Serves a registry at `/metrics` over HTTP; an idle one makes no wake-ups."""
+    """Serves a registry at `/metrics` over HTTP, without wake-ups while idle.
+
+    Args:
+        registry: The metrics.
+        host: The address to bind.
+        port: The port to bind. 0 takes any free port.
+    """
 
     def __init__(self, registry: CollectorRegistry, host: str = "127.0.0.1", port: int = 0) -> None:
         self._registry = registry
@@ -83,73 +108,66 @@ class MetricsServer:
 
     @property
     def port(self) -> int:
-        """The port: once started, the one that is bound."""
+        """The port. After `start` it is the bound port."""
         return self._port
 
     @property
     def url(self) -> str:
-        """What Prometheus is to scrape."""
+        """The URL for Prometheus."""
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self._port}{METRICS_PATH}"
 
     def start(self) -> None:
-        """Bind the port and begin to serve.
+        """Bind the port and start to serve.
 
-        Raises CannotExpose when the host or the port cannot be had, RuntimeError when it has been started.
+        Raises:
+            CannotExpose: The host or the port cannot be bound.
+            RuntimeError: The server has been started before.
         """
         with self._lock:
             if self._loop is not None:
-                raise RuntimeError("this metrics server has been started already")
-            listener = self._listen()
+                raise RuntimeError("this metrics server has already been started")
+            listener = open_listener(self._host, self._port)
             self._port = listener.getsockname()[1]
             self._loop = ConnectionLoop(listener, self._serve, limit=MAX_CONNECTIONS, seconds=REQUEST_SECONDS)
             self._loop.start()
 
     def stop(self) -> None:
-        """Close the port, cut off the clients, and return when no thread is left. Idempotent."""
+        """Close the port and all connections, and return when all threads have ended. Idempotent."""
         with self._lock:
             if self._loop is not None:
                 self._loop.stop()
-
-    def _listen(self) -> socket.socket:
-        # create_server would raise OverflowError, and leave a socket open.
-        if not 0 <= self._port <= MAX_PORT:
-            raise CannotExpose(self._host, self._port, ValueError("there is no such port"))
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        try:
-            return socket.create_server((self._host, self._port), family=family)
-        except OSError as error:
-            raise CannotExpose(self._host, self._port, error) from error
 
     def _serve(self, connection: socket.socket) -> None:
         ScrapeHandler(connection, self._registry)
 
 
 class ScrapeHandler(BaseHTTPRequestHandler):
-    """Answers the one request of a connection. A subclass may have more paths than `/metrics`."""
+    """Answers the single request of a connection. A subclass may add paths to `/metrics`."""
 
     server_version = "stretto"
     sys_version = ""
 
     def __init__(self, connection: socket.socket, registry: CollectorRegistry) -> None:
         self._registry = registry
-        # The address and the server are for subclasses only, and this one asks for neither.
+        # The base class only stores the client's address and the server, and this class uses neither.
         super().__init__(connection, ("", 0), None)  # type: ignore[arg-type]
 
     def parse_request(self) -> bool:
-        """Refuse every method but two; http.server would call the others unknown (501)."""
+        """Refuse all methods except GET and HEAD with 405. http.server would answer 501."""
         if not super().parse_request():
             return False
         if self.command in {"GET", "HEAD"}:
             return True
         self.reply(HTTPStatus.METHOD_NOT_ALLOWED, b"use GET or HEAD\n", [_TEXT, ("Allow", "GET, HEAD")])
-        # A close with part of the request unread would reset the connection, and the answer with it.
+        # Closing with part of the request unread would reset the connection and lose the response.
         self.connection.shutdown(socket.SHUT_WR)
         while self.rfile.read1(65536):
             pass
         return False
 
     def do_GET(self) -> None:
+        """Serve the metrics, a pointer to them at `/`, or 404."""
         path, _, query = self.path.partition("?")
         if path == METRICS_PATH:
             self.reply_with_metrics(query)
@@ -161,10 +179,10 @@ class ScrapeHandler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815 - http.server's name
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-        """Log nothing: a scrape each few seconds is no news."""
+        """Log nothing, because scrapes come every few seconds."""
 
     def reply_with_metrics(self, query: str) -> None:
-        """Send a scrape, or 500 when a gauge's source raises."""
+        """Send a scrape, or 500 if a gauge's source raises."""
         try:
             headers, body = expose(
                 self._registry,
@@ -174,13 +192,13 @@ class ScrapeHandler(BaseHTTPRequestHandler):
             )
         except Exception:
             log.exception("scrape_failed")
-            message = b"the scrape failed, see Stretto's log\n"
+            message = b"the scrape failed; see Stretto's log\n"
             self.reply(HTTPStatus.INTERNAL_SERVER_ERROR, message, [_TEXT])
         else:
             self.reply(HTTPStatus.OK, body, headers)
 
     def reply(self, status: HTTPStatus, body: bytes, headers: Sequence[tuple[str, str]]) -> None:
-        """Send an answer; to HEAD, without its body."""
+        """Send a response, without its body for HEAD."""
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)

@@ -1,4 +1,4 @@
-"""Gauges that are read from state at the scrape: there is no counter that could drift from what it counts."""
+"""Gauges that are read from the state at each scrape, so they cannot drift from it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ def _no_actors() -> Mapping[str, int]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GaugeSources:
-    """Where the gauges are read, by the scraping thread: each is thread-safe and waits for nothing.
+    """The sources of the gauges, called by the scraping thread. They are thread-safe and never wait.
 
-    None: what the gauge would tell of is not there, and it has no series.
+    A gauge whose source is None has no series.
     """
 
     runs_in_progress: Callable[[], int] = _none
@@ -33,13 +33,13 @@ class GaugeSources:
 
 
 class StateGauges(Collector):
-    """The gauges, as their sources tell at the moment of a scrape; until they are set, 0, or no series."""
+    """The gauges, read from their sources at each scrape. Without sources they are 0 or have no series."""
 
     def __init__(self) -> None:
         self.sources = GaugeSources()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Ask each source once. What a source raises fails the scrape: a wrong gauge is worse than none."""
+        """Call each source once. An exception fails the scrape, because a wrong gauge is worse than none."""
         sources = self.sources
         for metric, read in (
             (catalogue.RUNS_IN_PROGRESS, sources.runs_in_progress),

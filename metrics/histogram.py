@@ -1,8 +1,8 @@
-"""A histogram that takes observations by the batch.
+"""A histogram that takes batches of observations.
 
-prometheus_client's searches the buckets one by one and locks twice for each value. This one bisects, and
-locks once a batch: 0.12 us a value where the other takes 1.0 us (CPython 3.11, 24 buckets, batches of 1000).
-A scrape cannot tell the two apart.
+prometheus_client's histogram searches the buckets linearly and locks twice for each value. This one bisects and locks
+once a batch. A value takes 0.12 us instead of 1.0 us (CPython 3.11, 24 buckets, batches of 1000). Their scrapes are
+identical.
 """
 
 from bisect import bisect_left
@@ -19,38 +19,50 @@ from stretto.metrics.catalogue import Metric
 
 
 class Histogram(Collector):
-    """Counts observations by bucket, a bucket's upper bound included. Any thread may observe.
+    """Counts observations by bucket. A bucket includes its upper bound. Any thread may observe.
 
-    Raises ValueError unless the metric has buckets that are finite, rise, and are not negative.
+    Args:
+        metric: The metric, with rising, finite buckets of 0 or more.
+
+    Raises:
+        ValueError: The buckets are not valid.
     """
 
     def __init__(self, metric: Metric) -> None:
         bounds = metric.buckets
         if not bounds or bounds[0] < 0 or not all(low < high for low, high in pairwise((*bounds, inf))):
-            raise ValueError(f"{metric.name} needs finite buckets that rise from 0 or above, not {bounds}")
+            raise ValueError(f"the buckets of {metric.name} must be finite and rise from 0 or more, got {bounds}")
         self._metric = metric
         self._bounds = bounds
-        # prometheus_client's own spelling of a bound (1e-05, 5.0), so that a dashboard can match on `le`.
+        # prometheus_client's spelling of bounds (1e-05, 5.0), so that dashboards can match on `le`.
         self._names = [floatToGoString(bound) for bound in (*bounds, inf)]  # type: ignore[no-untyped-call]
         self._lock = Lock()
         self._counts = [0] * len(self._names)
         self._sum = 0.0
 
     def observe(self, value: float) -> None:
-        """Record one observation, in the metric's unit.
+        """Record one observation.
 
-        Raises ValueError for NaN and infinity.
+        Args:
+            value: The observation, in the metric's unit.
+
+        Raises:
+            ValueError: The value is NaN or infinite.
         """
         self.observe_many((value,))
 
     def observe_many(self, values: Sequence[float]) -> None:
-        """Record a batch of observations, in the metric's unit: all of them or, on an error, none.
+        """Record a batch of observations, all of them or none.
 
-        Raises ValueError when one is NaN or infinite: `_sum` could never recover from it.
+        Args:
+            values: The observations, in the metric's unit.
+
+        Raises:
+            ValueError: A value is NaN or infinite. `_sum` could never recover from it.
         """
         total = sum(values)
         if not isfinite(total):
-            raise ValueError(f"{self._metric.name} cannot take NaN or infinity")
+            raise ValueError(f"observations of {self._metric.name} must be finite numbers")
         counts, bounds = self._counts, self._bounds
         with self._lock:
             for value in values:
@@ -58,7 +70,7 @@ class Histogram(Collector):
             self._sum += total
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
-        """The buckets and the sum as of one moment."""
+        """Yield the buckets and the sum as of one moment."""
         with self._lock:
             counts, total = self._counts.copy(), self._sum
         buckets = list(zip(self._names, accumulate(counts), strict=True))

@@ -1,7 +1,7 @@
-"""What the engine counts and measures, behind methods that fit an item's budget of 30 us.
+"""The engine's counters and histograms, behind methods that fit an item's budget of 30 us.
 
-Label lookups happen once: `instruments.workflow(name).task(name)` is bound when a task starts and takes
-counts from then on. Durations are handed over by the batch.
+Labels are looked up once: `instruments.workflow(name).task(name)` is bound when a task starts. Durations come in
+batches.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -22,17 +22,17 @@ MAX_KINDS_PER_ACTION = 50
 
 
 class _ByStatus(dict[str, Counter]):
-    """One counter a status, all there from the start."""
+    """One counter for each status, all made at the start."""
 
     def __init__(self, statuses: Iterable[str], child: Callable[[str], Counter]) -> None:
         super().__init__((status, child(status)) for status in statuses)
 
     def __missing__(self, status: str) -> Counter:
-        raise ValueError(f"{status!r} is no final status here, expected one of: {', '.join(self)}")
+        raise ValueError(f"status must be one of {', '.join(self)}, got {status!r}")
 
 
 class TaskInstruments:
-    """The counters of one task of one workflow."""
+    """The counters of a task of a workflow."""
 
     __slots__ = ("_items", "_tasks")
 
@@ -43,20 +43,29 @@ class TaskInstruments:
     def finished(self, status: str) -> None:
         """Count the task's end.
 
-        Raises ValueError unless the status is one of `catalogue.TASK_STATUSES`.
+        Args:
+            status: One of `catalogue.TASK_STATUSES`.
+
+        Raises:
+            ValueError: The status is unknown.
         """
         self._tasks[status].inc()
 
     def items_finished(self, status: str, count: int) -> None:
-        """Count items that ended alike.
+        """Count items that ended with the same status.
 
-        Raises ValueError when the status is none of `catalogue.ITEM_STATUSES` or the count is negative.
+        Args:
+            status: One of `catalogue.ITEM_STATUSES`.
+            count: The number of items, 0 or more.
+
+        Raises:
+            ValueError: The status is unknown, or the count is negative.
         """
         self._items[status].inc(count)
 
 
 class WorkflowInstruments:
-    """The counters of one workflow, or of all those beyond the limit together."""
+    """The counters of a workflow, or of all workflows beyond the limit together."""
 
     __slots__ = ("_run_duration", "_runs", "_tasks")
 
@@ -66,26 +75,35 @@ class WorkflowInstruments:
         self._tasks = tasks
 
     def task(self, name: str) -> TaskInstruments:
-        """The instruments of a task, the same at each call; bind them once a task, not once an item."""
+        """Return a task's instruments, the same at each call. Look them up once a task, not once an item."""
         return self._tasks.get(name)
 
     def run_finished(self, status: str, seconds: float) -> None:
-        """Count a run's end, `seconds` after its start.
+        """Count a run's end.
 
-        Raises ValueError unless the status is one of `catalogue.RUN_STATUSES`.
+        Args:
+            status: One of `catalogue.RUN_STATUSES`.
+            seconds: The run's duration.
+
+        Raises:
+            ValueError: The status is unknown.
         """
         self._runs[status].inc()
         self._run_duration.observe(seconds)
 
 
 class Instruments:
-    """All metrics of one engine, in a registry of their own: several engines can share a process.
+    """All metrics of one engine, in their own registry, so that several engines can share a process.
 
-    `max_workflows` bounds the label `workflow`; what is beyond it is counted as `other`.
+    Args:
+        max_workflows: The bound of the label `workflow`. Further workflows count as `other`.
+
+    Attributes:
+        registry: The registry, for a server.
     """
 
     def __init__(self, *, max_workflows: int = MAX_WORKFLOWS) -> None:
-        # auto_describe: names are known without a scrape, so that a clash is an error and `?name[]=` works.
+        # With auto_describe, names are known before a scrape, so a clash is an error and `?name[]=` works.
         self.registry = CollectorRegistry(auto_describe=True)
         self._runs = self._family(catalogue.RUNS)
         self._tasks = self._family(catalogue.TASKS)
@@ -111,14 +129,20 @@ class Instruments:
         self._actions = BoundedChildren("action", MAX_ACTIONS, self._bind_action)
 
     def workflow(self, name: str) -> WorkflowInstruments:
-        """The instruments of a workflow, the same at each call."""
+        """Return a workflow's instruments, the same at each call."""
         return self._workflows.get(name)
 
     def action_errors(self, action: str, kind: str, count: int = 1) -> None:
-        """Count failed calls of an action; `kind` is a word from code, never an error's text."""
+        """Count failed calls of an action.
+
+        Args:
+            action: The action's ref.
+            kind: A word from code, never the text of an error.
+            count: The number of calls.
+        """
         self._actions.get(action).get(kind).inc(count)
 
-    def bind_gauges(  # noqa: PLR0913 - keywords, each the source of one gauge
+    def bind_gauges(  # noqa: PLR0913 - one keyword for each gauge
         self,
         *,
         runs_in_progress: Callable[[], int],
@@ -128,11 +152,18 @@ class Instruments:
         journal_pending_records: Callable[[], int] | None = None,
         store_available: Callable[[], bool] | None = None,
     ) -> None:
-        """Have each scrape read its gauges here; a second call replaces the first.
+        """Set the sources that each scrape reads. A second call replaces the first.
 
-        The callables run on the scraping thread: they must be thread-safe and must not wait for an actor.
-        `context_bytes` is in bytes, `actors` counts those alive by class name. Without a store there is nothing to read
-        for the last two, and their gauges have no series: a 0 would say that the store is gone.
+        The callables run on the scraping thread, so they must be thread-safe and must not wait for an actor.
+
+        Args:
+            runs_in_progress: Returns the number of unfinished runs.
+            items_in_flight: Returns the number of running items.
+            context_bytes: Returns the bytes that the runs' contexts hold.
+            actors: Returns the number of live actors by class name.
+            journal_pending_records: Returns the number of records to commit, or None without a store.
+            store_available: Returns whether the store accepts records, or None without a store. The gauge then has no
+                series, because a 0 would mean that the store has failed.
         """
         self._gauges.sources = GaugeSources(
             runs_in_progress=runs_in_progress,

@@ -1,8 +1,7 @@
-"""Connections, a thread each: bounded in number and in time, and nothing wakes up while there are none.
+"""A server loop with one thread a connection, bounded in number and time, and without wake-ups while idle.
 
-`socketserver` looks twice a second whether it should stop, and a socket's own timeout starts anew with each
-byte that a slow client sends. Here one thread waits for the listener, for the nearest deadline of an open
-connection if there is one, and for a wake-up; nothing else makes it run.
+`socketserver` wakes up twice a second to see if it should stop, and a socket's timeout restarts with each byte of a
+slow client. Here one thread waits for the listener, for the nearest deadline of a connection, and for a wake-up.
 """
 
 import socket
@@ -21,10 +20,13 @@ log = get_logger(__name__)
 
 
 class ConnectionLoop:
-    """Accepts connections and has `serve` called with each, on a thread of its own, then closes it.
+    """Accepts connections, calls `serve` with each on its own thread, and closes them.
 
-    At most `limit` connections are open; more wait in the listener's queue. One that is open for longer than
-    `seconds` is shut down, whatever its client does. `listener` belongs to the loop from here on.
+    Args:
+        listener: The listening socket. The loop closes it.
+        serve: Handles one connection.
+        limit: The largest number of open connections. Others wait in the listener's queue.
+        seconds: The longest time of a connection, after which it is shut down.
     """
 
     def __init__(
@@ -46,11 +48,11 @@ class ConnectionLoop:
         self._thread = Thread(target=self._run, name="stretto-metrics", daemon=True)
 
     def start(self) -> None:
-        """Begin to accept."""
+        """Start to accept connections."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop accepting, cut off every open connection, and return when no thread is left. Idempotent."""
+        """Stop accepting, shut down all connections, and return when all threads have ended. Idempotent."""
         self._stopping = True
         self._wake()
         self._thread.join()
@@ -86,7 +88,7 @@ class ConnectionLoop:
         self._listening = room
 
     def _seconds_to_wait(self) -> float | None:
-        """Until the nearest thing that only the clock tells; None when there is no such thing."""
+        """Return the time until the next deadline, or None if there is none."""
         now = monotonic()
         with self._lock:
             due = min(self._deadlines.values(), default=inf)
@@ -115,7 +117,7 @@ class ConnectionLoop:
             self._workers.append(worker)
 
     def _pause(self, error: Exception) -> None:
-        # Out of file descriptors or threads: the listener stays readable, so going on at once would spin.
+        # Without file descriptors or threads the listener stays readable, so an immediate retry would spin.
         log.warning("connection_not_accepted", error=str(error), pause_seconds=ACCEPT_PAUSE_SECONDS)
         self._deaf_until = monotonic() + ACCEPT_PAUSE_SECONDS
 
@@ -131,7 +133,7 @@ class ConnectionLoop:
             self._wake()
 
     def _close(self, connection: socket.socket) -> None:
-        # Forgotten first: the loop must never shut down a descriptor that is somebody else's by then.
+        # Forgotten first, so that the loop never shuts down a descriptor that has been reused.
         with self._lock:
             del self._deadlines[connection]
         connection.close()
@@ -140,12 +142,12 @@ class ConnectionLoop:
         with self._lock:
             for connection, deadline in self._deadlines.items():
                 if deadline <= now:
-                    # Wakes its thread from any read or write. What is left is that thread's to close.
+                    # Wakes the connection's thread from any read or write. That thread closes the socket.
                     with suppress(OSError):
                         connection.shutdown(socket.SHUT_RDWR)
                     self._deadlines[connection] = inf
 
     def _wake(self) -> None:
-        # A full buffer means that a wake-up is on its way, a closed socket that the loop has ended.
+        # A full buffer means that a wake-up is pending. A closed socket means that the loop has ended.
         with suppress(OSError):
             self._waker.send(b"\0")

@@ -1,10 +1,10 @@
-"""Logging for people and for machines: structlog, set up in one place.
+"""Logging for people and machines, with structlog configured in one place.
 
     stretto, actions --> structlog --> call ids, time, level --.
                                                                |--> JSON line or console line --> one stream
     pykka, httpx, asyncio, any `logging` user --> root handler-'
 
-Inside this module `logging` is the standard library's: imports here are absolute.
+Inside this module `logging` is the standard library's module.
 """
 
 import json
@@ -26,42 +26,47 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor
 Style = Literal["auto", "json", "console"]
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-# Pykka logs every exception that goes back to a caller at INFO, with a traceback; httpx logs every request at
-# INFO, httpcore every step of one at DEBUG.
+# Pykka logs each exception that it returns to a caller at INFO with a traceback. httpx logs each request at INFO,
+# httpcore each step of a request at DEBUG.
 _NOISY_LOGGERS = ("pykka", "httpx", "httpcore", "alembic")
 
 
 class CallIds(msgspec.Struct, frozen=True):
-    """For what an action is being called; `item_index` is None for a task without items."""
+    """The run, workflow, task and item of a call. `item_index` is None for a task without items."""
 
     run_id: str
     workflow: str
     task: str
     item_index: int | None
 
-    def told(self) -> dict[str, Any]:
-        """Return the fields of a log line."""
+    def as_fields(self) -> dict[str, Any]:
+        """Return the ids as fields of a log line."""
         return msgspec.structs.asdict(self)
 
 
-# Set around an action's call: 0.1 us, where structlog's bound_contextvars takes several.
+# Set around each call of an action. That takes 0.1 us, and structlog's bound_contextvars would take several.
 call_ids: ContextVar[CallIds | None] = ContextVar("stretto_call_ids", default=None)
 
 
 MAX_MASKED_ENDED = 256
-"""Runs whose secrets are kept out of the log after their end: an action that was left behind may still write."""
+"""How many ended runs stay masked in the log, because actions that were left behind may still write."""
 
 _masked_runs: dict[str, Callable[[Any], Any]] = {}
 _ended_runs: deque[str] = deque()
 
 
-def mask_run(run_id: str, redact: Callable[[Any], Any]) -> None:
-    """Have `redact` take the secrets out of whatever lines of a run say."""
-    _masked_runs[run_id] = redact
+def mask_run(run_id: str, mask: Callable[[Any], Any]) -> None:
+    """Mask the secrets in all log lines of a run.
+
+    Args:
+        run_id: The run.
+        mask: Returns a value without the run's secrets.
+    """
+    _masked_runs[run_id] = mask
 
 
 def unmask_run(run_id: str) -> None:
-    """Forget a run that has ended, not at once."""
+    """Forget the mask of an ended run, once `MAX_MASKED_ENDED` later runs have ended."""
     if run_id not in _masked_runs:
         return
     _ended_runs.append(run_id)
@@ -72,26 +77,26 @@ def unmask_run(run_id: str) -> None:
 _OWN_FIELDS = frozenset({"timestamp", "level", "logger", "run_id", "workflow", "task", "item_index"})
 
 
-def _redact(_logger: object, _method: str, event: EventDict) -> EventDict:
-    """Mask the secrets of the run that a line is of; exceptions are texts by now."""
-    redact = _masked_runs.get(str(event.get("run_id"))) if _masked_runs else None
-    if redact is not None:
+def _mask(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Mask the secrets of a line's run. Exceptions have been rendered to text before."""
+    mask = _masked_runs.get(str(event.get("run_id"))) if _masked_runs else None
+    if mask is not None:
         for field, value in event.items():
             if field not in _OWN_FIELDS:
-                event[field] = redact(value)
+                event[field] = mask(value)
     return event
 
 
 class _Output:
-    """Where all lines go, one at a time; the stream can be changed while loggers hold on to the output."""
+    """The destination of all lines, one at a time. Its stream can change while loggers keep the output."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self.stream: TextIO = sys.stderr
 
     def write_line(self, line: str) -> None:
-        # A log that nobody can read any more (a closed pipe, a closed stream, a full disk) must not fail the
-        # run that writes to it, and there is no other place to tell.
+        # A broken log (a closed pipe, a closed stream, a full disk) must not fail the run that writes to it, and there
+        # is no other place to report the error.
         with self._lock, suppress(OSError, ValueError):
             try:
                 self.stream.write(f"{line}\n")
@@ -101,7 +106,7 @@ class _Output:
 
 
 class _LineLogger:
-    """What structlog hands its rendered lines to. `name` is what `add_logger_name` reads."""
+    """Receives structlog's rendered lines. `add_logger_name` reads its `name`."""
 
     __slots__ = ("name",)
 
@@ -115,18 +120,18 @@ class _LineLogger:
 
 
 class _LineHandler(logging.Handler):
-    """What the standard library's loggers hand their records to."""
+    """Receives the records of the standard library's loggers."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             line = self.format(record)
-        except Exception:  # noqa: BLE001 - logging's contract: a bad record is reported, never raised to its maker
+        except Exception:  # noqa: BLE001 - by logging's contract a bad record is reported, never raised to its caller
             self.handleError(record)
         else:
             _output.write_line(line)
 
 
-# One of each for the process: a second set-up changes these, so that it can double no line.
+# One of each for the process. A second configuration changes these, so it cannot duplicate lines.
 _output = _Output()
 _handler = _LineHandler()
 _processors: list[Processor] = []
@@ -136,15 +141,20 @@ _loggers: WeakSet[Any] = WeakSet()
 def configure_logging(level: str = "INFO", stream: TextIO | None = None, *, style: Style = "auto") -> None:
     """Send all logs of this process, structlog's and the standard library's, to one stream.
 
-    `level` is the least that is shown (Pykka and httpx: at least WARNING). `stream` is standard error when
-    not given. `style` "auto" is a console line when the stream is a terminal, coloured unless NO_COLOR is
-    set, and else one JSON object a line. Calling it again replaces the set-up.
+    A later call replaces the configuration.
 
-    Raises ValueError for a level that is not one of DEBUG, INFO, WARNING, ERROR, CRITICAL.
+    Args:
+        level: The lowest level to show. Pykka and httpx show at least WARNING.
+        stream: The stream, by default standard error.
+        style: "json" for one JSON object a line, "console" for lines to read (with colours on a terminal unless
+            NO_COLOR is set), or "auto" for "console" on a terminal and "json" elsewhere.
+
+    Raises:
+        ValueError: The level is not one of DEBUG, INFO, WARNING, ERROR, CRITICAL.
     """
     level = level.upper()
     if level not in LEVELS:
-        raise ValueError(f"{level!r} is no log level, expected one of: {', '.join(LEVELS)}")
+        raise ValueError(f"level must be one of {', '.join(LEVELS)}, got {level!r}")
     stream = stream or sys.stderr
     enrich = _enriching_processors()
     render = _rendering_processors(stream, style)
@@ -154,9 +164,12 @@ def configure_logging(level: str = "INFO", stream: TextIO | None = None, *, styl
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
-    """A logger whose lines carry `logger: name`, and that follows a later `configure_logging`.
+    """Return a logger that follows later calls of `configure_logging`.
 
-    structlog's own get_logger does not: what it cached on first use keeps the level it was made with.
+    A logger of structlog's get_logger does not, because it caches its level at the first use.
+
+    Args:
+        name: The value of the field `logger` in the logger's lines.
     """
     logger = structlog.get_logger(name)
     _loggers.add(logger)
@@ -164,7 +177,7 @@ def get_logger(name: str) -> FilteringBoundLogger:
 
 
 def _configure_structlog(level: str, processors: list[Processor]) -> None:
-    # In place: loggers that are cached already hold this very list.
+    # Changed in place, because cached loggers hold this very list.
     _processors[:] = processors
     structlog.configure(
         processors=_processors,
@@ -173,7 +186,7 @@ def _configure_structlog(level: str, processors: list[Processor]) -> None:
         cache_logger_on_first_use=True,
     )
     for logger in tuple(_loggers):
-        # structlog caches a logger by shadowing its proxy's `bind`; without that, its next line makes one.
+        # structlog caches a logger by shadowing its proxy's `bind`. Without the shadow, the next line makes a new one.
         vars(logger).pop("bind", None)
 
 
@@ -206,28 +219,28 @@ def _rendering_processors(stream: TextIO, style: Style) -> list[Processor]:
     if style == "console" or (style == "auto" and terminal):
         return [
             structlog.processors.format_exc_info,
-            _redact,
+            _mask,
             structlog.dev.ConsoleRenderer(
                 colors=terminal and not os.environ.get("NO_COLOR"),
-                # The default prints local variables when Rich is installed: secrets among them.
+                # The default prints local variables, which may hold secrets, if Rich is installed.
                 exception_formatter=structlog.dev.plain_traceback,
             ),
         ]
-    return [structlog.processors.format_exc_info, _redact, _render_json]
+    return [structlog.processors.format_exc_info, _mask, _render_json]
 
 
 def _add_call_ids(_logger: object, _method: str, event: EventDict) -> EventDict:
     ids = call_ids.get()
     if ids is not None:
-        for field, value in ids.told().items():
+        for field, value in ids.as_fields().items():
             if value is not None:
                 event.setdefault(field, value)
     return event
 
 
 def _drop_marks_of_other_handlers(_logger: object, _method: str, event: EventDict) -> EventDict:
-    # Every standard formatter leaves these two on the record, where they look like extra fields. They never
-    # are: logging itself refuses them as `extra`.
+    # Standard formatters leave these two on the record, where they look like extra fields. They cannot be extra
+    # fields, because logging refuses them as `extra`.
     event.pop("message", None)
     event.pop("asctime", None)
     return event
@@ -239,8 +252,8 @@ _encode = msgspec.json.Encoder(enc_hook=str).encode
 def _render_json(_logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
     try:
         return _encode(event).decode()
-    except Exception:  # noqa: BLE001 - whatever the fields are, the line must come and its maker must go on
-        # Odd keys, lone surrogates, integers over 64 bits, values that contain themselves or cannot be shown.
+    except Exception:  # noqa: BLE001 - the line must be written for any fields
+        # Odd keys, lone surrogates, integers over 64 bits, values that contain themselves or have a broken repr.
         return json.dumps({str(key): _as_plain_json(value) for key, value in event.items()})
 
 

@@ -117,7 +117,7 @@ class _Starter(DispatchedActor):
 
     def _start_item(self) -> None:
         self._left -= 1
-        _Item.perform_on(self._dispatcher, self.actor_inbox)
+        _Item.start_with(self._dispatcher, self.actor_inbox)
 
 
 def actors(loops: int) -> float:

@@ -40,7 +40,7 @@ def words_of_code(text: str) -> Iterator[tuple[int, str]]:
         if comment and token.type not in {tokenize.NL, tokenize.NEWLINE}:
             yield token.start[0] - len(comment), " ".join(comment)
             comment = []
-        if token.type == tokenize.STRING:
+        if tokenize.tok_name[token.type] in {"STRING", "FSTRING_MIDDLE"}:  # the latter since 3.12
             for line, paragraph in paragraphs(token.string.strip("\"'rbfu")):
                 yield token.start[0] + line - 1, paragraph
         elif token.type == tokenize.NAME:

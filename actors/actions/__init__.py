@@ -1,8 +1,10 @@
-"""What workflows can call: the registry of actions, and the core actions.
+"""The actions that tasks can call: their registry, and the core actions.
 
-module with @action  --load-->  the process's table  <--  core, http, local (for Orquesta's definitions: stackstorm)
+module with @action  --load-->  the process's table  <--  core.* (and StackStorm's core.* for Orquesta definitions)
                                         |
-workflow's ref  --ActionRegistry.get-->  Action  --check(input)-->  a runner (stretto.actors.runners)
+ref in a workflow  --ActionRegistry.get-->  Action  --check(input)-->  a runner (stretto.actors.runners)
+
+Importing this package does not register the core actions. `stretto.actors.actions.core` does.
 """
 
 from typing import TYPE_CHECKING
@@ -12,7 +14,7 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.actions.core.addresses import AddressPolicy
     from stretto.actors.actions.core.http_client import close_clients, use_policy
-    from stretto.actors.actions.core.local import INHERITED, how_it_ended, last_lines
+    from stretto.actors.actions.core.local import describe_exit, inherited_environment, last_lines, variable_problem
     from stretto.actors.actions.core.networks import LINK_LOCAL_AND_METADATA
     from stretto.actors.actions.core.processes import Child
     from stretto.actors.actions.core.stackstorm import (
@@ -41,7 +43,7 @@ else:
         {
             "core.addresses": "AddressPolicy",
             "core.http_client": "close_clients use_policy",
-            "core.local": "INHERITED how_it_ended last_lines",
+            "core.local": "describe_exit inherited_environment last_lines variable_problem",
             "core.networks": "LINK_LOCAL_AND_METADATA",
             "core.processes": "Child",
             "core.stackstorm": "COMMAND_SECONDS NO_SUDO python_result shell_result stackstorm_http stackstorm_local",
@@ -56,7 +58,6 @@ else:
 __all__ = [
     "ANY",
     "COMMAND_SECONDS",
-    "INHERITED",
     "LINK_LOCAL_AND_METADATA",
     "NO_SUDO",
     "Action",
@@ -75,7 +76,8 @@ __all__ = [
     "UnknownAction",
     "action",
     "close_clients",
-    "how_it_ended",
+    "describe_exit",
+    "inherited_environment",
     "last_lines",
     "load_entry_points",
     "output_slot",
@@ -84,4 +86,5 @@ __all__ = [
     "stackstorm_http",
     "stackstorm_local",
     "use_policy",
+    "variable_problem",
 ]

@@ -1,4 +1,4 @@
-"""What can go wrong with an action: how it is registered, loaded, named, called, and how it fails."""
+"""The errors of actions: in registration, loading, look-up, input and execution."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,7 +7,12 @@ from stretto.definitions.errors import StrettoError
 
 
 class ActionFailed(StrettoError):
-    """Raise it in an action to fail with a message and, if there is one, a result that says more."""
+    """An action raises this to fail with a message and an optional result.
+
+    Args:
+        message: The reason, for people.
+        result: JSON-like data that workflows can read as the failed item's result.
+    """
 
     code = "action_failed"
 
@@ -17,25 +22,25 @@ class ActionFailed(StrettoError):
 
 
 class InvalidAction(StrettoError):
-    """A function cannot be an action; the message says what stands in the way."""
+    """A function cannot be registered as an action. The message says why."""
 
     code = "invalid_action"
 
 
 class DuplicateAction(StrettoError):
-    """Two functions ask for the same ref; the message names both places."""
+    """Two functions claim the same ref. The message names both places."""
 
     code = "duplicate_action"
 
 
 class UnknownAction(StrettoError):
-    """No action of that ref is registered; the message names the nearest that is."""
+    """No action has the requested ref. The message suggests the nearest ref."""
 
     code = "unknown_action"
 
 
 class InvalidActionInput(StrettoError):
-    """An action's input does not fit its parameters; `problems` names each."""
+    """An action's input does not fit its parameters. `problems` lists each misfit."""
 
     code = "invalid_action_input"
 
@@ -49,7 +54,7 @@ class InvalidActionInput(StrettoError):
 
 
 class CannotLoadActions(StrettoError):
-    """A module of actions cannot be imported; the message says which, why, and on which line."""
+    """A module of actions cannot be imported. The message names the module, the reason and the line."""
 
     code = "cannot_load_actions"
 

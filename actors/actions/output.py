@@ -1,7 +1,7 @@
-"""What the process of a running call has written so far: any thread may read it, and whoever writes waits for nobody.
+"""Live output of the process behind a running call, readable from any thread without blocking the writer.
 
-runner --a slot for each call--> output_slot <--Child puts itself there-- the action's code
-Running.output() --> the slot --> the newest of both pipes
+runner --one slot a call--> output_slot <--Child registers itself-- the action's code
+Running.output() --> the slot --> the newest output of both pipes
 """
 
 from contextvars import ContextVar
@@ -10,13 +10,19 @@ from typing import Final, Protocol
 import msgspec
 
 WINDOW_BYTES: Final = 65_536
-"""Of what was written to each pipe, so many of the newest bytes can be read while it is written."""
+"""How many of the newest bytes of each pipe stay readable while the process writes."""
 
 
 class OutputSoFar(msgspec.Struct, frozen=True):
-    """The newest of what was written to standard output and standard error, at most `WINDOW_BYTES` of each.
+    """The newest standard output and standard error, at most `WINDOW_BYTES` of each.
 
-    `stdout_truncated`, `stderr_truncated`: more had been written before. Nothing is masked.
+    Nothing is masked here.
+
+    Attributes:
+        stdout: The end of standard output.
+        stderr: The end of standard error.
+        stdout_truncated: Whether earlier standard output was dropped.
+        stderr_truncated: Whether earlier standard error was dropped.
     """
 
     stdout: str
@@ -26,19 +32,19 @@ class OutputSoFar(msgspec.Struct, frozen=True):
 
     @property
     def truncated(self) -> bool:
-        """Whether more had been written to either of the two."""
+        """Whether earlier output of either pipe was dropped."""
         return self.stdout_truncated or self.stderr_truncated
 
 
 class OutputSource(Protocol):
-    """Something that writes, and can be read from any thread meanwhile."""
+    """A writer whose output any thread can read while it writes."""
 
     def so_far(self) -> OutputSoFar:
-        """Return what it has written so far."""
+        """Return the newest output."""
 
 
 class OutputSlot:
-    """Where a call's process can be found; of several that a call starts, it is the last one."""
+    """Holds the process of a call. If a call starts several processes, it holds the last one."""
 
     __slots__ = ("source",)
 
@@ -46,10 +52,10 @@ class OutputSlot:
         self.source: OutputSource | None = None
 
     def so_far(self) -> OutputSoFar | None:
-        """Return what the process has written so far; None while there has been none."""
+        """Return the newest output, or None if the call has not started a process."""
         source = self.source
         return None if source is None else source.so_far()
 
 
 output_slot: ContextVar[OutputSlot | None] = ContextVar("stretto_output_slot", default=None)
-"""The slot of the call that runs here; None where nobody could read it."""
+"""The slot of the current call, or None if no runner made one."""

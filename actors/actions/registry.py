@@ -1,6 +1,6 @@
-"""Actions by name: the decorator that registers them, and the registry that finds and loads them.
+"""The decorator that registers actions, and the registry that finds and loads them.
 
-Registration goes to one table of the process, so that importing a module is enough to make its actions known.
+Registration fills one table of the process, so importing a module is enough to make its actions known.
 """
 
 import inspect
@@ -21,7 +21,7 @@ from stretto.definitions.model import CoreActions
 
 RunnerName: TypeAlias = Literal["inline", "thread", "async"]
 RenderedCommands: TypeAlias = Literal["refuse", "allow"]
-"""Whether definitions of Orquesta's may put expressions into a text that a shell reads."""
+"""Whether Orquesta definitions may put expressions into text that a shell reads."""
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _REF = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
@@ -42,17 +42,17 @@ _SUBCLASSES: Final[Mapping[str, type | tuple[type, ...]]] = {
 }
 _LITERAL: Final = {"core.local": frozenset({"cmd"})}
 NOT_IN_STRETTO: Final[Mapping[str, str]] = {
-    "core.announcement": "Stretto broadcasts nothing: write an action of your own, or core.http to what listens",
-    "core.ask": "Stretto has no inquiries: end the workflow, and start another one when the answer is there",
-    "core.inject_trigger": "Stretto has no triggers: call the workflow that a rule would start as an action",
-    "core.local_sudo": "write core.local with sudo in the command: {cmd: sudo -n ...}",
-    "core.remote": "write core.local with ssh in argv: {argv: [ssh, -o, BatchMode=yes, HOST, COMMAND]}",
-    "core.remote_sudo": "write core.local with ssh in argv: {argv: [ssh, -o, BatchMode=yes, HOST, sudo -n COMMAND]}",
-    "core.sendmail": "write core.local with the machine's mail program in argv, or core.http to a mail service",
-    "core.winrm_cmd": "Stretto speaks no WinRM: write an action of your own in Python",
-    "core.winrm_ps_cmd": "Stretto speaks no WinRM: write an action of your own in Python",
+    "core.announcement": "Stretto has no announcements; call core.http with the receiver's URL, or write an action",
+    "core.ask": "Stretto has no inquiries; end the workflow, and start another one when the answer arrives",
+    "core.inject_trigger": "Stretto has no triggers; call the workflow that the rule would start as an action",
+    "core.local_sudo": "use core.local with sudo in the command: {cmd: sudo -n ...}",
+    "core.remote": "use core.local with ssh in argv: {argv: [ssh, -o, BatchMode=yes, HOST, COMMAND]}",
+    "core.remote_sudo": "use core.local with ssh in argv: {argv: [ssh, -o, BatchMode=yes, HOST, sudo -n COMMAND]}",
+    "core.sendmail": "use core.local with the machine's mail program in argv, or core.http with a mail service",
+    "core.winrm_cmd": "Stretto does not support WinRM; write an action in Python",
+    "core.winrm_ps_cmd": "Stretto does not support WinRM; write an action in Python",
 }
-"""Actions of StackStorm's core pack that there are none of here, with what to write instead."""
+"""Actions of StackStorm's core pack that Stretto lacks, each with its replacement."""
 _NAMES: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
     (bool, "boolean"),
     (int, "integer"),
@@ -65,13 +65,20 @@ _NAMES: Final[tuple[tuple[type | tuple[type, ...], str], ...]] = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Action:
-    """A function under the name by which workflows call it.
+    """A function and the ref by which workflows call it.
 
-    `runner` says where it runs: "inline" on the caller's thread (the core's own that cannot wait), "thread"
-    (a plain function), "async" (a coroutine function). `takes_anything`: the function has **kwargs.
-    `problems_of` says what else is wrong with an input whose types fit. `origin` is the file of an action that is
-    no function of a module's. `secret` tells what of the input is told nowhere. `literal` names inputs that are code:
-    what a definition computes must not become part of them.
+    Attributes:
+        ref: The name in workflows, "pack.name".
+        function: The code. It takes the input as keyword arguments.
+        runner: Where the function runs: "inline" (on the caller's thread; only for core actions that never wait),
+            "thread" (a plain function) or "async" (a coroutine function).
+        parameters: The declared inputs.
+        takes_anything: Whether the function has **kwargs.
+        description: The first paragraph of the docstring.
+        find_problems: Checks an input further once its types fit. Returns one sentence a problem.
+        origin: The file that describes the action, if it is not a function of a module.
+        secret: The inputs that are masked wherever Stretto shows them.
+        literal: The inputs that are code. A definition must not compute any part of them.
     """
 
     ref: str
@@ -80,7 +87,7 @@ class Action:
     parameters: tuple[ActionParameter, ...] = ()
     takes_anything: bool = False
     description: str = ""
-    problems_of: Callable[[Mapping[str, Any]], list[str]] | None = None
+    find_problems: Callable[[Mapping[str, Any]], list[str]] | None = None
     origin: str = ""
     secret: frozenset[Fields] = frozenset()
     literal: frozenset[str] = frozenset()
@@ -96,7 +103,7 @@ class Action:
 
     @property
     def place(self) -> str:
-        """Where the function stands, for messages: module, name, and file with line."""
+        """The function's module, name, file and line, for messages."""
         if self.origin:
             return self.origin
         code = getattr(inspect.unwrap(self.function), "__code__", None)
@@ -104,12 +111,18 @@ class Action:
         return f"{self.function.__module__}.{self.function.__qualname__}{where}"
 
     def check(self, values: Mapping[str, Any]) -> None:
-        """Raise `InvalidActionInput`, which names all that is wrong, unless `values` fit the parameters.
+        """Check an input against the parameters.
 
-        Types are strict: a boolean is no integer; an integer will do for a number; null will do for a
-        parameter that is optional or whose default is null.
+        Types are strict. A boolean is not an integer. An integer is a valid number. Null is valid for a parameter
+        that is annotated as optional or whose default is null.
+
+        Args:
+            values: The input, by parameter name.
+
+        Raises:
+            InvalidActionInput: The input does not fit. The error lists every problem.
         """
-        # Every item passes here: one look-up a value (0.4 us in all), and words only for what does not fit.
+        # Every item passes here: one look-up a value (0.4 us in all). Only a misfit pays for words.
         accepted = self._accepted
         for name, value in values.items():
             try:
@@ -121,7 +134,7 @@ class Action:
             if types is not None and type(value) not in types:
                 break
         else:
-            if self._required <= values.keys() and not self._enums and self.problems_of is None:
+            if self._required <= values.keys() and not self._enums and self.find_problems is None:
                 return
         if problems := self._problems(values):
             raise InvalidActionInput(self.ref, problems)
@@ -136,11 +149,11 @@ class Action:
         for name, value in values.items():
             if parameter := known.get(name):
                 if not _fits(parameter, value):
-                    problems.append(f"{name} must be {_expected(parameter)}, not {_told(value)}")
+                    problems.append(f"{name} must be {_expected(parameter)}, got {_described(value)}")
             elif not self.takes_anything:
                 problems.append(f"{name} is unknown{_hint(name, known)}")
-        if not problems and self.problems_of is not None:
-            problems = self.problems_of(values)
+        if not problems and self.find_problems is not None:
+            problems = self.find_problems(values)
         return problems
 
 
@@ -168,17 +181,19 @@ def _expected(parameter: ActionParameter) -> str:
     if parameter.enum:
         return f"one of {', '.join(map(repr, parameter.enum))}"
     if parameter.type == ANY:
-        return "any value" if parameter.nullable else "any value but null"
-    article = "an" if parameter.type[0] in "aeiou" else "a"
-    return f"{article} {parameter.type}" + (" or null" if parameter.nullable else "")
+        return "any value" if parameter.nullable else "any value except null"
+    return _with_article(parameter.type) + (" or null" if parameter.nullable else "")
 
 
-def _told(value: Any) -> str:
-    """Return what a value is without what it says: inputs may hold secrets."""
+def _described(value: Any) -> str:
+    """Return the type of a value. The value itself is not shown, because inputs may hold secrets."""
     if value is None:
         return "null"
-    name = next((name for types, name in _NAMES if isinstance(value, types)), type(value).__name__)
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+    return _with_article(next((name for types, name in _NAMES if isinstance(value, types)), type(value).__name__))
+
+
+def _with_article(name: str) -> str:
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 def _hint(name: str, known: Iterable[str]) -> str:
@@ -193,11 +208,23 @@ _table_lock = threading.Lock()
 
 
 def action(ref: str) -> Callable[[Function], Function]:
-    """Register a plain or an async function as the action `ref` ("pack.name"); the function stays as it is.
+    """Register the decorated function as an action.
 
-    The input's keys become keyword arguments; what it returns must be JSON-like. Executing the same
-    definition again (the same module and name) replaces it; another function under a ref that is taken is
-    refused with `DuplicateAction`, a function that cannot be an action with `InvalidAction`.
+    A plain function runs on a thread, an `async def` function on the event loop. The task's input becomes keyword
+    arguments. The return value must be JSON-like. Annotations, defaults and the docstring's `Args:` section describe
+    the parameters.
+
+    Executing the same definition again (same module and name) replaces the action.
+
+    Args:
+        ref: The name in workflows, "pack.name".
+
+    Returns:
+        A decorator that returns the function unchanged.
+
+    Raises:
+        InvalidAction: The decorated object cannot be an action. The decorator raises it.
+        DuplicateAction: Another function has this ref. The decorator raises it.
     """
 
     def decorate(function: Function) -> Function:
@@ -209,7 +236,7 @@ def action(ref: str) -> Callable[[Function], Function]:
 
 
 def inline_action(ref: str) -> Callable[[Function], Function]:
-    """Register one of the core's own functions to run on the caller's thread: it must never wait."""
+    """Register a core function that runs on the caller's thread. The function must never wait."""
 
     def decorate(function: Function) -> Function:
         register(ref, function, "inline")
@@ -219,12 +246,12 @@ def inline_action(ref: str) -> Callable[[Function], Function]:
 
 
 def register(ref: str, function: Callable[..., Any], runner: RunnerName) -> Action:
-    """Put `function` into the process's table and return the action that it became."""
+    """Add a function to the process's table and return its action."""
     new = describe(ref, function, runner)
     with _table_lock:
         old = _table.get(ref)
         if old is not None and _definition(old) != _definition(new):
-            raise DuplicateAction(f"two functions are called {ref}: {old.place} and {new.place}")
+            raise DuplicateAction(f"two functions have the ref {ref}: {old.place} and {new.place}")
         _table[ref] = new
     return new
 
@@ -232,7 +259,7 @@ def register(ref: str, function: Callable[..., Any], runner: RunnerName) -> Acti
 def stackstorm_action(
     ref: str, *, literal: frozenset[str] = frozenset(), secret: frozenset[Fields] = frozenset()
 ) -> Callable[[Function], Function]:
-    """Register an async function as what definitions that call StackStorm's core pack get under `ref`."""
+    """Register an async function as StackStorm's variant of `ref`. Orquesta definitions call this variant."""
 
     def decorate(function: Function) -> Function:
         _stackstorm[ref] = replace(describe(ref, function, "async"), literal=literal, secret=secret)
@@ -242,16 +269,16 @@ def stackstorm_action(
 
 
 def describe(ref: str, function: Callable[..., Any], runner: RunnerName) -> Action:
-    """Return a function as an action. Raises `InvalidAction`."""
+    """Return the action that a function makes, or raise InvalidAction."""
     if not _REF.fullmatch(ref):
         raise InvalidAction(
-            f"{ref!r} cannot name an action; write pack.name with letters, digits, _ and - in the parts, "
-            'as in @action("ops.parse_line")'
+            f"an action's ref must be pack.name with letters, digits, _ and - in its parts, got {ref!r}; "
+            'for example @action("ops.parse_line")'
         )
     if not isinstance(function, FunctionType):
-        raise InvalidAction(f"action {ref}: a {type(function).__name__} cannot be an action; decorate a function")
+        raise InvalidAction(f"action {ref}: an action must be a function, got a {type(function).__name__}")
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-        raise InvalidAction(f"action {ref}: {function.__qualname__} yields; an action returns its whole result")
+        raise InvalidAction(f"action {ref}: {function.__qualname__} must return its whole result, not yield it")
     signature = read_signature(ref, function)
     return Action(
         ref, function, runner, signature.parameters, signature.takes_anything, first_paragraph(function),
@@ -264,10 +291,16 @@ def _definition(action: Action) -> tuple[str, str]:
 
 
 class ActionRegistry:
-    """The actions that an engine knows.
+    """The actions that an engine can call.
 
-    `rendered_commands`: see `refuses_rendered`. `of_stackstorm` are those that stand before the others in definitions
-    that call StackStorm's core pack.
+    Args:
+        actions: Actions by ref. The mapping is not copied, so later registrations show up.
+        rendered_commands: Whether Orquesta definitions may put expressions into inputs that are code.
+        of_stackstorm: Variants by ref that Orquesta definitions get instead.
+
+    Attributes:
+        refused: For refs that a pack describes but Stretto cannot run, the reason.
+        rendered_commands: As given.
     """
 
     def __init__(
@@ -284,52 +317,73 @@ class ActionRegistry:
 
     @classmethod
     def registered(cls, rendered_commands: RenderedCommands = "refuse") -> "ActionRegistry":
-        """Return every action that is registered in this process, now or later: a live view."""
+        """Return a registry of all actions registered in this process, now or later."""
         return cls(_table, rendered_commands, _stackstorm)
 
     def get(self, ref: str, core: CoreActions = "stretto") -> Action:
-        """Return the action of that ref; `UnknownAction` says what to write instead if there is none."""
-        # Every item passes here, and most call what the process's table has.
+        """Return an action by its ref.
+
+        Args:
+            ref: The name in workflows, "pack.name".
+            core: Whose core actions the definition calls: Stretto's, or StackStorm's variants.
+
+        Raises:
+            UnknownAction: No action has this ref. The message suggests a replacement if one is known.
+        """
+        # Every item passes here, and most refs are in the process's table.
         found = (self._actions.get(ref) if core == "stretto" else None) or self.find(ref, core)
         if found is None:
-            near = self.instead_of(ref, core) or nearest(ref, self.refs(core))
-            raise UnknownAction(f"there is no action {ref!r}" + (f"; {near}" if near else ""))
+            suggestion = self.suggestion_for(ref, core) or nearest(ref, self.refs(core))
+            raise UnknownAction(f"there is no action {ref!r}" + (f"; {suggestion}" if suggestion else ""))
         return found
 
     def find(self, ref: str, core: CoreActions = "stretto") -> Action | None:
-        """Return the action that definitions which call that core's actions get under a ref."""
+        """Return an action by its ref, or None. For `core`, see `get`."""
         variant = self._of_stackstorm.get(ref) if core == "stackstorm" else None
         return variant or self._actions.get(ref) or self._own.get(ref)
 
     def refuse(self, ref: str, reason: str) -> None:
-        """Say why there is no action of that ref, to be told to who calls it."""
+        """Record why a ref has no action. The reason becomes part of the caller's error."""
         self.refused[ref] = reason
 
-    def instead_of(self, ref: str, core: CoreActions) -> str:
-        """Return why there is no action of that ref, and what to write instead; "" if nothing is known of it."""
+    def suggestion_for(self, ref: str, core: CoreActions) -> str:
+        """Return why an unknown ref has no action and what to use instead, or "" if nothing is known."""
         return self.refused.get(ref) or (NOT_IN_STRETTO.get(ref, "") if core == "stackstorm" else "")
 
     def refuses_rendered(self, core: CoreActions) -> bool:
-        """Tell whether inputs that are code must be literal in definitions that call that core's actions."""
+        """Return whether inputs that are code must be literal in definitions that call this core."""
         return core == "stretto" or self.rendered_commands == "refuse"
 
     def __contains__(self, ref: object) -> bool:
         return ref in self._actions or ref in self._own
 
     def refs(self, core: CoreActions = "stretto") -> tuple[str, ...]:
-        """Return all known refs, sorted."""
+        """Return all refs, sorted."""
         return tuple(sorted({**self._actions, **self._own, **(self._of_stackstorm if core == "stackstorm" else {})}))
 
     def add(self, action: Action) -> None:
-        """Add an action of this engine's alone; `DuplicateAction` if its ref is taken."""
+        """Add an action to this registry only.
+
+        Args:
+            action: The action, for example one that a pack describes.
+
+        Raises:
+            DuplicateAction: Another action has the same ref.
+        """
         old = self._actions.get(action.ref) or self._own.get(action.ref)
         if old is not None:
-            raise DuplicateAction(f"two actions are called {action.ref}: {old.place} and {action.place}")
+            raise DuplicateAction(f"two actions have the ref {action.ref}: {old.place} and {action.place}")
         self._own[action.ref] = action
 
     def load(self, module_or_path: str) -> None:
-        """Import a module by its dotted name, or a file by its path, for the actions that it registers.
+        """Import a module or a file whose functions are decorated with `action`.
 
-        Loading a file again executes it again. Raises `CannotLoadActions`.
+        Loading a file again executes it again.
+
+        Args:
+            module_or_path: A module's dotted name, or the path of a FILE.py.
+
+        Raises:
+            CannotLoadActions: The import fails.
         """
         load_actions(module_or_path)

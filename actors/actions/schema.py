@@ -1,7 +1,7 @@
-"""What an action takes: its parameters, read from a function's signature, annotations and docstring.
+"""An action's parameters, read from a function's signature, annotations and docstring.
 
-An annotation that names no JSON type (a union of several, a type variable, a name that only a type checker
-can see) takes any value: an annotation never makes an action unusable.
+A parameter takes any value if its annotation is not a JSON type (a union of several types, a type variable, a name
+that only a type checker can see). So an annotation never makes an action unusable.
 """
 
 import inspect
@@ -16,7 +16,7 @@ from stretto.actors.actions.errors import InvalidAction
 
 ANY: Final = "any"
 
-# bool comes before int because it is a subclass of it.
+# bool comes before int because bool is a subclass of int.
 _TYPES: Final[tuple[tuple[type, str], ...]] = (
     (bool, "boolean"),
     (int, "integer"),
@@ -26,17 +26,23 @@ _TYPES: Final[tuple[tuple[type, str], ...]] = (
     (list, "array"),
     (tuple, "array"),
 )
-# Only these themselves: text and objects are subclasses of theirs.
+# Compared by identity: str and Mapping are subclasses of these.
 _ABSTRACT_ARRAYS: Final = frozenset({Sequence, MutableSequence, Collection, Iterable})
 _DOCUMENTED = re.compile(r"^(?P<indent> +)\*{0,2}(?P<name>\w+)(?: *\([^)]*\))?: *(?P<text>.*)$")
 
 
 @dataclass(frozen=True, slots=True)
 class ActionParameter:
-    """One input of an action. `type` is string, integer, number, boolean, array, object or any.
+    """One input of an action.
 
-    `enum` lists the only values allowed (none: no such limit), `nullable` says whether null will do, and
-    `description` comes from the docstring's `Args:` section.
+    Attributes:
+        name: The keyword argument.
+        type: "string", "integer", "number", "boolean", "array", "object" or "any".
+        required: Whether a call must give it.
+        default: The value of a call that does not give it.
+        nullable: Whether null is valid.
+        enum: The only valid values, or empty for no such limit.
+        description: The text of the docstring's `Args:` section.
     """
 
     name: str
@@ -50,14 +56,14 @@ class ActionParameter:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What a function's signature says: its parameters, and whether it takes any others (**kwargs)."""
+    """A function's parameters, and whether it takes any others (**kwargs)."""
 
     parameters: tuple[ActionParameter, ...]
     takes_anything: bool
 
 
 def read_signature(ref: str, function: Callable[..., Any]) -> Signature:
-    """Return what `function` takes; `InvalidAction` if a parameter cannot be passed by keyword."""
+    """Return a function's parameters, or raise InvalidAction if one cannot be passed by keyword."""
     described = _parameter_descriptions(inspect.getdoc(function) or "")
     parameters = []
     takes_anything = False
@@ -67,8 +73,8 @@ def read_signature(ref: str, function: Callable[..., Any]) -> Signature:
         elif parameter.kind in {parameter.POSITIONAL_ONLY, parameter.VAR_POSITIONAL}:
             stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else ""
             raise InvalidAction(
-                f"action {ref}: the parameter {stars}{parameter.name} of {function.__qualname__} cannot be "
-                "passed by keyword; an action's inputs are keyword arguments"
+                f"action {ref}: the parameter {stars}{parameter.name} of {function.__qualname__} must be a keyword "
+                "parameter, because inputs are passed by keyword"
             )
         else:
             parameters.append(_read_parameter(function, parameter, described.get(parameter.name, "")))
@@ -102,12 +108,12 @@ def _resolve(function: Callable[..., Any], annotation: Any) -> Any:
     names = getattr(inspect.unwrap(function), "__globals__", {})
     try:
         return typing.get_type_hints(holder, globalns=names)["parameter"]
-    except Exception:  # noqa: BLE001 - evaluating an annotation runs the user's names, which may raise anything
+    except Exception:  # noqa: BLE001 - an annotation may evaluate the user's own code, which may raise anything
         return Any
 
 
 def _read_annotation(annotation: Any) -> tuple[str, bool, tuple[Any, ...]]:
-    """Return the JSON type, whether null is allowed, and the enum of an annotation."""
+    """Return an annotation's JSON type, whether it allows null, and its enum."""
     if isinstance(annotation, typing.NewType):
         return _read_annotation(annotation.__supertype__)
     origin = typing.get_origin(annotation)
@@ -141,7 +147,7 @@ def _type_name(annotation: Any) -> str:
 
 
 def _parameter_descriptions(docstring: str) -> dict[str, str]:
-    """Return {parameter: text} of the docstring's `Args:` section (Google's style)."""
+    """Return {parameter: text} of the docstring's `Args:` section (Google style)."""
     lines = iter(docstring.splitlines())
     if not any(line.strip() in {"Args:", "Arguments:", "Parameters:"} for line in lines):
         return {}

@@ -1,4 +1,4 @@
-"""`stretto run --daemon`: have a daemon run a workflow, and tell its end as if it had run here."""
+"""`stretto run --daemon`: run a workflow in a daemon, and report its outcome as a local run."""
 
 import sys
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from stretto.actors.cli.inputs import inputs_of
 from stretto.actors.cli.outcomes import print_outcome
 from stretto.actors.cli.progress import Watching, watching
 from stretto.actors.cli.support.daemon_events import Interrupted, answers_and_interrupts
-from stretto.actors.cli.support.error_exits import telling_errors
+from stretto.actors.cli.support.error_exits import exiting_on_errors
 from stretto.actors.cli.support.exit_codes import FAILED, INTERRUPTED, USAGE, give_up
 from stretto.actors.gateway import Client, DaemonUnreachable, RequestRefused
 from stretto.actors.operations import Accepted, Cancel, Definition, Describe, Described, Ended, Progress, Submit
@@ -22,7 +22,7 @@ from stretto.definitions.data import list_of
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the command line asks for."""
+    """The command line's arguments."""
 
     workflow: str
     assignments: tuple[str, ...]
@@ -34,9 +34,9 @@ class Wanted:
 
 
 def run_at_daemon(url: str, wanted: Wanted) -> NoReturn:
-    """Have the daemon at `url` run a workflow, and end this process as `stretto run` does."""
+    """Run a workflow in the daemon at `url`, and exit as `stretto run` does."""
     try:
-        with telling_errors():
+        with exiting_on_errors():
             code = _run(Client(url), wanted)
     except click.UsageError as error:
         give_up(error.format_message(), USAGE)
@@ -56,7 +56,7 @@ def _run(client: Client, wanted: Wanted) -> int:
     if wanted.detach:
         accepted = client.ask(submit)
         if not isinstance(accepted, Accepted):
-            raise DaemonUnreachable(f"the daemon at {client.url} gave an answer that does not fit: {accepted!r:.100}")
+            raise DaemonUnreachable(f"the daemon at {client.url} sent an unexpected answer: {accepted!r:.100}")
         click.echo(accepted.run)
         return 0
     with watching(wanted.log_level) as view:
@@ -69,7 +69,7 @@ def _run(client: Client, wanted: Wanted) -> int:
 
 
 def _follow(client: Client, request: Submit, view: Watching) -> tuple[Accepted, Ended, bool]:
-    """Submit a run and wait for its end; return whether Ctrl-C was pressed meanwhile: it cancels the run."""
+    """Submit a run and wait for its end. Ctrl-C cancels the run; the last value says whether it was pressed."""
     accepted: Accepted | None = None
     interrupted = False
     with answers_and_interrupts(client, request) as next_event:
@@ -99,12 +99,12 @@ def _cancel(client: Client, run: str) -> None:
     try:
         client.ask(Cancel(run))
     except RequestRefused as error:
-        if error.refusal.code != "illegal_transition":  # that is: it has ended meanwhile
+        if error.refusal.code != "illegal_transition":  # the run has ended meanwhile
             raise
 
 
 def _named_or_read(workflow: str) -> str | Definition:
-    """Return a ref as it is, and a file's path as its text: the daemon opens no path of ours."""
+    """Return a ref as it is, and a file as its text: the daemon does not open clients' paths."""
     path = Path(workflow)
     if "/" not in workflow and path.suffix not in {".yaml", ".yml"}:
         return workflow
@@ -113,4 +113,4 @@ def _named_or_read(workflow: str) -> str | Definition:
     except OSError as error:
         raise click.UsageError(f"cannot read the workflow {workflow!r}: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise click.UsageError(f"{workflow}: the file is no UTF-8 text: byte {error.start} cannot be read") from None
+        raise click.UsageError(f"{workflow} must be UTF-8 text: byte {error.start} cannot be decoded") from None

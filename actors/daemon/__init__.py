@@ -1,10 +1,10 @@
-"""The daemon: one engine, the socket that takes its run requests, the port that shows how it is.
+"""The daemon: one engine, the socket for run requests, and the port for metrics and probes.
 
     signals --.                 .--> Engine <--calls-- Gateway <--> UNIX socket
                > Daemon (loop) <
     inotify --'                 '--> OperationsServer <--> /metrics /healthz /readyz
 
-`service` starts all of it in order, turns signals into what they mean, and ends it in reverse.
+`service` starts everything in order, handles signals, and stops everything in reverse.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What SIGUSR1 shows: where every thread is, and how many actors there are."""
+"""The diagnostics that SIGUSR1 logs: every thread's stack, and the number of actors."""
 
 import sys
 import threading
@@ -11,7 +11,7 @@ _log = get_logger("stretto.daemon")
 
 
 def log_diagnostics(actors: Mapping[str, int]) -> None:
-    """Log a line for each thread's stack and one for the actors, at a level that every set-up shows."""
+    """Log a line for each thread's stack and one for the actors, at a level that is never filtered out."""
     names = {thread.ident: thread.name for thread in threading.enumerate()}
     for number, frame in sys._current_frames().items():  # noqa: SLF001 - documented, for debuggers
         stack = "".join(traceback.format_stack(frame))

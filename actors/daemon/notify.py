@@ -1,4 +1,4 @@
-"""What systemd is told (sd_notify): a datagram to the socket that $NOTIFY_SOCKET names."""
+"""Notifications to systemd (sd_notify): a datagram to the socket that $NOTIFY_SOCKET names."""
 
 import os
 import socket
@@ -9,12 +9,12 @@ _log = get_logger("stretto.daemon")
 
 
 def notify(*assignments: str) -> None:
-    """Tell whoever started the daemon, if it wants to know: `notify("READY=1", "STATUS=ready")`."""
+    """Send assignments to systemd, as `notify("READY=1", "STATUS=ready")`. Without $NOTIFY_SOCKET, do nothing."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
     if address.startswith("@"):
-        address = f"\0{address[1:]}"  # an abstract socket, which is no file
+        address = f"\0{address[1:]}"  # an abstract socket, which has no file
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
             sender.sendto("\n".join(assignments).encode(), address)

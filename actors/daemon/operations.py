@@ -1,4 +1,4 @@
-"""The daemon's port: /metrics for Prometheus, /healthz and /readyz for whoever restarts it or sends it work."""
+"""The daemon's port: /metrics for Prometheus, /healthz and /readyz for probes."""
 
 import ipaddress
 import socket
@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from prometheus_client import CollectorRegistry
 
 from stretto.actors.gateway import CannotServe
-from stretto.metrics.exposition import METRICS_PATH, ScrapeHandler
+from stretto.metrics.exposition import METRICS_PATH, CannotExpose, ScrapeHandler, open_listener
 from stretto.metrics.listener import ConnectionLoop
 
 REQUEST_SECONDS: Final = 10.0
@@ -19,14 +19,14 @@ _TEXT: Final = ("Content-Type", "text/plain; charset=utf-8")
 
 
 class Check(NamedTuple):
-    """What a probe is told: whether all is well, and why or why not."""
+    """The result of a probe, and its reason."""
 
     well: bool
     reason: str
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether a host is this machine's own, which no other machine reaches."""
+    """Return whether a host is a loopback address, which no other machine can reach."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -34,27 +34,25 @@ def is_loopback(host: str) -> bool:
 
 
 class OperationsServer:
-    """Answers at the three paths, each connection on a thread of its own; an idle one makes no wake-ups."""
+    """Serves the three paths, each connection on a thread of its own. It does not wake up while idle."""
 
     def __init__(self, registry: CollectorRegistry, healthy: Callable[[], Check], ready: Callable[[], Check]) -> None:
         self._registry = registry
         self._checks = {"/healthz": healthy, "/readyz": ready}
 
     def start(self, host: str, port: int) -> str:
-        """Bind the port (0: any that is free) and begin to serve; return the URL. Raises `CannotServe`."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        """Bind the port (0 for any free one), start serving and return the URL. Raises `CannotServe`."""
         try:
-            listener = socket.create_server((host, port), family=family)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise CannotServe(f"cannot serve on {host} port {port}: {reason}; choose another --port") from error
+            listener = open_listener(host, port)
+        except CannotExpose as error:
+            raise CannotServe(f"cannot serve on {host} port {port}: {error.reason}; {error.remedy}") from error
         bound: int = listener.getsockname()[1]
         self._loop = ConnectionLoop(listener, self._serve, limit=MAX_CONNECTIONS, seconds=REQUEST_SECONDS)
         self._loop.start()
         return f"http://[{host}]:{bound}" if ":" in host else f"http://{host}:{bound}"
 
     def stop(self) -> None:
-        """Close the port and cut off the clients; return when no thread is left."""
+        """Close the port and the clients' connections; return when no thread is left."""
         self._loop.stop()
 
     def _serve(self, connection: socket.socket) -> None:
@@ -62,7 +60,7 @@ class OperationsServer:
 
 
 class _Handler(ScrapeHandler):
-    """Answers probes as well as scrapes."""
+    """Answers probes and scrapes."""
 
     def __init__(
         self, connection: socket.socket, registry: CollectorRegistry, checks: dict[str, Callable[[], Check]]

@@ -1,4 +1,4 @@
-"""The daemon's life: start in order, serve until a signal, drain, end in reverse."""
+"""The daemon's life cycle: start in order, serve until a signal, drain, stop in reverse."""
 
 import asyncio
 import contextlib
@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 import pykka
 
 from stretto.actors.actions import AddressPolicy
-from stretto.actors.catalogue import Catalogue, core_actions
+from stretto.actors.catalogue import Catalogue, load_library
 from stretto.actors.daemon.diagnostics import log_diagnostics
 from stretto.actors.daemon.notify import notify
 from stretto.actors.daemon.operations import Check, OperationsServer, is_loopback
-from stretto.actors.daemon.watchdog import interval_asked_for, tell_as_long_as_it_answers
+from stretto.actors.daemon.watchdog import interval_asked_for, notify_while_answering
 from stretto.actors.daemon.watching import watching
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway import CannotServe, Gateway, SocketFile, default_path
-from stretto.actors.packs import Pack, add_packs, read_packs
+from stretto.actors.packs import Pack
 from stretto.actors.settings import Settings
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
     from stretto.actors.runs import Services
 
 STOPPED: Final = 0
-"""Exit code: every run had ended."""
+"""Exit code: every run had ended or was parked."""
 ABANDONED: Final = 1
-"""Exit code: runs that had not ended were given up, or the engine has ended by itself."""
+"""Exit code: unfinished runs were abandoned, or the engine failed."""
 HEALTH_SECONDS: Final = 5.0
-"""How long the engine may take to answer a probe: its turns take microseconds."""
+"""How long the engine may take to answer a probe; its turns take microseconds."""
 
 _STOPS: Final = (signal.SIGTERM, signal.SIGINT)
 _log = get_logger("stretto.daemon")
 
 
 class Daemon:
-    """Serves until it is told to stop: `asyncio.run(Daemon(settings).serve())`."""
+    """Serves until a signal stops it: `asyncio.run(Daemon(settings).serve())`."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -58,14 +58,14 @@ class Daemon:
 
         Raises `CannotServe`, and what `Engine.start` raises; then nothing is left running.
         """
-        # The loop's handlers hang on signal.set_wakeup_fd: whichever thread gets a signal, the loop wakes up.
+        # The loop's handlers use signal.set_wakeup_fd: the loop wakes up whichever thread gets the signal.
         for number in (*_STOPS, signal.SIGHUP, signal.SIGUSR1):
             asyncio.get_running_loop().add_signal_handler(number, self._events.put_nowait, number)
         serve = self._settings.serve
         if not is_loopback(serve.host) and not serve.insecure_bind:
             raise CannotServe(
-                f"{serve.host} is no loopback address, and the port asks for no password: use 127.0.0.1, or say "
-                "--insecure-bind if the network keeps others out"
+                f"{serve.host} is not a loopback address, and the port has no authentication: use 127.0.0.1, or "
+                "--insecure-bind if the network is protected"
             )
         path = Path(serve.socket) if serve.socket is not None else default_path()
         async with contextlib.AsyncExitStack() as stack:
@@ -73,7 +73,7 @@ class Daemon:
             listener = socket_file.open()
             stack.callback(socket_file.close)
             if serve.watch:
-                # Before the engine reads them: what changes from now on is read again.
+                # Before the engine reads the definitions: later changes reload them.
                 await stack.enter_async_context(self._watching_definitions())
             self._engine = await stack.enter_async_context(self._running_engine())
             self._services: Services = await call(self._engine, EngineHost.services)
@@ -84,7 +84,7 @@ class Daemon:
             await gateway.start(listener)
             if (interval := interval_asked_for()) is not None:
                 ask = partial(call, self._engine, Engine.runs_in_progress)
-                stack.callback(asyncio.create_task(tell_as_long_as_it_answers(ask, interval)).cancel)
+                stack.callback(asyncio.create_task(notify_while_answering(ask, interval)).cancel)
             try:
                 await self._serve_until_stopped(url, path)
             finally:
@@ -108,7 +108,7 @@ class Daemon:
             rendered_commands=self._settings.core_local.rendered_cmd,
             store_key=engine.store_key, retain_days=engine.retain_days, retain_runs=engine.retain_runs,
         )  # fmt: skip
-        # Looking through the actor takes longer than a probe should.
+        # Inspecting the actor for a proxy takes too long for a probe.
         self._proxy: Any = reference.proxy()
         try:
             yield reference
@@ -117,7 +117,7 @@ class Daemon:
                 await self._stop_engine(0)
 
     async def _become_ready(self, url: str, path: Path) -> None:
-        """Be ready when all runs that were left have been rebuilt; run requests are answered meanwhile."""
+        """Become ready once all unfinished runs are recovered. Run requests are answered meanwhile."""
         self._state = "recovering"
         await call(self._engine, EngineHost.recovered)
         workflows = await call(self._engine, Engine.workflows)
@@ -139,7 +139,7 @@ class Daemon:
             else:
                 self._stop_at_once()
         breaking.cancel()
-        # One of them may have asked an engine that has ended by itself.
+        # A task may have asked an engine that has failed.
         for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
             if isinstance(outcome, BaseException) and not isinstance(outcome, pykka.ActorDeadError):
                 raise outcome
@@ -147,15 +147,15 @@ class Daemon:
     # ---- the end
 
     async def _end_with_the_engine(self) -> None:
-        """End when the engine has by itself: a daemon without one is of no use, and one that ended is started anew."""
+        """Stop when the engine fails: the service manager restarts a daemon that has exited."""
         try:
             await call(self._engine, EngineHost.broken)
         except pykka.ActorDeadError:
             if self._state == "draining":
-                return  # it was stopped
+                return  # the engine was stopped
         self._engine_broke = True
-        _log.critical("engine_ended", hint="what came before says why; the daemon ends, too")
-        notify("STOPPING=1", "STATUS=the engine has ended by itself")
+        _log.critical("engine_ended", hint="the lines above say why; the daemon stops, too")
+        notify("STOPPING=1", "STATUS=the engine has failed")
         self._events.put_nowait(None)
 
     def _drain(self) -> None:
@@ -168,7 +168,7 @@ class Daemon:
     def _stop_at_once(self) -> None:
         _log.warning("stopping_at_once")
         for number in _STOPS:
-            # An action's function that does not return would keep the process: a third signal ends it as it is.
+            # An action's function that never returns would keep the process: a third signal kills it.
             asyncio.get_running_loop().remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
         self._begin(self._stop_engine(0))
@@ -178,14 +178,14 @@ class Daemon:
         self._events.put_nowait(None)
 
     def _stop_engine(self, grace: float) -> "asyncio.Future[None]":
-        """Tell the engine to stop; the answer comes when each of its threads has ended, so a thread waits for it."""
+        """Stop the engine. A thread waits for the answer, which comes when all its threads have ended."""
         answer = self._proxy.stop(grace)
         return asyncio.ensure_future(asyncio.to_thread(answer.get))
 
     # ---- reloading
 
     async def _reload(self) -> None:
-        """Read all definitions again. A file that is wrong leaves its workflow as it was."""
+        """Read all definitions again. A workflow whose file is invalid stays as it was."""
         async with self._reloading:
             notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
             try:
@@ -198,22 +198,20 @@ class Daemon:
                 _log.info("definitions_reloaded", workflows=len(catalogue.refs()))
             notify("READY=1")
 
-    def _read_again(self, earlier: Catalogue) -> tuple[Catalogue, list[Pack]]:
-        packs = read_packs(self._settings.engine.packs, self._settings.engine.definitions)
-        actions = core_actions(self._settings.core_local.rendered_cmd)
-        add_packs(actions, packs)
-        catalogue = Catalogue(actions, earlier)
-        for pack in packs:
-            catalogue.add_pack(pack)
-        catalogue.load(*self._settings.engine.definitions)
-        return catalogue, packs
+    def _read_again(self, earlier: Catalogue) -> tuple[Catalogue, tuple[Pack, ...]]:
+        engine = self._settings.engine
+        library = load_library(
+            engine.definitions, packs=engine.packs, rendered_commands=self._settings.core_local.rendered_cmd,
+            earlier=earlier,
+        )  # fmt: skip
+        return library.catalogue, library.packs
 
     def _begin(self, work: Any) -> None:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    # ---- probes, asked for on threads of their own
+    # ---- probes, called on threads of their own
 
     def _health(self) -> Check:
         try:

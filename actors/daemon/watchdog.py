@@ -1,7 +1,6 @@
-"""Telling systemd that the engine still takes turns (WatchdogSec= of the unit); it restarts a daemon that does not.
+"""The watchdog: systemd restarts a daemon whose engine takes no turns (WatchdogSec= of the unit).
 
-Nothing here runs unless systemd asks for it, and then twice in the time that it allows, as sd_watchdog_enabled(3)
-advises.
+It runs only if systemd asks for it, and notifies twice per interval, as sd_watchdog_enabled(3) advises.
 """
 
 import asyncio
@@ -18,23 +17,23 @@ _log = get_logger("stretto.daemon")
 
 
 def interval_asked_for(environment: Mapping[str, str] = os.environ) -> float | None:
-    """Return how often systemd is to be told, in seconds: half of $WATCHDOG_USEC; None if it does not ask.
+    """Return the seconds between notifications, half of $WATCHDOG_USEC, or None if systemd does not ask for any.
 
-    $WATCHDOG_PID names the process that is asked, if it is there. What is no number of microseconds is told in the log.
+    $WATCHDOG_PID, if set, names the process that is to notify. A $WATCHDOG_USEC that is not a number is logged.
     """
     given = environment.get("WATCHDOG_USEC")
     if given is None or environment.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     if not (given.isascii() and given.isdigit() and int(given) > 0):
-        _log.warning("watchdog_off", reason=f"WATCHDOG_USEC={given!r} is no number of microseconds above 0")
+        _log.warning("watchdog_off", reason=f"WATCHDOG_USEC must be a number of microseconds above 0, got {given!r}")
         return None
     return int(given) / 2 / 1_000_000
 
 
-async def tell_as_long_as_it_answers(ask: Callable[[], Awaitable[Any]], interval: float) -> None:
-    """Tell systemd after each answer, the next question `interval` seconds later; end when there is nobody to ask.
+async def notify_while_answering(ask: Callable[[], Awaitable[Any]], interval: float) -> None:
+    """Notify systemd after each answer of `ask`, every `interval` seconds, until the actor has stopped.
 
-    `ask` has to go through the mailbox of what is watched. While no answer comes, nothing is told.
+    `ask` must go through the watched actor's mailbox. While no answer comes, no notification is sent.
     """
     while True:
         try:

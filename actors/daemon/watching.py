@@ -1,8 +1,8 @@
-"""Tells when a definition or a pack changes: the kernel says so (inotify), and nothing looks.
+"""Notices changes of definitions and packs through inotify, without polling.
 
     editor --> file --> kernel --event--> _Watch --quiet for a moment--> changed()
 
-Editors write, rename and write again; whoever copies a folder writes many files. What comes in one go is told once.
+Editors write, rename and write again; copying a folder writes many files. One burst of changes is reported once.
 """
 
 import asyncio
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from asyncinotify import Event
 
 QUIET_SECONDS: Final = 0.2
-"""How long nothing must have changed before it is told."""
+"""How long nothing must have changed before a change is reported."""
 LONGEST_SECONDS: Final = 2.0
-"""After which it is told even if something changes all the time."""
+"""When a change is reported even though more changes keep coming."""
 
 _SUFFIXES: Final = frozenset({".yaml", ".yml"})
 _PASSED_OVER: Final = frozenset({".git", ".venv", "__pycache__", "node_modules"})
-"""Folders with many others below them, none of which holds definitions."""
+"""Folders with many others below them, none of which contains definitions."""
 _log = get_logger("stretto.daemon")
 
 
 @contextlib.asynccontextmanager
 async def watching(folders: Iterable[str], changed: Callable[[], None]) -> AsyncIterator[None]:
-    """Have `changed` called when a definition in these folders has changed, in the `async with` block.
+    """Call `changed` when a definition in these folders changes, during the `async with` block.
 
-    Where the kernel cannot tell, the log says so, once, and `changed` is never called.
+    Without inotify, one warning is logged and `changed` is never called.
     """
     try:
         watch = _Watch(folders)
@@ -41,7 +41,7 @@ async def watching(folders: Iterable[str], changed: Callable[[], None]) -> Async
         _log.warning("definitions_not_watched", reason=reason, remedy="send SIGHUP after a change")
         yield
         return
-    task = asyncio.create_task(watch.tell(changed))
+    task = asyncio.create_task(watch.report_changes(changed))
     try:
         yield
     finally:
@@ -51,10 +51,10 @@ async def watching(folders: Iterable[str], changed: Callable[[], None]) -> Async
 
 
 class _Watch:
-    """Watches folders, all that are below them, and the folders that they are in: they may be put there anew."""
+    """Watches folders, all folders below them, and their parents, in which they may be created again."""
 
     def __init__(self, folders: Iterable[str]) -> None:
-        from asyncinotify import Inotify, Mask  # noqa: PLC0415 - it cannot be imported but where there is inotify
+        from asyncinotify import Inotify, Mask  # noqa: PLC0415 - only systems with inotify can import it
 
         self._changes = Mask.CLOSE_WRITE | Mask.CREATE | Mask.DELETE | Mask.MOVE | Mask.DELETE_SELF | Mask.MOVE_SELF
         self._arrivals = Mask.CREATE | Mask.MOVED_TO
@@ -71,15 +71,15 @@ class _Watch:
             raise
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching."""
         self._inotify.close()
 
-    async def tell(self, changed: Callable[[], None]) -> None:
-        """Call `changed` after each change, for ever."""
+    async def report_changes(self, changed: Callable[[], None]) -> None:
+        """Call `changed` after each burst of changes, until cancelled."""
         while True:
             await self._change()
             await self._until_quiet()
-            # First the folders, then the files: what comes into a new folder from now on is an event.
+            # Folders first, then files: anything added to a new folder from now on is an event.
             try:
                 self._follow()
             except OSError as error:
@@ -91,7 +91,7 @@ class _Watch:
             pass
 
     async def _until_quiet(self) -> None:
-        """Return when nothing has changed for a moment. An event that is lost here came before what is read next."""
+        """Wait until nothing has changed for QUIET_SECONDS. An event lost here came before the next read."""
         loop = asyncio.get_running_loop()
         latest = loop.time() + LONGEST_SECONDS
         with contextlib.suppress(TimeoutError):
@@ -111,11 +111,11 @@ class _Watch:
         folder = self._paths.get(watch.wd)
         if folder is None or name in _PASSED_OVER:
             return False
-        # A link may stand for a folder; of all other files only definitions matter, not an editor's own.
+        # A link may lead to a folder. Of other files, only definitions matter, not an editor's own.
         return self._mask.ISDIR in event.mask or event.name.suffix in _SUFFIXES or (folder / name).is_symlink()
 
     def _follow(self) -> None:
-        """Watch every folder there is now. One that is made meanwhile is found by looking until nothing is new."""
+        """Watch every existing folder. Repeat until nothing is new, to find folders created meanwhile."""
         earlier: dict[int, Path] | None = None
         while self._paths != earlier:
             earlier = self._paths
@@ -128,11 +128,11 @@ class _Watch:
             self._paths = {number: folder for number, folder in found if number is not None}
         for watch in self._inotify.watches:
             if watch.wd not in self._paths and watch.wd not in self._names:
-                with contextlib.suppress(OSError):  # the folder is gone, and its watch with it
+                with contextlib.suppress(OSError):  # the folder is gone, and so is its watch
                     self._inotify.rm_watch(watch)
 
     def _add(self, folder: Path, mask: int) -> int | None:
-        """Return the number of the folder's watch; the same folder, by another name, has the same."""
+        """Return the number of the folder's watch. The same folder by another name has the same number."""
         try:
             watch = self._inotify.add_watch(folder, self._mask(mask) | self._mask.ONLYDIR | self._mask.MASK_ADD)
         except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""Actors without threads: the dispatcher that gives them their turns, timers, and answers that come later."""
+"""Actors without threads: the dispatcher that runs their turns, timers, and answers that come later."""
 
 from typing import TYPE_CHECKING
 
@@ -7,20 +7,22 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.dispatch.asyncio_bridge import call, call_then, method_path, reached_by
     from stretto.actors.dispatch.clock import Clock, ForgetReminder, RemindAt, Timers
-    from stretto.actors.dispatch.deferred import Deferred, answer, answer_error, ask_deferred, forward
+    from stretto.actors.dispatch.deferred import Deferred, answer, answer_error, ask_deferred, ask_method, forward
     from stretto.actors.dispatch.dispatcher import DispatchedActor, Dispatcher
     from stretto.actors.dispatch.handlers import handlers_of, handles, unbound_handlers
     from stretto.actors.dispatch.mailbox import Mailbox
+    from stretto.actors.dispatch.timed_inbox import TimedInbox
 else:
     __getattr__ = lazy_face(
         __name__,
         {
             "asyncio_bridge": "call call_then method_path reached_by",
             "clock": "Timers Clock ForgetReminder RemindAt",
-            "deferred": "Deferred answer answer_error ask_deferred forward",
+            "deferred": "Deferred answer answer_error ask_deferred ask_method forward",
             "dispatcher": "DispatchedActor Dispatcher",
             "handlers": "handlers_of handles unbound_handlers",
             "mailbox": "Mailbox",
+            "timed_inbox": "TimedInbox",
         },
     )
 
@@ -32,10 +34,12 @@ __all__ = [
     "ForgetReminder",
     "Mailbox",
     "RemindAt",
+    "TimedInbox",
     "Timers",
     "answer",
     "answer_error",
     "ask_deferred",
+    "ask_method",
     "call",
     "call_then",
     "forward",

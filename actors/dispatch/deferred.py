@@ -1,4 +1,4 @@
-"""Answers that come later, and questions that actors forward to each other, so that none of them waits.
+"""Answers that come later, and questions that actors forward to each other without waiting.
 
 caller.get() <-- Reply <-- the handler's value, now, or later through a Deferred
 """
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pykka
 from pykka._envelope import Envelope
+from pykka.messages import ProxyCall
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,22 +24,23 @@ T = TypeVar("T")
 
 
 class Reply(pykka.ThreadingFuture[T]):
-    """The answer to one `ask`, which can also promise that a thread has ended.
+    """The answer to one `ask`, which can also wait for the end of a thread.
 
-    If `joins` was set before the value, `get()` returns only after that thread has ended, unless it is called
-    from that very thread.
+    If `wait_for_thread` was set before the value, `get()` returns after that thread has ended, unless that
+    very thread calls it.
     """
 
-    joins: threading.Thread | None = None
+    wait_for_thread: threading.Thread | None = None
 
     def get(self, *, timeout: float | None = None) -> Any:
-        """Wait for the value, then for the thread that it joins.
+        """Wait for the value, then for the end of the thread.
 
-        Raises pykka.Timeout if either is not there within `timeout` seconds, and the exception that was set.
+        Raises:
+            pykka.Timeout: Both together took longer than `timeout` seconds.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         value = super().get(timeout=timeout)
-        thread = self.joins
+        thread = self.wait_for_thread
         if thread is not None and thread is not threading.current_thread():
             thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
             if thread.is_alive():
@@ -47,42 +49,47 @@ class Reply(pykka.ThreadingFuture[T]):
 
 
 def answer(reply: pykka.Future[Any], value: object) -> None:
-    """Set the value of a reply, unless whoever asked has set something itself and waits no more."""
+    """Set the value of a reply, unless the caller has set one itself."""
     with contextlib.suppress(queue.Full):
         reply.set(value)
 
 
 def answer_error(reply: pykka.Future[Any], error: BaseException) -> None:
-    """Set the exception of a reply, unless whoever asked has set something itself and waits no more."""
+    """Set the exception of a reply, unless the caller has set a value itself."""
     with contextlib.suppress(queue.Full):
         reply.set_exception((type(error), error, error.__traceback__))
 
 
 class Deferred:
-    """An answer that a handler owes: return it from the handler, resolve it when the value is there.
+    """An answer that is not known yet: a handler returns it, and any thread resolves it later.
 
-    Any thread may resolve or fail it at any time, also before the handler has returned it; the first call
-    decides. An actor may return one to several callers: all get the same answer. If the actor stops first, it
-    fails with ActorDeadError.
+    Any thread may resolve or fail it at any time, also before the handler has returned it. The first call decides.
+    An actor may return one to several callers, and all get the same answer. If the actor stops first, it fails
+    with ActorDeadError.
     """
 
-    __slots__ = ("_lock", "_outcome", "_owed", "_replies")
+    __slots__ = ("_lock", "_outcome", "_pending", "_replies")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._outcome: Callable[[pykka.Future[Any]], None] | None = None
         self._replies: list[pykka.Future[Any]] = []
-        self._owed: set[Deferred] | None = None
+        self._pending: set[Deferred] | None = None
 
-    def resolve(self, value: object = None, joins: threading.Thread | None = None) -> bool:
-        """Answer with `value`; the caller's `get()` then also waits for the end of the thread `joins`.
+    def resolve(self, value: object = None, wait_for_thread: threading.Thread | None = None) -> bool:
+        """Answer with a value.
 
-        Returns False, and changes nothing, if it was resolved or failed before.
+        Args:
+            value: The answer.
+            wait_for_thread: The caller's `get()` also waits for the end of this thread.
+
+        Returns:
+            False if it was resolved or failed before. Then nothing changes.
         """
 
         def outcome(reply: pykka.Future[Any]) -> None:
-            if joins is not None and isinstance(reply, Reply):
-                reply.joins = joins
+            if wait_for_thread is not None and isinstance(reply, Reply):
+                reply.wait_for_thread = wait_for_thread
             answer(reply, value)
 
         return self._settle(outcome)
@@ -90,17 +97,18 @@ class Deferred:
     def fail(self, exception: BaseException) -> bool:
         """Answer with an exception, which the caller's `get()` raises.
 
-        Returns False, and changes nothing, if it was resolved or failed before.
+        Returns:
+            False if it was resolved or failed before. Then nothing changes.
         """
         return self._settle(lambda reply: answer_error(reply, exception))
 
-    def promise(self, reply: pykka.Future[Any], owed: set[Deferred]) -> None:
-        """Have `reply` answered with the outcome; as long as there is none, this Deferred is in `owed`."""
+    def subscribe(self, reply: pykka.Future[Any], pending: set[Deferred]) -> None:
+        """Set `reply` to the outcome. Until there is one, this Deferred is in `pending`."""
         with self._lock:
             if self._outcome is None:
                 self._replies.append(reply)
-                self._owed = owed
-                owed.add(self)
+                self._pending = pending
+                pending.add(self)
                 return
         self._outcome(reply)
 
@@ -109,40 +117,59 @@ class Deferred:
             if self._outcome is not None:
                 return False
             self._outcome = outcome
-            if self._owed is not None:
-                self._owed.discard(self)
-            replies, self._replies, self._owed = self._replies, [], None
+            if self._pending is not None:
+                self._pending.discard(self)
+            replies, self._replies, self._pending = self._replies, [], None
         for reply in replies:
             outcome(reply)
         return True
 
 
 class _ForwardingFuture(pykka.Future[Any]):
-    """Stands where the future of a caller would: what it is set to settles a Deferred."""
+    """Stands in for a caller's future, and passes its value or exception to a Deferred."""
 
-    def __init__(self, answer: Deferred, gone: Exception | None = None) -> None:
+    def __init__(self, answer: Deferred, dead_error: Exception | None = None) -> None:
         super().__init__()
         self._answer = answer
-        self._gone = gone
+        self._dead_error = dead_error
 
     def set(self, value: Any = None) -> None:
         self._answer.resolve(value)
 
     def set_exception(self, exc_info: Any = None) -> None:
         error = exc_info[1]
-        self._answer.fail(self._gone if self._gone is not None and isinstance(error, pykka.ActorDeadError) else error)
+        if self._dead_error is not None and isinstance(error, pykka.ActorDeadError):
+            error = self._dead_error
+        self._answer.fail(error)
 
 
-def ask_deferred(mailbox: ActorInbox, message: Any, gone: Exception) -> Deferred:
-    """Ask an actor; return what its answer settles, or `gone` if it ends before it answers."""
+def ask_deferred(mailbox: ActorInbox, message: Any, dead_error: Exception) -> Deferred:
+    """Ask an actor without waiting.
+
+    Args:
+        mailbox: The actor's inbox.
+        message: The question.
+        dead_error: The answer's exception if the actor stops before it answers.
+
+    Returns:
+        The answer.
+    """
     answer = Deferred()
-    mailbox.put(Envelope(message, reply_to=_ForwardingFuture(answer, gone)))
+    mailbox.put(Envelope(message, reply_to=_ForwardingFuture(answer, dead_error)))
     return answer
 
 
+def ask_method(actor: pykka.ActorRef[Any], method: str, *arguments: Any) -> pykka.Future[Any]:
+    """Call a method of an actor by its name.
+
+    It saves the half millisecond that a proxy takes to inspect the actor.
+    """
+    return actor.ask(ProxyCall(attr_path=(method,), args=arguments, kwargs={}), block=False)
+
+
 def forward(value: Any, answer: Deferred) -> None:
-    """Resolve an answer with what a handler returned: with the outcome of a `Deferred`, once it has one."""
+    """Resolve `answer` with a handler's value, or with its outcome if the value is itself a Deferred."""
     if isinstance(value, Deferred):
-        value.promise(_ForwardingFuture(answer), set())
+        value.subscribe(_ForwardingFuture(answer), set())
     else:
         answer.resolve(value)

@@ -1,21 +1,20 @@
-"""Actors that own no thread: a small, fixed pool of threads takes their turns.
+"""Actors that own no thread: a small, fixed pool of threads runs their turns.
 
     ActorRef.tell/ask --> Mailbox --an idle actor's first message--> ready queue --> dispatcher thread
                              ^                                           ^                 |
                              |                                           +--more waits-----+  a turn: up to
-                             +------------- what arrives meanwhile just waits -------------+  64 messages
+                             +---------- what arrives meanwhile waits here ----------------+  64 messages
 
-A DispatchedActor is a Pykka actor in everything that its users see: ActorRef, ActorProxy, ActorRegistry and
-the hooks are Pykka's own. It differs where a daemon with ten thousand actors must: it costs microseconds
-instead of a thread, a failure of whatever kind stops only the actor that failed, and an answer may be owed.
+A DispatchedActor is a Pykka actor for its users: ActorRef, ActorProxy, ActorRegistry and the hooks are Pykka's own.
+It differs where a daemon with ten thousand actors needs it: it costs microseconds instead of a thread, any failure
+stops only the actor that failed, and an answer may come later.
 
-Handlers must not block: they hold up one of a few threads that serve all actors.
+Handlers must not block: a few threads serve all actors.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 import queue
 import threading
@@ -25,57 +24,37 @@ import pykka
 from pykka._envelope import Envelope
 from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
 
+from stretto.actors.dispatch.counting import Count
 from stretto.actors.dispatch.deferred import Deferred, Reply, answer, answer_error
+from stretto.actors.dispatch.handlers import unbound_handlers
 from stretto.actors.dispatch.mailbox import Mailbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 __all__ = ["Deferred", "DispatchedActor", "Dispatcher", "Reply"]
 
-# Pykka's private names are used where a new kind of actor needs them: it implements `_create_actor_inbox`,
-# `_create_future` and `_start_actor_loop`, replaces `_stop`, sets `_actor_ref`, and knows `_ActorStop` and
-# `Envelope`. Ours on the actor are private because a proxy offers every public name of it.
+# A new kind of actor needs some of Pykka's private names: it implements `_create_actor_inbox`, `_create_future` and
+# `_start_actor_loop`, replaces `_stop`, sets `_actor_ref`, and uses `_ActorStop` and `Envelope`. Our own names on the
+# actor are private because a proxy offers every public name.
 # ruff: noqa: SLF001
 
-# Handlers are foreign code: whatever they raise must end neither a dispatcher's thread nor another actor.
+# Handlers are foreign code: their exceptions must end neither a dispatcher's thread nor another actor.
 # ruff: noqa: BLE001
 
 PROXY_MESSAGES = frozenset({ProxyCall, ProxyGetAttr, ProxySetAttr})
 
 logger = logging.getLogger("stretto.actors")
 
-# One for all actors that stop themselves: it says nothing but that.
+# One for all actors that stop themselves: it has no content.
 _STOP = _ActorStop()
 
 
-class Count:
-    """A number that any thread may count up without a lock, and that is exact all the same.
-
-    `next()` of an itertools.count is one step under the interpreter's lock. Reading takes a number as well,
-    so the reads are subtracted (`__reduce__` would tell the number, but is deprecated since Python 3.12).
-    """
-
-    __slots__ = ("_lock", "_reads", "up")
-
-    def __init__(self) -> None:
-        self.up: Callable[[], int] = itertools.count().__next__
-        self._reads = 0
-        self._lock = threading.Lock()
-
-    def value(self) -> int:
-        """How often `up` was called."""
-        with self._lock:
-            value = self.up() - self._reads
-            self._reads += 1
-            return value
-
-
 class Dispatcher:
-    """A fixed pool of daemon threads that take the turns of actors, first ready, first served.
+    """A fixed pool of daemon threads that run the turns of actors, first ready, first served.
 
-    A turn handles at most `turn` messages, then the actor goes to the end of the line. Idle threads sleep in
-    the queue. The threads start with the first actor.
+    A turn handles at most `turn` messages, then the actor goes to the end of the queue. Idle threads sleep. The
+    threads start with the first actor.
     """
 
     _shared: ClassVar[Dispatcher | None] = None
@@ -95,14 +74,14 @@ class Dispatcher:
 
     @classmethod
     def shared(cls) -> Dispatcher:
-        """The dispatcher that actors start on by default: made at first use, and anew once it was stopped."""
+        """Return the dispatcher that actors start on by default. It is created at first use and after a stop."""
         with Dispatcher._shared_lock:
             if Dispatcher._shared is None or Dispatcher._shared._stopping:
                 Dispatcher._shared = Dispatcher()
             return Dispatcher._shared
 
     def _started(self) -> bool:
-        """Have the threads run; False if the dispatcher was stopped."""
+        """Start the threads that do not run yet. Return False if the dispatcher was stopped."""
         with self._lock:
             if self._stopping:
                 return False
@@ -113,11 +92,13 @@ class Dispatcher:
             return True
 
     def stop(self) -> None:
-        """End the threads after the turns that are queued by now, and return when they have ended.
+        """End the threads after the turns that are queued by now, and wait for them.
 
-        It stops no actor, so stop them first: telling one that is left raises ActorDeadError, asking it is
-        answered with ActorDeadError, and its on_stop is never called. Stopping again just waits as well.
-        Raises RuntimeError in one of the dispatcher's own threads, which could never end.
+        Stop the actors first. A remaining actor answers with ActorDeadError, and its on_stop is never called.
+        Stopping again just waits.
+
+        Raises:
+            RuntimeError: A thread of this dispatcher called it, and would wait for itself.
         """
         with self._lock:
             if threading.current_thread() in self._threads:
@@ -132,21 +113,21 @@ class Dispatcher:
         self._abandon_ready()
 
     def alive(self) -> dict[str, int]:
-        """How many actors live, by class name: started, and not yet at the end of their stop.
+        """Return the number of living actors by class name: started, and not yet at the end of their stop.
 
-        A class whose actors have all ended stays, with 0. An actor is counted out before anybody is told that
-        it stopped. One that is dropped without a stop stays counted: a leak that shows.
+        A class whose actors have all ended stays, with 0. An actor is counted out before its callers learn that it
+        has stopped. One that is dropped without a stop stays counted, so the leak shows.
         """
-        # Ended before started: an actor that ends between the two reads counts as alive, none ever as -1.
+        # Ended before started: an actor that ends between the two reads counts as alive, never as -1.
         ended = {name: count.value() for name, (_, count) in self._counts.copy().items()}
         return {name: self._counts[name][0].value() - count for name, count in ended.items()}
 
     def started(self) -> dict[str, int]:
-        """How many actors were ever started, by class name."""
+        """Return the number of actors ever started, by class name."""
         return {name: count.value() for name, (count, _) in self._counts.copy().items()}
 
     def admit(self, class_name: str) -> Callable[[], int]:
-        """Count in an actor; returns what counts it out."""
+        """Count an actor in. Return the function that counts it out."""
         counts = self._counts.get(class_name)
         if counts is None:
             counts = self._counts.setdefault(class_name, (Count(), Count()))
@@ -154,11 +135,11 @@ class Dispatcher:
         return counts[1].up
 
     def submit(self, actor: DispatchedActor) -> bool:
-        """Queue a turn of an actor whose claim the caller has; False if the dispatcher takes no more."""
+        """Queue a turn of an actor whose claim the caller has. Return False if the dispatcher was stopped."""
         if self._stopping or not (self._threads or self._started()):
             return False
         self._ready.put(actor)
-        # Queue first, look second: stop() does the opposite, so that one of the two finds the actor.
+        # Queue first, look second: stop() does the opposite, so one of the two finds the actor.
         if self._stopped:
             self._abandon_ready()
         return True
@@ -169,10 +150,10 @@ class Dispatcher:
                 if actor._take_turn(self._turn) and not self.submit(actor):
                     actor._abandon()
             except BaseException:
-                # A turn catches what actors raise: this came from the log's handlers, so it cannot be logged.
+                # A turn catches the exceptions of actors. This one is of a log handler, so it cannot be logged.
                 with contextlib.suppress(BaseException):
                     actor._abandon()
-            # A sleeping thread must not keep the last actor alive.
+            # A sleeping thread must not keep its last actor alive.
             del actor
 
     def _abandon_ready(self) -> None:
@@ -184,44 +165,51 @@ class Dispatcher:
 
 
 class DispatchedActor(pykka.Actor):
-    """A Pykka actor whose turns are taken by a Dispatcher.
+    """A Pykka actor whose turns a Dispatcher runs.
 
-    As with any Pykka actor, one message is handled at a time, and one sender's messages in their order. It
-    lives until it is stopped, if anybody has a reference to it, and needs no garbage collector afterwards.
+    As with any Pykka actor, one message is handled at a time, and one sender's messages in their order. It lives
+    until it is stopped, as long as there is a reference to it, and needs no garbage collector afterwards.
 
-    Unlike with a ThreadingActor:
+    It differs from a ThreadingActor:
 
-    - a handler (on_receive, or a method called through a proxy) may return a Deferred;
-    - a BaseException stops this actor, not all: whoever asked gets it, and on_failure is called;
-    - a failure in on_turn_end is one of the actor; one in on_failure or on_stop is logged;
-    - exceptions that go back to a caller are logged at DEBUG.
+    - A handler (on_receive, or a method called through a proxy) may return a Deferred.
+    - A BaseException stops this actor only. The caller gets it, and on_failure is called.
+    - A failure in on_turn_end fails the actor. One in on_failure or on_stop is logged.
+    - Exceptions that go back to a caller are logged at DEBUG.
+    - Methods marked with `handles` get their messages from `on_receive`.
     """
 
     registered: ClassVar[bool] = True
     """Whether actors of this class are in the ActorRegistry, whose removal scans a list of all actors.
 
-    Whoever starts an actor that is not must stop it: neither stop_all nor broadcast reaches it.
+    The owner of an unregistered actor must stop it: neither stop_all nor broadcast reaches it.
     """
+    _label: ClassVar[str] = "DispatchedActor"
+    """The class's name in metrics and in the names of its actors."""
+    _message_handlers: ClassVar[Mapping[type, Callable[[Any, Any], Any]]] = {}
+    """The methods marked with `handles`, by message. Unbound, because a bound one would refer back to its actor."""
 
     actor_inbox: Mailbox[DispatchedActor]
     actor_stopped: Mailbox[DispatchedActor]  # type: ignore[assignment]  # of an Event, it is only read
     _known_ref: pykka.ActorRef[Self] | None = None
-    # Whether the class has these hooks of its own: ten thousand items need not call empty ones.
+    # Whether the class has its own hooks: ten thousand items need not call empty ones.
     _starts: ClassVar[bool] = False
     _stops: ClassVar[bool] = False
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, *, label: str | None = None, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        cls._label = cls.__name__ if label is None else label
         cls._starts = cls.on_start is not pykka.Actor.on_start
         cls._stops = cls.on_stop is not pykka.Actor.on_stop
+        cls._message_handlers = unbound_handlers(cls)
 
     def __init__(self, *_args: Any, **_kwargs: Any) -> None:
-        # Not Pykka's: it makes a uuid, a queue and an Event, which cost more than all the rest of an actor.
+        # Not Pykka's, which makes a uuid, a queue and an Event: they cost more than all the rest of an actor.
         self.actor_inbox = self.actor_stopped = mailbox = self._create_actor_inbox()
-        mailbox.kind = type(self).__name__
+        mailbox.kind = self._label
 
     @property
-    def actor_urn(self) -> str:  # type: ignore[override]  # made when it is asked for, which most actors never are
+    def actor_urn(self) -> str:  # type: ignore[override]  # made on demand, which most actors never need
         """The actor's name."""
         return self.actor_inbox.urn
 
@@ -234,28 +222,44 @@ class DispatchedActor(pykka.Actor):
 
     @classmethod
     def start(cls, *args: Any, **kwargs: Any) -> pykka.ActorRef[Self]:
-        """Start an actor on the shared dispatcher; the arguments are its constructor's."""
+        """Start an actor on the shared dispatcher, with the constructor's arguments."""
         return cls.start_on(Dispatcher.shared(), *args, **kwargs)
 
     @classmethod
     def start_on(cls, dispatcher: Dispatcher, /, *args: Any, **kwargs: Any) -> pykka.ActorRef[Self]:
-        """Start an actor on a dispatcher; the other arguments are its constructor's.
+        """Start an actor on a dispatcher.
 
-        Raises ActorDeadError if the dispatcher was stopped.
+        Args:
+            dispatcher: The dispatcher that runs its turns.
+            args: Arguments of the constructor.
+            kwargs: Keyword arguments of the constructor.
+
+        Raises:
+            pykka.ActorDeadError: The dispatcher was stopped.
         """
         actor = cls(*args, **kwargs)
-        actor.actor_inbox.open(actor, dispatcher.submit, dispatcher.admit(cls.__name__))
+        actor.actor_inbox.open(actor, dispatcher.submit, dispatcher.admit(cls._label))
         if cls.registered:
             pykka.ActorRegistry.register(actor._actor_ref)
         actor._start_actor_loop()
         return actor._actor_ref
 
     @classmethod
-    def perform_on(cls, dispatcher: Dispatcher, message: object, /, *args: Any) -> Mailbox[DispatchedActor]:
-        """Start an actor that finds its first message waiting; return its mailbox, to tell it more.
+    def start_with(cls, dispatcher: Dispatcher, message: object, /, *args: Any) -> Mailbox[DispatchedActor]:
+        """Start an actor with its first message in its mailbox.
 
-        For actors that live for one task, and are not registered: it costs half of `start_on` and a `tell`. Raises as
-        `start_on` does.
+        For unregistered actors that live for one piece of work. It costs half of `start_on` and a `tell`.
+
+        Args:
+            dispatcher: The dispatcher that runs its turns.
+            message: The first message.
+            args: Arguments of the constructor.
+
+        Returns:
+            The actor's mailbox.
+
+        Raises:
+            pykka.ActorDeadError: The dispatcher was stopped.
         """
         actor = cls(*args)
         mailbox = actor.actor_inbox
@@ -265,15 +269,19 @@ class DispatchedActor(pykka.Actor):
             actor._refuse()
         return mailbox
 
-    def on_turn_end(self) -> None:
-        """Flush batched work: runs after each turn that handled a message, before the next turn or on_stop.
+    def on_receive(self, message: Any) -> Any:
+        """Pass a message to the method that `handles` it."""
+        handler = self._message_handlers.get(type(message))
+        return super().on_receive(message) if handler is None else handler(self, message)
 
-        It does not run after a turn that a failure of the actor has ended: on_failure does. An exception
-        in it is such a failure.
+    def on_turn_end(self) -> None:
+        """Flush batched work, after each turn that handled a message and before the next turn or on_stop.
+
+        It does not run after a turn that ended with a failure of the actor. An exception in it is such a failure.
         """
 
     def stop(self) -> None:
-        """Stop the actor after the messages that it has already got."""
+        """Stop the actor after the messages that are in its mailbox."""
         self.actor_inbox.tell(_STOP)
 
     @staticmethod
@@ -293,7 +301,7 @@ class DispatchedActor(pykka.Actor):
         raise pykka.ActorDeadError("the dispatcher is stopped")
 
     def _take_turn(self, limit: int) -> bool:
-        """Handle up to `limit` messages; True if more wait and the claim was kept for another turn."""
+        """Handle up to `limit` messages. Return True if more wait and the claim was kept for another turn."""
         mailbox = self.actor_inbox
         if not mailbox.begun:
             mailbox.begun = True
@@ -306,18 +314,18 @@ class DispatchedActor(pykka.Actor):
             if type(received) is Envelope:
                 message, reply = received.message, received.reply_to
             if type(message) is _ActorStop:
-                waiting.appendleft(received)  # to be answered when all is done, with those behind it
+                waiting.appendleft(received)  # answered at the end, with those behind it
                 stopping = True
                 break
             handled += 1
             try:
-                # Pykka looks for four kinds of messages, one after the other, before it comes to a plain one.
+                # Pykka checks for four kinds of messages, one by one, before it comes to a plain one.
                 value = self._handle_receive(message) if type(message) in PROXY_MESSAGES else self.on_receive(message)
                 if reply is not None:
                     self._answer(reply, value)
             except BaseException as error:
                 self._handle_error(error, reply)
-                # Else the reply keeps the error, the error this frame, and the frame the reply.
+                # Without this the reply keeps the error, the error this frame, and the frame the reply.
                 del received, reply
         if not mailbox.stopped:
             self._end_turn(flush=handled > 0, stopping=stopping)
@@ -344,7 +352,7 @@ class DispatchedActor(pykka.Actor):
 
     def _answer(self, reply: pykka.Future[Any], value: object) -> None:
         if isinstance(value, Deferred):
-            self.actor_inbox.owe(value, reply)
+            self.actor_inbox.answer_later(value, reply)
         else:
             answer(reply, value)
 
@@ -366,7 +374,7 @@ class DispatchedActor(pykka.Actor):
         self.actor_inbox.close()
 
     def _stop(self) -> None:
-        """Stop at once: what waits is not handled, and this turn ends without `on_turn_end`."""
+        """Stop at once. Waiting messages are not handled, and this turn ends without `on_turn_end`."""
         self._leave()
         if self._stops:
             try:

@@ -27,10 +27,10 @@ OwnerT = TypeVar("OwnerT", bound="Owner")
 
 
 class Owner(Protocol):
-    """What a mailbox knows of the actor that it belongs to."""
+    """The part of an actor that its mailbox uses."""
 
     def _abandon(self) -> None:
-        """End the actor without a turn, in the thread that has its claim."""
+        """End the actor without a turn. Only the thread with the claim calls it."""
 
 
 _numbers = itertools.count(1)
@@ -39,18 +39,19 @@ _numbers = itertools.count(1)
 class Mailbox(Generic[OwnerT]):
     """The messages of one actor, and the claim that lets one thread at a time handle them.
 
-    Whoever has the claim has the owner take a turn, and the turn gives it back with `release`. It is taken at
-    birth, so that messages wait until the actor is started, and for ever when the mailbox is closed.
+    The thread with the claim runs a turn of the owner, and the turn gives the claim back with `release`. A new mailbox
+    has the claim taken, so messages wait until the actor starts. A closed mailbox keeps it forever.
 
-    From `open` to `close` the mailbox keeps its owner alive, as a thread does a ThreadingActor: an ActorRef
-    holds the mailbox, but the actor only weakly. It is also what Pykka calls `actor_stopped`, and knows the
-    actor's name: one object an actor where Pykka has three.
+    From `open` to `close` the mailbox keeps its owner alive, as a thread does with a ThreadingActor: an ActorRef
+    refers to the mailbox, but only weakly to the actor. The mailbox is also Pykka's `actor_stopped`, and makes the
+    actor's name, so an actor has one object where Pykka has three.
 
-    A message that wants no answer waits as it is, any other in an envelope.
+    A message that wants no answer waits as it is, any other one in an envelope.
     """
 
     __slots__ = (
-        "_claim", "_number", "_on_close", "_owner", "begun", "closed", "kind", "owed", "stopped", "submit", "waiting",
+        "_claim", "_number", "_on_close", "_owner", "begun", "closed", "kind", "pending", "stopped", "submit",
+        "waiting",
     )  # fmt: skip
 
     submit: Callable[[OwnerT], bool]
@@ -59,7 +60,7 @@ class Mailbox(Generic[OwnerT]):
 
     def __init__(self) -> None:
         self.waiting: collections.deque[Any] = collections.deque()
-        self.owed: set[Deferred] | None = None
+        self.pending: set[Deferred] | None = None
         self.begun = self.closed = self.stopped = False
         self.kind = "Actor"
         self._number = next(_numbers)
@@ -68,41 +69,47 @@ class Mailbox(Generic[OwnerT]):
 
     @property
     def urn(self) -> str:
-        """The name of the actor that it belongs to."""
+        """The actor's name."""
         return f"urn:stretto:{self.kind}:{self._number}"
 
     def is_set(self) -> bool:
-        """Whether the actor has stopped."""
+        """Return whether the actor has stopped."""
         return self.stopped
 
     def open(self, owner: OwnerT, submit: Callable[[OwnerT], bool], on_close: Callable[[], object]) -> None:
-        """Start to serve `owner`.
+        """Attach the owner.
 
-        `submit` queues a turn of it, or returns False if it can never take one again; `on_close` is called
-        once, before close() answers anybody.
+        Args:
+            owner: The actor.
+            submit: Queues a turn of the owner. Returns False if the owner can never take a turn again.
+            on_close: Called once, before close() answers the callers.
         """
         self._owner = owner
         self.submit = submit
         self._on_close = on_close
 
     def put(self, envelope: Envelope[Any], /) -> None:
-        """Leave a message in its envelope, and wake the owner if it is idle: what an ActorRef does.
+        """Add a message in its envelope, as an ActorRef does, and wake the owner if it is idle.
 
-        What comes too late to be handled never waits in vain: with a reply it is answered like what waits at
-        close(), without one it raises ActorDeadError.
+        A message that comes too late is not lost silently: with a reply it is answered like those that wait at
+        close(), without one this raises ActorDeadError.
         """
         self.tell(envelope if envelope.reply_to is not None else envelope.message)
 
     def tell(self, message: object) -> None:
-        """Leave a message that wants no answer, and wake the owner if it is idle; too late, as `put`."""
+        """Add a message that wants no answer, and wake the owner if it is idle.
+
+        Raises:
+            pykka.ActorDeadError: The actor has stopped.
+        """
         self.waiting.append(message)
-        # A busy actor's claim is taken, and to look costs a seventh of trying to take it. Append first, look second:
-        # close() does the opposite, so that one of the two finds the message.
+        # A busy actor's claim is taken, and looking at it costs a seventh of trying to take it. Append first, look
+        # second: close() does the opposite, so one of the two finds the message.
         if not self._claim.locked() or self.closed:
             self._look_after(message)
 
     def _look_after(self, message: object) -> None:
-        """See to it that somebody handles a message that was left, or that it does not wait in vain."""
+        """Queue a turn for a message that was added, or withdraw the message if there will be no turn."""
         if self._claim.acquire(blocking=False):
             if not self.submit(self._owner):
                 owner = self._owner
@@ -114,29 +121,29 @@ class Mailbox(Generic[OwnerT]):
             self._withdraw(message)
 
     def get(self) -> Envelope[Any]:
-        """Take the oldest message; raises IndexError if there is none."""
+        """Remove and return the oldest message. Raises IndexError if there is none."""
         message = self.waiting.popleft()
         return message if isinstance(message, Envelope) else Envelope(message)
 
     def empty(self) -> bool:
-        """Whether no message waits."""
+        """Return whether no message waits."""
         return not self.waiting
 
-    def owe(self, later: Deferred, reply: pykka.Future[Any]) -> None:
-        """Have `reply` answered by `later`, at the latest when this mailbox closes."""
-        if self.owed is None:
-            self.owed = set()
-        later.promise(reply, self.owed)
+    def answer_later(self, deferred: Deferred, reply: pykka.Future[Any]) -> None:
+        """Answer `reply` when the Deferred is resolved, at the latest when this mailbox closes."""
+        if self.pending is None:
+            self.pending = set()
+        deferred.subscribe(reply, self.pending)
 
     def release(self) -> bool:
-        """Give the claim back; True if messages wait and the caller has got it again."""
+        """Give the claim back. Return True if messages wait and the caller has the claim again."""
         self._claim.release()
         return bool(self.waiting) and self._claim.acquire(blocking=False)
 
     def close(self) -> None:
-        """Refuse messages from now on; answer who waits: a stop with None, all else with ActorDeadError.
+        """Refuse messages from now on, and answer the waiting ones: a stop with None, others with ActorDeadError.
 
-        For whoever has the claim. Closing again does nothing.
+        Only the thread with the claim may call it. Closing again does nothing.
         """
         if self.closed:
             return
@@ -147,14 +154,14 @@ class Mailbox(Generic[OwnerT]):
         while self.waiting:
             try:
                 message = self.waiting.popleft()
-            except IndexError:  # its sender has withdrawn the last one in between
+            except IndexError:  # its sender has withdrawn the last one
                 break
             if isinstance(message, Envelope):
                 self._dismiss(message)
             elif not isinstance(message, _ActorStop):
                 dropped += 1
-        for later in tuple(self.owed or ()):
-            later.fail(pykka.ActorDeadError(f"{self.urn} stopped before it answered"))
+        for deferred in tuple(self.pending or ()):
+            deferred.fail(pykka.ActorDeadError(f"{self.urn} stopped before it answered"))
         if dropped:
             logger.debug("%s stopped before handling %d messages", self.urn, dropped)
 
@@ -165,7 +172,7 @@ class Mailbox(Generic[OwnerT]):
                 break
             except ValueError:  # it was handled, or dismissed by close()
                 return
-            except IndexError:  # another one was taken while this one was looked for
+            except IndexError:  # another message was taken during the search
                 continue
         if not isinstance(message, Envelope):
             raise pykka.ActorDeadError(f"{self.urn} is stopped")

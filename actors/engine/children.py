@@ -18,7 +18,7 @@ from stretto.actors.runs import (
     ChildPauseChanged,
     ChildRefused,
     ControlChild,
-    Relayed,
+    Forwarded,
     RunPauseChanged,
     RunRequest,
     Services,
@@ -53,8 +53,10 @@ class Children:
             reason = f"workflows can be nested at most {MAX_DEPTH} levels deep, and {message.workflow} is one deeper"
             _tell_item(message.item, ChildRefused("limit_exceeded", reason))
             return
+        parent = self._table.get(message.parent.run_id)
+        scope = None if parent is None else parent.scope
         try:
-            definition = self._definitions.catalogue.find(message.workflow)
+            definition = (scope or self._definitions.catalogue).find(message.workflow)
         except StrettoError as error:
             _tell_item(message.item, ChildRefused(error.code, str(error)))
             return
@@ -62,6 +64,7 @@ class Children:
         request = RunRequest(definition, message.inputs, handle, Deferred())
         request.parent = message.parent
         request.depth = message.depth
+        request.scope = scope
         self._runs.start(request, message.item)
 
     @handles(AttachChild)
@@ -90,7 +93,7 @@ class Children:
     def _control_child(self, message: ControlChild) -> None:
         run = self._table.get(message.run_id)
         if run is not None:
-            run.tell(Relayed(message.message, Deferred()))
+            run.tell(Forwarded(message.message, Deferred()))
 
     @handles(RunPauseChanged)
     def _run_pause_changed(self, message: RunPauseChanged) -> None:

@@ -25,17 +25,21 @@ from stretto.actors.packs import Source
 from stretto.actors.runners import DEFAULT_THREADS
 from stretto.actors.runs import (
     MAX_ITEMS_IN_FLIGHT,
-    CancelRun,
-    ChangeConcurrency,
-    PauseRun,
+    ControlRun,
+    ExplainWaits,
     PruneDue,
-    ResumeRun,
-    RetryOneItem,
+    ReportItemOutput,
     SharePermits,
-    SkipOneItem,
-    TellItemOutput,
-    TellWhy,
     WatchRun,
+)
+from stretto.definitions.conductor import (
+    CancelRequested,
+    ConcurrencyRequested,
+    PauseRequested,
+    ResumeRequested,
+    RetryRequested,
+    SkipRequested,
+    events,
 )
 from stretto.definitions.model import Workflow
 from stretto.metrics import get_logger
@@ -199,27 +203,31 @@ class Engine(DispatchedActor):
 
     def cancel(self, run_id: str) -> Any:
         """Cancel a run by its cancellation policy. Answered when nothing new will start."""
-        return self._core.requests.send(run_id, "cancel", CancelRun())
+        return self._core.requests.send(run_id, "cancel", ControlRun(CancelRequested))
 
     def pause(self, run_id: str) -> Any:
         """Pause a run: nothing new starts, running items finish."""
-        return self._core.requests.send(run_id, "pause", PauseRun())
+        return self._core.requests.send(run_id, "pause", ControlRun(PauseRequested))
 
     def resume(self, run_id: str) -> Any:
         """Resume a paused run."""
-        return self._core.requests.send(run_id, "resume", ResumeRun())
+        return self._core.requests.send(run_id, "resume", ControlRun(ResumeRequested))
 
     def set_concurrency(self, run_id: str, task: str, concurrency: int) -> Any:
         """Change how many items of a running fan-out may be in its window, at least 1."""
-        return self._core.requests.send(run_id, "change", ChangeConcurrency(task, concurrency))
+        return self._core.requests.send(run_id, "change", ControlRun(ConcurrencyRequested, (task, concurrency)))
 
     def skip_item(self, run_id: str, task: str, index: int) -> Any:
         """Skip an item of a running fan-out: it ends without a result, as if it had succeeded."""
-        return self._core.requests.send(run_id, "change", SkipOneItem(task, index))
+        return self._core.requests.send(run_id, "change", ControlRun(SkipRequested, (task, index)))
 
     def retry_item(self, run_id: str, task: str, index: int) -> Any:
         """Retry an item of a running fan-out that has failed, or waits for its next attempt."""
-        return self._core.requests.send(run_id, "change", RetryOneItem(task, index))
+        return self._core.requests.send(run_id, "change", ControlRun(RetryRequested, (task, index)))
+
+    def extend(self, run_id: str, seconds: float) -> Any:
+        """Add seconds to the deadline of a run whose workflow has a `timeout`."""
+        return self._core.requests.send(run_id, "extend", ControlRun(events.ExtensionRequested, (seconds,)))
 
     def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> Any:
         """Send an actor `RunProgressed` from now until the run's end.
@@ -240,7 +248,7 @@ class Engine(DispatchedActor):
         Raises:
             UnknownTask: The workflow has no such task.
         """
-        return self._core.requests.send(run_id, "ask about", TellWhy(task))
+        return self._core.requests.send(run_id, "ask about", ExplainWaits(task))
 
     def item_output(self, run_id: str, task: str, index: int = 0) -> Any:
         """Return what an item in flight has written so far, secrets masked.
@@ -252,7 +260,7 @@ class Engine(DispatchedActor):
         Raises:
             ItemNotInFlight: The item is not in flight.
         """
-        return self._core.requests.send(run_id, "show the output of", TellItemOutput(task, index))
+        return self._core.requests.send(run_id, "show the output of", ReportItemOutput(task, index))
 
     def runs_in_progress(self) -> int:
         """Return the number of runs in progress."""

@@ -31,7 +31,7 @@ class StoreQueries:
 
     def read(self, report: Callable[..., Any], *arguments: Any, **options: Any) -> Deferred:
         """Answer with a report, a function that takes the reader, then `arguments` and `options`."""
-        return self._services.readers.later(lambda reader: report(reader, *arguments, **options))
+        return self._services.readers.ask_deferred(lambda reader: report(reader, *arguments, **options))
 
     def handle(self, run_id: str) -> RunHandle | Deferred:
         """Return the handle of a run in progress, or of a stored one. See `Engine.handle`."""
@@ -40,7 +40,7 @@ class StoreQueries:
             return run.handle
         if not self._services.journal.durable:
             raise UnknownRun(f"no run {run_id!r} is in progress, and without a store ended ones are not kept")
-        return self._services.readers.later(partial(stored_handle, run_id))
+        return self._services.readers.ask_deferred(partial(stored_handle, run_id))
 
 
 class Pruning:

@@ -14,16 +14,16 @@ from stretto.actors.history import RunLoaded, RunNotLoaded
 from stretto.actors.journal import Child, Ending, Happened, RunUnrecordable, StoreUnavailable, Unfinished, Unrecordable
 from stretto.actors.outcome import RunHandle, RunWasParked, failed_with
 from stretto.actors.runs import (
+    CatchUpWithParent,
     ChildRefused,
-    DropRun,
-    FollowParent,
-    Rebuilt,
-    RebuiltRunSupervisor,
+    DiscardRun,
+    RecoveringSupervisor,
+    RecoverySource,
     RestartRun,
     RunCrashed,
     RunEnded,
     RunParked,
-    RunRebuilt,
+    RunRecovered,
     RunRequest,
     Services,
 )
@@ -100,7 +100,7 @@ class RunRecovery:
         mask.add(accepted.surroundings.mask.known()[0])
         request.watchers = run.watchers
         children = (*message.children, *self._unrecorded_children(accepted.run_id, message.children))
-        self._runs.supervise(run, request, RebuiltRunSupervisor, Rebuilt(accepted, children))
+        self._runs.supervise(run, request, RecoveringSupervisor, RecoverySource(accepted, children))
 
     def _unrecorded_children(self, run_id: str, recorded: Iterable[Child]) -> Iterator[Child]:
         """Yield the children that the crashed supervisor started and the store does not have yet."""
@@ -109,13 +109,13 @@ class RunRecovery:
             if run.as_child is not None and child_id not in ids:
                 yield run.as_child
 
-    @handles(RunRebuilt)
-    def _run_recovered(self, message: RunRebuilt) -> None:
+    @handles(RunRecovered)
+    def _run_recovered(self, message: RunRecovered) -> None:
         """Send children the requests they missed before any of them starts."""
         for child_id, request in message.children.items():
             child = self._table.get(child_id)
             if child is not None and request is not None:
-                child.tell(FollowParent(request))
+                child.tell(CatchUpWithParent(request))
         run = self._table.get(message.run_id)
         if run is not None:
             run.failed_reads = 0
@@ -129,7 +129,7 @@ class RunRecovery:
         for run_id in run_ids:
             run = self._table.get(run_id)
             if run is not None:
-                run.tell(FollowParent(CancelRequested(self._services.now())))
+                run.tell(CatchUpWithParent(CancelRequested(self._services.now())))
 
     @handles(RunNotLoaded)
     def _run_not_loaded(self, message: RunNotLoaded) -> None:
@@ -215,7 +215,7 @@ class RunRecovery:
         run = self._table.get(message.run_id)
         if run is None:
             return
-        run.tell(DropRun())
+        run.tell(DiscardRun())
         if run.accepted.fail(Unrecordable(message.reason)):
             run.tell_item(ChildRefused(Unrecordable.code, message.reason))
             self._runs.forget(message.run_id)

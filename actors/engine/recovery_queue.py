@@ -1,6 +1,6 @@
 """The queue of runs to recover, when an engine starts or a supervisor has crashed: a few are loaded at a time.
 
-    Engine --load--> readers --RunLoaded--> Engine --starts--> RunSupervisor --reads its entries--> RunRebuilt --> next
+    Engine --load--> readers --RunLoaded--> Engine --starts--> RunSupervisor --reads entries--> RunRecovered --> next
 
 Memory holds what the runs in progress need, and a few hundred entries of each run that is being recovered.
 """

@@ -8,7 +8,7 @@ from stretto.actors.engine.run_table import MAX_REMEMBERED_RUNS, RunTable, run_e
 from stretto.actors.history import reports
 from stretto.actors.journal import Reader
 from stretto.actors.outcome import UnknownRun
-from stretto.actors.runs import Relayed, Services, TellStatus
+from stretto.actors.runs import Forwarded, ReportStatus, Services
 from stretto.definitions.conductor import ENDED, IllegalTransition
 
 
@@ -24,7 +24,7 @@ class RunRequests:
         ended = self._table.ended(run_id)
         if ended is not None:
             return copy.deepcopy(ended)
-        return self._forward(run_id, None, TellStatus())
+        return self._forward(run_id, None, ReportStatus())
 
     def send(self, run_id: str, verb: str, message: Any) -> Deferred:
         """Send a request to a run's supervisor. `verb` names the request in errors.
@@ -41,7 +41,7 @@ class RunRequests:
         if run is None:
             return self._answer_from_store(run_id, verb)
         request = run.add_request(verb)
-        run.tell(Relayed(message, request))
+        run.tell(Forwarded(message, request))
         return request
 
     def _answer_from_store(self, run_id: str, verb: str | None) -> Deferred:
@@ -55,7 +55,7 @@ class RunRequests:
                 raise run_ended_error(verb, status) if status["status"] in ENDED else _not_recovered_error(verb, run_id)
             return status
 
-        return self._services.readers.later(read)
+        return self._services.readers.ask_deferred(read)
 
 
 def not_remembered_error(run_id: str) -> UnknownRun:

@@ -14,6 +14,7 @@ from stretto.actors.runs import RunInputs
 from stretto.definitions.conductor import IllegalTransition
 
 if TYPE_CHECKING:
+    from stretto.actors.catalogue import Catalogue
     from stretto.actors.journal import Child
     from stretto.definitions.context import Mask
 
@@ -53,6 +54,7 @@ class Run:
         item: The item that waits for this run, if it is a sub-workflow.
         parent: The id of that item's run.
         as_child: The record of that item's child, if this engine started the run.
+        scope: The workflows beside the file that the run was started from, if it was started from one.
         since: When the run was accepted, in seconds since the epoch.
         failed_reads: How often in a row the store could not be read to recover the run.
         watchers: Actors that get the run's progress from every supervisor it has.
@@ -60,7 +62,7 @@ class Run:
 
     __slots__ = (
         "_requests", "_undelivered", "accepted", "as_child", "failed_reads", "handle", "item", "mask", "parent",
-        "paused", "restarts", "since", "supervisor", "watchers",
+        "paused", "restarts", "scope", "since", "supervisor", "watchers",
     )  # fmt: skip
 
     def __init__(self, handle: RunHandle, accepted: Deferred, since: float, parent: str | None = None) -> None:
@@ -68,6 +70,7 @@ class Run:
         self.accepted = accepted
         self.since = since
         self.parent = parent
+        self.scope: Catalogue | None = None
         self.mask: Mask | None = None
         self.supervisor: pykka.ActorRef[Any] | None = None
         self.item: pykka.ActorRef[Any] | None = None

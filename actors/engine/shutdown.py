@@ -119,7 +119,7 @@ class Shutdown:
     def _stop_parts(self) -> None:
         if self._stopped is not None:
             # Before the engine's mailbox closes. The caller's `get` returns only when this thread has ended.
-            self._stopped.resolve(None, joins=threading.current_thread())
+            self._stopped.resolve(None, wait_for_thread=threading.current_thread())
         self._stack.close()
         left = {name: count for name, count in self._services.dispatcher.alive().items() if count}
         if left:

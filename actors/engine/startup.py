@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
 
-from stretto.actors.actions import AddressPolicy, RenderedCommands, load_entry_points
-from stretto.actors.catalogue import Catalogue, core_actions
+from stretto.actors.actions import AddressPolicy, RenderedCommands
+from stretto.actors.catalogue import Catalogue, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, Timers
 from stretto.actors.files import FileThreads
 from stretto.actors.journal import NoJournal, NoReaders, OpenJournal, Prune, Unfinished, open_journal
-from stretto.actors.packs import Source, Surroundings, add_packs, read_packs, read_surroundings
+from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
 from stretto.actors.runners import Runners
 from stretto.actors.runs import PermitPool, Services
 from stretto.metrics import Instruments, MetricsServer, configure_logging, get_logger
@@ -88,7 +88,7 @@ class EngineParts:
 
     services: Services
     catalogue: Catalogue
-    surroundings: Surroundings
+    surroundings: PackConfiguration
     metrics_url: str | None = None
     journal: OpenJournal | None = None
     unfinished: tuple[Unfinished, ...] = ()
@@ -102,7 +102,12 @@ def start_parts(options: EngineOptions) -> EngineParts:
     if not structlog.is_configured():
         # Unconfigured, structlog prints every DEBUG line to standard output, one for each item.
         configure_logging("WARNING")
-    catalogue, surroundings = _load_definitions(options)
+    library = load_library(
+        as_list(options.definitions or ()), actions=as_list(options.actions), packs=as_list(options.packs),
+        rendered_commands=options.rendered_commands,
+    )  # fmt: skip
+    catalogue = library.catalogue
+    surroundings = read_pack_configuration(options.pack_config, options.keystore, library.packs)
     with StopStack() as stack:
         instruments = Instruments()
         metrics_url = None
@@ -124,7 +129,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
         runners = Runners(threads=options.threads, addresses=options.addresses)
         stack.add("runners", runners.stop)
         services = Services(
-            dispatcher, timers, runners, catalogue.actions, instruments, options.check_digests,
+            dispatcher, timers, runners, library.actions, instruments, options.check_digests,
             journal=NoJournal() if journal is None else journal.link,
             readers=NoReaders() if journal is None else journal.readers, files=files,
             permits=PermitPool(options.max_items_in_flight),
@@ -177,23 +182,6 @@ def _check(options: EngineOptions) -> None:
     retention = options.retention
     if (retention.days is not None and retention.days < 0) or (retention.runs is not None and retention.runs < 0):
         raise ValueError("a retention must be at least 0 days and at least 0 runs")
-
-
-def _load_definitions(options: EngineOptions) -> tuple[Catalogue, Surroundings]:
-    registry = core_actions(options.rendered_commands)
-    for module in as_list(options.actions):
-        registry.load(module)
-    for broken in load_entry_points():
-        _log.error("actions_not_loaded", reason=str(broken))
-    definitions = as_list(options.definitions or ())
-    read = read_packs(as_list(options.packs), definitions)
-    add_packs(registry, read)
-    surroundings = read_surroundings(options.pack_config, options.keystore, read)
-    catalogue = Catalogue(registry)
-    for pack in read:
-        catalogue.add_pack(pack)
-    catalogue.load(*definitions)
-    return catalogue, surroundings
 
 
 def as_list(paths: Paths) -> list[str]:

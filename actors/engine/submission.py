@@ -67,10 +67,13 @@ class Submissions:
             workflow = os.fspath(workflow)
         if not isinstance(workflow, str | Workflow):
             raise UnknownWorkflow(f"a workflow must be a ref, a file's path or a Workflow, got {workflow!r}")
-        definition = self._definitions.catalogue.find(workflow) if isinstance(workflow, str) else workflow
+        catalogue = self._definitions.catalogue
+        scope = catalogue.scope_of(workflow) if isinstance(workflow, str) else catalogue
+        definition = scope.find(workflow) if isinstance(workflow, str) else workflow
         given: Mapping[str, Any] = {} if inputs is None else inputs
         handle = RunHandle(self._services.new_run_id(), definition.ref, pykka.ThreadingFuture())
         request = RunRequest(definition, given, handle, Deferred(), checked_watcher(watcher))
+        request.scope = None if scope is catalogue else scope
         request.idempotency_key = checked_key(idempotency_key)
         if idempotency_key is not None and not self._services.journal.durable:
             bind(definition, given)  # invalid inputs must not take the key

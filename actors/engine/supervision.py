@@ -14,7 +14,7 @@ from stretto.actors.runs import (
     BeginRun,
     ChildEnded,
     ChildRefused,
-    DropRun,
+    DiscardRun,
     Grant,
     PermitsGranted,
     ReturnPermits,
@@ -25,22 +25,21 @@ from stretto.actors.runs import (
     RunSupervisor,
     Services,
     SharePermits,
-    conflict,
+    conflict_error,
 )
-from stretto.definitions.context import Mask
+from stretto.definitions.context import Mask, RunEnvironment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from stretto.actors.catalogue import Catalogue
-    from stretto.actors.packs import Pack, Surroundings
-    from stretto.definitions.context import Surroundings as RunSurroundings
+    from stretto.actors.packs import Pack, PackConfiguration
 
 
 class EffectiveDefinitions:
     """The definitions and the pack configuration that new runs start with."""
 
-    def __init__(self, catalogue: "Catalogue", surroundings: "Surroundings") -> None:
+    def __init__(self, catalogue: "Catalogue", surroundings: "PackConfiguration") -> None:
         self.catalogue = catalogue
         self.surroundings = surroundings
 
@@ -70,6 +69,7 @@ class RunSupervision:
         run = Run(request.handle, request.accepted, now, None if parent is None else parent.run_id)
         run.item = item
         run.watchers = request.watchers
+        run.scope = request.scope
         if parent is not None:
             run.as_child = Child(request.handle.id, parent.item, parent.attempt, now, ended=False)
         self._table.add(run)
@@ -78,7 +78,7 @@ class RunSupervision:
 
     def supervise(self, run: Run, request: RunRequest, kind: type[RunSupervisor], *more: Any) -> None:
         """Start a run's supervisor, of class `kind`, whose constructor also takes `more`."""
-        catalogue = self._definitions.catalogue
+        catalogue = run.scope or self._definitions.catalogue
         request.nested = catalogue.nested_refs()
         request.secrecy = catalogue.secrecy_of(request.workflow)
         request.mask = self.mask_of(run, request.surroundings)
@@ -86,7 +86,7 @@ class RunSupervision:
         run.attach_supervisor(supervisor)
         supervisor.tell(BeginRun())
 
-    def mask_of(self, run: Run, surroundings: "RunSurroundings") -> Mask:
+    def mask_of(self, run: Run, surroundings: RunEnvironment) -> Mask:
         """Return the one mask of a run and its children: a secret passed to a child stays a secret."""
         parent = None if run.parent is None else self._table.get(run.parent)
         if parent is not None:
@@ -120,10 +120,10 @@ class RunSupervision:
         run = self._table.get(message.run_id)
         if run is None:
             return
-        run.tell(DropRun())
+        run.tell(DiscardRun())
         self.forget(message.run_id)
         if not message.same_request:
-            run.accepted.fail(conflict(message.existing))
+            run.accepted.fail(conflict_error(message.existing))
             return
         earlier = self._table.get(message.existing)
         if earlier is not None:
@@ -153,7 +153,7 @@ class RunSupervision:
         self.forget(message.run_id)
         run.handle.outcome.set(message.outcome)
         self.notify_listeners(message)
-        run.tell_item(ChildEnded(message.run_id, message.passed_on or message.outcome))
+        run.tell_item(ChildEnded(message.run_id, message.unmasked or message.outcome))
 
     @handles(RunParked)
     def run_parked(self, message: RunParked) -> None:

@@ -1,4 +1,8 @@
-"""Items read from files, and results written to files."""
+"""Reading of items from files, and writing of results to files, on a few threads of their own.
+
+a run --FileWork.submit(job)--> a thread: read_items(kind, path, start) --> Piece
+                                          results.append(key, lines)    --> the file's size, which the run journals
+"""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""What each kind of file gives as items."""
+"""Reading of items from text lines, JSON lines and CSV, in bounded pieces."""
 
 import csv
 from collections.abc import Callable, Iterator, Mapping
@@ -13,21 +13,28 @@ from stretto.definitions.model import SourceKind
 
 
 class Bounds(NamedTuple):
-    """The most items of a piece, and how many bytes of it are enough: the last item may go beyond."""
+    """The bounds of a piece: a maximum of items, and a number of bytes after which the piece ends."""
 
     items: int
     enough_bytes: int
 
 
 BOUNDS: Final = Bounds(512, 256 * 1024)
-"""Reading the next piece takes a few milliseconds, in which fewer items are performed."""
+"""A piece of this size takes a few milliseconds to read, and longer to run."""
 
-# The module's own bound is on a field, and lower than ours on a row: one that fits must be readable.
+# The csv module bounds fields, and its default is lower than the bound of a row here.
 csv.field_size_limit(MAX_LINE_BYTES + 2)
 
 
 class Piece(msgspec.Struct, frozen=True):
-    """Some items, and the byte behind them, with the number of lines before it; `ended`: there are no more."""
+    """Some items of a file.
+
+    Attributes:
+        items: The items.
+        offset: The byte after them.
+        line: The number of lines before that byte.
+        ended: Whether they are the last ones.
+    """
 
     items: FrozenList
     offset: int
@@ -36,9 +43,19 @@ class Piece(msgspec.Struct, frozen=True):
 
 
 def read_items(kind: SourceKind, path: str, start: int = 0, line: int = 0, bounds: Bounds = BOUNDS) -> Piece:
-    """Read items from the byte `start` on, which line number `line` ends before; it blocks.
+    """Read the next piece of a file. This blocks.
 
-    Raises `UnreadableSource`. What has been read before must not be changed meanwhile; more may be appended.
+    The part of the file that has been read must not change. Lines may be appended.
+
+    Args:
+        kind: "lines", "jsonl" or "csv".
+        path: The file.
+        start: The first byte to read, from an earlier piece's `offset`.
+        line: The number of lines before that byte, from an earlier piece's `line`.
+        bounds: The size of the piece.
+
+    Raises:
+        UnreadableSource: The file cannot be read or has an error.
     """
     items: list[Data] = []
     with opened(path) as lines:
@@ -68,7 +85,7 @@ def _value(lines: TextLines, text: str) -> Data:
     try:
         return freeze(msgspec.json.decode(text))
     except (msgspec.DecodeError, RecursionError) as error:
-        raise lines.error(f"it is no JSON: {error}") from None
+        raise lines.error(f"invalid JSON: {error}") from None
     except NotData as error:
         raise lines.error(str(error)) from None
 
@@ -79,7 +96,7 @@ def _rows(lines: TextLines, start: int, line: int) -> Iterator[Data]:
         lines.go_to(start, line)
     for fields in _fields(lines):
         if len(fields) > len(header):
-            raise lines.error(f"a row of {len(fields)} fields; the header has {len(header)}")
+            raise lines.error(f"a row must not have more fields than the header ({len(header)}), got {len(fields)}")
         values: list[str | None] = [*fields, *[None] * (len(header) - len(fields))]
         yield object_of(dict(zip(header, values, strict=True)))
 
@@ -89,12 +106,12 @@ def _header(lines: TextLines) -> list[str]:
     lines.begin_row()
     twice = {name for name in header if header.count(name) > 1}
     if twice:
-        raise lines.error(f"the header has {', '.join(map(repr, sorted(twice)))} more than once")
+        raise lines.error(f"the header repeats {', '.join(map(repr, sorted(twice)))}")
     return header
 
 
 def _fields(lines: TextLines) -> Iterator[list[str]]:
-    """Yield the rows, and take no line more than each has; blank lines are none."""
+    """Yield the rows except blank ones, without reading a line beyond the current row."""
     rows = csv.reader(iter(lines.next, None), strict=True)
     try:
         for fields in rows:
@@ -102,7 +119,7 @@ def _fields(lines: TextLines) -> Iterator[list[str]]:
                 yield fields
             lines.begin_row()
     except csv.Error as error:
-        raise lines.error(f"it is no CSV: {error}") from None
+        raise lines.error(f"invalid CSV: {error}") from None
 
 
 _READERS: Final[Mapping[str, Callable[[TextLines, int, int], Iterator[Data]]]] = {

@@ -1,7 +1,7 @@
-"""Files of results: JSON lines, one for each item that has ended, in the order of their ends.
+"""Files of results: one JSON line for each ended item, in the order of the ends.
 
-Whoever writes a file owns it until it is closed, and no two write the same one. What was written up to some size is
-known to the journal: when a run is rebuilt, its file is cut there, and goes on with what the journal has beyond.
+A writer owns its file until it closes the file, and a file has one writer at a time. The journal knows how many bytes
+have been written. When a run is recovered, its file is truncated to that size, and the journal's later results follow.
 """
 
 import contextlib
@@ -23,44 +23,65 @@ Key: TypeAlias = tuple[str, str, int]
 """A run, a task, and the visit of it."""
 
 _CANNOT_LOCK: Final = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
-"""What file systems say that have no locks."""
+"""The errors of file systems without locks."""
 _encode_lines = msgspec.json.Encoder().encode_lines
 
 
 class UnwritableResults(StrettoError):
-    """Results cannot be written: the message names the file and what is wrong."""
+    """Results cannot be written. The message names the file and the reason."""
 
     code = "unwritable_results"
 
 
 class ResultsStore(Protocol):
-    """The files of results of one engine, each called by at most one thread at a time.
+    """The files of results of one engine. At most one thread calls for a file at a time.
 
-    `owner` is whoever has opened a file last: what an earlier one does with it raises `UnwritableResults`.
+    The last opener owns the file. Calls by an earlier owner raise UnwritableResults.
     """
 
     def open(self, key: Key, owner: object, path: str, size: int, other_than: str | None) -> None:
-        """Open a file, and cut it to `size` bytes, of which it must have as many.
+        """Open a file and truncate it to `size` bytes.
 
-        `other_than` is a file that it must not be. Raises `UnwritableResults`.
+        Args:
+            key: The run, the task and the visit that write the file.
+            owner: The new owner.
+            path: The file, which is created if it does not exist.
+            size: The number of bytes that the journal knows.
+            other_than: A path that must not be the same file, or None.
+
+        Raises:
+            UnwritableResults: The file cannot be opened, is shorter than `size`, or has another writer.
         """
 
     def append(self, key: Key, owner: object, lines: bytes, *, durable: bool) -> int:
-        """Append lines, all of them or none; return the file's size. Raises `UnwritableResults`."""
+        """Append all lines or none.
+
+        Args:
+            key: The file's key.
+            owner: The file's owner.
+            lines: The lines, from `lines_of`.
+            durable: Whether to sync the file to the disk.
+
+        Returns:
+            The file's new size.
+
+        Raises:
+            UnwritableResults: The lines cannot be written, or the file has another owner.
+        """
 
     def close(self, key: Key, owner: object) -> None:
-        """Close a file; no effect if it is not this owner's."""
+        """Close a file. No effect if it has another owner."""
 
     def close_all(self) -> None:
-        """Close them all."""
+        """Close all files."""
 
 
 def lines_of(results: Iterable[WriteResult], mask: Mask) -> bytes:
-    """Return what is written of items that have ended, without secrets."""
-    return _encode_lines([_told(each, mask) for each in results])
+    """Return the JSON lines of ended items, with secrets masked."""
+    return _encode_lines([_as_json(each, mask) for each in results])
 
 
-def _told(ended: WriteResult, mask: Mask) -> dict[str, Any]:
+def _as_json(ended: WriteResult, mask: Mask) -> dict[str, Any]:
     if ended.failure is not None:
         error = mask.data(error_object(ended.failure))
         return {"index": ended.index, "outcome": ended.outcome, "error": error}
@@ -70,17 +91,18 @@ def _told(ended: WriteResult, mask: Mask) -> dict[str, Any]:
 
 
 class ResultsFiles:
-    """Files as they are; the lock is on the table of them."""
+    """The files of results on disk."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards the table, not the files
         self._open: dict[Key, tuple[object, _ResultsFile]] = {}
 
     def open(self, key: Key, owner: object, path: str, size: int, other_than: str | None) -> None:
+        """Open a file and truncate it to `size` bytes."""
         with self._lock:
             earlier = self._open.pop(key, None)
         if earlier is not None:
-            earlier[1].close()  # its owner has crashed; what it was writing has been written by then
+            earlier[1].close()  # its owner has crashed; close() waits for a write in progress
         try:
             file = _ResultsFile(path, size, other_than)
         except OSError as error:
@@ -89,13 +111,15 @@ class ResultsFiles:
             self._open[key] = owner, file
 
     def append(self, key: Key, owner: object, lines: bytes, *, durable: bool) -> int:
+        """Append all lines or none, and return the file's size."""
         with self._lock:
             known = self._open.get(key)
         if known is None or known[0] is not owner:
-            raise UnwritableResults("the file of results is not open any more")
+            raise UnwritableResults("the file of results is no longer open")
         return known[1].append(lines, durable=durable)
 
     def close(self, key: Key, owner: object) -> None:
+        """Close a file. No effect if it has another owner."""
         with self._lock:
             known = self._open.get(key)
             if known is None or known[0] is not owner:
@@ -104,6 +128,7 @@ class ResultsFiles:
         known[1].close()
 
     def close_all(self) -> None:
+        """Close all files."""
         with self._lock:
             known, self._open = self._open, {}
         for _, file in known.values():
@@ -111,32 +136,36 @@ class ResultsFiles:
 
 
 class DiscardedResults:
-    """No files: what is written is counted, and gone."""
+    """A store for rehearsals that counts the written bytes and discards them."""
 
     def __init__(self) -> None:
         self._sizes: dict[Key, int] = {}
 
-    def open(self, key: Key, owner: object, path: str, size: int, other_than: str | None) -> None:  # noqa: ARG002 - as above
+    def open(self, key: Key, owner: object, path: str, size: int, other_than: str | None) -> None:  # noqa: ARG002 - the protocol's
+        """Start to count from `size`."""
         self._sizes[key] = size
 
-    def append(self, key: Key, owner: object, lines: bytes, *, durable: bool) -> int:  # noqa: ARG002 - as above
+    def append(self, key: Key, owner: object, lines: bytes, *, durable: bool) -> int:  # noqa: ARG002 - the protocol's
+        """Count the lines' bytes, and return the size of the file that they would make."""
         self._sizes[key] += len(lines)
         return self._sizes[key]
 
-    def close(self, key: Key, owner: object) -> None:  # noqa: ARG002 - as above
+    def close(self, key: Key, owner: object) -> None:  # noqa: ARG002 - the protocol's
+        """Forget a file."""
         self._sizes.pop(key, None)
 
     def close_all(self) -> None:
+        """Forget all files."""
         self._sizes.clear()
 
 
 class _ResultsFile:
-    """One file. The lock keeps whoever closes it waiting while something is being written."""
+    """One open file. Its lock makes close() wait for a write in progress."""
 
     def __init__(self, path: str, size: int, other_than: str | None) -> None:
         self._path = path
         self._lock = threading.Lock()
-        # A pipe would be waited for while it is opened.
+        # Without O_NONBLOCK, opening a pipe would wait for a reader.
         flags = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
         self._descriptor = os.open(path, flags, 0o666)
         try:
@@ -150,17 +179,17 @@ class _ResultsFile:
     def _take(self, size: int, other_than: str | None) -> None:
         found = os.fstat(self._descriptor)
         if not stat.S_ISREG(found.st_mode):
-            raise UnwritableResults(f"{self._path} is no regular file")
+            raise UnwritableResults(f"{self._path} is not a regular file")
         if other_than is not None and _is_the_same(found, other_than):
-            raise UnwritableResults(f"{self._path} is the file that the items are read from")
+            raise UnwritableResults(f"{self._path} is also the file of the items")
         if found.st_size < size:
             raise UnwritableResults(
-                f"{self._path} has lost results: {size:,} bytes were written, and it has {found.st_size:,}"
+                f"{self._path} has lost results: it must have at least {size:,} bytes, got {found.st_size:,}"
             )
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UnwritableResults(f"{self._path} is being written by another task") from None
+            raise UnwritableResults(f"another task is writing {self._path}") from None
         except OSError as error:
             if error.errno not in _CANNOT_LOCK:
                 raise
@@ -170,14 +199,14 @@ class _ResultsFile:
     def append(self, lines: bytes, *, durable: bool) -> int:
         with self._lock:
             if self._closed:
-                raise UnwritableResults(f"{self._path} is not open any more")
+                raise UnwritableResults(f"{self._path} is no longer open")
             try:
                 self._write(lines)
                 if durable:
                     os.fsync(self._descriptor)
             except OSError as error:
                 with contextlib.suppress(OSError):
-                    os.ftruncate(self._descriptor, self._size)  # the last line is a whole one
+                    os.ftruncate(self._descriptor, self._size)  # so that the file ends with a complete line
                 raise _unwritable(self._path, error) from None
             self._size += len(lines)
             return self._size
@@ -196,12 +225,12 @@ class _ResultsFile:
 
 def _is_the_same(found: os.stat_result, other: str) -> bool:
     try:
-        return os.path.samestat(found, os.stat(other))  # noqa: PTH116 - as it is named
+        return os.path.samestat(found, os.stat(other))  # noqa: PTH116 - a text, not a Path
     except OSError:
-        return False  # whoever reads it will tell
+        return False  # the reader of that file reports the error
 
 
 def _unwritable(path: str, error: OSError) -> UnwritableResults:
-    if error.errno == errno.ENXIO:  # a pipe that nobody reads
-        return UnwritableResults(f"{path} is no regular file")
+    if error.errno == errno.ENXIO:  # a pipe without a reader
+        return UnwritableResults(f"{path} is not a regular file")
     return UnwritableResults(f"{path} cannot be written: {error.strerror or error}")

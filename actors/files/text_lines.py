@@ -1,4 +1,4 @@
-"""A text file from some byte on, line by line, with a place for each error."""
+"""Line by line reading of a text file from a given byte, with a place for each error."""
 
 import os
 import stat
@@ -9,20 +9,27 @@ from typing import BinaryIO, Final
 from stretto.definitions.errors import StrettoError
 
 MAX_LINE_BYTES: Final = 16 * 2**20
-"""Bytes of a line, or of a row of several lines: a file that has no line ends must not fill the memory."""
+"""The bound of a line, or of a row of several lines, so that a file without line ends cannot fill the memory."""
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 class UnreadableSource(StrettoError):
-    """Items cannot be read: the message names the file, the line if it is one line's fault, and what is wrong."""
+    """Items cannot be read. The message names the file, the line if there is one, and the reason."""
 
     code = "unreadable_source"
 
 
 class TextLines:
-    """The lines of a file, each with its end. `offset` is the byte behind the last one given, `line` counts them.
+    """The lines of a file, each with its line end.
 
-    `path` is told in errors.
+    Args:
+        file: The open file.
+        path: The file's name in errors.
+
+    Attributes:
+        offset: The byte after the last returned line.
+        line: The number of lines before that byte.
+        size: The file's size when it was opened.
     """
 
     def __init__(self, file: BinaryIO, path: str) -> None:
@@ -34,49 +41,53 @@ class TextLines:
         self._row_begins = 0
 
     def go_to(self, start: int, line: int) -> None:
-        """Go on from a byte that follows on the end of line number `line`."""
+        """Continue at the byte `start`, which must follow the end of line number `line`."""
         if start > self.size:
-            raise UnreadableSource(f"{self._path} was cut: {start:,} bytes were read, and it has {self.size:,}")
+            raise UnreadableSource(
+                f"{self._path} was truncated: it must have at least {start:,} bytes, got {self.size:,}"
+            )
         if start > 0:
             self._file.seek(start - 1)
             if self._file.read(1) != b"\n":
-                raise UnreadableSource(f"{self._path} was changed while it was read: no line ends at byte {start:,}")
+                raise UnreadableSource(
+                    f"{self._path} was changed while it was read: no line ends before byte {start:,}"
+                )
         self._file.seek(start)
         self.offset = self._row_begins = start
         self.line = line
 
     def begin_row(self) -> None:
-        """Let what follows be a row of its own, whose length is bounded."""
+        """Start a new row, whose length is bounded."""
         self._row_begins = self.offset
 
     def next(self) -> str | None:
-        """Return the next line; None at the end."""
+        """Return the next line, or None at the end of the file."""
         raw = self._file.readline(MAX_LINE_BYTES + 2)
         if not raw:
             return None
         self.line += 1
         begins, self.offset = self.offset, self.offset + len(raw)
         if self.offset - self._row_begins > MAX_LINE_BYTES + 1:
-            raise self.error(f"a line, or row, is longer than {MAX_LINE_BYTES:,} bytes")
+            raise self.error(f"a line or row must have at most {MAX_LINE_BYTES:,} bytes")
         try:
             return raw.removeprefix(_BYTE_ORDER_MARK).decode() if begins == 0 else raw.decode()
         except UnicodeDecodeError as error:
-            raise self.error(f"it is no UTF-8 at byte {begins + error.start:,}") from None
+            raise self.error(f"invalid UTF-8 at byte {begins + error.start:,}") from None
 
     def error(self, problem: str) -> UnreadableSource:
-        """Return what is wrong with the line that was given last."""
+        """Return the error of a problem in the last returned line."""
         return UnreadableSource(f"{self._path}, line {self.line:,}: {problem}")
 
 
 @contextmanager
 def opened(path: str) -> Iterator[TextLines]:
-    """Open a regular file, and no other: reading from a pipe or a device could wait for ever."""
+    """Open a regular file. Pipes and devices are refused, because reading them could block forever."""
     try:
-        # A pipe would be waited for while it is opened.
+        # Without O_NONBLOCK, opening a pipe would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise UnreadableSource(f"{path} is no regular file")
+                raise UnreadableSource(f"{path} is not a regular file")
             yield TextLines(file, path)
     except OSError as error:
         raise UnreadableSource(f"{path} cannot be read: {error.strerror or error}") from None

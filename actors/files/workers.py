@@ -1,4 +1,4 @@
-"""Where files are read and written that a workflow names: on a few threads of their own, never in an actor's turn."""
+"""The threads that read and write the files of workflows, so that no actor's turn waits for a disk."""
 
 from collections.abc import Callable
 from typing import Final, Protocol
@@ -8,51 +8,62 @@ from stretto.actors.runners import Pool
 from stretto.metrics import get_logger
 
 THREADS: Final = 4
-"""A disk that does not answer holds up as many runs that read or write it, and nothing else."""
+"""A disk that does not answer blocks this many runs that read or write it, then all that use files."""
 STOP_SECONDS: Final = 10.0
 
 _log = get_logger("stretto.files")
 
 
 class FileWork(Protocol):
-    """Does what may block. `results` are the files of results that are open."""
+    """Runs jobs that may block.
+
+    Attributes:
+        results: The open files of results.
+    """
 
     results: ResultsStore
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Have a job done, which raises nothing; after the end, none is."""
+        """Run a job, unless `stop` has been called.
+
+        Args:
+            job: The work. It must not raise.
+        """
 
     def stop(self) -> None:
-        """Finish what has begun, and close the files; no effect the second time."""
+        """Wait for the running jobs for a bounded time, and close the files. Idempotent."""
 
 
 class FileThreads:
-    """Does it on threads that are made when they are needed."""
+    """Runs jobs on threads that start when they are needed."""
 
     def __init__(self) -> None:
         self.results: ResultsStore = ResultsFiles()
         self._pool = Pool(THREADS, "stretto-files")
 
     def submit(self, job: Callable[[], None]) -> None:
+        """Queue a job for the next idle thread."""
         try:
             self._pool.submit(job)
         except RuntimeError:
-            _log.debug("file_work_dropped")  # the engine has ended: what is in the journal goes on in the next one
+            _log.debug("file_work_dropped")  # the engine has ended; the next one continues from the journal
 
     def stop(self) -> None:
+        """Drop the queued jobs, wait for the running ones, and close the files."""
         if not self._pool.close(STOP_SECONDS):
             _log.warning("file_work_left_behind")
         self.results.close_all()
 
 
 class RehearsedFiles:
-    """Does it at once; items are read, and results are not written: nothing happens in a rehearsal."""
+    """Runs jobs at once on the caller's thread. Items are read, but results are not written."""
 
     def __init__(self) -> None:
         self.results: ResultsStore = DiscardedResults()
 
     def submit(self, job: Callable[[], None]) -> None:
+        """Run a job now."""
         job()
 
     def stop(self) -> None:
-        """There is nothing to stop."""
+        """Do nothing."""

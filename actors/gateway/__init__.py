@@ -4,9 +4,11 @@
         ^                              |  ^               |
         '----progress, outcome---------'  '-- ProgressRelay (RunProgressed, RunEnded)
 
-`protocol` has the frames, which are `requests` and `answers`, `socket_file` the socket in the file system, `server` the
-daemon's end, `questions` what is one call of the engine's, `following` what clients are told of their runs,
-`exporting` how a whole run is told, `engine_calls` how an event loop asks an actor, `client` the other end.
+protocol      the frames: the requests and answers of `operations` as JSON
+socket_file   the socket in the file system
+server        the daemon's end
+connection    one client's connection
+client        the client's end
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The other end: what `stretto run --daemon` and tests talk to a daemon with. Plain sockets, no event loop."""
+"""The client's end of the socket, for the command line: plain sockets, no event loop."""
 
 import socket
 from collections.abc import Generator, Iterator
@@ -7,42 +7,27 @@ from pathlib import Path
 from typing import Final
 
 from stretto.actors.gateway.protocol import MAX_ANSWER_BYTES, encode, read_answer
-from stretto.actors.operations import (
-    Answer,
-    Cancel,
-    Describe,
-    Pause,
-    Refused,
-    Request,
-    Resume,
-    Status,
-    Submit,
-    Watch,
-    Workflows,
-)
+from stretto.actors.operations import Answer, Refused, Request
 from stretto.definitions.errors import StrettoError
 
 _SCHEME: Final = "unix://"
 _CHUNK_BYTES: Final = 65_536
 
-__all__ = ["Cancel", "Client", "DaemonUnreachable", "Describe", "NotYet", "Pause", "RequestRefused", "Resume"]
-__all__ += ["Status", "Submit", "Watch", "Workflows"]
-
 
 class DaemonUnreachable(StrettoError):
-    """Nobody answers at the daemon's URL, or not to the end."""
+    """No daemon answers at the URL, or its answer is cut off."""
 
     code = "daemon_unreachable"
 
 
 class NotYet(StrettoError):
-    """The URL is of a kind that this version cannot talk to."""
+    """This version cannot use a URL of this kind."""
 
     code = "not_yet"
 
 
 class RequestRefused(StrettoError):
-    """The daemon does not do what it was asked; `refusal` says why."""
+    """The daemon refused the request; `refusal` says why."""
 
     def __init__(self, refusal: Refused) -> None:
         self.refusal = refusal
@@ -53,19 +38,19 @@ class RequestRefused(StrettoError):
 
 
 class Client:
-    """Asks a daemon; each request is a connection of its own."""
+    """Sends requests to a daemon, each on a connection of its own."""
 
     def __init__(self, url: str) -> None:
         if url.startswith(("http://", "https://")):
-            raise NotYet(f"{url}: a daemon cannot be reached over HTTP yet; use unix:///PATH, its socket")
+            raise NotYet(f"{url}: daemons do not speak HTTP yet; use unix:///PATH, the daemon's socket")
         path = url.removeprefix(_SCHEME)
         if path == url or not path.startswith("/"):
-            raise NotYet(f"{url!r} is no daemon's URL: expected unix:///PATH")
+            raise NotYet(f"a daemon's URL must be unix:///PATH, got {url!r}")
         self.url = url
         self._path = Path(path)
 
     def ask(self, request: Request) -> Answer:
-        """Send a request and return its first answer. Raises as `answers`."""
+        """Send a request and return its first answer. Raises as `answers` does."""
         answers = self.answers(request)
         with closing(answers):
             for answer in answers:
@@ -73,7 +58,7 @@ class Client:
         raise DaemonUnreachable(f"the daemon at {self.url} closed the connection without an answer")
 
     def answers(self, request: Request) -> Generator[Answer]:
-        """Send a request and return its answers as they come, until the daemon closes the connection.
+        """Send a request and yield its answers as they arrive, until the daemon closes the connection.
 
         Raises `DaemonUnreachable` and `RequestRefused`.
         """
@@ -94,7 +79,7 @@ def _send(connection: socket.socket, frame: bytes) -> None:
     try:
         connection.sendall(frame)
     except BrokenPipeError:
-        return  # refused before all of it was read: why stands in the answer
+        return  # the daemon refused the request before reading all of it: the answer says why
 
 
 def _lines(connection: socket.socket) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""One client's connection: bounded in what it may send, and in how long it may keep anybody waiting."""
+"""One client's connection, with bounds on the request's size and on waiting times."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ class Connection:
         self._writer = writer
 
     async def request(self) -> Request | None:
-        """Return the request; None when the client leaves without one.
+        """Return the request, or None if the client leaves without one.
 
         Raises `BadFrame`, `LimitExceeded`, and TimeoutError.
         """
@@ -32,32 +32,34 @@ class Connection:
         except asyncio.IncompleteReadError as error:
             if not error.partial:
                 return None
-            raise BadFrame("the request does not end with a newline") from None
+            raise BadFrame("a request must end with a newline") from None
         except asyncio.LimitOverrunError:
-            raise LimitExceeded(f"a request has at most {MAX_REQUEST_BYTES:,} bytes (MAX_REQUEST_BYTES)") from None
+            raise LimitExceeded(
+                f"a request must have at most {MAX_REQUEST_BYTES:,} bytes (MAX_REQUEST_BYTES)"
+            ) from None
         return read_request(line)
 
     async def send(self, answer: Answer) -> None:
-        """Send an answer. Raises ConnectionError when the client is gone, TimeoutError when it does not read."""
+        """Send an answer. Raises ConnectionError if the client is gone, TimeoutError if it does not read."""
         frame = encode(answer)
         if len(frame) > MAX_ANSWER_BYTES:
-            told = f"the answer has {len(frame):,} bytes, more than MAX_ANSWER_BYTES ({MAX_ANSWER_BYTES:,})"
-            frame = encode(Refused(LimitExceeded.code, told))
+            message = f"the answer has {len(frame):,} bytes, more than MAX_ANSWER_BYTES ({MAX_ANSWER_BYTES:,})"
+            frame = encode(Refused(LimitExceeded.code, message))
         self._writer.write(frame)
         async with asyncio.timeout(SEND_SECONDS):
             await self._writer.drain()
 
     async def left(self) -> None:
-        """Return when the client has closed its end (or sent more than its one request)."""
+        """Wait until the client closes its end, or sends more than its one request."""
         with contextlib.suppress(ConnectionError):
             await self._reader.read(1)
 
     async def close(self) -> None:
-        """Close the connection when all is in the socket. Raises as `send` does."""
+        """Close the connection once everything is in the socket. Raises as `send` does."""
         self._writer.close()
         async with asyncio.timeout(SEND_SECONDS):
             await self._writer.wait_closed()
 
     def cut_off(self) -> None:
-        """Close the connection at once, whatever is left to send."""
+        """Close the connection at once and drop unsent data."""
         self._writer.transport.abort()

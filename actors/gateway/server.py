@@ -1,4 +1,4 @@
-"""The daemon's end of the socket: any number of clients on one event loop, none of which can hold up another."""
+"""The daemon's end of the socket: many clients on one event loop, none of which can block another."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from stretto.actors.gateway import protocol
 from stretto.actors.gateway.connection import Connection
 from stretto.actors.gateway.socket_file import BACKLOG, may_connect
 from stretto.actors.journal import NoStore
-from stretto.actors.operations import QUESTIONS, Follower, Following, ProgressRelay, answers, ask, frames_of, requests
+from stretto.actors.operations import OPERATIONS, Follower, Following, ProgressRelay, answers, ask, frames_of, requests
 from stretto.actors.outcome import RunHandle, abandoned
 from stretto.actors.runs import RunEnded, RunParked, RunProgressed
 from stretto.definitions.conductor import IllegalTransition
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 MAX_CLIENTS: Final = 1024
 WORKERS: Final = 2
-"""Threads for what takes milliseconds, in which the loop would answer nobody: definitions, the frames of exports."""
+"""Threads for work of milliseconds, which would block the loop: reading definitions, encoding exports."""
 LAST_WORDS_SECONDS: Final = 5.0
-"""How long clients may take to read their last answer when the daemon ends."""
+"""How long clients may take to read their last answer when the daemon stops."""
 
 _log = get_logger("stretto.gateway")
 
@@ -39,7 +39,7 @@ _log = get_logger("stretto.gateway")
 class Gateway:
     """Serves run requests. All of it runs in the event loop that starts it.
 
-    `abandoned` counts the runs that had to be ended because the engine was.
+    `abandoned` counts the runs that ended because the engine was stopped.
     """
 
     def __init__(self, engine: pykka.ActorRef[Any]) -> None:
@@ -48,11 +48,11 @@ class Gateway:
         self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
         self._clients: set[asyncio.Task[None]] = set()
         self._silent: set[asyncio.Task[None]] = set()
-        # The runs whose progress the relay is told: a second client must not have it told twice.
+        # The runs whose progress the relay gets: a second client must not make it get the same twice.
         self._watched: set[str] = set()
         self.abandoned = 0
         self._handlers: dict[type, Callable[[Any, Connection], Awaitable[None]]] = {
-            **dict.fromkeys(QUESTIONS, self._ask),
+            **dict.fromkeys(OPERATIONS, self._ask),
             requests.Submit: self._submit,
             requests.Describe: self._describe,
             requests.Watch: self._watch,
@@ -60,7 +60,7 @@ class Gateway:
         }
 
     async def start(self, listener: socket.socket) -> None:
-        """Begin to accept connections; the listener is the caller's to close."""
+        """Start accepting connections. The caller closes the listener."""
         self._relay = ProgressRelay.start(asyncio.get_running_loop(), self._take)
         await call(self._engine, EngineHost.subscribe_to_ends, self._relay)
         self._server = await asyncio.start_unix_server(
@@ -68,9 +68,9 @@ class Gateway:
         )
 
     async def stop(self) -> None:
-        """Accept nobody, let clients read their last answers, and end. For when the engine has stopped."""
+        """Stop accepting, give clients LAST_WORDS_SECONDS to read, then close. Call after the engine has stopped."""
         self._server.close()
-        # Its stop comes after all that it has been told: every outcome is with the followers then.
+        # Its stop message comes last: every outcome has reached the followers by then.
         await asyncio.to_thread(self._relay.stop)
         for client in tuple(self._silent):
             client.cancel()
@@ -93,7 +93,7 @@ class Gateway:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         if task is None:
-            raise RuntimeError("a connection is served in a task of its own")
+            raise RuntimeError("a connection must be served in a task of its own")
         connection = Connection(reader, writer)
         self._clients.add(task)
         try:
@@ -132,7 +132,7 @@ class Gateway:
         except StrettoError as error:
             await connection.send(answers.Refused(error.code, str(error)))
         except pykka.ActorDeadError:
-            await connection.send(answers.Refused("engine_stopped", "the daemon is ending"))
+            await connection.send(answers.Refused("engine_stopped", "the daemon is stopping"))
         except (ConnectionError, TimeoutError):
             raise
         except Exception:  # noqa: BLE001 - one bad request harms no other client
@@ -146,7 +146,7 @@ class Gateway:
 
     async def _submit(self, request: requests.Submit, connection: Connection) -> None:
         workflow = await self._find(request.workflow)
-        # Who has a key may mean a run that goes on already, or has ended.
+        # With a key, the run may be an earlier one, in progress or ended.
         watched_from_the_start = request.follow and request.idempotency_key is None
         with self._follower() as follower:
             handle = await call_then(
@@ -156,7 +156,7 @@ class Gateway:
             )  # fmt: skip
             await connection.send(answers.Accepted(handle.id, handle.workflow))
             if watched_from_the_start:
-                await self._tell(follower, connection)
+                await self._send_news(follower, connection)
             elif request.follow:
                 await self._follow(handle.id, follower, connection, handle)
 
@@ -167,8 +167,8 @@ class Gateway:
     async def _follow(
         self, run_id: str, follower: Follower, connection: Connection, handle: RunHandle | None = None
     ) -> None:
-        """Tell how a run goes on; of one that has ended, how it did."""
-        # Before the question: the run may end between its answer and the next line.
+        """Send a run's progress and outcome, or the outcome of an ended run."""
+        # Before the call: the run may end between its answer and the next line.
         self._following.add(run_id, follower)
         if run_id not in self._watched:
             try:
@@ -177,10 +177,10 @@ class Gateway:
                 if not follower.has_ended:
                     await connection.send(await self._end_of(run_id, handle, has_ended))
                     return
-        await self._tell(follower, connection)
+        await self._send_news(follower, connection)
 
     async def _end_of(self, run_id: str, handle: RunHandle | None, has_ended: IllegalTransition) -> answers.Ended:
-        """Return how a run ended, as its handle or the store tells it. Raises `has_ended` if neither is there."""
+        """Return a run's outcome from its handle or the store. Raises `has_ended` if there is neither."""
         tasks = (await call(self._engine, Engine.status, run_id))["tasks"]
         if handle is not None:
             outcome = await asyncio.to_thread(handle.outcome.get)
@@ -216,8 +216,8 @@ class Gateway:
         finally:
             self._following.remove(follower)
 
-    async def _tell(self, follower: Follower, connection: Connection) -> None:
-        """Send what is new until the outcome is sent, or the client has left."""
+    async def _send_news(self, follower: Follower, connection: Connection) -> None:
+        """Send news until the outcome is sent or the client leaves."""
         left = asyncio.ensure_future(connection.left())
         try:
             while not left.done():
@@ -238,5 +238,5 @@ class Gateway:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._workers, catalogue.read_text, workflow.text, workflow.file)
         if "/" in workflow or Path(workflow).suffix in {".yaml", ".yml"}:
-            raise UnknownWorkflow(f"a daemon opens no client's path: send the text of {workflow!r} instead")
+            raise UnknownWorkflow(f"a daemon does not open clients' paths: send the text of {workflow!r} instead")
         return catalogue.find(workflow)

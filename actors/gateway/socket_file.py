@@ -1,4 +1,4 @@
-"""The socket in the file system: where it is, who owns it, and who may connect."""
+"""The socket in the file system: its path, its owner, and the users that may connect."""
 
 import fcntl
 import os
@@ -17,22 +17,22 @@ _CREDENTIALS: Final = struct.Struct("3i")
 
 
 class CannotServe(StrettoError):
-    """The socket cannot be had; the message says what to do."""
+    """The daemon cannot have its socket or its port. The message says what to do."""
 
     code = "cannot_serve"
 
 
 def default_path() -> Path:
-    """Return where the daemon of this user listens: below $XDG_RUNTIME_DIR, for root below /run."""
+    """Return the socket's path for this user: below $XDG_RUNTIME_DIR, for root below /run."""
     if os.getuid() == 0:
         return Path("/run") / _NAME
     return Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}") / _NAME
 
 
 class SocketFile:
-    """A listening socket that only its owner can reach; one daemon at a time has it.
+    """A listening socket that only its owner can reach. One daemon at a time can have it.
 
-    A lock beside it says whose it is, as long as that daemon lives: a socket without a daemon is left over, and is
+    The daemon locks a file beside the socket for as long as it lives. A socket without that lock is left over, and is
     replaced.
     """
 
@@ -44,7 +44,7 @@ class SocketFile:
     def open(self) -> socket.socket:
         """Take the lock and listen. Raises `CannotServe`."""
         if len(os.fsencode(self.path)) > _MAX_PATH_BYTES:
-            raise CannotServe(f"the socket's path has more than {_MAX_PATH_BYTES} bytes: {self.path}")
+            raise CannotServe(f"the socket's path must have at most {_MAX_PATH_BYTES} bytes, got {self.path}")
         try:
             self._make_folder()
             self._take_lock()
@@ -59,7 +59,7 @@ class SocketFile:
         return self._listener
 
     def close(self) -> None:
-        """Stop listening, and leave nothing but the lock's empty file. Idempotent."""
+        """Stop listening and remove the socket; only the lock file remains. Idempotent."""
         if self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -74,13 +74,13 @@ class SocketFile:
         found = folder.stat()
         if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
             raise CannotServe(
-                f"the folder {folder} must belong to the daemon's user alone: `chmod 700` it, "
+                f"the folder {folder} must be accessible to the daemon's user only: `chmod 700` it, "
                 "or choose another with --socket"
             )
 
     def _take_lock(self) -> None:
         path = self.path.with_name(f"{self.path.name}.lock")
-        # Never removed: whoever waits for a lock on a removed file would own nothing.
+        # Never removed: a lock on a removed file would protect nothing.
         self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -94,12 +94,12 @@ class SocketFile:
         if self.path.is_socket():
             self.path.unlink()
         elif self.path.exists():
-            raise CannotServe(f"{self.path} exists and is no socket: choose another path with --socket")
+            raise CannotServe(f"{self.path} exists and is not a socket: choose another path with --socket")
 
     def _listen(self) -> socket.socket:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            # Nobody else gets into the folder before the socket has its own rights.
+            # The folder keeps other users out until the socket has its own permissions.
             listener.bind(os.fspath(self.path))
             self.path.chmod(0o600)
             listener.listen(BACKLOG)
@@ -111,7 +111,7 @@ class SocketFile:
 
 
 def may_connect(connection: socket.socket) -> bool:
-    """Say whether the process at the other end is of this user, or root's."""
-    told = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-    _process, user, _group = _CREDENTIALS.unpack(told)
+    """Return whether the process at the other end is this user's or root's."""
+    credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    _process, user, _group = _CREDENTIALS.unpack(credentials)
     return user in {0, os.getuid()}

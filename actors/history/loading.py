@@ -10,7 +10,7 @@ from stretto.actors.history.replay import READ_AT_ONCE, Replay, conductor_of, en
 from stretto.actors.journal import Child, Entry, Reader, RerunScope, RunAccepted, StoreUnavailable
 from stretto.actors.outcome import RunHandle, UnknownRun
 from stretto.actors.runners import describe
-from stretto.definitions.conductor import ItemCompleted, Kept, kept_of, reads_a_file
+from stretto.definitions.conductor import ItemCompleted, ReusePlan, plan_reuse, reads_a_file
 from stretto.definitions.errors import StrettoError
 
 
@@ -26,7 +26,7 @@ class RunLoaded(msgspec.Struct, frozen=True):
 
     accepted: RunAccepted
     children: tuple[Child, ...]
-    kept: Kept | None
+    kept: ReusePlan | None
 
 
 class RunNotLoaded(msgspec.Struct, frozen=True):
@@ -66,7 +66,7 @@ def load(run_id: str, reader: Reader) -> RunLoaded:
     return RunLoaded(accepted, tuple(reader.children(run_id)), kept)
 
 
-def load_reuse_plan(reader: Reader, old: RunAccepted, scope: RerunScope) -> Kept | None:
+def load_reuse_plan(reader: Reader, old: RunAccepted, scope: RerunScope) -> ReusePlan | None:
     """Return the results of a run that its rerun reuses. Raises `NothingToRerun`, `CannotKeep`, `StoreUnavailable`."""
     if scope == "everything":
         return None
@@ -84,7 +84,7 @@ def load_reuse_plan(reader: Reader, old: RunAccepted, scope: RerunScope) -> Kept
             if isinstance(entry, ItemCompleted) and not reads_a_file(old.workflow.tasks[entry.task])
         ]
         if len(entries) < READ_AT_ONCE:
-            return kept_of(conductor, completions, scope)
+            return plan_reuse(conductor, completions, scope)
 
 
 def stored_handle(run_id: str, reader: Reader) -> RunHandle:

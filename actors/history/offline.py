@@ -18,12 +18,12 @@ from stretto.actors.journal import (
     Child,
     Ending,
     ItemKey,
+    Notifications,
     Prune,
     Rerun,
     RerunScope,
     RunAccepted,
-    RunJournal,
-    Tells,
+    RunLog,
     Write,
 )
 from stretto.actors.outcome import UnknownRun, new_run_id
@@ -63,7 +63,7 @@ class _Collected:
     def __init__(self) -> None:
         self.writes: list[Write] = []
 
-    def record(self, write: Write | None, tells: Tells = (), answers: Answers = ()) -> None:  # noqa: ARG002 - no actor waits
+    def record(self, write: Write | None, notifications: Notifications = (), answers: Answers = ()) -> None:  # noqa: ARG002 - no actor waits
         """Collect a record."""
         if write is not None:
             self.writes.append(write)
@@ -149,7 +149,7 @@ class OfflineRuns:
             status = "pruned" if row is None else row.status
             raise IllegalTransition(f"the run {run_id} has ended ({status}) and takes no more requests")
         conductor, replayed = replay(self._reader, accepted, mask_of(self._reader, accepted))
-        journal = RunJournal(
+        journal = RunLog(
             collected, run_id, secretive=accepted.secret, first=replayed.entries,
             learned=conductor.mask.seen_count, status=row.status,
         )  # fmt: skip
@@ -170,7 +170,7 @@ class OfflineRuns:
             self._handle(child.run_id, event, collected)
 
 
-def _note(commands: list[Command], journal: RunJournal, conductor: Conductor, at: float) -> set[ItemKey]:
+def _note(commands: list[Command], journal: RunLog, conductor: Conductor, at: float) -> set[ItemKey]:
     """Record the commands of a request. Return the items to stop."""
     stopped = set()
     for command in commands:

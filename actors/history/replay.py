@@ -20,11 +20,11 @@ from stretto.definitions.conductor import (
     Command,
     Conductor,
     FinishRun,
-    HandedDown,
     ItemCompleted,
+    PropagatedRequest,
     StartItem,
     StreamFailed,
-    of_change,
+    request_implied_by,
 )
 from stretto.definitions.context import NO_SECRECY, Mask
 from stretto.definitions.errors import StrettoError
@@ -48,7 +48,7 @@ class Replay:
         self.accepted_at = accepted_at
         self.entries = 0
         self.finish: FinishRun | None = None
-        self.requested: HandedDown | None = None
+        self.requested: PropagatedRequest | None = None
         self.results = ReplayedResults()
         self._conductor = conductor
         self._children = {(child.item, child.attempt): child for child in children}
@@ -75,10 +75,10 @@ class Replay:
                     self.results.failed(entry)
                 before = self._conductor.status
                 self._note(self._conductor.on(entry))
-                if isinstance(entry, HandedDown):
+                if isinstance(entry, PropagatedRequest):
                     self.requested = entry
                 else:
-                    self.requested = of_change(before, self._conductor.status, entry.at) or self.requested
+                    self.requested = request_implied_by(before, self._conductor.status, entry.at) or self.requested
 
     def child_of(self, start: StartItem) -> Child | None:
         """Return the run that performs this attempt, in progress or ended."""
@@ -98,7 +98,7 @@ class Replay:
 
 def conductor_of(accepted: RunAccepted, mask: Mask | None = None) -> Conductor:
     """Return the conductor of a run as it was accepted. It is for reading, and knows no actions."""
-    parent = None if accepted.parent is None else accepted.parent.told
+    parent = None if accepted.parent is None else accepted.parent.system_parent
     return Conductor(
         accepted.workflow, accepted.run_id, accepted.parameters, accepted.accepted_at, parent,
         surroundings=accepted.surroundings, mask=mask, secrecy=NO_SECRECY,

@@ -10,7 +10,7 @@ from stretto.actors.history.masks import SEALED, entries_of, mask_of, unless_sea
 from stretto.actors.history.plain import entry_as_json, failure_as_json, item_as_json, run_as_json, task_as_json
 from stretto.actors.history.replay import replay
 from stretto.actors.history.waits import explain_waits
-from stretto.actors.journal import MAX_PAGE, PAGE, ItemRow, Reader, RunAccepted, RunRow, TaskRow
+from stretto.actors.journal import MAX_PAGE, PAGE, ItemQuery, ItemRow, Reader, RunAccepted, RunRow, TaskRow
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import IllegalTransition, ItemCompleted
 from stretto.definitions.context import Mask
@@ -93,7 +93,7 @@ def list_items(  # noqa: PLR0913 - what a page is of
     "failed" selects all that did not succeed. Raises `UnknownRun`, `InvalidCursor`, `StoreUnavailable`.
     """
     _row(reader, run_id)
-    page = reader.items(run_id, task=task, outcome=outcome, cursor=cursor, limit=_page(limit))
+    page = reader.items(run_id, ItemQuery(task, outcome, cursor, _page(limit)))
     failed = [row for row in page.items if row.outcome != "succeeded"]
     read = _accepted_and_mask(reader, run_id) if failed else None
     errors = {row.number: _error(reader, run_id, row, None if read is None else read[1]) for row in failed}
@@ -202,7 +202,7 @@ def _task(status: str, visits: int, total: int, succeeded: int, failed: int) -> 
 def _attempts(reader: Reader, run_id: str, task: str) -> Iterator[ItemRow]:
     cursor: str | None = None
     while True:
-        page = reader.items(run_id, task=task, cursor=cursor, limit=MAX_PAGE)
+        page = reader.items(run_id, ItemQuery(task=task, cursor=cursor, limit=MAX_PAGE))
         yield from page.items
         cursor = page.next
         if cursor is None:

@@ -104,6 +104,7 @@ def _text(kind: str, wait: Wait) -> str:
         "item_paused": f"{what} waits for its sub-workflow, which is paused",
         "retry_wait": f"{what} waits{until} for its next attempt{attempt}",
         "retry_held": f"{what} is ready to retry, but the run is paused",
+        "deadline": f"the run times out at {_time(wait.until or 0)}",
         "delay": f"{what} waits{until} to start",
         "concurrency": f"{_items(wait.count)} for a place in the window of {what} (concurrency)",
         "held": f"{what} is ready to continue, but the run is paused",

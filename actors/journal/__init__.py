@@ -1,11 +1,11 @@
-"""The engine's memory: an append-only record of what happened to each run, and what queries need, kept up to date.
+"""The journal: an append-only record of each run, written by one actor, and the tables that queries read.
 
-    RunSupervisor --Record--> JournalActor --one transaction for all that has gathered--> Store
+    RunSupervisor --Record--> JournalActor --one transaction for all gathered records--> Store
          ^                         |
-         '------ what is told, and who is answered, after the commit
+         '---- messages and answers, after the commit
 
-`records` is what is written, `store` what a store does, `opening` opens one by its URL, `reports` is what is told of
-stored runs. Only the journal's actor writes; where no daemon has a store, `offline` does, for the command line.
+`records` defines the records, `store` the protocols of a store, `opening` opens a store by its URL, and `sql` is the
+SQL store. Only the journal's actor writes. Without a daemon, `history.offline` writes for the command line.
 """
 
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.journal.encryption import Keyring, new_key, read_key_file
-    from stretto.actors.journal.link import MAX_PENDING, Answers, Link, NoJournal, Tells
+    from stretto.actors.journal.link import MAX_PENDING, Answers, Link, NoJournal, Notifications
     from stretto.actors.journal.location import InFile, locate
     from stretto.actors.journal.messages import JournalHasRoom, PruneRuns, RunExists, RunUnrecordable, StoreGone
     from stretto.actors.journal.opening import open_reader, open_store
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         SecretsLearned,
         Write,
     )
-    from stretto.actors.journal.run_log import RunJournal
+    from stretto.actors.journal.run_log import RunLog
     from stretto.actors.journal.service import OpenJournal, open_journal
     from stretto.actors.journal.sql.backup import backup, check
     from stretto.actors.journal.sql.store import Store
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         PAGE,
         CannotOpenStore,
         Child,
+        ItemQuery,
         ItemRow,
         Prune,
         Reader,
@@ -60,7 +61,7 @@ else:
         __name__,
         {
             "encryption": "Keyring new_key read_key_file",
-            "link": "Answers Link MAX_PENDING NoJournal Tells",
+            "link": "Answers Link MAX_PENDING NoJournal Notifications",
             "location": "InFile locate",
             "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable StoreGone",
             "opening": "open_reader open_store",
@@ -69,13 +70,13 @@ else:
                 "Ending Entry Happened Idempotency ItemKey ItemStarted ParentItem Rerun RerunScope "
                 "ResultsWritten RunAccepted SecretsLearned Write"
             ),
-            "run_log": "RunJournal",
+            "run_log": "RunLog",
             "service": "OpenJournal open_journal",
             "sql.backup": "backup check",
             "sql.store": "Store",
             "sql.upgrade": "upgrade",
             "store": (
-                "CannotOpenStore Child ItemRow MAX_PAGE PAGE Prune Reader RunRow StoreInUse StoreLost "
+                "CannotOpenStore Child ItemQuery ItemRow MAX_PAGE PAGE Prune Reader RunRow StoreInUse StoreLost "
                 "StoreUnavailable TaskRow Unfinished Unrecordable"
             ),
         },
@@ -94,6 +95,7 @@ __all__ = [
     "Idempotency",
     "InFile",
     "ItemKey",
+    "ItemQuery",
     "ItemRow",
     "ItemStarted",
     "JournalHasRoom",
@@ -102,6 +104,7 @@ __all__ = [
     "NoJournal",
     "NoReaders",
     "NoStore",
+    "Notifications",
     "OpenJournal",
     "ParentItem",
     "Prune",
@@ -113,7 +116,7 @@ __all__ = [
     "ResultsWritten",
     "RunAccepted",
     "RunExists",
-    "RunJournal",
+    "RunLog",
     "RunRow",
     "RunUnrecordable",
     "SecretsLearned",
@@ -123,7 +126,6 @@ __all__ = [
     "StoreLost",
     "StoreUnavailable",
     "TaskRow",
-    "Tells",
     "Unfinished",
     "Unrecordable",
     "Write",

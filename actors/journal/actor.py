@@ -1,13 +1,12 @@
 """The journal's actor: the only writer of the store.
 
-    Record, Record, Record ... --> one transaction --> who waited for them is told and answered
+    Record, Record, Record ... --> one transaction --> their messages are sent, their answers resolved
 
-What arrives while a transaction is being written waits for the next one: the busier the engine, the larger the
-transactions (group commit). Nobody who sends waits.
+Records that arrive while a transaction is being written go into the next one: the busier the engine, the larger the
+transactions (group commit). Senders never wait.
 """
 
 import contextlib
-import queue
 import threading
 import time
 from collections import deque
@@ -15,9 +14,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import pykka
-from pykka._envelope import Envelope
 
-from stretto.actors.dispatch import Deferred, Timers
+from stretto.actors.dispatch import Deferred, TimedInbox, Timers
 from stretto.actors.journal.link import JournalLink, notify
 from stretto.actors.journal.messages import PruneRuns, Record, RetryCommit, RunExists, RunUnrecordable, StoreGone
 from stretto.actors.journal.records import Happened
@@ -34,37 +32,21 @@ from stretto.definitions.errors import StrettoError
 from stretto.metrics import Instruments, get_logger
 
 MAX_BATCH_ENTRIES: Final = 4096
-"""Entries of one transaction, so that nobody waits long for its end."""
+"""Entries of one transaction: a bound on how long an answer waits for its commit."""
 FIRST_RETRY_SECONDS: Final = 0.1
 LAST_RETRY_SECONDS: Final = 5.0
-PRUNED_AT_ONCE: Final = 2000
-"""Rows that one transaction deletes, some hundredths of a second: what happens meanwhile waits for it."""
+PRUNE_PORTION: Final = 2000
+"""Rows that one transaction deletes, in some hundredths of a second: records wait for it that long."""
 
 _log = get_logger("stretto.journal")
 
 
-class _Inbox:
-    """A mailbox of the journal's, which is told ten thousand things a second."""
-
-    def __init__(self) -> None:
-        self._queue: queue.SimpleQueue[Envelope[Any]] = queue.SimpleQueue()
-
-    def put(self, envelope: Envelope[Any], /) -> None:
-        self._queue.put(envelope)
-
-    def get(self) -> Envelope[Any]:
-        return self._queue.get()
-
-    def empty(self) -> bool:
-        return self._queue.empty()
-
-
-class _PruneFurther:
+class _ContinuePruning:
     """Delete the next portion."""
 
 
-class _Pruned:
-    """Runs that are being deleted: whoever asked, and how many are gone."""
+class _PruneRequest:
+    """A request to delete runs: its answer, and how many are deleted so far."""
 
     __slots__ = ("answer", "deleted", "pruning")
 
@@ -75,11 +57,11 @@ class _Pruned:
 
 
 class JournalActor(pykka.ThreadingActor):
-    """Writes what it is told in the order in which it is told, as many records in a transaction as have gathered."""
+    """Writes records in the order of their arrival, all that have gathered in one transaction."""
 
     use_daemon_thread = True
 
-    def __init__(  # noqa: PLR0913 - all that it talks with
+    def __init__(  # noqa: PLR0913 - its collaborators, as keywords
         self,
         writer: Writer,
         pruning: Callable[[Prune], Pruning],
@@ -101,25 +83,25 @@ class JournalActor(pykka.ThreadingActor):
         self._failing: list[Record] = []
         self._retry_seconds = FIRST_RETRY_SECONDS
         self._refused: set[str] = set()
-        self._prunes: deque[_Pruned] = deque()
+        self._prunes: deque[_PruneRequest] = deque()
 
     @staticmethod
-    def _create_actor_inbox() -> _Inbox:
-        return _Inbox()
+    def _create_actor_inbox() -> TimedInbox:
+        return TimedInbox()
 
     def thread(self) -> threading.Thread:
-        """Return the journal's thread, to be joined when it has been stopped."""
+        """Return the journal's thread, to be joined after the actor is stopped."""
         return threading.current_thread()
 
     def on_receive(self, message: Any) -> None:
-        """Take a record, and write what has gathered when nothing more waits."""
+        """Gather a record; commit when the mailbox is empty or the transaction is large enough."""
         if type(message) is Record:
             self._gathered.append(message)
             self._entries += message.entries
         elif type(message) is RetryCommit:
             self._retry()
         elif type(message) is PruneRuns:
-            self._prunes.append(_Pruned(self._pruning(message.prune), message.answer))
+            self._prunes.append(_PruneRequest(self._pruning(message.prune), message.answer))
         if self._failing or not (self._entries >= MAX_BATCH_ENTRIES or self.actor_inbox.empty()):
             return
         if self._gathered:
@@ -128,20 +110,20 @@ class JournalActor(pykka.ThreadingActor):
             self._prune(self._prunes.popleft())
 
     def on_stop(self) -> None:
-        """Write what is left, and give the store back."""
+        """Write the remaining records and release the store."""
         if self._failing:
             self._retry()
         if self._gathered and not self._failing:
             self._commit()
-        for pruned in self._prunes:
-            pruned.answer.fail(StoreUnavailable("the engine was stopped before all of these runs had been deleted"))
+        for request in self._prunes:
+            request.answer.fail(StoreUnavailable("the engine was stopped before all of these runs were deleted"))
         left = sum(record.entries for record in (*self._failing, *self._gathered))
         if left:
             _log.error("journal_left_unwritten", entries=left, reason=self._link.unavailable)
         self._writer.close()
 
     def on_failure(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        """Take the engine along: it must acknowledge nothing that nobody writes."""
+        """Stop the engine: without a journal it must not acknowledge anything."""
         with contextlib.suppress(pykka.ActorDeadError):
             self._engine().tell(StoreGone(f"the journal crashed: {type(error).__name__}: {error}"))
         self._writer.close()
@@ -165,13 +147,13 @@ class JournalActor(pykka.ThreadingActor):
             self._write_one_by_one(batch)
 
     def _without_refused(self, batch: Sequence[Record]) -> list[Record]:
-        """Drop what comes after something of the same run that could not be written."""
-        kept = [each for each in batch if not self._is_refused(each)]
-        self._link.dropped(sum(each.entries for each in batch) - sum(each.entries for each in kept))
-        return kept
+        """Drop records of runs with an earlier record that the store refused."""
+        accepted = [each for each in batch if not self._is_refused(each)]
+        self._link.dropped(sum(each.entries for each in batch) - sum(each.entries for each in accepted))
+        return accepted
 
     def _is_refused(self, record: Record) -> bool:
-        """Tell whether a record follows on one that could not be written; that the run has ended of it, does not."""
+        """Return whether the store refused an earlier record of the run. The run's end alone is accepted again."""
         if _only_ends(record):
             self._refused.discard(self._run_of(record) or "")
         return self._run_of(record) in self._refused
@@ -196,12 +178,12 @@ class JournalActor(pykka.ThreadingActor):
         for record in batch:
             earlier = refused.get(self._run_of(record) or "")
             if earlier is None:
-                notify(record.tells, record.answers)
+                notify(record.notifications, record.answers)
             else:
                 self._tell_engine(RunExists(earlier.run_id, earlier.existing, earlier.same_request))
 
     def _write_one_by_one(self, batch: Sequence[Record]) -> None:
-        """Find what can never be written: its run is told, the others are written."""
+        """Write each record in its own transaction, to find the one that the store refuses."""
         for number, record in enumerate(batch):
             if self._is_refused(record):
                 self._link.dropped(record.entries)
@@ -221,8 +203,8 @@ class JournalActor(pykka.ThreadingActor):
         run_id = self._run_of(record) or ""
         _log.error("run_unrecordable", run_id=run_id, reason=reason)
         self._link.dropped(record.entries)
-        if _only_ends(record):  # the store does not even know the run: there is nothing left to be told but its end
-            notify(record.tells, record.answers)
+        if _only_ends(record):  # the store does not know the run: only its end is left to report
+            notify(record.notifications, record.answers)
             return
         self._refused.add(run_id)
         self._tell_engine(RunUnrecordable(run_id, reason))
@@ -231,10 +213,10 @@ class JournalActor(pykka.ThreadingActor):
     def _run_of(record: Record) -> str | None:
         return None if record.write is None else record.write.run_id
 
-    # ---- a store that cannot be written
+    # ---- an unavailable store
 
     def _fail(self, batch: list[Record], error: StoreUnavailable) -> None:
-        """Keep what could not be written as it is: it is written again, whole and once, when the store is back."""
+        """Keep a batch unchanged, to be written again as a whole when the store is available."""
         self._failing = batch
         self._instruments.journal_failures.inc()
         if self._link.unavailable is None:
@@ -255,28 +237,28 @@ class JournalActor(pykka.ThreadingActor):
 
     # ---- pruning
 
-    def _prune(self, pruned: _Pruned) -> None:
-        """Delete a portion, and come back for what is left behind what waits by then."""
+    def _prune(self, request: _PruneRequest) -> None:
+        """Delete one portion. The next one waits behind the records that have arrived by then."""
         try:
-            pruned.deleted += pruned.pruning.prune_some(PRUNED_AT_ONCE)
+            request.deleted += request.pruning.prune_some(PRUNE_PORTION)
         except StrettoError as error:
-            _log.warning("runs_not_pruned", runs=pruned.deleted, reason=str(error))
-            pruned.answer.fail(error)
+            _log.warning("runs_not_pruned", runs=request.deleted, reason=str(error))
+            request.answer.fail(error)
         else:
-            if pruned.pruning.finished:
-                _log.info("runs_pruned", runs=pruned.deleted)
-                pruned.answer.resolve(pruned.deleted)
+            if request.pruning.finished:
+                _log.info("runs_pruned", runs=request.deleted)
+                request.answer.resolve(request.deleted)
             else:
-                self._prunes.append(pruned)
+                self._prunes.append(request)
         if self._prunes:
-            self.actor_ref.tell(_PruneFurther())
+            self.actor_ref.tell(_ContinuePruning())
 
     def _tell_engine(self, message: Any) -> None:
-        with contextlib.suppress(pykka.ActorDeadError):  # it is being stopped, abruptly
+        with contextlib.suppress(pykka.ActorDeadError):  # the engine was stopped abruptly
             self._engine().tell(message)
 
 
 def _only_ends(record: Record) -> bool:
-    """Tell whether a record holds nothing of a run but its end: the engine has ended it."""
+    """Return whether a record contains only a run's end, without entries."""
     write = record.write
     return isinstance(write, Happened) and write.ending is not None and not write.entries

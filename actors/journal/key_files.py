@@ -1,4 +1,4 @@
-"""Which key a store's secrets are encrypted with: the operator's, or one made beside an SQLite file."""
+"""The key file of a store: the operator's, or one created next to an SQLite file."""
 
 import os
 import tempfile
@@ -14,39 +14,46 @@ _log = get_logger("stretto.journal")
 
 
 def keyring_for(url: str, key_file: str | PathLike[str] | None) -> Keyring | None:
-    """Return the keys of a store; None: it can keep no secrets.
+    """Return the keys of a store, or None if it cannot store secrets.
 
-    Without a key's file an SQLite store has one beside it, `FILE.key`, which is made with it and belongs to its owner
-    alone: so the store's own file, and every copy of it, holds no secret in clear. Raises `CannotOpenStore`.
+    Without `key_file`, an SQLite store uses the file `FILE.key` next to it, created together with the store and
+    accessible to its owner only. So neither the store's file nor a copy of it contains a plain secret.
+
+    Args:
+        url: The store's URL.
+        key_file: The operator's key file, if one is configured.
+
+    Raises:
+        CannotOpenStore: The key file is missing, invalid, or cannot be created.
     """
     if key_file is not None:
         return read_key_file(Path(key_file))
     location = locate(url)
     if isinstance(location, InMemory):
-        return Keyring([new_key()])  # it goes with the store
+        return Keyring([new_key()])  # lost together with the store
     if not isinstance(location, InFile):
         return None
     path = Path(f"{location.path}.key")
     if not path.parent.is_dir():
-        return None  # as above
+        return None  # opening the store reports the missing folder
     if not path.exists():
-        _refuse_if_there(location.path, path)
-        _make(path)
+        _refuse_if_store_exists(location.path, path)
+        _create(path)
     return read_key_file(path)
 
 
-def _refuse_if_there(store: Path, key: Path) -> None:
-    """Raise `CannotOpenStore` if there is a store without its key: a new one could read none of its secrets."""
+def _refuse_if_store_exists(store: Path, key: Path) -> None:
+    """Raise CannotOpenStore if a store exists without its key: a new key could not decrypt its secrets."""
     if store.exists() and store.stat().st_size:
         raise CannotOpenStore(
-            f"cannot open the store sqlite:///{store}: its key {key} is not there, and no other is named "
-            "(engine.store_key); put it back, or, if the store holds no secrets or they may be lost, make another: "
+            f"cannot open the store sqlite:///{store}: its key {key} is missing, and no other is configured "
+            "(engine.store_key); restore it, or, if the store has no secrets or they may be lost, create a new one: "
             f"(umask 077; stretto store key > {key})"
         )
 
 
-def _make(path: Path) -> None:
-    """Make a key's file, which is there as a whole or not at all, however the process ends."""
+def _create(path: Path) -> None:
+    """Create a key file atomically: a crash leaves the whole file or none."""
     try:
         descriptor, new = tempfile.mkstemp(prefix=f"{path.name}.", dir=path.parent)
         try:
@@ -59,14 +66,14 @@ def _make(path: Path) -> None:
             Path(new).unlink()
         _sync_folder(path.parent)
     except FileExistsError:
-        return  # another process was quicker
+        return  # another process created it first
     except OSError as error:
-        raise CannotOpenStore(f"cannot make the key {path} of the store: {error.strerror}") from None
-    _log.info("store_key_made", file=str(path), hint="keep a copy: without it nobody can read the store's secrets")
+        raise CannotOpenStore(f"cannot create the key {path} of the store: {error.strerror}") from None
+    _log.info("store_key_made", file=str(path), hint="keep a copy: the store's secrets cannot be read without it")
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the name of a new file survive a power cut: secrets may be encrypted with its key in a moment."""
+    """Make a new file's name durable, as secrets may be encrypted with its key at once."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

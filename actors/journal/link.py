@@ -1,6 +1,6 @@
-"""The way to the journal: what supervisors and the engine send there, and whether there is room for more.
+"""The link to the journal: supervisors and the engine send records through it, and ask whether it has room.
 
-What is under way is counted where it is sent, so that nobody outruns the journal by a mailbox's length.
+Entries are counted where they are sent, so that senders notice a full journal at once.
 """
 
 import contextlib
@@ -14,52 +14,59 @@ from stretto.actors.journal.messages import JournalHasRoom, Record
 from stretto.actors.journal.records import Happened, Write
 
 MAX_PENDING = 8192
-"""Entries under way, beyond which no item starts."""
+"""Pending entries above which no item starts."""
 ROOM_AGAIN = 1024
-"""Entries under way, at which items start again."""
+"""Pending entries at which items start again."""
 
-Tells: TypeAlias = tuple[tuple[pykka.ActorRef[Any], Any], ...]
+Notifications: TypeAlias = tuple[tuple[pykka.ActorRef[Any], Any], ...]
 Answers: TypeAlias = tuple[tuple[Deferred, Any], ...]
 
 
 class Link(Protocol):
-    """What supervisors and the engine know of a journal. `durable`: there is one."""
+    """The journal as supervisors and the engine see it."""
 
     durable: bool
+    """Whether there is a store."""
 
     @property
     def pending(self) -> int:
-        """Entries that are under way, and not durable yet."""
+        """Entries that were sent and are not yet durable."""
 
     @property
     def unavailable(self) -> str | None:
-        """Why the store cannot be written now; None: it can."""
+        """Why the store cannot be written now, or None if it can."""
 
-    def record(self, write: Write | None, tells: Tells = (), answers: Answers = ()) -> None:
-        """Have something written; tell and answer when it is durable (without a write: when all earlier ones are)."""
+    def record(self, write: Write | None, notifications: Notifications = (), answers: Answers = ()) -> None:
+        """Send a record to the journal.
+
+        Args:
+            write: The data to write, or None to wait for all earlier records.
+            notifications: Messages to send when the record is durable, each with its receiver.
+            answers: Answers to resolve when the record is durable, each with its value.
+        """
 
     def has_room(self, waiter: pykka.ActorRef[Any]) -> bool:
-        """Tell whether items may start; if not, the waiter is told `JournalHasRoom` when they may."""
+        """Return whether items may start; if not, `waiter` receives JournalHasRoom once they may."""
 
 
 class NoJournal:
-    """Stands where there is no store: whatever is written is as durable as it will ever be."""
+    """The link of an engine without a store: every record counts as durable at once."""
 
     durable = False
     pending = 0
     unavailable: str | None = None
 
-    def record(self, write: Write | None, tells: Tells = (), answers: Answers = ()) -> None:  # noqa: ARG002 - nothing is kept
-        """Tell and answer at once."""
-        notify(tells, answers)
+    def record(self, write: Write | None, notifications: Notifications = (), answers: Answers = ()) -> None:  # noqa: ARG002 - nothing is stored
+        """Send the messages and resolve the answers at once."""
+        notify(notifications, answers)
 
-    def has_room(self, waiter: pykka.ActorRef[Any]) -> bool:  # noqa: ARG002 - nobody ever waits
-        """There always is."""
+    def has_room(self, waiter: pykka.ActorRef[Any]) -> bool:  # noqa: ARG002 - no one waits
+        """Return True."""
         return True
 
 
 class JournalLink:
-    """Counts what is under way to the journal's actor. Used on any thread."""
+    """Sends records to the journal's actor and counts the pending entries. Thread-safe."""
 
     durable = True
 
@@ -71,28 +78,32 @@ class JournalLink:
         self._waiting: dict[str, pykka.ActorRef[Any]] = {}
 
     def connect(self, journal: pykka.ActorRef[Any]) -> None:
-        """Have what is recorded go to this actor."""
+        """Set the journal's actor; called once, before the first record."""
         self._journal = journal
 
     @property
     def pending(self) -> int:
+        """Entries that were sent and are not yet durable."""
         return self._pending
 
     @property
     def unavailable(self) -> str | None:
+        """Why the store cannot be written now, or None if it can."""
         return self._unavailable
 
-    def record(self, write: Write | None, tells: Tells = (), answers: Answers = ()) -> None:
+    def record(self, write: Write | None, notifications: Notifications = (), answers: Answers = ()) -> None:
+        """Send a record to the journal's actor; see `Link.record`."""
         if self._journal is None:
-            raise RuntimeError("the journal's actor has not been made yet")
+            raise RuntimeError("the journal's actor has not been started yet")
         entries = max(len(write.entries), 1) if isinstance(write, Happened) else 1
         with self._lock:
             self._pending += entries
-        # A journal that has ended takes the engine with it, which tells whoever waits.
+        # A journal that ends stops the engine, which fails everything that waits.
         with contextlib.suppress(pykka.ActorDeadError):
-            self._journal.tell(Record(write, entries, tells, answers))
+            self._journal.tell(Record(write, entries, notifications, answers))
 
     def has_room(self, waiter: pykka.ActorRef[Any]) -> bool:
+        """Return whether items may start; if not, `waiter` receives JournalHasRoom once they may."""
         if self._unavailable is None and self._pending < MAX_PENDING:
             return True
         with self._lock:
@@ -101,10 +112,10 @@ class JournalLink:
             self._waiting[waiter.actor_urn] = waiter
         return False
 
-    # ---- the journal's actor tells
+    # ---- called by the journal's actor
 
     def committed(self, entries: int) -> None:
-        """So many entries have become durable: the store can be written."""
+        """Count entries as durable; the store is available."""
         with self._lock:
             self._pending -= entries
             self._unavailable = None
@@ -112,23 +123,23 @@ class JournalLink:
                 return
             waiting, self._waiting = self._waiting, {}
         for waiter in waiting.values():
-            with contextlib.suppress(pykka.ActorDeadError):  # its run has ended meanwhile
+            with contextlib.suppress(pykka.ActorDeadError):  # its run has ended
                 waiter.tell(JournalHasRoom())
 
     def dropped(self, entries: int) -> None:
-        """So many entries will never be written; that says nothing of the store."""
+        """Count out entries that will never be written; the store's state is unchanged."""
         with self._lock:
             self._pending -= entries
 
     def failed(self, reason: str) -> None:
-        """The store cannot be written now."""
+        """Mark the store as unavailable."""
         self._unavailable = reason
 
 
-def notify(tells: Tells, answers: Answers) -> None:
-    """Resolve and tell; who is gone wants no news."""
-    for later, value in answers:
-        later.resolve(value)
-    for reference, message in tells:
+def notify(notifications: Notifications, answers: Answers) -> None:
+    """Resolve answers, then send messages. Receivers that have ended are skipped."""
+    for answer, value in answers:
+        answer.resolve(value)
+    for reference, message in notifications:
         with contextlib.suppress(pykka.ActorDeadError):
             reference.tell(message)

@@ -1,4 +1,4 @@
-"""Where the store of a URL is."""
+"""Locations of stores, parsed from URLs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +18,14 @@ class InMemory:
 
 @dataclass(frozen=True, slots=True)
 class InFile:
-    """A store in a file of SQLite's; a relative path is one from where the process is."""
+    """A store in an SQLite file. A relative path is relative to the working directory."""
 
     path: Path
 
 
 @dataclass(frozen=True, slots=True)
 class InPostgres:
-    """A store in a PostgreSQL database; the URL, which may hold a password, is never shown."""
+    """A store in a PostgreSQL database. The URL is never shown, as it may contain a password."""
 
     url: str
 
@@ -37,22 +37,31 @@ Location: TypeAlias = InMemory | InFile | InPostgres
 
 
 def locate(url: str) -> Location:
-    """Return where the store of a URL is. Raises `CannotOpenStore`; what cannot be read may hold a password."""
+    """Return the location of a store.
+
+    Args:
+        url: `sqlite://`, `sqlite:///FILE` or `postgresql://...`.
+
+    Raises:
+        CannotOpenStore: The URL is invalid. The message shows no part that may contain a password.
+    """
     scheme, colon, rest = url.partition(":")
     if scheme == "sqlite" and rest == "//":
         return InMemory()
     if scheme == "sqlite" and rest.startswith("///") and rest != "///":
         return _in_file(rest.removeprefix("///"))
     if scheme == "sqlite":
-        raise CannotOpenStore(f"cannot open the store {url!r}: a file's path comes after three slashes; {_EXPECTED}")
+        raise CannotOpenStore(f"cannot open the store {url!r}: the path must follow three slashes; {_EXPECTED}")
     if scheme == "postgresql" and rest.startswith("//"):
         return InPostgres(url)
     if not colon or "/" in scheme:
-        raise CannotOpenStore(f"cannot open the store {url!r}: that is no URL; {_EXPECTED}")
+        raise CannotOpenStore(f"cannot open the store {url!r}: this is not a URL; {_EXPECTED}")
     raise CannotOpenStore(f"cannot open the store: its URL begins with {scheme + ':'!r}; {_EXPECTED}")
 
 
 def _in_file(text: str) -> InFile:
     if "?" in text:
-        raise CannotOpenStore(f"cannot open the store 'sqlite:///{text}': a file's URL takes no options (found a '?')")
+        raise CannotOpenStore(
+            f"cannot open the store 'sqlite:///{text}': the URL of a file must have no options, got a '?'"
+        )
     return InFile(Path(text))

@@ -15,51 +15,48 @@ if TYPE_CHECKING:
 
 
 class JournalHasRoom(msgspec.Struct, frozen=True):
-    """The journal has caught up, or can write again: items may start."""
+    """The journal has room again: items may start."""
 
 
 class RunExists(msgspec.Struct, frozen=True):
-    """A run was not accepted, as an earlier one, `existing`, has its idempotency key.
-
-    `same_request`: the earlier one was of the same workflow and inputs.
-    """
+    """A run was not accepted because an earlier run has its idempotency key."""
 
     run_id: str
     existing: str
     same_request: bool
+    """Whether the earlier run has the same workflow and inputs."""
 
 
 class RunUnrecordable(msgspec.Struct, frozen=True):
-    """What happened to a run can never be written into the store: `reason` says why."""
+    """The store permanently refused a run's data, for `reason`."""
 
     run_id: str
     reason: str
 
 
 class StoreGone(msgspec.Struct, frozen=True):
-    """The store will never be written again by this engine: `reason` says why."""
+    """This engine can never write the store again, for `reason`."""
 
     reason: str
 
 
 class Record(msgspec.Struct, frozen=True):
-    """Write this down; when it is durable, `tells` are told, and `answers` resolved.
-
-    `entries` counts for how much may be under way. Without a write: when all earlier ones are durable.
-    """
+    """Write data; once it is durable, send `notifications` and resolve `answers`."""
 
     write: Write | None
+    """None waits for all earlier records."""
     entries: int
-    tells: tuple[tuple[ActorRef[Any], Any], ...] = ()
+    """The record's share of the pending entries."""
+    notifications: tuple[tuple[ActorRef[Any], Any], ...] = ()
     answers: tuple[tuple[Deferred, Any], ...] = ()
 
 
 class RetryCommit(msgspec.Struct, frozen=True):
-    """Try again to write what could not be written."""
+    """Retry the batch that could not be written."""
 
 
 class PruneRuns(msgspec.Struct, frozen=True):
-    """Delete ended runs, a portion at a time; `answer` gets how many."""
+    """Delete ended runs, a portion at a time; `answer` gets their number."""
 
     prune: Prune
     answer: Deferred

@@ -1,6 +1,6 @@
-"""A store is opened by its URL: by the one process that writes it, or for reading beside that.
+"""Opening of stores by their URLs, for the one process that writes, and for others that read.
 
-Nothing of a database is imported before there is one to open: it would slow down every command.
+Database libraries are imported only here, when a store is opened: they would slow down every command.
 """
 
 from typing import TYPE_CHECKING
@@ -15,9 +15,16 @@ if TYPE_CHECKING:
 
 
 def open_store(url: str, keyring: "Keyring | None", schema: "Schema | None" = None) -> "Store":
-    """Open a store for writing and reading; its tables are made, or brought to this version, or to that of `schema`.
+    """Open a store for writing and reading, and create or upgrade its tables.
 
-    Raises `StoreInUse` if another process has it, else `CannotOpenStore`.
+    Args:
+        url: The store's URL.
+        keyring: The keys of its secrets.
+        schema: The version of the tables, by default this Stretto's.
+
+    Raises:
+        StoreInUse: Another process has the store open for writing.
+        CannotOpenStore: The store cannot be opened for another reason.
     """
     location = locate(url)
     from stretto.actors.journal.sql.store import own  # noqa: PLC0415 - see above
@@ -26,9 +33,15 @@ def open_store(url: str, keyring: "Keyring | None", schema: "Schema | None" = No
 
 
 def open_reader(url: str, keyring: "Keyring | None", schema: "Schema | None" = None) -> "SqlReader":
-    """Open a store for reading, whether a process writes it or not; nothing of it is made or changed.
+    """Open a store for reading, also while another process writes it. Nothing is created or changed.
 
-    Raises `CannotOpenStore`.
+    Args:
+        url: The store's URL.
+        keyring: The keys of its secrets.
+        schema: The version of the tables, by default this Stretto's.
+
+    Raises:
+        CannotOpenStore: The store does not exist, has other tables, or cannot be read.
     """
     location = locate(url)
     from stretto.actors.journal.sql.store import read  # noqa: PLC0415 - see above

@@ -1,4 +1,4 @@
-"""Reading from the store on a few threads of its own: no actor's turn ever waits for it."""
+"""Reads from the store on threads of their own, so that no actor's turn waits for the store."""
 
 import contextlib
 from collections.abc import Callable
@@ -18,26 +18,26 @@ _log = get_logger("stretto.journal")
 
 
 class NoStore(StrettoError):
-    """There is nothing to read: the engine has no store."""
+    """The engine has no store to read."""
 
     code = "no_store"
 
 
 class NoReaders:
-    """Stands where there is no store: whatever is asked raises `NoStore`."""
+    """The readers of an engine without a store: every read raises NoStore."""
 
     def read(self, *_asked: Any) -> NoReturn:
         """Raise `NoStore`."""
         raise NoStore("this engine keeps runs in memory only: start it with a store, such as sqlite:///stretto.db")
 
-    later = tell = read
+    ask_deferred = tell = read
 
     def stop(self) -> None:
-        """There is nothing to stop."""
+        """Do nothing."""
 
 
 class Readers:
-    """Calls functions with the store's reader, and hands on what they return."""
+    """Calls functions with the store's reader on a reader's thread, and delivers their results."""
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
@@ -46,12 +46,12 @@ class Readers:
     def read(
         self, read: Callable[[Reader], Any], then: Callable[[Any], Any], failed: Callable[[Exception], Any]
     ) -> None:
-        """Call `then` with what `read` returns, or `failed` with what it raises, on a reader's thread."""
+        """Call `read` on a reader's thread, then `then` with its result, or `failed` with its exception."""
 
         def job() -> None:
             try:
                 value = read(self._reader)
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with one run's rows harms no other run
+            except Exception as error:  # noqa: BLE001 - one run's broken rows must not harm other runs
                 if not isinstance(error, StrettoError):
                     _log.exception("reading_failed")
                 failed(error)
@@ -64,31 +64,31 @@ class Readers:
 
         try:
             future = self._threads.submit(job)
-        except RuntimeError:  # they have been stopped
+        except RuntimeError:  # the threads were stopped
             failed(_stopped())
         else:
             future.add_done_callback(dropped)
 
-    def later(self, read: Callable[[Reader], Any]) -> Deferred:
-        """Return an answer that gets what `read` returns, or raises."""
+    def ask_deferred(self, read: Callable[[Reader], Any]) -> Deferred:
+        """Return a deferred answer that gets the result of `read`, or its exception."""
         answer = Deferred()
         self.read(read, answer.resolve, answer.fail)
         return answer
 
     def tell(self, to: pykka.ActorRef[Any], read: Callable[[Reader], Any], failed: Callable[[Exception], Any]) -> None:
-        """Tell an actor what `read` returns, or the message that `failed` makes of what it raises."""
+        """Send an actor the result of `read`, or the message that `failed` returns for its exception."""
 
-        def told(message: Any) -> None:
-            with contextlib.suppress(pykka.ActorDeadError):  # it has ended meanwhile
+        def send(message: Any) -> None:
+            with contextlib.suppress(pykka.ActorDeadError):  # the actor has ended
                 to.tell(message)
 
-        self.read(read, told, lambda error: told(failed(error)))
+        self.read(read, send, lambda error: send(failed(error)))
 
     def stop(self) -> None:
-        """Read what is being read to its end, tell the others that nothing is read any more, and close the reader."""
+        """Finish the reads in progress, fail the waiting ones, and close the reader."""
         self._threads.shutdown(cancel_futures=True)
         self._reader.close()
 
 
 def _stopped() -> StoreUnavailable:
-    return StoreUnavailable("the store is not read any more: the engine is being stopped")
+    return StoreUnavailable("the store cannot be read: the engine is being stopped")

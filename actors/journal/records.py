@@ -1,7 +1,8 @@
-"""What is written into a store: frozen, and free of SQL.
+"""The records of a store, as frozen structs without SQL.
 
-A run is its `RunAccepted` and its entries in their order. An entry is an event of the conductor's, or a note of the
-shell's that a recovery needs. All that one run has to write of one turn is one `Happened`, and stands or falls whole.
+A run is its `RunAccepted` and its entries in their order. An entry is a conductor's event, or a note of the run's
+supervisor that recovery needs. All that a run writes in one turn is one `Happened`, which is written as a whole or
+not at all.
 """
 
 from typing import Literal, TypeAlias
@@ -9,16 +10,21 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from stretto.definitions.conductor import Event
-from stretto.definitions.context import Surroundings
+from stretto.definitions.context import RunEnvironment
 from stretto.definitions.data import Data, FrozenDict, FrozenList
 from stretto.definitions.model import Workflow
 
 RerunScope: TypeAlias = Literal["everything", "failed_tasks", "failed_items"]
-"""What a rerun performs again: all of it, the failed tasks and what follows on them, or of those only failed items."""
+"""The part of a run that a rerun repeats.
+
+- `everything`: the whole run
+- `failed_tasks`: the failed tasks, and the tasks that follow them
+- `failed_items`: the same, but only the failed items of a failed task
+"""
 
 
 class ItemKey(msgspec.Struct, frozen=True):
-    """One item of one visit of a task; a task without items is item 0."""
+    """An item of a visit of a task. A task without items has one item, with index 0."""
 
     task: str
     visit: int
@@ -26,50 +32,50 @@ class ItemKey(msgspec.Struct, frozen=True):
 
 
 class ParentItem(msgspec.Struct, frozen=True):
-    """The try of an item that a sub-workflow performs. `told` is what the child's `system.parent` gives."""
+    """The item's attempt that a sub-workflow runs for."""
 
     run_id: str
     item: ItemKey
     attempt: int
-    told: FrozenDict
+    system_parent: FrozenDict
+    """The value of `system.parent` in the child's expressions."""
 
 
 class Rerun(msgspec.Struct, frozen=True):
-    """Which run a run does again, and what of it."""
+    """The run that a rerun repeats, and the part of it."""
 
     of: str
     scope: RerunScope
 
 
 class Idempotency(msgspec.Struct, frozen=True):
-    """A client's key, and the digest of what it has submitted with it."""
+    """A client's idempotency key, and the digest of the request that it came with."""
 
     key: str
     fingerprint: str
 
 
 class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):
-    """A run has been accepted: all that it is rebuilt from, but for its entries.
-
-    `parameters` are bound and frozen; `accepted_at` is seconds since the epoch, and the run's start. `secret`: what
-    the run holds may be secret, so that its parameters are encrypted; its surroundings always are, if they are not
-    empty. `depth` counts the levels below the first run.
-    """
+    """A run was accepted. Together with its entries this is all that recovery needs."""
 
     run_id: str
     workflow: Workflow
     parameters: FrozenDict
-    surroundings: Surroundings
+    """The parameters after binding."""
+    surroundings: RunEnvironment
     accepted_at: float
+    """The run's start, in seconds since the epoch."""
     secret: bool
+    """Whether the run may contain secrets: its parameters and entries are then encrypted."""
     parent: ParentItem | None = None
     depth: int = 0
+    """The number of runs above it; 0 for a top-level run."""
     idempotency: Idempotency | None = None
     rerun: Rerun | None = None
 
 
 class ItemStarted(msgspec.Struct, frozen=True):
-    """A try of an item is about to be performed, and must not be performed again (`delivery: at_most_once`)."""
+    """An attempt with `delivery: at_most_once` is about to start, and must not be repeated."""
 
     task: str
     visit: int
@@ -79,15 +85,15 @@ class ItemStarted(msgspec.Struct, frozen=True):
 
 
 class SecretsLearned(msgspec.Struct, frozen=True):
-    """Texts that have turned out to be secret since the run began; always encrypted."""
+    """Texts that the run has learned to be secret since it began; always encrypted."""
 
     texts: tuple[str, ...]
 
 
 class ResultsWritten(msgspec.Struct, frozen=True):
-    """The first `lines` lines of a task's file of results are written, and are its first `size` bytes.
+    """The first `lines` lines of a task's results file, in `size` bytes, are written.
 
-    `whole`: there are no more. Where the file is cut when its run is rebuilt.
+    Recovery truncates the file to this size.
     """
 
     task: str
@@ -95,6 +101,7 @@ class ResultsWritten(msgspec.Struct, frozen=True):
     lines: int
     size: int
     whole: bool
+    """Whether these are all lines."""
     at: float
 
 
@@ -102,9 +109,9 @@ Entry: TypeAlias = Event | ItemStarted | SecretsLearned | ResultsWritten
 
 
 class TaskState(msgspec.Struct, frozen=True):
-    """A visit of a task as it stands now; times are seconds since the epoch, None for what has not come yet.
+    """The current state of a task's visit. Times are seconds since the epoch.
 
-    `items`, `succeeded` and `failed` are counted when the visit has ended, 0 before.
+    `items`, `succeeded` and `failed` are 0 until the visit has ended.
     """
 
     task: str
@@ -118,7 +125,7 @@ class TaskState(msgspec.Struct, frozen=True):
 
 
 class Ending(msgspec.Struct, frozen=True):
-    """How a run ended. `output` and `errors` are masked: nobody rebuilds anything from them."""
+    """How a run ended. `output` and `errors` are masked, as recovery does not need them."""
 
     status: str
     output: Data
@@ -127,19 +134,18 @@ class Ending(msgspec.Struct, frozen=True):
 
 
 class Happened(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened to a run in one turn.
-
-    `first` is the number of the first entry: a run's entries are numbered from 0 without a gap. `tasks` replace what
-    was known of these visits, the later of the same one winning. `status` is the run's now, None: as it was. `secret`
-    as in `RunAccepted`, for the entries.
-    """
+    """The progress of a run in one turn."""
 
     run_id: str
     first: int
+    """The number of the first entry. A run's entries are numbered from 0 without gaps."""
     entries: tuple[Entry, ...]
     secret: bool
+    """Whether the entries may contain secrets and must be encrypted."""
     tasks: tuple[TaskState, ...] = ()
+    """New states of visits. The last one of a visit wins."""
     status: str | None = None
+    """The run's new status, or None if it has not changed."""
     ending: Ending | None = None
 
 

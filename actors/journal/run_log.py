@@ -1,4 +1,4 @@
-"""What a run's supervisor has the journal write: gathered in a turn, sent at its end as one record."""
+"""The log of one run: its entries, gathered during a turn and sent to the journal as one record."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from stretto.definitions.conductor import TaskEnded, TaskStarted
 from stretto.definitions.context import Mask
 
 
-class RunJournal:
-    """The entries of one run, numbered, and who is to be told when those so far are durable."""
+class RunLog:
+    """Gathers a run's numbered entries, and the messages and answers that wait until they are durable."""
 
-    def __init__(  # noqa: PLR0913 - where it goes on; keywords
+    def __init__(  # noqa: PLR0913 - where the log continues, as keywords
         self,
         link: Link,
         run_id: str,
@@ -24,10 +24,15 @@ class RunJournal:
         learned: int = 0,
         status: str = "running",
     ) -> None:
-        """Go on at the entry numbered `first`; what the mask has learned before its text number `learned` is known.
+        """Continue a run's log.
 
-        `durable` tells whether there is a store.
-        `secretive`: whatever the mask may say, what the run holds may be secret. `status` is what the store has.
+        Args:
+            link: The link to the journal.
+            run_id: The run.
+            secretive: Whether entries must be encrypted even if the mask is empty.
+            first: The number of the next entry.
+            learned: How many of the mask's learned texts are already recorded.
+            status: The run's status in the store.
         """
         self._link = link
         self.durable = link.durable
@@ -37,25 +42,25 @@ class RunJournal:
         self._learned = learned
         self._entries: list[Entry] = []
         self._tasks: list[TaskState] = []
-        self._tells: list[tuple[pykka.ActorRef[Any], Any]] = []
+        self._notifications: list[tuple[pykka.ActorRef[Any], Any]] = []
         self._answers: list[tuple[Deferred, Any]] = []
         self._status = status
         self._ending: Ending | None = None
 
     def has_room(self, waiter: pykka.ActorRef[Any]) -> bool:
-        """Tell whether items may start; if not, the waiter is told `JournalHasRoom` when they may."""
+        """Return whether items may start; if not, `waiter` receives JournalHasRoom once they may."""
         return self._link.has_room(waiter)
 
     def accept(
-        self, accepted: RunAccepted, tell: tuple[pykka.ActorRef[Any], Any], answer: tuple[Deferred, Any]
+        self, accepted: RunAccepted, notification: tuple[pykka.ActorRef[Any], Any], answer: tuple[Deferred, Any]
     ) -> None:
-        """Have it written that the run is accepted."""
-        self._link.record(accepted, (tell,), (answer,))
+        """Record the acceptance of the run at once, without waiting for the turn's end."""
+        self._link.record(accepted, (notification,), (answer,))
 
     def note(self, entry: Entry, mask: Mask) -> None:
-        """Have an entry written at the turn's end, and before it what has turned out to be secret since the last one.
+        """Append an entry, preceded by the secrets that the mask has learned since the last one.
 
-        In this order a replay masks what it makes of the entry as it was masked here.
+        In this order a replay masks the entry as the run masks it now.
         """
         if not self._link.durable:
             return
@@ -65,12 +70,12 @@ class RunJournal:
         self._entries.append(entry)
 
     def task_started(self, command: TaskStarted, at: float) -> None:
-        """A visit of a task has begun, at `at` seconds since the epoch."""
+        """Record the start of a task's visit, at `at` seconds since the epoch."""
         if self._link.durable:
             self._tasks.append(TaskState(command.task, command.visit, "running", at))
 
     def task_ended(self, command: TaskEnded, at: float) -> None:
-        """A visit of a task has ended, at `at` seconds since the epoch."""
+        """Record the end of a task's visit, at `at` seconds since the epoch."""
         if self._link.durable:
             succeeded = command.outcomes.get("succeeded", 0) + command.outcomes.get("skipped", 0)
             self._tasks.append(
@@ -81,21 +86,21 @@ class RunJournal:
             )  # fmt: skip
 
     def tell(self, reference: pykka.ActorRef[Any], message: Any) -> None:
-        """Tell something when all that has been noted is durable."""
-        self._tells.append((reference, message))
+        """Send a message once all entries so far are durable."""
+        self._notifications.append((reference, message))
 
-    def answer(self, later: Deferred, value: Any) -> None:
-        """Answer when all that has been noted is durable."""
-        self._answers.append((later, value))
+    def answer(self, deferred: Deferred, value: Any) -> None:
+        """Resolve an answer once all entries so far are durable."""
+        self._answers.append((deferred, value))
 
     def end(self, ending: Ending) -> None:
-        """Have it written that the run has ended."""
+        """Record the end of the run."""
         self._ending = ending
 
     def flush(self, status: str | None, mask: Mask) -> None:
-        """Send what has gathered; `status` is the run's now, None: as it was."""
+        """Send the gathered entries as one record; `status` is the run's new status, or None if unchanged."""
         changed, ending = (None if status == self._status else status), self._ending
-        if not (self._entries or self._tasks or self._tells or self._answers or changed or ending):
+        if not (self._entries or self._tasks or self._notifications or self._answers or changed or ending):
             return
         happened = None
         if self._link.durable and (self._entries or self._tasks or changed or ending):
@@ -103,8 +108,8 @@ class RunJournal:
                 run_id=self._run_id, first=self._next, entries=tuple(self._entries),
                 secret=self._secretive or bool(mask), tasks=tuple(self._tasks), status=changed, ending=ending,
             )  # fmt: skip
-        self._link.record(happened, tuple(self._tells), tuple(self._answers))
+        self._link.record(happened, tuple(self._notifications), tuple(self._answers))
         self._status = status or self._status
         self._ending = None
         self._next += len(self._entries)
-        self._entries, self._tasks, self._tells, self._answers = [], [], [], []
+        self._entries, self._tasks, self._notifications, self._answers = [], [], [], []

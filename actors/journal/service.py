@@ -1,4 +1,4 @@
-"""A store as an engine has it: opened, with its journal's actor and its readers."""
+"""An engine's journal: the open store with its writing actor, its link and its readers."""
 
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class OpenJournal:
-    """A store, what leads to its journal, and its readers. `start` has the journal's actor take over the writing."""
+    """An open store with the link to its journal and its readers. `start` starts the journal's actor."""
 
     def __init__(self, store: "Store") -> None:
         self.store = store
@@ -29,7 +29,13 @@ class OpenJournal:
         self._thread: threading.Thread | None = None
 
     def start(self, timers: "Timers", instruments: "Instruments", engine: "Callable[[], pykka.ActorRef[Any]]") -> None:
-        """Start the journal's actor; `engine` gives the actor that it reports to, which may be born later."""
+        """Start the journal's actor.
+
+        Args:
+            timers: Where the actor sets reminders.
+            instruments: Where commits are measured.
+            engine: Returns the actor to report to. It is called later, so that the engine may start after the journal.
+        """
         self.actor = JournalActor.start(
             self.store.writer, self.store.pruning, self.link, timers=timers, instruments=instruments, engine=engine
         )
@@ -37,7 +43,7 @@ class OpenJournal:
         self.link.connect(self.actor)
 
     def close(self) -> None:
-        """Write what is left, and give the store back; return when no thread is left."""
+        """Write the remaining records, join all threads, and release the store."""
         self.readers.stop()
         if self.actor is not None:
             self.actor.stop()
@@ -47,9 +53,16 @@ class OpenJournal:
 
 
 def open_journal(url: str, key_file: str | PathLike[str] | None) -> OpenJournal:
-    """Open a store. Raises `CannotOpenStore`.
+    """Open a store for an engine.
 
-    The libraries for it are imported only here: an engine without a store starts without them.
+    Database libraries are imported only here: an engine without a store starts without them.
+
+    Args:
+        url: The store's URL.
+        key_file: The key file of its secrets; by default the one next to an SQLite store.
+
+    Raises:
+        CannotOpenStore: The store or its key cannot be opened.
     """
     from stretto.actors.journal.key_files import keyring_for  # noqa: PLC0415 - as above
     from stretto.actors.journal.opening import open_store  # noqa: PLC0415 - as above

@@ -1,6 +1,6 @@
-"""What a store does: the one writer's side, and the readers' beside it. `sql` has the only kind there is.
+"""The protocols of a store: one writer and concurrent readers. `sql` has the only implementation.
 
-Both sides are called on threads that may wait: the journal's own, and a few for reading; never in an actor's turn.
+Both are called on threads that may block, the journal's and the readers', never in an actor's turn.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,88 +13,107 @@ from stretto.definitions.data import Data, FrozenList
 from stretto.definitions.errors import StrettoError
 
 PAGE: int = 50
+"""Rows of a page by default."""
 MAX_PAGE: int = 500
-"""Rows of a page: by default, and at most."""
+"""Rows of a page at most."""
 
 
 class CannotOpenStore(StrettoError):
-    """The store cannot be opened: the message says what was found, what was expected, and what to do."""
+    """The store cannot be opened. The message says what was found, what was expected, and what to do."""
 
     code = "cannot_open_store"
 
 
 class StoreInUse(CannotOpenStore):
-    """Another process that lives has the store."""
+    """Another running process has the store open for writing."""
 
     code = "store_in_use"
 
 
 class StoreUnavailable(StrettoError):
-    """The store cannot write or read now (a full disk, a lost connection, ...); it may be able to later.
+    """The store cannot be used now (a full disk, a lost connection, ...), but may be later.
 
-    Nothing of the transaction at hand has been written.
+    The transaction was rolled back.
     """
 
     code = "store_unavailable"
 
 
 class StoreLost(StrettoError):
-    """The store belongs to another process by now: this one must write no more, for good."""
+    """Another process has taken over the store: this one must never write it again."""
 
     code = "store_lost"
 
 
 class Unrecordable(StrettoError):
-    """What was to be written of one run can never be; nothing of the transaction at hand has been written."""
+    """The database rejected a run's data permanently; the transaction was rolled back."""
 
     code = "unrecordable"
 
 
 class AlreadyAccepted(msgspec.Struct, frozen=True):
-    """A run with the same idempotency key has been accepted before; nothing was written of the later one."""
+    """An earlier run, `existing`, has the idempotency key of `run_id`, which was not written."""
 
     run_id: str
     existing: str
     same_request: bool
+    """Whether both have the same workflow and inputs."""
 
 
 class Writer(Protocol):
-    """The one writer's side."""
+    """The writing side of a store, for one thread."""
 
     def write(self, writes: Sequence[Write]) -> list[AlreadyAccepted]:
-        """Write all of it in one transaction, durable when this returns.
+        """Write records in one transaction, which is durable when this returns.
 
-        Returns which of the runs to be accepted have an idempotency key that is taken. Raises `StoreUnavailable`,
-        `StoreLost`, `Unrecordable`.
+        Args:
+            writes: The records, in their order.
+
+        Returns:
+            The accepted runs that were not written because an earlier run has their idempotency key.
+
+        Raises:
+            StoreUnavailable: The store cannot be written now.
+            StoreLost: Another process has taken over the store.
+            Unrecordable: The store permanently refuses a record.
         """
 
     def close(self) -> None:
-        """Give the store back, for others to open; idempotent."""
+        """Release the store for other processes; idempotent."""
 
 
 class Prune(msgspec.Struct, frozen=True):
-    """Which ended runs to delete: those that ended before `ended_before` (seconds since the epoch), and those beyond
-    the newest `keep`; None: that does not count. What belongs to a run in progress stays: its parents, its children,
-    the run that it does again."""
+    """The ended runs to delete. A run stays while a run in progress depends on it."""
 
     ended_before: float | None = None
+    """Delete runs that ended before this time, in seconds since the epoch."""
     keep: int | None = None
+    """Delete all but so many of the newest ended runs."""
 
 
 class Pruning(Protocol):
-    """Deletes runs in portions, on the writer's thread; `finished` when there is nothing left to delete."""
+    """Deletes runs in portions, on the writer's thread."""
 
     finished: bool
+    """Whether nothing is left to delete."""
 
     def prune_some(self, limit: int) -> int:
-        """Look at so many runs at most, and delete so many rows, in one transaction; return how many runs are gone.
+        """Delete a portion in one transaction.
 
-        Raises `StoreUnavailable`, after which it may be called again, and `StoreLost`.
+        Args:
+            limit: The number of runs to inspect and of rows to delete at most.
+
+        Returns:
+            The number of runs deleted.
+
+        Raises:
+            StoreUnavailable: The store cannot be written now; the call can be repeated.
+            StoreLost: Another process has taken over the store.
         """
 
 
 class Unfinished(msgspec.Struct, frozen=True):
-    """A run that has been accepted and has not ended: narrow, as there may be ten thousand."""
+    """A run that was accepted and has not ended. It is small, as there may be ten thousand."""
 
     run_id: str
     workflow: str
@@ -103,7 +122,7 @@ class Unfinished(msgspec.Struct, frozen=True):
 
 
 class Child(msgspec.Struct, frozen=True):
-    """A sub-workflow's run that performs an item of its parent's."""
+    """A sub-workflow's run, and the item's attempt that it runs for."""
 
     run_id: str
     item: ItemKey
@@ -113,7 +132,7 @@ class Child(msgspec.Struct, frozen=True):
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A run as lists tell it: without anything that may be large."""
+    """A run in a list, without fields that may be large."""
 
     id: str
     workflow: str
@@ -126,14 +145,14 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunEnd(msgspec.Struct, frozen=True):
-    """How a run ended, masked."""
+    """How a run ended. Secrets are masked."""
 
     output: Data
     errors: FrozenList
 
 
 class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A visit of a task; the fields are those of `TaskState`."""
+    """A visit of a task, with the fields of `TaskState`."""
 
     task: str
     visit: int
@@ -146,9 +165,10 @@ class TaskRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ItemRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A try of an item that has ended: `number` is its entry's. Its result is asked for with `entry`."""
+    """An ended attempt of an item, without its result."""
 
     number: int
+    """The number of its entry, which has the result."""
     task: str
     visit: int
     index: int
@@ -158,73 +178,104 @@ class ItemRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RunPage(msgspec.Struct, frozen=True):
-    """Some runs, the newest first, and the cursor of what follows; None: nothing does."""
+    """A page of runs, the newest first, and the cursor of the next page, or None on the last one."""
 
     runs: tuple[RunRow, ...]
     next: str | None
 
 
 class ItemPage(msgspec.Struct, frozen=True):
-    """Some tries of items in the order in which they ended, and the cursor of what follows; None: nothing does."""
+    """A page of attempts in the order of their ends, and the cursor of the next page, or None on the last one."""
 
     items: tuple[ItemRow, ...]
     next: str | None
 
 
+class ItemQuery(msgspec.Struct, frozen=True):
+    """The ended attempts of a run's items that a page contains."""
+
+    task: str | None = None
+    """Only items of this task."""
+    outcome: str | None = None
+    """Only attempts with this outcome. "failed" means every outcome except "succeeded"."""
+    cursor: str | None = None
+    """The `next` of the previous page."""
+    limit: int = PAGE
+    """The number of attempts, between 1 and MAX_PAGE."""
+
+
+ALL_ITEMS = ItemQuery()
+
+
 class Reader(Protocol):
-    """The readers' side; every method may be called on any thread, and raises `StoreUnavailable`."""
+    """The reading side of a store. Every method is thread-safe and may raise StoreUnavailable.
+
+    Methods that return stored data may also raise StoreKeyMissing, WrongStoreKey and UnreadableRecord.
+    """
 
     def unfinished(self) -> Iterator[Unfinished]:
         """Yield the runs that have not ended, in the order of their acceptance."""
 
     def accepted(self, run_id: str) -> RunAccepted | None:
-        """Return how a run was accepted, its definition read again from the text that it was accepted with."""
+        """Return the acceptance of a run, its definition parsed from the stored text, or None for an unknown run."""
 
     def entries(self, run_id: str, first: int, most: int) -> list[Entry]:
-        """Return at most so many of a run's entries, from that number on; fewer when there are no more."""
+        """Return entries of a run.
+
+        Args:
+            run_id: The run.
+            first: The number of the first entry to return.
+            most: The number of entries to return at most; fewer mean that there are no more.
+        """
 
     def learned(self, run_id: str) -> tuple[str, ...]:
-        """Return what has turned out to be secret since a run began; nothing else of its entries is read."""
+        """Return the texts of a run's SecretsLearned entries. No other entry is read."""
 
     def children(self, run_id: str) -> list[Child]:
-        """Return the sub-workflows' runs of a run, in the order of their acceptance."""
+        """Return a run's child runs, in the order of their acceptance."""
 
     def find(self, idempotency_key: str) -> str | None:
-        """Return the id of the run that was accepted with a key."""
+        """Return the id of the run with an idempotency key, or None if there is none."""
 
     def runs(
         self, *, status: str | None = None, workflow: str | None = None, cursor: str | None = None, limit: int = PAGE
     ) -> RunPage:
-        """Return a page of runs, the newest first. Raises `InvalidCursor`."""
+        """Return a page of runs, the newest first.
+
+        Args:
+            status: Only runs with this status.
+            workflow: Only runs of this workflow.
+            cursor: The `next` of the previous page.
+            limit: The number of runs, between 1 and MAX_PAGE.
+
+        Raises:
+            InvalidCursor: The cursor did not come from a page of runs.
+        """
 
     def run(self, run_id: str) -> RunRow | None:
-        """Return a run."""
+        """Return a run, or None if it is unknown."""
 
     def end(self, run_id: str) -> RunEnd | None:
-        """Return how a run ended; None if it has not, or there is no such run."""
+        """Return how a run ended, or None if it has not ended or is unknown."""
 
     def tasks(self, run_id: str) -> list[TaskRow]:
-        """Return the visits of a run's tasks, in the order of their start."""
+        """Return the visits of a run's tasks, in the order of their starts."""
 
-    def items(  # what a page is of
-        self,
-        run_id: str,
-        *,
-        task: str | None = None,
-        outcome: str | None = None,
-        cursor: str | None = None,
-        limit: int = PAGE,
-    ) -> ItemPage:
-        """Return a page of the ended tries of a run's items; `outcome` "failed" means all but succeeded ones."""
+    def items(self, run_id: str, query: ItemQuery = ALL_ITEMS) -> ItemPage:
+        """Return a page of the ended attempts of a run's items, in the order of their ends.
+
+        Raises:
+            InvalidCursor: The cursor did not come from a page of items.
+        """
 
     def counts(self) -> Mapping[str, int]:
-        """Return how many runs there are of each status."""
+        """Return the number of runs by status."""
 
     def close(self) -> None:
-        """End all connections; idempotent."""
+        """Close all connections; idempotent."""
 
 
 class InvalidCursor(StrettoError):
-    """A cursor that this store has not given."""
+    """The cursor did not come from a page of this kind."""
 
     code = "invalid_cursor"

@@ -1,4 +1,8 @@
-"""Every request to an engine as data: its struct, its answer, and the engine method behind it."""
+"""Every request to an engine as data: its struct, its answer, and the engine method behind it.
+
+Request --socket, command line--> OPERATIONS --ask----> Engine --> Answer
+                                      '--report--> store --> Answer
+"""
 
 from typing import TYPE_CHECKING
 
@@ -11,87 +15,99 @@ if TYPE_CHECKING:
         Described,
         Done,
         Ended,
-        EntriesTold,
-        ExportTold,
-        ItemsTold,
-        ItemTold,
-        OutputTold,
+        EntriesAnswer,
+        ExportAnswer,
+        ItemAnswer,
+        ItemsAnswer,
+        OutputAnswer,
         Progress,
         Pruned,
         Refused,
-        RunsTold,
-        RunTold,
-        StatusTold,
-        WhyTold,
-        WorkflowsTold,
+        RunAnswer,
+        RunsAnswer,
+        StatusAnswer,
+        WaitsAnswer,
+        WorkflowsAnswer,
+    )
+    from stretto.actors.operations.asking import ask
+    from stretto.actors.operations.base import Request
+    from stretto.actors.operations.controls import (
+        CONTROLS,
+        Cancel,
+        ControlRequest,
+        RunControl,
+        event_of,
     )
     from stretto.actors.operations.exporting import frames_of
     from stretto.actors.operations.live import Follower, Following, ProgressRelay
     from stretto.actors.operations.requests import (
-        Cancel,
         Definition,
         Describe,
         Export,
         Item,
         ItemOutput,
         Items,
-        Pause,
         Prune,
-        Request,
         Rerun,
-        Resume,
-        RetryItem,
         Run,
         Runs,
-        SetConcurrency,
-        SkipItem,
         Status,
         Submit,
         Watch,
         Why,
         Workflows,
     )
-    from stretto.actors.operations.table import QUESTIONS, ask
+    from stretto.actors.operations.stored import REPORTS, report
+    from stretto.actors.operations.table import OPERATIONS, REQUESTS, Operation
 else:
     __getattr__ = lazy_face(
         __name__,
         {
             "answers": (
-                "Accepted Answer Described Done Ended EntriesTold ExportTold ItemTold ItemsTold OutputTold "
-                "Progress Pruned Refused RunTold RunsTold StatusTold WhyTold WorkflowsTold"
+                "Accepted Answer Described Done Ended EntriesAnswer ExportAnswer ItemAnswer "
+                "ItemsAnswer OutputAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer "
+                "WaitsAnswer WorkflowsAnswer"
             ),
+            "asking": "ask",
+            "base": "Request",
+            "controls": "CONTROLS Cancel ControlRequest RunControl event_of",
             "exporting": "frames_of",
             "live": "Follower Following ProgressRelay",
             "requests": (
-                "Cancel Definition Describe Export Item ItemOutput Items Pause Prune Request Rerun Resume "
-                "RetryItem Run Runs SetConcurrency SkipItem Status Submit Watch Why Workflows"
+                "Definition Describe Export Item ItemOutput Items Prune Rerun Run Runs Status "
+                "Submit Watch Why Workflows"
             ),
-            "table": "QUESTIONS ask",
+            "stored": "REPORTS report",
+            "table": "OPERATIONS REQUESTS Operation",
         },
     )
 
 __all__ = [
-    "QUESTIONS",
+    "CONTROLS",
+    "OPERATIONS",
+    "REPORTS",
+    "REQUESTS",
     "Accepted",
     "Answer",
     "Cancel",
+    "ControlRequest",
     "Definition",
     "Describe",
     "Described",
     "Done",
     "Ended",
-    "EntriesTold",
+    "EntriesAnswer",
     "Export",
-    "ExportTold",
+    "ExportAnswer",
     "Follower",
     "Following",
     "Item",
+    "ItemAnswer",
     "ItemOutput",
-    "ItemTold",
     "Items",
-    "ItemsTold",
-    "OutputTold",
-    "Pause",
+    "ItemsAnswer",
+    "Operation",
+    "OutputAnswer",
     "Progress",
     "ProgressRelay",
     "Prune",
@@ -99,22 +115,21 @@ __all__ = [
     "Refused",
     "Request",
     "Rerun",
-    "Resume",
-    "RetryItem",
     "Run",
-    "RunTold",
+    "RunAnswer",
+    "RunControl",
     "Runs",
-    "RunsTold",
-    "SetConcurrency",
-    "SkipItem",
+    "RunsAnswer",
     "Status",
-    "StatusTold",
+    "StatusAnswer",
     "Submit",
+    "WaitsAnswer",
     "Watch",
     "Why",
-    "WhyTold",
     "Workflows",
-    "WorkflowsTold",
+    "WorkflowsAnswer",
     "ask",
+    "event_of",
     "frames_of",
+    "report",
 ]

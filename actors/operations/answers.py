@@ -1,4 +1,4 @@
-"""What a daemon answers."""
+"""The answers of a daemon: one struct each. The struct's tag is its `type` in JSON."""
 
 from typing import Any, TypeAlias
 
@@ -20,7 +20,7 @@ class Described(msgspec.Struct, frozen=True, tag="described"):
 
 
 class Progress(msgspec.Struct, frozen=True, tag="progress"):
-    """A run as it is now; a client that reads slowly is told the latest only."""
+    """A run as it is now. A client that reads slowly gets the latest progress only."""
 
     run: str
     status: str
@@ -28,7 +28,7 @@ class Progress(msgspec.Struct, frozen=True, tag="progress"):
 
 
 class Ended(msgspec.Struct, frozen=True, tag="outcome"):
-    """How a run ended; `tasks` as `progress` tells them."""
+    """A run's outcome; `tasks` as in `Progress`."""
 
     run: str
     status: str
@@ -37,82 +37,82 @@ class Ended(msgspec.Struct, frozen=True, tag="outcome"):
     tasks: dict[str, Any]
 
 
-class StatusTold(msgspec.Struct, frozen=True, tag="status"):
-    """{id, workflow, status, tasks}, as `Engine.status` tells it."""
+class StatusAnswer(msgspec.Struct, frozen=True, tag="status"):
+    """{id, workflow, status, tasks}, as `Engine.status` returns it."""
 
     run: dict[str, Any]
 
 
-class WorkflowsTold(msgspec.Struct, frozen=True, tag="workflows"):
+class WorkflowsAnswer(msgspec.Struct, frozen=True, tag="workflows"):
     """All refs, sorted."""
 
     refs: list[str]
 
 
 class Done(msgspec.Struct, frozen=True, tag="done"):
-    """It has been noted."""
+    """The request has been recorded, or an export is complete."""
 
 
 class Refused(msgspec.Struct, frozen=True, tag="error"):
-    """It cannot be done; `code` is stable, `findings` are a wrong definition's."""
+    """The request was refused. `code` is stable; `findings` are those of an invalid definition."""
 
     code: str
     message: str
     findings: list[str] = []
 
 
-class RunsTold(msgspec.Struct, frozen=True, tag="runs"):
-    """A page of runs, as `reports.list_runs` tells it; `next` is the cursor of what follows."""
+class RunsAnswer(msgspec.Struct, frozen=True, tag="runs"):
+    """A page of runs, as `reports.list_runs` returns it; `next` is the cursor of the next page."""
 
     runs: list[dict[str, Any]]
     next: str | None
 
 
-class RunTold(msgspec.Struct, frozen=True, tag="run"):
-    """A run, as `reports.show_run` tells it."""
+class RunAnswer(msgspec.Struct, frozen=True, tag="run"):
+    """A run, as `reports.show_run` returns it."""
 
     run: dict[str, Any]
 
 
-class ItemsTold(msgspec.Struct, frozen=True, tag="items"):
-    """A page of tries of items, as `reports.list_items` tells it; `next` is the cursor of what follows."""
+class ItemsAnswer(msgspec.Struct, frozen=True, tag="items"):
+    """A page of items' attempts, as `reports.list_items` returns it; `next` is the cursor of the next page."""
 
     items: list[dict[str, Any]]
     next: str | None
 
 
-class ItemTold(msgspec.Struct, frozen=True, tag="item"):
-    """An item, as `reports.show_item` tells it."""
+class ItemAnswer(msgspec.Struct, frozen=True, tag="item"):
+    """An item, as `reports.show_item` returns it."""
 
     item: dict[str, Any]
 
 
-class OutputTold(msgspec.Struct, frozen=True, tag="output"):
-    """{task, visit, index, attempt, stdout, stderr, truncated}, as `Engine.item_output` tells it."""
+class OutputAnswer(msgspec.Struct, frozen=True, tag="output"):
+    """{task, visit, index, attempt, stdout, stderr, truncated}, as `Engine.item_output` returns it."""
 
     output: dict[str, Any]
 
 
-class WhyTold(msgspec.Struct, frozen=True, tag="why"):
-    """What is waited for: {kind, text, ...} each, as `Engine.why` tells it."""
+class WaitsAnswer(msgspec.Struct, frozen=True, tag="why"):
+    """The waits of a run: {kind, text, ...} each, as `Engine.why` returns them."""
 
     reasons: list[dict[str, Any]]
 
 
-class ExportTold(msgspec.Struct, frozen=True, tag="export"):
+class ExportAnswer(msgspec.Struct, frozen=True, tag="export"):
     """An exported run without its entries, which follow."""
 
     run: dict[str, Any]
 
 
-class EntriesTold(msgspec.Struct, frozen=True, tag="entries"):
-    """Some entries of an exported run, in their order."""
+class EntriesAnswer(msgspec.Struct, frozen=True, tag="entries"):
+    """The next entries of an exported run."""
 
     entries: list[msgspec.Raw]
 
 
 class Pruned(msgspec.Struct, frozen=True, tag="pruned"):
-    """How many runs were deleted."""
+    """The number of deleted runs."""
 
     runs: int
 
@@ -122,17 +122,17 @@ Answer: TypeAlias = (
     | Described
     | Progress
     | Ended
-    | StatusTold
-    | WorkflowsTold
+    | StatusAnswer
+    | WorkflowsAnswer
     | Done
     | Refused
-    | RunsTold
-    | RunTold
-    | ItemsTold
-    | ItemTold
-    | OutputTold
-    | WhyTold
-    | ExportTold
-    | EntriesTold
+    | RunsAnswer
+    | RunAnswer
+    | ItemsAnswer
+    | ItemAnswer
+    | OutputAnswer
+    | WaitsAnswer
+    | ExportAnswer
+    | EntriesAnswer
     | Pruned
 )

@@ -1,25 +1,25 @@
-"""An exported run as frames: however long it is, none of them is."""
+"""An exported run as frames of bounded size."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
 
-from stretto.actors.operations.answers import Answer, Done, EntriesTold, ExportTold
+from stretto.actors.operations.answers import Answer, Done, EntriesAnswer, ExportAnswer
 
 FRAME_BYTES: Final = 1024 * 1024
 """Bytes of entries after which a frame is full."""
 
 
 def frames_of(export: dict[str, Any]) -> Iterator[Answer]:
-    """Yield the frames of a run as `reports.export_run` tells it; `Done` says that it is complete."""
+    """Yield the frames of a run as `reports.export_run` returns it, and `Done` as the last one."""
     head = {name: value for name, value in export.items() if name != "entries"}
-    yield ExportTold(head)
+    yield ExportAnswer(head)
     yield from _full_frames(export["entries"])
     yield Done()
 
 
-def _full_frames(entries: Iterable[dict[str, Any]]) -> Iterator[EntriesTold]:
+def _full_frames(entries: Iterable[dict[str, Any]]) -> Iterator[EntriesAnswer]:
     gathered: list[msgspec.Raw] = []
     size = 0
     for entry in entries:
@@ -27,7 +27,7 @@ def _full_frames(entries: Iterable[dict[str, Any]]) -> Iterator[EntriesTold]:
         gathered.append(msgspec.Raw(text))
         size += len(text)
         if size >= FRAME_BYTES:
-            yield EntriesTold(gathered)
+            yield EntriesAnswer(gathered)
             gathered, size = [], 0
     if gathered:
-        yield EntriesTold(gathered)
+        yield EntriesAnswer(gathered)

@@ -1,4 +1,4 @@
-"""What clients are told of the runs that they follow."""
+"""Runs as their followers see them: the latest progress, then the outcome."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from stretto.actors.runs import RunEnded, RunParked, RunProgressed
 
 
 class Follower:
-    """One client's view of one run: the latest progress, not all of it, and the outcome at last."""
+    """One client's view of one run: the latest progress only, then the outcome."""
 
     def __init__(self) -> None:
         self._news = asyncio.Event()
@@ -21,22 +21,22 @@ class Follower:
 
     @property
     def has_ended(self) -> bool:
-        """The outcome has been told."""
+        """Whether the outcome has arrived."""
         return self._ended is not None
 
     def take(self, message: RunProgressed | RunEnded | RunParked) -> None:
-        """Note what happened. Whatever was not told yet is overtaken."""
+        """Take a message about the run. It replaces any that has not been sent yet."""
         if isinstance(message, RunEnded):
             self._ended = message
         elif isinstance(message, RunParked):
-            told = f"{message.why}; the run {message.run_id} goes on when a daemon opens its store again"
-            self._parked = Refused("engine_stopped", told)
+            text = f"{message.why}; the run {message.run_id} continues when a daemon opens its store again"
+            self._parked = Refused("engine_stopped", text)
         else:
             self._progress = message
         self._news.set()
 
     async def news(self) -> Progress | Ended | Refused:
-        """Wait for something new and return it; nothing comes after the outcome, or a refusal."""
+        """Wait for news and return it. The outcome, or a refusal, is the last."""
         await self._news.wait()
         self._news.clear()
         if self._ended is not None:
@@ -50,30 +50,30 @@ class Follower:
 
 
 class Following:
-    """Who follows which run. Used in the loop's thread only."""
+    """The followers of each run. Used in the loop's thread only."""
 
     def __init__(self) -> None:
         self._followers: dict[str, set[Follower]] = {}
 
     def add(self, run_id: str, follower: Follower) -> None:
-        """Tell a follower of a run from now on."""
+        """Add a follower of a run."""
         self._followers.setdefault(run_id, set()).add(follower)
 
     def remove(self, follower: Follower) -> None:
-        """Tell it nothing any more."""
+        """Remove a follower."""
         for run_id, followers in list(self._followers.items()):
             followers.discard(follower)
             if not followers:
                 del self._followers[run_id]
 
     def take(self, message: RunProgressed | RunEnded | RunParked) -> None:
-        """Tell whoever follows the run."""
+        """Pass a message on to the run's followers."""
         for follower in self._followers.get(message.run_id, ()):
             follower.take(message)
 
 
 class ProgressRelay(pykka.ThreadingActor):
-    """Hands what it is told of runs to an event loop, in order."""
+    """Passes its messages about runs on to an event loop, in order."""
 
     use_daemon_thread = True
 
@@ -85,5 +85,5 @@ class ProgressRelay(pykka.ThreadingActor):
         self._take = take
 
     def on_receive(self, message: Any) -> None:
-        """Hand it over."""
+        """Pass a message on."""
         self._loop.call_soon_threadsafe(self._take, message)

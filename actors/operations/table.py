@@ -1,49 +1,53 @@
-"""Requests that are one call of the engine's, whose answer is one frame."""
+"""The table of operations: each request with its name, its engine method and its answer.
+
+The name is the request's `type` on the socket and the method of `Engine` that answers it.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
-import pykka
 
-from stretto.actors.dispatch import call
 from stretto.actors.operations import answers, requests
+from stretto.actors.operations.base import Request
+from stretto.actors.operations.controls import CONTROLS
 
 
-class Question(NamedTuple):
-    """The engine's method, and how what it gives is told."""
+class Operation(NamedTuple):
+    """A request that one call of an engine method answers; `answer` makes the frame of the method's result."""
 
-    method: str
-    told: Callable[[Any], answers.Answer]
-
-
-def _done(_value: object) -> answers.Answer:
-    return answers.Done()
+    name: str
+    request: type[Request]
+    answer: Callable[[Any], answers.Answer]
 
 
-QUESTIONS: Final[Mapping[type, Question]] = {
-    requests.Status: Question("status", answers.StatusTold),
-    requests.Workflows: Question("workflows", lambda refs: answers.WorkflowsTold(list(refs))),
-    requests.Cancel: Question("cancel", _done),
-    requests.Pause: Question("pause", _done),
-    requests.Resume: Question("resume", _done),
-    requests.SetConcurrency: Question("set_concurrency", _done),
-    requests.SkipItem: Question("skip_item", _done),
-    requests.RetryItem: Question("retry_item", _done),
-    requests.Rerun: Question("rerun", lambda handle: answers.Accepted(handle.id, handle.workflow)),
-    requests.Runs: Question("runs", lambda page: answers.RunsTold(page["runs"], page["next"])),
-    requests.Run: Question("run", answers.RunTold),
-    requests.Items: Question("items", lambda page: answers.ItemsTold(page["items"], page["next"])),
-    requests.Item: Question("item", answers.ItemTold),
-    requests.ItemOutput: Question("item_output", answers.OutputTold),
-    requests.Why: Question("why", answers.WhyTold),
-    requests.Prune: Question("prune", answers.Pruned),
-}
+def _operation(request: type[Request], answer: Callable[[Any], answers.Answer]) -> Operation:
+    return Operation(str(request.__struct_config__.tag), request, answer)
 
 
-async def ask(engine: pykka.ActorRef[Any], request: Any) -> answers.Answer:
-    """Have the engine answer: the run comes first, all other fields are keywords. Raises what the method raises."""
-    question = QUESTIONS[type(request)]
+_ALL: Final = (
+    _operation(requests.Status, answers.StatusAnswer),
+    _operation(requests.Workflows, lambda refs: answers.WorkflowsAnswer(list(refs))),
+    _operation(requests.Rerun, lambda handle: answers.Accepted(handle.id, handle.workflow)),
+    _operation(requests.Runs, lambda page: answers.RunsAnswer(**page)),
+    _operation(requests.Run, answers.RunAnswer),
+    _operation(requests.Items, lambda page: answers.ItemsAnswer(**page)),
+    _operation(requests.Item, answers.ItemAnswer),
+    _operation(requests.ItemOutput, answers.OutputAnswer),
+    _operation(requests.Why, answers.WaitsAnswer),
+    _operation(requests.Prune, answers.Pruned),
+    *(_operation(control.request, lambda _result: answers.Done()) for control in CONTROLS),
+)
+
+OPERATIONS: Final[Mapping[type[Request], Operation]] = {operation.request: operation for operation in _ALL}
+"""The operations by request."""
+REQUESTS: Final[tuple[type[Request], ...]] = (
+    *OPERATIONS, requests.Submit, requests.Describe, requests.Watch, requests.Export,
+)  # fmt: skip
+"""Every request: those of the table, and those with more to them than one call."""
+
+
+def arguments_of(request: Request) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Return a request's fields as a call's arguments: the run's id comes first, all others are keywords."""
     fields = msgspec.structs.asdict(request)
-    run = (fields.pop("run"),) if "run" in fields else ()
-    return question.told(await call(engine, question.method, *run, **fields))
+    return ((fields.pop("run"),) if "run" in fields else ()), fields

@@ -1,11 +1,11 @@
-"""Making a pack's actions known to an engine."""
+"""Registration of a pack's actions with an engine."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from stretto.actors.actions import ANY, Action, ActionParameter, ActionRegistry, DuplicateAction
 from stretto.actors.packs.model import Pack, PackAction, PackCall, Refused
-from stretto.actors.packs.process import missing, perform
+from stretto.actors.packs.process import missing, run_action
 from stretto.definitions.context import secret_fields
 from stretto.definitions.data import freeze
 from stretto.definitions.errors import Finding, InvalidDefinition
@@ -16,9 +16,16 @@ _log = get_logger("stretto.packs")
 
 
 def add_packs(registry: ActionRegistry, packs: Iterable[Pack]) -> None:
-    """Add the actions of all packs; `InvalidDefinition` names those whose refs are taken.
+    """Add the actions of all packs to a registry.
 
-    Stretto's own actions win over a pack's (Attune's core pack has an echo, too): that is one of its doubts.
+    Stretto's own actions win over a pack's actions of the same ref. `findings_of` warns about those.
+
+    Args:
+        registry: Where the actions go.
+        packs: The packs, as `read_packs` returns them.
+
+    Raises:
+        InvalidDefinition: Another action has the ref of a pack's action. All such refs are listed.
     """
     errors: list[Finding] = []
     for pack in packs:
@@ -29,13 +36,18 @@ def add_packs(registry: ActionRegistry, packs: Iterable[Pack]) -> None:
 
 
 def add_pack(registry: ActionRegistry, pack: Pack) -> list[Finding]:
-    """Add the actions of a pack, and why others of it cannot be had; return an error for each whose ref is taken.
+    """Add the actions of a pack to a registry, and the reasons for its refused actions.
 
-    What else is to be told of the pack is in `findings_of`.
+    Args:
+        registry: Where the actions go.
+        pack: The pack.
+
+    Returns:
+        One error for each action whose ref is taken. `findings_of` returns all other findings.
     """
     for refused in _refusals(registry, pack):
         first = refused.findings[0]
-        registry.refuse(refused.ref, f"its pack has one that is refused ({first.place}: {first.message}); {first.hint}")
+        registry.refuse(refused.ref, f"its pack's action is refused ({first.place}: {first.message}); {first.hint}")
     errors = []
     for described in pack.actions:
         if described.ref in registry.refused or _is_built_in(registry, described.ref):
@@ -48,9 +60,15 @@ def add_pack(registry: ActionRegistry, pack: Pack) -> list[Finding]:
 
 
 def findings_of(pack: Pack, registry: ActionRegistry) -> list[Finding]:
-    """Return all that is to be told of a pack: which actions are refused (errors), and what is doubtful (warnings).
+    """Return the findings of a pack.
 
-    Doubtful is what its files hold, what there is to run them, and what stands beside Stretto's own actions.
+    Args:
+        pack: The pack.
+        registry: The registry to which the pack is added.
+
+    Returns:
+        An error for each refused action, then warnings: doubtful fields in the pack's files, actions that this
+        machine cannot run, and actions that one of Stretto's own replaces.
     """
     found = [finding for refused in _refusals(registry, pack) for finding in refused.findings]
     found += pack.warnings
@@ -58,13 +76,13 @@ def findings_of(pack: Pack, registry: ActionRegistry) -> list[Finding]:
         if isinstance(described, PackAction) and (problem := missing(described)):
             found.append(Finding("cannot_perform", problem, described.place, severity="warning"))
         if _is_built_in(registry, described.ref):
-            message = f"{described.ref} is an action of Stretto's own: the pack's is not used"
+            message = f"Stretto's own action {described.ref} is used instead of the pack's"
             found.append(Finding("built_in_action", message, described.place, severity="warning"))
     return found
 
 
 def _refusals(registry: ActionRegistry, pack: Pack) -> list[Refused]:
-    """Return the actions that cannot be had; those among them that make code of their input, unless it is allowed."""
+    """Return the refused actions, including those that turn input into code unless the registry allows it."""
     refused = list(pack.refused)
     if registry.refuses_rendered("stackstorm"):
         calls = [each for each in pack.actions if isinstance(each, PackCall)]
@@ -73,15 +91,14 @@ def _refusals(registry: ActionRegistry, pack: Pack) -> list[Refused]:
 
 
 def _action_of(described: PackAction | PackCall) -> Action:
-    """Return what a pack's file describes as an action that an engine can call."""
-    return _performed_by_a_process(described) if isinstance(described, PackAction) else _called(described)
+    return _process_action(described) if isinstance(described, PackAction) else _call_action(described)
 
 
-def _called(described: PackCall) -> Action:
+def _call_action(described: PackCall) -> Action:
     async def call(**given: Any) -> Any:
-        return await described.perform(given)
+        return await described.run(given)
 
-    # Types are left to `problems_of`: StackStorm takes the text "5" for a number.
+    # `find_problems` checks the types, because StackStorm accepts the text "5" as a number.
     parameters = tuple(
         ActionParameter(
             each.name, ANY, required=each.required, default=each.default, nullable=True, description=each.description
@@ -89,14 +106,15 @@ def _called(described: PackCall) -> Action:
         for each in described.parameters.values()
     )
     return Action(
-        described.ref, call, "async", parameters, description=described.description, problems_of=described.problems_of,
-        origin=str(described.place), secret=secret_fields(described.parameters), literal=described.literal,
+        described.ref, call, "async", parameters, description=described.description,
+        find_problems=described.find_problems, origin=str(described.place),
+        secret=secret_fields(described.parameters), literal=described.literal,
     )  # fmt: skip
 
 
-def _performed_by_a_process(described: PackAction) -> Action:
+def _process_action(described: PackAction) -> Action:
     async def call(**given: Any) -> Any:
-        return await perform(described, given)
+        return await run_action(described, given)
 
     def problems(values: Mapping[str, Any]) -> list[str]:
         return [
@@ -108,13 +126,13 @@ def _performed_by_a_process(described: PackAction) -> Action:
     parameters = tuple(map(_parameter, described.parameters.values()))
     return Action(
         described.ref, call, "async", parameters, description=described.description,
-        problems_of=problems if parameters else None, origin=str(described.place),
+        find_problems=problems if parameters else None, origin=str(described.place),
         secret=secret_fields(described.parameters),
     )  # fmt: skip
 
 
 def _parameter(parameter: Parameter) -> ActionParameter:
-    # The enum is left to `problems_of`, which does not quote a secret.
+    # `find_problems` checks the enum, because its message does not quote a secret.
     return ActionParameter(
         name=parameter.name,
         type=parameter.type,

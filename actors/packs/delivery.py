@@ -1,4 +1,4 @@
-"""How a process is given its parameters: on standard input, in a file, in its environment, or as arguments."""
+"""Delivery of parameters to a process: on standard input, in a file, in its environment, or as arguments."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,13 +10,13 @@ from stretto.actors.actions import ActionFailed
 from stretto.actors.packs.model import PackAction
 
 PREFIX = "ATTUNE_ACTION_"
-"""What the names of parameters in the environment begin with."""
+"""The prefix of environment variables that carry parameters."""
 
 _SHELL_NAME = re.compile(r"[^A-Za-z0-9_]")
 
 
 def document(action: PackAction, parameters: Mapping[str, Any]) -> bytes:
-    """Return the parameters as the process reads them from standard input or a file; JSON is YAML, too."""
+    """Return the parameters in the form for standard input or a file. JSON serves for YAML as well."""
     if action.delivery not in {"stdin", "file"}:
         return b""
     if action.parameter_format == "dotenv":
@@ -25,34 +25,34 @@ def document(action: PackAction, parameters: Mapping[str, Any]) -> bytes:
 
 
 def arguments(action: PackAction, parameters: Mapping[str, Any]) -> list[str]:
-    """Return `--name=value` for each parameter that is not null, in the schema's order."""
+    """Return `--name=value` for each parameter except nulls, in the schema's order."""
     if action.delivery != "argv":
         return []
     return [f"--{name}={_given(name, value)}" for name, value in parameters.items() if value is not None]
 
 
 def environment(action: PackAction, parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Return the variables that carry parameters, and those that tell the process how it gets them."""
-    told = {
+    """Return the variables that carry parameters, and those that describe the delivery."""
+    variables = {
         "ATTUNE_ACTION": action.ref,
         "ATTUNE_PACK_REF": action.pack,
         "ATTUNE_PARAMETER_DELIVERY": action.delivery,
         "ATTUNE_PARAMETER_FORMAT": action.parameter_format,
     }
     if action.delivery == "file":
-        # Standard input is a file without a name, which this opens anew: nothing of it ever reaches a disk.
-        told["ATTUNE_PARAMETER_FILE"] = "/dev/stdin"
+        # Standard input is an unnamed file in memory. Opening /dev/stdin reopens it, so nothing reaches a disk.
+        variables["ATTUNE_PARAMETER_FILE"] = "/dev/stdin"
     if action.delivery == "env":
         for name, value in parameters.items():
             if value is not None:
-                told[PREFIX + _SHELL_NAME.sub("_", name).upper()] = _given(name, value)
-    return told
+                variables[PREFIX + _SHELL_NAME.sub("_", name).upper()] = _given(name, value)
+    return variables
 
 
 def _given(name: str, value: Any) -> str:
     text = _text(value)
     if "\0" in text:
-        raise ActionFailed(f"{name} contains a null character, which no command can be given; deliver on stdin")
+        raise ActionFailed(f"{name} must not contain a null character; deliver it on stdin")
     return text
 
 

@@ -1,4 +1,4 @@
-"""Finding packs in folders and reading them, with every finding of every file."""
+"""Reading of packs from folders, with all findings of all files."""
 
 from collections.abc import Collection, Iterable
 from os import PathLike
@@ -18,10 +18,17 @@ _WORKFLOW_FOLDERS = ("workflows", "actions/workflows")
 
 
 def read_packs(folders: Iterable[str | PathLike[str]], definitions: Iterable[str | PathLike[str]] = ()) -> list[Pack]:
-    """Return the packs of these folders: each is a pack (it has a pack.yaml) or holds packs.
+    """Read the packs in folders.
 
-    `definitions` are folders that may be packs, or hold some, and need not. Raises `InvalidDefinition` with every error
-    of every file; what is only doubtful is in the packs' `warnings`.
+    Args:
+        folders: Folders that are packs (with a pack.yaml) or hold packs.
+        definitions: Folders of definitions, which may be packs or hold packs.
+
+    Returns:
+        The packs, sorted by ref. Their `warnings` hold the findings that are not errors.
+
+    Raises:
+        InvalidDefinition: A file is wrong, a folder has no pack, or two packs claim one ref. All errors are listed.
     """
     packs, errors = examine_packs(folders, definitions)
     if errors:
@@ -32,7 +39,15 @@ def read_packs(folders: Iterable[str | PathLike[str]], definitions: Iterable[str
 def examine_packs(
     folders: Iterable[str | PathLike[str]], definitions: Iterable[str | PathLike[str]] = ()
 ) -> tuple[list[Pack], list[Finding]]:
-    """Return the packs as far as they could be read, and every error of every file."""
+    """Read the packs in folders as far as possible.
+
+    Args:
+        folders: Folders that are packs (with a pack.yaml) or hold packs.
+        definitions: Folders of definitions, which may be packs or hold packs.
+
+    Returns:
+        The packs, sorted by ref, and all errors of all files.
+    """
     errors: list[Finding] = []
     packs: list[Pack] = []
     named = [each for folder in folders for each in _pack_folders(Path(folder), errors)]
@@ -49,7 +64,7 @@ def examine_packs(
 def _pack_folders(folder: Path, errors: list[Finding]) -> list[Path]:
     found = packs_in(folder)
     if not found:
-        problem = "no pack.yaml in it, nor in a folder below it" if folder.is_dir() else "there is no such folder"
+        problem = "neither it nor a folder in it has a pack.yaml" if folder.is_dir() else "the folder does not exist"
         errors.append(Finding("no_pack", f"no pack in {str(folder)!r}: {problem}", Place(str(folder), 1, 1)))
     return found
 
@@ -77,7 +92,7 @@ def _read_pack(folder: Path, errors: list[Finding]) -> Pack | None:
 
 
 def _read_stackstorm(reader: Reader, text: str, folder: Path, errors: list[Finding]) -> Pack | None:
-    """Return a pack of StackStorm's; an action that cannot be had is refused by itself."""
+    """Read a pack in StackStorm's layout. An action with errors is refused, and the others stay."""
     warnings: list[Finding] = []
     manifest = stackstorm.read_manifest(reader, text, folder)
     _sort(reader, errors, warnings)
@@ -88,10 +103,10 @@ def _read_stackstorm(reader: Reader, text: str, folder: Path, errors: list[Findi
     refused: list[Refused] = []
     for path in sorted(each for each in (folder / "actions").glob("*") if each.suffix in _SUFFIXES):
         broken: list[Finding] = []
-        told = Reader(str(path))
-        ref, described = stackstorm.read_action(told, _text(path, broken) or "", manifest)
+        action_reader = Reader(str(path))
+        ref, described = stackstorm.read_action(action_reader, _text(path, broken) or "", manifest)
         if not broken:
-            _sort(told, broken, warnings)
+            _sort(action_reader, broken, warnings)
         if broken:
             refused.append(Refused(ref, tuple(broken)))
         elif isinstance(described, PackCall):
@@ -104,7 +119,7 @@ def _read_stackstorm(reader: Reader, text: str, folder: Path, errors: list[Findi
 def _standing_alone(
     manifest: Manifest, folder: Path, graphs: Collection[Path], errors: list[Finding], warnings: list[Finding]
 ) -> list[PackWorkflow]:
-    """Return the workflows that no action's metadata points to; it is their own ref that names them."""
+    """Return the workflows that no action's metadata points to. Their own `ref` names them."""
     found = []
     for path in (each for name in _WORKFLOW_FOLDERS for each in sorted((folder / name).glob("*"))):
         if path.suffix in _SUFFIXES and path.is_file() and path.resolve() not in graphs:
@@ -122,17 +137,17 @@ def _workflow_alone(
     reading = read_with_findings(text, str(path))
     ref_node = reading.root.members.get("ref") if isinstance(reading.root, MapNode) else None
     own_name = f"{manifest.ref}.{path.name.partition('.')[0]}"
-    if reading.workflow is None:  # what is wrong with the file is told by whoever loads it
+    if reading.workflow is None:  # the catalogue reports the file's errors when it loads the workflow
         return PackWorkflow(own_name, manifest.ref, Place(str(path), 1, 1), path.resolve(), {})
     if ref_node is None:
-        message = "no enabled action's 'workflow_file' names it, and it has no ref of its own: it is not loaded"
+        message = "the workflow is not loaded, because it has no 'ref' and no enabled action's 'workflow_file' names it"
         warnings.append(
             Finding("not_loaded", message, Place(str(path), 1, 1), hint=f"write ref: {own_name}", severity="warning")
         )
         return None
     pack, dot, name = reading.workflow.ref.partition(".")
     if dot and pack != manifest.ref:
-        message = f"a workflow of the pack {manifest.ref!r} is called {manifest.ref}.NAME"
+        message = f"the ref of a workflow in the pack {manifest.ref!r} must be {manifest.ref}.NAME"
         errors.append(Finding("foreign_ref", message, ref_node.place, found=repr(reading.workflow.ref)))
         return None
     ref = f"{manifest.ref}.{name if dot else pack}"
@@ -160,7 +175,7 @@ def _text(path: Path, errors: list[Finding]) -> str | None:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        message = f"the file is no UTF-8 text: byte {error.start} cannot be read"
+        message = f"the file is not UTF-8 text: byte {error.start} is invalid"
         errors.append(Finding("not_utf8", message, Place(str(path), 1, 1)))
     except OSError as error:
         errors.append(Finding("not_readable", f"the file cannot be read: {error.strerror}", Place(str(path), 1, 1)))
@@ -168,7 +183,7 @@ def _text(path: Path, errors: list[Finding]) -> str | None:
 
 
 def _check_refs(packs: list[Pack], errors: list[Finding]) -> None:
-    """Report refs that two packs, or two files of one, ask for."""
+    """Report refs that two packs, or two files of a pack, claim."""
     taken: dict[str, Place] = {}
     for pack in packs:
         described: list[Manifest | PackAction | PackCall | PackWorkflow] = [

@@ -1,4 +1,4 @@
-"""Reading `pack.yaml`: what a pack is called, and what can be configured in it."""
+"""Reading of `pack.yaml`: a pack's name and its configuration's schema."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from stretto.definitions.model import Parameter, problems_of
 from stretto.definitions.source import Node, compose, to_data
 
 _REF = re.compile(r"[a-z][a-z0-9_-]*\Z")
-_REF_RULE = "a small letter, then small letters, digits, _ and -"
+_REF_RULE = "a lowercase letter, then lowercase letters, digits, _ and -"
 Explain: TypeAlias = Callable[[str], tuple[str, str, str] | None]
 
 _KEPT = ("author", "email", "system", "enabled", "meta", "tags", "runtime_deps", "testing", "license")
@@ -21,7 +21,7 @@ _NOT_ACTED_ON = re.compile(r"worker_.*|dependencies|.*permission_set_refs|workfl
 
 
 def read_manifest(reader: Reader, text: str, folder: Path) -> Manifest | None:
-    """Return the manifest, or None when it cannot be told what pack this is; `reader` has what is wrong."""
+    """Return the manifest, or None if it has no valid ref. The reader collects the findings."""
     root = compose(text, reader.file, reader.report)
     node = reader.mapping(root, "a pack") if root is not None else None
     if node is None:
@@ -45,7 +45,7 @@ def read_manifest(reader: Reader, text: str, folder: Path) -> Manifest | None:
 
 
 def not_acted_on(known: re.Pattern[str]) -> Explain:
-    """Return what tells of fields of Attune's that do nothing here."""
+    """Return a function that explains the fields of Attune that have no effect in Stretto."""
 
     def explain(name: str) -> tuple[str, str, str] | None:
         if known.fullmatch(name):
@@ -56,7 +56,7 @@ def not_acted_on(known: re.Pattern[str]) -> Explain:
 
 
 def flat_parameters(reader: Reader, node: Node, what: str) -> dict[str, Parameter]:
-    """Return the parameters of a flat schema by name."""
+    """Return the parameters of a flat schema, by name."""
     return {parameter.name: parameter for parameter in read_parameters(reader, node, what)}
 
 
@@ -65,7 +65,7 @@ def _ref(reader: Reader, fields: Fields) -> str | None:
     ref = reader.text(node, "'ref' of the pack") if node is not None else None
     if ref is None or node is None or _REF.match(ref):
         return ref
-    reader.error("bad_name", "'ref' of the pack is no name", node.place, found=repr(ref), expected=_REF_RULE)
+    reader.error("bad_name", "'ref' of the pack is not a valid name", node.place, found=repr(ref), expected=_REF_RULE)
     return None
 
 
@@ -88,5 +88,5 @@ def _defaults(reader: Reader, node: Node, what: str, schema: dict[str, Parameter
             reader.error("unknown_config", message, mapping.keys[name], hint=nearest(name, schema or ()))
             continue
         for problem in problems_of(parameter, value):
-            reader.error("bad_default", f"the default does not fit: {problem}", mapping.members[name].place)
+            reader.error("bad_default", f"the default is invalid: {problem}", mapping.members[name].place)
     return config

@@ -1,4 +1,4 @@
-"""Reading `actions/*.yaml`: what an action takes, which file performs it, and how the two talk."""
+"""Reading of `actions/*.yaml`: an action's parameters, its program, and how the two communicate."""
 
 import re
 from collections.abc import Mapping
@@ -34,7 +34,10 @@ _NOT_ACTED_ON = re.compile(
 
 
 def read_action(reader: Reader, text: str, manifest: Manifest) -> PackAction | PackWorkflow | None:
-    """Return the action that a file describes; None when it is disabled or wrong, and `reader` has what is wrong."""
+    """Return the action that a file describes, or None if it is disabled or wrong.
+
+    The reader collects the findings.
+    """
     root = compose(text, reader.file, reader.report)
     node = reader.mapping(root, "an action") if root is not None else None
     if node is None:
@@ -52,7 +55,7 @@ class _Metadata:
         self._fields = Fields(reader, node, "the action")
 
     def read(self) -> PackAction | PackWorkflow | None:
-        """Take the fields, all of them, whatever is wrong with one."""
+        """Read every field, so that one wrong field does not hide the findings of the others."""
         ref = self._ref()
         parameters = self._parameters()
         label, description = self._text("label"), self._text("description")
@@ -100,13 +103,13 @@ class _Metadata:
             return None
         pack, dot, name = ref.partition(".")
         if dot and pack != self._manifest.ref:
-            message = f"an action of the pack {self._manifest.ref!r} is called {self._manifest.ref}.NAME"
+            message = f"the ref of an action in the pack {self._manifest.ref!r} must be {self._manifest.ref}.NAME"
             self._reader.error("foreign_ref", message, node.place, found=repr(ref))
             return None
         name = name if dot else ref
         if not NAME.match(name):
             self._reader.error(
-                "bad_name", "'ref' of the action is no name", node.place, found=repr(ref), expected=NAME_RULE
+                "bad_name", "'ref' of the action is not a valid name", node.place, found=repr(ref), expected=NAME_RULE
             )
             return None
         return f"{self._manifest.ref}.{name}"
@@ -122,11 +125,11 @@ class _Metadata:
             if text is None or text in _RUNNERS:
                 return _RUNNERS.get(text or "")
             self._reader.error(
-                "bad_choice", f"{what} is none of its values", member.place, found=repr(text),
+                "bad_choice", f"{what} has an unknown value", member.place, found=repr(text),
                 expected=", ".join(get_args(RunnerType)), hint=nearest(text, _RUNNERS),
             )  # fmt: skip
             return None
-        return "shell"  # as Attune: the default
+        return "shell"  # Attune's default
 
     def _timeout(self) -> float | None:
         for member, what in self._fields.given("timeout"):
@@ -137,7 +140,7 @@ class _Metadata:
         return None
 
     def _file(self, node: Node, what: str, folders: tuple[str, ...]) -> Path | None:
-        """Return the file that is named, resolved; that it lies outside the pack is an error, links followed."""
+        """Return the resolved path of a named file. A path that leaves the pack, also by links, is an error."""
         given = self._reader.text(node, what)
         if given is None:
             return None
@@ -165,10 +168,10 @@ class _Metadata:
         place = self._fields.key_place("parameter_delivery")
         message = f"{secret[0]!r} is secret"
         if delivery == "argv":
-            everybody = "everybody on the machine can read a process's arguments"
-            self._reader.error("secret_in_argv", f"{message}, and {everybody}", place, hint="deliver on stdin")
+            exposed = "all users of the machine can read a process's arguments"
+            self._reader.error("secret_in_argv", f"{message}, and {exposed}", place, hint="deliver on stdin")
         else:
-            inherited = "every program that the action starts gets its environment"
+            inherited = "every program that the action starts inherits its environment"
             self._reader.warn("secret_in_env", f"{message}, and {inherited}", place, hint="deliver on stdin")
 
 

@@ -1,4 +1,4 @@
-"""What a pack's files say, free of YAML."""
+"""A pack's parts as data, without YAML."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,18 @@ OutputFormat = Literal["text", "json", "jsonl", "yaml"]
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What `pack.yaml` says. `config_schema` describes the pack's configuration, `config` gives its defaults."""
+    """The contents of `pack.yaml`.
+
+    Attributes:
+        ref: The pack's name.
+        folder: The pack's folder, resolved.
+        place: Where the manifest begins.
+        label: A title, for people.
+        description: A text, for people.
+        version: As written.
+        config_schema: The parameters of the pack's configuration, or None if any configuration is valid.
+        config: The defaults of the configuration.
+    """
 
     ref: str
     folder: Path
@@ -31,7 +42,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class PackAction:
-    """An action that a process performs. `program` is the entry point, resolved; `timeout` is in seconds."""
+    """An action that runs as a process. `program` is the resolved entry point, `timeout` is in seconds."""
 
     ref: str
     pack: str
@@ -49,18 +60,26 @@ class PackAction:
 
 @dataclass(frozen=True, slots=True)
 class PackCall:
-    """An action that is a function here, made of what a file says: a command, a script or a request of StackStorm's.
+    """An action of a StackStorm pack (a command, a script or a request) as a function of its input.
 
-    `perform` takes the input as it was given; `problems_of` says what is wrong with one. `literal`: inputs that are
-    code. `rendered` tells that the action makes code of its input: it is had only where that is allowed.
+    Attributes:
+        ref: The name in workflows.
+        pack: The pack's ref.
+        place: Where the action's file begins.
+        parameters: The inputs.
+        run: Runs the action on an input as it was given, without defaults.
+        find_problems: Returns one sentence for each problem of an input.
+        literal: The inputs that are code.
+        rendered: Set if the action turns its input into code. Such an action needs core_local.rendered_cmd: allow.
+        description: A text, for people.
     """
 
     ref: str
     pack: str
     place: Place
     parameters: Mapping[str, Parameter]
-    perform: Callable[[Mapping[str, Any]], Awaitable[Any]]
-    problems_of: Callable[[Mapping[str, Any]], list[str]]
+    run: Callable[[Mapping[str, Any]], Awaitable[Any]]
+    find_problems: Callable[[Mapping[str, Any]], list[str]]
     literal: frozenset[str] = frozenset()
     rendered: Finding | None = None
     description: str = ""
@@ -68,7 +87,7 @@ class PackCall:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An action that cannot be had: `findings` say what stands in the way, and what to write instead."""
+    """An action that Stretto cannot run. `findings` hold the reasons and what to write instead."""
 
     ref: str
     findings: tuple[Finding, ...]
@@ -76,9 +95,9 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class PackWorkflow:
-    """A workflow of a pack, its graph in the file at `path`.
+    """A workflow of a pack. The file at `path` holds its graph.
 
-    The metadata of an action gives ref and parameters, or the file itself, if it stands alone.
+    The ref and the parameters come from an action's metadata, or from the file itself if no metadata names it.
     """
 
     ref: str
@@ -90,7 +109,7 @@ class PackWorkflow:
     description: str = ""
 
     def completed(self, graph: Workflow) -> Workflow:
-        """Return the workflow that a graph is, with what the metadata says of it."""
+        """Return the graph's workflow, with the ref, parameters and texts of the metadata."""
         return replace(
             graph,
             ref=self.ref,
@@ -102,7 +121,15 @@ class PackWorkflow:
 
 @dataclass(frozen=True, slots=True)
 class Pack:
-    """A pack as it was read. `warnings` are what is doubtful but can run."""
+    """A pack as read from its folder.
+
+    Attributes:
+        manifest: The contents of `pack.yaml`.
+        actions: The actions that Stretto can run.
+        workflows: The workflows, with and without metadata.
+        warnings: Findings that are not errors.
+        refused: The actions that Stretto cannot run.
+    """
 
     manifest: Manifest
     actions: tuple[PackAction | PackCall, ...] = ()

@@ -1,4 +1,4 @@
-"""What a process has written, as a result."""
+"""Conversion of a process's output to an action's result."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,12 @@ if TYPE_CHECKING:
 
 
 def result_of(output_format: OutputFormat, stdout: str, stderr: str) -> Any:
-    """Return the result of a process that exited with 0; `ActionFailed` if its output is not what was announced.
+    """Return the result of a process that exited with 0.
 
-    Nothing written is null (jsonl: no members).
+    Empty output is null, or an empty list for jsonl.
+
+    Raises:
+        ActionFailed: The output does not have the format that the action declares.
     """
     if output_format == "text":
         return {"exit_code": 0, "stdout": stdout, "stderr": stderr}
@@ -31,8 +34,8 @@ def _json(text: str, what: str) -> Any:
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
-        # What stands there is not quoted: it may hold secrets in any form.
-        raise ActionFailed(f"{what} is no JSON: {error}") from None
+        # The output is not quoted, because it may hold secrets in any form.
+        raise ActionFailed(f"{what} is not JSON: {error}") from None
 
 
 def _yaml(text: str) -> Any:
@@ -40,5 +43,5 @@ def _yaml(text: str) -> Any:
     node = compose(text, "standard output", findings.append)
     if findings or node is None:
         first = findings[0]
-        raise ActionFailed(f"standard output is no YAML that can be read, line {first.place.line}: {first.message}")
+        raise ActionFailed(f"standard output is not valid YAML, line {first.place.line}: {first.message}")
     return to_data(node)

@@ -1,4 +1,4 @@
-"""Performing a pack's action: one process, alone in its group, with limits on time, output and memory."""
+"""Execution of a pack's action: one process in its own group, with limits on time, output and memory."""
 
 import asyncio
 import os
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from stretto.actors.actions import INHERITED, ActionFailed, Child, how_it_ended, last_lines
+from stretto.actors.actions import ActionFailed, Child, describe_exit, inherited_environment, last_lines
 from stretto.actors.packs.delivery import arguments, document, environment
 from stretto.actors.packs.model import PackAction
 from stretto.actors.packs.output import result_of
@@ -19,24 +19,35 @@ from stretto.metrics.logging import call_ids
 MAX_OUTPUT_BYTES: Final = 1024 * 1024
 MAX_MEMORY_BYTES: Final = 1024 * 1024 * 1024
 GRACE_SECONDS: Final = 5.0
-"""How long a process that is cancelled or out of time may take to end after SIGTERM, before SIGKILL."""
+"""How long a cancelled or timed-out process has between SIGTERM and SIGKILL."""
 
 _LIMITED: Final = (
     "/bin/sh", "-c", 'ulimit -c 0 && ulimit "$1" "$2" && shift 2 && exec "$@"', "stretto",
 )  # fmt: skip
-"""Sets limits and becomes the program. A shell's 1 ms: Python's `preexec_fn` is unsafe beside threads, setting limits
-from outside comes too late, and another interpreter takes 15 ms. The text is fixed; all data are its arguments."""
+"""A shell that sets limits and then becomes the program, in 1 ms.
+
+Python's `preexec_fn` is unsafe with threads, limits set from outside come too late, and another interpreter takes
+15 ms. The text is fixed and all data are its arguments, so no data run as code."""
 
 _PYTHON: Final = (
     "import os, runpy, sys; program, lib = sys.argv[1:3]; sys.argv[:3] = [program]; "
     "sys.path[:0] = [os.path.dirname(program), lib]; runpy.run_path(program, run_name='__main__')"
 )
-"""Runs a file in an isolated interpreter (PYTHONPATH is ignored), its own folder and the pack's `lib` on the path."""
+"""Runs a file in an isolated interpreter: its folder and the pack's `lib` are on the path, PYTHONPATH is ignored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What is run for an action: `command` takes what limits it, `variables` are its environment besides the usual."""
+    """The process of an action.
+
+    Attributes:
+        ref: The action, for messages.
+        command: The command with its limits, from `limited`.
+        folder: The working directory.
+        variables: Environment variables, added to the inherited ones.
+        stdin: The standard input.
+        timeout: Seconds, or None for no limit.
+    """
 
     ref: str
     command: list[str]
@@ -47,28 +58,28 @@ class Program:
 
 
 class Ended(NamedTuple):
-    """How a process ended by itself."""
+    """The end of a process that exited without being stopped."""
 
     exit_code: int
     stdout: str
     stderr: str
 
     def failure(self, ref: str, result: Any) -> ActionFailed:
-        """Return the failure of an action whose process exited with another code than 0."""
-        return ActionFailed(f"{ref} {how_it_ended(self.exit_code)}{last_lines(self.stderr)}", result)
+        """Return the failure of an action whose process did not exit with 0."""
+        return ActionFailed(f"{ref} {describe_exit(self.exit_code)}{last_lines(self.stderr)}", result)
 
 
-async def perform(action: PackAction, given: dict[str, Any]) -> Any:
-    """Run the action's process on what it was given, defaults filled in, and return its result."""
+async def run_action(action: PackAction, given: dict[str, Any]) -> Any:
+    """Run the action's process on an input, with the defaults added, and return its result."""
     if problem := missing(action):
-        raise ActionFailed(f"{action.ref} cannot be performed here: {problem}")
+        raise ActionFailed(f"{action.ref} cannot run on this machine: {problem}")
     parameters = {name: given.get(name, each.default) for name, each in action.parameters.items()}
     ended = await run_program(
         Program(
             ref=action.ref,
             command=[*_command(action), *arguments(action, parameters)],
             folder=str(action.folder),
-            variables=_told() | environment(action, parameters),
+            variables=_run_variables() | environment(action, parameters),
             stdin=document(action, parameters),
             timeout=action.timeout,
         )
@@ -79,7 +90,11 @@ async def perform(action: PackAction, given: dict[str, Any]) -> Any:
 
 
 async def run_program(program: Program) -> Ended:
-    """Run a program to its end; `ActionFailed` if it cannot be run, takes too long, or writes too much."""
+    """Run a program to its end.
+
+    Raises:
+        ActionFailed: The program cannot be started, takes too long, or writes too much.
+    """
     child = _start(program)
     try:
         exit_code = await _wait(program, child)
@@ -89,12 +104,12 @@ async def run_program(program: Program) -> Ended:
 
 
 def missing(action: PackAction) -> str:
-    """Return what this machine lacks to perform the action, or ""."""
+    """Return what this machine lacks to run the action, or ""."""
     if action.runner == "nodejs" and shutil.which("node") is None:
-        return "there is no `node` on the PATH: install Node.js"
+        return "`node` is not on the PATH; install Node.js"
     if action.runner == "native" and not os.access(action.program, os.X_OK):
-        return f"{action.program} cannot be executed: chmod +x"
-    return "" if hasattr(os, "pidfd_open") else "packs need Linux: it is told of a process's end by its pidfd"
+        return f"{action.program} is not executable; run chmod +x on it"
+    return "" if hasattr(os, "pidfd_open") else "packs need Linux, because they wait for processes by pidfd"
 
 
 async def _wait(program: Program, child: Child) -> int:
@@ -107,23 +122,21 @@ async def _wait(program: Program, child: Child) -> int:
             raise ActionFailed(f"{program.ref} wrote more than {MAX_OUTPUT_BYTES:,} bytes to its standard output")
         return int(finished.result())
     except TimeoutError:
-        raise ActionFailed(f"{program.ref} took longer than {program.timeout:g} s and was ended") from None
+        raise ActionFailed(f"{program.ref} took longer than {program.timeout:g} s and was stopped") from None
     finally:
         if not finished.done():
             finished.cancel()
             await child.end(GRACE_SECONDS)
 
 
-def _told() -> dict[str, str]:
+def _run_variables() -> dict[str, str]:
     ids = call_ids.get()
     return {"ATTUNE_EXEC_ID": ids.run_id} if ids is not None else {}
 
 
 def _start(program: Program) -> Child:
-    inherited = {name: value for name, value in os.environ.items() if name in INHERITED or name.startswith("LC_")}
-    inherited.setdefault("PATH", os.defpath)
     try:
-        variables = {**inherited, **program.variables}
+        variables = {**inherited_environment(), **program.variables}
         return Child(program.command, variables, program.folder, MAX_OUTPUT_BYTES, program.stdin)
     except OSError as error:
         raise ActionFailed(f"cannot run {program.ref}: {error.strerror or error}") from error
@@ -137,17 +150,17 @@ def _command(action: PackAction) -> list[str]:
         "nodejs": ["node", program],
         "native": [program],
     }
-    # Node.js and Go reserve address space by the gigabyte and use little: for them, what is writable counts.
+    # Node.js and Go reserve gigabytes of address space and use little of it, so their writable memory is limited.
     return limited(commands[action.runner], address_space=action.runner in {"python", "shell"})
 
 
 def python_command(program: Path, pack: Path) -> list[str]:
-    """Return what runs a file in an isolated interpreter, its own folder and its pack's `lib` on the path."""
+    """Return the command that runs a file in an isolated interpreter, with the pack's `lib` on the path."""
     return [sys.executable, "-I", "-B", "-c", _PYTHON, str(program), str(pack / "lib")]
 
 
 def limited(command: list[str], *, address_space: bool) -> list[str]:
-    """Return a command that bounds its memory before it becomes the one that is given."""
+    """Return a command that limits its memory and then becomes the given command."""
     option, limit = ("-v", resource.RLIMIT_AS) if address_space else ("-d", resource.RLIMIT_DATA)
     hard = resource.getrlimit(limit)[1]
     most = MAX_MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MAX_MEMORY_BYTES, hard)
@@ -155,7 +168,7 @@ def limited(command: list[str], *, address_space: bool) -> list[str]:
 
 
 def _shell(program: Path) -> str:
-    """Return bash for a script that asks for it, if it is there, else the system's shell."""
+    """Return bash if the script's first line asks for it and it is installed, or else /bin/sh."""
     with program.open("rb") as file:
         first = file.readline(128)
     wants_bash = first.startswith(b"#!") and b"bash" in first

@@ -1,6 +1,6 @@
-"""What an engine's runs are given besides their parameters: the packs' configuration, and the keystore.
+"""The packs' configuration and the keystore, which runs read in addition to their parameters.
 
-Read once when the engine starts, frozen, and shared by all runs by reference.
+Both are read once when the engine starts, frozen, and shared by all runs.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,19 +9,18 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from stretto.actors.packs.model import Manifest, Pack
-from stretto.definitions.context import Mask, secret_fields, within
-from stretto.definitions.context import Surroundings as RunSurroundings
+from stretto.definitions.context import Mask, RunEnvironment, secret_fields, within
 from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, freeze, object_of
 from stretto.definitions.errors import Finding, InvalidDefinition, NotData, Place, StrettoError, nearest
 from stretto.definitions.model import problems_of
 from stretto.definitions.source import MapNode, compose, to_data
 
 Source: TypeAlias = Mapping[str, Any] | str | PathLike[str]
-"""Values, or the path of the YAML (or JSON) file that holds them, or of a folder with one for each pack."""
+"""Values, the path of a YAML or JSON file, or the path of a folder with a file for each pack."""
 
 
 class InvalidPackConfig(StrettoError):
-    """A pack's configuration does not fit its `conf_schema`; `problems` names each mismatch, and no secret."""
+    """A pack's configuration does not fit its `conf_schema`. `problems` lists each misfit, without secrets."""
 
     code = "invalid_pack_config"
 
@@ -33,8 +32,11 @@ class InvalidPackConfig(StrettoError):
         return type(self), (self.problems,)
 
 
-class Surroundings:
-    """Gives each run what it is given: `config` is its own pack's, or all of it where its pack is not loaded."""
+class PackConfiguration:
+    """The configuration and the keystore that each run can read.
+
+    A run reads the configuration of its own pack, or the whole configuration if its pack is not loaded.
+    """
 
     def __init__(self, config: FrozenDict, keystore: FrozenDict, packs: Mapping[str, Manifest]) -> None:
         self._config = config
@@ -43,17 +45,17 @@ class Surroundings:
         self._configs = {ref: self._of_pack(manifest, config) for ref, manifest in packs.items()}
         mask = Mask(self._secrets)
         self._given = {
-            ref: RunSurroundings(values, keystore, secret, mask) for ref, (values, secret) in self._configs.items()
+            ref: RunEnvironment(values, keystore, secret, mask) for ref, (values, secret) in self._configs.items()
         }
-        self._others = RunSurroundings(config, keystore, frozenset(), mask)
+        self._others = RunEnvironment(config, keystore, frozenset(), mask)
 
-    def of_workflow(self, ref: str) -> RunSurroundings:
-        """Return what a run of that workflow is given."""
+    def of_workflow(self, ref: str) -> RunEnvironment:
+        """Return what a run of the workflow can read."""
         return self._given.get(ref.partition(".")[0], self._others)
 
-    def of_packs(self, packs: Iterable[Pack]) -> "Surroundings":
-        """Return what runs are given with other packs, of the same configuration and keystore; `InvalidPackConfig`."""
-        return _fitting(self._config, self._keystore, packs)
+    def of_packs(self, packs: Iterable[Pack]) -> "PackConfiguration":
+        """Return the same configuration and keystore for other packs, or raise InvalidPackConfig."""
+        return _checked(self._config, self._keystore, packs)
 
     def _of_pack(self, manifest: Manifest, config: FrozenDict) -> tuple[FrozenDict, frozenset[str]]:
         given = config.get(manifest.ref, EMPTY_OBJECT)
@@ -65,26 +67,33 @@ class Surroundings:
         return values, frozenset(fields[0] for fields in secret)
 
 
-def read_surroundings(config: Source | None, keystore: Source | None, packs: Iterable[Pack]) -> Surroundings:
-    """Return what runs are given.
+def read_pack_configuration(config: Source | None, keystore: Source | None, packs: Iterable[Pack]) -> PackConfiguration:
+    """Read the packs' configuration and the keystore.
 
-    Raises `InvalidPackConfig` for what does not fit a pack's schema, `InvalidDefinition` for a file that is wrong.
+    Args:
+        config: The configuration by pack, or None.
+        keystore: The secrets by name, or None.
+        packs: The loaded packs, whose schemas the configuration must fit.
+
+    Raises:
+        InvalidPackConfig: The configuration does not fit a pack's schema.
+        InvalidDefinition: A file cannot be read or is not valid YAML.
     """
-    return _fitting(_read(config, "pack_config"), _read(keystore, "keystore"), packs)
+    return _checked(_read(config, "pack_config"), _read(keystore, "keystore"), packs)
 
 
-def _fitting(config: FrozenDict, keystore: FrozenDict, packs: Iterable[Pack]) -> Surroundings:
+def _checked(config: FrozenDict, keystore: FrozenDict, packs: Iterable[Pack]) -> PackConfiguration:
     manifests = {pack.manifest.ref: pack.manifest for pack in packs}
     problems = [problem for manifest in manifests.values() for problem in _misfits(manifest, config)]
     if problems:
         raise InvalidPackConfig(problems)
-    return Surroundings(config, keystore, manifests)
+    return PackConfiguration(config, keystore, manifests)
 
 
 def _misfits(manifest: Manifest, config: FrozenDict) -> Iterable[str]:
     given = config.get(manifest.ref, EMPTY_OBJECT)
     if not isinstance(given, FrozenDict):
-        yield f"{manifest.ref!r} is the configuration of a pack: an object"
+        yield f"the configuration of the pack {manifest.ref!r} must be an object"
         return
     if manifest.config_schema is None:
         return
@@ -109,12 +118,12 @@ def _read(source: Source | None, what: str) -> FrozenDict:
     except NotData as error:
         raise InvalidPackConfig([str(error)]) from None
     if not isinstance(frozen, FrozenDict):
-        raise InvalidPackConfig([f"{what} is an object: names with their values"])
+        raise InvalidPackConfig([f"{what} must be an object of names and values"])
     return frozen
 
 
 def _from_path(path: Path, what: str) -> Any:
-    """Read a file; of a folder, a file for each pack, as StackStorm's `configs` has them."""
+    """Read a file, or a folder with a file for each pack such as StackStorm's `configs`."""
     if not path.is_dir():
         return _from_file(path, what)
     return {each.stem: _from_file(each, what) for each in sorted(path.glob("*.yaml"))}
@@ -125,12 +134,12 @@ def _from_file(path: Path, what: str) -> Any:
     try:
         node = compose(path.read_text(encoding="utf-8"), str(path), findings.append)
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InvalidDefinition(
             [Finding("not_readable", f"cannot read {what}: {reason}", Place(str(path), 1, 1))]
         ) from None
     if node is not None and not isinstance(node, MapNode):
-        findings.append(Finding("wrong_type", f"{what} is an object: names with their values", node.place))
+        findings.append(Finding("wrong_type", f"{what} must be an object of names and values", node.place))
     if findings:
         raise InvalidDefinition(findings)
     return to_data(node) if node is not None else {}

@@ -1,11 +1,11 @@
-"""Where an action's code runs.
+"""The places where an action's code runs: the caller's thread, a bounded pool of threads, one event loop.
 
 call_inline(action, input, ids)
     inline  --> on the caller's thread   core.noop, core.echo ...   returns Finished
 Runners.start(call, done)
     thread  --> a bounded pool           plain functions            can be cancelled until they begin
-    async   --> one event loop           coroutines, core.http ...  can be cancelled
-... done(Finished), exactly once
+    async   --> one event loop           coroutines, core.http ...  can be cancelled at any time
+... then done(Finished), exactly once
 """
 
 from typing import TYPE_CHECKING
@@ -14,21 +14,17 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.runners.base import Call, Done, Finished, Runner, Running, describe
-    from stretto.actors.runners.event_loop import EventLoopRunner
     from stretto.actors.runners.inline import call_inline
     from stretto.actors.runners.pool import Pool
     from stretto.actors.runners.runners import DEFAULT_THREADS, Runners
-    from stretto.actors.runners.threads import ThreadRunner
 else:
     __getattr__ = lazy_face(
         __name__,
         {
             "base": "Call Done Finished Runner Running describe",
-            "event_loop": "EventLoopRunner",
             "inline": "call_inline",
             "pool": "Pool",
             "runners": "DEFAULT_THREADS Runners",
-            "threads": "ThreadRunner",
         },
     )
 
@@ -36,13 +32,11 @@ __all__ = [
     "DEFAULT_THREADS",
     "Call",
     "Done",
-    "EventLoopRunner",
     "Finished",
     "Pool",
     "Runner",
     "Runners",
     "Running",
-    "ThreadRunner",
     "call_inline",
     "describe",
 ]

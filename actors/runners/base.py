@@ -1,4 +1,4 @@
-"""What every runner has in common: how a call is described, made, and told to have ended."""
+"""The runners' protocol, and the code that all runners share: a call, its result, and the report of its end."""
 
 import time
 from collections.abc import Callable
@@ -21,12 +21,16 @@ _log = get_logger(__name__)
 
 
 class Finished(msgspec.Struct, frozen=True):
-    """How a call ended.
+    """The end of a call.
 
-    `result` is what the action returned (or its `ActionFailed.result`), frozen; `error` is for people; `kind` is
-    "failed" (ActionFailed), "exception" (anything else that it raised), "not_data" (a result that is no JSON-like
-    data) or "cancelled". "timed_out" and "abandoned" are for those who perform actions elsewhere: it took longer than
-    they allow, or nobody knows what came of it.
+    Attributes:
+        status: "succeeded", "failed" or "cancelled". Code that runs actions elsewhere can also use "timed_out" and
+            "abandoned" (the outcome is unknown).
+        result: The frozen return value, or the frozen `ActionFailed.result`.
+        error: The reason, for people, or None after a success.
+        kind: "failed" (ActionFailed), "exception" (any other exception), "not_data" (the result is not JSON-like),
+            "cancelled", "timed_out", "abandoned", or None after a success.
+        finished_at: The end, by `time.monotonic()`.
     """
 
     status: Literal["succeeded", "failed", "cancelled", "timed_out", "abandoned"]
@@ -37,10 +41,14 @@ class Finished(msgspec.Struct, frozen=True):
 
 
 class Call(msgspec.Struct, frozen=True):
-    """An action to be called, its input, and whose call it is.
+    """A call of an action.
 
-    `start` is the command whose try it is; None if no run asked for it. `on_begin` is called, on the action's own
-    thread, when its code is about to begin: after any wait for a free thread.
+    Attributes:
+        action: The action.
+        input: The keyword arguments.
+        ids: The run, workflow, task and item of the call, for the log.
+        on_begin: Called just before the action's code begins, on its thread and after any wait for a free thread.
+        start: The conductor's command that this call executes, or None if no run requested the call.
     """
 
     action: Action
@@ -54,57 +62,66 @@ Done: TypeAlias = Callable[[Finished], None]
 
 
 class Running(Protocol):
-    """A call that has been started."""
+    """A started call."""
 
     def cancel(self) -> bool:
-        """Stop the work. True: it is really being stopped, and `done` is called when it has ended.
+        """Cancel the call.
 
-        False: it cannot be stopped (a thread that has begun) or is over; its result comes late or never
-        matters.
+        Returns:
+            True if the call is being stopped. `done` follows when it has ended. False if it cannot be stopped (a
+            function that already runs on a thread) or has ended.
         """
 
     def output(self) -> OutputSoFar | None:
-        """Return what the call's process has written so far; None if it has none. Any thread may ask."""
+        """Return the newest output of the call's process, or None if it has none. Any thread may call this."""
 
 
 class Runner(Protocol):
-    """Where actions run.
+    """Runs the code of actions.
 
-    `done` is called exactly once for each call, from whatever thread, and never from within `start`; another thread
-    may do so before `start` has returned.
+    A runner calls `done` exactly once for each call, from any thread. It never does so within `start`, but another
+    thread may call `done` before `start` has returned.
     """
 
     @property
     def threads(self) -> int:
-        """The most threads that it may ever own."""
+        """The largest number of threads that the runner can own."""
 
     def start(self, call: Call, done: Done) -> Running:
-        """Begin a call, or queue it; RuntimeError after `stop`."""
+        """Start a call, or queue it.
+
+        Args:
+            call: The call.
+            done: Receives the end of the call.
+
+        Raises:
+            RuntimeError: The runner has been stopped.
+        """
 
     def stop(self) -> None:
-        """Cancel what runs, wait for it (bounded), end and join every thread. Again: no effect."""
+        """Cancel the running calls, wait for them for a bounded time, and join the threads. Idempotent."""
 
 
-def perform(call: Call) -> Finished:
-    """Call a plain function to its end, in a context of its own that holds nothing but the call's ids."""
-    return Context().run(_perform, call)
+def run_call(call: Call) -> Finished:
+    """Run a plain function to its end, in a context that holds only the call's ids."""
+    return Context().run(_run, call)
 
 
-def _perform(call: Call) -> Finished:
+def _run(call: Call) -> Finished:
     call_ids.set(call.ids)
     if call.on_begin is not None:
         call.on_begin()
     try:
         result = call.action.function(**call.input)
-    except BaseException as error:  # noqa: BLE001 - whatever an action raises is its failure, and ends no thread
+    except BaseException as error:  # noqa: BLE001 - any exception is the action's failure, and must not end the thread
         return failure(call.action, error)
     return returned(call.action, result)
 
 
 def returned(action: Action, result: Any) -> Finished:
-    """Return the end of a call whose function returned `result`; it is frozen here, on the runner's own thread."""
+    """Return the end of a call that returned `result`. The result is frozen here, on the runner's thread."""
     if type(result) is CoroutineType:
-        # A plain wrapper around an async function: nobody would ever await it.
+        # The function is a plain wrapper around an async one. No code would await the coroutine.
         result.close()
         return failure(action, TypeError("the action returned a coroutine; register an `async def` function"))
     try:
@@ -114,40 +131,40 @@ def returned(action: Action, result: Any) -> Finished:
 
 
 def failure(action: Action, error: BaseException) -> Finished:
-    """Return the end of a call whose action raised `error`; where it was raised goes to the log, at DEBUG."""
+    """Return the end of a call that raised `error`. The traceback is logged at DEBUG."""
     if not isinstance(error, ActionFailed):
         _log.debug("action_raised", action=action.ref, exc_info=error)
         return Finished("failed", None, describe(error), "exception", time.monotonic())
     try:
-        return Finished("failed", freeze(error.result, "its result"), told(error), "failed", time.monotonic())
+        return Finished("failed", freeze(error.result, "its result"), message_of(error), "failed", time.monotonic())
     except NotData as unfit:
-        return Finished("failed", None, f"{told(error)}; besides, {unfit}", "not_data", time.monotonic())
+        return Finished("failed", None, f"{message_of(error)}; also, {unfit}", "not_data", time.monotonic())
 
 
 def cancelled(message: str = "the call was cancelled") -> Finished:
-    """Return the end of a call that was cancelled."""
+    """Return the end of a cancelled call."""
     return Finished("cancelled", None, message, "cancelled", time.monotonic())
 
 
 def describe(error: BaseException) -> str:
-    """Return an exception as "TypeName: message"; `Frozen` as its message alone, which names the remedy."""
-    message = told(error)
+    """Return "TypeName: message", or only the message of `Frozen`, which already names the remedy."""
+    message = message_of(error)
     if isinstance(error, Frozen):
         return message
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
-def told(error: BaseException) -> str:
-    """Return an exception's message as a text that can be written down, whatever its class makes of it."""
+def message_of(error: BaseException) -> str:
+    """Return an exception's message as valid text of bounded length."""
     try:
         return str(error).encode("utf-8", "backslashreplace").decode()[:MAX_MESSAGE_LENGTH]
-    except BaseException:  # noqa: BLE001 - an exception class of the user's may break here, too
-        return "(its message cannot be read)"
+    except BaseException:  # noqa: BLE001 - the user's exception class may raise anything here
+        return "(the message cannot be read)"
 
 
-def tell(done: Done, call: Call, finished: Finished) -> None:
-    """Call `done`; that it raises harms no runner, and is told."""
+def report(done: Done, call: Call, finished: Finished) -> None:
+    """Call `done`. An exception in it is logged and does not affect the runner."""
     try:
         done(finished)
-    except Exception:  # noqa: BLE001 - it is not ours, and anything may go wrong in it
-        _log.exception("action_end_not_taken", action=call.action.ref, **call.ids.told())
+    except Exception:  # noqa: BLE001 - `done` is the caller's code, which may raise anything
+        _log.exception("action_end_not_taken", action=call.action.ref, **call.ids.as_fields())

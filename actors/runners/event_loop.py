@@ -1,4 +1,4 @@
-"""The event loop runner: async functions, thousands of them in flight on one thread."""
+"""The event loop runner: runs thousands of async functions at a time on one thread."""
 
 import asyncio
 import threading
@@ -15,15 +15,15 @@ from stretto.actors.runners.base import (
     cancelled,
     describe,
     failure,
+    report,
     returned,
-    tell,
 )
 from stretto.actors.runners.pool import Pool
 from stretto.metrics.logging import call_ids, get_logger
 
-# Longer than the grace of core.local, whose commands end within it.
+# Longer than the grace of core.local, so that its commands end within this time.
 STOP_SECONDS: Final = 10.0
-# These threads, made when first needed, look up names, for which Python has no other way, and serve
+# These threads start when first needed. They look up host names, which Python can only do on threads, and serve
 # asyncio.to_thread.
 HELPER_THREADS: Final = 8
 CLEAN_UP_SECONDS: Final = 1.0
@@ -32,7 +32,7 @@ _log = get_logger(__name__)
 
 
 class _LoopCall:
-    """A call on the loop. All but `cancel` and `output` happens on the loop's thread."""
+    """A call on the loop. Everything except `cancel` and `output` happens on the loop's thread."""
 
     __slots__ = ("_runner", "begun", "call", "cancelling", "done", "slot", "task")
 
@@ -43,7 +43,7 @@ class _LoopCall:
         self.task: asyncio.Task[None] | None = None
         self.begun = False
         self.cancelling = False
-        # Of its own, and not this call itself: its task's context, which holds the slot, would be a cycle.
+        # A separate object: the task's context holds the slot, so this call as its own slot would be a cycle.
         self.slot = OutputSlot()
 
     def cancel(self) -> bool:
@@ -54,10 +54,14 @@ class _LoopCall:
 
 
 class EventLoopRunner:
-    """Runs async functions on one thread with one event loop, made at the first call.
+    """Runs async functions on one thread with one event loop, both made at the first call.
 
-    An action that does not end within `stop_seconds` of being cancelled by `stop` is left behind and told in
-    the log; its call counts as cancelled. `addresses` says what core.http may connect to.
+    `stop` cancels the running actions. An action that does not end within `stop_seconds` is left behind. Its call
+    counts as cancelled, and a warning is logged.
+
+    Args:
+        addresses: The addresses that core.http may connect to.
+        stop_seconds: How long `stop` waits for the actions.
     """
 
     threads: Final = 1 + HELPER_THREADS
@@ -71,16 +75,16 @@ class EventLoopRunner:
         self._thread: threading.Thread | None = None
         self._helpers: Pool | None = None
         self._over = False
-        # A task inherits the context it is made in: this one, and nothing of whoever called start.
+        # A task inherits the context in which it is made. With this one it inherits nothing of start's caller.
         self._context = Context()
         self._incoming: deque[_LoopCall] = deque()
         self._awake = False
-        # Whoever takes a call out of here tells its end.
+        # The code that removes a call from here reports its end.
         self._calls: dict[_LoopCall, bool] = {}
         self._closing: asyncio.Task[None] | None = None
 
     def start(self, call: Call, done: Done) -> Running:
-        """Give the call to the loop."""
+        """Hand the call to the loop."""
         running = _LoopCall(self, call, done)
         with self._lock:
             if self._stopped:
@@ -88,14 +92,14 @@ class EventLoopRunner:
             loop = self._loop or self._start_loop()
             self._calls[running] = True
             self._incoming.append(running)
-            # Waking the loop is a system call: one for all that came since it last looked.
+            # Waking the loop is a system call, so one wake-up serves all calls since the loop's last look.
             if not self._awake:
                 self._awake = True
                 loop.call_soon_threadsafe(self._take_incoming, context=self._context)
         return running
 
     def stop(self) -> None:
-        """Cancel what runs, wait for it, close the shared HTTP clients on the loop, and join the threads."""
+        """Cancel the running calls, wait for them, close the loop's HTTP clients, and join the threads."""
         with self._lock:
             first, self._stopped = not self._stopped, True
             loop, thread, helpers = self._loop, self._thread, self._helpers
@@ -112,23 +116,23 @@ class EventLoopRunner:
             _log.warning("helper_thread_left_behind")
 
     def cancel(self, running: _LoopCall) -> bool:
-        """Have the loop cancel a call, from any thread; False if it is over."""
+        """Ask the loop to cancel a call. Returns False if the call has ended. Any thread may call this."""
         loop = self._loop
         if loop is None or running not in self._calls:
             return False
         try:
             loop.call_soon_threadsafe(self._cancel, running, context=self._context)
-        except RuntimeError:  # the loop was closed just now, after it had told every call's end
+        except RuntimeError:  # the loop has just closed, after it had reported every call's end
             return False
         return True
 
     def _start_loop(self) -> asyncio.AbstractEventLoop:
         loop = self._loop = asyncio.new_event_loop()
-        loop.set_exception_handler(self._tell_stray)
+        loop.set_exception_handler(self._log_stray)
         use_policy(loop, self._addresses)
         self._helpers = Pool(HELPER_THREADS, "stretto-helper")
         loop.set_default_executor(self._helpers)
-        # A daemon: an action that blocks the loop for ever must not keep the process from ending.
+        # A daemon thread, because an action that blocks the loop must not keep the process from ending.
         self._thread = threading.Thread(target=self._run, args=(loop,), name="stretto-loop", daemon=True)
         self._thread.start()
         return loop
@@ -138,19 +142,19 @@ class EventLoopRunner:
             try:
                 loop.run_forever()
             except (SystemExit, KeyboardInterrupt) as error:
-                # asyncio lets these through from any task, and an action may have made tasks of its own.
+                # asyncio lets these through from any task, and an action may have started tasks.
                 _log.error("event_loop_error", error=describe(error))
         loop.close()
 
     def _take_incoming(self) -> None:
-        # The flag first: what comes after that wakes the loop again.
+        # The flag is cleared first, so that a call which arrives after this line wakes the loop again.
         self._awake = False
         loop = asyncio.get_running_loop()
         while self._incoming:
             running = self._incoming.popleft()
-            running.task = loop.create_task(self._perform(running))
+            running.task = loop.create_task(self._run_call(running))
 
-    async def _perform(self, running: _LoopCall) -> None:
+    async def _run_call(self, running: _LoopCall) -> None:
         if running.cancelling:
             self._end(running, cancelled())
         else:
@@ -166,24 +170,24 @@ class EventLoopRunner:
             return returned(running.call.action, await running.call.action.function(**running.call.input))
         except asyncio.CancelledError as error:
             return cancelled() if running.cancelling else failure(running.call.action, error)
-        except BaseException as error:  # noqa: BLE001 - whatever an action raises is its failure, and ends no thread
+        except BaseException as error:  # noqa: BLE001 - any exception is the action's failure, and must not end the loop
             return failure(running.call.action, error)
 
     def _end(self, running: _LoopCall, finished: Finished) -> None:
         if self._calls.pop(running, False):
-            tell(running.done, running.call, finished)
+            report(running.done, running.call, finished)
 
     def _cancel(self, running: _LoopCall) -> None:
         if running.cancelling:
             return
         running.cancelling = True
-        # A task that is cancelled before its first step never takes it, and would end untold.
+        # A task that is cancelled before its first step never runs, so it could not report its end.
         if running.begun and running.task is not None:
             running.task.cancel()
 
     def _leave(self, running: _LoopCall) -> None:
-        reason = f"it did not end within {self._stop_seconds:g} s of being cancelled and was left behind"
-        _log.warning("action_left_behind", action=running.call.action.ref, **running.call.ids.told())
+        reason = f"it did not end within {self._stop_seconds:g} s of its cancellation and was left behind"
+        _log.warning("action_left_behind", action=running.call.action.ref, **running.call.ids.as_fields())
         self._end(running, cancelled(reason))
 
     def _begin_closing(self) -> None:
@@ -199,7 +203,7 @@ class EventLoopRunner:
             for running in list(self._calls):
                 self._leave(running)
             await self._clean_up({running.task for running in calls})
-        except Exception:  # noqa: BLE001 - the loop must end, whatever an action left on it
+        except Exception:  # noqa: BLE001 - the loop must end even if an action left broken tasks on it
             _log.exception("event_loop_not_clean")
         finally:
             self._over = True
@@ -214,8 +218,8 @@ class EventLoopRunner:
             await close_clients()
             await asyncio.get_running_loop().shutdown_asyncgens()
 
-    def _tell_stray(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        # Once it is over, asyncio complains of pending tasks: those were told as left behind.
+    def _log_stray(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        # After the end, asyncio complains of pending tasks, which have been logged as left behind.
         if not self._over:
             error = context.get("exception")
             _log.error("event_loop_error", reason=context["message"], error=error and describe(error))

@@ -1,4 +1,4 @@
-"""A bounded pool of threads that can be closed in bounded time."""
+"""A bounded pool of threads that closes in bounded time."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Pool(ThreadPoolExecutor):
-    """A ThreadPoolExecutor that knows what is unfinished: `shutdown` alone waits for it without a bound."""
+    """A ThreadPoolExecutor that can wait for its jobs for a bounded time. `shutdown` waits without a bound."""
 
     def __init__(self, threads: int, name: str) -> None:
         super().__init__(threads, thread_name_prefix=name)
@@ -23,9 +23,15 @@ class Pool(ThreadPoolExecutor):
         return future
 
     def close(self, seconds: float) -> bool:
-        """Drop what is queued, wait up to `seconds` for what runs, join the threads; say whether all ended.
+        """Drop the queued jobs, wait for the running ones, and join the threads.
 
-        A thread whose work does not end cannot be stopped: it is left to end when its work does.
+        A thread cannot be stopped. If its job does not end in time, the thread is left behind until the job ends.
+
+        Args:
+            seconds: How long to wait for the running jobs.
+
+        Returns:
+            Whether all jobs have ended.
         """
         self.shutdown(wait=False, cancel_futures=True)
         _, unfinished = wait(list(self._unfinished), seconds)

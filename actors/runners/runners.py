@@ -1,4 +1,4 @@
-"""One runner of each kind."""
+"""The runners of an engine."""
 
 from typing import Final
 
@@ -11,7 +11,12 @@ DEFAULT_THREADS: Final = 16
 
 
 class Runners:
-    """One runner of each kind but inline; a call goes to the one that its action names."""
+    """A thread runner and an event loop runner. Each call goes to the one that its action names.
+
+    Args:
+        threads: How many threads run plain functions.
+        addresses: The addresses that core.http may connect to.
+    """
 
     def __init__(self, *, threads: int = DEFAULT_THREADS, addresses: AddressPolicy | None = None) -> None:
         self._runners: dict[str, Runner] = {
@@ -21,14 +26,22 @@ class Runners:
 
     @property
     def threads(self) -> int:
-        """The most threads that the runners may ever own."""
+        """The largest number of threads that the runners can own."""
         return sum(runner.threads for runner in self._runners.values())
 
     def start(self, call: Call, done: Done) -> Running:
-        """Begin a call; `done` is told its end, exactly once."""
+        """Start a call.
+
+        Args:
+            call: The call. Its action's runner must not be "inline".
+            done: Receives the end of the call, exactly once and from any thread.
+
+        Raises:
+            RuntimeError: The runners have been stopped.
+        """
         return self._runners[call.action.runner].start(call, done)
 
     def stop(self) -> None:
-        """Stop them all, in reverse; no effect the second time."""
+        """Stop all runners in reverse order. Idempotent."""
         for runner in reversed(self._runners.values()):
             runner.stop()

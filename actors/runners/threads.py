@@ -1,7 +1,7 @@
-"""The thread runner: plain functions on a bounded number of threads.
+"""The thread runner: runs plain functions on a bounded number of threads.
 
-A ThreadPoolExecutor would do, at four times the price of a call: it makes a future for each, with a condition, that
-nobody waits for.
+A ThreadPoolExecutor would make each call four times as expensive, because it creates a future with a condition variable
+that no code would wait for.
 """
 
 import atexit
@@ -10,7 +10,7 @@ import time
 from queue import SimpleQueue
 from typing import Final
 
-from stretto.actors.runners.base import Call, Done, Running, cancelled, perform, tell
+from stretto.actors.runners.base import Call, Done, Running, cancelled, report, run_call
 from stretto.metrics.logging import get_logger
 
 STOP_SECONDS: Final = 10.0
@@ -19,7 +19,7 @@ _log = get_logger(__name__)
 
 
 class _ThreadCall:
-    """A call for a thread. Whoever takes it out of those that wait, a thread or a canceller, tells its end."""
+    """A call for a thread. The thread or canceller that takes it from the waiting calls reports its end."""
 
     __slots__ = ("_waiting", "call", "done")
 
@@ -29,13 +29,13 @@ class _ThreadCall:
         self._waiting = waiting
 
     def take(self) -> bool:
-        """Take it out of those that wait; False if somebody has. One step under the interpreter's lock."""
+        """Remove the call from the waiting ones. Returns False if it was removed before. Atomic in CPython."""
         return self._waiting.pop(self, False)
 
     def cancel(self) -> bool:
         if not self.take():
             return False
-        tell(self.done, self.call, cancelled())
+        report(self.done, self.call, cancelled())
         return True
 
     def output(self) -> None:
@@ -43,16 +43,20 @@ class _ThreadCall:
 
 
 class ThreadRunner:
-    """Runs up to `threads` calls at once; more are queued, in order, and can be cancelled while they are.
+    """Runs up to `threads` calls at a time and queues the others in order. Queued calls can be cancelled.
 
-    Threads are started as they are needed. A function that runs cannot be stopped: if one does not end within
-    `stop_seconds` of `stop`, its thread is left behind and told in the log, and ends with the process at the latest. A
-    process that ends without `stop` waits as long for what runs.
+    Threads start when they are needed. A running function cannot be stopped. If one does not end within `stop_seconds`
+    of `stop`, its thread is left behind, which is logged, and ends with the process at the latest. A process that ends
+    without `stop` also waits up to `stop_seconds` for running functions.
+
+    Args:
+        threads: The number of threads, at least 1.
+        stop_seconds: How long `stop` waits for running functions.
     """
 
     def __init__(self, threads: int, *, stop_seconds: float = STOP_SECONDS) -> None:
         if threads < 1:
-            raise ValueError(f"a thread runner needs at least 1 thread, not {threads}")
+            raise ValueError(f"threads must be at least 1, got {threads}")
         self.threads = threads
         self._stop_seconds = stop_seconds
         self._queue: SimpleQueue[_ThreadCall | None] = SimpleQueue()
@@ -73,7 +77,7 @@ class ThreadRunner:
             try:
                 if len(self._workers) < min(needed, self.threads):
                     self._start_worker()
-            except RuntimeError:  # the system has no thread to give
+            except RuntimeError:  # the system refuses another thread
                 if not self._workers:
                     del self._waiting[queued]
                     raise
@@ -81,7 +85,7 @@ class ThreadRunner:
         return queued
 
     def stop(self) -> None:
-        """Cancel what has not begun, wait for what has, and join the threads."""
+        """Cancel the queued calls, wait for the running ones, and join the threads."""
         with self._lock:
             if self._stopped:
                 return
@@ -95,7 +99,7 @@ class ThreadRunner:
         for worker in self._workers:
             worker.join(max(deadline - time.monotonic(), 0.0))
         for running in list(self._running):
-            _log.warning("action_left_behind", action=running.call.action.ref, **running.call.ids.told())
+            _log.warning("action_left_behind", action=running.call.action.ref, **running.call.ids.as_fields())
 
     def _start_worker(self) -> None:
         if not self._workers:
@@ -108,19 +112,19 @@ class ThreadRunner:
     def _work(self) -> None:
         for queued in iter(self._queue.get, None):
             try:
-                self._perform(queued)
-            except BaseException:  # noqa: BLE001 - whatever breaks there, the thread has other calls to make
-                _log.exception("action_end_not_taken", action=queued.call.action.ref, **queued.call.ids.told())
+                self._run_call(queued)
+            except BaseException:  # noqa: BLE001 - the thread must survive any exception, because other calls wait
+                _log.exception("action_end_not_taken", action=queued.call.action.ref, **queued.call.ids.as_fields())
             # An idle thread must not keep the last call's result alive.
             del queued
 
-    def _perform(self, queued: _ThreadCall) -> None:
-        # First, so that there is no moment in which it counts neither as waiting nor as running: `start` would think
-        # that a thread is free.
+    def _run_call(self, queued: _ThreadCall) -> None:
+        # Comes first, so that the call always counts as waiting or running. Otherwise `start` could think that a
+        # thread is free.
         self._running[queued] = None
         try:
-            finished = perform(queued.call) if queued.take() else None
+            finished = run_call(queued.call) if queued.take() else None
         finally:
             del self._running[queued]
         if finished is not None:
-            tell(queued.done, queued.call, finished)
+            report(queued.done, queued.call, finished)

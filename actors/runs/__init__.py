@@ -6,49 +6,43 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.runs.child import MAX_DEPTH
-    from stretto.actors.runs.idempotency import RememberedKeys, checked_key, conflict, idempotency_of
+    from stretto.actors.runs.idempotency import RememberedKeys, checked_key, conflict_error, idempotency_of
     from stretto.actors.runs.messages import (
         AbandonRun,
         AttachChild,
         BeginRun,
-        CancelRun,
-        ChangeConcurrency,
+        CatchUpWithParent,
         ChildEnded,
         ChildPauseChanged,
         ChildRefused,
         ControlChild,
-        DropRun,
-        FollowParent,
+        ControlRun,
+        DiscardRun,
+        ExplainWaits,
+        Forwarded,
         GraceElapsed,
         OldRunRead,
         ParkWhenIdle,
-        PauseRun,
         PermitsGranted,
         PruneDue,
-        Relayed,
+        ReportItemOutput,
+        ReportStatus,
         RestartRun,
-        ResumeRun,
-        RetryOneItem,
         ReturnPermits,
         RunCrashed,
         RunEnded,
-        RunInputs,
         RunParked,
         RunPauseChanged,
         RunProgressed,
-        RunRebuilt,
+        RunRecovered,
         RunRefused,
         SharePermits,
-        SkipOneItem,
         StartChild,
-        TellItemOutput,
-        TellStatus,
-        TellWhy,
         WatchRun,
     )
     from stretto.actors.runs.permits import Grant, PermitPool
-    from stretto.actors.runs.recovering import RebuiltRunSupervisor
-    from stretto.actors.runs.request import Rebuilt, RunRequest
+    from stretto.actors.runs.recovering import RecoveringSupervisor
+    from stretto.actors.runs.request import RecoverySource, RunInputs, RunRequest
     from stretto.actors.runs.services import MAX_ITEMS_IN_FLIGHT, Services
     from stretto.actors.runs.supervisor import RunSupervisor
 else:
@@ -56,17 +50,17 @@ else:
         __name__,
         {
             "child": "MAX_DEPTH",
-            "idempotency": "RememberedKeys checked_key conflict idempotency_of",
+            "idempotency": "RememberedKeys checked_key conflict_error idempotency_of",
             "messages": (
-                "AbandonRun AttachChild BeginRun CancelRun ChangeConcurrency ChildEnded ChildPauseChanged "
-                "ChildRefused ControlChild DropRun FollowParent GraceElapsed OldRunRead ParkWhenIdle PauseRun "
-                "PermitsGranted PruneDue Relayed RestartRun ResumeRun RetryOneItem ReturnPermits RunCrashed "
-                "RunEnded RunInputs RunParked RunPauseChanged RunProgressed RunRebuilt RunRefused SharePermits "
-                "SkipOneItem StartChild TellItemOutput TellStatus TellWhy WatchRun"
+                "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
+                "ChildRefused ControlChild ControlRun DiscardRun ExplainWaits Forwarded GraceElapsed "
+                "OldRunRead ParkWhenIdle PermitsGranted PruneDue ReportItemOutput ReportStatus RestartRun "
+                "ReturnPermits RunCrashed RunEnded RunParked RunPauseChanged RunProgressed "
+                "RunRecovered RunRefused SharePermits StartChild WatchRun"
             ),
             "permits": "Grant PermitPool",
-            "recovering": "RebuiltRunSupervisor",
-            "request": "Rebuilt RunRequest",
+            "recovering": "RecoveringSupervisor",
+            "request": "RecoverySource RunInputs RunRequest",
             "services": "MAX_ITEMS_IN_FLIGHT Services",
             "supervisor": "RunSupervisor",
         },
@@ -78,29 +72,28 @@ __all__ = [
     "AbandonRun",
     "AttachChild",
     "BeginRun",
-    "CancelRun",
-    "ChangeConcurrency",
+    "CatchUpWithParent",
     "ChildEnded",
     "ChildPauseChanged",
     "ChildRefused",
     "ControlChild",
-    "DropRun",
-    "FollowParent",
+    "ControlRun",
+    "DiscardRun",
+    "ExplainWaits",
+    "Forwarded",
     "GraceElapsed",
     "Grant",
     "OldRunRead",
     "ParkWhenIdle",
-    "PauseRun",
     "PermitPool",
     "PermitsGranted",
     "PruneDue",
-    "Rebuilt",
-    "RebuiltRunSupervisor",
-    "Relayed",
+    "RecoveringSupervisor",
+    "RecoverySource",
     "RememberedKeys",
+    "ReportItemOutput",
+    "ReportStatus",
     "RestartRun",
-    "ResumeRun",
-    "RetryOneItem",
     "ReturnPermits",
     "RunCrashed",
     "RunEnded",
@@ -108,19 +101,15 @@ __all__ = [
     "RunParked",
     "RunPauseChanged",
     "RunProgressed",
-    "RunRebuilt",
+    "RunRecovered",
     "RunRefused",
     "RunRequest",
     "RunSupervisor",
     "Services",
     "SharePermits",
-    "SkipOneItem",
     "StartChild",
-    "TellItemOutput",
-    "TellStatus",
-    "TellWhy",
     "WatchRun",
     "checked_key",
-    "conflict",
+    "conflict_error",
     "idempotency_of",
 ]

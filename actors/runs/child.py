@@ -1,20 +1,20 @@
-"""A sub-workflow as an item sees it: something that runs, can be cancelled, and ends with an outcome."""
+"""The run of a sub-workflow, as its parent item sees it."""
 
 import contextlib
 from typing import Any
 
 import pykka
 
-from stretto.actors.runs.messages import CancelRun, ChildEnded, ControlChild
-from stretto.definitions.conductor import Failure
+from stretto.actors.runs.messages import ChildEnded, ControlChild, ControlRun
+from stretto.definitions.conductor import CancelRequested, Failure
 from stretto.definitions.data import Data, object_of
 
 MAX_DEPTH = 16
-"""How deep workflows may call workflows: a workflow that calls itself ends here."""
+"""How deep workflows may call workflows. A workflow that calls itself ends here."""
 
 
 class ChildRun:
-    """The run that performs an item; as a runner's `Running`, it can be cancelled."""
+    """A child run. It can be cancelled like any other running action (`Running`)."""
 
     __slots__ = ("_engine", "run_id")
 
@@ -23,24 +23,24 @@ class ChildRun:
         self.run_id = run_id
 
     def cancel(self) -> bool:
-        """Have the run cancelled by its own policy; its end is told."""
-        self.send(CancelRun())
+        """Cancel the child run under its own policy. ChildEnded follows."""
+        self.send(ControlRun(CancelRequested))
         return True
 
     def output(self) -> None:
-        """Return None: its items have output, each of its own."""
+        """Return None: only the child's own items have output."""
 
     def send(self, message: Any) -> None:
-        """Hand a message to the run's supervisor."""
+        """Send a message to the run's supervisor."""
         with contextlib.suppress(pykka.ActorDeadError):  # the engine has ended, and its runs with it
             self._engine.tell(ControlChild(self.run_id, message))
 
 
-def failure_of(ended: ChildEnded, workflow: str, given: Data) -> Failure:
-    """Return a sub-workflow's failure: its message is its first error's that was not handled."""
+def child_failure(ended: ChildEnded, workflow: str, masked_input: Data) -> Failure:
+    """Return the failure of an item with a sub-workflow. It quotes the child's first unhandled error."""
     outcome = ended.outcome
     unhandled = [error for error in outcome.errors if not error.get("handled")]
     reason = f": {unhandled[0]['message']}" if unhandled else ""
     details = object_of({"run": ended.run_id, "errors": outcome.errors})
     message = f"the run {ended.run_id} of {workflow} {outcome.status}{reason}"
-    return Failure("workflow", message, result=outcome.output, input=given, details=details)
+    return Failure("workflow", message, result=outcome.output, input=masked_input, details=details)

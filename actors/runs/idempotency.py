@@ -1,4 +1,4 @@
-"""A client's own key for a run: the same key gives the same run, however often it is submitted."""
+"""A client's own key for a run: requests with the same key get the same run."""
 
 import hashlib
 from collections import OrderedDict
@@ -16,42 +16,60 @@ from stretto.definitions.model import Workflow
 
 MAX_KEY_LENGTH: Final = 255
 MAX_REMEMBERED_KEYS: Final = 10_000
-"""Keys that an engine without a store remembers."""
+"""The number of keys that an engine without a store remembers."""
+
+
+_MAX_SHOWN: Final = 40
 
 
 class InvalidIdempotencyKey(StrettoError):
-    """A key that is none."""
+    """The key is empty, too long or not printable."""
 
     code = "invalid_idempotency_key"
 
 
 class IdempotencyConflict(StrettoError):
-    """The key is taken by a run of another workflow, or with other inputs."""
+    """The key belongs to a run of another workflow, or with other inputs."""
 
     code = "idempotency_conflict"
 
 
 def checked_key(key: str | None) -> str | None:
-    """Return a key that can be kept. Raises `InvalidIdempotencyKey`."""
+    """Return the key.
+
+    Raises:
+        InvalidIdempotencyKey: The key cannot be stored.
+    """
     if key is None or (0 < len(key) <= MAX_KEY_LENGTH and key.isprintable()):
         return key
-    raise InvalidIdempotencyKey(f"an idempotency key is a text of 1 to {MAX_KEY_LENGTH} printable characters")
+    raise InvalidIdempotencyKey(
+        f"an idempotency key must be 1 to {MAX_KEY_LENGTH} printable characters, got {_shortened(key)!r}"
+    )
 
 
 def idempotency_of(key: str, workflow: Workflow, inputs: Mapping[str, Any]) -> Idempotency:
-    """Return a key with the digest of what it was given for: the workflow's ref, and the inputs but secret ones.
+    """Return a key with the digest of its request: the workflow's ref, and the inputs except secret ones.
 
-    The inputs, which must be data, are as they were given: another default makes no other request. A digest of a
-    secret could be tried out by whoever reads the store.
+    The inputs are those of the client, without defaults, so that a new default does not make another request. A reader
+    of the store could guess a secret by its digest.
+
+    Args:
+        key: The client's key.
+        workflow: The definition.
+        inputs: The client's inputs, which must be data.
     """
     secret = {fields[0] for fields in secret_fields(workflow.parameters)}
-    told = freeze({name: value for name, value in inputs.items() if name not in secret})
-    text = msgspec.json.encode([workflow.ref, told], order="sorted")
+    compared = freeze({name: value for name, value in inputs.items() if name not in secret})
+    text = msgspec.json.encode([workflow.ref, compared], order="sorted")
     return Idempotency(key, hashlib.blake2b(text, digest_size=16).hexdigest())
 
 
-def conflict(key_owner: str) -> IdempotencyConflict:
-    """Return the error of a key that belongs to another request."""
+def _shortened(key: str) -> str:
+    return key if len(key) <= _MAX_SHOWN else f"{key[:_MAX_SHOWN]}..."
+
+
+def conflict_error(key_owner: str) -> IdempotencyConflict:
+    """Return the error for a key that belongs to another request."""
     message = f"the idempotency key belongs to the run {key_owner}, which is of another workflow or has other inputs"
     return IdempotencyConflict(message)
 
@@ -63,14 +81,18 @@ class RememberedKeys:
         self._known: OrderedDict[str, tuple[str, RunHandle]] = OrderedDict()
 
     def find(self, idempotency: Idempotency) -> RunHandle | None:
-        """Return the run that has the key. Raises `IdempotencyConflict`."""
+        """Return the run with the key, or None.
+
+        Raises:
+            IdempotencyConflict: The key belongs to another request.
+        """
         fingerprint, handle = self._known.get(idempotency.key, (idempotency.fingerprint, None))
         if handle is not None and fingerprint != idempotency.fingerprint:
-            raise conflict(handle.id)
+            raise conflict_error(handle.id)
         return handle
 
     def keep(self, idempotency: Idempotency, handle: RunHandle) -> None:
-        """Remember whose a key is."""
+        """Remember the run of a key."""
         self._known[idempotency.key] = (idempotency.fingerprint, handle)
         if len(self._known) > MAX_REMEMBERED_KEYS:
             self._known.popitem(last=False)

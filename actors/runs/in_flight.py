@@ -1,6 +1,7 @@
-"""The items of one run outside of its conductor: those that wait to be performed, and those that are."""
+"""The items of one run outside of its conductor: those that wait to start, and those in flight."""
 
 from collections import deque
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Any, Final, TypeAlias
 
@@ -9,191 +10,200 @@ import pykka
 from stretto.actors.dispatch import Mailbox
 from stretto.actors.journal import Child
 from stretto.actors.runs.item import ItemActor
-from stretto.actors.runs.messages import LetGo, PerformItem, Recipient, StopItem
-from stretto.actors.runs.permits import AS_TOLD, RunPermits
+from stretto.actors.runs.messages import Detach, Recipient, RunItem, StopItem
+from stretto.actors.runs.permits import UNCHANGED, RunPermits
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.services import Services
-from stretto.actors.runs.telemetry import RunRecord
+from stretto.actors.runs.telemetry import RunTelemetry
 from stretto.definitions.conductor import ItemCompleted, StartItem
 
 Key: TypeAlias = tuple[str, int, int]
 """A task, its visit, and the item's index."""
 Waiting: TypeAlias = tuple[StartItem, float | None]
-"""A start that was commanded, and when the action ended that it follows on, on the monotonic clock."""
+"""A commanded start, and the end of the action before it on the monotonic clock."""
 
 STOP: Final = StopItem()
 NO_KEYS: Final[frozenset[Key]] = frozenset()
 
 
 def key_of(start: StartItem) -> Key:
-    """Return which item a command starts."""
+    """Return the item that a command starts."""
     return start.task, start.visit, start.index
 
 
-class RunItems:
-    """What waits, what is in flight, and the permits for that.
+class ItemsInFlight:
+    """Starts the items that wait, as far as permits allow, and stops those in flight.
 
-    An item that a workflow performs (it is *nested*) takes no permit: its own items do, and would wait for it for ever.
+    An item with a sub-workflow takes no permit: its own items do, and would wait for its permit forever.
     """
 
-    def __init__(self, services: Services, request: RunRequest, supervisor: Recipient, record: RunRecord) -> None:
+    def __init__(self, services: Services, request: RunRequest, supervisor: Recipient, telemetry: RunTelemetry) -> None:
         self.permits = RunPermits()
         self._services = services
         self._request = request
         self._run_id = request.handle.id
         self._workflow = request.workflow
         self._supervisor = supervisor
-        self._record = record
+        self._telemetry = telemetry
         self._waiting: deque[Waiting] = deque()
-        self._nested_waiting: deque[Waiting] = deque()
+        self._children_waiting: deque[Waiting] = deque()
         self._being_recorded: set[Key] = set()
         self._running: dict[Key, Mailbox[Any]] = {}
         self._children: dict[Key, Mailbox[Any]] = {}
 
-    # ---- what waits
+    # ---- items that wait
 
-    def add(self, start: StartItem, caused_at: float | None) -> None:
-        """Have an item wait to be performed."""
-        nested = self._request.nested and self._is_nested(start)
-        (self._nested_waiting if nested else self._waiting).append((start, caused_at))
+    def add(self, start: StartItem, preceding_end: float | None) -> None:
+        """Enqueue an item."""
+        child = self._request.nested and self._has_sub_workflow(start)
+        (self._children_waiting if child else self._waiting).append((start, preceding_end))
 
-    def _is_nested(self, start: StartItem) -> bool:
-        """Tell whether a workflow performs the item; an action's ref may be known only now."""
+    def _has_sub_workflow(self, start: StartItem) -> bool:
+        # A rendered action's ref is known only now.
         action = start.prepared.action if start.prepared is not None else self._workflow.tasks[start.task].action
         return action in self._request.nested
 
     @property
     def any_waits(self) -> bool:
         """Whether any item waits."""
-        return bool(self._waiting or self._nested_waiting)
+        return bool(self._waiting or self._children_waiting)
 
-    def next_nested(self) -> Waiting | None:
-        """Take the next item that a workflow performs."""
-        return self._nested_waiting.popleft() if self._nested_waiting else None
+    def waiting(self) -> frozenset[Key]:
+        """Return the items that wait."""
+        return frozenset(key_of(start) for start, _ in (*self._waiting, *self._children_waiting))
 
-    def take_permitted(self) -> list[Waiting]:
-        """Take the next items that actions perform, as many as there are permits for, or as can be had at once."""
-        waiting, permits = self._waiting, self.permits
-        free = permits.usable - len(self._running) - len(self._being_recorded)
-        if free < len(waiting):
-            taken = self._services.permits.take(self._run_id, len(waiting) - free)
-            permits.granted(taken)
-            free += taken
-        return [waiting.popleft() for _ in range(min(free, len(waiting)))]
-
-    def withdraw(self, task: str, visit: int, but: frozenset[Key] = NO_KEYS) -> tuple[int, ...]:
-        """Have no item of a visit wait any more, but for some; return which ones did."""
+    def withdraw(self, task: str, visit: int, except_for: frozenset[Key] = NO_KEYS) -> tuple[int, ...]:
+        """Remove the waiting items of a visit, and return their indexes."""
         withdrawn: list[int] = []
-        for waiting in (self._waiting, self._nested_waiting):
-            kept: list[Waiting] = []
+        for waiting in (self._waiting, self._children_waiting):
+            remaining: list[Waiting] = []
             for each in waiting:
                 key = key_of(each[0])
-                if key[:2] == (task, visit) and key not in but:
+                if key[:2] == (task, visit) and key not in except_for:
                     withdrawn.append(key[2])
                 else:
-                    kept.append(each)
+                    remaining.append(each)
             waiting.clear()
-            waiting.extend(kept)
+            waiting.extend(remaining)
         return tuple(withdrawn)
 
-    def take_back(self, key: Key) -> StartItem | None:
-        """Have an item not wait any more; return its start if it did."""
-        for waiting in (self._waiting, self._nested_waiting):
+    def remove_waiting(self, key: Key) -> StartItem | None:
+        """Remove one item, and return its start, or None if it does not wait."""
+        for waiting in (self._waiting, self._children_waiting):
             for each in waiting:
                 if key_of(each[0]) == key:
                     waiting.remove(each)
                     return each[0]
         return None
 
-    # ---- what is in flight
+    # ---- items that start
 
-    def record_first(self, start: StartItem) -> None:
-        """Count an item as in flight while it is written down that it is about to be."""
-        self._being_recorded.add(key_of(start))
+    def start_permitted(self, record_first: Callable[[StartItem, float | None], None]) -> None:
+        """Start all items with a sub-workflow, and the others as far as permits allow.
 
-    def recorded(self, start: StartItem) -> None:
-        """It has been written down."""
+        Args:
+            record_first: Called for items that may start only once that is durable (`delivery: at_most_once`), with
+                the start and the preceding end. `start_recorded` or `start_dropped` follows.
+        """
+        while self._children_waiting:
+            self.start_child(*self._children_waiting.popleft())
+        waiting, permits = self._waiting, self.permits
+        free = permits.usable - len(self._running) - len(self._being_recorded)
+        if free < len(waiting):
+            taken = self._services.permits.take(self._run_id, len(waiting) - free)
+            permits.granted(taken)
+            free += taken
+        durable, tasks = self._services.journal.durable, self._workflow.tasks
+        for _ in range(min(free, len(waiting))):
+            start, preceding_end = waiting.popleft()
+            if durable and tasks[start.task].delivery == "at_most_once":
+                self._being_recorded.add(key_of(start))
+                record_first(start, preceding_end)
+            else:
+                self._running[start.task, start.visit, start.index] = self._start(start, preceding_end)
+
+    def start_recorded(self, start: StartItem, preceding_end: float | None) -> None:
+        """Start an item whose start is durable."""
+        self._being_recorded.discard(key_of(start))
+        self._running[key_of(start)] = self._start(start, preceding_end)
+
+    def start_dropped(self, start: StartItem) -> None:
+        """Do not start an item whose start is durable."""
         self._being_recorded.discard(key_of(start))
 
-    def perform(self, start: StartItem, caused_at: float | None) -> None:
-        """Have an action performed."""
-        self._running[start.task, start.visit, start.index] = self._start(start, caused_at)
-
-    def perform_nested(self, start: StartItem, caused_at: float | None, child: Child | None = None) -> None:
-        """Have a workflow performed; `child` is the run that does that already."""
-        self._children[key_of(start)] = self._start(start, caused_at, self._request.depth + 1, child)
+    def start_child(self, start: StartItem, preceding_end: float | None, child: Child | None = None) -> None:
+        """Start an item with a sub-workflow. `child` is its run if that exists already."""
+        self._children[key_of(start)] = self._start(start, preceding_end, self._request.depth + 1, child)
 
     def _start(
-        self, start: StartItem, caused_at: float | None, depth: int | None = None, child: Child | None = None
+        self, start: StartItem, preceding_end: float | None, depth: int | None = None, child: Child | None = None
     ) -> Mailbox[Any]:
         if start.attempt > 1:
-            self._record.retried()
+            self._telemetry.retried()
         services, workflow = self._services, self._workflow
         task, core_actions = workflow.tasks[start.task], workflow.semantics.core_actions
-        perform = PerformItem(start, task, self._supervisor, caused_at, depth, core_actions, child)
-        return ItemActor.perform_on(services.dispatcher, perform, services, self._run_id, workflow.ref)
+        message = RunItem(start, task, self._supervisor, preceding_end, depth, core_actions, child)
+        return ItemActor.start_with(services.dispatcher, message, services, self._run_id, workflow.ref)
+
+    # ---- items in flight
 
     def ended(self, completed: ItemCompleted) -> None:
-        """A try has ended, and its actor with it."""
+        """Remove an item whose attempt has ended, and its actor with it."""
         key = (completed.task, completed.visit, completed.index)
         if self._running.pop(key, None) is None:
             self._children.pop(key, None)
 
-    def idle_but_for(self, paused: AbstractSet[Key]) -> bool:
-        """Tell whether nothing is in flight but some items that paused workflows perform."""
+    def mailboxes(self) -> dict[Key, Mailbox[Any]]:
+        """Return the mailboxes of the items in flight."""
+        return {**self._running, **self._children}
+
+    def children(self) -> frozenset[Key]:
+        """Return the items in flight with a sub-workflow."""
+        return frozenset(self._children)
+
+    def is_idle_except_for(self, paused: AbstractSet[Key]) -> bool:
+        """Return whether nothing is in flight but items with a paused sub-workflow."""
         return not (self._running or self._being_recorded) and self._children.keys() <= paused
 
-    def tell(self, key: Key, message: Any) -> None:
-        """Tell an item's actor, if it has one."""
+    def send(self, key: Key, message: Any) -> None:
+        """Send a message to an item, if it is in flight."""
         item = self._running.get(key) or self._children.get(key)
         if item is None:
             return
         try:
             item.tell(message)
         except pykka.ActorDeadError:
-            return  # it has ended by itself: its report is in the supervisor's mailbox
+            return  # it has ended: its report is in the supervisor's mailbox
 
-    def tell_children(self, message: Any) -> None:
-        """Tell the items that workflows perform."""
+    def send_to_children(self, message: Any) -> None:
+        """Send a message to the items with a sub-workflow."""
         for key in list(self._children):
-            self.tell(key, message)
+            self.send(key, message)
 
     def stop(self) -> None:
-        """Stop all that is in flight."""
+        """Stop all items in flight."""
         for key in (*self._running, *self._children):
-            self.tell(key, STOP)
+            self.send(key, STOP)
 
-    def leave(self, *, children: LetGo | StopItem) -> None:
-        """Stop what actions perform; what workflows perform is told `children`."""
+    def leave(self) -> None:
+        """Stop the items in flight, but detach sub-workflows that can be recovered."""
         for key in self._running:
-            self.tell(key, STOP)
-        self.tell_children(children)
+            self.send(key, STOP)
+        self.send_to_children(Detach() if self._services.journal.durable else STOP)
 
-    # ---- what is told of them
+    # ---- permits
 
-    def settle_permits(self, *, paused: bool) -> bool:
-        """Give back permits that are not needed, and wait for missing ones; True: the engine is to share out."""
+    def update_permits(self, *, paused: bool) -> bool:
+        """Release unneeded permits and request missing ones. Return True if the engine has to share permits out."""
         in_flight = len(self._running) + len(self._being_recorded)
-        settled = self.permits.settle(in_flight, 0 if paused else len(self._waiting))
-        if settled is AS_TOLD:
+        update = self.permits.reconcile(in_flight, 0 if paused else len(self._waiting))
+        if update is UNCHANGED:
             return False
         pool = self._services.permits
-        returned = settled.returned > 0 and pool.give_back(self._run_id, settled.returned)
-        requested = settled.requested is not None and pool.request(self._run_id, settled.requested)
+        returned = update.returned > 0 and pool.release(self._run_id, update.returned)
+        requested = update.requested is not None and pool.request(self._run_id, update.requested)
         return returned or requested
 
-    def leave_permits(self) -> bool:
-        """Give all permits back, as the run has ended; True: the engine is to share out."""
+    def release_permits(self) -> bool:
+        """Release all permits of an ended run. Return True if the engine has to share permits out."""
         return self._services.permits.forget(self._run_id)
-
-    def waiting(self) -> frozenset[Key]:
-        """Return the items that wait."""
-        return frozenset(key_of(start) for start, _ in (*self._waiting, *self._nested_waiting))
-
-    def nested(self) -> frozenset[Key]:
-        """Return the items in flight that workflows perform."""
-        return frozenset(self._children)
-
-    def mailboxes(self) -> dict[Key, Mailbox[Any]]:
-        """Return the mailboxes of the items in flight."""
-        return {**self._running, **self._children}

@@ -1,19 +1,18 @@
-"""One try of one item: renders its input, has the action called, owns the try's timeout, tells the outcome, stops."""
+"""One attempt of one item: an actor that renders the input, calls the action, and reports the outcome."""
 
 import contextlib
 import hashlib
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 import pykka
 
 from stretto.actors.actions import Action, InvalidActionInput, UnknownAction
-from stretto.actors.dispatch import DispatchedActor
+from stretto.actors.dispatch import DispatchedActor, handles
 from stretto.actors.journal import ItemKey, ParentItem
 from stretto.actors.runners import Call, Finished, Running, call_inline
-from stretto.actors.runs.child import ChildRun, failure_of
-from stretto.actors.runs.item_output import has_just_ended, told_output
+from stretto.actors.runs.child import ChildRun, child_failure
+from stretto.actors.runs.item_output import item_just_ended_error, output_report
 from stretto.actors.runs.messages import (
     ActionBegan,
     ActionEnded,
@@ -22,20 +21,28 @@ from stretto.actors.runs.messages import (
     ChildEnded,
     ChildPauseChanged,
     ChildRefused,
+    ControlRun,
+    Detach,
     ItemEnded,
-    LetGo,
     PauseItem,
-    PauseRun,
-    PerformItem,
+    ReportOutput,
     ResumeItem,
-    ResumeRun,
+    RunItem,
     StartChild,
     StopItem,
     StopTookTooLong,
-    TellOutput,
 )
 from stretto.actors.runs.services import Services
-from stretto.definitions.conductor import Failure, ItemCompleted, ItemPaused, ItemResumed, StartItem, told_input
+from stretto.definitions.conductor import (
+    Failure,
+    ItemCompleted,
+    ItemPaused,
+    ItemResumed,
+    PauseRequested,
+    ResumeRequested,
+    StartItem,
+    masked_input,
+)
 from stretto.definitions.data import Data, FrozenDict, object_of
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Moment
@@ -44,20 +51,20 @@ from stretto.definitions.validation import RENDERED_HINT, computed_members
 from stretto.metrics import CallIds, get_logger
 
 STOP_GRACE_SECONDS = 10.0
-"""How long a stopped action may take to end before its item is reported without it."""
+"""After this an item reports without its stopped action."""
 
 _log = get_logger("stretto.items")
 
 
 class ItemActor(DispatchedActor):
-    """Performs one try of one item.
+    """Runs one attempt of one item.
 
-    Item actors are not in Pykka's registry: their supervisor knows them all, and stops them.
+    Item actors are not in Pykka's registry: their supervisor knows all of them, and stops them.
     """
 
     registered = False
 
-    # On the class as long as they are what they are for nearly every item: each costs at birth.
+    # Defaults on the class, which most items never change: an attribute costs time at each start.
     _input: Data = None
     _running: Running | None = None
     _reminder: int | None = None
@@ -71,27 +78,27 @@ class ItemActor(DispatchedActor):
         self._services = services
         self._run_id = run_id
         self._workflow = workflow
-        self._perform: PerformItem | None = None
+        self._request: RunItem | None = None
 
     def on_receive(self, message: Any) -> Any:
-        """Handle a message; see `messages`, "to an item"."""
-        if type(message) is PerformItem:
-            return self._begin_try(message)
-        return self._handlers[type(message)](self, message)
+        """Handle a message, the first one first."""
+        if type(message) is RunItem:
+            return self._begin_attempt(message)
+        return self._message_handlers[type(message)](self, message)
 
     def on_failure(self, *_exc_info: object) -> None:
-        """Report that this actor broke: its supervisor must not wait for it for ever."""
-        if self._perform is not None:
+        """Report the failure of this actor, because its supervisor waits for a report."""
+        if self._request is not None:
             self._report_failure(
-                "failed", Failure("internal", "the item's actor crashed; its log tells why", retryable=False)
+                "failed", Failure("internal", "the item's actor crashed; see the log", retryable=False)
             )
 
-    def _begin_try(self, message: PerformItem) -> None:
-        self._perform = message
+    def _begin_attempt(self, message: RunItem) -> None:
+        self._request = message
         services = self._services
         self._began = services.timers.monotonic()
-        if message.caused_at is not None:
-            services.instruments.transition_latency.observe(self._began - message.caused_at)
+        if message.preceding_end is not None:
+            services.instruments.transition_latency.observe(self._began - message.preceding_end)
         start, task = message.start, message.task
         try:
             rendered = self._render(start, task)
@@ -117,31 +124,31 @@ class ItemActor(DispatchedActor):
         if services.check_digests:
             self._digest = _digest(rendered)
         if action.runner == "inline":
-            self._action_ended(call_inline(action, rendered, ids))
+            self._finish(call_inline(action, rendered, ids))
             return
-        on_begin = None if start.timeout is None else self._tell_begin
-        self._running = services.runners.start(Call(action, rendered, ids, on_begin, start), self._tell_end)
+        on_begin = None if start.timeout is None else self._send_begin
+        self._running = services.runners.start(Call(action, rendered, ids, on_begin, start), self._send_end)
 
     def _render(self, start: StartItem, task: Task) -> FrozenDict:
         if start.prepared is not None:
             return start.prepared.input
         moment = Moment(start.at, self._run_id, start.task, start.visit, start.index)
         rendered = task.input.evaluate(start.scope, moment)
-        assert isinstance(rendered, FrozenDict)  # noqa: S101 - the reader takes nothing else for an input
+        assert isinstance(rendered, FrozenDict)  # noqa: S101 - an input is an object, or the definition was refused
         return rendered
 
-    def _start_child(self, message: PerformItem, inputs: FrozenDict, depth: int) -> None:
-        """Have a workflow perform the item, or wait for the run that does; its timeout counts from its start."""
+    def _start_child(self, message: RunItem, inputs: FrozenDict, depth: int) -> None:
+        """Start a sub-workflow's run, or attach to it. Its timeout counts from its start."""
         start, task, known = message.start, message.task, message.child
         child = ChildRun(self._services.engine, self._services.new_run_id() if known is None else known.run_id)
         self._running = child
         if start.timeout is not None:
-            gone = 0.0 if known is None else self._services.now() - known.accepted_at
-            self._remind(self._began + start.timeout - gone, AttemptTimedOut())
+            elapsed = 0.0 if known is None else self._services.now() - known.accepted_at
+            self._remind(self._began + start.timeout - elapsed, AttemptTimedOut())
         if known is not None:
             self._services.engine.tell(AttachChild(child.run_id, self.actor_ref))
             return
-        told = object_of(
+        shown = object_of(
             {
                 "run_id": self._run_id,
                 "workflow": self._workflow,
@@ -149,55 +156,64 @@ class ItemActor(DispatchedActor):
                 "item_index": start.index if task.with_items else None,
             }
         )
-        parent = ParentItem(self._run_id, ItemKey(start.task, start.visit, start.index), start.attempt, told)
+        parent = ParentItem(self._run_id, ItemKey(start.task, start.visit, start.index), start.attempt, shown)
         self._services.engine.tell(
             StartChild(child.run_id, _ref_of(start, task), inputs, parent, depth, self.actor_ref)
         )
 
+    @handles(ChildEnded)
     def _child_ended(self, message: ChildEnded) -> None:
-        outcome, perform = message.outcome, self._perform
+        outcome, request = message.outcome, self._request
         if outcome.status == "succeeded":
             self._report("succeeded", outcome.output, None, self._services.timers.monotonic())
         elif outcome.status == "cancelled":
             self._report_cancelled(f"the run {message.run_id} was cancelled")
-        elif perform is not None:
-            self._report_failure(
-                "failed", failure_of(message, _ref_of(perform.start, perform.task), self._told_input())
-            )
+        elif request is not None:
+            ref = _ref_of(request.start, request.task)
+            self._report_failure("failed", child_failure(message, ref, self._masked_input()))
 
+    @handles(ChildPauseChanged)
     def _child_pause_changed(self, message: ChildPauseChanged) -> None:
-        perform = self._perform
-        if perform is None:
+        request = self._request
+        if request is None:
             return
-        start = perform.start
+        start = request.start
         changed = ItemPaused if message.paused else ItemResumed
         with contextlib.suppress(pykka.ActorDeadError):  # the run has ended
-            perform.supervisor.tell(changed(start.task, start.visit, start.index, self._services.now()))
+            request.supervisor.tell(changed(start.task, start.visit, start.index, self._services.now()))
 
+    @handles(ChildRefused)
     def _child_refused(self, message: ChildRefused) -> None:
         self._report_failure("failed", self._failure(message.code, message.message, retryable=False))
 
-    def _send_to_child(self, message: Any) -> None:
+    @handles(PauseItem)
+    def _pause(self, _message: PauseItem) -> None:
         if isinstance(self._running, ChildRun):
-            self._running.send(message)
+            self._running.send(ControlRun(PauseRequested))
 
-    def _tell_begin(self) -> None:
-        """Take the action's begin on a runner's thread, and send it here."""
-        with contextlib.suppress(pykka.ActorDeadError):  # it was cancelled while it waited for a thread
+    @handles(ResumeItem)
+    def _resume(self, _message: ResumeItem) -> None:
+        if isinstance(self._running, ChildRun):
+            self._running.send(ControlRun(ResumeRequested))
+
+    def _send_begin(self) -> None:
+        """Called on a runner's thread: forward the action's begin to this actor."""
+        with contextlib.suppress(pykka.ActorDeadError):  # the item was cancelled while it waited for a thread
             self.actor_ref.tell(ActionBegan(self._services.timers.monotonic()))
 
-    def _action_began(self, at: float) -> None:
-        timeout = self._perform.start.timeout if self._perform is not None else None
+    @handles(ActionBegan)
+    def _action_began(self, message: ActionBegan) -> None:
+        timeout = self._request.start.timeout if self._request is not None else None
         if timeout is not None and not self._stopping:
-            self._remind(at + timeout, AttemptTimedOut())
+            self._remind(message.at + timeout, AttemptTimedOut())
 
     def _remind(self, at: float, message: Any) -> None:
         self._reminder = self._services.timers.remind(at, self.actor_ref, message)
 
-    def _tell_end(self, finished: Finished) -> None:
-        """Take the action's end on a runner's thread, and send it here; if the item has ended, it comes too late."""
+    def _send_end(self, finished: Finished) -> None:
+        """Called on a runner's thread: forward the result to this actor, or drop it if the item has ended."""
         try:
-            if self._perform is not None:
+            if self._request is not None:
                 self.actor_inbox.tell(ActionEnded(finished))
                 return
         except pykka.ActorDeadError:
@@ -208,8 +224,12 @@ class ItemActor(DispatchedActor):
         if finished.status != "cancelled":
             self._services.instruments.late_results.inc()
 
-    def _action_ended(self, finished: Finished) -> None:
-        if self._perform is None:
+    @handles(ActionEnded)
+    def _action_ended(self, message: ActionEnded) -> None:
+        self._finish(message.finished)
+
+    def _finish(self, finished: Finished) -> None:
+        if self._request is None:
             self._drop(finished)
             return
         if self._timed_out_with is not None:
@@ -221,7 +241,7 @@ class ItemActor(DispatchedActor):
             self._report_failure("cancelled", failure)
             return
         if self._digest is not None and _digest(self._input) != self._digest:
-            message = "the action changed its input, which other items share, by going around its methods"
+            message = "the action bypassed the methods of its input to change it, but other items share that input"
             self._report_failure("failed", Failure("frozen", message, retryable=False))
             return
         if finished.status == "succeeded":
@@ -233,14 +253,15 @@ class ItemActor(DispatchedActor):
         )
         self._report(finished.status, finished.result, failure, finished.finished_at)
 
-    def _timed_out(self) -> None:
-        if self._perform is None:
+    @handles(AttemptTimedOut)
+    def _timed_out(self, _message: AttemptTimedOut) -> None:
+        if self._request is None:
             return  # it ended in time, in the same turn
         self._reminder = None
-        timeout = self._perform.start.timeout
+        timeout = self._request.start.timeout
         self._timed_out_with = self._failure("timed_out", f"it took longer than {timeout:g} s")
-        # What can be stopped is waited for, so that it does not run beside the next try; a sub-workflow ends by its
-        # own policy, however long that takes, and a thread cannot be stopped.
+        # The item waits for the end of an action that can be stopped, so that it does not run beside the next attempt.
+        # A sub-workflow ends by its own policy, which may take any time, and a thread cannot be stopped.
         if self._running is not None and self._running.cancel() and not isinstance(self._running, ChildRun):
             self._remind(self._services.timers.monotonic() + STOP_GRACE_SECONDS, StopTookTooLong())
         else:
@@ -249,8 +270,8 @@ class ItemActor(DispatchedActor):
             self._report_failure("timed_out", self._timed_out_with)
 
     def _ids(self) -> dict[str, Any]:
-        """Return what a log line about this item carries."""
-        start = self._perform.start if self._perform is not None else None
+        """Return the fields of a log line about this item."""
+        start = self._request.start if self._request is not None else None
         return {
             "run_id": self._run_id,
             "workflow": self._workflow,
@@ -258,34 +279,38 @@ class ItemActor(DispatchedActor):
             "item_index": start.index if start else None,
         }
 
-    def _stop_took_too_long(self) -> None:
+    @handles(StopTookTooLong)
+    def _stop_took_too_long(self, _message: StopTookTooLong) -> None:
         if self._timed_out_with is not None:
             self._report_failure("timed_out", self._timed_out_with)
         else:
             self._report_cancelled("it was cancelled, and did not end in time")
 
-    def _stop_action(self) -> None:
+    @handles(StopItem)
+    def _stop_action(self, _message: StopItem) -> None:
         if self._stopping or self._timed_out_with is not None:
             return  # it is being stopped already
         self._stopping = True
         if isinstance(self._running, ChildRun):
-            self._running.cancel()  # it ends by its own policy, however long what it runs may take
+            self._running.cancel()  # it ends by its own policy, which may take any time
         elif self._running is not None and self._running.cancel():
             self._forget_reminder()
             self._remind(self._services.timers.monotonic() + STOP_GRACE_SECONDS, StopTookTooLong())
         else:
             self._report_cancelled("it was cancelled")
 
-    def _let_go(self) -> None:
-        """End without a report: the sub-workflow goes on, and will be found again."""
-        self._perform = None
+    @handles(Detach)
+    def _detach(self, _message: Detach) -> None:
+        """Stop without a report. The sub-workflow continues, and a later item will attach to it."""
+        self._request = None
         self._forget_reminder()
         self._stop()
 
-    def _tell_output(self) -> dict[str, Any]:
-        if self._perform is None:
-            raise has_just_ended()
-        return told_output(self._perform.start, self._running)
+    @handles(ReportOutput)
+    def _output(self, _message: ReportOutput) -> dict[str, Any]:
+        if self._request is None:
+            raise item_just_ended_error()
+        return output_report(self._request.start, self._running)
 
     def _forget_reminder(self) -> None:
         if self._reminder is not None:
@@ -296,59 +321,47 @@ class ItemActor(DispatchedActor):
         self._report_failure("cancelled", self._failure("cancelled", message, retryable=False))
 
     def _failure(self, kind: str, message: str, *, retryable: bool = True, result: Data = None) -> Failure:
-        return Failure(kind, message, retryable=retryable, result=result, input=self._told_input())
+        return Failure(kind, message, retryable=retryable, result=result, input=self._masked_input())
 
-    def _told_input(self) -> Data:
-        """Return what the run's record and the journal have of the input: it may be as large as the context."""
-        return None if self._perform is None else told_input(self._input, self._perform.start.scope.facts.mask)
+    def _masked_input(self) -> Data:
+        """Return the input for errors and the journal: masked, and cut if it is large."""
+        return None if self._request is None else masked_input(self._input, self._request.start.scope.facts.mask)
 
     def _report_failure(self, outcome: str, failure: Failure) -> None:
         self._report(outcome, failure.result, failure, self._services.timers.monotonic())
 
     def _report(self, outcome: str, result: Data, failure: Failure | None, finished_at: float) -> None:
-        """Tell the supervisor the outcome, and stop: there is exactly one report."""
-        perform, self._perform = self._perform, None
-        if perform is None:
+        """Report the outcome and stop. There is exactly one report."""
+        request, self._request = self._request, None
+        if request is None:
             return
         if self._reminder is not None:
             self._forget_reminder()
-        start = perform.start
+        start = request.start
         completed = ItemCompleted(
             start.task, start.visit, start.index, start.attempt, outcome, result, failure, self._services.now()
         )
         try:
-            perform.supervisor.tell(ItemEnded(completed, finished_at - self._began, finished_at))
+            request.supervisor.tell(ItemEnded(completed, finished_at - self._began, finished_at))
         except pykka.ActorDeadError:
             _log.debug(
                 "item_without_supervisor", run_id=self._run_id, workflow=self._workflow, task=start.task,
                 item_index=start.index,
             )  # fmt: skip
-        self._stop()  # at once: whatever else it is told comes too late
-
-    _handlers: ClassVar[dict[type, Callable[..., Any]]] = {
-        ActionBegan: lambda self, message: self._action_began(message.at),
-        ActionEnded: lambda self, message: self._action_ended(message.finished),
-        AttemptTimedOut: lambda self, _message: self._timed_out(),
-        StopItem: lambda self, _message: self._stop_action(),
-        LetGo: lambda self, _message: self._let_go(),
-        StopTookTooLong: lambda self, _message: self._stop_took_too_long(),
-        TellOutput: lambda self, _message: self._tell_output(),
-        ChildEnded: _child_ended,
-        ChildPauseChanged: _child_pause_changed,
-        ChildRefused: _child_refused,
-        PauseItem: lambda self, _message: self._send_to_child(PauseRun()),
-        ResumeItem: lambda self, _message: self._send_to_child(ResumeRun()),
-    }
+        self._stop()  # at once: later messages come too late
 
 
 def _ref_of(start: StartItem, task: Task) -> str:
-    """Return what performs an item."""
+    """Return the ref of an item's action, or of its sub-workflow."""
     return start.prepared.action if start.prepared is not None else task.action or ""
 
 
 def _check_literal(action: Action, task: Task, rendered: FrozenDict) -> None:
-    """Refuse inputs that are code and were computed: only here is known what the name of an action, or a whole input,
-    has come to. What the definition itself shows was refused when it was read."""
+    """Refuse computed inputs that are code.
+
+    The definition was checked when it was read. The name of a rendered action, or a rendered input
+    object, is known only here.
+    """
     for name in sorted(computed_members(task.input, action.literal & rendered.keys())):
         raise InvalidActionInput(action.ref, [f"{name} must be a literal text, {RENDERED_HINT}"])
 

@@ -1,4 +1,4 @@
-"""The output so far of an item in flight: which item is meant, and what is told of it."""
+"""The output so far of an item in flight."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -8,21 +8,28 @@ from stretto.definitions.conductor import StartItem
 from stretto.definitions.errors import StrettoError, names_there, nearest
 from stretto.definitions.model import Workflow
 
-MAX_INDEXES_TOLD = 10
+MAX_INDEXES_SHOWN = 10
 
 Item = TypeVar("Item")
 
 
 class ItemNotInFlight(StrettoError):
-    """No such item runs: there is nothing that it writes. The message tells which ones do."""
+    """The item does not run, so it writes no output. The message lists the items that run."""
 
     code = "item_not_in_flight"
 
 
-def item_in_flight(items: Mapping[tuple[str, int, int], Item], workflow: Workflow, task: str, index: int) -> Item:
-    """Return the item of a task's newest visit, from those in flight by (task, visit, index).
+def find_item_in_flight(items: Mapping[tuple[str, int, int], Item], workflow: Workflow, task: str, index: int) -> Item:
+    """Return the item of a task's newest visit.
 
-    Raises `ItemNotInFlight`.
+    Args:
+        items: The items in flight by (task, visit, index).
+        workflow: The run's workflow.
+        task: The task's name.
+        index: The item's index.
+
+    Raises:
+        ItemNotInFlight: No such item is in flight.
     """
     visits = [visit for name, visit, number in items if (name, number) == (task, index)]
     if visits:
@@ -32,22 +39,22 @@ def item_in_flight(items: Mapping[tuple[str, int, int], Item], workflow: Workflo
         raise ItemNotInFlight(f"the workflow {workflow.ref} has no task {task!r}; {hint}")
     running = sorted({number for name, _, number in items if name == task})
     what = f"item {index} of the task {task!r}" if workflow.tasks[task].with_items else f"the task {task!r}"
-    raise ItemNotInFlight(f"{what} is not in flight: it waits to be started, or has ended{_told(running)}")
+    raise ItemNotInFlight(f"{what} is not in flight: it waits to start, or has ended{_listed(running)}")
 
 
-def has_just_ended() -> ItemNotInFlight:
-    """Return the error of an item that has ended since it was looked for."""
-    return ItemNotInFlight("the item has just ended: what it wrote is in its result, if its action gives that")
+def item_just_ended_error() -> ItemNotInFlight:
+    """Return the error for an item that has ended since it was found."""
+    return ItemNotInFlight("the item has just ended: its output is in its result, if its action returns it")
 
 
-def told_output(start: StartItem, running: Running | None) -> dict[str, Any]:
-    """Return {task, visit, index, attempt, stdout, stderr, truncated} of a try, without its run's secrets.
+def output_report(start: StartItem, running: Running | None) -> dict[str, Any]:
+    """Return {task, visit, index, attempt, stdout, stderr, truncated} of an attempt, masked.
 
-    stdout and stderr are None where there is no output to be read: a function, a sub-workflow, an HTTP request, or a
-    process that has not been started yet.
+    stdout and stderr are None where there is no output to read: for a function, a sub-workflow, an HTTP request, or a
+    process that has not started yet.
     """
     output = None if running is None else running.output()
-    told: dict[str, Any] = {
+    report: dict[str, Any] = {
         "task": start.task,
         "visit": start.visit,
         "index": start.index,
@@ -58,15 +65,14 @@ def told_output(start: StartItem, running: Running | None) -> dict[str, Any]:
     }
     if output is not None:
         mask = start.scope.facts.mask
-        told["stdout"] = (mask.passage if output.stdout_truncated else mask.beginning)(output.stdout)
-        told["stderr"] = (mask.passage if output.stderr_truncated else mask.beginning)(output.stderr)
-        told["truncated"] = output.truncated
-    return told
+        report["stdout"] = (mask.passage if output.stdout_truncated else mask.beginning)(output.stdout)
+        report["stderr"] = (mask.passage if output.stderr_truncated else mask.beginning)(output.stderr)
+        report["truncated"] = output.truncated
+    return report
 
 
-def _told(indexes: list[int]) -> str:
-    """Return what the message ends with."""
+def _listed(indexes: list[int]) -> str:
     if not indexes:
         return ""
-    more = ", ..." if len(indexes) > MAX_INDEXES_TOLD else ""
-    return f"; in flight of this task: {', '.join(map(str, indexes[:MAX_INDEXES_TOLD]))}{more}"
+    more = ", ..." if len(indexes) > MAX_INDEXES_SHOWN else ""
+    return f"; in flight of this task: {', '.join(map(str, indexes[:MAX_INDEXES_SHOWN]))}{more}"

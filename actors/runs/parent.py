@@ -1,10 +1,18 @@
-"""The requests that a run passes on to the sub-workflows that its items run."""
+"""The requests that pass from a run to its sub-workflows."""
 
 from collections.abc import Mapping
 from typing import Final
 
-from stretto.actors.runs.messages import PauseItem, ResumeItem, StopItem
-from stretto.definitions.conductor import CancelRequested, PauseRequested, ResumeRequested
+from stretto.actors.runs.in_flight import ItemsInFlight
+from stretto.actors.runs.messages import PauseItem, ResumeItem, RunPauseChanged, StopItem
+from stretto.definitions.conductor import (
+    CancelRequested,
+    Conductor,
+    PauseRequested,
+    PropagatedRequest,
+    ResumeRequested,
+    was_missed,
+)
 
 CHILD_MESSAGES: Final[Mapping[type, PauseItem | ResumeItem | StopItem]] = {
     PauseRequested: PauseItem(),
@@ -12,3 +20,48 @@ CHILD_MESSAGES: Final[Mapping[type, PauseItem | ResumeItem | StopItem]] = {
     CancelRequested: StopItem(),
 }
 """The message for items with a sub-workflow, by the run's request."""
+
+
+class Propagation:
+    """Passes requests on to sub-workflows, and catches up with the parent's.
+
+    A crash can lose a request between the parent's journal and that of this run. So a recovered parent repeats its
+    latest request, which this run applies if it has missed it.
+    """
+
+    __slots__ = ("_items", "_of_parent", "_reported_pause", "_run_id", "latest")
+
+    def __init__(self, run_id: str, items: ItemsInFlight) -> None:
+        self.latest: PropagatedRequest | None = None
+        """The run's own latest request."""
+        self._run_id = run_id
+        self._items = items
+        self._of_parent: PropagatedRequest | None = None
+        self._reported_pause: bool | None = False
+
+    def pass_on(self, request: PropagatedRequest) -> None:
+        """Send a request to all sub-workflows."""
+        self.latest = request
+        self._items.send_to_children(CHILD_MESSAGES[type(request)])
+
+    def keep(self, request: PropagatedRequest) -> None:
+        """Keep the parent's latest request until this run can apply it."""
+        self._of_parent = request
+
+    def take_missed(self, conductor: Conductor) -> PropagatedRequest | None:
+        """Return the parent's latest request if the run has missed it, else None."""
+        request, self._of_parent = self._of_parent, None
+        if request is not None and was_missed(request, conductor.status, self.latest):
+            return request
+        return None
+
+    def report_pause_again(self) -> None:
+        """Report the next state to the parent in any case: it may have missed the last change."""
+        self._reported_pause = None
+
+    def pause_change(self, *, paused: bool) -> RunPauseChanged | None:
+        """Return the message for the parent item if the run was paused or resumed since the last call."""
+        if paused == self._reported_pause:
+            return None
+        self._reported_pause = paused
+        return RunPauseChanged(self._run_id, paused)

@@ -1,10 +1,10 @@
-"""Who may have how many items in flight: the engine-wide bound, shared out fairly between runs.
+"""Permits: the engine-wide limit on items in flight, shared out fairly between runs.
 
-    supervisor --take, give_back, request--> PermitPool: at once, on the supervisor's thread, whatever others do
-    supervisor --SharePermits--> engine --share_out--> Grant, Reclaim, to be told: while anybody waits for permits
+    supervisor --take, release, request--> PermitPool     at once, on the supervisor's thread
+    supervisor --SharePermits--> engine --share_out--> Grant, Reclaim     while a run waits for permits
 
-With a thousand runs that want permits, noting what one of them wants or gives back costs the same as with one; what
-sharing out costs is paid once for all that has been noted.
+A request or a release costs the same with a thousand waiting runs as with one. The cost of sharing out is paid once for
+all changes since the last time.
 """
 
 import threading
@@ -16,7 +16,7 @@ import msgspec
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """`run_id` may start `count` more items."""
+    """The run may start `count` more items."""
 
     run_id: str
     count: int
@@ -24,56 +24,56 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Reclaim:
-    """`run_id` is to give back `count` permits as its items end, for others to have their turn."""
+    """The run has to return `count` permits as its items end, because other runs wait."""
 
     run_id: str
     count: int
 
 
 class PermitPool:
-    """The permits of an engine, for its supervisors on any thread, and for the engine itself.
+    """The permits of an engine, for supervisors on any thread and for the engine itself.
 
-    Permits that are free and that nobody waits for are taken without a message. Where somebody waits, the engine shares
-    out: what then returns True wants it to be told `SharePermits`, unless that is on its way.
+    Free permits are taken without a message unless a run waits for them. While a run waits, the engine shares them out:
+    a method that returns True asks its caller to send `SharePermits` to the engine.
     """
 
     def __init__(self, total: int) -> None:
-        """Hand out `total` permits, at least 1."""
+        """Create `total` permits, at least 1."""
         self._ledger = PermitLedger(total)
         self._lock = threading.Lock()
         self._asked = False
 
     @property
     def free(self) -> int:
-        """Permits that nobody holds."""
+        """The number of permits that no run holds."""
         with self._lock:
             return self._ledger.free
 
     def take(self, run_id: str, count: int) -> int:
-        """Take up to `count` permits beyond those held; return how many. While anybody waits, it is none."""
+        """Take up to `count` more permits, and return their number. It is 0 while a run waits for permits."""
         with self._lock:
             return self._ledger.take(run_id, count)
 
     def request(self, run_id: str, count: int) -> bool:
-        """Wait for `count` permits beyond those held; 0: wait no more."""
+        """Request `count` more permits, or withdraw the request with 0."""
         with self._lock:
             self._ledger.request(run_id, count)
             return self._ask()
 
-    def give_back(self, run_id: str, count: int) -> bool:
-        """Take permits back from a run."""
+    def release(self, run_id: str, count: int) -> bool:
+        """Return `count` permits of a run."""
         with self._lock:
-            self._ledger.give_back(run_id, count)
+            self._ledger.release(run_id, count)
             return self._ask()
 
     def forget(self, run_id: str) -> bool:
-        """Take everything back from a run that has ended, now and again if need be."""
+        """Return all permits of an ended run. Calling it again does nothing."""
         with self._lock:
             self._ledger.forget(run_id)
             return self._ask()
 
     def share_out(self) -> list[Grant | Reclaim]:
-        """Share out, for the engine."""
+        """Return the changes for the engine to send."""
         with self._lock:
             self._asked = False
             return self._ledger.share_out()
@@ -85,29 +85,29 @@ class PermitPool:
 
 
 class PermitLedger:
-    """Permits held and wanted, by run. Waiting runs are served round robin, and none can keep the others out.
+    """The permits that runs hold and want. Waiting runs are served round robin.
 
-    `request`, `give_back` and `forget` note, `share_out` acts on what has been noted.
+    `request`, `release` and `forget` only record changes, and `share_out` acts on them.
     """
 
     def __init__(self, total: int) -> None:
-        """Share out `total` permits, at least 1."""
+        """Create `total` permits, at least 1."""
         self.total = total
         self._held: dict[str, int] = {}
         self._out = 0
-        # Who waits, in the order of the line, for how many; and those of them that hold none.
+        # The runs that wait, in their order, with the number of permits; and those of them that hold none.
         self._wanted: dict[str, int] = {}
         self._starving: dict[str, None] = {}
         self._reclaimed: dict[str, int] = {}
-        self._owed = 0
+        self._reclaimed_total = 0
 
     @property
     def free(self) -> int:
-        """Permits that nobody holds."""
+        """The number of permits that no run holds."""
         return self.total - self._out
 
     def held(self, run_id: str) -> int:
-        """Permits that a run holds."""
+        """Return the number of permits that a run holds."""
         return self._held.get(run_id, 0)
 
     @property
@@ -116,30 +116,30 @@ class PermitLedger:
         return bool(self._wanted)
 
     def take(self, run_id: str, count: int) -> int:
-        """Let a run have up to `count` more permits, if any are free and nobody waits for them; return how many."""
+        """Take up to `count` free permits, and return their number. It is 0 while a run waits for permits."""
         taken = 0 if self._wanted else min(count, self.free)
         if taken:
             self._hold(run_id, self.held(run_id) + taken)
         return taken
 
     def request(self, run_id: str, count: int) -> None:
-        """Note that a run wants `count` permits beyond those it holds; a later request replaces an earlier one."""
+        """Request `count` more permits. A later request replaces an earlier one."""
         self._want(run_id, count)
 
-    def give_back(self, run_id: str, count: int) -> None:
-        """Take permits back from a run."""
+    def release(self, run_id: str, count: int) -> None:
+        """Return `count` permits of a run."""
         left = max(self.held(run_id) - count, 0)
         self._hold(run_id, left)
         self._reclaim_no_more_than(run_id, min(self._reclaimed.get(run_id, 0) - count, left))
 
     def forget(self, run_id: str) -> None:
-        """Take everything back from a run that has ended."""
+        """Return all permits of an ended run."""
         self._want(run_id, 0)
         self._hold(run_id, 0)
         self._reclaim_no_more_than(run_id, 0)
 
     def share_out(self) -> list[Grant | Reclaim]:
-        """Give away what is free, and ask back what those hold too much of whom others wait for."""
+        """Grant free permits to waiting runs, and reclaim permits from runs that hold too many."""
         if not self._wanted:
             return []
         fair = max(self.total // (len(self._held) + len(self._starving)), 1)
@@ -148,7 +148,7 @@ class PermitLedger:
             changes += self._reclaim(fair)
         return changes
 
-    # ---- what is noted: each of these changes one thing, with what is counted of it
+    # ---- records: each method changes one of them, with the counts that depend on it
 
     def _want(self, run_id: str, count: int) -> None:
         if count > 0:
@@ -168,15 +168,15 @@ class PermitLedger:
             self._starving[run_id] = None
 
     def _reclaim_no_more_than(self, run_id: str, count: int) -> None:
-        self._owed -= self._reclaimed.pop(run_id, 0)
+        self._reclaimed_total -= self._reclaimed.pop(run_id, 0)
         if count > 0:
             self._reclaimed[run_id] = count
-            self._owed += count
+            self._reclaimed_total += count
 
     # ---- sharing out
 
     def _grant_all(self, fair: int) -> dict[str, int]:
-        """Grant what is free: first to everybody up to the fair share, in the order of the line, then what is left."""
+        """Grant free permits: first up to the fair share in the order of waiting, then the rest."""
         granted: dict[str, int] = {}
         for run_id in list(self._starving) if self.free else ():
             if not self.free:
@@ -199,42 +199,42 @@ class PermitLedger:
         if count > 0:
             granted[run_id] = granted.get(run_id, 0) + count
             self._hold(run_id, self.held(run_id) + count)
-            # Whoever has been served goes to the end of the line.
+            # A run that was served goes to the end of the queue.
             self._want(run_id, self._wanted.pop(run_id) - count)
 
     def _reclaim(self, fair: int) -> Iterator[Reclaim]:
-        """Ask those above their fair share for what those below it wait for."""
+        """Reclaim permits from runs above their fair share."""
         if fair == 1:
             missing = len(self._starving)
         else:
             missing = sum(min(wanted, max(fair - self.held(run), 0)) for run, wanted in self._wanted.items())
-        missing -= self._owed
+        missing -= self._reclaimed_total
         if missing <= 0:
             return
-        # With more runs than permits, nobody is above the fair share of one: then turns are taken.
+        # With more runs than permits, no run is above the fair share of one: then they take turns.
         for floor in (1, 0) if fair == 1 else (fair,):
             for run_id in sorted(self._held, key=lambda each: -self._held[each]):
-                owed = self._reclaimed.get(run_id, 0)
-                count = min(missing, self._held[run_id] - owed - floor)
+                pending = self._reclaimed.get(run_id, 0)
+                count = min(missing, self._held[run_id] - pending - floor)
                 if count > 0:
                     missing -= count
-                    self._reclaimed[run_id] = owed + count
-                    self._owed += count
+                    self._reclaimed[run_id] = pending + count
+                    self._reclaimed_total += count
                     yield Reclaim(run_id, count)
 
 
-class Settled(msgspec.Struct, frozen=True):
-    """What to tell the engine: so many permits come back, so many are wanted beyond those held (None: as told)."""
+class PermitUpdate(msgspec.Struct, frozen=True):
+    """The permits to return, and the number to request, or None if the last request stands."""
 
     returned: int
     requested: int | None
 
 
-AS_TOLD = Settled(0, None)
+UNCHANGED = PermitUpdate(0, None)
 
 
 class RunPermits:
-    """Counts permits held, asked for, and asked back."""
+    """The permits of one run: held, requested and reclaimed."""
 
     __slots__ = ("_held", "_requested", "_to_return")
 
@@ -245,38 +245,38 @@ class RunPermits:
 
     @property
     def usable(self) -> int:
-        """How many items may be in flight."""
+        """The number of items that may be in flight."""
         return self._held - self._to_return
 
     @property
     def requested(self) -> int:
-        """How many permits the engine has been asked for and has not granted."""
+        """The number of permits that were requested and not granted yet."""
         return self._requested
 
     def granted(self, count: int) -> None:
-        """The engine gives so many."""
+        """Add permits that the pool or the engine has granted."""
         self._held += count
         self._requested = max(self._requested - count, 0)
 
-    def asked_back(self, count: int) -> None:
-        """The engine wants so many back as items end."""
-        # What it has given back by itself meanwhile is not asked for twice.
+    def reclaimed(self, count: int) -> None:
+        """Return `count` permits as items end."""
+        # Not more than the run still holds: it may have returned some meanwhile.
         self._to_return = min(self._to_return + count, self._held)
 
-    def settle(self, in_flight: int, waiting: int) -> Settled:
-        """Give back what is asked for or not needed, and ask for what is missing."""
+    def reconcile(self, in_flight: int, waiting: int) -> PermitUpdate:
+        """Compare the permits with the items. Return the change that is due."""
         wanted = in_flight + waiting
-        # A run that goes on with what it has, while it waits for more, is what most turns find.
+        # The usual case: all permits are in use, and the last request still fits.
         if not self._to_return and in_flight == self._held and self._requested // 2 < waiting <= self._requested:
-            return AS_TOLD
+            return UNCHANGED
         unneeded = max(self._held - wanted, 0)
         spare = self._held - in_flight
         returned = max(min(max(self._to_return, unneeded), spare), 0)
         self._held -= returned
         self._to_return = max(self._to_return - returned, 0)
         missing = max(wanted - self._held, 0)
-        # A little less than was asked for is not worth a message: what is granted beyond it comes back.
+        # A slightly smaller need is not worth a message: surplus permits come back later.
         changed = missing > self._requested or missing <= self._requested // 2 < self._requested
         if changed:
             self._requested = missing
-        return Settled(returned, missing if changed else None)
+        return PermitUpdate(returned, missing if changed else None)

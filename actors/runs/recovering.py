@@ -1,44 +1,56 @@
-"""The supervisor of a run that is rebuilt: its conductor sees the journal's entries first, and it goes on from there.
+"""The supervisor of a recovered run: it replays the journal's entries, then resumes the outstanding work.
 
-readers --EntriesRead--> Replay --> Conductor, as it was --> what is outstanding is taken up again
+readers --EntriesRead--> Replay --> Conductor in its former state --> outstanding items, files and timers
 """
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import pykka
 
+from stretto.actors.dispatch import handles
 from stretto.actors.history import READ_AT_ONCE, EntriesRead, Replay, RunNotLoaded, not_loaded
-from stretto.actors.journal import Child, Reader, RunJournal
+from stretto.actors.journal import Child, Reader, RunLog
+from stretto.actors.outcome import Outcome
 from stretto.actors.runs.in_flight import STOP, key_of
-from stretto.actors.runs.messages import RunRebuilt
-from stretto.actors.runs.request import Rebuilt, RunRequest
+from stretto.actors.runs.messages import BeginRun, RunRecovered
+from stretto.actors.runs.request import RecoverySource, RunRequest
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.supervisor import RunSupervisor
-from stretto.definitions.conductor import CancelRequested, Conductor, HandedDown, RunTimedOut, StartItem
+from stretto.definitions.conductor import (
+    CancelRequested,
+    Conductor,
+    PropagatedRequest,
+    RunTimedOut,
+    StartItem,
+    WaitUntil,
+)
 from stretto.definitions.context import NO_SECRECY
 
 
-class RebuiltRunSupervisor(RunSupervisor):
-    """Conducts one run from where an engine, or a supervisor that crashed, has left it."""
+# The label is that of the metric `stretto_actors`, and has to stay.
+class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
+    """Conducts one run from the state in which an engine, or a crashed supervisor, has left it."""
 
-    def __init__(self, services: Services, engine: pykka.ActorRef[Any], request: RunRequest, rebuilt: Rebuilt) -> None:
+    def __init__(
+        self, services: Services, engine: pykka.ActorRef[Any], request: RunRequest, source: RecoverySource
+    ) -> None:
         super().__init__(services, engine, request)
-        self._rebuilt = rebuilt
-        self._told_paused = None  # whose item this run performs may not have heard of the last change
-        self._rebuilding: Replay | None = None
+        self._source = source
+        self._replay: Replay | None = None
+        self._run.propagation.report_pause_again()
 
-    def _begin_run(self) -> None:
-        """Have a conductor that sees the journal's entries, in place of one that begins."""
-        rebuilt, accepted = self._rebuilt, self._rebuilt.accepted
+    @handles(BeginRun)
+    def _begin_run(self, _message: BeginRun) -> None:
+        """Start the replay, in place of a new run."""
+        source, accepted = self._source, self._source.accepted
         conductor = self._make_conductor(accepted.parameters, accepted.accepted_at)
-        self._rebuilding = Replay(conductor, accepted.accepted_at, rebuilt.children)
-        self._rebuilding.begin()
-        self._read_entries(self._rebuilding.entries)
+        self._replay = Replay(conductor, accepted.accepted_at, source.children)
+        self._replay.begin()
+        self._read_entries(self._replay.entries)
 
     def _read_entries(self, first: int) -> None:
-        run_id = self._run_id
+        run_id = self._run.run_id
 
         def read(reader: Reader) -> EntriesRead:
             entries = reader.entries(run_id, first, READ_AT_ONCE)
@@ -46,77 +58,77 @@ class RebuiltRunSupervisor(RunSupervisor):
 
         self._services.readers.tell(self.actor_ref, read, partial(not_loaded, run_id))
 
-    def _rebuild_further(self, message: EntriesRead) -> None:
-        rebuilding = self._rebuilding
-        if rebuilding is None or self._ended:
+    @handles(EntriesRead)
+    def _entries_read(self, message: EntriesRead) -> None:
+        replay, conductor = self._replay, self._run.conductor
+        if replay is None or conductor is None or self._run.ended:
             return
-        rebuilding.feed(message.entries)
+        replay.feed(message.entries)
         if message.more:
-            self._read_entries(rebuilding.entries)
+            self._read_entries(replay.entries)
         else:
-            self._go_on_after_rebuilding(rebuilding)
+            self._replay = None
+            self._resume_outstanding(replay, conductor)
 
-    def _give_up_rebuilding(self, message: RunNotLoaded) -> None:
-        """Leave it to the engine what becomes of a run whose entries cannot be read."""
-        if not self._ended:
-            self._ended = True
-            self._tell_engine(message)
+    @handles(RunNotLoaded)
+    def _not_loaded(self, message: RunNotLoaded) -> None:
+        """Stop, because the entries cannot be read. The engine decides what becomes of the run."""
+        if not self._run.ended:
+            self._run.ended = True
+            self._run.listeners.notify_engine(message)
             self.stop()
 
-    def _go_on_after_rebuilding(self, rebuilding: Replay) -> None:
-        """Take up what was waited for, and what was in flight when the run was left."""
-        conductor = self._conductor
-        if conductor is None:
-            return
-        self._rebuilding = None
-        deferred, self._deferred = self._deferred or [], None
-        self._journal = RunJournal(
-            self._services.journal, self._run_id, secretive=self._request.secrecy != NO_SECRECY,
-            first=rebuilding.entries, learned=conductor.mask.seen_count,
+    def _resume_outstanding(self, replay: Replay, conductor: Conductor) -> None:
+        """Resume the items, files and timers that were outstanding when the run was left."""
+        run = self._run
+        run.begun = True
+        run.log = RunLog(
+            self._services.journal, run.run_id, secretive=self._request.secrecy != NO_SECRECY,
+            first=replay.entries, learned=conductor.mask.seen_count,
         )  # fmt: skip
-        self._requested = rebuilding.requested
-        # As they were left: what is requested now may have more of them come, which are carried out as ever.
+        run.propagation.latest = replay.requested
+        # The state before the requests below: they may add commands, which are carried out as always.
         outstanding, timers = conductor.outstanding(), conductor.timers()
-        self._streams.take_up(rebuilding.results.files, conductor.streams())
-        self._record.recovered(rebuilding.entries, len(outstanding), rebuilding.accepted_at)
-        if rebuilding.finish is not None:
-            self._finish(rebuilding.finish)
-        self._do_what_was_missed()
+        run.streams.recover(replay.results.files, conductor.streams())
+        run.telemetry.recovered(replay.entries, len(outstanding), replay.accepted_at)
+        if replay.finish is not None:
+            run.finish(Outcome(replay.finish.status, replay.finish.output, replay.finish.errors))
+        run.catch_up_with_parent()
         for wait in timers:
-            if isinstance(wait.then, RunTimedOut) and wait.then.at <= self._services.now():
-                self._event(wait.then)  # before anything is performed for a run that has failed
-            else:
-                self._remind(wait)
-        children: dict[str, HandedDown | None] = {}
+            self._resume_wait(wait)
+        children: dict[str, PropagatedRequest | None] = {}
         for start in outstanding:
-            child = rebuilding.child_of(start)
-            if self._ended:
+            if run.ended:
                 break
+            child = replay.child_of(start)
             if child is not None:
                 children[child.run_id] = self._attach(start, child, conductor)
             else:
-                self._go_on_with(start, rebuilding, conductor)
-        self._tell_engine(RunRebuilt(self._run_id, children))
-        self._start_items()
-        self._handle_all(deferred)
+                self._resume_item(start, replay, conductor)
+        run.listeners.notify_engine(RunRecovered(run.run_id, children))
+        run.start_items()
+        self._handle_deferred()
 
-    def _go_on_with(self, start: StartItem, rebuilding: Replay, conductor: Conductor) -> None:
-        if not conductor.may_resume(start):
-            self._settle(start, "cancelled", "it was stopped with the engine, and its run is being cancelled")
-        elif rebuilding.may_have_run(start):
-            self._settle(start, "may_have_run", "the engine ended after its start, so that it may have run")
+    def _resume_wait(self, wait: WaitUntil) -> None:
+        if isinstance(wait.then, RunTimedOut) and wait.then.at <= self._services.now():
+            self._run.event(wait.then)  # before any item starts in a run that has failed
         else:
-            self._command_start(start, None)
+            self._run.wait(wait)
 
-    def _attach(self, start: StartItem, child: Child, conductor: Conductor) -> HandedDown | None:
-        """Have an item wait for the run that performs it already; return what that run may have missed."""
-        self._items.perform_nested(start, None, child)
+    def _resume_item(self, start: StartItem, replay: Replay, conductor: Conductor) -> None:
+        if not conductor.may_resume(start):
+            message = "it was stopped with the engine, and its run is being cancelled"
+            self._run.end_unstarted(start, "cancelled", message)
+        elif replay.may_have_run(start):
+            self._run.end_unstarted(start, "may_have_run", "the engine ended after its start, so that it may have run")
+        else:
+            self._run.command_start(start, None)
+
+    def _attach(self, start: StartItem, child: Child, conductor: Conductor) -> PropagatedRequest | None:
+        """Attach an item to its sub-workflow's run. Return the request that this run may have missed."""
+        run = self._run
+        run.items.start_child(start, None, child)
         if conductor.may_resume(start):
-            return self._requested
-        self._items.tell(key_of(start), STOP)
+            return run.propagation.latest
+        run.items.send(key_of(start), STOP)
         return CancelRequested(self._services.now())
-
-    _handlers: ClassVar[dict[type, Callable[[Any, Any], Any]]] = RunSupervisor._handlers | {  # noqa: SLF001 - its own class's
-        EntriesRead: _rebuild_further,
-        RunNotLoaded: _give_up_rebuilding,
-    }

@@ -1,42 +1,65 @@
-"""What a run's supervisor is started with."""
+"""The arguments of a run's supervisor."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pykka
 
 from stretto.actors.dispatch import Deferred
 from stretto.actors.journal import Child, ParentItem, Rerun, RunAccepted
 from stretto.actors.outcome import RunHandle
-from stretto.definitions.context import NO_SECRECY, NO_SURROUNDINGS
+from stretto.actors.runs.idempotency import idempotency_of
+from stretto.definitions.context import NO_ENVIRONMENT, NO_SECRECY
+from stretto.definitions.data import FrozenDict
 from stretto.definitions.model import Workflow
 
 if TYPE_CHECKING:
-    from stretto.definitions.conductor import Kept
+    from stretto.actors.catalogue import Catalogue
+    from stretto.definitions.conductor import ReusePlan
     from stretto.definitions.context import Mask
 
 
 @dataclass(frozen=True, slots=True)
-class Rebuilt:
-    """A run that was accepted before: how, and the sub-workflows' runs that perform its items."""
+class RecoverySource:
+    """A run that was accepted before, and the runs of its sub-workflows."""
 
     accepted: RunAccepted
     children: tuple[Child, ...]
 
 
-class RunRequest:
-    """What a supervisor is started with.
+class RunInputs(msgspec.Struct, frozen=True):
+    """The definition and the bound inputs of an ended run, for a rerun from memory."""
 
-    `accepted` is answered with `handle`, or with `InvalidInput`. `nested` holds the refs that workflows perform;
-    `parent` says whose item this run performs, `depth` levels below the first run. `surroundings` are what it is given
-    besides its inputs, `mask` keeps its secrets, and those of its parent; `secrecy` tells what it gives to secret
-    parameters. `rerun` says which run it does again, `kept` what it keeps of that one.
+    workflow: Workflow
+    parameters: FrozenDict
+
+
+class RunRequest:
+    """A run to start, or to recover.
+
+    Attributes:
+        workflow: The definition.
+        inputs: The inputs, not bound yet.
+        handle: The run's handle.
+        accepted: Resolved with `handle`, or failed with `InvalidInput`.
+        watchers: Actors that get `RunProgressed`.
+        nested: The refs that are workflows.
+        parent: The parent item of a sub-workflow's run.
+        depth: The number of runs above this one.
+        surroundings: The values that the run gets besides its inputs.
+        mask: The secrets of the run and of its parent.
+        secrecy: The values that the run passes to secret parameters.
+        scope: The catalogue of a run that was started from a file, or None.
+        idempotency_key: The client's key.
+        rerun: The earlier run that this one repeats.
+        kept: The results of that run to reuse.
     """
 
     __slots__ = (
         "accepted", "depth", "handle", "idempotency_key", "inputs", "kept", "mask", "nested", "parent", "rerun",
-        "secrecy", "surroundings", "watchers", "workflow",
+        "scope", "secrecy", "surroundings", "watchers", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -55,9 +78,26 @@ class RunRequest:
         self.nested: frozenset[str] = frozenset()
         self.parent: ParentItem | None = None
         self.depth = 0
-        self.surroundings = NO_SURROUNDINGS
+        self.surroundings = NO_ENVIRONMENT
         self.mask: Mask | None = None
         self.secrecy = NO_SECRECY
+        self.scope: Catalogue | None = None
         self.idempotency_key: str | None = None
         self.rerun: Rerun | None = None
-        self.kept: Kept | None = None
+        self.kept: ReusePlan | None = None
+
+    def acceptance(self, parameters: FrozenDict, accepted_at: float, *, secret: bool) -> RunAccepted:
+        """Return the journal's record of the accepted run.
+
+        Args:
+            parameters: The bound inputs.
+            accepted_at: Seconds since the epoch.
+            secret: Whether the run's mask has secrets.
+        """
+        key = self.idempotency_key
+        return RunAccepted(
+            run_id=self.handle.id, workflow=self.workflow, parameters=parameters, surroundings=self.surroundings,
+            accepted_at=accepted_at, secret=secret or self.secrecy != NO_SECRECY, parent=self.parent,
+            depth=self.depth, rerun=self.rerun,
+            idempotency=None if key is None else idempotency_of(key, self.workflow, self.inputs),
+        )  # fmt: skip

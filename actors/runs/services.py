@@ -1,4 +1,4 @@
-"""What the actors of one engine share: started before the first of them, stopped after the last."""
+"""The services that the actors of one engine share. They start before the first actor and stop after the last one."""
 
 import time
 from collections.abc import Callable
@@ -22,12 +22,23 @@ MAX_ITEMS_IN_FLIGHT: Final = 1024
 
 @dataclass(slots=True)
 class Services:
-    """References that an engine's actors are given at birth.
+    """References that an engine's actors get at their start. A rehearsal replaces time, ids and conductors.
 
-    `check_digests`: have each item make sure that its action left its input alone, whatever way it took. `now` gives
-    seconds since the epoch; a rehearsal replaces it, the timers, the ids and what makes a run's conductor.
-    `context_bytes` is kept by each run for itself. `journal` is where what happens is written down, `readers` how it is
-    read again. `permits` bound the items in flight. `files` reads and writes the files that workflows name.
+    Attributes:
+        dispatcher: Runs the actors' turns.
+        timers: Sends reminders.
+        runners: Runs the code of actions.
+        actions: The actions that workflows can call.
+        instruments: The metrics.
+        check_digests: Whether each item checks that its action has not changed its input.
+        now: Returns seconds since the epoch.
+        new_run_id: Returns a new run's id.
+        make_conductor: Makes a run's conductor.
+        journal: Writes to the store.
+        readers: Read from the store.
+        permits: Limit the items in flight.
+        files: Reads and writes the files that workflows name.
+        context_bytes: The context's weight by run. Each run updates its own.
     """
 
     dispatcher: Dispatcher
@@ -48,7 +59,7 @@ class Services:
 
     @property
     def engine(self) -> pykka.ActorRef[Any]:
-        """The engine's actor, which is born after what it is given here."""
+        """The engine's actor, which starts after its services."""
         if self._engine is None:
             raise RuntimeError("the engine's actor has not been made yet")
         return self._engine

@@ -1,10 +1,10 @@
-"""The files of one run's tasks: what its conductor commands to be read and written, and what has come of it.
+"""The files of one run's tasks: items are read from them, and results are written to them.
 
-ReadItems, OpenResults        --job--> ItemsRead, ResultsOpened, StreamFailed      events of the conductor's
-WriteResult ... CloseResults  --gathered, one job at a time--> ResultsSaved        when it is noted: ResultsClosed
+ReadItems, OpenResults        --job--> ItemsRead, ResultsOpened, StreamFailed     events for the conductor
+WriteResult ... CloseResults  --gathered, one job at a time--> ResultsSaved       once journaled: ResultsClosed
 
-While lines are being written more gather, so that a slow disk gets fewer, larger writes. How many are under way is
-bounded: from there on no item starts until the file has caught up.
+More lines gather during a write, so a slow disk gets fewer, larger writes. Pending lines are bounded: beyond the bound
+no item starts until the file has caught up.
 """
 
 import contextlib
@@ -36,45 +36,48 @@ from stretto.metrics import get_logger
 
 MAX_LINES: Final = 2048
 MAX_BYTES: Final = 8 * 2**20
-"""Lines, and about their bytes, under way to one file, beyond which no item of the run starts."""
+"""Pending lines and bytes of one file, beyond which no item of the run starts."""
 
 Visit: TypeAlias = tuple[str, int]
-"""A task, and the visit of it."""
+"""A task and its visit."""
 
 _log = get_logger("stretto.files")
 
 
 class _Results:
-    """A file of results: what has gathered for it. `lines` were written, `under_way` were not yet."""
+    """A results file: `lines` are written, `pending` ones are not yet."""
 
-    __slots__ = ("busy", "closing", "gathered", "lines", "under_way", "weight", "weight_gathered")
+    __slots__ = ("busy", "closing", "gathered", "lines", "pending", "weight", "weight_gathered")
 
     def __init__(self) -> None:
         self.gathered: list[WriteResult] = []
         self.busy = True  # being opened
         self.closing = False
-        self.lines = self.under_way = self.weight = self.weight_gathered = 0
+        self.lines = self.pending = self.weight = self.weight_gathered = 0
 
     def add(self, line: WriteResult) -> None:
         self.gathered.append(line)
-        self.under_way += 1
+        self.pending += 1
         weight = weigh(line.result)
         self.weight += weight
         self.weight_gathered += weight
 
     def take(self) -> tuple[list[WriteResult], int]:
-        """Take what has gathered, to be written, and its weight."""
+        """Remove and return the gathered lines, and their weight."""
         taken = self.gathered, self.weight_gathered
         self.gathered, self.weight_gathered, self.busy = [], 0, True
         return taken
 
     @property
-    def behind(self) -> bool:
-        return self.under_way >= MAX_LINES or self.weight >= MAX_BYTES
+    def lagging(self) -> bool:
+        return self.pending >= MAX_LINES or self.weight >= MAX_BYTES
 
 
 class RunStreams:
-    """Carries out what is commanded about files. `behind`: so much is to be written that no item should start."""
+    """Carries out the commands about files.
+
+    `lagging` says that too many lines are pending for another item to start.
+    """
 
     def __init__(
         self,
@@ -85,8 +88,16 @@ class RunStreams:
         *,
         durable: bool,
     ) -> None:
-        """`durable`: what is told to be written is on the disk."""
-        self.behind = False
+        """Use the threads of `files`.
+
+        Args:
+            files: Runs the jobs.
+            run_id: The run's id.
+            supervisor: Gets the results of the jobs.
+            now: Returns seconds since the epoch.
+            durable: Whether a job waits until its lines are on the disk.
+        """
+        self.lagging = False
         self._files = files
         self._run_id = run_id
         self._supervisor = supervisor
@@ -97,18 +108,18 @@ class RunStreams:
 
     @property
     def busy(self) -> bool:
-        """Something is being written, or to be."""
+        """Whether lines are pending, or a file is being opened or closed."""
         return any(each.busy or each.gathered or each.closing for each in self._results.values())
 
     def carry_out(self, command: Command) -> None:
-        """Carry out a command; lines are written at the turn's end."""
+        """Carry out a command. Lines are written at the end of the turn."""
         if type(command) is WriteResult:
             visit = command.task, command.visit
             results = self._results.get(visit)
             if results is not None:
                 results.add(command)
                 self._dirty[visit] = None
-                self.behind = self.behind or results.behind
+                self.lagging = self.lagging or results.lagging
         elif type(command) is ReadItems:
             self._submit(command, partial(self._read, command))
         elif type(command) is OpenResults:
@@ -120,14 +131,14 @@ class RunStreams:
                 results.closing = True
                 self._dirty[command.task, command.visit] = None
 
-    def take_up(self, recovered: Mapping[Visit, WrittenResults], outstanding: Sequence[Command]) -> None:
-        """Go on where a run was left: with the files that were open, and what was commanded and not answered."""
+    def recover(self, recovered: Mapping[Visit, WrittenResults], outstanding: Sequence[Command]) -> None:
+        """Continue with the files that were open when the run was left, and with the outstanding commands."""
         unopened = {(each.task, each.visit) for each in outstanding if type(each) is OpenResults}
         for (task, visit), written in recovered.items():
             if (task, visit) in unopened:
                 continue
             if written.whole:
-                self._tell(ResultsClosed(task, visit, self._now()))
+                self._send(ResultsClosed(task, visit, self._now()))
                 continue
             results = self._results[task, visit] = _Results()
             results.lines = written.lines
@@ -137,10 +148,10 @@ class RunStreams:
             self._submit(CloseResults(task, visit), partial(self._reopen, task, visit, written))
         for command in outstanding:
             self.carry_out(command)
-        self._look_whether_behind()
+        self._update_lagging()
 
     def flush(self, mask: Mask) -> None:
-        """Have written what has gathered in the turn, unless something is being written: then it comes next."""
+        """Write the lines that this turn has gathered, or keep them for after the current job."""
         if not self._dirty:
             return
         dirty, self._dirty = self._dirty, {}
@@ -153,66 +164,66 @@ class RunStreams:
             elif results.gathered or results.closing:
                 lines, weight = results.take()
                 command = CloseResults(task, visit)
-                self._submit(command, partial(self._write, command, lines, weight, mask, whole=results.closing))
+                self._submit(command, partial(self._write, command, lines, weight, mask, complete=results.closing))
 
     def opened(self, event: ResultsOpened) -> None:
-        """A file is there."""
+        """Note that a file was opened."""
         results = self._results.get((event.task, event.visit))
         if results is not None:
             results.busy = False
 
     def saved(self, message: ResultsSaved) -> ResultsWritten | None:
-        """Take note that lines have been written; return what is to be noted of it, if anything is."""
+        """Note that lines were written. Return the entry for the journal, if there is one."""
         visit = message.task, message.visit
         results = self._results.get(visit)
         if results is None:
             return None
         results.busy = False
         results.lines += message.count
-        results.under_way -= message.count
+        results.pending -= message.count
         results.weight -= message.weight
-        if message.whole:
+        if message.complete:
             del self._results[visit]
-        self._look_whether_behind()
-        if not message.count and not message.whole:
+        self._update_lagging()
+        if not message.count and not message.complete:
             return None
-        return ResultsWritten(*visit, results.lines, message.size, message.whole, self._now())
+        return ResultsWritten(*visit, results.lines, message.size, message.complete, self._now())
 
     def failed(self, event: StreamFailed) -> None:
-        """A file cannot be read, or written: nothing more is."""
+        """Forget a results file that failed."""
         if event.kind == "unwritable_results":
             self._results.pop((event.task, event.visit), None)
-            self._look_whether_behind()
+            self._update_lagging()
 
-    def _look_whether_behind(self) -> None:
-        self.behind = any(each.behind for each in self._results.values())
+    def _update_lagging(self) -> None:
+        self.lagging = any(each.lagging for each in self._results.values())
 
     def leave(self) -> None:
-        """Close all files; what has not been written is not, but in the journal."""
+        """Close all files. Unwritten lines are lost here but remain in the journal."""
         left, self._results = self._results, {}
         for task, visit in left:
             self._files.submit(partial(self._files.results.close, self._key(task, visit), self))
 
-    # ---- jobs: on other threads, with nothing of the above
+    # ---- jobs: on other threads, without the attributes above
 
     def _submit(self, command: ReadItems | OpenResults | CloseResults, job: Callable[[], Any]) -> None:
-        """Have a job done, and the supervisor told what it returns, or that it failed."""
+        """Run a job, and send its result or `StreamFailed` to the supervisor."""
         kind = "unreadable_source" if type(command) is ReadItems else "unwritable_results"
 
         def done() -> None:
             try:
-                told = job()
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with one file ends no thread, and is told
+                message = job()
+            except Exception as error:  # noqa: BLE001 - no failure of one file may end the thread
                 if not isinstance(error, StrettoError):
                     _log.exception("file_work_failed", run_id=self._run_id, task=command.task)
                 if kind == "unwritable_results":
                     self._files.results.close(self._key(command.task, command.visit), self)
-                told = StreamFailed(command.task, command.visit, kind, str(error), self._now())  # type: ignore[arg-type]
-            self._tell(told)
+                message = StreamFailed(command.task, command.visit, kind, str(error), self._now())  # type: ignore[arg-type]
+            self._send(message)
 
         self._files.submit(done)
 
-    def _tell(self, message: Any) -> None:
+    def _send(self, message: Any) -> None:
         with contextlib.suppress(pykka.ActorDeadError):  # the run has ended, or its supervisor has crashed
             self._supervisor.tell(message)
 
@@ -232,13 +243,13 @@ class RunStreams:
 
     def _reopen(self, task: str, visit: int, written: WrittenResults) -> ResultsSaved:
         self._files.results.open(self._key(task, visit), self, written.path, written.size, written.source)
-        return ResultsSaved(task, visit, 0, 0, written.size, whole=False)
+        return ResultsSaved(task, visit, 0, 0, written.size, complete=False)
 
     def _write(
-        self, command: CloseResults, lines: list[WriteResult], weight: int, mask: Mask, *, whole: bool
+        self, command: CloseResults, lines: list[WriteResult], weight: int, mask: Mask, *, complete: bool
     ) -> ResultsSaved:
         key, results = self._key(command.task, command.visit), self._files.results
         size = results.append(key, self, lines_of(lines, mask), durable=self._durable)
-        if whole:
+        if complete:
             results.close(key, self)
-        return ResultsSaved(command.task, command.visit, len(lines), weight, size, whole=whole)
+        return ResultsSaved(command.task, command.visit, len(lines), weight, size, complete=complete)

@@ -1,4 +1,4 @@
-"""What a run's supervisor tells about it, to metrics and the log: gathered in a turn, told at its end."""
+"""The metrics and log lines of one run, gathered in a turn and written at its end."""
 
 from collections import Counter
 
@@ -12,8 +12,8 @@ from stretto.metrics import get_logger
 _log = get_logger("stretto.runs")
 
 
-class RunRecord:
-    """Counts of one run, not yet told."""
+class RunTelemetry:
+    """Counts one run, and logs its steps."""
 
     def __init__(self, services: Services, workflow: Workflow, run_id: str) -> None:
         self._services = services
@@ -23,31 +23,43 @@ class RunRecord:
         self._log = _log.bind(run_id=run_id, workflow=workflow.ref)
         self._began = services.timers.monotonic()
         self._errors: Counter[tuple[str, str]] = Counter()
-        # Items by task, visit and what they ended as: so many have ended, and so many of these have been told.
+        # Items by task, visit and outcome: those that have ended, and those of them that are in the metrics.
         self._items: dict[tuple[str, int, str], int] = {}
-        self._told: dict[tuple[str, int, str], int] = {}
+        self._counted: dict[tuple[str, int, str], int] = {}
         self._seconds: list[float] = []
         self._over = False
         self._retries = 0
         self._snapshots = 0
 
     def started(self) -> None:
-        """The run was accepted."""
+        """Log that the run was accepted."""
         self._log.info("run_started")
 
     def recovered(self, entries: int, outstanding: int, accepted_at: float) -> None:
-        """The run was rebuilt from its journal; `outstanding` items were in flight when it was left, or about to be."""
+        """Log that the run was recovered.
+
+        Args:
+            entries: The number of replayed entries.
+            outstanding: The number of items that were in flight or about to start when the run was left.
+            accepted_at: Seconds since the epoch.
+        """
         self._began -= max(self._services.now() - accepted_at, 0.0)
         self._services.instruments.runs_recovered.inc()
         self._log.info("run_recovered", entries=entries, outstanding=outstanding)
 
     def parked(self) -> None:
-        """The run's supervisor stops, and the run goes on when the store is opened again."""
+        """Log that the run was parked."""
         self._leave()
         self._log.info("run_parked")
 
-    def try_ended(self, message: ItemEnded, outcome: str, *, final: bool) -> None:
-        """A try of an item has ended, and counts as `outcome`; `final`: it was the item's last one."""
+    def attempt_ended(self, message: ItemEnded, outcome: str, *, final: bool) -> None:
+        """Count an attempt.
+
+        Args:
+            message: The end of the attempt.
+            outcome: The outcome that it counts as.
+            final: Whether it was the item's last attempt.
+        """
         completed = message.completed
         if final:
             self._seconds.append(message.seconds)
@@ -62,17 +74,17 @@ class RunRecord:
             )  # fmt: skip
 
     def retried(self) -> None:
-        """An item is tried again."""
+        """Count a retry."""
         self._retries += 1
 
     def task_ended(self, ended: TaskEnded) -> None:
-        """A task has ended; items that ended without a last try (cancelled while they waited) count now."""
+        """Count a task, and its items without a last attempt: those cancelled while they waited."""
         visit = ended.task, ended.visit
         outcomes = {outcome for *of, outcome in self._items if tuple(of) == visit}
         for outcome in sorted(outcomes | ended.outcomes.keys()):
             key = *visit, outcome
             count = max(ended.outcomes.get(outcome, 0), self._items.pop(key, 0))
-            self._tell_items(key, count - self._told.pop(key, 0))
+            self._count_items(key, count - self._counted.pop(key, 0))
         self._instruments.task(ended.task).finished(ended.outcome)
         self._log.info(
             "task_ended", task=ended.task, visit=ended.visit, outcome=ended.outcome, items=ended.items,
@@ -80,16 +92,16 @@ class RunRecord:
         )  # fmt: skip
 
     def ended(self, outcome: Outcome) -> None:
-        """The run has ended."""
+        """Log and count the run's end."""
         seconds = self._end(outcome.status)
         unhandled = [error for error in outcome.errors if not error.get("handled")]
-        told = {"error": unhandled[0]["message"], "where": unhandled[0].get("where")} if unhandled else {}
+        first = {"error": unhandled[0]["message"], "where": unhandled[0].get("where")} if unhandled else {}
         self._log.info(
-            "run_ended", outcome=outcome.status, errors=len(outcome.errors), seconds=round(seconds, 6), **told
+            "run_ended", outcome=outcome.status, errors=len(outcome.errors), seconds=round(seconds, 6), **first
         )
 
     def crashed(self, reason: str) -> None:
-        """The run's supervisor has died; the engine decides whether its run has an end by that."""
+        """Log that the supervisor has failed. The engine decides whether the run is recovered."""
         self.flush(None)
         self._leave()
         self._log.error("run_crashed", reason=reason)
@@ -105,11 +117,11 @@ class RunRecord:
         return seconds
 
     def engine_gone(self) -> None:
-        """The engine has died before its run."""
+        """Log that the engine has stopped before the run."""
         self._log.debug("engine_gone")
 
     def flush(self, conductor: Conductor | None) -> None:
-        """Tell what has gathered."""
+        """Add the gathered counts to the metrics."""
         if self._seconds or self._errors:
             self._flush_items()
         if self._retries:
@@ -128,16 +140,16 @@ class RunRecord:
         self._services.instruments.item_duration.observe_many(self._seconds)
         self._seconds = []
         for key, count in self._items.items():
-            told = self._told.get(key, 0)
-            if count != told:
-                self._tell_items(key, count - told)
-                self._told[key] = count
+            counted = self._counted.get(key, 0)
+            if count != counted:
+                self._count_items(key, count - counted)
+                self._counted[key] = count
         for (action, kind), count in self._errors.items():
             self._services.instruments.action_errors(action, kind, count)
         self._errors.clear()
 
-    def _tell_items(self, key: tuple[str, int, str], count: int) -> None:
-        """Count further items of a visit that ended alike."""
+    def _count_items(self, key: tuple[str, int, str], count: int) -> None:
+        """Count further items of a visit with the same outcome."""
         task, _, outcome = key
         if count:
             self._instruments.task(task).items_finished(outcome, count)

@@ -1,10 +1,10 @@
-"""What a daemon is told from outside: a file, the environment, flags.
+"""The settings of a daemon, from a file, the environment and flags.
 
     /etc/stretto/stretto.yaml < STRETTO__SECTION__KEY < --flag
-              '------------------> read_settings <--------'  -->  Effective: Settings, and where each value came from
+              '------------------> read_settings <--------'  -->  Effective: Settings, and the origin of each value
 
-A value that is wrong is told with its file and line, its variable or its flag, with what was found and what was
-expected, all of them at once; a name that is unknown with the nearest that is known.
+All wrong values are reported at once. Each error has the file and line, the variable or the flag, the value that was
+found, and what is expected. An unknown name comes with the nearest known one.
 """
 
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Every setting: its name, its type, its default. A description says what is expected, for people."""
+"""All settings, with their types and defaults. The description of a type says what is expected, for people."""
 
 from ipaddress import ip_network
 from typing import Annotated, Literal
@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from stretto.actors.actions import LINK_LOCAL_AND_METADATA
 
-# Given here and not by Engine, whose import takes as long as all the rest of `stretto config show`.
+# Defined here, because the import of Engine takes as long as the rest of `stretto config show`.
 MAX_ITEMS_IN_FLIGHT = 1024
 THREADS = 16
 PORT = 8420
@@ -21,9 +21,21 @@ Text = Annotated[str, Meta(description="a text")]
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the engine runs, how much at once, and where it keeps runs. `pack_config` and `keystore` are YAML files.
+    """The section `engine`.
 
-    `retain_days` and `retain_runs` say how long ended runs are kept; null is for ever.
+    Attributes:
+        definitions: Files and folders of workflow definitions.
+        actions: Modules and files of actions.
+        packs: Folders of packs.
+        pack_config: A YAML file with the packs' configuration, or a folder with a file for each pack.
+        keystore: A YAML file with secrets by name.
+        store: The URL of the store. Without a store, runs are lost when the daemon ends.
+        store_key: The file with the keys of the store.
+        retain_days: How many days an ended run is kept. None keeps it forever.
+        retain_runs: How many ended runs are kept. None keeps all.
+        max_items_in_flight: How many items run at a time.
+        threads: How many threads run plain functions.
+        dispatchers: How many threads run the engine's actors.
     """
 
     definitions: Texts = ()
@@ -45,7 +57,16 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the daemon is reached, and how it ends. `socket` null is the place that fits the user."""
+    """The section `serve`.
+
+    Attributes:
+        host: The address of probes and metrics.
+        port: The port of probes and metrics. 0 takes any free port.
+        insecure_bind: Whether `host` may be an address that other machines reach.
+        socket: The path of the UNIX socket for requests. None chooses a path by the user.
+        watch: Whether changed definitions are reloaded.
+        drain_seconds: How long running items may take to end when the daemon stops.
+    """
 
     host: Text = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535, description="a port, 0 to 65535")] = PORT
@@ -56,25 +77,25 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where core.http may connect to: `allow` are the exceptions of `deny`."""
+    """The section `http`: the networks that core.http refuses, and the exceptions from them."""
 
     deny: Networks = tuple(map(str, LINK_LOCAL_AND_METADATA))
     allow: Networks = ()
 
     def __post_init__(self) -> None:
-        """Refuse what is no network; msgspec tells it as it tells a wrong type."""
+        """Refuse invalid networks. msgspec reports the ValueError as it reports a wrong type."""
         for text in (*self.deny, *self.allow):
             ip_network(text)
 
 
 class CoreLocalSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What core.local runs. `rendered_cmd`: commands of Orquesta's definitions with expressions in them."""
+    """The section `core_local`. `rendered_cmd` is for commands with expressions in Orquesta definitions."""
 
     rendered_cmd: Annotated[Literal["refuse", "allow"], Meta(description="refuse or allow")] = "refuse"
 
 
 class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What is logged, and how."""
+    """The section `logging`: the lowest level that is logged, and the form of the lines."""
 
     level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
@@ -105,7 +126,7 @@ def fields_of(section: str) -> dict[str, msgspec.structs.FieldInfo]:
 
 
 def expected(section: str, key: str) -> str:
-    """Return in words what a setting takes."""
+    """Return in words which values a setting takes."""
     for note in getattr(fields_of(section)[key].type, "__metadata__", ()):
         if isinstance(note, Meta) and note.description is not None:
             return note.description

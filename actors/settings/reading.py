@@ -1,4 +1,4 @@
-"""Settings from their three sources, checked value by value, so that each mistake is told at its own place."""
+"""Reading of settings from their three sources, checked value by value so that each error has its own place."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,7 +19,7 @@ _MAX_SHOWN = 80
 
 
 class InvalidSettings(StrettoError):
-    """Settings cannot be used; `problems` names each: where it stands, what was found, what was expected."""
+    """Settings are wrong. `problems` lists each with its place, the found value and what is expected."""
 
     code = "invalid_settings"
 
@@ -33,7 +33,14 @@ class InvalidSettings(StrettoError):
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A flag that was given: `--port`, for the setting `port` of `serve`."""
+    """A given flag, such as `--port` for the setting `port` of `serve`.
+
+    Attributes:
+        name: The flag, for messages.
+        section: The section of the setting.
+        key: The setting.
+        value: The given value.
+    """
 
     name: str
     section: str
@@ -43,7 +50,12 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """The settings that hold, and where each came from, by `section.key` (those not in it are defaults)."""
+    """The effective settings, and their sources.
+
+    Attributes:
+        settings: The settings.
+        origins: The source of each setting by `section.key`. Settings that are not in it have their defaults.
+    """
 
     settings: Settings
     origins: Mapping[str, str]
@@ -51,7 +63,7 @@ class Effective:
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """A value that a source gives; `place` is where, for people. Text is read by the setting's type."""
+    """A value from a source. `place` is for people. With `is_text`, the setting's type decides how to read it."""
 
     section: str
     key: str
@@ -63,9 +75,15 @@ class _Given:
 def read_settings(
     file: str | None = None, environment: Mapping[str, str] | None = None, flags: Iterable[Flag] = ()
 ) -> Effective:
-    """Read all three sources; a later one wins. `file` None: that of $STRETTO_CONFIG, else /etc's if there is one.
+    """Read all three sources. Flags win over the environment, and the environment wins over the file.
 
-    Raises `InvalidSettings` with every problem.
+    Args:
+        file: The YAML file. By default that of $STRETTO_CONFIG, or /etc/stretto/stretto.yaml if it exists.
+        environment: The variables. By default those of this process.
+        flags: The given flags.
+
+    Raises:
+        InvalidSettings: A value is wrong, a name is unknown, or the file cannot be read. All problems are listed.
     """
     environment = os.environ if environment is None else environment
     problems: list[str] = []
@@ -83,7 +101,7 @@ def read_settings(
             found = repr(each.value)
             found = found if len(found) <= _MAX_SHOWN else f"{found[:_MAX_SHOWN]}..."
             wanted = expected(each.section, each.key)
-            problems.append(f"{each.place}: {each.section}.{each.key} is wrong: found {found}, expected {wanted}")
+            problems.append(f"{each.place}: {each.section}.{each.key} must be {wanted}, got {found}")
         origins[f"{each.section}.{each.key}"] = each.place
     if problems:
         raise InvalidSettings(problems)
@@ -91,10 +109,10 @@ def read_settings(
 
 
 def _converted(given: _Given) -> Any:
-    """Return the value as its setting's type; msgspec's ValidationError if it is none."""
+    """Return the value in its setting's type, or raise msgspec's ValidationError."""
     kind = SECTIONS[given.section]
     value = given.value
-    # A list is written as JSON, or with commas; all else as msgspec reads text ("100", "true").
+    # A list in text is JSON or separated by commas. msgspec reads other types from text ("100", "true").
     if given.is_text and isinstance(getattr(kind(), given.key), tuple):
         value = msgspec.json.decode(value) if value.startswith("[") else [each for each in value.split(",") if each]
     section = msgspec.convert({given.key: value}, kind, strict=not given.is_text)
@@ -114,15 +132,15 @@ def _from_file(file: str | None, problems: list[str]) -> Iterator[_Given]:
     try:
         text = Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        problems.append(f"{file}: the file cannot be read: {error}")
+        problems.append(f"{file}: cannot read the file: {error}")
         return
     findings: list[Finding] = []
     root = compose(text, file, findings.append)
-    problems.extend(str(each) for each in findings if each.code != "yaml_empty")  # it says nothing, which is allowed
+    problems.extend(str(each) for each in findings if each.code != "yaml_empty")  # an empty file is valid
     if root is None or (not isinstance(root, MapNode) and to_data(root) is None):
         return
     if not isinstance(root, MapNode):
-        problems.append(f"{file}:1: found {kind_of(root)}, expected sections: {', '.join(SECTIONS)}")
+        problems.append(f"{file}:1: the file must have sections ({', '.join(SECTIONS)}), got {kind_of(root)}")
         return
     for section, node in root.members.items():
         yield from _from_section(section, node, f"{file}:{root.keys[section].line}", problems)
@@ -133,7 +151,7 @@ def _from_section(section: str, node: Node, place: str, problems: list[str]) -> 
         problems.append(f"{place}: {_unknown('section', section, SECTIONS)}")
         return
     if not isinstance(node, MapNode):
-        problems.append(f"{place}: the section {section} is wrong: found {kind_of(node)}, expected its settings")
+        problems.append(f"{place}: the section {section} must hold settings, got {kind_of(node)}")
         return
     known = fields_of(section)
     for key, value in node.members.items():

@@ -1,28 +1,17 @@
 """The state machine of one run: events in, commands out, nothing else.
 
-Conductor.begin() --> [Command]          states.py    what can follow what, as tables
-Conductor.on(Event) --> [Command]        run.py       a run as it stands, and what can be asked of it
-                                         fan_out.py   one visit of a task: its items and their window
-                                         streamed.py  a visit whose items, or results, are in a file
-                                         lazy_items.py  items that are read as the window moves
-                                         items.py     an item's place in the window, and how it failed
-                                         arrivals.py  what is to start, and the joins that wait
-                                         joins.py     who has arrived at a join, lap by lap
-                                         routes.py    the routes that splits open
-                                         contexts.py  where what is published goes
-                                         branches.py  the context of a branch, and how branches join
-                                         settings.py  what a task settles once, when it starts
-                                         preparing.py what it renders before its first item starts
-                                         visits.py    the visits that have not ended, and each task's last
-                                         transitions.py  which transitions are taken, what they publish
-                                         retrying.py  whether what has failed is tried again
-                                         requests.py  which item a request is about, and whether it may be
-                                         output.py    the run's output
-                                         inquiries.py what is in flight, which timers are set
-                                         waits.py     what the run waits for, told to people
-                                         errors.py    the records of what failed
-                                         inputs.py    the input of what failed, as it is told
-                                         rerun.py     what a rerun keeps of an old run
+    Conductor.on(Event) --> handler(state, event) --> [Command]
+
+    conductor     the public class               run_state     the state of a run
+    turns         begin, settle, finish          visit         one visit of a task: items and window
+    controls      requests to the run            streamed      a visit with files
+    ending        a visit ends, and leads on     arrivals      what is to start; joins, routes
+    item_events   attempts, timers, files        contexts      namespaces and branches
+    starting      tasks start                    transitions   which transitions are taken
+    status        the run's status               inquiries     questions about a run; waits
+    window        items start and stop           states        the state machines, as tables
+
+Handlers are functions over a `RunState`. Each module of the left column calls only those below it.
 """
 
 from typing import TYPE_CHECKING
@@ -71,13 +60,13 @@ if TYPE_CHECKING:
         StreamFailed,
         StreamProblem,
     )
-    from stretto.definitions.conductor.fan_out import FanOut
-    from stretto.definitions.conductor.inputs import told_input
+    from stretto.definitions.conductor.inputs import masked_input
     from stretto.definitions.conductor.items import error_object
-    from stretto.definitions.conductor.propagation import HandedDown, is_news, of_change
-    from stretto.definitions.conductor.rerun import Kept, KeptScope, NothingToRerun, kept_of, reads_a_file
+    from stretto.definitions.conductor.propagation import PropagatedRequest, request_implied_by, was_missed
+    from stretto.definitions.conductor.rerun import NothingToRerun, ReusePlan, ReuseScope, plan_reuse, reads_a_file
     from stretto.definitions.conductor.states import ENDED, IllegalTransition, UnknownTask
     from stretto.definitions.conductor.streamed import FILED_FIELDS
+    from stretto.definitions.conductor.visit import Visit
     from stretto.definitions.conductor.waits import Wait, WaitKind
 else:
     __getattr__ = lazy_face(
@@ -95,13 +84,13 @@ else:
                 "ItemResumed ItemsRead ItemsWithdrawn PauseRequested ResultsClosed ResultsOpened ResumeRequested "
                 "RetryDue RetryRequested RunTimedOut SkipRequested StreamFailed StreamProblem"
             ),
-            "fan_out": "FanOut",
-            "inputs": "told_input",
+            "inputs": "masked_input",
             "items": "error_object",
-            "propagation": "HandedDown is_news of_change",
-            "rerun": "Kept KeptScope NothingToRerun kept_of reads_a_file",
+            "propagation": "PropagatedRequest request_implied_by was_missed",
+            "rerun": "NothingToRerun ReusePlan ReuseScope plan_reuse reads_a_file",
             "states": "ENDED IllegalTransition UnknownTask",
             "streamed": "FILED_FIELDS",
+            "visit": "Visit",
             "waits": "Wait WaitKind",
         },
     )
@@ -119,27 +108,26 @@ __all__ = [
     "DelayElapsed",
     "Event",
     "Failure",
-    "FanOut",
     "FinishRun",
-    "HandedDown",
     "IllegalTransition",
     "ItemCompleted",
     "ItemPaused",
     "ItemResumed",
     "ItemsRead",
     "ItemsWithdrawn",
-    "Kept",
-    "KeptScope",
     "NothingToRerun",
     "OpenResults",
     "PauseRequested",
     "Prepared",
+    "PropagatedRequest",
     "ReadItems",
     "ResultsClosed",
     "ResultsOpened",
     "ResumeRequested",
     "RetryDue",
     "RetryRequested",
+    "ReusePlan",
+    "ReuseScope",
     "RunTimedOut",
     "SkipRequested",
     "StartItem",
@@ -149,6 +137,7 @@ __all__ = [
     "TaskEnded",
     "TaskStarted",
     "UnknownTask",
+    "Visit",
     "Wait",
     "WaitKind",
     "WaitUntil",
@@ -156,9 +145,9 @@ __all__ = [
     "WriteResult",
     "blank_record",
     "error_object",
-    "is_news",
-    "kept_of",
-    "of_change",
+    "masked_input",
+    "plan_reuse",
     "reads_a_file",
-    "told_input",
+    "request_implied_by",
+    "was_missed",
 ]

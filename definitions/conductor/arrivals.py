@@ -1,25 +1,24 @@
-"""Which tasks are to start, on which route and with which branch: arrivals, and the joins that wait for them.
+"""Arrivals: the tasks that are to start, each on a route and with a branch, and the joins that wait for more.
 
-    by_lap     every arrival starts a task; a join starts when enough inbound tasks have led to it since it last did
-    by_route   arrivals at one task on one route fall together until it starts, and have its action performed once more
-               while it runs; splits open routes; a join counts the inbound tasks whose last visit on the route led
-               to it
+    by_lap     Every arrival starts a task. A join starts when enough inbound tasks led to it since its last start.
+    by_route   Arrivals at one task on one route merge until it starts. While it runs, they run its action once more.
+               Splits open routes. A join counts the inbound tasks whose last visit on the route led to it.
 
-See `Semantics.arrivals`.
+`Semantics.arrivals` selects one of them.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, Protocol
 
 from stretto.definitions.conductor.branches import NO_BRANCH, Branch
-from stretto.definitions.conductor.fan_out import Arrival, FanOut
 from stretto.definitions.conductor.joins import Join
 from stretto.definitions.conductor.routes import Routes
+from stretto.definitions.conductor.visit import Arrival, Visit
 from stretto.definitions.model import COMMANDS, Edge, Graph, Task, Workflow, cyclic_tasks
 
 
 class WaitingJoin:
-    """A join that has been reached and not started; the `missing` inbound tasks have not led to it."""
+    """A join that was reached and has not started, because the `missing` inbound tasks did not lead to it."""
 
     __slots__ = ("missing", "route", "task")
 
@@ -30,34 +29,34 @@ class WaitingJoin:
 
 
 class Arrivals(Protocol):
-    """What waits to start, in the order of its arrival."""
+    """The tasks that wait to start, in the order of their arrival."""
 
     waiting: list[Arrival]
 
     def begin(self, branch: Branch) -> None:
-        """Have the tasks arrive that a run starts with."""
+        """Add the tasks that a run starts with."""
 
-    def started(self, visit: FanOut) -> None:
-        """Take note of a visit."""
+    def started(self, visit: Visit) -> None:
+        """Note that a visit has started."""
 
-    def running(self, visit: FanOut) -> FanOut | None:
-        """Return the visit of the same task that still runs, if it is to perform the action once more."""
+    def running(self, visit: Visit) -> Visit | None:
+        """Return the running visit of the same task that runs the action once more, or None."""
 
-    def arrive(self, source: FanOut, edge: Edge, target: str, branch: Branch) -> Arrival | None:
-        """Have `target` arrive over an edge of a visit that has ended; return what waits now, if anything does."""
+    def arrive(self, source: Visit, edge: Edge, target: str, branch: Branch) -> Arrival | None:
+        """Add `target`, reached over an edge of a visit that has ended; return its arrival, or None if it is none."""
 
     def joining(self) -> list[WaitingJoin]:
         """Return the joins that wait."""
 
     def unsatisfied(self, *, idle: bool) -> list[WaitingJoin]:
-        """Return the joins that cannot be satisfied any more; `idle`: nothing runs, and nothing is ready to."""
+        """Return the joins that can no longer be satisfied. With `idle`, nothing runs and nothing is ready."""
 
     def status_of(self, task: str, route: int) -> str | None:
-        """Return the status of a task's last visit on a route, or on the nearest that leads to it."""
+        """Return the status of a task's last visit on a route, or on the nearest route that leads to it."""
 
 
 class LapArrivals:
-    """See the module: `by_lap`. There is one route."""
+    """Arrivals `by_lap`, on one route."""
 
     def __init__(self, workflow: Workflow, graph: Graph) -> None:
         self.waiting: list[Arrival] = []
@@ -66,15 +65,17 @@ class LapArrivals:
         self._joins = {name: Join(graph.needed(task)) for name, task in workflow.tasks.items() if task.join is not None}
 
     def begin(self, branch: Branch) -> None:
+        """Add the entry tasks."""
         self.waiting += [Arrival(name, 0, branch) for name in self._entries]
 
-    def started(self, visit: FanOut) -> None:
-        """Take no note: joins are counted by arrivals."""
+    def started(self, visit: Visit) -> None:
+        """Do nothing: joins count arrivals, not visits."""
 
-    def running(self, visit: FanOut) -> None:
-        """Return none: every arrival is a visit."""
+    def running(self, visit: Visit) -> None:
+        """Return None: every arrival is a visit."""
 
-    def arrive(self, source: FanOut, edge: Edge, target: str, branch: Branch) -> Arrival | None:  # noqa: ARG002 - one branch
+    def arrive(self, source: Visit, edge: Edge, target: str, branch: Branch) -> Arrival | None:  # noqa: ARG002 - one branch
+        """Add `target`, reached over an edge of a visit that has ended."""
         join = self._joins.get(target)
         if join is not None and not join.arrive(source.task.name):
             return None
@@ -83,6 +84,7 @@ class LapArrivals:
         return arrival
 
     def joining(self) -> list[WaitingJoin]:
+        """Return the joins that wait."""
         return [
             WaitingJoin(name, 0, join.missing(self._graph.inbound[name]))
             for name, join in self._joins.items()
@@ -90,14 +92,16 @@ class LapArrivals:
         ]
 
     def unsatisfied(self, *, idle: bool) -> list[WaitingJoin]:
+        """Return the joins that can no longer be satisfied."""
         return self.joining() if idle else []
 
     def status_of(self, task: str, route: int) -> str | None:  # noqa: ARG002 - as the protocol has it
-        return None  # no function of this dialect asks: expressions read `task.NAME.outcome`
+        """Return the status of a task's last visit on the nearest route."""
+        return None  # no function of this dialect calls it: expressions read `task.NAME.outcome`
 
 
 class RouteArrivals:
-    """See the module: `by_route`."""
+    """Arrivals `by_route`."""
 
     def __init__(self, workflow: Workflow, graph: Graph) -> None:
         self.waiting: list[Arrival] = []
@@ -109,20 +113,24 @@ class RouteArrivals:
             name: tuple(source for source in sources if source in reachable) for name, sources in graph.inbound.items()
         }
         self._routes = Routes(workflow.tasks, cyclic_tasks(workflow.tasks))
-        self._last: dict[tuple[str, int], FanOut] = {}
+        self._last: dict[tuple[str, int], Visit] = {}
 
     def begin(self, branch: Branch) -> None:
+        """Add the entry tasks."""
         self.waiting += [Arrival(name, 0, branch) for name in self._entries]
 
-    def started(self, visit: FanOut) -> None:
+    def started(self, visit: Visit) -> None:
+        """Remember the visit as its task's last one on its route."""
         self._last[visit.name, visit.route] = visit
 
-    def running(self, visit: FanOut) -> FanOut | None:
+    def running(self, visit: Visit) -> Visit | None:
+        """Return the running visit of the same task and route, unless it has items."""
         last = self._last.get((visit.name, visit.route))
-        # Items cannot be told apart twice: with them, each arrival is a visit.
+        # A second list of items would need the same indexes, so with items each arrival is a visit.
         return last if last is not None and last.state == "running" and visit.task.with_items is None else None
 
-    def arrive(self, source: FanOut, edge: Edge, target: str, branch: Branch) -> Arrival | None:
+    def arrive(self, source: Visit, edge: Edge, target: str, branch: Branch) -> Arrival | None:
+        """Add `target`, reached over an edge of a visit that has ended."""
         route = self._routes.after(edge, target, source.route)
         arrival = next((each for each in self.waiting if (each.task, each.route) == (target, route)), None)
         if arrival is None:
@@ -137,8 +145,7 @@ class RouteArrivals:
         task = self._joining(target)
         if task is None:
             return True
-        led = [led for led in self._led(target, route) if led]
-        return len(led) >= self._needed(task)
+        return sum(led is True for led in self._led_to(target, route)) >= self._needed(task)
 
     def _joining(self, target: str) -> Task | None:
         task = None if target in COMMANDS else self._tasks[target]
@@ -147,27 +154,30 @@ class RouteArrivals:
     def _needed(self, task: Task) -> int:
         return len(self._inbound[task.name]) if task.join == "all" else int(task.join or 1)
 
-    def _led(self, target: str, route: int) -> list[bool | None]:
-        """Tell of each inbound task whether its last visit led to the target; None: there was no visit yet."""
+    def _led_to(self, target: str, route: int) -> list[bool | None]:
+        """Return for each inbound task whether its last visit led to the target, or None before its first visit."""
         visits = [self._last.get((source, route)) for source in self._inbound[target]]
-        return [None if visit is None else target in visit.led_to for visit in visits]
+        return [None if visit is None else target in visit.followed for visit in visits]
 
     def joining(self) -> list[WaitingJoin]:
+        """Return the joins that wait."""
         return [each for each, _ in self._waiting_joins()]
 
     def unsatisfied(self, *, idle: bool) -> list[WaitingJoin]:
+        """Return the joins that can no longer be satisfied."""
         return [each for each, can_be in self._waiting_joins() if idle or not can_be]
 
     def _waiting_joins(self) -> Iterator[tuple[WaitingJoin, bool]]:
-        """Yield the joins that wait, each with whether an inbound task that was not visited can still lead to it."""
+        """Yield the waiting joins, each with whether an inbound task without a visit can still lead to it."""
         for arrival in self.waiting:
             if arrival.ready or self._joining(arrival.task) is None:
                 continue
-            led = self._led(arrival.task, arrival.route)
+            led = self._led_to(arrival.task, arrival.route)
             names = zip(self._inbound[arrival.task], led, strict=True)
             yield WaitingJoin(arrival.task, arrival.route, [name for name, each in names if not each]), None in led
 
     def status_of(self, task: str, route: int) -> str | None:
+        """Return the status of a task's last visit on the nearest route."""
         for each in self._routes.leading_to(route):
             visit = self._last.get((task, each))
             if visit is not None:
@@ -179,4 +189,4 @@ ARRIVALS: Final[Mapping[str, type[LapArrivals] | type[RouteArrivals]]] = {
     "by_lap": LapArrivals,
     "by_route": RouteArrivals,
 }
-"""What waits to start, for each value of `Semantics.arrivals`."""
+"""The class for each value of `Semantics.arrivals`."""

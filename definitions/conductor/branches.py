@@ -1,9 +1,8 @@
-"""A branch's context: what its tasks see, where what is published belongs to the branch that follows.
+"""A branch's context, for workflows that publish to the branch that follows.
 
-A branch holds two views of the same values: `variables`, what its tasks see; and `deltas`, what was published on its
-way, which a join lays over the other branches' variables in the order of their arrival. Both are persistent maps: a
-branch that goes on shares all but what it changes, and a join of a branch costs what was published on its way, not what
-the context holds.
+A branch has two views of the same values. Its tasks see `variables`. `deltas` are the values published on its way: a
+join lays them over the other branches' variables, in the order of arrival. Both are persistent maps. A branch shares
+all values that it does not change, and the cost of a join depends on the published values, not on the whole context.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -16,13 +15,13 @@ from stretto.definitions.data import Data, FrozenDict, object_of
 
 Variables: TypeAlias = "Map[str, Data]"
 SourceOf: TypeAlias = Callable[[Data], Secret | None]
-"""Gives the source of secrets that a value holds, or None."""
+"""Returns the source of the secrets in a value, or None."""
 
 
 class Branch:
-    """An immutable branch: `variables` are its initial ones with `deltas` laid over them, one after the other.
+    """An immutable branch: `variables` are its initial variables with `deltas` laid over them in order.
 
-    `secrets` names the variables that hold secrets.
+    `secrets` names the variables that contain secrets.
     """
 
     __slots__ = ("deltas", "secrets", "variables")
@@ -35,7 +34,7 @@ class Branch:
         self.secrets = secrets
 
     def published(self, values: Mapping[str, Data], source_of: SourceOf) -> "Branch":
-        """Return the branch that follows when `values` are published: objects merge, all else replaces."""
+        """Return the branch that follows when `values` are published. Objects merge, other values replace."""
         if not values:
             return self
         variables = laid_over(self.variables, values)
@@ -49,11 +48,11 @@ class Branch:
         return Branch(variables, _appended(self.deltas, Map(values)), secrets)
 
     def as_first(self) -> "Branch":
-        """Return the branch as a run begins with it: what it holds is no delta, and no join lays it over another."""
+        """Return the branch without deltas, as a run begins with it: no join lays it over another branch."""
         return Branch(self.variables, (), self.secrets)
 
     def joined(self, other: "Branch") -> "Branch":
-        """Return this branch with what was published on the way of a later one laid over it."""
+        """Return this branch with the deltas of a later one laid over it."""
         variables, deltas = self.variables, self.deltas
         for delta in other.deltas:
             variables, deltas = laid_over(variables, delta), _appended(deltas, delta)
@@ -61,11 +60,11 @@ class Branch:
 
 
 NO_BRANCH: Final = Branch(Map())
-"""The branch of a run that publishes into one namespace, and what ends in no terminal task."""
+"""The branch of a run that publishes into one namespace, and of a run without a terminal task."""
 
 
 def joined(branches: Iterable[Branch]) -> Branch:
-    """Return the first branch with the others laid over it in their order; of none, an empty one."""
+    """Return the first branch with the others laid over it in order, or an empty branch if there are none."""
     rest = iter(branches)
     branch = next(rest, NO_BRANCH)
     for other in rest:
@@ -74,7 +73,7 @@ def joined(branches: Iterable[Branch]) -> Branch:
 
 
 def laid_over(variables: Variables, values: Mapping[str, Data]) -> Variables:
-    """Return `variables` with `values` laid over them: objects merge, all else replaces."""
+    """Return `variables` with `values` laid over them. Objects merge, other values replace."""
     changed = variables.mutate()
     for name, value in values.items():
         changed[name] = merged(variables[name], value) if name in variables else value
@@ -82,7 +81,7 @@ def laid_over(variables: Variables, values: Mapping[str, Data]) -> Variables:
 
 
 def merged(under: Data, over: Data) -> Data:
-    """Return two objects merged at every depth; of anything else, `over`."""
+    """Return two objects merged at every depth, or `over` if one of the values is not an object."""
     if not isinstance(under, FrozenDict) or not isinstance(over, FrozenDict):
         return over
     members = dict(under)
@@ -92,9 +91,9 @@ def merged(under: Data, over: Data) -> Data:
 
 
 def _appended(deltas: tuple[Variables, ...], delta: Variables) -> tuple[Variables, ...]:
-    """Return the deltas with one more, merged into the last where that comes to the same.
+    """Return the deltas with one more, merged into the last one where the result is the same.
 
-    It does not where an object follows something else: it replaces that, and must not merge with what lies under both.
+    It differs if an object follows another kind of value: it must replace that value, not merge with an earlier object.
     """
     if not deltas or any(name in deltas[-1] and _replaces(deltas[-1][name], over) for name, over in delta.items()):
         return (*deltas, delta)

@@ -1,4 +1,4 @@
-"""What should happen next: the conductor's only output, carried out by the run's supervisor."""
+"""Commands: the conductor's only output, carried out by the run's supervisor."""
 
 from typing import TypeAlias
 
@@ -11,14 +11,14 @@ from stretto.definitions.model import SourceKind
 
 
 class Prepared(msgspec.Struct, frozen=True):
-    """What an item performs, rendered before it starts: an action's ref and its input."""
+    """The action and input of an item, rendered before it starts."""
 
     action: str
     input: FrozenDict
 
 
 class TaskStarted(msgspec.Struct, frozen=True):
-    """Tell that a visit of a task, or an engine command, has begun, on which route."""
+    """Report that a visit of a task, or an engine command, has begun."""
 
     task: str
     visit: int
@@ -26,10 +26,10 @@ class TaskStarted(msgspec.Struct, frozen=True):
 
 
 class StartItem(msgspec.Struct, frozen=True):
-    """Perform an item of a task; a task without items is one item, whose scope is the snapshot itself.
+    """Run an item of a task. A task without items is one item, whose scope is the snapshot itself.
 
-    `timeout` bounds the try, in seconds from the action's call. `at` is the time of the item's first start, from
-    which its input sees `now()` in every try. With `prepared` nothing is left to be rendered.
+    `timeout` bounds the attempt, in seconds from the action's call. `at` is the time of the item's first start:
+    `now()` gives that time to its input in every attempt. With `prepared` nothing is left to render.
     """
 
     task: str
@@ -44,7 +44,7 @@ class StartItem(msgspec.Struct, frozen=True):
 
 
 class CancelItem(msgspec.Struct, frozen=True):
-    """Stop an item that has been started; its `ItemCompleted` tells when that is done."""
+    """Stop a running item. Its `ItemCompleted` follows."""
 
     task: str
     visit: int
@@ -52,23 +52,23 @@ class CancelItem(msgspec.Struct, frozen=True):
 
 
 class WithdrawItems(msgspec.Struct, frozen=True):
-    """Do not start what has not been started of a task; answer with `ItemsWithdrawn` if there was any."""
+    """Do not start the commanded items of a task that have not started. Answer with `ItemsWithdrawn` if any."""
 
     task: str
     visit: int
 
 
 class WaitUntil(msgspec.Struct, frozen=True):
-    """Hand `then` back when the time has come; its `at` is the deadline."""
+    """Send the event `then` at its time, `at`."""
 
     then: RetryDue | DelayElapsed | RunTimedOut
 
 
 class TaskEnded(msgspec.Struct, frozen=True):
-    """Tell that a task has ended, for logs and metrics: its outcome, and how many items it had and failed.
+    """Report that a task has ended, for logs and metrics.
 
-    `outcomes` counts the items by what they ended as; those that never started are not among them. `result` is what
-    the transitions saw; `attempts` counts the tries of the whole visit.
+    `items` and `failed` are numbers of items. `outcomes` counts the items by outcome, without those that never started.
+    `result` is the result that the transitions saw. `attempts` counts the attempts of the whole visit.
     """
 
     task: str
@@ -84,9 +84,9 @@ class TaskEnded(msgspec.Struct, frozen=True):
 
 
 class ReadItems(msgspec.Struct, frozen=True):
-    """Read some of a task's items from a file, from the byte `start` on; answer with `ItemsRead` or `StreamFailed`.
+    """Read some of a task's items from a file, from byte `start`. Answer with `ItemsRead` or `StreamFailed`.
 
-    `line` counts the lines before that.
+    `line` is the number of lines before `start`.
     """
 
     task: str
@@ -98,9 +98,9 @@ class ReadItems(msgspec.Struct, frozen=True):
 
 
 class OpenResults(msgspec.Struct, frozen=True):
-    """Make the file for a task's results, empty; answer with `ResultsOpened` or `StreamFailed`.
+    """Create a task's results file, empty. Answer with `ResultsOpened` or `StreamFailed`.
 
-    `source` is the file that the task's items are read from, which must be another one.
+    `source` is the file of the task's items, which must be a different file.
     """
 
     task: str
@@ -110,7 +110,7 @@ class OpenResults(msgspec.Struct, frozen=True):
 
 
 class WriteResult(msgspec.Struct, frozen=True):
-    """Write what came of an item into its task's file; only if that cannot be done, answer with `StreamFailed`."""
+    """Write an item's outcome to its task's results file. Answer with `StreamFailed` only if that fails."""
 
     task: str
     visit: int
@@ -121,14 +121,14 @@ class WriteResult(msgspec.Struct, frozen=True):
 
 
 class CloseResults(msgspec.Struct, frozen=True):
-    """Have all of a task's results be in their file; answer with `ResultsClosed` or `StreamFailed`."""
+    """Flush and close a task's results file. Answer with `ResultsClosed` or `StreamFailed`."""
 
     task: str
     visit: int
 
 
 class FinishRun(msgspec.Struct, frozen=True):
-    """The run has ended; nothing comes after this."""
+    """End the run. This is the last command."""
 
     status: str
     output: FrozenDict | None
@@ -136,7 +136,7 @@ class FinishRun(msgspec.Struct, frozen=True):
 
 
 StreamCommand: TypeAlias = ReadItems | OpenResults | WriteResult | CloseResults
-"""What is about a task's files: a lazy source of items, and a file of results."""
+"""Commands about a task's files: its source of items and its results file."""
 
 Command: TypeAlias = (
     StartItem | CancelItem | WithdrawItems | WaitUntil | TaskStarted | TaskEnded | FinishRun | StreamCommand

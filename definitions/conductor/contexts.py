@@ -1,4 +1,4 @@
-"""Where what is published goes: into the run's one namespace, or into the branch that follows (`Semantics.publish`)."""
+"""The scope of published values: the run's one namespace, or the branch that follows (`Semantics.publish`)."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final, Protocol
@@ -16,20 +16,20 @@ _NO_RECORDS: "Map[str, TaskRecord]" = Map()
 
 
 class Publication(Protocol):
-    """What one transition publishes, entry by entry; each entry sees those before it."""
+    """The values that one transition publishes, entry by entry. Each entry sees those before it."""
 
     def scope(self) -> Snapshot:
-        """Return the context as it is after the entries so far."""
+        """Return the context after the entries so far."""
 
     def publish(self, name: str, value: Data) -> None:
-        """Take an entry."""
+        """Add an entry."""
 
     def branch(self) -> Branch:
         """Return the branch that follows."""
 
 
 class Contexts(Protocol):
-    """The contexts of a run. `weight` is about the bytes of what they hold, `snapshots` how many were taken."""
+    """The contexts of a run. `weight` is their size in bytes, about; `snapshots` counts those that were taken."""
 
     weight: int
     snapshots: int
@@ -38,33 +38,37 @@ class Contexts(Protocol):
         """Begin to publish at the end of a branch."""
 
     def look(self, branch: Branch, route: int) -> Snapshot:
-        """Return the context that a task would start with now."""
+        """Return the context that a task would start with now, without counting a snapshot."""
 
     def snapshot_for(self, branch: Branch, route: int) -> Snapshot:
         """Take a snapshot for a task that starts."""
 
     def record_task(self, record: TaskRecord) -> None:
-        """Keep how a task ended, where expressions can read that."""
+        """Store a task's record where expressions read it."""
 
     def final(self, terminal: Iterable[Branch]) -> Branch:
-        """Return the branch at whose end the run's output is rendered."""
+        """Return the branch from which the run's output is rendered."""
 
 
 class RunContexts(Context):
-    """One namespace for the whole run: what is published is seen by every task that starts afterwards."""
+    """One namespace for the whole run: every task that starts later sees the published values."""
 
     __slots__ = ()
 
     def publication(self, branch: Branch, route: int) -> Publication:  # noqa: ARG002 - there is one context
+        """Begin to publish at the end of a branch."""
         return _RunPublication(self)
 
     def look(self, branch: Branch, route: int) -> Snapshot:  # noqa: ARG002 - as above
+        """Return the context that a task would start with now."""
         return self.now
 
     def snapshot_for(self, branch: Branch, route: int) -> Snapshot:  # noqa: ARG002 - as above
+        """Take a snapshot for a task that starts."""
         return self.snapshot()
 
     def final(self, terminal: Iterable[Branch]) -> Branch:  # noqa: ARG002 - as above
+        """Return the branch from which the run's output is rendered."""
         return NO_BRANCH
 
 
@@ -85,7 +89,7 @@ class _RunPublication:
 
 
 class BranchContexts:
-    """A context for each branch: what is published is seen on the branch that follows, and after its joins."""
+    """A context for each branch: published values are visible on the branch that follows, and after its joins."""
 
     __slots__ = ("_facts", "_versions", "snapshots", "weight")
 
@@ -96,23 +100,27 @@ class BranchContexts:
         self.snapshots = 0
 
     def publication(self, branch: Branch, route: int) -> Publication:
+        """Begin to publish at the end of a branch."""
         return _BranchPublication(self, branch, route)
 
     def look(self, branch: Branch, route: int) -> Snapshot:
+        """Return the context that a task would start with now."""
         return self.view(branch.variables, branch.secrets, route)
 
     def snapshot_for(self, branch: Branch, route: int) -> Snapshot:
+        """Take a snapshot for a task that starts."""
         self.snapshots += 1
         return self.look(branch, route)
 
     def record_task(self, record: TaskRecord) -> None:
-        """Keep nothing: there are no names for the tasks' results."""
+        """Do nothing: this dialect has no names for the tasks' results."""
 
     def final(self, terminal: Iterable[Branch]) -> Branch:
+        """Return the branch from which the run's output is rendered."""
         return joined(terminal)
 
     def view(self, variables: "Map[str, Data]", secrets: "Map[str, Secret]", route: int) -> Snapshot:
-        """Return a scope over some variables."""
+        """Return a scope over the given variables."""
         return Snapshot(self._versions, self._facts, variables, _NO_RECORDS, (secrets, NO_SECRETS), route=route)
 
     def follow(self, branch: Branch, values: dict[str, Data]) -> Branch:
@@ -123,7 +131,7 @@ class BranchContexts:
         return branch.published(values, self._facts.mask.source_of)
 
     def secrets_with(self, secrets: "Map[str, Secret]", name: str, value: Data) -> "Map[str, Secret]":
-        """Return `secrets` as they are when `name` has this value."""
+        """Return `secrets`, updated for `name` with this value."""
         secret = self._facts.mask.source_of(value)
         if secret is not None:
             return secrets.set(name, secret)
@@ -131,7 +139,7 @@ class BranchContexts:
 
 
 class _BranchPublication:
-    """Within a transition's list a value replaces; only what the list comes to is merged into the branch."""
+    """Within a transition's list a value replaces another. Only the final values are merged into the branch."""
 
     __slots__ = ("_branch", "_contexts", "_route", "_secrets", "_values", "_variables")
 

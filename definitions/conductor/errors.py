@@ -1,20 +1,21 @@
-"""The error records of a run: what failed, where in the definition, in which try, with which input."""
+"""The error records of a run: each failure with its place in the definition, its attempt and its input."""
 
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
-from stretto.definitions.conductor.fan_out import FanOut
-from stretto.definitions.conductor.inputs import told_input
+from stretto.definitions.conductor.inputs import masked_input
 from stretto.definitions.conductor.items import ItemFailure
+from stretto.definitions.conductor.outcomes import failures_as_a_whole, failures_in_order
+from stretto.definitions.conductor.visit import Visit
 from stretto.definitions.context import Mask
 from stretto.definitions.data import FrozenList, freeze
 from stretto.definitions.errors import ExpressionError, Place
 
 MAX_MESSAGE_LENGTH = 4096
 MAX_ITEM_ERRORS = 10
-"""Item errors told of one visit of a task; the task's own record counts them all."""
+"""Item errors recorded of one visit of a task. The task's own record counts them all."""
 MAX_RECORDS = 200
-"""Records kept of one run; more are counted."""
+"""Records kept of one run. The rest is counted."""
 
 CODES = {
     "failed": "action_failed",
@@ -24,22 +25,22 @@ CODES = {
     "expression": "expression_error",
     "workflow": "workflow_failed",
 }
-"""Codes of the kinds of failure; any other kind is its own code."""
+"""The codes of some kinds of failure. Any other kind is its own code."""
 
 
 def blank_record(code: str, message: str) -> dict[str, Any]:
-    """Return an error record with nothing known but what went wrong: every record has the same fields."""
+    """Return an error record with only a code and a message. Every record has the same fields."""
     names = ("task", "visit", "item_index", "attempt", "action", "where", "expression", "input")
     return {"code": code, "message": message, **dict.fromkeys(names), "handled": False}
 
 
 Details: TypeAlias = Mapping[str, Any]
-"""What a record tells besides the fields that all have: in runs with routes the `route`, `transition` and `result`."""
+"""Additional fields of a record: in runs with routes the `route`, `transition` and `result`."""
 NO_DETAILS: Final[Details] = {}
 
 
 class ErrorLog:
-    """Collects a run's error records, bounded and masked. `unhandled` names the tasks that nothing handled one of."""
+    """Collects a run's error records, bounded and masked. `unhandled` names the tasks with an unhandled error."""
 
     def __init__(self, mask: Mask) -> None:
         self._mask = mask
@@ -61,36 +62,36 @@ class ErrorLog:
         self._add(self._record(code, message, place, task=task, expression=expression, handled=False, **details))
 
     def of_expression(self, error: ExpressionError, task: str | None = None, details: Details = NO_DETAILS) -> None:
-        """Record an expression whose error fails the run."""
+        """Record an expression error that fails the run."""
         self.of_run(error.code, error.explanation, error.place, task=task, expression=error.expression, details=details)
 
-    def of_task(self, fan_out: FanOut, hint: str, details: Details = NO_DETAILS, *, handled: bool) -> None:
-        """Record that a task did not succeed: one record for it, and some for its items.
+    def of_task(self, visit: Visit, hint: str, details: Details = NO_DETAILS, *, handled: bool) -> None:
+        """Record that a task did not succeed: one record for the task, and some for its items.
 
-        With `details` each record of an item has them, and what its action gave all the same.
+        With `details`, each item's record has them and the result of its action.
         """
-        failures = fan_out.first_failures(MAX_ITEM_ERRORS)
-        for failed in fan_out.failures_as_a_whole[:MAX_ITEM_ERRORS]:
-            self._add(self._of_item(fan_out, failed, None, hint, details, handled=handled))
-        if fan_out.task.with_items is None or fan_out.broken or not failures:
+        failures = failures_in_order(visit)[:MAX_ITEM_ERRORS]
+        for failed in failures_as_a_whole(visit)[:MAX_ITEM_ERRORS]:
+            self._add(self._of_item(visit, failed, None, hint, details, handled=handled))
+        if visit.task.with_items is None or visit.broken or not failures:
             return
-        total, failed_items = fan_out.total, fan_out.failed
-        of_all = f"{len(fan_out.items):,} items that were read" if total is None else f"{total:,} items"
-        cancelled = fan_out.state == "cancelled"
+        total, failed_items = visit.total, visit.failed
+        of_all = f"{len(visit.items):,} items that were read" if total is None else f"{total:,} items"
+        cancelled = visit.state == "cancelled"
         message = f"{failed_items:,} of {of_all} {'did not finish' if cancelled else 'failed'}"
         if failed_items > len(failures):
-            message += f"; the first {len(failures)} are told"
-        place = fan_out.task.place
+            message += f" (showing {len(failures)})"
+        place = visit.task.place
         self._add(
             self._record("cancelled" if cancelled else "items_failed", message + hint, place,
-                         task=fan_out.task.name, visit=fan_out.visit,
-                         action=fan_out.task.action, handled=handled, **details)
+                         task=visit.task.name, visit=visit.visit,
+                         action=visit.task.action, handled=handled, **details)
         )  # fmt: skip
         for failed in failures:
-            self._add(self._of_item(fan_out, failed, failed.index, "", details, handled=handled))
+            self._add(self._of_item(visit, failed, failed.index, "", details, handled=handled))
 
-    def _of_item(  # noqa: PLR0913 - what a record tells
-        self, fan_out: FanOut, failed: ItemFailure, index: int | None, hint: str, details: Details, *, handled: bool
+    def _of_item(  # noqa: PLR0913 - the fields of a record
+        self, visit: Visit, failed: ItemFailure, index: int | None, hint: str, details: Details, *, handled: bool
     ) -> dict[str, Any]:
         failure = failed.failure
         if details:
@@ -98,14 +99,14 @@ class ErrorLog:
         return self._record(
             CODES.get(failure.kind, failure.kind),
             failure.message + hint,
-            failure.where or fan_out.task.action_place,
-            task=fan_out.task.name,
-            visit=fan_out.visit,
+            failure.where or visit.task.action_place,
+            task=visit.task.name,
+            visit=visit.visit,
             item_index=index,
             attempt=failed.attempt,
-            action=fan_out.task.action,
+            action=visit.task.action,
             expression=failure.expression,
-            input=told_input(failure.input, self._mask),
+            input=masked_input(failure.input, self._mask),
             handled=handled,
             **details,
         )
@@ -126,7 +127,7 @@ class ErrorLog:
         """Return all records, frozen."""
         records = list(self._records)
         if self._more:
-            records.append(blank_record("more_errors", f"{self._more:,} more errors are not told"))
+            records.append(blank_record("more_errors", f"{self._more:,} more errors not shown"))
         frozen = freeze(records, "errors")
         assert isinstance(frozen, FrozenList)  # noqa: S101 - for the type checker
         return frozen

@@ -1,6 +1,6 @@
-"""What happens to a run: the conductor's only input. `at` is seconds since the epoch.
+"""Events: the conductor's only input. `at` is seconds since the epoch.
 
-A run is its definition, its parameters and these events in their order: the same events give the same commands.
+A run is determined by its definition, its parameters and its events in order: the same events give the same commands.
 """
 
 from typing import Literal, TypeAlias
@@ -14,11 +14,11 @@ StreamProblem: TypeAlias = Literal["unreadable_source", "unwritable_results"]
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Why an item's try did not succeed.
+    """Why an item's attempt did not succeed.
 
-    `kind` is a stable word (failed, exception, timed_out, cancelled, expression, invalid_input, not_data, workflow);
-    only what the action itself did can be `retryable`. `result` is what a failed action gave all the same; `details`
-    is what `error` has besides kind and message (of a sub-workflow: its run's id and errors).
+    `kind` is a stable word (failed, exception, timed_out, cancelled, expression, invalid_input, not_data, workflow).
+    Only failures of the action itself can be `retryable`. `result` is the result of a failed action, if it has one.
+    `details` are further fields of `error`; for a sub-workflow, its run's id and errors.
     """
 
     kind: str
@@ -32,9 +32,10 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class ItemCompleted(msgspec.Struct, frozen=True):
-    """A try of an item has ended; `outcome` is succeeded, failed, timed_out, abandoned, cancelled or skipped.
+    """An item's attempt has ended.
 
-    `skipped` is told of what is not performed: it counts as succeeded, with a null result.
+    `outcome` is succeeded, failed, timed_out, abandoned, cancelled or skipped. A skipped item did not run: it counts as
+    succeeded, with a null result.
     """
 
     task: str
@@ -48,7 +49,7 @@ class ItemCompleted(msgspec.Struct, frozen=True):
 
 
 class ItemsWithdrawn(msgspec.Struct, frozen=True):
-    """Items that were to start had not been started yet, and will not be."""
+    """Commanded items had not started, and never will."""
 
     task: str
     visit: int
@@ -57,7 +58,7 @@ class ItemsWithdrawn(msgspec.Struct, frozen=True):
 
 
 class ItemPaused(msgspec.Struct, frozen=True):
-    """The sub-workflow that performs an item has been paused."""
+    """An item's sub-workflow was paused."""
 
     task: str
     visit: int
@@ -66,7 +67,7 @@ class ItemPaused(msgspec.Struct, frozen=True):
 
 
 class ItemResumed(msgspec.Struct, frozen=True):
-    """The sub-workflow that performs an item goes on."""
+    """An item's sub-workflow was resumed."""
 
     task: str
     visit: int
@@ -75,7 +76,7 @@ class ItemResumed(msgspec.Struct, frozen=True):
 
 
 class RetryDue(msgspec.Struct, frozen=True):
-    """The wait before an item's next try is over."""
+    """An item's wait for its next attempt is over."""
 
     task: str
     visit: int
@@ -85,7 +86,7 @@ class RetryDue(msgspec.Struct, frozen=True):
 
 
 class DelayElapsed(msgspec.Struct, frozen=True):
-    """The delay before a task's start, or before another try of the whole visit, is over."""
+    """The delay before a task's start, or before the next attempt of a whole visit, is over."""
 
     task: str
     visit: int
@@ -94,25 +95,25 @@ class DelayElapsed(msgspec.Struct, frozen=True):
 
 
 class PauseRequested(msgspec.Struct, frozen=True):
-    """Somebody wants nothing new to start until further notice."""
+    """Start nothing new until the run is resumed."""
 
     at: float
 
 
 class ResumeRequested(msgspec.Struct, frozen=True):
-    """Somebody wants a paused run to go on."""
+    """Resume a paused run."""
 
     at: float
 
 
 class CancelRequested(msgspec.Struct, frozen=True):
-    """Somebody wants the run to end."""
+    """Cancel the run."""
 
     at: float
 
 
 class ConcurrencyRequested(msgspec.Struct, frozen=True):
-    """Somebody wants another window for the visits of a task that go on: so many items at a time from now on."""
+    """Set the number of items that a task's active visits run at a time."""
 
     task: str
     concurrency: int
@@ -120,7 +121,7 @@ class ConcurrencyRequested(msgspec.Struct, frozen=True):
 
 
 class SkipRequested(msgspec.Struct, frozen=True):
-    """Somebody wants an item that has not ended to end as skipped; of several visits, in the first where it can."""
+    """Skip an item that has not ended, in the first visit that allows it."""
 
     task: str
     index: int
@@ -128,24 +129,31 @@ class SkipRequested(msgspec.Struct, frozen=True):
 
 
 class RetryRequested(msgspec.Struct, frozen=True):
-    """Somebody wants an item that failed, or that waits for its next try, to be tried now; as above."""
+    """Retry an item now that failed or waits for its next attempt, in the first visit that allows it."""
 
     task: str
     index: int
     at: float
 
 
+class ExtensionRequested(msgspec.Struct, frozen=True):
+    """Add seconds to the run's deadline."""
+
+    seconds: float
+    at: float
+
+
 class RunTimedOut(msgspec.Struct, frozen=True):
-    """The time that the whole run may take is over."""
+    """The run's deadline has passed."""
 
     at: float
 
 
 class ItemsRead(msgspec.Struct, frozen=True):
-    """Some of a task's items have been read from a file, from the byte `start` on, to be read on from `offset`.
+    """Some of a task's items were read from a file, from byte `start` to `offset`.
 
-    `line` counts the lines before that; `ended`: there are no more items. It holds them all, so that a run can be
-    rebuilt whatever becomes of the file.
+    `line` is the number of lines before `offset`. With `ended` there are no more items. The event contains the items,
+    so recovery does not need the file.
     """
 
     task: str
@@ -159,7 +167,7 @@ class ItemsRead(msgspec.Struct, frozen=True):
 
 
 class ResultsOpened(msgspec.Struct, frozen=True):
-    """The file that takes a task's results is there, and empty."""
+    """A task's results file was created, empty."""
 
     task: str
     visit: int
@@ -167,7 +175,7 @@ class ResultsOpened(msgspec.Struct, frozen=True):
 
 
 class ResultsClosed(msgspec.Struct, frozen=True):
-    """All of a task's results are in their file."""
+    """A task's results file is complete."""
 
     task: str
     visit: int
@@ -175,7 +183,7 @@ class ResultsClosed(msgspec.Struct, frozen=True):
 
 
 class StreamFailed(msgspec.Struct, frozen=True):
-    """A task's items cannot be read (`unreadable_source`), or its results not be written (`unwritable_results`)."""
+    """A task's items cannot be read (`unreadable_source`), or its results cannot be written (`unwritable_results`)."""
 
     task: str
     visit: int
@@ -197,6 +205,7 @@ Event: TypeAlias = (
     | ConcurrencyRequested
     | SkipRequested
     | RetryRequested
+    | ExtensionRequested
     | RunTimedOut
     | ItemsRead
     | ResultsOpened

@@ -1,6 +1,6 @@
-"""The input of a try that failed, as it is told: masked, and of a large one only the beginning.
+"""The input of a failed attempt, for error records: masked, and only the beginning of a large one.
 
-What that takes does not grow with the input: a thousand items may fail over the same five megabytes.
+The cost does not grow with the input, because a thousand items may fail over the same five megabytes.
 """
 
 from collections.abc import Iterable
@@ -12,37 +12,36 @@ from stretto.definitions.context import Mask
 from stretto.definitions.data import MAX_DEPTH, Data, FrozenDict, FrozenList, depth_of, weigh
 
 MAX_INPUT_BYTES: Final = 4096
-"""Bytes of JSON text that are told of an input."""
+"""Bytes of JSON text shown of an input."""
 LEVELS_AROUND_AN_INPUT: Final = 4
-"""Containers that an error record is in, which is data itself."""
+"""Containers around the input in an error record, which is data itself."""
 _LONGEST_CHARACTER: Final = 6
-"""Bytes of JSON text that a character takes at most."""
+"""Bytes of JSON text that one character needs at most."""
 _ROOM_FOR_THE_REST: Final = 50
-"""Bytes for what is told after a beginning: how much there is."""
+"""Bytes for the note after a beginning: the size of the input."""
 
 
-def told_input(data: Data, mask: Mask) -> Data:
-    """Return an input as a failure tells it, without secrets.
+def masked_input(data: Data, mask: Mask) -> Data:
+    """Return an input without secrets. Of a large or deep one, return the beginning of its JSON as a text.
 
-    One that is too large or too deep is told as a text: the beginning of its JSON. What has been told once is told
-    again as it is.
+    Applied to its own result, it changes nothing.
     """
     shallow = depth_of(data) <= MAX_DEPTH - LEVELS_AROUND_AN_INPUT
-    if shallow and weigh(data) <= MAX_INPUT_BYTES // _LONGEST_CHARACTER:  # it is small: nothing to measure
+    if shallow and weigh(data) <= MAX_INPUT_BYTES // _LONGEST_CHARACTER:  # certainly small enough
         return mask.data(data)
     beginning = _Beginning(mask)
     beginning.add(data)
     if shallow and beginning.whole:
         return mask.data(data)
-    told = beginning.json.decode(errors="ignore")
-    # As a text its quotes and escapes are escaped once more: cut until that fits, too.
-    while len(msgspec.json.encode(told)) > MAX_INPUT_BYTES - _ROOM_FOR_THE_REST:
-        told = told[: len(told) * 7 // 8]
-    return f"{told}... (about {weigh(data):,} bytes)"
+    shown = beginning.json.decode(errors="ignore")
+    # JSON escapes the quotes and escapes of a text once more, so cut until that fits, too.
+    while len(msgspec.json.encode(shown)) > MAX_INPUT_BYTES - _ROOM_FOR_THE_REST:
+        shown = shown[: len(shown) * 7 // 8]
+    return f"{shown}... (about {weigh(data):,} bytes)"
 
 
 class _Beginning:
-    """The beginning of a JSON text, without secrets, as long as is told; `whole`: it is all of it."""
+    """The beginning of a JSON text, without secrets, up to MAX_INPUT_BYTES. `whole` is true if nothing is cut."""
 
     def __init__(self, mask: Mask) -> None:
         self.json = bytearray()
@@ -50,7 +49,7 @@ class _Beginning:
         self._mask = mask
 
     def add(self, data: Data) -> None:
-        """Add data, or what is told of it."""
+        """Add data as far as there is room."""
         if isinstance(data, str):
             self._add_text(data)
         elif weigh(data) <= MAX_INPUT_BYTES:
@@ -77,7 +76,7 @@ class _Beginning:
         if len(text) <= 2 * MAX_INPUT_BYTES:
             self._add(msgspec.json.encode(self._mask.text(text)))
         else:
-            # Masked before it is cut, so that no part of a secret is left at the end.
+            # Mask before the cut, so that no part of a secret is left at the end.
             self._add(msgspec.json.encode(self._mask.beginning(text[: 2 * MAX_INPUT_BYTES]))[:-1])
             self.whole = False
 

@@ -1,63 +1,64 @@
-"""What can be asked of a run at any moment: what is in flight, which timers are set, how far its tasks have come."""
+"""Questions about a run: attempts in flight, timers that are set, the progress of tasks."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from stretto.definitions.conductor.commands import Command, StartItem, WaitUntil
-from stretto.definitions.conductor.streamed import StreamedFanOut
+from stretto.definitions.conductor.events import ItemCompleted
+from stretto.definitions.conductor.items import ItemAttempt
+from stretto.definitions.conductor.run_state import RunState
+from stretto.definitions.conductor.streamed import StreamedVisit
+from stretto.definitions.conductor.visit import Visit
 from stretto.definitions.conductor.visits import Visits
-from stretto.definitions.model import Workflow
+from stretto.definitions.conductor.waits import RunStatus, Wait, WaitInspector
 
 
 def starts_outstanding(visits: Visits) -> list[StartItem]:
-    """Return the start commands of the tries that have been commanded and not been told ended, as nearly in their
-    order as state tells: that of the visits, then of the items."""
+    """Return the start commands of attempts in flight, ordered by visit, then by item."""
     return [
-        visit.start(index, slot)
+        visit.start(index, item)
         for visit in visits.active.values()
-        for index, slot in sorted(visit.window.items())
-        if slot.state == "running"
+        for index, item in sorted(visit.window.items())
+        if item.state == "running"
     ]
 
 
-def waits_outstanding(visits: Visits) -> list[WaitUntil]:
-    """Return the waits of visits and items that are not over, each with its deadline."""
-    return list(_waits_outstanding(visits))
+def timers_outstanding(state: RunState) -> list[WaitUntil]:
+    """Return the waits of the run, its visits and its items, each with its deadline."""
+    of_run = [WaitUntil(state.deadline)] if state.deadline and state.status in {"running", "paused"} else []
+    return [*of_run, *_waits_outstanding(state.visits)]
 
 
 def _waits_outstanding(visits: Visits) -> Iterator[WaitUntil]:
     for visit in visits.active.values():
         if visit.state in {"delayed", "retrying"}:
             yield WaitUntil(visit.delay_elapsed())
-        for index, slot in sorted(visit.window.items()):
-            if slot.state == "waiting":
-                yield WaitUntil(visit.retry_due(index, slot))
+        for index, item in sorted(visit.window.items()):
+            if item.state == "waiting":
+                yield WaitUntil(visit.retry_due(index, item))
 
 
 def streams_outstanding(visits: Visits) -> list[Command]:
-    """Return what was commanded about files of visits and has not been answered, but for the lines of results."""
+    """Return outstanding file commands, except WriteResult."""
     return [
-        command
-        for visit in visits.active.values()
-        if isinstance(visit, StreamedFanOut)
-        for command in visit.outstanding
+        command for visit in visits.active.values() if isinstance(visit, StreamedVisit) for command in visit.outstanding
     ]
 
 
-def tasks_told(workflow: Workflow, visits: Visits) -> dict[str, dict[str, Any]]:
+def task_reports(state: RunState) -> dict[str, dict[str, Any]]:
     """Return {name: {status, visits, items: {total, succeeded, failed, running}}} of every task.
 
-    `total` is None while items are being read.
+    `total` is None until all items are read.
     """
-    told: dict[str, dict[str, Any]] = {}
-    for name in workflow.tasks:
-        last = visits.last.get(name)
+    reports: dict[str, dict[str, Any]] = {}
+    for name in state.workflow.tasks:
+        last = state.visits.last.get(name)
         if last is None:
             items = {"total": 0, "succeeded": 0, "failed": 0, "running": 0}
-            told[name] = {"status": "not_started", "visits": 0, "items": items}
+            reports[name] = {"status": "not_started", "visits": 0, "items": items}
             continue
-        running = sum(slot.state == "running" for slot in last.window.values())
-        told[name] = {
+        running = sum(item.state == "running" for item in last.window.values())
+        reports[name] = {
             "status": last.state,
             "visits": last.visit,
             "items": {
@@ -67,4 +68,44 @@ def tasks_told(workflow: Workflow, visits: Visits) -> dict[str, dict[str, Any]]:
                 "running": running,
             },
         }
-    return told
+    return reports
+
+
+def waits(state: RunState, task: str | None) -> list[Wait]:
+    """Return what the run, or one of its tasks, waits for. Raises `UnknownTask`."""
+    deadline = state.deadline.at if state.deadline is not None else None
+    status = RunStatus(state.status, state.since, state.paused_from_below, deadline)
+    inspector = WaitInspector(state.workflow, state.visits, state.arrivals, frozenset(state.paused_items), status)
+    return inspector.of_run() if task is None else inspector.of_task(task)
+
+
+def failed_tasks(state: RunState) -> frozenset[str]:
+    """Return the tasks because of which the run did not succeed; see `Conductor.failed_tasks`."""
+    failed = {name for name, visit in state.visits.last.items() if _has_failed(state, visit)}
+    return frozenset(failed | (state.errors.unhandled & state.workflow.tasks.keys()))
+
+
+def _has_failed(state: RunState, visit: Visit) -> bool:
+    if (visit.name, visit.visit) in state.active or not visit.is_final:
+        return True
+    stopped_the_run = visit.state == "cancelled" and state.semantics.cancelled_action == "run"
+    return stopped_the_run or ("fail" in visit.followed and "fail" not in state.workflow.tasks)
+
+
+def counts_as(state: RunState, completed: ItemCompleted) -> str:
+    """Return the outcome that an item will have when this event is handled."""
+    item = _item(state, completed)
+    return "skipped" if item is not None and item.skipping else completed.outcome
+
+
+def may_resume(state: RunState, start: StartItem) -> bool:
+    """Return whether recovery may run an attempt again of which no result is known."""
+    if state.cancelled and state.status != "cleaning":
+        return False
+    item = _item(state, start)
+    return item is not None and (item.state, item.attempt) == ("running", start.attempt) and not item.stopping
+
+
+def _item(state: RunState, of: ItemCompleted | StartItem) -> ItemAttempt | None:
+    visit = state.active.get((of.task, of.visit))
+    return visit.window.get(of.index) if visit is not None else None

@@ -1,4 +1,4 @@
-"""The items of a visit: what they are, their places in the window, and what came of those that failed."""
+"""The items of a visit: batches, attempts in the window, retries and failures."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from stretto.definitions.data import Data, FrozenDict, FrozenList, list_of, obje
 
 
 class Batches(Sequence[FrozenList]):
-    """A list seen in batches of up to `size`; a batch is made when its item starts."""
+    """A list in batches of up to `size`. A batch is made when its item starts."""
 
     def __init__(self, members: FrozenList, size: int) -> None:
         self._members = members
@@ -25,21 +25,23 @@ class Batches(Sequence[FrozenList]):
         return list_of(self._members[start : start + self._size])
 
 
-class Slot(msgspec.Struct, eq=False):
-    """An item's place in the window: its state, its try, when its first try started, and why its last one failed.
-
-    `since` is when its state began, `until` when a wait for its next try ends. `stopping`: its try is to be stopped.
-    `skipping`: whatever comes of it, the item counts as skipped.
-    """
+class ItemAttempt(msgspec.Struct, eq=False):
+    """An item in the window, with its current attempt."""
 
     started_at: float
+    """When its first attempt started."""
     attempt: int
     since: float
+    """When its state last changed."""
     state: str = "running"
     until: float = 0.0
+    """When its wait for the next attempt ends."""
     stopping: bool = False
+    """The attempt was commanded to stop."""
     skipping: bool = False
+    """The item counts as skipped, whatever its attempt returns."""
     failed: Failure | None = None
+    """Why the last attempt failed."""
 
     def change(self, event: str, at: float) -> None:
         """Go to the state that `event` leads to."""
@@ -47,14 +49,14 @@ class Slot(msgspec.Struct, eq=False):
         self.since = at
 
     def wait(self, failure: Failure, at: float, until: float) -> None:
-        """Have the next try wait, as this one has failed."""
+        """Wait for the next attempt after a failure."""
         self.change("retry", at)
         self.failed = failure
         self.until = until
 
 
 MAX_WAIT_SECONDS = 10.0 * 365 * 86_400
-"""The longest wait before a retry: ten years, so that no backoff overflows."""
+"""The longest wait before a retry: ten years. It keeps an exponential backoff from overflowing."""
 
 
 class RetryPlan:
@@ -76,7 +78,7 @@ class RetryPlan:
 
 
 class ItemFailure:
-    """An item that did not succeed, after its last try; `started_at` is when its first one started."""
+    """An item whose last attempt failed. `started_at` is when its first one started."""
 
     __slots__ = ("attempt", "failure", "index", "outcome", "started_at")
 
@@ -92,5 +94,5 @@ NO_ITEMS: Sequence[Data] = (None,)
 
 
 def error_object(failure: Failure) -> FrozenDict:
-    """Return a failure as `error` in `on_error` and in `task.NAME.errors` shows it."""
+    """Return the value of `error` in `on_error`, and in `task.NAME.errors`."""
     return object_of({"kind": failure.kind, "message": failure.message, **(failure.details or {})})

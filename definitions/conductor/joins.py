@@ -1,12 +1,12 @@
-"""Joins: which inbound tasks have arrived, lap by lap."""
+"""Joins: the inbound tasks that have arrived, lap by lap."""
 
 from collections.abc import Sequence
 
 
 class Join:
-    """A join counts distinct inbound tasks with a fired edge. It starts once a lap; what arrives after that is dropped.
+    """A join counts the distinct inbound tasks that led to it. It starts once a lap, and drops later arrivals.
 
-    A new lap begins when an inbound task arrives that was already counted (or dropped) in this one.
+    A new lap begins when an inbound task arrives that was already counted or dropped in this lap.
     """
 
     __slots__ = ("_needed", "_seen", "started")
@@ -17,7 +17,7 @@ class Join:
         self.started = False
 
     def arrive(self, source: str) -> bool:
-        """Count an arrival; return whether the join's task starts now."""
+        """Count an arrival, and return whether the join's task starts now."""
         if source in self._seen:
             self._seen = set()
             self.started = False
@@ -29,7 +29,7 @@ class Join:
 
     @property
     def waiting(self) -> bool:
-        """Somebody has arrived, and the task has not started."""
+        """Whether an inbound task has arrived and the join's task has not started."""
         return bool(self._seen) and not self.started
 
     def missing(self, inbound: Sequence[str]) -> list[str]:

@@ -1,9 +1,9 @@
-"""Items that are read as the window of their visit moves.
+"""Items that are read from a file as the window of their visit moves.
 
-position --ReadItems--> whoever reads --ItemsRead--> held: those ahead, those in the window, those that failed
+    position --ReadItems--> reader --ItemsRead--> in memory: items ahead, in the window, and failed
 
-What is ahead is bounded: the next items are asked for when the first of those that were read last may start, so that
-there are at most two answers' worth of them, and one while the next is being read.
+The items ahead are bounded. The next chunk is requested when the first item of the last chunk may start, so at most two
+chunks are ahead.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,7 @@ from stretto.definitions.model import SourceKind
 
 
 class LazyItems(Sequence[Data]):
-    """The items (or batches) of a visit that have been read so far, of which it holds those that are needed.
-
-    `begun`: some have come, or that there are none; `ended`: there are no more; `reading`: some were asked for and have
-    not come.
-    """
+    """The items (or batches) of a visit that were read so far. Only those that are needed are in memory."""
 
     __slots__ = (
         "_ask_at", "_batch_size", "_held", "_known", "_line", "_rest", "_start", "begun", "ended",
@@ -30,9 +26,12 @@ class LazyItems(Sequence[Data]):
     def __init__(self, kind: SourceKind, path: str, batch_size: int | None) -> None:
         self.kind = kind
         self.path = path
-        self.ended = False
-        self.reading = False
         self.begun = False
+        """The first chunk was read."""
+        self.reading = False
+        """A chunk is requested."""
+        self.ended = False
+        """All items were read."""
         self._batch_size = batch_size
         self._start = self._line = 0
         self._held: dict[int, Data] = {}
@@ -48,11 +47,11 @@ class LazyItems(Sequence[Data]):
 
     @property
     def held(self) -> int:
-        """How many items are held."""
+        """The number of items in memory."""
         return len(self._held)
 
     def wants_more(self, next_index: int) -> bool:
-        """Tell whether to read on, when the item of this index starts next."""
+        """Return whether to read on when the item of this index starts next."""
         return not self.ended and not self.reading and next_index >= self._ask_at
 
     def read(self, task: str, visit: int) -> ReadItems:
@@ -61,11 +60,11 @@ class LazyItems(Sequence[Data]):
         return ReadItems(task, visit, self.kind, self.path, self._start, self._line)
 
     def awaits(self, event: ItemsRead) -> bool:
-        """Tell whether this is what was asked for."""
+        """Return whether this is the requested chunk."""
         return self.reading and event.start == self._start
 
     def take(self, event: ItemsRead) -> int:
-        """Take what has been read; return how many items it makes."""
+        """Add a chunk, and return the number of new items."""
         first = self._ask_at = self._known
         self.reading = False
         self.begun = True
@@ -88,5 +87,5 @@ class LazyItems(Sequence[Data]):
         return [list_of(rest[first : first + size]) for first in range(0, whole, size)]
 
     def forget(self, index: int) -> None:
-        """Hold an item no longer."""
+        """Drop an item from memory."""
         self._held.pop(index, None)

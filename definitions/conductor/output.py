@@ -1,4 +1,4 @@
-"""The output of a run: rendered at its end, entry by entry, as far as it can be."""
+"""The output of a run, rendered at its end, entry by entry."""
 
 from collections.abc import Iterable
 
@@ -13,9 +13,9 @@ from stretto.definitions.model import Workflow
 def render_output(
     workflow: Workflow, contexts: Contexts, terminal: Iterable[Branch], moment: Moment
 ) -> tuple[FrozenDict | None, list[ExpressionError]]:
-    """Return the output, and an error for each entry that is left out as it cannot be rendered.
+    """Return the output, and an error for each entry that cannot be rendered and is left out.
 
-    `terminal` are the branches at whose ends the run has ended.
+    `terminal` are the branches that were open to the end.
     """
     if workflow.output is None:
         return None, []

@@ -1,7 +1,6 @@
-"""Rendering all that a task performs before the first item starts (`Semantics.starts`: together).
+"""Rendering of all items of a task before the first one starts (`Semantics.starts`: together).
 
-It costs O(N) for N items at the task's start, in time and in inputs held, as the dialect demands that no item starts
-when another cannot be rendered.
+In this dialect no item may start if another cannot be rendered, so N items cost O(N) time and memory at the start.
 """
 
 from collections.abc import Sequence
@@ -15,19 +14,19 @@ from stretto.definitions.expressions import Moment, Template, type_name
 from stretto.definitions.model import Task
 
 NOT_ENDED = ""
-"""The outcome of a task that is being rendered: there is a task at hand, and it has none yet."""
+"""The outcome of the task that is being rendered: it has none yet."""
 
 
 class Preparation:
-    """What a task settles before it starts; `delay` and those of `retry` are seconds."""
+    """The settings and calls of a task, evaluated before it starts. Delays are in seconds."""
 
-    __slots__ = ("concurrency", "delay", "items", "performed", "retry")
+    __slots__ = ("calls", "concurrency", "delay", "items", "retry")
 
     def __init__(self, task: Task, snapshot: Snapshot, moment: Moment) -> None:
-        """Evaluate all of it; raises `ExpressionError` for the first thing that cannot be."""
+        """Evaluate everything. Raises `ExpressionError` for the first expression that fails."""
         rendering = _Rendering(task, snapshot, moment)
         self.items = rendering.items()
-        self.performed = rendering.performed(self.items)
+        self.calls = rendering.calls(self.items)
         self.delay = rendering.delay()
         self.concurrency = rendering.concurrency(len(self.items))
         self.retry = rendering.retry()
@@ -46,10 +45,10 @@ class _Rendering:
             return NO_ITEMS
         value = with_items.source.evaluate(self._scope, self._moment)
         if not isinstance(value, FrozenList):
-            raise _unfit(with_items.source, f"`with` takes a list, not a value of type {type_name(value)}")
+            raise _unfit(with_items.source, f"`with` must be a list, got a value of type {type_name(value)}")
         return list_of([_named(item, with_items.names) for item in value]) if with_items.names else value
 
-    def performed(self, items: Sequence[Data]) -> list[Prepared] | None:
+    def calls(self, items: Sequence[Data]) -> list[Prepared] | None:
         task = self._task
         if task.action is None:
             return None
@@ -63,14 +62,13 @@ class _Rendering:
         if task.action_expression is not None:
             name = task.action_expression.evaluate(scope, self._moment)
             if not isinstance(name, str):
-                raise _unfit(
-                    task.action_expression, f"an action's ref is a text, not a value of type {type_name(name)}"
-                )
+                found = type_name(name)
+                raise _unfit(task.action_expression, f"an action's ref must be a text, got a value of type {found}")
             action = name
         given = task.input.evaluate(scope, self._moment)
         if not isinstance(given, FrozenDict):
             if given is not None:
-                raise _unfit(task.input, f"an action's input is an object, not a value of type {type_name(given)}")
+                raise _unfit(task.input, f"an action's input must be an object, got a value of type {type_name(given)}")
             given = EMPTY_OBJECT
         return Prepared(action, given)
 
@@ -85,7 +83,8 @@ class _Rendering:
         if value is None:
             return max(items, 1)
         if not isinstance(value, int):
-            raise _unfit(with_items.concurrency, f"`concurrency` is an integer, not a value of type {type_name(value)}")
+            found = type_name(value)
+            raise _unfit(with_items.concurrency, f"`concurrency` must be an integer, got a value of type {found}")
         return max(value, 1)
 
     def retry(self) -> RetryPlan | None:
@@ -99,11 +98,11 @@ class _Rendering:
         value = template.evaluate(self._scope, self._moment)
         if isinstance(value, int):
             return max(value, 0)
-        raise _unfit(template, f"{what} is an integer, not a value of type {type_name(value)}")
+        raise _unfit(template, f"{what} must be an integer, got a value of type {type_name(value)}")
 
 
 def _named(item: Data, names: tuple[str, ...]) -> Data:
-    """Return an item under its names: a list is taken apart, anything else goes under a single name."""
+    """Return an item as an object: a list's members under `names`, another value under a single name."""
     if isinstance(item, FrozenList):
         return object_of(dict(zip(names, item, strict=False)))
     return object_of({names[0]: item}) if len(names) == 1 else item

@@ -1,37 +1,37 @@
-"""What is requested of a run is handed down to the sub-workflows that perform its items; a crash may come in between.
+"""Requests to a run propagate to the sub-workflows that run its items. A crash can lose one in between.
 
-So a run that is rebuilt tells its sub-workflows what was last requested of it, and each of them does that unless it
-has: when it is rebuilt, before anything of it starts.
+So a recovered run passes its last request to its sub-workflows, and each of them applies it if it missed it, before
+anything of it starts.
 """
 
 from typing import Final, TypeAlias
 
 from stretto.definitions.conductor.events import CancelRequested, PauseRequested, ResumeRequested
 
-HandedDown: TypeAlias = PauseRequested | ResumeRequested | CancelRequested
-"""Requests to a run that its sub-workflows are to follow, too."""
+PropagatedRequest: TypeAlias = PauseRequested | ResumeRequested | CancelRequested
+"""A request to a run that its sub-workflows follow, too."""
 
 _CHANGES: Final = {
     PauseRequested: {"running"},
     ResumeRequested: {"paused"},
     CancelRequested: {"running", "paused", "failing"},
 }
-"""The states of a run that a request changes."""
+"""The statuses of a run that a request changes."""
 
 
-def is_news(request: HandedDown, status: str, last: HandedDown | None) -> bool:
-    """Tell whether a run has missed what was requested of its parent: `last` is what was requested of itself.
+def was_missed(request: PropagatedRequest, status: str, last: PropagatedRequest | None) -> bool:
+    """Return whether a child run missed its parent's request. `last` is the child's own latest request.
 
-    A later request to the run itself stands, but no run goes on for a parent that wants it no more.
+    A later request of the child's own wins, but a cancelled parent always cancels the child.
     """
     if status not in _CHANGES[type(request)]:
         return False
     return type(request) is CancelRequested or last is None or last.at < request.at
 
 
-def of_change(before: str, after: str, at: float) -> HandedDown | None:
-    """Return what a change of a run's status requests of its sub-workflows, if nobody has requested it.
+def request_implied_by(before: str, after: str, at: float) -> PropagatedRequest | None:
+    """Return the request that a status change implies for sub-workflows, or None.
 
-    When a paused run fails, what it has in flight is to end, and nobody can resume it any more.
+    When a paused run fails, its paused sub-workflows must resume in order to end: the run itself cannot be resumed.
     """
     return ResumeRequested(at) if (before, after) == ("paused", "failing") else None

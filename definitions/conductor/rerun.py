@@ -1,11 +1,11 @@
-"""What a rerun keeps of the run that it does again, and what it settles items with instead of having them performed.
+"""The plan of a rerun: which results of the old run it reuses, and which items run again.
 
-    old conductor, replayed to its end --> failed tasks --> they and all that follows on them are forgotten
-    old completions                    --> Kept: of every other task, how each item ended in the end
+    old conductor, replayed to its end --> failed tasks --> these tasks and all that follow them run again
+    old completions                    --> ReusePlan: the final completion of each item of the other tasks
 
-The new run takes its way as any other, only that what is kept ends at once. Kept items are to be settled in the order
-of their old completions (`Kept.position`), before anything else is performed or ends: so what is published, and which
-branch comes first to a join, is as it was.
+The new run is an ordinary run, but its reused items end at once. They must be settled in the order of their old
+completions (`ReusePlan.position`), before anything runs: then publications and the order of arrivals at joins are as in
+the old run.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,27 +22,27 @@ from stretto.definitions.data import Data
 from stretto.definitions.errors import StrettoError
 from stretto.definitions.model import Task, following, reachable_from
 
-KeptScope: TypeAlias = Literal["failed_tasks", "failed_items"]
-"""What is performed again: the failed tasks and what follows on them; or of those only the items that failed."""
+ReuseScope: TypeAlias = Literal["failed_tasks", "failed_items"]
+"""The scope of a rerun: the failed tasks and all that follow them, or of these tasks only the failed items."""
 
 BEFORE_ALL: Final = -1
-"""The position of what was skipped without being performed."""
+"""The position of items that were skipped and never ran."""
 
 
 class NothingToRerun(StrettoError):
-    """No task of the run failed that could be performed again."""
+    """No task of the run failed, so there is nothing to run again."""
 
     code = "nothing_to_rerun"
 
 
 class CannotKeep(StrettoError):
-    """A task would have to be kept whose items were read from a file: whether it has the same ones nobody knows."""
+    """A task's results cannot be reused because its items came from a file, which may have changed."""
 
     code = "cannot_keep"
 
 
-class Kept:
-    """What is kept of an old run."""
+class ReusePlan:
+    """The results of an old run that a rerun reuses."""
 
     __slots__ = ("_completed", "_items", "_tasks")
 
@@ -52,27 +52,28 @@ class Kept:
         completed: Mapping[ItemId, tuple[int, ItemCompleted]],
         items: Mapping[str, Sequence[Data]],
     ) -> None:
-        """Take the tasks that are kept, and how items ended, each with its position among all completions.
+        """Take the reused tasks, and the completion of each reused item with its position among all completions.
 
-        `items` are those of tasks that are kept in part, each of which is kept only if the new run has the same one.
+        `items` are the old items of tasks that are reused in part. Such an item is reused only if the new run has the
+        same item.
         """
         self._tasks = tasks
         self._completed = completed
         self._items = items
 
     def keeps(self, task: str) -> bool:
-        """Tell whether a task is kept: then its delays need not be waited for."""
+        """Return whether all of a task is reused. Its delays are skipped."""
         return task in self._tasks
 
     def position(self, start: StartItem) -> int | None:
-        """Return when an item ended among all items of the old run; None if it is not kept, and is to be performed."""
+        """Return the position of an item's old completion, or None if the item runs again."""
         found = self._found(start)
         return None if found is None else found[0]
 
     def completion(self, start: StartItem, at: float) -> ItemCompleted | None:
-        """Return what an item is settled with instead of being performed; None if it is to be performed.
+        """Return the completion of a reused item, or None if the item runs again.
 
-        It is told of this try, at this time. A failure is not tried again: its tries are over.
+        It has this attempt's number and time. A failure is not retryable: the old run has used its attempts.
         """
         found = self._found(start)
         if found is None:
@@ -92,22 +93,27 @@ class Kept:
         return isinstance(scope, ItemScope) and start.index < len(items) and items[start.index] == scope.item
 
 
-def kept_of(old: Conductor, completions: Iterable[ItemCompleted], scope: KeptScope) -> Kept:
-    """Return what a rerun keeps of a run, given its conductor, replayed to its end, and its completions in their order.
+def plan_reuse(old: Conductor, completions: Iterable[ItemCompleted], scope: ReuseScope) -> ReusePlan:
+    """Return the plan of a rerun.
 
-    Forgotten are the failed tasks, all that they lead to, and the task that cleans up after a cancel. With the scope
-    `failed_items`, also the items that succeeded in the last visit of a failed task are kept, if no failed task leads
-    to it. Raises `NothingToRerun`, `CannotKeep`.
+    Failed tasks, all tasks that they lead to, and the `on_cancel` task run again. With the scope `failed_items`, items
+    that succeeded in the last visit of a failed task are reused, unless a failed task leads to that task.
+
+    Args:
+        old: The old run's conductor, replayed to its end.
+        completions: The old run's completions, in order.
+        scope: Whether failed tasks run again as a whole, or only their failed items.
+
+    Raises:
+        NothingToRerun: No task failed.
+        CannotKeep: A task's items came from a file, so its results cannot be reused.
     """
     tasks = old.workflow.tasks
     failed = old.failed_tasks()
     if old.status in {"succeeded", "failed"} and not any(old.last_visit(name) for name in failed):
-        raise NothingToRerun(
-            f"the run {old.status}, and no task of it was performed and failed without being handled: "
-            "there is nothing to do again but everything"
-        )
-    forgotten = reachable_from(tasks, failed)
-    kept = frozenset(name for name in tasks if name not in forgotten and name != old.workflow.on_cancel)
+        raise NothingToRerun("nothing to rerun: no task failed. Rerun the whole run without --failed")
+    again = reachable_from(tasks, failed)
+    kept = frozenset(name for name in tasks if name not in again and name != old.workflow.on_cancel)
     in_part: dict[str, int] = {}
     if scope == "failed_items":
         led_to = reachable_from(tasks, following(tasks, failed))
@@ -115,22 +121,24 @@ def kept_of(old: Conductor, completions: Iterable[ItemCompleted], scope: KeptSco
         in_part = {name: each.visit for name, each in visits.items() if each is not None and each.task.with_items}
     for name in (*sorted(kept), *in_part):
         if reads_a_file(tasks[name]) and old.last_visit(name) is not None:
-            what = "its items that succeeded" if name in in_part else "it"
-            others = "rerun the failed tasks, or all" if name in in_part else "rerun all"
-            raise CannotKeep(f"the task {name!r} reads its items from a file, so that {what} cannot be kept: {others}")
+            what = "the results of its succeeded items" if name in in_part else "its results"
+            others = "the failed tasks as a whole, or the whole run" if name in in_part else "the whole run"
+            raise CannotKeep(
+                f"the task {name!r} reads its items from a file, so {what} cannot be reused. Rerun {others}"
+            )
     items = {name: each.items for name in in_part if (each := old.last_visit(name)) is not None}
-    return Kept(kept, _completed(old, completions, kept, in_part), items)
+    return ReusePlan(kept, _completed(old, completions, kept, in_part), items)
 
 
 def reads_a_file(task: Task) -> bool:
-    """Tell whether a task's items are read from a file."""
+    """Return whether a task reads its items from a file."""
     return task.with_items is not None and task.with_items.kind != "list"
 
 
 def _completed(
     old: Conductor, completions: Iterable[ItemCompleted], kept: frozenset[str], in_part: Mapping[str, int]
 ) -> dict[ItemId, tuple[int, ItemCompleted]]:
-    """Return how the items that are kept ended in the end."""
+    """Return the final completion of each reused item, with its position."""
     skipped = {item for item in old.skipped_items() if item[0] in kept or in_part.get(item[0]) == item[1]}
     found = {item: (BEFORE_ALL, ItemCompleted(*item, 1, "skipped", None, None, 0.0)) for item in skipped}
     for position, completed in enumerate(completions):

@@ -1,19 +1,16 @@
-"""Whether what has ended is tried again: an item after a failure, or a whole visit of a task (`Semantics.retries`)."""
+"""The decision to retry an item after a failure, or a whole visit of a task (`Semantics.retries`)."""
 
 from stretto.definitions.conductor.events import Failure, ItemCompleted
-from stretto.definitions.conductor.fan_out import FanOut
 from stretto.definitions.conductor.items import error_object
+from stretto.definitions.conductor.visit import Visit
 from stretto.definitions.context import CompletionScope, ItemScope
 from stretto.definitions.data import Data
 from stretto.definitions.errors import ExpressionError
 from stretto.definitions.expressions import Moment
 
 
-def item_wants_retry(visit: FanOut, ended: ItemCompleted, moment: Moment) -> bool:
-    """Tell whether a try of an item is followed by another one.
-
-    Raises `ExpressionError` if the retry's condition cannot be evaluated.
-    """
+def item_wants_retry(visit: Visit, ended: ItemCompleted, moment: Moment) -> bool:
+    """Return whether a failed item is retried. Raises `ExpressionError` if the condition fails."""
     plan, retry, failure = visit.retry, visit.task.retry, ended.failure
     if plan is None or retry is None or failure is None or not failure.retryable:
         return False
@@ -27,11 +24,8 @@ def item_wants_retry(visit: FanOut, ended: ItemCompleted, moment: Moment) -> boo
     return bool(retry.on_error.evaluate(tried, moment))
 
 
-def visit_wants_retry(visit: FanOut, outcome: str, result: Data, moment: Moment) -> bool:
-    """Tell whether a visit that has ended is tried again with all its items.
-
-    Raises `ExpressionError` if the retry's condition cannot be evaluated.
-    """
+def visit_wants_retry(visit: Visit, outcome: str, result: Data, moment: Moment) -> bool:
+    """Return whether a visit is retried with all its items. Raises `ExpressionError` if the condition fails."""
     plan, retry = visit.retry, visit.task.retry
     if plan is None or retry is None or visit.attempt > plan.count or outcome not in {"succeeded", "failed"}:
         return False
@@ -41,5 +35,5 @@ def visit_wants_retry(visit: FanOut, outcome: str, result: Data, moment: Moment)
 
 
 def expression_failure(error: ExpressionError) -> Failure:
-    """Return the failure of what ends because an expression of its task cannot be evaluated."""
+    """Return the failure of an item or a visit whose task has an expression that cannot be evaluated."""
     return Failure("expression", error.explanation, retryable=False, expression=error.expression, where=error.place)

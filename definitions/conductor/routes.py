@@ -1,6 +1,7 @@
-"""Routes: where several edges lead to a task without a join, each edge taken opens a route of its own.
+"""Routes: where several edges lead to a task without a join, each edge taken opens its own route.
 
-What follows on a route is visited by itself. Route 0 is the run's; each is known by the split edges that lead to it.
+Each route has its own visits of the tasks that follow. The run begins on route 0. A route is identified by the split
+edges that lead to it.
 """
 
 from collections.abc import Mapping
@@ -35,7 +36,7 @@ class Routes:
         return len(self._passed) - 1
 
     def leading_to(self, route: int) -> list[int]:
-        """Return the route and those that lead to it, the nearest first."""
+        """Return the route and the routes that lead to it, nearest first."""
         found = [route]
         for earlier in range(route - 1, -1, -1):
             if set(self._passed[earlier]) <= set(self._passed[found[-1]]):

@@ -1,4 +1,4 @@
-"""What a task settles once, from the snapshot that it starts with: its items, window, delay, timeout and retries."""
+"""The settings of a visit, evaluated once when it starts: its items, window, delay, timeout and retries."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from stretto.definitions.model import Task
 
 
 class Settings:
-    """Evaluates the settings of a task's visit; each raises `ExpressionError` when it cannot."""
+    """Evaluates the settings of a task's visit. Each method raises `ExpressionError` for an unusable value."""
 
     def __init__(self, task: Task, snapshot: Snapshot, moment: Moment) -> None:
         self._task = task
@@ -20,7 +20,7 @@ class Settings:
         self._moment = moment
 
     def items(self) -> Sequence[Data]:
-        """Return the items (or batches) to perform; one of nothing for a task without items."""
+        """Return the items (or batches) to run. A task without items has one, None."""
         with_items = self._task.with_items
         if with_items is None:
             return NO_ITEMS
@@ -29,19 +29,18 @@ class Settings:
             return LazyItems(with_items.kind, path, with_items.batch_size)
         value = with_items.source.evaluate(self._snapshot, self._moment)
         if not isinstance(value, FrozenList):
-            found = type_name(value)
-            raise _unfit(with_items.source, f"with_items takes a list, not a value of type {found}")
+            raise _unfit(with_items.source, f"with_items must be a list, got a value of type {type_name(value)}")
         return value if with_items.batch_size is None else Batches(value, with_items.batch_size)
 
     def results_path(self) -> str | None:
-        """Return the path of the file that takes the results, or None."""
+        """Return the path of the results file, or None."""
         with_items = self._task.with_items
         if with_items is None or with_items.results is None:
             return None
         return self._path(with_items.results, "the jsonl of results")
 
     def concurrency(self) -> int:
-        """Return how many items may be in the window at a time."""
+        """Return the size of the window."""
         with_items = self._task.with_items
         return 1 if with_items is None else self._integer(with_items.concurrency, "concurrency", 1)
 
@@ -50,16 +49,16 @@ class Settings:
         return 0.0 if self._task.delay is None else self._number(self._task.delay, "delay")
 
     def timeout(self) -> float | None:
-        """Return the seconds that a try may take, or None."""
+        """Return the seconds that an attempt may take, or None."""
         if self._task.timeout is None:
             return None
         timeout = self._number(self._task.timeout, "timeout")
         if timeout == 0:
-            raise _unfit(self._task.timeout, "a timeout is a number of seconds above 0")
+            raise _unfit(self._task.timeout, "timeout must be a number of seconds above 0, got 0")
         return timeout
 
     def retry(self) -> RetryPlan | None:
-        """Return the plan for tries after the first, or None."""
+        """Return the plan for retries, or None."""
         retry = self._task.retry
         if retry is None:
             return None
@@ -74,23 +73,24 @@ class Settings:
         value = template.evaluate(self._snapshot, self._moment)
         if isinstance(value, str) and value and "\0" not in value:
             return value
-        raise _unfit(template, f"{what} is the path of a file, not {_told(value)}")
+        raise _unfit(template, f"{what} must be a file path, got {_described(value)}")
 
     def _integer(self, template: Template, what: str, least: int) -> int:
         value = template.evaluate(self._snapshot, self._moment)
         if type(value) is int and value >= least:
             return value
-        raise _unfit(template, f"{what} is an integer of at least {least}, not {_told(value)}")
+        raise _unfit(template, f"{what} must be an integer of at least {least}, got {_described(value)}")
 
     def _number(self, template: Template, what: str) -> float:
         value = template.evaluate(self._snapshot, self._moment)
         if type(value) in {int, float} and 0 <= value <= MAX_WAIT_SECONDS:  # type: ignore[operator]
             return value  # type: ignore[return-value]
-        raise _unfit(template, f"{what} is a number of seconds from 0 to {MAX_WAIT_SECONDS:.0f}, not {_told(value)}")
+        most = f"{MAX_WAIT_SECONDS:.0f}"
+        raise _unfit(template, f"{what} must be a number of seconds from 0 to {most}, got {_described(value)}")
 
 
-def _told(value: Data) -> str:
-    """Return what a value is; a text is not quoted, as it may be a secret."""
+def _described(value: Data) -> str:
+    """Describe a value for a message. A text is not quoted, because it may be a secret."""
     return repr(value) if isinstance(value, int | float) else f"a value of type {type_name(value)}"
 
 

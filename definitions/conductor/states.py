@@ -1,4 +1,4 @@
-"""The state machines of a run, as tables: state x event -> state. What is not in a table cannot happen."""
+"""The state machines of a run, as tables: state x event -> state. Nothing else can happen."""
 
 from collections.abc import Mapping
 from typing import TypeAlias
@@ -9,13 +9,13 @@ Table: TypeAlias = Mapping[tuple[str, str], str]
 
 
 class IllegalTransition(StrettoError):
-    """A request that a state does not allow, such as resuming a run that has ended."""
+    """The current state does not allow a request, such as resuming a run that has ended."""
 
     code = "illegal_transition"
 
 
 class UnknownTask(StrettoError):
-    """A workflow has no task of that name."""
+    """The workflow has no task of that name."""
 
     code = "unknown_task"
 
@@ -49,21 +49,20 @@ RUN: Table = {
     ("failing", "break"): "failing",
     ("failing", "end"): "failed",
 }
-"""`cleaning`: a cancelled run performs its `on_cancel` task.
+"""The statuses of a run.
 
-`break`: an expression of the run itself cannot be evaluated.
-
-`failing`: what runs finishes, nothing new starts, and the run fails at its end.
+In `failing`, running items finish, nothing new starts, and then the run is failed. In `cleaning`, a cancelled run runs
+its `on_cancel` task. The event `break` means that an expression of the run itself cannot be evaluated.
 """
 
 FINAL_FAILURE: Table = {
     **{key: state for key, state in RUN.items() if key != ("failing", "cancel")},
     ("cancelling", "break"): "failing",
 }
-"""As `RUN`, but a run that fails stays so, and a broken expression fails one that is being cancelled."""
+"""Like `RUN`, but a failing run cannot be cancelled, and a broken expression fails a run that is being cancelled."""
 
 RUN_TABLES: Mapping[bool, Table] = {False: RUN, True: FINAL_FAILURE}
-"""For each value of `Semantics.final_failure`."""
+"""The table for each value of `Semantics.final_failure`."""
 
 TASK: Table = {
     ("delayed", "elapse"): "running",
@@ -82,7 +81,7 @@ TASK: Table = {
     ("retrying", "hold"): "held",
     ("retrying", "cancel"): "cancelled",
 }
-"""`held`: the delay is over, but the run is paused. `retry`: the whole visit is tried again."""
+"""The states of a visit. In `held` the delay is over, but the run is paused. `retry` retries the whole visit."""
 
 ITEM: Table = {
     ("running", "succeeded"): "succeeded",
@@ -100,7 +99,7 @@ ITEM: Table = {
     ("due", "cancelled"): "cancelled",
     ("due", "skipped"): "skipped",
 }
-"""An item in the window; `due`: the wait before a retry is over, but the run is paused."""
+"""The states of an item in the window. In `due` the wait before a retry is over, but the run is paused."""
 
 RESULTS: Table = {
     ("unopened", "open"): "opening",
@@ -111,13 +110,13 @@ RESULTS: Table = {
     ("closing", "closed"): "closed",
     ("closing", "fail"): "failed",
 }
-"""A file of results; of a task that keeps its results in the context, there is `none`."""
+"""The states of a results file. A task that keeps its results in the context has the state `none`."""
 
 ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
 
 def advance(table: Table, state: str, event: str) -> str:
-    """Return the state that follows; `IllegalTransition` when the table has none."""
+    """Return the state that follows. Raises `IllegalTransition` if there is none."""
     try:
         return table[state, event]
     except KeyError:

@@ -1,11 +1,11 @@
-"""What follows on a task: which of its transitions are taken, and what they publish."""
+"""The transitions of a task that has ended: which are taken, and the values that they publish."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stretto.definitions.conductor.branches import Branch
 from stretto.definitions.conductor.contexts import Contexts
-from stretto.definitions.conductor.fan_out import FanOut
+from stretto.definitions.conductor.visit import Visit
 from stretto.definitions.context import CompletionScope
 from stretto.definitions.data import Data
 from stretto.definitions.errors import ExpressionError
@@ -18,18 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Followed:
-    """What follows on a visit: `taken` targets with the branch that leads there, each with the edge that does.
-
-    `matched` names the targets of all edges whose condition held, also of those that could not publish.
-    """
+    """The result of following a visit's transitions."""
 
     taken: list[tuple[Edge, str, Branch]] = field(default_factory=list)
+    """The targets, each with its edge and the branch that leads there."""
     matched: list[str] = field(default_factory=list)
+    """The targets of all edges whose condition is true, even if they could not publish."""
     errors: list[tuple[ExpressionError, Edge]] = field(default_factory=list)
 
 
 class Transitions:
-    """Looks at the transitions of a workflow's tasks as its semantics says."""
+    """Follows the transitions of a workflow's tasks according to its semantics."""
 
     def __init__(self, workflow: Workflow, contexts: Contexts) -> None:
         semantics = workflow.semantics
@@ -40,11 +39,11 @@ class Transitions:
         self._each_target_once = semantics.edges == "in_order"
 
     def any_of(self, task: Task) -> bool:
-        """Tell whether a task has transitions."""
+        """Return whether a task has transitions."""
         return bool(self._edges[task.name])
 
-    def follow(self, visit: FanOut, outcome: str, result: Data, moment: Moment) -> Followed:
-        """Publish what the transitions that match publish, and return where they lead."""
+    def follow(self, visit: Visit, outcome: str, result: Data, moment: Moment) -> Followed:
+        """Publish the values of the transitions that match, and return their targets."""
         followed = Followed()
         for edge in self._edges[visit.name]:
             try:
@@ -63,10 +62,10 @@ class Transitions:
         known = {target for _, target, _ in followed.taken} if self._each_target_once else ()
         followed.taken += [(edge, target, branch) for target in dict.fromkeys(edge.targets) if target not in known]
 
-    def _take(  # noqa: PLR0913, PLR0917 - what an edge is looked at with
-        self, edge: Edge, visit: FanOut, outcome: str, result: Data, moment: Moment, followed: Followed
+    def _take(  # noqa: PLR0913, PLR0917 - an edge and all that its expressions read
+        self, edge: Edge, visit: Visit, outcome: str, result: Data, moment: Moment, followed: Followed
     ) -> Branch | None:
-        """Return the branch that an edge leads to, or None if it is not taken or cannot publish."""
+        """Return the branch that an edge leads to, or None if the edge is not taken or cannot publish."""
         transition = edge.transition
         if transition.when is None and not transition.publish:
             followed.matched += edge.targets

@@ -1,19 +1,20 @@
-"""What a run waits for, told to people: this item since then, that timer until then, a join for these tasks.
+"""The waits of a run, as data for people: items in flight, timers, joins.
 
-item_in_flight    a try is being performed
-item_stopping     a try was to be stopped, and has not ended yet
-item_paused       the sub-workflow that performs the item is paused
-retry_wait        the next try of an item (without an index: of the whole visit) waits for its time
-retry_held        the time of an item's next try has come, and the run is paused
-delay             a task's start waits for its time
-concurrency       `count` items of a visit wait for a place in its window
-file              a task waits for some of its items to be read from a file, or for its file of results
-held              a task, or `count` further items of a visit, could start if the run were not paused
-join              a task waits for the `missing` ones to lead to it
-not_reached       the task that was asked for has not been reached: the `missing` ones lead to it
+item_in_flight    an attempt is running
+item_stopping     an attempt was commanded to stop and has not ended yet
+item_paused       the item's sub-workflow is paused
+retry_wait        an item, or without an index the whole visit, waits for its next attempt
+retry_held        an item is ready to retry, but the run is paused
+delay             a task waits for its delay
+concurrency       `count` items of a visit wait for room in its window
+file              a task waits for items from a file, or for its results file
+held              a task, or `count` more items of a visit, could start if the run were not paused
+join              a task waits for the `missing` tasks to lead to it
+not_reached       the requested task has not been reached; the `missing` tasks lead to it
 paused            the run was paused
-children_paused   nothing goes on in the run but sub-workflows that are paused
-more              `count` more waits of a task are not told
+children_paused   the run is paused because all its items in flight are paused sub-workflows
+deadline          the run times out at its deadline
+more              `count` more waits of a task are not shown
 """
 
 import heapq
@@ -24,27 +25,26 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from stretto.definitions.conductor.arrivals import Arrivals
-from stretto.definitions.conductor.fan_out import FanOut
-from stretto.definitions.conductor.items import Slot
-from stretto.definitions.conductor.requests import task_named
-from stretto.definitions.conductor.streamed import StreamedFanOut
+from stretto.definitions.conductor.items import ItemAttempt
+from stretto.definitions.conductor.requests import check_task
+from stretto.definitions.conductor.streamed import StreamedVisit
+from stretto.definitions.conductor.visit import Visit
 from stretto.definitions.conductor.visits import Visits
 from stretto.definitions.model import Workflow, graph_of
 
-MAX_WAITS_TOLD: Final = 20
-"""Waits told of one task, those that have lasted the longest; more are counted."""
+MAX_WAITS_SHOWN: Final = 20
+"""Waits shown of one task: the longest ones. The rest is counted."""
 
 WaitKind: TypeAlias = Literal[
     "item_in_flight", "item_stopping", "item_paused", "retry_wait", "retry_held", "delay", "concurrency", "held",
-    "join", "not_reached", "paused", "children_paused", "more", "file",
+    "join", "not_reached", "paused", "children_paused", "deadline", "more", "file",
 ]  # fmt: skip
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that a run waits for; what a kind does not have is None, empty or 0.
+    """One wait of a run. Fields that its kind does not have are None, empty or 0.
 
-    `since` and `until` are seconds since the epoch. `index` is None for what concerns a visit as a whole, and for a
-    task without items.
+    `since` and `until` are seconds since the epoch. `index` is None for a whole visit and for a task without items.
     """
 
     kind: WaitKind
@@ -59,26 +59,30 @@ class Wait(msgspec.Struct, frozen=True, kw_only=True):
     path: str | None = None
 
 
-class Standing(msgspec.Struct, frozen=True):
-    """A run's status since then; `from_below`: it is paused because all that goes on in it is."""
+class RunStatus(msgspec.Struct, frozen=True):
+    """A run's status, when it changed, and its deadline.
+
+    With `from_below`, the run is paused because its sub-workflows are.
+    """
 
     status: str
     since: float
     from_below: bool
+    deadline: float | None = None
 
     @property
     def paused(self) -> bool:
-        """Whether what could start is held."""
+        """Whether nothing starts because the run is paused."""
         return self.status == "paused"
 
     @property
     def leads_on(self) -> bool:
-        """Whether what ends may still lead to other tasks."""
+        """Whether tasks that end may still lead to other tasks."""
         return self.status in {"running", "paused"}
 
 
-class Waiting:
-    """Looks for what a run waits for. `paused` are items (task, visit, index) whose sub-workflows are paused."""
+class WaitInspector:
+    """Finds the waits of a run. `paused` are items (task, visit, index) whose sub-workflows are paused."""
 
     def __init__(
         self,
@@ -86,54 +90,58 @@ class Waiting:
         visits: Visits,
         arrivals: Arrivals,
         paused: frozenset[tuple[str, int, int]],
-        standing: Standing,
+        status: RunStatus,
     ) -> None:
         self._workflow = workflow
         self._visits = visits
         self._arrivals = arrivals
         self._paused = paused
-        self._standing = standing
+        self._status = status
 
     def of_run(self) -> list[Wait]:
-        """Return what the run waits for, task by task in the file's order."""
-        return [*self._of_the_run_itself(), *chain.from_iterable(map(self._of, self._workflow.tasks))]
+        """Return the waits of the run, task by task in the file's order, and its deadline as the last one."""
+        waits = [*self._of_the_run_itself(), *chain.from_iterable(map(self._of, self._workflow.tasks))]
+        if self._status.deadline is not None and self._status.leads_on:
+            waits.append(Wait(kind="deadline", until=self._status.deadline))
+        return waits
 
     def of_task(self, name: str) -> list[Wait]:
-        """Return what a task waits for; nothing, if it has ended. Raises `UnknownTask`."""
-        found = list(self._of(task_named(self._workflow, name).name))
-        if not found and name not in self._visits.last and self._standing.leads_on:
+        """Return the waits of a task, or none if it has ended. Raises `UnknownTask`."""
+        check_task(self._workflow, name)
+        found = list(self._of(name))
+        if not found and name not in self._visits.last and self._status.leads_on:
             inbound = graph_of(self._workflow.tasks).inbound[name]
             found.append(Wait(kind="not_reached", task=name, missing=inbound))
         return [*self._of_the_run_itself(), *found] if found else []
 
     def _of_the_run_itself(self) -> Iterator[Wait]:
-        if self._standing.paused:
-            kind: WaitKind = "children_paused" if self._standing.from_below else "paused"
-            yield Wait(kind=kind, since=self._standing.since)
+        if self._status.paused:
+            kind: WaitKind = "children_paused" if self._status.from_below else "paused"
+            yield Wait(kind=kind, since=self._status.since)
 
     def _of(self, task: str) -> Iterator[Wait]:
-        """Yield what a task waits for: few of its items, and all else."""
+        """Yield the waits of a task: a few of its items, then the others."""
         visits = list(self._visits.of(task))
         items = [
-            (slot.since, visit.number, index, visit, slot) for visit in visits for index, slot in visit.window.items()
+            (item.since, visit.number, index, visit, item) for visit in visits for index, item in visit.window.items()
         ]
-        for _, _, index, visit, slot in heapq.nsmallest(MAX_WAITS_TOLD, items, key=lambda each: each[:3]):
-            yield self._of_item(visit, index, slot)
+        for _, _, index, visit, item in heapq.nsmallest(MAX_WAITS_SHOWN, items, key=lambda each: each[:3]):
+            yield self._of_item(visit, index, item)
         others = [wait for visit in visits for wait in self._of_visit(visit)]
         others += self._of_arrivals(task)
-        yield from others[:MAX_WAITS_TOLD]
-        more = max(len(items) - MAX_WAITS_TOLD, 0) + max(len(others) - MAX_WAITS_TOLD, 0)
+        yield from others[:MAX_WAITS_SHOWN]
+        more = max(len(items) - MAX_WAITS_SHOWN, 0) + max(len(others) - MAX_WAITS_SHOWN, 0)
         if more:
             yield Wait(kind="more", task=task, count=more)
 
-    def _of_item(self, visit: FanOut, index: int, slot: Slot) -> Wait:
+    def _of_item(self, visit: Visit, index: int, item: ItemAttempt) -> Wait:
         kind: WaitKind = "item_in_flight"
-        attempt, until = slot.attempt, None
-        if slot.state == "waiting":
-            kind, attempt, until = "retry_wait", slot.attempt + 1, slot.until
-        elif slot.state == "due":
-            kind, attempt = "retry_held", slot.attempt + 1
-        elif slot.stopping:
+        attempt, until = item.attempt, None
+        if item.state == "waiting":
+            kind, attempt, until = "retry_wait", item.attempt + 1, item.until
+        elif item.state == "due":
+            kind, attempt = "retry_held", item.attempt + 1
+        elif item.stopping:
             kind = "item_stopping"
         elif (visit.name, visit.visit, index) in self._paused:
             kind = "item_paused"
@@ -143,13 +151,13 @@ class Waiting:
             visit=visit.visit,
             index=index if visit.task.with_items is not None else None,
             attempt=attempt,
-            since=slot.since,
+            since=item.since,
             until=until,
         )
 
-    def _of_visit(self, visit: FanOut) -> Iterator[Wait]:
+    def _of_visit(self, visit: Visit) -> Iterator[Wait]:
         name, number = visit.name, visit.visit
-        if isinstance(visit, StreamedFanOut) and visit.waits_for:
+        if isinstance(visit, StreamedVisit) and visit.waits_for:
             yield Wait(kind="file", task=name, visit=number, path=visit.waits_for)
         if visit.state == "delayed":
             yield Wait(kind="delay", task=name, visit=number, since=visit.since, until=visit.until)
@@ -159,15 +167,15 @@ class Waiting:
             )
         elif visit.state == "held":
             yield Wait(kind="held", task=name, visit=number, since=visit.since)
-        elif visit.left and self._standing.paused:
+        elif visit.left and self._status.paused:
             yield Wait(kind="held", task=name, visit=number, count=visit.left)
-        elif visit.left and self._standing.status in {"running", "cleaning"}:
+        elif visit.left and self._status.status in {"running", "cleaning"}:
             yield Wait(kind="concurrency", task=name, visit=number, count=visit.left)
 
     def _of_arrivals(self, task: str) -> Iterator[Wait]:
-        for join in self._arrivals.joining() if self._standing.leads_on else ():
+        for join in self._arrivals.joining() if self._status.leads_on else ():
             if join.task == task:
                 yield Wait(kind="join", task=task, missing=join.missing)
         for arrival in self._arrivals.waiting:
-            if arrival.task == task and arrival.ready and self._standing.paused:
+            if arrival.task == task and arrival.ready and self._status.paused:
                 yield Wait(kind="held", task=task)

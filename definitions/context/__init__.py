@@ -7,37 +7,38 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.definitions.context.context import (
         NAMESPACES,
+        NO_ENVIRONMENT,
         NO_SECRETS,
-        NO_SURROUNDINGS,
         RESERVED_NAMES,
         CompletionScope,
         Context,
         ItemScope,
+        RunEnvironment,
         RunFacts,
         Snapshot,
-        Surroundings,
-        TaskRecord,
     )
     from stretto.definitions.context.masking import Mask, Secret
     from stretto.definitions.context.secrecy import NO_SECRECY, Fields, Origins, Secrecy, secret_fields, within
+    from stretto.definitions.context.task_record import TaskRecord
 else:
     __getattr__ = lazy_face(
         __name__,
         {
             "context": (
-                "CompletionScope Context ItemScope NAMESPACES NO_SECRETS NO_SURROUNDINGS RESERVED_NAMES RunFacts "
-                "Snapshot Surroundings TaskRecord"
+                "CompletionScope Context ItemScope NAMESPACES NO_ENVIRONMENT NO_SECRETS RESERVED_NAMES RunEnvironment "
+                "RunFacts Snapshot"
             ),
             "masking": "Mask Secret",
             "secrecy": "Fields NO_SECRECY Origins Secrecy secret_fields within",
+            "task_record": "TaskRecord",
         },
     )
 
 __all__ = [
     "NAMESPACES",
+    "NO_ENVIRONMENT",
     "NO_SECRECY",
     "NO_SECRETS",
-    "NO_SURROUNDINGS",
     "RESERVED_NAMES",
     "CompletionScope",
     "Context",
@@ -45,11 +46,11 @@ __all__ = [
     "ItemScope",
     "Mask",
     "Origins",
+    "RunEnvironment",
     "RunFacts",
     "Secrecy",
     "Secret",
     "Snapshot",
-    "Surroundings",
     "TaskRecord",
     "secret_fields",
     "within",

@@ -1,8 +1,8 @@
-"""The context of a run: what its expressions see, kept once and shared by reference.
+"""The context of a run: the values that its expressions see, stored once and shared by reference.
 
-`Context` is owned by the run's supervisor and is the only thing here that changes; `Snapshot` is what it looked
-like at one version. Both hold persistent maps (`immutables.Map`, a hash array mapped trie in C): publishing into
-a namespace of n names costs O(log n) and no copy, and a snapshot is the same maps under another name.
+`Context` belongs to the run's supervisor and is the only mutable class here. `Snapshot` is one version of it. Both
+refer to persistent maps (`immutables.Map`, a hash array mapped trie in C). Publishing into a namespace of n names
+costs O(log n) without a copy, and a snapshot refers to the same maps.
 
 Measured (CPython 3.11, one name set in a map of 10 / 1,000 / 20,000 names): immutables.Map 0.20 / 0.32 / 0.33 us,
 pyrsistent's pmap 1.9 / 2.2 / 2.5 us, a dict copied 0.15 / 5.0 / 139 us; reading a name 0.03 / 0.34 / 0.02 us.
@@ -17,7 +17,8 @@ from immutables import Map
 
 from stretto.definitions.context.masking import Mask, Secret
 from stretto.definitions.context.secrecy import NO_SECRECY, Fields, Secrecy, of_origins, within
-from stretto.definitions.data import EMPTY_LIST, EMPTY_OBJECT, Data, FrozenDict, FrozenList, weigh
+from stretto.definitions.context.task_record import TaskRecord
+from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, weigh
 from stretto.definitions.expressions import (
     ABSENT,
     Completion,
@@ -26,64 +27,19 @@ from stretto.definitions.expressions import (
     GuardedValue,
     Namespace,
     Read,
-    Readable,
     TaskNamespace,
 )
 
 
-class TaskRecord(Readable):
-    """What `task.NAME` reads: how a task's last finished visit ended.
-
-    `result`, `data` (the same), `errors` and `outcome` are its own names; any other is a field of the result,
-    unless the task ran with items.
-    """
-
-    __slots__ = ("errors", "name", "outcome", "result", "with_items")
-
-    def __init__(
-        self,
-        name: str,
-        outcome: str,
-        result: Data,
-        errors: FrozenList = EMPTY_LIST,
-        *,
-        with_items: bool = False,
-    ) -> None:
-        self.name = name
-        self.outcome = outcome
-        self.result = result
-        self.errors = errors
-        self.with_items = with_items
-
-    def read(self, name: str) -> Any:
-        if name in {"result", "data"}:
-            return self.result
-        if name == "errors":
-            return self.errors
-        if name == "outcome":
-            return self.outcome
-        if type(self.result) is FrozenDict and not self.with_items:
-            return self.result.get(name, ABSENT)
-        return ABSENT
-
-    def names(self) -> Iterable[str]:
-        fields = self.result if isinstance(self.result, FrozenDict) and not self.with_items else ()
-        return ("result", "data", "errors", "outcome", *fields)
-
-    def describe(self) -> str:
-        return f"the task {self.name!r}"
-
-    def explain_absence(self, name: str) -> str:
-        if self.with_items:
-            return f"{self.describe()} ran with items: its result is a list and has no field {name!r}"
-        return f"the result of {self.describe()} has no field {name!r}"
-
-
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What runs are given besides their parameters, shared by reference: `config.*`, `keystore.*`, all secrets' mask.
+class RunEnvironment:
+    """Data that all runs share by reference.
 
-    `secret_config` names the secret members of `config`; the keystore's all are.
+    Attributes:
+        config: The `config` namespace.
+        keystore: The `keystore` namespace. All its members are secret.
+        secret_config: The names of the secret members of `config`.
+        mask: The mask of all these secrets.
     """
 
     config: FrozenDict = field(default_factory=lambda: EMPTY_OBJECT)
@@ -92,18 +48,26 @@ class Surroundings:
     mask: Mask = field(default_factory=Mask)
 
 
-NO_SURROUNDINGS = Surroundings()
+NO_ENVIRONMENT = RunEnvironment()
 
 
 StatusOf: TypeAlias = Callable[[str, int], str | None]
 
 
 class RunFacts:
-    """What stays the same through a whole run: its parameters, `system`, surroundings, and its tasks' names.
+    """The part of a run's context that never changes.
 
-    `mask` keeps the run's secrets, `secrecy` tells what else of the run is secret. Of the parameters, those in
-    `secret_parameters` are secret, those in `partly_secret` hold secrets. `status_of` gives the status of a task's last
-    visit on a route, or on the nearest that led to it; None when it has not run.
+    Attributes:
+        parameters: The `parameters` namespace.
+        system: The `system` namespace.
+        task_names: The names of all tasks.
+        surroundings: The data that all runs share.
+        mask: The run's secrets.
+        secrecy: The values that the workflow passes to secret parameters.
+        secret_parameters: The names of the secret parameters.
+        partly_secret: The names of the parameters that contain secrets.
+        status_of: Returns the status of a task's last visit on a route, or on the nearest route that led to it. None
+            means that it has not run.
     """
 
     __slots__ = (
@@ -111,13 +75,13 @@ class RunFacts:
         "task_names",
     )  # fmt: skip
 
-    def __init__(  # noqa: PLR0913 - keywords, each optional, but for what every run has
+    def __init__(  # noqa: PLR0913 - keyword arguments, of which the first three are required
         self,
         parameters: FrozenDict,
         system: FrozenDict,
         task_names: Iterable[str],
         *,
-        surroundings: Surroundings = NO_SURROUNDINGS,
+        surroundings: RunEnvironment = NO_ENVIRONMENT,
         mask: Mask | None = None,
         status_of: StatusOf = lambda _task, _route: None,
         secret_parameters: Iterable[Fields] = (),
@@ -133,14 +97,14 @@ class RunFacts:
         self.secret_parameters = frozenset(fields[0] for fields in marked if len(fields) == 1)
         self.partly_secret = frozenset(fields[0] for fields in marked) | secrecy.parameters.keys()
         self.secrecy = secrecy
-        for fields in sorted(marked):  # a set has another order in every process
+        for fields in sorted(marked):  # a set's order differs between processes
             self.mask.see(within(parameters, fields))
         self.mask.see(secrecy.constants)
         self.mask.see(of_origins(secrecy.parameters, parameters))
         self.mask.see(of_origins(secrecy.config, surroundings.config))
 
     def see_input(self, task: str, rendered: FrozenDict) -> None:
-        """Take what a task's input gives to secret parameters, as it has been rendered."""
+        """Add the secrets in a rendered input of a task to the mask."""
         for fields in sorted(self.secrecy.inputs.get(task, ())):
             self.mask.see(within(rendered, fields))
 
@@ -150,16 +114,16 @@ NO_SECRETS: "Map[str, Secret]" = Map()
 
 
 class Snapshot:
-    """What a run's context was at one version: immutable, shared by every item that started from it.
+    """One immutable version of a run's context, shared by all items that started from it.
 
-    A snapshot is a scope for expressions. It holds references only; making one costs the same whatever it holds.
+    A snapshot is a scope for expressions. It consists of references, so creating one takes constant time.
     """
 
     __slots__ = (
         "_names", "facts", "readings", "route", "secret_tasks", "secret_variables", "tasks", "variables", "version",
     )  # fmt: skip
 
-    def __init__(  # noqa: PLR0913 - what a snapshot refers to; the last two are optional
+    def __init__(  # noqa: PLR0913 - the references of a snapshot; the last two are optional
         self,
         version: int,
         facts: RunFacts,
@@ -174,14 +138,14 @@ class Snapshot:
         self.facts = facts
         self.variables = variables
         self.tasks = tasks
-        # The variables, and the tasks' records, that hold secrets.
+        # The variables and task records that contain secrets.
         self.secret_variables, self.secret_tasks = secrets
         self._names: dict[str, Namespace | Guarded] | None = None
-        # What the templates of a fan-out have read, for all its items.
+        # Values that templates of a fan-out have read, for all its items.
         self.readings: dict[Read, tuple[Any, ...]] = {}
 
     def resolve(self, name: str) -> Any:
-        """Return a namespace, else the workflow's variable of that name, else `ABSENT`."""
+        """Return the namespace or the variable of that name, else `ABSENT`."""
         names = self._names
         if names is None:
             names = self._names = self._namespaces()
@@ -196,6 +160,7 @@ class Snapshot:
         return self.variables.get(name, ABSENT)
 
     def read_once(self, read: Read) -> tuple[Any, ...]:
+        """Return `read(self)`. Only an item's scope keeps the values."""
         return read(self)
 
     def _namespaces(self) -> dict[str, Namespace | Guarded]:
@@ -224,25 +189,28 @@ class Snapshot:
         }
 
     def known_names(self) -> Iterable[str]:
+        """Return all names in scope."""
         return (*NAMESPACES, *self.variables)
 
     def completion(self) -> Completion | None:
+        """Return the end of the current task, or None."""
         return None
 
     def task_status(self, task: str, route: int | None) -> str | None:
+        """Return the status of a task's last visit on a route, or None."""
         return self.facts.status_of(task, self.route if route is None else route)
 
 
 NAMESPACES = ("parameters", "workflow", "vars", "variables", "task", "tasks", "config", "keystore", "system")
 RESERVED_NAMES = frozenset({*NAMESPACES, "item", "index"})
-"""Names that a bare variable never stands for: `workflow.NAME` reaches a variable that is called so."""
+"""Names that never refer to a variable. A variable of such a name is read as `workflow.NAME`."""
 
 
 class ItemScope(msgspec.Struct, frozen=True, eq=False, gc=False):
-    """What one item of a fan-out sees: three references, whatever the size of the context.
+    """The scope of one item of a fan-out: three references, whatever the size of the context.
 
-    A struct is made in less than half the time that a class with slots takes. The garbage collector need not know of
-    it: nothing that it refers to leads back to it.
+    A struct takes less than half the time of a class with slots to create. It does without garbage collection, as
+    nothing that it refers to can lead back to it.
     """
 
     snapshot: Snapshot
@@ -254,10 +222,11 @@ class ItemScope(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     @property
     def facts(self) -> RunFacts:
-        """What stays the same through the whole run."""
+        """The facts of the run."""
         return self.snapshot.facts
 
     def resolve(self, name: str) -> Any:
+        """Return the value of a name, or `ABSENT`."""
         if name == "item":
             mask = self.snapshot.facts.mask
             return _guarded_value(self.item, mask) if mask.seen else self.item
@@ -266,7 +235,7 @@ class ItemScope(msgspec.Struct, frozen=True, eq=False, gc=False):
         return self.snapshot.resolve(name)
 
     def read_once(self, read: Read) -> tuple[Any, ...]:
-        """Return what has been read for another item of the same snapshot: that never changes."""
+        """Return the values of `read`, kept in the snapshot for all its items."""
         readings = self.snapshot.readings
         values = readings.get(read)
         if values is None:
@@ -274,17 +243,20 @@ class ItemScope(msgspec.Struct, frozen=True, eq=False, gc=False):
         return values
 
     def known_names(self) -> Iterable[str]:
+        """Return all names in scope."""
         return ("item", "index", *self.snapshot.known_names())
 
     def completion(self) -> Completion | None:
+        """Return the end of the current task, or None."""
         return None
 
     def task_status(self, task: str, route: int | None) -> str | None:
+        """Return the status of a task's last visit on a route, or None."""
         return self.snapshot.task_status(task, route)
 
 
 class CompletionScope:
-    """A snapshot, or an item's scope, in which a task or a try has just ended; `error` is for `on_error`."""
+    """A scope in which a task or an attempt has just ended. `error` is set for `on_error`."""
 
     __slots__ = ("_completion", "_error", "_scope")
 
@@ -297,27 +269,34 @@ class CompletionScope:
         self._error = _guarded_value(error, mask)
 
     def resolve(self, name: str) -> Any:
+        """Return the value of a name, or `ABSENT`."""
         if name == "error" and self._error is not None:
             return self._error
         return self._scope.resolve(name)
 
     def read_once(self, read: Read) -> tuple[Any, ...]:
+        """Return the values of `read`, without keeping them."""
         return read(self)
 
     def known_names(self) -> Iterable[str]:
+        """Return all names in scope."""
         return self._scope.known_names()
 
     def completion(self) -> Completion | None:
+        """Return the end of the current task, or None."""
         return self._completion
 
     def task_status(self, task: str, route: int | None) -> str | None:
+        """Return the status of a task's last visit on a route, or None."""
         return self._scope.task_status(task, route)
 
 
 class Context:
-    """The one authoritative context of a run; only its conductor changes it.
+    """The authoritative context of a run; only its conductor changes it.
 
-    `weight` is about the bytes of all values held; `snapshots` counts the snapshots taken.
+    Attributes:
+        weight: The approximate size of all values in bytes.
+        snapshots: The number of snapshots taken.
     """
 
     __slots__ = ("_snapshot", "snapshots", "weight")
@@ -329,16 +308,16 @@ class Context:
 
     @property
     def now(self) -> Snapshot:
-        """The context as it is at this moment, to evaluate the run's own expressions in."""
+        """The current version, to evaluate the run's own expressions in."""
         return self._snapshot
 
     def snapshot(self) -> Snapshot:
-        """Take a snapshot for a task that starts: O(1), and counted."""
+        """Take and count a snapshot for a task that starts, in constant time."""
         self.snapshots += 1
         return self._snapshot
 
     def publish(self, name: str, value: Data) -> None:
-        """Set a workflow variable; a value replaces an earlier one, and snapshots taken before keep theirs."""
+        """Set a workflow variable. Earlier snapshots keep the old value."""
         before = self._snapshot
         replaced = before.variables.get(name)
         mask, origins = before.facts.mask, before.facts.secrecy.variables
@@ -349,7 +328,7 @@ class Context:
         self._replace(before.variables.set(name, value), before.tasks, (secrets, before.secret_tasks))
 
     def record_task(self, record: TaskRecord) -> None:
-        """Set what `task.NAME` reads from now on."""
+        """Set the value of `task.NAME`."""
         before = self._snapshot
         earlier = before.tasks.get(record.name)
         self.weight += _record_weight(record) - (_record_weight(earlier) if earlier else 0)
@@ -375,7 +354,7 @@ def _within_record(record: TaskRecord, fields: Fields) -> Iterator[Any]:
 
 
 def _holding(mask: Mask, values: FrozenDict, names: Iterable[str]) -> dict[str, Secret]:
-    """Return the names, of these, whose values hold secrets, with their source."""
+    """Return the source of each name whose value contains secrets."""
     sources = {name: mask.source_of(values.get(name)) for name in names}
     return {name: source for name, source in sources.items() if source is not None}
 
@@ -385,7 +364,7 @@ def _guarded(namespace: Namespace, secrets: Mapping[str, Secret]) -> Namespace |
 
 
 def _guarded_value(value: Any, mask: Mask) -> Any:
-    """Return the value, guarded if it holds a secret."""
+    """Return the value, guarded if it contains a secret."""
     secret = mask.source_of(value)
     return value if secret is None else GuardedValue(value, secret)
 

@@ -1,6 +1,6 @@
-"""Keeping secret values out of whatever is told: errors, logs, outputs, the store.
+"""Masks secret values in errors, logs, outputs and the store.
 
-Secrets are known by value and by where they came from: what an expression makes of a secret is a secret, too.
+Secrets are known by value and by origin: a value that an expression derives from a secret is a secret, too.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,65 +9,70 @@ from typing import Any, Final
 import msgspec
 
 from stretto.definitions.data import Data, FrozenDict, FrozenList, list_of, object_of
-from stretto.definitions.model import Parameter
 
 MASK = "******"
 LEAST_LENGTH = 4
-"""A shorter secret is masked where it is a whole value, not within other texts: it would mask half of every word."""
+"""A shorter secret is masked only as a whole value: within other texts it would mask parts of ordinary words."""
 FEW_FORMS = 64
-"""So many are looked for one by one. Of more, what stands in the text is looked up: its work does not grow with their
-number (10,000 secrets, a text of 70 characters: 10 us instead of 1,300)."""
+"""Up to this number, each secret is searched for in a text. Beyond it, the text's parts are looked up, at a cost that
+does not grow with the number of secrets (10,000 secrets, a text of 70 characters: 10 us instead of 1,300)."""
 MAX_LEARNED = 2000
-"""Secrets that expressions may make in one run. Beyond it every text is masked: masking each would take too long."""
+"""Secrets that expressions may derive in one run. Beyond it every text is masked: masking each would take too long."""
 TOO_MANY: Final = "(more secrets than are told apart)"
-"""Stands among the texts that a run works with once its expressions have made too many."""
+"""Marks, among a run's secrets, that expressions have derived too many. Journals contain this text."""
 
 _COMMON: Final = frozenset(
     {"true", "false", "null", "none", "None", "True", "False", "http", "https", "succeeded", "failed", "skipped"}
 )
-"""Texts that an expression may make of a secret and that say nothing of it."""
+"""Texts that an expression may derive from a secret without revealing it."""
 _NOTHING: Final[frozenset[str]] = frozenset()
 
 
 class Mask:
-    """Replaces secret texts wherever they stand; `base` gives those that all runs of an engine have.
+    """The secrets of a run, and methods that replace them with `MASK`.
 
-    It grows while its run goes on, from any thread: each growth is one insertion into a dict, which is atomic, and
-    none is ever taken back. That decides nothing in the run: only what is told of it.
+    Any thread may add secrets while the run is in progress. Each addition is one insertion into a dict, which is
+    atomic, and none is ever removed. Masks affect only reports about a run, never its decisions.
+
+    Args:
+        secrets: Secret values.
+        base: The mask of the secrets that all runs of an engine share.
     """
 
     def __init__(self, secrets: Iterable[Any] = (), base: "Mask | None" = None) -> None:
-        # `_forms` are looked for within texts; `_parts` are the same in order, made again when there are more.
+        # `_forms` are searched for within texts. `_parts` are the same in order, sorted again when there are more.
         self._whole: dict[str, None] = {}
         self._forms: dict[str, None] = {}
         self._parts: list[str] = []
         if base is not None:
             self._whole, self._forms, self._parts = base.known()
-        # How long the forms are that begin with these characters.
+        # The lengths of the forms that begin with these characters.
         self._lengths: dict[str, dict[int, None]] = {}
         for form in self._forms:
             self._lengths.setdefault(form[:LEAST_LENGTH], {})[len(form)] = None
-        # Those that this run has seen: only they can be in its values (an attribute, as each item asks for it).
-        # `_made` are those that its expressions made, `_learned` all of them, however short.
+        # The secrets this run has read: only they can be in its values (not a property, as each item reads it).
+        # `_derived` come from its expressions, `_learned` are all of them, however short.
         self.seen: dict[str, None] = {}
-        self._made: dict[str, None] = {}
+        self._derived: dict[str, None] = {}
         self._learned: dict[str, None] = {}
         self.add(secrets)
-
-    @classmethod
-    def of_parameters(cls, parameters: Mapping[str, Parameter], values: Mapping[str, Any]) -> "Mask":
-        """Return the mask of a run's secret parameters."""
-        return cls(values.get(name) for name, parameter in parameters.items() if parameter.secret)
 
     def __bool__(self) -> bool:
         return bool(self._whole)
 
     def known(self) -> tuple[dict[str, None], dict[str, None], list[str]]:
-        """Return what is secret, as a mask that begins with it keeps it."""
+        """Return copies of the secrets, to start another mask from."""
         return self._whole.copy(), self._forms.copy(), self._in_order()
 
     def add(self, secrets: Iterable[Any]) -> Iterable[str]:
-        """Take secret values; return their texts."""
+        """Add secret values.
+
+        Args:
+            secrets: Values of any type; the texts and numbers within them are secret.
+
+        Returns:
+            The texts of the values.
+        """
         found: dict[str, None] = {}
         for secret in secrets:
             _collect(secret, found)
@@ -80,7 +85,7 @@ class Mask:
         return found
 
     def see(self, secrets: Iterable[Any]) -> None:
-        """Take secret values that this run works with."""
+        """Add secret values that this run reads."""
         for text in self.add(secrets):
             if len(text) >= LEAST_LENGTH:
                 self.seen[text] = None
@@ -88,20 +93,20 @@ class Mask:
 
     @property
     def seen_count(self) -> int:
-        """How many texts this run works with that are secret."""
+        """The number of secret texts that this run reads."""
         return len(self._learned)
 
     def learned_since(self, count: int) -> tuple[str, ...]:
-        """Return the texts that came after the first `count`, in their order: given to `see`, they are known again.
+        """Return the secret texts after the first `count`, in order.
 
-        What a run has learned outside its conductor is known again in no other way.
+        Recovery passes them to `see`. A replay cannot derive again what a run learned outside its conductor.
         """
         if len(self._learned) == count:
             return ()
         return tuple(list(self._learned)[count:])  # the copy is atomic
 
     def learn(self, value: Any, harmless: frozenset[str] = _NOTHING) -> None:
-        """Take what an expression gave that had read a secret. `harmless`: texts that it could read elsewhere."""
+        """Add the value of an expression that read a secret, except for texts in `harmless`."""
         found: dict[str, None] = {}
         _collect(value, found)
         for text in found:
@@ -109,11 +114,11 @@ class Mask:
                 continue
             if TOO_MANY in self.seen:
                 return
-            self._made[text] = None
-            self.see((text,) if len(self._made) <= MAX_LEARNED else (text, TOO_MANY))
+            self._derived[text] = None
+            self.see((text,) if len(self._derived) <= MAX_LEARNED else (text, TOO_MANY))
 
     def source_of(self, value: Data) -> "Secret | None":
-        """Return the source of secrets that a value is, if it holds one that this run works with."""
+        """Return the secret source for a value that contains a secret of this run, else None."""
         if not self.seen or value is None:
             return None
         texts: dict[str, None] = {}
@@ -122,19 +127,19 @@ class Mask:
         return None if len(harmless) == len(texts) else Secret(self, harmless)
 
     def text(self, text: str) -> str:
-        """Return the text without secrets."""
+        """Return the text with secrets masked."""
         if text in self._whole or TOO_MANY in self.seen:
             return MASK
-        for secret in self._to_look_for(text):
+        for secret in self._candidates(text):
             text = text.replace(secret, MASK)
         return text
 
     def beginning(self, text: str) -> str:
-        """Return a text that goes on, without secrets: what may become one is left out."""
+        """Return the beginning of a longer text with secrets masked, cut before a possible partial secret."""
         return self.text(text[: self._known_until(text)])
 
     def passage(self, text: str) -> str:
-        """Return a piece out of a text, without secrets: what may be a part of one at its ends is left out."""
+        """Return a piece of a longer text with secrets masked, cut at possible partial secrets at both ends."""
         forms = list(self._forms)
         if any(text in form for form in forms):
             return ""
@@ -142,7 +147,7 @@ class Mask:
         return self.text(text[begins : self._known_until(text)])
 
     def _known_until(self, text: str) -> int:
-        """Return where, at the end of a text, a secret may begin that is not there as a whole."""
+        """Return the position of a possible partial secret at the end of a text."""
         forms = list(self._forms)
         return _out_of(forms, text, min((_beginning_of(form, text) for form in forms), default=len(text)))
 
@@ -150,10 +155,10 @@ class Mask:
         seen = self.seen
         if len(seen) <= FEW_FORMS:
             return any(secret in text for secret in list(seen))
-        return any(form in seen for form in self._to_look_for(text))
+        return any(form in seen for form in self._candidates(text))
 
-    def _to_look_for(self, text: str) -> list[str]:
-        """Return what may stand in a text, the longest first."""
+    def _candidates(self, text: str) -> list[str]:
+        """Return the forms that may be in a text, the longest first."""
         if len(self._forms) <= FEW_FORMS:
             return self._in_order()
         found: set[str] = set()
@@ -164,14 +169,14 @@ class Mask:
         return sorted((each for each in found if each in self._forms), key=len, reverse=True)
 
     def _in_order(self) -> list[str]:
-        """Return what to look for, the longest first: a secret within another one leaves nothing of it behind."""
+        """Return all forms, the longest first, so that no secret leaves parts of a longer one behind."""
         parts = self._parts
         if len(parts) != len(self._forms):
             parts = self._parts = sorted(list(self._forms), key=len, reverse=True)  # noqa: C414 - the copy is atomic
         return parts
 
     def data(self, value: Data) -> Data:
-        """Return the data without secrets; what holds none comes back as it is."""
+        """Return the data with secrets masked."""
         if not self._whole:
             return value
         if isinstance(value, str):
@@ -183,7 +188,7 @@ class Mask:
         return self._number(value)
 
     def anything(self, value: Any) -> Any:
-        """Return what goes into a log, data or not, without secrets."""
+        """Return a value for a log, data or not, with secrets masked."""
         if not self._whole:
             return value
         if isinstance(value, str):
@@ -202,7 +207,7 @@ class Mask:
 
 
 class Secret:
-    """Where secrets come from: what expressions make of it is secret, but for texts that are `harmless`."""
+    """A source of secrets: values that expressions derive from it are secret, except for `harmless` texts."""
 
     __slots__ = ("_harmless", "_mask")
 
@@ -211,12 +216,12 @@ class Secret:
         self._harmless = harmless
 
     def learn(self, value: Any) -> None:
-        """Take a value that came from here through an expression."""
+        """Add a value that an expression derived from this source."""
         self._mask.learn(value, self._harmless)
 
 
 def _collect(secret: Any, found: dict[str, None]) -> None:
-    """Gather the texts of a value, in its order: a set's would not be the same in another process."""
+    """Collect the texts of a value in order (a set's order would differ between processes)."""
     if isinstance(secret, dict):
         for member in secret.values():
             _collect(member, found)
@@ -228,7 +233,7 @@ def _collect(secret: Any, found: dict[str, None]) -> None:
 
 
 def _end_of(secret: str, text: str) -> int:
-    """Return how many characters a text begins with that are the end of a secret, but not the whole of it."""
+    """Return the length of a secret's proper suffix that the text starts with."""
     at = len(secret) - 1
     while (at := text.rfind(secret[-1], 0, at)) >= 0:
         if secret.endswith(text[: at + 1]):
@@ -237,7 +242,7 @@ def _end_of(secret: str, text: str) -> int:
 
 
 def _beginning_of(secret: str, text: str) -> int:
-    """Return where the beginning of a secret stands at the end of a text, but not the whole of it."""
+    """Return the position of a secret's proper prefix that the text ends with."""
     at = max(len(text) - len(secret), -1)
     while (at := text.find(secret[0], at + 1)) >= 0:
         if secret.startswith(text[at:]):
@@ -246,7 +251,7 @@ def _beginning_of(secret: str, text: str) -> int:
 
 
 def _out_of(secrets: list[str], text: str, at: int) -> int:
-    """Return the first position from `at` on that is not in the middle of a secret."""
+    """Return the first position from `at` that is not in the middle of a secret."""
     before = -1
     while before < at:
         before = at
@@ -258,5 +263,5 @@ def _out_of(secrets: list[str], text: str, at: int) -> int:
 
 
 def _written(secret: str) -> tuple[str, ...]:
-    """Return a secret as it stands in a text, in a quoted text, and in JSON."""
+    """Return a secret as it appears in plain text, in a Python literal and in JSON."""
     return secret, repr(secret)[1:-1], msgspec.json.encode(secret).decode()[1:-1]

@@ -1,7 +1,7 @@
-"""What of a run is secret because an action, or a sub-workflow, takes it for a parameter that is marked `secret`.
+"""Values that are secret because an action or sub-workflow takes them for a parameter marked `secret`.
 
-Found before the run begins, in the definition: so a value is masked from the first thing that is told of it, not from
-the moment at which somebody says that it is secret. What only a run knows is taken as each input is rendered.
+The definition is analysed before the run starts, so a value is masked from its first report on. Values that only a
+run knows are added as each input is rendered.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from stretto.definitions.data import Data
 from stretto.definitions.model import Parameter
 
 Fields: TypeAlias = tuple[str, ...]
-"""The names of fields that lead into a value; () is all of it. A list on the way stands for each of its members."""
+"""A path of field names into a value; () is the whole value. A list on the way stands for each of its members."""
 Origins: TypeAlias = Mapping[str, frozenset[Fields]]
 
 _NO_ORIGINS: Final[Origins] = {}
@@ -20,10 +20,15 @@ _NO_ORIGINS: Final[Origins] = {}
 
 @dataclass(frozen=True, slots=True)
 class Secrecy:
-    """What a workflow gives to secret parameters.
+    """The values that a workflow passes to secret parameters.
 
-    `inputs` tells for each task what of its input is secret. `constants` are the values that the definition itself
-    holds. The others say from where values come: the run's `parameters`, `config`, `variables`, results of `tasks`.
+    Attributes:
+        inputs: The secret parts of each task's input.
+        constants: Secret values in the definition itself.
+        parameters: The run's parameters that are passed to secret parameters.
+        config: The pack configuration that is passed to secret parameters.
+        variables: The variables that are passed to secret parameters.
+        tasks: The task results that are passed to secret parameters.
     """
 
     inputs: Origins = field(default_factory=lambda: _NO_ORIGINS)
@@ -38,7 +43,7 @@ NO_SECRECY = Secrecy()
 
 
 def within(value: Any, fields: Fields) -> Iterator[Any]:
-    """Yield what the fields lead to in a value; nothing where there is no such field."""
+    """Yield the values at a path. Missing fields yield nothing."""
     if isinstance(value, list):
         if fields:
             for member in value:
@@ -52,7 +57,7 @@ def within(value: Any, fields: Fields) -> Iterator[Any]:
 
 
 def secret_fields(parameters: Mapping[str, Parameter]) -> frozenset[Fields]:
-    """Return what is marked as secret, at any depth, of values given for these parameters."""
+    """Return the paths of all parameters that are marked secret, at any depth."""
     return frozenset((name, *fields) for name, parameter in parameters.items() for fields in _secret_within(parameter))
 
 
@@ -68,7 +73,7 @@ def _secret_within(parameter: Parameter) -> Iterator[Fields]:
 
 
 def of_origins(origins: Origins, values: Mapping[str, Any]) -> Iterator[Any]:
-    """Yield the values that come from these origins."""
+    """Yield the values of the given origins."""
     for name, paths in origins.items():
         for path in sorted(paths):
             yield from within(values.get(name), path)

@@ -1,25 +1,25 @@
-"""Data that cannot be changed: what the context of a run is made of.
+"""Immutable JSON data: the values in the context of a run.
 
-A value is frozen once, when it enters the context, and shared by reference from then on. `FrozenDict` and
-`FrozenList` are subclasses of dict and list because nothing else stays plain JSON to json, msgspec and Jinja's
-filters and reads at full speed; every method that would change them raises `Frozen` instead. C code that
-bypasses methods (`heapq`, `dict.__setitem__(frozen, ...)`) cannot be intercepted by any subclass.
+A value is frozen once, when it enters the context, and then shared by reference. `FrozenDict` and `FrozenList`
+subclass dict and list because only those are plain JSON to json, msgspec and Jinja's filters and read at full speed.
+Every mutating method raises `Frozen`. No subclass can intercept C code that bypasses methods, such as `heapq` or
+`dict.__setitem__(frozen, ...)`.
 
-Each container knows its `weight`: about the bytes of its JSON text, summed when it is frozen, so that asking
-how large a context is costs nothing.
+Each container stores its `weight`, the approximate size of its JSON text. It is summed while freezing, so the size
+of a context is known at no cost.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
-from stretto.definitions.errors import LimitExceeded, NotData, StrettoError
+from stretto.definitions.errors import NotData, StrettoError
 
 Data: TypeAlias = "None | bool | int | float | str | FrozenDict | FrozenList"
 
 MAX_DEPTH = 100
 MAX_WEIGHT = 2**30
-"""Bytes of a value's JSON text, what it shares counted each time: a value that nothing could write down is none."""
+"""Maximum size of a value's JSON text in bytes. Shared members count each time, as they do when serialized."""
 MAX_INTEGER_BITS = 64
 LEAST_INTEGER = -0x8000000000000000
 MOST_INTEGER = 0xFFFFFFFFFFFFFFFF
@@ -27,7 +27,7 @@ SCALAR_WEIGHT = 8
 
 
 class Frozen(StrettoError, TypeError):
-    """Somebody tried to change data that every item of a run shares."""
+    """Code tried to change data that all items of a run share."""
 
     code = "frozen"
 
@@ -41,16 +41,18 @@ def _refuse(self: object, *_args: object, **_kwargs: object) -> NoReturn:
 
 
 class FrozenDict(dict[str, Any]):
-    """A JSON object that cannot be changed; made by `freeze`.
+    """An immutable JSON object, created by `freeze`.
 
-    `weight` is about its JSON text's bytes, `depth` how many containers its deepest member is in.
+    Attributes:
+        weight: The approximate size of its JSON text in bytes.
+        depth: The number of nested containers around its deepest member.
     """
 
     __slots__ = ("depth", "weight")
     depth: int
     weight: int
 
-    if not TYPE_CHECKING:  # a checker would take construction itself for impossible
+    if not TYPE_CHECKING:  # a type checker would consider construction itself impossible
         __init__ = __setattr__ = _refuse
 
     __setitem__ = __delitem__ = __ior__ = _refuse
@@ -67,13 +69,13 @@ class FrozenDict(dict[str, Any]):
 
 
 class FrozenList(list[Any]):
-    """A JSON array that cannot be changed; made by `freeze`. `weight` and `depth` are as of a `FrozenDict`."""
+    """An immutable JSON array, created by `freeze`. `weight` and `depth` are those of `FrozenDict`."""
 
     __slots__ = ("depth", "weight")
     depth: int
     weight: int
 
-    if not TYPE_CHECKING:  # a checker would take construction itself for impossible
+    if not TYPE_CHECKING:  # a type checker would consider construction itself impossible
         __init__ = __setattr__ = _refuse
 
     __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
@@ -89,7 +91,7 @@ class FrozenList(list[Any]):
         return freeze, (list(self),)
 
 
-# The one way around the refusals: the slots' own descriptors, and the methods of dict and list.
+# The only ways around `_refuse` are the slots' own descriptors and the methods of dict and list.
 _set_dict_weight = FrozenDict.weight.__set__  # type: ignore[attr-defined]
 _set_dict_depth = FrozenDict.depth.__set__  # type: ignore[attr-defined]
 _set_list_weight = FrozenList.weight.__set__  # type: ignore[attr-defined]
@@ -113,11 +115,20 @@ EMPTY_LIST = _sealed_list(FrozenList.__new__(FrozenList), 2, 1)
 
 
 def freeze(value: Any, path: str = "value") -> Data:
-    """Return `value` as frozen data; what is frozen already comes back as it is, untouched.
+    """Return `value` as frozen data.
 
-    Tuples become lists; subclasses of str and int become plain str and int. Raises `NotData` for anything
-    that is not JSON-like (with its path), for NaN, infinities, integers over 64 bits and lone surrogates, and
-    for a nesting deeper than `MAX_DEPTH` (which a cycle always is).
+    Frozen data is returned unchanged. Tuples become lists, and subclasses of str, int and float become the plain type.
+
+    Args:
+        value: JSON-like data.
+        path: The name of the value in error messages.
+
+    Returns:
+        The same data in `FrozenDict` and `FrozenList`.
+
+    Raises:
+        NotData: The value is not JSON-like. This includes NaN, infinities, integers over 64 bits, lone surrogates,
+            nesting deeper than `MAX_DEPTH` (and so any cycle) and more than `MAX_WEIGHT` bytes.
     """
     if type(value) is str and value.isascii():
         return value
@@ -131,7 +142,7 @@ def freeze(value: Any, path: str = "value") -> Data:
 
 
 def is_frozen(value: Any) -> bool:
-    """Tell whether `value` is data that `freeze` returns as it is."""
+    """Return whether `freeze` would return `value` unchanged."""
     kind = type(value)
     if kind is FrozenDict or kind is FrozenList:
         return bool(value.depth <= MAX_DEPTH)
@@ -145,7 +156,7 @@ def is_frozen(value: Any) -> bool:
 
 
 class _Unfit(Exception):
-    """Carries the reason up to `freeze`, collecting the way there: a path costs nothing unless it is told."""
+    """Carries the reason up to `freeze` and collects the path on the way, so paths cost nothing on success."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -164,7 +175,7 @@ def _freeze(value: Any, depth: int) -> Data:
         return _checked_number(value)
     if depth >= MAX_DEPTH:
         raise _Unfit(f"is nested deeper than {MAX_DEPTH} levels (or contains itself)")
-    # The members are taken by dict's, list's and tuple's own methods: those of a subclass could run for ever.
+    # Iterate with the methods of dict, list and tuple themselves: a subclass could iterate forever.
     if isinstance(value, dict):
         return _freeze_object(dict.items(value), depth)
     if isinstance(value, list):
@@ -240,19 +251,19 @@ def _freeze_scalar_subclass(value: Any) -> Data:
         return _checked_number(float.__float__(value))
     kind = type(value).__name__
     article = "an" if kind[0] in "aeiouAEIOU" else "a"
-    raise _Unfit(f"is {article} {kind}, which is no JSON-like data (null, boolean, number, text, list, object)")
+    raise _Unfit(f"is {article} {kind}, which is not JSON-like data (null, boolean, number, text, list, object)")
 
 
 def _checked_key(key: object) -> str:
     if isinstance(key, str):
         return str.__str__(key)
-    raise _Unfit(f"has the key {key!r}, a {type(key).__name__}; the keys of an object are strings")
+    raise _Unfit(f"has the key {key!r}, a {type(key).__name__}; the keys of an object must be strings")
 
 
 def _checked_text(value: str) -> str:
     if _is_text(value):
         return value
-    raise _Unfit("holds a lone surrogate, which is no text")
+    raise _Unfit("contains a lone surrogate, which is not valid text")
 
 
 def _is_text(value: str) -> bool:
@@ -266,17 +277,17 @@ def _is_text(value: str) -> bool:
 def _checked_integer(value: int) -> int:
     if LEAST_INTEGER <= value <= MOST_INTEGER:
         return value
-    raise _Unfit(f"is an integer of {value.bit_length()} bits; {MAX_INTEGER_BITS} are the most")
+    raise _Unfit(f"is an integer of {value.bit_length()} bits; the maximum is {MAX_INTEGER_BITS}")
 
 
 def _checked_number(value: float) -> float:
     if math.isfinite(value):
         return value
-    raise _Unfit(f"is {value}, which is no JSON number")
+    raise _Unfit(f"is {value}, which is not a JSON number")
 
 
 def weigh(value: Data) -> int:
-    """Return about how many bytes the JSON text of `value` has, at once whatever its size."""
+    """Return the approximate size of the JSON text of `value` in bytes, in constant time."""
     kind = type(value)
     if kind is str:
         return len(value)  # type: ignore[arg-type]
@@ -286,7 +297,7 @@ def weigh(value: Data) -> int:
 
 
 def depth_of(value: Data) -> int:
-    """Return how many containers the deepest member of `value` is in; 0 for a scalar."""
+    """Return the number of nested containers around the deepest member of `value`, 0 for a scalar."""
     kind = type(value)
     if kind is FrozenDict or kind is FrozenList:
         return value.depth  # type: ignore[union-attr]
@@ -294,9 +305,9 @@ def depth_of(value: Data) -> int:
 
 
 def list_of(frozen_members: Iterable[Data]) -> FrozenList:
-    """Return a frozen list of members that are frozen already, without looking into them again.
+    """Return a frozen list of frozen members, in time linear in their number.
 
-    It is not bounded: `check_bounds` says whether it may enter a context.
+    The list has no bounds. Call `check_bounds` before it enters a context.
     """
     frozen = FrozenList.__new__(FrozenList)
     super(FrozenList, frozen).extend(frozen_members)
@@ -305,7 +316,7 @@ def list_of(frozen_members: Iterable[Data]) -> FrozenList:
 
 
 def object_of(frozen_members: Mapping[str, Data]) -> FrozenDict:
-    """Return a frozen object of members that are frozen already, as `list_of` does."""
+    """Return a frozen object of frozen members, without bounds as `list_of`."""
     frozen = FrozenDict.__new__(FrozenDict)
     dict.update(frozen, frozen_members)
     weight, deepest = 2, 0
@@ -322,17 +333,17 @@ def object_of(frozen_members: Mapping[str, Data]) -> FrozenDict:
 
 
 def object_with(frozen_members: Mapping[str, Data], weight: int, depth: int) -> FrozenDict:
-    """Return a frozen object as `object_of` does, its weight and depth being known."""
+    """Return a frozen object of frozen members whose weight and depth are known."""
     frozen = FrozenDict.__new__(FrozenDict)
     dict.update(frozen, frozen_members)
-    # As `_sealed_object` does, for a call less: nearly every item of a fan-out has its input made here.
+    # `_sealed_object` inlined: nearly every item of a fan-out creates its input here.
     _set_dict_weight(frozen, weight)
     _set_dict_depth(frozen, depth)
     return frozen
 
 
 def check_bounds(data: Data, path: str = "value") -> Data:
-    """Return `data` if it is not too deep and not too large; else raise `NotData`."""
+    """Return `data`, or raise `NotData` if it is too deep or too large."""
     try:
         _checked_depth(depth_of(data))
         _checked_weight(weigh(data))
@@ -342,19 +353,16 @@ def check_bounds(data: Data, path: str = "value") -> Data:
 
 
 def thaw(value: Any) -> Any:
-    """Return a private deep copy of `value` in plain dicts and lists, free to be changed."""
+    """Return a private deep copy of `value` in plain dicts and lists.
+
+    Args:
+        value: Frozen data.
+
+    Returns:
+        A copy that can be changed.
+    """
     if isinstance(value, dict):
         return {key: thaw(member) for key, member in value.items()}
     if isinstance(value, list):
         return [thaw(member) for member in value]
     return value
-
-
-def freeze_iterator(values: Iterator[Any], path: str, most: int) -> FrozenList:
-    """Return what an iterator yields as frozen data; `LimitExceeded` when it yields more than `most`."""
-    members = []
-    for index, member in enumerate(values):
-        if index >= most:
-            raise LimitExceeded(f"{path} yields more than {most} values")
-        members.append(freeze(member, f"{path}[{index}]"))
-    return list_of(members)

@@ -1,6 +1,6 @@
-"""Regular expressions of definitions.
+"""Regular expressions of definitions, matched by RE2.
 
-RE2, whose time is linear in the text: Python's `re` can be made to run for ever by a pattern.
+RE2 takes linear time. A pattern can make Python's `re` run practically forever.
 """
 
 from functools import lru_cache
@@ -11,7 +11,17 @@ import re2
 
 @lru_cache(maxsize=256)
 def compiled(pattern: str) -> Any:
-    """Return a pattern of RE2; `ValueError` says why it cannot be read."""
+    """Compile a pattern with RE2.
+
+    Args:
+        pattern: The regular expression.
+
+    Returns:
+        The compiled pattern.
+
+    Raises:
+        ValueError: The pattern is invalid; the message is RE2's reason.
+    """
     options = re2.Options()
     options.log_errors = False
     try:

@@ -1,4 +1,4 @@
-"""One reader for each YAML dialect, all giving the same model.
+"""Readers of the YAML dialects, which all give the same model.
 
 YAML text --recognition--> native or orquesta --> Workflow, and findings
 """
@@ -17,7 +17,13 @@ if TYPE_CHECKING:
         read_workflow,
     )
     from stretto.definitions.dialects.item_files import RESULTS, SOURCES
-    from stretto.definitions.dialects.native import ACTION, KEPT_FIELDS, LITERAL_INPUTS, NOT_ACTED_ON, TASK_KINDS
+    from stretto.definitions.dialects.native_tasks import (
+        ACTION,
+        IGNORED_FIELDS,
+        KEPT_FIELDS,
+        LITERAL_INPUTS,
+        TASK_KINDS,
+    )
     from stretto.definitions.dialects.orquesta.inspection import inspection
     from stretto.definitions.dialects.parallel import fork_name
     from stretto.definitions.dialects.parameters import ANNOTATIONS, BOUNDS, read_parameters
@@ -28,7 +34,7 @@ else:
         {
             "choosing": "MAX_FINDINGS Reading in_order read_as_orquesta read_with_findings read_workflow",
             "item_files": "RESULTS SOURCES",
-            "native": "ACTION KEPT_FIELDS LITERAL_INPUTS NOT_ACTED_ON TASK_KINDS",
+            "native_tasks": "ACTION IGNORED_FIELDS KEPT_FIELDS LITERAL_INPUTS TASK_KINDS",
             "orquesta.inspection": "inspection",
             "parallel": "fork_name",
             "parameters": "ANNOTATIONS BOUNDS read_parameters",
@@ -40,12 +46,12 @@ __all__ = [
     "ACTION",
     "ANNOTATIONS",
     "BOUNDS",
+    "IGNORED_FIELDS",
     "KEPT_FIELDS",
     "LITERAL_INPUTS",
     "MAX_FINDINGS",
     "NAME",
     "NAME_RULE",
-    "NOT_ACTED_ON",
     "RESULTS",
     "SOURCES",
     "TASK_KINDS",

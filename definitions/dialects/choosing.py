@@ -1,9 +1,9 @@
-"""Reading a definition in whichever dialect it is written: YAML text in, a `Workflow` out, or every finding at once."""
+"""Recognizes a definition's dialect and reads it into a `Workflow`, or reports all findings at once."""
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from stretto.definitions.dialects.foreign import foreign
+from stretto.definitions.dialects.foreign import find_foreign_language
 from stretto.definitions.dialects.native import read_native
 from stretto.definitions.dialects.orquesta import read_orquesta
 from stretto.definitions.dialects.reading import Reader
@@ -17,14 +17,20 @@ MAX_FINDINGS = 200
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What came of reading a text: the workflow as far as it could be read, every finding, and the document."""
+    """The result of reading a definition.
+
+    Attributes:
+        workflow: The workflow, without the parts that could not be read. None if nothing could be read.
+        findings: All errors and warnings.
+        root: The YAML document, or None if it could not be parsed.
+    """
 
     workflow: Workflow | None
     findings: tuple[Finding, ...]
     root: Node | None
 
     def usable(self) -> Workflow:
-        """Return the workflow. Raises `InvalidDefinition` with every error, if there are any."""
+        """Return the workflow, or raise `InvalidDefinition` with all errors."""
         errors = [finding for finding in self.findings if finding.severity == "error"]
         if errors or self.workflow is None:
             raise InvalidDefinition(in_order(dict.fromkeys(errors)))
@@ -32,18 +38,34 @@ class Reading:
 
 
 def read_workflow(text: str, file: str) -> Workflow:
-    """Return the workflow that `text` defines; `file` names it in findings, and its stem is the default ref.
+    """Read a workflow definition in either dialect.
 
-    Raises `InvalidDefinition` with every error of the file.
+    Args:
+        text: The YAML text.
+        file: The file's path. Findings name it, and its stem is the default ref.
+
+    Returns:
+        The workflow, with warnings in `Workflow.warnings`.
+
+    Raises:
+        InvalidDefinition: The definition has errors. All of them are listed.
     """
     return read_with_findings(text, file).usable()
 
 
 def read_with_findings(text: str, file: str) -> Reading:
-    """Read a text whatever is wrong with it: what could be read, with all that was found."""
+    """Read a definition in either dialect without raising.
+
+    Args:
+        text: The YAML text.
+        file: The file's path for findings.
+
+    Returns:
+        The workflow as far as it could be read, with all findings.
+    """
     reader = Reader(file)
     root = compose(text, file, reader.report)
-    other = foreign(root) if root is not None else None
+    other = find_foreign_language(root) if root is not None else None
     if other is not None:
         return Reading(None, (*reader.findings, other), root)
     if root is not None and is_orquesta(root):
@@ -53,31 +75,40 @@ def read_with_findings(text: str, file: str) -> Reading:
 
 
 def read_as_orquesta(text: str, file: str, context: Collection[str] = ()) -> Reading:
-    """Read a text as an Orquesta definition, whatever it looks like; `context` are names that runs are given."""
+    """Read a definition as Orquesta without recognizing its dialect.
+
+    Args:
+        text: The YAML text.
+        file: The file's path for findings.
+        context: The names of variables that runs get in addition to their inputs.
+
+    Returns:
+        The workflow as far as it could be read, with all findings.
+    """
     reader = Reader(file)
     root = compose(text, file, reader.report, YAML_1_1)
     workflow = read_orquesta(reader, root, context) if root is not None else None
-    return Reading(_with_text(workflow, text), tuple(_told_once("missing_extra", reader.findings)), root)
+    return Reading(_with_text(workflow, text), tuple(_reported_once("missing_extra", reader.findings)), root)
 
 
 def _with_text(workflow: Workflow | None, text: str) -> Workflow | None:
     return None if workflow is None else replace(workflow, text=text)
 
 
-def _told_once(code: str, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield findings, of those with this code only the first: they say the same of the whole file."""
-    told = False
+def _reported_once(code: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield the findings, but only the first one with this code, as it concerns the whole file."""
+    reported = False
     for finding in findings:
-        if finding.code != code or not told:
+        if finding.code != code or not reported:
             yield finding
-        told = told or finding.code == code
+        reported = reported or finding.code == code
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings in the file's order; of very many, the first ones and how many more there are."""
-    told = sorted(findings, key=lambda each: (each.place.line, each.place.column))
-    if len(told) > MAX_FINDINGS:
-        first = told[MAX_FINDINGS]
-        more = f"{len(told) - MAX_FINDINGS:,} more {first.severity}s are not told"
-        told[MAX_FINDINGS:] = [Finding(f"more_{first.severity}s", more, first.place, severity=first.severity)]
-    return told
+    """Return findings in the file's order, at most `MAX_FINDINGS` and the number of those left out."""
+    ordered = sorted(findings, key=lambda each: (each.place.line, each.place.column))
+    if len(ordered) > MAX_FINDINGS:
+        first = ordered[MAX_FINDINGS]
+        more = f"{len(ordered) - MAX_FINDINGS:,} more {first.severity}s are not shown"
+        ordered[MAX_FINDINGS:] = [Finding(f"more_{first.severity}s", more, first.place, severity=first.severity)]
+    return ordered

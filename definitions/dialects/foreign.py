@@ -1,4 +1,4 @@
-"""Languages of StackStorm's that came before Orquesta: told as what they are, and what to write instead."""
+"""Recognizes StackStorm's older languages, ActionChain and Mistral, and explains how to port them to Orquesta."""
 
 from typing import Final
 
@@ -9,18 +9,18 @@ _MISTRAL_TASK_FIELDS: Final = frozenset({"on-success", "on-error", "on-complete"
 _MISTRAL_TYPES: Final = frozenset({"direct", "reverse"})
 
 CHAIN_HINT: Final = (
-    "write it in Orquesta's dialect: `version: 1.0`, each entry of the chain a task under `tasks` with `action` and "
-    "`input` (its `ref` and `parameters`), `on-success` and `on-failure` as transitions in `next`"
+    "rewrite it in Orquesta's dialect with `version: 1.0`: each entry of the chain becomes a task under `tasks` with "
+    "`action` and `input` (from `ref` and `parameters`), `on-success` and `on-failure` become transitions in `next`"
 )
 MISTRAL_HINT: Final = (
-    "write it in Orquesta's dialect: `version: 1.0`, `with-items` as `with`, `on-success`, `on-error` and "
-    "`on-complete` as transitions in `next` with `when: <% succeeded() %>`, `when: <% failed() %>` or none, "
-    "`$.name` as `ctx(name)`"
+    "rewrite it in Orquesta's dialect with `version: 1.0`: `with-items` becomes `with`; `on-success`, `on-error` and "
+    "`on-complete` become transitions in `next` with `when: <% succeeded() %>`, `when: <% failed() %>` or no `when`; "
+    "`$.name` becomes `ctx(name)`"
 )
 
 
-def foreign(root: Node) -> Finding | None:
-    """Return the one finding for a document that is written in another language, or None."""
+def find_foreign_language(root: Node) -> Finding | None:
+    """Return the finding for a document in another language, or None."""
     if not isinstance(root, MapNode):
         return None
     if isinstance(root.members.get("chain"), ListNode) and "tasks" not in root.members:

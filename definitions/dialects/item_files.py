@@ -1,4 +1,4 @@
-"""Files of items and of results: `with_items: {lines: PATH}` and its like, `results: {jsonl: PATH}`."""
+"""Reads the fields for item and result files: `with_items: {lines: PATH}` and `results: {jsonl: PATH}`."""
 
 from collections.abc import Collection
 from typing import Final, cast, get_args
@@ -9,19 +9,19 @@ from stretto.definitions.model import SourceKind
 from stretto.definitions.source import MapNode, Node, ScalarNode
 
 SOURCES: Final = tuple(kind for kind in get_args(SourceKind) if kind != "list")
-"""What a file of items may be made of."""
+"""The formats of item files."""
 RESULTS: Final = ("jsonl",)
-"""What a file of results may be made of."""
+"""The formats of result files."""
 
 
 def read_source(reader: Reader, node: MapNode, what: str) -> tuple[SourceKind, Template] | None:
-    """Return what a file of items is made of, and its path."""
+    """Return the format and the path of an item file."""
     found = _read(reader, node, what, SOURCES)
     return None if found is None else (cast("SourceKind", found[0]), found[1])
 
 
 def read_results(reader: Reader, node: Node, what: str) -> Template | None:
-    """Return the path of a file of results."""
+    """Return the path of a result file."""
     mapping = reader.mapping(node, what)
     found = None if mapping is None else _read(reader, mapping, what, RESULTS)
     return None if found is None else found[1]
@@ -35,9 +35,10 @@ def _read(reader: Reader, node: MapNode, what: str, kinds: Collection[str]) -> t
         (kind, member) = given[0]
         path = _path(reader, member, f"{kind!r} of {what}")
         return None if path is None else (kind, path)
-    if len(given) > 1 or not node.members.keys() - set(kinds):  # else a field that is unknown has been told
+    if len(given) > 1 or not node.members.keys() - set(kinds):  # otherwise an unknown field has been reported
         reader.error(
-            "bad_choice", f"{what} names one file", node.place, found=", ".join(kind for kind, _ in given) or "none",
+            "bad_choice", f"{what} must name exactly one file", node.place,
+            found=", ".join(kind for kind, _ in given) or "none",
             expected=f"one of {', '.join(kinds)}" if len(kinds) > 1 else next(iter(kinds)),
         )  # fmt: skip
     return None
@@ -46,8 +47,8 @@ def _read(reader: Reader, node: MapNode, what: str, kinds: Collection[str]) -> t
 def _path(reader: Reader, node: Node, what: str) -> Template | None:
     path = reader.template(node, Site())
     if not isinstance(node, ScalarNode) or (isinstance(path, Constant) and not _is_a_path(path.value)):
-        if not (isinstance(node, ScalarNode) and "{{" in node.text):  # else what is wrong in it has been told
-            reader.wrong_type(what, node, "the path of a file, or an expression that gives one")
+        if not (isinstance(node, ScalarNode) and "{{" in node.text):  # otherwise the error in it has been reported
+            reader.wrong_type(what, node, "a file path, or an expression that gives one")
         return None
     return path
 

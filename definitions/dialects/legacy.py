@@ -1,7 +1,7 @@
-"""The native dialect's older forms, read into the transitions that they mean.
+"""Reads the native dialect's older forms as transitions.
 
-`on_success`, `on_failure`, `on_timeout`, `on_complete` (a name, a list of names, or a list of {when, do}), `decision`
-(a list of {when, next}, one of them the default), and a task's own `publish`, which belongs to its success.
+These are `on_success`, `on_failure`, `on_timeout` and `on_complete` (a name, a list of names, or a list of {when, do}),
+`decision` (a list of {when, next} with one default), and a task's own `publish`, which applies to success.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ ReadPublish = Callable[[Node, str], tuple[Assignment, ...]]
 
 
 def read_legacy(reader: Reader, fields: Fields, read_publish: ReadPublish) -> list[Transition]:
-    """Return the transitions that a task's legacy fields mean; beside `next` they are ignored, with a warning."""
+    """Return the transitions of a task's legacy fields, or warn that `next` replaces them."""
     given = [(name, node) for name in FIELDS for node in [fields.take(name)] if node is not None]
     if "next" in fields.node.members:
         for name, _ in given:
@@ -58,7 +58,7 @@ def _outcome(reader: Reader, node: Node, what: str, call: str | None) -> list[Tr
 def _following(
     reader: Reader, members: Sequence[Node], what: str, conditions: tuple[Template, ...], place: Place
 ) -> list[Transition]:
-    """Read names, which follow where all conditions are true, and members of {when, do}, which add one."""
+    """Read names, which follow if all conditions are true, and members of {when, do}, which add a condition."""
     targets = _targets(reader, [each for each in members if not isinstance(each, MapNode)], what)
     transitions = [Transition(_all(conditions, place), (), tuple(targets), tuple(targets.values()), place)]
     for member in members:
@@ -83,16 +83,16 @@ def _targets(reader: Reader, nodes: Sequence[Node], what: str) -> dict[str, Plac
 
 
 def _conditional(reader: Reader, node: MapNode, what: str, conditions: tuple[Template, ...]) -> list[Transition]:
-    """Read {when, do}: what is in `do`, which may be of the same kind, goes with all the conditions around it."""
+    """Read {when, do}. All enclosing conditions apply to `do`, which may contain {when, do} again."""
     fields = Fields(reader, node, f"a member of {what}")
-    for member, told in fields.given("when"):
-        condition = reader.condition(member, told, Site(completion=True))
+    for member, label in fields.given("when"):
+        condition = reader.condition(member, label, Site(completion=True))
         conditions += (condition,) if condition is not None else ()
     following = [
         each
         for name in ("do", "next")
-        for member, told in fields.given(name)
-        for each in _following(reader, _members(member), told, conditions, node.place)
+        for member, label in fields.given(name)
+        for each in _following(reader, _members(member), label, conditions, node.place)
     ]
     fields.finish(lambda _name: None)
     return following
@@ -105,13 +105,13 @@ def _members(node: Node) -> Sequence[Node]:
 def _named_targets(reader: Reader, fields: Fields, names: tuple[str, ...]) -> dict[str, Place]:
     targets: dict[str, Place] = {}
     for name in names:
-        for member, told in fields.given(name):
-            targets |= _targets(reader, _members(member), told)
+        for member, label in fields.given(name):
+            targets |= _targets(reader, _members(member), label)
     return targets
 
 
 def _decision(reader: Reader, node: Node, what: str) -> list[Transition]:
-    """Read a decision: every branch that matches is taken, the default only when none does."""
+    """Read a decision, which takes every branch that matches, or the default if none does."""
     transitions: list[Transition] = []
     default: tuple[dict[str, Place], Place] | None = None
     for member in reader.sequence(node, what):
@@ -120,11 +120,11 @@ def _decision(reader: Reader, node: Node, what: str) -> list[Transition]:
             continue
         fields = Fields(reader, mapping, f"a branch of {what}")
         targets = _named_targets(reader, fields, ("next", "do"))
-        when = next((reader.condition(m, told, Site(completion=True)) for m, told in fields.given("when")), None)
-        for marker, told in fields.given("default"):
+        when = next((reader.condition(m, label, Site(completion=True)) for m, label in fields.given("when")), None)
+        for marker, label in fields.given("default"):
             if isinstance(marker, ScalarNode) and isinstance(marker.value, str):
-                targets |= _targets(reader, [marker], told)
-            elif not reader.boolean(marker, told):
+                targets |= _targets(reader, [marker], label)
+            elif not reader.boolean(marker, label):
                 continue
             if default is not None:
                 reader.error("two_defaults", f"{what} has two defaults", marker.place)

@@ -1,8 +1,8 @@
-"""`type: parallel`: tasks that run side by side, and a task that waits for them all.
+"""Expands `type: parallel` into a fork, the member tasks, and a join that waits for all of them.
 
     before --> NAME.fork --> one, two, three --> NAME (join: all; fails if one of them failed) --> after
 
-The fork and the join perform no action. A dot cannot stand in a task's name, so that the fork's clashes with none.
+The fork and the join have no action. Task names cannot contain a dot, so the fork's name clashes with none.
 """
 
 from collections.abc import Iterable
@@ -15,14 +15,19 @@ from stretto.definitions.model import Task, Transition
 
 
 def fork_name(name: str) -> str:
-    """Return the name of the task that a parallel task begins with."""
+    """Return the name of a parallel task's fork."""
     return f"{name}.fork"
 
 
 def expand(parallel: Task, members: Iterable[list[Task]]) -> list[Task]:
-    """Return the tasks that a parallel task stands for: its fork, its members, its join.
+    """Expand a parallel task.
 
-    Each member is given as the tasks that it stands for itself; the last of them ends it.
+    Args:
+        parallel: The parallel task.
+        members: The expansion of each member. Its last task ends the member.
+
+    Returns:
+        The fork, the tasks of the members, and the join.
     """
     members = list(members)
     place = parallel.place
@@ -47,7 +52,7 @@ def expand(parallel: Task, members: Iterable[list[Task]]) -> list[Task]:
 
 
 def enter_at_the_fork(tasks: Iterable[Task], parallels: set[str]) -> list[Task]:
-    """Have whatever leads to a parallel task lead to its fork; only its own members lead to its join."""
+    """Redirect transitions to a parallel task to its fork, except for those of its own members."""
     entered = []
     members = {member for task in tasks for member in task.gathers}
     for task in tasks:

@@ -1,6 +1,7 @@
-"""Reading `parameters`: a flat schema, one entry a parameter, in our words or in those of JSON Schema.
+"""Reads `parameters`, a flat schema with one entry for each parameter.
 
-Each word of JSON Schema's is another spelling of one of ours, or it is told what to write instead of it.
+Keywords of JSON Schema are accepted as other spellings of Stretto's own. The error for an unsupported keyword says
+what to write instead.
 """
 
 from collections.abc import Mapping
@@ -25,38 +26,38 @@ BOUNDS: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     }
     for side in ("min", "max")
 }
-"""The spellings of the two bounds, with the types to which each may be written; they all say the same."""
+"""The equivalent spellings of the two bounds, with the types that each applies to."""
 
 ANNOTATIONS: Final = ("title", "examples", "format", "uniqueItems", "deprecated", "$comment")
-"""Words that nothing here acts on: warnings."""
+"""Keywords without effect, which give warnings."""
 
-_ANY_VALUE = "leave it out; without `type`, any value will do"
+_ANY_VALUE = "leave it out (without `type`, any value is valid)"
 _INSTEAD: Final[Mapping[str, str]] = {
     "const": "write `enum` with the one value",
     "exclusiveMinimum": "write `minimum`, which allows the bound itself",
     "exclusiveMaximum": "write `maximum`, which allows the bound itself",
-    "nullable": "leave it out; null will do unless `required` is true",
-    "$ref": "write here what it refers to",
+    "nullable": "leave it out (null is valid unless `required` is true)",
+    "$ref": "write out the schema that it refers to",
     **dict.fromkeys(("oneOf", "anyOf", "allOf", "not", "if", "then", "else"), _ANY_VALUE),
-    "prefixItems": "write `items`, which holds for all members",
-    "contains": "write `items`, which holds for all members",
-    "patternProperties": "write `additionalProperties` with what the other members are",
+    "prefixItems": "write `items`, which applies to all members",
+    "contains": "write `items`, which applies to all members",
+    "patternProperties": "write `additionalProperties` with the schema of the other members",
     "propertyNames": "write `properties`, and `additionalProperties: false`",
-    "multipleOf": "leave it out, and have the action check it",
-    "dependentRequired": "leave it out, and have the action check it",
+    "multipleOf": "leave it out, and let the action check it",
+    "dependentRequired": "leave it out, and let the action check it",
 }
 
 
 def read_parameters(reader: Reader, node: Node, what: str = "'parameters' of the workflow") -> list[Parameter]:
-    """Return the parameters of a flat schema; a nested JSON Schema is told apart, and how to write it flat."""
+    """Return the parameters of a flat schema. The error for a nested JSON Schema explains how to flatten it."""
     mapping = reader.mapping(node, what)
     if mapping is None:
         return []
     if isinstance(mapping.members.get("type"), ScalarNode):
         reader.error(
             "json_schema", f"{what} is a JSON Schema", mapping.keys["type"],
-            expected="a flat schema: the parameters' names, each with its type",
-            hint="move what is under `properties` up, and write `required: true` at each parameter",
+            expected="a flat schema of parameter names, each with its type",
+            hint="move the entries of `properties` up, and write `required: true` in each required parameter",
         )  # fmt: skip
         return []
     parameters = []
@@ -64,7 +65,7 @@ def read_parameters(reader: Reader, node: Node, what: str = "'parameters' of the
         if not NAME.match(name):
             reader.error(
                 "bad_name",
-                "a parameter's name is no name",
+                "the name of a parameter is invalid",
                 mapping.keys[name],
                 found=repr(name),
                 expected=NAME_RULE,
@@ -82,7 +83,7 @@ def _read(reader: Reader, node: Node, name: str, what: str, *, required: bool = 
 
 
 class _Schema:
-    """The fields of one parameter, of a list's members, or of an object's member."""
+    """Reads the fields of a parameter, of a list's members, or of an object's member."""
 
     def __init__(self, reader: Reader, node: MapNode, what: str) -> None:
         self._reader = reader
@@ -91,24 +92,24 @@ class _Schema:
         self._fields = Fields(reader, node, what)
 
     def read(self, name: str, *, required: bool) -> Parameter:
-        """Take the fields, all of them; `required`: the object that it is a member of has said so."""
+        """Return the parameter. `required` means that the object around it requires it."""
         kind = self._type()
         required, members_required = self._required(required=required)
-        secret = any(self._reader.boolean(member, told) for member, told in self._fields.given("secret"))
-        description = next((self._reader.text(m, told) or "" for m, told in self._fields.given("description")), "")
+        secret = any(self._reader.boolean(member, label) for member, label in self._fields.given("secret"))
+        description = next((self._reader.text(m, label) or "" for m, label in self._fields.given("description")), "")
         enum: tuple[Data, ...] = ()
-        for member, told in self._fields.given("enum"):
-            enum = tuple(freeze(to_data(each)) for each in self._reader.sequence(member, told))
+        for member, label in self._fields.given("enum"):
+            enum = tuple(freeze(to_data(each)) for each in self._reader.sequence(member, label))
         minimum, maximum = self._bound("min", kind), self._bound("max", kind)
         pattern = self._pattern()
-        items = next((_read(self._reader, m, "", told) for m, told in self._fields.given("items")), None)
+        items = next((_read(self._reader, m, "", label) for m, label in self._fields.given("items")), None)
         properties = self._properties(members_required)
         closed, others = self._others()
         default_node = self._fields.take("default")
         default = freeze(to_data(default_node)) if default_node is not None else None
         for word in ANNOTATIONS:
-            for _member, _told in self._fields.given(word):
-                message = f"{word!r} of a parameter is not acted on"
+            for _member, _label in self._fields.given(word):
+                message = f"{word!r} of a parameter has no effect"
                 self._reader.warn("ignored_field", message, self._fields.key_place(word))
         self._fields.finish(self._explain)
         parameter = Parameter(
@@ -133,54 +134,55 @@ class _Schema:
         return parameter
 
     def _type(self) -> str:
-        for member, told in self._fields.given("type"):
+        for member, label in self._fields.given("type"):
             if isinstance(member, ListNode):
                 self._reader.error(
-                    "bad_choice", f"{told} is a list", member.place, expected=", ".join(_TYPES),
-                    hint="write one type (null will do unless `required` is true), or leave `type` out for any value",
+                    "bad_choice", f"{label} is a list", member.place, expected=", ".join(_TYPES),
+                    hint="write one type (null is valid unless `required` is true), or leave `type` out for any value",
                 )  # fmt: skip
                 return "any"
-            return self._reader.choice(member, told, _TYPES) or "any"
+            return self._reader.choice(member, label, _TYPES) or "any"
         return "any"
 
     def _required(self, *, required: bool) -> tuple[bool, list[tuple[str, Node]]]:
-        """Return whether the value is required, and which of its members: `required: [a]` is JSON Schema's word."""
-        for member, told in self._fields.given("required"):
+        """Return whether the value is required, and which of its members (`required: [a]`, as in JSON Schema)."""
+        for member, label in self._fields.given("required"):
             if not isinstance(member, ListNode):
-                return self._reader.boolean(member, told) or required, []
-            names = [(self._reader.text(each, f"a member of {told}"), each) for each in member.members]
+                return self._reader.boolean(member, label) or required, []
+            names = [(self._reader.text(each, f"a member of {label}"), each) for each in member.members]
             return required, [(name, each) for name, each in names if name is not None]
         return required, []
 
     def _bound(self, side: str, kind: str) -> float | None:
-        said = ""
+        earlier = ""
         bound: float | None = None
         for spelling, types in BOUNDS[side].items():
-            for member, told in self._fields.given(spelling):
+            for member, label in self._fields.given(spelling):
                 place = self._fields.key_place(spelling)
-                if said:
-                    message = f"{told} says the same as {said!r}"
-                    self._reader.error("said_twice", message, place, hint="leave one of the two out")
+                if earlier:
+                    message = f"{label} has the same meaning as {earlier!r}"
+                    self._reader.error("said_twice", message, place, hint="remove one of them")
                 elif kind not in (*types, "any"):
                     self._reader.error(
-                        "wrong_bound", f"{told} bounds a value of type {types[0]}", place, found=f"type {kind}",
+                        "wrong_bound", f"{label} only applies to type {types[0]}", place, found=f"type {kind}",
                         hint=f"write `{side}`",
                     )  # fmt: skip
-                said = spelling
-                bound = self._reader.number(member, told)
+                earlier = spelling
+                bound = self._reader.number(member, label)
         return bound
 
     def _pattern(self) -> str | None:
-        for member, told in self._fields.given("pattern"):
-            text = self._reader.text(member, told)
+        for member, label in self._fields.given("pattern"):
+            text = self._reader.text(member, label)
             if text is None:
                 return None
             try:
                 compiled(text)
             except ValueError as error:
                 self._reader.error(
-                    "bad_pattern", f"{told} is no regular expression: {error}", member.place, found=repr(text)[:100],
-                    expected="one of RE2's, without look-around or back references",
+                    "bad_pattern", f"{label} is not a valid regular expression: {error}", member.place,
+                    found=repr(text)[:100],
+                    expected="RE2 syntax, which has no look-around or backreferences",
                 )  # fmt: skip
                 return None
             return text
@@ -202,22 +204,22 @@ class _Schema:
         return {name: each for name, each in read.items() if each is not None}
 
     def _others(self) -> tuple[bool, Parameter | None]:
-        """Return whether an object may have no members but its `properties`, and what the others are."""
-        for member, told in self._fields.given("additionalProperties"):
+        """Return whether an object is closed to members outside `properties`, and their schema if not."""
+        for member, label in self._fields.given("additionalProperties"):
             if isinstance(member, MapNode):
-                return False, _read(self._reader, member, "", told)
+                return False, _read(self._reader, member, "", label)
             if isinstance(member, ScalarNode) and isinstance(member.value, bool):
                 return not member.value, None
-            self._reader.wrong_type(told, member, "true, false, or what the other members are")
+            self._reader.wrong_type(label, member, "true, false, or the schema of the other members")
         return False, None
 
     def _explain(self, name: str) -> tuple[str, str, str] | None:
         if name not in _INSTEAD:
             return None
-        return "error", "unsupported_field", f"{name!r} is not supported: {_INSTEAD[name]}"
+        return "error", "unsupported_field", f"{name!r} is not supported; {_INSTEAD[name]}"
 
     def _check_default(self, parameter: Parameter, node: Node) -> None:
         if parameter.required:
-            self._reader.warn("useless_default", f"{self._what} is required: its default is never used", node.place)
+            self._reader.warn("useless_default", f"{self._what} is required, so its default is never used", node.place)
         for problem in problems_of(parameter, parameter.default) if parameter.default is not None else ():
-            self._reader.error("bad_default", f"the default does not fit: {problem}", node.place)
+            self._reader.error("bad_default", f"invalid default: {problem}", node.place)

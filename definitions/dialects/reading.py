@@ -1,4 +1,4 @@
-"""Taking YAML nodes apart: each helper tells what is wrong and goes on, so that one reading finds every error."""
+"""Helpers that read YAML nodes. They report errors and continue, so one reading finds all errors."""
 
 import re
 from collections.abc import Callable, Collection, Iterator
@@ -17,11 +17,14 @@ from stretto.definitions.expressions import (
 from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode, kind_of, to_data
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*\Z")
-NAME_RULE = "a name: letters, digits, _ and -, not beginning with a digit"
+NAME_RULE = "letters, digits, _ and -, not starting with a digit"
 
 
 class Reader:
-    """Collects findings while a definition is read."""
+    """Reads typed values from nodes and collects findings.
+
+    The `what` of each method describes the value in messages.
+    """
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -29,52 +32,52 @@ class Reader:
         self._templates: dict[tuple[int, Site], tuple[Node, Template]] = {}
 
     def report(self, finding: Finding) -> None:
-        """Take a finding."""
+        """Add a finding."""
         self.findings.append(finding)
 
     def error(self, code: str, message: str, place: Place, **details: str) -> None:
-        """Report an error; `details` are found, expected, hint."""
+        """Report an error. `details` are the finding's found, expected and hint."""
         self.report(Finding(code, message, place, **details))
 
     def warn(self, code: str, message: str, place: Place, **details: str) -> None:
-        """Report a warning."""
+        """Report a warning. `details` are the finding's found, expected and hint."""
         self.report(Finding(code, message, place, severity="warning", **details))
 
     def wrong_type(self, what: str, node: Node, expected: str) -> None:
         """Report a value of the wrong type."""
-        self.error("wrong_type", f"{what} is of the wrong type", node.place, found=kind_of(node), expected=expected)
+        self.error("wrong_type", f"{what} has the wrong type", node.place, found=kind_of(node), expected=expected)
 
     def mapping(self, node: Node, what: str) -> MapNode | None:
-        """Return `node` if it is an object."""
+        """Return `node` if it is an object, else report it."""
         if isinstance(node, MapNode):
             return node
         self.wrong_type(what, node, "an object")
         return None
 
     def sequence(self, node: Node, what: str) -> list[Node]:
-        """Return the members of a list; of anything else, none."""
+        """Return the members of a list, or none for any other node."""
         if isinstance(node, ListNode):
             return node.members
         self.wrong_type(what, node, "a list")
         return []
 
     def text(self, node: Node, what: str) -> str | None:
-        """Return a text without looking for expressions."""
+        """Return text, without compiling expressions in it."""
         if isinstance(node, ScalarNode) and isinstance(node.value, str):
             return node.value
-        self.wrong_type(what, node, "a text")
+        self.wrong_type(what, node, "text")
         return None
 
     def name(self, node: Node, what: str) -> str | None:
-        """Return a text that is a name."""
+        """Return text that is a valid name."""
         text = self.text(node, what)
         if text is not None and not NAME.match(text):
-            self.error("bad_name", f"{what} is no name", node.place, found=repr(text), expected=NAME_RULE)
+            self.error("bad_name", f"{what} is invalid", node.place, found=repr(text), expected=NAME_RULE)
             return None
         return text
 
     def boolean(self, node: Node, what: str) -> bool:
-        """Return a boolean."""
+        """Return a boolean, or False for any other node."""
         if isinstance(node, ScalarNode) and isinstance(node.value, bool):
             return node.value
         self.wrong_type(what, node, "true or false")
@@ -95,22 +98,19 @@ class Reader:
         return None
 
     def choice(self, node: Node, what: str, options: Collection[str]) -> str | None:
-        """Return a text that is one of `options`."""
+        """Return text that is one of `options`."""
         text = self.text(node, what)
         if text is None or text in options:
             return text
         expected = ", ".join(options)
         self.error(
-            "bad_choice", f"{what} is none of its values", node.place, found=repr(text), expected=expected,
+            "bad_choice", f"{what} has an invalid value", node.place, found=repr(text), expected=expected,
             hint=nearest(text, options),
         )  # fmt: skip
         return None
 
     def template(self, node: Node, site: Site) -> Template:
-        """Return a value, compiled: expressions may stand in any text of it, but not in keys.
-
-        What aliases repeat is compiled once.
-        """
+        """Compile a value with expressions in its texts, but not in its keys. Aliases are compiled once."""
         known = self._templates.get((id(node), site))
         if known is not None:
             return known[1]
@@ -135,7 +135,7 @@ class Reader:
         return ObjectTemplate(named, node.place)
 
     def condition(self, node: Node, what: str, site: Site) -> Template | None:
-        """Return a `when`: a text is an expression even without braces."""
+        """Compile a `when`, in which text is an expression even without braces."""
         if isinstance(node, ScalarNode) and isinstance(node.value, str):
             return compile_condition(node.value, node.locate, site, self.report)
         if isinstance(node, ScalarNode) and isinstance(node.value, bool):
@@ -144,7 +144,7 @@ class Reader:
         return None
 
     def number_template(self, node: Node, what: str, site: Site, *, least: float, integer: bool) -> Template | None:
-        """Return a number, or an expression that will give one."""
+        """Return a number, or compile an expression that gives one."""
         if isinstance(node, ScalarNode):
             if isinstance(node.value, str) and "{{" in node.value:
                 return self.template(node, site)
@@ -157,7 +157,7 @@ class Reader:
 
 
 class Fields:
-    """The fields of an object, each read at most once; what is unknown is an error with the nearest name."""
+    """The fields of an object. `finish` reports the fields that were not read."""
 
     def __init__(self, reader: Reader, node: MapNode, what: str) -> None:
         self.node = node
@@ -167,18 +167,18 @@ class Fields:
         self._known: list[str] = []
 
     def take(self, name: str) -> Node | None:
-        """Return the field's node, or None when it is not there."""
+        """Return the field's node, or None if the field is missing."""
         self._known.append(name)
         return self.node.members.get(name)
 
     def given(self, name: str) -> Iterator[tuple[Node, str]]:
-        """Yield (node, description) if the field is there and not null."""
+        """Yield (node, description) if the field is present and not null."""
         node = self.take(name)
         if node is not None and not (isinstance(node, ScalarNode) and node.value is None):
             yield node, f"{name!r} of {self.what}"
 
     def require(self, name: str) -> Node | None:
-        """Return the field's node; that it is missing is an error."""
+        """Return the field's node, or report that it is missing."""
         node = self.take(name)
         if node is None:
             place = Place(self.place.file, self.place.line, self.place.column, self.place.path)
@@ -186,11 +186,15 @@ class Fields:
         return node
 
     def key_place(self, name: str) -> Place:
-        """Return where the field's name stands."""
+        """Return the place of the field's name."""
         return self.node.keys.get(name, self.place)
 
     def finish(self, explain: Callable[[str], tuple[str, str, str] | None]) -> None:
-        """Report fields that nobody took. `explain(name)` may give (severity, code, message) for known ones."""
+        """Report the fields that were not read.
+
+        Args:
+            explain: Returns (severity, code, message) for a known field, or None. No severity means no report.
+        """
         for name in self.node.members:
             if name in self._known:
                 continue

@@ -1,8 +1,8 @@
-"""Which dialect a document is written in, told from the document alone.
+"""Recognizes the dialect of a document from its content alone.
 
-What would be an error in one dialect speaks for the other. A definition without an error has signs of one dialect at
-most; where a wrong one has signs of both, the more frequent decide. Without any sign a definition is native: only
-`version: 1.0` (a number, as Orquesta's documents write it) tells the shortest Orquesta workflows from native ones.
+Constructs that are errors in one dialect are signs of the other. A valid definition has signs of one dialect at most.
+If an invalid one has signs of both, the more frequent win. A definition without signs is native. The number in
+`version: 1.0` is the only sign of the shortest Orquesta workflows.
 """
 
 import re
@@ -26,7 +26,7 @@ _NATIVE_NAMES: Final = re.compile(r"(?<![\w.])(?:workflow|parameters|task|tasks|
 
 
 def is_orquesta(root: Node) -> bool:
-    """Tell whether a document is an Orquesta definition."""
+    """Return whether a document is an Orquesta definition."""
     if not isinstance(root, MapNode):
         return False
     orquesta = sum(1 for _ in _signs_of_orquesta(root))
@@ -77,15 +77,15 @@ def _tasks(root: MapNode) -> Iterator[MapNode]:
 
 
 def _scalars(root: Node) -> Iterator[ScalarNode]:
-    """Yield every scalar once, however often aliases repeat it."""
+    """Yield every scalar once, even if aliases repeat it."""
     seen: set[int] = set()
-    coming = [root]
-    while coming:
-        node = coming.pop()
+    pending = [root]
+    while pending:
+        node = pending.pop()
         if id(node) in seen:
             continue
         seen.add(id(node))
         if isinstance(node, ScalarNode):
             yield node
         else:
-            coming += node.members.values() if isinstance(node, MapNode) else node.members
+            pending += node.members.values() if isinstance(node, MapNode) else node.members

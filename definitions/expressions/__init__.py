@@ -1,10 +1,10 @@
-"""Expressions: Jinja2 in a sandbox of our own, compiled once and evaluated many times.
+"""Expressions: Jinja2 in a stricter sandbox, compiled once and evaluated many times.
 
     text of a definition --syntax.parse--> checked tree --templates.compile_text--> Template
     Template.evaluate(scope, moment) --> frozen data, or ExpressionError
-        computed: Jinja's code, in the sandbox    plain (plain_values): Python's (compiled), Jinja's where it gives up
+        computed: Jinja's code in the sandbox    plain (plain_values): Python's (compiled), with Jinja's as fallback
 
-What an expression reads it reads from a `Scope`, name by name: nothing is copied for it, so it costs what it reads.
+An expression reads names from a `Scope` one by one. Nothing is copied, so it costs only the values that it reads.
 """
 
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.definitions.expressions.arguments import type_name
     from stretto.definitions.expressions.base.guarding import Guarded, GuardedNamespace, GuardedValue
     from stretto.definitions.expressions.base.moment import Moment
     from stretto.definitions.expressions.base.namespaces import (
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
         TaskNamespace,
     )
     from stretto.definitions.expressions.conditions import AllOf, NoneOf
-    from stretto.definitions.expressions.functions import type_name
     from stretto.definitions.expressions.sandbox import TextSandbox
     from stretto.definitions.expressions.scope import FUNCTION_NAMES
     from stretto.definitions.expressions.syntax import Malformed, Site, parse
@@ -49,7 +49,7 @@ else:
             "base.moment": "Moment",
             "base.namespaces": "ABSENT Completion InFull Namespace Read Readable Scope TaskNamespace",
             "conditions": "AllOf NoneOf",
-            "functions": "type_name",
+            "arguments": "type_name",
             "sandbox": "TextSandbox",
             "scope": "FUNCTION_NAMES",
             "syntax": "Malformed Site parse",
@@ -62,19 +62,15 @@ else:
 
 __all__ = [
     "ABSENT",
-    "BEYOND",
     "FUNCTION_NAMES",
-    "NOT_HERE",
     "AllOf",
     "Completion",
     "Constant",
     "Expression",
-    "Given",
     "Guarded",
     "GuardedNamespace",
     "GuardedValue",
     "InFull",
-    "KeyedTemplate",
     "ListTemplate",
     "Malformed",
     "Moment",
@@ -93,9 +89,6 @@ __all__ = [
     "TextSandbox",
     "compile_condition",
     "compile_text",
-    "cuts_of",
-    "function_names",
-    "languages_of",
     "parse",
     "type_name",
 ]

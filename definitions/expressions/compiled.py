@@ -1,13 +1,13 @@
-"""Plain values compiled to Python functions: what nearly every item evaluates takes no detour through Jinja.
+"""Compiles plain values to Python functions, so that most items do without Jinja.
 
     Plain --_Writer--> source and constants --compile, exec--> evaluate(scope, moment)
 
-Such a function knows the usual only: data that is there, in a scope without secrets. At anything else (a missing
-field, a method, a guarded name, a limit) it gives up and has the template evaluated in full; that alone tells errors
-and learns secrets, and nothing that is plain has an effect that could happen twice.
+Such a function handles only the common case: data that exists, in a scope without secrets. For anything else (a
+missing field, a method, a guarded name, a limit) it falls back to full evaluation, which reports errors and learns
+secrets. The second evaluation is safe because reading plain values has no side effects.
 
-The source holds no text of the definition: names, keys and literal texts are its constants, c0, c1, ... So templates
-of one shape share one code object. That of `{{ workflow.greeting }}, {{ item.name }}` is
+The source contains no text of the definition. Names, keys and literal texts are constants, c0, c1, ..., so templates of
+the same shape share one code object. For `{{ workflow.greeting }}, {{ item.name }}` it is
 
     def read(scope):
         v0 = scope.resolve(c0)
@@ -29,7 +29,7 @@ of one shape share one code object. That of `{{ workflow.greeting }}, {{ item.na
                 pass
         return in_full(scope, moment)
 
-where `read` is what is the same for all items of a fan-out. Measured (CPython 3.11, this text in an item's scope):
+`read` reads the values that all items of a fan-out share. Measured (CPython 3.11, this text in an item's scope):
 0.3 us, where Jinja's code takes 2.7 us.
 """
 
@@ -60,20 +60,20 @@ from stretto.definitions.expressions.base.plain_values import Joined, Listed, Li
 from stretto.definitions.expressions.base.values import text_of
 
 MAX_READINGS = 500
-"""Values and keys within what is compiled; a larger object is evaluated member by member."""
+"""Maximum number of values and keys in a compiled function. Larger objects are evaluated member by member."""
 
 Value = TypeVar("Value")
 Evaluate: TypeAlias = Callable[[Scope, Moment], Value]
 
 
 def compile_plain(plain: Plain | None, in_full: Evaluate[Value]) -> Evaluate[Value]:
-    """Return a function that gives what `in_full` gives, and sooner where that is usual; None: `in_full` itself."""
+    """Return a function that is equivalent to `in_full` but faster, or `in_full` itself if nothing is plain."""
     if plain is None or _readings_in(plain) > MAX_READINGS:
         return in_full
     writer = _Writer()
     source = writer.function(plain)
     namespace = {"__builtins__": _KNOWN, "in_full": in_full, **writer.constants}
-    exec(_code(source), namespace)  # noqa: S102 - nothing of a definition is in the source
+    exec(_code(source), namespace)  # noqa: S102 - the source contains no text of a definition
     evaluate: Evaluate[Value] = namespace["evaluate"]
     return evaluate
 
@@ -98,20 +98,20 @@ def _readings_in(plain: str | Plain) -> int:
 
 
 class _Writer:
-    """Writes the source of one function, value after value; each method returns the name that holds its value."""
+    """Writes the source of one function. The methods return the name of the variable with their value."""
 
     def __init__(self) -> None:
         self.constants: dict[str, Any] = {}
         self._numbers = count()
         self._shared: list[str] = []
         self._own: list[str] = []
-        # The variables that hold what was read of paths, and of paths that lead to them.
+        # The variables with the values of paths and of their prefixes.
         self._read: dict[Path, str] = {}
-        # Those of them that the function uses of what is shared.
+        # The shared variables that the function uses.
         self._taken: dict[str, None] = {}
 
     def function(self, plain: Plain) -> str:
-        """Return the source of the whole."""
+        """Return the source of the function."""
         result = self._value(plain)
         lines = [*self._own, f"return {result}"]
         if self._taken:
@@ -153,7 +153,7 @@ class _Writer:
         pairs = ", ".join(f"{self._constant(key)}: {name}" for key, name in names.items())
         if not all(isinstance(member, Joined | Literal) for member in members.values()):
             return self._container(f"object_of({{{pairs}}})")
-        # What it weighs is known, but for the texts.
+        # The weight is known except for the texts.
         rest = object_of({key: member.value if isinstance(member, Literal) else "" for key, member in members.items()})
         texts = [f"len({names[key]})" for key, member in members.items() if isinstance(member, Joined)]
         weight = " + ".join([self._constant(rest.weight), *texts])
@@ -179,7 +179,7 @@ class _Writer:
         return name
 
     def _take(self, path: Path) -> str:
-        """Have the function read a path, or take it from what is shared."""
+        """Read a path, or take it from the shared variables."""
         value = self._reading(path)
         if path.root not in ITEM_NAMES:
             self._taken[value] = None
@@ -191,9 +191,9 @@ class _Writer:
         if path.keys:
             *before, key = path.keys
             owner = self._reading(Path(path.root, tuple(before)))
-            held = self._constant(key)
+            constant = self._constant(key)
             kind, otherwise = ("FrozenDict", "field") if isinstance(key, str) else ("FrozenList", "member")
-            code = f"{owner}[{held}] if type({owner}) is {kind} else {otherwise}({owner}, {held})"
+            code = f"{owner}[{constant}] if type({owner}) is {kind} else {otherwise}({owner}, {constant})"
         else:
             code = f"scope.resolve({self._constant(path.root)})"
         name = self._assign(self._own if path.root in ITEM_NAMES else self._shared, code)
@@ -216,7 +216,7 @@ def _indented(lines: list[str], levels: int) -> Iterator[str]:
 
 
 def _field(owner: Any, name: str) -> Any:
-    """Return a field of what is no object: of a namespace, or of a task's record."""
+    """Return a field of a namespace or of a task's record."""
     if isinstance(owner, Readable):
         return owner.read(name)
     raise InFull
@@ -237,7 +237,7 @@ def _check_text(text: str) -> None:
 
 
 def _shown(value: Any) -> str:
-    """Return the text of a value that is none."""
+    """Return the text of a value that is not text."""
     if type(value) is int and LEAST_INTEGER <= value <= MOST_INTEGER:
         return str(value)
     _check(value)
@@ -264,4 +264,4 @@ _KNOWN: dict[str, Any] = {
     "str": str,
     "type": type,
 }
-"""What the functions know besides their constants, in place of Python's built-in names."""
+"""The names that the functions can use besides their constants, in place of Python's built-ins."""

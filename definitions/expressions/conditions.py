@@ -1,4 +1,4 @@
-"""Conditions made of conditions, for the legacy forms: what a definition wrote in two places, or left unsaid."""
+"""Combined conditions for the legacy forms."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from stretto.definitions.expressions.templates import Source, Template
 
 
 class AllOf:
-    """True when every condition is; evaluated in order, as far as needed."""
+    """True if all conditions are true. Evaluation is in order and stops at the first false one."""
 
     __slots__ = ("_conditions", "place")
 
@@ -28,7 +28,7 @@ class AllOf:
 
 
 class NoneOf:
-    """True when no condition is."""
+    """True if no condition is true."""
 
     __slots__ = ("_conditions", "place")
 
@@ -41,5 +41,5 @@ class NoneOf:
         return not any(condition.evaluate(scope, moment) for condition in self._conditions)
 
     def expressions(self) -> Iterator[Source]:
-        """Yield none: each condition is told where it stands."""
+        """Yield nothing, because each condition is reported at its own transition."""
         return iter(())

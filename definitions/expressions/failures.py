@@ -1,4 +1,4 @@
-"""What a definition's author is told when an expression cannot be evaluated."""
+"""Errors of expressions, worded for the author of the definition."""
 
 from collections.abc import Callable, Iterable
 
@@ -7,18 +7,18 @@ from stretto.definitions.expressions.base.moment import Moment
 from stretto.definitions.expressions.sandbox import UnknownName
 
 
-def harmless(error: Exception, moment: Moment) -> Exception:
-    """Return the error, or one that quotes nothing if a secret was read: it may quote that, in any form."""
+def harmless_error(error: Exception, moment: Moment) -> Exception:
+    """Return the error, or one without details if a secret was read, because they might quote it in any form."""
     if moment.sources is None:
         return error
     moment.sources = None
-    return ValueError("it failed after reading a secret; what went wrong is not told, as that could tell the secret")
+    return ValueError("it failed after reading a secret; the reason is not shown, because it could reveal the secret")
 
 
-def told(
+def author_error(
     error: Exception, source: str, place: Place, known: Callable[[], Iterable[str]], functions: Iterable[str]
 ) -> ExpressionError:
-    """Return the error that an author gets for what an evaluation raised; `known` are the names in scope."""
+    """Convert an exception of an evaluation. `known` returns the names in scope."""
     hint = ""
     if isinstance(error, UnknownName):
         names = set(known())
@@ -33,5 +33,5 @@ def told(
 
 
 def shortened(source: str, most: int = 200) -> str:
-    """Return a source to be quoted, cut if it is long."""
+    """Return an expression's source for a message, cut if it is long."""
     return source if len(source) <= most else f"{source[: most - 3]}..."

@@ -1,7 +1,7 @@
-"""The filters and tests that an expression may use: an allow-list, each bounded before it makes anything.
+"""The allowed filters and tests of expressions. Each filter checks its bounds before it creates anything.
 
-Ours where the language has a function of the same name; Jinja's own for the rest. What makes HTML, reads
-attributes of Python objects, or is random is not here.
+A filter is Stretto's own if the language has a function of that name, else Jinja's. Filters that create HTML, read
+attributes of Python objects or are random are left out.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,17 +12,18 @@ from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.tests import TESTS as JINJA_TESTS
 
 from stretto.definitions.data import weigh
+from stretto.definitions.expressions.arguments import type_name
 from stretto.definitions.expressions.base.bounds import Fuel
 from stretto.definitions.expressions.base.layout import layout_filters
 from stretto.definitions.expressions.base.values import settle, text_of
-from stretto.definitions.expressions.functions import FILTERS_ONLY, FUNCTIONS, type_name
+from stretto.definitions.expressions.functions import FILTERS_ONLY, FUNCTIONS
 
 WALKING = frozenset({"batch", "groupby", "map", "reject", "rejectattr", "select", "selectattr", "slice", "list"})
-"""Jinja's filters over lists, paid for by the members they walk over."""
+"""Jinja's filters over lists, which pay for the members they read."""
 PASSING = frozenset({"d", "default", "dictsort", "first", "last", "reverse"})
-"""Jinja's filters that make no text."""
+"""Jinja's filters that create no text."""
 TEXTUAL = frozenset({"capitalize", "title", "truncate", "wordcount"})
-"""Jinja's filters over a text, which make none that is larger."""
+"""Jinja's filters over text, whose result is not longer."""
 TESTS = frozenset(
     {
         "boolean",         "defined",         "divisibleby",         "eq",         "equalto",         "even",
@@ -44,13 +45,13 @@ def _bound(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _walking(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Bound a filter over a list; Jinja's marks (`pass_context`) tell what else it wants first."""
+    """Bound a filter over a list. Jinja's marks such as `pass_context` name its first argument."""
     wants = getattr(function, "jinja_pass_arg", None)
 
     @pass_context
     def walking(context: Any, values: Any, *arguments: Any, **options: Any) -> Any:
         if not isinstance(values, Iterable):
-            raise TypeError(f"a filter over a list was given a {type(values).__name__}")
+            raise TypeError(f"a list filter takes a list, got a {type(values).__name__}")
         for size in (*arguments, *options.values()):
             if isinstance(size, int):
                 context.fuel.burn(abs(size))
@@ -66,7 +67,7 @@ def _walking(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _textual(function: Callable[..., Any], *, with_environment: bool) -> Callable[..., Any]:
-    """Bound a filter over a text; what is none becomes one as it does around an expression."""
+    """Bound a filter over text. Other values become text as they do between other text."""
 
     @pass_context
     def textual(context: Any, value: Any, *arguments: Any, **options: Any) -> Any:
@@ -86,16 +87,16 @@ def _urlencode(fuel: Fuel, value: Any) -> str:
 
 def _items(fuel: Fuel, value: Any) -> list[tuple[str, Any]]:
     if type_name(value) != "object":
-        raise TypeError(f"items takes an object, not a value of type {type_name(value)}")
+        raise TypeError(f"items takes an object, got a value of type {type_name(value)}")
     fuel.burn(len(value))
     return list(value.items())
 
 
 @pass_context
 def steps_of_a_loop(context: Any, values: Any) -> Any:
-    """Pay for the steps of a `for` loop; the compiler puts it around every loop's list."""
+    """Pay for the steps of a `for` loop. The compiler wraps it around the list of every loop."""
     if not isinstance(values, Iterable):
-        raise TypeError(f"a loop runs over a list, not over a {type(values).__name__}")
+        raise TypeError(f"a loop takes a list, got a {type(values).__name__}")
     return context.fuel.walk(values)
 
 

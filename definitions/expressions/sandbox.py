@@ -1,8 +1,8 @@
-"""The Jinja environment in which definitions' expressions are compiled and run.
+"""The Jinja environment that compiles and runs expressions of untrusted definitions.
 
-Definitions are untrusted. On top of Jinja's sandbox: only listed filters, tests, functions and methods; the dot
-reads a key before anything else and never a Python attribute; operators and loops are bounded; nothing is
-computed while a definition is compiled (constants fold at run time, under the same bounds).
+It is stricter than Jinja's sandbox. Only listed filters, tests, functions and methods exist. The dot reads a key first
+and never a Python attribute. Operators and loops are bounded. Nothing is computed at compile time; constants fold at
+run time under the same bounds.
 """
 
 import inspect
@@ -20,15 +20,16 @@ from jinja2.utils import missing
 
 from stretto.definitions.data import FrozenDict
 from stretto.definitions.errors import names_there, nearest
+from stretto.definitions.expressions.arguments import type_name
 from stretto.definitions.expressions.base.bounds import Fuel
 from stretto.definitions.expressions.base.namespaces import ABSENT, Readable
 from stretto.definitions.expressions.base.operators import OPERATORS
 from stretto.definitions.expressions.filters import ALLOWED_TESTS, FILTERS, steps_of_a_loop
-from stretto.definitions.expressions.functions import FUNCTIONS, joined, pay_for_splitting, type_name
+from stretto.definitions.expressions.functions import FUNCTIONS, joined, pay_for_splitting
 from stretto.definitions.expressions.scope import Function
 
 LOOP_STEPS = "the steps of a loop"
-"""A filter's name that no definition can write."""
+"""The name of an internal filter, which no definition can write."""
 
 LOOP_FIELDS = frozenset(
     {
@@ -102,11 +103,11 @@ MUTATORS = {
     "object": frozenset({"update", "pop", "popitem", "clear", "setdefault"}),
     "array": frozenset({"append", "extend", "insert", "remove", "pop", "clear", "sort", "reverse"}),
 }
-"""Methods that definitions written for other engines call to change their data."""
+"""Methods by which definitions for other engines change data."""
 
 
 class UnknownName(UndefinedError):
-    """A top-level name that is not in scope; the evaluation that raised it knows the names that are."""
+    """A top-level name is not in scope. The evaluation adds the names that are."""
 
     def __init__(self, message: str, name: str) -> None:
         super().__init__(message)
@@ -114,7 +115,7 @@ class UnknownName(UndefinedError):
 
 
 class Undefined(StrictUndefined):
-    """A name or field that is not there: any use but `is defined` and `default` is an error that names it."""
+    """A missing name or field. Any use except `is defined` and `default` raises an error that names it."""
 
     __slots__ = ()
 
@@ -131,12 +132,12 @@ class Undefined(StrictUndefined):
             hint = nearest(str(name), names) or ("" if name in names else names_there(names))
             return owner.explain_absence(str(name)) + (f"; {hint}" if hint else "")
         if name in MUTATORS.get(type_name(owner), ()):
-            return f"data cannot be changed, so there is no {name!r}: build a new value, with + or merge()"
+            return f"data cannot be changed, so there is no {name!r}; build a new value with + or merge()"
         if isinstance(owner, dict):
             hint = nearest(str(name), owner) or names_there(owner)
             return f"the object has no field {name!r}" + (f"; {hint}" if hint else "")
         if isinstance(owner, list) and type(name) is int:
-            return f"the list has no index {name}: it has {len(owner)} members"
+            return f"the list has no index {name}; it has {len(owner)} members"
         return f"a value of type {type_name(owner)} has no {name!r}"
 
     def _fail_with_undefined_error(self, *_args: Any, **_options: Any) -> Any:
@@ -159,9 +160,10 @@ class Undefined(StrictUndefined):
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """The environment; stateless once made, shared by every thread."""
+    """The environment. It is immutable after creation and shared by all threads."""
 
     intercepted_binops = frozenset(OPERATORS)
+    methods = METHODS
 
     def __init__(self) -> None:
         super().__init__(
@@ -173,8 +175,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         self.evaluation_context = EvalContext(self)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Read a field: a key of an object, a name of a namespace, then a listed method."""
-        # The two kinds that nearly every dot reads come first.
+        """Return a key of an object or a name of a namespace, else a listed method."""
+        # Nearly every dot reads one of these two types.
         if type(obj) is FrozenDict:
             value = obj.get(attribute, ABSENT)
         elif isinstance(obj, Readable):
@@ -183,13 +185,18 @@ class Sandbox(ImmutableSandboxedEnvironment):
             value = self._field(obj, attribute)
         if value is not ABSENT:
             return value
-        for kind, methods in METHODS.items():
-            if attribute in methods and isinstance(obj, kind):
-                return _Method(obj, attribute, methods[attribute])
-        return self.undefined(obj=obj, name=attribute)
+        method = self.method_of(obj, attribute)
+        return self.undefined(obj=obj, name=attribute) if method is None else method
+
+    def method_of(self, obj: Any, name: str) -> "Method | None":
+        """Return the listed method of a value, or None."""
+        for kind, methods in self.methods.items():
+            if name in methods and isinstance(obj, kind):
+                return Method(obj, name, methods[name])
+        return None
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """Read a key, an index, or a name of a namespace in brackets."""
+        """Return a key, an index, or a name of a namespace that is read with brackets."""
         if isinstance(obj, Readable):
             value = obj.read(argument) if isinstance(argument, str) else ABSENT
             return self.undefined(obj=obj, name=argument) if value is ABSENT else value
@@ -205,21 +212,21 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(obj, LoopContext) and attribute in LOOP_FIELDS:
             return getattr(obj, attribute)
         if isinstance(obj, tuple) and attribute in getattr(obj, "_fields", ()):
-            return getattr(obj, attribute)  # what `groupby` yields: grouper and list
+            return getattr(obj, attribute)  # the members of `groupby`, with grouper and list
         if isinstance(obj, Undefined):
-            str(obj)  # raises the error that tells what is undefined
+            str(obj)  # raises the error for the undefined name
         return ABSENT
 
     def call(self, context: Any, function: Any, /, *arguments: Any, **options: Any) -> Any:
-        """Call a function of the language, or a listed method; nothing else can be called."""
+        """Call a function of the language or a listed method. Nothing else can be called."""
         options.pop("_loop_vars", None)
         if type(function) is Function:
             implementation, first = function.call, context
-        elif type(function) is _Method:
+        elif type(function) is Method:
             implementation, first = function, context.fuel
         else:
             if isinstance(function, Undefined):
-                str(function)  # raises the error that tells what is undefined
+                str(function)  # raises the error for the undefined name
             raise SecurityError(f"a value of type {type_name(function)} cannot be called")
         try:
             return implementation(first, *arguments, **options)
@@ -228,15 +235,15 @@ class Sandbox(ImmutableSandboxedEnvironment):
             raise
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Compute `left operator right` under the evaluation's bounds."""
+        """Return `left operator right` within the evaluation's bounds."""
         return OPERATORS[operator](left, right, context.fuel)
 
     def concatenate(self, context: Any, parts: tuple[Any, ...]) -> str:
-        """Concatenate (`a ~ b`) as text around an expression is."""
+        """Return `a ~ b`, with values converted as between other text."""
         return joined(context.fuel, parts)
 
     def compare(self, context: Any, left: Any, comparisons: tuple[tuple[str, Callable[[], Any]], ...]) -> bool:
-        """Compare a chain (`a < b < c`) as Python does, each operand evaluated when it is needed, and paid for."""
+        """Return the value of a chain such as `a < b < c`. As in Python, operands are evaluated when needed."""
         result = True
         for name, operand in comparisons:
             right = operand()
@@ -265,8 +272,8 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-class _Method:
-    """A listed method of a value, ready to be called."""
+class Method:
+    """A listed method, bound to a value."""
 
     __slots__ = ("function", "name", "owner")
 
@@ -276,11 +283,12 @@ class _Method:
         self.function = function
 
     def __call__(self, fuel: Fuel, *arguments: Any, **options: Any) -> Any:
+        """Call the method."""
         return self.function(fuel, self.owner, *arguments, **options)
 
 
 def _check_arguments(function: Any, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
-    """Raise a TypeError that speaks of the function as the definition's author calls it, if the call is wrong."""
+    """Raise a TypeError in the author's terms if a call's arguments do not match the function."""
     implementation = FUNCTIONS.get(function.name)
     if type(function) is not Function or implementation is None:
         return
@@ -290,15 +298,15 @@ def _check_arguments(function: Any, arguments: tuple[Any, ...], options: dict[st
     except TypeError:
         takes = [name for name in signature.parameters if name not in {"fuel", "_fuel"}]
         given = len(arguments) + len(options)
-        raise TypeError(f"{function.name}() takes ({', '.join(takes)}); it was given {given} arguments") from None
+        raise TypeError(f"{function.name}() takes ({', '.join(takes)}), got {given} arguments") from None
 
 
 class TextGenerator(CodeGenerator):
-    """Compiles output as it is: values keep their types, and only literal text is known beforehand."""
+    """Compiles output without conversion, so values keep their types. Only literal text is constant."""
 
     def write_commons(self) -> None:
+        """Write the module's common lines, with an error for `x if y` without else where Jinja is lenient."""
         super().write_commons()
-        # Jinja gives a lenient undefined for `x if y` without else; ours is an error like any other.
         self.writeline("cond_expr_undefined = undefined")
 
     def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> Any:  # noqa: ARG002
@@ -313,6 +321,7 @@ class TextGenerator(CodeGenerator):
         pass
 
     def visit_Compare(self, node: nodes.Compare, frame: Frame) -> None:  # noqa: N802 - Jinja's visitor
+        """Write a call of `Sandbox.compare`."""
         self.write("environment.compare(context, ")
         self.visit(node.expr, frame)
         self.write(", (")
@@ -323,6 +332,7 @@ class TextGenerator(CodeGenerator):
         self.write("))")
 
     def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - Jinja's visitor
+        """Write a call of `Sandbox.concatenate`."""
         self.write("environment.concatenate(context, (")
         for part in node.nodes:
             self.visit(part, frame)
@@ -331,25 +341,27 @@ class TextGenerator(CodeGenerator):
 
 
 class ExpressionGenerator(TextGenerator):
-    """Compiles one expression to a plain function that returns its value, where Jinja makes a generator."""
+    """Compiles one expression to a function that returns its value, where Jinja would create a generator."""
 
     def write_commons(self) -> None:
+        """Write only the common lines that an expression needs."""
         self.writeline("resolve = context.resolve_or_missing")
         self.writeline("undefined = environment.undefined")
         self.writeline("cond_expr_undefined = undefined")
 
     def visit_Output(self, node: nodes.Output, frame: Frame) -> None:  # noqa: N802 - Jinja's visitor
+        """Write the return of the value."""
         self.writeline("return ", node.nodes[0])
         self.visit(node.nodes[0], frame)
 
 
 class TextSandbox(Sandbox):
-    """Compiles texts with expressions and statements in them: yields their parts."""
+    """Compiles texts with expressions and statements. The compiled function yields the parts."""
 
     code_generator_class = TextGenerator
 
 
 class ExpressionSandbox(Sandbox):
-    """Compiles what is one whole expression: returns its value."""
+    """Compiles a single expression. The compiled function returns its value."""
 
     code_generator_class = ExpressionGenerator

@@ -1,6 +1,6 @@
-"""Jinja's context, made light: names are looked up in the scope when an expression reads them, and only then.
+"""A lightweight version of Jinja's context, which looks up names when an expression reads them.
 
-Jinja's own context copies all top-level names at each rendering; this one holds three references.
+Jinja's own context copies all top-level names at each rendering. This one consists of three references.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from stretto.definitions.expressions.functions import FUNCTIONS
 
 
 class Function:
-    """A function of the language, bound to its name; only these can be called."""
+    """A function of the language with its name. Only these can be called."""
 
     __slots__ = ("call", "name")
 
@@ -28,12 +28,12 @@ class Function:
 
 
 class ScopeContext(Context):
-    """What compiled expressions run in: a scope to read from, a moment, and the fuel of this evaluation."""
+    """The context of a compiled expression: its scope, its moment, and the fuel of this evaluation."""
 
     __slots__ = ("environment", "eval_ctx", "fuel", "moment", "scope")
 
     def __init__(self, environment: Any, scope: Scope, moment: Moment) -> None:
-        # Jinja's __init__ is left out on purpose: it builds what only template inheritance needs.
+        # Jinja's __init__ is skipped deliberately: its work is only for template inheritance.
         self.environment = environment
         self.eval_ctx = environment.evaluation_context
         self.scope = scope
@@ -41,6 +41,7 @@ class ScopeContext(Context):
         self.fuel = Fuel()
 
     def resolve_or_missing(self, key: str) -> Any:
+        """Return a function, a name of the scope, or Jinja's `missing`."""
         function = _RESOLVABLE.get(key)
         if function is not None:
             return function
@@ -51,7 +52,7 @@ class ScopeContext(Context):
 
 
 class StatementsContext(ScopeContext):
-    """What compiled texts with statements run in: `set` keeps its variables here, too."""
+    """The context of a text with statements, which also stores the variables of `set`."""
 
     __slots__ = ("exported_vars", "vars")
 
@@ -65,8 +66,8 @@ def _completion(context: ScopeContext, function: str) -> Completion:
     completion = context.scope.completion()
     if completion is None:
         raise ValueError(
-            f"{function}() speaks of the task that has just ended: use it in `next` (when, publish) or in "
-            "`retry.on_error`; elsewhere read task.NAME"
+            f"{function}() refers to the task that has just ended; use it in `next` (when, publish) or in "
+            "`retry.on_error`, and read task.NAME elsewhere"
         )
     return completion
 
@@ -92,7 +93,7 @@ def _uuid(context: ScopeContext) -> str:
 
 
 COMPLETION_FUNCTIONS = frozenset({"result", "succeeded", "failed", "timed_out", "cancelled"})
-"""Functions that speak of the task that has just ended."""
+"""Functions that refer to the task that has just ended."""
 
 _CONTEXT_FUNCTIONS: dict[str, Callable[..., Any]] = {
     "result": _result,
@@ -117,4 +118,4 @@ _RESOLVABLE: dict[str, Function] = {
     **{name: Function(name, function) for name, function in _CONTEXT_FUNCTIONS.items()},
 }
 FUNCTION_NAMES = frozenset(_RESOLVABLE)
-"""Every function of the language: a variable of such a name never hides it."""
+"""All functions of the language. A variable of the same name never hides one."""

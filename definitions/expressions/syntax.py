@@ -1,6 +1,6 @@
-"""Reading an expression's syntax: what Jinja parses, less what a definition may not use, checked by name.
+"""Parses expressions with Jinja's parser, and checks their names and syntax against the allowed subset.
 
-Everything here happens once, when a definition is loaded; nothing of the expression is run.
+This happens once, when a definition is loaded. No part of an expression is run.
 """
 
 import math
@@ -49,10 +49,11 @@ _ALLOWED_NODES = (
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What an expression may name depends on where it stands.
+    """The names that are available to an expression at its position.
 
-    `items`: inside a task with `with_items`, where `item` and `index` exist. `completion`: where a task has just
-    ended (`when`, `publish`, `on_error`), so that `result()` and `failed()` mean something.
+    Attributes:
+        items: In a task with `with_items`, where `item` and `index` exist.
+        completion: In `when`, `publish` and `on_error`, where a task has just ended and `result()` has a meaning.
     """
 
     items: bool = False
@@ -60,7 +61,7 @@ class Site:
 
 
 class Malformed(Exception):
-    """What is wrong with an expression, what may help, and (if known) the offset in the text where it stands."""
+    """An expression is invalid. `offset` is its position in the text, if known."""
 
     def __init__(self, code: str, reason: str, hint: str = "") -> None:
         self.offset: int | None = None
@@ -72,7 +73,7 @@ class Malformed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """An expression within a text: its tree, its source, and the offset in the text where its braces open."""
+    """An expression within a text. `offset` is the position of its opening braces in the text."""
 
     tree: nodes.Expr
     source: str
@@ -81,19 +82,20 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A text as Jinja reads it: `parts` are literal texts and expressions, or `statements` is its whole tree."""
+    """A parsed text. `parts` are literal texts and expressions, or `statements` is the whole tree."""
 
     parts: tuple[str | Piece, ...]
     statements: nodes.Template | None = None
 
 
 def parse(sandbox: Sandbox, text: str, site: Site) -> Parsed:
-    """Parse a text and check what it names; `Malformed` tells the first thing that is wrong."""
+    """Parse a text and check its names. Raises `Malformed` for the first error."""
     if len(text) > MAX_SOURCE_LENGTH:
         raise Malformed(
-            "expression_too_long", f"an expression has at most {MAX_SOURCE_LENGTH:,} characters, this one {len(text):,}"
+            "expression_too_long",
+            f"an expression must have at most {MAX_SOURCE_LENGTH:,} characters, got {len(text):,}",
         )
-    # Jinja reads every line break as a newline, and the offsets below are those of what it reads.
+    # Jinja converts every line break to a newline, and the offsets below refer to the converted text.
     text = _LINE_BREAK.sub("\n", text)
     try:
         tree = sandbox.parse(text)
@@ -104,7 +106,7 @@ def parse(sandbox: Sandbox, text: str, site: Site) -> Parsed:
     except TemplateSyntaxError as error:
         raise Malformed("expression_syntax", error.message or "cannot be read") from None
     except (RecursionError, MemoryError):
-        raise Malformed("expression_too_deep", f"an expression nests at most {MAX_NESTING} levels") from None
+        raise Malformed("expression_too_deep", f"an expression must have at most {MAX_NESTING} levels") from None
     return Parsed((), checked)
 
 
@@ -114,7 +116,7 @@ _LINE_BREAK = re.compile(r"\r\n|\r")
 def _parts(sandbox: Sandbox, text: str, tree: nodes.Template, site: Site) -> Iterator[str | Piece]:
     sources = _expression_sources(sandbox, text)
     for output in tree.body:
-        assert isinstance(output, nodes.Output)  # noqa: S101 - the caller has looked
+        assert isinstance(output, nodes.Output)  # noqa: S101 - the caller has checked
         for node in output.nodes:
             if isinstance(node, nodes.TemplateData):
                 yield node.data
@@ -131,7 +133,7 @@ def _expression_sources(sandbox: Sandbox, text: str) -> Iterator[tuple[int, str]
     """Yield (offset of the opening braces, source between the braces) of each expression, in order."""
     offset = opened = begun = 0
     for _line, kind, value in sandbox.lex(text):
-        # A dash in the braces strips text around them, so that tokens may not lie side by side.
+        # A dash in the braces strips the text around them, so tokens need not be adjacent.
         offset = text.index(value, offset)
         if kind == "variable_begin":
             opened, begun = offset, offset + len(value)
@@ -141,37 +143,39 @@ def _expression_sources(sandbox: Sandbox, text: str) -> Iterator[tuple[int, str]
 
 
 def check_depth(tree: nodes.Node) -> None:
-    """Raise `Malformed` for a tree that nests too deeply to be worked on."""
+    """Raise `Malformed` for a tree that nests too deeply."""
     level: list[nodes.Node] = [tree]
     depth = 0
     while level:
         depth += 1
         if depth > MAX_NESTING:
-            raise Malformed("expression_too_deep", f"an expression nests at most {MAX_NESTING} levels")
+            raise Malformed("expression_too_deep", f"an expression must have at most {MAX_NESTING} levels")
         level = [child for node in level for child in node.iter_child_nodes()]
 
 
 class _Checker(NodeTransformer):
-    """Checks names and node kinds; turns `null` into a literal and makes loops pay for their steps."""
+    """Checks names and node types, turns `null` into a literal, and makes loops pay for their steps."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
         self._local: set[str] = set()
 
     def generic_visit(self, node: nodes.Node, *args: object, **kwargs: object) -> nodes.Node:
+        """Refuse node types that are not allowed."""
         if not isinstance(node, _ALLOWED_NODES):
             raise Malformed(
                 "expression_statement",
                 f"{type(node).__name__.lower()!r} cannot be used in a definition",
-                "of Jinja's statements there are if, for and set",
+                "the statements of expressions are if, for and set",
             )
         return super().generic_visit(node, *args, **kwargs)
 
     def visit_Name(self, node: nodes.Name) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        """Check a name that is read or set."""
         name = node.name
         if node.ctx == "store":
             if name in FUNCTION_NAMES or name in {"null", "loop", "self"}:
-                raise Malformed("expression_name", f"{name!r} is taken and cannot be set")
+                raise Malformed("expression_name", f"{name!r} is reserved and cannot be set")
             self._local.add(name)
             return node
         if name == "null":
@@ -183,17 +187,19 @@ class _Checker(NodeTransformer):
                 "expression_name", "'self' is not known here", "workflow.self reads a variable of that name"
             )
         if name in FUNCTION_NAMES:
-            raise Malformed("uncalled_function", f"{name!r} is a function", f"call it: {name}()")
+            raise Malformed("uncalled_function", f"{name!r} is a function", f"call it as {name}()")
         if name in ITEM_NAMES and not self._site.items:
             raise Malformed("item_outside_with_items", f"{name!r} exists only in a task that has with_items")
         return node
 
     def visit_Const(self, node: nodes.Const) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        """Refuse numbers that are not finite."""
         if isinstance(node.value, float) and not math.isfinite(node.value):
-            raise Malformed("expression_syntax", "a number in an expression is finite")
+            raise Malformed("expression_syntax", "a number in an expression must be finite")
         return node
 
     def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        """Check a call and its arguments."""
         if node.dyn_args or node.dyn_kwargs:
             raise Malformed("expression_syntax", "a call cannot spread its arguments with * or **")
         arguments = [*node.args, *node.kwargs]
@@ -212,23 +218,26 @@ class _Checker(NodeTransformer):
         if name in COMPLETION_FUNCTIONS and not self._site.completion:
             raise Malformed(
                 "no_completion",
-                f"{name}() speaks of the task that has just ended",
-                "use it in `next` (when, publish) or `retry.on_error`; elsewhere read task.NAME",
+                f"{name}() refers to the task that has just ended",
+                "use it in `next` (when, publish) or `retry.on_error`, and read task.NAME elsewhere",
             )
 
     def visit_Filter(self, node: nodes.Filter) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        """Check the name of a filter."""
         if node.name not in FILTERS or node.node is None:
             raise Malformed("unknown_filter", f"there is no filter {node.name!r}", nearest(node.name, FILTERS))
         return self.generic_visit(node)
 
     def visit_Test(self, node: nodes.Test) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        """Check the name of a test."""
         if node.name not in ALLOWED_TESTS:
             raise Malformed("unknown_test", f"there is no test {node.name!r}", nearest(node.name, ALLOWED_TESTS))
         return self.generic_visit(node)
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        """Check a loop, and wrap its list so that each step is paid for."""
         if node.recursive:
-            raise Malformed("expression_statement", "a recursive loop cannot be used in a definition")
+            raise Malformed("expression_statement", "a definition cannot use recursive loops")
         node.iter = self.visit(node.iter)
         node.iter = nodes.Filter(node.iter, LOOP_STEPS, [], [], None, None, lineno=node.lineno)
         self._local |= {name.name for name in node.target.find_all(nodes.Name)} | {"loop"}

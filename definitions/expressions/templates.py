@@ -1,11 +1,11 @@
-"""Compiled values of a definition: constants, expressions, texts, and the objects and lists that hold them.
+"""Compiled values of a definition: constants, expressions, texts, and objects and lists of them.
 
-`compile_text` and `compile_value` are called once, when a definition is loaded; what they return is immutable and
-is evaluated many times, from any thread.
+`compile_text` runs once, when a definition is loaded. The templates that it returns are immutable and are evaluated
+many times, from any thread.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from jinja2 import Template as JinjaTemplate
@@ -13,13 +13,13 @@ from jinja2 import TemplateError, nodes
 
 from stretto.definitions.data import Data, check_bounds, freeze, list_of, object_of
 from stretto.definitions.errors import ExpressionError, Finding, NotData, Place, StrettoError
-from stretto.definitions.expressions.base.bounds import check_text
+from stretto.definitions.expressions.base.bounds import Fuel, check_text
 from stretto.definitions.expressions.base.moment import Moment
 from stretto.definitions.expressions.base.namespaces import Scope
 from stretto.definitions.expressions.base.plain_values import Joined, Listed, Literal, Members, Path, Plain, plain_of
 from stretto.definitions.expressions.base.values import settle, text_of
 from stretto.definitions.expressions.compiled import Evaluate, compile_plain
-from stretto.definitions.expressions.failures import harmless, shortened, told
+from stretto.definitions.expressions.failures import author_error, harmless_error, shortened
 from stretto.definitions.expressions.sandbox import ExpressionSandbox, TextSandbox
 from stretto.definitions.expressions.scope import FUNCTION_NAMES, ScopeContext, StatementsContext
 from stretto.definitions.expressions.syntax import Malformed, Parsed, Piece, Site, parse
@@ -27,53 +27,65 @@ from stretto.definitions.expressions.syntax import Malformed, Parsed, Piece, Sit
 _EXPRESSIONS = ExpressionSandbox()
 _TEXTS = TextSandbox()
 
+Value = TypeVar("Value")
 Locate = Callable[[int], Place]
-"""Tells where the character at an offset of a text stands in the file."""
+"""Returns the place in the file of an offset in a text."""
 Report = Callable[[Finding], None]
-"""Takes a finding; reading goes on, so that all errors of a file are told at once."""
+"""Receives a finding. Reading continues, so all errors of a file are reported at once."""
 
 
 class Source(Protocol):
-    """An expression as it was written, in whichever language."""
+    """An expression as written, in either language."""
 
     @property
     def source(self) -> str:
-        """Its text, without delimiters."""
+        """The text without delimiters."""
 
     @property
     def place(self) -> Place:
-        """Where it stands."""
+        """The position in the file."""
 
     @property
     def calls(self) -> frozenset[str]:
-        """The functions that it calls."""
+        """The names of the functions that it calls."""
 
 
 class Template(Protocol):
-    """A value of a definition, ready to be evaluated."""
+    """A compiled value of a definition."""
 
     @property
     def place(self) -> Place:
-        """Where it stands."""
+        """The position in the file."""
 
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
-        """Return the value in this scope, frozen; raise `ExpressionError`."""
+        """Evaluate the value.
+
+        Args:
+            scope: The names that its expressions can read.
+            moment: The time and the seed of ids.
+
+        Returns:
+            Frozen data.
+
+        Raises:
+            ExpressionError: An expression failed.
+        """
 
     def expressions(self) -> Iterator[Source]:
-        """Yield the expressions in it, in the order of the text."""
+        """Yield its expressions in the order of the text."""
 
 
 class Written:
-    """A part of a definition: it equals what was written alike at the same place.
+    """A part of a definition. Parts are equal if they have the same text and place.
 
-    `plain` is what it comes to where that is read, not computed.
+    `plain` is its plain value, or None if it must be computed.
     """
 
     __slots__ = ()
     plain: Plain | None = None
 
     def _written(self) -> tuple[object, ...]:
-        """Return all that decides what it is."""
+        """Return everything that equality depends on."""
         raise NotImplementedError
 
     def __eq__(self, other: object) -> bool:
@@ -93,18 +105,20 @@ class Constant(Written):
         self.place = place
         self.plain = Literal(value)
 
-    def evaluate(self, scope: Scope, moment: Moment) -> Data:  # noqa: ARG002 - as every template
+    def evaluate(self, scope: Scope, moment: Moment) -> Data:  # noqa: ARG002 - the signature of all templates
+        """Return the value."""
         return self.value
 
     def _written(self) -> tuple[object, ...]:
-        return msgspec.json.encode(self.value), self.place  # as JSON: 1, 1.0 and true are not the same
+        return msgspec.json.encode(self.value), self.place  # JSON, because 1, 1.0 and true differ
 
     def expressions(self) -> Iterator[Source]:
+        """Yield nothing."""
         return iter(())
 
 
 class Expression(Written):
-    """One expression; its value keeps its type."""
+    """One expression, whose value keeps its type."""
 
     __slots__ = ("_function", "calls", "evaluate", "evaluate_text", "place", "plain", "source")
 
@@ -120,36 +134,33 @@ class Expression(Written):
         self.evaluate_text: Evaluate[str] = compile_plain(text, self.evaluate_text_in_full)
 
     def evaluate_in_full(self, scope: Scope, moment: Moment) -> Data:
-        """Return its value as Jinja computes it, also if it is plain."""
+        """Return the value as Jinja computes it."""
+        return self._computed(settle, scope, moment)
+
+    def evaluate_text_in_full(self, scope: Scope, moment: Moment) -> str:
+        """Return the text of the value between other text, as Jinja computes it."""
+        return self._computed(text_of, scope, moment)
+
+    def _computed(self, convert: Callable[[Any, Fuel], Value], scope: Scope, moment: Moment) -> Value:
         context = ScopeContext(_EXPRESSIONS, scope, moment)
         try:
-            value = settle(self._function(context), context.fuel)
-        except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
-            raise _told(harmless(error, moment), self.source, self.place, scope) from None
+            value = convert(self._function(context), context.fuel)
+        except Exception as error:  # noqa: BLE001 - an untrusted expression can raise anything
+            raise _author_error(harmless_error(error, moment), self, scope) from None
         if moment.sources is not None:
             moment.learn(value)
         return value
-
-    def evaluate_text_in_full(self, scope: Scope, moment: Moment) -> str:
-        """Return the value as the text that it becomes between other text."""
-        context = ScopeContext(_EXPRESSIONS, scope, moment)
-        try:
-            text = text_of(self._function(context), context.fuel)
-        except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
-            raise _told(harmless(error, moment), self.source, self.place, scope) from None
-        if moment.sources is not None:
-            moment.learn(text)
-        return text
 
     def _written(self) -> tuple[object, ...]:
         return self.source, self.place
 
     def expressions(self) -> Iterator[Source]:
+        """Yield this expression."""
         yield self
 
 
 class Text(Written):
-    """Literal text with expressions in it."""
+    """Literal text with expressions."""
 
     __slots__ = ("_parts", "evaluate", "place", "plain")
 
@@ -160,23 +171,25 @@ class Text(Written):
         self.evaluate: Evaluate[str] = compile_plain(self.plain, self.evaluate_in_full)
 
     def evaluate_in_full(self, scope: Scope, moment: Moment) -> str:
-        """Evaluate its expressions, one by one."""
+        """Evaluate the expressions one by one."""
         texts = [part if isinstance(part, str) else part.evaluate_text(scope, moment) for part in self._parts]
         try:
             check_text(sum(map(len, texts)))
             return _checked("".join(texts))
         except StrettoError as error:
-            raise _told(error, next(self.expressions()).source, self.place, scope) from None
+            source = next(self.expressions()).source
+            raise author_error(error, source, self.place, scope.known_names, FUNCTION_NAMES) from None
 
     def _written(self) -> tuple[object, ...]:
         return self._parts, self.place
 
     def expressions(self) -> Iterator[Source]:
+        """Yield the expressions between the literal texts."""
         return (part for part in self._parts if not isinstance(part, str))
 
 
 class Statements(Written):
-    """A text with Jinja statements (`{% if %}`, `{% for %}`, `{% set %}`): always makes a text."""
+    """A text with Jinja statements (`{% if %}`, `{% for %}`, `{% set %}`). Its value is always text."""
 
     __slots__ = ("_function", "calls", "place", "source")
 
@@ -187,6 +200,7 @@ class Statements(Written):
         self._function = _compile(_TEXTS, tree)
 
     def evaluate(self, scope: Scope, moment: Moment) -> str:
+        """Run the statements and join their output."""
         context = StatementsContext(_TEXTS, scope, moment)
         texts: list[str] = []
         length = 0
@@ -196,8 +210,8 @@ class Statements(Written):
                 length += len(texts[-1])
                 check_text(length)
             text = _checked("".join(texts))
-        except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
-            raise _told(harmless(error, moment), self.source, self.place, scope) from None
+        except Exception as error:  # noqa: BLE001 - an untrusted expression can raise anything
+            raise _author_error(harmless_error(error, moment), self, scope) from None
         if moment.sources is not None:
             moment.learn(text)
         return text
@@ -206,11 +220,12 @@ class Statements(Written):
         return self.source, self.place
 
     def expressions(self) -> Iterator[Source]:
+        """Yield the whole text as one expression."""
         yield self
 
 
 class ObjectTemplate(Written):
-    """An object some of whose members hold expressions; its keys are never rendered."""
+    """An object whose members contain expressions. Its keys are never rendered."""
 
     __slots__ = ("evaluate", "members", "place", "plain")
 
@@ -222,7 +237,7 @@ class ObjectTemplate(Written):
         self.evaluate: Evaluate[Data] = compile_plain(self.plain, self.evaluate_in_full)
 
     def evaluate_in_full(self, scope: Scope, moment: Moment) -> Data:
-        """Evaluate its members, one by one."""
+        """Evaluate the members one by one."""
         return _within_bounds(
             object_of({key: each.evaluate(scope, moment) for key, each in self.members.items()}), self
         )
@@ -231,12 +246,13 @@ class ObjectTemplate(Written):
         return list(self.members.items()), self.place
 
     def expressions(self) -> Iterator[Source]:
+        """Yield the expressions of all members."""
         for member in self.members.values():
             yield from member.expressions()
 
 
 class ListTemplate(Written):
-    """A list some of whose members hold expressions."""
+    """A list whose members contain expressions."""
 
     __slots__ = ("evaluate", "members", "place", "plain")
 
@@ -248,13 +264,14 @@ class ListTemplate(Written):
         self.evaluate: Evaluate[Data] = compile_plain(self.plain, self.evaluate_in_full)
 
     def evaluate_in_full(self, scope: Scope, moment: Moment) -> Data:
-        """Evaluate its members, one by one."""
+        """Evaluate the members one by one."""
         return _within_bounds(list_of(member.evaluate(scope, moment) for member in self.members), self)
 
     def _written(self) -> tuple[object, ...]:
         return self.members, self.place
 
     def expressions(self) -> Iterator[Source]:
+        """Yield the expressions of all members."""
         for member in self.members:
             yield from member.expressions()
 
@@ -266,7 +283,7 @@ def _plain_text(parts: tuple[str | Expression, ...]) -> Joined | None:
 
 
 def _checked(text: str) -> str:
-    """Return a text that was put together, if it is one: a lone surrogate cannot be written down."""
+    """Return a composed text, or raise `NotData` if it contains a lone surrogate."""
     freeze(text, "the text")
     return text
 
@@ -280,10 +297,17 @@ def _within_bounds(data: Data, template: "ObjectTemplate | ListTemplate") -> Dat
 
 
 def compile_text(text: str, locate: Locate, site: Site, report: Report) -> Template:
-    """Compile a text; without an expression in it, it is itself.
+    """Compile a text of a definition.
 
-    A text that is one expression (white space around it does not count) keeps that expression's type.
-    Errors go to `report`, and the text stands for null.
+    Args:
+        text: The text. Without an expression, its value is the text itself. If it is a single expression, apart from
+            white space, the value has the type of the expression.
+        locate: Returns the place of an offset in the text.
+        site: The names that are available to expressions.
+        report: Receives errors.
+
+    Returns:
+        The template. After an error, it is a constant null.
     """
     stripped = text.strip()
     try:
@@ -293,7 +317,7 @@ def compile_text(text: str, locate: Locate, site: Site, report: Report) -> Templ
         if len(parsed.parts) == 1 or parsed.statements is not None:
             offset = text.index(stripped)
         else:
-            # Only a whole expression is trimmed; white space at the ends of a text is part of it.
+            # White space around a single expression is dropped, but around a text it is part of the text.
             parsed, offset = parse(_TEXTS, text, site), 0
         return _built(parsed, text, offset, locate)
     except Malformed as malformed:
@@ -308,20 +332,20 @@ def compile_text(text: str, locate: Locate, site: Site, report: Report) -> Templ
 
 
 def compile_condition(text: str, locate: Locate, site: Site, report: Report) -> Template:
-    """Compile a `when`: without braces, the text is an expression itself."""
+    """Compile a `when`, in which a text without braces is an expression."""
     if "{{" in text or "{%" in text:
         condition = compile_text(text, locate, site, report)
     else:
         condition = compile_text(f"{{{{ {text} }}}}", lambda _offset: locate(0), site, report)
     if isinstance(condition, Text):
-        reason = "a condition is one expression: text around it makes it a text, which is always true"
+        reason = "a condition must be a single expression; with text around it, it is text, which is always true"
         report(Finding("constant_condition", reason, locate(0), found=shortened(text)))
     return condition
 
 
 def _built(parsed: Parsed, text: str, offset: int, locate: Locate) -> Template:
     if parsed.statements is not None:
-        # A statement cannot be trimmed without changing what stands around it.
+        # Trimming a statement would change the text around it.
         whole = parse(_TEXTS, text, Site(items=True, completion=True)).statements
         return Statements(whole or parsed.statements, text, locate(offset))
     parts = tuple(
@@ -350,12 +374,12 @@ def _called(tree: nodes.Node) -> frozenset[str]:
 def _finding(malformed: Malformed, source: str, place: Place) -> Finding:
     return Finding(
         malformed.code,
-        f"bad expression: {malformed.reason}",
+        f"invalid expression: {malformed.reason}",
         place,
         found=shortened(source),
         hint=malformed.hint,
     )
 
 
-def _told(error: Exception, source: str, place: Place, scope: Scope) -> ExpressionError:
-    return told(error, source, place, scope.known_names, FUNCTION_NAMES)
+def _author_error(error: Exception, expression: Source, scope: Scope) -> ExpressionError:
+    return author_error(error, expression.source, expression.place, scope.known_names, FUNCTION_NAMES)

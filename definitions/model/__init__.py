@@ -1,4 +1,4 @@
-"""A workflow as all dialects describe it: tasks, transitions, parameters, graph, semantics."""
+"""The workflow model that all dialects share: tasks, transitions, parameters, graph and semantics."""
 
 from typing import TYPE_CHECKING
 

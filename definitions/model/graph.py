@@ -1,4 +1,4 @@
-"""The graph of a workflow's tasks: who leads to whom, where a run begins, what a join waits for."""
+"""The graph of a workflow's tasks: edges, entry tasks and the inbound tasks of joins."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,25 +10,27 @@ from stretto.definitions.model.workflow import Task, Transition
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """`inbound` gives each task's distinct predecessors in the file's order, itself included for a self-loop.
+    """The entry tasks and the inbound tasks of a workflow.
 
-    `entries` are the tasks that a run starts with: those without an inbound edge but from themselves.
+    Attributes:
+        entries: The tasks that a run starts with. They have no inbound edge except from themselves.
+        inbound: Each task's distinct predecessors in the file's order. A task with a self-loop is its own.
     """
 
     entries: tuple[str, ...]
     inbound: Mapping[str, tuple[str, ...]]
 
     def needed(self, task: Task) -> int:
-        """Return how many distinct inbound tasks a join waits for."""
+        """Return the number of distinct inbound tasks that a join waits for."""
         return len(self.inbound[task.name]) if task.join == "all" else int(task.join or 1)
 
     def reachable(self, tasks: Mapping[str, Task]) -> frozenset[str]:
-        """Return the tasks that some path from an entry leads to."""
+        """Return the tasks that are reachable from the entries."""
         return reachable_from(tasks, self.entries)
 
 
 def graph_of(tasks: Mapping[str, Task]) -> Graph:
-    """Return the graph of tasks; targets that are no tasks are left out."""
+    """Return the graph of the tasks, without targets that are not tasks."""
     inbound: dict[str, dict[str, None]] = {name: {} for name in tasks}
     for name, task in tasks.items():
         for transition in task.transitions:
@@ -40,12 +42,12 @@ def graph_of(tasks: Mapping[str, Task]) -> Graph:
 
 
 def cyclic_tasks(tasks: Mapping[str, Task]) -> frozenset[str]:
-    """Return the tasks from which some path leads back to themselves."""
+    """Return the tasks that are part of a cycle."""
     return frozenset(name for name in tasks if name in reachable_from(tasks, following(tasks, [name])))
 
 
 def following(tasks: Mapping[str, Task], names: Iterable[str]) -> list[str]:
-    """Return the tasks that an edge from one of these leads to."""
+    """Return the targets of all edges from the named tasks."""
     return [
         target
         for name in names
@@ -56,23 +58,26 @@ def following(tasks: Mapping[str, Task], names: Iterable[str]) -> list[str]:
 
 
 def reachable_from(tasks: Mapping[str, Task], entries: Iterable[str]) -> frozenset[str]:
-    """Return these tasks, and those that some path from them leads to."""
+    """Return the entries and all tasks that are reachable from them."""
     seen: set[str] = set()
-    coming = list(entries)
-    while coming:
-        name = coming.pop()
+    pending = list(entries)
+    while pending:
+        name = pending.pop()
         if name not in seen:
             seen.add(name)
-            coming += following(tasks, [name])
+            pending += following(tasks, [name])
     return frozenset(seen)
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A transition as it is looked at: on its own, or once for each of its targets.
+    """A transition as it is evaluated: as a whole, or once for each of its targets.
 
-    `id` tells it apart among a task's edges (`<target>__t<n>`), `name` among those that split a run
-    (`<source>__t<n>`); n counts the edges from the same task to the same target.
+    Attributes:
+        transition: The transition.
+        targets: The targets of this edge.
+        id: Unique among a task's edges, `<target>__t<n>`. n counts the edges from the same task to the same target.
+        name: Unique among the edges that split a run, `<source>__t<n>`.
     """
 
     transition: Transition
@@ -88,7 +93,7 @@ def edges_in_order(task: Task) -> Iterator[Edge]:
 
 
 def edges_by_target(task: Task) -> Iterator[Edge]:
-    """Yield an edge for each target of each transition, sorted by the target's name, then in the file's order."""
+    """Yield an edge for each target of each transition, sorted by target, then in the file's order."""
     known: Counter[str] = Counter()
     named = [(target, each) for each in task.transitions for target in dict.fromkeys(each.targets)]
     for target, transition in sorted(named, key=lambda pair: pair[0]):
@@ -101,4 +106,4 @@ EDGES: Final[Mapping[str, Callable[[Task], Iterator[Edge]]]] = {
     "in_order": edges_in_order,
     "by_target": edges_by_target,
 }
-"""How a task's transitions are looked at, for each value of `Semantics.edges`."""
+"""The order in which a task's transitions are evaluated, for each value of `Semantics.edges`."""

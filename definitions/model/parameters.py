@@ -1,4 +1,4 @@
-"""Does a run request's input fit the workflow's parameters?"""
+"""Checks a run request's input against the workflow's parameters."""
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -9,7 +9,7 @@ from stretto.definitions.errors import InvalidInput, NotData, nearest
 from stretto.definitions.model.workflow import Parameter, Workflow
 
 MAX_PROBLEMS = 20
-"""Problems told of one kind or parameter: more would take longer than anybody reads."""
+"""Problems to report for each parameter and for unknown names."""
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -23,15 +23,24 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 
 def bind(workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
-    """Return the run's parameters, frozen: what was given, else the default, else null.
+    """Check inputs and return the run's parameters.
 
-    Where `inputs` of the workflow give variables their first values, what neither is given nor has a default is left
-    out: they have defaults of their own. Undeclared inputs are refused or dropped, as the dialect has it.
+    A parameter's value is the input, else the default, else null. If the workflow has `inputs` of its own, which have
+    their own defaults, a parameter without input and default is left out.
 
-    Raises `InvalidInput` naming every problem: unknown, missing, of the wrong type, outside enum or bounds.
+    Args:
+        workflow: The workflow to run.
+        inputs: The values by parameter name. The dialect decides whether undeclared inputs are refused or dropped.
+
+    Returns:
+        The frozen parameters.
+
+    Raises:
+        InvalidInput: Inputs are unknown, missing, of the wrong type, or outside an enum or bounds. All problems are
+            listed, at most `MAX_PROBLEMS` for each parameter.
     """
     if not isinstance(inputs, Mapping):
-        raise InvalidInput(workflow.ref, [f"inputs are an object, not a {type(inputs).__name__}"])
+        raise InvalidInput(workflow.ref, [f"inputs must be an object, got a {type(inputs).__name__}"])
     refused = workflow.semantics.undeclared_inputs == "refused"
     unknown = [name for name in inputs if name not in workflow.parameters] if refused else []
     problems = []
@@ -39,7 +48,7 @@ def bind(workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
         hint = nearest(str(name), workflow.parameters)
         problems.append(f"there is no parameter {str(name)[:100]!r}" + (f"; {hint}" if hint else ""))
     if len(unknown) > MAX_PROBLEMS:
-        problems.append(f"there are {len(unknown) - MAX_PROBLEMS:,} more that there is no parameter for")
+        problems.append(f"{len(unknown) - MAX_PROBLEMS:,} more inputs have no parameter")
     bound: dict[str, Data] = {}
     for name, parameter in workflow.parameters.items():
         if name not in inputs:
@@ -61,7 +70,7 @@ def bind(workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
 
 
 def problems_of(parameter: Parameter, value: Data, path: str = "", *, secret: bool = False) -> Iterator[str]:
-    """Yield what is wrong with a value given for a parameter; a value of (or in) a secret one is never told."""
+    """Yield the problems of a value for a parameter, without showing the values of secret parameters."""
     path = path or parameter.name
     secret = secret or parameter.secret
     if value is None:
@@ -70,15 +79,13 @@ def problems_of(parameter: Parameter, value: Data, path: str = "", *, secret: bo
         return
     kinds = _KINDS[parameter.type]
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds and object not in kinds):
-        yield f"{path!r} is of type {_kind(value)}, where {parameter.type} is expected"
+        yield f"{path!r} must be of type {parameter.type}, got {_kind(value)}"
         return
     if parameter.enum and not any(value == option and type(value) is type(option) for option in parameter.enum):
-        found = "the value" if secret else repr(value)[:100]
-        yield f"{path!r}: {found} is none of {', '.join(map(repr, parameter.enum))}"
+        yield f"{path!r} must be one of {', '.join(map(repr, parameter.enum))}{_but_got(value, secret=secret)}"
     yield from _out_of_bounds(parameter, value, path)
     if parameter.pattern is not None and isinstance(value, str) and not compiled(parameter.pattern).search(value):
-        found = "the value" if secret else repr(value)[:100]
-        yield f"{path!r}: {found} does not match the pattern {parameter.pattern!r}"
+        yield f"{path!r} must match the pattern {parameter.pattern!r}{_but_got(value, secret=secret)}"
     if parameter.items is not None and isinstance(value, list):
         for index, member in enumerate(value):
             yield from problems_of(parameter.items, member, f"{path}[{index}]", secret=secret)
@@ -91,11 +98,11 @@ def _out_of_bounds(parameter: Parameter, value: Data, path: str) -> Iterator[str
         return
     number = isinstance(value, int | float)
     measure = value if isinstance(value, int | float) else len(value)
-    what = "value" if number else "length"
+    measured = "be" if number else "have a length of"
     if parameter.minimum is not None and measure < parameter.minimum:
-        yield f"{path!r} has a {what} below {parameter.minimum:g}"
+        yield f"{path!r} must {measured} at least {parameter.minimum:g}"
     if parameter.maximum is not None and measure > parameter.maximum:
-        yield f"{path!r} has a {what} above {parameter.maximum:g}"
+        yield f"{path!r} must {measured} at most {parameter.maximum:g}"
 
 
 def _problems_of_members(parameter: Parameter, value: FrozenDict, path: str, *, secret: bool) -> Iterator[str]:
@@ -112,6 +119,10 @@ def _problems_of_members(parameter: Parameter, value: FrozenDict, path: str, *, 
             yield f"{path!r} has no field {name[:100]!r}" + (f"; {hint}" if hint else "")
         elif parameter.others is not None:
             yield from problems_of(parameter.others, value[name], f"{path}.{name[:100]}", secret=secret)
+
+
+def _but_got(value: Data, *, secret: bool) -> str:
+    return "" if secret else f", got {repr(value)[:100]}"
 
 
 def _kind(value: Data) -> str:

@@ -1,51 +1,56 @@
-"""Where the dialects differ in meaning: each difference is a field here, and a definition carries its dialect's.
+"""The differences in meaning between the dialects, one field each.
 
-The conductor has one mechanism for all dialects and looks its choices up here; it never asks which dialect a
-definition was written in.
+Every definition has the semantics of its dialect. The conductor has one mechanism for all dialects and reads its
+choices here; it never checks the dialect of a definition.
 """
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 CoreActions: TypeAlias = Literal["stretto", "stackstorm"]
-"""Whose core.* a definition calls."""
+"""The provider of the core.* actions of a definition."""
 
 
 @dataclass(frozen=True, slots=True)
 class Semantics:
-    """What a dialect means by the same constructs.
+    """The decisions in which the dialects differ.
 
-    publish: `run`: into the run's one namespace, where a value replaces an earlier one; `branch`: into the branch that
-        follows the transition, where objects merge; a join merges its branches in the order of their arrival.
-    edges: the order in which a completed task's transitions are looked at: `in_order` of the file, each with its
-        publish, then all targets at once; `by_target`: one edge a target, sorted by the target's name.
-    broken_expression: an error in `vars`, `when` or `publish` fails the run; then `stops`: nothing further is looked
-        at; `is_skipped`: the other entries and edges are.
-    arrivals: `by_lap`: every arrival starts a task, a join when enough inbound tasks have led to it since it last
-        started; `by_route`: a task with several inbound edges, no join, and in no cycle splits the run into routes, on
-        each of which what follows is visited by itself; a join counts inbound tasks whose last visit led to it.
-    starts: tasks that may start do so `as_reached`, and what cannot be evaluated fails the task; or `together`: sorted
-        by name, all their items rendered before the first starts, and what cannot be evaluated fails the run.
-    retries: what a retry repeats: an `item`, when it failed; or the whole `visit` with all its items, whenever the
-        retry's condition holds, after a success too.
-    failed_items: once an item has failed the rest `go_on` (as `max_failures` says), or the task ends `when_idle`: at
-        the moment when none of its items is running.
-    failed_results: what the list of results holds for a failed item: `null`, or the result that it gave all the same.
-    time_outs: a task whose action timed out `timed_out`, or `failed`.
-    skips: a task whose action was skipped by request ended `skipped`, or `succeeded`, where there is no such word.
-    fail_fast: an unhandled failure fails the run at once (a native workflow may ask for that with its own field), and
-        joins that can no longer be satisfied are told then.
-    after_the_end: whether transitions of tasks that complete while the run fails or is being cancelled are `ignored`
-        or `evaluated`.
-    commanded_items: when a run fails, items that were to start and have not begun are `withdrawn`, or `performed` like
-        those that run. (A cancelled run begins nothing more in any dialect.)
-    cancelled_action: an action that was cancelled from outside ends its `task` so, or cancels the `run`.
-    final_failure: whether a run that fails, but in which something still runs, can still be cancelled.
-    paused_end: a paused run in which nothing is left to do `ends`, or `waits` to be resumed.
-    output: rendered `whole` in the run's namespace, its errors told when the run has not failed; or `entry` by entry,
-        each seeing the earlier ones, in the merged branches of the tasks that ended last.
-    undeclared_inputs: are `refused`, or `dropped`.
-    core_actions: core.* are `stretto`'s own, or take and give what those of `stackstorm`'s core pack do.
+    Attributes:
+        publish: Where `publish` writes. `run`: into the one namespace of the run, where a value replaces an earlier
+            one. `branch`: into the branch that follows the transition, where objects merge. A join merges its branches
+            in the order of their arrival.
+        edges: The order in which transitions are evaluated. `in_order`: in the file's order, each with its `publish`,
+            then all targets start at once. `by_target`: one edge for each target, sorted by the target's name.
+        broken_expression: The effect of an error in `vars`, `when` or `publish`, after which the run fails. `stops`:
+            nothing further is evaluated. `is_skipped`: the other entries and edges are still evaluated.
+        arrivals: What an arrival starts. `by_lap`: every arrival starts a task; a join starts when enough inbound tasks
+            have led to it since its last start. `by_route`: a task with several inbound edges, without a join and
+            outside all cycles splits the run into routes, each with its own visits of the tasks that follow; a join
+            counts the inbound tasks whose last visit led to it.
+        starts: How ready tasks start. `as_reached`: one after the other; an expression error fails the task.
+            `together`: sorted by name, with all items rendered before the first starts; an expression error fails the
+            run.
+        retries: What a retry repeats. `item`: a failed item. `visit`: the whole visit with all its items, whenever the
+            retry's condition holds, even after a success.
+        failed_items: The effect of a failed item. `go_on`: the others run, up to `max_failures`. `when_idle`: the task
+            ends as soon as none of its items is running.
+        failed_results: The entry of a failed item in the list of results. `null`: null. `kept`: the item's result.
+        time_outs: The status of a task whose action timed out, `timed_out` or `failed`.
+        skips: The status of a task that was skipped by request, `skipped` or `succeeded`.
+        fail_fast: Whether an unhandled failure fails the run at once and reports the joins that can no longer be
+            satisfied. A native workflow can request this with its own field.
+        after_the_end: Whether transitions of tasks that complete while the run fails or is being cancelled are
+            `ignored` or `evaluated`.
+        commanded_items: The fate of items that were commanded but have not started when the run fails. `withdrawn`:
+            they never start. `performed`: they run. A cancelled run starts nothing in any dialect.
+        cancelled_action: Whether an action that was cancelled from outside cancels its `task` or the `run`.
+        final_failure: Whether a failing run with running items can still be cancelled.
+        paused_end: Whether a paused run with nothing left to do `ends`, or `waits` to be resumed.
+        output: How the output is rendered. `whole`: in the run's namespace; errors are reported if the run has not
+            failed. `entry`: entry by entry, each seeing the earlier ones, in the merged branches of the tasks that
+            ended last.
+        undeclared_inputs: Whether undeclared inputs are `refused` or `dropped`.
+        core_actions: Whether core.* are `stretto`'s own actions, or have the input and output of `stackstorm`'s.
     """
 
     publish: Literal["run", "branch"]
@@ -90,7 +95,7 @@ NATIVE = Semantics(
     undeclared_inputs="refused",
     core_actions="stretto",
 )
-"""The native dialect's, which is Attune's."""
+"""The semantics of the native dialect, which are Attune's."""
 
 ORQUESTA = Semantics(
     publish="branch",
@@ -113,7 +118,7 @@ ORQUESTA = Semantics(
     undeclared_inputs="dropped",
     core_actions="stackstorm",
 )
-"""Orquesta's, as release 1.6 of it runs definitions of version 1.0."""
+"""The semantics of Orquesta 1.6 for definitions of version 1.0."""
 
 COMMANDS = frozenset({"continue", "noop", "fail"})
-"""What may stand for a task in `do` in Orquesta's dialect; a `retry` there becomes the task's own."""
+"""The engine commands of `do` in Orquesta. A `retry` there becomes the task's own."""

@@ -1,7 +1,7 @@
-"""What a definition says, whatever dialect it was written in: frozen, and free of YAML.
+"""The workflow model: frozen classes that know neither dialects nor YAML.
 
-A `Template` is a value that may hold expressions; it is evaluated when its task starts (or ends), by the conductor.
-Times are seconds.
+A `Template` is a value that may contain expressions. The conductor evaluates it when its task starts or ends. All
+times are in seconds.
 """
 
 from collections.abc import Mapping
@@ -25,9 +25,22 @@ SourceKind = Literal["list", "lines", "jsonl", "csv"]
 class Parameter:
     """One input of a workflow.
 
-    `minimum` and `maximum` bound a number, or the length of a text, list or object; `pattern` (RE2) is looked for
-    anywhere in a text. `items` are a list's members, `properties` some of an object's, `others` the rest of them;
-    a `closed` object has no rest.
+    Attributes:
+        name: The parameter's name.
+        type: The JSON type of its values.
+        place: The position of its declaration.
+        required: Whether a run must give a value other than null.
+        default: The value if a run gives none.
+        enum: The valid values, if not empty.
+        secret: Whether its values are masked.
+        minimum: The least number, or the least length of a text, list or object.
+        maximum: The greatest number or length.
+        pattern: An RE2 pattern that a text must contain.
+        items: The type of a list's members.
+        properties: The types of an object's known fields.
+        closed: Whether an object has no other fields.
+        others: The type of an object's other fields.
+        description: Text for people.
     """
 
     name: str
@@ -49,7 +62,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """A name and the value that `vars` or `publish` gives it; `value` None publishes the whole result."""
+    """A variable that `vars` or `publish` sets. A `value` of None publishes the whole result."""
 
     name: str
     value: Template | None
@@ -58,20 +71,25 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A share of a fan-out's items, exact: 2% is Fraction(1, 50)."""
+    """An exact share of a fan-out's items, e.g. Fraction(1, 50) for 2%."""
 
     of_all: Fraction
 
 
 @dataclass(frozen=True, slots=True)
 class WithItems:
-    """A fan-out: one performance of the action for each item (or batch) of the list that `source` gives.
+    """A fan-out: the task's action runs once for each item, or for each batch of items.
 
-    At most `concurrency` items are in the window at a time. With `batch_size`, an item is a list of up to so many.
-    `max_failures` None: every item runs, and one failed item fails the task. With `names`, an item that is a list is
-    taken apart into an object of those names. Of a `kind` other than a list, `source` gives the path of a file whose
-    lines, JSON lines or rows are read as the window moves. `results` gives the path of a file of JSON lines that takes
-    what the items give, in place of the context.
+    Attributes:
+        source: Gives the list of items, or the path of a file of items.
+        concurrency: Gives the maximum number of items in the window.
+        batch_size: The maximum number of items in a batch. None runs items one by one.
+        max_failures: The number or share of items that may fail. With more, no further item starts and the task
+            fails. None runs all items, and any failed item fails the task.
+        place: The position of `with_items`.
+        names: Names for the members of an item that is a list. The item becomes an object of these names.
+        kind: `list`, or the format of the file that is read as the window moves.
+        results: Gives the path of a JSON lines file that stores the results in place of the context.
     """
 
     source: Template
@@ -85,16 +103,21 @@ class WithItems:
 
     @property
     def streams(self) -> bool:
-        """Whether a file is read for the items, or written with their results."""
+        """Whether items are read from a file, or results are written to one."""
         return self.kind != "list" or self.results is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Tries after the first one, `count` at most.
+    """Retries after a failed attempt.
 
-    The n-th waits `delay` (constant), n x delay (linear) or 2^(n-1) x delay (exponential) seconds, at most
-    `max_delay`. With `on_error`, only while that expression is true of the failed try.
+    Attributes:
+        count: The maximum number of retries.
+        delay: The base of the delay.
+        backoff: The delay of the n-th retry: delay (`constant`), n x delay (`linear`), 2^(n-1) x delay (`exponential`).
+        max_delay: The maximum delay.
+        on_error: A condition on the failed attempt. If false, there is no retry.
+        place: The position of `retry`.
     """
 
     count: Template
@@ -107,9 +130,15 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """What follows a task when `when` is true of how it ended (None: always): publish, then start `targets`.
+    """A transition from a completed task: publish variables, then start the targets.
 
-    `target_places` tells where each target is named; `number` is its position in the task's `next`, from 0.
+    Attributes:
+        when: The condition on the task's end. None is always true.
+        publish: The variables to set.
+        targets: The names of tasks and engine commands to start.
+        target_places: The position of each target.
+        place: The position of the transition.
+        number: The index in the task's `next`.
     """
 
     when: Template | None
@@ -122,12 +151,24 @@ class Transition:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task. `join` is None, "all", or the number of distinct inbound tasks that it waits for.
+    """One task.
 
-    With `when` false as it starts, it is skipped. A task without an action ends as it starts; `gathers` names the
-    tasks whose results it collects, and with which it fails. With `action_expression` that gives the action's name, and
-    `action` is its source. `delivery` says what becomes of a try of which nobody knows, after a crash, whether it was
-    performed: it is performed again, or has failed.
+    Attributes:
+        name: The task's name.
+        action: The action's name, the source of `action_expression`, or None. A task without an action ends at once.
+        input: The action's input.
+        place: The position of the task.
+        action_place: The position of the action.
+        with_items: The fan-out, if any.
+        timeout: The time limit of one attempt.
+        retry: The retries, if any.
+        delay: The delay before the task starts.
+        join: The number of distinct inbound tasks that it waits for, "all", or None.
+        when: A condition at the start. If false, the task is skipped.
+        gathers: The tasks whose results it collects. It fails if one of them does.
+        delivery: The fate of an attempt that a crash interrupted: it is repeated, or it has failed.
+        action_expression: Gives the action's name at run time.
+        transitions: The transitions in the file's order.
     """
 
     name: str
@@ -149,11 +190,29 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """A whole definition. `tasks` is in the file's order; `warnings` are what is doubtful but can run.
+    """A workflow definition.
 
-    `timeout` bounds the whole run, in seconds; `on_cancel` names the task that cleans up after a cancel. `inputs` give
-    variables their first values, before `variables` do. `output` None: the run has none. `text` is what it was read
-    from; two that say the same are equal whatever texts they came from.
+    Attributes:
+        ref: The name that runs use.
+        parameters: The inputs of a run.
+        variables: The initial variables.
+        tasks: The tasks in the file's order.
+        output: The run's output, or None.
+        cancellation_policy: Whether a cancel waits for running items or cancels them.
+        fail_fast: Whether the first unhandled failure ends the run.
+        file: The path of the definition.
+        semantics: The dialect's semantics.
+        inputs: Variables that are set before `variables`.
+        timeout: The time limit of a run.
+        timeout_place: The position of `timeout`.
+        on_cancel: The task that cleans up after a cancel.
+        label: A title for people.
+        description: Text for people.
+        version: The author's version.
+        tags: The author's tags.
+        metadata: The author's data.
+        warnings: Findings that do not prevent a run.
+        text: The source. It does not count when workflows are compared.
     """
 
     ref: str

@@ -1,7 +1,7 @@
-"""What a plain scalar means: by YAML 1.2's core schema, or by YAML 1.1 as PyYAML reads it.
+"""The values of plain scalars, in YAML 1.2's core schema or in YAML 1.1 as PyYAML reads it.
 
-The dialects differ here: `yes`, `010` and `12:30` are texts and a decimal in the one, and a boolean, an octal and a
-count of minutes in the other.
+The native dialect uses 1.2, Orquesta 1.1. In 1.2, `yes` and `12:30` are text and `010` is decimal. In 1.1, they are
+a boolean, a count of minutes and an octal number.
 """
 
 import json
@@ -18,7 +18,7 @@ from stretto.definitions.errors import Finding, Place
 
 MAX_INTEGER_DIGITS = 19
 _MAX_NUMBER_LENGTH = 100
-"""Characters of a number in another base, or with underscores; beyond them it is none that could be kept."""
+"""Maximum length of a number in another base or with underscores: a longer one cannot fit in 64 bits."""
 
 Scalar: TypeAlias = None | bool | int | float | str
 Report: TypeAlias = Callable[[Finding], None]
@@ -38,14 +38,17 @@ _CONSTRUCTOR = yaml.constructor.SafeConstructor()
 
 
 Read: TypeAlias = Callable[[str, Place, Report], Scalar]
-"""Gives the value of a scalar's text."""
+"""Returns the value of a scalar's text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """How a dialect reads scalars: plain ones, and those under the tags that may stand in a definition.
+    """How a dialect reads scalars.
 
-    A key that is no text is told as `odd_key`; where that is a warning, it stands for its text in JSON.
+    Attributes:
+        plain: Reads a plain scalar.
+        tagged: Reads a scalar with a tag, for each tag that is allowed.
+        odd_key: The severity of a key that is not text. A warning means that its JSON text is used as the key.
     """
 
     plain: Read
@@ -54,7 +57,7 @@ class Schema:
 
 
 def key_text(value: Scalar) -> str:
-    """Return the text that a key becomes in JSON."""
+    """Return the JSON object key for a scalar."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -80,7 +83,7 @@ def _plain_1_2(text: str, place: Place, report: Report) -> Scalar:
 def _integer(number: int | None, text: str, place: Place, report: Report) -> int:
     if number is not None and -0x8000000000000000 <= number <= 0xFFFFFFFFFFFFFFFF:
         return number
-    report(Finding("yaml_number", "an integer has at most 64 bits", place, found=shortened(text)))
+    report(Finding("yaml_number", "an integer must fit in 64 bits", place, found=shortened(text)))
     return 0
 
 
@@ -88,8 +91,8 @@ def _number(number: float, text: str, place: Place, report: Report) -> float | s
     if math.isfinite(number):
         return number
     if _NOT_FINITE.match(text):
-        problem = "a number in a definition is finite"
-        report(Finding("yaml_number", problem, place, found=text, hint="put quotes around a text"))
+        problem = "a number must be finite"
+        report(Finding("yaml_number", problem, place, found=text, hint="put quotes around it if it is text"))
     else:
         report(Finding("yaml_number", "the number is too large", place, found=shortened(text)))
     return text
@@ -112,14 +115,16 @@ def _tagged_1_1(tag: str, text: str, place: Place, report: Report) -> Scalar:
         if kind == "float":
             return _number_1_1(tag, text, place, report)
     except (ValueError, KeyError, IndexError, OverflowError):
-        report(Finding("yaml_number", f"this cannot be read as {kind}", place, found=shortened(text)))
+        report(Finding("yaml_number", f"this is not a valid {kind}", place, found=shortened(text)))
         return text
     if kind == "timestamp":
-        problem = "YAML 1.1 reads this as a date, which is no data: it is taken as a text"
+        problem = "YAML 1.1 reads this as a date, which is not JSON data; Stretto treats it as text"
         report(Finding("yaml_date", problem, place, shortened(text), hint="put quotes around it", severity="warning"))
     elif kind in {"merge", "value"}:
-        problem = f"a plain {text} is not used in a definition"
-        report(Finding("yaml_merge", problem, place, hint="write the fields out, or put quotes around a text"))
+        problem = f"a definition cannot use a plain {text}"
+        report(
+            Finding("yaml_merge", problem, place, hint="write out the fields, or put quotes around it if it is text")
+        )
     return text
 
 
@@ -137,7 +142,7 @@ def _number_1_1(tag: str, text: str, place: Place, report: Report) -> float | st
 
 
 def shortened(text: str, most: int = 60) -> str:
-    """Return a text as a finding shows it."""
+    """Return text shortened for a finding."""
     return text if len(text) <= most else f"{text[: most - 3]}..."
 
 

@@ -1,7 +1,7 @@
-"""YAML as a definition's author means it: the dialect's scalars, every value with its place, and bounds.
+"""Bounded YAML parsing that keeps the place of every value.
 
-PyYAML only splits the text into events here; nodes are ours. Its own constructors let duplicate keys pass, and expand
-aliases without a bound.
+PyYAML only splits the text into events. Its own constructors accept duplicate keys and expand aliases without a
+bound.
 """
 
 import re
@@ -17,14 +17,21 @@ from stretto.definitions.source.yaml_scalars import YAML_1_2, Schema, key_text, 
 MAX_SOURCE_LENGTH = 4 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_NODES = 200_000
-"""Nodes of one document, those that aliases repeat counted each time."""
+"""Maximum number of nodes in a document. Nodes that aliases repeat count each time."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(slots=True)
 class ScalarNode:
-    """A scalar: `value` as the dialect reads it, `text` as it stands after YAML's own escapes."""
+    """A scalar.
+
+    Attributes:
+        place: The start of the scalar.
+        value: The value in the dialect's schema.
+        text: The text after YAML's own escapes.
+        source: The text as written in the file, if it may hold an expression.
+    """
 
     place: Place
     value: None | bool | int | float | str
@@ -32,9 +39,9 @@ class ScalarNode:
     source: str = ""
 
     def locate(self, offset: int) -> Place:
-        """Return where the expression that opens at `offset` of the text stands in the file.
+        """Return the place in the file of the expression that opens at `offset` of the text.
 
-        YAML may fold and escape what lies between, so the opening braces are counted rather than characters.
+        Counts opening braces, not characters, because YAML may fold and escape the text in between.
         """
         before = len(OPENING.findall(self.text[:offset]))
         for count, match in enumerate(OPENING.finditer(self.source)):
@@ -46,9 +53,9 @@ class ScalarNode:
 
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-"""What YAML's reader counts as the end of a line."""
+"""The line breaks of YAML's reader."""
 OPENING = re.compile(r"\{\{|\{%|<%")
-"""What opens an expression, in either of its languages."""
+"""The start of an expression, in Jinja2 or YAQL."""
 
 
 @dataclass(slots=True)
@@ -61,7 +68,7 @@ class ListNode:
 
 @dataclass(slots=True)
 class MapNode:
-    """A mapping; `keys` gives the place of each key."""
+    """A mapping. `keys` holds the place of each key."""
 
     place: Place
     members: dict[str, "Node"] = field(default_factory=dict)
@@ -82,12 +89,12 @@ def to_data(node: Node) -> Any:
 
 
 def is_falsy(node: Node) -> bool:
-    """Tell whether a node stands for nothing: null, false, 0, an empty text, list or object."""
+    """Return whether a node is null, false, 0, or an empty text, list or object."""
     return not node.value if isinstance(node, ScalarNode) else not node.members
 
 
 def kind_of(node: Node) -> str:
-    """Return what a node is, in the words of a finding."""
+    """Describe a node for a finding."""
     if isinstance(node, MapNode):
         return "an object"
     if isinstance(node, ListNode):
@@ -102,9 +109,19 @@ def kind_of(node: Node) -> str:
 
 
 def compose(text: str, file: str, report: Report, schema: Schema = YAML_1_2) -> Node | None:
-    """Return the node of the one document in `text`, or None when it cannot be read; findings go to `report`."""
+    """Parse the one YAML document in `text`.
+
+    Args:
+        text: The YAML text.
+        file: The file's path for places.
+        report: Receives the findings.
+        schema: The meaning of scalars.
+
+    Returns:
+        The root node, or None if the text cannot be parsed.
+    """
     if len(text) > MAX_SOURCE_LENGTH:
-        problem = f"a definition has at most {MAX_SOURCE_LENGTH:,} characters, this one {len(text):,}"
+        problem = f"a definition must have at most {MAX_SOURCE_LENGTH:,} characters, got {len(text):,}"
         report(Finding("yaml_too_large", problem, Place(file, 1, 1)))
         return None
     try:
@@ -112,9 +129,9 @@ def compose(text: str, file: str, report: Report, schema: Schema = YAML_1_2) -> 
         return _Composer(text, file, report, schema).compose()
     except UnicodeEncodeError as error:
         line = text.count("\n", 0, error.start) + 1
-        report(Finding("yaml_syntax", "this is no text: it holds a lone surrogate", Place(file, line, 1)))
+        report(Finding("yaml_syntax", "this is not valid text: it contains a lone surrogate", Place(file, line, 1)))
     except yaml.YAMLError as error:
-        report(_unreadable(error, text, file))
+        report(_syntax_finding(error, text, file))
     except _Refused as refused:
         report(refused.finding)
     return None
@@ -125,22 +142,22 @@ class _Refused(Exception):
         self.finding = finding
 
 
-def _unreadable(error: yaml.YAMLError, text: str, file: str) -> Finding:
+def _syntax_finding(error: yaml.YAMLError, text: str, file: str) -> Finding:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     place = Place(file, mark.line + 1, mark.column + 1) if mark is not None else Place(file, 1, 1)
     problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    if "maximum nesting depth" in problem:  # libyaml's scanner looks ahead: newer releases have a bound of their own
+    if "maximum nesting depth" in problem:  # newer releases of libyaml have a bound of their own, in the scanner
         return _too_deep(place)
     hint = ""
     if mark is not None and _begins_with_tab(text, mark.line):
-        hint = "YAML is indented with spaces, not with tabs"
+        hint = "indent YAML with spaces, not tabs"
     elif "cannot start any token" in problem or "did not find expected" in problem or "block mapping" in problem:
-        hint = "a text with {{ or a colon needs quotes around it"
-    return Finding("yaml_syntax", f"this is no YAML: {problem}", place, hint=hint)
+        hint = "put quotes around text with {{ or a colon"
+    return Finding("yaml_syntax", f"this is not valid YAML: {problem}", place, hint=hint)
 
 
 def _too_deep(place: Place) -> Finding:
-    return Finding("yaml_too_deep", f"a definition nests at most {MAX_DEPTH} levels", place)
+    return Finding("yaml_too_deep", f"a definition must have at most {MAX_DEPTH} levels of nesting", place)
 
 
 def _begins_with_tab(text: str, number: int) -> bool:
@@ -165,7 +182,7 @@ class _Composer:
             if isinstance(event, yaml.DocumentStartEvent):
                 if node is not None:
                     place = self._place(event, "")
-                    raise _Refused(Finding("yaml_documents", "a definition is one YAML document", place))
+                    raise _Refused(Finding("yaml_documents", "a definition must be one YAML document", place))
                 node = self._node(next(self._events), "", 0)
         if node is None:
             self._report(Finding("yaml_empty", "the file is empty", Place(self._file, 1, 1)))
@@ -177,7 +194,9 @@ class _Composer:
     def _count(self, nodes: int, place: Place) -> None:
         self._nodes += nodes
         if self._nodes > MAX_NODES:
-            problem = f"a definition has at most {MAX_NODES:,} values, those that aliases repeat counted each time"
+            problem = (
+                f"a definition must have at most {MAX_NODES:,} values (values repeated by aliases count each time)"
+            )
             raise _Refused(Finding("yaml_too_many_values", problem, place))
 
     def _node(self, event: Any, path: str, depth: int) -> Node:
@@ -189,7 +208,7 @@ class _Composer:
         counted = self._nodes
         self._count(1, place)
         if event.tag is not None and event.tag != "!" and event.tag not in self._schema.tagged:
-            self._report(Finding("yaml_tag", "tags are not used in a definition", place, found=event.tag))
+            self._report(Finding("yaml_tag", "a definition cannot use YAML tags", place, found=event.tag))
         if event.anchor:
             self._open.add(event.anchor)
         if isinstance(event, yaml.ScalarEvent):
@@ -229,7 +248,7 @@ class _Composer:
             member = self._node(next(self._events), member_path, depth + 1)
             if key in node.members:
                 first = node.keys[key]
-                problem = f"the key {key!r} stands twice; the first is on line {first.line}"
+                problem = f"duplicate key {key!r}; the first is on line {first.line}"
                 self._report(Finding("yaml_duplicate_key", problem, key_place))
             else:
                 node.members[key] = member
@@ -240,9 +259,9 @@ class _Composer:
         if isinstance(node, ScalarNode) and isinstance(node.value, str):
             return node.value
         if not isinstance(node, ScalarNode) and start.flow_style:
-            problem = "an expression needs quotes around it, else YAML reads its braces as an object"
+            problem = "an expression needs quotes around it, otherwise YAML reads its braces as an object"
             raise _Refused(Finding("yaml_unquoted_expression", problem, place, hint='write "{{ ... }}"'))
-        problem = "the keys of an object are texts"
+        problem = "the keys of an object must be text"
         self._report(
             Finding(
                 "yaml_key", problem, place, kind_of(node), hint="put quotes around it", severity=self._schema.odd_key

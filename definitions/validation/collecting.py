@@ -1,4 +1,4 @@
-"""Where checks put what they find: each thing once, and of a hostile file no more than anybody reads."""
+"""Collects the findings of checks, without duplicates."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,7 +7,7 @@ from stretto.definitions.errors import Finding, Place, nearest
 
 
 class Findings:
-    """The findings of the checks, in the order in which they were made."""
+    """The findings in the order in which they were added."""
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, str, int, int], Finding] = {}
@@ -16,15 +16,15 @@ class Findings:
         return iter(self._found.values())
 
     def error(self, code: str, message: str, place: Place, **details: str) -> None:
-        """Report what surely fails; `details` are found, expected, hint."""
+        """Add an error. `details` are the finding's found, expected and hint."""
         self._add(Finding(code, message, place, **details))
 
     def warn(self, code: str, message: str, place: Place, **details: str) -> None:
-        """Report what is doubtful."""
+        """Add a warning. `details` are the finding's found, expected and hint."""
         self._add(Finding(code, message, place, severity="warning", **details))
 
     def nearest(self, name: str, known: Iterable[str]) -> str:
-        """Return a hint at the nearest name, while anybody will read it: comparing names takes long."""
+        """Return a hint with the nearest name, or "" beyond `MAX_FINDINGS`, as comparing names takes long."""
         return nearest(name, known) if len(self._found) < MAX_FINDINGS else ""
 
     def _add(self, finding: Finding) -> None:

@@ -1,4 +1,4 @@
-"""Conditions that do not depend on anything: most often a slip of the pen."""
+"""Checks for constant conditions, which are most often typos."""
 
 from jinja2 import nodes
 
@@ -11,7 +11,7 @@ from stretto.definitions.validation.references import tree_of
 def check_conditions(workflow: Workflow, findings: Findings) -> None:
     """Check each `when` and `on_error`."""
     for task in workflow.tasks.values():
-        _check(task.when, findings, never="the task is never performed")
+        _check(task.when, findings, never="the task never runs")
         for transition in task.transitions:
             _check(transition.when, findings, never="the transition is never taken")
         if task.retry is not None:
@@ -21,7 +21,7 @@ def check_conditions(workflow: Workflow, findings: Findings) -> None:
 def _check(condition: Template | None, findings: Findings, never: str = "") -> None:
     if isinstance(condition, Constant):
         if condition.value is False and never:
-            findings.warn("constant_condition", f"the condition is always false: {never}", condition.place)
+            findings.warn("constant_condition", f"the condition is always false, so {never}", condition.place)
         return
     for expression in condition.expressions() if condition is not None else ():
         tree = tree_of(expression)
@@ -29,16 +29,16 @@ def _check(condition: Template | None, findings: Findings, never: str = "") -> N
             continue
         if isinstance(tree, nodes.Const) and isinstance(tree.value, str):
             findings.error(
-                "constant_condition", "the condition is a text, which is always true" if tree.value else
-                "the condition is an empty text, which is always false", expression.place,
+                "constant_condition", "the condition is text, which is always true" if tree.value else
+                "the condition is empty text, which is always false", expression.place,
                 found=repr(tree.value[:60]), hint="write an expression, such as succeeded()",
             )  # fmt: skip
         elif isinstance(tree, nodes.Const) and tree.value is False:
             if never:
-                findings.warn("constant_condition", f"the condition is always false: {never}", expression.place)
+                findings.warn("constant_condition", f"the condition is always false, so {never}", expression.place)
         elif not (isinstance(tree, nodes.Const) and tree.value is True):
             findings.warn(
-                "constant_condition", "the condition is always the same: nothing in it changes", expression.place
+                "constant_condition", "the condition never changes, because it reads no names", expression.place
             )
 
 

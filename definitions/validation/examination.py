@@ -1,10 +1,10 @@
-"""The whole examination of a definition: what its reader finds, and what only the read workflow shows."""
+"""The complete check of a definition: the findings of its reader and of all other checks."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from stretto.definitions.dialects import in_order, read_with_findings
+from stretto.definitions.dialects import Reading, in_order, read_with_findings
 from stretto.definitions.errors import Finding
 from stretto.definitions.model import NATIVE, Task, Workflow, graph_of
 from stretto.definitions.source import Node
@@ -33,20 +33,24 @@ _BREAKS_GRAPH = frozenset(
         "yaml_key",
     }
 )
-"""Errors after which a task, a transition or a variable may be missing that the author wrote: what follows from its
-absence would be told as a mistake of its own."""
+"""Errors that may hide a task, a transition or a variable. Findings that depend on them would be misleading."""
 
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What came of examining a text: the workflow as far as it could be read, and every finding in the file's order."""
+    """The result of an examination.
+
+    Attributes:
+        workflow: The workflow without the parts that could not be read, or None.
+        findings: All errors and warnings in the file's order.
+    """
 
     workflow: Workflow | None
     findings: tuple[Finding, ...]
 
     @property
     def errors(self) -> tuple[Finding, ...]:
-        """The findings with which the definition cannot be used."""
+        """The findings that prevent the use of the definition."""
         return tuple(finding for finding in self.findings if finding.severity == "error")
 
 
@@ -56,11 +60,26 @@ def examine(
     actions: KnownActions | None = None,
     complete: Callable[[Workflow], Workflow] = lambda workflow: workflow,
 ) -> Examination:
-    """Read a text and check all that can be known of it before it runs; without `actions`, not the actions.
+    """Read a definition and run all checks.
 
-    `complete` adds what another file says of the workflow.
+    Args:
+        text: The YAML text.
+        file: The file's path for findings.
+        actions: The known actions. None skips the checks of actions.
+        complete: Adds metadata from another file to the workflow.
+
+    Returns:
+        The workflow and its findings.
     """
-    reading = read_with_findings(text, file)
+    return examine_reading(read_with_findings(text, file), actions, complete)
+
+
+def examine_reading(
+    reading: Reading,
+    actions: KnownActions | None = None,
+    complete: Callable[[Workflow], Workflow] = lambda workflow: workflow,
+) -> Examination:
+    """Check what `read_with_findings` returned, as `examine` does."""
     found = list(dict.fromkeys(reading.findings))
     if reading.workflow is None:
         return Examination(None, _sorted(found))
@@ -71,7 +90,16 @@ def examine(
 
 
 def check(workflow: Workflow, actions: KnownActions | None = None, root: Node | None = None) -> tuple[Finding, ...]:
-    """Return what can be known of a workflow that was read without an error; `root` is its document, for places."""
+    """Run all checks on a workflow that was read without errors.
+
+    Args:
+        workflow: The workflow.
+        actions: The known actions. None skips the checks of actions.
+        root: The document of the workflow, for more precise places.
+
+    Returns:
+        The findings in the file's order.
+    """
     return _sorted(list(_checked(workflow, actions, KeyPlaces(root), [])))
 
 
@@ -87,7 +115,7 @@ def _checked(
     findings = Findings()
     broken = [error for error in errors if error.code in _BREAKS_GRAPH]
     if workflow.semantics is NATIVE:
-        # The reader of another dialect looks at its names and paths itself.
+        # The readers of other dialects check names and paths themselves.
         _check_native(workflow, findings, broken, errors)
     else:
         check_functions(workflow, findings)
@@ -96,7 +124,7 @@ def _checked(
         check_inputs(workflow, actions, places, findings, half_read)
     if workflow.semantics is NATIVE:
         return list(findings)
-    # What another dialect's own inspection lets pass is not refused, but for what would run data as code.
+    # The dialect's own inspection accepts these, so they are warnings, except for code injection.
     return [each if each.code == "rendered_command" else replace(each, severity="warning") for each in findings]
 
 
@@ -116,12 +144,12 @@ def _check_native(workflow: Workflow, findings: Findings, broken: list[Finding],
 def _paths(workflow: Workflow, findings: Findings) -> Paths | None:
     if len(workflow.tasks) > MAX_TASKS:
         first = next(iter(workflow.tasks.values()))
-        message = f"what is set on which path is not checked: there are more than {MAX_TASKS:,} tasks"
+        message = f"paths are not checked, because there are more than {MAX_TASKS:,} tasks"
         findings.warn("paths_not_checked", message, first.place)
         return None
     return Paths(workflow) if graph_of(workflow.tasks).entries else None
 
 
 def _of_input(error: Finding, task: Task) -> bool:
-    """Tell whether an error may hide a task's input: it is about the task itself or one of its own fields."""
+    """Return whether an error is in the task itself or one of its fields, and so may hide its input."""
     return re.fullmatch(rf"{re.escape(task.place.path)}(\.[^.\[]*)?", error.place.path) is not None

@@ -1,4 +1,4 @@
-"""Does a task's input fit its action? What actions there are, somebody else knows: see `KnownActions`."""
+"""Checks the inputs of tasks against their actions, which the caller supplies as `KnownActions`."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from stretto.definitions.source import ListNode, MapNode, Node
 from stretto.definitions.validation.collecting import Findings
 
 LITERAL_HINT: Final = 'pass the value in `env` and write "$NAME" in the command, or use argv'
-RENDERED_HINT: Final = f"{LITERAL_HINT}; the setting `core_local.rendered_cmd: allow` has such commands run as they are"
-"""For definitions of Orquesta's, which the setting is about."""
+RENDERED_HINT: Final = f"{LITERAL_HINT}; the setting `core_local.rendered_cmd: allow` permits such commands"
+"""The hint for Orquesta definitions, which the setting applies to."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownInput:
-    """One input of an action, or one parameter of a workflow that is called like an action."""
+    """One input of an action, or one parameter of a workflow that is called as an action."""
 
     name: str
     type: str = "any"
@@ -30,7 +30,13 @@ class KnownInput:
 
 @dataclass(frozen=True, slots=True)
 class KnownAction:
-    """What an action takes. `takes_anything`: other inputs, too. `literal` are those that must not be computed."""
+    """The inputs of an action.
+
+    Attributes:
+        inputs: The known inputs by name.
+        takes_anything: Whether the action accepts other inputs.
+        literal: The inputs that cannot contain expressions.
+    """
 
     inputs: Mapping[str, KnownInput]
     takes_anything: bool = False
@@ -38,54 +44,54 @@ class KnownAction:
 
 
 class KnownActions(Protocol):
-    """Tells validation what actions there are."""
+    """The actions that validation knows."""
 
     def parameters_of(self, ref: str, core: CoreActions) -> KnownAction | None:
-        """Return what the action takes, or None if there is no such action."""
+        """Return the inputs of an action, or None if there is no such action."""
 
-    def instead_of(self, ref: str, core: CoreActions) -> str:
+    def suggestion_for(self, ref: str, core: CoreActions) -> str:
         """Return why there is no such action, and what to write instead; "" if nothing is known of it."""
 
     def refs(self, core: CoreActions) -> tuple[str, ...]:
-        """Return all refs, to offer the nearest one."""
+        """Return all refs, to suggest the nearest one."""
 
 
 class KeyPlaces:
-    """Where the keys and values of a document's objects stand; a constant object no longer knows its members'."""
+    """The places of a document's keys and values, which constant objects do not store."""
 
     def __init__(self, root: Node | None) -> None:
         self._objects: dict[tuple[int, int], MapNode] = {}
-        coming = [root] if root is not None else []
+        pending = [root] if root is not None else []
         seen: set[int] = set()
-        while coming:
-            node = coming.pop()
+        while pending:
+            node = pending.pop()
             if id(node) in seen:
                 continue
             seen.add(id(node))
             if isinstance(node, MapNode):
                 self._objects[node.place.line, node.place.column] = node
-                coming += node.members.values()
+                pending += node.members.values()
             elif isinstance(node, ListNode):
-                coming += node.members
+                pending += node.members
 
     def key(self, place: Place, name: str) -> Place:
-        """Return where the key stands of the object at `place`."""
+        """Return the place of a key of the object at `place`."""
         node = self._objects.get((place.line, place.column))
         return node.keys.get(name, place) if node is not None else place
 
     def value(self, place: Place, name: str) -> Place:
-        """Return where the value stands of the object at `place`."""
+        """Return the place of a value of the object at `place`."""
         node = self._objects.get((place.line, place.column))
         return node.members[name].place if node is not None and name in node.members else place
 
 
-_WHERE_FROM = "actions are those of --packs and --actions, and the workflows of --definitions"
+_WHERE_FROM = "actions come from --packs and --actions, and workflows from --definitions"
 
 
 def check_inputs(
     workflow: Workflow, actions: KnownActions, places: KeyPlaces, findings: Findings, unsure: Collection[str]
 ) -> None:
-    """Check each task's action and input; of `unsure` tasks the input could not be read wholly."""
+    """Check the action and input of each task, except for the inputs of `unsure` tasks, which were only partly read."""
     for task in workflow.tasks.values():
         if not task.action or task.action_expression is not None or not ACTION.match(task.action):
             continue
@@ -93,7 +99,7 @@ def check_inputs(
         action = actions.parameters_of(task.action, core)
         if action is None:
             others = [ref for ref in actions.refs(core) if ref != workflow.ref]
-            hint = actions.instead_of(task.action, core) or _nearest_ref(task.action, others, findings)
+            hint = actions.suggestion_for(task.action, core) or _nearest_ref(task.action, others, findings)
             findings.error("unknown_action", f"there is no action {task.action!r}", task.action_place, hint=hint)
         elif task.name not in unsure:
             _check_input(task, action, places, findings)
@@ -101,7 +107,7 @@ def check_inputs(
 
 
 def computed_members(template: Template, names: Collection[str]) -> dict[str, Place]:
-    """Return which members of an input hold expressions, and where; of an input that is one expression, all."""
+    """Return the places of the members with expressions. An input that is one expression computes all members."""
     if isinstance(template, ObjectTemplate):
         first = {name: next(template.members[name].expressions(), None) for name in names if name in template.members}
         return {name: expression.place for name, expression in first.items() if expression is not None}
@@ -110,19 +116,19 @@ def computed_members(template: Template, names: Collection[str]) -> dict[str, Pl
 
 def _check_literal(task: Task, action: KnownAction, core: CoreActions, findings: Findings) -> None:
     if not isinstance(task.input, ObjectTemplate):
-        return  # only a run knows whether there is such a member
+        return  # such a member is known only at run time
     if core == "stretto" and task.action in LITERAL_INPUTS:
-        return  # the reader has told
+        return  # reported by the reader
     for name, place in computed_members(task.input, action.literal).items():
         findings.error(
             "rendered_command",
-            f"{name!r} of {task.action} is a literal text; an expression in it would let data run as code",
+            f"{name!r} of {task.action} must be literal text; an expression in it would let data run as code",
             place, hint=LITERAL_HINT if core == "stretto" else RENDERED_HINT,
         )  # fmt: skip
 
 
 def _nearest_ref(ref: str, known: list[str], findings: Findings) -> str:
-    """Return a hint at the ref that was meant; in a pack that is known its own names count, not what all begin with."""
+    """Return a hint with the nearest ref. In a known pack, only the names without the pack are compared."""
     pack, _, name = ref.rpartition(".")
     of_pack = {each.rpartition(".")[2]: each for each in known if each.rpartition(".")[0] == pack}
     hint = findings.nearest(name, of_pack) if of_pack else findings.nearest(ref, known)
@@ -139,7 +145,7 @@ def _members(template: Template) -> Iterator[tuple[str, Template]]:
 
 def _check_input(task: Task, action: KnownAction, places: KeyPlaces, findings: Findings) -> None:
     if not isinstance(task.input, ObjectTemplate | Constant):
-        return  # only a run knows what an expression gives, or which names
+        return  # the names that an expression gives are known only at run time
     place = task.input.place
     given = dict(_members(task.input))
     meant: set[str] = set()
@@ -155,7 +161,7 @@ def _check_input(task: Task, action: KnownAction, places: KeyPlaces, findings: F
                 expected=", ".join(action.inputs) or "no input", hint=hint,
             )  # fmt: skip
     for name, known in action.inputs.items():
-        # One that is misspelt has been told.
+        # A misspelt one has been reported.
         if known.required and name not in given and name not in meant:
             expected = "any value" if known.type == "any" else _article(known.type)
             findings.error(
@@ -170,21 +176,19 @@ def _check_value(what: str, known: KnownInput, template: Template, place: Place,
         return
     if not (known.nullable if kind == "null" else _fits(known.type, kind)):
         expected = _article(known.type) if known.type != "any" else "any value but null"
-        findings.error(
-            "wrong_input_type", f"{what} is of the wrong type", place, found=_article(kind), expected=expected
-        )
+        findings.error("wrong_input_type", f"{what} has the wrong type", place, found=_article(kind), expected=expected)
     elif known.enum and isinstance(template, Constant) and kind != "null":
         value = template.value
         if not any(value == each and type(value) is type(each) for each in known.enum):
             choices = [str(each) for each in known.enum]
             findings.error(
-                "bad_choice", f"{what} is none of its values", place, found=repr(value)[:60],
+                "bad_choice", f"{what} has an invalid value", place, found=repr(value)[:60],
                 expected=", ".join(choices), hint=findings.nearest(str(value), choices),
             )  # fmt: skip
 
 
 def _kind_of(template: Template) -> str:
-    """Return the type that a value surely has, or "" if only a run knows."""
+    """Return the type of a value, or "" if it is known only at run time."""
     if isinstance(template, Constant):
         return _type_of(template.value)
     kinds = {ObjectTemplate: "object", ListTemplate: "array", Text: "string", Statements: "string"}

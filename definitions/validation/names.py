@@ -1,7 +1,7 @@
-"""Do the names in expressions stand for anything, at the moment when they are read?
+"""Checks that the names in expressions exist when they are read.
 
-A name that nothing gives is an error where it is read whenever its expression is evaluated; where it is read only
-perhaps, or where another path gives it, a warning: such a definition can run.
+A missing name is an error if every evaluation of its expression reads it. If it is read only sometimes, or exists on
+another path, it is a warning, because such a definition can run.
 """
 
 from stretto.definitions.conductor import FILED_FIELDS
@@ -20,9 +20,14 @@ _OWN_FIELDS = ("result", "data", "errors", "outcome")
 
 
 class NameChecks:
-    """Checks every name of a workflow. Without `paths`, whether a name is there in time is not looked at.
+    """Checks all names of a workflow.
 
-    `unsure` names what the reader could not read wholly ("variables", "parameters", "tasks"): it is taken as given.
+    Args:
+        workflow: The workflow.
+        paths: The paths of the workflow. None skips the checks of whether a name exists in time.
+        findings: Receives the findings.
+        unsure: The namespaces that were only partly read ("variables", "parameters", "tasks"). Their names are not
+            checked.
     """
 
     def __init__(self, workflow: Workflow, paths: Paths | None, findings: Findings, unsure: frozenset[str]) -> None:
@@ -55,8 +60,8 @@ class NameChecks:
         base, *fields = reference.path
         if not fields:
             if reference.whole and not guarded:
-                message = f"the namespace {base!r} as a whole is no value"
-                self._report("whole_namespace", reference, message, place, hint=f"name a field of it: {base}.NAME")
+                message = f"the namespace {base!r} as a whole is not a value"
+                self._report("whole_namespace", reference, message, place, hint=f"name a field of it, {base}.NAME")
         elif base in _VARIABLES:
             self._check_variable(use, reference, fields[0], place, guarded=guarded)
         elif base in _TASKS:
@@ -74,14 +79,14 @@ class NameChecks:
         if name in parameters or "parameters" in self._unsure:
             return
         hint = f"write workflow.{name}" if name in self._variables else self._findings.nearest(name, parameters)
-        hint = hint or f"declare it in parameters: {name}"
+        hint = hint or f"declare {name} in parameters"
         message = f"the workflow has no parameter {name!r}"
         self._report("unknown_parameter", reference, message, place, guarded=guarded, hint=hint)
 
     def _report(
         self, code: str, reference: Reference, message: str, place: Place, *, guarded: bool = False, **details: str
     ) -> None:
-        """Report what fails when it is read: an error only if it surely is."""
+        """Report a name that fails when it is read, as an error only if it is always read."""
         report = self._findings.error if reference.certain and not guarded else self._findings.warn
         report(code, message, place, **details)
 
@@ -91,7 +96,7 @@ class NameChecks:
                 self._unknown_variable(reference, name, place, guarded=guarded)
         elif use.moment == "begin" and name not in use.earlier:
             if not guarded:
-                message = f"the variable {name!r} is not set yet: `vars` are rendered in order, as the run begins"
+                message = f"the variable {name!r} is not set yet, because `vars` are rendered in order"
                 hint = "set it in an earlier entry of vars"
                 self._report("variable_not_set_yet", reference, message, place, hint=hint)
         elif not guarded and not self._may_be_set(use, name):
@@ -101,7 +106,7 @@ class NameChecks:
                 if any(each.name == name for transition in task.transitions for each in transition.publish)
             ]
             message = f"the variable {name!r} is published by {_listed(givers)}, but on no path that leads here"
-            self._findings.warn("variable_not_on_path", message, place, hint=f"give {name} a first value in vars")
+            self._findings.warn("variable_not_on_path", message, place, hint=f"give {name} an initial value in vars")
 
     def _may_be_set(self, use: Use, name: str) -> bool:
         if use.task is None or self._paths is None or name in use.earlier or self._is_free(use.task):
@@ -109,7 +114,7 @@ class NameChecks:
         return self._paths.may_be_set(name, use.task, use.transition)
 
     def _is_free(self, task: Task) -> bool:
-        """Tell whether nothing is known of when a task starts."""
+        """Return whether a task can start at any time."""
         return self._paths is None or task.name in self._paths.anytime or task.name not in self._paths.reachable
 
     def _unknown_variable(self, reference: Reference, name: str, place: Place, *, guarded: bool) -> None:
@@ -123,10 +128,10 @@ class NameChecks:
             hint = self._findings.nearest(name, names)
         if bare:
             message = f"{name!r} is neither a namespace nor a variable"
-            hint = hint or "quote it if it is a text"
+            hint = hint or "quote it if it is text"
             self._report("unknown_name", reference, message, place, guarded=guarded, hint=hint)
         else:
-            message = f"nothing gives the variable {name!r}: neither vars nor any publish"
+            message = f"nothing sets the variable {name!r}, neither vars nor any publish"
             hint = hint or "publish it, or set it in vars"
             self._report("unknown_variable", reference, message, place, guarded=guarded, hint=hint)
 
@@ -142,25 +147,25 @@ class NameChecks:
         if guarded:
             return
         if not fields and reference.whole:
-            message = f"the task {name!r} as a whole is no value"
-            hint = f"read its result: {reference.path[0]}.{name}.result"
+            message = f"the task {name!r} as a whole is not a value"
+            hint = f"read its result, {reference.path[0]}.{name}.result"
             self._report("whole_namespace", reference, message, place, hint=hint)
         elif fields and task.with_items is not None:
             self._check_field(reference, task, fields[0], place)
         self._check_finished(use, reference, name, place)
 
     def _check_field(self, reference: Reference, task: Task, field: str, place: Place) -> None:
-        """Check what is read of a task with items: its result is a list, or tells of a file of results."""
+        """Check a field of a task with items, whose result is a list or describes a file of results."""
         in_file = task.with_items is not None and task.with_items.results is not None
         known = (*_OWN_FIELDS, *FILED_FIELDS) if in_file else _OWN_FIELDS
         if field not in known:
             what = "goes into a file" if in_file else "is a list"
-            message = f"the task {task.name!r} runs with items: its result {what} and has no field {field!r}"
+            message = f"the task {task.name!r} has items, so its result {what} and has no field {field!r}"
             self._report("no_such_field", reference, message, place, expected=", ".join(known))
 
     def _check_finished(self, use: Use, reference: Reference, name: str, place: Place) -> None:
         if use.moment == "begin":
-            message = f"the task {name!r} cannot have finished: `vars` are rendered as the run begins"
+            message = f"the task {name!r} cannot have finished, because `vars` are rendered when the run starts"
             self._report("task_not_finished", reference, message, place)
             return
         paths, task = self._paths, use.task
@@ -170,15 +175,18 @@ class NameChecks:
         if paths.may_precede(name, task.name) or (ended and name == task.name):
             return
         if name == task.name or paths.only_after(name, task.name):
-            when = "as it starts itself" if name == task.name else f"before {task.name!r}, which leads to it"
+            when = "when it starts itself" if name == task.name else f"before {task.name!r}, which leads to it"
             self._report("task_not_finished", reference, f"the task {name!r} cannot have finished {when}", place)
         else:
-            message = f"no path leads from {name!r} to {task.name!r}: it may not have finished"
+            message = f"the task {name!r} may not have finished, because no path leads from it to {task.name!r}"
             self._findings.warn(
-                "task_perhaps_unfinished", message, place, hint="join both, or lead the one to the other"
+                "task_perhaps_unfinished",
+                message,
+                place,
+                hint="join both tasks, or add a path between them",
             )
 
 
 def _listed(names: list[str]) -> str:
-    told = ", ".join(map(repr, names[:3]))
-    return told if len(names) <= 3 else f"{told} and {len(names) - 3} more"
+    listed = ", ".join(map(repr, names[:3]))
+    return listed if len(names) <= 3 else f"{listed} and {len(names) - 3} more"

@@ -1,4 +1,4 @@
-"""With which outcomes of its task a condition can be true at all, as far as its text says."""
+"""Derives the outcomes of a task for which a condition can be true."""
 
 from jinja2 import nodes
 
@@ -12,7 +12,7 @@ NONE: Outcomes = frozenset()
 
 
 def outcomes_of(when: Template | None) -> Outcomes:
-    """Return the outcomes with which `when` may be true: never too few, perhaps too many."""
+    """Return all outcomes for which `when` may be true, possibly with others."""
     possible = EVERY
     for expression in when.expressions() if when is not None else ():
         tree = tree_of(expression)
@@ -33,7 +33,7 @@ def _possible(node: nodes.Node) -> Outcomes:
 
 
 def _asked(node: nodes.Node) -> Outcomes:
-    """Return the one outcome that a call such as failed() asks for."""
+    """Return the outcome that a call such as failed() tests."""
     if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name):
         return EVERY & {node.node.name}
     return NONE

@@ -1,6 +1,6 @@
-"""What can have happened before a task starts: the paths that lead to it, and what is published on them.
+"""The paths that lead to each task, and the variables that are published on them.
 
-Sets of tasks and of variables are bits of an integer: following every path of 500 tasks takes milliseconds.
+Sets of tasks and variables are bits of an integer, so following all paths of 500 tasks takes milliseconds.
 """
 
 from collections.abc import Iterable
@@ -10,12 +10,12 @@ from stretto.definitions.model import Task, Workflow, graph_of
 from stretto.definitions.validation.outcomes import Outcomes, outcomes_of
 
 MAX_TASKS = 500
-"""Tasks up to which paths are followed: the time for it grows with their square."""
+"""Maximum number of tasks for which paths are followed, as the time grows with its square."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A transition from one task to another, with the outcomes of the first that can take it."""
+    """A transition from one task to another, with the outcomes for which it can be taken."""
 
     source: str
     target: str
@@ -25,7 +25,7 @@ class Edge:
 
 
 class Paths:
-    """The paths of a workflow. After a cancel anything may have happened: `anytime` tasks then start."""
+    """The paths of a workflow. `anytime` are the tasks that may start after a cancel, whatever has happened before."""
 
     def __init__(self, workflow: Workflow) -> None:
         self._tasks = workflow.tasks
@@ -55,18 +55,18 @@ class Paths:
                     yield Edge(task.name, target, number, outcomes, transition.when is not None)
 
     def reachable_from(self, starts: Iterable[str | None], *, avoiding: str = "") -> frozenset[str]:
-        """Return the tasks that some path from `starts` leads to, without passing `avoiding`."""
+        """Return the tasks that are reachable from `starts` without passing `avoiding`."""
         seen: set[str] = set()
-        coming = [name for name in starts if name is not None]
-        while coming:
-            name = coming.pop()
+        pending = [name for name in starts if name is not None]
+        while pending:
+            name = pending.pop()
             if name not in seen and name != avoiding:
                 seen.add(name)
-                coming += self._targets[name]
+                pending += self._targets[name]
         return frozenset(seen)
 
     def closure(self, edges: Iterable[Edge]) -> dict[str, int]:
-        """Return for each task the bits of those from which a path of these edges leads to it."""
+        """Return for each task the bits of the tasks from which these edges lead to it."""
         before = dict.fromkeys(self._tasks, 0)
         followed = tuple(edges)
         changed = True
@@ -84,17 +84,17 @@ class Paths:
         return self._bits[name]
 
     def may_precede(self, earlier: str, later: str) -> bool:
-        """Tell whether some path leads from the one task to the other."""
+        """Return whether a path leads from `earlier` to `later`."""
         return bool(self._before[later] & self._bits[earlier])
 
     def only_after(self, later: str, earlier: str) -> bool:
-        """Tell whether every path to `later` passes `earlier`."""
+        """Return whether every path to `later` passes `earlier`."""
         if earlier not in self._without:
             self._without[earlier] = self.reachable_from(self.entries, avoiding=earlier)
         return later not in self._without[earlier]
 
     def may_be_set(self, variable: str, task: Task, transition: int | None = None) -> bool:
-        """Tell whether a variable may be set as a task starts, or as one of its transitions is evaluated."""
+        """Return whether a variable may be set when a task starts, or when one of its transitions is evaluated."""
         bit = self._variables.get(variable, 0)
         known = self._known[task.name]
         if transition is not None:
@@ -102,7 +102,7 @@ class Paths:
         return bool(known & bit)
 
     def _published(self, task: Task, transition: int, *, before: bool = False) -> int:
-        """Return what a task publishes by transitions that can be taken together with this one."""
+        """Return the variables that a task publishes in transitions that can be taken together with this one."""
         outcomes = self.outcomes[task.name]
         published = 0
         for number, each in enumerate(task.transitions[:transition] if before else task.transitions):
@@ -125,7 +125,7 @@ class Paths:
 
 
 def published_names(workflow: Workflow) -> tuple[str, ...]:
-    """Return every variable that `vars` or any `publish` sets."""
+    """Return all variables that `vars` or a `publish` sets."""
     names = [each.name for each in workflow.variables]
     names += [
         each.name for task in workflow.tasks.values() for transition in task.transitions for each in transition.publish

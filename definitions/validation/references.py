@@ -1,7 +1,7 @@
-"""The names that an expression reads, and how surely it reads them.
+"""Finds the names that an expression reads, and whether it always reads them.
 
-`workflow.report.rows` is read as the path ("workflow", "report", "rows"). An expression is compiled to code when it
-is read; its source is parsed once more here, because nothing but validation needs the tree.
+`workflow.report.rows` is the path ("workflow", "report", "rows"). A compiled expression does not keep its tree, which
+only validation needs, so its source is parsed again here.
 """
 
 from collections.abc import Iterator
@@ -22,8 +22,11 @@ _ASKING_TESTS = frozenset({"defined", "undefined"})
 class Reference:
     """A name with the fields read from it.
 
-    `certain`: read whenever the expression is evaluated. `asked`: only to see whether it is there. `whole`: the path
-    is the value that is taken; nothing is read from it by a name that only a run knows.
+    Attributes:
+        path: The name and the fields.
+        certain: Whether every evaluation of the expression reads it.
+        asked: Whether the expression only tests that it exists.
+        whole: Whether the path is complete, without a field whose name is known only at run time.
     """
 
     path: tuple[str, ...]
@@ -33,7 +36,7 @@ class Reference:
 
 
 def tree_of(expression: Source) -> nodes.Node | None:
-    """Return the tree of an expression, or None of one that is too long to be read again, or is no native one."""
+    """Return the tree of a native expression, or None if it is not native or cannot be parsed again."""
     if not isinstance(expression, Expression | Statements):
         return None
     text = expression.source if isinstance(expression, Statements) else f"{{{{ {expression.source} }}}}"
@@ -41,7 +44,7 @@ def tree_of(expression: Source) -> nodes.Node | None:
 
 
 def references_of(expression: Source) -> tuple[Reference, ...]:
-    """Return what an expression reads, in its order; functions and its own variables are left out."""
+    """Return the names that an expression reads in order, without functions and its own variables."""
     tree = tree_of(expression)
     return _references(tree) if tree is not None else ()
 
@@ -75,7 +78,7 @@ def _walk(node: nodes.Node, *, certain: bool, asked: bool) -> Iterator[Reference
 
 
 def _children(node: nodes.Node) -> Iterator[tuple[nodes.Node, bool, bool]]:
-    """Yield (child, whether it is always evaluated, whether it is only asked for)."""
+    """Yield (child, whether it is always evaluated, whether it is only tested for existence)."""
     asking = (isinstance(node, nodes.Test) and node.name in _ASKING_TESTS) or (
         isinstance(node, nodes.Filter) and node.name in _ASKING_FILTERS
     )

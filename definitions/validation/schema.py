@@ -1,6 +1,6 @@
-"""The JSON Schema of the native dialect, for editors: made from the words that the reader and the model know.
+"""The JSON Schema of the native dialect for editors, built from the names of the reader and the model.
 
-A test holds its fields against those that the reader takes, so that neither can gain one without the other.
+A test compares its fields with those of the reader.
 """
 
 from collections.abc import Iterable
@@ -10,9 +10,9 @@ from stretto.definitions.dialects import (
     ACTION,
     ANNOTATIONS,
     BOUNDS,
+    IGNORED_FIELDS,
     KEPT_FIELDS,
     NAME,
-    NOT_ACTED_ON,
     RESULTS,
     SOURCES,
     TASK_KINDS,
@@ -25,11 +25,11 @@ _TEXT: Schema = {"type": "string"}
 _ANY: Schema = {}
 _FLAG: Schema = {"type": "boolean"}
 _EXPRESSION: Schema = {"type": "string", "pattern": r"\{\{"}
-_CONDITION: Schema = {"type": ["string", "boolean", "null"], "description": "an expression; braces may be left out"}
+_CONDITION: Schema = {"type": ["string", "boolean", "null"], "description": "an expression, with or without braces"}
 
 
 def json_schema() -> Schema:
-    """Return the schema (draft 2020-12), as plain data."""
+    """Return the schema (draft 2020-12) as plain data."""
     workflow = _object(_workflow_fields(), required=["tasks"], ignored=True)
     workflow["patternProperties"]["^name$"] = {}
     return {
@@ -56,7 +56,7 @@ def json_schema() -> Schema:
 
 
 def _pattern(pattern: str) -> str:
-    """Return a pattern of Python's as JSON Schema writes it."""
+    """Convert a Python pattern to JSON Schema."""
     return f"^{pattern.removesuffix(chr(92) + 'Z')}$"
 
 
@@ -67,10 +67,10 @@ def _object(fields: Schema, required: list[str] | None = None, *, ignored: bool 
         "additionalProperties": False,
     }
     if ignored:
-        schema["patternProperties"] = {f"^({NOT_ACTED_ON.pattern})": {}}
+        schema["patternProperties"] = {f"^({IGNORED_FIELDS.pattern})": {}}
     if required:
         schema["required"] = required
-        # A field that is needed must not be null; of the others null says that they are not given.
+        # A required field must not be null. For the others, null means that they are missing.
         schema["properties"] |= {name: fields[name] for name in required}
     return schema
 

@@ -1,6 +1,6 @@
-"""Which values of a definition flow into secret parameters: back from the input to where each value comes from.
+"""Traces the values that flow into secret parameters back to their origins.
 
-task.input --expression--> a constant, or a name --assignments, with_items--> more of them, until nothing is new
+task.input --expression--> a constant or a name --assignments, with_items--> more of them, until there are no new ones
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ from stretto.definitions.model import Task, Workflow
 from stretto.definitions.validation.references import tree_of
 
 MAX_FIELDS: Final = 8
-"""Fields followed into a value; what lies deeper is secret with what it lies in. It ends `x: {{ workflow.x.next }}`."""
+"""Maximum depth of fields, below which values are secret as a whole. It ends cycles like `x: {{ workflow.x.next }}`."""
 
 _VARIABLES: Final = frozenset({"workflow", "vars", "variables"})
 _TASKS: Final = frozenset({"task", "tasks"})
@@ -31,9 +31,15 @@ _RECORD_FIELDS: Final = frozenset({"result", "data", "errors", "outcome"})
 
 
 def secrecy_of(workflow: Workflow, inputs: Origins, defaults: Iterable[Data] = ()) -> Secrecy:
-    """Return what flows into secret inputs: `inputs` tells them for each task that has some.
+    """Return the origins of the values that flow into secret inputs.
 
-    `defaults` are the secrets that are used where none is given.
+    Args:
+        workflow: The workflow.
+        inputs: The secret inputs of each task.
+        defaults: Secret defaults of parameters.
+
+    Returns:
+        The secret constants, and the origins of all other secret values.
     """
     tracing = _Tracing(workflow, defaults)
     for name, secrets in inputs.items():
@@ -47,7 +53,7 @@ def secrecy_of(workflow: Workflow, inputs: Origins, defaults: Iterable[Data] = (
 
 
 class _Tracing:
-    """Follows values back, each origin once."""
+    """Traces values back, each origin once."""
 
     def __init__(self, workflow: Workflow, defaults: Iterable[Data]) -> None:
         self._workflow = workflow
@@ -55,7 +61,7 @@ class _Tracing:
         self._found: dict[tuple[str, str, Fields], None] = {}
 
     def origins(self, namespace: str) -> dict[str, frozenset[Fields]]:
-        """Return what was found of one namespace."""
+        """Return the origins in one namespace."""
         found: dict[str, set[Fields]] = {}
         for kind, name, fields in self._found:
             if kind == namespace:
@@ -63,7 +69,7 @@ class _Tracing:
         return {name: frozenset(paths) for name, paths in found.items()}
 
     def follow(self, template: Template, fields: Fields, task: Task | None) -> None:
-        """Follow what the fields lead to in a template's value; `task` is where it stands, which has an `item`."""
+        """Trace the value at a path in a template. `task` is the task that its `item` belongs to."""
         if isinstance(template, Constant):
             self.constants += within(template.value, fields)
         elif isinstance(template, ObjectTemplate):
@@ -75,7 +81,7 @@ class _Tracing:
             for member in template.members:
                 self.follow(member, fields, task)
         elif isinstance(template, Text | Statements):
-            # A text has no fields: whatever is part of it is wanted whole.
+            # Text has no fields, so all values in it are secret as a whole.
             for expression in template.expressions():
                 self._expression(expression, (), task, alone=False)
         else:
@@ -95,7 +101,7 @@ class _Tracing:
     def _name(self, path: tuple[str, ...], task: Task | None) -> None:
         root, *fields = path[: MAX_FIELDS + 2]
         if root == "item":
-            # What is in a file of items no definition tells.
+            # The definition does not contain the items of a file.
             if task is not None and task.with_items is not None and task.with_items.kind == "list":
                 self.follow(task.with_items.source, tuple(fields), None)
         elif root == "result()":
@@ -111,7 +117,7 @@ class _Tracing:
             self._origin("variables", root, tuple(fields))
 
     def _origins_of(self, namespace: str, names: Any, fields: list[str]) -> None:
-        # A member that only a run knows can be any of them.
+        # A member whose name is known only at run time can be any of them.
         for name in fields[:1] or list(names):
             self._origin(namespace, name, tuple(fields[1:]))
 
@@ -142,10 +148,10 @@ class _Tracing:
 
 
 def _flowing(node: nodes.Node, *, alone: bool) -> Iterator[tuple[str, Any]]:
-    """Yield ("name", path) and ("constant", value) of what an expression's value is made of.
+    """Yield ("name", path) and ("constant", value) for the parts of an expression's value.
 
-    What is only asked (a condition, a comparison, an index) is no part of it, and a constant only where it is the
-    whole value: `Bearer ` before a token is none.
+    Conditions, comparisons and indexes are not part of the value. A constant counts only if it is the whole value, so
+    that `Bearer ` before a token does not.
     """
     if isinstance(node, nodes.Const):
         if alone and isinstance(node.value, str | int | float):
@@ -171,7 +177,7 @@ def _called(node: nodes.Call | nodes.Filter, *, alone: bool) -> Iterator[tuple[s
     subject: nodes.Node | None = node.node
     arguments: list[nodes.Node] = [*node.args, *(pair.value for pair in node.kwargs)]
     if isinstance(node, nodes.Call):
-        # A method's object flows, a function's name does not: its first argument stands for it.
+        # The object of a method is part of the value. A function has none, so its first argument counts.
         subject = subject.node if isinstance(subject, nodes.Getattr) else arguments.pop(0) if arguments else None
     either = isinstance(node, nodes.Filter) and node.name in {"default", "d"}
     if subject is not None:

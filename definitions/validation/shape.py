@@ -1,4 +1,4 @@
-"""What can be seen from the graph alone: cycles that never end, joins that can never be satisfied."""
+"""Checks the graph for cycles that never end and joins that can never be satisfied."""
 
 from stretto.definitions.model import Task, Workflow
 from stretto.definitions.validation.collecting import Findings
@@ -6,7 +6,7 @@ from stretto.definitions.validation.outcomes import EVERY, Outcomes
 from stretto.definitions.validation.paths import Edge, Paths
 
 Facts = dict[str, Outcomes]
-"""How tasks must have ended for a task to start."""
+"""The outcomes of earlier tasks that are required for a task to start."""
 
 
 def check_shape(workflow: Workflow, paths: Paths, findings: Findings) -> None:
@@ -21,9 +21,9 @@ def _needs(task: Task, paths: Paths) -> int:
 
 
 def _check_cycles(workflow: Workflow, paths: Paths, findings: Findings) -> None:
-    """Report cycles of transitions without a condition: once entered, only a cancel or a timeout ends them.
+    """Warn about cycles without a condition, which only a cancel or a timeout ends.
 
-    A warning even so: a run that goes on until somebody cancels it may be what is wanted.
+    It is not an error, because a run that continues until it is cancelled may be intended.
     """
     kept = [
         edge
@@ -31,26 +31,26 @@ def _check_cycles(workflow: Workflow, paths: Paths, findings: Findings) -> None:
         if not edge.conditional and edge.target in paths.reachable and _needs(workflow.tasks[edge.target], paths) == 1
     ]
     before = paths.closure(kept)
-    told: set[str] = set()
+    reported: set[str] = set()
     for name, task in workflow.tasks.items():
         members = [
             other for other in workflow.tasks if before[name] & paths.bit(other) and before[other] & paths.bit(name)
         ]
-        if name not in members or name in told:
+        if name not in members or name in reported:
             continue
-        told.update(members)
-        way_out = any(edge.source in members and edge.target not in members for edge in paths.edges)
-        circle = " -> ".join(_circle(name, kept))
-        hint = "give a transition of it a `when`, and lead out of it when that is false"
-        if way_out or workflow.timeout is not None:
-            message = f"{circle} goes round until the run is ended"
+        reported.update(members)
+        has_exit = any(edge.source in members and edge.target not in members for edge in paths.edges)
+        cycle = " -> ".join(_cycle(name, kept))
+        hint = "add a `when` to one of its transitions, and another transition that leaves the cycle"
+        if has_exit or workflow.timeout is not None:
+            message = f"the cycle {cycle} repeats until the run is ended"
         else:
-            message = f"{circle} has no way out: the run goes on until it is cancelled"
+            message = f"the cycle {cycle} has no exit, so the run continues until it is cancelled"
         findings.warn("endless_cycle", message, task.place, hint=hint)
 
 
-def _circle(name: str, edges: list[Edge]) -> list[str]:
-    """Return a shortest way from a task back to itself."""
+def _cycle(name: str, edges: list[Edge]) -> list[str]:
+    """Return a shortest path from a task back to itself."""
     targets: dict[str, list[str]] = {}
     for edge in edges:
         targets.setdefault(edge.source, []).append(edge.target)
@@ -75,11 +75,11 @@ def _check_joins(workflow: Workflow, paths: Paths, findings: Findings) -> None:
         inbound = paths.inbound[task.name]
         cut_off = [name for name in inbound if name not in paths.reachable]
         needed = _needs(task, paths)
-        # A number beyond all inbound tasks is told by the reader.
+        # The reader reports a number that exceeds the inbound tasks.
         if task.join is None or task.name not in paths.reachable or needed > len(inbound) or not cut_off:
             continue
         if needed > len(inbound) - len(cut_off):
-            message = f"the join of {task.name!r} can never be satisfied: no path leads to {cut_off[0]!r}"
+            message = f"the join of {task.name!r} can never be satisfied, because no path leads to {cut_off[0]!r}"
             findings.error(
                 "impossible_join", message, task.place, found=f"join: {task.join}",
                 expected=f"at most {len(inbound) - len(cut_off)} of its inbound tasks",
@@ -88,7 +88,7 @@ def _check_joins(workflow: Workflow, paths: Paths, findings: Findings) -> None:
 
 
 def _check_exclusive_joins(workflow: Workflow, paths: Paths, findings: Findings) -> None:
-    """Report joins that wait for branches of which only one is ever taken."""
+    """Report joins that wait for mutually exclusive branches."""
     inbound: dict[str, dict[str, Outcomes]] = {name: {} for name in paths.reachable}
     for edge in paths.edges:
         if edge.source in paths.reachable:
@@ -98,7 +98,7 @@ def _check_exclusive_joins(workflow: Workflow, paths: Paths, findings: Findings)
     once: set[str] = set()
     for name in _in_order(paths, inbound):
         task, sources = workflow.tasks[name], inbound[name]
-        # Only of a task that runs once it is sure that two of its outcomes exclude each other.
+        # Two outcomes of a task exclude each other only if it runs once.
         if all(source in once for source in sources) and (len(sources) <= 1 or task.join is not None):
             once.add(name)
         given = [_with(facts[source], source, outcomes, once) for source, outcomes in sources.items()]
@@ -109,14 +109,14 @@ def _check_exclusive_joins(workflow: Workflow, paths: Paths, findings: Findings)
                 del facts[name][decider]
                 findings.error(
                     "impossible_join",
-                    f"the join of {name!r} can never be satisfied: how {decider!r} ends leads to one of its inbound"
-                    " tasks or to the other, never to both",
-                    task.place, found=f"join: {task.join}", hint="write join: 1 to start with the one that is taken",
+                    f"the join of {name!r} can never be satisfied, because no outcome of {decider!r} leads to all of"
+                    " its inbound tasks",
+                    task.place, found=f"join: {task.join}", hint="write join: 1 to start after the branch that runs",
                 )  # fmt: skip
 
 
 def _in_order(paths: Paths, inbound: dict[str, dict[str, Outcomes]]) -> list[str]:
-    """Return the tasks that are on no cycle and after none, each after those that lead to it."""
+    """Return the tasks in topological order, without those on or after a cycle."""
     waiting = {name: len(sources) for name, sources in inbound.items()}
     targets: dict[str, list[str]] = {name: [] for name in inbound}
     for name, sources in inbound.items():

@@ -1,4 +1,4 @@
-"""What an Orquesta definition calls that is not here, and what to write instead."""
+"""Warns about functions of Orquesta definitions that Stretto lacks, with their replacements."""
 
 import re
 from typing import Final
@@ -12,14 +12,14 @@ from stretto.definitions.validation.uses import uses_of
 _AS_AN_OBJECT: Final = re.compile(r"(?<![\w.\"'])(st2kv|config_context|action_context)\s*\.")
 _INSTEAD: Final = {
     **NOT_HERE,
-    "config_context": "give the value as an input of the workflow, or in the action's own configuration",
-    "action_context": "give the value as an input of the workflow",
+    "config_context": "pass the value to the workflow as an input, or write it in the action's own configuration",
+    "action_context": "pass the value to the workflow as an input",
 }
-_ASKS_STACKSTORM: Final = frozenset({*BEYOND, "config_context", "action_context"})
+_NEEDS_STACKSTORM: Final = frozenset({*BEYOND, "config_context", "action_context"})
 
 
 def check_functions(workflow: Workflow, findings: Findings) -> None:
-    """Warn of what will fail as it is evaluated: only StackStorm could answer, or there is no such function."""
+    """Warn about calls that fail because they need StackStorm or because there is no such function."""
     for use in uses_of(workflow):
         for expression in use.template.expressions():
             asked = expression.calls & NOT_HERE.keys() | set(_AS_AN_OBJECT.findall(expression.source))
@@ -30,11 +30,11 @@ def check_functions(workflow: Workflow, findings: Findings) -> None:
 
 
 def _warn_of(name: str, place: Place, findings: Findings) -> None:
-    if name in _ASKS_STACKSTORM:
-        message = f"{name} asks StackStorm, which is not here: the expression fails as it is evaluated"
+    if name in _NEEDS_STACKSTORM:
+        message = f"{name} needs StackStorm, so the expression fails when it is evaluated"
         findings.warn("needs_stackstorm", message, place, hint=_INSTEAD[name])
     else:
-        message = f"{name} may give another value when the run is replayed: the expression fails as it is evaluated"
+        message = f"{name} could give another value in a replay, so the expression fails when it is evaluated"
         findings.warn("not_repeatable", message, place, hint=_INSTEAD[name])
 
 
@@ -44,5 +44,5 @@ def _check_names(expression: Expression | Statements, findings: Findings) -> Non
     known = function_names(expression.language)
     for name in sorted(expression.calls - known - NOT_HERE.keys()):
         kind = "function or method" if expression.language == "yaql" else "function or filter"
-        message = f"there is no {kind} {name}: the expression fails as it is evaluated"
+        message = f"there is no {kind} {name}, so the expression fails when it is evaluated"
         findings.warn("unknown_function", message, expression.place, hint=findings.nearest(name, known))

@@ -1,4 +1,4 @@
-"""Where a workflow's expressions stand, and when each is evaluated."""
+"""Lists the templates of a workflow with the moment of their evaluation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,9 +12,13 @@ from stretto.definitions.model import Task, Workflow
 class Use:
     """A template and the moment of its evaluation.
 
-    `begin`: as the run begins (vars). `start`: as `task` starts. `retry`: after a failed try of it. `end`: as it has
-    ended, in its transition of that number. `output`: as the run has ended. `earlier` are the variables that the
-    same list of assignments has set before.
+    Attributes:
+        template: The template.
+        moment: `begin` of the run, `start` of the task, `retry` after a failed attempt, `end` of the task, or
+            `output` at the end of the run.
+        task: The task, if any.
+        transition: The number of the task's transition at its `end`.
+        earlier: The variables that the same list of assignments has set before.
     """
 
     template: Template

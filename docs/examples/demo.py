@@ -19,7 +19,7 @@ from stretto.actors import Engine, RunProgressed
 
 EXAMPLES = Path(__file__).parent
 SERVERS = 1000
-TOLD_EVERY = SERVERS // 10
+SHOWN_EVERY = SERVERS // 10
 PATIENCE_SECONDS = 60
 SHOWN = (
     *("stretto_runs_in_progress", "stretto_runs_total", "stretto_items_in_flight", "stretto_items_total"),
@@ -35,18 +35,19 @@ class Progress(pykka.ThreadingActor):
         self._task = task
         self._half_way = half_way
         self._began = time.monotonic()
-        self._told = 0
+        self._shown = 0
 
     def on_receive(self, message: Any) -> None:
+        """Print the progress, and remember the time at half of the items."""
         if not isinstance(message, RunProgressed):
             return
         items = message.tasks[self._task]["items"]
         done = items["succeeded"] + items["failed"]
-        if done - self._told >= TOLD_EVERY or self._told < done == items["total"]:
-            self._told = done
+        if done - self._shown >= SHOWN_EVERY or self._shown < done == items["total"]:
+            self._shown = done
             rate = done / (time.monotonic() - self._began)
-            told = f"{done:5,}/{items['total']:,} servers checked, {items['failed']:2} failed, {rate:,.0f} a second"
-            print(told, file=sys.stderr)
+            line = f"{done:5,}/{items['total']:,} servers checked, {items['failed']:2} failed, {rate:,.0f} a second"
+            print(line, file=sys.stderr)
         if done * 2 >= SERVERS or message.status in {"succeeded", "failed", "cancelled"}:
             self._half_way.set()
 

@@ -30,6 +30,7 @@ tasks:
 
 
 def drawn(text: str = WORKFLOW) -> Picture:
+    """Return the picture of a workflow."""
     return picture_of(read_workflow(text, "drawn.yaml"))
 
 
@@ -51,8 +52,8 @@ def test_a_mermaid_text_has_every_task_and_every_transition() -> None:
     assert [boxes[name] for name in entries.split(",")] == ["end"]
 
 
-def test_files_of_items_and_of_results_are_told() -> None:
-    """What they are made of, not where they are."""
+def test_files_of_items_and_of_results_are_shown() -> None:
+    """The picture shows their format, but not their path."""
     text = WORKFLOW.replace("with_items: [1, 2]", "with_items: {csv: a}\n    results: {jsonl: b}")
     assert drawn(text).nodes["end"].lines[2] == "with_items: csv, batches of 2, results: jsonl"
 

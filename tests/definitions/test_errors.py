@@ -59,17 +59,17 @@ def test_the_nearest_name_is_offered_only_when_near() -> None:
     assert nearest("x", []) == ""
 
 
-def test_names_that_are_there_are_told_in_order_and_bounded() -> None:
+def test_existing_names_are_listed_in_order_and_bounded() -> None:
     """The first ten, each cut; nothing of an empty scope."""
     assert names_there(["b", "a"]) == "there are: a, b"
     assert names_there([]) == ""
-    told = names_there([f"n{number:02}" + "x" * 100 for number in range(30)])
-    assert told.startswith(f"there are: n00{'x' * 34}..., n01")
-    assert told.endswith(", ...")
-    assert len(told) < 500
+    listed = names_there([f"n{number:02}" + "x" * 100 for number in range(30)])
+    assert listed.startswith(f"there are: n00{'x' * 34}..., n01")
+    assert listed.endswith(", ...")
+    assert len(listed) < 500
 
 
-def test_of_very_many_names_none_are_told() -> None:
+def test_of_very_many_names_none_are_listed() -> None:
     """Which came first would not be the same in another process, and a run must be when it is replayed."""
     assert names_there(f"n{number}" for number in range(MAX_NAMES_COMPARED)).startswith("there are: n0, ")
     assert names_there(f"n{number}" for number in range(MAX_NAMES_COMPARED + 1)) == ""

@@ -1,4 +1,4 @@
-"""Definitions as a store keeps them: they come back as they were, from files and from packs, in both dialects."""
+"""Stored definitions are read back unchanged, from files and from packs, in both dialects."""
 
 import json
 from dataclasses import replace
@@ -57,7 +57,7 @@ def test_a_definition_comes_back_as_it_was(text: str) -> None:
 
 
 def test_equal_means_that_they_say_the_same() -> None:
-    """What differs in a value, an expression or a place is another definition; the text itself is not compared."""
+    """Definitions differ if a value, an expression or a place differs; their texts are not compared."""
     workflow = read_workflow(NATIVE, "a.yaml")
     assert read_workflow(NATIVE + "# a comment\n", "a.yaml") == workflow
     for old, new in (
@@ -177,7 +177,7 @@ def test_any_parameter_comes_back(parameter: Parameter) -> None:
 
 def test_a_workflow_without_a_text_cannot_be_stored() -> None:
     """The error says what to do."""
-    with pytest.raises(StrettoError, match=r"'a' was not read from a text.*read_workflow") as raised:
+    with pytest.raises(StrettoError, match=r"cannot store the workflow 'a'.*read_workflow") as raised:
         to_stored(replace(read_workflow(NATIVE, "a.yaml"), text=""))
     assert raised.value.code == "no_definition_text"
 
@@ -186,12 +186,12 @@ def test_what_this_version_cannot_read_is_an_invalid_definition() -> None:
     """A form of a later version, bytes that are none, and a text that is refused now: with its findings."""
     stored = json.loads(to_stored(read_workflow(NATIVE, "a.yaml")))
     for data, message in (
-        (b"\0", "no definition as a store keeps it"),
-        (b"{}", "no definition as a store keeps it"),
-        (json.dumps({"form": 2}).encode(), "form 2, and this version of Stretto knows form 1"),
-        (json.dumps({**stored, "dialect": "mistral"}).encode(), "no definition as a store keeps it"),
+        (b"\0", "the data is not a stored definition"),
+        (b"{}", "the data is not a stored definition"),
+        (json.dumps({"form": 2}).encode(), "its form must be 1, got 2"),
+        (json.dumps({**stored, "dialect": "mistral"}).encode(), "the data is not a stored definition"),
         (json.dumps({**stored, "text": NATIVE.replace("core.noop", "core.noop, wat: 1")}).encode(), "no field 'wat'"),
-        (json.dumps({**stored, "text": ORQUESTA}).encode(), "was read as a native definition, and would not be now"),
+        (json.dumps({**stored, "text": ORQUESTA}).encode(), "its dialect must be native, got orquesta"),
     ):
         with pytest.raises(InvalidDefinition, match=message):
             from_stored(data)

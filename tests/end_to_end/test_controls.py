@@ -213,13 +213,13 @@ output_map: {outcome: "{{ workflow.outcome }}"}
 
 def test_an_action_that_ends_just_in_time_has_succeeded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When an action's end and the end of its time come together, the first of the two counts, and nothing breaks."""
-    action_ended = ItemActor._action_ended
+    finish = ItemActor._finish
 
     def both(item: ItemActor, finished: Any) -> None:
         item.actor_ref.tell(AttemptTimedOut())  # it waits in the mailbox while the item reports
-        action_ended(item, finished)
+        finish(item, finished)
 
-    monkeypatch.setattr(ItemActor, "_action_ended", both)
+    monkeypatch.setattr(ItemActor, "_finish", both)
     workflow = write_workflow(tmp_path, "in_time", "tasks: [{name: only, action: crash.plain, input: {how: fine}}]\n")
     with running_engine() as bed:
         assert bed.run(workflow).status == "succeeded"

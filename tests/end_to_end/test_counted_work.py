@@ -21,9 +21,9 @@ from stretto.actors.dispatch import DispatchedActor, Dispatcher, Mailbox
 from tests.support.harness import Bed, running_engine, write_workflow
 
 ITEMS = 1_000
-MOST_CALLS = 54
+MOST_CALLS = 52
 """Of functions of the engine and of Pykka, for an item of core.echo with one rendered input."""
-MOST_CALLS_WITH_A_STORE = 61
+MOST_CALLS_WITH_A_STORE = 57
 
 WORKFLOW = """
 parameters: {items: {type: array, required: true}}
@@ -89,7 +89,7 @@ def test_calls(workflow: Path, tmp_path: Path, stored: bool, most: int) -> None:
 def test_messages_and_actors(workflow: Path) -> None:
     """An item is an actor, which finds one message when it is born, and sends one before it ends."""
     told: Counter[str] = Counter()
-    tell, perform_on, admit = Mailbox.tell, DispatchedActor.perform_on.__func__, Dispatcher.admit  # type: ignore[attr-defined]
+    tell, start_with, admit = Mailbox.tell, DispatchedActor.start_with.__func__, Dispatcher.admit  # type: ignore[attr-defined]
 
     def telling(mailbox: Mailbox[Any], message: object) -> None:
         told["messages"] += 1
@@ -97,7 +97,7 @@ def test_messages_and_actors(workflow: Path) -> None:
 
     def performing(cls: type[DispatchedActor], *given: Any) -> Any:
         told["messages"] += 1
-        return perform_on(cls, *given)
+        return start_with(cls, *given)
 
     def admitting(dispatcher: Dispatcher, class_name: str) -> Callable[[], int]:
         told["actors"] += 1
@@ -106,7 +106,7 @@ def test_messages_and_actors(workflow: Path) -> None:
     with (
         running_engine() as bed,
         mock.patch.object(Mailbox, "tell", telling),
-        mock.patch.object(DispatchedActor, "perform_on", classmethod(performing)),
+        mock.patch.object(DispatchedActor, "start_with", classmethod(performing)),
         mock.patch.object(Dispatcher, "admit", admitting),
     ):
         fan_out(bed, workflow, 10)

@@ -13,8 +13,10 @@ from typing import Any
 import pytest
 
 from stretto.actors.gateway.client import DaemonUnreachable
-from stretto.actors.operations.answers import Accepted, Ended, Progress, StatusTold
-from stretto.actors.operations.requests import Cancel, Pause, Request, Rerun, Resume, Status, Submit, Watch
+from stretto.actors.operations.answers import Accepted, Ended, Progress, StatusAnswer
+from stretto.actors.operations.base import Request
+from stretto.actors.operations.controls import Cancel, Pause, Resume
+from stretto.actors.operations.requests import Rerun, Status, Submit, Watch
 from stretto.definitions.conductor import PauseRequested
 from tests.support.crashes.crashing import Campaign
 from tests.support.crashes.errands import lazy_inputs
@@ -124,7 +126,7 @@ class Play:
     def status(self, run: str) -> str:
         """Return a run's status."""
         told = self.stage.client.ask(Status(run))
-        assert isinstance(told, StatusTold)
+        assert isinstance(told, StatusAnswer)
         return str(told.run["status"])
 
 

@@ -82,7 +82,7 @@ def test_a_broken_file_keeps_the_old_version(tmp_path: Path) -> None:
         daemon.signal(signal.SIGHUP)
         assert daemon.wait_for("definition_kept")["workflow"] == "test.echo"
         assert daemon.wait_for("definitions_reloaded")["workflows"] == 2
-        assert daemon.client.ask(Workflows()) == answers.WorkflowsTold(["test.echo", "test.new"])
+        assert daemon.client.ask(Workflows()) == answers.WorkflowsAnswer(["test.echo", "test.new"])
         assert json.loads(daemon.run("test.echo", "n=3").stdout) == {"said": 3}
         changed = ECHO.replace("said:", "answered:")
         (tmp_path / "definitions" / "echo.yaml").write_text(changed)
@@ -143,7 +143,7 @@ def test_detached_runs_go_on(tmp_path: Path, gate: Gate) -> None:
         run = left.stdout.strip()
         gate.arrivals(2)
         told = daemon.client.ask(Status(run))
-        assert isinstance(told, answers.StatusTold)
+        assert isinstance(told, answers.StatusAnswer)
         assert (told.run["id"], told.run["status"]) == (run, "running")
         gate.open()
         assert daemon.wait_for("run_ended")["run_id"] == run

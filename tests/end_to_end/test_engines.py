@@ -229,7 +229,7 @@ tasks: [{name: only, action: core.noop}]
             bed.submit(workflow, {"prt": 1, "port": "80", "tags": {}})
         problems = "\n".join(refused.value.problems)
         assert len(refused.value.problems) == 4
-        for word in ("'host' is required", "'prt'; did you mean 'port'?", "'port' is of type string", "'tags'"):
+        for word in ("'host' is required", "'prt'; did you mean 'port'?", "'port' must be of type", "'tags'"):
             assert word in problems
         with pytest.raises(InvalidInput, match="object"):
             bed.submit(workflow, {"host": "a", "tags": [object()]})

@@ -50,7 +50,7 @@ def client(server: MetricsServer) -> Iterator[httpx.Client]:
 
 @pytest.fixture
 def waits(monkeypatch: pytest.MonkeyPatch) -> SimpleQueue[float | None]:
-    """The timeout of every wait of every server that is started from here on."""
+    """The timeouts of all waits of servers that start after this."""
     waits: SimpleQueue[float | None] = SimpleQueue()
 
     class RecordingSelector(selectors.DefaultSelector):
@@ -64,7 +64,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> SimpleQueue[float | None]:
 
 @pytest.fixture
 def start_loop() -> Iterator[StartLoop]:
-    """Start a ConnectionLoop on a port of its own; its address."""
+    """Start a ConnectionLoop on its own port, and return the address."""
     loops = []
 
     def start(
@@ -91,7 +91,7 @@ def connect(address: tuple[str, int]) -> socket.socket:
 
 
 def all_of(client: socket.socket) -> bytes:
-    """All that comes until the other side closes, or cuts the connection off."""
+    """Return all bytes until the other side closes or resets the connection."""
     received = b""
     try:
         while part := client.recv(65536):
@@ -102,7 +102,7 @@ def all_of(client: socket.socket) -> bytes:
 
 
 def test_a_scrape_shows_what_was_counted(instruments: Instruments, client: httpx.Client) -> None:
-    """GET /metrics answers in Prometheus's text format with the values as they are now."""
+    """GET /metrics answers in Prometheus's text format with the current values."""
     task = instruments.workflow("health").task("check")
     instruments.item_duration.observe_many([0.001, 0.2])
     for expected in (7, 14):
@@ -133,7 +133,7 @@ def test_a_scraper_gets_gzip_if_it_asks_for_it(client: httpx.Client) -> None:
 
 
 def test_a_scraper_can_ask_for_some_series(client: httpx.Client) -> None:
-    """`name[]` restricts the answer, ours and the process's series alike."""
+    """`name[]` restricts the response, both to Stretto's series and to the process's."""
     names = ["stretto_retries_total", "stretto_runs_in_progress", "process_resident_memory_bytes"]
     response = client.get("/metrics", params={"name[]": names})
     samples = {s.name for family in text_string_to_metric_families(response.text) for s in family.samples}
@@ -141,7 +141,7 @@ def test_a_scraper_can_ask_for_some_series(client: httpx.Client) -> None:
 
 
 def test_head_has_the_headers_of_get_and_no_body(client: httpx.Client) -> None:
-    """HEAD /metrics tells type and length, and sends nothing else."""
+    """HEAD /metrics sends type and length, and nothing else."""
     response = client.head("/metrics")
     assert response.status_code == 200
     assert int(response.headers["content-length"]) > 0
@@ -163,24 +163,24 @@ def test_any_other_path_is_not_found(client: httpx.Client, path: str) -> None:
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW"])
 @pytest.mark.parametrize("path", ["/metrics", "/nowhere"])
 def test_any_other_method_is_not_allowed(client: httpx.Client, method: str, path: str) -> None:
-    """Methods that could change something are refused, a large body notwithstanding."""
+    """Methods that could change something are refused, also with a large body."""
     response = client.request(method, path, content=b"x" * 1_000_000)
     assert response.status_code == 405
     assert response.headers["allow"] == "GET, HEAD"
 
 
-def test_a_request_that_is_no_http_is_refused(server: MetricsServer) -> None:
-    """Garbage gets a 400 and harms no later scrape."""
+def test_a_request_that_is_not_http_is_refused(server: MetricsServer) -> None:
+    """Garbage gets a 400 and does not affect later scrapes."""
     with connect(("127.0.0.1", server.port)) as client:
         client.sendall(b"\x16\x03\x01 hello there world\r\n\r\n")
         assert b"400" in all_of(client)
     assert httpx.get(server.url, trust_env=False).status_code == 200
 
 
-def test_a_gauge_that_fails_is_told_and_fails_only_its_scrape(
+def test_a_failing_gauge_is_logged_and_fails_only_its_scrape(
     instruments: Instruments, client: httpx.Client, restored_logging: None
 ) -> None:
-    """A source that raises gives a 500 and a log line, no page with a made-up value; the next scrape is new."""
+    """An exception of a source gives a 500 and a log line. The next scrape succeeds."""
     log = io.StringIO()
     configure_logging("WARNING", log)
     fail = True
@@ -202,7 +202,7 @@ def test_a_gauge_that_fails_is_told_and_fails_only_its_scrape(
 
 
 def test_two_servers_at_once() -> None:
-    """Two engines of one process each show their own metrics on a port of their own."""
+    """Two engines of a process each show their metrics on their own port."""
     both = [Instruments(), Instruments()]
     servers = [MetricsServer(instruments.registry) for instruments in both]
     for count, (instruments, server) in enumerate(zip(both, servers, strict=True), start=1):
@@ -219,7 +219,7 @@ def test_two_servers_at_once() -> None:
 
 
 def test_a_port_in_use_is_an_error_that_names_the_remedy(server: MetricsServer, instruments: Instruments) -> None:
-    """The error says host, port and what to do, and leaves no thread and no socket behind."""
+    """The error has host, port and remedy, and leaves no thread or socket behind."""
     before = threading.enumerate()
     second = MetricsServer(instruments.registry, port=server.port)
     with pytest.raises(CannotExpose) as caught:
@@ -234,18 +234,18 @@ def test_a_port_in_use_is_an_error_that_names_the_remedy(server: MetricsServer, 
 
 @pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 70_000), ("192.0.2.1", 0)])
 def test_an_impossible_address_is_the_same_error(instruments: Instruments, host: str, port: int) -> None:
-    """A port out of range and an address of another machine are told in the same way."""
+    """A port out of range and an address of another machine give the same kind of error."""
     with pytest.raises(CannotExpose, match=f"cannot expose metrics on {host} port {port}: .*; ch"):
         MetricsServer(instruments.registry, host, port).start()
 
 
 def test_ipv6_hosts_are_bracketed(instruments: Instruments) -> None:
-    """The URL of an IPv6 server is one that a client can open."""
+    """A client can open the URL of an IPv6 server."""
     assert MetricsServer(instruments.registry, "::1", 9464).url == "http://[::1]:9464/metrics"
 
 
 def test_stop_leaves_no_thread_and_frees_the_port(instruments: Instruments) -> None:
-    """After stop no thread is left, and the same port can be had again."""
+    """After stop all threads have ended, and the port can be bound again."""
     before = set(threading.enumerate())
     server = MetricsServer(instruments.registry)
     server.start()
@@ -264,13 +264,13 @@ def test_stop_before_start_does_nothing(instruments: Instruments) -> None:
 
 
 def test_a_second_start_is_an_error(server: MetricsServer) -> None:
-    """One server is started once."""
-    with pytest.raises(RuntimeError, match="started already"):
+    """A server can be started only once."""
+    with pytest.raises(RuntimeError, match="already been started"):
         server.start()
 
 
 def test_stop_cuts_off_silent_and_half_spoken_clients(instruments: Instruments) -> None:
-    """Clients that say nothing, or not all, do not hold up the stop, and their threads are gone after it."""
+    """Silent clients and incomplete requests do not delay stop, and their threads end with it."""
     before = set(threading.enumerate())
     server = MetricsServer(instruments.registry)
     server.start()
@@ -285,7 +285,7 @@ def test_stop_cuts_off_silent_and_half_spoken_clients(instruments: Instruments) 
 
 
 def test_an_idle_server_waits_without_a_timeout(instruments: Instruments, waits: SimpleQueue[float | None]) -> None:
-    """Before the first scrape and after each one the selector blocks until something comes."""
+    """Before the first scrape and after each one the selector blocks without a timeout."""
     server = MetricsServer(instruments.registry)
     server.start()
     assert waits.get(timeout=60) is None
@@ -297,14 +297,14 @@ def test_an_idle_server_waits_without_a_timeout(instruments: Instruments, waits:
 
 
 def test_a_client_that_is_too_slow_is_cut_off(start_loop: StartLoop) -> None:
-    """A connection's time is for all of it: one that never finishes its request is closed by the server."""
+    """The time limit is for the whole connection, so the server closes one that never finishes its request."""
     address = start_loop(lambda connection: exposition.ScrapeHandler(connection, Instruments().registry), seconds=0)
     with connect(address) as client:
         assert all_of(client) == b""
 
 
 def test_more_connections_than_the_limit_wait_their_turn(start_loop: StartLoop) -> None:
-    """With all places taken a client waits in the queue, and is served once one is free."""
+    """With all places taken, a client waits in the queue and is served once a place is free."""
     begun: SimpleQueue[None] = SimpleQueue()
 
     def echo(connection: socket.socket) -> None:
@@ -323,7 +323,7 @@ def test_more_connections_than_the_limit_wait_their_turn(start_loop: StartLoop) 
 
 
 def test_silent_clients_do_not_shut_out_a_scrape(start_loop: StartLoop) -> None:
-    """Even when silent clients hold every place, their time runs out and the next client is served."""
+    """Silent clients can hold all places only until their time is over. Then the next client is served."""
 
     def echo(connection: socket.socket) -> None:
         connection.sendall(connection.recv(100))
@@ -341,7 +341,7 @@ def test_silent_clients_do_not_shut_out_a_scrape(start_loop: StartLoop) -> None:
 def test_running_out_of_descriptors_pauses_and_recovers(
     start_loop: StartLoop, waits: SimpleQueue[float | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When accept fails the loop waits a while in place of spinning, and then serves the client."""
+    """If accept fails, the loop pauses instead of spinning, and then serves the client."""
     now = 0.0
     monkeypatch.setattr(listener, "monotonic", lambda: now)
     monkeypatch.setattr(listener, "ACCEPT_PAUSE_SECONDS", 0.01)
@@ -365,7 +365,7 @@ def test_running_out_of_descriptors_pauses_and_recovers(
 
 
 def test_running_out_of_threads_costs_one_connection(start_loop: StartLoop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When no thread can be started that client is turned away, and the next one is served."""
+    """If no thread can be started, that client is turned away and the next one is served."""
     monkeypatch.setattr(listener, "ACCEPT_PAUSE_SECONDS", 0.0)
     refusals = iter([RuntimeError("can't start new thread")])
 
@@ -384,8 +384,8 @@ def test_running_out_of_threads_costs_one_connection(start_loop: StartLoop, monk
     assert received == [b"", b"hello"]
 
 
-def test_a_connection_that_fails_harms_no_other(start_loop: StartLoop) -> None:
-    """An error while a connection is served closes that one, and the next is served."""
+def test_a_failing_connection_does_not_affect_others(start_loop: StartLoop) -> None:
+    """An error closes its connection, and the next connection is served."""
     outcomes = iter([ValueError("a defect"), BrokenPipeError("gone"), None])
 
     def serve(connection: socket.socket) -> None:

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from stretto.metrics import Histogram, catalogue
 from stretto.metrics.catalogue import Metric
 
-# Multiples of 2**-20: their sums are exact, whatever the order and the method of adding.
+# Multiples of 2**-20, whose sums are exact in any order.
 DYADIC = st.integers(-(2**30), 2**40).map(lambda n: n / 2**20)
 BUCKETS = st.lists(DYADIC.map(abs), min_size=1, max_size=30, unique=True).map(lambda bounds: tuple(sorted(bounds)))
 
@@ -40,7 +40,7 @@ def test_exposes_what_prometheus_client_exposes(buckets: tuple[float, ...], batc
     st.data(),
 )
 def test_an_upper_bound_belongs_to_its_bucket(metric: Metric, data: st.DataObject) -> None:
-    """A value equal to a bound is counted in that bucket, as prometheus_client does it, for our bounds."""
+    """A value equal to a bound is counted in that bucket, as in prometheus_client, for Stretto's bounds."""
     values = data.draw(st.lists(st.sampled_from(metric.buckets), min_size=1))
     theirs = prometheus_client.Histogram(metric.name, metric.help, buckets=metric.buckets, registry=None)
     ours = Histogram(metric)
@@ -78,12 +78,12 @@ def test_counts_exactly_under_threads() -> None:
 
 
 @pytest.mark.parametrize("poison", [float("nan"), float("inf"), float("-inf")])
-def test_a_batch_with_a_value_that_is_no_number_leaves_no_trace(poison: float) -> None:
-    """NaN and infinity are refused, and the rest of their batch is not half counted."""
+def test_a_batch_with_an_invalid_number_leaves_no_trace(poison: float) -> None:
+    """NaN and infinity are refused, and no other value of the batch is counted."""
     histogram = Histogram(Metric("h_seconds", "Help.", buckets=(1.0,)))
     histogram.observe(0.5)
     before = text_of(histogram)
-    with pytest.raises(ValueError, match="h_seconds cannot take NaN or infinity"):
+    with pytest.raises(ValueError, match="observations of h_seconds must be finite numbers"):
         histogram.observe_many([0.5, poison, 0.5])
     assert text_of(histogram) == before
 
@@ -91,5 +91,5 @@ def test_a_batch_with_a_value_that_is_no_number_leaves_no_trace(poison: float) -
 @pytest.mark.parametrize("buckets", [(), (1.0, 1.0), (2.0, 1.0), (1.0, float("inf")), (float("nan"),), (-1.0, 1.0)])
 def test_refuses_buckets_that_do_not_rise(buckets: tuple[float, ...]) -> None:
     """Buckets that are missing, repeated, unsorted, negative or not finite are an error."""
-    with pytest.raises(ValueError, match="h_seconds needs finite buckets that rise"):
+    with pytest.raises(ValueError, match="the buckets of h_seconds must be finite and rise"):
         Histogram(Metric("h_seconds", "Help.", buckets=buckets))

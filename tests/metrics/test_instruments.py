@@ -89,7 +89,7 @@ def test_every_metric_is_there(family: str, kind: str, labels: set[str]) -> None
 
 
 def test_nothing_is_exposed_that_the_catalogue_does_not_name() -> None:
-    """Every Stretto series comes from the catalogue: no `_created` twins, no second place for names."""
+    """All series of Stretto come from the catalogue, and there are no `_created` twins."""
     metrics = [metric for metric in vars(catalogue).values() if isinstance(metric, catalogue.Metric)]
     named = {metric.name.removesuffix("_total") for metric in metrics} - {"stretto"} | {"stretto_info"}
     exposed = {family for family in scraped(Instruments()) if family.startswith("stretto")}
@@ -112,8 +112,8 @@ def test_buckets_span_what_they_measure(metric: catalogue.Metric, least: float, 
     assert list(metric.buckets) == sorted(set(metric.buckets))
 
 
-def test_openmetrics_can_be_parsed_too() -> None:
-    """The strict OpenMetrics parser accepts what a scraper that asks for that format gets."""
+def test_openmetrics_can_be_parsed() -> None:
+    """The strict OpenMetrics parser accepts the response in that format."""
     instruments = Instruments()
     instruments.workflow("w").task("t").items_finished("succeeded", 2)
     instruments.item_duration.observe_many([0.1, 0.2])
@@ -160,7 +160,7 @@ def test_counts_by_name_and_status() -> None:
 
 
 def test_counts_exactly_under_threads() -> None:
-    """Threads that bind and count at once lose nothing."""
+    """Threads that bind and count at the same time lose no count."""
     instruments = Instruments()
 
     def count() -> None:
@@ -186,21 +186,21 @@ def test_counts_exactly_under_threads() -> None:
 
 
 def test_several_engines_share_a_process() -> None:
-    """Two Instruments have registries of their own and count apart."""
+    """Two Instruments have separate registries and counts."""
     one, two = Instruments(), Instruments()
     one.retries.inc()
     assert value(one, "stretto_retries_total") == 1
     assert value(two, "stretto_retries_total") == 0
 
 
-def test_info_tells_the_version() -> None:
+def test_info_has_the_version() -> None:
     """`stretto_info` carries the installed version of the distribution."""
     assert value(Instruments(), "stretto_info", version=metadata.version("stretto")) == 1
 
 
 @pytest.mark.parametrize("status", ["withdrawn", "SUCCEEDED", ""])
 def test_an_unknown_status_is_an_error_that_lists_the_known_ones(status: str) -> None:
-    """A wrong status word makes no new series: it is refused with the words that are right."""
+    """A wrong status makes no new series. The error lists the valid ones."""
     instruments = Instruments()
     with pytest.raises(ValueError, match="succeeded, failed, timed_out, cancelled"):
         instruments.workflow("w").task("t").items_finished(status, 1)
@@ -212,7 +212,7 @@ def test_an_unknown_status_is_an_error_that_lists_the_known_ones(status: str) ->
 def test_a_counter_never_shrinks() -> None:
     """A negative count is refused, because Prometheus would read it as a restart."""
     instruments = Instruments()
-    with pytest.raises(ValueError, match="only grows"):
+    with pytest.raises(ValueError, match="count must be 0 or more, got -"):
         instruments.retries.inc(-1)
     assert instruments.retries.value == 0
 
@@ -248,7 +248,7 @@ def test_gauges_are_zero_until_bound() -> None:
 
 
 def test_gauges_read_state_at_each_scrape() -> None:
-    """Each scrape shows what the sources say at that moment, each source on its own gauge."""
+    """Each scrape shows the sources' current values, each on its own gauge."""
     instruments = Instruments()
     state = {"runs": 1, "items": 20, "bytes": 300}
     bind(
@@ -263,7 +263,7 @@ def test_gauges_read_state_at_each_scrape() -> None:
 
 
 def test_the_journal_is_counted_and_measured() -> None:
-    """Commits, what they held, what failed and what came back land on series of their own, there from the start."""
+    """Commits, their records, failures and recoveries have their own series, which exist from the start."""
     instruments = Instruments()
     counters = ("stretto_journal_failures_total", "stretto_runs_recovered_total", "stretto_supervisor_restarts_total")
     assert [value(instruments, name) for name in counters] == [0, 0, 0]
@@ -283,7 +283,7 @@ STORE_GAUGES = ("stretto_journal_pending_records", "stretto_store_available")
 
 
 def test_without_a_store_its_gauges_have_no_series() -> None:
-    """An engine without a store is not one whose store is gone: neither gauge reads 0."""
+    """Neither gauge reads 0, because that would mean a failed store."""
     instruments = Instruments()
     assert [value(instruments, gauge) for gauge in STORE_GAUGES] == [None, None]
     bind(instruments)
@@ -292,7 +292,7 @@ def test_without_a_store_its_gauges_have_no_series() -> None:
 
 
 def test_the_stores_gauges_read_state_at_each_scrape() -> None:
-    """What waits is a number, and the store is there (1) or not (0), as of the scrape."""
+    """Each scrape shows the number of pending records, and whether the store is available (1) or not (0)."""
     instruments = Instruments()
     state = {"pending": 0, "available": True}
     bind(
@@ -306,7 +306,7 @@ def test_the_stores_gauges_read_state_at_each_scrape() -> None:
 
 
 def test_a_class_without_actors_vanishes() -> None:
-    """A class that left the mapping keeps no stale value."""
+    """A class that has left the mapping has no series."""
     instruments = Instruments()
     actors = {"RunSupervisor": 2, "ItemActor": 50}
     bind(instruments, actors=lambda: actors)
@@ -317,7 +317,7 @@ def test_a_class_without_actors_vanishes() -> None:
 
 
 def test_workflows_beyond_the_limit_are_counted_as_other() -> None:
-    """Names beyond `max_workflows` share one label, lose no count, and leave the admitted ones alone."""
+    """Names beyond `max_workflows` share one label without lost counts, and earlier ones keep their labels."""
     instruments = Instruments(max_workflows=2)
     for name in ("a", "b", "c", "d", "a"):
         instruments.workflow(name).run_finished("succeeded", 0.1)
@@ -328,7 +328,7 @@ def test_workflows_beyond_the_limit_are_counted_as_other() -> None:
 
 
 def test_a_workflow_that_is_called_other_shares_with_the_rest() -> None:
-    """A user's own `other` and the label for all beyond the limit are one series, never two of one name."""
+    """A user's own `other` and the label for the rest are one series."""
     instruments = Instruments(max_workflows=2)
     for name in ("other", "a", "b"):
         instruments.workflow(name).run_finished("succeeded", 0.1)
@@ -349,7 +349,7 @@ def test_tasks_beyond_the_limit_are_counted_as_other() -> None:
 
 
 def test_actions_and_kinds_beyond_the_limit_are_counted_as_other() -> None:
-    """Neither many actions nor many kinds of one action make series without end."""
+    """The number of series is bounded, for many actions and for many kinds of one action."""
     instruments = Instruments()
     for number in range(MAX_ACTIONS + 5):
         instruments.action_errors(f"a{number}", "status")
@@ -362,7 +362,7 @@ def test_actions_and_kinds_beyond_the_limit_are_counted_as_other() -> None:
 
 
 def test_the_limit_holds_when_threads_bind_at_once() -> None:
-    """Threads that bring new names at the same moment do not slip past the limit."""
+    """Threads that bring new names at the same moment cannot exceed the limit."""
     instruments = Instruments(max_workflows=10)
 
     def bring_names() -> None:
@@ -375,15 +375,15 @@ def test_the_limit_holds_when_threads_bind_at_once() -> None:
     assert sum(sample.value for sample in runs) == 8 * 40
 
 
-def test_a_name_that_utf8_cannot_hold_spoils_no_scrape() -> None:
-    """A lone surrogate in a name is replaced; the page stays readable."""
+def test_a_name_that_utf8_cannot_encode_fails_no_scrape() -> None:
+    """A lone surrogate in a name is replaced, and the page stays readable."""
     instruments = Instruments()
     instruments.workflow("bad \ud800 name").run_finished("succeeded", 0.1)
     assert value(instruments, "stretto_runs_total", workflow="bad ? name", status="succeeded") == 1
     assert "stretto_runs" in scraped(instruments)
 
 
-def test_odd_names_come_back_as_they_were() -> None:
+def test_odd_names_survive_a_round_trip() -> None:
     """Quotes, backslashes, newlines and any script survive the exposition format."""
     instruments = Instruments()
     name = 'quote " backslash \\ newline \n überwachung 監視'

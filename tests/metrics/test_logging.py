@@ -45,7 +45,7 @@ def only_line(stream: io.StringIO) -> dict[str, Any]:
 
 
 def test_a_line_is_one_json_object(stream: io.StringIO) -> None:
-    """Off a terminal, a line holds event, level, logger, UTC time and its fields with their types."""
+    """Without a terminal, a line holds event, level, logger, UTC time and its fields with their types."""
     configure_logging(stream=stream)
     get_logger("stretto.test").info("run_finished", run_id="r1", items=1000, ok=True, share=0.5, none=None)
     line = only_line(stream)
@@ -82,7 +82,7 @@ def test_lines_below_the_level_are_left_out(stream: io.StringIO) -> None:
 
 
 def test_an_unknown_level_is_an_error_that_lists_the_known_ones() -> None:
-    """A misspelt level changes nothing and names the right ones."""
+    """A misspelt level changes nothing, and the error names the valid ones."""
     before = logging.getLogger().handlers.copy()
     with pytest.raises(ValueError, match="DEBUG, INFO, WARNING, ERROR, CRITICAL"):
         configure_logging("verbose")
@@ -125,7 +125,7 @@ class Unprintable:
 
 
 def test_values_that_cannot_be_rendered_never_fail_the_caller(stream: io.StringIO) -> None:
-    """Odd keys, surrogates, huge integers, cycles and broken objects cost their own shape, not the line's."""
+    """Odd keys, surrogates, huge integers, cycles and broken objects change form, but the line is written."""
     configure_logging(stream=stream)
     cycle: list[object] = []
     cycle.append(cycle)
@@ -148,7 +148,7 @@ def test_values_that_cannot_be_rendered_never_fail_the_caller(stream: io.StringI
     assert line["fine"] == [1, {"a": 2}]
 
 
-def test_lines_carry_the_ids_of_the_call_they_are_made_in(stream: io.StringIO) -> None:
+def test_lines_carry_the_ids_of_their_call(stream: io.StringIO) -> None:
     """While `call_ids` is set, an action's own lines name run, workflow, task and item."""
     configure_logging(stream=stream)
     token = call_ids.set(IDS)
@@ -158,13 +158,13 @@ def test_lines_carry_the_ids_of_the_call_they_are_made_in(stream: io.StringIO) -
     get_logger("t").info("outside")
     first, second, outside = lines(stream)
     for line in (first, second):
-        assert {field: line[field] for field in IDS.told()} == IDS.told()
+        assert {field: line[field] for field in IDS.as_fields()} == IDS.as_fields()
     assert second["event"] == "from logging"
-    assert outside.keys() & IDS.told().keys() == set()
+    assert outside.keys() & IDS.as_fields().keys() == set()
 
 
 def test_a_task_without_items_has_no_item_index(stream: io.StringIO) -> None:
-    """Ids that do not apply are left out, and what a line says itself wins."""
+    """Ids that do not apply are left out, and a line's own fields win."""
     configure_logging(stream=stream)
     context = contextvars.copy_context()
     context.run(call_ids.set, replace(IDS, item_index=None))
@@ -175,7 +175,7 @@ def test_a_task_without_items_has_no_item_index(stream: io.StringIO) -> None:
 
 
 def test_the_standard_library_goes_through_the_same_renderer(stream: io.StringIO) -> None:
-    """A record has its logger's name, its level, the time and its extra fields, other handlers or not."""
+    """A record has its logger's name, level, time and extra fields, with or without other handlers."""
     configure_logging(stream=stream)
     logging.getLogger().handlers.insert(0, logging.StreamHandler(io.StringIO()))
     logging.getLogger("asyncio").warning("Executing %s took long", "task", extra={"seconds": 0.2})
@@ -191,7 +191,7 @@ def test_the_standard_library_goes_through_the_same_renderer(stream: io.StringIO
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO"])
 @pytest.mark.parametrize("library", ["pykka", "httpx", "httpcore"])
-def test_chatty_libraries_are_heard_from_warning_on(stream: io.StringIO, library: str, level: str) -> None:
+def test_chatty_libraries_are_shown_from_warning_up(stream: io.StringIO, library: str, level: str) -> None:
     """Pykka's returned exceptions and httpx's requests, both INFO, are left out; their warnings are not."""
     configure_logging(level, stream)
     logging.getLogger(library).info("Exception returned from actor to caller")
@@ -200,7 +200,7 @@ def test_chatty_libraries_are_heard_from_warning_on(stream: io.StringIO, library
 
 
 def test_a_real_request_of_httpx_logs_nothing(stream: io.StringIO) -> None:
-    """What httpx logs for each request stays out of the log."""
+    """httpx's line for each request stays out of the log."""
     configure_logging("DEBUG", stream)
     transport = httpx.MockTransport(lambda _request: httpx.Response(200))
     with httpx.Client(transport=transport) as client:
@@ -208,8 +208,8 @@ def test_a_real_request_of_httpx_logs_nothing(stream: io.StringIO) -> None:
     assert [line for line in lines(stream) if line["logger"].startswith("http")] == []
 
 
-def test_configuring_twice_doubles_no_line_and_moves_the_stream(stream: io.StringIO) -> None:
-    """A second set-up replaces stream, level and style, for loggers that were used before, too."""
+def test_configuring_twice_duplicates_no_line_and_moves_the_stream(stream: io.StringIO) -> None:
+    """A second configuration replaces stream, level and style, also for loggers that were used before."""
     logger, foreign, standard = (
         get_logger("stretto.test"),
         structlog.get_logger(),
@@ -237,7 +237,7 @@ def test_configuring_twice_doubles_no_line_and_moves_the_stream(stream: io.Strin
 
 
 def test_standard_error_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without a stream, lines go to what is standard error when logging is set up."""
+    """Without a stream, lines go to the standard error of the time of the call."""
     configure_logging()
     get_logger("t").info("hello")
     captured = capsys.readouterr()
@@ -259,7 +259,7 @@ def test_a_terminal_gets_coloured_lines() -> None:
 
 @pytest.mark.parametrize(("no_color", "coloured"), [("1", False), ("0", False), ("", True)])
 def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch, *, no_color: str, coloured: bool) -> None:
-    """NO_COLOR, set to anything but nothing, turns the colours off."""
+    """NO_COLOR turns the colours off unless it is empty."""
     monkeypatch.setenv("NO_COLOR", no_color)
     terminal = Terminal()
     configure_logging(stream=terminal)
@@ -268,7 +268,7 @@ def test_no_color_is_honoured(monkeypatch: pytest.MonkeyPatch, *, no_color: str,
 
 
 def test_the_style_can_be_chosen(stream: io.StringIO) -> None:
-    """JSON on a terminal and plain console lines in a file are there for those who ask."""
+    """JSON on a terminal and plain console lines in a file are possible."""
     terminal = Terminal()
     configure_logging(stream=terminal, style="json")
     get_logger("t").info("hello")
@@ -280,7 +280,7 @@ def test_the_style_can_be_chosen(stream: io.StringIO) -> None:
 
 
 def test_console_tracebacks_show_no_local_variables() -> None:
-    """A traceback on a terminal is Python's own: local variables may be secrets."""
+    """A traceback on a terminal has no local variables, which may be secrets."""
     terminal = Terminal()
     configure_logging(stream=terminal)
     try:
@@ -292,7 +292,7 @@ def test_console_tracebacks_show_no_local_variables() -> None:
 
 
 def test_threads_never_share_a_line(stream: io.StringIO) -> None:
-    """Lines of structlog and of logging, written by many threads at once, each come whole."""
+    """Lines of structlog and logging from many threads are never mixed."""
     configure_logging(stream=stream)
     together = threading.Barrier(8)
 
@@ -311,8 +311,8 @@ def test_threads_never_share_a_line(stream: io.StringIO) -> None:
     assert (events.count("structlog"), events.count("standard")) == (400, 400)
 
 
-def test_a_stream_that_is_gone_fails_nobody(stream: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
-    """Logging to a closed stream neither raises nor complains elsewhere: a run must not fail by its log."""
+def test_a_closed_stream_fails_no_caller(stream: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    """Logging to a closed stream neither raises nor writes elsewhere, because a run must not fail by its log."""
     configure_logging(stream=stream)
     stream.close()
     get_logger("t").info("hello")
@@ -321,7 +321,7 @@ def test_a_stream_that_is_gone_fails_nobody(stream: io.StringIO, capsys: pytest.
 
 
 def test_a_stream_of_few_characters_gets_escapes() -> None:
-    """What the stream's encoding lacks is escaped: the line is not lost."""
+    """Characters that the stream cannot encode are escaped, and the line is written."""
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
     configure_logging(stream=stream)
@@ -329,8 +329,8 @@ def test_a_stream_of_few_characters_gets_escapes() -> None:
     assert json.loads(raw.getvalue().replace(b"\\xfc", b"\\u00fc"))["event"] == "überwacht"
 
 
-def test_a_bad_record_of_a_library_is_not_raised_to_it(stream: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
-    """A logging call whose arguments do not fit its message is reported as logging does, and not raised."""
+def test_a_bad_record_of_a_library_raises_nothing(stream: io.StringIO, capsys: pytest.CaptureFixture[str]) -> None:
+    """A logging call with wrong arguments is reported as logging does, and does not raise."""
     root = logging.getLogger()
     root.handlers.clear()
     configure_logging(stream=stream)

@@ -1,4 +1,4 @@
-"""Alert rules, the dashboard's expressions and what is scraped, read by Prometheus' own tool where it is installed."""
+"""Alert rules, the dashboard's expressions and a scrape, checked by promtool if it is installed."""
 
 import json
 import shutil
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def promtool(*arguments: str | Path, stdin: str = "") -> str:
-    """Run promtool; what it complains of fails the test."""
+    """Run promtool. Its complaints fail the test."""
     assert PROMTOOL is not None
     command = [PROMTOOL, *map(str, arguments)]
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
@@ -43,12 +43,12 @@ def expressions(value: Any) -> Iterator[str]:
 
 
 def test_the_alert_rules_are_accepted() -> None:
-    """As the file says that they are checked."""
+    """The check is the one that the file's header names."""
     assert "SUCCESS: 8 rules found" in promtool("check", "rules", "--lint-fatal", ALERTS)
 
 
 def test_the_dashboards_expressions_are_accepted(tmp_path: Path) -> None:
-    """Each is a rule of its own here; what Grafana fills in is a duration."""
+    """Each expression becomes a rule, with a duration for Grafana's variable."""
     found = list(expressions(json.loads((DOCS / "grafana.json").read_text())))
     rules = [
         {"record": f"panel:{number}", "expr": each.replace("$__rate_interval", "5m")}
@@ -59,8 +59,8 @@ def test_the_dashboards_expressions_are_accepted(tmp_path: Path) -> None:
     assert f"SUCCESS: {len(rules)} rules found" in promtool("check", "rules", tmp_path / "panels.yaml")
 
 
-def test_what_is_scraped_is_accepted() -> None:
-    """Names, types and help texts are as Prometheus wants them."""
+def test_a_scrape_is_accepted() -> None:
+    """promtool accepts names, types and help texts."""
     promtool("check", "metrics", stdin=generate_latest(Instruments().registry).decode())
 
 
@@ -94,11 +94,11 @@ SITUATIONS: dict[str, tuple[str, dict[str, str]]] = {
         {f"stretto_runs_in_progress{AT}": "1x200", 'stretto_items_total{instance="a", status="succeeded"}': "7x200"},
     ),
 }
-"""For each alert, when it fires, and what the series then were, a value a minute."""
+"""For each alert, when it fires, and the series of that situation with a value a minute."""
 STUCK = {f"stretto_journal_pending_records{AT}": "7x30", f"stretto_journal_batch_records_sum{AT}": "500x30"}
-"""A journal that commits nothing any more, while a few records wait."""
+"""A journal that has stopped to commit while a few records wait."""
 IDLE = {f"stretto_journal_pending_records{AT}": "0x30", f"stretto_journal_batch_records_sum{AT}": "500x30"}
-"""One that has nothing to do."""
+"""An idle journal."""
 WELL = {
     f"up{AT}": "1x200",
     'stretto_runs_total{status="failed", workflow="w"}': "0x200",
@@ -114,11 +114,11 @@ WELL = {
     'stretto_transition_latency_seconds_bucket{le="1"}': "0+10x200",
     'stretto_transition_latency_seconds_bucket{le="+Inf"}': "0+10x200",
 }
-"""What they are when nothing is wrong."""
+"""The series of a healthy system."""
 
 
 def firing(tmp_path: Path, name: str, at: str, series: dict[str, str]) -> str:
-    """Return what promtool says if no alert may fire in a situation; "" if none does."""
+    """Return the complaints of promtool if no alert may fire in a situation, or "" if none fires."""
     test = {
         "interval": "1m",
         "input_series": [{"series": each, "values": values} for each, values in series.items()],
@@ -133,20 +133,20 @@ def firing(tmp_path: Path, name: str, at: str, series: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize("name", SITUATIONS)
-def test_an_alert_fires_in_its_situation_and_not_when_all_is_well(tmp_path: Path, name: str) -> None:
-    """A rule that no series can match is accepted, too, and would never say anything."""
+def test_an_alert_fires_in_its_situation_only(tmp_path: Path, name: str) -> None:
+    """promtool also accepts a rule that no series can match, so each alert is tried."""
     at, series = SITUATIONS[name]
     assert f'alertname="{name}"' in firing(tmp_path, name, at, series)
     assert firing(tmp_path, name, "3h", WELL) == ""
 
 
-def test_a_journal_that_stands_still_is_behind_and_one_that_idles_is_not(tmp_path: Path) -> None:
-    """Records that wait and a pace of 0 are endlessly far behind; nothing that waits is never behind."""
+def test_a_stopped_journal_is_behind_and_an_idle_one_is_not(tmp_path: Path) -> None:
+    """Waiting records at a rate of 0 are infinitely far behind. Without waiting records nothing is behind."""
     assert 'alertname="StrettoJournalBehind"' in firing(tmp_path, "StrettoJournalBehind", "20m", STUCK)
     assert firing(tmp_path, "StrettoJournalBehind", "20m", IDLE) == ""
 
 
 def test_every_alert_has_a_situation() -> None:
-    """None is left untried."""
+    """No alert is left untried."""
     rules = yaml.safe_load(ALERTS.read_text())["groups"][0]["rules"]
     assert {rule["alert"] for rule in rules} == SITUATIONS.keys()

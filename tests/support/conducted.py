@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from stretto.actors.journal.link import Answers, Tells
+from stretto.actors.journal.link import Answers, Notifications
 from stretto.actors.journal.records import Ending, ItemKey, ParentItem, RunAccepted, Write
-from stretto.actors.journal.run_log import RunJournal
+from stretto.actors.journal.run_log import RunLog
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.outcome import new_run_id
 from stretto.definitions.conductor import (
@@ -19,7 +19,7 @@ from stretto.definitions.conductor import (
     TaskEnded,
     TaskStarted,
 )
-from stretto.definitions.context.context import NO_SURROUNDINGS, Surroundings
+from stretto.definitions.context.context import NO_ENVIRONMENT, RunEnvironment
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import FrozenDict, freeze, object_of
 from stretto.definitions.dialects import read_workflow
@@ -36,7 +36,7 @@ class WrittenAtOnce:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def record(self, write: Write | None, tells: Tells = (), answers: Answers = ()) -> None:
+    def record(self, write: Write | None, notifications: Notifications = (), answers: Answers = ()) -> None:
         if write is not None:
             self._store.writer.write([write])
 
@@ -53,7 +53,7 @@ class Conducted:
         text: str,
         parameters: dict[str, Any] | None = None,
         *,
-        surroundings: Surroundings = NO_SURROUNDINGS,
+        surroundings: RunEnvironment = NO_ENVIRONMENT,
         parent: "Conducted | None" = None,
         of_item: tuple[str, int] = ("", 0),
         at: float = 1000.0,
@@ -67,40 +67,38 @@ class Conducted:
         bound = bind(workflow, parameters or {})
         mask: Mask = Mask(base=surroundings.mask) if parent is None else parent.conductor.mask
         item = None if parent is None else parent.item(*of_item)
-        described = None if item is None else item.told
-        self.conductor: Conductor = Conductor(
-            workflow, self.id, bound, at, described, surroundings=surroundings, mask=mask
-        )
+        above = None if item is None else item.system_parent
+        self.conductor: Conductor = Conductor(workflow, self.id, bound, at, above, surroundings=surroundings, mask=mask)
         self.accepted = RunAccepted(
             run_id=self.id, workflow=workflow, parameters=bound, surroundings=surroundings, accepted_at=at,
             secret=bool(self.conductor.mask), parent=item, depth=0 if parent is None else 1,
         )  # fmt: skip
-        self._journal = RunJournal(WrittenAtOnce(store), self.id, secretive=False)
+        self._journal = RunLog(WrittenAtOnce(store), self.id, secretive=False)
         store.writer.write([self.accepted])
         self._carry_out(self.conductor.begin())
 
     def item(self, task: str, index: int) -> ParentItem:
         """Return a try in flight as the parent of a sub-workflow's run."""
         start = self.started[task, index]
-        described = object_of({"run_id": self.id, "task": task})
-        return ParentItem(self.id, ItemKey(task, start.visit, index), start.attempt, described)
+        told = object_of({"run_id": self.id, "task": task})
+        return ParentItem(self.id, ItemKey(task, start.visit, index), start.attempt, told)
 
     def on(self, event: Event) -> None:
-        """Apply an event to the run."""
+        """Have something happen to the run."""
         commands = self.conductor.on(event)
         self._journal.note(event, self.conductor.mask)
         self._carry_out(commands)
 
     def succeed(self, task: str, index: int = 0, result: Any = None) -> None:
-        """Let an attempt succeed."""
+        """Have a try end well."""
         self._end(task, index, "succeeded", result, None)
 
     def fail(self, task: str, index: int = 0, message: str = "it said no", result: Any = None) -> None:
-        """Let an attempt fail."""
+        """Have a try end badly."""
         self._end(task, index, "failed", None, Failure("failed", message, result=freeze(result)))
 
     def pause(self) -> None:
-        """Pause the run."""
+        """Have it paused."""
         self.on(PauseRequested(self._later()))
 
     def _later(self) -> float:

@@ -25,10 +25,10 @@ from stretto.definitions.context.context import ItemScope, Snapshot
 from stretto.definitions.model.parameters import bind
 
 
-def scope_told(scope: Snapshot | ItemScope) -> Any:
+def scope_as_data(scope: Snapshot | ItemScope) -> Any:
     """Return what a scope shows, as plain data."""
     snapshot = scope.snapshot if isinstance(scope, ItemScope) else scope
-    variables = values_told(snapshot.variables)
+    variables = values_as_data(snapshot.variables)
     tasks = {
         name: (each.outcome, thaw(each.result), thaw(each.errors)) for name, each in sorted(snapshot.tasks.items())
     }
@@ -36,12 +36,12 @@ def scope_told(scope: Snapshot | ItemScope) -> Any:
     return snapshot.version, variables, tasks, item
 
 
-def values_told(values: Mapping[str, Any]) -> dict[str, Any]:
+def values_as_data(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values of a map, by name: the map itself has another order in every process."""
     return {name: thaw(value) for name, value in sorted(values.items())}
 
 
-def told(command: Command) -> Any:
+def as_data(command: Command) -> Any:
     """Return a command as plain, comparable data."""
     if isinstance(command, StartItem):
         prepared = command.prepared
@@ -53,7 +53,7 @@ def told(command: Command) -> Any:
             command.attempt,
             command.timeout,
             command.at,
-            scope_told(command.scope),
+            scope_as_data(command.scope),
             command.route,
             None if prepared is None else (prepared.action, thaw(prepared.input)),
         )

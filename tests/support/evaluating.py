@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from immutables import Map
 
 from stretto.definitions import ExpressionError, Finding, InvalidDefinition, Place, Workflow, freeze, read_workflow
-from stretto.definitions.context.context import CompletionScope, ItemScope, RunFacts, Snapshot, TaskRecord
+from stretto.definitions.context import CompletionScope, ItemScope, RunFacts, Snapshot, TaskRecord
 from stretto.definitions.data.frozen import EMPTY_OBJECT, FrozenDict, FrozenList
 from stretto.definitions.expressions import Moment, Scope, Site, Template, compile_text
 

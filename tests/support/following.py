@@ -5,7 +5,7 @@ from typing import Any
 
 from stretto.definitions import Workflow
 from stretto.definitions.conductor.branches import NO_BRANCH, Branch
-from stretto.definitions.conductor.fan_out import Arrival, FanOut
+from stretto.definitions.conductor.visit import Arrival, Visit
 from stretto.definitions.dialects import read_as_orquesta
 from stretto.definitions.model.graph import Edge, edges_by_target
 from tests.support.evaluating import snapshot_of
@@ -26,14 +26,14 @@ def visit_of(
     route: int = 0,
     *,
     branch: Branch = NO_BRANCH,
-    led_to: Iterable[str] = (),
+    followed: Iterable[str] = (),
     state: str = "succeeded",
-) -> FanOut:
+) -> Visit:
     """Return a visit of a task."""
     arrival = Arrival(name, route, branch)
-    visit = FanOut(workflow.tasks[name], arrival, snapshot_of(), 0.0, workflow.semantics)
+    visit = Visit(workflow.tasks[name], arrival, snapshot_of(), 0.0, workflow.semantics)
     visit.state = state
-    visit.led_to = frozenset(led_to)
+    visit.followed = frozenset(followed)
     return visit
 
 

@@ -24,7 +24,7 @@ def with_gateway(folder: Path, test: Callable[[Client], Awaitable[None]], **sett
         try:
             await test(Client(f"unix://{folder}/s"))
         finally:
-            await call(engine, "stop", 0)
+            await call(engine, Engine.stop, 0)
             await gateway.stop()
             file.close()
 

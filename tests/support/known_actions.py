@@ -25,7 +25,7 @@ class FewActions:
     def refs(self, _core: CoreActions) -> tuple[str, ...]:
         return ("core.noop", *_INPUTS)
 
-    def instead_of(self, _ref: str, _core: CoreActions) -> str:
+    def suggestion_for(self, _ref: str, _core: CoreActions) -> str:
         return ""
 
     def parameters_of(self, ref: str, _core: CoreActions) -> KnownAction | None:

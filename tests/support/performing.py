@@ -17,7 +17,7 @@ from stretto.definitions.conductor import (
     Event,
     FinishRun,
     ItemCompleted,
-    Kept,
+    ReusePlan,
     StartItem,
     TaskEnded,
     WaitUntil,
@@ -34,7 +34,9 @@ Act = Callable[[StartItem], bool]
 class Performer:
     """Carries out a run's commands. What is kept is settled first, in the order of its positions."""
 
-    def __init__(self, workflow: Workflow, act: Act, kept: Kept | None = None, random: Random | None = None) -> None:
+    def __init__(
+        self, workflow: Workflow, act: Act, kept: ReusePlan | None = None, random: Random | None = None
+    ) -> None:
         self.conductor = Conductor(workflow, "run", bind(workflow, {}), 0.0)
         self.act = act
         self.kept = kept
@@ -114,7 +116,7 @@ class Performer:
         """Return the run's completions."""
         return [each for each in self.events if isinstance(each, ItemCompleted)]
 
-    def told(self) -> tuple[Any, ...]:
+    def result(self) -> tuple[Any, ...]:
         """Return how the run and its tasks have ended, whatever the order."""
         assert self.finish is not None
         tasks = sorted((each.task, each.outcome, json.dumps(thaw(each.result))) for each in self.ended)

@@ -5,7 +5,7 @@ from typing import Any
 
 from stretto.actors.journal.records import Entry, Happened, RunAccepted
 from stretto.definitions.conductor import Failure, ItemCompleted
-from stretto.definitions.context.context import NO_SURROUNDINGS
+from stretto.definitions.context.context import NO_ENVIRONMENT
 from stretto.definitions.data.frozen import FrozenDict, freeze
 from stretto.definitions.dialects import read_workflow
 from stretto.definitions.model.workflow import Workflow
@@ -50,7 +50,7 @@ def acceptance(run_id: str | None = None, **given: Any) -> RunAccepted:
         "run_id": run_id or new_id(),
         "workflow": PROBING,
         "parameters": data({"hosts": ["a", "b"]}),
-        "surroundings": NO_SURROUNDINGS,
+        "surroundings": NO_ENVIRONMENT,
         "accepted_at": 1000.0,
         "secret": False,
     }

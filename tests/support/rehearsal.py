@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from stretto.actors.rehearsal import Control, Rehearsal, Rule, rehearser_of_cases
-from stretto.actors.rehearsal.telling import action_object
 from stretto.actors.rehearsal.timeline import Ticks
+from stretto.actors.rehearsal.transcript import action_object
 from stretto.definitions.data.frozen import thaw
 from stretto.definitions.dialects import read_workflow
 
@@ -16,8 +16,8 @@ _KEYS = ("task", "visit", "attempt", "item", "action", "input", "delay")
 
 
 @dataclass
-class Told:
-    """What came of a rehearsed run, as plain data."""
+class RehearsalReport:
+    """The result of a rehearsed run as plain data."""
 
     status: str
     output: Any
@@ -30,7 +30,7 @@ def rehearse(
     inputs: dict[str, Any] | None = None,
     script: list[dict[str, Any]] | None = None,
     controls: list[dict[str, Any]] | None = None,
-) -> Told:
+) -> RehearsalReport:
     """Run `text` with scripted results; raises what reading it or binding its input raises."""
     rehearsal = Rehearsal(
         workflow=read_workflow(text, "rehearsed.yaml"),
@@ -42,4 +42,4 @@ def rehearse(
     rehearsed = _REHEARSER.perform(rehearsal)
     launched = [action_object(launch) for launch in rehearsed.launches]
     actions = [{key: thaw(launch[key]) for key in _KEYS} for launch in launched]
-    return Told(rehearsed.status, thaw(rehearsed.output), thaw(rehearsed.errors), actions)
+    return RehearsalReport(rehearsed.status, thaw(rehearsed.output), thaw(rehearsed.errors), actions)

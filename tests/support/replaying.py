@@ -49,12 +49,13 @@ from stretto.definitions.conductor import (
     WriteResult,
 )
 from stretto.definitions.conductor.branches import NO_BRANCH
+from stretto.definitions.conductor.events import ExtensionRequested
 from stretto.definitions.data.frozen import EMPTY_OBJECT, FrozenDict, FrozenList
 from stretto.definitions.dialects import read_as_orquesta, read_workflow
 from stretto.definitions.expressions import Moment
 from stretto.definitions.model.parameters import bind
 from tests.support.differential.generator import generate
-from tests.support.driving import failed, scope_told, told, values_told
+from tests.support.driving import as_data, failed, scope_as_data, values_as_data
 from tests.support.generating import definitions
 
 Learned: TypeAlias = tuple[str, ...]
@@ -105,7 +106,7 @@ def standing(conductor: Conductor) -> dict[str, Any]:
     outstanding = conductor.outstanding()
     return {
         "status": conductor.status,
-        "outstanding": [told(each) for each in outstanding],
+        "outstanding": [as_data(each) for each in outstanding],
         "may_resume": [conductor.may_resume(each) for each in outstanding],
         "timers": [repr(each) for each in conductor.timers()],
         "streams": [repr(each) for each in conductor.streams()],
@@ -115,25 +116,27 @@ def standing(conductor: Conductor) -> dict[str, Any]:
         "errors": thaw(conductor.errors()),
         "failed_tasks": sorted(conductor.failed_tasks()),
         "skipped": sorted(conductor.skipped_items()),
-        "context": context_told(conductor),
+        "context": context_as_data(conductor),
         "learned": conductor.mask.learned_since(0),
     }
 
 
-def context_told(conductor: Conductor) -> Any:
+def context_as_data(conductor: Conductor) -> Any:
     """Return the context: that of the whole run, and those of the branches that go on, wait or have ended."""
-    waiting = [(each.task, each.route, each.ready, branch_told(each.branch)) for each in conductor._arrivals.waiting]
-    visits = [
-        (visit.name, visit.visit, visit.state, visit.route, scope_told(visit.snapshot), branch_told(visit.branch))
-        for visit in conductor._visits.active.values()
+    waiting = [
+        (each.task, each.route, each.ready, branch_as_data(each.branch)) for each in conductor._state.arrivals.waiting
     ]
-    ended = [(number, branch_told(branch)) for number, branch in conductor._terminal]
-    return scope_told(conductor.context.look(NO_BRANCH, 0)), waiting, visits, ended, conductor.context.weight
+    visits = [
+        (visit.name, visit.visit, visit.state, visit.route, scope_as_data(visit.snapshot), branch_as_data(visit.branch))
+        for visit in conductor.active_visits()
+    ]
+    ended = [(number, branch_as_data(branch)) for number, branch in conductor._state.terminal]
+    return scope_as_data(conductor.context.look(NO_BRANCH, 0)), waiting, visits, ended, conductor.context.weight
 
 
-def branch_told(branch: Any) -> Any:
+def branch_as_data(branch: Any) -> Any:
     """Return a branch's variables, and what was published on its way."""
-    return values_told(branch.variables), [values_told(delta) for delta in branch.deltas]
+    return values_as_data(branch.variables), [values_as_data(delta) for delta in branch.deltas]
 
 
 # ---- driving
@@ -215,7 +218,7 @@ class Driver:
         self._learned = self.conductor.mask.seen_count
         if learned:
             self.recording.entries.append(learned)
-        self.recording.turns.append(Turn([told(each) for each in commands], standing(self.conductor)))
+        self.recording.turns.append(Turn([as_data(each) for each in commands], standing(self.conductor)))
         self.after(self)
 
     def _check_lines(self, ended: TaskEnded) -> None:
@@ -307,6 +310,7 @@ class Driver:
             ConcurrencyRequested(task, concurrency, self.clock),
             SkipRequested(task, index, self.clock),
             RetryRequested(task, index, self.clock),
+            ExtensionRequested(self.random.choice([0, 0.5, 20]), self.clock),
         ]
         choices += [RetryRequested(*item, self.clock) for item in self._mendable()]
         choices += [self.random.choice(self.spent)] if self.spent else []
@@ -320,7 +324,7 @@ class Driver:
     def _item(self) -> tuple[str, int]:
         """Pick an item for a request: most often one of a task that goes on, at times one that there is not."""
         tasks = [*self.recording.run.workflow.tasks, "nobody"]
-        active = list(self.conductor._visits.active.values())
+        active = self.conductor.active_visits()
         if not active or self.random.randrange(5) == 0:
             return self.random.choice(tasks), self.random.randrange(-1, 4)
         visit = self.random.choice(active)
@@ -330,7 +334,7 @@ class Driver:
     def _mendable(self) -> list[tuple[str, int]]:
         """Return items that have failed while others of their task go on, or that wait for their next try."""
         found = []
-        for visit in self.conductor._visits.active.values():
+        for visit in self.conductor.active_visits():
             found += [(visit.name, each.index) for each in visit.failures]
             found += [(visit.name, index) for index, slot in visit.window.items() if slot.state != "running"]
             found += [(visit.name, 0)] if visit.state == "retrying" else []
@@ -375,7 +379,7 @@ def replay(recording: Recording, entries: Sequence[Entry] | None = None, run: Ru
     conductor = (run or recording.run).conductor()
     turns = feed(conductor, recording.entries if entries is None else entries)
     for turn, commands in zip(recording.turns, turns, strict=True):
-        assert [told(each) for each in commands] == turn.commands
+        assert [as_data(each) for each in commands] == turn.commands
         assert standing(conductor) == turn.standing
     return conductor
 
@@ -388,7 +392,7 @@ def recover(recording: Recording, events: int, random: Random) -> Driver:
     until = Recording(recording.run, _first(recording.entries, events), recording.turns[: events + 1])
     driver = Driver(until, random)
     for turn, commands in zip(until.turns, feed(driver.conductor, until.entries), strict=True):
-        assert [told(each) for each in commands] == turn.commands
+        assert [as_data(each) for each in commands] == turn.commands
         driver.finish = next((each for each in commands if isinstance(each, FinishRun)), None)
     driver._learned = driver.conductor.mask.seen_count
     driver.is_recovered = True

@@ -1,4 +1,12 @@
-"""The core actions, registered when this package is imported: `core.*`, and those of Orquesta's definitions."""
+"""The core actions `core.*` and StackStorm's variants of them, registered when this package is imported.
+
+basic       noop, echo, fail, log, sleep
+http        one request, bounded in time, redirects, size and addresses
+local       one command in its own process group, bounded in time and output
+stackstorm  the inputs and results that Orquesta definitions expect
+
+docs/actions.md describes every action. A test compares that page with the code.
+"""
 
 from stretto.actors.actions.core import basic, http, local, stackstorm
 

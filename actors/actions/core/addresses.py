@@ -1,8 +1,8 @@
-"""Which addresses core.http connects to, decided on the very address that is connected.
+"""The addresses that core.http may connect to, checked on the very address of the connection.
 
-A host is resolved once, its addresses are checked, and the connection goes to a checked one: a second look-up,
-in which the name could point elsewhere, never happens. Every redirect connects through here, too. The Host
-header and the TLS server name stay those of the URL.
+A host is resolved once and its addresses are checked. The connection goes to a checked address. A second look-up, in
+which the name could point elsewhere, never happens. Redirects connect through here as well. The Host header and the
+TLS server name stay those of the URL.
 """
 
 import asyncio
@@ -17,22 +17,27 @@ import httpcore
 
 from stretto.actors.actions.core.networks import LINK_LOCAL_AND_METADATA, Network
 
-# The first of several addresses may be a black hole: the next one gets its turn after this time.
+# One of several addresses may never answer. After this time the next one is tried.
 CONNECT_SECONDS_AN_ADDRESS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """Which addresses core.http may connect to: all but the denied ones, `allow` being the exceptions."""
+    """The addresses that core.http may connect to.
+
+    Attributes:
+        deny: Networks to which connections are refused.
+        allow: Networks that are exceptions from `deny`.
+    """
 
     deny: tuple[Network, ...] = LINK_LOCAL_AND_METADATA
     allow: tuple[Network, ...] = ()
 
     def denies(self, address: str) -> bool:
-        """Say whether connecting to that address is refused."""
+        """Return whether connections to the address are refused."""
         parsed = ip_address(address)
         if isinstance(parsed, IPv6Address):
-            # An interface (fe80::1%eth0) does not change what the address is.
+            # The network test must not depend on the interface (fe80::1%eth0).
             parsed = parsed.ipv4_mapped or IPv6Address(int(parsed))
         return any(parsed in net for net in self.deny) and not any(parsed in net for net in self.allow)
 
@@ -42,7 +47,7 @@ class AddressDenied(httpcore.ConnectError):
 
 
 class CheckedBackend(httpcore.AsyncNetworkBackend):
-    """Resolves, checks, and connects to what was checked."""
+    """Resolves a host, checks its addresses, and connects to a checked one."""
 
     def __init__(self, policy: AddressPolicy) -> None:
         self._policy = policy
@@ -56,13 +61,11 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Connect to the first address of the host that is not denied and answers."""
+        """Connect to the host's first allowed address that answers."""
         addresses = await _resolve(host, port)
         allowed = [address for address in addresses if not self._policy.denies(address)]
         if not allowed:
-            raise AddressDenied(
-                f"{addresses[0]} is denied, as link-local and metadata addresses are without http.allow"
-            )
+            raise AddressDenied(f"{addresses[0]} is denied by http.deny; to connect, add it to http.allow")
         *first, last = allowed
         for address in first:
             try:
@@ -76,12 +79,12 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         return _Stream(await self._network.connect_tcp(last, port, timeout, local_address, socket_options))
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait for a number of seconds."""
         await asyncio.sleep(seconds)
 
 
 class _Stream(httpcore.AsyncNetworkStream):
-    """A connection that is closed when its TLS handshake is cancelled: httpcore's own would stay open."""
+    """A connection that closes when its TLS handshake is cancelled. httpcore's own would stay open."""
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream

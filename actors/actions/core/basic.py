@@ -1,4 +1,4 @@
-"""The core actions that need no more than the engine itself."""
+"""The core actions that need nothing outside the engine."""
 
 import asyncio
 from typing import Any, Literal
@@ -14,7 +14,7 @@ def noop(**_inputs: Any) -> None:
 
 @inline_action("core.echo")
 def echo(message: Any) -> Any:
-    """Return the message as it is.
+    """Return the message unchanged.
 
     Args:
         message: any value
@@ -27,7 +27,7 @@ def fail(message: str) -> None:
     """Fail with the message.
 
     Args:
-        message: what the failure says
+        message: the text of the failure
     """
     raise ActionFailed(message)
 
@@ -38,9 +38,9 @@ def log(message: Any, level: Literal["debug", "info", "warning", "error"] = "inf
 
     Args:
         message: text, or any other value
-        level: how much it matters
+        level: the level of the log line
     """
-    # Imported here: `stretto validate` knows this action, and has no use for the log.
+    # Imported here because `stretto validate` loads this module and never logs.
     from stretto.metrics.logging import get_logger  # noqa: PLC0415
 
     getattr(get_logger(__name__), level)("action_logged", message=message)
@@ -48,11 +48,11 @@ def log(message: Any, level: Literal["debug", "info", "warning", "error"] = "inf
 
 @action("core.sleep")
 async def sleep(seconds: float) -> None:
-    """Wait for a while, keeping nothing busy.
+    """Wait for a number of seconds, without occupying a thread.
 
     Args:
-        seconds: how long; fractions are allowed
+        seconds: 0 or more; fractions are allowed
     """
     if seconds < 0:
-        raise ActionFailed(f"seconds must not be negative, it is {seconds}")
+        raise ActionFailed(f"seconds must be 0 or more, got {seconds}")
     await asyncio.sleep(seconds)

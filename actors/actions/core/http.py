@@ -1,6 +1,6 @@
-"""The action core.http: its name and its inputs. What it does is imported at its first request: see `http_request`.
+"""The action core.http: its name and its inputs. The first request imports its code, `http_request`.
 
-httpx takes longer to import than `stretto validate` to read a definition, which needs no more than the inputs.
+httpx takes longer to import than `stretto validate` takes to read a definition, and validation needs only the inputs.
 """
 
 from collections.abc import Mapping
@@ -25,21 +25,21 @@ async def http(  # noqa: PLR0913 - these are the action's inputs
 ) -> dict[str, Any]:
     """Make an HTTP request and return status_code, headers, body, json and elapsed.
 
-    A status of 400 or more is a failure, whose result says the same.
+    A status of 400 or more is a failure. Its result has the same fields.
 
     Args:
-        url: an http or https URL; a user and password in it are sent as basic authentication
+        url: an http or https URL; user and password in it are sent as basic authentication
         method: GET, POST ...
         headers: request headers by name
-        params: query parameters, added to those of the URL; a list repeats one, a null leaves it out
+        params: query parameters, added to those of the URL; a list repeats its parameter, null omits it
         json: a value to send as JSON (instead of body)
         body: text to send as UTF-8 (instead of json)
         timeout: seconds for the whole request, redirects included
         verify: whether to verify the server's certificate
         allow_redirects: whether to follow redirects, 5 at most
-        expected_status: the status (or list of them) that means success; any other fails
+        expected_status: a status or a list of statuses that mean success; any other status fails
     """
-    from stretto.actors.actions.core.http_request import request  # noqa: PLC0415 - see above
+    from stretto.actors.actions.core.http_request import request  # noqa: PLC0415 - see the module's docstring
 
     return await request(
         url=url,

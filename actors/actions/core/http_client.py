@@ -1,4 +1,4 @@
-"""The HTTP clients that all requests of one event loop share: one that verifies certificates, one that does not."""
+"""The HTTP clients that all requests of an event loop share: one verifies certificates, one does not."""
 
 import asyncio
 import logging
@@ -11,7 +11,7 @@ import httpx
 from stretto.actors.actions.core.addresses import AddressPolicy
 from stretto.actors.actions.core.http_transport import Transport
 
-# Both write what must not be in a log: httpx the whole URL at INFO, httpcore the headers at DEBUG.
+# Both would log secrets: httpx logs the whole URL at INFO, httpcore the headers at DEBUG.
 for _name in ("httpx", "httpcore"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
@@ -26,12 +26,12 @@ _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, _Clients] = WeakKeyDictio
 
 
 def use_policy(loop: asyncio.AbstractEventLoop, policy: AddressPolicy) -> None:
-    """Set which addresses the clients of that loop refuse; for a loop that has made no request yet."""
+    """Set the address policy of a loop's clients. Call before the loop's first request."""
     _clients[loop] = _Clients(policy)
 
 
 def shared_client(*, verify: bool) -> httpx.AsyncClient:
-    """Return the running loop's client that does or does not verify TLS certificates."""
+    """Return the running loop's client, with or without verification of TLS certificates."""
     loop = asyncio.get_running_loop()
     clients = _clients.setdefault(loop, _Clients(AddressPolicy()))
     client = clients.by_verify.get(verify)
@@ -48,8 +48,8 @@ async def close_clients() -> None:
 
 
 def _new_client(*, verify: bool, policy: AddressPolicy) -> httpx.AsyncClient:
-    # Whose certificates to trust is the operator's to say (SSL_CERT_FILE); the environment's proxies and its
-    # netrc would change where a request goes and what it carries, and are left out.
+    # The operator chooses the trusted certificates (SSL_CERT_FILE). The environment's proxies and netrc are ignored,
+    # because they would change where a request goes and what it carries.
     context = httpx.create_ssl_context(verify=verify, trust_env=True)
     client = httpx.AsyncClient(
         transport=Transport(context, policy),
@@ -57,6 +57,6 @@ def _new_client(*, verify: bool, policy: AddressPolicy) -> httpx.AsyncClient:
         timeout=None,  # noqa: S113 - core.http bounds a request as a whole
         trust_env=False,
     )
-    # Requests of different runs share a client: what one is given as a cookie, no other may send.
+    # Requests of different runs share a client. One run's cookies must not be sent by another.
     client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return client

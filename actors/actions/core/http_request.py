@@ -1,4 +1,4 @@
-"""What core.http does: one HTTP request, bounded in time, redirects and size."""
+"""The code of core.http: one HTTP request, bounded in time, redirects and size."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ import httpcore
 import httpx
 import msgspec
 
-from stretto.actors.actions.core.http_body import BadBody, json_of, read_body, text_of
+from stretto.actors.actions.core.http_body import BadBody, decode_text, parse_json, read_body
 from stretto.actors.actions.core.http_client import shared_client
 from stretto.actors.actions.errors import ActionFailed
 
@@ -39,10 +39,10 @@ async def request(  # noqa: PLR0913 - the action's inputs
     allow_redirects: bool,
     expected_status: int | list[int] | None,
 ) -> dict[str, Any]:
-    """Make the request; `stretto.actors.actions.core.http` tells what each input means."""
+    """Make the request. The action in `stretto.actors.actions.core.http` documents the inputs."""
     expected = _expected_statuses(expected_status)
     if timeout <= 0:
-        raise ActionFailed(f"timeout must be positive, it is {timeout}")
+        raise ActionFailed(f"timeout must be greater than 0, got {timeout}")
     began = time.monotonic()
     client = shared_client(verify=verify)
     content, content_type = _content(json, body)
@@ -52,7 +52,7 @@ async def request(  # noqa: PLR0913 - the action's inputs
         headers=_header_lines(headers or {}, content_type),
         content=content,
     )
-    label = f"{made.method} {shown(made.url)}"
+    label = f"{made.method} {masked(made.url)}"
     try:
         async with asyncio.timeout(timeout):
             response, received = await _exchange(client, made, allow_redirects=allow_redirects)
@@ -62,34 +62,34 @@ async def request(  # noqa: PLR0913 - the action's inputs
         raise ActionFailed(f"{label} failed: {_cause(error)}") from error
     except BadBody as error:
         raise ActionFailed(f"{label} {error}") from error
-    text = text_of(response, received)
+    text = decode_text(response, received)
     result = {
         "status_code": response.status_code,
         "headers": dict(response.headers.items()),
         "body": text,
-        "json": json_of(response, text),
+        "json": parse_json(response, text),
         "elapsed": time.monotonic() - began,
     }
-    _judge(label, response.status_code, expected, result)
+    _check_status(label, response.status_code, expected, result)
     return result
 
 
-def shown(url: httpx.URL) -> str:
-    """Return a URL as it may be told: without user, password, fragment, and the values of its query."""
+def masked(url: httpx.URL) -> str:
+    """Return a URL for messages, without user, password, fragment and the values of its query."""
     parts = [part.partition("=") for part in url.query.decode("ascii").split("&") if part]
     query = "&".join(f"{name}=..." if equals else "..." for name, equals, _ in parts)
     bare = str(url.copy_with(userinfo=b"", query=None, fragment=None))
-    told = f"{bare}?{query}" if query else bare
-    return told if len(told) <= MAX_SHOWN else f"{told[:MAX_SHOWN]}..."
+    text = f"{bare}?{query}" if query else bare
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
 async def _exchange(
     client: httpx.AsyncClient, request: httpx.Request, *, allow_redirects: bool
 ) -> tuple[httpx.Response, bytes]:
-    # Redirects are followed here: httpx would read the body of each without a bound.
+    # Redirects are followed here because httpx would read the body of each without a bound.
     for _ in range(MAX_REDIRECTS + 1):
         if request.url.scheme not in {"http", "https"}:
-            raise httpx.UnsupportedProtocol(f"it redirects to a {request.url.scheme} URL")
+            raise httpx.UnsupportedProtocol(f"the response redirects to a {request.url.scheme} URL")
         response = await client.send(request, stream=True, follow_redirects=False)
         try:
             if not allow_redirects or response.next_request is None:
@@ -106,23 +106,23 @@ def _target(url: str, params: Mapping[str, Any] | None) -> httpx.URL:
         if params:
             parsed = parsed.copy_merge_params(httpx.QueryParams(_query(params)))
     except (httpx.InvalidURL, ValueError):
-        # What the parser says can quote a password that it took for a port.
-        raise ActionFailed("the url is not valid") from None
+        # The parser's message may quote a password that it mistook for a port.
+        raise ActionFailed("url is not a valid URL") from None
     if parsed.scheme not in {"http", "https"} or not parsed.host:
-        raise ActionFailed("the url must begin with http:// or https:// and name a host")
+        raise ActionFailed("url must begin with http:// or https:// and name a host")
     return parsed
 
 
 def _checked_method(method: str) -> str:
     if not _TOKEN.fullmatch(method) or method.upper() == "CONNECT":
-        raise ActionFailed(f"{method!r} is no method for core.http")
+        raise ActionFailed(f"method must be an HTTP method other than CONNECT, got {method!r}")
     return method.upper()
 
 
 def _content(json: Any, body: str | None) -> tuple[bytes | None, str]:
     """Return what to send and its content type."""
     if json is not None and body is not None:
-        raise ActionFailed("json and body are both given; a request has one or the other")
+        raise ActionFailed("json and body must not both be given")
     if json is not None:
         return msgspec.json.encode(json), "application/json"
     return (None, "") if body is None else (body.encode(), "text/plain; charset=utf-8")
@@ -144,7 +144,7 @@ def _header_lines(headers: Mapping[str, Any], content_type: str) -> list[tuple[b
     lines = []
     for name, value in headers.items():
         if not _TOKEN.fullmatch(name):
-            raise ActionFailed(f"{name!r} is no name of a header")
+            raise ActionFailed(f"{name!r} is not a valid header name")
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise ActionFailed(f"the header {name} must be text or a number")
         text = str(value).strip()
@@ -165,7 +165,7 @@ def _expected_statuses(expected: Any) -> frozenset[int] | None:
     return frozenset(statuses)
 
 
-def _judge(label: str, status: int, expected: frozenset[int] | None, result: dict[str, Any]) -> None:
+def _check_status(label: str, status: int, expected: frozenset[int] | None, result: dict[str, Any]) -> None:
     if status < 400 if expected is None else status in expected:
         return
     try:
@@ -177,7 +177,7 @@ def _judge(label: str, status: int, expected: frozenset[int] | None, result: dic
 
 
 def _cause(error: BaseException) -> str:
-    """Return what really went wrong: httpcore and its layers say little more than that something did."""
+    """Return the innermost reason of an error. The outer layers of httpcore say little about it."""
     if isinstance(error, httpcore.LocalProtocolError):
         return "the request is not valid HTTP"
     innermost: BaseException = error
@@ -188,6 +188,6 @@ def _cause(error: BaseException) -> str:
     if isinstance(innermost, ssl.SSLError):
         return f"TLS failed: {innermost.reason or innermost}"
     if isinstance(innermost, OSError) and innermost.errno is not None:
-        # Look-ups count their errors downwards, with a text of their own.
+        # Errors of look-ups have negative numbers and their own texts.
         return os.strerror(innermost.errno) if innermost.errno > 0 else str(innermost.strerror)
     return str(innermost) or str(error) or type(error).__name__

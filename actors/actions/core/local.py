@@ -1,9 +1,9 @@
-"""The action core.local: a command on this machine, bounded in time and output, ended with its children."""
+"""The action core.local: a command on this machine, bounded in time and output."""
 
 import asyncio
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from stretto.actors.actions.core.processes import Child
@@ -12,11 +12,11 @@ from stretto.actors.actions.registry import action
 
 MAX_OUTPUT_BYTES: Final = 1024 * 1024
 GRACE_SECONDS = 5.0
-"""How long a command that is cancelled or out of time may take to end after SIGTERM, before SIGKILL."""
+"""How long a cancelled or timed-out command has between SIGTERM and SIGKILL."""
 
 INHERITED: Final = ("PATH", "HOME", "LANG", "LANGUAGE", "TZ", "USER", "LOGNAME", "SHELL", "TMPDIR")
-TOLD_LINES: Final = 5
-TOLD_CHARACTERS: Final = 500
+SHOWN_LINES: Final = 5
+SHOWN_CHARACTERS: Final = 500
 
 
 @action("core.local")
@@ -28,20 +28,20 @@ async def local(
     cwd: str | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - it is an input, named in the design
 ) -> dict[str, Any]:
-    """Run a command and return exit_code, stdout and stderr; any exit code but 0 is a failure.
+    """Run a command and return exit_code, stdout and stderr; any exit code except 0 is a failure.
 
-    Of the daemon's environment the command sees only PATH, HOME, LANG, TZ and the like.
+    The command inherits only PATH, HOME, LANG, TZ and similar variables of the daemon's environment.
 
     Args:
         argv: the program and its arguments, run without a shell (instead of cmd)
-        cmd: a literal text for /bin/sh (instead of argv); data goes to it in env
+        cmd: a literal text for /bin/sh (instead of argv); pass data to it in env
         env: environment variables
-        cwd: the directory to run it in
-        timeout: seconds after which it is ended
+        cwd: the working directory
+        timeout: seconds after which the command is stopped
     """
     arguments = _arguments(argv, cmd)
     if timeout is not None and timeout <= 0:
-        raise ActionFailed(f"timeout must be positive, it is {timeout}")
+        raise ActionFailed(f"timeout must be greater than 0, got {timeout}")
     name = "the command" if argv is None else arguments[0]
     child = _start(arguments, _environment(env or {}), cwd)
     try:
@@ -49,7 +49,7 @@ async def local(
             exit_code = await child.finish()
     except TimeoutError:
         await child.end(GRACE_SECONDS)
-        raise ActionFailed(f"{name} took longer than {timeout:g} s and was ended", _result(child, None)) from None
+        raise ActionFailed(f"{name} took longer than {timeout:g} s and was stopped", _result(child, None)) from None
     except asyncio.CancelledError:
         await child.end(GRACE_SECONDS)
         raise
@@ -57,7 +57,7 @@ async def local(
         child.close()
     result = _result(child, exit_code)
     if exit_code != 0:
-        raise ActionFailed(f"{name} {how_it_ended(exit_code)}{last_lines(result['stderr'])}", result)
+        raise ActionFailed(f"{name} {describe_exit(exit_code)}{last_lines(result['stderr'])}", result)
     return result
 
 
@@ -72,31 +72,41 @@ def _arguments(argv: list[Any] | None, cmd: str | None) -> list[str]:
     return arguments
 
 
-def _environment(given: Mapping[str, Any]) -> dict[str, str]:
+def inherited_environment() -> dict[str, str]:
+    """Return the variables of this process that a command inherits."""
     inherited = {name: value for name, value in os.environ.items() if name in INHERITED or name.startswith("LC_")}
     inherited.setdefault("PATH", os.defpath)
-    for name in given:
-        if not name or "=" in name or "\0" in name:
-            raise ActionFailed(f"{name!r} is no name of an environment variable")
-    return inherited | {name: _text(f"env.{name}", value) for name, value in given.items()}
+    return inherited
+
+
+def variable_problem(names: Iterable[str]) -> str:
+    """Return the problem of the first name that is not valid for an environment variable, or ""."""
+    wrong = next((name for name in names if not name or "=" in name or "\0" in name), None)
+    return "" if wrong is None else f"{wrong!r} is not a valid name of an environment variable"
+
+
+def _environment(given: Mapping[str, Any]) -> dict[str, str]:
+    if problem := variable_problem(given):
+        raise ActionFailed(problem)
+    return inherited_environment() | {name: _text(f"env.{name}", value) for name, value in given.items()}
 
 
 def _text(path: str, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float):
-        raise ActionFailed(f"{path} must be text, a number or a boolean; make text of other data with tojson")
+        raise ActionFailed(f"{path} must be text, a number or a boolean; convert other data with the filter tojson")
     text = str(value)
     if "\0" in text:
-        raise ActionFailed(f"{path} contains a null character, which no command can be given")
+        raise ActionFailed(f"{path} must not contain a null character")
     return text
 
 
 def _start(arguments: list[str], environment: dict[str, str], cwd: str | None) -> Child:
     if not hasattr(os, "pidfd_open"):
-        raise ActionFailed("core.local needs Linux: it is told of a process's end by its pidfd")
+        raise ActionFailed("core.local needs Linux, because it waits for processes by pidfd")
     if cwd is not None and "\0" in cwd:
-        raise ActionFailed("cwd contains a null character")
+        raise ActionFailed("cwd must not contain a null character")
     try:
         return Child(arguments, environment, cwd, MAX_OUTPUT_BYTES)
     except OSError as error:
@@ -104,7 +114,7 @@ def _start(arguments: list[str], environment: dict[str, str], cwd: str | None) -
         if cwd is not None and error.filename == cwd:
             raise ActionFailed(f"cannot run {arguments[0]} in {cwd}: {reason}") from error
         if isinstance(error, FileNotFoundError):
-            reason = "there is no such command, or its interpreter is missing"
+            reason = "the command or its interpreter does not exist"
         raise ActionFailed(f"cannot run {arguments[0]}: {reason}") from error
 
 
@@ -117,8 +127,8 @@ def _result(child: Child, exit_code: int | None) -> dict[str, Any]:
     return result
 
 
-def how_it_ended(exit_code: int) -> str:
-    """Return an exit code in words."""
+def describe_exit(exit_code: int) -> str:
+    """Return an exit code in words, as the rest of a sentence."""
     if exit_code >= 0:
         return f"exited with {exit_code}"
     try:
@@ -128,6 +138,6 @@ def how_it_ended(exit_code: int) -> str:
 
 
 def last_lines(stderr: str) -> str:
-    """Return ": " and the end of what a process had to say, or ""."""
-    lines = "\n".join(stderr.strip().splitlines()[-TOLD_LINES:])[-TOLD_CHARACTERS:]
+    """Return ": " and the end of a process's standard error, or "" if that is empty."""
+    lines = "\n".join(stderr.strip().splitlines()[-SHOWN_LINES:])[-SHOWN_CHARACTERS:]
     return f": {lines}" if lines else ""

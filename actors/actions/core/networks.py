@@ -1,6 +1,6 @@
-"""The networks that core.http does not connect to unless it is told to.
+"""The networks that core.http refuses by default.
 
-Apart from what connects, whose HTTP client takes longer to import than all that only asks for the settings.
+A module of its own, because the settings need it and must not import the HTTP client.
 """
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 Network: TypeAlias = IPv4Network | IPv6Network
 
-# Link-local addresses and the clouds' metadata services, also as an IPv4 address reached through NAT64.
+# Link-local addresses and the metadata services of clouds, also as IPv4 addresses behind NAT64.
 LINK_LOCAL_AND_METADATA: Final[tuple[Network, ...]] = tuple(
     ip_network(text)
     for text in (

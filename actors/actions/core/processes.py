@@ -1,8 +1,8 @@
-"""A child process on the event loop: its end and its output are events, and it costs no thread.
+"""A child process on the event loop. Its end and its output are events, so it costs no thread.
 
-asyncio's own subprocesses start a thread each on Python 3.11 (or need a watcher that the whole process
-shares); here a pidfd tells the loop that the child has ended. The child leads a process group of its own. It
-stays unreaped until all is over, so that its number, and its group's, cannot become anyone else's meanwhile.
+asyncio's own subprocesses start a thread each on Python 3.11, or need a watcher that the whole process shares. Here a
+pidfd notifies the loop of the child's end. The child leads its own process group. It stays unreaped until everything
+is closed, so the kernel cannot give its pid or its group's to another process meanwhile.
 """
 
 import asyncio
@@ -22,9 +22,9 @@ REAP_SECONDS: Final = 2.0
 
 
 class Output:
-    """What a child writes to one pipe: kept up to a bound, read and dropped beyond it.
+    """The output of a child on one pipe: kept up to a bound, then read and dropped.
 
-    All happens on the loop's thread but `newest`, for which some of the last is kept beyond the bound, too.
+    Everything except `newest` runs on the loop's thread. For `newest`, a window of the latest bytes is kept as well.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, pipe: IO[bytes], most: int) -> None:
@@ -42,13 +42,13 @@ class Output:
         loop.add_reader(pipe.fileno(), self._read)
 
     def text(self) -> str:
-        """Return what was kept as text; what is no UTF-8 becomes U+FFFD."""
+        """Return the kept output as text. Invalid UTF-8 becomes U+FFFD."""
         return self._kept.decode("utf-8", "replace")
 
     def newest(self) -> tuple[str, bool]:
-        """Return the last that was written so far as text, and whether there was more; any thread may ask.
+        """Return the newest output as text, and whether there was more before it.
 
-        What the text begins or ends with in the middle of a character is left out.
+        Any thread may call this. Incomplete characters at either end are left out.
         """
         with self._lock:
             window = self._kept[-WINDOW_BYTES:] + self._beyond
@@ -60,7 +60,7 @@ class Output:
         return codecs.getincrementaldecoder("utf-8")("replace").decode(window), cut
 
     def close(self) -> None:
-        """Read no more; whoever still holds the other end gets SIGPIPE."""
+        """Stop reading. A process that still writes to the pipe gets SIGPIPE."""
         if not self._pipe.closed:
             self._loop.remove_reader(self._pipe.fileno())
             self._pipe.close()
@@ -87,14 +87,25 @@ class Output:
 
 
 class Child:
-    """A running process, the leader of its own session and process group. To be made and used on the loop."""
+    """A running process that leads its own session and process group. Use it on the loop's thread only."""
 
     def __init__(
         self, argv: Sequence[str], environment: dict[str, str], cwd: str | None, most: int, stdin: bytes | None = None
     ) -> None:
-        """Start the process; at most `most` bytes of each output are kept, and it reads `stdin` (None: nothing)."""
+        """Start the process.
+
+        Args:
+            argv: The program and its arguments.
+            environment: The whole environment.
+            cwd: The working directory, or None for that of this process.
+            most: How many bytes of each output are kept.
+            stdin: The standard input, or None for /dev/null.
+
+        Raises:
+            OSError: The process cannot be started.
+        """
         loop = asyncio.get_running_loop()
-        given = subprocess.DEVNULL if stdin is None else _file_of(stdin)
+        given = subprocess.DEVNULL if stdin is None else _memory_file(stdin)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - running commands is what core.local is for
                 argv,
@@ -113,7 +124,7 @@ class Child:
             self._pidfd = os.pidfd_open(self._process.pid)
         except OSError:
             self._process.kill()
-            with self._process:  # reaps it and closes its pipes
+            with self._process:  # reaps the process and closes its pipes
                 raise
         self._loop = loop
         self._exited: asyncio.Future[None] = loop.create_future()
@@ -124,25 +135,26 @@ class Child:
             slot.source = self
 
     def so_far(self) -> OutputSoFar:
-        """Return the newest of what the process has written, while it runs or after; any thread may ask."""
+        """Return the newest output, during the run or after it. Any thread may call this."""
         (stdout, out_cut), (stderr, err_cut) = self.stdout.newest(), self.stderr.newest()
         return OutputSoFar(stdout, stderr, out_cut, err_cut)
 
     async def finish(self, *, alone: bool = False) -> int:
-        """Wait until the process has ended and its output is closed by all; return its exit code.
+        """Wait until the process has ended and its output is closed, and return the exit code.
 
-        `alone`: wait for the process itself only, and kill what it has left running in its group.
+        Args:
+            alone: Wait only for the process itself, then kill the rest of its group.
         """
         if alone:
             await asyncio.wait([self._exited])
             self._signal(signal.SIGKILL)
-        # One that made a group of its own is not killed, and may hold the output open.
+        # A descendant with its own group is not killed, and may hold the output open.
         most = REAP_SECONDS if alone else None
         await asyncio.wait([self._exited, self.stdout.ended, self.stderr.ended], timeout=most)
         return self._process.wait()
 
     async def end(self, grace: float) -> None:
-        """End the whole group: SIGTERM, and SIGKILL for what is left when all is quiet or grace is over."""
+        """Stop the whole group: SIGTERM, then SIGKILL once the process and its output end or `grace` is over."""
         self._signal(signal.SIGTERM)
         try:
             await asyncio.wait([self._exited, self.stdout.ended, self.stderr.ended], timeout=grace)
@@ -151,7 +163,7 @@ class Child:
         await asyncio.wait([self._exited], timeout=REAP_SECONDS)
 
     def close(self) -> None:
-        """Give everything back. A process that is still there is killed."""
+        """Kill the process if it still runs, and release its pipes and descriptors."""
         if self._process.returncode is None and not self._exited.done():
             self._signal(signal.SIGKILL)
         self.stdout.close()
@@ -159,7 +171,7 @@ class Child:
         if not self._exited.done():
             self._loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
-        # At once, unless the kernel holds the process in an uninterruptible sleep.
+        # Returns at once, unless the kernel holds the process in an uninterruptible sleep.
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(REAP_SECONDS)
 
@@ -168,21 +180,18 @@ class Child:
         self._exited.set_result(None)
 
     def _signal(self, number: int) -> None:
-        # Until it is reaped the leader counts as a member of its group: the group is there, and it is ours.
+        # An unreaped leader keeps its group alive, so this group id cannot belong to other processes.
         if self._process.returncode is None:
             os.killpg(self._process.pid, number)
 
 
 def _continued(data: bytes | bytearray) -> int:
-    """Return how many bytes at the beginning belong to a character that began before them."""
+    """Return how many leading bytes continue a character that began before them."""
     return next((number for number, byte in enumerate(data[:4]) if byte & 0xC0 != 0x80), 0)
 
 
-def _file_of(data: bytes) -> int:
-    """Return a descriptor to read `data` from: no pipe, which would need a writer and could fill up.
-
-    The file is in memory and has no name.
-    """
+def _memory_file(data: bytes) -> int:
+    """Return a descriptor of an unnamed file in memory. A pipe would need a writer and could fill up."""
     descriptor = os.memfd_create("stdin", os.MFD_CLOEXEC)
     with os.fdopen(os.dup(descriptor), "wb") as file:
         file.write(data)

@@ -1,7 +1,7 @@
-"""What definitions of Orquesta's get as core.*: the inputs and the results of StackStorm's core pack.
+"""The core actions of Orquesta definitions, with the inputs and results of StackStorm's core pack.
 
-Facts as of `contrib/core` and `contrib/runners` of StackStorm 3.9. Inputs of Stretto's own core.local and core.http
-that StackStorm's have not (`argv`, `json`, `expected_status`) do here as well.
+They follow `contrib/core` and `contrib/runners` of StackStorm 3.9. The inputs that only Stretto has (`argv`, `json`,
+`expected_status`) work here as well.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from stretto.actors.actions.errors import ActionFailed
 from stretto.actors.actions.registry import stackstorm_action
 
 COMMAND_SECONDS: Final = 60.0
-"""How long a command may take unless its caller says otherwise."""
+"""The default timeout of a command."""
 SUCCESS: Final = tuple(range(200, 207))
-"""The statuses of a response with which an HTTP request has succeeded."""
+"""The response statuses that mean success."""
 TIMED_OUT: Final = -9
-NO_SUDO: Final = "commands run as the user that runs Stretto: write `sudo -n` into the command, and leave sudo out"
+NO_SUDO: Final = "sudo is not supported; omit it and write `sudo -n` into the command"
 
 
 @stackstorm_action("core.local", literal=frozenset({"cmd"}), secret=frozenset({("sudo_password",)}))
@@ -33,19 +33,19 @@ async def stackstorm_local(  # noqa: PLR0913 - these are the action's inputs
     timeout: float | None = COMMAND_SECONDS,  # noqa: ASYNC109 - it is an input
     sudo: bool | None = None,
     sudo_password: str | None = None,
-    kwarg_op: str | None = None,  # noqa: ARG001 - StackStorm takes it, and a command has no use for it
+    kwarg_op: str | None = None,  # noqa: ARG001 - accepted because StackStorm accepts it
 ) -> dict[str, Any]:
     """Run a command and return failed, succeeded, return_code, exit_code, stdout and stderr.
 
     Args:
         cmd: a literal text for /bin/sh
         argv: the program and its arguments, run without a shell (instead of cmd)
-        cwd: the directory to run it in
+        cwd: the working directory
         env: environment variables
-        timeout: seconds after which it is ended
-        sudo: false
-        sudo_password: null
-        kwarg_op: not used
+        timeout: seconds after which the command is stopped
+        sudo: must be false
+        sudo_password: must be null
+        kwarg_op: ignored
     """
     if sudo or sudo_password is not None:
         raise ActionFailed(NO_SUDO)
@@ -58,7 +58,7 @@ async def stackstorm_local(  # noqa: PLR0913 - these are the action's inputs
 
 @stackstorm_action("core.echo")
 async def echo(message: Any) -> dict[str, Any]:
-    """Give the message as the standard output of a command that nothing runs.
+    """Return the message in the form of a command's standard output.
 
     Args:
         message: text, or any other value
@@ -68,7 +68,7 @@ async def echo(message: Any) -> dict[str, Any]:
 
 @stackstorm_action("core.error")
 async def error(message: Any) -> dict[str, Any]:
-    """Give the message as the standard error of a command that nothing runs.
+    """Return the message in the form of a command's standard error.
 
     Args:
         message: text, or any other value
@@ -82,10 +82,10 @@ async def pause(max_pause: float, random: bool = False) -> dict[str, Any]:  # no
 
     Args:
         max_pause: seconds
-        random: false; a random time would be another one when a run is replayed
+        random: must be false
     """
     if random:
-        raise ActionFailed("random is not available: give max_pause the time to wait")
+        raise ActionFailed("random is not supported; give max_pause the time to wait")
     await asyncio.sleep(max(0.0, max_pause))
     return python_result(max_pause)
 
@@ -95,7 +95,7 @@ async def make_uuid(uuid_type: Literal["uuid1", "uuid4"] = "uuid4") -> dict[str,
     """Return a new UUID.
 
     Args:
-        uuid_type: uuid4, or uuid1
+        uuid_type: uuid4 or uuid1
     """
     return python_result(str(uuid.uuid1() if uuid_type == "uuid1" else uuid.uuid4()))
 
@@ -121,7 +121,7 @@ async def stackstorm_http(  # noqa: PLR0913 - these are the action's inputs
 
     Args:
         url: an http or https URL
-        method: GET, or POST where there is a body, unless given
+        method: by default POST if there is a body, or GET
         headers: request headers by name
         params: query parameters, added to those of the URL
         body: text to send; a list or an object is sent as JSON
@@ -132,7 +132,7 @@ async def stackstorm_http(  # noqa: PLR0913 - these are the action's inputs
         timeout: seconds for the whole request
         verify_ssl_cert: whether to verify the server's certificate
         allow_redirects: whether to follow redirects
-        expected_status: the status (or list of them) that means success, instead of 200 to 206
+        expected_status: a status or a list of statuses that mean success, instead of 200 to 206
     """
     if body is not None and not isinstance(body, str):
         body = jsonlib.dumps(body)
@@ -157,7 +157,7 @@ async def stackstorm_http(  # noqa: PLR0913 - these are the action's inputs
 
 
 def shell_result(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what core.local gives as StackStorm has it: without the last line break, and parsed where it is JSON."""
+    """Convert a result of core.local to StackStorm's form: last line break removed, JSON output parsed."""
     exit_code = result["exit_code"]
     return {
         **result,
@@ -170,7 +170,7 @@ def shell_result(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def python_result(value: Any, stdout: str = "", stderr: str = "", exit_code: int = 0) -> dict[str, Any]:
-    """Return what an action in Python gives as StackStorm has it."""
+    """Convert a Python action's result to StackStorm's form."""
     return {"result": value, "exit_code": exit_code, "stdout": stdout, "stderr": stderr}
 
 
@@ -189,10 +189,10 @@ def _cookie_header(cookies: Mapping[str, Any] | None) -> dict[str, str]:
 
 
 def _with_user(url: str, username: str | None, password: str | None) -> str:
-    """Return a URL that says who asks, which core.http sends as basic authentication."""
+    """Return the URL with user and password, which core.http sends as basic authentication."""
     if username is None and password is None:
         return url
-    from urllib.parse import quote  # noqa: PLC0415 - takes as long to import as all the rest of this
+    from urllib.parse import quote  # noqa: PLC0415 - its import takes as long as the rest of this module's
 
     scheme, separator, rest = url.partition("://")
     return f"{scheme}{separator}{quote(username or '', safe='')}:{quote(password or '', safe='')}@{rest}"

@@ -1,47 +1,58 @@
-"""`stretto runs`: what is known of runs, and what can be done with them, through a daemon or in a store itself.
+"""`stretto runs`: read and control runs, through a daemon or directly in a store.
 
-runs list, items  listing.py     options.py  --daemon, --store ... --> a source, and how errors end a command
-runs show ...     showing.py     source.py   what commands ask of a source
+runs list, items  listing.py     options.py  --daemon, --store, ... --> a source; errors --> exit codes
+runs show ...     showing.py     source.py   the interface of a source
 runs cancel ...   control.py     daemon.py   a source that asks a daemon
 runs watch        watching.py    stored.py   a source that reads and changes a store
-                                 tables.py, times.py   how people are told
+                                 tables.py, times.py   output for people
+
+The commands that change a run come from `operations.CONTROLS`.
 """
 
 import click
 
 from stretto.actors.cli.lazy import LazyGroup
+from stretto.actors.operations import CONTROLS
 
 _HERE = "stretto.actors.cli.runs"
+_CONTROL_HELP = {control.command: (control.request.__doc__ or "").splitlines()[0] for control in CONTROLS}
 
 _PLACES = {
-    "list": (f"{_HERE}.listing:list_runs", "List runs, the newest first."),
+    "list": (f"{_HERE}.listing:list_runs", "List runs, newest first."),
     "show": (f"{_HERE}.showing:show", "Show a run: its inputs, output, errors and tasks."),
-    "items": (f"{_HERE}.listing:items", "List the items of a run that have ended, or show one with its result."),
-    "watch": (f"{_HERE}.watching:watch", "Follow a run to its end."),
-    "why": (f"{_HERE}.showing:why", "Tell what a run, or one of its tasks, waits for."),
-    "output": (f"{_HERE}.showing:output", "Print what an item in flight has written so far."),
-    "cancel": (f"{_HERE}.control:cancel", "End a run by its cancellation policy."),
-    "pause": (f"{_HERE}.control:pause", "Have a run start nothing new."),
-    "resume": (f"{_HERE}.control:resume", "Let a paused run go on."),
-    "rerun": (f"{_HERE}.control:rerun", "Do an ended run again: all of it, or what failed."),
-    "skip": (f"{_HERE}.control:skip", "Have an item end without a result, as if it had succeeded."),
-    "retry": (f"{_HERE}.control:retry", "Try an item again now that failed or waits."),
-    "concurrency": (f"{_HERE}.control:concurrency", "Change how many items of a task run at once."),
+    "items": (f"{_HERE}.listing:items", "List a run's ended items, or show one with its result."),
+    "watch": (f"{_HERE}.watching:watch", "Follow a run until it ends."),
+    "why": (f"{_HERE}.showing:why", "Explain why a run, or one of its tasks, is waiting."),
+    "output": (f"{_HERE}.showing:output", "Print the output so far of an item in flight."),
+    **{name: (f"{_HERE}.control:COMMANDS", text.replace("RUN", "a run")) for name, text in _CONTROL_HELP.items()},
+    "rerun": (f"{_HERE}.control:rerun", "Run an ended run again: all of it, or only the failures."),
     "export": (f"{_HERE}.showing:export", "Print everything of a run as JSON."),
-    "prune": (f"{_HERE}.control:prune", "Delete ended runs by their age or number."),
+    "prune": (f"{_HERE}.control:prune", "Delete ended runs by age or number."),
 }
 
 
-@click.group(cls=LazyGroup, places=_PLACES)
+class _Runs(LazyGroup):
+    """The group, with the commands that are made from the table of controls."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command."""
+        if cmd_name not in _CONTROL_HELP:
+            return super().get_command(ctx, cmd_name)
+        from stretto.actors.cli.runs.control import COMMANDS
+
+        return COMMANDS[cmd_name]
+
+
+@click.group(cls=_Runs, places=_PLACES)
 def runs() -> None:
     """List, show, follow and control runs.
 
-    RUN is a run's id, or @latest: the newest one that is no sub-workflow's.
+    RUN is a run's id, or @latest: the newest top-level run.
 
-    They are those of the daemon at --daemon URL, or those in the store at --store URL, whose secrets take the
-    --store-key FILE. With neither, the daemon of this user is asked, if there is one. A store is read beside its
-    daemon; to change something in it, it must have none.
+    --daemon URL asks a daemon, --store URL opens a store directly (--store-key FILE has the key of its secrets). With
+    neither, the daemon of this user is asked. A store can be read while its daemon runs; to change anything in it, stop
+    the daemon or ask it.
 
-    Exit codes: 0 done; 1 the run did not succeed (watch); 2 wrong usage, an unknown run, or a run that cannot do that
-    now; 3 the daemon cannot be reached, or the store cannot be opened; 130 interrupted.
+    Exit codes: 0 done; 1 the run did not succeed (watch); 2 wrong usage, an unknown run, or a request that the run's
+    state does not allow; 3 the daemon is unreachable, or the store cannot be opened; 130 interrupted.
     """

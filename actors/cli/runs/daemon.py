@@ -1,4 +1,4 @@
-"""Runs of a daemon, asked for over its socket."""
+"""The runs of a daemon, over its socket."""
 
 from collections.abc import Iterator
 from typing import Any, TypeVar
@@ -6,40 +6,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from stretto.actors.gateway import Client, DaemonUnreachable
-from stretto.actors.journal import RerunScope
-from stretto.actors.operations import (
-    Accepted,
-    Cancel,
-    Done,
-    EntriesTold,
-    Export,
-    ExportTold,
-    Item,
-    ItemOutput,
-    Items,
-    ItemsTold,
-    ItemTold,
-    OutputTold,
-    Pause,
-    Prune,
-    Pruned,
-    Request,
-    Rerun,
-    Resume,
-    RetryItem,
-    Run,
-    Runs,
-    RunsTold,
-    RunTold,
-    SetConcurrency,
-    SkipItem,
-    Status,
-    StatusTold,
-    Why,
-    WhyTold,
-)
+from stretto.actors.operations import ControlRequest, Done, EntriesAnswer, Export, ExportAnswer, Request
 
-Told = TypeVar("Told")
+A = TypeVar("A")
 
 
 class DaemonRuns:
@@ -48,77 +17,34 @@ class DaemonRuns:
     def __init__(self, client: Client) -> None:
         self.client = client
 
-    def runs(self, status: str | None, workflow: str | None, cursor: str | None, limit: int) -> dict[str, Any]:
-        told = self._ask(Runs(status, workflow, cursor, limit), RunsTold)
-        return {"runs": told.runs, "next": told.next}
+    def ask(self, request: Request, kind: type[A]) -> A:
+        """Send a request and return its answer."""
+        answer = self.client.ask(request)
+        if not isinstance(answer, kind):
+            raise self._misfit(answer)
+        return answer
 
-    def run(self, run_id: str) -> dict[str, Any]:
-        return self._ask(Run(run_id), RunTold).run
-
-    def status(self, run_id: str) -> dict[str, Any]:
-        return self._ask(Status(run_id), StatusTold).run
-
-    def items(
-        self, run_id: str, task: str | None, outcome: str | None, cursor: str | None, limit: int
-    ) -> dict[str, Any]:
-        told = self._ask(Items(run_id, task, outcome, cursor, limit), ItemsTold)
-        return {"items": told.items, "next": told.next}
-
-    def item(self, run_id: str, task: str, index: int) -> dict[str, Any]:
-        return self._ask(Item(run_id, task, index), ItemTold).item
-
-    def output(self, run_id: str, task: str, index: int) -> dict[str, Any]:
-        return self._ask(ItemOutput(run_id, task, index), OutputTold).output
-
-    def why(self, run_id: str, task: str | None) -> list[dict[str, Any]]:
-        return self._ask(Why(run_id, task), WhyTold).reasons
+    def control(self, request: ControlRequest) -> None:
+        """Change a run."""
+        self.ask(request, Done)
 
     def export(self, run_id: str) -> tuple[dict[str, Any], Iterator[msgspec.Raw]]:
+        """Return everything of a run except its entries, and those as they arrive."""
         answers = self.client.answers(Export(run_id))
         head = next(answers, None)
-        if not isinstance(head, ExportTold):
+        if not isinstance(head, ExportAnswer):
             raise self._misfit(head)
 
         def entries() -> Iterator[msgspec.Raw]:
             for answer in answers:
                 if isinstance(answer, Done):
                     return
-                if not isinstance(answer, EntriesTold):
+                if not isinstance(answer, EntriesAnswer):
                     raise self._misfit(answer)
                 yield from answer.entries
-            raise DaemonUnreachable(f"the daemon at {self.client.url} went away before the export was complete")
+            raise DaemonUnreachable(f"the daemon at {self.client.url} closed the connection during the export")
 
         return head.run, entries()
 
-    def cancel(self, run_id: str) -> None:
-        self._ask(Cancel(run_id), Done)
-
-    def pause(self, run_id: str) -> None:
-        self._ask(Pause(run_id), Done)
-
-    def resume(self, run_id: str) -> None:
-        self._ask(Resume(run_id), Done)
-
-    def rerun(self, run_id: str, scope: RerunScope) -> str:
-        return self._ask(Rerun(run_id, scope), Accepted).run
-
-    def set_concurrency(self, run_id: str, task: str, concurrency: int) -> None:
-        self._ask(SetConcurrency(run_id, task, concurrency), Done)
-
-    def skip_item(self, run_id: str, task: str, index: int) -> None:
-        self._ask(SkipItem(run_id, task, index), Done)
-
-    def retry_item(self, run_id: str, task: str, index: int) -> None:
-        self._ask(RetryItem(run_id, task, index), Done)
-
-    def prune(self, older_than_seconds: float | None, keep: int | None) -> int:
-        return self._ask(Prune(older_than_seconds, keep), Pruned).runs
-
-    def _ask(self, request: Request, kind: type[Told]) -> Told:
-        answer = self.client.ask(request)
-        if not isinstance(answer, kind):
-            raise self._misfit(answer)
-        return answer
-
     def _misfit(self, answer: object) -> DaemonUnreachable:
-        return DaemonUnreachable(f"the daemon at {self.client.url} gave an answer that does not fit: {answer!r:.100}")
+        return DaemonUnreachable(f"the daemon at {self.client.url} sent an unexpected answer: {answer!r:.100}")

@@ -1,4 +1,4 @@
-"""`stretto runs list` and `stretto runs items`: a page at a time."""
+"""`stretto runs list` and `stretto runs items`: one page at a time."""
 
 from typing import Any, Final
 
@@ -9,13 +9,14 @@ from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, UTC, print_json,
 from stretto.actors.cli.runs.source import Source
 from stretto.actors.cli.runs.tables import show_fields, show_table
 from stretto.actors.cli.runs.times import Clock, between
+from stretto.actors.operations import Item, ItemAnswer, Items, ItemsAnswer, Runs, RunsAnswer
 
 STATUSES: Final = ("running", "paused", "cancelling", "cleaning", "failing", "succeeded", "failed", "cancelled")
 OUTCOMES: Final = ("succeeded", "failed", "timed_out", "cancelled", "abandoned", "skipped")
 
 
 @click.command("list")
-@click.option("--status", type=click.Choice(STATUSES), help="Only runs of this status.")
+@click.option("--status", type=click.Choice(STATUSES), help="Only runs with this status.")
 @click.option("--workflow", metavar="REF", help="Only runs of this workflow.")
 @LIMIT
 @CURSOR
@@ -31,13 +32,13 @@ def list_runs(
     utc: bool,
     as_json: bool,
 ) -> None:
-    """List runs, the newest first, sub-workflows' runs among them.
+    """List runs, newest first, including those of sub-workflows.
 
     With --json: {"runs": [{id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope}], "next"}.
     """
-    page = source.runs(status, workflow, cursor, limit)
+    page = source.ask(Runs(status, workflow, cursor, limit), RunsAnswer)
     if as_json:
-        print_json(page)
+        print_json({"runs": page.runs, "next": page.next})
         return
     clock = Clock(utc=utc)
     headings = ("RUN", "WORKFLOW", "STATUS", "ACCEPTED", "TOOK", "CHILD OF", "RERUN OF")
@@ -45,19 +46,21 @@ def list_runs(
         headings,
         [
             (
-                run["id"], run["workflow"], run["status"], clock.told(run["accepted_at"]),
+                run["id"], run["workflow"], run["status"], clock.format(run["accepted_at"]),
                 between(run["accepted_at"], run["ended_at"]), run["parent"], run["rerun_of"],
             )
-            for run in page["runs"]
+            for run in page.runs
         ],
     )  # fmt: skip
-    tell_next(page["next"], empty="no runs" if not page["runs"] else None)
+    show_cursor(page.next, empty=None if page.runs else "no runs")
 
 
 @click.command()
 @RUN
 @click.option("--task", metavar="TASK", help="Only items of this task.")
-@click.option("--outcome", type=click.Choice(OUTCOMES), help="Only those that ended so; failed: all but succeeded.")
+@click.option(
+    "--outcome", type=click.Choice(OUTCOMES), help="Only items with this outcome; `failed`: all but succeeded."
+)
 @click.option("--index", type=click.IntRange(min=0), help="With --task: show this item, with its result.")
 @LIMIT
 @CURSOR
@@ -75,43 +78,43 @@ def items(
     utc: bool,
     as_json: bool,
 ) -> None:
-    """List the items of RUN that have ended, try by try, in the order of their end.
+    """List the ended items of RUN, one line per attempt, in the order in which they ended.
 
-    With --json: {"items": [{task, visit, index, attempt, outcome, at, error}], "next"}; of one item: all of it.
+    With --json: {"items": [{task, visit, index, attempt, outcome, at, error}], "next"}; of one item: everything.
     """
     if index is not None:
         if task is None:
-            raise click.UsageError("--index N says which item of a task: it needs a --task, too")
-        item = source.item(run, task, index)
+            raise click.UsageError("--index requires --task: it is the index of an item of that task")
+        item = source.ask(Item(run, task, index), ItemAnswer).item
         print_json(item) if as_json else _show_item(item, Clock(utc=utc))
         return
-    page = source.items(run, task, outcome, cursor, limit)
+    page = source.ask(Items(run, task, outcome, cursor, limit), ItemsAnswer)
     if as_json:
-        print_json(page)
+        print_json({"items": page.items, "next": page.next})
     else:
         show_items(page, Clock(utc=utc))
 
 
-def show_items(page: dict[str, Any], clock: Clock) -> None:
+def show_items(page: ItemsAnswer, clock: Clock) -> None:
     """Print a page of items."""
     headings = ("TASK", "VISIT", "ITEM", "TRY", "OUTCOME", "AT", "ERROR")
     show_table(
         headings,
         [
             (
-                item["task"], item["visit"], item["index"], item["attempt"], item["outcome"], clock.told(item["at"]),
+                item["task"], item["visit"], item["index"], item["attempt"], item["outcome"], clock.format(item["at"]),
                 item["error"]["message"] if "error" in item else None,
             )
-            for item in page["items"]
+            for item in page.items
         ],
     )  # fmt: skip
-    tell_next(page["next"], empty="no items" if not page["items"] else None)
+    show_cursor(page.next, empty=None if page.items else "no items")
 
 
-def tell_next(cursor: str | None, empty: str | None) -> None:
-    """Tell on standard error how to go on, or that there is nothing."""
+def show_cursor(cursor: str | None, empty: str | None) -> None:
+    """Print on standard error how to get the next page, or that there is nothing."""
     if cursor is not None:
-        click.echo(f"there is more: --cursor {cursor}", err=True)
+        click.echo(f"more: --cursor {cursor}", err=True)
     elif empty is not None:
         click.echo(empty, err=True)
 
@@ -120,7 +123,7 @@ def _show_item(item: dict[str, Any], clock: Clock) -> None:
     show_fields(
         [
             ("task", item["task"]), ("visit", item["visit"]), ("item", item["index"]), ("try", item["attempt"]),
-            ("outcome", item["outcome"]), ("ended", clock.told(item["at"])),
+            ("outcome", item["outcome"]), ("ended", clock.format(item["at"])),
         ]
     )  # fmt: skip
     for name in ("error", "result"):

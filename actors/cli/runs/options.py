@@ -1,4 +1,4 @@
-"""What all commands on runs share: whose runs they are, how much is told and how, and how an error ends a command."""
+"""The options of all commands on runs: the source, the size of a page, and the format of the output."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -8,32 +8,33 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from stretto.actors.cli.support.error_exits import telling_errors
+from stretto.actors.cli.support.error_exits import exiting_on_errors
 from stretto.actors.gateway import default_path
 from stretto.actors.journal import MAX_PAGE, PAGE
+from stretto.actors.operations import Runs, RunsAnswer
 
 if TYPE_CHECKING:
     from stretto.actors.cli.runs.source import Source
 
 LATEST = "@latest"
-"""Stands for the id of the newest run."""
+"""The newest top-level run, in place of an id."""
 RUN = click.argument("run")
 TASK = click.argument("task")
 INDEX = click.argument("index", type=click.IntRange(min=0))
 LIMIT = click.option(
-    "--limit", type=click.IntRange(1, MAX_PAGE), default=PAGE, show_default=True, help="How many at once."
+    "--limit", type=click.IntRange(1, MAX_PAGE), default=PAGE, show_default=True, help="Size of a page."
 )
-CURSOR = click.option("--cursor", metavar="CURSOR", help="Go on where an earlier page told so.")
-UTC = click.option("--utc", is_flag=True, help="Tell times in UTC, not in this machine's time zone.")
+CURSOR = click.option("--cursor", metavar="CURSOR", help="Continue from a previous page.")
+UTC = click.option("--utc", is_flag=True, help="Show times in UTC instead of the local time zone.")
 
-_DAEMON = click.option("--daemon", metavar="URL", help="The runs of the daemon at unix:///PATH.")
-_STORE = click.option("--store", metavar="URL", help="The runs in the store at sqlite:///FILE or postgresql://...")
-_STORE_KEY = click.option("--store-key", metavar="FILE", help="With --store: the file with its key.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+_DAEMON = click.option("--daemon", metavar="URL", help="Use the daemon at unix:///PATH.")
+_STORE = click.option("--store", metavar="URL", help="Use the store at sqlite:///FILE or postgresql://...")
+_STORE_KEY = click.option("--store-key", metavar="FILE", help="The file with the key of the --store.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def with_runs(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the runs that its options name, and `as_json`; end the process if something is wrong."""
+    """Pass a command the source that its options name, and `as_json`; an error ends the process."""
 
     @_DAEMON
     @_STORE
@@ -41,7 +42,7 @@ def with_runs(command: Callable[..., None]) -> Callable[..., None]:
     @_JSON
     @wraps(command)
     def opened(*, daemon: str | None, store: str | None, store_key: str | None, **given: Any) -> None:
-        with telling_errors(), _opened(daemon, store, store_key) as source:
+        with exiting_on_errors(), _opened(daemon, store, store_key) as source:
             if given.get("run") == LATEST:
                 given["run"] = _latest(source)
             command(source, **given)
@@ -50,14 +51,14 @@ def with_runs(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _latest(source: "Source") -> str:
-    """Return the id of the newest run that is no sub-workflow's."""
+    """Return the id of the newest top-level run."""
     cursor = None
     while True:
-        page = source.runs(None, None, cursor, PAGE)
-        for run in page["runs"]:
+        page = source.ask(Runs(cursor=cursor), RunsAnswer)
+        for run in page.runs:
             if run["parent"] is None:
                 return str(run["id"])
-        cursor = page["next"]
+        cursor = page.next
         if cursor is None:
             raise click.UsageError(f"{LATEST}: there is no run yet")
 
@@ -72,7 +73,7 @@ def _opened(daemon: str | None, store: str | None, store_key: str | None) -> "It
     if daemon is not None and store is not None:
         raise click.UsageError("--daemon and --store exclude each other: a daemon has its own store")
     if store is None and store_key is not None:
-        raise click.UsageError("--store-key is for a --store: a daemon has its own key")
+        raise click.UsageError("--store-key requires --store: a daemon has its own key")
     if store is not None:
         from stretto.actors.cli.runs.stored import StoreRuns
 
@@ -89,7 +90,6 @@ def _url_of_the_users_daemon() -> str:
     path = default_path()
     if not path.is_socket():
         raise click.UsageError(
-            f"whose runs? No daemon listens at {path}: name one with --daemon unix:///PATH, or a store with "
-            "--store sqlite:///FILE (or postgresql://...)"
+            f"no daemon listens at {path}: use --daemon unix:///PATH, or --store sqlite:///FILE (or postgresql://...)"
         )
     return f"unix://{path}"

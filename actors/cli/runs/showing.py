@@ -1,4 +1,4 @@
-"""`stretto runs show`, `why`, `output` and `export`: all about one run."""
+"""`stretto runs show`, `why`, `output` and `export`: one run."""
 
 from typing import Any
 
@@ -11,11 +11,21 @@ from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, TASK, UTC, print
 from stretto.actors.cli.runs.source import Source
 from stretto.actors.cli.runs.tables import one_line, show_fields, show_table
 from stretto.actors.cli.runs.times import Clock, between
+from stretto.actors.operations import (
+    ItemOutput,
+    Items,
+    ItemsAnswer,
+    OutputAnswer,
+    Run,
+    RunAnswer,
+    WaitsAnswer,
+    Why,
+)
 
 
 @click.command()
 @RUN
-@click.option("--items", type=click.Choice(["failed", "all", "succeeded"]), help="Its items that have ended, too.")
+@click.option("--items", type=click.Choice(["failed", "all", "succeeded"]), help="Show its ended items, too.")
 @LIMIT
 @CURSOR
 @UTC
@@ -30,20 +40,20 @@ def show(
     utc: bool,
     as_json: bool,
 ) -> None:
-    """Show RUN: its inputs, output and errors without secrets, and its tasks. --limit and --cursor are of its items.
+    """Show RUN: its inputs, output, errors and tasks; secrets are masked. --limit and --cursor apply to --items.
 
     With --json: {id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, inputs, output, errors,
     tasks, children}, with --items also {items, next}.
     """
-    told = source.run(run)
+    shown = source.ask(Run(run), RunAnswer).run
     page = None
     if items is not None:
-        page = source.items(run, None, None if items == "all" else items, cursor, limit)
+        page = source.ask(Items(run, None, None if items == "all" else items, cursor, limit), ItemsAnswer)
     if as_json:
-        print_json(told | (page or {}))
+        print_json(shown if page is None else {**shown, "items": page.items, "next": page.next})
         return
     clock = Clock(utc=utc)
-    _show_run(told, clock)
+    _show_run(shown, clock)
     if page is not None:
         click.echo()
         show_items(page, clock)
@@ -54,7 +64,7 @@ def _show_run(run: dict[str, Any], clock: Clock) -> None:
     show_fields(
         [
             ("run", run["id"]), ("workflow", run["workflow"]), ("status", run["status"]),
-            ("accepted", clock.told(run["accepted_at"])), ("ended", clock.told(run["ended_at"])),
+            ("accepted", clock.format(run["accepted_at"])), ("ended", clock.format(run["ended_at"])),
             ("took", between(run["accepted_at"], run["ended_at"])), ("child of", run["parent"]), ("rerun of", rerun),
             ("inputs", _data(run["inputs"])), ("output", None if run["output"] is None else _data(run["output"])),
         ]
@@ -69,7 +79,7 @@ def _show_run(run: dict[str, Any], clock: Clock) -> None:
         ("TASK", "VISIT", "STATUS", "STARTED", "TOOK", "ITEMS", "SUCCEEDED", "FAILED"),
         [
             (
-                task["task"], task["visit"], task["status"], clock.told(task["started_at"]),
+                task["task"], task["visit"], task["status"], clock.format(task["started_at"]),
                 between(task["started_at"], task["ended_at"]), task["items"], task["succeeded"], task["failed"],
             )
             for task in run["tasks"]
@@ -82,18 +92,18 @@ def _show_run(run: dict[str, Any], clock: Clock) -> None:
 @click.argument("task", required=False)
 @with_runs
 def why(source: Source, *, run: str, task: str | None, as_json: bool) -> None:
-    """Tell what RUN, or its TASK, waits for: an item since then, a timer until then, a join for these tasks.
+    """Explain why RUN, or its TASK, is waiting: for items in flight, timers, joins, ...
 
     With --json: [{kind, text, ...}].
     """
-    reasons = source.why(run, task)
+    reasons = source.ask(Why(run, task), WaitsAnswer).reasons
     if as_json:
         print_json(reasons)
         return
     for reason in reasons:
         click.echo(one_line(reason["text"]))
     if not reasons:
-        click.echo("nothing that is known of", err=True)
+        click.echo("no known waits", err=True)
 
 
 @click.command()
@@ -102,30 +112,30 @@ def why(source: Source, *, run: str, task: str | None, as_json: bool) -> None:
 @click.argument("index", type=click.IntRange(min=0), default=0)
 @with_runs
 def output(source: Source, *, run: str, task: str, index: int, as_json: bool) -> None:
-    """Print what item INDEX of TASK, which is in flight in RUN, has written so far; without items it is item 0.
+    """Print the output so far of item INDEX of TASK, which is in flight in RUN. A task without items is item 0.
 
-    Its standard output goes to standard output, its standard error to standard error; of each the newest part. Only a
-    daemon knows. With --json: {task, visit, index, attempt, stdout, stderr, truncated}.
+    Its standard output goes to standard output, its standard error to standard error, the newest part of each. A
+    store does not have it: ask the daemon. With --json: {task, visit, index, attempt, stdout, stderr, truncated}.
     """
-    told = source.output(run, task, index)
+    written = source.ask(ItemOutput(run, task, index), OutputAnswer).output
     if as_json:
-        print_json(told)
+        print_json(written)
         return
-    if told["stdout"] is None and told["stderr"] is None:
-        click.echo("this item writes nothing that could be read: it is no process, or has not begun", err=True)
-    if told["truncated"]:
-        click.echo("(the beginning is left out)", err=True)
-    click.echo(told["stdout"] or "", nl=False)
-    click.echo(told["stderr"] or "", nl=False, err=True)
+    if written["stdout"] is None and written["stderr"] is None:
+        click.echo("no output: this item is not a process, or has not started", err=True)
+    if written["truncated"]:
+        click.echo("(the beginning is cut off)", err=True)
+    click.echo(written["stdout"] or "", nl=False)
+    click.echo(written["stderr"] or "", nl=False, err=True)
 
 
 @click.command()
 @RUN
 @with_runs
 def export(source: Source, *, run: str, as_json: bool) -> None:
-    """Print everything of RUN as one JSON object: its definition, inputs, tasks, output, and all that happened to it.
+    """Print everything of RUN as one JSON object: its definition, inputs, tasks, output, and every entry.
 
-    Secrets are masked. With --json: a line for the run, then a line for each of its entries.
+    Secrets are masked. With --json: a line for the run, then a line for each entry.
     """
     head, entries = source.export(run)
     if as_json:

@@ -1,28 +1,30 @@
-"""Runs in a store: read beside its daemon, if it has one; changed only where it has none."""
+"""The runs in a store. It can be read while its daemon runs, and changed while none does."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import click
 
 from stretto.actors.cli.support.stores import keyring_of
-from stretto.actors.history import reports
-from stretto.actors.journal import RerunScope, open_reader, open_store
-from stretto.definitions.conductor import (
-    CancelRequested,
-    ConcurrencyRequested,
-    Event,
-    PauseRequested,
-    ResumeRequested,
-    RetryRequested,
-    SkipRequested,
+from stretto.actors.history import OfflineRuns, reports
+from stretto.actors.journal import Store, open_reader, open_store
+from stretto.actors.operations import (
+    REPORTS,
+    Accepted,
+    Answer,
+    ControlRequest,
+    Prune,
+    Pruned,
+    Request,
+    Rerun,
+    event_of,
+    report,
 )
 from stretto.metrics import configure_logging
 
-if TYPE_CHECKING:
-    from stretto.actors.history import OfflineRuns
+A = TypeVar("A")
 
 
 class StoreRuns:
@@ -36,71 +38,40 @@ class StoreRuns:
         self._reader = open_reader(url, self._keyring)
 
     def close(self) -> None:
-        """Close it."""
+        """Close the store."""
         self._reader.close()
 
-    def runs(self, status: str | None, workflow: str | None, cursor: str | None, limit: int) -> dict[str, Any]:
-        return reports.list_runs(self._reader, status=status, workflow=workflow, cursor=cursor, limit=limit)
+    def ask(self, request: Request, kind: type[A]) -> A:
+        """Read the answer from the store; `Rerun` and `Prune` change the store."""
+        answer = self._answer(request)
+        if not isinstance(answer, kind):
+            raise TypeError(f"the answer to {type(request).__name__} must be {kind.__name__}, got {answer!r:.100}")
+        return answer
 
-    def run(self, run_id: str) -> dict[str, Any]:
-        return reports.show_run(self._reader, run_id)
-
-    def status(self, run_id: str) -> dict[str, Any]:
-        return reports.status_of(self._reader, run_id)
-
-    def items(
-        self, run_id: str, task: str | None, outcome: str | None, cursor: str | None, limit: int
-    ) -> dict[str, Any]:
-        return reports.list_items(self._reader, run_id, task=task, outcome=outcome, cursor=cursor, limit=limit)
-
-    def item(self, run_id: str, task: str, index: int) -> dict[str, Any]:
-        return reports.show_item(self._reader, run_id, task, index)
-
-    def output(self, run_id: str, task: str, index: int) -> dict[str, Any]:  # noqa: ARG002 - a source's signature
-        raise click.UsageError(
-            "a store does not hold what an item in flight writes: ask the daemon that runs it, with --daemon URL"
-        )
-
-    def why(self, run_id: str, task: str | None) -> list[dict[str, Any]]:
-        return reports.why(self._reader, run_id, task)
+    def control(self, request: ControlRequest) -> None:
+        """Change a run: the event is recorded, and the next daemon acts on it."""
+        with self._owned() as store:
+            OfflineRuns(store).request(request.run, partial(event_of, request))
 
     def export(self, run_id: str) -> tuple[dict[str, Any], Iterator[Any]]:
+        """Return everything of a run except its entries, and those as they are read."""
         return reports.export_parts(self._reader, run_id)
 
-    def cancel(self, run_id: str) -> None:
-        self._request(run_id, CancelRequested)
+    def _answer(self, request: Request) -> Answer:
+        if type(request) in REPORTS:
+            return report(self._reader, request)
+        if isinstance(request, Rerun):
+            with self._owned() as store:
+                new = OfflineRuns(store).rerun(request.run, request.scope)
+                row = store.reader.run(new)
+                return Accepted(new, row.workflow if row is not None else "")
+        if isinstance(request, Prune):
+            with self._owned() as store:
+                return Pruned(OfflineRuns(store).prune(request.older_than_seconds, request.keep))
+        raise click.UsageError(
+            "a store does not have the output of items in flight: ask the daemon that runs them, with --daemon URL"
+        )
 
-    def pause(self, run_id: str) -> None:
-        self._request(run_id, PauseRequested)
-
-    def resume(self, run_id: str) -> None:
-        self._request(run_id, ResumeRequested)
-
-    def rerun(self, run_id: str, scope: RerunScope) -> str:
-        with self._owned() as runs:
-            return runs.rerun(run_id, scope)
-
-    def set_concurrency(self, run_id: str, task: str, concurrency: int) -> None:
-        self._request(run_id, partial(ConcurrencyRequested, task, concurrency))
-
-    def skip_item(self, run_id: str, task: str, index: int) -> None:
-        self._request(run_id, partial(SkipRequested, task, index))
-
-    def retry_item(self, run_id: str, task: str, index: int) -> None:
-        self._request(run_id, partial(RetryRequested, task, index))
-
-    def prune(self, older_than_seconds: float | None, keep: int | None) -> int:
-        with self._owned() as runs:
-            return runs.prune(older_than_seconds, keep)
-
-    def _request(self, run_id: str, request: Callable[[float], Event]) -> None:
-        with self._owned() as runs:
-            runs.request(run_id, request)
-
-    @contextlib.contextmanager
-    def _owned(self) -> "Iterator[OfflineRuns]":
-        from stretto.actors.history import OfflineRuns
-
-        # It was there, and of this version, when it was opened for reading: nothing is made of it here.
-        with open_store(self._url, self._keyring) as store:
-            yield OfflineRuns(store)
+    def _owned(self) -> contextlib.AbstractContextManager[Store]:
+        # The store existed, with this version's schema, when it was opened for reading: nothing is created here.
+        return open_store(self._url, self._keyring)

@@ -1,4 +1,4 @@
-"""Tables and texts for people: aligned columns; on a terminal with colours, and not wider than it."""
+"""Tables for people: aligned columns, on a terminal with colours and no wider than it."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ Cell: TypeAlias = str | int | None
 
 _GAP: Final = "  "
 _LEAST_ROOM: Final = 20
-"""Columns that the last cell has in any case: less says nothing."""
+"""The last cell's least width: fewer columns would show nothing useful."""
 _COLOURED: Final = frozenset({"STATUS", "OUTCOME"})
 _COLOURS: Final = {
     "running": "cyan",
@@ -25,12 +25,12 @@ _COLOURS: Final = {
 
 
 def one_line(text: str) -> str:
-    """Return a text without line breaks, and without what would tell a terminal to do something."""
+    """Return a text without line breaks and control characters."""
     return "".join(each if each.isprintable() else "?" for each in " ".join(text.split()))
 
 
 def show_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-    """Print rows below their headings; a column in which nothing stands is left out, numbers stand to the right."""
+    """Print rows below their headings. Empty columns are left out, numbers are aligned to the right."""
     kept = [number for number in range(len(headings)) if any(row[number] not in {None, ""} for row in rows)]
     if not kept:
         return
@@ -51,7 +51,7 @@ def show_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
 
 
 def show_fields(fields: Sequence[tuple[str, Any]]) -> None:
-    """Print names and values, one a line; what is empty is left out."""
+    """Print names and values, one a line, without the empty ones."""
     width = max(len(name) for name, _ in fields)
     for name, value in fields:
         if value not in {None, ""}:

@@ -11,23 +11,25 @@ _DURATION: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhdw])", re.ASCII)
 
 
 def seconds_of(_context: click.Context, _parameter: click.Parameter, duration: str | None) -> float | None:
-    """Return the seconds of a number with a unit, as 30d: a callback of an option's."""
+    """Return the seconds of a duration such as 30d: the callback of an option."""
     if duration is None:
         return None
     found = _DURATION.fullmatch(duration)
     if found is None:
-        raise click.BadParameter(f"{duration!r} is no number with a unit (s, m, h, d, w), such as 30d")
+        raise click.BadParameter(
+            f"a duration must be a number with a unit (s, m, h, d, w) such as 30d, got {duration!r}"
+        )
     return float(found[1]) * _UNITS[found[2]]
 
 
 class Clock:
-    """Tells times that came as RFC 3339: of this machine's time zone, or in UTC, always with the offset."""
+    """Formats RFC 3339 times in the local time zone or in UTC, always with the offset."""
 
     def __init__(self, *, utc: bool) -> None:
         self._zone = UTC if utc else None
 
-    def told(self, time: str | None) -> str:
-        """Return a time to the second; nothing for None."""
+    def format(self, time: str | None) -> str:
+        """Return a time to the second, or an empty text for None."""
         if time is None:
             return ""
         local = datetime.fromisoformat(time).astimezone(self._zone)
@@ -36,15 +38,15 @@ class Clock:
 
 
 def between(began: str | None, ended: str | None) -> str:
-    """Return how long something took; nothing, if it has not ended."""
+    """Return how long something took, or an empty text if it has not ended."""
     if began is None or ended is None:
         return ""
     seconds = (datetime.fromisoformat(ended) - datetime.fromisoformat(began)).total_seconds()
-    return told_seconds(max(seconds, 0.0))
+    return format_seconds(max(seconds, 0.0))
 
 
-def told_seconds(seconds: float) -> str:
-    """Return a duration, as 0.42 s, 4.2 s, 1:02:03."""
+def format_seconds(seconds: float) -> str:
+    """Return a duration, such as 0.42 s, 4.2 s, 1:02:03."""
     if seconds < 10:
         return f"{seconds:.2f} s"
     if seconds < 60:

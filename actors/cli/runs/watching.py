@@ -1,4 +1,4 @@
-"""`stretto runs watch`: follow a run as it goes on."""
+"""`stretto runs watch`: follow a run until it ends."""
 
 import sys
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ import msgspec
 from stretto.actors.cli.runs.options import RUN, with_runs
 from stretto.actors.cli.runs.source import Source
 from stretto.actors.cli.support.exit_codes import FAILED, INTERRUPTED, USAGE, give_up
-from stretto.actors.operations import Answer, Ended
+from stretto.actors.operations import Answer, Ended, Run, RunAnswer, Status, StatusAnswer
 
 if TYPE_CHECKING:
     from stretto.actors.cli.runs.daemon import DaemonRuns
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 @RUN
 @with_runs
 def watch(source: Source, *, run: str, as_json: bool) -> None:
-    """Follow RUN to its end, and end as it did: with 0 if it succeeded, else with 1.
+    """Follow RUN until it ends. Exit with 0 if it succeeded, else with 1.
 
-    The daemon tells when something changes; of a run that has ended in a --store, the end is shown. Ctrl-C leaves, the
-    run goes on. With --json: a line for each change {"type": "progress", run, status, tasks}, and at last
+    A --store can only show the end of a run that has ended. Ctrl-C stops following; the run continues.
+    With --json: a line for each change {"type": "progress", run, status, tasks}, then
     {"type": "outcome", run, status, output, errors, tasks}.
     """
     from stretto.actors.cli.outcomes import print_outcome
@@ -30,7 +30,7 @@ def watch(source: Source, *, run: str, as_json: bool) -> None:
     from stretto.actors.outcome import Outcome
     from stretto.definitions.data import list_of
 
-    status = source.status(run)
+    status = source.ask(Status(run), StatusAnswer).run
     ended = _follow(source, run, as_json=as_json) if isinstance(source, DaemonRuns) else _stored_end(source, status)
     if as_json:
         _print_line(ended)
@@ -58,16 +58,15 @@ def _follow(source: "DaemonRuns", run: str, *, as_json: bool) -> Ended:
                 view.show_end({"id": event.run, "status": event.status, "tasks": event.tasks})
                 return event
             elif isinstance(event, Interrupted):
-                give_up(f"interrupted; the run {run} goes on", INTERRUPTED)
+                give_up(f"interrupted; the run {run} continues", INTERRUPTED)
             elif isinstance(event, Exception):
                 raise event
 
 
 def _stored_end(source: Source, status: dict[str, Any]) -> Ended:
-    run = source.run(status["id"])
+    run = source.ask(Run(status["id"]), RunAnswer).run
     if run["ended_at"] is None:
-        message = f"the run {run['id']} has not ended: to follow it, ask the daemon that runs it, with --daemon URL"
-        give_up(f"{message} in place of --store", USAGE)
+        give_up(f"the run {run['id']} has not ended: use --daemon URL instead of --store to follow it", USAGE)
     return Ended(run["id"], run["status"], run["output"], run["errors"], status["tasks"])
 
 

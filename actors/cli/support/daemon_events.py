@@ -1,4 +1,4 @@
-"""What a daemon answers while a run goes on, and Ctrl-C, one after another."""
+"""A daemon's answers about a run, and Ctrl-C, as one sequence of events."""
 
 import signal
 import threading
@@ -19,10 +19,10 @@ class Interrupted:
 def answers_and_interrupts(
     client: Client, request: Request
 ) -> Iterator[Callable[[], Answer | Interrupted | Exception]]:
-    """Give what the daemon answers and Ctrl-C as they come, in one queue; an error is the last answer.
+    """Yield a function that waits for the next answer or Ctrl-C. An error is the last event.
 
-    An exception that a signal raises could come between the end of a read and what is done with it, and lose an
-    answer: the handler puts what it has to say where the answers are.
+    An exception raised by a signal could lose an answer that has just been read. So the signal's handler puts Ctrl-C
+    into the same queue.
     """
     with arrivals() as events:
 
@@ -30,7 +30,7 @@ def answers_and_interrupts(
             try:
                 for answer in client.answers(request):
                     events.put(answer)
-                events.put(DaemonUnreachable(f"the daemon at {client.url} went away before the run had ended"))
+                events.put(DaemonUnreachable(f"the daemon at {client.url} closed the connection before the run ended"))
             except StrettoError as error:
                 events.put(error)
 

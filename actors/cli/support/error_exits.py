@@ -1,4 +1,4 @@
-"""How an error of a daemon's or of a store ends a command: what is told, and the exit code."""
+"""The message and exit code with which an error of a daemon or a store ends a command."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +17,12 @@ _REFUSED_AS_UNREACHABLE: Final = frozenset(
         "store_unavailable",
     }
 )  # fmt: skip
-"""Refusals that say something of the daemon or its store, not of the request."""
+"""The codes of refusals whose cause is the daemon or its store, not the request."""
 
 
 @contextmanager
-def telling_errors() -> Iterator[None]:
-    """End the process, with a line for people, when the block raises an error that Stretto raises on purpose."""
+def exiting_on_errors() -> Iterator[None]:
+    """End the process with a message and an exit code if the block raises an error of Stretto."""
     try:
         yield
     except RequestRefused as error:
@@ -33,11 +33,11 @@ def telling_errors() -> Iterator[None]:
     except InvalidDefinition as error:
         give_up("\n  ".join(["the definition cannot be used", *map(str, error.findings)]), FAILED)
     except StoreInUse as error:
-        give_up(f"{error}; its daemon does it with --daemon URL in place of --store", UNREACHABLE)
+        give_up(f"{error}; use --daemon URL instead of --store", UNREACHABLE)
     except StrettoError as error:
         give_up(str(error), code_of(error))
 
 
 def code_of(error: StrettoError) -> int:
-    """Return the exit code that says whose trouble it is: the daemon's or the store's, or a wrong request."""
+    """Return the exit code of an error: of an unreachable daemon or store, or of a wrong request."""
     return UNREACHABLE if isinstance(error, _UNREACHABLE) else USAGE

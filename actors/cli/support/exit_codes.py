@@ -1,7 +1,4 @@
-"""How the command line ends.
-
-0: it did what it was asked, a run succeeded. The rest have names.
-"""
+"""The exit codes of the command line. 0 means that the command, or the run, succeeded."""
 
 import os
 import sys
@@ -13,7 +10,7 @@ import click
 FAILED = 1
 """A run did not succeed, or a definition is invalid."""
 USAGE = 2
-"""Wrong usage; also inputs that do not fit, and workflows that do not exist."""
+"""Wrong usage, invalid inputs, or an unknown workflow."""
 UNREACHABLE = 3
 """The daemon or the store cannot be reached."""
 INTERRUPTED = 130
@@ -21,13 +18,13 @@ INTERRUPTED = 130
 
 
 def give_up(message: str, code: int) -> NoReturn:
-    """Tell why on standard error, and end with `code`."""
+    """Print a message on standard error, and exit with `code`."""
     click.echo(f"stretto: {message}", err=True)
     sys.exit(code)
 
 
 def end_process(code: int) -> NoReturn:
-    """End with `code`, also if an action's function never returns: Python would wait for its thread."""
+    """Exit with `code`, even if an action's function never returns: Python would wait for its thread."""
     if threading.active_count() > 1:
         sys.stdout.flush()
         sys.stderr.flush()

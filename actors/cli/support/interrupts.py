@@ -1,6 +1,6 @@
-"""Waiting for an answer so that Ctrl-C is never lost.
+"""Waiting for an answer without ever losing Ctrl-C.
 
-A signal that arrives just before the main thread blocks on a lock does not wake it: Python's handler would run when the
+A signal that arrives just before the main thread blocks on a lock does not wake it: Python's handler runs only when the
 lock is released, which may be never. Here the main thread blocks on a pipe that the signal itself writes to.
 """
 
@@ -19,11 +19,11 @@ T = TypeVar("T")
 
 
 def wait_for(future: pykka.Future[Any]) -> Any:
-    """Return what a future gives, or raise what it raises; Ctrl-C raises `KeyboardInterrupt` at once, always."""
+    """Return a future's value, or raise its error. Ctrl-C raises `KeyboardInterrupt` at once."""
     with arrivals() as arrived:
 
         def watch() -> None:
-            with contextlib.suppress(Exception):  # whatever it is, the main thread gets it from the future
+            with contextlib.suppress(Exception):  # the main thread gets the error from the future
                 future.get()
             arrived.put(None)
 
@@ -34,7 +34,7 @@ def wait_for(future: pykka.Future[Any]) -> Any:
 
 @contextlib.contextmanager
 def held_back() -> Iterator[None]:
-    """Hold Ctrl-C back for a moment: what is done in the `with` block is done, then `KeyboardInterrupt` is raised."""
+    """Delay Ctrl-C until the `with` block is done; then `KeyboardInterrupt` is raised."""
     pressed: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _frame: pressed.append(number))
     try:
@@ -46,24 +46,24 @@ def held_back() -> Iterator[None]:
 
 
 class Arrivals(Generic[T]):
-    """What other threads and signal handlers have for the main thread, in the order in which it comes."""
+    """A queue from other threads and signal handlers to the main thread."""
 
     def __init__(self, pipe: "_Pipe") -> None:
-        # SimpleQueue is made for signal handlers: they may put while the thread that they interrupt gets.
+        # SimpleQueue is made for signal handlers: they may put while the interrupted thread gets.
         self._waiting: queue.SimpleQueue[T] = queue.SimpleQueue()
         self._pipe = pipe
 
     def put(self, arrived: T) -> None:
-        """Hand something to the main thread, from another one."""
+        """Send something to the main thread from another one."""
         self._waiting.put(arrived)
         self._pipe.wake()
 
     def put_by_signal(self, arrived: T) -> None:
-        """Hand over something from a signal's handler: the signal itself has written to the pipe."""
+        """Send something from a signal's handler; the signal itself has written to the pipe."""
         self._waiting.put(arrived)
 
     def get(self) -> T:
-        """Return the next thing, for the main thread; a signal's handler runs at once while this waits."""
+        """Wait in the main thread for the next thing. Signal handlers run at once while this waits."""
         while True:
             with contextlib.suppress(queue.Empty):
                 return self._waiting.get_nowait()
@@ -72,7 +72,7 @@ class Arrivals(Generic[T]):
 
 @contextlib.contextmanager
 def arrivals() -> Iterator[Arrivals[Any]]:
-    """Have signals, and whoever puts something, wake the main thread."""
+    """Yield a queue that wakes the main thread on each arrival and each signal."""
     with _wakeable() as pipe:
         yield Arrivals(pipe)
 
@@ -87,15 +87,15 @@ class _Pipe:
         self._closed = False
 
     def wait(self) -> None:
-        """Block until somebody has written."""
+        """Block until the pipe has been written to."""
         select.select([self._readable], [], [])
         os.read(self._readable, 64)
 
     def wake(self) -> None:
-        """Write, if anybody still reads: the number of a closed pipe may be another file's by now."""
+        """Write unless the pipe is closed: its number may be another file's by now."""
         with self._lock:
             if not self._closed:
-                with contextlib.suppress(BlockingIOError):  # it is full: whoever waits on it wakes up anyway
+                with contextlib.suppress(BlockingIOError):  # a full pipe wakes its reader anyway
                     os.write(self.writable, b".")
 
     def close(self) -> None:
@@ -108,7 +108,7 @@ class _Pipe:
 
 @contextlib.contextmanager
 def _wakeable() -> Iterator[_Pipe]:
-    """Have signals write to a pipe."""
+    """Yield a pipe that signals write to."""
     pipe = _Pipe()
     before = signal.set_wakeup_fd(pipe.writable, warn_on_full_buffer=False)
     try:

@@ -1,4 +1,4 @@
-"""Stores that the command line opens: with their key, if there is one; nothing of them is made by it."""
+"""The keys of stores that the command line opens. It never creates one."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def keyring_of(url: str, key_file: str | None) -> "Keyring | None":
-    """Return the keys in the file, or in the one beside an SQLite store; None: there is neither.
+    """Return the keys of the file, or of the one beside an SQLite store; None if there is neither.
 
     Raises `CannotOpenStore`.
     """

@@ -1,1 +1,1 @@
-"""The SQL store: SQLite and PostgreSQL behind the protocol of `journal.store`."""
+"""The SQL store: SQLite and PostgreSQL behind the protocols of `journal.store`."""

@@ -1,11 +1,11 @@
-"""How accepted runs are written, and how a run is told whose idempotency key is taken."""
+"""Writes accepted runs, and finds the earlier runs that have their idempotency keys."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import select
 
-from stretto.actors.journal.encryption import Keyring, open_sealed, seal
+from stretto.actors.journal.encryption import Keyring, decrypt, encrypt
 from stretto.actors.journal.records import RunAccepted
 from stretto.actors.journal.sql.encoding import encode_json
 from stretto.actors.journal.sql.shared_bodies import SharedBodies
@@ -14,11 +14,11 @@ from stretto.actors.journal.sql.transaction import Transaction, chunks, recordin
 from stretto.actors.journal.store import AlreadyAccepted, Unrecordable
 
 FIRST_STATUS: Final = "running"
-"""The status of a run of which nothing is known but that it has been accepted."""
+"""The status of an accepted run before its first entry."""
 
 
 class Acceptance:
-    """Writes runs that have been accepted."""
+    """Writes accepted runs."""
 
     def __init__(self, keyring: Keyring | None) -> None:
         self._keyring = keyring
@@ -27,9 +27,10 @@ class Acceptance:
     def write(
         self, transaction: Transaction, accepted: Sequence[RunAccepted]
     ) -> tuple[dict[str, int], list[AlreadyAccepted]]:
-        """Write runs; return the numbers that they have in the store, and those of which the key is taken.
+        """Write runs; return their numbers in the store, and the runs whose idempotency key is taken.
 
-        Raises `Unrecordable`.
+        Raises:
+            Unrecordable: The store permanently refuses a run.
         """
         self._check_sources(transaction, accepted)
         rows = [self._row(each) for each in accepted]
@@ -43,13 +44,13 @@ class Acceptance:
 
     @staticmethod
     def _check_sources(transaction: Transaction, accepted: Sequence[RunAccepted]) -> None:
-        """See to it that runs of which something is kept are there: they may have been deleted a moment ago."""
+        """Check that the sources of partial reruns still exist: they may just have been deleted."""
         for each in accepted:
             if each.rerun is not None and each.rerun.scope != "everything":
                 with recording(each.run_id):
                     source = select(runs.c.id).where(runs.c.id == each.rerun.of)
                     if transaction.connection.scalar(source) is None:
-                        raise Unrecordable(f"the run {each.rerun.of}, which it does again, has been deleted")
+                        raise Unrecordable(f"the run {each.rerun.of} that it reruns was deleted")
 
     def _row(self, accepted: RunAccepted) -> dict[str, Any]:
         parent, rerun, idempotency = accepted.parent, accepted.rerun, accepted.idempotency
@@ -69,7 +70,7 @@ class Acceptance:
                 "rerun_of": rerun.of if rerun else None,
                 "rerun_scope": rerun.scope if rerun else None,
                 "idempotency_key": idempotency.key if idempotency else None,
-                # Sealed as the parameters are: the digest of secrets would let them be guessed.
+                # Encrypted like the parameters: secrets could be guessed from their digest.
                 "fingerprint": self._body(idempotency.fingerprint.encode(), accepted).decode() if idempotency else None,
                 "definition": self._shared.definition(accepted),
                 "surroundings": self._shared.surroundings(accepted.surroundings),
@@ -77,14 +78,14 @@ class Acceptance:
 
     def _inputs(self, number: int, accepted: RunAccepted) -> tuple[Any, ...]:
         with recording(accepted.run_id):
-            told = self._body(encode_json(accepted.parent.told), accepted) if accepted.parent else None
-            return number, self._body(encode_json(accepted.parameters), accepted), told
+            parent = self._body(encode_json(accepted.parent.system_parent), accepted) if accepted.parent else None
+            return number, self._body(encode_json(accepted.parameters), accepted), parent
 
     def _body(self, body: bytes, accepted: RunAccepted) -> bytes:
-        return seal(body, self._keyring) if accepted.secret else body
+        return encrypt(body, self._keyring) if accepted.secret else body
 
-    def _taken(self, transaction: Transaction, unwelcome: Sequence[RunAccepted]) -> list[AlreadyAccepted]:
-        keys = [each.idempotency.key for each in unwelcome if each.idempotency]
+    def _taken(self, transaction: Transaction, conflicting: Sequence[RunAccepted]) -> list[AlreadyAccepted]:
+        keys = [each.idempotency.key for each in conflicting if each.idempotency]
         existing: dict[str, Any] = {}
         for chunk in chunks(keys):
             having = select(runs.c.idempotency_key, runs.c.id, runs.c.fingerprint).where(
@@ -92,13 +93,13 @@ class Acceptance:
             )
             for row in transaction.connection.execute(having):
                 existing[row.idempotency_key] = row
-        return [self._existing(each, existing) for each in unwelcome]
+        return [self._existing(each, existing) for each in conflicting]
 
     def _existing(self, accepted: RunAccepted, existing: Mapping[str, Any]) -> AlreadyAccepted:
         idempotency = accepted.idempotency
         with recording(accepted.run_id):
             if idempotency is None or idempotency.key not in existing:
-                raise Unrecordable("there is another run with its id")
+                raise Unrecordable("another run has its id")
             found = existing[idempotency.key]
-            fingerprint = open_sealed(found.fingerprint.encode(), self._keyring).decode()
+            fingerprint = decrypt(found.fingerprint.encode(), self._keyring).decode()
             return AlreadyAccepted(accepted.run_id, found.id, fingerprint == idempotency.fingerprint)

@@ -1,6 +1,6 @@
-"""A store is copied and checked, also while a process writes it.
+"""Backup and check of a store, also while a process writes it.
 
-Nothing of a database is imported before there is one to open, as in `opening`.
+Database libraries are imported when a store is opened, as in `journal.opening`.
 """
 
 import shlex
@@ -15,31 +15,40 @@ if TYPE_CHECKING:
 
 
 class CannotBackUp(StrettoError):
-    """The store cannot be copied; the message says what to do."""
+    """The store cannot be copied. The message says what to do."""
 
     code = "cannot_back_up"
 
 
 def backup(url: str, target: Path) -> None:
-    """Copy a store into a new file, which is complete once it is there; a process may write the store meanwhile.
+    """Copy a store into a new file, also while a process writes it. The file appears only once it is complete.
 
-    Raises `CannotBackUp`, `CannotOpenStore`.
+    Args:
+        url: The store's URL.
+        target: The new file.
+
+    Raises:
+        CannotBackUp: The target exists or cannot be written, or the store is not a file.
+        CannotOpenStore: The store cannot be opened.
     """
     match locate(url):
         case InFile(path):
             _copy_file(path, target)
         case InPostgres(url):
-            raise CannotBackUp(
-                f"a store in PostgreSQL is backed up by PostgreSQL's own program: {_pg_dump(url, target)}"
-            )
+            raise CannotBackUp(f"a store in PostgreSQL must be backed up with pg_dump: {_pg_dump(url, target)}")
         case InMemory():
-            raise CannotBackUp("a store in memory (sqlite://) cannot be backed up: it ends with its process")
+            raise CannotBackUp("a store in memory (sqlite://) cannot be backed up: only its own process can read it")
 
 
 def check(url: str, keyring: "Keyring | None") -> list[str]:
-    """Return what is wrong with a store, one line each, the first hundred; an empty list: nothing.
+    """Check a store and return its problems, one line each, at most a hundred.
 
-    Raises `CannotOpenStore`.
+    Args:
+        url: The store's URL.
+        keyring: The keys of its secrets.
+
+    Raises:
+        CannotOpenStore: The store cannot be opened.
     """
     location = locate(url)
     from stretto.actors.journal.sql.integrity import problems  # noqa: PLC0415 - see above
@@ -56,7 +65,7 @@ def _copy_file(path: Path, target: Path) -> None:
         try:
             copy_database(path, target)
         except FileExistsError:
-            raise CannotBackUp(f"cannot back up to {target}: there is such a file already; choose another") from None
+            raise CannotBackUp(f"cannot back up to {target}: the file exists; choose another") from None
         except OSError as error:
             raise CannotBackUp(f"cannot back up to {target}: {error.strerror}") from error
 

@@ -1,7 +1,7 @@
-"""Entries of a run as rows of `entries`, and back: what is written of an event is all that it is rebuilt from.
+"""Encodes a run's entries as rows of `entries`, and decodes them. A row is all that its event is restored from.
 
-Columns hold what queries ask for, the body the rest, as JSON that a person can read. The result of an item that did
-not fail is the whole body, as it is; without a result (null) there is no body.
+Fields that queries need have columns. The body has the other fields, as readable JSON. For an item that did not fail
+the body is just its result, and a null result has no body.
 """
 
 from typing import Any, Final, NamedTuple
@@ -29,6 +29,7 @@ from stretto.definitions.conductor import (
     RunTimedOut,
     SkipRequested,
     StreamFailed,
+    events,
 )
 from stretto.definitions.data import freeze
 from stretto.definitions.errors import NotData, Place
@@ -44,6 +45,7 @@ KINDS: Final[dict[str, type[Any]]] = {
     "resume_requested": ResumeRequested,
     "cancel_requested": CancelRequested,
     "run_timed_out": RunTimedOut,
+    "extension_requested": events.ExtensionRequested,
     "concurrency_requested": ConcurrencyRequested,
     "skip_requested": SkipRequested,
     "retry_requested": RetryRequested,
@@ -54,22 +56,22 @@ KINDS: Final[dict[str, type[Any]]] = {
     "results_closed": ResultsClosed,
     "stream_failed": StreamFailed,
 }
-"""The words that stores have for entries: a word that has been written once stays what it is."""
+"""The stored word of each type of entry. A word never changes once it is written, whatever the class is named."""
 COMPLETED: Final = "item_completed"
 FAILED: Final = "item_failed"
-"""An item's completion without and with a failure: most entries are one, and both have bodies of their own."""
+"""The kinds of ItemCompleted, without and with a failure: most entries are one, and each has its own body."""
 LEARNED: Final = "secrets_learned"
 ALWAYS_SECRET: Final = frozenset({LEARNED})
 
 COLUMN_OF: Final = {"at": "at", "task": "task", "visit": "visit", "index": "item", "attempt": "attempt"}
-"""The fields of entries that have columns; all others are members of the body."""
+"""The column of each field that has one; all other fields are members of the body."""
 
 encode_json = msgspec.json.Encoder().encode
 _decode_json = msgspec.json.Decoder().decode
 
 
 class Columns(NamedTuple):
-    """An entry in the columns of `entries`, in their order, after the run and its own number."""
+    """The columns of `entries` in their order, after the run and the entry's number."""
 
     kind: str
     at: float | None = None
@@ -82,40 +84,40 @@ class Columns(NamedTuple):
 
 
 def encode_entry(entry: Entry) -> Columns:
-    """Return an entry as its row holds it. Raises UnicodeEncodeError for a text with a lone surrogate."""
+    """Return an entry's columns. Raises UnicodeEncodeError for a text with a lone surrogate."""
     if type(entry) is not ItemCompleted:
         return _SHAPE_OF[type(entry)].columns(entry)
     if entry.failure is None:
         kind, body = COMPLETED, None if entry.result is None else encode_json(entry.result)
     else:
-        kind, body = FAILED, encode_json(_FailedTry(_StoredFailure.of(entry.failure), entry.result))
+        kind, body = FAILED, encode_json(_FailedAttempt(_StoredFailure.of(entry.failure), entry.result))
     return Columns(kind, entry.at, entry.task, entry.visit, entry.index, entry.attempt, entry.outcome, body)
 
 
 def decode_entry(columns: Columns) -> Entry:
-    """Return the entry that a row holds, its data frozen; the body is in clear. Raises `UnreadableRecord`."""
+    """Return the entry of a row with a decrypted body, its data frozen. Raises UnreadableRecord."""
     try:
         if columns.kind == COMPLETED:
             return _completed(columns, None if columns.body is None else _decode_json(columns.body), None)
         if columns.kind == FAILED:
-            failed = _FAILED_TRY.decode(columns.body or b"")
+            failed = _FAILED_ATTEMPT.decode(columns.body or b"")
             return _completed(columns, failed.result, failed.failure.failure())
         if columns.kind in _SHAPES:
             return _SHAPES[columns.kind].entry(columns)
     except (msgspec.DecodeError, NotData) as error:
-        raise UnreadableRecord(f"an entry ({columns.kind}) of the store is damaged: {error}") from None
+        raise UnreadableRecord(f"an entry ({columns.kind}) in the store is damaged: {error}") from None
     raise UnreadableRecord(
-        f"the store holds an entry of the kind {columns.kind!r}, which this version does not know: "
+        f"an entry in the store has the unknown kind {columns.kind!r}: "
         "a newer Stretto wrote it, and is needed to read it"
     )
 
 
 def decode_data(body: bytes) -> Any:
-    """Return the data that a JSON text holds, frozen. Raises `UnreadableRecord`."""
+    """Return the frozen data of a JSON text. Raises UnreadableRecord."""
     try:
         return freeze(_decode_json(body))
     except (msgspec.DecodeError, NotData) as error:
-        raise UnreadableRecord(f"a value of the store is damaged: {error}") from None
+        raise UnreadableRecord(f"a value in the store is damaged: {error}") from None
 
 
 def _completed(columns: Columns, result: Any, failure: Failure | None) -> ItemCompleted:
@@ -124,7 +126,7 @@ def _completed(columns: Columns, result: Any, failure: Failure | None) -> ItemCo
 
 
 class _StoredFailure(msgspec.Struct, omit_defaults=True):
-    """A failure with data that a decoder can make."""
+    """A failure with fields that a JSON decoder can produce."""
 
     kind: str
     message: str
@@ -149,18 +151,18 @@ class _StoredFailure(msgspec.Struct, omit_defaults=True):
         )  # fmt: skip
 
 
-class _FailedTry(msgspec.Struct, omit_defaults=True):
-    """The body of a completion with a failure."""
+class _FailedAttempt(msgspec.Struct, omit_defaults=True):
+    """The body of an ItemCompleted with a failure."""
 
     failure: _StoredFailure
     result: Any = None
 
 
-_FAILED_TRY: Final = msgspec.json.Decoder(_FailedTry)
+_FAILED_ATTEMPT: Final = msgspec.json.Decoder(_FailedAttempt)
 
 
 class _Shape:
-    """How the entries of a type are written: which of their fields have columns, and what the body's members are."""
+    """The layout of one type of entry: the fields with columns, and the members of the body."""
 
     def __init__(self, kind: str, entry_type: type[Any]) -> None:
         fields = msgspec.structs.fields(entry_type)
@@ -170,7 +172,7 @@ class _Shape:
         members = [field for field in fields if field.name not in COLUMN_OF]
         self._members = tuple(field.name for field in members)
         body = msgspec.defstruct(f"{entry_type.__name__}Body", [(field.name, field.type) for field in members])
-        # Data in an entry's fields comes back frozen.
+        # The data of decoded entries is frozen.
         self._decoder = msgspec.json.Decoder(body, dec_hook=lambda _type, value: freeze(value))
 
     def columns(self, entry: Entry) -> Columns:

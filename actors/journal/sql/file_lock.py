@@ -1,4 +1,4 @@
-"""A lock beside a file: its owner's as long as the owner's process lives, however that ends."""
+"""A lock file next to the file it protects. The kernel releases the lock when its process ends, even after a crash."""
 
 import fcntl
 import os
@@ -9,7 +9,7 @@ _PID_BYTES: Final = 32
 
 
 class LockTaken(Exception):
-    """Somebody else has the lock; `owner` is the id of that process, or "unknown"."""
+    """Another process has the lock; `owner` is its process id, or "unknown"."""
 
     def __init__(self, owner: str) -> None:
         super().__init__(owner)
@@ -17,11 +17,11 @@ class LockTaken(Exception):
 
 
 class FileLock:
-    """The lock of a file. The lock's own file is empty but for its owner's process id, and stays."""
+    """An exclusive lock. Its file contains the owner's process id, and is never removed."""
 
     def __init__(self, path: Path) -> None:
-        """Take the lock of that path. Raises `LockTaken` and OSError."""
-        # Never removed: whoever waits for a lock on a removed file would own nothing.
+        """Take the lock. Raises LockTaken or OSError."""
+        # The file is never removed: a lock on a removed file would exclude no other process.
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -36,7 +36,7 @@ class FileLock:
             raise
 
     def release(self) -> None:
-        """Let others have the lock; idempotent."""
+        """Release the lock; idempotent."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1

@@ -1,8 +1,8 @@
-"""How a database is given rows by the thousand: with as little of this process's time as it can be.
+"""Bulk insertion of rows, with little CPU time in this process.
 
-A driver that executes an INSERT for each row takes the interpreter's lock and lets go of it every time. Other threads,
-which have the engine's work to do, are slowed down by that as much as the rows take themselves. A row that is large
-goes alone all the same: a statement with many of those would need as much memory once more, or more than it may.
+A driver that executes one INSERT per row acquires and releases the interpreter's lock for each, which slows the
+engine's other threads as much as the insertion itself. A large row still gets a statement of its own: many of them in
+one statement would need a copy of all of them in memory, or exceed the database's limits.
 """
 
 from abc import ABC, abstractmethod
@@ -13,25 +13,25 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import Connection, Dialect, Table
 
 Row: TypeAlias = tuple[Any, ...]
-"""The values of a table's columns, in their order; the last one is the body, or None."""
+"""The values of a table's columns in their order; the last one is the body or None."""
 
 SMALL_BYTES: Final = 16 * 1024
-"""Bytes that a body has at most in a statement with many rows."""
+"""Bytes of a body at most in a statement with many rows."""
 BLOCK_ROWS: Final = 64
-"""Rows that one statement of SQLite's inserts: of more, each takes as long."""
+"""Rows in one SQLite statement: more would make it no faster."""
 FEW_ROWS: Final = 16
-"""Rows for which it does not pay to make arrays."""
+"""Rows below which arrays do not pay off."""
 
 
 class Insertion(ABC):
-    """Inserts rows into a table, as many of them at once as it can."""
+    """Inserts rows into a table, many with one statement."""
 
     def __init__(self, row: str) -> None:
-        """Take the statement that inserts one row, of all columns in their order."""
+        """Take the statement that inserts one row with all columns in their order."""
         self._row = row
 
     def execute(self, connection: Connection, rows: Sequence[Row]) -> None:
-        """Insert the rows. Raises errors of the database, and of its driver for values that it cannot take."""
+        """Insert the rows. Raises database errors, and the driver's errors for values that it cannot encode."""
         rest = [row for row in rows if row[-1] is not None and len(row[-1]) > SMALL_BYTES]
         small = rows if not rest else [row for row in rows if row[-1] is None or len(row[-1]) <= SMALL_BYTES]
         rest += self._insert_many(connection, small)
@@ -40,11 +40,11 @@ class Insertion(ABC):
 
     @abstractmethod
     def _insert_many(self, connection: Connection, rows: Sequence[Row]) -> Sequence[Row]:
-        """Insert some of the rows, or all; return those that are left."""
+        """Insert some or all of the rows; return the remaining ones."""
 
 
 class InBlocks(Insertion):
-    """Inserts several rows with a statement, as long as there are so many."""
+    """Inserts blocks of BLOCK_ROWS rows with one statement each."""
 
     def __init__(self, row: str) -> None:
         super().__init__(row)
@@ -59,13 +59,13 @@ class InBlocks(Insertion):
 
 
 class AsArrays(Insertion):
-    """Inserts all rows with one statement that takes an array for each column, in PostgreSQL's binary form."""
+    """Inserts all rows with one statement that takes an array per column, in PostgreSQL's binary format."""
 
     def __init__(self, row: str, table: Table, dialect: Dialect) -> None:
         super().__init__(row)
         arrays = ", ".join(f"%b::{column.type.compile(dialect)}[]" for column in table.columns)
         insertion = row.partition(" VALUES ")[0]
-        self._rows = f"{insertion} SELECT * FROM unnest({arrays})"  # noqa: S608 - all of it is the table's own
+        self._rows = f"{insertion} SELECT * FROM unnest({arrays})"  # noqa: S608 - the names come from the table
 
     def _insert_many(self, connection: Connection, rows: Sequence[Row]) -> Sequence[Row]:
         if len(rows) < FEW_ROWS:

@@ -1,4 +1,4 @@
-"""What can be wrong with a store: its database, what its rows say of each other, and what stands in them."""
+"""Checks of a store: the database itself, the relations between its rows, and the bodies of its rows."""
 
 import itertools
 from collections.abc import Iterator
@@ -17,41 +17,41 @@ from stretto.actors.journal.sql.store import opening, readers
 from stretto.actors.journal.sql.tables import definitions, entries, run_ends, run_inputs, runs, surroundings
 from stretto.definitions.errors import StrettoError
 
-MOST_PROBLEMS: Final = 100
-_MOST_OF_SQLITE: Final = 20
+MAX_PROBLEMS: Final = 100
+_MAX_SQLITE_PROBLEMS: Final = 20
 _PORTION: Final = 500
-"""Runs, or entries, that are looked at in one transaction: a long one would keep the writer's log from being reused."""
+"""Runs or entries read in one transaction: a long one would prevent the reuse of the write-ahead log."""
 
 
 def problems(location: Location, keyring: Keyring | None) -> list[str]:
-    """Return what is wrong with a store. Raises `CannotOpenStore`."""
+    """Return the problems of a store, one line each. Raises CannotOpenStore."""
     store, engine = readers(location)
     try:
         with opening(store), engine.connect() as connection:
             SCHEMA.check(connection, store)
-        found = itertools.chain(_of_database(engine), _of_runs(engine, SqlReader(engine, keyring, store)))
-        first = list(itertools.islice(found, MOST_PROBLEMS + 1))
+        found = itertools.chain(_database_problems(engine), _run_problems(engine, SqlReader(engine, keyring, store)))
+        first = list(itertools.islice(found, MAX_PROBLEMS + 1))
     finally:
         engine.dispose()
-    return first if len(first) <= MOST_PROBLEMS else [*first[:MOST_PROBLEMS], "there is more"]
+    return first if len(first) <= MAX_PROBLEMS else [*first[:MAX_PROBLEMS], "more problems were found"]
 
 
-def _of_database(engine: Engine) -> Iterator[str]:
+def _database_problems(engine: Engine) -> Iterator[str]:
     if engine.dialect.name != "sqlite":
         return  # PostgreSQL's own programs check its files (pg_amcheck)
     try:
         with engine.connect() as connection:
-            for (line,) in connection.exec_driver_sql(f"PRAGMA integrity_check({_MOST_OF_SQLITE})"):
+            for (line,) in connection.exec_driver_sql(f"PRAGMA integrity_check({_MAX_SQLITE_PROBLEMS})"):
                 if line != "ok":
                     yield f"SQLite: {line}"
             for table, row, other, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
-                yield f"SQLite: row {row} of {table} refers to a row of {other} that is not there"
+                yield f"SQLite: row {row} of {table} refers to a missing row of {other}"
     except SQLAlchemyError as error:
         yield f"SQLite: {reason(error)}"
 
 
-def _of_runs(engine: Engine, reader: SqlReader) -> Iterator[str]:
-    """Look at all runs, some at a time, the oldest first."""
+def _run_problems(engine: Engine, reader: SqlReader) -> Iterator[str]:
+    """Check all runs in portions, the oldest first."""
     passed = 0
     while True:
         whole = select(runs.c.number, runs.c.id).where(runs.c.number > passed, runs.c.status != PRUNED)
@@ -61,24 +61,24 @@ def _of_runs(engine: Engine, reader: SqlReader) -> Iterator[str]:
                 if not some:
                     return
                 first, passed = some[0].number, some[-1].number
-                found = list(_of_rows(connection, first, passed))
+                found = list(_row_problems(connection, first, passed))
         except SQLAlchemyError as error:
             yield f"runs after number {passed} cannot be read: {reason(error)}"
             return
         yield from found
         for _, run_id in some:
-            yield from _of_bodies(reader, run_id)
+            yield from _body_problems(reader, run_id)
 
 
-def _of_rows(connection: Connection, first: int, last: int) -> Iterator[str]:
+def _row_problems(connection: Connection, first: int, last: int) -> Iterator[str]:
     whole = runs.c.number.between(first, last) & (runs.c.status != PRUNED)
     for query, text in _RULES:
         for row in connection.execute(query.where(whole)):
             yield f"run {row.id}: {text.format(*row[1:])}"
 
 
-def _of_bodies(reader: SqlReader, run_id: str) -> Iterator[str]:
-    """Read all that stands of a run, as its recovery would."""
+def _body_problems(reader: SqlReader, run_id: str) -> Iterator[str]:
+    """Read all bodies of a run, as its recovery would."""
     try:
         if reader.accepted(run_id) is None:
             return
@@ -91,26 +91,29 @@ def _of_bodies(reader: SqlReader, run_id: str) -> Iterator[str]:
 
 
 def _rules() -> Iterator[tuple[Select[Any], str]]:
-    """Yield queries for runs that break a rule, with what is told of them."""
+    """Yield queries for the runs that break a rule, each with the message for such a run."""
     numbers = func.count(entries.c.number), func.min(entries.c.number), func.max(entries.c.number)
     count, least, greatest = numbers
     yield (
         select(runs.c.id, *numbers).join(entries).group_by(runs.c.id).having(or_(least != 0, greatest != count - 1)),
-        "its {0} entries are numbered from {1} to {2}, and should be from 0 on without a gap",
+        "its {0} entries must be numbered from 0 without gaps, got numbers from {1} to {2}",
     )
     has_ended, has_end = runs.c.ended_at.is_not(None), run_ends.c.run.is_not(None)
     of_ends = select(runs.c.id).outerjoin(run_ends)
-    yield of_ends.where(has_ended & ~has_end), "it has ended, and its end is not there"
-    yield of_ends.where(~has_ended & has_end), "its end is there, and it has not ended"
-    yield select(runs.c.id).outerjoin(run_inputs).where(run_inputs.c.run.is_(None)), "what it was given is not there"
-    for table, reference in ((definitions, runs.c.definition), (surroundings, runs.c.surroundings)):
+    yield of_ends.where(has_ended & ~has_end), "marked as ended, but the end record is missing"
+    yield of_ends.where(~has_ended & has_end), "not marked as ended, but an end record exists"
+    yield select(runs.c.id).outerjoin(run_inputs).where(run_inputs.c.run.is_(None)), "its inputs are missing"
+    for table, reference, what in (
+        (definitions, runs.c.definition, "definition"),
+        (surroundings, runs.c.surroundings, "surroundings"),
+    ):
         absent = reference.is_not(None) & table.c.digest.is_(None)
-        yield select(runs.c.id, reference).outerjoin(table).where(absent), f"of {table.name}, {{0}} is not there"
+        yield select(runs.c.id, reference).outerjoin(table).where(absent), f"its {what} {{0}} is missing"
     other = runs.alias()
-    for reference, what in ((runs.c.parent, "parent"), (runs.c.rerun_of, "run that it does again")):
+    for reference, what in ((runs.c.parent, "parent"), (runs.c.rerun_of, "source run")):
         absent = reference.is_not(None) & other.c.id.is_(None) & ~has_ended
         query = select(runs.c.id, reference).outerjoin(other, other.c.id == reference).where(absent)
-        yield query, f"it has not ended, and its {what}, {{0}}, is not there"
+        yield query, f"not ended, but its {what} {{0}} is missing"
 
 
 _RULES: Final = tuple(_rules())

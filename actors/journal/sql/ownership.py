@@ -1,8 +1,7 @@
-"""Who may write a store: one process at a time, and what it writes stands only as long as it is that one.
+"""Ownership of a store: one process writes at a time, and loses the right to write once another has opened it.
 
-A guard keeps the store as long as its process lives; a row counts up with every opening (its epoch), and with every
-commit. So a writer whose connection was lost knows afterwards whether it still has the store, and whether what it was
-committing at that moment was committed.
+A guard locks the store while its process lives. A row counts the openings (its epoch) and the commits. So a writer
+that lost its connection can find out whether it still owns the store, and whether its last commit succeeded.
 """
 
 import os
@@ -15,45 +14,46 @@ from typing import Final, Protocol
 from sqlalchemy import Connection, Engine, RootTransaction, bindparam, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from stretto.actors.journal.sql.errors import telling, telling_what_does_not_fit, told
+from stretto.actors.journal.sql.errors import converting_errors, converting_value_errors, store_error
 from stretto.actors.journal.sql.tables import ownership
 from stretto.actors.journal.store import CannotOpenStore, StoreLost, StoreUnavailable, Unrecordable
 
-# Made once: making it takes as long as executing it, and every commit does.
+# Built once: building it takes as long as executing it, and every commit needs it.
 _COUNT_COMMIT: Final = (
     update(ownership).where(ownership.c.epoch == bindparam("ours")).values(commits=ownership.c.commits + 1)
 )
 
 
 class Guard(Protocol):
-    """What keeps a store for this process, however that ends, and connects to it. `store` is its URL, for people."""
+    """Locks a store for this process, and connects to it."""
 
     store: str
+    """The store's URL without its password."""
 
     def connect(self) -> Connection:
-        """Return a new connection for writing. Raises `StoreInUse`, `CannotOpenStore`, and errors of the database."""
+        """Return a new connection for writing. Raises StoreInUse, CannotOpenStore or a database error."""
 
     def claim(self, connection: Connection) -> None:
-        """See to it that no other process has the store. Raises `StoreInUse`, and errors of the database."""
+        """Exclude other processes from the store. Raises StoreInUse or a database error."""
 
     def check(self) -> None:
-        """Raise `StoreLost` if what was opened is no more what others will open."""
+        """Raise StoreLost if the opened database is no longer the one at the store's URL."""
 
     def back_up(self, version: str) -> str:
-        """Copy a store with tables of that version before they are changed; return what is logged of the copy.
+        """Copy a store before its tables of that version are changed; return the copy's description for the log.
 
-        Raises OSErrors, and errors of the database.
+        Raises OSError or a database error.
         """
 
     def readers(self) -> Engine:
-        """Return an engine for connections that cannot write."""
+        """Return an engine for read-only connections."""
 
     def release(self) -> None:
-        """Let others have the store; idempotent."""
+        """Release the store for other processes; idempotent."""
 
 
 class CommitInDoubt(StoreUnavailable):
-    """A commit failed in such a way that only the store itself can tell what has become of it: ask `settle`."""
+    """A commit failed, and only the store knows whether it took effect: ask `settle`."""
 
     def __init__(self, message: str, number: int) -> None:
         super().__init__(message)
@@ -62,13 +62,13 @@ class CommitInDoubt(StoreUnavailable):
 
 
 class Ownership:
-    """A store that belongs to this process, and the one connection that writes it; for one thread at a time.
+    """The one connection that writes a store; for one thread at a time.
 
-    After a failure the connection is given up, and the next transaction begins with another one.
+    After a failure the connection is closed, and the next transaction opens another one.
     """
 
     def __init__(self, guard: Guard, connection: Connection) -> None:
-        """Count up the store's epoch: it is this process's from now on. Raises errors of the database."""
+        """Take over the store by increasing its epoch. Raises a database error."""
         self._guard = guard
         self._connection: Connection | None = connection
         self._lost: str | None = None
@@ -77,13 +77,17 @@ class Ownership:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Give a connection for one transaction, committed when the block ends, rolled back when it raises.
+        """Run a block in a transaction: committed when the block ends, rolled back when it raises.
 
-        Raises `StoreUnavailable` (then nothing is written; `CommitInDoubt`: perhaps), `StoreLost`, `Unrecordable`.
+        Raises:
+            StoreUnavailable: Nothing was written.
+            CommitInDoubt: The commit failed and may have taken effect.
+            StoreLost: Another process has taken over the store.
+            Unrecordable: The database refuses the data permanently.
         """
         connection = self._ready()
         try:
-            with telling(self._guard.store), telling_what_does_not_fit(self._guard.store):
+            with converting_errors(self._guard.store), converting_value_errors(self._guard.store):
                 transaction = connection.begin()
                 yield connection
                 self._count_commit(connection)
@@ -96,13 +100,13 @@ class Ownership:
         self._commit(transaction)
 
     def settle(self, doubt: CommitInDoubt) -> bool:
-        """Tell whether a commit was done that was in doubt. Raises `StoreUnavailable`, `StoreLost`."""
+        """Return whether a commit in doubt took effect. Raises StoreUnavailable or StoreLost."""
         if doubt.committed is None:
             self._ready()
         return bool(doubt.committed)
 
     def close(self) -> None:
-        """Give the store back; idempotent."""
+        """Close the connection and release the store; idempotent."""
         try:
             if self._connection is not None:
                 self._connection.close()
@@ -126,15 +130,15 @@ class Ownership:
     def _reconnect(self) -> Connection:
         connection = None
         try:
-            with telling(self._guard.store):
+            with converting_errors(self._guard.store):
                 connection = self._guard.connect()
-                # Whoever has the lock may have had it for long: only the epoch tells one that has from one that may.
+                # The lock may belong to a new owner or to our lost connection: only the epoch distinguishes the two.
                 self._compare(connection)
                 self._guard.claim(connection)
                 self._commits = self._compare(connection)
         except BaseException as error:
             if connection is not None:
-                _give_up(connection)
+                _discard(connection)
             if isinstance(error, CannotOpenStore):
                 raise StoreUnavailable(str(error)) from error
             raise
@@ -144,17 +148,17 @@ class Ownership:
         return connection
 
     def _compare(self, connection: Connection) -> int:
-        """Return how many commits the store has had. Raises `StoreLost` if it has been opened since."""
+        """Return the store's number of commits. Raises StoreLost if another process has opened it."""
         with connection.begin():
             row = connection.execute(select(ownership)).one_or_none()
         if row is None or row.epoch != self._epoch:
             whom = "another process" if row is None else row.owner
-            raise StoreLost(f"the store {self._guard.store} has been opened by {whom}: this process writes it no more")
+            raise StoreLost(f"the store {self._guard.store} was opened by {whom}: this process can no longer write it")
         return int(row.commits)
 
     def _roll_back(self, transaction: RootTransaction) -> None:
         try:
-            with telling(self._guard.store):
+            with converting_errors(self._guard.store):
                 transaction.rollback()
         except StoreUnavailable:
             self._disconnect()
@@ -173,11 +177,11 @@ class Ownership:
 
     def _count_commit(self, connection: Connection) -> None:
         if connection.execute(_COUNT_COMMIT, {"ours": self._epoch}).rowcount != 1:
-            self._lost = f"the store {self._guard.store} has been opened by another process: this one writes it no more"
+            self._lost = f"the store {self._guard.store} was opened by another process: this one can no longer write it"
             raise StoreLost(self._lost)
 
     def _doubtful(self, error: SQLAlchemyError) -> StoreUnavailable | Unrecordable:
-        failure = told(error, self._guard.store)
+        failure = store_error(error, self._guard.store)
         if isinstance(failure, Unrecordable):
             return failure
         self._doubt = CommitInDoubt(str(failure), self._commits + 1)
@@ -185,17 +189,17 @@ class Ownership:
 
     def _disconnect(self) -> None:
         if self._connection is not None:
-            _give_up(self._connection)
+            _discard(self._connection)
             self._connection = None
 
 
 def this_process() -> str:
-    """Return how this process is told to another that wants the same store."""
+    """Return the description of this process for others that want to open the store."""
     return f"process {os.getpid()} on {socket.gethostname()}"
 
 
 def _count_opening(connection: Connection) -> tuple[int, int]:
-    """Count up the epoch; return it, and the number of commits so far."""
+    """Increase the epoch; return it and the number of commits."""
     with connection.begin():
         opening = {"epoch": ownership.c.epoch + 1, "opened_at": time.time(), "owner": this_process()}
         if connection.execute(update(ownership).values(opening)).rowcount == 0:
@@ -204,7 +208,7 @@ def _count_opening(connection: Connection) -> tuple[int, int]:
     return row.epoch, row.commits
 
 
-def _give_up(connection: Connection) -> None:
-    """Close a connection that is not to be trusted, for good, whatever state it is in."""
+def _discard(connection: Connection) -> None:
+    """Close a connection whose state is unknown."""
     connection.invalidate()
     connection.close()

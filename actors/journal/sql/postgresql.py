@@ -1,6 +1,6 @@
-"""A store in PostgreSQL: a lock of the server's keeps it for the connection that writes.
+"""A store in PostgreSQL, locked by an advisory lock of the writing connection.
 
-Such a lock ends with its connection, and a connection ends with its process.
+The server releases the lock when the connection ends, and the connection ends with its process.
 """
 
 import os
@@ -15,35 +15,35 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from stretto.actors.journal.store import CannotOpenStore, StoreInUse
 
 LOCK: Final = 0x53545254
-"""The number of a store's lock among all locks of the database's users; a second one is its schema's."""
+"""The first key of a store's advisory lock; the second key is the hash of the schema's name."""
 
 _CONNECTING: Final = {
-    # Without these, a host that has vanished is noticed after a quarter of an hour or more.
+    # Without these, a vanished host is noticed only after 15 minutes or more.
     "connect_timeout": "10",
     "keepalives_idle": "10",
     "keepalives_interval": "5",
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",
 }
-"""What libpq is told, unless the URL tells it otherwise."""
+"""Options for libpq that the URL can override."""
 
 _SETTINGS: Final = (
-    # The same for the server, so that it gives the lock of a host that has vanished to another.
+    # The same for the server, so that it releases the lock of a vanished host.
     "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;"
     "SET client_encoding = 'UTF8';"
-    # Translating a statement into machine code takes longer than any of ours: 0.4 seconds were seen, against 0.01.
+    # Compiling a statement takes longer than executing any of ours: 0.4 seconds against 0.01.
     "SET jit = off;"
 )
 _SETTINGS_OF_READERS: Final = f"{_SETTINGS} SET default_transaction_read_only = on"
 _SETTINGS_OF_WRITERS: Final = (
     f"{_SETTINGS} SET lock_timeout = '30s';"
-    # A server may be told not to wait for the disk; what is acknowledged has to be there.
+    # A server may be configured not to wait for the disk, but acknowledged data must be durable.
     "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
 )
 
 _APPLICATION_NAME_BYTES: Final = 63
 
-# The server may need a moment to see that a process has died.
+# The server may need a moment to notice that a process has died.
 _WAIT_FOR_LOCK: Final = text("SET LOCAL lock_timeout = '500ms'")
 _TAKE_LOCK: Final = text("SELECT pg_advisory_lock(:lock, hashtext(coalesce(current_schema(), '')))")
 _NOT_AVAILABLE: Final = "55P03"
@@ -56,29 +56,29 @@ _FIND_HOLDER: Final = text(
 
 
 class Postgres:
-    """A store in a PostgreSQL database, in the schema that its user finds first."""
+    """A store in a PostgreSQL database, in the first schema of its user's search path."""
 
     def __init__(self, url: str) -> None:
-        """Read the URL and find the driver. Raises `CannotOpenStore`."""
+        """Parse the URL and load the driver. Raises CannotOpenStore."""
         parsed = _parse(url)
         self.store = _without_passwords(parsed)
         self._url = parsed.set(drivername="postgresql+psycopg")
         self._writers = self._engine(_SETTINGS_OF_WRITERS, poolclass=NullPool)
 
     def without_password(self) -> str:
-        """Return the URL as PostgreSQL's programs take it, without any password."""
+        """Return the URL for PostgreSQL's programs, without any password."""
         hidden = [name for name in self._url.query if _is_password(name)]
         url = self._url._replace(drivername="postgresql", password=None).difference_update_query(hidden)
         return url.render_as_string(hide_password=False)
 
     def connect(self) -> Connection:
-        """Return a new connection for writing. Raises errors of the database."""
+        """Return a new connection for writing. Raises a database error."""
         return self._writers.connect()
 
     def claim(self, connection: Connection) -> None:
-        """Take the store's lock for as long as the connection lasts.
+        """Take the store's lock for the lifetime of the connection.
 
-        Raises `StoreInUse`, `CannotOpenStore`, and errors of the database.
+        Raises StoreInUse, CannotOpenStore or a database error.
         """
         with connection.begin():
             self._check_encoding(connection)
@@ -94,44 +94,44 @@ class Postgres:
         with connection.begin():
             holder = connection.execute(_FIND_HOLDER, {"lock": LOCK}).first()
         whom = f"{holder.application_name!r} (server process {holder.pid})" if holder else "another process"
-        raise StoreInUse(f"the store {self.store} is in use by {whom}: it can be opened once that has ended")
+        raise StoreInUse(f"the store {self.store} is in use by {whom}: stop that process first")
 
     def check(self) -> None:
-        """A commit tells: it counts only in the epoch that is its writer's."""
+        """Do nothing: a commit succeeds only in its writer's epoch."""
 
     def back_up(self, version: str) -> str:
-        """A copy is made by PostgreSQL's own programs."""
-        return f"none of version {version}: pg_dump makes one"
+        """Return that there is no copy: PostgreSQL has programs of its own for that."""
+        return f"none of version {version}: use pg_dump to make one"
 
     def release(self) -> None:
-        """The lock has ended with its connection."""
+        """Do nothing: the lock ends with its connection."""
 
     def readers(self) -> Engine:
-        """Return an engine for connections that cannot write; one that was lost is replaced by another."""
-        # An answer is one statement: a transaction around it would be two more ways to the server and back.
+        """Return an engine for read-only connections, which replaces lost ones."""
+        # A read is one statement: a transaction around it would cost two more round trips.
         return self._engine(_SETTINGS_OF_READERS, pool_pre_ping=True, isolation_level="AUTOCOMMIT")
 
     def _check_encoding(self, connection: Connection) -> None:
         encoding = connection.scalar(text("SHOW server_encoding"))
         if encoding != "UTF8":
             raise CannotOpenStore(
-                f"cannot open the store {self.store}: its database has the encoding {encoding}, and cannot hold every "
-                "text: create one with `createdb --encoding=UTF8 --template=template0 NAME`"
+                f"cannot open the store {self.store}: the encoding of its database must be UTF8, got {encoding}; "
+                "create one with `createdb --encoding=UTF8 --template=template0 NAME`"
             )
 
     def _engine(self, settings: str, **options: Any) -> Engine:
-        told = {name: value for name, value in _CONNECTING.items() if name not in self._url.query}
-        told["application_name"] = _application_name()
+        libpq_options = {name: value for name, value in _CONNECTING.items() if name not in self._url.query}
+        libpq_options["application_name"] = _application_name()
         try:
-            engine = create_engine(self._url, connect_args=told, hide_parameters=True, **options)
+            engine = create_engine(self._url, connect_args=libpq_options, hide_parameters=True, **options)
         except ImportError as error:
             raise CannotOpenStore(
                 f"cannot open the store {self.store}: PostgreSQL's driver is not installed ({error}); "
-                "`pip install 'stretto[postgres]'` installs it"
+                "install it with `pip install 'stretto[postgres]'`"
             ) from error
 
         @event.listens_for(engine, "connect")
-        def _settle(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+        def _configure(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
             cursor = connection.cursor()
             cursor.execute(settings)
             cursor.close()
@@ -146,10 +146,10 @@ def _parse(url: str) -> URL:
     except (ArgumentError, ValueError):
         parsed = None
     if parsed is None or not parsed.database or "@" in (parsed.host or ""):
-        # What cannot be read may hold a password anywhere; a second @ is most likely one of a password's.
+        # An invalid URL may contain a password anywhere; a second @ is most likely part of a password.
         raise CannotOpenStore(
-            "cannot open the store: its URL begins with postgresql: and cannot be read; expected "
-            "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, special characters in it written as %XX"
+            "cannot open the store: its postgresql: URL is invalid; expected "
+            "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with special characters as %XX"
         )
     return parsed
 

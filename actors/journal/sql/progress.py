@@ -1,27 +1,27 @@
-"""How what happened to runs is written: an entry is one inserted row that holds nothing but its own."""
+"""Writes the progress of runs. An entry is one inserted row; visits, statuses and ends are updated in place."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from stretto.actors.journal.encryption import Keyring, seal
+from stretto.actors.journal.encryption import Keyring, encrypt
 from stretto.actors.journal.records import Ending, Happened
 from stretto.actors.journal.sql.encoding import ALWAYS_SECRET, encode_entry, encode_json
 from stretto.actors.journal.sql.transaction import Transaction, unrecordable
 from stretto.definitions.errors import StrettoError
 
 
-class Happenings:
-    """Writes what happened to runs."""
+class ProgressWriter:
+    """Writes the entries, visits, statuses and ends of runs."""
 
     def __init__(self, keyring: Keyring | None) -> None:
         self._keyring = keyring
 
     def write(self, transaction: Transaction, happened: Sequence[Happened], numbers: Mapping[str, int]) -> None:
-        """Write it all with one statement for each table; `numbers` are the runs'. Raises `Unrecordable`."""
+        """Write records with one statement per table; `numbers` are the runs' numbers. Raises Unrecordable."""
         entries: list[tuple[Any, ...]] = []
-        # Of what is said twice of a visit or a run, the later holds.
+        # The last state of a visit or a run wins.
         tasks: dict[tuple[Any, ...], tuple[Any, ...]] = {}
         states: dict[int, tuple[Any, ...]] = {}
         ends: dict[int, tuple[Any, ...]] = {}
@@ -48,7 +48,7 @@ class Happenings:
         for number, entry in enumerate(happened.entries, happened.first):
             columns = encode_entry(entry)
             if columns.body is not None and (secret or columns.kind in ALWAYS_SECRET):
-                yield (run, number, *columns[:-1], seal(columns.body, keyring))
+                yield (run, number, *columns[:-1], encrypt(columns.body, keyring))
             else:
                 yield (run, number, *columns)
 

@@ -1,7 +1,7 @@
-"""Runs that are no longer wanted are deleted: in portions, so that what is to be written in between does not wait.
+"""Deletion of ended runs, in portions, so that records are written in between.
 
-A run goes with its children, the deepest first. It stays as long as anything is in progress that hangs on it: a child
-of it, a run that does it again, or what hangs on one of these.
+A run is deleted with its children, the deepest first. It stays while a run in progress depends on it: a child, a
+rerun, or a run that depends on one of these.
 """
 
 import math
@@ -16,24 +16,24 @@ from stretto.actors.journal.sql.tables import definitions, entries, runs, surrou
 from stretto.actors.journal.store import Prune
 
 PORTION: Final = 1000
-"""Runs that one transaction looks at, and entries and runs that it deletes: some hundredths of a second."""
+"""Runs that one transaction inspects, and rows that it deletes, in some hundredths of a second."""
 PRUNED: Final = "pruned"
-"""The status of a run of which only a part has been deleted so far: nobody finds it by its id any more."""
+"""The status of a partially deleted run, which readers cannot find any more."""
 _VACUUM_PAGES: Final = 500
-"""Pages of an SQLite file that one transaction gives back."""
+"""Pages of an SQLite file that one transaction frees."""
 
 _SHARED: Final = ((definitions, runs.c.definition), (surroundings, runs.c.surroundings))
-"""What is deleted when no run refers to it any more, and the column that does."""
+"""The tables of shared bodies, which are deleted with their last run, and the columns that refer to them."""
 
 _PARENT: Final = runs.alias()
 _WITH_PARENT: Final = select(runs.c.number, runs.c.ended_at, _PARENT.c.number.is_(None).label("is_root")).outerjoin(
     _PARENT, _PARENT.c.id == runs.c.parent
 )
-"""A run whose parent is gone is a root, too."""
+"""A run whose parent was deleted is a root, too."""
 
 
 class Pruning:
-    """One pass over a store; `finished` when there is nothing left to do."""
+    """One pass over a store; `finished` when nothing is left to delete."""
 
     def __init__(self, ownership: Ownership, wanted: Prune) -> None:
         self._ownership = ownership
@@ -43,31 +43,38 @@ class Pruning:
         self.finished = False
 
     def prune_all(self) -> int:
-        """Prune to the end; return how many runs were deleted. Raises as `prune_some`."""
+        """Delete all portions; return the number of deleted runs. Raises like `prune_some`."""
         deleted = 0
         while not self.finished:
             deleted += self.prune_some(PORTION)
         return deleted
 
     def prune_some(self, limit: int) -> int:
-        """Look at so many runs at most, and delete so many entries and runs, in one transaction.
+        """Delete a portion in one transaction.
 
-        Returns how many runs are gone now. Raises `StoreUnavailable`, after which it may be called again, and
-        `StoreLost`.
+        Args:
+            limit: The number of runs to inspect and of rows to delete at most.
+
+        Returns:
+            The number of runs deleted.
+
+        Raises:
+            StoreUnavailable: The store cannot be written now; the call can be repeated.
+            StoreLost: Another process has taken over the store.
         """
         with self._ownership.transaction() as connection:
             portion = _Portion(connection, limit)
             passed = self._prune(portion)
-        # What a transaction has passed is passed once that is committed.
+        # The position moves only once the transaction is committed.
         self.finished = passed is None
         self._passed = passed or 0
         return portion.deleted
 
     def _prune(self, portion: "_Portion") -> int | None:
-        """Return the number of the last run that has been dealt with; None when all has been done."""
+        """Return the number of the last inspected run, or None when nothing is left to delete."""
         if self._bounds is None:
             self._bounds = _bounds(portion.connection, self._wanted)
-        if not portion.delete_rests():
+        if not portion.delete_remainders():
             return self._passed
         following = _WITH_PARENT.where(runs.c.number > self._passed, runs.c.number <= self._bounds.last)
         window = portion.connection.execute(following.order_by(runs.c.number).limit(portion.limit)).all()
@@ -78,21 +85,21 @@ class Pruning:
 
 
 class _Bounds(NamedTuple):
-    """What is unwanted, in numbers of runs: as the store was when the pass began, or it would never end."""
+    """The runs to delete, as numbers fixed when the pass began, so that the pass ends."""
 
     last: int
     newest_beyond: int
     ended_before: float
 
     def exclude(self, run: Row[Any]) -> bool:
-        """Tell whether a run is unwanted for itself."""
+        """Return whether a run itself matches the request, whatever depends on it."""
         if run.ended_at is None or not run.is_root:
             return False
         return bool(run.number <= self.newest_beyond or run.ended_at < self.ended_before)
 
 
 class _Portion:
-    """What is done in one transaction; `deleted` runs are gone."""
+    """The deletions of one transaction."""
 
     def __init__(self, connection: Connection, limit: int) -> None:
         self.connection = connection
@@ -100,13 +107,15 @@ class _Portion:
         self.deleted = 0
         self._budget = limit
 
-    def delete_rests(self) -> bool:
-        """Delete runs of which a part has been deleted before; return whether there are no more of them."""
-        rests = self.connection.execute(_sized(runs.c.number, runs).where(runs.c.status == PRUNED).limit(self.limit))
-        return self._delete(rests.all()) is None
+    def delete_remainders(self) -> bool:
+        """Delete the rest of partially deleted runs; return whether none is left."""
+        remainders = self.connection.execute(
+            _sized(runs.c.number, runs).where(runs.c.status == PRUNED).limit(self.limit)
+        )
+        return self._delete(remainders.all()) is None
 
     def delete_trees(self, roots: Sequence[int]) -> int | None:
-        """Delete runs and their children, unless they have to stay; return the first root that is left for later."""
+        """Delete runs and their children if no run in progress depends on them; return the first remaining root."""
         if not roots:
             return None
         needed = set(self.connection.scalars(_needed(roots)))
@@ -114,12 +123,12 @@ class _Portion:
         return self._delete(self.connection.execute(_trees(unneeded).limit(self.limit + 1)).all())
 
     def tidy(self) -> bool:
-        """Delete what no run refers to, and give room back to the disk; return False if there may be more of it."""
+        """Delete unused shared bodies and free disk pages; return False if more may be left."""
         self._budget -= sum(self._sweep(table, reference) for table, reference in _SHARED)
         return self._budget > 0 and self._vacuum()
 
     def _delete(self, doomed: Iterable[Row[Any]]) -> int | None:
-        """Delete runs as far as the budget goes; return the root of the first that is not gone."""
+        """Delete runs within the budget; return the root of the first remaining run."""
         whole: list[int] = []
         left = None
         for run in doomed:
@@ -138,7 +147,7 @@ class _Portion:
         return int(left.root)
 
     def _delete_part(self, number: int) -> None:
-        """Delete some of a run that has too many entries for one portion, and have nobody find it from now on."""
+        """Delete part of a large run and hide the rest from readers."""
         hidden = {"status": PRUNED, "id": f"{PRUNED}-{number}", "parent": None, "rerun_of": None}
         self.connection.execute(update(runs).where(runs.c.number == number).values({**hidden, "idempotency_key": None}))
         first = select(func.min(entries.c.number)).where(entries.c.run == number).scalar_subquery()
@@ -151,13 +160,13 @@ class _Portion:
 
     def _vacuum(self) -> bool:
         if self.connection.dialect.name != "sqlite":
-            return True  # PostgreSQL sees to it itself
+            return True  # PostgreSQL does this itself
         driver = self.connection.connection.driver_connection
         if driver is None:
             return True
         (free,) = driver.execute("PRAGMA freelist_count").fetchone()
         for _ in range(min(free, _VACUUM_PAGES)):
-            # One page a time: the driver takes but one step of what gives no rows.
+            # One page at a time: the driver takes only one step of a statement without rows.
             driver.execute("PRAGMA incremental_vacuum(1)").close()
         (still_free,) = driver.execute("PRAGMA freelist_count").fetchone()
         return still_free in {0, free}
@@ -174,16 +183,16 @@ def _bounds(connection: Connection, wanted: Prune) -> _Bounds:
 
 
 def _needed(roots: Sequence[int]) -> Select[Any]:
-    """Return a query for those of some runs that something in progress hangs on."""
+    """Return a query for the roots that a run in progress depends on."""
     own = select(runs.c.number.label("root"), runs.c.id, runs.c.ended_at).where(runs.c.number.in_(roots))
-    hanging = own.cte("hanging", recursive=True)
-    on_it = or_(runs.c.parent == hanging.c.id, runs.c.rerun_of == hanging.c.id)
-    hanging = hanging.union(select(hanging.c.root, runs.c.id, runs.c.ended_at).join(hanging, on_it))
-    return select(hanging.c.root).where(hanging.c.ended_at.is_(None)).distinct()
+    dependents = own.cte("dependents", recursive=True)
+    on_it = or_(runs.c.parent == dependents.c.id, runs.c.rerun_of == dependents.c.id)
+    dependents = dependents.union(select(dependents.c.root, runs.c.id, runs.c.ended_at).join(dependents, on_it))
+    return select(dependents.c.root).where(dependents.c.ended_at.is_(None)).distinct()
 
 
 def _trees(roots: Sequence[int]) -> Select[Any]:
-    """Return a query for some runs and their children, root by root, the deepest first."""
+    """Return a query for runs and their children, root by root, the deepest first."""
     columns = runs.c.number, runs.c.id, runs.c.depth
     tree = select(runs.c.number.label("root"), *columns).where(runs.c.number.in_(roots)).cte("tree", recursive=True)
     tree = tree.union(select(tree.c.root, *columns).join(tree, runs.c.parent == tree.c.id))
@@ -191,7 +200,7 @@ def _trees(roots: Sequence[int]) -> Select[Any]:
 
 
 def _sized(root: ColumnElement[int], of: Any) -> Select[Any]:
-    """Return a query for root, number and number of entries; these are numbered without a gap."""
+    """Return a query for the root, number and number of entries; entries are numbered without gaps."""
     of_run = entries.c.run == of.c.number
     first, last = (select(end(entries.c.number)).where(of_run).scalar_subquery() for end in (func.min, func.max))
     return select(root.label("root"), of.c.number, func.coalesce(last - first + 1, 0).label("size"))

@@ -1,7 +1,6 @@
-"""Reading a store in an SQL database, beside its writer: each answer is a short transaction of its own.
+"""The reader of an SQL store. It runs concurrently with the writer: each answer is a short transaction of its own.
 
-Lists touch narrow rows only, and nothing that may be long is read as a whole: a run's entries come in portions, runs
-and items in pages.
+Lists read narrow rows only. Nothing long is read at once: entries come in portions, runs and items in pages.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,19 +9,21 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, ScalarSelect, Select, bindparam, func, select
 
-from stretto.actors.journal.encryption import Keyring, UnreadableRecord, is_sealed, open_sealed
+from stretto.actors.journal.encryption import Keyring, UnreadableRecord, decrypt, is_encrypted
 from stretto.actors.journal.records import Entry, Idempotency, ItemKey, ParentItem, Rerun, RunAccepted, SecretsLearned
-from stretto.actors.journal.sql.cursors import cursor_of, number_of
+from stretto.actors.journal.sql.cursors import decode_cursor, encode_cursor
 from stretto.actors.journal.sql.encoding import LEARNED, Columns, decode_data, decode_entry
-from stretto.actors.journal.sql.errors import telling
+from stretto.actors.journal.sql.errors import converting_errors
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.shared_bodies import SharedObjects
 from stretto.actors.journal.sql.tables import FAILED, entries, run_ends, run_inputs, runs, tasks
 from stretto.actors.journal.store import (
+    ALL_ITEMS,
     MAX_PAGE,
     PAGE,
     Child,
     ItemPage,
+    ItemQuery,
     ItemRow,
     RunEnd,
     RunPage,
@@ -32,7 +33,7 @@ from stretto.actors.journal.store import (
 )
 
 _PORTION: Final = 500
-"""Runs that are read at once where all are wanted: no transaction stays open between two portions."""
+"""Unfinished runs read in one transaction."""
 
 _RUN_ROW: Final = select(
     runs.c.number, runs.c.id, runs.c.workflow, runs.c.status, runs.c.accepted_at, runs.c.ended_at, runs.c.parent,
@@ -53,7 +54,7 @@ _COUNTS: Final = (
 )
 _ACCEPTED: Final = select(runs, run_inputs.c.parameters, run_inputs.c.parent_told).join(run_inputs)
 
-# What a recovery asks for of every run, made once: to make it anew takes longer than to execute it.
+# The queries of a recovery are built once: building one takes longer than executing it.
 _RUN: Final = bindparam("run", type_=runs.c.id.type)
 _ACCEPTED_RUN: Final = _ACCEPTED.where(runs.c.id == _RUN)
 _CHILDREN: Final = select(runs).where(runs.c.parent == _RUN).order_by(runs.c.number)
@@ -66,7 +67,7 @@ _ENTRIES: Final = (
 
 
 class SqlReader:
-    """Reads with an engine whose connections cannot write; for any thread. `store` is the store's URL, for people."""
+    """Reads a store over read-only connections. Thread-safe. Implements `journal.store.Reader`."""
 
     def __init__(self, engine: Engine, keyring: Keyring | None, store: str) -> None:
         self._engine = engine
@@ -89,12 +90,9 @@ class SqlReader:
             last = portion[-1].number
 
     def accepted(self, run_id: str) -> RunAccepted | None:
-        """Return how a run was accepted, its definition read again from the text that it was accepted with.
-
-        Raises `StoreKeyMissing`, `WrongStoreKey`, `UnreadableRecord`.
-        """
+        """Return the acceptance of a run, or None for an unknown run."""
         with self._reading() as connection:
-            row = connection.execute(_ACCEPTED_RUN, {"run": _sought(run_id)}).one_or_none()
+            row = connection.execute(_ACCEPTED_RUN, {"run": _searchable(run_id)}).one_or_none()
             if row is None:
                 return None
             workflow = self._shared.definition(connection, row.definition)
@@ -105,7 +103,7 @@ class SqlReader:
             parameters=self._data(row.parameters),
             surroundings=surroundings,
             accepted_at=row.accepted_at,
-            secret=is_sealed(row.parameters),
+            secret=is_encrypted(row.parameters),
             parent=self._parent(row),
             depth=row.depth,
             idempotency=self._idempotency(row),
@@ -113,27 +111,21 @@ class SqlReader:
         )
 
     def entries(self, run_id: str, first: int, most: int) -> list[Entry]:
-        """Return at most so many of a run's entries, from that number on; fewer when there are no more.
-
-        Raises `StoreKeyMissing`, `WrongStoreKey`, `UnreadableRecord`.
-        """
-        rows = self._rows(_ENTRIES, run=_sought(run_id), first=first, most=most)
+        """Return at most `most` entries of a run, from number `first` on."""
+        rows = self._rows(_ENTRIES, run=_searchable(run_id), first=first, most=most)
         for expected, row in enumerate(rows, first):
             if row.number != expected:
-                raise UnreadableRecord(f"the entry {expected} of the run {run_id} is not there, and later ones are")
+                raise UnreadableRecord(f"the entry {expected} of the run {run_id} is missing, but later ones exist")
         return list(map(self._entry, rows))
 
     def learned(self, run_id: str) -> tuple[str, ...]:
-        """Return what has turned out to be secret since a run began; nothing else of its entries is read.
-
-        Raises `StoreKeyMissing`, `WrongStoreKey`, `UnreadableRecord`.
-        """
+        """Return the texts of a run's SecretsLearned entries."""
         of_run = _ENTRY.where(entries.c.run == _number_of(run_id), entries.c.kind == LEARNED)
         found = map(self._entry, self._rows(of_run.order_by(entries.c.number)))
         return tuple(text for entry in found if isinstance(entry, SecretsLearned) for text in entry.texts)
 
     def children(self, run_id: str) -> list[Child]:
-        """Return the sub-workflows' runs of a run, in the order of their acceptance."""
+        """Return a run's child runs, in the order of their acceptance."""
         return [
             Child(
                 row.id,
@@ -142,37 +134,37 @@ class SqlReader:
                 row.accepted_at,
                 row.ended_at is not None,
             )
-            for row in self._rows(_CHILDREN, run=_sought(run_id))
+            for row in self._rows(_CHILDREN, run=_searchable(run_id))
         ]
 
     def find(self, idempotency_key: str) -> str | None:
-        """Return the id of the run that was accepted with a key."""
-        rows = self._rows(select(runs.c.id).where(runs.c.idempotency_key == _sought(idempotency_key)))
+        """Return the id of the run with an idempotency key, or None if there is none."""
+        rows = self._rows(select(runs.c.id).where(runs.c.idempotency_key == _searchable(idempotency_key)))
         return rows[0].id if rows else None
 
-    # ---- what people ask for
+    # ---- reports
 
     def runs(
         self, *, status: str | None = None, workflow: str | None = None, cursor: str | None = None, limit: int = PAGE
     ) -> RunPage:
-        """Return a page of runs, the newest first. Raises `InvalidCursor`."""
+        """Return a page of runs, the newest first. Raises InvalidCursor."""
         query = _RUN_ROW.order_by(runs.c.number.desc())
         if status is not None:
-            query = query.where(runs.c.status == _sought(status))
+            query = query.where(runs.c.status == _searchable(status))
         if workflow is not None:
-            query = query.where(runs.c.workflow == _sought(workflow))
+            query = query.where(runs.c.workflow == _searchable(workflow))
         if cursor is not None:
-            query = query.where(runs.c.number < number_of("runs", cursor))
+            query = query.where(runs.c.number < decode_cursor("runs", cursor))
         rows, following = self._page("runs", query, limit)
         return RunPage(tuple(map(_run_row, rows)), following)
 
     def run(self, run_id: str) -> RunRow | None:
-        """Return a run."""
-        rows = self._rows(_RUN_ROW.where(runs.c.id == _sought(run_id)))
+        """Return a run, or None if it is unknown."""
+        rows = self._rows(_RUN_ROW.where(runs.c.id == _searchable(run_id)))
         return _run_row(rows[0]) if rows else None
 
     def end(self, run_id: str) -> RunEnd | None:
-        """Return how a run ended; None if it has not, or there is no such run. Raises `UnreadableRecord`."""
+        """Return how a run ended, or None if it has not ended or is unknown."""
         rows = self._rows(select(run_ends.c.output, run_ends.c.errors).where(run_ends.c.run == _number_of(run_id)))
         if not rows:
             return None
@@ -180,7 +172,7 @@ class SqlReader:
         return RunEnd(None if output is None else decode_data(output), decode_data(rows[0].errors))
 
     def tasks(self, run_id: str) -> list[TaskRow]:
-        """Return the visits of a run's tasks, in the order of their start."""
+        """Return the visits of a run's tasks, in the order of their starts."""
         of_run = select(tasks).where(tasks.c.run == _number_of(run_id))
         rows = self._rows(of_run.order_by(tasks.c.started_at, tasks.c.visit, tasks.c.task))
         return [
@@ -197,25 +189,14 @@ class SqlReader:
             for row in rows
         ]
 
-    def items(  # what a page is of
-        self,
-        run_id: str,
-        *,
-        task: str | None = None,
-        outcome: str | None = None,
-        cursor: str | None = None,
-        limit: int = PAGE,
-    ) -> ItemPage:
-        """Return a page of the ended tries of a run's items; `outcome` "failed" means all but succeeded ones.
-
-        Raises `InvalidCursor`.
-        """
-        query = _ITEM_ROW.where(entries.c.run == _number_of(run_id), _ended_as(outcome)).order_by(entries.c.number)
-        if task is not None:
-            query = query.where(entries.c.task == _sought(task))
-        if cursor is not None:
-            query = query.where(entries.c.number > number_of("items", cursor))
-        rows, following = self._page("items", query, limit)
+    def items(self, run_id: str, query: ItemQuery = ALL_ITEMS) -> ItemPage:
+        """Return a page of the ended attempts of a run's items. Raises InvalidCursor."""
+        of_run = _ITEM_ROW.where(entries.c.run == _number_of(run_id), _ended_as(query.outcome))
+        if query.task is not None:
+            of_run = of_run.where(entries.c.task == _searchable(query.task))
+        if query.cursor is not None:
+            of_run = of_run.where(entries.c.number > decode_cursor("items", query.cursor))
+        rows, following = self._page("items", of_run.order_by(entries.c.number), query.limit)
         return ItemPage(
             tuple(
                 ItemRow(
@@ -233,39 +214,39 @@ class SqlReader:
         )
 
     def counts(self) -> Mapping[str, int]:
-        """Return how many runs there are of each status."""
+        """Return the number of runs by status."""
         return {row.status: row.runs for row in self._rows(_COUNTS)}
 
     def close(self) -> None:
-        """End all connections; idempotent."""
+        """Close all connections; idempotent."""
         self._engine.dispose()
 
-    # ---- how
+    # ---- queries and decoding
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with telling(self._store), self._engine.connect() as connection:
+        with converting_errors(self._store), self._engine.connect() as connection:
             yield connection
 
-    def _rows(self, query: Select[Any], **sought: Any) -> Sequence[Any]:
+    def _rows(self, query: Select[Any], **parameters: Any) -> Sequence[Any]:
         with self._reading() as connection:
-            return connection.execute(query, sought).all()
+            return connection.execute(query, parameters).all()
 
     def _entry(self, row: Any) -> Entry:
-        return decode_entry(Columns._make((*row[1:-1], self._clear(row.body))))
+        return decode_entry(Columns._make((*row[1:-1], self._decrypted(row.body))))
 
     def _page(self, pages: str, query: Select[Any], limit: int) -> tuple[Sequence[Any], str | None]:
         most = max(1, min(limit, MAX_PAGE))
         rows = self._rows(query.limit(most + 1))
         if len(rows) <= most:
             return rows, None
-        return rows[:most], cursor_of(pages, rows[most - 1].number)
+        return rows[:most], encode_cursor(pages, rows[most - 1].number)
 
-    def _clear(self, body: bytes | None) -> bytes | None:
-        return None if body is None else open_sealed(body, self._keyring)
+    def _decrypted(self, body: bytes | None) -> bytes | None:
+        return None if body is None else decrypt(body, self._keyring)
 
     def _data(self, body: bytes) -> Any:
-        return decode_data(open_sealed(body, self._keyring))
+        return decode_data(decrypt(body, self._keyring))
 
     def _parent(self, row: Any) -> ParentItem | None:
         if row.parent is None:
@@ -276,26 +257,26 @@ class SqlReader:
     def _idempotency(self, row: Any) -> Idempotency | None:
         if row.idempotency_key is None:
             return None
-        return Idempotency(row.idempotency_key, open_sealed(row.fingerprint.encode(), self._keyring).decode())
+        return Idempotency(row.idempotency_key, decrypt(row.fingerprint.encode(), self._keyring).decode())
 
 
-def _sought(text: str) -> str:
-    """Return a text to look for; one that no database takes becomes one that none holds."""
+def _searchable(text: str) -> str:
+    """Return a text to search for. A text that no database accepts becomes "", which matches no row."""
     surrogate = not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
     return "" if surrogate or "\0" in text else text
 
 
 def _number_of(run_id: str) -> ScalarSelect[Any]:
-    return select(runs.c.number).where(runs.c.id == _sought(run_id)).scalar_subquery()
+    return select(runs.c.number).where(runs.c.id == _searchable(run_id)).scalar_subquery()
 
 
 def _ended_as(outcome: str | None) -> ColumnElement[bool]:
-    """Return the condition that a row is of an item's try that has ended, so."""
+    """Return the condition for the entries of ended attempts with an outcome."""
     if outcome is None:
         return entries.c.outcome.is_not(None)
     if outcome == "failed":
         return FAILED
-    return entries.c.outcome == _sought(outcome)
+    return entries.c.outcome == _searchable(outcome)
 
 
 def _run_row(row: Any) -> RunRow:

@@ -1,4 +1,4 @@
-"""What was asked for last, kept so that it is made once and shared: bounded, and for any thread."""
+"""A bounded, thread-safe cache of the values that were requested last."""
 
 import threading
 from collections import OrderedDict
@@ -10,10 +10,10 @@ Value = TypeVar("Value")
 
 
 class Recent(Generic[Key, Value]):
-    """At most so many values; the one that has not been asked for longest makes room."""
+    """At most `limit` values; the least recently used one is dropped."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._values: OrderedDict[Key, Value] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -21,7 +21,7 @@ class Recent(Generic[Key, Value]):
         return len(self._values)
 
     def get(self, key: Key, make: Callable[[], Value]) -> Value:
-        """Return the value of a key, made if it is not there; two threads may both make it, and get the same one."""
+        """Return the value of a key, made if it is missing. Two threads may both make it, but get the same one."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
@@ -29,6 +29,6 @@ class Recent(Generic[Key, Value]):
         made = make()
         with self._lock:
             value = self._values.setdefault(key, made)
-            if len(self._values) > self._most:
+            if len(self._values) > self._limit:
                 self._values.popitem(last=False)
             return value

@@ -1,4 +1,4 @@
-"""Which version a store's tables have, and the way to this one's: alembic is loaded only when there is a way to go."""
+"""The version of a store's tables, and their upgrade. Alembic is imported only for an upgrade."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,33 +17,38 @@ _log = get_logger("stretto.store")
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """All versions of the tables, the oldest first, and the folder of the migrations that lead from one to the next."""
+    """All versions of the tables, the oldest first, and the folder of the migrations between them."""
 
     migrations: Path
     revisions: tuple[str, ...]
 
     @property
     def newest(self) -> str:
-        """The version that this Stretto works with."""
+        """The version that this Stretto uses."""
         return self.revisions[-1]
 
     def check(self, connection: Connection, store: str) -> None:
-        """See to it that a store has the newest version. Raises `CannotOpenStore`, and errors of the database."""
+        """Check that a store has the newest version. Raises CannotOpenStore or a database error."""
         found = found_revision(connection)
         if found is None:
-            raise CannotOpenStore(f"cannot open the store {store}: it has no tables; `stretto serve` makes them")
+            raise CannotOpenStore(f"cannot open the store {store}: it has no tables; `stretto serve` creates them")
         self._refuse_unknown(found, store)
         if found != self.newest:
             raise CannotOpenStore(
-                f"cannot open the store {store}: its tables are of version {found}, and this Stretto reads those of "
-                f"version {self.newest}: `stretto store upgrade` makes them so"
+                f"cannot open the store {store}: its tables must have version {self.newest}, got {found}; "
+                "`stretto store upgrade` upgrades them"
             )
 
-    def bring_up(self, connection: Connection, store: str, back_up: Callable[[str], str]) -> None:
-        """Make a store's tables, or bring them to the newest version, in one transaction.
+    def upgrade(self, connection: Connection, store: str, back_up: Callable[[str], str]) -> None:
+        """Create a store's tables, or upgrade them to the newest version, in one transaction.
 
-        `back_up` is called before tables that are there are changed, with their version; it returns what is logged
-        of it. Raises `CannotOpenStore`, and errors of the database.
+        Args:
+            connection: The writing connection.
+            store: The store's URL, without its password.
+            back_up: Called with the found version before existing tables are changed. Returns the log's description
+                of the copy.
+
+        Raises CannotOpenStore or a database error.
         """
         found = found_revision(connection)
         if found == self.newest:
@@ -60,28 +65,28 @@ class Schema:
     def _refuse_unknown(self, found: str, store: str) -> None:
         if found not in self.revisions:
             raise CannotOpenStore(
-                f"cannot open the store {store}: its tables are of version {found}, and this Stretto knows them up to "
-                f"version {self.newest}: a newer Stretto has written it; open it with that, or restore a backup that "
-                "was made before the upgrade"
+                f"cannot open the store {store}: its tables have version {found}, but this Stretto knows versions up "
+                f"to {self.newest}: a newer Stretto has written it; use that one, or restore a backup from before the "
+                "upgrade"
             )
 
     def _migrate(self, connection: Connection) -> None:
-        from alembic import command  # noqa: PLC0415 - slow to import, and seldom needed
+        from alembic import command  # noqa: PLC0415 - slow to import and rarely needed
         from alembic.config import Config  # noqa: PLC0415 - as above
 
         config = Config(attributes={"connection": connection})
-        # A percent sign begins a reference in what alembic is told.
+        # A percent sign begins a reference in an option of alembic.
         config.set_main_option("script_location", str(self.migrations).replace("%", "%%"))
         with connection.begin():
             command.upgrade(config, self.newest)
 
 
 SCHEMA: Final = Schema(Path(__file__).parent / "migrations", ("0001",))
-"""This Stretto's."""
+"""The versions that this Stretto knows."""
 
 
 def found_revision(connection: Connection) -> str | None:
-    """Return which version a store's tables have; None: there are none. Raises errors of the database."""
+    """Return the version of a store's tables, or None if there are none. Raises a database error."""
     with connection.begin():
         if not inspect(connection).has_table(VERSION_TABLE):
             return None

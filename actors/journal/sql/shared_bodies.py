@@ -1,7 +1,7 @@
-"""What many runs share, and a store has once: definitions, and the surroundings of runs.
+"""Bodies that many runs share and the store has once: definitions, and the surroundings of runs.
 
-Each is known by the digest of its text. Surroundings hold secrets, and so may the definitions of runs that have some:
-theirs is a digest that nobody can make without the key, as that of a short password gives it away to whoever guesses.
+Each is identified by the digest of its text. Surroundings contain secrets, and so may the definition of a run with
+secrets. Their digests are keyed, because a short password could be guessed from its plain digest.
 """
 
 from collections.abc import Sequence
@@ -11,105 +11,105 @@ from typing import Final
 
 from sqlalchemy import Connection, Select, Table, bindparam, select
 
-from stretto.actors.journal.encryption import Keyring, StoreKeyMissing, UnreadableRecord, open_sealed, seal
+from stretto.actors.journal.encryption import Keyring, StoreKeyMissing, UnreadableRecord, decrypt, encrypt
 from stretto.actors.journal.records import RunAccepted
 from stretto.actors.journal.sql.encoding import decode_data, encode_json
 from stretto.actors.journal.sql.recent import Recent
 from stretto.actors.journal.sql.tables import definitions, surroundings
 from stretto.actors.journal.sql.transaction import Transaction, chunks
-from stretto.definitions.context import NO_SURROUNDINGS, Mask, Surroundings
+from stretto.definitions.context import NO_ENVIRONMENT, Mask, RunEnvironment
 from stretto.definitions.model import Workflow
 from stretto.definitions.stored import from_stored, to_stored
 
-MOST_DEFINITIONS: Final = 256
-MOST_SURROUNDINGS: Final = 32
+MAX_DEFINITIONS: Final = 256
+MAX_SURROUNDINGS: Final = 32
 
 
 class SharedBodies:
-    """The writer's side: what runs share is written when the store lacks it, and digested once while it is in use."""
+    """The writer's side: writes a shared body if the store lacks it, and caches its digest."""
 
     def __init__(self, keyring: Keyring | None) -> None:
         self._keyring = keyring
-        # Each holds what it is the digest of: while it does, no other object has that id.
-        self._definitions: Recent[tuple[int, bool], tuple[Workflow, str]] = Recent(MOST_DEFINITIONS)
-        self._surroundings: Recent[int, tuple[Surroundings, str]] = Recent(MOST_SURROUNDINGS)
+        # Each value keeps its object alive, so that no other object gets the same id.
+        self._definitions: Recent[tuple[int, bool], tuple[Workflow, str]] = Recent(MAX_DEFINITIONS)
+        self._surroundings: Recent[int, tuple[RunEnvironment, str]] = Recent(MAX_SURROUNDINGS)
 
     def definition(self, accepted: RunAccepted) -> str:
-        """Return the digest of a run's definition. Raises `StoreKeyMissing`."""
+        """Return the digest of a run's definition. Raises StoreKeyMissing."""
         workflow = accepted.workflow
         return self._definitions.get(
             (id(workflow), accepted.secret), lambda: (workflow, self._digest_of_definition(accepted))
         )[1]
 
     def _digest_of_definition(self, accepted: RunAccepted) -> str:
-        # A secret parameter may have a default, and a task may give a secret one a constant.
+        # A secret parameter may have a default, and a task may pass a constant to one.
         if not accepted.secret:
             return _digest(to_stored(accepted.workflow))
         if self._keyring is None:
             raise StoreKeyMissing(
-                "it holds secrets, and the store has no key to encrypt them with; set the store's key file"
+                "it contains secrets, and the store has no key to encrypt them; set the store's key file"
             )
         return self._keyring.digest(to_stored(accepted.workflow))
 
     def _definition_body(self, accepted: RunAccepted) -> bytes:
         body = to_stored(accepted.workflow)
-        return seal(body, self._keyring) if accepted.secret else body
+        return encrypt(body, self._keyring) if accepted.secret else body
 
-    def surroundings(self, given: Surroundings) -> str | None:
-        """Return the digest of what a run is given; None for nothing. Raises `StoreKeyMissing`."""
+    def surroundings(self, given: RunEnvironment) -> str | None:
+        """Return the digest of a run's surroundings, or None if they are empty. Raises StoreKeyMissing."""
         if not given.config and not given.keystore:
             return None
         if self._keyring is None:
             raise StoreKeyMissing(
-                "it is given a pack's configuration or a keystore, and the store has no key to encrypt them with; "
+                "it uses a pack's configuration or a keystore, and the store has no key to encrypt them; "
                 "set the store's key file"
             )
         digest = self._keyring.digest
         return self._surroundings.get(id(given), lambda: (given, digest(_surroundings_text(given))))[1]
 
     def write(self, transaction: Transaction, accepted: Sequence[RunAccepted]) -> None:
-        """Write of what these runs share what the store lacks."""
+        """Write the runs' shared bodies that the store lacks."""
         by_digest = {self.definition(each): each for each in accepted}
-        lacking = _lacking(transaction, definitions, list(by_digest))
+        missing = _missing(transaction, definitions, list(by_digest))
         transaction.write(
             transaction.statements.definitions,
-            [(digest, self._definition_body(by_digest[digest])) for digest in lacking],
+            [(digest, self._definition_body(by_digest[digest])) for digest in missing],
         )
         given = {self.surroundings(each.surroundings): each.surroundings for each in accepted}
-        lacking = _lacking(transaction, surroundings, [digest for digest in given if digest is not None])
+        missing = _missing(transaction, surroundings, [digest for digest in given if digest is not None])
         transaction.write(
             transaction.statements.surroundings,
-            [(digest, seal(_surroundings_text(given[digest]), self._keyring)) for digest in lacking],
+            [(digest, encrypt(_surroundings_text(given[digest]), self._keyring)) for digest in missing],
         )
 
 
 class SharedObjects:
-    """The readers' side: what runs share is read once while it is in use, and is one object for all of them."""
+    """The readers' side: caches the shared objects, so that runs share them in memory, too."""
 
     def __init__(self, keyring: Keyring | None) -> None:
         self._keyring = keyring
-        self._definitions: Recent[str, Workflow] = Recent(MOST_DEFINITIONS)
-        self._surroundings: Recent[str, Surroundings] = Recent(MOST_SURROUNDINGS)
+        self._definitions: Recent[str, Workflow] = Recent(MAX_DEFINITIONS)
+        self._surroundings: Recent[str, RunEnvironment] = Recent(MAX_SURROUNDINGS)
 
     def definition(self, connection: Connection, digest: str) -> Workflow:
-        """Return a definition, read again from its text.
+        """Return a definition, parsed from its text.
 
-        Raises `StoreKeyMissing`, `WrongStoreKey`, `UnreadableRecord`.
+        Raises StoreKeyMissing, WrongStoreKey or UnreadableRecord.
         """
 
         def read() -> Workflow:
-            workflow: Workflow = from_stored(open_sealed(_body(connection, definitions, digest), self._keyring))
+            workflow: Workflow = from_stored(decrypt(_body(connection, definitions, digest), self._keyring))
             return workflow
 
         return self._definitions.get(digest, read)
 
-    def surroundings(self, connection: Connection, digest: str | None) -> Surroundings:
-        """Return what a run is given. Raises `StoreKeyMissing`, `WrongStoreKey`, `UnreadableRecord`."""
+    def surroundings(self, connection: Connection, digest: str | None) -> RunEnvironment:
+        """Return the surroundings of a run. Raises StoreKeyMissing, WrongStoreKey or UnreadableRecord."""
         if digest is None:
-            return NO_SURROUNDINGS
+            return NO_ENVIRONMENT
 
-        def read() -> Surroundings:
-            return _surroundings_of(open_sealed(_body(connection, surroundings, digest), self._keyring))
+        def read() -> RunEnvironment:
+            return _surroundings_of(decrypt(_body(connection, surroundings, digest), self._keyring))
 
         return self._surroundings.get(digest, read)
 
@@ -118,7 +118,7 @@ def _digest(body: bytes) -> str:
     return blake2b(body, digest_size=32).hexdigest()
 
 
-def _lacking(transaction: Transaction, table: Table, digests: Sequence[str]) -> list[str]:
+def _missing(transaction: Transaction, table: Table, digests: Sequence[str]) -> list[str]:
     known: set[str] = set()
     for chunk in chunks(digests):
         known.update(transaction.connection.scalars(_among(table), {"digests": chunk}))
@@ -127,25 +127,25 @@ def _lacking(transaction: Transaction, table: Table, digests: Sequence[str]) -> 
 
 @lru_cache(maxsize=2)
 def _among(table: Table) -> Select[tuple[str]]:
-    """Return the statement that finds digests; to make it anew would cost more than to execute it."""
+    """Return the statement that finds digests. It is cached, as building it takes longer than executing it."""
     return select(table.c.digest).where(table.c.digest.in_(bindparam("digests", expanding=True)))
 
 
 def _body(connection: Connection, table: Table, digest: str) -> bytes:
     body: bytes | None = connection.scalar(select(table.c.body).where(table.c.digest == digest))
     if body is None:
-        raise UnreadableRecord(f"the store is damaged: its {table.name} lack {digest}, which a run refers to")
+        raise UnreadableRecord(f"the store is damaged: {digest} is missing from {table.name}, but a run refers to it")
     return body
 
 
-def _surroundings_text(given: Surroundings) -> bytes:
+def _surroundings_text(given: RunEnvironment) -> bytes:
     return encode_json(
         {"config": given.config, "keystore": given.keystore, "secret_config": sorted(given.secret_config)}
     )
 
 
-def _surroundings_of(text: bytes) -> Surroundings:
+def _surroundings_of(text: bytes) -> RunEnvironment:
     data = decode_data(text)
     config, keystore, secret_config = data["config"], data["keystore"], frozenset(data["secret_config"])
     mask = Mask([keystore, *(config.get(name) for name in secret_config)])
-    return Surroundings(config, keystore, secret_config, mask)
+    return RunEnvironment(config, keystore, secret_config, mask)

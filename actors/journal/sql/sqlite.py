@@ -1,7 +1,7 @@
-"""A store in SQLite: a file of this machine, or this process's memory.
+"""A store in SQLite: a local file, or this process's memory.
 
-Exactly one connection writes, and it alone checkpoints: builds before 3.51.3 can damage a file in which two do. Readers
-see what was committed before they began, and hold up nobody.
+Exactly one connection writes, and only it checkpoints: builds before 3.51.3 can damage a file if two do. Readers see
+the data that was committed before they began, and block no other connection.
 """
 
 import errno
@@ -21,27 +21,27 @@ from stretto.actors.journal.sql.file_lock import FileLock, LockTaken
 from stretto.actors.journal.store import CannotOpenStore, StoreInUse, StoreLost
 
 APPLICATION_ID: Final = 0x53545254
-"""What marks a SQLite database as a store: "STRT"."""
+"""The application id that marks an SQLite database as a store: "STRT"."""
 
 _OLDEST: Final = (3, 37, 0)
 """The first version with STRICT tables."""
 
 _BUSY_MILLISECONDS: Final = 10_000
-"""How long another program may keep the file locked before that is told."""
+"""How long to wait for another program's lock on the file before reporting it."""
 
 _WAL_BYTES: Final = 64 * 1024 * 1024
-"""What of the write-ahead log stays on the disk once a large one has been used up."""
+"""The size that a large write-ahead log is truncated to after a checkpoint."""
 
 
 class SqliteMemory:
-    """A store in this process's memory: gone with its guard."""
+    """A store in this process's memory, which ends with its guard."""
 
     store = "sqlite://"
 
     def __init__(self) -> None:
-        """Make an empty database. Raises `CannotOpenStore`, and errors of the database."""
+        """Create an empty database. Raises CannotOpenStore or a database error."""
         _check_version(self.store)
-        # Each has a name of its own: connections of one process with the same name share the database.
+        # Each database has a name of its own: connections of a process with the same name share one.
         self._uri = f"file:/stretto-{secrets.token_hex(8)}?vfs=memdb"
         self._anchor: sqlite3.Connection | None = sqlite3.connect(self._uri, uri=True, check_same_thread=False)
         self._engine = _engine(self._connect, writing=True)
@@ -51,23 +51,23 @@ class SqliteMemory:
         return self._engine.connect()
 
     def claim(self, connection: Connection) -> None:
-        """Nobody else can reach it."""
+        """Do nothing: no other process can open it."""
 
     def check(self) -> None:
-        """Nobody else can change it."""
+        """Do nothing: no other process can change it."""
 
     def back_up(self, version: str) -> str:
-        """There is nothing to copy: it begins empty."""
+        """Return that there is no copy: the database was just created."""
         return f"none of version {version}"
 
     def release(self) -> None:
-        """Give the memory back when the last connection has ended; idempotent."""
+        """Free the memory once the last connection has ended; idempotent."""
         if self._anchor is not None:
             self._anchor.close()
             self._anchor = None
 
     def readers(self) -> Engine:
-        """Return an engine for connections that cannot write."""
+        """Return an engine for read-only connections."""
         return _engine(lambda: _reading(self._uri))
 
     def _connect(self) -> sqlite3.Connection:
@@ -77,55 +77,55 @@ class SqliteMemory:
 
 
 class SqliteFile:
-    """A store in a file, which is this process's as long as this lives: there is a lock beside it."""
+    """A store in a file, locked by a lock file next to it."""
 
     def __init__(self, path: Path) -> None:
-        """Take the lock, and make the file if there is none. Raises `StoreInUse`, `CannotOpenStore`, and OSErrors."""
+        """Take the lock, and create the file if it is missing. Raises StoreInUse, CannotOpenStore or OSError."""
         self.store = file_url(path)
-        # One file has one lock, by whichever of its names it is opened.
+        # A file has one lock, whichever of its names it is opened by.
         self._path = Path(os.path.realpath(path))
         _check_version(self.store)
         _check_place(self._path, self.store)
         self._lock = self._take_lock()
         try:
-            self._identity = _make(self._path)
+            self._identity = _create(self._path)
         except OSError:
             self.release()
             raise
         self._engine = _engine(self._connect, writing=True)
 
     def connect(self) -> Connection:
-        """Return a new connection for writing. Raises `CannotOpenStore`, and errors of the database."""
+        """Return a new connection for writing. Raises CannotOpenStore or a database error."""
         return self._engine.connect()
 
     def claim(self, connection: Connection) -> None:
-        """The lock is taken, and stays."""
+        """Do nothing: the lock is already taken."""
 
     def check(self) -> None:
-        """Raise `StoreLost` if the file has been removed or replaced: what is written now would be gone."""
+        """Raise StoreLost if the file was removed or replaced: further writes would be lost."""
         try:
             found = _identity(self._path.stat())
         except OSError:
             found = None
         if found != self._identity:
             raise StoreLost(
-                f"the file of the store {self.store} has been removed or replaced while it was in use: "
-                "this process writes it no more; put it in order, and start again"
+                f"the file of the store {self.store} was removed or replaced while in use: "
+                "this process can no longer write it; restore the file, and start again"
             )
 
     def back_up(self, version: str) -> str:
-        """Copy the file to one beside it. Raises OSErrors, and errors of the database."""
+        """Copy the file to a new one in the same folder. Raises OSError or a database error."""
         moment = datetime.now(tz=UTC).strftime("%Y%m%dT%H%M%SZ")
         target = self._path.with_name(f"{self._path.name}.version-{version}.{moment}.backup")
         copy_database(self._path, target)
         return str(target)
 
     def release(self) -> None:
-        """Give the lock back; idempotent."""
+        """Release the lock; idempotent."""
         self._lock.release()
 
     def readers(self) -> Engine:
-        """Return an engine for connections that cannot write."""
+        """Return an engine for read-only connections."""
         return file_readers(self._path)
 
     def _take_lock(self) -> FileLock:
@@ -133,8 +133,8 @@ class SqliteFile:
             return FileLock(self._path.with_name(f"{self._path.name}.lock"))
         except LockTaken as taken:
             raise StoreInUse(
-                f"the store {self.store} is in use by process {taken.owner}: it can be opened once that has ended; "
-                "to read it meanwhile, use commands that only read"
+                f"the store {self.store} is in use by process {taken.owner}: stop that process first; "
+                "commands that only read can be used meanwhile"
             ) from None
 
     def _connect(self) -> sqlite3.Connection:
@@ -142,7 +142,7 @@ class SqliteFile:
         try:
             _set(connection, foreign_keys="ON", busy_timeout=_BUSY_MILLISECONDS)
             if _pragma(connection, "page_count") == 0:
-                # Both stand in the file from its first page on, which is written once, by the second.
+                # Both are written with the first page, by the second pragma.
                 _set(connection, auto_vacuum="INCREMENTAL", application_id=APPLICATION_ID)
             check_mark(connection, self.store)
             _check_log(_pragma(connection, "journal_mode=WAL"), self.store)
@@ -159,16 +159,16 @@ def file_url(path: Path) -> str:
 
 
 def file_readers(path: Path) -> Engine:
-    """Return an engine for connections to a file that cannot write; the file must be there."""
+    """Return an engine for read-only connections to an existing file."""
     uri = _uri(path, "ro")
     return _engine(lambda: _reading(uri))
 
 
 def check_file(path: Path) -> None:
-    """See to it that a file holds a store. Raises `CannotOpenStore`, and errors of the database."""
+    """Check that a file is a store. Raises CannotOpenStore or a database error."""
     store = file_url(path)
     if not path.exists():
-        raise _cannot_open(store, "there is no such file")
+        raise _cannot_open(store, "the file does not exist")
     _check_place(path, store)
     connection = _reading(_uri(path, "ro"))
     try:
@@ -178,22 +178,22 @@ def check_file(path: Path) -> None:
 
 
 def check_mark(connection: sqlite3.Connection, store: str) -> None:
-    """See to it that a database is a store. Raises `CannotOpenStore`, and errors of the database."""
+    """Check that a database is a store. Raises CannotOpenStore or a database error."""
     mark = _pragma(connection, "application_id")
     if mark != APPLICATION_ID:
         what = "an empty SQLite database" if _pragma(connection, "page_count") == 0 else "another program's database"
-        raise _cannot_open(store, f"its file is {what}, and no store (application_id {mark}, not {APPLICATION_ID})")
+        raise _cannot_open(store, f"its file must be a store, got {what} (application_id {mark}, not {APPLICATION_ID})")
 
 
 def copy_database(source: Path, target: Path) -> None:
-    """Copy a database while others use it; the copy is complete or not there.
+    """Copy a database while others use it. The target appears only once it is complete.
 
-    Raises FileExistsError if there is a target, other OSErrors, and errors of the database.
+    Raises FileExistsError if the target exists, another OSError, or a database error.
     """
     if target.exists():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(target))
     part = target.with_name(f"{target.name}.part-{secrets.token_hex(4)}")
-    _make_new(part)
+    _create_new(part)
     try:
         connection = _open(_uri(source, "ro"))
         try:
@@ -201,8 +201,8 @@ def copy_database(source: Path, target: Path) -> None:
         finally:
             connection.close()
         _sync(part)
-        # A rename replaces what is there, so let that be nobody's: an empty file of our own.
-        _make_new(target)
+        # A rename replaces an existing file, so create an empty one of our own to be replaced.
+        _create_new(target)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
@@ -215,7 +215,7 @@ def _engine(creator: Callable[[], sqlite3.Connection], *, writing: bool = False)
     )
     begin = "BEGIN IMMEDIATE" if writing else "BEGIN"
 
-    # The driver begins no transaction itself (isolation_level None): the moment and the kind are ours.
+    # The driver begins no transaction itself (isolation_level None), so this decides when and how.
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
@@ -247,18 +247,18 @@ def _pragma(connection: sqlite3.Connection, pragma: str) -> str | int:
     return value
 
 
-def _make(path: Path) -> tuple[int, int]:
-    """Make an empty file if there is none, for its owner alone; return which file it is."""
+def _create(path: Path) -> tuple[int, int]:
+    """Create an empty file for its owner only, if it is missing; return the file's identity."""
     try:
-        _make_new(path)
+        _create_new(path)
         _sync(path.parent)
     except FileExistsError:
-        # Never opened here: closing it would end the locks that SQLite has on it elsewhere in this process.
+        # Never open it here: closing it would release the locks that SQLite has on it in this process.
         pass
     return _identity(path.stat())
 
 
-def _make_new(path: Path) -> None:
+def _create_new(path: Path) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
@@ -277,19 +277,23 @@ def _sync(path: Path) -> None:
 def _check_version(store: str) -> None:
     if sqlite3.sqlite_version_info < _OLDEST:
         oldest = ".".join(map(str, _OLDEST))
-        raise _cannot_open(store, f"this Python has SQLite {sqlite3.sqlite_version}: {oldest} or later is needed")
+        raise _cannot_open(
+            store, f"SQLite must be version {oldest} or later, got {sqlite3.sqlite_version} from this Python"
+        )
 
 
 def _check_place(path: Path, store: str) -> None:
     if not path.parent.is_dir():
-        raise _cannot_open(store, f"there is no folder {path.parent}: make it")
+        raise _cannot_open(store, f"the folder {path.parent} does not exist; create it")
     if path.exists() and not stat.S_ISREG(path.stat().st_mode):
-        raise _cannot_open(store, "that is no file" if not path.is_dir() else "that is a folder: name a file in it")
+        raise _cannot_open(
+            store, "the path is not a regular file" if not path.is_dir() else "the path is a folder; name a file in it"
+        )
 
 
 def _check_log(mode: str | int, store: str) -> None:
     if mode != "wal":
-        raise _cannot_open(store, f"its file system cannot hold it (journal mode {mode}): choose a local disk")
+        raise _cannot_open(store, f"its file system does not support journal mode wal, got {mode}; choose a local disk")
 
 
 def _cannot_open(store: str, why: str) -> CannotOpenStore:

@@ -1,4 +1,4 @@
-"""A store in an SQL database, put together: what keeps it, its tables, who writes and who reads."""
+"""An SQL store, composed of its guard, its tables, its writer and its readers."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from stretto.actors.journal.store import CannotOpenStore, Prune
 
 
 class Store:
-    """An open store that is this process's; `url` is for people, its password hidden."""
+    """A store that this process has opened for writing. `url` has no password."""
 
     def __init__(self, guard: Guard, ownership: Ownership, keyring: Keyring | None) -> None:
         self.url = guard.store
@@ -31,11 +31,11 @@ class Store:
         self._ownership = ownership
 
     def pruning(self, prune: Prune) -> Pruning:
-        """Return what deletes runs; on the writer's thread, since it writes on the writer's connection."""
+        """Return a pass that deletes runs. Use it on the writer's thread, as it uses the writer's connection."""
         return Pruning(self._ownership, prune)
 
     def close(self) -> None:
-        """End all connections, and let others have the store; idempotent."""
+        """Close all connections and release the store; idempotent."""
         self.reader.close()
         self.writer.close()
 
@@ -47,14 +47,14 @@ class Store:
 
 
 def own(location: Location, keyring: Keyring | None, schema: Schema | None) -> Store:
-    """Open a store for writing and reading. Raises `StoreInUse`, `CannotOpenStore`."""
+    """Open a store for writing and reading. Raises StoreInUse or CannotOpenStore."""
     guard = _guard(location)
     with opening(guard.store):
         return Store(guard, _own(guard, schema or SCHEMA), keyring)
 
 
 def read(location: Location, keyring: Keyring | None, schema: Schema | None) -> SqlReader:
-    """Open a store for reading. Raises `CannotOpenStore`."""
+    """Open a store for reading. Raises CannotOpenStore."""
     store, engine = readers(location)
     try:
         with opening(store), engine.connect() as connection:
@@ -66,7 +66,7 @@ def read(location: Location, keyring: Keyring | None, schema: Schema | None) -> 
 
 
 def readers(location: Location) -> tuple[str, Engine]:
-    """Return a store's URL for people, and an engine that only reads it. Raises `CannotOpenStore`."""
+    """Return a store's URL without its password, and an engine for reading it. Raises CannotOpenStore."""
     match location:
         case InFile(path):
             with opening(file_url(path)):
@@ -76,12 +76,12 @@ def readers(location: Location) -> tuple[str, Engine]:
             postgres = Postgres(url)
             return postgres.store, postgres.readers()
         case InMemory():
-            raise CannotOpenStore("a store in memory (sqlite://) can be read only by the process that has it")
+            raise CannotOpenStore("a store in memory (sqlite://) can be read only by its own process")
 
 
 @contextmanager
 def opening(store: str) -> Iterator[None]:
-    """Tell of errors in the block as of a store that cannot be opened."""
+    """Convert database errors and OSErrors of the block to CannotOpenStore."""
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error) as error:
@@ -107,7 +107,7 @@ def _own(guard: Guard, schema: Schema) -> Ownership:
     try:
         connection = guard.connect()
         guard.claim(connection)
-        schema.bring_up(connection, guard.store, guard.back_up)
+        schema.upgrade(connection, guard.store, guard.back_up)
         return Ownership(guard, connection)
     except BaseException:
         if connection is not None:

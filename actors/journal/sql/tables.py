@@ -1,13 +1,13 @@
 """The store's tables, the same on SQLite and PostgreSQL; the first migration is made from them.
 
-    runs 1--1 run_inputs      what a run was given
-         1--1 run_ends        how it ended, for people
-         1--n entries         its record: what it is rebuilt from
-         1--n tasks           its tasks' visits as they stand, for people
+    runs 1--1 run_inputs      a run's parameters
+         1--1 run_ends        how it ended, for reports
+         1--n entries         its entries, from which it recovers
+         1--n tasks           the state of its tasks' visits, for reports
          n--1 definitions, surroundings      shared by runs, each stored once
 
-Lists read narrow rows only: whatever may be large stands in a table of its own, or last in its row, where SQLite does
-not read it unless it is asked for. Bodies are JSON texts, or sealed ones (`sealing`); times, seconds since the epoch.
+Lists read narrow rows only: a large value is in a table of its own, or in the last column, which SQLite does not read
+unless it is selected. Bodies are JSON texts or encrypted ones (`encryption`). Times are seconds since the epoch.
 """
 
 from typing import Any, Final
@@ -66,7 +66,7 @@ surroundings = _table(
 
 runs = _table(
     "runs",
-    # Given in the order of acceptance and never twice: what pages of runs go by.
+    # Increases in the order of acceptance and is never reused: the key of pages.
     Column("number", _BIG, primary_key=True, autoincrement=True),
     Column("id", Text, nullable=False, unique=True),
     Column("workflow", Text, nullable=False),
@@ -74,7 +74,7 @@ runs = _table(
     Column("accepted_at", _TIME, nullable=False),
     Column("ended_at", _TIME),
     Column("depth", Integer, nullable=False),
-    # The ids of other runs refer to nothing: those may have been pruned.
+    # The ids of other runs are not foreign keys, as those runs may have been pruned.
     Column("parent", Text),
     Column("parent_task", Text),
     Column("parent_visit", Integer),
@@ -95,7 +95,7 @@ _IN_PROGRESS = runs.c.ended_at.is_(None)
 Index("runs_in_progress", runs.c.number, sqlite_where=_IN_PROGRESS, postgresql_where=_IN_PROGRESS)
 _CHILD = runs.c.parent.is_not(None)
 Index("runs_by_parent", runs.c.parent, runs.c.number, sqlite_where=_CHILD, postgresql_where=_CHILD)
-# The others are for deleting runs: what still refers to them, or to what they have referred to.
+# The remaining indexes are for pruning, which looks for references.
 _RERUN = runs.c.rerun_of.is_not(None)
 Index("runs_by_rerun", runs.c.rerun_of, sqlite_where=_RERUN, postgresql_where=_RERUN)
 Index("runs_by_definition", runs.c.definition)
@@ -128,14 +128,14 @@ entries = _table(
     Column("visit", Integer),
     Column("item", _BIG),
     Column("attempt", Integer),
-    # How an item's try ended; other entries have none.
+    # How an item's attempt ended; null for other entries.
     Column("outcome", Text),
     Column("body", LargeBinary),
     PrimaryKeyConstraint("run", "number"),
 )
 
 FAILED: Final = entries.c.outcome != literal_column("'succeeded'")
-"""Tries of items that ended without success; a literal, since no database takes a partial index for a parameter."""
+"""Attempts that ended without success. A literal, as no database uses a partial index with a parameter."""
 Index("entries_failed", entries.c.run, entries.c.number, sqlite_where=FAILED, postgresql_where=FAILED)
 
 tasks = _table(
@@ -154,14 +154,14 @@ tasks = _table(
 
 ownership = _table(
     "ownership",
-    # There is one row, with the id 1.
+    # The only row has the id 1.
     CheckConstraint("id = 1", name="one_row"),
     Column("id", Integer, primary_key=True, autoincrement=False),
-    # Grows with every opening: a writer that finds another one than its own has lost the store.
+    # Grows with every opening: a writer that finds a different epoch has lost the store.
     Column("epoch", _BIG, nullable=False),
-    # Grows with every commit where a connection can be lost while it commits: what has become of that is told by this.
+    # Grows with every commit, and shows whether a commit took effect whose connection was lost.
     Column("commits", _BIG, nullable=False),
     Column("opened_at", _TIME, nullable=False),
-    # Who has opened it, as told to whoever comes second: process, host.
+    # The process and host that opened it, for the message to others.
     Column("owner", Text, nullable=False),
 )

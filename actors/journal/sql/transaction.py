@@ -1,4 +1,4 @@
-"""One transaction of the writer's: what it hands to the database, counted; and whose fault it is when that fails."""
+"""A transaction of the writer: counts and bounds its rows, and names the run at fault when it fails."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,13 +14,13 @@ from stretto.definitions.errors import StrettoError
 Value = TypeVar("Value")
 
 MAX_BODY_BYTES: Final = 2**29
-"""Bytes of one value: of twice as many, PostgreSQL ends the connection instead of saying that it is too large."""
+"""Bytes of one value. At twice as many, PostgreSQL closes the connection instead of reporting the size."""
 CHUNK: Final = 500
-"""Values that are looked for with one statement: databases bound a statement's parameters."""
+"""Values searched for with one statement: databases limit a statement's parameters."""
 
 
 class Transaction:
-    """`rows` and `body_bytes` count what has been handed to the database: rows of all tables, and bytes of bodies."""
+    """A connection in a transaction, with the numbers of rows and of bytes of bodies written so far."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -29,19 +29,19 @@ class Transaction:
         self.body_bytes = 0
 
     def write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Execute a statement with each of the rows. Raises `Unrecordable` for a value that is too large."""
+        """Execute a statement for each row. Raises Unrecordable for a value that is too large."""
         if rows:
             self.count(rows)
             self.connection.exec_driver_sql(statement, list(rows))
 
     def insert(self, insertion: Insertion, rows: Sequence[Row]) -> None:
-        """Insert rows, by the thousand. Raises `Unrecordable` for a value that is too large."""
+        """Insert many rows. Raises Unrecordable for a value that is too large."""
         if rows:
             self.count(rows)
             insertion.execute(self.connection, rows)
 
     def count(self, rows: Sequence[Iterable[Any]]) -> None:
-        """Count rows that are handed to the database. Raises `Unrecordable` for a value that is too large."""
+        """Count rows. Raises Unrecordable for a value that is too large."""
         self.rows += len(rows)
         for row in rows:
             for value in row:
@@ -49,20 +49,18 @@ class Transaction:
                     size = len(value)
                     self.body_bytes += size
                     if size > MAX_BODY_BYTES:
-                        raise Unrecordable(
-                            f"a value has {size:,} bytes, and the store takes {MAX_BODY_BYTES:,} at most"
-                        )
+                        raise Unrecordable(f"a value must have at most {MAX_BODY_BYTES:,} bytes, got {size:,}")
 
 
 def chunks(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
-    """Yield the values in portions that one statement can look for."""
+    """Yield the values in portions that one statement can search for."""
     for start in range(0, len(values), CHUNK):
         yield values[start : start + CHUNK]
 
 
 @contextmanager
 def recording(run_id: str) -> Iterator[None]:
-    """Tell of what is wrong with a run in the block as `Unrecordable`, with the run's id."""
+    """Convert errors of the block to Unrecordable with the run's id."""
     try:
         yield
     except (StrettoError, UnicodeError) as error:
@@ -70,6 +68,6 @@ def recording(run_id: str) -> Iterator[None]:
 
 
 def unrecordable(run_id: str, error: Exception) -> Unrecordable:
-    """Return what is told of a run that can never be written; a kind of `Unrecordable` stays what it is."""
+    """Return the error with the run's id as an Unrecordable; a subclass of it keeps its type."""
     kind = type(error) if isinstance(error, Unrecordable) else Unrecordable
     return kind(f"the run {run_id} cannot be recorded: {error}")

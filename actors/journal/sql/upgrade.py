@@ -1,4 +1,4 @@
-"""Bringing a store's tables to this version, on purpose; `stretto serve` does it by itself."""
+"""Explicit upgrade of a store's tables; `stretto serve` upgrades them automatically."""
 
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,20 @@ if TYPE_CHECKING:
 
 
 def upgrade(url: str, keyring: "Keyring | None") -> tuple[str, str]:
-    """Bring the tables of a store that is there to this version; return which they had, and which they have now.
+    """Upgrade the tables of an existing store to this version.
 
-    Raises `CannotOpenStore`.
+    Args:
+        url: The store's URL.
+        keyring: The keys of its secrets.
+
+    Returns:
+        The version before the upgrade, and the version now.
+
+    Raises:
+        CannotOpenStore: The store does not exist, has no tables, or cannot be opened.
     """
     location = locate(url)
-    from stretto.actors.journal.sql.schema import SCHEMA, found_revision  # noqa: PLC0415 - the libraries of databases
+    from stretto.actors.journal.sql.schema import SCHEMA, found_revision  # noqa: PLC0415 - imports database libraries
     from stretto.actors.journal.sql.store import opening, own, readers  # noqa: PLC0415 - as above
 
     store, engine = readers(location)
@@ -25,6 +33,6 @@ def upgrade(url: str, keyring: "Keyring | None") -> tuple[str, str]:
     finally:
         engine.dispose()
     if found is None:
-        raise CannotOpenStore(f"there is nothing to upgrade in the store {store}: it has no tables")
+        raise CannotOpenStore(f"cannot upgrade the store {store}: it has no tables")
     own(location, keyring, None).close()
     return found, SCHEMA.newest

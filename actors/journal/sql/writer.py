@@ -1,4 +1,4 @@
-"""The one writer of a store in an SQL database: what it is given is one transaction, whole or not at all."""
+"""The writer of an SQL store. The records of one call are one transaction, committed as a whole or not at all."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -10,17 +10,17 @@ from stretto.actors.journal.encryption import Keyring
 from stretto.actors.journal.records import Happened, RunAccepted, Write
 from stretto.actors.journal.sql.acceptance import Acceptance
 from stretto.actors.journal.sql.ownership import CommitInDoubt, Ownership
-from stretto.actors.journal.sql.progress import Happenings
+from stretto.actors.journal.sql.progress import ProgressWriter
 from stretto.actors.journal.sql.tables import runs
 from stretto.actors.journal.sql.transaction import Transaction, chunks, unrecordable
 from stretto.actors.journal.store import AlreadyAccepted, Unrecordable
 
-MOST_KNOWN_RUNS: Final = 50_000
-"""Runs whose numbers are kept at hand."""
+MAX_KNOWN_RUNS: Final = 50_000
+"""Runs whose numbers are cached."""
 
 
 class _Written(msgspec.Struct, frozen=True):
-    """What a transaction has written, if it is committed."""
+    """The contents of a transaction, which count once it is committed."""
 
     writes: Sequence[Write]
     taken: list[AlreadyAccepted]
@@ -30,28 +30,27 @@ class _Written(msgspec.Struct, frozen=True):
 
 
 class SqlWriter:
-    """Writes with the connection of an ownership; for one thread.
+    """Writes over the connection of an ownership; for one thread. Implements `journal.store.Writer`.
 
-    `rows_written` and `bytes_written` are totals of what has been committed: rows of all tables, bytes of their bodies.
+    `rows_written` and `bytes_written` are totals of committed rows and of bytes of their bodies.
     """
 
     def __init__(self, ownership: Ownership, keyring: Keyring | None = None) -> None:
         self._ownership = ownership
         self._acceptance = Acceptance(keyring)
-        self._happenings = Happenings(keyring)
+        self._progress = ProgressWriter(keyring)
         self._numbers: dict[str, int] = {}
-        # What may have been committed as the connection was lost, and what of that turned out to be.
+        # The transaction whose commit is in doubt, and one that turned out to be committed.
         self._doubtful: tuple[CommitInDoubt, _Written] | None = None
         self._landed: _Written | None = None
         self.rows_written = 0
         self.bytes_written = 0
 
     def write(self, writes: Sequence[Write]) -> list[AlreadyAccepted]:
-        """Write all of it in one transaction, durable when this returns.
+        """Write records in one transaction; see `Writer.write`.
 
-        Returns which of the runs to be accepted have an idempotency key that is taken; of those nothing is written.
-        What may have been committed when a connection was lost is given again, with or without more, and is not
-        written twice. Raises `StoreUnavailable`, `StoreLost`, `Unrecordable`.
+        After a commit in doubt the caller passes the same records again, alone or with more. Those that were committed
+        are not written twice.
         """
         self._settle()
         landed = self._landed
@@ -64,7 +63,7 @@ class SqlWriter:
         return taken
 
     def close(self) -> None:
-        """Give the store back, for others to open; idempotent."""
+        """Release the store for other processes; idempotent."""
         self._ownership.close()
 
     def _write(self, writes: Sequence[Write]) -> list[AlreadyAccepted]:
@@ -87,7 +86,7 @@ class SqlWriter:
             refused = {each.run_id for each in taken}
             happened = [each for each in happened if each.run_id not in refused]
         numbers |= self._numbers_of(transaction, {each.run_id for each in happened} - numbers.keys())
-        self._happenings.write(transaction, happened, numbers)
+        self._progress.write(transaction, happened, numbers)
         return _Written(writes, taken, numbers, transaction.rows, transaction.body_bytes)
 
     def _numbers_of(self, transaction: Transaction, run_ids: set[str]) -> dict[str, int]:
@@ -96,11 +95,11 @@ class SqlWriter:
             found = transaction.connection.execute(select(runs.c.id, runs.c.number).where(runs.c.id.in_(chunk)))
             numbers.update((row.id, row.number) for row in found)
         for run_id in run_ids - numbers.keys():
-            raise Unrecordable(f"the run {run_id} cannot be recorded: the store does not have it")
+            raise Unrecordable(f"the run {run_id} cannot be recorded: it is not in the store")
         return numbers
 
     def _settle(self) -> None:
-        """Find out what has become of a commit that was in doubt. Raises `StoreUnavailable`, `StoreLost`."""
+        """Find out whether a commit in doubt took effect. Raises StoreUnavailable or StoreLost."""
         if self._doubtful is not None:
             doubt, written = self._doubtful
             if self._ownership.settle(doubt):
@@ -109,10 +108,10 @@ class SqlWriter:
             self._doubtful = None
 
     def _count(self, written: _Written) -> None:
-        """Take what has been committed into account."""
+        """Update the totals and the cache after a commit."""
         self.rows_written += written.rows
         self.bytes_written += written.body_bytes
-        if len(self._numbers) > MOST_KNOWN_RUNS:
+        if len(self._numbers) > MAX_KNOWN_RUNS:
             self._numbers.clear()
         self._numbers.update(written.numbers)
         for each in written.writes:
@@ -121,7 +120,7 @@ class SqlWriter:
 
 
 def _naming(writes: Sequence[Write], error: Unrecordable) -> Unrecordable:
-    """Return the error with the run's id in it, if only one run can be meant."""
+    """Return the error with the run's id, if the records are of one run only."""
     run_ids = {each.run_id for each in writes}
     if len(run_ids) != 1 or next(iter(run_ids)) in str(error):
         return error

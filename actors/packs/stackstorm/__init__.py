@@ -1,11 +1,11 @@
-"""Packs laid out as StackStorm's are: `pack.yaml` with a name, actions with a runner's type, Orquesta's workflows.
+"""Reading of packs in StackStorm's layout: `pack.yaml`, actions by runner type, Orquesta workflows.
 
     pack.yaml, config.schema.yaml --manifest--> Manifest
     actions/*.yaml --metadata--> PackCall (shell, script, python, request), PackWorkflow, or Refused
                         |
-                        '-- inputs: what is given and defaults, some with expressions in them, as its parameters say
+                        '-- inputs: given values and defaults, some with expressions, cast to the parameters' types
 
-One action that cannot be had stops no other: it is refused, and who calls it is told why, and what to write instead.
+An unsupported action does not affect the others. A call of it fails with the reason and a replacement.
 """
 
 from stretto.actors.packs.stackstorm.manifest import is_of_stackstorm, read_manifest

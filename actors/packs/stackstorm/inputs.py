@@ -1,4 +1,4 @@
-"""What an action of StackStorm's is performed with: what was given, and defaults, some with expressions in them."""
+"""The input of a StackStorm action: the given values, and defaults that may hold expressions."""
 
 import json
 import re
@@ -18,15 +18,15 @@ _TRUTHS: Final = {"true": True, "t": True, "1": True, "yes": True, "false": Fals
 
 
 class Inputs:
-    """The parameters of an action, its runner's among them."""
+    """The parameters of an action and its runner, which check and complete an input."""
 
     def __init__(self, parameters: Mapping[str, Parameter], computed: Mapping[str, Template]) -> None:
-        """`computed` are the defaults that hold expressions, which may read all the parameters by their names."""
+        """Keep the parameters. `computed` holds the defaults with expressions, which may read all parameters."""
         self._parameters = parameters
         self._computed = computed
 
-    def problems_of(self, given: Mapping[str, Any]) -> list[str]:
-        """Return what is wrong with the values that are given."""
+    def find_problems(self, given: Mapping[str, Any]) -> list[str]:
+        """Return one sentence for each problem of the given values."""
         return [
             problem
             for name, value in given.items()
@@ -34,7 +34,11 @@ class Inputs:
         ]
 
     def complete(self, given: Mapping[str, Any]) -> dict[str, Data]:
-        """Return the value of every parameter; `ActionFailed` if a default cannot be evaluated, or does not fit."""
+        """Return the value of every parameter.
+
+        Raises:
+            ActionFailed: A default cannot be evaluated, or its value is invalid.
+        """
         values = {name: cast(self._parameters[name], freeze(value)) for name, value in given.items()}
         scope = _Given(values, self._parameters, self._computed)
         try:
@@ -44,7 +48,7 @@ class Inputs:
 
 
 def cast(parameter: Parameter, value: Data) -> Data:
-    """Return a value as its parameter's type where StackStorm takes it for one: the text "5" for 5, and so on."""
+    """Convert a value to its parameter's type as StackStorm does, such as the text "5" to 5."""
     kind = parameter.type
     if kind == "string" and value is not None and not isinstance(value, str):
         return json.dumps(value)
@@ -68,7 +72,7 @@ def _read(text: str, kinds: tuple[type, ...]) -> Data:
 
 
 class _Given:
-    """The scope of a default: the parameters, each evaluated when it is first read."""
+    """The scope of a default: the parameters, each evaluated at its first read."""
 
     def __init__(
         self, values: dict[str, Data], parameters: Mapping[str, Parameter], computed: Mapping[str, Template]
@@ -88,7 +92,7 @@ class _Given:
         return self._values[name]
 
     def read_once(self, _read: Read) -> tuple[Any, ...]:
-        raise InFull  # a default that fails, asked for again, seems to lead to itself
+        raise InFull  # a second evaluation of a failing default would look like a circular default
 
     def known_names(self) -> Iterable[str]:
         return self._parameters
@@ -104,9 +108,9 @@ class _Given:
         if template is None:
             return parameter.default
         if parameter.name in self._begun:
-            raise ActionFailed(f"the default of {parameter.name!r} leads to itself")
+            raise ActionFailed(f"the default of {parameter.name!r} depends on itself")
         self._begun.add(parameter.name)
         value = cast(parameter, template.evaluate(self, Moment(time.time(), parameter.name)))
         if problems := list(problems_of(parameter, value)):
-            raise ActionFailed(f"a default does not fit: {'; '.join(problems)}")
+            raise ActionFailed(f"a default is invalid: {'; '.join(problems)}")
         return value

@@ -1,4 +1,4 @@
-"""Reading `pack.yaml` and `config.schema.yaml` of a pack of StackStorm's."""
+"""Reading of `pack.yaml` and `config.schema.yaml` of a StackStorm pack."""
 
 import re
 from collections.abc import Mapping
@@ -13,24 +13,24 @@ from stretto.definitions.model import Parameter
 from stretto.definitions.source import YAML_1_1, MapNode, Node, ScalarNode, compose
 
 _REF = re.compile(r"[a-z0-9_]+\Z")
-_REF_RULE = "small letters, digits and _"
+_REF_RULE = "lowercase letters, digits and _"
 _NOT_ACTED_ON: Final[Mapping[str, str]] = {
-    "aliases": "chat commands",
-    "policies": "retries and concurrency: write `retry` and `concurrency` into the workflow",
-    "rules": "what starts workflows: start them with `stretto run --daemon`",
-    "sensors": "what watches for events: start workflows with `stretto run --daemon`",
-    "triggers": "what rules wait for",
+    "aliases": "Stretto has no chat commands",
+    "policies": "write `retry` and `concurrency` into the workflow",
+    "rules": "start workflows with `stretto run --daemon`",
+    "sensors": "start workflows with `stretto run --daemon`",
+    "triggers": "Stretto has no rules that could wait for them",
 }
 
 
 def is_of_stackstorm(text: str) -> bool:
-    """Tell whether a pack.yaml is one of StackStorm's: it has a name, where Attune's has a label."""
+    """Return whether a pack.yaml is StackStorm's, which has a name but no label as Attune's has."""
     root = compose(text, "", lambda _finding: None)
     return isinstance(root, MapNode) and "name" in root.members and "label" not in root.members
 
 
 def read_manifest(reader: Reader, text: str, folder: Path) -> Manifest | None:
-    """Return the manifest, or None when it cannot be told what pack this is; `reader` has what is wrong."""
+    """Return the manifest, or None if it has no valid ref. The reader collects the findings."""
     root = compose(text, reader.file, reader.report, YAML_1_1)
     node = reader.mapping(root, "a pack") if root is not None else None
     if node is None:
@@ -42,9 +42,9 @@ def read_manifest(reader: Reader, text: str, folder: Path) -> Manifest | None:
     config = folder / "config.schema.yaml"
     schema = None
     if config.is_file():
-        told = Reader(str(config))
-        schema = read_schema(told, config.read_text(encoding="utf-8", errors="replace"))
-        for finding in told.findings:
+        config_reader = Reader(str(config))
+        schema = read_schema(config_reader, config.read_text(encoding="utf-8", errors="replace"))
+        for finding in config_reader.findings:
             reader.report(finding)
     for name, what in _NOT_ACTED_ON.items():
         if any((folder / name).glob("*.yaml")):
@@ -58,20 +58,20 @@ def read_manifest(reader: Reader, text: str, folder: Path) -> Manifest | None:
 
 
 def _none_required(parameters: Mapping[str, Parameter]) -> dict[str, Parameter]:
-    """Return settings none of which must be given: StackStorm loads packs that nobody has configured yet, too."""
+    """Return the settings as optional ones, because StackStorm also loads packs without a configuration."""
     return {name: replace(parameter, required=False) for name, parameter in parameters.items()}
 
 
 def _ref(reader: Reader, fields: Fields) -> str | None:
-    """Return the pack's ref: what it says, else its name."""
+    """Return the pack's `ref`, or else its `name`."""
     given = fields.take("ref") or fields.take("name")
     if given is None:
         return None
     ref = reader.text(given, "the pack's name")
     if ref is None or _REF.match(ref):
         return ref
-    reader.error("bad_name", "the pack's name is no ref", given.place, found=repr(ref), expected=_REF_RULE,
-                 hint="add `ref` with such a name")  # fmt: skip
+    reader.error("bad_name", "the pack's name is not a valid ref", given.place, found=repr(ref), expected=_REF_RULE,
+                 hint="add a `ref` of this form")  # fmt: skip
     return None
 
 

@@ -1,4 +1,4 @@
-"""Reading `actions/*.yaml` of a pack of StackStorm's: what an action takes, and what performs it."""
+"""Reading of `actions/*.yaml` of a StackStorm pack: an action's parameters and its runner."""
 
 import re
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ from stretto.definitions.source import YAML_1_1, MapNode, Node, ScalarNode, comp
 
 _KEPT: Final = ("id", "metadata_file", "output_key", "output_schema", "ref", "tags", "uid")
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\Z")
-_NAME_RULE: Final = "letters, digits, _ and -, and dots between them"
+_NAME_RULE: Final = "letters, digits, _ and -, separated by dots"
 _ORQUESTA: Final = ("orquesta", "orchestra")
 
 
 def read_action(reader: Reader, text: str, manifest: Manifest) -> tuple[str, PackCall | PackWorkflow | None]:
-    """Return the ref that a file asks for, and the action that it describes.
+    """Return the ref of a file's action, and the action or None if it is disabled or wrong.
 
-    None when it is disabled or wrong, and `reader` has what is wrong. A file that names no action goes by its own name.
+    The reader collects the findings. If the file has no `name`, the ref comes from the file's name.
     """
     root = compose(text, reader.file, reader.report, YAML_1_1)
     node = reader.mapping(root, "an action") if root is not None else None
@@ -45,7 +45,7 @@ class _Metadata:
         self._fields = Fields(reader, node, "the action")
 
     def read(self) -> PackCall | PackWorkflow | None:
-        """Take the fields, all of them, whatever is wrong with one."""
+        """Read every field, so that one wrong field does not hide the findings of the others."""
         enabled = all(self._reader.boolean(member, what) for member, what in self._fields.given("enabled"))
         if not enabled:
             return None
@@ -69,14 +69,14 @@ class _Metadata:
     def _ref(self) -> str | None:
         pack = self._fields.take("pack")
         if pack is not None and (said := self._reader.text(pack, "'pack' of the action")) != self._manifest.ref:
-            message = f"the action stands in the pack {self._manifest.ref!r}"
+            message = f"the action is in the pack {self._manifest.ref!r}"
             self._reader.warn("foreign_ref", message, pack.place, found=repr(said))
         node = self._fields.require("name")
         name = self._reader.text(node, "'name' of the action") if node is not None else None
         if name is None or node is None:
             return None
         if not _NAME.match(name):
-            message = "'name' of the action is no name"
+            message = "'name' of the action is not a valid name"
             self._reader.error("bad_name", message, node.place, found=repr(name), expected=_NAME_RULE)
             return None
         return f"{self._manifest.ref}.{name}"
@@ -91,7 +91,7 @@ class _Metadata:
             return runner
         if runner in REFUSED:
             self._reader.error(
-                "unsupported_runner", f"Stretto has no runner {said!r}", node.place, hint=REFUSED[runner]
+                "unsupported_runner", f"Stretto does not support the runner {said!r}", node.place, hint=REFUSED[runner]
             )
         else:
             known = (*RUNNERS, "orquesta")
@@ -103,13 +103,13 @@ class _Metadata:
 
     def _workflow(self, ref: str, description: str, declared: Declared, entry: Node | None) -> PackWorkflow | None:
         for name, template in declared.computed.items():
-            message = f"the default of {name!r} holds an expression"
-            hint = f"write it under `input` of the workflow: - {name}: <% ... %>"
+            message = f"the default of {name!r} contains an expression"
+            hint = f"move it to the workflow's `input`: - {name}: <% ... %>"
             self._reader.error("computed_default", message, template.place, hint=hint)
         path = self._file(entry)
         if path is None:
             return None
-        # Nobody can give what is immutable: it is what its default says.
+        # An immutable parameter always has its default.
         parameters = {
             name: replace(each, enum=(each.default,)) if name in declared.immutable else each
             for name, each in declared.parameters.items()
@@ -135,8 +135,8 @@ class _Metadata:
         types = {name: str(each.type) for name, each in parameters.items()}
         task = Task(ref, self._manifest, program, own, positions, types)
 
-        async def perform(given: Mapping[str, Any]) -> Any:
-            return await runner.perform(task, inputs.complete(given))
+        async def run(given: Mapping[str, Any]) -> Any:
+            return await runner.run(task, inputs.complete(given))
 
         is_command = runner is RUNNERS["local-shell-cmd"]
         return PackCall(
@@ -144,8 +144,8 @@ class _Metadata:
             pack=self._manifest.ref,
             place=self._node.place,
             parameters={name: each for name, each in parameters.items() if name not in declared.immutable},
-            perform=perform,
-            problems_of=inputs.problems_of,
+            run=run,
+            find_problems=inputs.find_problems,
             literal=frozenset({"cmd"}) if is_command else frozenset(),
             rendered=self._rendered(declared) if is_command else None,
             description=description,
@@ -157,27 +157,27 @@ class _Metadata:
             return None
         return Finding(
             "rendered_command",
-            "the command is made of parameters: data would run as code",
+            "the command is built from parameters, so data would run as code",
             template.place,
-            hint='make it a local-shell-script, with a `position` at each parameter, and write "$1" in the script; the '
-            "setting `core_local.rendered_cmd: allow` has such commands run as they are",
+            hint='use a local-shell-script with a `position` for each parameter, and write "$1" in the script; or '
+            "permit such commands with the setting `core_local.rendered_cmd: allow`",
         )  # fmt: skip
 
     def _check_secrets(self, declared: Declared, runner: Runner) -> None:
         for name, parameter in declared.parameters.items():
             if parameter.secret and runner is RUNNERS["local-shell-script"] and name not in runner.parameters:
-                message = f"{name!r} is secret, and everybody on the machine can read a process's arguments"
-                hint = "make it a python-script, which reads parameters from standard input"
+                message = f"{name!r} is secret, and all users of the machine can read a process's arguments"
+                hint = "use a python-script, which reads parameters from standard input"
                 self._reader.warn("secret_in_argv", message, parameter.place, hint=hint)
 
     def _check_no_file(self, entry: Node | None) -> None:
         if isinstance(entry, ScalarNode) and entry.text:
-            hint = "write `runner_type: local-shell-script`, or leave the entry point out"
-            message = "a runner without a file has an entry point"
+            hint = "write `runner_type: local-shell-script`, or remove the entry point"
+            message = "this runner does not take an entry point"
             self._reader.error("useless_entry_point", message, entry.place, found=repr(entry.text), hint=hint)
 
     def _file(self, entry: Node | None) -> Path | None:
-        """Return the entry point, resolved; that it lies outside the pack is an error, links followed."""
+        """Return the resolved entry point. A path that leaves the actions folder, also by links, is an error."""
         given = None if entry is None else self._reader.text(entry, "'entry_point' of the action")
         if not given or entry is None:
             place = self._fields.key_place("entry_point")
@@ -199,7 +199,7 @@ class _Metadata:
 
 
 def _together(runner: Runner, declared: Declared) -> dict[str, Parameter]:
-    """Return the runner's parameters and the action's own, which may say more of the runner's."""
+    """Return the runner's parameters and the action's own, which may refine the runner's."""
     own = {
         name: parameter if name not in runner.parameters else _overridden(runner.parameters[name], parameter, said)
         for name, parameter in declared.parameters.items()

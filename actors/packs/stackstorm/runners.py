@@ -1,4 +1,4 @@
-"""What StackStorm's runners are here: the parameters that each adds to an action's own, and how it performs one."""
+"""StackStorm's runners: the parameters that each adds to an action's own, and how each runs an action."""
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,6 +16,7 @@ from stretto.actors.actions import (
     shell_result,
     stackstorm_http,
     stackstorm_local,
+    variable_problem,
 )
 from stretto.actors.packs.model import Manifest
 from stretto.actors.packs.process import Program, limited, python_command, run_program
@@ -30,7 +31,16 @@ _NOWHERE: Final = Place("StackStorm's runner", 1, 1)
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """An action to be performed: what it is called, its file, and which parameters a script takes by position."""
+    """An action of a StackStorm pack as its runner needs it.
+
+    Attributes:
+        ref: The action, for messages.
+        manifest: The pack.
+        program: The action's file, if its runner takes one.
+        own: The action's own parameters, without the runner's.
+        positions: The parameters that a script takes by position.
+        types: The types of all parameters.
+    """
 
     ref: str
     manifest: Manifest
@@ -41,21 +51,21 @@ class Task:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What the environment tells of the call."""
+        """The environment variables that describe the call."""
         ids = call_ids.get()
-        told = {"ST2_ACTION_PACK_NAME": self.manifest.ref}
-        return told | {"ST2_ACTION_EXECUTION_ID": ids.run_id} if ids is not None else told
+        pack = {"ST2_ACTION_PACK_NAME": self.manifest.ref}
+        return pack | {"ST2_ACTION_EXECUTION_ID": ids.run_id} if ids is not None else pack
 
 
 Values: TypeAlias = Mapping[str, Any]
-Perform: TypeAlias = Callable[[Task, Values], Awaitable[Any]]
+RunTask: TypeAlias = Callable[[Task, Values], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class Runner:
-    """A runner: `parameters` are those that every action has with it; `takes_file`: the action has an entry point."""
+    """A runner: its code, the parameters that it adds to each action, and whether the action has an entry point."""
 
-    perform: Perform
+    run: RunTask
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     takes_file: bool = False
 
@@ -107,7 +117,7 @@ async def _python(task: Task, values: Values) -> Any:
 async def _request(_task: Task, values: Values) -> Any:
     for name, instead in _NO_REQUEST.items():
         if values.get(name):
-            raise ActionFailed(f"{name} is not available: {instead}")
+            raise ActionFailed(f"{name} is not supported; {instead}")
     return await stackstorm_http(**{name: values[name] for name in _REQUEST if name in values})
 
 
@@ -116,7 +126,7 @@ async def _nothing(_task: Task, _values: Values) -> None:
 
 
 def arguments(task: Task, values: Values) -> list[str]:
-    """Return a script's arguments as StackStorm makes them: those with a name, then those with a position."""
+    """Return a script's arguments as StackStorm orders them: by name first, then by position."""
     named = []
     for name in task.own:
         value = values[name]
@@ -140,19 +150,18 @@ def _positional(task: Task, name: str, value: Data) -> str:
 def _argument(name: str, value: Data) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     if "\0" in text:
-        raise ActionFailed(f"{name} contains a null character, which no command can be given")
+        raise ActionFailed(f"{name} must not contain a null character")
     return text
 
 
 def _texts(env: Mapping[str, Any] | None) -> dict[str, str]:
-    for name in env or ():
-        if not name or "=" in name or "\0" in name:
-            raise ActionFailed(f"{name!r} is no name of an environment variable")
+    if problem := variable_problem(env or ()):
+        raise ActionFailed(problem)
     return {name: _argument(name, value) for name, value in (env or {}).items()}
 
 
 def _interpreter(program: Path) -> list[str]:
-    """Return what runs a script that is not marked as executable: what its first line asks for, else the shell."""
+    """Return the interpreter of a script that is not executable: that of its first line, or else the shell."""
     if program.stat().st_mode & 0o111:
         return []
     with program.open("rb") as file:
@@ -189,10 +198,10 @@ _SHELL: Final = _named(
 _NO_REQUEST: Final = {
     "auth": "give username and password, or an Authorization header",
     "file_content": "send the text in body, with a content-type header",
-    "http_proxy": "Stretto connects to the addresses that it has checked",
-    "https_proxy": "Stretto connects to the addresses that it has checked",
-    "url_hosts_blacklist": "write http.deny into the config",
-    "url_hosts_whitelist": "write http.deny and http.allow into the config",
+    "http_proxy": "Stretto connects only to addresses that it has checked",
+    "https_proxy": "Stretto connects only to addresses that it has checked",
+    "url_hosts_blacklist": "use the setting http.deny",
+    "url_hosts_whitelist": "use the settings http.deny and http.allow",
 }
 _REQUEST: Final = (
     "url", "method", "headers", "params", "body", "cookies", "username", "password", "timeout", "verify_ssl_cert",
@@ -242,13 +251,13 @@ ALIASES: Final = {
 _SSH: Final = (
     "call core.local with argv [ssh, -o, BatchMode=yes, HOST, COMMAND], or write a local-shell-script that does"
 )
-_OTHER_WORKFLOW: Final = "write the workflow in Orquesta's dialect, or natively (docs/language.md)"
-_WINDOWS: Final = "Stretto speaks no WinRM: write an action in Python that does"
+_OTHER_WORKFLOW: Final = "write the workflow in the Orquesta dialect or in the native one (docs/language.md)"
+_WINDOWS: Final = "Stretto does not support WinRM; write an action in Python"
 REFUSED: Final[Mapping[str, str]] = {
     "action-chain": _OTHER_WORKFLOW,
-    "announcement": "Stretto broadcasts nothing: call core.http with the address of what listens",
+    "announcement": "Stretto has no announcements; call core.http with the receiver's URL",
     "cloudslang": _OTHER_WORKFLOW,
-    "inquirer": "Stretto has no inquiries: end the workflow, and start another one when the answer is there",
+    "inquirer": "Stretto has no inquiries; end the workflow, and start another one when the answer arrives",
     "mistral-v2": _OTHER_WORKFLOW,
     "remote-shell-cmd": _SSH,
     "remote-shell-script": _SSH,
@@ -256,4 +265,4 @@ REFUSED: Final[Mapping[str, str]] = {
     "winrm-ps-cmd": _WINDOWS,
     "winrm-ps-script": _WINDOWS,
 }
-"""Runners that there are none of here, with what to write instead."""
+"""Runners that Stretto lacks, each with its replacement."""

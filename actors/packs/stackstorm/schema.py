@@ -1,4 +1,4 @@
-"""StackStorm's schema of parameters: JSON Schema's words, and a few of its own."""
+"""StackStorm's schema of parameters: JSON Schema's keywords, and a few of its own."""
 
 import re
 from collections.abc import Collection
@@ -15,9 +15,9 @@ from stretto.definitions.source import YAML_1_1, MapNode, Node, ScalarNode, comp
 from stretto.definitions.validation import references_of
 
 PREFIX: Final = "the_parameter_"
-"""What names begin with in compiled defaults that are functions of the language, too."""
+"""The prefix, in compiled defaults, of parameters that share their name with a function of the language."""
 _JINJA: Final = Environment(autoescape=True)
-"""For its lexer only."""
+"""Used for its lexer only."""
 _OWN_WORDS: Final = frozenset({"immutable", "position"})
 _KNOWN: Final = frozenset(
     {
@@ -27,15 +27,21 @@ _KNOWN: Final = frozenset(
     }
 )  # fmt: skip
 _ASKING: Final = re.compile(r"(?:\{\{|\{%).*?(?<![\w.'\"])(config_context|action_context|st2kv|st2)\.", re.DOTALL)
-"""Names in defaults that ask StackStorm."""
+"""Matches names in defaults whose values only StackStorm knows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """What a schema says: the parameters, and what of them is StackStorm's own.
+    """The contents of a schema: the parameters and StackStorm's additions.
 
-    `computed` are defaults with expressions, `positions` those that a script takes without their names, `immutable`
-    those that nobody can give, `beyond` those whose defaults ask StackStorm. `said` are the words that stand at each.
+    Attributes:
+        parameters: The parameters, by name.
+        computed: The defaults with expressions.
+        positions: The parameters that a script takes by position.
+        immutable: The parameters that a caller cannot give.
+        beyond: The parameters whose defaults only StackStorm can compute.
+        said: The keywords that each parameter's schema has.
+        place: Where the schema begins.
     """
 
     parameters: dict[str, Parameter] = field(default_factory=dict)
@@ -48,7 +54,7 @@ class Declared:
 
 
 def read_schema(reader: Reader, text: str) -> Declared | None:
-    """Return the schema that a whole file holds."""
+    """Return the schema in a whole file, or None if the file is empty or cannot be read."""
     root = compose(text, reader.file, reader.report, YAML_1_1)
     if isinstance(root, ScalarNode) and root.value is None:
         return None
@@ -56,7 +62,7 @@ def read_schema(reader: Reader, text: str) -> Declared | None:
 
 
 def read_declared(reader: Reader, node: Node, what: str) -> Declared:
-    """Return what a schema declares; `reader` has what is wrong."""
+    """Return the contents of a schema. The reader collects the findings."""
     declared = Declared(place=node.place)
     if isinstance(node, ScalarNode) and node.value is None:
         return declared
@@ -91,23 +97,24 @@ def _take_own_words(reader: Reader, declared: Declared, name: str, node: MapNode
         if asked is None:
             declared.computed[name] = _compiled(default.value, default, reader)
             return
-        message = f"the default of {name!r} asks StackStorm for {asked[1]!r}"
+        message = f"the default of {name!r} reads {asked[1]!r}, which needs StackStorm"
         if name in declared.immutable:
-            reader.error("needs_stackstorm", message, default.place, hint="let it be given: leave `immutable` out")
+            hint = "remove `immutable`, so that callers can give the value"
+            reader.error("needs_stackstorm", message, default.place, hint=hint)
         else:
-            hint = "the workflow that calls it must give the value as an input"
+            hint = "give the value as an input in the workflow that calls the action"
             reader.warn("needs_stackstorm", message, default.place, hint=hint)
             declared.beyond.add(name)
 
 
 def _compiled(text: str, node: ScalarNode, reader: Reader) -> Template:
-    """Return a default with expressions; a name that is a function here means the parameter, as for StackStorm."""
+    """Compile a default with expressions. A name shared with a function means the parameter, as in StackStorm."""
     renamed = without_functions(text)
     return compile_text(renamed, lambda offset: node.locate(min(offset, len(text))), Site(), reader.report)
 
 
 def without_functions(text: str) -> str:
-    """Return a text whose expressions call their names something else where a function has that name."""
+    """Return a text whose expressions use the prefix for each name that is also a function's."""
     try:
         tokens = list(_JINJA.lex(text))
     except TemplateSyntaxError:
@@ -127,7 +134,7 @@ def _has_expression(text: str) -> bool:
 
 
 def _plain(reader: Reader, node: MapNode, name: str) -> MapNode:
-    """Return a parameter's schema in words that are known here; a default does for what is required."""
+    """Return a parameter's schema in known keywords. A default makes the parameter optional."""
     plain = MapNode(node.place, {}, node.keys)
     default = node.members.get("default")
     has_default = default is not None and not (isinstance(default, ScalarNode) and default.value is None)
@@ -159,10 +166,10 @@ def _nested(reader: Reader, word: str, member: Node, name: str) -> Node:
 
 
 def check_computed(reader: Reader, declared: Declared, known: Collection[str]) -> None:
-    """Report what defaults with expressions read that they cannot; `known` are the parameters, the runner's too."""
+    """Report unknown names in defaults with expressions. `known` includes the runner's parameters."""
     for name, template in declared.computed.items():
         for expression in template.expressions():
             for read in sorted({reference.path[0].removeprefix(PREFIX) for reference in references_of(expression)}):
                 if read not in known:
-                    message = f"the default of {name!r} reads {read!r}, which is no parameter"
+                    message = f"the default of {name!r} reads {read!r}, which is not a parameter"
                     reader.error("unknown_name", message, expression.place, hint=nearest(read, known))

@@ -1,10 +1,10 @@
-"""The Orquesta dialect (version 1.0): StackStorm's workflows, as its library reads and inspects them.
+"""Reads the Orquesta dialect (version 1.0), StackStorm's workflows.
 
     YAML 1.1 nodes --reading--> forms --building--> Workflow
                                   |
-                                  +--graph, names--> findings, as Orquesta's inspection has them
+                                  +--graph, names--> findings, as in Orquesta's inspection
 
-A definition that Orquesta's inspection accepts is never refused here; what is doubtful is a warning.
+Every definition that Orquesta's inspection accepts is accepted here. Doubtful constructs give warnings.
 """
 
 from collections.abc import Collection
@@ -23,9 +23,15 @@ __all__ = ["inspection", "read_orquesta"]
 
 
 def read_orquesta(reader: Reader, root: Node, context: Collection[str]) -> Workflow | None:
-    """Return the workflow that a document defines, as far as it can be read.
+    """Read a workflow from a document.
 
-    `context` are the names of variables that a run is given beside its inputs.
+    Args:
+        reader: Collects the findings.
+        root: The document.
+        context: The names of variables that a run gets in addition to its inputs.
+
+    Returns:
+        The workflow without the parts that cannot be read, or None.
     """
     form = read_form(reader, root)
     if form is None:

@@ -1,4 +1,4 @@
-"""The model of an Orquesta definition: every value of its form compiled, its commands and defaults put in."""
+"""Builds the model from an Orquesta form: compiles values, and applies commands and defaults."""
 
 from pathlib import PurePath
 from typing import Final, Literal
@@ -21,7 +21,7 @@ RETRIES_OF_THE_COMMAND: Final = 3
 
 
 class Builder:
-    """Builds one workflow; what is wrong with its expressions is reported."""
+    """Builds one workflow and reports the errors in its expressions."""
 
     def __init__(self, file: str, report: Report) -> None:
         self._file = file
@@ -29,7 +29,7 @@ class Builder:
         self._templates: dict[int, tuple[Node, Template]] = {}
 
     def workflow(self, form: WorkflowForm) -> Workflow:
-        """Return the model; parts that are not as they must be are left out."""
+        """Return the model without invalid parts."""
         if form.input is not None:
             self.value(form.input)
         given = [each for node in _members(form.input) if (each := _name_and_value(node)) is not None]
@@ -57,7 +57,7 @@ class Builder:
         )
 
     def value(self, node: Node) -> Template:
-        """Return a value, compiled; what aliases repeat is compiled once."""
+        """Compile a value. Aliases are compiled once."""
         known = self._templates.get(id(node))
         if known is None:
             known = self._templates[id(node)] = node, self._compiled(node)
@@ -86,7 +86,7 @@ class Builder:
 
     def _assignments(self, node: Node | None) -> tuple[Assignment, ...]:
         if node is not None:
-            # Expressions are looked at wherever they stand: in names, and in what is not as it must be.
+            # Compile all expressions for their errors, also those in names and in invalid members.
             self.value(node)
         return tuple(
             Assignment(name, self.value(value), place)
@@ -123,7 +123,7 @@ class Builder:
         )
 
     def _items(self, form: ItemsForm) -> WithItems:
-        """Return the fan-out. The text is cut at its first ` in `, wherever that stands; what is left is evaluated."""
+        """Return the fan-out. Orquesta cuts the text at the first ` in `, even inside the expression."""
         concurrency = Constant(None, form.place) if form.concurrency is None else self.value(form.concurrency)
         source: Template = Constant(None, form.place) if form.items is None else self.value(form.items)
         names: tuple[str, ...] = ()
@@ -135,7 +135,7 @@ class Builder:
             if cut and OPENING.search(before):
                 self._cut_in_an_expression(written)
             source = compile_text(
-                (after if cut else before).strip(), lambda offset: written.locate(start + offset), _told_already
+                (after if cut else before).strip(), lambda offset: written.locate(start + offset), _already_reported
             )
         return WithItems(source, concurrency, None, None, form.place, names)
 
@@ -143,9 +143,9 @@ class Builder:
         self._report(
             Finding(
                 "items_cut",
-                "the items are cut at the first ' in ', which stands in the expression: the task fails as it starts",
+                "the items are cut at the first ' in ', which is in the expression, so the task fails when it starts",
                 written.locate(0),
-                hint="write: x in <% ... %>, and item(x) for item()",
+                hint="write x in <% ... %>, and item(x) for item()",
                 severity="warning",
             )
         )
@@ -171,8 +171,8 @@ class Builder:
         )
 
 
-def _told_already(finding: Finding) -> None:
-    """Take what is wrong with a part of a text that was compiled as a whole before."""
+def _already_reported(finding: Finding) -> None:
+    """Ignore errors in part of a text whose whole was compiled before."""
 
 
 def _retry_command(transition: Transition) -> Retry:
@@ -202,7 +202,7 @@ def _members(node: Node | None) -> list[Node]:
 
 
 def _name_and_value(node: Node) -> tuple[str, Node | None, Place] | None:
-    """Return what a member of `input`, `vars`, `output` or `publish` names, and what it gives."""
+    """Return the name and value of a member of `input`, `vars`, `output` or `publish`, with its place."""
     if isinstance(node, ScalarNode) and isinstance(node.value, str):
         return node.value, None, node.place
     if isinstance(node, MapNode) and len(node.members) == 1:

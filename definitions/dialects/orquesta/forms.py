@@ -1,7 +1,7 @@
-"""What an Orquesta definition says, with its short-hand written out, before anything in it is compiled or checked.
+"""An Orquesta definition with its shorthand expanded, before it is compiled and checked.
 
-Every part stays a YAML node, so that whatever is found later can tell its place. Parameters that stand inline become
-nodes, too; their path is the one that they would have if they were written out.
+All parts remain YAML nodes, so later findings have a place. Inline parameters become nodes with the path that they
+would have if they were written out.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from stretto.definitions.source import OPENING, ListNode, MapNode, Node, ScalarN
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A name in `do`, and where it stands."""
+    """A name in `do` and its place."""
 
     name: str
     place: Place
@@ -21,7 +21,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class TransitionForm:
-    """One entry of `next`; `number` is its position. `targets` is never empty."""
+    """One entry of `next`. `number` is its index, and `targets` is never empty."""
 
     number: int
     place: Place
@@ -52,7 +52,7 @@ class RetryForm:
 
 @dataclass(frozen=True, slots=True)
 class TaskForm:
-    """One task. `action` is the name alone, `input` what stands inline, if anything does."""
+    """One task. `action` is the name without inline parameters, which replace `input`."""
 
     name: str
     place: Place
@@ -67,7 +67,7 @@ class TaskForm:
 
 @dataclass(frozen=True, slots=True)
 class WorkflowForm:
-    """A whole definition. `tasks_place` tells where the tasks stand."""
+    """A whole definition. `tasks_place` is the position of `tasks`."""
 
     texts: dict[str, str]
     tags: tuple[str, ...]
@@ -79,7 +79,7 @@ class WorkflowForm:
 
 
 def inline_input(action: ScalarNode, path: str) -> MapNode | None:
-    """Return the parameters that stand inline in an action's text as an object; of a name given twice, the last."""
+    """Return the inline parameters of an action as an object. The last of duplicate names wins."""
     found = {each.name: each for each in inline_parameters(action.text)}
     if not found:
         return None
@@ -91,7 +91,7 @@ def inline_input(action: ScalarNode, path: str) -> MapNode | None:
 
 
 def inline_list(text: ScalarNode) -> ListNode:
-    """Return the parameters that stand inline in a text as a list of objects of one member."""
+    """Return the inline parameters of a text as a list of objects with one member."""
     node = ListNode(text.place)
     for number, each in enumerate(inline_parameters(text.text)):
         entry = MapNode(Place(text.place.file, text.place.line, text.place.column, f"{text.place.path}[{number}]"))

@@ -1,8 +1,8 @@
-"""Orquesta's inline parameters, `core.echo message=<% ctx(x) %> times=3`, as Orquesta finds them in a text.
+"""Parses Orquesta's inline parameters, such as `core.echo message=<% ctx(x) %> times=3`, as Orquesta does.
 
-A value is the first of these that stands behind `name=`: `[...]` up to the last bracket on the line, a text in quotes
-or apostrophes, a number, true, false, null, an expression. What is none of them is passed over, and what stands
-behind a value is, too: `x=word` gives nothing, `c=3x` gives 3.
+The value after `name=` is the first match of `[...]` up to the last bracket on the line, text in single or double
+quotes, a number, true, false, null, or an expression. Anything else is skipped, and so is text directly after a value.
+`x=word` gives nothing, `c=3x` gives 3.
 """
 
 import json
@@ -22,7 +22,7 @@ _ENCLOSED: Final = {"{{": "}}", "<%": "%>"}
 
 @dataclass(frozen=True, slots=True)
 class Inline:
-    """An inline parameter; `start` and `end` tell where its value stands in the text."""
+    """An inline parameter. `start` and `end` are the position of its value in the text."""
 
     name: str
     value: Any
@@ -31,7 +31,7 @@ class Inline:
 
 
 def inline_parameters(text: str) -> list[Inline]:
-    """Return the inline parameters of a text, in its order."""
+    """Return the inline parameters of a text in order."""
     return [Inline(name, _value(text[start:end]), start, end) for name, start, end in _found(text)]
 
 
@@ -55,7 +55,7 @@ def _word_start(text: str, last: int, least: int) -> int:
 
 
 class _Values:
-    """Finds where values end. What does not close on a line is looked for once a line, not once a value."""
+    """Finds the ends of values. A missing closing mark is searched for once per line, not once per value."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -63,7 +63,7 @@ class _Values:
         self._line_end = -1
 
     def end_of(self, start: int) -> int | None:
-        """Return where the value that begins at `start` ends, or None if none does."""
+        """Return the end of the value at `start`, or None if there is no value."""
         text = self._text
         opening = text[start : start + 1]
         if opening == "[":
@@ -102,7 +102,7 @@ _QUOTES: Final = (('"', re.compile('"$')), ("'", re.compile("'$")))
 
 
 def _value(written: str) -> Any:
-    """Return what a written value means: quoted text stays a text, save in braces; the rest is JSON if it can be."""
+    """Parse a value. Quoted text outside braces stays text, and the rest is JSON if possible, else text."""
     text = written.strip()
     quoted = _QUOTED.search(text) is not None
     for opening, closing in _QUOTES:
@@ -111,12 +111,12 @@ def _value(written: str) -> Any:
     if quoted and text and not in_braces:
         return text
     try:
-        value = json.loads(text.lower() if text.lower() in {"true", "false"} else text, parse_constant=_no_data)
+        value = json.loads(text.lower() if text.lower() in {"true", "false"} else text, parse_constant=_refuse_constant)
         freeze(value)
     except (ValueError, RecursionError, NotData):
         return text
     return value
 
 
-def _no_data(constant: str) -> None:
+def _refuse_constant(constant: str) -> None:
     raise ValueError(constant)

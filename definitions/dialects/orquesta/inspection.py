@@ -1,7 +1,6 @@
-"""Findings as Orquesta's own inspection tells them: by category, each with the path that it gives.
+"""Converts findings to the report of Orquesta's own inspection, by category and with its paths.
 
-Its paths name the property of a task or workflow that is wrong, or the member of a list of variables; a finding's own
-place is nearer.
+Its paths name a property of a task or workflow, or a member of a list of variables. A finding's place is more precise.
 """
 
 import re
@@ -19,15 +18,21 @@ _CONTEXT: Final = frozenset({"private_variable", "unknown_variable"})
 
 _PROPERTY: Final = re.compile(r"((?:tasks\.\w+\.(?:next\[\d+\]\.|with\.|retry\.)?)?\w+)(\[\d+\])?")
 _WHOLE_VALUES: Final = re.compile(r"(tasks\.\w+\.(?:input|next\[\d+\]\.(?:publish|do))|input\[\d+\])\b.*")
-"""Values whose parts Orquesta does not tell apart: one error says that none of their forms fits."""
+"""Values whose parts Orquesta does not distinguish: it reports one error if the value matches none of their forms."""
 
 
 def inspection(findings: Iterable[Finding]) -> dict[str, list[dict[str, str | None]]]:
-    """Return the errors among the findings of a definition as {category: [{message, spec_path, expression?}]}.
+    """Return the errors of a definition in the form of Orquesta's inspection.
 
-    What cannot be loaded hides everything else, and is told once, as the library's exception would be.
+    A load error hides all others and is reported once, as the library raises it as an exception.
+
+    Args:
+        findings: The findings of a definition.
+
+    Returns:
+        {category: [{message, spec_path, expression?}]}.
     """
-    told: dict[str, dict[tuple[object, ...], dict[str, str | None]]] = {}
+    report: dict[str, dict[tuple[object, ...], dict[str, str | None]]] = {}
     for number, finding in enumerate(findings):
         if finding.severity != "error":
             continue
@@ -36,18 +41,18 @@ def inspection(findings: Iterable[Finding]) -> dict[str, list[dict[str, str | No
         entry: dict[str, str | None] = {"message": finding.message, "spec_path": path}
         if category in {"expressions", "context"} and finding.found:
             entry["expression"] = finding.found
-        # A schema tells once that fields of an object are unknown, and that a value fits no form.
+        # A schema reports once that an object has unknown fields, and once that a value matches no form.
         whole = _WHOLE_VALUES.match(path or "") is not None
         key: tuple[object, ...] = (not whole and finding.code, path) if category == "syntax" else (number,)
-        told.setdefault(category, {}).setdefault(key, entry)
-    if "load" in told:
-        first = next(iter(told["load"].values()))
+        report.setdefault(category, {}).setdefault(key, entry)
+    if "load" in report:
+        first = next(iter(report["load"].values()))
         return {"load": [{"message": first["message"]}]}
-    return {category: list(entries.values()) for category, entries in told.items()}
+    return {category: list(entries.values()) for category, entries in report.items()}
 
 
 def category_of(finding: Finding) -> str:
-    """Return the category of an error: load, syntax, semantics, expressions or context."""
+    """Return the category of an error, which is load, syntax, semantics, expressions or context."""
     if finding.code in _LOAD or finding.code.startswith("yaml_"):
         return "load"
     if finding.code in _SYNTAX:

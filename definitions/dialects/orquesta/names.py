@@ -1,7 +1,7 @@
-"""Which variables an expression names, and whether something has set them on the way (inspection's `context`).
+"""Checks that the variables of expressions are set on every path, as the category `context` of Orquesta's inspection.
 
-Names are found as Orquesta finds them, by patterns in the text: `ctx(x)`, `ctx('x')`, `ctx().x`. What is named in
-another way is not seen, and goes wrong as it is evaluated.
+Names are found by Orquesta's text patterns, `ctx(x)`, `ctx('x')` and `ctx().x`. Variables in other forms are not
+checked and fail when they are evaluated.
 """
 
 import re
@@ -30,19 +30,19 @@ _NAMES: Final = tuple(
     )
 )
 _MOST_OF_A_REFERENCE: Final = 1000
-"""Characters of a reference in which names are looked for: a longer one is no reference that anybody writes."""
+"""Maximum length of the part of a reference that is searched for names. No real reference is longer."""
 
 _FROM_STACKSTORM: Final = {
-    "st2": "StackStorm sets it, Stretto has none: declare what is needed of it as an input",
-    "parent": "StackStorm sets it for a workflow that another one starts: pass what is needed as an input",
+    "st2": "only StackStorm sets it; declare the values that you need as inputs",
+    "parent": "only StackStorm sets it, in sub-workflows; pass the values that you need as inputs",
 }
 
 MAX_VISITS: Final = 20_000
-"""Visits of tasks on which names are looked at: one path more can be a visit more of all that follows."""
+"""Visits of tasks to check at most: one more path can add a visit of every task that follows."""
 
 
 class Names:
-    """Looks for names along every path of a definition; what it finds is reported."""
+    """Checks names along every path of a definition."""
 
     def __init__(self, reader: Reader, form: WorkflowForm, tasks: Tasks) -> None:
         self._reader = reader
@@ -51,7 +51,7 @@ class Names:
         self._everywhere = frozenset(_published(form))
 
     def check(self, context: Collection[str]) -> None:
-        """Report names that nothing has set; `context` are those that a run is given beside its inputs."""
+        """Report names that are not set. `context` are the names that a run gets in addition to its inputs."""
         known = frozenset(context)
         for node in (self._form.input, self._form.vars):
             known = self._listed(node, known)
@@ -60,16 +60,16 @@ class Names:
         self._listed(self._form.output, known)
 
     def _along_the_paths(self, known: frozenset[str]) -> frozenset[str]:
-        """Return all the names that tasks on some path know."""
+        """Check all paths, and return the names that are set on any of them."""
         everywhere = known
         joined: dict[str, frozenset[str]] = {}
         last: dict[str, frozenset[str]] = {}
         visited: set[str] = set()
-        coming: deque[tuple[str, frozenset[str]]] = deque((name, known) for name in self._tasks.starts)
+        pending: deque[tuple[str, frozenset[str]]] = deque((name, known) for name in self._tasks.starts)
         for _ in range(MAX_VISITS):
-            if not coming:
+            if not pending:
                 break
-            name, here = coming.popleft()
+            name, here = pending.popleft()
             visited.add(name)
             here = here or joined.get(name, frozenset())
             everywhere |= here
@@ -85,12 +85,12 @@ class Names:
                     following = self._form.tasks.get(target.name) if target.name not in COMMANDS else None
                     if following is not None and following.join:
                         joined[target.name] = joined.get(target.name, frozenset()) | after
-                        coming.append((target.name, frozenset()))
+                        pending.append((target.name, frozenset()))
                     elif last.get(target.name) != after:
-                        coming.append((target.name, after))
+                        pending.append((target.name, after))
                         last[target.name] = after
         else:
-            message = f"which variables are set is not checked further than {MAX_VISITS:,} visits of tasks"
+            message = f"variables are not checked beyond {MAX_VISITS:,} visits of tasks"
             self._reader.warn("paths_not_checked", message, self._form.tasks_place)
         return everywhere
 
@@ -108,7 +108,7 @@ class Names:
         return known
 
     def _listed(self, node: Node | None, known: frozenset[str]) -> frozenset[str]:
-        """Check a list in which each member may name what earlier ones have set; return the names known after it."""
+        """Check a list whose members may read names that earlier ones set. Return the names set after it."""
         names = set(known)
         for member in _members(node):
             self._node(member, names)
@@ -126,7 +126,7 @@ class Names:
         for (_language, text, name), place in sorted(_references(node).items(), key=lambda each: each[0][2]):
             if name.startswith("__"):
                 self._reader.error(
-                    "private_variable", f"the variable {name!r} is the engine's own: no expression may name it", place,
+                    "private_variable", f"the variable {name!r} is private to the engine", place,
                     found=_shortened(text),
                 )  # fmt: skip
             if name not in known:
@@ -137,7 +137,7 @@ class Names:
             message, hint = f"nothing sets the variable {name!r}", ""
         elif name in self._everywhere:
             message = f"nothing sets the variable {name!r} on the way here"
-            hint = f"it is set on another path, or later: give {name} a first value in vars"
+            hint = f"it is set on another path, or later; give {name} an initial value in vars"
         else:
             message = f"nothing sets the variable {name!r}"
             hint = _FROM_STACKSTORM.get(name) or nearest(name, known) or "declare it in input, or set it in vars"
@@ -145,11 +145,11 @@ class Names:
 
 
 def _members(node: Node | None) -> list[Node]:
-    """Return what inspection looks at by itself: the members of a list, else the value."""
+    """Return the values that inspection checks separately: the members of a list, else the value itself."""
     if node is None:
         return []
     if isinstance(node, ScalarNode) and isinstance(node.value, str):
-        # Orquesta takes a comparison such as `x=1` for an inline parameter, and looks at nothing else then.
+        # Orquesta reads a comparison such as `x=1` as an inline parameter, and then checks nothing else.
         return inline_list(node).members or [node]
     return node.members if isinstance(node, ListNode) else [node]
 
@@ -164,22 +164,22 @@ def _published(form: WorkflowForm) -> Iterator[str]:
 
 
 def _references(node: Node) -> dict[tuple[str, str, str], Place]:
-    """Return what a value names: language, the text that names it, and the name; each with its first place."""
+    """Return the first place of each (language, text, name) that a value refers to."""
     found: dict[tuple[str, str, str], Place] = {}
-    coming: list[Node] = [node]
-    while coming:
-        each = coming.pop()
+    pending: list[Node] = [node]
+    while pending:
+        each = pending.pop()
         if isinstance(each, ScalarNode):
             if isinstance(each.value, str):
                 for language, name, offset in _references_in(each.value):
                     found.setdefault((language, each.value, name), each.locate(offset))
         elif isinstance(each, ListNode):
-            coming += reversed(each.members)
+            pending += reversed(each.members)
         else:
             for key in each.members:
                 for language, name, _ in _references_in(key):
                     found.setdefault((language, key, name), each.keys[key])
-            coming += reversed(each.members.values())
+            pending += reversed(each.members.values())
     return found
 
 

@@ -1,7 +1,7 @@
-"""The form of an Orquesta definition: nodes in, forms out, and a finding for everything that is not as it must be.
+"""Reads the form of an Orquesta definition from nodes, and reports everything that is invalid.
 
-What cannot be loaded at all (`wrong_shape`: a part that must be an object or a list is something else) is told apart
-from what only does not fit the form (`wrong_type` and others), as Orquesta's own inspection does.
+As in Orquesta's inspection, there are two kinds of errors. `wrong_shape` prevents loading, because an object or list is
+something else. `wrong_type` and others are mismatches within the form.
 """
 
 import json
@@ -28,11 +28,11 @@ TASK_NAME: Final = re.compile(r"\w+\Z")
 VERSIONS: Final = ("1.0", 1.0)
 _EXPRESSION: Final = r"(?:{{.*?}}|<%.*?%>)"
 ITEMS: Final = re.compile(rf"\s*{_EXPRESSION}\s*$|(?:\w+,|\s)*\w+\s+in\s+{_EXPRESSION}\s*$")
-"""What `with` may be: an expression, or names and an expression that they stand for the items of."""
+"""The text of `with`: an expression, or names and an expression whose items they stand for."""
 
 
 def read_form(reader: Reader, root: Node) -> WorkflowForm | None:
-    """Return what a document says, as far as it can be read."""
+    """Return the form of a document without the parts that cannot be read, or None."""
     if not isinstance(root, MapNode) or not root.members:
         _wrong_shape(reader, "a workflow", root, "an object with the field 'tasks'")
         return None
@@ -72,7 +72,7 @@ def read_form(reader: Reader, root: Node) -> WorkflowForm | None:
 
 def _wrong_shape(reader: Reader, what: str, node: Node, expected: str) -> None:
     found = kind_of(node) if not isinstance(node, MapNode | ListNode) or node.members else f"an empty {_kind(node)}"
-    reader.error("wrong_shape", f"{what} is of a wrong shape: nothing in it can be read", node.place, found=found,
+    reader.error("wrong_shape", f"{what} has the wrong shape, so nothing in it can be read", node.place, found=found,
                  expected=expected)  # fmt: skip
 
 
@@ -84,17 +84,17 @@ _NAMES: Final = r"(?:(?:vars|output|input)\[\d+\]|tasks\.\w+\.input|tasks\.\w+\.
 """Paths of objects whose keys are names of variables or inputs."""
 _NAMED: Final = re.compile(rf"(?:tasks|{_NAMES})\Z")
 _DATA: Final = re.compile(rf"{_NAMES}\.[^.\[\]]+[.\[]")
-"""Paths of what is deeper than a name's value: there, a value of any kind is only data."""
+"""Paths below a name's value, where any value is plain data."""
 
 
 def _odd_values(reader: Reader) -> None:
-    """Make errors of warnings where a key is a name, and where a date stands for more than data."""
+    """Turn warnings into errors for keys that are names, and for dates that are not plain data."""
     for number, finding in enumerate(reader.findings):
         path = finding.place.path
         if finding.code == "yaml_key" and _NAMED.match(path):
             reader.findings[number] = replace(finding, severity="error")
         elif finding.code == "yaml_date" and not _DATA.match(path):
-            message = "a date is neither a name nor a value"
+            message = "a date cannot be a name or a value"
             reader.findings[number] = replace(finding, code="wrong_type", message=message, severity="error")
 
 
@@ -105,7 +105,7 @@ def _text(node: Node) -> str:
 def _filled_text(reader: Reader, what: str, node: Node) -> bool:
     if _text(node):
         return True
-    reader.wrong_type(what, node, "a text that is not empty")
+    reader.wrong_type(what, node, "text that is not empty")
     return False
 
 
@@ -123,13 +123,13 @@ def _number_or_text(reader: Reader, what: str, node: Node) -> bool:
 def _check_version(reader: Reader, node: Node) -> None:
     if not isinstance(node, ScalarNode) or isinstance(node.value, bool) or node.value not in VERSIONS:
         reader.error(
-            "bad_choice", "'version' of the workflow is none of its values", node.place, found=kind_of(node),
+            "bad_choice", "'version' of the workflow has an invalid value", node.place, found=kind_of(node),
             expected="1.0", hint="Orquesta has no other version",
         )  # fmt: skip
 
 
 def _unique_list(reader: Reader, what: str, node: Node, check: Callable[[Node], object]) -> None:
-    """Check a list that has members, each of them once."""
+    """Check that a node is a list with members and without duplicates."""
     if not isinstance(node, ListNode) or not node.members:
         reader.wrong_type(what, node, "a list with at least one member")
         return
@@ -148,14 +148,14 @@ def _unique_list(reader: Reader, what: str, node: Node, check: Callable[[Node], 
 def _one_key(reader: Reader, what: str, node: Node) -> bool:
     if isinstance(node, MapNode) and len(node.members) == 1:
         return True
-    hint = "write each name as a member of its own: - name: value" if isinstance(node, MapNode) else ""
-    reader.error("wrong_type", f"a member of {what} is no object of one name", node.place, found=_counted(node),
+    hint = "write each name as a separate member, - name: value" if isinstance(node, MapNode) else ""
+    reader.error("wrong_type", f"a member of {what} must be an object with one name", node.place, found=_counted(node),
                  expected="name: value", hint=hint)  # fmt: skip
     return False
 
 
 def _counted(node: Node) -> str:
-    return f"an object of {len(node.members)} names" if isinstance(node, MapNode) else kind_of(node)
+    return f"an object with {len(node.members)} names" if isinstance(node, MapNode) else kind_of(node)
 
 
 def _input(reader: Reader, node: Node) -> None:
@@ -165,7 +165,7 @@ def _input(reader: Reader, node: Node) -> None:
 
 def _assignments(reader: Reader, what: str, node: Node) -> None:
     if isinstance(node, MapNode):
-        reader.wrong_type(what, node, "a list of objects of one name each, such as - name: value")
+        reader.wrong_type(what, node, "a list of objects with one name each, such as - name: value")
         return
     _unique_list(reader, what, node, lambda each: _one_key(reader, what, each))
 
@@ -178,13 +178,13 @@ def _tasks(reader: Reader, node: Node) -> dict[str, TaskForm]:
             _wrong_shape(reader, "'tasks' of the workflow", node, "an object of tasks by name")
         return {}
     if not node.members:
-        reader.error("no_tasks", "'tasks' of the workflow: at least one task is needed", node.place)
+        reader.error("no_tasks", "'tasks' of the workflow must have at least one task", node.place)
     forms = {}
     for name, member in node.members.items():
         place = node.keys[name]
         if not TASK_NAME.match(name):
             reader.error(
-                "bad_name", "a task's name is no name", place, found=repr(name), expected="letters, digits and _",
+                "bad_name", "the name of a task is invalid", place, found=repr(name), expected="letters, digits and _",
                 hint=_as_name(name),
             )  # fmt: skip
         if isinstance(member, MapNode) and member.members:
@@ -224,7 +224,7 @@ def _task(reader: Reader, name: str, place: Place, node: MapNode) -> TaskForm:
 
 
 def _action(reader: Reader, fields: Fields) -> tuple[Node | None, Node | None]:
-    """Return a task's action and its input, what stands inline in the action before what stands in `input`."""
+    """Return a task's action and its input. Inline parameters in the action replace `input`."""
     action, given = fields.take("action"), fields.take("input")
     if given is not None:
         _check_input(reader, fields, given)
@@ -236,19 +236,19 @@ def _action(reader: Reader, fields: Fields) -> tuple[Node | None, Node | None]:
     if inline is None:
         if "=" in action.text and not OPENING.search(action.text):
             reader.warn(
-                "inline_nothing", f"no parameter can be read from 'action' of {fields.what}: all of it is the name",
-                action.place, hint="put quotes around a text: name='text'",
+                "inline_nothing", f"'action' of {fields.what} has no valid parameters, so all of it is the name",
+                action.place, hint="put quotes around text, as in name='text'",
             )  # fmt: skip
         return action, given
     ref, blank, _ = action.text.partition(" ")
     if not blank:
         reader.error(
-            "bad_action", f"'action' of {fields.what} has parameters, but no blank behind its name", action.place,
+            "bad_action", f"'action' of {fields.what} has parameters, but no space after its name", action.place,
             found=repr(action.text), expected="PACK.NAME name=value ...",
         )  # fmt: skip
     if given is not None:
         reader.warn(
-            "inline_wins", f"'input' of {fields.what} is not used: the parameters that stand in 'action' replace it",
+            "inline_wins", f"'input' of {fields.what} is not used, because the parameters in 'action' replace it",
             fields.key_place("input"),
         )  # fmt: skip
     return ScalarNode(action.place, ref, ref, action.source), inline
@@ -261,7 +261,7 @@ def _check_input(reader: Reader, fields: Fields, node: Node) -> None:
 
 
 def _part(reader: Reader, fields: Fields, name: str, expected: str) -> MapNode | None:
-    """Return an object that is a part of a task."""
+    """Return the object in a field of a task."""
     node = fields.take(name)
     what = f"{name!r} of {fields.what}"
     if node is None or isinstance(node, MapNode):
@@ -289,7 +289,7 @@ def _with(reader: Reader, fields: Fields) -> ItemsForm | None:
     if found is not None:
         _check_items(reader, fields, found)
     else:
-        reader.warn("no_items", f"'with' of {fields.what} has no items: the task fails as it starts", node.place)
+        reader.warn("no_items", f"'with' of {fields.what} has no items, so the task fails when it starts", node.place)
     if concurrency is not None:
         _number_or_text(reader, f"'concurrency' of {fields.what}", concurrency)
     inner.finish(lambda _name: None)
@@ -297,7 +297,7 @@ def _with(reader: Reader, fields: Fields) -> ItemsForm | None:
 
 
 def _check_items(reader: Reader, fields: Fields, node: Node) -> None:
-    expected = "an expression that gives a list, or: name[, name ...] in <expression>"
+    expected = "an expression that gives a list, or name[, name ...] in <expression>"
     if not ITEMS.match(_text(node)):
         reader.wrong_type(f"the items of {fields.what}", node, expected)
 
@@ -351,7 +351,7 @@ def _transition(reader: Reader, number: int, node: MapNode, what: str) -> Transi
     when, publish, do = fields.take("when"), fields.take("publish"), fields.take("do")
     if isinstance(when, ScalarNode) and isinstance(when.value, bool):
         hint = "leave it out, or put quotes around it"
-        reader.error("wrong_type", f"'when' of {what} is of the wrong type", when.place, found=kind_of(when),
+        reader.error("wrong_type", f"'when' of {what} has the wrong type", when.place, found=kind_of(when),
                      expected="an expression", hint=hint)  # fmt: skip
     elif when is not None:
         _filled_text(reader, f"'when' of {what}", when)
@@ -373,8 +373,8 @@ def _publish(reader: Reader, what: str, node: Node) -> Node:
     inline = inline_list(node)
     if not inline.members:
         reader.warn(
-            "inline_nothing", f"'publish' of {what} publishes nothing: no parameter can be read from it", node.place,
-            found=kind_of(node), expected="name=value ...", hint="put quotes around a text: name='text'",
+            "inline_nothing", f"'publish' of {what} publishes nothing, because it has no valid parameters", node.place,
+            found=kind_of(node), expected="name=value ...", hint="put quotes around text, as in name='text'",
         )  # fmt: skip
     return inline
 

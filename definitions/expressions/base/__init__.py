@@ -1,1 +1,1 @@
-"""The ground that all expression languages share: bounds, namespaces, values, operators."""
+"""The common base of all expression languages: bounds, namespaces, values and operators."""

@@ -1,4 +1,4 @@
-"""What an expression may cost: Jinja's sandbox guards attributes, but neither memory nor time."""
+"""Limits on the cost of expressions: Jinja's sandbox guards attributes, but neither memory nor time."""
 
 import re
 from collections.abc import Iterable, Iterator, Sized
@@ -8,15 +8,15 @@ from stretto.definitions.data import FrozenDict, FrozenList
 from stretto.definitions.errors import LimitExceeded
 
 MAX_SOURCE_LENGTH = 20_000
-"""Characters of one expression or text with expressions."""
+"""Maximum length of one expression, or of a text with expressions."""
 MAX_NESTING = 100
-"""Levels of nesting within an expression; Python's own compiler gives up at 200."""
+"""Maximum levels of nesting within an expression; Python's own compiler fails at 200."""
 MAX_TEXT_LENGTH = 8 * 1024 * 1024
-"""Characters of all texts that one evaluation makes (texts that it only passes on are not counted)."""
+"""Maximum length of all texts that one evaluation creates. Texts that it only passes on do not count."""
 MAX_STEPS = 1_000_000
-"""Values that one evaluation may walk over or make."""
+"""Maximum number of values that one evaluation reads or creates."""
 MAX_INTEGER_BITS = 1024
-"""Bits of an integer on the way; what leaves an expression has at most 64."""
+"""Maximum size of an intermediate integer; the value of an expression has at most 64 bits."""
 MAX_FORMAT_WIDTH = 1000
 FROZEN_BYTES_A_STEP = 64
 
@@ -25,7 +25,7 @@ _FORMAT_STAR = re.compile(r"%[-+ #0]*\*|%[-+ #0]*\d*\.\*")
 
 
 class Fuel:
-    """The steps that one evaluation may take, and the characters that it may make."""
+    """The remaining steps and characters of one evaluation."""
 
     __slots__ = ("_made", "left")
 
@@ -34,15 +34,15 @@ class Fuel:
         self._made = 0
 
     def make_text(self, length: int) -> None:
-        """Pay for a text of `length` characters before it is made; `LimitExceeded` when it may not be."""
+        """Pay for a text before it is created, or raise `LimitExceeded`."""
         self._made += length
         check_text(self._made)
 
     def compare(self, *values: Any) -> None:
-        """Pay for walking through values that are compared; what they share is walked, and paid for, each time."""
+        """Pay for comparing values. Shared members cost each time, as the comparison visits them each time."""
         for value in values:
             if isinstance(value, FrozenDict | FrozenList):
-                # C walks these at some hundred million bytes a second: they count for less than a step.
+                # C compares some hundred million bytes a second, so these cost less than a step for each member.
                 self.burn(value.weight // FROZEN_BYTES_A_STEP)
             elif isinstance(value, dict):
                 self.burn(len(value))
@@ -52,13 +52,13 @@ class Fuel:
                 self.compare(*value)
 
     def burn(self, steps: int) -> None:
-        """Take `steps` off; `LimitExceeded` when none are left."""
+        """Pay for `steps`, or raise `LimitExceeded` if fewer are left."""
         self.left -= steps
         if self.left < 0:
-            raise LimitExceeded(f"an expression may walk over or make at most {MAX_STEPS:,} values")
+            raise LimitExceeded(f"an expression can read or create at most {MAX_STEPS:,} values")
 
     def walk(self, values: Iterable[Any]) -> Iterable[Any]:
-        """Return `values` to be iterated once, paid for: at once where their number is known, else one by one."""
+        """Return `values` for one paid iteration: paid in advance if their number is known, else one by one."""
         if isinstance(values, Sized):
             self.burn(len(values))
             return values
@@ -71,22 +71,22 @@ class Fuel:
 
 
 def check_text(length: int) -> None:
-    """Raise `LimitExceeded` when the texts of an evaluation come to more than it may make."""
+    """Raise `LimitExceeded` if an evaluation's texts have too many characters in total."""
     if length > MAX_TEXT_LENGTH:
         raise LimitExceeded(
-            f"an expression may make texts of at most {MAX_TEXT_LENGTH:,} characters in all; these come to {length:,}"
+            f"an expression can create texts of at most {MAX_TEXT_LENGTH:,} characters in total, got {length:,}"
         )
 
 
 def check_bits(bits: int) -> None:
-    """Raise `LimitExceeded` when an integer of `bits` bits is about to be made and may not."""
+    """Raise `LimitExceeded` if an integer of `bits` bits would be too large."""
     if bits > MAX_INTEGER_BITS:
-        raise LimitExceeded(f"an integer in an expression may have at most {MAX_INTEGER_BITS:,} bits")
+        raise LimitExceeded(f"an integer in an expression must have at most {MAX_INTEGER_BITS:,} bits")
 
 
 def check_format(pattern: str) -> None:
-    """Raise `LimitExceeded` for a `%` format whose widths could make a huge text."""
+    """Raise `LimitExceeded` for a `%` format whose widths could create a huge text."""
     if _FORMAT_STAR.search(pattern) or any(
         len(number) > 4 or int(number) > MAX_FORMAT_WIDTH for number in _FORMAT_NUMBER.findall(pattern)
     ):
-        raise LimitExceeded(f"a width in a % format may be at most {MAX_FORMAT_WIDTH:,}")
+        raise LimitExceeded(f"a width in a % format must be at most {MAX_FORMAT_WIDTH:,}")

@@ -1,7 +1,7 @@
-"""Names that lead to secrets: an expression that reads one makes a secret of what it gives.
+"""Tracks reads of secrets, so that values derived from them are secret too.
 
-A scope gives something `Guarded` for such a name; opened for one evaluation, it notes the reading there, and what the
-expression gives is learned by whoever keeps secrets out of what is told. So a secret stays one after any filter.
+A scope returns a `Guarded` for a name that leads to a secret. An evaluation opens it and notes the source. At its end,
+the source learns the value of the expression. So a secret stays masked after any filter.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,31 +11,31 @@ from stretto.definitions.expressions.base.namespaces import ABSENT, Readable
 
 
 class Source(Protocol):
-    """Where secret values come from."""
+    """The origin of secret values."""
 
     def learn(self, value: Any) -> None:
-        """Take a value that came from here through an expression."""
+        """Add a value that an expression derived from this source."""
 
 
 class Notes(Protocol):
-    """An evaluation, which notes the sources that are read."""
+    """Records the sources that an evaluation reads."""
 
     def note(self, source: Source) -> None:
-        """Note that a source was read."""
+        """Record that a source was read."""
 
 
 class Guarded:
-    """What stands for a secret until an evaluation opens it."""
+    """Stands for a secret until an evaluation opens it."""
 
     __slots__ = ()
 
     def open(self, notes: Notes) -> Any:
-        """Return what an evaluation reads instead."""
+        """Return the value for an evaluation, and note its source."""
         raise NotImplementedError
 
 
 class GuardedValue(Guarded):
-    """A value that is, or holds, a secret."""
+    """A value that is or contains a secret."""
 
     __slots__ = ("_source", "_value")
 
@@ -44,12 +44,13 @@ class GuardedValue(Guarded):
         self._source = source
 
     def open(self, notes: Notes) -> Any:
+        """Return the value, and note its source."""
         notes.note(self._source)
         return self._value
 
 
 class GuardedNamespace(Guarded):
-    """A namespace some of whose members are, or hold, secrets. `sources`: one for each name, or one for all."""
+    """A namespace with secret members. `sources` are by name, or one source for all members."""
 
     __slots__ = ("_inner", "_sources")
 
@@ -58,15 +59,16 @@ class GuardedNamespace(Guarded):
         self._sources = sources
 
     def open(self, notes: Notes) -> "WatchedNamespace":
+        """Return the namespace, which notes the sources that are read."""
         return WatchedNamespace(self._inner, self._sources, notes)
 
 
 OPEN_FIELDS = frozenset({"outcome"})
-"""What a task's record says that never holds a secret."""
+"""The fields of a task's record that never contain secrets."""
 
 
 class WatchedNamespace(Readable):
-    """A guarded namespace as one evaluation reads it."""
+    """A guarded namespace, opened for one evaluation."""
 
     __slots__ = ("_inner", "_notes", "_sources")
 
@@ -76,22 +78,26 @@ class WatchedNamespace(Readable):
         self._notes = notes
 
     def read(self, name: str) -> Any:
+        """Return a field, or `ABSENT`."""
         value = self._inner.read(name)
         source = self._sources.get(name) if isinstance(self._sources, Mapping) else self._sources
         if source is None or value is ABSENT or name in OPEN_FIELDS:
             return value
-        if isinstance(value, Readable):  # a task's record, whose outcome is no secret
+        if isinstance(value, Readable):  # a task's record, whose outcome is not secret
             return WatchedNamespace(value, source, self._notes)
         self._notes.note(source)
         return value
 
     def names(self) -> Iterable[str]:
+        """Return the names of all fields."""
         return self._inner.names()
 
     def describe(self) -> str:
+        """Return a description for error messages."""
         return self._inner.describe()
 
     def explain_absence(self, name: str) -> str:
+        """Return the error message for a missing field."""
         return self._inner.explain_absence(name)
 
     def __contains__(self, name: object) -> bool:

@@ -1,7 +1,4 @@
-"""Jinja's filters that lay a text out (center, indent, wordwrap), with bounds on what they make.
-
-Each dialect makes a text of a value in its own way, which is given.
-"""
+"""Bounded versions of Jinja's layout filters (center, indent, wordwrap), for each dialect's conversion to text."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -15,7 +12,7 @@ MAX_WIDTH = 10_000
 COPIED_CHARACTERS_A_STEP = 64
 
 TextOf: TypeAlias = Callable[[Any, Fuel], str]
-"""Gives the text that a value becomes between other text, paid for."""
+"""Converts a value to its text between other text, and pays for it."""
 
 
 def layout_filters(text_of: TextOf) -> dict[str, Callable[..., str]]:
@@ -46,7 +43,7 @@ def layout_filters(text_of: TextOf) -> dict[str, Callable[..., str]]:
         between = sum(len(each) for each in (*arguments, *options.values()) if isinstance(each, str))
         lines = len(text) // max(_width("wordwrap", width), 1) + 1
         context.fuel.make_text(len(text) + lines * (1 + between))
-        # Python's textwrap copies what is left of a long word for each line that it cuts off.
+        # Python's textwrap copies the rest of a long word for each line that it cuts off.
         longest = max(map(len, text.split()), default=0)
         context.fuel.burn(lines * longest // COPIED_CHARACTERS_A_STEP)
         return str(JINJA_FILTERS["wordwrap"](context.environment, text, width, *arguments, **options))
@@ -56,5 +53,5 @@ def layout_filters(text_of: TextOf) -> dict[str, Callable[..., str]]:
 
 def _width(name: str, width: Any) -> int:
     if not isinstance(width, int) or abs(width) > MAX_WIDTH:
-        raise ValueError(f"{name} takes a width of at most {MAX_WIDTH:,}")
+        raise ValueError(f"the width of {name} must be an integer of at most {MAX_WIDTH:,}")
     return abs(width)

@@ -1,4 +1,4 @@
-"""The time and the randomness that an expression sees: fixed by the event at hand, so that a replay agrees."""
+"""The time and randomness of expressions, which come from the current event, so that a replay agrees."""
 
 import hashlib
 import uuid
@@ -9,12 +9,17 @@ from stretto.definitions.expressions.base.guarding import Source
 
 
 class Moment:
-    """When an expression is evaluated, and the seed of its `uuid()`.
+    """The time of an evaluation, and the seed of its `uuid()`.
 
-    `at` is seconds since the epoch; `seed`, in parts, tells this evaluation from every other of the run (the run's id
-    and the event's number, for an item's input also the task, visit and index). The calls of `uuid()` are counted
-    over all expressions evaluated at one moment, so that each gives another id. `sources` are those of secrets that
-    the expression at hand has read.
+    Calls of `uuid()` are counted over all expressions of a moment, so that each returns a different id.
+
+    Args:
+        at: The time in seconds since the epoch.
+        seed: Identifies this evaluation within all runs: the run's id and the event's number, and for an item's input
+            also the task, visit and index.
+
+    Attributes:
+        sources: The sources of secrets that the current expression has read, or None.
     """
 
     __slots__ = ("_calls", "_seed", "at", "sources")
@@ -26,13 +31,13 @@ class Moment:
         self.sources: list[Source] | None = None
 
     def note(self, source: Source) -> None:
-        """Note that the expression at hand has read a secret."""
+        """Record that the current expression has read a secret."""
         if self.sources is None:
             self.sources = []
         self.sources.append(source)
 
     def learn(self, value: Any) -> None:
-        """Have the sources of the secrets that were read learn what the expression gave: its end."""
+        """End an expression: its secret sources learn its value."""
         sources, self.sources = self.sources or (), None
         for source in sources:
             source.learn(value)
@@ -42,7 +47,7 @@ class Moment:
         return datetime.fromtimestamp(self.at, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
     def uuid(self) -> str:
-        """Return the next id of this moment, in the form of a random (version 4) UUID."""
+        """Return the next id of this moment as a version 4 UUID."""
         self._calls += 1
         seed = "/".join(map(str, (*self._seed, self._calls)))
         digest = hashlib.blake2b(seed.encode(), digest_size=16).digest()

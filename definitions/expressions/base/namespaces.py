@@ -1,7 +1,7 @@
-"""What an expression reads names from: small read-only views, never the maps behind them.
+"""Read-only views from which expressions read names, in place of the maps behind them.
 
-`workflow.items` must be the variable called `items`, not a method of the map that holds it, and a map is no
-JSON. A namespace is therefore no value: an expression names what it wants from it.
+`workflow.items` must be the variable `items`, not a method of the map that stores it, and such a map is not JSON.
+Therefore a namespace is not a value. Expressions read its fields.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,40 +18,40 @@ class _Absent:
 
 
 ABSENT: Final = _Absent()
-"""What `read` and `resolve` return for a name that is not there; no value of a workflow is ever this object."""
+"""The result of `read` and `resolve` for a missing name. It is never a value of a workflow."""
 ITEM_NAMES: Final = frozenset({"item", "index"})
-"""The names that are not the same for all items of a fan-out."""
+"""The names that differ between the items of a fan-out."""
 
 
 class InFull(Exception):
-    """A quicker way to evaluate an expression ends here: what it meets is left to the evaluation in full."""
+    """A fast path cannot evaluate the expression; it needs full evaluation."""
 
 
 class Readable:
-    """Something that an expression reads fields of, but cannot take as a value."""
+    """An object whose fields expressions can read, but which is not a value itself."""
 
     __slots__ = ()
 
     def __str__(self) -> str:
-        raise NotData(f"{self.describe()} as a whole is no value; name a field of it")
+        raise NotData(f"{self.describe()} as a whole is not a value; name a field of it")
 
     def __repr__(self) -> str:
         return f"<{self.describe()}>"
 
     def read(self, name: str) -> Any:
-        """Return the field called `name`, or `ABSENT`."""
+        """Return the field `name`, or `ABSENT`."""
         raise NotImplementedError
 
     def names(self) -> Iterable[str]:
-        """Return the fields that there are, to offer the nearest one."""
+        """Return the names of all fields, to suggest the nearest one."""
         raise NotImplementedError
 
     def describe(self) -> str:
-        """Return what this is, for an error's text."""
+        """Return a description for error messages."""
         raise NotImplementedError
 
     def explain_absence(self, name: str) -> str:
-        """Return why the field `name` is not there, for an error's text."""
+        """Return the error message for the missing field `name`."""
         return f"{self.describe()} has no {name!r}"
 
 
@@ -65,12 +65,15 @@ class Namespace(Readable):
         self._members = members
 
     def read(self, name: str) -> Any:
+        """Return a field, or `ABSENT`."""
         return self._members.get(name, ABSENT)
 
     def names(self) -> Iterable[str]:
+        """Return the names of all fields."""
         return self._members.keys()
 
     def describe(self) -> str:
+        """Return a description for error messages."""
         return f"the namespace {self._name!r}"
 
     def __contains__(self, name: object) -> bool:
@@ -78,7 +81,7 @@ class Namespace(Readable):
 
 
 class TaskNamespace(Namespace):
-    """The namespace `task`: the tasks that have finished, and a clear word about those that have not."""
+    """The namespace `task`: the finished tasks, with a separate error for tasks that have not finished."""
 
     __slots__ = ("_defined",)
 
@@ -87,42 +90,54 @@ class TaskNamespace(Namespace):
         self._defined = defined
 
     def names(self) -> Iterable[str]:
+        """Return the names of all fields."""
         return self._defined
 
     def explain_absence(self, name: str) -> str:
+        """Return the error message for a missing field."""
         if name in self._defined:
             return f"the task {name!r} has not finished yet"
         return f"there is no task {name!r}"
 
 
 class Scope(Protocol):
-    """Where an expression's top-level names come from."""
+    """The source of an expression's top-level names."""
 
     def resolve(self, name: str) -> Any:
-        """Return what `name` stands for, or `ABSENT`."""
+        """Return the value of `name`, or `ABSENT`."""
 
     def read_once(self, read: "Read") -> tuple[Any, ...]:
-        """Return what `read` reads of this scope (no name of `ITEM_NAMES`), be it read now or at an earlier time.
+        """Return `read(self)`, possibly from an earlier call.
 
-        Raises what `read` does, and `InFull` where names are not to be resolved twice.
+        Args:
+            read: Reads values of this scope, but no name of `ITEM_NAMES`.
+
+        Returns:
+            The values.
+
+        Raises:
+            InFull: This scope must not resolve names twice.
         """
 
     def known_names(self) -> Iterable[str]:
-        """Return the names that `resolve` knows, to offer the nearest one."""
+        """Return the names that `resolve` knows, to suggest the nearest one."""
 
     def completion(self) -> "Completion | None":
-        """Return how the task at hand ended, where an expression may ask (`result()`, `failed()`)."""
+        """Return the end of the current task for `result()`, `failed()` and others, or None."""
 
     def task_status(self, task: str, route: int | None) -> str | None:
-        """Return the status of a task's last visit on a route (None: the scope's own), or None if it has not run."""
+        """Return the status of a task's last visit on a route, or None if it has not run.
+
+        A `route` of None is the scope's own.
+        """
 
 
 Read: TypeAlias = Callable[[Scope], tuple[Any, ...]]
-"""Reads values of a scope, without any effect."""
+"""Reads values of a scope without side effects."""
 
 
 class Completion:
-    """How a task (or a try) ended: what `result()`, `succeeded()`, `failed()`, ... speak of."""
+    """The end of a task or an attempt, as `result()`, `succeeded()`, `failed()` and others read it."""
 
     __slots__ = ("outcome", "result")
 

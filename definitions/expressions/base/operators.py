@@ -1,4 +1,4 @@
-"""Arithmetic with bounds: Jinja's meaning, but an exact quotient of integers is an integer."""
+"""Bounded arithmetic with Jinja's meaning, except that an exact quotient of integers is an integer."""
 
 from collections.abc import Callable
 from typing import Any
@@ -53,7 +53,7 @@ def _modulo(left: Any, right: Any, fuel: Fuel) -> Any:
     check_format(left)
     arguments = right if isinstance(right, tuple) else right.values() if isinstance(right, dict) else (right,)
     if not all(isinstance(argument, str | int | float | None) for argument in arguments):
-        raise TypeError("a text's % puts texts and numbers into it, nothing else")
+        raise TypeError("the % operator on text takes only texts and numbers")
     widest = max((len(argument) for argument in arguments if isinstance(argument, str)), default=0)
     fuel.make_text(len(left) + left.count("%") * max(widest, MAX_FORMAT_WIDTH))
     return left % right

@@ -1,6 +1,6 @@
-"""Plain values of a definition: literals, paths such as `item.name` or `task.load.result[0]`, and what is made of them.
+"""Plain values of a definition: literals, paths such as `item.name` or `task.load.result[0]`, and their compounds.
 
-What an expression is, is read off its parse tree, once it has been checked. Nothing here evaluates anything.
+They are derived from an expression's parse tree after it has been checked. Nothing is evaluated here.
 """
 
 from collections.abc import Mapping
@@ -15,16 +15,16 @@ from stretto.definitions.errors import NotData
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A value that is written down."""
+    """A literal value."""
 
     value: Data
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A top-level name, and the keys that lead on from there: a text is a field's name, an integer a list's index.
+    """A top-level name and the keys that follow: text for a field, an integer for an index.
 
-    Whether a field is read with a dot or in brackets makes no difference as long as it is there.
+    Dots and brackets are equivalent, because they differ only if a field is missing.
     """
 
     root: str
@@ -33,7 +33,7 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A text: literal texts, and values with text around them."""
+    """A text of literal parts and values."""
 
     parts: tuple[str | Literal | Path, ...]
 
@@ -56,7 +56,7 @@ Plain: TypeAlias = Literal | Path | Joined | Members | Listed
 
 
 def plain_of(tree: nodes.Expr) -> Literal | Path | None:
-    """Return what a checked expression comes to, or None where it has to be computed."""
+    """Return the plain value of a checked expression, or None if it must be computed."""
     if isinstance(tree, nodes.Const):
         return _literal(tree.value)
     keys: list[str | int] = []
@@ -66,7 +66,7 @@ def plain_of(tree: nodes.Expr) -> Literal | Path | None:
         if key is None:
             return None
         keys.append(key)
-        node = node.node  # type: ignore[attr-defined]  # whatever has a key has an owner
+        node = node.node  # type: ignore[attr-defined]  # a node with a key has an owner
     return Path(node.name, tuple(reversed(keys)))
 
 
@@ -74,7 +74,7 @@ def _literal(value: Any) -> Literal | None:
     try:
         return Literal(freeze(value))
     except NotData:
-        return None  # evaluating it tells what is wrong with it
+        return None  # its evaluation raises the error
 
 
 def _key(node: nodes.Expr) -> str | int | None:

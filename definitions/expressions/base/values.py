@@ -1,4 +1,4 @@
-"""What leaves an expression: plain data, or its text."""
+"""Converts the results of expressions to frozen data or text."""
 
 from collections.abc import ItemsView, Iterator, KeysView, ValuesView
 from typing import Any
@@ -16,9 +16,19 @@ _UNCHANGING = frozenset({str, int, float, bool, type(None), FrozenDict, FrozenLi
 
 
 def settle(value: Any, fuel: Fuel) -> Data:
-    """Return what an expression gave as frozen data: iterators are listed, undefined values are errors.
+    """Return the result of an expression as frozen data. Iterators become lists.
 
-    Raises what an undefined value raises, `NotData` for what is no data, `LimitExceeded` when out of fuel.
+    Args:
+        value: The result of an expression.
+        fuel: The budget of the evaluation.
+
+    Returns:
+        Frozen data.
+
+    Raises:
+        UndefinedError: The value is undefined.
+        NotData: The value is not JSON-like.
+        LimitExceeded: The evaluation is out of fuel.
     """
     if is_frozen(value):
         return value  # type: ignore[no-any-return]
@@ -33,20 +43,20 @@ def _settle(value: Any, fuel: Fuel) -> Any:
         fuel.burn(len(value))
         return {key: _settle(member, fuel) for key, member in value.items()}
     if isinstance(value, LoopContext):
-        raise NotData("a loop is no value; name a field of it, such as loop.index")
+        raise NotData("a loop is not a value; name a field of it, such as loop.index")
     if isinstance(value, list | tuple | Iterator | range | KeysView | ValuesView | ItemsView | set | frozenset):
         return [_settle(member, fuel) for member in fuel.walk(value)]
     if isinstance(value, Undefined):
-        str(value)  # raises the error that tells what is undefined
+        str(value)  # raises the error for the undefined name
     if isinstance(value, Readable):
-        str(value)  # raises the error that a namespace is no value
+        str(value)  # raises the error for a whole namespace
     if callable(value):
-        raise NotData("a function is no value; call it: write its name with ()")
+        raise NotData("a function is not a value; call it by writing () after its name")
     return value
 
 
 def text_of(value: Any, fuel: Fuel) -> str:
-    """Return the text of a value between other text: null is empty, objects and lists are compact JSON."""
+    """Return the text of a value between other text. Null is empty; objects and lists are compact JSON."""
     if type(value) is str:
         return value
     data = settle(value, fuel)

@@ -1,9 +1,9 @@
-"""Expressions of Orquesta's definitions: YAQL in `<% %>`, Jinja in `{{ }}` and `{% %}`, with Orquesta's meaning.
+"""Expressions of Orquesta definitions: YAQL in `<% %>` and Jinja in `{{ }}` and `{% %}`, with Orquesta's semantics.
 
     text --delimiting--> cuts --yaql_engine, jinja_programs--> programs --rendering, templates--> Template
 
-Both languages have the same functions (`functions`, `stackstorm`), read from the same `Scope`, and are bounded by the
-same fuel. The package `yaql` is imported when the first YAQL expression is compiled, and no sooner.
+Both languages share their functions (`functions`, `stackstorm`), the `Scope` that they read from, and the fuel that
+bounds them. The package `yaql` is imported only when the first YAQL expression is compiled.
 """
 
 from typing import TYPE_CHECKING

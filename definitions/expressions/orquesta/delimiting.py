@@ -1,8 +1,8 @@
-"""Where a text's expressions begin and end, as Orquesta cuts them: by pattern, before anything is parsed.
+"""Finds the expressions in a text by pattern, before parsing, as Orquesta does.
 
-YAQL stands in `<% %>`, Jinja in `{{ }}`, and in `{% %}` for statements. An expression ends at the first closing
-delimiter, in a quoted text too, and never goes over a line's end: what does is plain text. That is Orquesta's meaning
-(`orquesta/expressions/yql.py` and `jinja.py` of 1.6), so it is kept.
+YAQL is in `<% %>`, Jinja in `{{ }}`, and Jinja statements in `{% %}`. An expression ends at the first closing
+delimiter, even within a quoted text. An expression that does not end on its line is plain text. This is how
+`orquesta/expressions/yql.py` and `jinja.py` of release 1.6 do it.
 """
 
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ _DELIMITERS: dict[Language, str] = {"yaql": "<%>", "jinja": "{}"}
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """An expression in a text: its source without delimiters, and from where to where it stands with them."""
+    """An expression in a text: its source without delimiters, and its start and end with them."""
 
     source: str
     start: int
@@ -32,7 +32,7 @@ def cuts_of(text: str, language: Language) -> Iterator[Cut]:
 
 
 def _enclosed(text: str, opening: str, closing: str) -> Iterator[tuple[int, int]]:
-    """Yield from where to where what is enclosed stands, in a time that grows with the text: no pattern does that."""
+    """Yield the start and end of each enclosed part in linear time, which a pattern could not do."""
     start = text.find(opening)
     while start >= 0:
         line_end = text.find("\n", start)
@@ -58,6 +58,6 @@ def has_expressions(text: str, language: Language) -> bool:
 
 
 def languages_of(text: str) -> tuple[Language, ...]:
-    """Return the languages of which a text has expressions."""
+    """Return the languages of a text's expressions."""
     languages: tuple[Language, ...] = ("jinja", "yaql")
     return tuple(language for language in languages if has_expressions(text, language))

@@ -1,4 +1,4 @@
-"""One evaluation: what an expression reads from, and what it has used up of its bounds."""
+"""The state of one evaluation: its scope and what remains of its limits."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from stretto.definitions.expressions.base.moment import Moment
 from stretto.definitions.expressions.base.namespaces import ABSENT, Completion, Namespace, Readable, Scope
 
 MAX_REPETITIONS = 20
-"""Times that a text which an expression gave is evaluated in turn."""
+"""Maximum number of nested evaluations, when the value of an expression is text with another expression."""
 REPETITION_STEPS = 100
-"""What evaluating a text in turn costs, whatever is in it: it may have to be compiled."""
+"""The fixed cost of a nested evaluation, which may have to compile the text."""
 _NO_VARIABLES = Namespace("ctx()", {})
 
 
 class Evaluation:
-    """A scope, a moment, and the fuel that all expressions share of which one gave the other."""
+    """A scope, a moment, and the fuel of an expression and its nested evaluations."""
 
     __slots__ = ("_repetitions", "fuel", "moment", "scope")
 
@@ -27,37 +27,37 @@ class Evaluation:
         self._repetitions = 0
 
     def variables(self) -> Readable:
-        """Return the visible variables, to be read one by one."""
+        """Return the namespace of the visible variables."""
         namespace: Any = self.opened(self.scope.resolve("workflow"))
         return _NO_VARIABLES if namespace is ABSENT else namespace
 
     def item(self) -> Any:
-        """Return the item at hand, or `ABSENT`."""
+        """Return the current item, or `ABSENT`."""
         return self.opened(self.scope.resolve("item"))
 
     def completion(self) -> Completion | None:
-        """Return how the task at hand ended, or None where there is none."""
+        """Return the end of the current task, or None."""
         return self.scope.completion()
 
     def opened(self, value: Any) -> Any:
-        """Return what is guarded, noting that it was read."""
+        """Return the value, or open a guarded one and note that it was read."""
         return value.open(self.moment) if isinstance(value, Guarded) else value
 
     def repeat(self) -> None:
-        """Note that a text which an expression gave is going to be evaluated; `LimitExceeded` if that goes on."""
+        """Begin a nested evaluation, or raise `LimitExceeded` if there are too many."""
         self.fuel.burn(REPETITION_STEPS)
         self._repetitions += 1
         if self._repetitions > MAX_REPETITIONS:
             raise LimitExceeded(
-                f"its value is a text with an expression, whose value is another, {MAX_REPETITIONS} times over: "
-                "it seems to lead to itself"
+                f"its value is text with another expression, more than {MAX_REPETITIONS} times in a row; "
+                "it seems to refer to itself"
             )
 
     def repeated(self) -> None:
-        """Note that the evaluation of such a text has ended."""
+        """End a nested evaluation."""
         self._repetitions -= 1
 
 
 def visible(variables: Readable) -> list[str]:
-    """Return the names that expressions see, by name: a branch's map would yield them anew in each process."""
+    """Return the sorted names of the visible variables (the order of a branch's map differs between processes)."""
     return sorted(name for name in variables.names() if not name.startswith("__"))

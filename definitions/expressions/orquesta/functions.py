@@ -1,7 +1,7 @@
-"""Orquesta's own functions, the same in YAQL and in Jinja: `ctx`, `item`, `result`, `succeeded`, `json`, `zip`, ...
+"""Orquesta's own functions, shared by YAQL and Jinja: `ctx`, `item`, `result`, `succeeded`, `json`, `zip` and others.
 
-Each takes the evaluation first. A wrong argument is a `TypeError`, `ValueError` or `KeyError` with a text for the
-definition's author.
+Each takes the evaluation first. Invalid arguments raise TypeError, ValueError or KeyError with a message for the
+author of the definition.
 """
 
 import itertools
@@ -11,18 +11,18 @@ from typing import Any
 
 from stretto.definitions.data import Data, object_of
 from stretto.definitions.errors import nearest
+from stretto.definitions.expressions.arguments import type_name
 from stretto.definitions.expressions.base.namespaces import ABSENT, Completion
-from stretto.definitions.expressions.functions import type_name
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation, visible
 
 STATUSES = {"timed_out": "timeout", "cancelled": "canceled"}
-"""Outcomes that Orquesta has another word for."""
+"""Outcomes that have another name in Orquesta."""
 NEVER_RAN = "null"
 COMPLETED = frozenset({"succeeded", "failed", "cancelled", "timed_out", "abandoned", "skipped"})
 
 
 class UndefinedVariable(ValueError):
-    """`ctx(name)` was asked for a variable that is not visible here."""
+    """The variable of `ctx(name)` is not visible."""
 
 
 def ctx(evaluation: Evaluation, key: Any = None) -> Any:
@@ -38,7 +38,7 @@ def ctx(evaluation: Evaluation, key: Any = None) -> Any:
 
 
 def item(evaluation: Evaluation, key: Any = None) -> Any:
-    """Return the item at hand, or a field of it; null where there are no items."""
+    """Return the current item or a field of it, or null if there are no items."""
     value = evaluation.item()
     if value is ABSENT:
         value = None
@@ -56,8 +56,8 @@ def _completion(evaluation: Evaluation, function: str) -> Completion:
     completion = evaluation.completion()
     if completion is None:
         raise ValueError(
-            f"{function}() speaks of the current task, and there is none here: use it in a task (`next`, `retry`); "
-            "elsewhere publish what you need"
+            f"{function}() refers to the current task, but there is none here; use it in a task (`next`, `retry`), "
+            "and publish the values that you need elsewhere"
         )
     return completion
 
@@ -78,41 +78,41 @@ def failed(evaluation: Evaluation) -> bool:
 
 
 def completed(evaluation: Evaluation) -> bool:
-    """Return whether the current task has ended, in any way."""
+    """Return whether the current task has ended with any status."""
     return _completion(evaluation, "completed").outcome in COMPLETED
 
 
 def task_status(evaluation: Evaluation, task_id: Any, route: Any = None) -> str:
-    """Return the status of a task's last visit, in Orquesta's words; the text "null" if there was none."""
+    """Return the status of a task's last visit in Orquesta's terms, or the text "null" if there was none."""
     if route is not None and type(route) is not int:
-        raise TypeError(f"task_status() takes a number as route, not a value of type {type_name(route)}")
+        raise TypeError(f"task_status() takes a number as route, got a value of type {type_name(route)}")
     status = evaluation.scope.task_status(str(task_id), route)
     return NEVER_RAN if status is None else STATUSES.get(status, status)
 
 
 def read_json_text(evaluation: Evaluation, s: Any) -> Any:
-    """Return what a JSON text says: in YAQL an object is none."""
+    """Parse JSON text. Unlike `read_json`, refuse objects, as YAQL does."""
     if not isinstance(s, str):
-        raise TypeError(f"json() takes a text, not a value of type {type_name(s)}")
+        raise TypeError(f"json() takes text, got a value of type {type_name(s)}")
     return read_json(evaluation, s)
 
 
 def read_json(evaluation: Evaluation, s: Any) -> Any:
-    """Return what a JSON text says; an object comes back as it is."""
+    """Parse JSON text. An object is returned unchanged."""
     if isinstance(s, Mapping):
         return s
     if not isinstance(s, str):
-        raise TypeError(f"json() takes a text, not a value of type {type_name(s)}")
+        raise TypeError(f"json() takes text, got a value of type {type_name(s)}")
     evaluation.fuel.make_text(len(s))
     return json.loads(s, parse_constant=_refused_constant)
 
 
 def _refused_constant(name: str) -> Data:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def zipped(evaluation: Evaluation, *args: Any, pad: Any = None) -> Any:
-    """Return the lists' members side by side, padded to the longest; null is an empty list."""
+    """Return tuples of the lists' members, padded to the longest list. Null counts as an empty list."""
     lists = [[] if each is None else each for each in args]
     if len(lists) == 1:
         return lists[0]

@@ -1,6 +1,6 @@
-"""Jinja's own filters with Jinja's own meaning, each bounded before it makes anything; Orquesta's and StackStorm's.
+"""The filters of Orquesta expressions: Jinja's with Jinja's semantics but bounded, Orquesta's and StackStorm's.
 
-What is random (`random`) is not here; what speaks of Python objects (`attr`) reads what a dot reads.
+`random` is refused. `attr` reads only what a dot can read.
 """
 
 from collections.abc import Callable, Iterable, Sized
@@ -11,10 +11,10 @@ from jinja2.filters import FILTERS as JINJA_FILTERS
 from jinja2.tests import TESTS as JINJA_TESTS
 
 from stretto.definitions.data import weigh
+from stretto.definitions.expressions.arguments import type_name
 from stretto.definitions.expressions.base.bounds import Fuel
 from stretto.definitions.expressions.base.layout import layout_filters
 from stretto.definitions.expressions.base.values import settle
-from stretto.definitions.expressions.functions import type_name
 from stretto.definitions.expressions.orquesta import stackstorm
 from stretto.definitions.expressions.orquesta.functions import read_json, zipped
 from stretto.definitions.expressions.orquesta.texts import text_of
@@ -25,20 +25,20 @@ WALKING = frozenset(
         "min", "reject", "rejectattr", "reverse", "select", "selectattr", "slice", "sort", "sum", "unique",
     }
 )  # fmt: skip
-"""Filters over lists (some over texts, too), paid for by the members that they walk over."""
+"""Filters over lists (some also over text), which pay for the members they read."""
 PLAIN = frozenset({"abs", "attr", "d", "default", "filesizeformat", "float", "int", "round", "safe"})
-"""Filters that make nothing large."""
+"""Filters with small results."""
 TEXTUAL: dict[str, int] = {
     "capitalize": 1, "e": 6, "escape": 6, "forceescape": 6, "lower": 2, "string": 1, "striptags": 1, "title": 2,
     "trim": 1, "truncate": 1, "upper": 3, "urlize": 12, "wordcount": 1,
 }  # fmt: skip
-"""Filters over a text, and how many characters they make of one at most."""
+"""Filters over text, with the maximum growth of the text."""
 UNKNOWN_FILTER, UNKNOWN_TEST, LOOP_STEPS = "an unknown filter", "an unknown test", "the steps of a loop"
-"""Names of filters and tests that no definition can write."""
+"""Names of internal filters and tests, which no definition can write."""
 
 
 def _first_arguments(context: Any, function: Callable[..., Any]) -> tuple[Any, ...]:
-    """Return what a filter of Jinja wants first; its mark (`pass_context`, ...) tells."""
+    """Return the first argument that a Jinja filter's mark such as `pass_context` asks for."""
     wants = getattr(function, "jinja_pass_arg", None)
     if wants is None:
         return ()
@@ -129,7 +129,7 @@ def _replace(fuel: Fuel, value: Any, old: Any, new: Any, count: int | None = Non
 
 
 def _format(fuel: Fuel, value: Any, *arguments: Any, **options: Any) -> str:
-    from stretto.definitions.expressions.orquesta.jinja_operators import modulo  # noqa: PLC0415 - they need each other
+    from stretto.definitions.expressions.orquesta.jinja_operators import modulo  # noqa: PLC0415 - a circular import
 
     return str(modulo(text_of(value, fuel), options or arguments, fuel))
 
@@ -162,7 +162,7 @@ def _xmlattr(context: Any, value: Any, autospace: bool = True) -> Any:  # noqa: 
 
 
 def _refuse_random(_fuel: Fuel, *_arguments: Any) -> Any:
-    raise ValueError("random is not available: a run must go the same way again when it is replayed")
+    raise ValueError("random is not available, because a replay of the run must give the same values")
 
 
 def _refuse_unknown(kind: str) -> Callable[..., Any]:
@@ -174,9 +174,9 @@ def _refuse_unknown(kind: str) -> Callable[..., Any]:
 
 @pass_context
 def _steps_of_a_loop(context: Any, values: Any) -> Any:
-    """Pay for the steps of a `for` loop; the compiler puts it around every loop's list."""
+    """Pay for the steps of a `for` loop. The compiler wraps it around the list of every loop."""
     if not isinstance(values, Iterable):
-        raise TypeError(f"a loop runs over a list, not over a value of type {type_name(values)}")
+        raise TypeError(f"a loop takes a list, got a value of type {type_name(values)}")
     return context.fuel.walk(values)
 
 

@@ -1,4 +1,4 @@
-"""Arithmetic of Jinja with bounds, and with Python's meaning, as Orquesta has it: a quotient is a float."""
+"""Bounded arithmetic for Orquesta's Jinja, with Python's semantics: a quotient is a float."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,12 +8,12 @@ from stretto.definitions.expressions.base.operators import OPERATORS as BOUNDED
 from stretto.definitions.expressions.orquesta.texts import printable, text_of
 
 
-def divide(left: Any, right: Any, _fuel: Fuel) -> Any:
+def _divide(left: Any, right: Any, _fuel: Fuel) -> Any:
     return left / right
 
 
 def modulo(left: Any, right: Any, fuel: Fuel) -> Any:
-    """Return the remainder, or a text with values put into it."""
+    """Return the remainder, or formatted text."""
     if not isinstance(left, str):
         return left % right
     check_format(left)
@@ -23,4 +23,4 @@ def modulo(left: Any, right: Any, fuel: Fuel) -> Any:
     return left % printable(right, fuel)
 
 
-OPERATORS: dict[str, Callable[[Any, Any, Fuel], Any]] = {**BOUNDED, "/": divide, "%": modulo}
+OPERATORS: dict[str, Callable[[Any, Any, Fuel], Any]] = {**BOUNDED, "/": _divide, "%": modulo}

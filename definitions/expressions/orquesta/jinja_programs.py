@@ -1,4 +1,4 @@
-"""Jinja expressions and texts with Jinja statements, checked and compiled."""
+"""Checks and compiles Jinja expressions and texts with Jinja statements."""
 
 import math
 from collections.abc import Callable
@@ -44,7 +44,7 @@ _REFUSED_NODES: dict[type[nodes.Node], str] = {
 
 
 class JinjaExpression:
-    """What stands between `{{` and `}}`."""
+    """The compiled source of `{{ }}`."""
 
     __slots__ = ("_function", "calls")
 
@@ -54,11 +54,12 @@ class JinjaExpression:
         self._function = _compiled(EXPRESSIONS, tree)
 
     def run(self, evaluation: Evaluation) -> Any:
+        """Return the value."""
         return self._function(OrquestaContext(EXPRESSIONS, evaluation))
 
 
 class JinjaText:
-    """A text with statements (`{% %}`) in it, rendered as a whole."""
+    """A text with statements (`{% %}`), which is rendered as a whole."""
 
     __slots__ = ("_function", "calls")
 
@@ -68,16 +69,17 @@ class JinjaText:
         self._function = _compiled(TEXTS, tree)
 
     def run(self, evaluation: Evaluation) -> str:
+        """Return the rendered text."""
         return "".join(self._function(OrquestaContext(TEXTS, evaluation)))
 
 
 def check_text(text: str) -> None:
-    """Raise `Malformed` for a text whose delimiters Jinja cannot read, as Orquesta's inspection does."""
+    """Raise `Malformed` for a text that Jinja cannot parse, as Orquesta's inspection does."""
     _checked_tree(lambda: TEXTS.parse(text), text)
 
 
 def without_raw(block: str) -> str:
-    """Return what a `{% raw %}` block stands for."""
+    """Return the text of a `{% raw %}` block."""
     tree = TEXTS.parse(block)
     return "".join(data.data for data in tree.find_all(nodes.TemplateData))
 
@@ -87,11 +89,11 @@ def _parsed_expression(source: str) -> nodes.Expr:
         parser = Parser(EXPRESSIONS, source, state="variable")
         tree = parser.parse_expression()
         if not parser.stream.eos:
-            raise TemplateSyntaxError("an expression ends here, but more follows", parser.stream.current.lineno)
+            raise TemplateSyntaxError("unexpected text after the expression", parser.stream.current.lineno)
         return nodes.Template([nodes.Output([tree], lineno=1)], lineno=1)
 
     output = _checked_tree(parse, source).body[0]
-    assert isinstance(output, nodes.Output)  # noqa: S101 - made above
+    assert isinstance(output, nodes.Output)  # noqa: S101 - created above
     return output.nodes[0]
 
 
@@ -99,7 +101,7 @@ def _checked_tree(parse: Callable[[], nodes.Template], source: str) -> nodes.Tem
     if len(source) > MAX_SOURCE_LENGTH:
         raise Malformed(
             "expression_too_long",
-            f"an expression has at most {MAX_SOURCE_LENGTH:,} characters, this one {len(source):,}",
+            f"an expression must have at most {MAX_SOURCE_LENGTH:,} characters, got {len(source):,}",
         )
     try:
         tree = parse()
@@ -108,7 +110,7 @@ def _checked_tree(parse: Callable[[], nodes.Template], source: str) -> nodes.Tem
     except TemplateSyntaxError as error:
         raise Malformed("expression_syntax", error.message or "cannot be read") from None
     except (RecursionError, MemoryError):
-        raise Malformed("expression_too_deep", f"an expression nests at most {MAX_NESTING} levels") from None
+        raise Malformed("expression_too_deep", f"an expression must have at most {MAX_NESTING} levels") from None
     return checked
 
 
@@ -122,7 +124,7 @@ def _compiled(sandbox: OrquestaSandbox, tree: nodes.Template) -> Callable[[Any],
 
 
 def _called(tree: nodes.Node) -> frozenset[str]:
-    """Return the functions that are called by name, as filters too; of plain filters only those that fail."""
+    """Return the functions that are called by name, and the filters that always fail."""
     calls = {call.node.name for call in tree.find_all(nodes.Call) if isinstance(call.node, nodes.Name)}
     own = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}
     own |= {macro.name for macro in tree.find_all(nodes.Macro)}
@@ -132,7 +134,7 @@ def _called(tree: nodes.Node) -> frozenset[str]:
 
 
 def _filter_name(node: nodes.Filter) -> str:
-    """Return the name that was written."""
+    """Return the filter's name in the definition."""
     return node.args[0].value if node.name == UNKNOWN_FILTER and isinstance(node.args[0], nodes.Const) else node.name
 
 
@@ -147,31 +149,36 @@ def _is_ctx(node: nodes.Node) -> bool:
 
 
 class _Checker(NodeTransformer):
-    """Refuses what needs other files, makes loops pay for their steps, and has `ctx().x` read one variable only."""
+    """Refuses statements that need other files, makes loops pay, and lets `ctx().x` read one variable."""
 
     def generic_visit(self, node: nodes.Node, *args: object, **kwargs: object) -> nodes.Node:
+        """Refuse node types that are not allowed."""
         for kind, word in _REFUSED_NODES.items():
             if isinstance(node, kind):
                 raise Malformed("expression_statement", f"{word!r} cannot be used in a definition")
         return super().generic_visit(node, *args, **kwargs)
 
     def visit_Const(self, node: nodes.Const) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        """Refuse numbers that are not finite."""
         if isinstance(node.value, float) and not math.isfinite(node.value):
-            raise Malformed("expression_syntax", "a number in an expression is finite")
+            raise Malformed("expression_syntax", "a number in an expression must be finite")
         return node
 
     def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        """Let `ctx().x` read one variable."""
         if _is_ctx(node.node):
             node.node = nodes.Name(VARIABLES, "load", lineno=node.lineno)
             return node
         return self.generic_visit(node)
 
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        """Let `ctx()['x']` read one variable."""
         if _is_ctx(node.node):
             node.node = nodes.Name(VARIABLES, "load", lineno=node.lineno)
         return self.generic_visit(node)
 
     def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        """Mark called fields as methods, and let `ctx().get('x')` read one variable."""
         if node.dyn_args or node.dyn_kwargs:
             raise Malformed("expression_syntax", "a call cannot spread its arguments with * or **")
         if isinstance(node.node, nodes.Getattr):
@@ -179,7 +186,7 @@ class _Checker(NodeTransformer):
             if _is_ctx(method.node) and method.attr == "get":
                 node.node = nodes.Name(VARIABLE_OR, "load", lineno=node.lineno)
             else:
-                # The whole object is made for `ctx().items()`: it takes all variables.
+                # `ctx().items()` needs the object of all variables.
                 method.node = self.visit(method.node)
                 method.attr += CALLED
         else:
@@ -189,21 +196,23 @@ class _Checker(NodeTransformer):
         return node
 
     def visit_Filter(self, node: nodes.Filter) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        """Replace an unknown filter with one that fails, as Orquesta reports it only when it is evaluated."""
         if node.name not in FILTER_NAMES and node.node is not None:
-            # Orquesta tells an unknown filter when it is evaluated, which may be never.
             node.args = [nodes.Const(node.name, lineno=node.lineno)]
             node.kwargs, node.name = [], UNKNOWN_FILTER
         return self.generic_visit(node)
 
     def visit_Test(self, node: nodes.Test) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        """Replace an unknown test with one that fails when it is evaluated."""
         if node.name not in TEST_NAMES:
             node.args = [nodes.Const(node.name, lineno=node.lineno)]
             node.kwargs, node.name = [], UNKNOWN_TEST
         return self.generic_visit(node)
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        """Wrap the list of a loop so that each step is paid for."""
         if node.recursive:
-            raise Malformed("expression_statement", "a recursive loop cannot be used in a definition")
+            raise Malformed("expression_statement", "a definition cannot use recursive loops")
         self.generic_visit(node)
         node.iter = nodes.Filter(node.iter, LOOP_STEPS, [], [], None, None, lineno=node.lineno)
         return node

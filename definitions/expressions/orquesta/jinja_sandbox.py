@@ -1,7 +1,7 @@
-"""The Jinja environment of Orquesta's definitions: the sandbox of the native one, with Orquesta's meaning.
+"""The Jinja environment of Orquesta definitions: the native sandbox with Orquesta's semantics.
 
-Values become text by Python's `str()`, a quotient is a float, filters mean what Jinja means, and a method that is
-called is the method, even where the object has a key of that name. Bounds, and what cannot be reached, are the same.
+Values become text by Python's `str()`, a quotient is a float, filters have Jinja's semantics, and a called name is a
+method even if the object has a key of that name. The bounds and restrictions are the same.
 """
 
 from collections.abc import Callable
@@ -14,25 +14,24 @@ from jinja2.runtime import LoopContext, Macro
 from jinja2.sandbox import SandboxedFormatter
 from jinja2.utils import missing
 
-from stretto.definitions.data import FrozenDict
+from stretto.definitions.expressions.arguments import type_name
 from stretto.definitions.expressions.base.bounds import Fuel, check_format
-from stretto.definitions.expressions.base.namespaces import ABSENT, Readable
-from stretto.definitions.expressions.functions import type_name
+from stretto.definitions.expressions.base.namespaces import ABSENT
 from stretto.definitions.expressions.orquesta import functions, stackstorm
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
 from stretto.definitions.expressions.orquesta.jinja_filters import FILTERS, TESTS
 from stretto.definitions.expressions.orquesta.jinja_operators import OPERATORS
 from stretto.definitions.expressions.orquesta.texts import text_of
 from stretto.definitions.expressions.sandbox import METHODS as NATIVE_METHODS
-from stretto.definitions.expressions.sandbox import ExpressionGenerator, Sandbox, TextGenerator, Undefined
+from stretto.definitions.expressions.sandbox import ExpressionGenerator, Method, Sandbox, TextGenerator, Undefined
 from stretto.definitions.expressions.scope import Function, StatementsContext
 
 VARIABLES: Final = "the_variables_of_ctx"
-"""The name under which `ctx().x` reads one variable without making an object of all."""
+"""The name through which `ctx().x` reads one variable without creating an object of all of them."""
 VARIABLE_OR: Final = "a_variable_of_ctx_or"
 """The name of the function that `ctx().get(x, default)` calls."""
 CALLED: Final = "()"
-"""Marks a field that is called: no name of a field ends so."""
+"""The suffix that marks a called field. No field name ends with it."""
 MACRO_STEPS = 20
 
 
@@ -86,14 +85,12 @@ def _formatted(fuel: Fuel, text: str, *arguments: Any, **options: Any) -> str:
 
 
 def _changing(kind: type, name: str) -> Callable[..., Any]:
-    """Return a method that changes a list or object, for those that the expression itself has made."""
+    """Return a mutating method that only accepts lists or objects created by the expression itself."""
     method = getattr(kind, name)
 
     def change(fuel: Fuel, owner: Any, *arguments: Any, **options: Any) -> Any:
         if type(owner) is not kind:
-            raise TypeError(
-                f"{name}() would change data that all of the run shares; build a new value, with + or a loop"
-            )
+            raise TypeError(f"{name}() would change data that the whole run shares; build a new value with + or a loop")
         fuel.burn(1 + sum(len(each) for each in arguments if isinstance(each, list | dict | tuple | str)))
         fuel.compare(owner) if name in {"sort", "remove"} else None
         return method(owner, *arguments, **options)
@@ -134,21 +131,8 @@ METHODS: dict[type, dict[str, Callable[..., Any]]] = {
 }  # fmt: skip
 
 
-class _Method:
-    """A listed method of a value, ready to be called."""
-
-    __slots__ = ("function", "owner")
-
-    def __init__(self, owner: Any, function: Callable[..., Any]) -> None:
-        self.owner = owner
-        self.function = function
-
-    def __call__(self, fuel: Fuel, *arguments: Any, **options: Any) -> Any:
-        return self.function(fuel, self.owner, *arguments, **options)
-
-
 class OrquestaContext(StatementsContext):
-    """What compiled expressions run in: the functions are all that there is by name."""
+    """The context of a compiled expression, in which only functions have names."""
 
     def __init__(self, environment: Any, evaluation: Evaluation) -> None:
         super().__init__(environment, evaluation.scope, evaluation.moment)
@@ -156,6 +140,7 @@ class OrquestaContext(StatementsContext):
         self.evaluation = evaluation
 
     def resolve_or_missing(self, key: str) -> Any:
+        """Return a function, the variables of `ctx()`, or Jinja's `missing`."""
         if key == VARIABLES:
             return self.evaluation.variables()
         return _RESOLVABLE.get(key, missing)
@@ -187,7 +172,7 @@ def _dict(evaluation: Evaluation, *pairs: Any, **members: Any) -> dict[str, Any]
 
 def _refused(name: str) -> Callable[..., Any]:
     def refuse(_evaluation: Evaluation, *_arguments: Any, **_options: Any) -> Any:
-        raise ValueError(f"{name}() is not available: a run must go the same way again when it is replayed")
+        raise ValueError(f"{name}() is not available, because a replay of the run must give the same values")
 
     return refuse
 
@@ -206,7 +191,9 @@ _RESOLVABLE: dict[str, Function] = {
 
 
 class OrquestaSandbox(Sandbox):
-    """The environment; stateless once made, shared by every thread."""
+    """The environment. It is immutable after creation and shared by all threads."""
+
+    methods = METHODS
 
     def __init__(self) -> None:
         super().__init__()
@@ -217,66 +204,50 @@ class OrquestaSandbox(Sandbox):
         self.tests = dict(TESTS)
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Read a field: a key of an object, a variable, then a listed method; a called one is a method first."""
+        """Return a key of an object or a variable, else a listed method. A called name is a method first."""
         if attribute.endswith(CALLED):
             attribute = attribute.removesuffix(CALLED)
-            method = _method_of(obj, attribute)
-            return self.getattr(obj, attribute) if method is None else method
-        value: Any
-        if type(obj) is FrozenDict:
-            value = obj.get(attribute, ABSENT)
-        elif isinstance(obj, Readable):
-            value = obj.read(attribute)
-        else:
-            value = self._field(obj, attribute)
-        if value is not ABSENT:
-            return value
-        method = _method_of(obj, attribute)
-        return self.undefined(obj=obj, name=attribute) if method is None else method
+            method = self.method_of(obj, attribute)
+            if method is not None:
+                return method
+        return super().getattr(obj, attribute)
 
     def call(self, context: Any, function: Any, /, *arguments: Any, **options: Any) -> Any:
-        """Call a function of the language, a listed method, or a macro; nothing else can be called."""
+        """Call a function of the language, a listed method or a macro. Nothing else can be called."""
         options.pop("_loop_vars", None)
         options.pop("_block_vars", None)
         if type(function) is Function:
             return function.call(context, *arguments, **options)
-        if type(function) is _Method:
+        if type(function) is Method:
             return function(context.fuel, *arguments, **options)
         if type(function) is Macro:
             context.fuel.burn(MACRO_STEPS)
             return function(*arguments, **options)
         if isinstance(function, Undefined):
-            str(function)  # raises the error that tells what is undefined
+            str(function)  # raises the error for the undefined name
         if isinstance(function, LoopContext):
             raise SecurityError("a recursive loop is not available")
         raise SecurityError(f"a value of type {type_name(function)} cannot be called")
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Compute `left operator right` under the evaluation's bounds."""
+        """Return `left operator right` within the evaluation's bounds."""
         return OPERATORS[operator](left, right, context.fuel)
 
     def concatenate(self, context: Any, parts: tuple[Any, ...]) -> str:
-        """Concatenate (`a ~ b`) as Python's texts."""
+        """Return `a ~ b`, with values converted as Python does."""
         return "".join([self.text(context, part) for part in parts])
 
     def text(self, context: Any, value: Any) -> str:
-        """Return a value's text within a text, paid for."""
+        """Return a value's text between other text, and pay for it."""
         if isinstance(value, Undefined):
-            str(value)  # raises the error that tells what is undefined
+            str(value)  # raises the error for the undefined name
         text = text_of(value, context.fuel)
         context.fuel.make_text(len(text))
         return text
 
 
-def _method_of(obj: Any, name: str) -> _Method | None:
-    for kind, methods in METHODS.items():
-        if name in methods and isinstance(obj, kind):
-            return _Method(obj, methods[name])
-    return None
-
-
 class _TextGenerator(TextGenerator):
-    """Compiles output to texts, so that what collects them (`{% set %}`, macros) can put them together."""
+    """Compiles output to text, so that `{% set %}` and macros can join it."""
 
     def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:  # noqa: ARG002
         self.write("environment.text(context, ")
@@ -286,13 +257,13 @@ class _TextGenerator(TextGenerator):
 
 
 class OrquestaTexts(OrquestaSandbox):
-    """Compiles texts with statements in them: yields their parts, all texts."""
+    """Compiles texts with statements. The compiled function yields text."""
 
     code_generator_class = _TextGenerator
 
 
 class OrquestaExpressions(OrquestaSandbox):
-    """Compiles what is one whole expression: returns its value."""
+    """Compiles a single expression. The compiled function returns its value."""
 
     code_generator_class = ExpressionGenerator
 

@@ -1,4 +1,4 @@
-"""What a compiled expression is, in whichever language it was written."""
+"""The interface of compiled expressions in either language."""
 
 from typing import Any, Protocol
 
@@ -6,11 +6,11 @@ from stretto.definitions.expressions.orquesta.evaluation import Evaluation
 
 
 class Program(Protocol):
-    """A compiled expression. It is immutable, and is run many times, from any thread."""
+    """A compiled expression. It is immutable, and runs many times from any thread."""
 
     @property
     def calls(self) -> frozenset[str]:
-        """The functions that it calls by name."""
+        """The names of the functions that it calls."""
 
     def run(self, evaluation: Evaluation) -> Any:
-        """Return its value, unsettled; raise whatever went wrong."""
+        """Return the value before it is frozen. Errors are of any type."""

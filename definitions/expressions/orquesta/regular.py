@@ -1,8 +1,8 @@
-"""Regular expressions written for Python's `re`, matched by RE2: in time linear in the text, whatever the pattern.
+r"""Matches regular expressions of Python's `re` with RE2, in linear time.
 
-Python's backtracking can be made to run for ever by a pattern of ten characters, so it is not used. What RE2 cannot do
-(look-around, back references) is an error that says so; where the two write or mean the same thing differently
-(`\\Z`, `{,3}`, `\\d` of Unicode, `$` before a last line break) the pattern is translated.
+With Python's backtracking, a pattern of ten characters can run practically forever. Features that RE2 lacks
+(look-around, backreferences) are errors. Where the syntax or meaning differs (`\Z`, `{,3}`, Unicode `\d`, `$` before a
+final line break), the pattern is translated.
 """
 
 import re
@@ -16,7 +16,7 @@ from stretto.definitions.expressions.base.bounds import Fuel
 
 MAX_PATTERN_LENGTH = 5_000
 SCANNED_CHARACTERS_A_STEP = 8_192
-"""Each match may have to look through all the text that is left, at about a thousand million characters a second."""
+"""A match may scan all of the remaining text, at about a thousand million characters a second."""
 
 _TOKEN = re.compile(
     r"\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\.|\[\^?\]?|\]|\$|\{,\d+\}|\(\?(?:=|!|<=|<!|P=|\()|.", re.DOTALL
@@ -36,14 +36,14 @@ _OUTSIDE = {
 
 
 class Pattern:
-    """A compiled pattern. Its methods take the evaluation's fuel, and pay for what they look through and make."""
+    """A compiled pattern. Its methods pay for the text that they scan and create."""
 
     __slots__ = ("_exact", "_loose", "source")
 
     def __init__(self, source: str, flags: str) -> None:
         self.source = source
-        # `$` is the end, or before a last line break. RE2 cannot look ahead: to test for a match, the line break may
-        # be taken in; where the match itself counts, `$` is the end alone.
+        # In Python, `$` is the end or the position before a final line break. RE2 cannot look ahead. A test for a
+        # match may include the line break; where the match itself counts, `$` is the end only.
         self._loose = _compiled(source, flags, r"(?:\n?\z)")
         self._exact = _compiled(source, flags, r"\z")
 
@@ -52,7 +52,7 @@ class Pattern:
         return self._loose.search(text) is not None
 
     def begins(self, text: str) -> bool:
-        """Return whether the pattern matches at the beginning."""
+        """Return whether the pattern matches at the start."""
         return self._loose.match(text) is not None
 
     def first(self, text: str) -> Any:
@@ -66,7 +66,7 @@ class Pattern:
             yield match
 
     def all_of(self, fuel: Fuel, text: str) -> list[Any]:
-        """Return what each match found: its text, its one group, or a tuple of its groups."""
+        """Return each match as its text, its single group, or a tuple of its groups."""
         groups = self._exact.groups
         found: list[Any] = []
         for match in self.matches(fuel, text):
@@ -75,7 +75,7 @@ class Pattern:
         return found
 
     def split(self, fuel: Fuel, text: str, most: int = 0) -> list[Any]:
-        """Return the texts between matches, with what the pattern's groups found."""
+        """Return the texts between matches, with the texts of the pattern's groups."""
         parts: list[Any] = []
         end = 0
         for number, match in enumerate(self.matches(fuel, text), 1):
@@ -86,7 +86,7 @@ class Pattern:
         return [*parts, text[end:]]
 
     def replaced(self, fuel: Fuel, text: str, replacement: str | Callable[[Any], str], most: int = 0) -> str:
-        """Return the text with each match replaced; `\\1` and `\\g<name>` in a replacement stand for groups."""
+        r"""Return the text with matches replaced. `\1` and `\g<name>` in a replacement refer to groups."""
         fuel.make_text(len(text))
         parts: list[str] = []
         end = 0
@@ -108,9 +108,11 @@ class Pattern:
 
 @lru_cache(maxsize=256)
 def pattern_of(source: str, flags: str = "") -> Pattern:
-    """Compile a pattern; `flags` are letters of RE2 (`i`, `m`, `s`). Raises `ValueError` if it cannot be used."""
+    """Compile a pattern with RE2 flags (`i`, `m`, `s`). Raises ValueError if it is invalid."""
     if len(source) > MAX_PATTERN_LENGTH:
-        raise ValueError(f"a regular expression has at most {MAX_PATTERN_LENGTH:,} characters, not {len(source):,}")
+        raise ValueError(
+            f"a regular expression must have at most {MAX_PATTERN_LENGTH:,} characters, got {len(source):,}"
+        )
     return Pattern(source, flags)
 
 
@@ -122,7 +124,7 @@ def _compiled(source: str, flags: str, end: str) -> Any:
         return re2.compile(f"(?{flags}){translated}" if flags else translated, options)
     except re2.error as error:
         reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else error.args[0]
-        raise ValueError(f"the regular expression {source!r} cannot be read: {reason}") from None
+        raise ValueError(f"invalid regular expression {source!r}: {reason}") from None
 
 
 def _translated(source: str, end: str) -> Iterator[str]:
@@ -134,7 +136,7 @@ def _translated(source: str, end: str) -> Iterator[str]:
                 "in bounded time; match without it, or test in two steps"
             )
         if piece in {"(?P=", "(?("} or (not in_class and re.fullmatch(r"\\[1-9]", piece)):
-            raise ValueError(f"the regular expression {source!r} refers back to a group, which takes unbounded time")
+            raise ValueError(f"the regular expression {source!r} uses a backreference, which takes unbounded time")
         if piece[:2] in {"\\u", "\\U"} and len(piece) > 2:
             yield f"\\x{{{piece[2:]}}}"
         elif in_class:

@@ -1,7 +1,7 @@
-"""A text compiled as Orquesta evaluates it: one expression keeps its type, anything else makes a text.
+"""Compiles texts with Orquesta's semantics: a single expression keeps its type, anything else gives text.
 
-The value of an expression that is itself a text with expressions of the same language is evaluated in turn; texts
-deeper inside a value are left alone.
+If the value of an expression is itself text with expressions of the same language, that text is evaluated, too. Texts
+deeper inside a value are not.
 """
 
 import re
@@ -26,14 +26,14 @@ class Rendering(Protocol):
 
     @property
     def calls(self) -> frozenset[str]:
-        """The functions that its expressions call by name."""
+        """The names of the functions that its expressions call."""
 
     def value(self, evaluation: Evaluation) -> Any:
-        """Return its value, unsettled."""
+        """Return the value before it is frozen."""
 
 
 class Whole:
-    """One expression and nothing else."""
+    """A single expression."""
 
     __slots__ = ("calls", "language", "program")
 
@@ -43,11 +43,12 @@ class Whole:
         self.language: Language = language
 
     def value(self, evaluation: Evaluation) -> Any:
+        """Return the value of the expression."""
         return repeated(self.program.run(evaluation), self.language, evaluation)
 
 
 class Mixed:
-    """Expressions with text around them, or several."""
+    """Text with expressions."""
 
     __slots__ = ("calls", "parts")
 
@@ -56,6 +57,7 @@ class Mixed:
         self.calls = frozenset().union(*(part.calls for part in parts if not isinstance(part, str)))
 
     def value(self, evaluation: Evaluation) -> str:
+        """Return the joined texts."""
         texts = []
         for part in self.parts:
             text = part if isinstance(part, str) else text_of(part.value(evaluation), evaluation.fuel)
@@ -65,7 +67,7 @@ class Mixed:
 
 
 class Statements:
-    """A text with Jinja statements: rendered as a whole, and what comes of it is evaluated in turn."""
+    """A text with Jinja statements. It is rendered as a whole, and expressions in the result are evaluated."""
 
     __slots__ = ("calls", "program")
 
@@ -74,21 +76,22 @@ class Statements:
         self.calls = program.calls
 
     def value(self, evaluation: Evaluation) -> Any:
+        """Return the value of the rendered text."""
         return repeated(self.program.run(evaluation), "jinja", evaluation)
 
 
 def program_of(source: str, language: Language) -> Program:
-    """Compile one expression; `Malformed` tells what is wrong."""
+    """Compile one expression. Raises `Malformed`."""
     return JinjaExpression(source) if language == "jinja" else _yaql()(source)
 
 
 def rendering_of(text: str, language: Language) -> Rendering:
-    """Compile a text with expressions of one language; `Malformed` tells what is wrong, and where."""
+    """Compile a text with expressions of one language. Raises `Malformed`."""
     return cut_rendering(text, language, lambda cut: Whole(program_of(cut.source, language), language))
 
 
 def cut_rendering(text: str, language: Language, compiled: Callable[[Cut], Rendering]) -> Rendering:
-    """Compile a text with expressions of one language, each of them with `compiled`."""
+    """Compile a text with expressions of one language, with `compiled` for each expression. Raises `Malformed`."""
     if language == "jinja":
         check_text(text)
         if has_statements(text):
@@ -110,7 +113,7 @@ def cut_rendering(text: str, language: Language, compiled: Callable[[Cut], Rende
 
 
 def repeated(value: Any, language: Language, evaluation: Evaluation) -> Any:
-    """Return an expression's value, or what it gives if it is itself a text with expressions of that language."""
+    """Return an expression's value, or evaluate it if it is itself text with expressions of that language."""
     if not isinstance(value, str) or not has_expressions(value, language):
         return value
     evaluation.repeat()
@@ -118,7 +121,7 @@ def repeated(value: Any, language: Language, evaluation: Evaluation) -> Any:
         rendering = _repeated_rendering(str(value), language)
     except Malformed as malformed:
         raise ValueError(
-            f"its value is {value[:200]!r}, which cannot be evaluated in turn: {malformed.reason}"
+            f"its value is {value[:200]!r}, which is an invalid expression itself: {malformed.reason}"
         ) from None
     result = rendering.value(evaluation)
     evaluation.repeated()
@@ -129,7 +132,7 @@ _repeated_rendering = lru_cache(maxsize=256)(rendering_of)
 
 
 class WithRaw:
-    """A text with `{% raw %}` blocks: they are put in when all else has been evaluated, and never evaluated."""
+    """A text with `{% raw %}` blocks, which are inserted after the rest has been evaluated."""
 
     __slots__ = ("_blocks", "calls", "rest")
 
@@ -139,6 +142,7 @@ class WithRaw:
         self.calls: frozenset[str] = frozenset() if isinstance(rest, str) else rest.calls
 
     def value(self, evaluation: Evaluation) -> str:
+        """Return the text with all blocks inserted."""
         text = self.rest if isinstance(self.rest, str) else text_of(self.rest.value(evaluation), evaluation.fuel)
         for index, block in enumerate(self._blocks):
             evaluation.fuel.make_text(len(text) + text.count(_mark(index)) * len(block))
@@ -151,7 +155,7 @@ def _mark(index: int) -> str:
 
 
 def cut_raw(text: str) -> tuple[str, tuple[str, ...]]:
-    """Return a text with a mark in place of each `{% raw %}` block, and what the blocks stand for."""
+    """Return a text with a mark in place of each `{% raw %}` block, and the texts of the blocks."""
     blocks: list[str] = []
 
     def marked(match: re.Match[str]) -> str:
@@ -162,7 +166,7 @@ def cut_raw(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def function_names(language: Language) -> frozenset[str]:
-    """Return what can be called by name; for YAQL that some expression of it has been compiled."""
+    """Return the names that can be called. For YAQL, an expression must have been compiled before."""
     if language == "jinja":
         return FUNCTION_NAMES | FILTER_NAMES
     from stretto.definitions.expressions.orquesta.yaql_engine import FUNCTION_NAMES as OF_YAQL  # noqa: PLC0415 - an extra

@@ -1,7 +1,7 @@
 """Compiled values of an Orquesta definition: expressions, texts, statements, inputs, and objects with rendered keys.
 
-`compile_text` is called once, when a definition is loaded; what it returns is immutable and is evaluated many times,
-from any thread.
+`compile_text` runs once, when a definition is loaded. The templates that it returns are immutable and are evaluated
+many times, from any thread.
 """
 
 import operator
@@ -15,7 +15,7 @@ from stretto.definitions.errors import ExpressionError, Finding, NotData, Place
 from stretto.definitions.expressions.base.moment import Moment
 from stretto.definitions.expressions.base.namespaces import ABSENT, Scope
 from stretto.definitions.expressions.base.values import settle
-from stretto.definitions.expressions.failures import harmless, shortened, told
+from stretto.definitions.expressions.failures import author_error, harmless_error, shortened
 from stretto.definitions.expressions.orquesta.delimiting import (
     Cut,
     Language,
@@ -40,7 +40,7 @@ from stretto.definitions.expressions.templates import Constant, Locate, Report, 
 
 
 class Expression(Written):
-    """One expression; its value keeps its type. `source` is without delimiters."""
+    """One expression, whose value keeps its type. `source` is without delimiters."""
 
     __slots__ = ("_program", "calls", "language", "place", "source")
 
@@ -52,29 +52,31 @@ class Expression(Written):
         self.calls = self._program.calls
 
     def value(self, evaluation: Evaluation) -> Any:
-        """Return the value unsettled, as part of a text that is being evaluated."""
+        """Return the value before it is frozen, as part of the evaluation of a text."""
         try:
             value = repeated(self._program.run(evaluation), self.language, evaluation)
             if isinstance(value, Undefined):
-                str(value)  # raises the error that tells what is undefined, while it is known where
+                str(value)  # raises the error for the undefined name here, where the place is known
         except ExpressionError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
-            raise _told(error, self.source, self.place, evaluation.moment) from None
+        except Exception as error:  # noqa: BLE001 - an untrusted expression can raise anything
+            raise _author_error(error, self.source, self.place, evaluation.moment) from None
         return value
 
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
+        """Return the value."""
         return _evaluated(self, self, scope, moment)
 
     def _written(self) -> tuple[object, ...]:
         return self.source, self.language, self.place
 
     def expressions(self) -> Iterator[Source]:
+        """Yield this expression."""
         yield self
 
 
 class Text(Written):
-    """Literal text with expressions in it, or with `{% raw %}` blocks."""
+    """Literal text with expressions or `{% raw %}` blocks."""
 
     __slots__ = ("_expressions", "_rendering", "language", "place", "source")
 
@@ -88,17 +90,19 @@ class Text(Written):
         self.place = place
 
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
+        """Return the text."""
         return _evaluated(self._rendering, self, scope, moment)
 
     def _written(self) -> tuple[object, ...]:
         return self.source, self.language, self.place
 
     def expressions(self) -> Iterator[Source]:
+        """Yield the expressions between the literal texts."""
         return iter(self._expressions)
 
 
 class Statements(Written):
-    """A text with Jinja statements (`{% %}`); `source` is all of it."""
+    """A text with Jinja statements (`{% %}`). `source` is the whole text."""
 
     __slots__ = ("_rendering", "calls", "language", "place", "source")
 
@@ -110,17 +114,19 @@ class Statements(Written):
         self.place = place
 
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
+        """Return the value of the rendered text."""
         return _evaluated(self._rendering, self, scope, moment)
 
     def _written(self) -> tuple[object, ...]:
         return self.source, self.place
 
     def expressions(self) -> Iterator[Source]:
+        """Yield the whole text as one expression."""
         yield self
 
 
 class KeyedTemplate(Written):
-    """An object whose keys are rendered, too."""
+    """An object whose keys contain expressions."""
 
     __slots__ = ("members", "place")
 
@@ -129,6 +135,7 @@ class KeyedTemplate(Written):
         self.place = place
 
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
+        """Return the object with rendered keys and members."""
         made: dict[str, Data] = {}
         for key, member in self.members:
             name = text_of(key.evaluate(scope, moment), Evaluation(scope, moment).fuel)
@@ -143,13 +150,14 @@ class KeyedTemplate(Written):
         return self.members, self.place
 
     def expressions(self) -> Iterator[Source]:
+        """Yield the expressions of all keys and members."""
         for key, member in self.members:
             yield from key.expressions()
             yield from member.expressions()
 
 
 class Given(Written):
-    """An input: the parameter that was given (its texts are evaluated, deep down), else the default, else null."""
+    """An input: the run's parameter with its texts evaluated at any depth, else the default, else null."""
 
     __slots__ = ("default", "name", "place")
 
@@ -159,6 +167,7 @@ class Given(Written):
         self.place = place
 
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
+        """Return the value of the input."""
         evaluation = Evaluation(scope, moment)
         parameters = evaluation.opened(scope.resolve("parameters"))
         value = ABSENT if parameters is ABSENT else parameters.read(self.name)
@@ -166,8 +175,8 @@ class Given(Written):
             return None if self.default is None else self.default.evaluate(scope, moment)
         try:
             data = _evaluated_deep(value, evaluation)
-        except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
-            raise _told(error, self.name, self.place, moment) from None
+        except Exception as error:  # noqa: BLE001 - an untrusted expression can raise anything
+            raise _author_error(error, self.name, self.place, moment) from None
         if moment.sources is not None:
             moment.learn(data)
         return data
@@ -176,13 +185,20 @@ class Given(Written):
         return self.name, self.default, self.place
 
     def expressions(self) -> Iterator[Source]:
+        """Yield the expressions of the default."""
         return iter(()) if self.default is None else iter(self.default.expressions())
 
 
 def compile_text(text: str, locate: Locate, report: Report) -> Template:
-    """Compile a text; without an expression in it, it is itself.
+    """Compile a text of a definition.
 
-    Errors go to `report`, and the text stands for null.
+    Args:
+        text: The text. Without an expression, its value is the text itself.
+        locate: Returns the place of an offset in the text.
+        report: Receives errors.
+
+    Returns:
+        The template. After an error, it is a constant null.
     """
     languages = languages_of(text)
     try:
@@ -191,26 +207,26 @@ def compile_text(text: str, locate: Locate, report: Report) -> Template:
         return _built(text, _only(languages), locate)
     except Malformed as malformed:
         place = locate(malformed.offset or 0)
-        reason = f"bad expression: {malformed.reason}"
+        reason = f"invalid expression: {malformed.reason}"
         report(Finding(malformed.code, reason, place, found=shortened(text), hint=malformed.hint))
     except (RecursionError, MemoryError):
-        reason = "bad expression: the expression nests too deeply"
+        reason = "invalid expression: the expression nests too deeply"
         report(Finding("expression_too_deep", reason, locate(0), found=shortened(text)))
     except (NotData, ValueError) as error:
-        report(Finding("expression_syntax", f"bad expression: {error}", locate(0), found=shortened(text)))
+        report(Finding("expression_syntax", f"invalid expression: {error}", locate(0), found=shortened(text)))
     return Constant(None, locate(0))
 
 
 def evaluate_again(value: Data, language: Language, scope: Scope, moment: Moment, place: Place | None = None) -> Data:
-    """Return `value`, or, if it is a text with expressions of `language`, what that gives; `ExpressionError`."""
+    """Return `value`, or evaluate it if it is text with expressions of `language`. Raises `ExpressionError`."""
     if not isinstance(value, str) or not has_expressions(value, language):
         return value
     text, where = value, place or Place("", 1, 1)
     evaluation = Evaluation(scope, moment)
     try:
         data = settle(repeated(text, language, evaluation), evaluation.fuel)
-    except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
-        raise _told(error, text, where, moment) from None
+    except Exception as error:  # noqa: BLE001 - an untrusted expression can raise anything
+        raise _author_error(error, text, where, moment) from None
     if moment.sources is not None:
         moment.learn(data)
     return data
@@ -220,8 +236,8 @@ def _only(languages: tuple[Language, ...]) -> Language:
     if len(languages) > 1:
         raise Malformed(
             "mixed_languages",
-            "a text has expressions of one language, and this has both YAQL (<% %>) and Jinja",
-            "write all of them in one",
+            "a text cannot have expressions in both YAQL (<% %>) and Jinja",
+            "write all of them in one language",
         )
     return languages[0]
 
@@ -237,7 +253,7 @@ def _built(text: str, language: Language, locate: Locate) -> Template:
     if not has_expressions(rest, language):
         return Text(WithRaw(rest, blocks), (), text, locate(0))
     if blocks:
-        # The marks are not as long as the blocks: offsets are those of the text as it was written.
+        # The marks and the blocks differ in length, so take the offsets from the original text.
         positions = iter([cut.start for cut in cuts_of(text, language) if not _is_in_raw(text, cut.start)])
         rendering: Rendering = cut_rendering(
             rest, language, lambda cut: compiled(Cut(cut.source, next(positions, 0), cut.end))
@@ -265,19 +281,19 @@ def _evaluated(rendering: Rendering, template: Expression | Text | Statements, s
         data = settle(value, evaluation.fuel)
     except ExpressionError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever an untrusted expression raises is its error
-        raise _told(error, template.source, template.place, moment) from None
+    except Exception as error:  # noqa: BLE001 - an untrusted expression can raise anything
+        raise _author_error(error, template.source, template.place, moment) from None
     if moment.sources is not None:
         moment.learn(data)
     return data
 
 
 def _check_resolved(text: str, rendering: Rendering) -> None:
-    """Refuse a text in which an expression is left: one that was deep in a value, as Orquesta does."""
+    """Refuse a result with an expression from deep inside a value, as Orquesta does."""
     if "{{" in text and not isinstance(rendering, WithRaw):
         left = ", ".join(cut.source for cut in cuts_of(text, "jinja"))
         if left:
-            raise ValueError(f"there are unresolved expressions in its text: {shortened(left)}")
+            raise ValueError(f"its text contains unresolved expressions: {shortened(left)}")
 
 
 def _evaluated_deep(value: Any, evaluation: Evaluation) -> Data:
@@ -298,10 +314,10 @@ def _evaluated_deep(value: Any, evaluation: Evaluation) -> Data:
     return value  # type: ignore[no-any-return]
 
 
-def _told(error: Exception, source: str, place: Place, moment: Moment) -> ExpressionError:
+def _author_error(error: Exception, source: str, place: Place, moment: Moment) -> ExpressionError:
     if isinstance(error, ExpressionError):
         return error
-    told_error = told(harmless(error, moment), source, place, tuple, FUNCTIONS)
-    # Its author knows the namespace as `ctx()`.
-    reason = told_error.reason.replace("the namespace 'workflow'", "the context")
-    return ExpressionError(told_error.expression, place, reason, told_error.hint)
+    described = author_error(harmless_error(error, moment), source, place, tuple, FUNCTIONS)
+    # In Orquesta, the namespace is `ctx()`.
+    reason = described.reason.replace("the namespace 'workflow'", "the context")
+    return ExpressionError(described.expression, place, reason, described.hint)

@@ -1,4 +1,4 @@
-"""The text that a value becomes between other text: Python's `str()` of it, as Orquesta has it."""
+"""Converts values to text as Orquesta does, with Python's `str()`."""
 
 import datetime as dt
 from collections.abc import ItemsView, Iterator, KeysView, ValuesView
@@ -12,7 +12,7 @@ _SCALARS = frozenset({int, float, bool, type(None)})
 
 
 def text_of(value: Any, fuel: Fuel) -> str:
-    """Return Python's text of a value (`None`, `True`, `{'k': [1]}`), paid for; iterators are listed."""
+    """Return Python's text of a value, such as `None`, `True` or `{'k': [1]}`. Iterators become lists."""
     if type(value) is str:
         return value
     if isinstance(value, str):
@@ -27,7 +27,7 @@ def text_of(value: Any, fuel: Fuel) -> str:
 
 
 def printable(value: Any, fuel: Fuel) -> Any:
-    """Return a value with what Python prints by its address (iterators, views) listed."""
+    """Return a value with iterators and views as lists, because Python prints their addresses."""
     if type(value) in _SCALARS or type(value) is FrozenDict or type(value) is FrozenList:
         return value
     if isinstance(value, dict):

@@ -1,7 +1,7 @@
-"""YAQL expressions, parsed and run by the package `yaql`: its language and standard library, metered.
+"""YAQL expressions, parsed and run by the package `yaql` with metered functions.
 
-Only this module and `yaql_library` know that package, which has no types; both are imported when the first YAQL
-expression is compiled.
+Only this module and the `yaql_*` modules that it imports know that package, which has no types. They are imported when
+the first YAQL expression is compiled.
 """
 
 import copy
@@ -15,12 +15,13 @@ import yaql
 from yaql.language import contexts, conventions, exceptions, expressions, factory, runner, specs, utils
 
 from stretto.definitions.errors import LimitExceeded, nearest
+from stretto.definitions.expressions.arguments import type_name
 from stretto.definitions.expressions.base.bounds import MAX_SOURCE_LENGTH
-from stretto.definitions.expressions.functions import type_name
 from stretto.definitions.expressions.orquesta import functions, stackstorm
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
 from stretto.definitions.expressions.orquesta.regular import Pattern
-from stretto.definitions.expressions.orquesta.yaql_library import CHECKS, REPLACED
+from stretto.definitions.expressions.orquesta.yaql_checks import CHECKS
+from stretto.definitions.expressions.orquesta.yaql_library import REPLACED
 from stretto.definitions.expressions.orquesta.yaql_metering import Meter
 from stretto.definitions.expressions.orquesta.yaql_paths import path_of
 from stretto.definitions.expressions.orquesta.yaql_views import ListView, ObjectView, VariablesView, view
@@ -28,11 +29,11 @@ from stretto.definitions.expressions.syntax import Malformed
 
 MAX_NAMES_FOUND = 2_000
 MEMORY_QUOTA_BYTES = 64 * 1024 * 1024
-"""Of one value's own memory, without what it refers to."""
+"""Maximum memory of a single value, without the values it refers to."""
 
 
 class MeteredDefinition(specs.FunctionDefinition):  # type: ignore[misc]
-    """A function whose arguments, result and preconditions are checked at each call."""
+    """A function that pays for its arguments and result, and checks its preconditions at each call."""
 
     __slots__ = ("check", "number")
 
@@ -51,9 +52,11 @@ class MeteredDefinition(specs.FunctionDefinition):  # type: ignore[misc]
         self.number = next(_NUMBERS)
 
     def clone(self) -> "MeteredDefinition":
+        """Return a copy."""
         return MeteredDefinition(self, self.check)
 
     def get_delegate(self, receiver: Any, engine: Any, context: Any, args: Any, kwargs: Any) -> Callable[[], Any]:
+        """Return the call, with payment and checks."""
         delegate = super().get_delegate(receiver, engine, context, args, kwargs)
         meter: Meter = context.meter
 
@@ -83,11 +86,11 @@ class MeteredContext(contexts.Context):  # type: ignore[misc]
         super().__init__(parent_context, data, convention)
         self.evaluation: Any = None
         self.meter: Any = None
-        # Of a context in which nothing was defined: what was found for a name, by all evaluations.
+        # The functions found for each name, shared by all evaluations while nothing is defined.
         self._found: dict[Any, list[list[Any]]] | None = None
 
     def create_child_context(self) -> "MeteredContext":
-        # YAQL makes one for each call, and its own way takes three calls of constructors.
+        """Return a child context. YAQL creates one for each call, so this does without three constructor calls."""
         child: MeteredContext = MeteredContext.__new__(MeteredContext)
         child._parent_context = self
         child._convention = self._convention
@@ -107,17 +110,18 @@ class MeteredContext(contexts.Context):  # type: ignore[misc]
         return child
 
     def share_findings(self) -> None:
-        """Say that nothing more will be defined here."""
+        """Cache the functions of each name from now on, as no more will be defined here."""
         self._found = {}
 
     def function_names(self) -> Iterable[str]:
-        """Return the names of all functions defined here and in the contexts above."""
+        """Return the names of all functions in this context and its parents."""
         context = self
         while context is not None:
             yield from context._functions
             context = context.parent
 
     def register_function(self, spec: Any, *args: Any, **kwargs: Any) -> None:
+        """Define a function, and drop the cache."""
         self._found = None
         super().register_function(spec, *args, **kwargs)
 
@@ -125,14 +129,14 @@ class MeteredContext(contexts.Context):  # type: ignore[misc]
     def _import_function_definition(fd: Any) -> Any:
         if isinstance(fd, MeteredDefinition):
             return fd
-        ours = REPLACED.get(fd.payload)
-        if ours is not None:
+        replacement = REPLACED.get(fd.payload)
+        if replacement is not None:
             name = fd.name
-            fd = specs.get_function_definition(ours, convention=_CONVENTION)
+            fd = specs.get_function_definition(replacement, convention=_CONVENTION)
             fd.name = name
         return MeteredDefinition(fd, CHECKS.get(fd.payload))
 
-    def __call__(  # noqa: PLR0913, PLR0917 - as the method that it overrides
+    def __call__(  # noqa: PLR0913, PLR0917 - the signature of the overridden method
         self,
         name: Any,
         engine: Any,
@@ -141,20 +145,21 @@ class MeteredContext(contexts.Context):  # type: ignore[misc]
         use_convention: Any = False,  # noqa: FBT002
         function_filter: Any = None,
     ) -> Any:
-        assert function_filter is None  # noqa: S101 - nothing in YAQL gives one
+        """Return a function that chooses the overload for its arguments and calls it."""
+        assert function_filter is None  # noqa: S101 - YAQL never passes one
         self.meter.call()
 
         def call(*args: Any, **kwargs: Any) -> Any:
             overloads = self._overloads(name, receiver is not utils.NO_VALUE, use_convention)
             if not overloads:
-                raise _unknown(name, receiver)
+                raise _unknown_error(name, receiver)
             context = self if data_context is None else data_context
             try:
                 delegate = runner.choose_overload(name, overloads, engine, receiver, context, args, kwargs)
             except _NoMatch:
-                raise  # of an argument, which was evaluated to choose
+                raise  # the error of an argument that was evaluated to choose an overload
             except (exceptions.NoMatchingFunctionException, exceptions.NoMatchingMethodException):
-                raise _no_match(name, receiver) from None
+                raise _no_match_error(name, receiver) from None
             try:
                 return delegate()
             except StopIteration as error:
@@ -171,7 +176,7 @@ class MeteredContext(contexts.Context):  # type: ignore[misc]
             return bool(definition.is_method if is_method else definition.is_function)
 
         layers = self.collect_functions(name, wanted, use_convention=use_convention)
-        # As they were defined: a set has another order in each process.
+        # In the order of definition: a set's order differs between processes.
         found = [sorted(layer, key=lambda definition: definition.number) for layer in layers]
         if self._found is not None and len(self._found) < MAX_NAMES_FOUND:
             self._found[key] = found
@@ -188,21 +193,22 @@ class _NoMatch(exceptions.NoMatchingFunctionException):  # type: ignore[misc]
         Exception.__init__(self, text)
 
 
-def _unknown(name: str, receiver: Any) -> Exception:
+def _unknown_error(name: str, receiver: Any) -> Exception:
     if name.startswith("#property#"):
-        return _NoFunction(f"there is no field {name.removeprefix('#property#')!r}: the value is no object")
+        field = name.removeprefix("#property#")
+        return _NoFunction(f"there is no field {field!r}, because the value is not an object")
     kind = "function" if receiver is utils.NO_VALUE else "method"
     hint = nearest(name, FUNCTION_NAMES)
     return _NoFunction(f"there is no {kind} {name}()" + (f"; {hint}" if hint else ""))
 
 
-def _no_match(name: str, receiver: Any) -> Exception:
+def _no_match_error(name: str, receiver: Any) -> Exception:
     words = {"#indexer": "[...]", "*equal": "=", "*not_equal": "!=", "#operator_.": "the dot"}
-    told = words.get(name) or name.replace("#unary_operator_", "the operator ").replace("#operator_", "the operator ")
-    told = told if " " in told or told in words.values() else f"{told}()"
+    shown = words.get(name) or name.replace("#unary_operator_", "the operator ").replace("#operator_", "the operator ")
+    shown = shown if " " in shown or shown in words.values() else f"{shown}()"
     if receiver is utils.NO_VALUE:
-        return _NoMatch(f"{told} does not take values of these types")
-    return _NoMatch(f"{told} does not take a value of type {_type_name(receiver)} with these arguments")
+        return _NoMatch(f"{shown} does not take values of these types")
+    return _NoMatch(f"{shown} does not take a value of type {_type_name(receiver)} with these arguments")
 
 
 def _type_name(value: Any) -> str:
@@ -215,7 +221,7 @@ _CONVENTION = conventions.CamelCaseConvention()
 
 
 def _shared(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function of both languages as YAQL calls it."""
+    """Wrap a function of both languages for YAQL."""
 
     def call(context: Any, *arguments: Any, **options: Any) -> Any:
         plain = [plain_of(each, context.meter) for each in arguments]
@@ -226,7 +232,7 @@ def _shared(function: Callable[..., Any]) -> Callable[..., Any]:
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     context = inspect.Parameter("context", kind)
     shown = [context, *(parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters)]
-    # What YAQL reads a function's parameters from.
+    # YAQL reads a function's parameters from its signature.
     call.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
     return call
 
@@ -248,11 +254,11 @@ def _root() -> MeteredContext:
 _ENGINE = factory.YaqlFactory().create({"yaql.memoryQuota": MEMORY_QUOTA_BYTES, "yaql.convertOutputData": False})
 _ROOT = _root()
 FUNCTION_NAMES = frozenset(name for name in _ROOT.function_names() if name.isidentifier())
-"""Every function and method that there is, to offer the nearest one."""
+"""All functions and methods, to suggest the nearest one."""
 
 
 def plain_of(value: Any, meter: Meter) -> Any:
-    """Return what YAQL gave as plain data: views as the frozen data behind them, untouched."""
+    """Return YAQL's value as plain data. Views become the frozen data behind them, without a copy."""
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, ListView | ObjectView):
@@ -263,18 +269,18 @@ def plain_of(value: Any, meter: Meter) -> Any:
         meter.fuel.burn(len(value))
         return {plain_of(key, meter): plain_of(member, meter) for key, member in value.items()}
     if isinstance(value, contexts.ContextBase):
-        raise TypeError("the value is a context, as let() and with() give it; go on with -> and an expression")
+        raise TypeError("the value is a context of let() or with(); continue with -> and an expression")
     if isinstance(value, Pattern):
-        raise TypeError("the value is a regular expression, which is no data")
+        raise TypeError("the value is a regular expression, which is not JSON-like data")
     if isinstance(value, Iterable):
         return [plain_of(member, meter) for member in meter.fuel.walk(value)]
     if isinstance(value, dt.datetime | dt.timedelta | dt.tzinfo):
         return str(value)  # data has no such type
-    raise TypeError(f"the value is a {type(value).__name__}, which is no data")
+    raise TypeError(f"the value is a {type(value).__name__}, which is not JSON-like data")
 
 
 class YaqlExpression:
-    """What stands between `<%` and `%>`."""
+    """The compiled source of `<% %>`."""
 
     __slots__ = ("_path", "_statement", "calls")
 
@@ -282,13 +288,14 @@ class YaqlExpression:
         if len(source) > MAX_SOURCE_LENGTH:
             raise Malformed(
                 "expression_too_long",
-                f"an expression has at most {MAX_SOURCE_LENGTH:,} characters, this one {len(source):,}",
+                f"an expression must have at most {MAX_SOURCE_LENGTH:,} characters, got {len(source):,}",
             )
         self._statement = _parsed(source)
         self.calls = frozenset(_called(self._statement.expression))
         self._path = path_of(self._statement.expression)
 
     def run(self, evaluation: Evaluation) -> Any:
+        """Return the value, by the fast path if there is one."""
         if self._path is not None:
             found = self._path(evaluation)
             if found is not None:
@@ -296,7 +303,7 @@ class YaqlExpression:
         return self.run_by_yaql(evaluation)
 
     def run_by_yaql(self, evaluation: Evaluation) -> Any:
-        """Return the value as YAQL itself computes it, whether there is a shorter way or not."""
+        """Return the value as YAQL itself computes it, without the fast path."""
         context = _ROOT.begin(evaluation)
         try:
             return plain_of(self._statement.evaluate(context=context), context.meter)
@@ -305,11 +312,11 @@ class YaqlExpression:
         except KeyError as error:
             raise ValueError(f"there is no key {error.args[0]!r}" if error.args else "there is no such key") from None
         except (StopIteration, exceptions.WrappedException):
-            raise ValueError("the list has no (further) member") from None
+            raise ValueError("the list has no more members") from None
 
 
 def _parsed(source: str) -> Any:
-    # The lexer and the parser keep their place in themselves: copies of both let any thread parse.
+    # The lexer and the parser store their position in themselves, so each thread needs copies.
     lexer = _ENGINE.lexer.clone()
     parser = copy.copy(_ENGINE.parser)
     try:

@@ -1,8 +1,8 @@
-"""What a YAQL evaluation costs, counted: calls, the members that iterators yield, and what values are made of.
+"""Measures the cost of a YAQL evaluation: calls, iterator steps, and the members of values.
 
-The standard library is full of lazy and endless iterators, and shares what it puts together, so that a value of forty
-steps can stand for a million million members. Each value made is weighed when it is made, with what is shared in it
-counted each time; so whatever then walks through it (comparing, printing, hashing) is paid for by its weight.
+YAQL's standard library has many lazy and endless iterators, and its values share members. A value of forty steps can
+stand for a million million members. Each value is weighed when it is created, with shared members counted each time.
+Functions that traverse it later (to compare, print or hash) pay by its weight.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from stretto.definitions.expressions.base.bounds import FROZEN_BYTES_A_STEP, MAX
 from stretto.definitions.expressions.orquesta.yaql_views import ListView, ObjectView, VariablesView
 
 CALL_STEPS = 10
-"""A call of YAQL's takes some thirty microseconds, a step of an iterator a few."""
+"""A call in YAQL takes some thirty microseconds, a step of an iterator a few."""
 WALKED_MEMBERS_A_STEP = 16
 SCANNED_CHARACTERS_A_STEP = 2_048
 
@@ -28,7 +28,7 @@ class Meter:
 
     def __init__(self, fuel: Fuel) -> None:
         self.fuel = fuel
-        # Values by identity, which they keep because they are kept: a tuple cannot carry its weight.
+        # Weights by identity, as a tuple has no room for its weight. Keeping the values keeps the identities valid.
         self._weights: dict[int, tuple[Any, int]] = {}
 
     def call(self) -> None:
@@ -36,7 +36,7 @@ class Meter:
         self.fuel.burn(CALL_STEPS)
 
     def walk(self, value: Any) -> None:
-        """Pay for a function's walking through an argument."""
+        """Pay for a function's traversal of an argument."""
         kind = type(value)
         if kind is str:
             if len(value) > SCANNED_CHARACTERS_A_STEP:
@@ -45,7 +45,7 @@ class Meter:
             self.fuel.burn(self.weigh(value) // WALKED_MEMBERS_A_STEP)
 
     def take(self, value: Any) -> Any:
-        """Return a value that a function made, weighed; an iterator pays for itself as it goes."""
+        """Weigh and return a value that a function created. An iterator pays step by step."""
         kind = type(value)
         if kind in _SCALARS:
             return value
@@ -58,7 +58,7 @@ class Meter:
         return value
 
     def weigh(self, value: Any) -> int:
-        """Return how many members a value stands for, shared ones counted each time."""
+        """Return the number of members of a value, with shared members counted each time."""
         kind = type(value)
         if kind is ObjectView or kind is ListView:
             return 1 + int(value.frozen.weight) // FROZEN_BYTES_A_STEP
@@ -72,7 +72,7 @@ class Meter:
         for member in self._members(value):
             weight += 1 if type(member) in _SCALARS or type(member) is int else self.weigh(member)
             if weight > MAX_STEPS:
-                raise LimitExceeded(f"an expression may make values of at most {MAX_STEPS:,} members")
+                raise LimitExceeded(f"an expression can create values of at most {MAX_STEPS:,} members")
         if not isinstance(value, list | dict):  # those may grow
             self._weights[id(value)] = value, weight
         return weight
@@ -87,8 +87,14 @@ class Meter:
             yield from value
 
 
+def fuel_of(context: Any) -> Fuel:
+    """Return the fuel of the evaluation that a YAQL context belongs to."""
+    meter: Meter = context.meter
+    return meter.fuel
+
+
 class MeteredIterator(Iterator[Any]):
-    """An iterator, each step of which is paid for."""
+    """An iterator that pays for each step."""
 
     __slots__ = ("_inner", "_meter")
 
@@ -98,7 +104,7 @@ class MeteredIterator(Iterator[Any]):
 
     def __iter__(self) -> "MeteredIterator":
         again = iter(self._inner)
-        # One that remembers what it yielded begins anew.
+        # An iterator that remembers its members starts again.
         return self if again is self._inner else MeteredIterator(again, self._meter)
 
     def __next__(self) -> Any:

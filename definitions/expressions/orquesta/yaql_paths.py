@@ -1,10 +1,10 @@
-"""The YAQL expressions that most definitions are made of, compiled to plain functions: a path costs a few lookups.
+"""Compiles the most common YAQL expressions to plain functions, which take a few lookups.
 
-A path reads (`ctx(x)`, `ctx().x.y`, `ctx().get(x)`, `item().x`, `result()[0]`), asks (`succeeded()`), compares, adds,
-joins with `and`, `or`, `not`, counts with `len()`, or looks for a value `in` a list. It is taken only as far as its
-meaning is beyond doubt: whatever is not quite so (a field that is missing, a list where an object was expected, a
-text added to a number) makes it give way, and YAQL itself computes the value, or the error. Expressions have no
-effects, so beginning anew changes nothing.
+Such a path reads (`ctx(x)`, `ctx().x.y`, `ctx().get(x)`, `item().x`, `result()[0]`), calls `succeeded()` and others,
+compares, adds, combines with `and`, `or`, `not`, counts with `len()`, or tests for a value `in` a list. It handles only
+cases with an obvious meaning. In any other case (a missing field, a list in place of an object, text added to a number)
+it falls back to YAQL, which computes the value or the error. Expressions have no side effects, so evaluating twice is
+safe.
 """
 
 import operator
@@ -17,7 +17,7 @@ from stretto.definitions.expressions.orquesta import functions
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
 
 Step: TypeAlias = Callable[[Evaluation], Any]
-"""Returns a value, or `ABSENT` to give way."""
+"""Returns a value, or `ABSENT` to fall back to YAQL."""
 
 _ASKING: dict[str, Step] = {
     "succeeded": functions.succeeded,
@@ -34,7 +34,7 @@ _SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 def path_of(tree: Any) -> Callable[[Evaluation], tuple[Any] | None] | None:
-    """Return a function that gives (value,), or None where it gives way; or None for what is no path."""
+    """Return a function that returns (value,) or None to fall back to YAQL; return None if the tree is not a path."""
     step = _step_of(tree)
     if step is None:
         return None
@@ -43,7 +43,7 @@ def path_of(tree: Any) -> Callable[[Evaluation], tuple[Any] | None] | None:
     def run(evaluation: Evaluation) -> tuple[Any] | None:
         try:
             value = taken(evaluation)
-        except Exception:  # noqa: BLE001 - YAQL tells the error, which may be another one, of what it evaluates first
+        except Exception:  # noqa: BLE001 - YAQL raises the right error, as it may evaluate in another order
             return None
         return None if value is ABSENT else (value,)
 

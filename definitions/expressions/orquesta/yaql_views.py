@@ -1,7 +1,7 @@
-"""The run's frozen data as YAQL has to see it: YAQL's functions know tuples and mappings, never lists and dicts.
+"""Views of frozen data for YAQL, whose functions know tuples and mappings, but not lists and dicts.
 
-YAQL's own conversion copies all data before every evaluation. These views cost the same whatever they show: a
-member is shown when it is read. They equal, hash and print as the tuples and mappings that stand in their place.
+YAQL's own conversion copies all data before every evaluation. These views take constant time: a member is converted
+when it is read. They compare, hash and print like the tuples and mappings that they represent.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -86,7 +86,7 @@ class ObjectView(Mapping[Any, Any]):
 
 
 class VariablesView(Mapping[Any, Any]):
-    """What `ctx()` gives: all variables, each read when it is asked for."""
+    """The value of `ctx()`: all variables, each read on demand."""
 
     __slots__ = ("_variables",)
 
@@ -117,10 +117,7 @@ class VariablesView(Mapping[Any, Any]):
 
 
 class OrderedSet(AbstractSet[Any]):
-    """A set that yields its members in the order in which they came: a run goes the same way when it is replayed.
-
-    Python orders a set of texts anew in each process.
-    """
+    """A set in insertion order, because Python's order of texts differs between processes and would break replays."""
 
     __slots__ = ("_members",)
 
@@ -143,20 +140,24 @@ class OrderedSet(AbstractSet[Any]):
         return f"frozenset({{{', '.join(map(repr, self._members))}}})" if self._members else "frozenset()"
 
     def union(self, other: Any) -> "OrderedSet":
+        """Return the members of both."""
         return OrderedSet([*self._members, *other])
 
     def intersection(self, other: Any) -> "OrderedSet":
+        """Return the members that are in both."""
         return OrderedSet([member for member in self._members if member in other])
 
     def difference(self, other: Any) -> "OrderedSet":
+        """Return the members that are not in `other`."""
         return OrderedSet([member for member in self._members if member not in other])
 
     def symmetric_difference(self, other: Any) -> "OrderedSet":
+        """Return the members that are in one of the two only."""
         return OrderedSet([*self.difference(other), *(member for member in other if member not in self._members)])
 
 
 def view(value: Any) -> Any:
-    """Return data as YAQL has to see it."""
+    """Return a view of data for YAQL."""
     kind = type(value)
     if kind is FrozenDict:
         return ObjectView(value)

@@ -1,4 +1,4 @@
-"""What a process has written so far, read from outside while it runs."""
+"""A process's output, read from outside while the process runs."""
 
 import sys
 import threading
@@ -13,7 +13,9 @@ import pytest
 from stretto.actors.actions import Action
 from stretto.actors.actions.core import local
 from stretto.actors.actions.output import WINDOW_BYTES, OutputSoFar
-from stretto.actors.runners import Call, EventLoopRunner, Finished, Running, ThreadRunner
+from stretto.actors.runners import Call, Finished, Running
+from stretto.actors.runners.event_loop import EventLoopRunner
+from stretto.actors.runners.threads import ThreadRunner
 from stretto.definitions.data.frozen import EMPTY_OBJECT, FrozenDict, freeze
 from stretto.metrics.logging import CallIds
 from tests.support.waiting import PATIENCE, Fifo
@@ -22,7 +24,7 @@ run_local = local.local
 
 
 class Stage:
-    """A runner, and processes that write, tell so, and wait until the test lets them go on."""
+    """A runner, and processes that write, report it, and wait for the test."""
 
     def __init__(self, runner: EventLoopRunner, tell: Fifo, go: Fifo) -> None:
         self.tell = tell
@@ -47,12 +49,12 @@ class Stage:
         return {"TELL": self.tell.path, "GO": self.go.path}
 
     def wait(self) -> None:
-        """Wait until the process is where it waits, and the loop has taken what it had written by then."""
+        """Wait until the process waits, and the loop has read its output up to then."""
         assert self.tell.line() == "here"
         over: SimpleQueue[Finished] = SimpleQueue()
 
         async def pass_by() -> None:
-            """Take a turn of the loop: what could be read when this was asked for has been."""
+            """Take a turn of the loop, in which everything readable so far is read."""
 
         self._runner.start(self._call(pass_by, {}), over.put)
         assert over.get(timeout=PATIENCE).status == "succeeded"
@@ -87,7 +89,7 @@ def so_far(running: Running) -> OutputSoFar:
 WAIT = 'echo here > "$TELL"; read line < "$GO"'
 
 
-def test_what_was_written_is_there_while_the_process_runs(stage: Stage) -> None:
+def test_output_can_be_read_while_the_process_runs(stage: Stage) -> None:
     """Both outputs can be read before the process ends, and again when it has written more."""
     running = stage.start(run_local, cmd=f"echo one; echo wrong >&2; {WAIT}; echo two; {WAIT}", env=stage.env)
     stage.wait()
@@ -100,8 +102,8 @@ def test_what_was_written_is_there_while_the_process_runs(stage: Stage) -> None:
     assert stage.result()["stdout"] == "one\ntwo\n"
 
 
-def test_of_much_the_newest_is_there_and_no_part_of_a_character(stage: Stage) -> None:
-    """The window begins with a whole character, and says that there was more before it."""
+def test_the_window_holds_the_newest_output_in_whole_characters(stage: Stage) -> None:
+    """The window begins with a whole character, and is marked as truncated."""
     running = stage.start_python("write(('\\u00e9' * 50_000 + 'x').encode()); sys.stderr.write('e'); wait()")
     stage.wait()
     output = so_far(running)
@@ -111,8 +113,8 @@ def test_of_much_the_newest_is_there_and_no_part_of_a_character(stage: Stage) ->
     assert len(stage.result()["stdout"]) == 50_001
 
 
-def test_what_is_dropped_for_the_result_is_there_while_it_is_the_newest(stage: Stage) -> None:
-    """Beyond the bound of a result, which keeps the beginning, the last can still be read."""
+def test_output_beyond_the_bound_of_the_result_can_be_read(stage: Stage) -> None:
+    """The result keeps the beginning, the window the end."""
     most = local.MAX_OUTPUT_BYTES
     running = stage.start_python(
         f"write(b'x' * ({most} - 3) + b'abcdef'); wait(); write(b'y' * 100_000 + b'end'); wait()"
@@ -126,8 +128,8 @@ def test_what_is_dropped_for_the_result_is_there_while_it_is_the_newest(stage: S
     assert stage.result()["stdout"] == "x" * (most - 3) + "abc"
 
 
-def test_a_character_is_shown_when_all_of_it_was_written(stage: Stage) -> None:
-    """Half a character is left out, not shown as one that is broken; bytes that are no UTF-8 are."""
+def test_a_character_is_shown_once_it_is_complete(stage: Stage) -> None:
+    """Half a character at the end is left out. Invalid UTF-8 is replaced."""
     running = stage.start_python("write(b'\\xff caf\\xc3'); wait(); write(b'\\xa9'); wait()")
     stage.wait()
     assert so_far(running).stdout == "\ufffd caf"
@@ -136,8 +138,8 @@ def test_a_character_is_shown_when_all_of_it_was_written(stage: Stage) -> None:
     assert so_far(running).stdout == "\ufffd caf\u00e9"
 
 
-def test_of_several_processes_the_last_is_read(stage: Stage) -> None:
-    """An action that runs one command after another shows what the newest writes."""
+def test_the_last_of_several_processes_is_read(stage: Stage) -> None:
+    """An action that runs one command after another shows the output of the last one."""
 
     async def both(env: dict[str, str]) -> None:
         await run_local(cmd="echo first")
@@ -148,16 +150,16 @@ def test_of_several_processes_the_last_is_read(stage: Stage) -> None:
     assert so_far(running).stdout == "second\n"
 
 
-def test_calls_that_run_beside_each_other_have_output_of_their_own(stage: Stage) -> None:
-    """Each call is told what its own process has written."""
+def test_concurrent_calls_have_separate_output(stage: Stage) -> None:
+    """Each call shows the output of its own process."""
     running = [stage.start(run_local, cmd=f"echo {name}; {WAIT}", env=stage.env) for name in ("a", "b")]
     stage.wait()
     stage.wait()
     assert [so_far(each).stdout for each in running] == ["a\n", "b\n"]
 
 
-def test_it_can_be_read_by_any_thread_while_the_process_writes(stage: Stage) -> None:
-    """Whatever moment a reader picks, it gets a piece without gaps, and what it gets never grows older."""
+def test_any_thread_can_read_output_while_the_process_writes(stage: Stage) -> None:
+    """A reader gets a piece without gaps at any moment, and never an older piece than before."""
     running = stage.start(run_local, cmd="seq 1 400000")
     last, whole = 0, 0
     while stage.ends.empty():
@@ -172,7 +174,7 @@ def test_it_can_be_read_by_any_thread_while_the_process_writes(stage: Stage) -> 
 
 
 def test_a_call_without_a_process_has_no_output(stage: Stage) -> None:
-    """Neither an async function that starts none nor a function on a thread has anything to be read."""
+    """Neither an async function that starts no process nor a function on a thread has output."""
     begun, release = threading.Event(), threading.Event()
 
     async def idle() -> None:

@@ -71,14 +71,14 @@ def test_an_async_function_runs_on_the_loop(actions: ActionRegistry) -> None:
 
 
 @pytest.mark.parametrize("ref", ["", "plain", "ops.", ".ops", "ops.a b", "ops/a", "ops..a", "ops.ä"])
-def test_a_ref_that_is_no_pack_and_name_is_refused(ref: str) -> None:
+def test_a_ref_that_is_not_pack_and_name_is_refused(ref: str) -> None:
     """A ref must be pack.name in letters, digits, _ and -."""
-    with pytest.raises(InvalidAction, match=r"write pack\.name"):
+    with pytest.raises(InvalidAction, match=r"must be pack\.name"):
         action(ref)(lambda: None)
 
 
 def test_a_ref_taken_by_another_function_is_refused_naming_both_places() -> None:
-    """Two functions under one ref raise DuplicateAction with the place of each."""
+    """Two functions with one ref raise DuplicateAction with the place of each."""
 
     @action("ops.twice")
     def first() -> None: ...
@@ -120,15 +120,15 @@ def test_parameters_that_no_keyword_reaches_are_refused() -> None:
         action("ops.starred")(starred)
 
 
-def test_what_is_no_function_or_yields_is_refused() -> None:
+def test_classes_and_generators_are_refused() -> None:
     """Classes and generators cannot be actions."""
 
     def generator() -> Iterator[int]:
         yield 1
 
-    with pytest.raises(InvalidAction, match="decorate a function"):
+    with pytest.raises(InvalidAction, match="must be a function"):
         action("ops.kind")(dict)
-    with pytest.raises(InvalidAction, match="yields"):
+    with pytest.raises(InvalidAction, match="must return its whole result"):
         action("ops.generator")(generator)
 
 
@@ -243,37 +243,37 @@ def checked(name: str, count: int = 1, ratio: float = 0.5, tags: list[str] | Non
 CHECKED = ActionRegistry.registered().get("test.checked")
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     """One error names every missing, unknown and wrongly typed input, and no value."""
-    told = problems(CHECKED, {"cuont": 3, "ratio": "s3cret", "tags": {}})
-    assert told == (
+    found = problems(CHECKED, {"cuont": 3, "ratio": "s3cret", "tags": {}})
+    assert found == (
         "name is missing (a string)",
         "cuont is unknown, did you mean 'count'?",
-        "ratio must be a number, not a string",
-        "tags must be an array or null, not an object",
+        "ratio must be a number, got a string",
+        "tags must be an array or null, got an object",
     )
-    assert "s3cret" not in str(InvalidActionInput("test.checked", told))
+    assert "s3cret" not in str(InvalidActionInput("test.checked", found))
 
 
 def test_types_are_strict() -> None:
-    """A boolean is no integer and no number, an integer is a number, a float no integer."""
+    """A boolean is neither an integer nor a number. An integer is a number. A float is not an integer."""
     assert not problems(CHECKED, {"name": "x", "count": 2, "ratio": 1, "tags": None})
-    assert problems(CHECKED, {"name": "x", "count": True}) == ("count must be an integer, not a boolean",)
-    assert problems(CHECKED, {"name": "x", "ratio": True}) == ("ratio must be a number, not a boolean",)
-    assert problems(CHECKED, {"name": "x", "count": 1.0}) == ("count must be an integer, not a number",)
-    assert problems(CHECKED, {"name": None}) == ("name must be a string, not null",)
+    assert problems(CHECKED, {"name": "x", "count": True}) == ("count must be an integer, got a boolean",)
+    assert problems(CHECKED, {"name": "x", "ratio": True}) == ("ratio must be a number, got a boolean",)
+    assert problems(CHECKED, {"name": "x", "count": 1.0}) == ("count must be an integer, got a number",)
+    assert problems(CHECKED, {"name": None}) == ("name must be a string, got null",)
 
 
 def test_an_enum_takes_its_members_only() -> None:
-    """A value outside of a Literal is refused with the list of members; true is not 1."""
+    """A value outside a Literal is refused with the list of members. True is not 1."""
 
     @action("ops.level")
     def level(level: Literal["low", "high"] = "low", step: Literal[1, 2] = 1) -> None: ...
 
     registered = ActionRegistry.registered().get("ops.level")
     assert not problems(registered, {"level": "high", "step": 2})
-    assert problems(registered, {"level": "mid"}) == ("level must be one of 'low', 'high', not a string",)
-    assert problems(registered, {"step": True}) == ("step must be one of 1, 2, not a boolean",)
+    assert problems(registered, {"level": "mid"}) == ("level must be one of 'low', 'high', got a string",)
+    assert problems(registered, {"step": True}) == ("step must be one of 1, 2, got a boolean",)
 
 
 def test_an_action_with_keyword_arguments_takes_anything_else() -> None:
@@ -284,7 +284,7 @@ def test_an_action_with_keyword_arguments_takes_anything_else() -> None:
 
     registered = ActionRegistry.registered().get("ops.anything")
     assert not problems(registered, {"count": 1, "whatever": []})
-    assert problems(registered, {"count": "1", "whatever": []}) == ("count must be an integer, not a string",)
+    assert problems(registered, {"count": "1", "whatever": []}) == ("count must be an integer, got a string",)
 
 
 JSON = st.recursive(
@@ -322,30 +322,30 @@ def test_a_value_fits_exactly_when_json_says_it_has_that_type(
         fits = nullable
     else:
         fits = isinstance(value, KINDS[kind]) and (kind in {"boolean", "any"} or not isinstance(value, bool))
-    told = problems(Action("t.x", print, "thread", (parameter,)), {"x": freeze(value) if frozen else value})
-    assert bool(told) is not fits
+    found = problems(Action("t.x", print, "thread", (parameter,)), {"x": freeze(value) if frozen else value})
+    assert bool(found) is not fits
 
 
 @given(
     known=st.dictionaries(st.sampled_from("abcdef"), st.booleans()),
     given_names=st.sets(st.sampled_from("abcdefgh")),
 )
-def test_every_missing_and_unknown_name_is_told_once(known: dict[str, bool], given_names: set[str]) -> None:
+def test_every_missing_and_unknown_name_is_reported_once(known: dict[str, bool], given_names: set[str]) -> None:
     """The problems are exactly the required names that are not given and the given ones that are not known."""
     declared = tuple(ActionParameter(name, "any", required, nullable=True) for name, required in known.items())
-    told = problems(Action("t.x", print, "thread", declared), dict.fromkeys(given_names))
+    found = problems(Action("t.x", print, "thread", declared), dict.fromkeys(given_names))
     missing = {name for name, required in known.items() if required and name not in given_names}
-    assert sorted(problem.split()[0] for problem in told) == sorted(missing | (given_names - set(known)))
+    assert sorted(problem.split()[0] for problem in found) == sorted(missing | (given_names - set(known)))
 
 
-def test_an_unknown_ref_is_told_with_the_nearest(actions: ActionRegistry) -> None:
+def test_an_unknown_ref_is_reported_with_the_nearest(actions: ActionRegistry) -> None:
     """UnknownAction suggests the known ref that is nearest."""
     with pytest.raises(UnknownAction, match=r"no action 'core\.htpp'; did you mean 'core\.http'\?"):
         actions.get("core.htpp")
 
 
 def test_the_registry_is_a_live_view(actions: ActionRegistry) -> None:
-    """What is registered later is found by a registry that was made before."""
+    """A registry finds actions that are registered after it was made."""
     assert "ops.late" not in actions.refs()
     action("ops.late")(lambda: None)
     assert "ops.late" in actions.refs()
@@ -364,7 +364,7 @@ def greet(name: str) -> str:
 
 
 def test_a_file_is_loaded_by_its_path_and_again(actions: ActionRegistry, tmp_path: Path) -> None:
-    """Loading FILE.py registers its actions; loading it again takes what stands there now."""
+    """Loading FILE.py registers its actions. Loading it again executes the file's current text."""
     file = tmp_path / "greetings.py"
     file.write_text(SOURCE)
     actions.load(str(file))
@@ -387,7 +387,7 @@ def test_a_module_is_loaded_by_its_name(
 
 
 @pytest.mark.parametrize(
-    ("source", "told"),
+    ("source", "reason"),
     [
         ("x = 1\nraise ValueError('no such thing')", "ValueError: no such thing (FILE, line 2)"),
         ("x = 1\n\ndef broken(:", "SyntaxError: invalid syntax (FILE, line 3)"),
@@ -399,8 +399,8 @@ def test_a_module_is_loaded_by_its_name(
         ("import json\njson.loads('{')", "JSONDecodeError: Expecting property name"),
     ],
 )
-def test_a_file_that_cannot_be_imported_is_told_with_its_line(
-    actions: ActionRegistry, tmp_path: Path, source: str, told: str
+def test_a_file_that_cannot_be_imported_is_reported_with_its_line(
+    actions: ActionRegistry, tmp_path: Path, source: str, reason: str
 ) -> None:
     """CannotLoadActions names the file, the exception, and the line in the user's own file."""
     file = tmp_path / "broken.py"
@@ -408,33 +408,31 @@ def test_a_file_that_cannot_be_imported_is_told_with_its_line(
     with pytest.raises(CannotLoadActions) as caught:
         actions.load(str(file))
     assert str(caught.value).startswith(f"cannot load actions from the file {file}: ")
-    assert told.replace("FILE", str(file)) in str(caught.value)
+    assert reason.replace("FILE", str(file)) in str(caught.value)
     assert str(file) in caught.value.reason
     assert not any(name.startswith("stretto_actions_broken_") for name in sys.modules)
 
 
-def test_a_module_that_is_not_there_is_told(
-    actions: ActionRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A missing module or file is named, with a hint if a file of that name stands here."""
+def test_a_missing_module_is_reported(actions: ActionRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the module or file, with a hint if a file of that name exists here."""
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CannotLoadActions, match=r"there is no module 'absent_actions'$"):
+    with pytest.raises(CannotLoadActions, match=r": no module 'absent_actions'$"):
         actions.load("absent_actions")
     Path("absent_actions.py").touch()
-    with pytest.raises(CannotLoadActions, match=r"did you mean 'absent_actions\.py'\?"):
+    with pytest.raises(CannotLoadActions, match=r"did you mean the file 'absent_actions\.py'\?"):
         actions.load("absent_actions")
     with pytest.raises(CannotLoadActions, match=r"the file gone\.py: No such file"):
         actions.load("gone.py")
-    with pytest.raises(CannotLoadActions, match="neither a module's dotted name nor"):
+    with pytest.raises(CannotLoadActions, match="expected a module's dotted name or"):
         actions.load("not a module")
-    with pytest.raises(CannotLoadActions, match="it is no Python file"):
+    with pytest.raises(CannotLoadActions, match="not a Python file"):
         actions.load("./")
 
 
-def test_a_module_with_a_broken_import_is_not_told_as_missing(
+def test_a_module_with_a_broken_import_is_not_reported_as_missing(
     actions: ActionRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An import that fails inside of a module is told with the line that imports it."""
+    """The error of an import that fails inside a module names the line of that import."""
     (tmp_path / "half_broken.py").write_text("\nimport absent_for_sure\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(CannotLoadActions) as caught:

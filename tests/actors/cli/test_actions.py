@@ -37,7 +37,7 @@ def test_the_list_has_the_core_and_what_is_loaded(code: str) -> None:
     """One line an action, sorted, with what it does."""
     lines = actions("list", "--actions", code).stdout.splitlines()
     told = {line.split()[0]: line.partition(" ")[2].strip() for line in lines}
-    assert told["core.echo"] == "Return the message as it is."
+    assert told["core.echo"] == "Return the message unchanged."
     assert told["listed.greet"] == "Greet somebody."
     assert list(told) == sorted(told)
 

@@ -42,10 +42,10 @@ def test_run_with_a_pack_its_configuration_and_a_keystore(tmp_path: Path, keysto
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (["--packs", "/nowhere"], "no pack in '/nowhere': there is no such folder"),
+        (["--packs", "/nowhere"], "no pack in '/nowhere': the folder does not exist"),
         (["--keystore", "/nowhere.yaml"], "/nowhere.yaml:1:1: error: cannot read keystore: No such file or directory"),
-        (["--keystore", "LIST"], "list.yaml:1:1: error: keystore is an object"),
-        (["--pack-config", "LIST"], "list.yaml:1:1: error: pack_config is an object"),
+        (["--keystore", "LIST"], "list.yaml:1:1: error: keystore must be an object"),
+        (["--pack-config", "LIST"], "list.yaml:1:1: error: pack_config must be an object"),
         (["--packs", str(PACKS), "--pack-config", "REGION"], "the pack 'fleet' has no setting 'regoin'; did you mean"),
     ],
 )

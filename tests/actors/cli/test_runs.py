@@ -24,6 +24,7 @@ tasks:
     concurrency: 10
 output_map: {answers: "{{ task.probe.result }}"}
 """
+TIMED = "ref: tests.timed\ntimeout: 60\ntasks: [{name: only, action: core.noop}]\n"
 ONE = "ref: tests.one\ntasks: [{name: only, action: core.noop}]\n"
 
 
@@ -171,7 +172,7 @@ def test_an_ended_run_is_watched_to_its_end(kept: Kept) -> None:
     assert (result.exit_code, outcome["type"], outcome["status"]) == (1, "outcome", "failed")
     assert outcome["tasks"]["probe"]["items"]["failed"] == 1
     result = kept.runs("watch", kept.running.id)
-    assert (result.exit_code, "with --daemon URL" in result.stderr) == (2, True)
+    assert (result.exit_code, "use --daemon URL" in result.stderr) == (2, True)
 
 
 def test_what_an_item_writes_only_a_daemon_knows(kept: Kept) -> None:
@@ -199,6 +200,32 @@ def test_a_fan_out_is_controlled_without_a_daemon(kept: Kept) -> None:
     assert told == {"run": kept.running.id, "done": "skip", "task": "probe", "index": 0}
     result = kept.runs("retry", kept.running.id, "nobody", "0")
     assert (result.exit_code, "Traceback" in result.output) == (2, False)
+
+
+def test_a_runs_deadline_is_extended_without_a_daemon(kept: Kept) -> None:
+    """`why` shows the later deadline, `export` the entry; what cannot be says why."""
+    with kept.opened() as store:
+        timed = Conducted(store, TIMED)
+    before = kept.told("why", timed.id)[-1]
+    assert kept.told("extend", timed.id, "0.5") == {"run": timed.id, "done": "extend", "seconds": 0.5}
+    assert kept.runs("extend", timed.id, "3600").output == ""
+    after = kept.told("why", timed.id)[-1]
+    assert (before["text"], after["text"]) == (
+        "the run times out at 1970-01-01T00:17:40Z", "the run times out at 1970-01-01T01:17:40Z"
+    )  # fmt: skip
+    entries = json.loads(kept.runs("export", timed.id).stdout)["entries"]
+    assert [(each["type"], each["seconds"]) for each in entries] == [
+        ("extension_requested", 0.5), ("extension_requested", 3600.0)
+    ]  # fmt: skip
+    for run, seconds, message in (
+        (kept.running.id, "5", "the run has no timeout to extend"),
+        (kept.succeeded.id, "5", "has ended"),
+        (timed.id, "0", "0 is not in the range x>0"),
+        (timed.id, "nan", "must be a positive number"),
+        (timed.id, "soon", "'soon' is not a valid float"),
+    ):
+        result = kept.runs("extend", run, seconds)
+        assert (result.exit_code, message in result.stderr) == (2, True), result.output
 
 
 @pytest.mark.parametrize(
@@ -248,7 +275,7 @@ def test_each_kind_of_store_is_read_and_changed(durable_url: str) -> None:
         (["list", "--limit", "501"], 2, "501"),
         (["list", "--daemon", "unix:///x"], 2, "exclude each other"),
         (["prune"], 2, "--older-than DURATION, --keep NUMBER"),
-        (["prune", "--older-than", "30"], 2, "'30' is no number with a unit"),
+        (["prune", "--older-than", "30"], 2, "got '30'"),
         (["rerun", "x", "--failed", "--failed-items"], 2, "exclude each other"),
         (["list", "--store-key", "missing"], 3, "missing: the key file cannot be read"),
         (["resume", "ENDED"], 2, "has ended (succeeded)"),
@@ -267,7 +294,7 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     """Neither by a look at it nor by a request."""
     for arguments in (["list"], ["prune", "--keep", "0"], ["cancel", "x"]):
         result = CliRunner().invoke(main, ["runs", *arguments, "--store", f"sqlite:///{tmp_path}/none.db"])
-        assert (result.exit_code, "there is no such file" in result.stderr) == (3, True), result.output
+        assert (result.exit_code, "the file does not exist" in result.stderr) == (3, True), result.output
     assert list(tmp_path.iterdir()) == []
 
 

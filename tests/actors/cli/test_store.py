@@ -39,13 +39,13 @@ def test_a_key_can_be_used(tmp_path: Path) -> None:
     assert len(keys) == 2
     for key in keys:
         keyring = Keyring([key])
-        assert keyring.open(keyring.seal(b"x")) == b"x"
+        assert keyring.decrypt(keyring.encrypt(b"x")) == b"x"
 
 
 def test_a_store_that_is_well(tmp_path: Path, url: str) -> None:
     """Nothing is printed on standard output."""
     result = store("check", url, "--store-key", tmp_path / "key")
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "nothing is wrong\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no problems found\n")
 
 
 def test_a_store_with_problems(tmp_path: Path, url: str) -> None:
@@ -56,7 +56,7 @@ def test_a_store_with_problems(tmp_path: Path, url: str) -> None:
         connection.execute("DELETE FROM run_ends")
     connection.close()
     result = store("check", url, "--store-key", tmp_path / "key")
-    assert (result.exit_code, "it has ended, and its end is not there" in result.stdout) == (1, True)
+    assert (result.exit_code, "marked as ended, but the end record is missing" in result.stdout) == (1, True)
 
 
 def test_a_store_is_copied(tmp_path: Path, url: str) -> None:
@@ -67,7 +67,7 @@ def test_a_store_is_copied(tmp_path: Path, url: str) -> None:
     assert store("check", f"sqlite:///{copy}", "--store-key", tmp_path / "key").exit_code == 0
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     result = store("backup", url, copy)
-    assert (result.exit_code, "there is such a file already" in result.stderr) == (2, True)
+    assert (result.exit_code, "the file exists; choose another" in result.stderr) == (2, True)
     result = store("backup", "postgresql://me:hush@host/db", tmp_path / "other")
     assert (result.exit_code, "pg_dump" in result.stderr, "hush" in result.output) == (2, True, False)
 
@@ -75,13 +75,13 @@ def test_a_store_is_copied(tmp_path: Path, url: str) -> None:
 def test_a_store_is_upgraded(tmp_path: Path, url: str) -> None:
     """One of this version stays as it is; one that a daemon has is refused, and none is made."""
     result = store("upgrade", url)
-    assert (result.exit_code, result.stderr) == (0, f"its tables are of version {SCHEMA.newest}\n")
+    assert (result.exit_code, result.stderr) == (0, f"the tables have version {SCHEMA.newest}\n")
     with open_store(url, None):
         result = store("upgrade", url)
         assert (result.exit_code, "in use" in result.stderr) == (3, True)
     for verb in ("check", "upgrade"):
         result = store(verb, f"sqlite:///{tmp_path}/none.db")
-        assert (result.exit_code, "there is no such file" in result.stderr) == (3, True)
+        assert (result.exit_code, "the file does not exist" in result.stderr) == (3, True)
     assert not (tmp_path / "none.db").exists()
 
 

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from stretto.actors.cli.runs.tables import one_line, show_fields, show_table
-from stretto.actors.cli.runs.times import Clock, between, seconds_of, told_seconds
+from stretto.actors.cli.runs.times import Clock, between, format_seconds, seconds_of
 
 
 @pytest.fixture
@@ -63,10 +63,10 @@ def test_a_text_cannot_command_a_terminal() -> None:
 @pytest.mark.usefixtures("berlin")
 def test_times_are_told_with_their_offset() -> None:
     """In the machine's zone, summer and winter, or in UTC."""
-    assert Clock(utc=False).told("2026-11-26T01:30:48.123456Z") == "2026-11-26 02:30:48+0100"
-    assert Clock(utc=False).told("2026-07-26T01:30:48.123456Z") == "2026-07-26 03:30:48+0200"
-    assert Clock(utc=True).told("2026-11-26T01:30:48.123456Z") == "2026-11-26 01:30:48Z"
-    assert Clock(utc=True).told(None) == ""
+    assert Clock(utc=False).format("2026-11-26T01:30:48.123456Z") == "2026-11-26 02:30:48+0100"
+    assert Clock(utc=False).format("2026-07-26T01:30:48.123456Z") == "2026-07-26 03:30:48+0200"
+    assert Clock(utc=True).format("2026-11-26T01:30:48.123456Z") == "2026-11-26 01:30:48Z"
+    assert Clock(utc=True).format(None) == ""
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_times_are_told_with_their_offset() -> None:
 )
 def test_how_long_something_took(seconds: float, told: str) -> None:
     """The longer, the coarser."""
-    assert told_seconds(seconds) == told
+    assert format_seconds(seconds) == told
 
 
 def test_what_has_not_ended_has_not_taken_any_time() -> None:

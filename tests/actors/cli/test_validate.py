@@ -60,7 +60,7 @@ def test_a_finding_is_shown_with_its_line_and_spot(tmp_path: Path) -> None:
         "  |\n"
         '6 |     input: {message: "{{ parameters.n }}"}\n'
         "  |                       ^^^^^^^^^^^^^^^^^^\n"
-        "  = help: declare it in parameters: n\n"
+        "  = help: declare n in parameters\n"
         "\n"
         "1 error, 0 warnings in 1 file\n"
     )
@@ -106,7 +106,7 @@ def test_json_gives_every_finding_as_an_object(tmp_path: Path) -> None:
             "path": "tasks[0].input.message",
             "found": "",
             "expected": "",
-            "hint": "declare it in parameters: n",
+            "hint": "declare n in parameters",
         }
     ]
     assert stretto(written(tmp_path / "good.yaml", GOOD), "--json").stdout == "[]\n"
@@ -221,7 +221,7 @@ def test_where_actions_come_from_is_told_when_no_name_is_near(tmp_path: Path) ->
     """The flags that make actions known; the workflow's own ref is no proposal."""
     text = 'version: "1"\nref: core.install\ntasks: [{name: a, action: core.uninstall}]\n'
     (told,) = json.loads(stretto(written(tmp_path / "w.yaml", text), "--json").stdout)
-    assert told["hint"] == "actions are those of --packs and --actions, and the workflows of --definitions"
+    assert told["hint"] == "actions come from --packs and --actions, and workflows from --definitions"
 
 
 def test_actions_of_ones_own_are_checked(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_the_port(tmp_path: Path) -> None:
         assert get(f"{url}/healthz", "HEAD") == (200, "")
         assert get(f"{url}/")[0] == 404
         assert get(f"{url}/healthz", "POST")[0] == 405
-        with pytest.raises(CannotServe, match="choose another --port"):
+        with pytest.raises(CannotServe, match="choose another port"):
             OperationsServer(CollectorRegistry(), lambda: Check(True, ""), lambda: Check(True, "")).start(
                 "127.0.0.1", int(url.rsplit(":", 1)[1])
             )

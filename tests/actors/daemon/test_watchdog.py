@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stretto.actors.daemon.notify import notify
-from stretto.actors.daemon.watchdog import interval_asked_for, tell_as_long_as_it_answers
+from stretto.actors.daemon.watchdog import interval_asked_for, notify_while_answering
 from stretto.actors.dispatch import DispatchedActor
 from stretto.actors.dispatch.asyncio_bridge import call
 from stretto.actors.engine import Engine
@@ -72,7 +72,7 @@ def test_a_stuck_engine_is_not_told_to_be_well(
         blocker = Stuck.start_on(dispatcher, stuck, until)
         blocker.tell("block")
         await asyncio.to_thread(stuck.wait, PATIENCE)
-        watching = asyncio.create_task(tell_as_long_as_it_answers(ask, 0.001))
+        watching = asyncio.create_task(notify_while_answering(ask, 0.001))
         await asked.get()
         notify("NOTHING=1")
         assert await asyncio.to_thread(manager.recv, 100) == b"NOTHING=1"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Gone(Exception):
-    """What a test asks for when the actor is not there."""
+    """The error of a stopped actor."""
 
 
 class Knower(DispatchedActor):
@@ -41,7 +41,7 @@ class Asker(DispatchedActor):
         self._knower = knower
 
     def on_receive(self, message: Any) -> Any:
-        return ask_deferred(self._knower.actor_inbox, message, Gone("nobody is there"))
+        return ask_deferred(self._knower.actor_inbox, message, Gone("the actor has stopped"))
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def asker(dispatcher: Dispatcher, knower: "pykka.ActorRef[Knower]") -> "Iterator
 def test_the_answer_goes_back_to_who_asked_first(
     asker: "pykka.ActorRef[Asker]", knower: "pykka.ActorRef[Knower]"
 ) -> None:
-    """With one dispatcher's thread nobody could wait: both actors take their turns in between."""
+    """With one dispatcher's thread no actor could wait: both take their turns in between."""
     assert asker.ask("now", timeout=PATIENCE) == "now"
     kept = asker.ask("later", block=False)
     knower.tell("resolve")
@@ -76,13 +76,13 @@ def test_the_answer_goes_back_to_who_asked_first(
 
 
 def test_an_error_goes_back_too_and_harms_no_actor(asker: "pykka.ActorRef[Asker]") -> None:
-    """What the asked one raises is raised where the question came from."""
+    """The exception of the asked actor is raised at the caller."""
     with pytest.raises(KeyError):
         asker.ask("fail", timeout=PATIENCE)
     assert asker.ask("now", timeout=PATIENCE) == "now"
 
 
-def test_an_actor_that_ends_before_it_answers_is_told_in_the_askers_words(
+def test_an_actor_that_ends_before_it_answers_gives_the_askers_error(
     asker: "pykka.ActorRef[Asker]", knower: "pykka.ActorRef[Knower]"
 ) -> None:
     """Whether it had stopped before it was asked, or while it owed the answer."""
@@ -90,13 +90,13 @@ def test_an_actor_that_ends_before_it_answers_is_told_in_the_askers_words(
     assert asker.ask("now", timeout=PATIENCE) == "now"
     knower.stop(timeout=PATIENCE)
     for ask in (owed.get, lambda timeout: asker.ask("now", timeout=timeout)):
-        with pytest.raises(Gone, match="nobody is there"):
+        with pytest.raises(Gone, match="the actor has stopped"):
             ask(timeout=PATIENCE)
 
 
 def outcome_of(later: Deferred) -> Any:
     reply = Knower._create_future()
-    later.promise(reply, set())
+    later.subscribe(reply, set())
     return reply.get(timeout=PATIENCE)
 
 

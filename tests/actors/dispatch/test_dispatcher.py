@@ -1,4 +1,4 @@
-"""What holds for actors that own no thread, beginning with what holds for every Pykka actor."""
+"""Actors that own no thread, beginning with the properties of every Pykka actor."""
 
 from __future__ import annotations
 
@@ -118,13 +118,13 @@ def ref(dispatcher: Dispatcher) -> pykka.ActorRef[Probe]:
 
 @pytest.fixture
 def seen() -> list[object]:
-    """What a Probe notes."""
+    """The list in which a Probe notes its hooks."""
     return []
 
 
 @pytest.fixture
 def many_switches() -> Iterator[None]:
-    """Have the interpreter change threads as often as it can, so that races are met."""
+    """Let the interpreter switch threads as often as it can, so that races happen."""
     usual = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     yield
@@ -164,7 +164,7 @@ def actor_of(ref: pykka.ActorRef[Probe]) -> Probe:
     return actor
 
 
-# What Pykka's tests say of its actors.
+# Pykka's own tests of actors.
 
 
 def test_urns_differ_and_name_the_class(dispatcher: Dispatcher) -> None:
@@ -227,7 +227,7 @@ def test_on_start_runs_without_any_message(dispatcher: Dispatcher) -> None:
 
 
 def test_init_can_send_to_itself(seen: list[object], dispatcher: Dispatcher) -> None:
-    """What an actor tells itself in `__init__` is handled first, after on_start."""
+    """A message that an actor sends itself in `__init__` is handled first, after on_start."""
 
     class Eager(Probe):
         def __init__(self, seen: list[object]) -> None:
@@ -238,8 +238,27 @@ def test_init_can_send_to_itself(seen: list[object], dispatcher: Dispatcher) -> 
     assert seen == ["on_start", "from init", "from outside"]
 
 
+class Renamed(Probe, label="Former"):
+    """Is counted under its former name."""
+
+
+class Further(Renamed):
+    """Is counted under its own name."""
+
+
+def test_a_label_stands_for_the_name_of_a_class(dispatcher: Dispatcher) -> None:
+    """In what is counted, and in the actor's own name; a subclass has a label of its own."""
+    ref = Renamed.start_on(dispatcher)
+    assert dispatcher.alive() == {"Former": 1}
+    assert ref.actor_urn.startswith("urn:stretto:Former:")
+    ref.stop()
+    further = Further.start_on(dispatcher)
+    assert dispatcher.alive()["Further"] == 1
+    further.stop()
+
+
 class ShortLived(Probe):
-    """Stops at once when it is told to end."""
+    """Stops at once on the message "end"."""
 
     registered: ClassVar[bool] = False
 
@@ -258,7 +277,7 @@ def test_performing_begins_with_a_message(seen: list[object], dispatcher: Dispat
         entered.set()
         gate.wait(SAFETY_NET)
 
-    mailbox = ShortLived.perform_on(dispatcher, first, seen)
+    mailbox = ShortLived.start_with(dispatcher, first, seen)
     assert entered.wait(SAFETY_NET)
     for message in ("second", "end", "too late"):
         mailbox.tell(message)
@@ -274,7 +293,7 @@ def test_performing_is_refused_when_the_dispatcher_has_stopped(dispatcher: Dispa
     """As starting is."""
     dispatcher.stop()
     with pytest.raises(pykka.ActorDeadError):
-        ShortLived.perform_on(dispatcher, "first")
+        ShortLived.start_with(dispatcher, "first")
     assert dispatcher.alive().get("ShortLived", 0) == 0
 
 
@@ -330,7 +349,7 @@ def test_stop_calls_on_stop_and_says_whether_it_stopped(seen: list[object], disp
 
 
 def test_messages_before_the_stop_are_handled(seen: list[object], dispatcher: Dispatcher) -> None:
-    """What was told before the stop is handled before it, also when the actor stops itself, twice even."""
+    """Messages before the stop are handled before it, also when the actor stops itself, even twice."""
 
     def handler(actor: Probe) -> None:
         actor.actor_ref.tell("mine")
@@ -345,7 +364,7 @@ def test_messages_before_the_stop_are_handled(seen: list[object], dispatcher: Di
 
 
 def test_messages_behind_the_stop_are_answered(ref: pykka.ActorRef[Probe]) -> None:
-    """What is asked behind a stop gets ActorDeadError, another stop behind it gets its answer: it stopped."""
+    """A question behind a stop gets ActorDeadError, and a further stop gets its answer."""
     go_on = hold(ref)
     first = ref.stop(block=False)
     late = ref.ask("late", block=False)
@@ -359,24 +378,24 @@ def test_messages_behind_the_stop_are_answered(ref: pykka.ActorRef[Probe]) -> No
 
 
 def test_dropped_messages_are_logged(dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture) -> None:
-    """What was told behind a stop is dropped with a line at DEBUG that counts it; a stop is no such thing."""
+    """Messages behind a stop are dropped with a line at DEBUG that counts them, without further stops."""
     caplog.set_level(logging.DEBUG, "stretto.actors")
-    for told in (2, 0):
+    for sent in (2, 0):
         ref = Probe.start_on(dispatcher)
         go_on = hold(ref)
         ref.tell(lambda actor: actor.stop())
         ref.tell("before the stop")
-        stopped = ref.ask(lambda actor, told=told: [actor.actor_ref.tell("late") for _ in range(told)], block=False)
+        stopped = ref.ask(lambda actor, sent=sent: [actor.actor_ref.tell("late") for _ in range(sent)], block=False)
         late = ref.stop(block=False)
         go_on.set()
-        assert stopped.get(timeout=SAFETY_NET) == [None] * told
+        assert stopped.get(timeout=SAFETY_NET) == [None] * sent
         assert late.get(timeout=SAFETY_NET) is True
     texts = [record.getMessage() for record in caplog.records if record.name == "stretto.actors"]
     assert [text.partition(" stopped ")[2] for text in texts] == ["before handling 2 messages"]
 
 
 def test_dead_actor_raises(ref: pykka.ActorRef[Probe]) -> None:
-    """A stopped actor cannot be told, asked, or given a proxy: ActorDeadError with Pykka's own text."""
+    """A stopped actor takes no message, no question and no proxy: ActorDeadError with Pykka's own text."""
     stop(ref)
     for attempt in (ref.tell, ref.ask):
         with pytest.raises(pykka.ActorDeadError, match="not found"):
@@ -437,7 +456,7 @@ def test_proxy_calls_reads_and_writes(ref: pykka.ActorRef[Probe]) -> None:
 def test_proxy_offers_nothing_of_the_machinery(ref: pykka.ActorRef[Probe]) -> None:
     """Beyond Pykka's own names, a proxy offers only what the actor's class declares for its users."""
     offered = {name for name in dir(DispatchedActor) if not name.startswith("_")}
-    assert offered - set(dir(pykka.Actor)) == {"actor_urn", "registered", "start_on", "perform_on", "on_turn_end"}
+    assert offered - set(dir(pykka.Actor)) == {"actor_urn", "registered", "start_on", "start_with", "on_turn_end"}
 
 
 def test_futures_combine(ref: pykka.ActorRef[Probe]) -> None:
@@ -503,9 +522,9 @@ def test_actors_with_and_without_threads_talk(ref: pykka.ActorRef[Probe]) -> Non
     other = Threaded.start()
     assert ask(ref, lambda _: ask(other, "question")) == ["question"]
     assert ask(other, lambda _: ask(ref, "question")) == "question"
-    told: pykka.Future[str] = pykka.ThreadingFuture()
-    ref.tell(lambda _: other.tell(lambda _: ref.tell(lambda _: told.set("told"))))
-    assert told.get(timeout=SAFETY_NET) == "told"
+    sent: pykka.Future[str] = pykka.ThreadingFuture()
+    ref.tell(lambda _: other.tell(lambda _: ref.tell(lambda _: sent.set("sent"))))
+    assert sent.get(timeout=SAFETY_NET) == "sent"
     stop(other)
 
 
@@ -518,7 +537,7 @@ def test_failing_tell_stops_only_this_actor(
     """An exception while a tell is handled is logged, and ends its actor with on_failure, not on_stop."""
     ref, other = Probe.start_on(dispatcher, seen), Probe.start_on(dispatcher)
     probe = actor_of(ref)
-    ref.tell(error := ValueError("told"))
+    ref.tell(error := ValueError("sent"))
     assert probe.ended.wait(SAFETY_NET)
     assert not ref.is_alive()
     assert seen == ["on_start", "on_failure"]
@@ -542,7 +561,7 @@ def test_failing_ask_goes_back_to_the_caller(ref: pykka.ActorRef[Probe], caplog:
 
 
 class Strange(BaseException):
-    """An exception of nobody's family."""
+    """An exception outside of all families."""
 
 
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit, Strange])
@@ -572,7 +591,7 @@ def test_base_exceptions_harm_no_other_actor(
 def test_what_waits_behind_a_failure_is_answered(ref: pykka.ActorRef[Probe], kind: type[BaseException]) -> None:
     """Messages behind one that ends the actor get ActorDeadError, stops behind it are answered."""
     go_on = hold(ref)
-    ref.tell(kind("told"))
+    ref.tell(kind("sent"))
     late, stopped = ref.ask("late", block=False), ref.stop(block=False)
     go_on.set()
     with pytest.raises(pykka.ActorDeadError):
@@ -588,7 +607,7 @@ def test_failing_last_hooks_are_logged(
     ref = Probe.start_on(dispatcher, seen, failing=(hook,))
     waiting = hold(ref)
     if hook == "on_failure":
-        ref.tell(ValueError("told"))
+        ref.tell(ValueError("sent"))
     stopped = ref.stop(block=False)
     waiting.set()
     assert stopped.get(timeout=SAFETY_NET) is True
@@ -611,7 +630,7 @@ def test_a_log_that_raises_does_not_end_the_thread(
     ref, other = Probe.start_on(dispatcher), Probe.start_on(dispatcher)
     monkeypatch.setattr(logger, "filters", [refuse])
     go_on = hold(ref)
-    ref.tell(ValueError("told"))
+    ref.tell(ValueError("sent"))
     late = ref.ask("late", block=False)
     go_on.set()
     with pytest.raises(pykka.ActorDeadError):
@@ -621,7 +640,7 @@ def test_a_log_that_raises_does_not_end_the_thread(
 
 
 def test_a_reply_that_its_owner_has_set_harms_nothing(ref: pykka.ActorRef[Probe]) -> None:
-    """A caller that sets its own reply hurts nobody: the actor answers the next one."""
+    """A caller that sets its own reply does no harm: the actor answers the next one."""
     go_on = hold(ref)
     reply = ref.ask("question", block=False)
     reply.set("set by the caller")
@@ -746,7 +765,7 @@ def test_on_turn_end_needs_a_message(dispatcher: Dispatcher) -> None:
 
 
 def test_failing_on_turn_end_is_a_failure_of_the_actor(seen: list[object], dispatcher: Dispatcher) -> None:
-    """An exception in on_turn_end stops the actor with on_failure, and whoever waits is answered."""
+    """An exception in on_turn_end stops the actor with on_failure, and its callers are answered."""
     ref = Probe.start_on(dispatcher, seen, failing=("on_turn_end",))
     go_on = hold(ref)
     stopped = ref.stop(block=False)
@@ -759,13 +778,13 @@ def test_a_failure_has_no_turn_end(seen: list[object], dispatcher: Dispatcher) -
     """A turn that ended with a failure is not flushed: on_failure is called in its place."""
     ref = Probe.start_on(dispatcher, seen, failing=("on_turn_end",))
     ended = actor_of(ref).ended
-    ref.tell(ValueError("told"))
+    ref.tell(ValueError("sent"))
     assert ended.wait(SAFETY_NET)
     assert seen == ["on_start", "on_failure"]
 
 
 def test_a_handler_can_tell_itself(ref: pykka.ActorRef[Probe]) -> None:
-    """What a handler tells its own actor comes behind all that waits by then."""
+    """A message from a handler to its own actor comes behind all that wait by then."""
     go_on = hold(ref)
     ref.tell(lambda actor: actor.actor_ref.tell("to myself"))
     ref.tell("waiting")
@@ -884,11 +903,11 @@ def test_later_works_through_a_proxy(dispatcher: Dispatcher) -> None:
 
 
 def test_later_of_a_tell_is_dropped(ref: pykka.ActorRef[Probe]) -> None:
-    """A Deferred returned for a tell is owed to nobody, and the actor does not keep it."""
+    """A Deferred returned for a tell has no caller, and the actor does not keep it."""
     later = Deferred()
     ref.tell(lambda _: later)
     ask(ref, "handled")
-    assert not actor_of(ref).actor_inbox.owed
+    assert not actor_of(ref).actor_inbox.pending
     assert later.resolve() is True
 
 
@@ -900,10 +919,10 @@ def test_resolved_laters_are_not_kept(ref: pykka.ActorRef[Probe]) -> None:
         ref.ask(lambda _, later=later: later, block=False)
     ask(ref, "handled")
     inbox = actor_of(ref).actor_inbox
-    assert inbox.owed == set(laters[1:])
+    assert inbox.pending == set(laters[1:])
     for later in laters:
         later.resolve()
-    assert inbox.owed == set()
+    assert inbox.pending == set()
 
 
 @pytest.mark.usefixtures("many_switches")
@@ -933,7 +952,7 @@ def test_get_joins_the_thread_of_the_reply(ref: pykka.ActorRef[Probe]) -> None:
     thread = threading.Thread(target=go_on.wait, args=(SAFETY_NET,), daemon=True)
     thread.start()
     later = Deferred()
-    later.resolve("value", joins=thread)
+    later.resolve("value", wait_for_thread=thread)
     reply = ref.ask(lambda _: later, block=False)
     ask(ref, "handled")
     with pytest.raises(pykka.Timeout):
@@ -948,7 +967,7 @@ def test_get_in_the_joined_thread_does_not_deadlock() -> None:
     reply: Reply[str] = Reply()
     got: list[str] = []
     thread = threading.Thread(target=lambda: got.append(reply.get(timeout=SAFETY_NET)), daemon=True)
-    reply.joins = thread
+    reply.wait_for_thread = thread
     reply.set("value")
     thread.start()
     thread.join(SAFETY_NET)
@@ -1028,7 +1047,7 @@ def test_an_ended_actor_is_freed_at_once(dispatcher: Dispatcher, end: Callable[[
 
 @pytest.mark.usefixtures("no_collector")
 def test_a_ref_does_not_keep_an_ended_actor(dispatcher: Dispatcher) -> None:
-    """Whoever keeps the ref of an ended actor does not keep the actor."""
+    """The ref of an ended actor does not keep the actor."""
     freed = threading.Event()
     ref = Worker.start_on(dispatcher)
     weakref.finalize(ref._actor_weakref(), freed.set)
@@ -1038,7 +1057,7 @@ def test_a_ref_does_not_keep_an_ended_actor(dispatcher: Dispatcher) -> None:
 
 
 def test_a_ref_keeps_its_actor_alive(dispatcher: Dispatcher) -> None:
-    """An idle actor that nobody registered lives as long as there is a ref to it."""
+    """An idle, unregistered actor lives as long as there is a ref to it."""
     ref = Unregistered.start_on(dispatcher)
     ask(ref, "work")
     gc.collect()
@@ -1118,15 +1137,15 @@ def test_a_dispatcher_that_never_ran_can_be_stopped() -> None:
 
 
 def test_actors_of_a_stopped_dispatcher_are_dead(seen: list[object], dispatchers: Callable[..., Dispatcher]) -> None:
-    """After its dispatcher was stopped, an actor is told, asked and started with ActorDeadError."""
+    """After its dispatcher was stopped, sending to an actor, asking it and starting it raise ActorDeadError."""
     dispatcher = dispatchers(1)
-    told, asked, owing = (Probe.start_on(dispatcher) for _ in range(3))
+    sent, asked, owing = (Probe.start_on(dispatcher) for _ in range(3))
     later = Deferred()
     reply = owing.ask(lambda _: later, block=False)
     stopped = Probe.start_on(dispatcher, seen)
     dispatcher.stop()
     with pytest.raises(pykka.ActorDeadError, match="is stopped"):
-        told.tell("late")
+        sent.tell("late")
     with pytest.raises(pykka.ActorDeadError, match="stopped before handling"):
         ask(asked, "late")
     with pytest.raises(pykka.ActorDeadError):
@@ -1136,7 +1155,7 @@ def test_actors_of_a_stopped_dispatcher_are_dead(seen: list[object], dispatchers
     assert stop(stopped) is True
     with pytest.raises(pykka.ActorDeadError):
         Probe.start_on(dispatcher)
-    assert not any(ref.is_alive() for ref in (told, asked, owing, stopped))
+    assert not any(ref.is_alive() for ref in (sent, asked, owing, stopped))
     assert pykka.ActorRegistry.get_all() == []
     assert seen == ["on_start"]
 

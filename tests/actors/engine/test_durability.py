@@ -324,11 +324,11 @@ def test_a_supervisor_that_crashes_is_rebuilt_a_few_times(
     start_bench: Callable[..., Bench], durable_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A passing fault costs nothing but time."""
-    from stretto.actors.runs.supervisor import RunSupervisor
+    from stretto.actors.runs.execution import RunExecution
 
     bench = start_bench(store=durable_url)
     crashes: Iterator[bool] = iter([True, True, False])
-    original = RunSupervisor._carry_out
+    original = RunExecution._carry_out
 
     def carry_out(self: Any, *given: Any) -> None:
         crashes_now = next(crashes, False) if LEDGER.done else False
@@ -336,7 +336,7 @@ def test_a_supervisor_that_crashes_is_rebuilt_a_few_times(
             raise ZeroDivisionError("a passing fault")
         original(self, *given)
 
-    monkeypatch.setattr(RunSupervisor, "_carry_out", carry_out)
+    monkeypatch.setattr(RunExecution, "_carry_out", carry_out)
     outcome = bench.run(FAN, {"values": [1, 2, 3]})
     assert outcome.output == {"all": [1, 2, 3], "last": 3}
 
@@ -345,21 +345,22 @@ def test_a_supervisor_that_goes_on_crashing_fails_its_run_and_says_why(
     start_bench: Callable[..., Bench], durable_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The reason is in the store, too."""
-    from stretto.actors.runs.supervisor import RunSupervisor
+    from stretto.actors.runs.execution import EXECUTION_HANDLERS
+    from stretto.actors.runs.messages import ItemEnded
 
     monkeypatch.setattr("stretto.actors.engine.recovery.FIRST_RESTART_SECONDS", 0.001)
     bench = start_bench(store=durable_url)
-    original = RunSupervisor._item_ended
+    original = EXECUTION_HANDLERS[ItemEnded]
 
     def broken(self: Any, message: Any) -> None:
         raise ZeroDivisionError("a lasting fault")
 
-    monkeypatch.setattr(RunSupervisor, "_item_ended", broken)
+    monkeypatch.setitem(EXECUTION_HANDLERS, ItemEnded, broken)
     handle = bench.submit(FAN, {"values": [1]})
     outcome = outcome_of(handle)
     assert outcome.status == "failed"
     assert "a lasting fault" in outcome.errors[0]["message"]
-    monkeypatch.setattr(RunSupervisor, "_item_ended", original)
+    monkeypatch.setitem(EXECUTION_HANDLERS, ItemEnded, original)
     stopped(bench, grace=None)
     second = start_bench(store=durable_url)
     assert second.proxy.status(handle.id).get(timeout=PATIENCE)["status"] == "failed"
@@ -381,6 +382,7 @@ def test_a_run_that_fails_of_its_supervisor_takes_its_children_along(
     start_bench: Callable[..., Bench], durable_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """They were not rebuilt themselves, and start nothing more all the same."""
+    from stretto.actors.runs.messages import ReportStatus
     from stretto.actors.runs.supervisor import RunSupervisor
 
     monkeypatch.setattr("stretto.actors.engine.recovery.MAX_RESTARTS", 0)
@@ -394,12 +396,12 @@ def test_a_run_that_fails_of_its_supervisor_takes_its_children_along(
     child = bench.proxy.handle(child_id).get(timeout=PATIENCE)
     original = RunSupervisor._status
 
-    def broken(self: Any) -> dict[str, Any]:
-        if self._run_id == parent.id:
+    def broken(self: Any, message: ReportStatus) -> dict[str, Any]:
+        if self._run.run_id == parent.id:
             raise ZeroDivisionError("a lasting fault")
-        return original(self)
+        return original(self, message)
 
-    monkeypatch.setattr(RunSupervisor, "_status", broken)
+    monkeypatch.setitem(RunSupervisor._message_handlers, ReportStatus, broken)
     assert bench.proxy.status(parent.id).get(timeout=PATIENCE)["status"] == "failed"
     LEDGER.gate.set()
     assert outcome_of(child).status == "cancelled"
@@ -487,19 +489,20 @@ def test_watchers_get_progress_from_the_supervisor_after_a_crash(
     start_bench: Callable[..., Bench], durable_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who follows a run need not know of it."""
-    from stretto.actors.runs.supervisor import RunSupervisor
+    from stretto.actors.runs.execution import EXECUTION_HANDLERS
+    from stretto.actors.runs.messages import ItemEnded
     from tests.support.waiting import Inbox, messages_of
 
     bench, inbox = start_bench(store=durable_url), Inbox.start()
     crashes = iter([True])
-    original = RunSupervisor._item_ended
+    original = EXECUTION_HANDLERS[ItemEnded]
 
     def item_ended(self: Any, message: Any) -> None:
         if next(crashes, False):
             raise ZeroDivisionError("a passing fault")
         original(self, message)
 
-    monkeypatch.setattr(RunSupervisor, "_item_ended", item_ended)
+    monkeypatch.setitem(EXECUTION_HANDLERS, ItemEnded, item_ended)
     handle = bench.submit(FAN, {"values": [1, 2]}, inbox)
     assert outcome_of(handle).status == "succeeded"
     while messages_of(inbox).get(timeout=PATIENCE).status != "succeeded":

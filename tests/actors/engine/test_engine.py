@@ -114,7 +114,7 @@ def test_what_cannot_run_is_refused_by_submit(bench: Bench) -> None:
     """Unknown workflows, invalid definitions and inputs that do not fit are errors of submit, and leave no run."""
     with pytest.raises(UnknownWorkflow):
         bench.proxy.submit("nope").get(timeout=PATIENCE)
-    with pytest.raises(InvalidDefinition, match="at least one task is needed"):
+    with pytest.raises(InvalidDefinition, match="must have at least one task"):
         bench.submit("tasks: []\n")
     with pytest.raises(InvalidInput) as raised:
         bench.submit(

@@ -20,7 +20,7 @@ from stretto.definitions.conductor import (
     PauseRequested,
     ResumeRequested,
 )
-from stretto.definitions.conductor.propagation import is_news
+from stretto.definitions.conductor.propagation import was_missed
 from tests.support.engines import Bench, outcome_of
 from tests.support.waiting import PATIENCE, Inbox, messages_of
 
@@ -200,7 +200,7 @@ def test_a_child_whose_item_has_ended_without_it_is_cancelled(family: Family) ->
 )
 def test_what_is_news_to_a_child(request_: Any, status: str, last: Any, news: bool) -> None:
     """The later request stands, but a run that is cancelled takes its children along in any case."""
-    assert is_news(request_, status, last) is news
+    assert was_missed(request_, status, last) is news
 
 
 def test_a_parent_that_has_not_heard_that_its_child_goes_on_goes_on_itself(family: Family) -> None:

@@ -23,6 +23,8 @@ from stretto.actors.journal.sql.reader import SqlReader
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import StoreUnavailable
 from stretto.actors.outcome import Outcome, RunWasParked, UnknownRun
+from stretto.actors.runs.messages import ExplainWaits
+from stretto.actors.runs.recovering import RecoveringSupervisor
 from stretto.actors.runs.supervisor import RunSupervisor
 from stretto.definitions.conductor import CancelRequested, IllegalTransition, NothingToRerun, PauseRequested
 from stretto.definitions.data.frozen import EMPTY_LIST
@@ -175,12 +177,12 @@ def test_hundreds_of_runs_are_rebuilt_a_few_at_a_time(
 DAMAGE = {
     "definition": (
         "UPDATE definitions SET body = x'7b' WHERE digest = (SELECT definition FROM runs WHERE id = :id)",
-        "a stored definition:1:1: error: cannot read what was stored",
+        "a stored definition:1:1: error: cannot read the stored definition",
     ),
     "inputs": ("DELETE FROM run_inputs WHERE run = (SELECT number FROM runs WHERE id = :id)", "there is no run "),
     "entry": (
         "UPDATE entries SET body = x'7b' WHERE run = (SELECT number FROM runs WHERE id = :id)",
-        "an entry (item_completed) of the store is damaged",
+        "an entry (item_completed) in the store is damaged",
     ),
     "gap": (
         "UPDATE entries SET number = 7 WHERE run = (SELECT number FROM runs WHERE id = :id)",
@@ -188,7 +190,7 @@ DAMAGE = {
     ),
     "kind": (
         "UPDATE entries SET kind = 'news' WHERE run = (SELECT number FROM runs WHERE id = :id)",
-        "the store holds an entry of the kind 'news', which this version does not know",
+        "an entry in the store has the unknown kind 'news'",
     ),
     "rerun": (
         "UPDATE runs SET rerun_of = 'gone', rerun_scope = 'failed_items' WHERE id = :id",
@@ -262,15 +264,16 @@ class Crashes:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.left = 0
-        why = RunSupervisor._why
+        waits = RunSupervisor._waits
 
         def crashing(supervisor: RunSupervisor, message: Any) -> Any:
             if self.left:
                 self.left -= 1
                 raise ZeroDivisionError("a fault of the supervisor's")
-            return why(supervisor, message)
+            return waits(supervisor, message)
 
-        monkeypatch.setattr(RunSupervisor, "_why", crashing)
+        for kind in (RunSupervisor, RecoveringSupervisor):
+            monkeypatch.setitem(kind._message_handlers, ExplainWaits, crashing)
         monkeypatch.setattr("stretto.actors.engine.recovery.FIRST_RESTART_SECONDS", 0.001)
 
 
@@ -444,7 +447,7 @@ def test_a_run_is_done_again_only_if_there_is_something_to_do(start: Callable[..
     outcome_of(ended_well)
     for run_id, scope, error, expected in (
         (running.id, "everything", IllegalTransition, "it has not ended; cancel it first"),
-        (ended_well.id, "failed_tasks", NothingToRerun, "nothing to do again but everything"),
+        (ended_well.id, "failed_tasks", NothingToRerun, "nothing to rerun: no task failed"),
         (ended_well.id, "some", ValueError, "everything, failed_tasks, failed_items, got 'some'"),
         ("no-such-run", "everything", UnknownRun, "no-such-run"),
     ):

@@ -59,7 +59,7 @@ class Desk:
         """Return the runs whose messages the engine has, when all that is being read has been."""
         free = threading.Barrier(3)
         for _ in range(2):
-            self.readers.later(lambda _reader: free.wait(PATIENCE))
+            self.readers.ask_deferred(lambda _reader: free.wait(PATIENCE))
         free.wait(PATIENCE)
         inbox = messages_of(self.engine)
         messages = [inbox.get() for _ in range(inbox.qsize())]
@@ -80,7 +80,7 @@ def desk(store: Store) -> Iterator[Desk]:
 
 def is_settled(later: Deferred) -> bool:
     reply: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
-    later.promise(reply, set())
+    later.subscribe(reply, set())
     try:
         reply.get(timeout=0)
     except pykka.Timeout:
@@ -207,7 +207,7 @@ def test_a_rerun_is_loaded_with_what_it_keeps(store: Store) -> None:
 def test_only_a_rerun_that_keeps_something_needs_the_old_run(store: Store) -> None:
     """One that does everything again has all that it needs."""
     assert load(rerun_of(store, "gone", "everything"), store.reader).kept is None
-    with pytest.raises(Unrecordable, match="the run gone, which it does again, has been deleted"):
+    with pytest.raises(Unrecordable, match="the run gone that it reruns was deleted"):
         rerun_of(store, "gone", "failed_items")
 
 

@@ -10,7 +10,7 @@ import pytest
 from stretto.actors.dispatch import Deferred
 from stretto.actors.engine.run_table import PendingRequest, Run, RunTable, run_ended_error
 from stretto.actors.outcome import RunHandle
-from stretto.actors.runs.messages import RunInputs
+from stretto.actors.runs.request import RunInputs
 from stretto.definitions.conductor import IllegalTransition
 from tests.support.recording import PROBING, data
 from tests.support.waiting import PATIENCE, Inbox, messages_of
@@ -25,7 +25,7 @@ def a_run(run_id: str = "run") -> Run:
 def answer_of(later: Deferred) -> Any:
     """Return what a Deferred was answered with; raises what it was."""
     reply: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
-    later.promise(reply, set())
+    later.subscribe(reply, set())
     return reply.get(timeout=0)
 
 

@@ -159,7 +159,7 @@ def submitted(bench: Bench, text: str, inputs: dict[str, Any] | None = None) -> 
 def unavailable(bench: Bench, log: Lines, fault: Fault) -> "pykka.Future[Any]":
     """Let the fault be noticed, by a run that does not fit any more; return the answer that its client waits for."""
     written, reply = Deferred(), pykka.ThreadingFuture[Any]()
-    written.promise(reply, set())
+    written.subscribe(reply, set())
     bench.proxy.host.services().get(timeout=PATIENCE).journal.record(None, (), ((written, None),))
     reply.get(timeout=PATIENCE)
     fault.begin()
@@ -226,7 +226,7 @@ def test_a_run_of_which_something_can_never_be_written_has_failed_for_good(
     run = first.submit(CHAIN.replace("value: 1}", "value: \"{{ 'x' * 20_000 }}\"}"))
     outcome = outcome_of(run)
     assert (outcome.status, outcome.errors[0]["code"]) == ("failed", "unrecordable")
-    assert "takes 10,000 at most" in outcome.errors[0]["message"]
+    assert "must have at most 10,000 bytes" in outcome.errors[0]["message"]
     first.proxy.stop().get(timeout=PATIENCE)
     noted = len(NOTED.values)
     second = start_bench(store=url)

@@ -89,8 +89,8 @@ def bench(request: pytest.FixtureRequest, start: Callable[..., Bench], sqlite_ur
 
 def test_a_run_whose_inputs_do_not_fit_never_was(bench: Bench) -> None:
     """Neither of a client's, nor of an item's: that one fails, and its run goes on."""
-    with pytest.raises(InvalidInput, match="'value' is of type string"):
-        bench.submit(CHILD, {"value": "one"})
+    with pytest.raises(InvalidInput, match="'value' must be of type"):
+        bench.proxy.submit("supervised.child", {"value": "one"}).get(timeout=PATIENCE)
     assert bench.proxy.runs_in_progress().get(timeout=PATIENCE) == 0
     outcome = bench.run(CALL, {"value": "one"})
     assert outcome.output == {"got": "failed", "why": "invalid_input"}
@@ -136,7 +136,7 @@ def test_a_run_that_can_never_be_written_is_refused(
     monkeypatch.setattr("stretto.actors.journal.sql.transaction.MAX_BODY_BYTES", 5000)
     held = bench.submit(GATED)
     assert BEGUN.acquire(timeout=PATIENCE)
-    with pytest.raises(Unrecordable, match="the store takes 5,000 at most"):
+    with pytest.raises(Unrecordable, match="must have at most 5,000 bytes"):
         bench.submit("parameters: {text: {}}\ntasks: [{name: a, action: core.noop}]\n", {"text": "x" * 6000})
     GATE.release()
     assert outcome_of(held).status == "succeeded"
@@ -164,7 +164,7 @@ def test_a_run_of_which_something_can_never_be_written_fails_and_says_so(
     GATE.release(2)
     (error,) = outcome_of(run).errors
     assert error["code"] == "unrecordable"
-    assert "the store takes 5,000 at most" in error["message"]
+    assert "must have at most 5,000 bytes" in error["message"]
     assert outcome_of(other).status == "succeeded"
     assert bench.proxy.runs_in_progress().get(timeout=PATIENCE) == 0
 

@@ -1,4 +1,4 @@
-"""Files of items: whatever was written is read, in pieces of any size, from wherever the last piece ended."""
+"""Files of items: all items are read, in pieces of any size, each from the end of the last one."""
 
 import csv
 import io
@@ -27,7 +27,7 @@ VALUES = st.recursive(
     max_leaves=6,
 )  # fmt: skip
 FIELDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
-"""Of a row, also with commas, quotes and line ends."""
+"""Fields of a row, also with commas, quotes and line ends."""
 BOUNDS = st.builds(Bounds, st.integers(1, 9), st.integers(1, 60))
 
 
@@ -39,7 +39,7 @@ def written(folder: Path, content: bytes | str) -> str:
 
 
 def pieces_of(kind: SourceKind, path: str, bounds: Sequence[Bounds]) -> list[Piece]:
-    """Read a whole file, piece by piece, each bounded by the next of `bounds`, over and over."""
+    """Read a whole file in pieces, with the bounds of each in turn."""
     pieces = [read_items(kind, path, bounds=bounds[0])]
     while not pieces[-1].ended:
         last = pieces[-1]
@@ -60,10 +60,10 @@ def items_of(kind: SourceKind, path: str, bounds: Sequence[Bounds] = (Bounds(512
     last=st.booleans(),
     bounds=st.lists(BOUNDS, min_size=1, max_size=3),
 )
-def test_lines_are_read_as_they_were_written(
+def test_lines_are_read_back(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], ends: str, last: bool, bounds: list[Bounds]
 ) -> None:
-    """Without their ends, whether the last one has one or not; an empty line is an item."""
+    """Line ends are removed, the last line may lack one, and an empty line is an item."""
     text = ends.join(lines) + (ends if lines and (last or not lines[-1]) else "")
     path = written(tmp_path_factory.mktemp("lines"), text)
     assert items_of("lines", path, bounds) == [
@@ -72,10 +72,10 @@ def test_lines_are_read_as_they_were_written(
 
 
 @given(values=st.lists(VALUES, max_size=12), blank=st.booleans(), bounds=st.lists(BOUNDS, min_size=1, max_size=3))
-def test_json_lines_are_read_as_they_were_written(
+def test_json_lines_are_read_back(
     tmp_path_factory: pytest.TempPathFactory, values: list[Any], blank: bool, bounds: list[Bounds]
 ) -> None:
-    """And are frozen; blank lines are no items."""
+    """Values are frozen, and blank lines are skipped."""
     between = "\n \n\n" if blank else "\n"
     path = written(tmp_path_factory.mktemp("jsonl"), "".join(json.dumps(value) + between for value in values))
     items = items_of("jsonl", path, bounds)
@@ -90,10 +90,10 @@ def test_json_lines_are_read_as_they_were_written(
     rows=st.lists(st.lists(FIELDS, min_size=1, max_size=4), max_size=12),
     bounds=st.lists(BOUNDS, min_size=1, max_size=3),
 )
-def test_rows_are_read_as_they_were_written(
+def test_rows_are_read_back(
     tmp_path_factory: pytest.TempPathFactory, header: list[str], rows: list[list[str]], bounds: list[Bounds]
 ) -> None:
-    """As objects, also if their fields have line ends; what a row lacks is null."""
+    """Rows are objects, fields may have line ends, and missing fields are null."""
     rows = [row[: len(header)] for row in rows]
     text = io.StringIO()
     csv.writer(text).writerows([header, *rows])
@@ -106,18 +106,18 @@ def test_rows_are_read_as_they_were_written(
 
 @pytest.mark.parametrize("kind", ["lines", "jsonl", "csv"])
 def test_an_empty_file_has_no_items(kind: SourceKind, tmp_path: Path) -> None:
-    """It is read once."""
+    """One piece ends the file."""
     (piece,) = pieces_of(kind, written(tmp_path, ""), [Bounds(1, 1)])
     assert (list(piece.items), piece.offset, piece.ended) == ([], 0, True)
     assert type(piece.items) is FrozenList
 
 
 def test_a_header_alone_has_no_items(tmp_path: Path) -> None:
-    """With or without blank lines behind it."""
+    """Blank lines may follow it."""
     assert items_of("csv", written(tmp_path, "a,b\r\n\r\n\n")) == []
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_not_part_of_the_first_line(tmp_path: Path) -> None:
     """Spreadsheets write one."""
     assert items_of("csv", written(tmp_path, "\ufeffa,b\n1,2\n")) == [{"a": "1", "b": "2"}]
     assert items_of("jsonl", written(tmp_path, "\ufeff[1]\n")) == [[1]]
@@ -131,8 +131,8 @@ def test_a_piece_is_bounded_by_items_and_by_bytes(tmp_path: Path) -> None:
     assert (len(piece.items), piece.offset, piece.line, piece.ended) == (3, 18, 3, False)
 
 
-def test_what_is_appended_later_is_no_item(tmp_path: Path) -> None:
-    """A file has ended where it ended when its last piece was read; before that, it may grow."""
+def test_lines_appended_after_the_end_are_not_read(tmp_path: Path) -> None:
+    """The read of the last piece decides where the file ends. Before that the file may grow."""
     path = written(tmp_path, "a\nb\n")
     first = read_items("lines", path, bounds=Bounds(1, 1))
     with Path(path).open("a") as file:
@@ -142,28 +142,28 @@ def test_what_is_appended_later_is_no_item(tmp_path: Path) -> None:
 
 
 WRONG: list[tuple[SourceKind, bytes, str]] = [
-    ("jsonl", b"[1]\n{oops}\n", "items, line 2: it is no JSON: "),
+    ("jsonl", b"[1]\n{oops}\n", "items, line 2: invalid JSON: "),
     ("jsonl", b"[1]\n\n\n[1e999]\n", "items, line 4: "),
-    ("jsonl", b"[" * 100_000, "items, line 1: it is no JSON: "),
+    ("jsonl", b"[" * 100_000, "items, line 1: invalid JSON: "),
     ("jsonl", b"[" * 101 + b"]" * 101, "items, line 1: value[0][0]"),
-    ("lines", b"fine\nno \xff text\n", "items, line 2: it is no UTF-8 at byte 8"),
-    ("csv", b"a,b\n1,2\n1,2,3\n", "items, line 3: a row of 3 fields; the header has 2"),
-    ("csv", b"a,b,a\n", "items, line 1: the header has 'a' more than once"),
-    ("csv", b'a,b\n1,"2\n3', "items, line 3: it is no CSV: "),
-    ("csv", b'a,b\n1,"2"x\n', "items, line 2: it is no CSV: "),
+    ("lines", b"fine\nno \xff text\n", "items, line 2: invalid UTF-8 at byte 8"),
+    ("csv", b"a,b\n1,2\n1,2,3\n", "items, line 3: a row must not have more fields than the header (2), got 3"),
+    ("csv", b"a,b,a\n", "items, line 1: the header repeats 'a'"),
+    ("csv", b'a,b\n1,"2\n3', "items, line 3: invalid CSV: "),
+    ("csv", b'a,b\n1,"2"x\n', "items, line 2: invalid CSV: "),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "content", "message"), WRONG)
-def test_what_is_wrong_is_told_with_its_line(kind: SourceKind, content: bytes, message: str, tmp_path: Path) -> None:
-    """The file, the line, and what was found."""
+def test_errors_name_their_line(kind: SourceKind, content: bytes, message: str, tmp_path: Path) -> None:
+    """The message has the file, the line and the reason."""
     with pytest.raises(UnreadableSource) as raised:
         items_of(kind, written(tmp_path, content))
     assert str(raised.value).startswith(f"{tmp_path}/{message}")
 
 
 def test_a_field_may_be_as_long_as_a_row(tmp_path: Path) -> None:
-    """The library's own bound is lower."""
+    """The csv module's default bound is lower."""
     (item,) = items_of("csv", written(tmp_path, "a,b\n1," + "x" * 200_000 + "\n"))
     assert isinstance(item, FrozenDict)
     assert len(item["b"]) == 200_000

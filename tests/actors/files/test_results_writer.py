@@ -1,4 +1,4 @@
-"""Files of results: one owner at a time, whole lines, cut where the journal says."""
+"""Files of results: one owner at a time, complete lines, truncated to the journal's size."""
 
 import errno
 import json
@@ -26,15 +26,15 @@ def files() -> Any:
     opened.close_all()
 
 
-def told(*results: WriteResult, mask: Mask | None = None) -> list[Any]:
-    """Return what is written of items, read again."""
+def written(*results: WriteResult, mask: Mask | None = None) -> list[Any]:
+    """Return the parsed lines of items."""
     return [json.loads(line) for line in lines_of(results, mask or Mask()).splitlines()]
 
 
-def test_a_line_tells_what_came_of_an_item() -> None:
-    """Its result, or how it ended and why."""
+def test_a_line_has_the_outcome_of_an_item() -> None:
+    """The line has the result, or the outcome and the error."""
     failure = Failure("failed", "no luck", details=freeze({"run": "child"}))  # type: ignore[arg-type]
-    assert told(
+    assert written(
         WriteResult("task", 1, 0, "succeeded", freeze({"a": [1]}), None),
         WriteResult("task", 1, 2, "timed_out", None, failure),
         WriteResult("task", 1, 1, "skipped", None, None),
@@ -46,8 +46,8 @@ def test_a_line_tells_what_came_of_an_item() -> None:
 
 
 def test_no_line_has_a_secret() -> None:
-    """Neither in a result nor in an error."""
-    lines = told(
+    """Secrets are masked in results and errors."""
+    lines = written(
         WriteResult("task", 1, 0, "succeeded", freeze(["the secret-word"]), None),
         WriteResult("task", 1, 1, "failed", None, Failure("failed", "secret-word is wrong")),
         mask=Mask(["secret-word"]),
@@ -55,8 +55,8 @@ def test_no_line_has_a_secret() -> None:
     assert [lines[0]["result"], lines[1]["error"]["message"]] == [["the ******"], "****** is wrong"]
 
 
-def test_lines_are_appended_and_a_file_that_is_there_is_replaced(files: ResultsFiles, tmp_path: Path) -> None:
-    """Its size is told each time."""
+def test_lines_are_appended_and_an_existing_file_is_replaced(files: ResultsFiles, tmp_path: Path) -> None:
+    """Each append returns the file's size."""
     path = tmp_path / "results"
     path.write_text("from an earlier run\n")
     files.open(KEY, self_ := object(), str(path), 0, None)
@@ -66,8 +66,8 @@ def test_lines_are_appended_and_a_file_that_is_there_is_replaced(files: ResultsF
     assert path.read_text() == "one\ntwo\n"
 
 
-def test_a_file_is_cut_where_it_is_to_go_on(files: ResultsFiles, tmp_path: Path) -> None:
-    """What came behind that is not known to anybody."""
+def test_a_file_is_truncated_to_the_journals_size(files: ResultsFiles, tmp_path: Path) -> None:
+    """The journal does not know the bytes after that."""
     path = tmp_path / "results"
     path.write_text("one\ntwo\nthr")
     files.open(KEY, self_ := object(), str(path), 8, None)
@@ -76,22 +76,22 @@ def test_a_file_is_cut_where_it_is_to_go_on(files: ResultsFiles, tmp_path: Path)
 
 
 def test_a_file_that_has_lost_results(files: ResultsFiles, tmp_path: Path) -> None:
-    """It is told, and left as it is."""
+    """The error names both sizes, and the file stays unchanged."""
     path = tmp_path / "results"
     path.write_text("one\n")
-    with pytest.raises(UnwritableResults, match="has lost results: 8 bytes were written, and it has 4"):
+    with pytest.raises(UnwritableResults, match="has lost results: it must have at least 8 bytes, got 4"):
         files.open(KEY, object(), str(path), 8, None)
     assert path.read_text() == "one\n"
 
 
-def test_whoever_opens_it_again_owns_it(files: ResultsFiles, tmp_path: Path) -> None:
-    """A supervisor that has crashed may still be writing: what it writes from then on is refused."""
+def test_the_last_opener_owns_the_file(files: ResultsFiles, tmp_path: Path) -> None:
+    """Writes of a crashed supervisor are refused once another one has opened the file."""
     path = tmp_path / "results"
     first, second = object(), object()
     files.open(KEY, first, str(path), 0, None)
     files.append(KEY, first, b"one\n", durable=False)
     files.open(KEY, second, str(path), 4, None)
-    with pytest.raises(UnwritableResults, match="not open any more"):
+    with pytest.raises(UnwritableResults, match="is no longer open"):
         files.append(KEY, first, b"late\n", durable=False)
     files.close(KEY, first)
     files.append(KEY, second, b"two\n", durable=False)
@@ -99,10 +99,10 @@ def test_whoever_opens_it_again_owns_it(files: ResultsFiles, tmp_path: Path) -> 
 
 
 def test_two_tasks_cannot_write_one_file(files: ResultsFiles, tmp_path: Path) -> None:
-    """The later one is told; when the first has ended, it may."""
+    """The later one is refused until the first has closed the file."""
     path = str(tmp_path / "results")
     files.open(KEY, self_ := object(), path, 0, None)
-    with pytest.raises(UnwritableResults, match="is being written by another task"):
+    with pytest.raises(UnwritableResults, match="another task is writing "):
         files.open(OTHER, self_, path, 0, None)
     files.close(KEY, self_)
     files.open(OTHER, self_, path, 0, None)
@@ -110,7 +110,7 @@ def test_two_tasks_cannot_write_one_file(files: ResultsFiles, tmp_path: Path) ->
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EIO])
 def test_a_file_system_without_locks(files: ResultsFiles, tmp_path: Path, number: int) -> None:
-    """It is written all the same; another error is one."""
+    """The file is written without a lock. Any other error of the lock is reported."""
     path = str(tmp_path / "results")
     with mock.patch("fcntl.flock", side_effect=OSError(number, "no")):
         if number == errno.EIO:
@@ -121,16 +121,16 @@ def test_a_file_system_without_locks(files: ResultsFiles, tmp_path: Path, number
 
 
 def test_files_that_cannot_be_results(files: ResultsFiles, tmp_path: Path) -> None:
-    """A pipe, a folder, a file in no folder, the file that is read."""
+    """A pipe, a folder, a file in a missing folder, and the file of the items are refused."""
     os.mkfifo(tmp_path / "pipe")
     source = tmp_path / "source"
     source.write_text("one\n")
     os.link(source, tmp_path / "link")
     for path, problem in (
-        ("pipe", "is no regular file"),
+        ("pipe", "is not a regular file"),
         ("", "cannot be written: Is a directory"),
         ("none/results", "cannot be written: No such file or directory"),
-        ("link", "is the file that the items are read from"),
+        ("link", "is also the file of the items"),
     ):
         with pytest.raises(UnwritableResults) as raised:
             files.open(KEY, object(), str(tmp_path / path), 0, str(source))
@@ -138,8 +138,8 @@ def test_files_that_cannot_be_results(files: ResultsFiles, tmp_path: Path) -> No
     assert source.read_text() == "one\n"
 
 
-def test_a_full_disk_leaves_whole_lines(files: ResultsFiles, tmp_path: Path) -> None:
-    """What could be written of the last ones is taken back."""
+def test_a_full_disk_leaves_complete_lines(files: ResultsFiles, tmp_path: Path) -> None:
+    """The written part of the failed lines is removed."""
     path = tmp_path / "results"
     files.open(KEY, self_ := object(), str(path), 0, None)
     files.append(KEY, self_, b"one\n", durable=False)
@@ -159,7 +159,7 @@ def test_a_full_disk_leaves_whole_lines(files: ResultsFiles, tmp_path: Path) -> 
 
 
 def test_discarded_results_are_counted(tmp_path: Path) -> None:
-    """As if there were a file."""
+    """The sizes are those of a real file."""
     files = DiscardedResults()
     files.open(KEY, files, str(tmp_path / "results"), 3, None)
     assert files.append(KEY, files, b"one\n", durable=False) == 7

@@ -1,4 +1,4 @@
-"""Where files are read and written: on a few threads, which end with the engine."""
+"""The threads for files, which end with the engine."""
 
 import threading
 from pathlib import Path
@@ -10,8 +10,8 @@ from stretto.actors.files.workers import THREADS, FileThreads, RehearsedFiles
 from tests.support.waiting import PATIENCE
 
 
-def test_jobs_are_done_on_threads_of_their_own() -> None:
-    """As many at once as there are threads; none is left when it has stopped, and what comes then is dropped."""
+def test_jobs_run_on_their_own_threads() -> None:
+    """Jobs run on all threads at a time. stop ends the threads, and later jobs are dropped."""
     work = FileThreads()
     at_once = threading.Barrier(THREADS + 1)
     names: list[str] = []
@@ -30,8 +30,8 @@ def test_jobs_are_done_on_threads_of_their_own() -> None:
     assert not [each for each in threading.enumerate() if each.name in names]
 
 
-def test_files_are_closed_with_it(tmp_path: Path) -> None:
-    """Whoever still writes is told."""
+def test_stop_closes_the_files(tmp_path: Path) -> None:
+    """A later write is refused."""
     work = FileThreads()
     work.results.open(("run", "task", 1), work, str(tmp_path / "results"), 0, None)
     work.stop()
@@ -39,8 +39,8 @@ def test_files_are_closed_with_it(tmp_path: Path) -> None:
         work.results.append(("run", "task", 1), work, b"late\n", durable=False)
 
 
-def test_a_rehearsal_does_it_at_once() -> None:
-    """There is nobody to wait for."""
+def test_a_rehearsal_runs_jobs_at_once() -> None:
+    """The job has ended when submit returns."""
     work, done = RehearsedFiles(), []
     work.submit(lambda: done.append(threading.current_thread()))
     work.stop()

@@ -13,7 +13,7 @@ from stretto.actors.gateway import connection as connections
 from stretto.actors.gateway import protocol, socket_file
 from stretto.actors.gateway.client import Client, DaemonUnreachable, NotYet, RequestRefused
 from stretto.actors.gateway.socket_file import CannotServe, SocketFile
-from stretto.actors.operations import answers, requests
+from stretto.actors.operations import answers, controls
 from stretto.actors.operations.answers import Refused
 from stretto.actors.operations.requests import Definition, Describe, Status, Submit, Watch, Workflows
 from tests.support.gateways import with_gateway
@@ -83,14 +83,14 @@ def test_control_of_a_run_from_other_connections(tmp_path: Path) -> None:
         assert isinstance(accepted, answers.Accepted)
         watching = asyncio.ensure_future(asyncio.to_thread(lambda: list(client.answers(Watch(accepted.run)))))
         for request, status in (
-            (requests.Pause(accepted.run), "paused"),
-            (requests.Resume(accepted.run), "running"),
+            (controls.Pause(accepted.run), "paused"),
+            (controls.Resume(accepted.run), "running"),
         ):
             assert await asyncio.to_thread(client.ask, request) == answers.Done()
             told = await asyncio.to_thread(client.ask, Status(accepted.run))
-            assert isinstance(told, answers.StatusTold)
+            assert isinstance(told, answers.StatusAnswer)
             assert told.run["status"] == status
-        await asyncio.to_thread(client.ask, requests.Cancel(accepted.run))
+        await asyncio.to_thread(client.ask, controls.Cancel(accepted.run))
         ended = (await watching)[-1]
         assert isinstance(ended, answers.Ended)
         assert ended.status == "cancelled"
@@ -105,7 +105,7 @@ def test_a_client_that_leaves_does_not_cancel_its_run(tmp_path: Path) -> None:
         answer = await raw(client, protocol.encode(Submit(SLEEP)))
         assert isinstance(answer, answers.Accepted)
         told = await asyncio.to_thread(client.ask, Status(answer.run))
-        assert isinstance(told, answers.StatusTold)
+        assert isinstance(told, answers.StatusAnswer)
         assert told.run["status"] == "running"
 
     with_gateway(tmp_path, test)
@@ -134,7 +134,7 @@ def test_wrong_requests_are_refused(tmp_path: Path, data: bytes, code: str) -> N
         answer = await raw(client, data)
         assert isinstance(answer, Refused)
         assert answer.code == code
-        assert isinstance(await asyncio.to_thread(client.ask, Workflows()), answers.WorkflowsTold)
+        assert isinstance(await asyncio.to_thread(client.ask, Workflows()), answers.WorkflowsAnswer)
 
     with_gateway(tmp_path, test)
 
@@ -203,7 +203,7 @@ def test_a_socket_that_was_left_over_is_taken_over(tmp_path: Path) -> None:
     file.open()
     file.close()
     (tmp_path / "precious").write_text("keep")
-    with pytest.raises(CannotServe, match="no socket"):
+    with pytest.raises(CannotServe, match="not a socket"):
         SocketFile(tmp_path / "precious").open()
     assert (tmp_path / "precious").read_text() == "keep"
 

@@ -10,7 +10,7 @@ import pytest
 
 from stretto.actors.gateway import protocol
 from stretto.actors.gateway.client import Client, RequestRefused
-from stretto.actors.operations import answers, exporting, requests
+from stretto.actors.operations import Request, answers, controls, exporting, requests
 from stretto.actors.operations.requests import Definition, Submit, Watch
 from tests.support.gateways import with_gateway
 
@@ -39,19 +39,19 @@ def with_store(folder: Path, test: Callable[[Client], Awaitable[None]]) -> None:
     with_gateway(folder, test, store=f"sqlite:///{folder}/store.db")
 
 
-async def ask(client: Client, request: requests.Request, kind: type[Told]) -> Told:
+async def ask(client: Client, request: Request, kind: type[Told]) -> Told:
     """Ask, and return the answer, which is of that kind."""
     answer = await asyncio.to_thread(client.ask, request)
     assert isinstance(answer, kind)
     return answer
 
 
-async def answers_to(client: Client, request: requests.Request) -> list[answers.Answer]:
+async def answers_to(client: Client, request: Request) -> list[answers.Answer]:
     """Ask, and return all answers."""
     return await asyncio.to_thread(lambda: list(client.answers(request)))
 
 
-async def refusal(client: Client, request: requests.Request) -> str:
+async def refusal(client: Client, request: Request) -> str:
     """Ask for what is refused; return the code."""
     with pytest.raises(RequestRefused) as raised:
         await asyncio.to_thread(client.ask, request)
@@ -71,19 +71,19 @@ def test_runs_and_items_are_told_page_by_page(tmp_path: Path) -> None:
     async def test(client: Client) -> None:
         first = await ended(client, ITEMS, hosts=["a", "b", "c"])
         failing = await ended(client, FAILING)
-        page = await ask(client, requests.Runs(limit=1), answers.RunsTold)
+        page = await ask(client, requests.Runs(limit=1), answers.RunsAnswer)
         assert [each["id"] for each in page.runs] == [failing]
-        page = await ask(client, requests.Runs(limit=1, cursor=page.next), answers.RunsTold)
+        page = await ask(client, requests.Runs(limit=1, cursor=page.next), answers.RunsAnswer)
         assert ([each["id"] for each in page.runs], page.next) == ([first], None)
-        page = await ask(client, requests.Runs(status="failed", workflow="test.failing"), answers.RunsTold)
+        page = await ask(client, requests.Runs(status="failed", workflow="test.failing"), answers.RunsAnswer)
         assert [each["id"] for each in page.runs] == [failing]
-        run = (await ask(client, requests.Run(first), answers.RunTold)).run
+        run = (await ask(client, requests.Run(first), answers.RunAnswer)).run
         assert (run["status"], run["output"]) == ("succeeded", {"said": ["a", "b", "c"]})
-        items = await ask(client, requests.Items(first, limit=2), answers.ItemsTold)
-        rest = await ask(client, requests.Items(first, limit=2, cursor=items.next), answers.ItemsTold)
+        items = await ask(client, requests.Items(first, limit=2), answers.ItemsAnswer)
+        rest = await ask(client, requests.Items(first, limit=2, cursor=items.next), answers.ItemsAnswer)
         assert sorted(each["index"] for each in (*items.items, *rest.items)) == [0, 1, 2]
-        assert (await ask(client, requests.Items(failing, outcome="failed"), answers.ItemsTold)).items[0]["error"]
-        item = (await ask(client, requests.Item(first, "say", 1), answers.ItemTold)).item
+        assert (await ask(client, requests.Items(failing, outcome="failed"), answers.ItemsAnswer)).items[0]["error"]
+        item = (await ask(client, requests.Item(first, "say", 1), answers.ItemAnswer)).item
         assert (item["outcome"], item["result"]) == ("succeeded", "b")
 
     with_store(tmp_path, test)
@@ -107,13 +107,13 @@ def test_an_export_comes_in_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         run = await ended(client, ITEMS, hosts=[f"host-{number}" for number in range(20)], word="hunter2")
         told = await answers_to(client, requests.Export(run))
         head, last, frames = told[0], told[-1], told[1:-1]
-        assert isinstance(head, answers.ExportTold)
+        assert isinstance(head, answers.ExportAnswer)
         assert head.run["definition"]["text"] == ITEMS.text
         assert last == answers.Done()
         assert len(frames) > 3
         entries = []
         for frame in frames:
-            assert isinstance(frame, answers.EntriesTold)
+            assert isinstance(frame, answers.EntriesAnswer)
             assert len(protocol.encode(frame)) < 1000
             entries += [msgspec.json.decode(each) for each in frame.entries]
         assert [each["number"] for each in entries] == list(range(len(entries)))
@@ -171,7 +171,7 @@ def test_a_run_in_progress_is_followed_by_its_key(tmp_path: Path) -> None:
     async def test(client: Client) -> None:
         accepted = await ask(client, Submit(SLEEP, {}, False, "k1"), answers.Accepted)
         following = asyncio.ensure_future(answers_to(client, Submit(SLEEP, {}, idempotency_key="k1")))
-        await ask(client, requests.Cancel(accepted.run), answers.Done)
+        await ask(client, controls.Cancel(accepted.run), answers.Done)
         told = await following
         assert told[0] == accepted
         assert isinstance(told[-1], answers.Ended)
@@ -187,7 +187,7 @@ def test_a_run_is_done_again(tmp_path: Path) -> None:
         run = await ended(client, FAILING)
         again = await ask(client, requests.Rerun(run), answers.Accepted)
         assert isinstance((await answers_to(client, Watch(again.run)))[-1], answers.Ended)
-        told = (await ask(client, requests.Run(again.run), answers.RunTold)).run
+        told = (await ask(client, requests.Run(again.run), answers.RunAnswer)).run
         assert (told["rerun_of"], told["rerun_scope"], told["status"]) == (run, "everything", "failed")
         again = await ask(client, requests.Rerun(run, "failed_tasks"), answers.Accepted)
         assert isinstance((await answers_to(client, Watch(again.run)))[-1], answers.Ended)
@@ -204,18 +204,38 @@ def test_a_fan_out_is_controlled_while_it_runs(tmp_path: Path) -> None:
         run = (await ask(client, Submit(SLEEP, {}, False), answers.Accepted)).run
 
         async def reasons() -> list[tuple[str, Any]]:
-            told = await ask(client, requests.Why(run, "sleep"), answers.WhyTold)
+            told = await ask(client, requests.Why(run, "sleep"), answers.WaitsAnswer)
             return [(each["kind"], each.get("index", each.get("count"))) for each in told.reasons]
 
         assert await reasons() == [("item_in_flight", 0), ("concurrency", 2)]
-        assert await ask(client, requests.SetConcurrency(run, "sleep", 2), answers.Done) == answers.Done()
+        assert await ask(client, controls.SetConcurrency(run, "sleep", 2), answers.Done) == answers.Done()
         assert await reasons() == [("item_in_flight", 0), ("item_in_flight", 1), ("concurrency", 1)]
-        await ask(client, requests.SkipItem(run, "sleep", 0), answers.Done)
+        await ask(client, controls.SkipItem(run, "sleep", 0), answers.Done)
         assert ("concurrency", 1) not in await reasons()
-        assert await refusal(client, requests.RetryItem(run, "sleep", 7)) != "internal_error"
-        assert await refusal(client, requests.SetConcurrency(run, "nobody", 2)) == "unknown_task"
-        await ask(client, requests.Cancel(run), answers.Done)
-        assert await refusal(client, requests.SkipItem(run, "sleep", 0)) != "internal_error"
+        assert await refusal(client, controls.RetryItem(run, "sleep", 7)) != "internal_error"
+        assert await refusal(client, controls.SetConcurrency(run, "nobody", 2)) == "unknown_task"
+        await ask(client, controls.Cancel(run), answers.Done)
+        assert await refusal(client, controls.SkipItem(run, "sleep", 0)) != "internal_error"
+
+    with_store(tmp_path, test)
+
+
+def test_a_runs_deadline_is_extended(tmp_path: Path) -> None:
+    """It is recorded, and among the waits; a run without a deadline has none to extend."""
+
+    async def test(client: Client) -> None:
+        timed = Definition(SLEEP.file, SLEEP.text + "timeout: 3600\n")
+        run = (await ask(client, Submit(timed, {}, False), answers.Accepted)).run
+        before = (await ask(client, requests.Why(run), answers.WaitsAnswer)).reasons[-1]
+        await ask(client, controls.Extend(run, 60.0), answers.Done)
+        after = (await ask(client, requests.Why(run), answers.WaitsAnswer)).reasons[-1]
+        assert (before["kind"], after["kind"]) == ("deadline", "deadline")
+        assert after["until"] > before["until"]
+        assert await refusal(client, controls.Extend(run, -1.0)) == "bad_request"
+        await ask(client, controls.Cancel(run), answers.Done)
+        assert await refusal(client, controls.Extend(run, 60.0)) == "illegal_transition"
+        other = (await ask(client, Submit(SLEEP, {}, False), answers.Accepted)).run
+        assert await refusal(client, controls.Extend(other, 60.0)) == "illegal_transition"
 
     with_store(tmp_path, test)
 
@@ -225,7 +245,7 @@ def test_the_output_so_far_of_an_item(tmp_path: Path) -> None:
 
     async def test(client: Client) -> None:
         run = (await ask(client, Submit(SLEEP, {}, False), answers.Accepted)).run
-        told = (await ask(client, requests.ItemOutput(run, "sleep", 0), answers.OutputTold)).output
+        told = (await ask(client, requests.ItemOutput(run, "sleep", 0), answers.OutputAnswer)).output
         assert (told["index"], told["stdout"], told["truncated"]) == (0, None, False)
         assert await refusal(client, requests.ItemOutput(run, "sleep", 2)) == "item_not_in_flight"
         over = await ended(client, FAILING)
@@ -241,7 +261,7 @@ def test_runs_are_deleted(tmp_path: Path) -> None:
         for _ in range(3):
             await ended(client, FAILING)
         assert (await ask(client, requests.Prune(keep=1), answers.Pruned)).runs == 2
-        assert len((await ask(client, requests.Runs(), answers.RunsTold)).runs) == 1
+        assert len((await ask(client, requests.Runs(), answers.RunsAnswer)).runs) == 1
         assert await refusal(client, requests.Prune(keep=-1)) == "bad_request"
 
     with_store(tmp_path, test)
@@ -254,7 +274,7 @@ def test_who_follows_a_run_that_a_store_keeps_is_told_that_it_goes_on(tmp_path: 
     async def test(client: Client) -> None:
         run = (await ask(client, Submit(SLEEP, {}, False), answers.Accepted)).run
         following.append(asyncio.ensure_future(refusal_while_following(client, run)))
-        await ask(client, requests.Pause(run), answers.Done)  # answered after the other has begun to follow
+        await ask(client, controls.Pause(run), answers.Done)  # answered after the other has begun to follow
 
     async def refusal_while_following(client: Client, run: str) -> answers.Refused:
         with pytest.raises(RequestRefused) as raised:
@@ -267,4 +287,4 @@ def test_who_follows_a_run_that_a_store_keeps_is_told_that_it_goes_on(tmp_path: 
     with_store(tmp_path, both)
     refused = following[0].result()
     assert refused.code == "engine_stopped"
-    assert "goes on when a daemon opens its store again" in refused.message
+    assert "continues when a daemon opens its store again" in refused.message

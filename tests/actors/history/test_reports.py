@@ -16,7 +16,7 @@ from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import InvalidCursor
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import IllegalTransition
-from stretto.definitions.context.context import Surroundings
+from stretto.definitions.context.context import RunEnvironment
 from stretto.definitions.context.masking import MASK, Mask
 from stretto.definitions.data.frozen import EMPTY_OBJECT, object_of
 from tests.support.conducted import Conducted
@@ -324,7 +324,7 @@ tasks:
   - {name: use, action: core.noop}
 """
     keystore = object_of({"token": "abc-token-xyz"})
-    surroundings = Surroundings(EMPTY_OBJECT, keystore, frozenset(), Mask([keystore]))
+    surroundings = RunEnvironment(EMPTY_OBJECT, keystore, frozenset(), Mask([keystore]))
     run = Conducted(store, text, surroundings=surroundings)
     run.succeed("make")
     run.fail("use", message="refused: ABC-TOKEN-XYZ")

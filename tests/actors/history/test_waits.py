@@ -6,7 +6,7 @@ import pytest
 
 from stretto.actors.history.waits import Blockers, explain_waits
 from stretto.definitions.conductor import CancelRequested, ItemPaused, UnknownTask, WaitKind
-from stretto.definitions.conductor.waits import MAX_WAITS_TOLD
+from stretto.definitions.conductor.waits import MAX_WAITS_SHOWN
 from tests.support.driving import Drive, failed, waits
 from tests.support.writing import branches, then, workflow
 
@@ -66,7 +66,7 @@ def joining() -> Drive:
 
 
 def crowded() -> Drive:
-    items = list(range(MAX_WAITS_TOLD + 5))
+    items = list(range(MAX_WAITS_SHOWN + 5))
     return begun(workflow({"name": "fan", "with_items": items, "concurrency": len(items)}))
 
 
@@ -97,6 +97,7 @@ TEXTS: dict[str, tuple[Drive, str | None, str]] = {
         "fan",
         "the task 'fan' waits for the file in.txt",
     ),
+    "deadline": (begun(workflow({"name": "a"}, timeout=90)), None, "the run times out at 1970-01-01T00:01:30Z"),
 }
 
 

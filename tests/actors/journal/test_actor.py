@@ -1,4 +1,4 @@
-"""The journal's actor: what gathers in a transaction, who is told when, and what happens when it cannot be written."""
+"""The journal's actor: the contents of a transaction, the order of notifications, and failures of the store."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ import pytest
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.dispatch import Deferred, Dispatcher, Timers
 from stretto.actors.dispatch.clock import Clock
-from stretto.actors.journal.actor import PRUNED_AT_ONCE, JournalActor
+from stretto.actors.journal.actor import PRUNE_PORTION, JournalActor
 from stretto.actors.journal.link import JournalLink
 from stretto.actors.journal.messages import PruneRuns, RunExists, RunUnrecordable, StoreGone
 from stretto.actors.journal.records import Ending, Happened, Write
@@ -34,7 +34,7 @@ class Portions:
         return not self._left
 
     def prune_some(self, limit: int) -> int:
-        assert limit == PRUNED_AT_ONCE
+        assert limit == PRUNE_PORTION
         portion = self._left.pop(0)
         if isinstance(portion, Exception):
             raise portion
@@ -84,7 +84,7 @@ class Book:
 
 
 class Desk:
-    """A journal's actor with its book, its clock, and an engine that notes what it is told."""
+    """A journal's actor with its book, its clock, and an engine that records its messages."""
 
     def __init__(self) -> None:
         self.book = Book()
@@ -112,12 +112,12 @@ class Desk:
         )
         self.link.connect(self.actor)
 
-    def told(self) -> Any:
-        """Wait for what the engine is told next."""
+    def received(self) -> Any:
+        """Wait for the engine's next message."""
         return messages_of(self.engine).get(timeout=PATIENCE)
 
     def record(self, run_id: str, *more: Any) -> "pykka.ActorRef[Inbox]":
-        """Record something of a run; return an actor that is told when it is durable."""
+        """Record something of a run; return an actor that is notified when it is durable."""
         waiter = Inbox.start()
         self.link.record(happened(run_id), ((waiter, RunRecorded()),), *more)
         self._waiters.append(waiter)
@@ -165,15 +165,15 @@ def test_what_comes_during_a_transaction_is_the_next_one(desk: Desk) -> None:
     assert desk.link.pending == 0
 
 
-def test_nobody_is_told_before_the_commit(desk: Desk) -> None:
-    """Neither told nor answered."""
+def test_no_message_is_sent_before_the_commit(desk: Desk) -> None:
+    """Neither messages nor answers."""
     desk.book.hold_up()
     answer = Deferred()
     waiter = desk.record("a", ((answer, "durable"),))
     assert desk.book.begun.acquire(timeout=PATIENCE)
     assert messages_of(waiter).empty()
     reply: pykka.ThreadingFuture[str] = pykka.ThreadingFuture()
-    answer.promise(reply, set())
+    answer.subscribe(reply, set())
     with pytest.raises(pykka.Timeout):
         reply.get(timeout=0)
     desk.book.gate.release()
@@ -182,7 +182,7 @@ def test_nobody_is_told_before_the_commit(desk: Desk) -> None:
 
 
 def test_a_transaction_that_failed_is_written_once_and_whole_when_the_store_is_back(desk: Desk) -> None:
-    """What came meanwhile comes after it; the link says why nothing is written."""
+    """Records that arrive meanwhile are written after it; the link has the reason."""
     desk.book.errors = [StoreUnavailable("the disk is full"), StoreUnavailable("the disk is full")]
     first = desk.record("a")
     wait_for(first)
@@ -209,7 +209,7 @@ def test_while_the_store_cannot_be_written_the_link_says_why(desk: Desk) -> None
 
 
 def test_what_can_never_be_written_harms_no_other_run(desk: Desk) -> None:
-    """Its run is told, and nothing more of it is written; the others' is."""
+    """Its run is reported, and nothing more of it is written; other runs are written."""
     desk.book.unrecordable = {"odd"}
     desk.book.hold_up()
     first = desk.record("a")
@@ -218,7 +218,7 @@ def test_what_can_never_be_written_harms_no_other_run(desk: Desk) -> None:
     desk.book.gate.release(10)
     wait_for(first)
     wait_for(good)
-    assert desk.told() == RunUnrecordable("odd", "odd is odd")
+    assert desk.received() == RunUnrecordable("odd", "odd is odd")
     assert messages_of(odd).empty()
     assert messages_of(odd_again).empty()
     later = desk.record("odd")
@@ -227,10 +227,10 @@ def test_what_can_never_be_written_harms_no_other_run(desk: Desk) -> None:
 
 
 def test_that_a_run_has_ended_of_what_could_not_be_written_is_written(desk: Desk) -> None:
-    """Or, if even that cannot be, it is told all the same: nobody waits for it for ever."""
+    """If even that is refused, the message is sent anyway, so that no one waits for ever."""
     desk.book.unrecordable = {"odd"}
     desk.record("odd")
-    assert desk.told() == RunUnrecordable("odd", "odd is odd")
+    assert desk.received() == RunUnrecordable("odd", "odd is odd")
     ending = Happened(run_id="odd", first=0, entries=(), secret=False, ending=Ending("failed", None, list_of([]), 0.0))
     waiter = Inbox.start()
     desk.link.record(ending, ((waiter, RunRecorded()),))
@@ -247,7 +247,7 @@ def test_what_is_dropped_says_nothing_of_the_store(desk: Desk) -> None:
     """As long as it cannot be written, a run that could not be recorded lets no other one start."""
     desk.book.unrecordable = {"odd"}
     desk.record("odd")
-    assert desk.told() == RunUnrecordable("odd", "odd is odd")
+    assert desk.received() == RunUnrecordable("odd", "odd is odd")
     desk.book.begun = threading.Semaphore(0)
     desk.book.errors = [StoreUnavailable("the disk is full")]
     desk.book.hold_up()
@@ -265,7 +265,7 @@ def test_what_is_dropped_says_nothing_of_the_store(desk: Desk) -> None:
 
 @pytest.mark.parametrize("lost", [False, True])
 def test_a_store_may_fail_while_it_is_looked_for_what_can_never_be_written(desk: Desk, lost: bool) -> None:
-    """What comes after it is written when the store is back; if it is lost, nobody is told."""
+    """Later records are written when the store is back; if it is lost, no message is sent."""
     desk.book.unrecordable = {"odd"}
     desk.book.broken = {"c": [StoreLost("it is another's") if lost else StoreUnavailable("the disk is full")]}
     desk.book.hold_up()
@@ -275,9 +275,9 @@ def test_a_store_may_fail_while_it_is_looked_for_what_can_never_be_written(desk:
     desk.book.gate.release(20)
     wait_for(first)
     wait_for(good)
-    assert desk.told() == RunUnrecordable("odd", "odd is odd")
+    assert desk.received() == RunUnrecordable("odd", "odd is odd")
     if lost:
-        assert desk.told() == StoreGone("it is another's")
+        assert desk.received() == StoreGone("it is another's")
         assert messages_of(later).empty()
     else:
         wait_for(later)
@@ -286,27 +286,27 @@ def test_a_store_may_fail_while_it_is_looked_for_what_can_never_be_written(desk:
     assert messages_of(odd).empty()
 
 
-def test_a_run_whose_key_is_taken_is_told_to_the_engine(desk: Desk) -> None:
-    """And nobody is told that it was accepted."""
+def test_a_run_whose_key_is_taken_is_reported_to_the_engine(desk: Desk) -> None:
+    """Its acceptance is not reported."""
     desk.book.existing = [AlreadyAccepted("new", "old", same_request=True)]
     waiter = desk.record("new")
-    assert desk.told() == RunExists("new", "old", same_request=True)
+    assert desk.received() == RunExists("new", "old", same_request=True)
     assert messages_of(waiter).empty()
 
 
 def test_a_store_that_is_anothers_now_ends_the_engine(desk: Desk) -> None:
-    """Nothing is written any more, and nobody told."""
+    """Nothing is written any more, and no message is sent."""
     desk.book.errors = [StoreLost("another daemon has opened it")]
     waiter = desk.record("a")
-    assert desk.told() == StoreGone("another daemon has opened it")
+    assert desk.received() == StoreGone("another daemon has opened it")
     assert messages_of(waiter).empty()
 
 
 def test_a_journal_that_crashes_takes_the_engine_with_it(desk: Desk) -> None:
-    """Whatever it was: what nobody writes must not be acknowledged."""
+    """Whatever the cause: unwritten records must not be acknowledged."""
     desk.book.errors = [ZeroDivisionError("a bug")]
     desk.record("a")
-    assert desk.told() == StoreGone("the journal crashed: ZeroDivisionError: a bug")
+    assert desk.received() == StoreGone("the journal crashed: ZeroDivisionError: a bug")
     assert desk.book.closed
 
 
@@ -326,12 +326,12 @@ def test_what_is_left_is_written_at_the_end(desk: Desk) -> None:
 
 
 def test_runs_are_deleted_a_portion_at_a_time(desk: Desk) -> None:
-    """What happens meanwhile is written in between, and the answer tells how many there were."""
+    """Records are written in between, and the answer is the number of deleted runs."""
     desk.book.prunings = [Portions(5, 3)]
     answer = Deferred()
     desk.actor.tell(PruneRuns(Prune(keep=0), answer))
     reply: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
-    answer.promise(reply, set())
+    answer.subscribe(reply, set())
     assert reply.get(timeout=PATIENCE) == 5 + 3
 
 
@@ -344,7 +344,7 @@ def test_who_has_runs_deleted_is_answered_also_if_the_end_comes_first(desk: Desk
     assert desk.book.begun.acquire(timeout=PATIENCE)
     answer = Deferred()
     reply: pykka.ThreadingFuture[int] = pykka.ThreadingFuture()
-    answer.promise(reply, set())
+    answer.subscribe(reply, set())
     desk.actor.tell(PruneRuns(Prune(keep=0), answer))
     desk.book.gate.release(10)
     desk.actor.stop()
@@ -361,7 +361,7 @@ def test_whoever_asks_while_others_are_deleted_is_answered_too(desk: Desk) -> No
     replies: list[pykka.ThreadingFuture[int]] = [pykka.ThreadingFuture() for _ in range(3)]
     for reply in replies:
         answer = Deferred()
-        answer.promise(reply, set())
+        answer.subscribe(reply, set())
         desk.actor.tell(PruneRuns(Prune(keep=0), answer))
     desk.book.gate.release()
     assert [reply.get(timeout=PATIENCE) for reply in replies[1:]] == [1 + 2 + 4, 8]

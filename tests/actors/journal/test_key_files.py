@@ -13,9 +13,9 @@ from stretto.actors.journal.key_files import keyring_for
 from stretto.actors.journal.store import CannotOpenStore
 
 
-def opened(keyring: Keyring | None, sealed: bytes) -> bytes:
+def opened(keyring: Keyring | None, encrypted: bytes) -> bytes:
     assert keyring is not None
-    return keyring.open(sealed)
+    return keyring.decrypt(encrypted)
 
 
 def test_a_key_is_made_beside_a_file_and_is_its_owners_alone(sqlite_url: str, tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_a_key_is_made_beside_a_file_and_is_its_owners_alone(sqlite_url: str, tm
     path = tmp_path / "store.db.key"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.iterdir()) == [path], "the store itself is another's business, and nothing else is left"
-    assert opened(keyring_for(sqlite_url, None), first.seal(b"secret")) == b"secret"
+    assert opened(keyring_for(sqlite_url, None), first.encrypt(b"secret")) == b"secret"
 
 
 def test_an_operators_key_is_used_and_none_is_made(sqlite_url: str, tmp_path: Path) -> None:
@@ -33,20 +33,20 @@ def test_an_operators_key_is_used_and_none_is_made(sqlite_url: str, tmp_path: Pa
     key = tmp_path / "operators.key"
     key.touch(mode=0o600)
     key.write_text(new_key())
-    sealed = opened_sealed(keyring_for(sqlite_url, key))
+    encrypted = opened_encrypted(keyring_for(sqlite_url, key))
     for other in ("sqlite://", "postgresql://host/name"):
-        assert opened(keyring_for(other, str(key)), sealed) == b"secret"
+        assert opened(keyring_for(other, str(key)), encrypted) == b"secret"
     assert list(tmp_path.iterdir()) == [key]
 
 
-def opened_sealed(keyring: Keyring | None) -> bytes:
+def opened_encrypted(keyring: Keyring | None) -> bytes:
     assert keyring is not None
-    return keyring.seal(b"secret")
+    return keyring.encrypt(b"secret")
 
 
 def test_a_store_in_memory_has_a_key_of_its_own(tmp_path: Path) -> None:
-    """Which nobody else ever needs."""
-    assert opened_sealed(keyring_for("sqlite://", None)) != opened_sealed(keyring_for("sqlite://", None))
+    """No other process needs it."""
+    assert opened_encrypted(keyring_for("sqlite://", None)) != opened_encrypted(keyring_for("sqlite://", None))
 
 
 def test_a_server_has_no_key_unless_one_is_given() -> None:
@@ -59,7 +59,7 @@ def test_of_a_folder_that_is_not_there_the_store_tells(tmp_path: Path) -> None:
     assert keyring_for(f"sqlite:///{tmp_path}/absent/store.db", None) is None
 
 
-def test_a_key_that_cannot_be_made_is_told(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_that_cannot_be_created_is_reported(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the reason, as what keeps a store from being opened."""
 
     def full(*_given: Any) -> None:
@@ -110,7 +110,7 @@ def test_processes_that_make_a_key_at_a_time_have_the_same_one(
     for thread in threads:
         thread.join()
     one, other = keyrings
-    assert opened(other, opened_sealed(one)) == b"secret"
+    assert opened(other, opened_encrypted(one)) == b"secret"
 
 
 def test_a_key_that_others_may_read_is_refused(sqlite_url: str, tmp_path: Path) -> None:

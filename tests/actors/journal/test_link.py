@@ -1,4 +1,4 @@
-"""The way to the journal: what is under way is counted, and room is told."""
+"""The link to the journal: pending entries are counted, and waiters are notified of room."""
 
 from typing import TYPE_CHECKING
 
@@ -54,7 +54,7 @@ def test_entries_are_counted_until_they_are_durable(journal: "pykka.ActorRef[Inb
     assert link.pending == 0
 
 
-def test_who_waits_for_room_is_told_once_the_journal_has_caught_up(
+def test_waiters_are_notified_once_the_journal_has_room(
     journal: "pykka.ActorRef[Inbox]", waiter: "pykka.ActorRef[Inbox]"
 ) -> None:
     """Beyond the bound nothing starts; it starts again far below it, and not one by one."""
@@ -86,7 +86,7 @@ def test_nothing_starts_while_the_store_cannot_be_written(
 
 
 def test_without_a_journal_everything_is_as_durable_as_it_will_ever_be(waiter: "pykka.ActorRef[Inbox]") -> None:
-    """Whoever waits is told at once, and there is always room."""
+    """Answers are resolved at once, and there is always room."""
     link, answer = NoJournal(), Deferred()
     link.record(happened(5), ((waiter, RunRecorded()),), ((answer, 7),))
     assert messages_of(waiter).get(timeout=PATIENCE) == RunRecorded()
@@ -96,16 +96,16 @@ def test_without_a_journal_everything_is_as_durable_as_it_will_ever_be(waiter: "
 
 
 def test_a_record_that_nobody_takes_is_no_error(journal: "pykka.ActorRef[Inbox]") -> None:
-    """A journal that has ended takes the engine with it, which tells whoever waits."""
+    """A journal that ends stops the engine, which fails everything that waits."""
     link = linked(journal)
     journal.stop()
     link.record(happened(1))
 
 
 def test_who_is_gone_wants_no_news(waiter: "pykka.ActorRef[Inbox]") -> None:
-    """The others are told all the same."""
+    """The other receivers still get their messages."""
     gone, answer = Inbox.start(), Deferred()
     gone.stop()
     notify(((gone, RunRecorded()), (waiter, RunRecorded())), ((answer, 1),))
     assert messages_of(waiter).get(timeout=PATIENCE) == RunRecorded()
-    assert isinstance(Record(None, 1).tells, tuple)
+    assert isinstance(Record(None, 1).notifications, tuple)

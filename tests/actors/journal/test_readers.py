@@ -37,7 +37,7 @@ def inbox() -> Iterator["pykka.ActorRef[Inbox]"]:
 
 def answer_of(later: Deferred, timeout: float = PATIENCE) -> Any:
     reply: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
-    later.promise(reply, set())
+    later.subscribe(reply, set())
     return reply.get(timeout=timeout)
 
 
@@ -57,44 +57,44 @@ def workflow_of(reader: Reader) -> str:
 
 def test_what_is_read_is_an_answer_or_a_message(readers: Readers, inbox: "pykka.ActorRef[Inbox]") -> None:
     """On another thread than the one that asks."""
-    assert answer_of(readers.later(workflow_of)) == "tests.probe"
+    assert answer_of(readers.ask_deferred(workflow_of)) == "tests.probe"
     readers.tell(inbox, workflow_of, str)
     assert messages_of(inbox).get(timeout=PATIENCE) == "tests.probe"
-    name = answer_of(readers.later(lambda _reader: threading.current_thread().name))
+    name = answer_of(readers.ask_deferred(lambda _reader: threading.current_thread().name))
     assert name.startswith("stretto-reader")
 
 
 @pytest.mark.parametrize(("read", "error"), [(away, StoreUnavailable), (odd, KeyError)])
-def test_what_goes_wrong_is_told_to_who_asked(
+def test_an_error_is_reported_to_the_asker(
     readers: Readers, inbox: "pykka.ActorRef[Inbox]", read: Any, error: type[Exception]
 ) -> None:
     """As an error, or as the message that is made of it; the threads go on."""
     with pytest.raises(error):
-        answer_of(readers.later(read))
+        answer_of(readers.ask_deferred(read))
     readers.tell(inbox, read, lambda failed: ("it failed", type(failed)))
     assert messages_of(inbox).get(timeout=PATIENCE) == ("it failed", error)
-    assert answer_of(readers.later(workflow_of)) == "tests.probe"
+    assert answer_of(readers.ask_deferred(workflow_of)) == "tests.probe"
 
 
-def test_only_what_nobody_expects_is_told_with_a_traceback(readers: Readers) -> None:
+def test_only_an_unexpected_error_is_logged_with_a_traceback(readers: Readers) -> None:
     """An error of Stretto's says itself what is wrong."""
     lines = io.StringIO()
     configure_logging("INFO", lines, style="json")
     for read in (away, odd):
         with pytest.raises((StoreUnavailable, KeyError)):
-            answer_of(readers.later(read))
+            answer_of(readers.ask_deferred(read))
     structlog.reset_defaults()
     (line,) = map(json.loads, lines.getvalue().splitlines())
     assert line["event"] == "reading_failed"
     assert "a row is odd" in line["exception"]
 
 
-def test_an_actor_that_has_ended_is_told_nothing(readers: Readers) -> None:
+def test_an_actor_that_has_ended_gets_no_message(readers: Readers) -> None:
     """And that is no error."""
     gone = Inbox.start()
     gone.stop()
     readers.tell(gone, workflow_of, str)
-    assert answer_of(readers.later(workflow_of)) == "tests.probe"
+    assert answer_of(readers.ask_deferred(workflow_of)) == "tests.probe"
 
 
 def test_few_are_read_at_a_time_and_the_others_wait(readers: Readers) -> None:
@@ -105,7 +105,7 @@ def test_few_are_read_at_a_time_and_the_others_wait(readers: Readers) -> None:
         begun.release()
         assert goes_on.wait(PATIENCE)
 
-    asked = [readers.later(slow) for _ in range(THREADS + 1)]
+    asked = [readers.ask_deferred(slow) for _ in range(THREADS + 1)]
     for _ in range(THREADS):
         assert begun.acquire(timeout=PATIENCE)
     assert not begun.acquire(blocking=False)
@@ -114,8 +114,8 @@ def test_few_are_read_at_a_time_and_the_others_wait(readers: Readers) -> None:
         answer_of(each)
 
 
-def test_what_waits_at_the_end_is_told_that_nothing_is_read_any_more() -> None:
-    """As is whoever asks after it: nobody waits for ever."""
+def test_waiting_reads_fail_at_the_end() -> None:
+    """So do later ones: no one waits for ever."""
     with open_store("sqlite://", None) as store:
         readers = Readers(store.reader)
         begun, gate = threading.Semaphore(0), threading.Event()
@@ -145,7 +145,7 @@ def test_what_waits_at_the_end_is_told_that_nothing_is_read_any_more() -> None:
 def test_without_a_store_there_is_nothing_to_read() -> None:
     """Which says how to have one."""
     nothing = NoReaders()
-    for ask in (nothing.read, nothing.later, nothing.tell):
+    for ask in (nothing.read, nothing.ask_deferred, nothing.tell):
         with pytest.raises(NoStore, match=r"start it with a store, such as sqlite:///stretto\.db"):
             ask(workflow_of)
     nothing.stop()

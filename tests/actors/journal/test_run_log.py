@@ -1,4 +1,4 @@
-"""What a run has the journal write: in one record a turn, and no more than what is new."""
+"""A run's log: one record per turn, with only what is new."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +11,9 @@ import pytest
 from stretto.actors import ActionFailed, action
 from stretto.actors.dispatch import Deferred
 from stretto.actors.history.replay import outcome_for_parent
-from stretto.actors.journal.link import Answers, JournalLink, NoJournal, Tells
+from stretto.actors.journal.link import Answers, JournalLink, NoJournal, Notifications
 from stretto.actors.journal.records import Ending, Happened, SecretsLearned, TaskState, Write
-from stretto.actors.journal.run_log import RunJournal
+from stretto.actors.journal.run_log import RunLog
 from stretto.actors.journal.service import OpenJournal, open_journal
 from stretto.actors.journal.sql.writer import SqlWriter
 from stretto.definitions.conductor import Event, PauseRequested, ResumeRequested, TaskEnded, TaskStarted
@@ -32,10 +32,10 @@ class Noted(NoJournal):
     durable = True
 
     def __init__(self) -> None:
-        self.records: list[tuple[Write | None, Tells, Answers]] = []
+        self.records: list[tuple[Write | None, Notifications, Answers]] = []
 
-    def record(self, write: Write | None, tells: Tells = (), answers: Answers = ()) -> None:
-        self.records.append((write, tells, answers))
+    def record(self, write: Write | None, notifications: Notifications = (), answers: Answers = ()) -> None:
+        self.records.append((write, notifications, answers))
 
     def happened(self) -> list[Happened]:
         return [write for write, _, _ in self.records if isinstance(write, Happened)]
@@ -46,8 +46,8 @@ def link() -> Noted:
     return Noted()
 
 
-def journal_of(link: Noted, **given: Any) -> RunJournal:
-    return RunJournal(link, "run", **{"secretive": False, **given})
+def journal_of(link: Noted, **given: Any) -> RunLog:
+    return RunLog(link, "run", **{"secretive": False, **given})
 
 
 def test_a_turn_in_which_nothing_happened_sends_nothing(link: Noted) -> None:
@@ -72,7 +72,7 @@ def test_all_of_a_turn_is_one_record_and_entries_are_numbered_through(link: Note
     assert (other.first, other.entries, other.tasks) == (9, (EVENTS[2],), ())
 
 
-def test_a_status_is_told_when_it_has_changed(link: Noted) -> None:
+def test_a_status_is_recorded_when_it_has_changed(link: Noted) -> None:
     """Without one it is as it was."""
     journal = journal_of(link)
     for status in ("paused", "paused", None, "running"):
@@ -82,7 +82,7 @@ def test_a_status_is_told_when_it_has_changed(link: Noted) -> None:
 
 
 def test_a_task_has_ended_with_what_came_of_its_items(link: Noted) -> None:
-    """Its start is told from its end, so that the later row says all."""
+    """The end includes the start, so that the later row is complete."""
     journal = journal_of(link)
     ended = TaskEnded("a", 2, "failed", items=5, failed=2, seconds=3.0, outcomes={"succeeded": 3, "failed": 2})
     journal.task_ended(ended, 10.0)
@@ -104,7 +104,7 @@ def test_an_end_is_written_with_the_last_entries(link: Noted) -> None:
 
 
 def test_what_turned_out_to_be_secret_stands_before_what_followed(link: Noted) -> None:
-    """Each text once; what was known when the run was left is not told again."""
+    """Each text once; texts that are already recorded are not recorded again."""
     mask = Mask()
     mask.see(["known"])
     journal = journal_of(link, learned=mask.seen_count)
@@ -129,7 +129,7 @@ def test_what_may_be_secret_is_said_to_be(link: Noted, secretive: bool, mask: Ma
     assert happened.secret == secret
 
 
-def test_who_waits_for_the_turn_is_told_with_it(link: Noted) -> None:
+def test_messages_and_answers_go_with_the_turns_record(link: Noted) -> None:
     """Also if there is nothing to write."""
     journal = journal_of(link)
     answer, waiter = Deferred(), Inbox.start()
@@ -142,7 +142,7 @@ def test_who_waits_for_the_turn_is_told_with_it(link: Noted) -> None:
 
 
 def test_without_a_store_nothing_is_kept_for_one(link: Noted) -> None:
-    """Whoever waits is told all the same."""
+    """Messages are still sent."""
     link.durable = False
     journal = journal_of(link)
     answer = Deferred()
@@ -203,9 +203,9 @@ class Counted:
         """Perform a run; return its outcome, and the outcome that its entries lead to."""
         handle = self.bench.submit(text, inputs)
         outcome = outcome_of(handle)
-        later = self._journal.readers.later(lambda reader: outcome_for_parent(reader, handle.id))
+        later = self._journal.readers.ask_deferred(lambda reader: outcome_for_parent(reader, handle.id))
         reply: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
-        later.promise(reply, set())
+        later.subscribe(reply, set())
         return outcome, reply.get(timeout=PATIENCE)
 
 
@@ -241,14 +241,14 @@ def test_ten_thousand_items_over_five_megabytes_write_what_came_of_them(counted:
     assert len(counted.messages) < ITEMS // 10
 
 
-def test_a_thousand_items_that_fail_over_five_megabytes_write_what_is_told_of_them(counted: Counted) -> None:
+def test_a_thousand_items_that_fail_over_five_megabytes_write_their_short_reports(counted: Counted) -> None:
     """Of each input only what the run's errors tell; a replay gives the same errors."""
     outcome, replayed = counted.run(REFUSALS, {"context": CONTEXT})
     assert replayed == outcome
     given = len(msgspec.json.encode({"context": CONTEXT}))
     assert 1000 < counted.writer.rows_written < 1020
     assert counted.writer.bytes_written - given < 1100 * (MAX_INPUT_BYTES + 200)
-    told = outcome.errors[1]
-    assert told["message"] == "it takes no context of 10,000 lines"
-    assert told["input"].startswith('{"context":["000000 xxx')
-    assert len(told["input"]) < MAX_INPUT_BYTES
+    error = outcome.errors[1]
+    assert error["message"] == "it takes no context of 10,000 lines"
+    assert error["input"].startswith('{"context":["000000 xxx')
+    assert len(error["input"]) < MAX_INPUT_BYTES

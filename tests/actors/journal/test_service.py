@@ -24,9 +24,7 @@ from tests.support.waiting import PATIENCE, Inbox, messages_of
 @pytest.fixture
 def services() -> Iterator[Services]:
     clock, dispatcher, engine = Clock.start(), Dispatcher(1), Inbox.start()
-    made = Services(
-        dispatcher, Timers(clock), Runners(threads=1), ActionRegistry.registered("refuse"), Instruments()
-    )
+    made = Services(dispatcher, Timers(clock), Runners(threads=1), ActionRegistry.registered("refuse"), Instruments())
     made.engine = engine
     yield made
     made.runners.stop()
@@ -80,13 +78,13 @@ def test_a_journal_that_was_never_started_can_be_closed(sqlite_url: str) -> None
     journal = open_journal(sqlite_url, None)
     with pytest.raises(StoreInUse):
         open_journal(sqlite_url, None)
-    with pytest.raises(RuntimeError, match="has not been made yet"):
+    with pytest.raises(RuntimeError, match="has not been started yet"):
         journal.link.record(acceptance("a"))
     journal.close()
     open_journal(sqlite_url, None).close()
 
 
-def test_a_store_that_cannot_be_opened_is_told(tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_opened_is_reported(tmp_path: Path) -> None:
     """Whether it is the store, or its key."""
     for url, key in (
         (f"sqlite:///{tmp_path}/absent/store.db", None),

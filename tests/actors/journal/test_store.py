@@ -1,4 +1,4 @@
-"""What every store does, whatever it stands on: memory, an SQLite file, PostgreSQL."""
+"""The contract of every store: in memory, in an SQLite file, in PostgreSQL."""
 
 import threading
 from typing import Any
@@ -27,12 +27,13 @@ from stretto.actors.journal.store import (
     AlreadyAccepted,
     Child,
     InvalidCursor,
+    ItemQuery,
     RunRow,
     Unfinished,
     Unrecordable,
 )
 from stretto.definitions.conductor import Failure, PauseRequested
-from stretto.definitions.context.context import Surroundings
+from stretto.definitions.context.context import RunEnvironment
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import EMPTY_LIST, FrozenDict, freeze
 from tests.support.entries import ENTRIES, same
@@ -82,7 +83,7 @@ def test_a_run_is_read_as_it_was_accepted(store: Store) -> None:
 
 
 def test_a_run_that_needs_nothing_is_read_too(store: Store) -> None:
-    """What is optional may be left out."""
+    """Optional fields may be left out."""
     run = accepted(store)
     found = store.reader.accepted(run.run_id)
     assert found is not None
@@ -101,7 +102,7 @@ def test_what_is_not_there_is_nothing(store: Store) -> None:
         assert store.reader.entries(run_id, 0, 10) == []
         assert store.reader.children(run_id) == []
         assert store.reader.tasks(run_id) == []
-        assert store.reader.items(run_id, task=run_id, outcome=run_id).items == ()
+        assert store.reader.items(run_id, ItemQuery(task=run_id, outcome=run_id)).items == ()
         assert store.reader.runs(status=run_id, workflow=run_id).runs == ()
 
 
@@ -127,7 +128,7 @@ def keyed(key: str, fingerprint: str = "digest", **given: Any) -> RunAccepted:
 
 
 def test_a_key_stands_for_its_first_run(store: Store) -> None:
-    """The same key gives the same run, and tells whether the same was asked for; nothing of the later is written."""
+    """The same key gives the same run, and whether the request was the same; nothing of the later one is written."""
     first, again, other = keyed("k"), keyed("k"), keyed("k", "another digest")
     assert store.writer.write([first]) == []
     assert store.writer.write([again, happening(again.run_id, completed())]) == [
@@ -150,7 +151,7 @@ def test_a_key_counts_within_one_transaction(store: Store) -> None:
     assert store.reader.entries(runs[1].run_id, 0, 10) == [completed()]
 
 
-def test_the_fingerprint_of_a_secret_request_is_sealed(store: Store) -> None:
+def test_the_fingerprint_of_a_secret_request_is_encrypted(store: Store) -> None:
     """It could be used to guess the request; that it is the same is known all the same."""
     first, again = (keyed("k", SECRET, secret=True) for _ in range(2))
     store.writer.write([first])
@@ -200,7 +201,7 @@ def test_any_entries_come_back(store: Store, turns: list[list[Entry]], secret: b
 
 
 def test_an_entry_is_written_once(store: Store) -> None:
-    """Two entries with one number are a mistake that is told, and nothing of that transaction is written."""
+    """Two entries with one number are refused, and their transaction is rolled back."""
     run, other = accepted(store), accepted(store)
     store.writer.write([happening(run.run_id, completed(0))])
     with pytest.raises(Unrecordable, match=run.run_id):
@@ -213,7 +214,7 @@ def test_an_entry_is_written_once(store: Store) -> None:
     assert store.reader.entries(run.run_id, 0, 10) == [completed(0), completed(1)]
 
 
-def test_what_can_never_be_written_is_told_with_its_run(store: Store) -> None:
+def test_a_refused_record_is_reported_with_its_run(store: Store) -> None:
     """A text that is none, an unknown run, an id that is taken: the run is named, and nothing was written."""
     run = accepted(store)
     broken = completed(failure=Failure("exception", "\udcff"), outcome="failed")
@@ -224,7 +225,7 @@ def test_what_can_never_be_written_is_told_with_its_run(store: Store) -> None:
     assert rows_of(store, "entries") == 0
 
 
-# ---- what is told to people
+# ---- reports
 
 
 def test_the_state_of_a_run_is_kept(store: Store) -> None:
@@ -258,7 +259,7 @@ def test_the_state_of_a_run_is_kept(store: Store) -> None:
 
 
 def test_a_run_without_output_has_none(store: Store) -> None:
-    """None is told from an empty object."""
+    """None and an empty object differ."""
     run, other = accepted(store), accepted(store)
     store.writer.write([ended(run), happening(other.run_id, ending=Ending("failed", data({}), EMPTY_LIST, 1.0))])
     without, empty = store.reader.end(run.run_id), store.reader.end(other.run_id)
@@ -290,7 +291,7 @@ def test_tasks_are_kept_as_they_stand(store: Store) -> None:
     assert (rows[0].items, rows[0].succeeded, rows[0].failed) == (5, 3, 2)
 
 
-def test_unfinished_runs_are_told_in_the_order_of_their_acceptance(store: Store) -> None:
+def test_unfinished_runs_are_listed_in_the_order_of_their_acceptance(store: Store) -> None:
     """All of them, more than are read at once; those that have ended are not among them."""
     runs = [acceptance() for _ in range(1103)]
     store.writer.write(runs)
@@ -313,7 +314,7 @@ def test_a_slow_reader_holds_up_nothing(store: Store) -> None:
     assert seen == [run.run_id for run in runs]
 
 
-def test_children_are_told_with_their_items(store: Store) -> None:
+def test_children_are_listed_with_their_items(store: Store) -> None:
     """Which item of the parent's each performs, in which try, and whether it has ended."""
     run = accepted(store)
     keys = [ItemKey("calls", 1, 3), ItemKey("calls", 1, 4)]
@@ -354,29 +355,33 @@ def test_items_are_paged_in_the_order_of_their_end(store: Store) -> None:
         for index, outcome in enumerate(outcomes)
     ]
     store.writer.write([happening(run.run_id, PauseRequested(0.5), *tries)])
-    page = store.reader.items(run.run_id, limit=5)
-    rest = store.reader.items(run.run_id, limit=5, cursor=page.next)
+    page = store.reader.items(run.run_id, ItemQuery(limit=5))
+    rest = store.reader.items(run.run_id, ItemQuery(limit=5, cursor=page.next))
     rows = [*page.items, *rest.items]
     assert rest.next is None
     assert [(row.number, row.index, row.outcome, row.task, row.at) for row in rows] == [
         (index + 1, index, outcome, ("probe", "tidy")[index % 2], float(index))
         for index, outcome in enumerate(outcomes)
     ]
-    failures = store.reader.items(run.run_id, outcome="failed").items
+    failures = store.reader.items(run.run_id, ItemQuery(outcome="failed")).items
     assert [row.index for row in failures] == [1, 2, 4, 5, 6]
-    assert [row.index for row in store.reader.items(run.run_id, outcome="timed_out").items] == [2]
-    assert [row.index for row in store.reader.items(run.run_id, outcome="succeeded").items] == [0, 3]
-    assert [row.index for row in store.reader.items(run.run_id, outcome="failed", task="tidy").items] == [1, 5]
+    assert [row.index for row in store.reader.items(run.run_id, ItemQuery(outcome="timed_out")).items] == [2]
+    assert [row.index for row in store.reader.items(run.run_id, ItemQuery(outcome="succeeded")).items] == [0, 3]
+    assert [row.index for row in store.reader.items(run.run_id, ItemQuery(outcome="failed", task="tidy")).items] == [
+        1,
+        5,
+    ]
     assert store.reader.entries(run.run_id, failures[0].number, 1) == [tries[1]]
 
 
 def test_a_page_is_bounded(store: Store) -> None:
-    """Nobody gets more than the most, nor less than one."""
+    """A page has at most MAX_PAGE rows, and at least one."""
     run = accepted(store)
     store.writer.write([happening(run.run_id, *map(completed, range(MAX_PAGE + 1)))])
-    assert len(store.reader.items(run.run_id, limit=10**9).items) == MAX_PAGE
-    assert len(store.reader.items(run.run_id, limit=-1).items) == 1
-    exactly = store.reader.items(run.run_id, limit=MAX_PAGE, cursor=store.reader.items(run.run_id, limit=1).next)
+    assert len(store.reader.items(run.run_id, ItemQuery(limit=10**9)).items) == MAX_PAGE
+    assert len(store.reader.items(run.run_id, ItemQuery(limit=-1)).items) == 1
+    first = store.reader.items(run.run_id, ItemQuery(limit=1))
+    exactly = store.reader.items(run.run_id, ItemQuery(limit=MAX_PAGE, cursor=first.next))
     assert (len(exactly.items), exactly.next) == (MAX_PAGE, None)
 
 
@@ -384,37 +389,37 @@ def test_a_cursor_of_something_else_is_refused(store: Store) -> None:
     """A made-up one, or one of other pages."""
     run = accepted(store)
     store.writer.write([acceptance(), happening(run.run_id, completed(0), completed(1))])
-    of_items = store.reader.items(run.run_id, limit=1).next
+    of_items = store.reader.items(run.run_id, ItemQuery(limit=1)).next
     for cursor in ("", "1", "abc", "ä", "=" * 50, str(of_items)):
         with pytest.raises(InvalidCursor):
             store.reader.runs(cursor=cursor)
     with pytest.raises(InvalidCursor):
-        store.reader.items(run.run_id, cursor=store.reader.runs(limit=1).next)
+        store.reader.items(run.run_id, ItemQuery(cursor=store.reader.runs(limit=1).next))
 
 
 # ---- secrets
 
 
-def surrounded(**given: Any) -> Surroundings:
+def surrounded(**given: Any) -> RunEnvironment:
     """Return what a run is given, with secrets."""
     config, keystore = data({"url": "http://api", "token": SECRET}), data({"key": f"{SECRET}-too"})
-    return Surroundings(**{"config": config, "keystore": keystore, "secret_config": frozenset({"token"}), **given})
+    return RunEnvironment(**{"config": config, "keystore": keystore, "secret_config": frozenset({"token"}), **given})
 
 
 def test_secrets_never_stand_in_a_store_in_clear(store: Store) -> None:
     """Not in parameters, results, failures, what was learned, or what surrounds a run; all of it can be read again."""
-    told = data({"token": SECRET})
-    parent = ParentItem("run-parent", ItemKey("calls", 1, 0), 1, told)
-    run = accepted(store, parameters=told, parent=parent, secret=True, surroundings=surrounded())
+    secret = data({"token": SECRET})
+    parent = ParentItem("run-parent", ItemKey("calls", 1, 0), 1, secret)
+    run = accepted(store, parameters=secret, parent=parent, secret=True, surroundings=surrounded())
     open_run = accepted(store)
-    entries = (completed(0, SECRET), failed(1, result=told), completed(2), SecretsLearned((SECRET,)))
+    entries = (completed(0, SECRET), failed(1, result=secret), completed(2), SecretsLearned((SECRET,)))
     store.writer.write([happening(run.run_id, *entries, secret=True)])
     store.writer.write([happening(open_run.run_id, SecretsLearned((SECRET,)), completed(1, "clear"))])
     assert SECRET.encode() not in everything_in(store)
     assert b'"clear"' in everything_in(store)
     found = store.reader.accepted(run.run_id)
     assert found is not None
-    assert (found.secret, found.parameters, found.parent) == (True, told, parent)
+    assert (found.secret, found.parameters, found.parent) == (True, secret, parent)
     assert store.reader.entries(run.run_id, 0, 10) == list(entries)
     assert store.reader.entries(open_run.run_id, 0, 10) == [SecretsLearned((SECRET,)), completed(1, "clear")]
     assert len(store.reader.items(run.run_id).items) == 3
@@ -457,8 +462,8 @@ def test_without_a_key_nothing_secret_is_written(keyless: Store) -> None:
     assert rows_of(keyless, "runs") == 1
 
 
-def test_the_wrong_key_is_told(store: Store, store_url: str) -> None:
-    """What is sealed needs its key, and what is not can be read without."""
+def test_the_wrong_key_is_reported(store: Store, store_url: str) -> None:
+    """Encrypted records need their key, and others can be read without it."""
     run = accepted(store, secret=True)
     store.writer.write([happening(run.run_id, completed(0, 1), secret=True)])
     for keyring, error in ((Keyring([new_key()]), WrongStoreKey), (None, StoreKeyMissing)):
@@ -474,7 +479,7 @@ def test_the_wrong_key_is_told(store: Store, store_url: str) -> None:
 
 
 def test_readers_see_whole_turns_only(store: Store) -> None:
-    """Whoever reads while the writer writes sees a prefix of what is written, and never half a transaction."""
+    """A reader beside the writer sees a prefix of the written records, and never half a transaction."""
     run = accepted(store)
     turns = 40
     torn: list[int] = []

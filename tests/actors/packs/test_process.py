@@ -1,4 +1,4 @@
-"""A pack's actions as processes: how they are given parameters, what becomes of their output, and their limits."""
+"""A pack's actions as processes: delivery of parameters, conversion of output, and limits."""
 
 import json
 import os
@@ -19,7 +19,7 @@ Try = Callable[..., Outcome]
 
 @pytest.fixture
 def attempt(start_bench: Callable[..., Bench], tmp_path: Path) -> Try:
-    """Write an action of a pack and run it in a workflow."""
+    """Write a pack's action and run it in a workflow."""
 
     def run(name: str, code: str, fields: str = "", given: dict[str, Any] | None = None, task: str = "") -> Outcome:
         folder = tmp_path / "tools"
@@ -38,7 +38,7 @@ def attempt(start_bench: Callable[..., Bench], tmp_path: Path) -> Try:
 
 
 def result_of(outcome: Outcome) -> Any:
-    """Return what the action returned."""
+    """Return the action's result."""
     assert outcome.status == "succeeded", outcome.errors
     assert outcome.output is not None
     return outcome.output["result"]
@@ -74,7 +74,7 @@ FILLED = {**GIVEN, "left": None, "more": {"a": {"b": 1}}}
     ],
 )  # fmt: skip
 def test_parameters_are_delivered_as_the_action_asks(attempt: Try, fields: str, code: str, expected: Any) -> None:
-    """Defaults are filled in, data stays data, and what is null is left out where there is no null."""
+    """Defaults are filled in, data stays data, and null is left out of formats without null."""
     result = result_of(attempt("go.sh", code, SCHEMA + fields, GIVEN))
     assert (result["stdout"] if isinstance(expected, str) else result) == expected
 
@@ -89,20 +89,24 @@ def test_parameters_are_delivered_as_the_action_asks(attempt: Try, fields: str, 
         ("yaml", "a: [1, no]", {"a": [1, "no"]}),
     ],
 )
-def test_output_is_read_as_the_action_announces(attempt: Try, output_format: str, written: str, expected: Any) -> None:
+def test_output_is_read_in_the_declared_format(attempt: Try, output_format: str, written: str, expected: Any) -> None:
     """Text, JSON, JSON lines and YAML."""
     code = f"import sys\nsys.stdout.write({written!r})"
     assert result_of(attempt("go.py", code, f"output_format: {output_format}")) == expected
 
 
 @pytest.mark.parametrize(
-    ("output_format", "told"),
-    [("json", "standard output is no JSON"), ("jsonl", "line 1 of standard output is no JSON"), ("yaml", "no YAML")],
+    ("output_format", "reason"),
+    [
+        ("json", "standard output is not JSON"),
+        ("jsonl", "line 1 of standard output is not JSON"),
+        ("yaml", "standard output is not valid YAML"),
+    ],
 )
-def test_output_that_is_not_what_was_announced_is_a_failure(attempt: Try, output_format: str, told: str) -> None:
-    """It says so, and does not quote what stands there."""
+def test_output_in_another_format_than_declared_is_a_failure(attempt: Try, output_format: str, reason: str) -> None:
+    """The message has the reason, and does not quote the output."""
     message = message_of(attempt("go.sh", "echo '{ broken'", f"output_format: {output_format}"))
-    assert told in message
+    assert reason in message
     assert "broken" not in message
 
 
@@ -114,7 +118,7 @@ def test_a_failing_process_fails_with_the_end_of_its_stderr(attempt: Try) -> Non
 
 
 def test_python_is_isolated_and_finds_its_neighbours(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither PYTHONPATH nor secrets of the daemon's environment reach it; its folder is the pack's."""
+    """Neither PYTHONPATH nor secrets of the daemon's environment reach it. Its working directory is the pack's."""
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "leaked")
     code = "import json, os, sys\nprint(json.dumps([dict(os.environ), sys.path, os.getcwd(), __name__, sys.argv]))"
@@ -126,52 +130,52 @@ def test_python_is_isolated_and_finds_its_neighbours(attempt: Try, monkeypatch: 
     assert (name, argv) == ("__main__", [f"{folder}/actions/go.py"])
 
 
-def test_a_native_program_is_run_as_it_is(attempt: Try) -> None:
-    """Whatever its first line says."""
+def test_a_native_program_is_executed_directly(attempt: Try) -> None:
+    """Its first line does not matter."""
     assert result_of(attempt("go", "#!/bin/sh\necho native\n"))["stdout"] == "native\n"
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
 def test_node_runs_where_it_is_present(attempt: Try) -> None:
-    """Standard input works as anywhere."""
+    """Standard input works as for other runners."""
     code = "console.log(JSON.stringify({got: JSON.parse(require('fs').readFileSync(0, 'utf8'))}))"
     fields = "output_format: json\nparameters: {a: {type: integer}}"
     assert result_of(attempt("go.js", code, fields, {"a": 1})) == {"got": {"a": 1}}
 
 
-def test_without_node_the_action_says_what_is_missing(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pack loads; calling the action tells."""
+def test_without_node_the_action_names_what_is_missing(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pack loads, and a call of the action fails."""
     monkeypatch.setattr("shutil.which", lambda _name: None)
-    assert "there is no `node` on the PATH" in message_of(attempt("go.js", ""))
+    assert "`node` is not on the PATH" in message_of(attempt("go.js", ""))
 
 
 def test_input_that_does_not_fit_is_refused_before_the_process_starts(attempt: Try) -> None:
-    """Bounds and members are checked, and a secret's value is not told."""
+    """Bounds and members are checked, and a secret's value is not shown."""
     fields = "parameters: {list: {type: array, items: {type: integer, maximum: 5}}, key: {secret: true, enum: [a]}}"
     message = message_of(attempt("go.sh", "touch ran", fields, {"list": [1, 9], "key": "hidden"}))
-    assert "'list[1]' has a value above 5" in message
+    assert "'list[1]' must be at most 5" in message
     assert "hidden" not in message
 
 
-def test_a_flood_of_output_is_ended(attempt: Try) -> None:
-    """What writes without end is stopped at the bound."""
+def test_a_flood_of_output_is_stopped(attempt: Try) -> None:
+    """A process that writes without end is stopped at the bound."""
     assert "wrote more than 1,048,576 bytes" in message_of(attempt("go.sh", "exec yes"))
 
 
 def test_memory_is_bounded(attempt: Try) -> None:
-    """Four gigabytes are refused to the process, not to the machine."""
+    """A process that allocates four gigabytes fails, and the machine is not affected."""
     assert "MemoryError" in message_of(attempt("go.py", "bytearray(4 << 30)"))
 
 
-def test_a_time_limit_ends_what_ignores_sigterm(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The action's own timeout ends it by force when grace is over."""
+def test_a_time_limit_kills_a_process_that_ignores_sigterm(attempt: Try, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The action's own timeout kills the process when its grace is over."""
     monkeypatch.setattr("stretto.actors.packs.process.GRACE_SECONDS", 0.05)
     code = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: signal.pause()"
-    assert message_of(attempt("go.py", code, "timeout: 0.5")) == "tools.go took longer than 0.5 s and was ended"
+    assert message_of(attempt("go.py", code, "timeout: 0.5")) == "tools.go took longer than 0.5 s and was stopped"
 
 
 def test_children_that_are_left_are_killed(attempt: Try) -> None:
-    """What an action has forked ends with it: even what holds none of its pipes."""
+    """Processes that an action has forked end with it, even those that hold none of its pipes."""
     code = "sleep 600 > /dev/null 2>&1 & echo $!"
     process = int(result_of(attempt("go.sh", code))["stdout"])
     try:

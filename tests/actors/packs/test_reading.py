@@ -1,4 +1,4 @@
-"""Packs as they are read: what is in them, and every mistake with its place."""
+"""Reading of packs: their contents, and every mistake with its place."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ ACTION = "ref: tools.go\nrunner_type: shell\nentry_point: go.sh\n"
 
 
 def write_pack(folder: Path, manifest: str = MANIFEST, action: str = ACTION) -> Path:
-    """Write a pack with one action, whose file is line by line what a test says."""
+    """Write a pack with one action, whose file has exactly the lines of a test."""
     (folder / "actions").mkdir(parents=True)
     (folder / "pack.yaml").write_text(manifest)
     (folder / "actions" / "go.yaml").write_text(action)
@@ -32,7 +32,7 @@ def findings(folder: Path) -> list[tuple[str, str, int, int]]:
 
 
 def test_a_folder_is_a_pack_or_holds_packs() -> None:
-    """Both ways the sample is read with all that it says."""
+    """Both ways the sample is read completely."""
     (above,), (itself,) = read_packs([SAMPLE]), read_packs([SAMPLE / "fleet"])
     assert above == itself
     assert [action.ref for action in itself.actions] == [
@@ -71,7 +71,7 @@ def test_a_folder_is_a_pack_or_holds_packs() -> None:
     ],
 )
 def test_a_mistake_in_an_action_is_a_finding_with_its_place(tmp_path: Path, line: str, code: str, column: int) -> None:
-    """Each is told by its code, file, line and column."""
+    """Each finding has its code, file, line and column."""
     name = line.partition(":")[0]
     kept = [each for each in ACTION.splitlines() if not each.startswith(f"{name}:")]
     pack = write_pack(tmp_path / "tools", action="\n".join([*kept, line]) + "\n")
@@ -80,7 +80,7 @@ def test_a_mistake_in_an_action_is_a_finding_with_its_place(tmp_path: Path, line
     assert (code, "go.yaml", number, column) in findings(pack)
 
 
-def test_every_mistake_of_every_file_is_told_at_once(tmp_path: Path) -> None:
+def test_all_mistakes_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
     """A manifest's and an action's mistakes come together."""
     pack = write_pack(
         tmp_path,
@@ -104,27 +104,27 @@ def test_a_manifest_needs_a_ref_that_is_a_name(tmp_path: Path) -> None:
 
 
 def test_a_ref_is_taken_once(tmp_path: Path) -> None:
-    """Two files that ask for one ref are told, the second with its place."""
+    """Two files that claim one ref are an error at the second one's place."""
     pack = write_pack(tmp_path)
     (pack / "actions" / "later.yaml").write_text(ACTION.replace("tools.go", "go"))
     assert findings(pack) == [("duplicate_ref", "later.yaml", 1, 1)]
 
 
-def test_a_folder_without_packs_is_told(tmp_path: Path) -> None:
-    """So is one that is not there."""
+def test_a_folder_without_packs_is_reported(tmp_path: Path) -> None:
+    """A missing folder is reported as well."""
     assert findings(tmp_path)[0][0] == "no_pack"
     assert findings(tmp_path / "none")[0][0] == "no_pack"
 
 
-def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
-    """It does not hide the rest."""
+def test_a_file_that_is_not_text_is_reported(tmp_path: Path) -> None:
+    """It does not hide the findings of other files."""
     pack = write_pack(tmp_path)
     (pack / "actions" / "bad.yaml").write_bytes(b"\xff")
     assert findings(pack) == [("not_utf8", "bad.yaml", 1, 1)]
 
 
 def test_known_fields_that_do_nothing_are_warnings(tmp_path: Path) -> None:
-    """An Attune pack loads, and says what is not acted on; a disabled action is left out."""
+    """An Attune pack loads with warnings for fields that are not acted on. A disabled action is left out."""
     (pack,) = read_packs(
         [write_pack(tmp_path / "a", MANIFEST + "worker_selector: {}\n", ACTION + "runtime_version: '3'\n")]
     )
@@ -134,7 +134,7 @@ def test_known_fields_that_do_nothing_are_warnings(tmp_path: Path) -> None:
 
 
 def test_a_workflows_metadata_is_exposed(tmp_path: Path) -> None:
-    """Its ref, parameters and the path of its graph, wherever of the three places that is."""
+    """The pack has its ref, its parameters and the path of its graph, which may be in three places."""
     pack = write_pack(tmp_path, action="ref: flow\nworkflow_file: flow.yaml\nparameters: {a: {type: integer}}\n")
     (pack / "workflows").mkdir()
     (pack / "workflows" / "flow.yaml").write_text("tasks: {}\n")
@@ -145,8 +145,8 @@ def test_a_workflows_metadata_is_exposed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", ["workflows", "actions/workflows"])
-def test_a_workflow_that_stands_alone_is_the_packs(tmp_path: Path, folder: str) -> None:
-    """Its own ref names it, in the pack; without one, and without metadata, it is not loaded, with a warning."""
+def test_a_workflow_without_metadata_belongs_to_the_pack(tmp_path: Path, folder: str) -> None:
+    """Its own ref names it. Without a ref and metadata it is not loaded, with a warning."""
     pack = write_pack(tmp_path)
     (pack / folder).mkdir(parents=True)
     graph = "parameters: {n: {type: integer}}\ntasks: [{name: a, action: core.noop}]\n"
@@ -164,8 +164,8 @@ def test_a_workflow_that_stands_alone_is_the_packs(tmp_path: Path, folder: str) 
     assert findings(pack) == [("foreign_ref", "none.yaml", 1, 6)]
 
 
-def test_json_schemas_words_in_a_parameter_are_understood(tmp_path: Path) -> None:
-    """Attune's packs use them: they are other spellings of ours, what is not acted on is a warning."""
+def test_json_schema_keywords_in_a_parameter_are_understood(tmp_path: Path) -> None:
+    """Attune's packs use them as other spellings of Stretto's. Keywords that are not acted on are warnings."""
     schema = "parameters: {hosts: {type: array, minItems: 1, items: {type: string, maxLength: 9, format: x}}}\n"
     (pack,) = read_packs([write_pack(tmp_path, action=ACTION + schema)])
     hosts = pack.actions[0].parameters["hosts"]

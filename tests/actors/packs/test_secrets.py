@@ -1,4 +1,4 @@
-"""What runs are given besides their parameters: pack configuration and keystore."""
+"""The packs' configuration and the keystore that runs can read."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stretto.actors.packs import InvalidPackConfig, Pack, read_packs, read_surroundings
+from stretto.actors.packs import InvalidPackConfig, Pack, read_pack_configuration, read_packs
 from stretto.definitions.context.masking import MASK, MAX_LEARNED, Mask
 from stretto.definitions.errors import InvalidDefinition
 from tests.support.engines import Bench
@@ -22,8 +22,8 @@ def packs() -> list[Pack]:
 
 
 def test_a_packs_workflows_see_its_configuration_and_others_see_all(packs: list[Pack]) -> None:
-    """Defaults of the schema, then of the pack, then what was given; `fleet.` marks the pack's own workflows."""
-    given = read_surroundings({"fleet": {"api_token": "secret-token"}, "site": {"url": "x"}}, None, packs)
+    """Given values win over the pack's, and the pack's over the schema's. `fleet.` marks the pack's own workflows."""
+    given = read_pack_configuration({"fleet": {"api_token": "secret-token"}, "site": {"url": "x"}}, None, packs)
     own, other = given.of_workflow("fleet.check"), given.of_workflow("ops.check")
     assert own.config == {"region": "eu-central-1", "api_token": "secret-token"}
     assert own.secret_config == {"api_token"}
@@ -36,31 +36,33 @@ def test_a_packs_workflows_see_its_configuration_and_others_see_all(packs: list[
     ("config", "problem"),
     [
         ({"fleet": {"regoin": "x"}}, "has no setting 'regoin'; did you mean 'region'?"),
-        ({"fleet": {"region": 3}}, "'fleet.region' is of type integer, where string is expected"),
-        ({"fleet": 3}, "'fleet' is the configuration of a pack: an object"),
+        ({"fleet": {"region": 3}}, "'fleet.region' must be of type string, got integer"),
+        ({"fleet": 3}, "the configuration of the pack 'fleet' must be an object"),
     ],
 )
 def test_configuration_that_does_not_fit_is_refused(packs: list[Pack], config: dict[str, Any], problem: str) -> None:
-    """With the setting's name."""
+    """The error names the setting."""
     with pytest.raises(InvalidPackConfig, match="invalid pack configuration") as refused:
-        read_surroundings(config, None, packs)
+        read_pack_configuration(config, None, packs)
     assert problem in str(refused.value)
 
 
-def test_a_pack_that_is_new_gets_its_own_part_of_the_configuration(packs: list[Pack], tmp_path: Path) -> None:
-    """Of what was read at the start: not all of it, and its secrets are masked. What does not fit is refused."""
-    given = read_surroundings({"fleet": {"api_token": "secret-token"}, "site": {"url": "x"}}, {"key": "abcdef"}, [])
+def test_a_new_pack_gets_its_own_part_of_the_configuration(packs: list[Pack], tmp_path: Path) -> None:
+    """The part comes from the configuration read at the start. Its secrets are masked, and a misfit is refused."""
+    given = read_pack_configuration(
+        {"fleet": {"api_token": "secret-token"}, "site": {"url": "x"}}, {"key": "abcdef"}, []
+    )
     assert given.of_workflow("fleet.check").config["site"] == {"url": "x"}
     now = given.of_packs(packs).of_workflow("fleet.check")
     assert now.config == {"region": "eu-central-1", "api_token": "secret-token"}
     assert now.keystore == {"key": "abcdef"}
     assert now.mask.text("a secret-token") == f"a {MASK}"
     (tmp_path / "pack.yaml").write_text("ref: site\nconf_schema: {url: {type: integer}}\n")
-    with pytest.raises(InvalidPackConfig, match=r"'site\.url' is of type string"):
+    with pytest.raises(InvalidPackConfig, match=r"'site\.url' must be of type integer, got string"):
         given.of_packs(read_packs([tmp_path]))
 
 
-def test_an_engine_gives_it_to_the_runs_that_start_from_then_on(
+def test_an_engine_gives_a_new_configuration_to_later_runs(
     start_bench: Callable[..., Bench], packs: list[Pack]
 ) -> None:
     """A reload replaces definitions and packs together."""
@@ -73,20 +75,20 @@ def test_an_engine_gives_it_to_the_runs_that_start_from_then_on(
     assert bench.run(whole.replace("site.url", "region")).output == {"said": "x"}
 
 
-def test_values_come_from_files_too(tmp_path: Path) -> None:
-    """YAML (or JSON), bounded; what is wrong has its place."""
+def test_values_can_come_from_files(tmp_path: Path) -> None:
+    """The files are YAML or JSON, and errors have their place."""
     path = tmp_path / "keystore.yaml"
     path.write_text("token: abcdef\n")
-    assert read_surroundings(None, path, []).of_workflow("x").keystore == {"token": "abcdef"}
+    assert read_pack_configuration(None, path, []).of_workflow("x").keystore == {"token": "abcdef"}
     path.write_text("token: a\ntoken: b\n")
-    with pytest.raises(InvalidDefinition, match=r"keystore\.yaml:2:1: error: the key 'token' stands twice"):
-        read_surroundings(None, path, [])
+    with pytest.raises(InvalidDefinition, match=r"keystore\.yaml:2:1: error: duplicate key 'token'"):
+        read_pack_configuration(None, path, [])
     with pytest.raises(InvalidDefinition, match="cannot read keystore"):
-        read_surroundings(None, tmp_path / "none", [])
+        read_pack_configuration(None, tmp_path / "none", [])
 
 
 def test_config_and_keystore_are_namespaces(start_bench: Callable[..., Bench]) -> None:
-    """A missing name is told with the nearest one, and the rest of the keystore stays hidden."""
+    """The error of a missing name suggests the nearest one, and the rest of the keystore stays hidden."""
     bench = start_bench(keystore={"token": "abcdefgh"}, pack_config={"site": {"url": "http://x"}})
     assert bench.run("tasks: {t: {action: core.noop}}\noutput_map: {a: '{{ config.site.url }}'}").output == {
         "a": "http://x"
@@ -96,7 +98,7 @@ def test_config_and_keystore_are_namespaces(start_bench: Callable[..., Bench]) -
 
 
 def test_a_result_that_holds_a_secret_keeps_its_harmless_fields(start_bench: Callable[..., Bench]) -> None:
-    """Only what was made of the secret in it is masked."""
+    """Only the fields that contain the secret are masked."""
     output = (
         start_bench(keystore={"token": "abcdefgh"})
         .run(
@@ -110,8 +112,8 @@ def test_a_result_that_holds_a_secret_keeps_its_harmless_fields(start_bench: Cal
     assert output == {"code": 2000, "body": "harmless", "cut": MASK, "how": "succeeded"}
 
 
-def test_a_secret_that_is_replaced_guards_its_variable_no_more(start_bench: Callable[..., Bench]) -> None:
-    """A variable is as secret as what it holds now."""
+def test_a_variable_is_secret_only_while_it_holds_a_secret(start_bench: Callable[..., Bench]) -> None:
+    """A variable is as secret as its current value."""
     output = (
         start_bench(keystore={"token": "abcdefgh"})
         .run(
@@ -124,7 +126,7 @@ def test_a_secret_that_is_replaced_guards_its_variable_no_more(start_bench: Call
 
 
 def test_too_many_secrets_mask_everything() -> None:
-    """Beyond the bound nothing is told rather than something secret."""
+    """Beyond the bound everything is masked, so that no secret shows."""
     mask = Mask(["first-secret"])
     mask.learn([f"made-{number}" for number in range(MAX_LEARNED + 1)])
     assert mask.text("anything at all") == MASK

@@ -1,4 +1,4 @@
-"""Defaults with expressions in them."""
+"""Defaults with expressions."""
 
 import pytest
 
@@ -13,7 +13,7 @@ PLACE = Place("action.yaml", 1, 1)
 
 
 def inputs(**defaults: str) -> Inputs:
-    """Return parameters of any type, all with a default that is an expression; `P_` begins another one's name."""
+    """Return parameters of any type, whose defaults are expressions. `P_` stands for the prefix of parameters."""
     found: list[Finding] = []
     computed: dict[str, Template] = {
         name: compile_text(default.replace("P_", PREFIX), lambda _: PLACE, Site(), found.append)
@@ -24,20 +24,20 @@ def inputs(**defaults: str) -> Inputs:
 
 
 def test_a_default_reads_other_parameters() -> None:
-    """What was given, and what is a default itself, in whatever order they stand."""
+    """It reads given values and other defaults, in any order."""
     assert inputs(a="<{{ P_b }}>", b="{{ P_c }}", c="{{ [P_d] }}", d="{{ 1 }}").complete({"d": 2}) == {
         "a": "<[2]>", "b": [2], "c": [2], "d": 2,
     }  # fmt: skip
 
 
-def test_a_default_that_fails_is_told_with_what_went_wrong() -> None:
-    """The one that fails is named, and not taken for one that leads to itself."""
+def test_a_failing_default_is_reported_with_its_reason() -> None:
+    """The error names the failing default, and does not call it circular."""
     with pytest.raises(ActionFailed, match="has no field 'nope'") as caught:
         inputs(a="{{ P_b }}", b="{{ P_c.nope }}", c="{{ {} }}").complete({})
     assert "leads to itself" not in str(caught.value)
 
 
-def test_a_default_that_leads_to_itself_is_told() -> None:
-    """It is the one at which the circle closes that is named."""
-    with pytest.raises(ActionFailed, match="the default of 'a' leads to itself"):
+def test_a_circular_default_is_reported() -> None:
+    """The error names the default that closes the circle."""
+    with pytest.raises(ActionFailed, match="the default of 'a' depends on itself"):
         inputs(a="{{ P_b }}", b="{{ P_a }}").complete({})

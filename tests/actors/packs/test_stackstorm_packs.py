@@ -1,4 +1,4 @@
-"""Packs of StackStorm's: real files, real processes, and Orquesta's workflows that call them."""
+"""StackStorm packs: real files, real processes, and Orquesta workflows that call them."""
 
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,7 +10,8 @@ import pytest
 
 from stretto.actors import Outcome
 from stretto.actors.actions.core.addresses import AddressPolicy
-from stretto.actors.packs import InvalidPackConfig, PackCall, read_packs
+from stretto.actors.packs import InvalidPackConfig, read_packs
+from stretto.actors.packs.model import PackCall
 from stretto.definitions.errors import InvalidDefinition, UnknownWorkflow
 from tests.support.engines import Bench, outcome_of
 from tests.support.waiting import PATIENCE
@@ -58,7 +59,7 @@ output:
 
 @pytest.fixture
 def zoo(tmp_path: Path) -> Path:
-    """A folder of packs with one in it."""
+    """A folder with one pack in it."""
     folder = tmp_path / "packs" / "zoo"
     (folder / "actions" / "workflows").mkdir(parents=True)
     (folder / "pack.yaml").write_text("name: zoo\ndescription: Animals\nversion: 1.0.0\nauthor: A\nemail: a@b.c\n")
@@ -70,7 +71,7 @@ def zoo(tmp_path: Path) -> Path:
 
 
 def add(zoo: Path, name: str, text: str, **files: str) -> None:
-    """Add an action's metadata, and files beside it."""
+    """Add an action's metadata, and files next to it."""
     actions = zoo / "zoo" / "actions"
     (actions / f"{name}.yaml").write_text(f"name: {name}\n{text}")
     for file, content in files.items():
@@ -78,7 +79,7 @@ def add(zoo: Path, name: str, text: str, **files: str) -> None:
 
 
 def call(bench: Bench, action: str, given: str = "", next_: str = "") -> Outcome:
-    """Run one action in a workflow of Orquesta's, and give its result as output."""
+    """Run one action in an Orquesta workflow whose output is the action's result."""
     text = f"version: 1.0\nvars: [r: null]\ntasks:\n  t:\n    action: {action}\n"
     text += f"    input: {given}\n" if given else ""
     text += "    next: [{publish: [r: <% result() %>]}]\noutput: [r: <% ctx(r) %>]\n"
@@ -88,21 +89,21 @@ def call(bench: Bench, action: str, given: str = "", next_: str = "") -> Outcome
 
 
 def result_of(outcome: Outcome) -> Any:
-    """Return what the action gave."""
+    """Return the action's result."""
     assert outcome.status == "succeeded", outcome.errors
     assert outcome.output is not None
     return outcome.output["r"]
 
 
 def failure_of(outcome: Outcome) -> str:
-    """Return what is told first of a run that failed."""
+    """Return the first error of a failed run."""
     assert outcome.status == "failed"
     return str(outcome.errors[0]["message"])
 
 
 @pytest.mark.parametrize("setting", ["definitions", "packs"])
 def test_a_folder_of_packs_runs_as_it_is(start_bench: Callable[..., Bench], zoo: Path, setting: str) -> None:
-    """Metadata gives refs, parameters and defaults; the workflow's own defaults stand for what neither gives."""
+    """Metadata gives refs, parameters and defaults. The workflow's own defaults fill the rest."""
     bench = start_bench(**{setting: zoo})
     assert bench.proxy.workflows().get(timeout=PATIENCE) == ("zoo.visit",)
     outcome = outcome_of(bench.proxy.submit("zoo.visit", {"animal": "emu"}).get(timeout=PATIENCE))
@@ -110,7 +111,7 @@ def test_a_folder_of_packs_runs_as_it_is(start_bench: Callable[..., Bench], zoo:
 
 
 def test_scripts_get_arguments_as_from_stackstorm(start_bench: Callable[..., Bench], zoo: Path) -> None:
-    """Named ones first, a flag for true, nothing for false, null and ''; then by position, lists with commas."""
+    """Named arguments come first: a flag for true, nothing for false, null and ''. Positions follow, with commas."""
     bench = start_bench(packs=zoo)
     given = "{name: $(id) 'x', times: '2', toys: [a, 1], loud: true, note: ''}"
     assert result_of(call(bench, "zoo.greet", given)) == {
@@ -124,15 +125,15 @@ def test_scripts_get_arguments_as_from_stackstorm(start_bench: Callable[..., Ben
     assert result_of(call(bench, "zoo.greet", "{name: x, note: hi, kwarg_op: '-'}"))["stdout"] == "[-note=hi][x][1][]"
 
 
-def test_what_does_not_fit_is_told(start_bench: Callable[..., Bench], zoo: Path) -> None:
-    """Texts do for numbers, as for StackStorm; others do not."""
+def test_misfits_are_reported(start_bench: Callable[..., Bench], zoo: Path) -> None:
+    """The text of a number is valid for a number, as in StackStorm. Other texts are not."""
     bench = start_bench(packs=zoo)
     outcome = call(bench, "zoo.greet", "{name: x, times: <% 'many' %>}")
-    assert "'times' is of type string, where integer is expected" in outcome.errors[0]["message"]
+    assert "'times' must be of type integer, got string" in outcome.errors[0]["message"]
 
 
 def test_a_script_that_fails_has_a_result(start_bench: Callable[..., Bench], zoo: Path) -> None:
-    """Its exit code, and what it wrote."""
+    """The result has the exit code and the output."""
     add(zoo, "fall", "runner_type: local-shell-script\nentry_point: fall.sh\n", fall_sh="echo '{\"a\": 1}'; exit 3\n")
     outcome = call(start_bench(packs=zoo), "zoo.fall")
     assert outcome.status == "failed"
@@ -144,7 +145,7 @@ def test_a_script_that_fails_has_a_result(start_bench: Callable[..., Bench], zoo
 def test_a_script_in_another_language_runs_without_the_executable_bit(
     start_bench: Callable[..., Bench], zoo: Path
 ) -> None:
-    """Its first line says what runs it."""
+    """Its first line names the interpreter."""
     code = "#!/usr/bin/env python3\nimport sys\nprint(sys.argv[1:])\n"
     add(
         zoo,
@@ -157,7 +158,7 @@ def test_a_script_in_another_language_runs_without_the_executable_bit(
 
 
 def test_a_plain_script_in_python_reads_json(start_bench: Callable[..., Bench], zoo: Path) -> None:
-    """What it writes as JSON is `result().result`; `lib` is on its path."""
+    """Its JSON output is `result().result`, and `lib` is on its path."""
     (zoo / "zoo" / "lib").mkdir()
     (zoo / "zoo" / "lib" / "adding.py").write_text("def add(a, b): return a + b\n")
     code = "import json, sys\nfrom adding import add\n"
@@ -168,14 +169,14 @@ def test_a_plain_script_in_python_reads_json(start_bench: Callable[..., Bench], 
     assert (result["result"], result["exit_code"], result["stdout"]) == ({"sum": 7}, 0, '{"sum": 7}')
 
 
-def test_an_action_class_is_refused_with_how_to_port_it(start_bench: Callable[..., Bench], zoo: Path) -> None:
-    """The finding points at the class; the rest of the pack is there; who calls it is told."""
+def test_an_action_class_is_refused_with_a_hint_how_to_port_it(start_bench: Callable[..., Bench], zoo: Path) -> None:
+    """The finding points at the class, the pack's other actions stay, and a call fails with the hint."""
     code = "from st2common.runners.base_action import Action\n\n\nclass Add(Action):\n    def run(self, a): return a\n"
     add(zoo, "add", "runner_type: python-script\nentry_point: add.py\n", add_py=code)
     bench = start_bench(packs=zoo)
-    told = failure_of(call(bench, "zoo.add"))
-    assert f"{zoo}/zoo/actions/add.py:4:1: the class Add derives from Action" in told
-    assert "json.load(sys.stdin)" in told
+    message = failure_of(call(bench, "zoo.add"))
+    assert f"{zoo}/zoo/actions/add.py:4:1: the class Add derives from Action" in message
+    assert "json.load(sys.stdin)" in message
     assert result_of(call(bench, "zoo.greet", "{name: x}"))["return_code"] == 0
 
 
@@ -192,13 +193,13 @@ REFUSED = {
     "runner_type: local-shell-script\nentry_point: ../../secret\n": ("outside_pack", 3, ""),
     "runner_type: local-shell-cmd\nparameters:\n  sudo: {default: true}\n": ("unsupported_sudo", 4, "sudo -n"),
     "runner_type: http-request\nparameters:\n  url: {default: 'x{{ config_context.host }}', immutable: true}\n": (
-        "needs_stackstorm", 4, "let it be given",
+        "needs_stackstorm", 4, "remove `immutable`",
     ),
     "runner_type: http-request\nparameters:\n  host: {type: string}\n  url: {default: 'http://{{ hots }}/'}\n": (
         "unknown_name", 5, "did you mean 'host'?",
     ),
     "runner_type: orquesta\nentry_point: workflows/visit.yaml\nparameters:\n  day: {default: '{{ 1 + 1 }}'}\n": (
-        "computed_default", 5, "under `input`",
+        "computed_default", 5, "move it to the workflow's `input`",
     ),
 }  # fmt: skip
 
@@ -206,8 +207,8 @@ REFUSED = {
 @pytest.mark.parametrize(
     "text", REFUSED, ids=[text.split("\n")[0].partition(": ")[2] + str(n) for n, text in enumerate(REFUSED)]
 )
-def test_what_cannot_be_had_is_refused_by_itself(zoo: Path, text: str) -> None:
-    """With its place and what to write instead."""
+def test_an_unsupported_action_is_refused_alone(zoo: Path, text: str) -> None:
+    """The finding has the place and a replacement, and the pack's other actions stay."""
     add(zoo, "odd", text)
     (pack,) = read_packs([zoo])
     (refused,) = pack.refused
@@ -224,10 +225,10 @@ RENDERED = (
 )
 
 
-def test_a_command_made_of_parameters_is_refused_unless_that_is_allowed(
+def test_a_command_built_from_parameters_is_refused_unless_that_is_allowed(
     start_bench: Callable[..., Bench], zoo: Path
 ) -> None:
-    """A parameter's name may be that of a function."""
+    """A parameter may share its name with a function."""
     add(zoo, "count", RENDERED)
     assert "core_local.rendered_cmd: allow" in failure_of(call(start_bench(packs=zoo), "zoo.count", "{count: 1}"))
     allowed = start_bench(packs=zoo, rendered_commands="allow")
@@ -248,13 +249,13 @@ COMPUTED = {
 
 @pytest.mark.parametrize("given", LITERAL.values(), ids=LITERAL)
 def test_literal_commands_run(start_bench: Callable[..., Bench], given: str) -> None:
-    """Data goes to them beside the command."""
+    """Data reaches them separately from the command."""
     assert result_of(call(start_bench(), "core.local", given))["stdout"] == "ok"
 
 
 @pytest.mark.parametrize("case", COMPUTED)
-def test_computed_commands_run_where_that_is_allowed(start_bench: Callable[..., Bench], case: str) -> None:
-    """Otherwise they are refused, in whichever way they are computed: as they are read, or as they would start."""
+def test_computed_commands_run_if_that_is_allowed(start_bench: Callable[..., Bench], case: str) -> None:
+    """Otherwise they are refused when they are read or before they start, depending on how they are computed."""
     assert result_of(call(start_bench(rendered_commands="allow"), *COMPUTED[case]))["stdout"] == "ok"
     bench = start_bench()
     if case == "an expression in it":
@@ -266,15 +267,15 @@ def test_computed_commands_run_where_that_is_allowed(start_bench: Callable[..., 
     assert "cmd must be a literal text" in outcome.errors[0]["message"]
 
 
-def test_native_definitions_have_literal_commands_whatever_is_allowed(start_bench: Callable[..., Bench]) -> None:
-    """The setting is about definitions of Orquesta's."""
+def test_native_definitions_always_need_literal_commands(start_bench: Callable[..., Bench]) -> None:
+    """The setting concerns Orquesta definitions only."""
     bench = start_bench(rendered_commands="allow")
     with pytest.raises(InvalidDefinition, match="rendered_command"):
         bench.run("tasks: [{name: t, action: core.local, input: {cmd: 'echo {{ 1 }}'}}]\n")
 
 
-def test_core_actions_give_what_stackstorms_give(start_bench: Callable[..., Bench]) -> None:
-    """core.echo is a command's output; output that is JSON is parsed; the last line break is left out."""
+def test_core_actions_return_stackstorms_results(start_bench: Callable[..., Bench]) -> None:
+    """core.echo looks like a command's output, JSON output is parsed, and the last line break is removed."""
     bench = start_bench()
     assert result_of(call(bench, "core.echo", "{message: hello}"))["stdout"] == "hello"
     assert result_of(call(bench, "core.error", "{message: oh}"))["stderr"] == "oh"
@@ -288,22 +289,22 @@ def test_core_actions_give_what_stackstorms_give(start_bench: Callable[..., Benc
 
 
 def test_native_definitions_keep_strettos_core(start_bench: Callable[..., Bench]) -> None:
-    """In one engine each dialect has its own."""
+    """In one engine each dialect has its own core actions."""
     bench = start_bench()
     text = "tasks: [{name: t, action: core.echo, input: {message: hello}}]\noutput_map: {r: '{{ task.t.result }}'}\n"
     assert bench.run(text).output == {"r": "hello"}
 
 
 @pytest.mark.parametrize("ref", ["core.ask", "core.remote", "core.sendmail", "core.local_sudo"])
-def test_core_actions_that_are_missing_say_what_to_write(start_bench: Callable[..., Bench], ref: str) -> None:
-    """Not just the nearest name."""
-    told = failure_of(call(start_bench(), ref))
-    assert any(word in told for word in ("write", "end the workflow"))
+def test_missing_core_actions_have_a_replacement(start_bench: Callable[..., Bench], ref: str) -> None:
+    """The message has more than the nearest name."""
+    message = failure_of(call(start_bench(), ref))
+    assert any(words in message for words in ("use core.local", "end the workflow"))
 
 
 class _Echo(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
-        """Answer with the body, in the type that it has."""
+        """Answer with the request's body and content type."""
         body = self.rfile.read(int(self.headers["content-length"] or 0))
         self.send_response(204 if not body else 404 if body == b"lost" else 200)
         self.send_header("content-type", self.headers["content-type"])
@@ -312,12 +313,12 @@ class _Echo(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_arguments: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def server() -> Any:
-    """An address that answers with what it was sent."""
+    """The URL of a server that answers with the request's body."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Echo) as made:
         thread = Thread(target=made.serve_forever)
         thread.start()
@@ -327,7 +328,7 @@ def server() -> Any:
 
 
 def test_requests_have_stackstorms_results(start_bench: Callable[..., Bench], zoo: Path, server: str) -> None:
-    """status_code, body, parsed and headers; by core.http and by an action of a pack's."""
+    """core.http and a pack's action return status_code, body, parsed and headers."""
     schema = "parameters:\n  path: {type: string, required: true}\n  body: {type: object}\n  method: {type: string}\n"
     schema += f"  url: {{default: '{server}/{{{{ path }}}}', immutable: true}}\n"
     add(zoo, "ask", f"runner_type: http-request\n{schema}  headers: {{default: {{content-type: application/json}}}}\n")
@@ -343,8 +344,8 @@ def test_requests_have_stackstorms_results(start_bench: Callable[..., Bench], zo
     assert failed.output["r"]["headers"]["x-asked"].endswith("Basic dTpwYXNz")
 
 
-def test_what_stackstorm_knows_of_a_pack_besides_is_told(zoo: Path) -> None:
-    """Rules and the like are warnings; the configuration's schema is read, and nothing of it must be there."""
+def test_unsupported_parts_of_a_pack_are_warnings(zoo: Path) -> None:
+    """Rules and the like are warnings. The configuration's schema is read, and none of its settings is required."""
     (zoo / "zoo" / "rules").mkdir()
     (zoo / "zoo" / "rules" / "r.yaml").write_text("name: r\n")
     schema = "---\napi_key: {type: string, secret: true, required: true}\nregion: {type: string, default: eu}\n"
@@ -358,41 +359,41 @@ def test_what_stackstorm_knows_of_a_pack_besides_is_told(zoo: Path) -> None:
 
 
 def test_the_configuration_may_be_a_folder(start_bench: Callable[..., Bench], zoo: Path, tmp_path: Path) -> None:
-    """With a file for each pack, as StackStorm's configs are; what does not fit the schema is told."""
+    """The folder has a file for each pack, as StackStorm's configs. A misfit to the schema is reported."""
     (zoo / "zoo" / "config.schema.yaml").write_text("region: {type: string}\n")
     configs = tmp_path / "configs"
     configs.mkdir()
     (configs / "zoo.yaml").write_text("region: 5\n")
-    with pytest.raises(InvalidPackConfig, match=r"'zoo.region' is of type integer"):
+    with pytest.raises(InvalidPackConfig, match=r"'zoo.region' must be of type"):
         start_bench(packs=zoo, pack_config=configs)
     (configs / "zoo.yaml").write_text("region: eu\n")
     start_bench(packs=zoo, pack_config=configs)
 
 
-def test_a_default_that_asks_stackstorm_must_be_given(start_bench: Callable[..., Bench], zoo: Path) -> None:
-    """By the workflow that calls the action."""
+def test_a_default_that_needs_stackstorm_must_be_given(start_bench: Callable[..., Bench], zoo: Path) -> None:
+    """The workflow that calls the action must give the value."""
     schema = "parameters:\n  key: {type: string, default: '{{ st2kv.system.key | decrypt_kv }}', position: 0}\n"
     add(zoo, "sign.it", f"runner_type: local-shell-script\nentry_point: greet.sh\n{schema}")
     bench = start_bench(packs=zoo)
     assert result_of(call(bench, "zoo.sign.it", "{key: k}"))["stdout"] == "[k]"
     assert "key" in failure_of(call(bench, "zoo.sign.it", "{cwd: /}"))
     (pack,) = read_packs([zoo])
-    assert ["asks StackStorm for 'st2kv'" in str(each) for each in pack.warnings] == [True]
+    assert ["reads 'st2kv', which needs StackStorm" in str(each) for each in pack.warnings] == [True]
 
 
 def test_a_disabled_action_is_left_out(zoo: Path) -> None:
-    """And so is whatever is wrong with it."""
+    """Its findings are left out as well."""
     add(zoo, "odd", "enabled: false\nrunner_type: winrm-cmd\n")
     (pack,) = read_packs([zoo])
     assert pack.refused == ()
     assert [type(each) for each in pack.actions] == [PackCall]
 
 
-def test_a_workflow_that_cannot_be_had_says_why(start_bench: Callable[..., Bench], zoo: Path) -> None:
-    """When it is asked for by its ref, and when another workflow calls it."""
+def test_an_unsupported_workflow_fails_with_the_reason(start_bench: Callable[..., Bench], zoo: Path) -> None:
+    """The reason comes with a submission by its ref, and with a call from another workflow."""
     add(zoo, "chain", "runner_type: action-chain\nentry_point: chain.yaml\n")
     bench = start_bench(definitions=zoo)
-    with pytest.raises(UnknownWorkflow, match=r"Stretto has no runner 'action-chain'"):
+    with pytest.raises(UnknownWorkflow, match=r"Stretto does not support the runner 'action-chain'"):
         bench.proxy.submit("zoo.chain").get(timeout=PATIENCE)
     (zoo / "zoo" / "actions" / "workflows" / "visit.yaml").write_text(
         "version: 1.0\ntasks: {a: {action: zoo.nothing}}\n"

@@ -1,4 +1,4 @@
-"""Workflows in packs: an action's metadata with the graph in a file of its own."""
+"""Workflows in packs: an action's metadata, with the graph in its own file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +34,7 @@ def pack(tmp_path: Path) -> Path:
 
 
 def test_metadata_and_graph_make_a_workflow(start_bench: Callable[..., Bench], pack: Path) -> None:
-    """The metadata gives ref and parameters, the file beside it the graph; others call it by its ref."""
+    """The metadata gives ref and parameters, the other file the graph. Other workflows call it by its ref."""
     bench = start_bench(packs=pack)
     assert bench.proxy.workflows().get(timeout=PATIENCE) == ("zoo.feed",)
     handle = bench.proxy.submit("zoo.feed", {"animals": 3}).get(timeout=PATIENCE)
@@ -47,8 +47,10 @@ def test_metadata_and_graph_make_a_workflow(start_bench: Callable[..., Bench], p
     assert bench.run(nested).output == {"r": 2}
 
 
-def test_a_graph_that_is_wrong_is_told_when_it_is_asked_for(start_bench: Callable[..., Bench], pack: Path) -> None:
-    """The findings point into the graph's file; the rest of the pack is there."""
+def test_a_broken_graph_is_reported_when_its_workflow_is_submitted(
+    start_bench: Callable[..., Bench], pack: Path
+) -> None:
+    """The findings point into the graph's file, and the rest of the pack stays."""
     graph = pack / "actions" / "workflows" / "feed.yaml"
     graph.write_text(GRAPH.replace("action: core.echo", "action: core.echo, next: [{do: cuont}]"))
     bench = start_bench(packs=pack)
@@ -59,12 +61,12 @@ def test_a_graph_that_is_wrong_is_told_when_it_is_asked_for(start_bench: Callabl
     assert "count" in finding.hint
 
 
-def test_a_workflow_that_stands_alone_is_run_by_its_ref(start_bench: Callable[..., Bench], pack: Path) -> None:
-    """No action's metadata points to it: its file says what it is called and takes. One that is no YAML is told."""
+def test_a_workflow_without_metadata_runs_by_its_own_ref(start_bench: Callable[..., Bench], pack: Path) -> None:
+    """The file itself has the ref and the parameters. A file that is not YAML is reported."""
     (pack / "workflows").mkdir()
     (pack / "workflows" / "count.yaml").write_text("ref: zoo.count\nparameters: {animals: {type: integer}}\n" + GRAPH)
     (pack / "workflows" / "broken.yaml").write_text("ref: [")
     bench = start_bench(packs=pack)
     assert outcome_of(bench.proxy.submit("zoo.count", {"animals": 4}).get(timeout=PATIENCE)).output == {"portions": 8}
-    with pytest.raises(InvalidDefinition, match="no YAML"):
+    with pytest.raises(InvalidDefinition, match="not valid YAML"):
         bench.proxy.submit("zoo.broken").get(timeout=PATIENCE)

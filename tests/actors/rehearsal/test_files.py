@@ -64,22 +64,22 @@ def test_a_workflow_can_be_named_by_its_ref(tmp_path: Path) -> None:
     ("before", "after", "told"),
     [
         ("workflow:", "worfklow:", "did you mean 'workflow'?"),
-        ("inputs: {host: web1}", "inputs: 3", "'inputs' of the rehearsal is of the wrong type"),
+        ("inputs: {host: web1}", "inputs: 3", "'inputs' of the rehearsal has the wrong type"),
         ("visit: 2", "vist: 2", "rule 1 has no field 'vist'"),
         ("visit: 2", "visit: 0", "an integer of at least 1"),
-        ("status: timed_out", "status: late", "'status' of rule 1 is none of its values"),
+        ("status: timed_out", "status: late", "'status' of rule 1 has an invalid value"),
         ("duration: 0.5", "duration: -1", "a number of seconds from 0"),
-        ("action: core.http", "action: 3", "'action' of rule 2 is of the wrong type"),
-        ("request: pause", "request: stop", "'request' of control 1 is none of its values"),
+        ("action: core.http", "action: 3", "'action' of rule 2 has the wrong type"),
+        ("request: pause", "request: stop", "'request' of control 1 has an invalid value"),
         ("before_completion: 2", "before_completion: two", "an integer of at least 1"),
         ("before_completion: 2, ", "", "control 1 needs the field 'before_completion'"),
         ("status: failed", "stats: failed", "did you mean 'status'?"),
         ("status: failed", "status: done", "succeeded, failed, cancelled, paused, refused"),
-        ("tasks: {check: failed}", "tasks: {check: bad}", "'check' in 'tasks' of 'expect' is none of its values"),
+        ("tasks: {check: failed}", "tasks: {check: bad}", "'check' in 'tasks' of 'expect' has an invalid value"),
         ("{task: check, input", "{tsk: check, input", "did you mean 'task'?"),
         ("{code: action_failed", "{kode: action_failed", "did you mean 'code'?"),
-        ("sequence: [check, deploy]", "sequence: check", "'sequence' of 'expect' is of the wrong type"),
-        ("[{task: check, input: {a: 1}}]", "[check]", "number 1 of 'actions' of 'expect' is of the wrong type"),
+        ("sequence: [check, deploy]", "sequence: check", "'sequence' of 'expect' has the wrong type"),
+        ("[{task: check, input: {a: 1}}]", "[check]", "number 1 of 'actions' of 'expect' has the wrong type"),
     ],
 )
 def test_each_mistake_is_told_with_its_place(tmp_path: Path, before: str, after: str, told: str) -> None:
@@ -106,9 +106,9 @@ def test_all_mistakes_of_a_file_are_told_at_once(tmp_path: Path) -> None:
     [
         ("workflow: a.b\n", "needs the field 'expect'"),
         ("workflow: a.b\nexpect: {}\n", "'expect' expects nothing"),
-        ("- workflow\n", "the file is of the wrong type"),
+        ("- workflow\n", "the file has the wrong type"),
         ("", "the file is empty"),
-        ("workflow: [\n", "this is no YAML"),
+        ("workflow: [\n", "this is not valid YAML"),
     ],
 )
 def test_a_file_that_expects_nothing_is_none(tmp_path: Path, text: str, told: str) -> None:
@@ -121,7 +121,7 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
     """As it is of a definition."""
     path = tmp_path / "one.yaml"
     path.write_bytes(b"workflow: \xff\n")
-    with pytest.raises(InvalidDefinition, match="no UTF-8 text: byte 10"):
+    with pytest.raises(InvalidDefinition, match="not UTF-8 text: byte 10"):
         read_rehearsal(path)
 
 

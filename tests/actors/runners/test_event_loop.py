@@ -11,13 +11,14 @@ from msgspec.structs import astuple, replace
 from structlog.testing import capture_logs
 
 from stretto.actors.actions import Action, ActionFailed, ActionRegistry
-from stretto.actors.runners import Call, EventLoopRunner, Finished
+from stretto.actors.runners import Call, Finished
+from stretto.actors.runners.event_loop import EventLoopRunner
 from stretto.definitions.data.frozen import FrozenDict, freeze
 from stretto.metrics.logging import CallIds, call_ids
 
 
 def _ids() -> tuple[Any, ...]:
-    """Return what an action sees of whose call it is."""
+    """Return the call ids that an action sees."""
     ids = call_ids.get()
     assert ids is not None
     return astuple(ids)
@@ -53,7 +54,7 @@ def call(function: Any, ids: CallIds = IDS, **values: Any) -> Call:
 
 
 class Waiting:
-    """An action that tells when it has begun and waits to be cancelled."""
+    """An action that reports its begin and waits to be cancelled."""
 
     def __init__(self) -> None:
         self.begun = threading.Event()
@@ -64,7 +65,7 @@ class Waiting:
 
 
 def test_a_call_runs_on_the_loops_thread(runner: EventLoopRunner, ends: "SimpleQueue[Finished]") -> None:
-    """The coroutine runs on the one thread of the loop, and done is told what it returned."""
+    """The coroutine runs on the loop's one thread, and done receives its result."""
 
     async def act(x: int) -> tuple[int, str]:
         return x, threading.current_thread().name
@@ -75,7 +76,7 @@ def test_a_call_runs_on_the_loops_thread(runner: EventLoopRunner, ends: "SimpleQ
 
 
 def test_thousands_are_in_flight_on_one_thread(runner: EventLoopRunner, ends: "SimpleQueue[Finished]") -> None:
-    """2,000 calls wait for one another, so that all are in flight; the only thread made is the loop's."""
+    """2,000 calls wait for one another, so all are in flight. The loop's is the only new thread."""
     calls = 2000
     arrived = 0
     all_there: asyncio.Event | None = None
@@ -97,7 +98,7 @@ def test_thousands_are_in_flight_on_one_thread(runner: EventLoopRunner, ends: "S
 
 
 def test_calls_may_come_from_many_threads(runner: EventLoopRunner, ends: "SimpleQueue[Finished]") -> None:
-    """Calls that are started by several threads at once all end, each exactly once."""
+    """Calls that several threads start at once all end, each exactly once."""
 
     async def act(number: int) -> int:
         return number
@@ -117,7 +118,7 @@ def test_calls_may_come_from_many_threads(runner: EventLoopRunner, ends: "Simple
 
 
 def test_cancelling_ends_the_coroutine_first(runner: EventLoopRunner, ends: "SimpleQueue[Finished]") -> None:
-    """cancel() returns True at once; done comes as cancelled when the coroutine has cleaned up."""
+    """cancel() returns True at once. done reports the cancelled call when the coroutine has cleaned up."""
     begun, cleaned = threading.Event(), threading.Event()
 
     async def act() -> None:
@@ -138,7 +139,7 @@ def test_cancelling_ends_the_coroutine_first(runner: EventLoopRunner, ends: "Sim
 
 
 def test_a_call_that_is_cancelled_at_once_never_begins(runner: EventLoopRunner, ends: "SimpleQueue[Finished]") -> None:
-    """Cancelled before its first step, a call ends as cancelled and its function is not called."""
+    """A call that is cancelled before its first step ends as cancelled, and its function is not called."""
     held, release, blocker_began = [], threading.Event(), threading.Event()
 
     async def block() -> None:
@@ -160,7 +161,7 @@ def test_a_call_that_is_cancelled_at_once_never_begins(runner: EventLoopRunner, 
     assert ends.empty()
 
 
-def test_an_action_that_answers_a_cancel_tells_the_truth(
+def test_an_action_that_catches_its_cancel_ends_as_it_returns(
     runner: EventLoopRunner, ends: "SimpleQueue[Finished]"
 ) -> None:
     """A coroutine that catches the cancel and returns or fails has succeeded or failed."""
@@ -184,9 +185,7 @@ def test_an_action_that_answers_a_cancel_tells_the_truth(
     assert (second.status, second.result, second.kind) == ("failed", {"done": 5}, "failed")
 
 
-def test_ids_are_the_calls_own_and_nothing_else_leaks_in(
-    runner: EventLoopRunner, ends: "SimpleQueue[Finished]"
-) -> None:
+def test_a_call_sees_its_own_ids_and_no_other_context(runner: EventLoopRunner, ends: "SimpleQueue[Finished]") -> None:
     """A task sees its call's ids and none of the variables of the thread that started it."""
     private: contextvars.ContextVar[str] = contextvars.ContextVar("private", default="unset")
     private.set("the caller's")
@@ -204,7 +203,7 @@ def test_ids_are_the_calls_own_and_nothing_else_leaks_in(
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (ValueError("no"), "ValueError: no"),
         (SystemExit(1), "SystemExit: 1"),
@@ -213,22 +212,22 @@ def test_ids_are_the_calls_own_and_nothing_else_leaks_in(
     ],
 )
 def test_an_exception_ends_its_call_and_not_the_loop(
-    runner: EventLoopRunner, ends: "SimpleQueue[Finished]", error: BaseException, told: str
+    runner: EventLoopRunner, ends: "SimpleQueue[Finished]", error: BaseException, message: str
 ) -> None:
-    """Whatever a coroutine raises is its failure; a CancelledError that nobody asked for, too."""
+    """Any exception of a coroutine is its failure, also a CancelledError without a request."""
 
     async def explode() -> None:
         raise error
 
     runner.start(call(explode), ends.put)
     end = ends.get(timeout=SECONDS)
-    assert (end.status, end.error, end.kind) == ("failed", told, "exception")
+    assert (end.status, end.error, end.kind) == ("failed", message, "exception")
     runner.start(call(asyncio.sleep, delay=0, result="alive"), ends.put)
     assert ends.get(timeout=SECONDS).result == "alive"
 
 
 def test_a_task_of_an_action_cannot_end_the_loop(runner: EventLoopRunner, ends: "SimpleQueue[Finished]") -> None:
-    """SystemExit in a task that an action left running is told, and the loop goes on."""
+    """SystemExit in a task that an action left running is logged, and the loop continues."""
 
     async def leave_one() -> None:
         async def explode() -> None:
@@ -246,7 +245,7 @@ def test_a_task_of_an_action_cannot_end_the_loop(runner: EventLoopRunner, ends: 
 
 
 def test_stop_cancels_all_and_ends_the_thread(ends: "SimpleQueue[Finished]") -> None:
-    """stop cancels what runs and what an action left running, waits for it, and is idempotent."""
+    """stop cancels the calls and the tasks that actions left running, waits for them, and is idempotent."""
     runner = EventLoopRunner()
     waiting = [Waiting() for _ in range(10)]
     stray = Waiting()
@@ -270,7 +269,7 @@ def test_stop_cancels_all_and_ends_the_thread(ends: "SimpleQueue[Finished]") -> 
 
 
 def test_stop_without_a_call_needs_no_thread() -> None:
-    """A runner that never ran anything has no thread to end."""
+    """A runner without calls has no thread."""
     before = threading.active_count()
     runner = EventLoopRunner()
     assert threading.active_count() == before
@@ -278,7 +277,7 @@ def test_stop_without_a_call_needs_no_thread() -> None:
 
 
 def test_an_action_that_swallows_its_cancel_is_left_behind(ends: "SimpleQueue[Finished]") -> None:
-    """stop waits for a bounded time, then ends the call as cancelled, tells it in the log, and ends its thread."""
+    """stop waits for a bounded time, then ends the call as cancelled, logs it, and ends its thread."""
     runner = EventLoopRunner(stop_seconds=0.01)
     begun = threading.Event()
 
@@ -296,7 +295,7 @@ def test_an_action_that_swallows_its_cancel_is_left_behind(ends: "SimpleQueue[Fi
         runner.stop()
     end = ends.get(timeout=SECONDS)
     assert end.status == "cancelled"
-    assert end.error == "it did not end within 0.01 s of being cancelled and was left behind"
+    assert end.error == "it did not end within 0.01 s of its cancellation and was left behind"
     assert ends.empty()
     assert [(line["event"], line["action"]) for line in lines] == [("action_left_behind", "test.async")]
 
@@ -304,7 +303,7 @@ def test_an_action_that_swallows_its_cancel_is_left_behind(ends: "SimpleQueue[Fi
 def test_an_action_that_blocks_the_loop_cannot_hold_stop(
     ends: "SimpleQueue[Finished]", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A coroutine that never yields is told; stop returns, and its call has ended once."""
+    """A coroutine that never yields is logged. stop returns, and the call has ended once."""
     monkeypatch.setattr("stretto.actors.runners.event_loop.CLEAN_UP_SECONDS", 0.01)
     runner = EventLoopRunner(stop_seconds=0.01)
     begun, release = threading.Event(), threading.Event()
@@ -327,7 +326,7 @@ def test_an_action_that_blocks_the_loop_cannot_hold_stop(
 
 
 def test_to_thread_uses_the_runners_few_helpers(runner: EventLoopRunner, ends: "SimpleQueue[Finished]") -> None:
-    """Blocking work that actions hand to threads never takes more threads than the runner tells."""
+    """Blocking work that actions hand to threads takes no more threads than the runner declares."""
 
     async def work() -> str:
         return await asyncio.to_thread(lambda: threading.current_thread().name)
@@ -340,7 +339,7 @@ def test_to_thread_uses_the_runners_few_helpers(runner: EventLoopRunner, ends: "
 
 
 def test_an_idle_loop_sleeps_without_a_deadline(ends: "SimpleQueue[Finished]", monkeypatch: pytest.MonkeyPatch) -> None:
-    """When nothing is in flight, the loop waits for the next call and for no time."""
+    """With nothing in flight, the loop waits for the next call without a timeout."""
     idle: SimpleQueue[None] = SimpleQueue()
 
     class Watched(selectors.EpollSelector):

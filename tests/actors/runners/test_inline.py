@@ -12,7 +12,7 @@ from stretto.metrics.logging import CallIds, call_ids
 
 
 def _ids() -> tuple[Any, ...]:
-    """Return what an action sees of whose call it is."""
+    """Return the call ids that an action sees."""
     ids = call_ids.get()
     assert ids is not None
     return astuple(ids)
@@ -29,25 +29,25 @@ def finish(function: Any, **values: Any) -> Finished:
 
 
 def test_a_call_has_ended_when_it_returns() -> None:
-    """Nothing of it is left to be waited for."""
+    """The caller has nothing to wait for."""
     end = finish(lambda x: x + 1, x=1)
     assert (end.status, end.result, end.error, end.kind) == ("succeeded", 2, None, None)
 
 
 def test_values_are_the_frozen_ones_themselves() -> None:
-    """Inputs reach the action as the very objects of the context."""
+    """The action receives the very objects of the context."""
     value = freeze({"a": [1]})
     assert finish(lambda value: value, value=value).result is value
 
 
 def test_the_ids_are_set_around_the_call_only() -> None:
-    """The action sees whose call it is; afterwards nothing is set."""
+    """The action sees its call's ids. Afterwards none are set."""
     assert finish(_ids).result == list(astuple(IDS))
     assert call_ids.get() is None
 
 
 def test_action_failed_keeps_message_and_result() -> None:
-    """ActionFailed ends a call as failed, of kind "failed", with the result that it carries."""
+    """ActionFailed ends a call as failed, of kind "failed", with its result."""
 
     def fail() -> None:
         raise ActionFailed("no luck", {"code": 7})
@@ -62,27 +62,27 @@ class Unreadable(Exception):
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (ValueError("bad line"), "ValueError: bad line"),
         (KeyError(), "KeyError"),
         (SystemExit(3), "SystemExit: 3"),
         (KeyboardInterrupt(), "KeyboardInterrupt"),
-        (Unreadable(), "Unreadable: (its message cannot be read)"),
+        (Unreadable(), "Unreadable: (the message cannot be read)"),
     ],
 )
-def test_any_other_exception_is_told_with_its_type(error: BaseException, told: str) -> None:
-    """Whatever else an action raises, SystemExit too, is its failure of kind "exception"."""
+def test_any_other_exception_is_reported_with_its_type(error: BaseException, message: str) -> None:
+    """Any other exception, also SystemExit, is a failure of kind "exception"."""
 
     def explode() -> None:
         raise error
 
     end = finish(explode)
-    assert (end.status, end.result, end.error, end.kind) == ("failed", None, told, "exception")
+    assert (end.status, end.result, end.error, end.kind) == ("failed", None, message, "exception")
 
 
 def test_a_wrapper_that_returns_a_coroutine_fails_in_words() -> None:
-    """A plain function around an async one would be awaited by nobody: its call says so."""
+    """No code would await the coroutine, so the call fails with that reason."""
 
     async def fetch() -> None: ...
 
@@ -92,7 +92,7 @@ def test_a_wrapper_that_returns_a_coroutine_fails_in_words() -> None:
 
 
 def test_where_an_action_raised_is_in_the_log() -> None:
-    """The exception itself goes to the log at DEBUG, for whoever has to mend the action."""
+    """The exception is logged at DEBUG, for the author of the action."""
     error = ValueError("bad line")
 
     def explode() -> None:
@@ -104,7 +104,7 @@ def test_where_an_action_raised_is_in_the_log() -> None:
 
 
 def test_changing_the_shared_context_names_the_remedy() -> None:
-    """The message of Frozen stands alone: it says what to do."""
+    """The error is the message of Frozen alone, which says what to do."""
 
     def change(values: list[int]) -> None:
         values.append(1)
@@ -117,7 +117,7 @@ def test_changing_the_shared_context_names_the_remedy() -> None:
 
 
 def test_runners_pick_by_the_action_and_own_so_many_threads() -> None:
-    """`Runners` sends each call where its action belongs and knows the most threads there may be."""
+    """`Runners` sends each call to the runner of its action, and knows the largest number of threads."""
     runners = Runners(threads=3)
     assert runners.threads == 3 + 9
     ends: SimpleQueue[Finished] = SimpleQueue()

@@ -11,13 +11,14 @@ from msgspec.structs import astuple, replace
 from structlog.testing import capture_logs
 
 from stretto.actors.actions import Action
-from stretto.actors.runners import Call, Finished, ThreadRunner, threads
+from stretto.actors.runners import Call, Finished, threads
+from stretto.actors.runners.threads import ThreadRunner
 from stretto.definitions.data.frozen import FrozenDict, freeze
 from stretto.metrics.logging import CallIds, call_ids
 
 
 def _ids() -> tuple[Any, ...]:
-    """Return what an action sees of whose call it is."""
+    """Return the call ids that an action sees."""
     ids = call_ids.get()
     assert ids is not None
     return astuple(ids)
@@ -53,7 +54,7 @@ def call(function: Any, ids: CallIds = IDS, **values: Any) -> Call:
 
 
 class Gate:
-    """An action that tells when it has begun and goes on when it is let."""
+    """An action that reports its begin and waits for the test."""
 
     def __init__(self) -> None:
         self.begun = threading.Semaphore(0)
@@ -73,7 +74,7 @@ def gate() -> Iterator[Gate]:
 
 
 def test_a_call_runs_on_a_thread_of_the_pool(runner: ThreadRunner, ends: "SimpleQueue[Finished]") -> None:
-    """The function runs elsewhere, and done is told what it returned."""
+    """The function runs on another thread, and done receives its result."""
     runner.start(call(lambda x: (x, threading.current_thread().name), x=1), ends.put)
     end = ends.get(timeout=SECONDS)
     assert (end.status, end.error, end.kind) == ("succeeded", None, None)
@@ -82,19 +83,19 @@ def test_a_call_runs_on_a_thread_of_the_pool(runner: ThreadRunner, ends: "Simple
 
 
 def test_every_call_ends_exactly_once(runner: ThreadRunner) -> None:
-    """A thousand calls on two threads tell a thousand ends."""
-    told: list[list[Finished]] = [[] for _ in range(1000)]
-    for number, ends in enumerate(told):
+    """A thousand calls on two threads report a thousand ends."""
+    reported: list[list[Finished]] = [[] for _ in range(1000)]
+    for number, ends in enumerate(reported):
         runner.start(call(lambda number: number, number=number), ends.append)
     runner.stop()  # cancels from the front, while a thread may take a call further on
-    assert [len(ends) for ends in told] == [1] * 1000
-    assert all(end.result == number for number, (end,) in enumerate(told) if end.status == "succeeded")
+    assert [len(ends) for ends in reported] == [1] * 1000
+    assert all(end.result == number for number, (end,) in enumerate(reported) if end.status == "succeeded")
 
 
 def test_no_more_calls_run_than_there_are_threads(
     runner: ThreadRunner, ends: "SimpleQueue[Finished]", gate: Gate
 ) -> None:
-    """Two threads run two calls; the third waits for one of them."""
+    """Two threads run two calls. The third call waits for one of them."""
     for _ in range(3):
         runner.start(call(gate), ends.put)
     assert gate.begun.acquire(timeout=SECONDS)
@@ -104,8 +105,8 @@ def test_no_more_calls_run_than_there_are_threads(
     assert [ends.get(timeout=SECONDS).result for _ in range(3)] == ["through"] * 3
 
 
-def test_what_has_not_begun_can_be_cancelled(runner: ThreadRunner, ends: "SimpleQueue[Finished]", gate: Gate) -> None:
-    """Cancelling a queued call ends it as cancelled at once, and only once; a begun one goes on."""
+def test_a_queued_call_can_be_cancelled(runner: ThreadRunner, ends: "SimpleQueue[Finished]", gate: Gate) -> None:
+    """Cancelling a queued call ends it as cancelled at once, and only once. A running call continues."""
     begun = [runner.start(call(gate), ends.put) for _ in range(2)]
     queued = runner.start(call(gate), ends.put)
     gate.begun.acquire(timeout=SECONDS)
@@ -122,7 +123,7 @@ def test_what_has_not_begun_can_be_cancelled(runner: ThreadRunner, ends: "Simple
 
 
 def test_ids_and_contexts_do_not_outlive_a_call(ends: "SimpleQueue[Finished]") -> None:
-    """Each call sees its own ids, and nothing that another call has set on the same thread."""
+    """Each call sees its own ids, and no variable of another call on the same thread."""
     leaking: ContextVar[str] = ContextVar("leaking", default="clean")
 
     def look() -> tuple[Any, str]:
@@ -139,7 +140,7 @@ def test_ids_and_contexts_do_not_outlive_a_call(ends: "SimpleQueue[Finished]") -
 
 @pytest.mark.parametrize("error", [SystemExit(1), KeyboardInterrupt(), ValueError("no")])
 def test_an_exception_ends_its_call_and_no_thread(error: BaseException, ends: "SimpleQueue[Finished]") -> None:
-    """After any exception, SystemExit too, the same thread takes the next call."""
+    """After any exception, also SystemExit, the same thread takes the next call."""
 
     def explode() -> None:
         raise error
@@ -154,8 +155,8 @@ def test_an_exception_ends_its_call_and_no_thread(error: BaseException, ends: "S
     runner.stop()
 
 
-def test_a_done_that_raises_is_told_and_harms_nothing(runner: ThreadRunner, ends: "SimpleQueue[Finished]") -> None:
-    """An error of the one who is told goes to the log, and the pool goes on."""
+def test_a_done_that_raises_is_logged_and_affects_nothing(runner: ThreadRunner, ends: "SimpleQueue[Finished]") -> None:
+    """An exception in done is logged, and the pool continues."""
 
     def refuse(end: Finished) -> None:
         raise RuntimeError("mailbox is gone")
@@ -168,8 +169,8 @@ def test_a_done_that_raises_is_told_and_harms_nothing(runner: ThreadRunner, ends
     assert [line["event"] for line in lines] == ["action_end_not_taken"]
 
 
-def test_stop_cancels_the_queue_and_waits_for_what_runs(ends: "SimpleQueue[Finished]", gate: Gate) -> None:
-    """What is queued ends as cancelled, what runs ends with its result, and then every thread is gone."""
+def test_stop_cancels_the_queue_and_waits_for_running_calls(ends: "SimpleQueue[Finished]", gate: Gate) -> None:
+    """Queued calls end as cancelled, running calls with their results, and then all threads have ended."""
     runner = ThreadRunner(1)
     runner.start(call(gate), ends.put)
     gate.begun.acquire(timeout=SECONDS)
@@ -188,8 +189,8 @@ def test_stop_cancels_the_queue_and_waits_for_what_runs(ends: "SimpleQueue[Finis
         runner.start(call(gate), ends.put)
 
 
-def test_a_function_that_does_not_end_is_left_behind_and_told(ends: "SimpleQueue[Finished]", gate: Gate) -> None:
-    """stop waits for a bounded time only; the function's end still comes, once, when it does."""
+def test_a_function_that_does_not_end_is_left_behind_and_logged(ends: "SimpleQueue[Finished]", gate: Gate) -> None:
+    """stop waits for a bounded time. The function's end is still reported, once, when it comes."""
     runner = ThreadRunner(1, stop_seconds=0)
     runner.start(call(gate), ends.put)
     gate.begun.acquire(timeout=SECONDS)
@@ -207,8 +208,8 @@ def test_a_function_that_does_not_end_is_left_behind_and_told(ends: "SimpleQueue
 
 
 def test_a_pool_needs_a_thread() -> None:
-    """Zero threads are refused with the number."""
-    with pytest.raises(ValueError, match="at least 1 thread, not 0"):
+    """Zero threads are refused, and the error has the number."""
+    with pytest.raises(ValueError, match="threads must be at least 1, got 0"):
         ThreadRunner(0)
 
 
@@ -216,7 +217,8 @@ UNSTOPPED = """
 import sys
 import threading
 from stretto.actors.actions import Action
-from stretto.actors.runners import Call, ThreadRunner
+from stretto.actors.runners import Call
+from stretto.actors.runners.threads import ThreadRunner
 from stretto.definitions.data import EMPTY_OBJECT
 from stretto.metrics.logging import CallIds
 
@@ -233,19 +235,19 @@ print("main ends", flush=True)
 """
 
 
-def test_a_process_that_ends_without_a_stop_waits_for_what_runs() -> None:
-    """As it would for any function that is being called; idle threads do not keep it."""
+def test_a_process_that_ends_without_a_stop_waits_for_running_calls() -> None:
+    """Idle threads do not keep the process."""
     with subprocess.Popen(
         [sys.executable, "-c", UNSTOPPED], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "main ends\n"
-        told, _ = process.communicate("a line\n", timeout=SECONDS)
-    assert (process.returncode, told) == (0, "read a line\n")
+        output, _ = process.communicate("a line\n", timeout=SECONDS)
+    assert (process.returncode, output) == (0, "read a line\n")
 
 
-def test_threads_are_started_as_they_are_needed(ends: "SimpleQueue[Finished]", gate: Gate) -> None:
-    """One at a time, one thread is enough."""
+def test_threads_start_when_they_are_needed(ends: "SimpleQueue[Finished]", gate: Gate) -> None:
+    """Calls one after another need one thread."""
     runner = ThreadRunner(4)
     for _ in range(10):
         runner.start(call(lambda: None), ends.put)
@@ -261,14 +263,14 @@ def test_threads_are_started_as_they_are_needed(ends: "SimpleQueue[Finished]", g
 
 
 def workers() -> int:
-    """Return how many threads of runners there are."""
+    """Return the number of runners' threads."""
     return sum(thread.name.startswith("stretto-action") for thread in threading.enumerate())
 
 
 def test_a_call_that_has_just_been_taken_counts_as_running(
     ends: "SimpleQueue[Finished]", gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is started in that very moment gets a thread of its own, and waits for nobody."""
+    """A call that starts in that very moment gets its own thread and does not wait."""
     runner = ThreadRunner(2)
     take = threads._ThreadCall.take
 

@@ -103,12 +103,12 @@ def test_a_failed_sub_workflow_fails_its_item_with_its_errors(nested: Callable[.
 
 
 def test_a_sub_workflows_inputs_are_checked(nested: Callable[..., Bench]) -> None:
-    """What does not fit its parameters fails the item, and is not tried again."""
+    """An input that does not fit its parameters fails the item without a retry."""
     outcome = nested().run(
         "tasks: [{name: call, action: test.child, input: {number: \"{{ 'one' }}\"}, retry: {count: 3}}]\n"
     )
     assert outcome.errors[0]["code"] == "invalid_input"
-    assert "'number' is of type string" in outcome.errors[0]["message"]
+    assert "'number' must be of type" in outcome.errors[0]["message"]
     assert outcome.errors[0]["attempt"] == 1
 
 
@@ -121,7 +121,7 @@ def test_a_workflow_that_calls_itself_ends_at_the_depth_that_is_allowed(nested: 
 
 
 def test_cancelling_the_parent_cancels_the_child(nested: Callable[..., Bench]) -> None:
-    """What the child runs finishes by its policy, and nothing new starts in it."""
+    """The child's running items finish by its policy, and nothing new starts in it."""
     bench = nested()
     handle = bench.submit("tasks: [{name: call, action: test.gated}]\noutput_map: {r: '{{ task.call.outcome }}'}\n")
     assert ARRIVED.acquire(timeout=PATIENCE)
@@ -186,7 +186,7 @@ def test_a_timeout_of_the_item_cancels_the_child(nested: Callable[..., Bench]) -
 
 
 def test_a_parent_that_crashes_takes_its_children_along(nested: Callable[..., Bench], monkeypatch: Any) -> None:
-    """No child goes on for nobody."""
+    """No child continues without a parent."""
     from stretto.definitions.conductor import Conductor
 
     bench = nested()

@@ -33,7 +33,7 @@ JOINED = FAN.replace("next: [{do: [after]}]", "next: [{do: [after, both]}]")
 
 
 class Gates:
-    """What has begun, and what lets it end."""
+    """The actions that have begun, and the gate that lets them end."""
 
     def __init__(self) -> None:
         self.begun: dict[Any, threading.Semaphore] = {}
@@ -103,7 +103,7 @@ def test_a_window_is_widened_while_it_moves(bench: Bench) -> None:
 
 
 def test_a_window_is_narrowed_as_items_end(bench: Bench) -> None:
-    """What runs is left alone."""
+    """Running items are left alone."""
     run = submitted(bench, [1, 2, 3], concurrency=2)
     GATES.wait_for(1)
     GATES.wait_for(2)
@@ -130,7 +130,7 @@ def test_items_are_skipped_whether_they_have_begun_or_not(bench: Bench) -> None:
 
 
 def test_an_item_that_waits_for_its_retry_is_tried_now(bench: Bench) -> None:
-    """Nobody waits a thousand seconds."""
+    """The test does not wait a thousand seconds."""
     run = submitted(bench, ["bad"])
     GATES.wait_for("bad")
     GATES.let("bad")
@@ -145,20 +145,20 @@ def test_an_item_that_waits_for_its_retry_is_tried_now(bench: Bench) -> None:
 def why(bench: Bench, run: RunHandle, task: str | None = None, until: str | None = None) -> list[dict[str, Any]]:
     """Ask what a run waits for, until it is what comes by itself in a moment."""
     while True:
-        told: list[dict[str, Any]] = bench.proxy.why(run.id, task).get(timeout=PATIENCE)
-        if until is None or until in {each["kind"] for each in told}:
-            return told
+        found: list[dict[str, Any]] = bench.proxy.why(run.id, task).get(timeout=PATIENCE)
+        if until is None or until in {each["kind"] for each in found}:
+            return found
 
 
 def test_why_tells_what_is_in_flight_what_waits_and_which_join(bench: Bench) -> None:
     """For people, with what a program needs beside it."""
     run = submitted(bench, [1, 2, 3], JOINED)
     GATES.wait_for(1)
-    told = {each["kind"]: each for each in (*why(bench, run, "fan"), *why(bench, run, "both"))}
-    assert told["item_in_flight"]["text"].startswith("item 0 of 'fan' is in flight since 20")
-    assert (told["item_in_flight"]["index"], told["item_in_flight"]["task"]) == (0, "fan")
-    assert told["concurrency"]["text"] == "2 items wait for a place in the window of the task 'fan' (concurrency)"
-    assert told["join"]["text"] == "the task 'both' waits for fan"
+    found = {each["kind"]: each for each in (*why(bench, run, "fan"), *why(bench, run, "both"))}
+    assert found["item_in_flight"]["text"].startswith("item 0 of 'fan' is in flight since 20")
+    assert (found["item_in_flight"]["index"], found["item_in_flight"]["task"]) == (0, "fan")
+    assert found["concurrency"]["text"] == "2 items wait for a place in the window of the task 'fan' (concurrency)"
+    assert found["join"]["text"] == "the task 'both' waits for fan"
     assert [each["kind"] for each in why(bench, run, "both")] == ["join"]
     bench.proxy.pause(run.id).get(timeout=PATIENCE)
     assert why(bench, run)[0]["text"].startswith("the run is paused since 20")
@@ -170,33 +170,33 @@ def test_why_tells_what_is_in_flight_what_waits_and_which_join(bench: Bench) -> 
 
 
 def test_why_tells_of_the_bound_on_items_in_flight(start_bench: Callable[..., Bench]) -> None:
-    """What the conductor knows nothing of."""
+    """The conductor does not know of permits."""
     bench = start_bench(max_items_in_flight=1)
     run = submitted(bench, [1, 2], concurrency=2)
     GATES.wait_for(1)
-    told = {each["kind"]: each for each in why(bench, run, "fan")}
-    assert told["permits"]["text"].startswith("the engine's max_items_in_flight is reached: ")
-    assert told["item_to_start"]["index"] == 1
+    found = {each["kind"]: each for each in why(bench, run, "fan")}
+    assert found["permits"]["text"].startswith("the engine's max_items_in_flight is reached: ")
+    assert found["item_to_start"]["index"] == 1
     bench.proxy.skip_item(run.id, "fan", 1).get(timeout=PATIENCE)
     GATES.let(1)
     assert outcome_of(run).output == {"all": [1, None]}
 
 
 @pytest.mark.parametrize(
-    ("ask", "told"),
+    ("ask", "found"),
     [
-        (lambda engine, run: engine.set_concurrency(run, "fan", 0), "a concurrency is at least 1, not 0"),
+        (lambda engine, run: engine.set_concurrency(run, "fan", 0), "concurrency must be at least 1, got 0"),
         (lambda engine, run: engine.set_concurrency(run, "fun", 2), "did you mean 'fan'"),
         (lambda engine, run: engine.skip_item(run, "fan", 7), "no such item; its items are numbered 0 to 0"),
-        (lambda engine, run: engine.retry_item(run, "fan", 0), "it is being performed"),
+        (lambda engine, run: engine.retry_item(run, "fan", 0), "it is running"),
         (lambda engine, run: engine.why(run, "fun"), "did you mean 'fan'"),
     ],
 )
-def test_what_cannot_be_says_why_and_changes_nothing(bench: Bench, ask: Callable[[Any, str], Any], told: str) -> None:
+def test_what_cannot_be_says_why_and_changes_nothing(bench: Bench, ask: Callable[[Any, str], Any], found: str) -> None:
     """The run goes on as it was."""
     run = submitted(bench, [1])
     GATES.wait_for(1)
-    with pytest.raises(StrettoError, match=told):
+    with pytest.raises(StrettoError, match=found):
         ask(bench.proxy, run.id).get(timeout=PATIENCE)
     GATES.let(1)
     assert outcome_of(run).output == {"all": [1]}

@@ -76,7 +76,7 @@ def a_handle(run_id: str) -> RunHandle:
 
 
 def test_without_a_store_a_key_is_remembered_with_its_run() -> None:
-    """For another request it is taken, and by whom is told."""
+    """Another request cannot have it, and the error names its run."""
     keys, handle = RememberedKeys(), a_handle("run-1")
     asked = Idempotency("k", "print")
     assert keys.find(asked) is None

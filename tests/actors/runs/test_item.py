@@ -78,7 +78,7 @@ def test_an_input_that_cannot_be_rendered_fails_the_item_with_its_place(bench: B
 
 
 def test_an_input_that_does_not_fit_the_action_fails_the_item(bench: Bench) -> None:
-    """Missing, unknown and wrongly typed inputs are told before the action is called."""
+    """Missing, unknown and wrongly typed inputs are reported before the action is called."""
     error = failed_with(bench, "action: core.sleep\n    input: {seconds: \"{{ 'one' }}\"}")
     assert error["code"] == "invalid_action_input"
     assert "seconds" in error["message"]
@@ -105,7 +105,7 @@ def test_whatever_goes_wrong_in_an_action_is_the_items_failure(
 
 
 def test_a_failed_action_keeps_its_result(bench: Bench) -> None:
-    """What an action gave although it failed can be read by the transitions."""
+    """The transitions can read the result of an action that failed."""
     outcome = bench.run(
         "tasks:\n  - name: only\n    action: test.moody\n    input: {mood: fail}\n"
         "    next: [{when: '{{ result().code == 7 }}', publish: [{code: '{{ result().code }}'}], do: [end]}]\n"
@@ -115,7 +115,7 @@ def test_a_failed_action_keeps_its_result(bench: Bench) -> None:
     assert outcome.errors[0]["handled"] is True
 
 
-def test_an_action_that_changes_its_input_is_told_the_remedy(bench: Bench) -> None:
+def test_an_action_that_changes_its_input_learns_the_remedy(bench: Bench) -> None:
     """The attempt fails that item; it can change nothing that others see."""
     error = failed_with(bench, "action: test.vandal\n    input: {data: {rows: [1]}}")
     assert "thaw(value)" in error["message"]
@@ -134,13 +134,13 @@ def test_a_thread_that_cannot_be_stopped_is_left_behind_and_counted(
     """A timed-out plain function goes on; its late result is dropped, and counted."""
     bench = start_bench()
     late = threading.Event()
-    tell_end = ItemActor._tell_end
+    send_end = ItemActor._send_end
 
-    def telling(self: ItemActor, finished: Any) -> None:
-        tell_end(self, finished)
+    def sending(self: ItemActor, finished: Any) -> None:
+        send_end(self, finished)
         late.set()
 
-    with patch.object(ItemActor, "_tell_end", telling):
+    with patch.object(ItemActor, "_send_end", sending):
         error = failed_with(bench, "action: test.stubborn\n    timeout: 0.01")
         assert error["code"] == "timed_out"
         released.set()

@@ -12,8 +12,8 @@ from stretto.actors import RunHandle
 from stretto.actors.actions.output import WINDOW_BYTES
 from stretto.actors.outcome import UnknownRun
 from stretto.actors.runs.item import ItemActor
-from stretto.actors.runs.item_output import ItemNotInFlight, item_in_flight
-from stretto.actors.runs.messages import TellOutput
+from stretto.actors.runs.item_output import ItemNotInFlight, find_item_in_flight
+from stretto.actors.runs.messages import ReportOutput
 from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.context.masking import MASK
 from tests.support.engines import Bench, outcome_of
@@ -86,18 +86,18 @@ def test_the_index_names_one_item_of_a_fan_out(stage: Stage) -> None:
     command = stage.command('echo "I am $WHO"; wait', WHO="{{ item }}")
     run = stage.bench.submit(f"tasks: [{{name: each, with_items: [a, b], concurrency: 2, {command}}}]\n")
     stage.wait(2)
-    told = [stage.output(run, "each", index) for index in (0, 1)]
-    assert [(each["index"], each["stdout"]) for each in told] == [(0, "I am a\n"), (1, "I am b\n")]
+    report = [stage.output(run, "each", index) for index in (0, 1)]
+    assert [(each["index"], each["stdout"]) for each in report] == [(0, "I am a\n"), (1, "I am b\n")]
 
 
-def test_the_try_that_runs_now_is_told(stage: Stage, tmp_path: Path) -> None:
+def test_the_output_is_of_the_running_attempt(stage: Stage, tmp_path: Path) -> None:
     """After a retry it is the second try that answers, with what that one has written."""
     flag = tmp_path / "tried"
     command = stage.command('if [ -e "$FLAG" ]; then echo again; wait; else touch "$FLAG"; exit 1; fi', FLAG=str(flag))
     run = stage.bench.submit(f"tasks: [{{name: t, retry: {{count: 1}}, {command}}}]\n")
     stage.wait()
-    told = stage.output(run, "t")
-    assert (told["attempt"], told["stdout"]) == (2, "again\n")
+    report = stage.output(run, "t")
+    assert (report["attempt"], report["stdout"]) == (2, "again\n")
 
 
 SECRET = "hunter2-and-more"
@@ -105,7 +105,7 @@ TASK = "parameters: {{word: {{type: string, secret: true}}}}\ntasks: [{{name: t,
 
 
 def test_secrets_are_masked(stage: Stage) -> None:
-    """What a process prints of its run's secrets is not shown, neither whole nor what may become one."""
+    """The run's secrets are not shown in a process's output, neither whole nor in part."""
     command = stage.command(
         'echo "word=$WORD."; printf "it is ${WORD%-more}"; wait; printf -- "-more!"; wait',
         WORD="{{ parameters.word }}",
@@ -128,15 +128,15 @@ def test_no_end_of_a_secret_is_shown_where_the_window_begins(stage: Stage, shown
     )
     run = stage.bench.submit(TASK.format(command), {"word": SECRET})
     stage.wait()
-    told = stage.output(run, "t")
-    assert (told["stdout"], told["stderr"], told["truncated"]) == ("." * filler, f"{MASK}\n", True)
+    report = stage.output(run, "t")
+    assert (report["stdout"], report["stderr"], report["truncated"]) == ("." * filler, f"{MASK}\n", True)
 
 
 def test_an_action_that_is_no_process_has_no_output(stage: Stage) -> None:
     """Null is not "": there is nothing that could be read."""
     run = stage.bench.submit("tasks: [{name: t, action: core.sleep, input: {seconds: 1000}}]\n")
-    told = stage.output(run, "t")
-    assert (told["stdout"], told["stderr"], told["truncated"]) == (None, None, False)
+    report = stage.output(run, "t")
+    assert (report["stdout"], report["stderr"], report["truncated"]) == (None, None, False)
 
 
 def test_a_sub_workflows_items_have_the_output(start_bench: Callable[..., Bench], tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_stackstorm_command_can_be_read(stage: Stage) -> None:
     assert stage.output(run, "t")["stdout"] == "st2\n"
 
 
-def test_what_is_not_in_flight_is_told_with_what_is(stage: Stage) -> None:
+def test_an_error_for_an_item_that_is_not_in_flight_lists_those_that_are(stage: Stage) -> None:
     """A task that is not there, one that has not begun, and an item that is not among those in flight."""
     fan = (
         f"with_items: '{{{{ range(13) | list }}}}', concurrency: 12, {stage.command('wait')}, next: [{{do: [report]}}]"
@@ -184,9 +184,9 @@ def test_what_is_not_in_flight_is_told_with_what_is(stage: Stage) -> None:
     stage.wait(12)
     assert stage.refused(run, "chekc") == "the workflow ops.fan has no task 'chekc'; did you mean 'check'?"
     assert stage.refused(run, "zzz") == "the workflow ops.fan has no task 'zzz'; there are: check, report"
-    assert stage.refused(run, "report") == "the task 'report' is not in flight: it waits to be started, or has ended"
+    assert stage.refused(run, "report") == "the task 'report' is not in flight: it waits to start, or has ended"
     assert stage.refused(run, "check", 12) == (
-        "item 12 of the task 'check' is not in flight: it waits to be started, or has ended; "
+        "item 12 of the task 'check' is not in flight: it waits to start, or has ended; "
         "in flight of this task: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ..."
     )
 
@@ -195,10 +195,10 @@ def test_of_several_visits_the_newest_is_meant() -> None:
     """A task that was reached again while it runs has the same item twice: the one that began last answers."""
     workflow = reading('version: "1"\ntasks: [{name: t, action: core.noop}]\n')
     in_flight = {("t", 2, 0): "older", ("t", 3, 0): "newer", ("t", 4, 1): "another", ("u", 9, 0): "of another task"}
-    assert item_in_flight(in_flight, workflow, "t", 0) == "newer"
+    assert find_item_in_flight(in_flight, workflow, "t", 0) == "newer"
 
 
-def test_a_run_that_has_ended_or_never_was_is_told(bench: Bench) -> None:
+def test_a_run_that_has_ended_or_never_was_is_an_error(bench: Bench) -> None:
     """There is nothing in flight to ask."""
     run = bench.submit("tasks: [{name: t, action: core.noop}]\n")
     outcome_of(run)
@@ -213,6 +213,6 @@ def test_an_item_that_has_just_ended_says_so(bench: Bench) -> None:
     services = bench.proxy.host.services().get(timeout=PATIENCE)
     item = ItemActor.start_on(services.dispatcher, services, "run", "ops.flow")
     with pytest.raises(ItemNotInFlight, match="the item has just ended"):
-        item.ask(TellOutput(), timeout=PATIENCE)
+        item.ask(ReportOutput(), timeout=PATIENCE)
     assert item.is_alive()
     item.stop(timeout=PATIENCE)

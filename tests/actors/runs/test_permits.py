@@ -14,9 +14,9 @@ def request(ledger: PermitLedger, run_id: str, count: int) -> list[Grant | Recla
     return ledger.share_out()
 
 
-def give_back(ledger: PermitLedger, run_id: str, count: int) -> list[Grant | Reclaim]:
+def release(ledger: PermitLedger, run_id: str, count: int) -> list[Grant | Reclaim]:
     """Note it, and share out at once."""
-    ledger.give_back(run_id, count)
+    ledger.release(run_id, count)
     return ledger.share_out()
 
 
@@ -33,17 +33,17 @@ def apply(changes: list[Grant | Reclaim], held: dict[str, int], owed: dict[str, 
 
 
 def test_a_request_within_the_bound_is_granted_at_once() -> None:
-    """Free permits go to whoever asks."""
+    """Free permits go to any run that asks."""
     ledger = PermitLedger(10)
     assert request(ledger, "a", 4) == [Grant("a", 4)]
     assert ledger.free == 6
 
 
 def test_a_request_beyond_the_bound_is_granted_as_far_as_it_goes() -> None:
-    """What is missing stays wanted, and comes when permits are given back."""
+    """Missing permits stay wanted, and come when others are released."""
     ledger = PermitLedger(3)
     assert request(ledger, "a", 5) == [Grant("a", 3)]
-    assert give_back(ledger, "a", 1) == [Grant("a", 1)]
+    assert release(ledger, "a", 1) == [Grant("a", 1)]
 
 
 def test_a_newcomer_makes_the_holder_give_back_its_fair_share() -> None:
@@ -52,11 +52,11 @@ def test_a_newcomer_makes_the_holder_give_back_its_fair_share() -> None:
     request(ledger, "a", 100)
     assert request(ledger, "b", 100) == [Reclaim("a", 5)]
     assert request(ledger, "b", 100) == [], "what is asked back already is not asked twice"
-    assert give_back(ledger, "a", 5) == [Grant("b", 5)]
+    assert release(ledger, "a", 5) == [Grant("b", 5)]
 
 
 def test_what_a_run_that_ended_held_goes_to_those_that_wait() -> None:
-    """Permits come back even if nobody gives them back: they are derived from who holds them."""
+    """Permits come back without a release: they are derived from the runs that hold them."""
     ledger = PermitLedger(2)
     request(ledger, "a", 2)
     request(ledger, "b", 2)
@@ -71,7 +71,7 @@ def test_a_withdrawn_request_gets_nothing() -> None:
     request(ledger, "a", 1)
     request(ledger, "b", 1)
     request(ledger, "b", 0)
-    assert not [change for change in give_back(ledger, "a", 1) if isinstance(change, Grant)]
+    assert not [change for change in release(ledger, "a", 1) if isinstance(change, Grant)]
 
 
 def test_more_runs_than_permits_take_turns() -> None:
@@ -87,7 +87,7 @@ def test_more_runs_than_permits_take_turns() -> None:
         turns.append(holder)
         assert owed.get(holder, 0) >= 1, "the holder is asked to let the others have their turn"
         held[holder] = owed[holder] = 0
-        apply(give_back(ledger, holder, 1), held, owed)
+        apply(release(ledger, holder, 1), held, owed)
         apply(request(ledger, holder, 1), held, owed)
     assert {turns.count(run) for run in "abc"} == {10}
 
@@ -114,7 +114,7 @@ def test_the_bound_holds_and_nothing_leaks(total: int, steps: list[tuple[str, st
             back = min(count, held.get(run, 0))
             held[run] = held.get(run, 0) - back
             owed[run] = max(owed.get(run, 0) - back, 0)
-            changes = give_back(ledger, run, back)
+            changes = release(ledger, run, back)
         else:
             for table in (held, owed, wanted):
                 table.pop(run, None)
@@ -129,7 +129,7 @@ def test_the_bound_holds_and_nothing_leaks(total: int, steps: list[tuple[str, st
         assert all(count >= 0 for count in wanted.values())
         if any(wanted.values()):
             assert ledger.free == 0, "a permit lies idle while somebody wants it"
-        assert all(owed.get(each, 0) <= held.get(each, 0) for each in held), "nobody is asked for what it has not"
+        assert all(owed.get(each, 0) <= held.get(each, 0) for each in held), "no run is asked for more than it has"
 
 
 @given(total=st.integers(1, 6), runs=st.integers(2, 6), steps=st.integers(50, 120))
@@ -149,7 +149,7 @@ def test_nobody_starves(total: int, runs: int, steps: int) -> None:
         if owed[name]:
             back, owed[name] = owed[name], 0
             held[name] -= back
-            apply(give_back(ledger, name, back), held, owed)
+            apply(release(ledger, name, back), held, owed)
             apply(request(ledger, name, 100), held, owed)
     assert served == set(names)
 
@@ -163,7 +163,7 @@ def test_what_is_noted_together_is_shared_out_together(total: int, steps: list[t
         if step == "request":
             ledger.request(run, count)
         elif step == "return":
-            ledger.give_back(run, min(count, ledger.held(run)))
+            ledger.release(run, min(count, ledger.held(run)))
         else:
             ledger.forget(run)
     held = {run: ledger.held(run) for run in "abcde"}
@@ -191,12 +191,12 @@ def test_what_is_free_is_taken_unless_somebody_waits() -> None:
     pool = PermitPool(5)
     assert (pool.take("a", 3), pool.take("b", 3), pool.take("c", 3)) == (3, 2, 0)
     assert pool.request("c", 2), "the engine is to share out"
-    assert not pool.request("c", 3), "and has been told"
-    assert not pool.give_back("a", 3)
+    assert not pool.request("c", 3), "and has been asked"
+    assert not pool.release("a", 3)
     assert pool.take("b", 1) == 0
     assert pool.share_out() == [Grant("c", 2), Grant("c", 1)] or pool.free == 0
     assert pool.take("b", 1) == 0
-    assert not pool.forget("c"), "nobody waits any more"
+    assert not pool.forget("c"), "no run waits any more"
     assert pool.free == 3
 
 
@@ -210,7 +210,7 @@ def test_permits_are_taken_by_many_threads_at_once() -> None:
             taken = pool.take(name, 3)
             most.append(taken)
             assert 0 <= pool.free <= 7
-            pool.give_back(name, taken)
+            pool.release(name, taken)
 
     threads = [threading.Thread(target=work, args=(f"run{number}",)) for number in range(8)]
     for thread in threads:

@@ -1,4 +1,4 @@
-"""What is requested of a run, and what its sub-workflows do about it, however they come to know."""
+"""Requests to a run, and how its sub-workflows follow them, also after a crash."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -15,13 +15,17 @@ from stretto.actors.journal.opening import open_store
 from stretto.actors.outcome import RunWasParked
 from stretto.actors.runs.parent import CHILD_MESSAGES
 from stretto.definitions.conductor import CancelRequested, PauseRequested, ResumeRequested
-from stretto.definitions.conductor.propagation import HandedDown, is_news, of_change
+from stretto.definitions.conductor.propagation import PropagatedRequest, request_implied_by, was_missed
 from stretto.definitions.conductor.states import RUN
 from tests.support.conducted import Conducted
 from tests.support.engines import Bench, outcome_of
 from tests.support.waiting import PATIENCE, Inbox, messages_of
 
-VERBS: dict[type[HandedDown], str] = {PauseRequested: "pause", ResumeRequested: "resume", CancelRequested: "cancel"}
+VERBS: dict[type[PropagatedRequest], str] = {
+    PauseRequested: "pause",
+    ResumeRequested: "resume",
+    CancelRequested: "cancel",
+}
 STATES = sorted({state for state, _ in RUN} | set(RUN.values()))
 TIMES = st.floats(0, 1e10)
 REQUESTS = st.builds(lambda kind, at: kind(at), st.sampled_from(list(VERBS)), TIMES)
@@ -47,7 +51,7 @@ tasks:
 
 
 class Gates:
-    """What has begun, and what lets it end."""
+    """The actions that have begun, and the gate that lets them end."""
 
     def __init__(self) -> None:
         self.begun: dict[str, threading.Semaphore] = {}
@@ -81,20 +85,20 @@ def gates() -> Iterator[None]:
 
 
 @given(REQUESTS, st.sampled_from(STATES))
-def test_what_changes_a_run_is_news_to_it(request: HandedDown, status: str) -> None:
+def test_what_changes_a_run_is_news_to_it(request: PropagatedRequest, status: str) -> None:
     """And nothing else is, as long as nothing has been requested of it."""
     after = RUN.get((status, VERBS[type(request)]))
-    assert is_news(request, status, None) == (after is not None and after != status)
+    assert was_missed(request, status, None) == (after is not None and after != status)
 
 
 @given(REQUESTS, REQUESTS, st.sampled_from(STATES))
 def test_what_was_requested_of_a_run_itself_and_later_stands(
-    request: HandedDown, last: HandedDown, status: str
+    request: PropagatedRequest, last: PropagatedRequest, status: str
 ) -> None:
-    """But for a cancel, which nobody takes back."""
-    news = is_news(request, status, last)
+    """Except for a cancel, which cannot be taken back."""
+    news = was_missed(request, status, last)
     if isinstance(request, CancelRequested) or last.at < request.at:
-        assert news == is_news(request, status, None)
+        assert news == was_missed(request, status, None)
     else:
         assert not news
 
@@ -107,9 +111,9 @@ def test_all_that_is_handed_down_is_something_to_items() -> None:
 @pytest.mark.parametrize("before", STATES)
 @pytest.mark.parametrize("after", STATES)
 def test_only_a_failure_in_a_pause_has_sub_workflows_go_on(before: str, after: str) -> None:
-    """Nobody can resume the run any more."""
+    """The run cannot be resumed any more."""
     expected = ResumeRequested(5.0) if (before, after) == ("paused", "failing") else None
-    assert of_change(before, after, 5.0) == expected
+    assert request_implied_by(before, after, 5.0) == expected
 
 
 @pytest.fixture(params=["in memory", "in a store"])
@@ -160,7 +164,7 @@ def watch() -> Iterator[Callable[[Bench, RunHandle], Watch]]:
 def test_the_sub_workflows_of_a_paused_run_that_fails_go_on_to_their_end(
     bench: Bench, watch: Callable[[Bench, RunHandle], Watch]
 ) -> None:
-    """What a failing run has in flight finishes, as ever; nobody could resume it."""
+    """The items in flight of a failing run finish as always: a resume is impossible."""
     run = bench.submit(PARENT)
     GATES.wait_for("child")
     GATES.wait_for("other")
@@ -194,7 +198,7 @@ def test_they_do_so_too_if_an_engine_ended_before_they_knew(start: Callable[...,
 def test_an_engine_that_stops_does_not_wait_for_runs_that_wait_for_each_other(
     start: Callable[..., Bench], sqlite_url: str, watch: Callable[[Bench, RunHandle], Watch], paused: str
 ) -> None:
-    """A run whose sub-workflow is paused goes on when that is resumed, which nobody does any more; the next engine
+    """A run whose sub-workflow is paused continues when that is resumed, which does not happen here; the next engine
     has both as they were."""
     first = start(store=sqlite_url)
     run = first.submit(ALONE)

@@ -18,6 +18,7 @@ from stretto.actors.journal.records import ItemStarted
 from stretto.actors.journal.sql.reader import SqlReader
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.outcome import Outcome, RunWasParked
+from stretto.actors.runs.recovering import RecoveringSupervisor
 from stretto.definitions.conductor import (
     CancelRequested,
     Event,
@@ -84,7 +85,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 @pytest.fixture
 def taken_up(start_bench: Callable[..., Bench], store: Store, tmp_path: Path) -> Callable[[], Bench]:
-    """Have an engine take the store over, and wait until it has rebuilt all runs."""
+    """Start an engine with the store, and wait until it has recovered all runs."""
 
     def take_up() -> Bench:
         store.close()
@@ -113,7 +114,7 @@ def test_what_was_in_flight_is_performed_and_what_was_done_is_not(store: Store, 
 
 
 def test_a_retry_is_waited_for_until_its_time(store: Store, taken_up: Callable[[], Bench]) -> None:
-    """Its deadline is one of the wall clock, and has passed while nobody was there."""
+    """Its deadline is one of the wall clock, and has passed while no engine ran."""
     run = Conducted(store, FAN)
     run.fail("fan", 0)
     assert ended(taken_up(), run).output == {"all": [1, 2, 3]}
@@ -223,7 +224,7 @@ def test_an_engine_that_ends_while_a_run_is_being_rebuilt_leaves_it_as_it_was(
 
 
 def family(store: Store, of_parent: list[Event], of_child: list[Event]) -> tuple[Conducted, Conducted]:
-    """Have a run in the store and the one that performs its item; each with what was requested of it."""
+    """Store a run and the one of its sub-workflow, each with its requests."""
     parent = Conducted(store, PARENT)
     child = Conducted(store, CHILD, parent=parent, of_item=("call", 0))
     for run, events in ((parent, of_parent), (child, of_child)):
@@ -345,3 +346,8 @@ def test_a_run_that_is_left_and_taken_up_again_ends_as_its_entries_tell(
     assert rebuilding.finish is not None
     assert Outcome(rebuilding.finish.status, rebuilding.finish.output, rebuilding.finish.errors) == outcome
     assert conductor.tasks() == status["tasks"]
+
+
+def test_the_metric_of_actors_keeps_its_label() -> None:
+    """Dashboards name it, so a rename of the class does not change it."""
+    assert RecoveringSupervisor._label == "RebuiltRunSupervisor"

@@ -40,8 +40,8 @@ def test_files_of_every_length_run_to_their_end(bench: Bench, tmp_path: Path, co
     """None, fewer than the window, and about as many as are read at once."""
     outcome = bench.run(fan("lines", TO_A_FILE), given(tmp_path, "".join(f"{number}\n" for number in range(count))))
     assert outcome.status == "succeeded"
-    told = {"path": str(tmp_path / "results"), "items": count, "succeeded": count, "failed": 0}
-    assert outcome.output == {"result": told, "errors": []}
+    expected = {"path": str(tmp_path / "results"), "items": count, "succeeded": count, "failed": 0}
+    assert outcome.output == {"result": expected, "errors": []}
     assert sorted(lines_of(tmp_path), key=lambda line: line["index"]) == [
         {"index": number, "result": str(number)} for number in range(count)
     ]
@@ -55,7 +55,7 @@ def test_batches_are_made_across_what_is_read_at_once(bench: Bench, tmp_path: Pa
 
 
 def test_a_list_may_have_its_results_in_a_file(bench: Bench, tmp_path: Path) -> None:
-    """In the order in which its items end; fields of what is told of it can be read."""
+    """In the order in which its items end; the fields of its report can be read."""
     text = """
 tasks:
   - name: fan
@@ -72,7 +72,7 @@ output_map: {said: "{{ task.last.result }}"}
 
 
 def test_what_failed_is_in_the_file_and_in_the_errors(bench: Bench, tmp_path: Path) -> None:
-    """With its item; the task fails, and its results are told all the same."""
+    """With its item; the task fails, and its results are reported all the same."""
     outcome = bench.run(fan("lines", TO_A_FILE), given(tmp_path, "a\nb\nc\n", bad=["b"]))
     assert outcome.output is not None
     assert outcome.output["result"]["failed"] == 1
@@ -82,7 +82,7 @@ def test_what_failed_is_in_the_file_and_in_the_errors(bench: Bench, tmp_path: Pa
     assert LEDGER.done[-1] == "worst"
 
 
-def test_the_first_failures_are_told_and_all_are_counted(bench: Bench, tmp_path: Path) -> None:
+def test_the_first_failures_are_shown_and_all_are_counted(bench: Bench, tmp_path: Path) -> None:
     """Those beyond are in the file alone."""
     count = MAX_FAILURES_KEPT + 500
     text = fan("lines", TO_A_FILE, f"max_failures: {count}").replace("held.work\n    with", "core.fail\n    with")
@@ -94,11 +94,11 @@ def test_the_first_failures_are_told_and_all_are_counted(bench: Bench, tmp_path:
         "path": str(tmp_path / "results"), "items": count, "succeeded": 0, "failed": count
     }  # fmt: skip
     assert len(lines_of(tmp_path)) == count
-    assert outcome.errors[0]["message"] == f"{count:,} of {count:,} items failed; the first 10 are told"
+    assert outcome.errors[0]["message"] == f"{count:,} of {count:,} items failed (showing 10)"
 
 
 def test_a_run_that_has_secrets_writes_none(bench: Bench, tmp_path: Path) -> None:
-    """They are masked, as in all that is told of it."""
+    """They are masked, as in all its reports."""
     text = fan("lines", TO_A_FILE).replace("parameters: {", "parameters: {key: {type: string, secret: true}, ")
     text = text.replace('value: "{{ item }}"', 'value: "{{ item }} {{ parameters.key }}"')
     assert bench.run(text, given(tmp_path, "a\n", key="very-secret")).status == "succeeded"
@@ -109,14 +109,18 @@ def test_a_run_that_has_secrets_writes_none(bench: Bench, tmp_path: Path) -> Non
     ("kind", "content", "message"),
     [
         ("lines", None, "items cannot be read: No such file or directory"),
-        ("jsonl", "1\n" * 600 + "oops\n", "items, line 601: it is no JSON: "),
-        ("csv", "a\n" + "1\n" * 600 + "1,2\n", "items, line 602: a row of 2 fields; the header has 1"),
+        ("jsonl", "1\n" * 600 + "oops\n", "items, line 601: invalid JSON: "),
+        (
+            "csv",
+            "a\n" + "1\n" * 600 + "1,2\n",
+            "items, line 602: a row must not have more fields than the header (1), got 2",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_read_fails_the_task(
     bench: Bench, tmp_path: Path, kind: str, content: str | None, message: str
 ) -> None:
-    """What runs finishes, nothing is tried again, and a transition may handle it."""
+    """Running items finish, nothing is retried, and a transition may handle it."""
     inputs = given(tmp_path, content or "")
     if content is None:
         (tmp_path / "items").unlink()
@@ -138,7 +142,7 @@ def test_a_file_that_cannot_be_written_fails_the_task_before_it_begins(bench: Be
     outcome = bench.run(fan("lines", TO_A_FILE), {**inputs, "results": str(tmp_path / "none" / "results")})
     assert outcome.errors[0]["code"] == "unwritable_results"
     outcome = bench.run(fan("lines", TO_A_FILE), {**inputs, "results": inputs["source"]})
-    assert outcome.errors[0]["message"].endswith("is the file that the items are read from")
+    assert outcome.errors[0]["message"].endswith("is also the file of the items")
     assert LEDGER.done == ["worst", "worst"]
     (tmp_path / "results").write_text("before")
     bench.run(fan("lines", TO_A_FILE), {**inputs, "source": str(tmp_path / "none")})
@@ -149,7 +153,7 @@ def test_a_path_is_a_text(bench: Bench, tmp_path: Path) -> None:
     """Anything else fails the task as an expression that cannot be evaluated does."""
     text = fan("lines").replace("source: {type: string}", "source: {}")
     outcome = bench.run(text, {"source": 3})
-    assert outcome.errors[0]["message"] == "the lines of with_items is the path of a file, not 3"
+    assert outcome.errors[0]["message"] == "the lines of with_items must be a file path, got 3"
 
 
 def test_a_window_over_a_file_can_be_changed_paused_and_skipped(bench: Bench, tmp_path: Path) -> None:
@@ -179,9 +183,9 @@ def test_an_item_that_failed_may_be_tried_again(bench: Bench, tmp_path: Path) ->
     LEDGER.held = ["b"]
     text = fan("lines", TO_A_FILE).replace("item in parameters.bad", "item == 'a'")
     inbox = Inbox.start()
-    told = messages_of(inbox)
+    messages = messages_of(inbox)
     handle = bench.submit(text, given(tmp_path, "a\nb\n"), inbox)
-    while told.get(timeout=PATIENCE).tasks["fan"]["items"]["failed"] == 0:
+    while messages.get(timeout=PATIENCE).tasks["fan"]["items"]["failed"] == 0:
         pass
     bench.proxy.retry_item(handle.id, "fan", 0).get(timeout=PATIENCE)
     LEDGER.gate.set()
@@ -249,7 +253,7 @@ def test_items_wait_for_a_file_that_cannot_keep_up(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """So that no lines pile up in memory."""
-    gate, behind = threading.Event(), threading.Event()
+    gate, lagging = threading.Event(), threading.Event()
     append, carry_out = results_files._ResultsFile.append, RunStreams.carry_out
 
     def slow(file: Any, lines: bytes, *, durable: bool) -> int:
@@ -258,13 +262,13 @@ def test_items_wait_for_a_file_that_cannot_keep_up(
 
     def noticing(streams: RunStreams, command: Any) -> None:
         carry_out(streams, command)
-        if streams.behind:
-            behind.set()
+        if streams.lagging:
+            lagging.set()
 
     monkeypatch.setattr(results_files._ResultsFile, "append", slow)
     monkeypatch.setattr(RunStreams, "carry_out", noticing)
     handle = bench.submit(fan("lines", TO_A_FILE), given(tmp_path, "x\n" * 4 * MAX_LINES))
-    assert behind.wait(PATIENCE)
+    assert lagging.wait(PATIENCE)
     assert "results" in [each["kind"] for each in bench.proxy.why(handle.id).get(timeout=PATIENCE)]
     assert len(LEDGER.done) <= MAX_LINES + 3
     gate.set()

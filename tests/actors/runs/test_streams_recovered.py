@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from stretto.actors.outcome import RunWasParked
-from stretto.actors.runs.supervisor import RunSupervisor
+from stretto.actors.runs.execution import EXECUTION_HANDLERS, RunExecution
+from stretto.actors.runs.messages import ResultsSaved
 from stretto.definitions.conductor.rerun import CannotKeep
 from tests.support.engines import Bench, outcome_of
 from tests.support.held_work import LEDGER, ledger
@@ -35,7 +36,7 @@ def recovered(start_bench: Callable[..., Bench], durable_url: str) -> Bench:
 def test_a_run_goes_on_where_its_files_were(
     start_bench: Callable[..., Bench], durable_url: str, tmp_path: Path
 ) -> None:
-    """What is in the journal is in the file, once; what the file has beyond is cut off."""
+    """The lines of the journal are in the file once, and other lines are cut off."""
     first = start_bench(store=durable_url)
     LEDGER.held = ["700"]
     inputs = given(tmp_path, "".join(f"{number}\n" for number in range(1500)))
@@ -44,7 +45,7 @@ def test_a_run_goes_on_where_its_files_were(
     park(first, handle)
     done, LEDGER.done, LEDGER.held = set(LEDGER.done) - {"700"}, [], []
     with (tmp_path / "results").open("a") as file:
-        file.write('{"index": 9999, "result": "of nobody"}\n{"ind')
+        file.write('{"index": 9999, "result": "of no item"}\n{"ind')
     second = recovered(start_bench, durable_url)
     outcome = outcome_of(second.proxy.handle(handle.id).get(timeout=PATIENCE))
     assert outcome.output is not None
@@ -66,8 +67,8 @@ def test_an_item_that_must_not_be_performed_twice(
     LEDGER.held = []
     outcome = outcome_of(recovered(start_bench, durable_url).proxy.handle(handle.id).get(timeout=PATIENCE))
     assert (outcome.status, LEDGER.done) == ("succeeded", ["a", "b", "c", "last"])
-    told = {line["index"]: line.get("error", {}).get("kind") for line in lines_of(tmp_path)}
-    assert told == {0: None, 1: "may_have_run", 2: None}
+    kinds = {line["index"]: line.get("error", {}).get("kind") for line in lines_of(tmp_path)}
+    assert kinds == {0: None, 1: "may_have_run", 2: None}
 
 
 def test_a_supervisor_that_crashes_goes_on_with_its_files(
@@ -75,15 +76,15 @@ def test_a_supervisor_that_crashes_goes_on_with_its_files(
 ) -> None:
     """The one that comes after it owns them."""
     crashed = threading.Event()
-    saved = RunSupervisor._results_saved
+    saved = EXECUTION_HANDLERS[ResultsSaved]
 
-    def crashing(supervisor: RunSupervisor, message: Any) -> None:
-        saved(supervisor, message)
+    def crashing(run: RunExecution, message: Any) -> None:
+        saved(run, message)
         if not crashed.is_set() and len(LEDGER.done) > 600:
             crashed.set()
             raise RuntimeError("no luck")
 
-    monkeypatch.setattr(RunSupervisor, "_results_saved", crashing)
+    monkeypatch.setitem(EXECUTION_HANDLERS, ResultsSaved, crashing)
     bench = start_bench(store=durable_url)
     outcome = bench.run(fan("lines", TO_A_FILE), given(tmp_path, "".join(f"{n}\n" for n in range(1500))))
     assert crashed.is_set()
@@ -111,7 +112,7 @@ def test_results_that_are_gone_when_their_run_goes_on(
 def test_a_file_may_be_taken_away_by_what_follows(
     start_bench: Callable[..., Bench], durable_url: str, tmp_path: Path
 ) -> None:
-    """It is whole when the task has ended, and nobody looks for it when the run goes on."""
+    """It is whole when the task has ended, and a recovered run does not look for it."""
     first = start_bench(store=durable_url)
     LEDGER.held = ["last"]
     handle = first.submit(fan("lines", TO_A_FILE), given(tmp_path, "a\nb\n"))
@@ -133,13 +134,13 @@ def test_a_rerun_of_what_failed_keeps_no_task_that_has_read_a_file(
     text = fan("lines", TO_A_FILE).replace(', {do: [worst], when: "{{ failed() }}"}', "")
     failed = bench.submit(text, inputs)
     assert outcome_of(failed).status == "failed"
-    with pytest.raises(CannotKeep, match="so that its items that succeeded cannot be kept: rerun the failed tasks"):
+    with pytest.raises(CannotKeep, match="so the results of its succeeded items cannot be reused"):
         bench.proxy.rerun(failed.id, "failed_items").get(timeout=PATIENCE)
     again = bench.proxy.rerun(failed.id, "failed_tasks").get(timeout=PATIENCE)
     assert (outcome_of(again).status, LEDGER.done.count("a")) == ("failed", 2)
     later = bench.submit(text.replace("{value: last}", "{value: last, fails: true}"), {**inputs, "bad": []})
     assert outcome_of(later).status == "failed"
-    with pytest.raises(CannotKeep, match="so that it cannot be kept: rerun all"):
+    with pytest.raises(CannotKeep, match="so its results cannot be reused"):
         bench.proxy.rerun(later.id, "failed_tasks").get(timeout=PATIENCE)
     again = bench.proxy.rerun(later.id).get(timeout=PATIENCE)
     assert outcome_of(again).status == "failed"

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from stretto.actors import ActionFailed, Outcome, action
 from stretto.actors.journal.records import Happened, ItemStarted, Write
 from stretto.actors.journal.sql.writer import SqlWriter
-from stretto.actors.runs.telemetry import RunRecord
+from stretto.actors.runs.telemetry import RunTelemetry
 from stretto.metrics import configure_logging
 from tests.support.engines import Bench, outcome_of
 from tests.support.waiting import PATIENCE
@@ -64,7 +64,7 @@ def scrape(bench: Bench) -> dict[str, float]:
         }
 
 
-def told(metrics: dict[str, float], name: str, **labels: str) -> float:
+def metric(metrics: dict[str, float], name: str, **labels: str) -> float:
     return metrics[f"stretto_{name}{json.dumps(dict(sorted(labels.items())))}"]
 
 
@@ -85,21 +85,21 @@ def test_every_metric_of_a_run_is_exact(start_bench: Callable[..., Bench]) -> No
     outcome = bench.run(FAN, {"xs": [1, 7, 13, 4]})
     assert outcome.output == {"results": [10, 70, None, 40], "failed": [2]}
     metrics = scrape(bench)
-    assert told(metrics, "runs_total", workflow="test.fan", status="succeeded") == 1
-    assert told(metrics, "tasks_total", workflow="test.fan", task="fan", status="failed") == 1
-    assert told(metrics, "tasks_total", workflow="test.fan", task="bad", status="succeeded") == 1
-    assert told(metrics, "items_total", workflow="test.fan", task="fan", status="succeeded") == 3
-    assert told(metrics, "items_total", workflow="test.fan", task="fan", status="failed") == 1
-    assert told(metrics, "retries_total") == 2
-    assert told(metrics, "snapshots_total") == 2
-    assert told(metrics, "action_errors_total", action="test.pick", kind="failed") == 3
-    assert told(metrics, "item_duration_seconds_count") == 5
-    assert told(metrics, "transition_latency_seconds_count") == 1
-    assert told(metrics, "run_duration_seconds_count") == 1
+    assert metric(metrics, "runs_total", workflow="test.fan", status="succeeded") == 1
+    assert metric(metrics, "tasks_total", workflow="test.fan", task="fan", status="failed") == 1
+    assert metric(metrics, "tasks_total", workflow="test.fan", task="bad", status="succeeded") == 1
+    assert metric(metrics, "items_total", workflow="test.fan", task="fan", status="succeeded") == 3
+    assert metric(metrics, "items_total", workflow="test.fan", task="fan", status="failed") == 1
+    assert metric(metrics, "retries_total") == 2
+    assert metric(metrics, "snapshots_total") == 2
+    assert metric(metrics, "action_errors_total", action="test.pick", kind="failed") == 3
+    assert metric(metrics, "item_duration_seconds_count") == 5
+    assert metric(metrics, "transition_latency_seconds_count") == 1
+    assert metric(metrics, "run_duration_seconds_count") == 1
     for name in ("runs_in_progress", "items_in_flight", "context_bytes"):
-        assert told(metrics, name) == 0
-    assert told(metrics, "actors", **{"class": "ItemActor"}) == 0
-    assert told(metrics, "actors", **{"class": "Engine"}) == 1
+        assert metric(metrics, name) == 0
+    assert metric(metrics, "actors", **{"class": "ItemActor"}) == 0
+    assert metric(metrics, "actors", **{"class": "Engine"}) == 1
 
 
 def test_with_a_store_the_journals_metrics_are_there(start_bench: Callable[..., Bench], tmp_path: Path) -> None:
@@ -107,14 +107,14 @@ def test_with_a_store_the_journals_metrics_are_there(start_bench: Callable[..., 
     bench = start_bench(metrics_port=0, store=f"sqlite:///{tmp_path}/runs.db")
     assert bench.run(FAN, {"xs": [1, 2]}).status == "succeeded"
     metrics = scrape(bench)
-    assert told(metrics, "journal_pending_records") == 0
-    assert told(metrics, "store_available") == 1
-    assert told(metrics, "journal_failures_total") == 0
-    assert told(metrics, "runs_recovered_total") == 0
-    assert told(metrics, "actors", **{"class": "JournalActor"}) == 1
-    commits = told(metrics, "journal_commit_seconds_count")
-    assert commits == told(metrics, "journal_batch_records_count") > 0
-    assert told(metrics, "journal_batch_records_sum") >= commits
+    assert metric(metrics, "journal_pending_records") == 0
+    assert metric(metrics, "store_available") == 1
+    assert metric(metrics, "journal_failures_total") == 0
+    assert metric(metrics, "runs_recovered_total") == 0
+    assert metric(metrics, "actors", **{"class": "JournalActor"}) == 1
+    commits = metric(metrics, "journal_commit_seconds_count")
+    assert commits == metric(metrics, "journal_batch_records_count") > 0
+    assert metric(metrics, "journal_batch_records_sum") >= commits
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def log() -> Iterator[Callable[[], list[dict[str, Any]]]]:
 def test_a_run_logs_one_line_for_itself_and_one_for_each_task(
     log: Callable[[], list[dict[str, Any]]], start_bench: Callable[..., Bench]
 ) -> None:
-    """Lines carry the run's id and workflow; items are told at DEBUG only, failures among them."""
+    """Lines carry the run's id and workflow; items are logged at DEBUG only, failures among them."""
     TRIES.clear()
     bench = start_bench()
     handle = bench.submit(FAN, {"xs": [1, 13]})
@@ -158,9 +158,9 @@ def test_a_secret_is_nowhere_in_clear(
         "tasks: [{name: only, action: core.fail, input: {message: 'the token {{ parameters.token }} is bad'}}]\n",
         {"token": "hunter2-hunter2"},
     )
-    told_errors = json.dumps(outcome.errors)
-    assert "hunter2" not in told_errors
-    assert "the token ****** is bad" in told_errors
+    shown_errors = json.dumps(outcome.errors)
+    assert "hunter2" not in shown_errors
+    assert "the token ****** is bad" in shown_errors
     assert "hunter2" not in json.dumps(log())
     assert "hunter2" not in json.dumps(scrape(bench))
 
@@ -176,7 +176,7 @@ def test_a_delay_and_a_retry_wait_on_the_clock(bench: Bench) -> None:
 
 
 def test_a_run_that_takes_too_long_fails_where_its_timeout_stands(bench: Bench) -> None:
-    """What runs is stopped."""
+    """Running items are stopped."""
     outcome = bench.run("timeout: 0.05\ntasks: [{name: a, action: core.sleep, input: {seconds: 3600}}]\n")
     assert outcome.status == "failed"
     error = outcome.errors[0]
@@ -189,10 +189,10 @@ def test_a_supervisor_that_crashes_as_its_run_ends_leaves_nobody_waiting(
 ) -> None:
     """The run fails with the reason."""
 
-    def broken(_record: RunRecord, _outcome: Outcome) -> None:
+    def broken(_record: RunTelemetry, _outcome: Outcome) -> None:
         raise ZeroDivisionError("a fault at the end")
 
-    monkeypatch.setattr(RunRecord, "ended", broken)
+    monkeypatch.setattr(RunTelemetry, "ended", broken)
     monkeypatch.setattr("stretto.actors.engine.recovery.FIRST_RESTART_SECONDS", 0.001)
     bench = start_bench(store=f"sqlite:///{tmp_path}/runs.db" if with_store else None)
     (error,) = bench.run("tasks: [{name: a, action: core.noop}]\n").errors

@@ -1,4 +1,4 @@
-"""What is told of a run to metrics and the log: gathered in a turn, and each thing once."""
+"""The metrics and log lines of a run: gathered in a turn, and each one once."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,7 +14,7 @@ from stretto.actors.outcome import Outcome, failed_with
 from stretto.actors.runners import Runners
 from stretto.actors.runs.messages import ItemEnded
 from stretto.actors.runs.services import Services
-from stretto.actors.runs.telemetry import RunRecord
+from stretto.actors.runs.telemetry import RunTelemetry
 from stretto.definitions.conductor import Conductor, ItemCompleted, TaskEnded
 from stretto.definitions.data.frozen import EMPTY_LIST, EMPTY_OBJECT
 from stretto.definitions.dialects import read_workflow
@@ -27,7 +27,7 @@ WORKFLOW = read_workflow(workflow({"name": "fan", "with_items": [1, 2, 3]}, ref=
 
 
 class Desk:
-    """A run's record, and what it has told."""
+    """A run's telemetry, and the lines that it has logged."""
 
     def __init__(self) -> None:
         self.lines = Lines()
@@ -42,9 +42,9 @@ class Desk:
         )
         self.services.now = lambda: 1000.0
         self.services.timers.monotonic = lambda: 50.0
-        self.record = RunRecord(self.services, WORKFLOW, "run")
+        self.record = RunTelemetry(self.services, WORKFLOW, "run")
 
-    def told(self, name: str) -> dict[str, Any]:
+    def logged(self, name: str) -> dict[str, Any]:
         return self.lines.wait_for(name)
 
     def counted(self, name: str, **labels: str) -> float | None:
@@ -80,8 +80,8 @@ def ended(index: int, outcome: str = "succeeded", seconds: float = 0.25) -> Item
 
 def test_items_count_with_their_last_try_when_the_turn_is_over(desk: Desk) -> None:
     """Each failed call counts, also one that is tried again."""
-    desk.record.try_ended(ended(0), "succeeded", final=True)
-    desk.record.try_ended(ended(1, "failed"), "failed", final=False)
+    desk.record.attempt_ended(ended(0), "succeeded", final=True)
+    desk.record.attempt_ended(ended(1, "failed"), "failed", final=False)
     desk.record.retried()
     assert desk.items("succeeded") is None
     desk.record.flush(None)
@@ -96,7 +96,7 @@ def test_items_count_with_their_last_try_when_the_turn_is_over(desk: Desk) -> No
 
 def test_an_item_counts_as_what_it_is_to_its_run(desk: Desk) -> None:
     """One that was skipped while it was in flight counts as that, whatever its action did."""
-    desk.record.try_ended(ended(0, "failed"), "skipped", final=True)
+    desk.record.attempt_ended(ended(0, "failed"), "skipped", final=True)
     desk.record.flush(None)
     assert desk.items("skipped") == 1
     assert desk.items("failed") in {None, 0}
@@ -104,21 +104,21 @@ def test_an_item_counts_as_what_it_is_to_its_run(desk: Desk) -> None:
 
 def test_items_that_end_without_a_last_try_count_with_their_task(desk: Desk) -> None:
     """As those that were cancelled while they waited; none counts twice."""
-    desk.record.try_ended(ended(0), "succeeded", final=True)
+    desk.record.attempt_ended(ended(0), "succeeded", final=True)
     outcomes = {"succeeded": 1, "cancelled": 2}
     desk.record.task_ended(TaskEnded("fan", 1, "cancelled", 3, 2, 4.0, outcomes))
     desk.record.flush(None)
     assert (desk.items("succeeded"), desk.items("cancelled")) == (1, 2)
-    told = desk.told("task_ended")
-    assert (told["task"], told["items"], told["failed"], told["seconds"]) == ("fan", 3, 2, 4.0)
+    line = desk.logged("task_ended")
+    assert (line["task"], line["items"], line["failed"], line["seconds"]) == ("fan", 3, 2, 4.0)
 
 
-def test_an_end_is_told_with_how_long_it_took_and_why_it_failed(desk: Desk) -> None:
+def test_an_end_is_logged_with_its_time_and_its_error(desk: Desk) -> None:
     """Of the errors, the first that nothing handled."""
     desk.services.timers.monotonic = lambda: 57.5
     desk.record.ended(failed_with("supervisor_crashed", "it broke"))
-    told = desk.told("run_ended")
-    assert (told["outcome"], told["seconds"], told["errors"], told["error"]) == ("failed", 7.5, 1, "it broke")
+    line = desk.logged("run_ended")
+    assert (line["outcome"], line["seconds"], line["errors"], line["error"]) == ("failed", 7.5, 1, "it broke")
     assert desk.counted("runs_total", workflow="record.fan", status="failed") == 1
     assert desk.counted("run_duration_seconds_sum") == 7.5
 
@@ -126,15 +126,15 @@ def test_an_end_is_told_with_how_long_it_took_and_why_it_failed(desk: Desk) -> N
 def test_a_run_that_was_rebuilt_began_when_it_was_accepted(desk: Desk) -> None:
     """As the wall clock has it; one from the future began now."""
     desk.record.recovered(12, 3, 900.0)
-    told = desk.told("run_recovered")
-    assert (told["entries"], told["outstanding"]) == (12, 3)
+    line = desk.logged("run_recovered")
+    assert (line["entries"], line["outstanding"]) == (12, 3)
     assert desk.counted("runs_recovered_total") == 1
     desk.record.ended(Outcome("succeeded", None, EMPTY_LIST))
-    assert desk.told("run_ended")["seconds"] == 100.0
-    other = RunRecord(desk.services, WORKFLOW, "other")
+    assert desk.logged("run_ended")["seconds"] == 100.0
+    other = RunTelemetry(desk.services, WORKFLOW, "other")
     other.recovered(0, 0, 2000.0)
     other.ended(Outcome("succeeded", None, EMPTY_LIST))
-    assert desk.told("run_ended")["seconds"] == 0.0
+    assert desk.logged("run_ended")["seconds"] == 0.0
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,9 @@ def test_a_run_that_was_rebuilt_began_when_it_was_accepted(desk: Desk) -> None:
     ],
     ids=["ended", "parked", "crashed"],
 )
-def test_what_a_context_holds_is_told_as_long_as_the_run_is_here(desk: Desk, end: Callable[[RunRecord], None]) -> None:
+def test_the_weight_of_a_context_is_a_metric_while_the_run_is_here(
+    desk: Desk, end: Callable[[RunTelemetry], None]
+) -> None:
     """However it goes."""
     conductor = Conductor(WORKFLOW, "run", EMPTY_OBJECT, 0.0)
     conductor.begin()
@@ -160,6 +162,6 @@ def test_what_a_context_holds_is_told_as_long_as_the_run_is_here(desk: Desk, end
 
 def test_failures_of_items_are_logged_for_who_wants_them(desk: Desk) -> None:
     """With what they were."""
-    desk.record.try_ended(ended(2, "failed"), "failed", final=True)
-    told = desk.told("item_failed")
-    assert (told["level"], told["task"], told["item_index"], told["kind"]) == ("debug", "fan", 2, "failed")
+    desk.record.attempt_ended(ended(2, "failed"), "failed", final=True)
+    line = desk.logged("item_failed")
+    assert (line["level"], line["task"], line["item_index"], line["kind"]) == ("debug", "fan", 2, "failed")

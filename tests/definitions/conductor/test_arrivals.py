@@ -1,4 +1,4 @@
-"""What is to start, on which route and with which branch."""
+"""Arrivals: the tasks that are to start, each on a route and with a branch."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from immutables import Map
 from stretto.definitions import Workflow, thaw
 from stretto.definitions.conductor.arrivals import ARRIVALS, Arrivals, LapArrivals, RouteArrivals
 from stretto.definitions.conductor.branches import NO_BRANCH, Branch
-from stretto.definitions.conductor.fan_out import Arrival
+from stretto.definitions.conductor.visit import Arrival
 from stretto.definitions.model.graph import Edge, edges_in_order, graph_of
 from stretto.definitions.model.semantics import NATIVE, ORQUESTA
 from tests.support.evaluating import frozen_object, reading
@@ -47,9 +47,9 @@ def publishing(**values: object) -> Branch:
 def comes(
     arrivals: RouteArrivals, workflow: Workflow, edge: str, branch: Branch = NO_BRANCH, route: int = 0
 ) -> Arrival:
-    """Have a task end and lead over an edge."""
+    """End a task, and lead over an edge."""
     source, _, target = edge.partition("#")[0].partition(">")
-    visit = visit_of(workflow, source, route, led_to=[target])
+    visit = visit_of(workflow, source, route, followed=[target])
     arrivals.started(visit)
     arrival = arrivals.arrive(visit, edge_of(workflow, edge), target, branch)
     assert arrival is not None
@@ -118,7 +118,7 @@ def test_a_join_of_none_needs_one() -> None:
 
 
 def test_a_join_counts_routes_apart() -> None:
-    """What arrived on another route does not satisfy it."""
+    """Arrivals on another route do not satisfy it."""
     arrivals = by_route(JOINED)
     assert not comes(arrivals, JOINED, "a>d", route=1).ready
     assert not comes(arrivals, JOINED, "b>d", route=2).ready
@@ -156,8 +156,8 @@ def test_a_join_waits_in_vain_when_nothing_more_can_lead_to_it() -> None:
     arrivals = by_route(JOINED)
     comes(arrivals, JOINED, "a>d")
     assert arrivals.unsatisfied(idle=False) == []
-    (told,) = arrivals.unsatisfied(idle=True)
-    assert (told.task, told.route, told.missing) == ("d", 0, ("b", "c"))
+    (join,) = arrivals.unsatisfied(idle=True)
+    assert (join.task, join.route, join.missing) == ("d", 0, ("b", "c"))
     for name in "bc":
         arrivals.started(visit_of(JOINED, name))
     assert [each.missing for each in arrivals.unsatisfied(idle=False)] == [("b", "c")]
@@ -166,7 +166,7 @@ def test_a_join_waits_in_vain_when_nothing_more_can_lead_to_it() -> None:
 
 
 def test_only_joins_wait_in_vain() -> None:
-    """What is ready is still to start."""
+    """A ready arrival is still to start."""
     arrivals = by_route(JOINED)
     arrivals.begin(NO_BRANCH)
     comes(arrivals, JOINED, "d>e")
@@ -214,7 +214,7 @@ def test_by_lap_a_run_begins_without_what_cleans_up() -> None:
 
 
 def test_by_lap_a_join_waits_for_its_lap() -> None:
-    """It is told only when nothing runs any more; one that nobody reached is not."""
+    """It is reported only when nothing runs any more. A join that was never reached is not."""
     arrivals = by_lap(NATIVE_JOIN)
     assert arrivals.unsatisfied(idle=True) == []
     assert come_by_lap(arrivals, ["a"]) == [None]
@@ -225,6 +225,6 @@ def test_by_lap_a_join_waits_for_its_lap() -> None:
 
 
 def come_by_lap(arrivals: LapArrivals, sources: Iterable[str]) -> list[Arrival | None]:
-    """Have tasks lead to the join, one after the other."""
+    """Lead tasks to the join, one after the other."""
     edges: dict[str, Edge] = {name: next(edges_in_order(NATIVE_JOIN.tasks[name])) for name in "ab"}
     return [arrivals.arrive(visit_of(NATIVE_JOIN, each), edges[each], "d", NO_BRANCH) for each in sources]

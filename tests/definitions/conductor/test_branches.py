@@ -74,7 +74,7 @@ def test_what_is_published_is_laid_over_in_its_order(variables: dict[str, Any], 
 def test_a_join_lays_each_delta_of_the_later_branch_over_the_first(
     first: dict[str, Any], published: list[dict[str, Any]], second: dict[str, Any], later: list[dict[str, Any]]
 ) -> None:
-    """What the later branch began with is none of them."""
+    """The initial variables of the later branch are not among them."""
     branch = branch_of(first, *published).joined(branch_of(second, *later))
     assert variables_of(branch) == deep_merge(first, *published, *later)
 

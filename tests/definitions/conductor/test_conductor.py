@@ -1,6 +1,6 @@
-"""What a run means: each decision of the design, as a small workflow."""
+"""The meaning of a run: each decision of the design, as a small workflow."""
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -9,19 +9,23 @@ from stretto.definitions.conductor import (
     CancelItem,
     Conductor,
     DelayElapsed,
+    Event,
     IllegalTransition,
     StartItem,
     TaskEnded,
     WithdrawItems,
+    controls,
+    item_events,
 )
 from stretto.definitions.conductor.branches import NO_BRANCH
+from stretto.definitions.conductor.conductor import HANDLERS
 from stretto.definitions.model.parameters import bind
 from tests.support.driving import Drive, failed, starts, waits
-from tests.support.rehearsal import Told, rehearse
+from tests.support.rehearsal import RehearsalReport, rehearse
 from tests.support.writing import branches, then, workflow
 
 
-def performed(rehearsal: Told) -> list[str]:
+def performed(rehearsal: RehearsalReport) -> list[str]:
     """Return the tasks in the order in which they were performed."""
     return [each["task"] for each in rehearsal.actions]
 
@@ -30,7 +34,7 @@ def performed(rehearsal: Told) -> list[str]:
 
 
 def test_every_item_and_every_try_sees_the_context_of_the_tasks_start() -> None:
-    """What is published while a task runs is seen by none of its later items, retries or on_error."""
+    """Values published while a task runs are not seen by its later items, retries or on_error."""
     text = workflow(
         {
             "name": "slow",
@@ -212,7 +216,7 @@ def test_on_error_decides_with_the_error_and_the_result_of_the_try() -> None:
 
 
 def test_a_fault_in_on_error_fails_the_item_without_retry() -> None:
-    """An on_error that cannot be evaluated ends the tries and is told."""
+    """An on_error that cannot be evaluated ends the attempts and is reported."""
     run = rehearse(
         workflow({"name": "a", "retry": {"count": 5, "on_error": "{{ result().x.y }}"}}), script=[{"status": "failed"}]
     )
@@ -279,7 +283,7 @@ def test_other_branches_go_on_after_an_unhandled_failure_unless_fail_fast(fail_f
     "transition", [then("b", when="{{ workflow.nope }}"), {"publish": {"v": "{{ 1 / 0 }}"}, "do": "b"}]
 )
 def test_an_error_in_when_or_publish_fails_the_run_at_once(transition: dict[str, Any]) -> None:
-    """What runs finishes; nothing new starts, not even the rest of a fan-out."""
+    """Running items finish; nothing new starts, not even the rest of a fan-out."""
     text = workflow({"name": "a", "next": [transition]}, {"name": "b"}, {"name": "c", "with_items": [1, 2, 3]})
     run = rehearse(text, script=[{"task": "c", "duration": 5}])
     assert (run.status, performed(run), [each["code"] for each in run.errors]) == (
@@ -302,7 +306,7 @@ def test_what_was_to_start_together_with_a_task_that_breaks_the_run_does_not(oth
     "source", ["{{ null }}", "{{ 5 }}", "{{ 'abc' }}", "{{ {'a': 1} }}", "{{ workflow.nope }}", "a {{ 1 }}"]
 )
 def test_items_that_are_no_list_fail_the_task_which_can_be_routed(source: str) -> None:
-    """with_items over anything but a list is a rendering error of its task: routable, told, with its place."""
+    """with_items over anything but a list is a rendering error of its task: routable, reported, with its place."""
     run = rehearse(workflow({"name": "a", "with_items": source, "next": [then("b", when="failed()")]}, {"name": "b"}))
     assert (run.status, performed(run), run.errors[0]["code"]) == ("succeeded", ["b"], "expression_error")
     assert (run.errors[0]["task"], run.errors[0]["handled"]) == ("a", True)
@@ -417,7 +421,7 @@ def test_while_paused_transitions_are_evaluated_and_targets_held() -> None:
 
 
 def test_while_paused_due_retries_and_delays_wait() -> None:
-    """What comes due in a pause starts when it ends."""
+    """A timer that is due in a pause starts its item when the pause ends."""
     drive = Drive(workflow({"name": "a", "retry": {"count": 1, "delay": 1}}, {"name": "b", "delay": 3}))
     (delay,) = waits(drive.commands)
     (retry,) = waits(drive.fails("a"))
@@ -473,8 +477,8 @@ def test_a_fan_out_that_is_cancelled_is_cancelled() -> None:
     assert drive.ended("a").outcome == "cancelled"
 
 
-def test_a_failure_that_waits_for_its_retry_is_told_when_the_run_is_cancelled() -> None:
-    """A try that failed is told even when the next one never comes."""
+def test_a_failure_that_waits_for_its_retry_is_reported_when_the_run_is_cancelled() -> None:
+    """A failed attempt is reported even if the next one never comes."""
     drive = Drive(workflow({"name": "a", "retry": {"count": 3, "delay": 9}}))
     drive.fails("a", failure=failed(message="connection refused"))
     drive.cancel()
@@ -557,7 +561,7 @@ def test_entry_tasks_are_those_that_no_other_leads_to() -> None:
     assert starts(Drive(text).commands) == [("b", 0), ("a", 0)]
 
 
-def test_system_tells_about_the_run() -> None:
+def test_system_describes_the_run() -> None:
     """`system` holds the start, the run's id, the workflow's ref and the parent."""
     run = rehearse(
         workflow(
@@ -585,16 +589,16 @@ def test_the_status_of_every_task_can_be_asked() -> None:
         workflow({"name": "a", "with_items": [1, 2, 3], "concurrency": 2, "next": [then("b")]}, {"name": "b"})
     )
     drive.fails("a", 1)
-    told = drive.conductor.tasks()
-    assert told["a"] == {
+    tasks = drive.conductor.tasks()
+    assert tasks["a"] == {
         "status": "running",
         "visits": 1,
         "items": {"total": 3, "succeeded": 0, "failed": 1, "running": 2},
     }
-    assert told["b"]["status"] == "not_started"
+    assert tasks["b"]["status"] == "not_started"
 
 
-def test_each_task_that_ends_is_told_once() -> None:
+def test_each_task_that_ends_is_reported_once() -> None:
     """TaskEnded comes once a visit, with the seconds that it took."""
     drive = Drive(
         workflow(
@@ -611,7 +615,7 @@ def test_each_task_that_ends_is_told_once() -> None:
 
 
 def test_late_and_unknown_events_give_nothing() -> None:
-    """A completion of an old try, an old visit, or an item that nobody started changes nothing."""
+    """A completion of an old attempt, an old visit, or an item that never started changes nothing."""
     drive = Drive(workflow({"name": "a", "retry": {"count": 1}}))
     (retry,) = waits(drive.fails("a"))
     assert drive.completes("a") == []
@@ -656,3 +660,10 @@ def test_a_conductor_needs_no_clock_and_keeps_what_it_is_given() -> None:
     other.begin()
     drive.completes("a")
     assert [each.context.look(NO_BRANCH, 0).variables["v"] for each in (drive.conductor, other)] == [1, 0]
+
+
+def test_every_event_has_one_handler() -> None:
+    """The tables of the two modules with handlers do not overlap."""
+    events = {*item_events.HANDLERS, *controls.HANDLERS}
+    assert HANDLERS.keys() == events == set(get_args(Event))
+    assert len(events) == len(item_events.HANDLERS) + len(controls.HANDLERS)

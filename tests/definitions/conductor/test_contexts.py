@@ -11,7 +11,7 @@ from immutables import Map
 from stretto.definitions import freeze, thaw
 from stretto.definitions.conductor.branches import NO_BRANCH, Branch
 from stretto.definitions.conductor.contexts import CONTEXTS, BranchContexts, Contexts, RunContexts
-from stretto.definitions.context.context import RunFacts, TaskRecord
+from stretto.definitions.context import RunFacts, TaskRecord
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import weigh
 from stretto.definitions.expressions import Scope

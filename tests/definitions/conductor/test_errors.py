@@ -49,7 +49,7 @@ def failing(text: str, inputs: dict[str, Any], failure: Failure) -> list[dict[st
     return errors_of(drive)
 
 
-def test_a_record_tells_everything_about_a_failure() -> None:
+def test_a_record_describes_all_of_a_failure() -> None:
     """Every field that an outcome promises is there; what does not apply is null."""
     (record,) = failing(definition(), {}, Failure("failed", "no luck", input=freeze({"x": 1})))
     assert set(record) == FIELDS
@@ -68,7 +68,7 @@ def test_a_record_tells_everything_about_a_failure() -> None:
     }
 
 
-def test_an_expressions_error_tells_its_source_and_place() -> None:
+def test_an_expressions_error_has_its_source_and_place() -> None:
     """A failed rendering names the expression and where it stands."""
     text = 'version: "1"\ntasks:\n  - name: a\n    action: core.noop\n    with_items: "{{ workflow.nope }}"\n'
     (record,) = rehearse(text).errors
@@ -80,7 +80,7 @@ def test_an_expressions_error_tells_its_source_and_place() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expression", "told"),
+    ("expression", "shown"),
     [
         ("workflow.zzz", "the namespace 'workflow' has no 'zzz'; there are: hosts, region"),
         ("workflow.regio", "the namespace 'workflow' has no 'regio'; did you mean 'region'?"),
@@ -88,17 +88,17 @@ def test_an_expressions_error_tells_its_source_and_place() -> None:
         ("task.a.result", "the task 'a' has not finished yet"),
     ],
 )
-def test_the_names_in_scope_are_told(expression: str, told: str) -> None:
+def test_the_names_in_scope_are_listed(expression: str, shown: str) -> None:
     """The nearest one, or else those that there are."""
     text = 'version: "1"\nvars: {region: x, hosts: {b: 1, a: 2}}\n'
     text += f'tasks: [{{name: a, action: core.noop, when: "{{{{ {expression} }}}}"}}]\n'
     (record,) = rehearse(text).errors
-    assert record["message"] == told
+    assert record["message"] == shown
 
 
-@pytest.mark.parametrize(("failures", "told"), [(1, 1), (10, 10), (11, 10), (300, 10)])
-def test_at_most_ten_item_errors_are_told_and_all_counted(failures: int, told: int) -> None:
-    """A task's own record counts all; the first ten items, in the items' order, are told."""
+@pytest.mark.parametrize(("failures", "shown"), [(1, 1), (10, 10), (11, 10), (300, 10)])
+def test_at_most_ten_item_errors_are_shown_and_all_counted(failures: int, shown: int) -> None:
+    """A task's own record counts all; the first ten items, in the items' order, are shown."""
     drive = Drive(definition(with_items="{{ parameters.items }}", concurrency=300), {"items": list(range(300))})
     for index in reversed(range(300)):
         if index < failures:
@@ -106,7 +106,7 @@ def test_at_most_ten_item_errors_are_told_and_all_counted(failures: int, told: i
         else:
             drive.completes("a", None, index)
     records = errors_of(drive)
-    assert [record["item_index"] for record in records] == [None, *range(told)]
+    assert [record["item_index"] for record in records] == [None, *range(shown)]
     assert (records[0]["code"], f"{failures} of 300 items failed" in records[0]["message"]) == ("items_failed", True)
 
 
@@ -123,7 +123,7 @@ def test_the_records_of_a_run_are_bounded() -> None:
 
 
 def test_a_large_input_is_cut() -> None:
-    """An input of more than 4 KiB is told as the beginning of its JSON."""
+    """An input of more than 4 KiB is shown as the beginning of its JSON."""
     (small,) = failing(definition(), {}, Failure("failed", "m", input=freeze({"x": "y" * 4000})))
     (large,) = failing(definition(), {}, Failure("failed", "m", input=freeze({"x": "y" * 1_000_000})))
     assert small["input"] == {"x": "y" * 4000}
@@ -134,7 +134,7 @@ def test_a_large_input_is_cut() -> None:
 
 @pytest.mark.parametrize("text", ["\x01" * 4000, "😀" * 4000, "😀" * 10_000])
 def test_four_kibibytes_are_bytes(text: str) -> None:
-    """What is told of an input is at most 4 KiB of UTF-8 JSON, whatever the characters."""
+    """The shown input is at most 4 KiB of UTF-8 JSON, whatever the characters."""
     (record,) = failing(definition(), {}, Failure("failed", "m", input=freeze({"x": text})))
     assert len(json.dumps(record["input"], ensure_ascii=False).encode()) < 4096 + 100
 
@@ -168,7 +168,7 @@ LEAKS = {
 
 
 @pytest.mark.parametrize(("expression", "token"), LEAKS.values(), ids=LEAKS)
-def test_no_part_of_a_secret_is_told_by_an_expressions_error(expression: str, token: str) -> None:
+def test_no_part_of_a_secret_is_shown_by_an_expressions_error(expression: str, token: str) -> None:
     """A secret that an error quotes is masked even when the quotation is cut or escaped."""
     drive = Drive(definition(timeout=expression), {"token": token})
     assert "S3cr3t" not in json.dumps(errors_of(drive))

@@ -1,4 +1,4 @@
-"""The input of a failed try as it is told: masked, bounded, and at a cost that does not grow with the input."""
+"""The input of a failed attempt in a record: masked, bounded, and at a cost that does not grow with the input."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stretto.definitions import freeze, thaw
-from stretto.definitions.conductor.inputs import LEVELS_AROUND_AN_INPUT, MAX_INPUT_BYTES, told_input
+from stretto.definitions.conductor.inputs import LEVELS_AROUND_AN_INPUT, MAX_INPUT_BYTES, masked_input
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import MAX_DEPTH, Data, weigh
 
@@ -36,23 +36,23 @@ def large(member: Any) -> Data:
 
 
 @pytest.mark.parametrize("value", [None, 7, "text", {"x": [1, {"y": None}]}, {"x": "y" * 4000}, [1] * 2000])
-def test_what_fits_is_told_as_it_is(value: Any) -> None:
+def test_an_input_that_fits_is_unchanged(value: Any) -> None:
     """With its types; so much as has 4 KiB as JSON, whatever it weighs."""
-    assert thaw(told_input(freeze(value), NO_SECRETS)) == value
+    assert thaw(masked_input(freeze(value), NO_SECRETS)) == value
 
 
-def test_of_what_is_large_the_beginning_of_its_json_is_told_and_how_much_there_is() -> None:
+def test_of_what_is_large_the_beginning_of_its_json_is_shown_and_its_size() -> None:
     """The count is that of the data's weight, which is known without writing it down."""
     data = large("x")
-    told = told_input(data, NO_SECRETS)
-    assert isinstance(told, str)
-    text, _, rest = told.rpartition("... ")
+    shown = masked_input(data, NO_SECRETS)
+    assert isinstance(shown, str)
+    text, _, rest = shown.rpartition("... ")
     assert rest == f"(about {weigh(data):,} bytes)"
     assert json_of(data).startswith(text)
     assert len(text) > MAX_INPUT_BYTES * 3 // 4
 
 
-def test_only_as_much_is_looked_at_as_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_as_much_is_looked_at_as_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thousand items that fail over the same five megabytes cost a thousand times some kilobytes."""
     encoded: list[int] = []
 
@@ -64,45 +64,45 @@ def test_only_as_much_is_looked_at_as_is_told(monkeypatch: pytest.MonkeyPatch) -
     data = large("x")
     text = freeze({"text": "y" * 5_000_000})
     monkeypatch.setattr("msgspec.json.encode", encode)
-    told_input(data, NO_SECRETS)
-    told_input(text, NO_SECRETS)
+    masked_input(data, NO_SECRETS)
+    masked_input(text, NO_SECRETS)
     assert sum(encoded) < 16 * MAX_INPUT_BYTES
 
 
-def test_what_is_too_deep_for_a_record_is_told_as_a_text() -> None:
+def test_what_is_too_deep_for_a_record_is_shown_as_a_text() -> None:
     """The record is data itself, and its containers count."""
     deep: Any = 1
     for _ in range(MAX_DEPTH - LEVELS_AROUND_AN_INPUT):
         deep = [deep]
-    assert thaw(told_input(freeze(deep), NO_SECRETS)) == deep
-    told = told_input(freeze([deep]), NO_SECRETS)
-    assert isinstance(told, str)
-    assert told.startswith("[" * (MAX_DEPTH - LEVELS_AROUND_AN_INPUT + 1) + "1]")
+    assert thaw(masked_input(freeze(deep), NO_SECRETS)) == deep
+    shown = masked_input(freeze([deep]), NO_SECRETS)
+    assert isinstance(shown, str)
+    assert shown.startswith("[" * (MAX_DEPTH - LEVELS_AROUND_AN_INPUT + 1) + "1]")
 
 
 @pytest.mark.parametrize("before", [0, 1, 4060, 4085, 4090, 4096, 8180, 8185, 8192])
 def test_no_part_of_a_secret_is_left_where_it_is_cut(before: int) -> None:
     """Whether the input is cut within it, or only its text before it is looked for."""
-    told = told_input(freeze({"text": "y" * before + TOKEN + "y" * 9000}), Mask([TOKEN]))
-    assert "s3cr" not in str(told)
+    shown = masked_input(freeze({"text": "y" * before + TOKEN + "y" * 9000}), Mask([TOKEN]))
+    assert "s3cr" not in str(shown)
 
 
 def test_a_secret_as_long_as_an_input_shows_nothing_of_itself() -> None:
     """A bundle of keys, for one."""
     bundle = "".join(f"line {number}\n" for number in range(3000))
-    told = told_input(freeze({"bundle": bundle}), Mask([bundle]))
-    assert told == f'{{"bundle":"... (about {len(bundle) + 12:,} bytes)'
+    shown = masked_input(freeze({"bundle": bundle}), Mask([bundle]))
+    assert shown == f'{{"bundle":"... (about {len(bundle) + 12:,} bytes)'
 
 
 @given(VALUES)
-def test_whatever_is_told_is_short_and_without_secrets_and_is_told_again_as_it_is(data: Data) -> None:
-    """The item tells the journal, and the record the same once more, also in a replay."""
+def test_a_masked_input_is_short_and_without_secrets_and_unchanged_by_another_masking(data: Data) -> None:
+    """The item masks it for the journal, and the record masks it again, also in a replay."""
     mask = Mask([TOKEN])
-    told = told_input(data, mask)
-    assert len(json_of(told).encode()) <= MAX_INPUT_BYTES
-    assert TOKEN not in json_of(told)
-    assert told_input(told, mask) == told
+    shown = masked_input(data, mask)
+    assert len(json_of(shown).encode()) <= MAX_INPUT_BYTES
+    assert TOKEN not in json_of(shown)
+    assert masked_input(shown, mask) == shown
     masked = mask.data(data)
-    if told != masked:
-        assert isinstance(told, str)
+    if shown != masked:
+        assert isinstance(shown, str)
         assert len(json_of(masked).encode()) > MAX_INPUT_BYTES or weigh(data) > 2 * MAX_INPUT_BYTES

@@ -1,4 +1,4 @@
-"""What can be asked of a run at any moment: what is in flight, which timers are set, what may be performed again."""
+"""Questions about a run: attempts in flight, timers, and attempts that may run again."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from stretto.definitions.conductor import (
     StartItem,
     WaitUntil,
 )
-from tests.support.driving import Drive, failed, told, waits
+from tests.support.driving import Drive, as_data, failed, waits
 from tests.support.following import orquesta
 from tests.support.writing import then, workflow
 
@@ -24,7 +24,7 @@ def outstanding(drive: Drive) -> list[tuple[str, int, int, int]]:
 
 
 def resumable(drive: Drive) -> list[bool]:
-    """Tell of each outstanding try whether it may be performed again."""
+    """Return for each outstanding attempt whether it may run again."""
     return [drive.conductor.may_resume(each) for each in drive.conductor.outstanding()]
 
 
@@ -36,8 +36,8 @@ def timers(drive: Drive) -> list[object]:
 def test_what_was_commanded_and_has_not_ended_is_outstanding_as_it_was_commanded() -> None:
     """The commands come again as they were, by visit and item; what has ended or waits is not among them."""
     drive = Drive(workflow({**FAN, "retry": {"count": 1, "delay": 5}}, {"name": "b", "timeout": 3}))
-    commanded = {(each.task, each.index): told(each) for each in drive.commands if isinstance(each, StartItem)}
-    assert [told(each) for each in drive.conductor.outstanding()] == [
+    commanded = {(each.task, each.index): as_data(each) for each in drive.commands if isinstance(each, StartItem)}
+    assert [as_data(each) for each in drive.conductor.outstanding()] == [
         commanded[key] for key in (("a", 0), ("a", 1), ("a", 2), ("b", 0))
     ]
     drive.completes("a", index=1)
@@ -45,7 +45,7 @@ def test_what_was_commanded_and_has_not_ended_is_outstanding_as_it_was_commanded
     assert outstanding(drive) == [("a", 1, 2, 1), ("a", 1, 3, 1), ("b", 1, 0, 1)]
     (retry,) = waits(drive.commands)
     (again,) = [each for each in drive.due(retry) if isinstance(each, StartItem)]
-    assert told(drive.conductor.outstanding()[0]) == told(again)
+    assert as_data(drive.conductor.outstanding()[0]) == as_data(again)
 
 
 def test_nothing_is_outstanding_before_the_begin_and_after_the_end() -> None:
@@ -57,7 +57,7 @@ def test_nothing_is_outstanding_before_the_begin_and_after_the_end() -> None:
 
 
 def test_an_action_that_is_performed_again_is_outstanding_each_time() -> None:
-    """Where arrivals at a task that runs have its action performed once more, each performance is; until one ends."""
+    """If arrivals at a running task run its action once more, each call is outstanding until one ends."""
     flow = orquesta(
         "a: {action: x.y, next: [{do: c}]}",
         "b: {action: x.y, next: [{do: c}]}",
@@ -67,13 +67,13 @@ def test_an_action_that_is_performed_again_is_outstanding_each_time() -> None:
     drive.completes("a")
     again = [each for each in drive.completes("b") if isinstance(each, StartItem)]
     assert outstanding(drive) == [("c", 1, 0, 1), ("c", 1, 1, 1)]
-    assert told(drive.conductor.outstanding()[1]) == told(again[0])
+    assert as_data(drive.conductor.outstanding()[1]) == as_data(again[0])
     drive.completes("c", index=1)
     assert outstanding(drive) == []
 
 
 def test_what_runs_may_be_performed_again_also_while_the_run_fails_or_is_paused() -> None:
-    """What runs finishes: a crash does not change that."""
+    """Running items finish: a crash does not change that."""
     drive = Drive(workflow({"name": "a"}, {"name": "b"}, {"name": "c"}, fail_fast=True))
     drive.pause()
     assert resumable(drive) == [True, True, True]
@@ -119,7 +119,7 @@ def test_what_an_action_cancelled_has_nothing_performed_again() -> None:
     assert (drive.conductor.status, resumable(drive)) == ("cancelling", [False])
 
 
-def test_an_item_is_told_to_stop_once() -> None:
+def test_an_item_is_stopped_once() -> None:
     """Also when first the run took too long, and then somebody cancels it."""
     drive = Drive(workflow({"name": "a"}, timeout=5, cancellation_policy="cancel_running"))
     commands = [*drive.on(RunTimedOut(5.0)), *drive.cancel()]

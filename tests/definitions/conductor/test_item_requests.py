@@ -18,7 +18,7 @@ from stretto.definitions.conductor import (
     UnknownTask,
 )
 from stretto.definitions.conductor.branches import NO_BRANCH
-from tests.support.driving import Drive, failed, starts, told, waits
+from tests.support.driving import Drive, as_data, failed, starts, waits
 from tests.support.following import orquesta
 from tests.support.writing import then, workflow
 
@@ -48,8 +48,8 @@ def stops(commands: list[Command]) -> list[int]:
 
 def record(drive: Drive, task: str = "a") -> tuple[str, Any, Any]:
     """Return what `task.NAME` reads: outcome, result, errors."""
-    told = drive.conductor.context.look(NO_BRANCH, 0).tasks[task]
-    return told.outcome, thaw(told.result), thaw(told.errors)
+    record = drive.conductor.context.look(NO_BRANCH, 0).tasks[task]
+    return record.outcome, thaw(record.result), thaw(record.errors)
 
 
 def finish(drive: Drive, task: str = "a") -> None:
@@ -122,7 +122,7 @@ def test_an_item_that_runs_is_stopped_and_counts_as_skipped_whatever_comes_of_it
 
 
 def test_an_item_that_was_to_be_skipped_and_had_not_been_started_is() -> None:
-    """Whoever carries out the command to stop it may find it in a queue, and say that it was withdrawn."""
+    """The supervisor may find it in a queue, and say that it was withdrawn."""
     drive = Drive(workflow(FAN))
     skip(drive, 1)
     assert starts(drive.withdraws("a", 1)) == [("a", 2)]
@@ -211,7 +211,7 @@ def test_a_task_without_items_is_skipped_as_its_item_0(definition: Any, outcome:
     ids=["native", "orquesta"],
 )
 def test_a_task_that_is_delayed_is_skipped_at_once(definition: Any, paused: bool) -> None:
-    """Nobody waits for the rest of its delay; its timer means nothing any more."""
+    """The rest of its delay is dropped; its timer means nothing any more."""
     drive = Drive(definition)
     (delay,) = waits(drive.commands)
     if paused:
@@ -259,7 +259,7 @@ def test_an_action_that_is_performed_more_than_once_is_skipped_each_time() -> No
     assert (drive.finish.status, drive.ended("c").result) == ("succeeded", None)
 
 
-def test_what_is_not_performed_may_be_told_as_skipped() -> None:
+def test_an_item_that_does_not_run_may_be_skipped() -> None:
     """A completion with that outcome counts as skipped, too."""
     drive = Drive(workflow(FAN))
     drive.on(ItemCompleted("a", 1, 0, 1, "skipped", None, None, drive.tick()))
@@ -280,7 +280,7 @@ def test_what_runs_can_be_skipped_while_the_run_fails_or_is_cancelled() -> None:
     assert drive.finish.status == "cancelled"
 
 
-def test_an_item_that_is_being_cancelled_is_not_told_to_stop_twice() -> None:
+def test_an_item_that_is_being_cancelled_is_not_stopped_twice() -> None:
     """It is, and counts as skipped."""
     drive = Drive(workflow(FAN, cancellation_policy="cancel_running"))
     assert stops(drive.cancel()) == [0, 1]
@@ -295,9 +295,9 @@ def test_of_several_visits_the_first_where_it_can_be_is_meant() -> None:
     drive = Drive(workflow({"name": "b", "next": [then("a")]}, {"name": "c", "next": [then("a")]}, FAN))
     drive.completes("b")
     drive.completes("c")
-    told = [skip(drive, 1), skip(drive, 1)]
-    assert told == [[CancelItem("a", 1, 1)], [CancelItem("a", 2, 1)]]
-    with pytest.raises(IllegalTransition, match="item 1 cannot be skipped: it is being skipped"):
+    commands = [skip(drive, 1), skip(drive, 1)]
+    assert commands == [[CancelItem("a", 1, 1)], [CancelItem("a", 2, 1)]]
+    with pytest.raises(IllegalTransition, match="item 1 cannot be skipped: it is already being skipped"):
         skip(drive, 1)
 
 
@@ -414,8 +414,8 @@ NATIVE_DRIVE = workflow(
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
-        (ConcurrencyRequested("a", 0, 9.0), "a concurrency is at least 1, not 0"),
-        (ConcurrencyRequested("plain", 2, 9.0), "the task 'plain' has no items, and so no concurrency"),
+        (ConcurrencyRequested("a", 0, 9.0), "concurrency must be at least 1, got 0"),
+        (ConcurrencyRequested("plain", 2, 9.0), "the task 'plain' has no items, so its concurrency cannot be changed"),
         (ConcurrencyRequested("b", 2, 9.0), "the task 'b' starts no items now"),
         (ConcurrencyRequested("plian", 2, 9.0), "no task 'plian' in test; did you mean 'plain'"),
         (SkipRequested("plian", 0, 9.0), "no task 'plian' in test; did you mean 'plain'"),
@@ -423,11 +423,11 @@ NATIVE_DRIVE = workflow(
         (SkipRequested("a", -1, 9.0), "the task 'a' has no such item"),
         (SkipRequested("plain", 1, 9.0), "the task 'plain' has no such item; its only item is 0"),
         (SkipRequested("a", 0, 9.0), "item 0 cannot be skipped: it has ended"),
-        (SkipRequested("b", 0, 9.0), "the items of 'b' are known when its delay is over"),
-        (RetryRequested("a", 0, 9.0), "item 0 cannot be tried now: it has not failed"),
-        (RetryRequested("a", 1, 9.0), "it is being performed"),
-        (RetryRequested("a", 4, 9.0), "it has not been started"),
-        (RetryRequested("plain", 0, 9.0), "it is being performed"),
+        (SkipRequested("b", 0, 9.0), "the items of 'b' are unknown until its delay is over"),
+        (RetryRequested("a", 0, 9.0), "item 0 cannot be retried now: it has not failed"),
+        (RetryRequested("a", 1, 9.0), "it is running"),
+        (RetryRequested("a", 4, 9.0), "it has not started"),
+        (RetryRequested("plain", 0, 9.0), "it is running"),
     ],
 )
 def test_a_request_that_cannot_be_is_refused_and_changes_nothing(request_: Event, message: str) -> None:
@@ -442,7 +442,7 @@ def test_a_request_that_cannot_be_is_refused_and_changes_nothing(request_: Event
         for timer in waits(drive.commands):
             drive.due(timer)
         finish(drive)
-    assert [told(each) for each in drives[0].commands] == [told(each) for each in drives[1].commands]
+    assert [as_data(each) for each in drives[0].commands] == [as_data(each) for each in drives[1].commands]
 
 
 def test_what_was_skipped_has_ended() -> None:
@@ -458,21 +458,21 @@ def test_a_failed_item_is_not_tried_again_where_that_has_no_meaning() -> None:
     """In a workflow of Orquesta's; where more failed than may; where it is to be tried already or nothing starts."""
     flow = Drive(orquesta(FLOW))
     flow.fails("a", 0)
-    with pytest.raises(IllegalTransition, match="an Orquesta task is tried again as a whole, by its `retry`"):
+    with pytest.raises(IllegalTransition, match="an Orquesta task is retried as a whole, by its `retry`"):
         retry(flow, 0)
     drive = Drive(workflow({**FAN, "max_failures": 0}))
     drive.fails("a", 0)
-    with pytest.raises(IllegalTransition, match="more items have failed than max_failures allows"):
+    with pytest.raises(IllegalTransition, match="more items failed than max_failures allows"):
         retry(drive, 0)
     drive = Drive(workflow(FAN))
     drive.fails("a", 0)
     retry(drive, 0)
-    with pytest.raises(IllegalTransition, match="it will be tried as soon as there is a place in the window"):
+    with pytest.raises(IllegalTransition, match="it is already queued, and starts when the window has room"):
         retry(drive, 0)
     drive = Drive(workflow(FAN))
     drive.fails("a", 0)
     drive.cancel()
-    with pytest.raises(IllegalTransition, match="nothing is started any more"):
+    with pytest.raises(IllegalTransition, match="the run starts nothing more"):
         retry(drive, 0)
 
 
@@ -480,13 +480,13 @@ def test_what_will_not_be_started_cannot_be_skipped_nor_its_window_be_changed() 
     """In a run that is being cancelled, and in a fan-out that has stopped."""
     drive = Drive(workflow(FAN))
     drive.cancel()
-    with pytest.raises(IllegalTransition, match="it will not be started any more"):
+    with pytest.raises(IllegalTransition, match="it will not start"):
         skip(drive, 4)
     with pytest.raises(IllegalTransition, match="the task 'a' starts no items now"):
         widen(drive, 3)
     drive = Drive(workflow({**FAN, "max_failures": 0}))
     drive.fails("a", 0)
-    with pytest.raises(IllegalTransition, match="it will not be started any more"):
+    with pytest.raises(IllegalTransition, match="it will not start"):
         skip(drive, 4)
 
 
@@ -499,14 +499,14 @@ def test_a_task_that_does_not_run_takes_no_request() -> None:
     drive.completes("a")
     for task in ("a", "d"):
         for request in (skip, retry):
-            with pytest.raises(IllegalTransition, match="the task does not run"):
+            with pytest.raises(IllegalTransition, match="the task is not running"):
                 request(drive, 0, task)
     for task in "bcd":
         drive.completes(task)
-    with pytest.raises(IllegalTransition, match="cannot change a task of what is succeeded"):
+    with pytest.raises(IllegalTransition, match="cannot change a task of a run that is succeeded"):
         skip(drive, 0, "b")
     drive = Drive("tasks: [{name: p, type: parallel, delay: 9, tasks: [{name: x, action: core.noop}]}]\n")
-    with pytest.raises(IllegalTransition, match="performs no action"):
+    with pytest.raises(IllegalTransition, match="has no action"):
         skip(drive, 0, "p.fork")
 
 

@@ -1,4 +1,4 @@
-"""What Orquesta's definitions mean: all that the table says comes of its workflows, in the real engine."""
+"""The meaning of Orquesta's definitions: the outcomes in the table, in the real engine."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from tests.support.orquesta_cases import CASES, FILES, outcome_of, summary_of
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_what_comes_of_a_workflow(case: dict[str, Any]) -> None:
-    """All that the case tells of it, and no output or error besides."""
+    """The outcome of the case, and no other output or error."""
     expected = {"status": "succeeded", "output": None, "errors": [], **case["expect"]}
-    told = summary_of(outcome_of(case))
-    assert {key: told[key] for key in expected} == expected
+    summary = summary_of(outcome_of(case))
+    assert {key: summary[key] for key in expected} == expected
 
 
 def test_each_case_has_a_name_of_its_own() -> None:

@@ -1,4 +1,4 @@
-"""What a task settles, and all that its items perform, before the first of them starts."""
+"""The settings of a task and the calls of its items, evaluated before the first one starts."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def prepare(task: str, **variables: Any) -> Preparation:
 
 def performed(preparation: Preparation) -> list[tuple[str, Any]]:
     """Return (action, input) of each item."""
-    return [(each.action, thaw(each.input)) for each in preparation.performed or ()]
+    return [(each.action, thaw(each.input)) for each in preparation.calls or ()]
 
 
 def test_a_task_without_items_performs_its_action_once() -> None:
@@ -31,7 +31,7 @@ def test_a_task_without_items_performs_its_action_once() -> None:
 
 def test_a_task_without_an_action_performs_nothing() -> None:
     """It has no input either."""
-    assert prepare("delay: 2").performed is None
+    assert prepare("delay: 2").calls is None
 
 
 def test_each_item_is_rendered_with_its_own_element() -> None:
@@ -112,20 +112,23 @@ def test_delays_and_retries_are_evaluated() -> None:
 @pytest.mark.parametrize(
     ("task", "reason"),
     [
-        ("action: x.y, with: <% ctx().text %>", "`with` takes a list, not a value of type string"),
-        ("action: x.y, with: <% ctx().object %>", "`with` takes a list, not a value of type object"),
-        ("action: x.y, with: <% ctx().none %>", "`with` takes a list, not a value of type null"),
-        ("action: x.y, with: {items: <% ctx().l %>, concurrency: <% ctx().text %>}", "`concurrency` is an integer"),
-        ("action: x.y, delay: <% ctx().text %>", "the delay of a task is an integer"),
-        ("action: x.y, retry: {count: <% ctx().text %>}", "the count of retries is an integer"),
-        ("action: x.y, retry: {count: 1, delay: <% ctx().none %>}", "the delay of retries is an integer"),
-        ("action: <% ctx().l %>", "an action's ref is a text, not a value of type array"),
-        ("action: x.y, input: <% ctx().l %>", "an action's input is an object, not a value of type array"),
+        ("action: x.y, with: <% ctx().text %>", "`with` must be a list, got a value of type string"),
+        ("action: x.y, with: <% ctx().object %>", "`with` must be a list, got a value of type object"),
+        ("action: x.y, with: <% ctx().none %>", "`with` must be a list, got a value of type null"),
+        (
+            "action: x.y, with: {items: <% ctx().l %>, concurrency: <% ctx().text %>}",
+            "`concurrency` must be an integer",
+        ),
+        ("action: x.y, delay: <% ctx().text %>", "the delay of a task must be an integer"),
+        ("action: x.y, retry: {count: <% ctx().text %>}", "the count of retries must be an integer"),
+        ("action: x.y, retry: {count: 1, delay: <% ctx().none %>}", "the delay of retries must be an integer"),
+        ("action: <% ctx().l %>", "an action's ref must be a text, got a value of type array"),
+        ("action: x.y, input: <% ctx().l %>", "an action's input must be an object, got a value of type array"),
         ("action: x.y, input: {a: <% no_function() %>}", "no_function"),
         ("action: x.y, with: <% ctx().l %>, input: {a: <% item().no %>}", "no"),
     ],
 )
-def test_what_does_not_fit_is_told(task: str, reason: str) -> None:
+def test_an_unfit_value_is_reported(task: str, reason: str) -> None:
     """With the place of the expression that gave it."""
     with pytest.raises(ExpressionError) as caught:
         prepare(task, text="s", object={}, none=None, l=[1])

@@ -1,4 +1,4 @@
-"""What holds of every run: determinism, the exact window, one end, and no start after it."""
+"""Properties of every run: determinism, the exact window, one end, and no start after it."""
 
 import json
 from fractions import Fraction
@@ -34,7 +34,7 @@ from stretto.definitions.conductor import (
 )
 from stretto.definitions.context.context import ItemScope
 from stretto.definitions.model.parameters import bind
-from tests.support.driving import failed, told
+from tests.support.driving import as_data, failed
 from tests.support.generating import definitions
 
 
@@ -124,7 +124,7 @@ class WindowMachine(RuleBasedStateMachine):
     def take(self, both: list[list[Command]]) -> list[Command]:
         """Compare the two runs' commands, and count them."""
         first, second = both
-        assert [told(each) for each in first] == [told(each) for each in second]
+        assert [as_data(each) for each in first] == [as_data(each) for each in second]
         for command in first:
             assert not self.finishes, "nothing comes after FinishRun"
             if isinstance(command, StartItem):
@@ -175,7 +175,7 @@ class WindowMachine(RuleBasedStateMachine):
             self.give_up_again()
 
     def give_up_again(self) -> None:
-        """What was to be tried again, and will not be, has failed as it had."""
+        """A requeued item whose next attempt never comes has failed."""
         self.outcomes.update(self.again)
         self.again.clear()
 
@@ -384,8 +384,8 @@ class WindowMachine(RuleBasedStateMachine):
         assert (ended.items, ended.failed) == (self.total, self.failures)
         skipped = sum(outcome == "skipped" for outcome in self.outcomes.values())
         assert ended.outcomes.get("skipped", 0) == skipped
-        told = self.conductors[0].tasks()["fan"]["items"]
-        assert told["succeeded"] == ended.outcomes["succeeded"] + skipped
+        items = self.conductors[0].tasks()["fan"]["items"]
+        assert items["succeeded"] == ended.outcomes["succeeded"] + skipped
         output = thaw(finish.output)
         expected = [f"result {i}" if self.outcomes.get(i) == "succeeded" else None for i in range(self.total)]
         assert output["results"] == expected
@@ -545,7 +545,7 @@ class RandomExecutor:
 
     def take(self, commands: list[Command]) -> None:
         """Carry out what is commanded."""
-        self.turns.append([told(each) for each in commands])
+        self.turns.append([as_data(each) for each in commands])
         for command in commands:
             assert self.finish is None, "nothing comes after FinishRun"
             if isinstance(command, StartItem):
@@ -569,9 +569,9 @@ def test_random_workflows_end_and_replay_to_the_same(text: str, random: Random, 
     executor = RandomExecutor(workflow, random, meddling)
     executor.run()
     replayed = Conductor(read_workflow(text, "test.yaml"), "run", bind(workflow, {}), 0.0)
-    turns = [[told(each) for each in replayed.begin()]]
+    turns = [[as_data(each) for each in replayed.begin()]]
     for event in executor.events:
-        turns.append([told(each) for each in replayed.on(event)])  # noqa: PERF401 - each on its own turn
+        turns.append([as_data(each) for each in replayed.on(event)])  # noqa: PERF401 - each on its own turn
     assert turns == executor.turns
     assert replayed.status == executor.conductor.status
     assert replayed.tasks() == executor.conductor.tasks()
@@ -587,9 +587,9 @@ def test_snapshots_of_a_run_never_change(text: str, random: Random) -> None:
     take = executor.take
 
     def watched(commands: list[Command]) -> None:
-        kept.extend((each, told(each)) for each in commands if isinstance(each, StartItem))
+        kept.extend((each, as_data(each)) for each in commands if isinstance(each, StartItem))
         take(commands)
 
     executor.take = watched  # type: ignore[method-assign]
     executor.run()
-    assert all(told(start) == before for start, before in kept)
+    assert all(as_data(start) == before for start, before in kept)

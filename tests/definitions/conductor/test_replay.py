@@ -28,14 +28,14 @@ tasks:
   b: {action: core.echo, input: {text: "<% str(ctx()) %>", list: <% ctx().values() %>}}
 output: [all: <% ctx() %>]
 """
-"""A workflow that tells its whole context, in all the ways that there are."""
+"""A workflow that shows its whole context, in every way."""
 SEEDS = st.integers(0, 2**32)
 ORQUESTA_RUNS = st.integers(1, 20_000).map(orquesta_run).filter(lambda run: run is not None)
 RUNS: dict[str, st.SearchStrategy[Run]] = {"native": native_runs(), "orquesta": ORQUESTA_RUNS}  # type: ignore[dict-item]
 
 
 def matches_what_is_carried_out(driver: Driver) -> None:
-    """What is outstanding and waited for is what was commanded and has not ended, told by whoever carries it out."""
+    """The outstanding starts and timers are those that were commanded and have not ended."""
     conductor = driver.conductor
     outstanding = {(each.task, each.visit, each.index): each.attempt for each in conductor.outstanding()}
     withdrawn = {(each.task, each.visit, index) for each in driver.withdrawn for index in each.indexes}
@@ -86,7 +86,7 @@ def test_a_run_is_rebuilt_with_its_definition_as_it_was_stored(dialect: str, dat
     """The definition is read again from its text."""
     run = data.draw(RUNS[dialect], label="run")
     if run.initial:
-        return  # a parent's context is of rehearsals alone, and its names are known to nobody else
+        return  # a parent's context is of rehearsals alone, and no other code knows its names
     recording = record(run, seeded(run, seed))
     replay(recording, run=Run(from_stored(to_stored(run.workflow)), run.parameters))
 

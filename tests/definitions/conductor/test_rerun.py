@@ -1,4 +1,4 @@
-"""What a rerun keeps: it ends as if what was mended had never failed, and performs only what is not kept."""
+"""A rerun ends as if the mended items had never failed, and runs only the items that it does not reuse."""
 
 from collections.abc import Callable
 from random import Random
@@ -12,14 +12,14 @@ from stretto.definitions import Workflow, read_workflow, thaw
 from stretto.definitions.conductor import (
     CancelRequested,
     ItemCompleted,
-    Kept,
     NothingToRerun,
+    ReusePlan,
     SkipRequested,
     StartItem,
-    kept_of,
+    plan_reuse,
 )
 from stretto.definitions.conductor.branches import NO_BRANCH
-from stretto.definitions.conductor.rerun import KeptScope
+from stretto.definitions.conductor.rerun import ReuseScope
 from tests.definitions.conductor.test_properties import RandomExecutor
 from tests.support.driving import Drive, failed, starts
 from tests.support.following import orquesta
@@ -28,24 +28,24 @@ from tests.support.performing import Performer, ShapedTask, failing, faults_of, 
 from tests.support.writing import then, workflow
 
 DIALECTS = pytest.mark.parametrize("make", [native, orquesta_of], ids=["native", "orquesta"])
-SCOPES: tuple[KeptScope, ...] = ("failed_tasks", "failed_items")
+SCOPES: tuple[ReuseScope, ...] = ("failed_tasks", "failed_items")
 FAN = {"name": "a", "with_items": [1, 2, 3], "concurrency": 3}
 
 
-def kept_by(drive: Drive, scope: KeptScope = "failed_tasks") -> Kept:
+def kept_by(drive: Drive, scope: ReuseScope = "failed_tasks") -> ReusePlan:
     """Return what a rerun of a run that was driven by hand keeps."""
-    return kept_of(drive.conductor, [each for each in drive.events if isinstance(each, ItemCompleted)], scope)
+    return plan_reuse(drive.conductor, [each for each in drive.events if isinstance(each, ItemCompleted)], scope)
 
 
-def rerun(drive: Drive, scope: KeptScope = "failed_tasks") -> Performer:
+def rerun(drive: Drive, scope: ReuseScope = "failed_tasks") -> Performer:
     """Do it again, with nothing failing."""
     return Performer(drive.workflow, failing({}), kept_by(drive, scope)).run()
 
 
 def record(performer: Performer, task: str) -> tuple[str, Any]:
     """Return what `task.NAME` reads: outcome and result."""
-    told = performer.conductor.context.look(NO_BRANCH, 0).tasks[task]
-    return told.outcome, thaw(told.result)
+    record = performer.conductor.context.look(NO_BRANCH, 0).tasks[task]
+    return record.outcome, thaw(record.result)
 
 
 # ---- the law
@@ -68,7 +68,7 @@ def test_a_rerun_ends_like_a_run_in_which_what_was_mended_had_never_failed(
     data: st.DataObject,
     shape: list[ShapedTask],
     random: Random,
-    scope: KeptScope,
+    scope: ReuseScope,
 ) -> None:
     """Whatever failed and in whichever order; and it performs nothing that is kept."""
     definition = make(shape)
@@ -76,7 +76,7 @@ def test_a_rerun_ends_like_a_run_in_which_what_was_mended_had_never_failed(
     old = Performer(definition, failing(faults), random=random).run()
     failed_tasks = old.conductor.failed_tasks()
     try:
-        kept = kept_of(old.conductor, old.completions(), scope)
+        kept = plan_reuse(old.conductor, old.completions(), scope)
     except NothingToRerun:
         assert not failed_tasks & {each.task for each in old.ended}
         return
@@ -86,7 +86,7 @@ def test_a_rerun_ends_like_a_run_in_which_what_was_mended_had_never_failed(
     stays = keeps & {each.task for each in old.ended}
     mended = failing({item: tries for item, tries in faults.items() if item[0] in stays})
     again = Performer(definition, mended, kept).run()
-    assert again.told() == Performer(definition, mended).run().told()
+    assert again.result() == Performer(definition, mended).run().result()
     ended_before = {(each.task, each.visit, each.index) for each in old.completions()}
     assert not {item for item in again.performed if item[0] in keeps} & ended_before
     if scope == "failed_items":
@@ -107,7 +107,7 @@ def test_a_rerun_of_any_run_ends(text: str, random: Random, meddling: int) -> No
     completions = [each for each in executor.events if isinstance(each, ItemCompleted)]
     for scope in SCOPES:
         try:
-            kept = kept_of(executor.conductor, completions, scope)
+            kept = plan_reuse(executor.conductor, completions, scope)
         except NothingToRerun:
             continue
         again = Performer(executor.conductor.workflow, failing({}), kept).run()
@@ -193,7 +193,7 @@ def test_a_task_that_failed_in_an_earlier_visit_is_forgotten() -> None:
 
 
 def test_a_task_whose_publish_failed_is_forgotten() -> None:
-    """What it gave may have been the reason."""
+    """Its result may have been the reason."""
     drive = Drive(workflow({"name": "a", "next": [then(v="{{ result().x }}")]}, {"name": "b"}))
     drive.completes("b")
     drive.completes("a", 5)
@@ -217,8 +217,8 @@ def test_of_a_cycle_with_a_failure_every_visit_is_forgotten() -> None:
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_a_cancelled_run_goes_on_from_where_it_was(scope: KeptScope) -> None:
-    """What ended while it was being cancelled is kept, and what would have followed follows; the clean-up is not."""
+def test_a_cancelled_run_goes_on_from_where_it_was(scope: ReuseScope) -> None:
+    """Completions during the cancel are reused, and the tasks that follow run. The clean-up is not reused."""
     text = workflow({"name": "a", "next": [then("b")]}, {"name": "b"}, {"name": "tidy"}, on_cancel="tidy")
     drive = Drive(text)
     drive.cancel()
@@ -234,7 +234,7 @@ def test_a_cancelled_run_goes_on_from_where_it_was(scope: KeptScope) -> None:
     assert cancelled_again.performed == [("tidy", 1, 0)]
 
 
-def test_a_run_whose_end_nobody_conducted_is_done_again_from_what_had_not_ended() -> None:
+def test_a_run_whose_end_was_never_conducted_is_done_again_from_what_had_not_ended() -> None:
     """Its supervisor died, or its engine was stopped: what ran has not ended."""
     drive = Drive(workflow({"name": "a", "next": [then("b")]}, {"name": "b"}, {"name": "c", "next": [then("b")]}))
     drive.completes("a")
@@ -282,8 +282,8 @@ def test_a_kept_task_that_was_tried_again_as_a_whole_is_settled_with_what_came_l
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_a_run_in_which_nothing_failed_is_not_done_again_in_part(scope: KeptScope) -> None:
-    """One that succeeded; one whose output failed; one whose join waited in vain: nothing would end otherwise."""
+def test_a_run_in_which_nothing_failed_is_not_done_again_in_part(scope: ReuseScope) -> None:
+    """One that succeeded; one whose output failed; one with an unsatisfied join: a rerun would end the same way."""
     texts = [
         workflow({"name": "a"}),
         workflow({"name": "a"}, output_map={"x": "{{ workflow.nope }}"}),
@@ -297,7 +297,7 @@ def test_a_run_in_which_nothing_failed_is_not_done_again_in_part(scope: KeptScop
         drive = Drive(text)
         for start in drive.conductor.outstanding():
             drive.completes(start.task)
-        with pytest.raises(NothingToRerun, match="nothing to do again but everything") as raised:
+        with pytest.raises(NothingToRerun, match="nothing to rerun: no task failed") as raised:
             kept_by(drive, scope)
         assert raised.value.code == "nothing_to_rerun"
 
@@ -355,7 +355,7 @@ def test_items_of_a_task_that_a_failed_one_leads_to_are_forgotten() -> None:
 
 
 def test_an_item_that_failed_at_first_and_succeeded_later_is_kept() -> None:
-    """What it ended as counts."""
+    """Its last outcome counts."""
     drive = Drive(workflow({**FAN, "retry": {"count": 1, "delay": 0}}))
     drive.fails("a", 0)
     for timer in drive.conductor.timers():
@@ -369,7 +369,7 @@ def test_an_item_that_failed_at_first_and_succeeded_later_is_kept() -> None:
 
 
 @pytest.mark.parametrize("scope", SCOPES)
-def test_what_was_skipped_by_request_is_skipped_again(scope: KeptScope) -> None:
+def test_what_was_skipped_by_request_is_skipped_again(scope: ReuseScope) -> None:
     """Whether it was stopped, or never begun; of a task that is kept, or of a fan-out that failed."""
     drive = Drive(
         workflow({"name": "plain", "next": [then("b")]}, {**FAN, "concurrency": 2}, {"name": "b"}, {"name": "c"})
@@ -378,7 +378,7 @@ def test_what_was_skipped_by_request_is_skipped_again(scope: KeptScope) -> None:
     drive.completes("plain", outcome="cancelled")
     drive.on(SkipRequested("a", 2, 2.0))
     drive.on(SkipRequested("a", 0, 3.0))
-    drive.completes("a", "in vain", index=0)
+    drive.completes("a", "dropped", index=0)
     drive.fails("c")
     drive.completes("b")
     if scope == "failed_items":

@@ -36,7 +36,7 @@ def test_each_edge_to_a_split_opens_a_route() -> None:
     assert [routes.after(edge_of(DIAMOND, "e>g"), "g", route) for route in (1, 2)] == [3, 4]
 
 
-def test_the_routes_that_lead_to_one_are_told_the_nearest_first() -> None:
+def test_the_routes_that_lead_to_one_are_given_nearest_first() -> None:
     """Those of other splits are none of them."""
     routes = routes_of(DIAMOND)
     assert routes.after(edge_of(DIAMOND, "b>d"), "d", 0) == 1

@@ -22,7 +22,7 @@ from stretto.definitions.conductor import (
 )
 from stretto.definitions.conductor.events import StreamProblem
 from stretto.definitions.conductor.lazy_items import LazyItems
-from stretto.definitions.conductor.streamed import MAX_FAILURES_KEPT, StreamedFanOut
+from stretto.definitions.conductor.streamed import MAX_FAILURES_KEPT, StreamedVisit
 from stretto.definitions.data.frozen import FrozenList
 from tests.support.driving import Drive, failed, starts
 from tests.support.writing import then, workflow
@@ -93,7 +93,7 @@ def test_a_task_with_a_file_of_results_ends_when_that_is_whole() -> None:
     assert kinds(opened(drive)) == ["StartItem", "StartItem"]
     assert drive.completes("a", "second", 1) == [WriteResult("a", 1, 1, "succeeded", "second", None)]
     assert kinds(drive.completes("a", "first", 0)) == ["WriteResult", "CloseResults"]
-    with pytest.raises(IllegalTransition, match="the task does not run"):
+    with pytest.raises(IllegalTransition, match="the task is not running"):
         drive.on(SkipRequested("a", 0, drive.tick()))
     assert kinds(closed(drive)) == ["TaskEnded", "TaskStarted", "StartItem"]
     expected = {"path": "out.jsonl", "items": 2, "succeeded": 2, "failed": 0}
@@ -103,7 +103,7 @@ def test_a_task_with_a_file_of_results_ends_when_that_is_whole() -> None:
 @pytest.mark.parametrize(
     "late", [closed, opened, lambda drive: read(drive, "x"), lambda drive: fails(drive, "unwritable_results")]
 )
-def test_what_nobody_waits_for_means_nothing(late: Any) -> None:
+def test_an_event_that_is_not_awaited_means_nothing(late: Any) -> None:
     """An answer that comes twice, or to what was never asked."""
     drive = driven({**FAN, "with_items": [1]})
     before = len(drive.commands)
@@ -136,7 +136,7 @@ def test_a_file_that_fails_ends_the_task_when_what_runs_has_finished(kind: Strea
         ended = fails(drive, kind)
     else:
         assert fails(drive, kind) == []
-        with pytest.raises(IllegalTransition, match="it will not be started any more"):
+        with pytest.raises(IllegalTransition, match="it will not start"):
             drive.on(SkipRequested("a", 2, drive.tick()))
         assert kinds(drive.completes("a", "one", 0)) == ["WriteResult"]
         assert kinds(drive.completes("a", "two", 1)) == ["WriteResult", "CloseResults"]
@@ -149,18 +149,18 @@ def test_a_file_that_fails_ends_the_task_when_what_runs_has_finished(kind: Strea
 
 
 def test_a_failed_item_cannot_be_tried_again_without_a_file() -> None:
-    """The reason is told."""
+    """The reason is reported."""
     drive = driven({**FAN, "max_failures": 3})
     read(drive, "x", "y", "z")
     drive.fails("a", 0)
     fails(drive, "unreadable_source")
-    with pytest.raises(IllegalTransition, match="a file of the task cannot be read, or written"):
+    with pytest.raises(IllegalTransition, match="a file of the task cannot be read or written"):
         drive.on(RetryRequested("a", 0, drive.tick()))
 
 
 @pytest.mark.parametrize("moment", ["opening", "reading", "open"])
 def test_a_cancelled_run_leaves_a_whole_file(moment: str) -> None:
-    """What was to be made is waited for, and closed; what was to be read is not."""
+    """A file to create is awaited, and closed; items to read are not awaited."""
     drive = driven(FILED)
     if moment != "reading":
         read(drive, "x", "y", "z")
@@ -185,7 +185,7 @@ def test_a_cancelled_run_leaves_a_whole_file(moment: str) -> None:
 
 
 def test_a_paused_run_reads_no_further() -> None:
-    """What was asked for is taken, and waits; it goes on when the run does."""
+    """The requested items are taken, and start when the run is resumed."""
     drive = driven(FILED)
     drive.pause()
     assert read(drive, "x", "y", "z") == []
@@ -207,12 +207,12 @@ def test_what_is_read_but_not_started_can_be_skipped() -> None:
     assert kinds(opened(drive)) == ["StartItem", "StartItem", "WriteResult"]
 
 
-def test_how_many_items_there_are_is_not_told_before_it_is_known() -> None:
+def test_how_many_items_there_are_is_not_shown_before_it_is_known() -> None:
     """Nor are items that have not been read."""
     drive = driven({**FAN, "max_failures": 0})
     assert drive.conductor.tasks()["a"]["items"]["total"] is None
     read(drive, "x", "y", "z")
-    with pytest.raises(IllegalTransition, match="it has not been read: 3 items of the task 'a' have been"):
+    with pytest.raises(IllegalTransition, match="it has not been read yet: 3 items of the task 'a' have"):
         drive.on(SkipRequested("a", 3, drive.tick()))
     drive.fails("a", 0)
     drive.completes("a", index=1)
@@ -231,9 +231,9 @@ def test_a_share_counts_failures_that_are_not_held() -> None:
     assert not drive.conductor.last_visit("a").stopped  # type: ignore[union-attr]
     drive.fails("a", count // 2)
     visit = drive.conductor.last_visit("a")
-    assert isinstance(visit, StreamedFanOut)
+    assert isinstance(visit, StreamedVisit)
     assert (visit.stopped, visit.failed, len(visit.failures)) == (True, count // 2 + 1, MAX_FAILURES_KEPT)
-    with pytest.raises(IllegalTransition, match="it is none of the first 1,000 to fail"):
+    with pytest.raises(IllegalTransition, match="it is not among the first 1,000 failures"):
         drive.on(RetryRequested("a", count // 2, drive.tick()))
 
 

@@ -21,7 +21,7 @@ from stretto.definitions.conductor import (
     SkipRequested,
     WriteResult,
 )
-from stretto.definitions.conductor.streamed import StreamedFanOut
+from stretto.definitions.conductor.streamed import StreamedVisit
 from stretto.definitions.data.frozen import FrozenList
 from stretto.definitions.model.parameters import bind
 from tests.definitions.conductor.test_properties import WindowMachine
@@ -98,7 +98,7 @@ class LazyWindowMachine(WindowMachine):
         return ItemsRead("fan", 1, items, command.start, self.known, self.known, self.known == self.total, self.clock)
 
     def may_start(self, index: int) -> bool:
-        """Whether an item that has not been started still may be; of those not read nobody knows."""
+        """Whether an item that has not started still may. Items that are not read are unknown."""
         return index < self.known and super().may_start(index)
 
     @precondition(lambda self: not self.finishes)
@@ -113,7 +113,7 @@ class LazyWindowMachine(WindowMachine):
         if not hasattr(self, "outcomes"):
             return
         visit = self.conductors[0].last_visit("fan")
-        assert isinstance(visit, StreamedFanOut)
+        assert isinstance(visit, StreamedVisit)
         assert visit.source is not None
         ahead = 2 * max(self.sizes)
         assert visit.source.held <= self.window + self.failures + len(self.again) + len(self.skipping) + ahead

@@ -1,4 +1,4 @@
-"""What follows on a task: which transitions are taken, and what they publish."""
+"""The transitions of a task that has ended: which are taken, and the values that they publish."""
 
 from typing import Any
 
@@ -61,21 +61,21 @@ def test_edges_are_looked_at_by_their_targets_names() -> None:
     assert taken(follow(native("[{do: [d, b]}, {do: [c, b]}]"))) == ["d", "b", "c"]
 
 
-def test_edges_are_told_apart_by_their_numbers() -> None:
+def test_edges_are_identified_by_their_numbers() -> None:
     """One of each target and transition."""
     edges = [edge for edge, _, _ in follow(by_target("[{do: [c, b]}, {do: b}]")).taken]
     assert [(each.id, each.name) for each in edges] == [("b__t0", "a__t0"), ("b__t1", "a__t1"), ("c__t0", "a__t0")]
 
 
 def test_each_edge_has_a_branch_of_its_own() -> None:
-    """What one publishes the others do not see; an entry sees those before it."""
+    """An edge does not see the values of others; an entry sees those before it."""
     text = "[{publish: [{x: 1}, {y: <% ctx(x) + 1 %>}], do: b}, {publish: [{x: 5}], do: c}, {do: d}]"
     assert published(follow(by_target(text))) == [("b", {"x": 1, "y": 2}), ("c", {"x": 5}), ("d", {})]
     assert all(branch is NO_BRANCH for _, _, branch in follow(native('[{publish: [{x: "{{ 1 }}"}], do: [b]}]')).taken)
 
 
 def test_an_edge_that_cannot_be_evaluated_is_skipped() -> None:
-    """All errors are told, each with its edge; the others are taken."""
+    """All errors are reported, each with its edge; the others are taken."""
     publish = "[{x: <% no_function() %>}, {y: 1}, {z: <% no_function() %>}]"
     followed = follow(by_target(f"[{{when: <% no_function() %>, do: c}}, {{publish: {publish}, do: b}}, {{do: d}}]"))
     assert taken(followed) == ["d"]

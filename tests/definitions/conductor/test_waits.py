@@ -1,11 +1,11 @@
-"""What a run waits for, as people are told: each kind of wait, and how many are told."""
+"""The waits of a run: each kind, and how many are shown."""
 
 from typing import Any
 
 import pytest
 
 from stretto.definitions.conductor import CancelRequested, ItemPaused, ItemResumed, UnknownTask, Wait
-from stretto.definitions.conductor.waits import MAX_WAITS_TOLD
+from stretto.definitions.conductor.waits import MAX_WAITS_SHOWN
 from tests.support.driving import Drive
 from tests.support.driving import waits as commanded
 from tests.support.following import orquesta
@@ -22,7 +22,7 @@ def kinds(drive: Drive, task: str | None = None) -> list[tuple[str, str | None, 
     return [(each.kind, each.task, each.index) for each in waits(drive, task)]
 
 
-def test_items_in_flight_are_told_with_the_start_of_their_try() -> None:
+def test_items_in_flight_are_shown_with_the_start_of_their_attempt() -> None:
     """The longest first; a task without items has no index."""
     drive = Drive(workflow({"name": "a", "with_items": [1, 2, 3], "concurrency": 2}, {"name": "b"}))
     drive.completes("a", index=0)
@@ -41,7 +41,7 @@ def test_items_that_find_no_place_in_the_window_are_counted() -> None:
     assert kinds(drive) == [("item_in_flight", "a", 0)]
 
 
-def test_a_wait_for_a_retry_is_told_with_its_end() -> None:
+def test_a_wait_for_a_retry_is_shown_with_its_end() -> None:
     """`attempt` is the try that follows."""
     drive = Drive(workflow({"name": "a", "with_items": [1], "retry": {"count": 1, "delay": 5}}))
     drive.fails("a")
@@ -56,7 +56,7 @@ def test_a_wait_for_a_retry_is_told_with_its_end() -> None:
     ]
 
 
-def test_a_delay_is_told_with_its_end_and_held_by_a_pause() -> None:
+def test_a_delay_is_shown_with_its_end_and_held_by_a_pause() -> None:
     """So is another try of a whole visit."""
     drive = Drive(workflow({"name": "a", "delay": 5}))
     assert waits(drive) == [Wait(kind="delay", task="a", visit=1, since=0.0, until=5.0)]
@@ -87,7 +87,7 @@ def test_a_join_names_the_tasks_that_have_not_led_to_it(definition: Any) -> None
     assert kinds(drive)[:2] == [("item_in_flight", "a", None), ("item_in_flight", "c", None)]
 
 
-def test_what_a_pause_holds_is_told() -> None:
+def test_tasks_that_a_pause_holds_are_shown() -> None:
     """Tasks that were led to, and items that could start."""
     drive = Drive(workflow({"name": "a", "next": [then("c")]}, {"name": "b", "with_items": [1, 2, 3]}, {"name": "c"}))
     drive.pause()
@@ -102,7 +102,7 @@ def test_what_a_pause_holds_is_told() -> None:
     assert [each.kind for each in waits(drive)] == ["item_in_flight", "concurrency", "item_in_flight"]
 
 
-def test_sub_workflows_that_are_paused_are_told() -> None:
+def test_sub_workflows_that_are_paused_are_shown() -> None:
     """An item whose sub-workflow is paused, and the run in which nothing else goes on."""
     drive = Drive(workflow({"name": "a", "with_items": [1, 2], "concurrency": 2}))
     drive.on(ItemPaused("a", 1, 1, drive.tick()))
@@ -114,7 +114,7 @@ def test_sub_workflows_that_are_paused_are_told() -> None:
     assert kinds(drive) == [("item_in_flight", "a", 0), ("item_paused", "a", 1)]
 
 
-def test_what_is_being_stopped_is_told() -> None:
+def test_an_item_that_is_being_stopped_is_shown() -> None:
     """It was to stop, and has not ended."""
     drive = Drive(workflow({"name": "a"}, cancellation_policy="cancel_running"))
     drive.on(CancelRequested(1.0))
@@ -129,7 +129,7 @@ def test_a_task_that_was_not_reached_names_those_that_lead_to_it() -> None:
     assert waits(drive, "a") == []
 
 
-def test_an_unknown_task_is_told_with_the_nearest() -> None:
+def test_an_unknown_task_is_reported_with_the_nearest() -> None:
     """A slip is easily made."""
     drive = Drive(workflow({"name": "fetch"}))
     with pytest.raises(UnknownTask, match="no task 'fecth' in test; did you mean 'fetch'"):
@@ -153,14 +153,25 @@ def test_a_run_that_has_ended_waits_for_nothing() -> None:
     assert waits(drive) == waits(drive, "end") == []
 
 
-def test_few_waits_of_a_task_are_told_and_the_rest_counted() -> None:
+def test_few_waits_of_a_task_are_shown_and_the_rest_counted() -> None:
     """Those that have lasted the longest."""
     drive = Drive(workflow({"name": "a", "with_items": list(range(500)), "concurrency": 100}))
     for index in range(0, 100, 2):
         drive.completes("a", index=index)
-    told = waits(drive)
-    assert [each.index for each in told[:MAX_WAITS_TOLD]] == list(range(1, 2 * MAX_WAITS_TOLD, 2))
-    assert told[MAX_WAITS_TOLD:] == [
+    shown = waits(drive)
+    assert [each.index for each in shown[:MAX_WAITS_SHOWN]] == list(range(1, 2 * MAX_WAITS_SHOWN, 2))
+    assert shown[MAX_WAITS_SHOWN:] == [
         Wait(kind="concurrency", task="a", visit=1, count=350),
         Wait(kind="more", task="a", count=80),
     ]
+
+
+def test_a_runs_deadline_is_the_last_of_its_waits() -> None:
+    """A task has none of its own, and neither has a run that is ending."""
+    drive = Drive(workflow({"name": "a"}, timeout=90))
+    assert waits(drive)[-1] == Wait(kind="deadline", until=90.0)
+    assert kinds(drive, "a") == [("item_in_flight", "a", None)]
+    drive.pause()
+    assert waits(drive)[-1].kind == "deadline"
+    drive.cancel()
+    assert kinds(drive) == [("item_in_flight", "a", None)]

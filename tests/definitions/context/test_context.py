@@ -1,4 +1,4 @@
-"""The context of a run: published once, shared by reference, and never changed behind a snapshot's back."""
+"""The context of a run: published once, shared by reference, and immutable in snapshots."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from immutables import Map
 
 from stretto.definitions import freeze
-from stretto.definitions.context.context import CompletionScope, Context, ItemScope, RunFacts, Snapshot, TaskRecord
+from stretto.definitions.context import CompletionScope, Context, ItemScope, RunFacts, Snapshot, TaskRecord
 from stretto.definitions.data.frozen import EMPTY_OBJECT, FrozenDict, weigh
 from stretto.definitions.expressions import ABSENT, Moment, Namespace, Read, Scope
 from tests.support.evaluating import JSON, MANY, SOME, compiled, evaluate, failure_of, plain, snapshot_of
@@ -26,7 +26,7 @@ def context_of(**parameters: Any) -> Context:
 
 
 def shown(snapshot: Snapshot) -> Any:
-    """Return a deep plain copy of all that a snapshot shows."""
+    """Return a deep plain copy of a snapshot's values."""
     variables = {name: plain(value) for name, value in snapshot.variables.items()}
     tasks = {name: (each.outcome, plain(each.result), plain(each.errors)) for name, each in snapshot.tasks.items()}
     return snapshot.version, variables, tasks, plain(snapshot.facts.parameters)
@@ -35,7 +35,7 @@ def shown(snapshot: Snapshot) -> Any:
 @given(CHANGES)
 @MANY
 def test_a_snapshot_never_changes_whatever_is_published_later(changes: list[tuple[bool, str, Any]]) -> None:
-    """Each snapshot still shows at the end what a deep copy made when it was taken shows."""
+    """At the end, each snapshot equals the deep copy that was made when it was taken."""
     context = context_of(given=[1, {"x": 2}])
     taken = [(context.snapshot(), shown(context.snapshot()))]
     for is_variable, name, value in changes:
@@ -51,7 +51,7 @@ def test_a_snapshot_never_changes_whatever_is_published_later(changes: list[tupl
 @given(JSON, JSON)
 @SOME
 def test_snapshots_and_item_scopes_copy_nothing(value: Any, item: Any) -> None:
-    """What is read through a snapshot or an item's scope is the very object that was published."""
+    """A snapshot and an item's scope return the published object itself, not a copy."""
     context = context_of()
     frozen, frozen_item = freeze(value), freeze(item)
     context.publish("a", frozen)
@@ -81,7 +81,7 @@ def test_the_version_counts_changes(changes: list[tuple[str, Any]]) -> None:
 @given(st.lists(st.tuples(NAMES, JSON), max_size=8))
 @SOME
 def test_the_weight_is_the_sum_of_what_is_held(changes: list[tuple[str, Any]]) -> None:
-    """The weight of a context is that of its parameters, variables and task records, whatever was replaced."""
+    """The weight of a context is the sum of its current parameters, variables and task records."""
     context = context_of(given="12345")
     base = context.weight
     for name, value in changes:
@@ -93,7 +93,7 @@ def test_the_weight_is_the_sum_of_what_is_held(changes: list[tuple[str, Any]]) -
 
 
 class Watched(Mapping[str, Any]):
-    """A mapping that notes every touch."""
+    """A mapping that records every access."""
 
     def __init__(self, members: dict[str, Any]) -> None:
         self.members = members
@@ -111,7 +111,7 @@ class Watched(Mapping[str, Any]):
 
 
 class WatchedScope:
-    """A scope whose namespaces note what is read."""
+    """A scope whose namespaces record every read."""
 
     def __init__(self, members: dict[str, Any]) -> None:
         self.watched = Watched(members)
@@ -138,7 +138,7 @@ class WatchedScope:
 @given(st.data(), st.dictionaries(st.sampled_from("abcdef"), JSON, min_size=1))
 @MANY
 def test_a_path_gives_the_same_object_and_touches_nothing_else(data: st.DataObject, members: dict[str, Any]) -> None:
-    """`workflow.a.b[2]` is the published object itself, and no other name is as much as looked at."""
+    """`workflow.a.b[2]` is the published object itself, and no other name is read."""
     frozen = {name: freeze(value) for name, value in members.items()}
     name = data.draw(st.sampled_from(sorted(frozen)))
     path, value = f"workflow.{name}", frozen[name]
@@ -174,7 +174,7 @@ def test_the_aliases_name_the_same_variables() -> None:
 
 @pytest.mark.parametrize("name", ["parameters", "workflow", "task", "item", "index", "length", "system", "config"])
 def test_a_variable_never_hides_a_namespace_or_a_function(name: str) -> None:
-    """A variable that is called like a namespace, an item or a function is reached through `workflow` only."""
+    """A variable with the name of a namespace, an item or a function is only reachable through `workflow`."""
     scope = ItemScope(snapshot_of({name: "the variable"}, {"p": 1}), "the item", 0)
     assert evaluate(f"{{{{ workflow.{name} }}}}", scope) == "the variable"
     assert evaluate("{{ [parameters.p, item, index, length('abc')] }}", scope) == [1, "the item", 0, 3]
@@ -184,7 +184,7 @@ def test_a_namespace_is_no_value_but_may_be_asked_for_names() -> None:
     """A whole namespace cannot be taken; `in` and `is defined` work on it."""
     scope = snapshot_of({"a": 1}, tasks={"check": 1})
     for whole in ("workflow", "task", "task.check", "[workflow]", "{'x': parameters}"):
-        assert "as a whole is no value" in failure_of(f"{{{{ {whole} }}}}", scope).reason
+        assert "as a whole is not a value" in failure_of(f"{{{{ {whole} }}}}", scope).reason
     assert evaluate("{{ ['a' in workflow, 'b' in workflow, workflow.a is defined, task.x is defined] }}", scope) == [
         True,
         False,
@@ -210,7 +210,7 @@ def test_fields_are_not_flattened_for_a_task_with_items() -> None:
     """A task with items has a list for a result, and says so when a field of it is asked for."""
     record = TaskRecord("t", "succeeded", freeze([{"host": 1}]), with_items=True)
     scope = Snapshot(0, RunFacts(EMPTY_OBJECT, EMPTY_OBJECT, ["t"]), Map(), Map({"t": record}))
-    assert "ran with items" in failure_of("{{ task.t.host }}", scope).reason
+    assert "has items" in failure_of("{{ task.t.host }}", scope).reason
     assert evaluate("{{ task.t.result[0].host }}", scope) == 1
 
 
@@ -228,7 +228,7 @@ def test_a_task_that_has_not_finished_is_not_offered_as_the_nearest_name() -> No
 
 
 def test_a_completion_scope_adds_the_error_and_the_result() -> None:
-    """In on_error, `error` and `result()` speak of the try; everything else reads from the scope below."""
+    """In on_error, `error` and `result()` refer to the attempt; all other names come from the scope below."""
     error = freeze({"kind": "failed", "message": "m"})
     assert isinstance(error, FrozenDict)
     scope = CompletionScope(ItemScope(snapshot_of({"a": 1}), "i", 4), "timed_out", 7, error)
@@ -262,5 +262,5 @@ def test_what_is_read_once_is_read_once_for_all_items_of_a_snapshot() -> None:
 
 
 def test_an_items_scope_does_not_show_the_item() -> None:
-    """What is logged of a message holds no secret."""
+    """The log record of a message contains no secret."""
     assert "secret" not in repr(ItemScope(snapshot_of(), "a secret", 3))

@@ -1,4 +1,4 @@
-"""Keeping secrets out of whatever is told."""
+"""Masks keep secrets out of errors, logs, outputs and the store."""
 
 import json
 from typing import Any
@@ -8,17 +8,12 @@ from hypothesis import strategies as st
 
 from stretto.definitions import freeze
 from stretto.definitions.context.masking import FEW_FORMS, MASK, MAX_LEARNED, Mask, Secret
-from tests.support.evaluating import JSON, SOME, reading
+from tests.support.evaluating import JSON, SOME
 
 
-def test_the_mask_of_a_run_knows_its_secret_parameters() -> None:
-    """Texts and numbers within secret values are masked; parameters that are not secret are not."""
-    workflow = reading(
-        "version: '1'\nparameters: {a: {secret: true}, b: {secret: true, type: object}, c: {}, d: {secret: true}}\n"
-        "tasks: {t: {action: core.noop}}"
-    )
-    values = {"a": "alpha", "b": {"x": ["beta", 12345]}, "c": "gamma", "d": None}
-    mask = Mask.of_parameters(workflow.parameters, values)
+def test_texts_and_numbers_within_secret_values_are_masked() -> None:
+    """Everything within a secret list or object is secret; null is not."""
+    mask = Mask(["alpha", {"x": ["beta", 12345]}, None])
     assert mask.text("alpha beta gamma 12345 None") == f"{MASK} {MASK} gamma {MASK} None"
     assert mask.data(freeze({"k": [12345, "alphabet", True, None]})) == {"k": [MASK, f"{MASK}bet", True, None]}
 
@@ -81,7 +76,7 @@ def test_many_secrets_are_masked_as_few_are(secrets: list[str], text: str) -> No
 def test_the_work_for_a_text_does_not_grow_with_the_secrets() -> None:
     """Of 10,000 secrets, only those that can stand in the text are looked for, though they begin nearly alike."""
     mask = Mask([f"{number:05d}-token" for number in range(10_000)])
-    assert mask._to_look_for("the token 04711-token of web-00001") == ["04711-token"]
+    assert mask._candidates("the token 04711-token of web-00001") == ["04711-token"]
 
 
 def test_the_beginning_of_a_text_leaves_out_what_may_become_a_secret() -> None:
@@ -136,13 +131,13 @@ def test_wherever_a_text_is_cut_no_part_of_a_secret_is_shown(
 
 
 def given_back(mask: Mask, count: int, *began_with: str) -> Mask:
-    """Return the mask of a recovered run: it begins with the same, and is told what was learned since."""
+    """Return the mask of a recovered run: it starts with the same secrets and receives those learned since."""
     other = Mask(base=Mask(began_with))
     other.see(mask.learned_since(count))
     return other
 
 
-def test_what_a_run_has_learned_can_be_told_and_given_back() -> None:
+def test_secrets_that_a_run_learned_can_be_saved_and_restored() -> None:
     """In its order, and only what is new; short secrets, too, and those that other runs know."""
     mask = Mask(base=Mask(["of-the-engine"]))
     mask.see(["of-a-parameter"])
@@ -160,7 +155,7 @@ def test_what_a_run_has_learned_can_be_told_and_given_back() -> None:
 
 
 def test_what_is_given_back_a_second_time_changes_nothing() -> None:
-    """A replay learns by itself what the conductor learned."""
+    """A replay learns again what the conductor learned."""
     mask = Mask()
     mask.see(["one-secret", "two-secret"])
     mask.see(mask.learned_since(0))
@@ -168,7 +163,7 @@ def test_what_is_given_back_a_second_time_changes_nothing() -> None:
 
 
 def test_that_too_many_secrets_were_made_is_given_back_as_well() -> None:
-    """What was not kept any more must stay hidden after a recovery."""
+    """Secrets beyond the limit stay hidden after a recovery."""
     mask = Mask()
     Secret(mask).learn([f"made-{number}" for number in range(MAX_LEARNED + 5)])
     assert mask.text("anything at all") == MASK
@@ -181,7 +176,7 @@ def test_that_too_many_secrets_were_made_is_given_back_as_well() -> None:
 @given(st.lists(st.lists(st.text("abcd", max_size=6), max_size=3), max_size=6), st.integers(0, 6), st.text("abcd"))
 @SOME
 def test_the_additions_of_every_turn_give_the_same_mask(turns: list[list[str]], before: int, text: str) -> None:
-    """However a run's secrets are cut into turns, all that was told of them masks as the run does."""
+    """A mask restored from any split of a run's secrets into turns masks as the run's own mask does."""
     mask, other, count = Mask(), Mask(), 0
     for number, secrets in enumerate(turns):
         if number < before:

@@ -8,7 +8,7 @@ from stretto.definitions.conductor import WaitUntil
 from stretto.definitions.dialects import read_workflow
 from stretto.definitions.errors import InvalidDefinition
 from tests.support.driving import Drive
-from tests.support.rehearsal import Told, rehearse
+from tests.support.rehearsal import RehearsalReport, rehearse
 
 
 def ends(names: str) -> str:
@@ -19,11 +19,13 @@ def ends(names: str) -> str:
 ENDS = ends("sftc")
 
 
-def run(tasks: str, *script: dict[str, Any], controls: list[dict[str, Any]] | None = None) -> Told:
+def run(tasks: str, *script: dict[str, Any], controls: list[dict[str, Any]] | None = None) -> RehearsalReport:
+    """Rehearse a workflow of these tasks."""
     return rehearse('version: "1"\n' + tasks, script=list(script), controls=controls)
 
 
-def started(rehearsal: Told) -> list[str]:
+def started(rehearsal: RehearsalReport) -> list[str]:
+    """Return the tasks whose actions started, in order."""
     return [each["task"] for each in rehearsal.actions]
 
 
@@ -99,7 +101,7 @@ def test_a_tasks_own_publish_belongs_to_its_success() -> None:
 
 
 def test_next_wins_over_legacy_fields_with_a_warning() -> None:
-    """Both at once is doubtful: the file is told, and `next` counts."""
+    """Both at once give a warning, and `next` applies."""
     text = "tasks:\n  - {name: w, action: ops.w, on_success: s, next: [{do: f}]}\n" + ends("f")
     (warning,) = read_workflow('version: "1"\n' + text, "w.yaml").warnings
     assert (warning.code, warning.place.line, warning.place.column) == ("legacy_ignored", 3, 30)
@@ -155,9 +157,9 @@ def test_a_parallel_task_fails_with_a_member_after_all_have_ended() -> None:
     rehearsal = run(PARALLEL, {"task": "four", "status": "failed"}, {"task": "one", "duration": 9})
     assert started(rehearsal)[-1] == "stop"
     assert rehearsal.status == "succeeded"
-    told = {error["task"]: error["message"] for error in rehearsal.errors}
-    assert told["inner"] == "four did not succeed"
-    assert told["checks"] == "inner did not succeed"
+    messages = {error["task"]: error["message"] for error in rehearsal.errors}
+    assert messages["inner"] == "four did not succeed"
+    assert messages["checks"] == "inner did not succeed"
 
 
 def test_an_unhandled_failure_of_a_group_fails_the_run() -> None:
@@ -181,7 +183,7 @@ def test_an_unhandled_failure_of_a_group_fails_the_run() -> None:
         ("- {name: g, action: a.b, decision: [{wen: '{{ true }}', next: g}]}", "unknown_field", 3),
     ],
 )
-def test_what_is_wrong_in_a_legacy_form_is_told(text: str, code: str, line: int) -> None:
+def test_what_is_wrong_in_a_legacy_form_is_reported(text: str, code: str, line: int) -> None:
     """Each mistake has its code and its line."""
     with pytest.raises(InvalidDefinition) as raised:
         read_workflow(f'version: "1"\ntasks:\n  {text}\n', "w.yaml")
@@ -212,7 +214,7 @@ def test_a_run_asks_to_be_reminded_of_its_timeout() -> None:
 
 
 def test_a_task_that_cleans_up_and_fails_leaves_the_run_cancelled() -> None:
-    """Its error is told."""
+    """Its error is reported."""
     rehearsal = run(
         CLEANED, {"task": "clean", "status": "failed"}, controls=[{"before_completion": 1, "request": "cancel"}]
     )

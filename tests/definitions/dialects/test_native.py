@@ -79,12 +79,11 @@ def test_items_may_be_in_a_file(kind: str) -> None:
     assert task.with_items.results is not None
 
 
-def test_what_items_may_be_is_told() -> None:
-    """Where they are something else."""
+def test_wrong_items_are_reported_with_the_valid_forms() -> None:
+    """The finding lists all forms of `with_items`."""
     finding = finding_of(task_with("with_items: 5"))
     assert finding.expected == (
-        "a list, an expression that gives one, or an object that names a file of items: "
-        "lines: PATH, jsonl: PATH, csv: PATH"
+        "a list, an expression that gives one, or an object with a file of items (lines: PATH, jsonl: PATH, csv: PATH)"
     )
 
 
@@ -252,7 +251,7 @@ MISTAKES: dict[str, tuple[str, str, int, int, str]] = {
 
 
 @pytest.mark.parametrize(("text", "code", "line", "column", "hint"), MISTAKES.values(), ids=MISTAKES)
-def test_each_typical_mistake_is_told_with_its_place_and_remedy(
+def test_each_typical_mistake_is_reported_with_its_place_and_fix(
     text: str, code: str, line: int, column: int, hint: str
 ) -> None:
     """The one finding has the code, the line and the column of the mistake, and names the nearest valid name."""
@@ -262,7 +261,7 @@ def test_each_typical_mistake_is_told_with_its_place_and_remedy(
     assert str(finding).startswith(f"test.yaml:{line}:{column}: error: ")
 
 
-def test_all_mistakes_of_a_file_are_told_in_its_order() -> None:
+def test_all_mistakes_of_a_file_are_reported_in_its_order() -> None:
     """Reading goes on after a mistake, and the findings come in the file's order."""
     text = (
         task_with("concurency: 5\n    timeout: soon\n    input: {a: '{{ uper(1) }}'}\n    next: [{do: three}]")
@@ -315,14 +314,14 @@ def test_only_failed_beside_a_timeout_is_a_warning() -> None:
     assert reading(text).warnings
 
 
-def test_an_unknown_target_is_told_where_it_stands() -> None:
+def test_an_unknown_target_is_reported_with_its_place() -> None:
     """Of several targets on several lines, the wrong one is pointed at."""
     finding = finding_of(task_with("next:\n      - do:\n          - two\n          - tow"))
     assert (finding.place.line, finding.place.column) == (8, 13)
 
 
 def test_an_empty_target_is_a_mistake() -> None:
-    """`do: ""` leads nowhere, which nobody means."""
+    """`do: ""` leads nowhere and is most likely a mistake."""
     findings_of(task_with('next: [{do: ""}]'))
 
 
@@ -334,7 +333,7 @@ def test_aliases_do_not_multiply_the_work_of_reading() -> None:
 
 
 def test_expressions_in_every_scalar_field_are_compiled_when_read() -> None:
-    """A bad expression is found wherever an expression may stand."""
+    """An invalid expression is found at every place for expressions."""
     places = [
         "delay: '{{ x'",
         "timeout: '{{ x'",

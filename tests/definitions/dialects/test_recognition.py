@@ -24,6 +24,7 @@ NATIVE = {
 
 
 def recognized(text: str) -> bool:
+    """Return whether a text is recognized as Orquesta."""
     root = compose(text, "f", lambda _finding: None)
     assert root is not None
     return is_orquesta(root)

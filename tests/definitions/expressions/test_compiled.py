@@ -1,4 +1,4 @@
-"""What is compiled to Python means what it means to Jinja: the same values, errors and secrets, in any scope."""
+"""Compiled Python functions give the same values as Jinja: the same values, errors and secrets, in any scope."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stretto.definitions import ExpressionError, LimitExceeded, freeze
-from stretto.definitions.context.context import CompletionScope, Context, ItemScope, RunFacts, Surroundings, TaskRecord
+from stretto.definitions.context import CompletionScope, Context, ItemScope, RunEnvironment, RunFacts, TaskRecord
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import MAX_DEPTH, FrozenDict, FrozenList, depth_of, list_of, weigh
 from stretto.definitions.errors import Place
@@ -55,7 +55,7 @@ def built_in_full(written: Written) -> Template:
 
 
 def outcome_of(template: Template, scope: Scope) -> tuple[object, ...]:
-    """Return all that can be told of an evaluation: the value with types, weight and depth, or the error."""
+    """Return everything observable about an evaluation: the value with types, weight and depth, or the error."""
     moment = Moment(0.0, "seed")
     try:
         value = template.evaluate(scope, moment)
@@ -120,7 +120,7 @@ class World:
 
     def facts(self) -> RunFacts:
         """Return what stays the same through the run."""
-        surroundings = Surroundings(
+        surroundings = RunEnvironment(
             frozen_object(self._config), frozen_object(self._keystore if self._surrounded else {}),
             frozenset(self._secrets), Mask(),
         )  # fmt: skip
@@ -411,7 +411,7 @@ def test_what_is_the_same_for_all_items_is_read_once() -> None:
 
 
 def test_a_whole_value_is_the_very_object() -> None:
-    """What a path leads to is not copied, nor is a member of an object that is made."""
+    """The value of a path is not copied, nor is a member of an object that is made."""
     scope = item_scope(FOUND)
     made = built({"a": "{{ item.o }}", "c": "text"}).evaluate(scope, Moment(0.0, "seed"))
     assert isinstance(made, FrozenDict)
@@ -451,10 +451,10 @@ def test_members_that_are_computed_are_computed_once() -> None:
     assert made == {"id": Moment(0.0, "seed").uuid(), "x": None, "c": 1}
 
 
-def test_a_limit_is_told_as_by_jinja() -> None:
+def test_a_limit_is_reported_as_by_jinja() -> None:
     """The text of the error names the limit and the first expression of the text."""
     template = compiled("{{ item }}{{ item }}")
-    with pytest.raises(ExpressionError, match="an expression may make texts of at most") as caught:
+    with pytest.raises(ExpressionError, match="an expression can create texts of at most") as caught:
         template.evaluate(item_scope("x" * MAX_TEXT_LENGTH), Moment(0.0, "seed"))
     assert caught.value.expression == "item"
     assert not isinstance(caught.value, LimitExceeded)

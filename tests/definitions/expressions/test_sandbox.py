@@ -166,7 +166,7 @@ def test_data_cannot_be_changed(change: str) -> None:
     "text", ["{{ [workflow.l|indent] }}", "{{ workflow.l|sort|list }}", "{{ workflow.l|reverse|list }}"]
 )
 def test_filters_leave_their_lists_alone(text: str) -> None:
-    """What a filter makes is its own; the list that it was given does not change."""
+    """The result of a filter is a new value; its argument does not change."""
     scope = snapshot_of({"l": [3, 1, 2]})
     refused(text, l=scope.variables["l"])
     assert scope.variables["l"] == [3, 1, 2]
@@ -247,7 +247,7 @@ def test_what_would_blow_up_is_refused(text: str) -> None:
     ids=lambda text: text[:50],
 )
 def test_what_would_blow_up_is_refused_before_it_is_made(text: str) -> None:
-    """A size that can be told beforehand is checked beforehand: the error costs next to no memory."""
+    """A size that is known in advance is checked in advance: the error costs next to no memory."""
     tracemalloc.start()
     try:
         assert refused(text)
@@ -317,13 +317,13 @@ def test_wrapping_one_long_word_is_refused() -> None:
     [("(x+x+)+y", "x"), ("(a|aa)+$", "a"), ("(.*)*b", "a"), ("^(([a-z])+.)+[A-Z]([a-z])+$", "a")],
 )
 def test_no_pattern_makes_match_run_away(pattern: str, subject: str) -> None:
-    """What takes Python's `re` for ever ends at once."""
+    """Patterns that take Python's `re` forever end at once."""
     assert evaluate(f"{{{{ match('{pattern}', '{subject}' * 50000 ~ '!') }}}}") in {True, False}
 
 
 @pytest.mark.parametrize("pattern", ["(a)\\\\1", "(?=a)", "(?P<n", "a{1001}", "((a{100}){100}){100}", "[", "\\\\C**"])
 def test_patterns_that_re2_cannot_read_are_errors(pattern: str) -> None:
-    """Back references, look-around, and repetitions too large are told, not run."""
+    """Back references, look-around, and repetitions too large are reported, not run."""
     assert "cannot read the pattern" in failure_of(f"{{{{ match('{pattern}', 'aa') }}}}").reason
 
 
@@ -421,7 +421,7 @@ def test_the_dot_reads_a_key_before_a_method() -> None:
 
 
 def test_values_that_generate_are_listed() -> None:
-    """What a filter yields lazily becomes a list, at any depth."""
+    """A lazy result of a filter becomes a list, at any depth."""
     value = evaluate("{{ {'a': [1, 2]|map('string'), 'b': {'c': 1}.keys()} }}")
     assert value == {"a": ["1", "2"], "b": ["c"]}
     assert (type(value), type(value["a"])) == (FrozenDict, FrozenList)

@@ -79,7 +79,7 @@ def test_text_around_an_expression_shows_values_as_json(value: Any) -> None:
 
 
 def test_the_kind_of_a_template_is_decided_on_the_parse_tree() -> None:
-    """What is one expression, a text, a constant, or statements is seen by Jinja's reading, not by the look."""
+    """Single expressions, texts, constants and statements is seen by Jinja's reading, not by the look."""
     kinds = {
         "plain": Constant,
         "{{ 1 }}": Expression,
@@ -119,7 +119,7 @@ def test_statements_always_make_a_text() -> None:
     [
         ("{{ workflow.cuont }}", "the namespace 'workflow' has no 'cuont'", "did you mean 'count'?"),
         ("{{ workflow.o.hots }}", "the object has no field 'hots'", "did you mean 'host'?"),
-        ("{{ workflow.l[7] }}", "the list has no index 7: it has 2 members", ""),
+        ("{{ workflow.l[7] }}", "the list has no index 7; it has 2 members", ""),
         ("{{ workflw.x }}", "'workflw' is not known here", "did you mean 'workflow'?"),
         ("{{ workflow.count.x }}", "a value of type number has no 'x'", ""),
         ("{{ 1 + workflow.o.x }}", "the object has no field 'x'", ""),
@@ -189,7 +189,7 @@ def test_a_finding_in_a_text_points_at_its_expression() -> None:
     ],
 )
 def test_each_mistake_has_its_code(text: str, code: str) -> None:
-    """What cannot be read is a finding with a stable code."""
+    """Invalid syntax is a finding with a stable code."""
     assert code_of(text) == code
 
 

@@ -1,4 +1,4 @@
-"""Does an input fit the workflow's parameters?"""
+"""Inputs are checked against the workflow's parameters."""
 
 from typing import Any
 
@@ -28,55 +28,55 @@ PROBLEMS: list[tuple[str, dict[str, Any], str]] = [
     ("{a: {required: true}}", {"a": None}, "cannot be null"),
     ("{servers: {}}", {"server": 1}, "did you mean 'servers'"),
     ("{}", {"x": 1}, "there is no parameter 'x'"),
-    ("{a: {type: string}}", {"a": 1}, "of type integer, where string"),
-    ("{a: {type: integer}}", {"a": 1.0}, "of type number"),
-    ("{a: {type: integer}}", {"a": True}, "of type boolean"),
-    ("{a: {type: number}}", {"a": True}, "of type boolean"),
-    ("{a: {type: boolean}}", {"a": 1}, "of type integer"),
-    ("{a: {type: array}}", {"a": "x"}, "of type string"),
-    ("{a: {type: object}}", {"a": []}, "of type array"),
-    ("{a: {enum: [x, y]}}", {"a": "z"}, "'z' is none of 'x', 'y'"),
-    ("{a: {enum: [1]}}", {"a": True}, "none of"),
-    ("{a: {minimum: 3}}", {"a": 2}, "below 3"),
-    ("{a: {type: string, max_length: 2}}", {"a": "abc"}, "length above 2"),
-    ("{a: {type: array, min: 1}}", {"a": []}, "length below 1"),
-    ("{a: {type: array, items: {type: integer}}}", {"a": [1, "x"]}, r"a\[1\]' is of type string"),
-    ("{a: {type: array, minItems: 1}}", {"a": []}, "length below 1"),
-    ("{a: {type: array, maxItems: 1}}", {"a": [1, 2]}, "length above 1"),
-    ("{a: {type: string, minLength: 2}}", {"a": "x"}, "length below 2"),
-    ("{a: {type: string, maxLength: 2}}", {"a": "xyz"}, "length above 2"),
-    ("{a: {type: object, minProperties: 1}}", {"a": {}}, "length below 1"),
-    ("{a: {type: object, max: 1}}", {"a": {"x": 1, "y": 2}}, "length above 1"),
-    ("{a: {type: string, pattern: '^x+$'}}", {"a": "xxy"}, r"'xxy' does not match the pattern '\^x\+\$'"),
-    ("{a: {secret: true, pattern: '^x+$'}}", {"a": "xxy"}, "the value does not match"),
-    ("{a: {properties: {b: {type: integer}}}}", {"a": {"b": "x"}}, r"'a.b' is of type string"),
+    ("{a: {type: string}}", {"a": 1}, "of type string, got integer"),
+    ("{a: {type: integer}}", {"a": 1.0}, "got number"),
+    ("{a: {type: integer}}", {"a": True}, "got boolean"),
+    ("{a: {type: number}}", {"a": True}, "got boolean"),
+    ("{a: {type: boolean}}", {"a": 1}, "got integer"),
+    ("{a: {type: array}}", {"a": "x"}, "got string"),
+    ("{a: {type: object}}", {"a": []}, "got array"),
+    ("{a: {enum: [x, y]}}", {"a": "z"}, "must be one of 'x', 'y', got 'z'"),
+    ("{a: {enum: [1]}}", {"a": True}, "must be one of 1, got True"),
+    ("{a: {minimum: 3}}", {"a": 2}, "at least 3"),
+    ("{a: {type: string, max_length: 2}}", {"a": "abc"}, "a length of at most 2"),
+    ("{a: {type: array, min: 1}}", {"a": []}, "a length of at least 1"),
+    ("{a: {type: array, items: {type: integer}}}", {"a": [1, "x"]}, r"a\[1\]' must be of type integer, got string"),
+    ("{a: {type: array, minItems: 1}}", {"a": []}, "a length of at least 1"),
+    ("{a: {type: array, maxItems: 1}}", {"a": [1, 2]}, "a length of at most 1"),
+    ("{a: {type: string, minLength: 2}}", {"a": "x"}, "a length of at least 2"),
+    ("{a: {type: string, maxLength: 2}}", {"a": "xyz"}, "a length of at most 2"),
+    ("{a: {type: object, minProperties: 1}}", {"a": {}}, "a length of at least 1"),
+    ("{a: {type: object, max: 1}}", {"a": {"x": 1, "y": 2}}, "a length of at most 1"),
+    ("{a: {type: string, pattern: '^x+$'}}", {"a": "xxy"}, r"must match the pattern '\^x\+\$', got 'xxy'"),
+    ("{a: {secret: true, pattern: '^x+$'}}", {"a": "xxy"}, "must match the pattern '\\^x\\+\\$'$"),
+    ("{a: {properties: {b: {type: integer}}}}", {"a": {"b": "x"}}, r"'a.b' must be of type integer, got string"),
     ("{a: {properties: {b: {required: true}}}}", {"a": {}}, "'a' needs the field 'b'"),
     ("{a: {properties: {b: {}}, required: [b]}}", {"a": {"b": None}}, "'a.b' is required and cannot be null"),
     ("{a: {properties: {name: {}}, additionalProperties: false}}", {"a": {"nam": 1}}, "did you mean 'name'"),
-    ("{a: {additionalProperties: {type: integer}}}", {"a": {"b": "x"}}, "'a.b' is of type string"),
-    ("{a: {secret: true, items: {enum: [1]}}}", {"a": ["xyz"]}, "the value is none of 1"),
+    ("{a: {additionalProperties: {type: integer}}}", {"a": {"b": "x"}}, "'a.b' must be of type integer, got string"),
+    ("{a: {secret: true, items: {enum: [1]}}}", {"a": ["xyz"]}, "must be one of 1$"),
     ("{a: {}}", {"a": {1}}, "a is a set"),
-    ("{a: {}}", {"a": float("nan")}, "no JSON number"),
+    ("{a: {}}", {"a": float("nan")}, "not a JSON number"),
     ("{a: {}}", {"a": 2**70}, "71 bits"),
 ]
 
 
-@pytest.mark.parametrize(("parameters", "inputs", "told"), PROBLEMS)
-def test_what_does_not_fit_is_told(parameters: str, inputs: dict[str, Any], told: str) -> None:
-    """Each way not to fit is an InvalidInput that says what was expected."""
-    with pytest.raises(InvalidInput, match=told):
+@pytest.mark.parametrize(("parameters", "inputs", "message"), PROBLEMS)
+def test_invalid_inputs_are_reported(parameters: str, inputs: dict[str, Any], message: str) -> None:
+    """Each mismatch raises InvalidInput with the expected value."""
+    with pytest.raises(InvalidInput, match=message):
         bound(parameters, **inputs)
 
 
-def test_every_problem_is_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     """One error names all problems, in the order of inputs and parameters."""
     with pytest.raises(InvalidInput) as caught:
         bound("{a: {type: string}, b: {required: true}}", a=1, c=2)
     assert len(caught.value.problems) == 3
 
 
-def test_the_value_of_a_secret_is_never_told() -> None:
-    """A secret that does not fit is told without its value."""
+def test_the_value_of_a_secret_is_never_shown() -> None:
+    """An invalid secret is reported without its value."""
     for parameters in ("{a: {secret: true, enum: [x]}}", "{a: {secret: true, type: integer}}"):
         with pytest.raises(InvalidInput) as caught:
             bound(parameters, a="hunter2")
@@ -105,14 +105,14 @@ def test_what_fits_an_object_is_taken() -> None:
     assert bound(schema, a={"b": "axb", "c": 1}) == {"a": {"b": "axb", "c": 1}}
 
 
-def test_a_type_that_is_a_list_is_told() -> None:
-    """JSON Schema's way to allow null is not needed here, and what to write instead is said."""
+def test_a_type_that_is_a_list_is_reported() -> None:
+    """JSON Schema's way to allow null is not needed here, and the finding says what to write instead."""
     (finding,) = [
         each for each in findings_of("parameters: {a: {type: [string, 'null']}}\ntasks: {t: {action: core.noop}}")
         if each.severity == "error"
     ]  # fmt: skip
     assert (finding.code, finding.place.column) == ("bad_choice", 24)
-    assert "null will do" in finding.hint
+    assert "null is valid" in finding.hint
 
 
 def test_what_is_marked_as_secret_is_found_at_any_depth() -> None:

@@ -1,4 +1,4 @@
-"""Scalars of YAML 1.1, as PyYAML reads them, without what is no data."""
+"""Scalars of YAML 1.1, as PyYAML reads them, without values that are not JSON data."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from stretto.definitions.source.yaml_source import compose, to_data
 
 
 def read(text: str) -> tuple[Any, list[Finding]]:
+    """Return the data and findings of a text in YAML 1.1."""
     findings: list[Finding] = []
     root = compose(text, "f", findings.append, YAML_1_1)
     assert root is not None
@@ -39,7 +40,7 @@ def test_a_scalar_is_read_by_yaml_1_1(text: str, value: Any) -> None:
         ("1_" * 100, "yaml_number", "error"), ("!!python/none x", "yaml_tag", "error"),
     ],
 )  # fmt: skip
-def test_what_is_no_data_is_told(text: str, code: str, severity: str) -> None:
+def test_values_that_are_not_data_are_reported(text: str, code: str, severity: str) -> None:
     """Dates, merges, what is not finite or too large, and other tags."""
     _, findings = read(f"a: {text}\n")
     assert [(each.code, each.severity) for each in findings] == ([(code, severity)] if code else [])

@@ -184,8 +184,8 @@ def test_a_finding_tells_line_column_and_path(text: str, line: int, column: int,
     assert (place.line, place.column, place.path) == (line, column, path)
 
 
-def test_all_mistakes_are_told_at_once() -> None:
-    """What does not stop the reading is told with the rest."""
+def test_all_mistakes_are_reported_at_once() -> None:
+    """Errors that do not stop the parser are reported together."""
     assert [each.code for each in composed("a: .inf\nb: !x 1\na: 1\n2: 3\n")[1]] == [
         "yaml_number",
         "yaml_tag",
@@ -219,12 +219,12 @@ BREAKS = {"CR": "\r", "NEL": "\x85", "LS": "\u2028", "PS": "\u2029"}
 
 @pytest.mark.parametrize("line_break", BREAKS.values(), ids=BREAKS)
 def test_every_line_break_of_yaml_can_be_read(line_break: str) -> None:
-    """A file with unusual line breaks is read, or told, like any other."""
+    """A file with unusual line breaks is read, or reported, like any other."""
     composed(f'a: "{line_break * 3}"\nb: "{{{{ x }}}}"\n')
 
 
 def test_a_surrogate_in_the_text_is_a_finding() -> None:
-    """A lone surrogate (a file read with surrogateescape) is told like any bad character."""
+    """A lone surrogate (a file read with surrogateescape) is reported like any bad character."""
     assert code("a: '\ud800'") == "yaml_syntax"
 
 
@@ -237,9 +237,9 @@ def test_any_text_is_data_or_findings(text: str) -> None:
     assert all(each.code.startswith("yaml_") for each in found)
 
 
-def test_a_tab_is_told_as_one() -> None:
-    """YAML's own words, that no token begins so, help nobody."""
+def test_a_tab_is_reported_as_one() -> None:
+    """PyYAML's own message about tokens does not help the author."""
     findings: list[Finding] = []
     compose("tasks:\n\t- name: a\n", "x.yaml", findings.append)
     ((code, hint),) = [(each.code, each.hint) for each in findings]
-    assert (code, hint) == ("yaml_syntax", "YAML is indented with spaces, not with tabs")
+    assert (code, hint) == ("yaml_syntax", "indent YAML with spaces, not tabs")

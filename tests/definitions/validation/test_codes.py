@@ -1,4 +1,4 @@
-"""docs/findings.md tells every code that a finding can have."""
+"""docs/findings.md lists all codes of findings."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ OF_PACKS = [*(ROOT / "actors/packs").rglob("*.py")]
 REPORTS = frozenset({"Finding", "Malformed", "error", "warn", "report", "_report"})
 CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+\Z")
 
-NEEDS_BYTES_OR_FOLDERS = {"not_utf8", "duplicate_ref"}
+NEEDS_BYTES_OR_FOLDERS = {"not_readable", "not_utf8", "duplicate_ref"}
 NEEDS_MUCH = {"more_errors", "more_warnings", "paths_not_checked", "expression_too_long", "yaml_too_large"}
 NEEDS_AN_ABSENT_PACKAGE = {"missing_extra"}
 NEEDS_A_STORE = {"unreadable_definition"}
@@ -37,11 +37,13 @@ def codes_of(path: Path) -> Iterator[str]:
 
 
 def documented() -> set[str]:
+    """Return the codes in docs/findings.md."""
     text = (ROOT / "docs/findings.md").read_text()
     return set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
 
 
 def in_the_sources() -> set[str]:
+    """Return the codes in the sources."""
     place = Place("x", 1, 1)
     many = [Finding("x", "", place, severity=severity) for severity in ("error", "warning") for _ in range(500)]
     more = {in_order(each for each in many if each.severity == severity)[-1].code for severity in ("error", "warning")}
@@ -49,6 +51,7 @@ def in_the_sources() -> set[str]:
 
 
 def in_packs() -> set[str]:
+    """Return the codes in the sources of packs."""
     return {code for path in OF_PACKS for code in codes_of(path)}
 
 
@@ -65,6 +68,6 @@ def test_every_code_has_a_bad_definition() -> None:
     assert in_the_sources() - shown == special
 
 
-def test_the_document_says_how_many_are_told() -> None:
+def test_the_document_says_how_many_are_shown() -> None:
     """The bound in the document is the one in the code."""
     assert f"the first {MAX_FINDINGS} errors" in (ROOT / "docs/findings.md").read_text()

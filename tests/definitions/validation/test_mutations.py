@@ -1,4 +1,4 @@
-"""Mutated definitions: whatever is done to one, it is told with findings, never with a traceback.
+"""Mutated definitions give findings, never a traceback.
 
 python -m tests.definitions.validation.test_mutations 10000 1      as many of them, from a seed
 """
@@ -42,7 +42,7 @@ VALUES: Final[tuple[Any, ...]] = (
     {"type": "object"},
     ["{{ item }}"] * 3, [[[[[[[[1]]]]]]]], {"a": {"b": {"c": {}}}},
 )  # fmt: skip
-"""What is put in the place of something else."""
+"""The values that replace others."""
 
 
 @st.composite
@@ -88,12 +88,12 @@ def check(text: str) -> Examination:
 
 @settings(max_examples=300, deadline=None)
 @given(mutated())
-def test_a_mutated_definition_is_told_with_findings(text: str) -> None:
+def test_a_mutated_definition_gives_findings(text: str) -> None:
     """No mutation makes the examination raise, or tells a place that is none."""
     check(text)
 
 
-def test_ten_thousand_mutations_are_told_with_findings() -> None:
+def test_ten_thousand_mutations_give_findings() -> None:
     """The same ones each time, in a process whose time and memory the system bounds."""
     command = [
         sys.executable,
@@ -106,11 +106,11 @@ def test_ten_thousand_mutations_are_told_with_findings() -> None:
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, encoding="utf-8", errors="replace")
     assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
-    told = json.loads(done.stdout)
+    report = json.loads(done.stdout)
     # They are not all refused at the door: every stage is reached by some.
-    assert told["examined"] == COUNT
-    assert told["workflows"] > COUNT // 10
-    assert len(told["codes"]) > 60
+    assert report["examined"] == COUNT
+    assert report["workflows"] > COUNT // 10
+    assert len(report["codes"]) > 60
 
 
 def _limit() -> None:
@@ -149,7 +149,7 @@ def examine_many(count: int, seed: int) -> dict[str, Any]:
     """Examine as many mutations, half of texts and half of what they say; return what came of it."""
     chance = random.Random(seed)  # noqa: S311 - not for secrets
     structures = [data for data in map(_data_of, TEXTS) if data is not None]
-    told: Counter[str] = Counter()
+    codes: Counter[str] = Counter()
     workflows = 0
     for number in range(count):
         if number % 2:
@@ -167,8 +167,8 @@ def examine_many(count: int, seed: int) -> dict[str, Any]:
             sys.stderr.write(f"mutation {number} of seed {seed}: {text!r}\n")
             raise
         workflows += examination.workflow is not None
-        told.update({finding.code for finding in examination.findings})
-    return {"examined": count, "workflows": workflows, "codes": dict(told.most_common())}
+        codes.update({finding.code for finding in examination.findings})
+    return {"examined": count, "workflows": workflows, "codes": dict(codes.most_common())}
 
 
 def _data_of(text: str) -> str | None:

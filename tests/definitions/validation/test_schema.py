@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from stretto.definitions.dialects.native import KEPT_FIELDS
+from stretto.definitions.dialects.native_tasks import KEPT_FIELDS
 from stretto.definitions.source.yaml_source import compose, to_data
 from stretto.definitions.validation import examine, json_schema
 from tests.support.evaluating import findings_of
@@ -34,6 +34,7 @@ FIELDS: dict[str, list[str]] = {
 
 
 def data_of(text: str) -> Any:
+    """Return the data of a YAML text."""
     node = compose(text, "test.yaml", lambda _finding: None)
     assert node is not None
     return to_data(node)
@@ -65,7 +66,7 @@ def test_the_schema_in_the_documents_is_the_one_that_is_generated() -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs/examples").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_examples_fit_the_schema(path: Path) -> None:
-    """What runs is accepted."""
+    """Valid definitions are accepted."""
     VALIDATOR.validate(data_of(path.read_text()))
 
 
@@ -82,7 +83,7 @@ FORMS = frozenset(
         "wrong_type",
     }
 )
-"""What a schema can tell."""
+"""Mistakes that a schema can find."""
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)

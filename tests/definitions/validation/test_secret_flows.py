@@ -82,7 +82,7 @@ def test_results_are_found_however_they_are_published() -> None:
     ],
 )
 def test_a_constant_is_secret_where_it_is_the_whole_value(value: str, constants: tuple[object, ...]) -> None:
-    """What stands around a secret in a text is not."""
+    """The text around a secret is not secret."""
     assert secrecy(value).constants == constants
 
 

@@ -24,18 +24,19 @@ def findings(tasks: str, rest: str = "") -> list[str]:
     return [each.code if each.severity == "error" else f"({each.code})" for each in found]
 
 
-def told(finding: Finding) -> tuple[str, str, int, int]:
+def summary(finding: Finding) -> tuple[str, str, int, int]:
+    """Return severity, code, line and column."""
     return finding.severity, finding.code, finding.place.line, finding.place.column
 
 
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
-def test_every_finding_of_a_bad_definition_is_told_where_it_is(path: Path) -> None:
+def test_every_finding_of_a_bad_definition_is_reported_with_its_place(path: Path) -> None:
     """The comments at the end of the file are its findings: all of them, and no others."""
     text = path.read_text()
     expected = [(severity, code, int(line), int(column)) for severity, code, line, column in EXPECTED.findall(text)]
     examination = examine(text, path.name, FewActions())
     assert expected, "the file expects nothing"
-    assert [told(each) for each in examination.findings] == expected
+    assert [summary(each) for each in examination.findings] == expected
     assert all(each.place.file == path.name for each in examination.findings)
 
 
@@ -47,7 +48,7 @@ def test_the_bad_definitions_are_many_and_no_two_are_alike() -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs/examples").glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_examples_have_no_finding(path: Path) -> None:
-    """What the documents show is beyond reproach."""
+    """The examples of the documents have no findings."""
     assert examine(path.read_text(), str(path)).findings == ()
 
 
@@ -115,7 +116,7 @@ def test_names_of_the_definition_itself_are_known_wherever_they_are_right() -> N
     )
 
 
-def test_what_is_told_of_a_file_of_results_has_fields() -> None:
+def test_the_result_of_a_file_of_results_has_fields() -> None:
     """Its own; a list of results has none."""
     task = "  - {name: a, action: core.noop, with_items: [1], MORE next: [{do: b}]}\n"
     task += '  - {name: b, action: core.noop, input: {x: "{{ task.a.path }} {{ task.a.items + task.a.failed }}"}}\n'
@@ -132,7 +133,7 @@ def test_names_in_paths_are_checked() -> None:
     ) == ["unknown_parameter", "unknown_variable"]
 
 
-def test_after_an_error_of_the_reader_only_what_does_not_follow_from_it_is_told() -> None:
+def test_after_an_error_of_the_reader_only_what_does_not_follow_from_it_is_reported() -> None:
     """A misspelt `publish` is one mistake, not one more for each reader of the variable."""
     assert findings(
         "  - {name: a, action: core.noop, next: [{publsh: {n: 1}, do: b}]}\n"
@@ -147,7 +148,7 @@ def test_what_was_read_can_be_checked_alone() -> None:
 
 
 def test_very_many_findings_are_bounded() -> None:
-    """Of thousands of mistakes the first are told, and how many more there are."""
+    """Of thousands of mistakes, the first are shown and the others counted."""
     lines = "".join(f'  - {{name: t{n}, action: core.eco, input: {{x: "{{{{ n{n} }}}}"}}}}\n' for n in range(3000))
     examination = examine(f"{START}tasks:\n{lines}", "test.yaml", FewActions())
     assert len(examination.errors) == MAX_FINDINGS + 1

@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from stretto.actors.operations.answers import WhyTold
+from stretto.actors.operations.answers import WaitsAnswer
 from stretto.actors.operations.requests import Why
 from tests.support.crashes.daemon import Daemon
 from tests.support.crashes.errands import CutOff, Errand, errands
@@ -147,7 +147,7 @@ class Campaign:
             return False
         except TimeoutError:
             why = daemon.client.ask(Why(errand.run or ""))
-            reasons = why.reasons if isinstance(why, WhyTold) else None
+            reasons = why.reasons if isinstance(why, WaitsAnswer) else None
             raise BrokenPromise(f"the run {errand.run} does not end; it waits for {reasons}") from None
         return True
 

@@ -12,19 +12,9 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from stretto.actors.gateway.client import Client, DaemonUnreachable, RequestRefused
-from stretto.actors.operations.answers import Accepted, Done, Ended, Progress, StatusTold
-from stretto.actors.operations.requests import (
-    Cancel,
-    Pause,
-    Rerun,
-    Resume,
-    RetryItem,
-    SetConcurrency,
-    SkipItem,
-    Status,
-    Submit,
-    Watch,
-)
+from stretto.actors.operations.answers import Accepted, Done, Ended, Progress, StatusAnswer
+from stretto.actors.operations.controls import Cancel, Pause, Resume, RetryItem, SetConcurrency, SkipItem
+from stretto.actors.operations.requests import Rerun, Status, Submit, Watch
 from stretto.definitions.conductor import (
     CancelRequested,
     ConcurrencyRequested,
@@ -136,7 +126,7 @@ class Errand:
     def status(self, client: Client) -> str:
         """Return the run's status."""
         told = client.ask(Status(self.run or ""))
-        assert isinstance(told, StatusTold)
+        assert isinstance(told, StatusAnswer)
         return str(told.run["status"])
 
 

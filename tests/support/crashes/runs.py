@@ -9,7 +9,7 @@ import msgspec
 
 from stretto.actors.journal.records import Entry, ItemKey, ItemStarted, RunAccepted
 from stretto.actors.journal.sql.reader import SqlReader
-from stretto.actors.journal.store import MAX_PAGE, Child, ItemRow, RunEnd
+from stretto.actors.journal.store import MAX_PAGE, Child, ItemQuery, ItemRow, RunEnd
 from stretto.definitions.conductor import ItemCompleted, SkipRequested
 from tests.support.crashes.effects import Item
 from tests.support.crashes.workflows import Spot, expected_of
@@ -92,7 +92,7 @@ class KnownRun:
         completed = [(number, each) for number, each in enumerate(self.entries) if isinstance(each, ItemCompleted)]
         rows, cursor = [], None
         while True:
-            page = reader.items(self.accepted.run_id, cursor=cursor, limit=MAX_PAGE)
+            page = reader.items(self.accepted.run_id, ItemQuery(cursor=cursor, limit=MAX_PAGE))
             rows += [(row.number, *_spot(row), row.attempt, row.outcome) for row in page.items]
             cursor = page.next
             if cursor is None:

@@ -35,7 +35,7 @@ def test_fail_fails_with_its_message() -> None:
 
 @pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
 def test_log_writes_at_the_level(level: str) -> None:
-    """core.log writes its message, text or data, at the level it is told."""
+    """core.log writes its message, text or data, at the level of its input."""
     with capture_logs() as lines:
         assert run("core.log", message={"disk": 93}, level=level) is None
     assert lines == [{"event": "action_logged", "message": {"disk": 93}, "log_level": level}]
@@ -60,12 +60,12 @@ def test_sleep_waits_on_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asyncio, "sleep", sleep)
     assert run("core.sleep", seconds=2.5) is None
     assert slept == [2.5]
-    with pytest.raises(ActionFailed, match="must not be negative"):
+    with pytest.raises(ActionFailed, match="must be 0 or more, got -1"):
         run("core.sleep", seconds=-1)
 
 
 def test_the_core_runs_where_it_should() -> None:
-    """What cannot wait runs inline; what waits for time, network or processes runs on the loop."""
+    """Actions that never wait run inline. Those that wait for time, network or processes run on the loop."""
     registry = ActionRegistry.registered()
     runners = {ref: registry.get(ref).runner for ref in registry.refs() if ref.startswith("core.")}
     assert runners == {

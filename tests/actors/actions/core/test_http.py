@@ -27,7 +27,7 @@ HTTP = ActionRegistry.registered().get("core.http")
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers with what the test has put under the path."""
+    """Gives the answer that the test has registered for the path."""
 
     protocol_version = "HTTP/1.1"
     server: "Server"
@@ -73,7 +73,7 @@ class Server(ThreadingHTTPServer):
         return self.url + path
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        pass  # a client that gives up is what some tests are about
+        pass  # some tests need a client that gives up
 
 
 @pytest.fixture
@@ -111,13 +111,13 @@ def sends(status: int, body: bytes = b"", *headers: tuple[str, str]) -> Answer:
 
 
 def echoes(handler: Handler) -> None:
-    told = {
+    received = {
         "method": handler.command,
         "path": handler.path,
         "headers": {name.lower(): value for name, value in handler.headers.items()},
         "body": handler.received.decode(),
     }
-    handler.send(200, json.dumps(told).encode(), ("Content-Type", "application/json"))
+    handler.send(200, json.dumps(received).encode(), ("Content-Type", "application/json"))
 
 
 def redirects(location: str) -> Answer:
@@ -150,7 +150,7 @@ def test_the_result_has_status_headers_body_json_and_elapsed(server: Server) -> 
     ],
 )
 def test_json_is_parsed_if_it_says_so_and_is_so(server: Server, content_type: str, body: bytes, parsed: Any) -> None:
-    """`json` is the parsed body under a JSON content type, and null for anything that is no JSON data."""
+    """`json` is the parsed body if its content type is JSON, and null if it is not JSON data."""
     result = run(url=server.on("/", sends(200, body, ("Content-Type", content_type))))
     assert result["json"] == parsed
 
@@ -167,11 +167,11 @@ def test_json_is_parsed_if_it_says_so_and_is_so(server: Server, content_type: st
     ],
 )
 def test_a_body_is_decoded_leniently(server: Server, content_type: str, body: bytes, text: str) -> None:
-    """The text is decoded as the server says, else as UTF-8, and never fails."""
+    """The text is decoded with the server's charset or UTF-8, and decoding never fails."""
     assert run(url=server.on("/", sends(200, body, ("Content-Type", content_type))))["body"] == text
 
 
-def test_what_is_sent(server: Server) -> None:
+def test_method_params_headers_and_json_are_sent(server: Server) -> None:
     """Method, params, headers and json reach the server."""
     result = run(
         url=server.on("/in", echoes) + "?have=1",
@@ -238,13 +238,13 @@ def test_redirects_are_followed_and_bounded(server: Server) -> None:
 
 
 def test_a_cookie_is_not_carried_to_other_requests(server: Server) -> None:
-    """Requests share a client, but what one is given as a cookie no other sends."""
+    """Requests share a client, but not their cookies."""
     given = server.on("/set", sends(200, b"", ("Set-Cookie", "session=s3cret")))
-    told = server.on("/told", echoes)
+    other = server.on("/other", echoes)
 
     async def both() -> dict[str, Any]:
         await http.http(url=given)
-        return await once(url=told)
+        return await once(url=other)
 
     assert "cookie" not in asyncio.run(both())["json"]["headers"]
 
@@ -265,7 +265,7 @@ def test_connections_are_used_again(server: Server) -> None:
 
 
 def test_idle_connections_are_bounded(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No more than so many idle connections are kept, and closing the client closes them."""
+    """The number of idle connections is bounded, and closing the client closes them."""
     monkeypatch.setattr("stretto.actors.actions.core.http_transport.KEPT_ALIVE", 3)
     meet = threading.Barrier(10)
 
@@ -275,13 +275,13 @@ def test_idle_connections_are_bounded(server: Server, monkeypatch: pytest.Monkey
 
     url = server.on("/", answer)
     kept = []
-    give_back = Transport.give_back
+    release = Transport.release
 
     async def watched(self: Transport, *args: Any) -> None:
-        await give_back(self, *args)
+        await release(self, *args)
         kept.append(len(self._idle))
 
-    monkeypatch.setattr(Transport, "give_back", watched)
+    monkeypatch.setattr(Transport, "release", watched)
 
     async def burst() -> None:
         await asyncio.gather(*(http.http(url=url) for _ in range(10)))
@@ -295,7 +295,7 @@ def test_a_large_body_is_cut_off(server: Server, monkeypatch: pytest.MonkeyPatch
     """A body beyond the limit fails with an error that names the limit."""
     monkeypatch.setattr(http_request, "MAX_RESPONSE_BYTES", 1000)
     url = server.on("/", sends(200, b"x" * 1001))
-    assert "answered with more than 1000 bytes, the most that core.http reads" in str(failing(url=url))
+    assert "answered with more than 1000 bytes, the maximum of core.http" in str(failing(url=url))
     assert len(run(url=server.on("/", sends(200, b"x" * 1000)))["body"]) == 1000
 
 
@@ -314,7 +314,7 @@ def test_a_compressed_body_is_unpacked_within_the_limit(server: Server, monkeypa
 
 
 def test_the_timeout_is_for_the_whole_request(server: Server) -> None:
-    """A server that sends a byte now and then does not get around the timeout."""
+    """A server that sends single bytes does not extend the timeout."""
 
     def trickle(handler: Handler) -> None:
         handler.send_response(200)
@@ -327,8 +327,8 @@ def test_the_timeout_is_for_the_whole_request(server: Server) -> None:
     assert str(failing(url=url, timeout=0.3)) == f"GET {url} took longer than 0.3 s"
 
 
-def test_a_refused_connection_is_told_without_secrets(unused_port: int) -> None:
-    """The message names method, address, path and cause, and neither the password nor the query's values."""
+def test_a_refused_connection_is_reported_without_secrets(unused_port: int) -> None:
+    """The message names method, address, path and cause, but not the password or the query's values."""
     error = failing(
         url=f"http://me:pa55@127.0.0.1:{unused_port}/a/b?token=s3cret&x=1&bare#frag",
         method="delete",
@@ -342,13 +342,13 @@ def test_a_refused_connection_is_told_without_secrets(unused_port: int) -> None:
 
 @pytest.fixture
 def unused_port() -> Iterator[int]:
-    # Bound and not listening: nobody else can take it, and nobody answers.
+    # Bound and not listening, so no other process can take the port and none answers.
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         yield bound.getsockname()[1]
 
 
-def test_an_unknown_host_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_host_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that does not resolve says so."""
 
     def unknown(*_args: Any, **_kwargs: Any) -> Any:
@@ -358,7 +358,7 @@ def test_an_unknown_host_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(failing(url="http://absent.test/")).endswith("failed: Name or service not known")
 
 
-def test_a_server_that_hangs_up_is_told(server: Server) -> None:
+def test_a_server_that_hangs_up_is_reported(server: Server) -> None:
     """A connection that ends without an answer, or in the middle of one, is an error in words."""
 
     def hang_up(handler: Handler) -> None:
@@ -373,27 +373,27 @@ def test_a_server_that_hangs_up_is_told(server: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "reason"),
     [
         ({"url": "ftp://host/"}, "must begin with http:// or https://"),
         ({"url": "/path"}, "must begin with http:// or https://"),
-        ({"url": "http://me:s3cret/55@host:port/"}, "the url is not valid"),
-        ({"json": {}, "body": ""}, "json and body are both given"),
-        ({"method": "GET /"}, "'GET /' is no method"),
-        ({"method": "CONNECT"}, "'CONNECT' is no method"),
-        ({"headers": {"X Y": "1"}}, "'X Y' is no name of a header"),
+        ({"url": "http://me:s3cret/55@host:port/"}, "url is not a valid URL"),
+        ({"json": {}, "body": ""}, "json and body must not both be given"),
+        ({"method": "GET /"}, "method must be an HTTP method other than CONNECT, got 'GET /'"),
+        ({"method": "CONNECT"}, "other than CONNECT, got 'CONNECT'"),
+        ({"headers": {"X Y": "1"}}, "'X Y' is not a valid header name"),
         ({"headers": {"Authorization": "s3cret\r\nX: 1"}}, "the header Authorization contains a line break"),
         ({"headers": {"X": None}}, "the header X must be text or a number"),
         ({"params": {"q": {"a": 1}}}, "params.q must be text, a number, a boolean, or a list of them"),
         ({"expected_status": "200"}, "expected_status must be an integer or a list of integers"),
         ({"expected_status": []}, "expected_status must be an integer or a list of integers"),
-        ({"timeout": 0}, "timeout must be positive"),
+        ({"timeout": 0}, "timeout must be greater than 0, got 0"),
     ],
 )
-def test_inputs_that_make_no_request_are_told(values: dict[str, Any], told: str) -> None:
-    """What cannot be sent fails before anything is, in words that hold no secret."""
+def test_inputs_that_make_no_request_are_reported(values: dict[str, Any], reason: str) -> None:
+    """A request that cannot be sent fails before any byte is sent, in words without secrets."""
     message = str(failing(**{"url": "http://127.0.0.1/", **values}))
-    assert told in message
+    assert reason in message
     assert "s3cret" not in message
 
 
@@ -421,9 +421,9 @@ def test_unknown_inputs_are_refused() -> None:
     ],
 )
 def test_link_local_and_metadata_addresses_are_denied(host: str) -> None:
-    """However such an address is written, no connection is made to it."""
+    """No connection is made to such an address, in any spelling."""
     message = str(failing(url=f"http://{host}/latest/meta-data", timeout=60))
-    assert "is denied, as link-local and metadata addresses are without http.allow" in message
+    assert "is denied by http.deny; to connect, add it to http.allow" in message
 
 
 def test_a_redirect_to_a_denied_address_is_denied(server: Server) -> None:
@@ -433,7 +433,7 @@ def test_a_redirect_to_a_denied_address_is_denied(server: Server) -> None:
 
 
 def resolve_to(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
-    """Have names resolve to each of the answers in turn; return the list of names that were looked up."""
+    """Make names resolve to each of the answers in turn. Return the list of the looked-up names."""
     looked_up: list[str] = []
 
     def look_up(host: str, port: int, *_args: Any, **_kwargs: Any) -> list[Any]:
@@ -448,7 +448,7 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str
 def test_a_name_is_resolved_once_and_its_checked_address_connected(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name that would point elsewhere at a second look-up is not looked up again; Host stays the name."""
+    """A name that would point elsewhere at a second look-up is not looked up again. Host stays the name."""
     looked_up = resolve_to(monkeypatch, ["127.0.0.1"], ["169.254.169.254"])
     server.on("/", echoes)
     result = run(url=f"http://service.test:{server.server_port}/")
@@ -457,7 +457,7 @@ def test_a_name_is_resolved_once_and_its_checked_address_connected(
 
 
 def test_a_name_of_a_denied_address_is_denied(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A denied address of a name is never connected; another address of it still is."""
+    """A denied address of a name is never connected. Another address of the same name is."""
     resolve_to(monkeypatch, ["169.254.169.254"], ["169.254.169.254", "127.0.0.1"])
     server.on("/", echoes)
     url = f"http://service.test:{server.server_port}/"
@@ -473,7 +473,7 @@ def test_the_next_address_is_tried(server: Server, monkeypatch: pytest.MonkeyPat
 
 
 def test_the_policy_of_a_loop_decides(server: Server) -> None:
-    """deny and allow are the operator's: a denied network is refused, an allowed exception is not."""
+    """A network that the operator denies is refused, and an allowed exception is not."""
     url = server.on("/", echoes)
     loopback = (ipaddress.ip_network("127.0.0.0/8"),)
 
@@ -528,14 +528,14 @@ def test_proxies_of_the_environment_are_not_trusted(
 
 
 def test_no_url_reaches_the_log(server: Server, caplog: pytest.LogCaptureFixture) -> None:
-    """httpx logs every URL as it is at INFO, query and all: that is silenced."""
+    """httpx would log every URL with its query at INFO. That is silenced."""
     with caplog.at_level(logging.DEBUG):
         run(url=server.on("/", echoes) + "?token=s3cret")
     assert "s3cret" not in caplog.text
 
 
 class TLS:
-    """A socket on loopback with a certificate for `localhost` that nobody has signed."""
+    """A socket on loopback with a self-signed certificate for `localhost`."""
 
     def __init__(self, folder: Path) -> None:
         key, certificate = folder / "key.pem", folder / "certificate.pem"
@@ -562,10 +562,8 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> TLS:
     return TLS(tmp_path_factory.mktemp("tls"))
 
 
-def test_certificates_are_verified_unless_told_otherwise(
-    server: Server, tls: TLS, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An unsigned certificate is refused in words, accepted with verify false or if the operator trusts it."""
+def test_certificates_are_verified_by_default(server: Server, tls: TLS, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unsigned certificate is refused, and accepted with verify false or if the operator trusts it."""
     server.on("/", echoes)
     server.socket = tls.context.wrap_socket(server.socket, server_side=True)
     url = f"https://localhost:{server.server_port}/"
@@ -577,7 +575,7 @@ def test_certificates_are_verified_unless_told_otherwise(
     assert set(tls.names) == {"localhost"}
 
 
-def test_plain_http_on_a_tls_port_is_told(server: Server) -> None:
+def test_plain_http_on_a_tls_port_is_reported(server: Server) -> None:
     """Speaking TLS to a server that does not is an error in words."""
     error = failing(url=f"https://127.0.0.1:{server.server_port}/", verify=False)
     assert "failed: TLS failed: " in str(error)

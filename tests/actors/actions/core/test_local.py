@@ -35,7 +35,7 @@ def tell(tmp_path: Path) -> Iterator[Fifo]:
 
 @pytest.fixture
 def watch() -> Iterator[Callable[[int], int]]:
-    """Open a pidfd, which tells that a process has ended even if nobody reaps it."""
+    """Open a pidfd, which shows the end of a process even before it is reaped."""
     opened = []
 
     def open_one(pid: int) -> int:
@@ -54,7 +54,7 @@ def has_ended(pidfd: int) -> bool:
 
 
 def cancel_after_line(fifo: Fifo, watch: Callable[[int], int], **values: Any) -> list[int]:
-    """Start a command, cancel it once it has told some pids, and return pidfds of these."""
+    """Start a command, cancel it once it has reported some pids, and return their pidfds."""
     pidfds: list[int] = []
 
     async def main() -> None:
@@ -70,7 +70,7 @@ def cancel_after_line(fifo: Fifo, watch: Callable[[int], int], **values: Any) ->
 
 
 def test_argv_runs_without_a_shell() -> None:
-    """An argument reaches the program as it is, whatever a shell would make of it."""
+    """An argument reaches the program unchanged, with all characters that mean something to a shell."""
     text = "$(id); `id` \"quoted\" 'too' * \n|&"
     result = run(argv=[sys.executable, "-c", "import sys; sys.stdout.write(sys.argv[1])", text])
     assert result == {"exit_code": 0, "stdout": text, "stderr": ""}
@@ -100,7 +100,7 @@ def test_the_daemons_environment_does_not_leak(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_stdin_is_empty_and_the_session_its_own() -> None:
-    """A command reads nothing from the daemon's terminal and is in no group of it."""
+    """A command reads nothing from the daemon's terminal and has its own session."""
     code = "import os, sys; print(repr(sys.stdin.read()), os.getsid(0) == os.getpgrp() == os.getpid())"
     assert run(argv=[sys.executable, "-c", code])["stdout"] == "'' True\n"
 
@@ -111,22 +111,22 @@ def test_cwd_is_where_it_runs(tmp_path: Path) -> None:
 
 
 def test_a_non_zero_exit_fails_with_the_result() -> None:
-    """An exit code but 0 is ActionFailed with the result and the last lines of stderr."""
+    """An exit code except 0 is ActionFailed with the result and the last lines of stderr."""
     error = failing(cmd="for i in 1 2 3 4 5 6 7; do echo line $i >&2; done; echo out; exit 3")
     assert error.result["exit_code"] == 3
     assert error.result["stdout"] == "out\n"
     assert str(error) == "the command exited with 3: line 3\nline 4\nline 5\nline 6\nline 7"
 
 
-def test_a_death_by_signal_is_told_by_name() -> None:
-    """A command that is killed has a negative exit code and a message that names the signal."""
+def test_a_death_by_signal_is_reported_by_name() -> None:
+    """A killed command has a negative exit code, and its message names the signal."""
     error = failing(cmd="kill -KILL $$")
     assert error.result["exit_code"] == -9
     assert str(error) == "the command was killed by SIGKILL"
 
 
 def test_output_is_bounded_and_the_rest_is_read() -> None:
-    """A flood does not block the command; what is beyond the bound is dropped and the result says so."""
+    """A flood does not block the command. Output beyond the bound is dropped and the result says so."""
     flood = "head -c 3000000 /dev/zero | tr '\\0' x"
     result = run(cmd=f"{flood}; {flood} >&2; exit 0")
     assert len(result["stdout"]) == len(result["stderr"]) == local.MAX_OUTPUT_BYTES == 1024 * 1024
@@ -134,37 +134,37 @@ def test_output_is_bounded_and_the_rest_is_read() -> None:
     assert result["stderr_truncated"] is True
 
 
-def test_output_that_is_no_utf8_is_replaced() -> None:
-    """Bytes that are no text become U+FFFD."""
+def test_output_that_is_not_utf8_is_replaced() -> None:
+    """Invalid bytes become U+FFFD."""
     assert run(cmd="printf 'a\\377b'")["stdout"] == "a\ufffdb"
 
 
 @pytest.mark.parametrize(
-    ("values", "told"),
+    ("values", "reason"),
     [
         ({}, "exactly one of argv and cmd must be given"),
         ({"argv": ["x"], "cmd": "x"}, "exactly one of argv and cmd must be given"),
         ({"argv": []}, "argv must begin with a program's name"),
         ({"argv": ["echo", None]}, "argv[1] must be text, a number or a boolean"),
-        ({"argv": ["echo", "a\0b"]}, "argv[1] contains a null character"),
+        ({"argv": ["echo", "a\0b"]}, "argv[1] must not contain a null character"),
         ({"cmd": "true", "env": {"A": [1]}}, "env.A must be text, a number or a boolean"),
-        ({"cmd": "true", "env": {"A=B": "1"}}, "'A=B' is no name of an environment variable"),
-        ({"cmd": "true", "cwd": "/\0"}, "cwd contains a null character"),
-        ({"cmd": "true", "timeout": 0}, "timeout must be positive, it is 0"),
-        ({"argv": ["absent-for-sure"]}, "cannot run absent-for-sure: there is no such command"),
+        ({"cmd": "true", "env": {"A=B": "1"}}, "'A=B' is not a valid name of an environment variable"),
+        ({"cmd": "true", "cwd": "/\0"}, "cwd must not contain a null character"),
+        ({"cmd": "true", "timeout": 0}, "timeout must be greater than 0, got 0"),
+        ({"argv": ["absent-for-sure"]}, "cannot run absent-for-sure: the command or its interpreter does not exist"),
         ({"argv": ["/"]}, "cannot run /: Permission denied"),
         ({"cmd": "true", "cwd": "/absent"}, "cannot run /bin/sh in /absent: No such file or directory"),
     ],
 )
-def test_what_cannot_run_is_told_in_words(values: dict[str, Any], told: str) -> None:
+def test_a_command_that_cannot_run_fails_in_words(values: dict[str, Any], reason: str) -> None:
     """Wrong inputs, unknown commands and bad directories fail with a clear message."""
-    assert told in str(failing(**values))
+    assert reason in str(failing(**values))
 
 
-def test_a_command_out_of_time_is_ended_with_what_it_wrote() -> None:
-    """A timeout ends the command and fails with its output so far."""
+def test_a_timeout_stops_the_command_and_keeps_its_output() -> None:
+    """A timeout stops the command and fails with its output so far."""
     error = failing(argv=["/bin/sh", "-c", "echo begun; exec sleep 1000"], timeout=0.5)
-    assert str(error) == "/bin/sh took longer than 0.5 s and was ended"
+    assert str(error) == "/bin/sh took longer than 0.5 s and was stopped"
     assert error.result["stdout"] == "begun\n"
     assert error.result["exit_code"] is None
 
@@ -178,13 +178,13 @@ def test_cancelling_ends_the_whole_group(tell: Fifo, watch: Callable[[int], int]
 def test_grandchildren_that_hold_the_pipes_are_ended(
     tell: Fifo, watch: Callable[[int], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A command whose leader has exited is not over while its output is held, and can still be ended."""
+    """A command whose leader has exited runs on while its output is open, and can still be stopped."""
     cmd = '(trap "" TERM; sleep 1000) & echo "$!" > "$TELL"; exit 0'
     monkeypatch.setattr(local, "GRACE_SECONDS", 0.01)
     assert all(map(has_ended, cancel_after_line(tell, watch, cmd=cmd)))
 
 
-def test_what_ignores_sigterm_is_killed_after_the_grace(
+def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(
     tell: Fifo, watch: Callable[[int], int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """SIGKILL follows for a whole group that ignores SIGTERM."""
@@ -194,7 +194,7 @@ def test_what_ignores_sigterm_is_killed_after_the_grace(
 
 
 def test_a_child_that_gave_up_the_pipes_is_ended_too(tell: Fifo, watch: Callable[[int], int]) -> None:
-    """After a cancel nothing of the group is left, even what holds no output and ignores SIGTERM."""
+    """After a cancel no process of the group is left, even one that closed its output and ignores SIGTERM."""
     cmd = '(trap "" TERM; exec sleep 1000 >/dev/null 2>&1) & echo "$$ $!" > "$TELL"; wait'
     assert all(map(has_ended, cancel_after_line(tell, watch, cmd=cmd)))
 
@@ -240,7 +240,7 @@ def test_many_commands_at_once_start_no_thread(tell: Fifo) -> None:
 
 
 def test_a_kernel_without_pidfds_leaves_no_process_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where pidfd_open is forbidden the action fails in words and its process is gone."""
+    """If pidfd_open is forbidden, the action fails in words and its process is gone."""
     pids = []
 
     def refuse(pid: int) -> int:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stretto.actors.cli.support.error_exits import telling_errors
+from stretto.actors.cli.support.error_exits import exiting_on_errors
 from stretto.actors.gateway.client import DaemonUnreachable, NotYet, RequestRefused
 from stretto.actors.journal.store import CannotOpenStore, InvalidCursor, StoreInUse, StoreLost, StoreUnavailable
 from stretto.actors.operations.answers import Refused
@@ -36,7 +36,7 @@ def test_the_exit_code_says_whose_trouble_it_is(
     error: Exception, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """1: the definition's; 2: the request's; 3: the daemon's or the store's. It is told in a line."""
-    with pytest.raises(SystemExit) as raised, telling_errors():
+    with pytest.raises(SystemExit) as raised, exiting_on_errors():
         raise error
     assert raised.value.code == code
     assert capsys.readouterr().err.startswith("stretto: ")
@@ -44,20 +44,20 @@ def test_the_exit_code_says_whose_trouble_it_is(
 
 def test_every_finding_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """Each on a line of its own."""
-    with pytest.raises(SystemExit), telling_errors():
+    with pytest.raises(SystemExit), exiting_on_errors():
         raise RequestRefused(Refused("invalid_definition", "it is wrong", ["one", "two"]))
     assert capsys.readouterr().err == "stretto: it is wrong\n  one\n  two\n"
 
 
 def test_a_store_in_use_leads_to_its_daemon(capsys: pytest.CaptureFixture[str]) -> None:
     """The option is named."""
-    with pytest.raises(SystemExit) as raised, telling_errors():
+    with pytest.raises(SystemExit) as raised, exiting_on_errors():
         raise StoreInUse("the store is in use")
     assert raised.value.code == 3
-    assert "--daemon URL in place of --store" in capsys.readouterr().err
+    assert "use --daemon URL instead of --store" in capsys.readouterr().err
 
 
 def test_a_mistake_of_ours_is_not_hidden() -> None:
     """What Stretto does not raise on purpose goes on its way."""
-    with pytest.raises(ZeroDivisionError), telling_errors():
+    with pytest.raises(ZeroDivisionError), exiting_on_errors():
         raise ZeroDivisionError

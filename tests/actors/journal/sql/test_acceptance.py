@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, create_engine
 
-from stretto.actors.journal.encryption import StoreKeyMissing, is_sealed
+from stretto.actors.journal.encryption import StoreKeyMissing, is_encrypted
 from stretto.actors.journal.records import Idempotency, ItemKey, ParentItem, Rerun, RunAccepted
 from stretto.actors.journal.sql.acceptance import FIRST_STATUS, Acceptance
 from stretto.actors.journal.sql.tables import metadata
@@ -64,12 +64,12 @@ def test_a_run_that_keeps_something_of_another_needs_it(connection: Connection) 
     """It may have been deleted just now; one that does everything again needs nothing."""
     numbers, _ = accept(connection, acceptance("a", rerun=Rerun("gone", "everything")))
     assert numbers == {"a": 1}
-    with pytest.raises(Unrecordable, match="the run b cannot be recorded: the run gone, which it does again"):
+    with pytest.raises(Unrecordable, match="the run b cannot be recorded: the run gone that it reruns was deleted"):
         accept(connection, acceptance("b", rerun=Rerun("gone", "failed_tasks")))
 
 
 def test_of_a_key_the_first_run_has_it(connection: Connection) -> None:
-    """Whoever comes later learns whose it is, and whether that was the same request; nothing of it is written."""
+    """A later run gets the earlier run's id and whether its request was the same; nothing of it is written."""
     accept(connection, keyed("a", "k"))
     numbers, taken = accept(connection, keyed("b", "k"), keyed("c", "k", "another"), keyed("d", "other"))
     assert list(numbers) == ["d"]
@@ -86,21 +86,21 @@ def test_many_taken_keys_are_looked_for_in_portions(connection: Connection) -> N
     assert [(each.run_id, each.existing) for each in taken] == [(f"b{n}", f"a{n}") for n in range(CHUNK + 1)]
 
 
-def test_what_is_secret_is_sealed_with_the_digest_of_the_request(connection: Connection) -> None:
+def test_what_is_secret_is_encrypted_with_the_digest_of_the_request(connection: Connection) -> None:
     """Which is compared all the same."""
     accept(connection, keyed("a", "k", secret=True))
     ((parameters,),) = rows(connection, "parameters", "run_inputs")
     ((fingerprint,),) = rows(connection, "fingerprint", "runs")
-    assert is_sealed(parameters)
-    assert is_sealed(fingerprint.encode())
+    assert is_encrypted(parameters)
+    assert is_encrypted(fingerprint.encode())
     _, taken = accept(connection, keyed("b", "k", secret=True), keyed("c", "k", "another"))
     assert [each.same_request for each in taken] == [True, False]
 
 
-def test_what_cannot_be_accepted_is_told_by_its_run(connection: Connection) -> None:
+def test_what_cannot_be_accepted_is_reported_with_its_run(connection: Connection) -> None:
     """An id that is taken, and secrets without a key."""
     accept(connection, acceptance("a"))
-    with pytest.raises(Unrecordable, match="the run a cannot be recorded: there is another run with its id"):
+    with pytest.raises(Unrecordable, match="the run a cannot be recorded: another run has its id"):
         accept(connection, acceptance("a"))
     with pytest.raises(StoreKeyMissing, match="the run b cannot be recorded"):
         accept(connection, acceptance("b", secret=True), keyring=None)

@@ -28,13 +28,13 @@ def test_a_backup_is_the_store_as_it_was_when_it_began(tmp_path: Path) -> None:
 
 
 def test_a_backup_replaces_nothing(tmp_path: Path) -> None:
-    """What stands in the backup's place stays, be it a file, a folder, or the store itself."""
+    """An existing target stays unchanged: a file, a folder, or the store itself."""
     path = tmp_path / "store.db"
     open_store(f"sqlite:///{path}", None).close()
     before = path.read_bytes()
     (tmp_path / "theirs").write_text("theirs")
     for target in (tmp_path / "theirs", tmp_path, path):
-        with pytest.raises(CannotBackUp, match=f"cannot back up to {target}: there is such a file already"):
+        with pytest.raises(CannotBackUp, match=f"cannot back up to {target}: the file exists"):
             backup(f"sqlite:///{path}", target)
     assert (tmp_path / "theirs").read_text() == "theirs"
     assert path.read_bytes() == before
@@ -49,7 +49,7 @@ def test_what_is_no_store_is_not_backed_up(tmp_path: Path) -> None:
         with pytest.raises(CannotOpenStore):
             backup(f"sqlite:///{tmp_path}/{name}", tmp_path / "copy.db")
     assert not (tmp_path / "copy.db").exists()
-    with pytest.raises(CannotBackUp, match="ends with its process"):
+    with pytest.raises(CannotBackUp, match="only its own process can read it"):
         backup("sqlite://", tmp_path / "copy.db")
 
 
@@ -57,10 +57,10 @@ def test_postgresql_is_backed_up_by_its_own_program(postgres_url: str, postgres_
     """The error gives the command, which makes a backup that can be restored."""
     with open_store(postgres_url, None) as store:
         store.writer.write([acceptance()])
-    with pytest.raises(CannotBackUp) as told:
+    with pytest.raises(CannotBackUp) as refused:
         backup(postgres_url, tmp_path / "a copy")
-    message, _, command = str(told.value).partition(": ")
-    assert message == "a store in PostgreSQL is backed up by PostgreSQL's own program"
+    message, _, command = str(refused.value).partition(": ")
+    assert message == "a store in PostgreSQL must be backed up with pg_dump"
     program, *arguments = shlex.split(command)
     subprocess.run([find_programs() / program, *arguments], check=True)
     with database(postgres_server, "template0") as restored:
@@ -82,8 +82,8 @@ def test_a_backup_can_be_checked_where_nothing_can_be_written(tmp_path: Path) ->
 
 def test_the_command_for_postgresql_holds_no_password(tmp_path: Path) -> None:
     """Commands stand in a shell's history, and are shown to all users while they run."""
-    with pytest.raises(CannotBackUp) as told:
+    with pytest.raises(CannotBackUp) as refused:
         backup("postgresql://stretto:sesame@host/stretto?sslpassword=sesame", Path("a copy"))
-    assert str(told.value).endswith(
+    assert str(refused.value).endswith(
         ": pg_dump --format=custom '--file=a copy' --dbname=postgresql://stretto@host/stretto"
     )

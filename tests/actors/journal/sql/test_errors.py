@@ -1,8 +1,7 @@
-"""A database that fails for real is told in words, nothing of the transaction is written, and later it works again."""
+"""Real database failures: a clear message, a rolled-back transaction, and recovery once the cause is gone."""
 
 import contextlib
 import os
-import pwd
 import resource
 import shutil
 import sqlite3
@@ -63,12 +62,12 @@ def connection_of(store: Store) -> Connection:
 
 
 def test_a_full_database(store: Store) -> None:
-    """What has no room is not written, and the remedy is told."""
+    """Nothing is written to a full disk, and the message has the remedy."""
     run = acceptance()
     store.writer.write([run])
     driver: Any = connection_of(store).connection.driver_connection
     driver.execute("PRAGMA max_page_count = 1").fetchall()
-    with pytest.raises(StoreUnavailable, match=r"there is no room left for it: make some \(.*full, SQLITE_FULL\)"):
+    with pytest.raises(StoreUnavailable, match=r"the disk is full: free some space \(.*full, SQLITE_FULL\)"):
         store.writer.write([large(run)])
     assert_writes_again(store, run)
 
@@ -80,7 +79,7 @@ def test_a_file_that_may_not_grow(store: Store, path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (path.with_name("store.db-wal").stat().st_size + 50_000, hard))
     try:
-        with pytest.raises(StoreUnavailable, match="its file cannot be read or written: see to the disk, and to"):
+        with pytest.raises(StoreUnavailable, match="its file cannot be read or written: check the disk and"):
             store.writer.write([large(run)])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -123,7 +122,7 @@ def test_a_disk_that_is_full_when_a_store_is_made(small_disk: Path) -> None:
     filler = small_disk / "filler"
     filler.write_bytes(b"x" * (2 * 1024 * 1024 - 6 * PAGE_BYTES))
     url = f"sqlite:///{small_disk}/store.db"
-    with pytest.raises(CannotOpenStore, match=r"there is no room left for it|cannot be read or written"):
+    with pytest.raises(CannotOpenStore, match=r"the disk is full|cannot be read or written"):
         open_store(url, None)
     filler.unlink()
     with open_store(url, None) as store:
@@ -136,7 +135,7 @@ def test_a_database_that_is_read_only(store: Store) -> None:
     store.writer.write([run])
     driver: Any = connection_of(store).connection.driver_connection
     driver.execute("PRAGMA query_only = ON").fetchall()
-    with pytest.raises(StoreUnavailable, match="it cannot be written: its file, its folder or their file system is"):
+    with pytest.raises(StoreUnavailable, match="its file, its folder or their file system is"):
         store.writer.write([large(run)])
     assert store.reader.counts() == {"running": 1}
     assert_writes_again(store, run)
@@ -148,10 +147,10 @@ def without_privileges(folder: Path) -> Iterator[None]:
     if os.geteuid() != 0:
         yield
         return
-    nobody = pwd.getpwnam("nobody").pw_uid
+    user = 65534  # any user without rights
     for each in (folder, *folder.iterdir()):
-        os.chown(each, nobody, -1)
-    os.seteuid(nobody)
+        os.chown(each, user, -1)
+    os.seteuid(user)
     try:
         yield
     finally:
@@ -167,25 +166,25 @@ def reachable() -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(
-    ("of_folder", "of_file", "of_lock", "told"),
+    ("of_folder", "of_file", "of_lock", "expected"),
     [
         (0o500, None, None, r"Permission denied: .*store\.db\.lock$"),
-        (0o700, 0o400, 0o600, r"it cannot be written: its file, its folder or their file system is read-only"),
-        (0o700, 0o000, 0o600, r"its file cannot be opened: see to its folder, and to the rights to both"),
+        (0o700, 0o400, 0o600, r"its file, its folder or their file system is read-only"),
+        (0o700, 0o000, 0o600, r"its file cannot be opened: check its folder, and the permissions of both"),
         (0o700, 0o600, 0o000, r"Permission denied: .*store\.db\.lock$"),
     ],
 )
 def test_rights_that_are_missing(
-    reachable: Path, of_folder: int, of_file: int | None, of_lock: int | None, told: str
+    reachable: Path, of_folder: int, of_file: int | None, of_lock: int | None, expected: str
 ) -> None:
-    """Whoever may not write the folder, the file or the lock cannot open the store, and is told which it is."""
+    """Opening needs write permission for the folder, the file and the lock; the message names the missing one."""
     url = f"sqlite:///{reachable}/store.db"
     if of_file is not None and of_lock is not None:
         open_store(url, None).close()
         (reachable / "store.db").chmod(of_file)
         (reachable / "store.db.lock").chmod(of_lock)
     reachable.chmod(of_folder)
-    with without_privileges(reachable), pytest.raises(CannotOpenStore, match=told):
+    with without_privileges(reachable), pytest.raises(CannotOpenStore, match=expected):
         open_store(url, None)
     reachable.chmod(0o700)
 
@@ -240,7 +239,7 @@ def root_page(url: str, table: str) -> int:
 
 
 def test_a_damaged_page(path: Path) -> None:
-    """What is damaged is told by whatever comes upon it; what was written is read again once it is mended."""
+    """Damage is reported by each operation that meets it; the data is readable again after a repair."""
     url = f"sqlite:///{path}"
     run = acceptance()
     with open_store(url, None) as store:
@@ -259,7 +258,7 @@ def test_a_damaged_page(path: Path) -> None:
 
 @pytest.mark.parametrize("damaged", ["header", "schema"])
 def test_a_damaged_file_is_not_opened(path: Path, damaged: str) -> None:
-    """What shows at once is told at once, to owners and readers."""
+    """Damage that opening can see is reported to owners and readers."""
     url = f"sqlite:///{path}"
     open_store(url, None).close()
     if damaged == "header":
@@ -269,19 +268,19 @@ def test_a_damaged_file_is_not_opened(path: Path, damaged: str) -> None:
         content[100:PAGE_BYTES] = b"\xff" * (PAGE_BYTES - 100)
         path.write_bytes(content)
     for opened in (open_store, open_reader):
-        with pytest.raises(CannotOpenStore, match=r"damaged.* (restore a backup|tells what is wrong)"):
+        with pytest.raises(CannotOpenStore, match=r"damaged.* (restore a backup|lists the damage)"):
             opened(url, None)
 
 
 def test_a_file_that_another_program_keeps_locked(store: Store, path: Path) -> None:
-    """Another program's transaction is waited for, and told if it takes too long."""
+    """The writer waits for another program's transaction, and reports it if it takes too long."""
     run = acceptance()
     store.writer.write([run])
     driver: Any = connection_of(store).connection.driver_connection
     driver.execute("PRAGMA busy_timeout = 0").fetchall()
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StoreUnavailable, match="another program keeps it locked: find and end that"):
+    with pytest.raises(StoreUnavailable, match="another program keeps it locked: find and stop that program"):
         store.writer.write([large(run)])
     other.close()
     assert_writes_again(store, run)

@@ -9,7 +9,7 @@ from stretto.actors.journal.sql.file_lock import FileLock, LockTaken
 
 
 def test_a_lock_is_its_owners_until_it_is_released(tmp_path: Path) -> None:
-    """Whoever comes second is told the owner's process; afterwards the lock can be had again."""
+    """A second taker gets the owner's process id; once released, the lock can be taken again."""
     path = tmp_path / "store.db.lock"
     lock = FileLock(path)
     with pytest.raises(LockTaken) as taken:
@@ -22,7 +22,7 @@ def test_a_lock_is_its_owners_until_it_is_released(tmp_path: Path) -> None:
 
 
 def test_a_lock_follows_no_link(tmp_path: Path) -> None:
-    """A link in the lock's place leads nobody to write into another file."""
+    """A symbolic link in the lock's place is not followed."""
     other = tmp_path / "other"
     other.write_text("theirs")
     (tmp_path / "store.db.lock").symlink_to(other)

@@ -45,7 +45,7 @@ def test_a_column_may_be_missing_in_all_rows(store: Store, count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [1, FEW_ROWS, BLOCK_ROWS + 1])
-def test_a_row_that_is_there_already_is_told(store: Store, count: int) -> None:
+def test_a_row_that_exists_already_is_reported(store: Store, count: int) -> None:
     """None of the others is written."""
     run = acceptance()
     store.writer.write([run, happening(run.run_id, completed(0, "first"), first=count - 1)])
@@ -55,7 +55,7 @@ def test_a_row_that_is_there_already_is_told(store: Store, count: int) -> None:
 
 
 @pytest.mark.parametrize("count", [1, FEW_ROWS, BLOCK_ROWS])
-def test_a_value_that_no_column_takes_is_told(store: Store, count: int) -> None:
+def test_a_value_that_no_column_takes_is_reported(store: Store, count: int) -> None:
     """A number of more than 64 bits is refused, wherever it stands."""
     run = acceptance()
     store.writer.write([run])

@@ -1,4 +1,4 @@
-"""What is wrong with a store is found, whatever it is, and nothing is found where nothing is wrong."""
+"""The check finds every kind of problem, and none in a healthy store."""
 
 from pathlib import Path
 from typing import Any
@@ -10,15 +10,15 @@ from stretto.actors.journal.encryption import Keyring, new_key
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.records import Ending, ItemKey, ParentItem, Rerun
 from stretto.actors.journal.sql.backup import check
-from stretto.actors.journal.sql.integrity import MOST_PROBLEMS
+from stretto.actors.journal.sql.integrity import MAX_PROBLEMS
 from stretto.actors.journal.store import CannotOpenStore, Prune
-from stretto.definitions.context.context import Surroundings
+from stretto.definitions.context.context import RunEnvironment
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import EMPTY_LIST
 from tests.support.recording import acceptance, completed, data, happening
 
 KEYRING = Keyring([new_key()])
-SURROUNDINGS = Surroundings(data({}), data({"token": "sesame"}), frozenset(), Mask([]))
+SURROUNDINGS = RunEnvironment(data({}), data({"token": "sesame"}), frozenset(), Mask([]))
 
 
 @pytest.fixture
@@ -72,19 +72,22 @@ def test_nothing_is_wrong_with_a_store_that_is_used_as_it_should(url: str) -> No
     [
         (
             "DELETE FROM entries WHERE number = 1 AND run = 1",
-            "run ended: its 2 entries are numbered from 0 to 2, and should be from 0 on without a gap",
+            "run ended: its 2 entries must be numbered from 0 without gaps, got numbers from 0 to 2",
         ),
         (
             "DELETE FROM entries WHERE number = 0 AND run = 1",
-            "run ended: its 2 entries are numbered from 1 to 2, and should be from 0 on without a gap",
+            "run ended: its 2 entries must be numbered from 0 without gaps, got numbers from 1 to 2",
         ),
-        ("DELETE FROM run_ends WHERE run = 1", "run ended: it has ended, and its end is not there"),
-        ("UPDATE runs SET ended_at = NULL WHERE id = 'ended'", "run ended: its end is there, and it has not ended"),
-        ("DELETE FROM run_inputs WHERE run = 1", "run ended: what it was given is not there"),
-        ("DELETE FROM runs WHERE id = 'running'", "run child: it has not ended, and its parent, running, is not there"),
+        ("DELETE FROM run_ends WHERE run = 1", "run ended: marked as ended, but the end record is missing"),
+        (
+            "UPDATE runs SET ended_at = NULL WHERE id = 'ended'",
+            "run ended: not marked as ended, but an end record exists",
+        ),
+        ("DELETE FROM run_inputs WHERE run = 1", "run ended: its inputs are missing"),
+        ("DELETE FROM runs WHERE id = 'running'", "run child: not ended, but its parent running is missing"),
         (
             "DELETE FROM runs WHERE id = 'ended'",
-            "run rerun: it has not ended, and its run that it does again, ended, is not there",
+            "run rerun: not ended, but its source run ended is missing",
         ),
         ("UPDATE entries SET body = substr(body, 1, 3) WHERE number = 1 AND run = 1", "run ended: an entry ("),
     ],
@@ -95,32 +98,34 @@ def test_rows_that_do_not_fit_each_other_are_found(url: str, statement: str, pro
     assert any(each.startswith(problem) for each in check(url, KEYRING))
 
 
-@pytest.mark.parametrize("statement", ["DELETE FROM definitions", "DELETE FROM surroundings"])
-def test_what_is_shared_and_gone_is_found(url: str, statement: str) -> None:
-    """Of what many runs refer to, each is told that lacks it."""
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [("DELETE FROM definitions", "definition"), ("DELETE FROM surroundings", "surroundings")],
+)
+def test_a_missing_shared_body_is_found(url: str, statement: str, what: str) -> None:
+    """Each run that refers to it is reported."""
     spoil(url, statement)
-    table = statement.rsplit(maxsplit=1)[-1]
-    problems = [each for each in check(url, KEYRING) if each.startswith(f"run ended: of {table}, ")]
+    problems = [each for each in check(url, KEYRING) if each.startswith(f"run ended: its {what} ")]
     assert len(problems) == 1
-    assert problems[0].endswith(" is not there")
+    assert problems[0].endswith(" is missing")
 
 
 @pytest.mark.parametrize("keyring", [None, Keyring([new_key()])])
 def test_a_key_that_does_not_fit_is_found(url: str, keyring: Keyring | None) -> None:
-    """What is encrypted can be read with the key that is given, or that is told, run by run."""
+    """A missing key is reported run by run."""
     found = check(url, keyring)
     assert [each.partition(":")[0] for each in found] == ["run ended", "run running"]
     assert "sesame" not in str(found)
 
 
-def test_many_problems_are_not_all_told(url: str) -> None:
+def test_the_number_of_problems_is_limited(url: str) -> None:
     """The first hundred are enough."""
     with open_store(url, KEYRING) as store:
-        store.writer.write([acceptance() for _ in range(MOST_PROBLEMS + 1)])
+        store.writer.write([acceptance() for _ in range(MAX_PROBLEMS + 1)])
     spoil(url, "DELETE FROM run_inputs")
     found = check(url, KEYRING)
-    assert len(found) == MOST_PROBLEMS + 1
-    assert found[-1] == "there is more"
+    assert len(found) == MAX_PROBLEMS + 1
+    assert found[-1] == "more problems were found"
 
 
 def broken(path: Path, table: str) -> None:
@@ -134,7 +139,7 @@ def broken(path: Path, table: str) -> None:
 
 @pytest.mark.parametrize("table", ["entries", "runs", "definitions", "runs_by_status"])
 def test_damage_is_found(tmp_path: Path, table: str) -> None:
-    """A damaged page is told by SQLite, wherever it is, and the check goes on as far as it can."""
+    """SQLite reports a damaged page, and the check continues as far as it can."""
     path = tmp_path / "store.db"
     with open_store(f"sqlite:///{path}", KEYRING) as store:
         store.writer.write([acceptance("one"), happening("one", completed(0))])

@@ -31,7 +31,7 @@ sys.stdin.read()
 
 @contextlib.contextmanager
 def another_owner(url: str) -> "Iterator[subprocess.Popen[str]]":
-    """Have another process open the store, and keep it."""
+    """Open the store in another process that keeps it."""
     with subprocess.Popen(
         [sys.executable, "-c", OWNER, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -60,7 +60,7 @@ def store(durable_url: str) -> Iterator[Store]:
 
 
 def test_a_store_in_use_is_refused_and_free_at_once_when_its_owner_is_killed(durable_url: str) -> None:
-    """The second process is told who has the store; nothing has to be cleaned up after a SIGKILL."""
+    """A second process gets the name of the owner; a SIGKILL leaves nothing to clean up."""
     with another_owner(durable_url) as owner:
         with pytest.raises(StoreInUse) as refused:
             open_store(durable_url, None)
@@ -72,7 +72,7 @@ def test_a_store_in_use_is_refused_and_free_at_once_when_its_owner_is_killed(dur
 
 
 def test_a_store_that_is_closed_is_free(durable_url: str) -> None:
-    """What has been given back can be had by others, and taken again."""
+    """A released store can be opened by others and reopened."""
     open_store(durable_url, None).close()
     with another_owner(durable_url), pytest.raises(StoreInUse):
         open_store(durable_url, None)
@@ -101,7 +101,7 @@ def test_a_transaction_that_fails_leaves_nothing(store: Store) -> None:
 
 
 def test_what_can_never_be_written_does_not_cost_the_store(store: Store, durable_url: str) -> None:
-    """A record that breaks a rule is told apart from a store that cannot write, and its owner stays the owner."""
+    """A refused record differs from an unavailable store, and the owner keeps the store."""
     run = acceptance()
     store.writer.write([run, happening(run.run_id, completed())])
     for refused in (happening(run.run_id, completed()), happening(run.run_id, completed(2**70), first=1)):
@@ -113,13 +113,13 @@ def test_what_can_never_be_written_does_not_cost_the_store(store: Store, durable
 
 
 def test_an_owner_whose_lock_was_removed_writes_no_more(tmp_path: Path) -> None:
-    """Whoever removes the lock's file has two owners: the older one notices before it commits anything."""
+    """Removing the lock file allows two owners: the older one notices before it commits anything."""
     url = f"sqlite:///{tmp_path}/store.db"
     with open_store(url, None) as older:
         (tmp_path / "store.db.lock").unlink()
         with open_store(url, None) as newer:
             for _ in range(2):
-                with pytest.raises(StoreLost, match="has been opened by another process: this one writes it no more"):
+                with pytest.raises(StoreLost, match="was opened by another process: this one can no longer write it"):
                     older.writer.write([acceptance()])
             newer.writer.write([acceptance()])
             assert newer.reader.counts() == {"running": 1}
@@ -143,7 +143,7 @@ def cut(postgres_server: str) -> Callable[[str], None]:
 
 
 def test_a_lost_connection_is_replaced(postgres_url: str, cut: Callable[[str], None]) -> None:
-    """The write that finds the connection lost is told so; the next one has another connection, and the store."""
+    """The write that finds the connection lost fails; the next one uses a new connection."""
     run = acceptance()
     with open_store(postgres_url, None) as store:
         cut(postgres_url)
@@ -169,7 +169,7 @@ def test_a_store_that_another_has_had_meanwhile_is_lost(
             with pytest.raises(StoreUnavailable):
                 store.writer.write([acceptance()])
             for _ in range(2):
-                with pytest.raises(StoreLost, match=r"has been opened by process .*: this process writes it no more"):
+                with pytest.raises(StoreLost, match=r"was opened by process .*: this process can no longer write it"):
                     store.writer.write([acceptance()])
     assert counts(postgres_url) == 0
 

@@ -27,7 +27,7 @@ def preset(url: str, setting: str) -> None:
 
 
 def test_the_writer_waits_for_the_disk_and_readers_cannot_write(postgres_url: str) -> None:
-    """What is acknowledged is on the disk, even where the server is set not to wait for it."""
+    """Acknowledged data is on the disk, even if the server is configured not to wait for it."""
     preset(postgres_url, "synchronous_commit = off")
     guard = Postgres(postgres_url)
     with guard.connect() as writer:
@@ -47,7 +47,7 @@ def test_a_server_that_waits_for_more_than_the_disk_is_not_hurried(postgres_url:
 
 
 def test_the_url_decides_how_the_server_is_reached(postgres_url: str) -> None:
-    """What the URL says of a connection is not said otherwise."""
+    """Options in the URL are not overridden."""
     url = make_url(postgres_url).update_query_dict({"connect_timeout": "3", "keepalives_count": "7"})
     with Postgres(url.render_as_string(hide_password=False)).connect() as writer:
         driver: Any = writer.connection.driver_connection
@@ -56,16 +56,16 @@ def test_the_url_decides_how_the_server_is_reached(postgres_url: str) -> None:
     assert parameters["tcp_user_timeout"] == "30000"
 
 
-def test_a_password_that_is_not_quoted_is_not_told() -> None:
-    """What comes after its first @ would be taken for the host, and stand in every message."""
+def test_a_password_that_is_not_quoted_is_not_shown() -> None:
+    """The part after its first @ would be read as the host, and appear in every message."""
     with pytest.raises(CannotOpenStore, match="%XX") as refused:
         Postgres("postgresql://user:hunter@2@localhost/runs")
     assert "hunter" not in str(refused.value)
     assert "2@" not in str(refused.value)
 
 
-def test_the_owner_is_told_by_its_process_and_host(postgres_url: str) -> None:
-    """Whoever comes second learns where to look."""
+def test_the_owner_is_named_by_its_process_and_host(postgres_url: str) -> None:
+    """The message says which process to stop."""
     with open_store(postgres_url, None), pytest.raises(StoreInUse, match=rf"in use by 'stretto {os.getpid()}@"):
         open_store(postgres_url, None)
 
@@ -84,13 +84,16 @@ def test_each_schema_of_a_database_is_a_store_of_its_own(empty_postgres_url: str
 
 
 def test_a_database_that_cannot_hold_every_text_is_refused(postgres_server: str) -> None:
-    """Its encoding is told, with the way to make one that will do."""
-    told = "has the encoding LATIN1, and cannot hold every text: create one with"
-    with database(postgres_server, "template0", "ENCODING 'LATIN1'") as url, pytest.raises(CannotOpenStore, match=told):
+    """The message has its encoding, and the command that creates a suitable one."""
+    message = "the encoding of its database must be UTF8, got LATIN1; create one with"
+    with (
+        database(postgres_server, "template0", "ENCODING 'LATIN1'") as url,
+        pytest.raises(CannotOpenStore, match=message),
+    ):
         open_store(url, None)
 
 
-def test_a_missing_driver_is_told_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_driver_is_reported_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stretto can be installed without PostgreSQL's driver; the error says how to add it."""
     monkeypatch.setitem(sys.modules, "psycopg", None)
     for opened in (open_store, open_reader):
@@ -101,7 +104,7 @@ def test_a_missing_driver_is_told_with_its_remedy(monkeypatch: pytest.MonkeyPatc
         assert "sesame" not in str(refused.value)
 
 
-def test_what_the_server_refuses_is_told_in_its_words(postgres_server: str) -> None:
+def test_what_the_server_refuses_is_reported_in_its_words(postgres_server: str) -> None:
     """A database that is not there is the operator's to make."""
     url = make_url(postgres_server).set(database="absent").render_as_string(hide_password=False)
     for opened in (open_store, open_reader):

@@ -1,4 +1,4 @@
-"""What happened to runs is written with one statement for each table; what is said last of a thing holds."""
+"""The progress of runs is written with one statement per table; the last state wins."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, create_engine
 
-from stretto.actors.journal.encryption import StoreKeyMissing, is_sealed
+from stretto.actors.journal.encryption import StoreKeyMissing, is_encrypted
 from stretto.actors.journal.records import Ending, Happened, SecretsLearned, TaskState
 from stretto.actors.journal.sql.acceptance import Acceptance
-from stretto.actors.journal.sql.progress import Happenings
+from stretto.actors.journal.sql.progress import ProgressWriter
 from stretto.actors.journal.sql.tables import metadata
 from stretto.actors.journal.sql.transaction import Transaction
 from stretto.actors.journal.store import Unrecordable
@@ -29,7 +29,7 @@ class Ledger:
 
     def write(self, *happened: Happened, keyring: Any = KEYRING) -> Transaction:
         transaction = Transaction(self._connection)
-        Happenings(keyring).write(transaction, happened, self.numbers)
+        ProgressWriter(keyring).write(transaction, happened, self.numbers)
         return transaction
 
     def rows(self, columns: str, table: str) -> list[tuple[Any, ...]]:
@@ -78,7 +78,7 @@ def test_an_end_is_written_with_its_status_and_time(ledger: Ledger) -> None:
     assert ledger.rows("output", "run_ends") == [(b'{"x":1}',)]
 
 
-def test_what_may_be_secret_is_sealed(ledger: Ledger) -> None:
+def test_what_may_be_secret_is_encrypted(ledger: Ledger) -> None:
     """And what always is; where there is no body there is nothing to seal."""
     ledger.write(
         happening("a", completed(0, "open"), SecretsLearned(("sesame",))),
@@ -86,12 +86,12 @@ def test_what_may_be_secret_is_sealed(ledger: Ledger) -> None:
     )
     bodies = {(run, number): body for run, number, body in ledger.rows("run, number, body", "entries")}
     assert bodies[1, 0] == b'"open"'
-    assert is_sealed(bodies[1, 1])
-    assert is_sealed(bodies[2, 0])
+    assert is_encrypted(bodies[1, 1])
+    assert is_encrypted(bodies[2, 0])
     assert bodies[2, 1] is None
 
 
-def test_what_cannot_be_written_is_told_by_its_run(ledger: Ledger) -> None:
+def test_what_cannot_be_written_is_reported_with_its_run(ledger: Ledger) -> None:
     """Without a key, nothing secret; and no text that is none."""
     with pytest.raises(StoreKeyMissing, match="the run b cannot be recorded"):
         ledger.write(happening("a", completed(0)), happening("b", completed(0, 1), secret=True), keyring=None)

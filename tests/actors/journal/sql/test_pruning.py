@@ -14,7 +14,7 @@ from stretto.actors.journal.sql.ownership import Ownership
 from stretto.actors.journal.sql.pruning import Pruning
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import Prune, StoreUnavailable
-from stretto.definitions.context.context import Surroundings
+from stretto.definitions.context.context import RunEnvironment
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import EMPTY_LIST
 from tests.support.recording import acceptance, completed, data, happening, probing
@@ -48,7 +48,7 @@ def left(store: Store) -> set[str]:
 
 
 def test_runs_that_ended_before_a_moment_are_deleted_with_all_they_have(store: Store) -> None:
-    """What ended before goes from every table; what ended later, or has not ended, stays whole."""
+    """Runs that ended before are deleted from every table; later and unfinished ones stay complete."""
     old, new, running = add(store, ended_at=10.0), add(store, ended_at=20.0), add(store, ended_at=None)
     assert store.pruning(Prune(ended_before=20.0)).prune_all() == 1
     assert left(store) == {new, running}
@@ -58,7 +58,7 @@ def test_runs_that_ended_before_a_moment_are_deleted_with_all_they_have(store: S
 
 
 def test_the_newest_ended_runs_are_kept(store: Store) -> None:
-    """The number counts ended runs that nobody has as a child, in the order of their acceptance."""
+    """The number counts ended top-level runs, in the order of their acceptance."""
     ended = [add(store, ended_at=at) for at in (40.0, 30.0, 20.0, 10.0)]
     add(store, **child_of(ended[2]))
     running = add(store, ended_at=None)
@@ -115,8 +115,8 @@ def test_an_idempotency_key_is_free_again(store: Store) -> None:
 
 def test_what_runs_share_goes_with_the_last_of_them(store: Store) -> None:
     """Definitions and surroundings stay as long as a run refers to them, and can be had again afterwards."""
-    one = Surroundings(data({}), data({"token": "sesame"}), frozenset(), Mask([]))
-    other = Surroundings(data({}), data({"token": "barley"}), frozenset(), Mask([]))
+    one = RunEnvironment(data({}), data({"token": "sesame"}), frozenset(), Mask([]))
+    other = RunEnvironment(data({}), data({"token": "barley"}), frozenset(), Mask([]))
     workflow = probing("tests.other")
     add(store, surroundings=one)
     kept = add(store, surroundings=other, ended_at=None)
@@ -147,7 +147,7 @@ def test_pruning_goes_in_portions(store: Store) -> None:
 
 
 def test_a_run_that_is_partly_deleted_is_not_there(store: Store) -> None:
-    """From the first portion on nobody finds it: not by its id, nor its key, nor in a list."""
+    """From the first portion on readers do not find it by its id, its key or in a list."""
     run = add(store, entries=10, idempotency=Idempotency("key", "fingerprint"))
     store.pruning(EVERYTHING).prune_some(4)
     assert rows_of(store, "entries") == 6
@@ -170,7 +170,7 @@ def test_a_run_that_is_done_again_meanwhile_stays(store: Store) -> None:
 
 
 def test_a_portion_that_fails_is_done_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was rolled back has not been passed."""
+    """A rolled-back portion is repeated."""
     add(store), add(store)
     pruning = store.pruning(EVERYTHING)
     count = Ownership._count_commit

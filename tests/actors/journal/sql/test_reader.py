@@ -14,7 +14,7 @@ from stretto.actors.journal.records import ItemKey, ParentItem
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.reader import SqlReader
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import StoreUnavailable
+from stretto.actors.journal.store import ItemQuery, StoreUnavailable
 from stretto.definitions.data.frozen import EMPTY_OBJECT
 from tests.support.recording import acceptance, completed, failed, happening
 
@@ -68,8 +68,8 @@ def plans_of(store: Store, ask: Callable[[SqlReader], Any]) -> str:
         (lambda reader: reader.tasks("a"), "(run=?)"),
         (lambda reader: reader.entries("a", 5, 10), "(run=? AND number>?)"),
         (lambda reader: reader.items("a"), "(run=?)"),
-        (lambda reader: reader.items("a", outcome="failed"), "entries_failed (run=?)"),
-        (lambda reader: reader.items("a", outcome="failed", task="probe"), "entries_failed (run=?)"),
+        (lambda reader: reader.items("a", ItemQuery(outcome="failed")), "entries_failed (run=?)"),
+        (lambda reader: reader.items("a", ItemQuery(outcome="failed", task="probe")), "entries_failed (run=?)"),
         (lambda reader: reader.counts(), "runs_by_status"),
     ],
 )
@@ -88,7 +88,7 @@ def test_lists_read_narrow_rows_only(store: Store) -> None:
         store.reader.run("a")
         store.reader.children("a")
         store.reader.tasks("a")
-        store.reader.items("a", outcome="failed")
+        store.reader.items("a", ItemQuery(outcome="failed"))
         store.reader.counts()
     text = "\n".join(statement for statement, _ in asked)
     assert text
@@ -112,13 +112,13 @@ def test_entries_with_a_gap_are_not_taken_for_all_that_there_are(store: Store) -
     assert connection is not None
     with connection.begin():
         connection.exec_driver_sql("DELETE FROM entries WHERE number = 1")
-    with pytest.raises(UnreadableRecord, match="the entry 1 of the run a is not there, and later ones are"):
+    with pytest.raises(UnreadableRecord, match="the entry 1 of the run a is missing, but later ones exist"):
         store.reader.entries("a", 0, 10)
     assert store.reader.entries("a", 2, 10) == [completed(2)]
 
 
 def test_a_run_that_is_being_deleted_is_not_there(store: Store) -> None:
-    """What pruning has left of it for its next transaction is nobody's business."""
+    """The remainder that pruning has left for its next transaction is hidden."""
     run = acceptance()
     store.writer.write([run, acceptance()])
     with store.writer._ownership.transaction() as connection:
@@ -137,12 +137,12 @@ def test_a_reader_that_is_closed_has_no_connections(store: Store) -> None:
     assert store.reader._engine.pool.checkedin() == 0  # type: ignore[attr-defined]
 
 
-def test_a_store_that_is_gone_is_told(store: Store) -> None:
+def test_a_store_that_is_gone_is_reported(store: Store) -> None:
     """A question about a file that is no more a database has an error that says so."""
     path = store.url.removeprefix("sqlite:///")
     store.close()
     Path(path).write_bytes(b"this is no database at all" * 100)
-    with pytest.raises(StoreUnavailable, match="no SQLite database"):
+    with pytest.raises(StoreUnavailable, match="not an SQLite database"):
         store.reader.counts()
 
 
@@ -155,4 +155,4 @@ def test_children_and_items_of_one_run_are_its_own(store: Store) -> None:
     store.writer.write([*runs, *children])
     store.writer.write([happening(run.run_id, completed(0), failed(1)) for run in runs])
     assert [child.run_id for child in store.reader.children(runs[1].run_id)] == [run.run_id for run in children[2:]]
-    assert [item.index for item in store.reader.items(runs[0].run_id, outcome="failed").items] == [1]
+    assert [item.index for item in store.reader.items(runs[0].run_id, ItemQuery(outcome="failed")).items] == [1]

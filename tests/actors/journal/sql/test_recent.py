@@ -1,4 +1,4 @@
-"""What was asked for last is shared."""
+"""The values that were requested last are shared."""
 
 from stretto.actors.journal.sql.recent import Recent
 
@@ -19,7 +19,7 @@ def test_a_value_is_made_once_while_it_is_kept() -> None:
 
 
 def test_two_that_make_a_value_at_once_get_the_same() -> None:
-    """Whoever comes second takes what the first has made meanwhile."""
+    """The second thread gets the value that the first one has made."""
     recent: Recent[str, object] = Recent(2)
     first: list[object] = []
 

@@ -59,7 +59,7 @@ def version(url: str) -> Any:
 
 
 def test_the_versions_are_those_of_the_migrations() -> None:
-    """What is known without alembic is what alembic finds, in its order."""
+    """The versions that are listed without alembic are those that alembic finds, in its order."""
     config = Config()
     config.set_main_option("script_location", str(SCHEMA.migrations))
     script = ScriptDirectory.from_config(config)
@@ -142,7 +142,7 @@ def test_an_older_store_is_upgraded(durable_url: str, tmp_path: Path) -> None:
         assert backups == [began["backup"]]
         assert version(f"sqlite:///{backups[0]}") == "0001"
     else:
-        assert began["backup"] == "none of version 0001: pg_dump makes one"
+        assert began["backup"] == "none of version 0001: use pg_dump to make one"
     with capture_logs() as logs:
         open_store(durable_url, None, newer).close()
     assert logs == []
@@ -161,8 +161,8 @@ def test_an_upgrade_that_fails_changes_nothing(durable_url: str, tmp_path: Path)
 def test_a_reader_does_not_upgrade(durable_url: str, tmp_path: Path) -> None:
     """A store of an older version is not read, and the error says how it is upgraded."""
     open_store(durable_url, None).close()
-    told = "its tables are of version 0001, and this Stretto reads those of version test: `stretto store upgrade`"
-    with pytest.raises(CannotOpenStore, match=told):
+    expected = "its tables must have version test, got 0001; `stretto store upgrade` upgrades them"
+    with pytest.raises(CannotOpenStore, match=expected):
         open_reader(durable_url, None, next_schema(tmp_path))
     assert version(durable_url) == "0001"
 
@@ -173,6 +173,6 @@ def test_a_newer_store_is_refused(durable_url: str, tmp_path: Path) -> None:
     for opened in (open_store, open_reader):
         with pytest.raises(CannotOpenStore) as refused:
             opened(durable_url, None)
-        assert "its tables are of version test, and this Stretto knows them up to version 0001" in str(refused.value)
-        assert "a newer Stretto has written it; open it with that, or restore a backup" in str(refused.value)
+        assert "its tables have version test, but this Stretto knows versions up to 0001" in str(refused.value)
+        assert "a newer Stretto has written it; use that one, or restore a backup" in str(refused.value)
     assert version(durable_url) == "test"

@@ -1,4 +1,4 @@
-"""What runs share: stored once, digested once while it is in use, and of no use to who guesses secrets."""
+"""Shared bodies are stored once, digested once while in use, and their digests do not help to guess secrets."""
 
 from collections.abc import Iterator
 from hashlib import blake2b
@@ -12,11 +12,11 @@ from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.sql import shared_bodies
 from stretto.actors.journal.sql.shared_bodies import SharedBodies, SharedObjects
 from stretto.actors.journal.sql.store import Store
-from stretto.definitions.context.context import NO_SURROUNDINGS, Surroundings
+from stretto.definitions.context.context import NO_ENVIRONMENT, RunEnvironment
 from tests.support.recording import acceptance, data
 from tests.support.stores import KEYRING
 
-GIVEN = Surroundings(keystore=data({"pin": "1234"}))
+GIVEN = RunEnvironment(keystore=data({"pin": "1234"}))
 
 
 @pytest.fixture
@@ -40,12 +40,12 @@ def test_surroundings_have_a_digest_that_needs_the_key() -> None:
     assert digest is not None
     assert digest != blake2b(text, digest_size=32).hexdigest()
     assert digest != SharedBodies(Keyring([new_key()])).surroundings(GIVEN)
-    assert digest == SharedBodies(KEYRING).surroundings(Surroundings(keystore=data({"pin": "1234"})))
+    assert digest == SharedBodies(KEYRING).surroundings(RunEnvironment(keystore=data({"pin": "1234"})))
 
 
 def test_nothing_has_no_digest() -> None:
     """A run that is given nothing needs no key."""
-    assert SharedBodies(None).surroundings(NO_SURROUNDINGS) is None
+    assert SharedBodies(None).surroundings(NO_ENVIRONMENT) is None
     with pytest.raises(StoreKeyMissing):
         SharedBodies(None).surroundings(GIVEN)
 
@@ -74,11 +74,11 @@ def test_with_a_new_key_surroundings_are_stored_again(tmp_path: Path) -> None:
         assert found[0].surroundings is not found[1].surroundings
 
 
-def test_what_is_missing_is_told(connection: Connection) -> None:
+def test_a_missing_body_is_reported(connection: Connection) -> None:
     """A run that refers to nothing is damage."""
     objects = SharedObjects(KEYRING)
-    with pytest.raises(UnreadableRecord, match="the store is damaged: its definitions lack abc"):
+    with pytest.raises(UnreadableRecord, match="the store is damaged: abc is missing from definitions"):
         objects.definition(connection, "abc")
-    with pytest.raises(UnreadableRecord, match="its surroundings lack abc"):
+    with pytest.raises(UnreadableRecord, match="abc is missing from surroundings"):
         objects.surroundings(connection, "abc")
-    assert objects.surroundings(connection, None) is NO_SURROUNDINGS
+    assert objects.surroundings(connection, None) is NO_ENVIRONMENT

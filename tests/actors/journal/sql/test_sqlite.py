@@ -62,7 +62,7 @@ def test_files_are_their_owners_alone(path: Path) -> None:
 
 
 def test_a_file_has_one_owner_whatever_it_is_called(path: Path) -> None:
-    """A link's target is not opened a second time, and the owner's process is told."""
+    """A link's target is not opened a second time, and the message names the owner's process."""
     link = path.with_name("link.db")
     with open_store(f"sqlite:///{path}", None):
         link.symlink_to(path)
@@ -82,7 +82,7 @@ def test_a_relative_path_stays_the_files(path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_path_may_have_any_character(tmp_path: Path) -> None:
-    """What means something in a URI is part of a file's name, too."""
+    """Characters with a meaning in a URI may be part of a file's name."""
     url = f"sqlite:///{tmp_path}/100%41 #1&mode=ro;ä.db"
     with open_store(url, None) as store:
         store.writer.write([acceptance()])
@@ -99,53 +99,53 @@ def another_database(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "expected"),
     [
-        (Path.mkdir, "that is a folder: name a file in it"),
-        (os.mkfifo, "that is no file"),
-        (lambda path: path.write_text("no database " * 1000), "its file is no SQLite database, or damaged"),
-        (another_database, "its file is another program's database, and no store (application_id 0, not"),
+        (Path.mkdir, "the path is a folder; name a file in it"),
+        (os.mkfifo, "the path is not a regular file"),
+        (lambda path: path.write_text("no database " * 1000), "its file is damaged or not an SQLite database"),
+        (another_database, "its file must be a store, got another program's database (application_id 0, not"),
     ],
 )
-def test_what_is_no_store_is_told(path: Path, make: Any, told: str) -> None:
+def test_another_file_is_refused(path: Path, make: Any, expected: str) -> None:
     """A file that holds something else is left as it is, by owners and readers."""
     make(path)
     for opened in (open_store, open_reader):
         with pytest.raises(CannotOpenStore) as refused:
             opened(f"sqlite:///{path}", None)
         assert str(refused.value).startswith(f"cannot open the store sqlite:///{path}: ")
-        assert told in str(refused.value)
+        assert expected in str(refused.value)
 
 
 def test_a_folder_is_not_made(tmp_path: Path) -> None:
-    """A path that was mistyped is told, and not made true."""
-    with pytest.raises(CannotOpenStore, match=f"there is no folder {tmp_path}/data: make it"):
+    """A mistyped path is reported, and not created."""
+    with pytest.raises(CannotOpenStore, match=f"the folder {tmp_path}/data does not exist; create it"):
         open_store(f"sqlite:///{tmp_path}/data/store.db", None)
 
 
 def test_an_empty_file_becomes_a_store(path: Path) -> None:
     """A file that holds nothing yet, as after a crash at the first start, is no obstacle, but holds nothing to read."""
     path.touch()
-    with pytest.raises(CannotOpenStore, match="its file is an empty SQLite database, and no store"):
+    with pytest.raises(CannotOpenStore, match="its file must be a store, got an empty SQLite database"):
         open_reader(f"sqlite:///{path}", None)
     open_store(f"sqlite:///{path}", None).close()
 
 
-def test_an_old_sqlite_is_told(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_old_sqlite_is_reported(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A version without STRICT tables is refused, and the one that is needed is named."""
     monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 36, 0))
     for make in (SqliteMemory, lambda: SqliteFile(path)):
-        with pytest.raises(CannotOpenStore, match=r"3\.37\.0 or later is needed"):
+        with pytest.raises(CannotOpenStore, match=r"must be version 3\.37\.0 or later, got"):
             make()
 
 
 def test_a_file_that_is_gone_is_written_no_more(path: Path) -> None:
-    """What is written into a file that has been removed or replaced would be lost: it is refused, for good."""
+    """Writes to a removed or replaced file would be lost, so they are refused permanently."""
     run = acceptance()
     with open_store(f"sqlite:///{path}", None) as store:
         path.rename(path.with_name("moved.db"))
         for _ in range(2):
-            with pytest.raises(StoreLost, match="has been removed or replaced"):
+            with pytest.raises(StoreLost, match="was removed or replaced"):
                 store.writer.write([run])
         path.with_name("moved.db").rename(path)
         with pytest.raises(StoreLost):
@@ -169,7 +169,7 @@ def test_a_copy_is_whole_or_not_there(path: Path) -> None:
 
 
 def test_readers_of_a_file_find_what_a_crash_has_left(path: Path) -> None:
-    """What was committed and stands in the write-ahead log only is read, though its writer is dead."""
+    """Committed data that is only in the write-ahead log is read, although its writer is dead."""
     with open_store(f"sqlite:///{path}", None) as store:
         store.writer.write([acceptance()])
         dead = path.with_name("dead.db")

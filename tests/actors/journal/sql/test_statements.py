@@ -9,7 +9,7 @@ SQLITE, POSTGRESQL = (create_engine(url).dialect for url in ("sqlite://", "postg
 
 
 def test_rows_are_given_in_the_order_of_the_columns() -> None:
-    """Whoever writes a row relies on it."""
+    """The writer relies on it."""
     statements = Statements(SQLITE)
     assert statements.entries == (
         "INSERT INTO entries (run, number, kind, at, task, visit, item, attempt, outcome, body) "

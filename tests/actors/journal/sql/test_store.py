@@ -44,14 +44,14 @@ def test_it_is_given_back_when_it_cannot_be_brought_up(location: InFile, monkeyp
         raise ZeroDivisionError("a migration's bug")
 
     with monkeypatch.context() as patched:
-        patched.setattr(Schema, "bring_up", broken)
+        patched.setattr(Schema, "upgrade", broken)
         with pytest.raises(ZeroDivisionError):
             own(location, None, None)
     own(location, None, None).close()
 
 
 def test_a_store_is_read_beside_who_has_it(location: InFile) -> None:
-    """And when nobody does; what is none is told."""
+    """Also without a writer; another file is refused."""
     with own(location, None, None) as store:
         store.writer.write([acceptance("a")])
         reader = read(location, None, None)
@@ -67,20 +67,20 @@ def test_a_store_in_memory_is_its_processs_alone() -> None:
     with own(InMemory(), None, None) as store:
         store.writer.write([acceptance("a")])
         assert store.reader.run("a") is not None
-    with pytest.raises(CannotOpenStore, match="only by the process that has it"):
+    with pytest.raises(CannotOpenStore, match="only by its own process"):
         readers(InMemory())
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "expected"),
     [
         (sqlite3.OperationalError("it is odd"), "cannot open the store S: it is odd"),
         (OperationalError("SELECT 1", {}, sqlite3.OperationalError("it is odd")), "cannot open the store S: it is odd"),
         (PermissionError(13, "Permission denied", "/var/x"), "cannot open the store S: Permission denied: /var/x"),
     ],
 )
-def test_what_keeps_a_store_from_being_opened_is_told(error: Exception, told: str) -> None:
+def test_what_keeps_a_store_from_being_opened_is_reported(error: Exception, expected: str) -> None:
     """In one line, of the store that was meant, without statements."""
     with pytest.raises(CannotOpenStore) as raised, opening("S"):
         raise error
-    assert str(raised.value) == told
+    assert str(raised.value) == expected

@@ -1,4 +1,4 @@
-"""What a transaction hands to the database is counted, bounded, and told by its run when it cannot be."""
+"""The rows of a transaction are counted and bounded, and a refused one is reported with its run."""
 
 from collections.abc import Iterator
 
@@ -46,7 +46,7 @@ def test_a_value_that_is_too_large_is_handed_to_nobody(connection: Connection, m
     """The message has its size, and the bound."""
     monkeypatch.setattr(transaction, "MAX_BODY_BYTES", 1000)
     writing = Transaction(connection)
-    with pytest.raises(Unrecordable, match="a value has 1,001 bytes, and the store takes 1,000 at most"):
+    with pytest.raises(Unrecordable, match="a value must have at most 1,000 bytes, got 1,001"):
         writing.write(writing.statements.definitions, [("a", b"x"), ("b", b"x" * 1001)])
     assert stored(connection) == []
 
@@ -60,8 +60,8 @@ def test_many_values_are_looked_for_in_portions(count: int) -> None:
     assert all(0 < len(portion) <= CHUNK for portion in portions)
 
 
-def test_what_is_wrong_with_a_run_is_told_with_its_id() -> None:
-    """What else goes wrong is no run's fault."""
+def test_an_error_of_a_run_is_reported_with_its_id() -> None:
+    """Other errors do not belong to a run."""
     for error in (NotData("it is no data"), UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")):
         with pytest.raises(Unrecordable, match="the run r-1 cannot be recorded: "), recording("r-1"):
             raise error

@@ -12,7 +12,7 @@ from stretto.actors.journal.store import CannotOpenStore
 
 
 def test_what_is_of_this_version_stays_as_it_is(tmp_path: Path) -> None:
-    """Both versions are told."""
+    """Both versions are returned."""
     url = f"sqlite:///{tmp_path}/store.db"
     open_store(url, None).close()
     assert upgrade(url, None) == (SCHEMA.newest, SCHEMA.newest)
@@ -20,11 +20,11 @@ def test_what_is_of_this_version_stays_as_it_is(tmp_path: Path) -> None:
 
 def test_nothing_is_made_where_there_is_no_store(tmp_path: Path) -> None:
     """Neither a file nor tables in a file of another kind."""
-    with pytest.raises(CannotOpenStore, match="there is no such file"):
+    with pytest.raises(CannotOpenStore, match="the file does not exist"):
         upgrade(f"sqlite:///{tmp_path}/none.db", None)
     sqlite3.connect(tmp_path / "other.db").close()
     (tmp_path / "other.db").touch()
-    with pytest.raises(CannotOpenStore, match="no store"):
+    with pytest.raises(CannotOpenStore, match="must be a store"):
         upgrade(f"sqlite:///{tmp_path}/other.db", None)
     assert not (tmp_path / "none.db").exists()
 

@@ -1,4 +1,4 @@
-"""What the writer hands to the database, and what becomes of it when the database does not take it."""
+"""The data that the writer passes to the database, and the cases in which the database refuses it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,20 +75,20 @@ def test_what_was_not_committed_does_not_count(store: Store) -> None:
     assert (store.writer.rows_written, store.writer.bytes_written) == before
 
 
-def test_a_value_that_is_too_large_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_value_that_is_too_large_is_reported(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A database would end the connection over it, again and again."""
     monkeypatch.setattr(transaction, "MAX_BODY_BYTES", 1000)
     run = acceptance()
     store.writer.write([run])
     with pytest.raises(
-        Unrecordable, match=rf"{run.run_id} cannot be recorded: a value has 1,002 bytes, .* takes 1,000"
+        Unrecordable, match=rf"{run.run_id} cannot be recorded: a value must have at most 1,000 bytes, got 1,002"
     ):
         store.writer.write([happening(run.run_id, completed(0, "x" * 1000))])
     store.writer.write([happening(run.run_id, completed(0, "x" * 998))])
 
 
 @pytest.mark.parametrize("store_url", ["postgres"], indirect=True)
-def test_a_key_that_no_index_takes_is_told(store: Store) -> None:
+def test_a_key_that_no_index_takes_is_reported(store: Store) -> None:
     """PostgreSQL refuses very long ones: that is the request's fault, and never the store's."""
     run = keyed("".join(chr(0x4E00 + n * n % 20_000) for n in range(20_000)))
     with pytest.raises(Unrecordable, match=f"the run {run.run_id} cannot be recorded: .*index row"):
@@ -106,7 +106,7 @@ def test_nothing_is_asked_of_runs_that_are_known(store: Store) -> None:
     store.writer.write([happening(runs[0].run_id, status="failed")])
 
 
-def test_a_full_disk_is_told_and_got_over(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_recovered_from(tmp_path: Path) -> None:
     """Nothing of the transaction is written; when there is room again, all of it is."""
     with open_store(f"sqlite:///{tmp_path}/store.db", None) as store:
         run = acceptance()
@@ -117,7 +117,7 @@ def test_a_full_disk_is_told_and_got_over(tmp_path: Path) -> None:
         assert driver is not None
         driver.execute("PRAGMA max_page_count = 1")
         writes: list[Write] = [happening(run.run_id, completed(0, "x" * MEGABYTE)), acceptance()]
-        with pytest.raises(StoreUnavailable, match="no room left"):
+        with pytest.raises(StoreUnavailable, match="the disk is full"):
             store.writer.write(writes)
         assert store.reader.entries(run.run_id, 0, 10) == []
         store.writer.write(writes)
@@ -126,7 +126,7 @@ def test_a_full_disk_is_told_and_got_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("store_url", ["postgres"], indirect=True)
-def test_a_lost_connection_is_told_and_got_over(store: Store, store_url: str) -> None:
+def test_a_lost_connection_is_reported_and_recovered_from(store: Store, store_url: str) -> None:
     """The write that finds it out is not done, and is when it is tried again; readers go on by themselves."""
     run = acceptance()
     store.writer.write([run])
@@ -145,7 +145,7 @@ def test_a_lost_connection_is_told_and_got_over(store: Store, store_url: str) ->
 
 
 def cut_off_at_commit(store: Store, *, landed: bool) -> None:
-    """Have the next commit's connection be lost: after the database has committed, or before."""
+    """Break the connection at the next commit, before or after the database has committed."""
     connection = store.writer._ownership._connection
     assert connection is not None
 
@@ -160,7 +160,7 @@ def cut_off_at_commit(store: Store, *, landed: bool) -> None:
 
 @pytest.mark.parametrize("landed", [True, False])
 def test_what_may_have_been_committed_is_written_once(store: Store, landed: bool) -> None:
-    """What is given again after a lost connection, with more behind it, is in the store once; so are its answers."""
+    """Records repeated after a lost connection, followed by more, are stored once; so are their answers."""
     run, first, again = acceptance(), keyed("k"), keyed("k")
     store.writer.write([run, first])
     writes: list[Write] = [happening(run.run_id, completed(0)), again, acceptance()]
@@ -176,7 +176,7 @@ def test_what_may_have_been_committed_is_written_once(store: Store, landed: bool
 
 
 def test_what_has_landed_is_known_until_all_of_it_is_given_again(store: Store) -> None:
-    """What is refused for something else may be given again one by one."""
+    """Records that were refused because of another one can be written one by one."""
     run = acceptance()
     store.writer.write([run])
     landed = happening(run.run_id, completed(0))

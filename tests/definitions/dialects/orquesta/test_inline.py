@@ -10,6 +10,7 @@ from stretto.definitions.dialects.orquesta.inline import inline_parameters
 
 
 def found(text: str) -> dict[str, Any]:
+    """Return the inline parameters of a text by name."""
     return {each.name: each.value for each in inline_parameters(text)}
 
 
@@ -38,7 +39,7 @@ def test_a_value_is_what_orquesta_takes_for_one(text: str, expected: dict[str, A
 
 
 @given(st.text(alphabet="ab=[]{}<%>\"' \n1."))
-def test_each_parameter_is_told_where_it_stands(text: str) -> None:
+def test_each_parameter_has_its_place(text: str) -> None:
     """Values stand one after another, each behind its name and an equals sign."""
     end = 0
     for each in inline_parameters(text):

@@ -1,4 +1,4 @@
-"""Inspection's categories and paths, as Orquesta's library tells them of the same definitions."""
+"""Inspection's categories and paths, compared with those of Orquesta's library for the same definitions."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from stretto.definitions.dialects import read_as_orquesta
 from stretto.definitions.dialects.orquesta import inspection
 
 START = "version: 1.0\n"
-TOLD = {
+REPORTS = {
     "no document": ("", ["load"]),
     "a list": ("- 1\n", ["load"]),
     "a task without anything": (START + "tasks: {a: {}}\n", ["load"]),
@@ -44,13 +44,13 @@ TOLD = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("text", "expected"), TOLD.values(), ids=TOLD)
-def test_errors_are_told_by_category(text: str, expected: list[str]) -> None:
-    """As Orquesta 1.6 tells them."""
-    told = inspection(read_as_orquesta(text, "f.yaml").findings)
+@pytest.mark.parametrize(("text", "expected"), REPORTS.values(), ids=REPORTS)
+def test_errors_are_reported_by_category(text: str, expected: list[str]) -> None:
+    """The report equals that of Orquesta 1.6."""
+    report = inspection(read_as_orquesta(text, "f.yaml").findings)
     listed = [
         category if category == "load" else f"{category} {entry['spec_path']}"
-        for category, entries in told.items()
+        for category, entries in report.items()
         for entry in entries
     ]
     assert sorted(listed) == sorted(expected)

@@ -40,10 +40,12 @@ output:
 
 
 def read(text: str = WHOLE) -> Workflow:
+    """Read a workflow."""
     return read_workflow(text, "a/whole.yaml")
 
 
 def source(template: Template | None) -> list[str]:
+    """Return the sources of a template's expressions."""
     assert template is not None
     return [each.source for each in template.expressions()]
 
@@ -117,7 +119,7 @@ def test_what_is_wrong_refuses_the_file() -> None:
 
 
 def test_names_of_the_parent_context_are_known() -> None:
-    """Whoever gives a run more than its inputs tells the names."""
+    """A caller that gives runs more variables than their inputs passes their names."""
     text = "version: 1.0\ntasks: {a: {action: x.y, input: {m: '<% ctx().st2.user %>'}}}\n"
     assert [each.code for each in read_as_orquesta(text, "f").findings] == ["unknown_variable"]
     assert read_as_orquesta(text, "f", context=["st2"]).findings == ()

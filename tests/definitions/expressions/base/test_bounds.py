@@ -1,4 +1,4 @@
-"""Fuel, sizes and what leaves an expression."""
+"""Fuel, sizes and the results of expressions."""
 
 import pytest
 
@@ -17,7 +17,7 @@ from stretto.definitions.expressions.base.values import settle, text_of
 
 
 def test_fuel_is_burned_by_the_step_and_runs_out() -> None:
-    """What has a length is paid for at once, what has none step by step."""
+    """A sized value is paid for in advance, an iterator step by step."""
     fuel = Fuel()
     assert list(fuel.walk([1, 2])) == [1, 2]
     assert fuel.left == MAX_STEPS - 2
@@ -75,5 +75,5 @@ def test_settling_lists_what_iterates_and_shares_what_is_frozen() -> None:
     ],
 )
 def test_the_text_of_a_value(value: object, text: str) -> None:
-    """What a value looks like between other text."""
+    """The text of a value between other text."""
     assert text_of(value, Fuel()) == text

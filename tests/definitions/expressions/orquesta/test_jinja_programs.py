@@ -273,7 +273,7 @@ def test_what_a_definition_cannot_use_is_found_when_it_is_loaded(text: str) -> N
 
 
 def test_data_of_the_run_cannot_be_changed() -> None:
-    """What an expression made itself can."""
+    """Values created by the expression itself can."""
     for change in ("append(1)", "extend([1])", "pop()", "sort()", "insert(0, 1)"):
         assert "build a new value" in error_of(f"{{{{ ctx('l').{change} }}}}", {"l": [1]})
     assert "build a new value" in error_of("{{ ctx('o').update({'a': 1}) }}", {"o": {}})

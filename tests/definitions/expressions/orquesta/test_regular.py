@@ -63,9 +63,9 @@ def test_flags() -> None:
         ("a(?!b)", "look-ahead"),
         ("(?<=a)b", "look-behind"),
         ("(?<!a)b", "look-behind"),
-        (r"(a)\1", "refers back"),
-        ("(?P<n>a)(?P=n)", "refers back"),
-        ("(", "cannot be read"),
+        (r"(a)\1", "backreference"),
+        ("(?P<n>a)(?P=n)", "backreference"),
+        ("(", "invalid regular expression"),
         ("a" * (MAX_PATTERN_LENGTH + 1), "at most"),
     ],
 )

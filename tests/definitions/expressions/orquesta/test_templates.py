@@ -91,8 +91,10 @@ def test_a_text_with_an_expression_of_the_same_language_is_evaluated_in_turn(
 
 def test_a_value_that_leads_to_itself_is_an_error() -> None:
     """However it goes round, it ends."""
-    assert f"{MAX_REPETITIONS} times over" in error_of("<% ctx(a) %>", {"a": "<% ctx(a) %>"})
-    assert f"{MAX_REPETITIONS} times over" in error_of("{{ ctx('a') }}", {"a": "{{ ctx('b') }}", "b": "{{ ctx('a') }}"})
+    assert f"{MAX_REPETITIONS} times in a row" in error_of("<% ctx(a) %>", {"a": "<% ctx(a) %>"})
+    assert f"{MAX_REPETITIONS} times in a row" in error_of(
+        "{{ ctx('a') }}", {"a": "{{ ctx('b') }}", "b": "{{ ctx('a') }}"}
+    )
 
 
 def test_a_value_that_doubles_itself_runs_out_of_fuel() -> None:
@@ -102,8 +104,8 @@ def test_a_value_that_doubles_itself_runs_out_of_fuel() -> None:
 
 
 def test_a_text_given_that_cannot_be_read_is_an_error_of_the_expression() -> None:
-    """What is wrong with it is told with it."""
-    assert "cannot be evaluated in turn" in error_of("<% ctx(a) %>", {"a": "<% 1 + %>"})
+    """The error contains the reason."""
+    assert "an invalid expression itself" in error_of("<% ctx(a) %>", {"a": "<% 1 + %>"})
 
 
 def test_an_expression_deep_in_a_value_is_unresolved_in_a_jinja_text() -> None:
@@ -150,7 +152,7 @@ def test_raw_blocks_are_kept_as_they_are(text: str, value: str) -> None:
 
 
 def test_both_languages_in_one_text_are_a_finding() -> None:
-    """It cannot be told which is meant first."""
+    """Their order would be ambiguous."""
     assert [each.code for each in findings_in("<% ctx(a) %> {{ ctx('a') }}")] == ["mixed_languages"]
 
 
@@ -173,7 +175,7 @@ def test_an_expression_that_cannot_be_read_is_a_finding(text: str, column: int) 
 
 
 @pytest.mark.parametrize("text", ["{{ ctx('a') | nope }}", "{{ ctx('a') is nope }}", "<% nope(1) %>", "{{ nope(1) }}"])
-def test_what_is_unknown_is_told_when_it_is_evaluated(text: str) -> None:
+def test_unknown_names_are_reported_on_evaluation(text: str) -> None:
     """As Orquesta does: it may never be."""
     assert "nope" in error_of(text, {"a": 1})
 
@@ -186,11 +188,11 @@ def test_what_is_unknown_is_told_when_it_is_evaluated(text: str) -> None:
         ("{{ ctx().naem }}", "did you mean 'name'?"),
         ("{{ ctx(name) }}", "'name' is not known here"),
         ("<% ctx().naem %>", "there is no key 'naem'"),
-        ("<% ctx(name).x %>", "there is no field 'x': the value is no object"),
+        ("<% ctx(name).x %>", "there is no field 'x', because the value is not an object"),
         ("<% ctx(name) + 1 %>", "the operator + does not take values of these types"),
         ("<% ctx(name).foo() %>", "there is no method foo()"),
-        ("<% result() %>", "result() speaks of the current task"),
-        ("{{ succeeded() }}", "succeeded() speaks of the current task"),
+        ("<% result() %>", "result() refers to the current task"),
+        ("{{ succeeded() }}", "succeeded() refers to the current task"),
         ("<% st2kv('system.x') %>", "keystore"),
         ("{{ 'x' | decrypt_kv }}", "keystore"),
         ("{{ ctx('name').append(1) }}", "'append'"),
@@ -199,9 +201,9 @@ def test_what_is_unknown_is_told_when_it_is_evaluated(text: str) -> None:
 )
 def test_errors_tell_what_is_wrong_and_where(text: str, said: str) -> None:
     """The file, the place, the expression, and what would be right."""
-    told = error_of(f"ab {text}", {"name": "n", "l": [1]})
-    assert said in told
-    assert told.startswith("test.yaml:1:4: ")
+    error = error_of(f"ab {text}", {"name": "n", "l": [1]})
+    assert said in error
+    assert error.startswith("test.yaml:1:4: ")
 
 
 def test_functions_of_the_task_at_hand() -> None:
@@ -234,7 +236,7 @@ def test_functions_of_the_item_at_hand() -> None:
     assert "the item is of type string" in error_of("<% item(host) %>", scope=with_item("a"))
 
 
-def test_the_status_of_a_task_is_told_in_orquestas_words() -> None:
+def test_the_status_of_a_task_is_in_orquestas_terms() -> None:
     """Which route is asked for is handed on."""
     statuses = {("a", 0): "timed_out", ("b", 2): "cancelled", ("c", 0): "succeeded"}
     facts = RunFacts(EMPTY_OBJECT, EMPTY_OBJECT, (), status_of=lambda task, route: statuses.get((task, route)))
@@ -309,19 +311,24 @@ class ReadScope:
         self.item = item
 
     def resolve(self, name: str) -> Any:
+        """Return the variables, the item, or `ABSENT`."""
         return {"workflow": self.variables, "item": self.item}.get(name, ABSENT)
 
     def read_once(self, read: Read) -> tuple[Any, ...]:
+        """Read without keeping the values."""
         return read(self)
 
     def known_names(self) -> tuple[str, ...]:
+        """Return no names."""
         return ()
 
     def completion(self) -> None:
-        return None
+        """Return None."""
+        return
 
     def task_status(self, task: str, route: int | None) -> None:
-        return None
+        """Return None."""
+        return
 
 
 @pytest.mark.parametrize(
@@ -354,6 +361,7 @@ class Learned:
         self.learned: list[Any] = []
 
     def learn(self, value: Any) -> None:
+        """Keep the value."""
         self.learned.append(value)
 
 
@@ -386,9 +394,9 @@ def test_an_error_after_reading_a_secret_quotes_nothing() -> None:
     """It could quote the secret, in any form."""
     for text in ("<% int(ctx(x)) %>", "{{ json(ctx('x')) }}", "<% ctx(x).foo() %>"):
         guarded = GuardedNamespace(Namespace("workflow", {"x": "hidden"}), Learned())
-        told = error_of(text, scope=ReadScope(guarded))
-        assert "hidden" not in told.split(" in ")[0]
-        assert "secret" in told
+        error = error_of(text, scope=ReadScope(guarded))
+        assert "hidden" not in error.split(" in ")[0]
+        assert "secret" in error
 
 
 def test_keys_are_rendered() -> None:
@@ -437,7 +445,7 @@ def test_evaluating_again() -> None:
 
 
 def test_expressions_are_listed_with_their_source_and_place() -> None:
-    """What inspects a definition reads them from its templates."""
+    """Inspection reads them from the templates."""
     template = compiled("a <% ctx(a) %> <% task_status(b) %>")
     assert isinstance(template, Text)
     sources = list(template.expressions())
@@ -463,6 +471,6 @@ def test_yaql_is_imported_when_it_is_needed() -> None:
         "orquesta.compile_text('<% ctx(1) %>', place, found.append)\n"
         "print(found[0])\n"
     )
-    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert "[missing_extra]" in told
-    assert "pip install 'stretto[orquesta]'" in told
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert "[missing_extra]" in output
+    assert "pip install 'stretto[orquesta]'" in output

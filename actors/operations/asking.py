@@ -1,0 +1,23 @@
+"""Answering a request by one call of an engine's method."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import pykka
+
+from stretto.actors.dispatch import call
+from stretto.actors.engine import Engine
+from stretto.actors.operations.answers import Answer
+from stretto.actors.operations.base import Request
+from stretto.actors.operations.table import OPERATIONS, arguments_of
+
+METHODS: Final[Mapping[type[Request], Callable[..., Any]]] = {
+    request: getattr(Engine, operation.name) for request, operation in OPERATIONS.items()
+}
+"""The engine's method of each request."""
+
+
+async def ask(engine: pykka.ActorRef[Any], request: Request) -> Answer:
+    """Return the engine's answer to a request of the table. Raises what the method raises."""
+    run, fields = arguments_of(request)
+    return OPERATIONS[type(request)].answer(await call(engine, METHODS[type(request)], *run, **fields))

@@ -1,0 +1,105 @@
+"""The requests that change a run, each with its event and its command.
+
+A control needs a struct and a row of `CONTROLS` here. The socket's protocol, the command line and stores without a
+daemon take it from there. The method of `Engine` has the struct's tag as its name, and the struct's fields as its
+parameters; the event has them too, behind `run` and before `at`.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Final, NamedTuple
+
+import msgspec
+
+from stretto.actors.operations.base import Index, Request
+from stretto.definitions.conductor import events
+
+
+class ControlRequest(Request, frozen=True):
+    """A request that changes a run. Its docstring is the command's help; RUN is added to the arguments."""
+
+    run: str
+
+
+class Cancel(ControlRequest, frozen=True, tag="cancel"):
+    """Cancel RUN by its cancellation policy.
+
+    Nothing new starts in the run, nor in its sub-workflows.
+    """
+
+
+class Pause(ControlRequest, frozen=True, tag="pause"):
+    """Pause RUN and its sub-workflows: nothing new starts.
+
+    Running items finish.
+    """
+
+
+class Resume(ControlRequest, frozen=True, tag="resume"):
+    """Resume RUN and its sub-workflows."""
+
+
+class SkipItem(ControlRequest, frozen=True, tag="skip_item"):
+    """Skip an item: it ends without a result and counts as succeeded.
+
+    The item is INDEX of TASK in RUN. A task without items is item 0.
+    """
+
+    task: str
+    index: Index
+
+
+class RetryItem(ControlRequest, frozen=True, tag="retry_item"):
+    """Retry an item now that has failed or waits for its retry.
+
+    The item is INDEX of TASK in RUN. A task without items is item 0.
+    """
+
+    task: str
+    index: Index
+
+
+class SetConcurrency(ControlRequest, frozen=True, tag="set_concurrency"):
+    """Set how many items of a task run at once.
+
+    From now on, at most ITEMS items of TASK in RUN are in flight. Running items finish.
+    """
+
+    task: str
+    concurrency: Annotated[int, msgspec.Meta(ge=1, title="items")]
+
+
+class Extend(ControlRequest, frozen=True, tag="extend"):
+    """Extend a run's deadline.
+
+    RUN gets SECONDS more than its workflow's `timeout`, added to the deadline that `stretto runs why` shows.
+    """
+
+    seconds: Annotated[float, msgspec.Meta(gt=0)]
+
+
+class RunControl(NamedTuple):
+    """A control: its command below `stretto runs`, its request, and the event that it is to the run."""
+
+    command: str
+    request: type[ControlRequest]
+    event: Callable[..., events.Event]
+
+
+CONTROLS: Final = (
+    RunControl("cancel", Cancel, events.CancelRequested),
+    RunControl("pause", Pause, events.PauseRequested),
+    RunControl("resume", Resume, events.ResumeRequested),
+    RunControl("skip", SkipItem, events.SkipRequested),
+    RunControl("retry", RetryItem, events.RetryRequested),
+    RunControl("concurrency", SetConcurrency, events.ConcurrencyRequested),
+    RunControl("extend", Extend, events.ExtensionRequested),
+)
+"""Every control, in the order of `stretto runs --help`."""
+
+_EVENTS: Final = {control.request: control.event for control in CONTROLS}
+
+
+def event_of(request: ControlRequest, at: float) -> events.Event:
+    """Return the event that a control is to its run at `at`, in seconds since the epoch."""
+    _run, *fields = msgspec.structs.astuple(request)
+    return _EVENTS[type(request)](*fields, at)

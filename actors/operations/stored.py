@@ -1,0 +1,27 @@
+"""Answering a request from a store, without an engine."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from stretto.actors.history import reports
+from stretto.actors.journal import Reader
+from stretto.actors.operations import requests
+from stretto.actors.operations.answers import Answer
+from stretto.actors.operations.base import Request
+from stretto.actors.operations.table import OPERATIONS, arguments_of
+
+REPORTS: Final[Mapping[type[Request], Callable[..., Any]]] = {
+    requests.Status: reports.status_of,
+    requests.Runs: reports.list_runs,
+    requests.Run: reports.show_run,
+    requests.Items: reports.list_items,
+    requests.Item: reports.show_item,
+    requests.Why: reports.why,
+}
+"""The requests that a store answers, each with its report."""
+
+
+def report(reader: Reader, request: Request) -> Answer:
+    """Return a store's answer to a request of `REPORTS`. Raises what the report raises."""
+    run, fields = arguments_of(request)
+    return OPERATIONS[type(request)].answer(REPORTS[type(request)](reader, *run, **fields))

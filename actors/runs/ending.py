@@ -1,0 +1,107 @@
+"""The ways in which a supervisor leaves its run: at its end, parked, discarded, or by a crash."""
+
+from msgspec import structs
+
+from stretto.actors.journal import Ending, RunLog
+from stretto.actors.outcome import Outcome
+from stretto.actors.runs.in_flight import ItemsInFlight
+from stretto.actors.runs.listeners import RunListeners
+from stretto.actors.runs.messages import RunCrashed, RunEnded, RunParked, RunProgressed, SharePermits
+from stretto.actors.runs.reminders import RunReminders
+from stretto.actors.runs.request import RunInputs, RunRequest
+from stretto.actors.runs.services import Services
+from stretto.actors.runs.streams import RunStreams
+from stretto.actors.runs.telemetry import RunTelemetry
+from stretto.definitions.conductor import Conductor
+from stretto.definitions.data import EMPTY_OBJECT
+from stretto.metrics.logging import unmask_run
+
+
+class RunEnding:
+    """Cleans up behind a run, and notifies the engine."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of the supervisor that outlive nothing
+        self,
+        services: Services,
+        request: RunRequest,
+        items: ItemsInFlight,
+        streams: RunStreams,
+        reminders: RunReminders,
+        listeners: RunListeners,
+        telemetry: RunTelemetry,
+    ) -> None:
+        self.parameters = EMPTY_OBJECT
+        """The run's bound inputs, for a rerun from memory."""
+        self.parks_when_idle = False
+        """Whether the run is parked as soon as only a resume could continue it."""
+        self._services = services
+        self._run_id = request.handle.id
+        self._workflow = request.workflow
+        self._items = items
+        self._streams = streams
+        self._reminders = reminders
+        self._listeners = listeners
+        self._telemetry = telemetry
+
+    # ---- at the run's end
+
+    def journal_end(self, outcome: Outcome, conductor: Conductor | None, log: RunLog) -> RunProgressed:
+        """Journal a run's end, and return its last progress.
+
+        RunEnded is sent after the commit, behind the answers of this turn.
+        """
+        tasks = conductor.tasks() if conductor is not None else {}
+        # First, so that a client with the outcome finds the run counted.
+        self._telemetry.ended(outcome)
+        self._telemetry.flush(conductor)
+        masked = outcome
+        if conductor is not None:
+            # The parent's task works with the unmasked output.
+            masked = structs.replace(outcome, output=conductor.mask.data(outcome.output))
+            log.end(Ending(masked.status, masked.output, masked.errors, self._services.now()))
+        again = RunInputs(self._workflow, self.parameters)
+        log.tell(self._listeners.engine, RunEnded(self._run_id, masked, tasks, again, unmasked=outcome))
+        return RunProgressed(self._run_id, outcome.status, tasks)
+
+    def announce_end(self, progress: RunProgressed) -> None:
+        """Release the run's permits, and send its last progress."""
+        if self._items.release_permits():
+            self._listeners.notify_engine(SharePermits())
+        self._listeners.notify_watchers(progress)
+        self._reminders.forget_all()
+
+    # ---- without an end
+
+    def is_idle(self, conductor: Conductor) -> bool:
+        """Return whether nothing but a resume could continue the run."""
+        if self._streams.busy or not self._items.is_idle_except_for(conductor.paused_items()):
+            return False
+        return conductor.status == "paused" or (conductor.status == "failing" and not self._items.any_waits)
+
+    def park(self, conductor: Conductor | None, log: RunLog) -> None:
+        """Leave the run to the next engine that opens the store. `conductor` is None if the run has not begun."""
+        self.leave()
+        self._telemetry.parked()
+        if conductor is not None:
+            # Before RunParked: the engine stops when it has heard of all runs.
+            log.flush(conductor.status, conductor.mask)
+        self._listeners.notify_engine(RunParked(self._run_id))
+
+    def leave(self) -> None:
+        """Stop the items and the reminders."""
+        self._items.leave()
+        self._reminders.forget_all()
+
+    def close(self) -> None:
+        """Release what outlives no supervisor: its files, and its secrets in the log's mask."""
+        unmask_run(self._run_id)
+        self._streams.leave()
+
+    def crash(self, reason: str) -> None:
+        """Count a crash, and report it."""
+        self._telemetry.crashed(reason)
+        self.report_crash(reason)
+
+    def report_crash(self, reason: str) -> None:
+        """Report to the engine that the supervisor has stopped before its run ended."""
+        self._listeners.notify_engine(RunCrashed(self._run_id, reason))

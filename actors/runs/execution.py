@@ -1,0 +1,351 @@
+"""One run in progress: events go to its conductor and into the journal, and the commands that follow are carried out.
+
+    event --> Conductor --> commands --> items, files, timers
+         '--> RunLog --> the journal, at the end of the turn and without waiting
+
+An item costs one event, its commands, and the start of the next item, in the turn in which it ends.
+"""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any, Final
+
+import pykka
+
+from stretto.actors.dispatch import Mailbox, handles, unbound_handlers
+from stretto.actors.journal import ItemStarted, JournalHasRoom, RunLog
+from stretto.actors.outcome import Outcome
+from stretto.actors.runs.ending import RunEnding
+from stretto.actors.runs.in_flight import STOP, ItemsInFlight, Key, key_of
+from stretto.actors.runs.listeners import RunListeners
+from stretto.actors.runs.messages import (
+    CatchUpWithParent,
+    ControlRun,
+    ItemEnded,
+    PermitsGranted,
+    ResultsSaved,
+    ReturnPermits,
+    SettleReused,
+    SharePermits,
+    StartRecorded,
+)
+from stretto.actors.runs.parent import Propagation
+from stretto.actors.runs.reminders import RunReminders, Timer
+from stretto.actors.runs.request import RunRequest
+from stretto.actors.runs.reused_items import ReusedItems
+from stretto.actors.runs.services import Services
+from stretto.actors.runs.streams import RunStreams
+from stretto.actors.runs.telemetry import RunTelemetry
+from stretto.definitions.conductor import (
+    CancelItem,
+    Command,
+    Conductor,
+    DelayElapsed,
+    Event,
+    Failure,
+    FinishRun,
+    IllegalTransition,
+    ItemCompleted,
+    ItemPaused,
+    ItemResumed,
+    ItemsRead,
+    ItemsWithdrawn,
+    PropagatedRequest,
+    ResultsClosed,
+    ResultsOpened,
+    RetryDue,
+    RunTimedOut,
+    StartItem,
+    StreamFailed,
+    TaskEnded,
+    TaskStarted,
+    WaitUntil,
+    WithdrawItems,
+    request_implied_by,
+)
+from stretto.definitions.context import NO_SECRECY
+
+
+class RunExecution:
+    """Feeds the events of one run to its conductor, and carries out the commands.
+
+    Its supervisor is the actor that calls it. It refers to that actor weakly, so that neither needs the garbage
+    collector.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        engine: pykka.ActorRef[Any],
+        request: RunRequest,
+        supervisor: pykka.ActorRef[Any],
+        inbox: Mailbox[Any],
+    ) -> None:
+        self.run_id = run_id = request.handle.id
+        self.conductor: Conductor | None = None
+        self.begun = False
+        """Whether the conductor has begun, or was recovered."""
+        self.ended = False
+        self.telemetry = RunTelemetry(services, request.workflow, run_id)
+        self.listeners = RunListeners(engine, request.watchers, self.telemetry)
+        self.items = ItemsInFlight(services, request, inbox, self.telemetry)
+        self.reused = ReusedItems(request.kept, services.now, inbox)
+        self.reminders = RunReminders(services.timers, services.now, supervisor)
+        self.propagation = Propagation(run_id, self.items)
+        self.log = RunLog(services.journal, run_id, secretive=request.secrecy != NO_SECRECY)
+        self.streams = RunStreams(services.files, run_id, supervisor, services.now, durable=services.journal.durable)
+        self.ending = RunEnding(
+            services, request, self.items, self.streams, self.reminders, self.listeners, self.telemetry
+        )
+        self._now = services.now
+        self._reuses = request.kept is not None
+        self._supervisor = supervisor
+
+    # ---- events
+
+    @handles(ItemEnded)
+    def item_ended(self, message: ItemEnded) -> None:
+        """Handle the end of an item's attempt."""
+        completed = message.completed
+        self.items.ended(completed)
+        if self.conductor is None or self.ended:
+            return
+        outcome = self.conductor.counts_as(completed)
+        commands = self._on(completed)
+        final = completed.failure is None or not _is_retried(completed, commands)
+        self.telemetry.attempt_ended(message, outcome, final=final)
+        self._carry_out(commands, message.finished_at, completed.at)
+
+    @handles(ItemPaused, ItemResumed, ItemsRead, ResultsClosed)
+    def event(self, event: Event) -> None:
+        """Handle an event, and start the items that it allows to start."""
+        if self.conductor is None or self.ended:
+            return
+        self._carry_out(self._on(event), None, event.at)
+        self.start_items()
+
+    @handles(RetryDue, DelayElapsed, RunTimedOut)
+    def _reminded(self, event: Timer) -> None:
+        self.reminders.came(event)
+        self.event(event)
+
+    @handles(ControlRun)
+    def _control(self, message: ControlRun) -> None:
+        if self.ended:
+            raise IllegalTransition(f"the run {self.run_id} has ended")
+        event = message.event(*message.arguments, at=self._now())
+        self.event(event)
+        if isinstance(event, PropagatedRequest):
+            self.propagation.pass_on(event)
+
+    @handles(CatchUpWithParent)
+    def _parent_requested(self, message: CatchUpWithParent) -> None:
+        self.propagation.keep(message.request)
+        if self.begun:
+            self.catch_up_with_parent()
+
+    def catch_up_with_parent(self) -> None:
+        """Apply the parent run's latest request if this run missed it."""
+        if self.conductor is None or self.ended:
+            return
+        missed = self.propagation.take_missed(self.conductor)
+        if missed is not None:
+            with contextlib.suppress(IllegalTransition):  # the run fails already
+                self._control(ControlRun(type(missed)))
+
+    def _on(self, event: Event) -> list[Command]:
+        """Pass an event to the conductor and to the journal. Return the conductor's commands."""
+        conductor = self.conductor
+        if conductor is None:
+            raise RuntimeError("an event came before the run had begun")
+        before = conductor.status
+        commands = conductor.on(event)
+        if self.log.durable:
+            self.log.note(event, conductor.mask)
+        if conductor.status != before:
+            request = request_implied_by(before, conductor.status, event.at)
+            if request is not None:
+                self.propagation.pass_on(request)
+        return commands
+
+    # ---- files
+
+    @handles(ResultsOpened)
+    def _results_opened(self, event: ResultsOpened) -> None:
+        self.streams.opened(event)
+        self.event(event)
+
+    @handles(StreamFailed)
+    def _stream_failed(self, event: StreamFailed) -> None:
+        self.streams.failed(event)
+        self.event(event)
+
+    @handles(ResultsSaved)
+    def _results_saved(self, message: ResultsSaved) -> None:
+        """Journal how much of the results file is written. ResultsClosed follows once that entry is durable."""
+        written = self.streams.saved(message)
+        if written is None or self.conductor is None or self.ended:
+            return
+        self.log.note(written, self.conductor.mask)
+        if written.whole:
+            # Later tasks may move the file: a recovered run must not look for it.
+            self.log.tell(self._supervisor, ResultsClosed(written.task, written.visit, written.at))
+        self.start_items()
+
+    # ---- commands
+
+    def begin(self) -> None:
+        """Carry out the conductor's first commands."""
+        if self.conductor is not None:
+            self._carry_out(self.conductor.begin(), None, self._now())
+
+    def _carry_out(self, commands: list[Command], preceding_end: float | None, at: float) -> None:
+        """Carry out the commands of an event that happened `at`. `preceding_end` is the end of the action before it."""
+        stops: list[WithdrawItems | CancelItem] = []
+        for command in commands:
+            if type(command) is StartItem:
+                # Only a task's first item follows another action's end. The others follow each other.
+                preceding = preceding_end if command.index == 0 and command.attempt == 1 else None
+                if self._reuses:
+                    self.command_start(command, preceding)
+                else:
+                    self.items.add(command, preceding)
+            elif type(command) is WaitUntil:
+                self.wait(command)
+            elif type(command) is WithdrawItems or type(command) is CancelItem:
+                stops.append(command)
+            elif type(command) is TaskStarted:
+                self.log.task_started(command, at)
+            elif type(command) is TaskEnded:
+                self.log.task_ended(command, at)
+                self.telemetry.task_ended(command)
+            elif type(command) is FinishRun:
+                self.finish(Outcome(command.status, command.output, command.errors))
+            else:
+                self.streams.carry_out(command)
+        if stops:
+            self._stop_items(stops, frozenset(key_of(each) for each in commands if type(each) is StartItem))
+
+    def command_start(self, start: StartItem, preceding_end: float | None) -> None:
+        """Reuse an item's result, or enqueue the item."""
+        if not self.reused.take(start):
+            self.items.add(start, preceding_end)
+
+    def wait(self, command: WaitUntil) -> None:
+        """Remind the run of a wait's end, unless the wait is reused."""
+        then = command.then
+        if isinstance(then, RunTimedOut) or not self.reused.take_wait(then):
+            self.reminders.add(then)
+
+    def finish(self, outcome: Outcome) -> None:
+        """End the run. RunEnded is sent after the commit, behind the answers of this turn."""
+        progress = self.ending.journal_end(outcome, self.conductor, self.log)
+        self.ended = True  # not before: a supervisor that fails without a journaled end has crashed
+        self.ending.announce_end(progress)
+        self._supervisor.stop(block=False)
+
+    # ---- items that start
+
+    @handles(SettleReused)
+    def _settle_reused(self, _message: SettleReused) -> None:
+        """Settle a portion of the reused items. The others follow in further turns."""
+        if not self.log.has_room(self._supervisor):
+            self.reused.pause()
+            return
+        for event in self.reused.portion():
+            self.event(event)
+            if self.ended:
+                return
+        self.start_items()
+
+    @handles(JournalHasRoom)
+    def _journal_has_room(self, _message: JournalHasRoom) -> None:
+        if self.reused:
+            self.reused.schedule()
+        else:
+            self.start_items()
+
+    def start_items(self) -> None:
+        """Start waiting items, as far as permits, the journal and the run's state allow."""
+        conductor = self.conductor
+        if conductor is None or self.ended or conductor.status == "paused" or not self.begun or self.reused:
+            return
+        items = self.items
+        if items.any_waits and not self.streams.lagging and self.log.has_room(self._supervisor):
+            items.start_permitted(self._record_start)
+
+    def _record_start(self, start: StartItem, preceding_end: float | None) -> None:
+        if self.conductor is not None:
+            started = ItemStarted(start.task, start.visit, start.index, start.attempt, self._now())
+            self.log.note(started, self.conductor.mask)
+            self.log.tell(self._supervisor, StartRecorded(start, preceding_end))
+
+    @handles(StartRecorded)
+    def _start_recorded(self, message: StartRecorded) -> None:
+        start, conductor = message.start, self.conductor
+        if conductor is None or self.ended:
+            self.items.start_dropped(start)
+        elif conductor.may_resume(start):
+            self.items.start_recorded(start, message.preceding_end)
+        else:
+            self.items.start_dropped(start)
+            self.end_unstarted(start, "cancelled", "it was cancelled before it began")
+
+    @handles(PermitsGranted)
+    def _permits_granted(self, message: PermitsGranted) -> None:
+        self.items.permits.granted(message.count)
+        self.start_items()  # now: the same permits may be reclaimed in this turn, and have to serve an item first
+
+    @handles(ReturnPermits)
+    def _permits_reclaimed(self, message: ReturnPermits) -> None:
+        self.items.permits.reclaimed(message.count)
+
+    def update_permits(self) -> None:
+        """Release unneeded permits and request missing ones."""
+        paused = self.conductor is not None and self.conductor.status == "paused"
+        if self.items.update_permits(paused=paused):
+            self.listeners.notify_engine(SharePermits())
+
+    # ---- items that stop
+
+    def _stop_items(self, stops: list[WithdrawItems | CancelItem], commanded: frozenset[Key]) -> None:
+        """Withdraw waiting items, then cancel running ones. Items in `commanded` (same event) may still start."""
+        withdrawals = [each for each in stops if isinstance(each, WithdrawItems)]
+        earlier = [self.items.withdraw(each.task, each.visit, commanded) for each in withdrawals]
+        if commanded:
+            self.start_items()
+        for withdrawal, withdrawn in zip(withdrawals, earlier, strict=True):
+            indexes = (*withdrawn, *self.items.withdraw(withdrawal.task, withdrawal.visit))
+            if indexes:
+                now = self._now()
+                self._carry_out(self._on(ItemsWithdrawn(withdrawal.task, withdrawal.visit, indexes, now)), None, now)
+        for command in stops:
+            if isinstance(command, CancelItem):
+                self._cancel_item((command.task, command.visit, command.index))
+
+    def _cancel_item(self, key: Key) -> None:
+        """Stop an item. One that waits ends at once."""
+        start = self.items.remove_waiting(key)
+        if start is None:
+            self.items.send(key, STOP)
+        else:
+            self.end_unstarted(start, "cancelled", "it was cancelled before it began")
+
+    def end_unstarted(self, start: StartItem, kind: str, message: str) -> None:
+        """End an item that does not run."""
+        outcome = "cancelled" if kind == "cancelled" else "failed"
+        failure = Failure(kind, message, retryable=False)
+        now = self._now()
+        self.event(ItemCompleted(start.task, start.visit, start.index, start.attempt, outcome, None, failure, now))
+
+
+EXECUTION_HANDLERS: Final[dict[type, Callable[[RunExecution, Any], Any]]] = unbound_handlers(RunExecution)
+"""The messages that a supervisor passes to its execution."""
+
+
+def _is_retried(completed: ItemCompleted, commands: list[Command]) -> bool:
+    """Return whether the commands of an item's failure include the wait for its next attempt."""
+    return any(
+        type(command) is WaitUntil and type(command.then) is RetryDue and command.then.index == completed.index
+        for command in commands
+    )

@@ -1,0 +1,39 @@
+"""The timers of one run."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import pykka
+
+from stretto.actors.dispatch import Timers
+from stretto.definitions.conductor import DelayElapsed, RetryDue, RunTimedOut
+
+Timer: TypeAlias = RetryDue | DelayElapsed | RunTimedOut
+"""The events that the clock sends at their time."""
+
+
+class RunReminders:
+    """Reminds a supervisor of the waits of its run, and forgets the outstanding ones at the end."""
+
+    __slots__ = ("_keys", "_now", "_supervisor", "_timers")
+
+    def __init__(self, timers: Timers, now: Callable[[], float], supervisor: pykka.ActorRef[Any]) -> None:
+        self._timers = timers
+        self._now = now
+        self._supervisor = supervisor
+        self._keys: dict[Timer, int] = {}
+
+    def add(self, event: Timer) -> None:
+        """Send an event to the supervisor when it is due."""
+        wait = max(event.at - self._now(), 0.0)
+        self._keys[event] = self._timers.remind_after(wait, self._supervisor, event)
+
+    def came(self, event: Timer) -> None:
+        """Remove a reminder that has come."""
+        self._keys.pop(event, None)
+
+    def forget_all(self) -> None:
+        """Drop the outstanding reminders."""
+        for key in self._keys.values():
+            self._timers.forget(key)
+        self._keys.clear()

@@ -1,0 +1,190 @@
+"""Events about items: attempts that end, retries and delays that come due, files that are read and written."""
+
+from typing import Any, Final
+
+import msgspec
+
+from stretto.definitions.conductor.commands import WaitUntil, WithdrawItems
+from stretto.definitions.conductor.events import (
+    DelayElapsed,
+    ItemCompleted,
+    ItemPaused,
+    ItemResumed,
+    ItemsRead,
+    ItemsWithdrawn,
+    ResultsClosed,
+    ResultsOpened,
+    RetryDue,
+    StreamFailed,
+)
+from stretto.definitions.conductor.items import ItemAttempt
+from stretto.definitions.conductor.retrying import expression_failure, item_wants_retry
+from stretto.definitions.conductor.run_state import Handlers, RunState
+from stretto.definitions.conductor.starting import end_delay, start_held
+from stretto.definitions.conductor.status import change_status
+from stretto.definitions.conductor.streamed import StreamedVisit
+from stretto.definitions.conductor.visit import Visit
+from stretto.definitions.conductor.window import advance_visit, finish_visit, may_start, start_retry
+from stretto.definitions.errors import ExpressionError
+
+
+def item_completed(state: RunState, event: ItemCompleted) -> None:
+    """Settle an item, or plan its retry, and refill the window."""
+    if state.paused_items:
+        state.paused_items.discard((event.task, event.visit, event.index))
+        _resume_from_below(state)
+    visit = state.active.get((event.task, event.visit))
+    item = visit.window.get(event.index) if visit is not None else None
+    if visit is None or item is None or item.state != "running" or item.attempt != event.attempt:
+        return
+    if event.failure is not None and state.semantics.retries == "item" and not item.skipping:
+        final = _retry_or_settle(state, visit, item, event)
+        if final is None:
+            return
+        event = final
+    stopped = visit.stopped
+    visit.settle(event)
+    withdraws = state.semantics.commanded_items == "withdrawn"
+    if withdraws and visit.stopped and not stopped and visit.window:
+        state.commands.append(WithdrawItems(event.task, event.visit))
+    advance_visit(state, visit)
+
+
+def _retry_or_settle(state: RunState, visit: Visit, item: ItemAttempt, event: ItemCompleted) -> ItemCompleted | None:
+    """Plan a failed item's retry and return None, or return the event that settles the item."""
+    if state.status not in {"running", "paused", "cleaning"}:
+        return event
+    try:
+        if not item_wants_retry(visit, event, state.moment):
+            return event
+    except ExpressionError as error:
+        failure = expression_failure(error)
+        return msgspec.structs.replace(event, outcome="failed", result=None, failure=failure)
+    assert visit.retry is not None  # noqa: S101 - item_wants_retry requires it
+    assert event.failure is not None  # noqa: S101 - as above
+    item.wait(event.failure, state.at, state.at + visit.retry.wait(item.attempt))
+    state.commands.append(WaitUntil(visit.retry_due(event.index, item)))
+    return None
+
+
+def items_withdrawn(state: RunState, event: ItemsWithdrawn) -> None:
+    """Free the places of items that were commanded and never started."""
+    visit = state.active.get((event.task, event.visit))
+    if visit is None:
+        return
+    for index in event.indexes:
+        if index in visit.window and visit.window[index].state == "running":
+            visit.withdraw(index)
+    advance_visit(state, visit)
+
+
+def retry_is_due(state: RunState, event: RetryDue) -> None:
+    """End an item's wait for its next attempt, unless the timer is outdated."""
+    visit = state.active.get((event.task, event.visit))
+    item = visit.window.get(event.index) if visit is not None else None
+    if visit is None or item is None or item.state != "waiting" or item.attempt + 1 != event.attempt:
+        return
+    end_retry_wait(state, visit, event.index, item)
+
+
+def end_retry_wait(state: RunState, visit: Visit, index: int, item: ItemAttempt) -> None:
+    """Start an item's next attempt, or hold it if the run starts nothing now."""
+    if item.state == "waiting":
+        item.change("due", state.at)
+    if may_start(state, visit):
+        start_retry(state, visit, index, item)
+
+
+def delay_elapsed(state: RunState, event: DelayElapsed) -> None:
+    """End a visit's delay, unless the timer is outdated."""
+    visit = state.active.get((event.task, event.visit))
+    if visit is None or visit.state not in {"delayed", "retrying"} or visit.attempt != event.attempt:
+        return
+    end_delay(state, visit)
+
+
+# ---- sub-workflows
+
+
+def item_paused(state: RunState, event: ItemPaused) -> None:
+    """Note that an item's sub-workflow is paused."""
+    visit = state.active.get((event.task, event.visit))
+    if visit is not None and event.index in visit.window:
+        state.paused_items.add((event.task, event.visit, event.index))
+
+
+def item_resumed(state: RunState, event: ItemResumed) -> None:
+    """Note that an item's sub-workflow runs again."""
+    state.paused_items.discard((event.task, event.visit, event.index))
+    _resume_from_below(state)
+
+
+def pause_from_below(state: RunState) -> None:
+    """Pause a run if all its items in flight are paused sub-workflows."""
+    busy = (
+        visit.state != "running"
+        or not all((*key, index) in state.paused_items for index in visit.window)
+        or (isinstance(visit, StreamedVisit) and visit.waits_for)
+        for key, visit in state.active.items()
+    )
+    if state.status == "running" and state.active and not any(busy):
+        change_status(state, "pause")
+        state.paused_from_below = True
+
+
+def _resume_from_below(state: RunState) -> None:
+    """Resume a run that `pause_from_below` has paused."""
+    if state.paused_from_below and state.status == "paused":
+        change_status(state, "resume")
+        state.paused_from_below = False
+        start_held(state)
+
+
+# ---- files
+
+
+def items_read(state: RunState, event: ItemsRead) -> None:
+    """Take more items from a file."""
+    visit = _streamed_visit(state, event)
+    if visit is not None and visit.items_read(event):
+        advance_visit(state, visit)
+
+
+def results_opened(state: RunState, event: ResultsOpened) -> None:
+    """Start the items that have waited for their results file."""
+    visit = _streamed_visit(state, event)
+    if visit is not None and visit.results_opened():
+        advance_visit(state, visit)
+
+
+def results_closed(state: RunState, event: ResultsClosed) -> None:
+    """Finish the visit: its results file is complete."""
+    visit = _streamed_visit(state, event)
+    if visit is not None and visit.results_closed():
+        finish_visit(state, visit)
+
+
+def stream_failed(state: RunState, event: StreamFailed) -> None:
+    """Stop a visit whose file cannot be read or written."""
+    visit = _streamed_visit(state, event)
+    if visit is not None and visit.stream_failed(event):
+        advance_visit(state, visit)
+
+
+def _streamed_visit(state: RunState, event: Any) -> StreamedVisit | None:
+    visit = state.active.get((event.task, event.visit))
+    return visit if isinstance(visit, StreamedVisit) else None
+
+
+HANDLERS: Final[Handlers] = {
+    ItemCompleted: item_completed,
+    ItemsWithdrawn: items_withdrawn,
+    ItemPaused: item_paused,
+    ItemResumed: item_resumed,
+    RetryDue: retry_is_due,
+    DelayElapsed: delay_elapsed,
+    ItemsRead: items_read,
+    ResultsOpened: results_opened,
+    ResultsClosed: results_closed,
+    StreamFailed: stream_failed,
+}

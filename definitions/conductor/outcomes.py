@@ -1,0 +1,111 @@
+"""The outcomes of a visit and its items, and the record of them that expressions read."""
+
+from collections import Counter
+
+from stretto.definitions.conductor.items import ItemFailure, error_object
+from stretto.definitions.conductor.streamed import FILED_FIELDS, StreamedVisit
+from stretto.definitions.conductor.visit import Visit
+from stretto.definitions.context import TaskRecord
+from stretto.definitions.data import EMPTY_LIST, Data, FrozenDict, list_of, object_of
+
+
+def close(visit: Visit) -> str:
+    """Settle the outcome of a visit without running items, and return it."""
+    with_items = visit.task.with_items
+    if visit.state == "skipped":
+        return visit.state
+    if isinstance(visit, StreamedVisit) and visit.problem is not None:
+        visit.change("fail")
+    elif visit.state in {"delayed", "retrying", "held"}:
+        visit.change("cancel")
+    elif visit.broken:
+        visit.change("fail")
+    elif visit.failures and with_items is None:
+        visit.change(_event_for(visit, visit.failures[0].outcome))
+    elif visit.failures and _is_cancelled(visit):
+        visit.change("cancel")
+    elif visit.failures and with_items is not None and (with_items.max_failures is None or visit.too_many_failures()):
+        visit.change("fail")
+    elif not visit.complete:
+        visit.change("cancel")
+    elif visit.skipped and with_items is None and visit.semantics.skips == "skipped":
+        visit.change("skip")
+    else:
+        visit.change("succeed")
+    return visit.state
+
+
+def _event_for(visit: Visit, outcome: str) -> str:
+    if outcome == "timed_out" and visit.semantics.time_outs == "timed_out":
+        return "time_out"
+    return "cancel" if outcome == "cancelled" else "fail"
+
+
+def _is_cancelled(visit: Visit) -> bool:
+    """Return whether the failures make the task cancelled, not failed."""
+    outcomes = {each.outcome for each in visit.failures}
+    if isinstance(visit, StreamedVisit):
+        outcomes |= visit.more_failed.keys()
+    if visit.semantics.cancelled_action == "run":
+        return "cancelled" in outcomes or visit.cancelling
+    return outcomes == {"cancelled"}
+
+
+def count_outcomes(visit: Visit) -> dict[str, int]:
+    """Count the items by outcome, without those that never started."""
+    if visit.task.action is None or visit.broken:
+        return {}
+    counts = Counter(failed.outcome for failed in visit.failures)
+    if isinstance(visit, StreamedVisit):
+        counts.update(visit.more_failed)
+    skipped = {"skipped": len(visit.skipped)} if visit.skipped else {}
+    return {**counts, "succeeded": visit.succeeded, **skipped}
+
+
+def record_of(visit: Visit) -> TaskRecord:
+    """Return the value of `task.NAME` from now on."""
+    errors = [_error_entry(visit, each) for each in failures_in_order(visit)]
+    with_items = visit.task.with_items is not None
+    if isinstance(visit, StreamedVisit):
+        with_items = visit.results_path is None
+        if visit.problem is not None:
+            errors.insert(0, object_of({"index": None, "item": None, "error": error_object(visit.problem)}))
+    return TaskRecord(
+        visit.task.name, visit.state, _result(visit), list_of(errors) if errors else EMPTY_LIST, with_items=with_items
+    )
+
+
+def _result(visit: Visit) -> Data:
+    if isinstance(visit, StreamedVisit) and visit.results_path is not None and visit.state != "skipped":
+        succeeded = visit.succeeded + len(visit.skipped)
+        fields = (visit.results_path, visit.accounted, succeeded, visit.failed)
+        return object_of(dict(zip(FILED_FIELDS, fields, strict=True)))
+    if visit.task.with_items is not None:
+        return list_of(visit.results) if visit.state != "skipped" else None
+    if visit.failures:
+        return visit.failures[0].failure.result
+    return visit.results[visit.deciding_index or 0] if visit.results else None
+
+
+def failures_in_order(visit: Visit) -> list[ItemFailure]:
+    """Return the failures in the items' order."""
+    return sorted(visit.failures, key=lambda each: each.index)
+
+
+def failures_as_a_whole(visit: Visit) -> list[ItemFailure]:
+    """Return the failures that concern no single item of a list."""
+    whole = failures_in_order(visit) if visit.broken or visit.task.with_items is None else []
+    if isinstance(visit, StreamedVisit) and visit.problem is not None:
+        whole.insert(0, ItemFailure(0, 1, "failed", visit.problem))
+    return whole
+
+
+def _error_entry(visit: Visit, failed: ItemFailure) -> FrozenDict:
+    with_items = visit.task.with_items is not None and failed.index < len(visit.items)
+    return object_of(
+        {
+            "index": failed.index if with_items else None,
+            "item": visit.items[failed.index] if with_items else None,
+            "error": error_object(failed.failure),
+        }
+    )

@@ -1,0 +1,136 @@
+"""The state of one run: its definition, its visits, its status. The handlers read and change its fields."""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from immutables import Map
+
+from stretto.definitions.conductor.arrivals import ARRIVALS, Arrivals
+from stretto.definitions.conductor.branches import NO_BRANCH, Branch
+from stretto.definitions.conductor.contexts import CONTEXTS, Contexts
+from stretto.definitions.conductor.errors import ErrorLog
+from stretto.definitions.conductor.states import RUN_TABLES
+from stretto.definitions.conductor.transitions import Transitions
+from stretto.definitions.conductor.visits import ItemId, Visits
+from stretto.definitions.context import (
+    NO_ENVIRONMENT,
+    NO_SECRECY,
+    Mask,
+    RunEnvironment,
+    RunFacts,
+    Secrecy,
+    secret_fields,
+)
+from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, FrozenList, freeze
+from stretto.definitions.expressions import Moment
+from stretto.definitions.model import Workflow, graph_of
+
+if TYPE_CHECKING:
+    from stretto.definitions.conductor.commands import Command
+    from stretto.definitions.conductor.events import RunTimedOut
+    from stretto.definitions.conductor.visit import Visit
+
+Masked = TypeVar("Masked", FrozenDict | None, FrozenList)
+
+
+class RunState:
+    """Everything that one run's events change. Only this package touches its fields."""
+
+    __slots__ = (
+        "active", "arrivals", "at", "begun", "cancelled", "commands", "context", "deadline", "due", "ended",
+        "entered", "errors", "event_count", "extension", "fail_fast", "failed", "initial", "is_child", "known_moment",
+        "mask",
+        "paused_from_below", "paused_items", "run_id", "semantics", "since", "skip_delay", "skipping", "status",
+        "status_table", "terminal", "transitions", "visits", "workflow",
+    )  # fmt: skip
+
+    def __init__(  # noqa: PLR0913 - what a run is made of; the keywords are optional
+        self,
+        workflow: Workflow,
+        run_id: str,
+        parameters: FrozenDict,
+        started_at: float,
+        parent: Data = None,
+        *,
+        surroundings: RunEnvironment = NO_ENVIRONMENT,
+        mask: Mask | None = None,
+        initial: FrozenDict = EMPTY_OBJECT,
+        secrecy: Secrecy = NO_SECRECY,
+        skip_delay: "Callable[[Visit, float], None] | None" = None,
+    ) -> None:
+        self.workflow = workflow
+        self.semantics = workflow.semantics
+        self.run_id = run_id
+        self.is_child = parent is not None
+        self.fail_fast = workflow.fail_fast or workflow.semantics.fail_fast
+        self.skip_delay = skip_delay
+
+        self.status = "running"
+        self.status_table = RUN_TABLES[workflow.semantics.final_failure]
+        self.since = started_at
+        """When the status last changed."""
+        self.cancelled = False
+        """A cancel was requested, whatever came of it."""
+        self.failed = False
+        self.deadline: RunTimedOut | None = None
+        self.extension = 0.0
+        """The seconds that requests have added to the deadline."""
+
+        self.at = started_at
+        """The time of the current event."""
+        self.event_count = 0
+        self.known_moment: Moment | None = None
+
+        self.entered = self.begun = False
+        self.initial = Branch(Map(initial)) if initial else NO_BRANCH
+        self.arrivals: Arrivals = ARRIVALS[workflow.semantics.arrivals](workflow, graph_of(workflow.tasks))
+        system = freeze(
+            {"workflow_start": self.moment.now(), "run_id": run_id, "workflow": workflow.ref, "parent": parent}
+        )
+        assert isinstance(system, FrozenDict)  # noqa: S101 - for the type checker
+        self.mask = Mask(base=surroundings.mask) if mask is None else mask
+        facts = RunFacts(
+            parameters, system, workflow.tasks, surroundings=surroundings, mask=self.mask, secrecy=secrecy,
+            secret_parameters=secret_fields(workflow.parameters), status_of=self.arrivals.status_of,
+        )  # fmt: skip
+        self.context: Contexts = CONTEXTS[workflow.semantics.publish](facts)
+        self.transitions = Transitions(workflow, self.context)
+        self.errors = ErrorLog(self.mask)
+
+        self.visits = Visits()
+        self.active = self.visits.active
+        self.ended: deque[Visit] = deque()
+        """Visits whose items have ended; their outcome is still to be settled."""
+        self.due: list[Visit] = []
+        """Visits to retry as a whole in this turn."""
+        self.skipping = False
+        """An item in flight was skipped at some time, so completions must be checked for it."""
+        self.paused_items: set[ItemId] = set()
+        """Items in flight whose sub-workflows are paused."""
+        self.paused_from_below = False
+        """The run was paused because all its sub-workflows are."""
+        self.terminal: list[tuple[int, Branch]] = []
+        """The branches that have ended, each with the number of its last visit."""
+        self.commands: list[Command] = []
+        """The commands of the current turn."""
+
+    @property
+    def moment(self) -> Moment:
+        """The current event as expressions see it. Most events evaluate none, so it is made on demand."""
+        moment = self.known_moment
+        if moment is None:
+            moment = self.known_moment = Moment(self.at, self.run_id, self.event_count)
+        return moment
+
+    def masked(self, data: Masked) -> Masked:
+        """Return data without secrets."""
+        return self.mask.data(data)  # type: ignore[return-value]  # an object stays one, and a list
+
+    def masked_errors(self) -> FrozenList:
+        """Return the error records so far, without secrets."""
+        return self.masked(self.errors.frozen())
+
+
+Handlers: TypeAlias = Mapping[type, Callable[[RunState, Any], None]]
+"""Handlers by the type of their event."""

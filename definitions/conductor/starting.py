@@ -1,0 +1,215 @@
+"""Tasks start: their visits, delays and first items."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from stretto.definitions.conductor.branches import NO_BRANCH
+from stretto.definitions.conductor.commands import TaskStarted, WaitUntil
+from stretto.definitions.conductor.events import Failure
+from stretto.definitions.conductor.preparing import Preparation
+from stretto.definitions.conductor.retrying import expression_failure
+from stretto.definitions.conductor.run_state import RunState
+from stretto.definitions.conductor.settings import Settings
+from stretto.definitions.conductor.status import break_run, route_details
+from stretto.definitions.conductor.streamed import StreamedVisit
+from stretto.definitions.conductor.visit import Arrival, Visit
+from stretto.definitions.conductor.window import advance_visit, may_start, start_retry
+from stretto.definitions.data import object_of
+from stretto.definitions.errors import ExpressionError
+
+
+def start_arrivals(state: RunState) -> bool:
+    """Start the tasks that may start; return whether any did."""
+    return _STARTS[state.semantics.starts](state)
+
+
+def _start_as_reached(state: RunState) -> bool:
+    waiting = state.arrivals.waiting
+    if state.status != "running" or not waiting:
+        return False
+    state.arrivals.waiting = []
+    for arrival in waiting:
+        if state.status == "running":  # one of them may break the run
+            start_task(state, arrival)
+    return True
+
+
+def start_task(state: RunState, arrival: Arrival) -> None:
+    """Begin a visit of a task, and start its first items or its delay."""
+    task = state.workflow.tasks[arrival.task]
+    snapshot = state.context.snapshot_for(arrival.branch, arrival.route)
+    kind = StreamedVisit if task.with_items is not None and task.with_items.streams else Visit
+    visit = kind(task, arrival, snapshot, state.at, state.semantics)
+    _begin_visit(state, visit)
+    settings = Settings(task, visit.snapshot, state.moment)
+    if not _condition_holds(state, visit):
+        return
+    try:
+        delay = settings.delay()
+    except ExpressionError as error:
+        _break_off(state, visit, error)
+        return
+    if delay > 0:
+        visit.state = "delayed"
+        start_delay(state, visit, delay)
+    else:
+        open_visit(state, visit)
+
+
+def _condition_holds(state: RunState, visit: Visit) -> bool:
+    """Return whether the visit runs. It is skipped if its `when` is false, and breaks the run if that fails."""
+    when = visit.task.when
+    if when is None:
+        return True
+    try:
+        if when.evaluate(visit.snapshot, state.moment):
+            return True
+    except ExpressionError as error:
+        state.errors.of_expression(error, visit.name)
+        break_run(state)
+        return False
+    visit.skip()
+    state.ended.append(visit)
+    return False
+
+
+def _start_together(state: RunState) -> bool:
+    due, state.due = state.due, []
+    for visit in due:
+        if visit.state == "retrying":
+            end_delay(state, visit)
+    return bool(_start_ready(state) or due)
+
+
+def _start_ready(state: RunState) -> bool:
+    """Prepare all tasks that are ready, then start them: none starts if another cannot be prepared."""
+    prepared: list[tuple[Arrival, Visit, Preparation]] = []
+    broken = False
+    for arrival in sorted(_ready(state), key=lambda each: (each.task, each.route)):
+        task = state.workflow.tasks[arrival.task]
+        snapshot = state.context.snapshot_for(arrival.branch, arrival.route)
+        try:
+            preparation = Preparation(task, snapshot, state.moment)
+        except ExpressionError as error:
+            state.errors.of_expression(error, task.name, route_details(state, arrival))
+            arrival.after_failure = False  # a second preparation would record the same error again
+            broken = True
+            continue
+        prepared.append((arrival, Visit(task, arrival, snapshot, state.at, state.semantics), preparation))
+    if broken:
+        break_run(state)
+        return False
+    for arrival, visit, preparation in prepared:
+        _start_prepared(state, arrival, visit, preparation)
+    return bool(prepared)
+
+
+def _ready(state: RunState) -> list[Arrival]:
+    if state.status == "running":
+        return [each for each in state.arrivals.waiting if each.ready]
+    if state.status == "failing":
+        return [each for each in state.arrivals.waiting if each.ready and each.after_failure]
+    return []
+
+
+def _start_prepared(state: RunState, arrival: Arrival, visit: Visit, preparation: Preparation) -> None:
+    state.arrivals.waiting.remove(arrival)
+    running = state.arrivals.running(visit)
+    if running is not None and preparation.calls:
+        state.commands.append(running.start_once_more(preparation.calls[0], state.at))
+        return
+    _begin_visit(state, visit)
+    visit.retry = preparation.retry
+    visit.open(preparation.items, preparation.concurrency)
+    visit.prepared = preparation.calls
+    if preparation.delay > 0:
+        visit.state = "delayed"
+        start_delay(state, visit, preparation.delay)
+    else:
+        open_visit(state, visit)
+
+
+def _begin_visit(state: RunState, visit: Visit) -> None:
+    state.visits.begin(visit)
+    state.arrivals.started(visit)
+    state.commands.append(TaskStarted(visit.name, visit.visit, visit.route))
+
+
+def start_delay(state: RunState, visit: Visit, seconds: float) -> None:
+    """Let a visit wait before its start, or before its retry as a whole."""
+    if state.skip_delay is not None:
+        state.skip_delay(visit, seconds)
+        if visit.state == "retrying":
+            state.due.append(visit)
+        else:
+            end_delay(state, visit)
+        return
+    visit.since = state.at
+    visit.until = visit.since + seconds
+    state.commands.append(WaitUntil(visit.delay_elapsed()))
+
+
+def end_delay(state: RunState, visit: Visit) -> None:
+    """Start a visit after its delay, or hold it if the run starts nothing now."""
+    if may_start(state, visit):
+        visit.change("elapse")
+        open_visit(state, visit)
+    else:
+        visit.change("hold")
+        visit.since = state.at
+
+
+def open_visit(state: RunState, visit: Visit) -> None:
+    """Evaluate the settings that all items share, unless they are prepared, and start the first items."""
+    if visit.task.action is None:
+        _gather(state, visit)
+        return
+    if visit.prepared is not None:
+        advance_visit(state, visit)
+        return
+    settings = Settings(visit.task, visit.snapshot, state.moment)
+    try:
+        visit.timeout = settings.timeout()
+        visit.retry = settings.retry()
+        if isinstance(visit, StreamedVisit):
+            visit.results_path = settings.results_path()
+        visit.open(settings.items(), settings.concurrency())
+    except ExpressionError as error:
+        _break_off(state, visit, error)
+        return
+    advance_visit(state, visit)
+
+
+def _gather(state: RunState, visit: Visit) -> None:
+    """End a task without an action: its result is those of the tasks that it gathers."""
+    known = visit.snapshot.tasks if not visit.task.gathers else state.context.look(NO_BRANCH, 0).tasks
+    records = [known[name] for name in visit.task.gathers if name in known]
+    failed = [record.name for record in records if record.outcome not in {"succeeded", "skipped"}]
+    failure = Failure("failed", f"{', '.join(failed)} did not succeed", retryable=False) if failed else None
+    visit.gather(object_of({record.name: record.result for record in records}) if records else None, failure)
+    state.ended.append(visit)
+
+
+def _break_off(state: RunState, visit: Visit, error: ExpressionError) -> None:
+    visit.break_off(expression_failure(error))
+    state.ended.append(visit)
+
+
+def start_held(state: RunState) -> None:
+    """Start the delays, retries and items that a pause has held."""
+    for visit in list(state.active.values()):
+        if visit.state == "held":
+            visit.change("release")
+            open_visit(state, visit)
+        elif visit.state == "running":
+            for index, item in list(visit.window.items()):
+                if item.state == "due":
+                    start_retry(state, visit, index, item)
+            advance_visit(state, visit)
+
+
+_STARTS: Final[Mapping[str, Callable[[RunState], bool]]] = {
+    "as_reached": _start_as_reached,
+    "together": _start_together,
+}
+"""How arrivals start, for each value of `Semantics.starts`."""

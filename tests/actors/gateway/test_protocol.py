@@ -1,0 +1,103 @@
+"""The frames of the socket are an interface: names, order and types of their members stay what they are."""
+
+from typing import get_args
+
+import msgspec
+import pytest
+
+from stretto.actors.gateway import protocol
+from stretto.actors.operations import Answer, Request, answers, controls, requests, table
+
+REQUESTS = [
+    (
+        requests.Submit("w.ref", {"n": 1}),
+        b'{"type":"submit","workflow":"w.ref","inputs":{"n":1},"follow":true,"idempotency_key":null}',
+    ),
+    (
+        requests.Submit(requests.Definition("w", "ref: w"), follow=False),
+        b'{"type":"submit","workflow":{"file":"w","text":"ref: w"},"inputs":{},"follow":false,"idempotency_key":null}',
+    ),
+    (requests.Describe("w.ref"), b'{"type":"describe","workflow":"w.ref"}'),
+    (requests.Watch("r1"), b'{"type":"watch","run":"r1"}'),
+    (requests.Status("r1"), b'{"type":"status","run":"r1"}'),
+    (controls.Cancel("r1"), b'{"type":"cancel","run":"r1"}'),
+    (controls.Pause("r1"), b'{"type":"pause","run":"r1"}'),
+    (controls.Resume("r1"), b'{"type":"resume","run":"r1"}'),
+    (requests.Workflows(), b'{"type":"workflows"}'),
+    (requests.Rerun("r1", "failed_tasks"), b'{"type":"rerun","run":"r1","scope":"failed_tasks"}'),
+    (
+        requests.Submit("w", idempotency_key="k"),
+        b'{"type":"submit","workflow":"w","inputs":{},"follow":true,"idempotency_key":"k"}',
+    ),
+    (requests.Runs(), b'{"type":"runs","status":null,"workflow":null,"cursor":null,"limit":50}'),
+    (
+        requests.Runs("failed", "w.ref", "c", 7),
+        b'{"type":"runs","status":"failed","workflow":"w.ref","cursor":"c","limit":7}',
+    ),
+    (requests.Run("r1"), b'{"type":"run","run":"r1"}'),
+    (
+        requests.Items("r1", "t", "failed", "c", 7),
+        b'{"type":"items","run":"r1","task":"t","outcome":"failed","cursor":"c","limit":7}',
+    ),
+    (requests.Item("r1", "t", 2), b'{"type":"item","run":"r1","task":"t","index":2}'),
+    (requests.ItemOutput("r1", "t", 2), b'{"type":"item_output","run":"r1","task":"t","index":2}'),
+    (requests.Why("r1", "t"), b'{"type":"why","run":"r1","task":"t"}'),
+    (controls.SetConcurrency("r1", "t", 3), b'{"type":"set_concurrency","run":"r1","task":"t","concurrency":3}'),
+    (controls.Extend("r1", 60.5), b'{"type":"extend","run":"r1","seconds":60.5}'),
+    (controls.SkipItem("r1", "t", 2), b'{"type":"skip_item","run":"r1","task":"t","index":2}'),
+    (controls.RetryItem("r1", "t", 2), b'{"type":"retry_item","run":"r1","task":"t","index":2}'),
+    (requests.Export("r1"), b'{"type":"export","run":"r1"}'),
+    (requests.Prune(60.5, 10), b'{"type":"prune","older_than_seconds":60.5,"keep":10}'),
+]
+ANSWERS = [
+    (answers.Accepted("r1", "w.ref"), b'{"type":"accepted","run":"r1","workflow":"w.ref"}'),
+    (
+        answers.Described("w.ref", {"n": "integer"}),
+        b'{"type":"described","workflow":"w.ref","parameters":{"n":"integer"}}',
+    ),
+    (
+        answers.Progress("r1", "running", {"t": {}}),
+        b'{"type":"progress","run":"r1","status":"running","tasks":{"t":{}}}',
+    ),
+    (
+        answers.Ended("r1", "failed", None, [{"kind": "failed"}], {"t": {}}),
+        b'{"type":"outcome","run":"r1","status":"failed","output":null,"errors":[{"kind":"failed"}],"tasks":{"t":{}}}',
+    ),
+    (answers.StatusAnswer({"id": "r1"}), b'{"type":"status","run":{"id":"r1"}}'),
+    (answers.WorkflowsAnswer(["w.ref"]), b'{"type":"workflows","refs":["w.ref"]}'),
+    (answers.Done(), b'{"type":"done"}'),
+    (answers.Refused("busy", "later"), b'{"type":"error","code":"busy","message":"later","findings":[]}'),
+    (
+        answers.Refused("invalid_definition", "wrong", ["w.yaml:1"]),
+        b'{"type":"error","code":"invalid_definition","message":"wrong","findings":["w.yaml:1"]}',
+    ),
+    (answers.RunsAnswer([{"id": "r1"}], "c"), b'{"type":"runs","runs":[{"id":"r1"}],"next":"c"}'),
+    (answers.RunAnswer({"id": "r1"}), b'{"type":"run","run":{"id":"r1"}}'),
+    (answers.ItemsAnswer([{"index": 2}], None), b'{"type":"items","items":[{"index":2}],"next":null}'),
+    (answers.ItemAnswer({"index": 2}), b'{"type":"item","item":{"index":2}}'),
+    (answers.OutputAnswer({"stdout": "x"}), b'{"type":"output","output":{"stdout":"x"}}'),
+    (answers.WaitsAnswer([{"kind": "paused"}]), b'{"type":"why","reasons":[{"kind":"paused"}]}'),
+    (answers.ExportAnswer({"id": "r1"}), b'{"type":"export","run":{"id":"r1"}}'),
+    (answers.EntriesAnswer([msgspec.Raw(b'{"number":0}')]), b'{"type":"entries","entries":[{"number":0}]}'),
+    (answers.Pruned(2), b'{"type":"pruned","runs":2}'),
+]
+
+
+@pytest.mark.parametrize(("request_", "frame"), REQUESTS, ids=lambda each: type(each).__name__)
+def test_the_bytes_of_a_request_do_not_change(request_: Request, frame: bytes) -> None:
+    """A client of an earlier version is understood."""
+    assert protocol.encode(request_) == frame + b"\n"
+    assert protocol.read_request(frame) == request_
+
+
+@pytest.mark.parametrize(("answer", "frame"), ANSWERS, ids=lambda each: type(each).__name__)
+def test_the_bytes_of_an_answer_do_not_change(answer: Answer, frame: bytes) -> None:
+    """A client of an earlier version understands it."""
+    assert protocol.encode(answer) == frame + b"\n"
+    assert protocol.encode(protocol.read_answer(frame)) == frame + b"\n"
+
+
+def test_every_frame_is_pinned() -> None:
+    """A new request or answer needs its line here."""
+    assert {type(request_) for request_, _ in REQUESTS} == set(table.REQUESTS)
+    assert {type(answer) for answer, _ in ANSWERS} == set(get_args(Answer))

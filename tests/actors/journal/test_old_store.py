@@ -1,0 +1,70 @@
+"""A store that an older version wrote opens, reports and recovers as that version would have done it."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from stretto.actors.cli import main
+from stretto.actors.journal.encryption import read_key_file
+from stretto.actors.journal.opening import open_reader
+from stretto.definitions.conductor import ItemCompleted
+from tests.actors.journal.stores.f3da086 import make
+
+RUNS: dict[str, str] = json.loads((make.HERE / "runs.json").read_text())
+
+
+@pytest.fixture
+def old_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of the store, in the working directory, with the files that its runs read and write."""
+    monkeypatch.chdir(tmp_path)
+    return make.copied(tmp_path)
+
+
+def expected(name: str) -> Any:
+    """Return what the old version's code said."""
+    return json.loads((make.HERE / name).read_text())
+
+
+def recorded_labels(store: Path) -> set[str]:
+    """Return the labels of all items whose success is recorded."""
+    found: set[str] = set()
+    with closing(open_reader(f"sqlite:///{store}", read_key_file(store.parent / "store.key"))) as reader:
+        run_ids = [run.id for run in reader.runs(limit=500).runs]
+        for entry in [entry for run_id in run_ids for entry in reader.entries(run_id, 0, 10_000)]:
+            if isinstance(entry, ItemCompleted) and entry.outcome == "succeeded" and isinstance(entry.result, dict):
+                found.add(str(entry.result["label"]))
+    return found
+
+
+def test_an_old_store_is_clean(old_store: Path) -> None:
+    """Every table, body and reference is what today's code expects."""
+    arguments = [f"sqlite:///{old_store}", "--store-key", str(old_store.parent / "store.key")]
+    result = CliRunner().invoke(main, ["store", "check", *arguments])
+    assert result.exit_code == 0, result.output
+
+
+def test_ended_runs_are_reported_as_the_old_version_did(old_store: Path) -> None:
+    """Show, items and export print the same JSON."""
+    assert make.reports(old_store, RUNS) == expected("reports.json")
+
+
+def test_unfinished_runs_recover_as_in_the_old_version(old_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They end alike, and no item with a recorded end runs again."""
+    ledger = old_store.parent / "ledger"
+    monkeypatch.setenv("STRETTO_TEST_LEDGER", str(ledger))
+    recorded = recorded_labels(old_store)
+    found = make.recover(old_store, RUNS, ledger)
+    assert recorded
+    assert not recorded & set(found["performed"])
+    assert found == expected("recovered.json")
+
+
+def test_no_name_of_a_module_and_no_secret_is_stored() -> None:
+    """Modules may move; secrets are encrypted."""
+    content = (make.HERE / "store.db").read_bytes()
+    for text in ("stretto.", "actors.", "definitions.", *make.TOKENS, make.KEYSTORE["registry"]):
+        assert text.encode() not in content

@@ -1,0 +1,78 @@
+"""The table of operations agrees with the engine's public methods, the conductor's events and the command line."""
+
+import inspect
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+from stretto.actors import Engine
+from stretto.actors.cli.runs import runs
+from stretto.actors.operations.base import Request
+from stretto.actors.operations.controls import CONTROLS, ControlRequest, RunControl, SkipItem, event_of
+from stretto.actors.operations.requests import Runs, Why
+from stretto.actors.operations.stored import REPORTS
+from stretto.actors.operations.table import OPERATIONS, REQUESTS, Operation, arguments_of
+from stretto.definitions.conductor import Event, SkipRequested
+
+ALL = list(OPERATIONS.values())
+
+
+@pytest.mark.parametrize("operation", ALL, ids=[operation.name for operation in ALL])
+def test_each_operation_is_a_method_of_the_engine_with_the_requests_fields(operation: Operation) -> None:
+    """Names and defaults agree: the run's id comes first, all other fields are keywords."""
+    _self, *parameters = inspect.signature(getattr(Engine, operation.name)).parameters.values()
+    fields = {field.name: field for field in msgspec.structs.fields(operation.request)}
+    assert ["run" if each.name == "run_id" else each.name for each in parameters] == list(fields)
+    for parameter in parameters:
+        if parameter.default is not inspect.Parameter.empty:
+            assert fields[parameter.name].default == parameter.default
+
+
+@pytest.mark.parametrize("request_", REPORTS, ids=lambda each: each.__name__)
+def test_each_report_takes_the_requests_fields(request_: type[Request]) -> None:
+    """A store is asked by the same struct."""
+    reader, *parameters = inspect.signature(REPORTS[request_]).parameters
+    fields = ["run_id" if field.name == "run" else field.name for field in msgspec.structs.fields(request_)]
+    assert reader == "reader"
+    assert set(fields) <= set(parameters)
+
+
+@pytest.mark.parametrize("control", CONTROLS, ids=lambda each: each.command)
+def test_each_control_is_an_event_of_the_conductor(control: RunControl) -> None:
+    """The event has the request's fields behind the run, and the time as its last one."""
+    event: Any = control.event
+    fields = [field.name for field in msgspec.structs.fields(control.request)]
+    assert fields[0] == "run"
+    assert [field.name for field in msgspec.structs.fields(event)] == [*fields[1:], "at"]
+    assert event in get_args(Event)
+
+
+def test_the_event_of_a_control_has_the_time_that_it_comes() -> None:
+    """Everything else comes from the request."""
+    assert event_of(SkipItem("r1", "t", 2), 5.0) == SkipRequested("t", 2, 5.0)
+
+
+def test_each_control_has_its_command() -> None:
+    """Commands and their help come from the table."""
+    for control in CONTROLS:
+        command = runs.get_command(None, control.command)  # type: ignore[arg-type]  # no context is needed
+        assert command is not None
+        names = [each.name for each in command.params if each.param_type_name == "argument"]
+        assert len(names) == len(msgspec.structs.fields(control.request))
+        assert (command.name, command.help) == (control.command, inspect.cleandoc(control.request.__doc__ or ""))
+
+
+def test_every_request_is_in_the_table_once() -> None:
+    """A struct that is not in it could not be sent."""
+    assert len(set(REQUESTS)) == len(REQUESTS)
+    tags = {each.__struct_config__.tag for each in REQUESTS}
+    assert len(tags) == len(REQUESTS)
+    structs = {*Request.__subclasses__(), *ControlRequest.__subclasses__()} - {ControlRequest}
+    assert structs == set(REQUESTS)
+
+
+def test_a_requests_fields_are_a_calls_arguments() -> None:
+    """The run's id comes first."""
+    assert arguments_of(Why("r1", "t")) == (("r1",), {"task": "t"})
+    assert arguments_of(Runs(limit=3)) == ((), {"status": None, "workflow": None, "cursor": None, "limit": 3})
