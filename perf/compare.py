@@ -209,8 +209,8 @@ def fan_out_table(peers: list[Peer], found: Found, megabytes: int) -> Table:
         f"The same fan-out over {megabytes} MB, ms an item",
         ["", "version", "kind", *(f"{items:,} items" for items in ITEMS), "to ours", "to ours, a function"],
         "The ratios are those of the largest fan-out that an engine did, to Stretto without a store, and for durable "
-        f"ones to Stretto with SQLite. Fan-outs that would take more than {LIMIT_SECONDS:.0f} s are left out. What is "
-        "no engine performs calls that nothing records, retries, or limits.",
+        f"ones to Stretto with SQLite. Fan-outs that would take more than {LIMIT_SECONDS:.0f} s are left out. A "
+        "pool is not an engine: it makes calls that nothing records, retries, or limits.",
     )
     for peer in peers:
         cells = [_milliseconds(found, peer.name, _case(megabytes, items)) for items in ITEMS]

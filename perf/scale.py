@@ -63,7 +63,7 @@ def table(seconds: Samples, grown: dict[str, list[float]]) -> Table:
         "Fan-outs of more items",
         ["", "an item", f"ratio to {SIZES[0]:,}", "peak memory grows by, an item", "in all"],
         "core.echo, no store, all results kept, each in a process of its own, where the smallest ones run before and "
-        "after it. What grows is resident memory, from the fan-out's start to its peak: its list of items is there "
+        "after it. The memory column is the growth of resident memory, from the fan-out's start to its peak: its list of items is there "
         "before, its results are not.",
     )
     for items in SIZES:
@@ -88,6 +88,6 @@ def plots(seconds: Samples, grown: dict[str, list[float]]) -> list[Lines]:
     places = [f"{items:,}" for items in SIZES]
     times = Lines("items", "An item's time, by their number", places, "items", "us an item")
     times.series["core.echo, no store"] = [median(seconds[_case(items)]) * 1e6 for items in SIZES]
-    memory = Lines("memory", "What peak memory grows by, by the number of items", places, "items", "MB")
+    memory = Lines("memory", "Growth of peak memory, by the number of items", places, "items", "MB")
     memory.series["results kept"] = [median(grown[_case(items)]) * items / 2**20 for items in SIZES]
     return [times, memory]
