@@ -1,42 +1,86 @@
-"""Which files in a folder are definitions."""
+"""Finds definitions and packs by their files' names, without reading them."""
 
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
 SUFFIXES = frozenset({".yaml", ".yml"})
-_PASSED_OVER = frozenset({"__pycache__", "node_modules"})
-
-
-def definition_files(folder: Path) -> list[Path]:
-    """Return the YAML files in a folder and below it, sorted.
-
-    Hidden folders are passed over: `.git`, and those in which Kubernetes keeps the versions of a ConfigMap
-    (`..2026_11_24_03_00_00.1`), to whose files the visible names are links.
-    """
-    return sorted(path for path in folder.rglob("*") if _is_definition(path, folder))
-
-
-def _is_definition(path: Path, folder: Path) -> bool:
-    above = path.relative_to(folder).parts[:-1]
-    if path.suffix not in SUFFIXES or any(name.startswith(".") or name in _PASSED_OVER for name in above):
-        return False
-    return path.is_file()
-
-
+_SKIPPED = frozenset({"__pycache__", "node_modules"})
 _MANIFEST = "pack.yaml"
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The YAML files in a folder and below it, sorted.
+
+    Attributes:
+        files: All of them.
+        definitions: Those outside packs. Rehearsal files are among them: only their content tells.
+        packs: The folders with a pack.yaml, perhaps one in another.
+    """
+
+    files: tuple[Path, ...]
+    definitions: tuple[Path, ...]
+    packs: tuple[Path, ...]
+
+
+def survey(folder: Path, *, in_pack: bool = False) -> Survey:
+    """List a folder and those below it, each once.
+
+    Hidden folders are skipped: `.git`, and the folders in which Kubernetes keeps the versions of a ConfigMap
+    (`..2026_11_24_03_00_00.1`), because the visible files are links into them.
+
+    Args:
+        folder: The folder to list.
+        in_pack: Whether a pack encloses the folder. Then it has no definitions of its own.
+    """
+    files: list[Path] = []
+    definitions: list[Path] = []
+    packs: list[Path] = []
+    enclosed = {os.fspath(folder): in_pack}
+    for parent, below, names in os.walk(folder):
+        found = [path for path in (Path(parent, name) for name in names) if path.suffix in SUFFIXES and path.is_file()]
+        is_pack = any(path.name == _MANIFEST for path in found)
+        in_a_pack = enclosed.pop(parent) or is_pack
+        files += found
+        definitions += () if in_a_pack else found
+        packs += [Path(parent)] if is_pack else []
+        below[:] = [name for name in below if not name.startswith(".") and name not in _SKIPPED]
+        enclosed |= {os.path.join(parent, name): in_a_pack for name in below}  # noqa: PTH118 - as os.walk joins them
+    return Survey(tuple(sorted(files)), tuple(sorted(definitions)), tuple(sorted(packs)))
+
+
+def files_beside(path: Path) -> list[Path]:
+    """Return the other YAML files in a file's folder, sorted. In a pack there are none: its files are the pack's."""
+    if pack_of(path) is not None:
+        return []
+    with os.scandir(path.parent) as entries:
+        names = sorted(each.name for each in entries if Path(each.name).suffix in SUFFIXES and each.is_file())
+    return [path.parent / name for name in names if name != path.name]
+
+
+def is_path(name: str) -> bool:
+    """Return whether the name of a workflow is a file's path, and not a ref."""
+    return "/" in name or Path(name).suffix in SUFFIXES
+
+
+def definition_files(folder: Path) -> list[Path]:
+    """Return the YAML files in a folder and below it, sorted."""
+    return list(survey(folder).files)
+
+
 def packs_in(folder: Path) -> list[Path]:
-    """Return the folder if it is a pack (it has a pack.yaml), else those in it that are."""
+    """Return the folder if it is a pack (it has a pack.yaml), else the packs directly in it."""
     if (folder / _MANIFEST).is_file():
         return [folder]
     return sorted(each.parent for each in folder.glob(f"*/{_MANIFEST}")) if folder.is_dir() else []
 
 
 def packs_below(folder: Path) -> list[Path]:
-    """Return the packs among a folder's definitions, the folder itself or any below it."""
-    return sorted(path.parent for path in definition_files(folder) if path.name == _MANIFEST)
+    """Return the packs in a folder of definitions: the folder itself, or any below it."""
+    return list(survey(folder).packs)
 
 
 def pack_of(path: Path) -> Path | None:
-    """Return the innermost pack that a file lies in."""
+    """Return the innermost pack that encloses a file."""
     return next((each for each in path.parents if (each / _MANIFEST).is_file()), None)

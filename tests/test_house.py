@@ -34,7 +34,6 @@ ROOMS_IN_ROOMS: Final = {
 """The inner rooms that other rooms import by their own face, each with the reason."""
 LONG_MODULES: Final[dict[str, str]] = {
     "actors.engine.engine": "its parts move out",
-    "definitions.context.context": "a context, its snapshots and the scopes of items: they read each other's maps",
 }
 """The modules over the limit, each with the reason."""
 LONG_CLASSES: Final[dict[str, str]] = {

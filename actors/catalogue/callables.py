@@ -1,45 +1,63 @@
-"""What a task can name as its action: the registry's actions, and workflows by their ref."""
+"""The actions and workflows that a task can call."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-from stretto.actors.actions import ActionRegistry
-from stretto.definitions.model import CoreActions, Parameter, Workflow
+from stretto.actors.actions import Action, ActionRegistry
+from stretto.definitions.model import CoreActions, Workflow
 from stretto.definitions.validation import KnownAction, KnownInput
 
 
-class ActionsAndWorkflows:
-    """Tells validation what there is to call; an action of the same ref comes before a workflow."""
+class Callables:
+    """Describes the callable refs to validation. An action wins over a workflow of the same ref.
 
-    def __init__(self, actions: ActionRegistry, workflows: Mapping[str, Mapping[str, Parameter]]) -> None:
+    `unusable` gives the reason for each ref whose definition has errors. `find_more` registers actions that are loaded
+    only when a ref is unknown.
+    """
+
+    def __init__(
+        self,
+        actions: ActionRegistry,
+        workflows: Mapping[str, Workflow],
+        unusable: Mapping[str, str] | None = None,
+        find_more: Callable[[], None] | None = None,
+    ) -> None:
         self._actions = actions
         self._workflows = workflows
+        self._unusable = {} if unusable is None else unusable
+        self._find_more = find_more
 
     def refs(self, core: CoreActions) -> tuple[str, ...]:
-        """Return all refs of either."""
+        """Return all refs."""
         return (*self._actions.refs(core), *self._workflows)
 
     def suggestion_for(self, ref: str, core: CoreActions) -> str:
-        """Return why there is neither, and what to write instead; "" if nothing is known of it."""
-        return self._actions.suggestion_for(ref, core)
+        """Return why a ref cannot be called, or its replacement. Empty if neither is known."""
+        return self._unusable.get(ref) or self._actions.suggestion_for(ref, core)
+
+    def is_unusable(self, ref: str) -> bool:
+        """Return whether a ref is a workflow's whose definition has errors."""
+        return ref in self._unusable
 
     def parameters_of(self, ref: str, core: CoreActions) -> KnownAction | None:
-        """Return what an action or a workflow takes, or None if there is neither."""
-        action = self._actions.find(ref, core)
+        """Return the inputs of an action or a workflow, or None if the ref is unknown."""
+        action = self._action(ref, core)
         if action is not None:
             inputs = [KnownInput(p.name, p.type, p.required, p.nullable, p.enum) for p in action.parameters]
             literal = action.literal if self._actions.refuses_rendered(core) else frozenset()
             return KnownAction({each.name: each for each in inputs}, action.takes_anything, literal)
-        parameters = self._workflows.get(ref)
-        if parameters is None:
+        workflow = self._workflows.get(ref)
+        if workflow is None:
             return None
-        # A null that is given does for any parameter that is not required.
+        # Null is valid for every parameter that is not required.
         inputs = [
             KnownInput(p.name, p.type, p.required, not p.required, () if p.secret else p.enum)
-            for p in parameters.values()
+            for p in workflow.parameters.values()
         ]
         return KnownAction({each.name: each for each in inputs})
 
-
-def parameters_by_ref(workflows: Mapping[str, Workflow]) -> dict[str, Mapping[str, Parameter]]:
-    """Return what each workflow takes, as it is now."""
-    return {ref: workflow.parameters for ref, workflow in workflows.items()}
+    def _action(self, ref: str, core: CoreActions) -> Action | None:
+        action = self._actions.find(ref, core)
+        if action is None and ref not in self._workflows and self._find_more is not None:
+            self._find_more()
+            action = self._actions.find(ref, core)
+        return action

@@ -1,139 +1,188 @@
-"""The definitions that an engine knows, by ref; and those that are named by a file's path."""
+"""The definitions that an engine knows, by ref."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from stretto.actors.actions import ActionRegistry
-from stretto.actors.catalogue.callables import ActionsAndWorkflows, parameters_by_ref
+from stretto.actors.catalogue.callables import Callables
+from stretto.actors.catalogue.definition import Definition, duplicate_ref, read_definition, unreadable
 from stretto.actors.catalogue.secret_flow import secrecies_of, secrecy_among
-from stretto.actors.locating import SUFFIXES, definition_files, packs_below
-from stretto.actors.packs import Pack, PackWorkflow, findings_of
+from stretto.actors.locating import is_path, survey
 from stretto.definitions.context import NO_SECRECY, Secrecy
-from stretto.definitions.dialects import in_order, read_with_findings
-from stretto.definitions.errors import Finding, InvalidDefinition, Place, UnknownWorkflow, nearest
+from stretto.definitions.dialects import read_with_findings
+from stretto.definitions.errors import Finding, InvalidDefinition, UnknownWorkflow, nearest
 from stretto.definitions.model import Workflow
-from stretto.definitions.source import Node
-from stretto.definitions.validation import KnownActions, check
-from stretto.metrics import get_logger
+from stretto.definitions.validation import KnownActions
 
-MAX_FILE_BYTES = 16 * 1024 * 1024
-_log = get_logger("stretto.catalogue")
+if TYPE_CHECKING:
+    from stretto.actors.catalogue.file_scope import FileScope
+    from stretto.actors.packs import Pack, PackWorkflow
+
+
+class LogEvent(Protocol):
+    """Logs an event."""
+
+    def __call__(self, event: str, **facts: Any) -> None:
+        """Log an event by its name, with its facts."""
+
+
+def log_event(event: str, **facts: Any) -> None:
+    """Log what an operator should look at."""
+    from stretto.metrics import get_logger  # noqa: PLC0415 - `stretto validate` logs nothing, and starts without it
+
+    log = get_logger("stretto.catalogue")
+    (log.error if event == "actions_not_loaded" else log.warning)(event, **facts)
+
+
+def log_nothing(event: str, **facts: Any) -> None:
+    """Drop an event: the caller shows findings in its own way."""
+
+
+def known_exactly(callables: Callables) -> KnownActions | None:
+    """Refuse tasks that call unknown refs, as engines do."""
+    return callables
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """A definition as its reader left it: `root` is its document, `warnings` what the reader found doubtful."""
+class Rules:
+    """How a catalogue checks and reports definitions.
 
-    workflow: Workflow
-    root: Node | None
-    warnings: tuple[Finding, ...]
+    Attributes:
+        check_calls: Returns what validation shall take for callable. None leaves calls unchecked.
+        log: Where warnings go.
+        find_more: Registers actions that are loaded only when a ref is unknown.
+    """
+
+    check_calls: Callable[[Callables], KnownActions | None] = known_exactly
+    log: LogEvent = log_event
+    find_more: Callable[[], None] | None = None
+
+
+DEFAULT_RULES = Rules()
+NO_WORKFLOWS: Final[Mapping[str, Workflow]] = MappingProxyType({})
 
 
 class Catalogue:
-    """Workflows by ref. A file that cannot be used is told when somebody asks for it; the others are there.
+    """Workflows by ref.
 
-    What surely fails is refused here, as `stretto validate` tells it; what is only doubtful goes to the log.
-    `earlier` is a catalogue that this one replaces: a file that is refused now, and was not then, stands for what it
-    was, and what its log has told of a file is not told again.
+    An invalid definition does not affect the others. Its errors are raised when it is asked for.
+
+    Args:
+        actions: The actions that tasks can call.
+        earlier: The catalogue that this one replaces. A workflow whose file has become invalid stays as it was there,
+            and warnings that were logged there are not logged again.
+        rules: How definitions are checked and reported.
+
+    Attributes:
+        actions: As given.
+        findings: All errors and warnings of each definition file that was read.
     """
 
-    def __init__(self, actions: ActionRegistry, earlier: "Catalogue | None" = None) -> None:
+    def __init__(
+        self, actions: ActionRegistry, earlier: "Catalogue | None" = None, rules: Rules = DEFAULT_RULES
+    ) -> None:
         self.actions = actions
+        self.findings: dict[str, tuple[Finding, ...]] = {}
+        self._rules = rules
         self._workflows: dict[str, Workflow] = {}
-        self._nested: frozenset[str] | None = None
         self._stems: dict[str, list[str]] = {}
-        self._broken: dict[str, InvalidDefinition] = {}
         self._conflicts: dict[str, InvalidDefinition] = {}
-        self._unchecked: dict[str, _Read] = {}
-        self._to_keep = dict(earlier._workflows) if earlier is not None else {}  # noqa: SLF001 - of its own kind
-        self._warned: dict[str, list[str]] = dict(earlier._warned) if earlier is not None else {}  # noqa: SLF001 - as above
+        self._invalid: dict[str, InvalidDefinition] = {}
+        self._invalid_stems: dict[str, InvalidDefinition] = {}
+        self._described: dict[Path, PackWorkflow] = {}
+        self._pending: list[Definition] = []
+        self._to_keep = dict(earlier._workflows) if earlier is not None else {}  # noqa: SLF001 - another of its class
+        self._warned: dict[str, list[str]] = dict(earlier._warned) if earlier is not None else {}  # noqa: SLF001 - same
+        self._nested: frozenset[str] | None = None
         self._secrecies: Mapping[str, Secrecy] | None = None
 
-    def load(self, *folders: str | Path) -> None:
-        """Read every definition in folders and those below them, but for packs: they have files of other kinds, too.
+    # ---- reading
 
-        Raises `UnknownWorkflow` when there is no such folder.
+    def load(self, *folders: str | Path) -> None:
+        """Read the definitions in folders and below them. Files of packs and rehearsal files are left out.
+
+        Raises:
+            UnknownWorkflow: There is no such folder.
         """
         for folder in map(Path, folders):
             if not folder.is_dir():
                 raise UnknownWorkflow(f"there is no folder of definitions {str(folder)!r}")
-            packs = packs_below(folder)
-            for path in definition_files(folder):
-                if not any(path.is_relative_to(pack) for pack in packs):
-                    self._load_file(path)
-        self._keep_earlier()
-        # Workflows may call each other: which refs there are is known only now.
-        known = self._known()
-        for ref, read in self._unchecked.items():
-            try:
-                self._check(read, known)
-            except InvalidDefinition as error:
-                self._withdraw(ref)
-                self._refuse(ref, read.workflow.file, error)
-        self._unchecked = {}
-        self._keep_earlier()
-        self._to_keep = {}
+            self.read_files(survey(folder).definitions)
+        self.check()
 
-    def _refuse(self, name: str, file: str, error: InvalidDefinition) -> None:
-        _log.warning("definition_refused", file=file, findings=[str(each) for each in error.findings])
-        self.actions.refuse(name, f"the workflow of that ref cannot be used: {error.findings[0]}")
-        self._broken[name] = error
-        self._broken[Path(file).stem] = error
+    def read_files(self, paths: Iterable[Path]) -> None:
+        """Read definition files. Rehearsal files among them are left out. `check` must follow."""
+        for path in paths:
+            definition = self._read(path, None)
+            if not definition.is_rehearsal:
+                self._add(definition)
 
-    def _withdraw(self, ref: str) -> None:
-        file = Path(self._workflows.pop(ref).file)
-        self._nested = self._secrecies = None
-        self._stems[file.stem].remove(ref)
+    def add_pack(self, pack: "Pack") -> None:
+        """Read a pack's workflows, and log its findings unless an earlier catalogue did. `check` must follow."""
+        from stretto.actors.packs import findings_of  # noqa: PLC0415 - most validated files are in no pack
 
-    def _load_file(self, path: Path) -> None:
-        try:
-            read = self._read(path)
-        except InvalidDefinition as error:
-            self._refuse(path.stem, str(path), error)
-            return
-        except UnknownWorkflow as error:
-            _log.warning("definition_unreadable", file=str(path), reason=str(error))
-            return
-        self._add(read)
-
-    def add_pack(self, pack: Pack) -> None:
-        """Add a pack's workflows, and log what is refused and doubtful in the pack, once for as long as it stays so.
-
-        The workflows can be found at once, and are checked by `load`.
-        """
         manifest = pack.manifest
         findings = findings_of(pack, self.actions)
         for finding in findings:
             if str(finding) not in self._warned.get(manifest.place.file, ()):
                 event = "action_refused" if finding.severity == "error" else "pack_doubtful"
-                _log.warning(event, pack=manifest.ref, finding=str(finding))
+                self._rules.log(event, pack=manifest.ref, finding=str(finding))
         self._warned[manifest.place.file] = [str(each) for each in findings]
         for described in pack.workflows:
-            self._add_of_pack(described)
+            self._described[described.path] = described
+            self._add(self._read(described.path, described))
 
-    def _add_of_pack(self, described: PackWorkflow) -> None:
+    def check(self) -> None:
+        """Check the definitions that were read: only now are all refs known that they may call.
+
+        An invalid definition is withdrawn, and then those that call it are checked again.
+        """
+        self._keep_earlier()
+        unchecked, valid = self._pending, list[Definition]()
+        # At first a definition that could be read in part is callable, so that all findings of its callers are found.
+        partial = {str(each.ref): each.workflow for each in unchecked if each.workflow is not None and each.errors}
+        while unchecked:
+            known = self._known(partial)
+            partial = {}
+            withdrawn = {each.ref for each in unchecked if not self._accept(each, known)}
+            valid += [each for each in unchecked if not each.errors]
+            self._keep_earlier()
+            unchecked = [each for each in valid if not withdrawn.isdisjoint(each.calls())]
+            again = set(unchecked)
+            valid = [each for each in valid if each not in again]
+        self._pending = []
+        self._to_keep = {}
+        self._explain_unusable()
+
+    @staticmethod
+    def _read(path: Path, described: "PackWorkflow | None") -> Definition:
         try:
-            read = self._read(described.path)
+            return read_definition(path, described)
         except (InvalidDefinition, UnknownWorkflow) as error:
-            findings = getattr(error, "findings", (Finding("unreadable", str(error), described.place),))
-            self._refuse(described.ref, str(described.path), InvalidDefinition(findings))
-            return
-        # That the graph's file says no version is no matter: its pack has one.
-        warnings = tuple(each for each in read.warnings if each.code != "missing_version")
-        self._add(replace(read, workflow=described.completed(read.workflow), warnings=warnings))
+            return unreadable(path, error, described)
 
-    def _add(self, read: _Read) -> None:
-        workflow = read.workflow
-        path = Path(workflow.file)
+    def _add(self, definition: Definition) -> None:
+        self._pending.append(definition)
+        workflow = definition.workflow
+        if workflow is None or definition.errors:
+            self._refuse(definition)
+            return
         earlier = self._workflows.get(workflow.ref)
         if earlier is not None:
-            place = Place(str(path), 1, 1, "ref")
-            message = f"the ref {workflow.ref!r} is taken by {earlier.file}"
-            self._conflicts[workflow.ref] = InvalidDefinition([Finding("duplicate_ref", message, place)])
-            return
-        self._enter(workflow)
-        self._unchecked[workflow.ref] = read
+            self._add_conflict(definition, earlier.file)
+            self._remove(workflow.ref)
+        elif workflow.ref in self._conflicts:
+            self._add_conflict(definition, self._conflicts[workflow.ref].findings[0].place.file)
+        else:
+            self._enter(workflow)
+
+    def _add_conflict(self, definition: Definition, taken_by: str) -> None:
+        error = InvalidDefinition([duplicate_ref(definition, taken_by)])
+        self._conflicts.setdefault(str(definition.ref), error)
+        self.findings[definition.file] = error.findings
 
     def _enter(self, workflow: Workflow) -> None:
         self._workflows[workflow.ref] = workflow
@@ -142,35 +191,120 @@ class Catalogue:
         if workflow.ref not in refs:
             refs.append(workflow.ref)
 
+    def _remove(self, ref: str) -> None:
+        workflow = self._workflows.pop(ref)
+        self._nested = self._secrecies = None
+        self._stems[Path(workflow.file).stem].remove(ref)
+
+    def _accept(self, definition: Definition, known: KnownActions | None) -> bool:
+        """Check a definition. Withdraw it if it has errors, and log what was found."""
+        definition.examine(known)
+        conflict = [each for each in self.findings.get(definition.file, ()) if each.code == "duplicate_ref"]
+        self.findings[definition.file] = (*conflict, *definition.findings)
+        if not definition.errors:
+            self._log_warnings(definition)
+            return True
+        self._refuse(definition)
+        event = "definition_unreadable" if definition.findings[0].code == "not_readable" else "definition_refused"
+        self._rules.log(event, file=definition.file, findings=[str(each) for each in definition.errors])
+        workflow = definition.workflow
+        if workflow is not None and self._workflows.get(workflow.ref) is workflow:
+            self._remove(workflow.ref)
+        return False
+
+    def _refuse(self, definition: Definition) -> None:
+        error = InvalidDefinition(definition.errors)
+        self._invalid_stems[definition.path.stem] = error
+        if definition.ref is not None:
+            self._invalid[definition.ref] = error
+
+    def _log_warnings(self, definition: Definition) -> None:
+        """Log a definition's warnings, once for as long as they stay the same."""
+        warnings = [str(each) for each in definition.warnings]
+        if not warnings:
+            self._warned.pop(definition.file, None)
+        elif self._warned.get(definition.file) != warnings:
+            self._warned[definition.file] = warnings
+            self._rules.log("definition_doubtful", file=definition.file, findings=warnings)
+
     def _keep_earlier(self) -> None:
-        """Have files that are refused now, and were not earlier, stand for what they were then."""
+        """Keep the earlier workflow of each file that has become invalid."""
         for workflow in self._to_keep.values():
-            broken = [name for name, error in self._broken.items() if error.findings[0].place.file == workflow.file]
-            if broken and workflow.ref not in self._workflows:
-                for name in broken:
-                    del self._broken[name]
+            if self._workflows.get(workflow.ref, workflow) is not workflow or workflow.ref in self._conflicts:
+                continue
+            kept = False
+            for errors in (self._invalid, self._invalid_stems):
+                for name in [each for each, error in errors.items() if error.findings[0].place.file == workflow.file]:
+                    del errors[name]
+                    kept = True
+            if kept and workflow.ref not in self._workflows:
                 self._enter(workflow)
-                _log.warning("definition_kept", workflow=workflow.ref, file=workflow.file)
+                self._rules.log("definition_kept", workflow=workflow.ref, file=workflow.file)
+
+    def _known(self, partial: Mapping[str, Workflow] = NO_WORKFLOWS) -> KnownActions | None:
+        workflows, unusable = self._callable(), self._unusable()
+        for ref in partial.keys() - workflows.keys() - self._conflicts.keys():
+            workflows[ref] = partial[ref]
+        callables = Callables(self.actions, workflows, unusable, self._rules.find_more)
+        return self._rules.check_calls(callables)
+
+    def _callable(self) -> dict[str, Workflow]:
+        return dict(self._workflows)  # a check must not see what it withdraws
+
+    def _unusable(self) -> dict[str, str]:
+        """Return for each ref without a usable definition why it has none."""
+        errors = {**self._invalid_stems, **self._invalid, **self._conflicts}
+        callable_refs = self._callable()
+        return {
+            ref: f"the workflow of that ref cannot be used: {error.findings[0]}"
+            for ref, error in errors.items()
+            if ref not in callable_refs
+        }
+
+    def _explain_unusable(self) -> None:
+        """Let runs explain calls of refs that expressions give, and that no check can see."""
+        for ref, reason in self._unusable().items():
+            self.actions.refuse(ref, reason)
+
+    # ---- finding
 
     def refs(self) -> tuple[str, ...]:
         """Return all refs, sorted."""
         return tuple(sorted(self._workflows))
 
-    def find(self, name: str) -> Workflow:
-        """Return the workflow of a ref, of a file's name without its ending, or of a file's path.
+    def scope_of(self, name: str) -> "Catalogue":
+        """Return the catalogue that a workflow and those that it calls are found in.
 
-        Raises `UnknownWorkflow` (with the nearest ref) or `InvalidDefinition` (with every finding).
+        For a ref that is this catalogue. For a file's path it also has that file and the workflows in its folder.
+
+        Raises:
+            UnknownWorkflow: The file cannot be read.
         """
-        path = Path(name)
-        if path.suffix in SUFFIXES or "/" in name:
-            return self.read(path)
-        if name in self._conflicts:
-            raise self._conflicts[name]
+        return self.file_scope(Path(name)) if is_path(name) else self
+
+    def file_scope(self, path: Path) -> "FileScope":
+        """Return this catalogue with a file and the workflows in its folder. Raises as `scope_of` does."""
+        from stretto.actors.catalogue.file_scope import FileScope  # noqa: PLC0415 - which is made of this class
+
+        return FileScope(self, path)
+
+    def find(self, name: str) -> Workflow:
+        """Return the workflow of a ref, of a file's name without its suffix, or of a file's path.
+
+        Raises:
+            UnknownWorkflow: There is no such workflow. The message suggests the nearest ref.
+            InvalidDefinition: The definition has errors. The exception lists them all.
+        """
+        if is_path(name):
+            return self.scope_of(name).find(name)
         if name in self._workflows:
             return self._workflows[name]
+        for errors in (self._conflicts, self._invalid):
+            if name in errors:
+                raise errors[name]
         refs = self._stems.get(name, [])
-        if not refs and name in self._broken:
-            raise self._broken[name]
+        if not refs and name in self._invalid_stems:
+            raise self._invalid_stems[name]
         if len(refs) == 1:
             return self._workflows[refs[0]]
         if refs:
@@ -180,78 +314,42 @@ class Catalogue:
         raise UnknownWorkflow(f"there is no workflow {name!r}{known}")
 
     def nested_refs(self) -> frozenset[str]:
-        """Return the refs that workflows perform; an action of the same ref comes first."""
+        """Return the refs that run as sub-workflows. An action wins over a workflow of the same ref."""
         if self._nested is None:
             self._nested = frozenset(ref for ref in self._workflows if ref not in self.actions)
         return self._nested
 
     def secrecy_of(self, workflow: Workflow) -> Secrecy:
-        """Return what a workflow gives to secret parameters of actions and of other workflows."""
+        """Return what a workflow passes to secret parameters of actions and of other workflows."""
+        secrecies = self._all_secrecies()
+        if self._workflows.get(workflow.ref) is workflow:
+            return secrecies.get(workflow.ref, NO_SECRECY)
+        return secrecy_among(workflow, secrecies, self._callable(), self.actions)
+
+    def _all_secrecies(self) -> Mapping[str, Secrecy]:
         if self._secrecies is None:
             self._secrecies = secrecies_of(self._workflows, self.actions)
-        if self._workflows.get(workflow.ref) is workflow:
-            return self._secrecies.get(workflow.ref, NO_SECRECY)
-        return secrecy_among(workflow, self._secrecies, self._workflows, self.actions)
-
-    def read(self, path: Path) -> Workflow:
-        """Read a file. Raises `UnknownWorkflow` when it cannot be read, `InvalidDefinition` when it is wrong."""
-        read = self._read(path)
-        self._check(read, self._known())
-        return read.workflow
+        return self._secrecies
 
     def read_text(self, text: str, file: str) -> Workflow:
-        """Read a definition's text; `file` is only told in findings. Raises `InvalidDefinition` when it is wrong."""
-        read = _read_text(text, file)
-        # What is doubtful in a client's own text is not the operator's to mend: it is not logged.
-        _warnings_of(read, self._known())
-        return read.workflow
+        """Read a definition's text.
 
-    def _known(self) -> KnownActions | None:
-        return ActionsAndWorkflows(self.actions, parameters_by_ref(self._workflows))
+        No file is opened, because the text may be a client's. Its warnings are not logged for the same reason.
 
-    @staticmethod
-    def _read(path: Path) -> _Read:
-        try:
-            if path.exists() and not path.is_file():
-                raise UnknownWorkflow(f"{str(path)!r} is no file")
-            if path.stat().st_size > MAX_FILE_BYTES:
-                raise UnknownWorkflow(f"{str(path)!r} is larger than {MAX_FILE_BYTES:,} bytes, and so no definition")
-            text = path.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            place = Place(str(path), 1, 1)
-            message = f"the file is no UTF-8 text: byte {error.start} cannot be read"
-            raise InvalidDefinition([Finding("not_utf8", message, place)]) from None
-        except OSError as error:
-            raise UnknownWorkflow(f"cannot read the workflow {str(path)!r}: {error.strerror}") from None
-        return _read_text(text, str(path))
+        Args:
+            text: The definition.
+            file: Its name in findings.
 
-    def _check(self, read: _Read, known: KnownActions | None) -> None:
-        """Refuse what surely fails (`InvalidDefinition`); log what is doubtful, once for as long as it stays so."""
-        file = read.workflow.file
-        told = [str(each) for each in _warnings_of(read, known)]
-        if not told:
-            self._warned.pop(file, None)
-        elif self._warned.get(file) != told:
-            self._warned[file] = told
-            _log.warning("definition_doubtful", file=file, findings=told)
+        Raises:
+            InvalidDefinition: The definition has errors.
+        """
+        definition = Definition(Path(file), read_with_findings(text, file))
+        definition.examine(self._known())
+        return usable(definition)
 
 
-def _read_text(text: str, file: str) -> _Read:
-    reading = read_with_findings(text, file)
-    errors = _of_severity("error", reading.findings)
-    if errors or reading.workflow is None:
-        raise InvalidDefinition(errors)
-    return _Read(reading.workflow, reading.root, tuple(_of_severity("warning", reading.findings)))
-
-
-def _warnings_of(read: _Read, known: KnownActions | None) -> list[Finding]:
-    """Raise `InvalidDefinition` with all that surely fails; return what is only doubtful."""
-    found = (*read.warnings, *check(read.workflow, known, read.root))
-    errors = _of_severity("error", found)
-    if errors:
-        raise InvalidDefinition(errors)
-    return _of_severity("warning", found)
-
-
-def _of_severity(severity: str, findings: Iterable[Finding]) -> list[Finding]:
-    return in_order(each for each in findings if each.severity == severity)
+def usable(definition: Definition) -> Workflow:
+    """Return a definition's workflow. Raises `InvalidDefinition` with every error."""
+    if definition.errors or definition.workflow is None:
+        raise InvalidDefinition(definition.errors)
+    return definition.workflow

@@ -1,4 +1,4 @@
-"""Which inputs of a workflow's tasks are secret: parameters so marked, of actions and of other workflows."""
+"""Finds the inputs of tasks that are secret: they go to parameters marked so, of actions or of workflows."""
 
 from collections.abc import Mapping
 
@@ -12,17 +12,25 @@ Secrecies = Mapping[str, Secrecy]
 Workflows = Mapping[str, Workflow]
 
 
-def secrecies_of(workflows: Workflows, actions: ActionRegistry) -> dict[str, Secrecy]:
-    """Return what each workflow gives to secret parameters, those that give nothing left out.
+def secrecies_of(
+    workflows: Workflows, actions: ActionRegistry, called: Workflows | None = None, known: Secrecies | None = None
+) -> dict[str, Secrecy]:
+    """Return what each workflow passes to secret parameters. Those that pass nothing are left out.
 
-    What a workflow hands on to one is secret to whoever calls that workflow, too; they may call each other in circles.
+    An input that a workflow passes on to a secret parameter is secret to its callers, too. Calls may form circles.
+
+    Args:
+        workflows: The workflows to look at.
+        actions: The actions that they call.
+        called: The workflows that they call, by default the same.
+        known: What is known already of other workflows that they call.
     """
-    found: dict[str, Secrecy] = {}
+    found = {} if known is None else dict(known)
     changed = True
     while changed:
         changed = False
         for ref, workflow in workflows.items():
-            secrecy = secrecy_among(workflow, found, workflows, actions)
+            secrecy = secrecy_among(workflow, found, workflows if called is None else called, actions)
             if secrecy != found.get(ref, NO_SECRECY):
                 found[ref] = secrecy
                 changed = True
@@ -30,7 +38,7 @@ def secrecies_of(workflows: Workflows, actions: ActionRegistry) -> dict[str, Sec
 
 
 def secrecy_among(workflow: Workflow, known: Secrecies, workflows: Workflows, actions: ActionRegistry) -> Secrecy:
-    """Return what a workflow gives to secret parameters, as far as it is `known` of those that it calls."""
+    """Return what a workflow passes to secret parameters, given what is `known` of the workflows that it calls."""
     fields: set[Fields]
     inputs: dict[str, frozenset[Fields]] = {}
     defaults: list[Data] = []

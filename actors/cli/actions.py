@@ -1,18 +1,15 @@
-"""`stretto actions`: what workflows can call, and what each takes."""
+"""`stretto actions`: lists the actions that workflows can call, and shows their inputs."""
 
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from stretto.actors.cli.support.action_options import PACKS, read_known
+from stretto.actors.cli.support.action_options import ACTIONS, PACKS, load_or_exit
 from stretto.actors.cli.support.exit_codes import USAGE, give_up
 
 if TYPE_CHECKING:
     from stretto.actors.actions import Action, ActionParameter
 
-_ACTIONS = click.option(
-    "--actions", "modules", multiple=True, metavar="MODULE|FILE.py", help="Python code with actions; may be repeated."
-)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -23,11 +20,11 @@ def actions() -> None:
 
 @actions.command("list")
 @_JSON
-@_ACTIONS
+@ACTIONS
 @PACKS
-def list_actions(as_json: bool, modules: tuple[str, ...], packs: tuple[str, ...]) -> None:  # noqa: FBT001 - a flag
-    """List all actions, each with what it does."""
-    registry = read_known(modules, packs).actions
+def list_actions(as_json: bool, actions: tuple[str, ...], packs: tuple[str, ...]) -> None:  # noqa: FBT001 - a flag
+    """List all actions with their descriptions."""
+    registry = load_or_exit(actions=actions, packs=packs).actions
     found = [registry.get(ref) for ref in registry.refs()]
     if as_json:
         _print_json([_described(each) for each in found])
@@ -40,13 +37,13 @@ def list_actions(as_json: bool, modules: tuple[str, ...], packs: tuple[str, ...]
 @actions.command("show")
 @click.argument("ref")
 @_JSON
-@_ACTIONS
+@ACTIONS
 @PACKS
-def show_action(ref: str, as_json: bool, modules: tuple[str, ...], packs: tuple[str, ...]) -> None:  # noqa: FBT001
-    """Show what the action REF does and takes, and where it runs."""
+def show_action(ref: str, as_json: bool, actions: tuple[str, ...], packs: tuple[str, ...]) -> None:  # noqa: FBT001
+    """Show the action REF: its description, its inputs, and where it runs."""
     from stretto.definitions.errors import StrettoError
 
-    registry = read_known(modules, packs).actions
+    registry = load_or_exit(actions=actions, packs=packs).actions
     try:
         shown = registry.get(ref)
     except StrettoError as error:
@@ -68,12 +65,12 @@ def show_action(ref: str, as_json: bool, modules: tuple[str, ...], packs: tuple[
 def _type(parameter: "ActionParameter") -> str:
     import msgspec
 
-    told = f"{parameter.type} or null" if parameter.nullable and parameter.type != "any" else parameter.type
+    text = f"{parameter.type} or null" if parameter.nullable and parameter.type != "any" else parameter.type
     if parameter.enum:
-        told += ", one of " + ", ".join(msgspec.json.encode(each).decode() for each in parameter.enum)
+        text += ", one of " + ", ".join(msgspec.json.encode(each).decode() for each in parameter.enum)
     if parameter.required:
-        return f"{told}, required"
-    return f"{told}, default {msgspec.json.encode(parameter.default, enc_hook=str).decode()}"
+        return f"{text}, required"
+    return f"{text}, default {msgspec.json.encode(parameter.default, enc_hook=str).decode()}"
 
 
 def _described(action: "Action") -> dict[str, Any]:

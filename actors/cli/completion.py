@@ -1,4 +1,4 @@
-"""`stretto completion`: the script that has a shell complete Stretto's commands, options, workflows and files."""
+"""`stretto completion`: completes commands, options, workflows and files in a shell."""
 
 from pathlib import Path
 
@@ -16,9 +16,10 @@ _INSTALLING = {
 
 
 def complete_workflow(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Offer files and folders, and the names of the definitions in the folders that the command line names.
+    """Offer files and folders, and the definitions in the folders of --definitions.
 
-    A name is a file's without its ending: to know the refs, every file would have to be read at each key.
+    A definition is offered by its file's name without the suffix: finding refs would mean reading every file at each
+    keystroke.
     """
     named = [
         path.stem
@@ -29,13 +30,13 @@ def complete_workflow(context: click.Context, _parameter: click.Parameter, incom
     return [*map(CompletionItem, named), CompletionItem(incomplete, type="file")]
 
 
-@click.command(epilog="\b\nTo keep it:\n" + "\n".join(f"  {line}" for line in _INSTALLING.values()))
+@click.command(epilog="\b\nTo install it:\n" + "\n".join(f"  {line}" for line in _INSTALLING.values()))
 @click.argument("shell", type=click.Choice(list(_INSTALLING)))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Print the script that has SHELL complete `stretto`."""
+    """Print the completion script for SHELL."""
     kind = get_completion_class(shell)
     if kind is None:
-        give_up(f"click knows no completion for {shell}", USAGE)
+        give_up(f"click has no completion for {shell}", USAGE)
     command = context.find_root().command
     click.echo(kind(command, {}, "stretto", "_STRETTO_COMPLETE").source())

@@ -1,4 +1,4 @@
-"""`stretto config`: what a daemon would be told by its file, its environment and its flags."""
+"""`stretto config`: shows the effective settings, from the config file and the environment."""
 
 import re
 from typing import Any
@@ -8,7 +8,7 @@ import click
 from stretto.actors.cli.support.exit_codes import USAGE, give_up
 
 _PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):.*@")
-"""Up to the last @: a password that should have been encoded may have more of them in it."""
+"""A URL's password, up to the last @: one that was not percent-encoded may contain others."""
 _IN_QUERY = re.compile(r"(?i)([?&][^=&]*password=)[^&]*")
 
 
@@ -18,10 +18,12 @@ def config() -> None:
 
 
 @config.command()
-@click.option("--config", "file", metavar="FILE", help="The config file; else $STRETTO_CONFIG, else /etc's.")
+@click.option(
+    "--config", "file", metavar="FILE", help="The config file. [default: $STRETTO_CONFIG, or /etc/stretto/stretto.yaml]"
+)
 @click.option("--json", "as_json", is_flag=True, help="Print {section: {key: {value, from}}}.")
 def show(file: str | None, as_json: bool) -> None:  # noqa: FBT001 - a command line's flag
-    """Print every setting as it holds, and where it came from; passwords are hidden."""
+    """Print the effective settings and their sources. Passwords are hidden."""
     import msgspec
 
     from stretto.actors.settings import InvalidSettings, read_settings
@@ -30,15 +32,15 @@ def show(file: str | None, as_json: bool) -> None:  # noqa: FBT001 - a command l
         effective = read_settings(file)
     except InvalidSettings as error:
         give_up("\n  ".join(["the settings cannot be used", *error.problems]), USAGE)
-    told: dict[str, dict[str, dict[str, Any]]] = {}
+    shown: dict[str, dict[str, dict[str, Any]]] = {}
     for section, keys in msgspec.to_builtins(effective.settings).items():
         for key, value in keys.items():
             origin = effective.origins.get(f"{section}.{key}", "default")
-            told.setdefault(section, {})[key] = {"value": _hide_password(value), "from": origin}
+            shown.setdefault(section, {})[key] = {"value": _hide_password(value), "from": origin}
     if as_json:
-        click.echo(msgspec.json.encode(told))
+        click.echo(msgspec.json.encode(shown))
         return
-    for section, settings in told.items():
+    for section, settings in shown.items():
         click.echo(f"{section}:")
         for key, setting in settings.items():
             value = msgspec.json.encode(setting["value"]).decode()

@@ -1,4 +1,4 @@
-"""A run's inputs as the command line gives them."""
+"""Reads a run's inputs from the command line."""
 
 import sys
 from typing import TYPE_CHECKING, Any
@@ -10,12 +10,21 @@ if TYPE_CHECKING:
 
 
 def inputs_of(types: "Mapping[str, str]", source: str | None, assignments: tuple[str, ...]) -> dict[str, Any]:
-    """Return a run's inputs, those of the command line read by their parameters' types. `click.UsageError` if wrong."""
+    """Return a run's inputs.
+
+    Args:
+        types: The parameters' types, by name.
+        source: The file of --inputs, or "-" for standard input.
+        assignments: The KEY=VALUE arguments, which win over `source`.
+
+    Raises:
+        click.UsageError: An input cannot be read.
+    """
     values = _read_inputs(source) if source is not None else {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals or not name:
-            raise click.UsageError(f"{assignment!r} is no KEY=VALUE")
+            raise click.UsageError(f"an input must be KEY=VALUE, got {assignment!r}")
         values[name] = _typed(types.get(name, "any"), name, text)
     return values
 
@@ -32,9 +41,9 @@ def _read_inputs(source: str) -> dict[str, Any]:
     try:
         values = _read_yaml(text, source) if source.endswith((".yaml", ".yml")) else msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise click.UsageError(f"the inputs {source!r} are no JSON: {error}") from None
+        raise click.UsageError(f"the inputs {source!r} must be JSON: {error}") from None
     if not isinstance(values, dict):
-        raise click.UsageError(f"the inputs {source!r} are no object")
+        raise click.UsageError(f"the inputs {source!r} must be an object")
     return values
 
 
@@ -50,10 +59,10 @@ def _read_yaml(text: str, source: str) -> Any:
 
 
 def _typed(kind: str, name: str, text: str) -> Any:
-    """Read a value from the command line by its parameter's type."""
+    """Convert a value to its parameter's type."""
     import msgspec
 
-    # What is of any type is a text, "7" and "true" too; a list or an object could not be given otherwise.
+    # A value of any type is text, even "7" and "true". Only lists and objects are read as JSON.
     if kind == "string" or (kind == "any" and text[:1] not in {"[", "{"}):
         return text
     try:
@@ -62,5 +71,5 @@ def _typed(kind: str, name: str, text: str) -> Any:
         if kind == "any":
             return text
         expected = {"array": "a JSON list", "object": "a JSON object", "boolean": "true or false"}.get(kind, "a number")
-        # What was given is not quoted: it may be a secret.
-        raise click.UsageError(f"the parameter {name!r} takes {expected}, which the text given is not") from None
+        # The message does not quote the value: it may be a secret.
+        raise click.UsageError(f"{name!r} must be {expected}, got other text") from None

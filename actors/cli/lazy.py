@@ -1,4 +1,4 @@
-"""Groups of commands that are imported one by one, when they are used: `--help` is quick."""
+"""Groups of commands that are imported when they are used, so that `--help` is fast."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -8,15 +8,15 @@ import click
 
 
 class LazyGroup(click.Group):
-    """A group that knows its commands by where they are and by what their group's help says of them."""
+    """A group that knows its commands by their places and lines of help."""
 
     def __init__(self, *arguments: Any, places: Mapping[str, tuple[str, str]], **options: Any) -> None:
-        """`places`: each command's MODULE:NAME and its line of help, in the order in which they are told."""
+        """Take each command's MODULE:NAME and its line of help, in the order of the help."""
         super().__init__(*arguments, **options)
         self._places = places
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        """Return all commands, in the order in which they are told."""
+        """Return all commands, in the order of the help."""
         return list(self._places)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - as above
@@ -28,6 +28,6 @@ class LazyGroup(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
-        """Tell the commands without importing them."""
+        """Write the commands' help without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, told) for name, (_, told) in self._places.items()])
+            formatter.write_dl([(name, line) for name, (_, line) in self._places.items()])

@@ -1,4 +1,4 @@
-"""What a run looks like on a terminal: a line for each task that has started, and a summary. Pure text.
+"""Draws a run as text for a terminal: a line for each task that has started, and a summary.
 
 + load   succeeded  1/1  0.2 s
 > check  running    ━━━━━━━━━━──────────  512/1,000  3 failed  125/s  4.1 s
@@ -12,11 +12,11 @@ from typing import Any, Final, TypeAlias
 from stretto.actors.runs import RunProgressed
 
 MAX_TASKS: Final = 20
-"""Tasks that are shown at once, also on a tall terminal: more is no overview."""
+"""The most tasks that are shown, also on a tall terminal: more are not an overview."""
 _ENDED: Final = frozenset({"succeeded", "failed", "timed_out", "cancelled", "skipped"})
 _UNTOUCHED: Final = frozenset({"not_started"})
 _FIRST: Final = ("running", "failed", "timed_out", "held", "delayed", "cancelled", "succeeded", "skipped")
-"""Whose lines are kept when there is no room for all."""
+"""The statuses whose lines are kept first when there is no room for all."""
 _STYLES: Final[Mapping[str, tuple[str, str]]] = {
     "running": (">", "36"),
     "delayed": (".", "36"),
@@ -30,7 +30,7 @@ _STYLES: Final[Mapping[str, tuple[str, str]]] = {
 _BAR: Final = 20
 _NAME: Final = 32
 _RATE_SECONDS: Final = 0.2
-"""A rate over less says nothing."""
+"""The shortest time over which a rate means anything."""
 
 Segment: TypeAlias = tuple[str, str]
 """A text, and the codes of its colour ("" for none)."""
@@ -38,7 +38,7 @@ Segment: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a terminal can show. `unicode`: its encoding has line drawing."""
+    """The abilities of a terminal. `unicode` means that its encoding has box-drawing characters."""
 
     columns: int
     rows: int
@@ -47,7 +47,7 @@ class Look:
 
 
 class Stopwatch:
-    """When each task's visit was first seen to run, and to have ended: a run's progress tells no times."""
+    """Times when each task's visit was first seen running and ended. `RunProgressed` has no times."""
 
     def __init__(self, now: float) -> None:
         self._began = now
@@ -55,7 +55,7 @@ class Stopwatch:
         self._tasks: dict[str, tuple[int, float, float | None]] = {}
 
     def look_at(self, progress: RunProgressed, now: float) -> None:
-        """Note what has begun and ended by `now`."""
+        """Record the tasks that have started and ended by `now`."""
         self._now = now
         for name, task in progress.tasks.items():
             if task["status"] in _UNTOUCHED:
@@ -68,7 +68,7 @@ class Stopwatch:
             self._tasks[name] = visit, began, ended
 
     def seconds(self, name: str | None = None) -> float:
-        """Return how long a task has taken, or took; without a name, the run."""
+        """Return the duration of a task so far, or of the run if there is no name."""
         if name is None:
             return self._now - self._began
         _, began, ended = self._tasks.get(name, (0, self._now, None))
@@ -76,8 +76,8 @@ class Stopwatch:
 
 
 def draw(progress: RunProgressed, stopwatch: Stopwatch, look: Look) -> list[str]:
-    """Return the lines that show a run; none is wider than the terminal, and all fit on it."""
-    # A dot stands only in the names of helpers, such as the fork of a parallel task: nobody wrote those.
+    """Return the lines that show a run. They fit on the terminal."""
+    # Only the names of helper tasks have a dot, such as the fork of a parallel task. No user wrote those.
     written = {name: task for name, task in progress.tasks.items() if "." not in name}
     started = {name: task for name, task in written.items() if task["status"] not in _UNTOUCHED}
     # A row for the summary, one for the cursor, one for what was not shown.
@@ -92,7 +92,7 @@ def draw(progress: RunProgressed, stopwatch: Stopwatch, look: Look) -> list[str]
 
 
 def _choose(started: Mapping[str, dict[str, Any]], room: int) -> Sequence[str]:
-    """Return the names to show, in the file's order: what runs and what failed before all else."""
+    """Return the names to show, in the file's order. Running and failed tasks take precedence."""
     names = list(started)
     if len(names) <= room:
         return names
@@ -115,7 +115,7 @@ def _task_line(name: str, task: Mapping[str, Any], seconds: float, width: int, l
         line.append((f"  {items['failed']:,} failed", "31"))
     if (total is None or total > 1) and seconds >= _RATE_SECONDS:
         line.append((f"  {done / seconds:,.0f}/s", ""))
-    line.append((f"  {_told(seconds)}", "2"))
+    line.append((f"  {_duration(seconds)}", "2"))
     return line
 
 
@@ -128,10 +128,10 @@ def _bar(done: int, total: int, look: Look) -> list[Segment]:
 def _summary(status: str, tasks: Mapping[str, Mapping[str, Any]], seconds: float) -> list[Segment]:
     ended = sum(task["status"] in _ENDED for task in tasks.values())
     colour = _STYLES.get(status, ("", "33"))[1]
-    return [(status, colour), (f": {ended:,} of {len(tasks):,} tasks have ended", ""), (f"  {_told(seconds)}", "2")]
+    return [(status, colour), (f": {ended:,} of {len(tasks):,} tasks have ended", ""), (f"  {_duration(seconds)}", "2")]
 
 
-def _told(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, seconds = divmod(int(seconds), 60)
@@ -140,7 +140,7 @@ def _told(seconds: float) -> str:
 
 
 def _fit(line: Sequence[Segment], look: Look) -> str:
-    """Cut a line to one column less than there are: a full one would wrap on some terminals."""
+    """Cut a line to one column less than the terminal has: a full line wraps on some terminals."""
     room = max(look.columns - 1, 1)
     parts = []
     for text, colour in line:

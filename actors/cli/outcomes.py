@@ -1,4 +1,4 @@
-"""A run's outcome, printed."""
+"""Prints a run's outcome."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,18 +11,18 @@ if TYPE_CHECKING:
 
 
 def print_outcome(run_id: str, workflow: str, outcome: "Outcome", *, as_json: bool) -> None:
-    """Print a run's end: data to standard output, what people want to know to standard error."""
+    """Print a run's outcome: data to standard output, status and errors to standard error."""
     import msgspec
 
     if as_json:
-        told = {
+        shown = {
             "run": run_id,
             "workflow": workflow,
             "status": outcome.status,
             "output": outcome.output,
             "errors": outcome.errors,
         }
-        click.echo(msgspec.json.encode(told))
+        click.echo(msgspec.json.encode(shown))
         return
     click.echo(f"run {run_id} of {workflow}: {outcome.status}", err=True)
     for error in outcome.errors:
@@ -32,7 +32,7 @@ def print_outcome(run_id: str, workflow: str, outcome: "Outcome", *, as_json: bo
 
 
 def error_line(error: "Mapping[str, Any]") -> str:
-    """Return an error record as a line for people."""
+    """Return an error record as one line."""
     where = error.get("where")
     place = f"{where['file']}:{where['line']}:{where['column']}: " if where else ""
     item = f" (item {error['item_index']})" if error.get("item_index") is not None else ""

@@ -1,7 +1,7 @@
-"""The live view of a run on a terminal: an actor that redraws a few lines as it is told the run's progress.
+"""The live view of a run on a terminal: an actor that redraws a few lines as `RunProgressed` arrives.
 
-It looks at nothing by itself: a draft that comes sooner than 100 ms after the last drawing waits for a reminder, and
-whatever comes meanwhile takes its place.
+It never polls. A message that arrives less than 100 ms after the last drawing waits for a reminder, and later messages
+replace it.
 """
 
 import io
@@ -23,24 +23,24 @@ from stretto.actors.runs import RunProgressed
 from stretto.definitions.conductor import ENDED
 
 DRAW_SECONDS: Final = 0.1
-"""The least time between two drawings: more cannot be read, and would slow the run down."""
+"""The shortest time between two drawings: faster ones are unreadable, and slow the run down."""
 _COLOUR: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True, slots=True)
 class ShowAbove:
-    """Write a text above the view, where it stays."""
+    """Write a text above the view. It stays there."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class _DrawingDue:
-    """The time since the last drawing is long enough."""
+    """The view may be drawn again."""
 
 
 class LiveView(pykka.ThreadingActor):
-    """Draws each `RunProgressed` that it is told, at most ten a second, and a run's end always."""
+    """Draws the latest `RunProgressed`, at most ten times a second, and always a run's end."""
 
     use_daemon_thread = True
 
@@ -91,14 +91,14 @@ class LiveView(pykka.ThreadingActor):
         self._stream.flush()
 
     def _erasing(self) -> str:
-        """Return what erases the last drawing; on a terminal made narrower its lines take several rows."""
+        """Return the codes that erase the last drawing. On a narrowed terminal its lines take several rows."""
         columns = max(_look_of(self._stream).columns, 1)
         rows = sum(max(-(-len(_COLOUR.sub("", line)) // columns), 1) for line in self._drawn)
         return f"\r\x1b[{rows}A\x1b[J" if rows else ""
 
 
 class _Above(io.TextIOBase):
-    """A stream for logs: what is written to it stands above the view."""
+    """A stream for logs, which appear above the view."""
 
     def __init__(self, view: pykka.ActorRef[LiveView], stream: TextIO) -> None:
         self._view = view
@@ -116,14 +116,14 @@ class _Above(io.TextIOBase):
 
 
 class Watching:
-    """What the command line holds of a view; without a terminal there is none, and what it is told is printed."""
+    """The command line's side of a view. Without a terminal there is no view, and messages are printed."""
 
     def __init__(self, stream: TextIO, view: pykka.ActorRef[LiveView] | None) -> None:
         self._stream = stream
         self.view = view
 
     def say(self, text: str) -> None:
-        """Tell the user something while the run goes on."""
+        """Show a message to the user during the run."""
         if self.view is None:
             self._stream.write(f"{text}\n")
             self._stream.flush()
@@ -131,14 +131,14 @@ class Watching:
             self.view.tell(ShowAbove(f"{text}\n"))
 
     def show_end(self, status: dict[str, Any]) -> None:
-        """Draw how a run ended: the view may be stopped before the run's supervisor has told it."""
+        """Draw a run's end. The view may be stopped before the supervisor's last message arrives."""
         if self.view is not None:
             self.view.tell(RunProgressed(status["id"], status["status"], status["tasks"]))
 
 
 @contextmanager
 def watching(log_level: str, stream: TextIO | None = None) -> Iterator[Watching]:
-    """Give a live view on standard error while the block runs, with the logs above it; quiet if that is no terminal."""
+    """Show a live view on standard error during the block, with the logs above it. Without a terminal, show nothing."""
     from stretto.metrics import configure_logging
 
     stream = stream or sys.stderr
@@ -157,11 +157,11 @@ def watching(log_level: str, stream: TextIO | None = None) -> Iterator[Watching]
 
 
 def _look_of(stream: TextIO) -> Look:
-    """Return what a terminal is like now: it may have been resized since the last drawing."""
+    """Return the terminal's present abilities: it may have been resized since the last drawing."""
     try:
         size = os.get_terminal_size(stream.fileno())
     except (OSError, ValueError):
         size = shutil.get_terminal_size()
     encoding = (getattr(stream, "encoding", None) or "ascii").lower()
-    # A terminal that was never told its size says 0.
+    # A terminal whose size was never set reports 0.
     return Look(size.columns or 80, size.lines or 24, not os.environ.get("NO_COLOR"), encoding.startswith("utf"))

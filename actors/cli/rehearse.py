@@ -1,6 +1,5 @@
-"""`stretto rehearse`: run workflows with scripted results in place of actions, on virtual time."""
+"""`stretto rehearse`: runs workflows with scripted results instead of actions, on virtual time."""
 
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -8,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from stretto.actors.cli.completion import complete_workflow
+from stretto.actors.cli.findings import colour
+from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS
 from stretto.actors.cli.support.exit_codes import FAILED, USAGE, give_up
 
 if TYPE_CHECKING:
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("target", metavar="[WORKFLOW|PATH]", required=False, shell_complete=complete_workflow)
 @click.argument("more", metavar="[KEY=VALUE|PATH]...", nargs=-1)
-@click.option("--script", metavar="FILE", help="Rules that say how the actions of WORKFLOW end (YAML or JSON).")
+@click.option("--script", metavar="FILE", help="Rules for the ends of the actions of WORKFLOW (YAML or JSON).")
 @click.option("--inputs", metavar="FILE|-", help="Read inputs from a JSON or YAML file, or JSON from standard input.")
 @click.option("--json", "as_json", is_flag=True, help="Print one object.")
-@click.option("--definitions", multiple=True, metavar="DIR", help="A folder of definitions; may be repeated.")
-@click.option("--actions", multiple=True, metavar="MODULE|FILE.py", help="Python code with actions; may be repeated.")
+@DEFINITIONS
+@ACTIONS
 @click.option("--case", metavar="FILE", help="Rehearse a conformance case, and print its outcome.")
 @click.option("--jsonl", is_flag=True, help="Rehearse conformance cases from standard input, one a line.")
 def rehearse(
@@ -37,16 +38,16 @@ def rehearse(
     case: str | None,
     jsonl: bool,  # noqa: FBT001 - as above
 ) -> None:
-    """Run WORKFLOW with scripted results in place of actions, on virtual time, and tell all that it does.
+    """Run WORKFLOW with scripted results instead of actions, on virtual time, and print all that it does.
 
-    A PATH is a rehearsal file, or a folder of them: each passes or fails by what it expects.
+    A PATH is a rehearsal file, or a folder of them. Each passes or fails by its expectations.
     """
     from stretto.metrics import configure_logging
 
     configure_logging("WARNING")
     if case is not None or jsonl:
         if target is not None or (case is not None and jsonl):
-            raise click.UsageError("--case and --jsonl stand alone: a case has a workflow of its own")
+            raise click.UsageError("--case and --jsonl exclude each other and WORKFLOW: a case has its own workflow")
         _answer_lines() if case is None else _answer_case(case)
         return
     if target is None:
@@ -54,9 +55,9 @@ def rehearse(
     rehearser = _rehearser(definitions, actions)
     if script is None and _is_of_rehearsals(target):
         if inputs is not None:
-            raise click.UsageError("a rehearsal file has inputs of its own: leave --inputs out")
+            raise click.UsageError("a rehearsal file has its own inputs: leave --inputs out")
         _judge([target, *more], rehearser, as_json=as_json)
-    _tell(target, rehearser, _script(script), _Given(inputs, more, as_json))
+    _rehearse_one(target, rehearser, _script(script), _Given(inputs, more, as_json))
 
 
 # ---- cases
@@ -85,7 +86,7 @@ def _answer_case(name: str) -> None:
 
 
 class _Given:
-    """What the command line says of a run."""
+    """The run's inputs and the form of the output."""
 
     def __init__(self, inputs: str | None, assignments: tuple[str, ...], as_json: bool) -> None:  # noqa: FBT001
         self.inputs = inputs
@@ -93,18 +94,21 @@ class _Given:
         self.as_json = as_json
 
 
-def _tell(name: str, rehearser: "Rehearser", script: "Scripted", given: _Given) -> NoReturn:
+def _rehearse_one(name: str, rehearser: "Rehearser", script: "Scripted", given: _Given) -> NoReturn:
     import msgspec
 
     from stretto.actors.cli.inputs import inputs_of
-    from stretto.actors.rehearsal import Rehearsal, lines, rehearsal_object, why_unused
+    from stretto.actors.rehearsal import Rehearsal, rehearsal_object, transcript_lines, why_unused
     from stretto.definitions.errors import InvalidDefinition, StrettoError
 
     try:
-        workflow = rehearser.catalogue.find(name)
+        scope = rehearser.catalogue.scope_of(name)
+        workflow = scope.find(name)
         types = {each.name: each.type for each in workflow.parameters.values()}
         values = inputs_of(types, given.inputs, given.assignments)
-        rehearsal = Rehearsal(workflow=workflow, inputs=values, rules=script.rules, controls=script.controls)
+        rehearsal = Rehearsal(
+            workflow=workflow, inputs=values, rules=script.rules, controls=script.controls, catalogue=scope
+        )
         rehearsed = rehearser.perform(rehearsal)
     except InvalidDefinition as error:
         give_up("\n  ".join(["the definition cannot be used", *map(str, error.findings)]), FAILED)
@@ -113,7 +117,7 @@ def _tell(name: str, rehearser: "Rehearser", script: "Scripted", given: _Given) 
     if given.as_json:
         click.echo(msgspec.json.encode(rehearsal_object(workflow.ref, rehearsed)))
     else:
-        _show_rehearsed(lines(workflow.ref, rehearsed), rehearsed)
+        _show_rehearsed(transcript_lines(workflow.ref, rehearsed), rehearsed)
     for number in rehearsed.unused:
         why = why_unused(script.rules[number], workflow)
         click.echo(f"stretto: {script.places[number]}: warning: rule {number + 1} never matched{why}", err=True)
@@ -122,16 +126,18 @@ def _tell(name: str, rehearser: "Rehearser", script: "Scripted", given: _Given) 
     sys.exit(0 if rehearsed.status == "succeeded" else FAILED)
 
 
-def _show_rehearsed(told: "Iterable[str]", rehearsed: "Rehearsed") -> None:
+def _show_rehearsed(shown: "Iterable[str]", rehearsed: "Rehearsed") -> None:
     import msgspec
 
     from stretto.actors.cli.outcomes import error_line
 
-    click.echo("\n".join(told))
+    click.echo("\n".join(shown))
     if rehearsed.errors:
         click.echo("\nerrors:\n" + "\n".join(f"  {error_line(error)}" for error in rehearsed.errors))
     if rehearsed.output is not None:
-        click.echo(f"\noutput:\n{msgspec.json.format(msgspec.json.encode(rehearsed.told(rehearsed.output))).decode()}")
+        click.echo(
+            f"\noutput:\n{msgspec.json.format(msgspec.json.encode(rehearsed.masked(rehearsed.output))).decode()}"
+        )
 
 
 def _script(name: str | None) -> "Scripted":
@@ -152,7 +158,8 @@ def _script(name: str | None) -> "Scripted":
 
 
 def _is_of_rehearsals(name: str) -> bool:
-    from stretto.actors.rehearsal import SUFFIXES, is_rehearsal
+    from stretto.actors.locating import SUFFIXES
+    from stretto.actors.rehearsal import is_rehearsal
 
     path = Path(name)
     return path.is_dir() or (path.suffix in SUFFIXES and path.is_file() and is_rehearsal(path))
@@ -176,28 +183,23 @@ def _judge(names: "Sequence[str]", rehearser: "Rehearser", *, as_json: bool) -> 
         give_up(f"there is no rehearsal (*.yaml, *.yml with workflow and expect) in {', '.join(names)}", USAGE)
     failed = sum(not verdict.passed for verdict in verdicts)
     if as_json:
-        told = [_as_object(verdict) for verdict in verdicts]
-        click.echo(msgspec.json.encode({"passed": len(verdicts) - failed, "failed": failed, "rehearsals": told}))
+        objects = [_as_object(verdict) for verdict in verdicts]
+        click.echo(msgspec.json.encode({"passed": len(verdicts) - failed, "failed": failed, "rehearsals": objects}))
     else:
         counted = f"{len(verdicts):,} rehearsal{'' if len(verdicts) == 1 else 's'}"
         summary = f"{counted}: {failed:,} failed" if failed else f"{counted}: all as expected"
-        click.echo(click.style(summary, fg="red" if failed else "green"), color=_colour())
+        click.echo(click.style(summary, fg="red" if failed else "green"), color=colour())
     sys.exit(FAILED if failed else 0)
-
-
-def _colour() -> bool | None:
-    """Return False if colour is not wanted; None lets click look whether standard output is a terminal."""
-    return False if os.environ.get("NO_COLOR") else None
 
 
 def _show(verdict: "Verdict") -> None:
     word = click.style("pass", fg="green") if verdict.passed else click.style("FAIL", fg="red", bold=True)
-    told = [f"{word} {verdict.path}"]
-    told += [f"  {problem}" for problem in verdict.problems]
+    shown = [f"{word} {verdict.path}"]
+    shown += [f"  {problem}" for problem in verdict.problems]
     for difference in verdict.differences:
-        told.append(f"  {difference.what}:")
-        told += [f"    {_painted(line)}" for line in difference.diff()]
-    click.echo("\n".join(told), color=_colour())
+        shown.append(f"  {difference.what}:")
+        shown += [f"    {_painted(line)}" for line in difference.diff()]
+    click.echo("\n".join(shown), color=colour())
 
 
 def _painted(line: str) -> str:
@@ -219,18 +221,11 @@ def _as_object(verdict: "Verdict") -> dict[str, Any]:
 
 
 def _rehearser(definitions: tuple[str, ...], actions: tuple[str, ...]) -> "Rehearser":
-    from stretto.actors.catalogue import core_actions
-    from stretto.actors.packs import add_packs, read_packs
-    from stretto.actors.rehearsal import Rehearser
+    from stretto.actors.rehearsal import Rehearser, load_scripted
     from stretto.definitions.errors import InvalidDefinition, StrettoError
 
-    registry = core_actions("allow")  # a rehearsal runs no command
     try:
-        for each in actions:
-            registry.load(each)
-        packs = read_packs((), definitions)
-        add_packs(registry, packs)
-        return Rehearser(registry, definitions, packs)
+        return Rehearser(load_scripted(definitions, actions))
     except InvalidDefinition as error:
         give_up("\n  ".join(["the packs cannot be used", *map(str, error.findings)]), USAGE)
     except StrettoError as error:

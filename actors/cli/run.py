@@ -1,4 +1,4 @@
-"""`stretto run`: run a workflow in a process of its own, and print its output."""
+"""`stretto run`: runs a workflow in this process, and prints its output."""
 
 import sys
 from typing import TYPE_CHECKING, Any
@@ -8,14 +8,14 @@ import click
 from stretto.actors.cli.completion import complete_workflow
 from stretto.actors.cli.inputs import inputs_of
 from stretto.actors.cli.outcomes import print_outcome
-from stretto.actors.cli.support.action_options import PACKS, rendered_commands
+from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS, PACKS, rendered_commands
 from stretto.actors.cli.support.exit_codes import FAILED, INTERRUPTED, USAGE, give_up
 
 if TYPE_CHECKING:
     from stretto.actors.outcome import Outcome, RunHandle
 
 STOP_SECONDS = 2.0
-"""How long a run that was interrupted twice may take to stop what it has started."""
+"""How long a run that was interrupted twice may take to stop its actions."""
 
 
 @click.command()
@@ -23,17 +23,19 @@ STOP_SECONDS = 2.0
 @click.argument("assignments", metavar="[KEY=VALUE]...", nargs=-1)
 @click.option("--inputs", metavar="FILE|-", help="Read inputs from a JSON or YAML file, or JSON from standard input.")
 @click.option("--json", "as_json", is_flag=True, help="Print one object: run, workflow, status, output, errors.")
-@click.option("--definitions", multiple=True, metavar="DIR", help="A folder of definitions; may be repeated.")
-@click.option("--actions", multiple=True, metavar="MODULE|FILE.py", help="Python code with actions; may be repeated.")
+@DEFINITIONS
+@ACTIONS
 @PACKS
 @click.option("--pack-config", metavar="FILE", help="A YAML file with the packs' configuration.")
-@click.option("--keystore", metavar="FILE", help="A YAML file with secrets, by the names of keystore.NAME.")
-@click.option("--daemon", metavar="URL", help="Have the daemon at unix:///PATH run it.")
-@click.option("--detach", is_flag=True, help="With --daemon: print the accepted run's id and leave.")
+@click.option("--keystore", metavar="FILE", help="A YAML file with the secrets of keystore.NAME.")
+@click.option("--daemon", metavar="URL", help="Submit the run to the daemon at unix:///PATH.")
+@click.option("--detach", is_flag=True, help="With --daemon: print the accepted run's id and exit.")
 @click.option("--store", metavar="URL", help="Keep the run in the store at sqlite:///FILE or postgresql://...")
-@click.option("--store-key", metavar="FILE", help="With --store: the file with its key.")
-@click.option("--idempotency-key", metavar="KEY", help="A run that was started with the same KEY is followed instead.")
-@click.option("--log-level", default="WARNING", show_default=True, help="The least that is logged (to standard error).")
+@click.option("--store-key", metavar="FILE", help="With --store: the file with its encryption key.")
+@click.option("--idempotency-key", metavar="KEY", help="If a run was started with this KEY, follow that one instead.")
+@click.option(
+    "--log-level", default="WARNING", show_default=True, help="The lowest level that is logged, to standard error."
+)
 def run(
     workflow: str,
     assignments: tuple[str, ...],
@@ -53,8 +55,10 @@ def run(
 ) -> None:
     """Run WORKFLOW, a ref or the path of a file, and print its output.
 
-    A KEY=VALUE is read by the parameter's type, without one as text, save lists and objects of JSON; it wins over the
-    same key in --inputs. With a --store, runs that were left in it go on, too, while this one does.
+    A file may call the workflows in its folder. Give --definitions for those in other folders.
+
+    VALUE is converted to the parameter's type. Without a type it is text, unless it is a JSON list or object. It wins
+    over the same key in --inputs. With --store, unfinished runs in the store continue during this one.
     """
     from stretto.actors.cli.support.error_exits import code_of
     from stretto.actors.engine import Engine
@@ -103,24 +107,24 @@ def run(
 
 
 def _check_alone(store: str | None, *, detach: bool, of_a_store: str | None) -> None:
-    """Refuse what makes no sense without a daemon. Raises `click.UsageError`."""
+    """Refuse options that need a daemon or a store. Raises `click.UsageError`."""
     if detach:
-        raise click.UsageError("--detach needs a --daemon that goes on with the run")
+        raise click.UsageError("--detach needs --daemon, which continues the run")
     if store is None and of_a_store is not None:
-        raise click.UsageError("--store-key and --idempotency-key are for runs that are kept: give a --store, too")
+        raise click.UsageError("--store-key and --idempotency-key need --store")
 
 
 def _follow(
     engine: Any, workflow: str, values: dict[str, Any], log_level: str, idempotency_key: str | None
 ) -> "tuple[RunHandle, Outcome]":
-    """Start the run and wait for its outcome; Ctrl-C cancels the run by its policy, a second one stops at once."""
+    """Start the run and wait for its outcome. Ctrl-C cancels the run by its policy. A second one stops at once."""
     from stretto.actors.cli.progress import watching
     from stretto.actors.cli.support.interrupts import held_back, wait_for
 
     handle: RunHandle | None = None
     with watching(log_level) as shown:
         try:
-            # The run may show that it goes on before its handle is here, without which nothing can be cancelled.
+            # Progress may arrive before the handle, and without the handle the run cannot be cancelled.
             with held_back():
                 handle = engine.submit(workflow, values, shown.view, idempotency_key=idempotency_key).get()
             outcome = wait_for(handle.outcome)
@@ -137,7 +141,7 @@ def _follow(
 
 
 def _stop(engine: Any) -> None:
-    """Stop the engine, unless it has ended by itself, as it does when its store is gone."""
+    """Stop the engine. It may have stopped already, because its store is gone."""
     import contextlib
 
     import pykka
@@ -147,13 +151,13 @@ def _stop(engine: Any) -> None:
 
 
 def _stop_at_once(engine: Any) -> None:
-    """Stop, and end the process if something will not stop: a function that runs on a thread cannot be made to."""
+    """Stop the engine. End the process if an action does not stop: a function on a thread cannot be interrupted."""
     import os
     import signal
 
     import pykka
 
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # who is in more of a hurry still is not kept here either
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a third Ctrl-C ends the process
     try:
         engine.stop(grace=0).get(timeout=STOP_SECONDS)
     except pykka.Timeout:

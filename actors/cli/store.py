@@ -1,4 +1,4 @@
-"""`stretto store`: what an operator does with a store of runs as a whole."""
+"""`stretto store`: checks, backs up and upgrades a store of runs."""
 
 import sys
 from pathlib import Path
@@ -8,26 +8,27 @@ import click
 from stretto.actors.cli.support.exit_codes import FAILED
 
 _URL = click.argument("url")
-_STORE_KEY = click.option("--store-key", metavar="FILE", help="The file with its key; else the one beside FILE.")
+_STORE_KEY = click.option(
+    "--store-key", metavar="FILE", help="The file with its key. [default: FILE.key beside an SQLite store]"
+)
 
 
 @click.group()
 def store() -> None:
-    """Check, back up and upgrade a store of runs; make its key.
+    """Check, back up and upgrade a store of runs, or make its key.
 
-    URL is sqlite:///FILE (with four slashes for an absolute path) or postgresql://USER@HOST/DATABASE; a password is
-    better given by PGPASSWORD or ~/.pgpass, as everybody on the machine can read a command's arguments.
+    URL is sqlite:///FILE (with four slashes for an absolute path) or postgresql://USER@HOST/DATABASE. Give a password
+    in PGPASSWORD or ~/.pgpass: all users of the machine can read a command's arguments.
 
-    Exit codes: 0 done; 1 the check has found problems; 2 wrong usage; 3 the store cannot be opened.
+    Exit codes: 0 done, 1 the check found problems, 2 wrong usage, 3 the store cannot be opened.
     """
 
 
 @store.command()
 def key() -> None:
-    """Print a new key, for a file of the daemon's user alone.
+    """Print a new key. Keep it in a file that only the daemon's user can read.
 
-    The first key of the file encrypts secrets, each decrypts what it has encrypted: to change the key, put a new one
-    above the old one.
+    The first key in the file encrypts secrets. All keys in it decrypt. To change the key, put the new one first.
     """
     from stretto.actors.journal import new_key
 
@@ -38,9 +39,9 @@ def key() -> None:
 @_URL
 @_STORE_KEY
 def check(url: str, store_key: str | None) -> None:
-    """Tell what is wrong with a store, line by line.
+    """Check a store, and print one line a problem.
 
-    All of it is read, as the recovery of its runs would; a daemon may work with it meanwhile.
+    The check reads everything, as the recovery of runs does. A daemon may use the store meanwhile.
     """
     from stretto.actors.cli.support.error_exits import exiting_on_errors
     from stretto.actors.cli.support.stores import keyring_of
@@ -52,7 +53,7 @@ def check(url: str, store_key: str | None) -> None:
         click.echo(problem)
     if problems:
         sys.exit(FAILED)
-    click.echo("nothing is wrong", err=True)
+    click.echo("no problems found", err=True)
 
 
 @store.command()
@@ -61,8 +62,8 @@ def check(url: str, store_key: str | None) -> None:
 def backup(url: str, file: Path) -> None:
     """Copy an SQLite store into a new FILE.
 
-    A daemon may work with it meanwhile, and the copy is whole once it is there. The store's key is not in it: keep
-    that elsewhere.
+    A daemon may use the store meanwhile. FILE appears once it is complete. The store's key is not part of it: back
+    that up elsewhere.
     """
     from stretto.actors.cli.support.error_exits import exiting_on_errors
     from stretto.actors.journal import backup as copy
@@ -75,9 +76,9 @@ def backup(url: str, file: Path) -> None:
 @_URL
 @_STORE_KEY
 def upgrade(url: str, store_key: str | None) -> None:
-    """Bring a store's tables to this version of Stretto.
+    """Upgrade a store's tables to this version of Stretto.
 
-    No daemon may have it; `stretto serve` does so by itself.
+    No daemon may use the store. `stretto serve` upgrades its store when it starts.
     """
     from stretto.actors.cli.support.error_exits import exiting_on_errors
     from stretto.actors.cli.support.stores import keyring_of
@@ -87,6 +88,4 @@ def upgrade(url: str, store_key: str | None) -> None:
     configure_logging("INFO")
     with exiting_on_errors():
         found, now = bring_up(url, keyring_of(url, store_key))
-    click.echo(
-        f"its tables are of version {now}" + ("" if found == now else f", and were of version {found}"), err=True
-    )
+    click.echo(f"the tables have version {now}" + ("" if found == now else f", upgraded from {found}"), err=True)

@@ -1,6 +1,6 @@
-"""Draws a workflow's graph as SVG: each task on the layer below its last predecessor, edges as curves.
+"""Draws a workflow's graph as SVG. Each task is on the layer below its last predecessor. Edges are curves.
 
-By hand, because graphs of workflows are small and no layout library that needs no binary is looked after.
+The layout is written by hand: workflows are small, and every maintained layout library needs a binary.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ _ARROW: Final = (
     'orient="auto"><path d="M0 0L10 5L0 10z"/></marker></defs>'
 )
 _SWEEPS: Final = 4
-"""Times that each layer is ordered by its neighbours: more changes little."""
+"""How often each layer is ordered by its neighbours. More changes little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class _Box:
 
 
 def svg(picture: Picture) -> str:
-    """Return the drawing, a whole SVG document."""
+    """Return the drawing as an SVG document."""
     layer_of = _layers(picture)
     boxes = _place(picture, _ordered(picture, layer_of))
     lanes = [edge for edge in picture.edges if layer_of[edge.target] <= layer_of[edge.source]]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pykka
 
 from stretto.actors.actions import AddressPolicy
-from stretto.actors.catalogue import Catalogue, core_actions
+from stretto.actors.catalogue import Catalogue, load_library
 from stretto.actors.daemon.diagnostics import log_diagnostics
 from stretto.actors.daemon.notify import notify
 from stretto.actors.daemon.operations import Check, OperationsServer, is_loopback
@@ -23,7 +23,7 @@ from stretto.actors.daemon.watching import watching
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine
 from stretto.actors.gateway import CannotServe, Gateway, SocketFile, default_path
-from stretto.actors.packs import Pack, add_packs, read_packs
+from stretto.actors.packs import Pack
 from stretto.actors.settings import Settings
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
@@ -198,15 +198,13 @@ class Daemon:
                 _log.info("definitions_reloaded", workflows=len(catalogue.refs()))
             notify("READY=1")
 
-    def _read_again(self, earlier: Catalogue) -> tuple[Catalogue, list[Pack]]:
-        packs = read_packs(self._settings.engine.packs, self._settings.engine.definitions)
-        actions = core_actions(self._settings.core_local.rendered_cmd)
-        add_packs(actions, packs)
-        catalogue = Catalogue(actions, earlier)
-        for pack in packs:
-            catalogue.add_pack(pack)
-        catalogue.load(*self._settings.engine.definitions)
-        return catalogue, packs
+    def _read_again(self, earlier: Catalogue) -> tuple[Catalogue, tuple[Pack, ...]]:
+        engine = self._settings.engine
+        library = load_library(
+            engine.definitions, packs=engine.packs, rendered_commands=self._settings.core_local.rendered_cmd,
+            earlier=earlier,
+        )  # fmt: skip
+        return library.catalogue, library.packs
 
     def _begin(self, work: Any) -> None:
         task = asyncio.ensure_future(work)

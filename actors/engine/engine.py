@@ -58,6 +58,7 @@ from stretto.definitions.conductor import (
     ResumeRequested,
     RetryRequested,
     SkipRequested,
+    events,
 )
 from stretto.definitions.errors import StrettoError, UnknownWorkflow
 from stretto.definitions.model import Workflow, bind
@@ -208,10 +209,12 @@ class Engine(RunQueries, RecoveredRuns):
             workflow = os.fspath(workflow)
         if not isinstance(workflow, str | Workflow):
             raise UnknownWorkflow(f"a workflow is named by its ref or a file's path, not by {workflow!r}")
-        definition = self._catalogue.find(workflow) if isinstance(workflow, str) else workflow
+        scope = self._catalogue.scope_of(workflow) if isinstance(workflow, str) else self._catalogue
+        definition = scope.find(workflow) if isinstance(workflow, str) else workflow
         given: Mapping[str, Any] = {} if inputs is None else inputs
         handle = RunHandle(self._services.new_run_id(), definition.ref, pykka.ThreadingFuture())
         request = RunRequest(definition, given, handle, Deferred(), _checked(watcher))
+        request.scope = None if scope is self._catalogue else scope
         request.idempotency_key = checked_key(idempotency_key)
         if idempotency_key is not None and not self._services.journal.durable:
             bind(definition, given)  # what does not fit takes no key
@@ -260,6 +263,10 @@ class Engine(RunQueries, RecoveredRuns):
     def retry_item(self, run_id: str, task: str, index: int) -> Any:
         """Try an item of a running fan-out again that has failed, or waits for that. Raises as `cancel` does."""
         return self._request(run_id, "change", ControlRun(RetryRequested, (task, index)))
+
+    def extend(self, run_id: str, seconds: float) -> Any:
+        """Add seconds to the deadline of a run whose workflow has a `timeout`."""
+        return self._request(run_id, "extend", ControlRun(events.ExtensionRequested, (seconds,)))
 
     def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> Any:
         """Have an actor told `RunProgressed`, from now to the run's end. Raises as `cancel` does."""

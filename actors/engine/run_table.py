@@ -14,6 +14,7 @@ from stretto.actors.runs import RunInputs
 from stretto.definitions.conductor import IllegalTransition
 
 if TYPE_CHECKING:
+    from stretto.actors.catalogue import Catalogue
     from stretto.actors.journal import Child
     from stretto.definitions.context import Mask
 
@@ -51,12 +52,13 @@ class Run:
     `supervisor` is None while the run waits to be rebuilt: what it is told meanwhile, it is told then. `item` is whose
     it is, if it is a sub-workflow, `parent` the run of that. `since` is seconds since the epoch. `unread` counts how
     often the store could not be read for it. `watchers` are told how the run goes on, whoever supervises it; `as_child`
-    says which item it performs, if this engine started it.
+    says which item it performs, if this engine started it. `scope` has the workflows beside the file that it was
+    started from, if it was started from one.
     """
 
     __slots__ = (
         "_early", "_questions", "accepted", "as_child", "handle", "item", "mask", "parent", "paused", "restarts",
-        "since", "supervisor", "unread", "watchers",
+        "scope", "since", "supervisor", "unread", "watchers",
     )  # fmt: skip
 
     def __init__(self, handle: RunHandle, accepted: Deferred, since: float, parent: str | None = None) -> None:
@@ -65,6 +67,7 @@ class Run:
         self.since = since
         self.parent = parent
         self.mask: Mask | None = None
+        self.scope: Catalogue | None = None
         self.supervisor: pykka.ActorRef[Any] | None = None
         self.item: pykka.ActorRef[Any] | None = None
         self.paused = False

@@ -9,20 +9,18 @@ from typing import TypeAlias
 
 import structlog
 
-from stretto.actors.actions import AddressPolicy, RenderedCommands, load_entry_points
-from stretto.actors.catalogue import Catalogue, core_actions
+from stretto.actors.actions import AddressPolicy, RenderedCommands
+from stretto.actors.catalogue import Catalogue, load_library
 from stretto.actors.dispatch import Dispatcher, Timers
 from stretto.actors.engine.shutdown import start_clock, stop_clock
 from stretto.actors.files import FileThreads
 from stretto.actors.journal import NoJournal, NoReaders, OpenJournal, Prune, Unfinished, open_journal
-from stretto.actors.packs import PackConfiguration, Source, add_packs, read_pack_configuration, read_packs
+from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
 from stretto.actors.runners import Runners
 from stretto.actors.runs import PermitPool, Services
-from stretto.metrics import Instruments, MetricsServer, configure_logging, get_logger
+from stretto.metrics import Instruments, MetricsServer, configure_logging
 
 SECONDS_A_DAY = 86_400.0
-
-_log = get_logger("stretto.engine")
 
 Paths: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]]
 
@@ -87,19 +85,11 @@ def start_parts(options: Options) -> Parts:
     if not structlog.is_configured():
         # Unconfigured, structlog prints every DEBUG line to standard output, one for each item.
         configure_logging("WARNING")
-    registry = core_actions(options.rendered_commands)
-    for module in several(options.actions):
-        registry.load(module)
-    for broken in load_entry_points():
-        _log.error("actions_not_loaded", reason=str(broken))
-    definitions = several(options.definitions or ())
-    read = read_packs(several(options.packs), definitions)
-    add_packs(registry, read)
-    surroundings = read_pack_configuration(options.pack_config, options.keystore, read)
-    catalogue = Catalogue(registry)
-    for pack in read:
-        catalogue.add_pack(pack)
-    catalogue.load(*definitions)
+    library = load_library(
+        several(options.definitions or ()), actions=several(options.actions), packs=several(options.packs),
+        rendered_commands=options.rendered_commands,
+    )  # fmt: skip
+    surroundings = read_pack_configuration(options.pack_config, options.keystore, library.packs)
     with contextlib.ExitStack() as stack:
         journal = None
         if options.store is not None:
@@ -121,12 +111,12 @@ def start_parts(options: Options) -> Parts:
         files = FileThreads()
         stack.callback(files.stop)
         services = Services(
-            dispatcher, Timers(clock), clock_thread, runners, registry, instruments, options.check_digests,
+            dispatcher, Timers(clock), clock_thread, runners, library.actions, instruments, options.check_digests,
             journal=NoJournal() if journal is None else journal.link,
             readers=NoReaders() if journal is None else journal.readers, files=files,
             permits=PermitPool(options.max_items_in_flight),
         )  # fmt: skip
-        return Parts(services, catalogue, surroundings, server, journal, unfinished, stack.pop_all())
+        return Parts(services, library.catalogue, surroundings, server, journal, unfinished, stack.pop_all())
 
 
 def _check(options: Options) -> None:

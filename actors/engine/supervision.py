@@ -92,6 +92,7 @@ class SupervisedRuns(DispatchedActor):
         run = Run(request.handle, request.accepted, now, None if parent is None else parent.run_id)
         run.item = item
         run.watchers = request.watchers
+        run.scope = request.scope
         if parent is not None:
             run.as_child = Child(request.handle.id, parent.item, parent.attempt, now, ended=False)
         self._runs.add(run)
@@ -100,8 +101,9 @@ class SupervisedRuns(DispatchedActor):
 
     def _supervise(self, run: Run, request: RunRequest, kind: type[RunSupervisor], *more: Any) -> None:
         """Start a run's supervisor of that kind, which takes `more`, with all that is known here."""
-        request.nested = self._catalogue.nested_refs()
-        request.secrecy = self._catalogue.secrecy_of(request.workflow)
+        catalogue = run.scope or self._catalogue
+        request.nested = catalogue.nested_refs()
+        request.secrecy = catalogue.secrecy_of(request.workflow)
         request.mask = self._mask_of(run, request.surroundings)
         supervisor = kind.start_on(self._services.dispatcher, self._services, self.actor_ref, request, *more)
         run.supervised(supervisor)
@@ -123,14 +125,17 @@ class SupervisedRuns(DispatchedActor):
             reason = f"workflows call workflows at most {MAX_DEPTH} levels deep; {message.workflow} would be the next"
             self._tell_item(message.item, ChildRefused("limit_exceeded", reason))
             return
+        parent = self._runs.get(message.parent.run_id)
+        scope = None if parent is None else parent.scope
         try:
-            definition = self._catalogue.find(message.workflow)
+            definition = (scope or self._catalogue).find(message.workflow)
         except StrettoError as error:
             self._tell_item(message.item, ChildRefused(error.code, str(error)))
             return
         handle = RunHandle(message.run_id, definition.ref, pykka.ThreadingFuture())
         request = RunRequest(definition, message.inputs, handle, Deferred())
         request.parent = message.parent
+        request.scope = scope
         request.depth = message.depth
         self._start_run(request, message.item)
 

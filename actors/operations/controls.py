@@ -68,6 +68,15 @@ class SetConcurrency(ControlRequest, frozen=True, tag="set_concurrency"):
     concurrency: Annotated[int, msgspec.Meta(ge=1, title="items")]
 
 
+class Extend(ControlRequest, frozen=True, tag="extend"):
+    """Extend a run's deadline.
+
+    RUN gets SECONDS more than its workflow's `timeout`, added to the deadline that `stretto runs why` shows.
+    """
+
+    seconds: Annotated[float, msgspec.Meta(gt=0)]
+
+
 class RunControl(NamedTuple):
     """A control: its command below `stretto runs`, its request, and the event that it is to the run."""
 
@@ -83,6 +92,7 @@ CONTROLS: Final = (
     RunControl("skip", SkipItem, events.SkipRequested),
     RunControl("retry", RetryItem, events.RetryRequested),
     RunControl("concurrency", SetConcurrency, events.ConcurrencyRequested),
+    RunControl("extend", Extend, events.ExtensionRequested),
 )
 """Every control, in the order of `stretto runs --help`."""
 

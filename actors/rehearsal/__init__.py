@@ -1,12 +1,14 @@
-"""Rehearsals: a workflow run with scripted results on virtual time, by the engine that runs it for real.
+"""Rehearsals: the real engine runs a workflow with scripted results on virtual time.
 
-script.py     what is given: rules that say how tries end, requests to make meanwhile
-executor.py   the engine of a rehearsal, and what drives it from one quiet moment to the next
-  pump.py       a dispatcher without threads: it knows when nothing is left to do
-  timeline.py   virtual time, in seconds as users mean them or in the ticks of conformance cases
-  runner.py     notes the actions that are launched, and ends them
-  definitions.py  the workflows that are found, whatever actions they name
-  recording.py  a conductor that notes what it commands
+script.py     rules for the ends of attempts, and requests to make meanwhile
+executor.py   the engine of a rehearsal; it advances from one quiet moment to the next
+  pump.py       a dispatcher without threads, which knows when nothing is left to do
+  timeline.py   virtual time, in seconds or in the ticks of conformance cases
+  runner.py     records the actions that are launched, and ends them
+  definitions.py  the workflows, which may call unknown actions
+  recording.py  a conductor that records its commands
+files.py, suite.py, expectations.py   rehearsal files, which pass or fail like tests
+transcript.py a rehearsal as lines for people and as one object for programs
 cases.py      conformance cases: JSON in, JSON out
 """
 
@@ -16,26 +18,27 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.rehearsal.cases import answer, rehearser_of_cases
+    from stretto.actors.rehearsal.definitions import load_scripted, scripted_catalogue
     from stretto.actors.rehearsal.executor import Rehearsal, Rehearsed, Rehearser
-    from stretto.actors.rehearsal.files import SUFFIXES, Scripted, is_rehearsal, read_script
+    from stretto.actors.rehearsal.files import Scripted, is_rehearsal, read_script
     from stretto.actors.rehearsal.script import Control, Rule
     from stretto.actors.rehearsal.suite import Verdict, judge, rehearsals_in, why_unused
-    from stretto.actors.rehearsal.telling import lines, rehearsal_object
+    from stretto.actors.rehearsal.transcript import rehearsal_object, transcript_lines
 else:
     __getattr__ = lazy_face(
         __name__,
         {
             "cases": "answer rehearser_of_cases",
+            "definitions": "load_scripted scripted_catalogue",
             "executor": "Rehearsal Rehearsed Rehearser",
-            "files": "SUFFIXES Scripted is_rehearsal read_script",
+            "files": "Scripted is_rehearsal read_script",
             "script": "Control Rule",
             "suite": "Verdict judge rehearsals_in why_unused",
-            "telling": "lines rehearsal_object",
+            "transcript": "rehearsal_object transcript_lines",
         },
     )
 
 __all__ = [
-    "SUFFIXES",
     "Control",
     "Rehearsal",
     "Rehearsed",
@@ -46,10 +49,12 @@ __all__ = [
     "answer",
     "is_rehearsal",
     "judge",
-    "lines",
+    "load_scripted",
     "read_script",
     "rehearsal_object",
     "rehearsals_in",
     "rehearser_of_cases",
+    "scripted_catalogue",
+    "transcript_lines",
     "why_unused",
 ]

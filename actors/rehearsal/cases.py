@@ -1,10 +1,10 @@
-"""Conformance cases: one JSON object in, one JSON object out, in the words of the protocol.
+"""Answers conformance cases: one JSON object in, one JSON object out, in the protocol's words.
 
     {name, workflow, inputs?, context?, script?, controls?}
     --> {status, output, task_sequence, task_results, actions, errors, inspection}
 
-The workflow is the text of a definition. What cannot be rehearsed is an outcome as well: `invalid` (with the findings
-by category in `inspection`), `refused` (inputs that do not fit), `error` (a case that is none).
+The workflow is the text of a definition. A case that cannot be rehearsed has an outcome, too: `invalid` (the findings
+are in `inspection`, by category), `refused` (the inputs do not fit the parameters) or `error` (the case is wrong).
 """
 
 from collections.abc import Mapping
@@ -13,12 +13,13 @@ from typing import Any, Final, Protocol
 import msgspec
 
 from stretto.actors.actions import ActionRegistry
+from stretto.actors.rehearsal.definitions import scripted_catalogue
 from stretto.actors.rehearsal.executor import Rehearsal, Rehearsed, Rehearser
 from stretto.actors.rehearsal.recording import Visit
 from stretto.actors.rehearsal.runner import Launch
 from stretto.actors.rehearsal.script import Control, Rule
-from stretto.actors.rehearsal.telling import whole
 from stretto.actors.rehearsal.timeline import Ticks
+from stretto.actors.rehearsal.transcript import whole
 from stretto.definitions.data import Data, FrozenList, freeze
 from stretto.definitions.dialects import in_order, inspection, read_as_orquesta, read_with_findings
 from stretto.definitions.errors import InvalidInput, StrettoError
@@ -27,7 +28,7 @@ from stretto.metrics import get_logger
 
 _FILE: Final = "case.yaml"
 _WORDS: Final[Mapping[str, str]] = {"cancelled": "canceled", "timed_out": "timeout"}
-"""The protocol's words where they are not ours."""
+"""The protocol's statuses that have other names here."""
 _KINDS: Final[Mapping[str, str]] = {
     "action_failed": "execution",
     "workflow_failed": "execution",
@@ -37,16 +38,16 @@ _KINDS: Final[Mapping[str, str]] = {
     "join_unsatisfied": "unreachable-join",
     "wrong_type": "type",
 }
-"""The protocol's kinds of errors, by our codes; any other is `other`."""
+"""The protocol's kinds of errors, by error code. All others are of the kind `other`."""
 
-_NOT_TOLD: Final = frozenset({"timed_out", "abandoned", "cancelled", "items_failed"})
-"""Errors of which Orquesta, the protocol's reference, writes no records."""
+_UNREPORTED: Final = frozenset({"timed_out", "abandoned", "cancelled", "items_failed"})
+"""Errors that Orquesta, the protocol's reference, does not record."""
 
 _log = get_logger(__name__)
 
 
 class Case(msgspec.Struct, frozen=True):
-    """A case, as it is given."""
+    """A case."""
 
     workflow: str
     name: str = "case"
@@ -57,34 +58,34 @@ class Case(msgspec.Struct, frozen=True):
 
 
 class Stage(Protocol):
-    """What performs rehearsals."""
+    """Runs rehearsals."""
 
     def perform(self, rehearsal: Rehearsal) -> Rehearsed:
         """Rehearse a run."""
 
 
 def rehearser_of_cases() -> Rehearser:
-    """Return what performs cases: no action is known to it, so that each takes anything."""
-    return Rehearser(ActionRegistry({}))
+    """Return a rehearser that knows no action, so that every action accepts any input."""
+    return Rehearser(scripted_catalogue(ActionRegistry({})))
 
 
 def answer(line: bytes | str, rehearser: Stage) -> bytes:
-    """Return the outcome of a case, both as JSON. It raises nothing, whatever the case may be."""
+    """Return the outcome of a case, both as JSON. Raises nothing: an error is an outcome, too."""
     name = None
     try:
         case = msgspec.json.decode(line, type=Case)
         name = case.name
-        told = _outcome_of(case, rehearser)
+        outcome = _outcome_of(case, rehearser)
     except msgspec.DecodeError as error:
-        told = _nothing("error", [_error(f"this is no case: {error}")])
+        outcome = _nothing("error", [_error(f"the case is invalid: {error}")])
     except RecursionError:
-        told = _nothing("error", [_error("this is no case: it is nested too deep")])
+        outcome = _nothing("error", [_error("the case is nested too deeply")])
     except StrettoError as error:
-        told = _nothing("error", [_error(str(error), error.code)])
+        outcome = _nothing("error", [_error(str(error), error.code)])
     except Exception as error:  # noqa: BLE001 - the next case must get its answer
         _log.exception("case_crashed", case=name)
-        told = _nothing("error", [_error(f"{type(error).__name__}: {error}", "internal")])
-    return msgspec.json.encode(told)
+        outcome = _nothing("error", [_error(f"{type(error).__name__}: {error}", "internal")])
+    return msgspec.json.encode(outcome)
 
 
 def _outcome_of(case: Case, rehearser: Stage) -> dict[str, Any]:
@@ -96,8 +97,8 @@ def _outcome_of(case: Case, rehearser: Stage) -> dict[str, Any]:
         given["initial"] = freeze(case.context, "context")
     errors = in_order(finding for finding in reading.findings if finding.severity == "error")
     if errors or reading.workflow is None:
-        told = _nothing("invalid", [_error(str(each), each.code) for each in errors])
-        return {**told, "inspection": inspection(errors)}
+        nothing = _nothing("invalid", [_error(str(each), each.code) for each in errors])
+        return {**nothing, "inspection": inspection(errors)}
     rehearsal = Rehearsal(
         workflow=reading.workflow,
         inputs=case.inputs or {},
@@ -149,7 +150,7 @@ def _task_result(visit: Visit) -> dict[str, Any]:
 
 def _action(launch: Launch) -> dict[str, Any]:
     facts = launch.facts
-    told: dict[str, Any] = {
+    action: dict[str, Any] = {
         "task": facts.task,
         "route": facts.route,
         "visit": facts.visit,
@@ -158,22 +159,22 @@ def _action(launch: Launch) -> dict[str, Any]:
         "action": facts.action,
         "input": launch.input,
     }
-    return {**told, "delay": whole(launch.delay)} if launch.delay else told
+    return {**action, "delay": whole(launch.delay)} if launch.delay else action
 
 
 def _errors(records: FrozenList, workflow: Workflow) -> list[dict[str, Any]]:
-    told = [_error_of(record) for record in records]
+    errors = [_error_of(record) for record in records]
     if workflow.semantics is not ORQUESTA:
-        return told
+        return errors
     return [
-        each for place, each in enumerate(told) if each["code"] not in _NOT_TOLD and each not in told[:place]
+        each for place, each in enumerate(errors) if each["code"] not in _UNREPORTED and each not in errors[:place]
     ]  # equal ones once
 
 
 def _error_of(record: Data) -> dict[str, Any]:
     assert isinstance(record, dict)  # noqa: S101 - every error record is an object
-    told: dict[str, Any] = {"type": "error", "message": record["message"], "code": record["code"]}
-    told["kind"] = _KINDS.get(record["code"], "other")
+    error: dict[str, Any] = {"type": "error", "message": record["message"], "code": record["code"]}
+    error["kind"] = _KINDS.get(record["code"], "other")
     for ours, theirs in (
         ("task", "task_id"),
         ("route", "route"),
@@ -181,5 +182,5 @@ def _error_of(record: Data) -> dict[str, Any]:
         ("result", "result"),
     ):
         if record.get(ours) is not None:
-            told[theirs] = record[ours]
-    return told
+            error[theirs] = record[ours]
+    return error

@@ -1,32 +1,49 @@
-"""The definitions that rehearsals find: any action may be named in them, known or not."""
+"""The definitions that rehearsals use. Tasks may call any ref: an unknown action accepts any input."""
 
-from stretto.actors.catalogue import Catalogue
+from collections.abc import Iterable
+from os import PathLike
+
+from stretto.actors.actions import ActionRegistry
+from stretto.actors.catalogue import Callables, Catalogue, Rules, load_library
+from stretto.actors.rehearsal.runner import ScriptedActions
 from stretto.definitions.model import CoreActions
-from stretto.definitions.validation import KnownAction, KnownActions
+from stretto.definitions.validation import KnownAction
 
 
-class _AnyAction:
-    """Tells validation what known actions and workflows take; any other ref takes anything."""
+class AnyAction:
+    """Describes every ref to validation, except those of workflows with errors."""
 
-    def __init__(self, known: KnownActions) -> None:
-        self._known = known
+    def __init__(self, callables: Callables) -> None:
+        self._callables = callables
 
     def refs(self, core: CoreActions) -> tuple[str, ...]:
         """Return the refs that are known."""
-        return tuple(self._known.refs(core))
+        return self._callables.refs(core)
 
     def suggestion_for(self, ref: str, core: CoreActions) -> str:
-        """Return what is known of a ref."""
-        return self._known.suggestion_for(ref, core)
+        """Return why a ref cannot be called."""
+        return self._callables.suggestion_for(ref, core)
 
     def parameters_of(self, ref: str, core: CoreActions) -> KnownAction | None:
-        """Return what an action takes."""
-        return self._known.parameters_of(ref, core) or KnownAction({}, takes_anything=True)
+        """Return the inputs of a known action or workflow. Any other action accepts any input."""
+        known = self._callables.parameters_of(ref, core)
+        if known is not None or self._callables.is_unusable(ref):
+            return known
+        return KnownAction({}, takes_anything=True)
 
 
-class RehearsedDefinitions(Catalogue):
-    """A catalogue for rehearsals: what only the machine knows that will run a definition is not asked for here."""
+RULES = Rules(check_calls=AnyAction)
 
-    def _known(self) -> KnownActions | None:
-        known = super()._known()
-        return None if known is None else _AnyAction(known)
+
+def scripted_catalogue(actions: ActionRegistry) -> Catalogue:
+    """Return a catalogue without definitions, whose actions end as a script says."""
+    return Catalogue(ScriptedActions(actions), rules=RULES)
+
+
+def load_scripted(definitions: Iterable[str | PathLike[str]], actions: Iterable[str]) -> Catalogue:
+    """Load the definitions of rehearsals. Raises as `load_library` does."""
+    library = load_library(
+        definitions, actions=actions, rules=RULES, wrap=ScriptedActions,
+        rendered_commands="allow",  # a rehearsal runs no command
+    )  # fmt: skip
+    return library.catalogue

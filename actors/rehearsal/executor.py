@@ -1,32 +1,28 @@
-"""Rehearses a run: the real engine, supervisor, items and conductor; only time and what performs actions are replaced.
+"""Rehearses a run with the real engine, supervisor, items and conductor. Only time and the runner are replaced.
 
     Rehearsal --> Engine --> RunSupervisor --> ItemActor --> ScriptedRunner
                      '---- one dispatcher, pumped until nothing is left to do ----'
                                        then: a request, a reminder, or the end of one action; and so on
 
-Each rehearsal has an engine of its own, which costs a few tenths of a millisecond, so that none sees another.
+Each rehearsal has its own engine, which costs a few tenths of a millisecond, so that none affects another.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from os import PathLike
-from pathlib import Path
 from typing import Any, Final
 
 import pykka
 
-from stretto.actors.actions import ActionRegistry
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.dispatch import Timers, ask_method
 from stretto.actors.engine import Engine
 from stretto.actors.files import RehearsedFiles
 from stretto.actors.outcome import Outcome, RunHandle
-from stretto.actors.packs import Pack, read_pack_configuration
-from stretto.actors.rehearsal.definitions import RehearsedDefinitions
+from stretto.actors.packs import read_pack_configuration
 from stretto.actors.rehearsal.pump import PumpedDispatcher
 from stretto.actors.rehearsal.recording import RecordedConductor, Visit
-from stretto.actors.rehearsal.runner import Launch, ScriptedActions, ScriptedRunner
+from stretto.actors.rehearsal.runner import Launch, ScriptedRunner
 from stretto.actors.rehearsal.script import Control, Rule, Script
 from stretto.actors.rehearsal.timeline import Pace, ReminderKeeper, Seconds, Timeline
 from stretto.actors.runs import PermitPool, Services
@@ -38,14 +34,24 @@ from stretto.definitions.model import Workflow
 from stretto.metrics import Instruments
 
 MAX_STEPS = 50_000
-"""Actions and delays that may end in one rehearsal, before it is taken for an endless one."""
+"""The most actions and delays that may end in one rehearsal. One with more is taken for endless."""
 _ALL_AT_ONCE: Final = 10**9
-"""Permits: the engine-wide bound on items in flight is no matter of a workflow's meaning."""
+"""Permits. A workflow's meaning does not depend on the engine's bound on items in flight."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsal:
-    """A run to rehearse. `given` are further arguments of the run's conductor."""
+    """A run to rehearse.
+
+    Attributes:
+        workflow: The workflow that runs.
+        inputs: Its inputs.
+        rules: How actions end.
+        controls: Requests that are made meanwhile.
+        pace: How virtual time passes.
+        given: Further arguments of the run's conductor.
+        catalogue: The scope of a workflow that is given as a file. By default the rehearser's catalogue.
+    """
 
     workflow: Workflow
     inputs: Mapping[str, Any] = field(default_factory=dict)
@@ -53,14 +59,22 @@ class Rehearsal:
     controls: Sequence[Control] = ()
     pace: Callable[[Timeline], Pace] = Seconds
     given: Mapping[str, Any] = field(default_factory=dict)
+    catalogue: Catalogue | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rehearsed:
-    """What came of it.
+    """The result of a rehearsal.
 
-    `status` is one of a run that has ended, or the one in which nothing runs any more and no request is left. `unused`
-    are the rules that no try needed, counted from 0; `refused` says why requests were.
+    Attributes:
+        status: The run's status at its end, or when nothing runs and no request is left.
+        output: The run's output.
+        errors: The run's error records.
+        visits: The visits of tasks, in the order of their start.
+        launches: The actions that were launched, in order.
+        unused: The rules that no attempt needed, counted from 0.
+        refused: Why requests were refused.
+        mask: The run's secrets.
     """
 
     status: str
@@ -72,37 +86,28 @@ class Rehearsed:
     refused: Sequence[str]
     mask: Mask
 
-    def told(self, value: Data) -> Data:
-        """Return a value as it may be shown: without secrets."""
+    def masked(self, value: Data) -> Data:
+        """Return a value without secrets, to be shown."""
         return self.mask.data(value)
 
 
 class Rehearser:
-    """Performs rehearsals, one after the other, with the same definitions and actions."""
+    """Runs rehearsals, one after the other, with the same definitions and actions."""
 
-    def __init__(
-        self, actions: ActionRegistry, definitions: Sequence[str | PathLike[str]] = (), packs: Iterable[Pack] = ()
-    ) -> None:
-        """Take what workflows may call.
-
-        `actions`: those whose inputs are checked. `definitions`: folders of workflows. `packs`: those whose actions are
-        among `actions`, for their workflows.
-
-        Raises `UnknownWorkflow` if there is no such folder.
-        """
-        self._actions = ScriptedActions(actions)
-        self.catalogue = RehearsedDefinitions(self._actions)
-        for pack in packs:
-            self.catalogue.add_pack(pack)
-        self.catalogue.load(*map(Path, definitions))
+    def __init__(self, catalogue: Catalogue) -> None:
+        """Take a catalogue of `load_scripted` or `scripted_catalogue`."""
+        self.catalogue = catalogue
         self._instruments = Instruments()
 
     def perform(self, rehearsal: Rehearsal) -> Rehearsed:
         """Rehearse a run.
 
-        Raises `InvalidInput`, `NotData` (a scripted result is none), `LimitExceeded` (it does not end).
+        Raises:
+            InvalidInput: The inputs do not fit the parameters.
+            NotData: A scripted result is not JSON-like data.
+            LimitExceeded: The rehearsal does not end.
         """
-        stage = _Stage(rehearsal, self._actions, self.catalogue, self._instruments)
+        stage = _Stage(rehearsal, rehearsal.catalogue or self.catalogue, self._instruments)
         try:
             return stage.perform()
         finally:
@@ -110,11 +115,9 @@ class Rehearser:
 
 
 class _Stage:
-    """One rehearsal's engine, and what drives it."""
+    """One rehearsal's engine, driven step by step."""
 
-    def __init__(
-        self, rehearsal: Rehearsal, actions: ActionRegistry, catalogue: Catalogue, instruments: Instruments
-    ) -> None:
+    def __init__(self, rehearsal: Rehearsal, catalogue: Catalogue, instruments: Instruments) -> None:
         self._rehearsal = rehearsal
         self._controls = sorted(rehearsal.controls, key=lambda control: control.before_completion)
         self._conductors: dict[str, RecordedConductor] = {}
@@ -130,7 +133,7 @@ class _Stage:
             Timers(ReminderKeeper.start_on(self.dispatcher, self._timeline), self._timeline.now),
             None,
             self._runner,
-            actions,
+            catalogue.actions,
             instruments,
             now=self._timeline.now,
             new_run_id=lambda: f"rehearsed-{next(numbers)}",
@@ -162,7 +165,7 @@ class _Stage:
 
     def _make_conductor(self, *given: Any, **options: Any) -> RecordedConductor:
         requests = []
-        if not self._conductors:  # the run itself, no sub-workflow
+        if not self._conductors:  # the run itself, not a sub-workflow
             options |= self._rehearsal.given
             while self._controls and self._controls[0].before_completion <= 1:
                 requests.append(self._controls.pop(0).request)
@@ -174,7 +177,7 @@ class _Stage:
         return self._conductors[run_id].delay_of(start)
 
     def _go_on(self, run_id: str) -> None:
-        """Do what comes next, one thing at a time, until nothing is left."""
+        """Take one step at a time until none is left."""
         completions = 0
         for _ in range(MAX_STEPS):
             end = self._runner.next_end()
@@ -206,7 +209,7 @@ class _Stage:
 
 
 def _outcome_of(handle: RunHandle) -> Outcome | None:
-    """Return a run's outcome, if it has ended."""
+    """Return a run's outcome, or None before its end."""
     try:
         return handle.outcome.get(timeout=0)
     except pykka.Timeout:

@@ -1,4 +1,4 @@
-"""What was expected of a rehearsal against what came of it."""
+"""Compares the result of a rehearsal with its expectations."""
 
 import difflib
 import json
@@ -9,16 +9,16 @@ from typing import Any
 import yaml
 
 from stretto.actors.rehearsal.executor import Rehearsed
-from stretto.actors.rehearsal.telling import action_object
+from stretto.actors.rehearsal.transcript import action_object
 from stretto.definitions.data import thaw
 
 MAX_COMPARED = 250_000
-"""Pairs of expected and found that are compared; beyond it they are paired by their places."""
+"""The most pairs that are compared. With more, expected and found are paired by position."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One thing that was expected, and what was found in its place, both without secrets."""
+    """An expectation that was not met, and the value that was found, both without secrets."""
 
     what: str
     expected: Any
@@ -31,14 +31,14 @@ class Difference:
 
 
 def differences(expect: Mapping[str, Any], rehearsed: Rehearsed) -> list[Difference]:
-    """Return what differs; of an action or an error, only what is expected of it is looked at."""
-    told = []
+    """Return the differences. Of an action or an error, only the expected keys are compared."""
+    found_differences = []
     for what, expected in expect.items():
         expected, found = thaw(expected), thaw(_found(what, expected, rehearsed))  # noqa: PLW2901 - the plain data
         if _canonical(expected) != _canonical(found):
             mask = rehearsed.mask.anything
-            told.append(Difference(what, mask(expected), mask(found)))
-    return told
+            found_differences.append(Difference(what, mask(expected), mask(found)))
+    return found_differences
 
 
 def _found(what: str, expected: Any, rehearsed: Rehearsed) -> Any:
@@ -55,29 +55,29 @@ def _found(what: str, expected: Any, rehearsed: Rehearsed) -> Any:
 
 
 def _looked_at(expected: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return of each thing found what is expected of its counterpart; of one too many, what any is asked for."""
+    """Return the found objects, each with the keys of its counterpart. A surplus one has all expected keys."""
     every = tuple(dict.fromkeys(key for each in expected for key in each)) or ("code", "task", "action")
     asked = [every if place is None else tuple(expected[place]) for place in _counterparts(expected, found)]
     return [{key: each[key] for key in keys if key in each} for each, keys in zip(found, asked, strict=True)]
 
 
 def _counterparts(expected: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> list[int | None]:
-    """Return the place of what was expected instead of each thing found: what agrees, in order, then what is left."""
+    """Return the expected position for each found object: first those that agree, in order, then the rest."""
     if len(expected) * len(found) > MAX_COMPARED:
         return [place if place < len(expected) else None for place in range(len(found))]
-    told: list[int | None] = [None] * len(found)
+    counterparts: list[int | None] = [None] * len(found)
     of_expected, of_found = 0, 0
     for place, other in [*_agreeing(expected, found), (len(expected), len(found))]:
         for left, right in zip(range(of_expected, place), range(of_found, other), strict=False):
-            told[right] = left
+            counterparts[right] = left
         if other < len(found):
-            told[other] = place
+            counterparts[other] = place
         of_expected, of_found = place + 1, other + 1
-    return told
+    return counterparts
 
 
 def _agreeing(expected: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str, Any]]) -> list[tuple[int, int]]:
-    """Return the longest common subsequence as (place in expected, place in found)."""
+    """Return the longest common subsequence as (position in expected, position in found)."""
     agrees = [[_agrees(wanted, each) for each in found] for wanted in expected]
     longest = [[0] * (len(found) + 1) for _ in range(len(expected) + 1)]
     for place in reversed(range(len(expected))):

@@ -1,4 +1,4 @@
-"""Rehearsal files: YAML that names a workflow, its inputs, a script, and what is expected to come of it.
+"""Reads rehearsal files: YAML with a workflow, its inputs, a script, and expectations.
 
 workflow: ../deploy.yaml        # a path from this file's folder, or a ref
 inputs: {host: web1}
@@ -15,29 +15,29 @@ from typing import Any, Final, get_args
 
 import msgspec
 
+from stretto.actors.catalogue import is_rehearsal_document, not_utf8
+from stretto.actors.locating import SUFFIXES
 from stretto.actors.rehearsal.script import Control, Request, Rule, Status
 from stretto.definitions.data import freeze
 from stretto.definitions.dialects import Fields, Reader
-from stretto.definitions.errors import Finding, InvalidDefinition, Place
+from stretto.definitions.errors import InvalidDefinition, Place
 from stretto.definitions.source import ListNode, MapNode, Node, ScalarNode, compose, to_data
 
-SUFFIXES = frozenset({".yaml", ".yml"})
 STATUSES: Final = ("succeeded", "failed", "cancelled", "paused", "refused")
-"""What a rehearsal can be expected to end as; `refused`: its inputs do not fit the parameters."""
+"""The statuses that can be expected. `refused` means that the inputs do not fit the parameters."""
 OUTCOMES: Final = ("succeeded", "failed", "timed_out", "cancelled", "abandoned", "skipped", "running")
 ACTION_KEYS: Final = ("task", "action", "input", "item", "visit", "attempt", "route", "delay", "outcome", "result")
 ERROR_KEYS: Final = (
     "code", "message", "task", "visit", "item_index", "attempt", "action", "expression", "input", "handled", "route",
     "transition", "result",
 )  # fmt: skip
-_KEYS: Final = frozenset({"workflow", "inputs", "script", "controls", "expect"})
 _TEXT_KEYS: Final = ("workflow", "action", "task")
 _LEAST: Final[Mapping[str, int]] = {"visit": 1, "attempt": 1, "item": 0, "route": 0}
 
 
 @dataclass(frozen=True, slots=True)
 class Scripted:
-    """A script as a file gives it; `places` tells where each rule stands."""
+    """A script from a file. `places` has the place of each rule."""
 
     rules: Sequence[Rule]
     controls: Sequence[Control]
@@ -46,7 +46,7 @@ class Scripted:
 
 @dataclass(frozen=True, slots=True)
 class RehearsalFile:
-    """A rehearsal and what is expected of it: only what `expect` names is compared."""
+    """A rehearsal and its expectations. Only the keys in `expect` are compared."""
 
     path: Path
     workflow: str
@@ -56,18 +56,21 @@ class RehearsalFile:
 
 
 def is_rehearsal(path: Path) -> bool:
-    """Tell whether a YAML file looks like a rehearsal rather than a definition, or what else may stand beside one.
+    """Return whether a YAML file looks like a rehearsal file, and not like a definition or anything else.
 
-    One that is no YAML counts as well: whoever reads it tells what is wrong.
+    A file that is not valid YAML counts: reading it as a rehearsal then reports the error.
     """
     node = compose(path.read_text(encoding="utf-8", errors="replace"), str(path), lambda _finding: None)
-    if node is None:
-        return True
-    return isinstance(node, MapNode) and "tasks" not in node.members and not _KEYS.isdisjoint(node.members)
+    return node is None or is_rehearsal_document(node)
 
 
 def read_rehearsal(path: Path) -> RehearsalFile:
-    """Read a rehearsal file. Raises `InvalidDefinition` with every finding, OSError if it cannot be read."""
+    """Read a rehearsal file.
+
+    Raises:
+        InvalidDefinition: The file has errors. The exception lists them all.
+        OSError: The file cannot be read.
+    """
     reader = Reader(str(path))
     fields = Fields(reader, _document(path, reader), "the rehearsal")
     workflow = _workflow(reader, fields, path)
@@ -84,7 +87,7 @@ def read_rehearsal(path: Path) -> RehearsalFile:
 
 
 def read_script(path: Path) -> Scripted:
-    """Read a script alone: a list of rules, or an object of `script` and `controls`. Raises as `read_rehearsal`."""
+    """Read a script: a list of rules, or an object of `script` and `controls`. Raises as `read_rehearsal` does."""
     reader = Reader(str(path))
     node = _node(path, reader)
     if isinstance(node, ListNode):
@@ -106,8 +109,7 @@ def _node(path: Path, reader: Reader) -> Node:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        message = f"the file is no UTF-8 text: byte {error.start} cannot be read"
-        raise InvalidDefinition([Finding("not_utf8", message, Place(str(path), 1, 1))]) from None
+        raise InvalidDefinition([not_utf8(str(path), error)]) from None
     node = compose(text, str(path), reader.report)
     _raise_findings(reader)
     return ScalarNode(Place(str(path), 1, 1), None, "") if node is None else node
@@ -160,17 +162,17 @@ def _rule(reader: Reader, mapping: MapNode, what: str) -> Rule:
     fields = Fields(reader, mapping, what)
     wanted: dict[str, Any] = {}
     for key in _TEXT_KEYS:
-        for node, told in fields.given(key):
-            wanted[key] = reader.text(node, told)
+        for node, field in fields.given(key):
+            wanted[key] = reader.text(node, field)
     for key, least in _LEAST.items():
-        for node, told in fields.given(key):
-            wanted[key] = reader.integer(node, told, least)
-    for node, told in fields.given("status"):
-        wanted["status"] = reader.choice(node, told, get_args(Status))
-    for node, told in fields.given("duration"):
-        wanted["duration"] = reader.number(node, told)
+        for node, field in fields.given(key):
+            wanted[key] = reader.integer(node, field, least)
+    for node, field in fields.given("status"):
+        wanted["status"] = reader.choice(node, field, get_args(Status))
+    for node, field in fields.given("duration"):
+        wanted["duration"] = reader.number(node, field)
         if (wanted["duration"] or 0) < 0:
-            reader.wrong_type(told, node, "a number of seconds from 0")
+            reader.wrong_type(field, node, "a number of seconds from 0")
     result = fields.take("result")
     fields.finish(lambda _name: None)
     given = {key: value for key, value in wanted.items() if value is not None}
@@ -222,7 +224,7 @@ def _expectation(reader: Reader, node: Node) -> dict[str, Any]:
 
 
 def _partial(reader: Reader, node: Node, what: str, known: Sequence[str]) -> list[dict[str, Any]]:
-    """Return objects of which some members are given."""
+    """Return the given members of each object in a list."""
     given = []
     for number, member in enumerate(reader.sequence(node, what), 1):
         mapping = reader.mapping(member, f"number {number} of {what}")

@@ -1,4 +1,4 @@
-"""A dispatcher without threads: whoever rehearses takes the turns itself, and so knows when nothing is left to do."""
+"""A dispatcher without threads. The rehearsal pumps it, and so knows when nothing is left to do."""
 
 from collections import deque
 
@@ -6,13 +6,13 @@ from stretto.actors.dispatch import DispatchedActor, Dispatcher
 from stretto.definitions.errors import LimitExceeded
 
 MAX_TURNS = 200_000
-"""Turns of actors between two things that happen: an endless cycle of tasks that fail before they start takes more."""
+"""The most turns in one pump. Only an endless cycle of tasks that fail before they start takes more."""
 
-# ruff: noqa: SLF001 - a dispatcher takes its actors' turns, which a proxy must not offer
+# ruff: noqa: SLF001 - a dispatcher takes its actors' turns, which must not be public
 
 
 class PumpedDispatcher(Dispatcher):
-    """Takes turns, first ready, first served, only while `pump` is called; for one thread alone."""
+    """Takes turns, first ready, first served, only during `pump`. It must be used by one thread."""
 
     def __init__(self) -> None:
         super().__init__(threads=1)
@@ -21,7 +21,7 @@ class PumpedDispatcher(Dispatcher):
         self._dropped = False
 
     def submit(self, actor: DispatchedActor) -> bool:
-        """Have an actor take a turn when it is its turn."""
+        """Enqueue an actor for a turn."""
         if self._dropped:
             return False
         self._known[actor.actor_urn] = actor
@@ -29,9 +29,10 @@ class PumpedDispatcher(Dispatcher):
         return True
 
     def pump(self) -> None:
-        """Take turns until no actor has a message: only something from outside can go on from there.
+        """Take turns until no actor has a message.
 
-        Raises `LimitExceeded` if that does not come.
+        Raises:
+            LimitExceeded: The actors do not come to rest.
         """
         waiting, turns = self._waiting, 0
         while waiting:
@@ -45,7 +46,7 @@ class PumpedDispatcher(Dispatcher):
                 self._known.pop(actor.actor_urn, None)
 
     def stop(self) -> None:
-        """Drop every actor that is left, as the end of a process would: no hook of theirs is called."""
+        """Drop all actors, as the end of a process would: none of their hooks is called."""
         self._dropped = True
         for actor in self._known.values():
             if not actor.actor_inbox.closed:

@@ -1,4 +1,4 @@
-"""A conductor that notes what it is told and what it commands, for the rehearsal to tell of."""
+"""A conductor that records its events and commands, for the report of a rehearsal."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -34,7 +34,7 @@ _EVENTS: Final[Mapping[str, Callable[[float], Event]]] = {
 
 
 class Visit:
-    """An entry into a task: how it ended ("running": it has not), what it gave, and after how many tries."""
+    """A visit of a task: its outcome ("running" before its end), its result, and its number of attempts."""
 
     __slots__ = ("attempts", "outcome", "result", "route", "task", "visit")
 
@@ -48,9 +48,9 @@ class Visit:
 
 
 class RecordedConductor(Conductor):
-    """Conducts as any conductor, and keeps what was waited for and which tasks were visited.
+    """A conductor that also records delays and visits.
 
-    `requests` are made as the run begins, before anything that it commands is carried out.
+    `requests` are made when the run begins, before its first commands are carried out.
     """
 
     def __init__(self, *given: Any, requests: Sequence[Request] = (), **options: Any) -> None:
@@ -63,7 +63,7 @@ class RecordedConductor(Conductor):
         self._at: float = given[3]
 
     def begin(self) -> list[Command]:
-        """Return the commands that start the run, and those that the first requests give."""
+        """Return the commands that start the run, after those of the first requests."""
         self.enter()
         commands: list[Command] = []
         for request in self._requests:
@@ -85,16 +85,16 @@ class RecordedConductor(Conductor):
         return commands
 
     def delay_of(self, start: StartItem) -> float:
-        """Return how long this try was waited for, in seconds."""
+        """Return the delay before this attempt, in seconds."""
         of_item = (start.task, start.visit, start.attempt, start.index)
         return self._waits.get(of_item, self._waits.get((*of_item[:3], None), 0.0))
 
     def end_of(self, start: StartItem) -> ItemCompleted | None:
-        """Return how a try ended, if it has."""
+        """Return the end of an attempt, or None before it."""
         return self._ends.get((start.task, start.visit, start.index, start.attempt))
 
     def visits(self) -> list[Visit]:
-        """Return all visits, in the order of their start; of those that have not ended, what there is so far."""
+        """Return all visits, in the order of their start. One that has not ended has its results so far."""
         for running in self.active_visits():
             visit = self._visits_seen[running.name, running.visit]
             if running.attempt > 1 and not running.window:
@@ -127,12 +127,12 @@ class RecordedConductor(Conductor):
         then = command.then
         wait = round(then.at - self._at, 6)
         if isinstance(then, DelayElapsed | RetryDue):
-            index = then.index if isinstance(then, RetryDue) else None  # a delay is one of all items
+            index = then.index if isinstance(then, RetryDue) else None  # a task's delay counts for all items
             self._waits[then.task, then.visit, then.attempt, index] = wait
 
 
 class InstantConductor(RecordedConductor):
-    """Passes the delays of tasks at once, and records them."""
+    """A conductor whose delays pass at once. They are recorded."""
 
     def __init__(self, *given: Any, **options: Any) -> None:
         super().__init__(*given, skip_delay=self._note_delay, **options)

@@ -1,4 +1,4 @@
-"""What performs actions in a rehearsal: nobody. Each call is noted, and ends as the script says when its time comes."""
+"""The runner of rehearsals. It runs nothing: a call is recorded, and ends as the script says when it is due."""
 
 import heapq
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from stretto.actors.actions import Action, ActionRegistry
-from stretto.actors.rehearsal.script import Rule, Script, Try
+from stretto.actors.rehearsal.script import Attempt, Rule, Script
 from stretto.actors.rehearsal.timeline import Pace, Timeline
 from stretto.actors.runners import Call, Done, Finished, Running
 from stretto.definitions.conductor import ItemCompleted, StartItem
@@ -17,11 +17,11 @@ from stretto.definitions.data import Data, freeze
 from stretto.definitions.model import CoreActions
 
 _STATUSES: Final[Mapping[str, str]] = {"timeout": "timed_out", "canceled": "cancelled"}
-"""Our words for those of conformance cases."""
+"""Outcomes by their names in conformance cases."""
 
 
 class ScriptedActions(ActionRegistry):
-    """All actions: those that are known check their input, any other takes whatever it is given."""
+    """A registry with every action. The known ones check their input, any other accepts any input."""
 
     def __init__(self, known: ActionRegistry) -> None:
         super().__init__({}, "allow")  # no command runs
@@ -29,17 +29,17 @@ class ScriptedActions(ActionRegistry):
         self._made: dict[tuple[str, CoreActions], Action] = {}
 
     def get(self, ref: str, core: CoreActions = "stretto") -> Action:
-        """Return an action that is never called."""
+        """Return an action. Its function is never called."""
         made = self._made.get((ref, core))
         if made is None:
             known = self._known.find(ref, core)
-            # "async": an inline action would have to end as it begins.
+            # An inline action would have to end when it starts.
             made = _taking_anything(ref) if known is None else replace(known, runner="async")
             self._made[ref, core] = made
         return made
 
     def find(self, ref: str, core: CoreActions = "stretto") -> Action | None:
-        """Return an action whose input is known."""
+        """Return a known action, or None."""
         return self.get(ref, core) if self._known.find(ref, core) is not None else None
 
     def __contains__(self, ref: object) -> bool:
@@ -51,15 +51,15 @@ def _taking_anything(ref: str) -> Action:
 
 
 def _never_called(**_inputs: Any) -> None:
-    """Stand for an action of which only the name is known."""
+    """Stand in for an unknown action."""
 
 
 class Launch:
-    """An action that was launched, and how its try ended, if it has. Times are seconds from the start."""
+    """A launched action, and the end of its attempt if it has ended. Times are seconds from the start."""
 
     __slots__ = ("action", "at", "delay", "end", "ended_at", "facts", "input", "rule", "run_id", "start")
 
-    def __init__(self, call: Call, start: StartItem, facts: Try, rule: Rule, at: float) -> None:
+    def __init__(self, call: Call, start: StartItem, facts: Attempt, rule: Rule, at: float) -> None:
         self.run_id = call.ids.run_id
         self.start = start
         self.facts = facts
@@ -72,14 +72,14 @@ class Launch:
         self.end: ItemCompleted | None = None
 
     def context(self) -> dict[str, Data]:
-        """Return the workflow's variables as this try saw them, by name."""
+        """Return the workflow's variables that this attempt saw, by name."""
         scope = self.start.scope
         snapshot = scope.snapshot if isinstance(scope, ItemScope) else scope
         return dict(sorted(snapshot.variables.items()))
 
 
 class _ScriptedCall:
-    """A call that runs, as its item sees it."""
+    """A running call, as its item sees it."""
 
     __slots__ = ("_runner", "done", "ends_at", "launch", "number")
 
@@ -94,22 +94,22 @@ class _ScriptedCall:
         return (self.ends_at, self.number) < (other.ends_at, other.number)
 
     def cancel(self) -> bool:
-        """End at once."""
+        """End the call now."""
         return self._runner.cancel(self)
 
     def output(self) -> None:
-        """Return None: nothing is really called."""
+        """Return None: there is no process."""
 
 
 class ScriptedRunner:
-    """Takes calls and ends them, one at a time, in the order of (end, number)."""
+    """Records calls and ends them, one at a time, in the order of (end, number)."""
 
     threads = 0
 
     def __init__(
         self, script: Script, timeline: Timeline, pace: Pace, delay_of: Callable[[str, StartItem], float]
     ) -> None:
-        """Take what calls end as, and `delay_of(run_id, start)`: how long a try was waited for."""
+        """Take the script, and `delay_of(run_id, start)`, which returns the delay before an attempt."""
         self.launches: list[Launch] = []
         self._script = script
         self._timeline = timeline
@@ -118,11 +118,13 @@ class ScriptedRunner:
         self._running: list[_ScriptedCall] = []
 
     def start(self, call: Call, done: Done) -> Running:
-        """Note a launch."""
+        """Record a launch."""
         start, ids = call.start, call.ids
         if start is None:
-            raise ValueError("a rehearsed call is a try of a run's item")
-        facts = Try(ids.workflow, call.action.ref, start.task, start.visit, start.attempt, ids.item_index, start.route)
+            raise ValueError("a rehearsed call must be an attempt of a run's item")
+        facts = Attempt(
+            ids.workflow, call.action.ref, start.task, start.visit, start.attempt, ids.item_index, start.route
+        )
         rule = self._script.rule_for(facts) or Rule()
         launch = Launch(call, start, facts, rule, self._timeline.elapsed())
         launch.delay = self._delay_of(ids.run_id, start)
@@ -135,10 +137,10 @@ class ScriptedRunner:
         return scripted
 
     def stop(self) -> None:
-        """Nothing is to be stopped."""
+        """Do nothing: no thread or process runs."""
 
     def next_end(self) -> float | None:
-        """Return when the next call ends, on the pace's scale; None if nothing runs."""
+        """Return when the next call ends, on the pace's scale, or None if nothing runs."""
         return self._running[0].ends_at if self._running else None
 
     def complete_next(self) -> None:
@@ -150,7 +152,7 @@ class ScriptedRunner:
         self._end(call, _STATUSES.get(rule.status, rule.status), result)
 
     def cancel(self, call: _ScriptedCall) -> bool:
-        """End a call that runs; False if it does not."""
+        """End a running call. Return False if it has ended."""
         if call not in self._running:
             return False
         self._running.remove(call)

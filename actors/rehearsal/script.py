@@ -1,4 +1,4 @@
-"""What a rehearsal is given in place of real actions: rules that say how tries end, and requests made meanwhile."""
+"""Scripts of rehearsals: rules for the ends of attempts, and requests that are made meanwhile."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -8,15 +8,15 @@ import msgspec
 from stretto.definitions.data import freeze
 
 Status: TypeAlias = Literal["succeeded", "failed", "timed_out", "cancelled", "abandoned", "timeout", "canceled"]
-"""How a try may end; the last two are the words of conformance cases."""
+"""The ends of an attempt. The last two are the words of conformance cases."""
 Request: TypeAlias = Literal["pause", "resume", "cancel"]
 
 KEYS = ("workflow", "action", "task", "visit", "attempt", "item", "route")
-"""What a rule may ask of a try."""
+"""The keys by which a rule matches attempts."""
 
 
-class Try(NamedTuple):
-    """A try of an item, as rules know it; `item` is None for a task without items."""
+class Attempt(NamedTuple):
+    """An attempt, as rules match it. `item` is None for a task without items."""
 
     workflow: str
     action: str
@@ -28,10 +28,10 @@ class Try(NamedTuple):
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """How the tries end that it matches: those that agree with every key that it has.
+    """The end of the attempts that agree with every key of the rule.
 
-    `visit` counts the entries into a task, `attempt` the tries within a visit, both from 1; `item` is an index from 0.
-    `result` is what the action gives (left out: what `core.echo` is told, else null), after `duration` seconds.
+    `visit` and `attempt` count from 1, `item` is an index from 0. The action returns `result` after `duration` seconds.
+    Without `result`, core.echo returns its message and any other action null.
     """
 
     workflow: str | msgspec.UnsetType = msgspec.UNSET
@@ -46,23 +46,23 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     duration: float | None = None
 
     def wanted(self) -> tuple[tuple[int, Any], ...]:
-        """Return what it asks for: the place of a key in a `Try`, and the value there."""
+        """Return the keys of the rule, each as its position in an `Attempt` and the value there."""
         given = ((place, getattr(self, key)) for place, key in enumerate(KEYS))
         return tuple((place, value) for place, value in given if value is not msgspec.UNSET)
 
 
 class Control(msgspec.Struct, frozen=True):
-    """A request made just before a completion, counted from 1, is handled; 1: before anything is launched."""
+    """A request that is made just before the completion of that number, from 1, is handled."""
 
     before_completion: int
     request: Request
 
 
 class Script:
-    """Rules in their order: the first that matches a try says how it ends."""
+    """Rules in order. The first that matches an attempt gives its end."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
-        """Take the rules. Raises `NotData` if a result is none that an action could give."""
+        """Take the rules. Raises `NotData` if a result is not JSON-like data."""
         for number, rule in enumerate(rules, 1):
             if rule.result is not msgspec.UNSET:
                 freeze(rule.result, f"the result of rule {number}")
@@ -70,7 +70,7 @@ class Script:
         self._wanted = [rule.wanted() for rule in rules]
         self._used: set[int] = set()
 
-    def rule_for(self, attempt: Try) -> Rule | None:
+    def rule_for(self, attempt: Attempt) -> Rule | None:
         """Return the first rule that matches."""
         for number, wanted in enumerate(self._wanted):
             if all(attempt[place] == value for place, value in wanted):
@@ -79,5 +79,5 @@ class Script:
         return None
 
     def unused(self) -> Iterable[int]:
-        """Return the rules, counted from 0, that no try was the first to need."""
+        """Return the rules, counted from 0, that were never used."""
         return [number for number in range(len(self._rules)) if number not in self._used]

@@ -1,13 +1,15 @@
-"""Rehearsal files run like tests: each passes, or tells why not."""
+"""Runs rehearsal files like tests: each passes, or says why not."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stretto.actors.catalogue import Catalogue
+from stretto.actors.locating import SUFFIXES
 from stretto.actors.rehearsal.executor import Rehearsal, Rehearsed, Rehearser
 from stretto.actors.rehearsal.expectations import Difference, differences
-from stretto.actors.rehearsal.files import SUFFIXES, RehearsalFile, is_rehearsal, read_rehearsal
+from stretto.actors.rehearsal.files import RehearsalFile, is_rehearsal, read_rehearsal
 from stretto.actors.rehearsal.script import Rule
 from stretto.definitions.conductor import blank_record
 from stretto.definitions.context import Mask
@@ -18,7 +20,7 @@ from stretto.definitions.model import Workflow
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of a rehearsal file: it passes if there are no problems and no differences."""
+    """The result of a rehearsal file. It passes if it has no problems and no differences."""
 
     path: Path
     problems: list[str] = field(default_factory=list)
@@ -26,29 +28,30 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether all is as it was expected."""
+        """Whether all expectations are met."""
         return not self.problems and not self.differences
 
 
 def rehearsals_in(paths: Iterable[Path]) -> Iterator[Path]:
-    """Yield the files named, and the rehearsals in the folders named, each once. OSError if one cannot be read."""
-    told: set[Path] = set()
+    """Yield the given files, and the rehearsals in the given folders, each once. Raises `OSError`."""
+    yielded: set[Path] = set()
     for path in paths:
         if path.is_dir():
             candidates = sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES and each.is_file())
             found = [each for each in candidates if is_rehearsal(each)]
         else:
             found = [path]
-        yield from (each for each in found if each not in told)
-        told.update(found)
+        yield from (each for each in found if each not in yielded)
+        yielded.update(found)
 
 
 def judge(path: Path, rehearser: Rehearser) -> Verdict:
-    """Run a rehearsal file, and hold what comes of it against what it expects."""
+    """Run a rehearsal file, and compare the result with its expectations."""
     try:
         file = read_rehearsal(path)
-        workflow = rehearser.catalogue.find(file.workflow)
-        rehearsed = _performed(file, workflow, rehearser)
+        scope = rehearser.catalogue.scope_of(file.workflow)
+        workflow = scope.find(file.workflow)
+        rehearsed = _performed(file, workflow, scope, rehearser)
     except InvalidDefinition as error:
         return Verdict(path, [str(each) for each in error.findings])
     except StrettoError as error:
@@ -61,12 +64,12 @@ def judge(path: Path, rehearser: Rehearser) -> Verdict:
         problems.append(f"{file.script.places[number]}: rule {number + 1} never matched{why}")
     differing = differences(file.expect, rehearsed)
     if any(each.what == "status" for each in differing) and "errors" not in file.expect:
-        problems += [_told(record, rehearsed) for record in rehearsed.errors]
+        problems += [_error_line(record, rehearsed) for record in rehearsed.errors]
     return Verdict(path, problems, differing)
 
 
-def _told(record: Any, rehearsed: Rehearsed) -> str:
-    """Return an error record as a line: who did not expect the status looks for the cause of it."""
+def _error_line(record: Any, rehearsed: Rehearsed) -> str:
+    """Return an error record as a line: the cause of an unexpected status."""
     record = rehearsed.mask.anything(thaw(record))
     where = record.get("where")
     place = f"{where['file']}:{where['line']}:{where['column']}: " if where else ""
@@ -74,19 +77,20 @@ def _told(record: Any, rehearsed: Rehearsed) -> str:
 
 
 def why_unused(rule: Rule, workflow: Workflow) -> str:
-    """Return what is known of why a rule did not match, to be added to the word that it did not."""
+    """Return why a rule did not match, to follow the words that it never did."""
     if isinstance(rule.task, str) and not isinstance(rule.workflow, str) and rule.task not in workflow.tasks:
         hint = nearest(rule.task, workflow.tasks)
         return f": {workflow.ref} has no task {rule.task!r}" + (f"; {hint}" if hint else "")
-    return ": no try was like it, or an earlier rule took it"
+    return ": no attempt agrees with it, or an earlier rule matched first"
 
 
-def _performed(file: RehearsalFile, workflow: Workflow, rehearser: Rehearser) -> Rehearsed:
+def _performed(file: RehearsalFile, workflow: Workflow, scope: Catalogue, rehearser: Rehearser) -> Rehearsed:
     script = file.script
+    rehearsal = Rehearsal(
+        workflow=workflow, inputs=file.inputs, rules=script.rules, controls=script.controls, catalogue=scope
+    )
     try:
-        return rehearser.perform(
-            Rehearsal(workflow=workflow, inputs=file.inputs, rules=script.rules, controls=script.controls)
-        )
+        return rehearser.perform(rehearsal)
     except InvalidInput as error:
         errors = freeze([blank_record(error.code, problem) for problem in error.problems])
         assert isinstance(errors, type(EMPTY_LIST))  # noqa: S101 - for the type checker

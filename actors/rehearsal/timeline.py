@@ -1,8 +1,8 @@
-"""Virtual time: it stands still until the rehearsal goes on to what comes next.
+"""Virtual time. It stands still until the rehearsal advances to the next event.
 
-Two ways to go on. `Seconds` takes the times of a definition for what they are: delays are waited for, timeouts end
-what takes longer. `Ticks` is the executor that conformance cases assume: what runs ends in the order of its tick,
-delays are over at once, and nothing times out unless the script says so.
+There are two paces. `Seconds` takes a definition's times as they are: delays pass, and timeouts end longer actions.
+`Ticks` is the executor that conformance cases assume: actions end in the order of their ticks, delays pass at once, and
+nothing times out unless the script says so.
 """
 
 import heapq
@@ -19,7 +19,7 @@ DEFAULT_DURATION = 1.0
 
 
 class Timeline:
-    """The time it is, in seconds since the epoch, and who is to be reminded of what."""
+    """The present time, in seconds since the epoch, and the reminders to come."""
 
     def __init__(self) -> None:
         self.seconds = START
@@ -36,7 +36,7 @@ class Timeline:
         return round(self.seconds - START, 6)
 
     def add(self, reminder: RemindAt) -> None:
-        """Take a reminder."""
+        """Add a reminder."""
         self._pending.add(reminder.key)
         heapq.heappush(self._heap, (reminder.at, next(self._numbers), reminder))
 
@@ -45,20 +45,20 @@ class Timeline:
         self._pending.discard(key)
 
     def next_reminder(self) -> RemindAt | None:
-        """Return the reminder that is due next."""
+        """Return the next reminder, or None."""
         while self._heap and self._heap[0][2].key not in self._pending:
             heapq.heappop(self._heap)
         return self._heap[0][2] if self._heap else None
 
     def ring(self, reminder: RemindAt) -> None:
-        """Have the time come that a reminder is for."""
+        """Advance to a reminder's time, and send its message."""
         self.seconds = max(self.seconds, reminder.at)
         self._pending.discard(reminder.key)
         reminder.to.tell(reminder.message)
 
 
 class ReminderKeeper(DispatchedActor):
-    """Stands in the clock's place: puts reminders into the timeline."""
+    """Replaces the clock: adds reminders to the timeline."""
 
     registered = False
 
@@ -67,7 +67,7 @@ class ReminderKeeper(DispatchedActor):
         self._timeline = timeline
 
     def on_receive(self, message: Any) -> None:
-        """Take a reminder, or forget one."""
+        """Add a reminder, or forget one."""
         if isinstance(message, RemindAt):
             self._timeline.add(message)
         elif isinstance(message, ForgetReminder):
@@ -75,24 +75,24 @@ class ReminderKeeper(DispatchedActor):
 
 
 class Pace(Protocol):
-    """How time goes on."""
+    """A way for time to advance."""
 
     @property
     def conductor(self) -> type[RecordedConductor]:
-        """What conducts runs at this pace."""
+        """The class of conductors at this pace."""
 
     def end_of(self, duration: float | None, timeout: float | None) -> float:
-        """Return when a try ends that is launched now; None: the script says nothing of its duration, or no timeout."""
+        """Return when an attempt ends that starts now. None stands for no scripted duration, or no timeout."""
 
     def due(self, first_end: float | None) -> RemindAt | None:
-        """Return the reminder that comes before the end of what ends next (None: nothing runs), if one does."""
+        """Return the reminder that is due before `first_end`, if there is one. With None, nothing runs."""
 
     def go_to(self, end: float) -> None:
-        """Go on to when something ends."""
+        """Advance to the end of an action."""
 
 
 class Seconds:
-    """Everything takes the time that it says."""
+    """Every delay and duration takes its time."""
 
     conductor: type[RecordedConductor] = RecordedConductor
 
@@ -100,13 +100,13 @@ class Seconds:
         self._timeline = timeline
 
     def end_of(self, duration: float | None, timeout: float | None) -> float:
-        """Return a time; what the script says nothing of does not time out."""
+        """Return a time. An action without a scripted duration does not time out."""
         if duration is None:
             duration = DEFAULT_DURATION if timeout is None else min(DEFAULT_DURATION, timeout)
         return self._timeline.seconds + duration
 
     def due(self, first_end: float | None) -> RemindAt | None:
-        """Return the next reminder, unless something ends before it or at that very time."""
+        """Return the next reminder, unless an action ends before it or at the same time."""
         reminder = self._timeline.next_reminder()
         return None if reminder is None or (first_end is not None and first_end <= reminder.at) else reminder
 
@@ -116,7 +116,7 @@ class Seconds:
 
 
 class Ticks:
-    """The simulated executor of conformance cases; time goes on all the same, for what reads it."""
+    """The simulated executor of conformance cases. Time advances, too, for expressions that read it."""
 
     conductor: type[RecordedConductor] = InstantConductor
 
@@ -129,7 +129,7 @@ class Ticks:
         return self._tick + (DEFAULT_DURATION if duration is None else duration)
 
     def due(self, first_end: float | None) -> RemindAt | None:  # noqa: ARG002 - as above
-        """Return the next delay, which comes before any end; what would time out is forgotten."""
+        """Return the next delay, which is due before any end. Timeouts are forgotten."""
         while (reminder := self._timeline.next_reminder()) is not None:
             if isinstance(reminder.message, RetryDue | DelayElapsed):
                 return reminder
@@ -137,6 +137,6 @@ class Ticks:
         return None
 
     def go_to(self, end: float) -> None:
-        """Let the ticks pass."""
+        """Advance the ticks."""
         self._timeline.seconds += end - self._tick
         self._tick = end

@@ -16,6 +16,7 @@ from stretto.definitions.data import FrozenDict
 from stretto.definitions.model import Workflow
 
 if TYPE_CHECKING:
+    from stretto.actors.catalogue import Catalogue
     from stretto.definitions.conductor import ReusePlan
     from stretto.definitions.context import Mask
 
@@ -50,6 +51,7 @@ class RunRequest:
         surroundings: The values that the run gets besides its inputs.
         mask: The secrets of the run and of its parent.
         secrecy: The values that the run passes to secret parameters.
+        scope: The catalogue of a run that was started from a file, or None.
         idempotency_key: The client's key.
         rerun: The earlier run that this one repeats.
         kept: The results of that run to reuse.
@@ -57,7 +59,7 @@ class RunRequest:
 
     __slots__ = (
         "accepted", "depth", "handle", "idempotency_key", "inputs", "kept", "mask", "nested", "parent", "rerun",
-        "secrecy", "surroundings", "watchers", "workflow",
+        "scope", "secrecy", "surroundings", "watchers", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -79,6 +81,7 @@ class RunRequest:
         self.surroundings = NO_ENVIRONMENT
         self.mask: Mask | None = None
         self.secrecy = NO_SECRECY
+        self.scope: Catalogue | None = None
         self.idempotency_key: str | None = None
         self.rerun: Rerun | None = None
         self.kept: ReusePlan | None = None

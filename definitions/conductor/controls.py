@@ -3,9 +3,11 @@
 from functools import partial
 from typing import Final
 
+from stretto.definitions.conductor.commands import WaitUntil
 from stretto.definitions.conductor.events import (
     CancelRequested,
     ConcurrencyRequested,
+    ExtensionRequested,
     PauseRequested,
     ResumeRequested,
     RetryRequested,
@@ -21,6 +23,9 @@ from stretto.definitions.conductor.status import abort, change_status, start_not
 from stretto.definitions.conductor.visit import Visit
 from stretto.definitions.conductor.window import advance_visit, may_start_later, stop_all_items, stop_item
 from stretto.definitions.errors import Place
+
+MAX_EXTENSION_SECONDS: Final = 10 * 365 * 86_400
+"""The longest extension of a run's deadline: ten years."""
 
 
 def pause(state: RunState, _event: PauseRequested) -> None:
@@ -52,11 +57,29 @@ def cancel(state: RunState, _event: CancelRequested) -> None:
         stop_all_items(state)
 
 
-def time_out(state: RunState, _event: RunTimedOut) -> None:
+def extend(state: RunState, event: ExtensionRequested) -> None:
+    """Add seconds to the run's deadline."""
+    if not 0 < event.seconds <= MAX_EXTENSION_SECONDS:
+        raise IllegalTransition(
+            f"seconds must be a positive number up to {MAX_EXTENSION_SECONDS:,}, got {event.seconds}"
+        )
+    if state.deadline is None:
+        raise IllegalTransition("the run has no timeout to extend")
+    if state.status not in {"running", "paused"}:
+        raise IllegalTransition(f"cannot extend the timeout of a run that is {state.status}")
+    state.extension += event.seconds
+    state.deadline = RunTimedOut(state.deadline.at + event.seconds)
+    state.commands.append(WaitUntil(state.deadline))
+
+
+def time_out(state: RunState, event: RunTimedOut) -> None:
     """Fail the run at its deadline, and stop its items."""
     if state.status not in {"running", "paused"}:
         return
-    message = f"the run took longer than {state.workflow.timeout:g} s"
+    if state.deadline is not None and event.at < state.deadline.at:
+        return  # the deadline before an extension
+    timeout = (state.workflow.timeout or 0) + state.extension
+    message = f"the run took longer than {timeout:g} s"
     place = state.workflow.timeout_place or Place(state.workflow.file, 1, 1)
     state.errors.of_run("run_timed_out", message, place)
     abort(state)
@@ -119,6 +142,7 @@ HANDLERS: Final[Handlers] = {
     PauseRequested: pause,
     ResumeRequested: resume,
     CancelRequested: cancel,
+    ExtensionRequested: extend,
     RunTimedOut: time_out,
     ConcurrencyRequested: set_concurrency,
     SkipRequested: skip_item,

@@ -136,6 +136,13 @@ class RetryRequested(msgspec.Struct, frozen=True):
     at: float
 
 
+class ExtensionRequested(msgspec.Struct, frozen=True):
+    """Add seconds to the run's deadline."""
+
+    seconds: float
+    at: float
+
+
 class RunTimedOut(msgspec.Struct, frozen=True):
     """The run's deadline has passed."""
 
@@ -198,6 +205,7 @@ Event: TypeAlias = (
     | ConcurrencyRequested
     | SkipRequested
     | RetryRequested
+    | ExtensionRequested
     | RunTimedOut
     | ItemsRead
     | ResultsOpened

@@ -39,7 +39,8 @@ class RunState:
 
     __slots__ = (
         "active", "arrivals", "at", "begun", "cancelled", "commands", "context", "deadline", "due", "ended",
-        "entered", "errors", "event_count", "fail_fast", "failed", "initial", "is_child", "known_moment", "mask",
+        "entered", "errors", "event_count", "extension", "fail_fast", "failed", "initial", "is_child", "known_moment",
+        "mask",
         "paused_from_below", "paused_items", "run_id", "semantics", "since", "skip_delay", "skipping", "status",
         "status_table", "terminal", "transitions", "visits", "workflow",
     )  # fmt: skip
@@ -73,6 +74,8 @@ class RunState:
         """A cancel was requested, whatever came of it."""
         self.failed = False
         self.deadline: RunTimedOut | None = None
+        self.extension = 0.0
+        """The seconds that requests have added to the deadline."""
 
         self.at = started_at
         """The time of the current event."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.definitions.validation.examination import Examination, check, examine
+    from stretto.definitions.validation.examination import Examination, check, examine, examine_reading
     from stretto.definitions.validation.inputs import (
         RENDERED_HINT,
         KnownAction,
@@ -25,7 +25,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "examination": "Examination check examine",
+            "examination": "Examination check examine examine_reading",
             "inputs": "KnownAction KnownActions KnownInput RENDERED_HINT computed_members",
             "references": "references_of",
             "schema": "json_schema",
@@ -42,6 +42,7 @@ __all__ = [
     "check",
     "computed_members",
     "examine",
+    "examine_reading",
     "json_schema",
     "references_of",
     "secrecy_of",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from stretto.definitions.dialects import in_order, read_with_findings
+from stretto.definitions.dialects import Reading, in_order, read_with_findings
 from stretto.definitions.errors import Finding
 from stretto.definitions.model import NATIVE, Task, Workflow, graph_of
 from stretto.definitions.source import Node
@@ -71,7 +71,15 @@ def examine(
     Returns:
         The workflow and its findings.
     """
-    reading = read_with_findings(text, file)
+    return examine_reading(read_with_findings(text, file), actions, complete)
+
+
+def examine_reading(
+    reading: Reading,
+    actions: KnownActions | None = None,
+    complete: Callable[[Workflow], Workflow] = lambda workflow: workflow,
+) -> Examination:
+    """Check what `read_with_findings` returned, as `examine` does."""
     found = list(dict.fromkeys(reading.findings))
     if reading.workflow is None:
         return Examination(None, _sorted(found))

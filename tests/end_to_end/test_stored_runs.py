@@ -6,6 +6,7 @@ The daemon is a process; so are commands that have to be interrupted, or to wait
 import json
 import signal
 import subprocess
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +125,7 @@ def test_ctrl_c_leaves_a_run_that_is_watched_alone(tmp_path: Path, gate: Gate) -
         following = watching(served, run)
         following.send_signal(signal.SIGINT)
         _, why = following.communicate(timeout=PATIENCE)
-        assert (following.returncode, f"the run {run} goes on" in why) == (130, True)
+        assert (following.returncode, f"the run {run} continues" in why) == (130, True)
         gate.open()
         assert at(served, "runs", "watch", run).exit_code == 0
 
@@ -143,6 +144,34 @@ def test_a_fan_out_is_controlled_while_it_runs(tmp_path: Path, gate: Gate) -> No
         gate.open()
         assert at(served, "runs", "watch", run).exit_code == 0
         assert told(at(served, "runs", "prune", "--keep", 0, "--json")) == {"deleted": 1}
+
+
+def test_a_deadline_is_extended_in_a_daemon_and_in_its_store(tmp_path: Path) -> None:
+    """Each extension counts, whoever records it; the daemon that opens the store next has the sum."""
+    store, workflow = f"sqlite:///{tmp_path}/store.db", tmp_path / "timed.yaml"
+    workflow.write_text(
+        "ref: test.timed\ntimeout: 3600\ncancellation_policy: cancel_running\n"
+        "tasks: [{name: a, action: core.sleep, input: {seconds: 1000}}]\n"
+    )
+
+    def deadline(*where: str) -> datetime:
+        wait = told(stretto("runs", "why", "@latest", "--json", *where))[-1]
+        assert wait["kind"] == "deadline"
+        return datetime.fromisoformat(wait["until"])
+
+    with serving(tmp_path, "--store", store) as served:
+        assert at(served, "run", workflow, "--detach").exit_code == 0
+        first = deadline("--daemon", served.client.url)
+        done = at(served, "runs", "extend", "@latest", 60)
+        assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
+        assert deadline("--store", store) - first == timedelta(seconds=60)
+        served.signal(signal.SIGTERM)
+        served.signal(signal.SIGTERM)
+        assert served.ended() == 0
+    assert stretto("runs", "extend", "@latest", 60, "--store", store).exit_code == 0
+    with serving(tmp_path, "--store", store) as served:
+        assert deadline("--daemon", served.client.url) - first == timedelta(seconds=120)
+        assert at(served, "runs", "cancel", "@latest").exit_code == 0
 
 
 def test_a_daemon_ends_with_its_store(tmp_path: Path, gate: Gate) -> None:

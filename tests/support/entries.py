@@ -43,6 +43,7 @@ FIELDS = {
     "attempt": COUNTS,
     "at": TIMES,
     "indexes": st.lists(COUNTS).map(tuple),
+    "seconds": st.floats(0, 1e9, exclude_min=True),
     "texts": st.lists(st.text()).map(tuple),
     "items": st.lists(VALUES, max_size=6).map(freeze),
     "start": OFFSETS,

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from stretto.actors.rehearsal import Control, Rehearsal, Rule, rehearser_of_cases
-from stretto.actors.rehearsal.telling import action_object
 from stretto.actors.rehearsal.timeline import Ticks
+from stretto.actors.rehearsal.transcript import action_object
 from stretto.definitions.data.frozen import thaw
 from stretto.definitions.dialects import read_workflow
 

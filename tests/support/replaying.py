@@ -49,6 +49,7 @@ from stretto.definitions.conductor import (
     WriteResult,
 )
 from stretto.definitions.conductor.branches import NO_BRANCH
+from stretto.definitions.conductor.events import ExtensionRequested
 from stretto.definitions.data.frozen import EMPTY_OBJECT, FrozenDict, FrozenList
 from stretto.definitions.dialects import read_as_orquesta, read_workflow
 from stretto.definitions.expressions import Moment
@@ -309,6 +310,7 @@ class Driver:
             ConcurrencyRequested(task, concurrency, self.clock),
             SkipRequested(task, index, self.clock),
             RetryRequested(task, index, self.clock),
+            ExtensionRequested(self.random.choice([0, 0.5, 20]), self.clock),
         ]
         choices += [RetryRequested(*item, self.clock) for item in self._mendable()]
         choices += [self.random.choice(self.spent)] if self.spent else []

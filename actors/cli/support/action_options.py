@@ -1,6 +1,5 @@
-"""What a command that runs nothing knows of actions: the core's, those of Python code, those of packs."""
+"""The options for actions, packs and definitions, and the library that they name."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -8,58 +7,64 @@ import click
 from stretto.actors.cli.support.exit_codes import USAGE, give_up
 
 if TYPE_CHECKING:
-    from stretto.actors.actions import ActionRegistry, RenderedCommands
-    from stretto.actors.packs import Pack
+    from collections.abc import Iterable
+    from os import PathLike
 
-PACKS = click.option("--packs", multiple=True, metavar="DIR", help="A pack, or a folder of packs; may be repeated.")
-"""The option that all commands share which know actions."""
+    from stretto.actors.actions import RenderedCommands
+    from stretto.actors.catalogue import Library, Rules
+    from stretto.actors.locating import Survey
+    from stretto.definitions.errors import Finding
+
+DEFINITIONS = click.option("--definitions", multiple=True, metavar="DIR", help="A folder of definitions. Repeatable.")
+ACTIONS = click.option(
+    "--actions", multiple=True, metavar="MODULE|FILE.py", help="Python code with actions. Repeatable."
+)
+PACKS = click.option("--packs", multiple=True, metavar="DIR", help="A pack, or a folder of packs. Repeatable.")
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The actions, and the packs that some of them are from."""
+def load_or_exit(
+    definitions: "Iterable[str | PathLike[str] | Survey]" = (),
+    *,
+    actions: tuple[str, ...] = (),
+    packs: tuple[str, ...] = (),
+    findings: "list[Finding] | None" = None,
+    rules: "Rules | None" = None,
+    when_needed: bool = False,
+) -> "Library":
+    """Load a library as `load_library` does. An error ends the process as wrong usage.
 
-    actions: "ActionRegistry"
-    packs: "list[Pack]"
-
-
-def read_known(modules: tuple[str, ...], packs: tuple[str, ...], definitions: tuple[str, ...] = ()) -> Known:
-    """Load Python code and packs for their actions; what is wrong with them ends the process, as wrong usage.
-
-    `definitions` are folders that may hold packs.
+    Findings of packs go to standard error, unless they are in `findings`.
     """
-    from stretto.actors.catalogue import core_actions
+    from stretto.actors.catalogue import Rules, load_library, log_nothing
     from stretto.definitions.errors import InvalidDefinition, StrettoError
 
-    registry = core_actions(rendered_commands())
+    if packs:
+        from stretto.metrics import configure_logging
+
+        configure_logging("WARNING")  # loading logs each pack as INFO
     try:
-        for each in modules:
-            registry.load(each)
-        return Known(registry, _read_packs(registry, packs, definitions) if packs or definitions else [])
+        library = load_library(
+            definitions, actions=actions, packs=packs, rendered_commands=rendered_commands(),
+            rules=rules or Rules(log=log_nothing), findings=findings, when_needed=when_needed,
+        )  # fmt: skip
     except InvalidDefinition as error:
         give_up("\n  ".join(["the packs cannot be used", *map(str, error.findings)]), USAGE)
     except StrettoError as error:
         give_up(str(error), USAGE)
+    if library.packs:
+        from stretto.actors.packs import findings_of
+
+        for finding in (each for pack in library.packs for each in findings_of(pack, library.actions)):
+            if finding not in (findings or ()):
+                click.echo(str(finding), err=True)
+    return library
 
 
 def rendered_commands() -> "RenderedCommands":
-    """Return what the config says of commands with expressions in them; that it is wrong ends the process."""
+    """Return the setting `core_local.rendered_cmd`. An invalid config file ends the process."""
     from stretto.actors.settings import InvalidSettings, read_settings
 
     try:
         return read_settings().settings.core_local.rendered_cmd
     except InvalidSettings as error:
         give_up("\n  ".join(["the configuration cannot be used", *error.problems]), USAGE)
-
-
-def _read_packs(registry: "ActionRegistry", folders: tuple[str, ...], definitions: tuple[str, ...]) -> "list[Pack]":
-    from stretto.actors.packs import add_packs, findings_of, read_packs
-    from stretto.metrics import configure_logging
-
-    configure_logging("WARNING")  # to standard error, and no word of what was loaded
-    read = read_packs(folders, definitions)
-    add_packs(registry, read)
-    for pack in read:
-        for finding in findings_of(pack, registry):
-            click.echo(str(finding), err=True)
-    return read

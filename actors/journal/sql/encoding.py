@@ -29,6 +29,7 @@ from stretto.definitions.conductor import (
     RunTimedOut,
     SkipRequested,
     StreamFailed,
+    events,
 )
 from stretto.definitions.data import freeze
 from stretto.definitions.errors import NotData, Place
@@ -44,6 +45,7 @@ KINDS: Final[dict[str, type[Any]]] = {
     "resume_requested": ResumeRequested,
     "cancel_requested": CancelRequested,
     "run_timed_out": RunTimedOut,
+    "extension_requested": events.ExtensionRequested,
     "concurrency_requested": ConcurrencyRequested,
     "skip_requested": SkipRequested,
     "retry_requested": RetryRequested,

@@ -157,15 +157,15 @@ def test_differences_are_coloured_on_a_terminal_unless_that_is_not_wanted(folder
         (("good.yaml", "nowhere.yaml"), 2, "there is no file or folder 'nowhere.yaml'"),
         (("good.yaml", "--inputs", "x.json"), 2, "leave --inputs out"),
         (("deploy.yaml",), 2, "'hosts' is required"),
-        (("deploy.yaml", "hosts=x"), 2, "takes a JSON list"),
+        (("deploy.yaml", "hosts=x"), 2, "must be a JSON list"),
         (("deploy.yaml", "--script", "nowhere.yaml"), 2, "cannot read the script 'nowhere.yaml'"),
         (("deploy.yaml", "--script", "wrong.yaml"), 2, "wrong.yaml:1:4: error: rule 1 has no field 'taks'"),
         (("broken.yaml", "--script", "wrong.yaml"), 2, "wrong.yaml:1:4"),
         (("broken.yaml",), 1, "the definition cannot be used\n  broken.yaml:"),
         (("deploy.yaml", "--definitions", "nowhere"), 2, "there is no folder of definitions"),
         (("--case", "nowhere.json"), 2, "cannot read the case 'nowhere.json'"),
-        (("--case", "x", "--jsonl"), 2, "stand alone"),
-        (("deploy.yaml", "--jsonl"), 2, "stand alone"),
+        (("--case", "x", "--jsonl"), 2, "exclude each other"),
+        (("deploy.yaml", "--jsonl"), 2, "exclude each other"),
     ],
 )
 def test_what_cannot_be_rehearsed_is_told(

@@ -138,9 +138,9 @@ def test_an_invalid_definition_exits_with_1_and_every_finding(tmp_path: Path) ->
         (("nope",), "there is no workflow 'nope'"),
         (("nope.yaml",), "cannot read the workflow 'nope.yaml'"),
         (("ECHO", "txt=1"), "did you mean 'text'?"),
-        (("ECHO", "text"), "'text' is no KEY=VALUE"),
-        (("ECHO", "number=many"), "the parameter 'number' takes a number, which the text given is not"),
-        (("ECHO", "rows=[1"), "the parameter 'rows' takes a JSON list"),
+        (("ECHO", "text"), "an input must be KEY=VALUE, got 'text'"),
+        (("ECHO", "number=many"), "'number' must be a number, got other text"),
+        (("ECHO", "rows=[1"), "'rows' must be a JSON list"),
         (("ECHO", "flag=1"), "'flag' must be of type boolean, got integer"),
         (("ECHO", "--inputs", "nope.json"), "cannot read the inputs 'nope.json'"),
         (("ECHO", "--actions", "no_such_module_x"), "no_such_module_x"),
@@ -158,7 +158,7 @@ def test_wrong_usage_exits_with_2_and_says_what_is_wrong(echo: str, arguments: t
     assert "Traceback" not in result.output
 
 
-@pytest.mark.parametrize(("text", "expected"), [("[1]", "are no object"), ("{", "are no JSON")])
+@pytest.mark.parametrize(("text", "expected"), [("[1]", "must be an object"), ("{", "must be JSON")])
 def test_inputs_that_are_no_object_are_wrong_usage(echo: str, text: str, expected: str) -> None:
     """A list, or broken JSON, cannot be a run's inputs."""
     result = stretto("run", echo, "--inputs", "-", stdin=text)
@@ -224,8 +224,8 @@ def test_a_run_is_kept_in_a_store(echo: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [
-        (("--store-key", "x"), 2, "give a --store, too"),
-        (("--idempotency-key", "x"), 2, "give a --store, too"),
+        (("--store-key", "x"), 2, "need --store"),
+        (("--idempotency-key", "x"), 2, "need --store"),
         (("--daemon", "unix:///x", "--store", "sqlite://"), 2, "the daemon's own settings"),
         (("--store", "mysql://x"), 3, "its URL begins with 'mysql:'"),
         (("--store", "sqlite://", "--store-key", "/nowhere"), 3, "the key file cannot be read"),

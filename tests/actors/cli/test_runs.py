@@ -24,6 +24,7 @@ tasks:
     concurrency: 10
 output_map: {answers: "{{ task.probe.result }}"}
 """
+TIMED = "ref: tests.timed\ntimeout: 60\ntasks: [{name: only, action: core.noop}]\n"
 ONE = "ref: tests.one\ntasks: [{name: only, action: core.noop}]\n"
 
 
@@ -199,6 +200,32 @@ def test_a_fan_out_is_controlled_without_a_daemon(kept: Kept) -> None:
     assert told == {"run": kept.running.id, "done": "skip", "task": "probe", "index": 0}
     result = kept.runs("retry", kept.running.id, "nobody", "0")
     assert (result.exit_code, "Traceback" in result.output) == (2, False)
+
+
+def test_a_runs_deadline_is_extended_without_a_daemon(kept: Kept) -> None:
+    """`why` shows the later deadline, `export` the entry; what cannot be says why."""
+    with kept.opened() as store:
+        timed = Conducted(store, TIMED)
+    before = kept.told("why", timed.id)[-1]
+    assert kept.told("extend", timed.id, "0.5") == {"run": timed.id, "done": "extend", "seconds": 0.5}
+    assert kept.runs("extend", timed.id, "3600").output == ""
+    after = kept.told("why", timed.id)[-1]
+    assert (before["text"], after["text"]) == (
+        "the run times out at 1970-01-01T00:17:40Z", "the run times out at 1970-01-01T01:17:40Z"
+    )  # fmt: skip
+    entries = json.loads(kept.runs("export", timed.id).stdout)["entries"]
+    assert [(each["type"], each["seconds"]) for each in entries] == [
+        ("extension_requested", 0.5), ("extension_requested", 3600.0)
+    ]  # fmt: skip
+    for run, seconds, message in (
+        (kept.running.id, "5", "the run has no timeout to extend"),
+        (kept.succeeded.id, "5", "has ended"),
+        (timed.id, "0", "0 is not in the range x>0"),
+        (timed.id, "nan", "must be a positive number"),
+        (timed.id, "soon", "'soon' is not a valid float"),
+    ):
+        result = kept.runs("extend", run, seconds)
+        assert (result.exit_code, message in result.stderr) == (2, True), result.output
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_a_key_can_be_used(tmp_path: Path) -> None:
 def test_a_store_that_is_well(tmp_path: Path, url: str) -> None:
     """Nothing is printed on standard output."""
     result = store("check", url, "--store-key", tmp_path / "key")
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "nothing is wrong\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no problems found\n")
 
 
 def test_a_store_with_problems(tmp_path: Path, url: str) -> None:
@@ -75,7 +75,7 @@ def test_a_store_is_copied(tmp_path: Path, url: str) -> None:
 def test_a_store_is_upgraded(tmp_path: Path, url: str) -> None:
     """One of this version stays as it is; one that a daemon has is refused, and none is made."""
     result = store("upgrade", url)
-    assert (result.exit_code, result.stderr) == (0, f"its tables are of version {SCHEMA.newest}\n")
+    assert (result.exit_code, result.stderr) == (0, f"the tables have version {SCHEMA.newest}\n")
     with open_store(url, None):
         result = store("upgrade", url)
         assert (result.exit_code, "in use" in result.stderr) == (3, True)

@@ -125,7 +125,7 @@ def test_a_path_that_is_no_file_is_refused(bench: Bench, tmp_path: Path) -> None
     (tmp_path / "folder.yaml").mkdir()
     with (tmp_path / "huge.yaml").open("wb") as file:
         file.truncate(17 * 1024 * 1024)
-    for name, told in (("pipe", "is no file"), ("folder", "is no file"), ("huge", "larger than")):
+    for name, told in (("pipe", "is not a file"), ("folder", "is not a file"), ("huge", "at most 16,777,216 bytes")):
         with pytest.raises(UnknownWorkflow, match=told):
             bench.proxy.submit(str(tmp_path / f"{name}.yaml")).get(timeout=PATIENCE)
 

@@ -90,7 +90,7 @@ def bench(request: pytest.FixtureRequest, start: Callable[..., Bench], sqlite_ur
 def test_a_run_whose_inputs_do_not_fit_never_was(bench: Bench) -> None:
     """Neither of a client's, nor of an item's: that one fails, and its run goes on."""
     with pytest.raises(InvalidInput, match="'value' must be of type"):
-        bench.submit(CHILD, {"value": "one"})
+        bench.proxy.submit("supervised.child", {"value": "one"}).get(timeout=PATIENCE)
     assert bench.proxy.runs_in_progress().get(timeout=PATIENCE) == 0
     outcome = bench.run(CALL, {"value": "one"})
     assert outcome.output == {"got": "failed", "why": "invalid_input"}

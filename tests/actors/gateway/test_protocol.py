@@ -43,6 +43,7 @@ REQUESTS = [
     (requests.ItemOutput("r1", "t", 2), b'{"type":"item_output","run":"r1","task":"t","index":2}'),
     (requests.Why("r1", "t"), b'{"type":"why","run":"r1","task":"t"}'),
     (controls.SetConcurrency("r1", "t", 3), b'{"type":"set_concurrency","run":"r1","task":"t","concurrency":3}'),
+    (controls.Extend("r1", 60.5), b'{"type":"extend","run":"r1","seconds":60.5}'),
     (controls.SkipItem("r1", "t", 2), b'{"type":"skip_item","run":"r1","task":"t","index":2}'),
     (controls.RetryItem("r1", "t", 2), b'{"type":"retry_item","run":"r1","task":"t","index":2}'),
     (requests.Export("r1"), b'{"type":"export","run":"r1"}'),

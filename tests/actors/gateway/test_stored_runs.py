@@ -220,6 +220,26 @@ def test_a_fan_out_is_controlled_while_it_runs(tmp_path: Path) -> None:
     with_store(tmp_path, test)
 
 
+def test_a_runs_deadline_is_extended(tmp_path: Path) -> None:
+    """It is recorded, and among the waits; a run without a deadline has none to extend."""
+
+    async def test(client: Client) -> None:
+        timed = Definition(SLEEP.file, SLEEP.text + "timeout: 3600\n")
+        run = (await ask(client, Submit(timed, {}, False), answers.Accepted)).run
+        before = (await ask(client, requests.Why(run), answers.WaitsAnswer)).reasons[-1]
+        await ask(client, controls.Extend(run, 60.0), answers.Done)
+        after = (await ask(client, requests.Why(run), answers.WaitsAnswer)).reasons[-1]
+        assert (before["kind"], after["kind"]) == ("deadline", "deadline")
+        assert after["until"] > before["until"]
+        assert await refusal(client, controls.Extend(run, -1.0)) == "bad_request"
+        await ask(client, controls.Cancel(run), answers.Done)
+        assert await refusal(client, controls.Extend(run, 60.0)) == "illegal_transition"
+        other = (await ask(client, Submit(SLEEP, {}, False), answers.Accepted)).run
+        assert await refusal(client, controls.Extend(other, 60.0)) == "illegal_transition"
+
+    with_store(tmp_path, test)
+
+
 def test_the_output_so_far_of_an_item(tmp_path: Path) -> None:
     """An item in flight has one, or none to be read; one that has ended has none any more."""
 

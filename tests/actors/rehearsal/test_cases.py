@@ -134,11 +134,11 @@ def test_inputs_that_do_not_fit_are_refused() -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("", "this is no case"),
-        ("nonsense", "this is no case"),
-        ("[]", "this is no case"),
+        ("", "the case is"),
+        ("nonsense", "the case is"),
+        ("[]", "the case is"),
         (b"\xff\xfe", ""),
-        ("[" * 100_000, "this is no case"),
+        ("[" * 100_000, "the case is"),
         ({}, "workflow"),
         ({"workflow": 3}, "$.workflow"),
         ({"workflow": WORKFLOW, "script": [{"status": "good"}]}, "$.script[0].status"),

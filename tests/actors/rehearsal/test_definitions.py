@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from stretto.actors.actions import ActionRegistry
-from stretto.actors.rehearsal.definitions import RehearsedDefinitions
+from stretto.actors.rehearsal.definitions import scripted_catalogue
 from stretto.definitions.errors import InvalidDefinition
 
 
@@ -22,7 +22,7 @@ def test_only_that_an_action_is_unknown_is_no_mistake(tmp_path: Path, task: str,
     """Everything else is refused as by an engine."""
     path = tmp_path / "w.yaml"
     path.write_text(f'ref: ops.w\nversion: "1"\ntasks: [{task}]\n')
-    definitions = RehearsedDefinitions(ActionRegistry.registered())
+    definitions = scripted_catalogue(ActionRegistry.registered())
     if not told:
         assert definitions.find(str(path)).ref == "ops.w"
         return

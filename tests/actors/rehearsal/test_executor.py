@@ -9,13 +9,22 @@ import pykka
 import pytest
 
 from stretto.actors.actions import ActionRegistry
-from stretto.actors.rehearsal import Control, Rehearsal, Rehearsed, Rehearser, Rule, executor
+from stretto.actors.rehearsal import (
+    Control,
+    Rehearsal,
+    Rehearsed,
+    Rehearser,
+    Rule,
+    executor,
+    load_scripted,
+    scripted_catalogue,
+)
 from stretto.actors.rehearsal.script import Request
-from stretto.actors.rehearsal.telling import outcome_of
+from stretto.actors.rehearsal.transcript import outcome_of
 from stretto.definitions.dialects import read_workflow
 from stretto.definitions.errors import InvalidInput, LimitExceeded
 
-REHEARSER = Rehearser(ActionRegistry.registered())
+REHEARSER = Rehearser(scripted_catalogue(ActionRegistry.registered()))
 
 
 def performed(tasks: str, *rules: Rule, controls: Sequence[tuple[int, Request]] = (), **inputs: Any) -> Rehearsed:
@@ -176,7 +185,7 @@ def test_a_workflow_that_is_known_runs_as_an_action_and_an_unknown_one_is_script
     workflow = read_workflow(text, "w.yaml")
     rules = [Rule(workflow="ops.child", result=1), Rule(result=2)]
     rehearsal = Rehearsal(workflow=workflow, rules=rules)
-    nested = Rehearser(ActionRegistry.registered(), [tmp_path]).perform(rehearsal)
+    nested = Rehearser(load_scripted([tmp_path], ())).perform(rehearsal)
     assert (nested.output, nested.unused) == ({"r": {"r": 1}}, [1])
     assert [each.facts.action for each in nested.launches] == ["x.y"]
     alone = REHEARSER.perform(rehearsal)

@@ -121,7 +121,7 @@ def test_a_file_that_is_no_text_is_told(tmp_path: Path) -> None:
     """As it is of a definition."""
     path = tmp_path / "one.yaml"
     path.write_bytes(b"workflow: \xff\n")
-    with pytest.raises(InvalidDefinition, match="no UTF-8 text: byte 10"):
+    with pytest.raises(InvalidDefinition, match="not UTF-8 text: byte 10"):
         read_rehearsal(path)
 
 

@@ -81,7 +81,7 @@ def test_what_is_cancelled_ends_at_once_and_once() -> None:
 def test_a_call_that_is_no_try_of_an_item_is_refused() -> None:
     """There would be nothing that a rule could match."""
     stand = Stand()
-    with pytest.raises(ValueError, match="a try of a run's item"):
+    with pytest.raises(ValueError, match="an attempt of a run's item"):
         stand.runner.start(Call(ACTIONS.get("x.y"), EMPTY_OBJECT, CallIds("r", "w", "t", None)), lambda _end: None)
 
 

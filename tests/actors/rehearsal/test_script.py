@@ -3,10 +3,10 @@
 import msgspec
 import pytest
 
-from stretto.actors.rehearsal.script import Rule, Script, Try
+from stretto.actors.rehearsal.script import Attempt, Rule, Script
 from stretto.definitions.errors import NotData
 
-TRY = Try(workflow="ops.w", action="core.http", task="check", visit=2, attempt=1, item=3, route=0)
+TRY = Attempt(workflow="ops.w", action="core.http", task="check", visit=2, attempt=1, item=3, route=0)
 
 
 @pytest.mark.parametrize(

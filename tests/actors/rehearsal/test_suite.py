@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from stretto.actors.actions import ActionRegistry
-from stretto.actors.rehearsal import Rehearser
+from stretto.actors.rehearsal import Rehearser, scripted_catalogue
 from stretto.actors.rehearsal.expectations import Difference
 from stretto.actors.rehearsal.suite import judge, rehearsals_in
 
-REHEARSER = Rehearser(ActionRegistry.registered())
+REHEARSER = Rehearser(scripted_catalogue(ActionRegistry.registered()))
 WORKFLOW = """\
 ref: ops.deploy
 version: "1"
@@ -23,7 +23,7 @@ tasks:
     next:
       - {when: "{{ succeeded() }}", do: [deploy]}
       - {when: "{{ failed() }}", do: [report]}
-  - {name: deploy, action: ops.deploy, input: {token: "{{ parameters.token }}"}}
+  - {name: deploy, action: ops.release, input: {token: "{{ parameters.token }}"}}
   - {name: report, action: core.echo, input: {message: bad}}
 output_map: {deployed: "{{ task.check.outcome == 'succeeded' }}"}
 """
@@ -100,7 +100,10 @@ def test_a_rule_that_never_matched_fails_the_rehearsal(folder: Path) -> None:
     problems, _ = verdict(folder, "script:\n  - {task: chek}\n  - {task: report}\nexpect: {status: succeeded}\n")
     assert problems == [
         f"{folder}/rehearsal.yaml:3:5: rule 1 never matched: ops.deploy has no task 'chek'; did you mean 'check'?",
-        f"{folder}/rehearsal.yaml:4:5: rule 2 never matched: no try was like it, or an earlier rule took it",
+        (
+            f"{folder}/rehearsal.yaml:4:5: rule 2 never matched: "
+            "no attempt agrees with it, or an earlier rule matched first"
+        ),
     ]
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 
 from stretto.actors.actions import ActionRegistry
-from stretto.actors.rehearsal import Control, Rehearsal, Rehearsed, Rehearser, Rule
-from stretto.actors.rehearsal.telling import lines, rehearsal_object, whole
+from stretto.actors.rehearsal import Control, Rehearsal, Rehearsed, Rehearser, Rule, scripted_catalogue
+from stretto.actors.rehearsal.transcript import rehearsal_object, transcript_lines, whole
 from stretto.definitions.dialects import read_workflow
 
 TEXT = """\
@@ -33,12 +33,14 @@ output_map: {n: "{{ workflow.n }}"}
 def performed(*rules: Rule, controls: tuple[Control, ...] = ()) -> Rehearsed:
     """Rehearse the workflow."""
     workflow = read_workflow(TEXT, "w.yaml")
-    return Rehearser(ActionRegistry({})).perform(Rehearsal(workflow=workflow, rules=rules, controls=controls))
+    return Rehearser(scripted_catalogue(ActionRegistry({}))).perform(
+        Rehearsal(workflow=workflow, rules=rules, controls=controls)
+    )
 
 
 def test_people_are_told_what_happened_when() -> None:
     """Tries, waits, items and visits, and the context where it changes; no secret, and nothing that moves a cursor."""
-    told = list(lines("ops.w", performed(Rule(task="a", item=0, attempt=1, status="failed", result="no"))))
+    told = list(transcript_lines("ops.w", performed(Rule(task="a", item=0, attempt=1, status="failed", result="no"))))
     assert told == [
         "rehearsal of ops.w: succeeded",
         "",
@@ -51,7 +53,7 @@ def test_people_are_told_what_happened_when() -> None:
         '           context {"n":1}',
         '      0 s  a[0]: x.y {"t":"******","i":"p"}',
         '      1 s    failed: "no"',
-        '    1.5 s  a[0] (try 2, after 0.5 s): x.y {"t":"******","i":"p"}',
+        '    1.5 s  a[0] (attempt 2, after 0.5 s): x.y {"t":"******","i":"p"}',
         "    2.5 s    succeeded: null",
         '    2.5 s  a[1]: x.y {"t":"******","i":"q"}',
         "    3.5 s    succeeded: null",
@@ -67,7 +69,7 @@ def test_people_are_told_what_happened_when() -> None:
 def test_a_long_value_is_cut_for_people_only() -> None:
     """Programs get all of it."""
     rehearsed = performed(Rule(result="x" * 1000))
-    assert max(map(len, lines("ops.w", rehearsed))) < 400
+    assert max(map(len, transcript_lines("ops.w", rehearsed))) < 400
     assert len(rehearsal_object("ops.w", rehearsed)["actions"][0]["result"]) == 1000
 
 

@@ -1,4 +1,4 @@
-"""A rehearsal told: as one object for programs, as lines for people. Secrets are masked in both."""
+"""Renders a rehearsal: one object for programs, lines for people. Secrets are masked in both."""
 
 import json
 from collections.abc import Iterator
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from stretto.definitions.data import Data
 
 _MOST_SHOWN = 300
-"""Characters of a value that are shown to people; programs get all of it."""
+"""Characters of a value in a line. The object has all of them."""
 
 
 def whole(seconds: float) -> float:
-    """Return seconds as JSON tells them best: 2 for 2.0."""
+    """Return whole seconds as an integer, 2 for 2.0."""
     return int(seconds) if seconds == int(seconds) else seconds
 
 
 def action_object(launch: Launch) -> dict[str, Any]:
-    """Return what was launched; times are seconds from the start."""
+    """Return a launched action as a JSON object. Times are seconds from the start."""
     facts = launch.facts
     return {
         "task": facts.task,
@@ -44,13 +44,13 @@ def action_object(launch: Launch) -> dict[str, Any]:
 
 
 def outcome_of(launch: Launch) -> str:
-    """Return how a try ended; "running": it has not."""
+    """Return the outcome of an attempt, "running" before its end."""
     return "running" if launch.end is None else launch.end.outcome
 
 
 def rehearsal_object(workflow: str, rehearsed: Rehearsed) -> dict[str, Any]:
-    """Return all that came of a rehearsal."""
-    told = {
+    """Return a rehearsal as a JSON object."""
+    report = {
         "workflow": workflow,
         "status": rehearsed.status,
         "output": rehearsed.output,
@@ -60,7 +60,7 @@ def rehearsal_object(workflow: str, rehearsed: Rehearsed) -> dict[str, Any]:
         "unused_rules": [number + 1 for number in rehearsed.unused],
         "refused_requests": list(rehearsed.refused),
     }
-    masked: dict[str, Any] = rehearsed.mask.anything(told) if rehearsed.mask else told
+    masked: dict[str, Any] = rehearsed.mask.anything(report) if rehearsed.mask else report
     return masked
 
 
@@ -75,8 +75,8 @@ def _visit_object(visit: Visit) -> dict[str, Any]:
     }
 
 
-def lines(workflow: str, rehearsed: Rehearsed) -> Iterator[str]:
-    """Yield the lines that tell a rehearsal, all but its output and errors."""
+def transcript_lines(workflow: str, rehearsed: Rehearsed) -> Iterator[str]:
+    """Yield the lines that show a rehearsal, except its output and errors."""
     yield f"rehearsal of {workflow}: {rehearsed.status}"
     yield ""
     yield "tasks, in the order of their start:"
@@ -98,10 +98,10 @@ def lines(workflow: str, rehearsed: Rehearsed) -> Iterator[str]:
 def _launch_lines(launch: Launch, rehearsed: Rehearsed) -> Iterator[str]:
     facts = launch.facts
     item = "" if facts.item is None else f"[{facts.item}]"
-    details = [f"try {facts.attempt}"] if facts.attempt > 1 else []
+    details = [f"attempt {facts.attempt}"] if facts.attempt > 1 else []
     details += [f"after {whole(launch.delay):g} s"] if launch.delay else []
-    told = f" ({', '.join(details)})" if details else ""
-    yield f"  {_time(launch.at)}  {facts.task}{item}{told}: {facts.action} {_shown(rehearsed, launch.input)}"
+    detail = f" ({', '.join(details)})" if details else ""
+    yield f"  {_time(launch.at)}  {facts.task}{item}{detail}: {facts.action} {_shown(rehearsed, launch.input)}"
     if launch.ended_at is not None and launch.end is not None:
         yield f"  {_time(launch.ended_at)}    {launch.end.outcome}: {_shown(rehearsed, launch.end.result)}"
 
@@ -113,6 +113,6 @@ def _time(seconds: float) -> str:
 def _shown(rehearsed: Rehearsed, value: Any) -> str:
     masked = rehearsed.mask.anything(value) if rehearsed.mask else value
     text = msgspec.json.encode(masked).decode()
-    if not text.isprintable():  # nothing that is shown moves a terminal's cursor
+    if not text.isprintable():  # control characters would move a terminal's cursor
         text = json.dumps(masked)
     return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 3]}..."

@@ -1,0 +1,144 @@
+"""One definition file: its text, the workflow in it, and its findings."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stretto.definitions.dialects import Reading, read_with_findings
+from stretto.definitions.errors import Finding, InvalidDefinition, Place, UnknownWorkflow
+from stretto.definitions.model import Workflow
+from stretto.definitions.source import MapNode, Node
+from stretto.definitions.validation import KnownActions, examine_reading
+
+if TYPE_CHECKING:
+    from stretto.actors.packs import PackWorkflow
+
+MAX_FILE_BYTES = 16 * 1024 * 1024
+_REHEARSAL_KEYS = frozenset({"workflow", "inputs", "script", "controls", "expect"})
+
+
+def text_of(path: Path) -> str:
+    """Return a definition file's text.
+
+    Raises:
+        UnknownWorkflow: The file cannot be read.
+        InvalidDefinition: The file is not UTF-8 text.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise UnknownWorkflow(f"{str(path)!r} is not a file")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise UnknownWorkflow(f"a definition must have at most {MAX_FILE_BYTES:,} bytes, {str(path)!r} has more")
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidDefinition([not_utf8(str(path), error)]) from None
+    except OSError as error:
+        raise UnknownWorkflow(f"cannot read the workflow {str(path)!r}: {error.strerror}") from None
+
+
+def not_utf8(file: str, error: UnicodeDecodeError) -> Finding:
+    """Return the finding that a file is not UTF-8 text."""
+    return Finding("not_utf8", f"the file is not UTF-8 text: byte {error.start} cannot be read", Place(file, 1, 1))
+
+
+def is_rehearsal_document(root: Node | None) -> bool:
+    """Return whether a YAML document is a rehearsal file's, and not a definition's."""
+    return isinstance(root, MapNode) and "tasks" not in root.members and not _REHEARSAL_KEYS.isdisjoint(root.members)
+
+
+def duplicate_ref(definition: "Definition", taken_by: str) -> Finding:
+    """Return the finding that another file has a definition's ref."""
+    return Finding("duplicate_ref", f"the ref {definition.ref!r} is taken by {taken_by}", definition.ref_place)
+
+
+class Definition:
+    """A definition as it was read, whether it is valid or not.
+
+    Attributes:
+        path: The file.
+        workflow: The workflow as far as it could be read, None if nothing could.
+        findings: Errors and warnings, in the file's order. Until `examine`, only those of reading.
+        is_rehearsal: Whether the file looks like a rehearsal file.
+        ref_place: The place of the ref, in the file or in the pack's file that describes the workflow.
+    """
+
+    __slots__ = ("_described", "_examined", "_reading", "findings", "is_rehearsal", "path", "ref_place", "workflow")
+
+    def __init__(self, path: Path, reading: Reading, described: "PackWorkflow | None" = None) -> None:
+        self.path = path
+        self._reading: Reading | None = reading
+        self._described = described
+        self.workflow = None if reading.workflow is None else self._completed(reading.workflow)
+        self.findings = reading.findings
+        self.is_rehearsal = is_rehearsal_document(reading.root)
+        self.ref_place = self._place_of_ref(reading.root)
+        self._examined = False
+
+    @property
+    def file(self) -> str:
+        """The path as findings show it."""
+        return str(self.path)
+
+    @property
+    def ref(self) -> str | None:
+        """The workflow's ref, if it could be read."""
+        if self._described is not None:
+            return self._described.ref
+        return None if self.workflow is None else self.workflow.ref
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The findings that make the definition unusable."""
+        return [each for each in self.findings if each.severity == "error"]
+
+    @property
+    def warnings(self) -> list[Finding]:
+        """The findings that leave the definition usable."""
+        return [each for each in self.findings if each.severity != "error"]
+
+    def calls(self) -> set[str | None]:
+        """Return the refs that tasks call; None stands for one that an expression gives."""
+        if self.workflow is None:
+            return set()
+        tasks = [task for task in self.workflow.tasks.values() if task.action is not None]
+        return {None if task.action_expression is not None else task.action for task in tasks}
+
+    def examine(self, known: KnownActions | None) -> None:
+        """Find all errors and warnings, with what is known to be callable. Findings of an earlier call stay."""
+        if self._reading is None:
+            return
+        found = examine_reading(self._reading, known, self._completed).findings
+        if self._described is not None:
+            # The pack has a version.
+            found = tuple(each for each in found if each.code != "missing_version")
+        earlier = self.findings if self._examined else ()
+        self.findings = tuple(sorted(dict.fromkeys((*earlier, *found)), key=_position))
+        self._examined = True
+
+    def release_document(self) -> None:
+        """Free the YAML document. `examine` does nothing from now on."""
+        self._reading = None
+
+    def _place_of_ref(self, root: Node | None) -> Place:
+        if self._described is not None:
+            return self._described.place
+        node = root.members.get("ref") if isinstance(root, MapNode) else None
+        return Place(self.file, 1, 1, "ref") if node is None else node.place
+
+    def _completed(self, workflow: Workflow) -> Workflow:
+        return workflow if self._described is None else self._described.completed(workflow)
+
+
+def _position(finding: Finding) -> tuple[int, int]:
+    return finding.place.line, finding.place.column
+
+
+def read_definition(path: Path, described: "PackWorkflow | None" = None) -> Definition:
+    """Read a file. Raises as `text_of` does."""
+    return Definition(path, read_with_findings(text_of(path), str(path)), described)
+
+
+def unreadable(path: Path, error: InvalidDefinition | UnknownWorkflow, described: "PackWorkflow | None") -> Definition:
+    """Return the definition of a file that has no readable text."""
+    place = Place(str(path), 1, 1)
+    findings = error.findings if isinstance(error, InvalidDefinition) else (Finding("not_readable", str(error), place),)
+    return Definition(path, Reading(None, findings, None), described)
