@@ -1,4 +1,4 @@
-"""What makes it happen: the engine, its actors, the runners and actions, the command line.
+"""The engine, its actors, the runners and actions, and the command line: everything that makes a workflow run.
 
     client --submit--> Engine --BeginRun--> RunSupervisor --RunItem--> ItemActor --Call--> runner
                          ^                    |      ^                        |    <--ActionEnded--'

@@ -1,4 +1,4 @@
-"""What users get of a run: a handle when it is accepted, an outcome when it has ended."""
+"""A run for its users: a handle when it is accepted, an outcome when it has ended."""
 
 import os
 import time
@@ -14,11 +14,13 @@ from stretto.definitions.errors import StrettoError
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """How a run ended.
+    """The end of a run.
 
-    `status` is succeeded, failed or cancelled; `output` the rendered output_map (None without one); `errors` a list
-    of {code, message, task, visit, item_index, attempt, action, where {file, line, column}, expression, input,
-    handled}.
+    Attributes:
+        status: succeeded, failed or cancelled.
+        output: The rendered output_map, or None without one.
+        errors: A list of {code, message, task, visit, item_index, attempt, action, where {file, line, column},
+            expression, input, handled}.
     """
 
     status: str
@@ -36,27 +38,28 @@ class RunHandle:
 
 
 class UnknownRun(StrettoError):
-    """No run of that id is known (any more)."""
+    """There is no run with this id."""
 
     code = "unknown_run"
 
 
 class RunWasParked(StrettoError):
-    """The engine was stopped before the run had ended, or cannot read it; it goes on when an engine opens the store
-    again that can.
+    """The engine stopped before the run's end, or cannot read it.
+
+    The run continues when an engine that can read it opens the store.
     """
 
     code = "run_parked"
 
 
 def abandoned() -> Outcome:
-    """Return the outcome of a run that had not ended when its engine was stopped."""
+    """Return the outcome of a run without a store whose engine was stopped."""
     message = "the engine was stopped before the run had ended"
     return failed_with("engine_stopped", message)
 
 
 def failed_with(code: str, message: str) -> Outcome:
-    """Return the outcome of a run that failed of something outside its definition."""
+    """Return the outcome of a run that failed for a reason outside of its definition."""
     errors = freeze([blank_record(code, message)])
     assert isinstance(errors, FrozenList)  # noqa: S101 - for the type checker
     return Outcome("failed", None, errors)

@@ -68,7 +68,7 @@ def recover(url: str, key_file: str, runs: int) -> Recovered:
     proxy = Engine.start(store=url, store_key=key_file).proxy()
     started = perf_counter() - began
     try:
-        proxy.recovered().get()
+        proxy.host.recovered().get()
         recovered = perf_counter() - began
         assert proxy.runs_in_progress().get() == runs
         return Recovered(started, recovered, resident, mark()["peak_mb"])

@@ -21,7 +21,7 @@ from stretto.actors.daemon.operations import Check, OperationsServer, is_loopbac
 from stretto.actors.daemon.watchdog import interval_asked_for, notify_while_answering
 from stretto.actors.daemon.watching import watching
 from stretto.actors.dispatch import call
-from stretto.actors.engine import Engine
+from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway import CannotServe, Gateway, SocketFile, default_path
 from stretto.actors.packs import Pack
 from stretto.actors.settings import Settings
@@ -76,7 +76,7 @@ class Daemon:
                 # Before the engine reads the definitions: later changes reload them.
                 await stack.enter_async_context(self._watching_definitions())
             self._engine = await stack.enter_async_context(self._running_engine())
-            self._services: Services = await call(self._engine, Engine.services)
+            self._services: Services = await call(self._engine, EngineHost.services)
             operations = OperationsServer(self._services.instruments.registry, self._health, self._readiness)
             url = operations.start(serve.host, serve.port)
             stack.push_async_callback(asyncio.to_thread, operations.stop)
@@ -119,7 +119,7 @@ class Daemon:
     async def _become_ready(self, url: str, path: Path) -> None:
         """Become ready once all unfinished runs are recovered. Run requests are answered meanwhile."""
         self._state = "recovering"
-        await call(self._engine, Engine.recovered)
+        await call(self._engine, EngineHost.recovered)
         workflows = await call(self._engine, Engine.workflows)
         if self._state == "recovering":
             self._state = "ready"
@@ -149,7 +149,7 @@ class Daemon:
     async def _end_with_the_engine(self) -> None:
         """Stop when the engine fails: the service manager restarts a daemon that has exited."""
         try:
-            await call(self._engine, Engine.broken)
+            await call(self._engine, EngineHost.broken)
         except pykka.ActorDeadError:
             if self._state == "draining":
                 return  # the engine was stopped
@@ -189,9 +189,9 @@ class Daemon:
         async with self._reloading:
             notify("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
             try:
-                earlier = await call(self._engine, Engine.catalogue)
+                earlier = await call(self._engine, EngineHost.catalogue)
                 catalogue, packs = await asyncio.to_thread(self._read_again, earlier)
-                await call(self._engine, Engine.use_definitions, catalogue, packs)
+                await call(self._engine, EngineHost.use_definitions, catalogue, packs)
             except (StrettoError, pykka.ActorDeadError) as error:
                 _log.error("reload_failed", reason=str(error))
             else:

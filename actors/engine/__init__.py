@@ -6,14 +6,20 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.engine.engine import Engine
+    from stretto.actors.engine.host import EngineHost
+    from stretto.actors.engine.startup import EngineParts
 else:
     __getattr__ = lazy_face(
         __name__,
         {
             "engine": "Engine",
+            "host": "EngineHost",
+            "startup": "EngineParts",
         },
     )
 
 __all__ = [
     "Engine",
+    "EngineHost",
+    "EngineParts",
 ]

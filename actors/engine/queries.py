@@ -1,95 +1,82 @@
-"""What an engine answers from its store: lists, single runs, their items, exports; read on threads beside it."""
+"""Reading and pruning an engine's store: lists, single runs, items, exports, retention."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from stretto.actors.dispatch import Deferred
-from stretto.actors.engine.run_table import MAX_REMEMBERED_RUNS, has_ended
-from stretto.actors.history import reports, stored_handle
-from stretto.actors.journal import PAGE, NoStore, Prune, PruneRuns, Reader
-from stretto.actors.outcome import UnknownRun
-from stretto.definitions.conductor import ENDED, IllegalTransition
+import pykka
+
+from stretto.actors.dispatch import Deferred, handles
+from stretto.actors.engine.run_table import RunTable
+from stretto.actors.engine.submission import Admission
+from stretto.actors.history import stored_handle
+from stretto.actors.journal import NoStore, Prune, PruneRuns
+from stretto.actors.outcome import RunHandle, UnknownRun
+from stretto.actors.runs import PruneDue, Services
 
 if TYPE_CHECKING:
+    from stretto.actors.engine.startup import Retention
     from stretto.actors.journal import OpenJournal
-    from stretto.actors.runs import Services
+
+PRUNE_SECONDS = 3600.0
+"""How often ended runs beyond the retention are deleted."""
 
 
-class RunQueries:
-    """The part of an engine's public API that reads its store. Every answer may fail with `StoreUnavailable`."""
+class StoreQueries:
+    """Reads the store on its readers' threads. Every answer may fail with `StoreUnavailable` or `NoStore`."""
 
-    _services: "Services"
-    _journal: "OpenJournal | None"
+    def __init__(self, services: Services, table: RunTable) -> None:
+        self._services = services
+        self._table = table
 
-    def runs(
-        self, status: str | None = None, workflow: str | None = None, cursor: str | None = None, limit: int = PAGE
-    ) -> Deferred:
-        """Return a page of runs, the newest first: {runs: [...], next: a cursor or null}.
+    def read(self, report: Callable[..., Any], *arguments: Any, **options: Any) -> Deferred:
+        """Answer with a report, a function that takes the reader, then `arguments` and `options`."""
+        return self._services.readers.ask_deferred(lambda reader: report(reader, *arguments, **options))
 
-        Raises (from `.get()`) `NoStore`, `InvalidCursor`.
-        """
-        return self._read(partial(reports.list_runs, status=status, workflow=workflow, cursor=cursor, limit=limit))
-
-    def run(self, run_id: str) -> Deferred:
-        """Return a run with its inputs, output, errors (masked) and tasks. Raises (from `.get()`) `UnknownRun`."""
-        return self._read(lambda reader: reports.show_run(reader, run_id))
-
-    def items(
-        self,
-        run_id: str,
-        task: str | None = None,
-        outcome: str | None = None,
-        cursor: str | None = None,
-        limit: int = PAGE,
-    ) -> Deferred:
-        """Return a page of the ended tries of a run's items. Raises (from `.get()`) `UnknownRun`, `InvalidCursor`."""
-        return self._read(
-            lambda reader: reports.list_items(reader, run_id, task=task, outcome=outcome, cursor=cursor, limit=limit)
-        )
-
-    def item(self, run_id: str, task: str, index: int) -> Deferred:
-        """Return an item with its result, masked. Raises (from `.get()`) `UnknownRun`."""
-        return self._read(lambda reader: reports.show_item(reader, run_id, task, index))
-
-    def export(self, run_id: str) -> Deferred:
-        """Return all that is known of a run, secrets masked. Raises (from `.get()`) `UnknownRun`."""
-        return self._read(lambda reader: reports.export_run(reader, run_id))
-
-    def _stored_handle(self, run_id: str) -> Deferred:
+    def handle(self, run_id: str) -> RunHandle | Deferred:
+        """Return the handle of a run in progress, or of a stored one. See `Engine.handle`."""
+        run = self._table.get(run_id)
+        if run is not None:
+            return run.handle
         if not self._services.journal.durable:
             raise UnknownRun(f"no run {run_id!r} is in progress, and without a store ended ones are not kept")
-        return self._read(partial(stored_handle, run_id))
+        return self._services.readers.ask_deferred(partial(stored_handle, run_id))
 
-    def _read(self, read: Callable[[Reader], Any]) -> Deferred:
-        return self._services.readers.ask_deferred(read)
 
-    def _stored_status(self, run_id: str, verb: str | None) -> Deferred:
-        """Answer with the status of a run that is not in progress, or why it cannot be asked for something."""
-        if not self._services.journal.durable:
-            raise UnknownRun(f"there is no run {run_id!r} (the last {MAX_REMEMBERED_RUNS:,} that ended are remembered)")
+class Pruning:
+    """Deletes ended runs from the store, when asked and by the retention."""
 
-        def read(reader: Reader) -> dict[str, Any]:
-            status: dict[str, Any] = reports.status_of(reader, run_id)
-            if verb is not None:
-                raise has_ended(verb, status) if status["status"] in ENDED else _not_here(verb, run_id)
-            return status
+    def __init__(
+        self,
+        services: Services,
+        engine: pykka.ActorRef[Any],
+        journal: "OpenJournal | None",
+        retention: "Retention",
+        admission: Admission,
+    ) -> None:
+        self._services = services
+        self._engine = engine
+        self._journal = journal
+        self._retention = retention
+        self._admission = admission
 
-        return self._read(read)
-
-    def _prune(self, older_than_seconds: float | None, keep: int | None) -> Deferred:
+    def prune(self, older_than_seconds: float | None, keep: int | None) -> Deferred:
+        """Delete ended runs. See `Engine.prune`."""
         if (older_than_seconds is not None and older_than_seconds < 0) or (keep is not None and keep < 0):
-            raise ValueError("runs are deleted by an age, and a number to keep, of at least 0")
+            raise ValueError("an age in seconds and a number of runs to keep must be at least 0")
         ended_before = None if older_than_seconds is None else self._services.now() - older_than_seconds
         return self._delete(Prune(ended_before, keep))
 
+    @handles(PruneDue)
+    def _prune_by_retention(self, message: PruneDue) -> None:
+        prune = self._retention.at(self._services.now())
+        if prune is not None and not self._admission.closed:
+            self._delete(prune)
+            self._services.timers.remind_after(PRUNE_SECONDS, self._engine, message)
+
     def _delete(self, prune: Prune) -> Deferred:
         if self._journal is None or self._journal.actor is None:
-            raise NoStore("this engine has no store, and so nothing to delete")
+            raise NoStore("this engine has no store, so there are no runs to delete")
         answer = Deferred()
         self._journal.actor.tell(PruneRuns(prune, answer))
         return answer
-
-
-def _not_here(verb: str, run_id: str) -> IllegalTransition:
-    return IllegalTransition(f"cannot {verb} the run {run_id}: the engine could not rebuild it, as its log tells")

@@ -1,35 +1,22 @@
-"""Runs that an engine takes up again: what an earlier one has left, what a crashed supervisor has, and reruns."""
+"""Recovery of runs: those that an earlier engine left unfinished, and those whose supervisors crashed."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import pykka
 
-from stretto.actors.catalogue import Catalogue
-from stretto.actors.dispatch import Deferred
-from stretto.actors.engine.recovery_queue import FIRST_RESTART_SECONDS, MAX_RESTARTS, Recovery
-from stretto.actors.engine.run_table import MAX_REMEMBERED_RUNS, Run
-from stretto.actors.engine.supervision import SupervisedRuns
-from stretto.actors.history import RunLoaded, RunNotLoaded, kept_from
-from stretto.actors.journal import (
-    Child,
-    Ending,
-    Happened,
-    Reader,
-    Rerun,
-    RerunScope,
-    RunUnrecordable,
-    StoreUnavailable,
-    Unfinished,
-    Unrecordable,
-)
-from stretto.actors.outcome import RunHandle, RunWasParked, UnknownRun, failed_with
-from stretto.actors.packs import PackConfiguration
+from stretto.actors.dispatch import Deferred, handles
+from stretto.actors.engine.recovery_queue import FIRST_RESTART_SECONDS, MAX_RESTARTS, RecoveryQueue
+from stretto.actors.engine.run_table import Run, RunTable
+from stretto.actors.engine.submission import Admission
+from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
+from stretto.actors.history import RunLoaded, RunNotLoaded
+from stretto.actors.journal import Child, Ending, Happened, RunUnrecordable, StoreUnavailable, Unfinished, Unrecordable
+from stretto.actors.outcome import RunHandle, RunWasParked, failed_with
 from stretto.actors.runs import (
     CatchUpWithParent,
     ChildRefused,
     DiscardRun,
-    OldRunRead,
     RecoveringSupervisor,
     RecoverySource,
     RestartRun,
@@ -40,144 +27,156 @@ from stretto.actors.runs import (
     RunRequest,
     Services,
 )
-from stretto.definitions.conductor import CancelRequested, IllegalTransition
+from stretto.definitions.conductor import CancelRequested
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
 
 LONGEST_READ_SECONDS: Final = 5.0
-"""The longest wait before it is tried again to read a run from a store that could not be read."""
-SCOPES: Final = ("everything", "failed_tasks", "failed_items")
+"""The longest wait before the next attempt to read a run from a store that could not be read."""
 
 _log = get_logger("stretto.engine")
 
 
 class RunRestarting(StrettoError):
-    """The run's supervisor crashed while it was asked for something, and is being restarted: look, and ask again."""
+    """The run's supervisor crashed during the request and is being restarted. Check the run, then retry."""
 
     code = "run_restarting"
 
 
-class RecoveredRuns(SupervisedRuns):
-    """Rebuilds runs from the store."""
+class RunRecovery:
+    """Recovers runs from the store, and fails those that cannot be recovered."""
 
-    def __init__(self, services: Services, catalogue: Catalogue, surroundings: PackConfiguration) -> None:
-        super().__init__(services, catalogue, surroundings)
-        self._stopped: Deferred | None = None
-        self._recovery = Recovery(self.actor_ref, services.readers)
-        self._handlers |= {
-            RunCrashed: self._run_crashed,
-            RestartRun: self._restart_run,
-            RunLoaded: self._run_loaded,
-            RunNotLoaded: self._run_not_loaded,
-            RunRecovered: self._run_rebuilt,
-            RunUnrecordable: self._run_unrecordable,
-            OldRunRead: self._old_run_read,
-        }
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts below it
+        self,
+        services: Services,
+        engine: pykka.ActorRef[Any],
+        definitions: EffectiveDefinitions,
+        table: RunTable,
+        runs: RunSupervision,
+        admission: Admission,
+    ) -> None:
+        self._services = services
+        self._engine = engine
+        self._definitions = definitions
+        self._table = table
+        self._runs = runs
+        self._admission = admission
+        self._queue = RecoveryQueue(engine, services.readers)
 
-    def _take_up(self, unfinished: Iterable[Unfinished]) -> None:
-        """Rebuild the runs that an earlier engine has left."""
+    @property
+    def finished(self) -> Deferred:
+        """Answered when the unfinished runs of the earlier engine are recovered."""
+        return self._queue.finished
+
+    def recover_unfinished(self, unfinished: Iterable[Unfinished]) -> None:
+        """Recover the runs that an earlier engine left."""
         left = tuple(unfinished)
         for each in left:
-            run = Run(
-                RunHandle(each.run_id, each.workflow, pykka.ThreadingFuture()),
-                Deferred(),
-                each.accepted_at,
-                each.parent,
-            )
+            handle = RunHandle(each.run_id, each.workflow, pykka.ThreadingFuture())
+            run = Run(handle, Deferred(), each.accepted_at, each.parent)
             run.accepted.resolve(run.handle)
-            self._runs.add(run)
-        self._give_up_children(self._recovery.add_left(left))
+            self._table.add(run)
+        self._cancel_orphans(self._queue.enqueue_unfinished(left))
 
-    def _check_that_runs_are_accepted(self) -> None:
-        """Raise why no run is accepted now."""
+    def stop(self) -> None:
+        """Recover no more runs: the engine stops."""
+        self._queue.clear()
 
+    # ---- runs are loaded and replayed
+
+    @handles(RunLoaded)
     def _run_loaded(self, message: RunLoaded) -> None:
         accepted = message.accepted
-        run = self._runs.get(accepted.run_id)
-        if run is None or self._stopped is not None:
-            self._recovery.done(accepted.run_id)
+        run = self._table.get(accepted.run_id)
+        if run is None or self._admission.closed:
+            self._queue.finished_one(accepted.run_id)
             return
         request = RunRequest(accepted.workflow, {}, run.handle, run.accepted)
         request.parent, request.depth = accepted.parent, accepted.depth
         request.rerun, request.kept = accepted.rerun, message.kept
         request.surroundings = accepted.surroundings
-        # What is secret now, and what was when the run began.
-        mask = self._mask_of(run, self._surroundings.of_workflow(accepted.workflow.ref))
+        # Both today's secrets and those of the time when the run began are masked.
+        mask = self._runs.mask_of(run, self._definitions.surroundings.of_workflow(accepted.workflow.ref))
         mask.add(accepted.surroundings.mask.known()[0])
         request.watchers = run.watchers
-        children = (*message.children, *self._children_under_way(accepted.run_id, message.children))
-        self._supervise(run, request, RecoveringSupervisor, RecoverySource(accepted, children))
+        children = (*message.children, *self._unrecorded_children(accepted.run_id, message.children))
+        self._runs.supervise(run, request, RecoveringSupervisor, RecoverySource(accepted, children))
 
-    def _children_under_way(self, run_id: str, known: Iterable[Child]) -> Iterator[Child]:
-        """Yield a run's children that the supervisor before had started, and that are not in the store yet."""
-        ids = {child.run_id for child in known}
-        for child_id, run in self._runs:
-            if run.parent == run_id and run.as_child is not None and child_id not in ids:
+    def _unrecorded_children(self, run_id: str, recorded: Iterable[Child]) -> Iterator[Child]:
+        """Yield the children that the crashed supervisor started and the store does not have yet."""
+        ids = {child.run_id for child in recorded}
+        for child_id, run in self._table.children_of(run_id):
+            if run.as_child is not None and child_id not in ids:
                 yield run.as_child
 
-    def _run_rebuilt(self, message: RunRecovered) -> None:
-        """Have a run's sub-workflows follow it before anything of them starts."""
+    @handles(RunRecovered)
+    def _run_recovered(self, message: RunRecovered) -> None:
+        """Send children the requests they missed before any of them starts."""
         for child_id, request in message.children.items():
-            child = self._runs.get(child_id)
+            child = self._table.get(child_id)
             if child is not None and request is not None:
                 child.tell(CatchUpWithParent(request))
-        run = self._runs.get(message.run_id)
+        run = self._table.get(message.run_id)
         if run is not None:
-            run.unread = 0
-        below = self._recovery.below(message.run_id)
-        self._give_up_children(child_id for child_id in below if child_id not in message.children)
-        self._recovery.add(below)
-        self._recovery.done(message.run_id)
+            run.failed_reads = 0
+        waiting = self._queue.take_children(message.run_id)
+        self._cancel_orphans(child_id for child_id in waiting if child_id not in message.children)
+        self._queue.enqueue(waiting)
+        self._queue.finished_one(message.run_id)
 
-    def _give_up_children(self, run_ids: Iterable[str]) -> None:
-        """Have the runs of sub-workflows end whose items have ended without them."""
+    def _cancel_orphans(self, run_ids: Iterable[str]) -> None:
+        """Cancel child runs whose parent items have already ended."""
         for run_id in run_ids:
-            run = self._runs.get(run_id)
+            run = self._table.get(run_id)
             if run is not None:
                 run.tell(CatchUpWithParent(CancelRequested(self._services.now())))
 
+    @handles(RunNotLoaded)
     def _run_not_loaded(self, message: RunNotLoaded) -> None:
         run_id, reason = message.run_id, message.reason
-        run = self._runs.get(run_id)
+        run = self._table.get(run_id)
         if run is None:
-            self._recovery.done(run_id)
+            self._queue.finished_one(run_id)
             return
-        asked = run.supervisor is not None
-        run.unsupervised()
+        was_supervised = run.supervisor is not None
+        run.detach_supervisor()
         self._services.permits.forget(run_id)
         if message.again == "soon":
-            if asked:  # what was asked of its supervisor, nobody answers any more
-                run.fail_questions(StoreUnavailable(f"the run {run_id} cannot be read now: {reason}"))
-            log = _log.debug if run.unread else _log.warning
+            if was_supervised:  # that supervisor has stopped, and takes its requests along
+                run.fail_requests(StoreUnavailable(f"the run {run_id} cannot be read now: {reason}"))
+            log = _log.debug if run.failed_reads else _log.warning
             log("run_not_rebuilt_yet", run_id=run_id, reason=reason)
             self._read_later(run_id, run)
             return
         _log.error("run_not_rebuilt", run_id=run_id, reason=reason)
         if message.again == "with the key":
-            self._leave_run(run_id, reason)
+            self._park_subtree(run_id, reason)
         else:
-            self._break_run(run_id, run, "recovery_failed", f"the run cannot be rebuilt: {reason}")
+            self._fail_unsupervised(run_id, run, "recovery_failed", f"the run cannot be recovered: {reason}")
 
-    def _leave_run(self, run_id: str, reason: str) -> None:
-        """Leave a run, and its sub-workflows, to an engine that can read it: nobody has said that it should end."""
-        for child_id in self._recovery.below(run_id):
-            self._leave_run(child_id, reason)
-        self._park(run_id, RunWasParked(f"the run {run_id} goes on when an engine can read it: {reason}"))
-        self._recovery.done(run_id)
+    def _park_subtree(self, run_id: str, reason: str) -> None:
+        """Park a run and its children until an engine with the right key opens the store."""
+        for child_id in self._queue.take_children(run_id):
+            self._park_subtree(child_id, reason)
+        self._runs.park(run_id, RunWasParked(f"the run {run_id} continues when an engine can read it: {reason}"))
+        self._queue.finished_one(run_id)
 
+    # ---- supervisors crash
+
+    @handles(RunCrashed)
     def _run_crashed(self, message: RunCrashed) -> None:
-        run = self._runs.get(message.run_id)
+        run = self._table.get(message.run_id)
         if run is None:
             return
         if not self._services.journal.durable or run.restarts >= MAX_RESTARTS:
-            self._break_run(message.run_id, run, "supervisor_crashed", message.reason)
+            self._fail_unsupervised(message.run_id, run, "supervisor_crashed", message.reason)
             return
         run.restarts += 1
-        run.unsupervised()
-        run.fail_questions(
+        run.detach_supervisor()
+        run.fail_requests(
             RunRestarting(
-                f"the supervisor of the run {message.run_id} crashed, and is made anew: whether "
-                "it has done what was asked, the run itself tells"
+                f"the supervisor of the run {message.run_id} crashed and is being restarted; the request may have "
+                "taken effect: check the run, then retry"
             )
         )
         self._services.instruments.supervisor_restarts.inc()
@@ -185,43 +184,47 @@ class RecoveredRuns(SupervisedRuns):
         self._restart_later(message.run_id, run)
 
     def _read_later(self, run_id: str, run: Run) -> None:
-        """Rebuild a run when the store can be read again, perhaps; less and less often, there may be many of them."""
-        self._recovery.postpone(run_id)
-        wait = min(FIRST_RESTART_SECONDS * 2**run.unread, LONGEST_READ_SECONDS)
-        run.unread = min(run.unread + 1, 16)
-        self._services.timers.remind_after(wait, self.actor_ref, RestartRun(run_id, flushed=False))
+        """Retry to load a run, at growing intervals: many runs may wait for the same store."""
+        self._queue.postpone(run_id)
+        wait = min(FIRST_RESTART_SECONDS * 2**run.failed_reads, LONGEST_READ_SECONDS)
+        run.failed_reads = min(run.failed_reads + 1, 16)
+        self._services.timers.remind_after(wait, self._engine, RestartRun(run_id, flushed=False))
 
     def _restart_later(self, run_id: str, run: Run) -> None:
-        """Rebuild a run after a while, longer each time."""
-        self._recovery.postpone(run_id)
+        """Recover a run after a wait that grows with each restart."""
+        self._queue.postpone(run_id)
         wait = FIRST_RESTART_SECONDS * 4 ** max(run.restarts - 1, 0)
-        self._services.timers.remind_after(wait, self.actor_ref, RestartRun(run_id, flushed=False))
+        self._services.timers.remind_after(wait, self._engine, RestartRun(run_id, flushed=False))
 
+    @handles(RestartRun)
     def _restart_run(self, message: RestartRun) -> None:
-        run = self._runs.get(message.run_id)
+        run = self._table.get(message.run_id)
         if run is None or run.supervisor is not None:
             return
-        if self._stopped is not None:
-            self._run_parked(RunParked(message.run_id))
+        if self._admission.closed:
+            self._runs.run_parked(RunParked(message.run_id))
         elif message.flushed:
-            self._recovery.add([message.run_id])
-        else:  # what its supervisor had sent before it crashed must be there to be read
-            self._services.journal.record(None, ((self.actor_ref, RestartRun(message.run_id, flushed=True)),))
+            self._queue.enqueue([message.run_id])
+        else:  # the crashed supervisor's last records must be durable before they are read
+            self._services.journal.record(None, ((self._engine, RestartRun(message.run_id, flushed=True)),))
 
+    # ---- runs fail without a supervisor
+
+    @handles(RunUnrecordable)
     def _run_unrecordable(self, message: RunUnrecordable) -> None:
-        run = self._runs.get(message.run_id)
+        run = self._table.get(message.run_id)
         if run is None:
             return
         run.tell(DiscardRun())
         if run.accepted.fail(Unrecordable(message.reason)):
             run.tell_item(ChildRefused(Unrecordable.code, message.reason))
-            self._forget(message.run_id)
+            self._runs.forget(message.run_id)
             return
-        reason = f"what happened cannot be written into the store: {message.reason}"
-        self._break_run(message.run_id, run, Unrecordable.code, reason)
+        reason = f"the store rejected the run's data: {message.reason}"
+        self._fail_unsupervised(message.run_id, run, Unrecordable.code, reason)
 
-    def _break_run(self, run_id: str, run: Run, code: str, reason: str) -> None:
-        """Fail a run that nobody supervises any more, and have its end written."""
+    def _fail_unsupervised(self, run_id: str, run: Run, code: str, reason: str) -> None:
+        """Fail a run that has no supervisor, and record its end."""
         outcome = failed_with(code, reason)
         run.accepted.resolve(run.handle)
         ended = RunEnded(run_id, outcome, {})
@@ -229,62 +232,7 @@ class RecoveredRuns(SupervisedRuns):
         ending = Ending(outcome.status, None, outcome.errors, now)
         happened = Happened(run_id=run_id, first=0, entries=(), secret=False, status=outcome.status, ending=ending)
         self._services.instruments.workflow(run.handle.workflow).run_finished("failed", max(now - run.since, 0.0))
-        self._services.journal.record(happened, ((self.actor_ref, ended),))
-        self._give_up_children(child_id for child_id, other in self._runs if other.parent == run_id)
-        self._recovery.add(self._recovery.below(run_id))
-        self._recovery.done(run_id)
-
-    # ---- runs are done again
-
-    def rerun(self, run_id: str, scope: RerunScope = "everything") -> Any:
-        """Start a run that does an ended one again, with its definition and inputs; answered with its `RunHandle`.
-
-        `scope`: "everything"; "failed_tasks": what succeeded and does not follow on a failed task is kept;
-        "failed_items": of a failed task's items, too, those that succeeded. The old run stays as it was.
-        Raises (from `.get()`) `UnknownRun`, `IllegalTransition` if it has not ended, `NothingToRerun`, `CannotKeep`,
-        and as `submit`.
-        """
-        self._check_that_runs_are_accepted()
-        if scope not in SCOPES:
-            raise ValueError(f"the scope of a rerun is one of {', '.join(SCOPES)}, not {scope!r}")
-        if self._runs.get(run_id) is not None:
-            raise IllegalTransition(f"cannot rerun the run {run_id}: it has not ended; cancel it first")
-        if not self._services.journal.durable:
-            return self._rerun_from_memory(run_id, scope)
-        later = Deferred()
-
-        def read(reader: Reader) -> None:
-            accepted = reader.accepted(run_id)
-            if accepted is None:
-                raise UnknownRun(f"there is no run {run_id!r}")
-            kept = kept_from(reader, accepted, scope)
-            self.actor_ref.tell(OldRunRead(accepted, kept, Rerun(run_id, scope), later))
-
-        self._services.readers.read(read, lambda _value: None, later.fail)
-        return later
-
-    def _rerun_from_memory(self, run_id: str, scope: RerunScope) -> Deferred:
-        if self._runs.ended(run_id) is None:
-            raise UnknownRun(f"there is no run {run_id!r} (the last {MAX_REMEMBERED_RUNS:,} that ended are remembered)")
-        again = self._runs.inputs_of(run_id)
-        if scope != "everything" or again is None:
-            raise UnknownRun(
-                f"what came of the run {run_id} is not known any more: an engine without a store does only recent runs "
-                "again, and those as a whole"
-            )
-        handle = RunHandle(self._services.new_run_id(), again.workflow.ref, pykka.ThreadingFuture())
-        request = RunRequest(again.workflow, again.parameters, handle, Deferred())
-        request.rerun = Rerun(run_id, scope)
-        self._start_run(request, None)
-        return request.accepted
-
-    def _old_run_read(self, message: OldRunRead) -> None:
-        old = message.accepted
-        handle = RunHandle(self._services.new_run_id(), old.workflow.ref, pykka.ThreadingFuture())
-        request = RunRequest(old.workflow, old.parameters, handle, message.answer)
-        request.rerun, request.kept = message.rerun, message.kept
-        try:
-            self._check_that_runs_are_accepted()
-            self._start_run(request, None)
-        except StrettoError as error:
-            message.answer.fail(error)
+        self._services.journal.record(happened, ((self._engine, ended),))
+        self._cancel_orphans(child_id for child_id, _ in self._table.children_of(run_id))
+        self._queue.enqueue(self._queue.take_children(run_id))
+        self._queue.finished_one(run_id)

@@ -1,9 +1,8 @@
-"""Rebuilding runs when an engine starts, or when a supervisor has crashed: a few at a time, however many there are.
+"""The queue of runs to recover, when an engine starts or a supervisor has crashed: a few are loaded at a time.
 
     Engine --load--> readers --RunLoaded--> Engine --starts--> RunSupervisor --reads entries--> RunRecovered --> next
 
-What is in memory at a time is what the runs in progress hold anyway, and a few hundred entries of each of those that
-are being rebuilt.
+Memory holds what the runs in progress need, and a few hundred entries of each run that is being recovered.
 """
 
 from collections import deque
@@ -17,71 +16,71 @@ from stretto.actors.dispatch import Deferred
 from stretto.actors.history import load, not_loaded
 from stretto.actors.journal import NoReaders, Readers, Unfinished
 
-REBUILT_AT_ONCE: Final = 8
+RECOVERED_AT_ONCE: Final = 8
 MAX_RESTARTS: Final = 3
-"""Times that a run's supervisor may crash; then its run fails. What broke it comes again in a replay, most likely."""
+"""How often a run's supervisor may crash before the run fails: a replay most likely crashes again."""
 FIRST_RESTART_SECONDS: Final = 0.1
 
 
-class Recovery:
-    """The line of the runs that wait to be rebuilt. `finished` is answered when the first ones all have been."""
+class RecoveryQueue:
+    """Runs that wait to be recovered. `finished` is answered when the queue is empty for the first time."""
 
     def __init__(self, engine: pykka.ActorRef[Any], readers: Readers | NoReaders) -> None:
         self.finished = Deferred()
         self._engine = engine
         self._readers = readers
         self._waiting: deque[str] = deque()
-        self._below: dict[str, list[str]] = {}
-        self._at_work: set[str] = set()
+        self._children: dict[str, list[str]] = {}
+        self._loading: set[str] = set()
         self._postponed: set[str] = set()
 
-    def add_left(self, unfinished: Iterable[Unfinished]) -> list[str]:
-        """Have all runs rebuilt that an engine has left; return those of sub-workflows that nobody waits for any more.
+    def enqueue_unfinished(self, unfinished: Iterable[Unfinished]) -> list[str]:
+        """Queue all unfinished runs. Return child runs whose parent no longer exists.
 
-        A sub-workflow's run waits for its parent's: that one knows what it may have missed (see `below`).
+        A child run waits until its parent is recovered, because the parent knows which requests the child missed.
         """
-        left = {each.run_id: each for each in unfinished}
-        first, alone = [], []
-        for run_id, each in left.items():
-            if each.parent in left:
-                self._below.setdefault(each.parent, []).append(run_id)
+        by_id = {each.run_id: each for each in unfinished}
+        first, orphans = [], []
+        for run_id, each in by_id.items():
+            if each.parent in by_id:
+                self._children.setdefault(each.parent, []).append(run_id)
                 continue
             first.append(run_id)
             if each.parent is not None:
-                alone.append(run_id)
-        self.add(first)
-        return alone
+                orphans.append(run_id)
+        self.enqueue(first)
+        return orphans
 
-    def below(self, run_id: str) -> list[str]:
-        """Return the runs of sub-workflows that wait for a run, and have them wait for it no more."""
-        return self._below.pop(run_id, [])
+    def take_children(self, run_id: str) -> list[str]:
+        """Pop the child runs that wait for `run_id` to be recovered."""
+        return self._children.pop(run_id, [])
 
-    def add(self, run_ids: Collection[str]) -> None:
-        """Have runs rebuilt, the first ones first."""
+    def enqueue(self, run_ids: Collection[str]) -> None:
+        """Queue runs in the given order."""
         self._waiting.extend(run_ids)
         self._postponed.difference_update(run_ids)
-        self._go_on()
+        self._load_next()
 
-    def done(self, run_id: str) -> None:
-        """A run has been rebuilt, or never will be; what waits for it is added before."""
-        self._at_work.discard(run_id)
-        self._go_on()
+    def finished_one(self, run_id: str) -> None:
+        """Remove a run that is recovered, or never will be. Enqueue its children first."""
+        self._loading.discard(run_id)
+        self._load_next()
 
     def postpone(self, run_id: str) -> None:
-        """A run has not been rebuilt, and will be added again."""
+        """Remove a run that is not recovered yet, and will be enqueued again."""
         self._postponed.add(run_id)
-        self.done(run_id)
+        self.finished_one(run_id)
 
-    def give_up(self) -> None:
-        """Rebuild nothing more: the engine ends."""
+    def clear(self) -> None:
+        """Drop all waiting runs: the engine stops."""
         self._waiting.clear()
-        self._below.clear()
+        self._children.clear()
         self._postponed.clear()
 
-    def _go_on(self) -> None:
-        while self._waiting and len(self._at_work) < REBUILT_AT_ONCE:
+    def _load_next(self) -> None:
+        while self._waiting and len(self._loading) < RECOVERED_AT_ONCE:
             run_id = self._waiting.popleft()
-            self._at_work.add(run_id)
+            self._loading.add(run_id)
             self._readers.tell(self._engine, partial(load, run_id), partial(not_loaded, run_id))
-        if not (self._waiting or self._at_work or self._postponed):
+        if not (self._waiting or self._loading or self._postponed):
             self.finished.resolve()

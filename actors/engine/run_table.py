@@ -1,4 +1,4 @@
-"""The runs that an engine knows: those in progress, and what is remembered of those that have ended."""
+"""The runs an engine knows: those in progress, and the last ones that ended."""
 
 import contextlib
 import weakref
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 MAX_REMEMBERED_RUNS = 1000
 """Ended runs whose status is known without a store."""
 MAX_REMEMBERED_BYTES = 64 * 1024 * 1024
-"""Bytes of inputs of ended runs that are kept, to do them again without a store."""
+"""Bytes of inputs of ended runs that are kept to rerun them without a store."""
 
 
-class Question(Deferred):
-    """What a user asks of a run, answered by its supervisor, or by the engine if the run ends first."""
+class PendingRequest(Deferred):
+    """A user's request to a run. The supervisor answers it, or the engine if the run ends first."""
 
     __slots__ = ("__weakref__", "verb")
 
@@ -33,15 +33,15 @@ class Question(Deferred):
         super().__init__()
         self.verb = verb
 
-    def answer_after_end(self, status: dict[str, Any]) -> None:
-        """Answer from the status that the run ended with, unless the supervisor has answered."""
+    def resolve_after_end(self, status: dict[str, Any]) -> None:
+        """Answer from the run's last status, unless the supervisor has answered."""
         if self.verb is None:
             self.resolve(status)
         else:
-            self.fail(has_ended(self.verb, status))
+            self.fail(run_ended_error(self.verb, status))
 
 
-def has_ended(verb: str, status: dict[str, Any]) -> IllegalTransition:
+def run_ended_error(verb: str, status: dict[str, Any]) -> IllegalTransition:
     """Return the error of a request to a run that has ended."""
     return IllegalTransition(f"cannot {verb} the run {status['id']}: it has ended ({status['status']})")
 
@@ -49,16 +49,20 @@ def has_ended(verb: str, status: dict[str, Any]) -> IllegalTransition:
 class Run:
     """A run in progress, as the engine knows it.
 
-    `supervisor` is None while the run waits to be rebuilt: what it is told meanwhile, it is told then. `item` is whose
-    it is, if it is a sub-workflow, `parent` the run of that. `since` is seconds since the epoch. `unread` counts how
-    often the store could not be read for it. `watchers` are told how the run goes on, whoever supervises it; `as_child`
-    says which item it performs, if this engine started it. `scope` has the workflows beside the file that it was
-    started from, if it was started from one.
+    Attributes:
+        supervisor: None while the run waits for recovery; messages wait with it.
+        item: The item that waits for this run, if it is a sub-workflow.
+        parent: The id of that item's run.
+        as_child: The record of that item's child, if this engine started the run.
+        scope: The workflows beside the file that the run was started from, if it was started from one.
+        since: When the run was accepted, in seconds since the epoch.
+        failed_reads: How often in a row the store could not be read to recover the run.
+        watchers: Actors that get the run's progress from every supervisor it has.
     """
 
     __slots__ = (
-        "_early", "_questions", "accepted", "as_child", "handle", "item", "mask", "parent", "paused", "restarts",
-        "scope", "since", "supervisor", "unread", "watchers",
+        "_requests", "_undelivered", "accepted", "as_child", "failed_reads", "handle", "item", "mask", "parent",
+        "paused", "restarts", "scope", "since", "supervisor", "watchers",
     )  # fmt: skip
 
     def __init__(self, handle: RunHandle, accepted: Deferred, since: float, parent: str | None = None) -> None:
@@ -66,56 +70,56 @@ class Run:
         self.accepted = accepted
         self.since = since
         self.parent = parent
-        self.mask: Mask | None = None
         self.scope: Catalogue | None = None
+        self.mask: Mask | None = None
         self.supervisor: pykka.ActorRef[Any] | None = None
         self.item: pykka.ActorRef[Any] | None = None
         self.paused = False
         self.restarts = 0
-        self.unread = 0
+        self.failed_reads = 0
         self.as_child: Child | None = None
         self.watchers: list[pykka.ActorRef[Any]] = []
-        self._questions: weakref.WeakSet[Question] | None = None
-        self._early: list[Any] = []
+        self._requests: weakref.WeakSet[PendingRequest] | None = None
+        self._undelivered: list[Any] = []
 
     def tell(self, message: Any) -> None:
-        """Tell the supervisor, now or when there is one."""
+        """Send a message to the supervisor, now or as soon as there is one."""
         if self.supervisor is None:
-            self._early.append(message)
+            self._undelivered.append(message)
             return
-        with contextlib.suppress(pykka.ActorDeadError):  # its end is in the engine's mailbox, or on its way there
+        with contextlib.suppress(pykka.ActorDeadError):  # the engine gets its end next
             self.supervisor.tell(message)
 
-    def supervised(self, supervisor: pykka.ActorRef[Any]) -> None:
-        """Have a supervisor, and tell it what it has missed."""
+    def attach_supervisor(self, supervisor: pykka.ActorRef[Any]) -> None:
+        """Set the supervisor, and send it the messages that waited for it."""
         self.supervisor = supervisor
-        early, self._early = self._early, []
-        for message in early:
+        undelivered, self._undelivered = self._undelivered, []
+        for message in undelivered:
             self.tell(message)
 
-    def unsupervised(self) -> None:
-        """Have no supervisor for the time being."""
+    def detach_supervisor(self) -> None:
+        """Keep further messages until there is another supervisor."""
         self.supervisor = None
 
-    def question(self, verb: str | None) -> Question:
-        """Return a question about the run; it is forgotten when nobody waits for its answer any more."""
-        question = Question(verb)
-        if self._questions is None:
-            self._questions = weakref.WeakSet()
-        self._questions.add(question)
-        return question
+    def add_request(self, verb: str | None) -> PendingRequest:
+        """Create a pending request, held weakly: it disappears when its caller does."""
+        request = PendingRequest(verb)
+        if self._requests is None:
+            self._requests = weakref.WeakSet()
+        self._requests.add(request)
+        return request
 
-    def questions(self) -> list[Question]:
-        """Return those that somebody waits for."""
-        return list(self._questions or ())
+    def pending_requests(self) -> list[PendingRequest]:
+        """Return the requests whose callers still wait."""
+        return list(self._requests or ())
 
-    def fail_questions(self, error: Exception) -> None:
-        """Have whoever waits for an answer told that there is none."""
-        for question in self.questions():
-            question.fail(error)
+    def fail_requests(self, error: Exception) -> None:
+        """Answer all pending requests with an error."""
+        for request in self.pending_requests():
+            request.fail(error)
 
     def tell_item(self, message: Any) -> None:
-        """Tell the item that this run performs, if it performs one."""
+        """Send a message to the item that waits for this run, if there is one."""
         if self.item is not None:
             with contextlib.suppress(pykka.ActorDeadError):  # it has timed out, or its run has crashed
                 self.item.tell(message)
@@ -137,7 +141,7 @@ class RunTable:
         return iter(list(self._runs.items()))
 
     def add(self, run: Run) -> None:
-        """Have a run in progress."""
+        """Add a run in progress."""
         self._runs[run.handle.id] = run
 
     def get(self, run_id: str) -> Run | None:
@@ -145,15 +149,19 @@ class RunTable:
         return self._runs.get(run_id)
 
     def remove(self, run_id: str) -> Run | None:
-        """Have a run no more in progress."""
+        """Remove a run."""
         return self._runs.pop(run_id, None)
 
     def ids(self) -> tuple[str, ...]:
-        """Return the ids of those in progress."""
+        """Return the ids of the runs in progress."""
         return tuple(self._runs)
 
+    def children_of(self, run_id: str) -> list[tuple[str, Run]]:
+        """Return the sub-workflows' runs in progress that perform items of a run."""
+        return [(child_id, run) for child_id, run in self._runs.items() if run.parent == run_id]
+
     def remember(self, status: dict[str, Any], inputs: RunInputs | None) -> None:
-        """Remember how a run has ended, as one of the last, and what it was of, as far as there is room."""
+        """Keep the last status of a run, and its inputs as far as there is room."""
         self._ended[status["id"]] = status
         if len(self._ended) > MAX_REMEMBERED_RUNS:
             self._ended.popitem(last=False)
@@ -165,9 +173,9 @@ class RunTable:
             self._weight -= self._inputs.popitem(last=False)[1].parameters.weight
 
     def inputs_of(self, run_id: str) -> RunInputs | None:
-        """Return what an ended run was of, if it is remembered."""
+        """Return the workflow and inputs of an ended run, if they are remembered."""
         return self._inputs.get(run_id)
 
     def ended(self, run_id: str) -> dict[str, Any] | None:
-        """Return the last status of a run that has ended, if it is remembered."""
+        """Return the last status of an ended run, if it is remembered."""
         return self._ended.get(run_id)

@@ -1,78 +1,127 @@
-"""The end of an engine: everything is stopped in the reverse order of its start, whatever goes wrong on the way."""
+"""The end of an engine: it drains its runs, then stops all of its parts."""
 
 import threading
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pykka
 
-from stretto.actors.dispatch import Clock, Deferred
-from stretto.actors.journal import OpenJournal
-from stretto.actors.runs import Services
-from stretto.metrics import MetricsServer, get_logger
+from stretto.actors.dispatch import Deferred, answer, answer_error, handles
+from stretto.actors.engine.recovery import RunRecovery
+from stretto.actors.engine.run_table import RunTable
+from stretto.actors.engine.startup import StopStack
+from stretto.actors.engine.submission import Admission
+from stretto.actors.engine.supervision import RunSupervision
+from stretto.actors.journal import StoreGone
+from stretto.actors.outcome import RunWasParked, abandoned
+from stretto.actors.runs import AbandonRun, GraceElapsed, ParkWhenIdle, RunEnded, RunParked, Services
+from stretto.metrics import get_logger
+
+LONGEST_GRACE_SECONDS = 10.0 * 365 * 86_400
+ABANDON_AGAIN_SECONDS = 0.1
+"""How long runs may take to be parked while the store cannot be written, before the engine checks again."""
 
 _log = get_logger("stretto.engine")
 
 
-def start_clock() -> tuple[pykka.ActorRef[Clock], threading.Thread]:
-    """Start a clock; its thread is kept, to be joined when the clock has stopped."""
-    clock = Clock.start()
-    return clock, clock.proxy().thread().get()
+class Shutdown:
+    """Stops the engine: after a drain when asked to, at once when it cannot continue.
 
-
-def stop_clock(clock: pykka.ActorRef[Any], thread: threading.Thread | None) -> None:
-    """Stop a clock, and wait for its thread."""
-    clock.stop()
-    if thread is not None:
-        thread.join()
-
-
-def close_down(
-    engine: pykka.ActorRef[Any],
-    services: Services,
-    server: MetricsServer | None,
-    journal: OpenJournal | None,
-    stopped: Deferred | None,
-) -> None:
-    """Have a thread of its own stop everything: a dispatcher cannot wait for its own threads.
-
-    Started were the store, the endpoint, the dispatcher, the clock, the runners, the files, the journal, and last the
-    engine's actor. `stopped` is answered when all of them have ended.
+    Attributes:
+        broken: Answered when the engine ends without a request to stop.
     """
-    given = (engine, services, server, journal, stopped)
-    thread = threading.Thread(target=_close_down, args=given, name="stretto-stop")
-    thread.start()
 
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts that it stops
+        self,
+        services: Services,
+        engine: pykka.ActorRef[Any],
+        table: RunTable,
+        runs: RunSupervision,
+        recovery: RunRecovery,
+        admission: Admission,
+        stack: StopStack,
+    ) -> None:
+        self.broken = Deferred()
+        self._services = services
+        self._engine = engine
+        self._table = table
+        self._runs = runs
+        self._recovery = recovery
+        self._admission = admission
+        self._stack = stack
+        self._stopped: Deferred | None = None
+        self._unwinding = False
 
-def _close_down(
-    engine: pykka.ActorRef[Any],
-    services: Services,
-    server: MetricsServer | None,
-    journal: OpenJournal | None,
-    stopped: Deferred | None,
-) -> None:
-    if stopped is not None:
-        # Before the engine's mailbox closes; whoever waits gets it only when this thread has ended.
-        stopped.resolve(None, wait_for_thread=threading.current_thread())
-    _step("engine", engine.stop)
-    _step("runners", services.runners.stop)
-    _step("files", services.files.stop)
-    if journal is not None:
-        _step("journal", journal.close)
-    _step("clock", partial(stop_clock, services.timers.clock, services.clock_thread))
-    _step("dispatcher", services.dispatcher.stop)
-    if server is not None:
-        _step("metrics", server.stop)
-    left = {name: count for name, count in services.dispatcher.alive().items() if count}
-    if left:
-        _log.warning("actors_left", **left)
-    _log.info("engine_stopped")
+    def stop(self, grace: float | None) -> Deferred:
+        """Stop the engine after its runs have ended. See `Engine.stop`."""
+        if grace is not None and not 0 <= grace <= LONGEST_GRACE_SECONDS:
+            raise ValueError(f"grace must be a number of seconds from 0 to {LONGEST_GRACE_SECONDS:,.0f}, or None")
+        if self._stopped is None:
+            self._stopped = Deferred()
+            _log.info("engine_stopping", runs=len(self._table))
+            self._admission.close()
+            self._recovery.stop()
+            for run_id, run in self._table:
+                run.tell(ParkWhenIdle())
+                if run.supervisor is None:
+                    self._runs.run_parked(RunParked(run_id))
+        if grace is not None:
+            self._services.timers.remind_after(grace, self._engine, GraceElapsed())
+        return self._stopped
 
+    def finish_if_drained(self) -> None:
+        """Stop all parts if a stop was requested and no run is left. Called at the end of each turn."""
+        if self._stopped is not None and not self._unwinding and not len(self._table):
+            self._unwind()
 
-def _step(what: str, stop: Callable[[], object]) -> None:
-    """Stop one thing; that it fails must keep none of the others running."""
-    try:
-        stop()
-    except Exception:  # noqa: BLE001 - as above: it is told, and the rest is stopped all the same
-        _log.exception("stop_failed", part=what)
+    @handles(GraceElapsed)
+    def _abandon_runs(self, message: GraceElapsed) -> None:
+        cannot_write = self._services.journal.unavailable is not None
+        for run_id, run in self._table:
+            run.tell(AbandonRun())
+            if cannot_write and (run.supervisor is None or not run.supervisor.is_alive()):
+                # Its end waits for a store that does not come back in time: the run is parked just before its end.
+                self._runs.run_parked(RunParked(run_id))
+        if cannot_write and len(self._table):
+            # The other supervisors may still end or park their runs.
+            again = self._services.timers.monotonic() + ABANDON_AGAIN_SECONDS
+            self._services.timers.remind(again, self._engine, message)
+
+    @handles(StoreGone)
+    def _store_gone(self, message: StoreGone) -> None:
+        _log.critical("engine_without_store", reason=message.reason)
+        self.stop_at_once()
+
+    def stop_at_once(self) -> None:
+        """Stop all parts without a drain, because the engine's actor ends."""
+        if self._unwinding:
+            return
+        self.broken.resolve()
+        durable = self._services.journal.durable
+        for run_id, run in self._table:
+            # The supervisors outlive the engine that would answer for them.
+            run.tell(AbandonRun())
+            if durable:
+                answer_error(run.handle.outcome, RunWasParked(f"the engine ended before the run {run_id}"))
+                self._runs.notify_listeners(RunParked(run_id))
+                continue
+            run.accepted.resolve(run.handle)
+            answer(run.handle.outcome, abandoned())
+            self._runs.notify_listeners(RunEnded(run_id, abandoned(), {}))
+        self._unwind()
+
+    def _unwind(self) -> None:
+        self._unwinding = True
+        self._admission.close()
+        self._recovery.finished.resolve()
+        # A dispatcher cannot wait for its own threads.
+        threading.Thread(target=self._stop_parts, name="stretto-stop").start()
+
+    def _stop_parts(self) -> None:
+        if self._stopped is not None:
+            # Before the engine's mailbox closes. The caller's `get` returns only when this thread has ended.
+            self._stopped.resolve(None, wait_for_thread=threading.current_thread())
+        self._stack.close()
+        left = {name: count for name, count in self._services.dispatcher.alive().items() if count}
+        if left:
+            _log.warning("actors_left", **left)
+        _log.info("engine_stopped")

@@ -1,39 +1,43 @@
-"""What an engine is made of, started in order; if anything fails on the way, nothing is left running."""
+"""The parts of an engine, started in one order and stopped in the reverse one."""
 
 import contextlib
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from os import PathLike
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
 
 from stretto.actors.actions import AddressPolicy, RenderedCommands
 from stretto.actors.catalogue import Catalogue, load_library
-from stretto.actors.dispatch import Dispatcher, Timers
-from stretto.actors.engine.shutdown import start_clock, stop_clock
+from stretto.actors.dispatch import Clock, Dispatcher, Timers
 from stretto.actors.files import FileThreads
 from stretto.actors.journal import NoJournal, NoReaders, OpenJournal, Prune, Unfinished, open_journal
 from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
 from stretto.actors.runners import Runners
 from stretto.actors.runs import PermitPool, Services
-from stretto.metrics import Instruments, MetricsServer, configure_logging
+from stretto.metrics import Instruments, MetricsServer, configure_logging, get_logger
+
+if TYPE_CHECKING:
+    import pykka
 
 SECONDS_A_DAY = 86_400.0
+
+_log = get_logger("stretto.engine")
 
 Paths: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How long ended runs stay in the store: so many days, so many of them; None: that does not count."""
+    """How many days, and how many of them, ended runs stay in the store. None is no limit."""
 
     days: float | None = None
     runs: int | None = None
 
     def at(self, now: float) -> Prune | None:
-        """Return what is to be deleted now; None: nothing ever is."""
+        """Return the runs to delete now, or None without a limit."""
         if self.days is None and self.runs is None:
             return None
         return Prune(None if self.days is None else now - self.days * SECONDS_A_DAY, self.runs)
@@ -43,8 +47,8 @@ FOR_EVER = Retention()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """What an engine is started with; see `Engine.start`."""
+class EngineOptions:
+    """The arguments of `Engine.start`."""
 
     definitions: Paths | None
     store: str | None
@@ -63,72 +67,123 @@ class Options:
     retention: Retention
 
 
+class StopStack(contextlib.ExitStack):
+    """Stops what was started, in reverse, also if some of it fails to stop."""
+
+    def add(self, part: str, stop: Callable[[], object]) -> None:
+        """Register how a part that was just started is stopped."""
+        self.callback(_stop_part, part, stop)
+
+
+def _stop_part(part: str, stop: Callable[[], object]) -> None:
+    try:
+        stop()
+    except Exception:  # noqa: BLE001 - the other parts must be stopped all the same
+        _log.exception("stop_failed", part=part)
+
+
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What an engine's actor is given. `undo` stops all of it, should there be no such actor."""
+class EngineParts:
+    """The arguments of an engine's actor. Closing `stack` stops all of them."""
 
     services: Services
     catalogue: Catalogue
     surroundings: PackConfiguration
-    server: MetricsServer | None
-    journal: OpenJournal | None
-    unfinished: tuple[Unfinished, ...]
-    undo: contextlib.ExitStack
+    metrics_url: str | None = None
+    journal: OpenJournal | None = None
+    unfinished: tuple[Unfinished, ...] = ()
+    retention: Retention = FOR_EVER
+    stack: StopStack = field(default_factory=StopStack)
 
 
-def start_parts(options: Options) -> Parts:
-    """Start all that an engine needs, but for the journal's actor.
-
-    Raises as `Engine.start` does, and then leaves nothing behind.
-    """
+def start_parts(options: EngineOptions) -> EngineParts:
+    """Start everything an engine needs. Raises as `Engine.start` does, and then leaves nothing running."""
     _check(options)
     if not structlog.is_configured():
         # Unconfigured, structlog prints every DEBUG line to standard output, one for each item.
         configure_logging("WARNING")
     library = load_library(
-        several(options.definitions or ()), actions=several(options.actions), packs=several(options.packs),
+        as_list(options.definitions or ()), actions=as_list(options.actions), packs=as_list(options.packs),
         rendered_commands=options.rendered_commands,
     )  # fmt: skip
+    catalogue = library.catalogue
     surroundings = read_pack_configuration(options.pack_config, options.keystore, library.packs)
-    with contextlib.ExitStack() as stack:
-        journal = None
-        if options.store is not None:
-            journal = open_journal(options.store, options.store_key)
-            stack.callback(journal.close)
-        unfinished = () if journal is None else tuple(journal.store.reader.unfinished())
+    with StopStack() as stack:
         instruments = Instruments()
-        server = None
+        metrics_url = None
         if options.metrics_port is not None:
             server = MetricsServer(instruments.registry, port=options.metrics_port)
             server.start()
-            stack.callback(server.stop)
+            stack.add("metrics", server.stop)
+            metrics_url = server.url
         dispatcher = Dispatcher(options.dispatchers)
-        stack.callback(dispatcher.stop)
-        clock, clock_thread = start_clock()
-        stack.callback(stop_clock, clock, clock_thread)
-        runners = Runners(threads=options.threads, addresses=options.addresses)
-        stack.callback(runners.stop)
+        stack.add("dispatcher", dispatcher.stop)
+        timers = Timers(start_clock(stack))
+        journal = None
+        if options.store is not None:
+            journal = open_journal(options.store, options.store_key)
+            stack.add("journal", journal.close)
+        unfinished = () if journal is None else tuple(journal.store.reader.unfinished())
         files = FileThreads()
-        stack.callback(files.stop)
+        stack.add("files", files.stop)
+        runners = Runners(threads=options.threads, addresses=options.addresses)
+        stack.add("runners", runners.stop)
         services = Services(
-            dispatcher, Timers(clock), clock_thread, runners, library.actions, instruments, options.check_digests,
+            dispatcher, timers, runners, library.actions, instruments, options.check_digests,
             journal=NoJournal() if journal is None else journal.link,
             readers=NoReaders() if journal is None else journal.readers, files=files,
             permits=PermitPool(options.max_items_in_flight),
         )  # fmt: skip
-        return Parts(services, library.catalogue, surroundings, server, journal, unfinished, stack.pop_all())
+        if journal is not None:
+            journal.start(timers, instruments, lambda: services.engine)
+        return EngineParts(
+            services, catalogue, surroundings, metrics_url, journal, unfinished, options.retention, stack.pop_all()
+        )
 
 
-def _check(options: Options) -> None:
+def start_clock(stack: StopStack) -> "pykka.ActorRef[Clock]":
+    """Start a clock. The stack stops it and joins its thread."""
+    clock = Clock.start()
+    thread = clock.proxy().thread().get()
+
+    def stop() -> None:
+        clock.stop()
+        thread.join()
+
+    stack.add("clock", stop)
+    return clock
+
+
+def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int]) -> None:
+    """Bind the gauges of an engine, which are read on other threads."""
+    services, journal = parts.services, parts.journal
+
+    def actors() -> dict[str, int]:
+        counted = {**services.dispatcher.alive(), "Clock": int(services.timers.clock.is_alive())}
+        if journal is not None and journal.actor is not None:
+            counted["JournalActor"] = int(journal.actor.is_alive())
+        return counted
+
+    services.instruments.bind_gauges(
+        runs_in_progress=runs_in_progress,
+        items_in_flight=lambda: services.dispatcher.alive().get("ItemActor", 0),
+        context_bytes=lambda: sum(list(services.context_bytes.values())),
+        actors=actors,
+        journal_pending_records=None if journal is None else lambda: services.journal.pending,
+        store_available=None if journal is None else lambda: services.journal.unavailable is None,
+    )
+
+
+def _check(options: EngineOptions) -> None:
     for name in ("max_items_in_flight", "threads", "dispatchers"):
         value = getattr(options, name)
         if value < 1:
-            raise ValueError(f"{name} is at least 1, not {value}")
+            raise ValueError(f"{name} must be at least 1, got {value}")
     retention = options.retention
     if (retention.days is not None and retention.days < 0) or (retention.runs is not None and retention.runs < 0):
-        raise ValueError("a retention is at least 0 days, and at least 0 runs")
+        raise ValueError("a retention must be at least 0 days and at least 0 runs")
 
 
-def several(paths: Paths) -> list[str]:
+def as_list(paths: Paths) -> list[str]:
     """Return one path, or several, as texts."""
     return [os.fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]

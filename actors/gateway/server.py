@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pykka
 
 from stretto.actors.dispatch import call, call_then
-from stretto.actors.engine import Engine
+from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway import protocol
 from stretto.actors.gateway.connection import Connection
 from stretto.actors.gateway.socket_file import BACKLOG, may_connect
@@ -62,7 +62,7 @@ class Gateway:
     async def start(self, listener: socket.socket) -> None:
         """Start accepting connections. The caller closes the listener."""
         self._relay = ProgressRelay.start(asyncio.get_running_loop(), self._take)
-        await call(self._engine, Engine.tell_ends_to, self._relay)
+        await call(self._engine, EngineHost.subscribe_to_ends, self._relay)
         self._server = await asyncio.start_unix_server(
             self._serve, sock=listener, limit=protocol.MAX_REQUEST_BYTES, backlog=BACKLOG
         )
@@ -233,7 +233,7 @@ class Gateway:
             left.cancel()
 
     async def _find(self, workflow: str | requests.Definition) -> Workflow:
-        catalogue: Catalogue = await call(self._engine, Engine.catalogue)
+        catalogue: Catalogue = await call(self._engine, EngineHost.catalogue)
         if isinstance(workflow, requests.Definition):
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(self._workers, catalogue.read_text, workflow.text, workflow.file)

@@ -9,40 +9,40 @@ if TYPE_CHECKING:
         EntriesRead,
         RunLoaded,
         RunNotLoaded,
-        kept_from,
         load,
+        load_reuse_plan,
         not_loaded,
         stored_handle,
     )
     from stretto.actors.history.offline import OfflineRuns
-    from stretto.actors.history.replay import READ_AT_ONCE, Rebuilding, outcome_for_parent
-    from stretto.actors.history.waits import HeldUp, reasons_of
+    from stretto.actors.history.replay import READ_AT_ONCE, Replay, outcome_for_parent
+    from stretto.actors.history.waits import Blockers, explain_waits
     from stretto.actors.history.written_results import WrittenResults
 else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "loading": "EntriesRead RunLoaded RunNotLoaded kept_from load not_loaded stored_handle",
+            "loading": "EntriesRead RunLoaded RunNotLoaded load load_reuse_plan not_loaded stored_handle",
             "offline": "OfflineRuns",
-            "replay": "READ_AT_ONCE Rebuilding outcome_for_parent",
-            "waits": "HeldUp reasons_of",
+            "replay": "READ_AT_ONCE Replay outcome_for_parent",
+            "waits": "Blockers explain_waits",
             "written_results": "WrittenResults",
         },
     )
 
 __all__ = [
     "READ_AT_ONCE",
+    "Blockers",
     "EntriesRead",
-    "HeldUp",
     "OfflineRuns",
-    "Rebuilding",
+    "Replay",
     "RunLoaded",
     "RunNotLoaded",
     "WrittenResults",
-    "kept_from",
+    "explain_waits",
     "load",
+    "load_reuse_plan",
     "not_loaded",
     "outcome_for_parent",
-    "reasons_of",
     "stored_handle",
 ]

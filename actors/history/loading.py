@@ -1,4 +1,4 @@
-"""Load from the store what a run is recovered from, and the messages that carry it."""
+"""Loading of runs for recovery and reruns, and the messages that carry them."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ import msgspec
 import pykka
 
 from stretto.actors.history.masks import CODES_OF_SEALED
-from stretto.actors.history.replay import READ_AT_ONCE, Rebuilding, conductor_of, ended_outcome
+from stretto.actors.history.replay import READ_AT_ONCE, Replay, conductor_of, ended_outcome
 from stretto.actors.journal import Child, Entry, Reader, RerunScope, RunAccepted, StoreUnavailable
 from stretto.actors.outcome import RunHandle, UnknownRun
 from stretto.actors.runners import describe
@@ -15,14 +15,14 @@ from stretto.definitions.errors import StrettoError
 
 
 class EntriesRead(msgspec.Struct, frozen=True):
-    """Some of what the journal holds of a run that is being rebuilt; `more` may follow."""
+    """Entries of a run that is being recovered. `more` may follow."""
 
     entries: list[Entry]
     more: bool
 
 
 class RunLoaded(msgspec.Struct, frozen=True):
-    """All that a run is rebuilt from, but for its entries; `kept` is what a rerun keeps of an earlier run."""
+    """The records that a run is recovered from, without its entries. A rerun reuses the results in `kept`."""
 
     accepted: RunAccepted
     children: tuple[Child, ...]
@@ -30,9 +30,9 @@ class RunLoaded(msgspec.Struct, frozen=True):
 
 
 class RunNotLoaded(msgspec.Struct, frozen=True):
-    """A run cannot be rebuilt: `reason` says why.
+    """A run cannot be recovered because of `reason`.
 
-    `again` says when it can: soon, as the store could not be read; with the store's key, by a later engine; or never.
+    `again` says when it can be: soon, because the store could not be read; with the store's key; or never.
     """
 
     run_id: str
@@ -41,7 +41,7 @@ class RunNotLoaded(msgspec.Struct, frozen=True):
 
 
 def not_loaded(run_id: str, error: Exception) -> RunNotLoaded:
-    """Return what the engine is told of a run that cannot be read."""
+    """Return the message for a run that cannot be loaded because of an error."""
     if not isinstance(error, StrettoError):
         return RunNotLoaded(run_id, describe(error), "never")
     if isinstance(error, StoreUnavailable):
@@ -50,9 +50,9 @@ def not_loaded(run_id: str, error: Exception) -> RunNotLoaded:
 
 
 def load(run_id: str, reader: Reader) -> RunLoaded:
-    """Read what a run is rebuilt from, but for its entries.
+    """Read the records that a run is recovered from, without its entries.
 
-    Raises `StoreUnavailable`, `UnknownRun`, and what reading its definition raises.
+    Raises `StoreUnavailable`, `UnknownRun`, and the errors of reading its definition.
     """
     accepted = reader.accepted(run_id)
     if accepted is None:
@@ -61,26 +61,26 @@ def load(run_id: str, reader: Reader) -> RunLoaded:
     if accepted.rerun is not None and accepted.rerun.scope != "everything":
         old = reader.accepted(accepted.rerun.of)
         if old is None:
-            raise UnknownRun(f"the run {accepted.rerun.of!r}, which this one does again, is not in the store")
-        kept = kept_from(reader, old, accepted.rerun.scope)
+            raise UnknownRun(f"the run {accepted.rerun.of!r}, which this run repeats, is not in the store")
+        kept = load_reuse_plan(reader, old, accepted.rerun.scope)
     return RunLoaded(accepted, tuple(reader.children(run_id)), kept)
 
 
-def kept_from(reader: Reader, old: RunAccepted, scope: RerunScope) -> ReusePlan | None:
-    """Return what a rerun keeps of a run. Raises `NothingToRerun`, `CannotKeep`, `StoreUnavailable`."""
+def load_reuse_plan(reader: Reader, old: RunAccepted, scope: RerunScope) -> ReusePlan | None:
+    """Return the results of a run that its rerun reuses. Raises `NothingToRerun`, `CannotKeep`, `StoreUnavailable`."""
     if scope == "everything":
         return None
     conductor = conductor_of(old)
-    rebuilding = Rebuilding(conductor, old.accepted_at)
-    rebuilding.begin()
+    replay = Replay(conductor, old.accepted_at)
+    replay.begin()
     completions: list[ItemCompleted] = []
     while True:
-        entries = reader.entries(old.run_id, rebuilding.entries, READ_AT_ONCE)
-        rebuilding.feed(entries)
+        entries = reader.entries(old.run_id, replay.entries, READ_AT_ONCE)
+        replay.feed(entries)
         completions += [
             entry
             for entry in entries
-            # Of a file's items nothing is kept, and there may be any number.
+            # Items from a file are not reused, and there may be any number of them.
             if isinstance(entry, ItemCompleted) and not reads_a_file(old.workflow.tasks[entry.task])
         ]
         if len(entries) < READ_AT_ONCE:

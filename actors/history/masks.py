@@ -1,4 +1,4 @@
-"""The secrets of a stored run, as far as its record tells them; and what stands for what nobody can read."""
+"""The secrets of stored runs, and the placeholder for values that cannot be decrypted."""
 
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
@@ -9,19 +9,19 @@ from stretto.definitions.context import Mask
 from stretto.definitions.errors import StrettoError
 
 SEALED: Final = "(sealed)"
-"""What is told in place of something that is encrypted, where the key was not given."""
+"""Replaces a value in reports that is encrypted with a key that was not given."""
 
 CODES_OF_SEALED: Final = frozenset({"store_key_missing", "wrong_store_key"})
-"""The codes of the errors of what is encrypted, where the key was not given.
+"""The codes of the errors of reading without the right key.
 
-Their classes come with the libraries of databases, without which an engine starts sooner.
+Their classes are not imported: they come with the database libraries, which an engine without a store starts without.
 """
 
 Read = TypeVar("Read")
 
 
 def unless_sealed(read: Callable[[], Read]) -> Read | None:
-    """Return what `read` does, or None if that cannot be had without the store's key."""
+    """Return the value of `read`, or None if it needs a key that was not given."""
     try:
         return read()
     except StrettoError as error:
@@ -31,24 +31,21 @@ def unless_sealed(read: Callable[[], Read]) -> Read | None:
 
 
 def mask_of(reader: Reader, accepted: RunAccepted) -> Mask:
-    """Return a mask of all the secrets that a run is known to have had, and those of the runs above it.
-
-    Raises what reading their entries raises.
-    """
+    """Return a mask of all known secrets of a run and of the runs above it. Raises the errors of reading them."""
     parent = None if accepted.parent is None else reader.accepted(accepted.parent.run_id)
     if parent is None and not accepted.secret and not reader.children(accepted.run_id):
-        # Without secrets of its own it could get to know those of the runs above and below it only.
+        # A run without secrets could learn only those of the runs above and below it.
         return Mask()
-    # One mask for a run and its children, as where they run.
+    # A run and its children share one mask, as they do in an engine.
     conductor = conductor_of(accepted, None if parent is None else mask_of(reader, parent))
-    # What it learns at its begin is written down with its first entry, if there is one by now.
+    # Secrets that expressions make at the begin are recorded with the first entry, which may not be there yet.
     conductor.begin()
     conductor.mask.see(reader.learned(accepted.run_id))
     return conductor.mask
 
 
 def entries_of(reader: Reader, run_id: str) -> Iterator[Entry]:
-    """Yield the entries of a run, reading some at a time."""
+    """Yield the entries of a run, read in chunks."""
     first = 0
     while True:
         entries = reader.entries(run_id, first, READ_AT_ONCE)

@@ -1,8 +1,8 @@
-"""Acting on runs in a store that no daemon has: what is asked for is written, and the next daemon goes on from there.
+"""Requests to runs in a store without a daemon: they are recorded, and the next daemon continues from there.
 
     replay --> Conductor.on(request) --> commands --> Happened, of the run and of its sub-workflows, in one transaction
 
-Nothing is performed here: what the commands start, stop or wait for is what the run's recovery finds to be done.
+No item runs here. A daemon's recovery finds what the commands start, stop or wait for.
 """
 
 import contextlib
@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from stretto.actors.history.loading import kept_from
+from stretto.actors.history.loading import load_reuse_plan
 from stretto.actors.history.masks import mask_of
 from stretto.actors.history.replay import replay
 from stretto.actors.journal import (
@@ -47,14 +47,14 @@ if TYPE_CHECKING:
     from stretto.actors.journal import Store
 
 Request: TypeAlias = Callable[[float], Event]
-"""Makes the event of a request that comes now, in seconds since the epoch."""
+"""Makes the event of a request at a time in seconds since the epoch."""
 
-_HANDED_DOWN: Final = (CancelRequested, PauseRequested, ResumeRequested)
-"""What a run hands down to the sub-workflows that perform its items."""
+_PROPAGATED: Final = (CancelRequested, PauseRequested, ResumeRequested)
+"""Requests that a run propagates to its sub-workflows."""
 
 
-class _Gathered:
-    """A link to no journal: what is recorded is gathered, to be written by whoever has it."""
+class _Collected:
+    """A link without a journal: it collects records, to be written in one transaction."""
 
     durable = True
     pending = 0
@@ -63,18 +63,21 @@ class _Gathered:
     def __init__(self) -> None:
         self.writes: list[Write] = []
 
-    def record(self, write: Write | None, notifications: Notifications = (), answers: Answers = ()) -> None:  # noqa: ARG002 - none wait
-        """Gather it."""
+    def record(self, write: Write | None, notifications: Notifications = (), answers: Answers = ()) -> None:  # noqa: ARG002 - no actor waits
+        """Collect a record."""
         if write is not None:
             self.writes.append(write)
 
-    def has_room(self, waiter: "pykka.ActorRef[Any]") -> bool:  # noqa: ARG002 - nobody ever waits
-        """There always is."""
+    def has_room(self, waiter: "pykka.ActorRef[Any]") -> bool:  # noqa: ARG002 - no actor waits
+        """Return True: there always is room."""
         return True
 
 
 class OfflineRuns:
-    """The runs of a store that belongs to this process. Methods raise `UnknownRun`, `StoreUnavailable`, `StoreLost`."""
+    """The runs of a store that this process owns.
+
+    Methods raise `UnknownRun`, `StoreUnavailable` and `StoreLost`.
+    """
 
     def __init__(self, store: "Store", now: Callable[[], float] = time.time) -> None:
         self._store = store
@@ -82,20 +85,38 @@ class OfflineRuns:
         self._now = now
 
     def request(self, run_id: str, request: Request) -> None:
-        """Have a run handle a request, durably. Raises `IllegalTransition`, and what the conductor does for it."""
-        gathered = _Gathered()
-        self._handle(run_id, request(self._now()), gathered)
-        self._store.writer.write(gathered.writes)
+        """Apply a request to a run, durably.
+
+        Args:
+            run_id: The run.
+            request: Makes the request's event for the present time.
+
+        Raises:
+            IllegalTransition: The run has ended, or does not allow the request.
+        """
+        collected = _Collected()
+        self._handle(run_id, request(self._now()), collected)
+        self._store.writer.write(collected.writes)
 
     def rerun(self, run_id: str, scope: RerunScope) -> str:
-        """Accept a run that does an ended one again; a daemon performs it. Return its id.
+        """Accept a rerun of an ended run, which the next daemon starts.
 
-        Raises `IllegalTransition` if it has not ended, `NothingToRerun`, `CannotKeep`.
+        Args:
+            run_id: The ended run.
+            scope: See `Engine.rerun`.
+
+        Returns:
+            The id of the new run.
+
+        Raises:
+            IllegalTransition: The run has not ended.
+            NothingToRerun: No task of the run failed.
+            CannotKeep: The results of the run cannot be reused.
         """
         old = self._accepted(run_id)
         if self._reader.end(run_id) is None:
             raise IllegalTransition(f"cannot rerun the run {run_id}: it has not ended; cancel it first")
-        kept_from(self._reader, old, scope)  # there is something to be done again
+        load_reuse_plan(self._reader, old, scope)  # raises if the rerun is impossible
         accepted = RunAccepted(
             run_id=new_run_id(), workflow=old.workflow, parameters=old.parameters, surroundings=old.surroundings,
             accepted_at=self._now(), secret=old.secret, rerun=Rerun(run_id, scope),
@@ -104,7 +125,15 @@ class OfflineRuns:
         return accepted.run_id
 
     def prune(self, older_than_seconds: float | None, keep: int | None) -> int:
-        """Delete runs that ended so long ago, and those beyond the newest `keep`; return how many."""
+        """Delete ended runs.
+
+        Args:
+            older_than_seconds: Delete runs that ended longer ago than this.
+            keep: Delete all but this many of the newest runs.
+
+        Returns:
+            The number of deleted runs.
+        """
         ended_before = None if older_than_seconds is None else self._now() - older_than_seconds
         return self._store.pruning(Prune(ended_before, keep)).prune_all()
 
@@ -114,14 +143,14 @@ class OfflineRuns:
             raise UnknownRun(f"there is no run {run_id!r} in the store")
         return accepted
 
-    def _handle(self, run_id: str, event: Event, gathered: _Gathered) -> None:
+    def _handle(self, run_id: str, event: Event, collected: _Collected) -> None:
         accepted, row = self._accepted(run_id), self._reader.run(run_id)
         if row is None or row.ended_at is not None:
             status = "pruned" if row is None else row.status
-            raise IllegalTransition(f"the run {run_id} has ended ({status}): nothing can be asked of it any more")
-        conductor, rebuilding = replay(self._reader, accepted, mask_of(self._reader, accepted))
+            raise IllegalTransition(f"the run {run_id} has ended ({status}) and takes no more requests")
+        conductor, replayed = replay(self._reader, accepted, mask_of(self._reader, accepted))
         journal = RunLog(
-            gathered, run_id, secretive=accepted.secret, first=rebuilding.entries,
+            collected, run_id, secretive=accepted.secret, first=replayed.entries,
             learned=conductor.mask.seen_count, status=row.status,
         )  # fmt: skip
         commands = conductor.on(event)
@@ -131,18 +160,18 @@ class OfflineRuns:
         for child in self._reader.children(run_id):
             if child.ended:
                 continue
-            if isinstance(event, _HANDED_DOWN):
-                self._hand_down(child, event, gathered)
+            if isinstance(event, _PROPAGATED):
+                self._propagate(child, event, collected)
             elif child.item in stopped:
-                self._hand_down(child, CancelRequested(event.at), gathered)
+                self._propagate(child, CancelRequested(event.at), collected)
 
-    def _hand_down(self, child: Child, event: Event, gathered: _Gathered) -> None:
-        with contextlib.suppress(IllegalTransition):  # it stands so already, or has ended meanwhile
-            self._handle(child.run_id, event, gathered)
+    def _propagate(self, child: Child, event: Event, collected: _Collected) -> None:
+        with contextlib.suppress(IllegalTransition):  # it has that status already, or has ended
+            self._handle(child.run_id, event, collected)
 
 
 def _note(commands: list[Command], journal: RunLog, conductor: Conductor, at: float) -> set[ItemKey]:
-    """Have what a request gave written down; return the items that are to be stopped."""
+    """Record the commands of a request. Return the items to stop."""
     stopped = set()
     for command in commands:
         if isinstance(command, TaskStarted):

@@ -1,4 +1,4 @@
-"""Records and rows of a store as plain data, as JSON has it."""
+"""Records and rows of a store as plain data for JSON."""
 
 import re
 from datetime import UTC, datetime
@@ -14,54 +14,54 @@ _BEFORE_A_WORD: Final = re.compile(r"(?<!^)(?=[A-Z])")
 _TIMES: Final = frozenset({"at", "accepted_at", "started_at", "ended_at"})
 
 
-def time_told(at: float | None) -> str | None:
+def time_as_json(at: float | None) -> str | None:
     """Return a time as RFC 3339 in UTC, to the microsecond; None stays None."""
     if at is None:
         return None
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def run_told(row: RunRow) -> dict[str, Any]:
+def run_as_json(row: RunRow) -> dict[str, Any]:
     """Return {id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope}."""
-    return _told(row)
+    return _row_as_json(row)
 
 
-def task_told(row: TaskRow) -> dict[str, Any]:
-    """Return {task, visit, status, started_at, ended_at, items, succeeded, failed}; no counts before its end."""
-    told = _told(row)
-    return told if row.ended_at is not None else {**told, "items": None, "succeeded": None, "failed": None}
+def task_as_json(row: TaskRow) -> dict[str, Any]:
+    """Return {task, visit, status, started_at, ended_at, items, succeeded, failed}. Counts are None before its end."""
+    fields = _row_as_json(row)
+    return fields if row.ended_at is not None else {**fields, "items": None, "succeeded": None, "failed": None}
 
 
-def item_told(row: ItemRow) -> dict[str, Any]:
+def item_as_json(row: ItemRow) -> dict[str, Any]:
     """Return {task, visit, index, attempt, outcome, at}."""
-    told = _told(row)
-    del told["number"]
-    return told
+    fields = _row_as_json(row)
+    del fields["number"]
+    return fields
 
 
-def failure_told(failure: Failure, mask: Mask) -> dict[str, Any]:
-    """Return what is known of a failure, without secrets; what it does not have is left out."""
-    told = {name: value for name, value in msgspec.to_builtins(failure).items() if value is not None}
-    masked: dict[str, Any] = mask.anything(told)
+def failure_as_json(failure: Failure, mask: Mask) -> dict[str, Any]:
+    """Return a failure without secrets. Absent fields are left out."""
+    fields = {name: value for name, value in msgspec.to_builtins(failure).items() if value is not None}
+    masked: dict[str, Any] = mask.anything(fields)
     return masked
 
 
-def entry_told(number: int, entry: Entry, mask: Mask) -> dict[str, Any]:
-    """Return {number, type, ...} of an entry with its fields, without secrets; of secrets only how many."""
+def entry_as_json(number: int, entry: Entry, mask: Mask) -> dict[str, Any]:
+    """Return {number, type, ...} with an entry's fields, secrets masked. Learned secrets are only counted."""
     kind = _BEFORE_A_WORD.sub("_", type(entry).__name__).lower()
     if isinstance(entry, SecretsLearned):
         return {"number": number, "type": kind, "count": len(entry.texts)}
     fields = msgspec.to_builtins(entry)
-    # Names are the definition's, numbers and outcomes ours: only data can hold secrets.
+    # Only data can hold secrets: names are the definition's, numbers and outcomes the engine's.
     for name in ("result", "failure"):
         if fields.get(name) is not None:
             fields[name] = mask.anything(fields[name])
     return {"number": number, "type": kind, **_with_times(fields)}
 
 
-def _told(row: msgspec.Struct) -> dict[str, Any]:
+def _row_as_json(row: msgspec.Struct) -> dict[str, Any]:
     return _with_times(msgspec.structs.asdict(row))
 
 
 def _with_times(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: time_told(value) if name in _TIMES else value for name, value in fields.items()}
+    return {name: time_as_json(value) if name in _TIMES else value for name, value in fields.items()}

@@ -1,9 +1,9 @@
-"""Rebuilding a run from its journal: a new conductor sees the entries in their order, and is where the run was."""
+"""Replay of stored runs: a new conductor gets the entries in their order, and ends up in the run's state."""
 
 from collections.abc import Iterable
 from typing import Final
 
-from stretto.actors.history.written_results import RebuiltResults
+from stretto.actors.history.written_results import ReplayedResults
 from stretto.actors.journal import (
     Child,
     Entry,
@@ -30,15 +30,18 @@ from stretto.definitions.context import NO_SECRECY, Mask
 from stretto.definitions.errors import StrettoError
 
 READ_AT_ONCE: Final = 500
-"""Entries that are read, and handled in one turn: what a run has been through never stands in memory as a whole."""
+"""Entries that are read and handled in one turn. A run's history is never in memory as a whole."""
 
 
-class Rebuilding:
-    """Feeds the journal's entries to a conductor, which must not have begun.
+class Replay:
+    """Feeds the journal's entries to a conductor that has not begun.
 
-    `entries` counts them, `finish` is the run's end if it has come, `requested` what its sub-workflows were last to
-    follow; `accepted_at` is seconds since the epoch. What the shell itself has noted is kept here. `results` are the
-    files of results that are open.
+    Attributes:
+        accepted_at: When the run was accepted, in seconds since the epoch.
+        entries: The number of entries so far.
+        finish: The run's end, if it has ended.
+        requested: The last request that was propagated to its sub-workflows.
+        results: The results files that are open.
     """
 
     def __init__(self, conductor: Conductor, accepted_at: float, children: Iterable[Child] = ()) -> None:
@@ -46,17 +49,17 @@ class Rebuilding:
         self.entries = 0
         self.finish: FinishRun | None = None
         self.requested: PropagatedRequest | None = None
-        self.results = RebuiltResults()
+        self.results = ReplayedResults()
         self._conductor = conductor
         self._children = {(child.item, child.attempt): child for child in children}
         self._started: dict[ItemKey, int] = {}
 
     def begin(self) -> None:
-        """Have the run begin, as it did."""
+        """Begin the run again."""
         self._note(self._conductor.begin())
 
     def feed(self, entries: Iterable[Entry]) -> None:
-        """Have the next entries happen once more."""
+        """Apply the next entries."""
         for entry in entries:
             self.entries += 1
             if isinstance(entry, ItemStarted):
@@ -78,11 +81,11 @@ class Rebuilding:
                     self.requested = request_implied_by(before, self._conductor.status, entry.at) or self.requested
 
     def child_of(self, start: StartItem) -> Child | None:
-        """Return the run that performs this try already, or has."""
+        """Return the run that performs this attempt, in progress or ended."""
         return self._children.get((ItemKey(start.task, start.visit, start.index), start.attempt))
 
     def may_have_run(self, start: StartItem) -> bool:
-        """Tell whether this try must not be performed again."""
+        """Return whether the start of this attempt is recorded: `at_most_once` forbids another one."""
         return self._started.get(ItemKey(start.task, start.visit, start.index)) == start.attempt
 
     def _note(self, commands: Iterable[Command]) -> None:
@@ -94,7 +97,7 @@ class Rebuilding:
 
 
 def conductor_of(accepted: RunAccepted, mask: Mask | None = None) -> Conductor:
-    """Return a conductor as it was when the run was accepted, for reading: it needs to know no action."""
+    """Return the conductor of a run as it was accepted. It is for reading, and knows no actions."""
     parent = None if accepted.parent is None else accepted.parent.system_parent
     return Conductor(
         accepted.workflow, accepted.run_id, accepted.parameters, accepted.accepted_at, parent,
@@ -102,41 +105,50 @@ def conductor_of(accepted: RunAccepted, mask: Mask | None = None) -> Conductor:
     )  # fmt: skip
 
 
-def replay(reader: Reader, accepted: RunAccepted, mask: Mask | None = None) -> tuple[Conductor, Rebuilding]:
-    """Return a run's conductor as its journal leaves it, to be looked at; `mask` knows the secrets that it has had.
+def replay(reader: Reader, accepted: RunAccepted, mask: Mask | None = None) -> tuple[Conductor, Replay]:
+    """Return the conductor of a stored run in its present state, for reading.
 
-    Raises `StoreUnavailable`.
+    Args:
+        reader: Reads the store.
+        accepted: The run's first record.
+        mask: Masks the secrets that the run has learned.
+
+    Returns:
+        The conductor and the replay.
+
+    Raises:
+        StoreUnavailable: The store cannot be read now.
     """
     conductor = conductor_of(accepted, mask)
-    rebuilding = Rebuilding(conductor, accepted.accepted_at)
-    rebuilding.begin()
+    replayed = Replay(conductor, accepted.accepted_at)
+    replayed.begin()
     while True:
-        entries = reader.entries(accepted.run_id, rebuilding.entries, READ_AT_ONCE)
-        rebuilding.feed(entries)
+        entries = reader.entries(accepted.run_id, replayed.entries, READ_AT_ONCE)
+        replayed.feed(entries)
         if len(entries) < READ_AT_ONCE:
-            return conductor, rebuilding
+            return conductor, replayed
 
 
 def outcome_for_parent(reader: Reader, run_id: str) -> Outcome:
-    """Return the outcome of a sub-workflow's run that has ended as its parent's task works with it, unmasked.
+    """Return a child run's outcome, unmasked, as the parent task sees it.
 
-    Of a run that failed since it could not be rebuilt, it is what was written of its end. Raises `UnknownRun`,
-    `StoreUnavailable`, and of any other run what reading it raises.
+    A run that failed because it could not be recovered has its recorded outcome only. Raises `UnknownRun`,
+    `StoreUnavailable`, and the errors of replaying any other run.
     """
-    told = ended_outcome(reader, run_id)
+    recorded = ended_outcome(reader, run_id)
     try:
         accepted = reader.accepted(run_id)
         finish = None if accepted is None else replay(reader, accepted)[1].finish
     except StrettoError as error:
-        if told.status != "failed" or isinstance(error, StoreUnavailable):
+        if recorded.status != "failed" or isinstance(error, StoreUnavailable):
             raise
         finish = None
-    # Without one it failed of the engine, and has no output.
-    return told if finish is None else Outcome(finish.status, finish.output, finish.errors)
+    # Without a replayed end, the engine failed the run, which has no output.
+    return recorded if finish is None else Outcome(finish.status, finish.output, finish.errors)
 
 
 def ended_outcome(reader: Reader, run_id: str) -> Outcome:
-    """Return the outcome of a run that has ended as it is told, masked. Raises `UnknownRun`, `StoreUnavailable`."""
+    """Return the recorded outcome of an ended run, masked. Raises `UnknownRun`, `StoreUnavailable`."""
     row, end = reader.run(run_id), reader.end(run_id)
     if row is None or end is None:
         raise UnknownRun(f"there is no ended run {run_id!r} in the store")

@@ -1,4 +1,4 @@
-"""Why a run is not further, told to people: what its conductor waits for, and what holds its items up outside of it."""
+"""Explanations for people of why a run waits: the conductor's waits, and blockers outside of it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,11 +11,16 @@ from stretto.definitions.conductor import Conductor, Wait
 
 
 @dataclass(frozen=True, slots=True)
-class HeldUp:
-    """What a supervisor knows: items `waiting` to begin, and how many `permits` it has asked for and not been given.
+class Blockers:
+    """Blockers of a run's items outside of its conductor. An item is (task, visit, index).
 
-    `unavailable` says why the store cannot be written, `behind` that the journal has to catch up, `results_behind` that
-    files of results have to. `children` are the items that sub-workflows perform. An item is (task, visit, index).
+    Attributes:
+        waiting: Items that are about to start.
+        permits: The number of permits requested and not granted.
+        unavailable: Why the store cannot be written.
+        behind: Whether the journal has to catch up.
+        results_behind: Whether results files have to catch up.
+        children: Items that sub-workflows perform.
     """
 
     waiting: frozenset[tuple[str, int, int]] = frozenset()
@@ -26,52 +31,61 @@ class HeldUp:
     children: frozenset[tuple[str, int, int]] = frozenset()
 
 
-NOT_HELD_UP: Final = HeldUp()
+NO_BLOCKERS: Final = Blockers()
 
 
-def reasons_of(conductor: Conductor, task: str | None, held_up: HeldUp = NOT_HELD_UP) -> list[dict[str, Any]]:
-    """Return what a run (or one of its tasks) waits for: {kind, text, ...}, with the fields of a `Wait` that it has.
+def explain_waits(conductor: Conductor, task: str | None, blockers: Blockers = NO_BLOCKERS) -> list[dict[str, Any]]:
+    """Return why a run waits.
 
-    Times are RFC 3339 in UTC. Raises `UnknownTask`.
+    Args:
+        conductor: The run's conductor.
+        task: The task to explain, or None for all of them.
+        blockers: What blocks the run's items outside of the conductor.
+
+    Returns:
+        A list of {kind, text, ...}, each with the fields of its `Wait`. Times are RFC 3339 in UTC.
+
+    Raises:
+        UnknownTask: The workflow has no such task.
     """
     waits = [_masked(wait, conductor) for wait in conductor.waits(task)]
-    return [*_of_the_engine(held_up), *(_told(wait, held_up) for wait in waits)]
+    return [*_engine_waits(blockers), *(_described(wait, blockers) for wait in waits)]
 
 
 def _masked(wait: Wait, conductor: Conductor) -> Wait:
-    """Return a wait without secrets: a path may have been made of one."""
+    """Return a wait whose path is masked: an expression may have put a secret into it."""
     return wait if wait.path is None else msgspec.structs.replace(wait, path=conductor.mask.text(wait.path))
 
 
-def _of_the_engine(held_up: HeldUp) -> Iterator[dict[str, Any]]:
-    if held_up.unavailable is not None:
-        yield {"kind": "store", "text": f"the store cannot be written: {held_up.unavailable}"}
-    elif held_up.behind:
+def _engine_waits(blockers: Blockers) -> Iterator[dict[str, Any]]:
+    if blockers.unavailable is not None:
+        yield {"kind": "store", "text": f"the store cannot be written: {blockers.unavailable}"}
+    elif blockers.behind:
         yield {"kind": "store", "text": "the journal has to catch up before further items start"}
-    if held_up.results_behind:
-        yield {"kind": "results", "text": "files of results have to catch up before further items start"}
-    if held_up.permits:
-        text = f"the engine's max_items_in_flight is reached: {held_up.permits:,} of the run's items wait for others"
-        yield {"kind": "permits", "text": text, "count": held_up.permits}
+    if blockers.results_behind:
+        yield {"kind": "results", "text": "results files have to catch up before further items start"}
+    if blockers.permits:
+        text = f"the engine's max_items_in_flight is reached: {blockers.permits:,} of the run's items wait"
+        yield {"kind": "permits", "text": text, "count": blockers.permits}
 
 
-def _told(wait: Wait, held_up: HeldUp) -> dict[str, Any]:
+def _described(wait: Wait, blockers: Blockers) -> dict[str, Any]:
     fields = {name: value for name, value in msgspec.structs.asdict(wait).items() if value not in {None, (), 0}}
     if wait.index is not None:
         fields["index"] = wait.index
-    kind = _kind(wait, held_up)
+    kind = _kind(wait, blockers)
     for name in ("since", "until"):
         if name in fields:
             fields[name] = _time(fields[name])
     return {**fields, "kind": kind, "text": _text(kind, wait)}
 
 
-def _kind(wait: Wait, held_up: HeldUp) -> str:
+def _kind(wait: Wait, blockers: Blockers) -> str:
     if wait.kind == "item_in_flight" and wait.task is not None and wait.visit is not None:
         key = (wait.task, wait.visit, wait.index or 0)
-        if key in held_up.waiting:
+        if key in blockers.waiting:
             return "item_to_start"
-        if key in held_up.children:
+        if key in blockers.children:
             return "sub_workflow"
     return wait.kind
 
@@ -81,24 +95,24 @@ def _text(kind: str, wait: Wait) -> str:
     since = f" since {_time(wait.since)}" if wait.since is not None else ""
     until = f" until {_time(wait.until)}" if wait.until is not None else ""
     missing = ", ".join(wait.missing)
-    attempt = f" (try {wait.attempt})" if wait.attempt is not None and wait.attempt > 1 else ""
+    attempt = f" (attempt {wait.attempt})" if wait.attempt is not None and wait.attempt > 1 else ""
     texts = {
         "item_in_flight": f"{what} is in flight{since}{attempt}",
         "item_to_start": f"{what} is about to start{attempt}",
-        "sub_workflow": f"{what} is performed by a sub-workflow{since}",
+        "sub_workflow": f"{what} is run by a sub-workflow{since}",
         "item_stopping": f"{what} is being stopped{since}",
         "item_paused": f"{what} waits for its sub-workflow, which is paused",
-        "retry_wait": f"{what} waits{until} for its next try{attempt}",
-        "retry_held": f"{what} could be tried again, and the run is paused",
+        "retry_wait": f"{what} waits{until} for its next attempt{attempt}",
+        "retry_held": f"{what} is ready to retry, but the run is paused",
+        "deadline": f"the run times out at {_time(wait.until or 0)}",
         "delay": f"{what} waits{until} to start",
         "concurrency": f"{_items(wait.count)} for a place in the window of {what} (concurrency)",
-        "held": f"{what} could go on, and the run is paused",
+        "held": f"{what} is ready to continue, but the run is paused",
         "file": f"{what} waits for the file {wait.path}",
-        "join": f"{what} waits for {missing} to lead to it",
-        "not_reached": f"{what} has not been reached: {missing or 'nothing'} would lead to it",
+        "join": f"{what} waits for {missing}",
+        "not_reached": f"{what} has not been reached: it follows {missing or 'no task'}",
         "paused": f"the run is paused{since}: resume it",
-        "children_paused": f"all that goes on in the run are sub-workflows that are paused{since}: resume it, or them",
-        "deadline": f"the run times out at {_time(wait.until or 0)}",
+        "children_paused": f"only paused sub-workflows are left{since}: resume the run, or them",
         "more": f"{wait.count:,} more of {what}",
     }
     return texts[kind]

@@ -1,6 +1,6 @@
-"""What a file of results must have, as the journal of its run tells: what is known to be in it, and what comes then.
+"""Results files of a run that is replayed: the lines known to be written, and the lines to write next.
 
-Only what has not been noted as written is kept while a run is rebuilt: as much as was under way when it was left.
+Only unwritten lines are kept during a replay: as many as were pending when the run stopped.
 """
 
 from collections import deque
@@ -10,9 +10,14 @@ from stretto.definitions.conductor import Command, OpenResults, StreamFailed, Ta
 
 
 class WrittenResults:
-    """One file: its first `lines` lines are its first `size` bytes, and it lacks what follows on them.
+    """One results file.
 
-    `whole`: nothing does, and it was closed. `source` is the file that the items are read from.
+    Attributes:
+        lines: The number of lines known to be written.
+        size: The size of those lines in bytes.
+        lacking: The lines to write next.
+        whole: Whether the file is complete and closed.
+        source: The file that the items are read from.
     """
 
     __slots__ = ("lacking", "lines", "path", "size", "source", "whole")
@@ -25,20 +30,20 @@ class WrittenResults:
         self.lacking: deque[WriteResult] = deque()
 
     def written(self, note: ResultsWritten) -> None:
-        """Take what has been noted."""
+        """Drop the lines that the journal notes as written."""
         for _ in range(note.lines - self.lines):
             self.lacking.popleft()
         self.lines, self.size, self.whole = note.lines, note.size, note.whole
 
 
-class RebuiltResults:
-    """The files of results that are open at one moment of a run that is being rebuilt."""
+class ReplayedResults:
+    """The results files that are open at one moment of a replay."""
 
     def __init__(self) -> None:
         self.files: dict[tuple[str, int], WrittenResults] = {}
 
     def commanded(self, command: Command) -> None:
-        """Take what the conductor has commanded once more."""
+        """Apply a command of the conductor."""
         if type(command) is WriteResult:
             self.files[command.task, command.visit].lacking.append(command)
         elif type(command) is OpenResults:
@@ -47,12 +52,12 @@ class RebuiltResults:
             self.files.pop((command.task, command.visit), None)
 
     def written(self, note: ResultsWritten) -> None:
-        """Take what was noted of a file."""
+        """Apply a note about a file."""
         file = self.files.get((note.task, note.visit))
         if file is not None:
             file.written(note)
 
     def failed(self, event: StreamFailed) -> None:
-        """A file could not be written: it is no more."""
+        """Forget a results file that failed."""
         if event.kind == "unwritable_results":
             self.files.pop((event.task, event.visit), None)

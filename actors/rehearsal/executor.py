@@ -16,7 +16,7 @@ import pykka
 
 from stretto.actors.catalogue import Catalogue
 from stretto.actors.dispatch import Timers, ask_method
-from stretto.actors.engine import Engine
+from stretto.actors.engine import Engine, EngineParts
 from stretto.actors.files import RehearsedFiles
 from stretto.actors.outcome import Outcome, RunHandle
 from stretto.actors.packs import read_pack_configuration
@@ -131,7 +131,6 @@ class _Stage:
         services = Services(
             self.dispatcher,
             Timers(ReminderKeeper.start_on(self.dispatcher, self._timeline), self._timeline.now),
-            None,
             self._runner,
             catalogue.actions,
             instruments,
@@ -142,7 +141,7 @@ class _Stage:
             permits=PermitPool(_ALL_AT_ONCE),
         )
         self._engine = Engine.start_on(
-            self.dispatcher, services, catalogue, None, read_pack_configuration(None, None, [])
+            self.dispatcher, EngineParts(services, catalogue, read_pack_configuration(None, None, []))
         )
 
     def perform(self) -> Rehearsed:

@@ -1,6 +1,6 @@
 """The supervisor of a recovered run: it replays the journal's entries, then resumes the outstanding work.
 
-readers --EntriesRead--> Rebuilding --> Conductor in its former state --> outstanding items, files and timers
+readers --EntriesRead--> Replay --> Conductor in its former state --> outstanding items, files and timers
 """
 
 from functools import partial
@@ -9,7 +9,7 @@ from typing import Any
 import pykka
 
 from stretto.actors.dispatch import handles
-from stretto.actors.history import READ_AT_ONCE, EntriesRead, Rebuilding, RunNotLoaded, not_loaded
+from stretto.actors.history import READ_AT_ONCE, EntriesRead, Replay, RunNotLoaded, not_loaded
 from stretto.actors.journal import Child, Reader, RunLog
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.in_flight import STOP, key_of
@@ -37,7 +37,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
     ) -> None:
         super().__init__(services, engine, request)
         self._source = source
-        self._replay: Rebuilding | None = None
+        self._replay: Replay | None = None
         self._run.propagation.report_pause_again()
 
     @handles(BeginRun)
@@ -45,7 +45,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         """Start the replay, in place of a new run."""
         source, accepted = self._source, self._source.accepted
         conductor = self._make_conductor(accepted.parameters, accepted.accepted_at)
-        self._replay = Rebuilding(conductor, accepted.accepted_at, source.children)
+        self._replay = Replay(conductor, accepted.accepted_at, source.children)
         self._replay.begin()
         self._read_entries(self._replay.entries)
 
@@ -78,7 +78,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
             self._run.listeners.notify_engine(message)
             self.stop()
 
-    def _resume_outstanding(self, replay: Rebuilding, conductor: Conductor) -> None:
+    def _resume_outstanding(self, replay: Replay, conductor: Conductor) -> None:
         """Resume the items, files and timers that were outstanding when the run was left."""
         run = self._run
         run.begun = True
@@ -115,7 +115,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         else:
             self._run.wait(wait)
 
-    def _resume_item(self, start: StartItem, replay: Rebuilding, conductor: Conductor) -> None:
+    def _resume_item(self, start: StartItem, replay: Replay, conductor: Conductor) -> None:
         if not conductor.may_resume(start):
             message = "it was stopped with the engine, and its run is being cancelled"
             self._run.end_unstarted(start, "cancelled", message)

@@ -1,6 +1,5 @@
 """The services that the actors of one engine share. They start before the first actor and stop after the last one."""
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,7 +27,6 @@ class Services:
     Attributes:
         dispatcher: Runs the actors' turns.
         timers: Sends reminders.
-        clock_thread: The clock's thread. None for a clock without one.
         runners: Runs the code of actions.
         actions: The actions that workflows can call.
         instruments: The metrics.
@@ -45,7 +43,6 @@ class Services:
 
     dispatcher: Dispatcher
     timers: Timers
-    clock_thread: threading.Thread | None
     runners: Runner
     actions: ActionRegistry
     instruments: Instruments

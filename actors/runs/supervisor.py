@@ -12,7 +12,7 @@ from typing import Any
 import pykka
 
 from stretto.actors.dispatch import Deferred, DispatchedActor, ask_deferred, forward, handles
-from stretto.actors.history import HeldUp, reasons_of
+from stretto.actors.history import Blockers, explain_waits
 from stretto.actors.journal import MAX_PENDING
 from stretto.actors.outcome import abandoned
 from stretto.actors.runners import describe
@@ -179,11 +179,11 @@ class RunSupervisor(DispatchedActor):
         run, link = self._run, self._services.journal
         if run.conductor is None:
             return []
-        held_up = HeldUp(
+        held_up = Blockers(
             run.items.waiting(), run.items.permits.requested, link.unavailable, link.pending >= MAX_PENDING,
             run.streams.lagging, run.items.children(),
         )  # fmt: skip
-        return reasons_of(run.conductor, message.task, held_up)
+        return explain_waits(run.conductor, message.task, held_up)
 
     @handles(ReportItemOutput)
     def _item_output(self, message: ReportItemOutput) -> Deferred:

@@ -9,7 +9,7 @@ import pykka
 import pytest
 
 from stretto.actors import action
-from stretto.actors.engine.engine import EngineStopping
+from stretto.actors.engine.submission import EngineStopping
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import Conductor, IllegalTransition
 from stretto.definitions.errors import InvalidDefinition, InvalidInput, UnknownWorkflow

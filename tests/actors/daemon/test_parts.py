@@ -52,7 +52,7 @@ def test_a_stuck_engine_is_not_healthy(start_bench: Callable[..., Bench], monkey
     url = server.start("127.0.0.1", 0)
     until = threading.Event()
     try:
-        stuck = Stuck.start_on(bench.proxy.services().get().dispatcher, until)
+        stuck = Stuck.start_on(bench.proxy.host.services().get().dispatcher, until)
         stuck.tell("block")
         assert get(f"{url}/healthz") == (503, "the engine has not answered for 0.01 seconds\n")
         until.set()

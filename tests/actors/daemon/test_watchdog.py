@@ -57,7 +57,7 @@ def test_a_stuck_engine_is_not_told_to_be_well(
 ) -> None:
     """While the engine takes no turns nothing is told; when it does again, it goes on; with its end, it ends."""
     bench = start_bench()
-    dispatcher = bench.proxy.services().get().dispatcher
+    dispatcher = bench.proxy.host.services().get().dispatcher
     stuck, until = threading.Event(), threading.Event()
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
 

@@ -49,12 +49,12 @@ def park(bench: Bench, handle: RunHandle) -> None:
 def recovered(start_bench: Callable[..., Bench], durable_url: str, **settings: Any) -> Bench:
     """Start an engine on a store and wait until it has rebuilt what there was."""
     bench = start_bench(store=durable_url, **settings)
-    bench.proxy.recovered().get(timeout=PATIENCE)
+    bench.proxy.host.recovered().get(timeout=PATIENCE)
     return bench
 
 
 def test_a_run_that_was_parked_goes_on_in_the_next_engine(start_bench: Callable[..., Bench], durable_url: str) -> None:
-    """What was recorded is not done again; what was in flight is; the output is as if nothing had happened."""
+    """Recorded work is not repeated; what was in flight is; the output is as if nothing had happened."""
     first = start_bench(store=durable_url)
     LEDGER.held = {3}
     handle = first.submit(FAN, {"values": [1, 2, 3, 4]})
@@ -69,14 +69,14 @@ def test_a_run_that_was_parked_goes_on_in_the_next_engine(start_bench: Callable[
 
 
 def test_the_status_of_a_run_outlives_its_engine(start_bench: Callable[..., Bench], durable_url: str) -> None:
-    """As it was told when the run ended."""
+    """As it was reported when the run ended."""
     first = start_bench(store=durable_url)
     handle = first.submit(FAN, {"values": [1, 2]})
     outcome_of(handle)
-    told = first.proxy.status(handle.id).get(timeout=PATIENCE)
+    expected = first.proxy.status(handle.id).get(timeout=PATIENCE)
     stopped(first, grace=None)
     second = start_bench(store=durable_url)
-    assert second.proxy.status(handle.id).get(timeout=PATIENCE) == told
+    assert second.proxy.status(handle.id).get(timeout=PATIENCE) == expected
     with pytest.raises(IllegalTransition, match="has ended"):
         second.proxy.cancel(handle.id).get(timeout=PATIENCE)
     with pytest.raises(UnknownRun):
@@ -202,8 +202,8 @@ tasks:
     action: held.work
     delivery: at_most_once
     input: {value: once}
-    next: [{when: "{{ failed() }}", publish: [{why: "{{ task.once.errors[0].error }}"}], do: [told]}]
-  - {name: told, action: core.noop}
+    next: [{when: "{{ failed() }}", publish: [{why: "{{ task.once.errors[0].error }}"}], do: [noted]}]
+  - {name: noted, action: core.noop}
 output_map: {why: "{{ workflow.why.kind }}"}
 """
 
@@ -437,8 +437,8 @@ def test_how_a_sub_workflow_ended_is_read_when_the_store_can_be(
             raise failures.pop()
         return outcome_for_parent(*given)
 
-    monkeypatch.setattr("stretto.actors.engine.supervision.READ_AGAIN_SECONDS", 0.01)
-    monkeypatch.setattr("stretto.actors.engine.supervision.outcome_for_parent", read)
+    monkeypatch.setattr("stretto.actors.engine.children.READ_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr("stretto.actors.engine.children.outcome_for_parent", read)
     second = start_bench(store=durable_url, definitions=tmp_path / "definitions")
     outcome = outcome_of(second.proxy.handle(parent.id).get(timeout=PATIENCE))
     assert not failures
@@ -485,7 +485,7 @@ def test_another_default_makes_no_other_request(start_bench: Callable[..., Bench
     assert bench.proxy.submit(changed, {}, idempotency_key="d").get(timeout=PATIENCE).id == first.id
 
 
-def test_watchers_are_told_on_by_the_supervisor_that_comes_after_a_crash(
+def test_watchers_get_progress_from_the_supervisor_after_a_crash(
     start_bench: Callable[..., Bench], durable_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who follows a run need not know of it."""

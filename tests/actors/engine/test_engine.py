@@ -12,8 +12,8 @@ import pytest
 
 from stretto.actors import Engine, RunProgressed, action
 from stretto.actors.actions import CannotLoadActions
-from stretto.actors.engine.engine import EngineStopping
 from stretto.actors.engine.run_table import MAX_REMEMBERED_RUNS
+from stretto.actors.engine.submission import EngineStopping
 from stretto.actors.journal.store import CannotOpenStore
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import Conductor, IllegalTransition
@@ -152,7 +152,7 @@ def test_requests_for_runs_that_do_not_exist_or_have_ended_are_refused(bench: Be
 
 
 def test_a_paused_run_starts_nothing_new_until_it_is_resumed(bench: Bench, gates: Any) -> None:
-    """What runs goes on; what would follow is held."""
+    """Running items finish; what would follow is held."""
     opened = gates("g")
     handle = bench.submit(GATED, {"name": "g", "items": [1, 2]})
     arrived("g")
@@ -183,7 +183,7 @@ def test_cancel_lets_finish_what_runs_and_starts_nothing_more(bench: Bench, gate
 
 
 def test_a_question_that_a_run_ends_before_answering_is_answered_all_the_same(bench: Bench) -> None:
-    """Status and cancel race with the end of a run: each is answered, whoever wins."""
+    """Status and cancel race with the end of a run: each is answered, in any order."""
     for _ in range(50):
         handle = bench.submit(ECHO)
         status, cancelled = bench.proxy.status(handle.id), bench.proxy.cancel(handle.id)
@@ -193,7 +193,7 @@ def test_a_question_that_a_run_ends_before_answering_is_answered_all_the_same(be
         assert outcome_of(handle).status in {"succeeded", "cancelled"}
 
 
-def test_a_watcher_is_told_of_progress_to_the_end(bench: Bench) -> None:
+def test_a_watcher_gets_progress_to_the_end(bench: Bench) -> None:
     """Its last message has the run's final status and all tasks."""
     watcher = Inbox.start()
     handle = bench.submit(ECHO, watcher=watcher)
@@ -208,7 +208,7 @@ def test_a_watcher_is_told_of_progress_to_the_end(bench: Bench) -> None:
 
 
 def test_a_watcher_that_dies_harms_no_run(bench: Bench) -> None:
-    """Who is gone is told nothing more."""
+    """A watcher that is gone gets nothing more."""
     watcher = Inbox.start()
     watcher.stop()
     assert outcome_of(bench.submit(ECHO, watcher=watcher)).status == "succeeded"
@@ -247,11 +247,11 @@ def test_no_more_items_are_in_flight_than_the_engine_allows(start_bench: Callabl
     assert bench.proxy.items_in_flight().get(timeout=PATIENCE) <= 3
     opened.set()
     assert [outcome_of(run).status for run in runs] == ["succeeded", "succeeded"]
-    assert bench.proxy.permits_free().get(timeout=PATIENCE) == 3
+    assert bench.proxy.host.services().get(timeout=PATIENCE).permits.free == 3
 
 
 def test_items_that_wait_for_permits_do_not_start_after_a_cancel(start_bench: Callable[..., Bench], gates: Any) -> None:
-    """What the conductor had commanded but no permit had let start is withdrawn."""
+    """Commanded items that no permit had let start is withdrawn."""
     opened = gates("g")
     bench = start_bench(max_items_in_flight=1)
     handle = bench.submit(GATED, {"name": "g", "items": [1, 2, 3], "window": 3})
@@ -266,7 +266,7 @@ def test_items_that_wait_for_permits_do_not_start_after_a_cancel(start_bench: Ca
 def test_items_that_wait_for_permits_as_the_run_fails(
     start_bench: Callable[..., Bench], gates: Any, tmp_path: Path, text: str, performed: bool
 ) -> None:
-    """What was commanded and could not start yet is withdrawn; in Orquesta's definitions it is performed."""
+    """Commanded items that could not start yet are withdrawn; in Orquesta's definitions it is performed."""
     gates("g").set()
     bench = start_bench(max_items_in_flight=1)
     path = tmp_path / "failing.yaml"
@@ -346,7 +346,7 @@ def test_two_engines_live_side_by_side(start_bench: Callable[..., Bench]) -> Non
 
 
 def test_an_engine_that_cannot_start_leaves_nothing(start_bench: Callable[..., Bench], tmp_path: Path) -> None:
-    """Every setting that cannot be met is told by start itself."""
+    """Every setting that cannot be met is an error of start itself."""
     with pytest.raises(UnknownWorkflow, match="no folder"):
         Engine.start(definitions=str(tmp_path / "nope"))
     with pytest.raises(CannotLoadActions):
@@ -355,7 +355,7 @@ def test_an_engine_that_cannot_start_leaves_nothing(start_bench: Callable[..., B
         Engine.start(store="mysql://x")
     with pytest.raises(ValueError, match="at least 1"):
         Engine.start(max_items_in_flight=0)
-    with pytest.raises(ValueError, match="dispatchers is at least 1"):
+    with pytest.raises(ValueError, match="dispatchers must be at least 1"):
         Engine.start(dispatchers=0, metrics_port=0)
     taken = start_bench(metrics_port=0)
     port = int(taken.proxy.metrics_url.get().rsplit(":", 1)[1].split("/")[0])

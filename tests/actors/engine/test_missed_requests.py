@@ -1,4 +1,4 @@
-"""What was requested of a run as its engine ended, and its sub-workflows have not heard of: they follow it later."""
+"""Requests to a run as its engine ended, and its sub-workflows have not heard of: they follow it later."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -43,7 +43,7 @@ output_map: {said: "{{ task.two.result }}"}
 
 
 class Work:
-    """What has been done, and a gate that holds it up."""
+    """Notes of the work, and a gate that holds it up."""
 
     def __init__(self) -> None:
         self.done: list[int] = []
@@ -90,7 +90,7 @@ class Family:
         return self._start_bench(store=self._url, definitions=self._definitions)
 
     def leave(self) -> None:
-        """Have the engine end; what is in flight ends without it."""
+        """End the engine; items in flight end without it."""
         child = self.handle(self.child)
         stop = self.engine.proxy.stop(grace=0)
         for run in (self.parent, child):
@@ -101,7 +101,7 @@ class Family:
         WORK.done.clear()
 
     def has_happened(self, entry: Entry) -> None:
-        """Have the parent's record go on, as if the engine had ended before it told anybody."""
+        """Continue the parent's record, as if the engine had ended before it sent anything."""
         with open_store(self._url, keyring_for(self._url, None)) as store:
             first = len(store.reader.entries(self.parent.id, 0, 1000))
             store.writer.write([Happened(run_id=self.parent.id, first=first, entries=(entry,), secret=False)])
@@ -109,7 +109,7 @@ class Family:
     def go_on(self) -> Bench:
         """Start the next engine, and wait until it has rebuilt both runs."""
         self.engine = self.start()
-        self.engine.proxy.recovered().get(timeout=PATIENCE)
+        self.engine.proxy.host.recovered().get(timeout=PATIENCE)
         return self.engine
 
     def handle(self, run: str) -> RunHandle:
@@ -129,7 +129,7 @@ def family(start_bench: Callable[..., Bench], tmp_path: Path) -> Family:
 
 
 def test_a_child_that_has_not_heard_of_the_cancellation_performs_nothing(family: Family) -> None:
-    """What was in flight is not performed again, and both end cancelled."""
+    """Items in flight are not performed again, and both end cancelled."""
     family.leave()
     family.has_happened(CancelRequested(LATER))
     family.go_on()
@@ -151,7 +151,7 @@ def test_a_child_that_has_not_heard_of_the_pause_stands_still(family: Family) ->
 
 
 def test_a_child_that_has_not_heard_that_the_run_was_resumed_goes_on(family: Family) -> None:
-    """Nobody has to resume it."""
+    """It needs no resume."""
     family.engine.proxy.pause(family.parent.id).get(timeout=PATIENCE)
     family.leave()
     family.has_happened(ResumeRequested(LATER))
@@ -171,7 +171,7 @@ def test_a_child_that_was_paused_itself_stays_paused(family: Family) -> None:
 
 
 def test_a_child_whose_item_has_ended_without_it_is_cancelled(family: Family) -> None:
-    """As when the item has timed out: nobody waits for what it does."""
+    """As when the item has timed out: no item waits for its result."""
     family.leave()
     failure = Failure("timed_out", "it took longer than 1 s")
     family.has_happened(ItemCompleted("call", 1, 0, 1, "timed_out", None, failure, LATER))

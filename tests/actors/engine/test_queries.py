@@ -1,4 +1,4 @@
-"""What an engine answers from its store: lists, single runs and items, exports, and runs that it has not."""
+"""Answers of an engine from its store: lists, single runs and items, exports, and runs that it has not."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -35,7 +35,7 @@ def bench(start_bench: Callable[..., Bench], tmp_path: Path) -> Bench:
 
 
 def ended(bench: Bench, text: str) -> str:
-    """Have a run performed; return its id."""
+    """Perform a run; return its id."""
     run = bench.submit(text)
     outcome_of(run)
     return run.id
@@ -74,7 +74,7 @@ def test_a_run_and_its_items_are_shown(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("question", ["run", "items", "export", "handle", "status", "cancel"])
-def test_a_run_that_there_is_not_is_told(bench: Bench, question: str) -> None:
+def test_an_unknown_run_is_an_error(bench: Bench, question: str) -> None:
     """Whatever is asked of it."""
     with pytest.raises(UnknownRun, match="no-such-run"):
         getattr(bench.proxy, question)("no-such-run").get(timeout=PATIENCE)
@@ -108,7 +108,7 @@ def test_a_run_of_an_earlier_engine_is_known_by_how_it_ended(start_bench: Callab
             getattr(bench.proxy, verb)(run.id).get(timeout=PATIENCE)
 
 
-def test_an_end_that_is_all_that_was_written_is_told(start_bench: Callable[..., Bench], tmp_path: Path) -> None:
+def test_an_end_that_is_all_that_was_written_is_shown(start_bench: Callable[..., Bench], tmp_path: Path) -> None:
     """A run may fail of its engine: nothing of it was performed."""
     url = f"sqlite:///{tmp_path}/runs.db"
     with open_store(url, keyring_for(url, None)) as store:
@@ -116,5 +116,5 @@ def test_an_end_that_is_all_that_was_written_is_told(start_bench: Callable[..., 
         ending = Ending("failed", None, EMPTY_LIST, 1001.0)
         store.writer.write([happening(run.id, ending=ending, status="failed")])
     bench = start_bench(store=url)
-    told = bench.proxy.run(run.id).get(timeout=PATIENCE)
-    assert (told["status"], told["output"], told["errors"]) == ("failed", None, [])
+    shown = bench.proxy.run(run.id).get(timeout=PATIENCE)
+    assert (shown["status"], shown["output"], shown["errors"]) == ("failed", None, [])

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from stretto.actors import action
-from stretto.actors.engine.engine import EngineStopping
 from stretto.actors.engine.recovery import RunRestarting
-from stretto.actors.engine.recovery_queue import MAX_RESTARTS, REBUILT_AT_ONCE, Recovery
+from stretto.actors.engine.recovery_queue import MAX_RESTARTS, RECOVERED_AT_ONCE, RecoveryQueue
+from stretto.actors.engine.submission import EngineStopping
 from stretto.actors.history.replay import READ_AT_ONCE
 from stretto.actors.journal.encryption import new_key
 from stretto.actors.journal.key_files import keyring_for
@@ -108,7 +108,7 @@ def ended(bench: Bench, run_id: str) -> Outcome:
 
 def counted(bench: Bench, counter: str) -> int:
     """Return how often an engine has counted something."""
-    instruments = bench.proxy.services().get(timeout=PATIENCE).instruments
+    instruments = bench.proxy.host.services().get(timeout=PATIENCE).instruments
     return int(getattr(instruments, counter).value)
 
 
@@ -118,17 +118,17 @@ class Watched:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.most = 0
         self.reads: list[tuple[str, int, int]] = []
-        go_on, entries = Recovery._go_on, SqlReader.entries
+        load_next, entries = RecoveryQueue._load_next, SqlReader.entries
 
-        def watched_go_on(recovery: Recovery) -> None:
-            go_on(recovery)
-            self.most = max(self.most, len(recovery._at_work))
+        def watched_load_next(queue: RecoveryQueue) -> None:
+            load_next(queue)
+            self.most = max(self.most, len(queue._loading))
 
         def watched_entries(reader: SqlReader, run_id: str, first: int, most: int) -> Any:
             self.reads.append((run_id, first, most))
             return entries(reader, run_id, first, most)
 
-        monkeypatch.setattr(Recovery, "_go_on", watched_go_on)
+        monkeypatch.setattr(RecoveryQueue, "_load_next", watched_load_next)
         monkeypatch.setattr(SqlReader, "entries", watched_entries)
 
 
@@ -142,7 +142,7 @@ output_map: {{sum: "{{{{ task.many.result | sum }}}}"}}
 
 
 def left_behind(store: Store, families: int) -> list[str]:
-    """Have parents in the store, each with two children of which one has done half of its work; return their ids."""
+    """Write parents into the store, each with two children of which one has done half of its work; return their ids."""
     parents = []
     for _ in range(families):
         parent = Conducted(store, PARENT)
@@ -163,8 +163,8 @@ def test_hundreds_of_runs_are_rebuilt_a_few_at_a_time(
     store.close()
     watched = Watched(monkeypatch)
     bench = start()
-    bench.proxy.recovered().get(timeout=PATIENCE)
-    assert watched.most == REBUILT_AT_ONCE
+    bench.proxy.host.recovered().get(timeout=PATIENCE)
+    assert watched.most == RECOVERED_AT_ONCE
     of_many = [(first, most) for run_id, first, most in watched.reads if run_id == run.id]
     assert of_many == [(first, READ_AT_ONCE) for first in (0, READ_AT_ONCE, 2 * READ_AT_ONCE)]
     assert len(watched.reads) == 3 * len(parents) + len(of_many), "each other run's entries are one portion"
@@ -194,7 +194,7 @@ DAMAGE = {
     ),
     "rerun": (
         "UPDATE runs SET rerun_of = 'gone', rerun_scope = 'failed_items' WHERE id = :id",
-        "the run 'gone', which this one does again, is not in the store",
+        "the run 'gone', which this run repeats, is not in the store",
     ),
 }
 
@@ -212,11 +212,11 @@ def test_a_run_that_cannot_be_rebuilt_fails_with_the_reason_and_harms_no_other(
         for name, (statement, _) in DAMAGE.items():
             assert connection.execute(statement, {"id": runs[name].id}).rowcount == 1
     bench = start()
-    bench.proxy.recovered().get(timeout=PATIENCE)
+    bench.proxy.host.recovered().get(timeout=PATIENCE)
     for name, (_, reason) in DAMAGE.items():
         outcome = ended(bench, runs[name].id)
         assert (outcome.status, outcome.errors[0]["code"]) == ("failed", "recovery_failed"), name
-        assert outcome.errors[0]["message"].startswith(f"the run cannot be rebuilt: {reason}")
+        assert outcome.errors[0]["message"].startswith(f"the run cannot be recovered: {reason}")
     assert ended(bench, runs["nothing"].id).output == {"value": 10}
     assert DONE == {10: 1}
 
@@ -224,21 +224,21 @@ def test_a_run_that_cannot_be_rebuilt_fails_with_the_reason_and_harms_no_other(
 def test_the_children_of_a_run_that_cannot_be_rebuilt_end_before_recovery_is_over(
     store: Store, start: Callable[..., Bench], tmp_path: Path
 ) -> None:
-    """They would go on for nobody."""
+    """No item waits for them."""
     parent = Conducted(store, PARENT)
     child = Conducted(store, CHILD, {"value": 1}, parent=parent, of_item=("call", 0))
     store.close()
     with contextlib.closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as connection:
         connection.execute("DELETE FROM run_inputs WHERE run = (SELECT number FROM runs WHERE id = ?)", (parent.id,))
     bench = start()
-    bench.proxy.recovered().get(timeout=PATIENCE)
+    bench.proxy.host.recovered().get(timeout=PATIENCE)
     assert counted(bench, "runs_recovered") == 1
     assert ended(bench, child.id).status == "cancelled"
     assert not DONE
 
 
 def end(store: Store, run: Conducted, status: str = "failed") -> None:
-    """Have a run's end written, whatever it was doing."""
+    """Write a run's end, whatever it was doing."""
     store.writer.write([happening(run.id, ending=Ending(status, None, EMPTY_LIST, run.at), status=status)])
 
 
@@ -288,7 +288,7 @@ def test_a_request_that_crashes_its_supervisor_is_answered(start: Callable[..., 
     run = bench.submit(GATED)
     assert BEGUN.acquire(timeout=PATIENCE)
     crashes.left = 1
-    with pytest.raises(RunRestarting, match="whether it has done what was asked, the run itself tells"):
+    with pytest.raises(RunRestarting, match="the request may have taken effect"):
         bench.proxy.why(run.id).get(timeout=PATIENCE)
     (reason,) = bench.proxy.why(run.id, "wait").get(timeout=PATIENCE)
     assert reason["kind"] == "item_in_flight"
@@ -313,7 +313,7 @@ def test_questions_that_wait_when_a_supervisor_crashes_are_answered_too(
 
 
 def test_a_run_that_crashes_for_good_ends_with_its_children(start: Callable[..., Bench], crashes: Crashes) -> None:
-    """Whoever asks is told that it has ended; the run that performs its item is cancelled by its own policy."""
+    """Requests get the error of an ended run; the run that performs its item is cancelled by its own policy."""
     bench = start()
     run = bench.submit(CALL)
     assert BEGUN.acquire(timeout=PATIENCE)
@@ -353,13 +353,13 @@ def test_a_run_that_crashes_whenever_it_is_rebuilt_fails_before_recovery_is_over
     store.writer.write([happening(run.id, CancelRequested(1001.0), PauseRequested(1002.0))])
     store.close()
     bench = start()
-    bench.proxy.recovered().get(timeout=PATIENCE)
+    bench.proxy.host.recovered().get(timeout=PATIENCE)
     (error,) = ended(bench, run.id).errors
     assert (error["code"], error["message"]) == (
         "supervisor_crashed",
         "IllegalTransition: cannot pause what is cancelling",
     )
-    assert bench.proxy.services().get().instruments.supervisor_restarts.value == MAX_RESTARTS
+    assert bench.proxy.host.services().get().instruments.supervisor_restarts.value == MAX_RESTARTS
 
 
 class Unreadable:
@@ -392,13 +392,13 @@ def test_a_run_that_cannot_be_read_now_is_rebuilt_when_it_can(
     store.close()
     unreadable = Unreadable(monkeypatch, method)
     bench = start()
-    bench.proxy.recovered().get(timeout=PATIENCE)
+    bench.proxy.host.recovered().get(timeout=PATIENCE)
     assert not unreadable.times
     assert counted(bench, "runs_recovered") == 1
     assert ended(bench, run.id).output == {"value": 10}
 
 
-def test_who_asks_a_run_that_cannot_be_read_is_told(
+def test_who_asks_a_run_that_cannot_be_read_gets_an_error(
     store: Store, start: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The one that was to answer is gone."""
@@ -440,18 +440,18 @@ def test_an_engine_that_stops_leaves_what_waits_to_be_rebuilt(
 
 
 def test_a_run_is_done_again_only_if_there_is_something_to_do(start: Callable[..., Bench]) -> None:
-    """Whoever asks is told what is not so."""
+    """The error says why."""
     bench = start()
     running = bench.submit(GATED)
     ended_well = bench.submit(CHILD, {"value": 1})
     outcome_of(ended_well)
-    for run_id, scope, error, told in (
+    for run_id, scope, error, expected in (
         (running.id, "everything", IllegalTransition, "it has not ended; cancel it first"),
         (ended_well.id, "failed_tasks", NothingToRerun, "nothing to rerun: no task failed"),
-        (ended_well.id, "some", ValueError, "everything, failed_tasks, failed_items, not 'some'"),
+        (ended_well.id, "some", ValueError, "everything, failed_tasks, failed_items, got 'some'"),
         ("no-such-run", "everything", UnknownRun, "no-such-run"),
     ):
-        with pytest.raises(error, match=told):
+        with pytest.raises(error, match=expected):
             bench.proxy.rerun(run_id, scope).get(timeout=PATIENCE)
     GATE.release()
     outcome_of(running)
@@ -509,7 +509,7 @@ def test_a_supervisor_that_crashes_while_its_engine_drains_leaves_its_run(
 def test_a_supervisor_that_is_rebuilt_learns_that_its_sub_workflow_is_paused(
     start: Callable[..., Bench], crashes: Crashes
 ) -> None:
-    """Whoever performs the item then is told by the engine."""
+    """The run that performs the item then hears it from the engine."""
     bench = start()
     run = bench.submit(CALL)
     assert BEGUN.acquire(timeout=PATIENCE)
@@ -544,7 +544,7 @@ def test_runs_of_which_the_key_is_missing_wait_with_their_sub_workflows(
     kept = key.read_text()
     key.write_text(new_key())
     bench = start()
-    bench.proxy.recovered().get(timeout=PATIENCE)
+    bench.proxy.host.recovered().get(timeout=PATIENCE)
     assert ended(bench, other.id).output == {"value": 30}
     statuses = [bench.proxy.status(run.id).get(timeout=PATIENCE)["status"] for run in (parent, child)]
     assert statuses == ["running", "running"]
@@ -583,5 +583,5 @@ def test_a_rerun_settles_what_it_keeps_without_waiting_and_performs_the_rest(
     assert outcome_of(run).output == {"sum": sum(range(200))}
     assert DONE == {77: 1}
     assert bench.proxy.status(old.id).get(timeout=PATIENCE)["status"] == "failed"
-    told = bench.proxy.runs().get(timeout=PATIENCE)["runs"][0]
-    assert (told["id"], told["rerun_of"], told["rerun_scope"]) == (run.id, old.id, "failed_items")
+    shown = bench.proxy.runs().get(timeout=PATIENCE)["runs"][0]
+    assert (shown["id"], shown["rerun_of"], shown["rerun_scope"]) == (run.id, old.id, "failed_items")

@@ -8,7 +8,7 @@ import pykka
 import pytest
 
 from stretto.actors.dispatch import Deferred
-from stretto.actors.engine.recovery_queue import REBUILT_AT_ONCE, Recovery
+from stretto.actors.engine.recovery_queue import RECOVERED_AT_ONCE, RecoveryQueue
 from stretto.actors.history.loading import RunLoaded, RunNotLoaded, load, not_loaded, stored_handle
 from stretto.actors.journal.encryption import StoreKeyMissing, UnreadableRecord, WrongStoreKey
 from stretto.actors.journal.opening import open_store
@@ -38,16 +38,16 @@ def store() -> Iterator[Store]:
 
 
 class Desk:
-    """The line of runs, with an engine that notes what it is told."""
+    """The line of runs, with an engine that notes its messages."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self.engine = Inbox.start()
         self.readers = Readers(store.reader)
-        self.recovery = Recovery(self.engine, self.readers)
+        self.queue = RecoveryQueue(self.engine, self.readers)
 
     def accepted(self, count: int) -> list[str]:
-        """Have runs accepted; return their ids."""
+        """Accept runs; return their ids."""
         ids = [new_id() for _ in range(count)]
         self.store.writer.write([acceptance(run_id) for run_id in ids])
         return ids
@@ -56,13 +56,13 @@ class Desk:
         return list(self.store.reader.unfinished())
 
     def loaded(self) -> set[str]:
-        """Return the runs of which the engine has been told, when all that is being read has been."""
+        """Return the runs whose messages the engine has, when all that is being read has been."""
         free = threading.Barrier(3)
         for _ in range(2):
             self.readers.ask_deferred(lambda _reader: free.wait(PATIENCE))
         free.wait(PATIENCE)
-        told = messages_of(self.engine)
-        messages = [told.get() for _ in range(told.qsize())]
+        inbox = messages_of(self.engine)
+        messages = [inbox.get() for _ in range(inbox.qsize())]
         assert all(isinstance(each, RunLoaded) for each in messages)
         return {each.accepted.run_id for each in messages}
 
@@ -90,74 +90,74 @@ def is_settled(later: Deferred) -> bool:
 
 def test_only_so_many_are_rebuilt_at_a_time(desk: Desk) -> None:
     """The first ones first; for each that is done the next one is read."""
-    ids = desk.accepted(3 * REBUILT_AT_ONCE)
-    assert desk.recovery.add_left(desk.left()) == []
-    assert desk.loaded() == set(ids[:REBUILT_AT_ONCE])
-    for done in range(REBUILT_AT_ONCE):
-        desk.recovery.done(ids[done])
-        assert desk.loaded() == {ids[REBUILT_AT_ONCE + done]}
-    assert not is_settled(desk.recovery.finished)
-    for run_id in ids[REBUILT_AT_ONCE:]:
-        desk.recovery.done(run_id)
-    assert is_settled(desk.recovery.finished)
+    ids = desk.accepted(3 * RECOVERED_AT_ONCE)
+    assert desk.queue.enqueue_unfinished(desk.left()) == []
+    assert desk.loaded() == set(ids[:RECOVERED_AT_ONCE])
+    for done in range(RECOVERED_AT_ONCE):
+        desk.queue.finished_one(ids[done])
+        assert desk.loaded() == {ids[RECOVERED_AT_ONCE + done]}
+    assert not is_settled(desk.queue.finished)
+    for run_id in ids[RECOVERED_AT_ONCE:]:
+        desk.queue.finished_one(run_id)
+    assert is_settled(desk.queue.finished)
 
 
 def test_where_nothing_was_left_it_is_over_at_once() -> None:
     """Also without a store."""
     engine = Inbox.start()
-    recovery = Recovery(engine, NoReaders())
-    assert recovery.add_left([]) == []
-    assert is_settled(recovery.finished)
+    queue = RecoveryQueue(engine, NoReaders())
+    assert queue.enqueue_unfinished([]) == []
+    assert is_settled(queue.finished)
     engine.stop()
 
 
 def test_what_will_be_tried_again_is_still_waited_for(desk: Desk) -> None:
     """It makes room for others meanwhile."""
-    ids = desk.accepted(REBUILT_AT_ONCE + 1)
-    desk.recovery.add_left(desk.left())
+    ids = desk.accepted(RECOVERED_AT_ONCE + 1)
+    desk.queue.enqueue_unfinished(desk.left())
     desk.loaded()
-    desk.recovery.postpone(ids[0])
+    desk.queue.postpone(ids[0])
     assert desk.loaded() == {ids[-1]}
     for run_id in ids[1:]:
-        desk.recovery.done(run_id)
-    assert not is_settled(desk.recovery.finished)
-    desk.recovery.add([ids[0]])
+        desk.queue.finished_one(run_id)
+    assert not is_settled(desk.queue.finished)
+    desk.queue.enqueue([ids[0]])
     assert desk.loaded() == {ids[0]}
-    desk.recovery.done(ids[0])
-    assert is_settled(desk.recovery.finished)
+    desk.queue.finished_one(ids[0])
+    assert is_settled(desk.queue.finished)
 
 
 def test_sub_workflows_wait_for_whose_items_they_perform(desk: Desk) -> None:
-    """One whose parent is not there any more waits for nobody, and is told apart."""
+    """One whose parent is not there any more does not wait, and is returned."""
     parent = Conducted(desk.store, FAN)
     parent.succeed("before")
     children = [Conducted(desk.store, FAN, parent=parent, of_item=("fan", index)) for index in range(2)]
     orphan = Conducted(desk.store, FAN, parent=Conducted(desk.store, FAN), of_item=("before", 0))
     left = [each for each in desk.left() if each.run_id != orphan.accepted.parent.run_id]  # type: ignore[union-attr]
-    assert desk.recovery.add_left(left) == [orphan.id]
+    assert desk.queue.enqueue_unfinished(left) == [orphan.id]
     assert desk.loaded() == {parent.id, orphan.id}
-    below = desk.recovery.below(parent.id)
-    assert below == [each.id for each in children]
-    assert desk.recovery.below(parent.id) == [], "once is enough"
-    desk.recovery.add(below)
-    desk.recovery.done(parent.id)
-    desk.recovery.done(orphan.id)
-    assert desk.loaded() == set(below)
-    assert not is_settled(desk.recovery.finished)
+    waiting = desk.queue.take_children(parent.id)
+    assert waiting == [each.id for each in children]
+    assert desk.queue.take_children(parent.id) == [], "once is enough"
+    desk.queue.enqueue(waiting)
+    desk.queue.finished_one(parent.id)
+    desk.queue.finished_one(orphan.id)
+    assert desk.loaded() == set(waiting)
+    assert not is_settled(desk.queue.finished)
 
 
 def test_an_engine_that_ends_rebuilds_nothing_more(desk: Desk) -> None:
-    """What is being read is read to its end."""
-    ids = desk.accepted(REBUILT_AT_ONCE + 1)
-    desk.recovery.add_left(desk.left())
-    desk.recovery.give_up()
+    """Reads in progress finish."""
+    ids = desk.accepted(RECOVERED_AT_ONCE + 1)
+    desk.queue.enqueue_unfinished(desk.left())
+    desk.queue.clear()
     for run_id in ids:
-        desk.recovery.done(run_id)
-    assert desk.loaded() == set(ids[:REBUILT_AT_ONCE])
+        desk.queue.finished_one(run_id)
+    assert desk.loaded() == set(ids[:RECOVERED_AT_ONCE])
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "expected"),
     [
         (StoreUnavailable("the disk is gone"), RunNotLoaded("r", "the disk is gone", "soon")),
         (StoreKeyMissing("no key"), RunNotLoaded("r", "no key", "with the key")),
@@ -166,9 +166,9 @@ def test_an_engine_that_ends_rebuilds_nothing_more(desk: Desk) -> None:
         (KeyError("odd"), RunNotLoaded("r", "KeyError: 'odd'", "never")),
     ],
 )
-def test_what_cannot_be_read_is_told_with_when_it_can(error: Exception, told: RunNotLoaded) -> None:
+def test_an_unreadable_run_is_reported_with_when_it_can_be_read(error: Exception, expected: RunNotLoaded) -> None:
     """Only what another time may do is tried another time, and nothing is given up for want of a key."""
-    assert not_loaded("r", error) == told
+    assert not_loaded("r", error) == expected
 
 
 def test_a_run_is_loaded_with_what_it_was_given_and_the_runs_of_its_items(store: Store) -> None:

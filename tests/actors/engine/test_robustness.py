@@ -58,7 +58,7 @@ async def answer_async(how: str) -> Any:
 
 @pytest.mark.parametrize("kind", ["odd.answer", "odd.answer_async"])
 @pytest.mark.parametrize(
-    ("how", "status", "told"),
+    ("how", "status", "expected"),
     [
         ("unspeakable", "failed", "the message cannot be read"),
         ("surrogate", "failed", r"caf\udce9"),
@@ -66,22 +66,22 @@ async def answer_async(how: str) -> Any:
         ("endless", "succeeded", ""),
     ],
 )
-def test_odd_answers_end_their_item(bench: Bench, kind: str, how: str, status: str, told: str) -> None:
-    """Exceptions without words, texts that are none, megabytes of message, lists that never end: all are told."""
+def test_odd_answers_end_their_item(bench: Bench, kind: str, how: str, status: str, expected: str) -> None:
+    """Exceptions without words, texts that are none, megabytes of message, lists that never end: all are reported."""
     outcome = bench.run(
         f"tasks: [{{name: odd, action: {kind}, input: {{how: {how}}}}}]\n"
         "output_map: {r: '{{ task.odd.result }}', e: '{{ task.odd.errors }}'}\n"
     )
     assert outcome.status == status
     if status == "failed":
-        assert told in outcome.errors[0]["message"]
+        assert expected in outcome.errors[0]["message"]
         assert len(outcome.errors[0]["message"]) < 5000
     else:
         assert outcome.output is not None
         assert outcome.output["r"] == [1, 2]
 
 
-def test_a_deep_input_of_a_failed_item_is_told_as_text(bench: Bench) -> None:
+def test_a_deep_input_of_a_failed_item_is_shown_as_text(bench: Bench) -> None:
     """An input as deep as data may be still fits into its error record."""
     deep: Any = 1
     for _ in range(97):
@@ -125,12 +125,16 @@ def test_a_path_that_is_no_file_is_refused(bench: Bench, tmp_path: Path) -> None
     (tmp_path / "folder.yaml").mkdir()
     with (tmp_path / "huge.yaml").open("wb") as file:
         file.truncate(17 * 1024 * 1024)
-    for name, told in (("pipe", "is not a file"), ("folder", "is not a file"), ("huge", "at most 16,777,216 bytes")):
-        with pytest.raises(UnknownWorkflow, match=told):
+    for name, expected in (
+        ("pipe", "is not a file"),
+        ("folder", "is not a file"),
+        ("huge", "at most 16,777,216 bytes"),
+    ):
+        with pytest.raises(UnknownWorkflow, match=expected):
             bench.proxy.submit(str(tmp_path / f"{name}.yaml")).get(timeout=PATIENCE)
 
 
-def test_thousands_of_unknown_inputs_are_told_in_short(bench: Bench) -> None:
+def test_thousands_of_unknown_inputs_are_reported_in_short(bench: Bench) -> None:
     """The problems of a request are bounded, and so is the time that hints take."""
     inputs = {f"parameter_{number}": number for number in range(20_000)}
     declared = ", ".join(f"name_{number}: {{}}" for number in range(900))
@@ -171,7 +175,7 @@ NAP = "tasks: [{name: nap, action: core.sleep, input: {seconds: 1000}}]\n"
 
 
 def test_a_supervisor_that_somebody_stops_fails_its_run(bench: Bench) -> None:
-    """Nobody waits for ever for a run whose supervisor was stopped through Pykka."""
+    """No caller waits for ever for a run whose supervisor was stopped through Pykka."""
     handle = bench.submit(NAP)
     for supervisor in pykka.ActorRegistry.get_by_class(RunSupervisor):
         supervisor.stop()
@@ -181,7 +185,7 @@ def test_a_supervisor_that_somebody_stops_fails_its_run(bench: Bench) -> None:
         "the run's supervisor was stopped",
     )
     assert set(outcome.errors[0]) == FIELDS
-    assert bench.proxy.permits_free().get(timeout=PATIENCE) == 1024
+    assert bench.proxy.host.services().get(timeout=PATIENCE).permits.free == 1024
 
 
 def test_a_client_that_sets_the_outcome_itself_harms_nobody(bench: Bench) -> None:
@@ -206,8 +210,8 @@ def test_a_cancel_is_never_acknowledged_by_a_run_that_succeeds(bench: Bench) -> 
 
 
 def test_a_watcher_that_is_no_actor_is_refused(bench: Bench) -> None:
-    """The mistake is told to who made it."""
-    with pytest.raises(TypeError, match="an actor's reference"):
+    """The caller gets the error."""
+    with pytest.raises(TypeError, match="a watcher must be an ActorRef"):
         bench.proxy.submit(bench.write(NAP), None, lambda: None).get(timeout=PATIENCE)
 
 
@@ -220,7 +224,7 @@ def test_what_status_gives_is_the_callers_own(bench: Bench) -> None:
 
 
 def test_an_item_that_is_cancelled_while_it_waits_for_a_retry_counts_once(start_bench: Callable[..., Bench]) -> None:
-    """Its last failure is told, and the metrics agree with the status."""
+    """Its last failure is reported, and the metrics agree with the status."""
     bench = start_bench()
     handle = bench.submit(
         "tasks:\n  - name: f\n    action: odd.answer\n    input: {how: long}\n    retry: {count: 3, delay: 1000}\n"

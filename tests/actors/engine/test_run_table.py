@@ -1,4 +1,4 @@
-"""The runs that an engine knows: what they are told with and without a supervisor, and how much is remembered."""
+"""The runs that an engine knows: their messages with and without a supervisor, and how much is remembered."""
 
 import gc
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pykka
 import pytest
 
 from stretto.actors.dispatch import Deferred
-from stretto.actors.engine.run_table import Question, Run, RunTable, has_ended
+from stretto.actors.engine.run_table import PendingRequest, Run, RunTable, run_ended_error
 from stretto.actors.outcome import RunHandle
 from stretto.actors.runs.request import RunInputs
 from stretto.definitions.conductor import IllegalTransition
@@ -37,49 +37,49 @@ def inboxes() -> Iterator[list["pykka.ActorRef[Inbox]"]]:
         each.stop()
 
 
-def told(inbox: "pykka.ActorRef[Inbox]", count: int) -> list[Any]:
+def received(inbox: "pykka.ActorRef[Inbox]", count: int) -> list[Any]:
     return [messages_of(inbox).get(timeout=PATIENCE) for _ in range(count)]
 
 
-def test_what_a_run_is_told_before_it_has_a_supervisor_it_is_told_then(inboxes: Any) -> None:
+def test_messages_wait_for_a_runs_supervisor(inboxes: Any) -> None:
     """In its order, and once; the next supervisor hears only what comes later."""
     run = a_run()
     run.tell("one")
     run.tell("two")
-    run.supervised(inboxes[0])
+    run.attach_supervisor(inboxes[0])
     run.tell("three")
-    assert told(inboxes[0], 3) == ["one", "two", "three"]
-    run.unsupervised()
+    assert received(inboxes[0], 3) == ["one", "two", "three"]
+    run.detach_supervisor()
     run.tell("four")
-    run.supervised(inboxes[1])
-    assert told(inboxes[1], 1) == ["four"]
+    run.attach_supervisor(inboxes[1])
+    assert received(inboxes[1], 1) == ["four"]
     assert messages_of(inboxes[0]).empty()
 
 
-def test_a_supervisor_that_has_ended_is_told_nothing(inboxes: Any) -> None:
+def test_a_supervisor_that_has_ended_gets_no_message(inboxes: Any) -> None:
     """Its end is on its way to the engine."""
     run = a_run()
-    run.supervised(inboxes[0])
+    run.attach_supervisor(inboxes[0])
     inboxes[0].stop()
     run.tell("too late")
 
 
-def test_the_item_that_a_run_performs_is_told_if_there_is_one(inboxes: Any) -> None:
+def test_the_item_of_a_run_gets_messages_if_there_is_one(inboxes: Any) -> None:
     """And if it still listens."""
     run = a_run()
-    run.tell_item("nobody")
+    run.tell_item("no-such-run")
     run.item = inboxes[0]
     run.tell_item("news")
-    assert told(inboxes[0], 1) == ["news"]
+    assert received(inboxes[0], 1) == ["news"]
     inboxes[0].stop()
     run.tell_item("too late")
 
 
 def test_questions_are_answered_from_the_status_that_a_run_ended_with() -> None:
     """A question for the status itself by that; a request is refused."""
-    status, request = Question(None), Question("pause")
+    status, request = PendingRequest(None), PendingRequest("pause")
     for question in (status, request):
-        question.answer_after_end(STATUS)
+        question.resolve_after_end(STATUS)
     assert answer_of(status) == STATUS
     with pytest.raises(IllegalTransition, match=r"cannot pause the run run: it has ended \(succeeded\)"):
         answer_of(request)
@@ -88,29 +88,29 @@ def test_questions_are_answered_from_the_status_that_a_run_ended_with() -> None:
 def test_a_question_that_its_supervisor_has_answered_stays_so() -> None:
     """Whatever the engine thinks of it later."""
     run = a_run()
-    question = run.question("pause")
+    question = run.add_request("pause")
     question.resolve("done")
-    question.answer_after_end(STATUS)
-    run.fail_questions(ValueError("too late"))
+    question.resolve_after_end(STATUS)
+    run.fail_requests(ValueError("too late"))
     assert answer_of(question) == "done"
 
 
-def test_all_that_wait_for_an_answer_are_told_that_there_is_none() -> None:
-    """Questions that nobody waits for any more are forgotten."""
+def test_all_pending_requests_can_fail() -> None:
+    """Requests without a waiting caller are forgotten."""
     run = a_run()
-    questions = [run.question(None) for _ in range(3)]
-    run.fail_questions(ValueError("none"))
+    questions = [run.add_request(None) for _ in range(3)]
+    run.fail_requests(ValueError("none"))
     for question in questions:
         with pytest.raises(ValueError, match="none"):
             answer_of(question)
     del question, questions
     gc.collect()
-    assert run.questions() == []
+    assert run.pending_requests() == []
 
 
 def test_a_refusal_tells_what_was_asked_and_how_the_run_ended() -> None:
-    """So that nobody has to ask again."""
-    assert str(has_ended("cancel", STATUS)) == "cannot cancel the run run: it has ended (succeeded)"
+    """The caller need not ask again."""
+    assert str(run_ended_error("cancel", STATUS)) == "cannot cancel the run run: it has ended (succeeded)"
 
 
 def test_a_table_has_the_runs_in_progress() -> None:
@@ -128,7 +128,7 @@ def test_a_table_has_the_runs_in_progress() -> None:
 
 
 def remembered(table: RunTable, count: int, size: int = 10) -> None:
-    """Have runs end, one after the other, each with inputs of about that size."""
+    """End runs, one after the other, each with inputs of about that size."""
     for number in range(count):
         inputs = RunInputs(PROBING, data({"text": "x" * size}))
         table.remember({**STATUS, "id": str(number)}, inputs)

@@ -1,4 +1,4 @@
-"""Secrets of runs in a store: encrypted there, and masked in all that is told, before and after a recovery."""
+"""Secrets of runs in a store: encrypted there, and masked in all reports, before and after a recovery."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -92,12 +92,12 @@ def everything_in(url: str) -> str:
     return "\n".join(found)
 
 
-def holds_secrets(told: Any) -> bool:
-    written = told if isinstance(told, str) else msgspec.json.encode(told).decode()
+def holds_secrets(shown: Any) -> bool:
+    written = shown if isinstance(shown, str) else msgspec.json.encode(shown).decode()
     return any(secret in written for secret in (PASSWORD, PASSWORD.upper(), TOKEN, TOKEN.upper()))
 
 
-def test_no_secret_is_in_the_store_or_in_what_is_told_before_and_after_a_recovery(
+def test_no_secret_is_in_the_store_or_in_reports_before_and_after_a_recovery(
     start_bench: Callable[..., Bench], durable_url: str, key: str
 ) -> None:
     """Not in inputs, results, errors, outputs, nor what expressions made of them."""
@@ -117,15 +117,15 @@ def test_no_secret_is_in_the_store_or_in_what_is_told_before_and_after_a_recover
     assert "cannot use ******" in outcome.errors[0]["message"]
     assert outcome.output is not None
     assert outcome.output["name"] == "harmless"
-    told = [
+    shown = [
         outcome,
         second.proxy.run(handle.id).get(timeout=PATIENCE),
         second.proxy.items(handle.id).get(timeout=PATIENCE),
         second.proxy.export(handle.id).get(timeout=PATIENCE),
         second.proxy.status(handle.id).get(timeout=PATIENCE),
     ]
-    assert not any(holds_secrets(each) for each in told)
-    assert "harmless" in msgspec.json.encode(told[1]).decode()
+    assert not any(holds_secrets(each) for each in shown)
+    assert "harmless" in msgspec.json.encode(shown[1]).decode()
     assert not holds_secrets(everything_in(durable_url))
 
 
@@ -139,7 +139,7 @@ tasks: [{name: a, action: core.noop}]
 def test_a_secret_that_stands_in_the_definition_does_not_stand_in_the_store(
     start_bench: Callable[..., Bench], durable_url: str, key: str
 ) -> None:
-    """The definition of a run with secrets is encrypted, too; with the key it is told as ever."""
+    """The definition of a run with secrets is encrypted, too; with the key it is shown as ever."""
     bench = start_bench(store=durable_url, store_key=key)
     run = bench.submit(WRITTEN_DOWN)
     assert outcome_of(run).status == "succeeded"
@@ -169,7 +169,7 @@ output_map: {length: "{{ task.use.result }}"}
 def test_a_sub_workflow_gives_a_secret_to_its_parent_and_tells_nobody(
     start_bench: Callable[..., Bench], durable_url: str, key: str, tmp_path: Path
 ) -> None:
-    """Neither whoever waits for its outcome, nor who asks for that later; the parent's task works with it as it is."""
+    """Neither who waits for its outcome, nor who asks for that later; the parent's task works with it as it is."""
     (tmp_path / "definitions").mkdir()
     (tmp_path / "definitions" / "child.yaml").write_text(HANDS_BACK)
     bench = start_bench(store=durable_url, store_key=key, definitions=tmp_path / "definitions")
@@ -194,7 +194,7 @@ def test_a_run_with_secrets_is_refused_where_there_is_no_key(
     assert bench.run("tasks: [{name: a, action: core.noop}]\n").status == "succeeded"
 
 
-def test_without_the_key_what_is_secret_stays_so_and_the_rest_is_told(
+def test_without_the_key_what_is_secret_stays_so_and_the_rest_is_shown(
     start_bench: Callable[..., Bench], durable_url: str, key: str, tmp_path: Path
 ) -> None:
     """A run that cannot be read waits for an engine that can; this one and the other runs are none the worse."""
@@ -210,11 +210,11 @@ def test_without_the_key_what_is_secret_stays_so_and_the_rest_is_told(
     other.touch(mode=0o600)
     other.write_text(new_key())
     second = start_bench(store=durable_url, store_key=str(other))
-    second.proxy.recovered().get(timeout=PATIENCE)
+    second.proxy.host.recovered().get(timeout=PATIENCE)
     assert second.run("tasks: [{name: a, action: core.noop}]\n").status == "succeeded"
     left = second.proxy.runs().get(timeout=PATIENCE)["runs"][-1]
     assert (left["workflow"], left["status"]) == ("test.leaky", "running")
-    with pytest.raises(IllegalTransition, match="the engine could not rebuild it"):
+    with pytest.raises(IllegalTransition, match="the engine could not recover it"):
         second.proxy.cancel(handle.id).get(timeout=PATIENCE)
     second.proxy.stop().get(timeout=PATIENCE)
     third = start_bench(store=durable_url, store_key=key)

@@ -10,7 +10,7 @@ import structlog
 
 from stretto.actors.dispatch import DispatchedActor, Dispatcher
 from stretto.actors.dispatch.clock import Clock, RemindAt
-from stretto.actors.engine.shutdown import start_clock, stop_clock
+from stretto.actors.engine.startup import StopStack, start_clock
 from stretto.actors.journal.service import OpenJournal
 from stretto.actors.runners import Runners
 from stretto.metrics import MetricsServer, configure_logging
@@ -69,7 +69,7 @@ def test_everything_is_stopped_in_the_reverse_order_of_its_start(
 def test_what_fails_to_stop_keeps_nothing_else_running(
     start_bench: Callable[..., Bench], tmp_path: Path, steps: Steps, log: Lines, part: str
 ) -> None:
-    """It is told, and whoever waits for the stop is answered."""
+    """It is logged, and the caller of stop is answered."""
     bench = start_bench(store=f"sqlite:///{tmp_path}/runs.db", metrics_port=0)
     steps.broken = {part}
     bench.proxy.stop().get(timeout=PATIENCE)
@@ -78,13 +78,13 @@ def test_what_fails_to_stop_keeps_nothing_else_running(
 
 
 class Forgotten(DispatchedActor):
-    """An actor that nobody stops."""
+    """An actor without a stop."""
 
 
-def test_actors_that_are_left_are_told(start_bench: Callable[..., Bench], log: Lines) -> None:
+def test_actors_that_are_left_are_logged(start_bench: Callable[..., Bench], log: Lines) -> None:
     """It is a fault of the engine's."""
     bench = start_bench()
-    left = Forgotten.start_on(bench.proxy.services().get(timeout=PATIENCE).dispatcher)
+    left = Forgotten.start_on(bench.proxy.host.services().get(timeout=PATIENCE).dispatcher)
     bench.proxy.stop().get(timeout=PATIENCE)
     assert log.wait_for("actors_left")["Forgotten"] == 1
     left.stop()
@@ -92,12 +92,14 @@ def test_actors_that_are_left_are_told(start_bench: Callable[..., Bench], log: L
 
 def test_a_clock_is_there_when_it_has_been_started_and_gone_when_it_has_been_stopped() -> None:
     """Its thread, too."""
-    clock, thread = start_clock()
+    stack = StopStack()
+    before = set(threading.enumerate())
+    clock = start_clock(stack)
+    (thread,) = set(threading.enumerate()) - before
     waiter = Inbox.start()
     clock.tell(RemindAt(1, 0.0, waiter, "now"))
     assert messages_of(waiter).get(timeout=PATIENCE) == "now"
-    assert thread in threading.enumerate()
-    stop_clock(clock, thread)
+    stack.close()
     assert not clock.is_alive()
     assert not thread.is_alive()
     waiter.stop()

@@ -1,4 +1,4 @@
-"""What an engine is started with: settings that make sense, nothing left behind by a start that fails, retention."""
+"""Settings of an engine: settings that make sense, nothing left behind by a start that fails, retention."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stretto.actors import Engine, action
-from stretto.actors.engine.startup import FOR_EVER, SECONDS_A_DAY, Retention, several
+from stretto.actors.engine.queries import Pruning
+from stretto.actors.engine.recovery import RunRecovery
+from stretto.actors.engine.startup import FOR_EVER, SECONDS_A_DAY, Retention, as_list
 from stretto.actors.journal.readers import NoStore
 from stretto.actors.journal.service import OpenJournal
 from stretto.actors.journal.sql.reader import SqlReader
@@ -41,7 +43,7 @@ def gate(fails: bool = False) -> None:
 
 
 OPENED = threading.Event()
-"""What failed once waits the next time."""
+"""A failed action waits the next time."""
 
 
 @pytest.fixture(autouse=True)
@@ -60,12 +62,12 @@ def log() -> Iterator[Lines]:
     structlog.reset_defaults()
 
 
-def test_paths_are_one_or_several() -> None:
+def test_paths_are_one_or_as_list() -> None:
     """As texts or as paths."""
-    assert several("a") == ["a"]
-    assert several(Path("a")) == ["a"]
-    assert several(["a", Path("b")]) == ["a", "b"]
-    assert several(()) == []
+    assert as_list("a") == ["a"]
+    assert as_list(Path("a")) == ["a"]
+    assert as_list(["a", Path("b")]) == ["a", "b"]
+    assert as_list(()) == []
 
 
 @given(st.none() | st.floats(0, 1e6), st.none() | st.integers(0, 10**9), st.floats(0, 1e11))
@@ -80,26 +82,26 @@ def test_a_retention_tells_what_to_delete_at_a_time(days: float | None, runs: in
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "expected"),
     [
-        ({"threads": 0}, "threads is at least 1, not 0"),
-        ({"dispatchers": -1}, "dispatchers is at least 1, not -1"),
-        ({"max_items_in_flight": 0}, "max_items_in_flight is at least 1, not 0"),
-        ({"retain_days": -0.1}, "a retention is at least 0 days, and at least 0 runs"),
-        ({"retain_runs": -1}, "a retention is at least 0 days, and at least 0 runs"),
+        ({"threads": 0}, "threads must be at least 1, got 0"),
+        ({"dispatchers": -1}, "dispatchers must be at least 1, got -1"),
+        ({"max_items_in_flight": 0}, "max_items_in_flight must be at least 1, got 0"),
+        ({"retain_days": -0.1}, "a retention must be at least 0 days and at least 0 runs"),
+        ({"retain_runs": -1}, "a retention must be at least 0 days and at least 0 runs"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused_before_anything_is_made(
-    sqlite_url: str, settings: dict[str, Any], told: str, tmp_path: Path
+    sqlite_url: str, settings: dict[str, Any], expected: str, tmp_path: Path
 ) -> None:
     """No store, and no key beside it."""
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=expected):
         Engine.start(store=sqlite_url, **settings)
     assert list(tmp_path.iterdir()) == []
 
 
 class Fault(Exception):
-    """What goes wrong in the middle of a start."""
+    """A fault in the middle of a start."""
 
 
 def fails(*_given: Any, **_keywords: Any) -> Any:
@@ -113,7 +115,7 @@ def fails(*_given: Any, **_keywords: Any) -> Any:
         (MetricsServer, "start"),
         (Runners, "__init__"),
         (OpenJournal, "start"),
-        (Engine, "_take_up"),
+        (RunRecovery, "recover_unfinished"),
     ],
 )
 def test_a_start_that_fails_midway_leaves_nothing_behind(
@@ -143,7 +145,7 @@ def test_a_port_that_is_taken_leaves_the_store_free(start_bench: Callable[..., B
 
 
 def ended_runs(bench: Bench, count: int) -> list[str]:
-    """Have runs performed, each after the other; return their ids."""
+    """Perform runs, one after the other; return their ids."""
     ids = []
     for _ in range(count):
         handle = bench.submit(ECHO)
@@ -181,7 +183,7 @@ def test_it_does_so_again_by_and_by(start_bench: Callable[..., Bench], sqlite_ur
     """Each time what is too many, or too old, by then."""
     bench = start_bench(store=sqlite_url, retain_runs=2, retain_days=1)
     assert log.wait_for("runs_pruned")["runs"] == 0
-    services = bench.proxy.services().get(timeout=PATIENCE)
+    services = bench.proxy.host.services().get(timeout=PATIENCE)
     ids = ended_runs(bench, 3)
     bench.proxy.actor_ref.tell(PruneDue())
     assert log.wait_for("runs_pruned")["runs"] == 1
@@ -197,14 +199,14 @@ def test_it_does_so_again_by_and_by(start_bench: Callable[..., Bench], sqlite_ur
 def test_the_next_time_is_a_reminder(start_bench: Callable[..., Bench], sqlite_url: str, monkeypatch: Any) -> None:
     """Which comes by the clock, and asks for the one after it."""
     reminded = threading.Semaphore(0)
-    monkeypatch.setattr("stretto.actors.engine.engine.PRUNE_SECONDS", 0.001)
-    prune = Engine._prune_by_retention
+    monkeypatch.setattr("stretto.actors.engine.queries.PRUNE_SECONDS", 0.001)
+    delete = Pruning._delete
 
-    def watched(engine: Engine) -> None:
+    def watched(pruning: Pruning, prune: Prune) -> Any:
         reminded.release()
-        prune(engine)
+        return delete(pruning, prune)
 
-    monkeypatch.setattr(Engine, "_prune_by_retention", watched)
+    monkeypatch.setattr(Pruning, "_delete", watched)
     start_bench(store=sqlite_url, retain_days=1)
     for _ in range(3):
         assert reminded.acquire(timeout=PATIENCE)
@@ -213,7 +215,7 @@ def test_the_next_time_is_a_reminder(start_bench: Callable[..., Bench], sqlite_u
 def test_without_a_retention_runs_stay(start_bench: Callable[..., Bench], sqlite_url: str) -> None:
     """Nothing reminds of deleting them."""
     bench = start_bench(store=sqlite_url)
-    services = bench.proxy.services().get(timeout=PATIENCE)
+    services = bench.proxy.host.services().get(timeout=PATIENCE)
     assert services.timers.clock.proxy().pending().get(timeout=PATIENCE) == 0
     bench.proxy.actor_ref.tell(PruneDue())
     ids = ended_runs(bench, 3)
@@ -243,7 +245,7 @@ def test_what_something_in_progress_needs_is_kept(start_bench: Callable[..., Ben
 def test_runs_are_deleted_by_their_age(start_bench: Callable[..., Bench], sqlite_url: str) -> None:
     """As the wall clock has it."""
     bench = start_bench(store=sqlite_url)
-    services = bench.proxy.services().get(timeout=PATIENCE)
+    services = bench.proxy.host.services().get(timeout=PATIENCE)
     old = ended_runs(bench, 2)
     now = services.now()
     services.now = lambda: now + 100
@@ -254,15 +256,15 @@ def test_runs_are_deleted_by_their_age(start_bench: Callable[..., Bench], sqlite
     assert stored(bench) == new
 
 
-def test_pruning_that_cannot_be_is_told(
+def test_pruning_that_cannot_be_is_reported(
     start_bench: Callable[..., Bench], sqlite_url: str, log: Lines, monkeypatch: Any
 ) -> None:
-    """To whoever asks, and of what nobody asked for to the log; the engine goes on."""
+    """To the caller, and of pruning by retention to the log; the engine goes on."""
     with pytest.raises(NoStore):
         start_bench().proxy.prune(keep=0).get(timeout=PATIENCE)
     bench = start_bench(store=sqlite_url, retain_runs=1)
     for wish in ({"keep": -1}, {"older_than_seconds": -1}):
-        with pytest.raises(ValueError, match="of at least 0"):
+        with pytest.raises(ValueError, match="must be at least 0"):
             bench.proxy.prune(**wish).get(timeout=PATIENCE)
 
     def away(*_given: Any) -> None:

@@ -26,7 +26,7 @@ from tests.support.waiting import PATIENCE, Lines
 
 
 class Noted:
-    """What the action has noted, and a gate that holds it up."""
+    """The action's notes, and a gate that holds it up."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []
@@ -80,22 +80,22 @@ def log() -> Iterator[Lines]:
 
 
 class Fault(Protocol):
-    """Something that keeps a store from being written. `url` is the store's, `told` what is told of it."""
+    """Something that keeps a store from being written. `url` is the store's, `expected` is its description."""
 
     url: str
-    told: str
+    expected: str
 
     def begin(self) -> None:
-        """Have the store not be writable from now on."""
+        """Make the store read-only from now on."""
 
     def end(self) -> None:
-        """Have it be writable again."""
+        """Make it writable again."""
 
 
 class FullDisk:
     """SQLite's own limit of pages, which answers as a full disk does: an existing file grows no more."""
 
-    told = "database or disk is full"
+    expected = "database or disk is full"
 
     def __init__(self, folder: Path) -> None:
         self.url = f"sqlite:///{folder}/runs.db"
@@ -127,7 +127,7 @@ class FullDisk:
 class LostServer:
     """A PostgreSQL server that crashes, and comes back."""
 
-    told = "connection"
+    expected = "connection"
 
     def __init__(self, server: PostgresServer, url: str) -> None:
         self.url = url
@@ -157,28 +157,28 @@ def submitted(bench: Bench, text: str, inputs: dict[str, Any] | None = None) -> 
 
 
 def unavailable(bench: Bench, log: Lines, fault: Fault) -> "pykka.Future[Any]":
-    """Have the fault noticed, by a run that does not fit any more; return the answer that its client waits for."""
+    """Let the fault be noticed, by a run that does not fit any more; return the answer that its client waits for."""
     written, reply = Deferred(), pykka.ThreadingFuture[Any]()
     written.subscribe(reply, set())
-    bench.proxy.services().get(timeout=PATIENCE).journal.record(None, (), ((written, None),))
+    bench.proxy.host.services().get(timeout=PATIENCE).journal.record(None, (), ((written, None),))
     reply.get(timeout=PATIENCE)
     fault.begin()
     waiting = submitted(bench, LARGE, {"text": "x" * 1_000_000})
-    assert fault.told in log.wait_for("store_unavailable")["reason"]
+    assert fault.expected in log.wait_for("store_unavailable")["reason"]
     return waiting
 
 
 def test_nothing_is_acknowledged_or_lost_and_it_goes_on_by_itself(
     start_bench: Callable[..., Bench], log: Lines, fault: Fault
 ) -> None:
-    """What runs ends, nothing new starts, no new run is taken; all of it goes on when the store is back."""
+    """Running items end, nothing new starts, no new run is taken; all of it goes on when the store is back."""
     bench = start_bench(store=fault.url)
     running = submitted(bench, CHAIN).get(timeout=PATIENCE)
     assert NOTED.begun.acquire(timeout=PATIENCE)
     waiting = unavailable(bench, log, fault)
     with pytest.raises(StoreUnavailable, match="no run is accepted while the store cannot be written"):
         submitted(bench, CHAIN).get(timeout=PATIENCE)
-    assert bench.proxy.store_failure().get(timeout=PATIENCE)
+    assert bench.proxy.host.store_failure().get(timeout=PATIENCE)
     NOTED.gate.release()
     reasons = bench.proxy.why(running.id).get(timeout=PATIENCE)
     assert reasons[0]["kind"] == "store"
@@ -191,13 +191,13 @@ def test_nothing_is_acknowledged_or_lost_and_it_goes_on_by_itself(
     NOTED.gate.release()
     assert outcome_of(running).output == {"both": [1, 2]}
     assert NOTED.values == [1, 2]
-    assert bench.proxy.store_failure().get(timeout=PATIENCE) is None
+    assert bench.proxy.host.store_failure().get(timeout=PATIENCE) is None
 
 
 def test_an_engine_can_be_stopped_while_its_store_cannot_be_written(
     start_bench: Callable[..., Bench], log: Lines, fault: Fault
 ) -> None:
-    """What was acknowledged goes on in the next one; what was not never began."""
+    """Acknowledged requests continue in the next one; what was not never began."""
     bench = start_bench(store=fault.url)
     running = submitted(bench, CHAIN).get(timeout=PATIENCE)
     assert NOTED.begun.acquire(timeout=PATIENCE)
@@ -230,7 +230,7 @@ def test_a_run_of_which_something_can_never_be_written_has_failed_for_good(
     first.proxy.stop().get(timeout=PATIENCE)
     noted = len(NOTED.values)
     second = start_bench(store=url)
-    second.proxy.recovered().get(timeout=PATIENCE)
+    second.proxy.host.recovered().get(timeout=PATIENCE)
     assert second.proxy.run(run.id).get(timeout=PATIENCE)["status"] == "failed"
     assert second.run("tasks: [{name: a, action: core.noop}]\n").status == "succeeded"
     assert len(NOTED.values) == noted
@@ -266,7 +266,7 @@ def ended(bench: Bench) -> None:
 
 
 def crashes(_bench: Bench, _path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the journal crash at its next write."""
+    """Make the journal crash at its next write."""
 
     def broken(*_given: Any) -> None:
         raise ZeroDivisionError("a bug")
@@ -275,7 +275,7 @@ def crashes(_bench: Bench, _path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def taken(_bench: Bench, path: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have another process take the store over, as one on another machine may."""
+    """Let another process take the store over, as one on another machine may."""
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("UPDATE ownership SET epoch = epoch + 1")
 

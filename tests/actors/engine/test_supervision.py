@@ -38,8 +38,8 @@ tasks:
   - name: call
     action: supervised.child
     input: {value: "{{ parameters.value }}"}
-    next: [{when: "{{ failed() }}", publish: [{why: "{{ task.call.errors[0].error }}"}], do: [told]}]
-  - {name: told, action: core.noop}
+    next: [{when: "{{ failed() }}", publish: [{why: "{{ task.call.errors[0].error }}"}], do: [noted]}]
+  - {name: noted, action: core.noop}
 output_map: {got: "{{ task.call.outcome }}", why: "{{ workflow.why.kind }}"}
 """
 GATED = """
@@ -185,7 +185,7 @@ def test_how_a_sub_workflow_ended_is_read_when_it_can_be(
             raise failures.pop()
         return end(reader, run_id)
 
-    monkeypatch.setattr("stretto.actors.engine.supervision.READ_AGAIN_SECONDS", 0.001)
+    monkeypatch.setattr("stretto.actors.engine.children.READ_AGAIN_SECONDS", 0.001)
     monkeypatch.setattr(SqlReader, "end", away)
     bench = start(store=sqlite_url)
     run = bench.proxy.handle(parent.id).get(timeout=PATIENCE)
@@ -215,23 +215,23 @@ def test_a_sub_workflow_whose_end_cannot_be_read_fails_its_item(
 def listeners(bench: Bench) -> Iterator[list["pykka.ActorRef[Inbox]"]]:
     started = [Inbox.start() for _ in range(2)]
     for each in started:
-        bench.proxy.tell_ends_to(each).get(timeout=PATIENCE)
+        bench.proxy.host.subscribe_to_ends(each).get(timeout=PATIENCE)
     yield started
     for each in started:
         each.stop()
 
 
-def test_who_listens_is_told_of_every_end(bench: Bench, listeners: list["pykka.ActorRef[Inbox]"]) -> None:
+def test_listeners_get_every_end(bench: Bench, listeners: list["pykka.ActorRef[Inbox]"]) -> None:
     """Those of sub-workflows, too; one that is gone is no hindrance."""
     listeners[0].stop()
     run = bench.submit(CALL)
-    told = [messages_of(listeners[1]).get(timeout=PATIENCE) for _ in range(2)]
-    assert all(isinstance(each, RunEnded) for each in told)
-    assert told[1].run_id == run.id
-    assert told[0].run_id != run.id
+    received = [messages_of(listeners[1]).get(timeout=PATIENCE) for _ in range(2)]
+    assert all(isinstance(each, RunEnded) for each in received)
+    assert received[1].run_id == run.id
+    assert received[0].run_id != run.id
 
 
-def test_runs_that_are_left_at_the_end_are_told_too(bench: Bench, listeners: list["pykka.ActorRef[Inbox]"]) -> None:
+def test_runs_that_are_left_at_the_end_are_sent_too(bench: Bench, listeners: list["pykka.ActorRef[Inbox]"]) -> None:
     """As ended without a store, as parked with one."""
     run = bench.submit(GATED)
     assert BEGUN.acquire(timeout=PATIENCE)

@@ -72,12 +72,12 @@ def test_entries_are_read_in_portions(store: Store, monkeypatch: pytest.MonkeyPa
     all_of_it = [completed(index) for index in range(4)]
     store.writer.write([run, happening(run.run_id, *all_of_it)])
     assert list(entries_of(store.reader, run.run_id)) == all_of_it
-    assert list(entries_of(store.reader, "nobody")) == []
+    assert list(entries_of(store.reader, "no-such-run")) == []
 
 
 @pytest.mark.parametrize("error", [StoreKeyMissing("no key"), WrongStoreKey("another key")])
 def test_what_is_sealed_is_none(error: Exception) -> None:
-    """Any other trouble is told."""
+    """Any other error is raised."""
 
     def read() -> int:
         raise error

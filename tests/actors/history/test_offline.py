@@ -1,4 +1,4 @@
-"""What is asked of runs in a store without a daemon: written, and found by whoever rebuilds the run."""
+"""Requests to runs in a store without a daemon: written, and found by the run's recovery."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -97,22 +97,22 @@ def test_a_run_that_has_nothing_in_flight_ends_at_once(store: Store, runs: Offli
     """Its end, its tasks' ends and the request are there together."""
     run = Conducted(store, DELAYED)
     runs.request(run.id, CancelRequested)
-    told = reports.show_run(store.reader, run.id)
-    assert (told["status"], told["ended_at"]) == ("cancelled", "1970-01-01T01:23:20.000000Z")
-    assert [(task["task"], task["status"]) for task in told["tasks"]] == [("only", "cancelled")]
+    shown = reports.show_run(store.reader, run.id)
+    assert (shown["status"], shown["ended_at"]) == ("cancelled", "1970-01-01T01:23:20.000000Z")
+    assert [(task["task"], task["status"]) for task in shown["tasks"]] == [("only", "cancelled")]
     assert list(store.reader.unfinished()) == []
 
 
 @pytest.mark.parametrize("request_of", [CancelRequested, PauseRequested, ResumeRequested])
 def test_an_ended_run_takes_no_requests(store: Store, runs: OfflineRuns, request_of: Callable[[float], Event]) -> None:
-    """It is told, and nothing is written; so it is of a run that there is not."""
+    """It is an error, and nothing is written; so is a request to an unknown run."""
     run = Conducted(store, ONE)
     run.succeed("only")
     before = everything_in(store)
     with pytest.raises(IllegalTransition, match=f"{run.id} has ended \\(succeeded\\)"):
         runs.request(run.id, request_of)
     with pytest.raises(UnknownRun):
-        runs.request("nobody", request_of)
+        runs.request("no-such-run", request_of)
     assert everything_in(store) == before
 
 
@@ -157,7 +157,7 @@ def test_the_secrets_of_a_run_are_kept_secret(store: Store, runs: OfflineRuns) -
 
 
 def test_a_run_goes_on_from_what_was_asked(store: Store, runs: OfflineRuns) -> None:
-    """Whoever rebuilds it has it end as if the request had come while it ran."""
+    """A recovery ends it as if the request had come while it ran."""
     run = Conducted(store, ITEMS, {"hosts": ["a", "b"]})
     runs.request(run.id, PauseRequested)
     runs.request(run.id, ResumeRequested)
@@ -199,11 +199,11 @@ def test_only_an_ended_run_is_done_again(store: Store, runs: OfflineRuns) -> Non
     with pytest.raises(IllegalTransition, match="it has not ended"):
         runs.rerun(run.id, "everything")
     with pytest.raises(UnknownRun):
-        runs.rerun("nobody", "everything")
+        runs.rerun("no-such-run", "everything")
 
 
 def test_the_failed_part_of_a_run_is_done_again(store: Store, runs: OfflineRuns) -> None:
-    """If there is none, that is told, and nothing is accepted."""
+    """If there is none, that is an error, and nothing is accepted."""
     failed = Conducted(store, ONE)
     failed.fail("only")
     again = store.reader.accepted(runs.rerun(failed.id, "failed_tasks"))
@@ -228,6 +228,6 @@ def test_ended_runs_are_deleted(
         Conducted(store, ONE, at=1000.0 + 2 * number).succeed("only")
     running = Conducted(store, ONE)
     assert runs.prune(older_than, keep) == 3 - left
-    told: list[dict[str, Any]] = reports.list_runs(store.reader)["runs"]
-    assert len(told) == left + 1
-    assert told[0]["id"] == running.id
+    shown: list[dict[str, Any]] = reports.list_runs(store.reader)["runs"]
+    assert len(shown) == left + 1
+    assert shown[0]["id"] == running.id

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from hypothesis import given
 
-from stretto.actors.history.plain import entry_told, failure_told, run_told, task_told, time_told
+from stretto.actors.history.plain import entry_as_json, failure_as_json, run_as_json, task_as_json, time_as_json
 from stretto.actors.journal.records import Entry, SecretsLearned
 from stretto.actors.journal.store import RunRow, TaskRow
 from stretto.definitions.conductor import Failure, RetryDue
@@ -20,57 +20,57 @@ NO_MASK = Mask()
 
 def test_times_are_to_the_microsecond_in_utc() -> None:
     """As RFC 3339 has them; what has not come yet is null."""
-    assert time_told(1_795_656_648.25) == "2026-11-26T01:30:48.250000Z"
-    assert time_told(0) == "1970-01-01T00:00:00.000000Z"
-    assert time_told(None) is None
+    assert time_as_json(1_795_656_648.25) == "2026-11-26T01:30:48.250000Z"
+    assert time_as_json(0) == "1970-01-01T00:00:00.000000Z"
+    assert time_as_json(None) is None
 
 
 @given(entry=ENTRIES)
-def test_every_entry_can_be_told(entry: Entry) -> None:
+def test_every_entry_becomes_json(entry: Entry) -> None:
     """Whatever data it holds: as JSON, with its number and its type's name."""
-    told = entry_told(7, entry, NO_MASK)
-    assert list(told)[:2] == ["number", "type"]
-    assert msgspec.json.decode(msgspec.json.encode(told))["number"] == 7
+    shown = entry_as_json(7, entry, NO_MASK)
+    assert list(shown)[:2] == ["number", "type"]
+    assert msgspec.json.decode(msgspec.json.encode(shown))["number"] == 7
     if not isinstance(entry, SecretsLearned):
-        assert {"number", "type", *entry.__struct_fields__} == set(told)
+        assert {"number", "type", *entry.__struct_fields__} == set(shown)
 
 
 @given(entry=ENTRIES)
 def test_no_entry_tells_a_secret(entry: Entry) -> None:
     """Not among its data, wherever it stands there."""
     secret: dict[str, Any] = {"result": freeze({"a": ["hunter2", 5]})} if hasattr(entry, "result") else {}
-    told = entry_told(0, msgspec.structs.replace(entry, **secret), Mask(["hunter2"]))
-    assert "hunter2" not in str(told.get("result"))
+    shown = entry_as_json(0, msgspec.structs.replace(entry, **secret), Mask(["hunter2"]))
+    assert "hunter2" not in str(shown.get("result"))
 
 
 def test_entries_have_names() -> None:
     """Those that the store has for them."""
-    assert entry_told(0, completed(), NO_MASK)["type"] == "item_completed"
-    assert entry_told(0, RetryDue("a", 1, 0, 2, 10.0), NO_MASK) == {
+    assert entry_as_json(0, completed(), NO_MASK)["type"] == "item_completed"
+    assert entry_as_json(0, RetryDue("a", 1, 0, 2, 10.0), NO_MASK) == {
         "number": 0, "type": "retry_due", "task": "a", "visit": 1, "index": 0, "attempt": 2,
         "at": "1970-01-01T00:00:10.000000Z",
     }  # fmt: skip
-    assert entry_told(3, SecretsLearned(("x", "y")), NO_MASK) == {"number": 3, "type": "secrets_learned", "count": 2}
+    assert entry_as_json(3, SecretsLearned(("x", "y")), NO_MASK) == {"number": 3, "type": "secrets_learned", "count": 2}
 
 
 def test_what_a_failure_does_not_have_is_left_out() -> None:
-    """What it has is told without secrets, its place as file, line and column."""
-    assert failure_told(Failure("failed", "no hunter2", retryable=False), Mask(["hunter2"])) == {
+    """Its fields are shown without secrets, its place as file, line and column."""
+    assert failure_as_json(Failure("failed", "no hunter2", retryable=False), Mask(["hunter2"])) == {
         "kind": "failed", "message": f"no {MASK}", "retryable": False,
     }  # fmt: skip
-    where = failure_told(Failure("expression", "bad", where=Place("w.yaml", 3, 4, "tasks[0]")), NO_MASK)["where"]
+    where = failure_as_json(Failure("expression", "bad", where=Place("w.yaml", 3, 4, "tasks[0]")), NO_MASK)["where"]
     assert where == {"file": "w.yaml", "line": 3, "column": 4, "path": "tasks[0]"}
-    assert entry_told(0, failed(), NO_MASK)["failure"]["message"] == "it said no"
+    assert entry_as_json(0, failed(), NO_MASK)["failure"]["message"] == "it said no"
 
 
-def test_rows_are_told_field_by_field() -> None:
+def test_rows_are_shown_field_by_field() -> None:
     """A visit that goes on has not been counted."""
     run = RunRow(
         id="r", workflow="w", status="running", accepted_at=10.0, ended_at=None, parent=None, rerun_of=None,
         rerun_scope=None,
     )  # fmt: skip
-    assert run_told(run) == {**msgspec.structs.asdict(run), "accepted_at": "1970-01-01T00:00:10.000000Z"}
+    assert run_as_json(run) == {**msgspec.structs.asdict(run), "accepted_at": "1970-01-01T00:00:10.000000Z"}
     task = TaskRow(task="t", visit=1, status="running", started_at=10.0, ended_at=None, items=0, succeeded=0, failed=0)
-    assert (task_told(task)["items"], task_told(task)["failed"]) == (None, None)
+    assert (task_as_json(task)["items"], task_as_json(task)["failed"]) == (None, None)
     ended = msgspec.structs.replace(task, status="succeeded", ended_at=11.0, items=5, succeeded=5)
-    assert (task_told(ended)["items"], task_told(ended)["failed"]) == (5, 0)
+    assert (task_as_json(ended)["items"], task_as_json(ended)["failed"]) == (5, 0)

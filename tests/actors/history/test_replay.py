@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stretto.actors import Outcome
-from stretto.actors.history.replay import READ_AT_ONCE, Rebuilding, conductor_of, outcome_for_parent, replay
+from stretto.actors.history.replay import READ_AT_ONCE, Replay, conductor_of, outcome_for_parent, replay
 from stretto.actors.history.reports import status_of
 from stretto.actors.journal.encryption import UnreadableRecord, WrongStoreKey
 from stretto.actors.journal.records import Ending, Entry, ItemKey, ItemStarted, SecretsLearned
@@ -41,7 +41,7 @@ def test_what_a_run_has_been_through_replays_to_what_came_of_it(
     """Of any run that an engine has performed: its outcome, its tasks, and how both stand in the store."""
     write_child(tmp_path)
     bench = start_bench(store=f"sqlite:///{tmp_path}/runs.db", definitions=tmp_path)
-    readers = bench.proxy.services().get(timeout=PATIENCE).readers
+    readers = bench.proxy.host.services().get(timeout=PATIENCE).readers
 
     @given(text=workflows(), requests=st.lists(st.sampled_from(["pause", "resume", "cancel"]), max_size=2))
     @settings(deadline=None, max_examples=60)
@@ -56,8 +56,8 @@ def test_what_a_run_has_been_through_replays_to_what_came_of_it(
         def look(reader: Reader) -> None:
             accepted = reader.accepted(run.id)
             assert accepted is not None
-            conductor, rebuilding = replay(reader, accepted)
-            finish = rebuilding.finish
+            conductor, replayed = replay(reader, accepted)
+            finish = replayed.finish
             assert finish is not None
             assert Outcome(finish.status, finish.output, finish.errors) == live
             assert outcome_for_parent(reader, run.id) == live
@@ -68,17 +68,17 @@ def test_what_a_run_has_been_through_replays_to_what_came_of_it(
             assert row is not None
             assert (row.status, end.output, end.errors) == (live.status, live.output, live.errors)
 
-        told: list[BaseException | None] = []
+        shown: list[BaseException | None] = []
         done = threading.Event()
 
         def then(error: BaseException | None = None) -> None:
-            told.append(error)
+            shown.append(error)
             done.set()
 
         readers.read(look, lambda _value: then(), then)
         assert done.wait(PATIENCE)
-        if told[0] is not None:
-            raise told[0]
+        if shown[0] is not None:
+            raise shown[0]
 
     check()
 
@@ -92,32 +92,32 @@ output_map: {all: "{{ task.fan.result }}"}
 """
 
 
-def begun(text: str = FAN, children: tuple[Child, ...] = ()) -> tuple[Rebuilding, dict[int, StartItem]]:
+def begun(text: str = FAN, children: tuple[Child, ...] = ()) -> tuple[Replay, dict[int, StartItem]]:
     """Return a run that is being rebuilt, with what it starts of its fan-out by the items' indexes."""
     conductor = conductor_of(acceptance(workflow=read_workflow(f'version: "1.0.0"\n{text}', "fan.yaml")))
-    rebuilding = Rebuilding(conductor, 1000.0, children)
-    rebuilding.begin()
-    return rebuilding, {start.index: start for start in conductor.outstanding() if start.task == "fan"}
+    replayed = Replay(conductor, 1000.0, children)
+    replayed.begin()
+    return replayed, {start.index: start for start in conductor.outstanding() if start.task == "fan"}
 
 
 def test_a_try_is_known_by_the_run_that_performs_it() -> None:
     """Another try of the same item is not."""
     child = Child("child", ItemKey("fan", 1, 1), 1, 1001.0, ended=False)
-    rebuilding, starts = begun(children=(child,))
-    assert rebuilding.child_of(starts[1]) == child
-    assert rebuilding.child_of(starts[0]) is None
+    replayed, starts = begun(children=(child,))
+    assert replayed.child_of(starts[1]) == child
+    assert replayed.child_of(starts[0]) is None
     second = StartItem("fan", 1, 1, 2, starts[1].scope, None, 1002.0)
-    assert rebuilding.child_of(second) is None
+    assert replayed.child_of(second) is None
 
 
 def test_a_try_may_have_run_from_its_start_to_its_end() -> None:
     """As far as its start was written."""
-    rebuilding, starts = begun()
-    rebuilding.feed([ItemStarted("fan", 1, 0, 1, 1001.0), ItemStarted("fan", 1, 1, 1, 1001.0)])
-    assert [rebuilding.may_have_run(starts[index]) for index in range(3)] == [True, True, False]
-    rebuilding.feed([completed(0, task="fan")])
-    assert [rebuilding.may_have_run(starts[index]) for index in range(3)] == [False, True, False]
-    assert rebuilding.entries == 3
+    replayed, starts = begun()
+    replayed.feed([ItemStarted("fan", 1, 0, 1, 1001.0), ItemStarted("fan", 1, 1, 1, 1001.0)])
+    assert [replayed.may_have_run(starts[index]) for index in range(3)] == [True, True, False]
+    replayed.feed([completed(0, task="fan")])
+    assert [replayed.may_have_run(starts[index]) for index in range(3)] == [False, True, False]
+    assert replayed.entries == 3
 
 
 @pytest.mark.parametrize(
@@ -132,26 +132,26 @@ def test_a_try_may_have_run_from_its_start_to_its_end() -> None:
 )
 def test_what_was_requested_last_is_known(entries: list[Entry], requested: Any) -> None:
     """Sub-workflows may have missed it."""
-    rebuilding, _ = begun()
-    rebuilding.feed(entries)
-    assert rebuilding.requested == requested
+    replayed, _ = begun()
+    replayed.feed(entries)
+    assert replayed.requested == requested
 
 
 def test_a_run_that_failed_in_a_pause_has_its_sub_workflows_go_on() -> None:
     """It requests that itself, when it fails."""
-    rebuilding, _ = begun("fail_fast: true\n" + FAN)
-    rebuilding.feed([PauseRequested(1001.0), failed(0, task="other", at=1002.0)])
-    assert rebuilding.requested == ResumeRequested(1002.0)
+    replayed, _ = begun("fail_fast: true\n" + FAN)
+    replayed.feed([PauseRequested(1001.0), failed(0, task="other", at=1002.0)])
+    assert replayed.requested == ResumeRequested(1002.0)
 
 
 def test_the_end_of_a_run_is_found_when_it_has_come() -> None:
     """With what came of it."""
-    rebuilding, _ = begun()
+    replayed, _ = begun()
     entries = [completed(0, task="other"), *(completed(index, index, task="fan") for index in range(3))]
     finishes = []
     for entry in entries:
-        rebuilding.feed([entry])
-        finishes.append(rebuilding.finish)
+        replayed.feed([entry])
+        finishes.append(replayed.finish)
     assert finishes[:-1] == [None] * 3
     assert finishes[-1] is not None
     assert finishes[-1].output == {"all": [0, 1, 2]}
@@ -159,11 +159,11 @@ def test_the_end_of_a_run_is_found_when_it_has_come() -> None:
 
 def test_what_a_run_had_learned_is_secret_when_it_is_replayed() -> None:
     """From where it had been learned on."""
-    rebuilding, _ = begun()
-    rebuilding.feed([SecretsLearned(("sesame",)), *(completed(index, "open sesame", task="fan") for index in range(3))])
-    rebuilding.feed([completed(0, task="other")])
-    assert rebuilding.finish is not None
-    assert rebuilding.finish.output == {"all": [MASK] * 3}
+    replayed, _ = begun()
+    replayed.feed([SecretsLearned(("sesame",)), *(completed(index, "open sesame", task="fan") for index in range(3))])
+    replayed.feed([completed(0, task="other")])
+    assert replayed.finish is not None
+    assert replayed.finish.output == {"all": [MASK] * 3}
 
 
 def test_a_long_run_is_read_in_portions(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,9 +181,9 @@ def test_a_long_run_is_read_in_portions(store: Store, monkeypatch: pytest.Monkey
         return entries(run_id, first, most)
 
     monkeypatch.setattr(store.reader, "entries", watched)
-    conductor, rebuilding = replay(store.reader, run.accepted)
+    conductor, replayed = replay(store.reader, run.accepted)
     assert asked == [0, READ_AT_ONCE]
-    assert rebuilding.entries == READ_AT_ONCE
+    assert replayed.entries == READ_AT_ONCE
     assert conductor.tasks()["fan"]["items"]["succeeded"] == READ_AT_ONCE
 
 

@@ -1,4 +1,4 @@
-"""What is told of stored runs, from a store in a file, of runs that a conductor has conducted."""
+"""Reports of stored runs, from a store in a file, of runs that a conductor has conducted."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,7 +63,7 @@ def probed(store: Store) -> Conducted:
 
 
 def is_plain(value: Any) -> bool:
-    """Tell whether a value is JSON, and stays what it is on the way through it."""
+    """Return whether a value is JSON, and stays what it is on the way through it."""
     return bool(msgspec.json.decode(msgspec.json.encode(value)) == value)
 
 
@@ -118,8 +118,8 @@ def test_runs_are_listed_by_status_and_workflow(store: Store) -> None:
 )
 def test_a_run_that_there_is_not(store: Store, read: Any) -> None:
     """Whatever is asked of it, the answer is that it is unknown."""
-    with pytest.raises(UnknownRun, match="there is no run 'nobody'"):
-        read(store.reader, "nobody")
+    with pytest.raises(UnknownRun, match="there is no run 'no-such-run'"):
+        read(store.reader, "no-such-run")
 
 
 # ---- one run
@@ -128,33 +128,33 @@ def test_a_run_that_there_is_not(store: Store, read: Any) -> None:
 def test_a_run_is_shown(store: Store) -> None:
     """With its inputs, its output, its errors, the visits of its tasks, and the runs of its sub-workflows."""
     run = probed(store)
-    told = reports.show_run(store.reader, run.id)
-    assert is_plain(told)
-    assert (told["id"], told["status"], told["inputs"]) == (run.id, "failed", {"hosts": ["a", "b", "c"]})
-    assert told["output"] == {"answers": [{"up": False}, None, {"up": True}]}
+    shown = reports.show_run(store.reader, run.id)
+    assert is_plain(shown)
+    assert (shown["id"], shown["status"], shown["inputs"]) == (run.id, "failed", {"hosts": ["a", "b", "c"]})
+    assert shown["output"] == {"answers": [{"up": False}, None, {"up": True}]}
     assert run.finish is not None
-    assert told["errors"] == run.finish.errors
-    assert "no answer" in [each["message"] for each in told["errors"]]
-    assert told["ended_at"] == "1970-01-01T00:16:43.000000Z"
-    (probe,) = [each for each in told["tasks"] if each["task"] == "probe"]
+    assert shown["errors"] == run.finish.errors
+    assert "no answer" in [each["message"] for each in shown["errors"]]
+    assert shown["ended_at"] == "1970-01-01T00:16:43.000000Z"
+    (probe,) = [each for each in shown["tasks"] if each["task"] == "probe"]
     assert probe == {
         "task": "probe", "visit": 1, "status": "failed", "started_at": "1970-01-01T00:16:40.000000Z",
         "ended_at": "1970-01-01T00:16:43.000000Z", "items": 3, "succeeded": 2, "failed": 1,
     }  # fmt: skip
-    assert told["children"] == []
+    assert shown["children"] == []
 
 
 def test_a_run_in_progress_is_shown(store: Store) -> None:
-    """What has not come yet is null, and nothing is counted of a visit that has not ended."""
+    """A value that has not come yet is null, and nothing is counted of a visit that has not ended."""
     run = Conducted(store, ITEMS, {"hosts": ["a", "b"]})
     run.succeed("probe", 0)
-    told = reports.show_run(store.reader, run.id)
-    (probe,) = [each for each in told["tasks"] if each["task"] == "probe"]
-    assert (told["status"], told["ended_at"], told["output"], told["errors"]) == ("running", None, None, [])
+    shown = reports.show_run(store.reader, run.id)
+    (probe,) = [each for each in shown["tasks"] if each["task"] == "probe"]
+    assert (shown["status"], shown["ended_at"], shown["output"], shown["errors"]) == ("running", None, None, [])
     assert (probe["ended_at"], probe["items"], probe["succeeded"]) == (None, None, None)
 
 
-def test_children_and_reruns_are_told(store: Store) -> None:
+def test_children_and_reruns_are_shown(store: Store) -> None:
     """A child names its parent, and a parent its children; a rerun which run it does again, and what of it."""
     parent = Conducted(store, CALLING, {"password": "x"})
     child = Conducted(store, CALLED, {"given": 1}, parent=parent, of_item=("call", 0))
@@ -163,8 +163,8 @@ def test_children_and_reruns_are_told(store: Store) -> None:
     again = msgspec.structs.replace(child.accepted, run_id="again", parent=None, rerun=Rerun(child.id, "failed_items"))
     assert isinstance(again, RunAccepted)
     store.writer.write([again])
-    told = reports.show_run(store.reader, "again")
-    assert (told["rerun_of"], told["rerun_scope"]) == (child.id, "failed_items")
+    shown = reports.show_run(store.reader, "again")
+    assert (shown["rerun_of"], shown["rerun_scope"]) == (child.id, "failed_items")
 
 
 @pytest.mark.parametrize("ended", [True, False])
@@ -184,12 +184,12 @@ def test_the_status_is_as_the_conductor_tells_it(store: Store, ended: bool) -> N
 
 
 def test_why_a_run_goes_no_further(store: Store) -> None:
-    """What is in flight is told, of the run or of a task; an ended run waits for nothing."""
+    """Items in flight are explained, of the run or of a task; an ended run waits for nothing."""
     run = Conducted(store, ITEMS, {"hosts": ["a", "b"]})
     run.succeed("probe", 0)
-    told = reports.why(store.reader, run.id)
-    assert [(each["kind"], each["task"], each["index"]) for each in told] == [("item_in_flight", "probe", 1)]
-    assert reports.why(store.reader, run.id, "probe") == told
+    shown = reports.why(store.reader, run.id)
+    assert [(each["kind"], each["task"], each["index"]) for each in shown] == [("item_in_flight", "probe", 1)]
+    assert reports.why(store.reader, run.id, "probe") == shown
     run.succeed("probe", 1)
     with pytest.raises(IllegalTransition, match=f"{run.id} has ended"):
         reports.why(store.reader, run.id)
@@ -201,15 +201,15 @@ def test_why_a_run_goes_no_further(store: Store) -> None:
 def test_items_are_listed_in_the_order_of_their_end(store: Store) -> None:
     """Each with its outcome, a failed one with its error; by pages."""
     run = probed(store)
-    told = reports.list_items(store.reader, run.id)
-    assert [(each["index"], each["outcome"]) for each in told["items"]] == [
+    shown = reports.list_items(store.reader, run.id)
+    assert [(each["index"], each["outcome"]) for each in shown["items"]] == [
         (2, "succeeded"), (1, "failed"), (0, "succeeded"),
     ]  # fmt: skip
-    assert told["items"][1]["error"] == {"kind": "failed", "message": "no answer"}
-    assert "error" not in told["items"][0]
+    assert shown["items"][1]["error"] == {"kind": "failed", "message": "no answer"}
+    assert "error" not in shown["items"][0]
     page = reports.list_items(store.reader, run.id, limit=2)
     rest = reports.list_items(store.reader, run.id, limit=2, cursor=page["next"])
-    assert [*page["items"], *rest["items"]] == told["items"]
+    assert [*page["items"], *rest["items"]] == shown["items"]
     assert rest["next"] is None
 
 
@@ -230,7 +230,7 @@ def test_an_item_is_shown_with_its_result(store: Store) -> None:
     assert (shown["outcome"], shown["result"], shown["error"]) == ("succeeded", {"up": [1]}, None)
     shown = reports.show_item(store.reader, run.id, "probe", 1)
     assert shown["error"] == {"kind": "failed", "message": "no answer", "retryable": True, "result": {"tried": 3}}
-    with pytest.raises(reports.UnknownItem, match="no try of item 0 of the task 'probe' has ended"):
+    with pytest.raises(reports.UnknownItem, match="no attempt of item 0 of the task 'probe' has ended"):
         reports.show_item(store.reader, run.id, "probe", 0)
     with pytest.raises(reports.UnknownItem, match=r"\(visit 2\)"):
         reports.show_item(store.reader, run.id, "probe", 2, visit=2)
@@ -260,19 +260,19 @@ tasks:
 def test_an_export_has_everything_of_a_run(store: Store) -> None:
     """The definition's text, what the run was given and gave, and each entry in its order."""
     run = probed(store)
-    told = reports.export_run(store.reader, run.id)
-    assert is_plain(told)
-    assert told["format"] == 1
-    assert told["definition"] == {"ref": "tests.items", "file": "w.yaml", "text": f'version: "1.0.0"\n{ITEMS}'}
-    assert told["inputs"] == {"hosts": ["a", "b", "c"]}
-    entries = [(each["number"], each["type"], each["index"], each["outcome"]) for each in told["entries"]]
+    shown = reports.export_run(store.reader, run.id)
+    assert is_plain(shown)
+    assert shown["format"] == 1
+    assert shown["definition"] == {"ref": "tests.items", "file": "w.yaml", "text": f'version: "1.0.0"\n{ITEMS}'}
+    assert shown["inputs"] == {"hosts": ["a", "b", "c"]}
+    entries = [(each["number"], each["type"], each["index"], each["outcome"]) for each in shown["entries"]]
     assert entries == [
         (0, "item_completed", 2, "succeeded"),
         (1, "item_completed", 1, "failed"),
         (2, "item_completed", 0, "succeeded"),
     ]
-    assert told["entries"][0]["at"] == "1970-01-01T00:16:41.000000Z"
-    assert told["entries"][0]["result"] == {"up": True}
+    assert shown["entries"][0]["at"] == "1970-01-01T00:16:41.000000Z"
+    assert shown["entries"][0]["result"] == {"up": True}
 
 
 def test_an_exports_entries_are_read_as_they_are_asked_for(store: Store) -> None:
@@ -287,34 +287,34 @@ def test_an_exports_entries_are_read_as_they_are_asked_for(store: Store) -> None
 # ---- secrets
 
 
-def everything_told(reader: Any, run_id: str) -> bytes:
-    """Return all that is told of a run."""
+def all_reports(reader: Any, run_id: str) -> bytes:
+    """Return all reports of a run."""
     items = reports.list_items(reader, run_id)
     tries = [reports.show_item(reader, run_id, each["task"], each["index"]) for each in items["items"]]
-    told = [reports.list_runs(reader), reports.show_run(reader, run_id), reports.status_of(reader, run_id)]
-    return msgspec.json.encode([*told, items, tries, reports.export_run(reader, run_id)])
+    shown = [reports.list_runs(reader), reports.show_run(reader, run_id), reports.status_of(reader, run_id)]
+    return msgspec.json.encode([*shown, items, tries, reports.export_run(reader, run_id)])
 
 
-def test_a_secret_is_told_nowhere(store: Store) -> None:
+def test_a_secret_is_shown_nowhere(store: Store) -> None:
     """Wherever it stands: in an input, a result, an error's message and what comes with it."""
     run = Conducted(store, SECRET, {"password": "hunter2", "user": "hunter2's"})
     run.fail("login", message="hunter2 is wrong", result={"hunter2": "said hunter2"})
-    told = everything_told(store.reader, run.id)
-    assert b"hunter2" not in told
+    shown = all_reports(store.reader, run.id)
+    assert b"hunter2" not in shown
     assert reports.show_run(store.reader, run.id)["inputs"] == {"password": MASK, "user": f"{MASK}'s"}
     assert b"hunter2" not in everything_in(store)
 
 
-def test_a_secret_default_is_told_nowhere(store: Store) -> None:
-    """Not even where the definition's text is told."""
+def test_a_secret_default_is_shown_nowhere(store: Store) -> None:
+    """Not even in the definition's text."""
     run = Conducted(store, SECRET.replace("secret: true", "secret: true, default: hunter2"), {"user": "me"})
-    told = reports.export_run(store.reader, run.id)
-    assert f"default: {MASK}" in told["definition"]["text"]
-    assert "hunter2" not in str(told)
+    shown = reports.export_run(store.reader, run.id)
+    assert f"default: {MASK}" in shown["definition"]["text"]
+    assert "hunter2" not in str(shown)
 
 
-def test_what_is_made_of_a_secret_is_told_nowhere(store: Store) -> None:
-    """What expressions made of it while the run went on is known from its record."""
+def test_what_is_made_of_a_secret_is_shown_nowhere(store: Store) -> None:
+    """Values that expressions made of it are known from its record."""
     text = """
 ref: tests.made
 tasks:
@@ -328,23 +328,23 @@ tasks:
     run = Conducted(store, text, surroundings=surroundings)
     run.succeed("make")
     run.fail("use", message="refused: ABC-TOKEN-XYZ")
-    told = everything_told(store.reader, run.id)
-    assert b"TOKEN-XYZ" not in told.upper()
+    shown = all_reports(store.reader, run.id)
+    assert b"TOKEN-XYZ" not in shown.upper()
     (learned,) = [
         each for each in reports.export_run(store.reader, run.id)["entries"] if each["type"] == "secrets_learned"
     ][:1]
     assert set(learned) == {"number", "type", "count"}
 
 
-def test_a_parents_secret_is_not_told_of_its_child(store: Store) -> None:
+def test_a_parents_secret_is_not_shown_of_its_child(store: Store) -> None:
     """Not even before anything has happened to the child."""
     parent = Conducted(store, CALLING, {"password": "hunter2"})
     child = Conducted(store, CALLED, {"given": "hunter2"}, parent=parent, of_item=("call", 0))
     assert reports.show_run(store.reader, child.id)["inputs"] == {"given": MASK}
 
 
-def test_without_the_key_narrow_rows_are_told_all_the_same(store: Store) -> None:
-    """What is encrypted is told as such; the rest is there."""
+def test_without_the_key_narrow_rows_are_shown_all_the_same(store: Store) -> None:
+    """Encrypted values are marked as such; the rest is there."""
     run = Conducted(store, SECRET, {"password": "hunter2", "user": "me"})
     run.fail("login", message="hunter2 is wrong")
     reader = without_key(store)

@@ -4,7 +4,7 @@ from typing import Any, get_args
 
 import pytest
 
-from stretto.actors.history.waits import HeldUp, reasons_of
+from stretto.actors.history.waits import Blockers, explain_waits
 from stretto.definitions.conductor import CancelRequested, ItemPaused, UnknownTask, WaitKind
 from stretto.definitions.conductor.waits import MAX_WAITS_SHOWN
 from tests.support.driving import Drive, failed, waits
@@ -70,26 +70,26 @@ def crowded() -> Drive:
     return begun(workflow({"name": "fan", "with_items": items, "concurrency": len(items)}))
 
 
-TOLD: dict[str, tuple[Drive, str | None, str]] = {
+TEXTS: dict[str, tuple[Drive, str | None, str]] = {
     "item_in_flight": (begun(), None, "item 0 of 'fan' is in flight since 1970-01-01T00:00:00Z"),
     "item_stopping": (stopping(), None, "item 0 of 'fan' is being stopped since 1970-01-01T00:00:00Z"),
     "item_paused": (children_paused(1), None, "item 0 of 'fan' waits for its sub-workflow, which is paused"),
-    "retry_wait": (retrying(), None, f"item 0 of 'fan' waits until {LATER} for its next try (try 2)"),
-    "retry_held": (retry_held(), None, "item 0 of 'fan' could be tried again, and the run is paused"),
+    "retry_wait": (retrying(), None, f"item 0 of 'fan' waits until {LATER} for its next attempt (attempt 2)"),
+    "retry_held": (retry_held(), None, "item 0 of 'fan' is ready to retry, but the run is paused"),
     "delay": (delayed(), None, f"the task 'late' waits until {LATER} to start"),
     "concurrency": (begun(), None, "1 item waits for a place in the window of the task 'fan' (concurrency)"),
-    "held": (paused(begun()), None, "the task 'fan' could go on, and the run is paused"),
-    "join": (joining(), "end", "the task 'end' waits for a, c to lead to it"),
+    "held": (paused(begun()), None, "the task 'fan' is ready to continue, but the run is paused"),
+    "join": (joining(), "end", "the task 'end' waits for a, c"),
     "not_reached": (
         begun(branches("all", "a", "b")),
         "end",
-        "the task 'end' has not been reached: a, b would lead to it",
+        "the task 'end' has not been reached: it follows a, b",
     ),
     "paused": (paused(begun()), None, f"the run is paused since {SINCE}: resume it"),
     "children_paused": (
         children_paused(2),
         None,
-        "all that goes on in the run are sub-workflows that are paused since 1970-01-01T00:00:02Z: resume it, or them",
+        "only paused sub-workflows are left since 1970-01-01T00:00:02Z: resume the run, or them",
     ),
     "more": (crowded(), None, "5 more of the task 'fan'"),
     "file": (
@@ -104,24 +104,24 @@ TOLD: dict[str, tuple[Drive, str | None, str]] = {
 @pytest.mark.parametrize("kind", get_args(WaitKind))
 def test_everything_that_a_conductor_waits_for_has_a_text(kind: str) -> None:
     """Each kind its own, with its times as people write them."""
-    drive, task, text = TOLD[kind]
-    reasons = reasons_of(drive.conductor, task)
+    drive, task, text = TEXTS[kind]
+    reasons = explain_waits(drive.conductor, task)
     assert next(each["text"] for each in reasons if each["kind"] == kind) == text
 
 
-def test_a_path_is_told_without_secrets() -> None:
+def test_a_path_is_shown_without_secrets() -> None:
     """It may have been made of one."""
     task = {"name": "fan", "with_items": {"lines": "{{ parameters.key }}.txt"}}
     drive = Drive(workflow(task, parameters={"key": {"secret": True}}), {"key": "very-secret"})
-    (reason,) = reasons_of(drive.conductor, "fan")
+    (reason,) = explain_waits(drive.conductor, "fan")
     assert (reason["path"], reason["text"]) == ("******.txt", "the task 'fan' waits for the file ******.txt")
 
 
-def test_what_a_reason_has_is_told_with_its_text() -> None:
+def test_a_reason_has_its_fields_beside_its_text() -> None:
     """And what it has not is left out; an index of 0 is one."""
-    (in_flight,) = reasons_of(begun(workflow({"name": "a"})).conductor, None)
+    (in_flight,) = explain_waits(begun(workflow({"name": "a"})).conductor, None)
     assert set(in_flight) == {"kind", "text", "task", "visit", "attempt"}
-    reason = reasons_of(retrying().conductor, None)[1]
+    reason = explain_waits(retrying().conductor, None)[1]
     assert (reason["index"], reason["attempt"], reason["until"]) == (0, 2, LATER)
 
 
@@ -129,51 +129,51 @@ def test_a_later_try_in_flight_says_which_it_is() -> None:
     """The first is no news."""
     drive = retrying()
     drive.due(waits(drive.commands)[-1])
-    texts = [each["text"] for each in reasons_of(drive.conductor, "fan")]
-    assert f"item 0 of 'fan' is in flight since {LATER} (try 2)" in texts
+    texts = [each["text"] for each in explain_waits(drive.conductor, "fan")]
+    assert f"item 0 of 'fan' is in flight since {LATER} (attempt 2)" in texts
 
 
-def test_what_holds_items_up_outside_of_the_conductor_is_told_of_each() -> None:
+def test_what_holds_items_up_outside_of_the_conductor_is_shown_for_each() -> None:
     """Those that are about to start, and those that sub-workflows perform."""
-    held_up = HeldUp(waiting=frozenset({("fan", 1, 0)}), children=frozenset({("fan", 1, 1)}))
-    first, second, _ = reasons_of(begun().conductor, "fan", held_up)
+    blockers = Blockers(waiting=frozenset({("fan", 1, 0)}), children=frozenset({("fan", 1, 1)}))
+    first, second, _ = explain_waits(begun().conductor, "fan", blockers)
     assert (first["kind"], first["text"]) == ("item_to_start", "item 0 of 'fan' is about to start")
     assert second["kind"] == "sub_workflow"
-    assert second["text"] == "item 1 of 'fan' is performed by a sub-workflow since 1970-01-01T00:00:00Z"
+    assert second["text"] == "item 1 of 'fan' is run by a sub-workflow since 1970-01-01T00:00:00Z"
     alone = begun(workflow({"name": "a"}))
-    (reason,) = reasons_of(alone.conductor, "a", HeldUp(waiting=frozenset({("a", 1, 0)})))
+    (reason,) = explain_waits(alone.conductor, "a", Blockers(waiting=frozenset({("a", 1, 0)})))
     assert reason["text"] == "the task 'a' is about to start"
 
 
 @pytest.mark.parametrize(
-    ("held_up", "kinds", "text"),
+    ("blockers", "kinds", "text"),
     [
-        (HeldUp(unavailable="the disk is full"), ["store"], "the store cannot be written: the disk is full"),
-        (HeldUp(behind=True), ["store"], "the journal has to catch up before further items start"),
-        (HeldUp(unavailable="it is away", behind=True), ["store"], "the store cannot be written: it is away"),
+        (Blockers(unavailable="the disk is full"), ["store"], "the store cannot be written: the disk is full"),
+        (Blockers(behind=True), ["store"], "the journal has to catch up before further items start"),
+        (Blockers(unavailable="it is away", behind=True), ["store"], "the store cannot be written: it is away"),
         (
-            HeldUp(permits=1234),
+            Blockers(permits=1234),
             ["permits"],
-            "the engine's max_items_in_flight is reached: 1,234 of the run's items wait for others",
+            "the engine's max_items_in_flight is reached: 1,234 of the run's items wait",
         ),
-        (HeldUp(behind=True, permits=1), ["store", "permits"], ""),
-        (HeldUp(results_behind=True), ["results"], "files of results have to catch up before further items start"),
-        (HeldUp(), [], ""),
+        (Blockers(behind=True, permits=1), ["store", "permits"], ""),
+        (Blockers(results_behind=True), ["results"], "results files have to catch up before further items start"),
+        (Blockers(), [], ""),
     ],
 )
-def test_what_holds_all_runs_up_is_told_first(held_up: HeldUp, kinds: list[str], text: str) -> None:
+def test_what_holds_all_runs_up_comes_first(blockers: Blockers, kinds: list[str], text: str) -> None:
     """The store, and the bound on items in flight."""
-    reasons = reasons_of(begun().conductor, None, held_up)
+    reasons = explain_waits(begun().conductor, None, blockers)
     first: list[Any] = reasons[: len(kinds)]
     assert [each["kind"] for each in first] == kinds
     assert reasons[len(kinds)]["kind"] == "item_in_flight"
     assert not text or first[0]["text"] == text
 
 
-def test_a_task_that_there_is_not_is_told() -> None:
+def test_an_unknown_task_is_an_error() -> None:
     """With the nearest that there is."""
     with pytest.raises(UnknownTask, match="did you mean 'fan'"):
-        reasons_of(begun().conductor, "fam")
+        explain_waits(begun().conductor, "fam")
 
 
 def test_what_has_ended_waits_for_nothing() -> None:
@@ -181,4 +181,4 @@ def test_what_has_ended_waits_for_nothing() -> None:
     drive = begun(workflow({"name": "a", "next": [then("b")]}, {"name": "b"}))
     drive.completes("a", outcome="failed", failure=failed())
     drive.completes("b")
-    assert reasons_of(drive.conductor, None) == []
+    assert explain_waits(drive.conductor, None) == []

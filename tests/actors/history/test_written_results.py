@@ -1,6 +1,6 @@
-"""What a file of results must have when its run is rebuilt: no more is kept than what was not noted as written."""
+"""The lines of a results file when its run is rebuilt: no more is kept than what was not noted as written."""
 
-from stretto.actors.history.written_results import RebuiltResults
+from stretto.actors.history.written_results import ReplayedResults
 from stretto.actors.journal.records import ResultsWritten
 from stretto.definitions.conductor import OpenResults, StreamFailed, TaskEnded, WriteResult
 
@@ -10,9 +10,9 @@ def line(index: int) -> WriteResult:
     return WriteResult("task", 1, index, "succeeded", index, None)
 
 
-def opened() -> RebuiltResults:
+def opened() -> ReplayedResults:
     """Return a run with a file that lacks three lines."""
-    results = RebuiltResults()
+    results = ReplayedResults()
     results.commanded(OpenResults("task", 1, "results", "items"))
     for index in range(3):
         results.commanded(line(index))
@@ -20,7 +20,7 @@ def opened() -> RebuiltResults:
 
 
 def test_lines_are_kept_until_they_are_noted() -> None:
-    """What comes after that is what the file lacks."""
+    """Later lines are what the file lacks."""
     results = opened()
     results.written(ResultsWritten("task", 1, 2, 50, whole=False, at=1.0))
     results.commanded(line(3))

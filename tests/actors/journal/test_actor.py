@@ -96,7 +96,6 @@ class Desk:
         services = Services(
             self._dispatcher,
             Timers(self._clock),
-            None,
             Runners(threads=1),
             ActionRegistry.registered("refuse"),
             Instruments(),

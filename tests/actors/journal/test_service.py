@@ -24,9 +24,7 @@ from tests.support.waiting import PATIENCE, Inbox, messages_of
 @pytest.fixture
 def services() -> Iterator[Services]:
     clock, dispatcher, engine = Clock.start(), Dispatcher(1), Inbox.start()
-    made = Services(
-        dispatcher, Timers(clock), None, Runners(threads=1), ActionRegistry.registered("refuse"), Instruments()
-    )
+    made = Services(dispatcher, Timers(clock), Runners(threads=1), ActionRegistry.registered("refuse"), Instruments())
     made.engine = engine
     yield made
     made.runners.stop()

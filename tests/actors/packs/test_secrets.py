@@ -70,7 +70,7 @@ def test_an_engine_gives_a_new_configuration_to_later_runs(
     shown = 'ref: fleet.show\ntasks: [{name: a, action: core.echo, input: {message: "{{ config.%s }}"}}]\n'
     whole = shown % "site.url" + "output_map: {said: '{{ task.a.result }}'}\n"
     assert bench.run(whole).output == {"said": "y"}
-    bench.proxy.use_definitions(bench.proxy.catalogue().get(), packs).get()
+    bench.proxy.host.use_definitions(bench.proxy.host.catalogue().get(), packs).get()
     assert bench.run(whole).status == "failed"
     assert bench.run(whole.replace("site.url", "region")).output == {"said": "x"}
 

@@ -158,7 +158,7 @@ def test_why_tells_what_is_in_flight_what_waits_and_which_join(bench: Bench) -> 
     assert found["item_in_flight"]["text"].startswith("item 0 of 'fan' is in flight since 20")
     assert (found["item_in_flight"]["index"], found["item_in_flight"]["task"]) == (0, "fan")
     assert found["concurrency"]["text"] == "2 items wait for a place in the window of the task 'fan' (concurrency)"
-    assert found["join"]["text"] == "the task 'both' waits for fan to lead to it"
+    assert found["join"]["text"] == "the task 'both' waits for fan"
     assert [each["kind"] for each in why(bench, run, "both")] == ["join"]
     bench.proxy.pause(run.id).get(timeout=PATIENCE)
     assert why(bench, run)[0]["text"].startswith("the run is paused since 20")

@@ -55,7 +55,6 @@ class Floor:
         self.services = Services(
             self._dispatcher,
             Timers(self._clock),
-            None,
             Runners(threads=1),
             ActionRegistry.registered("refuse"),
             Instruments(),

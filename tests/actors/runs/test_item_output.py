@@ -210,7 +210,7 @@ def test_a_run_that_has_ended_or_never_was_is_an_error(bench: Bench) -> None:
 
 def test_an_item_that_has_just_ended_says_so(bench: Bench) -> None:
     """A question that reaches an item after its end is answered, and harms nothing."""
-    services = bench.proxy.services().get(timeout=PATIENCE)
+    services = bench.proxy.host.services().get(timeout=PATIENCE)
     item = ItemActor.start_on(services.dispatcher, services, "run", "ops.flow")
     with pytest.raises(ItemNotInFlight, match="the item has just ended"):
         item.ask(ReportOutput(), timeout=PATIENCE)

@@ -214,7 +214,7 @@ def test_an_engine_that_stops_does_not_wait_for_runs_that_wait_for_each_other(
         with pytest.raises(RunWasParked):
             outcome_of(handle)
     second = start(store=sqlite_url)
-    second.proxy.recovered().get(timeout=PATIENCE)
+    second.proxy.host.recovered().get(timeout=PATIENCE)
     assert [second.proxy.status(each.id).get(timeout=PATIENCE)["status"] for each in (run, child)] == ["paused"] * 2
     second.proxy.resume(run.id).get(timeout=PATIENCE)
     assert outcome_of(second.proxy.handle(run.id).get(timeout=PATIENCE)).output == {"got": "succeeded"}
@@ -236,7 +236,7 @@ def test_nor_for_a_run_that_fails_when_its_paused_sub_workflow_has_ended(
     with pytest.raises(RunWasParked):
         outcome_of(run)
     second = start(store=sqlite_url)
-    second.proxy.recovered().get(timeout=PATIENCE)
+    second.proxy.host.recovered().get(timeout=PATIENCE)
     second.proxy.resume(child.id).get(timeout=PATIENCE)
     assert outcome_of(second.proxy.handle(run.id).get(timeout=PATIENCE)).status == "failed"
 

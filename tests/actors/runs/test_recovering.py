@@ -90,7 +90,7 @@ def taken_up(start_bench: Callable[..., Bench], store: Store, tmp_path: Path) ->
     def take_up() -> Bench:
         store.close()
         bench = start_bench(store=f"sqlite:///{tmp_path}/runs.db")
-        bench.proxy.recovered().get(timeout=PATIENCE)
+        bench.proxy.host.recovered().get(timeout=PATIENCE)
         return bench
 
     return take_up
@@ -284,7 +284,7 @@ def test_a_cancel_is_no_news_to_a_sub_workflow_whose_end_stands(store: Store, ta
     parent.on(CancelRequested(1005.0))
     bench = taken_up()
     assert ended(bench, failing).status == "failed"
-    assert bench.proxy.services().get(timeout=PATIENCE).instruments.supervisor_restarts.value == 0
+    assert bench.proxy.host.services().get(timeout=PATIENCE).instruments.supervisor_restarts.value == 0
 
 
 def test_a_parent_that_waits_for_a_paused_sub_workflow_still_does(store: Store, taken_up: Callable[[], Bench]) -> None:
@@ -332,7 +332,7 @@ def test_a_run_that_is_left_and_taken_up_again_ends_as_its_entries_tell(
             engine.resume(run_id).get(timeout=PATIENCE)
         outcome = outcome_of(engine.handle(run_id).get(timeout=PATIENCE))
         status = engine.status(run_id).get(timeout=PATIENCE)
-        services = engine.services().get(timeout=PATIENCE)
+        services = engine.host.services().get(timeout=PATIENCE)
         engine.stop().get(timeout=PATIENCE)
         assert services.instruments.supervisor_restarts.value == 0
     finally:

@@ -29,7 +29,7 @@ def park(bench: Bench, handle: Any) -> None:
 
 def recovered(start_bench: Callable[..., Bench], durable_url: str) -> Bench:
     bench = start_bench(store=durable_url)
-    bench.proxy.recovered().get(timeout=PATIENCE)
+    bench.proxy.host.recovered().get(timeout=PATIENCE)
     return bench
 
 

@@ -36,7 +36,6 @@ class Desk:
         self.services = Services(
             self._dispatcher,
             Timers(self._clock),
-            None,
             Runners(threads=1),
             ActionRegistry.registered("refuse"),
             Instruments(),

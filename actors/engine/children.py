@@ -1,0 +1,108 @@
+"""Sub-workflows: items start the runs that perform them, attach to them, and control them."""
+
+import contextlib
+from typing import Any, Final
+
+import pykka
+
+from stretto.actors.dispatch import Deferred, handles
+from stretto.actors.engine.run_table import RunTable
+from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
+from stretto.actors.history import outcome_for_parent
+from stretto.actors.journal import Reader, StoreUnavailable
+from stretto.actors.outcome import RunHandle
+from stretto.actors.runs import (
+    MAX_DEPTH,
+    AttachChild,
+    ChildEnded,
+    ChildPauseChanged,
+    ChildRefused,
+    ControlChild,
+    Forwarded,
+    RunPauseChanged,
+    RunRequest,
+    Services,
+    StartChild,
+)
+from stretto.definitions.errors import StrettoError
+
+READ_AGAIN_SECONDS: Final = 1.0
+"""The wait before the next attempt to read from a store that could not be read."""
+
+
+class Children:
+    """Introduces items to the runs that perform them."""
+
+    def __init__(
+        self,
+        services: Services,
+        engine: pykka.ActorRef[Any],
+        definitions: EffectiveDefinitions,
+        table: RunTable,
+        runs: RunSupervision,
+    ) -> None:
+        self._services = services
+        self._engine = engine
+        self._definitions = definitions
+        self._table = table
+        self._runs = runs
+
+    @handles(StartChild)
+    def _start_child(self, message: StartChild) -> None:
+        if message.depth > MAX_DEPTH:
+            reason = f"workflows can be nested at most {MAX_DEPTH} levels deep, and {message.workflow} is one deeper"
+            _tell_item(message.item, ChildRefused("limit_exceeded", reason))
+            return
+        parent = self._table.get(message.parent.run_id)
+        scope = None if parent is None else parent.scope
+        try:
+            definition = (scope or self._definitions.catalogue).find(message.workflow)
+        except StrettoError as error:
+            _tell_item(message.item, ChildRefused(error.code, str(error)))
+            return
+        handle = RunHandle(message.run_id, definition.ref, pykka.ThreadingFuture())
+        request = RunRequest(definition, message.inputs, handle, Deferred())
+        request.parent = message.parent
+        request.depth = message.depth
+        request.scope = scope
+        self._runs.start(request, message.item)
+
+    @handles(AttachChild)
+    def _attach_child(self, message: AttachChild) -> None:
+        """Connect an item to its run in progress, or send it the outcome of its ended run."""
+        run_id, item = message.run_id, message.item
+        run = self._table.get(run_id)
+        if run is not None:
+            run.item = item
+            if run.paused:
+                _tell_item(item, ChildPauseChanged(paused=True))
+            return
+
+        def read(reader: Reader) -> ChildEnded:
+            return ChildEnded(run_id, outcome_for_parent(reader, run_id))
+
+        def refused(error: Exception) -> None:
+            if isinstance(error, StoreUnavailable):  # it will be back, and the item waits for that
+                self._services.timers.remind_after(READ_AGAIN_SECONDS, self._engine, message)
+            else:
+                _tell_item(item, ChildRefused("internal", str(error)))
+
+        self._services.readers.read(read, lambda ended: _tell_item(item, ended), refused)
+
+    @handles(ControlChild)
+    def _control_child(self, message: ControlChild) -> None:
+        run = self._table.get(message.run_id)
+        if run is not None:
+            run.tell(Forwarded(message.message, Deferred()))
+
+    @handles(RunPauseChanged)
+    def _run_pause_changed(self, message: RunPauseChanged) -> None:
+        run = self._table.get(message.run_id)
+        if run is not None:
+            run.paused = message.paused
+            run.tell_item(ChildPauseChanged(message.paused))
+
+
+def _tell_item(item: pykka.ActorRef[Any], message: Any) -> None:
+    with contextlib.suppress(pykka.ActorDeadError):  # it has timed out, or its run has crashed
+        item.tell(message)

@@ -1,0 +1,47 @@
+"""The objects that an engine is composed of, and the one table of their handlers."""
+
+from typing import Any
+
+import pykka
+
+from stretto.actors.dispatch import handlers_of
+from stretto.actors.engine.children import Children
+from stretto.actors.engine.host import EngineHost
+from stretto.actors.engine.queries import Pruning, StoreQueries
+from stretto.actors.engine.recovery import RunRecovery
+from stretto.actors.engine.requests import RunRequests
+from stretto.actors.engine.reruns import Reruns
+from stretto.actors.engine.run_table import RunTable
+from stretto.actors.engine.shutdown import Shutdown
+from stretto.actors.engine.startup import EngineParts
+from stretto.actors.engine.submission import Admission, Submissions
+from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
+
+
+class EngineCore:
+    """Composes an engine. Each object gets those it works with, and none sets an attribute of another.
+
+    Attributes:
+        handlers: The handlers of all parts by the message's type.
+    """
+
+    def __init__(self, parts: EngineParts, engine: pykka.ActorRef[Any]) -> None:
+        services = parts.services
+        admission = Admission(services.journal)
+        self.table = table = RunTable()
+        self.definitions = definitions = EffectiveDefinitions(parts.catalogue, parts.surroundings)
+        self.runs = runs = RunSupervision(services, engine, definitions, table)
+        self.children = Children(services, engine, definitions, table, runs)
+        self.recovery = recovery = RunRecovery(services, engine, definitions, table, runs, admission)
+        self.submissions = Submissions(services, definitions, runs, admission)
+        self.reruns = Reruns(services, engine, table, runs, admission)
+        self.requests = RunRequests(services, table)
+        self.store = StoreQueries(services, table)
+        self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission)
+        self.shutdown = Shutdown(services, engine, table, runs, recovery, admission, parts.stack)
+        self.host = EngineHost(services, definitions, runs, recovery, self.shutdown)
+        self.handlers = {
+            message: handler
+            for part in (runs, self.children, recovery, self.reruns, self.pruning, self.shutdown)
+            for message, handler in handlers_of(part).items()
+        }

@@ -1,0 +1,67 @@
+"""Requests to runs: a supervisor answers for a run in progress, memory or the store for an ended one."""
+
+import copy
+from typing import Any
+
+from stretto.actors.dispatch import Deferred
+from stretto.actors.engine.run_table import MAX_REMEMBERED_RUNS, RunTable, run_ended_error
+from stretto.actors.history import reports
+from stretto.actors.journal import Reader
+from stretto.actors.outcome import UnknownRun
+from stretto.actors.runs import Forwarded, ReportStatus, Services
+from stretto.definitions.conductor import ENDED, IllegalTransition
+
+
+class RunRequests:
+    """Forwards requests to supervisors. The engine never waits for an answer."""
+
+    def __init__(self, services: Services, table: RunTable) -> None:
+        self._services = services
+        self._table = table
+
+    def status(self, run_id: str) -> dict[str, Any] | Deferred:
+        """Return a run's status. See `Engine.status`."""
+        ended = self._table.ended(run_id)
+        if ended is not None:
+            return copy.deepcopy(ended)
+        return self._forward(run_id, None, ReportStatus())
+
+    def send(self, run_id: str, verb: str, message: Any) -> Deferred:
+        """Send a request to a run's supervisor. `verb` names the request in errors.
+
+        Raises `UnknownRun`, or `IllegalTransition` if the run has ended.
+        """
+        ended = self._table.ended(run_id)
+        if ended is not None:
+            raise run_ended_error(verb, ended)
+        return self._forward(run_id, verb, message)
+
+    def _forward(self, run_id: str, verb: str | None, message: Any) -> Deferred:
+        run = self._table.get(run_id)
+        if run is None:
+            return self._answer_from_store(run_id, verb)
+        request = run.add_request(verb)
+        run.tell(Forwarded(message, request))
+        return request
+
+    def _answer_from_store(self, run_id: str, verb: str | None) -> Deferred:
+        """Answer with the status of a run that is not in progress, or with why the request is impossible."""
+        if not self._services.journal.durable:
+            raise not_remembered_error(run_id)
+
+        def read(reader: Reader) -> dict[str, Any]:
+            status: dict[str, Any] = reports.status_of(reader, run_id)
+            if verb is not None:
+                raise run_ended_error(verb, status) if status["status"] in ENDED else _not_recovered_error(verb, run_id)
+            return status
+
+        return self._services.readers.ask_deferred(read)
+
+
+def not_remembered_error(run_id: str) -> UnknownRun:
+    """Return the error of a run that an engine without a store does not know."""
+    return UnknownRun(f"there is no run {run_id!r} (the last {MAX_REMEMBERED_RUNS:,} that ended are remembered)")
+
+
+def _not_recovered_error(verb: str, run_id: str) -> IllegalTransition:
+    return IllegalTransition(f"cannot {verb} the run {run_id}: the engine could not recover it; its log says why")

@@ -1,0 +1,85 @@
+"""Reruns: new runs with the definition and inputs of an ended one, which may reuse its results."""
+
+from typing import Any, Final
+
+import pykka
+
+from stretto.actors.dispatch import Deferred, handles
+from stretto.actors.engine.requests import not_remembered_error
+from stretto.actors.engine.run_table import RunTable
+from stretto.actors.engine.submission import Admission
+from stretto.actors.engine.supervision import RunSupervision
+from stretto.actors.history import load_reuse_plan
+from stretto.actors.journal import Reader, Rerun, RerunScope
+from stretto.actors.outcome import RunHandle, UnknownRun
+from stretto.actors.runs import OldRunRead, RunRequest, Services
+from stretto.definitions.conductor import IllegalTransition
+from stretto.definitions.errors import StrettoError
+
+SCOPES: Final = ("everything", "failed_tasks", "failed_items")
+
+
+class Reruns:
+    """Starts reruns of ended runs."""
+
+    def __init__(
+        self,
+        services: Services,
+        engine: pykka.ActorRef[Any],
+        table: RunTable,
+        runs: RunSupervision,
+        admission: Admission,
+    ) -> None:
+        self._services = services
+        self._engine = engine
+        self._table = table
+        self._runs = runs
+        self._admission = admission
+
+    def rerun(self, run_id: str, scope: RerunScope) -> Deferred:
+        """Start a rerun. See `Engine.rerun`."""
+        self._admission.check()
+        if scope not in SCOPES:
+            raise ValueError(f"the scope of a rerun must be one of {', '.join(SCOPES)}, got {scope!r}")
+        if self._table.get(run_id) is not None:
+            raise IllegalTransition(f"cannot rerun the run {run_id}: it has not ended; cancel it first")
+        if not self._services.journal.durable:
+            return self._rerun_from_memory(run_id, scope)
+        later = Deferred()
+
+        def read(reader: Reader) -> None:
+            accepted = reader.accepted(run_id)
+            if accepted is None:
+                raise UnknownRun(f"there is no run {run_id!r}")
+            kept = load_reuse_plan(reader, accepted, scope)
+            self._engine.tell(OldRunRead(accepted, kept, Rerun(run_id, scope), later))
+
+        self._services.readers.read(read, lambda _value: None, later.fail)
+        return later
+
+    def _rerun_from_memory(self, run_id: str, scope: RerunScope) -> Deferred:
+        if self._table.ended(run_id) is None:
+            raise not_remembered_error(run_id)
+        old = self._table.inputs_of(run_id)
+        if scope != "everything" or old is None:
+            raise UnknownRun(
+                f"the results of the run {run_id} are not known: without a store, only recent runs can be rerun, "
+                "and only as a whole"
+            )
+        handle = RunHandle(self._services.new_run_id(), old.workflow.ref, pykka.ThreadingFuture())
+        request = RunRequest(old.workflow, old.parameters, handle, Deferred())
+        request.rerun = Rerun(run_id, scope)
+        self._runs.start(request)
+        return request.accepted
+
+    @handles(OldRunRead)
+    def _old_run_read(self, message: OldRunRead) -> None:
+        old = message.accepted
+        handle = RunHandle(self._services.new_run_id(), old.workflow.ref, pykka.ThreadingFuture())
+        request = RunRequest(old.workflow, old.parameters, handle, message.answer)
+        request.rerun, request.kept = message.rerun, message.kept
+        try:
+            self._admission.check()
+            self._runs.start(request)
+        except StrettoError as error:
+            message.answer.fail(error)

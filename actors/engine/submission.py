@@ -1,0 +1,94 @@
+"""New runs: when the engine accepts them, and what a user may submit."""
+
+import os
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any
+
+import pykka
+
+from stretto.actors.dispatch import Deferred
+from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
+from stretto.actors.journal import Link, StoreUnavailable
+from stretto.actors.outcome import RunHandle
+from stretto.actors.runs import RememberedKeys, RunRequest, Services, checked_key, idempotency_of
+from stretto.definitions.errors import StrettoError, UnknownWorkflow
+from stretto.definitions.model import Workflow, bind
+
+
+class EngineStopping(StrettoError):
+    """The engine accepts no more runs: it is being stopped."""
+
+    code = "engine_stopping"
+
+
+class Admission:
+    """Decides whether the engine accepts runs now. It is closed once, when the engine stops."""
+
+    def __init__(self, journal: Link) -> None:
+        self.closed = False
+        self._journal = journal
+
+    def close(self) -> None:
+        """Accept no more runs."""
+        self.closed = True
+
+    def check(self) -> None:
+        """Raise `EngineStopping` or `StoreUnavailable` if no run can be accepted now."""
+        if self.closed:
+            raise EngineStopping("the engine is being stopped: it accepts no more runs")
+        reason = self._journal.unavailable
+        if reason is not None:
+            raise StoreUnavailable(f"no run is accepted while the store cannot be written: {reason}")
+
+
+class Submissions:
+    """Accepts runs from users."""
+
+    def __init__(
+        self, services: Services, definitions: EffectiveDefinitions, runs: RunSupervision, admission: Admission
+    ) -> None:
+        self._services = services
+        self._definitions = definitions
+        self._runs = runs
+        self._admission = admission
+        self._keys = RememberedKeys()
+
+    def submit(
+        self,
+        workflow: str | PathLike[str] | Workflow,
+        inputs: Mapping[str, Any] | None,
+        watcher: pykka.ActorRef[Any] | None,
+        idempotency_key: str | None,
+    ) -> Deferred:
+        """Start a run. See `Engine.submit`."""
+        self._admission.check()
+        if isinstance(workflow, PathLike):
+            workflow = os.fspath(workflow)
+        if not isinstance(workflow, str | Workflow):
+            raise UnknownWorkflow(f"a workflow must be a ref, a file's path or a Workflow, got {workflow!r}")
+        catalogue = self._definitions.catalogue
+        scope = catalogue.scope_of(workflow) if isinstance(workflow, str) else catalogue
+        definition = scope.find(workflow) if isinstance(workflow, str) else workflow
+        given: Mapping[str, Any] = {} if inputs is None else inputs
+        handle = RunHandle(self._services.new_run_id(), definition.ref, pykka.ThreadingFuture())
+        request = RunRequest(definition, given, handle, Deferred(), checked_watcher(watcher))
+        request.scope = None if scope is catalogue else scope
+        request.idempotency_key = checked_key(idempotency_key)
+        if idempotency_key is not None and not self._services.journal.durable:
+            bind(definition, given)  # invalid inputs must not take the key
+            idempotency = idempotency_of(idempotency_key, definition, given)
+            earlier = self._keys.find(idempotency)
+            if earlier is not None:
+                request.accepted.resolve(earlier)
+                return request.accepted
+            self._keys.keep(idempotency, handle)
+        self._runs.start(request)
+        return request.accepted
+
+
+def checked_watcher(watcher: pykka.ActorRef[Any] | None) -> pykka.ActorRef[Any] | None:
+    """Return a watcher. Raises `TypeError` if it is not an actor's reference."""
+    if watcher is not None and not isinstance(watcher, pykka.ActorRef):
+        raise TypeError(f"a watcher must be an ActorRef, got {type(watcher).__name__}")
+    return watcher

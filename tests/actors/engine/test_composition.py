@@ -1,0 +1,41 @@
+"""The engine's parts: each message has one handler, and the host is reached through the proxy."""
+
+import inspect
+
+from stretto.actors.dispatch import unbound_handlers
+from stretto.actors.engine import Engine, EngineHost
+from stretto.actors.engine.children import Children
+from stretto.actors.engine.queries import Pruning
+from stretto.actors.engine.recovery import RunRecovery
+from stretto.actors.engine.reruns import Reruns
+from stretto.actors.engine.shutdown import Shutdown
+from stretto.actors.engine.supervision import RunSupervision
+from tests.support.engines import Bench
+from tests.support.waiting import PATIENCE
+
+PARTS = (RunSupervision, Children, RunRecovery, Reruns, Pruning, Shutdown)
+
+
+def test_no_message_has_two_handlers() -> None:
+    """The engine joins the handlers of its parts in one dict."""
+    handled = [message for part in PARTS for message in unbound_handlers(part)]
+    assert len(handled) == len(set(handled))
+
+
+def test_the_engine_dispatches_the_messages_of_all_parts(bench: Bench) -> None:
+    """A part that the engine forgets would leave its messages unanswered."""
+    engine = bench.proxy.actor_ref._actor_weakref()
+    assert set(engine._handlers) == {message for part in PARTS for message in unbound_handlers(part)}
+
+
+def test_the_host_is_reached_through_the_proxy(bench: Bench) -> None:
+    """Its methods run in the engine's turns."""
+    assert bench.proxy.host.store_failure().get(timeout=PATIENCE) is None
+    assert bench.proxy.host.recovered().get(timeout=PATIENCE) is None
+
+
+def test_every_public_method_is_documented() -> None:
+    """Users read `help(Engine)`."""
+    for owner in (Engine, EngineHost):
+        for name, method in inspect.getmembers(owner, inspect.isfunction):
+            assert name.startswith("_") or method.__doc__, name
