@@ -58,7 +58,7 @@ expect:
     - {task: joined, input: {sees: {left: 1, right: 1}}}
 """,
     ),
-    "a task with items is led to again": (
+    "a task with items is reached again": (
         TWICE.replace("WITH", "with: <% ctx(numbers) %>"),
         """\
 script:
@@ -75,7 +75,7 @@ expect:
     - {task: twice, visit: 2, item: 1, result: null}
 """,
     ),
-    "a task without items is led to again": (
+    "a task without items is reached again": (
         TWICE.replace(", WITH", ""),
         """\
 script:
@@ -153,7 +153,7 @@ tasks:
 """,
         "expect: {status: failed, errors: [{task: one, code: expression_error}]}\n",
     ),
-    "an expression does not come to an end": (
+    "an expression does not end": (
         """\
 version: 1.0
 tasks:
