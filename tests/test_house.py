@@ -25,6 +25,8 @@ MODULES_OF_FACES: Final = {
     ("actors.cli.runs.stored", "actors.history", "reports"): "its functions have the names of the command's",
     ("actors.operations.stored", "actors.history", "reports"): "its functions have the names of the operations",
     ("actors.operations.controls", "definitions.conductor", "events"): "each control is named by its event's word",
+    ("actors.engine.engine", "definitions.conductor", "events"): "each control is named by its event's word",
+    ("actors.journal.sql.encoding", "definitions.conductor", "events"): "each stored kind is named by its event's word",
 }
 """The modules that another room imports through a face, each with the reason: (importer, room, module)."""
 ROOMS_IN_ROOMS: Final = {

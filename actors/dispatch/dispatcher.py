@@ -46,9 +46,6 @@ PROXY_MESSAGES = frozenset({ProxyCall, ProxyGetAttr, ProxySetAttr})
 
 logger = logging.getLogger("stretto.actors")
 
-# One for all actors that stop themselves: it has no content.
-_STOP = _ActorStop()
-
 
 class Dispatcher:
     """A fixed pool of daemon threads that run the turns of actors, first ready, first served.
@@ -282,7 +279,7 @@ class DispatchedActor(pykka.Actor):
 
     def stop(self) -> None:
         """Stop the actor after the messages that are in its mailbox."""
-        self.actor_inbox.tell(_STOP)
+        self.actor_inbox.request_stop()
 
     @staticmethod
     def _create_actor_inbox() -> Mailbox[DispatchedActor]:

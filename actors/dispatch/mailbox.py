@@ -35,6 +35,9 @@ class Owner(Protocol):
 
 _numbers = itertools.count(1)
 
+# One for all actors that stop themselves: it has no content.
+_STOP = _ActorStop()
+
 
 class Mailbox(Generic[OwnerT]):
     """The messages of one actor, and the claim that lets one thread at a time handle them.
@@ -107,6 +110,10 @@ class Mailbox(Generic[OwnerT]):
         # second: close() does the opposite, so one of the two finds the message.
         if not self._claim.locked() or self.closed:
             self._look_after(message)
+
+    def request_stop(self) -> None:
+        """Stop the owner after the messages that are in the mailbox."""
+        self.tell(_STOP)
 
     def _look_after(self, message: object) -> None:
         """Queue a turn for a message that was added, or withdraw the message if there will be no turn."""

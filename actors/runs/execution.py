@@ -100,6 +100,7 @@ class RunExecution:
         self._now = services.now
         self._reuses = request.kept is not None
         self._supervisor = supervisor
+        self._inbox = inbox
 
     # ---- events
 
@@ -242,7 +243,7 @@ class RunExecution:
         progress = self.ending.journal_end(outcome, self.conductor, self.log)
         self.ended = True  # not before: a supervisor that fails without a journaled end has crashed
         self.ending.announce_end(progress)
-        self._supervisor.stop(block=False)
+        self._inbox.request_stop()
 
     # ---- items that start
 

@@ -55,13 +55,13 @@ class ItemsInFlight:
 
     def add(self, start: StartItem, preceding_end: float | None) -> None:
         """Enqueue an item."""
-        child = self._request.nested and self._has_sub_workflow(start)
-        (self._children_waiting if child else self._waiting).append((start, preceding_end))
-
-    def _has_sub_workflow(self, start: StartItem) -> bool:
-        # A rendered action's ref is known only now.
-        action = start.prepared.action if start.prepared is not None else self._workflow.tasks[start.task].action
-        return action in self._request.nested
+        waiting = self._waiting
+        if self._request.nested:
+            # A rendered action's ref is known only now.
+            action = start.prepared.action if start.prepared is not None else self._workflow.tasks[start.task].action
+            if action in self._request.nested:
+                waiting = self._children_waiting
+        waiting.append((start, preceding_end))
 
     @property
     def any_waits(self) -> bool:

@@ -1,7 +1,7 @@
-"""`make demo`: health-check 1,000 servers on this machine, and look at what the engine tells Prometheus.
+"""`make demo`: health-check 1,000 servers on this machine, and scrape the engine's metrics.
 
-Shows how a program uses Stretto: start an engine, submit a run, be told of its progress, take its outcome, stop.
-Nothing here polls or sleeps: progress comes as messages, and a future waits for the rest.
+Shows how a program uses Stretto: start an engine, submit a run, receive its progress, take its outcome, stop.
+Nothing here polls or sleeps: progress arrives as messages, and a future waits for the outcome.
 """
 
 import json
@@ -28,7 +28,7 @@ SHOWN = (
 
 
 class Progress(pykka.ThreadingActor):
-    """Is told how a run goes on, and tells it to whoever watches the terminal."""
+    """Receives the progress of a run and prints it on the terminal."""
 
     def __init__(self, task: str, half_way: threading.Event) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Progress(pykka.ThreadingActor):
         self._shown = 0
 
     def on_receive(self, message: Any) -> None:
-        """Print the progress, and remember the time at half of the items."""
+        """Print the progress, and set the event when half of the items have ended."""
         if not isinstance(message, RunProgressed):
             return
         items = message.tasks[self._task]["items"]
@@ -53,7 +53,7 @@ class Progress(pykka.ThreadingActor):
 
 
 def show_metrics(title: str, url: str) -> None:
-    """Scrape the engine as Prometheus does, and print the few lines that matter here."""
+    """Scrape the engine as Prometheus does, and print the relevant lines."""
     with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 - the engine's own URL
         lines = answer.read().decode().splitlines()
     print(f"\n{title}: GET {url}")
@@ -63,7 +63,7 @@ def show_metrics(title: str, url: str) -> None:
 
 
 def shortened(value: Any) -> Any:
-    """Return a result as it fits on a screen: of a long list, the first members."""
+    """Return a result that fits on a screen: of a long list, the first members."""
     if isinstance(value, dict):
         return {name: shortened(member) for name, member in value.items()}
     if isinstance(value, list) and len(value) > 3:
@@ -72,7 +72,7 @@ def shortened(value: Any) -> Any:
 
 
 def main() -> int:
-    """Run the demo; 0 if its run succeeded."""
+    """Run the demo and return 0 if its run succeeded."""
     half_way = threading.Event()
     progress = Progress.start("check", half_way)
     engine = Engine.start(definitions=str(EXAMPLES), actions=[str(EXAMPLES / "ops_actions.py")], metrics_port=0).proxy()

@@ -5,17 +5,17 @@
         servers.url             # of the first one: "http://127.0.0.1:40123"
         servers.requests        # how many requests have been answered, by path
 
-Each server has a loopback address of its own; all share one port, one thread and one event loop, so that a thousand
-of them start in a moment and nobody outside of this machine can reach them. What they answer depends on nothing but
-the request (and on whether it is the first of its kind), so that every run of an example gives the same result:
+Each server has a loopback address of its own. All share one port, one thread and one event loop, so a thousand of them
+start in a moment, and no other machine can reach them. An answer depends only on the request (and on whether it is the
+first of its kind), so every run of an example gives the same result:
 
 - `GET /health`: 200, but 503 from every hundredth server;
 - `POST /notify` with {"id": N, ...}: 200 and a receipt, but 503 the first time that an N divisible by 10 is sent
-  (who tries again succeeds), and always 422 when N divided by 1,000 leaves 777 (who tries again is wrong).
+  (a retry succeeds), and always 422 when N divided by 1,000 leaves 777 (a retry is useless).
 
-Linux only: elsewhere a machine has no loopback address but 127.0.0.1.
+Linux only: other systems have no loopback address but 127.0.0.1.
 
-As a program, it writes the servers as the input of health_check.yaml, and serves until Ctrl-C (or its input's end):
+As a program, it prints the servers as the input of health_check.yaml, and serves until Ctrl-C or the end of its input:
 
     python docs/examples/local_servers.py 1000
 """
@@ -42,17 +42,17 @@ FILES_BESIDE_LISTENERS = 1000
 
 
 def is_healthy(number: int) -> bool:
-    """Tell whether the server of that number (from 0) answers its health check with 200."""
+    """Return whether the server with this number (from 0) answers its health check with 200."""
     return number % UNHEALTHY_ONE_IN != UNHEALTHY_ONE_IN - 1
 
 
 def is_busy_at_first(notification: int) -> bool:
-    """Tell whether the first try of sending that notification is answered with 503."""
+    """Return whether the first attempt to send this notification is answered with 503."""
     return notification % BUSY_AT_FIRST_ONE_IN == 0
 
 
 def is_refused(notification: int) -> bool:
-    """Tell whether sending that notification is always answered with 422."""
+    """Return whether sending this notification is always answered with 422."""
     return notification % REFUSED_ONE_IN == REFUSED_REMAINDER
 
 

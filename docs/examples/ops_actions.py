@@ -2,10 +2,10 @@
 
     stretto run docs/examples/health_check.yaml --actions docs/examples/ops_actions.py ...
 
-An action is a function with a name. The keys of a task's `input` are its arguments, what it returns is the task's
-result, and both are data as JSON knows it. A plain function runs on one of a few threads, an async one on the event
-loop. What an action is given is shared with every other item of the run, by reference: it can be read like any dict
-or list, but not changed. `ActionFailed` makes the task (or the item) fail with a message.
+An action is a function with a name. The keys of a task's `input` are its arguments, and its return value is the task's
+result. Both are JSON data. A plain function runs on one of a few threads, an async one on the event loop. All items of
+a run share the arguments by reference: an action can read them like any dict or list, but not change them.
+`ActionFailed` makes the task (or the item) fail with a message.
 """
 
 import re
@@ -17,13 +17,13 @@ from stretto.actors import ActionFailed, action
 
 LINE = re.compile(r"(?P<time>\S+) (?P<level>[A-Z]+) (?P<service>[\w-]+): (?P<message>.*)")
 
-# The first three stand for what the earlier tasks of a real workflow fetch: each returns about a megabyte, of which
-# every item of the fan-out behind it needs a few bytes. Nobody has to cut it down first: items share it.
+# The first three simulate the data that a real workflow fetches in its first tasks: each returns about a megabyte, of
+# which an item of the fan-out after it needs a few bytes. There is no need to cut it down first: items share it.
 
 
 @action("ops.inventory")
 def inventory(servers: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what is known of each server, by its host."""
+    """Return the inventory of the servers, by host."""
     teams = ("payments", "search", "storage", "web")
     return {
         "hosts": {
@@ -67,7 +67,7 @@ def customers() -> dict[str, Any]:
 def summarize_health(
     servers: list[dict[str, Any]], results: list[dict[str, Any] | None], hosts: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return one row for each server, in the servers' order, and who owns the unhealthy ones.
+    """Return one row for each server, in the servers' order, and the teams of the unhealthy ones.
 
     Args:
         servers: {host, port} of each
@@ -105,7 +105,7 @@ def parse_lines(lines: list[str], first_line: int, services: dict[str, Any]) -> 
     Args:
         lines: such as "2026-03-01T10:00:00Z ERROR billing: card declined"
         first_line: the number of the batch's first line in the file
-        services: what is known of each service; an error in a critical one is urgent
+        services: the properties of each service; an error in a critical one is urgent
     """
     levels: Counter[str] = Counter()
     errors = []
@@ -120,7 +120,7 @@ def parse_lines(lines: list[str], first_line: int, services: dict[str, Any]) -> 
 
 @action("ops.summarize_logs")
 def summarize_logs(batches: list[dict[str, Any]]) -> dict[str, Any]:
-    """Add up what the batches found, in the file's order."""
+    """Add up the results of the batches, in the file's order."""
     levels: Counter[str] = Counter()
     for batch in batches:
         levels.update(batch["levels"])
@@ -137,7 +137,7 @@ def summarize_logs(batches: list[dict[str, Any]]) -> dict[str, Any]:
 def summarize_notifications(
     notifications: list[dict[str, Any]], results: list[dict[str, Any] | None], errors: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return the receipts in the notifications' order (null for what was not sent), and why some were not.
+    """Return the receipts in the notifications' order (null if not sent), and the reasons of failures.
 
     Args:
         notifications: {id, customer} of each

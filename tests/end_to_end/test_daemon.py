@@ -240,7 +240,7 @@ def test_the_socket_belongs_to_one_daemon(tmp_path: Path) -> None:
         (["--store", "sqlite:////nowhere/x.db"], 3, "/nowhere/x.db"),
         (["--store", "sqlite://", "--store-key", "/nowhere"], 3, "/nowhere: the key file cannot be read"),
         (["--definitions", "/nowhere"], 2, "/nowhere"),
-        (["--packs", "/nowhere"], 2, "no pack in '/nowhere': there is no such folder"),
+        (["--packs", "/nowhere"], 2, "no pack in '/nowhere': the folder does not exist"),
         (["--keystore", "/nowhere.yaml"], 2, "/nowhere.yaml:1:1: error: cannot read keystore"),
         (["--config", "/nowhere.yaml"], 2, "/nowhere.yaml"),
     ],
@@ -308,7 +308,7 @@ def test_a_changed_pack_is_read_by_itself(tmp_path: Path) -> None:
         assert json.loads(daemon.run(tmp_path / "one.yaml").stdout) == {"said": "one\n"}
         refused = daemon.run(tmp_path / "two.yaml")
         assert refused.returncode == 1
-        assert "there is no action 'own.two'; actions are those of --packs" in refused.stderr
+        assert "there is no action 'own.two'; actions come from --packs" in refused.stderr
         (actions / "two.yaml").write_text(describe("two"))
         daemon.wait_for("definitions_reloaded")
         assert json.loads(daemon.run(tmp_path / "two.yaml").stdout) == {"said": "one\n"}

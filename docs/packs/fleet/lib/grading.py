@@ -1,4 +1,4 @@
-"""What several actions of the pack use: `lib` is on the path of all of them."""
+"""Helpers for the pack's Python actions. `lib` is on the path of all of them."""
 
 
 def grade(load: float, warn_at: float) -> str:
