@@ -21,7 +21,8 @@ MOST_LINES_OF_A_CLASS: Final = 300
 MODULES_OF_FACES: Final = {
     ("actors.gateway.server", "actors.operations", "answers"): "each frame is named by its module's word",
     ("actors.gateway.server", "actors.operations", "requests"): "each frame is named by its module's word",
-    ("actors.engine.queries", "actors.history", "reports"): "its functions have the names of the engine's methods",
+    ("actors.engine.engine", "actors.history", "reports"): "its functions have the names of the engine's methods",
+    ("actors.engine.requests", "actors.history", "reports"): "its functions have the names of the engine's methods",
     ("actors.cli.runs.stored", "actors.history", "reports"): "its functions have the names of the command's",
     ("actors.operations.stored", "actors.history", "reports"): "its functions have the names of the operations",
     ("actors.operations.controls", "definitions.conductor", "events"): "each control is named by its event's word",
@@ -34,12 +35,10 @@ ROOMS_IN_ROOMS: Final = {
     "actors.actions.core": "is imported for its effect: it registers the core actions",
 }
 """The inner rooms that other rooms import by their own face, each with the reason."""
-LONG_MODULES: Final[dict[str, str]] = {
-    "actors.engine.engine": "its parts move out",
-}
+LONG_MODULES: Final[dict[str, str]] = {}
 """The modules over the limit, each with the reason."""
 LONG_CLASSES: Final[dict[str, str]] = {
-    "actors.engine.engine.Engine": "its parts move out",
+    "actors.engine.engine.Engine": "the public API is one list, and half of it is docstrings",
 }
 """The classes over the limit, each with the reason."""
 
