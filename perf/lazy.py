@@ -72,7 +72,8 @@ def table(seconds: Samples, grown: dict[str, list[float]]) -> Table:
     made = Table(
         "Fan-outs over a file of lines, results to a file of JSON lines",
         ["", "an item", f"ratio to {SIZES[0]:,}", "peak memory grows by, in all"],
-        "core.echo, no store, concurrency 256, each in a process of its own. The memory column is the growth of resident memory, from the "
+        "core.echo, no store, concurrency 256, each in a process of its own. The memory column is the growth of "
+        "resident memory, from the "
         "fan-out's start to its peak.",
     )
     for items in SIZES:

@@ -63,7 +63,8 @@ def table(seconds: Samples, grown: dict[str, list[float]]) -> Table:
         "Fan-outs of more items",
         ["", "an item", f"ratio to {SIZES[0]:,}", "peak memory grows by, an item", "in all"],
         "core.echo, no store, all results kept, each in a process of its own, where the smallest ones run before and "
-        "after it. The memory column is the growth of resident memory, from the fan-out's start to its peak: its list of items is there "
+        "after it. The memory column is the growth of resident "
+        "memory, from the fan-out's start to its peak: its list of items is there "
         "before, its results are not.",
     )
     for items in SIZES:

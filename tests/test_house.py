@@ -35,12 +35,10 @@ ROOMS_IN_ROOMS: Final = {
     "actors.actions.core": "is imported for its effect: it registers the core actions",
 }
 """The inner rooms that other rooms import by their own face, each with the reason."""
-LONG_MODULES: Final[dict[str, str]] = {
-    "actors.engine.engine": "the public API is one list of methods, most of it docstrings",
-}
+LONG_MODULES: Final[dict[str, str]] = {}
 """The modules over the limit, each with the reason."""
 LONG_CLASSES: Final[dict[str, str]] = {
-    "actors.engine.engine.Engine": "the public API is one list of methods, most of it docstrings",
+    "actors.engine.engine.Engine": "the public API is one list, and half of it is docstrings",
 }
 """The classes over the limit, each with the reason."""
 

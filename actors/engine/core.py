@@ -27,7 +27,7 @@ class EngineCore:
 
     def __init__(self, parts: EngineParts, engine: pykka.ActorRef[Any]) -> None:
         services = parts.services
-        admission = Admission(services.journal)
+        self.admission = admission = Admission(services.journal)
         self.table = table = RunTable()
         self.definitions = definitions = EffectiveDefinitions(parts.catalogue, parts.surroundings)
         self.runs = runs = RunSupervision(services, engine, definitions, table)

@@ -32,15 +32,7 @@ from stretto.actors.runs import (
     SharePermits,
     WatchRun,
 )
-from stretto.definitions.conductor import (
-    CancelRequested,
-    ConcurrencyRequested,
-    PauseRequested,
-    ResumeRequested,
-    RetryRequested,
-    SkipRequested,
-    events,
-)
+from stretto.definitions.conductor import events
 from stretto.definitions.model import Workflow
 from stretto.metrics import get_logger
 
@@ -203,27 +195,27 @@ class Engine(DispatchedActor):
 
     def cancel(self, run_id: str) -> Any:
         """Cancel a run by its cancellation policy. Answered when nothing new will start."""
-        return self._core.requests.send(run_id, "cancel", ControlRun(CancelRequested))
+        return self._core.requests.send(run_id, "cancel", ControlRun(events.CancelRequested))
 
     def pause(self, run_id: str) -> Any:
         """Pause a run: nothing new starts, running items finish."""
-        return self._core.requests.send(run_id, "pause", ControlRun(PauseRequested))
+        return self._core.requests.send(run_id, "pause", ControlRun(events.PauseRequested))
 
     def resume(self, run_id: str) -> Any:
         """Resume a paused run."""
-        return self._core.requests.send(run_id, "resume", ControlRun(ResumeRequested))
+        return self._core.requests.send(run_id, "resume", ControlRun(events.ResumeRequested))
 
     def set_concurrency(self, run_id: str, task: str, concurrency: int) -> Any:
         """Change how many items of a running fan-out may be in its window, at least 1."""
-        return self._core.requests.send(run_id, "change", ControlRun(ConcurrencyRequested, (task, concurrency)))
+        return self._core.requests.send(run_id, "change", ControlRun(events.ConcurrencyRequested, (task, concurrency)))
 
     def skip_item(self, run_id: str, task: str, index: int) -> Any:
         """Skip an item of a running fan-out: it ends without a result, as if it had succeeded."""
-        return self._core.requests.send(run_id, "change", ControlRun(SkipRequested, (task, index)))
+        return self._core.requests.send(run_id, "change", ControlRun(events.SkipRequested, (task, index)))
 
     def retry_item(self, run_id: str, task: str, index: int) -> Any:
         """Retry an item of a running fan-out that has failed, or waits for its next attempt."""
-        return self._core.requests.send(run_id, "change", ControlRun(RetryRequested, (task, index)))
+        return self._core.requests.send(run_id, "change", ControlRun(events.RetryRequested, (task, index)))
 
     def extend(self, run_id: str, seconds: float) -> Any:
         """Add seconds to the deadline of a run whose workflow has a `timeout`."""
@@ -391,8 +383,11 @@ class Engine(DispatchedActor):
 
     def on_turn_end(self) -> None:
         """Share out the permits, once for all messages of the turn. Finish a drain."""
-        self._core.runs.share_out()
-        self._core.shutdown.finish_if_drained()
+        changes = self._services.permits.share_out()
+        if changes:
+            self._core.runs.notify_of_permits(changes)
+        if self._core.admission.closed:
+            self._core.shutdown.finish_if_drained()
 
     def on_stop(self) -> None:
         """Stop everything without a drain if the actor itself is stopped."""

@@ -97,11 +97,11 @@ class RunSupervision:
 
     @handles(SharePermits)
     def _share_permits(self, message: SharePermits) -> None:
-        """Do nothing: every turn ends with `share_out`."""
+        """Do nothing: the engine shares out the permits at the end of every turn."""
 
-    def share_out(self) -> None:
-        """Share out the permits that the turn's messages asked for and returned."""
-        for change in self._services.permits.share_out():
+    def notify_of_permits(self, changes: "Iterable[Any]") -> None:
+        """Send supervisors the permits that they are granted, or have to return."""
+        for change in changes:
             run = self._table.get(change.run_id)
             if run is not None:
                 granted = isinstance(change, Grant)

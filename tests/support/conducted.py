@@ -80,25 +80,25 @@ class Conducted:
     def item(self, task: str, index: int) -> ParentItem:
         """Return a try in flight as the parent of a sub-workflow's run."""
         start = self.started[task, index]
-        told = object_of({"run_id": self.id, "task": task})
-        return ParentItem(self.id, ItemKey(task, start.visit, index), start.attempt, told)
+        above = object_of({"run_id": self.id, "task": task})
+        return ParentItem(self.id, ItemKey(task, start.visit, index), start.attempt, above)
 
     def on(self, event: Event) -> None:
-        """Have something happen to the run."""
+        """Apply an event to the run."""
         commands = self.conductor.on(event)
         self._journal.note(event, self.conductor.mask)
         self._carry_out(commands)
 
     def succeed(self, task: str, index: int = 0, result: Any = None) -> None:
-        """Have a try end well."""
+        """Let an attempt succeed."""
         self._end(task, index, "succeeded", result, None)
 
     def fail(self, task: str, index: int = 0, message: str = "it said no", result: Any = None) -> None:
-        """Have a try end badly."""
+        """Let an attempt fail."""
         self._end(task, index, "failed", None, Failure("failed", message, result=freeze(result)))
 
     def pause(self) -> None:
-        """Have it paused."""
+        """Pause the run."""
         self.on(PauseRequested(self._later()))
 
     def _later(self) -> float:
