@@ -171,7 +171,6 @@ def recover(store: Path, runs: dict[str, str], ledger: Path) -> dict[str, Any]:
     """Recover the unfinished runs; return how each ends, and what the action was called with."""
     engine = started(store)
     try:
-        engine.recovered().get(timeout=PATIENCE)
         paused = engine.status(runs["paused"]).get(timeout=PATIENCE)
         engine.resume(runs["paused"]).get(timeout=PATIENCE)
         found: dict[str, Any] = {"paused before": paused["tasks"], "runs": {}}
