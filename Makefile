@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PACKAGES := actors definitions metrics
+# Half of the tests wait for a process or a disk: two at a time for each core.
+WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 
 # The interpreters of `make test-all`; one that is not there is left out with a word.
 PYTHONS ?= python3.11 python3.12 python3.13
@@ -23,10 +25,10 @@ demo: $(STAMP)  ## start an engine and health-check 1,000 local servers with it
 	$(BIN)/python docs/examples/demo.py
 
 test: $(STAMP)  ## all tests, on all cores
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 test-fast: $(STAMP)  ## the tests that are over in a minute: no daemons, no campaigns, no long searches
-	$(BIN)/python -m pytest -n auto -q -m 'not slow'
+	$(BIN)/python -m pytest -n $(WORKERS) -q -m 'not slow'
 
 test-all:  ## all tests on each CPython of PYTHONS that is installed, each in an environment of its own
 	@for python in $(PYTHONS); do \

@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 import stretto.actors.actions.core  # noqa: F401 - registers the core actions, as an engine does
 from tests.support.daemons import gate
 from tests.support.databases import (
@@ -13,6 +15,7 @@ from tests.support.databases import (
     sqlite_url,
 )
 from tests.support.engines import bench, start_bench
+from tests.support.paths import ROOT, TESTS
 from tests.support.restoring import restored_logging
 from tests.support.stores import keyless, store, store_url
 
@@ -38,3 +41,16 @@ def pytest_configure() -> None:
     ignores it, and so does all that it starts."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+SLOW = tuple(line for line in (TESTS / "slow_tests.txt").read_text().splitlines() if line and not line.startswith("#"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the slow tests, which `make test-fast` leaves out. Raises UsageError for a file or folder that is gone."""
+    for each in SLOW:
+        if not (ROOT / each.split("::")[0]).exists():
+            raise pytest.UsageError(f"slow_tests.txt names {each}, which does not exist")
+    for item in items:
+        if item.nodeid.split("[")[0].startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
