@@ -28,7 +28,7 @@ test: $(STAMP)  ## all tests, on all cores
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 test-fast: $(STAMP)  ## the tests that are over in a minute: no daemons, no campaigns, no long searches
-	$(BIN)/python -m pytest -n $(WORKERS) -q -m 'not slow'
+	$(BIN)/python -m pytest -n auto -q -m 'not slow'
 
 test-all:  ## all tests on each CPython of PYTHONS that is installed, each in an environment of its own
 	@for python in $(PYTHONS); do \
