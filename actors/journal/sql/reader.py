@@ -9,14 +9,21 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, ScalarSelect, Select, bindparam, func, select
 
-from stretto.actors.journal.encryption import Keyring, UnreadableRecord, decrypt, is_encrypted
+from stretto.actors.journal.encryption import (
+    Keyring,
+    StoreKeyMissing,
+    UnreadableRecord,
+    WrongStoreKey,
+    decrypt,
+    is_encrypted,
+)
 from stretto.actors.journal.records import Entry, Idempotency, ItemKey, ParentItem, Rerun, RunAccepted, SecretsLearned
 from stretto.actors.journal.sql.cursors import decode_cursor, encode_cursor
-from stretto.actors.journal.sql.encoding import LEARNED, Columns, decode_data, decode_entry
+from stretto.actors.journal.sql.encoding import Columns, decode_data, decode_entry
 from stretto.actors.journal.sql.errors import converting_errors
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.shared_bodies import SharedObjects
-from stretto.actors.journal.sql.tables import FAILED, entries, run_ends, run_inputs, runs, tasks
+from stretto.actors.journal.sql.tables import ENDED, FAILED, LEARNED_ENTRIES, entries, run_ends, run_inputs, runs, tasks
 from stretto.actors.journal.store import (
     ALL_ITEMS,
     MAX_PAGE,
@@ -31,9 +38,12 @@ from stretto.actors.journal.store import (
     TaskRow,
     Unfinished,
 )
+from stretto.definitions.conductor import ItemCompleted
 
 _PORTION: Final = 500
 """Unfinished runs read in one transaction."""
+_MAX_BIG: Final = 2**63 - 1
+_MAX_INTEGER: Final = 2**31 - 1
 
 _RUN_ROW: Final = select(
     runs.c.number, runs.c.id, runs.c.workflow, runs.c.status, runs.c.accepted_at, runs.c.ended_at, runs.c.parent,
@@ -57,6 +67,7 @@ _ACCEPTED: Final = select(runs, run_inputs.c.parameters, run_inputs.c.parent_tol
 # The queries of a recovery are built once: building one takes longer than executing it.
 _RUN: Final = bindparam("run", type_=runs.c.id.type)
 _ACCEPTED_RUN: Final = _ACCEPTED.where(runs.c.id == _RUN)
+_HAS_CHILDREN: Final = select(runs.c.number).where(runs.c.parent == _RUN).limit(1)
 _CHILDREN: Final = select(runs).where(runs.c.parent == _RUN).order_by(runs.c.number)
 _ENTRIES: Final = (
     _ENTRY.where(entries.c.run == select(runs.c.number).where(runs.c.id == _RUN).scalar_subquery())
@@ -120,7 +131,7 @@ class SqlReader:
 
     def learned(self, run_id: str) -> tuple[str, ...]:
         """Return the texts of a run's SecretsLearned entries."""
-        of_run = _ENTRY.where(entries.c.run == _number_of(run_id), entries.c.kind == LEARNED)
+        of_run = _ENTRY.where(entries.c.run == _number_of(run_id), LEARNED_ENTRIES)
         found = map(self._entry, self._rows(of_run.order_by(entries.c.number)))
         return tuple(text for entry in found if isinstance(entry, SecretsLearned) for text in entry.texts)
 
@@ -136,6 +147,10 @@ class SqlReader:
             )
             for row in self._rows(_CHILDREN, run=_searchable(run_id))
         ]
+
+    def has_children(self, run_id: str) -> bool:
+        """Return whether a run has child runs."""
+        return bool(self._rows(_HAS_CHILDREN, run=_searchable(run_id)))
 
     def find(self, idempotency_key: str) -> str | None:
         """Return the id of the run with an idempotency key, or None if there is none."""
@@ -197,21 +212,33 @@ class SqlReader:
         if query.cursor is not None:
             of_run = of_run.where(entries.c.number > decode_cursor("items", query.cursor))
         rows, following = self._page("items", of_run.order_by(entries.c.number), query.limit)
-        return ItemPage(
-            tuple(
-                ItemRow(
-                    number=row.number,
-                    task=row.task,
-                    visit=row.visit,
-                    index=row.item,
-                    attempt=row.attempt,
-                    outcome=row.outcome,
-                    at=row.at,
-                )
-                for row in rows
-            ),
-            following,
+        return ItemPage(tuple(map(_item_row, rows)), following)
+
+    def last_attempt(self, run_id: str, task: str, index: int, visit: int | None = None) -> ItemRow | None:
+        """Return the last ended attempt of an item, of a visit or of the newest one, or None if none has ended."""
+        if not 0 <= index <= _MAX_BIG or not 0 <= (visit or 0) <= _MAX_INTEGER:
+            return None  # no database compares a number that its column cannot hold
+        of_item = _ITEM_ROW.where(
+            entries.c.run == _number_of(run_id), ENDED, entries.c.item == index, entries.c.task == _searchable(task)
         )
+        if visit is not None:
+            of_item = of_item.where(entries.c.visit == visit)
+        rows = self._rows(of_item.order_by(entries.c.visit.desc(), entries.c.number.desc()).limit(1))
+        return _item_row(rows[0]) if rows else None
+
+    def completions(self, run_id: str, numbers: Sequence[int]) -> Iterator[tuple[int, ItemCompleted]]:
+        """Yield ended attempts with the numbers of their entries, without those that need a missing key."""
+        if not numbers:
+            return
+        of_run = _ENTRY.where(entries.c.run == _number_of(run_id), entries.c.number.in_(numbers[:MAX_PAGE]))
+        with self._reading() as connection:
+            for row in connection.execute(of_run):
+                try:
+                    entry = self._entry(row)
+                except (StoreKeyMissing, WrongStoreKey):
+                    continue
+                if isinstance(entry, ItemCompleted):
+                    yield row.number, entry
 
     def counts(self) -> Mapping[str, int]:
         """Return the number of runs by status."""
@@ -273,10 +300,22 @@ def _number_of(run_id: str) -> ScalarSelect[Any]:
 def _ended_as(outcome: str | None) -> ColumnElement[bool]:
     """Return the condition for the entries of ended attempts with an outcome."""
     if outcome is None:
-        return entries.c.outcome.is_not(None)
+        return ENDED
     if outcome == "failed":
         return FAILED
     return entries.c.outcome == _searchable(outcome)
+
+
+def _item_row(row: Any) -> ItemRow:
+    return ItemRow(
+        number=row.number,
+        task=row.task,
+        visit=row.visit,
+        index=row.item,
+        attempt=row.attempt,
+        outcome=row.outcome,
+        at=row.at,
+    )
 
 
 def _run_row(row: Any) -> RunRow:
