@@ -58,19 +58,19 @@ _ITEM_ROW: Final = select(
     entries.c.outcome,
     entries.c.at,
 )
-_ENTRY: Final = select(entries.c.number, *(entries.c[name] for name in Columns._fields))
+ENTRY: Final = select(entries.c.number, *(entries.c[name] for name in Columns._fields))
 _COUNTS: Final = (
     select(runs.c.status, func.count().label("runs")).where(runs.c.status != PRUNED).group_by(runs.c.status)
 )
-_ACCEPTED: Final = select(runs, run_inputs.c.parameters, run_inputs.c.parent_told).join(run_inputs)
+ACCEPTED: Final = select(runs, run_inputs.c.parameters, run_inputs.c.parent_told).join(run_inputs)
 
 # The queries of a recovery are built once: building one takes longer than executing it.
 _RUN: Final = bindparam("run", type_=runs.c.id.type)
-_ACCEPTED_RUN: Final = _ACCEPTED.where(runs.c.id == _RUN)
+_ACCEPTED_RUN: Final = ACCEPTED.where(runs.c.id == _RUN)
 _HAS_CHILDREN: Final = select(runs.c.number).where(runs.c.parent == _RUN).limit(1)
 _CHILDREN: Final = select(runs).where(runs.c.parent == _RUN).order_by(runs.c.number)
 _ENTRIES: Final = (
-    _ENTRY.where(entries.c.run == select(runs.c.number).where(runs.c.id == _RUN).scalar_subquery())
+    ENTRY.where(entries.c.run == select(runs.c.number).where(runs.c.id == _RUN).scalar_subquery())
     .where(entries.c.number >= bindparam("first"))
     .order_by(entries.c.number)
     .limit(bindparam("most"))
@@ -106,8 +106,12 @@ class SqlReader:
             row = connection.execute(_ACCEPTED_RUN, {"run": _searchable(run_id)}).one_or_none()
             if row is None:
                 return None
-            workflow = self._shared.definition(connection, row.definition)
-            surroundings = self._shared.surroundings(connection, row.surroundings)
+            return self.restore_run(connection, row)
+
+    def restore_run(self, connection: Connection, row: Any) -> RunAccepted:
+        """Return the acceptance of a run from a row of `ACCEPTED`. Raises StrettoError."""
+        workflow = self._shared.definition(connection, row.definition)
+        surroundings = self._shared.surroundings(connection, row.surroundings)
         return RunAccepted(
             run_id=row.id,
             workflow=workflow,
@@ -127,12 +131,12 @@ class SqlReader:
         for expected, row in enumerate(rows, first):
             if row.number != expected:
                 raise UnreadableRecord(f"the entry {expected} of the run {run_id} is missing, but later ones exist")
-        return list(map(self._entry, rows))
+        return list(map(self.restore_entry, rows))
 
     def learned(self, run_id: str) -> tuple[str, ...]:
         """Return the texts of a run's SecretsLearned entries."""
-        of_run = _ENTRY.where(entries.c.run == _number_of(run_id), LEARNED_ENTRIES)
-        found = map(self._entry, self._rows(of_run.order_by(entries.c.number)))
+        of_run = ENTRY.where(entries.c.run == _number_of(run_id), LEARNED_ENTRIES)
+        found = map(self.restore_entry, self._rows(of_run.order_by(entries.c.number)))
         return tuple(text for entry in found if isinstance(entry, SecretsLearned) for text in entry.texts)
 
     def children(self, run_id: str) -> list[Child]:
@@ -181,10 +185,7 @@ class SqlReader:
     def end(self, run_id: str) -> RunEnd | None:
         """Return how a run ended, or None if it has not ended or is unknown."""
         rows = self._rows(select(run_ends.c.output, run_ends.c.errors).where(run_ends.c.run == _number_of(run_id)))
-        if not rows:
-            return None
-        output = rows[0].output
-        return RunEnd(None if output is None else decode_data(output), decode_data(rows[0].errors))
+        return restore_end(rows[0]) if rows else None
 
     def tasks(self, run_id: str) -> list[TaskRow]:
         """Return the visits of a run's tasks, in the order of their starts."""
@@ -230,11 +231,11 @@ class SqlReader:
         """Yield ended attempts with the numbers of their entries, without those that need a missing key."""
         if not numbers:
             return
-        of_run = _ENTRY.where(entries.c.run == _number_of(run_id), entries.c.number.in_(numbers[:MAX_PAGE]))
+        of_run = ENTRY.where(entries.c.run == _number_of(run_id), entries.c.number.in_(numbers[:MAX_PAGE]))
         with self._reading() as connection:
             for row in connection.execute(of_run):
                 try:
-                    entry = self._entry(row)
+                    entry = self.restore_entry(row)
                 except (StoreKeyMissing, WrongStoreKey):
                     continue
                 if isinstance(entry, ItemCompleted):
@@ -250,6 +251,10 @@ class SqlReader:
 
     # ---- queries and decoding
 
+    def restore_entry(self, row: Any) -> Entry:
+        """Return the entry of a row of `ENTRY`. Raises StrettoError."""
+        return decode_entry(Columns._make((*row[1:-1], self._decrypted(row[-1]))))
+
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         with converting_errors(self._store), self._engine.connect() as connection:
@@ -258,9 +263,6 @@ class SqlReader:
     def _rows(self, query: Select[Any], **parameters: Any) -> Sequence[Any]:
         with self._reading() as connection:
             return connection.execute(query, parameters).all()
-
-    def _entry(self, row: Any) -> Entry:
-        return decode_entry(Columns._make((*row[1:-1], self._decrypted(row.body))))
 
     def _page(self, pages: str, query: Select[Any], limit: int) -> tuple[Sequence[Any], str | None]:
         most = max(1, min(limit, MAX_PAGE))
@@ -304,6 +306,11 @@ def _ended_as(outcome: str | None) -> ColumnElement[bool]:
     if outcome == "failed":
         return FAILED
     return entries.c.outcome == _searchable(outcome)
+
+
+def restore_end(row: Any) -> RunEnd:
+    """Return how a run ended from a row of `run_ends`. Raises UnreadableRecord."""
+    return RunEnd(None if row.output is None else decode_data(row.output), decode_data(row.errors))
 
 
 def _item_row(row: Any) -> ItemRow:
