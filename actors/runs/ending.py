@@ -67,7 +67,7 @@ class RunEnding:
         """Release the run's permits, and send its last progress."""
         if self._items.release_permits():
             self._listeners.notify_engine(SharePermits())
-        self._listeners.notify_watchers(progress)
+        self._listeners.report_end(progress)
         self._reminders.forget_all()
 
     # ---- without an end

@@ -87,7 +87,7 @@ class RunExecution:
         """Whether the conductor has begun, or was recovered."""
         self.ended = False
         self.telemetry = RunTelemetry(services, request.workflow, run_id)
-        self.listeners = RunListeners(engine, request.watchers, self.telemetry)
+        self.listeners = RunListeners(engine, request.watchers, self.telemetry, services.timers, supervisor)
         self.items = ItemsInFlight(services, request, inbox, self.telemetry)
         self.reused = ReusedItems(request.kept, services.now, inbox)
         self.reminders = RunReminders(services.timers, services.now, supervisor)

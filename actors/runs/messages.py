@@ -87,6 +87,12 @@ class WatchRun(msgspec.Struct, frozen=True):
     watcher: ActorRef[Any]
 
 
+class WatcherReady(msgspec.Struct, frozen=True):
+    """A watcher has handled the last progress: it gets the next one, now or when something changes."""
+
+    watcher: ActorRef[Any]
+
+
 class AbandonRun(msgspec.Struct, frozen=True):
     """Stop at once, because the engine stops. A run in a store is parked, any other is abandoned."""
 

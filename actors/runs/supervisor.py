@@ -29,9 +29,9 @@ from stretto.actors.runs.messages import (
     ReportItemOutput,
     ReportOutput,
     ReportStatus,
-    RunProgressed,
     RunRecorded,
     RunRefused,
+    WatcherReady,
     WatchRun,
 )
 from stretto.actors.runs.request import RunRequest
@@ -52,11 +52,16 @@ class RunSupervisor(DispatchedActor):
         self._request = request
         self._run = RunExecution(services, engine, request, self.actor_ref, self.actor_inbox)
         self._deferred: list[Forwarded] = []
+        self._changed = True
+        """Whether the run may have changed since its watchers' last report."""
 
     def on_receive(self, message: Any) -> Any:
         """Pass events to the execution, and handle all other messages here."""
         handler = EXECUTION_HANDLERS.get(type(message))
-        return super().on_receive(message) if handler is None else handler(self._run, message)
+        if handler is None:
+            return super().on_receive(message)
+        self._changed = True
+        return handler(self._run, message)
 
     def on_turn_end(self) -> None:
         """Start the items that this turn made room for, and flush what it gathered."""
@@ -77,7 +82,8 @@ class RunSupervisor(DispatchedActor):
         if run.ending.parks_when_idle and run.ending.is_idle(conductor):
             self._park()
         if run.listeners.watchers:
-            run.listeners.notify_watchers(RunProgressed(run.run_id, conductor.status, conductor.tasks()))
+            run.listeners.report_progress(run.run_id, conductor, changed=self._changed)
+            self._changed = False
 
     def on_failure(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """Stop the items and report to the engine: a crash of a supervisor affects its run only."""
@@ -193,7 +199,11 @@ class RunSupervisor(DispatchedActor):
 
     @handles(WatchRun)
     def _watch(self, message: WatchRun) -> None:
-        self._run.listeners.watchers.append(message.watcher)
+        self._run.listeners.add_watcher(message.watcher)
+
+    @handles(WatcherReady)
+    def _watcher_ready(self, message: WatcherReady) -> None:
+        self._run.listeners.watcher_ready(message.watcher)
 
     # ---- the end
 
