@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         Statements,
         Text,
         compile_text,
-        evaluate_again,
     )
 else:
     __getattr__ = lazy_face(
@@ -30,7 +29,7 @@ else:
             "delimiting": "cuts_of has_expressions languages_of Language",
             "rendering": "function_names",
             "stackstorm": "BEYOND NOT_HERE",
-            "templates": "Expression Given KeyedTemplate Statements Text compile_text evaluate_again",
+            "templates": "Expression Given KeyedTemplate Statements Text compile_text",
         },
     )
 
@@ -45,7 +44,6 @@ __all__ = [
     "Text",
     "compile_text",
     "cuts_of",
-    "evaluate_again",
     "function_names",
     "has_expressions",
     "languages_of",
