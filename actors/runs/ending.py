@@ -14,7 +14,7 @@ from stretto.actors.runs.streams import RunStreams
 from stretto.actors.runs.telemetry import RunTelemetry
 from stretto.definitions.conductor import Conductor
 from stretto.definitions.data import EMPTY_OBJECT
-from stretto.metrics.logging import unmask_run
+from stretto.metrics import unmask_run
 
 
 class RunEnding:

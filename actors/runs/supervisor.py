@@ -40,7 +40,7 @@ from stretto.definitions.conductor import Conductor
 from stretto.definitions.data import FrozenDict
 from stretto.definitions.errors import InvalidInput, StrettoError
 from stretto.definitions.model import bind
-from stretto.metrics.logging import mask_run
+from stretto.metrics import mask_run
 
 
 class RunSupervisor(DispatchedActor):
