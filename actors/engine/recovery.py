@@ -96,7 +96,7 @@ class RunRecovery:
         request.rerun, request.kept = accepted.rerun, message.kept
         request.surroundings = accepted.surroundings
         # Both today's secrets and those of the time when the run began are masked.
-        mask = self._runs.mask_of(run, self._definitions.surroundings.of_workflow(accepted.workflow.ref))
+        mask = self._runs.mask_of(run, self._definitions.pack_configuration.of_workflow(accepted.workflow.ref))
         mask.add(accepted.surroundings.mask.known()[0])
         request.watchers = run.watchers
         children = (*message.children, *self._unrecorded_children(accepted.run_id, message.children))
