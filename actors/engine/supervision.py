@@ -147,7 +147,7 @@ class RunSupervision:
             "status": message.outcome.status,
             "tasks": message.tasks,
         }
-        self._table.remember(status, None if self._services.journal.durable else message.again)
+        self._table.remember(status, None if self._services.journal.durable else message.inputs)
         for request in run.pending_requests():
             request.resolve_after_end(status)
         self.forget(message.run_id)

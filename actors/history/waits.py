@@ -20,7 +20,7 @@ class Blockers:
         unavailable: Why the store cannot be written.
         behind: Whether the journal has to catch up.
         results_behind: Whether results files have to catch up.
-        children: Items that sub-workflows perform.
+        children: Items in flight that are sub-workflows.
     """
 
     waiting: frozenset[tuple[str, int, int]] = frozenset()
