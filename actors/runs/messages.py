@@ -331,10 +331,10 @@ class RestartRun(msgspec.Struct, frozen=True):
 
 
 class OldRunRead(msgspec.Struct, frozen=True):
-    """The run to rerun was read from the store. `kept` are the results to reuse."""
+    """The run to rerun was read from the store. `reuse_plan` has the results to reuse."""
 
     accepted: RunAccepted
-    kept: ReusePlan | None
+    reuse_plan: ReusePlan | None
     rerun: Rerun
     answer: Deferred
 
