@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.dispatch.asyncio_bridge import call, call_then, method_path, reached_by
+    from stretto.actors.dispatch.asyncio_bridge import call, call_then, reached_by
     from stretto.actors.dispatch.clock import Clock, ForgetReminder, RemindAt, Timers
     from stretto.actors.dispatch.deferred import (
         Deferred,
@@ -24,7 +24,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "asyncio_bridge": "call call_then method_path reached_by",
+            "asyncio_bridge": "call call_then reached_by",
             "clock": "Timers Clock ForgetReminder RemindAt",
             "deferred": "Deferred answer answer_error ask_deferred ask_method forward tell_then",
             "dispatcher": "DispatchedActor Dispatcher",
@@ -53,7 +53,6 @@ __all__ = [
     "forward",
     "handlers_of",
     "handles",
-    "method_path",
     "reached_by",
     "tell_then",
     "unbound_handlers",

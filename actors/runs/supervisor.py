@@ -40,7 +40,7 @@ from stretto.definitions.conductor import Conductor
 from stretto.definitions.data import FrozenDict
 from stretto.definitions.errors import InvalidInput, StrettoError
 from stretto.definitions.model import bind
-from stretto.metrics.logging import mask_run
+from stretto.metrics import mask_run
 
 
 class RunSupervisor(DispatchedActor):
@@ -51,7 +51,8 @@ class RunSupervisor(DispatchedActor):
         self._services = services
         self._request = request
         self._run = RunExecution(services, engine, request, self.actor_ref, self.actor_inbox)
-        self._deferred: list[Forwarded] = []
+        self._early: list[Forwarded] = []
+        """Requests that came before the run has begun."""
         self._changed = True
         """Whether the run may have changed since its watchers' last report."""
 
@@ -146,11 +147,11 @@ class RunSupervisor(DispatchedActor):
         run.begin()
         run.catch_up_with_parent()
         run.start_items()
-        self._handle_deferred()
+        self._handle_early()
 
-    def _handle_deferred(self) -> None:
-        deferred, self._deferred = self._deferred, []
-        for message in deferred:
+    def _handle_early(self) -> None:
+        early, self._early = self._early, []
+        for message in early:
             self._forwarded(message)
 
     # ---- requests
@@ -158,7 +159,7 @@ class RunSupervisor(DispatchedActor):
     @handles(Forwarded)
     def _forwarded(self, message: Forwarded) -> None:
         if not self._run.begun:
-            self._deferred.append(message)
+            self._early.append(message)
             return
         try:
             value = self.on_receive(message.message)
@@ -185,11 +186,11 @@ class RunSupervisor(DispatchedActor):
         run, link = self._run, self._services.journal
         if run.conductor is None:
             return []
-        held_up = Blockers(
+        blockers = Blockers(
             run.items.waiting(), run.items.permits.requested, link.unavailable, link.pending >= MAX_PENDING,
             run.streams.lagging, run.items.children(),
         )  # fmt: skip
-        return explain_waits(run.conductor, message.task, held_up)
+        return explain_waits(run.conductor, message.task, blockers)
 
     @handles(ReportItemOutput)
     def _item_output(self, message: ReportItemOutput) -> Deferred:
