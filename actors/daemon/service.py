@@ -43,10 +43,16 @@ _log = get_logger("stretto.daemon")
 
 
 class Daemon:
-    """Serves until a signal stops it: `asyncio.run(Daemon(settings).serve())`."""
+    """Serves until a signal stops it: `asyncio.run(Daemon(settings).serve())`.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: The effective settings.
+        config: The file that they are from, or None. Workflows must not read or write it.
+    """
+
+    def __init__(self, settings: Settings, config: str | None = None) -> None:
         self._settings = settings
+        self._protected: tuple[str, ...] = () if config is None else (config,)
         self._state = "starting"
         self._events: asyncio.Queue[signal.Signals | None] = asyncio.Queue()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -70,6 +76,7 @@ class Daemon:
         path = Path(serve.socket) if serve.socket is not None else default_path()
         async with contextlib.AsyncExitStack() as stack:
             socket_file = SocketFile(path)
+            self._protected += socket_file.files
             listener = socket_file.open()
             stack.callback(socket_file.close)
             if serve.watch:
@@ -107,6 +114,7 @@ class Daemon:
             addresses=policy, packs=engine.packs, pack_config=engine.pack_config, keystore=engine.keystore,
             rendered_commands=self._settings.core_local.rendered_cmd,
             store_key=engine.store_key, retain_days=engine.retain_days, retain_runs=engine.retain_runs,
+            protected=self._protected,
         )  # fmt: skip
         # Inspecting the actor for a proxy takes too long for a probe.
         self._proxy: Any = reference.proxy()

@@ -12,8 +12,7 @@ import pykka
 
 from stretto.actors.dispatch import call, call_then
 from stretto.actors.engine import Engine, EngineHost
-from stretto.actors.gateway import protocol
-from stretto.actors.gateway.connection import Connection
+from stretto.actors.gateway.connection import READ_BYTES, Connection, RequestMemory
 from stretto.actors.gateway.socket_file import BACKLOG, may_connect
 from stretto.actors.journal import NoStore
 from stretto.actors.operations import OPERATIONS, Follower, Following, ProgressRelay, answers, ask, frames_of, requests
@@ -51,6 +50,7 @@ class Gateway:
         # The runs whose progress the relay gets: a second client must not make it get the same twice.
         self._watched: set[str] = set()
         self.abandoned = 0
+        self._memory = RequestMemory()
         self._handlers: dict[type, Callable[[Any, Connection], Awaitable[None]]] = {
             **dict.fromkeys(OPERATIONS, self._ask),
             requests.Submit: self._submit,
@@ -63,9 +63,7 @@ class Gateway:
         """Start accepting connections. The caller closes the listener."""
         self._relay = ProgressRelay.start(asyncio.get_running_loop(), self._take)
         await call(self._engine, EngineHost.subscribe_to_ends, self._relay)
-        self._server = await asyncio.start_unix_server(
-            self._serve, sock=listener, limit=protocol.MAX_REQUEST_BYTES, backlog=BACKLOG
-        )
+        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=READ_BYTES, backlog=BACKLOG)
 
     async def stop(self) -> None:
         """Stop accepting, give clients LAST_WORDS_SECONDS to read, then close. Call after the engine has stopped."""
@@ -94,7 +92,7 @@ class Gateway:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a connection must be served in a task of its own")
-        connection = Connection(reader, writer)
+        connection = Connection(reader, writer, self._memory)
         self._clients.add(task)
         try:
             refused = self._refused(writer.get_extra_info("socket"))

@@ -39,7 +39,13 @@ class SocketFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = -1
+        self._lock_path = self.path.with_name(f"{self.path.name}.lock")
         self._listener: socket.socket | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The paths of the socket and its lock."""
+        return os.fspath(self.path), os.fspath(self._lock_path)
 
     def open(self) -> socket.socket:
         """Take the lock and listen. Raises `CannotServe`."""
@@ -79,9 +85,8 @@ class SocketFile:
             )
 
     def _take_lock(self) -> None:
-        path = self.path.with_name(f"{self.path.name}.lock")
         # Never removed: a lock on a removed file would protect nothing.
-        self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        self._lock = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
