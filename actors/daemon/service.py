@@ -15,6 +15,7 @@ import pykka
 
 from stretto.actors.actions import AddressPolicy
 from stretto.actors.catalogue import Catalogue, load_library
+from stretto.actors.daemon.collector import Collector
 from stretto.actors.daemon.diagnostics import log_diagnostics
 from stretto.actors.daemon.notify import notify
 from stretto.actors.daemon.operations import Check, OperationsServer, is_loopback
@@ -84,6 +85,8 @@ class Daemon:
                 await stack.enter_async_context(self._watching_definitions())
             self._engine = await stack.enter_async_context(self._running_engine())
             self._services: Services = await call(self._engine, EngineHost.services)
+            self._collector = Collector(lambda: self._services.dispatcher.alive().get("ItemActor", 0))
+            stack.enter_context(self._collector.running())
             operations = OperationsServer(self._services.instruments.registry, self._health, self._readiness)
             url = operations.start(serve.host, serve.port)
             stack.push_async_callback(asyncio.to_thread, operations.stop)
@@ -203,6 +206,7 @@ class Daemon:
             except (StrettoError, pykka.ActorDeadError) as error:
                 _log.error("reload_failed", reason=str(error))
             else:
+                self._collector.definitions_replaced()
                 _log.info("definitions_reloaded", workflows=len(catalogue.refs()))
             notify("READY=1")
 
