@@ -18,6 +18,7 @@ from stretto.actors.gateway.socket_file import BACKLOG, may_connect
 from stretto.actors.journal import NoStore
 from stretto.actors.operations import OPERATIONS, Follower, Following, ProgressRelay, answers, ask, frames_of, requests
 from stretto.actors.outcome import RunHandle, abandoned
+from stretto.actors.process import give_back, withhold
 from stretto.actors.runs import RunEnded, RunParked, RunProgressed
 from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.errors import InvalidDefinition, StrettoError, UnknownWorkflow
@@ -95,9 +96,12 @@ class Gateway:
         if task is None:
             raise RuntimeError("a connection must be served in a task of its own")
         connection = Connection(reader, writer)
+        peer = writer.get_extra_info("socket")
         self._clients.add(task)
+        # A client that reads to the end would wait for a child's copy, too.
+        withhold(peer)
         try:
-            refused = self._refused(writer.get_extra_info("socket"))
+            refused = self._refused(peer)
             if refused is not None:
                 await connection.send(refused)
             else:
@@ -106,6 +110,7 @@ class Gateway:
         except (ConnectionError, TimeoutError) as error:
             _log.debug("client_lost", reason=f"{type(error).__name__}: {error}")
         finally:
+            give_back(peer)
             connection.cut_off()
             self._clients.discard(task)
 
