@@ -13,8 +13,9 @@ import pykka
 from stretto.actors.dispatch import call, call_then
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway import protocol
+from stretto.actors.gateway.acceptor import Acceptor
 from stretto.actors.gateway.connection import Connection
-from stretto.actors.gateway.socket_file import BACKLOG, may_connect
+from stretto.actors.gateway.socket_file import may_connect
 from stretto.actors.journal import NoStore
 from stretto.actors.operations import OPERATIONS, Follower, Following, ProgressRelay, answers, ask, frames_of, requests
 from stretto.actors.outcome import RunHandle, abandoned
@@ -27,6 +28,7 @@ from stretto.metrics import get_logger
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
+    from stretto.actors.runs import Services
 
 MAX_CLIENTS: Final = 1024
 WORKERS: Final = 2
@@ -64,13 +66,14 @@ class Gateway:
         """Start accepting connections. The caller closes the listener."""
         self._relay = ProgressRelay.start(asyncio.get_running_loop(), self._take)
         await call(self._engine, EngineHost.subscribe_to_ends, self._relay)
-        self._server = await asyncio.start_unix_server(
-            self._serve, sock=listener, limit=protocol.MAX_REQUEST_BYTES, backlog=BACKLOG
+        services: Services = await call(self._engine, EngineHost.services)
+        self._acceptor = Acceptor(
+            listener, self._serve, limit=protocol.MAX_REQUEST_BYTES, on_pause=services.instruments.accept_pauses.inc
         )
 
     async def stop(self) -> None:
         """Stop accepting, give clients LAST_WORDS_SECONDS to read, then close. Call after the engine has stopped."""
-        self._server.close()
+        self._acceptor.close()
         # Its stop message comes last: every outcome has reached the followers by then.
         await asyncio.to_thread(self._relay.stop)
         for client in tuple(self._silent):
