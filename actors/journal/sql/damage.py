@@ -97,7 +97,7 @@ _ROWS: Final = frozenset({"run", "tasks", "children"})
 
 def _check(rows: Iterable[Any]) -> None:
     for row in rows:
-        if row is None:
+        if not isinstance(row, msgspec.Struct):  # no row, or an entry, which is checked as it is decoded
             continue
         fields = msgspec.structs.asdict(row)
         msgspec.convert(fields, type(row))
