@@ -153,7 +153,7 @@ class Engine(DispatchedActor):
         Args:
             workflow: A ref, the path of a file, or a `Workflow`.
             inputs: The run's inputs by parameter.
-            watcher: An actor that gets `RunProgressed` as the run progresses.
+            watcher: An actor that gets `RunProgressed` as the run progresses, with changes merged while it is busy.
             idempotency_key: If an earlier run was accepted with this key and the same request, return its handle.
 
         Returns:
@@ -223,7 +223,7 @@ class Engine(DispatchedActor):
         return self._core.requests.send(run_id, "extend", ControlRun(events.ExtensionRequested, (seconds,)))
 
     def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> Any:
-        """Send an actor `RunProgressed` from now until the run's end.
+        """Send an actor `RunProgressed` from now until the run's end, each after it has handled the last one.
 
         Raises:
             TypeError: The watcher is not an `ActorRef`.

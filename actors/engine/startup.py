@@ -90,7 +90,7 @@ class EngineParts:
 
     services: Services
     catalogue: Catalogue
-    surroundings: PackConfiguration
+    pack_configuration: PackConfiguration
     metrics_url: str | None = None
     journal: OpenJournal | None = None
     unfinished: tuple[Unfinished, ...] = ()
@@ -109,7 +109,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
         rendered_commands=options.rendered_commands,
     )  # fmt: skip
     catalogue = library.catalogue
-    surroundings = read_pack_configuration(options.pack_config, options.keystore, library.packs)
+    pack_configuration = read_pack_configuration(options.pack_config, options.keystore, library.packs)
     with StopStack() as stack:
         instruments = Instruments()
         metrics_url = None
@@ -139,7 +139,14 @@ def start_parts(options: EngineOptions) -> EngineParts:
         if journal is not None:
             journal.start(timers, instruments, lambda: services.engine)
         return EngineParts(
-            services, catalogue, surroundings, metrics_url, journal, unfinished, options.retention, stack.pop_all()
+            services,
+            catalogue,
+            pack_configuration,
+            metrics_url,
+            journal,
+            unfinished,
+            options.retention,
+            stack.pop_all(),
         )
 
 

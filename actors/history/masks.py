@@ -33,7 +33,7 @@ def unless_sealed(read: Callable[[], Read]) -> Read | None:
 def mask_of(reader: Reader, accepted: RunAccepted) -> Mask:
     """Return a mask of all known secrets of a run and of the runs above it. Raises the errors of reading them."""
     parent = None if accepted.parent is None else reader.accepted(accepted.parent.run_id)
-    if parent is None and not accepted.secret and not reader.children(accepted.run_id):
+    if parent is None and not accepted.secret and not reader.has_children(accepted.run_id):
         # A run without secrets could learn only those of the runs above and below it.
         return Mask()
     # A run and its children share one mask, as they do in an engine.

@@ -75,7 +75,7 @@ class Replay:
         self._started: dict[ItemKey, int] = {}
 
     def begin(self) -> None:
-        """Begin the run again."""
+        """Begin the run, as it began before its first entry."""
         self._note(self._conductor.begin())
 
     def feed(self, entries: Iterable[Entry]) -> None:
@@ -101,7 +101,7 @@ class Replay:
                     self.requested = request_implied_by(before, self._conductor.status, entry.at) or self.requested
 
     def child_of(self, start: StartItem) -> Child | None:
-        """Return the run that performs this attempt, in progress or ended."""
+        """Return the child run that executes this attempt, in progress or ended."""
         return self._children.get((ItemKey(start.task, start.visit, start.index), start.attempt))
 
     def may_have_run(self, start: StartItem) -> bool:

@@ -17,6 +17,10 @@ FILE_VARIABLE: Final = "STRETTO_CONFIG"
 PREFIX: Final = "STRETTO__"
 _MAX_SHOWN = 80
 
+# msgspec builds its knowledge of a type at the first use, which crashes the process when two threads do it at once.
+for _each in (Settings, *SECTIONS.values()):
+    msgspec.convert({}, _each)
+
 
 class InvalidSettings(StrettoError):
     """Settings are wrong. `problems` lists each with its place, the found value and what is expected."""

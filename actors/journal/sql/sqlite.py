@@ -17,8 +17,8 @@ from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
 
-from stretto.actors.journal.sql.file_lock import FileLock, LockTaken
 from stretto.actors.journal.store import CannotOpenStore, StoreInUse, StoreLost
+from stretto.actors.process import FileLock, LockTaken
 
 APPLICATION_ID: Final = 0x53545254
 """The application id that marks an SQLite database as a store: "STRT"."""
@@ -133,7 +133,7 @@ class SqliteFile:
             return FileLock(self._path.with_name(f"{self._path.name}.lock"))
         except LockTaken as taken:
             raise StoreInUse(
-                f"the store {self.store} is in use by process {taken.owner}: stop that process first; "
+                f"the store {self.store} is in use by {taken.holder}: stop that process first; "
                 "commands that only read can be used meanwhile"
             ) from None
 
