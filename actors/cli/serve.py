@@ -55,13 +55,14 @@ def serve(file: str | None, **given: Any) -> None:
     from stretto.metrics import configure_logging
 
     try:
-        settings = read_settings(file, flags=_flags(given)).settings
+        effective = read_settings(file, flags=_flags(given))
     except InvalidSettings as error:
         give_up("\n  ".join(["the settings cannot be used", *error.problems]), USAGE)
+    settings = effective.settings
     configure_logging(settings.logging.level, style=settings.logging.style)
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
-        code = asyncio.run(Daemon(settings).serve())
+        code = asyncio.run(Daemon(settings, effective.file).serve())
     except (CannotOpenStore, StoreUnavailable) as error:
         give_up(str(error), UNREACHABLE)
     except (StrettoError, ValueError) as error:

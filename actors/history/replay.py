@@ -1,6 +1,7 @@
 """Replay of stored runs: a new conductor gets the entries in their order, and ends up in the run's state."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from stretto.actors.history.written_results import ReplayedResults
@@ -31,6 +32,25 @@ from stretto.definitions.errors import StrettoError
 
 READ_AT_ONCE: Final = 500
 """Entries that are read and handled in one turn. A run's history is never in memory as a whole."""
+
+
+class CannotReplay(StrettoError):
+    """The stored entries of a run do not fit together: the store is damaged."""
+
+    code = "cannot_replay"
+
+
+@contextmanager
+def replaying(run_id: str) -> Iterator[None]:
+    """Convert the errors of entries that the conductor cannot have written to CannotReplay."""
+    try:
+        yield
+    except StrettoError:
+        raise
+    except Exception as error:
+        raise CannotReplay(
+            f"the run {run_id} cannot be replayed: its entries are damaged ({type(error).__name__})"
+        ) from error
 
 
 class Replay:
@@ -118,13 +138,16 @@ def replay(reader: Reader, accepted: RunAccepted, mask: Mask | None = None) -> t
 
     Raises:
         StoreUnavailable: The store cannot be read now.
+        CannotReplay: The run's entries are damaged.
     """
     conductor = conductor_of(accepted, mask)
     replayed = Replay(conductor, accepted.accepted_at)
-    replayed.begin()
+    with replaying(accepted.run_id):
+        replayed.begin()
     while True:
         entries = reader.entries(accepted.run_id, replayed.entries, READ_AT_ONCE)
-        replayed.feed(entries)
+        with replaying(accepted.run_id):
+            replayed.feed(entries)
         if len(entries) < READ_AT_ONCE:
             return conductor, replayed
 

@@ -232,7 +232,7 @@ class RunStreams:
         return self._run_id, task, visit
 
     def _read(self, command: ReadItems) -> ItemsRead:
-        piece = read_items(command.kind, command.path, command.start, command.line)
+        piece = read_items(command.kind, command.path, command.start, command.line, protected=self._files.protected)
         return ItemsRead(
             command.task, command.visit, piece.items, command.start, piece.offset, piece.line, piece.ended, self._now()
         )

@@ -44,7 +44,12 @@ from stretto.metrics import mask_run
 
 
 class RunSupervisor(DispatchedActor):
-    """Conducts one run from its acceptance to its end."""
+    """Conducts one run from its acceptance to its end.
+
+    Supervisors are not in Pykka's registry, a list that each removal scans: the engine stops them when it ends.
+    """
+
+    registered = False
 
     def __init__(self, services: Services, engine: pykka.ActorRef[Any], request: RunRequest) -> None:
         super().__init__()

@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from stretto.actors.journal.encryption import Keyring
 from stretto.actors.journal.location import Location
+from stretto.actors.journal.sql.damage import DAMAGE, damage_reason
 from stretto.actors.journal.sql.errors import reason
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.reader import ACCEPTED, ENTRY, SqlReader, restore_end
@@ -64,6 +65,8 @@ def _database_problems(engine: Engine) -> Iterator[str]:
                 yield f"SQLite: row {row} of {table} refers to a missing row of {other}"
     except SQLAlchemyError as error:
         yield f"SQLite: {reason(error)}"
+    except DAMAGE as error:
+        yield f"SQLite: the tables are damaged: {damage_reason(error)}"
 
 
 def _run_problems(engine: Engine, reader: SqlReader) -> Iterator[str]:
@@ -80,6 +83,9 @@ def _run_problems(engine: Engine, reader: SqlReader) -> Iterator[str]:
                 found = list(_row_problems(connection, first, passed))
         except SQLAlchemyError as error:
             yield f"runs after number {passed} cannot be read: {reason(error)}"
+            return
+        except DAMAGE as error:
+            yield f"runs after number {passed} cannot be read: they are damaged: {damage_reason(error)}"
             return
         yield from found
         yield from _body_problems(engine, reader, {row.number: row.id for row in some})

@@ -19,6 +19,7 @@ from stretto.actors.journal.encryption import (
 )
 from stretto.actors.journal.records import Entry, Idempotency, ItemKey, ParentItem, Rerun, RunAccepted, SecretsLearned
 from stretto.actors.journal.sql.cursors import decode_cursor, encode_cursor
+from stretto.actors.journal.sql.damage import report_damage
 from stretto.actors.journal.sql.encoding import Columns, decode_data, decode_entry
 from stretto.actors.journal.sql.errors import converting_errors
 from stretto.actors.journal.sql.pruning import PRUNED
@@ -77,6 +78,7 @@ _ENTRIES: Final = (
 )
 
 
+@report_damage
 class SqlReader:
     """Reads a store over read-only connections. Thread-safe. Implements `journal.store.Reader`."""
 
