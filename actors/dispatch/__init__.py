@@ -7,7 +7,15 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.dispatch.asyncio_bridge import call, call_then, method_path, reached_by
     from stretto.actors.dispatch.clock import Clock, ForgetReminder, RemindAt, Timers
-    from stretto.actors.dispatch.deferred import Deferred, answer, answer_error, ask_deferred, ask_method, forward
+    from stretto.actors.dispatch.deferred import (
+        Deferred,
+        SparseFuture,
+        answer,
+        answer_error,
+        ask_deferred,
+        ask_method,
+        forward,
+    )
     from stretto.actors.dispatch.dispatcher import DispatchedActor, Dispatcher
     from stretto.actors.dispatch.handlers import handlers_of, handles, unbound_handlers
     from stretto.actors.dispatch.mailbox import Mailbox
@@ -18,7 +26,7 @@ else:
         {
             "asyncio_bridge": "call call_then method_path reached_by",
             "clock": "Timers Clock ForgetReminder RemindAt",
-            "deferred": "Deferred answer answer_error ask_deferred ask_method forward",
+            "deferred": "Deferred SparseFuture answer answer_error ask_deferred ask_method forward",
             "dispatcher": "DispatchedActor Dispatcher",
             "handlers": "handlers_of handles unbound_handlers",
             "mailbox": "Mailbox",
@@ -34,6 +42,7 @@ __all__ = [
     "ForgetReminder",
     "Mailbox",
     "RemindAt",
+    "SparseFuture",
     "TimedInbox",
     "Timers",
     "answer",
