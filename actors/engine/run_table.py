@@ -166,7 +166,7 @@ class RunTable:
         return tuple(self._runs)
 
     def children_of(self, run_id: str) -> list[tuple[str, Run]]:
-        """Return the sub-workflows' runs in progress that perform items of a run."""
+        """Return the child runs in progress of a run."""
         return list(self._children.get(run_id, {}).items())
 
     def remember(self, status: dict[str, Any], inputs: RunInputs | None) -> None:

@@ -1,13 +1,22 @@
 """Questions that one actor hands on to another."""
 
 import queue
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pykka
 import pytest
 
-from stretto.actors.dispatch import Deferred, DispatchedActor, Dispatcher, SparseFuture, ask_deferred, forward
+from stretto.actors.dispatch import (
+    Deferred,
+    DispatchedActor,
+    Dispatcher,
+    SparseFuture,
+    ask_deferred,
+    forward,
+    tell_then,
+)
 from tests.support.waiting import PATIENCE
 
 
@@ -124,3 +133,38 @@ def test_a_sparse_future_makes_its_condition_when_it_is_used() -> None:
     assert future.get(timeout=0) == "here"
     with pytest.raises(queue.Full):
         future.set("again")
+
+
+class Kept(pykka.ThreadingActor):
+    """Keeps its messages, and fails at "bad"."""
+
+    use_daemon_thread = True
+
+    def __init__(self, events: list[str]) -> None:
+        super().__init__()
+        self._events = events
+
+    def on_receive(self, message: str) -> None:
+        self._events.append(message)
+        if message == "bad":
+            raise ValueError(message)
+
+
+@pytest.mark.parametrize("message", ["good", "bad"])
+def test_a_sender_learns_that_its_message_was_handled(message: str) -> None:
+    """Any Pykka actor's, also when it fails at the message, and stops as it would have."""
+    events: list[str] = []
+    handled = threading.Event()
+
+    def then() -> None:
+        events.append("handled")
+        handled.set()
+
+    kept = Kept.start(events)
+    tell_then(kept, message, then)
+    assert handled.wait(PATIENCE)
+    assert events == [message, "handled"]
+    assert kept.is_alive() == (message == "good")
+    kept.stop()
+    with pytest.raises(pykka.ActorDeadError):
+        tell_then(kept, "late", then)
