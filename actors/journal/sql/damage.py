@@ -34,7 +34,7 @@ _UNWRAPPED: Final = frozenset({"close", "restore_entry", "restore_run"})
 """Methods for single rows, called thousands of times: their callers convert the errors."""
 _TIMES: Final = ("at", "accepted_at", "started_at", "ended_at")
 
-# msgspec builds what it knows of a type at its first use, which is not thread-safe: here, at import, and not in a reader.
+# msgspec builds what it knows of a type at its first use, which is not thread-safe. So that happens at import.
 for _row in (RunRow, TaskRow, ItemRow, Child, Unfinished):
     msgspec.json.Decoder(_row)
 
