@@ -5,7 +5,7 @@ import signal
 import socket
 from pathlib import Path
 
-from stretto.actors.operations import Workflows
+from stretto.actors.operations import Workflows, WorkflowsAnswer
 from tests.support.daemons import serving
 
 CLIENTS = 200
@@ -26,7 +26,9 @@ def test_the_daemon_pauses_at_the_limit_and_serves_again(tmp_path: Path) -> None
         assert daemon.wait_for("accept_paused")["reason"] == "Too many open files"
         for each in clients:
             each.close()
-        assert "test.echo" in daemon.client.ask(Workflows()).refs
+        answer = daemon.client.ask(Workflows())
+        assert isinstance(answer, WorkflowsAnswer)
+        assert "test.echo" in answer.refs
         assert "stretto_accept_pauses_total 0" not in daemon.probe("/metrics")[1]
         daemon.signal(signal.SIGTERM)
         daemon.wait_for("stopped")
