@@ -1,4 +1,4 @@
-"""Sub-workflows: items start the runs that perform them, attach to them, and control them."""
+"""Sub-workflows: items start their child runs, attach to them, and control them."""
 
 import contextlib
 from typing import Any, Final
@@ -31,7 +31,7 @@ READ_AGAIN_SECONDS: Final = 1.0
 
 
 class Children:
-    """Introduces items to the runs that perform them."""
+    """Introduces items to the child runs that execute them."""
 
     def __init__(
         self,

@@ -45,17 +45,17 @@ class Reruns:
             raise IllegalTransition(f"cannot rerun the run {run_id}: it has not ended; cancel it first")
         if not self._services.journal.durable:
             return self._rerun_from_memory(run_id, scope)
-        later = Deferred()
+        answer = Deferred()
 
         def read(reader: Reader) -> None:
             accepted = reader.accepted(run_id)
             if accepted is None:
                 raise UnknownRun(f"there is no run {run_id!r}")
-            kept = load_reuse_plan(reader, accepted, scope)
-            self._engine.tell(OldRunRead(accepted, kept, Rerun(run_id, scope), later))
+            plan = load_reuse_plan(reader, accepted, scope)
+            self._engine.tell(OldRunRead(accepted, plan, Rerun(run_id, scope), answer))
 
-        self._services.readers.read(read, lambda _value: None, later.fail)
-        return later
+        self._services.readers.read(read, lambda _value: None, answer.fail)
+        return answer
 
     def _rerun_from_memory(self, run_id: str, scope: RerunScope) -> Deferred:
         if self._table.ended(run_id) is None:
@@ -77,7 +77,7 @@ class Reruns:
         old = message.accepted
         handle = RunHandle(self._services.new_run_id(), old.workflow.ref, pykka.ThreadingFuture())
         request = RunRequest(old.workflow, old.parameters, handle, message.answer)
-        request.rerun, request.kept = message.rerun, message.kept
+        request.rerun, request.reuse_plan = message.rerun, message.reuse_plan
         try:
             self._admission.check()
             self._runs.start(request)

@@ -12,9 +12,8 @@ import pykka
 
 from stretto.actors.dispatch import call, call_then
 from stretto.actors.engine import Engine, EngineHost
-from stretto.actors.gateway import protocol
 from stretto.actors.gateway.acceptor import Acceptor
-from stretto.actors.gateway.connection import Connection
+from stretto.actors.gateway.connection import READ_BYTES, Connection, RequestMemory
 from stretto.actors.gateway.socket_file import may_connect
 from stretto.actors.journal import NoStore
 from stretto.actors.operations import OPERATIONS, Follower, Following, ProgressRelay, answers, ask, frames_of, requests
@@ -54,6 +53,7 @@ class Gateway:
         # The runs whose progress the relay gets: a second client must not make it get the same twice.
         self._watched: set[str] = set()
         self.abandoned = 0
+        self._memory = RequestMemory()
         self._handlers: dict[type, Callable[[Any, Connection], Awaitable[None]]] = {
             **dict.fromkeys(OPERATIONS, self._ask),
             requests.Submit: self._submit,
@@ -68,7 +68,7 @@ class Gateway:
         await call(self._engine, EngineHost.subscribe_to_ends, self._relay)
         services: Services = await call(self._engine, EngineHost.services)
         self._acceptor = Acceptor(
-            listener, self._serve, limit=protocol.MAX_REQUEST_BYTES, on_pause=services.instruments.accept_pauses.inc
+            listener, self._serve, limit=READ_BYTES, on_pause=services.instruments.accept_pauses.inc
         )
 
     async def stop(self) -> None:
@@ -98,7 +98,7 @@ class Gateway:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a connection must be served in a task of its own")
-        connection = Connection(reader, writer)
+        connection = Connection(reader, writer, self._memory)
         peer = writer.get_extra_info("socket")
         self._clients.add(task)
         # A client that reads to the end would wait for a child's copy, too.

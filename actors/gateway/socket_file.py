@@ -39,7 +39,13 @@ class SocketFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock: FileLock | None = None
+        self._lock_path = self.path.with_name(f"{self.path.name}.lock")
         self._listener: socket.socket | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The paths of the socket and its lock."""
+        return os.fspath(self.path), os.fspath(self._lock_path)
 
     def open(self) -> socket.socket:
         """Take the lock and listen. Raises `CannotServe`."""
@@ -80,8 +86,9 @@ class SocketFile:
             )
 
     def _take_lock(self) -> None:
+        # Never removed: a lock on a removed file would protect nothing.
         try:
-            self._lock = FileLock(self.path.with_name(f"{self.path.name}.lock"))
+            self._lock = FileLock(self._lock_path)
         except LockTaken as taken:
             raise CannotServe(f"another daemon, {taken.holder}, serves {self.path}: stop that process first") from None
 

@@ -18,9 +18,9 @@ class Blockers:
         waiting: Items that are about to start.
         permits: The number of permits requested and not granted.
         unavailable: Why the store cannot be written.
-        behind: Whether the journal has to catch up.
-        results_behind: Whether results files have to catch up.
-        children: Items that sub-workflows perform.
+        journal_lagging: Whether the journal has to catch up.
+        results_lagging: Whether results files have to catch up.
+        children: Items in flight that are sub-workflows.
         for_thread: Items whose function waits for a thread.
         threads: The number of threads that run functions at a time.
         left_behind: The number of threads that functions without an item hold.
@@ -29,8 +29,8 @@ class Blockers:
     waiting: frozenset[tuple[str, int, int]] = frozenset()
     permits: int = 0
     unavailable: str | None = None
-    behind: bool = False
-    results_behind: bool = False
+    journal_lagging: bool = False
+    results_lagging: bool = False
     children: frozenset[tuple[str, int, int]] = frozenset()
     for_thread: frozenset[tuple[str, int, int]] = frozenset()
     threads: int = 0
@@ -66,9 +66,9 @@ def _masked(wait: Wait, conductor: Conductor) -> Wait:
 def _engine_waits(blockers: Blockers) -> Iterator[dict[str, Any]]:
     if blockers.unavailable is not None:
         yield {"kind": "store", "text": f"the store cannot be written: {blockers.unavailable}"}
-    elif blockers.behind:
+    elif blockers.journal_lagging:
         yield {"kind": "store", "text": "the journal has to catch up before further items start"}
-    if blockers.results_behind:
+    if blockers.results_lagging:
         yield {"kind": "results", "text": "results files have to catch up before further items start"}
     if blockers.permits:
         text = f"the engine's max_items_in_flight is reached: {blockers.permits:,} of the run's items wait"

@@ -14,7 +14,7 @@ from stretto.actors.process import generation
 from stretto.definitions.conductor import StartItem
 from stretto.definitions.data import Frozen, FrozenDict, freeze
 from stretto.definitions.errors import NotData
-from stretto.metrics.logging import CallIds, call_ids, get_logger
+from stretto.metrics import CallIds, call_ids, get_logger
 
 MAX_MESSAGE_LENGTH = 20_000
 """Characters of an exception's message that are kept."""

@@ -21,7 +21,7 @@ from stretto.actors.runners.base import (
     returned,
 )
 from stretto.actors.runners.pool import Pool
-from stretto.metrics.logging import call_ids, get_logger
+from stretto.metrics import call_ids, get_logger
 
 # Longer than the grace of core.local, so that its commands end within this time.
 STOP_SECONDS: Final = 10.0

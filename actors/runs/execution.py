@@ -87,9 +87,9 @@ class RunExecution:
         """Whether the conductor has begun, or was recovered."""
         self.ended = False
         self.telemetry = RunTelemetry(services, request.workflow, run_id)
-        self.listeners = RunListeners(engine, request.watchers, self.telemetry)
+        self.listeners = RunListeners(engine, request.watchers, self.telemetry, services.timers, supervisor)
         self.items = ItemsInFlight(services, request, inbox, self.telemetry)
-        self.reused = ReusedItems(request.kept, services.now, inbox)
+        self.reused = ReusedItems(request.reuse_plan, services.now, inbox)
         self.reminders = RunReminders(services.timers, services.now, supervisor)
         self.propagation = Propagation(run_id, self.items)
         self.log = RunLog(services.journal, run_id, secretive=request.secrecy != NO_SECRECY)
@@ -98,7 +98,7 @@ class RunExecution:
             services, request, self.items, self.streams, self.reminders, self.listeners, self.telemetry
         )
         self._now = services.now
-        self._reuses = request.kept is not None
+        self._reuses = request.reuse_plan is not None
         self._supervisor = supervisor
         self._inbox = inbox
 

@@ -107,7 +107,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
                 self._resume_item(start, replay, conductor)
         run.listeners.notify_engine(RunRecovered(run.run_id, children))
         run.start_items()
-        self._handle_deferred()
+        self._handle_early()
 
     def _resume_wait(self, wait: WaitUntil) -> None:
         if isinstance(wait.then, RunTimedOut) and wait.then.at <= self._services.now():
