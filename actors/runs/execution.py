@@ -8,6 +8,7 @@ An item costs one event, its commands, and the start of the next item, in the tu
 
 import contextlib
 from collections.abc import Callable
+from math import inf
 from typing import Any, Final
 
 import pykka
@@ -232,11 +233,11 @@ class RunExecution:
         if not self.reused.take(start):
             self.items.add(start, preceding_end)
 
-    def wait(self, command: WaitUntil) -> None:
-        """Remind the run of a wait's end, unless the wait is reused."""
+    def wait(self, command: WaitUntil, at_most: float = inf) -> None:
+        """Remind the run of a wait's end, in `at_most` seconds, unless the wait is reused."""
         then = command.then
         if isinstance(then, RunTimedOut) or not self.reused.take_wait(then):
-            self.reminders.add(then)
+            self.reminders.add(then, at_most)
 
     def finish(self, outcome: Outcome) -> None:
         """End the run. RunEnded is sent after the commit, behind the answers of this turn."""

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from stretto.actors.journal.encryption import UnreadableRecord
-from stretto.actors.journal.store import ItemPage, RunEnd, RunPage
+from stretto.actors.journal.store import Child, ItemPage, ItemRow, RunEnd, RunPage, RunRow, TaskRow, Unfinished
 from stretto.definitions.errors import StrettoError
 
 DAMAGE: Final = (
@@ -29,6 +29,11 @@ _EARLIEST: Final = -62_000_000_000.0
 _LATEST: Final = 250_000_000_000.0
 """The bounds of times, in the years 5 and 9892: others cannot be shown in every time zone."""
 _TIMES: Final = ("at", "accepted_at", "started_at", "ended_at")
+
+_ROW_TYPES: Final = (Unfinished, Child, RunRow, TaskRow, ItemRow)
+# msgspec builds its knowledge of a type at the first use, which crashes the process when two readers do it at once.
+for _each in _ROW_TYPES:
+    msgspec.json.Decoder(_each)
 
 Class = TypeVar("Class", bound=type)
 
@@ -97,7 +102,7 @@ _ROWS: Final = frozenset({"run", "tasks", "children"})
 
 def _check(rows: Iterable[Any]) -> None:
     for row in rows:
-        if row is None:
+        if not isinstance(row, _ROW_TYPES):  # no row, or an entry, which is checked as it is decoded
             continue
         fields = msgspec.structs.asdict(row)
         msgspec.convert(fields, type(row))
