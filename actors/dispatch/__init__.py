@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from stretto.actors.dispatch.clock import Clock, ForgetReminder, RemindAt, Timers
     from stretto.actors.dispatch.deferred import (
         Deferred,
+        SparseFuture,
         answer,
         answer_error,
         ask_deferred,
@@ -26,7 +27,7 @@ else:
         {
             "asyncio_bridge": "call call_then reached_by",
             "clock": "Timers Clock ForgetReminder RemindAt",
-            "deferred": "Deferred answer answer_error ask_deferred ask_method forward tell_then",
+            "deferred": "Deferred SparseFuture answer answer_error ask_deferred ask_method forward tell_then",
             "dispatcher": "DispatchedActor Dispatcher",
             "handlers": "handlers_of handles unbound_handlers",
             "mailbox": "Mailbox",
@@ -42,6 +43,7 @@ __all__ = [
     "ForgetReminder",
     "Mailbox",
     "RemindAt",
+    "SparseFuture",
     "TimedInbox",
     "Timers",
     "answer",

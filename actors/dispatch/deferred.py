@@ -48,6 +48,31 @@ class Reply(pykka.ThreadingFuture[T]):
         return value
 
 
+_MAKING = threading.Lock()
+
+
+class SparseFuture(pykka.ThreadingFuture[T]):
+    """A future that makes its condition, of more than a kilobyte, when it is first used.
+
+    Most outcomes have no caller that waits for them, and ten thousand runs can be in progress.
+    """
+
+    _made: threading.Condition | None = None
+
+    def __init__(self) -> None:
+        # Not ThreadingFuture's, which makes the condition.
+        pykka.Future.__init__(self)
+        self._result = None
+
+    @property
+    def _condition(self) -> threading.Condition:  # type: ignore[override]
+        if self._made is None:
+            with _MAKING:
+                if self._made is None:
+                    self._made = threading.Condition()
+        return self._made
+
+
 def answer(reply: pykka.Future[Any], value: object) -> None:
     """Set the value of a reply, unless the caller has set one itself."""
     with contextlib.suppress(queue.Full):

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pykka
 
-from stretto.actors.dispatch import Deferred, handles
+from stretto.actors.dispatch import Deferred, SparseFuture, handles
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
 from stretto.actors.history import outcome_for_parent
@@ -60,7 +60,7 @@ class Children:
         except StrettoError as error:
             _tell_item(message.item, ChildRefused(error.code, str(error)))
             return
-        handle = RunHandle(message.run_id, definition.ref, pykka.ThreadingFuture())
+        handle = RunHandle(message.run_id, definition.ref, SparseFuture())
         request = RunRequest(definition, message.inputs, handle, Deferred())
         request.parent = message.parent
         request.depth = message.depth

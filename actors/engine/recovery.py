@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pykka
 
-from stretto.actors.dispatch import Deferred, handles
+from stretto.actors.dispatch import Deferred, SparseFuture, handles
 from stretto.actors.engine.recovery_queue import FIRST_RESTART_SECONDS, MAX_RESTARTS, RecoveryQueue
 from stretto.actors.engine.run_table import Run, RunTable
 from stretto.actors.engine.submission import Admission
@@ -72,7 +72,7 @@ class RunRecovery:
         """Recover the runs that an earlier engine left."""
         left = tuple(unfinished)
         for each in left:
-            handle = RunHandle(each.run_id, each.workflow, pykka.ThreadingFuture())
+            handle = RunHandle(each.run_id, each.workflow, SparseFuture())
             run = Run(handle, Deferred(), each.accepted_at, each.parent)
             run.accepted.resolve(run.handle)
             self._table.add(run)

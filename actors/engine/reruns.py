@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import pykka
 
-from stretto.actors.dispatch import Deferred, handles
+from stretto.actors.dispatch import Deferred, SparseFuture, handles
 from stretto.actors.engine.requests import not_remembered_error
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.submission import Admission
@@ -66,7 +66,7 @@ class Reruns:
                 f"the results of the run {run_id} are not known: without a store, only recent runs can be rerun, "
                 "and only as a whole"
             )
-        handle = RunHandle(self._services.new_run_id(), old.workflow.ref, pykka.ThreadingFuture())
+        handle = RunHandle(self._services.new_run_id(), old.workflow.ref, SparseFuture())
         request = RunRequest(old.workflow, old.parameters, handle, Deferred())
         request.rerun = Rerun(run_id, scope)
         self._runs.start(request)
@@ -75,7 +75,7 @@ class Reruns:
     @handles(OldRunRead)
     def _old_run_read(self, message: OldRunRead) -> None:
         old = message.accepted
-        handle = RunHandle(self._services.new_run_id(), old.workflow.ref, pykka.ThreadingFuture())
+        handle = RunHandle(self._services.new_run_id(), old.workflow.ref, SparseFuture())
         request = RunRequest(old.workflow, old.parameters, handle, message.answer)
         request.rerun, request.reuse_plan = message.rerun, message.reuse_plan
         try:

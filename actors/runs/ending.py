@@ -20,6 +20,11 @@ from stretto.metrics import unmask_run
 class RunEnding:
     """Cleans up behind a run, and notifies the engine."""
 
+    __slots__ = (
+        "_items", "_listeners", "_reminders", "_run_id", "_services", "_streams", "_telemetry", "_workflow",
+        "parameters", "parks_when_idle",
+    )  # fmt: skip
+
     def __init__(  # noqa: PLR0913, PLR0917 - the parts that it stops and reports to
         self,
         services: Services,

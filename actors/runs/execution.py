@@ -74,6 +74,11 @@ class RunExecution:
     collector.
     """
 
+    __slots__ = (
+        "_inbox", "_now", "_reuses", "_supervisor", "begun", "conductor", "ended", "ending", "items", "listeners",
+        "log", "propagation", "reminders", "reused", "run_id", "streams", "telemetry",
+    )  # fmt: skip
+
     def __init__(
         self,
         services: Services,

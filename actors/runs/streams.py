@@ -80,6 +80,8 @@ class RunStreams:
     `lagging` says that too many lines are pending for another item to start.
     """
 
+    __slots__ = ("_dirty", "_durable", "_files", "_now", "_results", "_run_id", "_supervisor", "lagging")
+
     def __init__(
         self,
         files: FileWork,

@@ -28,11 +28,14 @@ DAMAGE: Final = (
 _EARLIEST: Final = -62_000_000_000.0
 _LATEST: Final = 250_000_000_000.0
 """The bounds of times, in the years 5 and 9892: others cannot be shown in every time zone."""
+_ROWS: Final = (Child, ItemRow, RunRow, TaskRow, Unfinished)
+"""The rows whose values are checked. Entries are checked as they are decoded."""
+_UNWRAPPED: Final = frozenset({"close", "restore_entry", "restore_run"})
+"""Methods for single rows, called thousands of times: their callers convert the errors."""
 _TIMES: Final = ("at", "accepted_at", "started_at", "ended_at")
 
-_ROW_TYPES: Final = (Unfinished, Child, RunRow, TaskRow, ItemRow)
 # msgspec builds its knowledge of a type at the first use, which crashes the process when two readers do it at once.
-for _each in _ROW_TYPES:
+for _each in _ROWS:
     msgspec.json.Decoder(_each)
 
 Class = TypeVar("Class", bound=type)
@@ -62,7 +65,7 @@ def damage_reason(error: Exception) -> str:
 def report_damage(reader: Class) -> Class:
     """Make the public methods of a class of readers raise UnreadableRecord for damaged rows."""
     for name, method in inspect.getmembers(reader, inspect.isfunction):
-        if not name.startswith("_") and name != "close":
+        if not name.startswith("_") and name not in _UNWRAPPED:
             setattr(reader, name, _generating(method) if inspect.isgeneratorfunction(method) else _checked(method))
     return reader
 
@@ -89,20 +92,16 @@ def _checked(method: Callable[..., Any]) -> Callable[..., Any]:
                 _check(found.runs)
             elif isinstance(found, ItemPage):
                 _check(found.items)
-            elif method.__name__ in _ROWS:
+            else:
                 _check(found if isinstance(found, list) else [found])
             return found
 
     return checked
 
 
-_ROWS: Final = frozenset({"run", "tasks", "children"})
-"""Methods that return rows. Entries are checked as they are decoded."""
-
-
 def _check(rows: Iterable[Any]) -> None:
     for row in rows:
-        if not isinstance(row, _ROW_TYPES):  # no row, or an entry, which is checked as it is decoded
+        if not isinstance(row, _ROWS):
             continue
         fields = msgspec.structs.asdict(row)
         msgspec.convert(fields, type(row))

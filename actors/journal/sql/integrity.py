@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from stretto.actors.journal.encryption import Keyring
 from stretto.actors.journal.location import Location
-from stretto.actors.journal.sql.damage import DAMAGE, damage_reason
+from stretto.actors.journal.sql.damage import DAMAGE, converting_damage, damage_reason
 from stretto.actors.journal.sql.errors import reason
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.reader import ACCEPTED, ENTRY, SqlReader, restore_end
@@ -103,7 +103,7 @@ def _body_problems(engine: Engine, reader: SqlReader, portion: dict[int, str]) -
     bodies = _Bodies(engine, reader, portion)
     try:
         bodies.read()
-    except SQLAlchemyError:
+    except (SQLAlchemyError, *DAMAGE):
         # A page is damaged. Which runs it has shows only when they are read one by one.
         for run_id in portion.values():
             yield from _problems_of_one(reader, run_id)
@@ -157,7 +157,8 @@ class _Bodies:
     def _try(self, number: int, restore: Callable[..., Any], *arguments: Any) -> None:
         if number not in self.problems:
             try:
-                restore(*arguments)
+                with converting_damage("a record"):
+                    restore(*arguments)
             except StrettoError as error:
                 self.problems[number] = error
 

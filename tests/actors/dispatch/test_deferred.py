@@ -1,5 +1,6 @@
 """Questions that one actor hands on to another."""
 
+import queue
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +8,15 @@ from typing import Any
 import pykka
 import pytest
 
-from stretto.actors.dispatch import Deferred, DispatchedActor, Dispatcher, ask_deferred, forward, tell_then
+from stretto.actors.dispatch import (
+    Deferred,
+    DispatchedActor,
+    Dispatcher,
+    SparseFuture,
+    ask_deferred,
+    forward,
+    tell_then,
+)
 from tests.support.waiting import PATIENCE
 
 
@@ -112,6 +121,18 @@ def test_a_handlers_value_is_handed_on_now_or_when_it_is_there() -> None:
     assert [outcome_of(answers[number]) for number in (0, 1, 3)] == [7, "kept", "kept"]
     with pytest.raises(KeyError):
         outcome_of(answers[2])
+
+
+def test_a_sparse_future_makes_its_condition_when_it_is_used() -> None:
+    """It behaves like any other future of Pykka's."""
+    future: SparseFuture[str] = SparseFuture()
+    assert "_made" not in vars(future)
+    with pytest.raises(pykka.Timeout):
+        future.get(timeout=0)
+    future.set("here")
+    assert future.get(timeout=0) == "here"
+    with pytest.raises(queue.Full):
+        future.set("again")
 
 
 class Kept(pykka.ThreadingActor):
