@@ -83,6 +83,9 @@ JOURNAL_BATCH = Metric(
 RUNS_IN_PROGRESS = Metric("stretto_runs_in_progress", "Runs that have started and not ended.")
 ITEMS_IN_FLIGHT = Metric("stretto_items_in_flight", "Items that have started and not ended.")
 CONTEXT_BYTES = Metric("stretto_context_bytes", "Bytes held by the contexts of the runs in progress.")
+THREADS_LEFT_BEHIND = Metric(
+    "stretto_threads_left_behind", "Threads whose function runs on although its item has ended."
+)
 JOURNAL_PENDING = Metric("stretto_journal_pending_records", "Records that wait to be committed to the store.")
 STORE_AVAILABLE = Metric("stretto_store_available", "1 if the store accepts records, 0 if not.")
 ACTORS = Metric("stretto_actors", "Actors alive, by class.", ("class",))

@@ -27,6 +27,7 @@ class GaugeSources:
     runs_in_progress: Callable[[], int] = _none
     items_in_flight: Callable[[], int] = _none
     context_bytes: Callable[[], int] = _none
+    threads_left_behind: Callable[[], int] = _none
     actors: Callable[[], Mapping[str, int]] = _no_actors
     journal_pending_records: Callable[[], int] | None = None
     store_available: Callable[[], bool] | None = None
@@ -45,6 +46,7 @@ class StateGauges(Collector):
             (catalogue.RUNS_IN_PROGRESS, sources.runs_in_progress),
             (catalogue.ITEMS_IN_FLIGHT, sources.items_in_flight),
             (catalogue.CONTEXT_BYTES, sources.context_bytes),
+            (catalogue.THREADS_LEFT_BEHIND, sources.threads_left_behind),
             (catalogue.JOURNAL_PENDING, sources.journal_pending_records),
             (catalogue.STORE_AVAILABLE, sources.store_available),
         ):

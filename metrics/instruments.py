@@ -150,6 +150,7 @@ class Instruments:
         items_in_flight: Callable[[], int],
         context_bytes: Callable[[], int],
         actors: Callable[[], Mapping[str, int]],
+        threads_left_behind: Callable[[], int] = lambda: 0,
         journal_pending_records: Callable[[], int] | None = None,
         store_available: Callable[[], bool] | None = None,
     ) -> None:
@@ -162,6 +163,7 @@ class Instruments:
             items_in_flight: Returns the number of running items.
             context_bytes: Returns the bytes that the runs' contexts hold.
             actors: Returns the number of live actors by class name.
+            threads_left_behind: Returns the number of threads whose function runs on although its item has ended.
             journal_pending_records: Returns the number of records to commit, or None without a store.
             store_available: Returns whether the store accepts records, or None without a store. The gauge then has no
                 series, because a 0 would mean that the store has failed.
@@ -171,6 +173,7 @@ class Instruments:
             items_in_flight=items_in_flight,
             context_bytes=context_bytes,
             actors=actors,
+            threads_left_behind=threads_left_behind,
             journal_pending_records=journal_pending_records,
             store_available=store_available,
         )

@@ -241,6 +241,10 @@ class Daemon:
         reason = self._services.journal.unavailable
         if reason is not None:
             return Check(well=False, reason=f"the store cannot be written: {reason}")
+        use = self._services.runners.thread_use
+        if use.is_exhausted:
+            reason = f"no plain function can start: all {use.left_behind} threads hang in functions of ended items"
+            return Check(well=False, reason=reason)
         return Check(well=self._state == "ready", reason=self._state)
 
 

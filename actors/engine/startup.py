@@ -192,6 +192,7 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int]) -> None
         context_bytes=lambda: sum(list(services.context_bytes.values())),
         actors=actors,
         journal_pending_records=None if journal is None else lambda: services.journal.pending,
+        threads_left_behind=lambda: services.runners.thread_use.left_behind,
         store_available=None if journal is None else lambda: services.journal.unavailable is None,
     )
 

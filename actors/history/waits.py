@@ -21,6 +21,9 @@ class Blockers:
         journal_lagging: Whether the journal has to catch up.
         results_lagging: Whether results files have to catch up.
         children: Items in flight that are sub-workflows.
+        for_thread: Items whose function waits for a thread.
+        threads: The number of threads that run functions at a time.
+        left_behind: The number of threads that functions without an item hold.
     """
 
     waiting: frozenset[tuple[str, int, int]] = frozenset()
@@ -29,6 +32,9 @@ class Blockers:
     journal_lagging: bool = False
     results_lagging: bool = False
     children: frozenset[tuple[str, int, int]] = frozenset()
+    for_thread: frozenset[tuple[str, int, int]] = frozenset()
+    threads: int = 0
+    left_behind: int = 0
 
 
 NO_BLOCKERS: Final = Blockers()
@@ -77,7 +83,7 @@ def _described(wait: Wait, blockers: Blockers) -> dict[str, Any]:
     for name in ("since", "until"):
         if name in fields:
             fields[name] = _time(fields[name])
-    return {**fields, "kind": kind, "text": _text(kind, wait)}
+    return {**fields, "kind": kind, "text": _text(kind, wait, blockers)}
 
 
 def _kind(wait: Wait, blockers: Blockers) -> str:
@@ -87,10 +93,12 @@ def _kind(wait: Wait, blockers: Blockers) -> str:
             return "item_to_start"
         if key in blockers.children:
             return "sub_workflow"
+        if key in blockers.for_thread:
+            return "thread"
     return wait.kind
 
 
-def _text(kind: str, wait: Wait) -> str:
+def _text(kind: str, wait: Wait, blockers: Blockers) -> str:
     what = _what(wait)
     since = f" since {_time(wait.since)}" if wait.since is not None else ""
     until = f" until {_time(wait.until)}" if wait.until is not None else ""
@@ -100,6 +108,7 @@ def _text(kind: str, wait: Wait) -> str:
         "item_in_flight": f"{what} is in flight{since}{attempt}",
         "item_to_start": f"{what} is about to start{attempt}",
         "sub_workflow": f"{what} is run by a sub-workflow{since}",
+        "thread": f"{what} waits{since} for one of {_threads(blockers)}{attempt}",
         "item_stopping": f"{what} is being stopped{since}",
         "item_paused": f"{what} waits for its sub-workflow, which is paused",
         "retry_wait": f"{what} waits{until} for its next attempt{attempt}",
@@ -116,6 +125,11 @@ def _text(kind: str, wait: Wait) -> str:
         "more": f"{wait.count:,} more of {what}",
     }
     return texts[kind]
+
+
+def _threads(blockers: Blockers) -> str:
+    left = f"; {blockers.left_behind} more hang in functions of ended items" if blockers.left_behind else ""
+    return f"{blockers.threads} threads (engine.threads), which all run functions{left}"
 
 
 def _what(wait: Wait) -> str:

@@ -10,7 +10,7 @@ import msgspec
 from stretto.actors.actions import Action, ActionRegistry
 from stretto.actors.rehearsal.script import Attempt, Rule, Script
 from stretto.actors.rehearsal.timeline import Pace, Timeline
-from stretto.actors.runners import Call, Done, Finished, Running
+from stretto.actors.runners import Call, Done, Finished, Running, ThreadUse
 from stretto.definitions.conductor import ItemCompleted, StartItem
 from stretto.definitions.context import ItemScope
 from stretto.definitions.data import Data, freeze
@@ -105,6 +105,7 @@ class ScriptedRunner:
     """Records calls and ends them, one at a time, in the order of (end, number)."""
 
     threads = 0
+    thread_use = ThreadUse(0)
 
     def __init__(
         self, script: Script, timeline: Timeline, pace: Pace, delay_of: Callable[[str, StartItem], float]
@@ -135,6 +136,10 @@ class ScriptedRunner:
         if call.on_begin is not None:
             call.on_begin()
         return scripted
+
+    def waiting_for_thread(self, _run_id: str) -> frozenset[tuple[str, int, int]]:
+        """Return no items: no call waits for a thread."""
+        return frozenset()
 
     def stop(self) -> None:
         """Do nothing: no thread or process runs."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.runners.base import Call, Done, Finished, Runner, Running, describe
+    from stretto.actors.runners.base import Call, Done, EngineRunner, Finished, Runner, Running, ThreadUse, describe
     from stretto.actors.runners.inline import call_inline
     from stretto.actors.runners.pool import Pool
     from stretto.actors.runners.runners import DEFAULT_THREADS, Runners
@@ -21,7 +21,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "base": "Call Done Finished Runner Running describe",
+            "base": "Call Done EngineRunner Finished Runner Running ThreadUse describe",
             "inline": "call_inline",
             "pool": "Pool",
             "runners": "DEFAULT_THREADS Runners",
@@ -32,11 +32,13 @@ __all__ = [
     "DEFAULT_THREADS",
     "Call",
     "Done",
+    "EngineRunner",
     "Finished",
     "Pool",
     "Runner",
     "Runners",
     "Running",
+    "ThreadUse",
     "call_inline",
     "describe",
 ]

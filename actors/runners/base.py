@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextvars import Context
 from types import CoroutineType
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -49,7 +49,8 @@ class Call(msgspec.Struct, frozen=True):
         action: The action.
         input: The keyword arguments.
         ids: The run, workflow, task and item of the call, for the log.
-        on_begin: Called just before the action's code begins, on its thread and after any wait for a free thread.
+        on_begin: Called just before the action's code begins, on its thread and after any wait for a free thread. It
+            is also called while the call waits if all threads are left behind.
         start: The conductor's command that this call executes, or None if no run requested the call.
     """
 
@@ -78,6 +79,20 @@ class Running(Protocol):
         """Return the newest output of the call's process, or None if it has none. Any thread may call this."""
 
 
+class ThreadUse(NamedTuple):
+    """The use of the threads for plain functions.
+
+    Attributes:
+        threads: The number of threads that run functions at a time.
+        left_behind: The number of further threads whose function runs on although its item has ended.
+        is_exhausted: Whether all threads are left behind, so that no function can start.
+    """
+
+    threads: int
+    left_behind: int = 0
+    is_exhausted: bool = False
+
+
 class Runner(Protocol):
     """Runs the code of actions.
 
@@ -102,6 +117,17 @@ class Runner(Protocol):
 
     def stop(self) -> None:
         """Cancel the running calls, wait for them for a bounded time, and join the threads. Idempotent."""
+
+
+class EngineRunner(Runner, Protocol):
+    """The runner of an engine, which knows what its threads do."""
+
+    @property
+    def thread_use(self) -> ThreadUse:
+        """The use of the threads for plain functions. Any thread may read it."""
+
+    def waiting_for_thread(self, run_id: str) -> frozenset[tuple[str, int, int]]:
+        """Return the items (task, visit, index) of a run that wait for a thread."""
 
 
 def run_call(call: Call) -> Finished:

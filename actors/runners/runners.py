@@ -3,7 +3,7 @@
 from typing import Final
 
 from stretto.actors.actions import AddressPolicy
-from stretto.actors.runners.base import Call, Done, Runner, Running
+from stretto.actors.runners.base import Call, Done, Runner, Running, ThreadUse
 from stretto.actors.runners.event_loop import EventLoopRunner
 from stretto.actors.runners.threads import ThreadRunner
 
@@ -19,8 +19,9 @@ class Runners:
     """
 
     def __init__(self, *, threads: int = DEFAULT_THREADS, addresses: AddressPolicy | None = None) -> None:
+        self._threads = ThreadRunner(threads)
         self._runners: dict[str, Runner] = {
-            "thread": ThreadRunner(threads),
+            "thread": self._threads,
             "async": EventLoopRunner(addresses=addresses),
         }
 
@@ -28,6 +29,16 @@ class Runners:
     def threads(self) -> int:
         """The largest number of threads that the runners can own."""
         return sum(runner.threads for runner in self._runners.values())
+
+    @property
+    def thread_use(self) -> ThreadUse:
+        """The use of the threads for plain functions. Any thread may read it."""
+        return self._threads.use
+
+    def waiting_for_thread(self, run_id: str) -> frozenset[tuple[str, int, int]]:
+        """Return the items (task, visit, index) of a run that wait for a thread."""
+        starts = [each.call.start for each in list(self._threads.waiting) if each.call.ids.run_id == run_id]
+        return frozenset((start.task, start.visit, start.index) for start in starts if start is not None)
 
     def start(self, call: Call, done: Done) -> Running:
         """Start a call.

@@ -204,7 +204,8 @@ class ItemActor(DispatchedActor):
     @handles(ActionBegan)
     def _action_began(self, message: ActionBegan) -> None:
         timeout = self._request.start.timeout if self._request is not None else None
-        if timeout is not None and not self._stopping:
+        if timeout is not None and not self._stopping and self._timed_out_with is None:
+            self._forget_reminder()
             self._remind(message.at + timeout, AttemptTimedOut())
 
     def _remind(self, at: float, message: Any) -> None:

@@ -178,7 +178,10 @@ class RunItem(msgspec.Struct, frozen=True):
 
 
 class ActionBegan(msgspec.Struct, frozen=True):
-    """The action's code began at `at` on the monotonic clock, where its timeout starts."""
+    """The action's code began at `at` on the monotonic clock, where its timeout starts.
+
+    It is also sent while the action waits for a thread, if all threads are left behind with functions that hang.
+    """
 
     at: float
 

@@ -12,7 +12,7 @@ from stretto.actors.dispatch import Dispatcher, Timers
 from stretto.actors.files import FileThreads, FileWork
 from stretto.actors.journal import Link, NoJournal, NoReaders, Readers
 from stretto.actors.outcome import new_run_id
-from stretto.actors.runners import Runner
+from stretto.actors.runners import EngineRunner
 from stretto.actors.runs.permits import PermitPool
 from stretto.definitions.conductor import Conductor
 from stretto.metrics import Instruments
@@ -43,7 +43,7 @@ class Services:
 
     dispatcher: Dispatcher
     timers: Timers
-    runners: Runner
+    runners: EngineRunner
     actions: ActionRegistry
     instruments: Instruments
     check_digests: bool = False

@@ -191,9 +191,11 @@ class RunSupervisor(DispatchedActor):
         run, link = self._run, self._services.journal
         if run.conductor is None:
             return []
+        use = self._services.runners.thread_use
         blockers = Blockers(
             run.items.waiting(), run.items.permits.requested, link.unavailable, link.pending >= MAX_PENDING,
-            run.streams.lagging, run.items.children(),
+            run.streams.lagging, run.items.children(), self._services.runners.waiting_for_thread(run.run_id),
+            use.threads, use.left_behind,
         )  # fmt: skip
         return explain_waits(run.conductor, message.task, blockers)
 

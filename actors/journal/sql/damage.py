@@ -34,9 +34,9 @@ _UNWRAPPED: Final = frozenset({"close", "restore_entry", "restore_run"})
 """Methods for single rows, called thousands of times: their callers convert the errors."""
 _TIMES: Final = ("at", "accepted_at", "started_at", "ended_at")
 
-# msgspec builds what it knows of a type at its first use, which is not thread-safe. So that happens at import.
-for _row in (RunRow, TaskRow, ItemRow, Child, Unfinished):
-    msgspec.json.Decoder(_row)
+# msgspec builds its knowledge of a type at the first use, which crashes the process when two readers do it at once.
+for _each in _ROWS:
+    msgspec.json.Decoder(_each)
 
 Class = TypeVar("Class", bound=type)
 

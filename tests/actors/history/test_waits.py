@@ -140,6 +140,13 @@ def test_what_holds_items_up_outside_of_the_conductor_is_shown_for_each() -> Non
     assert (first["kind"], first["text"]) == ("item_to_start", "item 0 of 'fan' is about to start")
     assert second["kind"] == "sub_workflow"
     assert second["text"] == "item 1 of 'fan' is run by a sub-workflow since 1970-01-01T00:00:00Z"
+    blockers = Blockers(for_thread=frozenset({("fan", 1, 0)}), threads=16, left_behind=3)
+    first, *_ = explain_waits(begun().conductor, "fan", blockers)
+    assert first["kind"] == "thread"
+    assert first["text"] == (
+        "item 0 of 'fan' waits since 1970-01-01T00:00:00Z for one of 16 threads (engine.threads), "
+        "which all run functions; 3 more hang in functions of ended items"
+    )
     alone = begun(workflow({"name": "a"}))
     (reason,) = explain_waits(alone.conductor, "a", Blockers(waiting=frozenset({("a", 1, 0)})))
     assert reason["text"] == "the task 'a' is about to start"

@@ -285,3 +285,47 @@ def test_a_call_that_has_just_been_taken_counts_as_running(
     assert ends.get(timeout=SECONDS).result == "other", "the gate is closed still"
     gate.open.set()
     runner.stop()
+
+
+def test_a_replaced_thread_ends_with_its_function(ends: "SimpleQueue[Finished]", gate: Gate) -> None:
+    """A call that was left behind gets a substitute for its thread. When it returns, one of the two threads ends."""
+    runner = ThreadRunner(1)
+    hanging = runner.start(call(gate), ends.put)
+    assert gate.begun.acquire(timeout=SECONDS)
+    (first,) = runner._workers
+    assert not hanging.cancel()
+    assert runner.use == (1, 1, False)
+    runner.start(call(lambda: "second"), ends.put)
+    assert ends.get(timeout=SECONDS).result == "second"
+    gate.open.set()
+    assert ends.get(timeout=SECONDS).status == "succeeded"
+    first.join(SECONDS)
+    assert not first.is_alive()
+    assert runner.use == (1, 0, False)
+    runner.stop()
+
+
+def test_a_function_that_has_ended_leaves_no_thread_behind(runner: ThreadRunner, ends: "SimpleQueue[Finished]") -> None:
+    """A cancel that comes too late changes nothing."""
+    ended = runner.start(call(lambda: 1), ends.put)
+    assert ends.get(timeout=SECONDS).result == 1
+    assert not ended.cancel()
+    assert runner.use.left_behind == 0
+
+
+def test_without_a_thread_that_can_come_back_calls_begin_to_wait(ends: "SimpleQueue[Finished]", gate: Gate) -> None:
+    """`on_begin` is called for those that wait, and for those that come later, because their timeouts must start."""
+    runner = ThreadRunner(1, max_left_behind=0)
+    begun: SimpleQueue[str] = SimpleQueue()
+    hanging = runner.start(call(gate), ends.put)
+    assert gate.begun.acquire(timeout=SECONDS)
+    runner.start(replace(call(lambda: 1), on_begin=lambda: begun.put("waiting")), ends.put)
+    hanging.cancel()
+    assert runner.use == (1, 1, True)
+    assert begun.get(timeout=SECONDS) == "waiting"
+    runner.start(replace(call(lambda: 2), on_begin=lambda: begun.put("later")), ends.put)
+    assert begun.get(timeout=SECONDS) == "later"
+    gate.open.set()
+    assert len([ends.get(timeout=SECONDS) for _ in range(3)]) == 3
+    assert runner.use == (1, 0, False)
+    runner.stop()
