@@ -4,6 +4,7 @@
 slow client. Here one thread waits for the listener, for the nearest deadline of a connection, and for a wake-up.
 """
 
+import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,6 +12,7 @@ from math import inf
 from selectors import EVENT_READ, BaseSelector, DefaultSelector
 from threading import Lock, Thread
 from time import monotonic
+from weakref import WeakSet
 
 from stretto.metrics.logging import get_logger
 
@@ -46,6 +48,7 @@ class ConnectionLoop:
         self._waker.settimeout(0)
         self._stopping = False
         self._thread = Thread(target=self._run, name="stretto-metrics", daemon=True)
+        _loops.add(self)
 
     def start(self) -> None:
         """Start to accept connections."""
@@ -56,6 +59,11 @@ class ConnectionLoop:
         self._stopping = True
         self._wake()
         self._thread.join()
+
+    def leave_to_the_parent(self) -> None:
+        """Close this process's copy of all sockets. Only a forked child calls this: it would keep the port taken."""
+        for each in (self._listener, *self._deadlines, self._woken, self._waker):
+            each.close()
 
     def _run(self) -> None:
         try:
@@ -151,3 +159,14 @@ class ConnectionLoop:
         # A full buffer means that a wake-up is pending. A closed socket means that the loop has ended.
         with suppress(OSError):
             self._waker.send(b"\0")
+
+
+_loops: WeakSet[ConnectionLoop] = WeakSet()
+
+
+def _leave_all_to_the_parent() -> None:
+    for loop in tuple(_loops):
+        loop.leave_to_the_parent()
+
+
+os.register_at_fork(after_in_child=_leave_all_to_the_parent)

@@ -17,6 +17,7 @@ import contexts
 import counts
 import crowd
 import engine
+import garbage
 import idle
 import lazy
 import origin
@@ -158,6 +159,11 @@ def measure_counts(report: Report, _effort: Effort) -> None:
     report.show(counts.table(marks, frozen))
 
 
+def measure_garbage(report: Report, _effort: Effort) -> None:
+    """Garbage collections in a daemon."""
+    garbage.show(report)
+
+
 def measure_idle(report: Report, effort: Effort) -> None:
     """An idle engine."""
     report.show(idle.table(in_fresh_process(idle.measure, effort.idle_seconds)))
@@ -180,6 +186,7 @@ SECTIONS: dict[str, Section] = TARGETED | {
     "variants": measure_variants,
     "publishing": measure_publishing,
     "counts": measure_counts,
+    "garbage": measure_garbage,
     "idle": measure_idle,
 }
 

@@ -5,7 +5,6 @@ from typing import Any
 from stretto.definitions.context import Context, RunFacts, TaskRecord
 from stretto.definitions.data import FrozenDict, FrozenList, freeze
 
-RESULT_BYTES = 10_000
 RESULTS_A_MEGABYTE = 100
 _ROWS = 98
 

@@ -111,7 +111,10 @@ def floors_of(rooms: dict[str, set[str]]) -> list[set[str]]:
     placed: set[str] = set()
     while placed != rooms.keys():
         floor = {room for room, below in rooms.items() if room not in placed and below <= placed}
-        assert floor, f"these import each other in a circle: {sorted(rooms.keys() - placed)}"
+        assert floor, (
+            f"these import each other in a circle: {sorted(rooms.keys() - placed)}; "
+            "an import leads upward, and .venv/bin/lint-imports names it"
+        )
         floors.append(floor)
         placed |= floor
     return floors
@@ -174,19 +177,22 @@ def test_rooms_import_each_other_through_their_faces() -> None:
             if each.module in ROOMS_IN_ROOMS:
                 continue
             if each.module != room:
-                wrong.append(str(each))
+                wrong.append(f"{each}: import it from stretto.{room}, and add it to the three lists of that face")
             elif each.name not in read_face(face).exported:
                 listed.add((each.importer, room, each.name or ""))
     assert not wrong, "\n".join(wrong)
-    assert listed == MODULES_OF_FACES.keys()
+    assert listed == MODULES_OF_FACES.keys(), (
+        f"each name must be in its face's __all__, or in MODULES_OF_FACES: {sorted(listed ^ MODULES_OF_FACES.keys())}"
+    )
 
 
 @pytest.mark.parametrize("face", FACES, ids=module_of)
 def test_a_face_says_the_same_three_times(face: Path) -> None:
     """To type checkers, to the importer, and to readers."""
     checked, lazy, exported = read_face(face)
-    assert checked == lazy
-    assert sorted(exported) == sorted(lazy)
+    differing = sorted({name for name, _ in checked.items() ^ lazy.items()} | set(exported) ^ lazy.keys())
+    assert not differing, f"TYPE_CHECKING, lazy_face() and __all__ of {face} must agree about {', '.join(differing)}"
+    assert len(exported) == len(set(exported)), f"__all__ of {face} has a name twice"
 
 
 def test_only_the_dispatch_room_knows_pykkas_private_names() -> None:
@@ -206,7 +212,9 @@ def test_no_module_is_long() -> None:
     """A longer one is two modules."""
     lengths = {module_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in files()}
     long = {module: length for module, length in lengths.items() if length > MOST_LINES}
-    assert long.keys() == LONG_MODULES.keys(), long
+    assert long.keys() == LONG_MODULES.keys(), (
+        f"over {MOST_LINES} lines: {long}; split it, or give the reason in LONG_MODULES"
+    )
 
 
 def test_no_class_is_long() -> None:
@@ -218,7 +226,9 @@ def test_no_class_is_long() -> None:
                 length = (node.end_lineno or node.lineno) - node.lineno + 1
                 if length > MOST_LINES_OF_A_CLASS:
                     long[f"{module_of(path)}.{node.name}"] = length
-    assert long.keys() == LONG_CLASSES.keys(), long
+    assert long.keys() == LONG_CLASSES.keys(), (
+        f"over {MOST_LINES_OF_A_CLASS} lines: {long}; split it, or give the reason in LONG_CLASSES"
+    )
 
 
 def loaded_by(statement: str) -> set[str]:

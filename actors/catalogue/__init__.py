@@ -7,7 +7,7 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.catalogue.callables import Callables
     from stretto.actors.catalogue.catalogue import Catalogue, Rules, log_nothing
-    from stretto.actors.catalogue.definition import duplicate_ref, is_rehearsal_document, not_utf8, text_of
+    from stretto.actors.catalogue.definition import duplicate_ref, is_rehearsal_document, not_utf8
     from stretto.actors.catalogue.loading import Library, core_actions, load_library
 else:
     __getattr__ = lazy_face(
@@ -15,7 +15,7 @@ else:
         {
             "callables": "Callables",
             "catalogue": "Catalogue Rules log_nothing",
-            "definition": "duplicate_ref is_rehearsal_document not_utf8 text_of",
+            "definition": "duplicate_ref is_rehearsal_document not_utf8",
             "loading": "Library core_actions load_library",
         },
     )
@@ -31,5 +31,4 @@ __all__ = [
     "load_library",
     "log_nothing",
     "not_utf8",
-    "text_of",
 ]

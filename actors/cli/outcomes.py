@@ -37,4 +37,4 @@ def error_line(error: "Mapping[str, Any]") -> str:
     place = f"{where['file']}:{where['line']}:{where['column']}: " if where else ""
     item = f" (item {error['item_index']})" if error.get("item_index") is not None else ""
     handled = "handled: " if error.get("handled") else ""
-    return f"{place}{handled}{error['message']}{item} [{error['code']}]"
+    return f"{place}{handled}{error.get('message')}{item} [{error.get('code')}]"

@@ -34,7 +34,11 @@ STOP_SECONDS = 2.0
 @click.option("--store-key", metavar="FILE", help="With --store: the file with its encryption key.")
 @click.option("--idempotency-key", metavar="KEY", help="If a run was started with this KEY, follow that one instead.")
 @click.option(
-    "--log-level", default="WARNING", show_default=True, help="The lowest level that is logged, to standard error."
+    "--log-level",
+    metavar="LEVEL",
+    default="WARNING",
+    show_default=True,
+    help="Log to standard error from this level on: DEBUG, INFO, WARNING, ERROR.",
 )
 def run(
     workflow: str,

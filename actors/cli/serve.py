@@ -35,7 +35,7 @@ than 1 ms gains nothing more."""
 )
 @click.option("--store-key", metavar="FILE", help="The file with the store's encryption key.")
 @click.option("--host", help="The address of /metrics, /healthz and /readyz.  [default: 127.0.0.1]")
-@click.option("--port", type=int, help="Their port; 0 picks a free one.  [default: 8420]")
+@click.option("--port", type=int, help="The port of these paths; 0 picks a free one.  [default: 8420]")
 @click.option("--socket", metavar="PATH", help="The socket for run requests, in a folder of mode 700.")
 @click.option("--watch/--no-watch", default=None, help="Reload definitions when they change.  [default: watch]")
 @click.option("--insecure-bind", is_flag=True, default=None, help="Allow a --host that other machines can reach.")
@@ -55,13 +55,14 @@ def serve(file: str | None, **given: Any) -> None:
     from stretto.metrics import configure_logging
 
     try:
-        settings = read_settings(file, flags=_flags(given)).settings
+        effective = read_settings(file, flags=_flags(given))
     except InvalidSettings as error:
         give_up("\n  ".join(["the settings cannot be used", *error.problems]), USAGE)
+    settings = effective.settings
     configure_logging(settings.logging.level, style=settings.logging.style)
     sys.setswitchinterval(SWITCH_SECONDS)
     try:
-        code = asyncio.run(Daemon(settings).serve())
+        code = asyncio.run(Daemon(settings, effective.file).serve())
     except (CannotOpenStore, StoreUnavailable) as error:
         give_up(str(error), UNREACHABLE)
     except (StrettoError, ValueError) as error:

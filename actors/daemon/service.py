@@ -15,6 +15,7 @@ import pykka
 
 from stretto.actors.actions import AddressPolicy
 from stretto.actors.catalogue import Catalogue, load_library
+from stretto.actors.daemon.collector import Collector
 from stretto.actors.daemon.diagnostics import log_diagnostics
 from stretto.actors.daemon.notify import notify
 from stretto.actors.daemon.operations import Check, OperationsServer, is_loopback
@@ -24,6 +25,7 @@ from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway import CannotServe, Gateway, SocketFile, default_path
 from stretto.actors.packs import Pack
+from stretto.actors.process import in_children
 from stretto.actors.settings import Settings
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
@@ -39,14 +41,21 @@ HEALTH_SECONDS: Final = 5.0
 """How long the engine may take to answer a probe; its turns take microseconds."""
 
 _STOPS: Final = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS: Final = (*_STOPS, signal.SIGHUP, signal.SIGUSR1)
 _log = get_logger("stretto.daemon")
 
 
 class Daemon:
-    """Serves until a signal stops it: `asyncio.run(Daemon(settings).serve())`."""
+    """Serves until a signal stops it: `asyncio.run(Daemon(settings).serve())`.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        settings: The effective settings.
+        config: The file that they are from, or None. Workflows must not read or write it.
+    """
+
+    def __init__(self, settings: Settings, config: str | None = None) -> None:
         self._settings = settings
+        self._protected: tuple[str, ...] = () if config is None else (config,)
         self._state = "starting"
         self._events: asyncio.Queue[signal.Signals | None] = asyncio.Queue()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -59,7 +68,7 @@ class Daemon:
         Raises `CannotServe`, and what `Engine.start` raises; then nothing is left running.
         """
         # The loop's handlers use signal.set_wakeup_fd: the loop wakes up whichever thread gets the signal.
-        for number in (*_STOPS, signal.SIGHUP, signal.SIGUSR1):
+        for number in _SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, self._events.put_nowait, number)
         serve = self._settings.serve
         if not is_loopback(serve.host) and not serve.insecure_bind:
@@ -69,7 +78,9 @@ class Daemon:
             )
         path = Path(serve.socket) if serve.socket is not None else default_path()
         async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(in_children(_take_no_signals))
             socket_file = SocketFile(path)
+            self._protected += socket_file.files
             listener = socket_file.open()
             stack.callback(socket_file.close)
             if serve.watch:
@@ -77,6 +88,8 @@ class Daemon:
                 await stack.enter_async_context(self._watching_definitions())
             self._engine = await stack.enter_async_context(self._running_engine())
             self._services: Services = await call(self._engine, EngineHost.services)
+            self._collector = Collector(lambda: self._services.dispatcher.alive().get("ItemActor", 0))
+            stack.enter_context(self._collector.running())
             operations = OperationsServer(self._services.instruments.registry, self._health, self._readiness)
             url = operations.start(serve.host, serve.port)
             stack.push_async_callback(asyncio.to_thread, operations.stop)
@@ -107,6 +120,7 @@ class Daemon:
             addresses=policy, packs=engine.packs, pack_config=engine.pack_config, keystore=engine.keystore,
             rendered_commands=self._settings.core_local.rendered_cmd,
             store_key=engine.store_key, retain_days=engine.retain_days, retain_runs=engine.retain_runs,
+            protected=self._protected,
         )  # fmt: skip
         # Inspecting the actor for a proxy takes too long for a probe.
         self._proxy: Any = reference.proxy()
@@ -195,6 +209,7 @@ class Daemon:
             except (StrettoError, pykka.ActorDeadError) as error:
                 _log.error("reload_failed", reason=str(error))
             else:
+                self._collector.definitions_replaced()
                 _log.info("definitions_reloaded", workflows=len(catalogue.refs()))
             notify("READY=1")
 
@@ -227,3 +242,10 @@ class Daemon:
         if reason is not None:
             return Check(well=False, reason=f"the store cannot be written: {reason}")
         return Check(well=self._state == "ready", reason=self._state)
+
+
+def _take_no_signals() -> None:
+    """Give a forked child the default signals. It would write each of its own into the daemon's wake-up socket."""
+    signal.set_wakeup_fd(-1)
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_DFL)

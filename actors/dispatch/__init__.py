@@ -5,9 +5,18 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.dispatch.asyncio_bridge import call, call_then, method_path, reached_by
+    from stretto.actors.dispatch.asyncio_bridge import call, call_then, reached_by
     from stretto.actors.dispatch.clock import Clock, ForgetReminder, RemindAt, Timers
-    from stretto.actors.dispatch.deferred import Deferred, answer, answer_error, ask_deferred, ask_method, forward
+    from stretto.actors.dispatch.deferred import (
+        Deferred,
+        SparseFuture,
+        answer,
+        answer_error,
+        ask_deferred,
+        ask_method,
+        forward,
+        tell_then,
+    )
     from stretto.actors.dispatch.dispatcher import DispatchedActor, Dispatcher
     from stretto.actors.dispatch.handlers import handlers_of, handles, unbound_handlers
     from stretto.actors.dispatch.mailbox import Mailbox
@@ -16,9 +25,9 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "asyncio_bridge": "call call_then method_path reached_by",
+            "asyncio_bridge": "call call_then reached_by",
             "clock": "Timers Clock ForgetReminder RemindAt",
-            "deferred": "Deferred answer answer_error ask_deferred ask_method forward",
+            "deferred": "Deferred SparseFuture answer answer_error ask_deferred ask_method forward tell_then",
             "dispatcher": "DispatchedActor Dispatcher",
             "handlers": "handlers_of handles unbound_handlers",
             "mailbox": "Mailbox",
@@ -34,6 +43,7 @@ __all__ = [
     "ForgetReminder",
     "Mailbox",
     "RemindAt",
+    "SparseFuture",
     "TimedInbox",
     "Timers",
     "answer",
@@ -45,7 +55,7 @@ __all__ = [
     "forward",
     "handlers_of",
     "handles",
-    "method_path",
     "reached_by",
+    "tell_then",
     "unbound_handlers",
 ]

@@ -10,7 +10,7 @@ from pykka.messages import ProxyCall
 
 from stretto.actors.dispatch.deferred import Deferred
 
-__all__ = ["call", "call_then", "method_path", "reached_by"]
+__all__ = ["call", "call_then", "reached_by"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,7 +44,7 @@ def reached_by(attribute: str) -> Callable[[_Class], _Class]:
     return mark
 
 
-def method_path(method: str | Callable[..., Any]) -> tuple[str, ...]:
+def _method_path(method: str | Callable[..., Any]) -> tuple[str, ...]:
     """Return the path by which an actor's proxy reaches a method, given as a function of the class or as a name."""
     if isinstance(method, str):
         return (method,)
@@ -76,7 +76,7 @@ def call(
     Returns:
         A future of the event loop. It raises what the method raises, or ActorDeadError.
     """
-    return _send(actor, method_path(method), args, kwargs, None)
+    return _send(actor, _method_path(method), args, kwargs, None)
 
 
 def call_then(
@@ -91,7 +91,7 @@ def call_then(
     `then` runs in the loop before any message that the actor sends after its answer; a coroutine that awaits the
     answer continues later.
     """
-    return _send(actor, method_path(method), args, kwargs, then)
+    return _send(actor, _method_path(method), args, kwargs, then)
 
 
 def _send(

@@ -111,7 +111,7 @@ class Timers:
     def remind(self, at: float, to: pykka.ActorRef[Any], message: Any) -> int:
         """Send `message` to `to` at `at` on the monotonic clock. Return the key for `forget`."""
         key = next(self._keys)
-        with contextlib.suppress(pykka.ActorDeadError):  # the clock stops last, so its users are stopping
+        with contextlib.suppress(pykka.ActorDeadError):  # the clock stops after the engine, when no reminder matters
             self.clock.tell(RemindAt(key, at, to, message))
         return key
 

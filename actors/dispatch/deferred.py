@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pykka
 from pykka._envelope import Envelope
-from pykka.messages import ProxyCall
+from pykka.messages import ProxyCall, ProxyGetAttr
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +46,31 @@ class Reply(pykka.ThreadingFuture[T]):
             if thread.is_alive():
                 raise pykka.Timeout(f"{timeout} seconds")
         return value
+
+
+_MAKING = threading.Lock()
+
+
+class SparseFuture(pykka.ThreadingFuture[T]):
+    """A future that makes its condition, of more than a kilobyte, when it is first used.
+
+    Most outcomes have no caller that waits for them, and ten thousand runs can be in progress.
+    """
+
+    _made: threading.Condition | None = None
+
+    def __init__(self) -> None:
+        # Not ThreadingFuture's, which makes the condition.
+        pykka.Future.__init__(self)
+        self._result = None
+
+    @property
+    def _condition(self) -> threading.Condition:  # type: ignore[override]
+        if self._made is None:
+            with _MAKING:
+                if self._made is None:
+                    self._made = threading.Condition()
+        return self._made
 
 
 def answer(reply: pykka.Future[Any], value: object) -> None:
@@ -173,3 +198,34 @@ def forward(value: Any, answer: Deferred) -> None:
         value.subscribe(_ForwardingFuture(answer), set())
     else:
         answer.resolve(value)
+
+
+class _HandledFuture(pykka.Future[Any]):
+    """Stands in for a caller's future, and calls a function as soon as there is an answer or an error."""
+
+    def __init__(self, then: Callable[[], object]) -> None:
+        super().__init__()
+        self._then = then
+
+    def set(self, _value: Any = None) -> None:
+        self._then()
+
+    def set_exception(self, exc_info: Any = None) -> None:  # noqa: ARG002 - Pykka passes it by name
+        self._then()
+
+
+def tell_then(actor: pykka.ActorRef[Any], message: Any, then: Callable[[], object]) -> None:
+    """Send a message, and call a function once the actor has handled it or has stopped.
+
+    It works with every Pykka actor: a question that Pykka itself answers stands behind the message in the inbox.
+
+    Args:
+        actor: The receiver.
+        message: The message, which wants no answer.
+        then: Called on the actor's thread. It must return at once.
+
+    Raises:
+        pykka.ActorDeadError: The actor has stopped.
+    """
+    actor.tell(message)
+    actor.actor_inbox.put(Envelope(ProxyGetAttr(attr_path=("actor_urn",)), reply_to=_HandledFuture(then)))

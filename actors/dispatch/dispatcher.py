@@ -57,7 +57,7 @@ class Dispatcher:
     _shared: ClassVar[Dispatcher | None] = None
     _shared_lock: ClassVar[threading.Lock] = threading.Lock()
 
-    def __init__(self, threads: int = 2, *, turn: int = 64) -> None:
+    def __init__(self, threads: int = 1, *, turn: int = 64) -> None:
         if threads < 1 or turn < 1:
             raise ValueError(f"a dispatcher needs {threads=} and {turn=} to be at least 1")
         self._size = threads

@@ -1,11 +1,11 @@
-"""Sub-workflows: items start the runs that perform them, attach to them, and control them."""
+"""Sub-workflows: items start their child runs, attach to them, and control them."""
 
 import contextlib
 from typing import Any, Final
 
 import pykka
 
-from stretto.actors.dispatch import Deferred, handles
+from stretto.actors.dispatch import Deferred, SparseFuture, handles
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
 from stretto.actors.history import outcome_for_parent
@@ -31,7 +31,7 @@ READ_AGAIN_SECONDS: Final = 1.0
 
 
 class Children:
-    """Introduces items to the runs that perform them."""
+    """Introduces items to the child runs that execute them."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class Children:
         except StrettoError as error:
             _tell_item(message.item, ChildRefused(error.code, str(error)))
             return
-        handle = RunHandle(message.run_id, definition.ref, pykka.ThreadingFuture())
+        handle = RunHandle(message.run_id, definition.ref, SparseFuture())
         request = RunRequest(definition, message.inputs, handle, Deferred())
         request.parent = message.parent
         request.depth = message.depth

@@ -29,7 +29,7 @@ class EngineCore:
         services = parts.services
         self.admission = admission = Admission(services.journal)
         self.table = table = RunTable()
-        self.definitions = definitions = EffectiveDefinitions(parts.catalogue, parts.surroundings)
+        self.definitions = definitions = EffectiveDefinitions(parts.catalogue, parts.pack_configuration)
         self.runs = runs = RunSupervision(services, engine, definitions, table)
         self.children = Children(services, engine, definitions, table, runs)
         self.recovery = recovery = RunRecovery(services, engine, definitions, table, runs, admission)

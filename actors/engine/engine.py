@@ -84,6 +84,7 @@ class Engine(DispatchedActor):
         store_key: str | PathLike[str] | None = None,
         retain_days: float | None = None,
         retain_runs: int | None = None,
+        protected: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
     ) -> "pykka.ActorRef[Engine]":
         """Start an engine and everything it needs. If this raises, nothing is left running.
 
@@ -100,12 +101,12 @@ class Engine(DispatchedActor):
             packs: Folders of packs, or packs.
             pack_config: The values of `config.*` in expressions, or the path of a YAML file with them.
             keystore: The values of `keystore.*` in expressions, or the path of a YAML file with them.
-            rendered_commands: "allow" lets expressions of Orquesta definitions into the commands of core.local, where
-                data can run as code.
+            rendered_commands: "allow" lets expressions, whose data can run as code, into Orquesta's core.local.
             check_digests: Fail an item whose action changes frozen input, as C code can (`heapq`). For debugging.
             store_key: The file with the key for secrets in the store. None is a file beside an SQLite store.
             retain_days: The days that ended runs stay in the store. None is no limit.
             retain_runs: The number of ended runs that stay in the store. None is no limit.
+            protected: More files that workflows must not read or write, besides the store and its key.
 
         Returns:
             The reference of the engine's actor.
@@ -119,9 +120,9 @@ class Engine(DispatchedActor):
             ValueError: A setting is out of range.
         """
         options = EngineOptions(
-            definitions=definitions, store=store, actions=actions, metrics_port=metrics_port,
-            max_items_in_flight=max_items_in_flight, threads=threads, dispatchers=dispatchers, addresses=addresses,
-            packs=packs, pack_config=pack_config, keystore=keystore, rendered_commands=rendered_commands,
+            definitions=definitions, store=store, actions=actions, metrics_port=metrics_port, threads=threads,
+            max_items_in_flight=max_items_in_flight, dispatchers=dispatchers, addresses=addresses, packs=packs,
+            pack_config=pack_config, keystore=keystore, rendered_commands=rendered_commands, protected=protected,
             check_digests=check_digests, store_key=store_key, retention=Retention(retain_days, retain_runs),
         )  # fmt: skip
         parts = start_parts(options)
@@ -152,7 +153,7 @@ class Engine(DispatchedActor):
         Args:
             workflow: A ref, the path of a file, or a `Workflow`.
             inputs: The run's inputs by parameter.
-            watcher: An actor that gets `RunProgressed` as the run progresses.
+            watcher: An actor that gets `RunProgressed` as the run progresses, with changes merged while it is busy.
             idempotency_key: If an earlier run was accepted with this key and the same request, return its handle.
 
         Returns:
@@ -222,7 +223,7 @@ class Engine(DispatchedActor):
         return self._core.requests.send(run_id, "extend", ControlRun(events.ExtensionRequested, (seconds,)))
 
     def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> Any:
-        """Send an actor `RunProgressed` from now until the run's end.
+        """Send an actor `RunProgressed` from now until the run's end, each after it has handled the last one.
 
         Raises:
             TypeError: The watcher is not an `ActorRef`.

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pykka
 
-from stretto.actors.dispatch import Deferred, handles
+from stretto.actors.dispatch import Deferred, SparseFuture, handles
 from stretto.actors.engine.recovery_queue import FIRST_RESTART_SECONDS, MAX_RESTARTS, RecoveryQueue
 from stretto.actors.engine.run_table import Run, RunTable
 from stretto.actors.engine.submission import Admission
@@ -72,7 +72,7 @@ class RunRecovery:
         """Recover the runs that an earlier engine left."""
         left = tuple(unfinished)
         for each in left:
-            handle = RunHandle(each.run_id, each.workflow, pykka.ThreadingFuture())
+            handle = RunHandle(each.run_id, each.workflow, SparseFuture())
             run = Run(handle, Deferred(), each.accepted_at, each.parent)
             run.accepted.resolve(run.handle)
             self._table.add(run)
@@ -93,10 +93,10 @@ class RunRecovery:
             return
         request = RunRequest(accepted.workflow, {}, run.handle, run.accepted)
         request.parent, request.depth = accepted.parent, accepted.depth
-        request.rerun, request.kept = accepted.rerun, message.kept
+        request.rerun, request.reuse_plan = accepted.rerun, message.reuse_plan
         request.surroundings = accepted.surroundings
         # Both today's secrets and those of the time when the run began are masked.
-        mask = self._runs.mask_of(run, self._definitions.surroundings.of_workflow(accepted.workflow.ref))
+        mask = self._runs.mask_of(run, self._definitions.pack_configuration.of_workflow(accepted.workflow.ref))
         mask.add(accepted.surroundings.mask.known()[0])
         request.watchers = run.watchers
         children = (*message.children, *self._unrecorded_children(accepted.run_id, message.children))
@@ -145,10 +145,10 @@ class RunRecovery:
             if was_supervised:  # that supervisor has stopped, and takes its requests along
                 run.fail_requests(StoreUnavailable(f"the run {run_id} cannot be read now: {reason}"))
             log = _log.debug if run.failed_reads else _log.warning
-            log("run_not_rebuilt_yet", run_id=run_id, reason=reason)
+            log("run_not_recovered_yet", run_id=run_id, reason=reason)
             self._read_later(run_id, run)
             return
-        _log.error("run_not_rebuilt", run_id=run_id, reason=reason)
+        _log.error("run_not_recovered", run_id=run_id, reason=reason)
         if message.again == "with the key":
             self._park_subtree(run_id, reason)
         else:

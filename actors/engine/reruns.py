@@ -4,7 +4,7 @@ from typing import Any, Final
 
 import pykka
 
-from stretto.actors.dispatch import Deferred, handles
+from stretto.actors.dispatch import Deferred, SparseFuture, handles
 from stretto.actors.engine.requests import not_remembered_error
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.submission import Admission
@@ -45,17 +45,17 @@ class Reruns:
             raise IllegalTransition(f"cannot rerun the run {run_id}: it has not ended; cancel it first")
         if not self._services.journal.durable:
             return self._rerun_from_memory(run_id, scope)
-        later = Deferred()
+        answer = Deferred()
 
         def read(reader: Reader) -> None:
             accepted = reader.accepted(run_id)
             if accepted is None:
                 raise UnknownRun(f"there is no run {run_id!r}")
-            kept = load_reuse_plan(reader, accepted, scope)
-            self._engine.tell(OldRunRead(accepted, kept, Rerun(run_id, scope), later))
+            plan = load_reuse_plan(reader, accepted, scope)
+            self._engine.tell(OldRunRead(accepted, plan, Rerun(run_id, scope), answer))
 
-        self._services.readers.read(read, lambda _value: None, later.fail)
-        return later
+        self._services.readers.read(read, lambda _value: None, answer.fail)
+        return answer
 
     def _rerun_from_memory(self, run_id: str, scope: RerunScope) -> Deferred:
         if self._table.ended(run_id) is None:
@@ -66,7 +66,7 @@ class Reruns:
                 f"the results of the run {run_id} are not known: without a store, only recent runs can be rerun, "
                 "and only as a whole"
             )
-        handle = RunHandle(self._services.new_run_id(), old.workflow.ref, pykka.ThreadingFuture())
+        handle = RunHandle(self._services.new_run_id(), old.workflow.ref, SparseFuture())
         request = RunRequest(old.workflow, old.parameters, handle, Deferred())
         request.rerun = Rerun(run_id, scope)
         self._runs.start(request)
@@ -75,9 +75,9 @@ class Reruns:
     @handles(OldRunRead)
     def _old_run_read(self, message: OldRunRead) -> None:
         old = message.accepted
-        handle = RunHandle(self._services.new_run_id(), old.workflow.ref, pykka.ThreadingFuture())
+        handle = RunHandle(self._services.new_run_id(), old.workflow.ref, SparseFuture())
         request = RunRequest(old.workflow, old.parameters, handle, message.answer)
-        request.rerun, request.kept = message.rerun, message.kept
+        request.rerun, request.reuse_plan = message.rerun, message.reuse_plan
         try:
             self._admission.check()
             self._runs.start(request)

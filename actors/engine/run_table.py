@@ -126,10 +126,11 @@ class Run:
 
 
 class RunTable:
-    """Runs by their ids."""
+    """Runs by their ids, and sub-workflows' runs by their parents: recovery asks for the children of every run."""
 
     def __init__(self) -> None:
         self._runs: dict[str, Run] = {}
+        self._children: dict[str, dict[str, Run]] = {}
         self._ended: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._inputs: OrderedDict[str, RunInputs] = OrderedDict()
         self._weight = 0
@@ -143,6 +144,8 @@ class RunTable:
     def add(self, run: Run) -> None:
         """Add a run in progress."""
         self._runs[run.handle.id] = run
+        if run.parent is not None:
+            self._children.setdefault(run.parent, {})[run.handle.id] = run
 
     def get(self, run_id: str) -> Run | None:
         """Return a run in progress."""
@@ -150,15 +153,21 @@ class RunTable:
 
     def remove(self, run_id: str) -> Run | None:
         """Remove a run."""
-        return self._runs.pop(run_id, None)
+        run = self._runs.pop(run_id, None)
+        if run is not None and run.parent is not None:
+            children = self._children[run.parent]
+            del children[run_id]
+            if not children:
+                del self._children[run.parent]
+        return run
 
     def ids(self) -> tuple[str, ...]:
         """Return the ids of the runs in progress."""
         return tuple(self._runs)
 
     def children_of(self, run_id: str) -> list[tuple[str, Run]]:
-        """Return the sub-workflows' runs in progress that perform items of a run."""
-        return [(child_id, run) for child_id, run in self._runs.items() if run.parent == run_id]
+        """Return the child runs in progress of a run."""
+        return list(self._children.get(run_id, {}).items())
 
     def remember(self, status: dict[str, Any], inputs: RunInputs | None) -> None:
         """Keep the last status of a run, and its inputs as far as there is room."""

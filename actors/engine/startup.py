@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import structlog
@@ -12,8 +13,8 @@ import structlog
 from stretto.actors.actions import AddressPolicy, RenderedCommands
 from stretto.actors.catalogue import Catalogue, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, Timers
-from stretto.actors.files import FileThreads
-from stretto.actors.journal import NoJournal, NoReaders, OpenJournal, Prune, Unfinished, open_journal
+from stretto.actors.files import FileThreads, ProtectedFiles
+from stretto.actors.journal import NoJournal, NoReaders, OpenJournal, Prune, Unfinished, files_of, open_journal
 from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
 from stretto.actors.runners import Runners
 from stretto.actors.runs import PermitPool, Services
@@ -65,6 +66,7 @@ class EngineOptions:
     check_digests: bool
     store_key: str | PathLike[str] | None
     retention: Retention
+    protected: Paths
 
 
 class StopStack(contextlib.ExitStack):
@@ -88,7 +90,7 @@ class EngineParts:
 
     services: Services
     catalogue: Catalogue
-    surroundings: PackConfiguration
+    pack_configuration: PackConfiguration
     metrics_url: str | None = None
     journal: OpenJournal | None = None
     unfinished: tuple[Unfinished, ...] = ()
@@ -107,7 +109,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
         rendered_commands=options.rendered_commands,
     )  # fmt: skip
     catalogue = library.catalogue
-    surroundings = read_pack_configuration(options.pack_config, options.keystore, library.packs)
+    pack_configuration = read_pack_configuration(options.pack_config, options.keystore, library.packs)
     with StopStack() as stack:
         instruments = Instruments()
         metrics_url = None
@@ -124,7 +126,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             journal = open_journal(options.store, options.store_key)
             stack.add("journal", journal.close)
         unfinished = () if journal is None else tuple(journal.store.reader.unfinished())
-        files = FileThreads()
+        files = FileThreads(_protected(options))
         stack.add("files", files.stop)
         runners = Runners(threads=options.threads, addresses=options.addresses)
         stack.add("runners", runners.stop)
@@ -137,8 +139,28 @@ def start_parts(options: EngineOptions) -> EngineParts:
         if journal is not None:
             journal.start(timers, instruments, lambda: services.engine)
         return EngineParts(
-            services, catalogue, surroundings, metrics_url, journal, unfinished, options.retention, stack.pop_all()
+            services,
+            catalogue,
+            pack_configuration,
+            metrics_url,
+            journal,
+            unfinished,
+            options.retention,
+            stack.pop_all(),
         )
+
+
+def _protected(options: EngineOptions) -> ProtectedFiles:
+    """Return the engine's own files, which workflows must not read or write."""
+    given: list[str | PathLike[str]] = [
+        *as_list(options.protected),
+        *(() if options.store is None else files_of(options.store)),
+    ]
+    for source in (options.store_key, options.pack_config, options.keystore):
+        if isinstance(source, str | PathLike):
+            path = Path(source)
+            given += path.iterdir() if path.is_dir() else [path]
+    return ProtectedFiles(given)
 
 
 def start_clock(stack: StopStack) -> "pykka.ActorRef[Clock]":

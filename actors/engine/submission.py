@@ -7,7 +7,7 @@ from typing import Any
 
 import pykka
 
-from stretto.actors.dispatch import Deferred
+from stretto.actors.dispatch import Deferred, SparseFuture
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
 from stretto.actors.journal import Link, StoreUnavailable
 from stretto.actors.outcome import RunHandle
@@ -71,7 +71,7 @@ class Submissions:
         scope = catalogue.scope_of(workflow) if isinstance(workflow, str) else catalogue
         definition = scope.find(workflow) if isinstance(workflow, str) else workflow
         given: Mapping[str, Any] = {} if inputs is None else inputs
-        handle = RunHandle(self._services.new_run_id(), definition.ref, pykka.ThreadingFuture())
+        handle = RunHandle(self._services.new_run_id(), definition.ref, SparseFuture())
         request = RunRequest(definition, given, handle, Deferred(), checked_watcher(watcher))
         request.scope = None if scope is catalogue else scope
         request.idempotency_key = checked_key(idempotency_key)

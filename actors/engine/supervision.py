@@ -39,13 +39,13 @@ if TYPE_CHECKING:
 class EffectiveDefinitions:
     """The definitions and the pack configuration that new runs start with."""
 
-    def __init__(self, catalogue: "Catalogue", surroundings: "PackConfiguration") -> None:
+    def __init__(self, catalogue: "Catalogue", pack_configuration: "PackConfiguration") -> None:
         self.catalogue = catalogue
-        self.surroundings = surroundings
+        self.pack_configuration = pack_configuration
 
     def replace(self, catalogue: "Catalogue", packs: "Iterable[Pack]") -> None:
         """Use other definitions. Raises `InvalidPackConfig`, and then keeps the present ones."""
-        self.surroundings = self.surroundings.of_packs(packs)
+        self.pack_configuration = self.pack_configuration.of_packs(packs)
         self.catalogue = catalogue
 
 
@@ -73,7 +73,7 @@ class RunSupervision:
         if parent is not None:
             run.as_child = Child(request.handle.id, parent.item, parent.attempt, now, ended=False)
         self._table.add(run)
-        request.surroundings = self._definitions.surroundings.of_workflow(request.workflow.ref)
+        request.surroundings = self._definitions.pack_configuration.of_workflow(request.workflow.ref)
         self.supervise(run, request, RunSupervisor)
 
     def supervise(self, run: Run, request: RunRequest, kind: type[RunSupervisor], *more: Any) -> None:
@@ -86,13 +86,13 @@ class RunSupervision:
         run.attach_supervisor(supervisor)
         supervisor.tell(BeginRun())
 
-    def mask_of(self, run: Run, surroundings: RunEnvironment) -> Mask:
+    def mask_of(self, run: Run, environment: RunEnvironment) -> Mask:
         """Return the one mask of a run and its children: a secret passed to a child stays a secret."""
         parent = None if run.parent is None else self._table.get(run.parent)
         if parent is not None:
-            return self.mask_of(parent, surroundings)
+            return self.mask_of(parent, environment)
         if run.mask is None:
-            run.mask = Mask(base=surroundings.mask)
+            run.mask = Mask(base=environment.mask)
         return run.mask
 
     @handles(SharePermits)
@@ -147,7 +147,7 @@ class RunSupervision:
             "status": message.outcome.status,
             "tasks": message.tasks,
         }
-        self._table.remember(status, None if self._services.journal.durable else message.again)
+        self._table.remember(status, None if self._services.journal.durable else message.inputs)
         for request in run.pending_requests():
             request.resolve_after_end(status)
         self.forget(message.run_id)

@@ -10,6 +10,7 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.files.item_reader import Bounds, Piece, read_items
+    from stretto.actors.files.protected import ProtectedFiles
     from stretto.actors.files.results_writer import Key, lines_of
     from stretto.actors.files.text_lines import UnreadableSource
     from stretto.actors.files.workers import FileThreads, FileWork, RehearsedFiles
@@ -18,6 +19,7 @@ else:
         __name__,
         {
             "item_reader": "Bounds Piece read_items",
+            "protected": "ProtectedFiles",
             "results_writer": "Key lines_of",
             "text_lines": "UnreadableSource",
             "workers": "FileThreads FileWork RehearsedFiles",
@@ -30,6 +32,7 @@ __all__ = [
     "FileWork",
     "Key",
     "Piece",
+    "ProtectedFiles",
     "RehearsedFiles",
     "UnreadableSource",
     "lines_of",

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from stretto.actors.files.protected import NOTHING_PROTECTED, ProtectedFiles
 from stretto.actors.files.text_lines import MAX_LINE_BYTES, TextLines, opened
 from stretto.definitions.data import Data, FrozenList, freeze, list_of, object_of
 from stretto.definitions.errors import NotData
@@ -42,7 +43,15 @@ class Piece(msgspec.Struct, frozen=True):
     ended: bool
 
 
-def read_items(kind: SourceKind, path: str, start: int = 0, line: int = 0, bounds: Bounds = BOUNDS) -> Piece:
+def read_items(  # noqa: PLR0913 - a file, a place in it, and the bounds of what is read
+    kind: SourceKind,
+    path: str,
+    start: int = 0,
+    line: int = 0,
+    bounds: Bounds = BOUNDS,
+    *,
+    protected: ProtectedFiles = NOTHING_PROTECTED,
+) -> Piece:
     """Read the next piece of a file. This blocks.
 
     The part of the file that has been read must not change. Lines may be appended.
@@ -53,12 +62,13 @@ def read_items(kind: SourceKind, path: str, start: int = 0, line: int = 0, bound
         start: The first byte to read, from an earlier piece's `offset`.
         line: The number of lines before that byte, from an earlier piece's `line`.
         bounds: The size of the piece.
+        protected: The files that are refused.
 
     Raises:
         UnreadableSource: The file cannot be read or has an error.
     """
     items: list[Data] = []
-    with opened(path) as lines:
+    with opened(path, protected) as lines:
         for item in _READERS[kind](lines, start, line):
             items.append(item)
             if len(items) >= bounds.items or lines.offset - start >= bounds.enough_bytes:

@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
+from stretto.actors.files.protected import NOTHING_PROTECTED, ProtectedFile, ProtectedFiles
 from stretto.definitions.conductor import WriteResult, error_object
 from stretto.definitions.context import Mask
 from stretto.definitions.errors import StrettoError
@@ -91,9 +92,14 @@ def _as_json(ended: WriteResult, mask: Mask) -> dict[str, Any]:
 
 
 class ResultsFiles:
-    """The files of results on disk."""
+    """The files of results on disk.
 
-    def __init__(self) -> None:
+    Args:
+        protected: The files that are refused.
+    """
+
+    def __init__(self, protected: ProtectedFiles = NOTHING_PROTECTED) -> None:
+        self._protected = protected
         self._lock = threading.Lock()  # guards the table, not the files
         self._open: dict[Key, tuple[object, _ResultsFile]] = {}
 
@@ -104,7 +110,9 @@ class ResultsFiles:
         if earlier is not None:
             earlier[1].close()  # its owner has crashed; close() waits for a write in progress
         try:
-            file = _ResultsFile(path, size, other_than)
+            file = _ResultsFile(path, size, other_than, self._protected)
+        except ProtectedFile as error:
+            raise UnwritableResults(str(error)) from None
         except OSError as error:
             raise _unwritable(path, error) from None
         with self._lock:
@@ -162,12 +170,12 @@ class DiscardedResults:
 class _ResultsFile:
     """One open file. Its lock makes close() wait for a write in progress."""
 
-    def __init__(self, path: str, size: int, other_than: str | None) -> None:
+    def __init__(self, path: str, size: int, other_than: str | None, protected: ProtectedFiles) -> None:
         self._path = path
         self._lock = threading.Lock()
         # Without O_NONBLOCK, opening a pipe would wait for a reader.
         flags = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
-        self._descriptor = os.open(path, flags, 0o666)
+        self._descriptor = protected.open(path, flags)
         try:
             self._take(size, other_than)
         except BaseException:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from stretto.actors.files.protected import NOTHING_PROTECTED, ProtectedFiles
 from stretto.actors.files.results_writer import DiscardedResults, ResultsFiles, ResultsStore
 from stretto.actors.runners import Pool
 from stretto.metrics import get_logger
@@ -19,9 +20,11 @@ class FileWork(Protocol):
 
     Attributes:
         results: The open files of results.
+        protected: The files that are not read. `results` does not write them either.
     """
 
     results: ResultsStore
+    protected: ProtectedFiles
 
     def submit(self, job: Callable[[], None]) -> None:
         """Run a job, unless `stop` has been called.
@@ -35,10 +38,15 @@ class FileWork(Protocol):
 
 
 class FileThreads:
-    """Runs jobs on threads that start when they are needed."""
+    """Runs jobs on threads that start when they are needed.
 
-    def __init__(self) -> None:
-        self.results: ResultsStore = ResultsFiles()
+    Args:
+        protected: The files that are neither read nor written.
+    """
+
+    def __init__(self, protected: ProtectedFiles = NOTHING_PROTECTED) -> None:
+        self.protected = protected
+        self.results: ResultsStore = ResultsFiles(protected)
         self._pool = Pool(THREADS, "stretto-files")
 
     def submit(self, job: Callable[[], None]) -> None:
@@ -59,6 +67,7 @@ class RehearsedFiles:
     """Runs jobs at once on the caller's thread. Items are read, but results are not written."""
 
     def __init__(self) -> None:
+        self.protected = NOTHING_PROTECTED
         self.results: ResultsStore = DiscardedResults()
 
     def submit(self, job: Callable[[], None]) -> None:

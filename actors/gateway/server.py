@@ -12,12 +12,13 @@ import pykka
 
 from stretto.actors.dispatch import call, call_then
 from stretto.actors.engine import Engine, EngineHost
-from stretto.actors.gateway import protocol
-from stretto.actors.gateway.connection import Connection
-from stretto.actors.gateway.socket_file import BACKLOG, may_connect
+from stretto.actors.gateway.acceptor import Acceptor
+from stretto.actors.gateway.connection import READ_BYTES, Connection, RequestMemory
+from stretto.actors.gateway.socket_file import may_connect
 from stretto.actors.journal import NoStore
 from stretto.actors.operations import OPERATIONS, Follower, Following, ProgressRelay, answers, ask, frames_of, requests
 from stretto.actors.outcome import RunHandle, abandoned
+from stretto.actors.process import give_back, withhold
 from stretto.actors.runs import RunEnded, RunParked, RunProgressed
 from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.errors import InvalidDefinition, StrettoError, UnknownWorkflow
@@ -26,6 +27,7 @@ from stretto.metrics import get_logger
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
+    from stretto.actors.runs import Services
 
 MAX_CLIENTS: Final = 1024
 WORKERS: Final = 2
@@ -51,6 +53,7 @@ class Gateway:
         # The runs whose progress the relay gets: a second client must not make it get the same twice.
         self._watched: set[str] = set()
         self.abandoned = 0
+        self._memory = RequestMemory()
         self._handlers: dict[type, Callable[[Any, Connection], Awaitable[None]]] = {
             **dict.fromkeys(OPERATIONS, self._ask),
             requests.Submit: self._submit,
@@ -63,13 +66,14 @@ class Gateway:
         """Start accepting connections. The caller closes the listener."""
         self._relay = ProgressRelay.start(asyncio.get_running_loop(), self._take)
         await call(self._engine, EngineHost.subscribe_to_ends, self._relay)
-        self._server = await asyncio.start_unix_server(
-            self._serve, sock=listener, limit=protocol.MAX_REQUEST_BYTES, backlog=BACKLOG
+        services: Services = await call(self._engine, EngineHost.services)
+        self._acceptor = Acceptor(
+            listener, self._serve, limit=READ_BYTES, on_pause=services.instruments.accept_pauses.inc
         )
 
     async def stop(self) -> None:
         """Stop accepting, give clients LAST_WORDS_SECONDS to read, then close. Call after the engine has stopped."""
-        self._server.close()
+        self._acceptor.close()
         # Its stop message comes last: every outcome has reached the followers by then.
         await asyncio.to_thread(self._relay.stop)
         for client in tuple(self._silent):
@@ -94,10 +98,13 @@ class Gateway:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a connection must be served in a task of its own")
-        connection = Connection(reader, writer)
+        connection = Connection(reader, writer, self._memory)
+        peer = writer.get_extra_info("socket")
         self._clients.add(task)
+        # A client that reads to the end would wait for a child's copy, too.
+        withhold(peer)
         try:
-            refused = self._refused(writer.get_extra_info("socket"))
+            refused = self._refused(peer)
             if refused is not None:
                 await connection.send(refused)
             else:
@@ -106,6 +113,7 @@ class Gateway:
         except (ConnectionError, TimeoutError) as error:
             _log.debug("client_lost", reason=f"{type(error).__name__}: {error}")
         finally:
+            give_back(peer)
             connection.cut_off()
             self._clients.discard(task)
 

@@ -1,6 +1,5 @@
 """The socket in the file system: its path, its owner, and the users that may connect."""
 
-import fcntl
 import os
 import socket
 import stat
@@ -8,6 +7,7 @@ import struct
 from pathlib import Path
 from typing import Final
 
+from stretto.actors.process import FileLock, LockTaken, give_back, withhold
 from stretto.definitions.errors import StrettoError
 
 _NAME: Final = "stretto/stretto.sock"
@@ -38,8 +38,14 @@ class SocketFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock = -1
+        self._lock: FileLock | None = None
+        self._lock_path = self.path.with_name(f"{self.path.name}.lock")
         self._listener: socket.socket | None = None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The paths of the socket and its lock."""
+        return os.fspath(self.path), os.fspath(self._lock_path)
 
     def open(self) -> socket.socket:
         """Take the lock and listen. Raises `CannotServe`."""
@@ -61,12 +67,13 @@ class SocketFile:
     def close(self) -> None:
         """Stop listening and remove the socket; only the lock file remains. Idempotent."""
         if self._listener is not None:
+            give_back(self._listener)
             self._listener.close()
             self._listener = None
             self.path.unlink(missing_ok=True)
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def _make_folder(self) -> None:
         folder = self.path.parent
@@ -79,16 +86,11 @@ class SocketFile:
             )
 
     def _take_lock(self) -> None:
-        path = self.path.with_name(f"{self.path.name}.lock")
         # Never removed: a lock on a removed file would protect nothing.
-        self._lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            owner = os.pread(self._lock, 32, 0).decode(errors="replace").strip()
-            raise CannotServe(f"another daemon (process {owner or 'unknown'}) serves {self.path}") from None
-        os.ftruncate(self._lock, 0)
-        os.pwrite(self._lock, f"{os.getpid()}\n".encode(), 0)
+            self._lock = FileLock(self._lock_path)
+        except LockTaken as taken:
+            raise CannotServe(f"another daemon, {taken.holder}, serves {self.path}: stop that process first") from None
 
     def _remove_left_over(self) -> None:
         if self.path.is_socket():
@@ -107,6 +109,7 @@ class SocketFile:
             listener.close()
             raise
         listener.settimeout(0)
+        withhold(listener)
         return listener
 
 

@@ -22,11 +22,11 @@ class EntriesRead(msgspec.Struct, frozen=True):
 
 
 class RunLoaded(msgspec.Struct, frozen=True):
-    """The records that a run is recovered from, without its entries. A rerun reuses the results in `kept`."""
+    """The records that a run is recovered from, without its entries. A rerun reuses the results in `reuse_plan`."""
 
     accepted: RunAccepted
     children: tuple[Child, ...]
-    kept: ReusePlan | None
+    reuse_plan: ReusePlan | None
 
 
 class RunNotLoaded(msgspec.Struct, frozen=True):
@@ -57,13 +57,13 @@ def load(run_id: str, reader: Reader) -> RunLoaded:
     accepted = reader.accepted(run_id)
     if accepted is None:
         raise UnknownRun(f"there is no run {run_id!r} in the store")
-    kept = None
+    plan = None
     if accepted.rerun is not None and accepted.rerun.scope != "everything":
         old = reader.accepted(accepted.rerun.of)
         if old is None:
             raise UnknownRun(f"the run {accepted.rerun.of!r}, which this run repeats, is not in the store")
-        kept = load_reuse_plan(reader, old, accepted.rerun.scope)
-    return RunLoaded(accepted, tuple(reader.children(run_id)), kept)
+        plan = load_reuse_plan(reader, old, accepted.rerun.scope)
+    return RunLoaded(accepted, tuple(reader.children(run_id)), plan)
 
 
 def load_reuse_plan(reader: Reader, old: RunAccepted, scope: RerunScope) -> ReusePlan | None:

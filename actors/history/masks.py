@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
-from stretto.actors.history.replay import READ_AT_ONCE, conductor_of
+from stretto.actors.history.replay import READ_AT_ONCE, conductor_of, replaying
 from stretto.actors.journal import Entry, Reader, RunAccepted
 from stretto.definitions.context import Mask
 from stretto.definitions.errors import StrettoError
@@ -33,13 +33,14 @@ def unless_sealed(read: Callable[[], Read]) -> Read | None:
 def mask_of(reader: Reader, accepted: RunAccepted) -> Mask:
     """Return a mask of all known secrets of a run and of the runs above it. Raises the errors of reading them."""
     parent = None if accepted.parent is None else reader.accepted(accepted.parent.run_id)
-    if parent is None and not accepted.secret and not reader.children(accepted.run_id):
+    if parent is None and not accepted.secret and not reader.has_children(accepted.run_id):
         # A run without secrets could learn only those of the runs above and below it.
         return Mask()
     # A run and its children share one mask, as they do in an engine.
     conductor = conductor_of(accepted, None if parent is None else mask_of(reader, parent))
     # Secrets that expressions make at the begin are recorded with the first entry, which may not be there yet.
-    conductor.begin()
+    with replaying(accepted.run_id):
+        conductor.begin()
     conductor.mask.see(reader.learned(accepted.run_id))
     return conductor.mask
 

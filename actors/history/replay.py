@@ -1,6 +1,7 @@
 """Replay of stored runs: a new conductor gets the entries in their order, and ends up in the run's state."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from stretto.actors.history.written_results import ReplayedResults
@@ -33,6 +34,25 @@ READ_AT_ONCE: Final = 500
 """Entries that are read and handled in one turn. A run's history is never in memory as a whole."""
 
 
+class CannotReplay(StrettoError):
+    """The stored entries of a run do not fit together: the store is damaged."""
+
+    code = "cannot_replay"
+
+
+@contextmanager
+def replaying(run_id: str) -> Iterator[None]:
+    """Convert the errors of entries that the conductor cannot have written to CannotReplay."""
+    try:
+        yield
+    except StrettoError:
+        raise
+    except Exception as error:
+        raise CannotReplay(
+            f"the run {run_id} cannot be replayed: its entries are damaged ({type(error).__name__})"
+        ) from error
+
+
 class Replay:
     """Feeds the journal's entries to a conductor that has not begun.
 
@@ -55,7 +75,7 @@ class Replay:
         self._started: dict[ItemKey, int] = {}
 
     def begin(self) -> None:
-        """Begin the run again."""
+        """Begin the run, as it began before its first entry."""
         self._note(self._conductor.begin())
 
     def feed(self, entries: Iterable[Entry]) -> None:
@@ -81,7 +101,7 @@ class Replay:
                     self.requested = request_implied_by(before, self._conductor.status, entry.at) or self.requested
 
     def child_of(self, start: StartItem) -> Child | None:
-        """Return the run that performs this attempt, in progress or ended."""
+        """Return the child run that executes this attempt, in progress or ended."""
         return self._children.get((ItemKey(start.task, start.visit, start.index), start.attempt))
 
     def may_have_run(self, start: StartItem) -> bool:
@@ -118,13 +138,16 @@ def replay(reader: Reader, accepted: RunAccepted, mask: Mask | None = None) -> t
 
     Raises:
         StoreUnavailable: The store cannot be read now.
+        CannotReplay: The run's entries are damaged.
     """
     conductor = conductor_of(accepted, mask)
     replayed = Replay(conductor, accepted.accepted_at)
-    replayed.begin()
+    with replaying(accepted.run_id):
+        replayed.begin()
     while True:
         entries = reader.entries(accepted.run_id, replayed.entries, READ_AT_ONCE)
-        replayed.feed(entries)
+        with replaying(accepted.run_id):
+            replayed.feed(entries)
         if len(entries) < READ_AT_ONCE:
             return conductor, replayed
 

@@ -3,7 +3,7 @@
 Lists read narrow rows, a page at a time. Times are RFC 3339 in UTC. A value that needs a missing key is "(sealed)".
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from stretto.actors.history.masks import SEALED, entries_of, mask_of, unless_sealed
@@ -12,7 +12,7 @@ from stretto.actors.history.replay import replay
 from stretto.actors.history.waits import explain_waits
 from stretto.actors.journal import MAX_PAGE, PAGE, ItemQuery, ItemRow, Reader, RunAccepted, RunRow, TaskRow
 from stretto.actors.outcome import UnknownRun
-from stretto.definitions.conductor import IllegalTransition, ItemCompleted
+from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.context import Mask
 from stretto.definitions.errors import StrettoError
 from stretto.definitions.model import Workflow
@@ -96,7 +96,7 @@ def list_items(  # noqa: PLR0913 - what a page is of
     page = reader.items(run_id, ItemQuery(task, outcome, cursor, _page(limit)))
     failed = [row for row in page.items if row.outcome != "succeeded"]
     read = _accepted_and_mask(reader, run_id) if failed else None
-    errors = {row.number: _error(reader, run_id, row, None if read is None else read[1]) for row in failed}
+    errors = _errors(reader, run_id, failed, None if read is None else read[1])
     items = [
         item_as_json(row) | ({"error": errors[row.number]} if errors.get(row.number) else {}) for row in page.items
     ]
@@ -110,13 +110,12 @@ def show_item(reader: Reader, run_id: str, task: str, index: int, visit: int | N
     Raises `UnknownRun`, `UnknownItem`, `StoreUnavailable`.
     """
     _row(reader, run_id)
-    attempts = [row for row in _attempts(reader, run_id, task) if row.index == index and visit in {None, row.visit}]
-    if not attempts:
+    row = reader.last_attempt(run_id, task, index, visit)
+    if row is None:
         of_visit = "" if visit is None else f" (visit {visit})"
         raise UnknownItem(f"no attempt of item {index} of the task {task!r}{of_visit} has ended in the run {run_id}")
-    row = max(attempts, key=lambda each: (each.visit, each.number))
     read = _accepted_and_mask(reader, run_id)
-    entry = None if read is None else _completion(reader, run_id, row)
+    entry = None if read is None else dict(reader.completions(run_id, [row.number])).get(row.number)
     if read is None or entry is None:
         return {**item_as_json(row), "result": SEALED, "error": None if row.outcome == "succeeded" else SEALED}
     mask = read[1]
@@ -199,27 +198,13 @@ def _task(status: str, visits: int, total: int, succeeded: int, failed: int) -> 
     return {"status": status, "visits": visits, "items": items}
 
 
-def _attempts(reader: Reader, run_id: str, task: str) -> Iterator[ItemRow]:
-    cursor: str | None = None
-    while True:
-        page = reader.items(run_id, ItemQuery(task=task, cursor=cursor, limit=MAX_PAGE))
-        yield from page.items
-        cursor = page.next
-        if cursor is None:
-            return
-
-
-def _completion(reader: Reader, run_id: str, row: ItemRow) -> ItemCompleted | None:
-    """Return the entry of an ended attempt, or None if it needs a missing key."""
-    entries = unless_sealed(lambda: reader.entries(run_id, row.number, 1))
-    entry = entries[0] if entries else None
-    return entry if isinstance(entry, ItemCompleted) else None
-
-
-def _error(reader: Reader, run_id: str, row: ItemRow, mask: Mask | None) -> dict[str, str] | None:
-    entry = None if mask is None else _completion(reader, run_id, row)
-    if mask is None or entry is None:
-        return {"kind": SEALED, "message": SEALED}
-    if entry.failure is None:
-        return None
-    return {"kind": entry.failure.kind, "message": mask.text(entry.failure.message)}
+def _errors(
+    reader: Reader, run_id: str, failed: Sequence[ItemRow], mask: Mask | None
+) -> dict[int, dict[str, str] | None]:
+    """Return the errors of ended attempts by the numbers of their entries. Those that need a missing key are sealed."""
+    errors: dict[int, dict[str, str] | None] = {row.number: {"kind": SEALED, "message": SEALED} for row in failed}
+    if mask is not None:
+        for number, entry in reader.completions(run_id, list(errors)):
+            failure = entry.failure
+            errors[number] = None if failure is None else {"kind": failure.kind, "message": mask.text(failure.message)}
+    return errors

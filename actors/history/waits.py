@@ -18,16 +18,16 @@ class Blockers:
         waiting: Items that are about to start.
         permits: The number of permits requested and not granted.
         unavailable: Why the store cannot be written.
-        behind: Whether the journal has to catch up.
-        results_behind: Whether results files have to catch up.
-        children: Items that sub-workflows perform.
+        journal_lagging: Whether the journal has to catch up.
+        results_lagging: Whether results files have to catch up.
+        children: Items in flight that are sub-workflows.
     """
 
     waiting: frozenset[tuple[str, int, int]] = frozenset()
     permits: int = 0
     unavailable: str | None = None
-    behind: bool = False
-    results_behind: bool = False
+    journal_lagging: bool = False
+    results_lagging: bool = False
     children: frozenset[tuple[str, int, int]] = frozenset()
 
 
@@ -60,9 +60,9 @@ def _masked(wait: Wait, conductor: Conductor) -> Wait:
 def _engine_waits(blockers: Blockers) -> Iterator[dict[str, Any]]:
     if blockers.unavailable is not None:
         yield {"kind": "store", "text": f"the store cannot be written: {blockers.unavailable}"}
-    elif blockers.behind:
+    elif blockers.journal_lagging:
         yield {"kind": "store", "text": "the journal has to catch up before further items start"}
-    if blockers.results_behind:
+    if blockers.results_lagging:
         yield {"kind": "results", "text": "results files have to catch up before further items start"}
     if blockers.permits:
         text = f"the engine's max_items_in_flight is reached: {blockers.permits:,} of the run's items wait"

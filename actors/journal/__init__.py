@@ -15,7 +15,7 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.actors.journal.encryption import Keyring, new_key, read_key_file
     from stretto.actors.journal.link import MAX_PENDING, Answers, Link, NoJournal, Notifications
-    from stretto.actors.journal.location import InFile, locate
+    from stretto.actors.journal.location import InFile, files_of, locate
     from stretto.actors.journal.messages import JournalHasRoom, PruneRuns, RunExists, RunUnrecordable, StoreGone
     from stretto.actors.journal.opening import open_reader, open_store
     from stretto.actors.journal.readers import NoReaders, NoStore, Readers
@@ -62,7 +62,7 @@ else:
         {
             "encryption": "Keyring new_key read_key_file",
             "link": "Answers Link MAX_PENDING NoJournal Notifications",
-            "location": "InFile locate",
+            "location": "InFile files_of locate",
             "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable StoreGone",
             "opening": "open_reader open_store",
             "readers": "NoReaders NoStore Readers",
@@ -131,6 +131,7 @@ __all__ = [
     "Write",
     "backup",
     "check",
+    "files_of",
     "locate",
     "new_key",
     "open_journal",

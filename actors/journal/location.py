@@ -10,6 +10,9 @@ _EXPECTED: Final = (
     "expected sqlite:///FILE.db, sqlite:////FOLDER/FILE.db, or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
 )
 
+_SUFFIXES: Final = ("-wal", "-shm", "-journal", ".lock", ".key")
+"""The names of a store's other files begin with that of the store."""
+
 
 @dataclass(frozen=True, slots=True)
 class InMemory:
@@ -34,6 +37,24 @@ class InPostgres:
 
 
 Location: TypeAlias = InMemory | InFile | InPostgres
+
+
+def files_of(url: str) -> tuple[Path, ...]:
+    """Return the files of a store on this machine, with those that may not exist at the moment.
+
+    Args:
+        url: The store's URL.
+
+    Raises:
+        CannotOpenStore: The URL is invalid.
+    """
+    location = locate(url)
+    if not isinstance(location, InFile):
+        return ()
+    # SQLite puts its files beside the real file, and the key is beside the given name.
+    real = location.path.resolve()
+    beside = (real.with_name(real.name + suffix) for suffix in _SUFFIXES)
+    return real, *beside, Path(f"{location.path}.key")
 
 
 def locate(url: str) -> Location:

@@ -14,6 +14,11 @@ from stretto.definitions.context import Mask
 class RunLog:
     """Gathers a run's numbered entries, and the messages and answers that wait until they are durable."""
 
+    __slots__ = (
+        "_answers", "_ending", "_entries", "_learned", "_link", "_next", "_notifications", "_run_id", "_secretive",
+        "_status", "_tasks", "durable",
+    )  # fmt: skip
+
     def __init__(  # noqa: PLR0913 - where the log continues, as keywords
         self,
         link: Link,

@@ -9,6 +9,7 @@ from typing import Protocol
 import msgspec
 
 from stretto.actors.journal.records import Entry, ItemKey, RunAccepted, Write
+from stretto.definitions.conductor import ItemCompleted
 from stretto.definitions.data import Data, FrozenList
 from stretto.definitions.errors import StrettoError
 
@@ -234,6 +235,9 @@ class Reader(Protocol):
     def children(self, run_id: str) -> list[Child]:
         """Return a run's child runs, in the order of their acceptance."""
 
+    def has_children(self, run_id: str) -> bool:
+        """Return whether a run has child runs."""
+
     def find(self, idempotency_key: str) -> str | None:
         """Return the id of the run with an idempotency key, or None if there is none."""
 
@@ -266,6 +270,17 @@ class Reader(Protocol):
 
         Raises:
             InvalidCursor: The cursor did not come from a page of items.
+        """
+
+    def last_attempt(self, run_id: str, task: str, index: int, visit: int | None = None) -> ItemRow | None:
+        """Return the last ended attempt of an item, of a visit or of the newest one, or None if none has ended."""
+
+    def completions(self, run_id: str, numbers: Sequence[int]) -> Iterator[tuple[int, ItemCompleted]]:
+        """Yield ended attempts with the numbers of their entries, without those that need a missing key.
+
+        Args:
+            run_id: The run.
+            numbers: The numbers of the entries, at most MAX_PAGE. No other entry is read.
         """
 
     def counts(self) -> Mapping[str, int]:

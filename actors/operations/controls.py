@@ -49,7 +49,7 @@ class SkipItem(ControlRequest, frozen=True, tag="skip_item"):
 
 
 class RetryItem(ControlRequest, frozen=True, tag="retry_item"):
-    """Retry an item now that has failed or waits for its retry.
+    """Retry a failed item, or end its wait for a retry.
 
     The item is INDEX of TASK in RUN. A task without items is item 0.
     """

@@ -14,7 +14,7 @@ from stretto.actors.actions import ActionFailed, Child, describe_exit, inherited
 from stretto.actors.packs.delivery import arguments, document, environment
 from stretto.actors.packs.model import PackAction
 from stretto.actors.packs.output import result_of
-from stretto.metrics.logging import call_ids
+from stretto.metrics import call_ids
 
 MAX_OUTPUT_BYTES: Final = 1024 * 1024
 MAX_MEMORY_BYTES: Final = 1024 * 1024 * 1024

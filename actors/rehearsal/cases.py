@@ -57,6 +57,9 @@ class Case(msgspec.Struct, frozen=True):
     controls: list[Control] = []
 
 
+_CASES: Final = msgspec.json.Decoder(Case)
+
+
 class Stage(Protocol):
     """Runs rehearsals."""
 
@@ -73,7 +76,7 @@ def answer(line: bytes | str, rehearser: Stage) -> bytes:
     """Return the outcome of a case, both as JSON. Raises nothing: an error is an outcome, too."""
     name = None
     try:
-        case = msgspec.json.decode(line, type=Case)
+        case = _CASES.decode(line)
         name = case.name
         outcome = _outcome_of(case, rehearser)
     except msgspec.DecodeError as error:

@@ -146,7 +146,7 @@ class _Stage:
 
     def perform(self) -> Rehearsed:
         handle: RunHandle = self._ask("submit", self._rehearsal.workflow, self._rehearsal.inputs)
-        self._go_on(handle.id)
+        self._take_steps(handle.id)
         outcome = _outcome_of(handle)
         conductor = self._conductors[handle.id]
         for launch in self._runner.launches:
@@ -175,7 +175,7 @@ class _Stage:
     def _delay_of(self, run_id: str, start: StartItem) -> float:
         return self._conductors[run_id].delay_of(start)
 
-    def _go_on(self, run_id: str) -> None:
+    def _take_steps(self, run_id: str) -> None:
         """Take one step at a time until none is left."""
         completions = 0
         for _ in range(MAX_STEPS):

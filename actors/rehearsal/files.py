@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, cast, get_args
 
 import msgspec
 
@@ -190,7 +190,7 @@ def _control(reader: Reader, node: Node, what: str) -> Control | None:
     verb = None if request is None else reader.choice(request, f"'request' of {what}", get_args(Request))
     if number is None or verb is None:
         return None
-    return msgspec.convert({"before_completion": number, "request": verb}, Control)
+    return Control(number, cast("Request", verb))
 
 
 def _expectation(reader: Reader, node: Node) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The runners' protocol, and the code that all runners share: a call, its result, and the report of its end."""
 
+import os
 import time
 from collections.abc import Callable
 from contextvars import Context
@@ -9,10 +10,11 @@ from typing import Any, Literal, Protocol, TypeAlias
 import msgspec
 
 from stretto.actors.actions import Action, ActionFailed, OutputSoFar
+from stretto.actors.process import generation
 from stretto.definitions.conductor import StartItem
 from stretto.definitions.data import Frozen, FrozenDict, freeze
 from stretto.definitions.errors import NotData
-from stretto.metrics.logging import CallIds, call_ids, get_logger
+from stretto.metrics import CallIds, call_ids, get_logger
 
 MAX_MESSAGE_LENGTH = 20_000
 """Characters of an exception's message that are kept."""
@@ -111,11 +113,28 @@ def _run(call: Call) -> Finished:
     call_ids.set(call.ids)
     if call.on_begin is not None:
         call.on_begin()
+    process = generation()
     try:
         result = call.action.function(**call.input)
     except BaseException as error:  # noqa: BLE001 - any exception is the action's failure, and must not end the thread
+        end_forked_child(process, error)
         return failure(call.action, error)
+    end_forked_child(process)
     return returned(call.action, result)
+
+
+def end_forked_child(process: int, error: BaseException | None = None) -> None:
+    """End this process if the action's code forked it. A child that returns must not continue as a second engine.
+
+    Args:
+        process: The `generation` of the process before the action's code.
+        error: The exception of the action's code, or None.
+    """
+    if generation() == process:
+        return
+    code = error.code if isinstance(error, SystemExit) else error
+    # The handlers at exit, and the objects' ends, belong to the parent.
+    os._exit(code if isinstance(code, int) else code is not None)
 
 
 def returned(action: Action, result: Any) -> Finished:

@@ -7,6 +7,7 @@ from contextvars import Context
 from typing import Any, Final
 
 from stretto.actors.actions import AddressPolicy, OutputSlot, OutputSoFar, close_clients, output_slot, use_policy
+from stretto.actors.process import generation
 from stretto.actors.runners.base import (
     Call,
     Done,
@@ -14,12 +15,13 @@ from stretto.actors.runners.base import (
     Running,
     cancelled,
     describe,
+    end_forked_child,
     failure,
     report,
     returned,
 )
 from stretto.actors.runners.pool import Pool
-from stretto.metrics.logging import call_ids, get_logger
+from stretto.metrics import call_ids, get_logger
 
 # Longer than the grace of core.local, so that its commands end within this time.
 STOP_SECONDS: Final = 10.0
@@ -166,11 +168,15 @@ class EventLoopRunner:
         output_slot.set(running.slot)
         if running.call.on_begin is not None:
             running.call.on_begin()
+        process = generation()
         try:
-            return returned(running.call.action, await running.call.action.function(**running.call.input))
+            result = await running.call.action.function(**running.call.input)
+            end_forked_child(process)
+            return returned(running.call.action, result)
         except asyncio.CancelledError as error:
             return cancelled() if running.cancelling else failure(running.call.action, error)
         except BaseException as error:  # noqa: BLE001 - any exception is the action's failure, and must not end the loop
+            end_forked_child(process, error)
             return failure(running.call.action, error)
 
     def _end(self, running: _LoopCall, finished: Finished) -> None:

@@ -3,7 +3,7 @@
 from stretto.actors.actions import Action
 from stretto.actors.runners.base import Finished, failure, returned
 from stretto.definitions.data import FrozenDict
-from stretto.metrics.logging import CallIds, call_ids
+from stretto.metrics import CallIds, call_ids
 
 
 def call_inline(action: Action, given: FrozenDict, ids: CallIds) -> Finished:

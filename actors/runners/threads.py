@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from typing import Final
 
 from stretto.actors.runners.base import Call, Done, Running, cancelled, report, run_call
-from stretto.metrics.logging import get_logger
+from stretto.metrics import get_logger
 
 STOP_SECONDS: Final = 10.0
 

@@ -14,13 +14,18 @@ from stretto.actors.runs.streams import RunStreams
 from stretto.actors.runs.telemetry import RunTelemetry
 from stretto.definitions.conductor import Conductor
 from stretto.definitions.data import EMPTY_OBJECT
-from stretto.metrics.logging import unmask_run
+from stretto.metrics import unmask_run
 
 
 class RunEnding:
     """Cleans up behind a run, and notifies the engine."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - the parts of the supervisor that outlive nothing
+    __slots__ = (
+        "_items", "_listeners", "_reminders", "_run_id", "_services", "_streams", "_telemetry", "_workflow",
+        "parameters", "parks_when_idle",
+    )  # fmt: skip
+
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts that it stops and reports to
         self,
         services: Services,
         request: RunRequest,
@@ -59,15 +64,15 @@ class RunEnding:
             # The parent's task works with the unmasked output.
             masked = structs.replace(outcome, output=conductor.mask.data(outcome.output))
             log.end(Ending(masked.status, masked.output, masked.errors, self._services.now()))
-        again = RunInputs(self._workflow, self.parameters)
-        log.tell(self._listeners.engine, RunEnded(self._run_id, masked, tasks, again, unmasked=outcome))
+        inputs = RunInputs(self._workflow, self.parameters)
+        log.tell(self._listeners.engine, RunEnded(self._run_id, masked, tasks, inputs, unmasked=outcome))
         return RunProgressed(self._run_id, outcome.status, tasks)
 
     def announce_end(self, progress: RunProgressed) -> None:
         """Release the run's permits, and send its last progress."""
         if self._items.release_permits():
             self._listeners.notify_engine(SharePermits())
-        self._listeners.notify_watchers(progress)
+        self._listeners.report_end(progress)
         self._reminders.forget_all()
 
     # ---- without an end

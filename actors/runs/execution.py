@@ -8,6 +8,7 @@ An item costs one event, its commands, and the start of the next item, in the tu
 
 import contextlib
 from collections.abc import Callable
+from math import inf
 from typing import Any, Final
 
 import pykka
@@ -73,6 +74,11 @@ class RunExecution:
     collector.
     """
 
+    __slots__ = (
+        "_inbox", "_now", "_reuses", "_supervisor", "begun", "conductor", "ended", "ending", "items", "listeners",
+        "log", "propagation", "reminders", "reused", "run_id", "streams", "telemetry",
+    )  # fmt: skip
+
     def __init__(
         self,
         services: Services,
@@ -87,9 +93,9 @@ class RunExecution:
         """Whether the conductor has begun, or was recovered."""
         self.ended = False
         self.telemetry = RunTelemetry(services, request.workflow, run_id)
-        self.listeners = RunListeners(engine, request.watchers, self.telemetry)
+        self.listeners = RunListeners(engine, request.watchers, self.telemetry, services.timers, supervisor)
         self.items = ItemsInFlight(services, request, inbox, self.telemetry)
-        self.reused = ReusedItems(request.kept, services.now, inbox)
+        self.reused = ReusedItems(request.reuse_plan, services.now, inbox)
         self.reminders = RunReminders(services.timers, services.now, supervisor)
         self.propagation = Propagation(run_id, self.items)
         self.log = RunLog(services.journal, run_id, secretive=request.secrecy != NO_SECRECY)
@@ -98,7 +104,7 @@ class RunExecution:
             services, request, self.items, self.streams, self.reminders, self.listeners, self.telemetry
         )
         self._now = services.now
-        self._reuses = request.kept is not None
+        self._reuses = request.reuse_plan is not None
         self._supervisor = supervisor
         self._inbox = inbox
 
@@ -232,11 +238,11 @@ class RunExecution:
         if not self.reused.take(start):
             self.items.add(start, preceding_end)
 
-    def wait(self, command: WaitUntil) -> None:
-        """Remind the run of a wait's end, unless the wait is reused."""
+    def wait(self, command: WaitUntil, at_most: float = inf) -> None:
+        """Remind the run of a wait's end, in `at_most` seconds, unless the wait is reused."""
         then = command.then
         if isinstance(then, RunTimedOut) or not self.reused.take_wait(then):
-            self.reminders.add(then)
+            self.reminders.add(then, at_most)
 
     def finish(self, outcome: Outcome) -> None:
         """End the run. RunEnded is sent after the commit, behind the answers of this turn."""

@@ -143,7 +143,7 @@ class ItemActor(DispatchedActor):
         child = ChildRun(self._services.engine, self._services.new_run_id() if known is None else known.run_id)
         self._running = child
         if start.timeout is not None:
-            elapsed = 0.0 if known is None else self._services.now() - known.accepted_at
+            elapsed = 0.0 if known is None else max(self._services.now() - known.accepted_at, 0.0)
             self._remind(self._began + start.timeout - elapsed, AttemptTimedOut())
         if known is not None:
             self._services.engine.tell(AttachChild(child.run_id, self.actor_ref))

@@ -1,24 +1,46 @@
-"""The actors that hear of a run: the engine, and the run's watchers."""
+"""The actors that hear of a run: the engine, and the run's watchers.
 
-from typing import Any
+A change only marks that a watcher lags behind. The report of all tasks, which may be long, is made when a watcher is
+ready for it: not before it has handled the last one, and not more often than each PROGRESS_SECONDS.
+
+    turn end --RunProgressed--> watcher --handled--> clock --WatcherReady--> the next report, if anything has changed
+"""
+
+from typing import Any, Final
 
 import pykka
 
-from stretto.actors.runs.messages import RunProgressed
+from stretto.actors.dispatch import Timers, tell_then
+from stretto.actors.runs.messages import RunProgressed, WatcherReady
 from stretto.actors.runs.telemetry import RunTelemetry
+from stretto.definitions.conductor import Conductor
+
+PROGRESS_SECONDS: Final = 0.1
+"""The time from the end of a watcher's handling of a report to the next report. People see no more."""
 
 
 class RunListeners:
     """Sends messages to the engine and to the watchers of one run."""
 
-    __slots__ = ("_telemetry", "engine", "watchers")
+    __slots__ = ("_busy", "_current", "_supervisor", "_telemetry", "_timers", "engine", "watchers")
 
     def __init__(
-        self, engine: pykka.ActorRef[Any], watchers: list[pykka.ActorRef[Any]], telemetry: RunTelemetry
+        self,
+        engine: pykka.ActorRef[Any],
+        watchers: list[pykka.ActorRef[Any]],
+        telemetry: RunTelemetry,
+        timers: Timers,
+        supervisor: pykka.ActorRef[Any],
     ) -> None:
         self.engine = engine
         self.watchers = watchers
         self._telemetry = telemetry
+        self._timers = timers
+        self._supervisor = supervisor
+        self._busy: set[pykka.ActorRef[Any]] = set()
+        """The watchers that have not handled the last report yet, or a moment ago."""
+        self._current: set[pykka.ActorRef[Any]] = set()
+        """The watchers whose last report has the run's present state."""
 
     def notify_engine(self, message: Any) -> None:
         """Send a message to the engine."""
@@ -27,10 +49,46 @@ class RunListeners:
         except pykka.ActorDeadError:
             self._telemetry.engine_gone()
 
-    def notify_watchers(self, message: RunProgressed) -> None:
-        """Send the run's progress to its watchers, and drop those that have stopped."""
+    def add_watcher(self, watcher: pykka.ActorRef[Any]) -> None:
+        """Add a watcher, which gets the run's present state at the end of the turn."""
+        if watcher not in self.watchers:
+            self.watchers.append(watcher)
+        self._current.discard(watcher)
+
+    def watcher_ready(self, watcher: pykka.ActorRef[Any]) -> None:
+        """Note that a watcher may get another report."""
+        self._busy.discard(watcher)
+
+    def report_progress(self, run_id: str, conductor: Conductor, *, changed: bool) -> None:
+        """Send the run's progress to the watchers that lag behind and are ready."""
+        if changed:
+            self._current.clear()
+        ready = [each for each in self.watchers if each not in self._current and each not in self._busy]
+        if not ready:
+            return
+        message = RunProgressed(run_id, conductor.status, conductor.tasks())
+        timers, supervisor = self._timers, self._supervisor
+        for watcher in ready:
+
+            def handled(watcher: pykka.ActorRef[Any] = watcher) -> None:
+                timers.remind_after(PROGRESS_SECONDS, supervisor, WatcherReady(watcher))
+
+            self._busy.add(watcher)
+            self._current.add(watcher)
+            try:
+                tell_then(watcher, message, handled)
+            except pykka.ActorDeadError:
+                self._drop(watcher)
+
+    def report_end(self, message: RunProgressed) -> None:
+        """Send the run's last progress to all watchers, ready or not."""
         for watcher in list(self.watchers):
             try:
                 watcher.tell(message)
             except pykka.ActorDeadError:
-                self.watchers.remove(watcher)
+                self._drop(watcher)
+
+    def _drop(self, watcher: pykka.ActorRef[Any]) -> None:
+        self.watchers.remove(watcher)
+        self._busy.discard(watcher)
+        self._current.discard(watcher)

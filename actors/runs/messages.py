@@ -87,6 +87,12 @@ class WatchRun(msgspec.Struct, frozen=True):
     watcher: ActorRef[Any]
 
 
+class WatcherReady(msgspec.Struct, frozen=True):
+    """A watcher has handled the last progress: it gets the next one, now or when something changes."""
+
+    watcher: ActorRef[Any]
+
+
 class AbandonRun(msgspec.Struct, frozen=True):
     """Stop at once, because the engine stops. A run in a store is parked, any other is abandoned."""
 
@@ -277,7 +283,7 @@ class SharePermits(msgspec.Struct, frozen=True):
 
 
 class RunEnded(msgspec.Struct, frozen=True):
-    """A run has ended. `tasks` is its last status, `again` its inputs.
+    """A run has ended. `tasks` are the last reports of its tasks, `inputs` are for a rerun from memory.
 
     `outcome` is for clients. The parent item gets `unmasked`, in which secrets are not masked.
     """
@@ -285,7 +291,7 @@ class RunEnded(msgspec.Struct, frozen=True):
     run_id: str
     outcome: Outcome
     tasks: dict[str, Any]
-    again: RunInputs | None = None
+    inputs: RunInputs | None = None
     unmasked: Outcome | None = None
 
 
@@ -331,10 +337,10 @@ class RestartRun(msgspec.Struct, frozen=True):
 
 
 class OldRunRead(msgspec.Struct, frozen=True):
-    """The run to rerun was read from the store. `kept` are the results to reuse."""
+    """The run to rerun was read from the store. `reuse_plan` has the results to reuse."""
 
     accepted: RunAccepted
-    kept: ReusePlan | None
+    reuse_plan: ReusePlan | None
     rerun: Rerun
     answer: Deferred
 

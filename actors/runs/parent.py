@@ -1,4 +1,4 @@
-"""The requests that pass from a run to its sub-workflows."""
+"""The requests that propagate from a parent run, through this run, to its sub-workflows."""
 
 from collections.abc import Mapping
 from typing import Final

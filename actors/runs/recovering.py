@@ -95,7 +95,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
             run.finish(Outcome(replay.finish.status, replay.finish.output, replay.finish.errors))
         run.catch_up_with_parent()
         for wait in timers:
-            self._resume_wait(wait)
+            self._resume_wait(wait, conductor)
         children: dict[str, PropagatedRequest | None] = {}
         for start in outstanding:
             if run.ended:
@@ -107,13 +107,14 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
                 self._resume_item(start, replay, conductor)
         run.listeners.notify_engine(RunRecovered(run.run_id, children))
         run.start_items()
-        self._handle_deferred()
+        self._handle_early()
 
-    def _resume_wait(self, wait: WaitUntil) -> None:
+    def _resume_wait(self, wait: WaitUntil, conductor: Conductor) -> None:
         if isinstance(wait.then, RunTimedOut) and wait.then.at <= self._services.now():
             self._run.event(wait.then)  # before any item starts in a run that has failed
         else:
-            self._run.wait(wait)
+            # The clock may have been set back meanwhile: a wait takes no longer than it was set to take.
+            self._run.wait(wait, at_most=conductor.duration_of(wait))
 
     def _resume_item(self, start: StartItem, replay: Replay, conductor: Conductor) -> None:
         if not conductor.may_resume(start):

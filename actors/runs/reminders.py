@@ -1,6 +1,7 @@
 """The timers of one run."""
 
 from collections.abc import Callable
+from math import inf
 from typing import Any, TypeAlias
 
 import pykka
@@ -23,9 +24,14 @@ class RunReminders:
         self._supervisor = supervisor
         self._keys: dict[Timer, int] = {}
 
-    def add(self, event: Timer) -> None:
-        """Send an event to the supervisor when it is due."""
-        wait = max(event.at - self._now(), 0.0)
+    def add(self, event: Timer, at_most: float = inf) -> None:
+        """Send an event to the supervisor when it is due.
+
+        Args:
+            event: The event, with its time.
+            at_most: The longest wait in seconds, whatever the clock shows.
+        """
+        wait = min(max(event.at - self._now(), 0.0), at_most)
         self._keys[event] = self._timers.remind_after(wait, self._supervisor, event)
 
     def came(self, event: Timer) -> None:

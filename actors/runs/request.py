@@ -54,12 +54,12 @@ class RunRequest:
         scope: The catalogue of a run that was started from a file, or None.
         idempotency_key: The client's key.
         rerun: The earlier run that this one repeats.
-        kept: The results of that run to reuse.
+        reuse_plan: The results of that run to reuse.
     """
 
     __slots__ = (
-        "accepted", "depth", "handle", "idempotency_key", "inputs", "kept", "mask", "nested", "parent", "rerun",
-        "scope", "secrecy", "surroundings", "watchers", "workflow",
+        "accepted", "depth", "handle", "idempotency_key", "inputs", "mask", "nested", "parent", "rerun",
+        "reuse_plan", "scope", "secrecy", "surroundings", "watchers", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -84,7 +84,7 @@ class RunRequest:
         self.scope: Catalogue | None = None
         self.idempotency_key: str | None = None
         self.rerun: Rerun | None = None
-        self.kept: ReusePlan | None = None
+        self.reuse_plan: ReusePlan | None = None
 
     def acceptance(self, parameters: FrozenDict, accepted_at: float, *, secret: bool) -> RunAccepted:
         """Return the journal's record of the accepted run.

@@ -14,8 +14,14 @@ SETTLED_AT_ONCE: Final = 64
 """Reused items settled in one turn, so that other runs get turns in between."""
 
 
+NO_WAITS: Final[deque[RetryDue | DelayElapsed]] = deque()
+"""The waits of all runs that reuse nothing."""
+
+
 class ReusedItems:
     """Commanded items and waits that are reused, until each has been settled by an event."""
+
+    __slots__ = ("_items", "_now", "_plan", "_scheduled", "_supervisor", "_taken", "_waits")
 
     def __init__(self, plan: ReusePlan | None, now: Callable[[], float], supervisor: Recipient) -> None:
         """Reuse the results of an earlier run.
@@ -28,7 +34,7 @@ class ReusedItems:
         self._plan = plan
         self._now = now
         self._supervisor = supervisor
-        self._waits: deque[RetryDue | DelayElapsed] = deque()
+        self._waits = NO_WAITS if plan is None else deque[RetryDue | DelayElapsed]()
         self._items: list[tuple[int, int, ItemCompleted]] = []
         self._taken = 0
         self._scheduled = False

@@ -27,6 +27,7 @@ from stretto.definitions.conductor import (
     ResultsClosed,
     ResultsOpened,
     StreamFailed,
+    StreamProblem,
     WriteResult,
 )
 from stretto.definitions.context import Mask
@@ -38,7 +39,7 @@ MAX_LINES: Final = 2048
 MAX_BYTES: Final = 8 * 2**20
 """Pending lines and bytes of one file, beyond which no item of the run starts."""
 
-Visit: TypeAlias = tuple[str, int]
+VisitKey: TypeAlias = tuple[str, int]
 """A task and its visit."""
 
 _log = get_logger("stretto.files")
@@ -79,6 +80,8 @@ class RunStreams:
     `lagging` says that too many lines are pending for another item to start.
     """
 
+    __slots__ = ("_dirty", "_durable", "_files", "_now", "_results", "_run_id", "_supervisor", "lagging")
+
     def __init__(
         self,
         files: FileWork,
@@ -103,8 +106,8 @@ class RunStreams:
         self._supervisor = supervisor
         self._now = now
         self._durable = durable
-        self._results: dict[Visit, _Results] = {}
-        self._dirty: dict[Visit, None] = {}
+        self._results: dict[VisitKey, _Results] = {}
+        self._dirty: dict[VisitKey, None] = {}
 
     @property
     def busy(self) -> bool:
@@ -121,17 +124,18 @@ class RunStreams:
                 self._dirty[visit] = None
                 self.lagging = self.lagging or results.lagging
         elif type(command) is ReadItems:
-            self._submit(command, partial(self._read, command))
+            self._submit((command.task, command.visit), "unreadable_source", partial(self._read, command))
         elif type(command) is OpenResults:
-            self._results[command.task, command.visit] = _Results()
-            self._submit(command, partial(self._open, command))
+            visit = command.task, command.visit
+            self._results[visit] = _Results()
+            self._submit(visit, "unwritable_results", partial(self._open, command))
         elif type(command) is CloseResults:
             results = self._results.get((command.task, command.visit))
             if results is not None:
                 results.closing = True
                 self._dirty[command.task, command.visit] = None
 
-    def recover(self, recovered: Mapping[Visit, WrittenResults], outstanding: Sequence[Command]) -> None:
+    def recover(self, recovered: Mapping[VisitKey, WrittenResults], outstanding: Sequence[Command]) -> None:
         """Continue with the files that were open when the run was left, and with the outstanding commands."""
         unopened = {(each.task, each.visit) for each in outstanding if type(each) is OpenResults}
         for (task, visit), written in recovered.items():
@@ -145,7 +149,7 @@ class RunStreams:
             for line in written.lacking:
                 results.add(line)
             self._dirty[task, visit] = None
-            self._submit(CloseResults(task, visit), partial(self._reopen, task, visit, written))
+            self._submit((task, visit), "unwritable_results", partial(self._reopen, task, visit, written))
         for command in outstanding:
             self.carry_out(command)
         self._update_lagging()
@@ -155,16 +159,16 @@ class RunStreams:
         if not self._dirty:
             return
         dirty, self._dirty = self._dirty, {}
-        for task, visit in dirty:
-            results = self._results.get((task, visit))
+        for visit in dirty:
+            results = self._results.get(visit)
             if results is None:
                 continue
             if results.busy:
-                self._dirty[task, visit] = None
+                self._dirty[visit] = None
             elif results.gathered or results.closing:
                 lines, weight = results.take()
-                command = CloseResults(task, visit)
-                self._submit(command, partial(self._write, command, lines, weight, mask, complete=results.closing))
+                write = partial(self._write, visit, lines, weight, mask, complete=results.closing)
+                self._submit(visit, "unwritable_results", write)
 
     def opened(self, event: ResultsOpened) -> None:
         """Note that a file was opened."""
@@ -206,19 +210,18 @@ class RunStreams:
 
     # ---- jobs: on other threads, without the attributes above
 
-    def _submit(self, command: ReadItems | OpenResults | CloseResults, job: Callable[[], Any]) -> None:
-        """Run a job, and send its result or `StreamFailed` to the supervisor."""
-        kind = "unreadable_source" if type(command) is ReadItems else "unwritable_results"
+    def _submit(self, visit: VisitKey, problem: StreamProblem, job: Callable[[], Any]) -> None:
+        """Run a job, and send its result to the supervisor, or `StreamFailed` with `problem`."""
 
         def done() -> None:
             try:
                 message = job()
             except Exception as error:  # noqa: BLE001 - no failure of one file may end the thread
                 if not isinstance(error, StrettoError):
-                    _log.exception("file_work_failed", run_id=self._run_id, task=command.task)
-                if kind == "unwritable_results":
-                    self._files.results.close(self._key(command.task, command.visit), self)
-                message = StreamFailed(command.task, command.visit, kind, str(error), self._now())  # type: ignore[arg-type]
+                    _log.exception("file_work_failed", run_id=self._run_id, task=visit[0])
+                if problem == "unwritable_results":
+                    self._files.results.close(self._key(*visit), self)
+                message = StreamFailed(*visit, problem, str(error), self._now())
             self._send(message)
 
         self._files.submit(done)
@@ -231,7 +234,7 @@ class RunStreams:
         return self._run_id, task, visit
 
     def _read(self, command: ReadItems) -> ItemsRead:
-        piece = read_items(command.kind, command.path, command.start, command.line)
+        piece = read_items(command.kind, command.path, command.start, command.line, protected=self._files.protected)
         return ItemsRead(
             command.task, command.visit, piece.items, command.start, piece.offset, piece.line, piece.ended, self._now()
         )
@@ -246,10 +249,10 @@ class RunStreams:
         return ResultsSaved(task, visit, 0, 0, written.size, complete=False)
 
     def _write(
-        self, command: CloseResults, lines: list[WriteResult], weight: int, mask: Mask, *, complete: bool
+        self, visit: VisitKey, lines: list[WriteResult], weight: int, mask: Mask, *, complete: bool
     ) -> ResultsSaved:
-        key, results = self._key(command.task, command.visit), self._files.results
+        key, results = self._key(*visit), self._files.results
         size = results.append(key, self, lines_of(lines, mask), durable=self._durable)
         if complete:
             results.close(key, self)
-        return ResultsSaved(command.task, command.visit, len(lines), weight, size, complete=complete)
+        return ResultsSaved(*visit, len(lines), weight, size, complete=complete)

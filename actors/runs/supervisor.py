@@ -29,9 +29,9 @@ from stretto.actors.runs.messages import (
     ReportItemOutput,
     ReportOutput,
     ReportStatus,
-    RunProgressed,
     RunRecorded,
     RunRefused,
+    WatcherReady,
     WatchRun,
 )
 from stretto.actors.runs.request import RunRequest
@@ -40,23 +40,34 @@ from stretto.definitions.conductor import Conductor
 from stretto.definitions.data import FrozenDict
 from stretto.definitions.errors import InvalidInput, StrettoError
 from stretto.definitions.model import bind
-from stretto.metrics.logging import mask_run
+from stretto.metrics import mask_run
 
 
 class RunSupervisor(DispatchedActor):
-    """Conducts one run from its acceptance to its end."""
+    """Conducts one run from its acceptance to its end.
+
+    Supervisors are not in Pykka's registry, a list that each removal scans: the engine stops them when it ends.
+    """
+
+    registered = False
 
     def __init__(self, services: Services, engine: pykka.ActorRef[Any], request: RunRequest) -> None:
         super().__init__()
         self._services = services
         self._request = request
         self._run = RunExecution(services, engine, request, self.actor_ref, self.actor_inbox)
-        self._deferred: list[Forwarded] = []
+        self._early: list[Forwarded] = []
+        """Requests that came before the run has begun."""
+        self._changed = True
+        """Whether the run may have changed since its watchers' last report."""
 
     def on_receive(self, message: Any) -> Any:
         """Pass events to the execution, and handle all other messages here."""
         handler = EXECUTION_HANDLERS.get(type(message))
-        return super().on_receive(message) if handler is None else handler(self._run, message)
+        if handler is None:
+            return super().on_receive(message)
+        self._changed = True
+        return handler(self._run, message)
 
     def on_turn_end(self) -> None:
         """Start the items that this turn made room for, and flush what it gathered."""
@@ -77,7 +88,8 @@ class RunSupervisor(DispatchedActor):
         if run.ending.parks_when_idle and run.ending.is_idle(conductor):
             self._park()
         if run.listeners.watchers:
-            run.listeners.notify_watchers(RunProgressed(run.run_id, conductor.status, conductor.tasks()))
+            run.listeners.report_progress(run.run_id, conductor, changed=self._changed)
+            self._changed = False
 
     def on_failure(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """Stop the items and report to the engine: a crash of a supervisor affects its run only."""
@@ -140,11 +152,11 @@ class RunSupervisor(DispatchedActor):
         run.begin()
         run.catch_up_with_parent()
         run.start_items()
-        self._handle_deferred()
+        self._handle_early()
 
-    def _handle_deferred(self) -> None:
-        deferred, self._deferred = self._deferred, []
-        for message in deferred:
+    def _handle_early(self) -> None:
+        early, self._early = self._early, []
+        for message in early:
             self._forwarded(message)
 
     # ---- requests
@@ -152,7 +164,7 @@ class RunSupervisor(DispatchedActor):
     @handles(Forwarded)
     def _forwarded(self, message: Forwarded) -> None:
         if not self._run.begun:
-            self._deferred.append(message)
+            self._early.append(message)
             return
         try:
             value = self.on_receive(message.message)
@@ -179,11 +191,11 @@ class RunSupervisor(DispatchedActor):
         run, link = self._run, self._services.journal
         if run.conductor is None:
             return []
-        held_up = Blockers(
+        blockers = Blockers(
             run.items.waiting(), run.items.permits.requested, link.unavailable, link.pending >= MAX_PENDING,
             run.streams.lagging, run.items.children(),
         )  # fmt: skip
-        return explain_waits(run.conductor, message.task, held_up)
+        return explain_waits(run.conductor, message.task, blockers)
 
     @handles(ReportItemOutput)
     def _item_output(self, message: ReportItemOutput) -> Deferred:
@@ -193,7 +205,11 @@ class RunSupervisor(DispatchedActor):
 
     @handles(WatchRun)
     def _watch(self, message: WatchRun) -> None:
-        self._run.listeners.watchers.append(message.watcher)
+        self._run.listeners.add_watcher(message.watcher)
+
+    @handles(WatcherReady)
+    def _watcher_ready(self, message: WatcherReady) -> None:
+        self._run.listeners.watcher_ready(message.watcher)
 
     # ---- the end
 

@@ -1,6 +1,7 @@
 """The metrics and log lines of one run, gathered in a turn and written at its end."""
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.messages import ItemEnded
@@ -9,18 +10,26 @@ from stretto.definitions.conductor import Conductor, TaskEnded
 from stretto.definitions.model import Workflow
 from stretto.metrics import get_logger
 
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
 _log = get_logger("stretto.runs")
 
 
 class RunTelemetry:
     """Counts one run, and logs its steps."""
 
+    __slots__ = (
+        "_began", "_bound", "_counted", "_errors", "_instruments", "_items", "_over", "_retries", "_run_id",
+        "_seconds", "_services", "_snapshots", "_workflow",
+    )  # fmt: skip
+
     def __init__(self, services: Services, workflow: Workflow, run_id: str) -> None:
         self._services = services
         self._workflow = workflow
         self._run_id = run_id
         self._instruments = services.instruments.workflow(workflow.ref)
-        self._log = _log.bind(run_id=run_id, workflow=workflow.ref)
+        self._bound: FilteringBoundLogger | None = None
         self._began = services.timers.monotonic()
         self._errors: Counter[tuple[str, str]] = Counter()
         # Items by task, visit and outcome: those that have ended, and those of them that are in the metrics.
@@ -30,6 +39,13 @@ class RunTelemetry:
         self._over = False
         self._retries = 0
         self._snapshots = 0
+
+    @property
+    def _log(self) -> "FilteringBoundLogger":
+        """The run's logger, kept until the turn's end: ten thousand runs that wait log nothing."""
+        if self._bound is None:
+            self._bound = _log.bind(run_id=self._run_id, workflow=self._workflow.ref)
+        return self._bound
 
     def started(self) -> None:
         """Log that the run was accepted."""
@@ -122,6 +138,7 @@ class RunTelemetry:
 
     def flush(self, conductor: Conductor | None) -> None:
         """Add the gathered counts to the metrics."""
+        self._bound = None
         if self._seconds or self._errors:
             self._flush_items()
         if self._retries:

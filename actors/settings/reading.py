@@ -17,6 +17,10 @@ FILE_VARIABLE: Final = "STRETTO_CONFIG"
 PREFIX: Final = "STRETTO__"
 _MAX_SHOWN = 80
 
+# msgspec builds its knowledge of a type at the first use, which crashes the process when two threads do it at once.
+for _each in (Settings, *SECTIONS.values()):
+    msgspec.convert({}, _each)
+
 
 class InvalidSettings(StrettoError):
     """Settings are wrong. `problems` lists each with its place, the found value and what is expected."""
@@ -55,10 +59,12 @@ class Effective:
     Attributes:
         settings: The settings.
         origins: The source of each setting by `section.key`. Settings that are not in it have their defaults.
+        file: The config file, or None without one.
     """
 
     settings: Settings
     origins: Mapping[str, str]
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +93,9 @@ def read_settings(
     """
     environment = os.environ if environment is None else environment
     problems: list[str] = []
+    file = _file(file, environment)
     given = [
-        *_from_file(_file(file, environment), problems),
+        *_from_file(file, problems),
         *_from_environment(environment, problems),
         *(_Given(flag.section, flag.key, flag.value, f"the flag {flag.name}") for flag in flags),
     ]
@@ -105,7 +112,7 @@ def read_settings(
         origins[f"{each.section}.{each.key}"] = each.place
     if problems:
         raise InvalidSettings(problems)
-    return Effective(msgspec.convert(values, Settings), origins)
+    return Effective(msgspec.convert(values, Settings), origins, file)
 
 
 def _converted(given: _Given) -> Any:

@@ -135,6 +135,10 @@ class Conductor:
         """Return every timer that is set."""
         return inquiries.timers_outstanding(self._state)
 
+    def duration_of(self, wait: WaitUntil) -> float:
+        """Return the seconds from the beginning of an outstanding wait to its end, as they were set."""
+        return inquiries.duration_of(self._state, wait)
+
     def waits(self, task: str | None = None) -> list[Wait]:
         """Return what the run, or one of its tasks, waits for: a bounded number for each task.
 

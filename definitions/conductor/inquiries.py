@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from stretto.definitions.conductor.commands import Command, StartItem, WaitUntil
-from stretto.definitions.conductor.events import ItemCompleted
+from stretto.definitions.conductor.events import DelayElapsed, ItemCompleted, RunTimedOut
 from stretto.definitions.conductor.items import ItemAttempt
 from stretto.definitions.conductor.run_state import RunState
 from stretto.definitions.conductor.streamed import StreamedVisit
@@ -27,6 +27,16 @@ def timers_outstanding(state: RunState) -> list[WaitUntil]:
     """Return the waits of the run, its visits and its items, each with its deadline."""
     of_run = [WaitUntil(state.deadline)] if state.deadline and state.status in {"running", "paused"} else []
     return [*of_run, *_waits_outstanding(state.visits)]
+
+
+def duration_of(state: RunState, wait: WaitUntil) -> float:
+    """Return the seconds from the beginning of an outstanding wait to its end, as they were set."""
+    then = wait.then
+    if isinstance(then, RunTimedOut):
+        return (state.workflow.timeout or 0.0) + state.extension
+    visit = next(each for each in state.visits.active.values() if (each.name, each.visit) == (then.task, then.visit))
+    since = visit.since if isinstance(then, DelayElapsed) else visit.window[then.index].since
+    return then.at - since
 
 
 def _waits_outstanding(visits: Visits) -> Iterator[WaitUntil]:

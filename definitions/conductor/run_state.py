@@ -1,6 +1,5 @@
 """The state of one run: its definition, its visits, its status. The handlers read and change its fields."""
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -100,7 +99,7 @@ class RunState:
 
         self.visits = Visits()
         self.active = self.visits.active
-        self.ended: deque[Visit] = deque()
+        self.ended: list[Visit] = []
         """Visits whose items have ended; their outcome is still to be settled."""
         self.due: list[Visit] = []
         """Visits to retry as a whole in this turn."""

@@ -70,7 +70,7 @@ def _settle(state: RunState) -> None:
                 message = f"{MAX_INSTANT_TASKS:,} tasks ended without running an action: an endless cycle"
                 state.errors.of_run("limit_exceeded", message, state.ended[0].task.place)
                 abort(state)
-            end_visit(state, state.ended.popleft())
+            end_visit(state, state.ended.pop(0))
 
 
 def _is_done(state: RunState) -> bool:

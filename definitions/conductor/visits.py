@@ -19,7 +19,7 @@ class Visits:
         self.last: dict[str, Visit] = {}
         self._counts: dict[str, int] = {}
         self._begun = 0
-        self._skipped: set[ItemId] = set()
+        self._skipped: frozenset[ItemId] = frozenset()
 
     def begin(self, visit: Visit) -> None:
         """Number a visit that begins, and store it."""
@@ -44,7 +44,7 @@ class Visits:
 
     def skipped(self) -> frozenset[ItemId]:
         """Return the items of all visits that were skipped by request."""
-        return frozenset(self._skipped).union(*map(_skipped_of, self.active.values()))
+        return self._skipped.union(*map(_skipped_of, self.active.values()))
 
 
 def _skipped_of(visit: Visit) -> set[ItemId]:

@@ -10,7 +10,7 @@ pyrsistent's pmap 1.9 / 2.2 / 2.5 us, a dict copied 0.15 / 5.0 / 139 us; reading
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from immutables import Map
@@ -49,6 +49,8 @@ class RunEnvironment:
 
 
 NO_ENVIRONMENT = RunEnvironment()
+NO_NAMES: Final[frozenset[str]] = frozenset()
+"""The same for all runs: an empty set of their own has 216 bytes."""
 
 
 StatusOf: TypeAlias = Callable[[str, int], str | None]
@@ -94,8 +96,8 @@ class RunFacts:
         self.surroundings = surroundings
         self.mask = Mask() if mask is None else mask
         marked = frozenset(secret_parameters)
-        self.secret_parameters = frozenset(fields[0] for fields in marked if len(fields) == 1)
-        self.partly_secret = frozenset(fields[0] for fields in marked) | secrecy.parameters.keys()
+        self.secret_parameters = frozenset(fields[0] for fields in marked if len(fields) == 1) or NO_NAMES
+        self.partly_secret = (frozenset(fields[0] for fields in marked) | secrecy.parameters.keys()) or NO_NAMES
         self.secrecy = secrecy
         for fields in sorted(marked):  # a set's order differs between processes
             self.mask.see(within(parameters, fields))

@@ -42,7 +42,7 @@ class Semantics:
         after_the_end: Whether transitions of tasks that complete while the run fails or is being cancelled are
             `ignored` or `evaluated`.
         commanded_items: The fate of items that were commanded but have not started when the run fails. `withdrawn`:
-            they never start. `performed`: they run. A cancelled run starts nothing in any dialect.
+            they never start. `started`: they run. A cancelled run starts nothing in any dialect.
         cancelled_action: Whether an action that was cancelled from outside cancels its `task` or the `run`.
         final_failure: Whether a failing run with running items can still be cancelled.
         paused_end: Whether a paused run with nothing left to do `ends`, or `waits` to be resumed.
@@ -65,7 +65,7 @@ class Semantics:
     skips: Literal["skipped", "succeeded"]
     fail_fast: bool
     after_the_end: Literal["ignored", "evaluated"]
-    commanded_items: Literal["withdrawn", "performed"]
+    commanded_items: Literal["withdrawn", "started"]
     cancelled_action: Literal["task", "run"]
     final_failure: bool
     paused_end: Literal["ends", "waits"]
@@ -110,7 +110,7 @@ ORQUESTA = Semantics(
     skips="succeeded",
     fail_fast=True,
     after_the_end="evaluated",
-    commanded_items="performed",
+    commanded_items="started",
     cancelled_action="run",
     final_failure=True,
     paused_end="waits",

@@ -223,7 +223,7 @@ def test_the_socket_belongs_to_one_daemon(tmp_path: Path) -> None:
             capture_output=True, text=True, check=False, timeout=PATIENCE,
         )  # fmt: skip
         assert second.returncode == 2
-        assert f"another daemon (process {daemon.process.pid})" in second.stderr
+        assert f"another daemon, process {daemon.process.pid} (" in second.stderr
         daemon.process.kill()
         daemon.ended()
         assert daemon.socket.exists()

@@ -48,10 +48,12 @@ def start_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     """Start engines with settings of one's own; all are stopped, and must leave no thread and no actor."""
     threads = set(threading.enumerate())
     benches: list[Bench] = []
+    dispatchers: list[Any] = []
 
     def start(**settings: Any) -> Bench:
         bench = Bench(Engine.start(**settings).proxy(), tmp_path)
         benches.append(bench)
+        dispatchers.append(bench.proxy.host.services().get(timeout=PATIENCE).dispatcher)
         return bench
 
     yield start
@@ -61,6 +63,8 @@ def start_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
     assert not [each for each in pykka.ActorRegistry.get_all() if each.actor_class.__module__.startswith("stretto")]
     left = set(threading.enumerate()) - threads
     assert not left, f"threads are left: {left}"
+    for dispatcher in dispatchers:
+        assert not any(dispatcher.alive().values()), f"actors are left: {dispatcher.alive()}"
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 import pykka
 
-PATIENCE = 30
+PATIENCE = 60
 """Seconds after which a test gives up waiting; nothing is ever waited for that long unless it is broken."""
 
 

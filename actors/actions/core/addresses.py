@@ -1,8 +1,8 @@
 """The addresses that core.http may connect to, checked on the very address of the connection.
 
 A host is resolved once and its addresses are checked. The connection goes to a checked address. A second look-up, in
-which the name could point elsewhere, never happens. Redirects connect through here as well. The Host header and the
-TLS server name stay those of the URL.
+which the name could point elsewhere, never happens. The peer of the connection is checked before anything is sent.
+Redirects connect through here as well. The Host header and the TLS server name stay those of the URL.
 """
 
 import asyncio
@@ -10,12 +10,12 @@ import socket
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 from typing import Any, Final
 
 import httpcore
 
-from stretto.actors.actions.core.networks import LINK_LOCAL_AND_METADATA, Network
+from stretto.actors.actions.core.networks import LINK_LOCAL_AND_METADATA, Address, Network, addresses_reached
 
 # One of several addresses may never answer. After this time the next one is tried.
 CONNECT_SECONDS_AN_ADDRESS: Final = 10.0
@@ -35,11 +35,20 @@ class AddressPolicy:
 
     def denies(self, address: str) -> bool:
         """Return whether connections to the address are refused."""
-        parsed = ip_address(address)
-        if isinstance(parsed, IPv6Address):
-            # The network test must not depend on the interface (fe80::1%eth0).
-            parsed = parsed.ipv4_mapped or IPv6Address(int(parsed))
-        return any(parsed in net for net in self.deny) and not any(parsed in net for net in self.allow)
+        return self.denied(address) is not None
+
+    def denied(self, address: str) -> Address | None:
+        """Return the first denied address that a connection to `address` may reach, or None."""
+        for each in addresses_reached(address):
+            if any(each in net for net in self.deny) and not any(each in net for net in self.allow):
+                return each
+        return None
+
+    def denied_error(self, address: str) -> "AddressDenied":
+        """Return the error of a denied address."""
+        denied = self.denied(address)
+        message = f"{denied} is denied by http.deny; to connect, add it to http.allow"
+        return AddressDenied(message if str(denied) == address else f"{message} ({address} reaches it)")
 
 
 class AddressDenied(httpcore.ConnectError):
@@ -65,22 +74,32 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         addresses = await _resolve(host, port)
         allowed = [address for address in addresses if not self._policy.denies(address)]
         if not allowed:
-            raise AddressDenied(f"{addresses[0]} is denied by http.deny; to connect, add it to http.allow")
+            raise self._policy.denied_error(addresses[0])
         *first, last = allowed
         for address in first:
             try:
-                return _Stream(
-                    await self._network.connect_tcp(
-                        address, port, CONNECT_SECONDS_AN_ADDRESS, local_address, socket_options
-                    )
+                stream = await self._network.connect_tcp(
+                    address, port, CONNECT_SECONDS_AN_ADDRESS, local_address, socket_options
                 )
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 continue
-        return _Stream(await self._network.connect_tcp(last, port, timeout, local_address, socket_options))
+            return await self._checked(stream)
+        return await self._checked(await self._network.connect_tcp(last, port, timeout, local_address, socket_options))
 
     async def sleep(self, seconds: float) -> None:
         """Wait for a number of seconds."""
         await asyncio.sleep(seconds)
+
+    async def _checked(self, stream: httpcore.AsyncNetworkStream) -> httpcore.AsyncNetworkStream:
+        """Check where the kernel has connected to. Nothing has been sent yet."""
+        peer = stream.get_extra_info("server_addr")
+        if peer is None:
+            await stream.aclose()
+            raise httpcore.ConnectError("the connection was reset at once")
+        if self._policy.denies(peer[0]):
+            await stream.aclose()
+            raise self._policy.denied_error(peer[0])
+        return _Stream(stream)
 
 
 class _Stream(httpcore.AsyncNetworkStream):

@@ -41,7 +41,7 @@ def log(message: Any, level: Literal["debug", "info", "warning", "error"] = "inf
         level: the level of the log line
     """
     # Imported here because `stretto validate` loads this module and never logs.
-    from stretto.metrics.logging import get_logger  # noqa: PLC0415
+    from stretto.metrics import get_logger  # noqa: PLC0415
 
     getattr(get_logger(__name__), level)("action_logged", message=message)
 

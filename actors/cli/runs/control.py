@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--failed-items", is_flag=True, help="Likewise; of failed tasks, run only the failed items.")
 @with_runs
 def rerun(source: Source, *, run: str, failed: bool, failed_items: bool, as_json: bool) -> None:
-    """Run RUN, which has ended, again with its definition and inputs. Print the new run's id.
+    """Run an ended RUN again with its definition and inputs. Print the new run's id.
 
     RUN itself does not change. In a --store, the next daemon that opens it starts the new run.
     With --json: {"run", "rerun_of", "rerun_scope"}.

@@ -20,7 +20,6 @@ LATEST = "@latest"
 """The newest top-level run, in place of an id."""
 RUN = click.argument("run")
 TASK = click.argument("task")
-INDEX = click.argument("index", type=click.IntRange(min=0))
 LIMIT = click.option(
     "--limit", type=click.IntRange(1, MAX_PAGE), default=PAGE, show_default=True, help="Size of a page."
 )

@@ -11,7 +11,9 @@ from stretto.actors.outcome import RunWasParked
 from stretto.definitions.errors import InvalidDefinition, StrettoError
 
 _UNREACHABLE: Final = (DaemonUnreachable, CannotOpenStore, StoreUnavailable, StoreLost, RunWasParked)
-_REFUSED_AS_UNREACHABLE: Final = frozenset(
+_DAMAGED: Final = frozenset({"cannot_replay", "unreadable_record"})
+"""The codes of damage in a store. Importing the classes would import the database libraries."""
+_REFUSED_AS_UNREACHABLE: Final = _DAMAGED | frozenset(
     {
         "busy", "engine_stopped", "engine_stopping", "internal_error", "not_allowed", "run_parked", "store_lost",
         "store_unavailable",
@@ -40,4 +42,4 @@ def exiting_on_errors() -> Iterator[None]:
 
 def code_of(error: StrettoError) -> int:
     """Return the exit code of an error: of an unreachable daemon or store, or of a wrong request."""
-    return UNREACHABLE if isinstance(error, _UNREACHABLE) else USAGE
+    return UNREACHABLE if isinstance(error, _UNREACHABLE) or error.code in _DAMAGED else USAGE

@@ -4,12 +4,14 @@ Fields that queries need have columns. The body has the other fields, as readabl
 the body is just its result, and a null result has no body.
 """
 
+from types import NoneType
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from stretto.actors.journal.encryption import UnreadableRecord
 from stretto.actors.journal.records import Entry, ItemStarted, ResultsWritten, SecretsLearned
+from stretto.actors.journal.sql.damage import DAMAGE, is_time
 from stretto.definitions.conductor import (
     CancelRequested,
     ConcurrencyRequested,
@@ -61,6 +63,9 @@ COMPLETED: Final = "item_completed"
 FAILED: Final = "item_failed"
 """The kinds of ItemCompleted, without and with a failure: most entries are one, and each has its own body."""
 LEARNED: Final = "secrets_learned"
+_ATTEMPTS: Final = frozenset({COMPLETED, FAILED})
+_TEXT: Final = (str, NoneType)
+_NUMBER: Final = (int, NoneType)
 ALWAYS_SECRET: Final = frozenset({LEARNED})
 
 COLUMN_OF: Final = {"at": "at", "task": "task", "visit": "visit", "index": "item", "attempt": "attempt"}
@@ -96,6 +101,8 @@ def encode_entry(entry: Entry) -> Columns:
 
 def decode_entry(columns: Columns) -> Entry:
     """Return the entry of a row with a decrypted body, its data frozen. Raises UnreadableRecord."""
+    if not _is_well_typed(columns):
+        raise UnreadableRecord(f"an entry ({columns.kind!r}) in the store is damaged: a column has an invalid value")
     try:
         if columns.kind == COMPLETED:
             return _completed(columns, None if columns.body is None else _decode_json(columns.body), None)
@@ -104,7 +111,7 @@ def decode_entry(columns: Columns) -> Entry:
             return _completed(columns, failed.result, failed.failure.failure())
         if columns.kind in _SHAPES:
             return _SHAPES[columns.kind].entry(columns)
-    except (msgspec.DecodeError, NotData) as error:
+    except (*DAMAGE, NotData) as error:
         raise UnreadableRecord(f"an entry ({columns.kind}) in the store is damaged: {error}") from None
     raise UnreadableRecord(
         f"an entry in the store has the unknown kind {columns.kind!r}: "
@@ -116,8 +123,24 @@ def decode_data(body: bytes) -> Any:
     """Return the frozen data of a JSON text. Raises UnreadableRecord."""
     try:
         return freeze(_decode_json(body))
-    except (msgspec.DecodeError, NotData) as error:
+    except (*DAMAGE, NotData) as error:
         raise UnreadableRecord(f"a value in the store is damaged: {error}") from None
+
+
+def _is_well_typed(columns: tuple[Any, ...]) -> bool:
+    """Return whether the values are of their columns' types: a flipped bit may change a value's type."""
+    kind, at, task, visit, item, attempt, outcome, _body = columns
+    if kind in _ATTEMPTS and None in {at, task, visit, item, attempt, outcome}:
+        return False
+    return (
+        isinstance(kind, str)
+        and is_time(at)
+        and isinstance(task, _TEXT)
+        and isinstance(outcome, _TEXT)
+        and isinstance(visit, _NUMBER)
+        and isinstance(item, _NUMBER)
+        and isinstance(attempt, _NUMBER)
+    )
 
 
 def _completed(columns: Columns, result: Any, failure: Failure | None) -> ItemCompleted:

@@ -1,17 +1,18 @@
 """Checks of a store: the database itself, the relations between its rows, and the bodies of its rows."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Select, func, or_, select
+from sqlalchemy import Connection, Engine, Select, bindparam, func, or_, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 
 from stretto.actors.journal.encryption import Keyring
 from stretto.actors.journal.location import Location
+from stretto.actors.journal.sql.damage import DAMAGE, converting_damage, damage_reason
 from stretto.actors.journal.sql.errors import reason
 from stretto.actors.journal.sql.pruning import PRUNED
-from stretto.actors.journal.sql.reader import SqlReader
+from stretto.actors.journal.sql.reader import ACCEPTED, ENTRY, SqlReader, restore_end
 from stretto.actors.journal.sql.schema import SCHEMA
 from stretto.actors.journal.sql.store import opening, readers
 from stretto.actors.journal.sql.tables import definitions, entries, run_ends, run_inputs, runs, surroundings
@@ -20,7 +21,23 @@ from stretto.definitions.errors import StrettoError
 MAX_PROBLEMS: Final = 100
 _MAX_SQLITE_PROBLEMS: Final = 20
 _PORTION: Final = 500
-"""Runs or entries read in one transaction: a long one would prevent the reuse of the write-ahead log."""
+"""Entries read in one transaction: a long one would prevent the reuse of the write-ahead log."""
+_PORTION_OF_RUNS: Final = 250
+"""Runs checked together. A driver may hold the bodies of a portion in memory."""
+
+_FIRST: Final = bindparam("first", type_=runs.c.number.type)
+_LAST: Final = bindparam("last", type_=runs.c.number.type)
+_ACCEPTANCES: Final = ACCEPTED.where(runs.c.number.between(_FIRST, _LAST), runs.c.status != PRUNED)
+_ENDS: Final = select(run_ends).where(run_ends.c.run.between(_FIRST, _LAST))
+_PASSED: Final = tuple_(
+    bindparam("after_run", type_=entries.c.run.type), bindparam("after_number", type_=entries.c.number.type)
+)
+_ENTRIES: Final = (
+    select(entries.c.run, *ENTRY.selected_columns)
+    .where(tuple_(entries.c.run, entries.c.number) > _PASSED, entries.c.run <= _LAST)
+    .order_by(entries.c.run, entries.c.number)
+    .limit(_PORTION)
+)
 
 
 def problems(location: Location, keyring: Keyring | None) -> list[str]:
@@ -48,6 +65,8 @@ def _database_problems(engine: Engine) -> Iterator[str]:
                 yield f"SQLite: row {row} of {table} refers to a missing row of {other}"
     except SQLAlchemyError as error:
         yield f"SQLite: {reason(error)}"
+    except DAMAGE as error:
+        yield f"SQLite: the tables are damaged: {damage_reason(error)}"
 
 
 def _run_problems(engine: Engine, reader: SqlReader) -> Iterator[str]:
@@ -57,7 +76,7 @@ def _run_problems(engine: Engine, reader: SqlReader) -> Iterator[str]:
         whole = select(runs.c.number, runs.c.id).where(runs.c.number > passed, runs.c.status != PRUNED)
         try:
             with engine.connect() as connection:
-                some = connection.execute(whole.order_by(runs.c.number).limit(_PORTION)).all()
+                some = connection.execute(whole.order_by(runs.c.number).limit(_PORTION_OF_RUNS)).all()
                 if not some:
                     return
                 first, passed = some[0].number, some[-1].number
@@ -65,9 +84,11 @@ def _run_problems(engine: Engine, reader: SqlReader) -> Iterator[str]:
         except SQLAlchemyError as error:
             yield f"runs after number {passed} cannot be read: {reason(error)}"
             return
+        except DAMAGE as error:
+            yield f"runs after number {passed} cannot be read: they are damaged: {damage_reason(error)}"
+            return
         yield from found
-        for _, run_id in some:
-            yield from _body_problems(reader, run_id)
+        yield from _body_problems(engine, reader, {row.number: row.id for row in some})
 
 
 def _row_problems(connection: Connection, first: int, last: int) -> Iterator[str]:
@@ -77,8 +98,22 @@ def _row_problems(connection: Connection, first: int, last: int) -> Iterator[str
             yield f"run {row.id}: {text.format(*row[1:])}"
 
 
-def _body_problems(reader: SqlReader, run_id: str) -> Iterator[str]:
-    """Read all bodies of a run, as its recovery would."""
+def _body_problems(engine: Engine, reader: SqlReader, portion: dict[int, str]) -> Iterator[str]:
+    """Read all bodies of a portion's runs, as their recovery would; yield the first problem of each run."""
+    bodies = _Bodies(engine, reader, portion)
+    try:
+        bodies.read()
+    except (SQLAlchemyError, *DAMAGE):
+        # A page is damaged. Which runs it has shows only when they are read one by one.
+        for run_id in portion.values():
+            yield from _problems_of_one(reader, run_id)
+        return
+    for number, run_id in portion.items():
+        if number in bodies.problems:
+            yield f"run {run_id}: {bodies.problems[number]}"
+
+
+def _problems_of_one(reader: SqlReader, run_id: str) -> Iterator[str]:
     try:
         if reader.accepted(run_id) is None:
             return
@@ -88,6 +123,44 @@ def _body_problems(reader: SqlReader, run_id: str) -> Iterator[str]:
         reader.end(run_id)
     except StrettoError as error:
         yield f"run {run_id}: {error}"
+
+
+class _Bodies:
+    """Reads the bodies of a portion of runs, with a constant number of statements and one per portion of entries."""
+
+    def __init__(self, engine: Engine, reader: SqlReader, portion: dict[int, str]) -> None:
+        self._engine = engine
+        self._reader = reader
+        self._first, self._last = min(portion), max(portion)
+        self.problems: dict[int, StrettoError] = {}
+        """The first problem of each run that has one, by the run's number."""
+
+    def read(self) -> None:
+        """Read all bodies. Raises a database error."""
+        reader, between = self._reader, {"first": self._first, "last": self._last}
+        with self._engine.connect() as connection:
+            for row in connection.execute(_ACCEPTANCES, between):
+                self._try(row.number, reader.restore_run, connection, row)
+        after, more = (self._first, -1), True
+        while more:
+            with self._engine.connect() as connection:
+                count = 0
+                position = {"after_run": after[0], "after_number": after[1], "last": self._last}
+                for row in connection.execute(_ENTRIES, position):
+                    count, after = count + 1, (row[0], row[1])
+                    self._try(row[0], reader.restore_entry, row[1:])
+                more = count == _PORTION
+        with self._engine.connect() as connection:
+            for row in connection.execute(_ENDS, between):
+                self._try(row.run, restore_end, row)
+
+    def _try(self, number: int, restore: Callable[..., Any], *arguments: Any) -> None:
+        if number not in self.problems:
+            try:
+                with converting_damage("a record"):
+                    restore(*arguments)
+            except StrettoError as error:
+                self.problems[number] = error
 
 
 def _rules() -> Iterator[tuple[Select[Any], str]]:

@@ -5,7 +5,7 @@ The server releases the lock when the connection ends, and the connection ends w
 
 import os
 import socket
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from stretto.actors.journal.store import CannotOpenStore, StoreInUse
+from stretto.actors.process import HasDescriptor, give_back, withhold
 
 LOCK: Final = 0x53545254
 """The first key of a store's advisory lock; the second key is the hash of the schema's name."""
@@ -136,6 +137,12 @@ class Postgres:
             cursor.execute(settings)
             cursor.close()
             connection.commit()
+            # The server holds the lock for as long as any process has the connection.
+            withhold(cast("HasDescriptor", connection))
+
+        @event.listens_for(engine, "close")
+        def _give_back(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+            give_back(cast("HasDescriptor", connection))
 
         return engine
 

@@ -9,14 +9,22 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, ScalarSelect, Select, bindparam, func, select
 
-from stretto.actors.journal.encryption import Keyring, UnreadableRecord, decrypt, is_encrypted
+from stretto.actors.journal.encryption import (
+    Keyring,
+    StoreKeyMissing,
+    UnreadableRecord,
+    WrongStoreKey,
+    decrypt,
+    is_encrypted,
+)
 from stretto.actors.journal.records import Entry, Idempotency, ItemKey, ParentItem, Rerun, RunAccepted, SecretsLearned
 from stretto.actors.journal.sql.cursors import decode_cursor, encode_cursor
-from stretto.actors.journal.sql.encoding import LEARNED, Columns, decode_data, decode_entry
+from stretto.actors.journal.sql.damage import report_damage
+from stretto.actors.journal.sql.encoding import Columns, decode_data, decode_entry
 from stretto.actors.journal.sql.errors import converting_errors
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.shared_bodies import SharedObjects
-from stretto.actors.journal.sql.tables import FAILED, entries, run_ends, run_inputs, runs, tasks
+from stretto.actors.journal.sql.tables import ENDED, FAILED, LEARNED_ENTRIES, entries, run_ends, run_inputs, runs, tasks
 from stretto.actors.journal.store import (
     ALL_ITEMS,
     MAX_PAGE,
@@ -31,9 +39,12 @@ from stretto.actors.journal.store import (
     TaskRow,
     Unfinished,
 )
+from stretto.definitions.conductor import ItemCompleted
 
 _PORTION: Final = 500
 """Unfinished runs read in one transaction."""
+_MAX_BIG: Final = 2**63 - 1
+_MAX_INTEGER: Final = 2**31 - 1
 
 _RUN_ROW: Final = select(
     runs.c.number, runs.c.id, runs.c.workflow, runs.c.status, runs.c.accepted_at, runs.c.ended_at, runs.c.parent,
@@ -48,24 +59,26 @@ _ITEM_ROW: Final = select(
     entries.c.outcome,
     entries.c.at,
 )
-_ENTRY: Final = select(entries.c.number, *(entries.c[name] for name in Columns._fields))
+ENTRY: Final = select(entries.c.number, *(entries.c[name] for name in Columns._fields))
 _COUNTS: Final = (
     select(runs.c.status, func.count().label("runs")).where(runs.c.status != PRUNED).group_by(runs.c.status)
 )
-_ACCEPTED: Final = select(runs, run_inputs.c.parameters, run_inputs.c.parent_told).join(run_inputs)
+ACCEPTED: Final = select(runs, run_inputs.c.parameters, run_inputs.c.parent_told).join(run_inputs)
 
 # The queries of a recovery are built once: building one takes longer than executing it.
 _RUN: Final = bindparam("run", type_=runs.c.id.type)
-_ACCEPTED_RUN: Final = _ACCEPTED.where(runs.c.id == _RUN)
+_ACCEPTED_RUN: Final = ACCEPTED.where(runs.c.id == _RUN)
+_HAS_CHILDREN: Final = select(runs.c.number).where(runs.c.parent == _RUN).limit(1)
 _CHILDREN: Final = select(runs).where(runs.c.parent == _RUN).order_by(runs.c.number)
 _ENTRIES: Final = (
-    _ENTRY.where(entries.c.run == select(runs.c.number).where(runs.c.id == _RUN).scalar_subquery())
+    ENTRY.where(entries.c.run == select(runs.c.number).where(runs.c.id == _RUN).scalar_subquery())
     .where(entries.c.number >= bindparam("first"))
     .order_by(entries.c.number)
     .limit(bindparam("most"))
 )
 
 
+@report_damage
 class SqlReader:
     """Reads a store over read-only connections. Thread-safe. Implements `journal.store.Reader`."""
 
@@ -95,8 +108,12 @@ class SqlReader:
             row = connection.execute(_ACCEPTED_RUN, {"run": _searchable(run_id)}).one_or_none()
             if row is None:
                 return None
-            workflow = self._shared.definition(connection, row.definition)
-            surroundings = self._shared.surroundings(connection, row.surroundings)
+            return self.restore_run(connection, row)
+
+    def restore_run(self, connection: Connection, row: Any) -> RunAccepted:
+        """Return the acceptance of a run from a row of `ACCEPTED`. Raises StrettoError."""
+        workflow = self._shared.definition(connection, row.definition)
+        surroundings = self._shared.surroundings(connection, row.surroundings)
         return RunAccepted(
             run_id=row.id,
             workflow=workflow,
@@ -116,12 +133,12 @@ class SqlReader:
         for expected, row in enumerate(rows, first):
             if row.number != expected:
                 raise UnreadableRecord(f"the entry {expected} of the run {run_id} is missing, but later ones exist")
-        return list(map(self._entry, rows))
+        return list(map(self.restore_entry, rows))
 
     def learned(self, run_id: str) -> tuple[str, ...]:
         """Return the texts of a run's SecretsLearned entries."""
-        of_run = _ENTRY.where(entries.c.run == _number_of(run_id), entries.c.kind == LEARNED)
-        found = map(self._entry, self._rows(of_run.order_by(entries.c.number)))
+        of_run = ENTRY.where(entries.c.run == _number_of(run_id), LEARNED_ENTRIES)
+        found = map(self.restore_entry, self._rows(of_run.order_by(entries.c.number)))
         return tuple(text for entry in found if isinstance(entry, SecretsLearned) for text in entry.texts)
 
     def children(self, run_id: str) -> list[Child]:
@@ -136,6 +153,10 @@ class SqlReader:
             )
             for row in self._rows(_CHILDREN, run=_searchable(run_id))
         ]
+
+    def has_children(self, run_id: str) -> bool:
+        """Return whether a run has child runs."""
+        return bool(self._rows(_HAS_CHILDREN, run=_searchable(run_id)))
 
     def find(self, idempotency_key: str) -> str | None:
         """Return the id of the run with an idempotency key, or None if there is none."""
@@ -166,10 +187,7 @@ class SqlReader:
     def end(self, run_id: str) -> RunEnd | None:
         """Return how a run ended, or None if it has not ended or is unknown."""
         rows = self._rows(select(run_ends.c.output, run_ends.c.errors).where(run_ends.c.run == _number_of(run_id)))
-        if not rows:
-            return None
-        output = rows[0].output
-        return RunEnd(None if output is None else decode_data(output), decode_data(rows[0].errors))
+        return restore_end(rows[0]) if rows else None
 
     def tasks(self, run_id: str) -> list[TaskRow]:
         """Return the visits of a run's tasks, in the order of their starts."""
@@ -197,21 +215,33 @@ class SqlReader:
         if query.cursor is not None:
             of_run = of_run.where(entries.c.number > decode_cursor("items", query.cursor))
         rows, following = self._page("items", of_run.order_by(entries.c.number), query.limit)
-        return ItemPage(
-            tuple(
-                ItemRow(
-                    number=row.number,
-                    task=row.task,
-                    visit=row.visit,
-                    index=row.item,
-                    attempt=row.attempt,
-                    outcome=row.outcome,
-                    at=row.at,
-                )
-                for row in rows
-            ),
-            following,
+        return ItemPage(tuple(map(_item_row, rows)), following)
+
+    def last_attempt(self, run_id: str, task: str, index: int, visit: int | None = None) -> ItemRow | None:
+        """Return the last ended attempt of an item, of a visit or of the newest one, or None if none has ended."""
+        if not 0 <= index <= _MAX_BIG or not 0 <= (visit or 0) <= _MAX_INTEGER:
+            return None  # no database compares a number that its column cannot hold
+        of_item = _ITEM_ROW.where(
+            entries.c.run == _number_of(run_id), ENDED, entries.c.item == index, entries.c.task == _searchable(task)
         )
+        if visit is not None:
+            of_item = of_item.where(entries.c.visit == visit)
+        rows = self._rows(of_item.order_by(entries.c.visit.desc(), entries.c.number.desc()).limit(1))
+        return _item_row(rows[0]) if rows else None
+
+    def completions(self, run_id: str, numbers: Sequence[int]) -> Iterator[tuple[int, ItemCompleted]]:
+        """Yield ended attempts with the numbers of their entries, without those that need a missing key."""
+        if not numbers:
+            return
+        of_run = ENTRY.where(entries.c.run == _number_of(run_id), entries.c.number.in_(numbers[:MAX_PAGE]))
+        with self._reading() as connection:
+            for row in connection.execute(of_run):
+                try:
+                    entry = self.restore_entry(row)
+                except (StoreKeyMissing, WrongStoreKey):
+                    continue
+                if isinstance(entry, ItemCompleted):
+                    yield row.number, entry
 
     def counts(self) -> Mapping[str, int]:
         """Return the number of runs by status."""
@@ -223,6 +253,10 @@ class SqlReader:
 
     # ---- queries and decoding
 
+    def restore_entry(self, row: Any) -> Entry:
+        """Return the entry of a row of `ENTRY`. Raises StrettoError."""
+        return decode_entry(Columns._make((*row[1:-1], self._decrypted(row[-1]))))
+
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
         with converting_errors(self._store), self._engine.connect() as connection:
@@ -231,9 +265,6 @@ class SqlReader:
     def _rows(self, query: Select[Any], **parameters: Any) -> Sequence[Any]:
         with self._reading() as connection:
             return connection.execute(query, parameters).all()
-
-    def _entry(self, row: Any) -> Entry:
-        return decode_entry(Columns._make((*row[1:-1], self._decrypted(row.body))))
 
     def _page(self, pages: str, query: Select[Any], limit: int) -> tuple[Sequence[Any], str | None]:
         most = max(1, min(limit, MAX_PAGE))
@@ -273,10 +304,27 @@ def _number_of(run_id: str) -> ScalarSelect[Any]:
 def _ended_as(outcome: str | None) -> ColumnElement[bool]:
     """Return the condition for the entries of ended attempts with an outcome."""
     if outcome is None:
-        return entries.c.outcome.is_not(None)
+        return ENDED
     if outcome == "failed":
         return FAILED
     return entries.c.outcome == _searchable(outcome)
+
+
+def restore_end(row: Any) -> RunEnd:
+    """Return how a run ended from a row of `run_ends`. Raises UnreadableRecord."""
+    return RunEnd(None if row.output is None else decode_data(row.output), decode_data(row.errors))
+
+
+def _item_row(row: Any) -> ItemRow:
+    return ItemRow(
+        number=row.number,
+        task=row.task,
+        visit=row.visit,
+        index=row.item,
+        attempt=row.attempt,
+        outcome=row.outcome,
+        at=row.at,
+    )
 
 
 def _run_row(row: Any) -> RunRow:

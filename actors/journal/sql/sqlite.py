@@ -12,13 +12,13 @@ import stat
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
 
-from stretto.actors.journal.sql.file_lock import FileLock, LockTaken
 from stretto.actors.journal.store import CannotOpenStore, StoreInUse, StoreLost
+from stretto.actors.process import FileLock, LockTaken
 
 APPLICATION_ID: Final = 0x53545254
 """The application id that marks an SQLite database as a store: "STRT"."""
@@ -133,7 +133,7 @@ class SqliteFile:
             return FileLock(self._path.with_name(f"{self._path.name}.lock"))
         except LockTaken as taken:
             raise StoreInUse(
-                f"the store {self.store} is in use by process {taken.owner}: stop that process first; "
+                f"the store {self.store} is in use by {taken.holder}: stop that process first; "
                 "commands that only read can be used meanwhile"
             ) from None
 
@@ -186,7 +186,7 @@ def check_mark(connection: sqlite3.Connection, store: str) -> None:
 
 
 def copy_database(source: Path, target: Path) -> None:
-    """Copy a database while others use it. The target appears only once it is complete.
+    """Copy a database while others use it. The target appears only once it is complete and verified.
 
     Raises FileExistsError if the target exists, another OSError, or a database error.
     """
@@ -197,16 +197,64 @@ def copy_database(source: Path, target: Path) -> None:
     try:
         connection = _open(_uri(source, "ro"))
         try:
+            before = _RunCount.read(connection)
             connection.execute("VACUUM INTO ?", (os.fspath(part),))
+            after = _RunCount.read(connection)
         finally:
             connection.close()
         _sync(part)
+        _verify(part, before, after)
         # A rename replaces an existing file, so create an empty one of our own to be replaced.
         _create_new(target)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
     _sync(target.parent)
+
+
+class _RunCount(NamedTuple):
+    """The runs of a database at one moment.
+
+    Attributes:
+        version: Changes when another connection commits.
+        runs: The number of runs.
+        accepted: The number of the last accepted run. It never falls.
+    """
+
+    version: int
+    runs: int
+    accepted: int
+
+    @classmethod
+    def read(cls, connection: sqlite3.Connection) -> "_RunCount":
+        version = int(_pragma(connection, "data_version"))
+        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        if "runs" not in tables:
+            return cls(version, 0, 0)
+        (runs,) = connection.execute("SELECT count(*) FROM runs").fetchone()
+        accepted = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'runs'").fetchone()
+        return cls(version, runs, accepted[0] if accepted else 0)
+
+
+def _verify(copy: Path, before: _RunCount, after: _RunCount) -> None:
+    """Read a whole copy and compare its runs with those of its source. Raises OSError or a database error."""
+    connection = _open(_uri(copy, "ro"))
+    try:
+        (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+        copied = _RunCount.read(connection)
+    except sqlite3.DatabaseError as error:
+        raise _bad_copy(copy, str(error)) from error
+    finally:
+        connection.close()
+    if found != "ok":
+        raise _bad_copy(copy, found)
+    unchanged = before == after
+    if (unchanged and copied.runs != before.runs) or not before.accepted <= copied.accepted <= after.accepted:
+        raise _bad_copy(copy, f"it must have the {before.runs:,} runs of the store, got {copied.runs:,}")
+
+
+def _bad_copy(copy: Path, why: str) -> OSError:
+    return OSError(errno.EIO, f"the copy is damaged and was removed: {why}", os.fspath(copy))
 
 
 def _engine(creator: Callable[[], sqlite3.Connection], *, writing: bool = False) -> Engine:

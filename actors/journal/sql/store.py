@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from stretto.actors.journal.encryption import Keyring
 from stretto.actors.journal.location import InFile, InMemory, InPostgres, Location
+from stretto.actors.journal.sql.damage import damage_reason
 from stretto.actors.journal.sql.errors import reason
 from stretto.actors.journal.sql.ownership import Guard, Ownership
 from stretto.actors.journal.sql.postgresql import Postgres
@@ -19,6 +20,7 @@ from stretto.actors.journal.sql.schema import SCHEMA, Schema
 from stretto.actors.journal.sql.sqlite import SqliteFile, SqliteMemory, check_file, file_readers, file_url
 from stretto.actors.journal.sql.writer import SqlWriter
 from stretto.actors.journal.store import CannotOpenStore, Prune
+from stretto.definitions.errors import StrettoError
 
 
 class Store:
@@ -81,13 +83,19 @@ def readers(location: Location) -> tuple[str, Engine]:
 
 @contextmanager
 def opening(store: str) -> Iterator[None]:
-    """Convert database errors and OSErrors of the block to CannotOpenStore."""
+    """Convert database errors, OSErrors and errors of damaged tables in the block to CannotOpenStore."""
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error) as error:
         raise CannotOpenStore(f"cannot open the store {store}: {reason(error)}") from error
     except OSError as error:
         raise CannotOpenStore(f"cannot open the store {store}: {error.strerror}: {error.filename}") from error
+    except StrettoError:
+        raise
+    except (UnicodeError, TypeError) as error:
+        raise CannotOpenStore(
+            f"cannot open the store {store}: it is damaged ({damage_reason(error)}): restore a backup"
+        ) from error
 
 
 def _guard(location: Location) -> Guard:

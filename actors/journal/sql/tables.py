@@ -137,6 +137,18 @@ entries = _table(
 FAILED: Final = entries.c.outcome != literal_column("'succeeded'")
 """Attempts that ended without success. A literal, as no database uses a partial index with a parameter."""
 Index("entries_failed", entries.c.run, entries.c.number, sqlite_where=FAILED, postgresql_where=FAILED)
+LEARNED_ENTRIES: Final = entries.c.kind == literal_column("'secrets_learned'")
+"""A run's learned secrets, a literal for the same reason."""
+Index(
+    "entries_learned", entries.c.run, entries.c.number, sqlite_where=LEARNED_ENTRIES, postgresql_where=LEARNED_ENTRIES
+)
+ENDED: Final = entries.c.outcome.is_not(None)
+"""The ended attempts of items."""
+# The item comes before the task: a page of a task's items must be read in the order of numbers, not through this index.
+Index(
+    "entries_by_item", entries.c.run, entries.c.item, entries.c.task, entries.c.visit,
+    sqlite_where=ENDED, postgresql_where=ENDED,
+)  # fmt: skip
 
 tasks = _table(
     "tasks",

@@ -23,7 +23,7 @@ from stretto.actors.packs.process import Program, limited, python_command, run_p
 from stretto.definitions.data import Data
 from stretto.definitions.errors import Place
 from stretto.definitions.model import Parameter
-from stretto.metrics.logging import call_ids
+from stretto.metrics import call_ids
 
 PYTHON_SECONDS: Final = 600.0
 _NOWHERE: Final = Place("StackStorm's runner", 1, 1)

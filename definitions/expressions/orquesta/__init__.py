@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.definitions.expressions.orquesta.delimiting import Language, cuts_of, has_expressions, languages_of
+    from stretto.definitions.expressions.orquesta.delimiting import Language, cuts_of, languages_of
     from stretto.definitions.expressions.orquesta.rendering import function_names
     from stretto.definitions.expressions.orquesta.stackstorm import BEYOND, NOT_HERE
     from stretto.definitions.expressions.orquesta.templates import (
@@ -21,16 +21,15 @@ if TYPE_CHECKING:
         Statements,
         Text,
         compile_text,
-        evaluate_again,
     )
 else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "delimiting": "cuts_of has_expressions languages_of Language",
+            "delimiting": "cuts_of languages_of Language",
             "rendering": "function_names",
             "stackstorm": "BEYOND NOT_HERE",
-            "templates": "Expression Given KeyedTemplate Statements Text compile_text evaluate_again",
+            "templates": "Expression Given KeyedTemplate Statements Text compile_text",
         },
     )
 
@@ -45,8 +44,6 @@ __all__ = [
     "Text",
     "compile_text",
     "cuts_of",
-    "evaluate_again",
     "function_names",
-    "has_expressions",
     "languages_of",
 ]

@@ -218,21 +218,6 @@ def compile_text(text: str, locate: Locate, report: Report) -> Template:
     return Constant(None, locate(0))
 
 
-def evaluate_again(value: Data, language: Language, scope: Scope, moment: Moment, place: Place | None = None) -> Data:
-    """Return `value`, or evaluate it if it is text with expressions of `language`. Raises `ExpressionError`."""
-    if not isinstance(value, str) or not has_expressions(value, language):
-        return value
-    text, where = value, place or Place("", 1, 1)
-    evaluation = Evaluation(scope, moment)
-    try:
-        data = settle(repeated(text, language, evaluation), evaluation.fuel)
-    except Exception as error:  # noqa: BLE001 - an untrusted expression can raise anything
-        raise _author_error(error, text, where, moment) from None
-    if moment.sources is not None:
-        moment.learn(data)
-    return data
-
-
 def _only(languages: tuple[Language, ...]) -> Language:
     if len(languages) > 1:
         raise Malformed(

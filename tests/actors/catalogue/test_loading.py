@@ -12,6 +12,7 @@ from stretto.actors.catalogue.definition import MAX_FILE_BYTES
 from stretto.actors.engine import Engine
 from stretto.actors.locating import files_beside, survey
 from stretto.definitions.errors import Finding, InvalidDefinition, UnknownWorkflow
+from tests.support.waiting import PATIENCE
 
 CALLS = (
     'ref: {ref}\nversion: "1"\ntasks: [{{name: t, action: {called}}}]\noutput_map: {{by: "{{{{ task.t.result }}}}"}}\n'
@@ -33,7 +34,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 
 def outcome_of(engine: Any, workflow: str | Path) -> Any:
-    outcome = engine.submit(workflow).get(timeout=10).outcome.get(timeout=10)
+    outcome = engine.submit(workflow).get(timeout=PATIENCE).outcome.get(timeout=PATIENCE)
     return outcome.output or outcome.errors
 
 

@@ -26,4 +26,4 @@ def commands(group: Any, path: tuple[str, ...] = ("stretto",)) -> Iterator[str]:
 @pytest.mark.parametrize("command", list(commands(main)))
 def test_each_command_is_in_the_documents(command: str) -> None:
     """A command that no page names is one that nobody finds."""
-    assert command in PAGES
+    assert command in PAGES, f"README.md or a page of docs/ must name `{command}`"

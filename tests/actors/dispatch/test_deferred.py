@@ -1,15 +1,23 @@
 """Questions that one actor hands on to another."""
 
+import queue
+import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pykka
 import pytest
 
-from stretto.actors.dispatch import Deferred, DispatchedActor, Dispatcher, ask_deferred, forward
+from stretto.actors.dispatch import (
+    Deferred,
+    DispatchedActor,
+    Dispatcher,
+    SparseFuture,
+    ask_deferred,
+    forward,
+    tell_then,
+)
 from tests.support.waiting import PATIENCE
-
-if TYPE_CHECKING:
-    import pykka
 
 
 class Gone(Exception):
@@ -113,3 +121,50 @@ def test_a_handlers_value_is_handed_on_now_or_when_it_is_there() -> None:
     assert [outcome_of(answers[number]) for number in (0, 1, 3)] == [7, "kept", "kept"]
     with pytest.raises(KeyError):
         outcome_of(answers[2])
+
+
+def test_a_sparse_future_makes_its_condition_when_it_is_used() -> None:
+    """It behaves like any other future of Pykka's."""
+    future: SparseFuture[str] = SparseFuture()
+    assert "_made" not in vars(future)
+    with pytest.raises(pykka.Timeout):
+        future.get(timeout=0)
+    future.set("here")
+    assert future.get(timeout=0) == "here"
+    with pytest.raises(queue.Full):
+        future.set("again")
+
+
+class Kept(pykka.ThreadingActor):
+    """Keeps its messages, and fails at "bad"."""
+
+    use_daemon_thread = True
+
+    def __init__(self, events: list[str]) -> None:
+        super().__init__()
+        self._events = events
+
+    def on_receive(self, message: str) -> None:
+        self._events.append(message)
+        if message == "bad":
+            raise ValueError(message)
+
+
+@pytest.mark.parametrize("message", ["good", "bad"])
+def test_a_sender_learns_that_its_message_was_handled(message: str) -> None:
+    """Any Pykka actor's, also when it fails at the message, and stops as it would have."""
+    events: list[str] = []
+    handled = threading.Event()
+
+    def then() -> None:
+        events.append("handled")
+        handled.set()
+
+    kept = Kept.start(events)
+    tell_then(kept, message, then)
+    assert handled.wait(PATIENCE)
+    assert events == [message, "handled"]
+    assert kept.is_alive() == (message == "good")
+    kept.stop()
+    with pytest.raises(pykka.ActorDeadError):
+        tell_then(kept, "late", then)

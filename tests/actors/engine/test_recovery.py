@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -585,3 +586,34 @@ def test_a_rerun_settles_what_it_keeps_without_waiting_and_performs_the_rest(
     assert bench.proxy.status(old.id).get(timeout=PATIENCE)["status"] == "failed"
     shown = bench.proxy.runs().get(timeout=PATIENCE)["runs"][0]
     assert (shown["id"], shown["rerun_of"], shown["rerun_scope"]) == (run.id, old.id, "failed_items")
+
+
+RETRIED = """
+ref: recovered.retried
+tasks: [{name: once, action: recovered.work, input: {value: 1}, retry: {count: 1, delay: 0.1}}]
+"""
+DELAYED = """
+ref: recovered.delayed
+tasks: [{name: late, delay: 0.1, action: recovered.work, input: {value: 2}}]
+"""
+TIMED = """
+ref: recovered.timed
+timeout: 0.1
+tasks: [{name: late, delay: 100000, action: recovered.work, input: {value: 3}}]
+"""
+
+
+def test_a_wait_takes_no_longer_than_it_was_set_to_if_the_clock_was_set_back(
+    store: Store, start: Callable[..., Bench]
+) -> None:
+    """Three hours between two engines: retries, delays and deadlines come after their duration at the latest."""
+    ahead = time.time() + 3 * 3600
+    retried = Conducted(store, RETRIED, at=ahead)
+    retried.fail("once")
+    delayed, timed = Conducted(store, DELAYED, at=ahead), Conducted(store, TIMED, at=ahead)
+    for run in (retried, delayed, timed):
+        assert all(each.then.at > time.time() + 3 * 3600 - 60 for each in run.conductor.timers())
+    store.close()
+    bench = start()
+    assert [ended(bench, run.id).status for run in (retried, delayed, timed)] == ["succeeded", "succeeded", "failed"]
+    assert DONE == {1: 1, 2: 1}

@@ -179,7 +179,7 @@ def test_a_run_is_loaded_with_what_it_was_given_and_the_runs_of_its_items(store:
     loaded = load(parent.id, store.reader)
     assert loaded.accepted == parent.accepted
     assert [(each.run_id, each.item.index, each.ended) for each in loaded.children] == [(child.id, 1, False)]
-    assert loaded.kept is None
+    assert loaded.reuse_plan is None
     with pytest.raises(UnknownRun, match="'no-such-run'"):
         load("no-such-run", store.reader)
 
@@ -197,8 +197,8 @@ def test_a_rerun_is_loaded_with_what_it_keeps(store: Store) -> None:
     old.succeed("fan", 0, "A")
     old.fail("fan", 1)
     old.succeed("fan", 2, "C")
-    assert load(rerun_of(store, old.id, "everything"), store.reader).kept is None
-    kept = load(rerun_of(store, old.id, "failed_items"), store.reader).kept
+    assert load(rerun_of(store, old.id, "everything"), store.reader).reuse_plan is None
+    kept = load(rerun_of(store, old.id, "failed_items"), store.reader).reuse_plan
     assert kept is not None
     assert kept.keeps("before")
     assert not kept.keeps("fan")
@@ -206,7 +206,7 @@ def test_a_rerun_is_loaded_with_what_it_keeps(store: Store) -> None:
 
 def test_only_a_rerun_that_keeps_something_needs_the_old_run(store: Store) -> None:
     """One that does everything again has all that it needs."""
-    assert load(rerun_of(store, "gone", "everything"), store.reader).kept is None
+    assert load(rerun_of(store, "gone", "everything"), store.reader).reuse_plan is None
     with pytest.raises(Unrecordable, match="the run gone that it reruns was deleted"):
         rerun_of(store, "gone", "failed_items")
 

@@ -10,7 +10,7 @@ import pykka
 import pytest
 
 from stretto.actors import ActionFailed, Engine, action
-from stretto.actors.runs.supervisor import RunSupervisor
+from stretto.actors.engine.run_table import Run
 from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.errors import InvalidInput, UnknownWorkflow
 from tests.support.engines import Bench, outcome_of
@@ -174,11 +174,19 @@ def test_a_try_that_timed_out_has_ended_before_the_next_one_begins(bench: Bench,
 NAP = "tasks: [{name: nap, action: core.sleep, input: {seconds: 1000}}]\n"
 
 
-def test_a_supervisor_that_somebody_stops_fails_its_run(bench: Bench) -> None:
+def test_a_supervisor_that_somebody_stops_fails_its_run(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """No caller waits for ever for a run whose supervisor was stopped through Pykka."""
+    started: list[pykka.ActorRef[Any]] = []
+    attach = Run.attach_supervisor
+
+    def attach_known(run: Run, supervisor: Any) -> None:
+        started.append(supervisor)
+        attach(run, supervisor)
+
+    monkeypatch.setattr(Run, "attach_supervisor", attach_known)
     handle = bench.submit(NAP)
-    for supervisor in pykka.ActorRegistry.get_by_class(RunSupervisor):
-        supervisor.stop()
+    (supervisor,) = started
+    supervisor.stop()
     outcome = outcome_of(handle)
     assert (outcome.errors[0]["code"], outcome.errors[0]["message"]) == (
         "supervisor_crashed",

@@ -18,8 +18,8 @@ from tests.support.waiting import PATIENCE, Inbox, messages_of
 STATUS = {"id": "run", "workflow": "tests.probe", "status": "succeeded", "tasks": {}}
 
 
-def a_run(run_id: str = "run") -> Run:
-    return Run(RunHandle(run_id, "tests.probe", pykka.ThreadingFuture()), Deferred(), 1000.0)
+def a_run(run_id: str = "run", parent: str | None = None) -> Run:
+    return Run(RunHandle(run_id, "tests.probe", pykka.ThreadingFuture()), Deferred(), 1000.0, parent)
 
 
 def answer_of(later: Deferred) -> Any:
@@ -125,6 +125,50 @@ def test_a_table_has_the_runs_in_progress() -> None:
     assert len(table) == 0
     assert table.ids() == ()
     assert table.get("a") is None
+
+
+def test_a_table_knows_the_children_of_a_run() -> None:
+    """As long as they are in progress, whether or not their parent is."""
+    table = RunTable()
+    for run_id, parent in {"a": None, "b": "a", "c": "a", "d": "b"}.items():
+        table.add(a_run(run_id, parent))
+    assert table.children_of("a") == [("b", table.get("b")), ("c", table.get("c"))]
+    table.remove("a")
+    table.remove("b")
+    assert table.children_of("a") == [("c", table.get("c"))]
+    assert [child_id for child_id, _ in table.children_of("b")] == ["d"]
+    for run_id in "cd":
+        table.remove(run_id)
+    assert table.children_of("a") == table.children_of("b") == []
+
+
+class CountedRun(Run):
+    """A run that counts how often somebody asks for its parent."""
+
+    __slots__ = ("_parent",)
+    reads = 0
+
+    @property
+    def parent(self) -> str | None:
+        """The id of the parent's run."""
+        CountedRun.reads += 1
+        return self._parent
+
+    @parent.setter
+    def parent(self, parent: str | None) -> None:
+        self._parent = parent
+
+
+def test_the_children_of_all_runs_are_found_without_a_search_through_all_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recovery asks for those of every run."""
+    monkeypatch.setattr(CountedRun, "reads", 0)
+    table, count = RunTable(), 1000
+    for number in range(count):
+        parent = f"{number - 1}" if number % 2 else None
+        table.add(CountedRun(RunHandle(f"{number}", "tests.probe", pykka.ThreadingFuture()), Deferred(), 1.0, parent))
+    found = [len(table.children_of(run_id)) for run_id in table.ids()]
+    assert found == [1, 0] * (count // 2)
+    assert CountedRun.reads <= 3 * count
 
 
 def remembered(table: RunTable, count: int, size: int = 10) -> None:

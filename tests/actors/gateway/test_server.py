@@ -188,7 +188,7 @@ def test_the_socket_is_its_owners(tmp_path: Path) -> None:
     file.open()
     assert stat.S_IMODE(file.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.path.parent.stat().st_mode) == 0o700
-    with pytest.raises(CannotServe, match=f"another daemon \\(process {os.getpid()}\\)"):
+    with pytest.raises(CannotServe, match=f"another daemon, process {os.getpid()} "):
         SocketFile(file.path).open()
     file.close()
     assert not file.path.exists()
@@ -237,3 +237,60 @@ def test_nobody_there(tmp_path: Path) -> None:
     """A daemon that is not there is unreachable."""
     with pytest.raises(DaemonUnreachable):
         Client(f"unix://{tmp_path}/s").ask(Workflows())
+
+
+def test_requests_that_are_being_received_share_their_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """60 half requests of 8 MB: those that do not fit are refused, and small requests are still answered."""
+    most, half = 0, b"x" * (protocol.MAX_REQUEST_BYTES - 1)
+    refusals: list[str] = []
+    full, asked = asyncio.Event(), asyncio.Event()
+    take = connections.RequestMemory.take
+
+    def counted(memory: connections.RequestMemory, count: int) -> None:
+        nonlocal most
+        try:
+            take(memory, count)
+        except connections.ServerBusy as error:
+            refusals.append(str(error))
+            full.set()
+            raise
+        most = max(most, memory.used)
+
+    monkeypatch.setattr(connections.RequestMemory, "take", counted)
+
+    async def send_half(client: Client) -> None:
+        _, writer = await asyncio.open_unix_connection(client.url.removeprefix("unix://"))
+        writer.write(half)
+        await asked.wait()
+        writer.transport.abort()
+
+    async def test(client: Client) -> None:
+        halves = [asyncio.create_task(send_half(client)) for _ in range(60)]
+        await full.wait()
+        assert isinstance(await raw(client, protocol.encode(Workflows())), answers.WorkflowsAnswer)
+        asked.set()
+        await asyncio.gather(*halves)
+        large = protocol.encode(Workflows())[:-2] + b" " * 1_000_000 + b"}\n"
+        answer = await raw(client, large)
+        while isinstance(answer, Refused) and answer.code == "busy":  # the halves have not been read to their ends
+            answer = await raw(client, large)
+        assert isinstance(answer, answers.WorkflowsAnswer)
+
+    with_gateway(tmp_path, test)
+    assert all("(MAX_REQUESTS_BYTES); send the request again" in each for each in refusals)
+    assert connections.MAX_REQUESTS_BYTES // 2 < most <= connections.MAX_REQUESTS_BYTES
+
+
+def test_a_request_and_more_in_one_piece(tmp_path: Path) -> None:
+    """The request is answered. The rest ends the connection of a client that follows a run."""
+
+    async def test(client: Client) -> None:
+        request = protocol.encode(Submit(SLEEP, {}, follow=True))
+        reader, writer = await asyncio.open_unix_connection(client.url.removeprefix("unix://"))
+        writer.write(request + b"more")
+        assert isinstance(protocol.read_answer(await reader.readline()), answers.Accepted)
+        while await reader.readline():
+            pass
+        writer.close()
+
+    with_gateway(tmp_path, test)

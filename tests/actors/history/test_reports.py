@@ -20,6 +20,8 @@ from stretto.definitions.context.context import RunEnvironment
 from stretto.definitions.context.masking import MASK, Mask
 from stretto.definitions.data.frozen import EMPTY_OBJECT, object_of
 from tests.support.conducted import Conducted
+from tests.support.counted_sql import counting
+from tests.support.recording import acceptance, completed, failed, happening
 from tests.support.stores import KEYRING, everything_in
 
 ITEMS = """
@@ -356,3 +358,69 @@ def test_without_the_key_narrow_rows_are_shown_all_the_same(store: Store) -> Non
     item = reports.show_item(reader, run.id, "login", 0)
     assert (item["result"], item["error"]) == (SEALED, SEALED)
     assert b"hunter2" not in msgspec.json.encode([shown, item])
+
+
+# ---- cost
+
+
+def fanned_out(store: Store, items: int, **given: Any) -> str:
+    """Return a run with so many ended items, every second of them failed."""
+    run = acceptance(**given)
+    ends = [failed(index) if index % 2 else completed(index, index) for index in range(items)]
+    store.writer.write([run, happening(run.run_id, *ends, secret=run.secret)])
+    return run.run_id
+
+
+@pytest.mark.parametrize("secret", [False, True])
+def test_an_item_is_read_by_its_key(store: Store, secret: bool) -> None:
+    """However many items have ended, and with secrets, too, a constant number of statements reads one row each."""
+    costs = []
+    for items in (10, 10_000):
+        run_id = fanned_out(store, items, secret=secret)
+        reports.show_item(store.reader, run_id, "probe", 0)  # reads the shared definition
+        with counting(store.reader._engine) as counted:
+            assert reports.show_item(store.reader, run_id, "probe", items - 2)["result"] == items - 2
+        costs.append((len(counted.statements), counted.steps))
+    (statements, _), (of_many, steps) = costs
+    assert statements == of_many <= 6
+    assert steps < 1000
+
+
+def test_a_page_of_failed_items_is_read_in_one_query(store: Store) -> None:
+    """The errors of a page come together, and no other entry is read."""
+    run_id = fanned_out(store, 10_000)
+    reports.list_items(store.reader, run_id, limit=2)  # reads the shared definition
+    costs = []
+    for limit in (1, 500):
+        with counting(store.reader._engine) as counted:
+            page = reports.list_items(store.reader, run_id, outcome="failed", limit=limit)
+        assert [each["error"]["message"] for each in page["items"]] == ["it said no"] * limit
+        costs.append((len(counted.statements), counted.steps))
+    (of_one, _), (statements, steps) = costs
+    assert statements == of_one <= 5
+    assert steps < 50 * 500
+
+
+def test_the_items_of_a_task_are_read_in_their_order(store: Store) -> None:
+    """A page of one task reads no more rows than it shows, as no index makes the database sort."""
+    run_id = fanned_out(store, 10_000)
+    with counting(store.reader._engine) as counted:
+        assert len(reports.list_items(store.reader, run_id, task="probe", limit=10)["items"]) == 10
+    assert counted.steps < 1500
+
+
+@pytest.mark.parametrize(("index", "visit"), [(-1, None), (2**70, None), (0, 2**40), (0, -1)])
+def test_no_item_has_a_number_that_is_none(store: Store, index: int, visit: int | None) -> None:
+    """A number beyond every column is an unknown item, not an error of the database."""
+    run = probed(store)
+    with pytest.raises(reports.UnknownItem):
+        reports.show_item(store.reader, run.id, "probe", index, visit)
+
+
+def test_an_error_without_its_key_seals_only_itself(store: Store) -> None:
+    """A run that learned a secret late has bodies of both kinds."""
+    run = acceptance()
+    store.writer.write([run, happening(run.run_id, failed(0))])
+    store.writer.write([happening(run.run_id, failed(1), first=1, secret=True)])
+    errors = [each["error"]["kind"] for each in reports.list_items(without_key(store), run.run_id)["items"]]
+    assert errors == ["failed", SEALED]

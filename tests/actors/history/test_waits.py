@@ -149,15 +149,19 @@ def test_what_holds_items_up_outside_of_the_conductor_is_shown_for_each() -> Non
     ("blockers", "kinds", "text"),
     [
         (Blockers(unavailable="the disk is full"), ["store"], "the store cannot be written: the disk is full"),
-        (Blockers(behind=True), ["store"], "the journal has to catch up before further items start"),
-        (Blockers(unavailable="it is away", behind=True), ["store"], "the store cannot be written: it is away"),
+        (Blockers(journal_lagging=True), ["store"], "the journal has to catch up before further items start"),
+        (
+            Blockers(unavailable="it is away", journal_lagging=True),
+            ["store"],
+            "the store cannot be written: it is away",
+        ),
         (
             Blockers(permits=1234),
             ["permits"],
             "the engine's max_items_in_flight is reached: 1,234 of the run's items wait",
         ),
-        (Blockers(behind=True, permits=1), ["store", "permits"], ""),
-        (Blockers(results_behind=True), ["results"], "results files have to catch up before further items start"),
+        (Blockers(journal_lagging=True, permits=1), ["store", "permits"], ""),
+        (Blockers(results_lagging=True), ["results"], "results files have to catch up before further items start"),
         (Blockers(), [], ""),
     ],
 )

@@ -21,7 +21,11 @@ RUNS: dict[str, str] = json.loads((make.HERE / "runs.json").read_text())
 def old_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a copy of the store, in the working directory, with the files that its runs read and write."""
     monkeypatch.chdir(tmp_path)
-    return make.copied(tmp_path)
+    store = make.copied(tmp_path)
+    key = str(tmp_path / "store.key")
+    upgraded = CliRunner().invoke(main, ["store", "upgrade", f"sqlite:///{store}", "--store-key", key])
+    assert upgraded.exit_code == 0, upgraded.output
+    return store
 
 
 def expected(name: str) -> Any:

@@ -374,6 +374,29 @@ def test_items_are_paged_in_the_order_of_their_end(store: Store) -> None:
     assert store.reader.entries(run.run_id, failures[0].number, 1) == [tries[1]]
 
 
+def test_an_attempt_is_found_by_its_key(store: Store) -> None:
+    """The last attempt of an item is the last of its newest visit, or of the visit that is named."""
+    run = accepted(store)
+    tries = [
+        completed(0, "a"),
+        failed(1),
+        completed(1, "b", attempt=2),
+        completed(0, "c", visit=2),
+        failed(0, task="x"),
+    ]
+    store.writer.write([happening(run.run_id, *tries)])
+
+    def number(task: str, index: int, visit: int | None = None) -> int | None:
+        row = store.reader.last_attempt(run.run_id, task, index, visit)
+        return None if row is None else row.number
+
+    assert [number("probe", 0), number("probe", 0, 1), number("probe", 1), number("x", 0)] == [3, 0, 2, 4]
+    assert [number("probe", 2), number("probe", 1, 2), number("no such task", 0), number("probe", 2**64)] == [None] * 4
+    assert dict(store.reader.completions(run.run_id, [1, 4, 99])) == {1: tries[1], 4: tries[4]}
+    assert dict(store.reader.completions(run.run_id, [])) == {}
+    assert not store.reader.has_children(run.run_id)
+
+
 def test_a_page_is_bounded(store: Store) -> None:
     """A page has at most MAX_PAGE rows, and at least one."""
     run = accepted(store)

@@ -21,6 +21,7 @@ ALL = list(OPERATIONS.values())
 @pytest.mark.parametrize("operation", ALL, ids=[operation.name for operation in ALL])
 def test_each_operation_is_a_method_of_the_engine_with_the_requests_fields(operation: Operation) -> None:
     """Names and defaults agree: the run's id comes first, all other fields are keywords."""
+    assert hasattr(Engine, operation.name), f"Engine must have a method {operation.name}()"
     _self, *parameters = inspect.signature(getattr(Engine, operation.name)).parameters.values()
     fields = {field.name: field for field in msgspec.structs.fields(operation.request)}
     assert ["run" if each.name == "run_id" else each.name for each in parameters] == list(fields)
@@ -45,7 +46,7 @@ def test_each_control_is_an_event_of_the_conductor(control: RunControl) -> None:
     fields = [field.name for field in msgspec.structs.fields(control.request)]
     assert fields[0] == "run"
     assert [field.name for field in msgspec.structs.fields(event)] == [*fields[1:], "at"]
-    assert event in get_args(Event)
+    assert event in get_args(Event), f"the union Event in definitions/conductor/events.py must have {event.__name__}"
 
 
 def test_the_event_of_a_control_has_the_time_that_it_comes() -> None:

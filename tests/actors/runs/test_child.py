@@ -152,9 +152,9 @@ def test_a_parent_waits_with_its_only_child(nested: Callable[..., Bench], who: s
     child = _child_of(bench, handle.id)
     bench.proxy.pause(child).get(timeout=PATIENCE)
     _until(watcher, "paused")
-    OPEN.set()
     bench.proxy.resume(child if who == "child" else handle.id).get(timeout=PATIENCE)
     _until(watcher, "running")
+    OPEN.set()  # not before: a watcher does not see each state on the way to the end
     watcher.stop()
     assert outcome_of(handle).output == {"got": {"after": "after"}}
 

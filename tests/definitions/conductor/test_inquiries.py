@@ -141,6 +141,7 @@ def test_timers_are_the_waits_that_are_not_over() -> None:
     retries = [RetryDue("a", 1, 0, 2, 7.0), RetryDue("a", 1, 2, 2, 6.0)]
     assert timers(drive) == [RunTimedOut(60.0), *retries, DelayElapsed("b", 1, 4.0)]
     assert set(drive.conductor.timers()) == {each for each in drive.commands if type(each) is WaitUntil}
+    assert [drive.conductor.duration_of(each) for each in drive.conductor.timers()] == [60.0, 5.0, 5.0, 4.0]
     drive.due(DelayElapsed("b", 1, 4.0))
     drive.due(retries[1])
     assert timers(drive) == [RunTimedOut(60.0), retries[0]]

@@ -1,12 +1,15 @@
 """Stores are backed up while they are written."""
 
 import shlex
+import sqlite3
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from stretto.actors.journal.opening import open_reader, open_store
+from stretto.actors.journal.sql import sqlite
 from stretto.actors.journal.sql.backup import CannotBackUp, backup, check
 from stretto.actors.journal.store import CannotOpenStore
 from tests.support.databases import database
@@ -40,6 +43,46 @@ def test_a_backup_replaces_nothing(tmp_path: Path) -> None:
     assert path.read_bytes() == before
     with pytest.raises(CannotBackUp, match=r"absent/copy\.db: No such file or directory"):
         backup(f"sqlite:///{path}", tmp_path / "absent" / "copy.db")
+
+
+def _flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[4096 * 2 : 4096 * 3] = bytes(4096)
+    path.write_bytes(content)
+
+
+def _lose_a_run(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA foreign_keys = OFF")
+        connection.execute("DELETE FROM runs WHERE number = 1")
+    connection.close()
+
+
+def _lose_all(path: Path) -> None:
+    with sqlite3.connect(path) as connection:
+        connection.execute("DELETE FROM sqlite_sequence")
+    connection.close()
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: 4096 * 3])
+
+
+@pytest.mark.parametrize("damage", [_flip, _lose_a_run, _lose_all, _truncate])
+def test_a_damaged_backup_is_removed(
+    damage: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The copy is read before it gets its name: a bad one would be found out when it is needed."""
+    url, copy = f"sqlite:///{tmp_path}/store.db", tmp_path / "copy.db"
+    with open_store(url, None) as store:
+        store.writer.write([acceptance(), acceptance()])
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite, "_sync", damage)
+        with pytest.raises(CannotBackUp, match=f"cannot back up to {copy}: the copy is damaged and was removed: "):
+            backup(url, copy)
+    assert not list(tmp_path.glob("copy.db*"))
+    backup(url, copy)
+    assert check(f"sqlite:///{copy}", None) == []
 
 
 def test_what_is_no_store_is_not_backed_up(tmp_path: Path) -> None:

@@ -4,17 +4,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DatabaseError
 
 from stretto.actors.journal.encryption import Keyring, new_key
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.records import Ending, ItemKey, ParentItem, Rerun
+from stretto.actors.journal.sql import integrity
 from stretto.actors.journal.sql.backup import check
 from stretto.actors.journal.sql.integrity import MAX_PROBLEMS
 from stretto.actors.journal.store import CannotOpenStore, Prune
 from stretto.definitions.context.context import RunEnvironment
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import EMPTY_LIST
+from tests.support.counted_sql import counting
 from tests.support.recording import acceptance, completed, data, happening
 
 KEYRING = Keyring([new_key()])
@@ -154,3 +157,45 @@ def test_what_cannot_be_opened_cannot_be_checked(tmp_path: Path) -> None:
     for url in (f"sqlite:///{tmp_path}/absent.db", "sqlite://"):
         with pytest.raises(CannotOpenStore):
             check(url, None)
+
+
+def test_runs_are_read_together(durable_url: str) -> None:
+    """The check of a thousand runs takes a few statements for each portion of runs and of entries, none for a run."""
+    ending = Ending("succeeded", data({"a": 1}), EMPTY_LIST, 2000.0)
+    statements = []
+    with open_store(durable_url, KEYRING) as store:
+        for _ in range(2):
+            new = [acceptance() for _ in range(1000)]
+            store.writer.write(new)
+            store.writer.write([happening(run.run_id, completed(0), completed(1), ending=ending) for run in new])
+            with counting(Engine) as counted:
+                assert check(durable_url, KEYRING) == []
+            statements.append(len(counted.statements))
+    first, both = statements
+    assert both - first <= 70
+    assert first <= 100
+
+
+def test_a_bad_body_is_reported_of_its_run_alone(url: str) -> None:
+    """Of each run the first problem is reported, in the order of the runs; a gap is reported once."""
+    spoil(
+        url,
+        "UPDATE run_ends SET errors = substr(errors, 1, 1) WHERE run = 1",
+        "UPDATE run_inputs SET parameters = substr(parameters, 1, 3) WHERE run <= 2",
+        "DELETE FROM entries WHERE number = 1 AND run = 1",
+    )
+    found = check(url, KEYRING)
+    assert [each.partition(":")[0] for each in found] == ["run ended", "run ended", "run running"]
+    assert "numbered from 0 without gaps" in found[0]
+    assert all("damaged" in each for each in found[1:])
+
+
+def test_a_page_that_cannot_be_read_is_reported_of_its_run_alone(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the rows of a portion cannot be read together, each run is read alone."""
+    spoil(url, "UPDATE run_inputs SET parameters = substr(parameters, 1, 3) WHERE run = 2")
+
+    def refuse(_bodies: object) -> None:
+        raise DatabaseError("SELECT", None, Exception("database disk image is malformed"))
+
+    monkeypatch.setattr(integrity._Bodies, "read", refuse)
+    assert [each.partition(":")[0] for each in check(url, KEYRING)] == ["run running"]

@@ -28,7 +28,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "test"
-down_revision = "0001"
+down_revision = "{newest}"
 
 
 def upgrade():
@@ -42,7 +42,7 @@ def next_schema(folder: Path, more: str = "") -> Schema:
     """Return a schema with one version more than there is."""
     migrations = folder / "100% migrations"
     shutil.copytree(SCHEMA.migrations, migrations, ignore=shutil.ignore_patterns("__pycache__"))
-    (migrations / "versions" / "next.py").write_text(NEXT.format(more=more))
+    (migrations / "versions" / "next.py").write_text(NEXT.format(more=more, newest=SCHEMA.newest))
     return Schema(migrations, (*SCHEMA.revisions, "test"))
 
 
@@ -135,14 +135,14 @@ def test_an_older_store_is_upgraded(durable_url: str, tmp_path: Path) -> None:
     with capture_logs() as logs, open_store(durable_url, None, newer) as store:
         assert store.reader.counts() == {"running": 1}
     began, ended = (log for log in logs if log["event"].startswith("store_upgrade"))
-    assert (began["version"], began["to_version"], ended["version"]) == ("0001", "test", "test")
+    assert (began["version"], began["to_version"], ended["version"]) == (SCHEMA.newest, "test", "test")
     assert version(durable_url) == "test"
-    backups = [str(each) for each in tmp_path.glob("store.db.version-0001.*.backup")]
+    backups = [str(each) for each in tmp_path.glob(f"store.db.version-{SCHEMA.newest}.*.backup")]
     if durable_url.startswith("sqlite"):
         assert backups == [began["backup"]]
-        assert version(f"sqlite:///{backups[0]}") == "0001"
+        assert version(f"sqlite:///{backups[0]}") == SCHEMA.newest
     else:
-        assert began["backup"] == "none of version 0001: use pg_dump to make one"
+        assert began["backup"] == f"none of version {SCHEMA.newest}: use pg_dump to make one"
     with capture_logs() as logs:
         open_store(durable_url, None, newer).close()
     assert logs == []
@@ -155,16 +155,16 @@ def test_an_upgrade_that_fails_changes_nothing(durable_url: str, tmp_path: Path)
         open_store(durable_url, None, next_schema(tmp_path, 'op.execute("DELETE FROM no_such_table")'))
     with open_store(durable_url, None) as store:
         store.writer.write([acceptance()])
-    assert version(durable_url) == "0001"
+    assert version(durable_url) == SCHEMA.newest
 
 
 def test_a_reader_does_not_upgrade(durable_url: str, tmp_path: Path) -> None:
     """A store of an older version is not read, and the error says how it is upgraded."""
     open_store(durable_url, None).close()
-    expected = "its tables must have version test, got 0001; `stretto store upgrade` upgrades them"
+    expected = f"its tables must have version test, got {SCHEMA.newest}; `stretto store upgrade` upgrades them"
     with pytest.raises(CannotOpenStore, match=expected):
         open_reader(durable_url, None, next_schema(tmp_path))
-    assert version(durable_url) == "0001"
+    assert version(durable_url) == SCHEMA.newest
 
 
 def test_a_newer_store_is_refused(durable_url: str, tmp_path: Path) -> None:
@@ -173,6 +173,7 @@ def test_a_newer_store_is_refused(durable_url: str, tmp_path: Path) -> None:
     for opened in (open_store, open_reader):
         with pytest.raises(CannotOpenStore) as refused:
             opened(durable_url, None)
-        assert "its tables have version test, but this Stretto knows versions up to 0001" in str(refused.value)
+        expected = f"its tables have version test, but this Stretto knows versions up to {SCHEMA.newest}"
+        assert expected in str(refused.value)
         assert "a newer Stretto has written it; use that one, or restore a backup" in str(refused.value)
     assert version(durable_url) == "test"

@@ -1,5 +1,8 @@
 """Fuel, sizes and the results of expressions."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from stretto.definitions import LimitExceeded, NotData
@@ -40,11 +43,12 @@ def test_sizes_are_checked_at_the_bound() -> None:
     check_texts(["x" * MAX_BYTES])
     check_bits(1024)
     check_format(f"%{MAX_FORMAT_WIDTH}d %s %05.2f 100%%")
-    for check, value in (
+    checks: tuple[tuple[Callable[[Any], None], Any], ...] = (
         (check_texts, ["x" * MAX_BYTES, "x"]),
         (check_texts, ["é" * (MAX_BYTES // 4 + 1)]),
         (check_bits, 1025),
-    ):
+    )
+    for check, value in checks:
         with pytest.raises(LimitExceeded, match=r"1,024|max_bytes of 67,108,864"):
             check(value)
     for pattern in (f"%{MAX_FORMAT_WIDTH + 1}d", "%*d", "%.*f", "%-5.*f", "%(a)99999d"):

@@ -13,7 +13,7 @@ from stretto.definitions.context.context import RunFacts, Snapshot
 from stretto.definitions.data.frozen import EMPTY_OBJECT
 from stretto.definitions.expressions import ABSENT, Constant, Namespace, Read
 from stretto.definitions.expressions.base.guarding import GuardedNamespace, GuardedValue
-from stretto.definitions.expressions.orquesta import Expression, Given, KeyedTemplate, Text, evaluate_again
+from stretto.definitions.expressions.orquesta import Expression, Given, KeyedTemplate, Text
 from stretto.definitions.expressions.orquesta.evaluation import MAX_REPETITIONS
 from tests.support.evaluating import JSON, SOME, snapshot_of
 from tests.support.evaluating_orquesta import (
@@ -434,14 +434,6 @@ def test_an_input_without_expressions_comes_back_as_it_is(value: Any) -> None:
     frozen = freeze({"v": [value]})
     scope = snapshot_of({}, {"i": frozen})
     assert Given("i", None, PLACE).evaluate(scope, moment()) is frozen or "%" in str(value) or "{" in str(value)
-
-
-def test_evaluating_again() -> None:
-    """Only texts with expressions of that language are evaluated."""
-    scope = snapshot_of({"a": [1]})
-    assert evaluate_again("<% ctx(a) %>", "yaql", scope, moment()) == [1]
-    assert evaluate_again("<% ctx(a) %>", "jinja", scope, moment()) == "<% ctx(a) %>"
-    assert evaluate_again(5, "jinja", scope, moment()) == 5
 
 
 def test_expressions_are_listed_with_their_source_and_place() -> None:

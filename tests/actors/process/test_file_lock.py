@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stretto.actors.journal.sql.file_lock import FileLock, LockTaken
+from stretto.actors.process import FileLock, LockTaken
 
 
 def test_a_lock_is_its_owners_until_it_is_released(tmp_path: Path) -> None:

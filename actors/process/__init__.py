@@ -1,0 +1,16 @@
+"""The means that belong to one process alone: its locks, and descriptors that a forked child must not keep."""
+
+from typing import TYPE_CHECKING
+
+from stretto.definitions.lazy_face import lazy_face
+
+if TYPE_CHECKING:
+    from stretto.actors.process.file_lock import FileLock, LockTaken
+    from stretto.actors.process.forking import HasDescriptor, generation, give_back, in_children, withhold
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {"file_lock": "FileLock LockTaken", "forking": "HasDescriptor generation give_back in_children withhold"},
+    )
+
+__all__ = ["FileLock", "HasDescriptor", "LockTaken", "generation", "give_back", "in_children", "withhold"]

@@ -1,0 +1,198 @@
+"""When the daemon collects garbage: counted by the interpreter itself, in processes of their own."""
+
+import asyncio
+import gc
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stretto.actors.daemon.collector import THRESHOLDS, Collector, resident_bytes
+from tests.support.daemons import serving
+from tests.support.waiting import PATIENCE
+
+ITEMS = 20_000
+FAN_OUT = f"""
+import asyncio, contextlib, gc, json, sys
+from stretto.actors import Engine
+from stretto.actors.daemon.collector import Collector
+
+DEFINITION = '''
+version: "1.0.0"
+parameters: {{items: {{type: array}}}}
+tasks:
+  - name: fan
+    action: core.echo
+    with_items: "{{{{ parameters.items }}}}"
+    concurrency: 256
+    input: {{message: {{number: "{{{{ item }}}}", list: [1, 2, 3]}}}}
+output_map: {{count: "{{{{ task.fan.result | length }}}}"}}
+'''
+
+async def main(scheduled):
+    with open(sys.argv[2], "w") as file:
+        file.write(DEFINITION)
+    engine = Engine.start()
+    proxy = engine.proxy()
+    dispatcher = proxy.host.services().get().dispatcher
+    counts, full = {{0: 0, 1: 0, 2: 0}}, asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def counted(phase, info):
+        if phase == "stop":
+            counts[info["generation"]] += 1
+            if info["generation"] == 2:
+                loop.call_soon_threadsafe(full.set)
+
+    def fan_out():
+        handle = proxy.submit(sys.argv[2], {{"items": list(range({ITEMS}))}}).get()
+        return handle.outcome.get().output["count"]
+
+    collector = Collector(lambda: dispatcher.alive().get("ItemActor", 0), first_check=0.05)
+    with collector.running() if scheduled else contextlib.nullcontext():
+        gc.callbacks.append(counted)
+        count = await asyncio.to_thread(fan_out)
+        during = dict(counts)
+        if scheduled:
+            gc.collect(1)
+            await asyncio.wait_for(full.wait(), {PATIENCE})
+    await asyncio.to_thread(lambda: proxy.stop().get())
+    print(json.dumps([count, list(during.values())]))
+
+asyncio.run(main(sys.argv[1] == "scheduled"))
+"""
+
+
+def collections(how: str, folder: Path) -> list[int]:
+    """Return how often each generation was collected during a fan-out, in a process of its own."""
+    command = [sys.executable, "-c", FAN_OUT, how, str(folder / "fan.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    count, generations = json.loads(done.stdout)
+    assert count == ITEMS
+    assert isinstance(generations, list)
+    return generations
+
+
+def test_no_full_collection_runs_while_items_are_in_flight(tmp_path: Path) -> None:
+    """One follows when the process is idle; the younger generations are collected seldom."""
+    scheduled, by_itself = collections("scheduled", tmp_path), collections("by itself", tmp_path)
+    assert scheduled[2] == 0
+    assert 1 <= sum(scheduled) <= sum(by_itself) / 4
+
+
+ACTIONS = """
+import gc
+from stretto.actors import action
+
+@action("test.collector")
+def collector() -> list[int]:
+    return [*gc.get_threshold(), gc.get_freeze_count()]
+"""
+ASKS = """
+version: "1.0.0"
+tasks: [{name: ask, action: test.collector}]
+output_map: {found: "{{ task.ask.result }}"}
+"""
+
+
+def test_the_daemon_freezes_what_it_has_loaded(tmp_path: Path) -> None:
+    """The collector of the process has the daemon's thresholds."""
+    (tmp_path / "asks.py").write_text(ACTIONS)
+    (tmp_path / "asks.yaml").write_text(ASKS)
+    with serving(tmp_path, "--actions", str(tmp_path / "asks.py")) as daemon:
+        found = json.loads(daemon.run(tmp_path / "asks.yaml").stdout)["found"]
+    assert tuple(found[:3]) == THRESHOLDS
+    assert found[3] > 10_000
+
+
+class Heap:
+    """The items in flight and the resident memory that a collector sees."""
+
+    def __init__(self) -> None:
+        self.items = 1
+        self.resident = 2**30
+        self.checks: asyncio.Queue[int] = asyncio.Queue()
+        self.full: asyncio.Queue[int] = asyncio.Queue()
+
+    def in_flight(self) -> int:
+        """Count a check."""
+        self.checks.put_nowait(self.items)
+        return self.items
+
+    def counted(self, phase: str, info: dict[str, int]) -> None:
+        """Note a full collection, with the number of frozen objects before it."""
+        if phase == "start" and info["generation"] == 2:
+            self.full.put_nowait(gc.get_freeze_count())
+
+    def collector(self) -> Collector:
+        """Return a collector that checks at once."""
+        return Collector(self.in_flight, first_check=0.001, resident=lambda: self.resident)
+
+
+@pytest.fixture
+def heap() -> Iterator[Heap]:
+    before = gc.get_threshold()
+    made = Heap()
+    gc.callbacks.append(made.counted)
+    yield made
+    gc.callbacks.remove(made.counted)
+    assert gc.get_threshold() == before
+    assert gc.get_freeze_count() == 0
+
+
+def in_a_loop(work: Any) -> None:
+    """Run a coroutine that has to end in time."""
+    asyncio.run(asyncio.wait_for(work, PATIENCE))
+
+
+def test_a_collection_waits_for_the_items_in_flight(heap: Heap) -> None:
+    """It examines only what is newer than the last one."""
+
+    async def work() -> None:
+        with heap.collector().running():
+            assert await heap.full.get() == 0
+            gc.collect(1)
+            assert [await heap.checks.get() for _ in range(3)] == [1, 1, 1]
+            assert heap.full.empty()
+            heap.items = 0
+            assert await heap.full.get() > 0
+
+    in_a_loop(work())
+
+
+def test_a_collection_that_memory_needs_does_not_wait(heap: Heap) -> None:
+    """Cyclic garbage of actions is bounded, although items are always in flight."""
+
+    async def work() -> None:
+        with heap.collector().running():
+            await heap.full.get()
+            heap.resident += 2**30
+            gc.collect(1)
+            await heap.full.get()
+
+    in_a_loop(work())
+
+
+def test_a_reload_examines_the_frozen_objects(heap: Heap) -> None:
+    """The replaced definitions are among them."""
+
+    async def work() -> None:
+        heap.items = 0
+        collector = heap.collector()
+        with collector.running():
+            await heap.full.get()
+            collector.definitions_replaced()
+            assert await heap.full.get() == 0
+
+    in_a_loop(work())
+
+
+def test_the_resident_memory_is_that_of_the_process() -> None:
+    """Whole pages."""
+    assert resident_bytes() % 4096 == 0
+    assert resident_bytes() > 2**20

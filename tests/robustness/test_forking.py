@@ -1,0 +1,160 @@
+"""Actions that fork: a child keeps nothing of the daemon, and is nothing of it."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from stretto.actors.operations import Ended, Submit
+from stretto.actors.process import FileLock, LockTaken
+from tests.support.daemons import Served, serving
+from tests.support.harness import PATIENCE
+
+FORKS = """
+import multiprocessing, os, signal, time
+from stretto.actors import action
+
+def quiet_sleep(path):
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+    with open(path, "w") as file:
+        file.write("asleep")
+    time.sleep(600)
+
+@action("fork.sleeper")
+def sleeper(path: str) -> int:
+    os.mkfifo(path)
+    child = os.fork()
+    if child == 0:
+        quiet_sleep(path)
+        os._exit(0)
+    with open(path) as file:
+        file.read()
+    return child
+
+@action("fork.pool")
+def pool(path: str) -> int:
+    os.mkfifo(path)
+    process = multiprocessing.get_context("fork").Process(target=quiet_sleep, args=(path,))
+    process.start()
+    with open(path) as file:
+        file.read()
+    process.terminate()
+    process.join()
+    return process.exitcode
+
+@action("fork.returning")
+def returning(path: str) -> int:
+    child = os.fork()
+    return child and os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+@action("fork.raising")
+def raising(path: str) -> int:
+    child = os.fork()
+    if child == 0:
+        raise SystemExit(7)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+@action("fork.coroutine")
+async def coroutine(path: str) -> int:
+    child = os.fork()
+    return child and os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+"""
+LEAVES_ITS_LOCK = """
+import os, subprocess, sys
+from pathlib import Path
+from stretto.actors.process import FileLock
+
+lock = FileLock(Path(sys.argv[1]))
+nothing = subprocess.DEVNULL
+child = subprocess.Popen(["sleep", "600"], pass_fds=[lock.fileno()], stdin=nothing, stdout=nothing, stderr=nothing)
+print(os.getpid(), child.pid)
+"""
+WORKFLOW = """
+version: "1.0.0"
+ref: test.{name}
+parameters: {{path: {{type: string}}}}
+tasks: [{{name: fork, action: fork.{name}, input: {{path: "{{{{ parameters.path }}}}"}}}}]
+output_map: {{value: "{{{{ task.fork.result }}}}"}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with actions that fork, and a workflow for each."""
+    definitions = tmp_path / "definitions"
+    definitions.mkdir()
+    for name in ("sleeper", "pool", "returning", "raising", "coroutine"):
+        (definitions / f"{name}.yaml").write_text(WORKFLOW.format(name=name))
+    (tmp_path / "fork_actions.py").write_text(FORKS)
+    return tmp_path
+
+
+@contextmanager
+def forking(folder: Path, *arguments: str) -> Iterator[Served]:
+    """Serve the folder with a store."""
+    actions, store = folder / "fork_actions.py", folder / "stretto.db"
+    with serving(folder, "--actions", str(actions), "--store", f"sqlite:///{store}", *arguments) as daemon:
+        yield daemon
+
+
+def value_of(daemon: Served, name: str) -> int:
+    """Run the workflow of an action to its end, and return the action's result."""
+    *_, outcome = daemon.client.answers(Submit(f"test.{name}", {"path": str(daemon.folder / f"{name}.fifo")}))
+    assert isinstance(outcome, Ended)
+    assert outcome.status == "succeeded", outcome
+    value = outcome.output["value"]
+    assert isinstance(value, int)
+    return value
+
+
+def test_a_forked_child_keeps_no_lock_and_no_port(folder: Path) -> None:
+    """After a clean stop, the next daemon gets the store, the socket and the port, although the child still sleeps."""
+    with forking(folder) as daemon:
+        child = value_of(daemon, "sleeper")
+        daemon.signal(signal.SIGTERM)
+        assert daemon.ended() == 0
+    try:
+        os.kill(child, 0)
+        with forking(folder, "--port", str(urlsplit(daemon.url).port)) as second:
+            assert second.probe("/readyz")[0] == 200
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def test_the_daemon_does_not_take_the_signals_of_a_forked_child(folder: Path) -> None:
+    """multiprocessing stops its processes with SIGTERM. That ends the process and not the daemon."""
+    with forking(folder) as daemon:
+        assert value_of(daemon, "pool") == -signal.SIGTERM
+        assert daemon.run("test.echo", "n=1").returncode == 0
+        assert daemon.probe("/readyz")[0] == 200
+
+
+def test_a_forked_child_that_returns_ends(folder: Path) -> None:
+    """It would otherwise take the daemon's next calls, or report the end of its own a second time."""
+    with forking(folder) as daemon:
+        assert value_of(daemon, "returning") == 0
+        assert value_of(daemon, "raising") == 7
+        assert value_of(daemon, "coroutine") == 0
+        assert daemon.run("test.echo", "n=1").returncode == 0
+
+
+def test_a_lock_in_a_child_that_python_did_not_fork_is_named(tmp_path: Path) -> None:
+    """A C library's fork runs no hook. The message then names the child, because its parent has ended."""
+    taker = subprocess.run([sys.executable, "-c", LEAVES_ITS_LOCK, str(tmp_path / "lock")],
+        capture_output=True, text=True, check=True, timeout=PATIENCE)  # fmt: skip
+    owner, child = map(int, taker.stdout.split())
+    try:
+        with pytest.raises(LockTaken) as taken:
+            FileLock(tmp_path / "lock")
+        assert taken.value.owner == str(owner)
+        assert taken.value.holder == f"process {child} (sleep 600), which process {owner} has left behind"
+    finally:
+        os.kill(child, signal.SIGKILL)
