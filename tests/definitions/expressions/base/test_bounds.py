@@ -1,7 +1,6 @@
 """Fuel, sizes and the results of expressions."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +16,9 @@ from stretto.definitions.expressions.base.bounds import (
     check_texts,
 )
 from stretto.definitions.expressions.base.values import settle, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_fuel_is_burned_by_the_step_and_runs_out() -> None:
