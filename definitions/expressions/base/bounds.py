@@ -4,8 +4,8 @@ Every operation pays before it runs, by what it will read or make. There are two
 
 `MAX_COST` counts units of work. A unit is about 0.1 us of CPU. Fixed costs (a loop's body, a call) are paid by the
 element; an operation on a text or list pays by its length. The rates below are characters or elements a unit.
-They were measured with CPython 3.11 and RE2 on a server core of 2023, over a text of 4,000,000 characters and lists of
-200,000 members, each for its worst operand:
+They were measured with CPython 3.11 and RE2 on a shared two-core machine (CPU time, best of three), over a text of
+4,000,000 characters and lists of 200,000 members, for the operands below. Worse operands may exist:
 
     copy, join, slice of a text     0.07 ns a character     compare equal texts      0.07 to 0.3 ns a character
     reverse a text                  0.3 to 0.5              hash                     0.5

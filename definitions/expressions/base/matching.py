@@ -17,7 +17,7 @@ MAX_PATTERN_LENGTH = 5_000
 MATCHED = 25
 """The characters a unit that RE2 matches with a deterministic automaton."""
 FEW_POSITIONS = 32
-"""Up to this number of positions, the automaton stays small enough to be kept."""
+"""Up to this number of positions, a match is charged as deterministic. The number is an estimate, not measured."""
 POSITIONS_MATCHED = 28
 """The positions a unit, at each character."""
 
