@@ -150,6 +150,12 @@ class UnfitValue(ExpressionError):
     code = "wrong_type"
 
 
+class ExpressionLimitExceeded(ExpressionError):
+    """An expression exceeded a limit of an evaluation."""
+
+    code = "limit_exceeded"
+
+
 MAX_NAMES_COMPARED = 1000
 """Names to compare at most: comparing more would take longer than a hint is worth."""
 

@@ -160,7 +160,7 @@ tasks:
   endless: {action: core.noop, input: {all: "{{ range(10000000) | sum }}"}}
   looks: {action: core.noop, input: {found: "<% regex_match(a, '(?=a)') %>"}}
 """,
-        "expect: {errors: [{task: endless, code: expression_error}, {task: looks, code: expression_error}]}\n",
+        "expect: {errors: [{task: endless, code: limit_exceeded}, {task: looks, code: expression_error}]}\n",
     ),
     "`random()`, `localtz()`": (
         "version: 1.0\ntasks:\n  one: {action: core.noop, input: {any: <% random() %>}}\n",

@@ -34,6 +34,7 @@ _KINDS: Final[Mapping[str, str]] = {
     "workflow_failed": "execution",
     "fail_command": "execution",
     "expression_error": "expression",
+    "limit_exceeded": "expression",
     "unreachable_join": "unreachable-join",
     "join_unsatisfied": "unreachable-join",
     "wrong_type": "type",

@@ -44,7 +44,7 @@ from stretto.definitions.conductor import (
     masked_input,
 )
 from stretto.definitions.data import Data, FrozenDict, object_of
-from stretto.definitions.errors import ExpressionError
+from stretto.definitions.errors import ExpressionError, ExpressionLimitExceeded
 from stretto.definitions.expressions import Moment
 from stretto.definitions.model import Task
 from stretto.definitions.validation import RENDERED_HINT, computed_members
@@ -113,8 +113,8 @@ class ItemActor(DispatchedActor):
             if action.literal and services.actions.refuses_rendered(message.core_actions):
                 _check_literal(action, task, rendered)
         except ExpressionError as error:
-            failure = Failure("expression", error.explanation, retryable=False, expression=error.expression,
-                              where=error.place)  # fmt: skip
+            kind = error.code if isinstance(error, ExpressionLimitExceeded) else "expression"
+            failure = Failure(kind, error.explanation, retryable=False, expression=error.expression, where=error.place)
             self._report_failure("failed", failure)
             return
         except (InvalidActionInput, UnknownAction) as error:

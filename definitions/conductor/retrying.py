@@ -5,7 +5,7 @@ from stretto.definitions.conductor.items import error_object
 from stretto.definitions.conductor.visit import Visit
 from stretto.definitions.context import CompletionScope, ItemScope
 from stretto.definitions.data import Data
-from stretto.definitions.errors import ExpressionError
+from stretto.definitions.errors import ExpressionError, ExpressionLimitExceeded
 from stretto.definitions.expressions import Moment
 
 
@@ -36,4 +36,5 @@ def visit_wants_retry(visit: Visit, outcome: str, result: Data, moment: Moment) 
 
 def expression_failure(error: ExpressionError) -> Failure:
     """Return the failure of an item or a visit whose task has an expression that cannot be evaluated."""
-    return Failure("expression", error.explanation, retryable=False, expression=error.expression, where=error.place)
+    kind = error.code if isinstance(error, ExpressionLimitExceeded) else "expression"
+    return Failure(kind, error.explanation, retryable=False, expression=error.expression, where=error.place)

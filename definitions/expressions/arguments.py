@@ -1,14 +1,16 @@
 """Checks of function arguments, in the terms of the language."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sized
 from typing import Any
 
 from jinja2 import Undefined
 
-from stretto.definitions.expressions.base.bounds import Fuel
+from stretto.definitions.expressions.base.bounds import MEMBER_BYTES, Fuel
+from stretto.definitions.expressions.base.charges import pay_for_changing
 from stretto.definitions.expressions.base.namespaces import Readable
 
 NOT_GIVEN = object()
+KEY_UNITS = 4
 
 
 def type_name(value: object) -> str:
@@ -42,7 +44,14 @@ def list_of_members(fuel: Fuel, name: str, value: Any) -> list[Any]:
     """Return the members of a list or of an iterator, and pay for them."""
     if isinstance(value, str | dict) or not isinstance(value, Iterable):
         raise TypeError(f"{name}() takes a list, got a value of type {type_name(value)}")
-    return list(fuel.walk(value))
+    if isinstance(value, Sized):
+        fuel.make_list(len(value))
+        return list(fuel.walk(value))
+    members = []
+    for member in fuel.walk(value):
+        fuel.make(MEMBER_BYTES)
+        members.append(member)
+    return members
 
 
 def text_argument(name: str, value: Any) -> str:
@@ -70,8 +79,25 @@ def sort_key(
     def fold(value: Any) -> Any:
         value = value if attribute is None else member_field(value, attribute)
         if isinstance(value, str) and not case_sensitive:
-            fuel.make_text(len(value))
+            pay_for_changing(fuel, value)
             return value.lower()
         return value
 
     return None if attribute is None and case_sensitive else fold
+
+
+def keys_of(fuel: Fuel, members: list[Any], attribute: str | int | None, case_sensitive: bool) -> list[Any]:  # noqa: FBT001
+    """Return the key of each member for a comparison, and pay for reading them."""
+    key = sort_key(fuel, attribute, case_sensitive)
+    if key is None:
+        return members
+    fuel.make_list(len(members))
+    fuel.burn(KEY_UNITS * len(members))
+    return [key(member) for member in members]
+
+
+def in_order(members: list[Any], keys: list[Any], *, reverse: bool = False) -> list[Any]:
+    """Return the members sorted by their keys."""
+    if keys is members:
+        return sorted(members, reverse=reverse)
+    return [members[index] for index in sorted(range(len(members)), key=keys.__getitem__, reverse=reverse)]

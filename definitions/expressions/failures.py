@@ -2,7 +2,14 @@
 
 from collections.abc import Callable, Iterable
 
-from stretto.definitions.errors import ExpressionError, Place, names_there, nearest
+from stretto.definitions.errors import (
+    ExpressionError,
+    ExpressionLimitExceeded,
+    LimitExceeded,
+    Place,
+    names_there,
+    nearest,
+)
 from stretto.definitions.expressions.base.moment import Moment
 from stretto.definitions.expressions.sandbox import UnknownName
 
@@ -10,6 +17,9 @@ from stretto.definitions.expressions.sandbox import UnknownName
 def harmless_error(error: Exception, moment: Moment) -> Exception:
     """Return the error, or one without details if a secret was read, because they might quote it in any form."""
     if moment.sources is None:
+        return error
+    if isinstance(error, LimitExceeded):  # its text has only numbers
+        moment.sources = None
         return error
     moment.sources = None
     return ValueError("it failed after reading a secret; the reason is not shown, because it could reveal the secret")
@@ -27,6 +37,8 @@ def author_error(
         return ExpressionError(shortened(source), place, "the expression nests too deeply")
     elif isinstance(error, OverflowError):
         return ExpressionError(shortened(source), place, "a number is too large")
+    elif isinstance(error, LimitExceeded):
+        return ExpressionLimitExceeded(shortened(source), place, str(error))
     reason = str(error).strip() or type(error).__name__
     reason = reason.replace("FrozenDict", "object").replace("FrozenList", "list")
     return ExpressionError(shortened(source), place, reason, hint)

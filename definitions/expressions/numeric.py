@@ -1,29 +1,32 @@
 """Functions over numbers and conversions to numbers."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from stretto.definitions.expressions.arguments import (
+    KEY_UNITS,
     NOT_GIVEN,
     expect,
+    keys_of,
     list_of_members,
     member_field,
-    sort_key,
     text_argument,
     type_name,
 )
-from stretto.definitions.expressions.base.bounds import Fuel
+from stretto.definitions.expressions.base.bounds import SPLIT, Fuel
+
+SUM_UNITS = 4
 
 
-def _number(_fuel: Fuel, value: Any) -> int | float:
+def _number(fuel: Fuel, value: Any) -> int | float:
     kind = type_name(value)
     if kind == "bool":
         return int(value)
     if kind == "number":
         return value  # type: ignore[no-any-return]
-    text = text_argument("number", value)
+    text = _paid_text(fuel, "number", value)
     try:
         return _plain_int(text)
     except ValueError:
@@ -31,8 +34,14 @@ def _number(_fuel: Fuel, value: Any) -> int | float:
     return number
 
 
+def _paid_text(fuel: Fuel, name: str, value: Any) -> str:
+    text = text_argument(name, value)
+    fuel.burn(len(text) // SPLIT)
+    return text
+
+
 def _plain_int(text: str) -> int:
-    if text != text.strip() or "_" in text or len(text) > 20:
+    if len(text) > 20 or text != text.strip() or "_" in text:
         raise ValueError(f"int() cannot convert this text of {len(text)} characters")
     return int(text)
 
@@ -48,12 +57,12 @@ def _plain_float(name: str, text: str) -> float:
     raise ValueError(f"{name}() cannot convert this text of {len(text)} characters")
 
 
-def _int(_fuel: Fuel, value: Any, default: Any = NOT_GIVEN) -> Any:
+def _int(fuel: Fuel, value: Any, default: Any = NOT_GIVEN) -> Any:
     try:
         kind = type_name(value)
         if kind in {"bool", "number"}:
             return int(value)
-        text = text_argument("int", value)
+        text = _paid_text(fuel, "int", value)
         try:
             return _plain_int(text)
         except ValueError:
@@ -114,15 +123,18 @@ def _extreme(pick: Callable[..., Any], name: str) -> Callable[..., Any]:
         members = list(values) if len(values) > 1 else list_of_members(fuel, name, values[0] if values else None)
         if not members:
             raise ValueError(f"{name}() got an empty list")
-        fuel.compare(members)
-        return pick(members, key=sort_key(fuel, attribute, case_sensitive))
+        keys = keys_of(fuel, members, attribute, case_sensitive)
+        fuel.order(keys, sort=False)
+        return members[pick(range(len(members)), key=keys.__getitem__)]
 
     return extreme
 
 
 def _sum(fuel: Fuel, values: Any, attribute: str | int | None = None, start: int | float = 0) -> int | float:
     total: Any = expect("sum", start, "number")
-    for member in list_of_members(fuel, "sum", values):
+    if isinstance(values, str | dict) or not isinstance(values, Iterable):
+        raise TypeError(f"sum() takes a list, got a value of type {type_name(values)}")
+    for member in fuel.walk(values, SUM_UNITS if attribute is None else SUM_UNITS + KEY_UNITS):
         total += expect("sum", member if attribute is None else member_field(member, attribute), "number")
     return total  # type: ignore[no-any-return]
 

@@ -10,8 +10,6 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from jinja2 import nodes
-from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError, UndefinedError
 from jinja2.nodes import EvalContext
 from jinja2.runtime import LoopContext, StrictUndefined
@@ -22,10 +20,12 @@ from stretto.definitions.data import FrozenDict
 from stretto.definitions.errors import names_there, nearest
 from stretto.definitions.expressions.arguments import type_name
 from stretto.definitions.expressions.base.bounds import Fuel
+from stretto.definitions.expressions.base.charges import TEXT_METHODS, pay_for_slice
 from stretto.definitions.expressions.base.namespaces import ABSENT, Readable
 from stretto.definitions.expressions.base.operators import OPERATORS
+from stretto.definitions.expressions.code_generation import ExpressionGenerator, TextGenerator
 from stretto.definitions.expressions.filters import ALLOWED_TESTS, FILTERS, steps_of_a_loop
-from stretto.definitions.expressions.functions import FUNCTIONS, joined, pay_for_splitting
+from stretto.definitions.expressions.functions import FUNCTIONS, joined
 from stretto.definitions.expressions.scope import Function
 
 LOOP_STEPS = "the steps of a loop"
@@ -48,34 +48,22 @@ LOOP_FIELDS = frozenset(
 )
 
 
-def _plain(method: Callable[..., Any]) -> Callable[..., Any]:
-    def call(_fuel: Fuel, *arguments: Any, **options: Any) -> Any:
-        return method(*arguments, **options)
+def _viewing(method: Callable[..., Any]) -> Callable[..., Any]:
+    def call(_fuel: Fuel, owner: Any) -> Any:
+        return method(owner)
 
     return call
 
 
-def _making(method: Callable[..., Any]) -> Callable[..., Any]:
-    def call(fuel: Fuel, text: str, *arguments: Any, **options: Any) -> Any:
-        fuel.make_text(len(text))
-        return method(text, *arguments, **options)
-
-    return call
+def _get(fuel: Fuel, owner: Any, key: Any, *default: Any) -> Any:
+    fuel.hash(key)
+    return owner.get(key, *default)
 
 
-def _splitting(method: Callable[..., Any]) -> Callable[..., Any]:
-    def call(fuel: Fuel, text: str, *arguments: Any, **options: Any) -> Any:
-        separator = options.get("sep", arguments[0] if arguments else None)
-        pay_for_splitting(fuel, text, separator if isinstance(separator, str) else None)
-        return method(text, *arguments, **options)
-
-    return call
-
-
-def _comparing(method: Callable[..., Any]) -> Callable[..., Any]:
-    def call(fuel: Fuel, *arguments: Any, **options: Any) -> Any:
-        fuel.compare(*arguments)
-        return method(*arguments, **options)
+def _looking(method: Callable[..., Any]) -> Callable[..., Any]:
+    def call(fuel: Fuel, owner: Any, wanted: Any, *bounds: Any) -> Any:
+        fuel.look_for(wanted, owner)
+        return method(owner, wanted, *bounds)
 
     return call
 
@@ -86,17 +74,19 @@ def _joined_by(fuel: Fuel, separator: str, values: Any) -> str:
 
 METHODS: dict[type, dict[str, Callable[..., Any]]] = {
     str: {
-        **{name: _making(getattr(str, name)) for name in ("upper", "lower", "strip", "lstrip", "rstrip")},
-        **{name: _making(getattr(str, name)) for name in ("title", "capitalize")},
-        **{name: _splitting(getattr(str, name)) for name in ("split", "rsplit", "splitlines")},
-        **{name: _plain(getattr(str, name)) for name in ("startswith", "endswith", "find", "count")},
-        **{name: _plain(getattr(str, name)) for name in ("isdigit", "isalpha")},
+        **{
+            name: TEXT_METHODS[name]
+            for name in (
+                "capitalize", "count", "endswith", "find", "isalpha", "isdigit", "lower", "lstrip", "rsplit", "rstrip",
+                "split", "splitlines", "startswith", "strip", "title", "upper",
+            )
+        },
         "join": _joined_by,
         "replace": FUNCTIONS["replace"],
     },
-    dict: {name: _plain(getattr(dict, name)) for name in ("keys", "values", "items", "get")},
-    list: {name: _comparing(getattr(list, name)) for name in ("index", "count")},
-}
+    dict: {**{name: _viewing(getattr(dict, name)) for name in ("keys", "values", "items")}, "get": _get},
+    list: {name: _looking(getattr(list, name)) for name in ("index", "count")},
+}  # fmt: skip
 
 
 MUTATORS = {
@@ -205,6 +195,24 @@ class Sandbox(ImmutableSandboxedEnvironment):
         except (TypeError, LookupError):
             return self.undefined(obj=obj, name=argument)
 
+    def item(self, context: Any, obj: Any, argument: Any) -> Any:
+        """Return `obj[argument]`, and pay for the hash of a long key."""
+        if type(argument) is tuple:
+            context.fuel.hash(argument)
+        return self.getitem(obj, argument)
+
+    @staticmethod
+    def key(context: Any, value: Any) -> Any:
+        """Return a computed key of an object, and pay for its hash."""
+        context.fuel.hash(value)
+        return value
+
+    @staticmethod
+    def slice(context: Any, obj: Any, start: Any, stop: Any, step: Any) -> Any:
+        """Return `obj[start:stop:step]`, and pay for the copy."""
+        pay_for_slice(context.fuel, obj, start, stop, step)
+        return obj[start:stop:step]
+
     @staticmethod
     def _field(obj: Any, attribute: str) -> Any:
         if isinstance(obj, dict):
@@ -247,10 +255,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         result = True
         for name, operand in comparisons:
             right = operand()
-            if type(left) not in _SCALARS and type(right) not in _SCALARS:
-                context.fuel.compare(left, right)
-            elif name in {"in", "notin"}:
-                context.fuel.compare(right)
+            if type(left) not in _ATOMS or name in _MEMBERSHIPS:
+                right = pay_for_comparison(context.fuel, name, left, right)
             result = COMPARISONS[name](left, right)
             if not result:
                 return result
@@ -258,7 +264,17 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return result
 
 
-_SCALARS = frozenset({str, int, float, bool, type(None)})
+def pay_for_comparison(fuel: Fuel, name: str, left: Any, right: Any) -> Any:
+    """Pay for a comparison by Jinja's name of the operator. Returns the right operand."""
+    if name in _MEMBERSHIPS:
+        return fuel.look_for(left, right)
+    fuel.compare(left, right, ordered=name not in _EQUALITIES)
+    return right
+
+
+_ATOMS = frozenset({int, float, bool, type(None)})
+_MEMBERSHIPS = frozenset({"in", "notin"})
+_EQUALITIES = frozenset({"eq", "ne"})
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "eq": operator.eq,
@@ -299,60 +315,6 @@ def _check_arguments(function: Any, arguments: tuple[Any, ...], options: dict[st
         takes = [name for name in signature.parameters if name not in {"fuel", "_fuel"}]
         given = len(arguments) + len(options)
         raise TypeError(f"{function.name}() takes ({', '.join(takes)}), got {given} arguments") from None
-
-
-class TextGenerator(CodeGenerator):
-    """Compiles output without conversion, so values keep their types. Only literal text is constant."""
-
-    def write_commons(self) -> None:
-        """Write the module's common lines, with an error for `x if y` without else where Jinja is lenient."""
-        super().write_commons()
-        self.writeline("cond_expr_undefined = undefined")
-
-    def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> Any:  # noqa: ARG002
-        if isinstance(node, nodes.TemplateData):
-            return node.data
-        raise nodes.Impossible
-
-    def _output_child_pre(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
-        pass
-
-    def _output_child_post(self, node: nodes.Expr, frame: Frame, finalize: Any) -> None:
-        pass
-
-    def visit_Compare(self, node: nodes.Compare, frame: Frame) -> None:  # noqa: N802 - Jinja's visitor
-        """Write a call of `Sandbox.compare`."""
-        self.write("environment.compare(context, ")
-        self.visit(node.expr, frame)
-        self.write(", (")
-        for operand in node.ops:
-            self.write(f"({operand.op!r}, lambda: ")
-            self.visit(operand.expr, frame)
-            self.write("), ")
-        self.write("))")
-
-    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:  # noqa: N802 - Jinja's visitor
-        """Write a call of `Sandbox.concatenate`."""
-        self.write("environment.concatenate(context, (")
-        for part in node.nodes:
-            self.visit(part, frame)
-            self.write(", ")
-        self.write("))")
-
-
-class ExpressionGenerator(TextGenerator):
-    """Compiles one expression to a function that returns its value, where Jinja would create a generator."""
-
-    def write_commons(self) -> None:
-        """Write only the common lines that an expression needs."""
-        self.writeline("resolve = context.resolve_or_missing")
-        self.writeline("undefined = environment.undefined")
-        self.writeline("cond_expr_undefined = undefined")
-
-    def visit_Output(self, node: nodes.Output, frame: Frame) -> None:  # noqa: N802 - Jinja's visitor
-        """Write the return of the value."""
-        self.writeline("return ", node.nodes[0])
-        self.visit(node.nodes[0], frame)
 
 
 class TextSandbox(Sandbox):

@@ -13,6 +13,7 @@ from jinja2.visitor import NodeTransformer
 
 from stretto.definitions.errors import nearest
 from stretto.definitions.expressions.base.bounds import MAX_NESTING, MAX_SOURCE_LENGTH
+from stretto.definitions.expressions.base.charges import units_of
 from stretto.definitions.expressions.base.namespaces import ITEM_NAMES
 from stretto.definitions.expressions.filters import ALLOWED_TESTS, FILTERS
 from stretto.definitions.expressions.sandbox import LOOP_STEPS, Sandbox
@@ -235,11 +236,12 @@ class _Checker(NodeTransformer):
         return self.generic_visit(node)
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja's visitor
-        """Check a loop, and wrap its list so that each step is paid for."""
+        """Check a loop, and wrap its list so that each pass is paid for."""
         if node.recursive:
             raise Malformed("expression_statement", "a definition cannot use recursive loops")
         node.iter = self.visit(node.iter)
-        node.iter = nodes.Filter(node.iter, LOOP_STEPS, [], [], None, None, lineno=node.lineno)
+        units = nodes.Const(units_of(node.body, node.else_, node.test), lineno=node.lineno)
+        node.iter = nodes.Filter(node.iter, LOOP_STEPS, [units], [], None, None, lineno=node.lineno)
         self._local |= {name.name for name in node.target.find_all(nodes.Name)} | {"loop"}
         for field in ("target", "body", "else_"):
             value = getattr(node, field)

@@ -13,7 +13,7 @@ from jinja2 import TemplateError, nodes
 
 from stretto.definitions.data import Data, check_bounds, freeze, list_of, object_of
 from stretto.definitions.errors import ExpressionError, Finding, NotData, Place, StrettoError
-from stretto.definitions.expressions.base.bounds import Fuel, check_text
+from stretto.definitions.expressions.base.bounds import Fuel, check_length, check_texts, text_bytes
 from stretto.definitions.expressions.base.moment import Moment
 from stretto.definitions.expressions.base.namespaces import Scope
 from stretto.definitions.expressions.base.plain_values import Joined, Listed, Literal, Members, Path, Plain, plain_of
@@ -174,7 +174,7 @@ class Text(Written):
         """Evaluate the expressions one by one."""
         texts = [part if isinstance(part, str) else part.evaluate_text(scope, moment) for part in self._parts]
         try:
-            check_text(sum(map(len, texts)))
+            check_texts(texts)
             return _checked("".join(texts))
         except StrettoError as error:
             source = next(self.expressions()).source
@@ -207,8 +207,8 @@ class Statements(Written):
         try:
             for part in self._function(context):
                 texts.append(text_of(part, context.fuel))
-                length += len(texts[-1])
-                check_text(length)
+                length += text_bytes(texts[-1])
+                check_length(length)
             text = _checked("".join(texts))
         except Exception as error:  # noqa: BLE001 - an untrusted expression can raise anything
             raise _author_error(harmless_error(error, moment), self, scope) from None

@@ -6,10 +6,10 @@ from typing import Any, TypeAlias
 from jinja2 import pass_context
 from jinja2.filters import FILTERS as JINJA_FILTERS
 
-from stretto.definitions.expressions.base.bounds import Fuel
+from stretto.definitions.expressions.base.bounds import SPLIT, TEXT_BYTES, Fuel
 
 MAX_WIDTH = 10_000
-COPIED_CHARACTERS_A_STEP = 64
+COPIED_CHARACTERS_A_UNIT = 512
 
 TextOf: TypeAlias = Callable[[Any, Fuel], str]
 """Converts a value to its text between other text, and pays for it."""
@@ -21,7 +21,7 @@ def layout_filters(text_of: TextOf) -> dict[str, Callable[..., str]]:
     @pass_context
     def center(context: Any, value: Any, width: int = 80) -> str:
         text = text_of(value, context.fuel)
-        context.fuel.make_text(len(text) + _width("center", width))
+        context.fuel.make_text(len(text) + _width("center", width), text)
         return text.center(width)
 
     @pass_context
@@ -34,7 +34,8 @@ def layout_filters(text_of: TextOf) -> dict[str, Callable[..., str]]:
     ) -> str:
         text = text_of(value, context.fuel)
         step = len(width) if isinstance(width, str) else _width("indent", width)
-        context.fuel.make_text(len(text) + (text.count("\n") + 1) * step)
+        context.fuel.burn(len(text) // SPLIT)
+        context.fuel.make_text(len(text) + (text.count("\n") + 1) * step, text)
         return str(JINJA_FILTERS["indent"](text, width, first, blank))
 
     @pass_context
@@ -42,10 +43,13 @@ def layout_filters(text_of: TextOf) -> dict[str, Callable[..., str]]:
         text = text_of(value, context.fuel)
         between = sum(len(each) for each in (*arguments, *options.values()) if isinstance(each, str))
         lines = len(text) // max(_width("wordwrap", width), 1) + 1
-        context.fuel.make_text(len(text) + lines * (1 + between))
+        # Python's textwrap splits the text into words and spaces.
+        context.fuel.burn(4 * len(text))
+        context.fuel.make_text(len(text) + lines * (1 + between), text)
+        context.fuel.make(TEXT_BYTES * len(text) // 2)
         # Python's textwrap copies the rest of a long word for each line that it cuts off.
         longest = max(map(len, text.split()), default=0)
-        context.fuel.burn(lines * longest // COPIED_CHARACTERS_A_STEP)
+        context.fuel.burn(lines * longest // COPIED_CHARACTERS_A_UNIT)
         return str(JINJA_FILTERS["wordwrap"](context.environment, text, width, *arguments, **options))
 
     return {"center": center, "indent": indent, "wordwrap": wordwrap}

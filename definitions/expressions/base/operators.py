@@ -16,9 +16,9 @@ def _bits(value: int) -> int:
 
 def _add(left: Any, right: Any, fuel: Fuel) -> Any:
     if isinstance(left, str) and isinstance(right, str):
-        fuel.make_text(len(left) + len(right))
+        fuel.make_text(len(left) + len(right), left if right.isascii() else right)
     elif isinstance(left, list | tuple) and isinstance(right, list | tuple):
-        fuel.burn(len(left) + len(right))
+        fuel.make_list(len(left) + len(right))
     return left + right
 
 
@@ -31,9 +31,9 @@ def _multiply(left: Any, right: Any, fuel: Fuel) -> Any:
         check_bits(_bits(left) + _bits(right))
     for repeated, times in ((left, right), (right, left)):
         if _is_integer(times) and isinstance(repeated, str):
-            fuel.make_text(len(repeated) * max(times, 0))
+            fuel.make_text(len(repeated) * max(times, 0), repeated)
         elif _is_integer(times) and isinstance(repeated, list | tuple):
-            fuel.burn(len(repeated) * max(times, 0))
+            fuel.make_list(len(repeated) * max(times, 0))
     return left * right
 
 
@@ -50,12 +50,15 @@ def _floor_divide(left: Any, right: Any, _fuel: Fuel) -> Any:
 def _modulo(left: Any, right: Any, fuel: Fuel) -> Any:
     if not isinstance(left, str):
         return left % right
+    fuel.burn(len(left) // 4)
     check_format(left)
     arguments = right if isinstance(right, tuple) else right.values() if isinstance(right, dict) else (right,)
     if not all(isinstance(argument, str | int | float | None) for argument in arguments):
         raise TypeError("the % operator on text takes only texts and numbers")
     widest = max((len(argument) for argument in arguments if isinstance(argument, str)), default=0)
-    fuel.make_text(len(left) + left.count("%") * max(widest, MAX_FORMAT_WIDTH))
+    is_plain = left.isascii() and all(each.isascii() for each in arguments if isinstance(each, str))
+    length = len(left) + left.count("%") * max(widest, MAX_FORMAT_WIDTH)
+    fuel.make_text(length, "" if is_plain else "\xff")
     return left % right
 
 

@@ -34,8 +34,10 @@ def cuts_of(text: str, language: Language) -> Iterator[Cut]:
 def _enclosed(text: str, opening: str, closing: str) -> Iterator[tuple[int, int]]:
     """Yield the start and end of each enclosed part in linear time, which a pattern could not do."""
     start = text.find(opening)
+    line_end = -2
     while start >= 0:
-        line_end = text.find("\n", start)
+        if line_end != -1 and line_end < start:
+            line_end = text.find("\n", start)
         end = text.find(closing, start + len(opening), len(text) if line_end < 0 else line_end)
         if end >= 0:
             end += len(closing)

@@ -10,8 +10,10 @@ from stretto.definitions.expressions.base.namespaces import ABSENT, Completion, 
 
 MAX_REPETITIONS = 20
 """Maximum number of nested evaluations, when the value of an expression is text with another expression."""
-REPETITION_STEPS = 100
-"""The fixed cost of a nested evaluation, which may have to compile the text."""
+REPETITION_UNITS = 2_000
+"""The units of each expression in a nested evaluation, which may have to compile it."""
+COMPILED_UNITS = 20
+"""The units for each character that a nested evaluation compiles."""
 _NO_VARIABLES = Namespace("ctx()", {})
 
 
@@ -43,9 +45,9 @@ class Evaluation:
         """Return the value, or open a guarded one and note that it was read."""
         return value.open(self.moment) if isinstance(value, Guarded) else value
 
-    def repeat(self) -> None:
-        """Begin a nested evaluation, or raise `LimitExceeded` if there are too many."""
-        self.fuel.burn(REPETITION_STEPS)
+    def repeat(self, length: int, expressions: int) -> None:
+        """Begin a nested evaluation of a text with expressions, or raise `LimitExceeded` if there are too many."""
+        self.fuel.burn(REPETITION_UNITS * expressions + COMPILED_UNITS * length)
         self._repetitions += 1
         if self._repetitions > MAX_REPETITIONS:
             raise LimitExceeded(

@@ -5,18 +5,19 @@ author of the definition.
 """
 
 import itertools
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stretto.definitions.data import Data, object_of
+from stretto.definitions.data import object_of
 from stretto.definitions.errors import nearest
 from stretto.definitions.expressions.arguments import type_name
 from stretto.definitions.expressions.base.namespaces import ABSENT, Completion
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation, visible
+from stretto.definitions.expressions.orquesta.texts import parse_json
 
 STATUSES = {"timed_out": "timeout", "cancelled": "canceled"}
 """Outcomes that have another name in Orquesta."""
+ROW_UNITS = 5
 NEVER_RAN = "null"
 COMPLETED = frozenset({"succeeded", "failed", "cancelled", "timed_out", "abandoned", "skipped"})
 
@@ -29,7 +30,10 @@ def ctx(evaluation: Evaluation, key: Any = None) -> Any:
     """Return a visible variable, or all of them as an object."""
     variables = evaluation.variables()
     if not key:
-        return object_of({name: variables.read(name) for name in visible(variables)})
+        names = visible(variables)
+        evaluation.fuel.make_object(len(names))
+        evaluation.fuel.burn(10 * len(names))
+        return object_of({name: variables.read(name) for name in names})
     value = variables.read(key) if isinstance(key, str) and not key.startswith("__") else ABSENT
     if value is ABSENT:
         hint = nearest(key, variables.names()) if isinstance(key, str) else ""
@@ -103,12 +107,7 @@ def read_json(evaluation: Evaluation, s: Any) -> Any:
         return s
     if not isinstance(s, str):
         raise TypeError(f"json() takes text, got a value of type {type_name(s)}")
-    evaluation.fuel.make_text(len(s))
-    return json.loads(s, parse_constant=_refused_constant)
-
-
-def _refused_constant(name: str) -> Data:
-    raise ValueError(f"{name} is not a JSON number")
+    return parse_json(evaluation.fuel, s)
 
 
 def zipped(evaluation: Evaluation, *args: Any, pad: Any = None) -> Any:
@@ -116,7 +115,12 @@ def zipped(evaluation: Evaluation, *args: Any, pad: Any = None) -> Any:
     lists = [[] if each is None else each for each in args]
     if len(lists) == 1:
         return lists[0]
-    return list(evaluation.fuel.walk(itertools.zip_longest(*map(evaluation.fuel.walk, lists), fillvalue=pad)))
+    rows = []
+    for row in itertools.zip_longest(*map(evaluation.fuel.walk, lists), fillvalue=pad):
+        evaluation.fuel.make_list(len(row))
+        evaluation.fuel.burn(ROW_UNITS)
+        rows.append(row)
+    return rows
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {

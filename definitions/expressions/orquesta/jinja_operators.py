@@ -16,10 +16,14 @@ def modulo(left: Any, right: Any, fuel: Fuel) -> Any:
     """Return the remainder, or formatted text."""
     if not isinstance(left, str):
         return left % right
+    fuel.burn(len(left) // 4)
     check_format(left)
     values = right if isinstance(right, tuple) else right.values() if isinstance(right, dict) else (right,)
-    widest = max((len(text_of(value, fuel)) for value in values), default=0)
-    fuel.make_text(len(left) + left.count("%") * max(2 * widest, MAX_FORMAT_WIDTH))
+    texts = [text_of(value, fuel) for value in values]
+    widest = max(map(len, texts), default=0)
+    is_plain = left.isascii() and all(map(str.isascii, texts))
+    length = len(left) + left.count("%") * max(2 * widest, MAX_FORMAT_WIDTH)
+    fuel.make_text(length, "" if is_plain else "\xff")
     return left % printable(right, fuel)
 
 

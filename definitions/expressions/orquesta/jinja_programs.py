@@ -10,10 +10,12 @@ from jinja2.parser import Parser
 from jinja2.visitor import NodeTransformer
 
 from stretto.definitions.expressions.base.bounds import MAX_NESTING, MAX_SOURCE_LENGTH
+from stretto.definitions.expressions.base.charges import units_of
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
 from stretto.definitions.expressions.orquesta.jinja_filters import (
     FILTER_NAMES,
     LOOP_STEPS,
+    MACRO_UNITS,
     TEST_NAMES,
     UNKNOWN_FILTER,
     UNKNOWN_TEST,
@@ -128,7 +130,7 @@ def _called(tree: nodes.Node) -> frozenset[str]:
     calls = {call.node.name for call in tree.find_all(nodes.Call) if isinstance(call.node, nodes.Name)}
     own = {name.name for name in tree.find_all(nodes.Name) if name.ctx != "load"}
     own |= {macro.name for macro in tree.find_all(nodes.Macro)}
-    filters = {_filter_name(each) for each in tree.find_all(nodes.Filter)} - {LOOP_STEPS}
+    filters = {_filter_name(each) for each in tree.find_all(nodes.Filter)} - {LOOP_STEPS, MACRO_UNITS}
     failing = {each for each in filters if each in NOT_HERE or each not in FILTER_NAMES | FUNCTION_NAMES}
     return frozenset(calls - own - {VARIABLE_OR, "caller"} | failing)
 
@@ -146,6 +148,17 @@ def _is_ctx(node: nodes.Node) -> bool:
         and node.node.name == "ctx"
         and not (node.args or node.kwargs or node.dyn_args or node.dyn_kwargs)
     )
+
+
+def _paying(node: nodes.Macro | nodes.CallBlock) -> nodes.Node:
+    line = node.lineno
+    units = nodes.Const(MACRO_FIXED_UNITS + units_of(node.body), lineno=line)
+    payment = nodes.Filter(units, MACRO_UNITS, [], [], None, None, lineno=line)
+    node.body = [nodes.If(payment, [], [], [], lineno=line), *node.body]
+    return node
+
+
+MACRO_FIXED_UNITS = 30
 
 
 class _Checker(NodeTransformer):
@@ -210,9 +223,20 @@ class _Checker(NodeTransformer):
         return self.generic_visit(node)
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 - Jinja's visitor
-        """Wrap the list of a loop so that each step is paid for."""
+        """Wrap the list of a loop so that each pass is paid for."""
         if node.recursive:
             raise Malformed("expression_statement", "a definition cannot use recursive loops")
         self.generic_visit(node)
-        node.iter = nodes.Filter(node.iter, LOOP_STEPS, [], [], None, None, lineno=node.lineno)
+        units = nodes.Const(units_of(node.body, node.else_, node.test), lineno=node.lineno)
+        node.iter = nodes.Filter(node.iter, LOOP_STEPS, [units], [], None, None, lineno=node.lineno)
         return node
+
+    def visit_Macro(self, node: nodes.Macro) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        """Let each call of a macro pay for its body."""
+        self.generic_visit(node)
+        return _paying(node)
+
+    def visit_CallBlock(self, node: nodes.CallBlock) -> nodes.Node:  # noqa: N802 - Jinja's visitor
+        """Let each call of a block pay for its body."""
+        self.generic_visit(node)
+        return _paying(node)

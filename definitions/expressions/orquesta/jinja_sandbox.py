@@ -4,7 +4,7 @@ Values become text by Python's `str()`, a quotient is a float, filters have Jinj
 method even if the object has a key of that name. The bounds and restrictions are the same.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import Any, Final
 
 from jinja2 import nodes
@@ -14,16 +14,26 @@ from jinja2.runtime import LoopContext, Macro
 from jinja2.sandbox import SandboxedFormatter
 from jinja2.utils import missing
 
-from stretto.definitions.expressions.arguments import type_name
-from stretto.definitions.expressions.base.bounds import Fuel, check_format
+from stretto.definitions.expressions.arguments import list_of_members, type_name
+from stretto.definitions.expressions.base.bounds import (
+    FIELD_BYTES,
+    MAX_FORMAT_WIDTH,
+    MEMBER_BYTES,
+    MEMBERS_COPIED,
+    Fuel,
+    check_format,
+)
+from stretto.definitions.expressions.base.charges import TEXT_METHODS
 from stretto.definitions.expressions.base.namespaces import ABSENT
+from stretto.definitions.expressions.code_generation import ExpressionGenerator, TextGenerator
+from stretto.definitions.expressions.functions import JOIN_UNITS, NUMBER_BYTES
 from stretto.definitions.expressions.orquesta import functions, stackstorm
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
 from stretto.definitions.expressions.orquesta.jinja_filters import FILTERS, TESTS
 from stretto.definitions.expressions.orquesta.jinja_operators import OPERATORS
 from stretto.definitions.expressions.orquesta.texts import text_of
 from stretto.definitions.expressions.sandbox import METHODS as NATIVE_METHODS
-from stretto.definitions.expressions.sandbox import ExpressionGenerator, Method, Sandbox, TextGenerator, Undefined
+from stretto.definitions.expressions.sandbox import Method, Sandbox, Undefined
 from stretto.definitions.expressions.scope import Function, StatementsContext
 
 VARIABLES: Final = "the_variables_of_ctx"
@@ -32,55 +42,24 @@ VARIABLE_OR: Final = "a_variable_of_ctx_or"
 """The name of the function that `ctx().get(x, default)` calls."""
 CALLED: Final = "()"
 """The suffix that marks a called field. No field name ends with it."""
-MACRO_STEPS = 20
-
-
-def _plain(name: str) -> Callable[..., Any]:
-    method = getattr(str, name)
-
-    def call(_fuel: Fuel, *arguments: Any, **options: Any) -> Any:
-        return method(*arguments, **options)
-
-    return call
-
-
-def _making(name: str, growth: int = 1) -> Callable[..., Any]:
-    method = getattr(str, name)
-
-    def call(fuel: Fuel, text: str, *arguments: Any) -> Any:
-        fuel.make_text(growth * len(text))
-        return method(text, *arguments)
-
-    return call
-
-
-def _padding(name: str) -> Callable[..., Any]:
-    method = getattr(str, name)
-
-    def call(fuel: Fuel, text: str, width: int, *arguments: Any) -> Any:
-        fuel.make_text(len(text) + abs(width))
-        return method(text, width, *arguments)
-
-    return call
 
 
 def _joined(fuel: Fuel, separator: str, values: Any) -> str:
     texts = []
     for value in fuel.walk(values):
-        fuel.make_text(len(value) + len(separator))
+        fuel.make_text(len(value) + len(separator), value if separator.isascii() else separator)
+        fuel.burn(JOIN_UNITS)
         texts.append(value)
     return separator.join(texts)
-
-
-def _expanded(fuel: Fuel, text: str, tabsize: int = 8) -> str:
-    fuel.make_text(len(text) + text.count("\t") * abs(tabsize))
-    return text.expandtabs(tabsize)
 
 
 def _formatted(fuel: Fuel, text: str, *arguments: Any, **options: Any) -> str:
     check_format(text)
     values = [*arguments, *options.values()]
-    fuel.make_text(len(text) + text.count("{") * max((len(text_of(value, fuel)) for value in values), default=0))
+    fuel.burn(len(text))
+    texts = [text_of(value, fuel) for value in values]
+    length = len(text) + text.count("{") * max(MAX_FORMAT_WIDTH, *map(len, texts), 0)
+    fuel.make_text(length, "" if text.isascii() and all(map(str.isascii, texts)) else "\xff")
     return SandboxedFormatter(EXPRESSIONS).vformat(text, arguments, options)
 
 
@@ -88,43 +67,54 @@ def _changing(kind: type, name: str) -> Callable[..., Any]:
     """Return a mutating method that only accepts lists or objects created by the expression itself."""
     method = getattr(kind, name)
 
-    def change(fuel: Fuel, owner: Any, *arguments: Any, **options: Any) -> Any:
-        if type(owner) is not kind:
+    def change(fuel: Fuel, changed: Any, *arguments: Any, **options: Any) -> Any:
+        owner: Any = changed
+        if type(changed) is not kind:
             raise TypeError(f"{name}() would change data that the whole run shares; build a new value with + or a loop")
-        fuel.burn(1 + sum(len(each) for each in arguments if isinstance(each, list | dict | tuple | str)))
-        fuel.compare(owner) if name in {"sort", "remove"} else None
+        for each in arguments:
+            if isinstance(each, list | dict | tuple | str):
+                fuel.make_object(len(each)) if name == "update" else fuel.make_list(len(each))
+        if options:
+            fuel.make_object(len(options))
+        if name == "sort":
+            fuel.order(list(owner))
+        elif name == "remove":
+            fuel.look_for(arguments[0] if arguments else None, owner)
+        elif kind is dict and arguments:
+            fuel.hash(arguments[0])
+            fuel.make(FIELD_BYTES)
+        else:
+            fuel.make(MEMBER_BYTES)
+            fuel.burn(len(owner) // MEMBERS_COPIED)
         return method(owner, *arguments, **options)
 
     return change
 
 
+def _copied_object(fuel: Fuel, owner: Any) -> dict[Any, Any]:
+    fuel.make_object(len(owner))
+    return dict(owner)
+
+
+def _copied_list(fuel: Fuel, owner: Any) -> list[Any]:
+    fuel.make_list(len(owner))
+    return list(owner)
+
+
 METHODS: dict[type, dict[str, Callable[..., Any]]] = {
     str: {
-        **{
-            name: _plain(name)
-            for name in (
-                "count", "endswith", "find", "index", "isalnum", "isalpha", "isascii", "isdecimal", "isdigit",
-                "isidentifier", "islower", "isnumeric", "isprintable", "isspace", "istitle", "isupper", "rfind",
-                "rindex", "startswith",
-            )
-        },
-        **{name: _making(name) for name in ("lstrip", "partition", "removeprefix", "removesuffix")},
-        **{name: _making(name) for name in ("rpartition", "rstrip", "strip")},
-        **{name: _making(name, 3) for name in ("capitalize", "casefold", "lower", "swapcase", "title", "upper")},
-        **{name: _padding(name) for name in ("center", "ljust", "rjust", "zfill")},
-        **{name: NATIVE_METHODS[str][name] for name in ("replace", "rsplit", "split", "splitlines")},
-        "expandtabs": _expanded,
+        **TEXT_METHODS,
         "format": _formatted,
         "join": _joined,
     },
     dict: {
         **NATIVE_METHODS[dict],
-        "copy": lambda fuel, owner: fuel.burn(len(owner)) or dict(owner),
+        "copy": _copied_object,
         **{name: _changing(dict, name) for name in ("clear", "pop", "popitem", "setdefault", "update")},
     },
     list: {
         **NATIVE_METHODS[list],
-        "copy": lambda fuel, owner: fuel.burn(len(owner)) or list(owner),
+        "copy": _copied_list,
         **{name: _changing(list, name) for name in ("append", "clear", "extend", "insert", "pop", "remove")},
         **{name: _changing(list, name) for name in ("reverse", "sort")},
     },
@@ -160,14 +150,19 @@ def _variable_or(evaluation: Evaluation, name: Any, default: Any = None) -> Any:
 
 def _range(evaluation: Evaluation, *bounds: int) -> range:
     numbers = range(*bounds)
+    evaluation.fuel.make(NUMBER_BYTES * len(numbers))
     evaluation.fuel.burn(len(numbers))
     return numbers
 
 
 def _dict(evaluation: Evaluation, *pairs: Any, **members: Any) -> dict[str, Any]:
-    made = dict(*pairs, **members)
-    evaluation.fuel.burn(len(made))
-    return made
+    for each in (*pairs, members):
+        if isinstance(each, Sized):
+            evaluation.fuel.make_object(len(each))
+    return dict(
+        *(each if isinstance(each, Sized) else list_of_members(evaluation.fuel, "dict", each) for each in pairs),
+        **members,
+    )
 
 
 def _refused(name: str) -> Callable[..., Any]:
@@ -221,7 +216,6 @@ class OrquestaSandbox(Sandbox):
         if type(function) is Method:
             return function(context.fuel, *arguments, **options)
         if type(function) is Macro:
-            context.fuel.burn(MACRO_STEPS)
             return function(*arguments, **options)
         if isinstance(function, Undefined):
             str(function)  # raises the error for the undefined name
@@ -242,7 +236,7 @@ class OrquestaSandbox(Sandbox):
         if isinstance(value, Undefined):
             str(value)  # raises the error for the undefined name
         text = text_of(value, context.fuel)
-        context.fuel.make_text(len(text))
+        context.fuel.make_text(len(text), text)
         return text
 
 

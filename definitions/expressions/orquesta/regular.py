@@ -12,11 +12,19 @@ from typing import Any
 
 import re2
 
-from stretto.definitions.expressions.base.bounds import Fuel
+from stretto.definitions.expressions.base.bounds import COPIED, TEXT_BYTES, Fuel
+from stretto.definitions.expressions.base.matching import (
+    CALL_UNITS,
+    COMPILED_UNITS,
+    MAX_PATTERN_LENGTH,
+    pay_for_matching,
+    positions_of,
+)
 
-MAX_PATTERN_LENGTH = 5_000
-SCANNED_CHARACTERS_A_STEP = 8_192
-"""A match may scan all of the remaining text, at about a thousand million characters a second."""
+FAR_CHARACTERS = 100
+"""The characters a unit of the rest of a text, which a pattern with an unbounded repetition may scan at each match."""
+MATCH_UNITS = 30
+"""The units of one of several matches: RE2's wrapper takes some microseconds for each."""
 
 _TOKEN = re.compile(
     r"\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\.|\[\^?\]?|\]|\$|\{,\d+\}|\(\?(?:=|!|<=|<!|P=|\()|.", re.DOTALL
@@ -38,7 +46,7 @@ _OUTSIDE = {
 class Pattern:
     """A compiled pattern. Its methods pay for the text that they scan and create."""
 
-    __slots__ = ("_exact", "_loose", "source")
+    __slots__ = ("_exact", "_far", "_loose", "_positions", "source")
 
     def __init__(self, source: str, flags: str) -> None:
         self.source = source
@@ -46,23 +54,38 @@ class Pattern:
         # match may include the line break; where the match itself counts, `$` is the end only.
         self._loose = _compiled(source, flags, r"(?:\n?\z)")
         self._exact = _compiled(source, flags, r"\z")
+        self._positions = positions_of("".join(_translated(source, "$")))
+        self._far = _UNBOUNDED.search(source) is not None
 
-    def is_in(self, text: str) -> bool:
+    @property
+    def size(self) -> int:
+        """The instructions of the compiled pattern."""
+        return int(self._loose.programsize + self._exact.programsize)
+
+    def is_in(self, fuel: Fuel, text: str) -> bool:
         """Return whether the pattern matches somewhere."""
+        pay_for_matching(fuel, self._positions, len(text))
         return self._loose.search(text) is not None
 
-    def begins(self, text: str) -> bool:
+    def begins(self, fuel: Fuel, text: str) -> bool:
         """Return whether the pattern matches at the start."""
+        pay_for_matching(fuel, self._positions, len(text))
         return self._loose.match(text) is not None
 
-    def first(self, text: str) -> Any:
+    def first(self, fuel: Fuel, text: str) -> Any:
         """Return the first match, or None."""
+        pay_for_matching(fuel, self._positions, len(text))
         return self._exact.search(text)
 
     def matches(self, fuel: Fuel, text: str) -> Iterator[Any]:
         """Yield all matches."""
+        pay_for_matching(fuel, self._positions, len(text))
         for match in self._exact.finditer(text):
-            fuel.burn(1 + (len(text) - match.start()) // SCANNED_CHARACTERS_A_STEP)
+            fuel.burn(MATCH_UNITS + self._exact.groups)
+            fuel.make_text(match.end() - match.start(), text)
+            fuel.make((2 + self._exact.groups) * TEXT_BYTES)
+            if self._far:
+                fuel.burn((len(text) - match.start()) // FAR_CHARACTERS)
             yield match
 
     def all_of(self, fuel: Fuel, text: str) -> list[Any]:
@@ -87,17 +110,20 @@ class Pattern:
 
     def replaced(self, fuel: Fuel, text: str, replacement: str | Callable[[Any], str], most: int = 0) -> str:
         r"""Return the text with matches replaced. `\1` and `\g<name>` in a replacement refer to groups."""
-        fuel.make_text(len(text))
+        fuel.make_text(len(text), text)
         parts: list[str] = []
         end = 0
         for number, match in enumerate(self.matches(fuel, text), 1):
             if isinstance(replacement, str):
                 groups = sum(len(group or "") for group in (match.group(), *match.groups()))
-                fuel.make_text(len(replacement) + (replacement.count("\\") * groups if "\\" in replacement else 0))
+                escapes = replacement.count("\\")
+                is_plain = text.isascii() and replacement.isascii()
+                fuel.burn((4 * len(replacement) if escapes else 0) + len(replacement) // COPIED)
+                fuel.make_text(len(replacement) + escapes * groups, "" if is_plain else "\xff")
                 part = match.expand(replacement) if "\\" in replacement else replacement
             else:
                 part = replacement(match)
-                fuel.make_text(len(part))
+                fuel.make_text(len(part), part)
             parts += [text[end : match.start()], part]
             end = match.end()
             if number == most:
@@ -106,9 +132,23 @@ class Pattern:
         return "".join(parts)
 
 
+def pattern_of(fuel: Fuel, source: str, flags: str = "") -> Pattern:
+    """Compile a pattern with RE2 flags (`i`, `m`, `s`), and pay once. Raises ValueError if it is invalid."""
+    key = f"{flags}:{source}"
+    if key in fuel.patterns:
+        return _pattern(source, flags)
+    fuel.burn(CALL_UNITS + 20 * min(len(source), MAX_PATTERN_LENGTH))
+    pattern = _pattern(source, flags)
+    fuel.burn(COMPILED_UNITS * pattern.size)
+    fuel.patterns.add(key)
+    return pattern
+
+
+_UNBOUNDED = re.compile(r"[*+]|\{\d*,\}")
+
+
 @lru_cache(maxsize=256)
-def pattern_of(source: str, flags: str = "") -> Pattern:
-    """Compile a pattern with RE2 flags (`i`, `m`, `s`). Raises ValueError if it is invalid."""
+def _pattern(source: str, flags: str) -> Pattern:
     if len(source) > MAX_PATTERN_LENGTH:
         raise ValueError(
             f"a regular expression must have at most {MAX_PATTERN_LENGTH:,} characters, got {len(source):,}"

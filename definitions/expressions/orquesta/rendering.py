@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Protocol
 
+from stretto.definitions.expressions.base.bounds import SPLIT
+from stretto.definitions.expressions.base.charges import pay_for_replacing
 from stretto.definitions.expressions.orquesta.delimiting import Cut, Language, cuts_of, has_expressions, has_statements
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
 from stretto.definitions.expressions.orquesta.jinja_filters import FILTER_NAMES
@@ -61,7 +63,7 @@ class Mixed:
         texts = []
         for part in self.parts:
             text = part if isinstance(part, str) else text_of(part.value(evaluation), evaluation.fuel)
-            evaluation.fuel.make_text(len(text))
+            evaluation.fuel.make_text(len(text), text)
             texts.append(text)
         return "".join(texts)
 
@@ -114,9 +116,12 @@ def cut_rendering(text: str, language: Language, compiled: Callable[[Cut], Rende
 
 def repeated(value: Any, language: Language, evaluation: Evaluation) -> Any:
     """Return an expression's value, or evaluate it if it is itself text with expressions of that language."""
-    if not isinstance(value, str) or not has_expressions(value, language):
+    if not isinstance(value, str):
         return value
-    evaluation.repeat()
+    evaluation.fuel.burn(len(value) // SPLIT)
+    if not has_expressions(value, language):
+        return value
+    evaluation.repeat(len(value), value.count("{" if language == "jinja" else "<%"))
     try:
         rendering = _repeated_rendering(str(value), language)
     except Malformed as malformed:
@@ -145,7 +150,7 @@ class WithRaw:
         """Return the text with all blocks inserted."""
         text = self.rest if isinstance(self.rest, str) else text_of(self.rest.value(evaluation), evaluation.fuel)
         for index, block in enumerate(self._blocks):
-            evaluation.fuel.make_text(len(text) + text.count(_mark(index)) * len(block))
+            pay_for_replacing(evaluation.fuel, text, _mark(index), block)
             text = text.replace(_mark(index), block)
         return text.removesuffix("\n")
 

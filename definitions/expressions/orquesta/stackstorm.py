@@ -15,17 +15,19 @@ import yaml
 
 from stretto.definitions.data import FrozenDict, FrozenList, thaw, weigh
 from stretto.definitions.expressions.arguments import type_name
-from stretto.definitions.expressions.base.bounds import Fuel
+from stretto.definitions.expressions.base.bounds import SPLIT, Fuel
 from stretto.definitions.expressions.base.values import settle
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
 from stretto.definitions.expressions.orquesta.regular import Pattern, pattern_of
-from stretto.definitions.expressions.orquesta.texts import text_of
+from stretto.definitions.expressions.orquesta.texts import parse_json, pay_for_escapes, text_of
 
 MAX_INDENT = 32
 MAX_ALIASES = 20
 """Maximum number of aliases in a YAML text. Each can stand for everything before it, and merge keys copy it."""
-YAML_CHARACTERS_A_STEP = 32
+YAML_READING_UNITS = 50
+YAML_WRITING_UNITS = 20
 """Parsing and writing YAML takes microseconds for each character."""
+JSONPATH_UNITS = 20
 NO_VALUE = "%*****__%NONE%__*****%"
 """The text that StackStorm reads as null in a parameter of an action."""
 EXTRA = "pip install 'stretto[orquesta]'"
@@ -50,24 +52,19 @@ def _members(data: Any) -> int:
     return count
 
 
-def _refused_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not a JSON number")
-
-
 def _from_json_string(evaluation: Evaluation, value: Any) -> Any:
     text = text_of(value, evaluation.fuel)
-    evaluation.fuel.make_text(len(text))
-    return json.loads(text, parse_constant=_refused_constant)
+    return parse_json(evaluation.fuel, text)
 
 
 def _pay_for_writing(fuel: Fuel, data: Any, indent: Any) -> None:
     step = len(indent) if isinstance(indent, str) else 0 if indent is None else indent
     if type(step) is not int or not 0 <= step <= MAX_INDENT:
         raise ValueError(f"an indent must be a number from 0 to {MAX_INDENT}")
-    members = _members(data) if isinstance(data, FrozenDict | FrozenList) else 1
-    fuel.burn(members)
-    depth = data.depth if isinstance(data, FrozenDict | FrozenList) else 0
-    fuel.make_text(weigh(data) + members * step * depth)
+    fuel.burn(weigh(data) // (4 if indent is None else 2))
+    if isinstance(data, FrozenDict | FrozenList):
+        fuel.make(_members(data) * step * data.depth)
+    pay_for_escapes(fuel, data)
 
 
 def to_json_string(
@@ -84,7 +81,7 @@ def to_json_string(
     if len(item) + len(key) > MAX_INDENT:
         raise ValueError(f"separators must have at most {MAX_INDENT} characters")
     text = json.dumps(data, indent=indent, sort_keys=sort_keys, separators=(item, key))
-    evaluation.fuel.make_text(len(text))
+    evaluation.fuel.make_text(len(text), text)
     return text
 
 
@@ -100,8 +97,8 @@ _Loader.yaml_implicit_resolvers = {
 
 def _from_yaml_string(evaluation: Evaluation, value: Any) -> Any:
     text = text_of(value, evaluation.fuel)
-    evaluation.fuel.make_text(len(text))
-    evaluation.fuel.burn(len(text) // YAML_CHARACTERS_A_STEP)
+    evaluation.fuel.burn(YAML_READING_UNITS * len(text))
+    evaluation.fuel.make(16 * len(text))
     try:
         aliases = sum(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader))
         if aliases > MAX_ALIASES:
@@ -119,9 +116,10 @@ def _to_yaml_string(
 ) -> str:
     data = settle(value, evaluation.fuel)
     _pay_for_writing(evaluation.fuel, data, indent)
-    evaluation.fuel.burn(weigh(data) // YAML_CHARACTERS_A_STEP)
+    evaluation.fuel.burn(YAML_WRITING_UNITS * weigh(data))
+    evaluation.fuel.make(16 * weigh(data))
     text: str = yaml.safe_dump(thaw(data), default_flow_style=False, indent=indent, allow_unicode=bool(allow_unicode))
-    evaluation.fuel.make_text(len(text))
+    evaluation.fuel.make_text(len(text), text)
     return text
 
 
@@ -131,9 +129,10 @@ def _json_escape(evaluation: Evaluation, value: Any) -> str:
 
 def _to_complex(evaluation: Evaluation, value: Any) -> str:
     data = settle(value, evaluation.fuel)
-    evaluation.fuel.make_text(weigh(data))
+    evaluation.fuel.burn(weigh(data) // 4)
+    pay_for_escapes(evaluation.fuel, data)
     text = json.dumps(data)
-    evaluation.fuel.make_text(len(text))
+    evaluation.fuel.make_text(len(text), text)
     return text
 
 
@@ -154,22 +153,23 @@ def _json_path(query: str) -> Any:
 def _jsonpath_query(evaluation: Evaluation, value: Any, query: Any) -> Any:
     text = _string("jsonpath_query", query)
     data = settle(value, evaluation.fuel)
+    evaluation.fuel.burn(weigh(data) // 4)
     # Each `..` visits everything below each value that the path before it found.
     evaluation.fuel.burn(_members(data) ** (1 + min(text.count(".."), 5)))
-    evaluation.fuel.burn(_members(data) * (1 + text.count("*")))
+    evaluation.fuel.burn(JSONPATH_UNITS * _members(data) * (1 + text.count("*")))
     return [match.value for match in _json_path(text).find(data)] or None
 
 
 def _regular(fuel: Fuel, pattern: Any, ignorecase: Any) -> Pattern:
-    return pattern_of(text_of(pattern, fuel), "i" if ignorecase else "")
+    return pattern_of(fuel, text_of(pattern, fuel), "i" if ignorecase else "")
 
 
 def _regex_match(evaluation: Evaluation, value: Any, pattern: Any, ignorecase: Any = False) -> bool:  # noqa: FBT002
-    return _regular(evaluation.fuel, pattern, ignorecase).begins(text_of(value, evaluation.fuel))
+    return _regular(evaluation.fuel, pattern, ignorecase).begins(evaluation.fuel, text_of(value, evaluation.fuel))
 
 
 def _regex_search(evaluation: Evaluation, value: Any, pattern: Any, ignorecase: Any = False) -> bool:  # noqa: FBT002
-    return _regular(evaluation.fuel, pattern, ignorecase).is_in(text_of(value, evaluation.fuel))
+    return _regular(evaluation.fuel, pattern, ignorecase).is_in(evaluation.fuel, text_of(value, evaluation.fuel))
 
 
 def _regex_replace(
@@ -263,12 +263,19 @@ def _use_none(_evaluation: Evaluation, value: Any) -> Any:
     return NO_VALUE if value is None else value
 
 
-def _basename(_evaluation: Evaluation, path: Any) -> str:
-    return posixpath.basename(_string("basename", path))
+def _path(evaluation: Evaluation, name: str, path: Any) -> str:
+    text = _string(name, path)
+    evaluation.fuel.burn(len(text) // SPLIT)
+    evaluation.fuel.make_text(len(text), text)
+    return text
 
 
-def _dirname(_evaluation: Evaluation, path: Any) -> str:
-    return posixpath.dirname(_string("dirname", path))
+def _basename(evaluation: Evaluation, path: Any) -> str:
+    return posixpath.basename(_path(evaluation, "basename", path))
+
+
+def _dirname(evaluation: Evaluation, path: Any) -> str:
+    return posixpath.dirname(_path(evaluation, "dirname", path))
 
 
 def _beyond(name: str, instead: str) -> Callable[..., Any]:

@@ -12,6 +12,7 @@ from jinja2 import Undefined
 
 from stretto.definitions.data import Data, FrozenDict, FrozenList, check_bounds, freeze, list_of, object_of
 from stretto.definitions.errors import ExpressionError, Finding, NotData, Place
+from stretto.definitions.expressions.base.bounds import SPLIT
 from stretto.definitions.expressions.base.moment import Moment
 from stretto.definitions.expressions.base.namespaces import ABSENT, Scope
 from stretto.definitions.expressions.base.values import settle
@@ -283,8 +284,11 @@ def _check_resolved(text: str, rendering: Rendering) -> None:
 
 def _evaluated_deep(value: Any, evaluation: Evaluation) -> Data:
     if isinstance(value, str):
+        evaluation.fuel.burn(1 + len(value) // SPLIT)
         languages = languages_of(value)
         return settle(repeated(value, languages[0], evaluation), evaluation.fuel) if languages else value
+    if isinstance(value, FrozenDict | FrozenList):
+        evaluation.fuel.burn(len(value))
     if isinstance(value, FrozenDict):
         members = {
             text_of(_evaluated_deep(key, evaluation), evaluation.fuel): _evaluated_deep(member, evaluation)
@@ -305,4 +309,4 @@ def _author_error(error: Exception, source: str, place: Place, moment: Moment) -
     described = author_error(harmless_error(error, moment), source, place, tuple, FUNCTIONS)
     # In Orquesta, the namespace is `ctx()`.
     reason = described.reason.replace("the namespace 'workflow'", "the context")
-    return ExpressionError(described.expression, place, reason, described.hint)
+    return type(described)(described.expression, place, reason, described.hint)

@@ -1,13 +1,25 @@
 """Converts values to text as Orquesta does, with Python's `str()`."""
 
 import datetime as dt
-from collections.abc import ItemsView, Iterator, KeysView, ValuesView
+import json
+from collections.abc import ItemsView, Iterator, KeysView, Sized, ValuesView
 from typing import Any
 
-from stretto.definitions.data import FrozenDict, FrozenList, weigh
-from stretto.definitions.expressions.base.bounds import Fuel
-from stretto.definitions.expressions.base.values import settle
+from stretto.definitions.data import Data, FrozenDict, FrozenList, weigh
+from stretto.definitions.expressions.base.bounds import (
+    FIELD_BYTES,
+    LIST_BYTES,
+    MEMBER_BYTES,
+    OBJECT_BYTES,
+    TEXT_BYTES,
+    Fuel,
+)
+from stretto.definitions.expressions.base.values import JSON_PART, json_text, settle
 
+MAX_ESCAPE = 12
+"""The characters of the longest escape, of a character beyond the Basic Multilingual Plane."""
+PRINTED = 8
+PARSED = 8
 _SCALARS = frozenset({int, float, bool, type(None)})
 
 
@@ -20,10 +32,37 @@ def text_of(value: Any, fuel: Fuel) -> str:
     if type(value) in _SCALARS or isinstance(value, dt.datetime | dt.timedelta):
         return str(value)
     value = printable(value, fuel)
-    fuel.make_text(weigh(settle(value, fuel)))
+    data = settle(value, fuel)
+    fuel.burn(weigh(data) // PRINTED)
+    pay_for_escapes(fuel, data)
     text = str(value)
-    fuel.make_text(len(text))
+    fuel.make_text(len(text), text)
     return text
+
+
+def pay_for_escapes(fuel: Fuel, data: Data) -> None:
+    """Pay for what escapes and separators add to the text of a large value, before it is created."""
+    if weigh(data) <= JSON_PART:
+        return
+    room = fuel.room
+    written = json_text(data, fuel)
+    fuel.room = room
+    others = 0 if written.isascii() else len(written) - len(written.encode("ascii", "ignore"))
+    fuel.make(written.count(",") + written.count(":") + MAX_ESCAPE * others)
+
+
+def parse_json(fuel: Fuel, text: str) -> Any:
+    """Parse JSON, and pay for the text's lists, objects and members before they are created."""
+    lists, objects, members = text.count("["), text.count("{"), text.count(",")
+    fuel.burn(len(text) // PARSED + 2 * members + 8 * (lists + objects))
+    fuel.make_text(len(text), text)
+    fuel.make((LIST_BYTES + 2 * MEMBER_BYTES) * lists + (OBJECT_BYTES + 2 * FIELD_BYTES) * objects)
+    fuel.make(TEXT_BYTES * members)
+    return json.loads(text, parse_constant=_refused_constant)
+
+
+def _refused_constant(name: str) -> Data:
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def printable(value: Any, fuel: Fuel) -> Any:
@@ -31,8 +70,10 @@ def printable(value: Any, fuel: Fuel) -> Any:
     if type(value) in _SCALARS or type(value) is FrozenDict or type(value) is FrozenList:
         return value
     if isinstance(value, dict):
-        fuel.burn(len(value))
+        fuel.make_object(len(value))
         return {key: printable(member, fuel) for key, member in value.items()}
+    if isinstance(value, Sized):
+        fuel.make_list(len(value))
     if isinstance(value, tuple):
         return tuple([printable(member, fuel) for member in fuel.walk(value)])
     if isinstance(value, list | Iterator | range | KeysView | ValuesView | ItemsView | set | frozenset):

@@ -23,6 +23,7 @@ from stretto.definitions.expressions.orquesta.regular import Pattern
 from stretto.definitions.expressions.orquesta.yaql_checks import CHECKS
 from stretto.definitions.expressions.orquesta.yaql_library import REPLACED
 from stretto.definitions.expressions.orquesta.yaql_metering import Meter
+from stretto.definitions.expressions.orquesta.yaql_nodes import with_direct_nodes
 from stretto.definitions.expressions.orquesta.yaql_paths import path_of
 from stretto.definitions.expressions.orquesta.yaql_views import ListView, ObjectView, VariablesView, view
 from stretto.definitions.expressions.syntax import Malformed
@@ -266,7 +267,7 @@ def plain_of(value: Any, meter: Meter) -> Any:
     if isinstance(value, VariablesView):
         return value.all()
     if isinstance(value, Mapping):
-        meter.fuel.burn(len(value))
+        meter.fuel.make_object(len(value))
         return {plain_of(key, meter): plain_of(member, meter) for key, member in value.items()}
     if isinstance(value, contexts.ContextBase):
         raise TypeError("the value is a context of let() or with(); continue with -> and an expression")
@@ -293,6 +294,7 @@ class YaqlExpression:
         self._statement = _parsed(source)
         self.calls = frozenset(_called(self._statement.expression))
         self._path = path_of(self._statement.expression)
+        with_direct_nodes(self._statement)
 
     def run(self, evaluation: Evaluation) -> Any:
         """Return the value, by the fast path if there is one."""

@@ -19,10 +19,11 @@ from yaql.standard_library import queries as std_queries
 from yaql.standard_library import strings as std_strings
 
 from stretto.definitions.expressions.orquesta.regular import Pattern
+from stretto.definitions.expressions.orquesta.texts import PRINTED, pay_for_escapes
 from stretto.definitions.expressions.orquesta.yaql_checks import MAX_DATE_LENGTH, check_replacing
 from stretto.definitions.expressions.orquesta.yaql_metering import fuel_of
 from stretto.definitions.expressions.orquesta.yaql_regex import REPLACED_REGEX
-from stretto.definitions.expressions.orquesta.yaql_views import OrderedSet
+from stretto.definitions.expressions.orquesta.yaql_views import ListView, ObjectView, OrderedSet
 
 
 @specs.parameter("value", nullable=True)
@@ -35,8 +36,13 @@ def _text(context: Any, value: Any) -> str:
         return value
     if isinstance(value, contexts.ContextBase | Pattern | Iterator):
         raise TypeError("str() takes data, got a context, a pattern or an iterator")
+    fuel = fuel_of(context)
+    if isinstance(value, ListView | ObjectView):
+        fuel.burn(value.frozen.weight)
+        pay_for_escapes(fuel, value.frozen)
     made = str(value)
-    fuel_of(context).make_text(len(made))
+    fuel.burn(len(made) // PRINTED)
+    fuel.make_text(len(made), made)
     return made
 
 
@@ -45,7 +51,7 @@ def _joined(context: Any, separator: str, sequence: Any, as_text: Callable[[Any]
     texts = []
     for member in sequence:
         texts.append(as_text(member))
-        fuel.make_text(len(texts[-1]) + len(separator))
+        fuel.make_text(len(texts[-1]) + len(separator), texts[-1] if separator.isascii() else separator)
     return separator.join(texts)
 
 
@@ -144,6 +150,23 @@ def _combine_lists(left: Any, right: Any) -> Any:
     return std_queries.concat(left, right)
 
 
+@specs.parameter("collection", yaqltypes.Iterable())
+@specs.inject("operator", yaqltypes.Delegate("#operator_+"))
+@specs.method
+def _sum_(context: Any, operator: Any, collection: Any, initial: Any = utils.NO_VALUE) -> Any:
+    fuel = fuel_of(context)
+
+    def add(left: Any, right: Any) -> Any:
+        fuel.burn(SUM_UNITS)
+        return left + right if type(left) in _NUMBERS and type(right) in _NUMBERS else operator(left, right)
+
+    return std_queries.aggregate(collection, add, initial)
+
+
+_NUMBERS = frozenset({int, float})
+SUM_UNITS = 10
+
+
 def _random_() -> None:
     raise ValueError("random() is not available, because a replay of the run must give the same values")
 
@@ -193,6 +216,7 @@ REPLACED: dict[Callable[..., Any], Callable[..., Any]] = {
     std_collections.difference: _set_operation(OrderedSet.difference),
     std_collections.symmetric_difference: _set_operation(OrderedSet.symmetric_difference),
     std_collections.combine_lists: _combine_lists,
+    std_queries.sum_: _sum_,
     std_math.random_: _random_,
     std_math.random__: _random_between,
     std_date_time.now: _now,

@@ -10,13 +10,17 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from stretto.definitions.errors import LimitExceeded
-from stretto.definitions.expressions.base.bounds import FROZEN_BYTES_A_STEP, MAX_STEPS, Fuel, check_bits
+from stretto.definitions.expressions.base.bounds import FOUND_TEXT, MEMBER_BYTES, Fuel, check_bits
 from stretto.definitions.expressions.orquesta.yaql_views import ListView, ObjectView, VariablesView
 
-CALL_STEPS = 10
+CALL_UNITS = 300
+ITERATOR_UNITS = 30
 """A call in YAQL takes some thirty microseconds, a step of an iterator a few."""
-WALKED_MEMBERS_A_STEP = 16
-SCANNED_CHARACTERS_A_STEP = 2_048
+WALKED_MEMBERS = 3
+"""The members a unit that a function reads of its arguments."""
+FROZEN_BYTES_A_MEMBER = 64
+MAX_MEMBERS = 1_000_000
+"""Maximum members of a value, with shared members counted each time."""
 
 _SCALARS = frozenset({str, float, bool, type(None)})
 
@@ -33,16 +37,15 @@ class Meter:
 
     def call(self) -> None:
         """Pay for a call."""
-        self.fuel.burn(CALL_STEPS)
+        self.fuel.burn(CALL_UNITS)
 
     def walk(self, value: Any) -> None:
         """Pay for a function's traversal of an argument."""
         kind = type(value)
         if kind is str:
-            if len(value) > SCANNED_CHARACTERS_A_STEP:
-                self.fuel.burn(len(value) // SCANNED_CHARACTERS_A_STEP)
+            self.fuel.burn(len(value) // FOUND_TEXT)
         elif kind is not int and kind not in _SCALARS:
-            self.fuel.burn(self.weigh(value) // WALKED_MEMBERS_A_STEP)
+            self.fuel.burn(self.weigh(value) // WALKED_MEMBERS)
 
     def take(self, value: Any) -> Any:
         """Weigh and return a value that a function created. An iterator pays step by step."""
@@ -61,18 +64,19 @@ class Meter:
         """Return the number of members of a value, with shared members counted each time."""
         kind = type(value)
         if kind is ObjectView or kind is ListView:
-            return 1 + int(value.frozen.weight) // FROZEN_BYTES_A_STEP
+            return 1 + int(value.frozen.weight) // FROZEN_BYTES_A_MEMBER
         if kind is VariablesView or not isinstance(value, tuple | list | Mapping | AbstractSet):
             return 1
         known = self._weights.get(id(value))
         if known is not None:
             return known[1]
-        self.fuel.burn(1 + len(value) // WALKED_MEMBERS_A_STEP)
+        self.fuel.burn(1 + len(value))
+        self.fuel.make(MEMBER_BYTES * len(value))
         weight = 1
         for member in self._members(value):
             weight += 1 if type(member) in _SCALARS or type(member) is int else self.weigh(member)
-            if weight > MAX_STEPS:
-                raise LimitExceeded(f"an expression can create values of at most {MAX_STEPS:,} members")
+            if weight > MAX_MEMBERS:
+                raise LimitExceeded(f"an expression can create values of at most {MAX_MEMBERS:,} members")
         if not isinstance(value, list | dict):  # those may grow
             self._weights[id(value)] = value, weight
         return weight
@@ -108,7 +112,7 @@ class MeteredIterator(Iterator[Any]):
         return self if again is self._inner else MeteredIterator(again, self._meter)
 
     def __next__(self) -> Any:
-        self._meter.fuel.burn(1)
+        self._meter.fuel.burn(ITERATOR_UNITS)
         member = next(self._inner)
         if type(member) not in _SCALARS:
             self._meter.weigh(member)

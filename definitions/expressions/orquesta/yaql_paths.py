@@ -230,7 +230,7 @@ def _sum(compute: Callable[[Any, Any], Any], left: Step, right: Step) -> Step:
         if type(one) in _NUMBERS and type(other) in _NUMBERS:
             return compute(one, other)
         if compute is operator.add and type(one) is str and type(other) is str:
-            evaluation.fuel.make_text(len(one) + len(other))
+            evaluation.fuel.make_text(len(one) + len(other), one if other.isascii() else other)
             return one + other
         return ABSENT
 

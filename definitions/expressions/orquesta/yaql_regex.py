@@ -12,56 +12,57 @@ from stretto.definitions.expressions.orquesta.yaql_metering import fuel_of
 
 @specs.parameter("pattern", yaqltypes.String())
 def _regex(
+    context: Any,
     pattern: str,
     ignore_case: bool = False,  # noqa: FBT001, FBT002 - YAQL's parameters
     multi_line: bool = False,  # noqa: FBT001, FBT002
     dot_all: bool = False,  # noqa: FBT001, FBT002
 ) -> Pattern:
     flags = {"i": ignore_case, "m": multi_line, "s": dot_all}
-    return pattern_of(pattern, "".join(flag for flag, wanted in flags.items() if wanted))
+    return pattern_of(fuel_of(context), pattern, "".join(flag for flag, wanted in flags.items() if wanted))
 
 
 @specs.parameter("regexp", Pattern)
 @specs.parameter("string", yaqltypes.String())
 @specs.method
-def _matches(regexp: Pattern, string: str) -> bool:
-    return regexp.is_in(string)
+def _matches(context: Any, regexp: Pattern, string: str) -> bool:
+    return regexp.is_in(fuel_of(context), string)
 
 
 @specs.parameter("string", yaqltypes.String())
 @specs.parameter("regexp", yaqltypes.String())
 @specs.method
 @specs.name("matches")
-def _matches_string(string: str, regexp: str) -> bool:
-    return pattern_of(regexp).is_in(string)
+def _matches_string(context: Any, string: str, regexp: str) -> bool:
+    return pattern_of(fuel_of(context), regexp).is_in(fuel_of(context), string)
 
 
 @specs.parameter("regexp", Pattern)
 @specs.parameter("string", yaqltypes.String())
 @specs.name("#operator_=~")
-def _matches_operator_regex(string: str, regexp: Pattern) -> bool:
-    return regexp.is_in(string)
+def _matches_operator_regex(context: Any, string: str, regexp: Pattern) -> bool:
+    return regexp.is_in(fuel_of(context), string)
 
 
 @specs.parameter("pattern", yaqltypes.String())
 @specs.parameter("string", yaqltypes.String())
 @specs.name("#operator_=~")
-def _matches_operator_string(string: str, pattern: str) -> bool:
-    return pattern_of(pattern).is_in(string)
+def _matches_operator_string(context: Any, string: str, pattern: str) -> bool:
+    return pattern_of(fuel_of(context), pattern).is_in(fuel_of(context), string)
 
 
 @specs.parameter("regexp", Pattern)
 @specs.parameter("string", yaqltypes.String())
 @specs.name("#operator_!~")
-def _not_matches_operator_regex(string: str, regexp: Pattern) -> bool:
-    return not regexp.is_in(string)
+def _not_matches_operator_regex(context: Any, string: str, regexp: Pattern) -> bool:
+    return not regexp.is_in(fuel_of(context), string)
 
 
 @specs.parameter("pattern", yaqltypes.String())
 @specs.parameter("string", yaqltypes.String())
 @specs.name("#operator_!~")
-def _not_matches_operator_string(string: str, pattern: str) -> bool:
-    return not pattern_of(pattern).is_in(string)
+def _not_matches_operator_string(context: Any, string: str, pattern: str) -> bool:
+    return not pattern_of(fuel_of(context), pattern).is_in(fuel_of(context), string)
 
 
 def _publish(context: Any, match: Any) -> None:
@@ -74,7 +75,7 @@ def _publish(context: Any, match: Any) -> None:
 @specs.parameter("selector", yaqltypes.Lambda(with_context=True))
 @specs.method
 def _search(context: Any, regexp: Pattern, string: str, selector: Any = None) -> Any:
-    match = regexp.first(string)
+    match = regexp.first(fuel_of(context), string)
     if match is None:
         return None
     if selector is None:

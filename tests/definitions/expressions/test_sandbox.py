@@ -227,7 +227,7 @@ BLOW_UPS = [
     "{% for i in range(900000) %}{% for j in [1, 2] %}{% endfor %}{% endfor %}",
     "{% for i in range(90000) %}" + "x" * 1000 + "{% endfor %}",
     "{{ zip(range(600000), range(600000)) }}",
-    "{{ flat([range(500000)] * 3) }}",
+    "{{ flat([range(500000)] * 30) }}",
     "{{ chunks(range(10**7), 1) }}",
     "{{ ('x' * 8000000)|list }}",
     "{{ ('x' * 8000000)|map('upper')|list }}",

@@ -1,30 +1,35 @@
 """Fuel, sizes and the results of expressions."""
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
 from stretto.definitions import LimitExceeded, NotData
 from stretto.definitions.data.frozen import freeze
 from stretto.definitions.expressions.base.bounds import (
+    MAX_BYTES,
+    MAX_COST,
     MAX_FORMAT_WIDTH,
-    MAX_STEPS,
-    MAX_TEXT_LENGTH,
     Fuel,
     check_bits,
     check_format,
-    check_text,
+    check_texts,
 )
 from stretto.definitions.expressions.base.values import settle, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_fuel_is_burned_by_the_step_and_runs_out() -> None:
     """A sized value is paid for in advance, an iterator step by step."""
     fuel = Fuel()
     assert list(fuel.walk([1, 2])) == [1, 2]
-    assert fuel.left == MAX_STEPS - 2
+    assert fuel.left == MAX_COST - 2
     assert sum(1 for _ in fuel.walk(iter(range(10)))) == 10
-    assert fuel.left == MAX_STEPS - 12
-    with pytest.raises(LimitExceeded, match="1,000,000 values"):
-        fuel.walk(range(MAX_STEPS))
+    assert fuel.left == MAX_COST - 12
+    with pytest.raises(LimitExceeded, match="max_cost of 5,000,000 units"):
+        fuel.walk(range(MAX_COST))
 
 
 def test_a_walk_that_is_not_finished_costs_what_was_walked() -> None:
@@ -32,16 +37,21 @@ def test_a_walk_that_is_not_finished_costs_what_was_walked() -> None:
     fuel = Fuel()
     walk = iter(fuel.walk(iter(range(10**9))))
     assert [next(walk) for _ in range(5)] == [0, 1, 2, 3, 4]
-    assert fuel.left == MAX_STEPS - 5
+    assert fuel.left == MAX_COST - 5
 
 
 def test_sizes_are_checked_at_the_bound() -> None:
     """The bound itself passes, one more does not, and the error names both."""
-    check_text(MAX_TEXT_LENGTH)
+    check_texts(["x" * MAX_BYTES])
     check_bits(1024)
     check_format(f"%{MAX_FORMAT_WIDTH}d %s %05.2f 100%%")
-    for check, value in ((check_text, MAX_TEXT_LENGTH + 1), (check_bits, 1025)):
-        with pytest.raises(LimitExceeded, match=r"1,024|8,388,6"):
+    checks: tuple[tuple[Callable[[Any], None], Any], ...] = (
+        (check_texts, ["x" * MAX_BYTES, "x"]),
+        (check_texts, ["é" * (MAX_BYTES // 4 + 1)]),
+        (check_bits, 1025),
+    )
+    for check, value in checks:
+        with pytest.raises(LimitExceeded, match=r"1,024|max_bytes of 67,108,864"):
             check(value)
     for pattern in (f"%{MAX_FORMAT_WIDTH + 1}d", "%*d", "%.*f", "%-5.*f", "%(a)99999d"):
         with pytest.raises(LimitExceeded, match="width"):

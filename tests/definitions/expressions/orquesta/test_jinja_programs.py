@@ -223,8 +223,8 @@ HOSTILE = r"""
 {% set x = [] %}{% for i in range(100) %}{% set _ = x.append(x) %}{% endfor %}{{ x }}
 {% set x = [1] %}{% for i in range(100) %}{% set _ = x.extend(x) %}{% endfor %}{{ x | length }}
 {% macro f(n) %}{{ f(n) }}{{ f(n) }}{% endmacro %}{{ f(1) }}
-{% for a in range(300) %}{% set x %}{{ 'y' * 100000 }}{% endset %}{% endfor %}
-{{ 'a' | regex_replace('a', 'b' * 10**7 * 2) }}
+{% for a in range(3000) %}{% set x %}{{ 'y' * 100000 }}{% endset %}{% endfor %}
+{{ 'a' | regex_replace('a', 'b' * 10**8) }}
 """.strip().split("\n")
 
 

@@ -100,7 +100,7 @@ def test_a_value_that_leads_to_itself_is_an_error() -> None:
 def test_a_value_that_doubles_itself_runs_out_of_fuel() -> None:
     """Twenty levels of two expressions each would be a million evaluations."""
     variables = {f"v{n}": f"<% ctx(v{n + 1}) %><% ctx(v{n + 1}) %>" for n in range(MAX_REPETITIONS - 1)}
-    assert "at most" in error_of("<% ctx(v0) %>", {**variables, f"v{MAX_REPETITIONS - 1}": "x"})
+    assert "max_cost" in error_of("<% ctx(v0) %>", {**variables, f"v{MAX_REPETITIONS - 1}": "x"})
 
 
 def test_a_text_given_that_cannot_be_read_is_an_error_of_the_expression() -> None:

@@ -12,7 +12,7 @@ from yaql.language import utils
 
 from stretto.definitions import freeze
 from stretto.definitions.expressions.base import bounds
-from stretto.definitions.expressions.base.bounds import MAX_STEPS
+from stretto.definitions.expressions.base.bounds import MAX_COST
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
 from stretto.definitions.expressions.orquesta.yaql_engine import YaqlExpression
 from stretto.definitions.expressions.orquesta.yaql_views import ListView, ObjectView, OrderedSet, view
@@ -198,7 +198,7 @@ def test_data_is_not_walked_to_be_read(source: str) -> None:
     """A list of a hundred thousand is passed on without a look at its members."""
     evaluation = Evaluation(BIG_SCOPE, moment())
     YaqlExpression(source).run_by_yaql(evaluation)
-    assert MAX_STEPS - evaluation.fuel.left < len(MEMBERS)
+    assert MAX_COST - evaluation.fuel.left < len(MEMBERS)
 
 
 BIG_SCOPE = snapshot_of(BIG)
@@ -264,7 +264,7 @@ jsonpath_query(range(1000).select({a => 1}).toList(), '$..*..*..a')
 @pytest.mark.parametrize("source", HOSTILE)
 def test_what_would_not_end_ends_with_an_error(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Endless iterators, huge numbers, texts and lists, values that stand for more than there is room for."""
-    monkeypatch.setattr(bounds, "MAX_STEPS", 50_000)  # the same bound, sooner
+    monkeypatch.setattr(bounds, "MAX_COST", 500_000)  # the same bound, sooner
     error_of(f"<% {source} %>")
 
 
