@@ -390,6 +390,7 @@ def test_dropped_messages_are_logged(dispatcher: Dispatcher, caplog: pytest.LogC
         go_on.set()
         assert stopped.get(timeout=SAFETY_NET) == [None] * sent
         assert late.get(timeout=SAFETY_NET) is True
+    dispatcher.stop()  # the line is written after the answers
     texts = [record.getMessage() for record in caplog.records if record.name == "stretto.actors"]
     assert [text.partition(" stopped ")[2] for text in texts] == ["before handling 2 messages"]
 
