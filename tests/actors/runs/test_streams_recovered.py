@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from stretto.actors.journal import ResultsWritten
 from stretto.actors.outcome import RunWasParked
 from stretto.actors.runs.execution import EXECUTION_HANDLERS, RunExecution
 from stretto.actors.runs.messages import ResultsSaved
+from stretto.actors.runs.streams import RunStreams
 from stretto.definitions.conductor.rerun import CannotKeep
 from tests.support.engines import Bench, outcome_of
 from tests.support.held_work import LEDGER, ledger
@@ -94,13 +96,24 @@ def test_a_supervisor_that_crashes_goes_on_with_its_files(
 
 
 def test_results_that_are_gone_when_their_run_goes_on(
-    start_bench: Callable[..., Bench], durable_url: str, tmp_path: Path
+    start_bench: Callable[..., Bench], durable_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The task fails, as what is in the journal cannot be in the file any more."""
     first = start_bench(store=durable_url)
+    journaled = threading.Event()
+    saved = RunStreams.saved
+
+    def noticing(streams: RunStreams, message: ResultsSaved) -> ResultsWritten | None:
+        written = saved(streams, message)
+        if written is not None:
+            journaled.set()
+        return written
+
+    monkeypatch.setattr(RunStreams, "saved", noticing)
     LEDGER.held = ["700"]
     handle = first.submit(fan("lines", TO_A_FILE), given(tmp_path, "".join(f"{n}\n" for n in range(1500))))
     assert LEDGER.begun.acquire(timeout=PATIENCE)
+    assert journaled.wait(PATIENCE)
     park(first, handle)
     LEDGER.held = []
     (tmp_path / "results").write_text("")
