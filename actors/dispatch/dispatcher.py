@@ -112,8 +112,8 @@ class Dispatcher:
     def alive(self) -> dict[str, int]:
         """Return the number of living actors by class name: started, and not yet at the end of their stop.
 
-        A class whose actors have all ended stays, with 0. An actor is counted out before its callers learn that it
-        has stopped. One that is dropped without a stop stays counted, so the leak shows.
+        A class keeps its entry, with 0, after all its actors have ended. The count falls before callers learn that
+        the actor has stopped. An actor that is dropped without a stop remains in the count, so the leak shows.
         """
         # Ended before started: an actor that ends between the two reads counts as alive, never as -1.
         ended = {name: count.value() for name, (_, count) in self._counts.copy().items()}

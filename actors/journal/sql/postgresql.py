@@ -32,7 +32,7 @@ _SETTINGS: Final = (
     # The same for the server, so that it releases the lock of a vanished host.
     "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;"
     "SET client_encoding = 'UTF8';"
-    # Compiling a statement takes longer than executing any of ours: 0.4 seconds against 0.01.
+    # PostgreSQL takes 0.4 seconds to compile one of these statements, and 0.01 to execute it without that.
     "SET jit = off;"
 )
 _SETTINGS_OF_READERS: Final = f"{_SETTINGS} SET default_transaction_read_only = on"
