@@ -4,6 +4,7 @@
          1--1 run_ends        how it ended, for reports
          1--n entries         its entries, from which it recovers
          1--n tasks           the state of its tasks' visits, for reports
+         1--1 suspects        whether an engine crashed while it recovered the run
          n--1 definitions, surroundings      shared by runs, each stored once
 
 Lists read narrow rows only: a large value is in a table of its own, or in the last column, which SQLite does not read
@@ -86,6 +87,11 @@ runs = _table(
     Column("fingerprint", Text),
     Column("definition", Text, ForeignKey("definitions.digest"), nullable=False),
     Column("surroundings", Text, ForeignKey("surroundings.digest")),
+    # Who started the run: `owner` or `remote`.
+    Column("origin", Text, nullable=False, server_default="owner"),
+    # The limits on expressions when the run was accepted; null for those of version 0002.
+    Column("max_cost", _BIG),
+    Column("max_bytes", _BIG),
     sqlite_autoincrement=True,
 )
 
@@ -162,6 +168,19 @@ tasks = _table(
     Column("succeeded", _BIG, nullable=False),
     Column("failed", _BIG, nullable=False),
     PrimaryKeyConstraint("run", "task", "visit"),
+)
+
+suspects = _table(
+    "suspects",
+    # A run that was being recovered when an engine crashed, or is being recovered now.
+    _number_of_run(),
+    # The crashes during which no other run was being recovered.
+    Column("crashes", Integer, nullable=False),
+    Column("noted_at", _TIME, nullable=False),
+    # Set for a run that is recovered only on request.
+    Column("quarantined_at", _TIME),
+    Column("reason", Text),
+    PrimaryKeyConstraint("run"),
 )
 
 ownership = _table(
