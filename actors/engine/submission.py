@@ -11,9 +11,9 @@ from stretto.actors.dispatch import Deferred, SparseFuture
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
 from stretto.actors.journal import Link, StoreUnavailable
 from stretto.actors.outcome import RunHandle
-from stretto.actors.runs import RememberedKeys, RunRequest, Services, checked_key, idempotency_of
+from stretto.actors.runs import RememberedKeys, RunRequest, Services, bind_inputs, checked_key, idempotency_of
 from stretto.definitions.errors import StrettoError, UnknownWorkflow
-from stretto.definitions.model import Workflow, bind
+from stretto.definitions.model import Workflow
 
 
 class EngineStopping(StrettoError):
@@ -76,7 +76,7 @@ class Submissions:
         request.scope = None if scope is catalogue else scope
         request.idempotency_key = checked_key(idempotency_key)
         if idempotency_key is not None and not self._services.journal.durable:
-            bind(definition, given)  # invalid inputs must not take the key
+            bind_inputs(self._services.guard, definition, given)  # invalid inputs must not take the key
             idempotency = idempotency_of(idempotency_key, definition, given)
             earlier = self._keys.find(idempotency)
             if earlier is not None:

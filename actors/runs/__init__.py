@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         ReturnPermits,
         RunCrashed,
         RunEnded,
+        RunInterrupted,
         RunParked,
         RunPauseChanged,
         RunProgressed,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.runs.permits import Grant, PermitPool
     from stretto.actors.runs.recovering import RecoveringSupervisor
-    from stretto.actors.runs.request import RecoverySource, RunInputs, RunRequest
+    from stretto.actors.runs.request import RecoverySource, RunInputs, RunRequest, bind_inputs
     from stretto.actors.runs.services import MAX_ITEMS_IN_FLIGHT, Services
     from stretto.actors.runs.supervisor import RunSupervisor
 else:
@@ -55,12 +56,12 @@ else:
                 "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
                 "ChildRefused ControlChild ControlRun DiscardRun ExplainWaits Forwarded GraceElapsed "
                 "OldRunRead ParkWhenIdle PermitsGranted PruneDue ReportItemOutput ReportStatus RestartRun "
-                "ReturnPermits RunCrashed RunEnded RunParked RunPauseChanged RunProgressed "
-                "RunRecovered RunRefused SharePermits StartChild WatchRun"
+                "ReturnPermits RunCrashed RunEnded RunInterrupted RunParked RunPauseChanged "
+                "RunProgressed RunRecovered RunRefused SharePermits StartChild WatchRun"
             ),
             "permits": "Grant PermitPool",
             "recovering": "RecoveringSupervisor",
-            "request": "RecoverySource RunInputs RunRequest",
+            "request": "RecoverySource RunInputs RunRequest bind_inputs",
             "services": "MAX_ITEMS_IN_FLIGHT Services",
             "supervisor": "RunSupervisor",
         },
@@ -98,6 +99,7 @@ __all__ = [
     "RunCrashed",
     "RunEnded",
     "RunInputs",
+    "RunInterrupted",
     "RunParked",
     "RunPauseChanged",
     "RunProgressed",
@@ -109,6 +111,7 @@ __all__ = [
     "SharePermits",
     "StartChild",
     "WatchRun",
+    "bind_inputs",
     "checked_key",
     "conflict_error",
     "idempotency_of",

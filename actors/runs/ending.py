@@ -1,4 +1,4 @@
-"""The ways in which a supervisor leaves its run: at its end, parked, discarded, or by a crash."""
+"""The ways in which a supervisor leaves its run: at its end, parked, discarded, interrupted, or by a crash."""
 
 from msgspec import structs
 
@@ -6,13 +6,20 @@ from stretto.actors.journal import Ending, RunLog
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.in_flight import ItemsInFlight
 from stretto.actors.runs.listeners import RunListeners
-from stretto.actors.runs.messages import RunCrashed, RunEnded, RunParked, RunProgressed, SharePermits
+from stretto.actors.runs.messages import (
+    RunCrashed,
+    RunEnded,
+    RunInterrupted,
+    RunParked,
+    RunProgressed,
+    SharePermits,
+)
 from stretto.actors.runs.reminders import RunReminders
 from stretto.actors.runs.request import RunInputs, RunRequest
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.streams import RunStreams
 from stretto.actors.runs.telemetry import RunTelemetry
-from stretto.definitions.conductor import Conductor
+from stretto.definitions.conductor import Conductor, EvaluationStopped, Event
 from stretto.definitions.data import EMPTY_OBJECT
 from stretto.metrics import unmask_run
 
@@ -91,6 +98,24 @@ class RunEnding:
             # Before RunParked: the engine stops when it has heard of all runs.
             log.flush(conductor.status, conductor.mask)
         self._listeners.notify_engine(RunParked(self._run_id))
+
+    def interrupt(self, stopped: EvaluationStopped, event: Event | None, conductor: Conductor, log: RunLog) -> None:
+        """Leave the run to a new supervisor, because this one's conductor was broken off in the middle of an event.
+
+        Args:
+            stopped: The break. A replay takes it first, and then evaluates nothing for the event.
+            event: The event, or None if the run was about to begin.
+            conductor: The conductor, whose state is unknown except for its status and its mask.
+            log: The run's log.
+        """
+        self.leave()
+        self._telemetry.interrupted()
+        log.note(stopped, conductor.mask)
+        if event is not None:
+            log.note(event, conductor.mask)
+        # Before RunInterrupted: the new supervisor reads these entries.
+        log.flush(conductor.status, conductor.mask)
+        self._listeners.notify_engine(RunInterrupted(self._run_id))
 
     def leave(self) -> None:
         """Stop the items and the reminders."""

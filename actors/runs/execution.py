@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import pykka
 
-from stretto.actors.dispatch import Mailbox, handles, unbound_handlers
+from stretto.actors.dispatch import Mailbox, Overran, handles, unbound_handlers
 from stretto.actors.journal import ItemStarted, JournalHasRoom, RunLog
-from stretto.actors.outcome import Outcome
+from stretto.actors.outcome import Outcome, failed_with
 from stretto.actors.runs.ending import RunEnding
 from stretto.actors.runs.in_flight import STOP, ItemsInFlight, Key, key_of
 from stretto.actors.runs.listeners import RunListeners
@@ -42,6 +42,7 @@ from stretto.definitions.conductor import (
     Command,
     Conductor,
     DelayElapsed,
+    EvaluationStopped,
     Event,
     Failure,
     FinishRun,
@@ -65,6 +66,7 @@ from stretto.definitions.conductor import (
     request_implied_by,
 )
 from stretto.definitions.context import NO_SECRECY
+from stretto.definitions.expressions import stopped_error
 
 
 class RunExecution:
@@ -75,8 +77,8 @@ class RunExecution:
     """
 
     __slots__ = (
-        "_inbox", "_now", "_reuses", "_supervisor", "begun", "conductor", "ended", "ending", "items", "listeners",
-        "log", "propagation", "reminders", "reused", "run_id", "streams", "telemetry",
+        "_guard", "_inbox", "_now", "_reuses", "_supervisor", "begun", "conductor", "ended", "ending", "interrupted",
+        "items", "listeners", "log", "propagation", "reminders", "reused", "run_id", "streams", "telemetry",
     )  # fmt: skip
 
     def __init__(
@@ -92,6 +94,8 @@ class RunExecution:
         self.begun = False
         """Whether the conductor has begun, or was recovered."""
         self.ended = False
+        self.interrupted = False
+        """Whether an evaluation was stopped, so that this execution knows its run's state no longer."""
         self.telemetry = RunTelemetry(services, request.workflow, run_id)
         self.listeners = RunListeners(engine, request.watchers, self.telemetry, services.timers, supervisor)
         self.items = ItemsInFlight(services, request, inbox, self.telemetry)
@@ -104,6 +108,7 @@ class RunExecution:
             services, request, self.items, self.streams, self.reminders, self.listeners, self.telemetry
         )
         self._now = services.now
+        self._guard = services.guard
         self._reuses = request.reuse_plan is not None
         self._supervisor = supervisor
         self._inbox = inbox
@@ -166,7 +171,11 @@ class RunExecution:
         if conductor is None:
             raise RuntimeError("an event came before the run had begun")
         before = conductor.status
-        commands = conductor.on(event)
+        try:
+            commands = self._guard.call(conductor.on, event)
+        except Overran as overran:
+            self._break_off(conductor, overran, event)
+            raise
         if self.log.durable:
             self.log.note(event, conductor.mask)
         if conductor.status != before:
@@ -174,6 +183,26 @@ class RunExecution:
             if request is not None:
                 self.propagation.pass_on(request)
         return commands
+
+    def _break_off(self, conductor: Conductor, overran: Overran, event: Event | None) -> None:
+        """Fail the run because an evaluation was stopped.
+
+        With a store, a new supervisor does that: this one's conductor is in an unknown state. Without one there is no
+        way back to a known state, so nothing but the conductor's report is used.
+        """
+        error = stopped_error(overran.frame, overran.seconds)
+        self.interrupted = True
+        self.telemetry.evaluation_stopped(error)
+        if self.log.durable:
+            self.ended = True
+            now = self._now()
+            stopped = EvaluationStopped(error.place, error.expression, overran.seconds, event is not None, now)
+            self.ending.interrupt(stopped, event, conductor, self.log)
+            self._inbox.request_stop()
+        else:
+            self.items.stop()
+            where, expression = error.place.as_json(), conductor.mask.text(error.expression)
+            self.finish(failed_with(error.code, error.explanation, where=where, expression=expression))
 
     # ---- files
 
@@ -203,8 +232,15 @@ class RunExecution:
 
     def begin(self) -> None:
         """Carry out the conductor's first commands."""
-        if self.conductor is not None:
-            self._carry_out(self.conductor.begin(), None, self._now())
+        conductor = self.conductor
+        if conductor is None:
+            return
+        try:
+            commands = self._guard.call(conductor.begin)
+        except Overran as overran:
+            self._break_off(conductor, overran, None)
+            raise
+        self._carry_out(commands, None, self._now())
 
     def _carry_out(self, commands: list[Command], preceding_end: float | None, at: float) -> None:
         """Carry out the commands of an event that happened `at`. `preceding_end` is the end of the action before it."""
