@@ -216,6 +216,11 @@ class TimeGuard:
         thread.looks += 1
         if thread.looks >= LOOKS:
             # Also at each later look, for something may have swallowed the exception: `__del__` does.
-            thread.broken = work
-            _set_async_exception(thread.ident, ctypes.py_object(_BreakOff))
+            self._break_off(thread, work)
         return True
+
+    @staticmethod
+    def _break_off(thread: _GuardedThread, work: FrameType) -> None:
+        """Raise the exception in an armed thread. The lock is held."""
+        thread.broken = work
+        _set_async_exception(thread.ident, ctypes.py_object(_BreakOff))

@@ -15,7 +15,7 @@ import pykka
 
 from stretto.actors.dispatch import Mailbox, Overran, handles, unbound_handlers
 from stretto.actors.journal import ItemStarted, JournalHasRoom, RunLog
-from stretto.actors.outcome import Outcome, failed_with
+from stretto.actors.outcome import Outcome
 from stretto.actors.runs.ending import RunEnding
 from stretto.actors.runs.in_flight import STOP, ItemsInFlight, Key, key_of
 from stretto.actors.runs.listeners import RunListeners
@@ -42,7 +42,6 @@ from stretto.definitions.conductor import (
     Command,
     Conductor,
     DelayElapsed,
-    EvaluationStopped,
     Event,
     Failure,
     FinishRun,
@@ -66,7 +65,6 @@ from stretto.definitions.conductor import (
     request_implied_by,
 )
 from stretto.definitions.context import NO_SECRECY
-from stretto.definitions.expressions import stopped_error
 
 
 class RunExecution:
@@ -94,8 +92,7 @@ class RunExecution:
         self.begun = False
         """Whether the conductor has begun, or was recovered."""
         self.ended = False
-        self.interrupted = False
-        """Whether an evaluation was stopped, so that this execution knows its run's state no longer."""
+        self.interrupted = False  # by an evaluation that was stopped: the run's state is unknown here
         self.telemetry = RunTelemetry(services, request.workflow, run_id)
         self.listeners = RunListeners(engine, request.watchers, self.telemetry, services.timers, supervisor)
         self.items = ItemsInFlight(services, request, inbox, self.telemetry)
@@ -185,24 +182,14 @@ class RunExecution:
         return commands
 
     def _break_off(self, conductor: Conductor, overran: Overran, event: Event | None) -> None:
-        """Fail the run because an evaluation was stopped.
-
-        With a store, a new supervisor does that: this one's conductor is in an unknown state. Without one there is no
-        way back to a known state, so nothing but the conductor's report is used.
-        """
-        error = stopped_error(overran.frame, overran.seconds)
+        """Leave the run, or end it, because an evaluation was stopped: the conductor's state is unknown now."""
         self.interrupted = True
-        self.telemetry.evaluation_stopped(error)
-        if self.log.durable:
+        outcome = self.ending.break_off(overran, event, conductor, self.log)
+        if outcome is None:
             self.ended = True
-            now = self._now()
-            stopped = EvaluationStopped(error.place, error.expression, overran.seconds, event is not None, now)
-            self.ending.interrupt(stopped, event, conductor, self.log)
             self._inbox.request_stop()
         else:
-            self.items.stop()
-            where, expression = error.place.as_json(), conductor.mask.text(error.expression)
-            self.finish(failed_with(error.code, error.explanation, where=where, expression=expression))
+            self.finish(outcome)
 
     # ---- files
 
