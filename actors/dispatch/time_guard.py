@@ -76,7 +76,7 @@ class Unguarded:
 
 
 class _GuardedThread:
-    """What the guard knows of one thread that calls functions through it.
+    """One thread that calls functions through the guard.
 
     Attributes:
         ident: The thread's identifier.

@@ -249,7 +249,7 @@ def test_a_workflow_of_orquesta_fails_as_well(bed: Bed, tmp_path: Path) -> None:
 
 
 def test_a_request_that_is_broken_off_is_answered(url: str, tmp_path: Path) -> None:
-    """Its caller is told to look at the run, which fails. A replay drops the request, which the run no longer allows."""
+    """Its caller is told to look at the run, which fails. A replay drops the request: the run no longer allows it."""
     progress: queue.SimpleQueue[Any] = queue.SimpleQueue()
     watcher = Inbox.start(progress)
     gate = Gate("held")
