@@ -2,7 +2,6 @@
 
 import io
 import json
-import sys
 import threading
 from collections.abc import Iterator
 from typing import Any, NoReturn
@@ -11,11 +10,12 @@ import pykka
 import pytest
 import structlog
 
-from stretto.actors.dispatch import Deferred, Overran, Unguarded
+from stretto.actors.dispatch import Deferred
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.readers import THREADS, NoReaders, NoStore, Readers, ReadingStopped
 from stretto.actors.journal.store import Reader, StoreUnavailable
 from stretto.metrics import configure_logging
+from tests.support.guards import BreaksOff
 from tests.support.recording import acceptance
 from tests.support.waiting import PATIENCE, Inbox, messages_of
 
@@ -152,17 +152,10 @@ def test_without_a_store_there_is_nothing_to_read() -> None:
     nothing.stop()
 
 
-class Breaking(Unguarded):
-    """A guard that breaks off everything."""
-
-    def call(self, *_given: Any) -> NoReturn:  # type: ignore[override]
-        raise Overran(2.0, sys._getframe())
-
-
 def test_a_read_that_is_broken_off_says_so() -> None:
     """It is an error for whoever asked."""
     with open_store("sqlite://", None) as store:
-        readers = Readers(store.reader, Breaking())
+        readers = Readers(store.reader, BreaksOff())
         with pytest.raises(ReadingStopped, match="an evaluation was stopped, because it still ran after 2 s"):
             answer_of(readers.ask_deferred(workflow_of))
         readers.stop()

@@ -1,25 +1,16 @@
 """The inputs of a run request are bound within a limit of time."""
 
-import sys
-from typing import Any, NoReturn
-
 import pytest
 
-from stretto.actors.dispatch import Overran, Unguarded
+from stretto.actors.dispatch import Unguarded
 from stretto.actors.runs import bind_inputs
 from stretto.definitions import read_workflow
 from stretto.definitions.errors import InvalidInput, LimitExceeded
+from tests.support.guards import BreaksOff
 
 WORKFLOW = read_workflow(
     'version: "1.0.0"\nref: tests.w\nparameters: {n: {type: integer}}\ntasks: [{name: a, action: core.noop}]', "w.yaml"
 )
-
-
-class Breaking(Unguarded):
-    """A guard that breaks off everything."""
-
-    def call(self, *_given: Any) -> NoReturn:  # type: ignore[override]
-        raise Overran(2.0, sys._getframe())
 
 
 def test_inputs_are_bound_or_refused() -> None:
@@ -33,4 +24,4 @@ def test_a_check_that_takes_too_long_is_refused() -> None:
     """The error names the workflow, the limit and the fix."""
     message = "the check of the inputs of tests.w was stopped because it took longer than its limit of 2 s"
     with pytest.raises(LimitExceeded, match=f"{message}; submit smaller inputs"):
-        bind_inputs(Breaking(), WORKFLOW, {"n": 1})
+        bind_inputs(BreaksOff(), WORKFLOW, {"n": 1})
