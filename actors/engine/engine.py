@@ -321,7 +321,7 @@ class Engine(DispatchedActor):
             limit: The most items to return.
 
         Returns:
-            {items: [...], next}. `next` is the cursor of the next page, or None.
+            {items: [...], next, untimed}: the next page's cursor or None, and whether old items lack their times.
 
         Raises:
             InvalidCursor: No page has this cursor.

@@ -76,7 +76,7 @@ class RunSupervision:
         run.watchers = request.watchers
         run.scope = request.scope
         if parent is not None:
-            run.as_child = Child(request.handle.id, parent.item, parent.attempt, now, ended=False)
+            run.as_child = Child(request.handle.id, parent.item, parent.attempt, now)
         self._table.add(run)
         request.surroundings = self._definitions.pack_configuration.of_workflow(request.workflow.ref)
         self.supervise(run, request, RunSupervisor)

@@ -159,7 +159,7 @@ class OfflineRuns:
         stopped = _note(commands, journal, conductor, event.at)
         journal.flush(conductor.status, conductor.mask)
         for child in self._reader.children(run_id):
-            if child.ended:
+            if child.ended_at is not None:
                 continue
             if isinstance(event, _PROPAGATED):
                 self._propagate(child, event, collected)

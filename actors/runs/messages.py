@@ -124,7 +124,10 @@ class SettleReused(msgspec.Struct, frozen=True):
 
 
 class ItemEnded(msgspec.Struct, frozen=True):
-    """An item's attempt took `seconds`, and ended at `finished_at` on the monotonic clock."""
+    """An item's attempt ended at `finished_at` on the monotonic clock, `seconds` after its actor's start.
+
+    Other than `completed.seconds` these include the wait for a thread.
+    """
 
     completed: ItemCompleted
     seconds: float

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, get_args
 
-from sqlalchemy import ColumnElement, Connection, Engine, ScalarSelect, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Label, ScalarSelect, Select, bindparam, func, select
 
 from stretto.actors.journal.encryption import (
     Keyring,
@@ -67,6 +67,8 @@ _ITEM_ROW: Final = select(
     entries.c.attempt,
     entries.c.outcome,
     entries.c.at,
+    entries.c.began_at,
+    entries.c.seconds,
 )
 ENTRY: Final = select(entries.c.number, *(entries.c[name] for name in Columns._fields))
 _COUNTS: Final = (
@@ -159,7 +161,7 @@ class SqlReader:
                 ItemKey(row.parent_task, row.parent_visit, row.parent_item),
                 row.parent_attempt,
                 row.accepted_at,
-                row.ended_at is not None,
+                row.ended_at,
             )
             for row in self._rows(_CHILDREN, run=_searchable(run_id))
         ]
@@ -219,13 +221,16 @@ class SqlReader:
 
     def items(self, run_id: str, query: ItemQuery = ALL_ITEMS) -> ItemPage:
         """Return a page of the ended attempts of a run's items. Raises InvalidCursor."""
-        of_run = _ITEM_ROW.where(entries.c.run == _number_of(run_id), _ended_as(query.outcome))
+        of_run = _ITEM_ROW.add_columns(_is_untimed(run_id)).where(
+            entries.c.run == _number_of(run_id), _ended_as(query.outcome)
+        )
         if query.task is not None:
             of_run = of_run.where(entries.c.task == _searchable(query.task))
         if query.cursor is not None:
             of_run = of_run.where(entries.c.number > decode_cursor("items", query.cursor))
         rows, following = self._page("items", of_run.order_by(entries.c.number), query.limit)
-        return ItemPage(tuple(map(_item_row, rows)), following)
+        untimed = any(row.seconds is None and row.untimed for row in rows)
+        return ItemPage(tuple(map(_item_row, rows)), following, untimed)
 
     def last_attempt(self, run_id: str, task: str, index: int, visit: int | None = None) -> ItemRow | None:
         """Return the last ended attempt of an item, of a visit or of the newest one, or None if none has ended."""
@@ -311,6 +316,11 @@ def _number_of(run_id: str) -> ScalarSelect[Any]:
     return select(runs.c.number).where(runs.c.id == _searchable(run_id)).scalar_subquery()
 
 
+def _is_untimed(run_id: str) -> Label[Any]:
+    """Return the column of a run's attempts that says whether it was accepted before their times were recorded."""
+    return select(runs.c.untimed).where(runs.c.id == _searchable(run_id)).scalar_subquery().label("untimed")
+
+
 def _ended_as(outcome: str | None) -> ColumnElement[bool]:
     """Return the condition for the entries of ended attempts with an outcome."""
     if outcome is None:
@@ -342,6 +352,8 @@ def _item_row(row: Any) -> ItemRow:
         attempt=row.attempt,
         outcome=row.outcome,
         at=row.at,
+        began_at=row.began_at,
+        seconds=row.seconds,
     )
 
 
