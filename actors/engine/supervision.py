@@ -15,6 +15,7 @@ from stretto.actors.runs import (
     ChildEnded,
     ChildRefused,
     DiscardRun,
+    FileRules,
     Grant,
     PermitsGranted,
     ReturnPermits,
@@ -62,6 +63,10 @@ class RunSupervision:
         self._listeners: list[pykka.ActorRef[Any]] = []
 
     # ---- runs begin
+
+    def check_files(self, request: RunRequest) -> None:
+        """Raise `RefusedFile` if the run may not use a file whose path is known already."""
+        FileRules(request.workflow, request.origin, self._services.files.access).check_fixed_paths()
 
     def start(self, request: RunRequest, item: pykka.ActorRef[Any] | None = None) -> None:
         """Start a run. `item` waits for its end if the run is a sub-workflow."""

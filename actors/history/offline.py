@@ -120,6 +120,7 @@ class OfflineRuns:
         accepted = RunAccepted(
             run_id=new_run_id(), workflow=old.workflow, parameters=old.parameters, surroundings=old.surroundings,
             accepted_at=self._now(), secret=old.secret, rerun=Rerun(run_id, scope),
+            origin=old.origin,
         )  # fmt: skip
         self._store.writer.write([accepted])
         return accepted.run_id

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from stretto.actors.journal.records import Entry, ItemKey, RunAccepted, Write
+from stretto.actors.journal.records import Entry, ItemKey, Origin, RunAccepted, Write
 from stretto.definitions.conductor import ItemCompleted
 from stretto.definitions.data import Data, FrozenList
 from stretto.definitions.errors import StrettoError
@@ -143,6 +143,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     parent: str | None
     rerun_of: str | None
     rerun_scope: str | None
+    origin: Origin
 
 
 class RunEnd(msgspec.Struct, frozen=True):

@@ -159,7 +159,9 @@ class ItemActor(DispatchedActor):
             }
         )
         parent = ParentItem(self._run_id, ItemKey(start.task, start.visit, start.index), start.attempt, shown)
-        services.engine.tell(StartChild(child.run_id, _ref_of(start, task), inputs, parent, depth, self.actor_ref))
+        services.engine.tell(
+            StartChild(child.run_id, _ref_of(start, task), inputs, parent, depth, message.origin, self.actor_ref)
+        )
 
     @handles(ChildEnded)
     def _child_ended(self, message: ChildEnded) -> None:

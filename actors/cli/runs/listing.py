@@ -34,7 +34,8 @@ def list_runs(
 ) -> None:
     """List runs, newest first, including those of sub-workflows.
 
-    With --json: {"runs": [{id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope}], "next"}.
+    With --json: {"runs": [{id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, origin}],
+    "next"}.
     """
     page = source.ask(Runs(status, workflow, cursor, limit), RunsAnswer)
     if as_json:

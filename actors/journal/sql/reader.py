@@ -6,7 +6,7 @@ Lists read narrow rows only. Nothing long is read at once: entries come in porti
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import fsum
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from sqlalchemy import ColumnElement, Connection, Engine, Label, ScalarSelect, Select, bindparam, func, select
 
@@ -18,7 +18,16 @@ from stretto.actors.journal.encryption import (
     decrypt,
     is_encrypted,
 )
-from stretto.actors.journal.records import Entry, Idempotency, ItemKey, ParentItem, Rerun, RunAccepted, SecretsLearned
+from stretto.actors.journal.records import (
+    Entry,
+    Idempotency,
+    ItemKey,
+    Origin,
+    ParentItem,
+    Rerun,
+    RunAccepted,
+    SecretsLearned,
+)
 from stretto.actors.journal.sql.cursors import decode_cursor, encode_cursor
 from stretto.actors.journal.sql.damage import report_damage
 from stretto.actors.journal.sql.encoding import EXTENDED, KINDS, Columns, decode_data, decode_entry
@@ -49,7 +58,7 @@ _MAX_INTEGER: Final = 2**31 - 1
 
 _RUN_ROW: Final = select(
     runs.c.number, runs.c.id, runs.c.workflow, runs.c.status, runs.c.accepted_at, runs.c.ended_at, runs.c.parent,
-    runs.c.rerun_of, runs.c.rerun_scope,
+    runs.c.rerun_of, runs.c.rerun_scope, runs.c.origin,
 ).where(runs.c.status != PRUNED)  # fmt: skip
 _ITEM_ROW: Final = select(
     entries.c.number,
@@ -128,6 +137,7 @@ class SqlReader:
             depth=row.depth,
             idempotency=self._idempotency(row),
             rerun=None if row.rerun_of is None else Rerun(row.rerun_of, row.rerun_scope),
+            origin=_origin(row),
         )
 
     def entries(self, run_id: str, first: int, most: int) -> list[Entry]:
@@ -332,6 +342,14 @@ def restore_end(row: Any) -> RunEnd:
     return RunEnd(None if row.output is None else decode_data(row.output), decode_data(row.errors))
 
 
+def _origin(row: Any) -> Origin:
+    """Return the origin of a row of `runs`. Any other text is damage, not an owner."""
+    if row.origin not in get_args(Origin):
+        raise UnreadableRecord(f"the origin of the run {row.id} must be owner or remote, got {row.origin!r}")
+    origin: Origin = row.origin
+    return origin
+
+
 def _item_row(row: Any) -> ItemRow:
     return ItemRow(
         number=row.number,
@@ -356,4 +374,5 @@ def _run_row(row: Any) -> RunRow:
         parent=row.parent,
         rerun_of=row.rerun_of,
         rerun_scope=row.rerun_scope,
+        origin=row.origin,
     )

@@ -87,6 +87,7 @@ def test_runs_are_listed_the_newest_first_and_by_pages(store: Store) -> None:
     assert first["runs"][0] == {
         "id": runs[4].id, "workflow": "tests.one", "status": "running", "accepted_at": "1970-01-01T00:16:44.000000Z",
         "ended_at": None, "parent": None, "rerun_of": None, "rerun_scope": None,
+        "origin": "owner",
     }  # fmt: skip
     with pytest.raises(InvalidCursor):
         reports.list_runs(store.reader, cursor="nonsense")

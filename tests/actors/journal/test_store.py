@@ -252,6 +252,7 @@ def test_the_state_of_a_run_is_kept(store: Store) -> None:
         parent=None,
         rerun_of=None,
         rerun_scope=None,
+        origin="owner",
     )
     end = store.reader.end(run.run_id)
     assert end is not None
