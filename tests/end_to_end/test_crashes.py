@@ -18,7 +18,7 @@ from stretto.actors.operations.base import Request
 from stretto.actors.operations.controls import Cancel, Pause, Resume
 from stretto.actors.operations.requests import Rerun, Status, Submit, Watch
 from stretto.definitions.conductor import PauseRequested
-from tests.support.crashes.crashing import Campaign
+from tests.support.crashes.campaign import Campaign
 from tests.support.crashes.errands import lazy_inputs
 from tests.support.crashes.faults import Fault, Moment, What
 from tests.support.crashes.scene import Scene, Stage
