@@ -54,6 +54,8 @@ class Campaign:
         self.kills = 0
         """Daemons that SIGKILL has ended."""
         self.ways: Counter[str] = Counter()
+        self.drained = 0
+        """Daemons that had stopped when they were to be killed while they did."""
         self.backups = 0
         """Backups that were told complete."""
 
@@ -211,6 +213,7 @@ class Campaign:
             if daemon.ended() != 0:
                 self._killed(daemon)
                 return ""
+        self.drained += 1
         return "(and it had stopped)"
 
     def stop_one(self) -> str:
