@@ -192,9 +192,14 @@ class Daemon:
         self._events.put_nowait(None)
 
     def _stop_engine(self, grace: float) -> "asyncio.Future[None]":
-        """Stop the engine. A thread waits for the answer, which comes when all its threads have ended."""
+        """Stop the engine, unless it has stopped. The answer comes when all its threads have ended: a thread waits."""
         answer = self._proxy.stop(grace)
-        return asyncio.ensure_future(asyncio.to_thread(answer.get))
+
+        def wait() -> None:
+            with contextlib.suppress(pykka.ActorDeadError):
+                answer.get()
+
+        return asyncio.ensure_future(asyncio.to_thread(wait))
 
     # ---- reloading
 

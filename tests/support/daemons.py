@@ -84,6 +84,11 @@ class Served:
             if self.log[-1]["event"] == event:
                 return self.log[-1]
 
+    def read_to_the_end(self) -> None:
+        """Take the rest of the log of a daemon that has ended."""
+        while (line := self._lines.get(timeout=PATIENCE)) is not None:
+            self.log.append(json.loads(line))
+
     def begin(self) -> "Served":
         """Wait until it is ready."""
         self.url = self.wait_for("ready")["url"]
