@@ -23,7 +23,7 @@ def test_the_daemon_pauses_at_the_limit_and_serves_again(tmp_path: Path) -> None
         clients = [socket.socket(socket.AF_UNIX) for _ in range(CLIENTS)]
         for each in clients:
             each.connect(str(daemon.socket))
-        assert daemon.wait_for("accept_paused")["reason"] == "Too many open files"
+        assert daemon.wait_for("accept_paused", MOST_LINES)["reason"] == "Too many open files"
         for each in clients:
             each.close()
         answer = daemon.client.ask(Workflows())

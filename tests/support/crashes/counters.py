@@ -1,7 +1,7 @@
 """The counters of a daemon, which never fall as long as it lives."""
 
-import urllib.error
 import urllib.request
+from http.client import HTTPException
 from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -23,8 +23,8 @@ class Counters:
         try:
             with urllib.request.urlopen(f"{url}/metrics", timeout=PATIENCE) as answer:  # noqa: S310 - our own daemon
                 text = answer.read().decode()
-        except (OSError, urllib.error.URLError):
-            return
+        except (OSError, HTTPException):
+            return  # it was killed, maybe in the middle of its answer
         now = {
             (sample.name, tuple(sorted(sample.labels.items()))): sample.value
             for family in text_string_to_metric_families(text)
