@@ -87,10 +87,12 @@ def list_items(  # noqa: PLR0913 - what a page is of
     cursor: str | None = None,
     limit: int = PAGE,
 ) -> dict[str, Any]:
-    """Return a page of ended attempts in the order of their end: {items, next}, with a cursor if more follow.
+    """Return a page of ended attempts in the order of their end: {items, next, untimed}, a cursor if more follow.
 
-    Each is {task, visit, index, attempt, outcome, at}, and `error` {kind, message} if it did not succeed. The outcome
-    "failed" selects all that did not succeed. Raises `UnknownRun`, `InvalidCursor`, `StoreUnavailable`.
+    Each is {task, visit, index, attempt, outcome, at, began_at, seconds}, and `error` {kind, message} if it did not
+    succeed. The last two are None for an attempt whose action never began, and for one recorded before Stretto recorded
+    them; `untimed` says that there may be such. The outcome "failed" selects all that did not succeed.
+    Raises `UnknownRun`, `InvalidCursor`, `StoreUnavailable`.
     """
     _row(reader, run_id)
     page = reader.items(run_id, ItemQuery(task, outcome, cursor, _page(limit)))
@@ -100,7 +102,7 @@ def list_items(  # noqa: PLR0913 - what a page is of
     items = [
         item_as_json(row) | ({"error": errors[row.number]} if errors.get(row.number) else {}) for row in page.items
     ]
-    return {"items": items, "next": page.next}
+    return {"items": items, "next": page.next, "untimed": page.untimed}
 
 
 def show_item(reader: Reader, run_id: str, task: str, index: int, visit: int | None = None) -> dict[str, Any]:

@@ -75,10 +75,14 @@ class RunAnswer(msgspec.Struct, frozen=True, tag="run"):
 
 
 class ItemsAnswer(msgspec.Struct, frozen=True, tag="items"):
-    """A page of items' attempts, as `reports.list_items` returns it; `next` is the cursor of the next page."""
+    """A page of items' attempts, as `reports.list_items` returns it; `next` is the cursor of the next page.
+
+    `untimed` says that attempts recorded before Stretto recorded `began_at` and `seconds` may lack them.
+    """
 
     items: list[dict[str, Any]]
     next: str | None
+    untimed: bool = False
 
 
 class ItemAnswer(msgspec.Struct, frozen=True, tag="item"):

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.runners.base import Call, Done, EngineRunner, Finished, Runner, Running, ThreadUse, describe
+    from stretto.actors.runners.base import (
+        Began,
+        Call,
+        Done,
+        EngineRunner,
+        Finished,
+        Runner,
+        Running,
+        ThreadUse,
+        describe,
+    )
     from stretto.actors.runners.inline import call_inline
     from stretto.actors.runners.pool import Pool
     from stretto.actors.runners.runners import DEFAULT_THREADS, Runners
@@ -22,7 +32,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "base": "Call Done EngineRunner Finished Runner Running ThreadUse describe",
+            "base": "Began Call Done EngineRunner Finished Runner Running ThreadUse describe",
             "inline": "call_inline",
             "pool": "Pool",
             "runners": "DEFAULT_THREADS Runners",
@@ -33,6 +43,7 @@ else:
 __all__ = [
     "DEFAULT_THREADS",
     "MAX_THREADS_LEFT_BEHIND",
+    "Began",
     "Call",
     "Done",
     "EngineRunner",

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections import deque
 from contextvars import Context
 from typing import Any, Final
@@ -9,6 +10,7 @@ from typing import Any, Final
 from stretto.actors.actions import AddressPolicy, OutputSlot, OutputSoFar, close_clients, output_slot, use_policy
 from stretto.actors.process import ProtectedLoop, generation
 from stretto.actors.runners.base import (
+    Began,
     Call,
     Done,
     Finished,
@@ -36,14 +38,14 @@ _log = get_logger(__name__)
 class _LoopCall:
     """A call on the loop. Everything except `cancel` and `output` happens on the loop's thread."""
 
-    __slots__ = ("_runner", "begun", "call", "cancelling", "done", "slot", "task")
+    __slots__ = ("_runner", "began", "call", "cancelling", "done", "slot", "task")
 
     def __init__(self, runner: "EventLoopRunner", call: Call, done: Done) -> None:
         self._runner = runner
         self.call = call
         self.done = done
         self.task: asyncio.Task[None] | None = None
-        self.begun = False
+        self.began: Began | None = None
         self.cancelling = False
         # A separate object: the task's context holds the slot, so this call as its own slot would be a cycle.
         self.slot = OutputSlot()
@@ -171,7 +173,7 @@ class EventLoopRunner:
             self._end(running, await self._outcome(running))
 
     async def _outcome(self, running: _LoopCall) -> Finished:
-        running.begun = True
+        running.began = Began(time.time(), time.monotonic())
         call_ids.set(running.call.ids)
         output_slot.set(running.slot)
         if running.call.on_begin is not None:
@@ -197,7 +199,7 @@ class EventLoopRunner:
             return
         running.cancelling = True
         # A task that is cancelled before its first step never runs, so it could not report its end.
-        if running.begun and running.task is not None:
+        if running.began is not None and running.task is not None:
             running.task.cancel()
 
     def _leave(self, running: _LoopCall) -> None:

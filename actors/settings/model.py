@@ -17,6 +17,9 @@ DRAIN_SECONDS = 30.0
 
 Texts = Annotated[tuple[str, ...], Meta(description="a list of texts")]
 Networks = Annotated[tuple[str, ...], Meta(description="a list of addresses or networks, such as 10.0.0.0/8")]
+Folders = Annotated[
+    tuple[Annotated[str, Meta(min_length=1)], ...], Meta(description="a list of folders, each with a path")
+]
 Count = Annotated[int, Meta(ge=1, description="a whole number, at least 1")]
 Text = Annotated[str, Meta(description="a text")]
 
@@ -99,6 +102,18 @@ class CoreLocalSettings(msgspec.Struct, frozen=True, kw_only=True):
     rendered_cmd: Annotated[Literal["refuse", "allow"], Meta(description="refuse or allow")] = "refuse"
 
 
+class FilesSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The section `files`: the folders below which remote clients may choose files of items and of results.
+
+    Attributes:
+        read: The folders to read items from.
+        write: The folders to write results to.
+    """
+
+    read: Folders = ()
+    write: Folders = ()
+
+
 class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The section `logging`: the lowest level that is logged, and the form of the lines."""
 
@@ -116,6 +131,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     serve: ServeSettings = ServeSettings()
     http: HttpSettings = HttpSettings()
     core_local: CoreLocalSettings = CoreLocalSettings()
+    files: FilesSettings = FilesSettings()
     logging: LoggingSettings = LoggingSettings()
 
 

@@ -92,6 +92,8 @@ runs = _table(
     # The limits on expressions when the run was accepted; null for those of version 0002.
     Column("max_cost", _BIG),
     Column("max_bytes", _BIG),
+    # 1 for a run that was accepted before version 0004: attempts that ended until then lack their times.
+    Column("untimed", Integer),
     sqlite_autoincrement=True,
 )
 
@@ -136,6 +138,9 @@ entries = _table(
     Column("attempt", Integer),
     # How an item's attempt ended; null for other entries.
     Column("outcome", Text),
+    # When the action of an ended attempt began, and what it took by a monotonic clock; null if it never began.
+    Column("began_at", _TIME),
+    Column("seconds", _TIME),
     Column("body", LargeBinary),
     PrimaryKeyConstraint("run", "number"),
 )
