@@ -58,6 +58,7 @@ class EngineOptions:
     metrics_port: int | None
     max_items_in_flight: int
     threads: int
+    max_threads_left_behind: int
     dispatchers: int
     addresses: AddressPolicy | None
     packs: Paths
@@ -132,7 +133,10 @@ def start_parts(options: EngineOptions) -> EngineParts:
         access = FileAccess(_protected(options), as_list(options.files_read), as_list(options.files_write))
         files = FileThreads(access)
         stack.add("files", files.stop)
-        runners = Runners(threads=options.threads, addresses=options.addresses)
+        runners = Runners(
+            threads=options.threads, addresses=options.addresses,
+            max_threads_left_behind=options.max_threads_left_behind,
+        )  # fmt: skip
         stack.add("runners", runners.stop)
         services = Services(
             dispatcher, timers, runners, library.actions, instruments, options.check_digests,
@@ -223,6 +227,8 @@ def _check(options: EngineOptions) -> None:
         value = getattr(options, name)
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
+    if options.max_threads_left_behind < 0:
+        raise ValueError(f"max_threads_left_behind must be at least 0, got {options.max_threads_left_behind}")
     retention = options.retention
     if (retention.days is not None and retention.days < 0) or (retention.runs is not None and retention.runs < 0):
         raise ValueError("a retention must be at least 0 days and at least 0 runs")
