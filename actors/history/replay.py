@@ -84,8 +84,7 @@ class Replay:
         """Apply the next entries. The run begins before the first ones, unless its begin was broken off."""
         if not self._begun:
             self._begun = True
-            # Secrets that the begin has learned may precede the entry.
-            if not any(isinstance(entry, EvaluationStopped) and not entry.begun for entry in entries[:2]):
+            if has_begun(entries):
                 self._note(self._conductor.begin())
         for entry in entries:
             self.entries += 1
@@ -130,6 +129,12 @@ class Replay:
                 self.finish = command
             else:
                 self.results.commanded(command)
+
+
+def has_begun(first: Sequence[Entry]) -> bool:
+    """Return whether a run with these first entries has begun: its begin may have been broken off."""
+    # Secrets that the begin has learned may precede the entry.
+    return not any(isinstance(entry, EvaluationStopped) and not entry.begun for entry in first[:2])
 
 
 def conductor_of(accepted: RunAccepted, mask: Mask | None = None) -> Conductor:
