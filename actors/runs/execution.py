@@ -221,11 +221,8 @@ class RunExecution:
 
     # ---- commands
 
-    def begin(self) -> None:
+    def begin(self, conductor: Conductor) -> None:
         """Carry out the conductor's first commands."""
-        conductor = self.conductor
-        if conductor is None:
-            return
         try:
             commands = self._guard.call(conductor.begin)
         except Overran as overran:

@@ -122,7 +122,7 @@ class ItemActor(DispatchedActor):
             if action.literal and services.actions.refuses_rendered(message.core_actions):
                 _check_literal(action, task, rendered)
         except (ExpressionError, Overran) as error:
-            self._report_unrendered(error)
+            self._report_failure("failed", _unrendered(error, services, self._ids()))
             return
         except (InvalidActionInput, UnknownAction) as error:
             self._report_failure("failed", self._failure(error.code, str(error), retryable=False))
@@ -136,16 +136,6 @@ class ItemActor(DispatchedActor):
             return
         on_begin = None if start.timeout is None else self._send_begin
         self._running = services.runners.start(Call(action, rendered, ids, on_begin, start), self._send_end)
-
-    def _report_unrendered(self, error: ExpressionError | Overran) -> None:
-        """Report that the input cannot be rendered."""
-        if isinstance(error, Overran):
-            error = stopped_error(error.frame, error.seconds)
-            self._services.instruments.evaluations_stopped.inc()
-            _log.error("evaluation_stopped", place=str(error.place), expression=error.expression, **self._ids())
-        kind = error.code if isinstance(error, ExpressionLimitExceeded) else "expression"
-        failure = Failure(kind, error.explanation, retryable=False, expression=error.expression, where=error.place)
-        self._report_failure("failed", failure)
 
     def _start_child(self, message: RunItem, ref: str, inputs: FrozenDict, depth: int) -> None:
         """Start a sub-workflow's run, or attach to it. Its timeout counts from its start."""
@@ -367,6 +357,16 @@ class ItemActor(DispatchedActor):
 def _ref_of(start: StartItem, task: Task) -> str:
     """Return the ref of an item's action, or of its sub-workflow."""
     return start.prepared.action if start.prepared is not None else task.action or ""
+
+
+def _unrendered(error: ExpressionError | Overran, services: Services, ids: dict[str, Any]) -> Failure:
+    """Return the failure of an item whose input cannot be rendered. An evaluation that was stopped is counted."""
+    if isinstance(error, Overran):
+        error = stopped_error(error.frame, error.seconds)
+        services.instruments.evaluations_stopped.inc()
+        _log.error("evaluation_stopped", place=str(error.place), expression=error.expression, **ids)
+    kind = error.code if isinstance(error, ExpressionLimitExceeded) else "expression"
+    return Failure(kind, error.explanation, retryable=False, expression=error.expression, where=error.place)
 
 
 def _check_literal(action: Action, task: Task, rendered: FrozenDict) -> None:

@@ -153,7 +153,7 @@ class RunSupervisor(DispatchedActor):
             return
         run.telemetry.started()
         run.begun = True
-        run.begin()
+        run.begin(run.conductor)
         run.catch_up_with_parent()
         run.start_items()
         self._handle_early()
