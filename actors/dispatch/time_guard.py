@@ -6,9 +6,9 @@
                           |       |       |     |
     watcher thread      looks   looks   looks  raises in the guarded thread
 
-The watcher looks at the armed calls ten times per limit. If the same piece of work runs at eleven looks in a row, the
-call is broken off. Looks are counted, not seconds, so that a process that was suspended breaks off nothing. While no
-call is armed, the watcher sleeps without a timeout.
+The watcher looks at the armed calls ten times per limit. If the same piece of work runs at eleven further looks in a
+row, the call is broken off. Looks are counted, not seconds, so that a process that was suspended breaks off nothing.
+While no call is armed, the watcher sleeps without a timeout.
 
 Only pure functions may be guarded: the exception may come after any step of theirs.
 """
@@ -17,6 +17,7 @@ import ctypes
 import logging
 import sys
 import threading
+import time
 from collections.abc import Callable
 from threading import get_ident
 from types import FrameType
@@ -107,7 +108,7 @@ class TimeGuard:
         """Guard nothing yet.
 
         Args:
-            seconds: How long one piece of work may run. It is broken off at most two fifths of that later.
+            seconds: How long one piece of work may run. It is broken off up to two fifths of that later.
             find: Finds the piece of work that a thread runs. It is called on the watcher's thread.
         """
         self.seconds = seconds
@@ -192,8 +193,12 @@ class TimeGuard:
         self._asleep = False
 
     def _watch(self) -> None:
+        interval, due = self.seconds / LOOKS, time.monotonic()
         while not self._stopped:
-            self._bell.acquire(timeout=self.seconds / LOOKS if self._look() else -1)
+            again, now = self._look(), time.monotonic()
+            # A look that comes late, because the work keeps the interpreter, must not delay the ones after it.
+            due = max(due + interval, now)
+            self._bell.acquire(timeout=due - now if again else -1)
 
     def _look(self) -> bool:
         """Look at all threads. Return whether to look again without being woken."""
@@ -214,7 +219,7 @@ class TimeGuard:
             thread.work, thread.looks = work, 0
             return True
         thread.looks += 1
-        if thread.looks >= LOOKS:
+        if thread.looks > LOOKS:  # one more, because the first one may have been late
             # Also at each later look, for something may have swallowed the exception: `__del__` does.
             self._break_off(thread, work)
         return True
