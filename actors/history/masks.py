@@ -49,7 +49,7 @@ def mask_of(reader: Reader, accepted: RunAccepted) -> Mask:
 def _has_begun(reader: Reader, run_id: str) -> bool:
     try:
         return has_begun(reader.entries(run_id, 0, 2))
-    except StrettoError:  # a mask needs no entries: whoever reads them reports what is wrong with them
+    except StrettoError:  # a mask needs no entries: the report that reads them says what is wrong with them
         return True
 
 
