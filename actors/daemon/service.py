@@ -117,7 +117,8 @@ class Daemon:
         reference = await asyncio.to_thread(
             Engine.start, engine.definitions, engine.store, engine.actions,
             max_items_in_flight=engine.max_items_in_flight, threads=engine.threads, dispatchers=engine.dispatchers,
-            addresses=policy, packs=engine.packs, pack_config=engine.pack_config, keystore=engine.keystore,
+            max_result_bytes=engine.max_result_bytes, addresses=policy, packs=engine.packs,
+            pack_config=engine.pack_config, keystore=engine.keystore,
             rendered_commands=self._settings.core_local.rendered_cmd,
             store_key=engine.store_key, retain_days=engine.retain_days, retain_runs=engine.retain_runs,
             protected=self._protected,

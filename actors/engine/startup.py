@@ -56,6 +56,7 @@ class EngineOptions:
     actions: Paths
     metrics_port: int | None
     max_items_in_flight: int
+    max_result_bytes: int
     threads: int
     dispatchers: int
     addresses: AddressPolicy | None
@@ -134,7 +135,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             dispatcher, timers, runners, library.actions, instruments, options.check_digests,
             journal=NoJournal() if journal is None else journal.link,
             readers=NoReaders() if journal is None else journal.readers, files=files,
-            permits=PermitPool(options.max_items_in_flight),
+            permits=PermitPool(options.max_items_in_flight), max_result_bytes=options.max_result_bytes,
         )  # fmt: skip
         if journal is not None:
             journal.start(timers, instruments, lambda: services.engine)
@@ -198,7 +199,7 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int]) -> None
 
 
 def _check(options: EngineOptions) -> None:
-    for name in ("max_items_in_flight", "threads", "dispatchers"):
+    for name in ("max_items_in_flight", "max_result_bytes", "threads", "dispatchers"):
         value = getattr(options, name)
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 from typing import Any
 
-import msgspec
 import pykka
 
 from stretto.actors.actions import Action, InvalidActionInput, UnknownAction
@@ -43,7 +42,7 @@ from stretto.definitions.conductor import (
     StartItem,
     masked_input,
 )
-from stretto.definitions.data import Data, FrozenDict, object_of
+from stretto.definitions.data import Data, FrozenDict, encode_json, object_of, weigh
 from stretto.definitions.errors import ExpressionError, ExpressionLimitExceeded
 from stretto.definitions.expressions import Moment
 from stretto.definitions.model import Task
@@ -245,6 +244,11 @@ class ItemActor(DispatchedActor):
             message = "the action bypassed the methods of its input to change it, but other items share that input"
             self._report_failure("failed", Failure("frozen", message, retryable=False))
             return
+        size = weigh(finished.result)
+        if size > self._services.max_result_bytes:
+            message = _too_large(size, self._services.max_result_bytes)
+            self._report_failure("failed", self._failure("result_too_large", message, retryable=False))
+            return
         if finished.status == "succeeded":
             self._report("succeeded", finished.result, None, finished.finished_at)
             return
@@ -357,6 +361,13 @@ def _ref_of(start: StartItem, task: Task) -> str:
     return start.prepared.action if start.prepared is not None else task.action or ""
 
 
+def _too_large(size: int, most: int) -> str:
+    return (
+        f"the action's result must have at most {most:,} bytes as JSON (engine.max_result_bytes), got about {size:,}; "
+        "write it to a file, and return the path"
+    )
+
+
 def _check_literal(action: Action, task: Task, rendered: FrozenDict) -> None:
     """Refuse computed inputs that are code.
 
@@ -368,4 +379,4 @@ def _check_literal(action: Action, task: Task, rendered: FrozenDict) -> None:
 
 
 def _digest(data: Data) -> bytes:
-    return hashlib.blake2b(msgspec.json.encode(data)).digest()
+    return hashlib.blake2b(encode_json(data)).digest()

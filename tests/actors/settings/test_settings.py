@@ -97,7 +97,7 @@ def test_a_file_that_is_not_a_config(tmp_path: Path, text: str, message: str) ->
 def test_defaults_are_the_engines() -> None:
     """Settings that are not set have the defaults of Engine.start."""
     parameters = inspect.signature(Engine.start).parameters
-    for name in ("max_items_in_flight", "threads", "dispatchers"):
+    for name in ("max_items_in_flight", "max_result_bytes", "threads", "dispatchers"):
         assert getattr(Settings().engine, name) == parameters[name].default
 
 
