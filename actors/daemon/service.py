@@ -16,6 +16,7 @@ import pykka
 from stretto.actors.actions import AddressPolicy
 from stretto.actors.catalogue import Catalogue, load_library
 from stretto.actors.daemon.collector import Collector
+from stretto.actors.daemon.descriptors import raise_descriptor_limit
 from stretto.actors.daemon.diagnostics import log_diagnostics
 from stretto.actors.daemon.notify import notify
 from stretto.actors.daemon.operations import Check, OperationsServer, is_loopback
@@ -67,6 +68,7 @@ class Daemon:
 
         Raises `CannotServe`, and what `Engine.start` raises; then nothing is left running.
         """
+        raise_descriptor_limit()
         # The loop's handlers use signal.set_wakeup_fd: the loop wakes up whichever thread gets the signal.
         for number in _SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, self._events.put_nowait, number)

@@ -7,7 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from stretto.actors.history.masks import SEALED, entries_of, mask_of, unless_sealed
-from stretto.actors.history.plain import entry_as_json, failure_as_json, item_as_json, run_as_json, task_as_json
+from stretto.actors.history.plain import (
+    entry_as_json,
+    failure_as_json,
+    item_as_json,
+    run_as_json,
+    task_as_json,
+    time_as_json,
+)
 from stretto.actors.history.replay import replay
 from stretto.actors.history.waits import explain_waits
 from stretto.actors.journal import MAX_PAGE, PAGE, ItemQuery, ItemRow, Reader, RunAccepted, RunRow, TaskRow
@@ -46,7 +53,7 @@ def list_runs(
 def show_run(reader: Reader, run_id: str) -> dict[str, Any]:
     """Return a run as in lists, with its inputs, output, errors, tasks and the ids of its children.
 
-    Raises `UnknownRun`, `StoreUnavailable`.
+    A run in progress with a `timeout` also has its `deadline`. Raises `UnknownRun`, `StoreUnavailable`.
     """
     row = _row(reader, run_id)
     read = _accepted_and_mask(reader, run_id)
@@ -58,7 +65,15 @@ def show_run(reader: Reader, run_id: str) -> dict[str, Any]:
         "errors": [] if end is None else end.errors,
         "tasks": [task_as_json(each) for each in reader.tasks(run_id)],
         "children": [child.run_id for child in reader.children(run_id)],
+        **({} if read is None or row.ended_at is not None else _deadline(reader, read[0])),
     }
+
+
+def _deadline(reader: Reader, accepted: RunAccepted) -> dict[str, Any]:
+    timeout = accepted.workflow.timeout
+    if timeout is None:
+        return {}
+    return {"deadline": time_as_json(accepted.accepted_at + timeout + reader.extension(accepted.run_id))}
 
 
 def status_of(reader: Reader, run_id: str) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def show(
     """Show RUN: its inputs, output, errors and tasks; secrets are masked. --limit and --cursor apply to --items.
 
     With --json: {id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, inputs, output, errors,
-    tasks, children}, with --items also {items, next}.
+    tasks, children}, with `deadline` if it has a timeout and has not ended, and with --items also {items, next}.
     """
     shown = source.ask(Run(run), RunAnswer).run
     page = None
@@ -65,6 +65,7 @@ def _show_run(run: dict[str, Any], clock: Clock) -> None:
         [
             ("run", run["id"]), ("workflow", run["workflow"]), ("status", run["status"]),
             ("accepted", clock.format(run["accepted_at"])), ("ended", clock.format(run["ended_at"])),
+            ("deadline", clock.format(run.get("deadline"))),
             ("took", between(run["accepted_at"], run["ended_at"])), ("child of", run["parent"]), ("rerun of", rerun),
             ("inputs", _data(run["inputs"])), ("output", None if run["output"] is None else _data(run["output"])),
         ]

@@ -39,7 +39,7 @@ from stretto.actors.journal.store import (
     TaskRow,
     Unfinished,
 )
-from stretto.definitions.conductor import ItemCompleted
+from stretto.definitions.conductor import ExtensionRequested, ItemCompleted
 
 _PORTION: Final = 500
 """Unfinished runs read in one transaction."""
@@ -140,6 +140,12 @@ class SqlReader:
         of_run = ENTRY.where(entries.c.run == _number_of(run_id), LEARNED_ENTRIES)
         found = map(self.restore_entry, self._rows(of_run.order_by(entries.c.number)))
         return tuple(text for entry in found if isinstance(entry, SecretsLearned) for text in entry.texts)
+
+    def extension(self, run_id: str) -> float:
+        """Return the seconds that a run's ExtensionRequested entries add to its deadline."""
+        of_run = ENTRY.where(entries.c.run == _number_of(run_id), entries.c.kind == "extension_requested")
+        found = map(self.restore_entry, self._rows(of_run.order_by(entries.c.number)))
+        return sum(entry.seconds for entry in found if isinstance(entry, ExtensionRequested))
 
     def children(self, run_id: str) -> list[Child]:
         """Return a run's child runs, in the order of their acceptance."""

@@ -213,6 +213,9 @@ def test_a_runs_deadline_is_extended_without_a_daemon(kept: Kept) -> None:
     assert (before["text"], after["text"]) == (
         "the run times out at 1970-01-01T00:17:40Z", "the run times out at 1970-01-01T01:17:40Z"
     )  # fmt: skip
+    assert kept.told("show", timed.id)["deadline"] == "1970-01-01T01:17:40.500000Z"
+    assert "deadline  1970-01-01 01:17:40Z" in kept.runs("show", timed.id, "--utc").stdout
+    assert "deadline" not in kept.told("show", kept.running.id)
     entries = json.loads(kept.runs("export", timed.id).stdout)["entries"]
     assert [(each["type"], each["seconds"]) for each in entries] == [
         ("extension_requested", 0.5), ("extension_requested", 3600.0)
