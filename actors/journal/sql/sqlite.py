@@ -5,6 +5,7 @@ the data that was committed before they began, and block no other connection.
 """
 
 import errno
+import glob
 import os
 import secrets
 import sqlite3
@@ -31,6 +32,13 @@ _BUSY_MILLISECONDS: Final = 10_000
 
 _WAL_BYTES: Final = 64 * 1024 * 1024
 """The size that a large write-ahead log is truncated to after a checkpoint."""
+
+
+_PART: Final = ".part-"
+"""Follows the name of a copy that is not complete."""
+
+_NO_LINKS: Final = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+"""The errors of file systems without hard links, such as FAT."""
 
 
 class SqliteMemory:
@@ -115,7 +123,9 @@ class SqliteFile:
 
     def back_up(self, version: str) -> str:
         """Copy the file to a new one in the same folder. Raises OSError or a database error."""
-        moment = datetime.now(tz=UTC).strftime("%Y%m%dT%H%M%SZ")
+        for left in self._path.parent.glob(f"{glob.escape(self._path.name)}.version-*.backup{_PART}*"):
+            left.unlink()  # of a process that was killed: the lock shows that no other process copies now
+        moment = datetime.now(tz=UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         target = self._path.with_name(f"{self._path.name}.version-{version}.{moment}.backup")
         copy_database(self._path, target)
         return str(target)
@@ -192,7 +202,7 @@ def copy_database(source: Path, target: Path) -> None:
     """
     if target.exists():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(target))
-    part = target.with_name(f"{target.name}.part-{secrets.token_hex(4)}")
+    part = target.with_name(f"{target.name}{_PART}{secrets.token_hex(4)}")
     _create_new(part)
     try:
         connection = _open(_uri(source, "ro"))
@@ -204,12 +214,22 @@ def copy_database(source: Path, target: Path) -> None:
             connection.close()
         _sync(part)
         _verify(part, before, after)
-        # A rename replaces an existing file, so create an empty one of our own to be replaced.
-        _create_new(target)
-        part.replace(target)
+        _name(part, target)
     finally:
         part.unlink(missing_ok=True)
     _sync(target.parent)
+
+
+def _name(part: Path, target: Path) -> None:
+    """Give a complete file its name. A crash leaves the whole file or none. Raises FileExistsError."""
+    try:
+        target.hardlink_to(part)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # A rename replaces an existing file, so create an empty one of our own to be replaced.
+        _create_new(target)
+        part.replace(target)
 
 
 class _RunCount(NamedTuple):

@@ -1,5 +1,6 @@
 """SQLite files: how they are set up, and what is no store."""
 
+import errno
 import os
 import sqlite3
 from pathlib import Path
@@ -166,6 +167,35 @@ def test_a_copy_is_whole_or_not_there(path: Path) -> None:
     assert reader.counts() == {"running": 1}
     reader.close()
     assert [each.name for each in path.parent.glob("*part*")] == []
+
+
+def test_a_copy_is_made_where_there_are_no_hard_links(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It still replaces nothing."""
+
+    def refuse(*_arguments: Any) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    open_store(f"sqlite:///{path}", None).close()
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    target = path.with_name("copy.db")
+    copy_database(path, target)
+    with pytest.raises(FileExistsError):
+        copy_database(path, target)
+    assert target.stat().st_size == path.stat().st_size
+
+
+def test_backups_before_an_upgrade_have_names_of_their_own(path: Path) -> None:
+    """Two in the same second are two files, and the parts that a killed process has left are removed."""
+    open_store(f"sqlite:///{path}", None).close()
+    left = path.with_name("store.db.version-0001.20261128T034144Z.backup.part-0badf00d")
+    other = path.with_name("other.db.version-0001.20261128T034144Z.backup.part-0badf00d")
+    for each in (left, other):
+        each.write_text("half")
+    file = SqliteFile(path)
+    backups = {file.back_up("0001") for _ in range(3)}
+    file.release()
+    assert len(backups) == 3
+    assert (left.exists(), other.exists()) == (False, True)
 
 
 def test_readers_of_a_file_find_what_a_crash_has_left(path: Path) -> None:
