@@ -30,14 +30,14 @@ def inputs_of(types: "Mapping[str, str]", source: str | None, assignments: tuple
 
 
 def _read_inputs(source: str) -> dict[str, Any]:
-    from pathlib import Path
-
     import msgspec
 
+    from stretto.actors.text_files import read_text
+
     try:
-        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+        text = _read_standard_input() if source == "-" else read_text(source)
     except (OSError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"cannot read the inputs {source!r}: {error}") from None
+        raise click.UsageError(f"cannot read the inputs {source!r}: {getattr(error, 'strerror', error)}") from None
     try:
         values = _read_yaml(text, source) if source.endswith((".yaml", ".yml")) else msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -45,6 +45,15 @@ def _read_inputs(source: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise click.UsageError(f"the inputs {source!r} must be an object")
     return values
+
+
+def _read_standard_input() -> str:
+    from stretto.actors.text_files import MAX_BYTES
+
+    text = sys.stdin.read(MAX_BYTES + 1)
+    if len(text) > MAX_BYTES:
+        raise click.UsageError(f"the inputs on standard input must have at most {MAX_BYTES:,} bytes, and have more")
+    return text
 
 
 def _read_yaml(text: str, source: str) -> Any:
