@@ -25,6 +25,8 @@ def inputs_of(types: "Mapping[str, str]", source: str | None, assignments: tuple
         name, equals, text = assignment.partition("=")
         if not equals or not name:
             raise click.UsageError(f"an input must be KEY=VALUE, got {assignment!r}")
+        if not _is_text(text):
+            raise click.UsageError(f"{name!r} must be text in UTF-8, got other bytes")
         values[name] = _typed(types.get(name, "any"), name, text)
     return values
 
@@ -67,6 +69,15 @@ def _read_yaml(text: str, source: str) -> Any:
     return to_data(node)
 
 
+def _is_text(argument: str) -> bool:
+    """Return whether an argument is text. Python gives other bytes of it as lone surrogates."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _typed(kind: str, name: str, text: str) -> Any:
     """Convert a value to its parameter's type."""
     import msgspec
@@ -76,7 +87,7 @@ def _typed(kind: str, name: str, text: str) -> Any:
         return text
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         if kind == "any":
             return text
         expected = {"array": "a JSON list", "object": "a JSON object", "boolean": "true or false"}.get(kind, "a number")

@@ -105,7 +105,7 @@ def read_settings(
     for each in given:
         try:
             values[each.section][each.key] = _converted(each)
-        except (msgspec.ValidationError, msgspec.DecodeError):
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             found = repr(each.value)
             found = found if len(found) <= _MAX_SHOWN else f"{found[:_MAX_SHOWN]}..."
             wanted = expected(each.section, each.key)
