@@ -51,29 +51,23 @@ def list_runs(
 
 
 def show_run(reader: Reader, run_id: str) -> dict[str, Any]:
-    """Return a run as in lists, with its inputs, output, errors, tasks and the ids of its children.
+    """Return a run as in lists, with its deadline, inputs, output, errors, tasks and the ids of its children.
 
-    A run in progress with a `timeout` also has its `deadline`. Raises `UnknownRun`, `StoreUnavailable`.
+    The deadline is None if the run has none, or has ended, or is on its way to its end.
+    Raises `UnknownRun`, `StoreUnavailable`.
     """
     row = _row(reader, run_id)
     read = _accepted_and_mask(reader, run_id)
     end = reader.end(run_id)
     return {
         **run_as_json(row),
+        "deadline": time_as_json(None if read is None else _deadline(reader, row, read[0])),
         "inputs": SEALED if read is None else read[1].data(read[0].parameters),
         "output": None if end is None else end.output,
         "errors": [] if end is None else end.errors,
         "tasks": [task_as_json(each) for each in reader.tasks(run_id)],
         "children": [child.run_id for child in reader.children(run_id)],
-        **({} if read is None or row.ended_at is not None else _deadline(reader, read[0])),
     }
-
-
-def _deadline(reader: Reader, accepted: RunAccepted) -> dict[str, Any]:
-    timeout = accepted.workflow.timeout
-    if timeout is None:
-        return {}
-    return {"deadline": time_as_json(accepted.accepted_at + timeout + reader.extension(accepted.run_id))}
 
 
 def status_of(reader: Reader, run_id: str) -> dict[str, Any]:
@@ -102,10 +96,12 @@ def list_items(  # noqa: PLR0913 - what a page is of
     cursor: str | None = None,
     limit: int = PAGE,
 ) -> dict[str, Any]:
-    """Return a page of ended attempts in the order of their end: {items, next}, with a cursor if more follow.
+    """Return a page of ended attempts in the order of their end: {items, next, untimed}, a cursor if more follow.
 
-    Each is {task, visit, index, attempt, outcome, at}, and `error` {kind, message} if it did not succeed. The outcome
-    "failed" selects all that did not succeed. Raises `UnknownRun`, `InvalidCursor`, `StoreUnavailable`.
+    Each is {task, visit, index, attempt, outcome, at, began_at, seconds}, and `error` {kind, message} if it did not
+    succeed. The last two are None for an attempt whose action never began, and for one recorded before Stretto recorded
+    them; `untimed` says that there may be such. The outcome "failed" selects all that did not succeed.
+    Raises `UnknownRun`, `InvalidCursor`, `StoreUnavailable`.
     """
     _row(reader, run_id)
     page = reader.items(run_id, ItemQuery(task, outcome, cursor, _page(limit)))
@@ -115,7 +111,7 @@ def list_items(  # noqa: PLR0913 - what a page is of
     items = [
         item_as_json(row) | ({"error": errors[row.number]} if errors.get(row.number) else {}) for row in page.items
     ]
-    return {"items": items, "next": page.next}
+    return {"items": items, "next": page.next, "untimed": page.untimed}
 
 
 def show_item(reader: Reader, run_id: str, task: str, index: int, visit: int | None = None) -> dict[str, Any]:
@@ -170,6 +166,14 @@ def export_parts(reader: Reader, run_id: str) -> tuple[dict[str, Any], Iterator[
     definition = _definition(accepted.workflow, mask)
     head = {"format": EXPORT_FORMAT, **shown, "depth": accepted.depth, "definition": definition}
     return head, (entry_as_json(number, entry, mask) for number, entry in enumerate(entries_of(reader, run_id)))
+
+
+def _deadline(reader: Reader, row: RunRow, accepted: RunAccepted) -> float | None:
+    # Not by a replay, which would take as long as the run's history is.
+    timeout = accepted.workflow.timeout
+    if timeout is None or row.status not in {"running", "paused"}:
+        return None
+    return accepted.accepted_at + timeout + reader.extension(row.id)
 
 
 def _definition(workflow: Workflow, mask: Mask) -> dict[str, Any]:

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
         ConcurrencyRequested,
         DelayElapsed,
         Event,
-        ExtensionRequested,
         Failure,
         ItemCompleted,
         ItemPaused,
@@ -81,9 +80,9 @@ else:
             "conductor": "Conductor",
             "errors": "blank_record",
             "events": (
-                "CancelRequested ConcurrencyRequested DelayElapsed Event ExtensionRequested Failure ItemCompleted "
-                "ItemPaused ItemResumed ItemsRead ItemsWithdrawn PauseRequested ResultsClosed ResultsOpened "
-                "ResumeRequested RetryDue RetryRequested RunTimedOut SkipRequested StreamFailed StreamProblem"
+                "CancelRequested ConcurrencyRequested DelayElapsed Event Failure ItemCompleted ItemPaused "
+                "ItemResumed ItemsRead ItemsWithdrawn PauseRequested ResultsClosed ResultsOpened ResumeRequested "
+                "RetryDue RetryRequested RunTimedOut SkipRequested StreamFailed StreamProblem"
             ),
             "inputs": "masked_input",
             "items": "error_object",
@@ -108,7 +107,6 @@ __all__ = [
     "Conductor",
     "DelayElapsed",
     "Event",
-    "ExtensionRequested",
     "Failure",
     "FinishRun",
     "IllegalTransition",

@@ -1,6 +1,5 @@
 """SQLite files: how they are set up, and what is no store."""
 
-import errno
 import os
 import sqlite3
 from pathlib import Path
@@ -167,21 +166,6 @@ def test_a_copy_is_whole_or_not_there(path: Path) -> None:
     assert reader.counts() == {"running": 1}
     reader.close()
     assert [each.name for each in path.parent.glob("*part*")] == []
-
-
-def test_a_copy_is_made_where_there_are_no_hard_links(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It still replaces nothing."""
-
-    def refuse(*_arguments: Any) -> None:
-        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
-
-    open_store(f"sqlite:///{path}", None).close()
-    monkeypatch.setattr(Path, "hardlink_to", refuse)
-    target = path.with_name("copy.db")
-    copy_database(path, target)
-    with pytest.raises(FileExistsError):
-        copy_database(path, target)
-    assert target.stat().st_size == path.stat().st_size
 
 
 def test_backups_before_an_upgrade_have_names_of_their_own(path: Path) -> None:
