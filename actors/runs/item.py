@@ -247,9 +247,8 @@ class ItemActor(DispatchedActor):
             message = "the action bypassed the methods of its input to change it, but other items share that input"
             self._report_failure("failed", Failure("frozen", message, retryable=False))
             return
-        size = weigh(finished.result)
-        if size > self._services.max_result_bytes:
-            message = _too_large(size, self._services.max_result_bytes)
+        if weigh(finished.result) > self._services.max_result_bytes:
+            message = _too_large(weigh(finished.result), self._services.max_result_bytes)
             self._report_failure("failed", self._failure("result_too_large", message, retryable=False))
             return
         if finished.status == "succeeded":
@@ -274,18 +273,8 @@ class ItemActor(DispatchedActor):
             self._remind(self._services.timers.monotonic() + STOP_GRACE_SECONDS, StopTookTooLong())
         else:
             if not isinstance(self._running, ChildRun):
-                _log.warning("thread_left_behind", **self._ids())
+                _log.warning("thread_left_behind", **_log_fields(self._run_id, self._workflow, self._request))
             self._report_failure("timed_out", self._timed_out_with)
-
-    def _ids(self) -> dict[str, Any]:
-        """Return the fields of a log line about this item."""
-        start = self._request.start if self._request is not None else None
-        return {
-            "run_id": self._run_id,
-            "workflow": self._workflow,
-            "task": start.task if start else None,
-            "item_index": start.index if start else None,
-        }
 
     @handles(StopTookTooLong)
     def _stop_took_too_long(self, _message: StopTookTooLong) -> None:
@@ -360,6 +349,17 @@ class ItemActor(DispatchedActor):
                 item_index=start.index,
             )  # fmt: skip
         self._stop()  # at once: later messages come too late
+
+
+def _log_fields(run_id: str, workflow: str, request: RunItem | None) -> dict[str, Any]:
+    """Return the fields of a log line about an item."""
+    start = request.start if request is not None else None
+    return {
+        "run_id": run_id,
+        "workflow": workflow,
+        "task": start.task if start else None,
+        "item_index": start.index if start else None,
+    }
 
 
 def _ref_of(start: StartItem, task: Task) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from stretto.actors import text_files
 from stretto.actors.text_files import read_bytes, read_text
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture(autouse=True)
@@ -34,8 +35,9 @@ def test_a_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     assert caught.value.start == 1
 
 
-def test_a_pipe_is_read_until_its_writer_ends(tmp_path: Path) -> None:
+def test_a_pipe_is_read_until_its_writer_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It comes in pieces, as from a command of the shell."""
+    monkeypatch.setattr(text_files, "SILENCE_SECONDS", PATIENCE)
     path = tmp_path / "pipe"
     os.mkfifo(path)
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
