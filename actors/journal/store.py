@@ -47,7 +47,7 @@ class StoreLost(StrettoError):
 
 
 class Unrecordable(StrettoError):
-    """The database rejected a run's data permanently; the transaction was rolled back."""
+    """A run's data can never be written; the transaction was rolled back."""
 
     code = "unrecordable"
 

@@ -75,6 +75,9 @@ class SqlWriter:
             raise
         except Unrecordable as error:
             raise _naming(writes, error) from error
+        except MemoryError as error:
+            # The journal then writes the records one by one, so only one that is too large by itself is refused.
+            raise _naming(writes, Unrecordable("there is not enough memory to write it")) from error
         self._count(written)
         return written.taken
 

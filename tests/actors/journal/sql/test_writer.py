@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.records import Ending, Happened, Idempotency, RunAccepted, TaskState, Write
-from stretto.actors.journal.sql import transaction
+from stretto.actors.journal.sql import progress, transaction
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import AlreadyAccepted, StoreUnavailable, Unrecordable
 from stretto.definitions.data.frozen import EMPTY_LIST
@@ -63,6 +63,24 @@ def test_a_file_grows_by_what_is_written(tmp_path: Path) -> None:
         results = store.writer.bytes_written - 5 * MEGABYTE
     assert [each.name for each in tmp_path.iterdir() if each.stat().st_size > 1000] == ["store.db"], "no log is left"
     assert path.stat().st_size < 5 * MEGABYTE + 3 * results
+
+
+def test_a_record_without_memory_is_refused_and_others_are_written(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The transaction is rolled back, and the error names the run."""
+    run, other = acceptance(), acceptance()
+    store.writer.write([run, other])
+
+    def starved(_entry: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(progress, "encode_entry", starved)
+    with pytest.raises(Unrecordable, match=f"{run.run_id}.*not enough memory"):
+        store.writer.write([happening(run.run_id, completed(0, RESULT))])
+    monkeypatch.undo()
+    store.writer.write([happening(other.run_id, completed(0, RESULT))])
+    assert rows_of(store, "entries") == 1
 
 
 def test_what_was_not_committed_does_not_count(store: Store) -> None:
