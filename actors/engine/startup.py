@@ -123,7 +123,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
         timers = Timers(start_clock(stack))
         journal = None
         if options.store is not None:
-            journal = open_journal(options.store, options.store_key)
+            journal = open_journal(options.store, options.store_key, dispatcher.right_of_way)
             stack.add("journal", journal.close)
         unfinished = () if journal is None else tuple(journal.store.reader.unfinished())
         files = FileThreads(_protected(options))
