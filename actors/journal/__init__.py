@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Idempotency,
         ItemKey,
         ItemStarted,
+        Origin,
         ParentItem,
         Rerun,
         RerunScope,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         RunAccepted,
         SecretsLearned,
         Write,
+        origin_of_rerun,
     )
     from stretto.actors.journal.run_log import RunLog
     from stretto.actors.journal.service import OpenJournal, open_journal
@@ -67,8 +69,8 @@ else:
             "opening": "open_reader open_store",
             "readers": "NoReaders NoStore Readers",
             "records": (
-                "Ending Entry Happened Idempotency ItemKey ItemStarted ParentItem Rerun RerunScope "
-                "ResultsWritten RunAccepted SecretsLearned Write"
+                "Ending Entry Happened Idempotency ItemKey ItemStarted Origin ParentItem Rerun RerunScope "
+                "ResultsWritten RunAccepted SecretsLearned Write origin_of_rerun"
             ),
             "run_log": "RunLog",
             "service": "OpenJournal open_journal",
@@ -106,6 +108,7 @@ __all__ = [
     "NoStore",
     "Notifications",
     "OpenJournal",
+    "Origin",
     "ParentItem",
     "Prune",
     "PruneRuns",
@@ -137,6 +140,7 @@ __all__ = [
     "open_journal",
     "open_reader",
     "open_store",
+    "origin_of_rerun",
     "read_key_file",
     "upgrade",
 ]

@@ -6,6 +6,7 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.runs.child import MAX_DEPTH
+    from stretto.actors.runs.file_rules import FileRules
     from stretto.actors.runs.idempotency import RememberedKeys, checked_key, conflict_error, idempotency_of
     from stretto.actors.runs.messages import (
         AbandonRun,
@@ -50,6 +51,7 @@ else:
         __name__,
         {
             "child": "MAX_DEPTH",
+            "file_rules": "FileRules",
             "idempotency": "RememberedKeys checked_key conflict_error idempotency_of",
             "messages": (
                 "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
@@ -80,6 +82,7 @@ __all__ = [
     "ControlRun",
     "DiscardRun",
     "ExplainWaits",
+    "FileRules",
     "Forwarded",
     "GraceElapsed",
     "Grant",
