@@ -136,18 +136,18 @@ class Dispatcher:
 
     def _serve(self, lane: Lane) -> None:
         """Run a turn of the lane's first actor, and further turns of the lane while no other one is ready."""
-        right_of_way = self.right_of_way
+        right_of_way, ready, others, parallel = self.right_of_way, lane.ready, self._ready, self._size > 1
         while True:
             if right_of_way.taken:
                 right_of_way.wait()
             try:
-                actor = lane.ready.popleft()
+                actor = ready.popleft()
             except IndexError:
                 if lane.leave_queue():
                     return
                 continue
             # Another thread may serve the lane meanwhile.
-            left = self._size > 1 and bool(lane.ready) and self._requeue(lane)
+            left = parallel and bool(ready) and self._requeue(lane)
             try:
                 if actor._take_turn(self._turn) and not actor.actor_inbox.submit(actor):
                     actor._abandon()
@@ -156,7 +156,7 @@ class Dispatcher:
                 with contextlib.suppress(BaseException):
                     actor._abandon()
             del actor
-            if left or (lane.ready and not self._ready.empty() and self._requeue(lane)):
+            if left or (ready and not others.empty() and self._requeue(lane)):
                 return
 
     def _requeue(self, lane: Lane) -> bool:

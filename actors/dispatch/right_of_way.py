@@ -11,11 +11,11 @@ from typing import Final
 
 SHARE: Final = 0.05
 """The share of the time that dispatchers wait at most: other runs go on, however many requests there are."""
-LONGEST_SECONDS: Final = 0.005
+LONGEST_SECONDS: Final = 0.002
 """The longest wait for one thread: a slow disk must not stop the dispatcher."""
 SHORTEST_SECONDS: Final = 0.0005
 """Waits that are shorter help no one."""
-MAX_SAVED_SECONDS: Final = 0.05
+MAX_SAVED_SECONDS: Final = 0.02
 """The most waiting time that is saved up while no thread has the right of way."""
 
 
