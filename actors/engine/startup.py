@@ -133,7 +133,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
         timers = Timers(start_clock(stack))
         journal = None
         if options.store is not None:
-            journal = open_journal(options.store, options.store_key, guard)
+            journal = open_journal(options.store, options.store_key, guard, dispatcher.right_of_way)
             stack.add("journal", journal.close)
         unfinished = () if journal is None else tuple(journal.store.reader.unfinished())
         access = FileAccess(_protected(options), as_list(options.files_read), as_list(options.files_write))
