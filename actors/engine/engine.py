@@ -17,7 +17,7 @@ import pykka
 from stretto.actors.actions import AddressPolicy, RenderedCommands
 from stretto.actors.dispatch import Deferred, DispatchedActor
 from stretto.actors.engine.core import EngineCore
-from stretto.actors.engine.startup import EngineOptions, EngineParts, Retention, bind_gauges, start_parts
+from stretto.actors.engine.startup import EngineOptions, EngineParts, Retention, announce, bind_gauges, start_parts
 from stretto.actors.engine.submission import checked_watcher
 from stretto.actors.history import reports
 from stretto.actors.journal import PAGE, RerunScope
@@ -26,10 +26,7 @@ from stretto.actors.runners import DEFAULT_THREADS
 from stretto.actors.runs import (
     MAX_ITEMS_IN_FLIGHT,
     ControlRun,
-    ExplainWaits,
-    PruneDue,
     ReportItemOutput,
-    SharePermits,
     WatchRun,
 )
 from stretto.definitions.conductor import events
@@ -60,8 +57,8 @@ class Engine(DispatchedActor):
         self._handlers = core.handlers
         self.host = core.host
         self.metrics_url = parts.metrics_url
-        bind_gauges(parts, core.table.__len__)
-        core.recovery.recover_unfinished(parts.unfinished)
+        bind_gauges(parts, core.table.__len__, core.quarantine.__len__)
+        core.recovery.recover_unfinished(parts.unfinished, parts.suspects)
         parts.stack.add("engine", self.actor_ref.stop)
 
     @classmethod
@@ -131,13 +128,7 @@ class Engine(DispatchedActor):
         except BaseException:
             parts.stack.close()
             raise
-        reference.ask(SharePermits())  # its answer shows that the engine takes turns
-        if parts.journal is not None and options.retention.at(0) is not None:
-            reference.tell(PruneDue())
-        _log.info(
-            "engine_started", workflows=len(parts.catalogue.refs()), metrics=parts.metrics_url,
-            store=parts.journal.store.url if parts.journal is not None else None, unfinished=len(parts.unfinished),
-        )  # fmt: skip
+        announce(reference, parts)
         return reference
 
     def submit(
@@ -195,8 +186,15 @@ class Engine(DispatchedActor):
         return self._core.requests.status(run_id)
 
     def cancel(self, run_id: str) -> Any:
-        """Cancel a run by its cancellation policy. Answered when nothing new will start."""
-        return self._core.requests.send(run_id, "cancel", ControlRun(events.CancelRequested))
+        """Cancel a run by its cancellation policy. Answered when nothing new will start.
+
+        A quarantined run ends at once, without an evaluation of its expressions.
+        """
+        return self._core.requests.cancel(run_id)
+
+    def recover(self, run_id: str) -> Any:
+        """Try again to recover a quarantined run. Raises `IllegalTransition` for any other run."""
+        return self._core.release.recover(run_id)
 
     def pause(self, run_id: str) -> Any:
         """Pause a run: nothing new starts, running items finish."""
@@ -241,7 +239,7 @@ class Engine(DispatchedActor):
         Raises:
             UnknownTask: The workflow has no such task.
         """
-        return self._core.requests.send(run_id, "ask about", ExplainWaits(task))
+        return self._core.requests.why(run_id, task)
 
     def item_output(self, run_id: str, task: str, index: int = 0) -> Any:
         """Return what an item in flight has written so far, secrets masked.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import structlog
 
@@ -14,10 +14,19 @@ from stretto.actors.actions import AddressPolicy, RenderedCommands
 from stretto.actors.catalogue import Catalogue, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, Timers
 from stretto.actors.files import FileThreads, ProtectedFiles
-from stretto.actors.journal import NoJournal, NoReaders, OpenJournal, Prune, Unfinished, files_of, open_journal
+from stretto.actors.journal import (
+    NoJournal,
+    NoReaders,
+    OpenJournal,
+    Prune,
+    Suspicion,
+    Unfinished,
+    files_of,
+    open_journal,
+)
 from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
 from stretto.actors.runners import Runners
-from stretto.actors.runs import PermitPool, Services
+from stretto.actors.runs import PermitPool, PruneDue, Services, SharePermits
 from stretto.metrics import Instruments, MetricsServer, configure_logging, get_logger
 
 if TYPE_CHECKING:
@@ -94,6 +103,7 @@ class EngineParts:
     metrics_url: str | None = None
     journal: OpenJournal | None = None
     unfinished: tuple[Unfinished, ...] = ()
+    suspects: tuple[Suspicion, ...] = ()
     retention: Retention = FOR_EVER
     stack: StopStack = field(default_factory=StopStack)
 
@@ -126,6 +136,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             journal = open_journal(options.store, options.store_key)
             stack.add("journal", journal.close)
         unfinished = () if journal is None else tuple(journal.store.reader.unfinished())
+        suspects = () if journal is None else tuple(journal.store.reader.suspects())
         files = FileThreads(_protected(options))
         stack.add("files", files.stop)
         runners = Runners(threads=options.threads, addresses=options.addresses)
@@ -145,6 +156,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             metrics_url,
             journal,
             unfinished,
+            suspects,
             options.retention,
             stack.pop_all(),
         )
@@ -176,7 +188,7 @@ def start_clock(stack: StopStack) -> "pykka.ActorRef[Clock]":
     return clock
 
 
-def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int]) -> None:
+def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_quarantined: Callable[[], int]) -> None:
     """Bind the gauges of an engine, which are read on other threads."""
     services, journal = parts.services, parts.journal
 
@@ -188,6 +200,7 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int]) -> None
 
     services.instruments.bind_gauges(
         runs_in_progress=runs_in_progress,
+        runs_quarantined=None if journal is None else runs_quarantined,
         items_in_flight=lambda: services.dispatcher.alive().get("ItemActor", 0),
         context_bytes=lambda: sum(list(services.context_bytes.values())),
         actors=actors,
@@ -195,6 +208,17 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int]) -> None
         threads_left_behind=lambda: services.runners.thread_use.left_behind,
         store_available=None if journal is None else lambda: services.journal.unavailable is None,
     )
+
+
+def announce(engine: "pykka.ActorRef[Any]", parts: EngineParts) -> None:
+    """Schedule an engine's first turn and first pruning, and log its start."""
+    engine.ask(SharePermits())  # its answer shows that the engine takes turns
+    if parts.journal is not None and parts.retention.at(0) is not None:
+        engine.tell(PruneDue())
+    _log.info(
+        "engine_started", workflows=len(parts.catalogue.refs()), metrics=parts.metrics_url,
+        store=parts.journal.store.url if parts.journal is not None else None, unfinished=len(parts.unfinished),
+    )  # fmt: skip
 
 
 def _check(options: EngineOptions) -> None:

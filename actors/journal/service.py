@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from stretto.actors.journal.actor import JournalActor
 from stretto.actors.journal.link import JournalLink
+from stretto.actors.journal.location import trace_file_of
 from stretto.actors.journal.readers import Readers
+from stretto.actors.journal.replay_trace import ReplayTrace
 
 if TYPE_CHECKING:
     import threading
@@ -19,10 +21,11 @@ if TYPE_CHECKING:
 
 
 class OpenJournal:
-    """An open store with the link to its journal and its readers. `start` starts the journal's actor."""
+    """An open store with the link to its journal, its readers and its trace. `start` starts the journal's actor."""
 
-    def __init__(self, store: "Store") -> None:
+    def __init__(self, store: "Store", trace: ReplayTrace) -> None:
         self.store = store
+        self.trace = trace
         self.link = JournalLink()
         self.readers = Readers(store.reader)
         self.actor: pykka.ActorRef[Any] | None = None
@@ -50,6 +53,7 @@ class OpenJournal:
         if self._thread is not None:
             self._thread.join()
         self.store.close()
+        self.trace.close()
 
 
 def open_journal(url: str, key_file: str | PathLike[str] | None) -> OpenJournal:
@@ -67,4 +71,4 @@ def open_journal(url: str, key_file: str | PathLike[str] | None) -> OpenJournal:
     from stretto.actors.journal.key_files import keyring_for  # noqa: PLC0415 - as above
     from stretto.actors.journal.opening import open_store  # noqa: PLC0415 - as above
 
-    return OpenJournal(open_store(url, keyring_for(url, key_file)))
+    return OpenJournal(open_store(url, keyring_for(url, key_file)), ReplayTrace(trace_file_of(url)))

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
         GraceElapsed,
         OldRunRead,
         ParkWhenIdle,
+        PauseElapsed,
         PermitsGranted,
         PruneDue,
+        RecoveryNoted,
         ReportItemOutput,
         ReportStatus,
         RestartRun,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
         RunProgressed,
         RunRecovered,
         RunRefused,
+        RunReleased,
         SharePermits,
         StartChild,
         WatchRun,
@@ -54,9 +57,9 @@ else:
             "messages": (
                 "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
                 "ChildRefused ControlChild ControlRun DiscardRun ExplainWaits Forwarded GraceElapsed "
-                "OldRunRead ParkWhenIdle PermitsGranted PruneDue ReportItemOutput ReportStatus RestartRun "
-                "ReturnPermits RunCrashed RunEnded RunParked RunPauseChanged RunProgressed "
-                "RunRecovered RunRefused SharePermits StartChild WatchRun"
+                "OldRunRead ParkWhenIdle PauseElapsed PermitsGranted PruneDue RecoveryNoted ReportItemOutput "
+                "ReportStatus RestartRun ReturnPermits RunCrashed RunEnded RunParked RunPauseChanged RunProgressed "
+                "RunRecovered RunRefused RunReleased SharePermits StartChild WatchRun"
             ),
             "permits": "Grant PermitPool",
             "recovering": "RecoveringSupervisor",
@@ -85,10 +88,12 @@ __all__ = [
     "Grant",
     "OldRunRead",
     "ParkWhenIdle",
+    "PauseElapsed",
     "PermitPool",
     "PermitsGranted",
     "PruneDue",
     "RecoveringSupervisor",
+    "RecoveryNoted",
     "RecoverySource",
     "RememberedKeys",
     "ReportItemOutput",
@@ -103,6 +108,7 @@ __all__ = [
     "RunProgressed",
     "RunRecovered",
     "RunRefused",
+    "RunReleased",
     "RunRequest",
     "RunSupervisor",
     "Services",

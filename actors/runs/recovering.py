@@ -3,6 +3,7 @@
 readers --EntriesRead--> Replay --> Conductor in its former state --> outstanding items, files and timers
 """
 
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ import pykka
 
 from stretto.actors.dispatch import handles
 from stretto.actors.history import READ_AT_ONCE, EntriesRead, Replay, RunNotLoaded, not_loaded
-from stretto.actors.journal import Child, Reader, RunLog
+from stretto.actors.journal import BEGINNING, FIRST_ENTRY, Child, Entry, Reader, RunLog
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.in_flight import STOP, key_of
 from stretto.actors.runs.messages import BeginRun, RunRecovered
@@ -46,7 +47,8 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         source, accepted = self._source, self._source.accepted
         conductor = self._make_conductor(accepted.parameters, accepted.accepted_at)
         self._replay = Replay(conductor, accepted.accepted_at, source.children)
-        self._replay.begin()
+        with self._at(BEGINNING):
+            self._replay.begin()
         self._read_entries(self._replay.entries)
 
     def _read_entries(self, first: int) -> None:
@@ -63,12 +65,26 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         replay, conductor = self._replay, self._run.conductor
         if replay is None or conductor is None or self._run.ended:
             return
-        replay.feed(message.entries)
+        self._feed(replay, message.entries)
         if message.more:
             self._read_entries(replay.entries)
         else:
             self._replay = None
-            self._resume_outstanding(replay, conductor)
+            with self._at(FIRST_ENTRY + replay.entries):
+                self._resume_outstanding(replay, conductor)
+
+    def _feed(self, replay: Replay, entries: list[Entry]) -> None:
+        if self._source.trace is None:
+            replay.feed(entries)
+            return
+        for entry in entries:
+            with self._source.trace.at(FIRST_ENTRY + replay.entries):
+                replay.feed((entry,))
+
+    def _at(self, place: int) -> AbstractContextManager[None]:
+        """Mark a place in the replay of a run that may have crashed an engine."""
+        trace = self._source.trace
+        return nullcontext() if trace is None else trace.at(place)
 
     @handles(RunNotLoaded)
     def _not_loaded(self, message: RunNotLoaded) -> None:
