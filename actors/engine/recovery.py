@@ -133,6 +133,7 @@ class RunRecovery:
             return
         request = RunRequest(accepted.workflow, {}, run.handle, run.accepted)
         request.parent, request.depth = accepted.parent, accepted.depth
+        request.origin = accepted.origin
         request.rerun, request.reuse_plan = accepted.rerun, message.reuse_plan
         request.surroundings = accepted.surroundings
         # Both today's secrets and those of the time when the run began are masked.

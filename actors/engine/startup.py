@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import structlog
 
 from stretto.actors.actions import AddressPolicy, RenderedCommands
 from stretto.actors.catalogue import Catalogue, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, Timers
-from stretto.actors.files import FileThreads, ProtectedFiles
+from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
 from stretto.actors.journal import (
     NoJournal,
     NoReaders,
@@ -36,6 +36,7 @@ SECONDS_A_DAY = 86_400.0
 
 _log = get_logger("stretto.engine")
 
+Actor = TypeVar("Actor", bound="pykka.Actor")
 Paths: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]]
 
 
@@ -66,6 +67,7 @@ class EngineOptions:
     metrics_port: int | None
     max_items_in_flight: int
     threads: int
+    max_threads_left_behind: int
     dispatchers: int
     addresses: AddressPolicy | None
     packs: Paths
@@ -76,6 +78,8 @@ class EngineOptions:
     store_key: str | PathLike[str] | None
     retention: Retention
     protected: Paths
+    files_read: Paths
+    files_write: Paths
 
 
 class StopStack(contextlib.ExitStack):
@@ -137,9 +141,13 @@ def start_parts(options: EngineOptions) -> EngineParts:
             stack.add("journal", journal.close)
         unfinished = () if journal is None else tuple(journal.store.reader.unfinished())
         suspects = () if journal is None else tuple(journal.store.reader.suspects())
-        files = FileThreads(_protected(options))
+        access = FileAccess(_protected(options), as_list(options.files_read), as_list(options.files_write))
+        files = FileThreads(access)
         stack.add("files", files.stop)
-        runners = Runners(threads=options.threads, addresses=options.addresses)
+        runners = Runners(
+            threads=options.threads, addresses=options.addresses,
+            max_threads_left_behind=options.max_threads_left_behind,
+        )  # fmt: skip
         stack.add("runners", runners.stop)
         services = Services(
             dispatcher, timers, runners, library.actions, instruments, options.check_digests,
@@ -173,6 +181,23 @@ def _protected(options: EngineOptions) -> ProtectedFiles:
             path = Path(source)
             given += path.iterdir() if path.is_dir() else [path]
     return ProtectedFiles(given)
+
+
+def start_actor(parts: EngineParts, start: "Callable[[], pykka.ActorRef[Actor]]") -> "pykka.ActorRef[Actor]":
+    """Start the engine's actor, and return when it takes turns. If that fails, all parts are stopped."""
+    try:
+        reference = start()
+    except BaseException:
+        parts.stack.close()
+        raise
+    reference.ask(SharePermits())  # its answer shows that the engine takes turns
+    if parts.journal is not None and parts.retention.at(0) is not None:
+        reference.tell(PruneDue())
+    _log.info(
+        "engine_started", workflows=len(parts.catalogue.refs()), metrics=parts.metrics_url,
+        store=parts.journal.store.url if parts.journal is not None else None, unfinished=len(parts.unfinished),
+    )  # fmt: skip
+    return reference
 
 
 def start_clock(stack: StopStack) -> "pykka.ActorRef[Clock]":
@@ -210,22 +235,13 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_qu
     )
 
 
-def announce(engine: "pykka.ActorRef[Any]", parts: EngineParts) -> None:
-    """Schedule an engine's first turn and first pruning, and log its start."""
-    engine.ask(SharePermits())  # its answer shows that the engine takes turns
-    if parts.journal is not None and parts.retention.at(0) is not None:
-        engine.tell(PruneDue())
-    _log.info(
-        "engine_started", workflows=len(parts.catalogue.refs()), metrics=parts.metrics_url,
-        store=parts.journal.store.url if parts.journal is not None else None, unfinished=len(parts.unfinished),
-    )  # fmt: skip
-
-
 def _check(options: EngineOptions) -> None:
     for name in ("max_items_in_flight", "threads", "dispatchers"):
         value = getattr(options, name)
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
+    if options.max_threads_left_behind < 0:
+        raise ValueError(f"max_threads_left_behind must be at least 0, got {options.max_threads_left_behind}")
     retention = options.retention
     if (retention.days is not None and retention.days < 0) or (retention.runs is not None and retention.runs < 0):
         raise ValueError("a retention must be at least 0 days and at least 0 runs")

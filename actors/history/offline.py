@@ -141,6 +141,7 @@ class OfflineRuns:
         accepted = RunAccepted(
             run_id=new_run_id(), workflow=old.workflow, parameters=old.parameters, surroundings=old.surroundings,
             accepted_at=self._now(), secret=old.secret, rerun=Rerun(run_id, scope),
+            origin=old.origin,
         )  # fmt: skip
         self._store.writer.write([accepted])
         return accepted.run_id
@@ -182,7 +183,7 @@ class OfflineRuns:
         stopped = _note(commands, journal, conductor, event.at)
         journal.flush(conductor.status, conductor.mask)
         for child in self._reader.children(run_id):
-            if child.ended:
+            if child.ended_at is not None:
                 continue
             if isinstance(event, _PROPAGATED):
                 self._propagate(child, event, collected)
@@ -203,7 +204,7 @@ class OfflineRuns:
         ending = Ending("cancelled", None, EMPTY_LIST, event.at)
         collected.record(Happened(run_id=run_id, first=0, entries=(), secret=False, status="cancelled", ending=ending))
         for child in self._reader.children(run_id):
-            if not child.ended:
+            if child.ended_at is None:
                 self._propagate(child, event, collected)
 
     def _propagate(self, child: Child, event: Event, collected: _Collected) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Idempotency,
         ItemKey,
         ItemStarted,
+        Origin,
         ParentItem,
         Rerun,
         RerunScope,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         Suspicion,
         Suspicions,
         Write,
+        origin_of_rerun,
     )
     from stretto.actors.journal.replay_trace import BEGINNING, FIRST_ENTRY, LOADING, ReplayTrace
     from stretto.actors.journal.run_log import RunLog
@@ -72,8 +74,8 @@ else:
             "opening": "open_reader open_store",
             "readers": "NoReaders NoStore Readers",
             "records": (
-                "Ending Entry Happened Idempotency ItemKey ItemStarted ParentItem Rerun RerunScope "
-                "ResultsWritten RunAccepted SecretsLearned Suspicion Suspicions Write"
+                "Ending Entry Happened Idempotency ItemKey ItemStarted Origin ParentItem Rerun RerunScope "
+                "ResultsWritten RunAccepted SecretsLearned Suspicion Suspicions Write origin_of_rerun"
             ),
             "replay_trace": "BEGINNING FIRST_ENTRY LOADING ReplayTrace",
             "run_log": "RunLog",
@@ -116,6 +118,7 @@ __all__ = [
     "NoStore",
     "Notifications",
     "OpenJournal",
+    "Origin",
     "ParentItem",
     "Prune",
     "PruneRuns",
@@ -151,6 +154,7 @@ __all__ = [
     "open_journal",
     "open_reader",
     "open_store",
+    "origin_of_rerun",
     "read_key_file",
     "upgrade",
 ]

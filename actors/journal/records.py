@@ -23,6 +23,19 @@ RerunScope: TypeAlias = Literal["everything", "failed_tasks", "failed_items"]
 """
 
 
+Origin: TypeAlias = Literal["owner", "remote"]
+"""Who started a run, which decides which files it may use.
+
+- `owner`: the engine's own process, or a client with the rights of the daemon's user
+- `remote`: any other client
+"""
+
+
+def origin_of_rerun(old: Origin, requested_by: Origin) -> Origin:
+    """Return the origin of a rerun: only an owner's rerun of an owner's run is the owner's."""
+    return "owner" if old == requested_by == "owner" else "remote"
+
+
 class ItemKey(msgspec.Struct, frozen=True):
     """An item of a visit of a task. A task without items has one item, with index 0."""
 
@@ -72,6 +85,7 @@ class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):
     """The number of runs above it; 0 for a top-level run."""
     idempotency: Idempotency | None = None
     rerun: Rerun | None = None
+    origin: Origin = "owner"
 
 
 class ItemStarted(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.runs.child import MAX_DEPTH
+    from stretto.actors.runs.file_rules import FileRules
     from stretto.actors.runs.idempotency import RememberedKeys, checked_key, conflict_error, idempotency_of
     from stretto.actors.runs.messages import (
         AbandonRun,
@@ -53,6 +54,7 @@ else:
         __name__,
         {
             "child": "MAX_DEPTH",
+            "file_rules": "FileRules",
             "idempotency": "RememberedKeys checked_key conflict_error idempotency_of",
             "messages": (
                 "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
@@ -83,6 +85,7 @@ __all__ = [
     "ControlRun",
     "DiscardRun",
     "ExplainWaits",
+    "FileRules",
     "Forwarded",
     "GraceElapsed",
     "Grant",

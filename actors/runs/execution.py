@@ -17,6 +17,7 @@ from stretto.actors.dispatch import Mailbox, handles, unbound_handlers
 from stretto.actors.journal import ItemStarted, JournalHasRoom, RunLog
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.ending import RunEnding
+from stretto.actors.runs.file_rules import FileRules
 from stretto.actors.runs.in_flight import STOP, ItemsInFlight, Key, key_of
 from stretto.actors.runs.listeners import RunListeners
 from stretto.actors.runs.messages import (
@@ -99,7 +100,10 @@ class RunExecution:
         self.reminders = RunReminders(services.timers, services.now, supervisor)
         self.propagation = Propagation(run_id, self.items)
         self.log = RunLog(services.journal, run_id, secretive=request.secrecy != NO_SECRECY)
-        self.streams = RunStreams(services.files, run_id, supervisor, services.now, durable=services.journal.durable)
+        rules = FileRules(request.workflow, request.origin, services.files.access)
+        self.streams = RunStreams(
+            services.files, rules, run_id, supervisor, services.now, durable=services.journal.durable
+        )
         self.ending = RunEnding(
             services, request, self.items, self.streams, self.reminders, self.listeners, self.telemetry
         )

@@ -10,8 +10,8 @@ import pykka
 from stretto.actors.actions import Action, InvalidActionInput, UnknownAction
 from stretto.actors.dispatch import DispatchedActor, handles
 from stretto.actors.journal import ItemKey, ParentItem
-from stretto.actors.runners import Call, Finished, Running, call_inline
-from stretto.actors.runs.child import ChildRun, child_failure
+from stretto.actors.runners import Began, Call, Finished, Running, call_inline
+from stretto.actors.runs.child import ChildRun, begin_of_child, child_failure
 from stretto.actors.runs.item_output import item_just_ended_error, output_report
 from stretto.actors.runs.messages import (
     ActionBegan,
@@ -67,6 +67,7 @@ class ItemActor(DispatchedActor):
     # Defaults on the class, which most items never change: an attribute costs time at each start.
     _input: Data = None
     _running: Running | None = None
+    _inline_began: Began | None = None
     _reminder: int | None = None
     _stopping = False
     _began = 0.0
@@ -124,6 +125,7 @@ class ItemActor(DispatchedActor):
         if services.check_digests:
             self._digest = _digest(rendered)
         if action.runner == "inline":
+            self._inline_began = Began(services.now(), services.timers.monotonic())
             self._finish(call_inline(action, rendered, ids))
             return
         on_begin = None if start.timeout is None else self._send_begin
@@ -139,14 +141,14 @@ class ItemActor(DispatchedActor):
 
     def _start_child(self, message: RunItem, inputs: FrozenDict, depth: int) -> None:
         """Start a sub-workflow's run, or attach to it. Its timeout counts from its start."""
-        start, task, known = message.start, message.task, message.child
-        child = ChildRun(self._services.engine, self._services.new_run_id() if known is None else known.run_id)
+        start, task, known, services = message.start, message.task, message.child, self._services
+        began = begin_of_child(known, Began(services.now(), self._began))
+        child = ChildRun(services.engine, services.new_run_id() if known is None else known.run_id, began)
         self._running = child
         if start.timeout is not None:
-            elapsed = 0.0 if known is None else max(self._services.now() - known.accepted_at, 0.0)
-            self._remind(self._began + start.timeout - elapsed, AttemptTimedOut())
+            self._remind(began.monotonic + start.timeout, AttemptTimedOut())
         if known is not None:
-            self._services.engine.tell(AttachChild(child.run_id, self.actor_ref))
+            services.engine.tell(AttachChild(child.run_id, self.actor_ref))
             return
         shown = object_of(
             {
@@ -157,8 +159,8 @@ class ItemActor(DispatchedActor):
             }
         )
         parent = ParentItem(self._run_id, ItemKey(start.task, start.visit, start.index), start.attempt, shown)
-        self._services.engine.tell(
-            StartChild(child.run_id, _ref_of(start, task), inputs, parent, depth, self.actor_ref)
+        services.engine.tell(
+            StartChild(child.run_id, _ref_of(start, task), inputs, parent, depth, message.origin, self.actor_ref)
         )
 
     @handles(ChildEnded)
@@ -184,6 +186,7 @@ class ItemActor(DispatchedActor):
 
     @handles(ChildRefused)
     def _child_refused(self, message: ChildRefused) -> None:
+        self._running = None  # there is no run
         self._report_failure("failed", self._failure(message.code, message.message, retryable=False))
 
     @handles(PauseItem)
@@ -338,10 +341,13 @@ class ItemActor(DispatchedActor):
             return
         if self._reminder is not None:
             self._forget_reminder()
-        start = request.start
+        start, running = request.start, self._running
+        began = self._inline_began if running is None else running.began
         completed = ItemCompleted(
-            start.task, start.visit, start.index, start.attempt, outcome, result, failure, self._services.now()
-        )
+            start.task, start.visit, start.index, start.attempt, outcome, result, failure, self._services.now(),
+            None if began is None else began.at,
+            None if began is None else max(finished_at - began.monotonic, 0.0),
+        )  # fmt: skip
         try:
             request.supervisor.tell(ItemEnded(completed, finished_at - self._began, finished_at))
         except pykka.ActorDeadError:

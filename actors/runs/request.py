@@ -8,7 +8,7 @@ import msgspec
 import pykka
 
 from stretto.actors.dispatch import Deferred
-from stretto.actors.journal import Child, ParentItem, ReplayTrace, Rerun, RunAccepted
+from stretto.actors.journal import Child, Origin, ParentItem, ReplayTrace, Rerun, RunAccepted
 from stretto.actors.outcome import RunHandle
 from stretto.actors.runs.idempotency import idempotency_of
 from stretto.definitions.context import NO_ENVIRONMENT, NO_SECRECY
@@ -34,10 +34,11 @@ class RecoverySource:
 
 
 class RunInputs(msgspec.Struct, frozen=True):
-    """The definition and the bound inputs of an ended run, for a rerun from memory."""
+    """The definition, the bound inputs and the origin of an ended run, for a rerun from memory."""
 
     workflow: Workflow
     parameters: FrozenDict
+    origin: Origin
 
 
 class RunRequest:
@@ -55,6 +56,7 @@ class RunRequest:
         surroundings: The values that the run gets besides its inputs.
         mask: The secrets of the run and of its parent.
         secrecy: The values that the run passes to secret parameters.
+        origin: Who started the run.
         scope: The catalogue of a run that was started from a file, or None.
         idempotency_key: The client's key.
         rerun: The earlier run that this one repeats.
@@ -62,8 +64,8 @@ class RunRequest:
     """
 
     __slots__ = (
-        "accepted", "depth", "handle", "idempotency_key", "inputs", "mask", "nested", "parent", "rerun",
-        "reuse_plan", "scope", "secrecy", "surroundings", "watchers", "workflow",
+        "accepted", "depth", "handle", "idempotency_key", "inputs", "mask", "nested", "origin", "parent",
+        "rerun", "reuse_plan", "scope", "secrecy", "surroundings", "watchers", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -82,6 +84,7 @@ class RunRequest:
         self.nested: frozenset[str] = frozenset()
         self.parent: ParentItem | None = None
         self.depth = 0
+        self.origin: Origin = "owner"
         self.surroundings = NO_ENVIRONMENT
         self.mask: Mask | None = None
         self.secrecy = NO_SECRECY
@@ -102,6 +105,6 @@ class RunRequest:
         return RunAccepted(
             run_id=self.handle.id, workflow=self.workflow, parameters=parameters, surroundings=self.surroundings,
             accepted_at=accepted_at, secret=secret or self.secrecy != NO_SECRECY, parent=self.parent,
-            depth=self.depth, rerun=self.rerun,
+            depth=self.depth, rerun=self.rerun, origin=self.origin,
             idempotency=None if key is None else idempotency_of(key, self.workflow, self.inputs),
         )  # fmt: skip

@@ -102,7 +102,7 @@ def begun(text: str = FAN, children: tuple[Child, ...] = ()) -> tuple[Replay, di
 
 def test_a_try_is_known_by_the_run_that_performs_it() -> None:
     """Another try of the same item is not."""
-    child = Child("child", ItemKey("fan", 1, 1), 1, 1001.0, ended=False)
+    child = Child("child", ItemKey("fan", 1, 1), 1, 1001.0)
     replayed, starts = begun(children=(child,))
     assert replayed.child_of(starts[1]) == child
     assert replayed.child_of(starts[0]) is None
