@@ -132,8 +132,8 @@ class RecoveryQueue:
             self.finished.resolve()
 
     def _note_next(self) -> None:
-        """Note the next group in time, so that no recovery waits for a commit; or a suspect if no other run is left."""
-        if self._noting or self._alone is not None or len(self._noted) >= RECOVERED_AT_ONCE:
+        """Note the next group while one is recovered, which hides the commit; or a suspect if no other run is left."""
+        if self._noting or self._alone is not None or len(self._noted) >= NOTED_AT_ONCE:
             return
         if self._waiting:
             group = [self._waiting.popleft() for _ in range(min(len(self._waiting), NOTED_AT_ONCE))]

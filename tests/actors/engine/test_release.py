@@ -1,5 +1,7 @@
 """Quarantined runs: no engine replays them, nor what waits with them, until they are recovered or cancelled."""
 
+import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from stretto.actors.engine.core import EngineCore
 from stretto.actors.engine.submission import EngineStopping
 from stretto.actors.history import reports
 from stretto.actors.history.replay import Replay
 from stretto.actors.journal.key_files import keyring_for
 from stretto.actors.journal.opening import open_reader, open_store
 from stretto.actors.journal.records import Suspicion, Suspicions
+from stretto.actors.journal.sql.reader import SqlReader
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import CancelRequested, IllegalTransition
@@ -215,3 +219,57 @@ def test_an_engine_that_stops_recovers_nothing(store: Store, start: Callable[...
         bench.proxy.recover(poison.id).get(timeout=PATIENCE)
     bench.proxy.cancel(waiting.id).get(timeout=PATIENCE)
     stopped.get(timeout=PATIENCE)
+
+
+class Stuck:
+    """Holds up the reading of runs, so that engines are still recovering them; `core` is that of the last engine."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.gate = threading.Semaphore(0)
+        self.reading = threading.Semaphore(0)
+        self.core: Any = None
+        read, compose = SqlReader.accepted, EngineCore.__init__
+
+        def stuck(reader: SqlReader, run_id: str) -> Any:
+            self.reading.release()
+            assert self.gate.acquire(timeout=PATIENCE)
+            return read(reader, run_id)
+
+        def noted(core: EngineCore, *given: Any) -> None:
+            compose(core, *given)
+            self.core = core
+
+        monkeypatch.setattr(SqlReader, "accepted", stuck)
+        monkeypatch.setattr(EngineCore, "__init__", noted)
+
+
+@pytest.fixture
+def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stuck]:
+    made = Stuck(monkeypatch)
+    yield made
+    made.gate.release(100)
+
+
+def test_recoveries_that_are_broken_off_count_like_crashes(
+    store: Store, start_bench: Callable[..., Bench], stuck: Stuck, sqlite_url: str
+) -> None:
+    """After the first one the run is parked until the next engine. After the second one it is quarantined."""
+    run = Conducted(store, LEAF)
+    store.close()
+    for crashes in (1, 2):
+        bench = start_bench(store=sqlite_url)
+        assert stuck.reading.acquire(timeout=PATIENCE)
+        bench.proxy.runs_in_progress().get(timeout=PATIENCE)  # the engine has nothing else to do
+        stuck.core.recovery.count_broken(run.id, "an evaluation ran longer than 2 s")
+        stuck.gate.release()
+        bench.proxy.host.recovered().get(timeout=PATIENCE)
+        assert bench.proxy.runs_in_progress().get(timeout=PATIENCE) == 0
+        assert gauge(bench) == crashes - 1
+        bench.proxy.stop().get(timeout=PATIENCE)
+        with contextlib.closing(open_reader(sqlite_url, keyring_for(sqlite_url, None))) as reader:
+            (noted,) = reader.suspects()
+        assert noted.crashes == crashes
+    assert noted.reason == (
+        "quarantined: its recovery was broken off: an evaluation ran longer than 2 s; "
+        f"`stretto runs recover {run.id}` tries again"
+    )
