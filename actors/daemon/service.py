@@ -38,6 +38,8 @@ STOPPED: Final = 0
 ABANDONED: Final = 1
 """Exit code: unfinished runs were abandoned, or the engine failed."""
 HEALTH_SECONDS: Final = 5.0
+STANDING_SECONDS: Final = 5.0
+"""A dispatcher that takes no turn for longer makes the daemon unready."""
 """How long the engine may take to answer a probe; its turns take microseconds."""
 
 _STOPS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -253,6 +255,10 @@ class Daemon:
                 f"no plain function can start: all {use.left_behind} threads hang in functions of ended items "
                 "(engine.threads and engine.max_threads_left_behind)"
             )
+            return Check(well=False, reason=reason)
+        standing = self._services.dispatcher.standing_seconds()
+        if standing > STANDING_SECONDS:
+            reason = f"the dispatcher has taken no turn for {standing:.0f} seconds: an actor holds it"
             return Check(well=False, reason=reason)
         return Check(well=self._state == "ready", reason=self._state)
 

@@ -40,6 +40,7 @@ from stretto.actors.runs import (
     RestartRun,
     RunCrashed,
     RunEnded,
+    RunInterrupted,
     RunParked,
     RunRecovered,
     RunRequest,
@@ -56,7 +57,7 @@ _log = get_logger("stretto.engine")
 
 
 class RunRestarting(StrettoError):
-    """The run's supervisor crashed during the request and is being restarted. Check the run, then retry."""
+    """The run's supervisor failed during the request and is being restarted. Check the run, then retry."""
 
     code = "run_restarting"
 
@@ -204,6 +205,8 @@ class RunRecovery:
         _log.error("run_not_recovered", run_id=run_id, reason=reason)
         if message.again == "with the key":
             self._park_subtree(run_id, reason)
+        elif message.again == "at the next start":
+            self.count_broken(run_id, reason)
         else:
             self._fail_unsupervised(run, "recovery_failed", f"the run cannot be recovered: {reason}")
 
@@ -221,15 +224,14 @@ class RunRecovery:
 
         Args:
             run_id: The run. Its supervisor has stopped, or stops without a report.
-            reason: Why its recovery was broken off, as a clause: "an evaluation ran longer than 2 s".
+            reason: A clause: "its replay was broken off: ...".
         """
         run = self._table.get(run_id)
         if run is None:
             return
         counted = self._suspects.count_broken(run_id, reason)
         if counted.quarantined_at is None:
-            why = f"its recovery was broken off, and the next engine tries again: {reason}"
-            self._park_below(run_id, RunWasParked(f"the run {run_id} is parked: {why}"))
+            self._park_below(run_id, RunWasParked(f"the run {run_id} waits for the next engine: {reason}"))
         else:
             self._hold_below(run_id, as_quarantine(counted))
         self._queue.finished_one(run_id)
@@ -274,16 +276,28 @@ class RunRecovery:
             self._fail_unsupervised(run, "supervisor_crashed", message.reason)
             return
         run.restarts += 1
+        self._services.instruments.supervisor_restarts.inc()
+        self._leave_supervisor(message.run_id, run, "crashed")
+        self._restart_later(message.run_id, run)
+
+    @handles(RunInterrupted)
+    def _run_interrupted(self, message: RunInterrupted) -> None:
+        run = self._table.get(message.run_id)
+        if run is None:
+            return
+        self._leave_supervisor(message.run_id, run, "was interrupted")
+        self._queue.postpone(message.run_id)
+        self._restart_run(RestartRun(message.run_id, flushed=False))
+
+    def _leave_supervisor(self, run_id: str, run: Run, what: str) -> None:
         run.detach_supervisor()
         run.fail_requests(
             RunRestarting(
-                f"the supervisor of the run {message.run_id} crashed and is being restarted; the request may have "
-                "taken effect: check the run, then retry"
+                f"the supervisor of the run {run_id} {what} and is being restarted; the request may have taken effect: "
+                "check the run, then retry"
             )
         )
-        self._services.instruments.supervisor_restarts.inc()
-        self._services.permits.forget(message.run_id)
-        self._restart_later(message.run_id, run)
+        self._services.permits.forget(run_id)
 
     def _read_later(self, run_id: str, run: Run) -> None:
         """Retry to load a run, at growing intervals: many runs may wait for the same store."""

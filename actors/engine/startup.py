@@ -12,7 +12,7 @@ import structlog
 
 from stretto.actors.actions import AddressPolicy, RenderedCommands
 from stretto.actors.catalogue import Catalogue, load_library
-from stretto.actors.dispatch import Clock, Dispatcher, Timers
+from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
 from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
 from stretto.actors.journal import (
     NoJournal,
@@ -27,12 +27,15 @@ from stretto.actors.journal import (
 from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
 from stretto.actors.runners import Runners
 from stretto.actors.runs import PermitPool, PruneDue, Services, SharePermits
+from stretto.definitions.expressions import evaluation_in
 from stretto.metrics import Instruments, MetricsServer, configure_logging, get_logger
 
 if TYPE_CHECKING:
     import pykka
 
 SECONDS_A_DAY = 86_400.0
+EVALUATION_SECONDS = 2.0
+"""An evaluation is stopped after this time. Its limits on work and memory end it long before, unless they fail."""
 
 _log = get_logger("stretto.engine")
 
@@ -132,12 +135,14 @@ def start_parts(options: EngineOptions) -> EngineParts:
             server.start()
             stack.add("metrics", server.stop)
             metrics_url = server.url
+        guard = TimeGuard(EVALUATION_SECONDS, evaluation_in)
+        stack.add("time guard", guard.stop)
         dispatcher = Dispatcher(options.dispatchers)
         stack.add("dispatcher", dispatcher.stop)
         timers = Timers(start_clock(stack))
         journal = None
         if options.store is not None:
-            journal = open_journal(options.store, options.store_key)
+            journal = open_journal(options.store, options.store_key, guard)
             stack.add("journal", journal.close)
         unfinished = () if journal is None else tuple(journal.store.reader.unfinished())
         suspects = () if journal is None else tuple(journal.store.reader.suspects())
@@ -153,7 +158,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             dispatcher, timers, runners, library.actions, instruments, options.check_digests,
             journal=NoJournal() if journal is None else journal.link,
             readers=NoReaders() if journal is None else journal.readers, files=files,
-            permits=PermitPool(options.max_items_in_flight),
+            permits=PermitPool(options.max_items_in_flight), guard=guard,
         )  # fmt: skip
         if journal is not None:
             journal.start(timers, instruments, lambda: services.engine)

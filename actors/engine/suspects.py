@@ -111,7 +111,7 @@ class Suspects:
 
         Args:
             run_id: The run.
-            cause: Why it was broken off, as a clause: "an evaluation ran longer than 2 s".
+            cause: A clause: "its replay was broken off: ...".
 
         Returns:
             What is noted of the run from now on. It is quarantined if this was not the first time.
@@ -120,7 +120,7 @@ class Suspects:
         broken = structs.replace(last, alone=False, crashes=last.crashes + 1)
         _log.info("run_suspected", run_id=run_id, crashes=broken.crashes, reason=cause)
         if broken.crashes >= LONE_CRASHES:
-            broken = self._quarantined(broken, f"its recovery was broken off: {cause}")
+            broken = self._quarantined(broken, cause)
         self._noted.discard(run_id)
         self._unwritten.append(broken)
         self.flush()

@@ -20,7 +20,7 @@ from stretto.actors.journal.records import Suspicion
 LOADING: Final = 0
 """The run's definition is being read and compiled."""
 BEGINNING: Final = 1
-"""The run is beginning, as it began before its first entry."""
+"""The run is beginning, as it began before its first entry, or its first two entries are being replayed."""
 FIRST_ENTRY: Final = 2
 """The run's entry 0 is being replayed. Entry N has the place FIRST_ENTRY + N."""
 

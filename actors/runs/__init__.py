@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         ReturnPermits,
         RunCrashed,
         RunEnded,
+        RunInterrupted,
         RunParked,
         RunPauseChanged,
         RunProgressed,
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.runs.permits import Grant, PermitPool
     from stretto.actors.runs.recovering import RecoveringSupervisor
-    from stretto.actors.runs.request import RecoverySource, RunInputs, RunRequest
+    from stretto.actors.runs.request import RecoverySource, RunInputs, RunRequest, bind_inputs
     from stretto.actors.runs.services import MAX_ITEMS_IN_FLIGHT, Services
     from stretto.actors.runs.supervisor import RunSupervisor
 else:
@@ -60,12 +61,12 @@ else:
                 "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
                 "ChildRefused ControlChild ControlRun DiscardRun ExplainWaits Forwarded GraceElapsed "
                 "OldRunRead ParkWhenIdle PauseElapsed PermitsGranted PruneDue RecoveryNoted ReportItemOutput "
-                "ReportStatus RestartRun ReturnPermits RunCrashed RunEnded RunParked RunPauseChanged RunProgressed "
-                "RunRecovered RunRefused RunReleased SharePermits StartChild WatchRun"
+                "ReportStatus RestartRun ReturnPermits RunCrashed RunEnded RunInterrupted RunParked RunPauseChanged "
+                "RunProgressed RunRecovered RunRefused RunReleased SharePermits StartChild WatchRun"
             ),
             "permits": "Grant PermitPool",
             "recovering": "RecoveringSupervisor",
-            "request": "RecoverySource RunInputs RunRequest",
+            "request": "RecoverySource RunInputs RunRequest bind_inputs",
             "services": "MAX_ITEMS_IN_FLIGHT Services",
             "supervisor": "RunSupervisor",
         },
@@ -106,6 +107,7 @@ __all__ = [
     "RunCrashed",
     "RunEnded",
     "RunInputs",
+    "RunInterrupted",
     "RunParked",
     "RunPauseChanged",
     "RunProgressed",
@@ -118,6 +120,7 @@ __all__ = [
     "SharePermits",
     "StartChild",
     "WatchRun",
+    "bind_inputs",
     "checked_key",
     "conflict_error",
     "idempotency_of",

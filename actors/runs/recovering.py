@@ -9,7 +9,7 @@ from typing import Any
 
 import pykka
 
-from stretto.actors.dispatch import handles
+from stretto.actors.dispatch import Overran, handles
 from stretto.actors.history import READ_AT_ONCE, EntriesRead, Replay, RunNotLoaded, not_loaded
 from stretto.actors.journal import BEGINNING, FIRST_ENTRY, Child, Entry, Reader, RunLog
 from stretto.actors.outcome import Outcome
@@ -27,6 +27,7 @@ from stretto.definitions.conductor import (
     WaitUntil,
 )
 from stretto.definitions.context import NO_SECRECY
+from stretto.definitions.expressions import stopped_error
 
 
 # The label is that of the metric `stretto_actors`, and has to stay.
@@ -47,8 +48,6 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         source, accepted = self._source, self._source.accepted
         conductor = self._make_conductor(accepted.parameters, accepted.accepted_at)
         self._replay = Replay(conductor, accepted.accepted_at, source.children)
-        with self._at(BEGINNING):
-            self._replay.begin()
         self._read_entries(self._replay.entries)
 
     def _read_entries(self, first: int) -> None:
@@ -65,7 +64,11 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         replay, conductor = self._replay, self._run.conductor
         if replay is None or conductor is None or self._run.ended:
             return
-        self._feed(replay, message.entries)
+        try:
+            self._services.guard.call(self._feed, replay, message.entries)
+        except Overran as overran:
+            self._break_off(conductor, overran)
+            return
         if message.more:
             self._read_entries(replay.entries)
         else:
@@ -77,9 +80,14 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         if self._source.trace is None:
             replay.feed(entries)
             return
-        for entry in entries:
+        rest = entries
+        if not replay.entries:  # the first two entries say whether the run has begun
+            with self._source.trace.at(BEGINNING):
+                replay.feed(entries[:2])
+            rest = entries[2:]
+        for entry in rest:
             with self._source.trace.at(FIRST_ENTRY + replay.entries):
-                replay.feed((entry,))
+                replay.feed([entry])
 
     def _at(self, place: int) -> AbstractContextManager[None]:
         """Mark a place in the replay of a run that may have crashed an engine."""
@@ -93,6 +101,13 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
             self._run.ended = True
             self._run.listeners.notify_engine(message)
             self.stop()
+
+    def _break_off(self, conductor: Conductor, overran: Overran) -> None:
+        """Leave the run as it is in the store: a replay that takes too long says nothing of the run's own events."""
+        error = stopped_error(overran.frame, overran.seconds)
+        self._run.telemetry.evaluation_stopped(error)
+        reason = conductor.mask.text(f"its replay was broken off: {error}")
+        self._not_loaded(RunNotLoaded(self._run.run_id, reason, "at the next start"))
 
     def _resume_outstanding(self, replay: Replay, conductor: Conductor) -> None:
         """Resume the items, files and timers that were outstanding when the run was left."""

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         CancelRequested,
         ConcurrencyRequested,
         DelayElapsed,
+        EvaluationStopped,
         Event,
         Failure,
         ItemCompleted,
@@ -87,9 +88,9 @@ else:
             "conductor": "Conductor",
             "errors": "blank_record",
             "events": (
-                "CancelRequested ConcurrencyRequested DelayElapsed Event Failure ItemCompleted ItemPaused "
-                "ItemResumed ItemsRead ItemsWithdrawn PauseRequested ResultsClosed ResultsOpened ResumeRequested "
-                "RetryDue RetryRequested RunTimedOut SkipRequested StreamFailed StreamProblem"
+                "CancelRequested ConcurrencyRequested DelayElapsed EvaluationStopped Event Failure ItemCompleted "
+                "ItemPaused ItemResumed ItemsRead ItemsWithdrawn PauseRequested ResultsClosed ResultsOpened "
+                "ResumeRequested RetryDue RetryRequested RunTimedOut SkipRequested StreamFailed StreamProblem"
             ),
             "inputs": "masked_input",
             "items": "error_object",
@@ -114,6 +115,7 @@ __all__ = [
     "ConcurrencyRequested",
     "Conductor",
     "DelayElapsed",
+    "EvaluationStopped",
     "Event",
     "Failure",
     "FinishRun",

@@ -92,6 +92,7 @@ SITUATIONS: dict[str, tuple[str, dict[str, str]]] = {
     "StrettoRunsQuarantined": ("10m", {f"stretto_runs_quarantined{AT}": "1x20"}),
     "StrettoAcceptPaused": ("10m", {f"stretto_accept_pauses_total{AT}": "0+60x20"}),
     "StrettoThreadsLeftBehind": ("10m", {f"stretto_threads_left_behind{AT}": "40x20"}),
+    "StrettoEvaluationsStopped": ("15m", {f"stretto_evaluations_stopped_total{AT}": "0x10 1x20"}),
     "StrettoRunsStuck": (
         "3h",
         {f"stretto_runs_in_progress{AT}": "1x200", 'stretto_items_total{instance="a", status="succeeded"}': "7x200"},
@@ -113,6 +114,7 @@ WELL = {
     f"stretto_runs_quarantined{AT}": "0x200",
     f"stretto_accept_pauses_total{AT}": "3x200",
     f"stretto_threads_left_behind{AT}": "3x200",
+    f"stretto_evaluations_stopped_total{AT}": "2x200",
     f"stretto_items_in_flight{AT}": "12x200",
     f"stretto_runs_in_progress{AT}": "1x200",
     'stretto_items_total{instance="a", status="succeeded"}': "0+7x200",

@@ -16,6 +16,7 @@ from stretto.definitions.conductor import (
     CancelRequested,
     ConcurrencyRequested,
     DelayElapsed,
+    EvaluationStopped,
     Failure,
     ItemCompleted,
     ItemPaused,
@@ -57,6 +58,7 @@ KINDS: Final[dict[str, type[Any]]] = {
     "results_written": ResultsWritten,
     "results_closed": ResultsClosed,
     "stream_failed": StreamFailed,
+    "evaluation_stopped": EvaluationStopped,
 }
 """The stored word of each type of entry. A word never changes once it is written, whatever the class is named."""
 COMPLETED: Final = "item_completed"

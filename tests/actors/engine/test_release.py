@@ -57,13 +57,13 @@ def start(start_bench: Callable[..., Bench], tmp_path: Path, sqlite_url: str) ->
 def replayed(monkeypatch: pytest.MonkeyPatch) -> list[Replay]:
     """Return the replays that have begun."""
     begun: list[Replay] = []
-    begin = Replay.begin
+    make = Replay.__init__
 
-    def noted(replay: Replay) -> None:
+    def noted(replay: Replay, *given: Any) -> None:
         begun.append(replay)
-        begin(replay)
+        make(replay, *given)
 
-    monkeypatch.setattr(Replay, "begin", noted)
+    monkeypatch.setattr(Replay, "__init__", noted)
     return begun
 
 
@@ -260,7 +260,7 @@ def test_recoveries_that_are_broken_off_count_like_crashes(
         bench = start_bench(store=sqlite_url)
         assert stuck.reading.acquire(timeout=PATIENCE)
         bench.proxy.runs_in_progress().get(timeout=PATIENCE)  # the engine has nothing else to do
-        stuck.core.recovery.count_broken(run.id, "an evaluation ran longer than 2 s")
+        stuck.core.recovery.count_broken(run.id, "its replay was broken off: it took 2 s")
         stuck.gate.release()
         bench.proxy.host.recovered().get(timeout=PATIENCE)
         assert bench.proxy.runs_in_progress().get(timeout=PATIENCE) == 0
@@ -270,6 +270,5 @@ def test_recoveries_that_are_broken_off_count_like_crashes(
             (noted,) = reader.suspects()
         assert noted.crashes == crashes
     assert noted.reason == (
-        "quarantined: its recovery was broken off: an evaluation ran longer than 2 s; "
-        f"`stretto runs recover {run.id}` tries again"
+        f"quarantined: its replay was broken off: it took 2 s; `stretto runs recover {run.id}` tries again"
     )
