@@ -14,7 +14,16 @@ from stretto.actors.actions import AddressPolicy, RenderedCommands
 from stretto.actors.catalogue import Catalogue, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
 from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
-from stretto.actors.journal import NoJournal, NoReaders, OpenJournal, Prune, Unfinished, files_of, open_journal
+from stretto.actors.journal import (
+    NoJournal,
+    NoReaders,
+    OpenJournal,
+    Prune,
+    Suspicion,
+    Unfinished,
+    files_of,
+    open_journal,
+)
 from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
 from stretto.actors.runners import Runners
 from stretto.actors.runs import PermitPool, PruneDue, Services, SharePermits
@@ -102,6 +111,7 @@ class EngineParts:
     metrics_url: str | None = None
     journal: OpenJournal | None = None
     unfinished: tuple[Unfinished, ...] = ()
+    suspects: tuple[Suspicion, ...] = ()
     retention: Retention = FOR_EVER
     stack: StopStack = field(default_factory=StopStack)
 
@@ -136,6 +146,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             journal = open_journal(options.store, options.store_key, guard, dispatcher.right_of_way)
             stack.add("journal", journal.close)
         unfinished = () if journal is None else tuple(journal.store.reader.unfinished())
+        suspects = () if journal is None else tuple(journal.store.reader.suspects())
         access = FileAccess(_protected(options), as_list(options.files_read), as_list(options.files_write))
         files = FileThreads(access)
         stack.add("files", files.stop)
@@ -160,6 +171,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             metrics_url,
             journal,
             unfinished,
+            suspects,
             options.retention,
             stack.pop_all(),
         )
@@ -208,7 +220,7 @@ def start_clock(stack: StopStack) -> "pykka.ActorRef[Clock]":
     return clock
 
 
-def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int]) -> None:
+def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_quarantined: Callable[[], int]) -> None:
     """Bind the gauges of an engine, which are read on other threads."""
     services, journal = parts.services, parts.journal
 
@@ -220,6 +232,7 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int]) -> None
 
     services.instruments.bind_gauges(
         runs_in_progress=runs_in_progress,
+        runs_quarantined=None if journal is None else runs_quarantined,
         items_in_flight=lambda: services.dispatcher.alive().get("ItemActor", 0),
         context_bytes=lambda: sum(list(services.context_bytes.values())),
         actors=actors,

@@ -19,7 +19,7 @@ from stretto.actors.dispatch import Deferred, TimedInbox, Timers
 from stretto.actors.journal.backlog import MAX_BATCH_ENTRIES, Backlog
 from stretto.actors.journal.link import JournalLink, notify
 from stretto.actors.journal.messages import PruneRuns, Record, RetryCommit, RunExists, RunUnrecordable, StoreGone
-from stretto.actors.journal.records import Happened, Write
+from stretto.actors.journal.records import Happened, Suspicions, Write
 from stretto.actors.journal.store import (
     AlreadyAccepted,
     Prune,
@@ -232,7 +232,8 @@ class JournalActor(pykka.ThreadingActor):
 
     @staticmethod
     def _run_of(record: Record) -> str | None:
-        return None if record.write is None else record.write.run_id
+        write = record.write
+        return None if write is None or isinstance(write, Suspicions) else write.run_id
 
     # ---- an unavailable store
 

@@ -11,7 +11,7 @@ import pykka
 
 from stretto.actors.dispatch import Deferred, RightOfWay
 from stretto.actors.journal.messages import JournalHasRoom, Record
-from stretto.actors.journal.records import Happened, Write
+from stretto.actors.journal.records import Happened, Suspicions, Write
 
 MAX_PENDING = 8192
 """Pending entries above which no item starts."""
@@ -118,7 +118,7 @@ class JournalLink:
         if self._journal is None:
             raise RuntimeError("the journal's actor has not been started yet")
         entries = max(len(write.entries), 1) if isinstance(write, Happened) else 1
-        if family is None and write is not None:
+        if family is None and write is not None and not isinstance(write, Suspicions):
             family = write.run_id
         record = Record(write, entries, notifications, answers, family)
         with self._lock:

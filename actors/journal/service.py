@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from stretto.actors.journal.actor import JournalActor
 from stretto.actors.journal.link import JournalLink
+from stretto.actors.journal.location import trace_file_of
 from stretto.actors.journal.readers import Readers
+from stretto.actors.journal.replay_trace import ReplayTrace
 
 if TYPE_CHECKING:
     import threading
@@ -19,10 +21,17 @@ if TYPE_CHECKING:
 
 
 class OpenJournal:
-    """An open store with the link to its journal and its readers. `start` starts the journal's actor."""
+    """An open store with the link to its journal, its readers and its trace. `start` starts the journal's actor."""
 
-    def __init__(self, store: "Store", guard: "Guard | None" = None, right_of_way: "RightOfWay | None" = None) -> None:
+    def __init__(
+        self,
+        store: "Store",
+        trace: ReplayTrace,
+        guard: "Guard | None" = None,
+        right_of_way: "RightOfWay | None" = None,
+    ) -> None:
         self.store = store
+        self.trace = trace
         self.link = JournalLink(right_of_way)
         self.readers = Readers(store.reader, guard)
         self.actor: pykka.ActorRef[Any] | None = None
@@ -50,6 +59,7 @@ class OpenJournal:
         if self._thread is not None:
             self._thread.join()
         self.store.close()
+        self.trace.close()
 
 
 def open_journal(
@@ -74,4 +84,5 @@ def open_journal(
     from stretto.actors.journal.key_files import keyring_for  # noqa: PLC0415 - as above
     from stretto.actors.journal.opening import open_store  # noqa: PLC0415 - as above
 
-    return OpenJournal(open_store(url, keyring_for(url, key_file)), guard, right_of_way)
+    store = open_store(url, keyring_for(url, key_file))
+    return OpenJournal(store, ReplayTrace(trace_file_of(url)), guard, right_of_way)

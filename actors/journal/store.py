@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from stretto.actors.journal.records import Entry, ItemKey, Origin, RunAccepted, Write
+from stretto.actors.journal.records import Entry, ItemKey, Origin, RunAccepted, Suspicion, Write
 from stretto.definitions.conductor import ItemCompleted
 from stretto.definitions.data import Data, FrozenList
 from stretto.definitions.errors import StrettoError
@@ -17,6 +17,8 @@ PAGE: int = 50
 """Rows of a page by default."""
 MAX_PAGE: int = 500
 """Rows of a page at most."""
+QUARANTINED: str = "quarantined"
+"""The status of a quarantined run in lists. Its real one is known when it is recovered."""
 
 
 class CannotOpenStore(StrettoError):
@@ -123,6 +125,14 @@ class Unfinished(msgspec.Struct, frozen=True):
     parent: str | None
 
 
+class Quarantine(msgspec.Struct, frozen=True):
+    """A quarantined run, when that was decided in seconds since the epoch, and why."""
+
+    run_id: str
+    at: float
+    reason: str
+
+
 class Child(msgspec.Struct, frozen=True):
     """A sub-workflow's run, and the item's attempt that it runs for."""
 
@@ -224,6 +234,15 @@ class Reader(Protocol):
 
     def unfinished(self) -> Iterator[Unfinished]:
         """Yield the runs that have not ended, in the order of their acceptance."""
+
+    def suspects(self) -> list[Suspicion]:
+        """Return the suspects and the quarantined runs, in the order of their acceptance, ended ones included."""
+
+    def quarantine(self, run_id: str) -> Quarantine | None:
+        """Return why a run is not recovered: because it is quarantined, or a run above it.
+
+        An ended run has it if it was cancelled in quarantine. Its entries must not be replayed either.
+        """
 
     def accepted(self, run_id: str) -> RunAccepted | None:
         """Return the acceptance of a run, its definition parsed from the stored text, or None for an unknown run."""

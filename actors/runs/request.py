@@ -8,7 +8,7 @@ import msgspec
 import pykka
 
 from stretto.actors.dispatch import Deferred, Guard, Overran
-from stretto.actors.journal import Child, Origin, ParentItem, Rerun, RunAccepted
+from stretto.actors.journal import Child, Origin, ParentItem, ReplayTrace, Rerun, RunAccepted
 from stretto.actors.outcome import RunHandle
 from stretto.actors.runs.idempotency import idempotency_of
 from stretto.definitions.context import NO_ENVIRONMENT, NO_SECRECY
@@ -25,10 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RecoverySource:
-    """A run that was accepted before, and the runs of its sub-workflows."""
+    """A run that was accepted before, and the runs of its sub-workflows.
+
+    A run that may have crashed an engine marks its place in the replay in `trace`.
+    """
 
     accepted: RunAccepted
     children: tuple[Child, ...]
+    trace: ReplayTrace | None = None
 
 
 class RunInputs(msgspec.Struct, frozen=True):

@@ -8,10 +8,11 @@ import msgspec
 from sqlalchemy import select
 
 from stretto.actors.journal.encryption import Keyring
-from stretto.actors.journal.records import Happened, RunAccepted, Write
+from stretto.actors.journal.records import Happened, RunAccepted, Suspicions, Write
 from stretto.actors.journal.sql.acceptance import Acceptance
 from stretto.actors.journal.sql.ownership import CommitInDoubt, Ownership
 from stretto.actors.journal.sql.progress import ProgressWriter
+from stretto.actors.journal.sql.suspects import write_suspicions
 from stretto.actors.journal.sql.tables import runs
 from stretto.actors.journal.sql.transaction import Transaction, chunks, unrecordable
 from stretto.actors.journal.store import AlreadyAccepted, Unrecordable
@@ -100,14 +101,23 @@ class SqlWriter:
             happened = [each for each in happened if each.run_id not in refused]
         numbers.update(self._numbers_of(transaction, {each.run_id for each in happened} - numbers.keys()))
         self._progress.write(transaction, happened, numbers)
+        for each in writes:
+            if type(each) is Suspicions:
+                numbers.update(self._find_numbers(transaction, {noted.run_id for noted in each.noted} - numbers.keys()))
+                write_suspicions(transaction, each, numbers)
 
     def _numbers_of(self, transaction: Transaction, run_ids: set[str]) -> dict[str, int]:
+        numbers = self._find_numbers(transaction, run_ids)
+        for run_id in run_ids - numbers.keys():
+            raise Unrecordable(f"the run {run_id} cannot be recorded: it is not in the store")
+        return numbers
+
+    def _find_numbers(self, transaction: Transaction, run_ids: set[str]) -> dict[str, int]:
+        """Return the numbers of those of the runs that are in the store."""
         numbers = {run_id: self._numbers[run_id] for run_id in run_ids if run_id in self._numbers}
         for chunk in chunks([run_id for run_id in run_ids if run_id not in numbers]):
             found = transaction.connection.execute(select(runs.c.id, runs.c.number).where(runs.c.id.in_(chunk)))
             numbers.update((row.id, row.number) for row in found)
-        for run_id in run_ids - numbers.keys():
-            raise Unrecordable(f"the run {run_id} cannot be recorded: it is not in the store")
         return numbers
 
     def _settle(self) -> None:
@@ -133,7 +143,7 @@ class SqlWriter:
 
 def _naming(writes: Sequence[Write], error: Unrecordable) -> Unrecordable:
     """Return the error with the run's id, if the records are of one run only."""
-    run_ids = {each.run_id for each in writes}
+    run_ids = {each.run_id for each in writes if not isinstance(each, Suspicions)}
     if len(run_ids) != 1 or next(iter(run_ids)) in str(error):
         return error
     return unrecordable(run_ids.pop(), error)

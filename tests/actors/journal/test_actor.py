@@ -16,7 +16,7 @@ from stretto.actors.journal.actor import PRUNE_PORTION, JournalActor
 from stretto.actors.journal.backlog import PORTION_ENTRIES
 from stretto.actors.journal.link import JournalLink
 from stretto.actors.journal.messages import PruneRuns, RunExists, RunUnrecordable, StoreGone
-from stretto.actors.journal.records import Ending, Happened, Write
+from stretto.actors.journal.records import Ending, Happened, Suspicions, Write
 from stretto.actors.journal.store import AlreadyAccepted, Prune, StoreLost, StoreUnavailable, Unrecordable
 from stretto.actors.runners import Runners
 from stretto.actors.runs.messages import RunRecorded
@@ -72,6 +72,7 @@ class Book:
         if self.errors:
             raise self.errors.pop(0)
         for write in writes:
+            assert not isinstance(write, Suspicions)
             if write.run_id in self.unrecordable:
                 raise Unrecordable(f"{write.run_id} is odd")
             if self.broken.get(write.run_id):
@@ -153,7 +154,7 @@ def wait_for(waiter: "pykka.ActorRef[Inbox]") -> None:
 
 
 def runs_of(transactions: list[list[Write]]) -> list[list[str]]:
-    return [[write.run_id for write in each] for each in transactions]
+    return [[write.run_id for write in each if not isinstance(write, Suspicions)] for each in transactions]
 
 
 def test_what_comes_during_a_transaction_is_the_next_one(desk: Desk) -> None:
