@@ -89,7 +89,6 @@ FEW: Mapping[str, Target] = {
     "stretto serve": Target("stretto serve, SQLite, until ready", "at most", 1, "s", BASELINE),
 }
 """The targets of single runs, and of engines with few of them."""
-FAN_OUT_UNDER_WAY = "the same on an idle engine"
 MANY: Mapping[str, Target] = {
     "recovery": Target("10,000 unfinished runs recovered, SQLite, a run", "at most", 2, "ms", ITSELF),
     "recovery, linear": Target("the same", "at most", 1.15, "x", "2,000 of them, a run"),
@@ -100,11 +99,11 @@ MANY: Mapping[str, Target] = {
     "garbage, younger": Target("the longest one of the younger generations", "at most", 20, "ms", ITSELF),
     "garbage, full": Target("full ones while items are in flight", "at most", 0, "collections", ITSELF),
     "garbage, memory": Target("peak of resident memory", "at most", 1.1, "x", "Python's own schedule"),
-    "accept beside": Target("accept beside a fan-out of 100,000, SQLite, p50", "at most", 4, "x", FAN_OUT_UNDER_WAY),
-    "accept beside, p99": Target("the same, p99", "at most", 6, "x", FAN_OUT_UNDER_WAY),
-    "outcome beside": Target("outcome of a small run beside it, p50", "at most", 6, "x", FAN_OUT_UNDER_WAY),
-    "cancel beside": Target("cancel beside it, p50", "at most", 6, "x", FAN_OUT_UNDER_WAY),
-    "items beside requests": Target("the fan-out's items/s", "at least", 0.95, "x", "without the requests"),
+    "request, p50": Target("a run is accepted during a fan-out of 100,000, SQLite, p50", "at most", 4, "x", "idle"),
+    "request, p99": Target("the same, p99", "at most", 6, "x", "idle"),
+    "small run": Target("a small run during it, submit to outcome, p50", "at most", 6, "x", "idle"),
+    "cancel": Target("a waiting run is cancelled during it, p50", "at most", 6, "x", "idle"),
+    "disturbed items": Target("items/s of that fan-out", "at least", 0.95, "x", "without requests"),
     "watched chain": Target("a watched chain of 300 tasks, no store", "at most", 1.1, "x", "the same, unwatched"),
     "stored item": Target("an item of 100,000 read from the store, SQLite", "at most", 20, "ms", ITSELF),
     "failed items": Target("queries for the errors of 500 failed items", "at most", 1, "queries", ITSELF),
@@ -142,7 +141,9 @@ def largest_to_smallest(samples: Samples) -> Measured:
 
 
 def tables(measured: Mapping[str, Measured]) -> Iterable[Table]:
-    """Yield the targets' tables, with what was measured of them."""
+    """Yield the targets' tables, with what was measured of them. Raises KeyError if something is no target's."""
+    if unknown := measured.keys() - TARGETS.keys():
+        raise KeyError(f"measured for no target: {sorted(unknown)}")
     for title, targets in TABLES.items():
         yield table(measured, targets, title)
 

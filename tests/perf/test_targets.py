@@ -40,6 +40,12 @@ def test_a_table_counts_its_own_targets() -> None:
     assert many.note == f"1 of 1 measured targets are met, of {len(MANY)} that there are."
 
 
+def test_what_is_measured_for_no_target_is_an_error() -> None:
+    """A key with a typo would leave its row empty."""
+    with pytest.raises(KeyError, match=r"measured for no target: \['fanout'\]"):
+        list(tables({"fanout": Measured(1.0), "fan-out": Measured(1.0)}))
+
+
 def test_a_ratio_is_the_median_of_the_rounds_own() -> None:
     """A disturbed round disturbs both of its values."""
     assert of_ratio([2.0, 20.0, 2.2], [1.0, 10.0, 1.0]).value == 2.0
