@@ -22,7 +22,7 @@ from stretto.actors.engine.submission import checked_watcher
 from stretto.actors.history import reports
 from stretto.actors.journal import PAGE, Origin, RerunScope
 from stretto.actors.packs import Source
-from stretto.actors.runners import DEFAULT_THREADS
+from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND
 from stretto.actors.runs import (
     MAX_ITEMS_IN_FLIGHT,
     ControlRun,
@@ -72,6 +72,7 @@ class Engine(DispatchedActor):
         *,
         max_items_in_flight: int = MAX_ITEMS_IN_FLIGHT,
         threads: int = DEFAULT_THREADS,
+        max_threads_left_behind: int = MAX_THREADS_LEFT_BEHIND,
         dispatchers: int = 1,
         addresses: AddressPolicy | None = None,
         packs: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
@@ -96,6 +97,7 @@ class Engine(DispatchedActor):
             metrics_port: The loopback port of the metrics endpoint. 0 is any free port, None is no endpoint.
             max_items_in_flight: The bound on items in flight in all runs together.
             threads: The bound on threads for plain functions.
+            max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
             dispatchers: The number of threads for actors.
             addresses: The addresses that core.http may connect to.
             packs: Folders of packs, or packs.
@@ -126,7 +128,7 @@ class Engine(DispatchedActor):
             max_items_in_flight=max_items_in_flight, dispatchers=dispatchers, addresses=addresses, packs=packs,
             pack_config=pack_config, keystore=keystore, rendered_commands=rendered_commands, protected=protected,
             check_digests=check_digests, store_key=store_key, retention=Retention(retain_days, retain_runs),
-            files_read=files_read, files_write=files_write,
+            files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
         )  # fmt: skip
         parts = start_parts(options)
         return start_actor(parts, lambda: cls.start_on(parts.services.dispatcher, parts))
@@ -274,8 +276,6 @@ class Engine(DispatchedActor):
         """Return the refs of all known workflows."""
         return self._core.definitions.catalogue.refs()
 
-    # ---- the store
-
     def handle(self, run_id: str) -> Any:
         """Return the `RunHandle` of a run in progress, or of an ended one in the store."""
         return self._core.store.handle(run_id)
@@ -369,8 +369,6 @@ class Engine(DispatchedActor):
             ValueError: The grace is negative or too long.
         """
         return self._core.shutdown.stop(grace)
-
-    # ---- the actor
 
     def on_receive(self, message: Any) -> Any:
         """Handle a message by the part whose method is marked with its type."""

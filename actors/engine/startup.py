@@ -12,18 +12,21 @@ import structlog
 
 from stretto.actors.actions import AddressPolicy, RenderedCommands
 from stretto.actors.catalogue import Catalogue, load_library
-from stretto.actors.dispatch import Clock, Dispatcher, Timers
+from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
 from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
 from stretto.actors.journal import NoJournal, NoReaders, OpenJournal, Prune, Unfinished, files_of, open_journal
 from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
 from stretto.actors.runners import Runners
 from stretto.actors.runs import PermitPool, PruneDue, Services, SharePermits
+from stretto.definitions.expressions import evaluation_in
 from stretto.metrics import Instruments, MetricsServer, configure_logging, get_logger
 
 if TYPE_CHECKING:
     import pykka
 
 SECONDS_A_DAY = 86_400.0
+EVALUATION_SECONDS = 2.0
+"""An evaluation is stopped after this time. Its limits on work and memory end it long before, unless they fail."""
 
 _log = get_logger("stretto.engine")
 
@@ -58,6 +61,7 @@ class EngineOptions:
     metrics_port: int | None
     max_items_in_flight: int
     threads: int
+    max_threads_left_behind: int
     dispatchers: int
     addresses: AddressPolicy | None
     packs: Paths
@@ -121,24 +125,29 @@ def start_parts(options: EngineOptions) -> EngineParts:
             server.start()
             stack.add("metrics", server.stop)
             metrics_url = server.url
+        guard = TimeGuard(EVALUATION_SECONDS, evaluation_in)
+        stack.add("time guard", guard.stop)
         dispatcher = Dispatcher(options.dispatchers)
         stack.add("dispatcher", dispatcher.stop)
         timers = Timers(start_clock(stack))
         journal = None
         if options.store is not None:
-            journal = open_journal(options.store, options.store_key)
+            journal = open_journal(options.store, options.store_key, guard)
             stack.add("journal", journal.close)
         unfinished = () if journal is None else tuple(journal.store.reader.unfinished())
         access = FileAccess(_protected(options), as_list(options.files_read), as_list(options.files_write))
         files = FileThreads(access)
         stack.add("files", files.stop)
-        runners = Runners(threads=options.threads, addresses=options.addresses)
+        runners = Runners(
+            threads=options.threads, addresses=options.addresses,
+            max_threads_left_behind=options.max_threads_left_behind,
+        )  # fmt: skip
         stack.add("runners", runners.stop)
         services = Services(
             dispatcher, timers, runners, library.actions, instruments, options.check_digests,
             journal=NoJournal() if journal is None else journal.link,
             readers=NoReaders() if journal is None else journal.readers, files=files,
-            permits=PermitPool(options.max_items_in_flight),
+            permits=PermitPool(options.max_items_in_flight), guard=guard,
         )  # fmt: skip
         if journal is not None:
             journal.start(timers, instruments, lambda: services.engine)
@@ -223,6 +232,8 @@ def _check(options: EngineOptions) -> None:
         value = getattr(options, name)
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
+    if options.max_threads_left_behind < 0:
+        raise ValueError(f"max_threads_left_behind must be at least 0, got {options.max_threads_left_behind}")
     retention = options.retention
     if (retention.days is not None and retention.days < 0) or (retention.runs is not None and retention.runs < 0):
         raise ValueError("a retention must be at least 0 days and at least 0 runs")

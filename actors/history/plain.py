@@ -53,7 +53,7 @@ def entry_as_json(number: int, entry: Entry, mask: Mask) -> dict[str, Any]:
         return {"number": number, "type": kind, "count": len(entry.texts)}
     fields = msgspec.to_builtins(entry)
     # Only data can hold secrets: names are the definition's, numbers and outcomes the engine's.
-    for name in ("result", "failure"):
+    for name in ("result", "failure", "expression"):
         if fields.get(name) is not None:
             fields[name] = mask.anything(fields[name])
     return {"number": number, "type": kind, **_with_times(fields)}

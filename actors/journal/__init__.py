@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.location import InFile, files_of, locate
     from stretto.actors.journal.messages import JournalHasRoom, PruneRuns, RunExists, RunUnrecordable, StoreGone
     from stretto.actors.journal.opening import open_reader, open_store
-    from stretto.actors.journal.readers import NoReaders, NoStore, Readers
+    from stretto.actors.journal.readers import NoReaders, NoStore, Readers, ReadingStopped
     from stretto.actors.journal.records import (
         Ending,
         Entry,
@@ -67,7 +67,7 @@ else:
             "location": "InFile files_of locate",
             "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable StoreGone",
             "opening": "open_reader open_store",
-            "readers": "NoReaders NoStore Readers",
+            "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
                 "Ending Entry Happened Idempotency ItemKey ItemStarted Origin ParentItem Rerun RerunScope "
                 "ResultsWritten RunAccepted SecretsLearned Write origin_of_rerun"
@@ -114,6 +114,7 @@ __all__ = [
     "PruneRuns",
     "Reader",
     "Readers",
+    "ReadingStopped",
     "Rerun",
     "RerunScope",
     "ResultsWritten",

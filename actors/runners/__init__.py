@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stretto.actors.runners.inline import call_inline
     from stretto.actors.runners.pool import Pool
     from stretto.actors.runners.runners import DEFAULT_THREADS, Runners
+    from stretto.actors.runners.threads import MAX_THREADS_LEFT_BEHIND
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -35,11 +36,13 @@ else:
             "inline": "call_inline",
             "pool": "Pool",
             "runners": "DEFAULT_THREADS Runners",
+            "threads": "MAX_THREADS_LEFT_BEHIND",
         },
     )
 
 __all__ = [
     "DEFAULT_THREADS",
+    "MAX_THREADS_LEFT_BEHIND",
     "Began",
     "Call",
     "Done",

@@ -8,7 +8,7 @@ from contextvars import Context
 from typing import Any, Final
 
 from stretto.actors.actions import AddressPolicy, OutputSlot, OutputSoFar, close_clients, output_slot, use_policy
-from stretto.actors.process import generation
+from stretto.actors.process import ProtectedLoop, generation
 from stretto.actors.runners.base import (
     Began,
     Call,
@@ -131,24 +131,32 @@ class EventLoopRunner:
         return True
 
     def _start_loop(self) -> asyncio.AbstractEventLoop:
-        loop = self._loop = asyncio.new_event_loop()
+        protected = ProtectedLoop()
+        loop = self._loop = protected.loop
         loop.set_exception_handler(self._log_stray)
         use_policy(loop, self._addresses)
         self._helpers = Pool(HELPER_THREADS, "stretto-helper")
         loop.set_default_executor(self._helpers)
         # A daemon thread, because an action that blocks the loop must not keep the process from ending.
-        self._thread = threading.Thread(target=self._run, args=(loop,), name="stretto-loop", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(protected,), name="stretto-loop", daemon=True)
         self._thread.start()
         return loop
 
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _run(self, protected: ProtectedLoop) -> None:
+        process = generation()
         while not self._over:
             try:
-                loop.run_forever()
+                with protected.protected():
+                    protected.loop.run_forever()
             except (SystemExit, KeyboardInterrupt) as error:
                 # asyncio lets these through from any task, and an action may have started tasks.
+                end_forked_child(process, error)
                 _log.error("event_loop_error", error=describe(error))
-        loop.close()
+            except BaseException as error:
+                # A child that awaits: the loop is its parent's.
+                end_forked_child(process, error)
+                raise
+        protected.close()
 
     def _take_incoming(self) -> None:
         # The flag is cleared first, so that a call which arrives after this line wakes the loop again.
@@ -176,6 +184,7 @@ class EventLoopRunner:
             end_forked_child(process)
             return returned(running.call.action, result)
         except asyncio.CancelledError as error:
+            end_forked_child(process, error)
             return cancelled() if running.cancelling else failure(running.call.action, error)
         except BaseException as error:  # noqa: BLE001 - any exception is the action's failure, and must not end the loop
             end_forked_child(process, error)

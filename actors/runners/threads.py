@@ -16,7 +16,7 @@ from stretto.actors.runners.base import Began, Call, Done, Finished, Running, Th
 from stretto.metrics import get_logger
 
 STOP_SECONDS: Final = 10.0
-MAX_LEFT_BEHIND: Final = 64
+MAX_THREADS_LEFT_BEHIND: Final = 64
 """How many threads that were left behind with a function are replaced."""
 
 _log = get_logger(__name__)
@@ -68,7 +68,7 @@ class ThreadRunner:
     """
 
     def __init__(
-        self, threads: int, *, stop_seconds: float = STOP_SECONDS, max_left_behind: int = MAX_LEFT_BEHIND
+        self, threads: int, *, stop_seconds: float = STOP_SECONDS, max_left_behind: int = MAX_THREADS_LEFT_BEHIND
     ) -> None:
         if threads < 1:
             raise ValueError(f"threads must be at least 1, got {threads}")

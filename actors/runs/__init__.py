@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         ReturnPermits,
         RunCrashed,
         RunEnded,
+        RunInterrupted,
         RunParked,
         RunPauseChanged,
         RunProgressed,
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.runs.permits import Grant, PermitPool
     from stretto.actors.runs.recovering import RecoveringSupervisor
-    from stretto.actors.runs.request import RecoverySource, RunInputs, RunRequest
+    from stretto.actors.runs.request import RecoverySource, RunInputs, RunRequest, bind_inputs
     from stretto.actors.runs.services import MAX_ITEMS_IN_FLIGHT, Services
     from stretto.actors.runs.supervisor import RunSupervisor
 else:
@@ -57,12 +58,12 @@ else:
                 "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
                 "ChildRefused ControlChild ControlRun DiscardRun ExplainWaits Forwarded GraceElapsed "
                 "OldRunRead ParkWhenIdle PermitsGranted PruneDue ReportItemOutput ReportStatus RestartRun "
-                "ReturnPermits RunCrashed RunEnded RunParked RunPauseChanged RunProgressed "
-                "RunRecovered RunRefused SharePermits StartChild WatchRun"
+                "ReturnPermits RunCrashed RunEnded RunInterrupted RunParked RunPauseChanged "
+                "RunProgressed RunRecovered RunRefused SharePermits StartChild WatchRun"
             ),
             "permits": "Grant PermitPool",
             "recovering": "RecoveringSupervisor",
-            "request": "RecoverySource RunInputs RunRequest",
+            "request": "RecoverySource RunInputs RunRequest bind_inputs",
             "services": "MAX_ITEMS_IN_FLIGHT Services",
             "supervisor": "RunSupervisor",
         },
@@ -101,6 +102,7 @@ __all__ = [
     "RunCrashed",
     "RunEnded",
     "RunInputs",
+    "RunInterrupted",
     "RunParked",
     "RunPauseChanged",
     "RunProgressed",
@@ -112,6 +114,7 @@ __all__ = [
     "SharePermits",
     "StartChild",
     "WatchRun",
+    "bind_inputs",
     "checked_key",
     "conflict_error",
     "idempotency_of",

@@ -8,7 +8,7 @@ import msgspec
 import pykka
 
 from stretto.actors.actions import Action, InvalidActionInput, UnknownAction
-from stretto.actors.dispatch import DispatchedActor, handles
+from stretto.actors.dispatch import DispatchedActor, Overran, handles
 from stretto.actors.journal import ItemKey, ParentItem
 from stretto.actors.runners import Began, Call, Finished, Running, call_inline
 from stretto.actors.runs.child import ChildRun, begin_of_child, child_failure
@@ -45,7 +45,7 @@ from stretto.definitions.conductor import (
 )
 from stretto.definitions.data import Data, FrozenDict, object_of
 from stretto.definitions.errors import ExpressionError, ExpressionLimitExceeded
-from stretto.definitions.expressions import Moment
+from stretto.definitions.expressions import Moment, stopped_error
 from stretto.definitions.model import Task
 from stretto.definitions.validation import RENDERED_HINT, computed_members
 from stretto.metrics import CallIds, get_logger
@@ -101,22 +101,28 @@ class ItemActor(DispatchedActor):
         if message.preceding_end is not None:
             services.instruments.transition_latency.observe(self._began - message.preceding_end)
         start, task = message.start, message.task
+        prepared = start.prepared
         try:
-            rendered = self._render(start, task)
+            if prepared is None:
+                ref = task.action or ""
+                moment = Moment(start.at, self._run_id, start.task, start.visit, start.index)
+                value = services.guard.call(task.input.evaluate, start.scope, moment)
+                assert isinstance(value, FrozenDict)  # noqa: S101 - or the definition was refused
+                rendered = value
+            else:
+                ref, rendered = prepared.action, prepared.input
             self._input = rendered
             if start.scope.facts.secrecy.inputs:
                 start.scope.facts.see_input(start.task, rendered)
             if message.depth is not None:
-                self._start_child(message, rendered, message.depth)
+                self._start_child(message, ref, rendered, message.depth)
                 return
-            action = services.actions.get(_ref_of(start, task), message.core_actions)
+            action = services.actions.get(ref, message.core_actions)
             action.check(rendered)
             if action.literal and services.actions.refuses_rendered(message.core_actions):
                 _check_literal(action, task, rendered)
-        except ExpressionError as error:
-            kind = error.code if isinstance(error, ExpressionLimitExceeded) else "expression"
-            failure = Failure(kind, error.explanation, retryable=False, expression=error.expression, where=error.place)
-            self._report_failure("failed", failure)
+        except (ExpressionError, Overran) as error:
+            self._report_failure("failed", _unrendered(error, services, self._ids()))
             return
         except (InvalidActionInput, UnknownAction) as error:
             self._report_failure("failed", self._failure(error.code, str(error), retryable=False))
@@ -131,15 +137,7 @@ class ItemActor(DispatchedActor):
         on_begin = None if start.timeout is None else self._send_begin
         self._running = services.runners.start(Call(action, rendered, ids, on_begin, start), self._send_end)
 
-    def _render(self, start: StartItem, task: Task) -> FrozenDict:
-        if start.prepared is not None:
-            return start.prepared.input
-        moment = Moment(start.at, self._run_id, start.task, start.visit, start.index)
-        rendered = task.input.evaluate(start.scope, moment)
-        assert isinstance(rendered, FrozenDict)  # noqa: S101 - an input is an object, or the definition was refused
-        return rendered
-
-    def _start_child(self, message: RunItem, inputs: FrozenDict, depth: int) -> None:
+    def _start_child(self, message: RunItem, ref: str, inputs: FrozenDict, depth: int) -> None:
         """Start a sub-workflow's run, or attach to it. Its timeout counts from its start."""
         start, task, known, services = message.start, message.task, message.child, self._services
         began = begin_of_child(known, Began(services.now(), self._began))
@@ -159,9 +157,7 @@ class ItemActor(DispatchedActor):
             }
         )
         parent = ParentItem(self._run_id, ItemKey(start.task, start.visit, start.index), start.attempt, shown)
-        services.engine.tell(
-            StartChild(child.run_id, _ref_of(start, task), inputs, parent, depth, message.origin, self.actor_ref)
-        )
+        services.engine.tell(StartChild(child.run_id, ref, inputs, parent, depth, message.origin, self.actor_ref))
 
     @handles(ChildEnded)
     def _child_ended(self, message: ChildEnded) -> None:
@@ -361,6 +357,16 @@ class ItemActor(DispatchedActor):
 def _ref_of(start: StartItem, task: Task) -> str:
     """Return the ref of an item's action, or of its sub-workflow."""
     return start.prepared.action if start.prepared is not None else task.action or ""
+
+
+def _unrendered(error: ExpressionError | Overran, services: Services, ids: dict[str, Any]) -> Failure:
+    """Return the failure of an item whose input cannot be rendered. An evaluation that was stopped is counted."""
+    if isinstance(error, Overran):
+        error = stopped_error(error.frame, error.seconds)
+        services.instruments.evaluations_stopped.inc()
+        _log.error("evaluation_stopped", place=str(error.place), expression=error.expression, **ids)
+    kind = error.code if isinstance(error, ExpressionLimitExceeded) else "expression"
+    return Failure(kind, error.explanation, retryable=False, expression=error.expression, where=error.place)
 
 
 def _check_literal(action: Action, task: Task, rendered: FrozenDict) -> None:

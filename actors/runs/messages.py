@@ -311,6 +311,12 @@ class RunPauseChanged(msgspec.Struct, frozen=True):
     paused: bool
 
 
+class RunInterrupted(msgspec.Struct, frozen=True):
+    """A run's supervisor has left it in the middle of an event, and journaled that: the run must be recovered."""
+
+    run_id: str
+
+
 class RunCrashed(msgspec.Struct, frozen=True):
     """A run's supervisor has failed for `reason`."""
 

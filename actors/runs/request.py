@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pykka
 
-from stretto.actors.dispatch import Deferred
+from stretto.actors.dispatch import Deferred, Guard, Overran
 from stretto.actors.journal import Child, Origin, ParentItem, Rerun, RunAccepted
 from stretto.actors.outcome import RunHandle
 from stretto.actors.runs.idempotency import idempotency_of
 from stretto.definitions.context import NO_ENVIRONMENT, NO_SECRECY
 from stretto.definitions.data import FrozenDict
-from stretto.definitions.model import Workflow
+from stretto.definitions.errors import LimitExceeded
+from stretto.definitions.model import Workflow, bind
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
@@ -35,6 +36,25 @@ class RunInputs(msgspec.Struct, frozen=True):
     workflow: Workflow
     parameters: FrozenDict
     origin: Origin
+
+
+def bind_inputs(guard: Guard, workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
+    """Return a run's parameters.
+
+    Args:
+        guard: Stops the check of inputs if it takes too long.
+        workflow: The definition.
+        inputs: The inputs as the client gave them.
+
+    Raises:
+        InvalidInput: They do not fit.
+        LimitExceeded: Their check was stopped.
+    """
+    try:
+        return guard.call(bind, workflow, inputs)
+    except Overran as overran:
+        reason = f"the check of the inputs of {workflow.ref} was stopped because it took longer than its limit"
+        raise LimitExceeded(f"{reason} of {overran.seconds:g} s; submit smaller inputs") from None
 
 
 class RunRequest:

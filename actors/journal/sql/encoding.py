@@ -16,6 +16,7 @@ from stretto.definitions.conductor import (
     CancelRequested,
     ConcurrencyRequested,
     DelayElapsed,
+    EvaluationStopped,
     Failure,
     ItemCompleted,
     ItemPaused,
@@ -57,12 +58,14 @@ KINDS: Final[dict[str, type[Any]]] = {
     "results_written": ResultsWritten,
     "results_closed": ResultsClosed,
     "stream_failed": StreamFailed,
+    "evaluation_stopped": EvaluationStopped,
 }
 """The stored word of each type of entry. A word never changes once it is written, whatever the class is named."""
 COMPLETED: Final = "item_completed"
 FAILED: Final = "item_failed"
 """The kinds of ItemCompleted, without and with a failure: most entries are one, and each has its own body."""
 LEARNED: Final = "secrets_learned"
+EXTENDED: Final = "extension_requested"
 _ATTEMPTS: Final = frozenset({COMPLETED, FAILED})
 _TEXT: Final = (str, NoneType)
 _NUMBER: Final = (int, NoneType)

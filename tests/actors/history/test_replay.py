@@ -96,7 +96,7 @@ def begun(text: str = FAN, children: tuple[Child, ...] = ()) -> tuple[Replay, di
     """Return a run that is being rebuilt, with what it starts of its fan-out by the items' indexes."""
     conductor = conductor_of(acceptance(workflow=read_workflow(f'version: "1.0.0"\n{text}', "fan.yaml")))
     replayed = Replay(conductor, 1000.0, children)
-    replayed.begin()
+    replayed.feed([])
     return replayed, {start.index: start for start in conductor.outstanding() if start.task == "fan"}
 
 
