@@ -1,6 +1,5 @@
 """Garbage collections during a fan-out beside waiting runs: Python's own schedule, and the daemon's."""
 
-import asyncio
 import gc
 from dataclasses import dataclass, field
 from time import process_time, thread_time
@@ -10,9 +9,8 @@ from engines import engine, run
 from measure import in_fresh_process
 from process import mark
 from report import Measured, Table
+from schedules import as_a_daemon
 from stores import SQLITE, files
-
-from stretto.actors.daemon.collector import Collector
 
 ITEMS, WAITING = 100_000, 2_000
 PYTHON, DAEMON = "Python's own schedule", "the daemon's"
@@ -52,16 +50,11 @@ def collect(schedule: str, items: int, waiting: int) -> Collections:
         gc.callbacks.remove(found.counted)
         found.peak_mb = mark()["peak_mb"]
 
-    async def as_a_daemon(proxy: Any) -> None:
-        dispatcher = proxy.host.services().get().dispatcher
-        with Collector(lambda: dispatcher.alive().get("ItemActor", 0)).running():
-            await asyncio.to_thread(fan_out, proxy)
-
     with files() as made, engine(0, store=made.new()[SQLITE], store_key=made.key_file) as proxy:
         for accepted in [proxy.submit("delayed") for _ in range(waiting)]:
             accepted.get()
         if schedule == DAEMON:
-            asyncio.run(as_a_daemon(proxy))
+            as_a_daemon(proxy, fan_out)
         else:
             fan_out(proxy)
     return found

@@ -15,6 +15,7 @@ from engines import RUN_SECONDS, engine, run
 from measure import Samples, in_fresh_process, median, ratio
 from process import mark
 from report import Measured, Table, figure, timing
+from schedules import as_a_daemon
 from stores import SQLITE, files
 from targets import of_ratio, of_time
 
@@ -37,7 +38,7 @@ ALONE, BESIDE = "alone", "beside waiting runs"
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """The seconds of a recovery a run, and those that each request meanwhile took."""
+    """The seconds of a recovery, a run unless said otherwise, and those that each request meanwhile took."""
 
     seconds: float
     requests: list[float]
@@ -86,18 +87,23 @@ def allocate(url: str, key_file: str) -> float:
 
 
 def recover(url: str, key_file: str, runs: int) -> Recovery:
-    """Recover the runs that another engine has left, and perform small ones meanwhile."""
-    requests: list[float] = []
+    """Recover the runs that another engine has left, as a daemon does, and perform small ones meanwhile."""
     with engine(0, store=url, store_key=key_file) as proxy:
-        began = perf_counter()
-        recovered = proxy.host.recovered()
-        while not _arrives(recovered):
-            asked = perf_counter()
-            run(proxy, "one_task")
-            requests.append(perf_counter() - asked)
-        seconds = perf_counter() - began
+        recovery = as_a_daemon(proxy, await_recovery)
         assert proxy.runs_in_progress().get() == runs
-    return Recovery(seconds / runs, requests)
+    return Recovery(recovery.seconds / runs, recovery.requests)
+
+
+def await_recovery(proxy: Any) -> Recovery:
+    """Perform small runs until all runs are recovered; return the seconds of the whole recovery."""
+    requests: list[float] = []
+    began = perf_counter()
+    recovered = proxy.host.recovered()
+    while not _arrives(recovered):
+        asked = perf_counter()
+        run(proxy, "one_task")
+        requests.append(perf_counter() - asked)
+    return Recovery(perf_counter() - began, requests)
 
 
 def _arrives(answer: "pykka.Future[Any]") -> bool:
