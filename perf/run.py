@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
+import contention
 import contexts
 import counts
 import crowd
@@ -143,6 +144,13 @@ def measure_crowd(report: Report, effort: Effort) -> None:
     report.measured["fairness"] = crowd.latecomer_target(moments)
 
 
+def measure_contention(report: Report, effort: Effort) -> None:
+    """Requests during a large fan-out."""
+    samples = in_fresh_process(contention.measure, effort.engine_rounds)
+    report.show(contention.table(samples), samples)
+    report.measured |= contention.targets(samples)
+
+
 def measure_web(report: Report, effort: Effort) -> None:
     """Many requests in flight."""
     samples = pooled(web.measure, effort.store_rounds // 2, 1)
@@ -207,6 +215,7 @@ TARGETED: dict[str, Section] = {
     "scale": measure_scale,
     "durability": measure_durability,
     "crowd": measure_crowd,
+    "contention": measure_contention,
     "web": measure_web,
     "starts": measure_starts,
     "many": measure_many,

@@ -1,11 +1,9 @@
-"""The engine: the root actor, whose proxy is the public API.
+"""The engine: the root actor, whose proxy is the public API. It never waits for another actor: it answers later.
 
-    engine = Engine.start(definitions="workflows", store="sqlite:///stretto.db", metrics_port=9464).proxy()
-    run = engine.submit("ops.health_check", {"servers": [...]}).get()
-    outcome = run.outcome.get(timeout=60)
-    engine.stop().get()
-
-The engine is composed of parts, each with handlers of its own. It never waits for another actor: it answers later.
+engine = Engine.start(definitions="workflows", store="sqlite:///stretto.db", metrics_port=9464).proxy()
+run = engine.submit("ops.health_check", {"servers": [...]}).get()
+outcome = run.outcome.get(timeout=60)
+engine.stop().get()
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,6 +23,7 @@ from stretto.actors.packs import Source
 from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND
 from stretto.actors.runs import (
     MAX_ITEMS_IN_FLIGHT,
+    MAX_RESULT_BYTES,
     ControlRun,
     ExplainWaits,
     ReportItemOutput,
@@ -71,6 +70,7 @@ class Engine(DispatchedActor):
         metrics_port: int | None = None,
         *,
         max_items_in_flight: int = MAX_ITEMS_IN_FLIGHT,
+        max_result_bytes: int = MAX_RESULT_BYTES,
         threads: int = DEFAULT_THREADS,
         max_threads_left_behind: int = MAX_THREADS_LEFT_BEHIND,
         dispatchers: int = 1,
@@ -91,11 +91,11 @@ class Engine(DispatchedActor):
 
         Args:
             definitions: Folders of definitions and of packs.
-            store: A database URL, `sqlite:///FILE` or `postgresql://...`, where accepted runs survive the process.
-                None keeps runs in memory.
+            store: The URL of a database for runs, `sqlite:///FILE` or `postgresql://...`. None keeps them in memory.
             actions: Modules to import, or FILE.py to execute, for their actions.
             metrics_port: The loopback port of the metrics endpoint. 0 is any free port, None is no endpoint.
             max_items_in_flight: The bound on items in flight in all runs together.
+            max_result_bytes: The bound on the JSON text of one action's result. A larger one fails its item.
             threads: The bound on threads for plain functions.
             max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
             dispatchers: The number of threads for actors.
@@ -129,6 +129,7 @@ class Engine(DispatchedActor):
             pack_config=pack_config, keystore=keystore, rendered_commands=rendered_commands, protected=protected,
             check_digests=check_digests, store_key=store_key, retention=Retention(retain_days, retain_runs),
             files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
+            max_result_bytes=max_result_bytes,
         )  # fmt: skip
         parts = start_parts(options)
         return start_actor(parts, lambda: cls.start_on(parts.services.dispatcher, parts))

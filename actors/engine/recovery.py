@@ -226,7 +226,9 @@ class RunRecovery:
         elif message.flushed:
             self._queue.enqueue([message.run_id])
         else:  # the crashed supervisor's last records must be durable before they are read
-            self._services.journal.record(None, ((self._engine, RestartRun(message.run_id, flushed=True)),))
+            self._services.journal.record(
+                None, ((self._engine, RestartRun(message.run_id, flushed=True)),), (), run.family
+            )
 
     # ---- runs fail without a supervisor
 
@@ -252,7 +254,7 @@ class RunRecovery:
         ending = Ending(outcome.status, None, outcome.errors, now)
         happened = Happened(run_id=run_id, first=0, entries=(), secret=False, status=outcome.status, ending=ending)
         self._services.instruments.workflow(run.handle.workflow).run_finished("failed", max(now - run.since, 0.0))
-        self._services.journal.record(happened, ((self._engine, ended),))
+        self._services.journal.record(happened, ((self._engine, ended),), (), run.family)
         self._cancel_orphans(child_id for child_id, _ in self._table.children_of(run_id))
         self._queue.enqueue(self._queue.take_children(run_id))
         self._queue.finished_one(run_id)

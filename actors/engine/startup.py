@@ -60,6 +60,7 @@ class EngineOptions:
     actions: Paths
     metrics_port: int | None
     max_items_in_flight: int
+    max_result_bytes: int
     threads: int
     max_threads_left_behind: int
     dispatchers: int
@@ -132,7 +133,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
         timers = Timers(start_clock(stack))
         journal = None
         if options.store is not None:
-            journal = open_journal(options.store, options.store_key, guard)
+            journal = open_journal(options.store, options.store_key, guard, dispatcher.right_of_way)
             stack.add("journal", journal.close)
         unfinished = () if journal is None else tuple(journal.store.reader.unfinished())
         access = FileAccess(_protected(options), as_list(options.files_read), as_list(options.files_write))
@@ -148,6 +149,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             journal=NoJournal() if journal is None else journal.link,
             readers=NoReaders() if journal is None else journal.readers, files=files,
             permits=PermitPool(options.max_items_in_flight), guard=guard,
+            max_result_bytes=options.max_result_bytes,
         )  # fmt: skip
         if journal is not None:
             journal.start(timers, instruments, lambda: services.engine)
@@ -228,7 +230,7 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int]) -> None
 
 
 def _check(options: EngineOptions) -> None:
-    for name in ("max_items_in_flight", "threads", "dispatchers"):
+    for name in ("max_items_in_flight", "max_result_bytes", "threads", "dispatchers"):
         value = getattr(options, name)
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")

@@ -63,7 +63,13 @@ class _Collected:
     def __init__(self) -> None:
         self.writes: list[Write] = []
 
-    def record(self, write: Write | None, notifications: Notifications = (), answers: Answers = ()) -> None:  # noqa: ARG002 - no actor waits
+    def record(
+        self,
+        write: Write | None,
+        notifications: Notifications = (),  # noqa: ARG002 - no actor waits
+        answers: Answers = (),  # noqa: ARG002 - as above
+        family: str | None = None,  # noqa: ARG002 - all are written together
+    ) -> None:
         """Collect a record."""
         if write is not None:
             self.writes.append(write)

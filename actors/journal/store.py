@@ -3,7 +3,7 @@
 Both are called on threads that may block, the journal's and the readers', never in an actor's turn.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -47,7 +47,7 @@ class StoreLost(StrettoError):
 
 
 class Unrecordable(StrettoError):
-    """The database rejected a run's data permanently; the transaction was rolled back."""
+    """A run's data can never be written; the transaction was rolled back."""
 
     code = "unrecordable"
 
@@ -64,11 +64,12 @@ class AlreadyAccepted(msgspec.Struct, frozen=True):
 class Writer(Protocol):
     """The writing side of a store, for one thread."""
 
-    def write(self, writes: Sequence[Write]) -> list[AlreadyAccepted]:
+    def write(self, writes: Sequence[Write], more: Iterable[Sequence[Write]] = ()) -> list[AlreadyAccepted]:
         """Write records in one transaction, which is durable when this returns.
 
         Args:
             writes: The records, in their order.
+            more: Portions of further records, each taken when those before it are executed.
 
         Returns:
             The accepted runs that were not written because an earlier run has their idempotency key.

@@ -95,7 +95,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         run.begun = True
         run.log = RunLog(
             self._services.journal, run.run_id, secretive=self._request.secrecy != NO_SECRECY,
-            first=replay.entries, learned=conductor.mask.seen_count,
+            first=replay.entries, learned=conductor.mask.seen_count, family=self._request.family,
         )  # fmt: skip
         run.propagation.latest = replay.requested
         # The state before the requests below: they may add commands, which are carried out as always.

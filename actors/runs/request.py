@@ -18,6 +18,7 @@ from stretto.definitions.model import Workflow, bind
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
+    from stretto.actors.dispatch import Lane
     from stretto.definitions.conductor import ReusePlan
     from stretto.definitions.context import Mask
 
@@ -67,6 +68,8 @@ class RunRequest:
         accepted: Resolved with `handle`, or failed with `InvalidInput`.
         watchers: Actors that get `RunProgressed`.
         nested: The refs that are workflows.
+        family: The id of the run at the top, or None if that is this run.
+        lane: Where the run's actors start, or None to start them on the dispatcher.
         parent: The parent item of a sub-workflow's run.
         depth: The number of runs above this one.
         surroundings: The values that the run gets besides its inputs.
@@ -80,8 +83,8 @@ class RunRequest:
     """
 
     __slots__ = (
-        "accepted", "depth", "handle", "idempotency_key", "inputs", "mask", "nested", "origin", "parent",
-        "rerun", "reuse_plan", "scope", "secrecy", "surroundings", "watchers", "workflow",
+        "accepted", "depth", "family", "handle", "idempotency_key", "inputs", "lane", "mask", "nested", "origin",
+        "parent", "rerun", "reuse_plan", "scope", "secrecy", "surroundings", "watchers", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -103,6 +106,8 @@ class RunRequest:
         self.origin: Origin = "owner"
         self.surroundings = NO_ENVIRONMENT
         self.mask: Mask | None = None
+        self.lane: Lane | None = None
+        self.family: str | None = None
         self.secrecy = NO_SECRECY
         self.scope: Catalogue | None = None
         self.idempotency_key: str | None = None

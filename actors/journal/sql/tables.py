@@ -179,7 +179,7 @@ tasks = _table(
 
 item_outputs = _table(
     "item_outputs",
-    # What an ended attempt printed and logged.
+    # The text that an ended attempt printed and logged.
     _number_of_run(),
     Column("task", Text, nullable=False),
     Column("visit", Integer, nullable=False),
