@@ -146,8 +146,8 @@ def measure_crowd(report: Report, effort: Effort) -> None:
 
 def measure_contention(report: Report, effort: Effort) -> None:
     """Requests during a large fan-out."""
-    samples = in_fresh_process(contention.measure, effort.engine_rounds)
-    report.show(contention.table(samples), samples)
+    samples = in_fresh_process(contention.measure, effort.engine_rounds, effort.share)
+    report.show(contention.table(samples, effort.share), samples)
     report.measured |= contention.targets(samples)
 
 

@@ -83,11 +83,6 @@ FEW: Mapping[str, Target] = {
     "fairness": Target(
         "runs whose end the last-submitted run's start waited for", "at most", 0, "runs", "20 large runs before it"
     ),
-    "request, p50": Target("a run is accepted during a fan-out of 100,000, SQLite, p50", "at most", 4, "x", "idle"),
-    "request, p99": Target("the same, p99", "at most", 6, "x", "idle"),
-    "small run": Target("a small run during it, submit to outcome, p50", "at most", 6, "x", "idle"),
-    "cancel": Target("a waiting run is cancelled during it, p50", "at most", 6, "x", "idle"),
-    "disturbed items": Target("items/s of that fan-out", "at least", 0.95, "x", "without requests"),
     "http": Target("1,000 core.http items of 1 s, concurrency 1,000", "at most", 2.5, "s", "1 s, the physical limit"),
     "stretto --help": Target("stretto --help", "at most", 0.25, "s", BASELINE),
     "stretto validate": Target("stretto validate of a small file", "at most", 0.4, "s", BASELINE),
