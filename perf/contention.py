@@ -6,7 +6,6 @@ Over an SQLite store, with the thread switching and the garbage collection of th
 waits for their outcome, submits runs that only wait, and cancels them: some thirty commits a second that it waits for.
 """
 
-import asyncio
 import sys
 import threading
 from time import perf_counter, sleep
@@ -15,10 +14,8 @@ from typing import Any
 from engines import RUN_SECONDS, engine, run
 from measure import Samples, in_fresh_process, median, percentile, ratio
 from report import Measured, Table, figure
+from schedules import as_a_daemon
 from stores import SQLITE, files
-
-from stretto.actors.cli.serve import SWITCH_SECONDS
-from stretto.actors.daemon.collector import Collector
 
 ITEMS = 100_000
 IDLE_REQUESTS = 30
@@ -48,11 +45,11 @@ def requests(proxy: Any, when: str, samples: Samples) -> None:
         samples.setdefault(f"{name}, {when}", []).append(seconds)
 
 
-def disturbed_fan_out(proxy: Any, samples: Samples) -> float:
+def disturbed_fan_out(proxy: Any, items: int, samples: Samples) -> float:
     """Run a fan-out and send requests until it has ended. Return its seconds."""
     ended: list[float] = []
     began = perf_counter()
-    handle = proxy.submit("plain_fan_out", {"items": list(range(ITEMS))}).get(timeout=RUN_SECONDS)
+    handle = proxy.submit("plain_fan_out", {"items": list(range(items))}).get(timeout=RUN_SECONDS)
 
     def wait() -> None:
         handle.outcome.get(timeout=RUN_SECONDS)
@@ -66,7 +63,7 @@ def disturbed_fan_out(proxy: Any, samples: Samples) -> float:
     return ended[0] - began
 
 
-def measure_rounds(proxy: Any, rounds: int) -> Samples:
+def measure_rounds(proxy: Any, rounds: int, items: int) -> Samples:
     """Measure all cases in turn; the first round has no values."""
     samples: Samples = {}
     for _ in range(rounds + 1):
@@ -75,9 +72,9 @@ def measure_rounds(proxy: Any, rounds: int) -> Samples:
             requests(proxy, IDLE, found)
             sleep(PAUSE_SECONDS / 10)
         began = perf_counter()
-        run(proxy, "plain_fan_out", {"items": list(range(ITEMS))})
-        found[ALONE] = [(perf_counter() - began) / ITEMS]
-        found[DISTURBED] = [disturbed_fan_out(proxy, found) / ITEMS]
+        run(proxy, "plain_fan_out", {"items": list(range(items))})
+        found[ALONE] = [(perf_counter() - began) / items]
+        found[DISTURBED] = [disturbed_fan_out(proxy, items, found) / items]
         if samples:
             for name, values in found.items():
                 samples[name] += values
@@ -86,23 +83,16 @@ def measure_rounds(proxy: Any, rounds: int) -> Samples:
     return samples
 
 
-def measure(rounds: int) -> Samples:
-    """Measure `measure_rounds` as in a daemon."""
-
-    async def as_a_daemon(proxy: Any) -> Samples:
-        dispatcher = proxy.host.services().get().dispatcher
-        with Collector(lambda: dispatcher.alive().get("ItemActor", 0)).running():
-            return await asyncio.to_thread(measure_rounds, proxy, rounds)
-
-    sys.setswitchinterval(SWITCH_SECONDS)
+def measure(rounds: int, share: float) -> Samples:
+    """Measure `measure_rounds` with a share of the items, as in a daemon."""
     with files() as made, engine(0, store=made.new()[SQLITE], store_key=made.key_file) as proxy:
-        return asyncio.run(as_a_daemon(proxy))
+        return as_a_daemon(proxy, lambda proxy: measure_rounds(proxy, rounds, round(ITEMS * share)))
 
 
-def table(samples: Samples) -> Table:
+def table(samples: Samples, share: float) -> Table:
     """Show `measure`."""
     made = Table(
-        f"Requests during a fan-out of {ITEMS:,}, SQLite",
+        f"Requests during a fan-out of {round(ITEMS * share):,}, SQLite",
         ["", "idle, p50", "p99", "during it, p50", "p99", "ratio of p50", "of p99"],
         f"{len(samples[f'{ACCEPTED}, {BUSY}'])} requests of each kind during {len(samples[ALONE])} fan-outs. Without "
         f"requests the fan-out runs {figure(1 / median(samples[ALONE]))} items a second, with them "
@@ -136,4 +126,5 @@ def _share(samples: Samples) -> float:
 
 
 if __name__ == "__main__":
-    print("\n".join(table(in_fresh_process(measure, int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS)).lines()))
+    given = int(sys.argv[1]) if len(sys.argv) > 1 else ROUNDS
+    print("\n".join(table(in_fresh_process(measure, given, 1.0), 1.0).lines()))
