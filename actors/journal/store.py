@@ -239,6 +239,9 @@ class Reader(Protocol):
     def learned(self, run_id: str) -> tuple[str, ...]:
         """Return the texts of a run's SecretsLearned entries. No other entry is read."""
 
+    def extension(self, run_id: str) -> float:
+        """Return the seconds that requests have added to a run's deadline. No other entry is restored."""
+
     def children(self, run_id: str) -> list[Child]:
         """Return a run's child runs, in the order of their acceptance."""
 

@@ -118,7 +118,8 @@ def show_items(page: ItemsAnswer, clock: Clock) -> None:
 
 
 def _took(item: dict[str, Any]) -> str:
-    return "-" if item["seconds"] is None else format_seconds(item["seconds"])
+    seconds = item.get("seconds")  # a daemon of an earlier version sends none
+    return "-" if seconds is None else format_seconds(seconds)
 
 
 def show_cursor(cursor: str | None, empty: str | None) -> None:
@@ -133,7 +134,7 @@ def _show_item(item: dict[str, Any], clock: Clock) -> None:
     show_fields(
         [
             ("task", item["task"]), ("visit", item["visit"]), ("item", item["index"]), ("try", item["attempt"]),
-            ("outcome", item["outcome"]), ("began", clock.format(item["began_at"]) or "-"),
+            ("outcome", item["outcome"]), ("began", clock.format(item.get("began_at")) or "-"),
             ("ended", clock.format(item["at"])), ("took", _took(item)),
         ]
     )  # fmt: skip

@@ -63,6 +63,7 @@ COMPLETED: Final = "item_completed"
 FAILED: Final = "item_failed"
 """The kinds of ItemCompleted, without and with a failure: most entries are one, and each has its own body."""
 LEARNED: Final = "secrets_learned"
+EXTENDED: Final = "extension_requested"
 _ATTEMPTS: Final = frozenset({COMPLETED, FAILED})
 _TEXT: Final = (str, NoneType)
 _NUMBER: Final = (int, NoneType)

@@ -5,6 +5,7 @@ Lists read narrow rows only. Nothing long is read at once: entries come in porti
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from math import fsum
 from typing import Any, Final, get_args
 
 from sqlalchemy import ColumnElement, Connection, Engine, Label, ScalarSelect, Select, bindparam, func, select
@@ -29,7 +30,7 @@ from stretto.actors.journal.records import (
 )
 from stretto.actors.journal.sql.cursors import decode_cursor, encode_cursor
 from stretto.actors.journal.sql.damage import report_damage
-from stretto.actors.journal.sql.encoding import Columns, decode_data, decode_entry
+from stretto.actors.journal.sql.encoding import EXTENDED, KINDS, Columns, decode_data, decode_entry
 from stretto.actors.journal.sql.errors import converting_errors
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.shared_bodies import SharedObjects
@@ -152,6 +153,12 @@ class SqlReader:
         of_run = ENTRY.where(entries.c.run == _number_of(run_id), LEARNED_ENTRIES)
         found = map(self.restore_entry, self._rows(of_run.order_by(entries.c.number)))
         return tuple(text for entry in found if isinstance(entry, SecretsLearned) for text in entry.texts)
+
+    def extension(self, run_id: str) -> float:
+        """Return the seconds that requests have added to a run's deadline."""
+        of_run = ENTRY.where(entries.c.run == _number_of(run_id), entries.c.kind == EXTENDED)
+        found = map(self.restore_entry, self._rows(of_run))
+        return fsum(entry.seconds for entry in found if isinstance(entry, KINDS[EXTENDED]))
 
     def children(self, run_id: str) -> list[Child]:
         """Return a run's child runs, in the order of their acceptance."""

@@ -4,6 +4,8 @@
          1--1 run_ends        how it ended, for reports
          1--n entries         its entries, from which it recovers
          1--n tasks           the state of its tasks' visits, for reports
+         1--n item_outputs    what its items printed
+         1--n run_labels      its labels
          1--1 suspects        whether an engine crashed while it recovered the run
          n--1 definitions, surroundings      shared by runs, each stored once
 
@@ -174,6 +176,31 @@ tasks = _table(
     Column("failed", _BIG, nullable=False),
     PrimaryKeyConstraint("run", "task", "visit"),
 )
+
+item_outputs = _table(
+    "item_outputs",
+    # What an ended attempt printed and logged.
+    _number_of_run(),
+    Column("task", Text, nullable=False),
+    Column("visit", Integer, nullable=False),
+    Column("item", _BIG, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("outcome", Text, nullable=False),
+    # The bytes that are kept, and those before them that are not.
+    Column("size", _BIG, nullable=False),
+    Column("cut", _BIG, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("run", "task", "visit", "item", "attempt"),
+)
+
+run_labels = _table(
+    "run_labels",
+    _number_of_run(),
+    Column("key", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    PrimaryKeyConstraint("run", "key"),
+)
+Index("run_labels_by_value", run_labels.c.key, run_labels.c.value, run_labels.c.run)
 
 suspects = _table(
     "suspects",

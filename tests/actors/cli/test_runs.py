@@ -219,6 +219,9 @@ def test_a_runs_deadline_is_extended_without_a_daemon(kept: Kept) -> None:
     assert kept.told("extend", timed.id, "0.5") == {"run": timed.id, "done": "extend", "seconds": 0.5}
     assert kept.runs("extend", timed.id, "3600").output == ""
     after = kept.told("why", timed.id)[-1]
+    assert kept.told("show", timed.id)["deadline"] == "1970-01-01T01:17:40.500000Z"
+    assert "deadline  1970-01-01 01:17:40Z" in kept.runs("show", timed.id, "--utc").stdout
+    assert kept.told("show", kept.running.id)["deadline"] is None
     assert (before["text"], after["text"]) == (
         "the run times out at 1970-01-01T00:17:40Z", "the run times out at 1970-01-01T01:17:40Z"
     )  # fmt: skip
