@@ -152,13 +152,13 @@ class Dispatcher:
             if right_of_way.taken:
                 right_of_way.wait()
             try:
-                actor = ready.popleft()
-            except IndexError:
+                actor = ready.get_nowait()
+            except queue.Empty:
                 if lane.leave_queue():
                     return
                 continue
             # Another thread may serve the lane meanwhile.
-            left = parallel and bool(ready) and self._requeue(lane)
+            left = parallel and not ready.empty() and self._requeue(lane)
             try:
                 if actor._take_turn(self._turn) and not actor.actor_inbox.submit(actor):
                     actor._abandon()
@@ -167,7 +167,7 @@ class Dispatcher:
                 with contextlib.suppress(BaseException):
                     actor._abandon()
             del actor
-            if left or (ready and not others.empty() and self._requeue(lane)):
+            if left or (not ready.empty() and not others.empty() and self._requeue(lane)):
                 return
 
     def _requeue(self, lane: Lane) -> bool:

@@ -9,6 +9,7 @@ not depend on each other. So a request need not wait until a large run's records
 """
 
 from collections import deque
+from itertools import islice
 from typing import Final
 
 from stretto.actors.journal.messages import Record
@@ -63,9 +64,9 @@ class Backlog:
     def take(self) -> list[Record]:
         """Remove and return the next records.
 
-        These are a portion of each lane in which someone waits for a record, and every other time a portion of one
-        lane more: requests that come all the time do not stop the other runs. If a record waits for all others, these
-        are all records.
+        These are a portion of each lane in which someone waits for a record, and every other time a portion of the
+        other lanes together: requests that come all the time do not stop the other runs. If a record waits for all
+        others, these are all records.
         """
         taken: list[Record] = []
         if self._whole:
@@ -74,15 +75,22 @@ class Backlog:
                 self._move(family, self.entries, taken)
             return taken
         families, room = list(self._awaited), MAX_BATCH_ENTRIES
-        other = next((family for family in self._lanes if family not in self._awaited), None)
         self._others_are_next = bool(families) and not self._others_are_next
-        if other is not None and not self._others_are_next:
-            families.append(other)
         for family in families:
             if room <= 0:
                 break
             room -= self._move(family, PORTION_ENTRIES, taken)
+        if not self._others_are_next:
+            self._take_others(taken)
         return taken
+
+    def _take_others(self, taken: list[Record]) -> None:
+        """Move a portion of the lanes in which no one waits to `taken`: many small runs are written together."""
+        room = PORTION_ENTRIES
+        for family in list(islice((each for each in self._lanes if each not in self._awaited), PORTION_ENTRIES)):
+            room -= self._move(family, room, taken)
+            if room <= 0:
+                return
 
     def _move(self, family: str | None, most: int, taken: list[Record]) -> int:
         """Move records of a lane to `taken`, and the lane behind the others. Return the number of entries."""

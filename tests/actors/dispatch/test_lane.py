@@ -119,7 +119,7 @@ def test_a_lane_can_be_used_again(dispatcher: Dispatcher) -> None:
         actor = Turn.start_on(lane, seen)
         assert actor.ask(number, timeout=PATIENCE) == number
         actor.stop()
-    assert not lane.ready
+    assert lane.ready.empty()
 
 
 def test_the_turns_of_a_lane_are_run_before_a_stop() -> None:

@@ -200,7 +200,9 @@ def test_what_is_read_of_a_recovered_run_does_not_grow_with_the_number_of_runs(
         reads = [each for each in counted.statements if each.startswith("SELECT")]
         costs.append((len(reads), counted.steps))
     (first_reads, first_steps), (second_reads, second_steps), (third_reads, third_steps) = costs
-    assert third_reads - second_reads == 4 * (second_reads - first_reads) == 80 * READS_A_RUN
+    # A group of runs is noted together, which reads their numbers once.
+    assert abs(second_reads - first_reads - 20 * READS_A_RUN) <= 2
+    assert abs(third_reads - second_reads - 80 * READS_A_RUN) <= 2
     assert third_steps - second_steps <= 1.5 * 4 * (second_steps - first_steps)
 
 
