@@ -25,7 +25,6 @@ from stretto.actors.runs import (
     MAX_ITEMS_IN_FLIGHT,
     MAX_RESULT_BYTES,
     ControlRun,
-    ExplainWaits,
     ReportItemOutput,
     WatchRun,
 )
@@ -57,8 +56,8 @@ class Engine(DispatchedActor):
         self._handlers = core.handlers
         self.host = core.host
         self.metrics_url = parts.metrics_url
-        bind_gauges(parts, core.table.__len__)
-        core.recovery.recover_unfinished(parts.unfinished)
+        bind_gauges(parts, core.table.__len__, core.quarantine.__len__)
+        core.recovery.recover_unfinished(parts.unfinished, parts.suspects)
         parts.stack.add("engine", self.actor_ref.stop)
 
     @classmethod
@@ -193,8 +192,15 @@ class Engine(DispatchedActor):
         return self._core.requests.status(run_id)
 
     def cancel(self, run_id: str) -> Any:
-        """Cancel a run by its cancellation policy. Answered when nothing new will start."""
-        return self._core.requests.send(run_id, "cancel", ControlRun(events.CancelRequested))
+        """Cancel a run by its cancellation policy. Answered when nothing new will start.
+
+        A quarantined run ends at once, without an evaluation of its expressions.
+        """
+        return self._core.requests.cancel(run_id)
+
+    def recover(self, run_id: str) -> Any:
+        """Try again to recover a quarantined run. Raises `IllegalTransition` for any other run."""
+        return self._core.release.recover(run_id)
 
     def pause(self, run_id: str) -> Any:
         """Pause a run: nothing new starts, running items finish."""
@@ -239,7 +245,7 @@ class Engine(DispatchedActor):
         Raises:
             UnknownTask: The workflow has no such task.
         """
-        return self._core.requests.send(run_id, "ask about", ExplainWaits(task))
+        return self._core.requests.why(run_id, task)
 
     def item_output(self, run_id: str, task: str, index: int = 0) -> Any:
         """Return what an item in flight has written so far, secrets masked.

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
         GraceElapsed,
         OldRunRead,
         ParkWhenIdle,
+        PauseElapsed,
         PermitsGranted,
         PruneDue,
+        RecoveryNoted,
         ReportItemOutput,
         ReportStatus,
         RestartRun,
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
         RunProgressed,
         RunRecovered,
         RunRefused,
+        RunReleased,
         SharePermits,
         StartChild,
         WatchRun,
@@ -57,9 +60,9 @@ else:
             "messages": (
                 "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
                 "ChildRefused ControlChild ControlRun DiscardRun ExplainWaits Forwarded GraceElapsed "
-                "OldRunRead ParkWhenIdle PermitsGranted PruneDue ReportItemOutput ReportStatus RestartRun "
-                "ReturnPermits RunCrashed RunEnded RunInterrupted RunParked RunPauseChanged "
-                "RunProgressed RunRecovered RunRefused SharePermits StartChild WatchRun"
+                "OldRunRead ParkWhenIdle PauseElapsed PermitsGranted PruneDue RecoveryNoted ReportItemOutput "
+                "ReportStatus RestartRun ReturnPermits RunCrashed RunEnded RunInterrupted RunParked RunPauseChanged "
+                "RunProgressed RunRecovered RunRefused RunReleased SharePermits StartChild WatchRun"
             ),
             "permits": "Grant PermitPool",
             "recovering": "RecoveringSupervisor",
@@ -90,10 +93,12 @@ __all__ = [
     "Grant",
     "OldRunRead",
     "ParkWhenIdle",
+    "PauseElapsed",
     "PermitPool",
     "PermitsGranted",
     "PruneDue",
     "RecoveringSupervisor",
+    "RecoveryNoted",
     "RecoverySource",
     "RememberedKeys",
     "ReportItemOutput",
@@ -109,6 +114,7 @@ __all__ = [
     "RunProgressed",
     "RunRecovered",
     "RunRefused",
+    "RunReleased",
     "RunRequest",
     "RunSupervisor",
     "Services",

@@ -122,7 +122,7 @@ class ItemActor(DispatchedActor):
                 _check_literal(action, task, rendered)
         except (ExpressionError, Overran) as error:
             self._report_failure(
-                "failed", _unrendered(error, services, _log_fields(self._run_id, self._workflow, self._request))
+                "failed", _unrendered(error, services, _log_fields(self._run_id, self._workflow, message))
             )
             return
         except (InvalidActionInput, UnknownAction) as error:
@@ -365,13 +365,6 @@ def _ref_of(start: StartItem, task: Task) -> str:
     return start.prepared.action if start.prepared is not None else task.action or ""
 
 
-def _too_large(size: int, most: int) -> str:
-    return (
-        f"the action's result must have at most {most:,} bytes as JSON (engine.max_result_bytes), got about {size:,}; "
-        "write it to a file, and return the path"
-    )
-
-
 def _unrendered(error: ExpressionError | Overran, services: Services, ids: dict[str, Any]) -> Failure:
     """Return the failure of an item whose input cannot be rendered. An evaluation that was stopped is counted."""
     if isinstance(error, Overran):
@@ -380,6 +373,13 @@ def _unrendered(error: ExpressionError | Overran, services: Services, ids: dict[
         _log.error("evaluation_stopped", place=str(error.place), expression=error.expression, **ids)
     kind = error.code if isinstance(error, ExpressionLimitExceeded) else "expression"
     return Failure(kind, error.explanation, retryable=False, expression=error.expression, where=error.place)
+
+
+def _too_large(size: int, most: int) -> str:
+    return (
+        f"the action's result must have at most {most:,} bytes as JSON (engine.max_result_bytes), got about {size:,}; "
+        "write it to a file, and return the path"
+    )
 
 
 def _check_literal(action: Action, task: Task, rendered: FrozenDict) -> None:

@@ -40,8 +40,8 @@ class Services:
         readers: Read from the store.
         permits: Limit the items in flight.
         files: Reads and writes the files that workflows name.
-        max_result_bytes: The bound on the size of one action's result.
         guard: Breaks off evaluations that take too long.
+        max_result_bytes: The bound on the size of one action's result.
         context_bytes: The context's weight by run. Each run updates its own.
     """
 
@@ -58,8 +58,8 @@ class Services:
     readers: Readers | NoReaders = field(default_factory=NoReaders)
     permits: PermitPool = field(default_factory=lambda: PermitPool(MAX_ITEMS_IN_FLIGHT))
     files: FileWork = field(default_factory=FileThreads)
-    max_result_bytes: int = MAX_RESULT_BYTES
     guard: Guard = field(default_factory=Unguarded)
+    max_result_bytes: int = MAX_RESULT_BYTES
     _engine: pykka.ActorRef[Any] | None = None
     context_bytes: dict[str, int] = field(default_factory=dict)
 

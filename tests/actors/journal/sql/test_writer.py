@@ -207,3 +207,27 @@ def test_what_has_landed_is_known_until_all_of_it_is_given_again(store: Store) -
     with pytest.raises(Unrecordable):
         store.writer.write([landed])
     assert store.reader.entries(run.run_id, 0, 10) == [completed(0)]
+
+
+def test_portions_are_one_transaction(store: Store) -> None:
+    """They are taken one after the other, each when the ones before it are executed."""
+    run = acceptance()
+    rows: list[int] = []
+
+    def more() -> Iterator[list[Write]]:
+        for first in (0, 100):
+            rows.append(store.writer.rows_written)
+            yield [happening(run.run_id, *(completed(first + index, RESULT) for index in range(100)), first=first)]
+
+    store.writer.write([run], more())
+    assert rows == [0, 0]
+    assert store.writer.rows_written >= 201
+    assert len(store.reader.entries(run.run_id, 0, 500)) == 200
+
+
+def test_a_portion_that_the_store_refuses_undoes_those_before_it(store: Store) -> None:
+    """As all records of one transaction."""
+    run = acceptance()
+    with pytest.raises(Unrecordable, match="unknown"):
+        store.writer.write([run], iter([[happening("unknown", completed(0, RESULT))]]))
+    assert store.reader.accepted(run.run_id) is None
