@@ -24,7 +24,7 @@ def read_bytes(path: str | PathLike[str], check: Callable[[os.stat_result], obje
 
     Args:
         path: The file.
-        check: Called with the open file's status before it is read. What it raises is raised here.
+        check: Called with the open file's status before it is read. Its exceptions are raised here.
 
     Raises:
         OSError: The file cannot be read, is a folder or a socket, has more than `MAX_BYTES`, or is a pipe that sends
