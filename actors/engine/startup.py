@@ -24,6 +24,7 @@ from stretto.actors.journal import (
     files_of,
     open_journal,
 )
+from stretto.actors.locating import is_folder
 from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
 from stretto.actors.runners import Runners
 from stretto.actors.runs import PermitPool, PruneDue, Services, SharePermits
@@ -186,7 +187,7 @@ def _protected(options: EngineOptions) -> ProtectedFiles:
     for source in (options.store_key, options.pack_config, options.keystore):
         if isinstance(source, str | PathLike):
             path = Path(source)
-            given += path.iterdir() if path.is_dir() else [path]
+            given += path.iterdir() if is_folder(path) else [path]
     return ProtectedFiles(given)
 
 
