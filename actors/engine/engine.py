@@ -33,6 +33,7 @@ from stretto.actors.runs import (
     WatchRun,
 )
 from stretto.definitions.conductor import events
+from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
 from stretto.metrics import get_logger
 
@@ -85,6 +86,7 @@ class Engine(DispatchedActor):
         retain_days: float | None = None,
         retain_runs: int | None = None,
         protected: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
+        expression_limits: ExpressionLimits = DEFAULT_LIMITS,
     ) -> "pykka.ActorRef[Engine]":
         """Start an engine and everything it needs. If this raises, nothing is left running.
 
@@ -107,6 +109,7 @@ class Engine(DispatchedActor):
             retain_days: The days that ended runs stay in the store. None is no limit.
             retain_runs: The number of ended runs that stay in the store. None is no limit.
             protected: More files that workflows must not read or write, besides the store and its key.
+            expression_limits: The limits on the expressions of new runs. A run in the store keeps those that it had.
 
         Returns:
             The reference of the engine's actor.
@@ -124,6 +127,7 @@ class Engine(DispatchedActor):
             max_items_in_flight=max_items_in_flight, dispatchers=dispatchers, addresses=addresses, packs=packs,
             pack_config=pack_config, keystore=keystore, rendered_commands=rendered_commands, protected=protected,
             check_digests=check_digests, store_key=store_key, retention=Retention(retain_days, retain_runs),
+            expression_limits=expression_limits,
         )  # fmt: skip
         parts = start_parts(options)
         try:
@@ -279,8 +283,6 @@ class Engine(DispatchedActor):
         """Return the refs of all known workflows."""
         return self._core.definitions.catalogue.refs()
 
-    # ---- the store
-
     def handle(self, run_id: str) -> Any:
         """Return the `RunHandle` of a run in progress, or of an ended one in the store."""
         return self._core.store.handle(run_id)
@@ -374,8 +376,6 @@ class Engine(DispatchedActor):
             ValueError: The grace is negative or too long.
         """
         return self._core.shutdown.stop(grace)
-
-    # ---- the actor
 
     def on_receive(self, message: Any) -> Any:
         """Handle a message by the part whose method is marked with its type."""

@@ -94,7 +94,7 @@ class RunRecovery:
         request = RunRequest(accepted.workflow, {}, run.handle, run.accepted)
         request.parent, request.depth = accepted.parent, accepted.depth
         request.rerun, request.reuse_plan = accepted.rerun, message.reuse_plan
-        request.surroundings = accepted.surroundings
+        request.surroundings, request.limits = accepted.surroundings, accepted.limits
         # Both today's secrets and those of the time when the run began are masked.
         mask = self._runs.mask_of(run, self._definitions.pack_configuration.of_workflow(accepted.workflow.ref))
         mask.add(accepted.surroundings.mask.known()[0])

@@ -18,6 +18,7 @@ from stretto.actors.journal import NoJournal, NoReaders, OpenJournal, Prune, Unf
 from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
 from stretto.actors.runners import Runners
 from stretto.actors.runs import PermitPool, Services
+from stretto.definitions.expressions import LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits
 from stretto.metrics import Instruments, MetricsServer, configure_logging, get_logger
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class EngineOptions:
     store_key: str | PathLike[str] | None
     retention: Retention
     protected: Paths
+    expression_limits: ExpressionLimits
 
 
 class StopStack(contextlib.ExitStack):
@@ -134,7 +136,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             dispatcher, timers, runners, library.actions, instruments, options.check_digests,
             journal=NoJournal() if journal is None else journal.link,
             readers=NoReaders() if journal is None else journal.readers, files=files,
-            permits=PermitPool(options.max_items_in_flight),
+            permits=PermitPool(options.max_items_in_flight), limits=options.expression_limits,
         )  # fmt: skip
         if journal is not None:
             journal.start(timers, instruments, lambda: services.engine)
@@ -202,9 +204,17 @@ def _check(options: EngineOptions) -> None:
         value = getattr(options, name)
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
+    _check_limits(options.expression_limits)
     retention = options.retention
     if (retention.days is not None and retention.days < 0) or (retention.runs is not None and retention.runs < 0):
         raise ValueError("a retention must be at least 0 days and at least 0 runs")
+
+
+def _check_limits(limits: ExpressionLimits) -> None:
+    for name, least in (("max_cost", LEAST_MAX_COST), ("max_bytes", LEAST_MAX_BYTES)):
+        value = getattr(limits, name)
+        if not least <= value <= MOST:
+            raise ValueError(f"{name} of expression_limits must be from {least:,} to {MOST:,}, got {value:,}")
 
 
 def as_list(paths: Paths) -> list[str]:

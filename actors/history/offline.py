@@ -40,6 +40,7 @@ from stretto.definitions.conductor import (
     TaskEnded,
     TaskStarted,
 )
+from stretto.definitions.expressions import ExpressionLimits
 
 if TYPE_CHECKING:
     import pykka
@@ -120,6 +121,8 @@ class OfflineRuns:
         accepted = RunAccepted(
             run_id=new_run_id(), workflow=old.workflow, parameters=old.parameters, surroundings=old.surroundings,
             accepted_at=self._now(), secret=old.secret, rerun=Rerun(run_id, scope),
+            # This process does not know the settings of the daemon that will start it.
+            limits=ExpressionLimits(old.limits.max_cost, old.limits.max_bytes),
         )  # fmt: skip
         self._store.writer.write([accepted])
         return accepted.run_id

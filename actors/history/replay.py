@@ -121,7 +121,7 @@ def conductor_of(accepted: RunAccepted, mask: Mask | None = None) -> Conductor:
     parent = None if accepted.parent is None else accepted.parent.system_parent
     return Conductor(
         accepted.workflow, accepted.run_id, accepted.parameters, accepted.accepted_at, parent,
-        surroundings=accepted.surroundings, mask=mask, secrecy=NO_SECRECY,
+        surroundings=accepted.surroundings, mask=mask, secrecy=NO_SECRECY, limits=accepted.limits,
     )  # fmt: skip
 
 

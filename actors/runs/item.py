@@ -132,7 +132,7 @@ class ItemActor(DispatchedActor):
     def _render(self, start: StartItem, task: Task) -> FrozenDict:
         if start.prepared is not None:
             return start.prepared.input
-        moment = Moment(start.at, self._run_id, start.task, start.visit, start.index)
+        moment = Moment(start.at, self._run_id, start.task, start.visit, start.index, limits=start.scope.facts.limits)
         rendered = task.input.evaluate(start.scope, moment)
         assert isinstance(rendered, FrozenDict)  # noqa: S101 - an input is an object, or the definition was refused
         return rendered

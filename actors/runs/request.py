@@ -13,6 +13,7 @@ from stretto.actors.outcome import RunHandle
 from stretto.actors.runs.idempotency import idempotency_of
 from stretto.definitions.context import NO_ENVIRONMENT, NO_SECRECY
 from stretto.definitions.data import FrozenDict
+from stretto.definitions.expressions import DEFAULT_LIMITS
 from stretto.definitions.model import Workflow
 
 if TYPE_CHECKING:
@@ -55,10 +56,11 @@ class RunRequest:
         idempotency_key: The client's key.
         rerun: The earlier run that this one repeats.
         reuse_plan: The results of that run to reuse.
+        limits: The limits on the run's expressions.
     """
 
     __slots__ = (
-        "accepted", "depth", "handle", "idempotency_key", "inputs", "mask", "nested", "parent", "rerun",
+        "accepted", "depth", "handle", "idempotency_key", "inputs", "limits", "mask", "nested", "parent", "rerun",
         "reuse_plan", "scope", "secrecy", "surroundings", "watchers", "workflow",
     )  # fmt: skip
 
@@ -85,6 +87,7 @@ class RunRequest:
         self.idempotency_key: str | None = None
         self.rerun: Rerun | None = None
         self.reuse_plan: ReusePlan | None = None
+        self.limits = DEFAULT_LIMITS
 
     def acceptance(self, parameters: FrozenDict, accepted_at: float, *, secret: bool) -> RunAccepted:
         """Return the journal's record of the accepted run.
@@ -98,6 +101,6 @@ class RunRequest:
         return RunAccepted(
             run_id=self.handle.id, workflow=self.workflow, parameters=parameters, surroundings=self.surroundings,
             accepted_at=accepted_at, secret=secret or self.secrecy != NO_SECRECY, parent=self.parent,
-            depth=self.depth, rerun=self.rerun,
+            depth=self.depth, rerun=self.rerun, limits=self.limits,
             idempotency=None if key is None else idempotency_of(key, self.workflow, self.inputs),
         )  # fmt: skip

@@ -9,7 +9,7 @@ from jinja2.runtime import LoopContext
 
 from stretto.definitions.data import Data, FrozenDict, FrozenList, freeze, is_frozen, weigh
 from stretto.definitions.errors import NotData
-from stretto.definitions.expressions.base.bounds import LIST_BYTES, MEMBER_BYTES, WRITTEN, Fuel
+from stretto.definitions.expressions.base.bounds import FREE_TEXT_BYTES, LIST_BYTES, MEMBER_BYTES, WRITTEN, Fuel
 from stretto.definitions.expressions.base.namespaces import Readable
 
 JSON_PART = 1024 * 1024
@@ -74,6 +74,15 @@ def text_of(value: Any, fuel: Fuel) -> str:
     if isinstance(data, FrozenDict | FrozenList):
         return json_text(data, fuel)
     return str(data)
+
+
+def plain_text_of(value: Any, fuel: Fuel) -> str:
+    """Return the text of a plain value, as `text_of` does. A small object or list is not paid for.
+
+    The fast path of plain values has no fuel, and both ways must cost the same.
+    """
+    is_small = isinstance(value, FrozenDict | FrozenList) and value.weight <= FREE_TEXT_BYTES
+    return text_of(value, Fuel() if is_small else fuel)
 
 
 def json_text(data: Data, fuel: Fuel) -> str:
