@@ -1,6 +1,6 @@
 """Replay of stored runs: a new conductor gets the entries in their order, and ends up in the run's state."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -32,6 +32,10 @@ from stretto.definitions.errors import StrettoError
 
 READ_AT_ONCE: Final = 500
 """Entries that are read and handled in one turn. A run's history is never in memory as a whole."""
+
+
+TURN_UNITS: Final = 5_000_000
+"""The units of work of expressions after which a replay on a dispatcher lets other actors take their turns."""
 
 
 class CannotReplay(StrettoError):
@@ -81,24 +85,38 @@ class Replay:
     def feed(self, entries: Iterable[Entry]) -> None:
         """Apply the next entries."""
         for entry in entries:
-            self.entries += 1
-            if isinstance(entry, ItemStarted):
-                self._started[ItemKey(entry.task, entry.visit, entry.index)] = entry.attempt
-            elif isinstance(entry, SecretsLearned):
-                self._conductor.mask.see(entry.texts)
-            elif isinstance(entry, ResultsWritten):
-                self.results.written(entry)
+            self._apply(entry)
+
+    def feed_for_a_turn(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Apply the next entries until their expressions have taken about half a second. Return the other entries."""
+        spent = 0
+        for number, entry in enumerate(entries, 1):
+            self._apply(entry)
+            spent += self._conductor.units_spent()
+            if spent > TURN_UNITS:
+                return entries[number:]
+        return ()
+
+    def _apply(self, entry: Entry) -> None:
+        """Apply the next entry."""
+        self.entries += 1
+        if isinstance(entry, ItemStarted):
+            self._started[ItemKey(entry.task, entry.visit, entry.index)] = entry.attempt
+        elif isinstance(entry, SecretsLearned):
+            self._conductor.mask.see(entry.texts)
+        elif isinstance(entry, ResultsWritten):
+            self.results.written(entry)
+        else:
+            if isinstance(entry, ItemCompleted) and self._started:
+                self._started.pop(ItemKey(entry.task, entry.visit, entry.index), None)
+            if isinstance(entry, StreamFailed):
+                self.results.failed(entry)
+            before = self._conductor.status
+            self._note(self._conductor.on(entry))
+            if isinstance(entry, PropagatedRequest):
+                self.requested = entry
             else:
-                if isinstance(entry, ItemCompleted) and self._started:
-                    self._started.pop(ItemKey(entry.task, entry.visit, entry.index), None)
-                if isinstance(entry, StreamFailed):
-                    self.results.failed(entry)
-                before = self._conductor.status
-                self._note(self._conductor.on(entry))
-                if isinstance(entry, PropagatedRequest):
-                    self.requested = entry
-                else:
-                    self.requested = request_implied_by(before, self._conductor.status, entry.at) or self.requested
+                self.requested = request_implied_by(before, self._conductor.status, entry.at) or self.requested
 
     def child_of(self, start: StartItem) -> Child | None:
         """Return the child run that executes this attempt, in progress or ended."""

@@ -63,8 +63,10 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         replay, conductor = self._replay, self._run.conductor
         if replay is None or conductor is None or self._run.ended:
             return
-        replay.feed(message.entries)
-        if message.more:
+        rest = replay.feed_for_a_turn(message.entries)
+        if rest:
+            self.actor_ref.tell(EntriesRead(list(rest), message.more))
+        elif message.more:
             self._read_entries(replay.entries)
         else:
             self._replay = None

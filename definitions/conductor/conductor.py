@@ -118,6 +118,11 @@ class Conductor:
 
     # ---- inquiries
 
+    def units_spent(self) -> int:
+        """Return the units of work of the last event's expressions."""
+        moment = self._state.known_moment
+        return 0 if moment is None else moment.spent()
+
     def errors(self) -> FrozenList:
         """Return the records of all errors so far, masked."""
         return self._state.masked_errors()

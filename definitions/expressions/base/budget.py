@@ -11,10 +11,11 @@ class Budget:
     one fuel for everything that it does.
     """
 
-    __slots__ = ("_bytes_left", "_cost_left", "_last", "_limits")
+    __slots__ = ("_bytes_left", "_cost_left", "_cost_spent", "_last", "_limits")
 
     def __init__(self, limits: ExpressionLimits) -> None:
         self._limits = limits
+        self._cost_spent = 0
         self._cost_left = limits.event_total(limits.max_cost)
         self._bytes_left = limits.event_total(limits.max_bytes)
         self._last: Fuel | None = None
@@ -31,13 +32,14 @@ class Budget:
         self._bytes_left += count * ITEM_BYTES
 
     def spent(self) -> int:
-        """Return the units of work that the event's expressions have used so far, less those of `add_items`."""
+        """Return the units of work that the event's expressions have used so far."""
         self._settle()
-        return self._limits.event_total(self._limits.max_cost) - self._cost_left
+        return self._cost_spent
 
     def _settle(self) -> None:
         last, self._last = self._last, None
         if last is not None:
             cost, size = last.spent()
             self._cost_left -= cost
+            self._cost_spent += cost
             self._bytes_left -= size

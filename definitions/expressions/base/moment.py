@@ -44,6 +44,10 @@ class Moment:
             budget = self._budget = Budget(self._limits)
         return budget
 
+    def spent(self) -> int:
+        """Return the units of work of all expressions so far."""
+        return 0 if self._budget is None else self._budget.spent()
+
     def fuel(self) -> Fuel:
         """Return the fuel of the next evaluation."""
         return self.budget.fuel()
