@@ -15,7 +15,7 @@ from tests.support.bombs import expressions_of, variables
 from tests.support.engines import Bench, outcome_of
 from tests.support.paths import ROOT
 
-MAX_CPU_SECONDS = 2.0
+MAX_CPU_SECONDS = 1.5
 """The CPU that one evaluation takes at most, on a busy machine: the limit on work is about half a second."""
 
 

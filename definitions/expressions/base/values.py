@@ -14,6 +14,8 @@ from stretto.definitions.expressions.base.namespaces import Readable
 
 JSON_PART = 1024 * 1024
 PART_UNITS = 6
+SETTLED_UNITS = 4
+"""The units for each member of a list that an expression returns, which is frozen."""
 _encode = msgspec.json.Encoder().encode
 _UNCHANGING = frozenset({str, int, float, bool, type(None), FrozenDict, FrozenList})
 
@@ -50,7 +52,7 @@ def _settle(value: Any, fuel: Fuel) -> Any:
     if isinstance(value, list | tuple | Iterator | range | KeysView | ValuesView | ItemsView | set | frozenset):
         if isinstance(value, Sized):
             fuel.make(2 * LIST_BYTES + 2 * MEMBER_BYTES * len(value))
-        return [_settle(member, fuel) for member in fuel.walk(value)]
+        return [_settle(member, fuel) for member in fuel.walk(value, SETTLED_UNITS)]
     if isinstance(value, Undefined):
         str(value)  # raises the error for the undefined name
     if isinstance(value, Readable):
