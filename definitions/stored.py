@@ -44,7 +44,7 @@ class _Parameter(msgspec.Struct, omit_defaults=True):
     description: str = ""
 
 
-class _Stored(msgspec.Struct):
+class _Stored(msgspec.Struct, omit_defaults=True):
     """A stored definition. Pack metadata may set `parameters`, `ref`, `label` and `description`."""
 
     form: int
@@ -55,6 +55,7 @@ class _Stored(msgspec.Struct):
     label: str
     description: str
     parameters: dict[str, _Parameter]
+    installed: bool = False
 
 
 class _Form(msgspec.Struct):
@@ -92,6 +93,7 @@ def to_stored(workflow: Workflow) -> bytes:
             label=workflow.label,
             description=workflow.description,
             parameters=_stored_parameters(workflow.parameters),
+            installed=workflow.installed,
         )
     )
 
@@ -121,6 +123,7 @@ def from_stored(data: bytes) -> Workflow:
         label=stored.label,
         description=stored.description,
         parameters=_parameters_of(stored.parameters),
+        installed=stored.installed,
     )
 
 

@@ -121,6 +121,7 @@ class Instruments:
         self.journal_failures = self._family(catalogue.JOURNAL_FAILURES).child()
         self.runs_recovered = self._family(catalogue.RUNS_RECOVERED).child()
         self.supervisor_restarts = self._family(catalogue.SUPERVISOR_RESTARTS).child()
+        self.evaluations_stopped = self._family(catalogue.EVALUATIONS_STOPPED).child()
         self._gauges = StateGauges()
         self.registry.register(self._gauges)
         info = Info(catalogue.INFO.name, catalogue.INFO.help, registry=self.registry)

@@ -310,8 +310,12 @@ class Catalogue:
         if refs:
             raise UnknownWorkflow(f"several workflows come from files called {name!r}: {', '.join(refs)}")
         hint = self.actions.refused.get(name) or nearest(name, (*self._workflows, *self._stems))
-        known = f"; {hint}" if hint else f"; known: {', '.join(self.refs()) or 'none'}"
-        raise UnknownWorkflow(f"there is no workflow {name!r}{known}")
+        raise UnknownWorkflow(f"there is no workflow {name!r}; {hint or self._where_to_look(name)}")
+
+    def _where_to_look(self, name: str) -> str:
+        if self._workflows:
+            return f"known: {', '.join(self.refs())}"
+        return f"none are known: give the path of a file, such as {name}.yaml, or a folder with --definitions"
 
     def nested_refs(self) -> frozenset[str]:
         """Return the refs that run as sub-workflows. An action wins over a workflow of the same ref."""

@@ -1,5 +1,6 @@
 """One definition file: its text, the workflow in it, and its findings."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,7 +135,10 @@ def _position(finding: Finding) -> tuple[int, int]:
 
 def read_definition(path: Path, described: "PackWorkflow | None" = None) -> Definition:
     """Read a file. Raises as `text_of` does."""
-    return Definition(path, read_with_findings(text_of(path), str(path)), described)
+    reading = read_with_findings(text_of(path), str(path))
+    if reading.workflow is not None:
+        reading = replace(reading, workflow=replace(reading.workflow, installed=True))
+    return Definition(path, reading, described)
 
 
 def unreadable(path: Path, error: InvalidDefinition | UnknownWorkflow, described: "PackWorkflow | None") -> Definition:

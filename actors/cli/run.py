@@ -72,7 +72,7 @@ def run(
     try:
         configure_logging(log_level)
     except ValueError as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(f"--log-level: {error}") from None
     if daemon is not None:
         from stretto.actors.cli.remote import Wanted, run_at_daemon
 

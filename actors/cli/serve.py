@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 _OF_THE_ENGINE = frozenset({"definitions", "actions", "packs", "pack_config", "keystore", "store", "store_key"})
-"""The flags of the section `engine`. All others are of `serve`."""
+"""The flags of the section `engine`. `--files-KEY` are of `files`, and all others of `serve`."""
 
 SWITCH_SECONDS: Final = 0.001
 """How long a thread may keep the interpreter while others wait. Python's default is 5 ms. During a fan-out of 60,000
@@ -34,6 +34,18 @@ than 1 ms gains nothing more."""
     "--store", metavar="URL", help="The store of runs: sqlite:////FOLDER/FILE.db or postgresql://... [default: memory]"
 )
 @click.option("--store-key", metavar="FILE", help="The file with the store's encryption key.")
+@click.option(
+    "--files-read",
+    metavar="FOLDER",
+    multiple=True,
+    help="A folder from which remote clients may read items. Repeatable.",
+)
+@click.option(
+    "--files-write",
+    metavar="FOLDER",
+    multiple=True,
+    help="A folder to which remote clients may write results. Repeatable.",
+)
 @click.option("--host", help="The address of /metrics, /healthz and /readyz.  [default: 127.0.0.1]")
 @click.option("--port", type=int, help="The port of these paths; 0 picks a free one.  [default: 8420]")
 @click.option("--socket", metavar="PATH", help="The socket for run requests, in a folder of mode 700.")
@@ -75,7 +87,15 @@ def _flags(given: dict[str, Any]) -> "list[Flag]":
     from stretto.actors.settings import Flag
 
     return [
-        Flag(f"--{name.replace('_', '-')}", "engine" if name in _OF_THE_ENGINE else "serve", name, value)
+        Flag(f"--{name.replace('_', '-')}", *_setting_of(name), value)
         for name, value in given.items()
         if value not in {None, ()}
     ]
+
+
+def _setting_of(name: str) -> tuple[str, str]:
+    """Return the section and the key that a flag sets."""
+    key = name.removeprefix("files_")
+    if key != name:
+        return "files", key
+    return "engine" if name in _OF_THE_ENGINE else "serve", name

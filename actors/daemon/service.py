@@ -38,6 +38,8 @@ STOPPED: Final = 0
 ABANDONED: Final = 1
 """Exit code: unfinished runs were abandoned, or the engine failed."""
 HEALTH_SECONDS: Final = 5.0
+STANDING_SECONDS: Final = 5.0
+"""A dispatcher that takes no turn for longer makes the daemon unready."""
 """How long the engine may take to answer a probe; its turns take microseconds."""
 
 _STOPS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -117,10 +119,12 @@ class Daemon:
         reference = await asyncio.to_thread(
             Engine.start, engine.definitions, engine.store, engine.actions,
             max_items_in_flight=engine.max_items_in_flight, threads=engine.threads, dispatchers=engine.dispatchers,
+            max_threads_left_behind=engine.max_threads_left_behind,
             addresses=policy, packs=engine.packs, pack_config=engine.pack_config, keystore=engine.keystore,
             rendered_commands=self._settings.core_local.rendered_cmd,
             store_key=engine.store_key, retain_days=engine.retain_days, retain_runs=engine.retain_runs,
             protected=self._protected, expression_limits=self._settings.expressions.as_limits(),
+            files_read=self._settings.files.read, files_write=self._settings.files.write,
         )  # fmt: skip
         # Inspecting the actor for a proxy takes too long for a probe.
         self._proxy: Any = reference.proxy()
@@ -192,9 +196,14 @@ class Daemon:
         self._events.put_nowait(None)
 
     def _stop_engine(self, grace: float) -> "asyncio.Future[None]":
-        """Stop the engine. A thread waits for the answer, which comes when all its threads have ended."""
+        """Stop the engine, unless it has stopped. The answer comes when all its threads have ended: a thread waits."""
         answer = self._proxy.stop(grace)
-        return asyncio.ensure_future(asyncio.to_thread(answer.get))
+
+        def wait() -> None:
+            with contextlib.suppress(pykka.ActorDeadError):
+                answer.get()
+
+        return asyncio.ensure_future(asyncio.to_thread(wait))
 
     # ---- reloading
 
@@ -243,7 +252,14 @@ class Daemon:
             return Check(well=False, reason=f"the store cannot be written: {reason}")
         use = self._services.runners.thread_use
         if use.is_exhausted:
-            reason = f"no plain function can start: all {use.left_behind} threads hang in functions of ended items"
+            reason = (
+                f"no plain function can start: all {use.left_behind} threads hang in functions of ended items "
+                "(engine.threads and engine.max_threads_left_behind)"
+            )
+            return Check(well=False, reason=reason)
+        standing = self._services.dispatcher.standing_seconds()
+        if standing > STANDING_SECONDS:
+            reason = f"the dispatcher has taken no turn for {standing:.0f} seconds: an actor holds it"
             return Check(well=False, reason=reason)
         return Check(well=self._state == "ready", reason=self._state)
 

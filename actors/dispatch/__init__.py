@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from stretto.actors.dispatch.dispatcher import DispatchedActor, Dispatcher
     from stretto.actors.dispatch.handlers import handlers_of, handles, unbound_handlers
     from stretto.actors.dispatch.mailbox import Mailbox
+    from stretto.actors.dispatch.time_guard import Guard, Overran, TimeGuard, Unguarded
     from stretto.actors.dispatch.timed_inbox import TimedInbox
 else:
     __getattr__ = lazy_face(
@@ -31,6 +32,7 @@ else:
             "dispatcher": "DispatchedActor Dispatcher",
             "handlers": "handlers_of handles unbound_handlers",
             "mailbox": "Mailbox",
+            "time_guard": "Guard Overran TimeGuard Unguarded",
             "timed_inbox": "TimedInbox",
         },
     )
@@ -41,11 +43,15 @@ __all__ = [
     "DispatchedActor",
     "Dispatcher",
     "ForgetReminder",
+    "Guard",
     "Mailbox",
+    "Overran",
     "RemindAt",
     "SparseFuture",
+    "TimeGuard",
     "TimedInbox",
     "Timers",
+    "Unguarded",
     "answer",
     "answer_error",
     "ask_deferred",

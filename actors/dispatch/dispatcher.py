@@ -18,6 +18,7 @@ import contextlib
 import logging
 import queue
 import threading
+import time
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 import pykka
@@ -65,6 +66,8 @@ class Dispatcher:
         self._threads: list[threading.Thread] = []
         self._ready: queue.SimpleQueue[DispatchedActor | None] = queue.SimpleQueue()
         self._counts: dict[str, tuple[Count, Count]] = {}
+        # When each thread's turn began on the monotonic clock, or 0 while it takes none.
+        self._turns_began = [0.0] * threads
         self._lock = threading.Lock()
         self._stopping = False
         self._stopped = False
@@ -83,7 +86,8 @@ class Dispatcher:
             if self._stopping:
                 return False
             for number in range(len(self._threads), self._size):
-                thread = threading.Thread(target=self._run, name=f"stretto-dispatcher-{number}", daemon=True)
+                name = f"stretto-dispatcher-{number}"
+                thread = threading.Thread(target=self._run, args=(number,), name=name, daemon=True)
                 thread.start()
                 self._threads.append(thread)
             return True
@@ -141,8 +145,14 @@ class Dispatcher:
             self._abandon_ready()
         return True
 
-    def _run(self) -> None:
+    def standing_seconds(self) -> float:
+        """Return for how many seconds no turn has begun although all threads are busy: 0 if a thread is free."""
+        began = list(self._turns_began)
+        return max(time.monotonic() - max(began), 0.0) if all(began) else 0.0
+
+    def _run(self, number: int) -> None:
         for actor in iter(self._ready.get, None):
+            self._turns_began[number] = time.monotonic()
             try:
                 if actor._take_turn(self._turn) and not self.submit(actor):
                     actor._abandon()
@@ -150,6 +160,7 @@ class Dispatcher:
                 # A turn catches the exceptions of actors. This one is of a log handler, so it cannot be logged.
                 with contextlib.suppress(BaseException):
                     actor._abandon()
+            self._turns_began[number] = 0.0
             # A sleeping thread must not keep its last actor alive.
             del actor
 

@@ -64,6 +64,7 @@ class Children:
         request = RunRequest(definition, message.inputs, handle, Deferred())
         request.parent = message.parent
         request.depth = message.depth
+        request.origin = message.origin
         request.scope = scope
         self._runs.start(request, message.item)
 

@@ -17,19 +17,17 @@ import pykka
 from stretto.actors.actions import AddressPolicy, RenderedCommands
 from stretto.actors.dispatch import Deferred, DispatchedActor
 from stretto.actors.engine.core import EngineCore
-from stretto.actors.engine.startup import EngineOptions, EngineParts, Retention, bind_gauges, start_parts
+from stretto.actors.engine.startup import EngineOptions, EngineParts, Retention, bind_gauges, start_actor, start_parts
 from stretto.actors.engine.submission import checked_watcher
 from stretto.actors.history import reports
-from stretto.actors.journal import PAGE, RerunScope
+from stretto.actors.journal import PAGE, Origin, RerunScope
 from stretto.actors.packs import Source
-from stretto.actors.runners import DEFAULT_THREADS
+from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND
 from stretto.actors.runs import (
     MAX_ITEMS_IN_FLIGHT,
     ControlRun,
     ExplainWaits,
-    PruneDue,
     ReportItemOutput,
-    SharePermits,
     WatchRun,
 )
 from stretto.definitions.conductor import events
@@ -75,6 +73,7 @@ class Engine(DispatchedActor):
         *,
         max_items_in_flight: int = MAX_ITEMS_IN_FLIGHT,
         threads: int = DEFAULT_THREADS,
+        max_threads_left_behind: int = MAX_THREADS_LEFT_BEHIND,
         dispatchers: int = 1,
         addresses: AddressPolicy | None = None,
         packs: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
@@ -87,6 +86,8 @@ class Engine(DispatchedActor):
         retain_runs: int | None = None,
         protected: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
         expression_limits: ExpressionLimits = DEFAULT_LIMITS,
+        files_read: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
+        files_write: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
     ) -> "pykka.ActorRef[Engine]":
         """Start an engine and everything it needs. If this raises, nothing is left running.
 
@@ -98,6 +99,7 @@ class Engine(DispatchedActor):
             metrics_port: The loopback port of the metrics endpoint. 0 is any free port, None is no endpoint.
             max_items_in_flight: The bound on items in flight in all runs together.
             threads: The bound on threads for plain functions.
+            max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
             dispatchers: The number of threads for actors.
             addresses: The addresses that core.http may connect to.
             packs: Folders of packs, or packs.
@@ -110,6 +112,8 @@ class Engine(DispatchedActor):
             retain_runs: The number of ended runs that stay in the store. None is no limit.
             protected: More files that workflows must not read or write, besides the store and its key.
             expression_limits: The limits on the expressions of new runs. A run in the store keeps those that it had.
+            files_read: Folders below which remote runs may choose files of items.
+            files_write: Folders below which remote runs may choose files of results.
 
         Returns:
             The reference of the engine's actor.
@@ -128,21 +132,10 @@ class Engine(DispatchedActor):
             pack_config=pack_config, keystore=keystore, rendered_commands=rendered_commands, protected=protected,
             check_digests=check_digests, store_key=store_key, retention=Retention(retain_days, retain_runs),
             expression_limits=expression_limits,
+            files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
         )  # fmt: skip
         parts = start_parts(options)
-        try:
-            reference = cls.start_on(parts.services.dispatcher, parts)
-        except BaseException:
-            parts.stack.close()
-            raise
-        reference.ask(SharePermits())  # its answer shows that the engine takes turns
-        if parts.journal is not None and options.retention.at(0) is not None:
-            reference.tell(PruneDue())
-        _log.info(
-            "engine_started", workflows=len(parts.catalogue.refs()), metrics=parts.metrics_url,
-            store=parts.journal.store.url if parts.journal is not None else None, unfinished=len(parts.unfinished),
-        )  # fmt: skip
-        return reference
+        return start_actor(parts, lambda: cls.start_on(parts.services.dispatcher, parts))
 
     def submit(
         self,
@@ -151,6 +144,7 @@ class Engine(DispatchedActor):
         watcher: pykka.ActorRef[Any] | None = None,
         *,
         idempotency_key: str | None = None,
+        origin: Origin = "owner",
     ) -> Deferred:
         """Start a run of a workflow. With a store, the run is durable when this is answered.
 
@@ -159,6 +153,7 @@ class Engine(DispatchedActor):
             inputs: The run's inputs by parameter.
             watcher: An actor that gets `RunProgressed` as the run progresses, with changes merged while it is busy.
             idempotency_key: If an earlier run was accepted with this key and the same request, return its handle.
+            origin: "remote" for a client without the rights of this process. It decides which files the run may use.
 
         Returns:
             The `RunHandle`.
@@ -169,16 +164,18 @@ class Engine(DispatchedActor):
             InvalidInput: The inputs do not match the parameters.
             EngineStopping: The engine is being stopped.
             IdempotencyConflict: The key belongs to another request.
+            RefusedFile: The run must not use a file whose path is fixed in the definition.
         """
-        return self._core.submissions.submit(workflow, inputs, watcher, idempotency_key)
+        return self._core.submissions.submit(workflow, inputs, watcher, idempotency_key, origin)
 
-    def rerun(self, run_id: str, scope: RerunScope = "everything") -> Any:
+    def rerun(self, run_id: str, scope: RerunScope = "everything", *, origin: Origin = "owner") -> Any:
         """Start a run with the definition and inputs of an ended one, which stays as it is.
 
         Args:
             run_id: The ended run.
             scope: "everything" reuses nothing, "failed_tasks" what succeeded and does not follow a failed task,
                 "failed_items" also the successful items of failed tasks.
+            origin: As of `submit`. A rerun of a remote run is always remote.
 
         Returns:
             The `RunHandle` of the new run.
@@ -186,9 +183,9 @@ class Engine(DispatchedActor):
         Raises:
             NothingToRerun: No task of the run failed.
             CannotKeep: The results of the run cannot be reused.
-            EngineStopping: The engine is being stopped.
+            EngineStopping, RefusedFile: As of `submit`.
         """
-        return self._core.reruns.rerun(run_id, scope)
+        return self._core.reruns.rerun(run_id, scope, origin)
 
     def status(self, run_id: str) -> Any:
         """Return the status of a run, in progress or ended.
@@ -328,7 +325,7 @@ class Engine(DispatchedActor):
             limit: The most items to return.
 
         Returns:
-            {items: [...], next}. `next` is the cursor of the next page, or None.
+            {items: [...], next, untimed}: the next page's cursor or None, and whether old items lack their times.
 
         Raises:
             InvalidCursor: No page has this cursor.

@@ -22,6 +22,7 @@ from stretto.actors.runs import (
     RestartRun,
     RunCrashed,
     RunEnded,
+    RunInterrupted,
     RunParked,
     RunRecovered,
     RunRequest,
@@ -38,7 +39,7 @@ _log = get_logger("stretto.engine")
 
 
 class RunRestarting(StrettoError):
-    """The run's supervisor crashed during the request and is being restarted. Check the run, then retry."""
+    """The run's supervisor failed during the request and is being restarted. Check the run, then retry."""
 
     code = "run_restarting"
 
@@ -93,6 +94,7 @@ class RunRecovery:
             return
         request = RunRequest(accepted.workflow, {}, run.handle, run.accepted)
         request.parent, request.depth = accepted.parent, accepted.depth
+        request.origin = accepted.origin
         request.rerun, request.reuse_plan = accepted.rerun, message.reuse_plan
         request.surroundings, request.limits = accepted.surroundings, accepted.limits
         # Both today's secrets and those of the time when the run began are masked.
@@ -151,8 +153,14 @@ class RunRecovery:
         _log.error("run_not_recovered", run_id=run_id, reason=reason)
         if message.again == "with the key":
             self._park_subtree(run_id, reason)
+        elif message.again == "at the next start":
+            self._recovery_broken_off(run_id, reason)
         else:
             self._fail_unsupervised(run_id, run, "recovery_failed", f"the run cannot be recovered: {reason}")
+
+    def _recovery_broken_off(self, run_id: str, reason: str) -> None:
+        """Park a run whose replay was broken off because an evaluation took too long. That fails nothing."""
+        self._park_subtree(run_id, reason)
 
     def _park_subtree(self, run_id: str, reason: str) -> None:
         """Park a run and its children until an engine with the right key opens the store."""
@@ -172,16 +180,28 @@ class RunRecovery:
             self._fail_unsupervised(message.run_id, run, "supervisor_crashed", message.reason)
             return
         run.restarts += 1
+        self._services.instruments.supervisor_restarts.inc()
+        self._leave_supervisor(message.run_id, run, "crashed")
+        self._restart_later(message.run_id, run)
+
+    @handles(RunInterrupted)
+    def _run_interrupted(self, message: RunInterrupted) -> None:
+        run = self._table.get(message.run_id)
+        if run is None:
+            return
+        self._leave_supervisor(message.run_id, run, "was interrupted")
+        self._queue.postpone(message.run_id)
+        self._restart_run(RestartRun(message.run_id, flushed=False))
+
+    def _leave_supervisor(self, run_id: str, run: Run, what: str) -> None:
         run.detach_supervisor()
         run.fail_requests(
             RunRestarting(
-                f"the supervisor of the run {message.run_id} crashed and is being restarted; the request may have "
-                "taken effect: check the run, then retry"
+                f"the supervisor of the run {run_id} {what} and is being restarted; the request may have taken effect: "
+                "check the run, then retry"
             )
         )
-        self._services.instruments.supervisor_restarts.inc()
-        self._services.permits.forget(message.run_id)
-        self._restart_later(message.run_id, run)
+        self._services.permits.forget(run_id)
 
     def _read_later(self, run_id: str, run: Run) -> None:
         """Retry to load a run, at growing intervals: many runs may wait for the same store."""

@@ -10,7 +10,7 @@ from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.submission import Admission
 from stretto.actors.engine.supervision import RunSupervision
 from stretto.actors.history import load_reuse_plan
-from stretto.actors.journal import Reader, Rerun, RerunScope
+from stretto.actors.journal import Origin, Reader, Rerun, RerunScope, origin_of_rerun
 from stretto.actors.outcome import RunHandle, UnknownRun
 from stretto.actors.runs import OldRunRead, RunRequest, Services
 from stretto.definitions.conductor import IllegalTransition
@@ -36,7 +36,7 @@ class Reruns:
         self._runs = runs
         self._admission = admission
 
-    def rerun(self, run_id: str, scope: RerunScope) -> Deferred:
+    def rerun(self, run_id: str, scope: RerunScope, origin: Origin) -> Deferred:
         """Start a rerun. See `Engine.rerun`."""
         self._admission.check()
         if scope not in SCOPES:
@@ -44,7 +44,7 @@ class Reruns:
         if self._table.get(run_id) is not None:
             raise IllegalTransition(f"cannot rerun the run {run_id}: it has not ended; cancel it first")
         if not self._services.journal.durable:
-            return self._rerun_from_memory(run_id, scope)
+            return self._rerun_from_memory(run_id, scope, origin)
         answer = Deferred()
 
         def read(reader: Reader) -> None:
@@ -52,12 +52,13 @@ class Reruns:
             if accepted is None:
                 raise UnknownRun(f"there is no run {run_id!r}")
             plan = load_reuse_plan(reader, accepted, scope)
-            self._engine.tell(OldRunRead(accepted, plan, Rerun(run_id, scope), answer))
+            of_rerun = origin_of_rerun(accepted.origin, requested_by=origin)
+            self._engine.tell(OldRunRead(accepted, plan, Rerun(run_id, scope), of_rerun, answer))
 
         self._services.readers.read(read, lambda _value: None, answer.fail)
         return answer
 
-    def _rerun_from_memory(self, run_id: str, scope: RerunScope) -> Deferred:
+    def _rerun_from_memory(self, run_id: str, scope: RerunScope, origin: Origin) -> Deferred:
         if self._table.ended(run_id) is None:
             raise not_remembered_error(run_id)
         old = self._table.inputs_of(run_id)
@@ -69,6 +70,8 @@ class Reruns:
         handle = RunHandle(self._services.new_run_id(), old.workflow.ref, SparseFuture())
         request = RunRequest(old.workflow, old.parameters, handle, Deferred())
         request.rerun = Rerun(run_id, scope)
+        request.origin = origin_of_rerun(old.origin, requested_by=origin)
+        self._runs.check_files(request)
         self._runs.start(request)
         return request.accepted
 
@@ -78,8 +81,10 @@ class Reruns:
         handle = RunHandle(self._services.new_run_id(), old.workflow.ref, SparseFuture())
         request = RunRequest(old.workflow, old.parameters, handle, message.answer)
         request.rerun, request.reuse_plan = message.rerun, message.reuse_plan
+        request.origin = message.origin
         try:
             self._admission.check()
+            self._runs.check_files(request)
             self._runs.start(request)
         except StrettoError as error:
             message.answer.fail(error)

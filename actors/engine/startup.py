@@ -6,28 +6,31 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import structlog
 
 from stretto.actors.actions import AddressPolicy, RenderedCommands
 from stretto.actors.catalogue import Catalogue, load_library
-from stretto.actors.dispatch import Clock, Dispatcher, Timers
-from stretto.actors.files import FileThreads, ProtectedFiles
+from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
+from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
 from stretto.actors.journal import NoJournal, NoReaders, OpenJournal, Prune, Unfinished, files_of, open_journal
 from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
 from stretto.actors.runners import Runners
-from stretto.actors.runs import PermitPool, Services
-from stretto.definitions.expressions import LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits
+from stretto.actors.runs import PermitPool, PruneDue, Services, SharePermits
+from stretto.definitions.expressions import LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits, evaluation_in
 from stretto.metrics import Instruments, MetricsServer, configure_logging, get_logger
 
 if TYPE_CHECKING:
     import pykka
 
 SECONDS_A_DAY = 86_400.0
+EVALUATION_SECONDS = 2.0
+"""An evaluation is stopped after this time. Its limits on work and memory end it long before, unless they fail."""
 
 _log = get_logger("stretto.engine")
 
+Actor = TypeVar("Actor", bound="pykka.Actor")
 Paths: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]]
 
 
@@ -58,6 +61,7 @@ class EngineOptions:
     metrics_port: int | None
     max_items_in_flight: int
     threads: int
+    max_threads_left_behind: int
     dispatchers: int
     addresses: AddressPolicy | None
     packs: Paths
@@ -69,6 +73,8 @@ class EngineOptions:
     retention: Retention
     protected: Paths
     expression_limits: ExpressionLimits
+    files_read: Paths
+    files_write: Paths
 
 
 class StopStack(contextlib.ExitStack):
@@ -120,23 +126,29 @@ def start_parts(options: EngineOptions) -> EngineParts:
             server.start()
             stack.add("metrics", server.stop)
             metrics_url = server.url
+        guard = TimeGuard(EVALUATION_SECONDS, evaluation_in)
+        stack.add("time guard", guard.stop)
         dispatcher = Dispatcher(options.dispatchers)
         stack.add("dispatcher", dispatcher.stop)
         timers = Timers(start_clock(stack))
         journal = None
         if options.store is not None:
-            journal = open_journal(options.store, options.store_key)
+            journal = open_journal(options.store, options.store_key, guard)
             stack.add("journal", journal.close)
         unfinished = () if journal is None else tuple(journal.store.reader.unfinished())
-        files = FileThreads(_protected(options))
+        access = FileAccess(_protected(options), as_list(options.files_read), as_list(options.files_write))
+        files = FileThreads(access)
         stack.add("files", files.stop)
-        runners = Runners(threads=options.threads, addresses=options.addresses)
+        runners = Runners(
+            threads=options.threads, addresses=options.addresses,
+            max_threads_left_behind=options.max_threads_left_behind,
+        )  # fmt: skip
         stack.add("runners", runners.stop)
         services = Services(
             dispatcher, timers, runners, library.actions, instruments, options.check_digests,
             journal=NoJournal() if journal is None else journal.link,
             readers=NoReaders() if journal is None else journal.readers, files=files,
-            permits=PermitPool(options.max_items_in_flight), limits=options.expression_limits,
+            permits=PermitPool(options.max_items_in_flight), limits=options.expression_limits, guard=guard,
         )  # fmt: skip
         if journal is not None:
             journal.start(timers, instruments, lambda: services.engine)
@@ -163,6 +175,23 @@ def _protected(options: EngineOptions) -> ProtectedFiles:
             path = Path(source)
             given += path.iterdir() if path.is_dir() else [path]
     return ProtectedFiles(given)
+
+
+def start_actor(parts: EngineParts, start: "Callable[[], pykka.ActorRef[Actor]]") -> "pykka.ActorRef[Actor]":
+    """Start the engine's actor, and return when it takes turns. If that fails, all parts are stopped."""
+    try:
+        reference = start()
+    except BaseException:
+        parts.stack.close()
+        raise
+    reference.ask(SharePermits())  # its answer shows that the engine takes turns
+    if parts.journal is not None and parts.retention.at(0) is not None:
+        reference.tell(PruneDue())
+    _log.info(
+        "engine_started", workflows=len(parts.catalogue.refs()), metrics=parts.metrics_url,
+        store=parts.journal.store.url if parts.journal is not None else None, unfinished=len(parts.unfinished),
+    )  # fmt: skip
+    return reference
 
 
 def start_clock(stack: StopStack) -> "pykka.ActorRef[Clock]":
@@ -205,6 +234,8 @@ def _check(options: EngineOptions) -> None:
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
     _check_limits(options.expression_limits)
+    if options.max_threads_left_behind < 0:
+        raise ValueError(f"max_threads_left_behind must be at least 0, got {options.max_threads_left_behind}")
     retention = options.retention
     if (retention.days is not None and retention.days < 0) or (retention.runs is not None and retention.runs < 0):
         raise ValueError("a retention must be at least 0 days and at least 0 runs")

@@ -9,11 +9,12 @@ import pykka
 
 from stretto.actors.dispatch import Deferred, SparseFuture
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
-from stretto.actors.journal import Link, StoreUnavailable
+from stretto.actors.journal import Link, Origin, StoreUnavailable
+from stretto.actors.locating import is_path
 from stretto.actors.outcome import RunHandle
-from stretto.actors.runs import RememberedKeys, RunRequest, Services, checked_key, idempotency_of
+from stretto.actors.runs import RememberedKeys, RunRequest, Services, bind_inputs, checked_key, idempotency_of
 from stretto.definitions.errors import StrettoError, UnknownWorkflow
-from stretto.definitions.model import Workflow, bind
+from stretto.definitions.model import Workflow
 
 
 class EngineStopping(StrettoError):
@@ -60,6 +61,7 @@ class Submissions:
         inputs: Mapping[str, Any] | None,
         watcher: pykka.ActorRef[Any] | None,
         idempotency_key: str | None,
+        origin: Origin,
     ) -> Deferred:
         """Start a run. See `Engine.submit`."""
         self._admission.check()
@@ -67,16 +69,20 @@ class Submissions:
             workflow = os.fspath(workflow)
         if not isinstance(workflow, str | Workflow):
             raise UnknownWorkflow(f"a workflow must be a ref, a file's path or a Workflow, got {workflow!r}")
+        if origin == "remote" and isinstance(workflow, str) and is_path(workflow):
+            raise UnknownWorkflow(f"a remote client must not name a file of this machine, got {workflow!r}; use a ref")
         catalogue = self._definitions.catalogue
         scope = catalogue.scope_of(workflow) if isinstance(workflow, str) else catalogue
         definition = scope.find(workflow) if isinstance(workflow, str) else workflow
         given: Mapping[str, Any] = {} if inputs is None else inputs
         handle = RunHandle(self._services.new_run_id(), definition.ref, SparseFuture())
         request = RunRequest(definition, given, handle, Deferred(), checked_watcher(watcher))
+        request.origin = origin
         request.scope = None if scope is catalogue else scope
+        self._runs.check_files(request)
         request.idempotency_key = checked_key(idempotency_key)
         if idempotency_key is not None and not self._services.journal.durable:
-            bind(definition, given)  # invalid inputs must not take the key
+            bind_inputs(self._services.guard, definition, given)  # invalid inputs must not take the key
             idempotency = idempotency_of(idempotency_key, definition, given)
             earlier = self._keys.find(idempotency)
             if earlier is not None:

@@ -15,6 +15,7 @@ from stretto.actors.runs import (
     ChildEnded,
     ChildRefused,
     DiscardRun,
+    FileRules,
     Grant,
     PermitsGranted,
     ReturnPermits,
@@ -63,6 +64,10 @@ class RunSupervision:
 
     # ---- runs begin
 
+    def check_files(self, request: RunRequest) -> None:
+        """Raise `RefusedFile` if the run may not use a file whose path is known already."""
+        FileRules(request.workflow, request.origin, self._services.files.access).check_fixed_paths()
+
     def start(self, request: RunRequest, item: pykka.ActorRef[Any] | None = None) -> None:
         """Start a run. `item` waits for its end if the run is a sub-workflow."""
         parent, now = request.parent, self._services.now()
@@ -71,7 +76,7 @@ class RunSupervision:
         run.watchers = request.watchers
         run.scope = request.scope
         if parent is not None:
-            run.as_child = Child(request.handle.id, parent.item, parent.attempt, now, ended=False)
+            run.as_child = Child(request.handle.id, parent.item, parent.attempt, now)
         self._table.add(run)
         request.limits = self._services.limits
         request.surroundings = self._definitions.pack_configuration.of_workflow(request.workflow.ref)

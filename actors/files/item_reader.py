@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from stretto.actors.files.protected import NOTHING_PROTECTED, ProtectedFiles
+from stretto.actors.files.protected import NOTHING_PROTECTED, Opener
 from stretto.actors.files.text_lines import MAX_LINE_BYTES, TextLines, opened
 from stretto.definitions.data import Data, FrozenList, freeze, list_of, object_of
 from stretto.definitions.errors import NotData
@@ -50,7 +50,7 @@ def read_items(  # noqa: PLR0913 - a file, a place in it, and the bounds of what
     line: int = 0,
     bounds: Bounds = BOUNDS,
     *,
-    protected: ProtectedFiles = NOTHING_PROTECTED,
+    opener: Opener = NOTHING_PROTECTED,
 ) -> Piece:
     """Read the next piece of a file. This blocks.
 
@@ -62,13 +62,13 @@ def read_items(  # noqa: PLR0913 - a file, a place in it, and the bounds of what
         start: The first byte to read, from an earlier piece's `offset`.
         line: The number of lines before that byte, from an earlier piece's `line`.
         bounds: The size of the piece.
-        protected: The files that are refused.
+        opener: Opens the file, or refuses it.
 
     Raises:
         UnreadableSource: The file cannot be read or has an error.
     """
     items: list[Data] = []
-    with opened(path, protected) as lines:
+    with opened(path, opener) as lines:
         for item in _READERS[kind](lines, start, line):
             items.append(item)
             if len(items) >= bounds.items or lines.offset - start >= bounds.enough_bytes:

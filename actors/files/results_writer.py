@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
-from stretto.actors.files.protected import NOTHING_PROTECTED, ProtectedFile, ProtectedFiles
+from stretto.actors.files.protected import NOTHING_PROTECTED, Opener, RefusedFile
 from stretto.definitions.conductor import WriteResult, error_object
 from stretto.definitions.context import Mask
 from stretto.definitions.errors import StrettoError
@@ -40,7 +40,16 @@ class ResultsStore(Protocol):
     The last opener owns the file. Calls by an earlier owner raise UnwritableResults.
     """
 
-    def open(self, key: Key, owner: object, path: str, size: int, other_than: str | None) -> None:
+    def open(  # noqa: PLR0913 - a file, its owner, and what must be true of it
+        self,
+        key: Key,
+        owner: object,
+        path: str,
+        size: int,
+        other_than: str | None,
+        *,
+        opener: Opener = NOTHING_PROTECTED,
+    ) -> None:
         """Open a file and truncate it to `size` bytes.
 
         Args:
@@ -49,6 +58,7 @@ class ResultsStore(Protocol):
             path: The file, which is created if it does not exist.
             size: The number of bytes that the journal knows.
             other_than: A path that must not be the same file, or None.
+            opener: Opens the file, or refuses it.
 
         Raises:
             UnwritableResults: The file cannot be opened, is shorter than `size`, or has another writer.
@@ -92,29 +102,37 @@ def _as_json(ended: WriteResult, mask: Mask) -> dict[str, Any]:
 
 
 class ResultsFiles:
-    """The files of results on disk.
+    """The files of results on disk."""
 
-    Args:
-        protected: The files that are refused.
-    """
-
-    def __init__(self, protected: ProtectedFiles = NOTHING_PROTECTED) -> None:
-        self._protected = protected
+    def __init__(self) -> None:
         self._lock = threading.Lock()  # guards the table, not the files
         self._open: dict[Key, tuple[object, _ResultsFile]] = {}
 
-    def open(self, key: Key, owner: object, path: str, size: int, other_than: str | None) -> None:
+    def open(  # noqa: PLR0913 - the protocol's
+        self,
+        key: Key,
+        owner: object,
+        path: str,
+        size: int,
+        other_than: str | None,
+        *,
+        opener: Opener = NOTHING_PROTECTED,
+    ) -> None:
         """Open a file and truncate it to `size` bytes."""
         with self._lock:
             earlier = self._open.pop(key, None)
         if earlier is not None:
             earlier[1].close()  # its owner has crashed; close() waits for a write in progress
         try:
-            file = _ResultsFile(path, size, other_than, self._protected)
-        except ProtectedFile as error:
+            file = _ResultsFile(path, size, other_than, opener)
+        except RefusedFile as error:
             raise UnwritableResults(str(error)) from None
         except OSError as error:
             raise _unwritable(path, error) from None
+        except UnicodeEncodeError:
+            raise UnwritableResults(
+                f"{path!r} cannot be written: no file can have this name, because it is not valid text"
+            ) from None
         with self._lock:
             self._open[key] = owner, file
 
@@ -149,7 +167,16 @@ class DiscardedResults:
     def __init__(self) -> None:
         self._sizes: dict[Key, int] = {}
 
-    def open(self, key: Key, owner: object, path: str, size: int, other_than: str | None) -> None:  # noqa: ARG002 - the protocol's
+    def open(  # noqa: PLR0913 - the protocol's
+        self,
+        key: Key,
+        owner: object,  # noqa: ARG002 - the protocol's
+        path: str,  # noqa: ARG002 - the protocol's
+        size: int,
+        other_than: str | None,  # noqa: ARG002 - the protocol's
+        *,
+        opener: Opener = NOTHING_PROTECTED,  # noqa: ARG002 - the protocol's
+    ) -> None:
         """Start to count from `size`."""
         self._sizes[key] = size
 
@@ -170,12 +197,12 @@ class DiscardedResults:
 class _ResultsFile:
     """One open file. Its lock makes close() wait for a write in progress."""
 
-    def __init__(self, path: str, size: int, other_than: str | None, protected: ProtectedFiles) -> None:
+    def __init__(self, path: str, size: int, other_than: str | None, opener: Opener) -> None:
         self._path = path
         self._lock = threading.Lock()
         # Without O_NONBLOCK, opening a pipe would wait for a reader.
         flags = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
-        self._descriptor = protected.open(path, flags)
+        self._descriptor = opener.open(path, flags)
         try:
             self._take(size, other_than)
         except BaseException:

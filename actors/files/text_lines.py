@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, Final
 
-from stretto.actors.files.protected import NOTHING_PROTECTED, ProtectedFile, ProtectedFiles
+from stretto.actors.files.protected import NOTHING_PROTECTED, Opener, RefusedFile
 from stretto.definitions.errors import StrettoError
 
 MAX_LINE_BYTES: Final = 16 * 2**20
@@ -81,16 +81,20 @@ class TextLines:
 
 
 @contextmanager
-def opened(path: str, protected: ProtectedFiles = NOTHING_PROTECTED) -> Iterator[TextLines]:
+def opened(path: str, opener: Opener = NOTHING_PROTECTED) -> Iterator[TextLines]:
     """Open a regular file. Pipes and devices are refused, because reading them could block forever."""
     try:
         # Without O_NONBLOCK, opening a pipe would wait for a writer.
-        descriptor = protected.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = opener.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise UnreadableSource(f"{path} is not a regular file")
             yield TextLines(file, path)
-    except ProtectedFile as error:
+    except RefusedFile as error:
         raise UnreadableSource(str(error)) from None
     except OSError as error:
         raise UnreadableSource(f"{path} cannot be read: {error.strerror or error}") from None
+    except UnicodeEncodeError:
+        raise UnreadableSource(
+            f"{path!r} cannot be read: no file has this name, because it is not valid text"
+        ) from None

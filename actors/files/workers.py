@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from stretto.actors.files.protected import NOTHING_PROTECTED, ProtectedFiles
+from stretto.actors.files.access import ANY_FILE, FileAccess
 from stretto.actors.files.results_writer import DiscardedResults, ResultsFiles, ResultsStore
 from stretto.actors.runners import Pool
 from stretto.metrics import get_logger
@@ -20,11 +20,11 @@ class FileWork(Protocol):
 
     Attributes:
         results: The open files of results.
-        protected: The files that are not read. `results` does not write them either.
+        access: The files that runs may open.
     """
 
     results: ResultsStore
-    protected: ProtectedFiles
+    access: FileAccess
 
     def submit(self, job: Callable[[], None]) -> None:
         """Run a job, unless `stop` has been called.
@@ -41,12 +41,12 @@ class FileThreads:
     """Runs jobs on threads that start when they are needed.
 
     Args:
-        protected: The files that are neither read nor written.
+        access: The files that runs may open.
     """
 
-    def __init__(self, protected: ProtectedFiles = NOTHING_PROTECTED) -> None:
-        self.protected = protected
-        self.results: ResultsStore = ResultsFiles(protected)
+    def __init__(self, access: FileAccess = ANY_FILE) -> None:
+        self.access = access
+        self.results: ResultsStore = ResultsFiles()
         self._pool = Pool(THREADS, "stretto-files")
 
     def submit(self, job: Callable[[], None]) -> None:
@@ -67,7 +67,7 @@ class RehearsedFiles:
     """Runs jobs at once on the caller's thread. Items are read, but results are not written."""
 
     def __init__(self) -> None:
-        self.protected = NOTHING_PROTECTED
+        self.access = ANY_FILE
         self.results: ResultsStore = DiscardedResults()
 
     def submit(self, job: Callable[[], None]) -> None:

@@ -5,6 +5,7 @@ import contextlib
 from typing import Final
 
 from stretto.actors.gateway.protocol import MAX_ANSWER_BYTES, MAX_REQUEST_BYTES, BadFrame, encode, read_request
+from stretto.actors.journal import Origin
 from stretto.actors.operations import Answer, Refused, Request
 from stretto.definitions.errors import LimitExceeded, StrettoError
 
@@ -51,9 +52,16 @@ class RequestMemory:
 
 
 class Connection:
-    """Reads the one request, and sends answers."""
+    """Reads the one request, and sends answers.
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, memory: RequestMemory) -> None:
+    Attributes:
+        origin: The origin of the runs that the client starts.
+    """
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, memory: RequestMemory, origin: Origin
+    ) -> None:
+        self.origin = origin
         self._reader = reader
         self._writer = writer
         self._memory = memory

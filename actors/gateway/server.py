@@ -14,7 +14,7 @@ from stretto.actors.dispatch import call, call_then
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.acceptor import Acceptor
 from stretto.actors.gateway.connection import READ_BYTES, Connection, RequestMemory
-from stretto.actors.gateway.socket_file import may_connect
+from stretto.actors.gateway.socket_file import may_connect, origin_of
 from stretto.actors.journal import NoStore
 from stretto.actors.operations import OPERATIONS, Follower, Following, ProgressRelay, answers, ask, frames_of, requests
 from stretto.actors.outcome import RunHandle, abandoned
@@ -98,8 +98,8 @@ class Gateway:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a connection must be served in a task of its own")
-        connection = Connection(reader, writer, self._memory)
         peer = writer.get_extra_info("socket")
+        connection = Connection(reader, writer, self._memory, origin_of(peer))
         self._clients.add(task)
         # A client that reads to the end would wait for a child's copy, too.
         withhold(peer)
@@ -150,7 +150,7 @@ class Gateway:
     # ---- requests
 
     async def _ask(self, request: Any, connection: Connection) -> None:
-        await connection.send(await ask(self._engine, request))
+        await connection.send(await ask(self._engine, request, connection.origin))
 
     async def _submit(self, request: requests.Submit, connection: Connection) -> None:
         workflow = await self._find(request.workflow)
@@ -161,6 +161,7 @@ class Gateway:
                 lambda handle: self._accepted(handle.id, follower) if watched_from_the_start else None,
                 self._engine, Engine.submit, workflow, request.inputs,
                 self._relay if watched_from_the_start else None, idempotency_key=request.idempotency_key,
+                origin=connection.origin,
             )  # fmt: skip
             await connection.send(answers.Accepted(handle.id, handle.workflow))
             if watched_from_the_start:

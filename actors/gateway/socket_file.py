@@ -5,10 +5,13 @@ import socket
 import stat
 import struct
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from stretto.actors.process import FileLock, LockTaken, give_back, withhold
 from stretto.definitions.errors import StrettoError
+
+if TYPE_CHECKING:
+    from stretto.actors.journal import Origin
 
 _NAME: Final = "stretto/stretto.sock"
 BACKLOG: Final = 1024
@@ -115,6 +118,11 @@ class SocketFile:
 
 def may_connect(connection: socket.socket) -> bool:
     """Return whether the process at the other end is this user's or root's."""
+    return origin_of(connection) == "owner"
+
+
+def origin_of(connection: socket.socket) -> "Origin":
+    """Return the origin of the runs that the process at the other end starts, by its user when it connected."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     _process, user, _group = _CREDENTIALS.unpack(credentials)
-    return user in {0, os.getuid()}
+    return "owner" if user in {0, os.getuid()} else "remote"

@@ -123,6 +123,7 @@ class OfflineRuns:
             accepted_at=self._now(), secret=old.secret, rerun=Rerun(run_id, scope),
             # This process does not know the settings of the daemon that will start it.
             limits=ExpressionLimits(old.limits.max_cost, old.limits.max_bytes),
+            origin=old.origin,
         )  # fmt: skip
         self._store.writer.write([accepted])
         return accepted.run_id
@@ -161,7 +162,7 @@ class OfflineRuns:
         stopped = _note(commands, journal, conductor, event.at)
         journal.flush(conductor.status, conductor.mask)
         for child in self._reader.children(run_id):
-            if child.ended:
+            if child.ended_at is not None:
                 continue
             if isinstance(event, _PROPAGATED):
                 self._propagate(child, event, collected)

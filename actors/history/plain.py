@@ -11,7 +11,7 @@ from stretto.definitions.conductor import Failure
 from stretto.definitions.context import Mask
 
 _BEFORE_A_WORD: Final = re.compile(r"(?<!^)(?=[A-Z])")
-_TIMES: Final = frozenset({"at", "accepted_at", "started_at", "ended_at"})
+_TIMES: Final = frozenset({"at", "began_at", "accepted_at", "started_at", "ended_at"})
 
 
 def time_as_json(at: float | None) -> str | None:
@@ -22,7 +22,7 @@ def time_as_json(at: float | None) -> str | None:
 
 
 def run_as_json(row: RunRow) -> dict[str, Any]:
-    """Return {id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope}."""
+    """Return {id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, origin}."""
     return _row_as_json(row)
 
 
@@ -33,7 +33,7 @@ def task_as_json(row: TaskRow) -> dict[str, Any]:
 
 
 def item_as_json(row: ItemRow) -> dict[str, Any]:
-    """Return {task, visit, index, attempt, outcome, at}."""
+    """Return {task, visit, index, attempt, outcome, at, began_at, seconds}."""
     fields = _row_as_json(row)
     del fields["number"]
     return fields
@@ -53,7 +53,7 @@ def entry_as_json(number: int, entry: Entry, mask: Mask) -> dict[str, Any]:
         return {"number": number, "type": kind, "count": len(entry.texts)}
     fields = msgspec.to_builtins(entry)
     # Only data can hold secrets: names are the definition's, numbers and outcomes the engine's.
-    for name in ("result", "failure"):
+    for name in ("result", "failure", "expression"):
         if fields.get(name) is not None:
             fields[name] = mask.anything(fields[name])
     return {"number": number, "type": kind, **_with_times(fields)}

@@ -20,7 +20,10 @@ from stretto.actors.outcome import Outcome, UnknownRun
 from stretto.definitions.conductor import (
     Command,
     Conductor,
+    EvaluationStopped,
+    Event,
     FinishRun,
+    IllegalTransition,
     ItemCompleted,
     PropagatedRequest,
     StartItem,
@@ -77,28 +80,34 @@ class Replay:
         self._conductor = conductor
         self._children = {(child.item, child.attempt): child for child in children}
         self._started: dict[ItemKey, int] = {}
+        self._begun = False
+        self._stopped_before = False
+        """Whether the last event was that an evaluation was stopped."""
 
-    def begin(self) -> None:
-        """Begin the run, as it began before its first entry."""
-        self._note(self._conductor.begin())
-
-    def feed(self, entries: Iterable[Entry]) -> None:
-        """Apply the next entries."""
+    def feed(self, entries: Sequence[Entry]) -> None:
+        """Apply the next entries. The run begins before the first ones, unless its begin was broken off."""
+        self._begin_before(entries)
         for entry in entries:
-            self._apply(entry)
+            self._take(entry)
 
     def feed_for_a_turn(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Apply the next entries until their expressions have taken about half a second. Return the other entries."""
-        spent = 0
+        self._begin_before(entries)
+        spent = self._conductor.units_spent()
         for number, entry in enumerate(entries, 1):
-            self._apply(entry)
+            self._take(entry)
             spent += self._conductor.units_spent()
             if spent > TURN_UNITS:
                 return entries[number:]
         return ()
 
-    def _apply(self, entry: Entry) -> None:
-        """Apply the next entry."""
+    def _begin_before(self, entries: Sequence[Entry]) -> None:
+        if not self._begun:
+            self._begun = True
+            if has_begun(entries):
+                self._note(self._conductor.begin())
+
+    def _take(self, entry: Entry) -> None:
         self.entries += 1
         if isinstance(entry, ItemStarted):
             self._started[ItemKey(entry.task, entry.visit, entry.index)] = entry.attempt
@@ -112,11 +121,20 @@ class Replay:
             if isinstance(entry, StreamFailed):
                 self.results.failed(entry)
             before = self._conductor.status
-            self._note(self._conductor.on(entry))
+            self._apply(entry)
             if isinstance(entry, PropagatedRequest):
                 self.requested = entry
             else:
                 self.requested = request_implied_by(before, self._conductor.status, entry.at) or self.requested
+
+    def _apply(self, event: Event) -> None:
+        stopped_before, self._stopped_before = self._stopped_before, isinstance(event, EvaluationStopped)
+        try:
+            self._note(self._conductor.on(event))
+        except IllegalTransition:
+            # The evaluation was that of a request, which the run no longer allows. It was not acknowledged.
+            if not stopped_before:
+                raise
 
     def child_of(self, start: StartItem) -> Child | None:
         """Return the child run that executes this attempt, in progress or ended."""
@@ -132,6 +150,12 @@ class Replay:
                 self.finish = command
             else:
                 self.results.commanded(command)
+
+
+def has_begun(first: Sequence[Entry]) -> bool:
+    """Return whether a run with these first entries has begun: its begin may have been broken off."""
+    # Secrets that the begin has learned may precede the entry.
+    return not any(isinstance(entry, EvaluationStopped) and not entry.begun for entry in first[:2])
 
 
 def conductor_of(accepted: RunAccepted, mask: Mask | None = None) -> Conductor:
@@ -160,8 +184,6 @@ def replay(reader: Reader, accepted: RunAccepted, mask: Mask | None = None) -> t
     """
     conductor = conductor_of(accepted, mask)
     replayed = Replay(conductor, accepted.accepted_at)
-    with replaying(accepted.run_id):
-        replayed.begin()
     while True:
         entries = reader.entries(accepted.run_id, replayed.entries, READ_AT_ONCE)
         with replaying(accepted.run_id):

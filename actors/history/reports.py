@@ -7,7 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from stretto.actors.history.masks import SEALED, entries_of, mask_of, unless_sealed
-from stretto.actors.history.plain import entry_as_json, failure_as_json, item_as_json, run_as_json, task_as_json
+from stretto.actors.history.plain import (
+    entry_as_json,
+    failure_as_json,
+    item_as_json,
+    run_as_json,
+    task_as_json,
+    time_as_json,
+)
 from stretto.actors.history.replay import replay
 from stretto.actors.history.waits import explain_waits
 from stretto.actors.journal import MAX_PAGE, PAGE, ItemQuery, ItemRow, Reader, RunAccepted, RunRow, TaskRow
@@ -44,8 +51,9 @@ def list_runs(
 
 
 def show_run(reader: Reader, run_id: str) -> dict[str, Any]:
-    """Return a run as in lists, with its inputs, output, errors, tasks and the ids of its children.
+    """Return a run as in lists, with its deadline, inputs, output, errors, tasks and the ids of its children.
 
+    The deadline is None if the run has none, or has ended, or is on its way to its end.
     Raises `UnknownRun`, `StoreUnavailable`.
     """
     row = _row(reader, run_id)
@@ -53,6 +61,7 @@ def show_run(reader: Reader, run_id: str) -> dict[str, Any]:
     end = reader.end(run_id)
     return {
         **run_as_json(row),
+        "deadline": time_as_json(None if read is None else _deadline(reader, row, read[0])),
         "inputs": SEALED if read is None else read[1].data(read[0].parameters),
         "output": None if end is None else end.output,
         "errors": [] if end is None else end.errors,
@@ -87,10 +96,12 @@ def list_items(  # noqa: PLR0913 - what a page is of
     cursor: str | None = None,
     limit: int = PAGE,
 ) -> dict[str, Any]:
-    """Return a page of ended attempts in the order of their end: {items, next}, with a cursor if more follow.
+    """Return a page of ended attempts in the order of their end: {items, next, untimed}, a cursor if more follow.
 
-    Each is {task, visit, index, attempt, outcome, at}, and `error` {kind, message} if it did not succeed. The outcome
-    "failed" selects all that did not succeed. Raises `UnknownRun`, `InvalidCursor`, `StoreUnavailable`.
+    Each is {task, visit, index, attempt, outcome, at, began_at, seconds}, and `error` {kind, message} if it did not
+    succeed. The last two are None for an attempt whose action never began, and for one recorded before Stretto recorded
+    them; `untimed` says that there may be such. The outcome "failed" selects all that did not succeed.
+    Raises `UnknownRun`, `InvalidCursor`, `StoreUnavailable`.
     """
     _row(reader, run_id)
     page = reader.items(run_id, ItemQuery(task, outcome, cursor, _page(limit)))
@@ -100,7 +111,7 @@ def list_items(  # noqa: PLR0913 - what a page is of
     items = [
         item_as_json(row) | ({"error": errors[row.number]} if errors.get(row.number) else {}) for row in page.items
     ]
-    return {"items": items, "next": page.next}
+    return {"items": items, "next": page.next, "untimed": page.untimed}
 
 
 def show_item(reader: Reader, run_id: str, task: str, index: int, visit: int | None = None) -> dict[str, Any]:
@@ -155,6 +166,14 @@ def export_parts(reader: Reader, run_id: str) -> tuple[dict[str, Any], Iterator[
     definition = _definition(accepted.workflow, mask)
     head = {"format": EXPORT_FORMAT, **shown, "depth": accepted.depth, "definition": definition}
     return head, (entry_as_json(number, entry, mask) for number, entry in enumerate(entries_of(reader, run_id)))
+
+
+def _deadline(reader: Reader, row: RunRow, accepted: RunAccepted) -> float | None:
+    # Not by a replay, which would take as long as the run's history is.
+    timeout = accepted.workflow.timeout
+    if timeout is None or row.status not in {"running", "paused"}:
+        return None
+    return accepted.accepted_at + timeout + reader.extension(row.id)
 
 
 def _definition(workflow: Workflow, mask: Mask) -> dict[str, Any]:

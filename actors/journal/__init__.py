@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.location import InFile, files_of, locate
     from stretto.actors.journal.messages import JournalHasRoom, PruneRuns, RunExists, RunUnrecordable, StoreGone
     from stretto.actors.journal.opening import open_reader, open_store
-    from stretto.actors.journal.readers import NoReaders, NoStore, Readers
+    from stretto.actors.journal.readers import NoReaders, NoStore, Readers, ReadingStopped
     from stretto.actors.journal.records import (
         Ending,
         Entry,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Idempotency,
         ItemKey,
         ItemStarted,
+        Origin,
         ParentItem,
         Rerun,
         RerunScope,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         RunAccepted,
         SecretsLearned,
         Write,
+        origin_of_rerun,
     )
     from stretto.actors.journal.run_log import RunLog
     from stretto.actors.journal.service import OpenJournal, open_journal
@@ -65,10 +67,10 @@ else:
             "location": "InFile files_of locate",
             "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable StoreGone",
             "opening": "open_reader open_store",
-            "readers": "NoReaders NoStore Readers",
+            "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
-                "Ending Entry Happened Idempotency ItemKey ItemStarted ParentItem Rerun RerunScope "
-                "ResultsWritten RunAccepted SecretsLearned Write"
+                "Ending Entry Happened Idempotency ItemKey ItemStarted Origin ParentItem Rerun RerunScope "
+                "ResultsWritten RunAccepted SecretsLearned Write origin_of_rerun"
             ),
             "run_log": "RunLog",
             "service": "OpenJournal open_journal",
@@ -106,11 +108,13 @@ __all__ = [
     "NoStore",
     "Notifications",
     "OpenJournal",
+    "Origin",
     "ParentItem",
     "Prune",
     "PruneRuns",
     "Reader",
     "Readers",
+    "ReadingStopped",
     "Rerun",
     "RerunScope",
     "ResultsWritten",
@@ -137,6 +141,7 @@ __all__ = [
     "open_journal",
     "open_reader",
     "open_store",
+    "origin_of_rerun",
     "read_key_file",
     "upgrade",
 ]

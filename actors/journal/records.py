@@ -24,6 +24,19 @@ RerunScope: TypeAlias = Literal["everything", "failed_tasks", "failed_items"]
 """
 
 
+Origin: TypeAlias = Literal["owner", "remote"]
+"""Who started a run, which decides which files it may use.
+
+- `owner`: the engine's own process, or a client with the rights of the daemon's user
+- `remote`: any other client
+"""
+
+
+def origin_of_rerun(old: Origin, requested_by: Origin) -> Origin:
+    """Return the origin of a rerun: only an owner's rerun of an owner's run is the owner's."""
+    return "owner" if old == requested_by == "owner" else "remote"
+
+
 class ItemKey(msgspec.Struct, frozen=True):
     """An item of a visit of a task. A task without items has one item, with index 0."""
 
@@ -75,6 +88,7 @@ class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):
     rerun: Rerun | None = None
     limits: ExpressionLimits = DEFAULT_LIMITS
     """The limits on the run's expressions, which it keeps whatever the settings are later."""
+    origin: Origin = "owner"
 
 
 class ItemStarted(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import pykka
 
-    from stretto.actors.dispatch import Timers
+    from stretto.actors.dispatch import Guard, Timers
     from stretto.actors.journal.sql.store import Store
     from stretto.metrics import Instruments
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 class OpenJournal:
     """An open store with the link to its journal and its readers. `start` starts the journal's actor."""
 
-    def __init__(self, store: "Store") -> None:
+    def __init__(self, store: "Store", guard: "Guard | None" = None) -> None:
         self.store = store
         self.link = JournalLink()
-        self.readers = Readers(store.reader)
+        self.readers = Readers(store.reader, guard)
         self.actor: pykka.ActorRef[Any] | None = None
         self._thread: threading.Thread | None = None
 
@@ -52,7 +52,7 @@ class OpenJournal:
         self.store.close()
 
 
-def open_journal(url: str, key_file: str | PathLike[str] | None) -> OpenJournal:
+def open_journal(url: str, key_file: str | PathLike[str] | None, guard: "Guard | None" = None) -> OpenJournal:
     """Open a store for an engine.
 
     Database libraries are imported only here: an engine without a store starts without them.
@@ -60,6 +60,7 @@ def open_journal(url: str, key_file: str | PathLike[str] | None) -> OpenJournal:
     Args:
         url: The store's URL.
         key_file: The key file of its secrets; by default the one next to an SQLite store.
+        guard: Breaks off the replays of readers; by default nothing does.
 
     Raises:
         CannotOpenStore: The store or its key cannot be opened.
@@ -67,4 +68,4 @@ def open_journal(url: str, key_file: str | PathLike[str] | None) -> OpenJournal:
     from stretto.actors.journal.key_files import keyring_for  # noqa: PLC0415 - as above
     from stretto.actors.journal.opening import open_store  # noqa: PLC0415 - as above
 
-    return OpenJournal(open_store(url, keyring_for(url, key_file)))
+    return OpenJournal(open_store(url, keyring_for(url, key_file)), guard)

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from stretto.actors.journal.records import Entry, ItemKey, RunAccepted, Write
+from stretto.actors.journal.records import Entry, ItemKey, Origin, RunAccepted, Write
 from stretto.definitions.conductor import ItemCompleted
 from stretto.definitions.data import Data, FrozenList
 from stretto.definitions.errors import StrettoError
@@ -129,7 +129,7 @@ class Child(msgspec.Struct, frozen=True):
     item: ItemKey
     attempt: int
     accepted_at: float
-    ended: bool
+    ended_at: float | None = None
 
 
 class RunRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +143,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     parent: str | None
     rerun_of: str | None
     rerun_scope: str | None
+    origin: Origin
 
 
 class RunEnd(msgspec.Struct, frozen=True):
@@ -176,6 +177,10 @@ class ItemRow(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     outcome: str
     at: float
+    began_at: float | None
+    """When its action began, in seconds since the epoch, or None if it never began or is older than this column."""
+    seconds: float | None
+    """The duration of its action, or None likewise."""
 
 
 class RunPage(msgspec.Struct, frozen=True):
@@ -190,6 +195,8 @@ class ItemPage(msgspec.Struct, frozen=True):
 
     items: tuple[ItemRow, ...]
     next: str | None
+    untimed: bool = False
+    """Whether the page has attempts without times, and the run is older than their columns."""
 
 
 class ItemQuery(msgspec.Struct, frozen=True):
@@ -231,6 +238,9 @@ class Reader(Protocol):
 
     def learned(self, run_id: str) -> tuple[str, ...]:
         """Return the texts of a run's SecretsLearned entries. No other entry is read."""
+
+    def extension(self, run_id: str) -> float:
+        """Return the seconds that requests have added to a run's deadline. No other entry is restored."""
 
     def children(self, run_id: str) -> list[Child]:
         """Return a run's child runs, in the order of their acceptance."""

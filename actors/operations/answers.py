@@ -74,11 +74,15 @@ class RunAnswer(msgspec.Struct, frozen=True, tag="run"):
     run: dict[str, Any]
 
 
-class ItemsAnswer(msgspec.Struct, frozen=True, tag="items"):
-    """A page of items' attempts, as `reports.list_items` returns it; `next` is the cursor of the next page."""
+class ItemsAnswer(msgspec.Struct, frozen=True, omit_defaults=True, tag="items"):
+    """A page of items' attempts, as `reports.list_items` returns it; `next` is the cursor of the next page.
+
+    `untimed` says that attempts recorded before Stretto recorded `began_at` and `seconds` may lack them.
+    """
 
     items: list[dict[str, Any]]
     next: str | None
+    untimed: bool = False
 
 
 class ItemAnswer(msgspec.Struct, frozen=True, tag="item"):

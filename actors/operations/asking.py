@@ -7,9 +7,10 @@ import pykka
 
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine
+from stretto.actors.journal import Origin
 from stretto.actors.operations.answers import Answer
 from stretto.actors.operations.base import Request
-from stretto.actors.operations.table import OPERATIONS, arguments_of
+from stretto.actors.operations.table import OPERATIONS, STARTS_A_RUN, arguments_of
 
 METHODS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     request: getattr(Engine, operation.name) for request, operation in OPERATIONS.items()
@@ -17,7 +18,18 @@ METHODS: Final[Mapping[type[Request], Callable[..., Any]]] = {
 """The engine's method of each request."""
 
 
-async def ask(engine: pykka.ActorRef[Any], request: Request) -> Answer:
-    """Return the engine's answer to a request of the table. Raises what the method raises."""
+async def ask(engine: pykka.ActorRef[Any], request: Request, origin: Origin) -> Answer:
+    """Return the engine's answer to a request of the table.
+
+    Args:
+        engine: The engine.
+        request: The request, as the client sent it.
+        origin: Where the request comes from, which the client cannot choose.
+
+    Raises:
+        StrettoError: As the engine's method does.
+    """
     run, fields = arguments_of(request)
+    if type(request) in STARTS_A_RUN:
+        fields["origin"] = origin
     return OPERATIONS[type(request)].answer(await call(engine, METHODS[type(request)], *run, **fields))

@@ -41,6 +41,8 @@ _ALL: Final = (
 
 OPERATIONS: Final[Mapping[type[Request], Operation]] = {operation.request: operation for operation in _ALL}
 """The operations by request."""
+STARTS_A_RUN: Final[frozenset[type[Request]]] = frozenset({requests.Rerun})
+"""The operations whose engine method also takes the origin of the new run. No request has it as a field."""
 REQUESTS: Final[tuple[type[Request], ...]] = (
     *OPERATIONS, requests.Submit, requests.Describe, requests.Watch, requests.Export,
 )  # fmt: skip

@@ -5,12 +5,19 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.actors.process.event_loops import ProtectedLoop
     from stretto.actors.process.file_lock import FileLock, LockTaken
     from stretto.actors.process.forking import HasDescriptor, generation, give_back, in_children, withhold
 else:
     __getattr__ = lazy_face(
         __name__,
-        {"file_lock": "FileLock LockTaken", "forking": "HasDescriptor generation give_back in_children withhold"},
+        {
+            "event_loops": "ProtectedLoop",
+            "file_lock": "FileLock LockTaken",
+            "forking": "HasDescriptor generation give_back in_children withhold",
+        },
     )
 
-__all__ = ["FileLock", "HasDescriptor", "LockTaken", "generation", "give_back", "in_children", "withhold"]
+__all__ = [
+    "FileLock", "HasDescriptor", "LockTaken", "ProtectedLoop", "generation", "give_back", "in_children", "withhold",
+]  # fmt: skip

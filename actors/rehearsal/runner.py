@@ -10,7 +10,7 @@ import msgspec
 from stretto.actors.actions import Action, ActionRegistry
 from stretto.actors.rehearsal.script import Attempt, Rule, Script
 from stretto.actors.rehearsal.timeline import Pace, Timeline
-from stretto.actors.runners import Call, Done, Finished, Running, ThreadUse
+from stretto.actors.runners import Began, Call, Done, Finished, Running, ThreadUse
 from stretto.definitions.conductor import ItemCompleted, StartItem
 from stretto.definitions.context import ItemScope
 from stretto.definitions.data import Data, freeze
@@ -81,10 +81,13 @@ class Launch:
 class _ScriptedCall:
     """A running call, as its item sees it."""
 
-    __slots__ = ("_runner", "done", "ends_at", "launch", "number")
+    __slots__ = ("_runner", "began", "done", "ends_at", "launch", "number")
 
-    def __init__(self, runner: "ScriptedRunner", launch: Launch, done: Done, number: int, ends_at: float) -> None:
+    def __init__(  # noqa: PLR0913 - what a call consists of
+        self, runner: "ScriptedRunner", launch: Launch, done: Done, number: int, *, now: float, ends_at: float
+    ) -> None:
         self._runner = runner
+        self.began = Began(now, now)
         self.launch = launch
         self.done = done
         self.number = number
@@ -130,7 +133,7 @@ class ScriptedRunner:
         launch = Launch(call, start, facts, rule, self._timeline.elapsed())
         launch.delay = self._delay_of(ids.run_id, start)
         ends_at = self._pace.end_of(rule.duration, start.timeout)
-        scripted = _ScriptedCall(self, launch, done, len(self.launches), ends_at)
+        scripted = _ScriptedCall(self, launch, done, len(self.launches), now=self._timeline.now(), ends_at=ends_at)
         self.launches.append(launch)
         heapq.heappush(self._running, scripted)
         if call.on_begin is not None:

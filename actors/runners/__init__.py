@@ -13,23 +13,37 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.runners.base import Call, Done, EngineRunner, Finished, Runner, Running, ThreadUse, describe
+    from stretto.actors.runners.base import (
+        Began,
+        Call,
+        Done,
+        EngineRunner,
+        Finished,
+        Runner,
+        Running,
+        ThreadUse,
+        describe,
+    )
     from stretto.actors.runners.inline import call_inline
     from stretto.actors.runners.pool import Pool
     from stretto.actors.runners.runners import DEFAULT_THREADS, Runners
+    from stretto.actors.runners.threads import MAX_THREADS_LEFT_BEHIND
 else:
     __getattr__ = lazy_face(
         __name__,
         {
-            "base": "Call Done EngineRunner Finished Runner Running ThreadUse describe",
+            "base": "Began Call Done EngineRunner Finished Runner Running ThreadUse describe",
             "inline": "call_inline",
             "pool": "Pool",
             "runners": "DEFAULT_THREADS Runners",
+            "threads": "MAX_THREADS_LEFT_BEHIND",
         },
     )
 
 __all__ = [
     "DEFAULT_THREADS",
+    "MAX_THREADS_LEFT_BEHIND",
+    "Began",
     "Call",
     "Done",
     "EngineRunner",

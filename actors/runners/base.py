@@ -22,6 +22,18 @@ MAX_MESSAGE_LENGTH = 20_000
 _log = get_logger(__name__)
 
 
+class Began(msgspec.Struct, frozen=True):
+    """The begin of an action's code.
+
+    Attributes:
+        at: Seconds since the epoch, for people.
+        monotonic: The same moment by `time.monotonic()`, to measure from.
+    """
+
+    at: float
+    monotonic: float
+
+
 class Finished(msgspec.Struct, frozen=True):
     """The end of a call.
 
@@ -66,6 +78,10 @@ Done: TypeAlias = Callable[[Finished], None]
 
 class Running(Protocol):
     """A started call."""
+
+    @property
+    def began(self) -> Began | None:
+        """When the action's code began, after any wait for a thread, or None before. Any thread may read this."""
 
     def cancel(self) -> bool:
         """Cancel the call.

@@ -2,13 +2,15 @@
 
 import asyncio
 import threading
+import time
 from collections import deque
 from contextvars import Context
 from typing import Any, Final
 
 from stretto.actors.actions import AddressPolicy, OutputSlot, OutputSoFar, close_clients, output_slot, use_policy
-from stretto.actors.process import generation
+from stretto.actors.process import ProtectedLoop, generation
 from stretto.actors.runners.base import (
+    Began,
     Call,
     Done,
     Finished,
@@ -36,14 +38,14 @@ _log = get_logger(__name__)
 class _LoopCall:
     """A call on the loop. Everything except `cancel` and `output` happens on the loop's thread."""
 
-    __slots__ = ("_runner", "begun", "call", "cancelling", "done", "slot", "task")
+    __slots__ = ("_runner", "began", "call", "cancelling", "done", "slot", "task")
 
     def __init__(self, runner: "EventLoopRunner", call: Call, done: Done) -> None:
         self._runner = runner
         self.call = call
         self.done = done
         self.task: asyncio.Task[None] | None = None
-        self.begun = False
+        self.began: Began | None = None
         self.cancelling = False
         # A separate object: the task's context holds the slot, so this call as its own slot would be a cycle.
         self.slot = OutputSlot()
@@ -129,24 +131,32 @@ class EventLoopRunner:
         return True
 
     def _start_loop(self) -> asyncio.AbstractEventLoop:
-        loop = self._loop = asyncio.new_event_loop()
+        protected = ProtectedLoop()
+        loop = self._loop = protected.loop
         loop.set_exception_handler(self._log_stray)
         use_policy(loop, self._addresses)
         self._helpers = Pool(HELPER_THREADS, "stretto-helper")
         loop.set_default_executor(self._helpers)
         # A daemon thread, because an action that blocks the loop must not keep the process from ending.
-        self._thread = threading.Thread(target=self._run, args=(loop,), name="stretto-loop", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(protected,), name="stretto-loop", daemon=True)
         self._thread.start()
         return loop
 
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _run(self, protected: ProtectedLoop) -> None:
+        process = generation()
         while not self._over:
             try:
-                loop.run_forever()
+                with protected.protected():
+                    protected.loop.run_forever()
             except (SystemExit, KeyboardInterrupt) as error:
                 # asyncio lets these through from any task, and an action may have started tasks.
+                end_forked_child(process, error)
                 _log.error("event_loop_error", error=describe(error))
-        loop.close()
+            except BaseException as error:
+                # A child that awaits: the loop is its parent's.
+                end_forked_child(process, error)
+                raise
+        protected.close()
 
     def _take_incoming(self) -> None:
         # The flag is cleared first, so that a call which arrives after this line wakes the loop again.
@@ -163,7 +173,7 @@ class EventLoopRunner:
             self._end(running, await self._outcome(running))
 
     async def _outcome(self, running: _LoopCall) -> Finished:
-        running.begun = True
+        running.began = Began(time.time(), time.monotonic())
         call_ids.set(running.call.ids)
         output_slot.set(running.slot)
         if running.call.on_begin is not None:
@@ -174,6 +184,7 @@ class EventLoopRunner:
             end_forked_child(process)
             return returned(running.call.action, result)
         except asyncio.CancelledError as error:
+            end_forked_child(process, error)
             return cancelled() if running.cancelling else failure(running.call.action, error)
         except BaseException as error:  # noqa: BLE001 - any exception is the action's failure, and must not end the loop
             end_forked_child(process, error)
@@ -188,7 +199,7 @@ class EventLoopRunner:
             return
         running.cancelling = True
         # A task that is cancelled before its first step never runs, so it could not report its end.
-        if running.begun and running.task is not None:
+        if running.began is not None and running.task is not None:
             running.task.cancel()
 
     def _leave(self, running: _LoopCall) -> None:

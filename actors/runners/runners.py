@@ -5,7 +5,7 @@ from typing import Final
 from stretto.actors.actions import AddressPolicy
 from stretto.actors.runners.base import Call, Done, Runner, Running, ThreadUse
 from stretto.actors.runners.event_loop import EventLoopRunner
-from stretto.actors.runners.threads import ThreadRunner
+from stretto.actors.runners.threads import MAX_THREADS_LEFT_BEHIND, ThreadRunner
 
 DEFAULT_THREADS: Final = 16
 
@@ -15,11 +15,18 @@ class Runners:
 
     Args:
         threads: How many threads run plain functions.
+        max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
         addresses: The addresses that core.http may connect to.
     """
 
-    def __init__(self, *, threads: int = DEFAULT_THREADS, addresses: AddressPolicy | None = None) -> None:
-        self._threads = ThreadRunner(threads)
+    def __init__(
+        self,
+        *,
+        threads: int = DEFAULT_THREADS,
+        max_threads_left_behind: int = MAX_THREADS_LEFT_BEHIND,
+        addresses: AddressPolicy | None = None,
+    ) -> None:
+        self._threads = ThreadRunner(threads, max_left_behind=max_threads_left_behind)
         self._runners: dict[str, Runner] = {
             "thread": self._threads,
             "async": EventLoopRunner(addresses=addresses),

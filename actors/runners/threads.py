@@ -12,11 +12,11 @@ from itertools import count
 from queue import SimpleQueue
 from typing import Final
 
-from stretto.actors.runners.base import Call, Done, Running, ThreadUse, cancelled, report, run_call
+from stretto.actors.runners.base import Began, Call, Done, Finished, Running, ThreadUse, cancelled, report, run_call
 from stretto.metrics import get_logger
 
 STOP_SECONDS: Final = 10.0
-MAX_LEFT_BEHIND: Final = 64
+MAX_THREADS_LEFT_BEHIND: Final = 64
 """How many threads that were left behind with a function are replaced."""
 
 _log = get_logger(__name__)
@@ -25,9 +25,10 @@ _log = get_logger(__name__)
 class _ThreadCall:
     """A call for a thread. The thread or canceller that takes it from the waiting calls reports its end."""
 
-    __slots__ = ("_runner", "call", "done")
+    __slots__ = ("_runner", "began", "call", "done")
 
     def __init__(self, call: Call, done: Done, runner: "ThreadRunner") -> None:
+        self.began: Began | None = None
         self.call = call
         self.done = done
         self._runner = runner
@@ -67,7 +68,7 @@ class ThreadRunner:
     """
 
     def __init__(
-        self, threads: int, *, stop_seconds: float = STOP_SECONDS, max_left_behind: int = MAX_LEFT_BEHIND
+        self, threads: int, *, stop_seconds: float = STOP_SECONDS, max_left_behind: int = MAX_THREADS_LEFT_BEHIND
     ) -> None:
         if threads < 1:
             raise ValueError(f"threads must be at least 1, got {threads}")
@@ -181,7 +182,10 @@ class ThreadRunner:
         # thread is free.
         self._running[queued] = None
         try:
-            finished = run_call(queued.call) if queued.take() else None
+            finished: Finished | None = None
+            if queued.take():
+                queued.began = Began(time.time(), time.monotonic())
+                finished = run_call(queued.call)
         finally:
             del self._running[queued]
         if finished is not None:

@@ -6,6 +6,7 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.runs.child import MAX_DEPTH
+    from stretto.actors.runs.file_rules import FileRules
     from stretto.actors.runs.idempotency import RememberedKeys, checked_key, conflict_error, idempotency_of
     from stretto.actors.runs.messages import (
         AbandonRun,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
         ReturnPermits,
         RunCrashed,
         RunEnded,
+        RunInterrupted,
         RunParked,
         RunPauseChanged,
         RunProgressed,
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.runs.permits import Grant, PermitPool
     from stretto.actors.runs.recovering import RecoveringSupervisor
-    from stretto.actors.runs.request import RecoverySource, RunInputs, RunRequest
+    from stretto.actors.runs.request import RecoverySource, RunInputs, RunRequest, bind_inputs
     from stretto.actors.runs.services import MAX_ITEMS_IN_FLIGHT, Services
     from stretto.actors.runs.supervisor import RunSupervisor
 else:
@@ -50,17 +52,18 @@ else:
         __name__,
         {
             "child": "MAX_DEPTH",
+            "file_rules": "FileRules",
             "idempotency": "RememberedKeys checked_key conflict_error idempotency_of",
             "messages": (
                 "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
                 "ChildRefused ControlChild ControlRun DiscardRun ExplainWaits Forwarded GraceElapsed "
                 "OldRunRead ParkWhenIdle PermitsGranted PruneDue ReportItemOutput ReportStatus RestartRun "
-                "ReturnPermits RunCrashed RunEnded RunParked RunPauseChanged RunProgressed "
-                "RunRecovered RunRefused SharePermits StartChild WatchRun"
+                "ReturnPermits RunCrashed RunEnded RunInterrupted RunParked RunPauseChanged "
+                "RunProgressed RunRecovered RunRefused SharePermits StartChild WatchRun"
             ),
             "permits": "Grant PermitPool",
             "recovering": "RecoveringSupervisor",
-            "request": "RecoverySource RunInputs RunRequest",
+            "request": "RecoverySource RunInputs RunRequest bind_inputs",
             "services": "MAX_ITEMS_IN_FLIGHT Services",
             "supervisor": "RunSupervisor",
         },
@@ -80,6 +83,7 @@ __all__ = [
     "ControlRun",
     "DiscardRun",
     "ExplainWaits",
+    "FileRules",
     "Forwarded",
     "GraceElapsed",
     "Grant",
@@ -98,6 +102,7 @@ __all__ = [
     "RunCrashed",
     "RunEnded",
     "RunInputs",
+    "RunInterrupted",
     "RunParked",
     "RunPauseChanged",
     "RunProgressed",
@@ -109,6 +114,7 @@ __all__ = [
     "SharePermits",
     "StartChild",
     "WatchRun",
+    "bind_inputs",
     "checked_key",
     "conflict_error",
     "idempotency_of",

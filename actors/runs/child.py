@@ -5,6 +5,8 @@ from typing import Any
 
 import pykka
 
+from stretto.actors.journal import Child
+from stretto.actors.runners import Began
 from stretto.actors.runs.messages import ChildEnded, ControlChild, ControlRun
 from stretto.definitions.conductor import CancelRequested, Failure
 from stretto.definitions.data import Data, object_of
@@ -16,11 +18,12 @@ MAX_DEPTH = 16
 class ChildRun:
     """A child run. It can be cancelled like any other running action (`Running`)."""
 
-    __slots__ = ("_engine", "run_id")
+    __slots__ = ("_engine", "began", "run_id")
 
-    def __init__(self, engine: pykka.ActorRef[Any], run_id: str) -> None:
+    def __init__(self, engine: pykka.ActorRef[Any], run_id: str, began: Began) -> None:
         self._engine = engine
         self.run_id = run_id
+        self.began = began
 
     def cancel(self) -> bool:
         """Cancel the child run under its own policy. ChildEnded follows."""
@@ -34,6 +37,17 @@ class ChildRun:
         """Send a message to the run's supervisor."""
         with contextlib.suppress(pykka.ActorDeadError):  # the engine has ended, and its runs with it
             self._engine.tell(ControlChild(self.run_id, message))
+
+
+def begin_of_child(known: Child | None, now: Began) -> Began:
+    """Return when the run of a sub-workflow began: at its acceptance if it is `known`, else now.
+
+    For one that has ended already, the monotonic time is as long ago as it took.
+    """
+    if known is None:
+        return now
+    elapsed = (now.at if known.ended_at is None else known.ended_at) - known.accepted_at
+    return Began(known.accepted_at, now.monotonic - max(elapsed, 0.0))
 
 
 def child_failure(ended: ChildEnded, workflow: str, masked_input: Data) -> Failure:

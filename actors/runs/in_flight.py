@@ -153,7 +153,9 @@ class ItemsInFlight:
             self._telemetry.retried()
         services, workflow = self._services, self._workflow
         task, core_actions = workflow.tasks[start.task], workflow.semantics.core_actions
-        message = RunItem(start, task, self._supervisor, preceding_end, depth, core_actions, child)
+        message = RunItem(
+            start, task, self._supervisor, preceding_end, self._request.origin, depth, core_actions, child
+        )
         return ItemActor.start_with(services.dispatcher, message, services, self._run_id, workflow.ref)
 
     # ---- items in flight

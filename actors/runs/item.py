@@ -8,10 +8,10 @@ import msgspec
 import pykka
 
 from stretto.actors.actions import Action, InvalidActionInput, UnknownAction
-from stretto.actors.dispatch import DispatchedActor, handles
+from stretto.actors.dispatch import DispatchedActor, Overran, handles
 from stretto.actors.journal import ItemKey, ParentItem
-from stretto.actors.runners import Call, Finished, Running, call_inline
-from stretto.actors.runs.child import ChildRun, child_failure
+from stretto.actors.runners import Began, Call, Finished, Running, call_inline
+from stretto.actors.runs.child import ChildRun, begin_of_child, child_failure
 from stretto.actors.runs.item_output import item_just_ended_error, output_report
 from stretto.actors.runs.messages import (
     ActionBegan,
@@ -45,7 +45,7 @@ from stretto.definitions.conductor import (
 )
 from stretto.definitions.data import Data, FrozenDict, object_of
 from stretto.definitions.errors import ExpressionError, ExpressionLimitExceeded
-from stretto.definitions.expressions import Moment
+from stretto.definitions.expressions import Moment, stopped_error
 from stretto.definitions.model import Task
 from stretto.definitions.validation import RENDERED_HINT, computed_members
 from stretto.metrics import CallIds, get_logger
@@ -67,6 +67,7 @@ class ItemActor(DispatchedActor):
     # Defaults on the class, which most items never change: an attribute costs time at each start.
     _input: Data = None
     _running: Running | None = None
+    _inline_began: Began | None = None
     _reminder: int | None = None
     _stopping = False
     _began = 0.0
@@ -100,22 +101,30 @@ class ItemActor(DispatchedActor):
         if message.preceding_end is not None:
             services.instruments.transition_latency.observe(self._began - message.preceding_end)
         start, task = message.start, message.task
+        prepared = start.prepared
         try:
-            rendered = self._render(start, task)
+            if prepared is None:
+                ref = task.action or ""
+                moment = Moment(
+                    start.at, self._run_id, start.task, start.visit, start.index, limits=start.scope.facts.limits
+                )
+                value = services.guard.call(task.input.evaluate, start.scope, moment)
+                assert isinstance(value, FrozenDict)  # noqa: S101 - or the definition was refused
+                rendered = value
+            else:
+                ref, rendered = prepared.action, prepared.input
             self._input = rendered
             if start.scope.facts.secrecy.inputs:
                 start.scope.facts.see_input(start.task, rendered)
             if message.depth is not None:
-                self._start_child(message, rendered, message.depth)
+                self._start_child(message, ref, rendered, message.depth)
                 return
-            action = services.actions.get(_ref_of(start, task), message.core_actions)
+            action = services.actions.get(ref, message.core_actions)
             action.check(rendered)
             if action.literal and services.actions.refuses_rendered(message.core_actions):
                 _check_literal(action, task, rendered)
-        except ExpressionError as error:
-            kind = error.code if isinstance(error, ExpressionLimitExceeded) else "expression"
-            failure = Failure(kind, error.explanation, retryable=False, expression=error.expression, where=error.place)
-            self._report_failure("failed", failure)
+        except (ExpressionError, Overran) as error:
+            self._report_failure("failed", _unrendered(error, services, self._ids()))
             return
         except (InvalidActionInput, UnknownAction) as error:
             self._report_failure("failed", self._failure(error.code, str(error), retryable=False))
@@ -124,29 +133,22 @@ class ItemActor(DispatchedActor):
         if services.check_digests:
             self._digest = _digest(rendered)
         if action.runner == "inline":
+            self._inline_began = Began(services.now(), services.timers.monotonic())
             self._finish(call_inline(action, rendered, ids))
             return
         on_begin = None if start.timeout is None else self._send_begin
         self._running = services.runners.start(Call(action, rendered, ids, on_begin, start), self._send_end)
 
-    def _render(self, start: StartItem, task: Task) -> FrozenDict:
-        if start.prepared is not None:
-            return start.prepared.input
-        moment = Moment(start.at, self._run_id, start.task, start.visit, start.index, limits=start.scope.facts.limits)
-        rendered = task.input.evaluate(start.scope, moment)
-        assert isinstance(rendered, FrozenDict)  # noqa: S101 - an input is an object, or the definition was refused
-        return rendered
-
-    def _start_child(self, message: RunItem, inputs: FrozenDict, depth: int) -> None:
+    def _start_child(self, message: RunItem, ref: str, inputs: FrozenDict, depth: int) -> None:
         """Start a sub-workflow's run, or attach to it. Its timeout counts from its start."""
-        start, task, known = message.start, message.task, message.child
-        child = ChildRun(self._services.engine, self._services.new_run_id() if known is None else known.run_id)
+        start, task, known, services = message.start, message.task, message.child, self._services
+        began = begin_of_child(known, Began(services.now(), self._began))
+        child = ChildRun(services.engine, services.new_run_id() if known is None else known.run_id, began)
         self._running = child
         if start.timeout is not None:
-            elapsed = 0.0 if known is None else max(self._services.now() - known.accepted_at, 0.0)
-            self._remind(self._began + start.timeout - elapsed, AttemptTimedOut())
+            self._remind(began.monotonic + start.timeout, AttemptTimedOut())
         if known is not None:
-            self._services.engine.tell(AttachChild(child.run_id, self.actor_ref))
+            services.engine.tell(AttachChild(child.run_id, self.actor_ref))
             return
         shown = object_of(
             {
@@ -157,9 +159,7 @@ class ItemActor(DispatchedActor):
             }
         )
         parent = ParentItem(self._run_id, ItemKey(start.task, start.visit, start.index), start.attempt, shown)
-        self._services.engine.tell(
-            StartChild(child.run_id, _ref_of(start, task), inputs, parent, depth, self.actor_ref)
-        )
+        services.engine.tell(StartChild(child.run_id, ref, inputs, parent, depth, message.origin, self.actor_ref))
 
     @handles(ChildEnded)
     def _child_ended(self, message: ChildEnded) -> None:
@@ -184,6 +184,7 @@ class ItemActor(DispatchedActor):
 
     @handles(ChildRefused)
     def _child_refused(self, message: ChildRefused) -> None:
+        self._running = None  # there is no run
         self._report_failure("failed", self._failure(message.code, message.message, retryable=False))
 
     @handles(PauseItem)
@@ -338,10 +339,13 @@ class ItemActor(DispatchedActor):
             return
         if self._reminder is not None:
             self._forget_reminder()
-        start = request.start
+        start, running = request.start, self._running
+        began = self._inline_began if running is None else running.began
         completed = ItemCompleted(
-            start.task, start.visit, start.index, start.attempt, outcome, result, failure, self._services.now()
-        )
+            start.task, start.visit, start.index, start.attempt, outcome, result, failure, self._services.now(),
+            None if began is None else began.at,
+            None if began is None else max(finished_at - began.monotonic, 0.0),
+        )  # fmt: skip
         try:
             request.supervisor.tell(ItemEnded(completed, finished_at - self._began, finished_at))
         except pykka.ActorDeadError:
@@ -355,6 +359,16 @@ class ItemActor(DispatchedActor):
 def _ref_of(start: StartItem, task: Task) -> str:
     """Return the ref of an item's action, or of its sub-workflow."""
     return start.prepared.action if start.prepared is not None else task.action or ""
+
+
+def _unrendered(error: ExpressionError | Overran, services: Services, ids: dict[str, Any]) -> Failure:
+    """Return the failure of an item whose input cannot be rendered. An evaluation that was stopped is counted."""
+    if isinstance(error, Overran):
+        error = stopped_error(error.frame, error.seconds)
+        services.instruments.evaluations_stopped.inc()
+        _log.error("evaluation_stopped", place=str(error.place), expression=error.expression, **ids)
+    kind = error.code if isinstance(error, ExpressionLimitExceeded) else "expression"
+    return Failure(kind, error.explanation, retryable=False, expression=error.expression, where=error.place)
 
 
 def _check_literal(action: Action, task: Task, rendered: FrozenDict) -> None:

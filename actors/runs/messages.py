@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pykka import ActorRef
 
     from stretto.actors.dispatch import Deferred
-    from stretto.actors.journal import Child, ParentItem, Rerun, RunAccepted
+    from stretto.actors.journal import Child, Origin, ParentItem, Rerun, RunAccepted
     from stretto.actors.outcome import Outcome
     from stretto.actors.runners import Finished
     from stretto.actors.runs.request import RunInputs
@@ -124,7 +124,10 @@ class SettleReused(msgspec.Struct, frozen=True):
 
 
 class ItemEnded(msgspec.Struct, frozen=True):
-    """An item's attempt took `seconds`, and ended at `finished_at` on the monotonic clock."""
+    """An item's attempt ended at `finished_at` on the monotonic clock, `seconds` after its actor's start.
+
+    Other than `completed.seconds` these include the wait for a thread.
+    """
 
     completed: ItemCompleted
     seconds: float
@@ -164,14 +167,15 @@ class RunItem(msgspec.Struct, frozen=True):
     """Run one attempt of an item.
 
     `preceding_end` is the end of the action that this task follows, on the monotonic clock, or None if it follows none.
-    `depth` is the depth of the sub-workflow's run, or None for an action. `core_actions` selects the dialect's core
-    actions. `child` is the sub-workflow's run if it exists already.
+    `origin` is that of the run. `depth` is the depth of the sub-workflow's run, or None for an action. `core_actions`
+    selects the dialect's core actions. `child` is the sub-workflow's run if it exists already.
     """
 
     start: StartItem
     task: Task
     supervisor: Recipient
     preceding_end: float | None
+    origin: Origin
     depth: int | None = None
     core_actions: CoreActions = "stretto"
     child: Child | None = None
@@ -246,7 +250,8 @@ class ChildRefused(msgspec.Struct, frozen=True):
 class StartChild(msgspec.Struct, frozen=True):
     """Run a sub-workflow for `item`. Answered with `ChildEnded` or `ChildRefused`.
 
-    The item chooses the id, so that it can cancel the run at any time. `parent` is the run's `system.parent`.
+    The item chooses the id, so that it can cancel the run at any time. `parent` is the run's `system.parent`, and
+    `origin` that of its own run.
     """
 
     run_id: str
@@ -254,6 +259,7 @@ class StartChild(msgspec.Struct, frozen=True):
     inputs: FrozenDict
     parent: ParentItem
     depth: int
+    origin: Origin
     item: ActorRef[Any]
 
 
@@ -305,6 +311,12 @@ class RunPauseChanged(msgspec.Struct, frozen=True):
     paused: bool
 
 
+class RunInterrupted(msgspec.Struct, frozen=True):
+    """A run's supervisor has left it in the middle of an event, and journaled that: the run must be recovered."""
+
+    run_id: str
+
+
 class RunCrashed(msgspec.Struct, frozen=True):
     """A run's supervisor has failed for `reason`."""
 
@@ -340,11 +352,12 @@ class RestartRun(msgspec.Struct, frozen=True):
 
 
 class OldRunRead(msgspec.Struct, frozen=True):
-    """The run to rerun was read from the store. `reuse_plan` has the results to reuse."""
+    """The run to rerun was read from the store. `reuse_plan` has the results to reuse, `origin` is the rerun's."""
 
     accepted: RunAccepted
     reuse_plan: ReusePlan | None
     rerun: Rerun
+    origin: Origin
     answer: Deferred
 
 

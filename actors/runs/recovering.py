@@ -8,7 +8,7 @@ from typing import Any
 
 import pykka
 
-from stretto.actors.dispatch import handles
+from stretto.actors.dispatch import Overran, handles
 from stretto.actors.history import READ_AT_ONCE, EntriesRead, Replay, RunNotLoaded, not_loaded
 from stretto.actors.journal import Child, Reader, RunLog
 from stretto.actors.outcome import Outcome
@@ -26,6 +26,7 @@ from stretto.definitions.conductor import (
     WaitUntil,
 )
 from stretto.definitions.context import NO_SECRECY
+from stretto.definitions.expressions import stopped_error
 
 
 # The label is that of the metric `stretto_actors`, and has to stay.
@@ -46,7 +47,6 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         source, accepted = self._source, self._source.accepted
         conductor = self._make_conductor(accepted.parameters, accepted.accepted_at)
         self._replay = Replay(conductor, accepted.accepted_at, source.children)
-        self._replay.begin()
         self._read_entries(self._replay.entries)
 
     def _read_entries(self, first: int) -> None:
@@ -63,7 +63,11 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         replay, conductor = self._replay, self._run.conductor
         if replay is None or conductor is None or self._run.ended:
             return
-        rest = replay.feed_for_a_turn(message.entries)
+        try:
+            rest = self._services.guard.call(replay.feed_for_a_turn, message.entries)
+        except Overran as overran:
+            self._break_off(conductor, overran)
+            return
         if rest:
             self.actor_ref.tell(EntriesRead(list(rest), message.more))
         elif message.more:
@@ -79,6 +83,13 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
             self._run.ended = True
             self._run.listeners.notify_engine(message)
             self.stop()
+
+    def _break_off(self, conductor: Conductor, overran: Overran) -> None:
+        """Leave the run as it is in the store: a replay that takes too long says nothing of the run's own events."""
+        error = stopped_error(overran.frame, overran.seconds)
+        self._run.telemetry.evaluation_stopped(error)
+        reason = conductor.mask.text(f"its replay was broken off: {error}")
+        self._not_loaded(RunNotLoaded(self._run.run_id, reason, "at the next start"))
 
     def _resume_outstanding(self, replay: Replay, conductor: Conductor) -> None:
         """Resume the items, files and timers that were outstanding when the run was left."""

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pykka
 
-from stretto.actors.dispatch import Deferred
-from stretto.actors.journal import Child, ParentItem, Rerun, RunAccepted
+from stretto.actors.dispatch import Deferred, Guard, Overran
+from stretto.actors.journal import Child, Origin, ParentItem, Rerun, RunAccepted
 from stretto.actors.outcome import RunHandle
 from stretto.actors.runs.idempotency import idempotency_of
 from stretto.definitions.context import NO_ENVIRONMENT, NO_SECRECY
 from stretto.definitions.data import FrozenDict
+from stretto.definitions.errors import LimitExceeded
 from stretto.definitions.expressions import DEFAULT_LIMITS
-from stretto.definitions.model import Workflow
+from stretto.definitions.model import Workflow, bind
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
@@ -31,10 +32,30 @@ class RecoverySource:
 
 
 class RunInputs(msgspec.Struct, frozen=True):
-    """The definition and the bound inputs of an ended run, for a rerun from memory."""
+    """The definition, the bound inputs and the origin of an ended run, for a rerun from memory."""
 
     workflow: Workflow
     parameters: FrozenDict
+    origin: Origin
+
+
+def bind_inputs(guard: Guard, workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
+    """Return a run's parameters.
+
+    Args:
+        guard: Stops the check of inputs if it takes too long.
+        workflow: The definition.
+        inputs: The inputs as the client gave them.
+
+    Raises:
+        InvalidInput: They do not fit.
+        LimitExceeded: Their check was stopped.
+    """
+    try:
+        return guard.call(bind, workflow, inputs)
+    except Overran as overran:
+        reason = f"the check of the inputs of {workflow.ref} was stopped because it took longer than its limit"
+        raise LimitExceeded(f"{reason} of {overran.seconds:g} s; submit smaller inputs") from None
 
 
 class RunRequest:
@@ -52,6 +73,7 @@ class RunRequest:
         surroundings: The values that the run gets besides its inputs.
         mask: The secrets of the run and of its parent.
         secrecy: The values that the run passes to secret parameters.
+        origin: Who started the run.
         scope: The catalogue of a run that was started from a file, or None.
         idempotency_key: The client's key.
         rerun: The earlier run that this one repeats.
@@ -60,8 +82,8 @@ class RunRequest:
     """
 
     __slots__ = (
-        "accepted", "depth", "handle", "idempotency_key", "inputs", "limits", "mask", "nested", "parent", "rerun",
-        "reuse_plan", "scope", "secrecy", "surroundings", "watchers", "workflow",
+        "accepted", "depth", "handle", "idempotency_key", "inputs", "limits", "mask", "nested", "origin", "parent",
+        "rerun", "reuse_plan", "scope", "secrecy", "surroundings", "watchers", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +102,7 @@ class RunRequest:
         self.nested: frozenset[str] = frozenset()
         self.parent: ParentItem | None = None
         self.depth = 0
+        self.origin: Origin = "owner"
         self.surroundings = NO_ENVIRONMENT
         self.mask: Mask | None = None
         self.secrecy = NO_SECRECY
@@ -101,6 +124,6 @@ class RunRequest:
         return RunAccepted(
             run_id=self.handle.id, workflow=self.workflow, parameters=parameters, surroundings=self.surroundings,
             accepted_at=accepted_at, secret=secret or self.secrecy != NO_SECRECY, parent=self.parent,
-            depth=self.depth, rerun=self.rerun, limits=self.limits,
+            depth=self.depth, rerun=self.rerun, origin=self.origin, limits=self.limits,
             idempotency=None if key is None else idempotency_of(key, self.workflow, self.inputs),
         )  # fmt: skip

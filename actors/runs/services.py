@@ -8,7 +8,7 @@ from typing import Any, Final
 import pykka
 
 from stretto.actors.actions import ActionRegistry
-from stretto.actors.dispatch import Dispatcher, Timers
+from stretto.actors.dispatch import Dispatcher, Guard, Timers, Unguarded
 from stretto.actors.files import FileThreads, FileWork
 from stretto.actors.journal import Link, NoJournal, NoReaders, Readers
 from stretto.actors.outcome import new_run_id
@@ -40,6 +40,7 @@ class Services:
         permits: Limit the items in flight.
         files: Reads and writes the files that workflows name.
         limits: The limits on the expressions of new runs.
+        guard: Breaks off evaluations that take too long.
         context_bytes: The context's weight by run. Each run updates its own.
     """
 
@@ -57,6 +58,7 @@ class Services:
     permits: PermitPool = field(default_factory=lambda: PermitPool(MAX_ITEMS_IN_FLIGHT))
     files: FileWork = field(default_factory=FileThreads)
     limits: ExpressionLimits = DEFAULT_LIMITS
+    guard: Guard = field(default_factory=Unguarded)
     _engine: pykka.ActorRef[Any] | None = None
     context_bytes: dict[str, int] = field(default_factory=dict)
 

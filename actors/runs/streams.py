@@ -17,6 +17,7 @@ import pykka
 from stretto.actors.files import FileWork, Key, lines_of, read_items
 from stretto.actors.history import WrittenResults
 from stretto.actors.journal import ResultsWritten
+from stretto.actors.runs.file_rules import FileRules
 from stretto.actors.runs.messages import ResultsSaved
 from stretto.definitions.conductor import (
     CloseResults,
@@ -80,11 +81,12 @@ class RunStreams:
     `lagging` says that too many lines are pending for another item to start.
     """
 
-    __slots__ = ("_dirty", "_durable", "_files", "_now", "_results", "_run_id", "_supervisor", "lagging")
+    __slots__ = ("_dirty", "_durable", "_files", "_now", "_results", "_rules", "_run_id", "_supervisor", "lagging")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what its jobs need
         self,
         files: FileWork,
+        rules: FileRules,
         run_id: str,
         supervisor: pykka.ActorRef[Any],
         now: Callable[[], float],
@@ -95,6 +97,7 @@ class RunStreams:
 
         Args:
             files: Runs the jobs.
+            rules: Choose the opener of each file.
             run_id: The run's id.
             supervisor: Gets the results of the jobs.
             now: Returns seconds since the epoch.
@@ -102,6 +105,7 @@ class RunStreams:
         """
         self.lagging = False
         self._files = files
+        self._rules = rules
         self._run_id = run_id
         self._supervisor = supervisor
         self._now = now
@@ -234,18 +238,20 @@ class RunStreams:
         return self._run_id, task, visit
 
     def _read(self, command: ReadItems) -> ItemsRead:
-        piece = read_items(command.kind, command.path, command.start, command.line, protected=self._files.protected)
+        opener = self._rules.opener(command.task, "items")
+        piece = read_items(command.kind, command.path, command.start, command.line, opener=opener)
         return ItemsRead(
             command.task, command.visit, piece.items, command.start, piece.offset, piece.line, piece.ended, self._now()
         )
 
     def _open(self, command: OpenResults) -> ResultsOpened:
-        key = self._key(command.task, command.visit)
-        self._files.results.open(key, self, command.path, 0, command.source)
+        key, opener = self._key(command.task, command.visit), self._rules.opener(command.task, "results")
+        self._files.results.open(key, self, command.path, 0, command.source, opener=opener)
         return ResultsOpened(command.task, command.visit, self._now())
 
     def _reopen(self, task: str, visit: int, written: WrittenResults) -> ResultsSaved:
-        self._files.results.open(self._key(task, visit), self, written.path, written.size, written.source)
+        key, opener = self._key(task, visit), self._rules.opener(task, "results")
+        self._files.results.open(key, self, written.path, written.size, written.source, opener=opener)
         return ResultsSaved(task, visit, 0, 0, written.size, complete=False)
 
     def _write(

@@ -12,11 +12,15 @@ from stretto.definitions.expressions import DEFAULT_LIMITS, LEAST_MAX_BYTES, LEA
 # Defined here, because the import of Engine takes as long as the rest of `stretto config show`.
 MAX_ITEMS_IN_FLIGHT = 1024
 THREADS = 16
+MAX_THREADS_LEFT_BEHIND = 64
 PORT = 8420
 DRAIN_SECONDS = 30.0
 
 Texts = Annotated[tuple[str, ...], Meta(description="a list of texts")]
 Networks = Annotated[tuple[str, ...], Meta(description="a list of addresses or networks, such as 10.0.0.0/8")]
+Folders = Annotated[
+    tuple[Annotated[str, Meta(min_length=1)], ...], Meta(description="a list of folders, each with a path")
+]
 Count = Annotated[int, Meta(ge=1, description="a whole number, at least 1")]
 Text = Annotated[str, Meta(description="a text")]
 
@@ -36,6 +40,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         retain_runs: How many ended runs are kept. None keeps all.
         max_items_in_flight: How many items run at a time.
         threads: How many threads run plain functions.
+        max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
         dispatchers: How many threads run the engine's actors.
     """
 
@@ -54,6 +59,9 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     max_items_in_flight: Count = MAX_ITEMS_IN_FLIGHT
     threads: Count = THREADS
+    max_threads_left_behind: Annotated[int, Meta(ge=0, description="a whole number, at least 0")] = (
+        MAX_THREADS_LEFT_BEHIND
+    )
     dispatchers: Count = 1
 
 
@@ -115,6 +123,18 @@ class CoreLocalSettings(msgspec.Struct, frozen=True, kw_only=True):
     rendered_cmd: Annotated[Literal["refuse", "allow"], Meta(description="refuse or allow")] = "refuse"
 
 
+class FilesSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The section `files`: the folders below which remote clients may choose files of items and of results.
+
+    Attributes:
+        read: The folders to read items from.
+        write: The folders to write results to.
+    """
+
+    read: Folders = ()
+    write: Folders = ()
+
+
 class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The section `logging`: the lowest level that is logged, and the form of the lines."""
 
@@ -133,6 +153,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     http: HttpSettings = HttpSettings()
     expressions: ExpressionsSettings = ExpressionsSettings()
     core_local: CoreLocalSettings = CoreLocalSettings()
+    files: FilesSettings = FilesSettings()
     logging: LoggingSettings = LoggingSettings()
 
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         CancelRequested,
         ConcurrencyRequested,
         DelayElapsed,
+        EvaluationStopped,
         Event,
         Failure,
         ItemCompleted,
@@ -80,9 +81,9 @@ else:
             "conductor": "Conductor",
             "errors": "blank_record",
             "events": (
-                "CancelRequested ConcurrencyRequested DelayElapsed Event Failure ItemCompleted ItemPaused "
-                "ItemResumed ItemsRead ItemsWithdrawn PauseRequested ResultsClosed ResultsOpened ResumeRequested "
-                "RetryDue RetryRequested RunTimedOut SkipRequested StreamFailed StreamProblem"
+                "CancelRequested ConcurrencyRequested DelayElapsed EvaluationStopped Event Failure ItemCompleted "
+                "ItemPaused ItemResumed ItemsRead ItemsWithdrawn PauseRequested ResultsClosed ResultsOpened "
+                "ResumeRequested RetryDue RetryRequested RunTimedOut SkipRequested StreamFailed StreamProblem"
             ),
             "inputs": "masked_input",
             "items": "error_object",
@@ -106,6 +107,7 @@ __all__ = [
     "ConcurrencyRequested",
     "Conductor",
     "DelayElapsed",
+    "EvaluationStopped",
     "Event",
     "Failure",
     "FinishRun",

@@ -36,6 +36,9 @@ class ItemCompleted(msgspec.Struct, frozen=True):
 
     `outcome` is succeeded, failed, timed_out, abandoned, cancelled or skipped. A skipped item did not run: it counts as
     succeeded, with a null result.
+
+    `began_at` is when the action's code began, in seconds since the epoch, and `seconds` is what it took by a monotonic
+    clock. Both are None if it never began. They are for reports: the conductor does not read them.
     """
 
     task: str
@@ -46,6 +49,8 @@ class ItemCompleted(msgspec.Struct, frozen=True):
     result: Data
     failure: Failure | None
     at: float
+    began_at: float | None = None
+    seconds: float | None = None
 
 
 class ItemsWithdrawn(msgspec.Struct, frozen=True):
@@ -192,6 +197,21 @@ class StreamFailed(msgspec.Struct, frozen=True):
     at: float
 
 
+class EvaluationStopped(msgspec.Struct, frozen=True):
+    """An expression was evaluated for too long and was stopped, so the run fails.
+
+    It precedes the event that led to the evaluation, so that a replay of that event evaluates nothing. `begun` is false
+    if no event led to it: the run was about to begin, and does not. `expression` is the source, or "" if there are
+    several.
+    """
+
+    place: Place
+    expression: str
+    seconds: float
+    begun: bool
+    at: float
+
+
 Event: TypeAlias = (
     ItemCompleted
     | ItemsWithdrawn
@@ -211,4 +231,5 @@ Event: TypeAlias = (
     | ResultsOpened
     | ResultsClosed
     | StreamFailed
+    | EvaluationStopped
 )

@@ -73,14 +73,15 @@ class ReusePlan:
     def completion(self, start: StartItem, at: float) -> ItemCompleted | None:
         """Return the completion of a reused item, or None if the item runs again.
 
-        It has this attempt's number and time. A failure is not retryable: the old run has used its attempts.
+        It has this attempt's number and time, and has not begun in this run. A failure is not retryable: the old run
+        has used its attempts.
         """
         found = self._found(start)
         if found is None:
             return None
         _, old = found
         failure = None if old.failure is None else msgspec.structs.replace(old.failure, retryable=False)
-        return msgspec.structs.replace(old, attempt=start.attempt, failure=failure, at=at)
+        return msgspec.structs.replace(old, attempt=start.attempt, failure=failure, at=at, began_at=None, seconds=None)
 
     def _found(self, start: StartItem) -> tuple[int, ItemCompleted] | None:
         found = self._completed.get((start.task, start.visit, start.index))

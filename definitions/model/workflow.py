@@ -213,6 +213,8 @@ class Workflow:
         metadata: The author's data.
         warnings: Findings that do not prevent a run.
         text: The source. It does not count when workflows are compared.
+        installed: Whether it was read from a file on the engine's machine, so that its fixed paths are the operator's.
+            It does not count either.
     """
 
     ref: str
@@ -235,3 +237,4 @@ class Workflow:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[Finding, ...] = ()
     text: str = field(default="", repr=False, compare=False)
+    installed: bool = field(default=False, repr=False, compare=False)

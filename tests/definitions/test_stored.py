@@ -56,6 +56,15 @@ def test_a_definition_comes_back_as_it_was(text: str) -> None:
     assert to_stored(back) == stored
 
 
+def test_where_it_was_read_comes_back_and_is_not_compared() -> None:
+    """A definition that was stored without this fact was not read from the operator's files."""
+    sent = read_workflow(NATIVE, "a.yaml")
+    installed = replace(sent, installed=True)
+    assert installed == sent
+    assert [from_stored(to_stored(each)).installed for each in (sent, installed)] == [False, True]
+    assert b"installed" not in to_stored(sent)
+
+
 def test_equal_means_that_they_say_the_same() -> None:
     """Definitions differ if a value, an expression or a place differs; their texts are not compared."""
     workflow = read_workflow(NATIVE, "a.yaml")

@@ -18,26 +18,26 @@ from stretto.actors.operations.base import Request
 from stretto.actors.operations.controls import Cancel, Pause, Resume
 from stretto.actors.operations.requests import Rerun, Status, Submit, Watch
 from stretto.definitions.conductor import PauseRequested
-from tests.support.crashes.crashing import Campaign
+from tests.support.crashes.campaign import Campaign
 from tests.support.crashes.errands import lazy_inputs
 from tests.support.crashes.faults import Fault, Moment, What
 from tests.support.crashes.scene import Scene, Stage
 
 
-def test_ten_kills(tmp_path: Path) -> None:
-    """Runs of all kinds go on through ten kills, around transactions and side effects, and end as they must."""
-    campaign = Campaign(Scene(tmp_path), seed=4)
-    for _ in range(10):
-        campaign.kill_one(campaign.chosen_fault())
-    campaign.finish()
-
-
-def test_kills_on_postgresql(tmp_path: Path, postgres_url: str) -> None:
-    """It is the same where the store is in PostgreSQL."""
-    campaign = Campaign(Scene(tmp_path, postgres_url), seed=6)
+def test_twelve_kills(tmp_path: Path, durable_url: str) -> None:
+    """Runs of all kinds go on through kills in all that a daemon does, and end as they must."""
+    campaign = Campaign(Scene(tmp_path, durable_url), seed=4)
     for _ in range(3):
         campaign.kill_one(campaign.chosen_fault())
+    campaign.kill_while_it_accepts()
+    campaign.kill_while_it_does_runs_again()
+    campaign.kill_during_a_backup()
+    campaign.kill_in_recovery(3)
+    campaign.kill_while_it_reloads()
+    campaign.kill_while_it_prunes()
+    campaign.kill_while_it_drains()
     campaign.finish()
+    assert campaign.kills + campaign.drained == 12
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from stretto.actors.operations import Workflows, WorkflowsAnswer
 from tests.support.daemons import serving
+from tests.support.harness import PATIENCE
 
 CLIENTS = 200
 FREE = 10
@@ -22,8 +23,9 @@ def test_the_daemon_pauses_at_the_limit_and_serves_again(tmp_path: Path) -> None
         resource.prlimit(process, resource.RLIMIT_NOFILE, (used + FREE, before[1]))
         clients = [socket.socket(socket.AF_UNIX) for _ in range(CLIENTS)]
         for each in clients:
+            each.settimeout(PATIENCE)  # to connect takes for ever where the daemon accepts nobody
             each.connect(str(daemon.socket))
-        assert daemon.wait_for("accept_paused")["reason"] == "Too many open files"
+        assert daemon.wait_for("accept_paused", MOST_LINES)["reason"] == "Too many open files"
         for each in clients:
             each.close()
         answer = daemon.client.ask(Workflows())

@@ -17,7 +17,7 @@ from tests.support.daemons import Served, serving
 from tests.support.harness import PATIENCE
 
 FORKS = """
-import multiprocessing, os, signal, time
+import asyncio, multiprocessing, os, signal, socket, time
 from stretto.actors import action
 
 def quiet_sleep(path):
@@ -66,6 +66,51 @@ def raising(path: str) -> int:
 async def coroutine(path: str) -> int:
     child = os.fork()
     return child and os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+@action("fork.awaiting")
+async def awaiting(path: str) -> int:
+    loop = asyncio.get_running_loop()
+    loop.call_soon(append, path)
+    child = os.fork()
+    if child == 0:
+        await asyncio.sleep(0)
+        append(path)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+@action("fork.own_loop")
+async def own_loop(path: str) -> int:
+    child = os.fork()
+    if child == 0:
+        asyncio.run(asyncio.sleep(0))
+        os._exit(5)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+@action("fork.cancelled")
+async def cancelled(path: str) -> int:
+    child = os.fork()
+    if child == 0:
+        raise asyncio.CancelledError
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+def append(path):
+    with open(path, "a") as file:
+        file.write("called\\n")
+
+@action("fork.meddling")
+async def meddling(path: str) -> int:
+    near, far = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    readable = loop.create_future()
+    loop.add_reader(near, lambda: readable.done() or readable.set_result(len(near.recv(9))))
+    child = os.fork()
+    if child == 0:
+        loop.remove_reader(near)
+        os._exit(0)
+    os.waitpid(child, 0)
+    far.send(b"four")
+    async with asyncio.timeout(10):
+        return await readable
 """
 LEAVES_ITS_LOCK = """
 import os, subprocess, sys
@@ -91,17 +136,27 @@ def folder(tmp_path: Path) -> Path:
     """A folder with actions that fork, and a workflow for each."""
     definitions = tmp_path / "definitions"
     definitions.mkdir()
-    for name in ("sleeper", "pool", "returning", "raising", "coroutine"):
+    for name in (
+        "sleeper",
+        "pool",
+        "returning",
+        "raising",
+        "coroutine",
+        "awaiting",
+        "own_loop",
+        "cancelled",
+        "meddling",
+    ):
         (definitions / f"{name}.yaml").write_text(WORKFLOW.format(name=name))
     (tmp_path / "fork_actions.py").write_text(FORKS)
     return tmp_path
 
 
 @contextmanager
-def forking(folder: Path, *arguments: str) -> Iterator[Served]:
+def forking(folder: Path, store: str, *arguments: str) -> Iterator[Served]:
     """Serve the folder with a store."""
-    actions, store = folder / "fork_actions.py", folder / "stretto.db"
-    with serving(folder, "--actions", str(actions), "--store", f"sqlite:///{store}", *arguments) as daemon:
+    actions = folder / "fork_actions.py"
+    with serving(folder, "--actions", str(actions), "--store", store, *arguments) as daemon:
         yield daemon
 
 
@@ -115,35 +170,55 @@ def value_of(daemon: Served, name: str) -> int:
     return value
 
 
-def test_a_forked_child_keeps_no_lock_and_no_port(folder: Path) -> None:
-    """After a clean stop, the next daemon gets the store, the socket and the port, although the child still sleeps."""
-    with forking(folder) as daemon:
+@pytest.mark.parametrize(("end", "code"), [(signal.SIGTERM, 0), (signal.SIGKILL, -signal.SIGKILL)])
+def test_a_forked_child_keeps_no_lock_and_no_port(
+    folder: Path, durable_url: str, end: signal.Signals, code: int
+) -> None:
+    """However the daemon ends, the next one gets the store, the socket and the port, while the child still sleeps."""
+    with forking(folder, durable_url) as daemon:
         child = value_of(daemon, "sleeper")
-        daemon.signal(signal.SIGTERM)
-        assert daemon.ended() == 0
+        daemon.signal(end)
+        assert daemon.ended() == code
     try:
         os.kill(child, 0)
-        with forking(folder, "--port", str(urlsplit(daemon.url).port)) as second:
+        with forking(folder, durable_url, "--port", str(urlsplit(daemon.url).port)) as second:
             assert second.probe("/readyz")[0] == 200
+            assert second.run("test.echo", "n=1").returncode == 0
     finally:
         os.kill(child, signal.SIGKILL)
 
 
-def test_the_daemon_does_not_take_the_signals_of_a_forked_child(folder: Path) -> None:
+def test_the_daemon_does_not_take_the_signals_of_a_forked_child(folder: Path, durable_url: str) -> None:
     """multiprocessing stops its processes with SIGTERM. That ends the process and not the daemon."""
-    with forking(folder) as daemon:
+    with forking(folder, durable_url) as daemon:
         assert value_of(daemon, "pool") == -signal.SIGTERM
         assert daemon.run("test.echo", "n=1").returncode == 0
         assert daemon.probe("/readyz")[0] == 200
 
 
-def test_a_forked_child_that_returns_ends(folder: Path) -> None:
+def test_a_forked_child_that_returns_ends(folder: Path, durable_url: str) -> None:
     """It would otherwise take the daemon's next calls, or report the end of its own a second time."""
-    with forking(folder) as daemon:
+    with forking(folder, durable_url) as daemon:
         assert value_of(daemon, "returning") == 0
         assert value_of(daemon, "raising") == 7
         assert value_of(daemon, "coroutine") == 0
         assert daemon.run("test.echo", "n=1").returncode == 0
+
+
+def test_a_forked_child_does_not_run_the_event_loop_of_its_parent(folder: Path, sqlite_url: str) -> None:
+    """It ends when it awaits, and runs no callback that waits in the loop. A loop of its own works."""
+    with forking(folder, sqlite_url) as daemon:
+        assert value_of(daemon, "awaiting") == 1
+        assert (folder / "awaiting.fifo").read_text() == "called\n"
+        assert value_of(daemon, "cancelled") == 1
+        assert value_of(daemon, "own_loop") == 5
+        assert daemon.run("test.echo", "n=1").returncode == 0
+
+
+def test_a_forked_child_does_not_change_what_its_parent_polls(folder: Path, sqlite_url: str) -> None:
+    """A child that stops reading a shared socket would otherwise take it from the parent's epoll descriptor."""
+    with forking(folder, sqlite_url) as daemon:
+        assert value_of(daemon, "meddling") == len("four")
 
 
 def test_a_lock_in_a_child_that_python_did_not_fork_is_named(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import pytest
 
 from stretto.actors import action
 from stretto.actors.runners import DEFAULT_THREADS
-from stretto.actors.runners.threads import MAX_LEFT_BEHIND, ThreadRunner
 from tests.support.daemons import serving
 from tests.support.harness import PATIENCE, running_engine, write_workflow
 
@@ -86,14 +85,9 @@ def test_an_item_that_waits_for_a_thread_says_so(tmp_path: Path) -> None:
         assert run.outcome.get(timeout=PATIENCE).status == "succeeded"
 
 
-def test_without_any_thread_left_waiting_counts_for_the_timeout(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_any_thread_left_waiting_counts_for_the_timeout(tmp_path: Path) -> None:
     """Two threads are left behind, and no more are made. Functions that wait time out, also those that come later."""
-    defaults = ThreadRunner.__init__.__kwdefaults__
-    assert defaults is not None
-    monkeypatch.setitem(defaults, "max_left_behind", 1)
-    with running_engine(threads=1) as bed:
+    with running_engine(threads=1, max_threads_left_behind=1) as bed:
         outcome = bed.run(hanging(tmp_path, 0.05), {"count": 5})
         assert {error["code"] for error in outcome.errors} == {"items_failed", "timed_out"}
         assert bed.metrics().value("threads_left_behind") == 2
@@ -105,8 +99,12 @@ def test_a_daemon_without_threads_is_not_ready(tmp_path: Path) -> None:
     """`/readyz` says that no function can start, and the log names the limit once."""
     (tmp_path / "hang_actions.py").write_text(ACTIONS)
     workflow = hanging(tmp_path, 0.01, "hang.forever")
-    with serving(tmp_path, "--actions", str(tmp_path / "hang_actions.py"), STRETTO__ENGINE__THREADS="1") as daemon:
-        assert daemon.run(workflow, f"count={MAX_LEFT_BEHIND + 5}").returncode == 1
-        assert daemon.wait_for("threads_exhausted")["left_behind"] == MAX_LEFT_BEHIND + 1
-        expected = f"no plain function can start: all {MAX_LEFT_BEHIND + 1} threads hang in functions of ended items"
+    settings = {"STRETTO__ENGINE__THREADS": "1", "STRETTO__ENGINE__MAX_THREADS_LEFT_BEHIND": "3"}
+    with serving(tmp_path, "--actions", str(tmp_path / "hang_actions.py"), **settings) as daemon:
+        assert daemon.run(workflow, "count=9").returncode == 1
+        assert daemon.wait_for("threads_exhausted")["left_behind"] == 4
+        expected = (
+            "no plain function can start: all 4 threads hang in functions of ended items "
+            "(engine.threads and engine.max_threads_left_behind)"
+        )
         assert daemon.probe("/readyz") == (503, expected)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from stretto.actors.journal.link import Answers, Notifications
-from stretto.actors.journal.records import Ending, ItemKey, ParentItem, RunAccepted, Write
+from stretto.actors.journal.records import Ending, ItemKey, Origin, ParentItem, RunAccepted, Write
 from stretto.actors.journal.run_log import RunLog
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.outcome import new_run_id
@@ -57,6 +57,7 @@ class Conducted:
         parent: "Conducted | None" = None,
         of_item: tuple[str, int] = ("", 0),
         at: float = 1000.0,
+        origin: Origin = "owner",
     ) -> None:
         versioned = text if text.startswith("version:") else f'version: "1.0.0"\n{text}'
         workflow = read_workflow(versioned, "w.yaml")
@@ -71,7 +72,7 @@ class Conducted:
         self.conductor: Conductor = Conductor(workflow, self.id, bound, at, above, surroundings=surroundings, mask=mask)
         self.accepted = RunAccepted(
             run_id=self.id, workflow=workflow, parameters=bound, surroundings=surroundings, accepted_at=at,
-            secret=bool(self.conductor.mask), parent=item, depth=0 if parent is None else 1,
+            secret=bool(self.conductor.mask), parent=item, depth=0 if parent is None else 1, origin=origin,
         )  # fmt: skip
         self._journal = RunLog(WrittenAtOnce(store), self.id, secretive=False)
         store.writer.write([self.accepted])

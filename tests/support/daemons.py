@@ -20,6 +20,8 @@ import pytest
 from stretto.actors.gateway.client import Client
 from tests.support.harness import PATIENCE
 
+MOST_LINES = 10_000
+"""Lines of a log in which an event is looked for: a daemon that logs without end tells it no more."""
 STRETTO = [sys.executable, "-m", "stretto.actors.cli"]
 
 ACTIONS = """
@@ -75,14 +77,20 @@ class Served:
             self._lines.put(line)
         self._lines.put(None)
 
-    def wait_for(self, event: str) -> dict[str, Any]:
-        """Return the next line of the log that tells this event."""
-        while True:
+    def wait_for(self, event: str, lines: int = MOST_LINES) -> dict[str, Any]:
+        """Return the next line of the log that tells this event; it is one of the next `lines`."""
+        for _ in range(lines):
             line = self._lines.get(timeout=PATIENCE)
             assert line is not None, f"the daemon ended without {event}: {self.log}"
             self.log.append(json.loads(line))
             if self.log[-1]["event"] == event:
                 return self.log[-1]
+        raise AssertionError(f"none of {lines} lines tells {event}: {self.log[-lines:]}")
+
+    def read_to_the_end(self) -> None:
+        """Take the rest of the log of a daemon that has ended."""
+        while (line := self._lines.get(timeout=PATIENCE)) is not None:
+            self.log.append(json.loads(line))
 
     def begin(self) -> "Served":
         """Wait until it is ready."""

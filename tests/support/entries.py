@@ -32,9 +32,10 @@ FAILURES = st.tuples(
     st.text(), st.text(), st.booleans(), VALUES, VALUES, st.none() | st.text(), st.none() | PLACES, st.none() | OBJECTS
 ).map(lambda fields: Failure(*fields))
 OUTCOMES = st.sampled_from(["succeeded", "failed", "timed_out", "abandoned", "cancelled"])
-COMPLETIONS = st.tuples(NAMES, COUNTS, COUNTS, COUNTS, OUTCOMES, VALUES, st.none() | FAILURES, TIMES).map(
-    lambda fields: ItemCompleted(*fields)
-)
+COMPLETIONS = st.tuples(
+    NAMES, COUNTS, COUNTS, COUNTS, OUTCOMES, VALUES, st.none() | FAILURES, TIMES, st.none() | TIMES,
+    st.none() | st.floats(0, 1e9),
+).map(lambda fields: ItemCompleted(*fields))  # fmt: skip
 FIELDS = {
     "concurrency": COUNTS,
     "task": NAMES,
@@ -55,6 +56,9 @@ FIELDS = {
     "lines": OFFSETS,
     "size": OFFSETS,
     "whole": st.booleans(),
+    "place": PLACES,
+    "expression": st.text(),
+    "begun": st.booleans(),
 }
 
 

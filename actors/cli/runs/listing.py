@@ -8,7 +8,7 @@ import msgspec
 from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, UTC, print_json, with_runs
 from stretto.actors.cli.runs.source import Source
 from stretto.actors.cli.runs.tables import show_fields, show_table
-from stretto.actors.cli.runs.times import Clock, between
+from stretto.actors.cli.runs.times import Clock, between, format_seconds
 from stretto.actors.operations import Item, ItemAnswer, Items, ItemsAnswer, Runs, RunsAnswer
 
 STATUSES: Final = ("running", "paused", "cancelling", "cleaning", "failing", "succeeded", "failed", "cancelled")
@@ -34,7 +34,8 @@ def list_runs(
 ) -> None:
     """List runs, newest first, including those of sub-workflows.
 
-    With --json: {"runs": [{id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope}], "next"}.
+    With --json: {"runs": [{id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, origin}],
+    "next"}.
     """
     page = source.ask(Runs(status, workflow, cursor, limit), RunsAnswer)
     if as_json:
@@ -80,7 +81,8 @@ def items(
 ) -> None:
     """List the ended items of RUN, one line per attempt, in the order in which they ended.
 
-    With --json: {"items": [{task, visit, index, attempt, outcome, at, error}], "next"}; of one item: everything.
+    TOOK is the time from the begin of the action to its end, "-" if it never began. With --json: {"items": [{task,
+    visit, index, attempt, outcome, at, began_at, seconds, error}], "next"}; of one item: everything.
     """
     if index is not None:
         if task is None:
@@ -97,18 +99,27 @@ def items(
 
 def show_items(page: ItemsAnswer, clock: Clock) -> None:
     """Print a page of items."""
-    headings = ("TASK", "VISIT", "ITEM", "TRY", "OUTCOME", "AT", "ERROR")
+    headings = ("TASK", "VISIT", "ITEM", "TRY", "OUTCOME", "AT", "TOOK", "ERROR")
     show_table(
         headings,
         [
             (
                 item["task"], item["visit"], item["index"], item["attempt"], item["outcome"], clock.format(item["at"]),
-                item["error"]["message"] if "error" in item else None,
+                _took(item), item["error"]["message"] if "error" in item else None,
             )
             for item in page.items
         ],
     )  # fmt: skip
+    if page.untimed:
+        click.echo(
+            '"-" in TOOK: runs that an earlier version of Stretto accepted lack the times of its items', err=True
+        )
     show_cursor(page.next, empty=None if page.items else "no items")
+
+
+def _took(item: dict[str, Any]) -> str:
+    seconds = item.get("seconds")  # a daemon of an earlier version sends none
+    return "-" if seconds is None else format_seconds(seconds)
 
 
 def show_cursor(cursor: str | None, empty: str | None) -> None:
@@ -123,7 +134,8 @@ def _show_item(item: dict[str, Any], clock: Clock) -> None:
     show_fields(
         [
             ("task", item["task"]), ("visit", item["visit"]), ("item", item["index"]), ("try", item["attempt"]),
-            ("outcome", item["outcome"]), ("ended", clock.format(item["at"])),
+            ("outcome", item["outcome"]), ("began", clock.format(item.get("began_at")) or "-"),
+            ("ended", clock.format(item["at"])), ("took", _took(item)),
         ]
     )  # fmt: skip
     for name in ("error", "result"):

@@ -40,10 +40,12 @@ def show(
     utc: bool,
     as_json: bool,
 ) -> None:
-    """Show RUN: its inputs, output, errors and tasks; secrets are masked. --limit and --cursor apply to --items.
+    """Show RUN: its inputs, output, errors and tasks, and its deadline while it runs. Secrets are masked.
 
-    With --json: {id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, inputs, output, errors,
-    tasks, children}, with --items also {items, next}.
+    --limit and --cursor apply to --items.
+
+    With --json: {id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, origin, deadline, inputs,
+    output, errors, tasks, children}, with --items also {items, next}.
     """
     shown = source.ask(Run(run), RunAnswer).run
     page = None
@@ -65,7 +67,8 @@ def _show_run(run: dict[str, Any], clock: Clock) -> None:
         [
             ("run", run["id"]), ("workflow", run["workflow"]), ("status", run["status"]),
             ("accepted", clock.format(run["accepted_at"])), ("ended", clock.format(run["ended_at"])),
-            ("took", between(run["accepted_at"], run["ended_at"])), ("child of", run["parent"]), ("rerun of", rerun),
+            ("took", between(run["accepted_at"], run["ended_at"])), ("deadline", clock.format(run.get("deadline"))),
+            ("child of", run["parent"]), ("rerun of", rerun), ("origin", run["origin"]),
             ("inputs", _data(run["inputs"])), ("output", None if run["output"] is None else _data(run["output"])),
         ]
     )  # fmt: skip

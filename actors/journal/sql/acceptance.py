@@ -72,6 +72,7 @@ class Acceptance:
                 "idempotency_key": idempotency.key if idempotency else None,
                 # Encrypted like the parameters: secrets could be guessed from their digest.
                 "fingerprint": self._body(idempotency.fingerprint.encode(), accepted).decode() if idempotency else None,
+                "origin": accepted.origin,
                 "definition": self._shared.definition(accepted),
                 "surroundings": self._shared.surroundings(accepted.surroundings),
                 "max_cost": accepted.limits.max_cost,

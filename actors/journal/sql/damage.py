@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from math import inf
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -32,7 +33,7 @@ _ROWS: Final = (Child, ItemRow, RunRow, TaskRow, Unfinished)
 """The rows whose values are checked. Entries are checked as they are decoded."""
 _UNWRAPPED: Final = frozenset({"close", "restore_entry", "restore_run"})
 """Methods for single rows, called thousands of times: their callers convert the errors."""
-_TIMES: Final = ("at", "accepted_at", "started_at", "ended_at")
+_TIMES: Final = ("at", "began_at", "accepted_at", "started_at", "ended_at")
 
 # msgspec builds its knowledge of a type at the first use, which crashes the process when two readers do it at once.
 for _each in _ROWS:
@@ -44,6 +45,11 @@ Class = TypeVar("Class", bound=type)
 def is_time(value: Any) -> bool:
     """Return whether a value is a time in seconds since the epoch, or None."""
     return value is None or (isinstance(value, int | float) and _EARLIEST <= value <= _LATEST)
+
+
+def is_duration(value: Any) -> bool:
+    """Return whether a value is a finite number of seconds, not less than 0, or None."""
+    return value is None or (isinstance(value, int | float) and 0 <= value < inf)
 
 
 @contextmanager
@@ -107,6 +113,8 @@ def _check(rows: Iterable[Any]) -> None:
         msgspec.convert(fields, type(row))
         if not all(is_time(fields.get(name)) for name in _TIMES):
             raise UnreadableRecord("the store is damaged: a time is out of range")
+        if not is_duration(fields.get("seconds")):
+            raise UnreadableRecord("the store is damaged: a duration is negative or not finite")
 
 
 def _check_end(end: RunEnd) -> None:

@@ -11,11 +11,12 @@ import msgspec
 
 from stretto.actors.journal.encryption import UnreadableRecord
 from stretto.actors.journal.records import Entry, ItemStarted, ResultsWritten, SecretsLearned
-from stretto.actors.journal.sql.damage import DAMAGE, is_time
+from stretto.actors.journal.sql.damage import DAMAGE, is_duration, is_time
 from stretto.definitions.conductor import (
     CancelRequested,
     ConcurrencyRequested,
     DelayElapsed,
+    EvaluationStopped,
     Failure,
     ItemCompleted,
     ItemPaused,
@@ -57,12 +58,14 @@ KINDS: Final[dict[str, type[Any]]] = {
     "results_written": ResultsWritten,
     "results_closed": ResultsClosed,
     "stream_failed": StreamFailed,
+    "evaluation_stopped": EvaluationStopped,
 }
 """The stored word of each type of entry. A word never changes once it is written, whatever the class is named."""
 COMPLETED: Final = "item_completed"
 FAILED: Final = "item_failed"
 """The kinds of ItemCompleted, without and with a failure: most entries are one, and each has its own body."""
 LEARNED: Final = "secrets_learned"
+EXTENDED: Final = "extension_requested"
 _ATTEMPTS: Final = frozenset({COMPLETED, FAILED})
 _TEXT: Final = (str, NoneType)
 _NUMBER: Final = (int, NoneType)
@@ -85,6 +88,8 @@ class Columns(NamedTuple):
     item: int | None = None
     attempt: int | None = None
     outcome: str | None = None
+    began_at: float | None = None
+    seconds: float | None = None
     body: bytes | None = None
 
 
@@ -96,7 +101,10 @@ def encode_entry(entry: Entry) -> Columns:
         kind, body = COMPLETED, None if entry.result is None else encode_json(entry.result)
     else:
         kind, body = FAILED, encode_json(_FailedAttempt(_StoredFailure.of(entry.failure), entry.result))
-    return Columns(kind, entry.at, entry.task, entry.visit, entry.index, entry.attempt, entry.outcome, body)
+    return Columns(
+        kind, entry.at, entry.task, entry.visit, entry.index, entry.attempt, entry.outcome, entry.began_at,
+        entry.seconds, body,
+    )  # fmt: skip
 
 
 def decode_entry(columns: Columns) -> Entry:
@@ -129,7 +137,7 @@ def decode_data(body: bytes) -> Any:
 
 def _is_well_typed(columns: tuple[Any, ...]) -> bool:
     """Return whether the values are of their columns' types: a flipped bit may change a value's type."""
-    kind, at, task, visit, item, attempt, outcome, _body = columns
+    kind, at, task, visit, item, attempt, outcome, began_at, seconds, _body = columns
     if kind in _ATTEMPTS and None in {at, task, visit, item, attempt, outcome}:
         return False
     return (
@@ -140,12 +148,16 @@ def _is_well_typed(columns: tuple[Any, ...]) -> bool:
         and isinstance(visit, _NUMBER)
         and isinstance(item, _NUMBER)
         and isinstance(attempt, _NUMBER)
+        and is_time(began_at)
+        and is_duration(seconds)
     )
 
 
 def _completed(columns: Columns, result: Any, failure: Failure | None) -> ItemCompleted:
-    _kind, at, task, visit, item, attempt, outcome, _body = columns
-    return ItemCompleted(task, visit, item, attempt, outcome, freeze(result), failure, at)  # type: ignore[arg-type]
+    _kind, at, task, visit, item, attempt, outcome, began_at, seconds, _body = columns
+    return ItemCompleted(
+        task, visit, item, attempt, outcome, freeze(result), failure, at, began_at, seconds,  # type: ignore[arg-type]
+    )  # fmt: skip
 
 
 class _StoredFailure(msgspec.Struct, omit_defaults=True):

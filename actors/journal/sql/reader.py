@@ -5,9 +5,10 @@ Lists read narrow rows only. Nothing long is read at once: entries come in porti
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from math import fsum
+from typing import Any, Final, get_args
 
-from sqlalchemy import ColumnElement, Connection, Engine, ScalarSelect, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Engine, Label, ScalarSelect, Select, bindparam, func, select
 
 from stretto.actors.journal.encryption import (
     Keyring,
@@ -17,10 +18,19 @@ from stretto.actors.journal.encryption import (
     decrypt,
     is_encrypted,
 )
-from stretto.actors.journal.records import Entry, Idempotency, ItemKey, ParentItem, Rerun, RunAccepted, SecretsLearned
+from stretto.actors.journal.records import (
+    Entry,
+    Idempotency,
+    ItemKey,
+    Origin,
+    ParentItem,
+    Rerun,
+    RunAccepted,
+    SecretsLearned,
+)
 from stretto.actors.journal.sql.cursors import decode_cursor, encode_cursor
 from stretto.actors.journal.sql.damage import report_damage
-from stretto.actors.journal.sql.encoding import Columns, decode_data, decode_entry
+from stretto.actors.journal.sql.encoding import EXTENDED, KINDS, Columns, decode_data, decode_entry
 from stretto.actors.journal.sql.errors import converting_errors
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.shared_bodies import SharedObjects
@@ -49,7 +59,7 @@ _MAX_INTEGER: Final = 2**31 - 1
 
 _RUN_ROW: Final = select(
     runs.c.number, runs.c.id, runs.c.workflow, runs.c.status, runs.c.accepted_at, runs.c.ended_at, runs.c.parent,
-    runs.c.rerun_of, runs.c.rerun_scope,
+    runs.c.rerun_of, runs.c.rerun_scope, runs.c.origin,
 ).where(runs.c.status != PRUNED)  # fmt: skip
 _ITEM_ROW: Final = select(
     entries.c.number,
@@ -59,6 +69,8 @@ _ITEM_ROW: Final = select(
     entries.c.attempt,
     entries.c.outcome,
     entries.c.at,
+    entries.c.began_at,
+    entries.c.seconds,
 )
 ENTRY: Final = select(entries.c.number, *(entries.c[name] for name in Columns._fields))
 _COUNTS: Final = (
@@ -127,6 +139,7 @@ class SqlReader:
             idempotency=self._idempotency(row),
             rerun=None if row.rerun_of is None else Rerun(row.rerun_of, row.rerun_scope),
             limits=_limits(row),
+            origin=_origin(row),
         )
 
     def entries(self, run_id: str, first: int, most: int) -> list[Entry]:
@@ -143,6 +156,12 @@ class SqlReader:
         found = map(self.restore_entry, self._rows(of_run.order_by(entries.c.number)))
         return tuple(text for entry in found if isinstance(entry, SecretsLearned) for text in entry.texts)
 
+    def extension(self, run_id: str) -> float:
+        """Return the seconds that requests have added to a run's deadline."""
+        of_run = ENTRY.where(entries.c.run == _number_of(run_id), entries.c.kind == EXTENDED)
+        found = map(self.restore_entry, self._rows(of_run))
+        return fsum(entry.seconds for entry in found if isinstance(entry, KINDS[EXTENDED]))
+
     def children(self, run_id: str) -> list[Child]:
         """Return a run's child runs, in the order of their acceptance."""
         return [
@@ -151,7 +170,7 @@ class SqlReader:
                 ItemKey(row.parent_task, row.parent_visit, row.parent_item),
                 row.parent_attempt,
                 row.accepted_at,
-                row.ended_at is not None,
+                row.ended_at,
             )
             for row in self._rows(_CHILDREN, run=_searchable(run_id))
         ]
@@ -211,13 +230,16 @@ class SqlReader:
 
     def items(self, run_id: str, query: ItemQuery = ALL_ITEMS) -> ItemPage:
         """Return a page of the ended attempts of a run's items. Raises InvalidCursor."""
-        of_run = _ITEM_ROW.where(entries.c.run == _number_of(run_id), _ended_as(query.outcome))
+        of_run = _ITEM_ROW.add_columns(_is_untimed(run_id)).where(
+            entries.c.run == _number_of(run_id), _ended_as(query.outcome)
+        )
         if query.task is not None:
             of_run = of_run.where(entries.c.task == _searchable(query.task))
         if query.cursor is not None:
             of_run = of_run.where(entries.c.number > decode_cursor("items", query.cursor))
         rows, following = self._page("items", of_run.order_by(entries.c.number), query.limit)
-        return ItemPage(tuple(map(_item_row, rows)), following)
+        untimed = any(row.seconds is None and row.untimed for row in rows)
+        return ItemPage(tuple(map(_item_row, rows)), following, untimed)
 
     def last_attempt(self, run_id: str, task: str, index: int, visit: int | None = None) -> ItemRow | None:
         """Return the last ended attempt of an item, of a visit or of the newest one, or None if none has ended."""
@@ -303,6 +325,11 @@ def _number_of(run_id: str) -> ScalarSelect[Any]:
     return select(runs.c.number).where(runs.c.id == _searchable(run_id)).scalar_subquery()
 
 
+def _is_untimed(run_id: str) -> Label[Any]:
+    """Return the column of a run's attempts that says whether it was accepted before their times were recorded."""
+    return select(runs.c.untimed).where(runs.c.id == _searchable(run_id)).scalar_subquery().label("untimed")
+
+
 def _ended_as(outcome: str | None) -> ColumnElement[bool]:
     """Return the condition for the entries of ended attempts with an outcome."""
     if outcome is None:
@@ -317,6 +344,14 @@ def restore_end(row: Any) -> RunEnd:
     return RunEnd(None if row.output is None else decode_data(row.output), decode_data(row.errors))
 
 
+def _origin(row: Any) -> Origin:
+    """Return the origin of a row of `runs`. Any other text is damage, not an owner."""
+    if row.origin not in get_args(Origin):
+        raise UnreadableRecord(f"the origin of the run {row.id} must be owner or remote, got {row.origin!r}")
+    origin: Origin = row.origin
+    return origin
+
+
 def _item_row(row: Any) -> ItemRow:
     return ItemRow(
         number=row.number,
@@ -326,6 +361,8 @@ def _item_row(row: Any) -> ItemRow:
         attempt=row.attempt,
         outcome=row.outcome,
         at=row.at,
+        began_at=row.began_at,
+        seconds=row.seconds,
     )
 
 
@@ -339,6 +376,7 @@ def _run_row(row: Any) -> RunRow:
         parent=row.parent,
         rerun_of=row.rerun_of,
         rerun_scope=row.rerun_scope,
+        origin=row.origin,
     )
 
 

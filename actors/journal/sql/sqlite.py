@@ -26,6 +26,8 @@ APPLICATION_ID: Final = 0x53545254
 _OLDEST: Final = (3, 37, 0)
 """The first version with STRICT tables."""
 
+_WITHOUT_LINKS: Final = {errno.EPERM, errno.ENOTSUP, errno.EMLINK}
+"""Errors of a file system that cannot give a file a second name."""
 _BUSY_MILLISECONDS: Final = 10_000
 """How long to wait for another program's lock on the file before reporting it."""
 
@@ -204,12 +206,22 @@ def copy_database(source: Path, target: Path) -> None:
             connection.close()
         _sync(part)
         _verify(part, before, after)
-        # A rename replaces an existing file, so create an empty one of our own to be replaced.
-        _create_new(target)
-        part.replace(target)
+        _publish(part, target)
     finally:
         part.unlink(missing_ok=True)
     _sync(target.parent)
+
+
+def _publish(part: Path, target: Path) -> None:
+    """Give a complete file its name. Raises FileExistsError if another file has it, or another OSError."""
+    try:
+        target.hardlink_to(part)
+    except OSError as error:
+        if error.errno not in _WITHOUT_LINKS:
+            raise
+        # A rename replaces an existing file, so create an empty one of our own to be replaced.
+        _create_new(target)
+        part.replace(target)
 
 
 class _RunCount(NamedTuple):

@@ -4,6 +4,8 @@
          1--1 run_ends        how it ended, for reports
          1--n entries         its entries, from which it recovers
          1--n tasks           the state of its tasks' visits, for reports
+         1--n item_outputs    what its items printed
+         1--n run_labels      its labels
          1--1 suspects        whether an engine crashed while it recovered the run
          n--1 definitions, surroundings      shared by runs, each stored once
 
@@ -92,6 +94,8 @@ runs = _table(
     # The limits on expressions when the run was accepted; null for those of version 0002.
     Column("max_cost", _BIG),
     Column("max_bytes", _BIG),
+    # 1 for a run that was accepted before version 0004: attempts that ended until then lack their times.
+    Column("untimed", Integer),
     sqlite_autoincrement=True,
 )
 
@@ -136,6 +140,9 @@ entries = _table(
     Column("attempt", Integer),
     # How an item's attempt ended; null for other entries.
     Column("outcome", Text),
+    # When the action of an ended attempt began, and what it took by a monotonic clock; null if it never began.
+    Column("began_at", _TIME),
+    Column("seconds", _TIME),
     Column("body", LargeBinary),
     PrimaryKeyConstraint("run", "number"),
 )
@@ -169,6 +176,31 @@ tasks = _table(
     Column("failed", _BIG, nullable=False),
     PrimaryKeyConstraint("run", "task", "visit"),
 )
+
+item_outputs = _table(
+    "item_outputs",
+    # What an ended attempt printed and logged.
+    _number_of_run(),
+    Column("task", Text, nullable=False),
+    Column("visit", Integer, nullable=False),
+    Column("item", _BIG, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("outcome", Text, nullable=False),
+    # The bytes that are kept, and those before them that are not.
+    Column("size", _BIG, nullable=False),
+    Column("cut", _BIG, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("run", "task", "visit", "item", "attempt"),
+)
+
+run_labels = _table(
+    "run_labels",
+    _number_of_run(),
+    Column("key", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    PrimaryKeyConstraint("run", "key"),
+)
+Index("run_labels_by_value", run_labels.c.key, run_labels.c.value, run_labels.c.run)
 
 suspects = _table(
     "suspects",

@@ -262,3 +262,12 @@ def test_a_refused_file_stands_for_what_it_was(tmp_path: Path) -> None:
     last.load(tmp_path)
     assert last.refs() == ("ops.calls",), "it calls what is gone: its earlier version is kept"
     assert last.find("ops.calls") is earlier.find("ops.calls")
+
+
+def test_only_definitions_from_files_are_installed(catalogue: Catalogue, tmp_path: Path) -> None:
+    """A text may be a client's, whatever it says that its file is."""
+    path = write(tmp_path, "one.yaml", "test.one")
+    catalogue.load(tmp_path)
+    assert catalogue.find("test.one").installed
+    assert catalogue.find(str(path)).installed
+    assert not catalogue.read_text(path.read_text(), str(path)).installed

@@ -135,7 +135,10 @@ def test_an_invalid_definition_exits_with_1_and_every_finding(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("nope",), "there is no workflow 'nope'"),
+        (
+            ("nope",),
+            "none are known: give the path of a file, such as nope.yaml, or a folder with --definitions",
+        ),
         (("nope.yaml",), "cannot read the workflow 'nope.yaml'"),
         (("ECHO", "txt=1"), "did you mean 'text'?"),
         (("ECHO", "text"), "an input must be KEY=VALUE, got 'text'"),
@@ -145,7 +148,10 @@ def test_an_invalid_definition_exits_with_1_and_every_finding(tmp_path: Path) ->
         (("ECHO", "--inputs", "nope.json"), "cannot read the inputs 'nope.json'"),
         (("ECHO", "--actions", "no_such_module_x"), "no_such_module_x"),
         (("ECHO", "--definitions", "no_such_folder"), "no folder of definitions 'no_such_folder'"),
-        (("ECHO", "--log-level", "LOUD"), "LOUD"),
+        (
+            ("ECHO", "--log-level", "LOUD"),
+            "--log-level: level must be one of DEBUG, INFO, WARNING, ERROR, CRITICAL, got 'LOUD'",
+        ),
         (("ECHO", "--frob"), "No such option"),
         ((), "Missing argument"),
     ],

@@ -12,6 +12,7 @@ from stretto.actors.gateway import socket_file
 from stretto.actors.journal.encryption import new_key, read_key_file
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.sql.store import Store
+from stretto.definitions.conductor import ItemCompleted
 from tests.support.conducted import Conducted
 
 ITEMS = """
@@ -41,7 +42,7 @@ class Kept:
             self.failed = Conducted(store, ITEMS, {"hosts": ["a", "b", "c"], "password": "hunter2"})
             self.failed.succeed("probe", 0, {"up": True})
             self.failed.fail("probe", 2, "no\nanswer with \x1b[31mhunter2", {"code": 7})
-            self.failed.succeed("probe", 1)
+            self.failed.on(ItemCompleted("probe", 1, 1, 1, "succeeded", None, None, 1003.0, 1002.5, 0.25))
             self.succeeded = Conducted(store, ONE)
             self.succeeded.succeed("only", result=1)
             self.running = Conducted(store, ITEMS, {"hosts": ["a", "b"]})
@@ -106,9 +107,13 @@ def test_items_are_listed(kept: Kept) -> None:
     """Each try on a line, an error's text on that line whatever it holds, and no secret."""
     result = kept.runs("items", kept.failed.id, "--utc")
     lines = result.stdout.splitlines()
-    assert lines[0].split() == ["TASK", "VISIT", "ITEM", "TRY", "OUTCOME", "AT", "ERROR"]
+    assert lines[0].split() == ["TASK", "VISIT", "ITEM", "TRY", "OUTCOME", "AT", "TOOK", "ERROR"]
     assert len(lines) == 4
     assert "no answer with ?[31m******" in lines[2]
+    assert [line[lines[0].index("TOOK") :][:6].strip() for line in lines[1:]] == ["-", "-", "0.25 s"]
+    assert result.stderr == "", "a dash in a run of this version is an action that never began"
+    times = [(item["began_at"], item["seconds"]) for item in kept.told("items", kept.failed.id)["items"]]
+    assert times == [(None, None), (None, None), ("1970-01-01T00:16:42.500000Z", 0.25)]
     told = kept.told("items", kept.failed.id, "--outcome", "failed", "--task", "probe")
     assert [item["index"] for item in told["items"]] == [2]
 
@@ -120,6 +125,10 @@ def test_an_item_is_shown(kept: Kept) -> None:
     assert "outcome  failed" in shown.stdout
     assert '"code": 7' in shown.stdout
     assert "hunter2" not in shown.output
+    assert "took     -" in shown.stdout
+    shown = kept.runs("items", kept.failed.id, "--task", "probe", "--index", "1", "--utc")
+    assert "began    1970-01-01 00:16:42Z" in shown.stdout
+    assert "took     0.25 s" in shown.stdout
     assert kept.runs("items", kept.failed.id, "--index", "2").exit_code == 2
     assert kept.runs("items", kept.running.id, "--task", "probe", "--index", "0").exit_code == 2
 
@@ -210,6 +219,9 @@ def test_a_runs_deadline_is_extended_without_a_daemon(kept: Kept) -> None:
     assert kept.told("extend", timed.id, "0.5") == {"run": timed.id, "done": "extend", "seconds": 0.5}
     assert kept.runs("extend", timed.id, "3600").output == ""
     after = kept.told("why", timed.id)[-1]
+    assert kept.told("show", timed.id)["deadline"] == "1970-01-01T01:17:40.500000Z"
+    assert "deadline  1970-01-01 01:17:40Z" in kept.runs("show", timed.id, "--utc").stdout
+    assert kept.told("show", kept.running.id)["deadline"] is None
     assert (before["text"], after["text"]) == (
         "the run times out at 1970-01-01T00:17:40Z", "the run times out at 1970-01-01T01:17:40Z"
     )  # fmt: skip

@@ -178,7 +178,7 @@ def test_a_run_is_loaded_with_what_it_was_given_and_the_runs_of_its_items(store:
     child = Conducted(store, FAN, parent=parent, of_item=("fan", 1))
     loaded = load(parent.id, store.reader)
     assert loaded.accepted == parent.accepted
-    assert [(each.run_id, each.item.index, each.ended) for each in loaded.children] == [(child.id, 1, False)]
+    assert [(each.run_id, each.item.index, each.ended_at) for each in loaded.children] == [(child.id, 1, None)]
     assert loaded.reuse_plan is None
     with pytest.raises(UnknownRun, match="'no-such-run'"):
         load("no-such-run", store.reader)

@@ -174,7 +174,7 @@ def test_the_children_of_all_runs_are_found_without_a_search_through_all_runs(mo
 def remembered(table: RunTable, count: int, size: int = 10) -> None:
     """End runs, one after the other, each with inputs of about that size."""
     for number in range(count):
-        inputs = RunInputs(PROBING, data({"text": "x" * size}))
+        inputs = RunInputs(PROBING, data({"text": "x" * size}), "owner")
         table.remember({**STATUS, "id": str(number)}, inputs)
 
 
@@ -194,7 +194,7 @@ def test_inputs_are_remembered_as_far_as_there_is_room(monkeypatch: pytest.Monke
     remembered(table, 4, size=1000)
     assert [table.inputs_of(str(number)) is not None for number in range(4)] == [False, False, True, True]
     assert all(table.ended(str(number)) for number in range(4))
-    table.remember({**STATUS, "id": "large"}, RunInputs(PROBING, data({"text": "x" * 10_000})))
+    table.remember({**STATUS, "id": "large"}, RunInputs(PROBING, data({"text": "x" * 10_000}), "owner"))
     assert table.inputs_of("large") is None
     assert table.ended("large")
     remembered(table, 2, size=1000)

@@ -74,6 +74,10 @@ ANSWERS = [
     (answers.RunsAnswer([{"id": "r1"}], "c"), b'{"type":"runs","runs":[{"id":"r1"}],"next":"c"}'),
     (answers.RunAnswer({"id": "r1"}), b'{"type":"run","run":{"id":"r1"}}'),
     (answers.ItemsAnswer([{"index": 2}], None), b'{"type":"items","items":[{"index":2}],"next":null}'),
+    (
+        answers.ItemsAnswer([{"index": 2}], None, untimed=True),
+        b'{"type":"items","items":[{"index":2}],"next":null,"untimed":true}',
+    ),
     (answers.ItemAnswer({"index": 2}), b'{"type":"item","item":{"index":2}}'),
     (answers.OutputAnswer({"stdout": "x"}), b'{"type":"output","output":{"stdout":"x"}}'),
     (answers.WaitsAnswer([{"kind": "paused"}]), b'{"type":"why","reasons":[{"kind":"paused"}]}'),

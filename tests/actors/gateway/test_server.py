@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import stat
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,26 @@ def test_another_users_process_is_refused(tmp_path: Path, monkeypatch: pytest.Mo
         assert raised.value.refusal.code == "not_allowed"
 
     with_gateway(tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    ("daemon", "client", "origin"),
+    [(7, 7, "owner"), (7, 0, "owner"), (7, 8, "remote"), (0, 0, "owner"), (0, 8, "remote")],
+)
+def test_the_kernel_says_whose_runs_a_client_starts(
+    monkeypatch: pytest.MonkeyPatch, daemon: int, client: int, origin: str
+) -> None:
+    """The daemon's user and root are owners; only they may connect."""
+
+    class Peer:
+        def getsockopt(self, *option: int) -> bytes:
+            assert option[:2] == (socket.SOL_SOCKET, socket.SO_PEERCRED)
+            return struct.pack("3i", 1, client, client)
+
+    monkeypatch.setattr(os, "getuid", lambda: daemon)
+    peer: Any = Peer()
+    assert socket_file.origin_of(peer) == origin
+    assert socket_file.may_connect(peer) == (origin == "owner")
 
 
 def test_the_socket_is_its_owners(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -10,7 +10,7 @@ from stretto.actors.history import reports
 from stretto.actors.history.offline import OfflineRuns
 from stretto.actors.history.replay import replay
 from stretto.actors.journal.opening import open_store
-from stretto.actors.journal.records import Rerun
+from stretto.actors.journal.records import Origin, Rerun
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import (
@@ -181,6 +181,15 @@ def test_a_rerun_is_accepted(store: Store, runs: OfflineRuns) -> None:
     assert again.workflow == run.accepted.workflow
     assert [each.run_id for each in store.reader.unfinished()] == [again.run_id]
     assert reports.show_run(store.reader, run.id) == before
+
+
+def test_a_rerun_has_the_old_runs_origin(store: Store, runs: OfflineRuns) -> None:
+    """The owner of a store gives a remote run no more rights."""
+    for origin in get_args(Origin):
+        run = Conducted(store, ONE, origin=origin)
+        run.succeed("only")
+        again = runs.rerun(run.id, "everything")
+        assert [reports.show_run(store.reader, each)["origin"] for each in (run.id, again)] == [origin, origin]
 
 
 def test_a_childs_rerun_is_a_run_of_its_own(store: Store, runs: OfflineRuns) -> None:

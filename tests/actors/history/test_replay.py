@@ -97,13 +97,13 @@ def begun(text: str = FAN, children: tuple[Child, ...] = ()) -> tuple[Replay, di
     """Return a run that is being rebuilt, with what it starts of its fan-out by the items' indexes."""
     conductor = conductor_of(acceptance(workflow=read_workflow(f'version: "1.0.0"\n{text}', "fan.yaml")))
     replayed = Replay(conductor, 1000.0, children)
-    replayed.begin()
+    replayed.feed([])
     return replayed, {start.index: start for start in conductor.outstanding() if start.task == "fan"}
 
 
 def test_a_try_is_known_by_the_run_that_performs_it() -> None:
     """Another try of the same item is not."""
-    child = Child("child", ItemKey("fan", 1, 1), 1, 1001.0, ended=False)
+    child = Child("child", ItemKey("fan", 1, 1), 1, 1001.0)
     replayed, starts = begun(children=(child,))
     assert replayed.child_of(starts[1]) == child
     assert replayed.child_of(starts[0]) is None
@@ -264,7 +264,6 @@ def test_a_replay_lets_others_take_turns_when_its_expressions_are_costly(tmp_pat
         accepted = store.reader.accepted(run.id)
         assert accepted is not None
         replayed = Replay(conductor_of(accepted), accepted.accepted_at)
-        replayed.begin()
         portions = []
         while entries:
             rest = list(replayed.feed_for_a_turn(entries))

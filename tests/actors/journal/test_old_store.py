@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from stretto.actors.cli import main
 from stretto.actors.journal.encryption import read_key_file
@@ -14,6 +14,7 @@ from stretto.actors.journal.opening import open_reader
 from stretto.definitions.conductor import ItemCompleted
 from tests.actors.journal.stores.f3da086 import make
 
+LACKS_TIMES = '"-" in TOOK: runs that an earlier version of Stretto accepted lack the times of its items'
 RUNS: dict[str, str] = json.loads((make.HERE / "runs.json").read_text())
 
 
@@ -31,6 +32,25 @@ def old_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def expected(name: str) -> Any:
     """Return what the old version's code said."""
     return json.loads((make.HERE / name).read_text())
+
+
+def without_what_is_new(reports: dict[str, Any]) -> dict[str, Any]:
+    """Return what the old version said, with the times of attempts that it did not record, and no deadline."""
+    for report in reports.values():
+        for head in (report["show"][0], report["export"][0]):
+            head["deadline"] = None
+        pages = [*report["show"], *report["items"]]
+        attempts = [each for page in pages for each in page["items"]]
+        attempts += [each for each in report["export"] if each.get("type") == "item_completed"]
+        for attempt in attempts:
+            attempt |= {"began_at": None, "seconds": None}
+    return reports
+
+
+def listed(store: Path, *arguments: str) -> Result:
+    """Run `stretto runs items` on the store."""
+    source = ["--store", f"sqlite:///{store}", "--store-key", str(store.parent / "store.key")]
+    return CliRunner().invoke(main, ["runs", "items", *arguments, *source])
 
 
 def recorded_labels(store: Path) -> set[str]:
@@ -52,8 +72,23 @@ def test_an_old_store_is_clean(old_store: Path) -> None:
 
 
 def test_ended_runs_are_reported_as_the_old_version_did(old_store: Path) -> None:
-    """Show, items and export print the same JSON."""
-    assert make.reports(old_store, RUNS) == expected("reports.json")
+    """Show, items and export print the same JSON, and the only origin of then; what was not recorded is null."""
+    found = make.reports(old_store, RUNS)
+    for reports in found.values():
+        for run in (*reports["show"], reports["export"][0]):
+            assert run.pop("origin") == "owner"
+    assert found == without_what_is_new(expected("reports.json"))
+
+
+def test_items_of_an_old_run_say_that_they_lack_their_times(old_store: Path) -> None:
+    """Each has a dash, and one line says why; for programs they are null."""
+    shown = listed(old_store, RUNS["succeeded"])
+    heading, *rows = shown.stdout.splitlines()
+    assert rows
+    assert {row[heading.index("TOOK") :].split()[0] for row in rows} == {"-"}
+    assert shown.stderr.splitlines() == [LACKS_TIMES]
+    told = json.loads(listed(old_store, RUNS["succeeded"], "--json").stdout)["items"]
+    assert {(each["began_at"], each["seconds"]) for each in told} == {(None, None)}
 
 
 def test_unfinished_runs_recover_as_in_the_old_version(old_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,6 +100,11 @@ def test_unfinished_runs_recover_as_in_the_old_version(old_store: Path, monkeypa
     assert recorded
     assert not recorded & set(found["performed"])
     assert found == expected("recovered.json")
+    told = json.loads(listed(old_store, RUNS["fan_out"], "--json").stdout)["items"]
+    times = [each["seconds"] is not None for each in told]
+    assert times == sorted(times), "what ended before the upgrade lacks them"
+    assert {*times} == {False, True}
+    assert LACKS_TIMES in listed(old_store, RUNS["fan_out"]).stderr
 
 
 def test_no_name_of_a_module_and_no_secret_is_stored() -> None:

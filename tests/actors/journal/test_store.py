@@ -252,6 +252,7 @@ def test_the_state_of_a_run_is_kept(store: Store) -> None:
         parent=None,
         rerun_of=None,
         rerun_scope=None,
+        origin="owner",
     )
     end = store.reader.end(run.run_id)
     assert end is not None
@@ -321,8 +322,8 @@ def test_children_are_listed_with_their_items(store: Store) -> None:
     children = [accepted(store, parent=ParentItem(run.run_id, key, 2, data({})), depth=1) for key in keys]
     store.writer.write([ended(children[0])])
     assert store.reader.children(run.run_id) == [
-        Child(children[0].run_id, keys[0], 2, 1000.0, ended=True),
-        Child(children[1].run_id, keys[1], 2, 1000.0, ended=False),
+        Child(children[0].run_id, keys[0], 2, 1000.0, 2000.0),
+        Child(children[1].run_id, keys[1], 2, 1000.0),
     ]
     assert store.reader.children(children[0].run_id) == []
 

@@ -20,6 +20,7 @@ from stretto.actors.rehearsal import (
     scripted_catalogue,
 )
 from stretto.actors.rehearsal.script import Request
+from stretto.actors.rehearsal.timeline import START
 from stretto.actors.rehearsal.transcript import outcome_of
 from stretto.definitions.dialects import read_workflow
 from stretto.definitions.errors import InvalidInput, LimitExceeded
@@ -59,6 +60,9 @@ def test_time_passes_as_the_definition_says() -> None:
         ("b", None, 1, 37.5, "succeeded", 38.5),
     ]
     assert [each.delay for each in rehearsed.launches] == [5.0, 10.0, 20.0, 0.0]
+    ends = [each.end for each in rehearsed.launches if each.end is not None]
+    assert [each.seconds for each in ends] == [1.0, 0.5, 1.0, 1.0]
+    assert [each.began_at for each in ends] == [START + each.at for each in rehearsed.launches]
 
 
 def test_items_are_read_and_results_are_not_written(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@ import asyncio
 import contextvars
 import selectors
 import threading
+import time
 from collections.abc import Iterator
 from queue import SimpleQueue
 from typing import Any
@@ -70,9 +71,12 @@ def test_a_call_runs_on_the_loops_thread(runner: EventLoopRunner, ends: "SimpleQ
     async def act(x: int) -> tuple[int, str]:
         return x, threading.current_thread().name
 
-    runner.start(call(act, x=1), ends.put)
+    before = time.monotonic()
+    running = runner.start(call(act, x=1), ends.put)
     end = ends.get(timeout=SECONDS)
     assert (end.status, end.result, end.error, end.kind) == ("succeeded", [1, "stretto-loop"], None, None)
+    assert running.began is not None
+    assert before <= running.began.monotonic <= end.finished_at
 
 
 def test_thousands_are_in_flight_on_one_thread(runner: EventLoopRunner, ends: "SimpleQueue[Finished]") -> None:
@@ -157,6 +161,7 @@ def test_a_call_that_is_cancelled_at_once_never_begins(runner: EventLoopRunner, 
     release.set()
     assert ends.get(timeout=SECONDS).status == "cancelled"
     assert held == []
+    assert running.began is None
     runner.stop()
     assert ends.empty()
 

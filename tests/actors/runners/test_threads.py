@@ -111,7 +111,9 @@ def test_a_queued_call_can_be_cancelled(runner: ThreadRunner, ends: "SimpleQueue
     queued = runner.start(call(gate), ends.put)
     gate.begun.acquire(timeout=SECONDS)
     gate.begun.acquire(timeout=SECONDS)
+    assert all(running.began is not None for running in begun)
     assert queued.cancel() is True
+    assert queued.began is None, "the wait for a thread is no begin"
     assert ends.get(timeout=SECONDS).status == "cancelled"
     assert queued.cancel() is False
     assert begun[0].cancel() is False
@@ -319,12 +321,13 @@ def test_without_a_thread_that_can_come_back_calls_begin_to_wait(ends: "SimpleQu
     begun: SimpleQueue[str] = SimpleQueue()
     hanging = runner.start(call(gate), ends.put)
     assert gate.begun.acquire(timeout=SECONDS)
-    runner.start(replace(call(lambda: 1), on_begin=lambda: begun.put("waiting")), ends.put)
+    queued = runner.start(replace(call(lambda: 1), on_begin=lambda: begun.put("waiting")), ends.put)
     hanging.cancel()
     assert runner.use == (1, 1, True)
     assert begun.get(timeout=SECONDS) == "waiting"
     runner.start(replace(call(lambda: 2), on_begin=lambda: begun.put("later")), ends.put)
     assert begun.get(timeout=SECONDS) == "later"
+    assert queued.began is None, "only its timeout has started"
     gate.open.set()
     assert len([ends.get(timeout=SECONDS) for _ in range(3)]) == 3
     assert runner.use == (1, 0, False)

@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from stretto.actors import action
-from stretto.actors.runs.child import MAX_DEPTH
+from stretto.actors.journal.records import ItemKey
+from stretto.actors.journal.store import Child
+from stretto.actors.runners import Began
+from stretto.actors.runs.child import MAX_DEPTH, begin_of_child
 from tests.support.engines import Bench, outcome_of
 from tests.support.waiting import PATIENCE, Inbox, messages_of
 
@@ -205,3 +208,36 @@ def test_a_parent_that_crashes_takes_its_children_along(nested: Callable[..., Be
     assert outcome_of(handle).errors[0]["code"] == "supervisor_crashed"
     OPEN.set()
     bench.proxy.stop().get(timeout=PATIENCE)
+
+
+@pytest.mark.parametrize(
+    ("ended_at", "began"),
+    [
+        (None, Began(1000.0, 460.0)),
+        (1010.0, Began(1000.0, 490.0)),
+        (990.0, Began(1000.0, 500.0)),
+    ],
+)
+def test_a_recovered_sub_workflow_began_with_its_acceptance(ended_at: float | None, began: Began) -> None:
+    """One that has ended while nobody watched has taken what it took, and no clock that was set back makes it less."""
+    child = Child("child", ItemKey("call", 1, 0), 1, 1000.0, ended_at)
+    assert begin_of_child(child, Began(1040.0, 500.0)) == began
+    assert begin_of_child(None, Began(1040.0, 500.0)) == Began(1040.0, 500.0)
+
+
+def test_a_try_took_as_long_as_its_sub_workflows_run(nested: Callable[..., Bench], sqlite_url: str) -> None:
+    """One that is refused has no run, so its item never began."""
+    bench = nested(store=sqlite_url)
+    handle = bench.submit("tasks: [{name: call, action: test.gated}]\n")
+    assert ARRIVED.acquire(timeout=PATIENCE)
+    OPEN.set()
+    outcome_of(handle)
+    call = bench.proxy.item(handle.id, "call", 0).get(timeout=PATIENCE)
+    (child,) = bench.proxy.run(handle.id).get(timeout=PATIENCE)["children"]
+    inner = bench.proxy.items(child).get(timeout=PATIENCE)["items"]
+    assert len(inner) == 2
+    assert call["seconds"] >= sum(each["seconds"] for each in inner)
+    assert call["began_at"] <= inner[0]["began_at"]
+    refused = bench.submit("tasks: [{name: call, action: test.child, input: {number: \"{{ 'one' }}\"}}]\n")
+    assert outcome_of(refused).status == "failed"
+    assert bench.proxy.item(refused.id, "call", 0).get(timeout=PATIENCE)["seconds"] is None

@@ -219,7 +219,7 @@ def test_a_sub_workflow_is_started_or_attached(floor: Floor) -> None:
     started = floor.next_to_engine()
     assert isinstance(started, StartChild)
     assert (started.workflow, started.depth, started.parent.item) == ("items.child", 1, ItemKey("call", 1, 0))
-    child = Child("child", ItemKey("call", 1, 1), 1, 1000.0, ended=False)
+    child = Child("child", ItemKey("call", 1, 1), 1, 1000.0)
     floor.items.start_child(floor.of("call", 1), None, child)
     attached = floor.next_to_engine()
     assert isinstance(attached, AttachChild)

@@ -2,7 +2,9 @@
 
 import heapq
 import threading
+import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -12,7 +14,10 @@ import pytest
 from stretto.actors import ActionFailed, action
 from stretto.actors.runs.item import ItemActor
 from tests.support.engines import Bench, outcome_of
+from tests.support.held_work import LEDGER, ledger
 from tests.support.waiting import PATIENCE
+
+__all__ = ["ledger"]
 
 STARTED = threading.Semaphore(0)
 RELEASE = threading.Event()
@@ -201,3 +206,60 @@ def test_a_change_that_goes_around_methods_is_found_by_the_digest(start_bench: C
     assert outcome.errors[0]["code"] == "frozen"
     untouched = "tasks: [{name: only, action: core.echo, input: {message: [3, 1, 2]}}]\n"
     assert start_bench(check_digests=True).run(untouched).status == "succeeded"
+
+
+TIMED = """
+vars: {zero: 0}
+tasks:
+  - {name: inline, action: core.echo, input: {message: hello}, next: [{do: thread}]}
+  - {name: thread, action: test.moody, input: {mood: fine}, next: [{do: async}]}
+  - {name: async, action: core.sleep, input: {seconds: 0.01}, next: [{do: failing}]}
+  - name: failing
+    action: test.moody
+    input: {mood: raise}
+    retry: {count: 1, delay: 0.001}
+    next: [{when: "{{ failed() }}", do: slow}]
+  - name: slow
+    action: core.sleep
+    input: {seconds: 1000}
+    timeout: 0.01
+    next: [{when: "{{ timed_out() }}", do: unfit}]
+  - {name: unfit, action: core.echo, input: {message: "{{ 1 // workflow.zero }}"}}
+"""
+
+
+def test_what_a_try_took_is_recorded(start_bench: Callable[..., Bench], durable_url: str) -> None:
+    """Wherever its action runs and however it ends; one whose action never began has none."""
+    bench = start_bench(store=durable_url)
+    before, handle = time.time(), bench.submit(TIMED)
+    outcome_of(handle)
+    page = bench.proxy.items(handle.id).get(timeout=PATIENCE)
+    tries = [each["task"] for each in page["items"]]
+    assert tries == ["inline", "thread", "async", "failing", "failing", "slow", "unfit"]
+    *timed, unfit = page["items"]
+    assert (unfit["began_at"], unfit["seconds"], page["untimed"]) == (None, None, False)
+    for each in timed:
+        began, ended = (datetime.fromisoformat(each[name]).timestamp() for name in ("began_at", "at"))
+        assert before - 0.001 <= began <= ended
+        assert 0 <= each["seconds"] < PATIENCE
+    assert min(each["seconds"] for each in timed if each["task"] in {"async", "slow"}) >= 0.0099
+    entries = bench.proxy.export(handle.id).get(timeout=PATIENCE)["entries"]
+    recorded = [(each["began_at"], each["seconds"]) for each in entries if each["type"] == "item_completed"]
+    assert recorded == [(each["began_at"], each["seconds"]) for each in page["items"]]
+    assert bench.proxy.item(handle.id, "async", 0).get(timeout=PATIENCE)["seconds"] == timed[2]["seconds"]
+
+
+def test_the_wait_for_a_thread_is_not_in_what_a_try_took(start_bench: Callable[..., Bench], sqlite_url: str) -> None:
+    """The second item begins when the first one leaves the only thread."""
+    bench = start_bench(store=sqlite_url, threads=1)
+    LEDGER.held = ["first"]
+    handle = bench.submit(
+        "tasks:\n  - {name: fan, action: held.work, with_items: [first, second], concurrency: 2, "
+        "input: {value: '{{ item }}'}}\n"
+    )
+    assert LEDGER.begun.acquire(timeout=PATIENCE)
+    released_at = time.time()
+    LEDGER.gate.set()
+    outcome_of(handle)
+    second = bench.proxy.item(handle.id, "fan", 1).get(timeout=PATIENCE)
+    assert datetime.fromisoformat(second["began_at"]).timestamp() >= released_at - 0.001

@@ -94,10 +94,19 @@ def test_a_file_that_is_not_a_config(tmp_path: Path, text: str, message: str) ->
         read_settings(str(tmp_path / "missing.yaml"), {})
 
 
+def test_a_folder_for_remote_clients_has_a_name(tmp_path: Path) -> None:
+    """An empty text would be the working directory."""
+    file = write(tmp_path, "files: {read: [/data, /more], write: ['']}\n")
+    with pytest.raises(InvalidSettings, match=r":1: files.write must be a list of folders, each with a path, got "):
+        read_settings(file, {})
+    files = read_settings(None, {"STRETTO__FILES__READ": "/a,/b"}, [Flag("--files-write", "files", "write", ("/c",))])
+    assert (files.settings.files.read, files.settings.files.write) == (("/a", "/b"), ("/c",))
+
+
 def test_defaults_are_the_engines() -> None:
     """Settings that are not set have the defaults of Engine.start."""
     parameters = inspect.signature(Engine.start).parameters
-    for name in ("max_items_in_flight", "threads", "dispatchers"):
+    for name in ("max_items_in_flight", "threads", "max_threads_left_behind", "dispatchers"):
         assert getattr(Settings().engine, name) == parameters[name].default
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from stretto.definitions import read_workflow, thaw
-from stretto.definitions.conductor import ENDED, WaitUntil
+from stretto.definitions.conductor import ENDED, ItemCompleted, WaitUntil
 from stretto.definitions.model.parameters import bind
 from stretto.definitions.stored import from_stored, to_stored
 from tests.support.paths import ROOT
@@ -89,6 +90,22 @@ def test_a_run_is_rebuilt_with_its_definition_as_it_was_stored(dialect: str, dat
         return  # a parent's context is of rehearsals alone, and no other code knows its names
     recording = record(run, seeded(run, seed))
     replay(recording, run=Run(from_stored(to_stored(run.workflow)), run.parameters))
+
+
+@pytest.mark.parametrize("dialect", RUNS)
+@given(data=st.data(), seed=SEEDS)
+@settings(deadline=None, max_examples=30)
+def test_the_times_of_attempts_change_nothing(dialect: str, data: st.DataObject, seed: int) -> None:
+    """An old store lacks them, and its runs are rebuilt all the same."""
+    run = data.draw(RUNS[dialect], label="run")
+    recording = record(run, seeded(run, seed))
+    replay(
+        recording,
+        [
+            replace(each, began_at=each.at - 1.5, seconds=float(number)) if isinstance(each, ItemCompleted) else each
+            for number, each in enumerate(recording.entries)
+        ],
+    )
 
 
 @given(runs=st.lists(native_runs(), min_size=6, max_size=6), seed=SEEDS)

@@ -177,6 +177,7 @@ def test_a_kept_failure_is_not_tried_again() -> None:
     assert completed is not None
     assert completed.failure is not None
     assert (completed.attempt, completed.at, completed.failure.retryable) == (1, 7.0, False)
+    assert (completed.began_at, completed.seconds) == (None, None), "it has not begun in this run"
     assert starts(new.on(completed)) == [("b", 0)]
     assert kept.completion(new.conductor.outstanding()[0], 8.0) is None
 

@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 
 from stretto.actors.gateway.client import Client
 from tests.support.crashes import effects, faults
+from tests.support.crashes.counters import Counters
 from tests.support.crashes.faults import Fault
 from tests.support.crashes.runs import promise
 from tests.support.crashes.workflows import write_workflows
@@ -25,7 +26,8 @@ _BAD: Final = {"warning", "error", "critical"}
 class Place:
     """A folder with all that daemons, which come one after another, share: definitions, side effects, log, store.
 
-    `editions` counts the daemons; `has_begun`: one of them has come as far as to open the store.
+    `editions` counts the editions of the definitions; `edition_at_start` is that with which the last daemon began.
+    `has_begun`: one of them has come as far as to open the store.
     """
 
     def __init__(self, folder: Path, store: str | None = None) -> None:
@@ -35,16 +37,22 @@ class Place:
         self.log = folder / "log"
         self.fault = folder / "fault"
         self.editions = 0
+        self.edition_at_start = 0
         self.has_begun = False
 
     def start(self, fault: Fault | None = None) -> "Daemon":
         """Start the next daemon, which ends at a fault."""
-        self.editions += 1
-        write_workflows(self.folder / "definitions", self.editions)
+        self.change_definitions()
+        self.edition_at_start = self.editions
         self.fault.unlink(missing_ok=True)
         if fault is not None:
             fault.lay(self.fault)
         return Daemon(self)
+
+    def change_definitions(self) -> None:
+        """Write the next edition of all definitions."""
+        self.editions += 1
+        write_workflows(self.folder / "definitions", self.editions)
 
 
 class Daemon:
@@ -55,6 +63,9 @@ class Daemon:
         socket = place.folder / "run" / "s"
         self.client = Client(f"unix://{socket}")
         self.complaints: list[str] = []
+        self.url = ""
+        """Where its metrics are, once it is ready."""
+        self._counters = Counters()
         self._last = ""
         self._told: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         command = [
@@ -91,6 +102,24 @@ class Daemon:
     def kill(self) -> None:
         """Kill it, wherever it is."""
         self._process.kill()
+
+    def reload(self) -> None:
+        """Have it read the definitions again."""
+        self._process.send_signal(signal.SIGHUP)
+
+    def begin_stop(self) -> None:
+        """Have it stop, and do not wait for that."""
+        self._process.terminate()
+
+    def look_at_counters(self) -> None:
+        """See that none has fallen, once it is ready. Raises `BrokenPromise`."""
+        if self.url:
+            self._counters.look(self.url)
+
+    def held(self) -> tuple[int, int]:
+        """Return how many descriptors and threads it has."""
+        process = Path(f"/proc/{self._process.pid}")
+        return len(list((process / "fd").iterdir())), len(list((process / "task").iterdir()))
 
     def stop(self) -> int:
         """Have it stop as it should, and return its exit code."""
@@ -136,4 +165,6 @@ class Daemon:
             return
         if told["level"] in _BAD and told["event"] != "stopping_at_once":
             self.complaints.append(self._last)
+        if told["event"] == "ready":
+            self.url = told["url"]
         self._told.put(told["event"])

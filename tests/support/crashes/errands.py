@@ -4,14 +4,17 @@ An errand is brought as far as a daemon lets it; the next daemon brings it furth
 """
 
 import random
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, get_args
 
 import msgspec
 
 from stretto.actors.gateway.client import Client, DaemonUnreachable, RequestRefused
+from stretto.actors.journal.records import RerunScope
 from stretto.actors.operations.answers import Accepted, Done, Ended, Progress, StatusAnswer
 from stretto.actors.operations.controls import Cancel, Pause, Resume, RetryItem, SetConcurrency, SkipItem
 from stretto.actors.operations.requests import Rerun, Status, Submit, Watch
@@ -49,6 +52,7 @@ class CutOff(Exception):
 class Errand:
     """A run that is submitted and followed to its end. `key` is its idempotency key; `run` its id, once that is known.
 
+    None of what was made at `made_at` (seconds since the epoch) or later may be deleted before it is done.
     A run without a key that is not acknowledged is submitted again: there may be two then.
     """
 
@@ -58,6 +62,7 @@ class Errand:
         self.key = key
         self.run: str | None = None
         self.done = False
+        self.made_at = time.time()
         self._ledger = ledger
 
     def go_on(self, client: Client) -> None:
@@ -208,15 +213,18 @@ class Adjusting(Errand):
         return True
 
 
-class Repairing(Errand):
-    """A run of which some items fail as long as a file is not there; then these are done again."""
+class Redoing(Errand):
+    """A run that is done again when it has ended: one that succeeds as a whole."""
+
+    def __init__(self, *arguments: Any, scope: RerunScope = "everything") -> None:
+        super().__init__(*arguments)
+        self._scope = scope
 
     def _go_on(self, client: Client) -> None:
         ended = self._follow(client)
         assert ended is not None
-        promise(ended.status == "failed", f"the run {self.run} should have failed, and {ended.status}")
-        Path(self.inputs["needs"]).touch()
-        accepted = client.ask(Rerun(ended.run, "failed_items"))
+        self._see(ended)
+        accepted = client.ask(Rerun(ended.run, self._scope))
         assert isinstance(accepted, Accepted)
         self._ledger.acknowledged(accepted.run)
         # If the daemon dies now, there will be one more: the ledger sees to it that this one ends, too.
@@ -227,6 +235,24 @@ class Repairing(Errand):
                 self.done = True
                 return
         raise CutOff
+
+    def _see(self, ended: Ended) -> None:
+        """See how the run has ended, and prepare that it is done again."""
+        promise(ended.status == "succeeded", f"the run {self.run} should have succeeded, and {ended.status}")
+
+
+class Repairing(Redoing):
+    """A run of which some items fail as long as a file is not there; then it is done again, in the scope given."""
+
+    def _see(self, ended: Ended) -> None:
+        promise(ended.status == "failed", f"the run {self.run} should have failed, and {ended.status}")
+        Path(self.inputs["needs"]).touch()
+
+
+def reruns(ledger: Ledger, folder: Path, choose: random.Random, first: int) -> list[Errand]:
+    """Return errands that do runs again, in each scope; they are numbered from `first` on."""
+    makers: list[Maker] = [_redo, *(partial(_repair_in, scope) for scope in get_args(RerunScope))]
+    return [make(ledger, folder, choose, f"errand {number}", None) for number, make in enumerate(makers, first)]
 
 
 def errands(ledger: Ledger, folder: Path, choose: random.Random, count: int, first: int) -> list[Errand]:
@@ -300,11 +326,23 @@ def lazy_inputs(folder: Path, name: str, values: list[int]) -> dict[str, Any]:
 
 
 def _repair(ledger: Ledger, folder: Path, choose: random.Random, name: str, key: str | None) -> Errand:
+    return _repair_in(choose.choice(get_args(RerunScope)), ledger, folder, choose, name, key)
+
+
+def _redo(ledger: Ledger, folder: Path, choose: random.Random, name: str, key: str | None) -> Errand:
+    like = choose.choice([_fan_out, _of_values("crash.joins"), _of_values("crash.once"), _nested, _cycle, _lazy])
+    errand = like(ledger, folder, choose, name, key)
+    return Redoing(ledger, errand.workflow, errand.inputs, key)
+
+
+def _repair_in(  # noqa: PLR0917 - as all makers, and the scope
+    scope: RerunScope, ledger: Ledger, folder: Path, choose: random.Random, name: str, key: str | None
+) -> Errand:
     values = _numbers(choose, 2, 8)
     broken = sorted({choose.randrange(len(values)), *_some_of(choose, values)})
     inputs = {"name": name, "values": values, "broken": broken, "needs": str(folder / f"mended {name}")}
     # With a key in any case: of two runs, one would go on when the other is being mended.
-    return Repairing(ledger, "crash.repair", inputs, key or f"key of {name}")
+    return Repairing(ledger, "crash.repair", inputs, key or f"key of {name}", scope=scope)
 
 
 def _cancelled(ledger: Ledger, _folder: Path, choose: random.Random, name: str, key: str | None) -> Errand:
@@ -340,6 +378,7 @@ _KINDS: Final[dict[Maker, int]] = {
     _tolerant: 1,
     _lazy: 3,
     _repair: 2,
+    _redo: 1,
     _adjusted: 2,
     _cancelled: 2,
     _paused: 2,

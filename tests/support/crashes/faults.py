@@ -15,8 +15,9 @@ import msgspec
 from sqlalchemy import Engine, event
 
 from stretto.actors.journal.records import Happened, ItemStarted, ResultsWritten, RunAccepted, Write
+from stretto.actors.journal.sql.pruning import Pruning
 from stretto.actors.journal.sql.writer import SqlWriter
-from stretto.actors.journal.store import AlreadyAccepted
+from stretto.actors.journal.store import AlreadyAccepted, Prune
 from stretto.definitions.conductor import (
     CancelRequested,
     ItemCompleted,
@@ -34,7 +35,7 @@ Moment: TypeAlias = Literal["before_transaction", "before_commit", "after_commit
 
 What: TypeAlias = Literal[
     "anything", "accept", "child", "rerun", "item", "start", "pause", "resume", "cancel", "end", "read", "written",
-    "whole",
+    "whole", "prune",
 ]  # fmt: skip
 """Which transactions count: those in which something of this kind is written."""
 
@@ -63,7 +64,7 @@ class Trap:
         self._fault: Fault | None = None
         self._left = 0
 
-    def step(self, moment: Moment, writes: Sequence[Write] = ()) -> None:
+    def step(self, moment: Moment, writes: Sequence[Write | Prune] = ()) -> None:
         """A moment has come; `writes` are those of the transaction that it is a moment of."""
         with self._lock:
             self._look()
@@ -110,14 +111,26 @@ class Trap:
             if (writes := getattr(committing, "writes", None)) is not None:
                 self.step("before_commit", writes)
 
+        prune_some = Pruning.prune_some
+
+        def wrapped_pruning(pruning: Pruning, limit: int) -> int:
+            wanted = [Prune()]
+            self.step("before_transaction", wanted)
+            committing.writes = wanted
+            deleted = prune_some(pruning, limit)
+            committing.writes = None
+            self.step("after_commit", wanted)
+            return deleted
+
         setattr(SqlWriter, write.__name__, wrapped)
+        setattr(Pruning, prune_some.__name__, wrapped_pruning)
 
 
-def _has(kind: type) -> Callable[[Write], bool]:
+def _has(kind: type) -> Callable[[Write | Prune], bool]:
     return lambda write: isinstance(write, Happened) and any(isinstance(each, kind) for each in write.entries)
 
 
-_KINDS: Final[dict[What, Callable[[Write], bool]]] = {
+_KINDS: Final[dict[What, Callable[[Write | Prune], bool]]] = {
     "anything": lambda _write: True,
     "accept": lambda write: isinstance(write, RunAccepted) and write.parent is None and write.rerun is None,
     "child": lambda write: isinstance(write, RunAccepted) and write.parent is not None,
@@ -130,5 +143,6 @@ _KINDS: Final[dict[What, Callable[[Write], bool]]] = {
     "read": _has(ItemsRead),
     "written": _has(ResultsWritten),
     "whole": _has(ResultsClosed),
+    "prune": lambda write: isinstance(write, Prune),
     "end": lambda write: isinstance(write, Happened) and write.ending is not None,
 }

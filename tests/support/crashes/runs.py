@@ -1,5 +1,6 @@
 """One run of the crash test: what the store has of it, against what its actions have done and what must come of it."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.support.crashes.workflows import Spot, expected_of
 _READ_AT_ONCE: Final = 1000
 _OF_ACTIONS: Final = {None, "exception", "timed_out"}
 """Kinds of failures of tries that an action has performed."""
+_EDITION: Final = re.compile(r"edition: (\d+)")
 _OF_ENGINES: Final = {"cancelled", "may_have_run"}
 """Kinds of failures of tries that may not have been performed."""
 
@@ -32,23 +34,28 @@ def promise(holds: bool, otherwise: str) -> None:
 
 
 class KnownRun:
-    """A run as it was when the last daemon had ended. `edition` says with which text it was accepted."""
+    """A run as it was when the last daemon had ended.
 
-    def __init__(self, accepted: RunAccepted, edition: int) -> None:
+    `edition` is that of the text with which it was accepted, None if its text does not say. `ended_at` is None as long
+    as it is in progress. `is_gone`: it has ended, and was deleted.
+    """
+
+    def __init__(self, accepted: RunAccepted) -> None:
         self.accepted = accepted
-        self.edition = edition
+        told = _EDITION.search(accepted.workflow.text)
+        self.edition = None if told is None else int(told[1])
+        self.ended_at: float | None = None
+        self.is_gone = False
         self.entries: list[Entry] = []
         self.ending: tuple[str, Any] = ("", None)
         expected = expected_of(accepted.workflow.ref, accepted.parameters)
-        self._expected = expected if accepted.rerun is None else expected.of_rerun()
+        self._expected = expected if accepted.rerun is None else expected.of_rerun(accepted.rerun.scope)
         self._left: dict[Spot, int] = dict(self._expected.tries)
         self._skipped: set[Spot] = set()
 
     def take_entries(self, reader: SqlReader) -> None:
         """Read what has happened: what had been recorded stands as it was, and more comes after it."""
-        entries: list[Entry] = []
-        while some := reader.entries(self.accepted.run_id, len(entries), _READ_AT_ONCE):
-            entries += some
+        entries = self._read(reader)
         known = len(self.entries)
         promise(entries[:known] == self.entries, f"{self}: what was recorded has changed, or is gone")
         for entry in entries[known:]:
@@ -59,6 +66,23 @@ class KnownRun:
             elif isinstance(entry, SkipRequested):
                 self._skipped.add((entry.task, 1, entry.index))
         self.entries = entries
+
+    def stands(self, reader: SqlReader) -> None:
+        """See whether a run that has ended is as it was."""
+        promise(self._read(reader) == self.entries, f"{self}: what was recorded has changed, and it had ended")
+        end = reader.end(self.accepted.run_id)
+        promise(end is not None and end.output == self.ending[1], f"{self}: its end has changed, or is gone")
+
+    def go(self) -> None:
+        """Take note that it was deleted."""
+        self.is_gone = True
+        self.entries = []
+
+    def _read(self, reader: SqlReader) -> list[Entry]:
+        entries: list[Entry] = []
+        while some := reader.entries(self.accepted.run_id, len(entries), _READ_AT_ONCE):
+            entries += some
+        return entries
 
     def _completed(self, completed: ItemCompleted) -> None:
         failure = completed.failure
@@ -121,7 +145,7 @@ class KnownRun:
 
     def _check_output(self, output: Any) -> None:
         expected = dict(self._expected.output)
-        if "edition" in expected:
+        if self.edition is not None:
             expected["edition"] = self.edition
         lost = {index for _, _, index in self._may_have_run()}
         # What is skipped may have ended before; what may have run has no result in any case.

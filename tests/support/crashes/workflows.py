@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from stretto.actors.journal.records import RerunScope
+
 Spot: TypeAlias = tuple[str, int, int]
 """A task, a visit of it, and an item's index."""
 
@@ -22,8 +24,7 @@ class Expected:
     `output` is that of a run that succeeded; its `edition` is told by whoever knows when the run was accepted.
     `tries`: the items that actions perform, and how often each may be tried. `children`: those that sub-workflows
     perform. Items of `once` are never performed twice; a run with `broken` items fails, and a rerun of these, and of
-    what comes `after` them, succeeds. `in_file`
-    are the results that go into a file of the run's.
+    what comes `after` them, succeeds. `in_file` are the results that go into a file of the run's.
     """
 
     output: dict[str, Any]
@@ -34,9 +35,15 @@ class Expected:
     after: frozenset[Spot] = frozenset()
     in_file: list[Any] | None = None
 
-    def of_rerun(self) -> "Expected":
-        """Return what must come of a rerun of the failed items."""
-        return replace(self, tries={spot: self.tries[spot] for spot in self.broken | self.after})
+    def of_rerun(self, scope: RerunScope) -> "Expected":
+        """Return what must come of a rerun."""
+        if scope == "everything":
+            return self
+        again = self.broken | self.after
+        if scope == "failed_tasks":
+            failed = {spot[:2] for spot in self.broken}
+            again |= {spot for spot in self.tries if spot[:2] in failed}
+        return replace(self, tries={spot: self.tries[spot] for spot in again})
 
 
 def _items(task: str, values: Iterable[Any], tries: int, visit: int = 1) -> dict[Spot, int]:
@@ -400,9 +407,11 @@ def expected_of(workflow: str, parameters: Mapping[str, Any]) -> Expected:
 
 
 def write_workflows(folder: Path, edition: int) -> None:
-    """Write all definitions into a folder, which say which edition they are."""
+    """Write all definitions into a folder, which say which edition they are. A daemon may read them meanwhile."""
     folder.mkdir(exist_ok=True)
     for number, text in enumerate(_TEXTS):
         for short, meaning in {**_SHORT, "EDITION": str(edition)}.items():
             text = text.replace(short, meaning)  # noqa: PLW2901 - one after the other
-        (folder / f"{number}.yaml").write_text(text)
+        new = folder / f"{number}.new"
+        new.write_text(text)
+        new.rename(folder / f"{number}.yaml")

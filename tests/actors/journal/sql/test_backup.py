@@ -1,10 +1,13 @@
 """Stores are backed up while they are written."""
 
+import errno
 import shlex
 import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -43,6 +46,65 @@ def test_a_backup_replaces_nothing(tmp_path: Path) -> None:
     assert path.read_bytes() == before
     with pytest.raises(CannotBackUp, match=r"absent/copy\.db: No such file or directory"):
         backup(f"sqlite:///{path}", tmp_path / "absent" / "copy.db")
+
+
+KILLED: Final = """
+import os, signal, sys
+from pathlib import Path
+from stretto.actors.journal.sql.backup import backup
+
+url, folder = sys.argv[1], Path(sys.argv[2])
+backup(url, folder / "0")  # all that is imported is imported
+for number in range(1, 1000):
+    target = folder / str(number)
+    child = os.fork()
+    if child == 0:
+        left = number
+        def count(event, _arguments):
+            global left
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+        sys.addaudithook(count)
+        backup(url, target)
+        os._exit(0)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
+        break
+print(number)
+"""
+"""Kills a backup before each of its calls that Python reports to audit hooks, until one gets through."""
+
+
+def test_a_backup_that_is_killed_leaves_a_whole_file_or_none(tmp_path: Path) -> None:
+    """The file has its name only once it is complete, whenever the process dies."""
+    url, copies = f"sqlite:///{tmp_path}/store.db", tmp_path / "copies"
+    copies.mkdir()
+    with open_store(url, None) as store:
+        store.writer.write([acceptance()])
+    killing = subprocess.run(
+        [sys.executable, "-c", KILLED, url, str(copies)], capture_output=True, text=True, check=True
+    )
+    kills = int(killing.stdout)
+    found = [copies / str(number) for number in range(kills + 1) if (copies / str(number)).exists()]
+    assert kills > 10
+    assert {copies / "0", copies / str(kills)} <= set(found)
+    for copy in found:
+        with open_store(f"sqlite:///{copy}", None) as copied:
+            assert copied.reader.counts() == {"running": 1}, copy
+
+
+def test_a_file_system_without_links_gets_a_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The copy is then renamed, and replaces nothing all the same."""
+
+    def refuse(_target: Path, _source: Path) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    url, copy = f"sqlite:///{tmp_path}/store.db", tmp_path / "copy.db"
+    open_store(url, None).close()
+    backup(url, copy)
+    assert check(f"sqlite:///{copy}", None) == []
+    assert sorted(each.name for each in tmp_path.iterdir() if each.name.startswith("copy")) == ["copy.db"]
 
 
 def _flip(path: Path) -> None:

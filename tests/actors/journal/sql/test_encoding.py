@@ -1,5 +1,6 @@
 """Entries as rows: what is read back is what was written, to the last bit."""
 
+from math import inf, nan
 from typing import Any, get_args
 
 import pytest
@@ -34,6 +35,7 @@ STORED_MEMBERS = {
     "results_written": "lines size whole",
     "results_closed": "",
     "stream_failed": "kind message",
+    "evaluation_stopped": "place expression seconds begun",
 }
 """The words and members that stores of version 0001 contain. Add new ones; never change one."""
 
@@ -93,8 +95,8 @@ def test_the_limits_of_data_can_be_written(result: Data) -> None:
 
 def test_a_result_is_its_own_text() -> None:
     """An item's row holds its result as people write it, and nothing else."""
-    assert encode_entry(completed(7, {"status": "ok", "milliseconds": 12})) == Columns(
-        "item_completed", 1001.0, "probe", 1, 7, 1, "succeeded", b'{"status":"ok","milliseconds":12}'
+    assert encode_entry(completed(7, {"status": "ok"}, began_at=1000.5, seconds=0.25)) == Columns(
+        "item_completed", 1001.0, "probe", 1, 7, 1, "succeeded", 1000.5, 0.25, b'{"status":"ok"}'
     )
 
 
@@ -136,7 +138,23 @@ def test_an_unknown_kind_is_a_newer_version_s() -> None:
 def test_a_damaged_body_is_reported(kind: str, body: bytes | None) -> None:
     """Damage has an error that says so, and no traceback."""
     with pytest.raises(UnreadableRecord, match="damaged"):
-        decode_entry(Columns(kind, 1.0, "probe", 1, 0, 1, "failed", body))
+        decode_entry(Columns(kind, 1.0, "probe", 1, 0, 1, "failed", body=body))
+
+
+@pytest.mark.parametrize(
+    ("began_at", "seconds"), [("noon", 1.0), (1e300, 1.0), (1.0, "1"), (1.0, -0.5), (1.0, inf), (1.0, nan)]
+)
+def test_times_of_an_attempt_that_cannot_be_are_reported(began_at: Any, seconds: Any) -> None:
+    """A begin out of range, and a duration that is negative or not finite."""
+    with pytest.raises(UnreadableRecord, match="a column has an invalid value"):
+        decode_entry(Columns("item_completed", 1.0, "probe", 1, 0, 1, "succeeded", began_at, seconds))
+
+
+def test_an_attempt_without_times_is_read() -> None:
+    """Its action never began, or an earlier version recorded it."""
+    entry = decode_entry(Columns("item_completed", 1.0, "probe", 1, 0, 1, "succeeded"))
+    assert isinstance(entry, ItemCompleted)
+    assert (entry.began_at, entry.seconds) == (None, None)
 
 
 def test_data_is_decoded_frozen() -> None:

@@ -92,6 +92,12 @@ def test_nothing_is_wrong_with_a_store_that_is_used_as_it_should(url: str) -> No
             "DELETE FROM runs WHERE id = 'ended'",
             "run rerun: not ended, but its source run ended is missing",
         ),
+        (
+            "UPDATE runs SET origin = 'ownes' WHERE id = 'ended'",
+            "run ended: the origin of the run ended must be owner or remote, got 'ownes'",
+        ),
+        ("UPDATE entries SET began_at = 1e300 WHERE number = 1 AND run = 1", "run ended: an entry ("),
+        ("UPDATE entries SET seconds = -0.5 WHERE number = 1 AND run = 1", "run ended: an entry ("),
         ("UPDATE entries SET body = substr(body, 1, 3) WHERE number = 1 AND run = 1", "run ended: an entry ("),
     ],
 )

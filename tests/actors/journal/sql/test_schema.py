@@ -11,17 +11,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, make_url
+from sqlalchemy import Engine, Executable, create_engine, insert, make_url, text
 from structlog.testing import capture_logs
 
 from stretto.actors.journal.location import locate
 from stretto.actors.journal.opening import open_reader, open_store
 from stretto.actors.journal.sql.schema import SCHEMA, Schema
 from stretto.actors.journal.sql.store import readers
-from stretto.actors.journal.sql.tables import metadata
+from stretto.actors.journal.sql.tables import definitions, metadata
 from stretto.actors.journal.store import CannotOpenStore
 from tests.support.databases import database
-from tests.support.recording import acceptance
+from tests.support.recording import acceptance, completed, happening
 
 NEXT = '''
 """A version after the newest, for tests."""
@@ -98,7 +98,10 @@ def test_tables_and_migrations_agree_to_the_letter_on_sqlite(tmp_path: Path) -> 
 
 
 def test_tables_and_migrations_agree_to_the_letter_on_postgresql(postgres_server: str, postgres_url: str) -> None:
-    """As PostgreSQL itself tells them, columns, constraints and indexes are the same, too."""
+    """As PostgreSQL itself tells them, columns, constraints and indexes are the same, too.
+
+    Not in their order: an added column comes last, and the tables' module has `body` there.
+    """
     with database(postgres_server, "template0") as made:
         engine = create_engine(make_url(made).set(drivername="postgresql+psycopg"))
         metadata.create_all(engine)
@@ -110,7 +113,7 @@ def described(url: str) -> list[tuple[Any, ...]]:
     """Return what PostgreSQL tells of a database's tables, but for alembic's."""
     columns = """
         SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns
-        WHERE table_schema = 'public' AND table_name != 'alembic_version' ORDER BY table_name, ordinal_position
+        WHERE table_schema = 'public' AND table_name != 'alembic_version' ORDER BY table_name, column_name
     """
     constraints = """
         SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
@@ -147,6 +150,48 @@ def test_an_older_store_is_upgraded(durable_url: str, tmp_path: Path) -> None:
     with capture_logs() as logs:
         open_store(durable_url, None, newer).close()
     assert logs == []
+
+
+@pytest.mark.parametrize("fixture", ["sqlite_url", "empty_postgres_url"])
+def test_runs_of_before_the_times_of_attempts_are_marked(
+    fixture: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """Their attempts have no times; those of later runs without times never began."""
+    url = request.getfixturevalue(fixture)
+    open_store(url, None, older_schema(tmp_path, "0003")).close()
+    execute(
+        url,
+        insert(definitions).values(digest="d", body=b"x"),
+        "INSERT INTO runs (id, workflow, status, accepted_at, depth, definition) "
+        "VALUES ('old', 'tests.probe', 'running', 1000.0, 0, 'd')",
+        "INSERT INTO entries (run, number, kind, at, task, visit, item, attempt, outcome) "
+        "VALUES (1, 0, 'item_completed', 1001.0, 'probe', 1, 0, 1, 'succeeded')",
+    )
+    with open_store(url, None) as store:
+        new = acceptance()
+        store.writer.write([new, happening(new.run_id, completed())])
+        (old_item,), (new_item,) = (store.reader.items(each).items for each in ("old", new.run_id))
+        assert (old_item.began_at, old_item.seconds) == (new_item.began_at, new_item.seconds) == (None, None)
+        assert [store.reader.items(each).untimed for each in ("old", new.run_id)] == [True, False]
+
+
+def older_schema(folder: Path, revision: str) -> Schema:
+    """Return the schema of an older version."""
+    migrations = folder / "older migrations"
+    shutil.copytree(SCHEMA.migrations, migrations, ignore=shutil.ignore_patterns("__pycache__"))
+    revisions = SCHEMA.revisions[: SCHEMA.revisions.index(revision) + 1]
+    for later in SCHEMA.revisions[len(revisions) :]:
+        for file in (migrations / "versions").glob(f"v{later}_*.py"):
+            file.unlink()
+    return Schema(migrations, revisions)
+
+
+def execute(url: str, *statements: str | Executable) -> None:
+    engine = create_engine(make_url(url).set(drivername="postgresql+psycopg") if url.startswith("postgres") else url)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement) if isinstance(statement, str) else statement)
+    engine.dispose()
 
 
 def test_an_upgrade_that_fails_changes_nothing(durable_url: str, tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ def test_rows_are_given_in_the_order_of_the_columns() -> None:
     """The writer relies on it."""
     statements = Statements(SQLITE)
     assert statements.entries == (
-        "INSERT INTO entries (run, number, kind, at, task, visit, item, attempt, outcome, body) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO entries (run, number, kind, at, task, visit, item, attempt, outcome, began_at, seconds, "
+        "body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     )
     assert statements.states == "UPDATE runs SET status=?, ended_at=? WHERE runs.number = ?"
     assert statements.ends.startswith(

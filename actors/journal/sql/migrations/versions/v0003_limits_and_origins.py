@@ -1,4 +1,4 @@
-"""What a run was accepted with (its origin, its limits on expressions), and the runs that recovery has to suspect."""
+"""A run's origin and its limits on expressions, and the runs that recovery has to suspect."""
 
 import sqlalchemy as sa
 from alembic import op

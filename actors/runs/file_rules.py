@@ -1,0 +1,60 @@
+"""Which files the tasks of one run may use, by the run's origin and by who chose the path."""
+
+from collections.abc import Iterator
+from typing import Final, Literal
+
+from stretto.actors.files import FileAccess, Opener
+from stretto.actors.journal import Origin
+from stretto.definitions.expressions import Constant, Template
+from stretto.definitions.model import Workflow
+
+Use = Literal["items", "results"]
+"""The use that a task makes of a file."""
+
+
+class FileRules:
+    """Chooses the opener of each file of a run.
+
+    An owner's run may use every file but the engine's own. So may a remote run if the path is fixed, without an
+    expression, in a definition of the operator. All other paths of a remote run are the client's choice, and must be
+    below the folders that the operator names.
+
+    Args:
+        workflow: The run's definition.
+        origin: Who started the run.
+        access: The openers of the engine.
+    """
+
+    __slots__ = ("_access", "_is_owners", "_workflow")
+
+    def __init__(self, workflow: Workflow, origin: Origin, access: FileAccess) -> None:
+        self._workflow: Final = workflow
+        self._is_owners: Final = origin == "owner"
+        self._access: Final = access
+
+    def check_fixed_paths(self) -> None:
+        """Refuse the run if a path is known before it starts and must not be used. This does not block.
+
+        Raises:
+            RefusedFile: A path is refused.
+        """
+        for task in self._workflow.tasks:
+            for use, template in self._paths(task):
+                if isinstance(template, Constant) and isinstance(template.value, str):
+                    self.opener(task, use).check(template.value)
+
+    def opener(self, task: str, use: Use) -> Opener:
+        """Return the opener of a task's file of items, or of results."""
+        template = dict(self._paths(task)).get(use)
+        if self._is_owners or (self._workflow.installed and isinstance(template, Constant)):
+            return self._access.anywhere
+        return self._access.readable if use == "items" else self._access.writable
+
+    def _paths(self, task: str) -> Iterator[tuple[Use, Template]]:
+        with_items = self._workflow.tasks[task].with_items
+        if with_items is None:
+            return
+        if with_items.kind != "list":
+            yield "items", with_items.source
+        if with_items.results is not None:
+            yield "results", with_items.results
