@@ -108,8 +108,10 @@ class Fuel:
         self, limits: ExpressionLimits = DEFAULT_LIMITS, cost_left: int = UNLIMITED, bytes_left: int = UNLIMITED
     ) -> None:
         self._limits = limits
-        self._cost = self.left = min(limits.max_cost, cost_left)
-        self._bytes = self.room = min(limits.max_bytes, bytes_left)
+        cost, size = limits.max_cost, limits.max_bytes
+        # Not min(), which takes a third of the time of this method.
+        self._cost = self.left = cost if cost < cost_left else cost_left  # noqa: FURB136
+        self._bytes = self.room = size if size < bytes_left else bytes_left  # noqa: FURB136
         self.patterns: set[str] = set()
 
     def burn(self, units: int) -> None:

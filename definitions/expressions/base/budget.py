@@ -13,12 +13,13 @@ class Budget:
 
     __slots__ = ("_bytes_left", "_cost_left", "_cost_spent", "_last", "_limits")
 
-    def __init__(self, limits: ExpressionLimits) -> None:
+    def __init__(self, limits: ExpressionLimits, last: Fuel | None = None) -> None:
+        """Take the run's limits, and the fuel of the evaluation that came before the budget was needed."""
         self._limits = limits
         self._cost_spent = 0
         self._cost_left = limits.event_total(limits.max_cost)
         self._bytes_left = limits.event_total(limits.max_bytes)
-        self._last: Fuel | None = None
+        self._last = last
 
     def fuel(self) -> Fuel:
         """Return the fuel of the next evaluation."""

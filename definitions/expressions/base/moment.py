@@ -26,7 +26,7 @@ class Moment:
         sources: The sources of secrets that the current expression has read, or None.
     """
 
-    __slots__ = ("_budget", "_calls", "_limits", "_seed", "at", "sources")
+    __slots__ = ("_budget", "_calls", "_first", "_limits", "_seed", "at", "sources")
 
     def __init__(self, at: float, *seed: str | int, limits: ExpressionLimits = DEFAULT_LIMITS) -> None:
         self.at = at
@@ -34,22 +34,27 @@ class Moment:
         self._calls = 0
         self.sources: list[Source] | None = None
         self._limits = limits
+        # One evaluation needs no budget: its own limit is lower.
+        self._first: Fuel | None = None
         self._budget: Budget | None = None
 
     @property
     def budget(self) -> Budget:
-        """The budget of all expressions of this moment. Most need none, so it is made on demand."""
+        """The budget of all expressions of this moment, made on demand."""
         budget = self._budget
         if budget is None:
-            budget = self._budget = Budget(self._limits)
+            budget = self._budget = Budget(self._limits, self._first)
         return budget
 
     def spent(self) -> int:
         """Return the units of work of all expressions so far."""
-        return 0 if self._budget is None else self._budget.spent()
+        return 0 if self._budget is None and self._first is None else self.budget.spent()
 
     def fuel(self) -> Fuel:
         """Return the fuel of the next evaluation."""
+        if self._first is None and self._budget is None:
+            self._first = fuel = Fuel(self._limits)
+            return fuel
         return self.budget.fuel()
 
     def note(self, source: Source) -> None:
