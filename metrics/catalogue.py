@@ -84,6 +84,9 @@ JOURNAL_BATCH = Metric(
 )
 
 RUNS_IN_PROGRESS = Metric("stretto_runs_in_progress", "Runs that have started and not ended.")
+RUNS_QUARANTINED = Metric(
+    "stretto_runs_quarantined", "Runs that are not recovered because they crashed the engine in recovery."
+)
 ITEMS_IN_FLIGHT = Metric("stretto_items_in_flight", "Items that have started and not ended.")
 CONTEXT_BYTES = Metric("stretto_context_bytes", "Bytes held by the contexts of the runs in progress.")
 THREADS_LEFT_BEHIND = Metric(

@@ -74,9 +74,10 @@ def _answer_lines() -> None:
 
 def _answer_case(name: str) -> None:
     from stretto.actors.rehearsal import answer, rehearser_of_cases
+    from stretto.actors.text_files import read_bytes
 
     try:
-        text = Path(name).read_bytes()
+        text = read_bytes(name)
     except OSError as error:
         give_up(f"cannot read the case {name!r}: {error.strerror}", USAGE)
     click.echo(answer(text, rehearser_of_cases()))

@@ -10,7 +10,7 @@ from stretto.actors.history.replay import READ_AT_ONCE, Replay, conductor_of, en
 from stretto.actors.journal import Child, Entry, Reader, ReadingStopped, RerunScope, RunAccepted, StoreUnavailable
 from stretto.actors.outcome import RunHandle, UnknownRun
 from stretto.actors.runners import describe
-from stretto.definitions.conductor import ItemCompleted, ReusePlan, plan_reuse, reads_a_file
+from stretto.definitions.conductor import CannotKeep, ItemCompleted, ReusePlan, plan_reuse, reads_a_file
 from stretto.definitions.errors import StrettoError
 
 
@@ -73,6 +73,10 @@ def load_reuse_plan(reader: Reader, old: RunAccepted, scope: RerunScope) -> Reus
     """Return the results of a run that its rerun reuses. Raises `NothingToRerun`, `CannotKeep`, `StoreUnavailable`."""
     if scope == "everything":
         return None
+    if reader.quarantine(old.run_id) is not None:
+        raise CannotKeep(
+            f"the run {old.run_id} was cancelled in quarantine, so its results cannot be reused; rerun all"
+        )
     conductor = conductor_of(old)
     replay = Replay(conductor, old.accepted_at)
     completions: list[ItemCompleted] = []

@@ -195,10 +195,12 @@ def replay(reader: Reader, accepted: RunAccepted, mask: Mask | None = None) -> t
 def outcome_for_parent(reader: Reader, run_id: str) -> Outcome:
     """Return a child run's outcome, unmasked, as the parent task sees it.
 
-    A run that failed because it could not be recovered has its recorded outcome only. Raises `UnknownRun`,
-    `StoreUnavailable`, and the errors of replaying any other run.
+    A run that failed because it could not be recovered, or was cancelled in quarantine, has its recorded outcome only.
+    Raises `UnknownRun`, `StoreUnavailable`, and the errors of replaying any other run.
     """
     recorded = ended_outcome(reader, run_id)
+    if reader.quarantine(run_id) is not None:
+        return recorded
     try:
         accepted = reader.accepted(run_id)
         finish = None if accepted is None else replay(reader, accepted)[1].finish

@@ -33,9 +33,12 @@ if TYPE_CHECKING:
         ResultsWritten,
         RunAccepted,
         SecretsLearned,
+        Suspicion,
+        Suspicions,
         Write,
         origin_of_rerun,
     )
+    from stretto.actors.journal.replay_trace import BEGINNING, FIRST_ENTRY, LOADING, ReplayTrace
     from stretto.actors.journal.run_log import RunLog
     from stretto.actors.journal.service import OpenJournal, open_journal
     from stretto.actors.journal.sql.backup import backup, check
@@ -44,11 +47,13 @@ if TYPE_CHECKING:
     from stretto.actors.journal.store import (
         MAX_PAGE,
         PAGE,
+        QUARANTINED,
         CannotOpenStore,
         Child,
         ItemQuery,
         ItemRow,
         Prune,
+        Quarantine,
         Reader,
         RunRow,
         StoreInUse,
@@ -70,24 +75,29 @@ else:
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
                 "Ending Entry Happened Idempotency ItemKey ItemStarted Origin ParentItem Rerun RerunScope "
-                "ResultsWritten RunAccepted SecretsLearned Write origin_of_rerun"
+                "ResultsWritten RunAccepted SecretsLearned Suspicion Suspicions Write origin_of_rerun"
             ),
+            "replay_trace": "BEGINNING FIRST_ENTRY LOADING ReplayTrace",
             "run_log": "RunLog",
             "service": "OpenJournal open_journal",
             "sql.backup": "backup check",
             "sql.store": "Store",
             "sql.upgrade": "upgrade",
             "store": (
-                "CannotOpenStore Child ItemQuery ItemRow MAX_PAGE PAGE Prune Reader RunRow StoreInUse StoreLost "
-                "StoreUnavailable TaskRow Unfinished Unrecordable"
+                "CannotOpenStore Child ItemQuery ItemRow MAX_PAGE PAGE Prune QUARANTINED Quarantine Reader RunRow "
+                "StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
             ),
         },
     )
 
 __all__ = [
+    "BEGINNING",
+    "FIRST_ENTRY",
+    "LOADING",
     "MAX_PAGE",
     "MAX_PENDING",
     "PAGE",
+    "QUARANTINED",
     "Answers",
     "CannotOpenStore",
     "Child",
@@ -112,9 +122,11 @@ __all__ = [
     "ParentItem",
     "Prune",
     "PruneRuns",
+    "Quarantine",
     "Reader",
     "Readers",
     "ReadingStopped",
+    "ReplayTrace",
     "Rerun",
     "RerunScope",
     "ResultsWritten",
@@ -129,6 +141,8 @@ __all__ = [
     "StoreInUse",
     "StoreLost",
     "StoreUnavailable",
+    "Suspicion",
+    "Suspicions",
     "TaskRow",
     "Unfinished",
     "Unrecordable",

@@ -9,6 +9,7 @@ from stretto.actors.packs import stackstorm
 from stretto.actors.packs.manifest import read_manifest
 from stretto.actors.packs.metadata import read_action
 from stretto.actors.packs.model import Manifest, Pack, PackAction, PackCall, PackWorkflow, Refused
+from stretto.actors.text_files import read_text
 from stretto.definitions.dialects import Reader, read_with_findings
 from stretto.definitions.errors import Finding, InvalidDefinition, Place
 from stretto.definitions.source import MapNode
@@ -173,7 +174,7 @@ def _sort(reader: Reader, errors: list[Finding], warnings: list[Finding]) -> Non
 
 def _text(path: Path, errors: list[Finding]) -> str | None:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     except UnicodeDecodeError as error:
         message = f"the file is not UTF-8 text: byte {error.start} is invalid"
         errors.append(Finding("not_utf8", message, Place(str(path), 1, 1)))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from stretto.actors.packs.model import Manifest, Pack
+from stretto.actors.text_files import read_text
 from stretto.definitions.context import Mask, RunEnvironment, secret_fields, within
 from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, freeze, object_of
 from stretto.definitions.errors import Finding, InvalidDefinition, NotData, Place, StrettoError, nearest
@@ -132,7 +133,7 @@ def _from_path(path: Path, what: str) -> Any:
 def _from_file(path: Path, what: str) -> Any:
     findings: list[Finding] = []
     try:
-        node = compose(path.read_text(encoding="utf-8"), str(path), findings.append)
+        node = compose(read_text(path), str(path), findings.append)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InvalidDefinition(

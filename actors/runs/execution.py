@@ -100,7 +100,7 @@ class RunExecution:
         self.reused = ReusedItems(request.reuse_plan, services.now, inbox)
         self.reminders = RunReminders(services.timers, services.now, supervisor)
         self.propagation = Propagation(run_id, self.items)
-        self.log = RunLog(services.journal, run_id, secretive=request.secrecy != NO_SECRECY)
+        self.log = RunLog(services.journal, run_id, secretive=request.secrecy != NO_SECRECY, family=request.family)
         rules = FileRules(request.workflow, request.origin, services.files.access)
         self.streams = RunStreams(
             services.files, rules, run_id, supervisor, services.now, durable=services.journal.durable

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 from typing import Any
 
-import msgspec
 import pykka
 
 from stretto.actors.actions import Action, InvalidActionInput, UnknownAction
@@ -43,7 +42,7 @@ from stretto.definitions.conductor import (
     StartItem,
     masked_input,
 )
-from stretto.definitions.data import Data, FrozenDict, object_of
+from stretto.definitions.data import Data, FrozenDict, encode_json, object_of, weigh
 from stretto.definitions.errors import ExpressionError, ExpressionLimitExceeded
 from stretto.definitions.expressions import Moment, stopped_error
 from stretto.definitions.model import Task
@@ -122,7 +121,9 @@ class ItemActor(DispatchedActor):
             if action.literal and services.actions.refuses_rendered(message.core_actions):
                 _check_literal(action, task, rendered)
         except (ExpressionError, Overran) as error:
-            self._report_failure("failed", _unrendered(error, services, self._ids()))
+            self._report_failure(
+                "failed", _unrendered(error, services, _log_fields(self._run_id, self._workflow, message))
+            )
             return
         except (InvalidActionInput, UnknownAction) as error:
             self._report_failure("failed", self._failure(error.code, str(error), retryable=False))
@@ -244,6 +245,10 @@ class ItemActor(DispatchedActor):
             message = "the action bypassed the methods of its input to change it, but other items share that input"
             self._report_failure("failed", Failure("frozen", message, retryable=False))
             return
+        if weigh(finished.result) > self._services.max_result_bytes:
+            message = _too_large(weigh(finished.result), self._services.max_result_bytes)
+            self._report_failure("failed", self._failure("result_too_large", message, retryable=False))
+            return
         if finished.status == "succeeded":
             self._report("succeeded", finished.result, None, finished.finished_at)
             return
@@ -266,18 +271,8 @@ class ItemActor(DispatchedActor):
             self._remind(self._services.timers.monotonic() + STOP_GRACE_SECONDS, StopTookTooLong())
         else:
             if not isinstance(self._running, ChildRun):
-                _log.warning("thread_left_behind", **self._ids())
+                _log.warning("thread_left_behind", **_log_fields(self._run_id, self._workflow, self._request))
             self._report_failure("timed_out", self._timed_out_with)
-
-    def _ids(self) -> dict[str, Any]:
-        """Return the fields of a log line about this item."""
-        start = self._request.start if self._request is not None else None
-        return {
-            "run_id": self._run_id,
-            "workflow": self._workflow,
-            "task": start.task if start else None,
-            "item_index": start.index if start else None,
-        }
 
     @handles(StopTookTooLong)
     def _stop_took_too_long(self, _message: StopTookTooLong) -> None:
@@ -354,6 +349,17 @@ class ItemActor(DispatchedActor):
         self._stop()  # at once: later messages come too late
 
 
+def _log_fields(run_id: str, workflow: str, request: RunItem | None) -> dict[str, Any]:
+    """Return the fields of a log line about an item."""
+    start = request.start if request is not None else None
+    return {
+        "run_id": run_id,
+        "workflow": workflow,
+        "task": start.task if start else None,
+        "item_index": start.index if start else None,
+    }
+
+
 def _ref_of(start: StartItem, task: Task) -> str:
     """Return the ref of an item's action, or of its sub-workflow."""
     return start.prepared.action if start.prepared is not None else task.action or ""
@@ -369,6 +375,13 @@ def _unrendered(error: ExpressionError | Overran, services: Services, ids: dict[
     return Failure(kind, error.explanation, retryable=False, expression=error.expression, where=error.place)
 
 
+def _too_large(size: int, most: int) -> str:
+    return (
+        f"the action's result must have at most {most:,} bytes as JSON (engine.max_result_bytes), got about {size:,}; "
+        "write it to a file, and return the path"
+    )
+
+
 def _check_literal(action: Action, task: Task, rendered: FrozenDict) -> None:
     """Refuse computed inputs that are code.
 
@@ -380,4 +393,4 @@ def _check_literal(action: Action, task: Task, rendered: FrozenDict) -> None:
 
 
 def _digest(data: Data) -> bytes:
-    return hashlib.blake2b(msgspec.json.encode(data)).digest()
+    return hashlib.blake2b(encode_json(data)).digest()

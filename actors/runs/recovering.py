@@ -3,6 +3,8 @@
 readers --EntriesRead--> Replay --> Conductor in its former state --> outstanding items, files and timers
 """
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
@@ -10,7 +12,7 @@ import pykka
 
 from stretto.actors.dispatch import Overran, handles
 from stretto.actors.history import READ_AT_ONCE, EntriesRead, Replay, RunNotLoaded, not_loaded
-from stretto.actors.journal import Child, Reader, RunLog
+from stretto.actors.journal import BEGINNING, FIRST_ENTRY, Child, Entry, Reader, RunLog
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.in_flight import STOP, key_of
 from stretto.actors.runs.messages import BeginRun, RunRecovered
@@ -64,7 +66,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         if replay is None or conductor is None or self._run.ended:
             return
         try:
-            rest = self._services.guard.call(replay.feed_for_a_turn, message.entries)
+            rest = self._services.guard.call(self._feed, replay, message.entries)
         except Overran as overran:
             self._break_off(conductor, overran)
             return
@@ -74,7 +76,27 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
             self._read_entries(replay.entries)
         else:
             self._replay = None
-            self._resume_outstanding(replay, conductor)
+            with self._at(FIRST_ENTRY + replay.entries):
+                self._resume_outstanding(replay, conductor)
+
+    def _feed(self, replay: Replay, entries: list[Entry]) -> Sequence[Entry]:
+        """Apply entries, and return those that are left for the next turn."""
+        if self._source.trace is None:
+            return replay.feed_for_a_turn(entries)
+        rest = entries
+        if not replay.entries:  # the first two entries say whether the run has begun
+            with self._source.trace.at(BEGINNING):
+                replay.feed(entries[:2])
+            rest = entries[2:]
+        for entry in rest:
+            with self._source.trace.at(FIRST_ENTRY + replay.entries):
+                replay.feed([entry])
+        return ()
+
+    def _at(self, place: int) -> AbstractContextManager[None]:
+        """Mark a place in the replay of a run that may have crashed an engine."""
+        trace = self._source.trace
+        return nullcontext() if trace is None else trace.at(place)
 
     @handles(RunNotLoaded)
     def _not_loaded(self, message: RunNotLoaded) -> None:
@@ -97,7 +119,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         run.begun = True
         run.log = RunLog(
             self._services.journal, run.run_id, secretive=self._request.secrecy != NO_SECRECY,
-            first=replay.entries, learned=conductor.mask.seen_count,
+            first=replay.entries, learned=conductor.mask.seen_count, family=self._request.family,
         )  # fmt: skip
         run.propagation.latest = replay.requested
         # The state before the requests below: they may add commands, which are carried out as always.

@@ -19,6 +19,8 @@ from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.metrics import Instruments
 
 MAX_ITEMS_IN_FLIGHT: Final = 1024
+MAX_RESULT_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of the JSON text of one action's result. A larger one fails its item."""
 
 
 @dataclass(slots=True)
@@ -41,6 +43,7 @@ class Services:
         files: Reads and writes the files that workflows name.
         limits: The limits on the expressions of new runs.
         guard: Breaks off evaluations that take too long.
+        max_result_bytes: The bound on the size of one action's result.
         context_bytes: The context's weight by run. Each run updates its own.
     """
 
@@ -59,6 +62,7 @@ class Services:
     files: FileWork = field(default_factory=FileThreads)
     limits: ExpressionLimits = DEFAULT_LIMITS
     guard: Guard = field(default_factory=Unguarded)
+    max_result_bytes: int = MAX_RESULT_BYTES
     _engine: pykka.ActorRef[Any] | None = None
     context_bytes: dict[str, int] = field(default_factory=dict)
 

@@ -12,7 +12,7 @@ from typing import Any
 import pykka
 
 from stretto.actors.dispatch import Deferred, DispatchedActor, Overran, ask_deferred, forward, handles
-from stretto.actors.history import Blockers, explain_waits
+from stretto.actors.history import Blockers, explain_waits, quarantined_children
 from stretto.actors.journal import MAX_PENDING
 from stretto.actors.outcome import abandoned
 from stretto.actors.runners import describe
@@ -204,7 +204,8 @@ class RunSupervisor(DispatchedActor):
             run.streams.lagging, run.items.children(), self._services.runners.waiting_for_thread(run.run_id),
             use.threads, use.left_behind,
         )  # fmt: skip
-        return explain_waits(run.conductor, message.task, blockers)
+        children = quarantined_children(message.quarantined)
+        return [*children, *explain_waits(run.conductor, message.task, blockers)]
 
     @handles(ReportItemOutput)
     def _item_output(self, message: ReportItemOutput) -> Deferred:

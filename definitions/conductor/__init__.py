@@ -64,7 +64,14 @@ if TYPE_CHECKING:
     from stretto.definitions.conductor.inputs import masked_input
     from stretto.definitions.conductor.items import error_object
     from stretto.definitions.conductor.propagation import PropagatedRequest, request_implied_by, was_missed
-    from stretto.definitions.conductor.rerun import NothingToRerun, ReusePlan, ReuseScope, plan_reuse, reads_a_file
+    from stretto.definitions.conductor.rerun import (
+        CannotKeep,
+        NothingToRerun,
+        ReusePlan,
+        ReuseScope,
+        plan_reuse,
+        reads_a_file,
+    )
     from stretto.definitions.conductor.states import ENDED, IllegalTransition, UnknownTask
     from stretto.definitions.conductor.streamed import FILED_FIELDS
     from stretto.definitions.conductor.visit import Visit
@@ -88,7 +95,7 @@ else:
             "inputs": "masked_input",
             "items": "error_object",
             "propagation": "PropagatedRequest request_implied_by was_missed",
-            "rerun": "NothingToRerun ReusePlan ReuseScope plan_reuse reads_a_file",
+            "rerun": "CannotKeep NothingToRerun ReusePlan ReuseScope plan_reuse reads_a_file",
             "states": "ENDED IllegalTransition UnknownTask",
             "streamed": "FILED_FIELDS",
             "visit": "Visit",
@@ -102,6 +109,7 @@ __all__ = [
     "NO_BRANCH",
     "CancelItem",
     "CancelRequested",
+    "CannotKeep",
     "CloseResults",
     "Command",
     "ConcurrencyRequested",

@@ -34,7 +34,7 @@ from stretto.definitions.conductor import (
     StreamFailed,
     events,
 )
-from stretto.definitions.data import freeze
+from stretto.definitions.data import encode_json, freeze
 from stretto.definitions.errors import NotData, Place
 
 KINDS: Final[dict[str, type[Any]]] = {
@@ -74,7 +74,6 @@ ALWAYS_SECRET: Final = frozenset({LEARNED})
 COLUMN_OF: Final = {"at": "at", "task": "task", "visit": "visit", "index": "item", "attempt": "attempt"}
 """The column of each field that has one; all other fields are members of the body."""
 
-encode_json = msgspec.json.Encoder().encode
 _decode_json = msgspec.json.Decoder().decode
 
 

@@ -219,7 +219,7 @@ class Damaged:
     """A reader of a store whose entries cannot be read."""
 
     def __init__(self, reader: Reader, error: Exception) -> None:
-        self.end, self.run, self.accepted = reader.end, reader.run, reader.accepted
+        self.end, self.run, self.accepted, self.quarantine = reader.end, reader.run, reader.accepted, reader.quarantine
         self._error = error
 
     def entries(self, *_given: Any) -> list[Entry]:
