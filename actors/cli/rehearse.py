@@ -8,7 +8,7 @@ import click
 
 from stretto.actors.cli.completion import complete_workflow
 from stretto.actors.cli.findings import colour
-from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS
+from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS, expression_limits
 from stretto.actors.cli.support.exit_codes import FAILED, USAGE, give_up
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def _rehearser(definitions: tuple[str, ...], actions: tuple[str, ...]) -> "Rehea
     from stretto.definitions.errors import InvalidDefinition, StrettoError
 
     try:
-        return Rehearser(load_scripted(definitions, actions))
+        return Rehearser(load_scripted(definitions, actions), expression_limits())
     except InvalidDefinition as error:
         give_up("\n  ".join(["the packs cannot be used", *map(str, error.findings)]), USAGE)
     except StrettoError as error:

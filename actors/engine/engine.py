@@ -29,10 +29,9 @@ from stretto.actors.runs import (
     WatchRun,
 )
 from stretto.definitions.conductor import events
+from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
 from stretto.metrics import get_logger
-
-_log = get_logger("stretto.engine")
 
 
 class Engine(DispatchedActor):
@@ -83,6 +82,7 @@ class Engine(DispatchedActor):
         retain_days: float | None = None,
         retain_runs: int | None = None,
         protected: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
+        expression_limits: ExpressionLimits = DEFAULT_LIMITS,
         files_read: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
         files_write: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
     ) -> "pykka.ActorRef[Engine]":
@@ -108,6 +108,7 @@ class Engine(DispatchedActor):
             retain_days: The days that ended runs stay in the store. None is no limit.
             retain_runs: The number of ended runs that stay in the store. None is no limit.
             protected: More files that workflows must not read or write, besides the store and its key.
+            expression_limits: The limits on the expressions of new runs. A run in the store keeps those that it had.
             files_read: Folders below which remote runs may choose files of items.
             files_write: Folders below which remote runs may choose files of results.
 
@@ -122,15 +123,14 @@ class Engine(DispatchedActor):
             CannotExpose, CannotOpenStore: The metrics port, or the store, cannot be opened.
             ValueError: A setting is out of range.
         """
-        options = EngineOptions(
+        parts = start_parts(EngineOptions(
             definitions=definitions, store=store, actions=actions, metrics_port=metrics_port, threads=threads,
             max_items_in_flight=max_items_in_flight, dispatchers=dispatchers, addresses=addresses, packs=packs,
             pack_config=pack_config, keystore=keystore, rendered_commands=rendered_commands, protected=protected,
             check_digests=check_digests, store_key=store_key, retention=Retention(retain_days, retain_runs),
             files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
-            max_result_bytes=max_result_bytes,
-        )  # fmt: skip
-        parts = start_parts(options)
+            max_result_bytes=max_result_bytes, expression_limits=expression_limits,
+        ))  # fmt: skip
         return start_actor(parts, lambda: cls.start_on(parts.services.dispatcher, parts))
 
     def submit(
@@ -396,5 +396,5 @@ class Engine(DispatchedActor):
 
     def on_failure(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """Stop everything: without its root actor an engine answers no request."""
-        _log.critical("engine_crashed", reason=f"{type(error).__name__}: {error}")
+        get_logger("stretto.engine").critical("engine_crashed", reason=f"{type(error).__name__}: {error}")
         self._core.shutdown.stop_at_once()

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from stretto.actors.actions import LINK_LOCAL_AND_METADATA
+from stretto.definitions.expressions import DEFAULT_LIMITS, LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits
 
 # Defined here, because the import of Engine takes as long as the rest of `stretto config show`.
 MAX_ITEMS_IN_FLIGHT = 1024
@@ -99,6 +100,26 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
             ip_network(text)
 
 
+def _limit(least: int) -> Meta:
+    return Meta(ge=least, le=MOST, description=f"a whole number from {least:,} to {MOST:,}")
+
+
+class ExpressionsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The section `expressions`: the limits on the expressions of new runs. A run in the store keeps those it had.
+
+    Attributes:
+        max_cost: The units of work of one evaluation. A unit is about 0.1 us. An event's expressions share twice that.
+        max_bytes: The bytes of new texts, lists and objects of one evaluation. An event's expressions share twice that.
+    """
+
+    max_cost: Annotated[int, _limit(LEAST_MAX_COST)] = DEFAULT_LIMITS.max_cost
+    max_bytes: Annotated[int, _limit(LEAST_MAX_BYTES)] = DEFAULT_LIMITS.max_bytes
+
+    def as_limits(self) -> ExpressionLimits:
+        """Return the limits, as runs record them."""
+        return ExpressionLimits(self.max_cost, self.max_bytes)
+
+
 class CoreLocalSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The section `core_local`. `rendered_cmd` is for commands with expressions in Orquesta definitions."""
 
@@ -133,6 +154,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     engine: EngineSettings = EngineSettings()
     serve: ServeSettings = ServeSettings()
     http: HttpSettings = HttpSettings()
+    expressions: ExpressionsSettings = ExpressionsSettings()
     core_local: CoreLocalSettings = CoreLocalSettings()
     files: FilesSettings = FilesSettings()
     logging: LoggingSettings = LoggingSettings()
