@@ -163,4 +163,34 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True):
     ending: Ending | None = None
 
 
-Write: TypeAlias = RunAccepted | Happened
+class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that was being recovered when an engine crashed, or is being recovered now.
+
+    Times are seconds since the epoch.
+    """
+
+    run_id: str
+    noted_at: float
+    alone: bool = False
+    """Whether no other run is being recovered."""
+    crashes: int = 0
+    """The crashes while the run was alone in recovery."""
+    place: int | None = None
+    """The place in its replay where the engine last crashed, as `ReplayTrace` counts them, or None if unknown."""
+    quarantined_at: float | None = None
+    reason: str | None = None
+    """Why the run is quarantined."""
+
+
+class Suspicions(msgspec.Struct, frozen=True, kw_only=True):
+    """Changes of the runs that are suspected to crash the engine in recovery."""
+
+    noted: tuple[Suspicion, ...] = ()
+    """Replace what was noted of these runs. A quarantined run gets the status `quarantined`."""
+    cleared: tuple[str, ...] = ()
+    """Forget what was noted of these runs."""
+    released: tuple[str, ...] = ()
+    """Give quarantined runs the status `running` until they are recovered. They are in `noted` as well."""
+
+
+Write: TypeAlias = RunAccepted | Happened | Suspicions

@@ -7,26 +7,32 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pykka
 
-from stretto.actors.dispatch import Deferred
-from stretto.actors.journal import Child, Origin, ParentItem, Rerun, RunAccepted
+from stretto.actors.dispatch import Deferred, Guard, Overran
+from stretto.actors.journal import Child, Origin, ParentItem, ReplayTrace, Rerun, RunAccepted
 from stretto.actors.outcome import RunHandle
 from stretto.actors.runs.idempotency import idempotency_of
 from stretto.definitions.context import NO_ENVIRONMENT, NO_SECRECY
 from stretto.definitions.data import FrozenDict
-from stretto.definitions.model import Workflow
+from stretto.definitions.errors import LimitExceeded
+from stretto.definitions.model import Workflow, bind
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
+    from stretto.actors.dispatch import Lane
     from stretto.definitions.conductor import ReusePlan
     from stretto.definitions.context import Mask
 
 
 @dataclass(frozen=True, slots=True)
 class RecoverySource:
-    """A run that was accepted before, and the runs of its sub-workflows."""
+    """A run that was accepted before, and the runs of its sub-workflows.
+
+    A run that may have crashed an engine marks its place in the replay in `trace`.
+    """
 
     accepted: RunAccepted
     children: tuple[Child, ...]
+    trace: ReplayTrace | None = None
 
 
 class RunInputs(msgspec.Struct, frozen=True):
@@ -35,6 +41,25 @@ class RunInputs(msgspec.Struct, frozen=True):
     workflow: Workflow
     parameters: FrozenDict
     origin: Origin
+
+
+def bind_inputs(guard: Guard, workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
+    """Return a run's parameters.
+
+    Args:
+        guard: Stops the check of inputs if it takes too long.
+        workflow: The definition.
+        inputs: The inputs as the client gave them.
+
+    Raises:
+        InvalidInput: They do not fit.
+        LimitExceeded: Their check was stopped.
+    """
+    try:
+        return guard.call(bind, workflow, inputs)
+    except Overran as overran:
+        reason = f"the check of the inputs of {workflow.ref} was stopped because it took longer than its limit"
+        raise LimitExceeded(f"{reason} of {overran.seconds:g} s; submit smaller inputs") from None
 
 
 class RunRequest:
@@ -47,6 +72,8 @@ class RunRequest:
         accepted: Resolved with `handle`, or failed with `InvalidInput`.
         watchers: Actors that get `RunProgressed`.
         nested: The refs that are workflows.
+        family: The id of the run at the top, or None if that is this run.
+        lane: Where the run's actors start, or None to start them on the dispatcher.
         parent: The parent item of a sub-workflow's run.
         depth: The number of runs above this one.
         surroundings: The values that the run gets besides its inputs.
@@ -60,8 +87,8 @@ class RunRequest:
     """
 
     __slots__ = (
-        "accepted", "depth", "handle", "idempotency_key", "inputs", "mask", "nested", "origin", "parent",
-        "rerun", "reuse_plan", "scope", "secrecy", "surroundings", "watchers", "workflow",
+        "accepted", "depth", "family", "handle", "idempotency_key", "inputs", "lane", "mask", "nested", "origin",
+        "parent", "rerun", "reuse_plan", "scope", "secrecy", "surroundings", "watchers", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -83,6 +110,8 @@ class RunRequest:
         self.origin: Origin = "owner"
         self.surroundings = NO_ENVIRONMENT
         self.mask: Mask | None = None
+        self.lane: Lane | None = None
+        self.family: str | None = None
         self.secrecy = NO_SECRECY
         self.scope: Catalogue | None = None
         self.idempotency_key: str | None = None

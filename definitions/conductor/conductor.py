@@ -180,6 +180,7 @@ class Conductor:
     def may_resume(self, start: StartItem) -> bool:
         """Return whether recovery may run an attempt again of which no result is known.
 
-        It may not if the attempt was to be stopped, nor if the run is being cancelled: then the attempt is cancelled.
+        It may not if the attempt was to be stopped, nor if the run is being cancelled or fails because an evaluation
+        was stopped: then the attempt is cancelled.
         """
         return inquiries.may_resume(self._state, start)

@@ -37,9 +37,9 @@ class RunState:
     """Everything that one run's events change. Only this package touches its fields."""
 
     __slots__ = (
-        "active", "arrivals", "at", "begun", "cancelled", "commands", "context", "deadline", "due", "ended",
-        "entered", "errors", "event_count", "extension", "fail_fast", "failed", "initial", "is_child", "known_moment",
-        "mask",
+        "active", "arrivals", "at", "begun", "broken_off", "cancelled", "commands", "context", "deadline", "due",
+        "ended", "entered", "errors", "event_count", "extension", "fail_fast", "failed", "initial", "is_child",
+        "known_moment", "mask",
         "paused_from_below", "paused_items", "run_id", "semantics", "since", "skip_delay", "skipping", "status",
         "status_table", "terminal", "transitions", "visits", "workflow",
     )  # fmt: skip
@@ -72,6 +72,8 @@ class RunState:
         self.cancelled = False
         """A cancel was requested, whatever came of it."""
         self.failed = False
+        self.broken_off = False
+        """An evaluation was stopped: nothing more is evaluated, so nothing more starts."""
         self.deadline: RunTimedOut | None = None
         self.extension = 0.0
         """The seconds that requests have added to the deadline."""

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
         Scope,
         TaskNamespace,
     )
+    from stretto.definitions.expressions.base.running import evaluation, evaluation_in
     from stretto.definitions.expressions.conditions import AllOf, NoneOf
+    from stretto.definitions.expressions.failures import stop_reason, stopped_error
     from stretto.definitions.expressions.sandbox import TextSandbox
     from stretto.definitions.expressions.scope import FUNCTION_NAMES
     from stretto.definitions.expressions.syntax import Malformed, Site, parse
@@ -48,8 +50,10 @@ else:
             "base.guarding": "Guarded GuardedNamespace GuardedValue",
             "base.moment": "Moment",
             "base.namespaces": "ABSENT Completion InFull Namespace Read Readable Scope TaskNamespace",
+            "base.running": "evaluation evaluation_in",
             "conditions": "AllOf NoneOf",
             "arguments": "type_name",
+            "failures": "stop_reason stopped_error",
             "sandbox": "TextSandbox",
             "scope": "FUNCTION_NAMES",
             "syntax": "Malformed Site parse",
@@ -89,6 +93,10 @@ __all__ = [
     "TextSandbox",
     "compile_condition",
     "compile_text",
+    "evaluation",
+    "evaluation_in",
     "parse",
+    "stop_reason",
+    "stopped_error",
     "type_name",
 ]

@@ -1,6 +1,7 @@
 """Errors of expressions, worded for the author of the definition."""
 
 from collections.abc import Callable, Iterable
+from types import FrameType
 
 from stretto.definitions.errors import (
     ExpressionError,
@@ -11,6 +12,7 @@ from stretto.definitions.errors import (
     nearest,
 )
 from stretto.definitions.expressions.base.moment import Moment
+from stretto.definitions.expressions.base.running import evaluated_in
 from stretto.definitions.expressions.sandbox import UnknownName
 
 
@@ -42,6 +44,22 @@ def author_error(
     reason = str(error).strip() or type(error).__name__
     reason = reason.replace("FrozenDict", "object").replace("FrozenList", "list")
     return ExpressionError(shortened(source), place, reason, hint)
+
+
+def stopped_error(frame: FrameType, seconds: float) -> ExpressionLimitExceeded:
+    """Return the error of an evaluation that was stopped.
+
+    Args:
+        frame: The frame of the evaluation, which `evaluation_in` has returned.
+        seconds: The limit of its time.
+    """
+    source, place = evaluated_in(frame)
+    return ExpressionLimitExceeded(shortened(source), place, stop_reason(seconds))
+
+
+def stop_reason(seconds: float) -> str:
+    """Return why an evaluation was stopped after its limit of so many seconds."""
+    return f"the evaluation was stopped because it took longer than its limit of {seconds:g} s"
 
 
 def shortened(source: str, most: int = 200) -> str:

@@ -17,6 +17,7 @@ from stretto.definitions.expressions.base.bounds import Fuel, check_length, chec
 from stretto.definitions.expressions.base.moment import Moment
 from stretto.definitions.expressions.base.namespaces import Scope
 from stretto.definitions.expressions.base.plain_values import Joined, Listed, Literal, Members, Path, Plain, plain_of
+from stretto.definitions.expressions.base.running import evaluation
 from stretto.definitions.expressions.base.values import settle, text_of
 from stretto.definitions.expressions.compiled import Evaluate, compile_plain
 from stretto.definitions.expressions.failures import author_error, harmless_error, shortened
@@ -141,6 +142,7 @@ class Expression(Written):
         """Return the text of the value between other text, as Jinja computes it."""
         return self._computed(text_of, scope, moment)
 
+    @evaluation("self")
     def _computed(self, convert: Callable[[Any, Fuel], Value], scope: Scope, moment: Moment) -> Value:
         context = ScopeContext(_EXPRESSIONS, scope, moment)
         try:
@@ -199,6 +201,7 @@ class Statements(Written):
         self.calls = _called(tree)
         self._function = _compile(_TEXTS, tree)
 
+    @evaluation("self")
     def evaluate(self, scope: Scope, moment: Moment) -> str:
         """Run the statements and join their output."""
         context = StatementsContext(_TEXTS, scope, moment)

@@ -45,7 +45,8 @@ def show(
     --limit and --cursor apply to --items.
 
     With --json: {id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, origin, deadline, inputs,
-    output, errors, tasks, children}, with --items also {items, next}.
+    output, errors, tasks, children}, of a quarantined run also {quarantine: {run, at, reason}}, with --items also
+    {items, next}.
     """
     shown = source.ask(Run(run), RunAnswer).run
     page = None
@@ -72,6 +73,8 @@ def _show_run(run: dict[str, Any], clock: Clock) -> None:
             ("inputs", _data(run["inputs"])), ("output", None if run["output"] is None else _data(run["output"])),
         ]
     )  # fmt: skip
+    if "quarantine" in run and run["ended_at"] is None:
+        click.echo(f"waits     {one_line(_quarantine_of(run))}")
     for error in run["errors"]:
         click.echo(f"error     {one_line(error_line(error))}")
     for child in run["children"]:
@@ -153,6 +156,11 @@ def export(source: Source, *, run: str, as_json: bool) -> None:
         click.echo(separator + msgspec.json.encode(entry), nl=False)
         separator = b",\n"
     click.echo(b"\n]}")
+
+
+def _quarantine_of(run: dict[str, Any]) -> str:
+    above = "" if run["quarantine"]["run"] == run["id"] else f"the run {run['quarantine']['run']} above it is "
+    return f"{above}{run['quarantine']['reason']}"
 
 
 def _data(value: Any) -> str:

@@ -15,6 +15,7 @@ from stretto.definitions.errors import ExpressionError, Finding, NotData, Place
 from stretto.definitions.expressions.base.bounds import SPLIT
 from stretto.definitions.expressions.base.moment import Moment
 from stretto.definitions.expressions.base.namespaces import ABSENT, Scope
+from stretto.definitions.expressions.base.running import evaluation
 from stretto.definitions.expressions.base.values import settle
 from stretto.definitions.expressions.failures import author_error, harmless_error, shortened
 from stretto.definitions.expressions.orquesta.delimiting import (
@@ -167,6 +168,7 @@ class Given(Written):
         self.default = default
         self.place = place
 
+    @evaluation("self")
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
         """Return the value of the input."""
         evaluation = Evaluation(scope, moment)
@@ -258,6 +260,7 @@ def _is_in_raw(text: str, offset: int) -> bool:
     return text.rfind("{% raw %}", 0, offset) > text.rfind("{% endraw %}", 0, offset)
 
 
+@evaluation("template")
 def _evaluated(rendering: Rendering, template: Expression | Text | Statements, scope: Scope, moment: Moment) -> Data:
     evaluation = Evaluation(scope, moment)
     try:

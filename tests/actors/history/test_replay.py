@@ -96,7 +96,7 @@ def begun(text: str = FAN, children: tuple[Child, ...] = ()) -> tuple[Replay, di
     """Return a run that is being rebuilt, with what it starts of its fan-out by the items' indexes."""
     conductor = conductor_of(acceptance(workflow=read_workflow(f'version: "1.0.0"\n{text}', "fan.yaml")))
     replayed = Replay(conductor, 1000.0, children)
-    replayed.begin()
+    replayed.feed([])
     return replayed, {start.index: start for start in conductor.outstanding() if start.task == "fan"}
 
 
@@ -218,7 +218,7 @@ class Damaged:
     """A reader of a store whose entries cannot be read."""
 
     def __init__(self, reader: Reader, error: Exception) -> None:
-        self.end, self.run, self.accepted = reader.end, reader.run, reader.accepted
+        self.end, self.run, self.accepted, self.quarantine = reader.end, reader.run, reader.accepted, reader.quarantine
         self._error = error
 
     def entries(self, *_given: Any) -> list[Entry]:
