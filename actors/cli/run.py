@@ -66,6 +66,7 @@ def run(
     """
     from stretto.actors.cli.support.error_exits import code_of
     from stretto.actors.engine import Engine
+    from stretto.actors.runners import capture_prints
     from stretto.definitions.errors import InvalidDefinition, StrettoError
     from stretto.metrics import configure_logging
 
@@ -80,12 +81,14 @@ def run(
             own = "--definitions, --actions, --packs, --pack-config, --keystore, --store and --store-key"
             raise click.UsageError(f"{own} are the daemon's own settings: leave them out here")
         run_at_daemon(daemon, Wanted(workflow, assignments, inputs, as_json, detach, log_level, idempotency_key))
+    # Until the process ends: standard output is for the outcome, also if a function still runs then.
+    capture_prints(echo=sys.stderr)
     _check_alone(store, detach=detach, of_a_store=store_key or idempotency_key)
     try:
         engine = Engine.start(
             definitions=definitions, actions=actions, packs=packs, pack_config=pack_config, keystore=keystore,
             rendered_commands=rendered_commands(), store=store, store_key=store_key,
-            expression_limits=expression_limits(),
+            expression_limits=expression_limits(), capture_output=True,
         ).proxy()  # fmt: skip
     except StrettoError as error:
         give_up(str(error), code_of(error))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         ask_method,
         forward,
         tell_then,
+        when_settled,
     )
     from stretto.actors.dispatch.dispatcher import Dispatcher
     from stretto.actors.dispatch.handlers import handlers_of, handles, unbound_handlers
@@ -32,7 +33,8 @@ else:
             "actor": "DispatchedActor",
             "asyncio_bridge": "call call_then reached_by",
             "clock": "Timers Clock ForgetReminder RemindAt",
-            "deferred": "Deferred SparseFuture answer answer_error ask_deferred ask_method forward tell_then",
+            "deferred": "Deferred SparseFuture answer answer_error ask_deferred ask_method forward tell_then "
+            "when_settled",
             "dispatcher": "Dispatcher",
             "handlers": "handlers_of handles unbound_handlers",
             "lane": "Lane",
@@ -72,4 +74,5 @@ __all__ = [
     "reached_by",
     "tell_then",
     "unbound_handlers",
+    "when_settled",
 ]

@@ -214,6 +214,11 @@ class _HandledFuture(pykka.Future[Any]):
         self._then()
 
 
+def when_settled(answer: Deferred, then: Callable[[], object]) -> None:
+    """Call a function once there is an answer or an error, on the thread that has it. It must return at once."""
+    answer.subscribe(_HandledFuture(then), set())
+
+
 def tell_then(actor: pykka.ActorRef[Any], message: Any, then: Callable[[], object]) -> None:
     """Send a message, and call a function once the actor has handled it or has stopped.
 

@@ -18,10 +18,10 @@ from stretto.actors.engine.core import EngineCore
 from stretto.actors.engine.startup import EngineOptions, EngineParts, Retention, bind_gauges, start_actor, start_parts
 from stretto.actors.engine.submission import checked_watcher
 from stretto.actors.history import reports
-from stretto.actors.journal import PAGE, Origin, RerunScope
+from stretto.actors.journal import MAX_OUTPUT_BYTES, PAGE, Origin, RerunScope
 from stretto.actors.packs import Source
 from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND
-from stretto.actors.runs import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS, ControlRun, ReportItemOutput, WatchRun
+from stretto.actors.runs import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS, ControlRun, WatchRun
 from stretto.definitions.conductor import events
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
@@ -64,6 +64,8 @@ class Engine(DispatchedActor):
         max_items_in_flight: int = MAX_ITEMS_IN_FLIGHT,
         max_runs: int = MAX_RUNS,
         max_result_bytes: int = MAX_RESULT_BYTES,
+        max_output_bytes: int = MAX_OUTPUT_BYTES,
+        capture_output: bool = False,
         threads: int = DEFAULT_THREADS,
         max_threads_left_behind: int = MAX_THREADS_LEFT_BEHIND,
         dispatchers: int = 1,
@@ -91,6 +93,8 @@ class Engine(DispatchedActor):
             max_items_in_flight: The bound on items in flight in all runs together.
             max_runs: The bound on runs in progress. A new run above it is refused.
             max_result_bytes: The bound on the JSON text of one action's result. A larger one fails its item.
+            max_output_bytes: The bound on the texts of one run that are kept with `capture_output`.
+            capture_output: Keep what actions print with their items. Other threads than the main one print to stderr.
             threads: The bound on threads for plain functions.
             max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
             dispatchers: The number of threads for actors.
@@ -126,6 +130,7 @@ class Engine(DispatchedActor):
             check_digests=check_digests, store_key=store_key, retention=Retention(retain_days, retain_runs),
             files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
             max_runs=max_runs, max_result_bytes=max_result_bytes, expression_limits=expression_limits,
+            max_output_bytes=max_output_bytes, capture_output=capture_output,
         ))  # fmt: skip
         return start_actor(parts, lambda: cls.start_on(parts.services.dispatcher, parts))
 
@@ -188,10 +193,7 @@ class Engine(DispatchedActor):
         return self._core.requests.status(run_id)
 
     def cancel(self, run_id: str) -> Any:
-        """Cancel a run by its cancellation policy. Answered when nothing new will start.
-
-        A quarantined run ends at once, without an evaluation of its expressions.
-        """
+        """Cancel a run by its policy. Answered when nothing new will start. A quarantined run ends at once."""
         return self._core.requests.cancel(run_id)
 
     def recover(self, run_id: str) -> Any:
@@ -244,16 +246,16 @@ class Engine(DispatchedActor):
         return self._core.requests.why(run_id, task)
 
     def item_output(self, run_id: str, task: str, index: int = 0) -> Any:
-        """Return what an item in flight has written so far, secrets masked.
+        """Return what an item in flight has written so far, or its last ended attempt, secrets masked.
 
         Returns:
-            {task, visit, index, attempt, stdout, stderr, truncated}: the newest 64 KiB of each stream, `truncated` if
-            there was more. The streams are None for actions without a process.
+            {task, visit, index, attempt, outcome, stdout, stderr, truncated, cut}: the newest 64 KiB of each stream,
+            `cut` bytes before them. `outcome` is None in flight, a stream if there is none.
 
         Raises:
-            ItemNotInFlight: The item is not in flight.
+            ItemNotInFlight, UnknownItem: The item has not begun, or nothing of it is kept.
         """
-        return self._core.requests.send(run_id, "show the output of", ReportItemOutput(task, index))
+        return self._core.requests.item_output(run_id, task, index)
 
     def runs_in_progress(self) -> int:
         """Return the number of runs in progress."""

@@ -7,10 +7,10 @@ from stretto.actors.dispatch import Deferred
 from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.release import Release
 from stretto.actors.engine.run_table import MAX_REMEMBERED_RUNS, RunTable, run_ended_error
-from stretto.actors.history import quarantine_wait, reports
+from stretto.actors.history import kept_report, quarantine_wait, reports
 from stretto.actors.journal import Reader
 from stretto.actors.outcome import UnknownRun
-from stretto.actors.runs import ControlRun, ExplainWaits, Forwarded, ReportStatus, Services
+from stretto.actors.runs import ControlRun, ExplainWaits, Forwarded, ReportItemOutput, ReportStatus, Services
 from stretto.definitions.conductor import ENDED, CancelRequested, IllegalTransition
 
 
@@ -39,6 +39,31 @@ class RunRequests:
         if ended is not None:
             raise run_ended_error(verb, ended)
         return self._forward(run_id, verb, message)
+
+    def item_output(self, run_id: str, task: str, index: int) -> dict[str, Any] | Deferred:
+        """Return the output of an item. See `Engine.item_output`."""
+        run = self._table.get(run_id)
+        if run is None:
+            return self._ended_output(run_id, task, index)
+        # The run may end before its supervisor answers.
+        request = run.add_request(None, lambda: self._ended_output(run_id, task, index))
+        run.tell(Forwarded(ReportItemOutput(task, index), request))
+        return request
+
+    def _ended_output(self, run_id: str, task: str, index: int) -> dict[str, Any] | Deferred:
+        """Return the output of an item of a run that is not in progress, from the store or from memory."""
+        if self._services.journal.durable:
+            return self._services.readers.ask_deferred(lambda reader: reports.item_output(reader, run_id, task, index))
+        if self._table.ended(run_id) is None:
+            raise not_remembered_error(run_id)
+        outputs = self._table.outputs_of(run_id)
+        kept = None if outputs is None else outputs.find(task, index)
+        if kept is None:
+            raise reports.UnknownItem(
+                f"no text of item {index} of the task {task!r} of the run {run_id} is kept: without a store, only what "
+                "functions have printed is"
+            )
+        return kept_report(kept)
 
     def cancel(self, run_id: str) -> Deferred:
         """Cancel a run. See `Engine.cancel`."""

@@ -3,40 +3,51 @@
 import contextlib
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pykka
 
-from stretto.actors.dispatch import Deferred
+from stretto.actors.dispatch import Deferred, forward
 from stretto.actors.outcome import RunHandle
 from stretto.actors.runs import RunInputs
 from stretto.definitions.conductor import IllegalTransition
+from stretto.definitions.errors import StrettoError
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
     from stretto.actors.dispatch import Lane
-    from stretto.actors.journal import Child
+    from stretto.actors.journal import Child, OutputsInMemory
     from stretto.definitions.context import Mask
 
 MAX_REMEMBERED_RUNS = 1000
 """Ended runs whose status is known without a store."""
 MAX_REMEMBERED_BYTES = 64 * 1024 * 1024
-"""Bytes of inputs of ended runs that are kept to rerun them without a store."""
+"""Bytes of inputs of ended runs that are kept to rerun them without a store, and likewise of printed texts."""
 
 
 class PendingRequest(Deferred):
-    """A user's request to a run. The supervisor answers it, or the engine if the run ends first."""
+    """A user's request to a run. The supervisor answers it, or the engine if the run ends first.
 
-    __slots__ = ("__weakref__", "verb")
+    Attributes:
+        verb: Names the request in the error after the end, or is None for one that is answered then.
+    """
 
-    def __init__(self, verb: str | None) -> None:
+    __slots__ = ("__weakref__", "_answer_after_end", "verb")
+
+    def __init__(self, verb: str | None, answer_after_end: Callable[[], Any] | None = None) -> None:
         super().__init__()
         self.verb = verb
+        self._answer_after_end = answer_after_end
 
     def resolve_after_end(self, status: dict[str, Any]) -> None:
         """Answer from the run's last status, unless the supervisor has answered."""
-        if self.verb is None:
+        if self._answer_after_end is not None:
+            try:
+                forward(self._answer_after_end(), self)
+            except StrettoError as error:
+                self.fail(error)
+        elif self.verb is None:
             self.resolve(status)
         else:
             self.fail(run_ended_error(self.verb, status))
@@ -106,9 +117,14 @@ class Run:
         """Keep further messages until there is another supervisor."""
         self.supervisor = None
 
-    def add_request(self, verb: str | None) -> PendingRequest:
-        """Create a pending request, held weakly: it disappears when its caller does."""
-        request = PendingRequest(verb)
+    def add_request(self, verb: str | None, answer_after_end: Callable[[], Any] | None = None) -> PendingRequest:
+        """Create a pending request, held weakly: it disappears when its caller does.
+
+        Args:
+            verb: Names the request in the error after the run's end, or is None if its last status answers it.
+            answer_after_end: Returns the answer if the run ends first, in place of both.
+        """
+        request = PendingRequest(verb, answer_after_end)
         if self._requests is None:
             self._requests = weakref.WeakSet()
         self._requests.add(request)
@@ -139,6 +155,8 @@ class RunTable:
         self._ended: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._inputs: OrderedDict[str, RunInputs] = OrderedDict()
         self._weight = 0
+        self._outputs: OrderedDict[str, OutputsInMemory] = OrderedDict()
+        self._output_bytes = 0
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -191,6 +209,17 @@ class RunTable:
     def inputs_of(self, run_id: str) -> RunInputs | None:
         """Return the workflow and inputs of an ended run, if they are remembered."""
         return self._inputs.get(run_id)
+
+    def remember_outputs(self, run_id: str, outputs: "OutputsInMemory") -> None:
+        """Keep the texts that a run's items have printed, as far as there is room."""
+        self._outputs[run_id] = outputs
+        self._output_bytes += outputs.size
+        while self._output_bytes > MAX_REMEMBERED_BYTES or len(self._outputs) > MAX_REMEMBERED_RUNS:
+            self._output_bytes -= self._outputs.popitem(last=False)[1].size
+
+    def outputs_of(self, run_id: str) -> "OutputsInMemory | None":
+        """Return the printed texts of an ended run, if they are remembered."""
+        return self._outputs.get(run_id)
 
     def ended(self, run_id: str) -> dict[str, Any] | None:
         """Return the last status of an ended run, if it is remembered."""

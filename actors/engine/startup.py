@@ -72,6 +72,8 @@ class EngineOptions:
     max_items_in_flight: int
     max_runs: int
     max_result_bytes: int
+    max_output_bytes: int
+    capture_output: bool
     threads: int
     max_threads_left_behind: int
     dispatchers: int
@@ -156,7 +158,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
         stack.add("files", files.stop)
         runners = Runners(
             threads=options.threads, addresses=options.addresses,
-            max_threads_left_behind=options.max_threads_left_behind,
+            max_threads_left_behind=options.max_threads_left_behind, capture_output=options.capture_output,
         )  # fmt: skip
         stack.add("runners", runners.stop)
         services = Services(
@@ -164,7 +166,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             journal=NoJournal() if journal is None else journal.link,
             readers=NoReaders() if journal is None else journal.readers, files=files,
             permits=PermitPool(options.max_items_in_flight), limits=options.expression_limits, guard=guard,
-            max_result_bytes=options.max_result_bytes,
+            max_result_bytes=options.max_result_bytes, max_output_bytes=options.max_output_bytes,
         )  # fmt: skip
         if journal is not None:
             journal.start(timers, instruments, lambda: services.engine)
@@ -248,7 +250,7 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_qu
 
 
 def _check(options: EngineOptions) -> None:
-    for name in ("max_items_in_flight", "max_runs", "max_result_bytes", "threads", "dispatchers"):
+    for name in ("max_items_in_flight", "max_runs", "max_result_bytes", "max_output_bytes", "threads", "dispatchers"):
         value = getattr(options, name)
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")

@@ -164,6 +164,8 @@ class RunSupervision:
             "tasks": message.tasks,
         }
         self._table.remember(status, None if self._services.journal.durable else message.inputs)
+        if message.outputs is not None:
+            self._table.remember_outputs(message.run_id, message.outputs)
         for request in run.pending_requests():
             request.resolve_after_end(status)
         self.forget(message.run_id)

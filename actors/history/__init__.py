@@ -15,6 +15,8 @@ if TYPE_CHECKING:
         stored_handle,
     )
     from stretto.actors.history.offline import OfflineRuns
+    from stretto.actors.history.outputs import ended_output
+    from stretto.actors.history.plain import kept_report
     from stretto.actors.history.quarantine import not_quarantined_error, quarantined_error
     from stretto.actors.history.replay import READ_AT_ONCE, Replay, outcome_for_parent
     from stretto.actors.history.waits import Blockers, explain_waits, quarantine_wait, quarantined_children
@@ -25,6 +27,8 @@ else:
         {
             "loading": "EntriesRead RunLoaded RunNotLoaded load load_reuse_plan not_loaded stored_handle",
             "offline": "OfflineRuns",
+            "outputs": "ended_output",
+            "plain": "kept_report",
             "quarantine": "not_quarantined_error quarantined_error",
             "replay": "READ_AT_ONCE Replay outcome_for_parent",
             "waits": "Blockers explain_waits quarantine_wait quarantined_children",
@@ -41,7 +45,9 @@ __all__ = [
     "RunLoaded",
     "RunNotLoaded",
     "WrittenResults",
+    "ended_output",
     "explain_waits",
+    "kept_report",
     "load",
     "load_reuse_plan",
     "not_loaded",

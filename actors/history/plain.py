@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from stretto.actors.journal import Entry, ItemRow, Quarantine, RunRow, SecretsLearned, TaskRow
+from stretto.actors.journal import Entry, ItemRow, KeptOutput, Quarantine, RunRow, SecretsLearned, TaskRow
 from stretto.definitions.conductor import Failure
 from stretto.definitions.context import Mask
 
@@ -42,6 +42,24 @@ def item_as_json(row: ItemRow) -> dict[str, Any]:
     fields = _row_as_json(row)
     del fields["number"]
     return fields
+
+
+def kept_report(output: KeptOutput) -> dict[str, Any]:
+    """Return {task, visit, index, attempt, outcome, stdout, stderr, truncated, cut} of a printed text.
+
+    `outcome` is None for an attempt in flight, and `cut` the number of bytes before the text that are not kept.
+    """
+    return {
+        "task": output.task,
+        "visit": output.visit,
+        "index": output.index,
+        "attempt": output.attempt,
+        "outcome": output.outcome,
+        "stdout": output.text,
+        "stderr": "",
+        "truncated": output.cut > 0,
+        "cut": output.cut,
+    }
 
 
 def failure_as_json(failure: Failure, mask: Mask) -> dict[str, Any]:

@@ -3,14 +3,17 @@
 Lists read narrow rows, a page at a time. Times are RFC 3339 in UTC. A value that needs a missing key is "(sealed)".
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
+
+from msgspec import structs
 
 from stretto.actors.history.masks import SEALED, entries_of, mask_of, unless_sealed
 from stretto.actors.history.plain import (
     entry_as_json,
     failure_as_json,
     item_as_json,
+    kept_report,
     quarantine_as_json,
     run_as_json,
     task_as_json,
@@ -135,6 +138,27 @@ def show_item(reader: Reader, run_id: str, task: str, index: int, visit: int | N
     mask = read[1]
     error = None if entry.failure is None else failure_as_json(entry.failure, mask)
     return {**item_as_json(row), "result": mask.data(entry.result), "error": error}
+
+
+def item_output(reader: Reader, run_id: str, task: str, index: int) -> dict[str, Any]:
+    """Return what the last ended attempt of an item has written, masked.
+
+    {task, visit, index, attempt, outcome, stdout, stderr, truncated, cut}. stdout is the text that its function has
+    printed and logged. For a process, both streams are those of its result. Both are None if there is neither.
+    Raises `UnknownRun`, `UnknownItem`, `StoreUnavailable`.
+    """
+    item = show_item(reader, run_id, task, index)
+    row = reader.last_attempt(run_id, task, index)
+    kept = None if row is None else unless_sealed(lambda: reader.output(run_id, row))
+    if kept is not None:
+        read = _accepted_and_mask(reader, run_id)
+        return kept_report(kept if read is None else structs.replace(kept, text=read[1].text(kept.text)))
+    result = item["result"] if isinstance(item["result"], Mapping) else {}
+    stdout, stderr = (result.get(name) if isinstance(result.get(name), str) else None for name in ("stdout", "stderr"))
+    if item["result"] == SEALED:
+        stdout = SEALED
+    names = "task", "visit", "index", "attempt", "outcome"
+    return {**{name: item[name] for name in names}, "stdout": stdout, "stderr": stderr, "truncated": False, "cut": 0}
 
 
 def why(reader: Reader, run_id: str, task: str | None = None) -> list[dict[str, Any]]:

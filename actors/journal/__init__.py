@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.location import InFile, files_of, locate
     from stretto.actors.journal.messages import JournalHasRoom, PruneRuns, RunExists, RunUnrecordable, StoreGone
     from stretto.actors.journal.opening import open_reader, open_store
+    from stretto.actors.journal.outputs import OutputsInMemory
     from stretto.actors.journal.readers import NoReaders, NoStore, Readers, ReadingStopped
     from stretto.actors.journal.records import (
         Ending,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         Idempotency,
         ItemKey,
         ItemStarted,
+        KeptOutput,
         Origin,
         ParentItem,
         Rerun,
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
         origin_of_rerun,
     )
     from stretto.actors.journal.replay_trace import BEGINNING, FIRST_ENTRY, LOADING, ReplayTrace
-    from stretto.actors.journal.run_log import RunLog
+    from stretto.actors.journal.run_log import MAX_OUTPUT_BYTES, RunLog
     from stretto.actors.journal.service import OpenJournal, open_journal
     from stretto.actors.journal.sql.backup import backup, check
     from stretto.actors.journal.sql.store import Store
@@ -72,13 +74,14 @@ else:
             "location": "InFile files_of locate",
             "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable StoreGone",
             "opening": "open_reader open_store",
+            "outputs": "OutputsInMemory",
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
-                "Ending Entry Happened Idempotency ItemKey ItemStarted Origin ParentItem Rerun RerunScope "
-                "ResultsWritten RunAccepted SecretsLearned Suspicion Suspicions Write origin_of_rerun"
+                "Ending Entry Happened Idempotency ItemKey ItemStarted KeptOutput Origin ParentItem Rerun "
+                "RerunScope ResultsWritten RunAccepted SecretsLearned Suspicion Suspicions Write origin_of_rerun"
             ),
             "replay_trace": "BEGINNING FIRST_ENTRY LOADING ReplayTrace",
-            "run_log": "RunLog",
+            "run_log": "MAX_OUTPUT_BYTES RunLog",
             "service": "OpenJournal open_journal",
             "sql.backup": "backup check",
             "sql.store": "Store",
@@ -94,6 +97,7 @@ __all__ = [
     "BEGINNING",
     "FIRST_ENTRY",
     "LOADING",
+    "MAX_OUTPUT_BYTES",
     "MAX_PAGE",
     "MAX_PENDING",
     "PAGE",
@@ -111,6 +115,7 @@ __all__ = [
     "ItemRow",
     "ItemStarted",
     "JournalHasRoom",
+    "KeptOutput",
     "Keyring",
     "Link",
     "NoJournal",
@@ -119,6 +124,7 @@ __all__ = [
     "Notifications",
     "OpenJournal",
     "Origin",
+    "OutputsInMemory",
     "ParentItem",
     "Prune",
     "PruneRuns",

@@ -150,6 +150,26 @@ class Ending(msgspec.Struct, frozen=True):
     at: float
 
 
+class KeptOutput(msgspec.Struct, frozen=True):
+    """The text that an ended attempt has printed and logged, masked. It is no part of the run's entries."""
+
+    task: str
+    visit: int
+    index: int
+    attempt: int
+    outcome: str | None
+    """How it ended, or None for one in flight."""
+    text: str
+    size: int
+    """The bytes of the text."""
+    cut: int
+    """The bytes before it that are not kept."""
+
+    def dropped(self) -> "KeptOutput":
+        """Return what remains of a text for which there is no room."""
+        return KeptOutput(self.task, self.visit, self.index, self.attempt, self.outcome, "", 0, self.cut + self.size)
+
+
 class Happened(msgspec.Struct, frozen=True, kw_only=True):
     """The progress of a run in one turn."""
 
@@ -164,6 +184,9 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True):
     status: str | None = None
     """The run's new status, or None if it has not changed."""
     ending: Ending | None = None
+    outputs: tuple[KeptOutput, ...] = ()
+    max_output_bytes: int = 0
+    """How many bytes of texts of the run are kept."""
 
 
 class Suspicion(msgspec.Struct, frozen=True, kw_only=True):

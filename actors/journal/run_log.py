@@ -1,22 +1,26 @@
 """The log of one run: its entries, gathered during a turn and sent to the journal as one record."""
 
-from typing import Any
+from typing import Any, Final
 
 import pykka
 
 from stretto.actors.dispatch import Deferred
 from stretto.actors.journal.link import Link
-from stretto.actors.journal.records import Ending, Entry, Happened, RunAccepted, SecretsLearned, TaskState
+from stretto.actors.journal.outputs import OutputsInMemory
+from stretto.actors.journal.records import Ending, Entry, Happened, KeptOutput, RunAccepted, SecretsLearned, TaskState
 from stretto.definitions.conductor import TaskEnded, TaskStarted
 from stretto.definitions.context import Mask
+
+MAX_OUTPUT_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of printed texts of one run that are kept."""
 
 
 class RunLog:
     """Gathers a run's numbered entries, and the messages and answers that wait until they are durable."""
 
     __slots__ = (
-        "_answers", "_ending", "_entries", "_family", "_learned", "_link", "_next", "_notifications", "_run_id",
-        "_secretive", "_status", "_tasks", "durable",
+        "_answers", "_ending", "_entries", "_family", "_learned", "_link", "_max_output_bytes", "_next",
+        "_notifications", "_outputs", "_run_id", "_secretive", "_status", "_tasks", "durable", "in_memory",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - where the log continues, as keywords
@@ -29,6 +33,7 @@ class RunLog:
         learned: int = 0,
         status: str = "running",
         family: str | None = None,
+        max_output_bytes: int = MAX_OUTPUT_BYTES,
     ) -> None:
         """Continue a run's log.
 
@@ -40,6 +45,7 @@ class RunLog:
             learned: How many of the mask's learned texts are already recorded.
             status: The run's status in the store.
             family: The id of the run at the top, if it is not this one.
+            max_output_bytes: How many bytes of printed texts of the run are kept.
         """
         self._family = family or run_id
         self._link = link
@@ -54,6 +60,10 @@ class RunLog:
         self._answers: list[tuple[Deferred, Any]] = []
         self._status = status
         self._ending: Ending | None = None
+        self._max_output_bytes = max_output_bytes
+        self._outputs: tuple[KeptOutput, ...] = ()
+        self.in_memory: OutputsInMemory | None = None
+        """The printed texts without a store, if there are any."""
 
     def has_room(self, waiter: pykka.ActorRef[Any]) -> bool:
         """Return whether items may start; if not, `waiter` receives JournalHasRoom once they may."""
@@ -76,6 +86,15 @@ class RunLog:
             self._entries.append(SecretsLearned(mask.learned_since(self._learned)))
             self._learned = mask.seen_count
         self._entries.append(entry)
+
+    def keep_output(self, output: KeptOutput) -> None:
+        """Keep the text that an ended attempt has printed."""
+        if self.durable:
+            self._outputs += (output,)
+            return
+        if self.in_memory is None:
+            self.in_memory = OutputsInMemory(self._max_output_bytes)
+        self.in_memory.add(output)
 
     def task_started(self, command: TaskStarted, at: float) -> None:
         """Record the start of a task's visit, at `at` seconds since the epoch."""
@@ -115,9 +134,11 @@ class RunLog:
             happened = Happened(
                 run_id=self._run_id, first=self._next, entries=tuple(self._entries),
                 secret=self._secretive or bool(mask), tasks=tuple(self._tasks), status=changed, ending=ending,
+                outputs=self._outputs, max_output_bytes=self._max_output_bytes,
             )  # fmt: skip
         self._link.record(happened, tuple(self._notifications), tuple(self._answers), self._family)
         self._status = status or self._status
         self._ending = None
+        self._outputs = ()
         self._next += len(self._entries)
         self._entries, self._tasks, self._notifications, self._answers = [], [], [], []

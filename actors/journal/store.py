@@ -8,7 +8,7 @@ from typing import Protocol
 
 import msgspec
 
-from stretto.actors.journal.records import Entry, ItemKey, Origin, RunAccepted, Suspicion, Write
+from stretto.actors.journal.records import Entry, ItemKey, KeptOutput, Origin, RunAccepted, Suspicion, Write
 from stretto.definitions.conductor import ItemCompleted
 from stretto.definitions.data import Data, FrozenList
 from stretto.definitions.errors import StrettoError
@@ -304,6 +304,9 @@ class Reader(Protocol):
 
     def last_attempt(self, run_id: str, task: str, index: int, visit: int | None = None) -> ItemRow | None:
         """Return the last ended attempt of an item, of a visit or of the newest one, or None if none has ended."""
+
+    def output(self, run_id: str, attempt: ItemRow) -> KeptOutput | None:
+        """Return the text that an ended attempt of an item has printed, or None if it has printed nothing."""
 
     def completions(self, run_id: str, numbers: Sequence[int]) -> Iterator[tuple[int, ItemCompleted]]:
         """Yield ended attempts with the numbers of their entries, without those that need a missing key.

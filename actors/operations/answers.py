@@ -92,7 +92,7 @@ class ItemAnswer(msgspec.Struct, frozen=True, tag="item"):
 
 
 class OutputAnswer(msgspec.Struct, frozen=True, tag="output"):
-    """{task, visit, index, attempt, stdout, stderr, truncated}, as `Engine.item_output` returns it."""
+    """{task, visit, index, attempt, outcome, stdout, stderr, truncated, cut}, as `Engine.item_output` returns it."""
 
     output: dict[str, Any]
 

@@ -102,7 +102,7 @@ class Item(Request, frozen=True, tag="item"):
 
 
 class ItemOutput(Request, frozen=True, tag="item_output"):
-    """Return the output so far of an item in flight."""
+    """Return the output of an item: so far, or of its last ended attempt."""
 
     run: str
     task: str

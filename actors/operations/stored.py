@@ -16,6 +16,7 @@ REPORTS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     requests.Run: reports.show_run,
     requests.Items: reports.list_items,
     requests.Item: reports.show_item,
+    requests.ItemOutput: reports.item_output,
     requests.Why: reports.why,
 }
 """The requests that a store answers, each with its report."""

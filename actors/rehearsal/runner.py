@@ -83,6 +83,8 @@ class _ScriptedCall:
 
     __slots__ = ("_runner", "began", "done", "ends_at", "launch", "number")
 
+    printed: Final = ()
+
     def __init__(  # noqa: PLR0913 - what a call consists of
         self, runner: "ScriptedRunner", launch: Launch, done: Done, number: int, *, now: float, ends_at: float
     ) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.runners.inline import call_inline
     from stretto.actors.runners.pool import Pool
+    from stretto.actors.runners.printing import PRINTED_BYTES, PrintedText, capture_prints
     from stretto.actors.runners.runners import DEFAULT_THREADS, Runners
     from stretto.actors.runners.threads import MAX_THREADS_LEFT_BEHIND
 else:
@@ -35,6 +36,7 @@ else:
             "base": "Began Call Done EngineRunner Finished Runner Running ThreadUse describe",
             "inline": "call_inline",
             "pool": "Pool",
+            "printing": "PRINTED_BYTES PrintedText capture_prints",
             "runners": "DEFAULT_THREADS Runners",
             "threads": "MAX_THREADS_LEFT_BEHIND",
         },
@@ -43,16 +45,19 @@ else:
 __all__ = [
     "DEFAULT_THREADS",
     "MAX_THREADS_LEFT_BEHIND",
+    "PRINTED_BYTES",
     "Began",
     "Call",
     "Done",
     "EngineRunner",
     "Finished",
     "Pool",
+    "PrintedText",
     "Runner",
     "Runners",
     "Running",
     "ThreadUse",
     "call_inline",
+    "capture_prints",
     "describe",
 ]

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from types import CoroutineType
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
@@ -11,6 +11,7 @@ import msgspec
 
 from stretto.actors.actions import Action, ActionFailed, OutputSoFar
 from stretto.actors.process import generation
+from stretto.actors.runners.printing import PrintedText, PrintSlot, print_slot
 from stretto.definitions.conductor import StartItem
 from stretto.definitions.data import Frozen, FrozenDict, freeze
 from stretto.definitions.errors import NotData
@@ -83,6 +84,13 @@ class Running(Protocol):
     def began(self) -> Began | None:
         """When the action's code began, after any wait for a thread, or None before. Any thread may read this."""
 
+    @property
+    def printed(self) -> Sequence[PrintedText]:
+        """The text that the action's code has printed and logged, or nothing if there is none. Any thread may read it.
+
+        It is empty for runners that do not capture output.
+        """
+
     def cancel(self) -> bool:
         """Cancel the call.
 
@@ -146,13 +154,15 @@ class EngineRunner(Runner, Protocol):
         """Return the items (task, visit, index) of a run that wait for a thread."""
 
 
-def run_call(call: Call) -> Finished:
-    """Run a plain function to its end, in a context that holds only the call's ids."""
-    return Context().run(_run, call)
+def run_call(call: Call, slot: PrintSlot | None = None) -> Finished:
+    """Run a plain function to its end, in a context that holds only the call's ids and the slot for its prints."""
+    return Context().run(_run, call, slot)
 
 
-def _run(call: Call) -> Finished:
+def _run(call: Call, slot: PrintSlot | None) -> Finished:
     call_ids.set(call.ids)
+    if slot is not None:
+        print_slot.set(slot)
     if call.on_begin is not None:
         call.on_begin()
     process = generation()

@@ -23,6 +23,7 @@ from stretto.actors.runners.base import (
     returned,
 )
 from stretto.actors.runners.pool import Pool
+from stretto.actors.runners.printing import PrintSlot, print_slot
 from stretto.metrics import call_ids, get_logger
 
 # Longer than the grace of core.local, so that its commands end within this time.
@@ -38,7 +39,7 @@ _log = get_logger(__name__)
 class _LoopCall:
     """A call on the loop. Everything except `cancel` and `output` happens on the loop's thread."""
 
-    __slots__ = ("_runner", "began", "call", "cancelling", "done", "slot", "task")
+    __slots__ = ("_runner", "began", "call", "cancelling", "done", "printed", "slot", "task")
 
     def __init__(self, runner: "EventLoopRunner", call: Call, done: Done) -> None:
         self._runner = runner
@@ -49,6 +50,7 @@ class _LoopCall:
         self.cancelling = False
         # A separate object: the task's context holds the slot, so this call as its own slot would be a cycle.
         self.slot = OutputSlot()
+        self.printed: PrintSlot = []
 
     def cancel(self) -> bool:
         return self._runner.cancel(self)
@@ -66,13 +68,21 @@ class EventLoopRunner:
     Args:
         addresses: The addresses that core.http may connect to.
         stop_seconds: How long `stop` waits for the actions.
+        capture_output: Whether the text that functions print is kept with their calls.
     """
 
     threads: Final = 1 + HELPER_THREADS
 
-    def __init__(self, *, addresses: AddressPolicy | None = None, stop_seconds: float = STOP_SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        addresses: AddressPolicy | None = None,
+        stop_seconds: float = STOP_SECONDS,
+        capture_output: bool = False,
+    ) -> None:
         self._addresses = addresses or AddressPolicy()
         self._stop_seconds = stop_seconds
+        self._captures = capture_output
         self._lock = threading.Lock()
         self._stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -176,6 +186,8 @@ class EventLoopRunner:
         running.began = Began(time.time(), time.monotonic())
         call_ids.set(running.call.ids)
         output_slot.set(running.slot)
+        if self._captures:
+            print_slot.set(running.printed)
         if running.call.on_begin is not None:
             running.call.on_begin()
         process = generation()

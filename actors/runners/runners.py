@@ -5,6 +5,7 @@ from typing import Final
 from stretto.actors.actions import AddressPolicy
 from stretto.actors.runners.base import Call, Done, Runner, Running, ThreadUse
 from stretto.actors.runners.event_loop import EventLoopRunner
+from stretto.actors.runners.printing import capture_prints
 from stretto.actors.runners.threads import MAX_THREADS_LEFT_BEHIND, ThreadRunner
 
 DEFAULT_THREADS: Final = 16
@@ -17,6 +18,7 @@ class Runners:
         threads: How many threads run plain functions.
         max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
         addresses: The addresses that core.http may connect to.
+        capture_output: Whether the text that functions print is kept with their calls, and not printed.
     """
 
     def __init__(
@@ -25,12 +27,14 @@ class Runners:
         threads: int = DEFAULT_THREADS,
         max_threads_left_behind: int = MAX_THREADS_LEFT_BEHIND,
         addresses: AddressPolicy | None = None,
+        capture_output: bool = False,
     ) -> None:
-        self._threads = ThreadRunner(threads, max_left_behind=max_threads_left_behind)
+        self._threads = ThreadRunner(threads, max_left_behind=max_threads_left_behind, capture_output=capture_output)
         self._runners: dict[str, Runner] = {
             "thread": self._threads,
-            "async": EventLoopRunner(addresses=addresses),
+            "async": EventLoopRunner(addresses=addresses, capture_output=capture_output),
         }
+        self._end_capture = capture_prints() if capture_output else None
 
     @property
     def threads(self) -> int:
@@ -63,3 +67,6 @@ class Runners:
         """Stop all runners in reverse order. Idempotent."""
         for runner in reversed(self._runners.values()):
             runner.stop()
+        end_capture, self._end_capture = self._end_capture, None
+        if end_capture is not None:
+            end_capture()

@@ -10,10 +10,13 @@ import time
 from contextlib import suppress
 from itertools import count
 from queue import SimpleQueue
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from stretto.actors.runners.base import Began, Call, Done, Finished, Running, ThreadUse, cancelled, report, run_call
 from stretto.metrics import get_logger
+
+if TYPE_CHECKING:
+    from stretto.actors.runners.printing import PrintSlot
 
 STOP_SECONDS: Final = 10.0
 MAX_THREADS_LEFT_BEHIND: Final = 64
@@ -25,12 +28,13 @@ _log = get_logger(__name__)
 class _ThreadCall:
     """A call for a thread. The thread or canceller that takes it from the waiting calls reports its end."""
 
-    __slots__ = ("_runner", "began", "call", "done")
+    __slots__ = ("_runner", "began", "call", "done", "printed")
 
     def __init__(self, call: Call, done: Done, runner: "ThreadRunner") -> None:
         self.began: Began | None = None
         self.call = call
         self.done = done
+        self.printed: PrintSlot = []
         self._runner = runner
 
     def take(self) -> bool:
@@ -62,13 +66,19 @@ class ThreadRunner:
         threads: The number of threads, at least 1.
         stop_seconds: How long `stop` waits for running functions.
         max_left_behind: How many threads that were left behind are replaced.
+        capture_output: Whether the text that functions print is kept with their calls.
 
     Attributes:
         waiting: The queued calls.
     """
 
     def __init__(
-        self, threads: int, *, stop_seconds: float = STOP_SECONDS, max_left_behind: int = MAX_THREADS_LEFT_BEHIND
+        self,
+        threads: int,
+        *,
+        stop_seconds: float = STOP_SECONDS,
+        max_left_behind: int = MAX_THREADS_LEFT_BEHIND,
+        capture_output: bool = False,
     ) -> None:
         if threads < 1:
             raise ValueError(f"threads must be at least 1, got {threads}")
@@ -76,6 +86,7 @@ class ThreadRunner:
         self.waiting: dict[_ThreadCall, bool] = {}
         self._stop_seconds = stop_seconds
         self._max_left_behind = max_left_behind
+        self._captures = capture_output
         self._queue: SimpleQueue[_ThreadCall | None] = SimpleQueue()
         self._running: dict[_ThreadCall, None] = {}
         self._left: dict[_ThreadCall, None] = {}
@@ -185,7 +196,7 @@ class ThreadRunner:
             finished: Finished | None = None
             if queued.take():
                 queued.began = Began(time.time(), time.monotonic())
-                finished = run_call(queued.call)
+                finished = run_call(queued.call, queued.printed if self._captures else None)
         finally:
             del self._running[queued]
         if finished is not None:

@@ -1,7 +1,7 @@
 """The run of a sub-workflow, as its parent item sees it."""
 
 import contextlib
-from typing import Any
+from typing import Any, Final
 
 import pykka
 
@@ -19,6 +19,9 @@ class ChildRun:
     """A child run. It can be cancelled like any other running action (`Running`)."""
 
     __slots__ = ("_engine", "began", "run_id")
+
+    printed: Final = ()
+    """Nothing: only the child's own items have output."""
 
     def __init__(self, engine: pykka.ActorRef[Any], run_id: str, began: Began) -> None:
         self._engine = engine

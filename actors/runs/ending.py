@@ -75,7 +75,7 @@ class RunEnding:
             masked = structs.replace(outcome, output=conductor.mask.data(outcome.output))
             log.end(Ending(masked.status, masked.output, masked.errors, self._services.now()))
         inputs = RunInputs(self._workflow, self.parameters, self._origin)
-        log.tell(self._listeners.engine, RunEnded(self._run_id, masked, tasks, inputs, unmasked=outcome))
+        log.tell(self._listeners.engine, RunEnded(self._run_id, masked, tasks, inputs, outcome, log.in_memory))
         return RunProgressed(self._run_id, outcome.status, tasks)
 
     def announce_end(self, progress: RunProgressed) -> None:

@@ -100,7 +100,7 @@ class RunExecution:
         self.reused = ReusedItems(request.reuse_plan, services.now, inbox)
         self.reminders = RunReminders(services.timers, services.now, supervisor)
         self.propagation = Propagation(run_id, self.items)
-        self.log = RunLog(services.journal, run_id, secretive=request.secrecy != NO_SECRECY, family=request.family)
+        self.log = _log_of(services, request)
         rules = FileRules(request.workflow, request.origin, services.files.access)
         self.streams = RunStreams(
             services.files, rules, run_id, supervisor, services.now, durable=services.journal.durable
@@ -108,11 +108,9 @@ class RunExecution:
         self.ending = RunEnding(
             services, request, self.items, self.streams, self.reminders, self.listeners, self.telemetry
         )
-        self._now = services.now
-        self._guard = services.guard
+        self._now, self._guard = services.now, services.guard
         self._reuses = request.reuse_plan is not None
-        self._supervisor = supervisor
-        self._inbox = inbox
+        self._supervisor, self._inbox = supervisor, inbox
 
     # ---- events
 
@@ -121,6 +119,8 @@ class RunExecution:
         """Handle the end of an item's attempt."""
         completed = message.completed
         self.items.ended(completed)
+        if message.output is not None:
+            self.log.keep_output(message.output)
         if self.conductor is None or self.ended:
             return
         outcome = self.conductor.counts_as(completed)
@@ -372,6 +372,13 @@ class RunExecution:
 
 EXECUTION_HANDLERS: Final[dict[type, Callable[[RunExecution, Any], Any]]] = unbound_handlers(RunExecution)
 """The messages that a supervisor passes to its execution."""
+
+
+def _log_of(services: Services, request: RunRequest) -> RunLog:
+    return RunLog(
+        services.journal, request.handle.id, secretive=request.secrecy != NO_SECRECY, family=request.family,
+        max_output_bytes=services.max_output_bytes,
+    )  # fmt: skip
 
 
 def _is_retried(completed: ItemCompleted, commands: list[Command]) -> bool:

@@ -6,12 +6,13 @@ from typing import Any
 
 import pykka
 
-from stretto.actors.actions import Action, InvalidActionInput, UnknownAction
+from stretto.actors.actions import InvalidActionInput, UnknownAction
 from stretto.actors.dispatch import DispatchedActor, Overran, handles
 from stretto.actors.journal import ItemKey, ParentItem
 from stretto.actors.runners import Began, Call, Finished, Running, call_inline
 from stretto.actors.runs.child import ChildRun, begin_of_child, child_failure
-from stretto.actors.runs.item_output import item_just_ended_error, output_report
+from stretto.actors.runs.item_failures import check_literal, too_large_message, unrendered_failure
+from stretto.actors.runs.item_output import item_just_ended_error, kept_output, output_report
 from stretto.actors.runs.messages import (
     ActionBegan,
     ActionEnded,
@@ -43,10 +44,9 @@ from stretto.definitions.conductor import (
     masked_input,
 )
 from stretto.definitions.data import Data, FrozenDict, encode_json, object_of, weigh
-from stretto.definitions.errors import ExpressionError, ExpressionLimitExceeded
-from stretto.definitions.expressions import Moment, stopped_error
+from stretto.definitions.errors import ExpressionError
+from stretto.definitions.expressions import Moment
 from stretto.definitions.model import Task
-from stretto.definitions.validation import RENDERED_HINT, computed_members
 from stretto.metrics import CallIds, get_logger
 
 STOP_GRACE_SECONDS = 10.0
@@ -119,10 +119,10 @@ class ItemActor(DispatchedActor):
             action = services.actions.get(ref, message.core_actions)
             action.check(rendered)
             if action.literal and services.actions.refuses_rendered(message.core_actions):
-                _check_literal(action, task, rendered)
+                check_literal(action, task, rendered)
         except (ExpressionError, Overran) as error:
             self._report_failure(
-                "failed", _unrendered(error, services, _log_fields(self._run_id, self._workflow, message))
+                "failed", unrendered_failure(error, services, _log_fields(self._run_id, self._workflow, message))
             )
             return
         except (InvalidActionInput, UnknownAction) as error:
@@ -246,7 +246,7 @@ class ItemActor(DispatchedActor):
             self._report_failure("failed", Failure("frozen", message, retryable=False))
             return
         if weigh(finished.result) > self._services.max_result_bytes:
-            message = _too_large(weigh(finished.result), self._services.max_result_bytes)
+            message = too_large_message(weigh(finished.result), self._services.max_result_bytes)
             self._report_failure("failed", self._failure("result_too_large", message, retryable=False))
             return
         if finished.status == "succeeded":
@@ -339,8 +339,10 @@ class ItemActor(DispatchedActor):
             None if began is None else began.at,
             None if began is None else max(finished_at - began.monotonic, 0.0),
         )  # fmt: skip
+        # Text of a function that runs on comes too late.
+        output = kept_output(start, outcome, running.printed) if running is not None and running.printed else None
         try:
-            request.supervisor.tell(ItemEnded(completed, finished_at - self._began, finished_at))
+            request.supervisor.tell(ItemEnded(completed, finished_at - self._began, finished_at, output))
         except pykka.ActorDeadError:
             _log.debug(
                 "item_without_supervisor", run_id=self._run_id, workflow=self._workflow, task=start.task,
@@ -363,33 +365,6 @@ def _log_fields(run_id: str, workflow: str, request: RunItem | None) -> dict[str
 def _ref_of(start: StartItem, task: Task) -> str:
     """Return the ref of an item's action, or of its sub-workflow."""
     return start.prepared.action if start.prepared is not None else task.action or ""
-
-
-def _unrendered(error: ExpressionError | Overran, services: Services, ids: dict[str, Any]) -> Failure:
-    """Return the failure of an item whose input cannot be rendered. An evaluation that was stopped is counted."""
-    if isinstance(error, Overran):
-        error = stopped_error(error.frame, error.seconds)
-        services.instruments.evaluations_stopped.inc()
-        _log.error("evaluation_stopped", place=str(error.place), expression=error.expression, **ids)
-    kind = error.code if isinstance(error, ExpressionLimitExceeded) else "expression"
-    return Failure(kind, error.explanation, retryable=False, expression=error.expression, where=error.place)
-
-
-def _too_large(size: int, most: int) -> str:
-    return (
-        f"the action's result must have at most {most:,} bytes as JSON (engine.max_result_bytes), got about {size:,}; "
-        "write it to a file, and return the path"
-    )
-
-
-def _check_literal(action: Action, task: Task, rendered: FrozenDict) -> None:
-    """Refuse computed inputs that are code.
-
-    The definition was checked when it was read. The name of a rendered action, or a rendered input
-    object, is known only here.
-    """
-    for name in sorted(computed_members(task.input, action.literal & rendered.keys())):
-        raise InvalidActionInput(action.ref, [f"{name} must be a literal text, {RENDERED_HINT}"])
 
 
 def _digest(data: Data) -> bytes:

@@ -1,9 +1,11 @@
-"""The output so far of an item in flight."""
+"""The output of items: of one in flight so far, and of one that has ended."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from stretto.actors.runners import Running
+from stretto.actors.history import kept_report
+from stretto.actors.journal import KeptOutput
+from stretto.actors.runners import PrintedText, Running
 from stretto.definitions.conductor import StartItem
 from stretto.definitions.errors import StrettoError, names_there, nearest
 from stretto.definitions.model import Workflow
@@ -48,20 +50,25 @@ def item_just_ended_error() -> ItemNotInFlight:
 
 
 def output_report(start: StartItem, running: Running | None) -> dict[str, Any]:
-    """Return {task, visit, index, attempt, stdout, stderr, truncated} of an attempt, masked.
+    """Return {task, visit, index, attempt, outcome, stdout, stderr, truncated, cut} of an attempt in flight, masked.
 
-    stdout and stderr are None where there is no output to read: for a function, a sub-workflow, an HTTP request, or a
-    process that has not started yet.
+    stdout and stderr are None where there is no output to read: for a function that has printed nothing, a
+    sub-workflow, an HTTP request, or a process that has not started yet. Prints and log records of a function are its
+    stdout.
     """
+    if running is not None and running.printed:
+        return kept_report(kept_output(start, None, running.printed))
     output = None if running is None else running.output()
     report: dict[str, Any] = {
         "task": start.task,
         "visit": start.visit,
         "index": start.index,
         "attempt": start.attempt,
+        "outcome": None,
         "stdout": None,
         "stderr": None,
         "truncated": False,
+        "cut": 0,
     }
     if output is not None:
         mask = start.scope.facts.mask
@@ -69,6 +76,23 @@ def output_report(start: StartItem, running: Running | None) -> dict[str, Any]:
         report["stderr"] = (mask.passage if output.stderr_truncated else mask.beginning)(output.stderr)
         report["truncated"] = output.truncated
     return report
+
+
+def kept_output(start: StartItem, outcome: str | None, printed: Sequence[PrintedText]) -> KeptOutput:
+    """Return the text of an attempt, masked. The outcome of one in flight is None.
+
+    Args:
+        start: The attempt's start.
+        outcome: How it ended.
+        printed: Its text.
+    """
+    text, cut = printed[0].newest()
+    mask = start.scope.facts.mask
+    if mask:
+        # A secret of which only a part is there must not be shown.
+        beginning = mask.passage if cut else mask.beginning
+        text = beginning(text) if outcome is None or cut else mask.text(text)
+    return KeptOutput(start.task, start.visit, start.index, start.attempt, outcome, text, len(text.encode()), cut)
 
 
 def _listed(indexes: list[int]) -> str:

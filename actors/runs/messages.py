@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pykka import ActorRef
 
     from stretto.actors.dispatch import Deferred
-    from stretto.actors.journal import Child, Origin, ParentItem, Rerun, RunAccepted
+    from stretto.actors.journal import Child, KeptOutput, Origin, OutputsInMemory, ParentItem, Rerun, RunAccepted
     from stretto.actors.outcome import Outcome
     from stretto.actors.runners import Finished
     from stretto.actors.runs.request import RunInputs
@@ -76,7 +76,7 @@ class ExplainWaits(msgspec.Struct, frozen=True):
 
 
 class ReportItemOutput(msgspec.Struct, frozen=True):
-    """Answer with the output so far of an item in flight."""
+    """Answer with the output of an item: so far, or of its last ended attempt."""
 
     task: str
     index: int
@@ -127,19 +127,17 @@ class SettleReused(msgspec.Struct, frozen=True):
 class ItemEnded(msgspec.Struct, frozen=True):
     """An item's attempt ended at `finished_at` on the monotonic clock, `seconds` after its actor's start.
 
-    Other than `completed.seconds` these include the wait for a thread.
+    Other than `completed.seconds` these include the wait for a thread. `output` is what it has printed, if anything.
     """
 
     completed: ItemCompleted
     seconds: float
     finished_at: float
+    output: KeptOutput | None = None
 
 
 class ResultsSaved(msgspec.Struct, frozen=True):
-    """Lines were written to a task's results file.
-
-    `count` lines of about `weight` bytes. The file now has `size` bytes. `complete` says that they were the last lines.
-    """
+    """`count` lines of about `weight` bytes were written to a task's results file, which now has `size` bytes."""
 
     task: str
     visit: int
@@ -147,6 +145,7 @@ class ResultsSaved(msgspec.Struct, frozen=True):
     weight: int
     size: int
     complete: bool
+    """Whether they were the last lines."""
 
 
 class PermitsGranted(msgspec.Struct, frozen=True):
@@ -295,7 +294,8 @@ class SharePermits(msgspec.Struct, frozen=True):
 class RunEnded(msgspec.Struct, frozen=True):
     """A run has ended. `tasks` are the last reports of its tasks, `inputs` are for a rerun from memory.
 
-    `outcome` is for clients. The parent item gets `unmasked`, in which secrets are not masked.
+    `outcome` is for clients. The parent item gets `unmasked`, in which secrets are not masked. `outputs` are texts that
+    its items have printed, without a store.
     """
 
     run_id: str
@@ -303,6 +303,7 @@ class RunEnded(msgspec.Struct, frozen=True):
     tasks: dict[str, Any]
     inputs: RunInputs | None = None
     unmasked: Outcome | None = None
+    outputs: OutputsInMemory | None = None
 
 
 class RunPauseChanged(msgspec.Struct, frozen=True):

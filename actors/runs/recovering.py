@@ -120,6 +120,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         run.log = RunLog(
             self._services.journal, run.run_id, secretive=self._request.secrecy != NO_SECRECY,
             first=replay.entries, learned=conductor.mask.seen_count, family=self._request.family,
+            max_output_bytes=self._services.max_output_bytes,
         )  # fmt: skip
         run.propagation.latest = replay.requested
         # The state before the requests below: they may add commands, which are carried out as always.

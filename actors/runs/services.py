@@ -10,7 +10,7 @@ import pykka
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.dispatch import Dispatcher, Guard, Timers, Unguarded
 from stretto.actors.files import FileThreads, FileWork
-from stretto.actors.journal import Link, NoJournal, NoReaders, Readers
+from stretto.actors.journal import MAX_OUTPUT_BYTES, Link, NoJournal, NoReaders, Readers
 from stretto.actors.outcome import new_run_id
 from stretto.actors.runners import EngineRunner
 from stretto.actors.runs.permits import PermitPool
@@ -45,6 +45,7 @@ class Services:
         limits: The limits on the expressions of new runs.
         guard: Breaks off evaluations that take too long.
         max_result_bytes: The bound on the size of one action's result.
+        max_output_bytes: The bound on the texts that the items of one run print, as far as they are kept.
         context_bytes: The context's weight by run. Each run updates its own.
     """
 
@@ -64,6 +65,7 @@ class Services:
     limits: ExpressionLimits = DEFAULT_LIMITS
     guard: Guard = field(default_factory=Unguarded)
     max_result_bytes: int = MAX_RESULT_BYTES
+    max_output_bytes: int = MAX_OUTPUT_BYTES
     _engine: pykka.ActorRef[Any] | None = None
     context_bytes: dict[str, int] = field(default_factory=dict)
 

@@ -7,17 +7,18 @@ Nothing else ever changes the run's context. Metrics, permits, the journal and w
 Nothing starts before the run's acceptance is durable.
 """
 
+from functools import partial
 from typing import Any
 
 import pykka
 
-from stretto.actors.dispatch import Deferred, DispatchedActor, Overran, ask_deferred, forward, handles
-from stretto.actors.history import Blockers, explain_waits, quarantined_children
+from stretto.actors.dispatch import Deferred, DispatchedActor, Overran, ask_deferred, forward, handles, when_settled
+from stretto.actors.history import Blockers, ended_output, explain_waits, kept_report, quarantined_children
 from stretto.actors.journal import MAX_PENDING
 from stretto.actors.outcome import abandoned
 from stretto.actors.runners import describe
 from stretto.actors.runs.execution import EXECUTION_HANDLERS, RunExecution
-from stretto.actors.runs.item_output import find_item_in_flight, item_just_ended_error
+from stretto.actors.runs.item_output import ItemNotInFlight, find_item_in_flight, item_just_ended_error
 from stretto.actors.runs.messages import (
     AbandonRun,
     BeginRun,
@@ -208,10 +209,27 @@ class RunSupervisor(DispatchedActor):
         return [*children, *explain_waits(run.conductor, message.task, blockers)]
 
     @handles(ReportItemOutput)
-    def _item_output(self, message: ReportItemOutput) -> Deferred:
-        workflow = self._request.workflow
-        item = find_item_in_flight(self._run.items.mailboxes(), workflow, message.task, message.index)
+    def _item_output(self, message: ReportItemOutput) -> dict[str, Any] | Deferred:
+        run, task, index = self._run, message.task, message.index
+        try:
+            item = find_item_in_flight(run.items.mailboxes(), self._request.workflow, task, index)
+        except ItemNotInFlight as error:
+            return self._ended_output(task, index, error)
         return ask_deferred(item, ReportOutput(), item_just_ended_error())
+
+    def _ended_output(self, task: str, index: int, not_in_flight: ItemNotInFlight) -> dict[str, Any] | Deferred:
+        """Return the output of an item that has ended, from memory, or from the store once its end is durable."""
+        run = self._run
+        if not run.log.durable:
+            kept = None if run.log.in_memory is None else run.log.in_memory.find(task, index)
+            if kept is None:
+                raise not_in_flight
+            return kept_report(kept)
+        answer, recorded = Deferred(), Deferred()
+        read, failed = partial(ended_output, run.run_id, task, index, not_in_flight), answer.fail
+        run.log.answer(recorded, None)
+        when_settled(recorded, lambda: self._services.readers.read(read, answer.resolve, failed))
+        return answer
 
     @handles(WatchRun)
     def _watch(self, message: WatchRun) -> None:

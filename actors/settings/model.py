@@ -13,6 +13,7 @@ from stretto.definitions.expressions import DEFAULT_LIMITS, LEAST_MAX_BYTES, LEA
 MAX_ITEMS_IN_FLIGHT = 1024
 MAX_RUNS = 100_000
 MAX_RESULT_BYTES = 64 * 1024 * 1024
+MAX_OUTPUT_BYTES = 64 * 1024 * 1024
 THREADS = 16
 MAX_THREADS_LEFT_BEHIND = 64
 PORT = 8420
@@ -43,6 +44,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         max_items_in_flight: How many items run at a time.
         max_runs: How many runs are in progress at a time. A new run above that is refused.
         max_result_bytes: How many bytes the JSON text of one action's result may have.
+        max_output_bytes: How many bytes that the actions of one run print and log are kept.
         threads: How many threads run plain functions.
         max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
         dispatchers: How many threads run the engine's actors.
@@ -64,6 +66,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_items_in_flight: Count = MAX_ITEMS_IN_FLIGHT
     max_runs: Count = MAX_RUNS
     max_result_bytes: Count = MAX_RESULT_BYTES
+    max_output_bytes: Count = MAX_OUTPUT_BYTES
     threads: Count = THREADS
     max_threads_left_behind: Annotated[int, Meta(ge=0, description="a whole number, at least 0")] = (
         MAX_THREADS_LEFT_BEHIND

@@ -23,7 +23,7 @@ _PLACES = {
     "items": (f"{_HERE}.listing:items", "List a run's ended items, or show one with its result."),
     "watch": (f"{_HERE}.watching:watch", "Follow a run until it ends."),
     "why": (f"{_HERE}.showing:why", "Explain why a run, or one of its tasks, is waiting."),
-    "output": (f"{_HERE}.showing:output", "Print the output so far of an item in flight."),
+    "output": (f"{_HERE}.output:output", "Print what an item has written, while it runs and after its end."),
     **{name: (f"{_HERE}.control:COMMANDS", text.replace("RUN", "a run")) for name, text in _CONTROL_HELP.items()},
     "recover": (f"{_HERE}.control:recover", "Try again to recover a quarantined run."),
     "rerun": (f"{_HERE}.control:rerun", "Run an ended run again: all of it, or only the failures."),

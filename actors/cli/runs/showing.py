@@ -1,4 +1,4 @@
-"""`stretto runs show`, `why`, `output` and `export`: one run."""
+"""`stretto runs show`, `why` and `export`: one run."""
 
 from typing import Any
 
@@ -7,15 +7,13 @@ import msgspec
 
 from stretto.actors.cli.outcomes import error_line
 from stretto.actors.cli.runs.listing import show_items
-from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, TASK, UTC, print_json, with_runs
+from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, UTC, print_json, with_runs
 from stretto.actors.cli.runs.source import Source
 from stretto.actors.cli.runs.tables import one_line, show_fields, show_table
 from stretto.actors.cli.runs.times import Clock, between
 from stretto.actors.operations import (
-    ItemOutput,
     Items,
     ItemsAnswer,
-    OutputAnswer,
     Run,
     RunAnswer,
     WaitsAnswer,
@@ -110,29 +108,6 @@ def why(source: Source, *, run: str, task: str | None, as_json: bool) -> None:
         click.echo(one_line(reason["text"]))
     if not reasons:
         click.echo("no known waits", err=True)
-
-
-@click.command()
-@RUN
-@TASK
-@click.argument("index", type=click.IntRange(min=0), default=0)
-@with_runs
-def output(source: Source, *, run: str, task: str, index: int, as_json: bool) -> None:
-    """Print the output so far of item INDEX of TASK, which is in flight in RUN. A task without items is item 0.
-
-    Its standard output goes to standard output, its standard error to standard error, the newest part of each. A
-    store does not have it: ask the daemon. With --json: {task, visit, index, attempt, stdout, stderr, truncated}.
-    """
-    written = source.ask(ItemOutput(run, task, index), OutputAnswer).output
-    if as_json:
-        print_json(written)
-        return
-    if written["stdout"] is None and written["stderr"] is None:
-        click.echo("no output: this item is not a process, or has not started", err=True)
-    if written["truncated"]:
-        click.echo("(the beginning is cut off)", err=True)
-    click.echo(written["stdout"] or "", nl=False)
-    click.echo(written["stderr"] or "", nl=False, err=True)
 
 
 @click.command()

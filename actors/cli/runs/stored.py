@@ -16,6 +16,7 @@ from stretto.actors.operations import (
     Answer,
     ControlRequest,
     Done,
+    ItemOutput,
     Prune,
     Pruned,
     Recover,
@@ -61,7 +62,13 @@ class StoreRuns:
 
     def _answer(self, request: Request) -> Answer:
         if type(request) in REPORTS:
-            return report(self._reader, request)
+            try:
+                return report(self._reader, request)
+            except reports.UnknownItem as error:
+                if isinstance(request, ItemOutput):
+                    hint = "while it runs, ask the daemon that runs it, with --daemon URL"
+                    raise click.UsageError(f"{error}; {hint}") from None
+                raise
         if isinstance(request, Rerun):
             with self._owned() as store:
                 new = OfflineRuns(store).rerun(request.run, request.scope)
@@ -74,9 +81,7 @@ class StoreRuns:
         if isinstance(request, Prune):
             with self._owned() as store:
                 return Pruned(OfflineRuns(store).prune(request.older_than_seconds, request.keep))
-        raise click.UsageError(
-            "a store does not have the output of items in flight: ask the daemon that runs them, with --daemon URL"
-        )
+        raise TypeError(f"a store has no answer to {type(request).__name__}")
 
     def _owned(self) -> contextlib.AbstractContextManager[Store]:
         # The store existed, with this version's schema, when it was opened for reading: nothing is created here.

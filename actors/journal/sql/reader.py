@@ -22,6 +22,7 @@ from stretto.actors.journal.records import (
     Entry,
     Idempotency,
     ItemKey,
+    KeptOutput,
     Origin,
     ParentItem,
     Rerun,
@@ -33,6 +34,7 @@ from stretto.actors.journal.sql.cursors import decode_cursor, encode_cursor
 from stretto.actors.journal.sql.damage import report_damage
 from stretto.actors.journal.sql.encoding import EXTENDED, KINDS, Columns, decode_data, decode_entry
 from stretto.actors.journal.sql.errors import converting_errors
+from stretto.actors.journal.sql.outputs import output_query, restore_output
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.shared_bodies import SharedObjects
 from stretto.actors.journal.sql.suspects import SUSPECTS, find_quarantine, restore_suspicion
@@ -228,17 +230,11 @@ class SqlReader:
         rows = self._rows(of_run.order_by(tasks.c.started_at, tasks.c.visit, tasks.c.task))
         return [
             TaskRow(
-                task=row.task,
-                visit=row.visit,
-                status=row.status,
-                started_at=row.started_at,
-                ended_at=row.ended_at,
-                items=row.items,
-                succeeded=row.succeeded,
-                failed=row.failed,
+                task=row.task, visit=row.visit, status=row.status, started_at=row.started_at, ended_at=row.ended_at,
+                items=row.items, succeeded=row.succeeded, failed=row.failed,
             )
             for row in rows
-        ]
+        ]  # fmt: skip
 
     def items(self, run_id: str, query: ItemQuery = ALL_ITEMS) -> ItemPage:
         """Return a page of the ended attempts of a run's items. Raises InvalidCursor."""
@@ -264,6 +260,11 @@ class SqlReader:
             of_item = of_item.where(entries.c.visit == visit)
         rows = self._rows(of_item.order_by(entries.c.visit.desc(), entries.c.number.desc()).limit(1))
         return _item_row(rows[0]) if rows else None
+
+    def output(self, run_id: str, attempt: ItemRow) -> KeptOutput | None:
+        """Return the text that an ended attempt of an item has printed, or None if it has printed nothing."""
+        rows = self._rows(output_query(_number_of(run_id), attempt))
+        return restore_output(rows[0], self._keyring) if rows else None
 
     def completions(self, run_id: str, numbers: Sequence[int]) -> Iterator[tuple[int, ItemCompleted]]:
         """Yield ended attempts with the numbers of their entries, without those that need a missing key."""

@@ -14,6 +14,7 @@ from stretto.actors.journal.sql.insertion import AsArrays, InBlocks, Insertion
 from stretto.actors.journal.sql.tables import (
     definitions,
     entries,
+    item_outputs,
     run_ends,
     run_inputs,
     runs,
@@ -40,6 +41,7 @@ class Statements:
         self.definitions = text(_insert_of(dialect, definitions).on_conflict_do_nothing())
         self.surroundings = text(_insert_of(dialect, surroundings).on_conflict_do_nothing())
         self.tasks = text(_upsert(dialect, tasks))
+        self.outputs = text(_upsert(dialect, item_outputs))
         self.ends = text(_upsert(dialect, run_ends))
         self.suspects = text(_upsert(dialect, suspects))
         # A row is (id of the run,).

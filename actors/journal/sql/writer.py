@@ -10,6 +10,7 @@ from sqlalchemy import select
 from stretto.actors.journal.encryption import Keyring
 from stretto.actors.journal.records import Happened, RunAccepted, Suspicions, Write
 from stretto.actors.journal.sql.acceptance import Acceptance
+from stretto.actors.journal.sql.outputs import OutputWriter
 from stretto.actors.journal.sql.ownership import CommitInDoubt, Ownership
 from stretto.actors.journal.sql.progress import ProgressWriter
 from stretto.actors.journal.sql.suspects import write_suspicions
@@ -41,6 +42,7 @@ class SqlWriter:
         self._ownership = ownership
         self._acceptance = Acceptance(keyring)
         self._progress = ProgressWriter(keyring)
+        self._outputs = OutputWriter(keyring)
         self._numbers: dict[str, int] = {}
         # The transaction whose commit is in doubt, and one that turned out to be committed.
         self._doubtful: tuple[CommitInDoubt, _Written] | None = None
@@ -69,7 +71,7 @@ class SqlWriter:
         self._ownership.close()
 
     def _write(self, writes: Sequence[Write], more: Iterable[Sequence[Write]] = ()) -> list[AlreadyAccepted]:
-        written = _Written([], [], {})
+        written, committed = _Written([], [], {}), False
         try:
             with self._ownership.transaction() as connection:
                 transaction = Transaction(connection)
@@ -77,6 +79,7 @@ class SqlWriter:
                     written.writes.extend(portion)
                     self._execute(transaction, portion, written)
                 written.rows, written.body_bytes = transaction.rows, transaction.body_bytes
+            committed = True
         except CommitInDoubt as doubt:
             self._doubtful = doubt, written
             raise
@@ -85,6 +88,9 @@ class SqlWriter:
         except MemoryError as error:
             # The journal then writes the records one by one, so only one that is too large by itself is refused.
             raise _naming(written.writes, Unrecordable("there is not enough memory to write it")) from error
+        finally:
+            if not committed:
+                self._outputs.forget()
         self._count(written)
         return written.taken
 
@@ -101,6 +107,7 @@ class SqlWriter:
             happened = [each for each in happened if each.run_id not in refused]
         numbers.update(self._numbers_of(transaction, {each.run_id for each in happened} - numbers.keys()))
         self._progress.write(transaction, happened, numbers)
+        self._outputs.write(transaction, happened, numbers)
         for each in writes:
             if type(each) is Suspicions:
                 numbers.update(self._find_numbers(transaction, {noted.run_id for noted in each.noted} - numbers.keys()))

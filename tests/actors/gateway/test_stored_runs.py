@@ -241,7 +241,7 @@ def test_a_runs_deadline_is_extended(tmp_path: Path) -> None:
 
 
 def test_the_output_so_far_of_an_item(tmp_path: Path) -> None:
-    """An item in flight has one, or none to be read; one that has ended has none any more."""
+    """An item in flight has one, or none to be read; one that has ended has that of its result, if any."""
 
     async def test(client: Client) -> None:
         run = (await ask(client, Submit(SLEEP, {}, False), answers.Accepted)).run
@@ -249,7 +249,9 @@ def test_the_output_so_far_of_an_item(tmp_path: Path) -> None:
         assert (told["index"], told["stdout"], told["truncated"]) == (0, None, False)
         assert await refusal(client, requests.ItemOutput(run, "sleep", 2)) == "item_not_in_flight"
         over = await ended(client, FAILING)
-        assert await refusal(client, requests.ItemOutput(over, "only")) == "illegal_transition"
+        told = (await ask(client, requests.ItemOutput(over, "only"), answers.OutputAnswer)).output
+        assert (told["outcome"], told["stdout"], told["stderr"]) == ("failed", None, None)
+        assert await refusal(client, requests.ItemOutput(over, "none")) == "unknown_item"
 
     with_store(tmp_path, test)
 

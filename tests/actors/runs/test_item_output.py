@@ -10,11 +10,11 @@ import pytest
 
 from stretto.actors import RunHandle
 from stretto.actors.actions.output import WINDOW_BYTES
+from stretto.actors.history.reports import UnknownItem
 from stretto.actors.outcome import UnknownRun
 from stretto.actors.runs.item import ItemActor
 from stretto.actors.runs.item_output import ItemNotInFlight, find_item_in_flight
 from stretto.actors.runs.messages import ReportOutput
-from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.context.masking import MASK
 from tests.support.engines import Bench, outcome_of
 from tests.support.evaluating import reading
@@ -73,9 +73,11 @@ def test_the_output_so_far_of_a_running_item_can_be_asked_for(stage: Stage) -> N
         "visit": 1,
         "index": 0,
         "attempt": 1,
+        "outcome": None,
         "stdout": "compiling\n",
         "stderr": "hm\n",
         "truncated": False,
+        "cut": 0,
     }
     stage.go.give("on")
     assert outcome_of(run).status == "succeeded"
@@ -198,11 +200,11 @@ def test_of_several_visits_the_newest_is_meant() -> None:
     assert find_item_in_flight(in_flight, workflow, "t", 0) == "newer"
 
 
-def test_a_run_that_has_ended_or_never_was_is_an_error(bench: Bench) -> None:
-    """There is nothing in flight to ask."""
+def test_a_run_that_has_ended_without_prints_or_never_was_is_an_error(bench: Bench) -> None:
+    """Without a store, nothing of it is kept."""
     run = bench.submit("tasks: [{name: t, action: core.noop}]\n")
     outcome_of(run)
-    with pytest.raises(IllegalTransition, match=r"cannot show the output of the run .* it has ended \(succeeded\)"):
+    with pytest.raises(UnknownItem, match=f"no text of item 0 of the task 't' of the run {run.id} is kept"):
         bench.proxy.item_output(run.id, "t").get(timeout=PATIENCE)
     with pytest.raises(UnknownRun):
         bench.proxy.item_output("nope", "t").get(timeout=PATIENCE)

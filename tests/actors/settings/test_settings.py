@@ -110,6 +110,7 @@ def test_defaults_are_the_engines() -> None:
         "max_items_in_flight",
         "max_runs",
         "max_result_bytes",
+        "max_output_bytes",
         "threads",
         "max_threads_left_behind",
         "dispatchers",

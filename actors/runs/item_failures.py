@@ -1,0 +1,47 @@
+"""The failures of items whose input, or whose result, cannot be used."""
+
+from typing import Any
+
+from stretto.actors.actions import Action, InvalidActionInput
+from stretto.actors.dispatch import Overran
+from stretto.actors.runs.services import Services
+from stretto.definitions.conductor import Failure
+from stretto.definitions.data import FrozenDict
+from stretto.definitions.errors import ExpressionError, ExpressionLimitExceeded
+from stretto.definitions.expressions import stopped_error
+from stretto.definitions.model import Task
+from stretto.definitions.validation import RENDERED_HINT, computed_members
+from stretto.metrics import get_logger
+
+_log = get_logger("stretto.items")
+
+
+def unrendered_failure(error: ExpressionError | Overran, services: Services, ids: dict[str, Any]) -> Failure:
+    """Return the failure of an item whose input cannot be rendered. An evaluation that was stopped is counted."""
+    if isinstance(error, Overran):
+        error = stopped_error(error.frame, error.seconds)
+        services.instruments.evaluations_stopped.inc()
+        _log.error("evaluation_stopped", place=str(error.place), expression=error.expression, **ids)
+    kind = error.code if isinstance(error, ExpressionLimitExceeded) else "expression"
+    return Failure(kind, error.explanation, retryable=False, expression=error.expression, where=error.place)
+
+
+def too_large_message(size: int, most: int) -> str:
+    """Return the message for a result of `size` bytes where `most` are allowed."""
+    return (
+        f"the action's result must have at most {most:,} bytes as JSON (engine.max_result_bytes), got about {size:,}; "
+        "write it to a file, and return the path"
+    )
+
+
+def check_literal(action: Action, task: Task, rendered: FrozenDict) -> None:
+    """Refuse computed inputs that are code.
+
+    The definition was checked when it was read. The name of a rendered action, or a rendered input
+    object, is known only here.
+
+    Raises:
+        InvalidActionInput: Such an input is computed.
+    """
+    for name in sorted(computed_members(task.input, action.literal & rendered.keys())):
+        raise InvalidActionInput(action.ref, [f"{name} must be a literal text, {RENDERED_HINT}"])
