@@ -93,15 +93,14 @@ def further_text(shown: str, later: str) -> str | None:
 
     Either is the newest part of the same output, so the later one may have lost its beginning.
     """
-    if later.startswith(shown):
+    if not later or later.startswith(shown):
         return later[len(shown) :]
     # The longest end of the earlier text that the later one begins with, by the prefix function of both.
-    joined = [*later, None, *shown[-len(later) :]] if later else []
+    joined = [*later, None, *shown[-len(later) :]]
     lengths = [0] * len(joined)
     for at in range(1, len(joined)):
         length = lengths[at - 1]
         while length and joined[at] != joined[length]:
             length = lengths[length - 1]
         lengths[at] = length + (joined[at] == joined[length])
-    overlap = lengths[-1] if lengths else 0
-    return later[overlap:] if overlap else None
+    return later[lengths[-1] :] if lengths[-1] else None

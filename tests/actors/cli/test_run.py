@@ -195,8 +195,8 @@ def test_an_interrupt_cancels_the_run_and_exits_with_130(tmp_path: Path) -> None
     command = [sys.executable, "-m", "stretto.actors.cli", "run", str(tmp_path / "nap.yaml")]
     command += ["--actions", str(tmp_path / "shout.py")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "awake\n"
+        assert process.stderr is not None
+        assert process.stderr.readline() == "awake\n"
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, errors
