@@ -130,3 +130,29 @@ def test_too_many_secrets_mask_everything() -> None:
     mask = Mask(["first-secret"])
     mask.learn([f"made-{number}" for number in range(MAX_LEARNED + 1)])
     assert mask.text("anything at all") == MASK
+
+
+def test_an_output_with_a_secret_in_it_is_masked_where_the_secret_is(start_bench: Callable[..., Bench]) -> None:
+    """Text around a secret stays readable, wherever expressions take it; values made of the secret are hidden."""
+    output = (
+        start_bench(keystore={"token": "s3cr3t-token"})
+        .run(
+            "tasks:\n"
+            "  show:\n"
+            "    action: core.local\n"
+            '    input: {cmd: "echo host=web-1; echo token=$T; echo bye", env: {T: "{{ keystore.token }}"}}\n'
+            "    next: [{publish: [{out: '{{ result().stdout }}'}, {up: '{{ keystore.token | upper }}'}]}]\n"
+            "output_map:\n"
+            "  out: '{{ workflow.out }}'\n"
+            "  line: 'log: {{ split(workflow.out, \"\\n\")[1] }}.'\n"
+            "  up: 'is {{ workflow.up }}'\n"
+            "  capitals: '{{ workflow.out | upper }}'\n"
+        )
+        .output
+    )
+    assert output == {
+        "out": f"host=web-1\ntoken={MASK}\nbye\n",
+        "line": f"log: token={MASK}.",
+        "up": f"is {MASK}",
+        "capitals": MASK,
+    }
