@@ -14,6 +14,7 @@ from stretto.actors.actions import ActionFailed, Child, describe_exit, inherited
 from stretto.actors.packs.delivery import arguments, document, environment
 from stretto.actors.packs.model import PackAction
 from stretto.actors.packs.output import result_of
+from stretto.actors.runners import frames_in
 from stretto.metrics import call_ids
 
 MAX_OUTPUT_BYTES: Final = 1024 * 1024
@@ -66,7 +67,8 @@ class Ended(NamedTuple):
 
     def failure(self, ref: str, result: Any) -> ActionFailed:
         """Return the failure of an action whose process did not exit with 0."""
-        return ActionFailed(f"{ref} {describe_exit(self.exit_code)}{last_lines(self.stderr)}", result)
+        message = f"{ref} {describe_exit(self.exit_code)}{last_lines(self.stderr)}"
+        return ActionFailed(message, result, frames_in(self.stderr))
 
 
 async def run_action(action: PackAction, given: dict[str, Any]) -> Any:

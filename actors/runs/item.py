@@ -44,7 +44,7 @@ from stretto.definitions.conductor import (
     masked_input,
 )
 from stretto.definitions.data import Data, FrozenDict, object_of
-from stretto.definitions.errors import ExpressionError, ExpressionLimitExceeded
+from stretto.definitions.errors import ExpressionError, ExpressionLimitExceeded, Frame
 from stretto.definitions.expressions import Moment
 from stretto.definitions.model import Task
 from stretto.definitions.validation import RENDERED_HINT, computed_members
@@ -253,8 +253,9 @@ class ItemActor(DispatchedActor):
             return
         kind = finished.kind or "failed"
         failure = self._failure(
-            kind, finished.error or "it failed", retryable=kind != "not_data", result=finished.result
-        )
+            kind, finished.error or "it failed", retryable=kind != "not_data", result=finished.result,
+            traceback=finished.traceback,
+        )  # fmt: skip
         self._report(finished.status, finished.result, failure, finished.finished_at)
 
     @handles(AttemptTimedOut)
@@ -324,8 +325,11 @@ class ItemActor(DispatchedActor):
     def _report_cancelled(self, message: str) -> None:
         self._report_failure("cancelled", self._failure("cancelled", message, retryable=False))
 
-    def _failure(self, kind: str, message: str, *, retryable: bool = True, result: Data = None) -> Failure:
-        return Failure(kind, message, retryable=retryable, result=result, input=self._masked_input())
+    def _failure(
+        self, kind: str, message: str, *, retryable: bool = True, result: Data = None, traceback: tuple[Frame, ...] = ()
+    ) -> Failure:
+        given = self._masked_input()
+        return Failure(kind, message, retryable=retryable, result=result, input=given, traceback=traceback)
 
     def _masked_input(self) -> Data:
         """Return the input for errors and the journal: masked, and cut if it is large."""

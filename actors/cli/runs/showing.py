@@ -5,7 +5,7 @@ from typing import Any
 import click
 import msgspec
 
-from stretto.actors.cli.outcomes import error_line
+from stretto.actors.cli.outcomes import error_lines
 from stretto.actors.cli.runs.listing import show_items
 from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, TASK, UTC, print_json, with_runs
 from stretto.actors.cli.runs.source import Source
@@ -72,8 +72,9 @@ def _show_run(run: dict[str, Any], clock: Clock) -> None:
             ("inputs", _data(run["inputs"])), ("output", None if run["output"] is None else _data(run["output"])),
         ]
     )  # fmt: skip
-    for error in run["errors"]:
-        click.echo(f"error     {one_line(error_line(error))}")
+    for line in error_lines(run["errors"]):
+        indent = line[: len(line) - len(line.lstrip())]
+        click.echo(f"{'' if indent else 'error':<10}{indent}{one_line(line)}")
     for child in run["children"]:
         click.echo(f"child     {child}")
     if run["tasks"]:
