@@ -47,7 +47,7 @@ def error_lines(errors: "Sequence[Mapping[str, Any]]") -> "Iterator[str]":
     for error in errors:
         if error.get("item_index") is not None and (error.get("task"), error.get("visit")) in grouped:
             continue
-        causes = error.get("causes") or ()
+        causes: Sequence[Mapping[str, Any]] = error.get("causes") or ()
         if len(causes) == 1:
             yield _cause_line(error, causes[0])
             yield from _frame_lines(causes[0], "  ")

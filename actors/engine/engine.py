@@ -156,7 +156,7 @@ class Engine(DispatchedActor):
 
         Raises:
             UnknownWorkflow: There is no such workflow.
-            InvalidDefinition: The definition has errors.
+            InvalidDefinition: The definition has errors, or reads a name that the keystore or the configuration lacks.
             InvalidInput: The inputs do not match the parameters.
             EngineStopping: The engine is being stopped.
             IdempotencyConflict: The key belongs to another request.

@@ -120,7 +120,7 @@ class ErrorLog:
                     "traceback": self._frames(failed.failure.traceback),
                 }
             )
-        others = visit.failed - sum(each["count"] for each in causes)
+        others = visit.failed - sum(count for _, count in counts.most_common(MAX_CAUSES))
         if others > 0:
             absent = dict.fromkeys(("where", "item_index", "traceback"))
             causes.append({"count": others, "of": total, "code": "more_errors", "message": "other errors", **absent})

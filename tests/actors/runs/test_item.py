@@ -270,7 +270,9 @@ def test_an_exception_is_recorded_with_the_frames_of_the_users_code(
 ) -> None:
     """The outcome, the stored outcome and the stored item have them; a line's secrets are masked."""
     bench = start_bench(store=f"sqlite:///{tmp_path / 'store.db'}", keystore={"word": "missing"})
-    text = "tasks:\n  - name: only\n    action: test.moody\n    input: {mood: '%s'}\nvars: [{w: '{{ keystore.word }}'}]\n"
+    text = (
+        "tasks:\n  - name: only\n    action: test.moody\n    input: {mood: '%s'}\nvars: [{w: '{{ keystore.word }}'}]\n"
+    )
     handle = bench.submit(text % "raise")
     (error,) = outcome_of(handle).errors
     (frame,) = error["traceback"]
