@@ -129,7 +129,7 @@ def _rehearse_one(name: str, rehearser: "Rehearser", script: "Scripted", given: 
 def _show_rehearsed(shown: "Iterable[str]", rehearsed: "Rehearsed") -> None:
     import msgspec
 
-    from stretto.actors.cli.outcomes import error_lines
+    from stretto.actors.history import error_lines
 
     click.echo("\n".join(shown))
     if rehearsed.errors:

@@ -26,7 +26,6 @@ from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND
 from stretto.actors.runs import (
     MAX_ITEMS_IN_FLIGHT,
     ControlRun,
-    ExplainWaits,
     ReportItemOutput,
     WatchRun,
 )
@@ -230,15 +229,16 @@ class Engine(DispatchedActor):
         return self._core.requests.send(run_id, "watch", WatchRun(watcher))
 
     def why(self, run_id: str, task: str | None = None) -> Any:
-        """Return why a run, or one of its tasks, is waiting.
+        """Return why a run, or one of its tasks, is waiting, or how and where an ended run ended.
 
         Returns:
-            A list of {kind, text, ...}.
+            A list of {kind, text, ...}. Of an ended run the kinds are `ended`, and `error` for each error. Without a
+            store, the errors of an ended run are not kept, and its failed tasks take their place.
 
         Raises:
             UnknownTask: The workflow has no such task.
         """
-        return self._core.requests.send(run_id, "ask about", ExplainWaits(task))
+        return self._core.requests.why(run_id, task)
 
     def item_output(self, run_id: str, task: str, index: int = 0) -> Any:
         """Return what an item in flight has written so far, secrets masked.

@@ -33,10 +33,10 @@ def test_a_name_is_needed_if_every_evaluation_reads_it(expression: str, expected
 
 def test_a_missing_name_is_an_error_with_its_place_and_the_nearest_name() -> None:
     """A namespace whose names are not known is left out."""
-    text = 'version: "1"\ntasks:\n  - name: a\n    action: core.echo\n    input: {message: "{{ keystore.tokn ~ config.x }}"}\n'
+    text = 'version: "1"\ntasks: [{name: a, action: core.echo, input: {message: "{{ keystore.tokn ~ config.x }}"}}]\n'
     names = environment_names(read_workflow(text, "a.yaml"))
     assert [str(each) for each in missing_names(names, {"token"}, set())] == [
-        f"a.yaml:5:23: error: the namespace {what} (tasks[0].input.message)"
+        f"a.yaml:2:56: error: the namespace {what} (tasks[0].input.message)"
         for what in (
             "'keystore' has no 'tokn'; did you mean 'token'? [unknown_keystore_name]",
             "'config' has no 'x'; it is empty [unknown_config_name]",
