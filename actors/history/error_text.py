@@ -27,7 +27,9 @@ def error_lines(errors: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield _SHOWN.sub("", error_line(error), count=1) if causes else error_line(error)
         yield from _frame_lines(error, "  ")
         for cause in causes:
-            yield f"  {_cause_line(error, cause)}"
+            is_one = cause["count"] == 1 and cause["item_index"] is not None
+            line = error_line({**cause, "handled": error.get("handled")}) if is_one else _cause_line(error, cause)
+            yield f"  {line}"
             yield from _frame_lines(cause, "    ")
 
 

@@ -10,11 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from stretto.actors.actions import ActionFailed, Child, describe_exit, inherited_environment, last_lines
+from stretto.actors.actions import ActionFailed, Child, describe_exit, frames_in, inherited_environment, last_lines
 from stretto.actors.packs.delivery import arguments, document, environment
 from stretto.actors.packs.model import PackAction
 from stretto.actors.packs.output import result_of
-from stretto.actors.runners import frames_in
 from stretto.metrics import call_ids
 
 MAX_OUTPUT_BYTES: Final = 1024 * 1024

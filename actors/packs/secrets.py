@@ -59,7 +59,7 @@ class PackConfiguration:
         return self._given.get(ref.partition(".")[0], self._others)
 
     def missing_names(self, workflow: Workflow) -> tuple[Finding, ...]:
-        """Return an error for each name of the keystore or of the configuration that a run would read in vain."""
+        """Return an error for each name that a run would read and that the keystore or the configuration lacks."""
         cached, names = self._names.get(workflow.ref, (None, ()))
         if cached is not workflow:
             names = environment_names(workflow)

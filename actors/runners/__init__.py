@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from stretto.actors.runners.pool import Pool
     from stretto.actors.runners.runners import DEFAULT_THREADS, Runners
     from stretto.actors.runners.threads import MAX_THREADS_LEFT_BEHIND
-    from stretto.actors.runners.tracebacks import frames_in
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -38,7 +37,6 @@ else:
             "pool": "Pool",
             "runners": "DEFAULT_THREADS Runners",
             "threads": "MAX_THREADS_LEFT_BEHIND",
-            "tracebacks": "frames_in",
         },
     )
 
@@ -57,5 +55,4 @@ __all__ = [
     "ThreadUse",
     "call_inline",
     "describe",
-    "frames_in",
 ]

@@ -9,9 +9,8 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
-from stretto.actors.actions import Action, ActionFailed, OutputSoFar
+from stretto.actors.actions import Action, ActionFailed, OutputSoFar, frames_of
 from stretto.actors.process import generation
-from stretto.actors.runners.tracebacks import frames_of
 from stretto.definitions.conductor import StartItem
 from stretto.definitions.data import Frozen, FrozenDict, freeze
 from stretto.definitions.errors import Frame, NotData

@@ -44,7 +44,7 @@ from stretto.definitions.conductor import (
     masked_input,
 )
 from stretto.definitions.data import Data, FrozenDict, object_of
-from stretto.definitions.errors import ExpressionError, ExpressionLimitExceeded, Frame
+from stretto.definitions.errors import ExpressionError, ExpressionLimitExceeded
 from stretto.definitions.expressions import Moment
 from stretto.definitions.model import Task
 from stretto.definitions.validation import RENDERED_HINT, computed_members
@@ -241,7 +241,7 @@ class ItemActor(DispatchedActor):
             return
         if finished.status == "cancelled":
             message = "it was cancelled" if self._stopping else "the action was cancelled"
-            failure = self._failure("cancelled", message, retryable=not self._stopping, result=finished.result)
+            failure = self._failure("cancelled", message, retryable=not self._stopping, ended=finished)
             self._report_failure("cancelled", failure)
             return
         if self._digest is not None and _digest(self._input) != self._digest:
@@ -252,10 +252,7 @@ class ItemActor(DispatchedActor):
             self._report("succeeded", finished.result, None, finished.finished_at)
             return
         kind = finished.kind or "failed"
-        failure = self._failure(
-            kind, finished.error or "it failed", retryable=kind != "not_data", result=finished.result,
-            traceback=finished.traceback,
-        )  # fmt: skip
+        failure = self._failure(kind, finished.error or "it failed", retryable=kind != "not_data", ended=finished)
         self._report(finished.status, finished.result, failure, finished.finished_at)
 
     @handles(AttemptTimedOut)
@@ -325,11 +322,9 @@ class ItemActor(DispatchedActor):
     def _report_cancelled(self, message: str) -> None:
         self._report_failure("cancelled", self._failure("cancelled", message, retryable=False))
 
-    def _failure(
-        self, kind: str, message: str, *, retryable: bool = True, result: Data = None, traceback: tuple[Frame, ...] = ()
-    ) -> Failure:
-        given = self._masked_input()
-        return Failure(kind, message, retryable=retryable, result=result, input=given, traceback=traceback)
+    def _failure(self, kind: str, message: str, *, retryable: bool = True, ended: Finished | None = None) -> Failure:
+        result, traceback = (None, ()) if ended is None else (ended.result, ended.traceback)
+        return Failure(kind, message, retryable, result, self._masked_input(), traceback=traceback)
 
     def _masked_input(self) -> Data:
         """Return the input for errors and the journal: masked, and cut if it is large."""

@@ -291,7 +291,7 @@ class Secret:
 
         Args:
             value: The value.
-            read: All sources that the expression read. What one carrier passes on, another need not contain.
+            read: All sources that the expression read. A text of one carrier need not be in another one.
         """
         if self.carried is None:
             self._mask.learn(value)

@@ -1,6 +1,6 @@
 """The names of `keystore` and `config` that a workflow always reads where it reads them.
 
-Their values belong to an engine, not to a definition. So whoever knows them compares the names before a run starts.
+Their values belong to an engine, not to a definition. So the engine compares the names before a run starts.
 """
 
 from collections.abc import Collection

@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Final, TypeVar
 
-import stretto.actors
 import stretto.definitions
 import stretto.metrics
 from stretto.definitions.errors import Frame
@@ -19,9 +18,8 @@ MAX_FRAMES: Final = 10
 MAX_CODE: Final = 200
 """Characters that are kept of a frame's line."""
 
-_OWN: Final = tuple(
-    f"{folder}/" for package in (stretto.actors, stretto.definitions, stretto.metrics) for folder in package.__path__
-)
+_ACTORS: Final = str(Path(__file__).parents[1])
+_OWN: Final = tuple(f"{folder}/" for folder in (_ACTORS, *stretto.definitions.__path__, *stretto.metrics.__path__))
 _LIBRARY: Final = f"{sysconfig.get_path('stdlib')}/"
 _INSTALLED: Final = tuple(f"{sysconfig.get_path(name)}/" for name in ("purelib", "platlib"))
 _HEADING: Final = "Traceback (most recent call last):\n"

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from stretto.actors.runners import frames_in
-from stretto.actors.runners.tracebacks import MAX_CODE, MAX_FRAMES, frames_of
+from stretto.actors.actions.tracebacks import MAX_CODE, MAX_FRAMES, frames_in, frames_of
 from stretto.definitions import freeze
 
 
