@@ -4,6 +4,7 @@ import os
 import time
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import pykka
@@ -60,9 +61,15 @@ def abandoned() -> Outcome:
     return failed_with("engine_stopped", message)
 
 
-def failed_with(code: str, message: str) -> Outcome:
-    """Return the outcome of a run that failed for a reason outside of its definition."""
-    errors = freeze([blank_record(code, message)])
+def failed_with(code: str, message: str, **fields: Any) -> Outcome:
+    """Return the outcome of a run that failed for a reason outside of its events, with a single error record.
+
+    Args:
+        code: The record's code.
+        message: The record's message.
+        fields: Further fields of the record, such as `where`.
+    """
+    errors = freeze([{**blank_record(code, message), **fields}])
     assert isinstance(errors, FrozenList)  # noqa: S101 - for the type checker
     return Outcome("failed", None, errors)
 

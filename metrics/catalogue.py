@@ -63,6 +63,9 @@ ACCEPT_PAUSES = Metric("stretto_accept_pauses_total", "Pauses of the socket at t
 JOURNAL_FAILURES = Metric("stretto_journal_failures_total", "Transactions of the journal that were not committed.")
 RUNS_RECOVERED = Metric("stretto_runs_recovered_total", "Unfinished runs that were recovered from the store.")
 SUPERVISOR_RESTARTS = Metric("stretto_supervisor_restarts_total", "Supervisors restarted from the store after a crash.")
+EVALUATIONS_STOPPED = Metric(
+    "stretto_evaluations_stopped_total", "Evaluations of expressions that were stopped because they took too long."
+)
 
 RUN_DURATION = Metric("stretto_run_duration_seconds", "From a run's start to its final status.", buckets=_RUN_SECONDS)
 ITEM_DURATION = Metric("stretto_item_duration_seconds", "Duration of an item's last attempt.", buckets=_ITEM_SECONDS)
@@ -81,6 +84,9 @@ JOURNAL_BATCH = Metric(
 )
 
 RUNS_IN_PROGRESS = Metric("stretto_runs_in_progress", "Runs that have started and not ended.")
+RUNS_QUARANTINED = Metric(
+    "stretto_runs_quarantined", "Runs that are not recovered because they crashed the engine in recovery."
+)
 ITEMS_IN_FLIGHT = Metric("stretto_items_in_flight", "Items that have started and not ended.")
 CONTEXT_BYTES = Metric("stretto_context_bytes", "Bytes held by the contexts of the runs in progress.")
 THREADS_LEFT_BEHIND = Metric(

@@ -29,6 +29,7 @@ class GaugeSources:
     context_bytes: Callable[[], int] = _none
     threads_left_behind: Callable[[], int] = _none
     actors: Callable[[], Mapping[str, int]] = _no_actors
+    runs_quarantined: Callable[[], int] | None = None
     journal_pending_records: Callable[[], int] | None = None
     store_available: Callable[[], bool] | None = None
 
@@ -44,6 +45,7 @@ class StateGauges(Collector):
         sources = self.sources
         for metric, read in (
             (catalogue.RUNS_IN_PROGRESS, sources.runs_in_progress),
+            (catalogue.RUNS_QUARANTINED, sources.runs_quarantined),
             (catalogue.ITEMS_IN_FLIGHT, sources.items_in_flight),
             (catalogue.CONTEXT_BYTES, sources.context_bytes),
             (catalogue.THREADS_LEFT_BEHIND, sources.threads_left_behind),

@@ -121,6 +121,7 @@ class Instruments:
         self.journal_failures = self._family(catalogue.JOURNAL_FAILURES).child()
         self.runs_recovered = self._family(catalogue.RUNS_RECOVERED).child()
         self.supervisor_restarts = self._family(catalogue.SUPERVISOR_RESTARTS).child()
+        self.evaluations_stopped = self._family(catalogue.EVALUATIONS_STOPPED).child()
         self._gauges = StateGauges()
         self.registry.register(self._gauges)
         info = Info(catalogue.INFO.name, catalogue.INFO.help, registry=self.registry)
@@ -151,6 +152,7 @@ class Instruments:
         context_bytes: Callable[[], int],
         actors: Callable[[], Mapping[str, int]],
         threads_left_behind: Callable[[], int] = lambda: 0,
+        runs_quarantined: Callable[[], int] | None = None,
         journal_pending_records: Callable[[], int] | None = None,
         store_available: Callable[[], bool] | None = None,
     ) -> None:
@@ -164,6 +166,7 @@ class Instruments:
             context_bytes: Returns the bytes that the runs' contexts hold.
             actors: Returns the number of live actors by class name.
             threads_left_behind: Returns the number of threads whose function runs on although its item has ended.
+            runs_quarantined: Returns the number of quarantined runs, or None without a store.
             journal_pending_records: Returns the number of records to commit, or None without a store.
             store_available: Returns whether the store accepts records, or None without a store. The gauge then has no
                 series, because a 0 would mean that the store has failed.
@@ -174,6 +177,7 @@ class Instruments:
             context_bytes=context_bytes,
             actors=actors,
             threads_left_behind=threads_left_behind,
+            runs_quarantined=runs_quarantined,
             journal_pending_records=journal_pending_records,
             store_available=store_available,
         )

@@ -295,7 +295,7 @@ def main() -> None:
     report.samples |= {
         name: {case: found.values(name, case) for case in cases} for name, cases in found.seconds.items()
     }
-    print("\n".join(targets.table(report.measured, report.measured).lines()))
+    print("\n".join(targets.table(report.measured, report.measured, "Targets").lines()))
     if arguments.only is None:
         report.write(pages.PEERS)
         pages.write()

@@ -80,14 +80,14 @@ def variant(ref: str) -> str:
     return f"ref: {ref}\n{text.replace(*VARIANTS[ref])}"
 
 
-def chain() -> str:
+def chain(length: int, ref: str) -> str:
     """Return the definition of a chain of trivial tasks."""
     tasks: list[dict[str, Any]] = [
         {"name": f"task_{number}", "action": "core.noop", "next": [{"do": [f"task_{number + 1}"]}]}
-        for number in range(CHAIN_TASKS - 1)
+        for number in range(length - 1)
     ]
-    tasks.append({"name": f"task_{CHAIN_TASKS - 1}", "action": "core.noop"})
-    return yaml.safe_dump({"ref": "chain", "version": "1.0.0", "tasks": tasks}, sort_keys=False)
+    tasks.append({"name": f"task_{length - 1}", "action": "core.noop"})
+    return yaml.safe_dump({"ref": ref, "version": "1.0.0", "tasks": tasks}, sort_keys=False)
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def engine(grace: float | None = None, **settings: Any) -> Iterator[Any]:
     `grace`: seconds after which its end waits no more for runs in progress.
     """
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "chain.yaml").write_text(chain(), encoding="utf-8")
+        (Path(folder) / "chain.yaml").write_text(chain(CHAIN_TASKS, "chain"), encoding="utf-8")
         for ref in VARIANTS:
             (Path(folder) / f"{ref}.yaml").write_text(variant(ref), encoding="utf-8")
         proxy = Engine.start(definitions=[str(WORKFLOWS), folder], metrics_port=0, **settings).proxy()

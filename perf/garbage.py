@@ -1,6 +1,5 @@
 """Garbage collections during a fan-out beside waiting runs: Python's own schedule, and the daemon's."""
 
-import asyncio
 import gc
 from dataclasses import dataclass, field
 from time import process_time, thread_time
@@ -9,10 +8,9 @@ from typing import Any
 from engines import engine, run
 from measure import in_fresh_process
 from process import mark
-from report import Report, Table
+from report import Measured, Table
+from schedules import as_a_daemon
 from stores import SQLITE, files
-
-from stretto.actors.daemon.collector import Collector
 
 ITEMS, WAITING = 100_000, 2_000
 PYTHON, DAEMON = "Python's own schedule", "the daemon's"
@@ -40,43 +38,58 @@ class Collections:
         return sum(map(sum, self.pauses.values())) / self.seconds
 
 
-def collect(schedule: str) -> Collections:
+def collect(schedule: str, items: int, waiting: int) -> Collections:
     """Perform a fan-out over an SQLite store beside waiting runs, and count the collections."""
     found = Collections()
 
     def fan_out(proxy: Any) -> None:
         gc.callbacks.append(found.counted)
         began = process_time()
-        run(proxy, "maps", {"items": list(range(ITEMS))})
+        run(proxy, "maps", {"items": list(range(items))})
         found.seconds = process_time() - began
         gc.callbacks.remove(found.counted)
         found.peak_mb = mark()["peak_mb"]
 
-    async def as_a_daemon(proxy: Any) -> None:
-        dispatcher = proxy.host.services().get().dispatcher
-        with Collector(lambda: dispatcher.alive().get("ItemActor", 0)).running():
-            await asyncio.to_thread(fan_out, proxy)
-
     with files() as made, engine(0, store=made.new()[SQLITE], store_key=made.key_file) as proxy:
-        for accepted in [proxy.submit("delayed") for _ in range(WAITING)]:
+        for accepted in [proxy.submit("delayed") for _ in range(waiting)]:
             accepted.get()
         if schedule == DAEMON:
-            asyncio.run(as_a_daemon(proxy))
+            as_a_daemon(proxy, fan_out)
         else:
             fan_out(proxy)
     return found
 
 
-def show(report: Report) -> None:
-    """Measure and show both."""
-    table = Table(
-        f"Garbage collections: a fan-out of {ITEMS:,} items beside {WAITING:,} waiting runs, SQLite",
+def measure(share: float) -> dict[str, Collections]:
+    """Count the collections of both schedules, in processes of their own."""
+    sizes = round(ITEMS * share), round(WAITING * share)
+    return {name: in_fresh_process(collect, name, *sizes) for name in (PYTHON, DAEMON)}
+
+
+def table(found: dict[str, Collections], share: float) -> Table:
+    """Show `measure`."""
+    made = Table(
+        "Garbage collections: a fan-out beside waiting runs, SQLite",
         ["", "of all CPU", "youngest", "middle", "full", "peak of memory"],
-        "Number of collections and the longest one. The daemon's: at most 6 % of CPU, the younger generations at most "
-        "20 ms, no full collection, memory at most 1.1 x.",
+        f"{round(ITEMS * share):,} items, {round(WAITING * share):,} waiting runs. Of each generation: the number of "
+        "collections, and the longest one.",
     )
-    for name in (PYTHON, DAEMON):
-        found = in_fresh_process(collect, name)
-        pauses = [f"{len(each)}, {max(each) * 1000:.1f} ms" if each else "none" for each in found.pauses.values()]
-        table.add(name, f"{found.share:.1%}", *pauses, f"{found.peak_mb:.0f} MB")
-    report.show(table)
+    for name, collections in found.items():
+        pauses = [f"{len(each)}, {_longest(each):.1f} ms" if each else "none" for each in collections.pauses.values()]
+        made.add(name, f"{collections.share:.1%}", *pauses, f"{collections.peak_mb:.0f} MB")
+    return made
+
+
+def targets(found: dict[str, Collections]) -> dict[str, Measured]:
+    """Say what the daemon's collections cost, and compare its memory with that of Python's own schedule."""
+    ours, python = found[DAEMON], found[PYTHON]
+    return {
+        "garbage": Measured(ours.share * 100, f"Python's own schedule: {python.share:.1%}"),
+        "garbage, younger": Measured(_longest([*ours.pauses[0], *ours.pauses[1]])),
+        "garbage, full": Measured(len(ours.pauses[2]), f"Python's own schedule: {len(python.pauses[2])}"),
+        "garbage, memory": Measured(ours.peak_mb / python.peak_mb, f"{ours.peak_mb:.0f} MB"),
+    }
+
+
+def _longest(pauses: list[float]) -> float:
+    return max(pauses, default=0.0) * 1000

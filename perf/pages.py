@@ -34,7 +34,9 @@ def page(suite: Report | None, peers: Report | None) -> str:
     for report in (suite, peers):
         if report is not None:
             measured |= report.measured
-    lines = [OPENING, *targets.table(measured).lines()]
+    lines = [OPENING]
+    for table in targets.tables(measured):
+        lines += table.lines()
     for name, report in (("suite", suite), ("peers", peers)):
         lines += [ABSENT[name], ""] if report is None else _section(name, report)
     return "\n".join(lines).rstrip() + "\n"

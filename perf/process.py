@@ -1,7 +1,10 @@
-"""What the kernel and the interpreter count about this process."""
+"""What the kernel and the interpreter count about this process, and about commands that it runs."""
 
+import resource
+import subprocess
 import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import TypedDict
@@ -47,6 +50,29 @@ def context_switches() -> dict[int, tuple[int, int]]:
             int(status["nonvoluntary_ctxt_switches"]),
         )
     return switches
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """The seconds of a process from its start to its end, and those of the processor."""
+
+    seconds: float
+    processor: float
+
+    def scaled(self, start: "Spent", share: float) -> "Spent":
+        """Return what all of the work takes: this process did a share of it, and `start` next to nothing."""
+        return Spent(
+            start.seconds + (self.seconds - start.seconds) / share,
+            start.processor + (self.processor - start.processor) / share,
+        )
+
+
+def finished(*command: str) -> tuple[Spent, str]:
+    """Run a command to its end; return what it spent, and its output with that of errors. Exit codes do not matter."""
+    began, before = perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    seconds, after = perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Spent(seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime), done.stdout
 
 
 def _fields(status: Path) -> dict[str, str]:

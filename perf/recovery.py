@@ -8,7 +8,7 @@ from unittest import mock
 from engines import ITEMS, arrived, engine, fan_out
 from measure import deviation, in_fresh_process, median
 from process import mark, reset_peak
-from report import Report, Table, figure, timing
+from report import Report, Table, figure
 from samples import inventory
 from stores import Places, size
 
@@ -29,8 +29,6 @@ SETTLE_SECONDS = 0.5
 """After the last task before the wait has run: until its completion is written, by far."""
 STARTS = 3
 """How often each kind of store is recovered from."""
-CROWDS = (1_000, 10_000)
-"""How many runs wait in a delay: what each of them takes must not grow with their number."""
 FAN_OUTS = {"0 MB": 0, "5 MB": 5}
 
 
@@ -137,34 +135,6 @@ def _seconds(values: list[float]) -> str:
     return f"{figure(median(values))} s ±{deviation(values):.0%}"
 
 
-def leave_crowd(url: str, key_file: str, runs: int) -> None:
-    """Have an engine start runs that wait in a delay, and end."""
-    with engine(0, store=url, store_key=key_file) as proxy:
-        for handle in [proxy.submit("delayed") for _ in range(runs)]:
-            handle.get()
-
-
-def measure_crowds(made: Places) -> dict[str, list[float]]:
-    """Recover crowds of waiting runs from each kind of store; return the seconds a run."""
-    found: dict[str, list[float]] = {}
-    for runs in CROWDS:
-        for kind, url in made.new().items():
-            in_fresh_process(leave_crowd, url, str(made.key_file), runs)
-            recovered = [in_fresh_process(recover, url, str(made.key_file), runs) for _ in range(STARTS)]
-            found[f"{kind}, {runs:,} runs"] = [(each.recovered - each.started) / runs for each in recovered]
-    return found
-
-
-def crowd_table(found: dict[str, list[float]]) -> Table:
-    """Show `measure_crowds`."""
-    table = Table(
-        "An engine recovers runs that wait in a delay", ["", "a run"], "At most 2 ms a run, whatever their number."
-    )
-    for name, values in found.items():
-        table.add(name, timing(values, "ms"))
-    return table
-
-
 def measure_written(made: Places) -> dict[str, Written]:
     """Count what the fan-out writes, over 0 and 5 MB of parameters."""
     found = {}
@@ -196,5 +166,3 @@ def show(report: Report, made: Places) -> None:
     found = measure_recovery(made)
     samples = {name: [each.recovered for each in values] for name, values in found.items()}
     report.show(recovery_table(found), samples)
-    crowds = measure_crowds(made)
-    report.show(crowd_table(crowds), crowds)

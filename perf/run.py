@@ -13,20 +13,25 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
+import contention
 import contexts
 import counts
 import crowd
 import engine
 import garbage
 import idle
+import large_pack
 import lazy
+import many
 import origin
 import pages
 import parts
 import scale
 import starts
+import stored
 import targets
 import templates
+import watched
 import web
 from measure import in_fresh_process, machine, pooled
 from report import Report
@@ -42,16 +47,18 @@ class Effort:
     process_rounds: int
     processes: int
     crowd_items: int
+    share: float
+    """Of the waiting runs, stored items and runs, and actions that the targets of many runs name."""
     idle_seconds: float
     stores: str
 
 
 FULL = Effort(
-    micro_rounds=15, engine_rounds=9, store_rounds=5, process_rounds=7, processes=3, crowd_items=5_000,
+    micro_rounds=15, engine_rounds=9, store_rounds=5, process_rounds=7, processes=3, crowd_items=5_000, share=1.0,
     idle_seconds=idle.DEFAULT_SECONDS, stores="all",
 )  # fmt: skip
 QUICK = Effort(
-    micro_rounds=3, engine_rounds=2, store_rounds=2, process_rounds=1, processes=1, crowd_items=1_000,
+    micro_rounds=3, engine_rounds=2, store_rounds=2, process_rounds=1, processes=1, crowd_items=1_000, share=0.1,
     idle_seconds=2.0, stores="files",
 )  # fmt: skip
 
@@ -137,6 +144,13 @@ def measure_crowd(report: Report, effort: Effort) -> None:
     report.measured["fairness"] = crowd.latecomer_target(moments)
 
 
+def measure_contention(report: Report, effort: Effort) -> None:
+    """Requests during a large fan-out."""
+    samples = in_fresh_process(contention.measure, effort.engine_rounds, effort.share)
+    report.show(contention.table(samples, effort.share), samples)
+    report.measured |= contention.targets(samples)
+
+
 def measure_web(report: Report, effort: Effort) -> None:
     """Many requests in flight."""
     samples = pooled(web.measure, effort.store_rounds // 2, 1)
@@ -159,9 +173,33 @@ def measure_counts(report: Report, _effort: Effort) -> None:
     report.show(counts.table(marks, frozen))
 
 
-def measure_garbage(report: Report, _effort: Effort) -> None:
+def measure_many(report: Report, effort: Effort) -> None:
+    """Many runs that wait: their recovery and memory, a small run beside them, and a watched run."""
+    found, grown = many.measure_recovery(effort.share)
+    report.show(many.recovery_table(found))
+    report.measured |= many.recovery_targets(found, grown)
+    samples = many.measure_beside(effort.process_rounds, effort.share)
+    report.show(many.beside_table(samples, effort.share), samples)
+    report.measured["beside waiting runs"] = many.beside_target(samples)
+    samples = pooled(watched.measure, effort.engine_rounds, 1)
+    report.show(watched.table(samples), samples)
+    report.measured["watched chain"] = watched.target(samples)
+
+
+def measure_garbage(report: Report, effort: Effort) -> None:
     """Garbage collections in a daemon."""
-    garbage.show(report)
+    found = garbage.measure(effort.share)
+    report.show(garbage.table(found, effort.share))
+    report.measured |= garbage.targets(found)
+
+
+def measure_stored(report: Report, effort: Effort) -> None:
+    """Large stores and packs."""
+    samples, queries = in_fresh_process(stored.measure_reading, effort.share)
+    report.show(stored.reading_table(samples, effort.share), samples)
+    seconds = in_fresh_process(stored.measure_check, effort.share)
+    report.measured |= stored.targets(samples, queries, seconds, effort.share)
+    report.measured["large pack"] = large_pack.measure(effort.share)
 
 
 def measure_idle(report: Report, effort: Effort) -> None:
@@ -177,8 +215,12 @@ TARGETED: dict[str, Section] = {
     "scale": measure_scale,
     "durability": measure_durability,
     "crowd": measure_crowd,
+    "contention": measure_contention,
     "web": measure_web,
     "starts": measure_starts,
+    "many": measure_many,
+    "garbage": measure_garbage,
+    "stored": measure_stored,
 }
 """What the targets are about, but for what takes a minute by itself."""
 SECTIONS: dict[str, Section] = TARGETED | {
@@ -186,7 +228,6 @@ SECTIONS: dict[str, Section] = TARGETED | {
     "variants": measure_variants,
     "publishing": measure_publishing,
     "counts": measure_counts,
-    "garbage": measure_garbage,
     "idle": measure_idle,
 }
 
@@ -205,7 +246,8 @@ def main() -> None:
         began = monotonic()
         SECTIONS[name](report, QUICK if arguments.quick else FULL)
         print(f"{name}: {monotonic() - began:.1f} s", file=sys.stderr, flush=True)
-    print("\n".join(targets.table(report.measured).lines()))
+    for table in targets.tables(report.measured):
+        print("\n".join(table.lines()))
     if arguments.json is not None:
         report.write(arguments.json)
     if arguments.report:

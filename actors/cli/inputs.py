@@ -25,19 +25,21 @@ def inputs_of(types: "Mapping[str, str]", source: str | None, assignments: tuple
         name, equals, text = assignment.partition("=")
         if not equals or not name:
             raise click.UsageError(f"an input must be KEY=VALUE, got {assignment!r}")
+        if not _is_text(text):
+            raise click.UsageError(f"{name!r} must be text in UTF-8, got other bytes")
         values[name] = _typed(types.get(name, "any"), name, text)
     return values
 
 
 def _read_inputs(source: str) -> dict[str, Any]:
-    from pathlib import Path
-
     import msgspec
 
+    from stretto.actors.text_files import read_text
+
     try:
-        text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
+        text = _read_standard_input() if source == "-" else read_text(source)
     except (OSError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"cannot read the inputs {source!r}: {error}") from None
+        raise click.UsageError(f"cannot read the inputs {source!r}: {getattr(error, 'strerror', error)}") from None
     try:
         values = _read_yaml(text, source) if source.endswith((".yaml", ".yml")) else msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -45,6 +47,15 @@ def _read_inputs(source: str) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise click.UsageError(f"the inputs {source!r} must be an object")
     return values
+
+
+def _read_standard_input() -> str:
+    from stretto.actors.text_files import MAX_BYTES
+
+    text = sys.stdin.read(MAX_BYTES + 1)
+    if len(text) > MAX_BYTES:
+        raise click.UsageError(f"the inputs on standard input must have at most {MAX_BYTES:,} bytes, and have more")
+    return text
 
 
 def _read_yaml(text: str, source: str) -> Any:
@@ -58,6 +69,15 @@ def _read_yaml(text: str, source: str) -> Any:
     return to_data(node)
 
 
+def _is_text(argument: str) -> bool:
+    """Return whether an argument is text. Python gives other bytes of it as lone surrogates."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _typed(kind: str, name: str, text: str) -> Any:
     """Convert a value to its parameter's type."""
     import msgspec
@@ -67,7 +87,7 @@ def _typed(kind: str, name: str, text: str) -> Any:
         return text
     try:
         return msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         if kind == "any":
             return text
         expected = {"array": "a JSON list", "object": "a JSON object", "boolean": "true or false"}.get(kind, "a number")

@@ -17,6 +17,7 @@ from stretto.actors.gateway import Client, DaemonUnreachable, RequestRefused
 from stretto.actors.operations import Accepted, Cancel, Definition, Describe, Described, Ended, Progress, Submit
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs import RunProgressed
+from stretto.actors.text_files import read_text
 from stretto.definitions.data import list_of
 
 
@@ -109,7 +110,7 @@ def _named_or_read(workflow: str) -> str | Definition:
     if "/" not in workflow and path.suffix not in {".yaml", ".yml"}:
         return workflow
     try:
-        return Definition(workflow, path.read_text(encoding="utf-8"))
+        return Definition(workflow, read_text(path))
     except OSError as error:
         raise click.UsageError(f"cannot read the workflow {workflow!r}: {error.strerror}") from None
     except UnicodeDecodeError as error:

@@ -16,6 +16,7 @@ import pykka
 from stretto.actors.actions import AddressPolicy
 from stretto.actors.catalogue import Catalogue, load_library
 from stretto.actors.daemon.collector import Collector
+from stretto.actors.daemon.descriptors import raise_descriptor_limit
 from stretto.actors.daemon.diagnostics import log_diagnostics
 from stretto.actors.daemon.notify import notify
 from stretto.actors.daemon.operations import Check, OperationsServer, is_loopback
@@ -38,6 +39,8 @@ STOPPED: Final = 0
 ABANDONED: Final = 1
 """Exit code: unfinished runs were abandoned, or the engine failed."""
 HEALTH_SECONDS: Final = 5.0
+STANDING_SECONDS: Final = 5.0
+"""A dispatcher that takes no turn for longer makes the daemon unready."""
 """How long the engine may take to answer a probe; its turns take microseconds."""
 
 _STOPS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -67,6 +70,7 @@ class Daemon:
 
         Raises `CannotServe`, and what `Engine.start` raises; then nothing is left running.
         """
+        raise_descriptor_limit()
         # The loop's handlers use signal.set_wakeup_fd: the loop wakes up whichever thread gets the signal.
         for number in _SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, self._events.put_nowait, number)
@@ -118,10 +122,12 @@ class Daemon:
             Engine.start, engine.definitions, engine.store, engine.actions,
             max_items_in_flight=engine.max_items_in_flight, threads=engine.threads, dispatchers=engine.dispatchers,
             max_threads_left_behind=engine.max_threads_left_behind,
-            addresses=policy, packs=engine.packs, pack_config=engine.pack_config, keystore=engine.keystore,
+            max_result_bytes=engine.max_result_bytes, addresses=policy, packs=engine.packs,
+            pack_config=engine.pack_config, keystore=engine.keystore,
             rendered_commands=self._settings.core_local.rendered_cmd,
             store_key=engine.store_key, retain_days=engine.retain_days, retain_runs=engine.retain_runs,
-            protected=self._protected, files_read=self._settings.files.read, files_write=self._settings.files.write,
+            protected=self._protected, expression_limits=self._settings.expressions.as_limits(),
+            files_read=self._settings.files.read, files_write=self._settings.files.write,
         )  # fmt: skip
         # Inspecting the actor for a proxy takes too long for a probe.
         self._proxy: Any = reference.proxy()
@@ -253,6 +259,10 @@ class Daemon:
                 f"no plain function can start: all {use.left_behind} threads hang in functions of ended items "
                 "(engine.threads and engine.max_threads_left_behind)"
             )
+            return Check(well=False, reason=reason)
+        standing = self._services.dispatcher.standing_seconds()
+        if standing > STANDING_SECONDS:
+            reason = f"the dispatcher has taken no turn for {standing:.0f} seconds: an actor holds it"
             return Check(well=False, reason=reason)
         return Check(well=self._state == "ready", reason=self._state)
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.actors.dispatch.actor import DispatchedActor
     from stretto.actors.dispatch.asyncio_bridge import call, call_then, reached_by
     from stretto.actors.dispatch.clock import Clock, ForgetReminder, RemindAt, Timers
     from stretto.actors.dispatch.deferred import (
@@ -17,20 +18,27 @@ if TYPE_CHECKING:
         forward,
         tell_then,
     )
-    from stretto.actors.dispatch.dispatcher import DispatchedActor, Dispatcher
+    from stretto.actors.dispatch.dispatcher import Dispatcher
     from stretto.actors.dispatch.handlers import handlers_of, handles, unbound_handlers
+    from stretto.actors.dispatch.lane import Lane
     from stretto.actors.dispatch.mailbox import Mailbox
+    from stretto.actors.dispatch.right_of_way import RightOfWay
+    from stretto.actors.dispatch.time_guard import Guard, Overran, TimeGuard, Unguarded
     from stretto.actors.dispatch.timed_inbox import TimedInbox
 else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "actor": "DispatchedActor",
             "asyncio_bridge": "call call_then reached_by",
             "clock": "Timers Clock ForgetReminder RemindAt",
             "deferred": "Deferred SparseFuture answer answer_error ask_deferred ask_method forward tell_then",
-            "dispatcher": "DispatchedActor Dispatcher",
+            "dispatcher": "Dispatcher",
             "handlers": "handlers_of handles unbound_handlers",
+            "lane": "Lane",
             "mailbox": "Mailbox",
+            "time_guard": "Guard Overran TimeGuard Unguarded",
+            "right_of_way": "RightOfWay",
             "timed_inbox": "TimedInbox",
         },
     )
@@ -41,11 +49,17 @@ __all__ = [
     "DispatchedActor",
     "Dispatcher",
     "ForgetReminder",
+    "Guard",
+    "Lane",
     "Mailbox",
+    "Overran",
     "RemindAt",
+    "RightOfWay",
     "SparseFuture",
+    "TimeGuard",
     "TimedInbox",
     "Timers",
+    "Unguarded",
     "answer",
     "answer_error",
     "ask_deferred",

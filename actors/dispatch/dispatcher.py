@@ -1,50 +1,33 @@
-"""Actors that own no thread: a small, fixed pool of threads runs their turns.
+"""The dispatcher: a small, fixed pool of threads runs the turns of actors that own no thread.
 
-    ActorRef.tell/ask --> Mailbox --an idle actor's first message--> ready queue --> dispatcher thread
-                             ^                                           ^                 |
-                             |                                           +--more waits-----+  a turn: up to
-                             +---------- what arrives meanwhile waits here ----------------+  64 messages
-
-A DispatchedActor is a Pykka actor for its users: ActorRef, ActorProxy, ActorRegistry and the hooks are Pykka's own.
-It differs where a daemon with ten thousand actors needs it: it costs microseconds instead of a thread, any failure
-stops only the actor that failed, and an answer may come later.
-
-Handlers must not block: a few threads serve all actors.
+ActorRef.tell/ask --> Mailbox --an idle actor's first message--> Lane --> ready queue --> dispatcher thread
+                         ^                                         ^                         |
+                         |                                         +------more waits---------+  a turn: up to
+                         +---------- what arrives meanwhile waits here ----------------------+  64 messages
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import queue
 import threading
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
-
-import pykka
-from pykka._envelope import Envelope
-from pykka.messages import ProxyCall, ProxyGetAttr, ProxySetAttr, _ActorStop
+import time
+from typing import TYPE_CHECKING, ClassVar
 
 from stretto.actors.dispatch.counting import Count
-from stretto.actors.dispatch.deferred import Deferred, Reply, answer, answer_error
-from stretto.actors.dispatch.handlers import unbound_handlers
-from stretto.actors.dispatch.mailbox import Mailbox
+from stretto.actors.dispatch.lane import Lane
+from stretto.actors.dispatch.right_of_way import RightOfWay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
-__all__ = ["Deferred", "DispatchedActor", "Dispatcher", "Reply"]
+    from stretto.actors.dispatch.actor import DispatchedActor
 
-# A new kind of actor needs some of Pykka's private names: it implements `_create_actor_inbox`, `_create_future` and
-# `_start_actor_loop`, replaces `_stop`, sets `_actor_ref`, and uses `_ActorStop` and `Envelope`. Our own names on the
-# actor are private because a proxy offers every public name.
+# A turn is private to an actor, because a proxy offers every public name.
 # ruff: noqa: SLF001
 
-# Handlers are foreign code: their exceptions must end neither a dispatcher's thread nor another actor.
+# Handlers are foreign code: their exceptions must not end a dispatcher's thread.
 # ruff: noqa: BLE001
-
-PROXY_MESSAGES = frozenset({ProxyCall, ProxyGetAttr, ProxySetAttr})
-
-logger = logging.getLogger("stretto.actors")
 
 
 class Dispatcher:
@@ -63,8 +46,11 @@ class Dispatcher:
         self._size = threads
         self._turn = turn
         self._threads: list[threading.Thread] = []
-        self._ready: queue.SimpleQueue[DispatchedActor | None] = queue.SimpleQueue()
+        self.right_of_way = RightOfWay()
+        self._ready: queue.SimpleQueue[Lane | None] = queue.SimpleQueue()
         self._counts: dict[str, tuple[Count, Count]] = {}
+        # When each thread's turn began on the monotonic clock, or 0 while it takes none.
+        self._turns_began = [0.0] * threads
         self._lock = threading.Lock()
         self._stopping = False
         self._stopped = False
@@ -83,7 +69,8 @@ class Dispatcher:
             if self._stopping:
                 return False
             for number in range(len(self._threads), self._size):
-                thread = threading.Thread(target=self._run, name=f"stretto-dispatcher-{number}", daemon=True)
+                name = f"stretto-dispatcher-{number}"
+                thread = threading.Thread(target=self._run, args=(number,), name=name, daemon=True)
                 thread.start()
                 self._threads.append(thread)
             return True
@@ -123,6 +110,13 @@ class Dispatcher:
         """Return the number of actors ever started, by class name."""
         return {name: count.value() for name, (count, _) in self._counts.copy().items()}
 
+    def lane(self) -> Lane:
+        """Return a new lane, on which actors start as on the dispatcher.
+
+        While other actors are ready, all actors of a lane together get the turns of one.
+        """
+        return Lane(self)
+
     def admit(self, class_name: str) -> Callable[[], int]:
         """Count an actor in. Return the function that counts it out."""
         counts = self._counts.get(class_name)
@@ -132,258 +126,61 @@ class Dispatcher:
         return counts[1].up
 
     def submit(self, actor: DispatchedActor) -> bool:
-        """Queue a turn of an actor whose claim the caller has. Return False if the dispatcher was stopped."""
-        if self._stopping or not (self._threads or self._started()):
-            return False
-        self._ready.put(actor)
-        # Queue first, look second: stop() does the opposite, so one of the two finds the actor.
-        if self._stopped:
-            self._abandon_ready()
-        return True
+        """Queue a turn of an actor whose claim the caller has. Return False if the dispatcher was stopped.
 
-    def _run(self) -> None:
-        for actor in iter(self._ready.get, None):
+        The actor gets the turns of a whole lane.
+        """
+        return Lane(self).submit(actor)
+
+    def standing_seconds(self) -> float:
+        """Return for how many seconds no turn has begun although all threads are busy: 0 if a thread is free."""
+        began = list(self._turns_began)
+        return max(time.monotonic() - max(began), 0.0) if all(began) else 0.0
+
+    def _run(self, number: int) -> None:
+        for lane in iter(self._ready.get, None):
+            self._serve(lane, number)
+            self._turns_began[number] = 0.0
+            # A sleeping thread must not keep its last actor alive.
+            del lane
+
+    def _serve(self, lane: Lane, number: int) -> None:
+        """Run a turn of the lane's first actor, and further turns of the lane while no other one is ready."""
+        right_of_way, ready, others, parallel = self.right_of_way, lane.ready, self._ready, self._size > 1
+        while True:
+            self._turns_began[number] = time.monotonic()
+            if right_of_way.taken:
+                right_of_way.wait()
             try:
-                if actor._take_turn(self._turn) and not self.submit(actor):
+                actor = ready.get_nowait()
+            except queue.Empty:
+                if lane.leave_queue():
+                    return
+                continue
+            # Another thread may serve the lane meanwhile.
+            left = parallel and not ready.empty() and self._requeue(lane)
+            try:
+                if actor._take_turn(self._turn) and not actor.actor_inbox.submit(actor):
                     actor._abandon()
             except BaseException:
                 # A turn catches the exceptions of actors. This one is of a log handler, so it cannot be logged.
                 with contextlib.suppress(BaseException):
                     actor._abandon()
-            # A sleeping thread must not keep its last actor alive.
             del actor
+            if left or (not ready.empty() and not others.empty() and self._requeue(lane)):
+                return
+
+    def _requeue(self, lane: Lane) -> bool:
+        """Queue a lane behind the others. Return False if the dispatcher is being stopped."""
+        # With the lock, as stop() has it: behind the mark that ends the threads, the lane's turns would be lost.
+        with self._lock:
+            if not self._stopping:
+                self._ready.put(lane)
+            return not self._stopping
 
     def _abandon_ready(self) -> None:
         with contextlib.suppress(queue.Empty):
             while True:
-                actor = self._ready.get_nowait()
-                if actor is not None:
-                    actor._abandon()
-
-
-class DispatchedActor(pykka.Actor):
-    """A Pykka actor whose turns a Dispatcher runs.
-
-    As with any Pykka actor, one message is handled at a time, and one sender's messages in their order. It lives
-    until it is stopped, as long as there is a reference to it, and needs no garbage collector afterwards.
-
-    It differs from a ThreadingActor:
-
-    - A handler (on_receive, or a method called through a proxy) may return a Deferred.
-    - A BaseException stops this actor only. The caller gets it, and on_failure is called.
-    - A failure in on_turn_end fails the actor. One in on_failure or on_stop is logged.
-    - Exceptions that go back to a caller are logged at DEBUG.
-    - Methods marked with `handles` get their messages from `on_receive`.
-    """
-
-    registered: ClassVar[bool] = True
-    """Whether actors of this class are in the ActorRegistry, whose removal scans a list of all actors.
-
-    The owner of an unregistered actor must stop it: neither stop_all nor broadcast reaches it.
-    """
-    _label: ClassVar[str] = "DispatchedActor"
-    """The class's name in metrics and in the names of its actors."""
-    _message_handlers: ClassVar[Mapping[type, Callable[[Any, Any], Any]]] = {}
-    """The methods marked with `handles`, by message. Unbound, because a bound one would refer back to its actor."""
-
-    actor_inbox: Mailbox[DispatchedActor]
-    actor_stopped: Mailbox[DispatchedActor]  # type: ignore[assignment]  # of an Event, it is only read
-    _known_ref: pykka.ActorRef[Self] | None = None
-    # Whether the class has its own hooks: ten thousand items need not call empty ones.
-    _starts: ClassVar[bool] = False
-    _stops: ClassVar[bool] = False
-
-    def __init_subclass__(cls, *, label: str | None = None, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        cls._label = cls.__name__ if label is None else label
-        cls._starts = cls.on_start is not pykka.Actor.on_start
-        cls._stops = cls.on_stop is not pykka.Actor.on_stop
-        cls._message_handlers = unbound_handlers(cls)
-
-    def __init__(self, *_args: Any, **_kwargs: Any) -> None:
-        # Not Pykka's, which makes a uuid, a queue and an Event: they cost more than all the rest of an actor.
-        self.actor_inbox = self.actor_stopped = mailbox = self._create_actor_inbox()
-        mailbox.kind = self._label
-
-    @property
-    def actor_urn(self) -> str:  # type: ignore[override]  # made on demand, which most actors never need
-        """The actor's name."""
-        return self.actor_inbox.urn
-
-    @property
-    def _actor_ref(self) -> pykka.ActorRef[Self]:  # type: ignore[override]  # as above
-        reference = self._known_ref
-        if reference is None:
-            reference = self._known_ref = pykka.ActorRef(self)
-        return reference
-
-    @classmethod
-    def start(cls, *args: Any, **kwargs: Any) -> pykka.ActorRef[Self]:
-        """Start an actor on the shared dispatcher, with the constructor's arguments."""
-        return cls.start_on(Dispatcher.shared(), *args, **kwargs)
-
-    @classmethod
-    def start_on(cls, dispatcher: Dispatcher, /, *args: Any, **kwargs: Any) -> pykka.ActorRef[Self]:
-        """Start an actor on a dispatcher.
-
-        Args:
-            dispatcher: The dispatcher that runs its turns.
-            args: Arguments of the constructor.
-            kwargs: Keyword arguments of the constructor.
-
-        Raises:
-            pykka.ActorDeadError: The dispatcher was stopped.
-        """
-        actor = cls(*args, **kwargs)
-        actor.actor_inbox.open(actor, dispatcher.submit, dispatcher.admit(cls._label))
-        if cls.registered:
-            pykka.ActorRegistry.register(actor._actor_ref)
-        actor._start_actor_loop()
-        return actor._actor_ref
-
-    @classmethod
-    def start_with(cls, dispatcher: Dispatcher, message: object, /, *args: Any) -> Mailbox[DispatchedActor]:
-        """Start an actor with its first message in its mailbox.
-
-        For unregistered actors that live for one piece of work. It costs half of `start_on` and a `tell`.
-
-        Args:
-            dispatcher: The dispatcher that runs its turns.
-            message: The first message.
-            args: Arguments of the constructor.
-
-        Returns:
-            The actor's mailbox.
-
-        Raises:
-            pykka.ActorDeadError: The dispatcher was stopped.
-        """
-        actor = cls(*args)
-        mailbox = actor.actor_inbox
-        mailbox.waiting.append(message)
-        mailbox.open(actor, dispatcher.submit, dispatcher.admit(mailbox.kind))
-        if not dispatcher.submit(actor):
-            actor._refuse()
-        return mailbox
-
-    def on_receive(self, message: Any) -> Any:
-        """Pass a message to the method that `handles` it."""
-        handler = self._message_handlers.get(type(message))
-        return super().on_receive(message) if handler is None else handler(self, message)
-
-    def on_turn_end(self) -> None:
-        """Flush batched work, after each turn that handled a message and before the next turn or on_stop.
-
-        It does not run after a turn that ended with a failure of the actor. An exception in it is such a failure.
-        """
-
-    def stop(self) -> None:
-        """Stop the actor after the messages that are in its mailbox."""
-        self.actor_inbox.request_stop()
-
-    @staticmethod
-    def _create_actor_inbox() -> Mailbox[DispatchedActor]:
-        return Mailbox()
-
-    @staticmethod
-    def _create_future() -> Reply[Any]:
-        return Reply()
-
-    def _start_actor_loop(self) -> None:
-        if not self.actor_inbox.submit(self):
-            self._refuse()
-
-    def _refuse(self) -> NoReturn:
-        self._abandon()
-        raise pykka.ActorDeadError("the dispatcher is stopped")
-
-    def _take_turn(self, limit: int) -> bool:
-        """Handle up to `limit` messages. Return True if more wait and the claim was kept for another turn."""
-        mailbox = self.actor_inbox
-        if not mailbox.begun:
-            mailbox.begun = True
-            if self._starts:
-                self._begin()
-        waiting, handled, stopping = mailbox.waiting, 0, False
-        while waiting and handled < limit and not mailbox.stopped:
-            received = message = waiting.popleft()
-            reply = None
-            if type(received) is Envelope:
-                message, reply = received.message, received.reply_to
-            if type(message) is _ActorStop:
-                waiting.appendleft(received)  # answered at the end, with those behind it
-                stopping = True
-                break
-            handled += 1
-            try:
-                # Pykka checks for four kinds of messages, one by one, before it comes to a plain one.
-                value = self._handle_receive(message) if type(message) in PROXY_MESSAGES else self.on_receive(message)
-                if reply is not None:
-                    self._answer(reply, value)
-            except BaseException as error:
-                self._handle_error(error, reply)
-                # Without this the reply keeps the error, the error this frame, and the frame the reply.
-                del received, reply
-        if not mailbox.stopped:
-            self._end_turn(flush=handled > 0, stopping=stopping)
-        if mailbox.stopped:
-            mailbox.close()
-            return False
-        return mailbox.release()
-
-    def _begin(self) -> None:
-        try:
-            self.on_start()
-        except BaseException:
-            self._leave()
-            logger.exception("%s failed to start", self._actor_ref)
-
-    def _end_turn(self, *, flush: bool, stopping: bool) -> None:
-        if flush:
-            try:
-                self.on_turn_end()
-            except BaseException as error:
-                self._fail(error)
-        if stopping and not self.actor_inbox.stopped:
-            self._stop()
-
-    def _answer(self, reply: pykka.Future[Any], value: object) -> None:
-        if isinstance(value, Deferred):
-            self.actor_inbox.answer_later(value, reply)
-        else:
-            answer(reply, value)
-
-    def _handle_error(self, error: BaseException, reply: pykka.Future[Any] | None) -> None:
-        if reply is None or not isinstance(error, Exception):
-            self._fail(error)
-        else:
-            logger.debug("%s returns an exception to its caller", self._actor_ref, exc_info=error)
-        if reply is not None:
-            answer_error(reply, error)
-
-    def _fail(self, error: BaseException) -> None:
-        self._leave()
-        logger.error("%s failed and is stopped", self._actor_ref, exc_info=error)
-        try:
-            self.on_failure(type(error), error, error.__traceback__)
-        except BaseException:
-            logger.exception("on_failure of %s failed", self._actor_ref)
-        self.actor_inbox.close()
-
-    def _stop(self) -> None:
-        """Stop at once. Waiting messages are not handled, and this turn ends without `on_turn_end`."""
-        self._leave()
-        if self._stops:
-            try:
-                self.on_stop()
-            except BaseException:
-                logger.exception("on_stop of %s failed", self._actor_ref)
-
-    def _abandon(self) -> None:
-        self._leave()
-        self.actor_inbox.close()
-
-    def _leave(self) -> None:
-        if self.registered:
-            pykka.ActorRegistry.unregister(self._actor_ref)
-        self.actor_inbox.stopped = True
+                lane = self._ready.get_nowait()
+                if lane is not None:
+                    lane.abandon()

@@ -6,6 +6,8 @@ from typing import Any, Final
 import pykka
 
 from stretto.actors.dispatch import Deferred, SparseFuture, handles
+from stretto.actors.engine.quarantine import QuarantinedRuns
+from stretto.actors.engine.release import Release
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
 from stretto.actors.history import outcome_for_parent
@@ -33,19 +35,23 @@ READ_AGAIN_SECONDS: Final = 1.0
 class Children:
     """Introduces items to the child runs that execute them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - where child runs may be
         self,
         services: Services,
         engine: pykka.ActorRef[Any],
         definitions: EffectiveDefinitions,
         table: RunTable,
         runs: RunSupervision,
+        quarantine: QuarantinedRuns,
+        release: Release,
     ) -> None:
         self._services = services
         self._engine = engine
         self._definitions = definitions
         self._table = table
         self._runs = runs
+        self._quarantine = quarantine
+        self._release = release
 
     @handles(StartChild)
     def _start_child(self, message: StartChild) -> None:
@@ -70,9 +76,9 @@ class Children:
 
     @handles(AttachChild)
     def _attach_child(self, message: AttachChild) -> None:
-        """Connect an item to its run in progress, or send it the outcome of its ended run."""
+        """Connect an item to its unfinished run, or send it the outcome of its ended run."""
         run_id, item = message.run_id, message.item
-        run = self._table.get(run_id)
+        run = self._table.get(run_id) or self._quarantine.get(run_id)
         if run is not None:
             run.item = item
             if run.paused:
@@ -95,6 +101,8 @@ class Children:
         run = self._table.get(message.run_id)
         if run is not None:
             run.tell(Forwarded(message.message, Deferred()))
+        else:
+            self._release.parent_requested(message.run_id, message.message)
 
     @handles(RunPauseChanged)
     def _run_pause_changed(self, message: RunPauseChanged) -> None:

@@ -7,8 +7,10 @@ import pykka
 from stretto.actors.dispatch import handlers_of
 from stretto.actors.engine.children import Children
 from stretto.actors.engine.host import EngineHost
+from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.queries import Pruning, StoreQueries
 from stretto.actors.engine.recovery import RunRecovery
+from stretto.actors.engine.release import Release
 from stretto.actors.engine.requests import RunRequests
 from stretto.actors.engine.reruns import Reruns
 from stretto.actors.engine.run_table import RunTable
@@ -16,6 +18,8 @@ from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.startup import EngineParts
 from stretto.actors.engine.submission import Admission, Submissions
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
+from stretto.actors.engine.suspects import Suspects
+from stretto.actors.journal import ReplayTrace
 
 
 class EngineCore:
@@ -31,17 +35,23 @@ class EngineCore:
         self.table = table = RunTable()
         self.definitions = definitions = EffectiveDefinitions(parts.catalogue, parts.pack_configuration)
         self.runs = runs = RunSupervision(services, engine, definitions, table)
-        self.children = Children(services, engine, definitions, table, runs)
-        self.recovery = recovery = RunRecovery(services, engine, definitions, table, runs, admission)
+        self.quarantine = quarantine = QuarantinedRuns()
+        trace = ReplayTrace(None) if parts.journal is None else parts.journal.trace
+        self.suspects = suspects = Suspects(services.journal, engine, trace, services.now, services.timers.remind_after)
+        self.recovery = recovery = RunRecovery(
+            services, engine, definitions, table, runs, admission, quarantine, suspects
+        )
+        self.release = release = Release(services, table, quarantine, suspects, recovery, admission)
+        self.children = Children(services, engine, definitions, table, runs, quarantine, release)
         self.submissions = Submissions(services, definitions, runs, admission)
         self.reruns = Reruns(services, engine, table, runs, admission)
-        self.requests = RunRequests(services, table)
+        self.requests = RunRequests(services, table, quarantine, release)
         self.store = StoreQueries(services, table)
         self.pruning = Pruning(services, engine, parts.journal, parts.retention, admission)
         self.shutdown = Shutdown(services, engine, table, runs, recovery, admission, parts.stack)
         self.host = EngineHost(services, definitions, runs, recovery, self.shutdown)
         self.handlers = {
             message: handler
-            for part in (runs, self.children, recovery, self.reruns, self.pruning, self.shutdown)
+            for part in (runs, self.children, recovery, release, self.reruns, self.pruning, self.shutdown)
             for message, handler in handlers_of(part).items()
         }

@@ -1,11 +1,9 @@
-"""The engine: the root actor, whose proxy is the public API.
+"""The engine: the root actor, whose proxy is the public API. It never waits for another actor: it answers later.
 
-    engine = Engine.start(definitions="workflows", store="sqlite:///stretto.db", metrics_port=9464).proxy()
-    run = engine.submit("ops.health_check", {"servers": [...]}).get()
-    outcome = run.outcome.get(timeout=60)
-    engine.stop().get()
-
-The engine is composed of parts, each with handlers of its own. It never waits for another actor: it answers later.
+engine = Engine.start(definitions="workflows", store="sqlite:///stretto.db", metrics_port=9464).proxy()
+run = engine.submit("ops.health_check", {"servers": [...]}).get()
+outcome = run.outcome.get(timeout=60)
+engine.stop().get()
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,15 +23,15 @@ from stretto.actors.packs import Source
 from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND
 from stretto.actors.runs import (
     MAX_ITEMS_IN_FLIGHT,
+    MAX_RESULT_BYTES,
     ControlRun,
     ReportItemOutput,
     WatchRun,
 )
 from stretto.definitions.conductor import events
+from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
 from stretto.metrics import get_logger
-
-_log = get_logger("stretto.engine")
 
 
 class Engine(DispatchedActor):
@@ -57,8 +55,8 @@ class Engine(DispatchedActor):
         self._handlers = core.handlers
         self.host = core.host
         self.metrics_url = parts.metrics_url
-        bind_gauges(parts, core.table.__len__)
-        core.recovery.recover_unfinished(parts.unfinished)
+        bind_gauges(parts, core.table.__len__, core.quarantine.__len__)
+        core.recovery.recover_unfinished(parts.unfinished, parts.suspects)
         parts.stack.add("engine", self.actor_ref.stop)
 
     @classmethod
@@ -70,6 +68,7 @@ class Engine(DispatchedActor):
         metrics_port: int | None = None,
         *,
         max_items_in_flight: int = MAX_ITEMS_IN_FLIGHT,
+        max_result_bytes: int = MAX_RESULT_BYTES,
         threads: int = DEFAULT_THREADS,
         max_threads_left_behind: int = MAX_THREADS_LEFT_BEHIND,
         dispatchers: int = 1,
@@ -83,6 +82,7 @@ class Engine(DispatchedActor):
         retain_days: float | None = None,
         retain_runs: int | None = None,
         protected: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
+        expression_limits: ExpressionLimits = DEFAULT_LIMITS,
         files_read: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
         files_write: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
     ) -> "pykka.ActorRef[Engine]":
@@ -90,11 +90,11 @@ class Engine(DispatchedActor):
 
         Args:
             definitions: Folders of definitions and of packs.
-            store: A database URL, `sqlite:///FILE` or `postgresql://...`, where accepted runs survive the process.
-                None keeps runs in memory.
+            store: The URL of a database for runs, `sqlite:///FILE` or `postgresql://...`. None keeps them in memory.
             actions: Modules to import, or FILE.py to execute, for their actions.
             metrics_port: The loopback port of the metrics endpoint. 0 is any free port, None is no endpoint.
             max_items_in_flight: The bound on items in flight in all runs together.
+            max_result_bytes: The bound on the JSON text of one action's result. A larger one fails its item.
             threads: The bound on threads for plain functions.
             max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
             dispatchers: The number of threads for actors.
@@ -108,6 +108,7 @@ class Engine(DispatchedActor):
             retain_days: The days that ended runs stay in the store. None is no limit.
             retain_runs: The number of ended runs that stay in the store. None is no limit.
             protected: More files that workflows must not read or write, besides the store and its key.
+            expression_limits: The limits on the expressions of new runs. A run in the store keeps those that it had.
             files_read: Folders below which remote runs may choose files of items.
             files_write: Folders below which remote runs may choose files of results.
 
@@ -122,14 +123,14 @@ class Engine(DispatchedActor):
             CannotExpose, CannotOpenStore: The metrics port, or the store, cannot be opened.
             ValueError: A setting is out of range.
         """
-        options = EngineOptions(
+        parts = start_parts(EngineOptions(
             definitions=definitions, store=store, actions=actions, metrics_port=metrics_port, threads=threads,
             max_items_in_flight=max_items_in_flight, dispatchers=dispatchers, addresses=addresses, packs=packs,
             pack_config=pack_config, keystore=keystore, rendered_commands=rendered_commands, protected=protected,
             check_digests=check_digests, store_key=store_key, retention=Retention(retain_days, retain_runs),
             files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
-        )  # fmt: skip
-        parts = start_parts(options)
+            max_result_bytes=max_result_bytes, expression_limits=expression_limits,
+        ))  # fmt: skip
         return start_actor(parts, lambda: cls.start_on(parts.services.dispatcher, parts))
 
     def submit(
@@ -191,8 +192,15 @@ class Engine(DispatchedActor):
         return self._core.requests.status(run_id)
 
     def cancel(self, run_id: str) -> Any:
-        """Cancel a run by its cancellation policy. Answered when nothing new will start."""
-        return self._core.requests.send(run_id, "cancel", ControlRun(events.CancelRequested))
+        """Cancel a run by its cancellation policy. Answered when nothing new will start.
+
+        A quarantined run ends at once, without an evaluation of its expressions.
+        """
+        return self._core.requests.cancel(run_id)
+
+    def recover(self, run_id: str) -> Any:
+        """Try again to recover a quarantined run. Raises `IllegalTransition` for any other run."""
+        return self._core.release.recover(run_id)
 
     def pause(self, run_id: str) -> Any:
         """Pause a run: nothing new starts, running items finish."""
@@ -389,5 +397,5 @@ class Engine(DispatchedActor):
 
     def on_failure(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """Stop everything: without its root actor an engine answers no request."""
-        _log.critical("engine_crashed", reason=f"{type(error).__name__}: {error}")
+        get_logger("stretto.engine").critical("engine_crashed", reason=f"{type(error).__name__}: {error}")
         self._core.shutdown.stop_at_once()

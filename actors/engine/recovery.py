@@ -6,22 +6,41 @@ from typing import Any, Final
 import pykka
 
 from stretto.actors.dispatch import Deferred, SparseFuture, handles
+from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.recovery_queue import FIRST_RESTART_SECONDS, MAX_RESTARTS, RecoveryQueue
 from stretto.actors.engine.run_table import Run, RunTable
 from stretto.actors.engine.submission import Admission
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
+from stretto.actors.engine.suspects import Suspects
 from stretto.actors.history import RunLoaded, RunNotLoaded
-from stretto.actors.journal import Child, Ending, Happened, RunUnrecordable, StoreUnavailable, Unfinished, Unrecordable
-from stretto.actors.outcome import RunHandle, RunWasParked, failed_with
+from stretto.actors.journal import (
+    Answers,
+    Child,
+    Ending,
+    Happened,
+    Quarantine,
+    RunAccepted,
+    RunUnrecordable,
+    StoreUnavailable,
+    Suspicion,
+    Unfinished,
+    Unrecordable,
+)
+from stretto.actors.outcome import Outcome, RunHandle, RunWasParked, failed_with
 from stretto.actors.runs import (
     CatchUpWithParent,
     ChildRefused,
+    ControlChild,
+    ControlRun,
     DiscardRun,
+    PauseElapsed,
     RecoveringSupervisor,
+    RecoveryNoted,
     RecoverySource,
     RestartRun,
     RunCrashed,
     RunEnded,
+    RunInterrupted,
     RunParked,
     RunRecovered,
     RunRequest,
@@ -38,7 +57,7 @@ _log = get_logger("stretto.engine")
 
 
 class RunRestarting(StrettoError):
-    """The run's supervisor crashed during the request and is being restarted. Check the run, then retry."""
+    """The run's supervisor failed during the request and is being restarted. Check the run, then retry."""
 
     code = "run_restarting"
 
@@ -54,6 +73,8 @@ class RunRecovery:
         table: RunTable,
         runs: RunSupervision,
         admission: Admission,
+        quarantine: QuarantinedRuns,
+        suspects: Suspects,
     ) -> None:
         self._services = services
         self._engine = engine
@@ -61,26 +82,46 @@ class RunRecovery:
         self._table = table
         self._runs = runs
         self._admission = admission
-        self._queue = RecoveryQueue(engine, services.readers)
+        self._quarantine = quarantine
+        self._suspects = suspects
+        self._queue = RecoveryQueue(engine, services.readers, suspects)
 
     @property
     def finished(self) -> Deferred:
         """Answered when the unfinished runs of the earlier engine are recovered."""
         return self._queue.finished
 
-    def recover_unfinished(self, unfinished: Iterable[Unfinished]) -> None:
-        """Recover the runs that an earlier engine left."""
+    def recover_unfinished(self, unfinished: Iterable[Unfinished], suspects: Iterable[Suspicion]) -> None:
+        """Recover the runs that an earlier engine left, except for quarantined ones and those below them."""
         left = tuple(unfinished)
-        for each in left:
-            handle = RunHandle(each.run_id, each.workflow, SparseFuture())
-            run = Run(handle, Deferred(), each.accepted_at, each.parent)
-            run.accepted.resolve(run.handle)
-            self._table.add(run)
-        self._cancel_orphans(self._queue.enqueue_unfinished(left))
+        if not left:
+            self._suspects.review(suspects, ())
+            self._queue.enqueue(())
+            return
+        judged = self._suspects.review(suspects, (each.run_id for each in left))
+        quarantined = {each.run_id: as_quarantine(each) for each in judged}
+        recoverable = []
+        for each in left:  # parents come before their children
+            run = unsupervised_run(RunHandle(each.run_id, each.workflow, SparseFuture()), each.accepted_at, each.parent)
+            quarantine = quarantined.get(each.run_id) or self._quarantine.of(each.parent)
+            if quarantine is None:
+                self._table.add(run)
+                recoverable.append(each)
+            else:
+                self._quarantine.hold(run, quarantine)
+        self._cancel_orphans(self._queue.enqueue_unfinished(recoverable))
 
     def stop(self) -> None:
         """Recover no more runs: the engine stops."""
         self._queue.clear()
+
+    @handles(RecoveryNoted)
+    def _recovery_noted(self, message: RecoveryNoted) -> None:
+        self._queue.noted(message.run_ids)
+
+    @handles(PauseElapsed)
+    def _pause_elapsed(self, message: PauseElapsed) -> None:
+        self._queue.pause_elapsed(message.run_id)
 
     # ---- runs are loaded and replayed
 
@@ -89,19 +130,27 @@ class RunRecovery:
         accepted = message.accepted
         run = self._table.get(accepted.run_id)
         if run is None or self._admission.closed:
-            self._queue.finished_one(accepted.run_id)
+            self._finish(accepted.run_id)
             return
         request = RunRequest(accepted.workflow, {}, run.handle, run.accepted)
         request.parent, request.depth = accepted.parent, accepted.depth
         request.origin = accepted.origin
         request.rerun, request.reuse_plan = accepted.rerun, message.reuse_plan
-        request.surroundings = accepted.surroundings
+        request.surroundings, request.limits = accepted.surroundings, accepted.limits
         # Both today's secrets and those of the time when the run began are masked.
         mask = self._runs.mask_of(run, self._definitions.pack_configuration.of_workflow(accepted.workflow.ref))
         mask.add(accepted.surroundings.mask.known()[0])
         request.watchers = run.watchers
         children = (*message.children, *self._unrecorded_children(accepted.run_id, message.children))
-        self._runs.supervise(run, request, RecoveringSupervisor, RecoverySource(accepted, children))
+        self._runs.supervise(run, request, RecoveringSupervisor, self._source(accepted, children))
+
+    def _source(self, accepted: RunAccepted, children: tuple[Child, ...]) -> RecoverySource:
+        return RecoverySource(accepted, children, self._suspects.trace_of(accepted.run_id))
+
+    def _finish(self, run_id: str) -> None:
+        """Go on with the next run: this one is recovered, or is not to blame for that it is not."""
+        self._suspects.clear(run_id)
+        self._queue.finished_one(run_id)
 
     def _unrecorded_children(self, run_id: str, recorded: Iterable[Child]) -> Iterator[Child]:
         """Yield the children that the crashed supervisor started and the store does not have yet."""
@@ -114,16 +163,20 @@ class RunRecovery:
     def _run_recovered(self, message: RunRecovered) -> None:
         """Send children the requests they missed before any of them starts."""
         for child_id, request in message.children.items():
+            if request is None:
+                continue
             child = self._table.get(child_id)
-            if child is not None and request is not None:
+            if child is not None:
                 child.tell(CatchUpWithParent(request))
+            elif self._quarantine.get(child_id) is not None:
+                self._engine.tell(ControlChild(child_id, ControlRun(type(request))))
         run = self._table.get(message.run_id)
         if run is not None:
             run.failed_reads = 0
         waiting = self._queue.take_children(message.run_id)
         self._cancel_orphans(child_id for child_id in waiting if child_id not in message.children)
         self._queue.enqueue(waiting)
-        self._queue.finished_one(message.run_id)
+        self._finish(message.run_id)
 
     def _cancel_orphans(self, run_ids: Iterable[str]) -> None:
         """Cancel child runs whose parent items have already ended."""
@@ -137,7 +190,7 @@ class RunRecovery:
         run_id, reason = message.run_id, message.reason
         run = self._table.get(run_id)
         if run is None:
-            self._queue.finished_one(run_id)
+            self._finish(run_id)
             return
         was_supervised = run.supervisor is not None
         run.detach_supervisor()
@@ -152,15 +205,65 @@ class RunRecovery:
         _log.error("run_not_recovered", run_id=run_id, reason=reason)
         if message.again == "with the key":
             self._park_subtree(run_id, reason)
+        elif message.again == "at the next start":
+            self.count_broken(run_id, reason)
         else:
-            self._fail_unsupervised(run_id, run, "recovery_failed", f"the run cannot be recovered: {reason}")
+            self._fail_unsupervised(run, "recovery_failed", f"the run cannot be recovered: {reason}")
 
     def _park_subtree(self, run_id: str, reason: str) -> None:
         """Park a run and its children until an engine with the right key opens the store."""
         for child_id in self._queue.take_children(run_id):
             self._park_subtree(child_id, reason)
         self._runs.park(run_id, RunWasParked(f"the run {run_id} continues when an engine can read it: {reason}"))
+        self._finish(run_id)
+
+    # ---- runs crash the engine, and are quarantined
+
+    def count_broken(self, run_id: str, reason: str) -> None:
+        """Park a run whose recovery was broken off. This counts like a crash while the run was alone in recovery.
+
+        Args:
+            run_id: The run. Its supervisor has stopped, or stops without a report.
+            reason: A clause: "its replay was broken off: ...".
+        """
+        run = self._table.get(run_id)
+        if run is None:
+            return
+        counted = self._suspects.count_broken(run_id, reason)
+        if counted.quarantined_at is None:
+            self._park_below(run_id, RunWasParked(f"the run {run_id} waits for the next engine: {reason}"))
+        else:
+            self._hold_below(run_id, as_quarantine(counted))
         self._queue.finished_one(run_id)
+
+    def _park_below(self, run_id: str, parked: RunWasParked) -> None:
+        for child_id in self._queue.take_children(run_id):
+            self._park_below(child_id, parked)
+        self._runs.park(run_id, parked)
+
+    def _hold_below(self, run_id: str, quarantine: Quarantine) -> None:
+        run = self._table.get(run_id)
+        if run is None:
+            return
+        held = unsupervised_run(RunHandle(run_id, run.handle.workflow, SparseFuture()), run.since, run.parent)
+        held.item = run.item
+        self._quarantine.hold(held, quarantine)
+        self._runs.park(run_id, RunWasParked(f"the run {run_id} is {quarantine.reason}"))
+        for child_id in self._queue.take_children(run_id):
+            self._hold_below(child_id, quarantine)
+
+    def recover_held(self, runs: Iterable[Run]) -> None:
+        """Recover a run that was quarantined, which is the first, and the runs below it."""
+        run, *below = runs
+        self._table.add(run)
+        self.hold_below(below)
+        self._queue.enqueue([run.handle.id])
+
+    def hold_below(self, runs: Iterable[Run]) -> None:
+        """Queue child runs behind the recovery, or the end, of their parents."""
+        for run in runs:
+            self._table.add(run)
+            self._queue.add_child(run.parent or "", run.handle.id)
 
     # ---- supervisors crash
 
@@ -170,19 +273,31 @@ class RunRecovery:
         if run is None:
             return
         if not self._services.journal.durable or run.restarts >= MAX_RESTARTS:
-            self._fail_unsupervised(message.run_id, run, "supervisor_crashed", message.reason)
+            self._fail_unsupervised(run, "supervisor_crashed", message.reason)
             return
         run.restarts += 1
+        self._services.instruments.supervisor_restarts.inc()
+        self._leave_supervisor(message.run_id, run, "crashed")
+        self._restart_later(message.run_id, run)
+
+    @handles(RunInterrupted)
+    def _run_interrupted(self, message: RunInterrupted) -> None:
+        run = self._table.get(message.run_id)
+        if run is None:
+            return
+        self._leave_supervisor(message.run_id, run, "was interrupted")
+        self._queue.postpone(message.run_id)
+        self._restart_run(RestartRun(message.run_id, flushed=False))
+
+    def _leave_supervisor(self, run_id: str, run: Run, what: str) -> None:
         run.detach_supervisor()
         run.fail_requests(
             RunRestarting(
-                f"the supervisor of the run {message.run_id} crashed and is being restarted; the request may have "
-                "taken effect: check the run, then retry"
+                f"the supervisor of the run {run_id} {what} and is being restarted; the request may have taken effect: "
+                "check the run, then retry"
             )
         )
-        self._services.instruments.supervisor_restarts.inc()
-        self._services.permits.forget(message.run_id)
-        self._restart_later(message.run_id, run)
+        self._services.permits.forget(run_id)
 
     def _read_later(self, run_id: str, run: Run) -> None:
         """Retry to load a run, at growing intervals: many runs may wait for the same store."""
@@ -207,7 +322,9 @@ class RunRecovery:
         elif message.flushed:
             self._queue.enqueue([message.run_id])
         else:  # the crashed supervisor's last records must be durable before they are read
-            self._services.journal.record(None, ((self._engine, RestartRun(message.run_id, flushed=True)),))
+            self._services.journal.record(
+                None, ((self._engine, RestartRun(message.run_id, flushed=True)),), (), run.family
+            )
 
     # ---- runs fail without a supervisor
 
@@ -222,18 +339,34 @@ class RunRecovery:
             self._runs.forget(message.run_id)
             return
         reason = f"the store rejected the run's data: {message.reason}"
-        self._fail_unsupervised(message.run_id, run, Unrecordable.code, reason)
+        self._fail_unsupervised(run, Unrecordable.code, reason)
 
-    def _fail_unsupervised(self, run_id: str, run: Run, code: str, reason: str) -> None:
+    def _fail_unsupervised(self, run: Run, code: str, reason: str) -> None:
         """Fail a run that has no supervisor, and record its end."""
-        outcome = failed_with(code, reason)
+        self.end_unsupervised(run, failed_with(code, reason))
+
+    def end_unsupervised(self, run: Run, outcome: Outcome, answers: Answers = ()) -> None:
+        """End a run that has no supervisor, and record its end. Its child runs are cancelled."""
+        run_id = run.handle.id
         run.accepted.resolve(run.handle)
         ended = RunEnded(run_id, outcome, {})
         now = self._services.now()
         ending = Ending(outcome.status, None, outcome.errors, now)
         happened = Happened(run_id=run_id, first=0, entries=(), secret=False, status=outcome.status, ending=ending)
-        self._services.instruments.workflow(run.handle.workflow).run_finished("failed", max(now - run.since, 0.0))
-        self._services.journal.record(happened, ((self._engine, ended),))
+        self._services.instruments.workflow(run.handle.workflow).run_finished(outcome.status, max(now - run.since, 0.0))
+        self._services.journal.record(happened, ((self._engine, ended),), answers, run.family)
         self._cancel_orphans(child_id for child_id, _ in self._table.children_of(run_id))
         self._queue.enqueue(self._queue.take_children(run_id))
-        self._queue.finished_one(run_id)
+        self._finish(run_id)
+
+
+def unsupervised_run(handle: RunHandle, since: float, parent: str | None) -> Run:
+    """Return an accepted run that waits for its recovery."""
+    run = Run(handle, Deferred(), since, parent)
+    run.accepted.resolve(run.handle)
+    return run
+
+
+def as_quarantine(suspicion: Suspicion) -> Quarantine:
+    """Return the quarantine of a quarantined suspect."""
+    return Quarantine(suspicion.run_id, suspicion.quarantined_at or 0.0, suspicion.reason or "")

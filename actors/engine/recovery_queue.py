@@ -1,8 +1,10 @@
 """The queue of runs to recover, when an engine starts or a supervisor has crashed: a few are loaded at a time.
 
-    Engine --load--> readers --RunLoaded--> Engine --starts--> RunSupervisor --reads entries--> RunRecovered --> next
+    Engine --note--> journal --RecoveryNoted--> Engine --load--> readers --RunLoaded--> Engine
+      --starts--> RunSupervisor --reads entries--> RunRecovered --> next
 
-Memory holds what the runs in progress need, and a few hundred entries of each run that is being recovered.
+Memory holds what the runs in progress need, and a few hundred entries of each run that is being recovered. Suspects,
+which may have crashed an engine, come after all other runs, and one at a time.
 """
 
 from collections import deque
@@ -13,6 +15,7 @@ from typing import Any, Final
 import pykka
 
 from stretto.actors.dispatch import Deferred
+from stretto.actors.engine.suspects import NOTED_AT_ONCE, Suspects
 from stretto.actors.history import load, not_loaded
 from stretto.actors.journal import NoReaders, Readers, Unfinished
 
@@ -25,12 +28,22 @@ FIRST_RESTART_SECONDS: Final = 0.1
 class RecoveryQueue:
     """Runs that wait to be recovered. `finished` is answered when the queue is empty for the first time."""
 
-    def __init__(self, engine: pykka.ActorRef[Any], readers: Readers | NoReaders) -> None:
+    def __init__(self, engine: pykka.ActorRef[Any], readers: Readers | NoReaders, suspects: Suspects) -> None:
         self.finished = Deferred()
         self._engine = engine
         self._readers = readers
+        self._suspects = suspects
         self._waiting: deque[str] = deque()
+        self._suspected: list[str] = []
         self._children: dict[str, list[str]] = {}
+        self._noting = False
+        """Whether a note is being written."""
+        self._noted: deque[str] = deque()
+        """Runs whose note is durable."""
+        self._alone: str | None = None
+        """The suspect that is being recovered. No other run is loaded meanwhile."""
+        self._pauses: dict[str, bool] = {}
+        """The suspects before which recovery pauses, and whether that is over."""
         self._loading: set[str] = set()
         self._postponed: set[str] = set()
 
@@ -43,7 +56,7 @@ class RecoveryQueue:
         first, orphans = [], []
         for run_id, each in by_id.items():
             if each.parent in by_id:
-                self._children.setdefault(each.parent, []).append(run_id)
+                self.add_child(each.parent, run_id)
                 continue
             first.append(run_id)
             if each.parent is not None:
@@ -51,36 +64,92 @@ class RecoveryQueue:
         self.enqueue(first)
         return orphans
 
+    def add_child(self, parent: str, run_id: str) -> None:
+        """Keep a child run until its parent is recovered."""
+        self._children.setdefault(parent, []).append(run_id)
+
     def take_children(self, run_id: str) -> list[str]:
         """Pop the child runs that wait for `run_id` to be recovered."""
         return self._children.pop(run_id, [])
 
     def enqueue(self, run_ids: Collection[str]) -> None:
-        """Queue runs in the given order."""
-        self._waiting.extend(run_ids)
+        """Queue runs in the given order, suspects behind all others."""
+        for run_id in run_ids:
+            if self._suspects.rank_of(run_id) is None:
+                self._waiting.append(run_id)
+            else:
+                self._suspected.append(run_id)
         self._postponed.difference_update(run_ids)
         self._load_next()
+
+    def noted(self, run_ids: Iterable[str]) -> None:
+        """Load runs whose note is durable."""
+        if self._noting:  # else the queue was cleared meanwhile
+            self._noting = False
+            self._noted.extend(run_ids)
+            self._load_next()
+
+    def pause_elapsed(self, run_id: str) -> None:
+        """Recover the suspect before which recovery paused."""
+        if run_id in self._pauses:  # else the queue was cleared meanwhile
+            self._pauses[run_id] = True
+            self._load_next()
 
     def finished_one(self, run_id: str) -> None:
         """Remove a run that is recovered, or never will be. Enqueue its children first."""
         self._loading.discard(run_id)
+        if self._alone == run_id:
+            self._alone = None
         self._load_next()
 
     def postpone(self, run_id: str) -> None:
         """Remove a run that is not recovered yet, and will be enqueued again."""
+        self._suspects.postpone(run_id)
         self._postponed.add(run_id)
         self.finished_one(run_id)
 
     def clear(self) -> None:
         """Drop all waiting runs: the engine stops."""
         self._waiting.clear()
+        self._suspected.clear()
+        self._noted.clear()
+        self._noting = False
         self._children.clear()
         self._postponed.clear()
+        self._pauses.clear()
+        self._suspects.withdraw()
 
     def _load_next(self) -> None:
-        while self._waiting and len(self._loading) < RECOVERED_AT_ONCE:
-            run_id = self._waiting.popleft()
+        self._note_next()
+        while self._noted and len(self._loading) < RECOVERED_AT_ONCE:
+            run_id = self._noted.popleft()
             self._loading.add(run_id)
-            self._readers.tell(self._engine, partial(load, run_id), partial(not_loaded, run_id))
-        if not (self._waiting or self._loading or self._postponed):
+            self._readers.tell(
+                self._engine, self._suspects.traced(run_id, partial(load, run_id)), partial(not_loaded, run_id)
+            )
+        if not (self._noted or self._loading or self._noting or self._waiting or self._suspected or self._postponed):
+            self._suspects.flush()
             self.finished.resolve()
+
+    def _note_next(self) -> None:
+        """Note the next group while one is recovered, which hides the commit; or a suspect if no other run is left."""
+        if self._noting or self._alone is not None or len(self._noted) >= NOTED_AT_ONCE:
+            return
+        if self._waiting:
+            group = [self._waiting.popleft() for _ in range(min(len(self._waiting), NOTED_AT_ONCE))]
+            self._noting = True
+            self._suspects.note(tuple(group))
+        elif self._suspected and not (self._noted or self._loading):
+            self._note_suspect()
+
+    def _note_suspect(self) -> None:
+        # The most suspicious one comes last: its crash delays no other.
+        run_id = min(self._suspected, key=lambda each: self._suspects.rank_of(each) or (False, 0))
+        if run_id not in self._pauses and self._suspects.pause_before(run_id):
+            self._pauses[run_id] = False
+        if self._pauses.get(run_id, True):
+            self._pauses.pop(run_id, None)
+            self._suspected.remove(run_id)
+            self._alone = run_id
+            self._noting = True
+            self._suspects.note_alone(run_id)

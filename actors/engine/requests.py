@@ -4,21 +4,25 @@ import copy
 from typing import Any
 
 from stretto.actors.dispatch import Deferred
+from stretto.actors.engine.quarantine import QuarantinedRuns
+from stretto.actors.engine.release import Release
 from stretto.actors.engine.run_table import MAX_REMEMBERED_RUNS, RunTable, run_ended_error
-from stretto.actors.history import explain_end_of_tasks, reports
+from stretto.actors.history import explain_end_of_tasks, quarantine_wait, reports
 from stretto.actors.journal import Reader
 from stretto.actors.outcome import UnknownRun
-from stretto.actors.runs import ExplainWaits, Forwarded, ReportStatus, Services
-from stretto.definitions.conductor import ENDED, IllegalTransition, UnknownTask
+from stretto.actors.runs import ControlRun, ExplainWaits, Forwarded, ReportStatus, Services
+from stretto.definitions.conductor import ENDED, CancelRequested, IllegalTransition, UnknownTask
 from stretto.definitions.errors import names_there
 
 
 class RunRequests:
     """Forwards requests to supervisors. The engine never waits for an answer."""
 
-    def __init__(self, services: Services, table: RunTable) -> None:
+    def __init__(self, services: Services, table: RunTable, quarantine: QuarantinedRuns, release: Release) -> None:
         self._services = services
         self._table = table
+        self._quarantine = quarantine
+        self._release = release
 
     def status(self, run_id: str) -> dict[str, Any] | Deferred:
         """Return a run's status. See `Engine.status`."""
@@ -37,10 +41,19 @@ class RunRequests:
             raise run_ended_error(verb, ended)
         return self._forward(run_id, verb, message)
 
+    def cancel(self, run_id: str) -> Deferred:
+        """Cancel a run. See `Engine.cancel`."""
+        if self._quarantine.of(run_id) is not None:
+            return self._release.cancel(run_id)
+        return self.send(run_id, "cancel", ControlRun(CancelRequested))
+
     def why(self, run_id: str, task: str | None) -> list[dict[str, Any]] | Deferred:
         """Return why a run waits, or how it ended. See `Engine.why`."""
+        quarantine = self._quarantine.of(run_id)
+        if quarantine is not None:
+            return [quarantine_wait(quarantine)]
         if self._table.get(run_id) is not None:
-            return self._forward(run_id, "ask about", ExplainWaits(task))
+            return self._forward(run_id, "ask about", ExplainWaits(task, self._quarantine.children_of(run_id)))
         if self._services.journal.durable:
             return self._services.readers.ask_deferred(lambda reader: self._explained_from(reader, run_id, task))
         ended = self._table.ended(run_id)
@@ -60,6 +73,8 @@ class RunRequests:
     def _forward(self, run_id: str, verb: str | None, message: Any) -> Deferred:
         run = self._table.get(run_id)
         if run is None:
+            if verb is not None:
+                self._quarantine.check(verb, run_id)
             return self._answer_from_store(run_id, verb)
         request = run.add_request(verb)
         run.tell(Forwarded(message, request))

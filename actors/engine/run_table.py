@@ -15,6 +15,7 @@ from stretto.definitions.conductor import IllegalTransition
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
+    from stretto.actors.dispatch import Lane
     from stretto.actors.journal import Child
     from stretto.definitions.context import Mask
 
@@ -52,6 +53,8 @@ class Run:
     Attributes:
         supervisor: None while the run waits for recovery; messages wait with it.
         item: The item that waits for this run, if it is a sub-workflow.
+        family: The id of the run at the top: this one, or that of its outermost parent.
+        lane: The place of the run's actors in the dispatcher's queue. Sub-workflows are in the lane of their parent.
         parent: The id of that item's run.
         as_child: The record of that item's child, if this engine started the run.
         scope: The workflows beside the file that the run was started from, if it was started from one.
@@ -61,8 +64,8 @@ class Run:
     """
 
     __slots__ = (
-        "_requests", "_undelivered", "accepted", "as_child", "failed_reads", "handle", "item", "mask", "parent",
-        "paused", "restarts", "scope", "since", "supervisor", "watchers",
+        "_requests", "_undelivered", "accepted", "as_child", "failed_reads", "family", "handle", "item", "lane", "mask",
+        "parent", "paused", "restarts", "scope", "since", "supervisor", "watchers",
     )  # fmt: skip
 
     def __init__(self, handle: RunHandle, accepted: Deferred, since: float, parent: str | None = None) -> None:
@@ -70,8 +73,10 @@ class Run:
         self.accepted = accepted
         self.since = since
         self.parent = parent
+        self.family = handle.id
         self.scope: Catalogue | None = None
         self.mask: Mask | None = None
+        self.lane: Lane | None = None
         self.supervisor: pykka.ActorRef[Any] | None = None
         self.item: pykka.ActorRef[Any] | None = None
         self.paused = False
@@ -145,6 +150,8 @@ class RunTable:
         """Add a run in progress."""
         self._runs[run.handle.id] = run
         if run.parent is not None:
+            parent = self._runs.get(run.parent)
+            run.family = run.parent if parent is None else parent.family
             self._children.setdefault(run.parent, {})[run.handle.id] = run
 
     def get(self, run_id: str) -> Run | None:

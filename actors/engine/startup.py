@@ -12,18 +12,31 @@ import structlog
 
 from stretto.actors.actions import AddressPolicy, RenderedCommands
 from stretto.actors.catalogue import Catalogue, load_library
-from stretto.actors.dispatch import Clock, Dispatcher, Timers
+from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
 from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
-from stretto.actors.journal import NoJournal, NoReaders, OpenJournal, Prune, Unfinished, files_of, open_journal
+from stretto.actors.journal import (
+    NoJournal,
+    NoReaders,
+    OpenJournal,
+    Prune,
+    Suspicion,
+    Unfinished,
+    files_of,
+    open_journal,
+)
+from stretto.actors.locating import is_folder
 from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
 from stretto.actors.runners import Runners
 from stretto.actors.runs import PermitPool, PruneDue, Services, SharePermits
+from stretto.definitions.expressions import LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits, evaluation_in
 from stretto.metrics import Instruments, MetricsServer, configure_logging, get_logger
 
 if TYPE_CHECKING:
     import pykka
 
 SECONDS_A_DAY = 86_400.0
+EVALUATION_SECONDS = 2.0
+"""An evaluation is stopped after this time. Its limits on work and memory end it long before, unless they fail."""
 
 _log = get_logger("stretto.engine")
 
@@ -57,6 +70,7 @@ class EngineOptions:
     actions: Paths
     metrics_port: int | None
     max_items_in_flight: int
+    max_result_bytes: int
     threads: int
     max_threads_left_behind: int
     dispatchers: int
@@ -69,6 +83,7 @@ class EngineOptions:
     store_key: str | PathLike[str] | None
     retention: Retention
     protected: Paths
+    expression_limits: ExpressionLimits
     files_read: Paths
     files_write: Paths
 
@@ -98,6 +113,7 @@ class EngineParts:
     metrics_url: str | None = None
     journal: OpenJournal | None = None
     unfinished: tuple[Unfinished, ...] = ()
+    suspects: tuple[Suspicion, ...] = ()
     retention: Retention = FOR_EVER
     stack: StopStack = field(default_factory=StopStack)
 
@@ -122,14 +138,17 @@ def start_parts(options: EngineOptions) -> EngineParts:
             server.start()
             stack.add("metrics", server.stop)
             metrics_url = server.url
+        guard = TimeGuard(EVALUATION_SECONDS, evaluation_in)
+        stack.add("time guard", guard.stop)
         dispatcher = Dispatcher(options.dispatchers)
         stack.add("dispatcher", dispatcher.stop)
         timers = Timers(start_clock(stack))
         journal = None
         if options.store is not None:
-            journal = open_journal(options.store, options.store_key)
+            journal = open_journal(options.store, options.store_key, guard, dispatcher.right_of_way)
             stack.add("journal", journal.close)
         unfinished = () if journal is None else tuple(journal.store.reader.unfinished())
+        suspects = () if journal is None else tuple(journal.store.reader.suspects())
         access = FileAccess(_protected(options), as_list(options.files_read), as_list(options.files_write))
         files = FileThreads(access)
         stack.add("files", files.stop)
@@ -142,7 +161,8 @@ def start_parts(options: EngineOptions) -> EngineParts:
             dispatcher, timers, runners, library.actions, instruments, options.check_digests,
             journal=NoJournal() if journal is None else journal.link,
             readers=NoReaders() if journal is None else journal.readers, files=files,
-            permits=PermitPool(options.max_items_in_flight),
+            permits=PermitPool(options.max_items_in_flight), limits=options.expression_limits, guard=guard,
+            max_result_bytes=options.max_result_bytes,
         )  # fmt: skip
         if journal is not None:
             journal.start(timers, instruments, lambda: services.engine)
@@ -153,6 +173,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             metrics_url,
             journal,
             unfinished,
+            suspects,
             options.retention,
             stack.pop_all(),
         )
@@ -167,7 +188,7 @@ def _protected(options: EngineOptions) -> ProtectedFiles:
     for source in (options.store_key, options.pack_config, options.keystore):
         if isinstance(source, str | PathLike):
             path = Path(source)
-            given += path.iterdir() if path.is_dir() else [path]
+            given += path.iterdir() if is_folder(path) else [path]
     return ProtectedFiles(given)
 
 
@@ -201,7 +222,7 @@ def start_clock(stack: StopStack) -> "pykka.ActorRef[Clock]":
     return clock
 
 
-def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int]) -> None:
+def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_quarantined: Callable[[], int]) -> None:
     """Bind the gauges of an engine, which are read on other threads."""
     services, journal = parts.services, parts.journal
 
@@ -213,6 +234,7 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int]) -> None
 
     services.instruments.bind_gauges(
         runs_in_progress=runs_in_progress,
+        runs_quarantined=None if journal is None else runs_quarantined,
         items_in_flight=lambda: services.dispatcher.alive().get("ItemActor", 0),
         context_bytes=lambda: sum(list(services.context_bytes.values())),
         actors=actors,
@@ -223,15 +245,23 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int]) -> None
 
 
 def _check(options: EngineOptions) -> None:
-    for name in ("max_items_in_flight", "threads", "dispatchers"):
+    for name in ("max_items_in_flight", "max_result_bytes", "threads", "dispatchers"):
         value = getattr(options, name)
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
+    _check_limits(options.expression_limits)
     if options.max_threads_left_behind < 0:
         raise ValueError(f"max_threads_left_behind must be at least 0, got {options.max_threads_left_behind}")
     retention = options.retention
     if (retention.days is not None and retention.days < 0) or (retention.runs is not None and retention.runs < 0):
         raise ValueError("a retention must be at least 0 days and at least 0 runs")
+
+
+def _check_limits(limits: ExpressionLimits) -> None:
+    for name, least in (("max_cost", LEAST_MAX_COST), ("max_bytes", LEAST_MAX_BYTES)):
+        value = getattr(limits, name)
+        if not least <= value <= MOST:
+            raise ValueError(f"{name} of expression_limits must be from {least:,} to {MOST:,}, got {value:,}")
 
 
 def as_list(paths: Paths) -> list[str]:

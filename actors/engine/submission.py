@@ -12,9 +12,9 @@ from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervisi
 from stretto.actors.journal import Link, Origin, StoreUnavailable
 from stretto.actors.locating import is_path
 from stretto.actors.outcome import RunHandle
-from stretto.actors.runs import RememberedKeys, RunRequest, Services, checked_key, idempotency_of
+from stretto.actors.runs import RememberedKeys, RunRequest, Services, bind_inputs, checked_key, idempotency_of
 from stretto.definitions.errors import Finding, InvalidDefinition, StrettoError, UnknownWorkflow
-from stretto.definitions.model import Workflow, bind
+from stretto.definitions.model import Workflow
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
@@ -86,7 +86,7 @@ class Submissions:
         self._runs.check_files(request)
         request.idempotency_key = checked_key(idempotency_key)
         if idempotency_key is not None and not self._services.journal.durable:
-            bind(definition, given)  # invalid inputs must not take the key
+            bind_inputs(self._services.guard, definition, given)  # invalid inputs must not take the key
             idempotency = idempotency_of(idempotency_key, definition, given)
             earlier = self._keys.find(idempotency)
             if earlier is not None:

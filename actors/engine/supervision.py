@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from stretto.actors.catalogue import Catalogue
+    from stretto.actors.dispatch import Lane
     from stretto.actors.packs import Pack, PackConfiguration
 
 
@@ -78,6 +79,7 @@ class RunSupervision:
         if parent is not None:
             run.as_child = Child(request.handle.id, parent.item, parent.attempt, now)
         self._table.add(run)
+        request.limits = self._services.limits
         request.surroundings = self._definitions.pack_configuration.of_workflow(request.workflow.ref)
         self.supervise(run, request, RunSupervisor)
 
@@ -87,9 +89,18 @@ class RunSupervision:
         request.nested = catalogue.nested_refs()
         request.secrecy = catalogue.secrecy_of(request.workflow)
         request.mask = self.mask_of(run, request.surroundings)
-        supervisor = kind.start_on(self._services.dispatcher, self._services, self._engine, request, *more)
+        request.family = run.family
+        request.lane = lane = self._lane_of(run)
+        supervisor = kind.start_on(lane, self._services, self._engine, request, *more)
         run.attach_supervisor(supervisor)
         supervisor.tell(BeginRun())
+
+    def _lane_of(self, run: Run) -> "Lane":
+        """Return the one lane of a run and its children: many children get no more turns than one run."""
+        parent = None if run.parent is None else self._table.get(run.parent)
+        if run.lane is None:
+            run.lane = self._services.dispatcher.lane() if parent is None else self._lane_of(parent)
+        return run.lane
 
     def mask_of(self, run: Run, environment: RunEnvironment) -> Mask:
         """Return the one mask of a run and its children: a secret passed to a child stays a secret."""

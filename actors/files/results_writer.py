@@ -13,11 +13,10 @@ import threading
 from collections.abc import Iterable
 from typing import Any, Final, Protocol, TypeAlias
 
-import msgspec
-
 from stretto.actors.files.protected import NOTHING_PROTECTED, Opener, RefusedFile
 from stretto.definitions.conductor import WriteResult, error_object
 from stretto.definitions.context import Mask
+from stretto.definitions.data import encode_json
 from stretto.definitions.errors import StrettoError
 
 Key: TypeAlias = tuple[str, str, int]
@@ -25,7 +24,6 @@ Key: TypeAlias = tuple[str, str, int]
 
 _CANNOT_LOCK: Final = {errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
 """The errors of file systems without locks."""
-_encode_lines = msgspec.json.Encoder().encode_lines
 
 
 class UnwritableResults(StrettoError):
@@ -89,7 +87,7 @@ class ResultsStore(Protocol):
 
 def lines_of(results: Iterable[WriteResult], mask: Mask) -> bytes:
     """Return the JSON lines of ended items, with secrets masked."""
-    return _encode_lines([_as_json(each, mask) for each in results])
+    return b"".join(encode_json(_as_json(each, mask)) + b"\n" for each in results)
 
 
 def _as_json(ended: WriteResult, mask: Mask) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Line by line reading of a text file from a given byte, with a place for each error."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -93,6 +94,8 @@ def opened(path: str, opener: Opener = NOTHING_PROTECTED) -> Iterator[TextLines]
     except RefusedFile as error:
         raise UnreadableSource(str(error)) from None
     except OSError as error:
+        if error.errno == errno.ENXIO:  # a socket
+            raise UnreadableSource(f"{path} is not a regular file") from None
         raise UnreadableSource(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeEncodeError:
         raise UnreadableSource(

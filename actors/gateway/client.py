@@ -26,6 +26,12 @@ class NotYet(StrettoError):
     code = "not_yet"
 
 
+class NotText(StrettoError):
+    """A request contains bytes that are not UTF-8, from an argument of a command."""
+
+    code = "not_text"
+
+
 class RequestRefused(StrettoError):
     """The daemon refused the request; `refusal` says why."""
 
@@ -60,12 +66,16 @@ class Client:
     def answers(self, request: Request) -> Generator[Answer]:
         """Send a request and yield its answers as they arrive, until the daemon closes the connection.
 
-        Raises `DaemonUnreachable` and `RequestRefused`.
+        Raises `DaemonUnreachable`, `RequestRefused` and `NotText`.
         """
+        try:
+            frame = encode(request)
+        except UnicodeEncodeError as error:
+            raise NotText(f"an argument must be text in UTF-8, got {error.object[:80]!a}") from None
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             try:
                 connection.connect(str(self._path))
-                _send(connection, encode(request))
+                _send(connection, frame)
                 for line in _lines(connection):
                     answer = read_answer(line)
                     if isinstance(answer, Refused):

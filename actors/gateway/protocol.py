@@ -22,6 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from stretto.actors.operations import REQUESTS, Answer, Request
+from stretto.definitions.data import encode_json
 from stretto.definitions.errors import StrettoError
 
 MAX_REQUEST_BYTES: Final = 8 * 1024 * 1024
@@ -41,7 +42,7 @@ _answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
 
 def encode(frame: Request | Answer) -> bytes:
     """Return a frame's bytes."""
-    return msgspec.json.encode(frame) + b"\n"
+    return encode_json(frame) + b"\n"
 
 
 def read_request(line: bytes) -> Request:

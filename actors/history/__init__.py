@@ -17,8 +17,9 @@ if TYPE_CHECKING:
         stored_handle,
     )
     from stretto.actors.history.offline import OfflineRuns
+    from stretto.actors.history.quarantine import not_quarantined_error, quarantined_error
     from stretto.actors.history.replay import READ_AT_ONCE, Replay, outcome_for_parent
-    from stretto.actors.history.waits import Blockers, explain_waits
+    from stretto.actors.history.waits import Blockers, explain_waits, quarantine_wait, quarantined_children
     from stretto.actors.history.written_results import WrittenResults
 else:
     __getattr__ = lazy_face(
@@ -28,8 +29,9 @@ else:
             "error_text": "error_lines tolerated_lines",
             "loading": "EntriesRead RunLoaded RunNotLoaded load load_reuse_plan not_loaded stored_handle",
             "offline": "OfflineRuns",
+            "quarantine": "not_quarantined_error quarantined_error",
             "replay": "READ_AT_ONCE Replay outcome_for_parent",
-            "waits": "Blockers explain_waits",
+            "waits": "Blockers explain_waits quarantine_wait quarantined_children",
             "written_results": "WrittenResults",
         },
     )
@@ -49,7 +51,11 @@ __all__ = [
     "load",
     "load_reuse_plan",
     "not_loaded",
+    "not_quarantined_error",
     "outcome_for_parent",
+    "quarantine_wait",
+    "quarantined_children",
+    "quarantined_error",
     "stored_handle",
     "tolerated_lines",
 ]

@@ -7,10 +7,10 @@ import pykka
 
 from stretto.actors.history.masks import CODES_OF_SEALED
 from stretto.actors.history.replay import READ_AT_ONCE, Replay, conductor_of, ended_outcome
-from stretto.actors.journal import Child, Entry, Reader, RerunScope, RunAccepted, StoreUnavailable
+from stretto.actors.journal import Child, Entry, Reader, ReadingStopped, RerunScope, RunAccepted, StoreUnavailable
 from stretto.actors.outcome import RunHandle, UnknownRun
 from stretto.actors.runners import describe
-from stretto.definitions.conductor import ItemCompleted, ReusePlan, plan_reuse, reads_a_file
+from stretto.definitions.conductor import CannotKeep, ItemCompleted, ReusePlan, plan_reuse, reads_a_file
 from stretto.definitions.errors import StrettoError
 
 
@@ -32,12 +32,13 @@ class RunLoaded(msgspec.Struct, frozen=True):
 class RunNotLoaded(msgspec.Struct, frozen=True):
     """A run cannot be recovered because of `reason`.
 
-    `again` says when it can be: soon, because the store could not be read; with the store's key; or never.
+    `again` says when it can be: soon, because the store could not be read; with the store's key; at the next start,
+    because an evaluation of the replay was stopped; or never.
     """
 
     run_id: str
     reason: str
-    again: Literal["soon", "with the key", "never"]
+    again: Literal["soon", "with the key", "at the next start", "never"]
 
 
 def not_loaded(run_id: str, error: Exception) -> RunNotLoaded:
@@ -46,6 +47,8 @@ def not_loaded(run_id: str, error: Exception) -> RunNotLoaded:
         return RunNotLoaded(run_id, describe(error), "never")
     if isinstance(error, StoreUnavailable):
         return RunNotLoaded(run_id, str(error), "soon")
+    if isinstance(error, ReadingStopped):
+        return RunNotLoaded(run_id, str(error), "at the next start")
     return RunNotLoaded(run_id, str(error), "with the key" if error.code in CODES_OF_SEALED else "never")
 
 
@@ -70,9 +73,12 @@ def load_reuse_plan(reader: Reader, old: RunAccepted, scope: RerunScope) -> Reus
     """Return the results of a run that its rerun reuses. Raises `NothingToRerun`, `CannotKeep`, `StoreUnavailable`."""
     if scope == "everything":
         return None
+    if reader.quarantine(old.run_id) is not None:
+        raise CannotKeep(
+            f"the run {old.run_id} was cancelled in quarantine, so its results cannot be reused; rerun all"
+        )
     conductor = conductor_of(old)
     replay = Replay(conductor, old.accepted_at)
-    replay.begin()
     completions: list[ItemCompleted] = []
     while True:
         entries = reader.entries(old.run_id, replay.entries, READ_AT_ONCE)

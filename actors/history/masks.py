@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
-from stretto.actors.history.replay import READ_AT_ONCE, conductor_of, replaying
+from stretto.actors.history.replay import READ_AT_ONCE, conductor_of, has_begun, replaying
 from stretto.actors.journal import Entry, Reader, RunAccepted
 from stretto.definitions.context import Mask
 from stretto.definitions.errors import StrettoError
@@ -39,10 +39,18 @@ def mask_of(reader: Reader, accepted: RunAccepted) -> Mask:
     # A run and its children share one mask, as they do in an engine.
     conductor = conductor_of(accepted, None if parent is None else mask_of(reader, parent))
     # Secrets that expressions make at the begin are recorded with the first entry, which may not be there yet.
-    with replaying(accepted.run_id):
-        conductor.begin()
+    if _has_begun(reader, accepted.run_id):
+        with replaying(accepted.run_id):
+            conductor.begin()
     conductor.mask.see(reader.learned(accepted.run_id))
     return conductor.mask
+
+
+def _has_begun(reader: Reader, run_id: str) -> bool:
+    try:
+        return has_begun(reader.entries(run_id, 0, 2))
+    except StrettoError:  # a mask needs no entries: the report that reads them says what is wrong with them
+        return True
 
 
 def entries_of(reader: Reader, run_id: str) -> Iterator[Entry]:

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from stretto.actors.history.loading import load_reuse_plan
 from stretto.actors.history.masks import mask_of
+from stretto.actors.history.quarantine import not_quarantined_error, quarantined_error
 from stretto.actors.history.replay import replay
 from stretto.actors.journal import (
     Answers,
     Child,
     Ending,
+    Happened,
     ItemKey,
     Notifications,
     Prune,
@@ -24,6 +26,8 @@ from stretto.actors.journal import (
     RerunScope,
     RunAccepted,
     RunLog,
+    Suspicion,
+    Suspicions,
     Write,
 )
 from stretto.actors.outcome import UnknownRun, new_run_id
@@ -40,6 +44,8 @@ from stretto.definitions.conductor import (
     TaskEnded,
     TaskStarted,
 )
+from stretto.definitions.data import EMPTY_LIST
+from stretto.definitions.expressions import ExpressionLimits
 
 if TYPE_CHECKING:
     import pykka
@@ -63,7 +69,13 @@ class _Collected:
     def __init__(self) -> None:
         self.writes: list[Write] = []
 
-    def record(self, write: Write | None, notifications: Notifications = (), answers: Answers = ()) -> None:  # noqa: ARG002 - no actor waits
+    def record(
+        self,
+        write: Write | None,
+        notifications: Notifications = (),  # noqa: ARG002 - no actor waits
+        answers: Answers = (),  # noqa: ARG002 - as above
+        family: str | None = None,  # noqa: ARG002 - all are written together
+    ) -> None:
         """Collect a record."""
         if write is not None:
             self.writes.append(write)
@@ -98,6 +110,22 @@ class OfflineRuns:
         self._handle(run_id, request(self._now()), collected)
         self._store.writer.write(collected.writes)
 
+    def recover(self, run_id: str) -> None:
+        """Release a quarantined run: the next daemon tries again to recover it, alone.
+
+        Args:
+            run_id: The run.
+
+        Raises:
+            IllegalTransition: The run is not quarantined.
+        """
+        self._accepted(run_id)
+        quarantine, row = self._reader.quarantine(run_id), self._reader.run(run_id)
+        if row is None or row.ended_at is not None or quarantine is None or quarantine.run_id != run_id:
+            raise not_quarantined_error(run_id, quarantine)
+        noted = Suspicion(run_id=run_id, noted_at=self._now())
+        self._store.writer.write([Suspicions(noted=(noted,), released=(run_id,))])
+
     def rerun(self, run_id: str, scope: RerunScope) -> str:
         """Accept a rerun of an ended run, which the next daemon starts.
 
@@ -120,6 +148,8 @@ class OfflineRuns:
         accepted = RunAccepted(
             run_id=new_run_id(), workflow=old.workflow, parameters=old.parameters, surroundings=old.surroundings,
             accepted_at=self._now(), secret=old.secret, rerun=Rerun(run_id, scope),
+            # This process does not know the settings of the daemon that will start it.
+            limits=ExpressionLimits(old.limits.max_cost, old.limits.max_bytes),
             origin=old.origin,
         )  # fmt: skip
         self._store.writer.write([accepted])
@@ -149,6 +179,9 @@ class OfflineRuns:
         if row is None or row.ended_at is not None:
             status = "pruned" if row is None else row.status
             raise IllegalTransition(f"the run {run_id} has ended ({status}) and takes no more requests")
+        if self._is_quarantined(run_id, event):
+            self._cancel_quarantined(run_id, event, collected)
+            return
         conductor, replayed = replay(self._reader, accepted, mask_of(self._reader, accepted))
         journal = RunLog(
             collected, run_id, secretive=accepted.secret, first=replayed.entries,
@@ -165,6 +198,23 @@ class OfflineRuns:
                 self._propagate(child, event, collected)
             elif child.item in stopped:
                 self._propagate(child, CancelRequested(event.at), collected)
+
+    def _is_quarantined(self, run_id: str, event: Event) -> bool:
+        """Return whether a run is quarantined and may be cancelled. Raises IllegalTransition for other requests."""
+        quarantine = self._reader.quarantine(run_id)
+        if quarantine is None or quarantine.run_id != run_id:
+            return False
+        if not isinstance(event, CancelRequested):
+            raise quarantined_error("change", run_id, quarantine)
+        return True
+
+    def _cancel_quarantined(self, run_id: str, event: Event, collected: _Collected) -> None:
+        """End a quarantined run without a replay, which could crash this process as well."""
+        ending = Ending("cancelled", None, EMPTY_LIST, event.at)
+        collected.record(Happened(run_id=run_id, first=0, entries=(), secret=False, status="cancelled", ending=ending))
+        for child in self._reader.children(run_id):
+            if child.ended_at is None:
+                self._propagate(child, event, collected)
 
     def _propagate(self, child: Child, event: Event, collected: _Collected) -> None:
         with contextlib.suppress(IllegalTransition):  # it has that status already, or has ended

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from stretto.actors.journal import Entry, ItemRow, RunRow, SecretsLearned, TaskRow
+from stretto.actors.journal import Entry, ItemRow, Quarantine, RunRow, SecretsLearned, TaskRow
 from stretto.definitions.conductor import Failure, ItemCompleted
 from stretto.definitions.context import Mask
 
@@ -24,6 +24,11 @@ def time_as_json(at: float | None) -> str | None:
 def run_as_json(row: RunRow) -> dict[str, Any]:
     """Return {id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, origin}."""
     return _row_as_json(row)
+
+
+def quarantine_as_json(quarantine: Quarantine) -> dict[str, Any]:
+    """Return {run, at, reason}: the quarantined run, since when, and why."""
+    return {"run": quarantine.run_id, "at": time_as_json(quarantine.at), "reason": quarantine.reason}
 
 
 def task_as_json(row: TaskRow) -> dict[str, Any]:
@@ -62,7 +67,7 @@ def entry_as_json(number: int, entry: Entry, mask: Mask) -> dict[str, Any]:
     if isinstance(entry, ItemCompleted) and entry.failure is not None:
         fields["failure"] = _failure_fields(entry.failure)
     # Only data can hold secrets: names are the definition's, numbers and outcomes the engine's.
-    for name in ("result", "failure"):
+    for name in ("result", "failure", "expression"):
         if fields.get(name) is not None:
             fields[name] = mask.anything(fields[name])
     return {"number": number, "type": kind, **_with_times(fields)}

@@ -1,6 +1,6 @@
 """Replay of stored runs: a new conductor gets the entries in their order, and ends up in the run's state."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -20,7 +20,10 @@ from stretto.actors.outcome import Outcome, UnknownRun
 from stretto.definitions.conductor import (
     Command,
     Conductor,
+    EvaluationStopped,
+    Event,
     FinishRun,
+    IllegalTransition,
     ItemCompleted,
     PropagatedRequest,
     StartItem,
@@ -32,6 +35,10 @@ from stretto.definitions.errors import StrettoError
 
 READ_AT_ONCE: Final = 500
 """Entries that are read and handled in one turn. A run's history is never in memory as a whole."""
+
+
+TURN_UNITS: Final = 5_000_000
+"""The units of work of expressions after which a replay on a dispatcher lets other actors take their turns."""
 
 
 class CannotReplay(StrettoError):
@@ -73,32 +80,61 @@ class Replay:
         self._conductor = conductor
         self._children = {(child.item, child.attempt): child for child in children}
         self._started: dict[ItemKey, int] = {}
+        self._begun = False
+        self._stopped_before = False
+        """Whether the last event was that an evaluation was stopped."""
 
-    def begin(self) -> None:
-        """Begin the run, as it began before its first entry."""
-        self._note(self._conductor.begin())
-
-    def feed(self, entries: Iterable[Entry]) -> None:
-        """Apply the next entries."""
+    def feed(self, entries: Sequence[Entry]) -> None:
+        """Apply the next entries. The run begins before the first ones, unless its begin was broken off."""
+        self._begin_before(entries)
         for entry in entries:
-            self.entries += 1
-            if isinstance(entry, ItemStarted):
-                self._started[ItemKey(entry.task, entry.visit, entry.index)] = entry.attempt
-            elif isinstance(entry, SecretsLearned):
-                self._conductor.mask.see(entry.texts)
-            elif isinstance(entry, ResultsWritten):
-                self.results.written(entry)
+            self._take(entry)
+
+    def feed_for_a_turn(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Apply the next entries until their expressions have taken about half a second. Return the other entries."""
+        self._begin_before(entries)
+        spent = self._conductor.units_spent()
+        for number, entry in enumerate(entries, 1):
+            self._take(entry)
+            spent += self._conductor.units_spent()
+            if spent > TURN_UNITS:
+                return entries[number:]
+        return ()
+
+    def _begin_before(self, entries: Sequence[Entry]) -> None:
+        if not self._begun:
+            self._begun = True
+            if has_begun(entries):
+                self._note(self._conductor.begin())
+
+    def _take(self, entry: Entry) -> None:
+        self.entries += 1
+        if isinstance(entry, ItemStarted):
+            self._started[ItemKey(entry.task, entry.visit, entry.index)] = entry.attempt
+        elif isinstance(entry, SecretsLearned):
+            self._conductor.mask.see(entry.texts)
+        elif isinstance(entry, ResultsWritten):
+            self.results.written(entry)
+        else:
+            if isinstance(entry, ItemCompleted) and self._started:
+                self._started.pop(ItemKey(entry.task, entry.visit, entry.index), None)
+            if isinstance(entry, StreamFailed):
+                self.results.failed(entry)
+            before = self._conductor.status
+            self._apply(entry)
+            if isinstance(entry, PropagatedRequest):
+                self.requested = entry
             else:
-                if isinstance(entry, ItemCompleted) and self._started:
-                    self._started.pop(ItemKey(entry.task, entry.visit, entry.index), None)
-                if isinstance(entry, StreamFailed):
-                    self.results.failed(entry)
-                before = self._conductor.status
-                self._note(self._conductor.on(entry))
-                if isinstance(entry, PropagatedRequest):
-                    self.requested = entry
-                else:
-                    self.requested = request_implied_by(before, self._conductor.status, entry.at) or self.requested
+                self.requested = request_implied_by(before, self._conductor.status, entry.at) or self.requested
+
+    def _apply(self, event: Event) -> None:
+        stopped_before, self._stopped_before = self._stopped_before, isinstance(event, EvaluationStopped)
+        try:
+            self._note(self._conductor.on(event))
+        except IllegalTransition:
+            # The evaluation was that of a request, which the run no longer allows. It was not acknowledged.
+            if not stopped_before:
+                raise
 
     def child_of(self, start: StartItem) -> Child | None:
         """Return the child run that executes this attempt, in progress or ended."""
@@ -116,12 +152,18 @@ class Replay:
                 self.results.commanded(command)
 
 
+def has_begun(first: Sequence[Entry]) -> bool:
+    """Return whether a run with these first entries has begun: its begin may have been broken off."""
+    # Secrets that the begin has learned may precede the entry.
+    return not any(isinstance(entry, EvaluationStopped) and not entry.begun for entry in first[:2])
+
+
 def conductor_of(accepted: RunAccepted, mask: Mask | None = None) -> Conductor:
     """Return the conductor of a run as it was accepted. It is for reading, and knows no actions."""
     parent = None if accepted.parent is None else accepted.parent.system_parent
     return Conductor(
         accepted.workflow, accepted.run_id, accepted.parameters, accepted.accepted_at, parent,
-        surroundings=accepted.surroundings, mask=mask, secrecy=NO_SECRECY,
+        surroundings=accepted.surroundings, mask=mask, secrecy=NO_SECRECY, limits=accepted.limits,
     )  # fmt: skip
 
 
@@ -142,8 +184,6 @@ def replay(reader: Reader, accepted: RunAccepted, mask: Mask | None = None) -> t
     """
     conductor = conductor_of(accepted, mask)
     replayed = Replay(conductor, accepted.accepted_at)
-    with replaying(accepted.run_id):
-        replayed.begin()
     while True:
         entries = reader.entries(accepted.run_id, replayed.entries, READ_AT_ONCE)
         with replaying(accepted.run_id):
@@ -155,10 +195,12 @@ def replay(reader: Reader, accepted: RunAccepted, mask: Mask | None = None) -> t
 def outcome_for_parent(reader: Reader, run_id: str) -> Outcome:
     """Return a child run's outcome, unmasked, as the parent task sees it.
 
-    A run that failed because it could not be recovered has its recorded outcome only. Raises `UnknownRun`,
-    `StoreUnavailable`, and the errors of replaying any other run.
+    A run that failed because it could not be recovered, or was cancelled in quarantine, has its recorded outcome only.
+    Raises `UnknownRun`, `StoreUnavailable`, and the errors of replaying any other run.
     """
     recorded = ended_outcome(reader, run_id)
+    if reader.quarantine(run_id) is not None:
+        return recorded
     try:
         accepted = reader.accepted(run_id)
         finish = None if accepted is None else replay(reader, accepted)[1].finish

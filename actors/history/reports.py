@@ -12,12 +12,13 @@ from stretto.actors.history.plain import (
     entry_as_json,
     failure_as_json,
     item_as_json,
+    quarantine_as_json,
     run_as_json,
     task_as_json,
     time_as_json,
 )
 from stretto.actors.history.replay import replay
-from stretto.actors.history.waits import explain_waits
+from stretto.actors.history.waits import explain_waits, quarantine_wait, quarantined_children
 from stretto.actors.journal import MAX_PAGE, PAGE, ItemQuery, ItemRow, Reader, RunAccepted, RunRow, TaskRow
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import check_task
@@ -54,14 +55,16 @@ def list_runs(
 def show_run(reader: Reader, run_id: str) -> dict[str, Any]:
     """Return a run as in lists, with its deadline, inputs, output, errors, tasks and the ids of its children.
 
+    `quarantine` is {run, at, reason}, only if the run, or one above it, is quarantined.
     The deadline is None if the run has none, or has ended, or is on its way to its end.
     Raises `UnknownRun`, `StoreUnavailable`.
     """
     row = _row(reader, run_id)
     read = _accepted_and_mask(reader, run_id)
-    end = reader.end(run_id)
+    end, quarantine = reader.end(run_id), reader.quarantine(run_id)
     return {
         **run_as_json(row),
+        **({} if quarantine is None else {"quarantine": quarantine_as_json(quarantine)}),
         "deadline": time_as_json(None if read is None else _deadline(reader, row, read[0])),
         "inputs": SEALED if read is None else read[1].data(read[0].parameters),
         "output": None if end is None else end.output,
@@ -79,7 +82,7 @@ def status_of(reader: Reader, run_id: str) -> dict[str, Any]:
     row = _row(reader, run_id)
     accepted = unless_sealed(lambda: reader.accepted(run_id))
     tasks = None
-    if accepted is not None and row.ended_at is None:
+    if accepted is not None and row.ended_at is None and reader.quarantine(run_id) is None:
         replayed = unless_sealed(lambda: replay(reader, accepted))
         tasks = None if replayed is None else replayed[0].tasks()
     if tasks is None:
@@ -143,8 +146,23 @@ def why(reader: Reader, run_id: str, task: str | None = None) -> list[dict[str, 
     row = _row(reader, run_id)
     if row.ended_at is not None:
         return _explained_end(reader, row, task)
+    quarantine = reader.quarantine(run_id)
+    if quarantine is not None:  # a replay could crash this process as well
+        return [quarantine_wait(quarantine)]
     accepted = reader.accepted(run_id)
-    return [] if accepted is None else explain_waits(replay(reader, accepted)[0], task)
+    if accepted is None:
+        return []
+    return [
+        *quarantined_children(_quarantined_children(reader, run_id)),
+        *explain_waits(replay(reader, accepted)[0], task),
+    ]
+
+
+def _quarantined_children(reader: Reader, run_id: str) -> list[str]:
+    quarantined = {each.run_id for each in reader.suspects() if each.quarantined_at is not None}
+    if not quarantined:
+        return []
+    return [child.run_id for child in reader.children(run_id) if child.ended_at is None and child.run_id in quarantined]
 
 
 def _explained_end(reader: Reader, row: RunRow, task: str | None) -> list[dict[str, Any]]:

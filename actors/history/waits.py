@@ -1,12 +1,13 @@
 """Explanations for people of why a run waits: the conductor's waits, and blockers outside of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 
+from stretto.actors.journal import Quarantine
 from stretto.definitions.conductor import Conductor, Wait
 
 
@@ -56,6 +57,25 @@ def explain_waits(conductor: Conductor, task: str | None, blockers: Blockers = N
     """
     waits = [_masked(wait, conductor) for wait in conductor.waits(task)]
     return [*_engine_waits(blockers), *(_described(wait, blockers) for wait in waits)]
+
+
+def quarantined_children(run_ids: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the waits of a run for its child runs that are quarantined: a list of {kind, text, run}."""
+    return [
+        {
+            "kind": "quarantined_child",
+            "text": f"the sub-workflow's run {run_id} is quarantined: see `stretto runs why {run_id}`",
+            "run": run_id,
+        }
+        for run_id in run_ids
+    ]
+
+
+def quarantine_wait(quarantine: Quarantine) -> dict[str, Any]:
+    """Return why a run waits that is quarantined, or is below a quarantined run: {kind, text, since, run}."""
+    return {
+        "kind": "quarantined", "text": quarantine.reason, "since": _time(quarantine.at), "run": quarantine.run_id
+    }  # fmt: skip
 
 
 def _masked(wait: Wait, conductor: Conductor) -> Wait:

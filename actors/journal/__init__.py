@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.location import InFile, files_of, locate
     from stretto.actors.journal.messages import JournalHasRoom, PruneRuns, RunExists, RunUnrecordable, StoreGone
     from stretto.actors.journal.opening import open_reader, open_store
-    from stretto.actors.journal.readers import NoReaders, NoStore, Readers
+    from stretto.actors.journal.readers import NoReaders, NoStore, Readers, ReadingStopped
     from stretto.actors.journal.records import (
         Ending,
         Entry,
@@ -33,9 +33,12 @@ if TYPE_CHECKING:
         ResultsWritten,
         RunAccepted,
         SecretsLearned,
+        Suspicion,
+        Suspicions,
         Write,
         origin_of_rerun,
     )
+    from stretto.actors.journal.replay_trace import BEGINNING, FIRST_ENTRY, LOADING, ReplayTrace
     from stretto.actors.journal.run_log import RunLog
     from stretto.actors.journal.service import OpenJournal, open_journal
     from stretto.actors.journal.sql.backup import backup, check
@@ -44,11 +47,13 @@ if TYPE_CHECKING:
     from stretto.actors.journal.store import (
         MAX_PAGE,
         PAGE,
+        QUARANTINED,
         CannotOpenStore,
         Child,
         ItemQuery,
         ItemRow,
         Prune,
+        Quarantine,
         Reader,
         RunRow,
         StoreInUse,
@@ -67,27 +72,32 @@ else:
             "location": "InFile files_of locate",
             "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable StoreGone",
             "opening": "open_reader open_store",
-            "readers": "NoReaders NoStore Readers",
+            "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
                 "Ending Entry Happened Idempotency ItemKey ItemStarted Origin ParentItem Rerun RerunScope "
-                "ResultsWritten RunAccepted SecretsLearned Write origin_of_rerun"
+                "ResultsWritten RunAccepted SecretsLearned Suspicion Suspicions Write origin_of_rerun"
             ),
+            "replay_trace": "BEGINNING FIRST_ENTRY LOADING ReplayTrace",
             "run_log": "RunLog",
             "service": "OpenJournal open_journal",
             "sql.backup": "backup check",
             "sql.store": "Store",
             "sql.upgrade": "upgrade",
             "store": (
-                "CannotOpenStore Child ItemQuery ItemRow MAX_PAGE PAGE Prune Reader RunRow StoreInUse StoreLost "
-                "StoreUnavailable TaskRow Unfinished Unrecordable"
+                "CannotOpenStore Child ItemQuery ItemRow MAX_PAGE PAGE Prune QUARANTINED Quarantine Reader RunRow "
+                "StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
             ),
         },
     )
 
 __all__ = [
+    "BEGINNING",
+    "FIRST_ENTRY",
+    "LOADING",
     "MAX_PAGE",
     "MAX_PENDING",
     "PAGE",
+    "QUARANTINED",
     "Answers",
     "CannotOpenStore",
     "Child",
@@ -112,8 +122,11 @@ __all__ = [
     "ParentItem",
     "Prune",
     "PruneRuns",
+    "Quarantine",
     "Reader",
     "Readers",
+    "ReadingStopped",
+    "ReplayTrace",
     "Rerun",
     "RerunScope",
     "ResultsWritten",
@@ -128,6 +141,8 @@ __all__ = [
     "StoreInUse",
     "StoreLost",
     "StoreUnavailable",
+    "Suspicion",
+    "Suspicions",
     "TaskRow",
     "Unfinished",
     "Unrecordable",

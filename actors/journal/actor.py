@@ -10,15 +10,16 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import pykka
 
 from stretto.actors.dispatch import Deferred, TimedInbox, Timers
+from stretto.actors.journal.backlog import MAX_BATCH_ENTRIES, Backlog
 from stretto.actors.journal.link import JournalLink, notify
 from stretto.actors.journal.messages import PruneRuns, Record, RetryCommit, RunExists, RunUnrecordable, StoreGone
-from stretto.actors.journal.records import Happened
+from stretto.actors.journal.records import Happened, Suspicions, Write
 from stretto.actors.journal.store import (
     AlreadyAccepted,
     Prune,
@@ -31,8 +32,6 @@ from stretto.actors.journal.store import (
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import Instruments, get_logger
 
-MAX_BATCH_ENTRIES: Final = 4096
-"""Entries of one transaction: a bound on how long an answer waits for its commit."""
 FIRST_RETRY_SECONDS: Final = 0.1
 LAST_RETRY_SECONDS: Final = 5.0
 PRUNE_PORTION: Final = 2000
@@ -78,8 +77,7 @@ class JournalActor(pykka.ThreadingActor):
         self._timers = timers
         self._instruments = instruments
         self._engine = engine
-        self._gathered: list[Record] = []
-        self._entries = 0
+        self._backlog = Backlog()
         self._failing: list[Record] = []
         self._retry_seconds = FIRST_RETRY_SECONDS
         self._refused: set[str] = set()
@@ -94,30 +92,28 @@ class JournalActor(pykka.ThreadingActor):
         return threading.current_thread()
 
     def on_receive(self, message: Any) -> None:
-        """Gather a record; commit when the mailbox is empty or the transaction is large enough."""
+        """Gather a record; commit when the mailbox is empty, which is soon: to send a record takes far longer."""
         if type(message) is Record:
-            self._gathered.append(message)
-            self._entries += message.entries
+            self._backlog.add(message)
         elif type(message) is RetryCommit:
             self._retry()
         elif type(message) is PruneRuns:
             self._prunes.append(_PruneRequest(self._pruning(message.prune), message.answer))
-        if self._failing or not (self._entries >= MAX_BATCH_ENTRIES or self.actor_inbox.empty()):
-            return
-        if self._gathered:
-            self._commit()
-        if self._prunes and not self._failing:
-            self._prune(self._prunes.popleft())
+        while (self._backlog or self._prunes) and not self._failing and self.actor_inbox.empty():
+            if self._backlog:
+                self._commit()
+            if self._prunes and not self._failing:
+                self._prune(self._prunes.popleft())
 
     def on_stop(self) -> None:
         """Write the remaining records and release the store."""
         if self._failing:
             self._retry()
-        if self._gathered and not self._failing:
+        while self._backlog and not self._failing:
             self._commit()
         for request in self._prunes:
             request.answer.fail(StoreUnavailable("the engine was stopped before all of these runs were deleted"))
-        left = sum(record.entries for record in (*self._failing, *self._gathered))
+        left = sum(record.entries for record in self._failing) + self._backlog.entries
         if left:
             _log.error("journal_left_unwritten", entries=left, reason=self._link.unavailable)
         self._writer.close()
@@ -131,14 +127,37 @@ class JournalActor(pykka.ThreadingActor):
     # ---- writing
 
     def _commit(self) -> None:
-        batch, self._gathered, self._entries = self._gathered, [], 0
-        self._write(batch)
+        """Write the records that come next, and more of them as long as no one waits for the commit."""
+        ends = self._backlog.is_awaited
+        batch = self._without_refused(self._backlog.take())
+        self._write(batch, () if ends else self._more(batch))
+        if not self._backlog.is_awaited:
+            self._link.answered(self._backlog.awaited)
 
-    def _write(self, batch: list[Record]) -> None:
-        if self._refused:
-            batch = self._without_refused(batch)
+    def _more(self, batch: list[Record]) -> Iterator[Sequence[Write]]:
+        """Add portions to a batch, and yield their writes. The last one is one that someone waits for."""
+        entries, ends = sum(each.entries for each in batch), False
+        while self._backlog and entries < MAX_BATCH_ENTRIES and not ends:
+            if self._link.awaited != self._backlog.awaited:
+                self._gather()
+            ends = self._backlog.is_awaited
+            portion = self._without_refused(self._backlog.take())
+            entries += sum(each.entries for each in portion)
+            batch.extend(portion)
+            yield _writes_of(portion)
+
+    def _gather(self) -> None:
+        """Gather the records that have arrived during a transaction, so that they need not wait for the next one."""
+        while not self.actor_inbox.empty():
+            envelope = self.actor_inbox.get()
+            if type(envelope.message) is not Record:
+                self.actor_inbox.put(envelope)  # the others wait for the end of the transaction
+                return
+            self._backlog.add(envelope.message)
+
+    def _write(self, batch: list[Record], more: Iterable[Sequence[Write]] = ()) -> None:
         try:
-            self._committed(batch, self._written(batch))
+            self._committed(batch, self._written(batch, more))
         except StoreUnavailable as error:
             self._fail(batch, error)
         except StoreLost as error:
@@ -146,8 +165,10 @@ class JournalActor(pykka.ThreadingActor):
         except Unrecordable:
             self._write_one_by_one(batch)
 
-    def _without_refused(self, batch: Sequence[Record]) -> list[Record]:
+    def _without_refused(self, batch: list[Record]) -> list[Record]:
         """Drop records of runs with an earlier record that the store refused."""
+        if not self._refused:
+            return batch
         accepted = [each for each in batch if not self._is_refused(each)]
         self._link.dropped(sum(each.entries for each in batch) - sum(each.entries for each in accepted))
         return accepted
@@ -158,13 +179,13 @@ class JournalActor(pykka.ThreadingActor):
             self._refused.discard(self._run_of(record) or "")
         return self._run_of(record) in self._refused
 
-    def _written(self, batch: Sequence[Record]) -> list[AlreadyAccepted]:
-        writes = [each.write for each in batch if each.write is not None]
+    def _written(self, batch: Sequence[Record], more: Iterable[Sequence[Write]] = ()) -> list[AlreadyAccepted]:
+        writes = _writes_of(batch)
         if not writes:
             return []
         instruments = self._instruments
         began = time.perf_counter()
-        existing = self._writer.write(writes)
+        existing = self._writer.write(writes, more)
         instruments.journal_commit.observe(time.perf_counter() - began)
         instruments.journal_batch.observe(sum(each.entries for each in batch))
         return existing
@@ -211,7 +232,8 @@ class JournalActor(pykka.ThreadingActor):
 
     @staticmethod
     def _run_of(record: Record) -> str | None:
-        return None if record.write is None else record.write.run_id
+        write = record.write
+        return None if write is None or isinstance(write, Suspicions) else write.run_id
 
     # ---- an unavailable store
 
@@ -227,12 +249,12 @@ class JournalActor(pykka.ThreadingActor):
 
     def _retry(self) -> None:
         batch, self._failing = self._failing, []
-        self._write(batch)
+        self._write(self._without_refused(batch))
 
     def _lose(self, error: StoreLost) -> None:
         _log.critical("store_lost", reason=str(error))
         self._link.failed(str(error))
-        self._failing, self._gathered = [], []
+        self._failing, self._backlog = [], Backlog()
         self._tell_engine(StoreGone(str(error)))
 
     # ---- pruning
@@ -256,6 +278,10 @@ class JournalActor(pykka.ThreadingActor):
     def _tell_engine(self, message: Any) -> None:
         with contextlib.suppress(pykka.ActorDeadError):  # the engine was stopped abruptly
             self._engine().tell(message)
+
+
+def _writes_of(records: Iterable[Record]) -> list[Write]:
+    return [each.write for each in records if each.write is not None]
 
 
 def _only_ends(record: Record) -> bool:

@@ -9,13 +9,13 @@ import re
 import stat
 from collections.abc import Iterable
 from hashlib import blake2b
-from os import PathLike, fstat
-from pathlib import Path
+from os import PathLike, stat_result
 from typing import Final
 
 from cryptography.fernet import Fernet, InvalidToken
 
 from stretto.actors.journal.store import CannotOpenStore, Unrecordable
+from stretto.actors.text_files import read_bytes
 from stretto.definitions.errors import StrettoError
 
 _MARKER: Final = b"!"
@@ -65,14 +65,16 @@ def read_key_file(path: str | PathLike[str]) -> "Keyring":
     Raises:
         InvalidStoreKey: The file cannot be read, other users have access to it, or it contains no valid key.
     """
+
+    def check_owner(found: stat_result) -> None:
+        mode = stat.S_IMODE(found.st_mode)
+        if mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise InvalidStoreKey(
+                f"{path}: the key file must be accessible to its owner only, got mode {mode:03o}; chmod 600 {path}"
+            )
+
     try:
-        with Path(path).open(encoding="ascii") as file:
-            mode = stat.S_IMODE(fstat(file.fileno()).st_mode)
-            if mode & (stat.S_IRWXG | stat.S_IRWXO):
-                raise InvalidStoreKey(
-                    f"{path}: the key file must be accessible to its owner only, got mode {mode:03o}; chmod 600 {path}"
-                )
-            lines = file.read().splitlines()
+        lines = read_bytes(path, check_owner).decode("ascii").splitlines()
     except OSError as error:
         raise InvalidStoreKey(f"{path}: the key file cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -9,9 +9,9 @@ from typing import Any, Protocol, TypeAlias
 
 import pykka
 
-from stretto.actors.dispatch import Deferred
+from stretto.actors.dispatch import Deferred, RightOfWay
 from stretto.actors.journal.messages import JournalHasRoom, Record
-from stretto.actors.journal.records import Happened, Write
+from stretto.actors.journal.records import Happened, Suspicions, Write
 
 MAX_PENDING = 8192
 """Pending entries above which no item starts."""
@@ -36,13 +36,21 @@ class Link(Protocol):
     def unavailable(self) -> str | None:
         """Why the store cannot be written now, or None if it can."""
 
-    def record(self, write: Write | None, notifications: Notifications = (), answers: Answers = ()) -> None:
+    def record(
+        self,
+        write: Write | None,
+        notifications: Notifications = (),
+        answers: Answers = (),
+        family: str | None = None,
+    ) -> None:
         """Send a record to the journal.
 
         Args:
-            write: The data to write, or None to wait for all earlier records.
+            write: The data to write, or None to wait for earlier records.
             notifications: Messages to send when the record is durable, each with its receiver.
             answers: Answers to resolve when the record is durable, each with its value.
+            family: The id of the run at the top of the record's run. The records of a family become durable in their
+                order. By default it is the run of `write`. A record of no run follows all earlier ones.
         """
 
     def has_room(self, waiter: pykka.ActorRef[Any]) -> bool:
@@ -56,7 +64,13 @@ class NoJournal:
     pending = 0
     unavailable: str | None = None
 
-    def record(self, write: Write | None, notifications: Notifications = (), answers: Answers = ()) -> None:  # noqa: ARG002 - nothing is stored
+    def record(
+        self,
+        write: Write | None,  # noqa: ARG002 - nothing is stored
+        notifications: Notifications = (),
+        answers: Answers = (),
+        family: str | None = None,  # noqa: ARG002 - as above
+    ) -> None:
         """Send the messages and resolve the answers at once."""
         notify(notifications, answers)
 
@@ -70,7 +84,9 @@ class JournalLink:
 
     durable = True
 
-    def __init__(self) -> None:
+    def __init__(self, right_of_way: RightOfWay | None = None) -> None:
+        self._right_of_way = right_of_way or RightOfWay()
+        self._awaited = 0
         self._lock = threading.Lock()
         self._journal: pykka.ActorRef[Any] | None = None
         self._pending = 0
@@ -91,16 +107,28 @@ class JournalLink:
         """Why the store cannot be written now, or None if it can."""
         return self._unavailable
 
-    def record(self, write: Write | None, notifications: Notifications = (), answers: Answers = ()) -> None:
+    def record(
+        self,
+        write: Write | None,
+        notifications: Notifications = (),
+        answers: Answers = (),
+        family: str | None = None,
+    ) -> None:
         """Send a record to the journal's actor; see `Link.record`."""
         if self._journal is None:
             raise RuntimeError("the journal's actor has not been started yet")
         entries = max(len(write.entries), 1) if isinstance(write, Happened) else 1
+        if family is None and write is not None and not isinstance(write, Suspicions):
+            family = write.run_id
+        record = Record(write, entries, notifications, answers, family)
         with self._lock:
             self._pending += entries
+            if record.is_awaited:
+                self._awaited += 1
+                self._right_of_way.take()
         # A journal that ends stops the engine, which fails everything that waits.
         with contextlib.suppress(pykka.ActorDeadError):
-            self._journal.tell(Record(write, entries, notifications, answers))
+            self._journal.tell(record)
 
     def has_room(self, waiter: pykka.ActorRef[Any]) -> bool:
         """Return whether items may start; if not, `waiter` receives JournalHasRoom once they may."""
@@ -113,6 +141,17 @@ class JournalLink:
         return False
 
     # ---- called by the journal's actor
+
+    @property
+    def awaited(self) -> int:
+        """How many records were sent since the beginning that someone waits for."""
+        return self._awaited
+
+    def answered(self, awaited: int) -> None:
+        """Let the dispatcher continue if no one waits for more than so many of the records sent."""
+        with self._lock:
+            if self._awaited == awaited:
+                self._right_of_way.give_back()
 
     def committed(self, entries: int) -> None:
         """Count entries as durable; the store is available."""

@@ -1,5 +1,8 @@
 """Locations of stores, parsed from URLs."""
 
+import hashlib
+import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -10,7 +13,8 @@ _EXPECTED: Final = (
     "expected sqlite:///FILE.db, sqlite:////FOLDER/FILE.db, or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
 )
 
-_SUFFIXES: Final = ("-wal", "-shm", "-journal", ".lock", ".key")
+_TRACE: Final = "-replay"
+_SUFFIXES: Final = ("-wal", "-shm", "-journal", ".lock", ".key", _TRACE)
 """The names of a store's other files begin with that of the store."""
 
 
@@ -55,6 +59,30 @@ def files_of(url: str) -> tuple[Path, ...]:
     real = location.path.resolve()
     beside = (real.with_name(real.name + suffix) for suffix in _SUFFIXES)
     return real, *beside, Path(f"{location.path}.key")
+
+
+def trace_file_of(url: str) -> Path | None:
+    """Return the file that traces the replay of suspects (`ReplayTrace`), or None for a store in memory.
+
+    It is beside an SQLite file. For PostgreSQL it is in systemd's state directory of the service, else among the
+    temporary files.
+
+    Args:
+        url: The store's URL.
+
+    Raises:
+        CannotOpenStore: The URL is invalid.
+    """
+    match locate(url):
+        case InMemory():
+            return None
+        case InFile(path):
+            real = path.resolve()
+            return real.with_name(real.name + _TRACE)
+        case InPostgres():
+            folder = os.environ.get("STATE_DIRECTORY", "").partition(":")[0] or tempfile.gettempdir()
+            # A digest, because the URL may contain a password.
+            return Path(folder, f"stretto-{os.getuid()}-{hashlib.sha256(url.encode()).hexdigest()[:16]}{_TRACE}")
 
 
 def locate(url: str) -> Location:

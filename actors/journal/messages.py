@@ -44,11 +44,18 @@ class Record(msgspec.Struct, frozen=True):
     """Write data; once it is durable, send `notifications` and resolve `answers`."""
 
     write: Write | None
-    """None waits for all earlier records."""
+    """None waits for the earlier records of the family."""
     entries: int
     """The record's share of the pending entries."""
     notifications: tuple[tuple[ActorRef[Any], Any], ...] = ()
     answers: tuple[tuple[Deferred, Any], ...] = ()
+    family: str | None = None
+    """The run at the top of the record's run, whose records are written in their order. None is behind all records."""
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether someone waits until the record is durable."""
+        return bool(self.answers or self.notifications)
 
 
 class RetryCommit(msgspec.Struct, frozen=True):

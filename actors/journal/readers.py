@@ -7,7 +7,7 @@ from typing import Any, Final, NoReturn
 
 import pykka
 
-from stretto.actors.dispatch import Deferred
+from stretto.actors.dispatch import Deferred, Guard, Overran, Unguarded
 from stretto.actors.journal.store import Reader, StoreUnavailable
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
@@ -36,11 +36,24 @@ class NoReaders:
         """Do nothing."""
 
 
+class ReadingStopped(StrettoError):
+    """A run could not be replayed because one of its evaluations took too long and was stopped."""
+
+    code = "limit_exceeded"
+
+
 class Readers:
     """Calls functions with the store's reader on a reader's thread, and delivers their results."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, guard: Guard | None = None) -> None:
+        """Start no thread yet.
+
+        Args:
+            reader: Reads the store.
+            guard: Calls the functions, because a replay evaluates expressions. By default nothing stops them.
+        """
         self._reader = reader
+        self._guard = Unguarded() if guard is None else guard
         self._threads = ThreadPoolExecutor(THREADS, "stretto-reader")
 
     def read(
@@ -50,7 +63,9 @@ class Readers:
 
         def job() -> None:
             try:
-                value = read(self._reader)
+                value = self._guard.call(read, self._reader)
+            except Overran as overran:
+                failed(ReadingStopped(f"the run cannot be replayed: an evaluation was stopped, because {overran}"))
             except Exception as error:  # noqa: BLE001 - one run's broken rows must not harm other runs
                 if not isinstance(error, StrettoError):
                     _log.exception("reading_failed")

@@ -12,6 +12,7 @@ import msgspec
 from stretto.definitions.conductor import Event
 from stretto.definitions.context import RunEnvironment
 from stretto.definitions.data import Data, FrozenDict, FrozenList
+from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
 
 RerunScope: TypeAlias = Literal["everything", "failed_tasks", "failed_items"]
@@ -85,6 +86,8 @@ class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):
     """The number of runs above it; 0 for a top-level run."""
     idempotency: Idempotency | None = None
     rerun: Rerun | None = None
+    limits: ExpressionLimits = DEFAULT_LIMITS
+    """The limits on the run's expressions, which it keeps whatever the settings are later."""
     origin: Origin = "owner"
 
 
@@ -163,4 +166,34 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True):
     ending: Ending | None = None
 
 
-Write: TypeAlias = RunAccepted | Happened
+class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that was being recovered when an engine crashed, or is being recovered now.
+
+    Times are seconds since the epoch.
+    """
+
+    run_id: str
+    noted_at: float
+    alone: bool = False
+    """Whether no other run is being recovered."""
+    crashes: int = 0
+    """The crashes while the run was alone in recovery."""
+    place: int | None = None
+    """The place in its replay where the engine last crashed, as `ReplayTrace` counts them, or None if unknown."""
+    quarantined_at: float | None = None
+    reason: str | None = None
+    """Why the run is quarantined."""
+
+
+class Suspicions(msgspec.Struct, frozen=True, kw_only=True):
+    """Changes of the runs that are suspected to crash the engine in recovery."""
+
+    noted: tuple[Suspicion, ...] = ()
+    """Replace what was noted of these runs. A quarantined run gets the status `quarantined`."""
+    cleared: tuple[str, ...] = ()
+    """Forget what was noted of these runs."""
+    released: tuple[str, ...] = ()
+    """Give quarantined runs the status `running` until they are recovered. They are in `noted` as well."""
+
+
+Write: TypeAlias = RunAccepted | Happened | Suspicions

@@ -15,8 +15,8 @@ class RunLog:
     """Gathers a run's numbered entries, and the messages and answers that wait until they are durable."""
 
     __slots__ = (
-        "_answers", "_ending", "_entries", "_learned", "_link", "_next", "_notifications", "_run_id", "_secretive",
-        "_status", "_tasks", "durable",
+        "_answers", "_ending", "_entries", "_family", "_learned", "_link", "_next", "_notifications", "_run_id",
+        "_secretive", "_status", "_tasks", "durable",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - where the log continues, as keywords
@@ -28,6 +28,7 @@ class RunLog:
         first: int = 0,
         learned: int = 0,
         status: str = "running",
+        family: str | None = None,
     ) -> None:
         """Continue a run's log.
 
@@ -38,7 +39,9 @@ class RunLog:
             first: The number of the next entry.
             learned: How many of the mask's learned texts are already recorded.
             status: The run's status in the store.
+            family: The id of the run at the top, if it is not this one.
         """
+        self._family = family or run_id
         self._link = link
         self.durable = link.durable
         self._run_id = run_id
@@ -60,7 +63,7 @@ class RunLog:
         self, accepted: RunAccepted, notification: tuple[pykka.ActorRef[Any], Any], answer: tuple[Deferred, Any]
     ) -> None:
         """Record the acceptance of the run at once, without waiting for the turn's end."""
-        self._link.record(accepted, (notification,), (answer,))
+        self._link.record(accepted, (notification,), (answer,), self._family)
 
     def note(self, entry: Entry, mask: Mask) -> None:
         """Append an entry, preceded by the secrets that the mask has learned since the last one.
@@ -113,7 +116,7 @@ class RunLog:
                 run_id=self._run_id, first=self._next, entries=tuple(self._entries),
                 secret=self._secretive or bool(mask), tasks=tuple(self._tasks), status=changed, ending=ending,
             )  # fmt: skip
-        self._link.record(happened, tuple(self._notifications), tuple(self._answers))
+        self._link.record(happened, tuple(self._notifications), tuple(self._answers), self._family)
         self._status = status or self._status
         self._ending = None
         self._next += len(self._entries)

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 from stretto.actors.journal.actor import JournalActor
 from stretto.actors.journal.link import JournalLink
+from stretto.actors.journal.location import trace_file_of
 from stretto.actors.journal.readers import Readers
+from stretto.actors.journal.replay_trace import ReplayTrace
 
 if TYPE_CHECKING:
     import threading
@@ -13,18 +15,25 @@ if TYPE_CHECKING:
 
     import pykka
 
-    from stretto.actors.dispatch import Timers
+    from stretto.actors.dispatch import Guard, RightOfWay, Timers
     from stretto.actors.journal.sql.store import Store
     from stretto.metrics import Instruments
 
 
 class OpenJournal:
-    """An open store with the link to its journal and its readers. `start` starts the journal's actor."""
+    """An open store with the link to its journal, its readers and its trace. `start` starts the journal's actor."""
 
-    def __init__(self, store: "Store") -> None:
+    def __init__(
+        self,
+        store: "Store",
+        trace: ReplayTrace,
+        guard: "Guard | None" = None,
+        right_of_way: "RightOfWay | None" = None,
+    ) -> None:
         self.store = store
-        self.link = JournalLink()
-        self.readers = Readers(store.reader)
+        self.trace = trace
+        self.link = JournalLink(right_of_way)
+        self.readers = Readers(store.reader, guard)
         self.actor: pykka.ActorRef[Any] | None = None
         self._thread: threading.Thread | None = None
 
@@ -50,9 +59,15 @@ class OpenJournal:
         if self._thread is not None:
             self._thread.join()
         self.store.close()
+        self.trace.close()
 
 
-def open_journal(url: str, key_file: str | PathLike[str] | None) -> OpenJournal:
+def open_journal(
+    url: str,
+    key_file: str | PathLike[str] | None,
+    guard: "Guard | None" = None,
+    right_of_way: "RightOfWay | None" = None,
+) -> OpenJournal:
     """Open a store for an engine.
 
     Database libraries are imported only here: an engine without a store starts without them.
@@ -60,6 +75,8 @@ def open_journal(url: str, key_file: str | PathLike[str] | None) -> OpenJournal:
     Args:
         url: The store's URL.
         key_file: The key file of its secrets; by default the one next to an SQLite store.
+        guard: Breaks off the replays of readers; by default nothing does.
+        right_of_way: What the journal takes while someone waits for a commit.
 
     Raises:
         CannotOpenStore: The store or its key cannot be opened.
@@ -67,4 +84,5 @@ def open_journal(url: str, key_file: str | PathLike[str] | None) -> OpenJournal:
     from stretto.actors.journal.key_files import keyring_for  # noqa: PLC0415 - as above
     from stretto.actors.journal.opening import open_store  # noqa: PLC0415 - as above
 
-    return OpenJournal(open_store(url, keyring_for(url, key_file)))
+    store = open_store(url, keyring_for(url, key_file))
+    return OpenJournal(store, ReplayTrace(trace_file_of(url)), guard, right_of_way)

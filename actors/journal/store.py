@@ -3,12 +3,12 @@
 Both are called on threads that may block, the journal's and the readers', never in an actor's turn.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
-from stretto.actors.journal.records import Entry, ItemKey, Origin, RunAccepted, Write
+from stretto.actors.journal.records import Entry, ItemKey, Origin, RunAccepted, Suspicion, Write
 from stretto.definitions.conductor import ItemCompleted
 from stretto.definitions.data import Data, FrozenList
 from stretto.definitions.errors import StrettoError
@@ -17,6 +17,8 @@ PAGE: int = 50
 """Rows of a page by default."""
 MAX_PAGE: int = 500
 """Rows of a page at most."""
+QUARANTINED: str = "quarantined"
+"""The status of a quarantined run in lists. Its real one is known when it is recovered."""
 
 
 class CannotOpenStore(StrettoError):
@@ -47,7 +49,7 @@ class StoreLost(StrettoError):
 
 
 class Unrecordable(StrettoError):
-    """The database rejected a run's data permanently; the transaction was rolled back."""
+    """A run's data can never be written; the transaction was rolled back."""
 
     code = "unrecordable"
 
@@ -64,11 +66,12 @@ class AlreadyAccepted(msgspec.Struct, frozen=True):
 class Writer(Protocol):
     """The writing side of a store, for one thread."""
 
-    def write(self, writes: Sequence[Write]) -> list[AlreadyAccepted]:
+    def write(self, writes: Sequence[Write], more: Iterable[Sequence[Write]] = ()) -> list[AlreadyAccepted]:
         """Write records in one transaction, which is durable when this returns.
 
         Args:
             writes: The records, in their order.
+            more: Portions of further records, each taken when those before it are executed.
 
         Returns:
             The accepted runs that were not written because an earlier run has their idempotency key.
@@ -120,6 +123,14 @@ class Unfinished(msgspec.Struct, frozen=True):
     workflow: str
     accepted_at: float
     parent: str | None
+
+
+class Quarantine(msgspec.Struct, frozen=True):
+    """A quarantined run, when that was decided in seconds since the epoch, and why."""
+
+    run_id: str
+    at: float
+    reason: str
 
 
 class Child(msgspec.Struct, frozen=True):
@@ -223,6 +234,15 @@ class Reader(Protocol):
 
     def unfinished(self) -> Iterator[Unfinished]:
         """Yield the runs that have not ended, in the order of their acceptance."""
+
+    def suspects(self) -> list[Suspicion]:
+        """Return the suspects and the quarantined runs, in the order of their acceptance, ended ones included."""
+
+    def quarantine(self, run_id: str) -> Quarantine | None:
+        """Return why a run is not recovered: because it is quarantined, or a run above it.
+
+        An ended run has it if it was cancelled in quarantine. Its entries must not be replayed either.
+        """
 
     def accepted(self, run_id: str) -> RunAccepted | None:
         """Return the acceptance of a run, its definition parsed from the stored text, or None for an unknown run."""

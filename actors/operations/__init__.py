@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         ItemOutput,
         Items,
         Prune,
+        Recover,
         Rerun,
         Run,
         Runs,
@@ -74,8 +75,8 @@ else:
             "exporting": "frames_of",
             "live": "Follower Following ProgressRelay",
             "requests": (
-                "Definition Describe Export Item ItemOutput Items Prune Rerun Run Runs Status "
-                "Submit Watch Why Workflows"
+                "Definition Describe Export Item ItemOutput Items Prune Recover Rerun Run Runs "
+                "Status Submit Watch Why Workflows"
             ),
             "stored": "REPORTS report",
             "table": "OPERATIONS REQUESTS Operation",
@@ -112,6 +113,7 @@ __all__ = [
     "ProgressRelay",
     "Prune",
     "Pruned",
+    "Recover",
     "Refused",
     "Request",
     "Rerun",

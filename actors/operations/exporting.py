@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from stretto.actors.operations.answers import Answer, Done, EntriesAnswer, ExportAnswer
+from stretto.definitions.data import encode_json
 
 FRAME_BYTES: Final = 1024 * 1024
 """Bytes of entries after which a frame is full."""
@@ -23,7 +24,7 @@ def _full_frames(entries: Iterable[dict[str, Any]]) -> Iterator[EntriesAnswer]:
     gathered: list[msgspec.Raw] = []
     size = 0
     for entry in entries:
-        text = msgspec.json.encode(entry)
+        text = encode_json(entry)
         gathered.append(msgspec.Raw(text))
         size += len(text)
         if size >= FRAME_BYTES:

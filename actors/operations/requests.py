@@ -62,6 +62,12 @@ class Rerun(Request, frozen=True, tag="rerun"):
     scope: RerunScope = "everything"
 
 
+class Recover(Request, frozen=True, tag="recover"):
+    """Try again to recover a quarantined run."""
+
+    run: str
+
+
 class Runs(Request, frozen=True, tag="runs"):
     """Return a page of runs, newest first."""
 

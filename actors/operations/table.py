@@ -29,6 +29,7 @@ _ALL: Final = (
     _operation(requests.Status, answers.StatusAnswer),
     _operation(requests.Workflows, lambda refs: answers.WorkflowsAnswer(list(refs))),
     _operation(requests.Rerun, lambda handle: answers.Accepted(handle.id, handle.workflow)),
+    _operation(requests.Recover, lambda _result: answers.Done()),
     _operation(requests.Runs, lambda page: answers.RunsAnswer(**page)),
     _operation(requests.Run, answers.RunAnswer),
     _operation(requests.Items, lambda page: answers.ItemsAnswer(**page)),

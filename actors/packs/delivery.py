@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import msgspec
-
 from stretto.actors.actions import ActionFailed
 from stretto.actors.packs.model import PackAction
+from stretto.definitions.data import encode_json
 
 PREFIX = "ATTUNE_ACTION_"
 """The prefix of environment variables that carry parameters."""
@@ -21,7 +20,7 @@ def document(action: PackAction, parameters: Mapping[str, Any]) -> bytes:
         return b""
     if action.parameter_format == "dotenv":
         return "".join(f"{name}={_quoted(text)}\n" for name, text in _flat(parameters)).encode()
-    return msgspec.json.encode(parameters) + b"\n"
+    return encode_json(parameters) + b"\n"
 
 
 def arguments(action: PackAction, parameters: Mapping[str, Any]) -> list[str]:
@@ -57,7 +56,7 @@ def _given(name: str, value: Any) -> str:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return value if isinstance(value, str) else encode_json(value).decode()
 
 
 def _flat(parameters: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:

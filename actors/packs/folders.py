@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterable
 from os import PathLike
 from pathlib import Path
 
-from stretto.actors.locating import packs_below, packs_in
+from stretto.actors.locating import is_file, is_folder, packs_below, packs_in
 from stretto.actors.packs import stackstorm
 from stretto.actors.packs.manifest import read_manifest
 from stretto.actors.packs.metadata import read_action
 from stretto.actors.packs.model import Manifest, Pack, PackAction, PackCall, PackWorkflow, Refused
+from stretto.actors.text_files import read_text
 from stretto.definitions.dialects import Reader, read_with_findings
 from stretto.definitions.errors import Finding, InvalidDefinition, Place
 from stretto.definitions.source import MapNode
@@ -64,7 +65,7 @@ def examine_packs(
 def _pack_folders(folder: Path, errors: list[Finding]) -> list[Path]:
     found = packs_in(folder)
     if not found:
-        problem = "neither it nor a folder in it has a pack.yaml" if folder.is_dir() else "the folder does not exist"
+        problem = "neither it nor a folder in it has a pack.yaml" if is_folder(folder) else "the folder does not exist"
         errors.append(Finding("no_pack", f"no pack in {str(folder)!r}: {problem}", Place(str(folder), 1, 1)))
     return found
 
@@ -122,7 +123,7 @@ def _standing_alone(
     """Return the workflows that no action's metadata points to. Their own `ref` names them."""
     found = []
     for path in (each for name in _WORKFLOW_FOLDERS for each in sorted((folder / name).glob("*"))):
-        if path.suffix in _SUFFIXES and path.is_file() and path.resolve() not in graphs:
+        if path.suffix in _SUFFIXES and is_file(path) and path.resolve() not in graphs:
             described = _workflow_alone(path, manifest, errors, warnings)
             found += [described] if described is not None else []
     return found
@@ -173,7 +174,7 @@ def _sort(reader: Reader, errors: list[Finding], warnings: list[Finding]) -> Non
 
 def _text(path: Path, errors: list[Finding]) -> str | None:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_text(path)
     except UnicodeDecodeError as error:
         message = f"the file is not UTF-8 text: byte {error.start} is invalid"
         errors.append(Finding("not_utf8", message, Place(str(path), 1, 1)))

@@ -8,7 +8,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from stretto.actors.locating import is_folder
 from stretto.actors.packs.model import Manifest, Pack
+from stretto.actors.text_files import read_text
 from stretto.definitions.context import Mask, RunEnvironment, secret_fields, within
 from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, freeze, object_of
 from stretto.definitions.errors import Finding, InvalidDefinition, NotData, Place, StrettoError, nearest
@@ -151,7 +153,7 @@ def _read(source: Source | None, what: str) -> FrozenDict:
 
 def _from_path(path: Path, what: str) -> Any:
     """Read a file, or a folder with a file for each pack such as StackStorm's `configs`."""
-    if not path.is_dir():
+    if not is_folder(path):
         return _from_file(path, what)
     return {each.stem: _from_file(each, what) for each in sorted(path.glob("*.yaml"))}
 
@@ -159,7 +161,7 @@ def _from_path(path: Path, what: str) -> Any:
 def _from_file(path: Path, what: str) -> Any:
     findings: list[Finding] = []
     try:
-        node = compose(path.read_text(encoding="utf-8"), str(path), findings.append)
+        node = compose(read_text(path), str(path), findings.append)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise InvalidDefinition(

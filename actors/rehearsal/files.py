@@ -18,6 +18,7 @@ import msgspec
 from stretto.actors.catalogue import is_rehearsal_document, not_utf8
 from stretto.actors.locating import SUFFIXES
 from stretto.actors.rehearsal.script import Control, Request, Rule, Status
+from stretto.actors.text_files import read_text
 from stretto.definitions.data import freeze
 from stretto.definitions.dialects import Fields, Reader
 from stretto.definitions.errors import InvalidDefinition, Place
@@ -107,7 +108,7 @@ def _document(path: Path, reader: Reader) -> MapNode:
 
 def _node(path: Path, reader: Reader) -> Node:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path)
     except UnicodeDecodeError as error:
         raise InvalidDefinition([not_utf8(str(path), error)]) from None
     node = compose(text, str(path), reader.report)

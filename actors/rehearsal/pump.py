@@ -2,13 +2,18 @@
 
 from collections import deque
 
-from stretto.actors.dispatch import DispatchedActor, Dispatcher
+from stretto.actors.dispatch import DispatchedActor, Dispatcher, Lane
 from stretto.definitions.errors import LimitExceeded
 
 MAX_TURNS = 200_000
 """The most turns in one pump. Only an endless cycle of tasks that fail before they start takes more."""
 
 # ruff: noqa: SLF001 - a dispatcher takes its actors' turns, which must not be public
+
+
+class _CommonLane(Lane):
+    def submit(self, actor: DispatchedActor) -> bool:
+        return self._dispatcher.submit(actor)
 
 
 class PumpedDispatcher(Dispatcher):
@@ -27,6 +32,10 @@ class PumpedDispatcher(Dispatcher):
         self._known[actor.actor_urn] = actor
         self._waiting.append(actor)
         return True
+
+    def lane(self) -> Lane:
+        """Return a lane that gives its actors no place of their own: all actors have one queue."""
+        return _CommonLane(self)
 
     def pump(self) -> None:
         """Take turns until no actor has a message.

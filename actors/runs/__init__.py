@@ -24,27 +24,31 @@ if TYPE_CHECKING:
         GraceElapsed,
         OldRunRead,
         ParkWhenIdle,
+        PauseElapsed,
         PermitsGranted,
         PruneDue,
+        RecoveryNoted,
         ReportItemOutput,
         ReportStatus,
         RestartRun,
         ReturnPermits,
         RunCrashed,
         RunEnded,
+        RunInterrupted,
         RunParked,
         RunPauseChanged,
         RunProgressed,
         RunRecovered,
         RunRefused,
+        RunReleased,
         SharePermits,
         StartChild,
         WatchRun,
     )
     from stretto.actors.runs.permits import Grant, PermitPool
     from stretto.actors.runs.recovering import RecoveringSupervisor
-    from stretto.actors.runs.request import RecoverySource, RunInputs, RunRequest
-    from stretto.actors.runs.services import MAX_ITEMS_IN_FLIGHT, Services
+    from stretto.actors.runs.request import RecoverySource, RunInputs, RunRequest, bind_inputs
+    from stretto.actors.runs.services import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, Services
     from stretto.actors.runs.supervisor import RunSupervisor
 else:
     __getattr__ = lazy_face(
@@ -56,14 +60,14 @@ else:
             "messages": (
                 "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
                 "ChildRefused ControlChild ControlRun DiscardRun ExplainWaits Forwarded GraceElapsed "
-                "OldRunRead ParkWhenIdle PermitsGranted PruneDue ReportItemOutput ReportStatus RestartRun "
-                "ReturnPermits RunCrashed RunEnded RunParked RunPauseChanged RunProgressed "
-                "RunRecovered RunRefused SharePermits StartChild WatchRun"
+                "OldRunRead ParkWhenIdle PauseElapsed PermitsGranted PruneDue RecoveryNoted ReportItemOutput "
+                "ReportStatus RestartRun ReturnPermits RunCrashed RunEnded RunInterrupted RunParked RunPauseChanged "
+                "RunProgressed RunRecovered RunRefused RunReleased SharePermits StartChild WatchRun"
             ),
             "permits": "Grant PermitPool",
             "recovering": "RecoveringSupervisor",
-            "request": "RecoverySource RunInputs RunRequest",
-            "services": "MAX_ITEMS_IN_FLIGHT Services",
+            "request": "RecoverySource RunInputs RunRequest bind_inputs",
+            "services": "MAX_ITEMS_IN_FLIGHT MAX_RESULT_BYTES Services",
             "supervisor": "RunSupervisor",
         },
     )
@@ -71,6 +75,7 @@ else:
 __all__ = [
     "MAX_DEPTH",
     "MAX_ITEMS_IN_FLIGHT",
+    "MAX_RESULT_BYTES",
     "AbandonRun",
     "AttachChild",
     "BeginRun",
@@ -88,10 +93,12 @@ __all__ = [
     "Grant",
     "OldRunRead",
     "ParkWhenIdle",
+    "PauseElapsed",
     "PermitPool",
     "PermitsGranted",
     "PruneDue",
     "RecoveringSupervisor",
+    "RecoveryNoted",
     "RecoverySource",
     "RememberedKeys",
     "ReportItemOutput",
@@ -101,17 +108,20 @@ __all__ = [
     "RunCrashed",
     "RunEnded",
     "RunInputs",
+    "RunInterrupted",
     "RunParked",
     "RunPauseChanged",
     "RunProgressed",
     "RunRecovered",
     "RunRefused",
+    "RunReleased",
     "RunRequest",
     "RunSupervisor",
     "Services",
     "SharePermits",
     "StartChild",
     "WatchRun",
+    "bind_inputs",
     "checked_key",
     "conflict_error",
     "idempotency_of",

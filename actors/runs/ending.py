@@ -1,19 +1,28 @@
-"""The ways in which a supervisor leaves its run: at its end, parked, discarded, or by a crash."""
+"""The ways in which a supervisor leaves its run: at its end, parked, discarded, interrupted, or by a crash."""
 
 from msgspec import structs
 
+from stretto.actors.dispatch import Overran
 from stretto.actors.journal import Ending, RunLog
-from stretto.actors.outcome import Outcome
+from stretto.actors.outcome import Outcome, failed_with
 from stretto.actors.runs.in_flight import ItemsInFlight
 from stretto.actors.runs.listeners import RunListeners
-from stretto.actors.runs.messages import RunCrashed, RunEnded, RunParked, RunProgressed, SharePermits
+from stretto.actors.runs.messages import (
+    RunCrashed,
+    RunEnded,
+    RunInterrupted,
+    RunParked,
+    RunProgressed,
+    SharePermits,
+)
 from stretto.actors.runs.reminders import RunReminders
 from stretto.actors.runs.request import RunInputs, RunRequest
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.streams import RunStreams
 from stretto.actors.runs.telemetry import RunTelemetry
-from stretto.definitions.conductor import Conductor
+from stretto.definitions.conductor import Conductor, EvaluationStopped, Event
 from stretto.definitions.data import EMPTY_OBJECT
+from stretto.definitions.expressions import stopped_error
 from stretto.metrics import unmask_run
 
 
@@ -92,6 +101,38 @@ class RunEnding:
             # Before RunParked: the engine stops when it has heard of all runs.
             log.flush(conductor.status, conductor.mask)
         self._listeners.notify_engine(RunParked(self._run_id))
+
+    def break_off(self, overran: Overran, event: Event | None, conductor: Conductor, log: RunLog) -> Outcome | None:
+        """Leave the run to another supervisor, or return its end, because an evaluation was stopped.
+
+        With a store, the journal gets the stop and then the event: a replay evaluates nothing for it. The other
+        supervisor fails the run. Without a store there is no way back to a known state.
+
+        Args:
+            overran: The evaluation that was stopped.
+            event: The event that led to it, or None if the run was about to begin.
+            conductor: The conductor, of which only the status and the mask before the event are known.
+            log: The run's log.
+
+        Returns:
+            The run's outcome without a store, else None.
+        """
+        error = stopped_error(overran.frame, overran.seconds)
+        self._telemetry.evaluation_stopped(error)
+        if not log.durable:
+            self._items.stop()
+            expression = conductor.mask.text(error.expression)
+            return failed_with(error.code, error.explanation, where=error.place.as_json(), expression=expression)
+        self.leave()
+        self._telemetry.interrupted()
+        began, now = event is not None, self._services.now()
+        log.note(EvaluationStopped(error.place, error.expression, overran.seconds, began, now), conductor.mask)
+        if event is not None:
+            log.note(event, conductor.mask)
+        # Before RunInterrupted, because the other supervisor reads these entries.
+        log.flush(conductor.status, conductor.mask)
+        self._listeners.notify_engine(RunInterrupted(self._run_id))
+        return None
 
     def leave(self) -> None:
         """Stop the items and the reminders."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pykka
 
-from stretto.actors.dispatch import Mailbox, handles, unbound_handlers
+from stretto.actors.dispatch import Mailbox, Overran, handles, unbound_handlers
 from stretto.actors.journal import ItemStarted, JournalHasRoom, RunLog
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.ending import RunEnding
@@ -76,8 +76,8 @@ class RunExecution:
     """
 
     __slots__ = (
-        "_inbox", "_now", "_reuses", "_supervisor", "begun", "conductor", "ended", "ending", "items", "listeners",
-        "log", "propagation", "reminders", "reused", "run_id", "streams", "telemetry",
+        "_guard", "_inbox", "_now", "_reuses", "_supervisor", "begun", "conductor", "ended", "ending", "interrupted",
+        "items", "listeners", "log", "propagation", "reminders", "reused", "run_id", "streams", "telemetry",
     )  # fmt: skip
 
     def __init__(
@@ -93,13 +93,14 @@ class RunExecution:
         self.begun = False
         """Whether the conductor has begun, or was recovered."""
         self.ended = False
+        self.interrupted = False  # by an evaluation that was stopped: the run's state is unknown here
         self.telemetry = RunTelemetry(services, request.workflow, run_id)
         self.listeners = RunListeners(engine, request.watchers, self.telemetry, services.timers, supervisor)
         self.items = ItemsInFlight(services, request, inbox, self.telemetry)
         self.reused = ReusedItems(request.reuse_plan, services.now, inbox)
         self.reminders = RunReminders(services.timers, services.now, supervisor)
         self.propagation = Propagation(run_id, self.items)
-        self.log = RunLog(services.journal, run_id, secretive=request.secrecy != NO_SECRECY)
+        self.log = RunLog(services.journal, run_id, secretive=request.secrecy != NO_SECRECY, family=request.family)
         rules = FileRules(request.workflow, request.origin, services.files.access)
         self.streams = RunStreams(
             services.files, rules, run_id, supervisor, services.now, durable=services.journal.durable
@@ -108,6 +109,7 @@ class RunExecution:
             services, request, self.items, self.streams, self.reminders, self.listeners, self.telemetry
         )
         self._now = services.now
+        self._guard = services.guard
         self._reuses = request.reuse_plan is not None
         self._supervisor = supervisor
         self._inbox = inbox
@@ -170,7 +172,11 @@ class RunExecution:
         if conductor is None:
             raise RuntimeError("an event came before the run had begun")
         before = conductor.status
-        commands = conductor.on(event)
+        try:
+            commands = self._guard.call(conductor.on, event)
+        except Overran as overran:
+            self._break_off(conductor, overran, event)
+            raise
         if self.log.durable:
             self.log.note(event, conductor.mask)
         if conductor.status != before:
@@ -178,6 +184,16 @@ class RunExecution:
             if request is not None:
                 self.propagation.pass_on(request)
         return commands
+
+    def _break_off(self, conductor: Conductor, overran: Overran, event: Event | None) -> None:
+        """Leave the run, or end it, because an evaluation was stopped: the conductor's state is unknown now."""
+        self.interrupted = True
+        outcome = self.ending.break_off(overran, event, conductor, self.log)
+        if outcome is None:
+            self.ended = True
+            self._inbox.request_stop()
+        else:
+            self.finish(outcome)
 
     # ---- files
 
@@ -205,10 +221,14 @@ class RunExecution:
 
     # ---- commands
 
-    def begin(self) -> None:
+    def begin(self, conductor: Conductor) -> None:
         """Carry out the conductor's first commands."""
-        if self.conductor is not None:
-            self._carry_out(self.conductor.begin(), None, self._now())
+        try:
+            commands = self._guard.call(conductor.begin)
+        except Overran as overran:
+            self._break_off(conductor, overran, None)
+            raise
+        self._carry_out(commands, None, self._now())
 
     def _carry_out(self, commands: list[Command], preceding_end: float | None, at: float) -> None:
         """Carry out the commands of an event that happened `at`. `preceding_end` is the end of the action before it."""

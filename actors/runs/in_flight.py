@@ -40,7 +40,7 @@ class ItemsInFlight:
     """
 
     __slots__ = (
-        "_being_recorded", "_children", "_children_waiting", "_request", "_run_id", "_running", "_services",
+        "_being_recorded", "_children", "_children_waiting", "_lane", "_request", "_run_id", "_running", "_services",
         "_supervisor", "_telemetry", "_waiting", "_workflow", "permits",
     )  # fmt: skip
 
@@ -50,6 +50,7 @@ class ItemsInFlight:
         self._request = request
         self._run_id = request.handle.id
         self._workflow = request.workflow
+        self._lane = request.lane or services.dispatcher
         self._supervisor = supervisor
         self._telemetry = telemetry
         self._waiting = NONE_WAIT
@@ -156,7 +157,7 @@ class ItemsInFlight:
         message = RunItem(
             start, task, self._supervisor, preceding_end, self._request.origin, depth, core_actions, child
         )
-        return ItemActor.start_with(services.dispatcher, message, services, self._run_id, workflow.ref)
+        return ItemActor.start_with(self._lane, message, services, self._run_id, workflow.ref)
 
     # ---- items in flight
 

@@ -4,11 +4,10 @@ import contextlib
 import hashlib
 from typing import Any
 
-import msgspec
 import pykka
 
 from stretto.actors.actions import Action, InvalidActionInput, UnknownAction
-from stretto.actors.dispatch import DispatchedActor, handles
+from stretto.actors.dispatch import DispatchedActor, Overran, handles
 from stretto.actors.journal import ItemKey, ParentItem
 from stretto.actors.runners import Began, Call, Finished, Running, call_inline
 from stretto.actors.runs.child import ChildRun, begin_of_child, child_failure
@@ -43,9 +42,9 @@ from stretto.definitions.conductor import (
     StartItem,
     masked_input,
 )
-from stretto.definitions.data import Data, FrozenDict, object_of
+from stretto.definitions.data import Data, FrozenDict, encode_json, object_of, weigh
 from stretto.definitions.errors import ExpressionError, ExpressionLimitExceeded
-from stretto.definitions.expressions import Moment
+from stretto.definitions.expressions import Moment, stopped_error
 from stretto.definitions.model import Task
 from stretto.definitions.validation import RENDERED_HINT, computed_members
 from stretto.metrics import CallIds, get_logger
@@ -101,22 +100,30 @@ class ItemActor(DispatchedActor):
         if message.preceding_end is not None:
             services.instruments.transition_latency.observe(self._began - message.preceding_end)
         start, task = message.start, message.task
+        prepared, facts = start.prepared, start.scope.facts
         try:
-            rendered = self._render(start, task)
+            if prepared is None:
+                ref = task.action or ""
+                moment = Moment(start.at, self._run_id, start.task, start.visit, start.index, limits=facts.limits)
+                value = services.guard.call(task.input.evaluate, start.scope, moment)
+                assert isinstance(value, FrozenDict)  # noqa: S101 - or the definition was refused
+                rendered = value
+            else:
+                ref, rendered = prepared.action, prepared.input
             self._input = rendered
-            if start.scope.facts.secrecy.inputs:
-                start.scope.facts.see_input(start.task, rendered)
+            if facts.secrecy.inputs:
+                facts.see_input(start.task, rendered)
             if message.depth is not None:
-                self._start_child(message, rendered, message.depth)
+                self._start_child(message, ref, rendered, message.depth)
                 return
-            action = services.actions.get(_ref_of(start, task), message.core_actions)
+            action = services.actions.get(ref, message.core_actions)
             action.check(rendered)
             if action.literal and services.actions.refuses_rendered(message.core_actions):
                 _check_literal(action, task, rendered)
-        except ExpressionError as error:
-            kind = error.code if isinstance(error, ExpressionLimitExceeded) else "expression"
-            failure = Failure(kind, error.explanation, retryable=False, expression=error.expression, where=error.place)
-            self._report_failure("failed", failure)
+        except (ExpressionError, Overran) as error:
+            self._report_failure(
+                "failed", _unrendered(error, services, _log_fields(self._run_id, self._workflow, message))
+            )
             return
         except (InvalidActionInput, UnknownAction) as error:
             self._report_failure("failed", self._failure(error.code, str(error), retryable=False))
@@ -131,15 +138,7 @@ class ItemActor(DispatchedActor):
         on_begin = None if start.timeout is None else self._send_begin
         self._running = services.runners.start(Call(action, rendered, ids, on_begin, start), self._send_end)
 
-    def _render(self, start: StartItem, task: Task) -> FrozenDict:
-        if start.prepared is not None:
-            return start.prepared.input
-        moment = Moment(start.at, self._run_id, start.task, start.visit, start.index)
-        rendered = task.input.evaluate(start.scope, moment)
-        assert isinstance(rendered, FrozenDict)  # noqa: S101 - an input is an object, or the definition was refused
-        return rendered
-
-    def _start_child(self, message: RunItem, inputs: FrozenDict, depth: int) -> None:
+    def _start_child(self, message: RunItem, ref: str, inputs: FrozenDict, depth: int) -> None:
         """Start a sub-workflow's run, or attach to it. Its timeout counts from its start."""
         start, task, known, services = message.start, message.task, message.child, self._services
         began = begin_of_child(known, Began(services.now(), self._began))
@@ -159,9 +158,7 @@ class ItemActor(DispatchedActor):
             }
         )
         parent = ParentItem(self._run_id, ItemKey(start.task, start.visit, start.index), start.attempt, shown)
-        services.engine.tell(
-            StartChild(child.run_id, _ref_of(start, task), inputs, parent, depth, message.origin, self.actor_ref)
-        )
+        services.engine.tell(StartChild(child.run_id, ref, inputs, parent, depth, message.origin, self.actor_ref))
 
     @handles(ChildEnded)
     def _child_ended(self, message: ChildEnded) -> None:
@@ -248,6 +245,10 @@ class ItemActor(DispatchedActor):
             message = "the action bypassed the methods of its input to change it, but other items share that input"
             self._report_failure("failed", Failure("frozen", message, retryable=False))
             return
+        if weigh(finished.result) > self._services.max_result_bytes:
+            message = _too_large(weigh(finished.result), self._services.max_result_bytes)
+            self._report_failure("failed", self._failure("result_too_large", message, retryable=False))
+            return
         if finished.status == "succeeded":
             self._report("succeeded", finished.result, None, finished.finished_at)
             return
@@ -268,18 +269,8 @@ class ItemActor(DispatchedActor):
             self._remind(self._services.timers.monotonic() + STOP_GRACE_SECONDS, StopTookTooLong())
         else:
             if not isinstance(self._running, ChildRun):
-                _log.warning("thread_left_behind", **self._ids())
+                _log.warning("thread_left_behind", **_log_fields(self._run_id, self._workflow, self._request))
             self._report_failure("timed_out", self._timed_out_with)
-
-    def _ids(self) -> dict[str, Any]:
-        """Return the fields of a log line about this item."""
-        start = self._request.start if self._request is not None else None
-        return {
-            "run_id": self._run_id,
-            "workflow": self._workflow,
-            "task": start.task if start else None,
-            "item_index": start.index if start else None,
-        }
 
     @handles(StopTookTooLong)
     def _stop_took_too_long(self, _message: StopTookTooLong) -> None:
@@ -357,9 +348,37 @@ class ItemActor(DispatchedActor):
         self._stop()  # at once: later messages come too late
 
 
+def _log_fields(run_id: str, workflow: str, request: RunItem | None) -> dict[str, Any]:
+    """Return the fields of a log line about an item."""
+    start = request.start if request is not None else None
+    return {
+        "run_id": run_id,
+        "workflow": workflow,
+        "task": start.task if start else None,
+        "item_index": start.index if start else None,
+    }
+
+
 def _ref_of(start: StartItem, task: Task) -> str:
     """Return the ref of an item's action, or of its sub-workflow."""
     return start.prepared.action if start.prepared is not None else task.action or ""
+
+
+def _unrendered(error: ExpressionError | Overran, services: Services, ids: dict[str, Any]) -> Failure:
+    """Return the failure of an item whose input cannot be rendered. An evaluation that was stopped is counted."""
+    if isinstance(error, Overran):
+        error = stopped_error(error.frame, error.seconds)
+        services.instruments.evaluations_stopped.inc()
+        _log.error("evaluation_stopped", place=str(error.place), expression=error.expression, **ids)
+    kind = error.code if isinstance(error, ExpressionLimitExceeded) else "expression"
+    return Failure(kind, error.explanation, retryable=False, expression=error.expression, where=error.place)
+
+
+def _too_large(size: int, most: int) -> str:
+    return (
+        f"the action's result must have at most {most:,} bytes as JSON (engine.max_result_bytes), got about {size:,}; "
+        "write it to a file, and return the path"
+    )
 
 
 def _check_literal(action: Action, task: Task, rendered: FrozenDict) -> None:
@@ -373,4 +392,4 @@ def _check_literal(action: Action, task: Task, rendered: FrozenDict) -> None:
 
 
 def _digest(data: Data) -> bytes:
-    return hashlib.blake2b(msgspec.json.encode(data)).digest()
+    return hashlib.blake2b(encode_json(data)).digest()

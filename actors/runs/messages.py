@@ -69,9 +69,10 @@ class ReportStatus(msgspec.Struct, frozen=True):
 
 
 class ExplainWaits(msgspec.Struct, frozen=True):
-    """Answer with the waits of the run, or of one of its tasks."""
+    """Answer with the waits of the run, or of one of its tasks. `quarantined` are child runs."""
 
     task: str | None = None
+    quarantined: tuple[str, ...] = ()
 
 
 class ReportItemOutput(msgspec.Struct, frozen=True):
@@ -311,6 +312,12 @@ class RunPauseChanged(msgspec.Struct, frozen=True):
     paused: bool
 
 
+class RunInterrupted(msgspec.Struct, frozen=True):
+    """A run's supervisor has left it in the middle of an event, and journaled that: the run must be recovered."""
+
+    run_id: str
+
+
 class RunCrashed(msgspec.Struct, frozen=True):
     """A run's supervisor has failed for `reason`."""
 
@@ -343,6 +350,24 @@ class RestartRun(msgspec.Struct, frozen=True):
 
     run_id: str
     flushed: bool
+
+
+class RecoveryNoted(msgspec.Struct, frozen=True):
+    """These runs are durably noted as being recovered: they may be loaded."""
+
+    run_ids: tuple[str, ...]
+
+
+class PauseElapsed(msgspec.Struct, frozen=True):
+    """The pause is over before a run is recovered whose last recovery crashed the engine."""
+
+    run_id: str
+
+
+class RunReleased(msgspec.Struct, frozen=True):
+    """A quarantined run is durably released, to be recovered."""
+
+    run_id: str
 
 
 class OldRunRead(msgspec.Struct, frozen=True):

@@ -3,14 +3,16 @@
 readers --EntriesRead--> Replay --> Conductor in its former state --> outstanding items, files and timers
 """
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
 
 import pykka
 
-from stretto.actors.dispatch import handles
+from stretto.actors.dispatch import Overran, handles
 from stretto.actors.history import READ_AT_ONCE, EntriesRead, Replay, RunNotLoaded, not_loaded
-from stretto.actors.journal import Child, Reader, RunLog
+from stretto.actors.journal import BEGINNING, FIRST_ENTRY, Child, Entry, Reader, RunLog
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.in_flight import STOP, key_of
 from stretto.actors.runs.messages import BeginRun, RunRecovered
@@ -26,6 +28,7 @@ from stretto.definitions.conductor import (
     WaitUntil,
 )
 from stretto.definitions.context import NO_SECRECY
+from stretto.definitions.expressions import stopped_error
 
 
 # The label is that of the metric `stretto_actors`, and has to stay.
@@ -46,7 +49,6 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         source, accepted = self._source, self._source.accepted
         conductor = self._make_conductor(accepted.parameters, accepted.accepted_at)
         self._replay = Replay(conductor, accepted.accepted_at, source.children)
-        self._replay.begin()
         self._read_entries(self._replay.entries)
 
     def _read_entries(self, first: int) -> None:
@@ -63,12 +65,38 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         replay, conductor = self._replay, self._run.conductor
         if replay is None or conductor is None or self._run.ended:
             return
-        replay.feed(message.entries)
-        if message.more:
+        try:
+            rest = self._services.guard.call(self._feed, replay, message.entries)
+        except Overran as overran:
+            self._break_off(conductor, overran)
+            return
+        if rest:
+            self.actor_ref.tell(EntriesRead(list(rest), message.more))
+        elif message.more:
             self._read_entries(replay.entries)
         else:
             self._replay = None
-            self._resume_outstanding(replay, conductor)
+            with self._at(FIRST_ENTRY + replay.entries):
+                self._resume_outstanding(replay, conductor)
+
+    def _feed(self, replay: Replay, entries: list[Entry]) -> Sequence[Entry]:
+        """Apply entries, and return those that are left for the next turn."""
+        if self._source.trace is None:
+            return replay.feed_for_a_turn(entries)
+        rest = entries
+        if not replay.entries:  # the first two entries say whether the run has begun
+            with self._source.trace.at(BEGINNING):
+                replay.feed(entries[:2])
+            rest = entries[2:]
+        for entry in rest:
+            with self._source.trace.at(FIRST_ENTRY + replay.entries):
+                replay.feed([entry])
+        return ()
+
+    def _at(self, place: int) -> AbstractContextManager[None]:
+        """Mark a place in the replay of a run that may have crashed an engine."""
+        trace = self._source.trace
+        return nullcontext() if trace is None else trace.at(place)
 
     @handles(RunNotLoaded)
     def _not_loaded(self, message: RunNotLoaded) -> None:
@@ -78,13 +106,20 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
             self._run.listeners.notify_engine(message)
             self.stop()
 
+    def _break_off(self, conductor: Conductor, overran: Overran) -> None:
+        """Leave the run as it is in the store: a replay that takes too long says nothing of the run's own events."""
+        error = stopped_error(overran.frame, overran.seconds)
+        self._run.telemetry.evaluation_stopped(error)
+        reason = conductor.mask.text(f"its replay was broken off: {error}")
+        self._not_loaded(RunNotLoaded(self._run.run_id, reason, "at the next start"))
+
     def _resume_outstanding(self, replay: Replay, conductor: Conductor) -> None:
         """Resume the items, files and timers that were outstanding when the run was left."""
         run = self._run
         run.begun = True
         run.log = RunLog(
             self._services.journal, run.run_id, secretive=self._request.secrecy != NO_SECRECY,
-            first=replay.entries, learned=conductor.mask.seen_count,
+            first=replay.entries, learned=conductor.mask.seen_count, family=self._request.family,
         )  # fmt: skip
         run.propagation.latest = replay.requested
         # The state before the requests below: they may add commands, which are carried out as always.

@@ -7,26 +7,33 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pykka
 
-from stretto.actors.dispatch import Deferred
-from stretto.actors.journal import Child, Origin, ParentItem, Rerun, RunAccepted
+from stretto.actors.dispatch import Deferred, Guard, Overran
+from stretto.actors.journal import Child, Origin, ParentItem, ReplayTrace, Rerun, RunAccepted
 from stretto.actors.outcome import RunHandle
 from stretto.actors.runs.idempotency import idempotency_of
 from stretto.definitions.context import NO_ENVIRONMENT, NO_SECRECY
 from stretto.definitions.data import FrozenDict
-from stretto.definitions.model import Workflow
+from stretto.definitions.errors import LimitExceeded
+from stretto.definitions.expressions import DEFAULT_LIMITS
+from stretto.definitions.model import Workflow, bind
 
 if TYPE_CHECKING:
     from stretto.actors.catalogue import Catalogue
+    from stretto.actors.dispatch import Lane
     from stretto.definitions.conductor import ReusePlan
     from stretto.definitions.context import Mask
 
 
 @dataclass(frozen=True, slots=True)
 class RecoverySource:
-    """A run that was accepted before, and the runs of its sub-workflows."""
+    """A run that was accepted before, and the runs of its sub-workflows.
+
+    A run that may have crashed an engine marks its place in the replay in `trace`.
+    """
 
     accepted: RunAccepted
     children: tuple[Child, ...]
+    trace: ReplayTrace | None = None
 
 
 class RunInputs(msgspec.Struct, frozen=True):
@@ -35,6 +42,25 @@ class RunInputs(msgspec.Struct, frozen=True):
     workflow: Workflow
     parameters: FrozenDict
     origin: Origin
+
+
+def bind_inputs(guard: Guard, workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
+    """Return a run's parameters.
+
+    Args:
+        guard: Stops the check of inputs if it takes too long.
+        workflow: The definition.
+        inputs: The inputs as the client gave them.
+
+    Raises:
+        InvalidInput: They do not fit.
+        LimitExceeded: Their check was stopped.
+    """
+    try:
+        return guard.call(bind, workflow, inputs)
+    except Overran as overran:
+        reason = f"the check of the inputs of {workflow.ref} was stopped because it took longer than its limit"
+        raise LimitExceeded(f"{reason} of {overran.seconds:g} s; submit smaller inputs") from None
 
 
 class RunRequest:
@@ -47,6 +73,8 @@ class RunRequest:
         accepted: Resolved with `handle`, or failed with `InvalidInput`.
         watchers: Actors that get `RunProgressed`.
         nested: The refs that are workflows.
+        family: The id of the run at the top, or None if that is this run.
+        lane: Where the run's actors start, or None to start them on the dispatcher.
         parent: The parent item of a sub-workflow's run.
         depth: The number of runs above this one.
         surroundings: The values that the run gets besides its inputs.
@@ -57,11 +85,12 @@ class RunRequest:
         idempotency_key: The client's key.
         rerun: The earlier run that this one repeats.
         reuse_plan: The results of that run to reuse.
+        limits: The limits on the run's expressions.
     """
 
     __slots__ = (
-        "accepted", "depth", "handle", "idempotency_key", "inputs", "mask", "nested", "origin", "parent",
-        "rerun", "reuse_plan", "scope", "secrecy", "surroundings", "watchers", "workflow",
+        "accepted", "depth", "family", "handle", "idempotency_key", "inputs", "lane", "limits", "mask", "nested",
+        "origin", "parent", "rerun", "reuse_plan", "scope", "secrecy", "surroundings", "watchers", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -83,11 +112,14 @@ class RunRequest:
         self.origin: Origin = "owner"
         self.surroundings = NO_ENVIRONMENT
         self.mask: Mask | None = None
+        self.lane: Lane | None = None
+        self.family: str | None = None
         self.secrecy = NO_SECRECY
         self.scope: Catalogue | None = None
         self.idempotency_key: str | None = None
         self.rerun: Rerun | None = None
         self.reuse_plan: ReusePlan | None = None
+        self.limits = DEFAULT_LIMITS
 
     def acceptance(self, parameters: FrozenDict, accepted_at: float, *, secret: bool) -> RunAccepted:
         """Return the journal's record of the accepted run.
@@ -101,6 +133,6 @@ class RunRequest:
         return RunAccepted(
             run_id=self.handle.id, workflow=self.workflow, parameters=parameters, surroundings=self.surroundings,
             accepted_at=accepted_at, secret=secret or self.secrecy != NO_SECRECY, parent=self.parent,
-            depth=self.depth, rerun=self.rerun, origin=self.origin,
+            depth=self.depth, rerun=self.rerun, origin=self.origin, limits=self.limits,
             idempotency=None if key is None else idempotency_of(key, self.workflow, self.inputs),
         )  # fmt: skip

@@ -8,16 +8,19 @@ from typing import Any, Final
 import pykka
 
 from stretto.actors.actions import ActionRegistry
-from stretto.actors.dispatch import Dispatcher, Timers
+from stretto.actors.dispatch import Dispatcher, Guard, Timers, Unguarded
 from stretto.actors.files import FileThreads, FileWork
 from stretto.actors.journal import Link, NoJournal, NoReaders, Readers
 from stretto.actors.outcome import new_run_id
 from stretto.actors.runners import EngineRunner
 from stretto.actors.runs.permits import PermitPool
 from stretto.definitions.conductor import Conductor
+from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.metrics import Instruments
 
 MAX_ITEMS_IN_FLIGHT: Final = 1024
+MAX_RESULT_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of the JSON text of one action's result. A larger one fails its item."""
 
 
 @dataclass(slots=True)
@@ -38,6 +41,9 @@ class Services:
         readers: Read from the store.
         permits: Limit the items in flight.
         files: Reads and writes the files that workflows name.
+        limits: The limits on the expressions of new runs.
+        guard: Breaks off evaluations that take too long.
+        max_result_bytes: The bound on the size of one action's result.
         context_bytes: The context's weight by run. Each run updates its own.
     """
 
@@ -54,6 +60,9 @@ class Services:
     readers: Readers | NoReaders = field(default_factory=NoReaders)
     permits: PermitPool = field(default_factory=lambda: PermitPool(MAX_ITEMS_IN_FLIGHT))
     files: FileWork = field(default_factory=FileThreads)
+    limits: ExpressionLimits = DEFAULT_LIMITS
+    guard: Guard = field(default_factory=Unguarded)
+    max_result_bytes: int = MAX_RESULT_BYTES
     _engine: pykka.ActorRef[Any] | None = None
     context_bytes: dict[str, int] = field(default_factory=dict)
 

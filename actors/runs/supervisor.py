@@ -11,8 +11,8 @@ from typing import Any
 
 import pykka
 
-from stretto.actors.dispatch import Deferred, DispatchedActor, ask_deferred, forward, handles
-from stretto.actors.history import Blockers, explain_waits
+from stretto.actors.dispatch import Deferred, DispatchedActor, Overran, ask_deferred, forward, handles
+from stretto.actors.history import Blockers, explain_waits, quarantined_children
 from stretto.actors.journal import MAX_PENDING
 from stretto.actors.outcome import abandoned
 from stretto.actors.runners import describe
@@ -34,12 +34,11 @@ from stretto.actors.runs.messages import (
     WatcherReady,
     WatchRun,
 )
-from stretto.actors.runs.request import RunRequest
+from stretto.actors.runs.request import RunRequest, bind_inputs
 from stretto.actors.runs.services import Services
 from stretto.definitions.conductor import Conductor
 from stretto.definitions.data import FrozenDict
-from stretto.definitions.errors import InvalidInput, StrettoError
-from stretto.definitions.model import bind
+from stretto.definitions.errors import InvalidInput, LimitExceeded, StrettoError
 from stretto.metrics import mask_run
 
 
@@ -64,10 +63,15 @@ class RunSupervisor(DispatchedActor):
     def on_receive(self, message: Any) -> Any:
         """Pass events to the execution, and handle all other messages here."""
         handler = EXECUTION_HANDLERS.get(type(message))
-        if handler is None:
-            return super().on_receive(message)
-        self._changed = True
-        return handler(self._run, message)
+        try:
+            if handler is None:
+                return super().on_receive(message)
+            self._changed = True
+            return handler(self._run, message)
+        except Overran:
+            if not self._run.interrupted:
+                raise
+            return None  # the run has failed, or another supervisor fails it
 
     def on_turn_end(self) -> None:
         """Start the items that this turn made room for, and flush what it gathered."""
@@ -118,8 +122,8 @@ class RunSupervisor(DispatchedActor):
     def _begin_run(self, _message: BeginRun) -> None:
         run, request = self._run, self._request
         try:
-            parameters = bind(request.workflow, request.inputs)
-        except InvalidInput as error:
+            parameters = bind_inputs(self._services.guard, request.workflow, request.inputs)
+        except (InvalidInput, LimitExceeded) as error:
             run.ended = True
             run.listeners.notify_engine(RunRefused(run.run_id, str(error)))
             request.accepted.fail(error)
@@ -137,6 +141,7 @@ class RunSupervisor(DispatchedActor):
             request.workflow, run.run_id, parameters, accepted_at,
             None if request.parent is None else request.parent.system_parent,
             surroundings=request.surroundings, mask=request.mask, secrecy=request.secrecy,
+            limits=request.limits,
         )  # fmt: skip
         # Also without secrets: those of its sub-workflows are added to this mask.
         mask_run(run.run_id, conductor.mask.anything)
@@ -149,7 +154,7 @@ class RunSupervisor(DispatchedActor):
             return
         run.telemetry.started()
         run.begun = True
-        run.begin()
+        run.begin(run.conductor)
         run.catch_up_with_parent()
         run.start_items()
         self._handle_early()
@@ -171,6 +176,8 @@ class RunSupervisor(DispatchedActor):
         except StrettoError as error:
             message.answer.fail(error)
             return
+        if self._run.interrupted:
+            return  # the engine answers
         if type(message.message) is ControlRun:
             self._run.log.answer(message.answer, value)
         else:
@@ -197,7 +204,8 @@ class RunSupervisor(DispatchedActor):
             run.streams.lagging, run.items.children(), self._services.runners.waiting_for_thread(run.run_id),
             use.threads, use.left_behind,
         )  # fmt: skip
-        return explain_waits(run.conductor, message.task, blockers)
+        children = quarantined_children(message.quarantined)
+        return [*children, *explain_waits(run.conductor, message.task, blockers)]
 
     @handles(ReportItemOutput)
     def _item_output(self, message: ReportItemOutput) -> Deferred:

@@ -7,6 +7,7 @@ from stretto.actors.outcome import Outcome
 from stretto.actors.runs.messages import ItemEnded
 from stretto.actors.runs.services import Services
 from stretto.definitions.conductor import Conductor, TaskEnded
+from stretto.definitions.errors import ExpressionLimitExceeded
 from stretto.definitions.model import Workflow
 from stretto.metrics import get_logger
 
@@ -68,6 +69,11 @@ class RunTelemetry:
         self._leave()
         self._log.info("run_parked")
 
+    def evaluation_stopped(self, error: ExpressionLimitExceeded) -> None:
+        """Count and log an evaluation that was stopped because it took too long."""
+        self._services.instruments.evaluations_stopped.inc()
+        self._log.error("evaluation_stopped", place=str(error.place), expression=error.expression)
+
     def attempt_ended(self, message: ItemEnded, outcome: str, *, final: bool) -> None:
         """Count an attempt.
 
@@ -121,6 +127,11 @@ class RunTelemetry:
         self.flush(None)
         self._leave()
         self._log.error("run_crashed", reason=reason)
+
+    def interrupted(self) -> None:
+        """Count what is known of a run that another supervisor continues."""
+        self.flush(None)
+        self._leave()
 
     def _leave(self) -> None:
         self._over = True

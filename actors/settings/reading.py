@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from stretto.actors.settings.model import SECTIONS, Settings, expected, fields_of
+from stretto.actors.text_files import read_text
 from stretto.definitions.errors import Finding, StrettoError, nearest
 from stretto.definitions.source import MapNode, Node, compose, kind_of, to_data
 
@@ -104,7 +105,7 @@ def read_settings(
     for each in given:
         try:
             values[each.section][each.key] = _converted(each)
-        except (msgspec.ValidationError, msgspec.DecodeError):
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             found = repr(each.value)
             found = found if len(found) <= _MAX_SHOWN else f"{found[:_MAX_SHOWN]}..."
             wanted = expected(each.section, each.key)
@@ -137,7 +138,7 @@ def _from_file(file: str | None, problems: list[str]) -> Iterator[_Given]:
     if file is None:
         return
     try:
-        text = Path(file).read_text(encoding="utf-8")
+        text = read_text(file)
     except (OSError, UnicodeDecodeError) as error:
         problems.append(f"{file}: cannot read the file: {error}")
         return

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         CancelRequested,
         ConcurrencyRequested,
         DelayElapsed,
+        EvaluationStopped,
         Event,
         Failure,
         ItemCompleted,
@@ -64,7 +65,14 @@ if TYPE_CHECKING:
     from stretto.definitions.conductor.items import error_object
     from stretto.definitions.conductor.propagation import PropagatedRequest, request_implied_by, was_missed
     from stretto.definitions.conductor.requests import check_task
-    from stretto.definitions.conductor.rerun import NothingToRerun, ReusePlan, ReuseScope, plan_reuse, reads_a_file
+    from stretto.definitions.conductor.rerun import (
+        CannotKeep,
+        NothingToRerun,
+        ReusePlan,
+        ReuseScope,
+        plan_reuse,
+        reads_a_file,
+    )
     from stretto.definitions.conductor.states import ENDED, IllegalTransition, UnknownTask
     from stretto.definitions.conductor.streamed import FILED_FIELDS
     from stretto.definitions.conductor.visit import Visit
@@ -81,15 +89,15 @@ else:
             "conductor": "Conductor",
             "errors": "blank_record",
             "events": (
-                "CancelRequested ConcurrencyRequested DelayElapsed Event Failure ItemCompleted ItemPaused "
-                "ItemResumed ItemsRead ItemsWithdrawn PauseRequested ResultsClosed ResultsOpened ResumeRequested "
-                "RetryDue RetryRequested RunTimedOut SkipRequested StreamFailed StreamProblem"
+                "CancelRequested ConcurrencyRequested DelayElapsed EvaluationStopped Event Failure ItemCompleted "
+                "ItemPaused ItemResumed ItemsRead ItemsWithdrawn PauseRequested ResultsClosed ResultsOpened "
+                "ResumeRequested RetryDue RetryRequested RunTimedOut SkipRequested StreamFailed StreamProblem"
             ),
             "inputs": "masked_input",
             "items": "error_object",
             "propagation": "PropagatedRequest request_implied_by was_missed",
             "requests": "check_task",
-            "rerun": "NothingToRerun ReusePlan ReuseScope plan_reuse reads_a_file",
+            "rerun": "CannotKeep NothingToRerun ReusePlan ReuseScope plan_reuse reads_a_file",
             "states": "ENDED IllegalTransition UnknownTask",
             "streamed": "FILED_FIELDS",
             "visit": "Visit",
@@ -103,11 +111,13 @@ __all__ = [
     "NO_BRANCH",
     "CancelItem",
     "CancelRequested",
+    "CannotKeep",
     "CloseResults",
     "Command",
     "ConcurrencyRequested",
     "Conductor",
     "DelayElapsed",
+    "EvaluationStopped",
     "Event",
     "Failure",
     "FinishRun",

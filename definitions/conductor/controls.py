@@ -1,4 +1,4 @@
-"""Requests to the run: pause, resume, cancel; another concurrency, a skip or a retry of an item; its deadline."""
+"""Requests to the run: pause, resume, cancel; another concurrency, a skip or a retry of an item; its limits."""
 
 from functools import partial
 from typing import Final
@@ -7,6 +7,7 @@ from stretto.definitions.conductor.commands import WaitUntil
 from stretto.definitions.conductor.events import (
     CancelRequested,
     ConcurrencyRequested,
+    EvaluationStopped,
     ExtensionRequested,
     PauseRequested,
     ResumeRequested,
@@ -19,10 +20,11 @@ from stretto.definitions.conductor.requests import check_task, visit_to_retry, v
 from stretto.definitions.conductor.run_state import Handlers, RunState
 from stretto.definitions.conductor.starting import end_delay, start_held
 from stretto.definitions.conductor.states import ENDED, IllegalTransition
-from stretto.definitions.conductor.status import abort, change_status, start_nothing_more
+from stretto.definitions.conductor.status import abort, break_off, change_status, start_nothing_more
 from stretto.definitions.conductor.visit import Visit
 from stretto.definitions.conductor.window import advance_visit, may_start_later, stop_all_items, stop_item
 from stretto.definitions.errors import Place
+from stretto.definitions.expressions import stop_reason
 
 MAX_EXTENSION_SECONDS: Final = 10 * 365 * 86_400
 """The longest extension of a run's deadline: ten years."""
@@ -86,6 +88,16 @@ def time_out(state: RunState, event: RunTimedOut) -> None:
     stop_all_items(state)
 
 
+def stop_evaluation(state: RunState, event: EvaluationStopped) -> None:
+    """Fail the run, and evaluate nothing more of it. A run that was about to begin ends without a task."""
+    if state.status in ENDED:
+        return
+    if not event.begun:
+        state.entered = state.begun = True
+    state.errors.of_run("limit_exceeded", stop_reason(event.seconds), event.place, expression=event.expression)
+    break_off(state)
+
+
 def set_concurrency(state: RunState, event: ConcurrencyRequested) -> None:
     """Resize the windows of a task's visits."""
     visits = _changeable_visits(state, event.task)
@@ -144,6 +156,7 @@ HANDLERS: Final[Handlers] = {
     CancelRequested: cancel,
     ExtensionRequested: extend,
     RunTimedOut: time_out,
+    EvaluationStopped: stop_evaluation,
     ConcurrencyRequested: set_concurrency,
     SkipRequested: skip_item,
     RetryRequested: retry_item,

@@ -100,7 +100,8 @@ def _follow(state: RunState, visit: Visit, outcome: str, result: Data) -> None:
 
 def _take_transitions(state: RunState, visit: Visit, outcome: str, result: Data) -> Followed:
     followed = Followed()
-    if state.status in {"running", "paused"} or state.semantics.after_the_end == "evaluated":
+    goes_on = state.status in {"running", "paused"}
+    if goes_on or (state.semantics.after_the_end == "evaluated" and not state.broken_off):
         followed = state.transitions.follow(visit, outcome, result, state.moment)
     visit.followed = frozenset(followed.matched)
     return followed

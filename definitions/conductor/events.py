@@ -199,6 +199,21 @@ class StreamFailed(msgspec.Struct, frozen=True):
     at: float
 
 
+class EvaluationStopped(msgspec.Struct, frozen=True):
+    """An expression was evaluated for too long and was stopped, so the run fails.
+
+    It precedes the event that led to the evaluation, so that a replay of that event evaluates nothing. `begun` is false
+    if no event led to it: the run was about to begin, and does not. `expression` is the source, or "" if there are
+    several.
+    """
+
+    place: Place
+    expression: str
+    seconds: float
+    begun: bool
+    at: float
+
+
 Event: TypeAlias = (
     ItemCompleted
     | ItemsWithdrawn
@@ -218,4 +233,5 @@ Event: TypeAlias = (
     | ResultsOpened
     | ResultsClosed
     | StreamFailed
+    | EvaluationStopped
 )

@@ -110,7 +110,7 @@ def counts_as(state: RunState, completed: ItemCompleted) -> str:
 
 def may_resume(state: RunState, start: StartItem) -> bool:
     """Return whether recovery may run an attempt again of which no result is known."""
-    if state.cancelled and state.status != "cleaning":
+    if state.broken_off or (state.cancelled and state.status != "cleaning"):
         return False
     item = _item(state, start)
     return item is not None and (item.state, item.attempt) == ("running", start.attempt) and not item.stopping

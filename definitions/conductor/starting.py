@@ -20,6 +20,8 @@ from stretto.definitions.errors import ExpressionError
 
 def start_arrivals(state: RunState) -> bool:
     """Start the tasks that may start; return whether any did."""
+    if state.broken_off:
+        return False
     return _STARTS[state.semantics.starts](state)
 
 

@@ -26,6 +26,7 @@ RUN: Table = {
     ("running", "cancel"): "cancelling",
     ("running", "abort"): "failing",
     ("running", "break"): "failing",
+    ("running", "stop"): "failing",
     ("running", "succeed"): "succeeded",
     ("running", "fail"): "failed",
     ("paused", "pause"): "paused",
@@ -33,26 +34,31 @@ RUN: Table = {
     ("paused", "cancel"): "cancelling",
     ("paused", "abort"): "failing",
     ("paused", "break"): "failing",
+    ("paused", "stop"): "failing",
     ("paused", "succeed"): "succeeded",
     ("paused", "fail"): "failed",
     ("cancelling", "cancel"): "cancelling",
     ("cancelling", "abort"): "cancelling",
     ("cancelling", "break"): "cancelling",
+    ("cancelling", "stop"): "failing",
     ("cancelling", "end"): "cancelled",
     ("cancelling", "clean"): "cleaning",
     ("cleaning", "cancel"): "cleaning",
     ("cleaning", "abort"): "cleaning",
     ("cleaning", "break"): "cleaning",
+    ("cleaning", "stop"): "failing",
     ("cleaning", "end"): "cancelled",
     ("failing", "cancel"): "cancelling",
     ("failing", "abort"): "failing",
     ("failing", "break"): "failing",
+    ("failing", "stop"): "failing",
     ("failing", "end"): "failed",
 }
 """The statuses of a run.
 
 In `failing`, running items finish, nothing new starts, and then the run is failed. In `cleaning`, a cancelled run runs
-its `on_cancel` task. The event `break` means that an expression of the run itself cannot be evaluated.
+its `on_cancel` task. The event `break` means that an expression of the run itself cannot be evaluated, and
+`stop` that the evaluation of one was stopped.
 """
 
 FINAL_FAILURE: Table = {

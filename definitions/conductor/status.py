@@ -36,6 +36,13 @@ def break_run(state: RunState) -> None:
     _end_early(state, "break")
 
 
+def break_off(state: RunState) -> None:
+    """Fail the run because an evaluation was stopped: from now on it evaluates nothing."""
+    state.broken_off = state.failed = True
+    change_status(state, "stop")
+    start_nothing_more(state)
+
+
 def _end_early(state: RunState, event: str) -> None:
     state.failed = True
     before = state.status

@@ -11,6 +11,7 @@ from stretto.definitions.conductor.starting import start_arrivals, start_task
 from stretto.definitions.conductor.states import ENDED
 from stretto.definitions.conductor.status import abort, break_run, change_status, record_unsatisfied_joins
 from stretto.definitions.conductor.visit import Arrival
+from stretto.definitions.data import FrozenDict
 from stretto.definitions.errors import ExpressionError
 
 MAX_INSTANT_TASKS = 10_000
@@ -82,14 +83,13 @@ def _is_done(state: RunState) -> bool:
 
 def _finish(state: RunState) -> None:
     """End the run with its output, or start its `on_cancel` task."""
-    if state.status == "cancelling" and state.workflow.on_cancel is not None:
+    if state.status == "cancelling" and state.workflow.on_cancel is not None and not state.broken_off:
         change_status(state, "clean")
         start_task(state, Arrival(state.workflow.on_cancel, 0, NO_BRANCH))
         return
     if state.status in {"running", "paused"}:
         record_unsatisfied_joins(state)
-    terminal = (branch for _, branch in sorted(state.terminal, key=lambda each: each[0]))
-    output, errors = render_output(state.workflow, state.context, terminal, state.moment)
+    output, errors = _output(state)
     if not state.failed or state.semantics.output == "entry":
         for error in errors:
             state.errors.of_expression(error)
@@ -101,3 +101,10 @@ def _finish(state: RunState) -> None:
         output = state.masked(output)
     # The errors are masked again: a secret may have become known after they were recorded.
     state.commands.append(FinishRun(state.status, output, state.masked_errors()))
+
+
+def _output(state: RunState) -> tuple[FrozenDict | None, list[ExpressionError]]:
+    if state.broken_off:
+        return None, []
+    terminal = (branch for _, branch in sorted(state.terminal, key=lambda each: each[0]))
+    return render_output(state.workflow, state.context, terminal, state.moment)

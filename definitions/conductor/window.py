@@ -9,6 +9,8 @@ from stretto.definitions.conductor.visit import Visit
 
 def may_start(state: RunState, visit: Visit) -> bool:
     """Return whether the visit may start items now."""
+    if state.broken_off:
+        return False
     return state.status in {"running", "cleaning"} or (visit.after_failure and state.status == "failing")
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         thaw,
         weigh,
     )
+    from stretto.definitions.data.json_text import encode_json
     from stretto.definitions.data.patterns import compiled
 else:
     __getattr__ = lazy_face(
@@ -35,6 +36,7 @@ else:
                 "Data EMPTY_LIST EMPTY_OBJECT Frozen FrozenDict FrozenList LEAST_INTEGER MAX_DEPTH MAX_WEIGHT "
                 "MOST_INTEGER check_bounds depth_of freeze is_frozen list_of object_of object_with thaw weigh"
             ),
+            "json_text": "encode_json",
             "patterns": "compiled",
         },
     )
@@ -53,6 +55,7 @@ __all__ = [
     "check_bounds",
     "compiled",
     "depth_of",
+    "encode_json",
     "freeze",
     "is_frozen",
     "list_of",

@@ -14,6 +14,14 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.definitions.expressions.arguments import type_name
     from stretto.definitions.expressions.base.guarding import Guarded, GuardedNamespace, GuardedValue
+    from stretto.definitions.expressions.base.limits import (
+        DEFAULT_LIMITS,
+        LEAST_MAX_BYTES,
+        LEAST_MAX_COST,
+        MOST,
+        UNRECORDED_LIMITS,
+        ExpressionLimits,
+    )
     from stretto.definitions.expressions.base.moment import Moment
     from stretto.definitions.expressions.base.namespaces import (
         ABSENT,
@@ -25,7 +33,9 @@ if TYPE_CHECKING:
         Scope,
         TaskNamespace,
     )
+    from stretto.definitions.expressions.base.running import evaluation, evaluation_in
     from stretto.definitions.expressions.conditions import AllOf, NoneOf
+    from stretto.definitions.expressions.failures import stop_reason, stopped_error
     from stretto.definitions.expressions.sandbox import TextSandbox
     from stretto.definitions.expressions.scope import FUNCTION_NAMES
     from stretto.definitions.expressions.syntax import Malformed, Site, parse
@@ -46,10 +56,13 @@ else:
         __name__,
         {
             "base.guarding": "Guarded GuardedNamespace GuardedValue",
+            "base.limits": "DEFAULT_LIMITS LEAST_MAX_BYTES LEAST_MAX_COST MOST UNRECORDED_LIMITS ExpressionLimits",
             "base.moment": "Moment",
             "base.namespaces": "ABSENT Completion InFull Namespace Read Readable Scope TaskNamespace",
+            "base.running": "evaluation evaluation_in",
             "conditions": "AllOf NoneOf",
             "arguments": "type_name",
+            "failures": "stop_reason stopped_error",
             "sandbox": "TextSandbox",
             "scope": "FUNCTION_NAMES",
             "syntax": "Malformed Site parse",
@@ -62,11 +75,17 @@ else:
 
 __all__ = [
     "ABSENT",
+    "DEFAULT_LIMITS",
     "FUNCTION_NAMES",
+    "LEAST_MAX_BYTES",
+    "LEAST_MAX_COST",
+    "MOST",
+    "UNRECORDED_LIMITS",
     "AllOf",
     "Completion",
     "Constant",
     "Expression",
+    "ExpressionLimits",
     "Guarded",
     "GuardedNamespace",
     "GuardedValue",
@@ -89,6 +108,10 @@ __all__ = [
     "TextSandbox",
     "compile_condition",
     "compile_text",
+    "evaluation",
+    "evaluation_in",
     "parse",
+    "stop_reason",
+    "stopped_error",
     "type_name",
 ]

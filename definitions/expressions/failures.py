@@ -1,6 +1,7 @@
 """Errors of expressions, worded for the author of the definition."""
 
 from collections.abc import Callable, Iterable
+from types import FrameType
 
 from stretto.definitions.errors import (
     ExpressionError,
@@ -10,7 +11,9 @@ from stretto.definitions.errors import (
     names_there,
     nearest,
 )
+from stretto.definitions.expressions.base.bounds import OutOfFuel
 from stretto.definitions.expressions.base.moment import Moment
+from stretto.definitions.expressions.base.running import evaluated_in
 from stretto.definitions.expressions.sandbox import UnknownName
 
 
@@ -18,10 +21,11 @@ def harmless_error(error: Exception, moment: Moment) -> Exception:
     """Return the error, or one without details if a secret was read, because they might quote it in any form."""
     if moment.sources is None:
         return error
-    if isinstance(error, LimitExceeded):  # its text has only numbers
-        moment.sources = None
-        return error
     moment.sources = None
+    if isinstance(error, OutOfFuel):
+        return LimitExceeded(error.without_need)
+    if isinstance(error, LimitExceeded):  # its text has only constants
+        return error
     return ValueError("it failed after reading a secret; the reason is not shown, because it could reveal the secret")
 
 
@@ -42,6 +46,22 @@ def author_error(
     reason = str(error).strip() or type(error).__name__
     reason = reason.replace("FrozenDict", "object").replace("FrozenList", "list")
     return ExpressionError(shortened(source), place, reason, hint)
+
+
+def stopped_error(frame: FrameType, seconds: float) -> ExpressionLimitExceeded:
+    """Return the error of an evaluation that was stopped.
+
+    Args:
+        frame: The frame of the evaluation, which `evaluation_in` has returned.
+        seconds: The limit of its time.
+    """
+    source, place = evaluated_in(frame)
+    return ExpressionLimitExceeded(shortened(source), place, stop_reason(seconds))
+
+
+def stop_reason(seconds: float) -> str:
+    """Return why an evaluation was stopped after its limit of so many seconds."""
+    return f"the evaluation was stopped because it took longer than its limit of {seconds:g} s"
 
 
 def shortened(source: str, most: int = 200) -> str:

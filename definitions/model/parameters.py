@@ -6,6 +6,7 @@ from typing import Any
 
 from stretto.definitions.data import Data, FrozenDict, compiled, freeze, object_of
 from stretto.definitions.errors import InvalidInput, NotData, nearest
+from stretto.definitions.expressions import evaluation
 from stretto.definitions.model.workflow import Parameter, Workflow
 
 MAX_PROBLEMS = 20
@@ -22,6 +23,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
+@evaluation("workflow")
 def bind(workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
     """Check inputs and return the run's parameters.
 

@@ -18,7 +18,7 @@ from unittest import mock
 import pytest
 
 from stretto.actors.dispatch import DispatchedActor, Dispatcher, Mailbox
-from tests.support.harness import Bed, running_engine, write_workflow
+from tests.support.harness import PATIENCE, Bed, running_engine, write_workflow
 
 ITEMS = 1_000
 MOST_CALLS = 52
@@ -84,6 +84,33 @@ def test_calls(workflow: Path, tmp_path: Path, stored: bool, most: int) -> None:
         fan_out(bed, workflow, 10)
         needed = of_an_item(bed, workflow, lambda: sum(calls.values()))
     assert needed <= most, calls.most_common(120)
+
+
+ONE_TASK = "tasks: [{name: only, action: core.noop}]\n"
+WAITS = "tasks: [{name: wait, action: core.noop, delay: 1000}]\n"
+SMALL_RUNS = 50
+
+
+def test_a_small_run_makes_the_same_calls_beside_waiting_runs(tmp_path: Path) -> None:
+    """Nothing that a run does looks through the other ones."""
+    small, waits = write_workflow(tmp_path, "small", ONE_TASK), write_workflow(tmp_path, "waits", WAITS)
+    calls: Counter[str] = Counter()
+
+    def of_small_runs() -> int:
+        before = sum(calls.values())
+        for _ in range(SMALL_RUNS):
+            bed.engine.submit(small).get(timeout=PATIENCE).outcome.get(timeout=PATIENCE)
+        return sum(calls.values()) - before
+
+    with profiled(calls), running_engine() as bed:
+        of_small_runs()
+        alone = of_small_runs()
+        handles = [bed.engine.submit(waits).get(timeout=PATIENCE) for _ in range(300)]
+        beside = of_small_runs()
+        for handle in handles:
+            bed.engine.cancel(handle.id).get(timeout=PATIENCE)
+    # The last run may still be ending when it is counted.
+    assert beside <= 1.05 * alone
 
 
 def test_messages_and_actors(workflow: Path) -> None:

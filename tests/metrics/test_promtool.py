@@ -44,7 +44,7 @@ def expressions(value: Any) -> Iterator[str]:
 
 def test_the_alert_rules_are_accepted() -> None:
     """The check is the one that the file's header names."""
-    assert "SUCCESS: 10 rules found" in promtool("check", "rules", "--lint-fatal", ALERTS)
+    assert "SUCCESS: 12 rules found" in promtool("check", "rules", "--lint-fatal", ALERTS)
 
 
 def test_the_dashboards_expressions_are_accepted(tmp_path: Path) -> None:
@@ -89,8 +89,10 @@ SITUATIONS: dict[str, tuple[str, dict[str, str]]] = {
         {f"stretto_journal_pending_records{AT}": "6000x30", f"stretto_journal_batch_records_sum{AT}": "0+60000x30"},
     ),
     "StrettoStoreUnavailable": ("10m", {f"stretto_store_available{AT}": "0x20"}),
+    "StrettoRunsQuarantined": ("10m", {f"stretto_runs_quarantined{AT}": "1x20"}),
     "StrettoAcceptPaused": ("10m", {f"stretto_accept_pauses_total{AT}": "0+60x20"}),
     "StrettoThreadsLeftBehind": ("10m", {f"stretto_threads_left_behind{AT}": "40x20"}),
+    "StrettoEvaluationsStopped": ("15m", {f"stretto_evaluations_stopped_total{AT}": "0x10 1x20"}),
     "StrettoRunsStuck": (
         "3h",
         {f"stretto_runs_in_progress{AT}": "1x200", 'stretto_items_total{instance="a", status="succeeded"}': "7x200"},
@@ -109,8 +111,10 @@ WELL = {
     f"stretto_journal_pending_records{AT}": "6000x200",
     f"stretto_journal_batch_records_sum{AT}": "0+600000x200",
     f"stretto_store_available{AT}": "1x200",
+    f"stretto_runs_quarantined{AT}": "0x200",
     f"stretto_accept_pauses_total{AT}": "3x200",
     f"stretto_threads_left_behind{AT}": "3x200",
+    f"stretto_evaluations_stopped_total{AT}": "2x200",
     f"stretto_items_in_flight{AT}": "12x200",
     f"stretto_runs_in_progress{AT}": "1x200",
     'stretto_items_total{instance="a", status="succeeded"}': "0+7x200",

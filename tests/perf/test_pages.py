@@ -15,10 +15,10 @@ def report(title: str, measured: dict[str, Measured]) -> Report:
 def test_the_page_begins_with_the_targets_of_both_runs() -> None:
     """Each run's machine, plots and tables follow."""
     written = page(report("Suite", {"fan-out": Measured(2.0)}), report("Peers", {"peers": Measured(9.0)}))
-    heading, targets, suite, peers = (
-        written.index(each) for each in ("# Benchmarks", "## Targets", "# The suite", "# The peers")
+    heading, targets, many, suite, peers = (
+        written.index(each) for each in ("# Benchmarks", "## Targets", "## Many runs", "# The suite", "# The peers")
     )
-    assert heading < targets < suite < peers
+    assert heading < targets < many < suite < peers
     assert "1 of 2 measured targets are met" in written
     assert "date: today; cpu count: 2" in written
     assert "![Engines](engines.svg)" in written

@@ -2,7 +2,7 @@
 
 import pytest
 from report import Measured
-from targets import TARGETS, largest_to_smallest, of_ratio, of_time, table
+from targets import FEW, MANY, TARGETS, largest_to_smallest, of_ratio, of_time, table, tables
 
 
 @pytest.mark.parametrize(
@@ -11,20 +11,39 @@ from targets import TARGETS, largest_to_smallest, of_ratio, of_time, table
 )
 def test_a_target_is_met_up_to_its_limit(key: str, value: float, met: str) -> None:
     """Some limits are upper ones, some lower ones."""
-    (row,) = table({key: Measured(value, "beside a pool")}, [key]).rows
+    (row,) = table({key: Measured(value, "beside a pool")}, [key], "Targets").rows
     assert row[3:] == [met, TARGETS[key].beside, "beside a pool"]
 
 
 def test_what_was_not_measured_says_why() -> None:
     """It counts neither as met nor as missed."""
-    made = table({"http": Measured(None, "no server"), "fan-out": Measured(1.0)}, ["http", "fan-out", "submit"])
+    measured = {"http": Measured(None, "no server"), "fan-out": Measured(1.0)}
+    made = table(measured, ["http", "fan-out", "submit"], "Targets")
     assert [row[5] for row in made.rows] == ["not measured: no server", "", "not measured: not part of this run"]
     assert made.note.startswith("1 of 1 measured targets")
 
 
-def test_all_targets_are_told_unless_some_are_named() -> None:
-    """In their order."""
-    assert [row[0] for row in table({}).rows] == [target.work for target in TARGETS.values()]
+def test_each_target_is_in_one_table() -> None:
+    """In their order: first those of few runs, then those of many."""
+    shown = {made.title: [row[0] for row in made.rows] for made in tables({})}
+    assert shown == {
+        "Targets": [target.work for target in FEW.values()],
+        "Many runs": [target.work for target in MANY.values()],
+    }
+    assert not FEW.keys() & MANY.keys()
+
+
+def test_a_table_counts_its_own_targets() -> None:
+    """Those of the other table are counted there."""
+    few, many = tables({"fan-out": Measured(9.0), "store check": Measured(5.0)})
+    assert few.note == f"0 of 1 measured targets are met, of {len(FEW)} that there are."
+    assert many.note == f"1 of 1 measured targets are met, of {len(MANY)} that there are."
+
+
+def test_what_is_measured_for_no_target_is_an_error() -> None:
+    """A key with a typo would leave its row empty."""
+    with pytest.raises(KeyError, match=r"measured for no target: \['fanout'\]"):
+        list(tables({"fanout": Measured(1.0), "fan-out": Measured(1.0)}))
 
 
 def test_a_ratio_is_the_median_of_the_rounds_own() -> None:

@@ -36,7 +36,13 @@ class WrittenAtOnce:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def record(self, write: Write | None, notifications: Notifications = (), answers: Answers = ()) -> None:
+    def record(
+        self,
+        write: Write | None,
+        notifications: Notifications = (),
+        answers: Answers = (),
+        family: str | None = None,
+    ) -> None:
         if write is not None:
             self._store.writer.write([write])
 

@@ -56,6 +56,9 @@ FIELDS = {
     "lines": OFFSETS,
     "size": OFFSETS,
     "whole": st.booleans(),
+    "place": PLACES,
+    "expression": st.text(),
+    "begun": st.booleans(),
 }
 
 

@@ -24,6 +24,7 @@ from stretto.definitions.conductor import (
     Command,
     ConcurrencyRequested,
     Conductor,
+    EvaluationStopped,
     Event,
     FinishRun,
     IllegalTransition,
@@ -52,6 +53,7 @@ from stretto.definitions.conductor.branches import NO_BRANCH
 from stretto.definitions.conductor.events import ExtensionRequested
 from stretto.definitions.data.frozen import EMPTY_OBJECT, FrozenDict, FrozenList
 from stretto.definitions.dialects import read_as_orquesta, read_workflow
+from stretto.definitions.errors import Place
 from stretto.definitions.expressions import Moment
 from stretto.definitions.model.parameters import bind
 from tests.support.differential.generator import generate
@@ -319,6 +321,8 @@ class Driver:
             choices += [ItemPaused(*key, self.clock), ItemResumed(*key, self.clock)]
         if self.random.randrange(15) == 0:
             choices.append(CancelRequested(self.clock))
+        if self.random.randrange(30) == 0:
+            choices.append(EvaluationStopped(Place("w.yaml", 1, 1), "now()", 2.0, True, self.clock))
         return self.random.choice(choices)
 
     def _item(self) -> tuple[str, int]:

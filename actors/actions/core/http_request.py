@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import httpcore
 import httpx
-import msgspec
 
 from stretto.actors.actions.core.http_body import BadBody, decode_text, parse_json, read_body
 from stretto.actors.actions.core.http_client import shared_client
 from stretto.actors.actions.errors import ActionFailed
+from stretto.definitions.data import encode_json
 
 MAX_RESPONSE_BYTES: Final = 10 * 1024 * 1024
 MAX_REDIRECTS: Final = 5
@@ -132,7 +132,7 @@ def _content(json: Any, body: str | None) -> tuple[bytes | None, str]:
     if json is not None and body is not None:
         raise ActionFailed("json and body must not both be given")
     if json is not None:
-        return msgspec.json.encode(json), "application/json"
+        return encode_json(json), "application/json"
     return (None, "") if body is None else (body.encode(), "text/plain; charset=utf-8")
 
 

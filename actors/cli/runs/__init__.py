@@ -25,6 +25,7 @@ _PLACES = {
     "why": (f"{_HERE}.showing:why", "Explain why a run, or one of its tasks, is waiting."),
     "output": (f"{_HERE}.showing:output", "Print the output so far of an item in flight."),
     **{name: (f"{_HERE}.control:COMMANDS", text.replace("RUN", "a run")) for name, text in _CONTROL_HELP.items()},
+    "recover": (f"{_HERE}.control:recover", "Try again to recover a quarantined run."),
     "rerun": (f"{_HERE}.control:rerun", "Run an ended run again: all of it, or only the failures."),
     "export": (f"{_HERE}.showing:export", "Print everything of a run as JSON."),
     "prune": (f"{_HERE}.control:prune", "Delete ended runs by age or number."),

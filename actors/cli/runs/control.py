@@ -9,7 +9,7 @@ import msgspec
 from stretto.actors.cli.runs.options import RUN, print_json, with_runs
 from stretto.actors.cli.runs.source import Source
 from stretto.actors.cli.runs.times import seconds_of
-from stretto.actors.operations import CONTROLS, Accepted, Prune, Pruned, Rerun, RunControl
+from stretto.actors.operations import CONTROLS, Accepted, Done, Prune, Pruned, Recover, Rerun, RunControl
 
 if TYPE_CHECKING:
     from stretto.actors.journal import RerunScope
@@ -34,6 +34,20 @@ def rerun(source: Source, *, run: str, failed: bool, failed_items: bool, as_json
         print_json({"run": new, "rerun_of": run, "rerun_scope": scope})
     else:
         click.echo(new)
+
+
+@click.command()
+@RUN
+@with_runs
+def recover(source: Source, *, run: str, as_json: bool) -> None:
+    """Try again to recover RUN, which is quarantined because it crashed the daemon while it was being recovered.
+
+    The runs below it are recovered, too. In a --store, the next daemon that opens it recovers them.
+    With --json: {"run", "done"}.
+    """
+    source.ask(Recover(run), Done)
+    if as_json:
+        print_json({"run": run, "done": "recover"})
 
 
 @click.command()

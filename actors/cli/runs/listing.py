@@ -11,7 +11,10 @@ from stretto.actors.cli.runs.tables import show_fields, show_table
 from stretto.actors.cli.runs.times import Clock, between, format_seconds
 from stretto.actors.operations import Item, ItemAnswer, Items, ItemsAnswer, Runs, RunsAnswer
 
-STATUSES: Final = ("running", "paused", "cancelling", "cleaning", "failing", "succeeded", "failed", "cancelled")
+STATUSES: Final = (
+    *("running", "paused", "cancelling", "cleaning", "failing", "quarantined"),
+    *("succeeded", "failed", "cancelled"),
+)
 OUTCOMES: Final = ("succeeded", "failed", "timed_out", "cancelled", "abandoned", "skipped")
 
 

@@ -51,10 +51,11 @@ def show(
     --limit and --cursor apply to --items.
 
     With --json: {id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, origin, deadline, inputs,
-    output, errors, tasks, children}, with --items also {items, next}.
+    output, errors, tasks, children}, of a quarantined run also {quarantine: {run, at, reason}}, with --items also
+    {items, next}.
     """
     shown = source.ask(Run(run), RunAnswer).run
-    if shown["ended_at"] is None:
+    if shown["ended_at"] is None and "quarantine" not in shown:  # whose replay could crash this process as well
         shown["tasks"] = _with_counts(shown["tasks"], source.ask(Status(run), StatusAnswer).run["tasks"])
     page = None
     if items is not None:
@@ -90,6 +91,8 @@ def _show_run(run: dict[str, Any], clock: Clock) -> None:
             ("inputs", _data(run["inputs"])), ("output", None if run["output"] is None else _data(run["output"])),
         ]
     )  # fmt: skip
+    if "quarantine" in run and run["ended_at"] is None:
+        click.echo(f"waits     {one_line(_quarantine_of(run))}")
     for line in error_lines(run["errors"]):
         indent = line[: len(line) - len(line.lstrip())]
         click.echo(f"{'' if indent else 'error':<10}{indent}{one_line(line)}")
@@ -174,6 +177,11 @@ def export(source: Source, *, run: str, as_json: bool) -> None:
         click.echo(separator + msgspec.json.encode(entry), nl=False)
         separator = b",\n"
     click.echo(b"\n]}")
+
+
+def _quarantine_of(run: dict[str, Any]) -> str:
+    above = "" if run["quarantine"]["run"] == run["id"] else f"the run {run['quarantine']['run']} above it is "
+    return f"{above}{run['quarantine']['reason']}"
 
 
 def _data(value: Any) -> str:

@@ -15,8 +15,10 @@ from stretto.actors.operations import (
     Accepted,
     Answer,
     ControlRequest,
+    Done,
     Prune,
     Pruned,
+    Recover,
     Request,
     Rerun,
     event_of,
@@ -42,7 +44,7 @@ class StoreRuns:
         self._reader.close()
 
     def ask(self, request: Request, kind: type[A]) -> A:
-        """Read the answer from the store; `Rerun` and `Prune` change the store."""
+        """Read the answer from the store; `Recover`, `Rerun` and `Prune` change the store."""
         answer = self._answer(request)
         if not isinstance(answer, kind):
             raise TypeError(f"the answer to {type(request).__name__} must be {kind.__name__}, got {answer!r:.100}")
@@ -65,6 +67,10 @@ class StoreRuns:
                 new = OfflineRuns(store).rerun(request.run, request.scope)
                 row = store.reader.run(new)
                 return Accepted(new, row.workflow if row is not None else "")
+        if isinstance(request, Recover):
+            with self._owned() as store:
+                OfflineRuns(store).recover(request.run)
+            return Done()
         if isinstance(request, Prune):
             with self._owned() as store:
                 return Pruned(OfflineRuns(store).prune(request.older_than_seconds, request.keep))

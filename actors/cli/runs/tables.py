@@ -21,6 +21,7 @@ _COLOURS: Final = {
     "timed_out": "red",
     "cancelled": "yellow",
     "paused": "yellow",
+    "quarantined": "red",
 }
 
 

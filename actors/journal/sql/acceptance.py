@@ -7,11 +7,11 @@ from sqlalchemy import select
 
 from stretto.actors.journal.encryption import Keyring, decrypt, encrypt
 from stretto.actors.journal.records import RunAccepted
-from stretto.actors.journal.sql.encoding import encode_json
 from stretto.actors.journal.sql.shared_bodies import SharedBodies
 from stretto.actors.journal.sql.tables import runs
 from stretto.actors.journal.sql.transaction import Transaction, chunks, recording
 from stretto.actors.journal.store import AlreadyAccepted, Unrecordable
+from stretto.definitions.data import encode_json
 
 FIRST_STATUS: Final = "running"
 """The status of an accepted run before its first entry."""
@@ -75,6 +75,8 @@ class Acceptance:
                 "origin": accepted.origin,
                 "definition": self._shared.definition(accepted),
                 "surroundings": self._shared.surroundings(accepted.surroundings),
+                "max_cost": accepted.limits.max_cost,
+                "max_bytes": accepted.limits.max_bytes,
             }
 
     def _inputs(self, number: int, accepted: RunAccepted) -> tuple[Any, ...]:

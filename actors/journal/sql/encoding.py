@@ -16,6 +16,7 @@ from stretto.definitions.conductor import (
     CancelRequested,
     ConcurrencyRequested,
     DelayElapsed,
+    EvaluationStopped,
     Failure,
     ItemCompleted,
     ItemPaused,
@@ -33,7 +34,7 @@ from stretto.definitions.conductor import (
     StreamFailed,
     events,
 )
-from stretto.definitions.data import freeze
+from stretto.definitions.data import encode_json, freeze
 from stretto.definitions.errors import Frame, NotData, Place
 
 KINDS: Final[dict[str, type[Any]]] = {
@@ -57,6 +58,7 @@ KINDS: Final[dict[str, type[Any]]] = {
     "results_written": ResultsWritten,
     "results_closed": ResultsClosed,
     "stream_failed": StreamFailed,
+    "evaluation_stopped": EvaluationStopped,
 }
 """The stored word of each type of entry. A word never changes once it is written, whatever the class is named."""
 COMPLETED: Final = "item_completed"
@@ -72,7 +74,6 @@ ALWAYS_SECRET: Final = frozenset({LEARNED})
 COLUMN_OF: Final = {"at": "at", "task": "task", "visit": "visit", "index": "item", "attempt": "attempt"}
 """The column of each field that has one; all other fields are members of the body."""
 
-encode_json = msgspec.json.Encoder().encode
 _decode_json = msgspec.json.Decoder().decode
 
 

@@ -19,6 +19,7 @@ SMALL_BYTES: Final = 16 * 1024
 """Bytes of a body at most in a statement with many rows."""
 BLOCK_ROWS: Final = 64
 """Rows in one SQLite statement: more would make it no faster."""
+_LAST_BLOCKS: Final = (32, 16, 8, 4, 2, 1)
 FEW_ROWS: Final = 16
 """Rows below which arrays do not pay off."""
 
@@ -44,18 +45,23 @@ class Insertion(ABC):
 
 
 class InBlocks(Insertion):
-    """Inserts blocks of BLOCK_ROWS rows with one statement each."""
+    """Inserts blocks of BLOCK_ROWS rows with one statement each, and the last rows in blocks of powers of two."""
 
     def __init__(self, row: str) -> None:
         super().__init__(row)
         insertion, values, row_values = row.partition(" VALUES ")
-        self._block = f"{insertion}{values}{', '.join([row_values] * BLOCK_ROWS)}"
+        self._blocks = {
+            size: f"{insertion}{values}{', '.join([row_values] * size)}" for size in (BLOCK_ROWS, *_LAST_BLOCKS)
+        }
 
     def _insert_many(self, connection: Connection, rows: Sequence[Row]) -> Sequence[Row]:
-        whole = len(rows) - len(rows) % BLOCK_ROWS
-        for start in range(0, whole, BLOCK_ROWS):
-            connection.exec_driver_sql(self._block, tuple(chain.from_iterable(rows[start : start + BLOCK_ROWS])))
-        return rows[whole:]
+        sizes = [BLOCK_ROWS] * (len(rows) // BLOCK_ROWS)
+        sizes += [size for size in _LAST_BLOCKS if len(rows) & size]
+        start = 0
+        for size in sizes:
+            connection.exec_driver_sql(self._blocks[size], tuple(chain.from_iterable(rows[start : start + size])))
+            start += size
+        return ()
 
 
 class AsArrays(Insertion):

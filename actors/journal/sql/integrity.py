@@ -15,7 +15,8 @@ from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.reader import ACCEPTED, ENTRY, SqlReader, restore_end
 from stretto.actors.journal.sql.schema import SCHEMA
 from stretto.actors.journal.sql.store import opening, readers
-from stretto.actors.journal.sql.tables import definitions, entries, run_ends, run_inputs, runs, surroundings
+from stretto.actors.journal.sql.tables import definitions, entries, run_ends, run_inputs, runs, surroundings, suspects
+from stretto.actors.journal.store import QUARANTINED
 from stretto.definitions.errors import StrettoError
 
 MAX_PROBLEMS: Final = 100
@@ -182,6 +183,12 @@ def _rules() -> Iterator[tuple[Select[Any], str]]:
     ):
         absent = reference.is_not(None) & table.c.digest.is_(None)
         yield select(runs.c.id, reference).outerjoin(table).where(absent), f"its {what} {{0}} is missing"
+    is_quarantined, noted = suspects.c.quarantined_at.is_not(None), select(runs.c.id).outerjoin(suspects)
+    marked = runs.c.status == QUARANTINED
+    yield noted.where(marked & suspects.c.quarantined_at.is_(None)), "marked as quarantined, but no reason is noted"
+    yield noted.where(is_quarantined & ~marked & ~has_ended), "its quarantine is noted, but it is not marked"
+    yield noted.where(is_quarantined & suspects.c.reason.is_(None)), "its quarantine has no reason"
+    yield noted.where(suspects.c.crashes < 0), "its number of crashes must be at least 0"
     other = runs.alias()
     for reference, what in ((runs.c.parent, "parent"), (runs.c.rerun_of, "source run")):
         absent = reference.is_not(None) & other.c.id.is_(None) & ~has_ended

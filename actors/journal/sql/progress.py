@@ -1,15 +1,19 @@
 """Writes the progress of runs. An entry is one inserted row; visits, statuses and ends are updated in place."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
 from stretto.actors.journal.encryption import Keyring, encrypt
 from stretto.actors.journal.records import Ending, Happened
-from stretto.actors.journal.sql.encoding import ALWAYS_SECRET, encode_entry, encode_json
-from stretto.actors.journal.sql.transaction import Transaction, unrecordable
-from stretto.definitions.errors import StrettoError
+from stretto.actors.journal.sql.encoding import ALWAYS_SECRET, encode_entry
+from stretto.actors.journal.sql.insertion import Row
+from stretto.actors.journal.sql.transaction import Transaction, recording
+from stretto.definitions.data import encode_json
+
+PORTION_BYTES: Final = 16 * 1024 * 1024
+"""Bytes of bodies that one insertion has at most, except for its last row: they are copies of results in memory."""
 
 
 class ProgressWriter:
@@ -20,30 +24,32 @@ class ProgressWriter:
 
     def write(self, transaction: Transaction, happened: Sequence[Happened], numbers: Mapping[str, int]) -> None:
         """Write records with one statement per table; `numbers` are the runs' numbers. Raises Unrecordable."""
-        entries: list[tuple[Any, ...]] = []
+        for rows in _portions(self._rows(happened, numbers)):
+            transaction.insert(transaction.statements.many_entries, rows)
         # The last state of a visit or a run wins.
         tasks: dict[tuple[Any, ...], tuple[Any, ...]] = {}
         states: dict[int, tuple[Any, ...]] = {}
         ends: dict[int, tuple[Any, ...]] = {}
         for each in happened:
             run = numbers[each.run_id]
-            try:
-                entries.extend(self._entries(run, each))
-                if each.ending is not None:
+            if each.ending is not None:
+                with recording(each.run_id):
                     ends[run] = _end(run, each.ending)
-            except (StrettoError, UnicodeError) as error:
-                raise unrecordable(each.run_id, error) from None
             tasks.update(((run, task.task, task.visit), (run, *msgspec.structs.astuple(task))) for task in each.tasks)
             if each.ending is not None:
                 states[run] = (each.ending.status, each.ending.at, run)
             elif each.status is not None:
                 states[run] = (each.status, None, run)
-        transaction.insert(transaction.statements.many_entries, entries)
         transaction.write(transaction.statements.tasks, list(tasks.values()))
         transaction.write(transaction.statements.states, list(states.values()))
         transaction.write(transaction.statements.ends, list(ends.values()))
 
-    def _entries(self, run: int, happened: Happened) -> Iterator[tuple[Any, ...]]:
+    def _rows(self, happened: Sequence[Happened], numbers: Mapping[str, int]) -> Iterator[Row]:
+        for each in happened:
+            with recording(each.run_id):
+                yield from self._entries(numbers[each.run_id], each)
+
+    def _entries(self, run: int, happened: Happened) -> Iterator[Row]:
         secret, keyring = happened.secret, self._keyring
         for number, entry in enumerate(happened.entries, happened.first):
             columns = encode_entry(entry)
@@ -51,6 +57,18 @@ class ProgressWriter:
                 yield (run, number, *columns[:-1], encrypt(columns.body, keyring))
             else:
                 yield (run, number, *columns)
+
+
+def _portions(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    portion: list[Row] = []
+    size = 0
+    for row in rows:
+        portion.append(row)
+        size += 0 if row[-1] is None else len(row[-1])
+        if size >= PORTION_BYTES:
+            yield portion
+            portion, size = [], 0
+    yield portion
 
 
 def _end(run: int, ending: Ending) -> tuple[Any, ...]:

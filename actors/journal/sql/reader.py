@@ -27,6 +27,7 @@ from stretto.actors.journal.records import (
     Rerun,
     RunAccepted,
     SecretsLearned,
+    Suspicion,
 )
 from stretto.actors.journal.sql.cursors import decode_cursor, encode_cursor
 from stretto.actors.journal.sql.damage import report_damage
@@ -34,6 +35,7 @@ from stretto.actors.journal.sql.encoding import EXTENDED, KINDS, Columns, decode
 from stretto.actors.journal.sql.errors import converting_errors
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.shared_bodies import SharedObjects
+from stretto.actors.journal.sql.suspects import SUSPECTS, find_quarantine, restore_suspicion
 from stretto.actors.journal.sql.tables import ENDED, FAILED, LEARNED_ENTRIES, entries, run_ends, run_inputs, runs, tasks
 from stretto.actors.journal.store import (
     ALL_ITEMS,
@@ -43,6 +45,7 @@ from stretto.actors.journal.store import (
     ItemPage,
     ItemQuery,
     ItemRow,
+    Quarantine,
     RunEnd,
     RunPage,
     RunRow,
@@ -50,6 +53,7 @@ from stretto.actors.journal.store import (
     Unfinished,
 )
 from stretto.definitions.conductor import ItemCompleted
+from stretto.definitions.expressions import UNRECORDED_LIMITS, ExpressionLimits
 
 _PORTION: Final = 500
 """Unfinished runs read in one transaction."""
@@ -114,6 +118,15 @@ class SqlReader:
                 return
             last = portion[-1].number
 
+    def suspects(self) -> list[Suspicion]:
+        """Return the suspects and the quarantined runs, in the order of their acceptance."""
+        return list(map(restore_suspicion, self._rows(SUSPECTS)))
+
+    def quarantine(self, run_id: str) -> Quarantine | None:
+        """Return why a run is not recovered, or None if it is."""
+        with self._reading() as connection:
+            return find_quarantine(connection, _searchable(run_id))
+
     def accepted(self, run_id: str) -> RunAccepted | None:
         """Return the acceptance of a run, or None for an unknown run."""
         with self._reading() as connection:
@@ -137,6 +150,7 @@ class SqlReader:
             depth=row.depth,
             idempotency=self._idempotency(row),
             rerun=None if row.rerun_of is None else Rerun(row.rerun_of, row.rerun_scope),
+            limits=_limits(row),
             origin=_origin(row),
         )
 
@@ -376,3 +390,8 @@ def _run_row(row: Any) -> RunRow:
         rerun_scope=row.rerun_scope,
         origin=row.origin,
     )
+
+
+def _limits(row: Any) -> ExpressionLimits:
+    """Return the limits of a run from a row of `runs`."""
+    return UNRECORDED_LIMITS if row.max_cost is None else ExpressionLimits(row.max_cost, row.max_bytes)

@@ -5,6 +5,7 @@ the data that was committed before they began, and block no other connection.
 """
 
 import errno
+import glob
 import os
 import secrets
 import sqlite3
@@ -33,6 +34,9 @@ _BUSY_MILLISECONDS: Final = 10_000
 
 _WAL_BYTES: Final = 64 * 1024 * 1024
 """The size that a large write-ahead log is truncated to after a checkpoint."""
+
+_PART: Final = ".part-"
+"""Follows the name of a copy that is not complete."""
 
 
 class SqliteMemory:
@@ -117,7 +121,9 @@ class SqliteFile:
 
     def back_up(self, version: str) -> str:
         """Copy the file to a new one in the same folder. Raises OSError or a database error."""
-        moment = datetime.now(tz=UTC).strftime("%Y%m%dT%H%M%SZ")
+        for left in self._path.parent.glob(f"{glob.escape(self._path.name)}.version-*.backup{_PART}*"):
+            left.unlink()  # of a process that was killed: the lock shows that no other process copies now
+        moment = datetime.now(tz=UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         target = self._path.with_name(f"{self._path.name}.version-{version}.{moment}.backup")
         copy_database(self._path, target)
         return str(target)
@@ -194,7 +200,7 @@ def copy_database(source: Path, target: Path) -> None:
     """
     if target.exists():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), os.fspath(target))
-    part = target.with_name(f"{target.name}.part-{secrets.token_hex(4)}")
+    part = target.with_name(f"{target.name}{_PART}{secrets.token_hex(4)}")
     _create_new(part)
     try:
         connection = _open(_uri(source, "ro"))

@@ -7,11 +7,20 @@ take twice as long per row (for an entry: 9.2 us, against 4.5 us with the driver
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ClauseElement, Dialect, Insert, Table, bindparam, insert, update
+from sqlalchemy import ClauseElement, Dialect, Insert, Table, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stretto.actors.journal.sql.insertion import AsArrays, InBlocks, Insertion
-from stretto.actors.journal.sql.tables import definitions, entries, run_ends, run_inputs, runs, surroundings, tasks
+from stretto.actors.journal.sql.tables import (
+    definitions,
+    entries,
+    run_ends,
+    run_inputs,
+    runs,
+    surroundings,
+    suspects,
+    tasks,
+)
 
 _POSITIONAL: Final = {"sqlite": "qmark", "postgresql": "format"}
 
@@ -32,6 +41,16 @@ class Statements:
         self.surroundings = text(_insert_of(dialect, surroundings).on_conflict_do_nothing())
         self.tasks = text(_upsert(dialect, tasks))
         self.ends = text(_upsert(dialect, run_ends))
+        self.suspects = text(_upsert(dialect, suspects))
+        # A row is (id of the run,).
+        number = select(runs.c.number).where(runs.c.id == bindparam("id")).scalar_subquery()
+        self.no_suspects = text(delete(suspects).where(suspects.c.run == number))
+        # A row is (new status, id of the run). An ended run keeps its status.
+        self.statuses = text(
+            update(runs)
+            .where(runs.c.id == bindparam("run_id"), runs.c.ended_at.is_(None))
+            .values(status=bindparam("new_status"))
+        )
         # A row is (status, ended_at, run).
         self.states = text(
             update(runs)

@@ -179,7 +179,7 @@ tasks = _table(
 
 item_outputs = _table(
     "item_outputs",
-    # What an ended attempt printed and logged.
+    # The text that an ended attempt printed and logged.
     _number_of_run(),
     Column("task", Text, nullable=False),
     Column("visit", Integer, nullable=False),
@@ -206,11 +206,12 @@ suspects = _table(
     "suspects",
     # A run that was being recovered when an engine crashed, or is being recovered now.
     _number_of_run(),
-    # The crashes during which no other run was being recovered.
+    # The crashes while it was recovered alone.
     Column("crashes", Integer, nullable=False),
     Column("noted_at", _TIME, nullable=False),
-    # Set for a run that is recovered only on request.
+    # Set for a run that is recovered only on request. A cancelled run keeps it: its entries must not be replayed.
     Column("quarantined_at", _TIME),
+    # Why it is quarantined. For any other run: whether it is recovered alone, and where the last crash came, in JSON.
     Column("reason", Text),
     PrimaryKeyConstraint("run"),
 )

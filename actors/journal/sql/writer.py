@@ -1,16 +1,18 @@
 """The writer of an SQL store. The records of one call are one transaction, committed as a whole or not at all."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Final
 
 import msgspec
 from sqlalchemy import select
 
 from stretto.actors.journal.encryption import Keyring
-from stretto.actors.journal.records import Happened, RunAccepted, Write
+from stretto.actors.journal.records import Happened, RunAccepted, Suspicions, Write
 from stretto.actors.journal.sql.acceptance import Acceptance
 from stretto.actors.journal.sql.ownership import CommitInDoubt, Ownership
 from stretto.actors.journal.sql.progress import ProgressWriter
+from stretto.actors.journal.sql.suspects import write_suspicions
 from stretto.actors.journal.sql.tables import runs
 from stretto.actors.journal.sql.transaction import Transaction, chunks, unrecordable
 from stretto.actors.journal.store import AlreadyAccepted, Unrecordable
@@ -19,14 +21,14 @@ MAX_KNOWN_RUNS: Final = 50_000
 """Runs whose numbers are cached."""
 
 
-class _Written(msgspec.Struct, frozen=True):
+class _Written(msgspec.Struct):
     """The contents of a transaction, which count once it is committed."""
 
-    writes: Sequence[Write]
+    writes: list[Write]
     taken: list[AlreadyAccepted]
     numbers: dict[str, int]
-    rows: int
-    body_bytes: int
+    rows: int = 0
+    body_bytes: int = 0
 
 
 class SqlWriter:
@@ -46,7 +48,7 @@ class SqlWriter:
         self.rows_written = 0
         self.bytes_written = 0
 
-    def write(self, writes: Sequence[Write]) -> list[AlreadyAccepted]:
+    def write(self, writes: Sequence[Write], more: Iterable[Sequence[Write]] = ()) -> list[AlreadyAccepted]:
         """Write records in one transaction; see `Writer.write`.
 
         After a commit in doubt the caller passes the same records again, alone or with more. Those that were committed
@@ -55,7 +57,7 @@ class SqlWriter:
         self._settle()
         landed = self._landed
         if landed is None:
-            return self._write(writes)
+            return self._write(writes, more)
         known = set(map(id, landed.writes))
         rest = [each for each in writes if id(each) not in known]
         taken = [*landed.taken, *(self._write(rest) if rest else ())]
@@ -66,36 +68,56 @@ class SqlWriter:
         """Release the store for other processes; idempotent."""
         self._ownership.close()
 
-    def _write(self, writes: Sequence[Write]) -> list[AlreadyAccepted]:
+    def _write(self, writes: Sequence[Write], more: Iterable[Sequence[Write]] = ()) -> list[AlreadyAccepted]:
+        written = _Written([], [], {})
         try:
             with self._ownership.transaction() as connection:
-                written = self._execute(Transaction(connection), writes)
+                transaction = Transaction(connection)
+                for portion in chain((writes,), more):
+                    written.writes.extend(portion)
+                    self._execute(transaction, portion, written)
+                written.rows, written.body_bytes = transaction.rows, transaction.body_bytes
         except CommitInDoubt as doubt:
             self._doubtful = doubt, written
             raise
         except Unrecordable as error:
-            raise _naming(writes, error) from error
+            raise _naming(written.writes, error) from error
+        except MemoryError as error:
+            # The journal then writes the records one by one, so only one that is too large by itself is refused.
+            raise _naming(written.writes, Unrecordable("there is not enough memory to write it")) from error
         self._count(written)
         return written.taken
 
-    def _execute(self, transaction: Transaction, writes: Sequence[Write]) -> _Written:
+    def _execute(self, transaction: Transaction, writes: Sequence[Write], written: _Written) -> None:
         accepted = [each for each in writes if type(each) is RunAccepted]
         happened = [each for each in writes if type(each) is Happened]
-        numbers, taken = self._acceptance.write(transaction, accepted) if accepted else ({}, [])
-        if taken:
-            refused = {each.run_id for each in taken}
+        numbers = written.numbers
+        if accepted:
+            new_numbers, taken = self._acceptance.write(transaction, accepted)
+            numbers.update(new_numbers)
+            written.taken.extend(taken)
+        if written.taken:
+            refused = {each.run_id for each in written.taken}
             happened = [each for each in happened if each.run_id not in refused]
-        numbers |= self._numbers_of(transaction, {each.run_id for each in happened} - numbers.keys())
+        numbers.update(self._numbers_of(transaction, {each.run_id for each in happened} - numbers.keys()))
         self._progress.write(transaction, happened, numbers)
-        return _Written(writes, taken, numbers, transaction.rows, transaction.body_bytes)
+        for each in writes:
+            if type(each) is Suspicions:
+                numbers.update(self._find_numbers(transaction, {noted.run_id for noted in each.noted} - numbers.keys()))
+                write_suspicions(transaction, each, numbers)
 
     def _numbers_of(self, transaction: Transaction, run_ids: set[str]) -> dict[str, int]:
+        numbers = self._find_numbers(transaction, run_ids)
+        for run_id in run_ids - numbers.keys():
+            raise Unrecordable(f"the run {run_id} cannot be recorded: it is not in the store")
+        return numbers
+
+    def _find_numbers(self, transaction: Transaction, run_ids: set[str]) -> dict[str, int]:
+        """Return the numbers of those of the runs that are in the store."""
         numbers = {run_id: self._numbers[run_id] for run_id in run_ids if run_id in self._numbers}
         for chunk in chunks([run_id for run_id in run_ids if run_id not in numbers]):
             found = transaction.connection.execute(select(runs.c.id, runs.c.number).where(runs.c.id.in_(chunk)))
             numbers.update((row.id, row.number) for row in found)
-        for run_id in run_ids - numbers.keys():
-            raise Unrecordable(f"the run {run_id} cannot be recorded: it is not in the store")
         return numbers
 
     def _settle(self) -> None:
@@ -121,7 +143,7 @@ class SqlWriter:
 
 def _naming(writes: Sequence[Write], error: Unrecordable) -> Unrecordable:
     """Return the error with the run's id, if the records are of one run only."""
-    run_ids = {each.run_id for each in writes}
+    run_ids = {each.run_id for each in writes if not isinstance(each, Suspicions)}
     if len(run_ids) != 1 or next(iter(run_ids)) in str(error):
         return error
     return unrecordable(run_ids.pop(), error)

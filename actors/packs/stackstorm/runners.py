@@ -20,7 +20,7 @@ from stretto.actors.actions import (
 )
 from stretto.actors.packs.model import Manifest
 from stretto.actors.packs.process import Program, limited, python_command, run_program
-from stretto.definitions.data import Data
+from stretto.definitions.data import Data, encode_json
 from stretto.definitions.errors import Place
 from stretto.definitions.model import Parameter
 from stretto.metrics import call_ids
@@ -104,7 +104,7 @@ async def _python(task: Task, values: Values) -> Any:
             command=limited(python_command(task.program, task.manifest.folder), address_space=True),
             folder=str(task.manifest.folder),
             variables=task.variables | _texts(values["env"]),
-            stdin=msgspec.json.encode({name: values[name] for name in task.own}) + b"\n",
+            stdin=encode_json({name: values[name] for name in task.own}) + b"\n",
             timeout=values["timeout"],
         )
     )

@@ -11,6 +11,7 @@ from stretto.actors.cli import main
 from stretto.actors.gateway import socket_file
 from stretto.actors.journal.encryption import new_key, read_key_file
 from stretto.actors.journal.opening import open_store
+from stretto.actors.journal.records import Suspicion, Suspicions
 from stretto.actors.journal.sql.store import Store
 from stretto.definitions.conductor import ItemCompleted
 from tests.support.conducted import Conducted
@@ -368,3 +369,35 @@ def test_the_newest_run_has_a_name(kept: Kept, tmp_path: Path) -> None:
     open_store(empty, None).close()
     result = CliRunner().invoke(main, ["runs", "show", "@latest", "--store", empty])
     assert (result.exit_code, "there is no run yet" in result.output) == (2, True)
+
+
+# ---- quarantined runs
+
+
+def test_a_quarantined_run_is_shown_recovered_and_cancelled(kept: Kept) -> None:
+    """Lists, `show` and `why` give the reason, as JSON and for people."""
+    run_id = kept.running.id
+    reason = f"quarantined: the engine crashed twice; `stretto runs recover {run_id}` tries again"
+    poison = Suspicion(run_id=run_id, noted_at=1.0, crashes=2, quarantined_at=2.0, reason=reason)
+
+    def quarantine() -> None:
+        with kept.opened() as store:
+            store.writer.write([Suspicions(noted=(poison,))])
+
+    quarantine()
+    assert [run["id"] for run in kept.told("list", "--status", "quarantined")["runs"]] == [run_id]
+    assert f"waits     {reason}\n" in kept.runs("show", run_id).stdout
+    assert kept.told("show", run_id)["quarantine"] == {
+        "run": run_id, "at": "1970-01-01T00:00:02.000000Z", "reason": reason
+    }  # fmt: skip
+    assert kept.runs("why", run_id).stdout == f"{reason}\n"
+    assert [wait["kind"] for wait in kept.told("why", run_id)] == ["quarantined"]
+    refused = kept.runs("pause", run_id)
+    assert (refused.exit_code, refused.stderr) == (2, f"stretto: cannot change the run {run_id}: it is {reason}\n")
+    assert kept.told("recover", run_id) == {"run": run_id, "done": "recover"}
+    assert kept.status(kept.running) == "running"
+    again = kept.runs("recover", run_id)
+    assert (again.exit_code, again.stderr) == (2, f"stretto: cannot recover the run {run_id}: it is not quarantined\n")
+    quarantine()
+    assert kept.runs("cancel", run_id).exit_code == 0
+    assert kept.status(kept.running) == "cancelled"

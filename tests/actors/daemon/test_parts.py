@@ -34,11 +34,13 @@ def get(url: str, method: str = "GET") -> tuple[int, str]:
 class Stuck(DispatchedActor):
     """Keeps its dispatcher's only thread."""
 
-    def __init__(self, until: threading.Event) -> None:
+    def __init__(self, until: threading.Event, held: threading.Event | None = None) -> None:
         super().__init__()
         self._until = until
+        self._held = threading.Event() if held is None else held
 
     def on_receive(self, _message: Any) -> None:
+        self._held.set()
         self._until.wait()
 
 
@@ -61,6 +63,32 @@ def test_a_stuck_engine_is_not_healthy(start_bench: Callable[..., Bench], monkey
         assert get(f"{url}/healthz") == (200, "healthy: 0 runs in progress\n")
         bench.proxy.stop().get(timeout=PATIENCE)
         assert get(f"{url}/healthz") == (503, "the engine has stopped\n")
+    finally:
+        until.set()
+        server.stop()
+
+
+def test_a_standing_dispatcher_is_not_ready(start_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch) -> None:
+    """/readyz is a 503 that says so while an actor holds the dispatcher. A dispatcher without work is ready."""
+    bench = start_bench()
+    daemon = Daemon(Settings())
+    daemon._services, daemon._state = bench.proxy.host.services().get(timeout=PATIENCE), "ready"
+    server = OperationsServer(CollectorRegistry(), daemon._health, daemon._readiness)
+    url = server.start("127.0.0.1", 0)
+    until, held = threading.Event(), threading.Event()
+    try:
+        stuck = Stuck.start_on(daemon._services.dispatcher, until, held)
+        assert get(f"{url}/readyz") == (200, "ready\n")
+        stuck.tell("block")
+        assert held.wait(PATIENCE)
+        assert get(f"{url}/readyz") == (200, "ready\n")  # it has stood for less than five seconds
+        monkeypatch.setattr(service, "STANDING_SECONDS", 0.0)
+        reason = "the dispatcher has taken no turn for 0 seconds: an actor holds it\n"
+        assert get(f"{url}/readyz") == (503, reason)
+        until.set()
+        stuck.stop()
+        bench.proxy.stop().get(timeout=PATIENCE)
+        assert get(f"{url}/readyz") == (200, "ready\n")
     finally:
         until.set()
         server.stop()

@@ -7,13 +7,14 @@ from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.engine.children import Children
 from stretto.actors.engine.queries import Pruning
 from stretto.actors.engine.recovery import RunRecovery
+from stretto.actors.engine.release import Release
 from stretto.actors.engine.reruns import Reruns
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.supervision import RunSupervision
 from tests.support.engines import Bench
 from tests.support.waiting import PATIENCE
 
-PARTS = (RunSupervision, Children, RunRecovery, Reruns, Pruning, Shutdown)
+PARTS = (RunSupervision, Children, RunRecovery, Release, Reruns, Pruning, Shutdown)
 
 
 def test_no_message_has_two_handlers() -> None:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pykka
 import pytest
+from sqlalchemy import Engine
 
 from stretto.actors import action
 from stretto.actors.engine.recovery import RunRestarting
@@ -30,6 +32,7 @@ from stretto.actors.runs.supervisor import RunSupervisor
 from stretto.definitions.conductor import CancelRequested, IllegalTransition, NothingToRerun, PauseRequested
 from stretto.definitions.data.frozen import EMPTY_LIST
 from tests.support.conducted import Conducted
+from tests.support.counted_sql import counting
 from tests.support.engines import Bench, outcome_of
 from tests.support.recording import completed, happening
 from tests.support.waiting import PATIENCE, Inbox, drain, messages_of
@@ -134,6 +137,8 @@ class Watched:
 
 
 LONG = 2 * READ_AT_ONCE + 3
+READS_A_RUN = 3
+"""Its acceptance, its children, its entries."""
 MANY = f"""
 ref: recovered.many
 tasks: [{{name: many, action: recovered.work, with_items: "{{{{ range({LONG}) | list }}}}", concurrency: {LONG},
@@ -173,6 +178,56 @@ def test_hundreds_of_runs_are_rebuilt_a_few_at_a_time(
         assert ended(bench, parent).output == {"all": [{"value": 10}, {"value": 20}]}
     assert ended(bench, run.id).output == {"sum": sum(range(LONG))}
     assert DONE == {10: 100, 2: 100, 20: 100, LONG - 1: 1}
+
+
+WAITS = "ref: recovered.waits\ntasks: [{name: wait, action: core.noop, delay: 1000}]\n"
+
+
+def test_what_is_read_of_a_recovered_run_does_not_grow_with_the_number_of_runs(
+    tmp_path: Path, start_bench: Callable[..., Bench]
+) -> None:
+    """Recovery is linear: of each run it reads the same few rows, and searches no table."""
+    costs = []
+    for count in (20, 40, 120):
+        url = f"sqlite:///{tmp_path}/{count}.db"
+        with open_store(url, keyring_for(url, None)) as store:
+            for _ in range(count):
+                Conducted(store, WAITS, at=time.time())
+        with counting(Engine) as counted:
+            bench = start_bench(store=url)
+            bench.proxy.host.recovered().get(timeout=PATIENCE)
+        assert bench.proxy.runs_in_progress().get(timeout=PATIENCE) == count
+        reads = [each for each in counted.statements if each.startswith("SELECT")]
+        costs.append((len(reads), counted.steps))
+    (first_reads, first_steps), (second_reads, second_steps), (third_reads, third_steps) = costs
+    # A group of runs is noted together, which reads their numbers once.
+    assert abs(second_reads - first_reads - 20 * READS_A_RUN) <= 2
+    assert abs(third_reads - second_reads - 80 * READS_A_RUN) <= 2
+    assert third_steps - second_steps <= 1.5 * 4 * (second_steps - first_steps)
+
+
+def test_runs_are_accepted_and_end_while_others_are_recovered(
+    store: Store, start: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request waits for no run that is still to be recovered."""
+    for _ in range(2 * RECOVERED_AT_ONCE):
+        Conducted(store, WAITS, at=time.time())
+    store.close()
+    go, accepted = threading.Event(), SqlReader.accepted
+
+    def held(reader: SqlReader, run_id: str) -> Any:
+        assert go.wait(PATIENCE)
+        return accepted(reader, run_id)
+
+    monkeypatch.setattr(SqlReader, "accepted", held)
+    bench = start()
+    recovered = bench.proxy.host.recovered()
+    assert outcome_of(bench.submit(CHILD, {"value": 1})).output == {"value": 10}
+    with pytest.raises(pykka.Timeout):
+        recovered.get(timeout=0)
+    go.set()
+    recovered.get(timeout=PATIENCE)
+    assert bench.proxy.runs_in_progress().get(timeout=PATIENCE) == 2 * RECOVERED_AT_ONCE
 
 
 DAMAGE = {

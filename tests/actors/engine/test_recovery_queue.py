@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pykka
@@ -9,15 +10,20 @@ import pytest
 
 from stretto.actors.dispatch import Deferred
 from stretto.actors.engine.recovery_queue import RECOVERED_AT_ONCE, RecoveryQueue
+from stretto.actors.engine.suspects import NOTED_AT_ONCE, Suspects
 from stretto.actors.history.loading import RunLoaded, RunNotLoaded, load, not_loaded, stored_handle
 from stretto.actors.journal.encryption import StoreKeyMissing, UnreadableRecord, WrongStoreKey
+from stretto.actors.journal.link import NoJournal
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.readers import NoReaders, Readers
-from stretto.actors.journal.records import Rerun
+from stretto.actors.journal.records import Rerun, Suspicion
+from stretto.actors.journal.replay_trace import ReplayTrace
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import StoreUnavailable, Unfinished, Unrecordable
+from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished, Unrecordable
 from stretto.actors.outcome import UnknownRun
+from stretto.actors.runs.messages import PauseElapsed, RecoveryNoted
 from tests.support.conducted import Conducted
+from tests.support.noting import NotedAtOnce
 from tests.support.recording import acceptance, new_id
 from tests.support.stores import KEYRING
 from tests.support.waiting import PATIENCE, Inbox, messages_of
@@ -37,6 +43,11 @@ def store() -> Iterator[Store]:
         yield opened
 
 
+def no_pause(_seconds: float, engine: "pykka.ActorRef[Inbox]", message: Any) -> None:
+    """Have a pause be over at once."""
+    engine.tell(message)
+
+
 class Desk:
     """The line of runs, with an engine that notes its messages."""
 
@@ -44,7 +55,9 @@ class Desk:
         self.store = store
         self.engine = Inbox.start()
         self.readers = Readers(store.reader)
-        self.queue = RecoveryQueue(self.engine, self.readers)
+        self.link = NotedAtOnce(store)
+        self.suspects = Suspects(self.link, self.engine, ReplayTrace(None), lambda: 1000.0, no_pause)
+        self.queue = RecoveryQueue(self.engine, self.readers, self.suspects)
 
     def accepted(self, count: int) -> list[str]:
         """Accept runs; return their ids."""
@@ -56,15 +69,25 @@ class Desk:
         return list(self.store.reader.unfinished())
 
     def loaded(self) -> set[str]:
-        """Return the runs whose messages the engine has, when all that is being read has been."""
-        free = threading.Barrier(3)
-        for _ in range(2):
-            self.readers.ask_deferred(lambda _reader: free.wait(PATIENCE))
-        free.wait(PATIENCE)
+        """Return the runs whose messages the engine has, when all that is noted, and then read, has been."""
         inbox = messages_of(self.engine)
-        messages = [inbox.get() for _ in range(inbox.qsize())]
-        assert all(isinstance(each, RunLoaded) for each in messages)
-        return {each.accepted.run_id for each in messages}
+        loaded: set[str] = set()
+        while True:
+            free = threading.Barrier(3)
+            for _ in range(2):
+                self.readers.ask_deferred(partial(_wait, free))
+            free.wait(PATIENCE)
+            messages_of(self.engine)  # the inbox has what was sent before
+            if inbox.empty():
+                return loaded
+            message = inbox.get()
+            if isinstance(message, RecoveryNoted):
+                self.queue.noted(message.run_ids)
+            elif isinstance(message, PauseElapsed):
+                self.queue.pause_elapsed(message.run_id)
+            else:
+                assert isinstance(message, RunLoaded)
+                loaded.add(message.accepted.run_id)
 
     def close(self) -> None:
         self.readers.stop()
@@ -76,6 +99,10 @@ def desk(store: Store) -> Iterator[Desk]:
     made = Desk(store)
     yield made
     made.close()
+
+
+def _wait(free: threading.Barrier, _reader: Reader) -> None:
+    free.wait(PATIENCE)
 
 
 def is_settled(later: Deferred) -> bool:
@@ -105,7 +132,9 @@ def test_only_so_many_are_rebuilt_at_a_time(desk: Desk) -> None:
 def test_where_nothing_was_left_it_is_over_at_once() -> None:
     """Also without a store."""
     engine = Inbox.start()
-    queue = RecoveryQueue(engine, NoReaders())
+    queue = RecoveryQueue(
+        engine, NoReaders(), Suspects(NoJournal(), engine, ReplayTrace(None), lambda: 1000.0, no_pause)
+    )
     assert queue.enqueue_unfinished([]) == []
     assert is_settled(queue.finished)
     engine.stop()
@@ -125,6 +154,71 @@ def test_what_will_be_tried_again_is_still_waited_for(desk: Desk) -> None:
     assert desk.loaded() == {ids[0]}
     desk.queue.finished_one(ids[0])
     assert is_settled(desk.queue.finished)
+
+
+def test_suspects_come_after_all_others_and_one_at_a_time(desk: Desk) -> None:
+    """The one with the most crashes is the last."""
+    ids = desk.accepted(RECOVERED_AT_ONCE + 4)
+    first, second, third = ids[1], ids[0], ids[5]
+    noted = [Suspicion(run_id=run_id, noted_at=1.0, crashes=n) for n, run_id in enumerate((first, second, third))]
+    assert desk.suspects.review(noted, ids) == []
+    desk.queue.enqueue_unfinished(desk.left())
+    others = [run_id for run_id in ids if run_id not in {first, second, third}]
+    assert desk.loaded() == set(others[:RECOVERED_AT_ONCE])
+    desk.queue.finished_one(others[0])
+    assert desk.loaded() == set(others[RECOVERED_AT_ONCE:])
+    desk.suspects.clear(others[0])
+    for run_id in others[1:]:
+        assert desk.loaded() == set(), "no suspect is tried while another run is being recovered"
+        desk.suspects.clear(run_id)
+        desk.queue.finished_one(run_id)
+    for run_id in (first, second, third):
+        assert desk.loaded() == {run_id}
+        (child,) = desk.accepted(1)
+        desk.queue.enqueue([child])
+        assert desk.loaded() == set(), "a run that comes meanwhile waits until the suspect is recovered"
+        desk.suspects.clear(run_id)
+        desk.queue.finished_one(run_id)
+        assert desk.loaded() == {child}
+        desk.suspects.clear(child)
+        desk.queue.finished_one(child)
+    assert desk.loaded() == set()
+    assert is_settled(desk.queue.finished)
+    assert desk.store.reader.suspects() == []
+
+
+def test_a_commit_notes_many_runs(desk: Desk) -> None:
+    """Recovery of N runs takes N / 64 commits, and one that clears the last notes; each run's row is written once."""
+    ids = desk.accepted(10 * NOTED_AT_ONCE)
+    rows = desk.store.writer.rows_written
+    desk.queue.enqueue_unfinished(desk.left())
+    done = 0
+    while loaded := desk.loaded():
+        for run_id in loaded:
+            done += 1
+            desk.suspects.clear(run_id)
+            desk.queue.finished_one(run_id)
+    assert done == len(ids)
+    assert is_settled(desk.queue.finished)
+    assert desk.link.commits == 10 + 1
+    assert desk.store.writer.rows_written - rows == 2 * len(ids), "a row is inserted, and deleted"
+    assert desk.store.reader.suspects() == []
+
+
+def test_a_clean_stop_withdraws_the_notes(desk: Desk) -> None:
+    """Suspects of an earlier crash stay suspects, but none was alone."""
+    ids = desk.accepted(3)
+    desk.suspects.review([Suspicion(run_id=ids[0], noted_at=1.0, crashes=1, place=7)], ids)
+    desk.queue.enqueue_unfinished(desk.left())
+    assert desk.loaded() == set(ids[1:])
+    for run_id in ids[1:]:
+        desk.suspects.clear(run_id)
+        desk.queue.finished_one(run_id)
+    assert desk.loaded() == {ids[0]}
+    assert [each.alone for each in desk.store.reader.suspects()] == [True]
+    desk.queue.clear()
+    (left,) = desk.store.reader.suspects()
+    assert left == Suspicion(run_id=ids[0], noted_at=1000.0, crashes=1, place=7)
 
 
 def test_sub_workflows_wait_for_whose_items_they_perform(desk: Desk) -> None:
@@ -150,10 +244,11 @@ def test_an_engine_that_ends_rebuilds_nothing_more(desk: Desk) -> None:
     """Reads in progress finish."""
     ids = desk.accepted(RECOVERED_AT_ONCE + 1)
     desk.queue.enqueue_unfinished(desk.left())
+    assert desk.loaded() == set(ids[:RECOVERED_AT_ONCE])
     desk.queue.clear()
     for run_id in ids:
         desk.queue.finished_one(run_id)
-    assert desk.loaded() == set(ids[:RECOVERED_AT_ONCE])
+    assert desk.loaded() == set()
 
 
 @pytest.mark.parametrize(

@@ -207,3 +207,12 @@ def test_with_a_store_no_inputs_are_remembered() -> None:
     table.remember(STATUS, None)
     assert table.ended("run") == STATUS
     assert table.inputs_of("run") is None
+
+
+def test_a_sub_workflow_is_of_the_family_of_the_run_at_the_top() -> None:
+    """At any depth; also of a parent that this engine does not know."""
+    table = RunTable()
+    runs = [a_run("top"), a_run("child", "top"), a_run("grandchild", "child"), a_run("orphan", "unknown")]
+    for run in runs:
+        table.add(run)
+    assert [run.family for run in runs] == ["top", "top", "top", "unknown"]

@@ -9,6 +9,7 @@ import pytest
 
 from stretto.actors import action
 from stretto.actors.catalogue.catalogue import Catalogue
+from stretto.actors.dispatch import Dispatcher, Lane
 from stretto.actors.journal.key_files import keyring_for
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.sql.reader import SqlReader
@@ -245,3 +246,20 @@ def test_runs_that_are_left_at_the_end_are_sent_too(bench: Bench, listeners: lis
         assert outcome_of(run).errors[0]["code"] == "engine_stopped"
     GATE.release()
     stop.get(timeout=PATIENCE)
+
+
+def test_a_run_and_its_sub_workflows_share_a_lane(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many children get no more turns than one run, and another run has a lane of its own."""
+    lanes: list[Lane] = []
+    make = Dispatcher.lane
+
+    def counted(dispatcher: Dispatcher) -> Lane:
+        lanes.append(make(dispatcher))
+        return lanes[-1]
+
+    monkeypatch.setattr(Dispatcher, "lane", counted)
+    dispatcher = bench.proxy.host.services().get(timeout=PATIENCE).dispatcher
+    for number in (1, 2):
+        bench.run(CALL)
+        assert dispatcher.started()["RunSupervisor"] == 2 * number
+        assert len(lanes) == number

@@ -8,13 +8,14 @@ import pytest
 
 from stretto.actors.history import reports
 from stretto.actors.history.offline import OfflineRuns
-from stretto.actors.history.replay import replay
+from stretto.actors.history.replay import outcome_for_parent, replay
 from stretto.actors.journal.opening import open_store
-from stretto.actors.journal.records import Origin, Rerun
+from stretto.actors.journal.records import Origin, Rerun, Suspicion, Suspicions
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.conductor import (
     CancelRequested,
+    CannotKeep,
     Conductor,
     Event,
     IllegalTransition,
@@ -240,3 +241,58 @@ def test_ended_runs_are_deleted(
     shown: list[dict[str, Any]] = reports.list_runs(store.reader)["runs"]
     assert len(shown) == left + 1
     assert shown[0]["id"] == running.id
+
+
+def quarantine(store: Store, run_id: str) -> None:
+    noted = Suspicion(run_id=run_id, noted_at=1.0, crashes=2, quarantined_at=2.0, reason="quarantined: it is poison")
+    store.writer.write([Suspicions(noted=(noted,))])
+
+
+def test_a_quarantined_run_is_cancelled_without_a_replay(
+    store: Store, runs: OfflineRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only its child is replayed, which is cancelled by its own policy. Nobody can reuse its results."""
+    run = Conducted(store, CALLING)
+    child = Conducted(store, ONE, parent=run, of_item=("call", 0))
+    quarantine(store, run.id)
+    replayed: list[str] = []
+
+    def noted(reader: Any, accepted: Any, *rest: Any) -> Any:
+        replayed.append(accepted.run_id)
+        return replay(reader, accepted, *rest)
+
+    monkeypatch.setattr("stretto.actors.history.offline.replay", noted)
+    with pytest.raises(IllegalTransition, match=f"cannot change the run {run.id}: it is quarantined: it is poison"):
+        runs.request(run.id, PauseRequested)
+    runs.request(run.id, CancelRequested)
+    assert replayed == [child.id]
+    assert (status(store, run.id), status(store, child.id)) == ("cancelled", "cancelling")
+    assert store.reader.end(run.id) is not None
+    assert reports.why(store.reader, child.id)
+    with pytest.raises(CannotKeep, match="was cancelled in quarantine"):
+        runs.rerun(run.id, "failed_tasks")
+    assert outcome_for_parent(store.reader, run.id).status == "cancelled"
+
+
+def test_a_quarantined_run_is_released(store: Store, runs: OfflineRuns) -> None:
+    """The next daemon recovers it, alone."""
+    run = Conducted(store, ONE)
+    with pytest.raises(IllegalTransition, match="it is not quarantined"):
+        runs.recover(run.id)
+    with pytest.raises(UnknownRun):
+        runs.recover("unknown")
+    quarantine(store, run.id)
+    assert status(store, run.id) == "quarantined"
+    runs.recover(run.id)
+    assert (status(store, run.id), store.reader.quarantine(run.id)) == ("running", None)
+    assert store.reader.suspects() == [Suspicion(run_id=run.id, noted_at=NOW)]
+
+
+def test_a_parent_waits_for_a_quarantined_child(store: Store) -> None:
+    """Its waits name the run."""
+    run = Conducted(store, CALLING)
+    child = Conducted(store, ONE, parent=run, of_item=("call", 0))
+    quarantine(store, child.id)
+    wait, *_ = reports.why(store.reader, run.id)
+    assert (wait["kind"], wait["run"]) == ("quarantined_child", child.id)
+    assert wait["text"] == f"the sub-workflow's run {child.id} is quarantined: see `stretto runs why {child.id}`"

@@ -1,19 +1,22 @@
 """The journal's actor: the contents of a transaction, the order of notifications, and failures of the store."""
 
+import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import pykka
 import pytest
 
 from stretto.actors.actions import ActionRegistry
-from stretto.actors.dispatch import Deferred, Dispatcher, Timers
+from stretto.actors.dispatch import Deferred, Dispatcher, RightOfWay, Timers
 from stretto.actors.dispatch.clock import Clock
 from stretto.actors.journal.actor import PRUNE_PORTION, JournalActor
+from stretto.actors.journal.backlog import PORTION_ENTRIES
 from stretto.actors.journal.link import JournalLink
 from stretto.actors.journal.messages import PruneRuns, RunExists, RunUnrecordable, StoreGone
-from stretto.actors.journal.records import Ending, Happened, Write
+from stretto.actors.journal.records import Ending, Happened, Suspicions, Write
 from stretto.actors.journal.store import AlreadyAccepted, Prune, StoreLost, StoreUnavailable, Unrecordable
 from stretto.actors.runners import Runners
 from stretto.actors.runs.messages import RunRecorded
@@ -63,17 +66,18 @@ class Book:
         while self.gate.acquire(blocking=False):
             pass
 
-    def write(self, writes: Sequence[Write]) -> list[AlreadyAccepted]:
+    def write(self, writes: Sequence[Write], more: Iterable[Sequence[Write]] = ()) -> list[AlreadyAccepted]:
         self.begun.release()
         assert self.gate.acquire(timeout=PATIENCE)
         if self.errors:
             raise self.errors.pop(0)
         for write in writes:
+            assert not isinstance(write, Suspicions)
             if write.run_id in self.unrecordable:
                 raise Unrecordable(f"{write.run_id} is odd")
             if self.broken.get(write.run_id):
                 raise self.broken[write.run_id].pop()
-        self.transactions.append(list(writes))
+        self.transactions.append([*writes, *chain.from_iterable(more)])
         return self.existing
 
     def pruning(self, _prune: Prune) -> "Portions":
@@ -90,7 +94,8 @@ class Desk:
         self.book = Book()
         self._waiters: list[pykka.ActorRef[Inbox]] = []
         self.engine = Inbox.start()
-        self.link = JournalLink()
+        self.right_of_way = RightOfWay()
+        self.link = JournalLink(self.right_of_way)
         self._clock = Clock.start()
         self._dispatcher = Dispatcher(1)
         services = Services(
@@ -149,7 +154,7 @@ def wait_for(waiter: "pykka.ActorRef[Inbox]") -> None:
 
 
 def runs_of(transactions: list[list[Write]]) -> list[list[str]]:
-    return [[write.run_id for write in each] for each in transactions]
+    return [[write.run_id for write in each if not isinstance(write, Suspicions)] for each in transactions]
 
 
 def test_what_comes_during_a_transaction_is_the_next_one(desk: Desk) -> None:
@@ -376,3 +381,85 @@ def test_a_question_for_what_is_durable_so_far_is_answered_without_a_transaction
     wait_for(waiter)
     waiter.stop()
     assert desk.book.transactions == []
+
+
+def fill(desk: Desk, run_id: str, records: int) -> None:
+    """Record entries of a run, as a large fan-out does."""
+    for _ in range(records):
+        desk.link.record(Happened(run_id=run_id, first=0, entries=ENTRIES, secret=False))
+
+
+ENTRIES: Any = (None,) * 64
+
+
+def test_a_request_overtakes_the_records_of_a_large_run(desk: Desk) -> None:
+    """It is in the transaction after the one that is being written."""
+    desk.book.hold_up()
+    fill(desk, "large", 1)
+    assert desk.book.begun.acquire(timeout=PATIENCE)
+    fill(desk, "large", 100)
+    waiter = desk.record("small")
+    desk.book.gate.release(1_000)
+    wait_for(waiter)
+    assert runs_of(desk.book.transactions)[:2] == [["large"], ["small"]]
+    all_written = Deferred()
+    reply: pykka.ThreadingFuture[None] = pykka.ThreadingFuture()
+    all_written.subscribe(reply, set())
+    desk.link.record(None, (), ((all_written, None),))
+    reply.get(timeout=PATIENCE)
+    assert list(chain.from_iterable(runs_of(desk.book.transactions))).count("large") == 101
+    assert desk.link.pending == 0
+
+
+def test_a_transaction_ends_with_what_someone_waits_for(desk: Desk) -> None:
+    """A request that comes meanwhile is added to it, and no further portion."""
+    waiters: queue.SimpleQueue[pykka.ActorRef[Inbox]] = queue.SimpleQueue()
+    write_all = desk.book.write
+
+    def write(writes: Sequence[Write], more: Iterable[Sequence[Write]] = ()) -> list[AlreadyAccepted]:
+        def portions() -> Iterator[Sequence[Write]]:
+            for number, portion in enumerate(more):
+                if number == 1:
+                    waiters.put(desk.record("small"))
+                yield portion
+
+        return write_all(writes, portions())
+
+    desk.book.hold_up()
+    fill(desk, "other", 1)
+    assert desk.book.begun.acquire(timeout=PATIENCE)
+    desk.book.write = write  # type: ignore[method-assign]
+    portion = PORTION_ENTRIES // len(ENTRIES)
+    fill(desk, "large", 10 * portion)
+    desk.book.gate.release(1_000)
+    wait_for(waiters.get(timeout=PATIENCE))
+    assert runs_of(desk.book.transactions)[:2] == [["other"], ["large"] * 3 * portion + ["small"]]
+
+
+def test_a_family_is_written_in_its_order(desk: Desk) -> None:
+    """A child's records do not overtake its parent's, though someone waits for them."""
+    desk.book.hold_up()
+    fill(desk, "other", 1)
+    assert desk.book.begun.acquire(timeout=PATIENCE)
+    waiter = Inbox.start()
+    desk.link.record(happened("parent"), family="top")
+    desk.link.record(happened("child"), ((waiter, RunRecorded()),), family="top")
+    desk.book.gate.release(1_000)
+    wait_for(waiter)
+    waiter.stop()
+    assert runs_of(desk.book.transactions) == [["other"], ["parent", "child"]]
+
+
+def test_the_right_of_way_is_kept_until_no_one_waits(desk: Desk) -> None:
+    """It is taken with the record, before the journal knows of it."""
+    taken: list[bool] = []
+    desk.book.hold_up()
+    desk.link.record(happened("a"))
+    taken.append(desk.right_of_way.taken)
+    waiter = desk.record("b")
+    taken.append(desk.right_of_way.taken)
+    desk.book.gate.release(1_000)
+    wait_for(waiter)
+    desk.actor.stop()
+    taken.append(desk.right_of_way.taken)
+    assert taken == [False, True, False]

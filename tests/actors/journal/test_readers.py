@@ -12,9 +12,10 @@ import structlog
 
 from stretto.actors.dispatch import Deferred
 from stretto.actors.journal.opening import open_store
-from stretto.actors.journal.readers import THREADS, NoReaders, NoStore, Readers
+from stretto.actors.journal.readers import THREADS, NoReaders, NoStore, Readers, ReadingStopped
 from stretto.actors.journal.store import Reader, StoreUnavailable
 from stretto.metrics import configure_logging
+from tests.support.guards import BreaksOff
 from tests.support.recording import acceptance
 from tests.support.waiting import PATIENCE, Inbox, messages_of
 
@@ -149,3 +150,12 @@ def test_without_a_store_there_is_nothing_to_read() -> None:
         with pytest.raises(NoStore, match=r"start it with a store, such as sqlite:///stretto\.db"):
             ask(workflow_of)
     nothing.stop()
+
+
+def test_a_read_that_is_broken_off_says_so() -> None:
+    """It is an error for whoever asked."""
+    with open_store("sqlite://", None) as store:
+        readers = Readers(store.reader, BreaksOff())
+        with pytest.raises(ReadingStopped, match="an evaluation was stopped, because it still ran after 2 s"):
+            answer_of(readers.ask_deferred(workflow_of))
+        readers.stop()

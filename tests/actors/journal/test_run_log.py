@@ -34,7 +34,13 @@ class Noted(NoJournal):
     def __init__(self) -> None:
         self.records: list[tuple[Write | None, Notifications, Answers]] = []
 
-    def record(self, write: Write | None, notifications: Notifications = (), answers: Answers = ()) -> None:
+    def record(
+        self,
+        write: Write | None,
+        notifications: Notifications = (),
+        answers: Answers = (),
+        family: str | None = None,
+    ) -> None:
         self.records.append((write, notifications, answers))
 
     def happened(self) -> list[Happened]:

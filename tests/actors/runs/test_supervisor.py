@@ -4,7 +4,8 @@ import io
 import json
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -213,7 +214,8 @@ def test_an_item_that_is_cancelled_while_its_start_is_written_never_begins(
     writing, goes_on = threading.Semaphore(0), threading.Semaphore(0)
     write = SqlWriter.write
 
-    def slow(writer: SqlWriter, writes: Sequence[Write]) -> Any:
+    def slow(writer: SqlWriter, writes: Sequence[Write], more: Iterable[Sequence[Write]]) -> Any:
+        writes = [*writes, *chain.from_iterable(more)]
         entries = [entry for each in writes if isinstance(each, Happened) for entry in each.entries]
         if any(isinstance(entry, ItemStarted) for entry in entries):
             writing.release()

@@ -6,7 +6,7 @@ The crash test lays a fault into a file, at any time; the daemon's actions (`act
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -98,12 +98,21 @@ class Trap:
         write = SqlWriter.write
         committing = threading.local()
 
-        def wrapped(writer: SqlWriter, writes: Sequence[Write]) -> list[AlreadyAccepted]:
+        def wrapped(
+            writer: SqlWriter, writes: Sequence[Write], more: Iterable[Sequence[Write]] = ()
+        ) -> list[AlreadyAccepted]:
             self.step("before_transaction", writes)
-            committing.writes = writes
-            taken = write(writer, writes)
+            committing.writes = written = list(writes)
+
+            def portions() -> Iterator[Sequence[Write]]:
+                for portion in more:
+                    self.step("before_transaction", portion)
+                    written.extend(portion)
+                    yield portion
+
+            taken = write(writer, writes, portions())
             committing.writes = None
-            self.step("after_commit", writes)
+            self.step("after_commit", written)
             return taken
 
         @event.listens_for(Engine, "commit")

@@ -35,6 +35,7 @@ STORED_MEMBERS = {
     "results_written": "lines size whole",
     "results_closed": "",
     "stream_failed": "kind message",
+    "evaluation_stopped": "place expression seconds begun",
 }
 """The words and members that stores of version 0001 contain. Add new ones; never change one."""
 

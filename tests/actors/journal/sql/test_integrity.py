@@ -81,6 +81,21 @@ def test_nothing_is_wrong_with_a_store_that_is_used_as_it_should(url: str) -> No
             "DELETE FROM entries WHERE number = 0 AND run = 1",
             "run ended: its 2 entries must be numbered from 0 without gaps, got numbers from 1 to 2",
         ),
+        (
+            "UPDATE runs SET status = 'quarantined' WHERE id = 'running'",
+            "run running: marked as quarantined, but no reason is noted",
+        ),
+        (
+            (
+                "INSERT INTO suspects (run, crashes, noted_at, quarantined_at, reason) "
+                "SELECT number, 2, 1.0, 2.0, 'poison' FROM runs WHERE id = 'running'"
+            ),
+            "run running: its quarantine is noted, but it is not marked",
+        ),
+        (
+            "INSERT INTO suspects (run, crashes, noted_at) SELECT number, -1, 1.0 FROM runs WHERE id = 'running'",
+            "run running: its number of crashes must be at least 0",
+        ),
         ("DELETE FROM run_ends WHERE run = 1", "run ended: marked as ended, but the end record is missing"),
         (
             "UPDATE runs SET ended_at = NULL WHERE id = 'ended'",

@@ -168,6 +168,20 @@ def test_a_copy_is_whole_or_not_there(path: Path) -> None:
     assert [each.name for each in path.parent.glob("*part*")] == []
 
 
+def test_backups_before_an_upgrade_have_names_of_their_own(path: Path) -> None:
+    """Two in the same second are two files, and the parts that a killed process has left are removed."""
+    open_store(f"sqlite:///{path}", None).close()
+    left = path.with_name("store.db.version-0001.20261128T034144Z.backup.part-0badf00d")
+    other = path.with_name("other.db.version-0001.20261128T034144Z.backup.part-0badf00d")
+    for each in (left, other):
+        each.write_text("half")
+    file = SqliteFile(path)
+    backups = {file.back_up("0001") for _ in range(3)}
+    file.release()
+    assert len(backups) == 3
+    assert (left.exists(), other.exists()) == (False, True)
+
+
 def test_readers_of_a_file_find_what_a_crash_has_left(path: Path) -> None:
     """Committed data that is only in the write-ahead log is read, although its writer is dead."""
     with open_store(f"sqlite:///{path}", None) as store:

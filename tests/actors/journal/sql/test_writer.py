@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.records import Ending, Happened, Idempotency, RunAccepted, TaskState, Write
-from stretto.actors.journal.sql import transaction
+from stretto.actors.journal.sql import progress, transaction
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import AlreadyAccepted, StoreUnavailable, Unrecordable
 from stretto.definitions.data.frozen import EMPTY_LIST
@@ -63,6 +63,24 @@ def test_a_file_grows_by_what_is_written(tmp_path: Path) -> None:
         results = store.writer.bytes_written - 5 * MEGABYTE
     assert [each.name for each in tmp_path.iterdir() if each.stat().st_size > 1000] == ["store.db"], "no log is left"
     assert path.stat().st_size < 5 * MEGABYTE + 3 * results
+
+
+def test_a_record_without_memory_is_refused_and_others_are_written(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The transaction is rolled back, and the error names the run."""
+    run, other = acceptance(), acceptance()
+    store.writer.write([run, other])
+
+    def starved(_entry: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(progress, "encode_entry", starved)
+    with pytest.raises(Unrecordable, match=f"{run.run_id}.*not enough memory"):
+        store.writer.write([happening(run.run_id, completed(0, RESULT))])
+    monkeypatch.undo()
+    store.writer.write([happening(other.run_id, completed(0, RESULT))])
+    assert rows_of(store, "entries") == 1
 
 
 def test_what_was_not_committed_does_not_count(store: Store) -> None:
@@ -189,3 +207,27 @@ def test_what_has_landed_is_known_until_all_of_it_is_given_again(store: Store) -
     with pytest.raises(Unrecordable):
         store.writer.write([landed])
     assert store.reader.entries(run.run_id, 0, 10) == [completed(0)]
+
+
+def test_portions_are_one_transaction(store: Store) -> None:
+    """They are taken one after the other, each when the ones before it are executed."""
+    run = acceptance()
+    rows: list[int] = []
+
+    def more() -> Iterator[list[Write]]:
+        for first in (0, 100):
+            rows.append(store.writer.rows_written)
+            yield [happening(run.run_id, *(completed(first + index, RESULT) for index in range(100)), first=first)]
+
+    store.writer.write([run], more())
+    assert rows == [0, 0]
+    assert store.writer.rows_written >= 201
+    assert len(store.reader.entries(run.run_id, 0, 500)) == 200
+
+
+def test_a_portion_that_the_store_refuses_undoes_those_before_it(store: Store) -> None:
+    """As all records of one transaction."""
+    run = acceptance()
+    with pytest.raises(Unrecordable, match="unknown"):
+        store.writer.write([run], iter([[happening("unknown", completed(0, RESULT))]]))
+    assert store.reader.accepted(run.run_id) is None

@@ -1,4 +1,4 @@
-"""What actions print, kept with their items, and the labels of runs."""
+"""The outputs of items (the texts that their actions print), and the labels of runs."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,0 +1,231 @@
+"""Breaks off calls in which one piece of work takes too long, by an exception raised in their thread.
+
+    guarded thread   --arms--> call of a function --disarms-->  value, or Overran
+                       |                             |
+    one lock        ---+-----------------------------+---------------------------
+                          |       |       |     |
+    watcher thread      looks   looks   looks  raises in the guarded thread
+
+The watcher looks at the armed calls ten times per limit. If the same piece of work runs at eleven further looks in a
+row, the call is broken off. Looks are counted, not seconds, so that a process that was suspended breaks off nothing.
+While no call is armed, the watcher sleeps without a timeout.
+
+Only pure functions may be guarded: the exception may come after any step of theirs.
+"""
+
+import ctypes
+import logging
+import sys
+import threading
+import time
+from collections.abc import Callable
+from threading import get_ident
+from types import FrameType
+from typing import Final, Protocol, TypeVar, TypeVarTuple
+
+LOOKS: Final = 10
+"""How often the watcher looks in the time of the limit."""
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+Find = Callable[[FrameType], FrameType | None]
+"""Returns the frame of the piece of work that a thread runs, given its innermost frame, or None."""
+
+logger = logging.getLogger("stretto.actors")
+
+_set_async_exception = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_ulong, ctypes.py_object)(
+    ("PyThreadState_SetAsyncExc", ctypes.pythonapi)
+)
+_NO_EXCEPTION: Final = ctypes.py_object()
+"""The null pointer, which withdraws an exception that has not arrived yet."""
+
+
+class Overran(Exception):
+    """A piece of work took longer than its limit, so the call was broken off.
+
+    Whatever the function would have changed is in an unknown state.
+
+    Attributes:
+        seconds: The limit.
+        frame: The frame of the piece of work.
+    """
+
+    def __init__(self, seconds: float, frame: FrameType) -> None:
+        self.seconds = seconds
+        self.frame = frame
+        super().__init__(f"it still ran after {seconds:g} s")
+
+
+class _BreakOff(BaseException):
+    """Raised in a guarded thread while its call is armed. It never leaves the call."""
+
+
+class Guard(Protocol):
+    """Calls functions, and may break them off."""
+
+    def call(self, function: Callable[[*Ts], T], /, *arguments: *Ts) -> T:
+        """Return `function(*arguments)`. Raises `Overran` if it is broken off."""
+
+
+class Unguarded:
+    """A guard that breaks off nothing."""
+
+    def call(self, function: Callable[[*Ts], T], /, *arguments: *Ts) -> T:
+        """Return `function(*arguments)`."""
+        return function(*arguments)
+
+
+class _GuardedThread:
+    """One thread that calls functions through the guard.
+
+    Attributes:
+        ident: The thread's identifier.
+        armed: Whether a call is in progress.
+        fresh: Whether a call has begun since the last look.
+        broken: The frame of the work because of which the call was broken off, or None.
+        work: The frame of the work that ran at the last look.
+        looks: At how many further looks in a row it ran.
+    """
+
+    __slots__ = ("armed", "broken", "fresh", "ident", "looks", "work")
+
+    def __init__(self, ident: int) -> None:
+        self.ident = ident
+        self.armed = self.fresh = False
+        self.broken: FrameType | None = None
+        self.work: FrameType | None = None
+        self.looks = 0
+
+
+class TimeGuard:
+    """Guards the calls of any number of threads, with one watcher thread that starts with the first call.
+
+    Work that runs in C and never returns to the interpreter cannot be broken off.
+    """
+
+    def __init__(self, seconds: float, find: Find) -> None:
+        """Guard nothing yet.
+
+        Args:
+            seconds: How long one piece of work may run. It is broken off up to two fifths of that later.
+            find: Finds the piece of work that a thread runs. It is called on the watcher's thread.
+        """
+        self.seconds = seconds
+        self._find = find
+        self._threads: dict[int, _GuardedThread] = {}
+        self._lock = threading.Lock()
+        self._watcher: threading.Thread | None = None
+        self._asleep = True
+        self._stopped = False
+        self._bell = threading.Lock()
+        self._bell.acquire()
+
+    def call(self, function: Callable[[*Ts], T], /, *arguments: *Ts) -> T:
+        """Call a function. A guarded function may not call this again.
+
+        Args:
+            function: A pure function.
+            arguments: Its arguments.
+
+        Returns:
+            The value of the function.
+
+        Raises:
+            Overran: One piece of its work took too long.
+        """
+        # The exception comes between two steps of the interpreter: when a function is entered or a call has returned,
+        # and at the end of a loop's body. `with lock:` has none of these between taking the lock and its first line,
+        # so that every way out of the inner `try` disarms. After that at most one exception is left, which is the one
+        # that was raised before and comes as the lock is released. It is caught, or withdrawn below.
+        thread = self._threads.get(get_ident()) or self._admit()
+        lock = self._lock
+        try:
+            try:
+                with lock:
+                    if self._asleep:
+                        self._wake()
+                    thread.armed = thread.fresh = True
+                value = function(*arguments)
+            finally:
+                with lock:
+                    thread.armed = False
+            # A break that something has swallowed leaves an unknown state behind, too.
+            if thread.broken is None:
+                return value
+        except BaseException:
+            if thread.broken is None:
+                raise
+        try:  # noqa: SIM105 - `suppress` has steps of its own, between which it could come
+            _set_async_exception(thread.ident, _NO_EXCEPTION)
+        except _BreakOff:
+            pass
+        broken, thread.broken = thread.broken, None
+        assert broken is not None  # noqa: S101 - for the type checker
+        raise Overran(self.seconds, broken)
+
+    def _admit(self) -> _GuardedThread:
+        thread = self._threads[get_ident()] = _GuardedThread(get_ident())
+        return thread
+
+    def stop(self) -> None:
+        """End the watcher. Later calls are not broken off."""
+        with self._lock:
+            self._stopped = True
+            self._asleep = False
+            if self._bell.locked():
+                self._bell.release()
+        if self._watcher is not None:
+            self._watcher.join()
+
+    def _wake(self) -> None:
+        """Wake the watcher, or start it. The lock is held."""
+        if self._watcher is None:
+            watcher = threading.Thread(target=self._watch, name="stretto-time-guard", daemon=True)
+            try:
+                watcher.start()
+            except RuntimeError:  # no more threads: the next call tries again
+                logger.warning("the time guard's thread cannot be started: calls are not broken off")
+                return
+            self._watcher = watcher
+        elif self._bell.locked():
+            self._bell.release()
+        self._asleep = False
+
+    def _watch(self) -> None:
+        interval, due = self.seconds / LOOKS, time.monotonic()
+        while not self._stopped:
+            again, now = self._look(), time.monotonic()
+            # A look that comes late, because the work keeps the interpreter, must not delay the ones after it.
+            due = max(due + interval, now)
+            self._bell.acquire(timeout=due - now if again else -1)
+
+    def _look(self) -> bool:
+        """Look at all threads. Return whether to look again without being woken."""
+        with self._lock:
+            # A list, because a thread may make its first call meanwhile. All are looked at.
+            lively = [self._look_at(thread) for thread in list(self._threads.values())]
+            self._asleep = not (self._stopped or any(lively))
+            return not self._asleep
+
+    def _look_at(self, thread: _GuardedThread) -> bool:
+        """Break a call off if it is time. Return whether a call is in progress, or was since the last look."""
+        if thread.fresh or not thread.armed:
+            lively, thread.fresh = thread.fresh, False
+            thread.work, thread.looks = None, 0
+            return lively
+        work = thread.broken or self._find(sys._current_frames()[thread.ident])  # noqa: SLF001 - the documented name
+        if work is None or work is not thread.work:
+            thread.work, thread.looks = work, 0
+            return True
+        thread.looks += 1
+        if thread.looks > LOOKS:  # one more, because the first one may have been late
+            # Also at each later look, for something may have swallowed the exception: `__del__` does.
+            self._break_off(thread, work)
+        return True
+
+    @staticmethod
+    def _break_off(thread: _GuardedThread, work: FrameType) -> None:
+        """Raise the exception in an armed thread. The lock is held."""
+        thread.broken = work
+        _set_async_exception(thread.ident, ctypes.py_object(_BreakOff))
