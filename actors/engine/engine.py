@@ -156,7 +156,7 @@ class Engine(DispatchedActor):
 
         Raises:
             UnknownWorkflow: There is no such workflow.
-            InvalidDefinition: The definition has errors, or reads a name that the keystore or the configuration lacks.
+            InvalidDefinition: The definition has errors, or reads a name that keystore or configuration lack.
             InvalidInput: The inputs do not match the parameters.
             EngineStopping: The engine is being stopped.
             IdempotencyConflict: The key belongs to another request.
@@ -240,8 +240,7 @@ class Engine(DispatchedActor):
         """Return why a run, or one of its tasks, is waiting, or how and where an ended run ended.
 
         Returns:
-            A list of {kind, text, ...}. Of an ended run the kinds are `ended`, and `error` for each error. Without a
-            store, the errors of an ended run are not kept, and its failed tasks take their place.
+            A list of {kind, text, ...}. Of an ended run: `ended`, and an `error` for each of its errors.
 
         Raises:
             UnknownTask: The workflow has no such task.
