@@ -21,13 +21,7 @@ from stretto.actors.history import reports
 from stretto.actors.journal import PAGE, Origin, RerunScope
 from stretto.actors.packs import Source
 from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND
-from stretto.actors.runs import (
-    MAX_ITEMS_IN_FLIGHT,
-    MAX_RESULT_BYTES,
-    ControlRun,
-    ReportItemOutput,
-    WatchRun,
-)
+from stretto.actors.runs import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS, ControlRun, ReportItemOutput, WatchRun
 from stretto.definitions.conductor import events
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
@@ -68,6 +62,7 @@ class Engine(DispatchedActor):
         metrics_port: int | None = None,
         *,
         max_items_in_flight: int = MAX_ITEMS_IN_FLIGHT,
+        max_runs: int = MAX_RUNS,
         max_result_bytes: int = MAX_RESULT_BYTES,
         threads: int = DEFAULT_THREADS,
         max_threads_left_behind: int = MAX_THREADS_LEFT_BEHIND,
@@ -94,6 +89,7 @@ class Engine(DispatchedActor):
             actions: Modules to import, or FILE.py to execute, for their actions.
             metrics_port: The loopback port of the metrics endpoint. 0 is any free port, None is no endpoint.
             max_items_in_flight: The bound on items in flight in all runs together.
+            max_runs: The bound on runs in progress. A new run above it is refused.
             max_result_bytes: The bound on the JSON text of one action's result. A larger one fails its item.
             threads: The bound on threads for plain functions.
             max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
@@ -129,7 +125,7 @@ class Engine(DispatchedActor):
             pack_config=pack_config, keystore=keystore, rendered_commands=rendered_commands, protected=protected,
             check_digests=check_digests, store_key=store_key, retention=Retention(retain_days, retain_runs),
             files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
-            max_result_bytes=max_result_bytes, expression_limits=expression_limits,
+            max_runs=max_runs, max_result_bytes=max_result_bytes, expression_limits=expression_limits,
         ))  # fmt: skip
         return start_actor(parts, lambda: cls.start_on(parts.services.dispatcher, parts))
 
@@ -158,7 +154,7 @@ class Engine(DispatchedActor):
             UnknownWorkflow: There is no such workflow.
             InvalidDefinition: The definition has errors, or reads a name that keystore or configuration lack.
             InvalidInput: The inputs do not match the parameters.
-            EngineStopping: The engine is being stopped.
+            EngineStopping, TooManyRuns: The engine is being stopped, or has `max_runs` runs in progress.
             IdempotencyConflict: The key belongs to another request.
             RefusedFile: The run must not use a file whose path is fixed in the definition.
         """

@@ -27,7 +27,7 @@ from stretto.actors.journal import (
 from stretto.actors.locating import is_folder
 from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
 from stretto.actors.runners import Runners
-from stretto.actors.runs import PermitPool, PruneDue, Services, SharePermits
+from stretto.actors.runs import MAX_RUNS, PermitPool, PruneDue, Services, SharePermits
 from stretto.definitions.expressions import LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits, evaluation_in
 from stretto.metrics import Instruments, MetricsServer, configure_logging, get_logger
 
@@ -70,6 +70,7 @@ class EngineOptions:
     actions: Paths
     metrics_port: int | None
     max_items_in_flight: int
+    max_runs: int
     max_result_bytes: int
     threads: int
     max_threads_left_behind: int
@@ -115,6 +116,7 @@ class EngineParts:
     unfinished: tuple[Unfinished, ...] = ()
     suspects: tuple[Suspicion, ...] = ()
     retention: Retention = FOR_EVER
+    max_runs: int = MAX_RUNS
     stack: StopStack = field(default_factory=StopStack)
 
 
@@ -175,6 +177,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             unfinished,
             suspects,
             options.retention,
+            options.max_runs,
             stack.pop_all(),
         )
 
@@ -245,7 +248,7 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_qu
 
 
 def _check(options: EngineOptions) -> None:
-    for name in ("max_items_in_flight", "max_result_bytes", "threads", "dispatchers"):
+    for name in ("max_items_in_flight", "max_runs", "max_result_bytes", "threads", "dispatchers"):
         value = getattr(options, name)
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")

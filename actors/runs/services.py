@@ -19,6 +19,7 @@ from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.metrics import Instruments
 
 MAX_ITEMS_IN_FLIGHT: Final = 1024
+MAX_RUNS: Final = 100_000
 MAX_RESULT_BYTES: Final = 64 * 1024 * 1024
 """Bytes of the JSON text of one action's result. A larger one fails its item."""
 

@@ -11,6 +11,7 @@ from stretto.definitions.expressions import DEFAULT_LIMITS, LEAST_MAX_BYTES, LEA
 
 # Defined here, because the import of Engine takes as long as the rest of `stretto config show`.
 MAX_ITEMS_IN_FLIGHT = 1024
+MAX_RUNS = 100_000
 MAX_RESULT_BYTES = 64 * 1024 * 1024
 THREADS = 16
 MAX_THREADS_LEFT_BEHIND = 64
@@ -40,6 +41,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         retain_days: How many days an ended run is kept. None keeps it forever.
         retain_runs: How many ended runs are kept. None keeps all.
         max_items_in_flight: How many items run at a time.
+        max_runs: How many runs are in progress at a time. A new run above that is refused.
         max_result_bytes: How many bytes the JSON text of one action's result may have.
         threads: How many threads run plain functions.
         max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
@@ -60,6 +62,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=0)] | None, Meta(description="a whole number, at least 0, or null")
     ] = None
     max_items_in_flight: Count = MAX_ITEMS_IN_FLIGHT
+    max_runs: Count = MAX_RUNS
     max_result_bytes: Count = MAX_RESULT_BYTES
     threads: Count = THREADS
     max_threads_left_behind: Annotated[int, Meta(ge=0, description="a whole number, at least 0")] = (
