@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.definitions.conductor import CannotKeep, IllegalTransition, NothingToRerun, UnknownTask
     from stretto.definitions.data import Frozen, freeze, thaw
     from stretto.definitions.dialects import read_workflow
     from stretto.definitions.errors import (
@@ -30,6 +31,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "conductor": "CannotKeep IllegalTransition NothingToRerun UnknownTask",
             "data": "Frozen freeze thaw",
             "dialects": "read_workflow",
             "errors": (
@@ -41,15 +43,19 @@ else:
     )
 
 __all__ = [
+    "CannotKeep",
     "ExpressionError",
     "Finding",
     "Frozen",
+    "IllegalTransition",
     "InvalidDefinition",
     "InvalidInput",
     "LimitExceeded",
     "NotData",
+    "NothingToRerun",
     "Place",
     "StrettoError",
+    "UnknownTask",
     "UnknownWorkflow",
     "Workflow",
     "freeze",

@@ -7,10 +7,11 @@ from stretto.actors.dispatch import Deferred
 from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.release import Release
 from stretto.actors.engine.run_table import MAX_REMEMBERED_RUNS, RunTable, run_ended_error
+from stretto.actors.engine.submission import checked_watcher
 from stretto.actors.history import quarantine_wait, reports
 from stretto.actors.journal import Reader
 from stretto.actors.outcome import UnknownRun
-from stretto.actors.runs import ControlRun, ExplainWaits, Forwarded, ReportStatus, Services
+from stretto.actors.runs import ControlRun, ExplainWaits, Forwarded, ReportStatus, Services, WatchRun
 from stretto.definitions.conductor import ENDED, CancelRequested, IllegalTransition
 
 
@@ -52,6 +53,12 @@ class RunRequests:
         if quarantine is not None:
             return [quarantine_wait(quarantine)]
         return self.send(run_id, "ask about", ExplainWaits(task, self._quarantine.children_of(run_id)))
+
+    def watch(self, run_id: str, watcher: Any) -> Deferred:
+        """Send an actor a run's progress. See `Engine.watch`."""
+        if checked_watcher(watcher) is None:
+            raise TypeError("a watcher must be an ActorRef, got None")
+        return self.send(run_id, "watch", WatchRun(watcher))
 
     def _forward(self, run_id: str, verb: str | None, message: Any) -> Deferred:
         run = self._table.get(run_id)
