@@ -12,7 +12,7 @@ WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 # The interpreters of `make test-all`; one that is not there is left out with a word.
 PYTHONS ?= python3.11 python3.12 python3.13
 
-.PHONY: help demo test test-fast test-all check perf perf-quick perf-peers format clean
+.PHONY: help demo test test-fast test-all check docs perf perf-quick perf-peers format clean
 .DELETE_ON_ERROR:
 
 $(STAMP): setup.cfg pyproject.toml
@@ -58,6 +58,9 @@ check: $(STAMP) .typing  ## formatting, lint, types, and the packages' import co
 	mkdir -p .typing/stretto
 	for package in $(PACKAGES); do ln -sfn ../../$$package .typing/stretto/$$package; done
 	touch .typing
+
+docs: $(STAMP)  ## the pages of docs/reference/, from the docstrings
+	$(BIN)/python docs/reference/generate.py
 
 perf: $(STAMP)  ## all benchmarks, and the report under docs/benchmarks/: under 15 minutes
 	$(BIN)/python perf/run.py --report

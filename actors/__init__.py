@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.actors.actions.core.addresses import AddressPolicy
     from stretto.actors.actions.errors import ActionFailed, CannotLoadActions, DuplicateAction, InvalidAction
     from stretto.actors.actions.registry import action
     from stretto.actors.engine.blocking import BlockingEngine, RunNotEnded
@@ -34,6 +35,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "actions.core.addresses": "AddressPolicy",
             "actions.errors": "ActionFailed CannotLoadActions DuplicateAction InvalidAction",
             "actions.registry": "action",
             "engine.blocking": "BlockingEngine RunNotEnded",
@@ -53,6 +55,7 @@ else:
 
 __all__ = [
     "ActionFailed",
+    "AddressPolicy",
     "BlockingEngine",
     "CannotLoadActions",
     "CannotOpenStore",

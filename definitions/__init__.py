@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         StrettoError,
         UnknownWorkflow,
     )
+    from stretto.definitions.expressions import ExpressionLimits
     from stretto.definitions.model import Workflow
 else:
     __getattr__ = lazy_face(
@@ -38,6 +39,7 @@ else:
                 "ExpressionError Finding InvalidDefinition InvalidInput LimitExceeded NotData Place StrettoError "
                 "UnknownWorkflow"
             ),
+            "expressions": "ExpressionLimits",
             "model": "Workflow",
         },
     )
@@ -45,6 +47,7 @@ else:
 __all__ = [
     "CannotKeep",
     "ExpressionError",
+    "ExpressionLimits",
     "Finding",
     "Frozen",
     "IllegalTransition",
