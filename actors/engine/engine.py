@@ -252,7 +252,7 @@ class Engine(DispatchedActor):
     def item_output(self, run_id: str, task: str, index: int = 0) -> Any:
         """Return what an item in flight has written so far, or its last ended attempt, secrets masked.
 
-        It is {task, visit, index, attempt, outcome, stdout, stderr, truncated, cut}, with 64 KiB of each stream or None.
+        {task, visit, index, attempt, outcome, stdout, stderr, truncated, cut}, with 64 KiB of each stream or None.
 
         Raises:
             ItemNotInFlight, UnknownItem: Nothing of the item is kept.
