@@ -84,9 +84,9 @@ def test_runs_are_listed(kept: Kept) -> None:
     lines = [line.split() for line in result.stdout.splitlines()]
     assert lines[0] == ["RUN", "WORKFLOW", "STATUS", "ACCEPTED", "TOOK"]
     assert [line[:3] for line in lines[1:]] == [
-        [kept.running.id, "tests.items", "running"],
-        [kept.succeeded.id, "tests.one", "succeeded"],
-        [kept.failed.id, "tests.items", "failed"],
+        [kept.running.id[-8:], "tests.items", "interrupted"],
+        [kept.succeeded.id[-8:], "tests.one", "succeeded"],
+        [kept.failed.id[-8:], "tests.items", "failed"],
     ]
     assert lines[2][3:] == ["1970-01-01", "00:16:40Z", "1.00", "s"]
     assert (result.exit_code, result.stderr) == (0, "")
@@ -154,7 +154,7 @@ def test_a_run_is_shown(kept: Kept) -> None:
 
 def test_a_run_in_progress_is_shown_with_what_it_waits_for(kept: Kept) -> None:
     """`why` tells it in words, and as data; an ended run waits for nothing."""
-    assert "status    running" in kept.runs("show", kept.running.id).stdout
+    assert "status    interrupted" in kept.runs("show", kept.running.id).stdout
     assert kept.runs("why", kept.running.id).stdout.startswith("item 0 of 'probe' is in flight since")
     assert [each["kind"] for each in kept.told("why", kept.running.id, "probe")] == ["item_in_flight"]
     result = kept.runs("why", kept.failed.id)

@@ -401,8 +401,8 @@ def test_what_was_skipped_by_request_is_skipped_again(scope: ReuseScope) -> None
 # ---- failures that `max_failures` allows
 
 
-def tolerating(*tasks: dict[str, object]) -> Workflow:
-    """Return a workflow with a fan-out of which one item may fail."""
+def tolerating(*tasks: dict[str, object]) -> str:
+    """Return a workflow's text with a fan-out of which one item may fail."""
     return workflow({**FAN, "max_failures": 1, "next": [then("b")]}, {"name": "b"}, *tasks)
 
 
