@@ -38,7 +38,7 @@ class Reruns:
 
     def rerun(self, run_id: str, scope: RerunScope, task: str | None, origin: Origin) -> Deferred:
         """Start a rerun. See `Engine.rerun`."""
-        self._admission.check()
+        self._admission.check_new_run()
         if scope not in SCOPES:
             raise ValueError(f"the scope of a rerun must be one of {', '.join(SCOPES)}, got {scope!r}")
         if task is not None and scope != "failed_items":
@@ -87,7 +87,7 @@ class Reruns:
         request.origin = message.origin
         request.labels = old.labels
         try:
-            self._admission.check()
+            self._admission.check_new_run()
             self._runs.check_files(request)
             self._runs.start(request)
         except StrettoError as error:

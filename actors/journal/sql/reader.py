@@ -63,6 +63,7 @@ from stretto.actors.journal.store import (
     Unfinished,
 )
 from stretto.definitions.conductor import ItemCompleted
+from stretto.definitions.expressions import UNRECORDED_LIMITS, ExpressionLimits
 
 _PORTION: Final = 500
 """Unfinished runs read in one transaction."""
@@ -160,6 +161,7 @@ class SqlReader:
             depth=row.depth,
             idempotency=self._idempotency(row),
             rerun=restore_rerun(row),
+            limits=_limits(row),
             origin=restore_origin(row),
             labels=restore_labels(row),
         )
@@ -368,3 +370,8 @@ def _item_row(row: Any) -> ItemRow:
         began_at=row.began_at,
         seconds=row.seconds,
     )
+
+
+def _limits(row: Any) -> ExpressionLimits:
+    """Return the limits of a run from a row of `runs`."""
+    return UNRECORDED_LIMITS if row.max_cost is None else ExpressionLimits(row.max_cost, row.max_bytes)
