@@ -111,14 +111,14 @@ def run(
         ).proxy()  # fmt: skip
     except StrettoError as error:
         give_up(str(error), code_of(error))
-    handle, outcome = _followed(engine, prepare, log_level)
+    handle, outcome = _followed(engine, prepare, log_level, store)
     _stop(engine)
     print_outcome(handle.id, handle.workflow, outcome, as_json=as_json)
     sys.exit(0 if outcome.status == "succeeded" else FAILED)
 
 
 def _followed(
-    engine: Any, prepare: "Callable[[Any], Callable[[Any], RunHandle]]", log_level: str
+    engine: Any, prepare: "Callable[[Any], Callable[[Any], RunHandle]]", log_level: str, store: str | None
 ) -> "tuple[RunHandle, Outcome]":
     """Return the handle and outcome of a run. An error stops the engine and ends the process."""
     from stretto.actors.cli.support.error_exits import code_of
@@ -137,7 +137,8 @@ def _followed(
         give_up(str(error), code_of(error))
     except KeyboardInterrupt as interrupt:
         _stop_at_once(engine)
-        give_up(" ".join(["interrupted", *interrupt.args]), INTERRUPTED)
+        left = "" if store is None else "".join(f"; `--resume {run_id}` continues the run" for run_id in interrupt.args)
+        give_up(f"interrupted{left}", INTERRUPTED)
 
 
 def _check_alone(store: str | None, *, detach: bool, of_a_store: str | None) -> None:
@@ -213,7 +214,7 @@ def _continued_run(run_id: str, engine: Any) -> "Callable[[Any], RunHandle]":
 def _follow(engine: Any, begin: "Callable[[Any], RunHandle]", log_level: str) -> "tuple[RunHandle, Outcome]":
     """Begin the run and wait for its outcome. Ctrl-C cancels the run by its policy. A second one stops at once.
 
-    `begin` takes the view. If the run has not ended then, the second one's `KeyboardInterrupt` names it.
+    `begin` takes the view. If the run has not ended then, the second one's `KeyboardInterrupt` has its id.
     """
     from stretto.actors.cli.progress import watching
     from stretto.actors.cli.support.interrupts import held_back, wait_for
@@ -233,7 +234,7 @@ def _follow(engine: Any, begin: "Callable[[Any], RunHandle]", log_level: str) ->
             try:
                 wait_for(handle.outcome)
             except KeyboardInterrupt:
-                raise KeyboardInterrupt(f"before the end of the run {handle.id}") from None
+                raise KeyboardInterrupt(handle.id) from None
             shown.show_end(engine.status(handle.id).get())
             raise
         shown.show_end(engine.status(handle.id).get())

@@ -1,6 +1,7 @@
 """`stretto runs list`: which runs it shows, how they are named, and how a run is found by a part of its id."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,18 @@ from tests.support.recording import acceptance
 
 ONE = "ref: tests.one\ntasks: [{name: only, action: core.noop}]\n"
 LONG = f"ref: {'a_long_pack.' * 8}work\ntasks: [{{name: only, action: core.noop}}]\n"
+SHOUT = """from stretto.actors import action
+
+@action("test.shout")
+def shout():
+    print("awake", flush=True)
+"""
+LONG_NAP = """version: "1.0.0"
+tasks:
+  - {name: shout, action: test.shout}
+  - {name: nap, action: core.sleep, input: {seconds: 1000}}
+cancellation_policy: allow_finish
+"""
 ACTION = """from pathlib import Path
 from threading import Event
 
@@ -234,6 +247,36 @@ def test_an_interrupted_run_is_shown_as_such_and_continued(url: str, store: Stor
     again = CliRunner().invoke(main, ["run", "--resume", "@latest", *options])
     assert again.exit_code == 2
     assert again.stderr == f"stretto: the run {left['id']} has ended (succeeded): `stretto runs rerun` runs it again\n"
+
+
+def test_a_run_that_is_interrupted_twice_says_how_to_continue_it(url: str, store: Store, tmp_path: Path) -> None:
+    """The first time it is cancelled, which waits for its running items; the second time it is left in the store."""
+    store.close()
+    action, workflow = tmp_path / "shout.py", tmp_path / "long.yaml"
+    action.write_text(SHOUT)
+    workflow.write_text(LONG_NAP)
+    command = [
+        sys.executable,
+        "-m",
+        "stretto.actors.cli",
+        "run",
+        str(workflow),
+        "--store",
+        url,
+        "--actions",
+        str(action),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "awake\n"
+        process.send_signal(signal.SIGINT)
+        assert "press Ctrl-C again" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        told = process.stderr.read()
+    (left,) = listed(url)
+    assert (process.returncode, left["status"], left["interrupted"]) == (130, "cancelling", True)
+    assert told == f"stretto: interrupted; `--resume {left['id']}` continues the run\n"
 
 
 def test_a_paused_run_is_not_interrupted_and_resuming_it_ends_the_pause(url: str, store: Store) -> None:

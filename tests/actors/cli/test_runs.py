@@ -252,6 +252,20 @@ def test_a_run_is_done_again(kept: Kept, flags: list[str], scope: str) -> None:
     assert kept.told("rerun", kept.failed.id, *flags)["rerun_scope"] == scope
 
 
+def test_a_rerun_of_failed_items_is_narrowed_to_a_task(kept: Kept) -> None:
+    """The task is kept with the rerun; it means nothing for other reruns."""
+    told = kept.told("rerun", kept.failed.id[-8:], "--failed-items", "--task", "probe")
+    assert (told["rerun_of"], told["rerun_scope"], told["rerun_task"]) == (kept.failed.id, "failed_items", "probe")
+    assert kept.told("show", told["run"])["rerun_task"] == "probe"
+    assert f"rerun of  {kept.failed.id} (failed_items of probe)" in kept.runs("show", told["run"]).stdout
+    for flags, message in (
+        (["--task", "probe"], "--task needs --failed-items"),
+        (["--failed-items", "--task", "prob"], "there is no task 'prob' in tests.items; did you mean 'probe'?"),
+    ):
+        result = kept.runs("rerun", kept.failed.id, *flags)
+        assert (result.exit_code, message in result.stderr) == (2, True), result.output
+
+
 def test_runs_are_deleted(kept: Kept) -> None:
     """By their age, by their number; without either it is not clear which."""
     assert kept.told("prune", "--older-than", "99999d") == {"deleted": 0}
