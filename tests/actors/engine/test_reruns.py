@@ -76,7 +76,8 @@ def test_a_rerun_keeps_the_labels(durable: Bench) -> None:
     durable.write(CHILD)
     old = got(durable.proxy.submit(durable.write(PARENT), labels={"team": "web", "env": "prod"}))
     outcome_of(old)
-    labelled, child = ({"env": "prod", "team": "web"}, 1), ({}, 0)
+    labelled: tuple[dict[str, str], int] = ({"env": "prod", "team": "web"}, 1)
+    child: tuple[dict[str, str], int] = ({}, 0)
     assert [(run["labels"], run["child_count"]) for run in got(durable.proxy.runs())["runs"]] == [child, labelled]
     new = got(durable.proxy.rerun(old.id))
     outcome_of(new)
