@@ -11,11 +11,14 @@ import msgspec
 from stretto.actors.cli.support.error_exits import exiting_on_errors
 from stretto.actors.gateway import default_path
 from stretto.actors.journal import MAX_PAGE, PAGE
-from stretto.actors.operations import Runs, RunsAnswer
+from stretto.actors.operations import FindRun, Found, Runs, RunsAnswer
+from stretto.actors.outcome import is_abbreviated
 
 if TYPE_CHECKING:
     from stretto.actors.cli.runs.source import Source
 
+SHOWN_DIGITS = 8
+"""The digits of an id that lists show for people."""
 LATEST = "@latest"
 """The newest top-level run, in place of an id."""
 RUN = click.argument("run")
@@ -42,24 +45,29 @@ def with_runs(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def opened(*, daemon: str | None, store: str | None, store_key: str | None, **given: Any) -> None:
         with exiting_on_errors(), _opened(daemon, store, store_key) as source:
-            if given.get("run") == LATEST:
-                given["run"] = _latest(source)
+            if "run" in given:
+                given["run"] = find_run(source, given["run"])
             command(source, **given)
 
     return opened
 
 
-def _latest(source: "Source") -> str:
-    """Return the id of the newest top-level run."""
-    cursor = None
-    while True:
-        page = source.ask(Runs(cursor=cursor), RunsAnswer)
-        for run in page.runs:
-            if run["parent"] is None:
-                return str(run["id"])
-        cursor = page.next
-        if cursor is None:
+def find_run(source: "Source", run: str) -> str:
+    """Return the id of a run that is given as its id, as `@latest`, or by the digits that its id begins or ends with.
+
+    Raises `click.UsageError`, or as the source does.
+    """
+    if run == LATEST:
+        page = source.ask(Runs(children="folded", limit=1), RunsAnswer)
+        if not page.runs:
             raise click.UsageError(f"{LATEST}: there is no run yet")
+        return str(page.runs[0]["id"])
+    return source.ask(FindRun(run), Found).run if is_abbreviated(run) else run
+
+
+def short_id(run: str | None) -> str | None:
+    """Return the last 8 digits of an id: ids of the same time begin alike."""
+    return None if run is None else run[-SHOWN_DIGITS:]
 
 
 def print_json(value: Any) -> None:
