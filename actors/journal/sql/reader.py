@@ -35,6 +35,7 @@ from stretto.actors.journal.sql.encoding import EXTENDED, KINDS, Columns, decode
 from stretto.actors.journal.sql.errors import converting_errors
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.shared_bodies import SharedObjects
+from stretto.actors.journal.sql.successes import last_successes
 from stretto.actors.journal.sql.suspects import SUSPECTS, find_quarantine, restore_suspicion
 from stretto.actors.journal.sql.tables import ENDED, FAILED, LEARNED_ENTRIES, entries, run_ends, run_inputs, runs, tasks
 from stretto.actors.journal.store import (
@@ -280,6 +281,11 @@ class SqlReader:
     def counts(self) -> Mapping[str, int]:
         """Return the number of runs by status."""
         return {row.status: row.runs for row in self._rows(_COUNTS)}
+
+    def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
+        """Return when workflows last succeeded, as far as that is among their newest runs."""
+        with self._reading() as connection:
+            return dict(last_successes(connection, filter(_searchable, workflows)))
 
     def close(self) -> None:
         """Close all connections; idempotent."""
