@@ -84,7 +84,9 @@ class _Examined:
                 continue
             if path not in definitions:
                 self._add_of_pack(path)
-            elif (found := self._catalogue.findings.get(str(path))) is not None:  # else it is a rehearsal file
+            elif (
+                found := self._catalogue.findings.get(str(path))
+            ) is not None:  # else it is a rehearsal or config file
                 self.findings[path] = found
 
     def add_file(self, path: Path) -> None:
