@@ -9,6 +9,25 @@ _SKIPPED = frozenset({"__pycache__", "node_modules"})
 _MANIFEST = "pack.yaml"
 
 
+def exists(path: Path) -> bool:
+    """Return whether a path exists.
+
+    pathlib raises an error for a name that is too long and in a folder that may not be searched. Here, and in the
+    functions below, such a path does not exist.
+    """
+    return os.path.exists(path)  # noqa: PTH110 - see above
+
+
+def is_file(path: Path) -> bool:
+    """Return whether a path is a regular file, or a link to one."""
+    return os.path.isfile(path)  # noqa: PTH113 - see above
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a path is a folder, or a link to one."""
+    return os.path.isdir(path)  # noqa: PTH112 - see above
+
+
 @dataclass(frozen=True, slots=True)
 class Survey:
     """The YAML files in a folder and below it, sorted.
@@ -39,7 +58,7 @@ def survey(folder: Path, *, in_pack: bool = False) -> Survey:
     packs: list[Path] = []
     enclosed = {os.fspath(folder): in_pack}
     for parent, below, names in os.walk(folder):
-        found = [path for path in (Path(parent, name) for name in names) if path.suffix in SUFFIXES and path.is_file()]
+        found = [path for path in (Path(parent, name) for name in names) if path.suffix in SUFFIXES and is_file(path)]
         is_pack = any(path.name == _MANIFEST for path in found)
         in_a_pack = enclosed.pop(parent) or is_pack
         files += found
@@ -71,9 +90,9 @@ def definition_files(folder: Path) -> list[Path]:
 
 def packs_in(folder: Path) -> list[Path]:
     """Return the folder if it is a pack (it has a pack.yaml), else the packs directly in it."""
-    if (folder / _MANIFEST).is_file():
+    if is_file(folder / _MANIFEST):
         return [folder]
-    return sorted(each.parent for each in folder.glob(f"*/{_MANIFEST}")) if folder.is_dir() else []
+    return sorted(each.parent for each in folder.glob(f"*/{_MANIFEST}")) if is_folder(folder) else []
 
 
 def packs_below(folder: Path) -> list[Path]:
@@ -83,4 +102,4 @@ def packs_below(folder: Path) -> list[Path]:
 
 def pack_of(path: Path) -> Path | None:
     """Return the innermost pack that encloses a file."""
-    return next((each for each in path.parents if (each / _MANIFEST).is_file()), None)
+    return next((each for each in path.parents if is_file(each / _MANIFEST)), None)

@@ -24,7 +24,7 @@ def read_bytes(path: str | PathLike[str], check: Callable[[os.stat_result], obje
 
     Args:
         path: The file.
-        check: Called with the open file's status before it is read. What it raises is raised here.
+        check: Called with the open file's status before it is read. Its exceptions are raised here.
 
     Raises:
         OSError: The file cannot be read, is a folder or a socket, has more than `MAX_BYTES`, or is a pipe that sends
@@ -65,16 +65,24 @@ def _open(path: str | PathLike[str]) -> int:
 
 
 def _chunks(descriptor: int, path: str | PathLike[str]) -> Iterator[bytes]:
-    waiting = select.poll()
-    waiting.register(descriptor, select.POLLIN)
+    _wait(descriptor, path)
     while True:
-        # A regular file is always ready.
-        if not waiting.poll(SILENCE_SECONDS * 1000):
-            raise _error(errno.ETIMEDOUT, f"nothing was written to it for {SILENCE_SECONDS:g} seconds", path)
-        chunk = os.read(descriptor, _CHUNK_BYTES)
+        try:
+            chunk = os.read(descriptor, _CHUNK_BYTES)
+        except BlockingIOError:  # a pipe that still has a writer
+            _wait(descriptor, path)
+            continue
         if not chunk:
             return
         yield chunk
+
+
+def _wait(descriptor: int, path: str | PathLike[str]) -> None:
+    """Wait until there is something to read. A regular file is always ready."""
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    if not waiting.poll(SILENCE_SECONDS * 1000):
+        raise _error(errno.ETIMEDOUT, f"nothing was written to it for {SILENCE_SECONDS:g} seconds", path)
 
 
 def _error(number: int, reason: str, path: str | PathLike[str]) -> OSError:

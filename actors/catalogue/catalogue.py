@@ -10,7 +10,7 @@ from stretto.actors.actions import ActionRegistry
 from stretto.actors.catalogue.callables import Callables
 from stretto.actors.catalogue.definition import Definition, duplicate_ref, read_definition, unreadable
 from stretto.actors.catalogue.secret_flow import secrecies_of, secrecy_among
-from stretto.actors.locating import is_path, survey
+from stretto.actors.locating import is_folder, is_path, survey
 from stretto.definitions.context import NO_SECRECY, Secrecy
 from stretto.definitions.dialects import read_with_findings
 from stretto.definitions.errors import Finding, InvalidDefinition, UnknownWorkflow, nearest
@@ -108,7 +108,7 @@ class Catalogue:
             UnknownWorkflow: There is no such folder.
         """
         for folder in map(Path, folders):
-            if not folder.is_dir():
+            if not is_folder(folder):
                 raise UnknownWorkflow(f"there is no folder of definitions {str(folder)!r}")
             self.read_files(survey(folder).definitions)
         self.check()

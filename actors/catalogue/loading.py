@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import stretto.actors.actions.core  # noqa: F401 - registers the core actions
 from stretto.actors.actions import ActionRegistry, RenderedCommands
 from stretto.actors.catalogue.catalogue import DEFAULT_RULES, Catalogue, LogEvent, Rules
-from stretto.actors.locating import Survey, survey
+from stretto.actors.locating import Survey, is_folder, survey
 from stretto.definitions.errors import Finding, UnknownWorkflow
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def load_library(  # noqa: PLR0913 - keywords, each a choice that stands alone
 
 
 def _surveyed(folder: Path) -> Survey:
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise UnknownWorkflow(f"there is no folder of definitions {str(folder)!r}")
     return survey(folder)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from stretto.actors.cli.support.action_options import load_or_exit
 from stretto.actors.cli.support.exit_codes import USAGE, give_up
-from stretto.actors.locating import SUFFIXES, Survey, pack_of, survey
+from stretto.actors.locating import SUFFIXES, Survey, is_file, is_folder, pack_of, survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,9 +51,9 @@ def examine_paths(
 
 def _target(name: str) -> Path | Survey:
     path = Path(name)
-    if path.is_file():
+    if is_file(path):
         return path
-    if not path.is_dir():
+    if not is_folder(path):
         give_up(f"there is no file or folder {name!r}", USAGE)
     found = survey(path, in_pack=bool(_enclosing(path)))
     if not found.files:

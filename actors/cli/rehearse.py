@@ -8,7 +8,7 @@ import click
 
 from stretto.actors.cli.completion import complete_workflow
 from stretto.actors.cli.findings import colour
-from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS
+from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS, expression_limits
 from stretto.actors.cli.support.exit_codes import FAILED, USAGE, give_up
 
 if TYPE_CHECKING:
@@ -159,21 +159,22 @@ def _script(name: str | None) -> "Scripted":
 
 
 def _is_of_rehearsals(name: str) -> bool:
-    from stretto.actors.locating import SUFFIXES
+    from stretto.actors.locating import SUFFIXES, is_file, is_folder
     from stretto.actors.rehearsal import is_rehearsal
 
     path = Path(name)
-    return path.is_dir() or (path.suffix in SUFFIXES and path.is_file() and is_rehearsal(path))
+    return is_folder(path) or (path.suffix in SUFFIXES and is_file(path) and is_rehearsal(path))
 
 
 def _judge(names: "Sequence[str]", rehearser: "Rehearser", *, as_json: bool) -> NoReturn:
     import msgspec
 
+    from stretto.actors.locating import exists
     from stretto.actors.rehearsal import judge, rehearsals_in
 
     paths = [Path(name) for name in names]
     for path in paths:
-        if not path.exists():
+        if not exists(path):
             give_up(f"there is no file or folder {str(path)!r}", USAGE)
     verdicts = []
     for path in rehearsals_in(paths):
@@ -226,7 +227,7 @@ def _rehearser(definitions: tuple[str, ...], actions: tuple[str, ...]) -> "Rehea
     from stretto.definitions.errors import InvalidDefinition, StrettoError
 
     try:
-        return Rehearser(load_scripted(definitions, actions))
+        return Rehearser(load_scripted(definitions, actions), expression_limits())
     except InvalidDefinition as error:
         give_up("\n  ".join(["the packs cannot be used", *map(str, error.findings)]), USAGE)
     except StrettoError as error:

@@ -8,7 +8,7 @@ import click
 from stretto.actors.cli.completion import complete_workflow
 from stretto.actors.cli.inputs import inputs_of
 from stretto.actors.cli.outcomes import print_outcome
-from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS, PACKS, rendered_commands
+from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS, PACKS, expression_limits, rendered_commands
 from stretto.actors.cli.support.exit_codes import FAILED, INTERRUPTED, USAGE, give_up
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ def run(
         engine = Engine.start(
             definitions=definitions, actions=actions, packs=packs, pack_config=pack_config, keystore=keystore,
             rendered_commands=rendered_commands(), store=store, store_key=store_key,
+            expression_limits=expression_limits(),
         ).proxy()  # fmt: skip
     except StrettoError as error:
         give_up(str(error), code_of(error))

@@ -8,6 +8,7 @@ from pathlib import Path
 from stretto.actors.journal.encryption import Keyring, new_key, read_key_file
 from stretto.actors.journal.location import InFile, InMemory, locate
 from stretto.actors.journal.store import CannotOpenStore
+from stretto.actors.locating import exists, is_folder
 from stretto.metrics import get_logger
 
 _log = get_logger("stretto.journal")
@@ -34,9 +35,9 @@ def keyring_for(url: str, key_file: str | PathLike[str] | None) -> Keyring | Non
     if not isinstance(location, InFile):
         return None
     path = Path(f"{location.path}.key")
-    if not path.parent.is_dir():
+    if not is_folder(path.parent):
         return None  # opening the store reports the missing folder
-    if not path.exists():
+    if not exists(path):
         _refuse_if_store_exists(location.path, path)
         _create(path)
     return read_key_file(path)
@@ -44,7 +45,7 @@ def keyring_for(url: str, key_file: str | PathLike[str] | None) -> Keyring | Non
 
 def _refuse_if_store_exists(store: Path, key: Path) -> None:
     """Raise CannotOpenStore if a store exists without its key: a new key could not decrypt its secrets."""
-    if store.exists() and store.stat().st_size:
+    if exists(store) and store.stat().st_size:
         raise CannotOpenStore(
             f"cannot open the store sqlite:///{store}: its key {key} is missing, and no other is configured "
             "(engine.store_key); restore it, or, if the store has no secrets or they may be lost, create a new one: "

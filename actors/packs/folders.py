@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from os import PathLike
 from pathlib import Path
 
-from stretto.actors.locating import packs_below, packs_in
+from stretto.actors.locating import is_file, is_folder, packs_below, packs_in
 from stretto.actors.packs import stackstorm
 from stretto.actors.packs.manifest import read_manifest
 from stretto.actors.packs.metadata import read_action
@@ -65,7 +65,7 @@ def examine_packs(
 def _pack_folders(folder: Path, errors: list[Finding]) -> list[Path]:
     found = packs_in(folder)
     if not found:
-        problem = "neither it nor a folder in it has a pack.yaml" if folder.is_dir() else "the folder does not exist"
+        problem = "neither it nor a folder in it has a pack.yaml" if is_folder(folder) else "the folder does not exist"
         errors.append(Finding("no_pack", f"no pack in {str(folder)!r}: {problem}", Place(str(folder), 1, 1)))
     return found
 
@@ -123,7 +123,7 @@ def _standing_alone(
     """Return the workflows that no action's metadata points to. Their own `ref` names them."""
     found = []
     for path in (each for name in _WORKFLOW_FOLDERS for each in sorted((folder / name).glob("*"))):
-        if path.suffix in _SUFFIXES and path.is_file() and path.resolve() not in graphs:
+        if path.suffix in _SUFFIXES and is_file(path) and path.resolve() not in graphs:
             described = _workflow_alone(path, manifest, errors, warnings)
             found += [described] if described is not None else []
     return found

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import cast, get_args
 
+from stretto.actors.locating import is_file, is_folder
 from stretto.actors.packs.manifest import flat_parameters, not_acted_on
 from stretto.actors.packs.model import (
     Delivery,
@@ -153,7 +154,7 @@ class _Metadata:
                     "outside_pack", f"{what} leads out of the pack's {folder} folder", node.place, found=repr(given)
                 )
                 return None
-            if path.is_file():
+            if is_file(path):
                 return path
         where = " or ".join(folders)
         self._reader.error(
@@ -176,5 +177,5 @@ class _Metadata:
 
 
 def _near(pack: Path, folders: tuple[str, ...], given: str) -> str:
-    there = [each.name for folder in folders if (pack / folder).is_dir() for each in (pack / folder).iterdir()]
+    there = [each.name for folder in folders if is_folder(pack / folder) for each in (pack / folder).iterdir()]
     return nearest(given, there)

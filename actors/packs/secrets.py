@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from stretto.actors.locating import is_folder
 from stretto.actors.packs.model import Manifest, Pack
 from stretto.actors.text_files import read_text
 from stretto.definitions.context import Mask, RunEnvironment, secret_fields, within
@@ -125,7 +126,7 @@ def _read(source: Source | None, what: str) -> FrozenDict:
 
 def _from_path(path: Path, what: str) -> Any:
     """Read a file, or a folder with a file for each pack such as StackStorm's `configs`."""
-    if not path.is_dir():
+    if not is_folder(path):
         return _from_file(path, what)
     return {each.stem: _from_file(each, what) for each in sorted(path.glob("*.yaml"))}
 

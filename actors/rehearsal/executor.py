@@ -30,6 +30,7 @@ from stretto.definitions.conductor import StartItem
 from stretto.definitions.context import Mask
 from stretto.definitions.data import Data, FrozenDict, FrozenList
 from stretto.definitions.errors import LimitExceeded, StrettoError
+from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
 from stretto.metrics import Instruments
 
@@ -94,9 +95,10 @@ class Rehearsed:
 class Rehearser:
     """Runs rehearsals, one after the other, with the same definitions and actions."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        """Take a catalogue of `load_scripted` or `scripted_catalogue`."""
+    def __init__(self, catalogue: Catalogue, limits: ExpressionLimits = DEFAULT_LIMITS) -> None:
+        """Take a catalogue of `load_scripted` or `scripted_catalogue`, and the limits on expressions."""
         self.catalogue = catalogue
+        self._limits = limits
         self._instruments = Instruments()
 
     def perform(self, rehearsal: Rehearsal) -> Rehearsed:
@@ -107,7 +109,7 @@ class Rehearser:
             NotData: A scripted result is not JSON-like data.
             LimitExceeded: The rehearsal does not end.
         """
-        stage = _Stage(rehearsal, rehearsal.catalogue or self.catalogue, self._instruments)
+        stage = _Stage(rehearsal, rehearsal.catalogue or self.catalogue, self._instruments, self._limits)
         try:
             return stage.perform()
         finally:
@@ -117,7 +119,9 @@ class Rehearser:
 class _Stage:
     """One rehearsal's engine, driven step by step."""
 
-    def __init__(self, rehearsal: Rehearsal, catalogue: Catalogue, instruments: Instruments) -> None:
+    def __init__(
+        self, rehearsal: Rehearsal, catalogue: Catalogue, instruments: Instruments, limits: ExpressionLimits
+    ) -> None:
         self._rehearsal = rehearsal
         self._controls = sorted(rehearsal.controls, key=lambda control: control.before_completion)
         self._conductors: dict[str, RecordedConductor] = {}
@@ -139,6 +143,7 @@ class _Stage:
             make_conductor=self._make_conductor,
             files=RehearsedFiles(),
             permits=PermitPool(_ALL_AT_ONCE),
+            limits=limits,
         )
         self._engine = Engine.start_on(
             self.dispatcher, EngineParts(services, catalogue, read_pack_configuration(None, None, []))

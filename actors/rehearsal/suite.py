@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from stretto.actors.catalogue import Catalogue
-from stretto.actors.locating import SUFFIXES
+from stretto.actors.locating import SUFFIXES, is_file, is_folder
 from stretto.actors.rehearsal.executor import Rehearsal, Rehearsed, Rehearser
 from stretto.actors.rehearsal.expectations import Difference, differences
 from stretto.actors.rehearsal.files import RehearsalFile, is_rehearsal, read_rehearsal
@@ -36,8 +36,8 @@ def rehearsals_in(paths: Iterable[Path]) -> Iterator[Path]:
     """Yield the given files, and the rehearsals in the given folders, each once. Raises `OSError`."""
     yielded: set[Path] = set()
     for path in paths:
-        if path.is_dir():
-            candidates = sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES and each.is_file())
+        if is_folder(path):
+            candidates = sorted(each for each in path.rglob("*") if each.suffix in SUFFIXES and is_file(each))
             found = [each for each in candidates if is_rehearsal(each)]
         else:
             found = [path]

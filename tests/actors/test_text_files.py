@@ -56,6 +56,16 @@ def test_a_pipe_is_read_until_its_writer_ends(tmp_path: Path, monkeypatch: pytes
     os.close(reader)
 
 
+def test_a_pipe_is_read_after_its_writer_has_ended(tmp_path: Path) -> None:
+    """The kernel does not report the writer's end to a reader that came later, but there is nothing to wait for."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    path.write_text("all")
+    assert read_text(path) == "all"
+    os.close(reader)
+
+
 @pytest.mark.parametrize("has_writer", [False, True])
 def test_a_silent_pipe_is_given_up(tmp_path: Path, *, has_writer: bool) -> None:
     """Whether a process could write to it or not."""

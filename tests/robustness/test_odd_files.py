@@ -79,6 +79,24 @@ def test_a_command_ends_with_a_message(tmp_path: Path, command: str, kind: str) 
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize("command", [*COMMANDS, "definitions", "packs", "files to validate", "files to rehearse"])
+def test_a_name_that_is_too_long_is_reported(tmp_path: Path, command: str) -> None:
+    """No file system has a name of 300 characters."""
+    more = {
+        "definitions": ["run", "odd.echo", "--definitions", "{odd}"],
+        "packs": ["run", "{echo}", "--packs", "{odd}"],
+        "files to validate": ["validate", "{odd}.yaml"],
+        "files to rehearse": ["rehearse", "{odd}.yaml"],
+    }
+    name, words = COMMANDS.get(command) or ("", more[command])
+    odd = tmp_path / f"{'long' * 75}{name}"
+    echo = write_workflow(tmp_path, "echo", ECHO)
+    result = CliRunner().invoke(main, [word.format(odd=odd, echo=echo, folder=tmp_path) for word in words])
+    assert isinstance(result.exception, SystemExit), (result.output, result.exc_info)
+    assert result.exit_code in {1, 2, 3}, result.output
+    assert str(odd) in result.stderr, result.output
+
+
 @pytest.mark.parametrize("source", ["lines", "jsonl", "csv"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_run_fails_with_the_path(tmp_path: Path, kind: str, source: str) -> None:

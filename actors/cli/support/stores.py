@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stretto.actors.journal import InFile, locate
+from stretto.actors.locating import exists
 
 if TYPE_CHECKING:
     from stretto.actors.journal import Keyring
@@ -22,4 +23,4 @@ def keyring_of(url: str, key_file: str | None) -> "Keyring | None":
     if not isinstance(location, InFile):
         return None
     beside = Path(f"{location.path}.key")
-    return read_key_file(beside) if beside.exists() else None
+    return read_key_file(beside) if exists(beside) else None

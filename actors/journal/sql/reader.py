@@ -54,6 +54,7 @@ from stretto.actors.journal.store import (
     Unfinished,
 )
 from stretto.definitions.conductor import ItemCompleted
+from stretto.definitions.expressions import UNRECORDED_LIMITS, ExpressionLimits
 
 _PORTION: Final = 500
 """Unfinished runs read in one transaction."""
@@ -150,6 +151,7 @@ class SqlReader:
             depth=row.depth,
             idempotency=self._idempotency(row),
             rerun=None if row.rerun_of is None else Rerun(row.rerun_of, row.rerun_scope),
+            limits=_limits(row),
             origin=_origin(row),
         )
 
@@ -370,16 +372,9 @@ def _origin(row: Any) -> Origin:
 
 def _item_row(row: Any) -> ItemRow:
     return ItemRow(
-        number=row.number,
-        task=row.task,
-        visit=row.visit,
-        index=row.item,
-        attempt=row.attempt,
-        outcome=row.outcome,
-        at=row.at,
-        began_at=row.began_at,
-        seconds=row.seconds,
-    )
+        number=row.number, task=row.task, visit=row.visit, index=row.item, attempt=row.attempt, outcome=row.outcome,
+        at=row.at, began_at=row.began_at, seconds=row.seconds,
+    )  # fmt: skip
 
 
 def _run_row(row: Any) -> RunRow:
@@ -394,3 +389,8 @@ def _run_row(row: Any) -> RunRow:
         rerun_scope=row.rerun_scope,
         origin=row.origin,
     )
+
+
+def _limits(row: Any) -> ExpressionLimits:
+    """Return the limits of a run from a row of `runs`."""
+    return UNRECORDED_LIMITS if row.max_cost is None else ExpressionLimits(row.max_cost, row.max_bytes)

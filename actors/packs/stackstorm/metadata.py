@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from stretto.actors.actions import NO_SUDO
+from stretto.actors.locating import is_file
 from stretto.actors.packs.model import Manifest, PackCall, PackWorkflow
 from stretto.actors.packs.stackstorm.inputs import Inputs
 from stretto.actors.packs.stackstorm.python_files import needs_stackstorm
@@ -189,8 +190,8 @@ class _Metadata:
             message = "'entry_point' leads out of the pack's actions folder"
             self._reader.error("outside_pack", message, entry.place, found=repr(given))
             return None
-        if not path.is_file():
-            there = [str(each.relative_to(base)) for each in base.rglob("*") if each.is_file()]
+        if not is_file(path):
+            there = [str(each.relative_to(base)) for each in base.rglob("*") if is_file(each)]
             self._reader.error(
                 "no_such_file", f"there is no file {given!r} in actions", entry.place, hint=nearest(given, there)
             )
