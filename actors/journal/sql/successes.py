@@ -8,20 +8,33 @@ from sqlalchemy import Connection, bindparam, func, select
 from stretto.actors.journal.sql.tables import runs
 from stretto.actors.journal.store import SUCCESSES_AMONG
 
-_NEWEST: Final = (
-    select(runs.c.status, runs.c.ended_at)
-    .where(runs.c.workflow == bindparam("workflow"))
-    .order_by(runs.c.number.desc())
-    .limit(SUCCESSES_AMONG)
-    .subquery()
+_WORKFLOW: Final = bindparam("workflow", type_=runs.c.workflow.type)
+_newer = runs.alias("newer")
+_NEWEST_THAT_IS_LEFT_OUT: Final = (
+    select(_newer.c.number)
+    .where(_newer.c.workflow == _WORKFLOW)
+    .order_by(_newer.c.number.desc())
+    .limit(1)
+    .offset(SUCCESSES_AMONG)
+    .scalar_subquery()
 )
-# One workflow at a time: the limit is for each, and the index by workflow serves it.
-_LAST_SUCCESS: Final = select(func.max(_NEWEST.c.ended_at)).where(_NEWEST.c.status == "succeeded")
+# One workflow at a time: the search goes back through the index by workflow, and ends at the first success. As an
+# expression the status keeps databases from its own index, which has the successes of all workflows.
+_LAST_SUCCESS: Final = (
+    select(runs.c.ended_at)
+    .where(
+        runs.c.workflow == _WORKFLOW,
+        runs.c.number > func.coalesce(_NEWEST_THAT_IS_LEFT_OUT, 0),
+        runs.c.status.concat("") == "succeeded",
+    )
+    .order_by(runs.c.number.desc())
+    .limit(1)
+)
 
 
 def last_successes(connection: Connection, workflows: Iterable[str]) -> Iterator[tuple[str, float]]:
-    """Yield each workflow that has succeeded, with the end of its last success in seconds since the epoch."""
+    """Yield each workflow with a success, and when its newest successful run ended in seconds since the epoch."""
     for workflow in workflows:
-        ended_at = connection.execute(_LAST_SUCCESS, {"workflow": workflow}).scalar_one()
+        ended_at = connection.execute(_LAST_SUCCESS, {"workflow": workflow}).scalar_one_or_none()
         if ended_at is not None:
             yield workflow, ended_at
