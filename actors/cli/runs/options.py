@@ -101,6 +101,8 @@ def _chosen(daemon: str | None, store: str | None) -> tuple[str | None, str | No
     if daemon is not None or store is not None:
         return daemon, store
     if url := os.environ.get(DAEMON_VARIABLE):
+        if not url.startswith("unix:///"):
+            raise click.UsageError(f"${DAEMON_VARIABLE} must be unix:///PATH, got {url!r}")
         return url, None
     return None, os.environ.get(STORE_VARIABLE) or None
 
