@@ -17,6 +17,8 @@ PAGE: int = 50
 """Rows of a page by default."""
 MAX_PAGE: int = 500
 """Rows of a page at most."""
+SUCCESSES_AMONG: int = 1000
+"""Runs of a workflow, the newest ones, that are searched for its last success."""
 QUARANTINED: str = "quarantined"
 """The status of a quarantined run in lists. Its real one is known when it is recovered."""
 
@@ -337,6 +339,16 @@ class Reader(Protocol):
 
     def counts(self) -> Mapping[str, int]:
         """Return the number of runs by status."""
+
+    def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
+        """Return when workflows last succeeded, in seconds since the epoch.
+
+        Args:
+            workflows: The workflows. Of each, only the newest `SUCCESSES_AMONG` runs are searched.
+
+        Returns:
+            The end of the last successful run of each workflow that has one there.
+        """
 
     def close(self) -> None:
         """Close all connections; idempotent."""

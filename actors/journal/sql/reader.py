@@ -44,6 +44,7 @@ from stretto.actors.journal.sql.run_rows import (
     select_runs,
 )
 from stretto.actors.journal.sql.shared_bodies import SharedObjects
+from stretto.actors.journal.sql.successes import last_successes
 from stretto.actors.journal.sql.suspects import SUSPECTS, find_quarantine, restore_suspicion
 from stretto.actors.journal.sql.tables import ENDED, FAILED, LEARNED_ENTRIES, entries, run_ends, run_inputs, runs, tasks
 from stretto.actors.journal.store import (
@@ -291,6 +292,11 @@ class SqlReader:
         """Return the number of runs by status."""
         return {row.status: row.runs for row in self._rows(_COUNTS)}
 
+    def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
+        """Return when workflows last succeeded, as far as that is among their newest runs."""
+        with self._reading() as connection:
+            return dict(last_successes(connection, filter(_searchable, workflows)))
+
     def close(self) -> None:
         """Close all connections; idempotent."""
         self._engine.dispose()
@@ -360,16 +366,9 @@ def restore_end(row: Any) -> RunEnd:
 
 def _item_row(row: Any) -> ItemRow:
     return ItemRow(
-        number=row.number,
-        task=row.task,
-        visit=row.visit,
-        index=row.item,
-        attempt=row.attempt,
-        outcome=row.outcome,
-        at=row.at,
-        began_at=row.began_at,
-        seconds=row.seconds,
-    )
+        number=row.number, task=row.task, visit=row.visit, index=row.item, attempt=row.attempt, outcome=row.outcome,
+        at=row.at, began_at=row.began_at, seconds=row.seconds,
+    )  # fmt: skip
 
 
 def _limits(row: Any) -> ExpressionLimits:

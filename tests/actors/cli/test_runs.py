@@ -78,6 +78,15 @@ def kept(tmp_path: Path) -> Kept:
 # ---- lists
 
 
+def test_the_variable_of_the_daemon_must_be_a_url_of_a_socket() -> None:
+    """The error names the variable, because nobody has typed the value here. An empty one counts as unset."""
+    done = CliRunner().invoke(main, ["runs", "list"], env={"STRETTO_DAEMON": "http://host"})
+    assert done.exit_code == 2
+    assert "$STRETTO_DAEMON must be unix:///PATH, got 'http://host'" in done.stderr
+    empty = CliRunner().invoke(main, ["runs", "list"], env={"STRETTO_DAEMON": "", "STRETTO_STORE": "nowhere"})
+    assert "cannot open the store 'nowhere'" in empty.stderr
+
+
 def test_runs_are_listed(kept: Kept) -> None:
     """The newest first, in columns; with a time zone's offset."""
     result = kept.runs("list", "--utc")
