@@ -295,7 +295,7 @@ class SqlReader:
     def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
         """Return when workflows last succeeded, as far as that is among their newest runs."""
         with self._reading() as connection:
-            return dict(last_successes(connection, filter(_searchable, workflows)))
+            return dict(last_successes(connection, filter(searchable, workflows)))
 
     def close(self) -> None:
         """Close all connections; idempotent."""
