@@ -12,7 +12,7 @@ from typing import Any
 
 import pykka
 
-from stretto.actors.actions import AddressPolicy, RenderedCommands
+from stretto.actors.actions import MAX_RETRY_AFTER_SECONDS, AddressPolicy, RenderedCommands
 from stretto.actors.dispatch import Deferred, DispatchedActor
 from stretto.actors.engine.core import EngineCore
 from stretto.actors.engine.startup import EngineOptions, EngineParts, Retention, bind_gauges, start_actor, start_parts
@@ -68,6 +68,7 @@ class Engine(DispatchedActor):
         max_threads_left_behind: int = MAX_THREADS_LEFT_BEHIND,
         dispatchers: int = 1,
         addresses: AddressPolicy | None = None,
+        max_retry_after: float = MAX_RETRY_AFTER_SECONDS,
         packs: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
         pack_config: Source | None = None,
         keystore: Source | None = None,
@@ -95,6 +96,7 @@ class Engine(DispatchedActor):
             max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
             dispatchers: The number of threads for actors.
             addresses: The addresses that core.http may connect to.
+            max_retry_after: The longest wait before a retry, in seconds, that a server can ask core.http for.
             packs: Folders of packs, or packs.
             pack_config: The values of `config.*` in expressions, or the path of a YAML file with them.
             keystore: The values of `keystore.*` in expressions, or the path of a YAML file with them.
@@ -126,6 +128,7 @@ class Engine(DispatchedActor):
             check_digests=check_digests, store_key=store_key, retention=Retention(retain_days, retain_runs),
             files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
             max_runs=max_runs, max_result_bytes=max_result_bytes, expression_limits=expression_limits,
+            max_retry_after=max_retry_after,
         ))  # fmt: skip
         return start_actor(parts, lambda: cls.start_on(parts.services.dispatcher, parts))
 

@@ -45,6 +45,7 @@ class Finished(msgspec.Struct, frozen=True):
         kind: "failed" (ActionFailed), "exception" (any other exception), "not_data" (the result is not JSON-like),
             "cancelled", "timed_out", "abandoned", or None after a success.
         finished_at: The end, by `time.monotonic()`.
+        retry_after: The least number of seconds before a retry that the action has asked for, or None.
     """
 
     status: Literal["succeeded", "failed", "cancelled", "timed_out", "abandoned"]
@@ -52,6 +53,7 @@ class Finished(msgspec.Struct, frozen=True):
     error: str | None
     kind: Literal["failed", "exception", "not_data", "cancelled", "timed_out", "abandoned"] | None
     finished_at: float
+    retry_after: float | None = None
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -197,7 +199,8 @@ def failure(action: Action, error: BaseException) -> Finished:
         _log.debug("action_raised", action=action.ref, exc_info=error)
         return Finished("failed", None, describe(error), "exception", time.monotonic())
     try:
-        return Finished("failed", freeze(error.result, "its result"), message_of(error), "failed", time.monotonic())
+        result = freeze(error.result, "its result")
+        return Finished("failed", result, message_of(error), "failed", time.monotonic(), error.retry_after)
     except NotData as unfit:
         return Finished("failed", None, f"{message_of(error)}; also, {unfit}", "not_data", time.monotonic())
 

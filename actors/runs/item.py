@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 from typing import Any
 
+import msgspec
 import pykka
 
 from stretto.actors.actions import Action, InvalidActionInput, UnknownAction
@@ -256,6 +257,8 @@ class ItemActor(DispatchedActor):
         failure = self._failure(
             kind, finished.error or "it failed", retryable=kind != "not_data", result=finished.result
         )
+        if finished.retry_after is not None:
+            failure = msgspec.structs.replace(failure, details=object_of({"retry_after": finished.retry_after}))
         self._report(finished.status, finished.result, failure, finished.finished_at)
 
     @handles(AttemptTimedOut)

@@ -253,18 +253,24 @@ def _retry(reader: Reader, node: Node, what: str, site: Site) -> Retry | None:
     delay: Template | None = Constant(0, node.place)
     max_delay = on_error = None
     backoff = "constant"
+    after_failure = Site(items=site.items, completion=True)
     for member, label in fields.given("delay"):
-        delay = reader.number_template(member, label, Site(), least=0, integer=False)
+        delay = reader.number_template(member, label, after_failure, least=0, integer=False)
     for member, label in fields.given("max_delay"):
         max_delay = reader.number_template(member, label, Site(), least=0, integer=False)
     for member, label in fields.given("backoff"):
         backoff = reader.choice(member, label, get_args(Backoff)) or backoff
     for member, label in fields.given("on_error"):
-        on_error = reader.condition(member, label, Site(items=site.items, completion=True))
+        on_error = reader.condition(member, label, after_failure)
     fields.finish(lambda _name: None)
     if count is None or delay is None:
         return None
-    return Retry(count, delay, cast("Backoff", backoff), max_delay, on_error, node.place)
+    reads_failure = any(_OF_FAILURE.search(expression.source) for expression in delay.expressions())
+    return Retry(count, delay, cast("Backoff", backoff), max_delay, on_error, node.place, reads_failure)
+
+
+_OF_FAILURE = re.compile(r"\b(?:cancelled|error|failed|index|item|result|succeeded|timed_out)\b")
+"""The names in an expression that may have a value only after a failure."""
 
 
 def _join(reader: Reader, node: Node, what: str) -> Literal["all"] | int | None:

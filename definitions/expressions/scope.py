@@ -68,7 +68,7 @@ def _completion(context: ScopeContext, function: str) -> Completion:
     if completion is None:
         raise ValueError(
             f"{function}() refers to the task that has just ended; use it in `next` (when, publish) or in "
-            "`retry.on_error`, and read task.NAME elsewhere"
+            "`retry`, and read task.NAME elsewhere"
         )
     return completion
 

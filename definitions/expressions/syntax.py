@@ -253,7 +253,7 @@ class _Checker(NodeTransformer):
             raise Malformed(
                 "no_completion",
                 f"{name}() refers to the task that has just ended",
-                "use it in `next` (when, publish) or `retry.on_error`, and read task.NAME elsewhere",
+                "use it in `next` (when, publish) or `retry`, and read task.NAME elsewhere",
             )
 
     def visit_Filter(self, node: nodes.Filter) -> nodes.Node:  # noqa: N802 - Jinja's visitor

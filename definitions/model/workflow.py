@@ -118,6 +118,8 @@ class Retry:
         max_delay: The maximum delay.
         on_error: A condition on the failed attempt. If false, there is no retry.
         place: The position of `retry`.
+        delay_reads_failure: Whether the delay is evaluated after each failure, because it may read `result()`, `error`,
+            `item` or `index`. Otherwise it is evaluated when the task starts.
     """
 
     count: Template
@@ -126,6 +128,7 @@ class Retry:
     max_delay: Template | None
     on_error: Template | None
     place: Place
+    delay_reads_failure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
