@@ -25,7 +25,7 @@ class Settings:
             return NO_ITEMS
         if with_items.kind != "list":
             path = self._path(with_items.source, f"the {with_items.kind} of with_items")
-            return LazyItems(with_items.kind, path, with_items.batch_size)
+            return LazyItems(with_items.kind, path, with_items.batch_size, with_items.on_bad_line)
         value = with_items.source.evaluate(self._scope, self._moment)
         if not isinstance(value, FrozenList):
             raise _unfit(with_items.source, f"with_items must be a list, got a value of type {type_name(value)}")

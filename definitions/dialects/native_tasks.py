@@ -16,6 +16,7 @@ from stretto.definitions.model import (
     Assignment,
     Backoff,
     Delivery,
+    OnBadLine,
     Retry,
     Share,
     SourceKind,
@@ -191,10 +192,10 @@ def _check_literal_input(reader: Reader, action: str, task_input: Template) -> N
         )  # fmt: skip
 
 
-_NO_ITEMS: tuple[SourceKind, Template | None] = ("list", None)
+_NO_ITEMS: tuple[SourceKind, Template | None, OnBadLine] = ("list", None, "fail")
 
 
-def _items(reader: Reader, node: Node, what: str) -> tuple[SourceKind, Template | None]:
+def _items(reader: Reader, node: Node, what: str) -> tuple[SourceKind, Template | None, OnBadLine]:
     if isinstance(node, MapNode):
         return read_source(reader, node, what) or _NO_ITEMS
     source = reader.template(node, Site())
@@ -202,12 +203,13 @@ def _items(reader: Reader, node: Node, what: str) -> tuple[SourceKind, Template 
     reported = isinstance(node, ScalarNode) and "{{" in node.text
     if isinstance(source, Constant) and not isinstance(source.value, list) and not reported:
         reader.wrong_type(what, node, f"a list, an expression that gives one, or {_ITEM_FILES}")
-    return "list", source
+    return "list", source, "fail"
 
 
 def _with_items(reader: Reader, fields: Fields) -> WithItems | None:
     place = fields.key_place("with_items")
-    kind, source = next((_items(reader, member, what) for member, what in fields.given("with_items")), _NO_ITEMS)
+    given = (_items(reader, member, what) for member, what in fields.given("with_items"))
+    kind, source, on_bad_line = next(given, _NO_ITEMS)
     concurrency: Template = Constant(1, place)
     batch_size: int | None = None
     max_failures: int | Share | None = None
@@ -223,7 +225,9 @@ def _with_items(reader: Reader, fields: Fields) -> WithItems | None:
             )
     results = next((read_results(reader, member, what) for member, what in fields.given("results")), None)
     if source is not None:
-        return WithItems(source, concurrency, batch_size, max_failures, place, kind=kind, results=results)
+        return WithItems(
+            source, concurrency, batch_size, max_failures, place, kind=kind, results=results, on_bad_line=on_bad_line
+        )
     for name in ("concurrency", "batch_size", "max_failures", "results"):
         if name in fields.node.members and "with_items" not in fields.node.members:
             reader.error("without_items", f"{name!r} needs with_items", fields.key_place(name))
