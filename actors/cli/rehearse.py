@@ -130,11 +130,11 @@ def _rehearse_one(name: str, rehearser: "Rehearser", script: "Scripted", given: 
 def _show_rehearsed(shown: "Iterable[str]", rehearsed: "Rehearsed") -> None:
     import msgspec
 
-    from stretto.actors.cli.outcomes import error_line
+    from stretto.actors.history import error_lines
 
     click.echo("\n".join(shown))
     if rehearsed.errors:
-        click.echo("\nerrors:\n" + "\n".join(f"  {error_line(error)}" for error in rehearsed.errors))
+        click.echo("\nerrors:\n" + "\n".join(f"  {line}" for line in error_lines(rehearsed.errors)))
     if rehearsed.output is not None:
         click.echo(
             f"\noutput:\n{msgspec.json.format(msgspec.json.encode(rehearsed.masked(rehearsed.output))).decode()}"

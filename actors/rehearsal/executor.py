@@ -19,7 +19,7 @@ from stretto.actors.dispatch import Timers, ask_method
 from stretto.actors.engine import Engine, EngineParts
 from stretto.actors.files import RehearsedFiles
 from stretto.actors.outcome import Outcome, RunHandle
-from stretto.actors.packs import read_pack_configuration
+from stretto.actors.packs import UnknownConfiguration
 from stretto.actors.rehearsal.pump import PumpedDispatcher
 from stretto.actors.rehearsal.recording import RecordedConductor, Visit
 from stretto.actors.rehearsal.runner import Launch, ScriptedRunner
@@ -145,9 +145,7 @@ class _Stage:
             permits=PermitPool(_ALL_AT_ONCE),
             limits=limits,
         )
-        self._engine = Engine.start_on(
-            self.dispatcher, EngineParts(services, catalogue, read_pack_configuration(None, None, []))
-        )
+        self._engine = Engine.start_on(self.dispatcher, EngineParts(services, catalogue, UnknownConfiguration()))
 
     def perform(self) -> Rehearsed:
         handle: RunHandle = self._ask("submit", self._rehearsal.workflow, self._rehearsal.inputs)

@@ -19,7 +19,7 @@ from stretto.definitions.conductor.events import (
     StreamFailed,
 )
 from stretto.definitions.conductor.items import ItemAttempt
-from stretto.definitions.conductor.retrying import expression_failure, failed_scope, item_wants_retry, wait_asked_for
+from stretto.definitions.conductor.retrying import failed_scope, item_wants_retry, wait_asked_for, with_failed_field
 from stretto.definitions.conductor.run_state import Handlers, RunState
 from stretto.definitions.conductor.settings import Settings
 from stretto.definitions.conductor.starting import end_delay, start_held
@@ -59,14 +59,21 @@ def _retry_or_settle(state: RunState, visit: Visit, item: ItemAttempt, event: It
     try:
         if not item_wants_retry(visit, event, state.moment):
             return event
-        assert event.failure is not None  # noqa: S101 - item_wants_retry requires it
+    except ExpressionError as error:
+        return _without_retry(event, error, "on_error")
+    assert event.failure is not None  # noqa: S101 - item_wants_retry requires it
+    try:
         wait = _wait_before_retry(state, visit, event, event.failure)
     except ExpressionError as error:
-        failure = expression_failure(error)
-        return msgspec.structs.replace(event, outcome="failed", result=None, failure=failure)
+        return _without_retry(event, error, "delay")
     item.wait(event.failure, state.at, state.at + wait)
     state.commands.append(WaitUntil(visit.retry_due(event.index, item)))
     return None
+
+
+def _without_retry(event: ItemCompleted, error: ExpressionError, field: str) -> ItemCompleted:
+    assert event.failure is not None  # noqa: S101 - a retry is planned after a failure only
+    return msgspec.structs.replace(event, failure=with_failed_field(event.failure, error, field))
 
 
 def _wait_before_retry(state: RunState, visit: Visit, event: ItemCompleted, failure: Failure) -> float:
