@@ -6,7 +6,7 @@ from typing import Any, Final
 from stretto.definitions.errors import Frame, StrettoError
 
 MAX_RETRY_AFTER_SECONDS: Final = 300.0
-"""The longest wait before a retry that a server can ask core.http for, unless the engine is told otherwise."""
+"""The longest wait before a retry that a server can ask core.http for, unless the engine has another setting."""
 
 
 class ActionFailed(StrettoError):
