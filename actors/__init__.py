@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from stretto.actors.history.reports import UnknownItem
     from stretto.actors.journal.readers import NoStore
     from stretto.actors.journal.store import CannotOpenStore, InvalidCursor, StoreUnavailable
-    from stretto.actors.outcome import Outcome, RunHandle, RunWasParked, UnknownRun
+    from stretto.actors.outcome import AmbiguousRun, Outcome, RunHandle, RunWasParked, UnknownRun
     from stretto.actors.packs.secrets import InvalidPackConfig
     from stretto.actors.runs.idempotency import IdempotencyConflict, InvalidIdempotencyKey
     from stretto.actors.runs.item_output import ItemNotInFlight
+    from stretto.actors.runs.labels import InvalidLabels
     from stretto.actors.runs.messages import RunProgressed
 else:
     __getattr__ = lazy_face(
@@ -45,10 +46,11 @@ else:
             "history.reports": "UnknownItem",
             "journal.readers": "NoStore",
             "journal.store": "CannotOpenStore InvalidCursor StoreUnavailable",
-            "outcome": "Outcome RunHandle RunWasParked UnknownRun",
+            "outcome": "AmbiguousRun Outcome RunHandle RunWasParked UnknownRun",
             "packs.secrets": "InvalidPackConfig",
             "runs.idempotency": "IdempotencyConflict InvalidIdempotencyKey",
             "runs.item_output": "ItemNotInFlight",
+            "runs.labels": "InvalidLabels",
             "runs.messages": "RunProgressed",
         },
     )
@@ -56,6 +58,7 @@ else:
 __all__ = [
     "ActionFailed",
     "AddressPolicy",
+    "AmbiguousRun",
     "BlockingEngine",
     "CannotLoadActions",
     "CannotOpenStore",
@@ -66,6 +69,7 @@ __all__ = [
     "InvalidAction",
     "InvalidCursor",
     "InvalidIdempotencyKey",
+    "InvalidLabels",
     "InvalidPackConfig",
     "ItemNotInFlight",
     "NoStore",

@@ -1,10 +1,12 @@
 """A run for its users: a handle when it is accepted, an outcome when it has ended."""
 
 import os
+import re
 import time
 import uuid
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import pykka
@@ -12,6 +14,15 @@ import pykka
 from stretto.definitions.conductor import blank_record
 from stretto.definitions.data import FrozenDict, FrozenList, freeze
 from stretto.definitions.errors import StrettoError
+
+LEAST_DIGITS: Final = 6
+"""The hex digits of an id by which a run can be named, from its begin or its end."""
+MOST_AMBIGUOUS: Final = 5
+"""How many runs the error of an ambiguous id names."""
+_DIGITS: Final = re.compile(r"[0-9a-f-]+", re.ASCII)
+_ID_DIGITS: Final = 32
+_GROUPS: Final = (8, 12, 16, 20)
+"""The digits of an id before each of its hyphens."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -55,6 +66,12 @@ class RunWasParked(StrettoError):
     code = "run_parked"
 
 
+class AmbiguousRun(StrettoError):
+    """The ids of several runs begin or end with the given digits."""
+
+    code = "ambiguous_run"
+
+
 def abandoned() -> Outcome:
     """Return the outcome of a run without a store whose engine was stopped."""
     message = "the engine was stopped before the run had ended"
@@ -82,3 +99,49 @@ def new_run_id() -> str:
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return str(uuid.UUID(int=value))
+
+
+def is_abbreviated(text: str) -> bool:
+    """Return whether a text can be the beginning or the end of an id: at least 6 of its hex digits, but not all."""
+    lower = text.lower()
+    return _DIGITS.fullmatch(lower) is not None and LEAST_DIGITS <= len(lower.replace("-", "")) < _ID_DIGITS
+
+
+def ends_of_ids(text: str) -> tuple[str, str]:
+    """Return the beginning of ids, and the end of ids, that have the digits of an abbreviated id, with hyphens."""
+    digits = text.lower().replace("-", "")
+    missing = _ID_DIGITS - len(digits)
+    return _hyphenated(digits, 0), _hyphenated(digits, missing)
+
+
+def chosen_run(text: str, found: Sequence[str]) -> str:
+    """Return the only id that was found for an abbreviated id.
+
+    Args:
+        text: The abbreviated id.
+        found: The ids that begin or end with it, the newest first, at most one more than `MOST_AMBIGUOUS`.
+
+    Raises:
+        UnknownRun: There is none.
+        AmbiguousRun: There are several.
+    """
+    if not found:
+        raise UnknownRun(f"there is no run {text!r}: no id begins or ends with these digits")
+    if len(found) > 1:
+        more = ", ..." if len(found) > MOST_AMBIGUOUS else ""
+        raise AmbiguousRun(
+            f"the run {text!r} is ambiguous, give more digits: {', '.join(found[:MOST_AMBIGUOUS])}{more}"
+        )
+    return found[0]
+
+
+def matching_ids(text: str, ids: Iterable[str]) -> list[str]:
+    """Return the ids that begin or end with the digits of an abbreviated id, in their order."""
+    beginning, end = ends_of_ids(text)
+    return [each for each in ids if each.startswith(beginning) or each.endswith(end)]
+
+
+def _hyphenated(digits: str, before: int) -> str:
+    """Return digits with hyphens as in an id in which so many digits come before them."""
+    cuts = [each - before for each in _GROUPS if 0 < each - before < len(digits)]
+    return "-".join(digits[start:stop] for start, stop in zip([0, *cuts], [*cuts, len(digits)], strict=True))

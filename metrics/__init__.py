@@ -16,11 +16,12 @@ from stretto.metrics.catalogue import ITEM_STATUSES, RUN_STATUSES, TASK_STATUSES
 from stretto.metrics.counter import Counter
 from stretto.metrics.exposition import CannotExpose, Exposition, MetricsServer, expose
 from stretto.metrics.histogram import Histogram
-from stretto.metrics.instruments import Instruments, TaskInstruments, WorkflowInstruments
+from stretto.metrics.instruments import MAX_WORKFLOWS, Instruments, TaskInstruments, WorkflowInstruments
 from stretto.metrics.logging import CallIds, call_ids, configure_logging, get_logger, mask_run, unmask_run
 
 __all__ = [
     "ITEM_STATUSES",
+    "MAX_WORKFLOWS",
     "RUN_STATUSES",
     "TASK_STATUSES",
     "CallIds",

@@ -13,6 +13,11 @@ Child = TypeVar("Child")
 log = get_logger(__name__)
 
 
+def encodable(value: str) -> str:
+    """Return a label's value without what UTF-8 cannot encode: a lone surrogate would fail all later scrapes."""
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
 class BoundedChildren(Generic[Child]):
     """Makes a child for each of the first `limit` values. Later values share the child `other`.
 

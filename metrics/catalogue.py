@@ -83,6 +83,11 @@ JOURNAL_BATCH = Metric(
     "stretto_journal_batch_records", "Records in one transaction of the journal.", buckets=_BATCH_RECORDS
 )
 
+LAST_SUCCESS = Metric(
+    "stretto_workflow_last_success_timestamp_seconds",
+    "When a workflow's last successful run ended, in seconds since the epoch.",
+    ("workflow",),
+)
 RUNS_IN_PROGRESS = Metric("stretto_runs_in_progress", "Runs that have started and not ended.")
 RUNS_QUARANTINED = Metric(
     "stretto_runs_quarantined", "Runs that are not recovered because they crashed the engine in recovery."

@@ -11,6 +11,7 @@ from threading import Lock
 from prometheus_client.metrics_core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
+from stretto.metrics.bounded import encodable
 from stretto.metrics.catalogue import Metric
 
 
@@ -53,8 +54,7 @@ class CounterFamily(Collector):
 
     def child(self, *values: str) -> Counter:
         """Return the series with these label values, in the order of the metric's labels. A new series is 0."""
-        # A label that UTF-8 cannot encode (a lone surrogate) would fail all later scrapes.
-        key = tuple(value.encode("utf-8", "replace").decode("utf-8") for value in values)
+        key = tuple(map(encodable, values))
         with self._lock:
             return self._children.setdefault(key, Counter(self._lock))
 

@@ -5,6 +5,7 @@ batches.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from importlib import metadata
 
 from prometheus_client import CollectorRegistry, Info, ProcessCollector
@@ -14,6 +15,7 @@ from stretto.metrics.bounded import BoundedChildren
 from stretto.metrics.counter import Counter, CounterFamily
 from stretto.metrics.gauges import GaugeSources, StateGauges
 from stretto.metrics.histogram import Histogram
+from stretto.metrics.last_success import LastSuccesses
 
 MAX_WORKFLOWS = 200
 MAX_TASKS_PER_WORKFLOW = 200
@@ -67,29 +69,43 @@ class TaskInstruments:
 class WorkflowInstruments:
     """The counters of a workflow, or of all workflows beyond the limit together."""
 
-    __slots__ = ("_run_duration", "_runs", "_tasks")
+    __slots__ = ("_record_success", "_run_duration", "_runs", "_tasks")
 
-    def __init__(self, runs: _ByStatus, run_duration: Histogram, tasks: BoundedChildren[TaskInstruments]) -> None:
+    def __init__(
+        self,
+        runs: _ByStatus,
+        run_duration: Histogram,
+        tasks: BoundedChildren[TaskInstruments],
+        record_success: Callable[[float], None],
+    ) -> None:
         self._runs = runs
         self._run_duration = run_duration
         self._tasks = tasks
+        self._record_success = record_success
 
     def task(self, name: str) -> TaskInstruments:
         """Return a task's instruments, the same at each call. Look them up once a task, not once an item."""
         return self._tasks.get(name)
 
-    def run_finished(self, status: str, seconds: float) -> None:
+    def run_finished(self, status: str, seconds: float, ended_at: float) -> None:
         """Count a run's end.
 
         Args:
             status: One of `catalogue.RUN_STATUSES`.
             seconds: The run's duration.
+            ended_at: The time of the end, in seconds since the epoch.
 
         Raises:
             ValueError: The status is unknown.
         """
         self._runs[status].inc()
         self._run_duration.observe(seconds)
+        if status == "succeeded":
+            self._record_success(ended_at)
+
+    def succeeded_before(self, ended_at: float) -> None:
+        """Set the last success that an earlier process recorded, in seconds since the epoch. It counts no run."""
+        self._record_success(ended_at)
 
 
 class Instruments:
@@ -122,6 +138,8 @@ class Instruments:
         self.runs_recovered = self._family(catalogue.RUNS_RECOVERED).child()
         self.supervisor_restarts = self._family(catalogue.SUPERVISOR_RESTARTS).child()
         self.evaluations_stopped = self._family(catalogue.EVALUATIONS_STOPPED).child()
+        self._last_successes = LastSuccesses()
+        self.registry.register(self._last_successes)
         self._gauges = StateGauges()
         self.registry.register(self._gauges)
         info = Info(catalogue.INFO.name, catalogue.INFO.help, registry=self.registry)
@@ -133,6 +151,20 @@ class Instruments:
     def workflow(self, name: str) -> WorkflowInstruments:
         """Return a workflow's instruments, the same at each call."""
         return self._workflows.get(name)
+
+    def list_workflows(self, refs: Iterable[str]) -> None:
+        """Make the counters of workflows before their first run, so that `increase()` sees its failure.
+
+        Counters of workflows that are no longer listed stay, because a counter that vanishes hides its last steps. The
+        times of their last success have no series any more.
+
+        Args:
+            refs: The workflows that can be started. Those beyond the limit share the series `other`.
+        """
+        listed = tuple(refs)
+        for ref in listed:
+            self.workflow(ref)
+        self._last_successes.list_only(listed)
 
     def action_errors(self, action: str, kind: str, count: int = 1) -> None:
         """Count failed calls of an action.
@@ -201,6 +233,7 @@ class Instruments:
                 MAX_TASKS_PER_WORKFLOW,
                 lambda task: TaskInstruments(self._tasks, self._items, workflow, task),
             ),
+            partial(self._last_successes.record, workflow),
         )
 
     def _bind_action(self, action: str) -> BoundedChildren[Counter]:

@@ -22,6 +22,7 @@ MODULES_OF_FACES: Final = {
     ("actors.gateway.server", "actors.operations", "answers"): "each frame is named by its module's word",
     ("actors.gateway.server", "actors.operations", "requests"): "each frame is named by its module's word",
     ("actors.engine.engine", "actors.history", "reports"): "its functions have the names of the engine's methods",
+    ("actors.engine.queries", "actors.history", "reports"): "its functions have the names of the engine's methods",
     ("actors.engine.requests", "actors.history", "reports"): "its functions have the names of the engine's methods",
     ("actors.cli.runs.stored", "actors.history", "reports"): "its functions have the names of the command's",
     ("actors.operations.stored", "actors.history", "reports"): "its functions have the names of the operations",
@@ -35,7 +36,9 @@ ROOMS_IN_ROOMS: Final = {
     "actors.actions.core": "is imported for its effect: it registers the core actions",
 }
 """The inner rooms that other rooms import by their own face, each with the reason."""
-LONG_MODULES: Final[dict[str, str]] = {}
+LONG_MODULES: Final[dict[str, str]] = {
+    "actors.engine.engine": "the public API is one list, and half of it is docstrings",
+}
 """The modules over the limit, each with the reason."""
 LONG_CLASSES: Final[dict[str, str]] = {
     "actors.engine.engine.Engine": "the public API is one list, and half of it is docstrings",

@@ -6,12 +6,15 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import pytest
 
 from tests.support.paths import ROOT
 
 PACKAGES = ("actors", "definitions", "metrics")
+SHARED = ("alerts.yaml", "grafana.json", "stretto.service", "stretto.yaml")
+"""What operators copy from share/stretto of an installation."""
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +24,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     copy.mkdir()
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
+    (copy / "docs").mkdir()
+    for name in SHARED:
+        shutil.copy(ROOT / "docs" / name, copy / "docs")
     for package in PACKAGES:
         shutil.copytree(ROOT / package, copy / package, ignore=shutil.ignore_patterns("__pycache__"))
     subprocess.run(
@@ -43,7 +49,7 @@ def tree() -> set[str]:
 
 def test_the_wheel_holds_every_file_of_the_packages_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     """A sub-package that setup.cfg does not name would be left out silently."""
-    packed = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    packed = {name for name in wheel.namelist() if ".dist-info/" not in name and ".data/" not in name}
     assert packed == tree()
 
 
@@ -61,6 +67,21 @@ def test_the_command_and_the_licence_come_with_it(wheel: zipfile.ZipFile) -> Non
     assert any(name.endswith("LICENSE") for name in wheel.namelist())
     metadata = wheel.read(f"{info}/METADATA").decode()
     assert re.search(r"^License(-Expression)?: Apache-2\.0$", metadata, re.MULTILINE)
+
+
+def test_pip_install_puts_the_command_and_the_units_files_where_the_unit_says(
+    wheel: zipfile.ZipFile, tmp_path: Path
+) -> None:
+    """The command is in bin/, and what an operator copies is in share/stretto/."""
+    command = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--prefix", str(tmp_path)]
+    subprocess.run([*command, "--ignore-installed", str(wheel.filename)], check=True, capture_output=True)
+    assert (tmp_path / "bin" / "stretto").is_file()
+    shared = tmp_path / "share" / "stretto"
+    assert sorted(path.name for path in shared.iterdir()) == sorted(SHARED)
+    unit = (shared / "stretto.service").read_text()
+    for name in SHARED[2:]:
+        assert f"cp /opt/stretto/share/stretto/{name} " in unit
+    assert "\nExecStart=stretto serve --config /etc/stretto/stretto.yaml\n" in unit
 
 
 def test_every_sub_package_is_named_in_setup_cfg() -> None:

@@ -102,7 +102,7 @@ class Catalogue:
     # ---- reading
 
     def load(self, *folders: str | Path) -> None:
-        """Read the definitions in folders and below them. Files of packs and rehearsal files are left out.
+        """Read the definitions in folders and below them. Files of packs, rehearsal and config files are left out.
 
         Raises:
             UnknownWorkflow: There is no such folder.
@@ -114,10 +114,10 @@ class Catalogue:
         self.check()
 
     def read_files(self, paths: Iterable[Path]) -> None:
-        """Read definition files. Rehearsal files among them are left out. `check` must follow."""
+        """Read definition files. Rehearsal and config files among them are left out. `check` must follow."""
         for path in paths:
             definition = self._read(path, None)
-            if not definition.is_rehearsal:
+            if not definition.is_other:
                 self._add(definition)
 
     def add_pack(self, pack: "Pack") -> None:

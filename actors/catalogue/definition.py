@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from stretto.actors.packs import PackWorkflow
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
+_CONFIG_KEYS = frozenset({"engine", "serve"})
 _REHEARSAL_KEYS = frozenset({"workflow", "inputs", "script", "controls", "expect"})
 
 
@@ -41,6 +42,11 @@ def not_utf8(file: str, error: UnicodeDecodeError) -> Finding:
     return Finding("not_utf8", f"the file is not UTF-8 text: byte {error.start} cannot be read", Place(file, 1, 1))
 
 
+def _is_config_document(root: Node | None) -> bool:
+    """Return whether a YAML document is a daemon's config file, which a project has beside its definitions."""
+    return isinstance(root, MapNode) and "tasks" not in root.members and not _CONFIG_KEYS.isdisjoint(root.members)
+
+
 def is_rehearsal_document(root: Node | None) -> bool:
     """Return whether a YAML document is a rehearsal file's, and not a definition's."""
     return isinstance(root, MapNode) and "tasks" not in root.members and not _REHEARSAL_KEYS.isdisjoint(root.members)
@@ -58,11 +64,11 @@ class Definition:
         path: The file.
         workflow: The workflow as far as it could be read, None if nothing could.
         findings: Errors and warnings, in the file's order. Until `examine`, only those of reading.
-        is_rehearsal: Whether the file looks like a rehearsal file.
+        is_other: Whether the file looks like a rehearsal file or a daemon's config file.
         ref_place: The place of the ref, in the file or in the pack's file that describes the workflow.
     """
 
-    __slots__ = ("_described", "_examined", "_reading", "findings", "is_rehearsal", "path", "ref_place", "workflow")
+    __slots__ = ("_described", "_examined", "_reading", "findings", "is_other", "path", "ref_place", "workflow")
 
     def __init__(self, path: Path, reading: Reading, described: "PackWorkflow | None" = None) -> None:
         self.path = path
@@ -70,7 +76,7 @@ class Definition:
         self._described = described
         self.workflow = None if reading.workflow is None else self._completed(reading.workflow)
         self.findings = reading.findings
-        self.is_rehearsal = is_rehearsal_document(reading.root)
+        self.is_other = is_rehearsal_document(reading.root) or _is_config_document(reading.root)
         self.ref_place = self._place_of_ref(reading.root)
         self._examined = False
 

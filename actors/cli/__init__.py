@@ -10,6 +10,7 @@ from stretto.actors.cli.support.exit_codes import INTERRUPTED, end_process
 COMMANDS = {
     "run": "Run WORKFLOW, a ref or the path of a file, and print its output.",
     "runs": "List, show, follow and control the runs of a daemon or a store.",
+    "init": "Make a project: a definition, a pack with an action, a rehearsal and a config file.",
     "validate": "Show every error and warning of definitions, or print their JSON Schema.",
     "rehearse": "Run workflows with scripted results instead of actions, on virtual time.",
     "serve": "Run the daemon, until a signal stops it.",

@@ -125,7 +125,8 @@ class _Examined:
                 continue
             if path not in definitions:
                 self._add_of_pack(path)
-            elif (found := self._catalogue.findings.get(str(path))) is not None:  # else it is a rehearsal file
+            # A rehearsal or config file has no findings.
+            elif (found := self._catalogue.findings.get(str(path))) is not None:
                 self.findings[path] = (*found, *self._missing_in(path))
 
     def _missing_in(self, path: Path) -> "tuple[Finding, ...]":

@@ -1,4 +1,4 @@
-"""Reads a run's inputs from the command line."""
+"""Reads a run's inputs and labels from the command line."""
 
 import sys
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,21 @@ def inputs_of(types: "Mapping[str, str]", source: str | None, assignments: tuple
             raise click.UsageError(f"{name!r} must be text in UTF-8, got other bytes")
         values[name] = _typed(types.get(name, "any"), name, text)
     return values
+
+
+def labels_of(
+    _context: click.Context, _parameter: click.Parameter, assignments: tuple[str, ...]
+) -> dict[str, str] | None:
+    """Return the labels of KEY=VALUE assignments, or None without one: the callback of an option."""
+    labels: dict[str, str] = {}
+    for assignment in assignments:
+        key, equals, value = assignment.partition("=")
+        if not equals:
+            raise click.BadParameter(f"a label must be KEY=VALUE, got {assignment!r}")
+        if labels.get(key, value) != value:
+            raise click.BadParameter(f"the label {key!r} must have one value, got {labels[key]!r} and {value!r}")
+        labels[key] = value
+    return labels or None
 
 
 def _read_inputs(source: str) -> dict[str, Any]:

@@ -32,6 +32,7 @@ class Wanted:
     detach: bool
     log_level: str
     idempotency_key: str | None = None
+    labels: dict[str, str] | None = None
 
 
 def run_at_daemon(url: str, wanted: Wanted) -> NoReturn:
@@ -53,7 +54,9 @@ def _run(client: Client, wanted: Wanted) -> int:
         described = client.ask(Describe(workflow))
         types = described.parameters if isinstance(described, Described) else {}
     inputs = inputs_of(types, wanted.inputs, wanted.assignments)
-    submit = Submit(workflow, inputs, follow=not wanted.detach, idempotency_key=wanted.idempotency_key)
+    submit = Submit(
+        workflow, inputs, follow=not wanted.detach, idempotency_key=wanted.idempotency_key, labels=wanted.labels
+    )
     if wanted.detach:
         accepted = client.ask(submit)
         if not isinstance(accepted, Accepted):

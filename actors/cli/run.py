@@ -1,17 +1,20 @@
 """`stretto run`: runs a workflow in this process, and prints its output."""
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from stretto.actors.cli.completion import complete_workflow
-from stretto.actors.cli.inputs import inputs_of
+from stretto.actors.cli.inputs import inputs_of, labels_of
 from stretto.actors.cli.outcomes import print_outcome
 from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS, PACKS, expression_limits, rendered_commands
 from stretto.actors.cli.support.exit_codes import FAILED, INTERRUPTED, USAGE, give_up
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stretto.actors.outcome import Outcome, RunHandle
 
 STOP_SECONDS = 2.0
@@ -19,7 +22,7 @@ STOP_SECONDS = 2.0
 
 
 @click.command()
-@click.argument("workflow", shell_complete=complete_workflow)
+@click.argument("workflow", required=False, shell_complete=complete_workflow)
 @click.argument("assignments", metavar="[KEY=VALUE]...", nargs=-1)
 @click.option("--inputs", metavar="FILE|-", help="Read inputs from a JSON or YAML file, or JSON from standard input.")
 @click.option("--json", "as_json", is_flag=True, help="Print one object: run, workflow, status, output, errors.")
@@ -32,6 +35,11 @@ STOP_SECONDS = 2.0
 @click.option("--detach", is_flag=True, help="With --daemon: print the accepted run's id and exit.")
 @click.option("--store", metavar="URL", help="Keep the run in the store at sqlite:///FILE or postgresql://...")
 @click.option("--store-key", metavar="FILE", help="With --store: the file with its encryption key.")
+@click.option(
+    "--label", "labels", multiple=True, callback=labels_of, metavar="KEY=VALUE",
+    help="A label by which `stretto runs list` finds the run, up to 16.",
+)  # fmt: skip
+@click.option("--resume", metavar="RUN", help="With --store: continue this interrupted run instead of a new one.")
 @click.option("--idempotency-key", metavar="KEY", help="If a run was started with this KEY, follow that one instead.")
 @click.option(
     "--log-level",
@@ -41,7 +49,7 @@ STOP_SECONDS = 2.0
     help="Log to standard error from this level on: DEBUG, INFO, WARNING, ERROR.",
 )
 def run(
-    workflow: str,
+    workflow: str | None,
     assignments: tuple[str, ...],
     inputs: str | None,
     as_json: bool,  # noqa: FBT001 - a command line's flag
@@ -54,6 +62,8 @@ def run(
     detach: bool,  # noqa: FBT001 - as above
     store: str | None,
     store_key: str | None,
+    labels: dict[str, str] | None,
+    resume: str | None,
     idempotency_key: str | None,
     log_level: str,
 ) -> None:
@@ -63,24 +73,36 @@ def run(
 
     VALUE is converted to the parameter's type. Without a type it is text, unless it is a JSON list or object. It wins
     over the same key in --inputs. With --store, unfinished runs in the store continue during this one.
+
+    --resume follows one of these instead: a run whose process was interrupted. RUN is its id, the first or last 6 or
+    more digits of it, or @latest. Give the --actions and --packs that it needs.
     """
     from stretto.actors.cli.support.error_exits import code_of
     from stretto.actors.engine import Engine
-    from stretto.definitions.errors import InvalidDefinition, StrettoError
+    from stretto.definitions.errors import StrettoError
     from stretto.metrics import configure_logging
 
     try:
         configure_logging(log_level)
     except ValueError as error:
         raise click.UsageError(f"--log-level: {error}") from None
-    if daemon is not None:
-        from stretto.actors.cli.remote import Wanted, run_at_daemon
+    if resume is not None:
+        new = (workflow, assignments, inputs, labels, idempotency_key, daemon, detach)
+        prepare = partial(_continued_run, _resumable(resume, store, store_key, of_a_new_run=any(new)))
+    else:
+        if workflow is None:
+            raise click.UsageError("Missing argument 'WORKFLOW'.")
+        if daemon is not None:
+            from stretto.actors.cli.remote import Wanted, run_at_daemon
 
-        if definitions or actions or packs or pack_config or keystore or store or store_key:
-            own = "--definitions, --actions, --packs, --pack-config, --keystore, --store and --store-key"
-            raise click.UsageError(f"{own} are the daemon's own settings: leave them out here")
-        run_at_daemon(daemon, Wanted(workflow, assignments, inputs, as_json, detach, log_level, idempotency_key))
-    _check_alone(store, detach=detach, of_a_store=store_key or idempotency_key)
+            if definitions or actions or packs or pack_config or keystore or store or store_key:
+                own = "--definitions, --actions, --packs, --pack-config, --keystore, --store and --store-key"
+                raise click.UsageError(f"{own} are the daemon's own settings: leave them out here")
+            run_at_daemon(
+                daemon, Wanted(workflow, assignments, inputs, as_json, detach, log_level, idempotency_key, labels)
+            )
+        _check_alone(store, detach=detach, of_a_store=store_key or idempotency_key)
+        prepare = partial(_new_run, workflow, inputs, assignments, idempotency_key, labels)
     try:
         engine = Engine.start(
             definitions=definitions, actions=actions, packs=packs, pack_config=pack_config, keystore=keystore,
@@ -89,11 +111,21 @@ def run(
         ).proxy()  # fmt: skip
     except StrettoError as error:
         give_up(str(error), code_of(error))
+    handle, outcome = _followed(engine, prepare, log_level, store)
+    _stop(engine)
+    print_outcome(handle.id, handle.workflow, outcome, as_json=as_json)
+    sys.exit(0 if outcome.status == "succeeded" else FAILED)
+
+
+def _followed(
+    engine: Any, prepare: "Callable[[Any], Callable[[Any], RunHandle]]", log_level: str, store: str | None
+) -> "tuple[RunHandle, Outcome]":
+    """Return the handle and outcome of a run. An error stops the engine and ends the process."""
+    from stretto.actors.cli.support.error_exits import code_of
+    from stretto.definitions.errors import InvalidDefinition, StrettoError
+
     try:
-        definition = engine.workflow(workflow).get()
-        types = {name: parameter.type for name, parameter in definition.parameters.items()}
-        values = inputs_of(types, inputs, assignments)
-        handle, outcome = _follow(engine, workflow, values, log_level, idempotency_key)
+        return _follow(engine, prepare(engine), log_level)
     except InvalidDefinition as error:
         _stop(engine)
         give_up("\n  ".join(["the definition cannot be used", *map(str, error.findings)]), FAILED)
@@ -103,12 +135,10 @@ def run(
     except StrettoError as error:
         _stop(engine)
         give_up(str(error), code_of(error))
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as interrupt:
         _stop_at_once(engine)
-        give_up("interrupted", INTERRUPTED)
-    _stop(engine)
-    print_outcome(handle.id, handle.workflow, outcome, as_json=as_json)
-    sys.exit(0 if outcome.status == "succeeded" else FAILED)
+        left = "" if store is None else "".join(f"; `--resume {run_id}` continues the run" for run_id in interrupt.args)
+        give_up(f"interrupted{left}", INTERRUPTED)
 
 
 def _check_alone(store: str | None, *, detach: bool, of_a_store: str | None) -> None:
@@ -119,10 +149,73 @@ def _check_alone(store: str | None, *, detach: bool, of_a_store: str | None) -> 
         raise click.UsageError("--store-key and --idempotency-key need --store")
 
 
-def _follow(
-    engine: Any, workflow: str, values: dict[str, Any], log_level: str, idempotency_key: str | None
-) -> "tuple[RunHandle, Outcome]":
-    """Start the run and wait for its outcome. Ctrl-C cancels the run by its policy. A second one stops at once."""
+def _resumable(run: str, store: str | None, store_key: str | None, *, of_a_new_run: bool) -> str:
+    """Return the id of an unfinished run. A run that cannot be continued ends the process.
+
+    Raises `click.UsageError` without a store, or with an argument of a new run.
+    """
+    import contextlib
+
+    from stretto.actors.cli.runs.options import find_run
+    from stretto.actors.cli.runs.stored import StoreRuns
+    from stretto.actors.cli.support.error_exits import exiting_on_errors
+    from stretto.actors.operations import Run, RunAnswer
+
+    if of_a_new_run:
+        own = "WORKFLOW, KEY=VALUE, --inputs, --label, --idempotency-key, --daemon and --detach"
+        raise click.UsageError(f"--resume continues a run as it was started: leave out {own}")
+    if store is None:
+        raise click.UsageError("--resume needs --store, which has the run")
+    with exiting_on_errors(), contextlib.closing(StoreRuns(store, store_key)) as source:
+        found = source.ask(Run(find_run(source, run)), RunAnswer).run
+    if found["ended_at"] is not None:
+        give_up(f"the run {found['id']} has ended ({found['status']}): `stretto runs rerun` runs it again", USAGE)
+    if "quarantine" in found:
+        give_up(f"the run {found['id']} is quarantined: `stretto runs recover` tries again to recover it", USAGE)
+    return str(found["id"])
+
+
+def _new_run(
+    workflow: str,
+    source: str | None,
+    assignments: tuple[str, ...],
+    idempotency_key: str | None,
+    labels: dict[str, str] | None,
+    engine: Any,
+) -> "Callable[[Any], RunHandle]":
+    """Read the inputs of a new run, and return what starts it: a function of the view."""
+    definition = engine.workflow(workflow).get()
+    types = {name: parameter.type for name, parameter in definition.parameters.items()}
+    values = inputs_of(types, source, assignments)
+
+    def start(view: Any) -> "RunHandle":
+        handle: RunHandle = engine.submit(
+            workflow, values, view, idempotency_key=idempotency_key, labels=labels
+        ).get()  # fmt: skip
+        return handle
+
+    return start
+
+
+def _continued_run(run_id: str, engine: Any) -> "Callable[[Any], RunHandle]":
+    """Return what follows a run that the engine recovers, and resumes it if it is paused: a function of the view."""
+
+    def follow(view: Any) -> "RunHandle":
+        handle: RunHandle = engine.handle(run_id).get()
+        if view is not None:
+            engine.watch(run_id, view).get()
+        if engine.status(run_id).get()["status"] == "paused":
+            engine.resume(run_id).get()
+        return handle
+
+    return follow
+
+
+def _follow(engine: Any, begin: "Callable[[Any], RunHandle]", log_level: str) -> "tuple[RunHandle, Outcome]":
+    """Begin the run and wait for its outcome. Ctrl-C cancels the run by its policy. A second one stops at once.
+
+    `begin` takes the view. If the run has not ended then, the second one's `KeyboardInterrupt` has its id.
+    """
     from stretto.actors.cli.progress import watching
     from stretto.actors.cli.support.interrupts import held_back, wait_for
 
@@ -131,14 +224,17 @@ def _follow(
         try:
             # Progress may arrive before the handle, and without the handle the run cannot be cancelled.
             with held_back():
-                handle = engine.submit(workflow, values, shown.view, idempotency_key=idempotency_key).get()
+                handle = begin(shown.view)
             outcome = wait_for(handle.outcome)
         except KeyboardInterrupt:
             if handle is None:
                 raise
             shown.say("cancelling the run; press Ctrl-C again to stop at once")
             engine.cancel(handle.id)
-            wait_for(handle.outcome)
+            try:
+                wait_for(handle.outcome)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(handle.id) from None
             shown.show_end(engine.status(handle.id).get())
             raise
         shown.show_end(engine.status(handle.id).get())

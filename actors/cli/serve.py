@@ -31,7 +31,9 @@ than 1 ms gains nothing more."""
 @click.option("--pack-config", metavar="FILE", help="A YAML file with the packs' configuration.")
 @click.option("--keystore", metavar="FILE", help="A YAML file with the secrets of keystore.NAME.")
 @click.option(
-    "--store", metavar="URL", help="The store of runs: sqlite:////FOLDER/FILE.db or postgresql://... [default: memory]"
+    "--store",
+    metavar="URL",
+    help="The store of runs: sqlite:////FOLDER/FILE.db or postgresql://... [default: $STRETTO_STORE, or memory]",
 )
 @click.option("--store-key", metavar="FILE", help="The file with the store's encryption key.")
 @click.option(

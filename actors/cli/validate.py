@@ -29,8 +29,8 @@ def validate(
 ) -> None:
     """Show every error and warning of the definitions at PATH, files or folders.
 
-    A file may call the workflows in its folder. A folder is searched with those below it, except for rehearsal files.
-    Exit code 1 means errors.
+    A file may call the workflows in its folder. A folder is searched with those below it, except for rehearsal files
+    and config files of `stretto serve`. Exit code 1 means errors.
     """
     if schema:
         from stretto.definitions.validation import json_schema

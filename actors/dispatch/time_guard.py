@@ -154,7 +154,7 @@ class TimeGuard:
         except BaseException:
             if thread.broken is None:
                 raise
-        # It must arrive, and is not withdrawn: CPython would go on to look for it before each step of every thread, and
+        # It must arrive, and is not withdrawn: CPython would go on to look for it before each step of each thread, and
         # under a profiler the step would never come. A thread has room for one, so a second one replaces the first.
         try:
             while True:

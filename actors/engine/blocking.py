@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Mapping
 from os import PathLike
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import pykka
 
@@ -80,6 +80,7 @@ class BlockingEngine:
         *,
         timeout: float | None = None,
         idempotency_key: str | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> Outcome:
         """Run a workflow to its end. A run that fails is an outcome, not an exception.
 
@@ -92,6 +93,7 @@ class BlockingEngine:
             timeout: The seconds to wait for the end. None waits without a limit. A workflow's own `timeout` ends its
                 run, this one only the waiting.
             idempotency_key: As of `submit`.
+            labels: As of `submit`.
 
         Returns:
             The status, the output and the errors.
@@ -101,7 +103,7 @@ class BlockingEngine:
             RunWasParked: The engine was stopped before the run's end.
             UnknownWorkflow, InvalidDefinition, InvalidInput: As of `submit`, as are its other errors.
         """
-        run = self.submit(workflow, inputs, idempotency_key=idempotency_key)
+        run = self.submit(workflow, inputs, idempotency_key=idempotency_key, labels=labels)
         try:
             return self.wait(run, timeout)
         except KeyboardInterrupt:
@@ -131,23 +133,28 @@ class BlockingEngine:
             raise RunNotEnded(run, timeout or 0) from None
         return outcome
 
-    def submit(
+    def submit(  # noqa: PLR0913 - keywords, each independent
         self,
         workflow: str | PathLike[str] | Workflow,
         inputs: Mapping[str, Any] | None = None,
         watcher: pykka.ActorRef[Any] | None = None,
         *,
         idempotency_key: str | None = None,
+        labels: Mapping[str, str] | None = None,
         origin: Origin = "owner",
     ) -> RunHandle:
         """Start a run, and return its handle once it is accepted. See `Engine.submit`."""
-        future = self.proxy.submit(workflow, inputs, watcher, idempotency_key=idempotency_key, origin=origin)
+        future = self.proxy.submit(
+            workflow, inputs, watcher, idempotency_key=idempotency_key, labels=labels, origin=origin
+        )
         handle: RunHandle = self._get(future)
         return handle
 
-    def rerun(self, run_id: str, scope: RerunScope = "everything", *, origin: Origin = "owner") -> RunHandle:
+    def rerun(
+        self, run_id: str, scope: RerunScope = "everything", task: str | None = None, *, origin: Origin = "owner"
+    ) -> RunHandle:
         """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
-        handle: RunHandle = self._get(self.proxy.rerun(run_id, scope, origin=origin))
+        handle: RunHandle = self._get(self.proxy.rerun(run_id, scope, task, origin=origin))
         return handle
 
     def status(self, run_id: str) -> dict[str, Any]:
@@ -231,12 +238,30 @@ class BlockingEngine:
         handle: RunHandle = self._get(self.proxy.handle(run_id))
         return handle
 
-    def runs(
-        self, status: str | None = None, workflow: str | None = None, cursor: str | None = None, limit: int = PAGE
+    def runs(  # noqa: PLR0913 - the fields of a query
+        self,
+        *,
+        status: str | None = None,
+        workflow: str | None = None,
+        since: float | None = None,
+        labels: Mapping[str, str] | None = None,
+        search: str | None = None,
+        children: Literal["listed", "folded"] = "listed",
+        cursor: str | None = None,
+        limit: int = PAGE,
     ) -> dict[str, Any]:
         """Return a page of stored runs, the newest first. See `Engine.runs`."""
-        page: dict[str, Any] = self._get(self.proxy.runs(status, workflow, cursor, limit))
+        page: dict[str, Any] = self._get(
+            self.proxy.runs(
+                status=status, workflow=workflow, since=since, labels=labels, search=search, children=children,
+                cursor=cursor, limit=limit,
+            )
+        )  # fmt: skip
         return page
+
+    def find_run(self, text: str) -> str:
+        """Return the id of a run by its id or a part of it. See `Engine.find_run`."""
+        return str(self._get(self.proxy.find_run(text)))
 
     def show_run(self, run_id: str) -> dict[str, Any]:
         """Return a stored run with its inputs, output, errors and tasks, secrets masked."""

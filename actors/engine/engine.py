@@ -6,7 +6,7 @@ with Engine.open(definitions="workflows", store="sqlite:///stretto.db") as engin
 
 from collections.abc import Mapping
 from os import PathLike
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack
 
 import pykka
 
@@ -135,13 +135,14 @@ class Engine(DispatchedActor):
         """
         return BlockingEngine(cls.start(definitions, **settings))
 
-    def submit(
+    def submit(  # noqa: PLR0913 - keywords, each independent
         self,
         workflow: str | PathLike[str] | Workflow,
         inputs: Mapping[str, Any] | None = None,
         watcher: pykka.ActorRef[Any] | None = None,
         *,
         idempotency_key: str | None = None,
+        labels: Mapping[str, str] | None = None,
         origin: Origin = "owner",
     ) -> Deferred:
         """Start a run of a workflow. With a store, the run is durable when this is answered.
@@ -151,6 +152,7 @@ class Engine(DispatchedActor):
             inputs: The run's inputs by parameter.
             watcher: An actor that gets `RunProgressed` as the run progresses, with changes merged while it is busy.
             idempotency_key: If an earlier run was accepted with this key and the same request, return its handle.
+            labels: Up to 16 texts by key, by which `runs` finds the run. Its sub-workflows' runs do not get them.
             origin: "remote" for a client without the rights of this process. It decides which files the run may use.
 
         Returns:
@@ -160,30 +162,35 @@ class Engine(DispatchedActor):
             UnknownWorkflow: There is no such workflow.
             InvalidDefinition: The definition has errors, or reads a name that keystore or configuration lack.
             InvalidInput: The inputs do not match the parameters.
+            InvalidLabels: There are too many labels, or one is too long or not printable.
             EngineStopping, TooManyRuns: The engine is being stopped, or has `max_runs` runs in progress.
             IdempotencyConflict: The key belongs to another request.
             RefusedFile: The run must not use a file whose path is fixed in the definition.
         """
-        return self._core.submissions.submit(workflow, inputs, watcher, idempotency_key, origin)
+        return self._core.submissions.submit(workflow, inputs, watcher, idempotency_key, labels, origin)
 
-    def rerun(self, run_id: str, scope: RerunScope = "everything", *, origin: Origin = "owner") -> Any:
+    def rerun(
+        self, run_id: str, scope: RerunScope = "everything", task: str | None = None, *, origin: Origin = "owner"
+    ) -> Any:
         """Start a run with the definition and inputs of an ended one, which stays as it is.
 
         Args:
             run_id: The ended run.
-            scope: "everything" reuses nothing, "failed_tasks" what succeeded and does not follow a failed task,
-                "failed_items" also the successful items of failed tasks.
+            scope: "everything" reuses nothing, "failed_tasks" what succeeded and does not follow a failed task.
+                "failed_items" runs only failed items and what follows them, also failures within `max_failures`.
+            task: With "failed_items", the only task whose failed items run.
             origin: As of `submit`. A rerun of a remote run is always remote.
 
         Returns:
             The `RunHandle` of the new run.
 
         Raises:
-            NothingToRerun: No task of the run failed.
+            NothingToRerun: No task of the run failed, or no item.
             CannotKeep: The results of the run cannot be reused.
+            UnknownTask: The workflow has no such task.
             EngineStopping, RefusedFile: As of `submit`.
         """
-        return self._core.reruns.rerun(run_id, scope, origin)
+        return self._core.reruns.rerun(run_id, scope, task, origin)
 
     def status(self, run_id: str) -> Any:
         """Return the status of a run, in progress or ended.
@@ -287,14 +294,27 @@ class Engine(DispatchedActor):
         """Return the `RunHandle` of a run in progress, or of an ended one in the store."""
         return self._core.store.handle(run_id)
 
-    def runs(
-        self, status: str | None = None, workflow: str | None = None, cursor: str | None = None, limit: int = PAGE
+    def runs(  # noqa: PLR0913 - the fields of a query
+        self,
+        *,
+        status: str | None = None,
+        workflow: str | None = None,
+        since: float | None = None,
+        labels: Mapping[str, str] | None = None,
+        search: str | None = None,
+        children: Literal["listed", "folded"] = "listed",
+        cursor: str | None = None,
+        limit: int = PAGE,
     ) -> Deferred:
-        """Return a page of stored runs, the newest first.
+        """Return a page of stored runs, the newest first: those that match all arguments.
 
         Args:
             status: Only runs with this status.
             workflow: Only runs of this workflow's ref.
+            since: Only runs that were accepted at this time, in seconds since the epoch, or later.
+            labels: Only runs that have all of these labels.
+            search: Only runs with this text in the workflow's ref or in a label.
+            children: "folded" leaves out the runs of sub-workflows.
             cursor: The `next` of the page before.
             limit: The most runs to return.
 
@@ -304,7 +324,18 @@ class Engine(DispatchedActor):
         Raises:
             InvalidCursor: No page has this cursor.
         """
-        return self._core.store.read(reports.list_runs, status=status, workflow=workflow, cursor=cursor, limit=limit)
+        return self._core.store.read(
+            reports.list_runs, status=status, workflow=workflow, since=since, labels=labels, search=search,
+            children=children, cursor=cursor, limit=limit,
+        )  # fmt: skip
+
+    def find_run(self, text: str) -> Any:
+        """Return the id of a run by its id, or by 6 or more hex digits that it begins or ends with.
+
+        Raises:
+            AmbiguousRun: Several ids begin or end so.
+        """
+        return self._core.store.find(text)
 
     def run(self, run_id: str) -> Deferred:
         """Return a stored run with its inputs, output, errors and tasks, secrets masked."""

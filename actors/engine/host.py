@@ -56,6 +56,7 @@ class EngineHost:
         """
         self._definitions.replace(catalogue, packs)
         self._services.actions = catalogue.actions
+        self._services.instruments.list_workflows(catalogue.refs())
 
     def subscribe_to_ends(self, listener: pykka.ActorRef[Any]) -> None:
         """Send an actor `RunEnded` or `RunParked` of every run from now on, sub-workflows included."""

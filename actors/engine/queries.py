@@ -9,9 +9,9 @@ import pykka
 from stretto.actors.dispatch import Deferred, handles
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.submission import Admission
-from stretto.actors.history import stored_handle
+from stretto.actors.history import reports, stored_handle
 from stretto.actors.journal import NoStore, Prune, PruneRuns
-from stretto.actors.outcome import RunHandle, UnknownRun
+from stretto.actors.outcome import RunHandle, UnknownRun, chosen_run, is_abbreviated, matching_ids
 from stretto.actors.runs import PruneDue, Services
 
 if TYPE_CHECKING:
@@ -41,6 +41,13 @@ class StoreQueries:
         if not self._services.journal.durable:
             raise UnknownRun(f"no run {run_id!r} is in progress, and without a store ended ones are not kept")
         return self._services.readers.ask_deferred(partial(stored_handle, run_id))
+
+    def find(self, text: str) -> str | Deferred:
+        """Return the id of a run, of which `text` may be a part. See `Engine.find_run`."""
+        if self._services.journal.durable:
+            return self.read(reports.find_run, text)
+        known = [*self._table.ids(), *self._table.ended_ids()][::-1]
+        return text if text in known else chosen_run(text, matching_ids(text, known) if is_abbreviated(text) else [])
 
 
 class Pruning:

@@ -36,24 +36,26 @@ class Reruns:
         self._runs = runs
         self._admission = admission
 
-    def rerun(self, run_id: str, scope: RerunScope, origin: Origin) -> Deferred:
+    def rerun(self, run_id: str, scope: RerunScope, task: str | None, origin: Origin) -> Deferred:
         """Start a rerun. See `Engine.rerun`."""
         self._admission.check_new_run()
         if scope not in SCOPES:
             raise ValueError(f"the scope of a rerun must be one of {', '.join(SCOPES)}, got {scope!r}")
+        if task is not None and scope != "failed_items":
+            raise ValueError(f"a task needs the scope failed_items, got {scope!r}")
         if self._table.get(run_id) is not None:
             raise IllegalTransition(f"cannot rerun the run {run_id}: it has not ended; cancel it first")
         if not self._services.journal.durable:
             return self._rerun_from_memory(run_id, scope, origin)
-        answer = Deferred()
+        answer, rerun = Deferred(), Rerun(run_id, scope, task)
 
         def read(reader: Reader) -> None:
             accepted = reader.accepted(run_id)
             if accepted is None:
                 raise UnknownRun(f"there is no run {run_id!r}")
-            plan = load_reuse_plan(reader, accepted, scope)
+            plan = load_reuse_plan(reader, accepted, rerun)
             of_rerun = origin_of_rerun(accepted.origin, requested_by=origin)
-            self._engine.tell(OldRunRead(accepted, plan, Rerun(run_id, scope), of_rerun, answer))
+            self._engine.tell(OldRunRead(accepted, plan, rerun, of_rerun, answer))
 
         self._services.readers.read(read, lambda _value: None, answer.fail)
         return answer
@@ -71,6 +73,7 @@ class Reruns:
         request = RunRequest(old.workflow, old.parameters, handle, Deferred())
         request.rerun = Rerun(run_id, scope)
         request.origin = origin_of_rerun(old.origin, requested_by=origin)
+        request.labels = old.labels
         self._runs.check_files(request)
         self._runs.start(request)
         return request.accepted
@@ -82,6 +85,7 @@ class Reruns:
         request = RunRequest(old.workflow, old.parameters, handle, message.answer)
         request.rerun, request.reuse_plan = message.rerun, message.reuse_plan
         request.origin = message.origin
+        request.labels = old.labels
         try:
             self._admission.check_new_run()
             self._runs.check_files(request)

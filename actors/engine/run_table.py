@@ -192,6 +192,10 @@ class RunTable:
         """Return the workflow and inputs of an ended run, if they are remembered."""
         return self._inputs.get(run_id)
 
+    def ended_ids(self) -> tuple[str, ...]:
+        """Return the ids of the ended runs that are remembered."""
+        return tuple(self._ended)
+
     def ended(self, run_id: str) -> dict[str, Any] | None:
         """Return the last status of an ended run, if it is remembered."""
         return self._ended.get(run_id)

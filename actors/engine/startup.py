@@ -20,6 +20,7 @@ from stretto.actors.journal import (
     NoReaders,
     OpenJournal,
     Prune,
+    Reader,
     Suspicion,
     Unfinished,
     files_of,
@@ -30,7 +31,7 @@ from stretto.actors.packs import PackConfiguration, Source, read_pack_configurat
 from stretto.actors.runners import Runners
 from stretto.actors.runs import MAX_RUNS, PermitPool, PruneDue, Services, SharePermits
 from stretto.definitions.expressions import LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits, evaluation_in
-from stretto.metrics import Instruments, MetricsServer, configure_logging, get_logger
+from stretto.metrics import MAX_WORKFLOWS, Instruments, MetricsServer, configure_logging, get_logger
 
 if TYPE_CHECKING:
     import pykka
@@ -135,6 +136,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
     pack_configuration = read_pack_configuration(options.pack_config, options.keystore, library.packs)
     with StopStack() as stack:
         instruments = Instruments()
+        instruments.list_workflows(catalogue.refs())
         metrics_url = None
         if options.metrics_port is not None:
             server = MetricsServer(instruments.registry, port=options.metrics_port)
@@ -152,6 +154,8 @@ def start_parts(options: EngineOptions) -> EngineParts:
             stack.add("journal", journal.close)
         unfinished = () if journal is None else tuple(journal.store.reader.unfinished())
         suspects = () if journal is None else tuple(journal.store.reader.suspects())
+        if journal is not None:
+            _restore_last_successes(instruments, catalogue, journal.store.reader)
         access = FileAccess(_protected(options), as_list(options.files_read), as_list(options.files_write))
         files = FileThreads(access)
         stack.add("files", files.stop)
@@ -181,6 +185,12 @@ def start_parts(options: EngineOptions) -> EngineParts:
             options.max_runs,
             stack.pop_all(),
         )
+
+
+def _restore_last_successes(instruments: Instruments, catalogue: Catalogue, reader: Reader) -> None:
+    """Set when each workflow last succeeded, as far as the store has it and the workflow has its own series."""
+    for workflow, ended_at in reader.last_successes(catalogue.refs()[:MAX_WORKFLOWS]).items():
+        instruments.workflow(workflow).succeeded_before(ended_at)
 
 
 def _protected(options: EngineOptions) -> ProtectedFiles:

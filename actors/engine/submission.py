@@ -13,7 +13,15 @@ from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervisi
 from stretto.actors.journal import Link, Origin, StoreUnavailable
 from stretto.actors.locating import is_path
 from stretto.actors.outcome import RunHandle
-from stretto.actors.runs import RememberedKeys, RunRequest, Services, bind_inputs, checked_key, idempotency_of
+from stretto.actors.runs import (
+    RememberedKeys,
+    RunRequest,
+    Services,
+    bind_inputs,
+    checked_key,
+    checked_labels,
+    idempotency_of,
+)
 from stretto.definitions.errors import Finding, InvalidDefinition, StrettoError, UnknownWorkflow
 from stretto.definitions.model import Workflow
 
@@ -79,12 +87,13 @@ class Submissions:
         self._admission = admission
         self._keys = RememberedKeys()
 
-    def submit(
+    def submit(  # noqa: PLR0913, PLR0917 - the arguments of `Engine.submit`
         self,
         workflow: str | PathLike[str] | Workflow,
         inputs: Mapping[str, Any] | None,
         watcher: pykka.ActorRef[Any] | None,
         idempotency_key: str | None,
+        labels: Mapping[str, str] | None,
         origin: Origin,
     ) -> Deferred:
         """Start a run. See `Engine.submit`."""
@@ -103,6 +112,7 @@ class Submissions:
         handle = RunHandle(self._services.new_run_id(), definition.ref, SparseFuture())
         request = RunRequest(definition, given, handle, Deferred(), checked_watcher(watcher))
         request.origin = origin
+        request.labels = checked_labels(labels)
         request.scope = None if scope is catalogue else scope
         self._runs.check_files(request)
         request.idempotency_key = checked_key(idempotency_key)

@@ -161,7 +161,7 @@ class Gateway:
                 lambda handle: self._accepted(handle.id, follower) if watched_from_the_start else None,
                 self._engine, Engine.submit, workflow, request.inputs,
                 self._relay if watched_from_the_start else None, idempotency_key=request.idempotency_key,
-                origin=connection.origin,
+                labels=request.labels, origin=connection.origin,
             )  # fmt: skip
             await connection.send(answers.Accepted(handle.id, handle.workflow))
             if watched_from_the_start:

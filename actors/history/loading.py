@@ -7,7 +7,7 @@ import pykka
 
 from stretto.actors.history.masks import CODES_OF_SEALED
 from stretto.actors.history.replay import READ_AT_ONCE, Replay, conductor_of, ended_outcome
-from stretto.actors.journal import Child, Entry, Reader, ReadingStopped, RerunScope, RunAccepted, StoreUnavailable
+from stretto.actors.journal import Child, Entry, Reader, ReadingStopped, Rerun, RunAccepted, StoreUnavailable
 from stretto.actors.outcome import RunHandle, UnknownRun
 from stretto.actors.runners import describe
 from stretto.definitions.conductor import CannotKeep, ItemCompleted, ReusePlan, plan_reuse, reads_a_file
@@ -65,13 +65,16 @@ def load(run_id: str, reader: Reader) -> RunLoaded:
         old = reader.accepted(accepted.rerun.of)
         if old is None:
             raise UnknownRun(f"the run {accepted.rerun.of!r}, which this run repeats, is not in the store")
-        plan = load_reuse_plan(reader, old, accepted.rerun.scope)
+        plan = load_reuse_plan(reader, old, accepted.rerun)
     return RunLoaded(accepted, tuple(reader.children(run_id)), plan)
 
 
-def load_reuse_plan(reader: Reader, old: RunAccepted, scope: RerunScope) -> ReusePlan | None:
-    """Return the results of a run that its rerun reuses. Raises `NothingToRerun`, `CannotKeep`, `StoreUnavailable`."""
-    if scope == "everything":
+def load_reuse_plan(reader: Reader, old: RunAccepted, rerun: Rerun) -> ReusePlan | None:
+    """Return the results of a run that its rerun reuses.
+
+    Raises `NothingToRerun`, `CannotKeep`, `UnknownTask`, `StoreUnavailable`.
+    """
+    if rerun.scope == "everything":
         return None
     if reader.quarantine(old.run_id) is not None:
         raise CannotKeep(
@@ -90,7 +93,7 @@ def load_reuse_plan(reader: Reader, old: RunAccepted, scope: RerunScope) -> Reus
             if isinstance(entry, ItemCompleted) and not reads_a_file(old.workflow.tasks[entry.task])
         ]
         if len(entries) < READ_AT_ONCE:
-            return plan_reuse(conductor, completions, scope)
+            return plan_reuse(conductor, completions, rerun.scope, rerun.task)
 
 
 def stored_handle(run_id: str, reader: Reader) -> RunHandle:

@@ -126,31 +126,34 @@ class OfflineRuns:
         noted = Suspicion(run_id=run_id, noted_at=self._now())
         self._store.writer.write([Suspicions(noted=(noted,), released=(run_id,))])
 
-    def rerun(self, run_id: str, scope: RerunScope) -> str:
+    def rerun(self, run_id: str, scope: RerunScope, task: str | None = None) -> str:
         """Accept a rerun of an ended run, which the next daemon starts.
 
         Args:
             run_id: The ended run.
             scope: See `Engine.rerun`.
+            task: See `Engine.rerun`.
 
         Returns:
             The id of the new run.
 
         Raises:
             IllegalTransition: The run has not ended.
-            NothingToRerun: No task of the run failed.
+            NothingToRerun: No task of the run failed, or no item.
             CannotKeep: The results of the run cannot be reused.
+            UnknownTask: The workflow has no such task.
         """
         old = self._accepted(run_id)
         if self._reader.end(run_id) is None:
             raise IllegalTransition(f"cannot rerun the run {run_id}: it has not ended; cancel it first")
-        load_reuse_plan(self._reader, old, scope)  # raises if the rerun is impossible
+        rerun = Rerun(run_id, scope, task)
+        load_reuse_plan(self._reader, old, rerun)  # raises if the rerun is impossible
         accepted = RunAccepted(
             run_id=new_run_id(), workflow=old.workflow, parameters=old.parameters, surroundings=old.surroundings,
-            accepted_at=self._now(), secret=old.secret, rerun=Rerun(run_id, scope),
+            accepted_at=self._now(), secret=old.secret, rerun=rerun,
             # This process does not know the settings of the daemon that will start it.
             limits=ExpressionLimits(old.limits.max_cost, old.limits.max_bytes),
-            origin=old.origin,
+            origin=old.origin, labels=old.labels,
         )  # fmt: skip
         self._store.writer.write([accepted])
         return accepted.run_id

@@ -22,7 +22,7 @@ def time_as_json(at: float | None) -> str | None:
 
 
 def run_as_json(row: RunRow) -> dict[str, Any]:
-    """Return {id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, origin}."""
+    """Return {id, workflow, status, accepted_at, ended_at, parent, rerun_of, ..., origin, labels, child_count}."""
     return _row_as_json(row)
 
 

@@ -3,8 +3,8 @@
 Lists read narrow rows, a page at a time. Times are RFC 3339 in UTC. A value that needs a missing key is "(sealed)".
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, Literal
 
 from stretto.actors.history.ends import explain_end
 from stretto.actors.history.masks import SEALED, entries_of, mask_of, unless_sealed
@@ -19,8 +19,8 @@ from stretto.actors.history.plain import (
 )
 from stretto.actors.history.replay import replay
 from stretto.actors.history.waits import explain_waits, quarantine_wait, quarantined_children
-from stretto.actors.journal import MAX_PAGE, PAGE, ItemQuery, ItemRow, Reader, RunAccepted, RunRow, TaskRow
-from stretto.actors.outcome import UnknownRun
+from stretto.actors.journal import MAX_PAGE, PAGE, ItemQuery, ItemRow, Reader, RunAccepted, RunQuery, RunRow, TaskRow
+from stretto.actors.outcome import MOST_AMBIGUOUS, UnknownRun, chosen_run, ends_of_ids, is_abbreviated
 from stretto.definitions.conductor import check_task
 from stretto.definitions.context import Mask
 from stretto.definitions.errors import StrettoError
@@ -36,20 +36,39 @@ class UnknownItem(StrettoError):
     code = "unknown_item"
 
 
-def list_runs(
+def list_runs(  # noqa: PLR0913 - the fields of a query
     reader: Reader,
     *,
     status: str | None = None,
     workflow: str | None = None,
+    since: float | None = None,
+    labels: Mapping[str, str] | None = None,
+    search: str | None = None,
+    children: Literal["listed", "folded"] = "listed",
     cursor: str | None = None,
     limit: int = PAGE,
 ) -> dict[str, Any]:
     """Return a page of runs, the newest first: {runs, next}, with a cursor in `next` if more follow.
 
-    Raises `InvalidCursor`, `StoreUnavailable`.
+    The arguments are those of `Engine.runs`. Raises `InvalidCursor`, `StoreUnavailable`.
     """
-    page = reader.runs(status=status, workflow=workflow, cursor=cursor, limit=_page(limit))
+    query = RunQuery(
+        status=status, workflow=workflow, since=since, labels=dict(labels or {}), search=search, children=children,
+        cursor=cursor, limit=_page(limit),
+    )  # fmt: skip
+    page = reader.runs(query)
     return {"runs": [run_as_json(row) for row in page.runs], "next": page.next}
+
+
+def find_run(reader: Reader, text: str) -> str:
+    """Return the id of a run by its id, or by the digits that it begins or ends with.
+
+    Raises `UnknownRun`, `AmbiguousRun`, `StoreUnavailable`.
+    """
+    if reader.run(text) is not None:
+        return text
+    found = reader.matching(*ends_of_ids(text), MOST_AMBIGUOUS + 1) if is_abbreviated(text) else []
+    return chosen_run(text, found)
 
 
 def show_run(reader: Reader, run_id: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.link import MAX_PENDING, Answers, Link, NoJournal, Notifications
     from stretto.actors.journal.location import InFile, files_of, locate
     from stretto.actors.journal.messages import JournalHasRoom, PruneRuns, RunExists, RunUnrecordable, StoreGone
-    from stretto.actors.journal.opening import open_reader, open_store
+    from stretto.actors.journal.opening import is_in_use, open_reader, open_store
     from stretto.actors.journal.readers import NoReaders, NoStore, Readers, ReadingStopped
     from stretto.actors.journal.records import (
         Ending,
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         Prune,
         Quarantine,
         Reader,
+        RunQuery,
         RunRow,
         StoreInUse,
         StoreLost,
@@ -71,7 +72,7 @@ else:
             "link": "Answers Link MAX_PENDING NoJournal Notifications",
             "location": "InFile files_of locate",
             "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable StoreGone",
-            "opening": "open_reader open_store",
+            "opening": "is_in_use open_reader open_store",
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
                 "Ending Entry Happened Idempotency ItemKey ItemStarted Origin ParentItem Rerun RerunScope "
@@ -84,8 +85,8 @@ else:
             "sql.store": "Store",
             "sql.upgrade": "upgrade",
             "store": (
-                "CannotOpenStore Child ItemQuery ItemRow MAX_PAGE PAGE Prune QUARANTINED Quarantine Reader RunRow "
-                "StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
+                "CannotOpenStore Child ItemQuery ItemRow MAX_PAGE PAGE Prune QUARANTINED Quarantine Reader RunQuery "
+                "RunRow StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
             ),
         },
     )
@@ -133,6 +134,7 @@ __all__ = [
     "RunAccepted",
     "RunExists",
     "RunLog",
+    "RunQuery",
     "RunRow",
     "RunUnrecordable",
     "SecretsLearned",
@@ -150,6 +152,7 @@ __all__ = [
     "backup",
     "check",
     "files_of",
+    "is_in_use",
     "locate",
     "new_key",
     "open_journal",

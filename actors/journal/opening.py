@@ -32,6 +32,21 @@ def open_store(url: str, keyring: "Keyring | None", schema: "Schema | None" = No
     return own(location, keyring, schema)
 
 
+def is_in_use(url: str) -> bool:
+    """Return whether a process has a store open for writing, as far as the system shows it.
+
+    Args:
+        url: The store's URL.
+
+    Raises:
+        CannotOpenStore: The store cannot be read.
+    """
+    location = locate(url)
+    from stretto.actors.journal.sql.store import is_owned  # noqa: PLC0415 - see above
+
+    return is_owned(location)
+
+
 def open_reader(url: str, keyring: "Keyring | None", schema: "Schema | None" = None) -> "SqlReader":
     """Open a store for reading, also while another process writes it. Nothing is created or changed.
 

@@ -20,7 +20,7 @@ RerunScope: TypeAlias = Literal["everything", "failed_tasks", "failed_items"]
 
 - `everything`: the whole run
 - `failed_tasks`: the failed tasks, and the tasks that follow them
-- `failed_items`: the same, but only the failed items of a failed task
+- `failed_items`: the failed items, also those that `max_failures` allows, and the tasks that follow theirs
 """
 
 
@@ -60,6 +60,8 @@ class Rerun(msgspec.Struct, frozen=True):
 
     of: str
     scope: RerunScope
+    task: str | None = None
+    """With `failed_items`, the only task whose failed items are repeated, or None for all tasks."""
 
 
 class Idempotency(msgspec.Struct, frozen=True):
@@ -89,6 +91,7 @@ class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):
     limits: ExpressionLimits = DEFAULT_LIMITS
     """The limits on the run's expressions, which it keeps whatever the settings are later."""
     origin: Origin = "owner"
+    labels: dict[str, str] = {}
 
 
 class ItemStarted(msgspec.Struct, frozen=True):

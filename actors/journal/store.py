@@ -4,7 +4,7 @@ Both are called on threads that may block, the journal's and the readers', never
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -17,6 +17,8 @@ PAGE: int = 50
 """Rows of a page by default."""
 MAX_PAGE: int = 500
 """Rows of a page at most."""
+SUCCESSES_AMONG: int = 1000
+"""Runs of a workflow, the newest ones, that are searched for its last success."""
 QUARANTINED: str = "quarantined"
 """The status of a quarantined run in lists. Its real one is known when it is recovered."""
 
@@ -154,7 +156,11 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     parent: str | None
     rerun_of: str | None
     rerun_scope: str | None
+    rerun_task: str | None
     origin: Origin
+    labels: dict[str, str]
+    child_count: int
+    """The number of its child runs that are stored."""
 
 
 class RunEnd(msgspec.Struct, frozen=True):
@@ -208,6 +214,29 @@ class ItemPage(msgspec.Struct, frozen=True):
     next: str | None
     untimed: bool = False
     """Whether the page has attempts without times, and the run is older than their columns."""
+
+
+class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """The runs that a page contains: those that match all fields."""
+
+    status: str | None = None
+    workflow: str | None = None
+    """Only runs of this workflow."""
+    since: float | None = None
+    """Only runs that were accepted at this time, in seconds since the epoch, or later."""
+    labels: dict[str, str] = {}
+    """Only runs that have all of these labels."""
+    search: str | None = None
+    """Only runs with this text in the workflow's ref or in a label, in upper or lower case."""
+    children: Literal["listed", "folded"] = "listed"
+    """Whether the runs of sub-workflows are in the list, or only counted by their parents."""
+    cursor: str | None = None
+    """The `next` of the previous page."""
+    limit: int = PAGE
+    """The number of runs, between 1 and MAX_PAGE."""
+
+
+ALL_RUNS = RunQuery()
 
 
 class ItemQuery(msgspec.Struct, frozen=True):
@@ -271,20 +300,15 @@ class Reader(Protocol):
     def find(self, idempotency_key: str) -> str | None:
         """Return the id of the run with an idempotency key, or None if there is none."""
 
-    def runs(
-        self, *, status: str | None = None, workflow: str | None = None, cursor: str | None = None, limit: int = PAGE
-    ) -> RunPage:
+    def runs(self, query: RunQuery = ALL_RUNS) -> RunPage:
         """Return a page of runs, the newest first.
-
-        Args:
-            status: Only runs with this status.
-            workflow: Only runs of this workflow.
-            cursor: The `next` of the previous page.
-            limit: The number of runs, between 1 and MAX_PAGE.
 
         Raises:
             InvalidCursor: The cursor did not come from a page of runs.
         """
+
+    def matching(self, beginning: str, end: str, most: int) -> list[str]:
+        """Return at most so many ids of runs that begin with one text or end with the other, newest first."""
 
     def run(self, run_id: str) -> RunRow | None:
         """Return a run, or None if it is unknown."""
@@ -315,6 +339,16 @@ class Reader(Protocol):
 
     def counts(self) -> Mapping[str, int]:
         """Return the number of runs by status."""
+
+    def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
+        """Return when workflows last succeeded, in seconds since the epoch.
+
+        Args:
+            workflows: The workflows. Of each, only the newest `SUCCESSES_AMONG` runs are searched.
+
+        Returns:
+            The end of the last successful run of each workflow that has one there.
+        """
 
     def close(self) -> None:
         """Close all connections; idempotent."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Ended,
         EntriesAnswer,
         ExportAnswer,
+        Found,
         ItemAnswer,
         ItemsAnswer,
         OutputAnswer,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         Definition,
         Describe,
         Export,
+        FindRun,
         Item,
         ItemOutput,
         Items,
@@ -65,7 +67,7 @@ else:
         __name__,
         {
             "answers": (
-                "Accepted Answer Described Done Ended EntriesAnswer ExportAnswer ItemAnswer "
+                "Accepted Answer Described Done Ended EntriesAnswer ExportAnswer Found ItemAnswer "
                 "ItemsAnswer OutputAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer "
                 "WaitsAnswer WorkflowsAnswer"
             ),
@@ -75,7 +77,7 @@ else:
             "exporting": "frames_of",
             "live": "Follower Following ProgressRelay",
             "requests": (
-                "Definition Describe Export Item ItemOutput Items Prune Recover Rerun Run Runs "
+                "Definition Describe Export FindRun Item ItemOutput Items Prune Recover Rerun Run Runs "
                 "Status Submit Watch Why Workflows"
             ),
             "stored": "REPORTS report",
@@ -100,8 +102,10 @@ __all__ = [
     "EntriesAnswer",
     "Export",
     "ExportAnswer",
+    "FindRun",
     "Follower",
     "Following",
+    "Found",
     "Item",
     "ItemAnswer",
     "ItemOutput",

@@ -68,6 +68,12 @@ class RunsAnswer(msgspec.Struct, frozen=True, tag="runs"):
     next: str | None
 
 
+class Found(msgspec.Struct, frozen=True, tag="found"):
+    """The id of a run."""
+
+    run: str
+
+
 class RunAnswer(msgspec.Struct, frozen=True, tag="run"):
     """A run, as `reports.show_run` returns it."""
 
@@ -131,6 +137,7 @@ Answer: TypeAlias = (
     | Done
     | Refused
     | RunsAnswer
+    | Found
     | RunAnswer
     | ItemsAnswer
     | ItemAnswer

@@ -3,7 +3,7 @@
 `controls` has the requests that change a run, `table` all of them.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -31,6 +31,7 @@ class Submit(Request, frozen=True, tag="submit"):
     inputs: dict[str, Any] = msgspec.field(default_factory=dict)
     follow: bool = True
     idempotency_key: str | None = None
+    labels: dict[str, str] | None = None
 
 
 class Describe(Request, frozen=True, tag="describe"):
@@ -60,6 +61,13 @@ class Rerun(Request, frozen=True, tag="rerun"):
 
     run: str
     scope: RerunScope = "everything"
+    task: str | None = None
+    """With the scope `failed_items`, the only task whose failed items run."""
+
+    def __post_init__(self) -> None:
+        """Check the fields together. Raises `ValueError`, which refuses a request with them."""
+        if self.task is not None and self.scope != "failed_items":
+            raise ValueError(f"`task` needs the scope failed_items, got {self.scope!r}")
 
 
 class Recover(Request, frozen=True, tag="recover"):
@@ -69,12 +77,22 @@ class Recover(Request, frozen=True, tag="recover"):
 
 
 class Runs(Request, frozen=True, tag="runs"):
-    """Return a page of runs, newest first."""
+    """Return a page of runs, newest first: those that match all fields, which are those of `RunQuery`."""
 
     status: str | None = None
     workflow: str | None = None
+    since: float | None = None
+    labels: dict[str, str] | None = None
+    search: str | None = None
+    children: Literal["listed", "folded"] = "listed"
     cursor: str | None = None
     limit: Limit = PAGE
+
+
+class FindRun(Request, frozen=True, tag="find_run"):
+    """Return the id of a run by the 6 or more hex digits that it begins or ends with."""
+
+    text: str
 
 
 class Run(Request, frozen=True, tag="run"):

@@ -13,6 +13,7 @@ from stretto.actors.operations.table import OPERATIONS, arguments_of
 REPORTS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     requests.Status: reports.status_of,
     requests.Runs: reports.list_runs,
+    requests.FindRun: reports.find_run,
     requests.Run: reports.show_run,
     requests.Items: reports.list_items,
     requests.Item: reports.show_item,

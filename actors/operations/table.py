@@ -31,6 +31,7 @@ _ALL: Final = (
     _operation(requests.Rerun, lambda handle: answers.Accepted(handle.id, handle.workflow)),
     _operation(requests.Recover, lambda _result: answers.Done()),
     _operation(requests.Runs, lambda page: answers.RunsAnswer(**page)),
+    _operation(requests.FindRun, answers.Found),
     _operation(requests.Run, answers.RunAnswer),
     _operation(requests.Items, lambda page: answers.ItemsAnswer(**page)),
     _operation(requests.Item, answers.ItemAnswer),

@@ -6,18 +6,19 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.process.event_loops import ProtectedLoop
-    from stretto.actors.process.file_lock import FileLock, LockTaken
+    from stretto.actors.process.file_lock import FileLock, LockTaken, is_locked
     from stretto.actors.process.forking import HasDescriptor, generation, give_back, in_children, withhold
 else:
     __getattr__ = lazy_face(
         __name__,
         {
             "event_loops": "ProtectedLoop",
-            "file_lock": "FileLock LockTaken",
+            "file_lock": "FileLock LockTaken is_locked",
             "forking": "HasDescriptor generation give_back in_children withhold",
         },
     )
 
 __all__ = [
-    "FileLock", "HasDescriptor", "LockTaken", "ProtectedLoop", "generation", "give_back", "in_children", "withhold",
+    "FileLock", "HasDescriptor", "LockTaken", "ProtectedLoop", "generation", "give_back", "in_children",
+    "is_locked", "withhold",
 ]  # fmt: skip

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from stretto.actors.runs.child import MAX_DEPTH
     from stretto.actors.runs.file_rules import FileRules
     from stretto.actors.runs.idempotency import RememberedKeys, checked_key, conflict_error, idempotency_of
+    from stretto.actors.runs.labels import checked_labels
     from stretto.actors.runs.messages import (
         AbandonRun,
         AttachChild,
@@ -57,6 +58,7 @@ else:
             "child": "MAX_DEPTH",
             "file_rules": "FileRules",
             "idempotency": "RememberedKeys checked_key conflict_error idempotency_of",
+            "labels": "checked_labels",
             "messages": (
                 "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
                 "ChildRefused ControlChild ControlRun DiscardRun ExplainWaits Forwarded GraceElapsed "
@@ -124,6 +126,7 @@ __all__ = [
     "WatchRun",
     "bind_inputs",
     "checked_key",
+    "checked_labels",
     "conflict_error",
     "idempotency_of",
 ]

@@ -30,8 +30,8 @@ class RunEnding:
     """Cleans up behind a run, and notifies the engine."""
 
     __slots__ = (
-        "_items", "_listeners", "_origin", "_reminders", "_run_id", "_services", "_streams", "_telemetry", "_workflow",
-        "parameters", "parks_when_idle",
+        "_items", "_labels", "_listeners", "_origin", "_reminders", "_run_id", "_services", "_streams", "_telemetry",
+        "_workflow", "parameters", "parks_when_idle",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts that it stops and reports to
@@ -52,6 +52,7 @@ class RunEnding:
         self._run_id = request.handle.id
         self._workflow = request.workflow
         self._origin = request.origin
+        self._labels = request.labels
         self._items = items
         self._streams = streams
         self._reminders = reminders
@@ -74,7 +75,7 @@ class RunEnding:
             # The parent's task works with the unmasked output.
             masked = structs.replace(outcome, output=conductor.mask.data(outcome.output))
             log.end(Ending(masked.status, masked.output, masked.errors, self._services.now()))
-        inputs = RunInputs(self._workflow, self.parameters, self._origin)
+        inputs = RunInputs(self._workflow, self.parameters, self._origin, self._labels)
         log.tell(self._listeners.engine, RunEnded(self._run_id, masked, tasks, inputs, unmasked=outcome))
         return RunProgressed(self._run_id, outcome.status, tasks)
 

@@ -37,11 +37,12 @@ class RecoverySource:
 
 
 class RunInputs(msgspec.Struct, frozen=True):
-    """The definition, the bound inputs and the origin of an ended run, for a rerun from memory."""
+    """The definition, the bound inputs, the origin and the labels of an ended run, for a rerun from memory."""
 
     workflow: Workflow
     parameters: FrozenDict
     origin: Origin
+    labels: dict[str, str] = {}
 
 
 def bind_inputs(guard: Guard, workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
@@ -81,6 +82,7 @@ class RunRequest:
         mask: The secrets of the run and of its parent.
         secrecy: The values that the run passes to secret parameters.
         origin: Who started the run.
+        labels: Its labels, as `checked_labels` returns them. A sub-workflow's run has none.
         scope: The catalogue of a run that was started from a file, or None.
         idempotency_key: The client's key.
         rerun: The earlier run that this one repeats.
@@ -89,8 +91,9 @@ class RunRequest:
     """
 
     __slots__ = (
-        "accepted", "depth", "family", "handle", "idempotency_key", "inputs", "lane", "limits", "mask", "nested",
-        "origin", "parent", "rerun", "reuse_plan", "scope", "secrecy", "surroundings", "watchers", "workflow",
+        "accepted", "depth", "family", "handle", "idempotency_key", "inputs", "labels", "lane", "limits", "mask",
+        "nested", "origin", "parent", "rerun", "reuse_plan", "scope", "secrecy", "surroundings", "watchers",
+        "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -110,6 +113,7 @@ class RunRequest:
         self.parent: ParentItem | None = None
         self.depth = 0
         self.origin: Origin = "owner"
+        self.labels: dict[str, str] = {}
         self.surroundings = NO_ENVIRONMENT
         self.mask: Mask | None = None
         self.lane: Lane | None = None
@@ -134,5 +138,6 @@ class RunRequest:
             run_id=self.handle.id, workflow=self.workflow, parameters=parameters, surroundings=self.surroundings,
             accepted_at=accepted_at, secret=secret or self.secrecy != NO_SECRECY, parent=self.parent,
             depth=self.depth, rerun=self.rerun, origin=self.origin, limits=self.limits,
+            labels=self.labels,
             idempotency=None if key is None else idempotency_of(key, self.workflow, self.inputs),
         )  # fmt: skip

@@ -140,7 +140,7 @@ class RunTelemetry:
     def _end(self, status: str) -> float:
         self._leave()
         seconds = self._services.timers.monotonic() - self._began
-        self._instruments.run_finished(status, seconds)
+        self._instruments.run_finished(status, seconds, self._services.now())
         return seconds
 
     def engine_gone(self) -> None:

@@ -3,6 +3,8 @@
     /etc/stretto/stretto.yaml < STRETTO__SECTION__KEY < --flag
               '------------------> read_settings <--------'  -->  Effective: Settings, and the origin of each value
 
+STRETTO_STORE is between the file and STRETTO__ENGINE__STORE.
+
 All wrong values are reported at once. Each error has the file and line, the variable or the flag, the value that was
 found, and what is expected. An unknown name comes with the nearest known one.
 """
@@ -13,17 +15,18 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.settings.model import Settings
-    from stretto.actors.settings.reading import Effective, Flag, InvalidSettings, read_settings
+    from stretto.actors.settings.reading import STORE_VARIABLE, Effective, Flag, InvalidSettings, read_settings
 else:
     __getattr__ = lazy_face(
         __name__,
         {
             "model": "Settings",
-            "reading": "Effective Flag InvalidSettings read_settings",
+            "reading": "STORE_VARIABLE Effective Flag InvalidSettings read_settings",
         },
     )
 
 __all__ = [
+    "STORE_VARIABLE",
     "Effective",
     "Flag",
     "InvalidSettings",

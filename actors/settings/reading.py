@@ -15,6 +15,8 @@ from stretto.definitions.source import MapNode, Node, compose, kind_of, to_data
 
 DEFAULT_FILE: Final = Path("/etc/stretto/stretto.yaml")
 FILE_VARIABLE: Final = "STRETTO_CONFIG"
+STORE_VARIABLE: Final = "STRETTO_STORE"
+"""The short name of STRETTO__ENGINE__STORE, which wins over it. `stretto runs` reads it, too."""
 PREFIX: Final = "STRETTO__"
 _MAX_SHOWN = 80
 
@@ -172,6 +174,8 @@ def _from_section(section: str, node: Node, place: str, problems: list[str]) -> 
 
 def _from_environment(environment: Mapping[str, str], problems: list[str]) -> Iterator[_Given]:
     names = {f"{PREFIX}{section}__{key}".upper(): (section, key) for section in SECTIONS for key in fields_of(section)}
+    if environment.get(STORE_VARIABLE):
+        yield _Given("engine", "store", environment[STORE_VARIABLE], f"the variable {STORE_VARIABLE}", is_text=True)
     for variable in sorted(environment):
         if not variable.startswith(PREFIX):
             continue

@@ -163,6 +163,10 @@ class Conductor:
         """
         return inquiries.failed_tasks(self._state)
 
+    def partly_failed_tasks(self) -> frozenset[str]:
+        """Return the tasks whose last visit succeeded although items failed: no more than `max_failures` allows."""
+        return inquiries.partly_failed_tasks(self._state)
+
     def active_visits(self) -> list[Visit]:
         """Return the visits that have not ended, in the order of their start."""
         return list(self._state.active.values())

@@ -95,6 +95,11 @@ def failed_tasks(state: RunState) -> frozenset[str]:
     return frozenset(failed | (state.errors.unhandled & state.workflow.tasks.keys()))
 
 
+def partly_failed_tasks(state: RunState) -> frozenset[str]:
+    """Return the tasks that succeeded although items failed; see `Conductor.partly_failed_tasks`."""
+    return frozenset(name for name, visit in state.visits.last.items() if visit.state == "succeeded" and visit.failed)
+
+
 def _has_failed(state: RunState, visit: Visit) -> bool:
     if (visit.name, visit.visit) in state.active or not visit.is_final:
         return True

@@ -1,6 +1,7 @@
 """The plan of a rerun: which results of the old run it reuses, and which items run again.
 
     old conductor, replayed to its end --> failed tasks --> these tasks and all that follow them run again
+                                       --> tasks with failed items that `max_failures` allows, likewise
     old completions                    --> ReusePlan: the final completion of each item of the other tasks
 
 The new run is an ordinary run, but its reused items end at once. They must be settled in the order of their old
@@ -16,6 +17,7 @@ import msgspec
 from stretto.definitions.conductor.commands import StartItem
 from stretto.definitions.conductor.conductor import Conductor
 from stretto.definitions.conductor.events import ItemCompleted
+from stretto.definitions.conductor.requests import check_task
 from stretto.definitions.conductor.visits import ItemId
 from stretto.definitions.context import ItemScope
 from stretto.definitions.data import Data
@@ -23,20 +25,24 @@ from stretto.definitions.errors import StrettoError
 from stretto.definitions.model import Task, following, reachable_from
 
 ReuseScope: TypeAlias = Literal["failed_tasks", "failed_items"]
-"""The scope of a rerun: the failed tasks and all that follow them, or of these tasks only the failed items."""
+"""The scope of a rerun.
+
+- `failed_tasks`: the failed tasks and all that follow them
+- `failed_items`: the failed items, also those that `max_failures` allows, and all that follows their tasks
+"""
 
 BEFORE_ALL: Final = -1
 """The position of items that were skipped and never ran."""
 
 
 class NothingToRerun(StrettoError):
-    """No task of the run failed, so there is nothing to run again."""
+    """No task of the run failed, or no item of the task that the rerun is narrowed to."""
 
     code = "nothing_to_rerun"
 
 
 class CannotKeep(StrettoError):
-    """A task's results cannot be reused because its items came from a file, which may have changed."""
+    """A task's results cannot be reused: its items came from a file, or its failure would end the rerun."""
 
     code = "cannot_keep"
 
@@ -94,25 +100,36 @@ class ReusePlan:
         return isinstance(scope, ItemScope) and start.index < len(items) and items[start.index] == scope.item
 
 
-def plan_reuse(old: Conductor, completions: Iterable[ItemCompleted], scope: ReuseScope) -> ReusePlan:
+def plan_reuse(
+    old: Conductor, completions: Iterable[ItemCompleted], scope: ReuseScope, task: str | None = None
+) -> ReusePlan:
     """Return the plan of a rerun.
 
-    Failed tasks, all tasks that they lead to, and the `on_cancel` task run again. With the scope `failed_items`, items
-    that succeeded in the last visit of a failed task are reused, unless a failed task leads to that task.
+    Failed tasks, all tasks that they lead to, and the `on_cancel` task run again. With the scope `failed_items`, so do
+    tasks that succeeded with failed items. Items that succeeded in the last visit of these tasks are then reused,
+    unless one of these tasks leads to theirs.
 
     Args:
         old: The old run's conductor, replayed to its end.
         completions: The old run's completions, in order.
-        scope: Whether failed tasks run again as a whole, or only their failed items.
+        scope: Whether failed tasks run again as a whole, or only failed items.
+        task: With `failed_items`, the only task whose failed items run again, or None for all tasks.
 
     Raises:
-        NothingToRerun: No task failed.
-        CannotKeep: A task's items came from a file, so its results cannot be reused.
+        UnknownTask: The workflow has no such task.
+        NothingToRerun: No task failed, or no item of `task`.
+        CannotKeep: A task's items came from a file, or it failed the run and is not `task`: its results cannot be
+            reused.
     """
     tasks = old.workflow.tasks
     failed = old.failed_tasks()
-    if old.status in {"succeeded", "failed"} and not any(old.last_visit(name) for name in failed):
-        raise NothingToRerun("nothing to rerun: no task failed. Rerun the whole run without --failed")
+    if scope == "failed_items":
+        failed |= old.partly_failed_tasks() - {old.workflow.on_cancel}
+    if task is not None:
+        failed = _narrowed(old, failed, task)
+    elif old.status in {"succeeded", "failed"} and not any(old.last_visit(name) for name in failed):
+        what, option = ("task or item", "--failed-items") if scope == "failed_items" else ("task", "--failed")
+        raise NothingToRerun(f"nothing to rerun: no {what} failed. Rerun the whole run without {option}")
     again = reachable_from(tasks, failed)
     kept = frozenset(name for name in tasks if name not in again and name != old.workflow.on_cancel)
     in_part: dict[str, int] = {}
@@ -129,6 +146,23 @@ def plan_reuse(old: Conductor, completions: Iterable[ItemCompleted], scope: Reus
             )
     items = {name: each.items for name in in_part if (each := old.last_visit(name)) is not None}
     return ReusePlan(kept, _completed(old, completions, kept, in_part), items)
+
+
+def _narrowed(old: Conductor, failed: frozenset[str], task: str) -> frozenset[str]:
+    """Return the one task whose failed items run again. Raises `UnknownTask`, `NothingToRerun` and `CannotKeep`."""
+    tasks = old.workflow.tasks
+    check_task(old.workflow, task)
+    if task not in failed or old.last_visit(task) is None:
+        others = ", ".join(sorted(name for name in failed if old.last_visit(name) is not None))
+        instead = f"; items failed in {others}" if others else ""
+        raise NothingToRerun(f"nothing to rerun: no item of the task {task!r} failed{instead}")
+    others_failed = sorted(old.failed_tasks() - reachable_from(tasks, {task}))
+    if others_failed:
+        raise CannotKeep(
+            f"the task {others_failed[0]!r} did not succeed either, so the rerun would end as before. "
+            "Rerun the failed items of all tasks, without --task"
+        )
+    return frozenset({task})
 
 
 def reads_a_file(task: Task) -> bool:

@@ -12,6 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from stretto.metrics import ITEM_STATUSES, RUN_STATUSES, TASK_STATUSES, Instruments, catalogue, expose
 from stretto.metrics.instruments import MAX_ACTIONS, MAX_KINDS_PER_ACTION, MAX_TASKS_PER_WORKFLOW
 
+NOON = 1_790_000_000.0
+"""When runs end here, in seconds since the epoch."""
+LAST_SUCCESS = "stretto_workflow_last_success_timestamp_seconds"
+
 
 def scraped(instruments: Instruments) -> dict[str, Metric]:
     text = generate_latest(instruments.registry).decode()
@@ -44,6 +48,7 @@ def in_threads(work: Callable[[], None], *, threads: int = 8) -> None:
     ("family", "kind", "labels"),
     [
         ("stretto_runs", "counter", {"workflow", "status"}),
+        ("stretto_workflow_last_success_timestamp_seconds", "gauge", {"workflow"}),
         ("stretto_runs_in_progress", "gauge", set()),
         ("stretto_run_duration_seconds", "histogram", set()),
         ("stretto_tasks", "counter", {"workflow", "task", "status"}),
@@ -72,7 +77,9 @@ def in_threads(work: Callable[[], None], *, threads: int = 8) -> None:
 def test_every_metric_is_there(family: str, kind: str, labels: set[str]) -> None:
     """Each metric of the list is exposed under its name with its type, its labels and a help text."""
     instruments = Instruments()
+    instruments.list_workflows(["w"])
     instruments.workflow("w").task("t")
+    instruments.workflow("w").run_finished("succeeded", 1.0, NOON)
     instruments.action_errors("core.http", "timeout")
     bind(
         instruments,
@@ -135,6 +142,53 @@ def test_every_final_status_is_there_at_zero_once_bound() -> None:
         assert value(instruments, "stretto_items_total", workflow="w", task="t", status=status) == 0
 
 
+def test_a_listed_workflow_is_there_at_zero_before_its_first_run() -> None:
+    """So `increase()` sees the first failure. Its tasks and its last success have no series yet."""
+    instruments = Instruments()
+    instruments.list_workflows(["w"])
+    for status in RUN_STATUSES:
+        assert value(instruments, "stretto_runs_total", workflow="w", status=status) == 0
+    assert not scraped(instruments)["stretto_tasks"].samples
+    assert value(instruments, "stretto_workflow_last_success_timestamp_seconds", workflow="w") is None
+
+
+def test_a_removed_workflow_keeps_its_counters_and_loses_its_last_success() -> None:
+    """A counter that vanishes hides its last steps. An old success would count as overdue for ever."""
+    instruments = Instruments()
+    instruments.list_workflows(["kept", "removed"])
+    for name in ("kept", "removed", "sent as text"):
+        instruments.workflow(name).run_finished("succeeded", 1.0, NOON)
+    assert label_values(instruments, LAST_SUCCESS, "workflow") == {"kept", "removed"}
+    instruments.list_workflows(["added", "kept"])
+    assert label_values(instruments, LAST_SUCCESS, "workflow") == {"kept"}
+    assert label_values(instruments, "stretto_runs", "workflow") == {"added", "kept", "removed", "sent as text"}
+    instruments.list_workflows(["removed"])
+    assert value(instruments, LAST_SUCCESS, workflow="removed") == NOON
+
+
+def test_listed_workflows_beyond_the_limit_share_other_without_a_last_success() -> None:
+    """The number of series is bounded. The success of one would hide that another has none."""
+    instruments = Instruments(max_workflows=2)
+    instruments.list_workflows(["a", "b", "c", "d"])
+    instruments.workflow("c").run_finished("succeeded", 1.0, NOON)
+    assert label_values(instruments, "stretto_runs", "workflow") == {"a", "b", "other"}
+    assert not scraped(instruments)[LAST_SUCCESS].samples
+
+
+def test_an_earlier_success_counts_no_run() -> None:
+    """A restart restores the time of the last success. A later one replaces it."""
+    instruments = Instruments()
+    instruments.list_workflows(["w"])
+    instruments.workflow("w").succeeded_before(NOON)
+    assert value(instruments, LAST_SUCCESS, workflow="w") == NOON
+    assert value(instruments, "stretto_runs_total", workflow="w", status="succeeded") == 0
+    for status in ("failed", "cancelled"):
+        instruments.workflow("w").run_finished(status, 1.0, NOON + 60)
+    assert value(instruments, LAST_SUCCESS, workflow="w") == NOON
+    instruments.workflow("w").run_finished("succeeded", 1.0, NOON + 120)
+    assert value(instruments, LAST_SUCCESS, workflow="w") == NOON + 120
+
+
 def test_counts_by_name_and_status() -> None:
     """Counts land on the series of their workflow, task and status, and on no other."""
     instruments = Instruments()
@@ -143,7 +197,7 @@ def test_counts_by_name_and_status() -> None:
     workflow.task("check").items_finished("timed_out", 2)
     workflow.task("check").finished("succeeded")
     workflow.task("report").finished("skipped")
-    workflow.run_finished("failed", 2.0)
+    workflow.run_finished("failed", 2.0, NOON)
 
     def tasks(task: str, status: str) -> float | None:
         return value(instruments, "stretto_tasks_total", workflow="health", task=task, status=status)
@@ -205,7 +259,7 @@ def test_an_unknown_status_is_an_error_that_lists_the_known_ones(status: str) ->
     with pytest.raises(ValueError, match="succeeded, failed, timed_out, cancelled"):
         instruments.workflow("w").task("t").items_finished(status, 1)
     with pytest.raises(ValueError, match="succeeded, failed, cancelled"):
-        instruments.workflow("w").run_finished(status, 1.0)
+        instruments.workflow("w").run_finished(status, 1.0, NOON)
     assert value(instruments, "stretto_run_duration_seconds_count") == 0
 
 
@@ -320,7 +374,7 @@ def test_workflows_beyond_the_limit_are_counted_as_other() -> None:
     """Names beyond `max_workflows` share one label without lost counts, and earlier ones keep their labels."""
     instruments = Instruments(max_workflows=2)
     for name in ("a", "b", "c", "d", "a"):
-        instruments.workflow(name).run_finished("succeeded", 0.1)
+        instruments.workflow(name).run_finished("succeeded", 0.1, NOON)
     assert label_values(instruments, "stretto_runs", "workflow") == {"a", "b", "other"}
     assert value(instruments, "stretto_runs_total", workflow="a", status="succeeded") == 2
     assert value(instruments, "stretto_runs_total", workflow="other", status="succeeded") == 2
@@ -331,7 +385,7 @@ def test_a_workflow_that_is_called_other_shares_with_the_rest() -> None:
     """A user's own `other` and the label for the rest are one series."""
     instruments = Instruments(max_workflows=2)
     for name in ("other", "a", "b"):
-        instruments.workflow(name).run_finished("succeeded", 0.1)
+        instruments.workflow(name).run_finished("succeeded", 0.1, NOON)
     assert label_values(instruments, "stretto_runs", "workflow") == {"a", "other"}
     assert value(instruments, "stretto_runs_total", workflow="other", status="succeeded") == 2
 
@@ -367,7 +421,7 @@ def test_the_limit_holds_when_threads_bind_at_once() -> None:
 
     def bring_names() -> None:
         for number in range(40):
-            instruments.workflow(f"w{number}").run_finished("succeeded", 0.1)
+            instruments.workflow(f"w{number}").run_finished("succeeded", 0.1, NOON)
 
     in_threads(bring_names)
     runs = scraped(instruments)["stretto_runs"].samples
@@ -378,7 +432,7 @@ def test_the_limit_holds_when_threads_bind_at_once() -> None:
 def test_a_name_that_utf8_cannot_encode_fails_no_scrape() -> None:
     """A lone surrogate in a name is replaced, and the page stays readable."""
     instruments = Instruments()
-    instruments.workflow("bad \ud800 name").run_finished("succeeded", 0.1)
+    instruments.workflow("bad \ud800 name").run_finished("succeeded", 0.1, NOON)
     assert value(instruments, "stretto_runs_total", workflow="bad ? name", status="succeeded") == 1
     assert "stretto_runs" in scraped(instruments)
 
@@ -387,5 +441,5 @@ def test_odd_names_survive_a_round_trip() -> None:
     """Quotes, backslashes, newlines and any script survive the exposition format."""
     instruments = Instruments()
     name = 'quote " backslash \\ newline \n überwachung 監視'
-    instruments.workflow(name).run_finished("succeeded", 0.1)
+    instruments.workflow(name).run_finished("succeeded", 0.1, NOON)
     assert label_values(instruments, "stretto_runs", "workflow") == {name}

@@ -64,6 +64,7 @@ class Conducted:
         of_item: tuple[str, int] = ("", 0),
         at: float = 1000.0,
         origin: Origin = "owner",
+        labels: dict[str, str] | None = None,
     ) -> None:
         versioned = text if text.startswith("version:") else f'version: "1.0.0"\n{text}'
         workflow = read_workflow(versioned, "w.yaml")
@@ -79,6 +80,7 @@ class Conducted:
         self.accepted = RunAccepted(
             run_id=self.id, workflow=workflow, parameters=bound, surroundings=surroundings, accepted_at=at,
             secret=bool(self.conductor.mask), parent=item, depth=0 if parent is None else 1, origin=origin,
+            labels=labels or {},
         )  # fmt: skip
         self._journal = RunLog(WrittenAtOnce(store), self.id, secretive=False)
         store.writer.write([self.accepted])

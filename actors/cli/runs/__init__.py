@@ -48,7 +48,7 @@ class _Runs(LazyGroup):
 def runs() -> None:
     """List, show, follow and control runs.
 
-    RUN is a run's id, or @latest: the newest top-level run.
+    RUN is a run's id, 6 or more of the hex digits that it begins or ends with, or @latest: the newest top-level run.
 
     --daemon URL asks a daemon, --store URL opens a store directly (--store-key FILE has the key of its secrets). With
     neither, the daemon of this user is asked. A store can be read while its daemon runs; to change anything in it, stop

@@ -18,20 +18,25 @@ if TYPE_CHECKING:
 @click.command()
 @RUN
 @click.option("--failed", is_flag=True, help="Run only failed tasks and what follows them.")
-@click.option("--failed-items", is_flag=True, help="Likewise; of failed tasks, run only the failed items.")
+@click.option(
+    "--failed-items", is_flag=True, help="Run only failed items, also those within max_failures, and what follows them."
+)
+@click.option("--task", metavar="TASK", help="With --failed-items: only the failed items of this task.")
 @with_runs
-def rerun(source: Source, *, run: str, failed: bool, failed_items: bool, as_json: bool) -> None:
+def rerun(source: Source, *, run: str, failed: bool, failed_items: bool, task: str | None, as_json: bool) -> None:
     """Run an ended RUN again with its definition and inputs. Print the new run's id.
 
     RUN itself does not change. In a --store, the next daemon that opens it starts the new run.
-    With --json: {"run", "rerun_of", "rerun_scope"}.
+    With --json: {"run", "rerun_of", "rerun_scope", "rerun_task"}.
     """
     if failed and failed_items:
         raise click.UsageError("--failed and --failed-items exclude each other")
+    if task is not None and not failed_items:
+        raise click.UsageError("--task needs --failed-items: it is the only task whose failed items run")
     scope: RerunScope = "failed_items" if failed_items else "failed_tasks" if failed else "everything"
-    new = source.ask(Rerun(run, scope), Accepted).run
+    new = source.ask(Rerun(run, scope, task), Accepted).run
     if as_json:
-        print_json({"run": new, "rerun_of": run, "rerun_scope": scope})
+        print_json({"run": new, "rerun_of": run, "rerun_scope": scope, "rerun_task": task})
     else:
         click.echo(new)
 

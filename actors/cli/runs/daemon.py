@@ -1,6 +1,6 @@
 """The runs of a daemon, over its socket."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -27,6 +27,9 @@ class DaemonRuns:
     def control(self, request: ControlRequest) -> None:
         """Change a run."""
         self.ask(request, Done)
+
+    def mark_interrupted(self, runs: Iterable[dict[str, Any]]) -> None:
+        """Mark none: the daemon continues its runs."""
 
     def export(self, run_id: str) -> tuple[dict[str, Any], Iterator[msgspec.Raw]]:
         """Return everything of a run except its entries, and those as they arrive."""

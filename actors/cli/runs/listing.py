@@ -1,26 +1,39 @@
 """`stretto runs list` and `stretto runs items`: one page at a time."""
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import click
 import msgspec
 
-from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, UTC, print_json, with_runs
+from stretto.actors.cli.inputs import labels_of
+from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, UTC, print_json, short_id, with_runs
 from stretto.actors.cli.runs.source import Source
-from stretto.actors.cli.runs.tables import show_fields, show_table
-from stretto.actors.cli.runs.times import Clock, between, format_seconds
+from stretto.actors.cli.runs.tables import fitted, show_fields, show_table
+from stretto.actors.cli.runs.times import Clock, between, format_seconds, moment_of
 from stretto.actors.operations import Item, ItemAnswer, Items, ItemsAnswer, Runs, RunsAnswer
 
 STATUSES: Final = (
     *("running", "paused", "cancelling", "cleaning", "failing", "quarantined"),
     *("succeeded", "failed", "cancelled"),
 )
+INTERRUPTED: Final = "interrupted"
+_WIDTH: Final = 100
+"""The columns of a list of runs."""
 OUTCOMES: Final = ("succeeded", "failed", "timed_out", "cancelled", "abandoned", "skipped")
 
 
 @click.command("list")
 @click.option("--status", type=click.Choice(STATUSES), help="Only runs with this status.")
 @click.option("--workflow", metavar="REF", help="Only runs of this workflow.")
+@click.option(
+    "--since", callback=moment_of, metavar="DURATION|TIME", help="Only runs accepted since, e.g. 2h or 2026-01-31."
+)
+@click.option(
+    "--label", "labels", multiple=True, callback=labels_of, metavar="KEY=VALUE",
+    help="Only runs with this label; several: with all of them.",
+)  # fmt: skip
+@click.option("--search", metavar="TEXT", help="Only runs with TEXT in the workflow's ref or in a label.")
+@click.option("--all", "everything", is_flag=True, help="List the runs of sub-workflows, too.")
 @LIMIT
 @CURSOR
 @UTC
@@ -30,33 +43,52 @@ def list_runs(
     *,
     status: str | None,
     workflow: str | None,
+    since: float | None,
+    labels: dict[str, str] | None,
+    search: str | None,
+    everything: bool,
     limit: int,
     cursor: str | None,
     utc: bool,
     as_json: bool,
 ) -> None:
-    """List runs, newest first, including those of sub-workflows.
+    """List runs, newest first. Those of sub-workflows are only counted, in CHILDREN.
 
-    With --json: {"runs": [{id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, origin}],
-    "next"}.
+    Ids are shown by their last 8 digits, by which other commands find the run. A run in a --store is "interrupted" if
+    it has not ended, and no process has the store open: `stretto run --resume RUN` continues it.
+
+    With --json: {"runs": [{id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, rerun_task,
+    origin, labels, child_count}], "next"}, with the whole ids; of an interrupted run also {interrupted: true}.
     """
-    page = source.ask(Runs(status, workflow, cursor, limit), RunsAnswer)
+    children: Literal["listed", "folded"] = "listed" if everything else "folded"
+    query = Runs(status, workflow, since, labels, search, children, cursor, limit)
+    page = source.ask(query, RunsAnswer)
+    source.mark_interrupted(page.runs)
     if as_json:
         print_json({"runs": page.runs, "next": page.next})
         return
     clock = Clock(utc=utc)
-    headings = ("RUN", "WORKFLOW", "STATUS", "ACCEPTED", "TOOK", "CHILD OF", "RERUN OF")
-    show_table(
-        headings,
-        [
-            (
-                run["id"], run["workflow"], run["status"], clock.format(run["accepted_at"]),
-                between(run["accepted_at"], run["ended_at"]), run["parent"], run["rerun_of"],
-            )
-            for run in page.runs
-        ],
-    )  # fmt: skip
+    headings = ("RUN", "WORKFLOW", "STATUS", "ACCEPTED", "TOOK", "CHILDREN", "CHILD OF", "RERUN OF", "LABELS")
+    rows = [
+        (
+            short_id(run["id"]), run["workflow"], shown_status(run), clock.format(run["accepted_at"]),
+            between(run["accepted_at"], run["ended_at"]), run.get("child_count") or None, short_id(run["parent"]),
+            short_id(run["rerun_of"]), format_labels(run.get("labels")),
+        )
+        for run in page.runs
+    ]  # fmt: skip
+    show_table(headings, fitted(headings, rows, _WIDTH, elastic=("WORKFLOW", "LABELS")))
     show_cursor(page.next, empty=None if page.runs else "no runs")
+
+
+def shown_status(run: dict[str, Any]) -> str:
+    """Return a run's status for people."""
+    return INTERRUPTED if run.get(INTERRUPTED) else str(run["status"])
+
+
+def format_labels(labels: dict[str, str] | None) -> str:
+    """Return labels as KEY=VALUE, separated by spaces."""
+    return " ".join(f"{key}={value}" for key, value in (labels or {}).items())
 
 
 @click.command()

@@ -1,6 +1,7 @@
 """The options of all commands on runs: the source, the size of a page, and the format of the output."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,15 @@ import msgspec
 from stretto.actors.cli.support.error_exits import exiting_on_errors
 from stretto.actors.gateway import default_path
 from stretto.actors.journal import MAX_PAGE, PAGE
-from stretto.actors.operations import Runs, RunsAnswer
+from stretto.actors.operations import FindRun, Found, Runs, RunsAnswer
+from stretto.actors.outcome import is_abbreviated
+from stretto.actors.settings import STORE_VARIABLE
 
 if TYPE_CHECKING:
     from stretto.actors.cli.runs.source import Source
 
+SHOWN_DIGITS = 8
+"""The digits of an id that lists show for people."""
 LATEST = "@latest"
 """The newest top-level run, in place of an id."""
 RUN = click.argument("run")
@@ -26,8 +31,13 @@ LIMIT = click.option(
 CURSOR = click.option("--cursor", metavar="CURSOR", help="Continue from a previous page.")
 UTC = click.option("--utc", is_flag=True, help="Show times in UTC instead of the local time zone.")
 
-_DAEMON = click.option("--daemon", metavar="URL", help="Use the daemon at unix:///PATH.")
-_STORE = click.option("--store", metavar="URL", help="Use the store at sqlite:///FILE or postgresql://...")
+DAEMON_VARIABLE = "STRETTO_DAEMON"
+"""The variable with the URL of the daemon, for commands with neither --daemon nor --store."""
+
+_DAEMON = click.option("--daemon", metavar="URL", help="Use the daemon at unix:///PATH. [default: $STRETTO_DAEMON]")
+_STORE = click.option(
+    "--store", metavar="URL", help="Use the store at sqlite:///FILE or postgresql://... [default: $STRETTO_STORE]"
+)
 _STORE_KEY = click.option("--store-key", metavar="FILE", help="The file with the key of the --store.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -42,24 +52,29 @@ def with_runs(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def opened(*, daemon: str | None, store: str | None, store_key: str | None, **given: Any) -> None:
         with exiting_on_errors(), _opened(daemon, store, store_key) as source:
-            if given.get("run") == LATEST:
-                given["run"] = _latest(source)
+            if "run" in given:
+                given["run"] = find_run(source, given["run"])
             command(source, **given)
 
     return opened
 
 
-def _latest(source: "Source") -> str:
-    """Return the id of the newest top-level run."""
-    cursor = None
-    while True:
-        page = source.ask(Runs(cursor=cursor), RunsAnswer)
-        for run in page.runs:
-            if run["parent"] is None:
-                return str(run["id"])
-        cursor = page.next
-        if cursor is None:
+def find_run(source: "Source", run: str) -> str:
+    """Return the id of a run that is given as its id, as `@latest`, or by the digits that its id begins or ends with.
+
+    Raises `click.UsageError`, or as the source does.
+    """
+    if run == LATEST:
+        page = source.ask(Runs(children="folded", limit=1), RunsAnswer)
+        if not page.runs:
             raise click.UsageError(f"{LATEST}: there is no run yet")
+        return str(page.runs[0]["id"])
+    return source.ask(FindRun(run), Found).run if is_abbreviated(run) else run
+
+
+def short_id(run: str | None) -> str | None:
+    """Return the last 8 digits of an id: ids of the same time begin alike."""
+    return None if run is None else run[-SHOWN_DIGITS:]
 
 
 def print_json(value: Any) -> None:
@@ -69,10 +84,9 @@ def print_json(value: Any) -> None:
 
 @contextlib.contextmanager
 def _opened(daemon: str | None, store: str | None, store_key: str | None) -> "Iterator[Source]":
-    if daemon is not None and store is not None:
-        raise click.UsageError("--daemon and --store exclude each other: a daemon has its own store")
+    daemon, store = _chosen(daemon, store)
     if store is None and store_key is not None:
-        raise click.UsageError("--store-key requires --store: a daemon has its own key")
+        raise click.UsageError("--store-key requires --store or $STRETTO_STORE: a daemon has its own key")
     if store is not None:
         from stretto.actors.cli.runs.stored import StoreRuns
 
@@ -83,6 +97,22 @@ def _opened(daemon: str | None, store: str | None, store_key: str | None) -> "It
     from stretto.actors.gateway import Client
 
     yield DaemonRuns(Client(daemon or _url_of_the_users_daemon()))
+
+
+def _chosen(daemon: str | None, store: str | None) -> tuple[str | None, str | None]:
+    """Return the daemon or the store to use, from the options or else from the variables. Both are None without any.
+
+    If both variables are set, the daemon is used: its answers include what it has not yet recorded.
+    """
+    if daemon is not None and store is not None:
+        raise click.UsageError("--daemon and --store exclude each other: a daemon has its own store")
+    if daemon is not None or store is not None:
+        return daemon, store
+    if url := os.environ.get(DAEMON_VARIABLE):
+        if not url.startswith("unix:///"):
+            raise click.UsageError(f"${DAEMON_VARIABLE} must be unix:///PATH, got {url!r}")
+        return url, None
+    return None, os.environ.get(STORE_VARIABLE) or None
 
 
 def _url_of_the_users_daemon() -> str:

@@ -5,7 +5,7 @@ from typing import Any, Final
 import click
 import msgspec
 
-from stretto.actors.cli.runs.listing import show_items
+from stretto.actors.cli.runs.listing import format_labels, show_items, shown_status
 from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, TASK, UTC, print_json, with_runs
 from stretto.actors.cli.runs.source import Source
 from stretto.actors.cli.runs.tables import one_line, show_fields, show_table
@@ -50,11 +50,12 @@ def show(
 
     --limit and --cursor apply to --items.
 
-    With --json: {id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, origin, deadline, inputs,
-    output, errors, tasks, children}, of a quarantined run also {quarantine: {run, at, reason}}, with --items also
-    {items, next}.
+    With --json: {id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, rerun_task, origin,
+    labels, child_count, deadline, inputs, output, errors, tasks, children}, of a quarantined run also {quarantine:
+    {run, at, reason}}, of an interrupted run also {interrupted: true}, with --items also {items, next}.
     """
     shown = source.ask(Run(run), RunAnswer).run
+    source.mark_interrupted([shown])
     if shown["ended_at"] is None and "quarantine" not in shown:  # whose replay could crash this process as well
         shown["tasks"] = _with_counts(shown["tasks"], source.ask(Status(run), StatusAnswer).run["tasks"])
     page = None
@@ -81,10 +82,12 @@ def _with_counts(rows: list[dict[str, Any]], tasks: dict[str, Any]) -> list[dict
 
 
 def _show_run(run: dict[str, Any], clock: Clock) -> None:
-    rerun = f"{run['rerun_of']} ({run['rerun_scope']})" if run["rerun_of"] else None
+    task = f" of {run['rerun_task']}" if run.get("rerun_task") else ""
+    rerun = f"{run['rerun_of']} ({run['rerun_scope']}{task})" if run["rerun_of"] else None
     show_fields(
         [
-            ("run", run["id"]), ("workflow", run["workflow"]), ("status", run["status"]),
+            ("run", run["id"]), ("workflow", run["workflow"]), ("status", shown_status(run)),
+            ("labels", format_labels(run.get("labels"))),
             ("accepted", clock.format(run["accepted_at"])), ("ended", clock.format(run["ended_at"])),
             ("took", between(run["accepted_at"], run["ended_at"])), ("deadline", clock.format(run.get("deadline"))),
             ("child of", run["parent"]), ("rerun of", rerun), ("origin", run["origin"]),

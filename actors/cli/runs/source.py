@@ -1,6 +1,6 @@
 """The interface of a source of runs: a daemon, or a store."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol, TypeVar
 
 from stretto.actors.operations import ControlRequest, Request
@@ -16,6 +16,9 @@ class Source(Protocol):
 
     def control(self, request: ControlRequest) -> None:
         """Change a run."""
+
+    def mark_interrupted(self, runs: Iterable[dict[str, Any]]) -> None:
+        """Set `interrupted` of the runs that have not ended, and that no process continues now."""
 
     def export(self, run_id: str) -> tuple[dict[str, Any], Iterator[Any]]:
         """Return everything of a run except its entries, and those, each as something that JSON can encode."""

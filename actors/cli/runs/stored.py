@@ -1,15 +1,15 @@
 """The runs in a store. It can be read while its daemon runs, and changed while none does."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 from stretto.actors.cli.support.stores import keyring_of
 from stretto.actors.history import OfflineRuns, reports
-from stretto.actors.journal import Store, open_reader, open_store
+from stretto.actors.journal import Store, is_in_use, open_reader, open_store
 from stretto.actors.operations import (
     REPORTS,
     Accepted,
@@ -27,6 +27,10 @@ from stretto.actors.operations import (
 from stretto.metrics import configure_logging
 
 A = TypeVar("A")
+
+
+_WAITS_FOR_A_USER: Final = frozenset({"paused", "quarantined"})
+"""The statuses of runs that no process would continue by itself."""
 
 
 class StoreRuns:
@@ -55,6 +59,13 @@ class StoreRuns:
         with self._owned() as store:
             OfflineRuns(store).request(request.run, partial(event_of, request))
 
+    def mark_interrupted(self, runs: Iterable[dict[str, Any]]) -> None:
+        """Set `interrupted` of unfinished runs if no process has the store open for writing."""
+        unfinished = [run for run in runs if run["ended_at"] is None and run["status"] not in _WAITS_FOR_A_USER]
+        if unfinished and not is_in_use(self._url):
+            for run in unfinished:
+                run["interrupted"] = True
+
     def export(self, run_id: str) -> tuple[dict[str, Any], Iterator[Any]]:
         """Return everything of a run except its entries, and those as they are read."""
         return reports.export_parts(self._reader, run_id)
@@ -64,7 +75,7 @@ class StoreRuns:
             return report(self._reader, request)
         if isinstance(request, Rerun):
             with self._owned() as store:
-                new = OfflineRuns(store).rerun(request.run, request.scope)
+                new = OfflineRuns(store).rerun(request.run, request.scope, request.task)
                 row = store.reader.run(new)
                 return Accepted(new, row.workflow if row is not None else "")
         if isinstance(request, Recover):

@@ -21,6 +21,7 @@ _COLOURS: Final = {
     "timed_out": "red",
     "cancelled": "yellow",
     "paused": "yellow",
+    "interrupted": "yellow",
     "quarantined": "red",
 }
 
@@ -28,6 +29,31 @@ _COLOURS: Final = {
 def one_line(text: str) -> str:
     """Return a text without line breaks and control characters."""
     return "".join(each if each.isprintable() else "?" for each in " ".join(text.split()))
+
+
+def fitted(
+    headings: Sequence[str], rows: Sequence[Sequence[Cell]], width: int, elastic: tuple[str, str]
+) -> list[list[Cell]]:
+    """Return rows whose cells in the two elastic columns are shortened, so that a table has at most `width` columns.
+
+    The first elastic column keeps the ends of its texts, the second their beginnings.
+    """
+    lengths = [
+        max([0, *(len(one_line(str(row[number]))) for row in rows if row[number] not in {None, ""})])
+        for number in range(len(headings))
+    ]
+    shown = [max(length, len(heading)) if length else 0 for heading, length in zip(headings, lengths, strict=True)]
+    first, second = (headings.index(name) for name in elastic)
+    gaps = len(_GAP) * (sum(1 for length in shown if length) - 1)
+    room = width - gaps - sum(length for number, length in enumerate(shown) if number not in {first, second})
+    for_second = min(shown[second], max(room - shown[first], room // 2))
+    for_first = room - for_second
+    cut = [list(row) for row in rows]
+    for row in cut:
+        text, other = one_line(str(row[first] or "")), one_line(str(row[second] or ""))
+        row[first] = text if len(text) <= for_first else f"...{text[len(text) - max(for_first - 3, 1) :]}"
+        row[second] = other if len(other) <= for_second else f"{other[: max(for_second - 3, 1)]}..."
+    return cut
 
 
 def show_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:

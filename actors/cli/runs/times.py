@@ -1,6 +1,7 @@
 """Times and durations as people write and read them."""
 
 import re
+import time
 from datetime import UTC, datetime
 from typing import Final
 
@@ -22,17 +23,35 @@ def seconds_of(_context: click.Context, _parameter: click.Parameter, duration: s
     return float(found[1]) * _UNITS[found[2]]
 
 
+def moment_of(context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
+    """Return the seconds since the epoch of a time, or of a duration before now: the callback of an option.
+
+    A time is RFC 3339 or a date. Without an offset it is in the local time zone.
+    """
+    if text is None:
+        return None
+    if _DURATION.fullmatch(text):
+        return time.time() - (seconds_of(context, parameter, text) or 0.0)
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise click.BadParameter(
+            f"a time must be like 2026-01-31, 2026-01-31T13:30 or 2026-01-31T13:30:00Z, or a duration before now such "
+            f"as 2h, got {text!r}"
+        ) from None
+
+
 class Clock:
     """Formats RFC 3339 times in the local time zone or in UTC, always with the offset."""
 
     def __init__(self, *, utc: bool) -> None:
         self._zone = UTC if utc else None
 
-    def format(self, time: str | None) -> str:
+    def format(self, moment: str | None) -> str:
         """Return a time to the second, or an empty text for None."""
-        if time is None:
+        if moment is None:
             return ""
-        local = datetime.fromisoformat(time).astimezone(self._zone)
+        local = datetime.fromisoformat(moment).astimezone(self._zone)
         offset = "Z" if self._zone is UTC else local.strftime("%z")
         return f"{local:%Y-%m-%d %H:%M:%S}{offset}"
 

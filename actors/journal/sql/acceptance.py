@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from stretto.actors.journal.encryption import Keyring, decrypt, encrypt
 from stretto.actors.journal.records import RunAccepted
+from stretto.actors.journal.sql.run_rows import rerun_scope
 from stretto.actors.journal.sql.shared_bodies import SharedBodies
 from stretto.actors.journal.sql.tables import runs
 from stretto.actors.journal.sql.transaction import Transaction, chunks, recording
@@ -40,6 +41,8 @@ class Acceptance:
         numbers: dict[str, int] = {row.id: row.number for row in added}
         new = [each for each in accepted if each.run_id in numbers]
         transaction.write(transaction.statements.inputs, [self._inputs(numbers[each.run_id], each) for each in new])
+        labels = [(numbers[each.run_id], *label) for each in new for label in each.labels.items()]
+        transaction.write(transaction.statements.labels, labels)
         return numbers, self._taken(transaction, [each for each in accepted if each.run_id not in numbers])
 
     @staticmethod
@@ -68,7 +71,7 @@ class Acceptance:
                 "parent_item": item.index if item else None,
                 "parent_attempt": parent.attempt if parent else None,
                 "rerun_of": rerun.of if rerun else None,
-                "rerun_scope": rerun.scope if rerun else None,
+                "rerun_scope": rerun_scope(rerun) if rerun else None,
                 "idempotency_key": idempotency.key if idempotency else None,
                 # Encrypted like the parameters: secrets could be guessed from their digest.
                 "fingerprint": self._body(idempotency.fingerprint.encode(), accepted).decode() if idempotency else None,

@@ -97,6 +97,15 @@ class Postgres:
         whom = f"{holder.application_name!r} (server process {holder.pid})" if holder else "another process"
         raise StoreInUse(f"the store {self.store} is in use by {whom}: stop that process first")
 
+    def is_claimed(self) -> bool:
+        """Return whether a connection has the store's lock. Raises a database error."""
+        engine = self.readers()
+        try:
+            with engine.connect() as connection:
+                return connection.execute(_FIND_HOLDER, {"lock": LOCK}).first() is not None
+        finally:
+            engine.dispose()
+
     def check(self) -> None:
         """Do nothing: a commit succeeds only in its writer's epoch."""
 

@@ -6,7 +6,7 @@ Lists read narrow rows only. Nothing long is read at once: entries come in porti
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import fsum
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Engine, Label, ScalarSelect, Select, bindparam, func, select
 
@@ -22,9 +22,7 @@ from stretto.actors.journal.records import (
     Entry,
     Idempotency,
     ItemKey,
-    Origin,
     ParentItem,
-    Rerun,
     RunAccepted,
     SecretsLearned,
     Suspicion,
@@ -34,13 +32,25 @@ from stretto.actors.journal.sql.damage import report_damage
 from stretto.actors.journal.sql.encoding import EXTENDED, KINDS, Columns, decode_data, decode_entry
 from stretto.actors.journal.sql.errors import converting_errors
 from stretto.actors.journal.sql.pruning import PRUNED
+from stretto.actors.journal.sql.run_rows import (
+    LABELS,
+    RUN_ROW,
+    restore_labels,
+    restore_origin,
+    restore_rerun,
+    restore_run_row,
+    searchable,
+    select_matching,
+    select_runs,
+)
 from stretto.actors.journal.sql.shared_bodies import SharedObjects
+from stretto.actors.journal.sql.successes import last_successes
 from stretto.actors.journal.sql.suspects import SUSPECTS, find_quarantine, restore_suspicion
 from stretto.actors.journal.sql.tables import ENDED, FAILED, LEARNED_ENTRIES, entries, run_ends, run_inputs, runs, tasks
 from stretto.actors.journal.store import (
     ALL_ITEMS,
+    ALL_RUNS,
     MAX_PAGE,
-    PAGE,
     Child,
     ItemPage,
     ItemQuery,
@@ -48,6 +58,7 @@ from stretto.actors.journal.store import (
     Quarantine,
     RunEnd,
     RunPage,
+    RunQuery,
     RunRow,
     TaskRow,
     Unfinished,
@@ -60,10 +71,12 @@ _PORTION: Final = 500
 _MAX_BIG: Final = 2**63 - 1
 _MAX_INTEGER: Final = 2**31 - 1
 
-_RUN_ROW: Final = select(
-    runs.c.number, runs.c.id, runs.c.workflow, runs.c.status, runs.c.accepted_at, runs.c.ended_at, runs.c.parent,
-    runs.c.rerun_of, runs.c.rerun_scope, runs.c.origin,
-).where(runs.c.status != PRUNED)  # fmt: skip
+_UNFINISHED: Final = (
+    select(runs.c.number, runs.c.id, runs.c.workflow, runs.c.accepted_at, runs.c.parent)
+    .where(runs.c.status != PRUNED, runs.c.ended_at.is_(None), runs.c.number > bindparam("last"))
+    .order_by(runs.c.number)
+    .limit(_PORTION)
+)
 _ITEM_ROW: Final = select(
     entries.c.number,
     entries.c.task,
@@ -79,7 +92,7 @@ ENTRY: Final = select(entries.c.number, *(entries.c[name] for name in Columns._f
 _COUNTS: Final = (
     select(runs.c.status, func.count().label("runs")).where(runs.c.status != PRUNED).group_by(runs.c.status)
 )
-ACCEPTED: Final = select(runs, run_inputs.c.parameters, run_inputs.c.parent_told).join(run_inputs)
+ACCEPTED: Final = select(runs, run_inputs.c.parameters, run_inputs.c.parent_told, LABELS).join(run_inputs)
 
 # The queries of a recovery are built once: building one takes longer than executing it.
 _RUN: Final = bindparam("run", type_=runs.c.id.type)
@@ -110,8 +123,7 @@ class SqlReader:
         """Yield the runs that have not ended, in the order of their acceptance."""
         last = 0
         while True:
-            in_progress = _RUN_ROW.where(runs.c.ended_at.is_(None), runs.c.number > last)
-            portion = self._rows(in_progress.order_by(runs.c.number).limit(_PORTION))
+            portion = self._rows(_UNFINISHED, last=last)
             for row in portion:
                 yield Unfinished(row.id, row.workflow, row.accepted_at, row.parent)
             if len(portion) < _PORTION:
@@ -125,12 +137,12 @@ class SqlReader:
     def quarantine(self, run_id: str) -> Quarantine | None:
         """Return why a run is not recovered, or None if it is."""
         with self._reading() as connection:
-            return find_quarantine(connection, _searchable(run_id))
+            return find_quarantine(connection, searchable(run_id))
 
     def accepted(self, run_id: str) -> RunAccepted | None:
         """Return the acceptance of a run, or None for an unknown run."""
         with self._reading() as connection:
-            row = connection.execute(_ACCEPTED_RUN, {"run": _searchable(run_id)}).one_or_none()
+            row = connection.execute(_ACCEPTED_RUN, {"run": searchable(run_id)}).one_or_none()
             if row is None:
                 return None
             return self.restore_run(connection, row)
@@ -149,14 +161,15 @@ class SqlReader:
             parent=self._parent(row),
             depth=row.depth,
             idempotency=self._idempotency(row),
-            rerun=None if row.rerun_of is None else Rerun(row.rerun_of, row.rerun_scope),
+            rerun=restore_rerun(row),
             limits=_limits(row),
-            origin=_origin(row),
+            origin=restore_origin(row),
+            labels=restore_labels(row),
         )
 
     def entries(self, run_id: str, first: int, most: int) -> list[Entry]:
         """Return at most `most` entries of a run, from number `first` on."""
-        rows = self._rows(_ENTRIES, run=_searchable(run_id), first=first, most=most)
+        rows = self._rows(_ENTRIES, run=searchable(run_id), first=first, most=most)
         for expected, row in enumerate(rows, first):
             if row.number != expected:
                 raise UnreadableRecord(f"the entry {expected} of the run {run_id} is missing, but later ones exist")
@@ -184,38 +197,34 @@ class SqlReader:
                 row.accepted_at,
                 row.ended_at,
             )
-            for row in self._rows(_CHILDREN, run=_searchable(run_id))
+            for row in self._rows(_CHILDREN, run=searchable(run_id))
         ]
 
     def has_children(self, run_id: str) -> bool:
         """Return whether a run has child runs."""
-        return bool(self._rows(_HAS_CHILDREN, run=_searchable(run_id)))
+        return bool(self._rows(_HAS_CHILDREN, run=searchable(run_id)))
 
     def find(self, idempotency_key: str) -> str | None:
         """Return the id of the run with an idempotency key, or None if there is none."""
-        rows = self._rows(select(runs.c.id).where(runs.c.idempotency_key == _searchable(idempotency_key)))
+        rows = self._rows(select(runs.c.id).where(runs.c.idempotency_key == searchable(idempotency_key)))
         return rows[0].id if rows else None
 
     # ---- reports
 
-    def runs(
-        self, *, status: str | None = None, workflow: str | None = None, cursor: str | None = None, limit: int = PAGE
-    ) -> RunPage:
+    def runs(self, query: RunQuery = ALL_RUNS) -> RunPage:
         """Return a page of runs, the newest first. Raises InvalidCursor."""
-        query = _RUN_ROW.order_by(runs.c.number.desc())
-        if status is not None:
-            query = query.where(runs.c.status == _searchable(status))
-        if workflow is not None:
-            query = query.where(runs.c.workflow == _searchable(workflow))
-        if cursor is not None:
-            query = query.where(runs.c.number < decode_cursor("runs", cursor))
-        rows, following = self._page("runs", query, limit)
-        return RunPage(tuple(map(_run_row, rows)), following)
+        rows, following = self._page("runs", select_runs(query), query.limit)
+        return RunPage(tuple(map(restore_run_row, rows)), following)
+
+    def matching(self, beginning: str, end: str, most: int) -> list[str]:
+        """Return at most so many ids of runs that begin or end with these texts, newest first."""
+        found = self._rows(select_matching(searchable(beginning), searchable(end)).limit(most))
+        return [row.id for row in found]
 
     def run(self, run_id: str) -> RunRow | None:
         """Return a run, or None if it is unknown."""
-        rows = self._rows(_RUN_ROW.where(runs.c.id == _searchable(run_id)))
-        return _run_row(rows[0]) if rows else None
+        rows = self._rows(RUN_ROW.where(runs.c.id == searchable(run_id)))
+        return restore_run_row(rows[0]) if rows else None
 
     def end(self, run_id: str) -> RunEnd | None:
         """Return how a run ended, or None if it has not ended or is unknown."""
@@ -246,7 +255,7 @@ class SqlReader:
             entries.c.run == _number_of(run_id), _ended_as(query.outcome)
         )
         if query.task is not None:
-            of_run = of_run.where(entries.c.task == _searchable(query.task))
+            of_run = of_run.where(entries.c.task == searchable(query.task))
         if query.cursor is not None:
             of_run = of_run.where(entries.c.number > decode_cursor("items", query.cursor))
         rows, following = self._page("items", of_run.order_by(entries.c.number), query.limit)
@@ -258,7 +267,7 @@ class SqlReader:
         if not 0 <= index <= _MAX_BIG or not 0 <= (visit or 0) <= _MAX_INTEGER:
             return None  # no database compares a number that its column cannot hold
         of_item = _ITEM_ROW.where(
-            entries.c.run == _number_of(run_id), ENDED, entries.c.item == index, entries.c.task == _searchable(task)
+            entries.c.run == _number_of(run_id), ENDED, entries.c.item == index, entries.c.task == searchable(task)
         )
         if visit is not None:
             of_item = of_item.where(entries.c.visit == visit)
@@ -282,6 +291,11 @@ class SqlReader:
     def counts(self) -> Mapping[str, int]:
         """Return the number of runs by status."""
         return {row.status: row.runs for row in self._rows(_COUNTS)}
+
+    def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
+        """Return when workflows last succeeded, as far as that is among their newest runs."""
+        with self._reading() as connection:
+            return dict(last_successes(connection, filter(_searchable, workflows)))
 
     def close(self) -> None:
         """Close all connections; idempotent."""
@@ -327,19 +341,13 @@ class SqlReader:
         return Idempotency(row.idempotency_key, decrypt(row.fingerprint.encode(), self._keyring).decode())
 
 
-def _searchable(text: str) -> str:
-    """Return a text to search for. A text that no database accepts becomes "", which matches no row."""
-    surrogate = not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
-    return "" if surrogate or "\0" in text else text
-
-
 def _number_of(run_id: str) -> ScalarSelect[Any]:
-    return select(runs.c.number).where(runs.c.id == _searchable(run_id)).scalar_subquery()
+    return select(runs.c.number).where(runs.c.id == searchable(run_id)).scalar_subquery()
 
 
 def _is_untimed(run_id: str) -> Label[Any]:
     """Return the column of a run's attempts that says whether it was accepted before their times were recorded."""
-    return select(runs.c.untimed).where(runs.c.id == _searchable(run_id)).scalar_subquery().label("untimed")
+    return select(runs.c.untimed).where(runs.c.id == searchable(run_id)).scalar_subquery().label("untimed")
 
 
 def _ended_as(outcome: str | None) -> ColumnElement[bool]:
@@ -348,7 +356,7 @@ def _ended_as(outcome: str | None) -> ColumnElement[bool]:
         return ENDED
     if outcome == "failed":
         return FAILED
-    return entries.c.outcome == _searchable(outcome)
+    return entries.c.outcome == searchable(outcome)
 
 
 def restore_end(row: Any) -> RunEnd:
@@ -356,40 +364,11 @@ def restore_end(row: Any) -> RunEnd:
     return RunEnd(None if row.output is None else decode_data(row.output), decode_data(row.errors))
 
 
-def _origin(row: Any) -> Origin:
-    """Return the origin of a row of `runs`. Any other text is damage, not an owner."""
-    if row.origin not in get_args(Origin):
-        raise UnreadableRecord(f"the origin of the run {row.id} must be owner or remote, got {row.origin!r}")
-    origin: Origin = row.origin
-    return origin
-
-
 def _item_row(row: Any) -> ItemRow:
     return ItemRow(
-        number=row.number,
-        task=row.task,
-        visit=row.visit,
-        index=row.item,
-        attempt=row.attempt,
-        outcome=row.outcome,
-        at=row.at,
-        began_at=row.began_at,
-        seconds=row.seconds,
-    )
-
-
-def _run_row(row: Any) -> RunRow:
-    return RunRow(
-        id=row.id,
-        workflow=row.workflow,
-        status=row.status,
-        accepted_at=row.accepted_at,
-        ended_at=row.ended_at,
-        parent=row.parent,
-        rerun_of=row.rerun_of,
-        rerun_scope=row.rerun_scope,
-        origin=row.origin,
-    )
+        number=row.number, task=row.task, visit=row.visit, index=row.item, attempt=row.attempt, outcome=row.outcome,
+        at=row.at, began_at=row.began_at, seconds=row.seconds,
+    )  # fmt: skip
 
 
 def _limits(row: Any) -> ExpressionLimits:

@@ -138,7 +138,7 @@ class SqliteFile:
 
     def _take_lock(self) -> FileLock:
         try:
-            return FileLock(self._path.with_name(f"{self._path.name}.lock"))
+            return FileLock(lock_of(self._path))
         except LockTaken as taken:
             raise StoreInUse(
                 f"the store {self.store} is in use by {taken.holder}: stop that process first; "
@@ -159,6 +159,12 @@ class SqliteFile:
             connection.close()
             raise
         return connection
+
+
+def lock_of(path: Path) -> Path:
+    """Return the lock file of a store's file, whichever of its names is given."""
+    real = Path(os.path.realpath(path))
+    return real.with_name(f"{real.name}.lock")
 
 
 def file_url(path: Path) -> str:

@@ -16,6 +16,7 @@ from stretto.actors.journal.sql.tables import (
     entries,
     run_ends,
     run_inputs,
+    run_labels,
     runs,
     surroundings,
     suspects,
@@ -33,6 +34,7 @@ class Statements:
         self.accept = _insert_of(dialect, runs).on_conflict_do_nothing().returning(runs.c.id, runs.c.number)
         text = _TextOf(dialect)
         self.inputs = text(insert(run_inputs))
+        self.labels = text(insert(run_labels))
         self.entries = text(insert(entries))
         self.many_entries: Insertion = (
             InBlocks(self.entries) if dialect.name == "sqlite" else AsArrays(self.entries, entries, dialect)

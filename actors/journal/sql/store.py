@@ -17,9 +17,10 @@ from stretto.actors.journal.sql.postgresql import Postgres
 from stretto.actors.journal.sql.pruning import Pruning
 from stretto.actors.journal.sql.reader import SqlReader
 from stretto.actors.journal.sql.schema import SCHEMA, Schema
-from stretto.actors.journal.sql.sqlite import SqliteFile, SqliteMemory, check_file, file_readers, file_url
+from stretto.actors.journal.sql.sqlite import SqliteFile, SqliteMemory, check_file, file_readers, file_url, lock_of
 from stretto.actors.journal.sql.writer import SqlWriter
 from stretto.actors.journal.store import CannotOpenStore, Prune
+from stretto.actors.process import is_locked
 from stretto.definitions.errors import StrettoError
 
 
@@ -65,6 +66,19 @@ def read(location: Location, keyring: Keyring | None, schema: Schema | None) -> 
         engine.dispose()
         raise
     return SqlReader(engine, keyring, store)
+
+
+def is_owned(location: Location) -> bool:
+    """Return whether a process has a store open for writing. Raises CannotOpenStore."""
+    match location:
+        case InFile(path):
+            return is_locked(lock_of(path))
+        case InPostgres(url):
+            postgres = Postgres(url)
+            with opening(postgres.store):
+                return postgres.is_claimed()
+        case InMemory():
+            return True
 
 
 def readers(location: Location) -> tuple[str, Engine]:

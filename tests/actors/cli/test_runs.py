@@ -78,15 +78,24 @@ def kept(tmp_path: Path) -> Kept:
 # ---- lists
 
 
+def test_the_variable_of_the_daemon_must_be_a_url_of_a_socket() -> None:
+    """The error names the variable, because nobody has typed the value here. An empty one counts as unset."""
+    done = CliRunner().invoke(main, ["runs", "list"], env={"STRETTO_DAEMON": "http://host"})
+    assert done.exit_code == 2
+    assert "$STRETTO_DAEMON must be unix:///PATH, got 'http://host'" in done.stderr
+    empty = CliRunner().invoke(main, ["runs", "list"], env={"STRETTO_DAEMON": "", "STRETTO_STORE": "nowhere"})
+    assert "cannot open the store 'nowhere'" in empty.stderr
+
+
 def test_runs_are_listed(kept: Kept) -> None:
     """The newest first, in columns; with a time zone's offset."""
     result = kept.runs("list", "--utc")
     lines = [line.split() for line in result.stdout.splitlines()]
     assert lines[0] == ["RUN", "WORKFLOW", "STATUS", "ACCEPTED", "TOOK"]
     assert [line[:3] for line in lines[1:]] == [
-        [kept.running.id, "tests.items", "running"],
-        [kept.succeeded.id, "tests.one", "succeeded"],
-        [kept.failed.id, "tests.items", "failed"],
+        [kept.running.id[-8:], "tests.items", "interrupted"],
+        [kept.succeeded.id[-8:], "tests.one", "succeeded"],
+        [kept.failed.id[-8:], "tests.items", "failed"],
     ]
     assert lines[2][3:] == ["1970-01-01", "00:16:40Z", "1.00", "s"]
     assert (result.exit_code, result.stderr) == (0, "")
@@ -155,7 +164,7 @@ def test_a_run_is_shown(kept: Kept) -> None:
 def test_a_run_in_progress_is_shown_with_what_it_waits_for(kept: Kept) -> None:
     """`why` tells it in words, and as data; `show` has the present counts of its items."""
     shown = kept.runs("show", kept.running.id).stdout
-    assert "status    running" in shown
+    assert "status    interrupted" in shown
     assert [line.split()[-3:] for line in shown.splitlines()[-2:]] == [
         ["ITEMS", "SUCCEEDED", "FAILED"],
         ["2", "1", "0"],
@@ -264,6 +273,20 @@ def test_a_run_is_done_again(kept: Kept, flags: list[str], scope: str) -> None:
     told = kept.told("show", new)
     assert (told["status"], told["rerun_of"], told["rerun_scope"]) == ("running", kept.failed.id, scope)
     assert kept.told("rerun", kept.failed.id, *flags)["rerun_scope"] == scope
+
+
+def test_a_rerun_of_failed_items_is_narrowed_to_a_task(kept: Kept) -> None:
+    """The task is kept with the rerun; it means nothing for other reruns."""
+    told = kept.told("rerun", kept.failed.id[-8:], "--failed-items", "--task", "probe")
+    assert (told["rerun_of"], told["rerun_scope"], told["rerun_task"]) == (kept.failed.id, "failed_items", "probe")
+    assert kept.told("show", told["run"])["rerun_task"] == "probe"
+    assert f"rerun of  {kept.failed.id} (failed_items of probe)" in kept.runs("show", told["run"]).stdout
+    for flags, message in (
+        (["--task", "probe"], "--task needs --failed-items"),
+        (["--failed-items", "--task", "prob"], "there is no task 'prob' in tests.items; did you mean 'probe'?"),
+    ):
+        result = kept.runs("rerun", kept.failed.id, *flags)
+        assert (result.exit_code, message in result.stderr) == (2, True), result.output
 
 
 def test_runs_are_deleted(kept: Kept) -> None:

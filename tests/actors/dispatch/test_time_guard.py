@@ -258,7 +258,7 @@ thread.join()
 
 
 def test_a_profiler_works_after_a_break() -> None:
-    """An exception that was withdrawn would leave CPython 3.11 looking for it, so that a profiled thread never began."""
+    """If it were withdrawn, CPython 3.11 would go on to look for it, and a profiled thread would never begin."""
     command = [sys.executable, "-c", PROFILED]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert (done.stdout, done.stderr) == ("broken off\nprofiled\n", "")

@@ -51,7 +51,7 @@ def test_runs_are_listed_page_by_page(bench: Bench) -> None:
     first = bench.proxy.runs(limit=2).get(timeout=PATIENCE)
     assert ids(first) == [two, one]
     assert ids(bench.proxy.runs(cursor=first["next"]).get(timeout=PATIENCE)) == [fan]
-    assert ids(bench.proxy.runs("failed").get(timeout=PATIENCE)) == [fan]
+    assert ids(bench.proxy.runs(status="failed").get(timeout=PATIENCE)) == [fan]
     assert ids(bench.proxy.runs(workflow="queries.echo", limit=1).get(timeout=PATIENCE)) == [two]
     with pytest.raises(InvalidCursor):
         bench.proxy.runs(cursor="nonsense").get(timeout=PATIENCE)

@@ -11,11 +11,14 @@ from stretto.actors.operations import Answer, Request, answers, controls, reques
 REQUESTS = [
     (
         requests.Submit("w.ref", {"n": 1}),
-        b'{"type":"submit","workflow":"w.ref","inputs":{"n":1},"follow":true,"idempotency_key":null}',
+        b'{"type":"submit","workflow":"w.ref","inputs":{"n":1},"follow":true,"idempotency_key":null,"labels":null}',
     ),
     (
         requests.Submit(requests.Definition("w", "ref: w"), follow=False),
-        b'{"type":"submit","workflow":{"file":"w","text":"ref: w"},"inputs":{},"follow":false,"idempotency_key":null}',
+        (
+            b'{"type":"submit","workflow":{"file":"w","text":"ref: w"},"inputs":{},"follow":false,'
+            b'"idempotency_key":null,"labels":null}'
+        ),
     ),
     (requests.Describe("w.ref"), b'{"type":"describe","workflow":"w.ref"}'),
     (requests.Watch("r1"), b'{"type":"watch","run":"r1"}'),
@@ -24,16 +27,31 @@ REQUESTS = [
     (controls.Pause("r1"), b'{"type":"pause","run":"r1"}'),
     (controls.Resume("r1"), b'{"type":"resume","run":"r1"}'),
     (requests.Workflows(), b'{"type":"workflows"}'),
-    (requests.Rerun("r1", "failed_tasks"), b'{"type":"rerun","run":"r1","scope":"failed_tasks"}'),
+    (requests.Rerun("r1", "failed_tasks"), b'{"type":"rerun","run":"r1","scope":"failed_tasks","task":null}'),
+    (
+        requests.Rerun("r1", "failed_items", "t"),
+        b'{"type":"rerun","run":"r1","scope":"failed_items","task":"t"}',
+    ),
     (
         requests.Submit("w", idempotency_key="k"),
-        b'{"type":"submit","workflow":"w","inputs":{},"follow":true,"idempotency_key":"k"}',
+        b'{"type":"submit","workflow":"w","inputs":{},"follow":true,"idempotency_key":"k","labels":null}',
     ),
-    (requests.Runs(), b'{"type":"runs","status":null,"workflow":null,"cursor":null,"limit":50}'),
     (
-        requests.Runs("failed", "w.ref", "c", 7),
-        b'{"type":"runs","status":"failed","workflow":"w.ref","cursor":"c","limit":7}',
+        requests.Runs(),
+        (
+            b'{"type":"runs","status":null,"workflow":null,"since":null,"labels":null,"search":null,'
+            b'"children":"listed","cursor":null,"limit":50}'
+        ),
     ),
+    (
+        requests.Runs("failed", "w.ref", 5.5, {"k": "v"}, "text", "folded", "c", 7),
+        (
+            b'{"type":"runs","status":"failed","workflow":"w.ref","since":5.5,"labels":{"k":"v"},"search":"text",'
+            b'"children":"folded","cursor":"c","limit":7}'
+        ),
+    ),
+    (requests.Recover("r1"), b'{"type":"recover","run":"r1"}'),
+    (requests.FindRun("12345678"), b'{"type":"find_run","text":"12345678"}'),
     (requests.Run("r1"), b'{"type":"run","run":"r1"}'),
     (
         requests.Items("r1", "t", "failed", "c", 7),
@@ -72,6 +90,7 @@ ANSWERS = [
         b'{"type":"error","code":"invalid_definition","message":"wrong","findings":["w.yaml:1"]}',
     ),
     (answers.RunsAnswer([{"id": "r1"}], "c"), b'{"type":"runs","runs":[{"id":"r1"}],"next":"c"}'),
+    (answers.Found("r1"), b'{"type":"found","run":"r1"}'),
     (answers.RunAnswer({"id": "r1"}), b'{"type":"run","run":{"id":"r1"}}'),
     (answers.ItemsAnswer([{"index": 2}], None), b'{"type":"items","items":[{"index":2}],"next":null}'),
     (

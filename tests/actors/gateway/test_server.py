@@ -118,6 +118,7 @@ def test_a_client_that_leaves_does_not_cancel_its_run(tmp_path: Path) -> None:
         (b"no json\n", "bad_request"),
         (b'{"type": "dance"}\n', "bad_request"),
         (b'{"type": "status"}\n', "bad_request"),
+        (b'{"type": "rerun", "run": "r1", "scope": "failed_tasks", "task": "t"}\n', "bad_request"),
         (b'{"type": "status", "run": "nobody"}\n', "unknown_run"),
         (b'{"type": "submit", "workflow": "nobody"}\n', "unknown_workflow"),
         (b'{"type": "submit", "workflow": "/etc/passwd"}\n', "unknown_workflow"),

@@ -89,6 +89,26 @@ def test_runs_and_items_are_told_page_by_page(tmp_path: Path) -> None:
     with_store(tmp_path, test)
 
 
+def test_runs_are_labelled_and_found_by_labels_and_parts_of_ids(tmp_path: Path) -> None:
+    """A part of several ids is refused, and so are labels that cannot be kept."""
+
+    async def test(client: Client) -> None:
+        told = await answers_to(client, Submit(FAILING, labels={"team": "web"}))
+        assert isinstance(told[-1], answers.Ended)
+        run = told[-1].run
+        other = await ended(client, FAILING)
+        page = await ask(client, requests.Runs(labels={"team": "web"}, children="folded"), answers.RunsAnswer)
+        assert [(each["id"], each["labels"]) for each in page.runs] == [(run, {"team": "web"})]
+        assert (await ask(client, requests.FindRun(run[-8:]), answers.Found)).run == run
+        assert (await ask(client, requests.FindRun(other), answers.Found)).run == other
+        assert await refusal(client, requests.FindRun(run[:6])) == "ambiguous_run"
+        assert await refusal(client, requests.FindRun("ffffff")) == "unknown_run"
+        assert await refusal(client, Submit(FAILING, labels={"": "web"})) == "invalid_labels"
+        assert await refusal(client, requests.Rerun(run, "failed_items", "none")) == "unknown_task"
+
+    with_store(tmp_path, test)
+
+
 @pytest.mark.parametrize("limit", [0, 501])
 def test_a_page_has_its_bounds(tmp_path: Path, limit: int) -> None:
     """A request beyond them is none."""

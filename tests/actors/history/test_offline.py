@@ -226,6 +226,21 @@ def test_the_failed_part_of_a_run_is_done_again(store: Store, runs: OfflineRuns)
     assert getattr(raised.value, "code", None) == "nothing_to_rerun"
 
 
+def test_failures_within_max_failures_are_done_again_with_the_labels(store: Store, runs: OfflineRuns) -> None:
+    """Of all tasks, or of one."""
+    fan = (
+        "ref: tests.fan\ntasks: [{name: fan, action: core.noop, with_items: [1, 2], concurrency: 2, max_failures: 1}]\n"
+    )
+    old = Conducted(store, fan, labels={"team": "web"})
+    old.fail("fan", 0)
+    old.succeed("fan", 1)
+    assert old.conductor.status == "succeeded"
+    for task in (None, "fan"):
+        again = store.reader.accepted(runs.rerun(old.id, "failed_items", task))
+        assert again is not None
+        assert (again.rerun, again.labels) == (Rerun(old.id, "failed_items", task), {"team": "web"})
+
+
 # ---- pruning
 
 

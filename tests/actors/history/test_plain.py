@@ -67,7 +67,7 @@ def test_rows_are_shown_field_by_field() -> None:
     """A visit that goes on has not been counted."""
     run = RunRow(
         id="r", workflow="w", status="running", accepted_at=10.0, ended_at=None, parent=None, rerun_of=None,
-        rerun_scope=None, origin="owner",
+        rerun_scope=None, rerun_task=None, origin="owner", labels={}, child_count=0,
     )  # fmt: skip
     assert run_as_json(run) == {**msgspec.structs.asdict(run), "accepted_at": "1970-01-01T00:00:10.000000Z"}
     task = TaskRow(task="t", visit=1, status="running", started_at=10.0, ended_at=None, items=0, succeeded=0, failed=0)

@@ -28,6 +28,7 @@ from stretto.actors.journal.store import (
     Child,
     InvalidCursor,
     ItemQuery,
+    RunQuery,
     RunRow,
     Unfinished,
     Unrecordable,
@@ -103,7 +104,7 @@ def test_what_is_not_there_is_nothing(store: Store) -> None:
         assert store.reader.children(run_id) == []
         assert store.reader.tasks(run_id) == []
         assert store.reader.items(run_id, ItemQuery(task=run_id, outcome=run_id)).items == ()
-        assert store.reader.runs(status=run_id, workflow=run_id).runs == ()
+        assert store.reader.runs(RunQuery(status=run_id, workflow=run_id)).runs == ()
 
 
 def test_a_definition_is_stored_once(store: Store) -> None:
@@ -252,7 +253,10 @@ def test_the_state_of_a_run_is_kept(store: Store) -> None:
         parent=None,
         rerun_of=None,
         rerun_scope=None,
+        rerun_task=None,
         origin="owner",
+        labels={},
+        child_count=0,
     )
     end = store.reader.end(run.run_id)
     assert end is not None
@@ -334,16 +338,17 @@ def test_runs_are_paged_newest_first(store: Store) -> None:
     store.writer.write(runs)
     store.writer.write([ended(run) for run in runs[:5]])
     newest_first = [run.run_id for run in reversed(runs)]
-    page = store.reader.runs(limit=3)
+    page = store.reader.runs(RunQuery(limit=3))
     assert [row.id for row in page.runs] == newest_first[:3]
     accepted(store)
     found = [row.id for row in page.runs]
     while page.next is not None:
-        page = store.reader.runs(limit=3, cursor=page.next)
+        page = store.reader.runs(RunQuery(limit=3, cursor=page.next))
         found += [row.id for row in page.runs]
     assert found == newest_first
-    assert [row.id for row in store.reader.runs(status="succeeded", workflow="tests.1").runs] == newest_first[3:6:2]
-    assert store.reader.runs(workflow="tests.none").runs == ()
+    both = RunQuery(status="succeeded", workflow="tests.1")
+    assert [row.id for row in store.reader.runs(both).runs] == newest_first[3:6:2]
+    assert store.reader.runs(RunQuery(workflow="tests.none")).runs == ()
     assert store.reader.counts() == {"succeeded": 5, "running": 3}
 
 
@@ -416,9 +421,9 @@ def test_a_cursor_of_something_else_is_refused(store: Store) -> None:
     of_items = store.reader.items(run.run_id, ItemQuery(limit=1)).next
     for cursor in ("", "1", "abc", "ä", "=" * 50, str(of_items)):
         with pytest.raises(InvalidCursor):
-            store.reader.runs(cursor=cursor)
+            store.reader.runs(RunQuery(cursor=cursor))
     with pytest.raises(InvalidCursor):
-        store.reader.items(run.run_id, ItemQuery(cursor=store.reader.runs(limit=1).next))
+        store.reader.items(run.run_id, ItemQuery(cursor=store.reader.runs(RunQuery(limit=1)).next))
 
 
 # ---- secrets

@@ -78,4 +78,10 @@ def test_every_request_is_in_the_table_once() -> None:
 def test_a_requests_fields_are_a_calls_arguments() -> None:
     """The run's id comes first."""
     assert arguments_of(Why("r1", "t")) == (("r1",), {"task": "t"})
-    assert arguments_of(Runs(limit=3)) == ((), {"status": None, "workflow": None, "cursor": None, "limit": 3})
+    assert arguments_of(Runs(limit=3)) == (
+        (),
+        {
+            "status": None, "workflow": None, "since": None, "labels": None, "search": None, "children": "listed",
+            "cursor": None, "limit": 3,
+        },
+    )  # fmt: skip

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stretto.actors.process import FileLock, LockTaken
+from stretto.actors.process import FileLock, LockTaken, file_lock, is_locked
 
 
 def test_a_lock_is_its_owners_until_it_is_released(tmp_path: Path) -> None:
@@ -19,6 +19,18 @@ def test_a_lock_is_its_owners_until_it_is_released(tmp_path: Path) -> None:
     lock.release()
     FileLock(path).release()
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_whether_a_lock_is_taken_is_seen_without_taking_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also without a lock file; a system that does not show locks may have one."""
+    path = tmp_path / "store.db.lock"
+    assert not is_locked(path)
+    lock = FileLock(path)
+    assert is_locked(path)
+    lock.release()
+    assert not is_locked(path)
+    monkeypatch.setattr(file_lock, "_LOCKS", tmp_path / "none")
+    assert is_locked(path)
 
 
 def test_a_lock_follows_no_link(tmp_path: Path) -> None:

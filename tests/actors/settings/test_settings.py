@@ -44,6 +44,36 @@ def test_the_file_of_the_environment(tmp_path: Path) -> None:
     assert read_settings(str(empty), {"STRETTO_CONFIG": file}).settings == Settings()
 
 
+def test_the_store_has_a_short_variable(tmp_path: Path) -> None:
+    """$STRETTO_STORE wins over the file. The variable of the setting and the flag win over it. Empty is unset."""
+    file = write(tmp_path, "engine: {store: 'sqlite:///file.db'}\n")
+    variables = {"STRETTO_STORE": "sqlite:///short.db"}
+
+    def store(environment: dict[str, str], *flags: Flag) -> tuple[str | None, str]:
+        effective = read_settings(file, environment, flags)
+        return effective.settings.engine.store, effective.origins["engine.store"]
+
+    assert store({"STRETTO_STORE": ""}) == ("sqlite:///file.db", f"{file}:1")
+    assert store(variables) == ("sqlite:///short.db", "the variable STRETTO_STORE")
+    long = {**variables, "STRETTO__ENGINE__STORE": "sqlite:///long.db"}
+    assert store(long) == ("sqlite:///long.db", "the variable STRETTO__ENGINE__STORE")
+    flag = Flag("--store", "engine", "store", "sqlite:///flag.db")
+    assert store(long, flag) == ("sqlite:///flag.db", "the flag --store")
+
+
+def test_the_sample_config_file_is_valid() -> None:
+    """Its values that stand for defaults are the defaults. It names the folders of the unit."""
+    settings = read_settings(str(DOCS / "stretto.yaml"), {}).settings
+    assert (settings.serve, settings.logging) == (Settings().serve, Settings().logging)
+    assert settings.engine.definitions == ("/etc/stretto/definitions",)
+    assert settings.engine.store == "sqlite:////var/lib/stretto/stretto.db"
+    unit = (DOCS / "stretto.service").read_text()
+    assert "StateDirectory=stretto\n" in unit
+    assert "mkdir -p /etc/stretto/definitions\n" in unit
+    stops_after = int(re.search(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)[1])  # type: ignore[index]
+    assert settings.serve.drain_seconds < stops_after
+
+
 def test_text_is_read_by_the_settings_type() -> None:
     """A variable is a number, a boolean, a list with commas or JSON, depending on its setting's type."""
     settings = read_settings(

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from stretto.definitions import Workflow, read_workflow, thaw
 from stretto.definitions.conductor import (
     CancelRequested,
+    CannotKeep,
     ItemCompleted,
     NothingToRerun,
     ReusePlan,
     SkipRequested,
     StartItem,
+    UnknownTask,
     plan_reuse,
 )
 from stretto.definitions.conductor.branches import NO_BRANCH
@@ -75,6 +77,8 @@ def test_a_rerun_ends_like_a_run_in_which_what_was_mended_had_never_failed(
     faults = data.draw(faults_of(shape), label="faults")
     old = Performer(definition, failing(faults), random=random).run()
     failed_tasks = old.conductor.failed_tasks()
+    if scope == "failed_items":
+        failed_tasks |= old.conductor.partly_failed_tasks()
     try:
         kept = plan_reuse(old.conductor, old.completions(), scope)
     except NothingToRerun:
@@ -298,7 +302,7 @@ def test_a_run_in_which_nothing_failed_is_not_done_again_in_part(scope: ReuseSco
         drive = Drive(text)
         for start in drive.conductor.outstanding():
             drive.completes(start.task)
-        with pytest.raises(NothingToRerun, match="nothing to rerun: no task failed") as raised:
+        with pytest.raises(NothingToRerun, match="nothing to rerun: no task") as raised:
             kept_by(drive, scope)
         assert raised.value.code == "nothing_to_rerun"
 
@@ -392,6 +396,72 @@ def test_what_was_skipped_by_request_is_skipped_again(scope: ReuseScope) -> None
     assert record(again, "a") == ("succeeded", [None, expected, None])
     assert [each.outcomes for each in again.ended if each.task == "a"] == [{"succeeded": 1, "skipped": 2}]
     assert {task for task, _, _ in again.performed} == ({"a", "c"} if scope == "failed_items" else {"c"})
+
+
+# ---- failures that `max_failures` allows
+
+
+def tolerating(*tasks: dict[str, object]) -> str:
+    """Return a workflow's text with a fan-out of which one item may fail."""
+    return workflow({**FAN, "max_failures": 1, "next": [then("b")]}, {"name": "b"}, *tasks)
+
+
+def test_of_a_run_that_succeeded_the_items_within_max_failures_run_again() -> None:
+    """With what follows; with the scope of tasks there is nothing to do."""
+    drive = Drive(tolerating({"name": "c"}))
+    drive.completes("a", "zero", 0)
+    drive.fails("a", 1)
+    drive.completes("a", "two", 2)
+    drive.completes("b")
+    drive.completes("c")
+    assert drive.finish.status == "succeeded"
+    again = rerun(drive, "failed_items")
+    assert again.performed == [("a", 1, 1), ("b", 1, 0)]
+    assert record(again, "a") == ("succeeded", ["zero", ["a", 1], "two"])
+    with pytest.raises(NothingToRerun, match=r"no task failed\. Rerun the whole run without --failed$"):
+        kept_by(drive)
+
+
+def test_a_rerun_is_narrowed_to_the_failed_items_of_a_task() -> None:
+    """The others stay as they ended; a task because of which the run failed can not be left out."""
+    other = {"name": "d", "with_items": [1, 2], "concurrency": 2, "max_failures": 1}
+    drive = Drive(tolerating(other, {"name": "c"}))
+    for task, last in (("a", 2), ("d", 1)):
+        drive.fails(task, 0)
+        for index in range(1, last + 1):
+            drive.completes(task, index=index)
+    drive.completes("b")
+    drive.completes("c")
+
+    def performed(task: str | None) -> list[tuple[str, int, int]]:
+        completions = [each for each in drive.events if isinstance(each, ItemCompleted)]
+        kept = plan_reuse(drive.conductor, completions, "failed_items", task)
+        return Performer(drive.workflow, failing({}), kept).run().performed
+
+    assert sorted(performed(None)) == [("a", 1, 0), ("b", 1, 0), ("d", 1, 0)]
+    assert performed("d") == [("d", 1, 0)]
+    assert performed("a") == [("a", 1, 0), ("b", 1, 0)]
+    with pytest.raises(NothingToRerun, match="no item of the task 'c' failed; items failed in a, d"):
+        performed("c")
+    with pytest.raises(UnknownTask, match="there is no task 'e'"):
+        performed("e")
+
+
+def test_a_rerun_is_not_narrowed_to_a_task_if_another_one_would_fail_it_again() -> None:
+    """It would end as before; the task that failed the run can be chosen, and leaves out the others."""
+    drive = Drive(tolerating({"name": "c"}))
+    drive.fails("c")
+    drive.completes("a", index=0)
+    drive.fails("a", 1)
+    drive.completes("a", index=2)
+    drive.completes("b")
+    assert drive.finish.status == "failed"
+    completions = [each for each in drive.events if isinstance(each, ItemCompleted)]
+    with pytest.raises(CannotKeep, match="'c' did not succeed either, so the rerun would end as before"):
+        plan_reuse(drive.conductor, completions, "failed_items", "a")
+    for task, expected in (("c", [("c", 1, 0)]), (None, [("a", 1, 1), ("b", 1, 0), ("c", 1, 0)])):
+        kept = plan_reuse(drive.conductor, completions, "failed_items", task)
+        assert sorted(Performer(drive.workflow, failing({}), kept).run().performed) == expected
 
 
 # ---- the order and the delays

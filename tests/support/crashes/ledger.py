@@ -17,7 +17,7 @@ from stretto.actors.journal.opening import open_reader
 from stretto.actors.journal.sql.backup import check
 from stretto.actors.journal.sql.reader import SqlReader
 from stretto.actors.journal.sql.tables import suspects
-from stretto.actors.journal.store import MAX_PAGE
+from stretto.actors.journal.store import MAX_PAGE, RunQuery
 from stretto.actors.operations.answers import Ended
 from stretto.definitions.conductor import Event
 from tests.support.crashes.daemon import Place
@@ -163,7 +163,7 @@ class Ledger:
         unknown: list[str] = []
         cursor = None
         while True:
-            page = reader.runs(cursor=cursor, limit=_PAGE)
+            page = reader.runs(RunQuery(cursor=cursor, limit=_PAGE))
             news = [row.id for row in page.runs if row.id not in self._runs]
             unknown += news
             if page.next is None or not news:
@@ -291,7 +291,7 @@ class Ledger:
 def _all_runs(reader: SqlReader) -> Iterator[str]:
     cursor = None
     while True:
-        page = reader.runs(cursor=cursor, limit=MAX_PAGE)
+        page = reader.runs(RunQuery(cursor=cursor, limit=MAX_PAGE))
         yield from (row.id for row in page.runs)
         cursor = page.next
         if cursor is None:

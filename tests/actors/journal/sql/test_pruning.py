@@ -13,7 +13,7 @@ from stretto.actors.journal.records import Ending, Idempotency, ItemKey, ParentI
 from stretto.actors.journal.sql.ownership import Ownership
 from stretto.actors.journal.sql.pruning import Pruning
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import Prune, StoreUnavailable
+from stretto.actors.journal.store import Prune, RunQuery, StoreUnavailable
 from stretto.definitions.context.context import RunEnvironment
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import EMPTY_LIST
@@ -44,7 +44,7 @@ def doing_again(run: str) -> dict[str, Any]:
 
 
 def left(store: Store) -> set[str]:
-    return {run.id for run in store.reader.runs(limit=500).runs}
+    return {run.id for run in store.reader.runs(RunQuery(limit=500)).runs}
 
 
 def test_runs_that_ended_before_a_moment_are_deleted_with_all_they_have(store: Store) -> None:

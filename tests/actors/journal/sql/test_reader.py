@@ -14,7 +14,7 @@ from stretto.actors.journal.records import ItemKey, ParentItem
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.reader import SqlReader
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import ItemQuery, StoreUnavailable
+from stretto.actors.journal.store import ItemQuery, RunQuery, StoreUnavailable
 from stretto.definitions.data.frozen import EMPTY_OBJECT
 from tests.support.recording import acceptance, completed, failed, happening
 
@@ -60,8 +60,8 @@ def plans_of(store: Store, ask: Callable[[SqlReader], Any]) -> str:
         (lambda reader: list(reader.unfinished()), "runs_in_progress"),
         (lambda reader: reader.children("a"), "runs_by_parent"),
         (lambda reader: reader.runs(), "SCAN runs"),
-        (lambda reader: reader.runs(status="failed"), "runs_by_status"),
-        (lambda reader: reader.runs(workflow="tests.probe"), "runs_by_workflow"),
+        (lambda reader: reader.runs(RunQuery(status="failed")), "runs_by_status"),
+        (lambda reader: reader.runs(RunQuery(workflow="tests.probe")), "runs_by_workflow"),
         (lambda reader: reader.run("a"), "(id=?)"),
         (lambda reader: reader.find("k"), "(idempotency_key=?)"),
         (lambda reader: reader.end("a"), "run_ends USING INTEGER PRIMARY KEY"),
@@ -71,6 +71,7 @@ def plans_of(store: Store, ask: Callable[[SqlReader], Any]) -> str:
         (lambda reader: reader.items("a", ItemQuery(outcome="failed")), "entries_failed (run=?)"),
         (lambda reader: reader.items("a", ItemQuery(outcome="failed", task="probe")), "entries_failed (run=?)"),
         (lambda reader: reader.counts(), "runs_by_status"),
+        (lambda reader: reader.last_successes(["tests.probe"]), "runs_by_workflow (workflow=?)"),
     ],
 )
 def test_answers_are_found_by_an_index(store: Store, ask: Callable[[SqlReader], Any], index: str) -> None:

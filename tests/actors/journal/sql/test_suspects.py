@@ -2,7 +2,7 @@
 
 from stretto.actors.journal.records import Ending, Suspicion, Suspicions
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import Prune, Quarantine
+from stretto.actors.journal.store import Prune, Quarantine, RunQuery
 from stretto.definitions.data.frozen import EMPTY_LIST
 from tests.support.conducted import Conducted
 from tests.support.recording import acceptance, happening, new_id
@@ -51,7 +51,7 @@ def test_a_quarantined_run_is_listed_as_such(store: Store) -> None:
     store.writer.write([happening(over, ending=ending, status="succeeded")])
     store.writer.write([Suspicions(noted=(quarantined(poison), quarantined(over)))])
     assert (status_of(store, poison), status_of(store, over)) == ("quarantined", "succeeded")
-    assert [row.id for row in store.reader.runs(status="quarantined").runs] == [poison]
+    assert [row.id for row in store.reader.runs(RunQuery(status="quarantined")).runs] == [poison]
     assert store.reader.quarantine(poison) == Quarantine(poison, 2.0, "quarantined: poison")
     released = Suspicion(run_id=poison, noted_at=3.0)
     store.writer.write([Suspicions(noted=(released,), released=(poison,))])

@@ -1,0 +1,175 @@
+"""The queries of runs for lists, and the decoding of a run's columns.
+
+A page is one statement. It follows an index in the order of acceptance, so that it stops when the page is full:
+
+    no filter, `since`, `search`   the primary key of `runs`
+    `status`, `workflow`           runs_by_status, runs_by_workflow
+    `labels`                       run_labels_by_value, for the first label; the others are looked up by run
+"""
+
+from typing import Any, Final, get_args
+
+import msgspec
+from sqlalchemy import Select, Text, and_, exists, func, or_, select
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from stretto.actors.journal.encryption import UnreadableRecord
+from stretto.actors.journal.records import Origin, Rerun
+from stretto.actors.journal.sql.cursors import decode_cursor
+from stretto.actors.journal.sql.pruning import PRUNED
+from stretto.actors.journal.sql.tables import run_labels, runs
+from stretto.actors.journal.store import RunQuery, RunRow
+
+_CLOCK_STEP_SECONDS: Final = 3600.0
+"""The number of a run increases with its time, unless the clock was set back: by less than this, a list expects."""
+_OF_TASK: Final = ":"
+"""Separates a rerun's scope from its task in `runs.rerun_scope`."""
+
+
+class _JsonObject(FunctionElement[str]):
+    """Aggregates two columns to the text of a JSON object."""
+
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(_JsonObject, "sqlite")
+def _sqlite_object(element: Any, compiler: Any, **options: Any) -> str:
+    return f"json_group_object({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_JsonObject, "postgresql")
+def _postgresql_object(element: Any, compiler: Any, **options: Any) -> str:
+    return f"json_object_agg({compiler.process(element.clauses, **options)})::text"
+
+
+LABELS: Final = (
+    select(_JsonObject(run_labels.c.key, run_labels.c.value))
+    .where(run_labels.c.run == runs.c.number)
+    .correlate(runs)
+    .scalar_subquery()
+    .label("labels")
+)
+"""The column of a run's labels, see `restore_labels`."""
+_child = runs.alias("child")
+_CHILD_COUNT: Final = (
+    select(func.count()).where(_child.c.parent == runs.c.id).correlate(runs).scalar_subquery().label("child_count")
+)
+RUN_ROW: Final = select(
+    runs.c.number, runs.c.id, runs.c.workflow, runs.c.status, runs.c.accepted_at, runs.c.ended_at, runs.c.parent,
+    runs.c.rerun_of, runs.c.rerun_scope, runs.c.origin, LABELS, _CHILD_COUNT,
+).where(runs.c.status != PRUNED)  # fmt: skip
+"""A run of a list, see `restore_run_row`."""
+
+
+def select_runs(query: RunQuery) -> Select[Any]:
+    """Return the statement of a page without its limit. Raises InvalidCursor."""
+    first, *others = query.labels.items() if query.labels else [None]
+    number: Any = runs.c.number
+    page = RUN_ROW
+    if first is not None:
+        number = run_labels.c.run
+        page = page.join(run_labels, run_labels.c.run == runs.c.number).where(
+            run_labels.c.key == searchable(first[0]), run_labels.c.value == searchable(first[1])
+        )
+    for label in others:
+        if label is not None:
+            page = page.where(_has_label(*label))
+    if query.status is not None:
+        page = page.where(runs.c.status == searchable(query.status))
+    if query.workflow is not None:
+        page = page.where(runs.c.workflow == searchable(query.workflow))
+    if query.children == "folded":
+        page = page.where(runs.c.parent.is_(None))
+    if query.since is not None:
+        page = page.where(runs.c.accepted_at >= query.since, number > _last_before(query.since - _CLOCK_STEP_SECONDS))
+    if query.search is not None:
+        page = page.where(_contains(searchable(query.search)))
+    if query.cursor is not None:
+        page = page.where(number < decode_cursor("runs", query.cursor))
+    return page.order_by(number.desc())
+
+
+def select_matching(beginning: str, end: str) -> Select[Any]:
+    """Return the statement for the ids that begin with one text or end with the other, newest first."""
+    # The inner query reads no more than the index of ids.
+    matching = select(runs.c.number).where(
+        or_(runs.c.id.startswith(beginning, autoescape=True), runs.c.id.endswith(end, autoescape=True))
+    )
+    return select(runs.c.id).where(runs.c.number.in_(matching), runs.c.status != PRUNED).order_by(runs.c.number.desc())
+
+
+def searchable(text: str) -> str:
+    """Return a text to search for. A text that no database accepts becomes "", which matches no row."""
+    surrogate = not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
+    return "" if surrogate or "\0" in text else text
+
+
+def rerun_scope(rerun: Rerun) -> str:
+    """Return the text of a rerun's scope and task in `runs.rerun_scope`."""
+    return rerun.scope if rerun.task is None else f"{rerun.scope}{_OF_TASK}{rerun.task}"
+
+
+def restore_rerun(row: Any) -> Rerun | None:
+    """Return the run that a run repeats, and the part of it, or None."""
+    if row.rerun_of is None:
+        return None
+    scope, of_task, task = row.rerun_scope.partition(_OF_TASK)
+    return Rerun(row.rerun_of, scope, task if of_task else None)
+
+
+def restore_labels(row: Any) -> dict[str, str]:
+    """Return the labels of a row with `LABELS`, sorted by key."""
+    labels = {} if row.labels is None else msgspec.json.decode(row.labels, type=dict[str, str])
+    return dict(sorted(labels.items()))
+
+
+def restore_origin(row: Any) -> Origin:
+    """Return the origin of a row of `runs`. Any other text is damage, not an owner."""
+    if row.origin not in get_args(Origin):
+        raise UnreadableRecord(f"the origin of the run {row.id} must be owner or remote, got {row.origin!r}")
+    origin: Origin = row.origin
+    return origin
+
+
+def restore_run_row(row: Any) -> RunRow:
+    """Return the run of a row of `RUN_ROW`."""
+    rerun = restore_rerun(row)
+    return RunRow(
+        id=row.id,
+        workflow=row.workflow,
+        status=row.status,
+        accepted_at=row.accepted_at,
+        ended_at=row.ended_at,
+        parent=row.parent,
+        rerun_of=None if rerun is None else rerun.of,
+        rerun_scope=None if rerun is None else rerun.scope,
+        rerun_task=None if rerun is None else rerun.task,
+        origin=row.origin,
+        labels=restore_labels(row),
+        child_count=row.child_count,
+    )
+
+
+def _has_label(key: str, value: str) -> Any:
+    other = run_labels.alias()
+    return exists().where(
+        other.c.run == runs.c.number, other.c.key == searchable(key), other.c.value == searchable(value)
+    )
+
+
+def _last_before(time: float) -> Any:
+    """Return the number of the newest run that was accepted before a time, or 0. It reads only newer runs."""
+    earlier = runs.alias()
+    newest = select(earlier.c.number).where(earlier.c.accepted_at < time).order_by(earlier.c.number.desc()).limit(1)
+    return func.coalesce(newest.scalar_subquery(), 0)
+
+
+def _contains(text: str) -> Any:
+    label = run_labels.alias()
+    in_labels = and_(
+        label.c.run == runs.c.number,
+        or_(label.c.key.icontains(text, autoescape=True), label.c.value.icontains(text, autoescape=True)),
+    )
+    return or_(runs.c.workflow.icontains(text, autoescape=True), exists().where(in_labels))

@@ -1,0 +1,151 @@
+"""Runs are listed by labels, time, text and family, and found by parts of their ids: each page by one statement."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from stretto.actors.journal.opening import open_store
+from stretto.actors.journal.records import Ending, ItemKey, ParentItem, Rerun
+from stretto.actors.journal.sql.run_rows import rerun_scope, restore_rerun
+from stretto.actors.journal.sql.store import Store
+from stretto.actors.journal.store import RunQuery
+from stretto.actors.outcome import ends_of_ids
+from stretto.definitions.data.frozen import EMPTY_LIST, EMPTY_OBJECT
+from tests.support.recording import acceptance, happening
+
+
+@pytest.fixture
+def file_store(tmp_path: Path) -> Iterator[Store]:
+    """Return an open store in a file."""
+    with open_store(f"sqlite:///{tmp_path}/store.db", None) as opened:
+        yield opened
+
+
+def listed(store: Store, **query: Any) -> list[str]:
+    """Return the ids on the first page."""
+    return [row.id for row in store.reader.runs(RunQuery(**query)).runs]
+
+
+def child_of(run_id: str, index: int = 0) -> dict[str, Any]:
+    return {"parent": ParentItem(run_id, ItemKey("t", 1, index), 1, EMPTY_OBJECT), "depth": 1}
+
+
+def test_labels_are_kept_and_found_together(store: Store) -> None:
+    """All labels of a query must match, key and value."""
+    both = acceptance("both", labels={"team": "web", "env": "prod"})
+    store.writer.write([both, acceptance("team", labels={"team": "web", "env": "test"}), acceptance("none")])
+    assert store.reader.accepted("both") == both
+    row = store.reader.run("both")
+    assert row is not None
+    assert list(row.labels.items()) == [("env", "prod"), ("team", "web")]
+    assert [each.labels for each in store.reader.runs().runs] == [{}, {"env": "test", "team": "web"}, row.labels]
+    assert listed(store, labels={"team": "web"}) == ["team", "both"]
+    assert listed(store, labels={"team": "web", "env": "prod"}) == ["both"]
+    assert listed(store, labels={"team": "prod"}) == []
+    first = store.reader.runs(RunQuery(labels={"team": "web"}, limit=1))
+    assert listed(store, labels={"team": "web"}, cursor=first.next) == ["both"]
+    assert listed(store, labels={"team\0": "web"}) == []
+
+
+def test_children_are_folded_into_their_number(store: Store) -> None:
+    """They are listed on request."""
+    store.writer.write([acceptance("top"), *(acceptance(f"child-{n}", **child_of("top", n)) for n in range(3))])
+    assert listed(store, children="folded") == ["top"]
+    assert len(listed(store)) == 4
+    assert [row.child_count for row in store.reader.runs().runs] == [0, 0, 0, 3]
+
+
+def test_runs_are_listed_since_a_time(store: Store) -> None:
+    """Also where the clock was set back by less than an hour between them."""
+    times = {"old": 1000.0, "before": 90_000.0, "later": 96_000.0, "set-back": 94_000.0, "last": 97_000.0}
+    store.writer.write([acceptance(run, accepted_at=at) for run, at in times.items()])
+    assert listed(store, since=95_000.0) == ["last", "later"]
+    assert listed(store, since=97_000.0) == ["last"]
+    assert len(listed(store, since=0.0)) == 5
+    assert listed(store, since=97_000.5) == []
+
+
+def test_runs_are_searched_for_a_text(store: Store) -> None:
+    """In the workflow's ref, and in keys and values of labels, in upper or lower case; no character is a wildcard."""
+    store.writer.write([acceptance("a", labels={"Ticket": "OPS-17"}), acceptance("b", labels={"x": "100%_done"})])
+    assert listed(store, search="ops-1") == ["a"]
+    assert listed(store, search="ticket") == ["a"]
+    assert listed(store, search="%_") == ["b"]
+    assert listed(store, search="PROB") == ["b", "a"]
+    assert listed(store, search="O_S") == []
+    assert listed(store, search="\0") == ["b", "a"], "no text contains it, and the empty one is in all"
+
+
+def test_all_conditions_hold_together(store: Store) -> None:
+    """With a status and a workflow, too."""
+    done = acceptance("done", labels={"k": "v"}, accepted_at=50_000.0)
+    store.writer.write([done, acceptance("open", labels={"k": "v"}, accepted_at=50_000.0)])
+    store.writer.write([happening("done", ending=Ending("succeeded", None, EMPTY_LIST, 50_001.0))])
+    every = {"labels": {"k": "v"}, "since": 40_000.0, "search": "v", "children": "folded", "workflow": "tests.probe"}
+    assert listed(store, status="succeeded", **every) == ["done"]
+    assert listed(store, status="failed", **every) == []
+
+
+def test_runs_are_found_by_the_beginning_or_end_of_their_ids(store: Store) -> None:
+    """With or without hyphens, and the newest first."""
+    ids = ["01941f29-8469-7a53-902c-a79a557c39ef", "01941f29-8469-7a53-902c-a79a55aa39ef", "01941f30-0000-7000-8000-%"]
+    store.writer.write([acceptance(each) for each in ids])
+
+    def found(text: str, most: int = 5) -> list[str]:
+        return store.reader.matching(*ends_of_ids(text), most)
+
+    assert found("557c39ef") == ids[:1]
+    assert found("a79a557c39ef") == found("902ca79a557c39ef") == ids[:1]
+    assert found("01941f29") == found("01941f298469") == ids[1::-1]
+    assert found("01941f29", 1) == [ids[1]]
+    assert found("ffffff") == []
+
+
+def test_a_rerun_keeps_its_task(store: Store) -> None:
+    """Whatever its name is; it is shown apart from the scope."""
+    rerun = Rerun("old", "failed_items", "a:b")
+    store.writer.write([acceptance("old")])
+    store.writer.write([acceptance("new", rerun=rerun)])
+    accepted, row = store.reader.accepted("new"), store.reader.run("new")
+    assert accepted is not None
+    assert accepted.rerun == rerun
+    assert row is not None
+    assert (row.rerun_of, row.rerun_scope, row.rerun_task) == ("old", "failed_items", "a:b")
+    for each in (Rerun("old", "everything"), Rerun("old", "failed_items", ""), rerun):
+        assert restore_rerun(SimpleNamespace(rerun_of=each.of, rerun_scope=rerun_scope(each))) == each
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        ({}, "SCAN runs"),
+        ({"children": "folded", "search": "x"}, "SCAN runs"),
+        ({"since": 5.0}, "runs USING INTEGER PRIMARY KEY (rowid>?)"),
+        ({"labels": {"a": "b", "c": "d"}}, "run_labels_by_value (key=? AND value=?)"),
+        ({"labels": {"a": "b"}, "cursor": "cnVuczo1"}, "run_labels_by_value (key=? AND value=? AND run<?)"),
+        ({"status": "failed", "children": "folded"}, "runs_by_status (status=?)"),
+    ],
+)
+def test_a_page_is_one_statement_in_the_order_of_an_index(file_store: Store, query: dict[str, Any], index: str) -> None:
+    """Nothing is sorted, so the search stops when the page is full. Labels and children are looked up for its rows."""
+    asked: list[tuple[str, Any]] = []
+    engine = file_store.reader._engine
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        asked.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    file_store.reader.runs(RunQuery(**query))
+    event.remove(engine, "before_cursor_execute", note)
+    ((statement, parameters),) = [each for each in asked if each[0].startswith("SELECT")]
+    with engine.connect() as connection:
+        plan = "\n".join(
+            row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        )
+    assert index in plan
+    assert "TEMP B-TREE" not in plan
+    assert "COVERING INDEX runs_by_parent (parent=?)" in plan
