@@ -77,6 +77,7 @@ class EngineOptions:
     max_threads_left_behind: int
     dispatchers: int
     addresses: AddressPolicy | None
+    max_retry_after: float
     packs: Paths
     pack_config: Source | None
     keystore: Source | None
@@ -160,7 +161,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
         stack.add("files", files.stop)
         runners = Runners(
             threads=options.threads, addresses=options.addresses,
-            max_threads_left_behind=options.max_threads_left_behind,
+            max_threads_left_behind=options.max_threads_left_behind, max_retry_after=options.max_retry_after,
         )  # fmt: skip
         stack.add("runners", runners.stop)
         services = Services(

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from stretto.actors.actions import AddressPolicy
+from stretto.actors.actions import MAX_RETRY_AFTER_SECONDS, AddressPolicy
 from stretto.actors.runners.base import Call, Done, Runner, Running, ThreadUse
 from stretto.actors.runners.event_loop import EventLoopRunner
 from stretto.actors.runners.threads import MAX_THREADS_LEFT_BEHIND, ThreadRunner
@@ -17,6 +17,7 @@ class Runners:
         threads: How many threads run plain functions.
         max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
         addresses: The addresses that core.http may connect to.
+        max_retry_after: The longest wait before a retry, in seconds, that a server can ask for.
     """
 
     def __init__(
@@ -25,11 +26,12 @@ class Runners:
         threads: int = DEFAULT_THREADS,
         max_threads_left_behind: int = MAX_THREADS_LEFT_BEHIND,
         addresses: AddressPolicy | None = None,
+        max_retry_after: float = MAX_RETRY_AFTER_SECONDS,
     ) -> None:
         self._threads = ThreadRunner(threads, max_left_behind=max_threads_left_behind)
         self._runners: dict[str, Runner] = {
             "thread": self._threads,
-            "async": EventLoopRunner(addresses=addresses),
+            "async": EventLoopRunner(addresses=addresses, max_retry_after=max_retry_after),
         }
 
     @property
