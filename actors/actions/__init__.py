@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.actions.entry_points import load_entry_points
     from stretto.actors.actions.errors import (
+        MAX_RETRY_AFTER_SECONDS,
         ActionFailed,
         CannotLoadActions,
         DuplicateAction,
@@ -49,7 +50,10 @@ else:
             "core.processes": "Child",
             "core.stackstorm": "COMMAND_SECONDS NO_SUDO python_result shell_result stackstorm_http stackstorm_local",
             "entry_points": "load_entry_points",
-            "errors": "ActionFailed CannotLoadActions DuplicateAction InvalidAction InvalidActionInput UnknownAction",
+            "errors": (
+                "MAX_RETRY_AFTER_SECONDS ActionFailed CannotLoadActions DuplicateAction InvalidAction "
+                "InvalidActionInput UnknownAction"
+            ),
             "output": "OutputSlot OutputSoFar output_slot",
             "registry": "Action ActionRegistry RenderedCommands action",
             "schema": "ANY ActionParameter",
@@ -61,6 +65,7 @@ __all__ = [
     "ANY",
     "COMMAND_SECONDS",
     "LINK_LOCAL_AND_METADATA",
+    "MAX_RETRY_AFTER_SECONDS",
     "NO_SUDO",
     "Action",
     "ActionFailed",

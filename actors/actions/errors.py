@@ -1,9 +1,12 @@
 """The errors of actions: in registration, loading, look-up, input and execution."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from stretto.definitions.errors import Frame, StrettoError
+
+MAX_RETRY_AFTER_SECONDS: Final = 300.0
+"""The longest wait before a retry that a server can ask core.http for, unless the engine has another setting."""
 
 
 class ActionFailed(StrettoError):
@@ -13,13 +16,23 @@ class ActionFailed(StrettoError):
         message: The reason, for people.
         result: JSON-like data that workflows can read as the failed item's result.
         traceback: The frames of the exception of another process, for people.
+        retry_after: The least number of seconds to wait before a retry, or None. Workflows read it as
+            `error.retry_after`.
     """
 
     code = "action_failed"
 
-    def __init__(self, message: str, result: Any = None, traceback: tuple[Frame, ...] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        result: Any = None,
+        traceback: tuple[Frame, ...] = (),
+        *,
+        retry_after: float | None = None,
+    ) -> None:
         self.result = result
         self.traceback = traceback
+        self.retry_after = retry_after
         super().__init__(message)
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, Unpack
 
 import pykka
 
-from stretto.actors.actions import AddressPolicy, RenderedCommands
+from stretto.actors.actions import MAX_RETRY_AFTER_SECONDS, AddressPolicy, RenderedCommands
 from stretto.actors.dispatch import Deferred, DispatchedActor
 from stretto.actors.engine.blocking import BlockingEngine
 from stretto.actors.engine.core import EngineCore
@@ -69,6 +69,7 @@ class Engine(DispatchedActor):
         max_threads_left_behind: int = MAX_THREADS_LEFT_BEHIND,
         dispatchers: int = 1,
         addresses: AddressPolicy | None = None,
+        max_retry_after: float = MAX_RETRY_AFTER_SECONDS,
         packs: Paths = (),
         pack_config: Source | None = None,
         keystore: Source | None = None,
@@ -98,6 +99,7 @@ class Engine(DispatchedActor):
             max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
             dispatchers: The number of threads for actors.
             addresses: The addresses that core.http may connect to.
+            max_retry_after: The longest wait before a retry, in seconds, that a server can ask core.http for.
             packs: Folders of packs, or packs.
             pack_config: The values of `config.*` in expressions, or the path of a YAML file with them.
             keystore: The values of `keystore.*` in expressions, or the path of a YAML file with them.
@@ -112,10 +114,8 @@ class Engine(DispatchedActor):
             files_write: Folders below which remote runs may choose files of results.
 
         Raises:
-            CannotLoadActions: A module of actions cannot be imported.
-            UnknownWorkflow: A folder of definitions does not exist.
-            InvalidDefinition: Packs are invalid. The error has every finding.
-            InvalidPackConfig: A pack rejects its configuration.
+            CannotLoadActions, UnknownWorkflow: Actions cannot be imported, or a folder of definitions does not exist.
+            InvalidDefinition, InvalidPackConfig: Packs are invalid (with every finding), or reject the configuration.
             CannotExpose, CannotOpenStore: The metrics port, or the store, cannot be opened.
             ValueError: A setting is out of range.
         """
@@ -126,7 +126,7 @@ class Engine(DispatchedActor):
             check_digests=check_digests, store_key=store_key, retention=Retention(retain_days, retain_runs),
             files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
             max_runs=max_runs, max_result_bytes=max_result_bytes, expression_limits=expression_limits,
-            max_output_bytes=max_output_bytes, capture_output=capture_output,
+            max_output_bytes=max_output_bytes, capture_output=capture_output, max_retry_after=max_retry_after,
         ))  # fmt: skip
         return start_actor(parts, lambda: cls.start_on(parts.services.dispatcher, parts))
 

@@ -26,6 +26,7 @@ class EngineSettings(TypedDict, total=False):
     max_threads_left_behind: int
     dispatchers: int
     addresses: AddressPolicy | None
+    max_retry_after: float
     packs: Paths
     pack_config: Source | None
     keystore: Source | None

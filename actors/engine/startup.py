@@ -79,6 +79,7 @@ class EngineOptions:
     max_threads_left_behind: int
     dispatchers: int
     addresses: AddressPolicy | None
+    max_retry_after: float
     packs: Paths
     pack_config: Source | None
     keystore: Source | None
@@ -162,7 +163,8 @@ def start_parts(options: EngineOptions) -> EngineParts:
         stack.add("files", files.stop)
         runners = Runners(
             threads=options.threads, addresses=options.addresses,
-            max_threads_left_behind=options.max_threads_left_behind, capture_output=options.capture_output,
+            max_threads_left_behind=options.max_threads_left_behind, max_retry_after=options.max_retry_after,
+            capture_output=options.capture_output,
         )  # fmt: skip
         stack.add("runners", runners.stop)
         services = Services(

@@ -7,10 +7,11 @@ from typing import Final, NamedTuple
 import msgspec
 
 from stretto.actors.files.protected import NOTHING_PROTECTED, Opener
-from stretto.actors.files.text_lines import MAX_LINE_BYTES, TextLines, opened
+from stretto.actors.files.text_lines import MAX_LINE_BYTES, BadText, TextLines, opened
+from stretto.definitions.conductor import BadLine
 from stretto.definitions.data import Data, FrozenList, freeze, list_of, object_of
 from stretto.definitions.errors import NotData
-from stretto.definitions.model import SourceKind
+from stretto.definitions.model import OnBadLine, SourceKind
 
 
 class Bounds(NamedTuple):
@@ -20,6 +21,8 @@ class Bounds(NamedTuple):
     enough_bytes: int
 
 
+SHOWN_CHARACTERS: Final = 1000
+"""The characters of a bad line that are kept."""
 BOUNDS: Final = Bounds(512, 256 * 1024)
 """A piece of this size takes a few milliseconds to read, and longer to run."""
 
@@ -35,12 +38,14 @@ class Piece(msgspec.Struct, frozen=True):
         offset: The byte after them.
         line: The number of lines before that byte.
         ended: Whether they are the last ones.
+        bad_lines: The lines among them that are not items, if they are collected.
     """
 
     items: FrozenList
     offset: int
     line: int
     ended: bool
+    bad_lines: tuple[BadLine, ...] = ()
 
 
 def read_items(  # noqa: PLR0913 - a file, a place in it, and the bounds of what is read
@@ -51,6 +56,7 @@ def read_items(  # noqa: PLR0913 - a file, a place in it, and the bounds of what
     bounds: Bounds = BOUNDS,
     *,
     opener: Opener = NOTHING_PROTECTED,
+    on_bad_line: OnBadLine = "fail",
 ) -> Piece:
     """Read the next piece of a file. This blocks.
 
@@ -63,17 +69,23 @@ def read_items(  # noqa: PLR0913 - a file, a place in it, and the bounds of what
         line: The number of lines before that byte, from an earlier piece's `line`.
         bounds: The size of the piece.
         opener: Opens the file, or refuses it.
+        on_bad_line: What a line of "jsonl" does that is not JSON. A line that is too long is always an error.
 
     Raises:
         UnreadableSource: The file cannot be read or has an error.
     """
     items: list[Data] = []
+    bad: list[BadLine] = []
     with opened(path, opener) as lines:
-        for item in _READERS[kind](lines, start, line):
-            items.append(item)
-            if len(items) >= bounds.items or lines.offset - start >= bounds.enough_bytes:
+        found = _READERS[kind](lines, start, line) if on_bad_line == "fail" else _lenient_lines(lines, start, line)
+        for item in found:
+            if not isinstance(item, BadLine):
+                items.append(item)
+            elif on_bad_line == "collect":
+                bad.append(item)
+            if len(items) + len(bad) >= bounds.items or lines.offset - start >= bounds.enough_bytes:
                 break
-        return Piece(list_of(items), lines.offset, lines.line, ended=lines.offset >= lines.size)
+        return Piece(list_of(items), lines.offset, lines.line, lines.offset >= lines.size, tuple(bad))
 
 
 def _lines(lines: TextLines, start: int, line: int) -> Iterator[Data]:
@@ -91,13 +103,28 @@ def _json_lines(lines: TextLines, start: int, line: int) -> Iterator[Data]:
         lines.begin_row()
 
 
+def _lenient_lines(lines: TextLines, start: int, line: int) -> "Iterator[Data | BadLine]":
+    lines.go_to(start, line)
+    while True:
+        text = ""
+        try:
+            if (read := lines.next()) is None:
+                return
+            text = read
+            if text.strip():
+                yield _value(lines, text)
+        except BadText as error:
+            yield BadLine(text.rstrip("\r\n")[:SHOWN_CHARACTERS], str(error))
+        lines.begin_row()
+
+
 def _value(lines: TextLines, text: str) -> Data:
     try:
         return freeze(msgspec.json.decode(text))
     except (msgspec.DecodeError, RecursionError) as error:
-        raise lines.error(f"invalid JSON: {error}") from None
+        raise lines.bad_text(f"invalid JSON: {error}") from None
     except NotData as error:
-        raise lines.error(str(error)) from None
+        raise lines.bad_text(str(error)) from None
 
 
 def _rows(lines: TextLines, start: int, line: int) -> Iterator[Data]:

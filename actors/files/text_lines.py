@@ -21,6 +21,10 @@ class UnreadableSource(StrettoError):
     code = "unreadable_source"
 
 
+class BadText(UnreadableSource):
+    """A line is not an item, but the lines after it can be read."""
+
+
 class TextLines:
     """The lines of a file, each with its line end.
 
@@ -74,7 +78,11 @@ class TextLines:
         try:
             return raw.removeprefix(_BYTE_ORDER_MARK).decode() if begins == 0 else raw.decode()
         except UnicodeDecodeError as error:
-            raise self.error(f"invalid UTF-8 at byte {begins + error.start:,}") from None
+            raise self.bad_text(f"invalid UTF-8 at byte {begins + error.start:,}") from None
+
+    def bad_text(self, problem: str) -> BadText:
+        """Return the error of the last returned line, which others can follow."""
+        return BadText(str(self.error(problem)))
 
     def error(self, problem: str) -> UnreadableSource:
         """Return the error of a problem in the last returned line."""

@@ -47,6 +47,7 @@ class Finished(msgspec.Struct, frozen=True):
             "cancelled", "timed_out", "abandoned", or None after a success.
         finished_at: The end, by `time.monotonic()`.
         traceback: The frames of the action's own code, if it raised an exception.
+        retry_after: The least number of seconds before a retry that the action has asked for, or None.
     """
 
     status: Literal["succeeded", "failed", "cancelled", "timed_out", "abandoned"]
@@ -55,6 +56,7 @@ class Finished(msgspec.Struct, frozen=True):
     kind: Literal["failed", "exception", "not_data", "cancelled", "timed_out", "abandoned"] | None
     finished_at: float
     traceback: tuple[Frame, ...] = ()
+    retry_after: float | None = None
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -210,7 +212,9 @@ def failure(action: Action, error: BaseException) -> Finished:
         return Finished("failed", None, describe(error), "exception", time.monotonic(), frames_of(error))
     try:
         result = freeze(error.result, "its result")
-        return Finished("failed", result, message_of(error), "failed", time.monotonic(), error.traceback)
+        return Finished(
+            "failed", result, message_of(error), "failed", time.monotonic(), error.traceback, error.retry_after
+        )
     except NotData as unfit:
         return Finished("failed", None, f"{message_of(error)}; also, {unfit}", "not_data", time.monotonic())
 

@@ -7,7 +7,15 @@ from collections import deque
 from contextvars import Context
 from typing import Any, Final
 
-from stretto.actors.actions import AddressPolicy, OutputSlot, OutputSoFar, close_clients, output_slot, use_policy
+from stretto.actors.actions import (
+    MAX_RETRY_AFTER_SECONDS,
+    AddressPolicy,
+    OutputSlot,
+    OutputSoFar,
+    close_clients,
+    output_slot,
+    use_policy,
+)
 from stretto.actors.process import ProtectedLoop, generation
 from stretto.actors.runners.base import (
     Began,
@@ -67,6 +75,7 @@ class EventLoopRunner:
 
     Args:
         addresses: The addresses that core.http may connect to.
+        max_retry_after: The longest wait before a retry, in seconds, that a server can ask for.
         stop_seconds: How long `stop` waits for the actions.
         capture_output: Whether the text that functions print is kept with their calls.
     """
@@ -77,10 +86,12 @@ class EventLoopRunner:
         self,
         *,
         addresses: AddressPolicy | None = None,
+        max_retry_after: float = MAX_RETRY_AFTER_SECONDS,
         stop_seconds: float = STOP_SECONDS,
         capture_output: bool = False,
     ) -> None:
         self._addresses = addresses or AddressPolicy()
+        self._max_retry_after = max_retry_after
         self._stop_seconds = stop_seconds
         self._captures = capture_output
         self._lock = threading.Lock()
@@ -144,7 +155,7 @@ class EventLoopRunner:
         protected = ProtectedLoop()
         loop = self._loop = protected.loop
         loop.set_exception_handler(self._log_stray)
-        use_policy(loop, self._addresses)
+        use_policy(loop, self._addresses, self._max_retry_after)
         self._helpers = Pool(HELPER_THREADS, "stretto-helper")
         loop.set_default_executor(self._helpers)
         # A daemon thread, because an action that blocks the loop must not keep the process from ending.

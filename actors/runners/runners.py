@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from stretto.actors.actions import AddressPolicy
+from stretto.actors.actions import MAX_RETRY_AFTER_SECONDS, AddressPolicy
 from stretto.actors.runners.base import Call, Done, Runner, Running, ThreadUse
 from stretto.actors.runners.event_loop import EventLoopRunner
 from stretto.actors.runners.printing import capture_prints
@@ -19,6 +19,7 @@ class Runners:
         max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
         addresses: The addresses that core.http may connect to.
         capture_output: Whether the text that functions print is kept with their calls, and not printed.
+        max_retry_after: The longest wait before a retry, in seconds, that a server can ask for.
     """
 
     def __init__(
@@ -28,11 +29,14 @@ class Runners:
         max_threads_left_behind: int = MAX_THREADS_LEFT_BEHIND,
         addresses: AddressPolicy | None = None,
         capture_output: bool = False,
+        max_retry_after: float = MAX_RETRY_AFTER_SECONDS,
     ) -> None:
         self._threads = ThreadRunner(threads, max_left_behind=max_threads_left_behind, capture_output=capture_output)
         self._runners: dict[str, Runner] = {
             "thread": self._threads,
-            "async": EventLoopRunner(addresses=addresses, capture_output=capture_output),
+            "async": EventLoopRunner(
+                addresses=addresses, max_retry_after=max_retry_after, capture_output=capture_output
+            ),
         }
         self._end_capture = capture_prints() if capture_output else None
 

@@ -315,7 +315,9 @@ class ItemActor(DispatchedActor):
 
     def _failure(self, kind: str, message: str, *, retryable: bool = True, ended: Finished | None = None) -> Failure:
         result, traceback = (None, ()) if ended is None else (ended.result, ended.traceback)
-        return Failure(kind, message, retryable, result, self._masked_input(), traceback=traceback)
+        seconds = None if ended is None else ended.retry_after
+        details = None if seconds is None else object_of({"retry_after": seconds})
+        return Failure(kind, message, retryable, result, self._masked_input(), details=details, traceback=traceback)
 
     def _masked_input(self) -> Data:
         """Return the input for errors and the journal: masked, and cut if it is large."""

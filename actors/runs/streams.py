@@ -239,10 +239,13 @@ class RunStreams:
 
     def _read(self, command: ReadItems) -> ItemsRead:
         opener = self._rules.opener(command.task, "items")
-        piece = read_items(command.kind, command.path, command.start, command.line, opener=opener)
-        return ItemsRead(
-            command.task, command.visit, piece.items, command.start, piece.offset, piece.line, piece.ended, self._now()
+        piece = read_items(
+            command.kind, command.path, command.start, command.line, opener=opener, on_bad_line=command.on_bad_line
         )
+        return ItemsRead(
+            command.task, command.visit, piece.items, command.start, piece.offset, piece.line, piece.ended,
+            self._now(), piece.bad_lines,
+        )  # fmt: skip
 
     def _open(self, command: OpenResults) -> ResultsOpened:
         key, opener = self._key(command.task, command.visit), self._rules.opener(command.task, "results")

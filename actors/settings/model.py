@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from stretto.actors.actions import LINK_LOCAL_AND_METADATA
+from stretto.actors.actions import LINK_LOCAL_AND_METADATA, MAX_RETRY_AFTER_SECONDS
 from stretto.definitions.expressions import DEFAULT_LIMITS, LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits
 
 # Defined here, because the import of Engine takes as long as the rest of `stretto config show`.
@@ -95,10 +95,19 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """The section `http`: the networks that core.http refuses, and the exceptions from them."""
+    """The section `http`.
+
+    Attributes:
+        deny: The networks that core.http refuses.
+        allow: The exceptions from them.
+        max_retry_after: The longest wait before a retry, in seconds, that a server can ask for.
+    """
 
     deny: Networks = tuple(map(str, LINK_LOCAL_AND_METADATA))
     allow: Networks = ()
+    max_retry_after: Annotated[float, Meta(ge=0, le=86_400, description="a number of seconds from 0 to 86400")] = (
+        MAX_RETRY_AFTER_SECONDS
+    )
 
     def __post_init__(self) -> None:
         """Refuse invalid networks. msgspec reports the ValueError as it reports a wrong type."""

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from stretto.definitions.conductor.conductor import Conductor
     from stretto.definitions.conductor.errors import blank_record
     from stretto.definitions.conductor.events import (
+        BadLine,
         CancelRequested,
         ConcurrencyRequested,
         DelayElapsed,
@@ -89,9 +90,10 @@ else:
             "conductor": "Conductor",
             "errors": "blank_record",
             "events": (
-                "CancelRequested ConcurrencyRequested DelayElapsed EvaluationStopped Event Failure ItemCompleted "
-                "ItemPaused ItemResumed ItemsRead ItemsWithdrawn PauseRequested ResultsClosed ResultsOpened "
-                "ResumeRequested RetryDue RetryRequested RunTimedOut SkipRequested StreamFailed StreamProblem"
+                "BadLine CancelRequested ConcurrencyRequested DelayElapsed EvaluationStopped Event Failure "
+                "ItemCompleted ItemPaused ItemResumed ItemsRead ItemsWithdrawn PauseRequested ResultsClosed "
+                "ResultsOpened ResumeRequested RetryDue RetryRequested RunTimedOut SkipRequested "
+                "StreamFailed StreamProblem"
             ),
             "inputs": "masked_input",
             "items": "error_object",
@@ -109,6 +111,7 @@ __all__ = [
     "ENDED",
     "FILED_FIELDS",
     "NO_BRANCH",
+    "BadLine",
     "CancelItem",
     "CancelRequested",
     "CannotKeep",

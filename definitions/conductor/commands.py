@@ -7,7 +7,7 @@ import msgspec
 from stretto.definitions.conductor.events import DelayElapsed, Failure, RetryDue, RunTimedOut
 from stretto.definitions.context import ItemScope, Snapshot
 from stretto.definitions.data import Data, FrozenDict, FrozenList
-from stretto.definitions.model import SourceKind
+from stretto.definitions.model import OnBadLine, SourceKind
 
 
 class Prepared(msgspec.Struct, frozen=True):
@@ -86,7 +86,7 @@ class TaskEnded(msgspec.Struct, frozen=True):
 class ReadItems(msgspec.Struct, frozen=True):
     """Read some of a task's items from a file, from byte `start`. Answer with `ItemsRead` or `StreamFailed`.
 
-    `line` is the number of lines before `start`.
+    `line` is the number of lines before `start`. `on_bad_line` says what a line that is not an item does.
     """
 
     task: str
@@ -95,6 +95,7 @@ class ReadItems(msgspec.Struct, frozen=True):
     path: str
     start: int
     line: int
+    on_bad_line: OnBadLine = "fail"
 
 
 class OpenResults(msgspec.Struct, frozen=True):

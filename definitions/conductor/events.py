@@ -156,11 +156,18 @@ class RunTimedOut(msgspec.Struct, frozen=True):
     at: float
 
 
+class BadLine(msgspec.Struct, frozen=True):
+    """A line of a file of items that is not an item, as the start of its text and the message that names it."""
+
+    text: str
+    message: str
+
+
 class ItemsRead(msgspec.Struct, frozen=True):
     """Some of a task's items were read from a file, from byte `start` to `offset`.
 
     `line` is the number of lines before `offset`. With `ended` there are no more items. The event contains the items,
-    so recovery does not need the file.
+    so recovery does not need the file. `bad_lines` are the lines among them that are not items, if they are collected.
     """
 
     task: str
@@ -171,6 +178,7 @@ class ItemsRead(msgspec.Struct, frozen=True):
     line: int
     ended: bool
     at: float
+    bad_lines: tuple[BadLine, ...] = ()
 
 
 class ResultsOpened(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ import msgspec
 from stretto.definitions.conductor.commands import WaitUntil, WithdrawItems
 from stretto.definitions.conductor.events import (
     DelayElapsed,
+    Failure,
     ItemCompleted,
     ItemPaused,
     ItemResumed,
@@ -18,8 +19,9 @@ from stretto.definitions.conductor.events import (
     StreamFailed,
 )
 from stretto.definitions.conductor.items import ItemAttempt
-from stretto.definitions.conductor.retrying import item_wants_retry, with_failed_condition
+from stretto.definitions.conductor.retrying import failed_scope, item_wants_retry, wait_asked_for, with_failed_field
 from stretto.definitions.conductor.run_state import Handlers, RunState
+from stretto.definitions.conductor.settings import Settings
 from stretto.definitions.conductor.starting import end_delay, start_held
 from stretto.definitions.conductor.status import change_status
 from stretto.definitions.conductor.streamed import StreamedVisit
@@ -58,13 +60,29 @@ def _retry_or_settle(state: RunState, visit: Visit, item: ItemAttempt, event: It
         if not item_wants_retry(visit, event, state.moment):
             return event
     except ExpressionError as error:
-        assert event.failure is not None  # noqa: S101 - item_wants_retry evaluates the condition of a failure only
-        return msgspec.structs.replace(event, failure=with_failed_condition(event.failure, error))
-    assert visit.retry is not None  # noqa: S101 - item_wants_retry requires it
-    assert event.failure is not None  # noqa: S101 - as above
-    item.wait(event.failure, state.at, state.at + visit.retry.wait(item.attempt))
+        return _without_retry(event, error, "on_error")
+    assert event.failure is not None  # noqa: S101 - item_wants_retry requires it
+    try:
+        wait = _wait_before_retry(state, visit, event, event.failure)
+    except ExpressionError as error:
+        return _without_retry(event, error, "delay")
+    item.wait(event.failure, state.at, state.at + wait)
     state.commands.append(WaitUntil(visit.retry_due(event.index, item)))
     return None
+
+
+def _without_retry(event: ItemCompleted, error: ExpressionError, field: str) -> ItemCompleted:
+    assert event.failure is not None  # noqa: S101 - a retry is planned after a failure only
+    return msgspec.structs.replace(event, failure=with_failed_field(event.failure, error, field))
+
+
+def _wait_before_retry(state: RunState, visit: Visit, event: ItemCompleted, failure: Failure) -> float:
+    plan, retry = visit.retry, visit.task.retry
+    assert plan is not None  # noqa: S101 - item_wants_retry requires it
+    delay = plan.delay
+    if retry is not None and retry.delay_reads_failure:
+        delay = Settings(visit.task, failed_scope(visit, event, failure), state.moment).retry_delay(retry)
+    return plan.wait(event.attempt, delay, wait_asked_for(failure))
 
 
 def items_withdrawn(state: RunState, event: ItemsWithdrawn) -> None:

@@ -60,7 +60,7 @@ MAX_WAIT_SECONDS = 10.0 * 365 * 86_400
 
 
 class RetryPlan:
-    """A task's `retry`, its expressions evaluated."""
+    """A task's `retry`, its expressions evaluated, except for a delay that reads the failure."""
 
     __slots__ = ("backoff", "count", "delay", "max_delay")
 
@@ -70,10 +70,16 @@ class RetryPlan:
         self.backoff = backoff
         self.max_delay = max_delay
 
-    def wait(self, retry: int) -> float:
-        """Return the seconds to wait before the given retry, counted from 1."""
+    def wait(self, retry: int, delay: float, least: float) -> float:
+        """Return the seconds to wait before the given retry.
+
+        Args:
+            retry: The number of the retry, counted from 1.
+            delay: The base of the delay, in seconds.
+            least: The seconds that the failed action has asked for. They are waited, unless `max_delay` is less.
+        """
         factors: dict[str, int] = {"constant": 1, "linear": retry, "exponential": 2 ** min(retry - 1, 64)}
-        wait = min(self.delay * factors[self.backoff], MAX_WAIT_SECONDS)
+        wait = min(max(delay * factors[self.backoff], least), MAX_WAIT_SECONDS)
         return wait if self.max_delay is None else min(wait, self.max_delay)
 
 

@@ -12,19 +12,20 @@ from typing import Any
 from stretto.definitions.conductor.commands import ReadItems
 from stretto.definitions.conductor.events import ItemsRead
 from stretto.definitions.data import Data, list_of
-from stretto.definitions.model import SourceKind
+from stretto.definitions.model import OnBadLine, SourceKind
 
 
 class LazyItems(Sequence[Data]):
     """The items (or batches) of a visit that were read so far. Only those that are needed are in memory."""
 
     __slots__ = (
-        "_ask_at", "_batch_size", "_held", "_known", "_line", "_rest", "_start", "begun", "ended",
+        "_ask_at", "_batch_size", "_held", "_known", "_line", "_on_bad_line", "_rest", "_start", "begun", "ended",
         "kind", "path", "reading",
     )  # fmt: skip
 
-    def __init__(self, kind: SourceKind, path: str, batch_size: int | None) -> None:
+    def __init__(self, kind: SourceKind, path: str, batch_size: int | None, on_bad_line: OnBadLine = "fail") -> None:
         self.kind = kind
+        self._on_bad_line = on_bad_line
         self.path = path
         self.begun = False
         """The first chunk was read."""
@@ -57,7 +58,7 @@ class LazyItems(Sequence[Data]):
     def read(self, task: str, visit: int) -> ReadItems:
         """Return the command to read on."""
         self.reading = True
-        return ReadItems(task, visit, self.kind, self.path, self._start, self._line)
+        return ReadItems(task, visit, self.kind, self.path, self._start, self._line, self._on_bad_line)
 
     def awaits(self, event: ItemsRead) -> bool:
         """Return whether this is the requested chunk."""

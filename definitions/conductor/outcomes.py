@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from stretto.definitions.conductor.events import BadLine
 from stretto.definitions.conductor.items import ItemFailure, error_object
 from stretto.definitions.conductor.streamed import FILED_FIELDS, StreamedVisit
 from stretto.definitions.conductor.visit import Visit
@@ -70,9 +71,15 @@ def record_of(visit: Visit) -> TaskRecord:
         with_items = visit.results_path is None
         if visit.problem is not None:
             errors.insert(0, object_of({"index": None, "item": None, "error": error_object(visit.problem)}))
+        errors += [_bad_line_entry(each) for each in visit.bad_lines]
     return TaskRecord(
         visit.task.name, visit.state, _result(visit), list_of(errors) if errors else EMPTY_LIST, with_items=with_items
     )
+
+
+def _bad_line_entry(bad: BadLine) -> FrozenDict:
+    error = object_of({"kind": "bad_line", "message": bad.message})
+    return object_of({"index": None, "item": bad.text, "error": error})
 
 
 def _result(visit: Visit) -> Data:

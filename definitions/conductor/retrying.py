@@ -20,10 +20,20 @@ def item_wants_retry(visit: Visit, ended: ItemCompleted, moment: Moment) -> bool
         return False
     if retry.on_error is None:
         return True
+    return bool(retry.on_error.evaluate(failed_scope(visit, ended, failure), moment))
+
+
+def failed_scope(visit: Visit, ended: ItemCompleted, failure: Failure) -> CompletionScope:
+    """Return the scope after an item's failed attempt, with `result()` and `error`."""
     snapshot, index = visit.snapshot, ended.index
     scope = ItemScope(snapshot, visit.items[index], index) if visit.task.with_items else snapshot
-    tried = CompletionScope(scope, ended.outcome, failure.result, error_object(failure))
-    return bool(retry.on_error.evaluate(tried, moment))
+    return CompletionScope(scope, ended.outcome, failure.result, error_object(failure))
+
+
+def wait_asked_for(failure: Failure) -> float:
+    """Return the seconds that a failed action has asked to wait before a retry."""
+    seconds = None if failure.details is None else failure.details.get("retry_after")
+    return seconds if isinstance(seconds, int | float) else 0.0
 
 
 def visit_wants_retry(visit: Visit, outcome: str, result: Data, moment: Moment) -> bool:
@@ -36,9 +46,9 @@ def visit_wants_retry(visit: Visit, outcome: str, result: Data, moment: Moment) 
     return bool(retry.on_error.evaluate(CompletionScope(visit.snapshot, outcome, result), moment))
 
 
-def with_failed_condition(failure: Failure, error: ExpressionError) -> Failure:
-    """Return an action's failure, which is not retried because its `on_error` cannot be evaluated."""
-    message = f"{failure.message}; also, its retry.on_error failed ({error.place}): {error.explanation}"
+def with_failed_field(failure: Failure, error: ExpressionError, field: str) -> Failure:
+    """Return an action's failure, which is not retried because a field of its `retry` cannot be evaluated."""
+    message = f"{failure.message}; also, its retry.{field} failed ({error.place}): {error.explanation}"
     return msgspec.structs.replace(failure, message=message, retryable=False)
 
 

@@ -4,19 +4,18 @@ from collections.abc import Sequence
 
 from stretto.definitions.conductor.items import MAX_WAIT_SECONDS, NO_ITEMS, Batches, RetryPlan
 from stretto.definitions.conductor.lazy_items import LazyItems
-from stretto.definitions.context import Snapshot
 from stretto.definitions.data import Data, FrozenList
 from stretto.definitions.errors import ExpressionError
-from stretto.definitions.expressions import Moment, Template, type_name
-from stretto.definitions.model import Task
+from stretto.definitions.expressions import Moment, Scope, Template, type_name
+from stretto.definitions.model import Retry, Task
 
 
 class Settings:
     """Evaluates the settings of a task's visit. Each method raises `ExpressionError` for an unusable value."""
 
-    def __init__(self, task: Task, snapshot: Snapshot, moment: Moment) -> None:
+    def __init__(self, task: Task, scope: Scope, moment: Moment) -> None:
         self._task = task
-        self._snapshot = snapshot
+        self._scope = scope
         self._moment = moment
 
     def items(self) -> Sequence[Data]:
@@ -26,8 +25,8 @@ class Settings:
             return NO_ITEMS
         if with_items.kind != "list":
             path = self._path(with_items.source, f"the {with_items.kind} of with_items")
-            return LazyItems(with_items.kind, path, with_items.batch_size)
-        value = with_items.source.evaluate(self._snapshot, self._moment)
+            return LazyItems(with_items.kind, path, with_items.batch_size, with_items.on_bad_line)
+        value = with_items.source.evaluate(self._scope, self._moment)
         if not isinstance(value, FrozenList):
             raise _unfit(with_items.source, f"with_items must be a list, got a value of type {type_name(value)}")
         return value if with_items.batch_size is None else Batches(value, with_items.batch_size)
@@ -64,25 +63,29 @@ class Settings:
             return None
         return RetryPlan(
             self._integer(retry.count, "the count of retries", 0),
-            self._number(retry.delay, "the delay of retries"),
+            0.0 if retry.delay_reads_failure else self._number(retry.delay, "the delay of retries"),
             retry.backoff,
             None if retry.max_delay is None else self._number(retry.max_delay, "max_delay"),
         )
 
+    def retry_delay(self, retry: Retry) -> float:
+        """Return the base of the delay before a retry. The scope must be that of the failed attempt."""
+        return self._number(retry.delay, "the delay of retries")
+
     def _path(self, template: Template, what: str) -> str:
-        value = template.evaluate(self._snapshot, self._moment)
+        value = template.evaluate(self._scope, self._moment)
         if isinstance(value, str) and value and "\0" not in value:
             return value
         raise _unfit(template, f"{what} must be a file path, got {_described(value)}")
 
     def _integer(self, template: Template, what: str, least: int) -> int:
-        value = template.evaluate(self._snapshot, self._moment)
+        value = template.evaluate(self._scope, self._moment)
         if type(value) is int and value >= least:
             return value
         raise _unfit(template, f"{what} must be an integer of at least {least}, got {_described(value)}")
 
     def _number(self, template: Template, what: str) -> float:
-        value = template.evaluate(self._snapshot, self._moment)
+        value = template.evaluate(self._scope, self._moment)
         if type(value) in {int, float} and 0 <= value <= MAX_WAIT_SECONDS:  # type: ignore[operator]
             return value  # type: ignore[return-value]
         most = f"{MAX_WAIT_SECONDS:.0f}"

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
 from stretto.definitions.conductor.commands import CloseResults, Command, OpenResults, WriteResult
-from stretto.definitions.conductor.events import Failure, ItemCompleted, ItemsRead, StreamFailed, StreamProblem
+from stretto.definitions.conductor.events import BadLine, Failure, ItemCompleted, ItemsRead, StreamFailed, StreamProblem
 from stretto.definitions.conductor.items import ItemAttempt
 from stretto.definitions.conductor.lazy_items import LazyItems
 from stretto.definitions.conductor.states import RESULTS, advance
@@ -34,7 +34,7 @@ class NotKept(list[Data]):
 class StreamedVisit(Visit):
     """The state of a visit that reads or writes a file."""
 
-    __slots__ = ("_lines", "file", "more_failed", "problem", "results_path", "source")
+    __slots__ = ("_lines", "bad_lines", "file", "more_failed", "problem", "results_path", "source")
     streams: ClassVar[bool] = True
 
     def __init__(self, *args: Any) -> None:
@@ -48,6 +48,8 @@ class StreamedVisit(Visit):
         """Why the items cannot be read, or the results cannot be written."""
         self.more_failed: Counter[str] = Counter()
         """Failed items that are not in `failures`, counted by outcome."""
+        self.bad_lines: list[BadLine] = []
+        """The first lines of the source that are not items, if they are collected."""
         self._lines: list[Command] = []
 
     def open(self, items: Sequence[Data], concurrency: int) -> None:
@@ -139,6 +141,7 @@ class StreamedVisit(Visit):
         if self.source is None or not self.source.awaits(event):
             return False
         more = self.source.take(event)
+        self.bad_lines += event.bad_lines[: MAX_FAILURES_KEPT - len(self.bad_lines)]
         if self.results_path is None:
             self.results += [None] * more
         return True

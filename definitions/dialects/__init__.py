@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         read_with_findings,
         read_workflow,
     )
-    from stretto.definitions.dialects.item_files import RESULTS, SOURCES
+    from stretto.definitions.dialects.item_files import ON_BAD_LINE, RESULTS, SOURCES
     from stretto.definitions.dialects.native_tasks import (
         ACTION,
         IGNORED_FIELDS,
@@ -33,7 +33,7 @@ else:
         __name__,
         {
             "choosing": "MAX_FINDINGS Reading in_order read_as_orquesta read_with_findings read_workflow",
-            "item_files": "RESULTS SOURCES",
+            "item_files": "ON_BAD_LINE RESULTS SOURCES",
             "native_tasks": "ACTION IGNORED_FIELDS KEPT_FIELDS LITERAL_INPUTS TASK_KINDS",
             "orquesta.inspection": "inspection",
             "parallel": "fork_name",
@@ -52,6 +52,7 @@ __all__ = [
     "MAX_FINDINGS",
     "NAME",
     "NAME_RULE",
+    "ON_BAD_LINE",
     "RESULTS",
     "SOURCES",
     "TASK_KINDS",

@@ -16,6 +16,7 @@ from stretto.definitions.model import (
     Assignment,
     Backoff,
     Delivery,
+    OnBadLine,
     Retry,
     Share,
     SourceKind,
@@ -191,10 +192,10 @@ def _check_literal_input(reader: Reader, action: str, task_input: Template) -> N
         )  # fmt: skip
 
 
-_NO_ITEMS: tuple[SourceKind, Template | None] = ("list", None)
+_NO_ITEMS: tuple[SourceKind, Template | None, OnBadLine] = ("list", None, "fail")
 
 
-def _items(reader: Reader, node: Node, what: str) -> tuple[SourceKind, Template | None]:
+def _items(reader: Reader, node: Node, what: str) -> tuple[SourceKind, Template | None, OnBadLine]:
     if isinstance(node, MapNode):
         return read_source(reader, node, what) or _NO_ITEMS
     source = reader.template(node, Site())
@@ -202,12 +203,13 @@ def _items(reader: Reader, node: Node, what: str) -> tuple[SourceKind, Template 
     reported = isinstance(node, ScalarNode) and "{{" in node.text
     if isinstance(source, Constant) and not isinstance(source.value, list) and not reported:
         reader.wrong_type(what, node, f"a list, an expression that gives one, or {_ITEM_FILES}")
-    return "list", source
+    return "list", source, "fail"
 
 
 def _with_items(reader: Reader, fields: Fields) -> WithItems | None:
     place = fields.key_place("with_items")
-    kind, source = next((_items(reader, member, what) for member, what in fields.given("with_items")), _NO_ITEMS)
+    given = (_items(reader, member, what) for member, what in fields.given("with_items"))
+    kind, source, on_bad_line = next(given, _NO_ITEMS)
     concurrency: Template = Constant(1, place)
     batch_size: int | None = None
     max_failures: int | Share | None = None
@@ -223,7 +225,9 @@ def _with_items(reader: Reader, fields: Fields) -> WithItems | None:
             )
     results = next((read_results(reader, member, what) for member, what in fields.given("results")), None)
     if source is not None:
-        return WithItems(source, concurrency, batch_size, max_failures, place, kind=kind, results=results)
+        return WithItems(
+            source, concurrency, batch_size, max_failures, place, kind=kind, results=results, on_bad_line=on_bad_line
+        )
     for name in ("concurrency", "batch_size", "max_failures", "results"):
         if name in fields.node.members and "with_items" not in fields.node.members:
             reader.error("without_items", f"{name!r} needs with_items", fields.key_place(name))
@@ -253,18 +257,24 @@ def _retry(reader: Reader, node: Node, what: str, site: Site) -> Retry | None:
     delay: Template | None = Constant(0, node.place)
     max_delay = on_error = None
     backoff = "constant"
+    after_failure = Site(items=site.items, completion=True)
     for member, label in fields.given("delay"):
-        delay = reader.number_template(member, label, Site(), least=0, integer=False)
+        delay = reader.number_template(member, label, after_failure, least=0, integer=False)
     for member, label in fields.given("max_delay"):
         max_delay = reader.number_template(member, label, Site(), least=0, integer=False)
     for member, label in fields.given("backoff"):
         backoff = reader.choice(member, label, get_args(Backoff)) or backoff
     for member, label in fields.given("on_error"):
-        on_error = reader.condition(member, label, Site(items=site.items, completion=True))
+        on_error = reader.condition(member, label, after_failure)
     fields.finish(lambda _name: None)
     if count is None or delay is None:
         return None
-    return Retry(count, delay, cast("Backoff", backoff), max_delay, on_error, node.place)
+    reads_failure = any(_OF_FAILURE.search(expression.source) for expression in delay.expressions())
+    return Retry(count, delay, cast("Backoff", backoff), max_delay, on_error, node.place, reads_failure)
+
+
+_OF_FAILURE = re.compile(r"\b(?:cancelled|error|failed|index|item|result|succeeded|timed_out)\b")
+"""The names in an expression that may have a value only after a failure."""
 
 
 def _join(reader: Reader, node: Node, what: str) -> Literal["all"] | int | None:

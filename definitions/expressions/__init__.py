@@ -34,10 +34,11 @@ if TYPE_CHECKING:
         TaskNamespace,
     )
     from stretto.definitions.expressions.base.running import evaluation, evaluation_in
+    from stretto.definitions.expressions.both_forms import EACH_PREFIX
     from stretto.definitions.expressions.conditions import AllOf, NoneOf
     from stretto.definitions.expressions.failures import stop_reason, stopped_error
     from stretto.definitions.expressions.sandbox import TextSandbox
-    from stretto.definitions.expressions.scope import FUNCTION_NAMES
+    from stretto.definitions.expressions.scope import RESERVED_FUNCTIONS
     from stretto.definitions.expressions.syntax import Malformed, Site, parse
     from stretto.definitions.expressions.templates import (
         Constant,
@@ -60,11 +61,12 @@ else:
             "base.moment": "Moment",
             "base.namespaces": "ABSENT Completion InFull Namespace Read Readable Scope TaskNamespace",
             "base.running": "evaluation evaluation_in",
+            "both_forms": "EACH_PREFIX",
             "conditions": "AllOf NoneOf",
             "arguments": "type_name",
             "failures": "stop_reason stopped_error",
             "sandbox": "TextSandbox",
-            "scope": "FUNCTION_NAMES",
+            "scope": "RESERVED_FUNCTIONS",
             "syntax": "Malformed Site parse",
             "templates": (
                 "Constant Expression ListTemplate ObjectTemplate Source Statements Template Text "
@@ -76,10 +78,11 @@ else:
 __all__ = [
     "ABSENT",
     "DEFAULT_LIMITS",
-    "FUNCTION_NAMES",
+    "EACH_PREFIX",
     "LEAST_MAX_BYTES",
     "LEAST_MAX_COST",
     "MOST",
+    "RESERVED_FUNCTIONS",
     "UNRECORDED_LIMITS",
     "AllOf",
     "Completion",

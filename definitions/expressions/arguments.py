@@ -1,5 +1,6 @@
 """Checks of function arguments, in the terms of the language."""
 
+import inspect
 from collections.abc import Callable, Iterable, Sized
 from typing import Any
 
@@ -101,3 +102,23 @@ def in_order(members: list[Any], keys: list[Any], *, reverse: bool = False) -> l
     if keys is members:
         return sorted(members, reverse=reverse)
     return [members[index] for index in sorted(range(len(members)), key=keys.__getitem__, reverse=reverse)]
+
+
+def check_arguments(
+    name: str, implementation: Callable[..., Any], arguments: tuple[Any, ...], options: dict[str, Any]
+) -> None:
+    """Raise a TypeError in the author's terms if a call's arguments do not match the function.
+
+    Args:
+        name: The function's name in the language.
+        implementation: The function, which takes the fuel first.
+        arguments: The arguments without the fuel.
+        options: The arguments with names.
+    """
+    signature = inspect.signature(implementation)
+    try:
+        signature.bind(None, *arguments, **options)
+    except TypeError:
+        takes = [each for each in signature.parameters if each not in {"fuel", "_fuel"}]
+        given = len(arguments) + len(options)
+        raise TypeError(f"{name}() takes ({', '.join(takes)}), got {given} arguments") from None

@@ -5,6 +5,8 @@ from typing import Any
 from jinja2 import nodes
 from jinja2.compiler import CodeGenerator, Frame
 
+from stretto.definitions.expressions.both_forms import EACH_PREFIX
+
 
 class TextGenerator(CodeGenerator):
     """Compiles output without conversion, so values keep their types. Only literal text is constant."""
@@ -43,6 +45,23 @@ class TextGenerator(CodeGenerator):
             self.visit(part, frame)
             self.write(", ")
         self.write("))")
+
+    def visit_Filter(self, node: nodes.Filter, frame: Frame) -> None:  # noqa: N802 - Jinja's visitor
+        """Write a call of `Sandbox.each` for an expression that is evaluated for each member."""
+        name = node.name.removeprefix(EACH_PREFIX)
+        if name == node.name or node.node is None:
+            super().visit_Filter(node, frame)
+            return
+        member, body, units = node.args
+        self.write(f"environment.each(context, {name!r}, ")
+        self.visit(node.node, frame)
+        self.write(", lambda ")
+        self.visit(member, frame)
+        self.write(": ")
+        self.visit(body, frame)
+        self.write(", ")
+        self.visit(units, frame)
+        self.write(")")
 
     def visit_Getitem(self, node: nodes.Getitem, frame: Frame) -> None:  # noqa: N802 - Jinja's visitor
         """Write a call of `Sandbox.item` or `Sandbox.slice`."""

@@ -13,13 +13,14 @@ from jinja2.filters import make_attrgetter
 from jinja2.tests import TESTS as JINJA_TESTS
 
 from stretto.definitions.data import weigh
-from stretto.definitions.expressions.arguments import list_of_members, type_name
+from stretto.definitions.expressions.arguments import check_arguments, list_of_members, type_name
 from stretto.definitions.expressions.base.bounds import CHANGED, TEXT_BYTES, Fuel
 from stretto.definitions.expressions.base.charges import pay_for_slice
 from stretto.definitions.expressions.base.layout import layout_filters
 from stretto.definitions.expressions.base.operators import OPERATORS
 from stretto.definitions.expressions.base.tests import bounded_tests
 from stretto.definitions.expressions.base.values import settle, text_of
+from stretto.definitions.expressions.both_forms import BOTH_FORMS
 from stretto.definitions.expressions.functions import FILTERS_ONLY, FUNCTIONS
 
 WALKING = frozenset({"batch", "groupby", "map", "reject", "rejectattr", "select", "selectattr", "slice", "list"})
@@ -44,10 +45,14 @@ TESTS = frozenset(
 )  # fmt: skip
 
 
-def _bound(function: Callable[..., Any]) -> Callable[..., Any]:
+def _bound(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     @pass_context
     def bounded(context: Any, *arguments: Any, **options: Any) -> Any:
-        return function(context.fuel, *arguments, **options)
+        try:
+            return function(context.fuel, *arguments, **options)
+        except TypeError:
+            check_arguments(name, function, arguments, options)
+            raise
 
     return bounded
 
@@ -180,15 +185,16 @@ FILTERS: dict[str, Callable[..., Any]] = {
     **{name: _walking(name) for name in WALKING},
     **{name: _textual(JINJA_FILTERS[name], with_environment=name == "truncate") for name in TEXTUAL},
     **{
-        name: _bound(function)
+        name: _bound(name, function)
         for name, function in (FUNCTIONS | FILTERS_ONLY).items()
         if name in JINJA_FILTERS and name != "slice"
     },
+    **{name: _bound(name, function) for name, function in BOTH_FORMS.items()},
     **layout_filters(text_of),
-    "dictsort": _bound(_dictsort),
-    "items": _bound(_items),
-    "reverse": _bound(_reverse),
-    "urlencode": _bound(_urlencode),
+    "dictsort": _bound("dictsort", _dictsort),
+    "items": _bound("items", _items),
+    "reverse": _bound("reverse", _reverse),
+    "urlencode": _bound("urlencode", _urlencode),
 }
 ALLOWED_TESTS: dict[str, Callable[..., Any]] = {
     name: bounded_tests(text_of, OPERATORS["%"]).get(name, cast("Callable[..., Any]", JINJA_TESTS[name]))

@@ -9,7 +9,6 @@ the author of the definition.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from stretto.definitions.data import compiled
 from stretto.definitions.expressions.arguments import (
     NOT_GIVEN,
     expect,
@@ -28,9 +27,10 @@ from stretto.definitions.expressions.base.charges import (
     pay_for_splitting,
     pay_for_stripping,
 )
-from stretto.definitions.expressions.base.matching import pay_for_matching, pay_for_pattern
-from stretto.definitions.expressions.base.values import json_text, settle, text_of
+from stretto.definitions.expressions.base.matching import pay_for_matching
+from stretto.definitions.expressions.base.values import text_of
 from stretto.definitions.expressions.numeric import NUMBER_FILTERS, NUMBER_FUNCTIONS
+from stretto.definitions.expressions.regular_texts import read_pattern
 
 NUMBER_BYTES = 40
 JOIN_UNITS = 3
@@ -118,15 +118,10 @@ def _ends_with(fuel: Fuel, value: Any, suffix: Any) -> bool:
 
 
 def _match(fuel: Fuel, pattern: Any, value: Any) -> bool:
-    source = text_argument("match", pattern)
-    try:
-        positions = pay_for_pattern(fuel, source)
-        search = compiled(source).search
-    except ValueError as error:
-        raise ValueError(f"match() cannot read the pattern: {error}") from None
+    regex, positions = read_pattern(fuel, "match", pattern)
     text = text_argument("match", value)
     pay_for_matching(fuel, positions, text)
-    return search(text) is not None
+    return regex.search(text) is not None
 
 
 def _contains(fuel: Fuel, haystack: Any, needle: Any) -> bool:
@@ -256,10 +251,6 @@ def _chunks(fuel: Fuel, values: Any, size: int) -> list[list[Any]]:
     return [members[start : start + size] for start in range(0, len(members), size)]
 
 
-def _tojson(fuel: Fuel, value: Any) -> str:
-    return json_text(settle(value, fuel), fuel)
-
-
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     **NUMBER_FUNCTIONS,
     "string": _string,
@@ -291,5 +282,5 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 """Functions of the language by name. `result()`, the outcome functions, `now` and `uuid` are in `scope`."""
 
-FILTERS_ONLY: dict[str, Callable[..., Any]] = {**NUMBER_FILTERS, "tojson": _tojson}
-"""Filters that replace Jinja's, which are for HTML or hide errors, but that are not functions of the language."""
+FILTERS_ONLY: dict[str, Callable[..., Any]] = NUMBER_FILTERS
+"""Filters that replace Jinja's, which hide errors, but that are not functions of the language."""

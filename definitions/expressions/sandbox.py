@@ -5,7 +5,6 @@ and never a Python attribute. Operators and loops are bounded. Nothing is comput
 run time under the same bounds.
 """
 
-import inspect
 import operator
 from collections.abc import Callable
 from typing import Any
@@ -18,11 +17,12 @@ from jinja2.utils import missing
 
 from stretto.definitions.data import FrozenDict
 from stretto.definitions.errors import names_there, nearest
-from stretto.definitions.expressions.arguments import type_name
+from stretto.definitions.expressions.arguments import check_arguments, type_name
 from stretto.definitions.expressions.base.bounds import Fuel
 from stretto.definitions.expressions.base.charges import TEXT_METHODS, pay_for_slice
 from stretto.definitions.expressions.base.namespaces import ABSENT, Readable
 from stretto.definitions.expressions.base.operators import OPERATORS
+from stretto.definitions.expressions.both_forms import EACH
 from stretto.definitions.expressions.code_generation import ExpressionGenerator, TextGenerator
 from stretto.definitions.expressions.filters import ALLOWED_TESTS, FILTERS, steps_of_a_loop
 from stretto.definitions.expressions.functions import FUNCTIONS, joined
@@ -239,7 +239,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         try:
             return implementation(first, *arguments, **options)
         except TypeError:
-            _check_arguments(function, arguments, options)
+            if type(function) is Function and function.name in FUNCTIONS:
+                check_arguments(function.name, FUNCTIONS[function.name], arguments, options)
             raise
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
@@ -249,6 +250,11 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def concatenate(self, context: Any, parts: tuple[Any, ...]) -> str:
         """Return `a ~ b`, with values converted as between other text."""
         return joined(context.fuel, parts)
+
+    @staticmethod
+    def each(context: Any, name: str, values: Any, of_member: Callable[[Any], Any], units: int) -> list[Any]:
+        """Return `map`, `select` or `reject` of a list with an expression for each member."""
+        return EACH[name](context.fuel, values, of_member, units)
 
     def compare(self, context: Any, left: Any, comparisons: tuple[tuple[str, Callable[[], Any]], ...]) -> bool:
         """Return the value of a chain such as `a < b < c`. As in Python, operands are evaluated when needed."""
@@ -301,20 +307,6 @@ class Method:
     def __call__(self, fuel: Fuel, *arguments: Any, **options: Any) -> Any:
         """Call the method."""
         return self.function(fuel, self.owner, *arguments, **options)
-
-
-def _check_arguments(function: Any, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
-    """Raise a TypeError in the author's terms if a call's arguments do not match the function."""
-    implementation = FUNCTIONS.get(function.name)
-    if type(function) is not Function or implementation is None:
-        return
-    signature = inspect.signature(implementation)
-    try:
-        signature.bind(None, *arguments, **options)
-    except TypeError:
-        takes = [name for name in signature.parameters if name not in {"fuel", "_fuel"}]
-        given = len(arguments) + len(options)
-        raise TypeError(f"{function.name}() takes ({', '.join(takes)}), got {given} arguments") from None
 
 
 class TextSandbox(Sandbox):

@@ -14,6 +14,7 @@ from stretto.definitions.expressions.base.bounds import Fuel
 from stretto.definitions.expressions.base.guarding import Guarded
 from stretto.definitions.expressions.base.moment import Moment
 from stretto.definitions.expressions.base.namespaces import ABSENT, Completion, Scope
+from stretto.definitions.expressions.both_forms import EITHER_FORM
 from stretto.definitions.expressions.functions import FUNCTIONS
 
 
@@ -67,7 +68,7 @@ def _completion(context: ScopeContext, function: str) -> Completion:
     if completion is None:
         raise ValueError(
             f"{function}() refers to the task that has just ended; use it in `next` (when, publish) or in "
-            "`retry.on_error`, and read task.NAME elsewhere"
+            "`retry`, and read task.NAME elsewhere"
         )
     return completion
 
@@ -117,5 +118,7 @@ _RESOLVABLE: dict[str, Function] = {
     **{name: Function(name, _with_fuel(function)) for name, function in FUNCTIONS.items()},
     **{name: Function(name, function) for name, function in _CONTEXT_FUNCTIONS.items()},
 }
-FUNCTION_NAMES = frozenset(_RESOLVABLE)
-"""All functions of the language. A variable of the same name never hides one."""
+RESERVED_FUNCTIONS = frozenset(_RESOLVABLE)
+"""The functions whose names are reserved: a variable of the same name never hides one."""
+FUNCTION_NAMES = RESERVED_FUNCTIONS | EITHER_FORM
+"""All functions of the language."""

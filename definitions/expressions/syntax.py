@@ -9,15 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from jinja2 import TemplateSyntaxError, nodes
+from jinja2.parser import Parser
 from jinja2.visitor import NodeTransformer
 
 from stretto.definitions.errors import nearest
 from stretto.definitions.expressions.base.bounds import MAX_NESTING, MAX_SOURCE_LENGTH
 from stretto.definitions.expressions.base.charges import units_of
 from stretto.definitions.expressions.base.namespaces import ITEM_NAMES
+from stretto.definitions.expressions.both_forms import EACH, EACH_PREFIX, EITHER_FORM
 from stretto.definitions.expressions.filters import ALLOWED_TESTS, FILTERS
 from stretto.definitions.expressions.sandbox import LOOP_STEPS, Sandbox
-from stretto.definitions.expressions.scope import COMPLETION_FUNCTIONS, FUNCTION_NAMES
+from stretto.definitions.expressions.scope import COMPLETION_FUNCTIONS, FUNCTION_NAMES, RESERVED_FUNCTIONS
+from stretto.definitions.expressions.wrong_forms import other_form_of_call, other_form_of_filter
 
 _ALLOWED_NODES = (
     nodes.Template,
@@ -46,6 +49,9 @@ _ALLOWED_NODES = (
     nodes.For,
     nodes.Assign,
 )
+
+EACH_UNITS = 4
+"""The units of `map`, `select` and `reject` for each member, apart from their expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,7 @@ def parse(sandbox: Sandbox, text: str, site: Site) -> Parsed:
         check_depth(tree)
         if all(isinstance(statement, nodes.Output) for statement in tree.body):
             return Parsed(tuple(_parts(sandbox, text, tree, site)))
-        checked: nodes.Template = _Checker(site).visit(tree)
+        checked: nodes.Template = _Checker(sandbox, site).visit(tree)
     except TemplateSyntaxError as error:
         raise Malformed("expression_syntax", error.message or "cannot be read") from None
     except (RecursionError, MemoryError):
@@ -124,7 +130,7 @@ def _parts(sandbox: Sandbox, text: str, tree: nodes.Template, site: Site) -> Ite
                 continue
             offset, source = next(sources)
             try:
-                yield Piece(_Checker(site).visit(node), source, offset)
+                yield Piece(_Checker(sandbox, site).visit(node), source, offset)
             except Malformed as malformed:
                 malformed.offset = offset
                 raise
@@ -157,9 +163,11 @@ def check_depth(tree: nodes.Node) -> None:
 class _Checker(NodeTransformer):
     """Checks names and node types, turns `null` into a literal, and makes loops pay for their steps."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, sandbox: Sandbox, site: Site) -> None:
         self._site = site
         self._local: set[str] = set()
+        self._members: dict[str, nodes.InternalName] = {}
+        self._identifiers = Parser(sandbox, "")
 
     def generic_visit(self, node: nodes.Node, *args: object, **kwargs: object) -> nodes.Node:
         """Refuse node types that are not allowed."""
@@ -175,19 +183,21 @@ class _Checker(NodeTransformer):
         """Check a name that is read or set."""
         name = node.name
         if node.ctx == "store":
-            if name in FUNCTION_NAMES or name in {"null", "loop", "self"}:
+            if name in RESERVED_FUNCTIONS or name in {"null", "loop", "self"}:
                 raise Malformed("expression_name", f"{name!r} is reserved and cannot be set")
             self._local.add(name)
             return node
         if name == "null":
             return nodes.Const(None, lineno=node.lineno)
+        if name in self._members:
+            return self._members[name]
         if name in self._local:
             return node
         if name == "self":
             raise Malformed(
                 "expression_name", "'self' is not known here", "workflow.self reads a variable of that name"
             )
-        if name in FUNCTION_NAMES:
+        if name in RESERVED_FUNCTIONS:
             raise Malformed("uncalled_function", f"{name!r} is a function", f"call it as {name}()")
         if name in ITEM_NAMES and not self._site.items:
             raise Malformed("item_outside_with_items", f"{name!r} exists only in a task that has with_items")
@@ -203,9 +213,11 @@ class _Checker(NodeTransformer):
         """Check a call and its arguments."""
         if node.dyn_args or node.dyn_kwargs:
             raise Malformed("expression_syntax", "a call cannot spread its arguments with * or **")
+        if isinstance(node.node, nodes.Name) and node.node.name in EITHER_FORM:
+            return self._filter_of(node, node.node.name)
         arguments = [*node.args, *node.kwargs]
         if isinstance(node.node, nodes.Name):
-            self._check_function(node.node.name)
+            self._check_function(node, node.node.name)
         else:
             node.node = self.visit(node.node)
         visited = [self.visit(argument) for argument in arguments]
@@ -213,20 +225,45 @@ class _Checker(NodeTransformer):
         node.kwargs = visited[len(node.args) :]
         return node
 
-    def _check_function(self, name: str) -> None:
+    def _filter_of(self, node: nodes.Call, name: str) -> nodes.Node:
+        if not node.args:
+            problem = "takes its first argument without a name" if node.kwargs else "takes arguments, got none"
+            raise Malformed("expression_syntax", f"{name}() {problem}")
+        first, *others = node.args
+        return self.visit_Filter(nodes.Filter(first, name, others, node.kwargs, None, None, lineno=node.lineno))
+
+    def _each(self, node: nodes.Filter, values: nodes.Expr, member: str, body: nodes.Expr) -> nodes.Node:
+        """Return the filter that evaluates an expression for each member of its list."""
+        if member in RESERVED_FUNCTIONS or member in {"null", "loop", "self"}:
+            raise Malformed("expression_name", f"{member!r} is reserved and cannot be the name of a member")
+        of = self.visit(values)
+        outer = dict(self._members)
+        self._members[member] = name = self._identifiers.free_identifier(node.lineno)
+        units = nodes.Const(EACH_UNITS + units_of(body), lineno=node.lineno)
+        visited = self.visit(body)
+        self._members = outer
+        return nodes.Filter(of, EACH_PREFIX + node.name, [name, visited, units], [], None, None, lineno=node.lineno)
+
+    def _check_function(self, node: nodes.Call, name: str) -> None:
         if name not in FUNCTION_NAMES:
+            if form := other_form_of_call(node, name):
+                raise Malformed("unknown_function", form)
             raise Malformed("unknown_function", f"there is no function {name}()", nearest(name, FUNCTION_NAMES))
         if name in COMPLETION_FUNCTIONS and not self._site.completion:
             raise Malformed(
                 "no_completion",
                 f"{name}() refers to the task that has just ended",
-                "use it in `next` (when, publish) or `retry.on_error`, and read task.NAME elsewhere",
+                "use it in `next` (when, publish) or `retry`, and read task.NAME elsewhere",
             )
 
     def visit_Filter(self, node: nodes.Filter) -> nodes.Node:  # noqa: N802 - Jinja's visitor
         """Check the name of a filter."""
         if node.name not in FILTERS or node.node is None:
+            if node.node is not None and (form := other_form_of_filter(node)):
+                raise Malformed("unknown_filter", form)
             raise Malformed("unknown_filter", f"there is no filter {node.name!r}", nearest(node.name, FILTERS))
+        if node.name in EACH and len(node.args) == 2 and not node.kwargs and isinstance(node.args[0], nodes.Name):
+            return self._each(node, node.node, node.args[0].name, node.args[1])
         return self.generic_visit(node)
 
     def visit_Test(self, node: nodes.Test) -> nodes.Node:  # noqa: N802 - Jinja's visitor

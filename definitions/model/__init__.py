@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         Backoff,
         CancellationPolicy,
         Delivery,
+        OnBadLine,
         Parameter,
         ParameterType,
         Retry,
@@ -31,8 +32,8 @@ else:
             "parameters": "bind problems_of",
             "semantics": "COMMANDS CoreActions NATIVE ORQUESTA Semantics",
             "workflow": (
-                "Assignment Backoff CancellationPolicy Delivery Parameter ParameterType Retry Share SourceKind "
-                "Task Transition WithItems Workflow"
+                "Assignment Backoff CancellationPolicy Delivery OnBadLine Parameter ParameterType Retry Share "
+                "SourceKind Task Transition WithItems Workflow"
             ),
         },
     )
@@ -49,6 +50,7 @@ __all__ = [
     "Delivery",
     "Edge",
     "Graph",
+    "OnBadLine",
     "Parameter",
     "ParameterType",
     "Retry",

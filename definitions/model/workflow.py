@@ -19,6 +19,7 @@ CancellationPolicy = Literal["allow_finish", "cancel_running"]
 Backoff = Literal["constant", "linear", "exponential"]
 Delivery = Literal["at_least_once", "at_most_once"]
 SourceKind = Literal["list", "lines", "jsonl", "csv"]
+OnBadLine = Literal["fail", "skip", "collect"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,7 @@ class WithItems:
         names: Names for the members of an item that is a list. The item becomes an object of these names.
         kind: `list`, or the format of the file that is read as the window moves.
         results: Gives the path of a JSON lines file that stores the results in place of the context.
+        on_bad_line: What a line that is not an item does: fail the task, nothing, or appear among the task's errors.
     """
 
     source: Template
@@ -100,6 +102,7 @@ class WithItems:
     names: tuple[str, ...] = ()
     kind: SourceKind = "list"
     results: Template | None = None
+    on_bad_line: OnBadLine = "fail"
 
     @property
     def streams(self) -> bool:
@@ -118,6 +121,8 @@ class Retry:
         max_delay: The maximum delay.
         on_error: A condition on the failed attempt. If false, there is no retry.
         place: The position of `retry`.
+        delay_reads_failure: Whether the delay is evaluated after each failure, because it may read `result()`, `error`,
+            `item` or `index`. Otherwise it is evaluated when the task starts.
     """
 
     count: Template
@@ -126,6 +131,7 @@ class Retry:
     max_delay: Template | None
     on_error: Template | None
     place: Place
+    delay_reads_failure: bool = False
 
 
 @dataclass(frozen=True, slots=True)

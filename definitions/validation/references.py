@@ -10,7 +10,16 @@ from functools import lru_cache
 
 from jinja2 import nodes
 
-from stretto.definitions.expressions import Expression, Malformed, Site, Source, Statements, TextSandbox, parse
+from stretto.definitions.expressions import (
+    EACH_PREFIX,
+    Expression,
+    Malformed,
+    Site,
+    Source,
+    Statements,
+    TextSandbox,
+    parse,
+)
 
 _SANDBOX = TextSandbox()
 _ANYWHERE = Site(items=True, completion=True)
@@ -89,6 +98,8 @@ def _children(node: nodes.Node) -> Iterator[tuple[nodes.Node, bool, bool]]:
         first = node.test
     elif isinstance(node, nodes.For):
         first = node.iter
+    elif isinstance(node, nodes.Filter) and node.name.startswith(EACH_PREFIX):
+        first = node.node
     for child in node.iter_child_nodes():
         yield child, first is None or child is first, asking
 

@@ -13,11 +13,12 @@ from stretto.definitions.dialects import (
     IGNORED_FIELDS,
     KEPT_FIELDS,
     NAME,
+    ON_BAD_LINE,
     RESULTS,
     SOURCES,
     TASK_KINDS,
 )
-from stretto.definitions.model import Backoff, CancellationPolicy, Delivery, ParameterType
+from stretto.definitions.model import Backoff, CancellationPolicy, Delivery, OnBadLine, ParameterType
 
 Schema = dict[str, Any]
 
@@ -170,7 +171,7 @@ def _task_fields() -> Schema:
         "tasks": {"$ref": "#/$defs/tasks"},
         "action": {"type": "string", "pattern": _pattern(ACTION.pattern)},
         "input": {"type": "object"},
-        "with_items": {"anyOf": [{"type": "array"}, _EXPRESSION, _one_file(SOURCES)]},
+        "with_items": {"anyOf": [{"type": "array"}, _EXPRESSION, _one_file(SOURCES), _lenient_lines()]},
         "results": _one_file(RESULTS),
         "concurrency": _or_expression(_number(1, kind="integer")),
         "batch_size": _number(1, kind="integer"),
@@ -192,6 +193,11 @@ def _task_fields() -> Schema:
         "publish": {"$ref": "#/$defs/published"},
         **dict.fromkeys(sorted(KEPT_FIELDS), _ANY),
     }
+
+
+def _lenient_lines() -> Schema:
+    path = {"type": "string", "minLength": 1}
+    return {**_object({"jsonl": path, ON_BAD_LINE: {"enum": list(get_args(OnBadLine))}}), "required": ["jsonl"]}
 
 
 def _one_file(kinds: Iterable[str]) -> Schema:

@@ -55,9 +55,13 @@ def _uses_at_start(task: Task) -> Iterator[Use]:
     if task.with_items is not None:
         templates += [task.with_items.source, task.with_items.concurrency, task.with_items.results]
     if task.retry is not None:
-        templates += [task.retry.count, task.retry.delay, task.retry.max_delay]
+        templates += [task.retry.count, task.retry.max_delay]
+        if not task.retry.delay_reads_failure:
+            templates.append(task.retry.delay)
     for template in templates:
         if template is not None:
             yield Use(template, "start", task)
+    if task.retry is not None and task.retry.delay_reads_failure:
+        yield Use(task.retry.delay, "retry", task)
     if task.retry is not None and task.retry.on_error is not None:
         yield Use(task.retry.on_error, "retry", task)

@@ -106,7 +106,7 @@ def listener() -> Iterator[Listener]:
 
 def request(url: str, policy: AddressPolicy) -> dict[str, Any]:
     async def once() -> dict[str, Any]:
-        use_policy(asyncio.get_running_loop(), policy)
+        use_policy(asyncio.get_running_loop(), policy, 300.0)
         try:
             result: dict[str, Any] = await http.http(url=url, timeout=5)
             return result

@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from stretto.actors.journal.sql.encoding import KINDS
-from stretto.definitions.conductor import Failure, ItemCompleted, StreamProblem
+from stretto.definitions.conductor import BadLine, Failure, ItemCompleted, StreamProblem
 from stretto.definitions.data.frozen import freeze
 from stretto.definitions.errors import Place
 
@@ -59,6 +59,7 @@ FIELDS = {
     "place": PLACES,
     "expression": st.text(),
     "begun": st.booleans(),
+    "bad_lines": st.lists(st.builds(BadLine, st.text(), st.text()), max_size=3).map(tuple),
 }
 
 

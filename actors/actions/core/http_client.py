@@ -10,6 +10,7 @@ import httpx
 
 from stretto.actors.actions.core.addresses import AddressPolicy
 from stretto.actors.actions.core.http_transport import Transport
+from stretto.actors.actions.errors import MAX_RETRY_AFTER_SECONDS
 
 # Both would log secrets: httpx logs the whole URL at INFO, httpcore the headers at DEBUG.
 for _name in ("httpx", "httpcore"):
@@ -19,15 +20,25 @@ for _name in ("httpx", "httpcore"):
 @dataclass(slots=True)
 class _Clients:
     policy: AddressPolicy
+    max_retry_after: float = MAX_RETRY_AFTER_SECONDS
     by_verify: dict[bool, httpx.AsyncClient] = field(default_factory=dict)
 
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, _Clients] = WeakKeyDictionary()
 
 
-def use_policy(loop: asyncio.AbstractEventLoop, policy: AddressPolicy) -> None:
-    """Set the address policy of a loop's clients. Call before the loop's first request."""
-    _clients[loop] = _Clients(policy)
+def use_policy(loop: asyncio.AbstractEventLoop, policy: AddressPolicy, max_retry_after: float) -> None:
+    """Set the address policy of a loop's clients, and the longest wait that a server can ask for, in seconds.
+
+    Call before the loop's first request.
+    """
+    _clients[loop] = _Clients(policy, max_retry_after)
+
+
+def max_retry_after() -> float:
+    """Return the longest wait before a retry, in seconds, that a server can ask for on the running loop."""
+    clients = _clients.get(asyncio.get_running_loop())
+    return MAX_RETRY_AFTER_SECONDS if clients is None else clients.max_retry_after
 
 
 def shared_client(*, verify: bool) -> httpx.AsyncClient:

@@ -6,6 +6,7 @@ import re
 import ssl
 import time
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -13,7 +14,7 @@ import httpcore
 import httpx
 
 from stretto.actors.actions.core.http_body import BadBody, decode_text, parse_json, read_body
-from stretto.actors.actions.core.http_client import shared_client
+from stretto.actors.actions.core.http_client import max_retry_after, shared_client
 from stretto.actors.actions.errors import ActionFailed
 from stretto.definitions.data import encode_json
 
@@ -181,7 +182,20 @@ def _check_status(label: str, status: int, expected: frozenset[int] | None, resu
     except ValueError:
         answered = str(status)
     wanted = f", expected {' or '.join(map(str, sorted(expected)))}" if expected is not None else ""
-    raise ActionFailed(f"{label} answered {answered}{wanted}", result)
+    raise ActionFailed(f"{label} answered {answered}{wanted}", result, retry_after=_retry_after(result["headers"]))
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds that the header Retry-After asks for, within the bound, or None if there is none."""
+    value = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]{1,18}", value):
+        seconds = float(value)
+    else:
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return None
+    return min(max(seconds, 0.0), max_retry_after())
 
 
 def _cause(error: BaseException) -> str:

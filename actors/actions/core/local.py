@@ -4,7 +4,9 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+import msgspec
 
 from stretto.actors.actions.core.processes import Child
 from stretto.actors.actions.errors import ActionFailed
@@ -20,13 +22,15 @@ SHOWN_CHARACTERS: Final = 500
 
 
 @action("core.local")
-async def local(
+async def local(  # noqa: PLR0913 - these are the action's inputs
     *,
     argv: list[Any] | None = None,
     cmd: str | None = None,
     env: Mapping[str, Any] | None = None,
     cwd: str | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - it is an input, named in the design
+    stdin: str | None = None,
+    parse: Literal["json"] | None = None,
 ) -> dict[str, Any]:
     """Run a command and return exit_code, stdout and stderr; any exit code except 0 is a failure.
 
@@ -38,12 +42,14 @@ async def local(
         env: environment variables
         cwd: the working directory
         timeout: seconds after which the command is stopped
+        stdin: text for the standard input, as UTF-8; without it, the input is empty
+        parse: the format of the standard output, whose value becomes the field json of the result
     """
     arguments = _arguments(argv, cmd)
     if timeout is not None and timeout <= 0:
         raise ActionFailed(f"timeout must be greater than 0, got {timeout}")
     name = "the command" if argv is None else arguments[0]
-    child = _start(arguments, _environment(env or {}), cwd)
+    child = _start(arguments, _environment(env or {}), cwd, stdin)
     try:
         async with asyncio.timeout(timeout):
             exit_code = await child.finish()
@@ -58,7 +64,18 @@ async def local(
     result = _result(child, exit_code)
     if exit_code != 0:
         raise ActionFailed(f"{name} {describe_exit(exit_code)}{last_lines(result['stderr'])}", result)
-    return result
+    return result if parse is None else {**result, "json": _parsed(name, child, result)}
+
+
+def _parsed(name: str, child: Child, result: dict[str, Any]) -> Any:
+    """Return the value of the standard output, which must be JSON."""
+    if child.stdout.truncated:
+        most = f"{MAX_OUTPUT_BYTES // 2**20} MiB"
+        raise ActionFailed(f"the output of {name} has more than {most}, so it cannot be parsed as JSON", result)
+    try:
+        return msgspec.json.decode(result["stdout"])
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ActionFailed(f"the output of {name} is not JSON: {error}", result) from None
 
 
 def _arguments(argv: list[Any] | None, cmd: str | None) -> list[str]:
@@ -102,13 +119,13 @@ def _text(path: str, value: Any) -> str:
     return text
 
 
-def _start(arguments: list[str], environment: dict[str, str], cwd: str | None) -> Child:
+def _start(arguments: list[str], environment: dict[str, str], cwd: str | None, stdin: str | None) -> Child:
     if not hasattr(os, "pidfd_open"):
         raise ActionFailed("core.local needs Linux, because it waits for processes by pidfd")
     if cwd is not None and "\0" in cwd:
         raise ActionFailed("cwd must not contain a null character")
     try:
-        return Child(arguments, environment, cwd, MAX_OUTPUT_BYTES)
+        return Child(arguments, environment, cwd, MAX_OUTPUT_BYTES, None if stdin is None else stdin.encode())
     except OSError as error:
         reason = error.strerror or str(error)
         if cwd is not None and error.filename == cwd:

@@ -206,13 +206,25 @@ class _Shape:
         self._in_columns = {field.name: COLUMN_OF[field.name] for field in fields if field.name in COLUMN_OF}
         members = [field for field in fields if field.name not in COLUMN_OF]
         self._members = tuple(field.name for field in members)
-        body = msgspec.defstruct(f"{entry_type.__name__}Body", [(field.name, field.type) for field in members])
+        # A member that was added later has a default, and is written only if it differs from it.
+        self._defaults = {field.name: field.default for field in members if field.default is not msgspec.NODEFAULT}
+        typed = [
+            (field.name, field.type, self._defaults[field.name])
+            if field.name in self._defaults
+            else (field.name, field.type)
+            for field in members
+        ]
+        body = msgspec.defstruct(f"{entry_type.__name__}Body", typed)
         # The data of decoded entries is frozen.
         self._decoder = msgspec.json.Decoder(body, dec_hook=lambda _type, value: freeze(value))
 
     def columns(self, entry: Entry) -> Columns:
         given = {column: getattr(entry, name) for name, column in self._in_columns.items()}
-        body = encode_json({name: getattr(entry, name) for name in self._members}) if self._members else None
+        written = {name: getattr(entry, name) for name in self._members}
+        for name, default in self._defaults.items():
+            if written[name] == default:
+                del written[name]
+        body = encode_json(written) if self._members else None
         return Columns(self._kind, **given, body=body)
 
     def entry(self, columns: Columns) -> Entry:

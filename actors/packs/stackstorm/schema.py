@@ -9,7 +9,7 @@ from jinja2 import Environment, TemplateSyntaxError
 
 from stretto.definitions.dialects import Reader, read_parameters
 from stretto.definitions.errors import Place, nearest
-from stretto.definitions.expressions import FUNCTION_NAMES, Site, Template, compile_text
+from stretto.definitions.expressions import RESERVED_FUNCTIONS, Site, Template, compile_text
 from stretto.definitions.model import Parameter
 from stretto.definitions.source import YAML_1_1, MapNode, Node, ScalarNode, compose
 from stretto.definitions.validation import references_of
@@ -124,7 +124,8 @@ def without_functions(text: str) -> str:
     for before, index, after in zip([-1, *meant], meant, [*meant[1:], -1], strict=False):
         _line, kind, value = tokens[index]
         follows, leads = tokens[before][2] if before >= 0 else "", tokens[after][2] if after >= 0 else ""
-        if kind == "name" and value in FUNCTION_NAMES and follows not in {".", "|", "is"} and leads not in {"(", "="}:
+        is_read = kind == "name" and follows not in {".", "|", "is"} and leads not in {"(", "="}
+        if is_read and value in RESERVED_FUNCTIONS:
             pieces[index] = PREFIX + value
     return "".join(pieces)
 

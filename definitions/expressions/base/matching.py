@@ -14,12 +14,14 @@ Measured (CPython 3.11, google-re2 1.1, patterns such as `[ab]*a[ab]{n}c`, `(?:\
 """
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from typing import Any
 
 import re2
 
 from stretto.definitions.data import compiled
-from stretto.definitions.expressions.base.bounds import Fuel
+from stretto.definitions.expressions.base.bounds import COPIED, TEXT_BYTES, Fuel
 
 MAX_PATTERN_LENGTH = 5_000
 MATCHED = 20
@@ -40,6 +42,10 @@ _CLASS = re.compile(
 _LITERALS = re.compile(r"\^?(?:[^\\.^$*+?()\[\]{}|]|\\[^\w\s])*\$?")
 """Patterns without choices and repetitions. Each has one position at a time."""
 
+_UNBOUNDED = re.compile(r"[*+]|\{\d*,\}")
+
+MATCH_UNITS = 60
+"""The units of one of several matches: RE2's wrapper takes up to six microseconds for each."""
 COMPILED_UNITS = 8
 """The units for each instruction of a pattern that is compiled, once in an evaluation."""
 CALL_UNITS = 500
@@ -81,6 +87,74 @@ def pay_for_matching(fuel: Fuel, positions: int, text: str) -> None:
 def pay_for_scanning_on(fuel: Fuel, positions: int, text: str, start: int) -> None:
     """Pay for the characters behind a match, which the search for it may have read: up to the end of the text."""
     _pay(fuel, positions, text, len(text) - start, FAR_CHARACTERS)
+
+
+def matches_of(fuel: Fuel, pattern: Any, positions: int, text: str, *, far: bool) -> Iterator[Any]:
+    """Yield all matches of a compiled pattern of RE2, and pay for the text that they scan and create.
+
+    Args:
+        fuel: The budget of the evaluation.
+        pattern: The compiled pattern.
+        positions: Its positions.
+        text: The text to search.
+        far: Whether the search for a match may read on to the end of the text, as `is_unbounded` says.
+    """
+    pay_for_matching(fuel, positions, text)
+    for match in pattern.finditer(text):
+        fuel.burn(MATCH_UNITS + pattern.groups)
+        fuel.make_text(match.end() - match.start(), text)
+        fuel.make((2 + pattern.groups) * TEXT_BYTES)
+        if far:
+            pay_for_scanning_on(fuel, positions, text, match.start())
+        yield match
+
+
+def is_unbounded(source: str) -> bool:
+    """Return whether a pattern has an unbounded repetition."""
+    return _UNBOUNDED.search(source) is not None
+
+
+def texts_of(matches: Iterable[Any]) -> list[Any]:
+    """Return each match as its text, its single group, or a tuple of its groups. A group without a match is empty."""
+    found: list[Any] = []
+    for match in matches:
+        parts = match.groups(default="")
+        found.append(match.group() if not parts else parts[0] if len(parts) == 1 else parts)
+    return found
+
+
+def replaced(
+    fuel: Fuel, text: str, matches: Iterable[Any], replacement: str | Callable[[Any], str], most: int = 0
+) -> str:
+    r"""Return the text with matches replaced.
+
+    Args:
+        fuel: The budget of the evaluation, which pays for the result.
+        text: The text that was searched.
+        matches: Its matches.
+        replacement: The text for each match, in which `\1` and `\g<name>` refer to groups, or a function for it.
+        most: The number of matches that are replaced. 0 is no bound.
+    """
+    fuel.make_text(len(text), text)
+    parts: list[str] = []
+    end = 0
+    for number, match in enumerate(matches, 1):
+        if isinstance(replacement, str):
+            groups = sum(len(group or "") for group in (match.group(), *match.groups()))
+            escapes = replacement.count("\\")
+            is_plain = text.isascii() and replacement.isascii()
+            fuel.burn((4 * len(replacement) if escapes else 0) + len(replacement) // COPIED)
+            fuel.make_text(len(replacement) + escapes * groups, "" if is_plain else "\xff")
+            part = match.expand(replacement) if "\\" in replacement else replacement
+        else:
+            part = replacement(match)
+            fuel.make_text(len(part), part)
+        parts += [text[end : match.start()], part]
+        end = match.end()
+        if number == most:
+            break
+    parts.append(text[end:])
+    return "".join(parts)
 
 
 def _pay(fuel: Fuel, positions: int, text: str, length: int, deterministic: int) -> None:

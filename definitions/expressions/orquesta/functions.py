@@ -12,8 +12,8 @@ from stretto.definitions.data import object_of
 from stretto.definitions.errors import nearest
 from stretto.definitions.expressions.arguments import type_name
 from stretto.definitions.expressions.base.namespaces import ABSENT, Completion
+from stretto.definitions.expressions.base.parsing import parse_json
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation, visible
-from stretto.definitions.expressions.orquesta.texts import parse_json
 
 STATUSES = {"timed_out": "timeout", "cancelled": "canceled"}
 """Outcomes that have another name in Orquesta."""

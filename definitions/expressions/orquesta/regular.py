@@ -12,18 +12,18 @@ from typing import Any
 
 import re2
 
-from stretto.definitions.expressions.base.bounds import COPIED, TEXT_BYTES, Fuel
+from stretto.definitions.expressions.base.bounds import Fuel
 from stretto.definitions.expressions.base.matching import (
     CALL_UNITS,
     COMPILED_UNITS,
     MAX_PATTERN_LENGTH,
+    is_unbounded,
+    matches_of,
     pay_for_matching,
-    pay_for_scanning_on,
     positions_of,
+    replaced,
+    texts_of,
 )
-
-MATCH_UNITS = 60
-"""The units of one of several matches: RE2's wrapper takes up to six microseconds for each."""
 
 _TOKEN = re.compile(
     r"\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\.|\[\^?\]?|\]|\$|\{,\d+\}|\(\?(?:=|!|<=|<!|P=|\()|.", re.DOTALL
@@ -54,7 +54,7 @@ class Pattern:
         self._loose = _compiled(source, flags, r"(?:\n?\z)")
         self._exact = _compiled(source, flags, r"\z")
         self._positions = positions_of("".join(_translated(source, "$")))
-        self._far = _UNBOUNDED.search(source) is not None
+        self._far = is_unbounded(source)
 
     @property
     def size(self) -> int:
@@ -78,23 +78,11 @@ class Pattern:
 
     def matches(self, fuel: Fuel, text: str) -> Iterator[Any]:
         """Yield all matches."""
-        pay_for_matching(fuel, self._positions, text)
-        for match in self._exact.finditer(text):
-            fuel.burn(MATCH_UNITS + self._exact.groups)
-            fuel.make_text(match.end() - match.start(), text)
-            fuel.make((2 + self._exact.groups) * TEXT_BYTES)
-            if self._far:
-                pay_for_scanning_on(fuel, self._positions, text, match.start())
-            yield match
+        return matches_of(fuel, self._exact, self._positions, text, far=self._far)
 
     def all_of(self, fuel: Fuel, text: str) -> list[Any]:
         """Return each match as its text, its single group, or a tuple of its groups."""
-        groups = self._exact.groups
-        found: list[Any] = []
-        for match in self.matches(fuel, text):
-            parts = match.groups(default="")
-            found.append(match.group() if not groups else parts[0] if groups == 1 else parts)
-        return found
+        return texts_of(self.matches(fuel, text))
 
     def split(self, fuel: Fuel, text: str, most: int = 0) -> list[Any]:
         """Return the texts between matches, with the texts of the pattern's groups."""
@@ -109,26 +97,7 @@ class Pattern:
 
     def replaced(self, fuel: Fuel, text: str, replacement: str | Callable[[Any], str], most: int = 0) -> str:
         r"""Return the text with matches replaced. `\1` and `\g<name>` in a replacement refer to groups."""
-        fuel.make_text(len(text), text)
-        parts: list[str] = []
-        end = 0
-        for number, match in enumerate(self.matches(fuel, text), 1):
-            if isinstance(replacement, str):
-                groups = sum(len(group or "") for group in (match.group(), *match.groups()))
-                escapes = replacement.count("\\")
-                is_plain = text.isascii() and replacement.isascii()
-                fuel.burn((4 * len(replacement) if escapes else 0) + len(replacement) // COPIED)
-                fuel.make_text(len(replacement) + escapes * groups, "" if is_plain else "\xff")
-                part = match.expand(replacement) if "\\" in replacement else replacement
-            else:
-                part = replacement(match)
-                fuel.make_text(len(part), part)
-            parts += [text[end : match.start()], part]
-            end = match.end()
-            if number == most:
-                break
-        parts.append(text[end:])
-        return "".join(parts)
+        return replaced(fuel, text, self.matches(fuel, text), replacement, most)
 
 
 def pattern_of(fuel: Fuel, source: str, flags: str = "") -> Pattern:
@@ -141,9 +110,6 @@ def pattern_of(fuel: Fuel, source: str, flags: str = "") -> Pattern:
     fuel.burn(COMPILED_UNITS * pattern.size)
     fuel.patterns.add(key)
     return pattern
-
-
-_UNBOUNDED = re.compile(r"[*+]|\{\d*,\}")
 
 
 @lru_cache(maxsize=256)

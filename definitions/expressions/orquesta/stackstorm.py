@@ -16,10 +16,11 @@ import yaml
 from stretto.definitions.data import FrozenDict, FrozenList, thaw, weigh
 from stretto.definitions.expressions.arguments import type_name
 from stretto.definitions.expressions.base.bounds import SPLIT, Fuel
+from stretto.definitions.expressions.base.parsing import parse_json
 from stretto.definitions.expressions.base.values import settle
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
 from stretto.definitions.expressions.orquesta.regular import Pattern, pattern_of
-from stretto.definitions.expressions.orquesta.texts import parse_json, pay_for_escapes, text_of
+from stretto.definitions.expressions.orquesta.texts import pay_for_escapes, text_of
 
 MAX_INDENT = 32
 MAX_ALIASES = 20

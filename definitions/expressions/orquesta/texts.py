@@ -1,25 +1,16 @@
 """Converts values to text as Orquesta does, with Python's `str()`."""
 
 import datetime as dt
-import json
 from collections.abc import ItemsView, Iterator, KeysView, Sized, ValuesView
 from typing import Any
 
 from stretto.definitions.data import Data, FrozenDict, FrozenList, weigh
-from stretto.definitions.expressions.base.bounds import (
-    FIELD_BYTES,
-    LIST_BYTES,
-    MEMBER_BYTES,
-    OBJECT_BYTES,
-    TEXT_BYTES,
-    Fuel,
-)
+from stretto.definitions.expressions.base.bounds import Fuel
 from stretto.definitions.expressions.base.values import JSON_PART, json_text, settle
 
 MAX_ESCAPE = 12
 """The characters of the longest escape, of a character beyond the Basic Multilingual Plane."""
 PRINTED = 8
-PARSED = 8
 _SCALARS = frozenset({int, float, bool, type(None)})
 
 
@@ -49,20 +40,6 @@ def pay_for_escapes(fuel: Fuel, data: Data) -> None:
     fuel.room = room
     others = 0 if written.isascii() else len(written) - len(written.encode("ascii", "ignore"))
     fuel.make(written.count(",") + written.count(":") + MAX_ESCAPE * others)
-
-
-def parse_json(fuel: Fuel, text: str) -> Any:
-    """Parse JSON, and pay for the text's lists, objects and members before they are created."""
-    lists, objects, members = text.count("["), text.count("{"), text.count(",")
-    fuel.burn(len(text) // PARSED + 2 * members + 8 * (lists + objects))
-    fuel.make_text(len(text), text)
-    fuel.make((LIST_BYTES + 2 * MEMBER_BYTES) * lists + (OBJECT_BYTES + 2 * FIELD_BYTES) * objects)
-    fuel.make(TEXT_BYTES * members)
-    return json.loads(text, parse_constant=_refused_constant)
-
-
-def _refused_constant(name: str) -> Data:
-    raise ValueError(f"{name} is not a JSON number")
 
 
 def printable(value: Any, fuel: Fuel) -> Any:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stretto.actors.files import Bounds, Piece, UnreadableSource, read_items
+from stretto.actors.files import Bounds, Piece, UnreadableSource, read_items, text_lines
 from stretto.definitions.data.frozen import Data, FrozenDict, FrozenList, freeze
 from stretto.definitions.model.workflow import SourceKind
 
@@ -167,3 +167,38 @@ def test_a_field_may_be_as_long_as_a_row(tmp_path: Path) -> None:
     (item,) = items_of("csv", written(tmp_path, "a,b\n1," + "x" * 200_000 + "\n"))
     assert isinstance(item, FrozenDict)
     assert len(item["b"]) == 200_000
+
+
+BAD = b'{"a": 1}\n{"a": \n\n[NaN]\r\n"\xff"\n2\n'
+
+
+def test_bad_lines_can_be_left_out(tmp_path: Path) -> None:
+    """Those that are not JSON, and those that are not text."""
+    piece = read_items("jsonl", written(tmp_path, BAD), on_bad_line="skip")
+    assert (list(piece.items), piece.bad_lines, piece.line, piece.ended) == ([{"a": 1}, 2], (), 6, True)
+
+
+def test_bad_lines_can_be_collected(tmp_path: Path) -> None:
+    """With their text, as far as it is text, and an error that names the line."""
+    path = written(tmp_path, BAD)
+    piece = read_items("jsonl", path, on_bad_line="collect")
+    assert [each.text for each in piece.bad_lines] == ['{"a": ', "[NaN]", ""]
+    places = [each.message.partition(":")[0] for each in piece.bad_lines]
+    assert places == [f"{path}, line 2", f"{path}, line 4", f"{path}, line 5"]
+    assert "invalid UTF-8" in piece.bad_lines[2].message
+
+
+def test_collected_lines_bound_a_piece(tmp_path: Path) -> None:
+    """As items do, and the next piece goes on behind them."""
+    path = written(tmp_path, b"[\n" * 5 + b"1\n")
+    first = read_items("jsonl", path, bounds=Bounds(3, 1000), on_bad_line="collect")
+    assert (len(first.bad_lines), first.offset, first.ended) == (3, 6, False)
+    rest = read_items("jsonl", path, first.offset, first.line, on_bad_line="collect")
+    assert (len(rest.bad_lines), list(rest.items), rest.ended) == (2, [1], True)
+
+
+def test_a_line_that_is_too_long_always_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it ends is not known, so no line after it can be read."""
+    monkeypatch.setattr(text_lines, "MAX_LINE_BYTES", 10)
+    with pytest.raises(UnreadableSource, match="at most 10 bytes"):
+        read_items("jsonl", written(tmp_path, b"1" * 20 + b"\n1\n"), on_bad_line="skip")

@@ -35,6 +35,20 @@ def test_items_are_read_from_a_file(bench: Bench, tmp_path: Path, kind: str, con
     assert (outcome.status, outcome.output) == ("succeeded", {"result": items, "errors": []})
 
 
+@pytest.mark.parametrize(("choice", "told"), [("skip", []), ("collect", [2, 3])])
+def test_bad_lines_can_be_left_out_and_told(bench: Bench, tmp_path: Path, choice: str, told: list[int]) -> None:
+    """The task succeeds with the items of the other lines."""
+    definition = fan(f"on_bad_line: {choice}, jsonl")
+    outcome = bench.run(definition, given(tmp_path, "1\n[\nx\n2\n"))
+    assert outcome.status == "succeeded"
+    assert outcome.output is not None
+    assert outcome.output["result"] == [1, 2]
+    messages = [error["error"]["message"] for error in outcome.output["errors"]]
+    assert [f"line {number}: invalid JSON" in message for number, message in zip(told, messages, strict=True)] == [
+        True for _ in told
+    ]
+
+
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 511, 512, 513, 2000])
 def test_files_of_every_length_run_to_their_end(bench: Bench, tmp_path: Path, count: int) -> None:
     """None, fewer than the window, and about as many as are read at once."""

@@ -10,15 +10,18 @@ from stretto.definitions.conductor import (
     Conductor,
     DelayElapsed,
     Event,
+    Failure,
     IllegalTransition,
     StartItem,
     TaskEnded,
+    WaitUntil,
     WithdrawItems,
     controls,
     item_events,
 )
 from stretto.definitions.conductor.branches import NO_BRANCH
 from stretto.definitions.conductor.conductor import HANDLERS
+from stretto.definitions.data import object_of
 from stretto.definitions.model.parameters import bind
 from tests.support.driving import Drive, failed, starts, waits
 from tests.support.rehearsal import RehearsalReport, rehearse
@@ -189,14 +192,51 @@ def test_a_join_in_a_cycle_starts_once_a_lap() -> None:
         ({}, [0, 0, 0]),
         ({"delay": 2, "backoff": "exponential", "max_delay": 5}, [2, 4, 5]),
         ({"delay": "{{ 1 + 1 }}", "max_delay": 1}, [1, 1, 1]),
+        ({"delay": "{{ result().wait }}", "backoff": "linear"}, [4, 8, 12]),
+        ({"delay": "{{ 7 if error.kind == 'failed' else 1 }}"}, [7, 7, 7]),
+        ({"delay": "{{ result().wait }}", "max_delay": 3}, [3, 3, 3]),
     ],
 )
 def test_the_waits_before_retries(plan: dict[str, Any], delays: list[float]) -> None:
     """d constant, d x n linear, d x 2^(n-1) exponential, capped, no jitter; count is the tries after the first."""
-    run = rehearse(workflow({"name": "a", "retry": {"count": 3, **plan}}), script=[{"task": "a", "status": "failed"}])
+    script = [{"task": "a", "status": "failed", "result": {"wait": 4}}]
+    run = rehearse(workflow({"name": "a", "retry": {"count": 3, **plan}}), script=script)
     assert [each["delay"] for each in run.actions] == [0, *delays]
     assert run.status == "failed"
     assert run.errors[0]["attempt"] == 4
+
+
+def test_the_delay_of_an_item_can_depend_on_the_item() -> None:
+    """It is evaluated after the item's failure."""
+    task = {"name": "a", "with_items": [5, 6], "concurrency": 2, "retry": {"count": 1, "delay": "{{ item + index }}"}}
+    run = rehearse(workflow(task), script=[{"task": "a", "status": "failed"}])
+    assert sorted(each["delay"] for each in run.actions) == [0, 0, 5, 7]
+
+
+@pytest.mark.parametrize("value", ["'soon'", "0 - 1", "result().nothing"])
+def test_an_unusable_delay_after_a_failure_fails_the_item(value: str) -> None:
+    """It is reported as the other expressions of `retry` are."""
+    text = workflow({"name": "a", "retry": {"count": 3, "delay": f"{{{{ [result(), {value}] | last }}}}"}})
+    run = rehearse(text, script=[{"task": "a", "status": "failed", "result": {}}])
+    assert len(run.actions) == 1
+    assert "; also, its retry.delay failed (rehearsed.yaml:1:" in run.errors[0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("retry", "waited"),
+    [
+        ({"count": 1}, 9),
+        ({"count": 1, "delay": 20}, 20),
+        ({"count": 1, "delay": 1, "max_delay": 5}, 5),
+        ({"count": 1, "delay": "{{ error.retry_after * 2 }}"}, 18),
+    ],
+)
+def test_the_wait_that_an_action_asks_for_is_the_least(retry: dict[str, Any], waited: float) -> None:
+    """`max_delay` bounds it, too; an expression can read it."""
+    drive = Drive(workflow({"name": "a", "retry": retry}))
+    asked = Failure("failed", "busy", details=object_of({"retry_after": 9.0}))
+    (wait,) = (each for each in drive.fails("a", failure=asked) if isinstance(each, WaitUntil))
+    assert wait.then.at - drive.clock == waited
 
 
 def test_on_error_decides_with_the_error_and_the_result_of_the_try() -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from stretto.definitions import freeze, thaw
 from stretto.definitions.conductor import (
+    NO_BRANCH,
+    BadLine,
     CloseResults,
     Command,
     IllegalTransition,
@@ -25,6 +27,7 @@ from stretto.definitions.conductor.lazy_items import LazyItems
 from stretto.definitions.conductor.streamed import MAX_FAILURES_KEPT, StreamedVisit
 from stretto.definitions.data.frozen import FrozenList
 from tests.support.driving import Drive, failed, starts
+from tests.support.evaluating import frozen_list
 from tests.support.writing import then, workflow
 
 FAN: dict[str, Any] = {"name": "a", "with_items": {"lines": "in.txt"}, "concurrency": 2, "next": [then("b")]}
@@ -83,6 +86,22 @@ def test_items_are_asked_for_before_the_window_runs_dry() -> None:
     drive.completes("a", 4, 4)
     assert drive.ended("a").items == 5
     assert thaw(drive.ended("a").result) == [None, None, 2, 3, 4]
+
+
+def test_bad_lines_are_told_after_the_failed_items() -> None:
+    """They fail nothing, and only the first are kept."""
+    source = {"jsonl": "in.txt", "on_bad_line": "collect"}
+    drive = driven({**FAN, "with_items": source, "max_failures": 1})
+    assert drive.commands[-1] == ReadItems("a", 1, "jsonl", "in.txt", 0, 0, "collect")
+    bad = tuple(BadLine("[", f"in.txt, line {number}: no") for number in range(MAX_FAILURES_KEPT + 5))
+    drive.on(ItemsRead("a", 1, frozen_list(["x", "y"]), 0, 9, 9, True, drive.tick(), bad))
+    drive.fails("a", 0)
+    drive.completes("a", "fine", 1)
+    record = drive.conductor.context.look(NO_BRANCH, 0).tasks["a"]
+    assert (record.outcome, len(record.errors)) == ("succeeded", 1 + MAX_FAILURES_KEPT)
+    assert thaw(record.errors[1]) == {
+        "index": None, "item": "[", "error": {"kind": "bad_line", "message": "in.txt, line 0: no"},
+    }  # fmt: skip
 
 
 def test_a_task_with_a_file_of_results_ends_when_that_is_whole() -> None:

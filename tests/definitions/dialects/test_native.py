@@ -79,6 +79,14 @@ def test_items_may_be_in_a_file(kind: str) -> None:
     assert task.with_items.results is not None
 
 
+@pytest.mark.parametrize("choice", ["fail", "skip", "collect"])
+def test_a_file_of_json_lines_says_what_a_bad_line_does(choice: str) -> None:
+    """It fails the task, unless the definition says otherwise."""
+    sources = [f"{{jsonl: a, on_bad_line: {choice}}}", "{jsonl: a}"]
+    tasks = [reading(task_with(f"with_items: {source}")).tasks["one"] for source in sources]
+    assert [task.with_items and task.with_items.on_bad_line for task in tasks] == [choice, "fail"]
+
+
 def test_wrong_items_are_reported_with_the_valid_forms() -> None:
     """The finding lists all forms of `with_items`."""
     finding = finding_of(task_with("with_items: 5"))
@@ -197,6 +205,9 @@ MISTAKES: dict[str, tuple[str, str, int, int, str]] = {
     "concurrency alone": (task_with("concurrency: 5"), "without_items", 5, 5, ""),
     "items that are no list": (task_with("with_items: 5"), "wrong_type", 5, 17, ""),
     "a file of nothing": (task_with("with_items: {}"), "bad_choice", 5, 17, ""),
+    "bad lines of a text": (task_with("with_items: {lines: a, on_bad_line: skip}"), "bad_choice", 5, 28, ""),
+    "bad lines ignored": (task_with("with_items: {jsonl: a, on_bad_line: ignore}"), "bad_choice", 5, 41, ""),
+    "bad lines of no file": (task_with("with_items: {on_bad_line: skip}"), "bad_choice", 5, 17, ""),
     "two files": (task_with("with_items: {lines: a, csv: b}"), "bad_choice", 5, 17, ""),
     "file of an unknown kind": (task_with("with_items: {line: a}"), "unknown_field", 5, 18, "did you mean 'lines'?"),
     "file without a path": (task_with("with_items: {jsonl: 3}"), "wrong_type", 5, 25, ""),

@@ -27,6 +27,9 @@ NUMBER = "it takes numbers and short texts, whose size is bounded"
 VERSION = "it refuses versions that are longer than a bound"
 REFUSED = "it always fails"
 
+TIME = "it refuses texts that are longer than a bound, and pays a fixed price"
+
+_TIMES = ["date_add", "date_diff", "duration", "strftime", "timestamp", "to_datetime"]
 _NUMBERS = ["abs", "round", "to_human_time_from_seconds"]
 _ENDED = ["result", "succeeded", "failed", "timed_out", "cancelled", "completed", "ctx", "item", "task_status"]
 _KINDS = [
@@ -42,11 +45,13 @@ CONSTANT: dict[str, dict[str, str]] = {
     | dict.fromkeys(_ENDED, ENDED)
     | dict.fromkeys([*_NUMBERS, "bool", "ceil", "floor", "number"], NUMBER)
     | dict.fromkeys(_VERSIONS, VERSION)
+    | dict.fromkeys(_TIMES, TIME)
     | dict.fromkeys(["length", "type_of"], PASSES)
     | dict.fromkeys(["decrypt_kv", "lipsum", "st2kv", "task"], REFUSED),
     "filter": dict.fromkeys(["first", "last", "length", "count"], PASSES)
     | dict.fromkeys(_NUMBERS, NUMBER)
     | dict.fromkeys(_VERSIONS, VERSION)
+    | dict.fromkeys(_TIMES, TIME)
     | dict.fromkeys(["attr", "decrypt_kv", "random", "st2kv", "task"], REFUSED),
     "test": dict.fromkeys(_KINDS, PRESENCE),
     "method": {},
@@ -68,6 +73,8 @@ def variables(size: int) -> dict[str, Any]:
         "P": [[f"k{number}", number] for number in numbers],
         "O": {f"k{number}": number for number in numbers},
         "D": "1" * size,
+        "E": "YWFh" * (size // 4),
+        "I": [{"key": f"k{number}", "value": number} for number in numbers],
         "J": "[" + ",".join(map(str, numbers)) + "]",
         "N": size,
         "V": "1.0.0-" + "a" * size,
@@ -75,7 +82,7 @@ def variables(size: int) -> dict[str, Any]:
 
 
 SCOPES: dict[int, Scope] = {size: evaluating.snapshot_of(variables(size)) for size in (SMALL, LARGE)}
-VALUES = ["B", "L", "S", "R", "P", "O", "D", "J", "N", "V", "1.5", "(@L|list)", "dict(@O)"]
+VALUES = ["B", "L", "S", "R", "P", "O", "D", "E", "I", "J", "N", "V", "1.5", "(@L|list)", "dict(@O)"]
 MORE = [
     "",
     "B",

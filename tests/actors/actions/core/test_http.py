@@ -214,6 +214,37 @@ def test_4xx_and_5xx_fail_with_the_result(server: Server, status: int) -> None:
     assert str(error).startswith(f"GET {server.url}/x?key=... answered {status} ")
 
 
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("7", 7.0), ("1000000", 300.0), ("-1", None), ("soon", None), ("Thu, 01 Jan 1970 00:00:00 GMT", 0.0),
+     ("Fri, 31 Dec 9998 23:59:59 GMT", 300.0)],
+)  # fmt: skip
+def test_a_failure_hands_on_the_wait_that_the_server_asks_for(
+    server: Server, header: str, seconds: float | None
+) -> None:
+    """As seconds or as a date, and bounded."""
+    error = failing(url=server.on("/busy", sends(429, b"", ("Retry-After", header))))
+    assert error.retry_after == seconds
+
+
+def test_the_bound_of_the_wait_can_be_set(server: Server) -> None:
+    """For each event loop."""
+    url = server.on("/busy", sends(503, b"", ("Retry-After", "7")))
+
+    async def ask() -> float | None:
+        use_policy(asyncio.get_running_loop(), AddressPolicy(), 2.5)
+        with pytest.raises(ActionFailed) as caught:
+            await once(url=url)
+        return caught.value.retry_after
+
+    assert asyncio.run(ask()) == 2.5
+
+
+def test_a_failure_without_the_header_asks_for_no_wait(server: Server) -> None:
+    """Its retry waits as the task says."""
+    assert failing(url=server.on("/no", sends(500))).retry_after is None
+
+
 def test_expected_status_decides_alone(server: Server) -> None:
     """With expected_status, those succeed, even 404, and all others fail, even 200."""
     missing = server.on("/missing", sends(404))
@@ -480,7 +511,7 @@ def test_the_policy_of_a_loop_decides(server: Server) -> None:
     loopback = (ipaddress.ip_network("127.0.0.0/8"),)
 
     async def with_policy(policy: AddressPolicy) -> dict[str, Any]:
-        use_policy(asyncio.get_running_loop(), policy)
+        use_policy(asyncio.get_running_loop(), policy, 300.0)
         return await once(url=url)
 
     with pytest.raises(ActionFailed, match=r"127\.0\.0\.1 is denied"):

@@ -253,3 +253,31 @@ def test_a_kernel_without_pidfds_leaves_no_process_behind(monkeypatch: pytest.Mo
         os.kill(pids[0], 0)
     monkeypatch.delattr(os, "pidfd_open")
     assert "needs Linux" in str(failing(argv=["sleep", "1000"]))
+
+
+def test_text_is_given_on_the_standard_input() -> None:
+    """In UTF-8, of any size; without it, the input is empty."""
+    assert run(argv=["cat"], stdin="h\u00e9\n")["stdout"] == "h\u00e9\n"
+    assert run(argv=["wc", "-c"], stdin="a" * 1_000_000)["stdout"].strip() == "1000000"
+    assert run(argv=["cat"])["stdout"] == ""
+
+
+def test_output_in_json_is_parsed_on_request() -> None:
+    """The text is kept, too."""
+    result = run(argv=["cat"], stdin='{"a": [1, null]}', parse="json")
+    assert result["json"] == {"a": [1, None]}
+    assert result["stdout"] == '{"a": [1, null]}'
+    assert "json" not in run(argv=["cat"], stdin="1")
+
+
+def test_output_that_is_not_json_is_a_failure_with_the_output() -> None:
+    """The message says where it ends to be JSON."""
+    error = failing(argv=["cat"], stdin="[1", parse="json")
+    assert str(error).startswith("the output of cat is not JSON: ")
+    assert error.result == {"exit_code": 0, "stdout": "[1", "stderr": ""}
+    assert "more than 1 MiB" in str(failing(argv=["cat"], stdin=" " * 1_100_000 + "1", parse="json"))
+
+
+def test_a_failed_command_is_told_before_its_output() -> None:
+    """Its output may be anything."""
+    assert "exited with 3" in str(failing(cmd="echo no; exit 3", parse="json"))

@@ -3,6 +3,7 @@
 from math import inf, nan
 from typing import Any, get_args
 
+import msgspec
 import pytest
 from hypothesis import given
 
@@ -10,9 +11,10 @@ from stretto.actors.journal.encryption import UnreadableRecord
 from stretto.actors.journal.records import Entry, ItemStarted, ResultsWritten, SecretsLearned
 from stretto.actors.journal.sql.encoding import COLUMN_OF, KINDS, Columns, decode_data, decode_entry, encode_entry
 from stretto.actors.journal.sql.tables import entries
-from stretto.definitions.conductor import Event, Failure, ItemCompleted, ItemsWithdrawn
+from stretto.definitions.conductor import BadLine, Event, Failure, ItemCompleted, ItemsRead, ItemsWithdrawn
 from stretto.definitions.data.frozen import MAX_DEPTH, Data, FrozenDict, FrozenList, freeze, weigh
 from tests.support.entries import COMPLETIONS, ENTRIES, same
+from tests.support.evaluating import frozen_list
 from tests.support.recording import completed, failed
 
 STORED_MEMBERS = {
@@ -30,7 +32,7 @@ STORED_MEMBERS = {
     "skip_requested": "",
     "retry_requested": "",
     "secrets_learned": "texts",
-    "items_read": "items start offset line ended",
+    "items_read": "items start offset line ended bad_lines",
     "results_opened": "",
     "results_written": "lines size whole",
     "results_closed": "",
@@ -116,6 +118,14 @@ def test_other_entries_have_members_for_what_has_no_column() -> None:
     """The body names what it holds."""
     assert encode_entry(ItemsWithdrawn("probe", 1, (4, 5), 2.0)).body == b'{"indexes":[4,5]}'
     assert encode_entry(SecretsLearned(("hunter2",))) == Columns("secrets_learned", body=b'{"texts":["hunter2"]}')
+
+
+def test_bad_lines_are_written_if_there_are_any() -> None:
+    """So the entries of all other files are those of earlier versions, and both are read."""
+    plain = ItemsRead("probe", 1, frozen_list(["a"]), 0, 2, 1, True, 2.0)
+    assert encode_entry(plain).body == b'{"items":["a"],"start":0,"offset":2,"line":1,"ended":true}'
+    collected = msgspec.structs.replace(plain, bad_lines=(BadLine("[", "line 2: no"),))
+    assert [decode_entry(encode_entry(each)) for each in (plain, collected)] == [plain, collected]
 
 
 def test_an_unknown_kind_is_a_newer_version_s() -> None:
