@@ -198,7 +198,7 @@ class Catalogue:
 
     def _accept(self, definition: Definition, known: KnownActions | None) -> bool:
         """Check a definition. Withdraw it if it has errors, and log what was found."""
-        definition.examine(known)
+        self._examine(definition, known)
         conflict = [each for each in self.findings.get(definition.file, ()) if each.code == "duplicate_ref"]
         self.findings[definition.file] = (*conflict, *definition.findings)
         if not definition.errors:
@@ -211,6 +211,11 @@ class Catalogue:
         if workflow is not None and self._workflows.get(workflow.ref) is workflow:
             self._remove(workflow.ref)
         return False
+
+    def _examine(self, definition: Definition, known: KnownActions | None) -> None:
+        workflow = definition.workflow
+        shadowed = workflow is not None and self.actions.find(workflow.ref, workflow.semantics.core_actions) is not None
+        definition.examine(known, shadowed=shadowed)
 
     def _refuse(self, definition: Definition) -> None:
         error = InvalidDefinition(definition.errors)
@@ -348,7 +353,7 @@ class Catalogue:
             InvalidDefinition: The definition has errors.
         """
         definition = Definition(Path(file), read_with_findings(text, file))
-        definition.examine(self._known())
+        self._examine(definition, self._known())
         return usable(definition)
 
 

@@ -4,9 +4,11 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+
+from stretto.actors.cli.support.exit_codes import give_up
 
 if TYPE_CHECKING:
     from stretto.definitions.errors import Finding
@@ -54,7 +56,15 @@ class SourceLines:
 
 def show_finding(finding: "Finding", sources: SourceLines) -> None:
     """Print a finding: its message, its place, the source line, and the remedy."""
-    click.echo("\n".join(_frame(finding, sources.of(finding.place.file))) + "\n", color=colour())
+    click.echo(_framed(finding, sources), color=colour())
+
+
+def give_up_with_findings(message: str, findings: "Iterable[Finding]", code: int) -> NoReturn:
+    """Print findings and a message on standard error, and exit with `code`."""
+    sources = SourceLines()
+    for finding in findings:
+        click.echo(_framed(finding, sources), err=True, color=colour())
+    give_up(message, code)
 
 
 def summary(files: int, findings: "Iterable[Finding]") -> str:
@@ -70,6 +80,10 @@ def summary(files: int, findings: "Iterable[Finding]") -> str:
 def colour() -> bool | None:
     """Return False if NO_COLOR is set. With None, click looks at standard output."""
     return False if os.environ.get("NO_COLOR") else None
+
+
+def _framed(finding: "Finding", sources: SourceLines) -> str:
+    return "\n".join(_frame(finding, sources.of(finding.place.file))) + "\n"
 
 
 def _frame(finding: "Finding", lines: list[str]) -> Iterator[str]:

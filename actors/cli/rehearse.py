@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from stretto.actors.cli.completion import complete_workflow
-from stretto.actors.cli.findings import colour
+from stretto.actors.cli.findings import colour, give_up_with_findings
 from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS
 from stretto.actors.cli.support.exit_codes import FAILED, USAGE, give_up
 
@@ -112,7 +112,7 @@ def _rehearse_one(name: str, rehearser: "Rehearser", script: "Scripted", given: 
         )
         rehearsed = rehearser.perform(rehearsal)
     except InvalidDefinition as error:
-        give_up("\n  ".join(["the definition cannot be used", *map(str, error.findings)]), FAILED)
+        give_up_with_findings("the definition cannot be used", error.findings, FAILED)
     except StrettoError as error:
         give_up(str(error), USAGE)
     if given.as_json:
@@ -150,7 +150,7 @@ def _script(name: str | None) -> "Scripted":
     try:
         return read_script(Path(name))
     except InvalidDefinition as error:
-        give_up("\n  ".join(["the script cannot be used", *map(str, error.findings)]), USAGE)
+        give_up_with_findings("the script cannot be used", error.findings, USAGE)
     except OSError as error:
         give_up(f"cannot read the script {name!r}: {error.strerror}", USAGE)
 
@@ -229,6 +229,6 @@ def _rehearser(definitions: tuple[str, ...], actions: tuple[str, ...]) -> "Rehea
     try:
         return Rehearser(load_scripted(definitions, actions))
     except InvalidDefinition as error:
-        give_up("\n  ".join(["the packs cannot be used", *map(str, error.findings)]), USAGE)
+        give_up_with_findings("the packs cannot be used", error.findings, USAGE)
     except StrettoError as error:
         give_up(str(error), USAGE)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stretto.actors.cli.completion import complete_workflow
+from stretto.actors.cli.findings import give_up_with_findings
 from stretto.actors.cli.inputs import inputs_of
 from stretto.actors.cli.outcomes import print_outcome
 from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS, PACKS, rendered_commands
@@ -87,7 +88,7 @@ def run(
             rendered_commands=rendered_commands(), store=store, store_key=store_key,
         ).proxy()  # fmt: skip
     except StrettoError as error:
-        give_up(str(error), code_of(error))
+        give_up(str(error), code_of(error))  # without source lines: those of a keystore are secret
     try:
         definition = engine.workflow(workflow).get()
         types = {name: parameter.type for name, parameter in definition.parameters.items()}
@@ -95,7 +96,7 @@ def run(
         handle, outcome = _follow(engine, workflow, values, log_level, idempotency_key)
     except InvalidDefinition as error:
         _stop(engine)
-        give_up("\n  ".join(["the definition cannot be used", *map(str, error.findings)]), FAILED)
+        give_up_with_findings("the definition cannot be used", error.findings, FAILED)
     except click.UsageError as error:
         _stop(engine)
         give_up(error.format_message(), USAGE)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stretto.actors.cli.findings import give_up_with_findings
 from stretto.actors.cli.support.exit_codes import USAGE, give_up
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def load_or_exit(
             rules=rules or Rules(log=log_nothing), findings=findings, when_needed=when_needed,
         )  # fmt: skip
     except InvalidDefinition as error:
-        give_up("\n  ".join(["the packs cannot be used", *map(str, error.findings)]), USAGE)
+        give_up_with_findings("the packs cannot be used", error.findings, USAGE)
     except StrettoError as error:
         give_up(str(error), USAGE)
     if library.packs:
