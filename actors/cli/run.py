@@ -9,7 +9,14 @@ from stretto.actors.cli.completion import complete_workflow
 from stretto.actors.cli.findings import give_up_with_findings
 from stretto.actors.cli.inputs import inputs_of
 from stretto.actors.cli.outcomes import print_outcome
-from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS, PACKS, rendered_commands
+from stretto.actors.cli.support.action_options import (
+    ACTIONS,
+    DEFINITIONS,
+    KEYSTORE,
+    PACK_CONFIG,
+    PACKS,
+    rendered_commands,
+)
 from stretto.actors.cli.support.exit_codes import FAILED, INTERRUPTED, USAGE, give_up
 
 if TYPE_CHECKING:
@@ -27,8 +34,8 @@ STOP_SECONDS = 2.0
 @DEFINITIONS
 @ACTIONS
 @PACKS
-@click.option("--pack-config", metavar="FILE", help="A YAML file with the packs' configuration.")
-@click.option("--keystore", metavar="FILE", help="A YAML file with the secrets of keystore.NAME.")
+@PACK_CONFIG
+@KEYSTORE
 @click.option("--daemon", metavar="URL", help="Submit the run to the daemon at unix:///PATH.")
 @click.option("--detach", is_flag=True, help="With --daemon: print the accepted run's id and exit.")
 @click.option("--store", metavar="URL", help="Keep the run in the store at sqlite:///FILE or postgresql://...")

@@ -15,7 +15,13 @@ if TYPE_CHECKING:
     from stretto.actors.packs.actions import add_pack, add_packs, findings_of
     from stretto.actors.packs.folders import examine_packs, read_packs
     from stretto.actors.packs.model import Pack, PackWorkflow
-    from stretto.actors.packs.secrets import InvalidPackConfig, PackConfiguration, Source, read_pack_configuration
+    from stretto.actors.packs.secrets import (
+        InvalidPackConfig,
+        PackConfiguration,
+        Source,
+        read_keystore,
+        read_pack_configuration,
+    )
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -23,7 +29,7 @@ else:
             "actions": "add_pack add_packs findings_of",
             "folders": "examine_packs read_packs",
             "model": "Pack PackWorkflow",
-            "secrets": "InvalidPackConfig PackConfiguration Source read_pack_configuration",
+            "secrets": "InvalidPackConfig PackConfiguration Source read_keystore read_pack_configuration",
         },
     )
 
@@ -37,6 +43,7 @@ __all__ = [
     "add_packs",
     "examine_packs",
     "findings_of",
+    "read_keystore",
     "read_pack_configuration",
     "read_packs",
 ]

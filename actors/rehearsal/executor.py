@@ -19,7 +19,7 @@ from stretto.actors.dispatch import Timers, ask_method
 from stretto.actors.engine import Engine, EngineParts
 from stretto.actors.files import RehearsedFiles
 from stretto.actors.outcome import Outcome, RunHandle
-from stretto.actors.packs import read_pack_configuration
+from stretto.actors.packs import PackConfiguration, read_pack_configuration
 from stretto.actors.rehearsal.pump import PumpedDispatcher
 from stretto.actors.rehearsal.recording import RecordedConductor, Visit
 from stretto.actors.rehearsal.runner import Launch, ScriptedRunner
@@ -94,9 +94,10 @@ class Rehearsed:
 class Rehearser:
     """Runs rehearsals, one after the other, with the same definitions and actions."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        """Take a catalogue of `load_scripted` or `scripted_catalogue`."""
+    def __init__(self, catalogue: Catalogue, pack_configuration: PackConfiguration | None = None) -> None:
+        """Take a catalogue of `load_scripted` or `scripted_catalogue`, and what runs read of packs and keystore."""
         self.catalogue = catalogue
+        self._pack_configuration = pack_configuration or read_pack_configuration(None, None, ())
         self._instruments = Instruments()
 
     def perform(self, rehearsal: Rehearsal) -> Rehearsed:
@@ -107,7 +108,8 @@ class Rehearser:
             NotData: A scripted result is not JSON-like data.
             LimitExceeded: The rehearsal does not end.
         """
-        stage = _Stage(rehearsal, rehearsal.catalogue or self.catalogue, self._instruments)
+        catalogue = rehearsal.catalogue or self.catalogue
+        stage = _Stage(rehearsal, catalogue, self._pack_configuration, self._instruments)
         try:
             return stage.perform()
         finally:
@@ -117,7 +119,13 @@ class Rehearser:
 class _Stage:
     """One rehearsal's engine, driven step by step."""
 
-    def __init__(self, rehearsal: Rehearsal, catalogue: Catalogue, instruments: Instruments) -> None:
+    def __init__(
+        self,
+        rehearsal: Rehearsal,
+        catalogue: Catalogue,
+        pack_configuration: PackConfiguration,
+        instruments: Instruments,
+    ) -> None:
         self._rehearsal = rehearsal
         self._controls = sorted(rehearsal.controls, key=lambda control: control.before_completion)
         self._conductors: dict[str, RecordedConductor] = {}
@@ -140,9 +148,7 @@ class _Stage:
             files=RehearsedFiles(),
             permits=PermitPool(_ALL_AT_ONCE),
         )
-        self._engine = Engine.start_on(
-            self.dispatcher, EngineParts(services, catalogue, read_pack_configuration(None, None, []))
-        )
+        self._engine = Engine.start_on(self.dispatcher, EngineParts(services, catalogue, pack_configuration))
 
     def perform(self) -> Rehearsed:
         handle: RunHandle = self._ask("submit", self._rehearsal.workflow, self._rehearsal.inputs)

@@ -21,6 +21,8 @@ ACTIONS = click.option(
     "--actions", multiple=True, metavar="MODULE|FILE.py", help="Python code with actions. Repeatable."
 )
 PACKS = click.option("--packs", multiple=True, metavar="DIR", help="A pack, or a folder of packs. Repeatable.")
+PACK_CONFIG = click.option("--pack-config", metavar="FILE", help="A YAML file with the packs' configuration.")
+KEYSTORE = click.option("--keystore", metavar="FILE", help="A YAML file with the secrets of keystore.NAME.")
 
 
 def load_or_exit(
