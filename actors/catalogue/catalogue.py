@@ -29,11 +29,31 @@ class LogEvent(Protocol):
         """Log an event by its name, with its facts."""
 
 
+LOGGER = "stretto.catalogue"
+
+
+class LoggedFinding:
+    """A finding in a log event: text in a line, and whole for those who render lines of their own."""
+
+    __slots__ = ("finding",)
+
+    def __init__(self, finding: Finding) -> None:
+        self.finding = finding
+
+    def __str__(self) -> str:
+        return str(self.finding)
+
+    def __repr__(self) -> str:
+        return repr(str(self.finding))
+
+
 def log_event(event: str, **facts: Any) -> None:
     """Log what an operator should look at."""
     from stretto.metrics import get_logger  # noqa: PLC0415 - `stretto validate` logs nothing, and starts without it
 
-    log = get_logger("stretto.catalogue")
+    log = get_logger(LOGGER)
+    if "findings" in facts:
+        facts["findings"] = [LoggedFinding(each) for each in facts["findings"]]
     (log.error if event == "actions_not_loaded" else log.warning)(event, **facts)
 
 
@@ -206,7 +226,7 @@ class Catalogue:
             return True
         self._refuse(definition)
         event = "definition_unreadable" if definition.findings[0].code == "not_readable" else "definition_refused"
-        self._rules.log(event, file=definition.file, findings=[str(each) for each in definition.errors])
+        self._rules.log(event, file=definition.file, findings=definition.errors)
         workflow = definition.workflow
         if workflow is not None and self._workflows.get(workflow.ref) is workflow:
             self._remove(workflow.ref)
@@ -230,7 +250,7 @@ class Catalogue:
             self._warned.pop(definition.file, None)
         elif self._warned.get(definition.file) != warnings:
             self._warned[definition.file] = warnings
-            self._rules.log("definition_doubtful", file=definition.file, findings=warnings)
+            self._rules.log("definition_doubtful", file=definition.file, findings=definition.warnings)
 
     def _keep_earlier(self) -> None:
         """Keep the earlier workflow of each file that has become invalid."""

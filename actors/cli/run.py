@@ -44,9 +44,7 @@ STOP_SECONDS = 2.0
 @click.option(
     "--log-level",
     metavar="LEVEL",
-    default="WARNING",
-    show_default=True,
-    help="Log to standard error from this level on: DEBUG, INFO, WARNING, ERROR.",
+    help="Log to standard error from this level on: DEBUG, INFO, WARNING, ERROR. [default: WARNING; core.log: INFO]",
 )
 def run(
     workflow: str,
@@ -63,7 +61,7 @@ def run(
     store: str | None,
     store_key: str | None,
     idempotency_key: str | None,
-    log_level: str,
+    log_level: str | None,
 ) -> None:
     """Run WORKFLOW, a ref or the path of a file, and print its output.
 
@@ -73,12 +71,12 @@ def run(
     over the same key in --inputs. With --store, unfinished runs in the store continue during this one.
     """
     from stretto.actors.cli.support.error_exits import code_of
+    from stretto.actors.cli.support.run_logging import log_run
     from stretto.actors.engine import Engine
     from stretto.definitions.errors import InvalidDefinition, StrettoError
-    from stretto.metrics import configure_logging
 
     try:
-        configure_logging(log_level)
+        log_run(log_level)
     except ValueError as error:
         raise click.UsageError(f"--log-level: {error}") from None
     if daemon is not None:
@@ -127,7 +125,7 @@ def _check_alone(store: str | None, *, detach: bool, of_a_store: str | None) -> 
 
 
 def _follow(
-    engine: Any, workflow: str, values: dict[str, Any], log_level: str, idempotency_key: str | None
+    engine: Any, workflow: str, values: dict[str, Any], log_level: str | None, idempotency_key: str | None
 ) -> "tuple[RunHandle, Outcome]":
     """Start the run and wait for its outcome. Ctrl-C cancels the run by its policy. A second one stops at once."""
     from stretto.actors.cli.progress import watching
