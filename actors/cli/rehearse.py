@@ -9,7 +9,14 @@ import click
 from stretto.actors.cli.completion import complete_workflow
 from stretto.actors.cli.findings import colour, give_up_with_findings
 from stretto.actors.cli.inputs import assigned, inputs_of
-from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS, KEYSTORE, PACK_CONFIG, PACKS
+from stretto.actors.cli.support.action_options import (
+    ACTIONS,
+    DEFINITIONS,
+    KEYSTORE,
+    PACK_CONFIG,
+    PACKS,
+    expression_limits,
+)
 from stretto.actors.cli.support.exit_codes import FAILED, USAGE, give_up
 
 if TYPE_CHECKING:
@@ -256,6 +263,7 @@ def _rehearser(
 
     try:
         secrets = {**read_keystore(keystore), **made_up}
-        return Rehearser(library.catalogue, read_pack_configuration(pack_config, secrets, library.packs))
+        pack_configuration = read_pack_configuration(pack_config, secrets, library.packs)
     except StrettoError as error:
         give_up(str(error), USAGE)  # without source lines: those of a keystore are secret
+    return Rehearser(library.catalogue, expression_limits(), pack_configuration)

@@ -122,11 +122,12 @@ class Daemon:
             Engine.start, engine.definitions, engine.store, engine.actions,
             max_items_in_flight=engine.max_items_in_flight, threads=engine.threads, dispatchers=engine.dispatchers,
             max_threads_left_behind=engine.max_threads_left_behind,
-            max_result_bytes=engine.max_result_bytes, addresses=policy, packs=engine.packs,
+            max_runs=engine.max_runs, max_result_bytes=engine.max_result_bytes, addresses=policy, packs=engine.packs,
             pack_config=engine.pack_config, keystore=engine.keystore,
             rendered_commands=self._settings.core_local.rendered_cmd,
             store_key=engine.store_key, retain_days=engine.retain_days, retain_runs=engine.retain_runs,
-            protected=self._protected, files_read=self._settings.files.read, files_write=self._settings.files.write,
+            protected=self._protected, expression_limits=self._settings.expressions.as_limits(),
+            files_read=self._settings.files.read, files_write=self._settings.files.write,
         )  # fmt: skip
         # Inspecting the actor for a proxy takes too long for a probe.
         self._proxy: Any = reference.proxy()

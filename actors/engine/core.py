@@ -31,8 +31,8 @@ class EngineCore:
 
     def __init__(self, parts: EngineParts, engine: pykka.ActorRef[Any]) -> None:
         services = parts.services
-        self.admission = admission = Admission(services.journal)
         self.table = table = RunTable()
+        self.admission = admission = Admission(services.journal, table, parts.max_runs)
         self.definitions = definitions = EffectiveDefinitions(parts.catalogue, parts.pack_configuration)
         self.runs = runs = RunSupervision(services, engine, definitions, table)
         self.quarantine = quarantine = QuarantinedRuns()

@@ -21,18 +21,11 @@ from stretto.actors.history import reports
 from stretto.actors.journal import PAGE, Origin, RerunScope
 from stretto.actors.packs import Source
 from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND
-from stretto.actors.runs import (
-    MAX_ITEMS_IN_FLIGHT,
-    MAX_RESULT_BYTES,
-    ControlRun,
-    ReportItemOutput,
-    WatchRun,
-)
+from stretto.actors.runs import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS, ControlRun, ReportItemOutput, WatchRun
 from stretto.definitions.conductor import events
+from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
 from stretto.metrics import get_logger
-
-_log = get_logger("stretto.engine")
 
 
 class Engine(DispatchedActor):
@@ -69,6 +62,7 @@ class Engine(DispatchedActor):
         metrics_port: int | None = None,
         *,
         max_items_in_flight: int = MAX_ITEMS_IN_FLIGHT,
+        max_runs: int = MAX_RUNS,
         max_result_bytes: int = MAX_RESULT_BYTES,
         threads: int = DEFAULT_THREADS,
         max_threads_left_behind: int = MAX_THREADS_LEFT_BEHIND,
@@ -83,6 +77,7 @@ class Engine(DispatchedActor):
         retain_days: float | None = None,
         retain_runs: int | None = None,
         protected: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
+        expression_limits: ExpressionLimits = DEFAULT_LIMITS,
         files_read: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
         files_write: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
     ) -> "pykka.ActorRef[Engine]":
@@ -94,6 +89,7 @@ class Engine(DispatchedActor):
             actions: Modules to import, or FILE.py to execute, for their actions.
             metrics_port: The loopback port of the metrics endpoint. 0 is any free port, None is no endpoint.
             max_items_in_flight: The bound on items in flight in all runs together.
+            max_runs: The bound on runs in progress. A new run above it is refused.
             max_result_bytes: The bound on the JSON text of one action's result. A larger one fails its item.
             threads: The bound on threads for plain functions.
             max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
@@ -108,6 +104,7 @@ class Engine(DispatchedActor):
             retain_days: The days that ended runs stay in the store. None is no limit.
             retain_runs: The number of ended runs that stay in the store. None is no limit.
             protected: More files that workflows must not read or write, besides the store and its key.
+            expression_limits: The limits on the expressions of new runs. A run in the store keeps those that it had.
             files_read: Folders below which remote runs may choose files of items.
             files_write: Folders below which remote runs may choose files of results.
 
@@ -122,15 +119,14 @@ class Engine(DispatchedActor):
             CannotExpose, CannotOpenStore: The metrics port, or the store, cannot be opened.
             ValueError: A setting is out of range.
         """
-        options = EngineOptions(
+        parts = start_parts(EngineOptions(
             definitions=definitions, store=store, actions=actions, metrics_port=metrics_port, threads=threads,
             max_items_in_flight=max_items_in_flight, dispatchers=dispatchers, addresses=addresses, packs=packs,
             pack_config=pack_config, keystore=keystore, rendered_commands=rendered_commands, protected=protected,
             check_digests=check_digests, store_key=store_key, retention=Retention(retain_days, retain_runs),
             files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
-            max_result_bytes=max_result_bytes,
-        )  # fmt: skip
-        parts = start_parts(options)
+            max_runs=max_runs, max_result_bytes=max_result_bytes, expression_limits=expression_limits,
+        ))  # fmt: skip
         return start_actor(parts, lambda: cls.start_on(parts.services.dispatcher, parts))
 
     def submit(
@@ -158,7 +154,7 @@ class Engine(DispatchedActor):
             UnknownWorkflow: There is no such workflow.
             InvalidDefinition: The definition has errors.
             InvalidInput: The inputs do not match the parameters.
-            EngineStopping: The engine is being stopped.
+            EngineStopping, TooManyRuns: The engine is being stopped, or has `max_runs` runs in progress.
             IdempotencyConflict: The key belongs to another request.
             RefusedFile: The run must not use a file whose path is fixed in the definition.
         """
@@ -396,5 +392,5 @@ class Engine(DispatchedActor):
 
     def on_failure(self, _type: object, error: BaseException | None, _traceback: object) -> None:
         """Stop everything: without its root actor an engine answers no request."""
-        _log.critical("engine_crashed", reason=f"{type(error).__name__}: {error}")
+        get_logger("stretto.engine").critical("engine_crashed", reason=f"{type(error).__name__}: {error}")
         self._core.shutdown.stop_at_once()

@@ -136,7 +136,7 @@ class RunRecovery:
         request.parent, request.depth = accepted.parent, accepted.depth
         request.origin = accepted.origin
         request.rerun, request.reuse_plan = accepted.rerun, message.reuse_plan
-        request.surroundings = accepted.surroundings
+        request.surroundings, request.limits = accepted.surroundings, accepted.limits
         # Both today's secrets and those of the time when the run began are masked.
         mask = self._runs.mask_of(run, self._definitions.pack_configuration.of_workflow(accepted.workflow.ref))
         mask.add(accepted.surroundings.mask.known()[0])

@@ -38,7 +38,7 @@ class Reruns:
 
     def rerun(self, run_id: str, scope: RerunScope, origin: Origin) -> Deferred:
         """Start a rerun. See `Engine.rerun`."""
-        self._admission.check()
+        self._admission.check_new_run()
         if scope not in SCOPES:
             raise ValueError(f"the scope of a rerun must be one of {', '.join(SCOPES)}, got {scope!r}")
         if self._table.get(run_id) is not None:
@@ -83,7 +83,7 @@ class Reruns:
         request.rerun, request.reuse_plan = message.rerun, message.reuse_plan
         request.origin = message.origin
         try:
-            self._admission.check()
+            self._admission.check_new_run()
             self._runs.check_files(request)
             self._runs.start(request)
         except StrettoError as error:

@@ -27,8 +27,8 @@ from stretto.actors.journal import (
 from stretto.actors.locating import is_folder
 from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
 from stretto.actors.runners import Runners
-from stretto.actors.runs import PermitPool, PruneDue, Services, SharePermits
-from stretto.definitions.expressions import evaluation_in
+from stretto.actors.runs import MAX_RUNS, PermitPool, PruneDue, Services, SharePermits
+from stretto.definitions.expressions import LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits, evaluation_in
 from stretto.metrics import Instruments, MetricsServer, configure_logging, get_logger
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class EngineOptions:
     actions: Paths
     metrics_port: int | None
     max_items_in_flight: int
+    max_runs: int
     max_result_bytes: int
     threads: int
     max_threads_left_behind: int
@@ -83,6 +84,7 @@ class EngineOptions:
     store_key: str | PathLike[str] | None
     retention: Retention
     protected: Paths
+    expression_limits: ExpressionLimits
     files_read: Paths
     files_write: Paths
 
@@ -114,6 +116,7 @@ class EngineParts:
     unfinished: tuple[Unfinished, ...] = ()
     suspects: tuple[Suspicion, ...] = ()
     retention: Retention = FOR_EVER
+    max_runs: int = MAX_RUNS
     stack: StopStack = field(default_factory=StopStack)
 
 
@@ -160,7 +163,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             dispatcher, timers, runners, library.actions, instruments, options.check_digests,
             journal=NoJournal() if journal is None else journal.link,
             readers=NoReaders() if journal is None else journal.readers, files=files,
-            permits=PermitPool(options.max_items_in_flight), guard=guard,
+            permits=PermitPool(options.max_items_in_flight), limits=options.expression_limits, guard=guard,
             max_result_bytes=options.max_result_bytes,
         )  # fmt: skip
         if journal is not None:
@@ -174,6 +177,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             unfinished,
             suspects,
             options.retention,
+            options.max_runs,
             stack.pop_all(),
         )
 
@@ -244,15 +248,23 @@ def bind_gauges(parts: EngineParts, runs_in_progress: Callable[[], int], runs_qu
 
 
 def _check(options: EngineOptions) -> None:
-    for name in ("max_items_in_flight", "max_result_bytes", "threads", "dispatchers"):
+    for name in ("max_items_in_flight", "max_runs", "max_result_bytes", "threads", "dispatchers"):
         value = getattr(options, name)
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
+    _check_limits(options.expression_limits)
     if options.max_threads_left_behind < 0:
         raise ValueError(f"max_threads_left_behind must be at least 0, got {options.max_threads_left_behind}")
     retention = options.retention
     if (retention.days is not None and retention.days < 0) or (retention.runs is not None and retention.runs < 0):
         raise ValueError("a retention must be at least 0 days and at least 0 runs")
+
+
+def _check_limits(limits: ExpressionLimits) -> None:
+    for name, least in (("max_cost", LEAST_MAX_COST), ("max_bytes", LEAST_MAX_BYTES)):
+        value = getattr(limits, name)
+        if not least <= value <= MOST:
+            raise ValueError(f"{name} of expression_limits must be from {least:,} to {MOST:,}, got {value:,}")
 
 
 def as_list(paths: Paths) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 import pykka
 
 from stretto.actors.dispatch import Deferred, SparseFuture
+from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
 from stretto.actors.journal import Link, Origin, StoreUnavailable
 from stretto.actors.locating import is_path
@@ -23,24 +24,44 @@ class EngineStopping(StrettoError):
     code = "engine_stopping"
 
 
-class Admission:
-    """Decides whether the engine accepts runs now. It is closed once, when the engine stops."""
+class TooManyRuns(StrettoError):
+    """The engine has as many runs in progress as it may have. Retry when some have ended."""
 
-    def __init__(self, journal: Link) -> None:
+    code = "too_many_runs"
+
+
+class Admission:
+    """Decides whether the engine accepts runs now. It is closed once, when the engine stops.
+
+    Sub-workflows and recovered runs are not counted against the bound: a run that was accepted is never refused.
+    """
+
+    def __init__(self, journal: Link, table: RunTable, max_runs: int) -> None:
         self.closed = False
         self._journal = journal
+        self._table = table
+        self._max_runs = max_runs
 
     def close(self) -> None:
         """Accept no more runs."""
         self.closed = True
 
     def check(self) -> None:
-        """Raise `EngineStopping` or `StoreUnavailable` if no run can be accepted now."""
+        """Raise `EngineStopping` or `StoreUnavailable` if nothing can be recorded now."""
         if self.closed:
             raise EngineStopping("the engine is being stopped: it accepts no more runs")
         reason = self._journal.unavailable
         if reason is not None:
             raise StoreUnavailable(f"no run is accepted while the store cannot be written: {reason}")
+
+    def check_new_run(self) -> None:
+        """Raise as `check`, or `TooManyRuns` if as many runs as may be are in progress."""
+        self.check()
+        if len(self._table) >= self._max_runs:
+            raise TooManyRuns(
+                f"{len(self._table):,} runs are in progress, at most {self._max_runs:,} may be (engine.max_runs): "
+                "submit it again when some have ended"
+            )
 
 
 class Submissions:
@@ -64,7 +85,7 @@ class Submissions:
         origin: Origin,
     ) -> Deferred:
         """Start a run. See `Engine.submit`."""
-        self._admission.check()
+        self._admission.check_new_run()
         if isinstance(workflow, PathLike):
             workflow = os.fspath(workflow)
         if not isinstance(workflow, str | Workflow):

@@ -79,6 +79,7 @@ class RunSupervision:
         if parent is not None:
             run.as_child = Child(request.handle.id, parent.item, parent.attempt, now)
         self._table.add(run)
+        request.limits = self._services.limits
         request.surroundings = self._definitions.pack_configuration.of_workflow(request.workflow.ref)
         self.supervise(run, request, RunSupervisor)
 

@@ -45,6 +45,7 @@ from stretto.definitions.conductor import (
     TaskStarted,
 )
 from stretto.definitions.data import EMPTY_LIST
+from stretto.definitions.expressions import ExpressionLimits
 
 if TYPE_CHECKING:
     import pykka
@@ -147,6 +148,8 @@ class OfflineRuns:
         accepted = RunAccepted(
             run_id=new_run_id(), workflow=old.workflow, parameters=old.parameters, surroundings=old.surroundings,
             accepted_at=self._now(), secret=old.secret, rerun=Rerun(run_id, scope),
+            # This process does not know the settings of the daemon that will start it.
+            limits=ExpressionLimits(old.limits.max_cost, old.limits.max_bytes),
             origin=old.origin,
         )  # fmt: skip
         self._store.writer.write([accepted])

@@ -37,6 +37,10 @@ READ_AT_ONCE: Final = 500
 """Entries that are read and handled in one turn. A run's history is never in memory as a whole."""
 
 
+TURN_UNITS: Final = 5_000_000
+"""The units of work of expressions after which a replay on a dispatcher lets other actors take their turns."""
+
+
 class CannotReplay(StrettoError):
     """The stored entries of a run do not fit together: the store is damaged."""
 
@@ -82,29 +86,46 @@ class Replay:
 
     def feed(self, entries: Sequence[Entry]) -> None:
         """Apply the next entries. The run begins before the first ones, unless its begin was broken off."""
+        self._begin_before(entries)
+        for entry in entries:
+            self._take(entry)
+
+    def feed_for_a_turn(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Apply the next entries until their expressions have taken about half a second. Return the other entries."""
+        self._begin_before(entries)
+        spent = self._conductor.units_spent()
+        for number, entry in enumerate(entries, 1):
+            self._take(entry)
+            spent += self._conductor.units_spent()
+            if spent > TURN_UNITS:
+                return entries[number:]
+        return ()
+
+    def _begin_before(self, entries: Sequence[Entry]) -> None:
         if not self._begun:
             self._begun = True
             if has_begun(entries):
                 self._note(self._conductor.begin())
-        for entry in entries:
-            self.entries += 1
-            if isinstance(entry, ItemStarted):
-                self._started[ItemKey(entry.task, entry.visit, entry.index)] = entry.attempt
-            elif isinstance(entry, SecretsLearned):
-                self._conductor.mask.see(entry.texts)
-            elif isinstance(entry, ResultsWritten):
-                self.results.written(entry)
+
+    def _take(self, entry: Entry) -> None:
+        self.entries += 1
+        if isinstance(entry, ItemStarted):
+            self._started[ItemKey(entry.task, entry.visit, entry.index)] = entry.attempt
+        elif isinstance(entry, SecretsLearned):
+            self._conductor.mask.see(entry.texts)
+        elif isinstance(entry, ResultsWritten):
+            self.results.written(entry)
+        else:
+            if isinstance(entry, ItemCompleted) and self._started:
+                self._started.pop(ItemKey(entry.task, entry.visit, entry.index), None)
+            if isinstance(entry, StreamFailed):
+                self.results.failed(entry)
+            before = self._conductor.status
+            self._apply(entry)
+            if isinstance(entry, PropagatedRequest):
+                self.requested = entry
             else:
-                if isinstance(entry, ItemCompleted) and self._started:
-                    self._started.pop(ItemKey(entry.task, entry.visit, entry.index), None)
-                if isinstance(entry, StreamFailed):
-                    self.results.failed(entry)
-                before = self._conductor.status
-                self._apply(entry)
-                if isinstance(entry, PropagatedRequest):
-                    self.requested = entry
-                else:
-                    self.requested = request_implied_by(before, self._conductor.status, entry.at) or self.requested
+                self.requested = request_implied_by(before, self._conductor.status, entry.at) or self.requested
 
     def _apply(self, event: Event) -> None:
         stopped_before, self._stopped_before = self._stopped_before, isinstance(event, EvaluationStopped)
@@ -142,7 +163,7 @@ def conductor_of(accepted: RunAccepted, mask: Mask | None = None) -> Conductor:
     parent = None if accepted.parent is None else accepted.parent.system_parent
     return Conductor(
         accepted.workflow, accepted.run_id, accepted.parameters, accepted.accepted_at, parent,
-        surroundings=accepted.surroundings, mask=mask, secrecy=NO_SECRECY,
+        surroundings=accepted.surroundings, mask=mask, secrecy=NO_SECRECY, limits=accepted.limits,
     )  # fmt: skip
 
 

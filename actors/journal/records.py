@@ -12,6 +12,7 @@ import msgspec
 from stretto.definitions.conductor import Event
 from stretto.definitions.context import RunEnvironment
 from stretto.definitions.data import Data, FrozenDict, FrozenList
+from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
 
 RerunScope: TypeAlias = Literal["everything", "failed_tasks", "failed_items"]
@@ -85,6 +86,8 @@ class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):
     """The number of runs above it; 0 for a top-level run."""
     idempotency: Idempotency | None = None
     rerun: Rerun | None = None
+    limits: ExpressionLimits = DEFAULT_LIMITS
+    """The limits on the run's expressions, which it keeps whatever the settings are later."""
     origin: Origin = "owner"
 
 

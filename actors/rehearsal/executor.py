@@ -30,6 +30,7 @@ from stretto.definitions.conductor import StartItem
 from stretto.definitions.context import Mask
 from stretto.definitions.data import Data, FrozenDict, FrozenList
 from stretto.definitions.errors import LimitExceeded, StrettoError
+from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
 from stretto.metrics import Instruments
 
@@ -94,11 +95,23 @@ class Rehearsed:
 class Rehearser:
     """Runs rehearsals, one after the other, with the same definitions and actions."""
 
-    def __init__(self, catalogue: Catalogue, pack_configuration: PackConfiguration | None = None) -> None:
-        """Take a catalogue of `load_scripted` or `scripted_catalogue`, and what runs read of packs and keystore."""
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        limits: ExpressionLimits = DEFAULT_LIMITS,
+        pack_configuration: PackConfiguration | None = None,
+    ) -> None:
+        """Take what rehearsals have in common.
+
+        Args:
+            catalogue: A catalogue of `load_scripted` or `scripted_catalogue`.
+            limits: The limits on expressions.
+            pack_configuration: The values of `config.*` and `keystore.*`. By default there are none.
+        """
         self.catalogue = catalogue
-        self._pack_configuration = pack_configuration or read_pack_configuration(None, None, ())
-        self._instruments = Instruments()
+        self.limits = limits
+        self.pack_configuration = pack_configuration or read_pack_configuration(None, None, ())
+        self.instruments = Instruments()
 
     def perform(self, rehearsal: Rehearsal) -> Rehearsed:
         """Rehearse a run.
@@ -108,8 +121,7 @@ class Rehearser:
             NotData: A scripted result is not JSON-like data.
             LimitExceeded: The rehearsal does not end.
         """
-        catalogue = rehearsal.catalogue or self.catalogue
-        stage = _Stage(rehearsal, catalogue, self._pack_configuration, self._instruments)
+        stage = _Stage(rehearsal, self)
         try:
             return stage.perform()
         finally:
@@ -119,13 +131,8 @@ class Rehearser:
 class _Stage:
     """One rehearsal's engine, driven step by step."""
 
-    def __init__(
-        self,
-        rehearsal: Rehearsal,
-        catalogue: Catalogue,
-        pack_configuration: PackConfiguration,
-        instruments: Instruments,
-    ) -> None:
+    def __init__(self, rehearsal: Rehearsal, rehearser: Rehearser) -> None:
+        catalogue = rehearsal.catalogue or rehearser.catalogue
         self._rehearsal = rehearsal
         self._controls = sorted(rehearsal.controls, key=lambda control: control.before_completion)
         self._conductors: dict[str, RecordedConductor] = {}
@@ -141,14 +148,15 @@ class _Stage:
             Timers(ReminderKeeper.start_on(self.dispatcher, self._timeline), self._timeline.now),
             self._runner,
             catalogue.actions,
-            instruments,
+            rehearser.instruments,
             now=self._timeline.now,
             new_run_id=lambda: f"rehearsed-{next(numbers)}",
             make_conductor=self._make_conductor,
             files=RehearsedFiles(),
             permits=PermitPool(_ALL_AT_ONCE),
+            limits=rehearser.limits,
         )
-        self._engine = Engine.start_on(self.dispatcher, EngineParts(services, catalogue, pack_configuration))
+        self._engine = Engine.start_on(self.dispatcher, EngineParts(services, catalogue, rehearser.pack_configuration))
 
     def perform(self) -> Rehearsed:
         handle: RunHandle = self._ask("submit", self._rehearsal.workflow, self._rehearsal.inputs)

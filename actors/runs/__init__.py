@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from stretto.actors.runs.permits import Grant, PermitPool
     from stretto.actors.runs.recovering import RecoveringSupervisor
     from stretto.actors.runs.request import RecoverySource, RunInputs, RunRequest, bind_inputs
-    from stretto.actors.runs.services import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, Services
+    from stretto.actors.runs.services import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS, Services
     from stretto.actors.runs.supervisor import RunSupervisor
 else:
     __getattr__ = lazy_face(
@@ -67,7 +67,7 @@ else:
             "permits": "Grant PermitPool",
             "recovering": "RecoveringSupervisor",
             "request": "RecoverySource RunInputs RunRequest bind_inputs",
-            "services": "MAX_ITEMS_IN_FLIGHT MAX_RESULT_BYTES Services",
+            "services": "MAX_ITEMS_IN_FLIGHT MAX_RESULT_BYTES MAX_RUNS Services",
             "supervisor": "RunSupervisor",
         },
     )
@@ -76,6 +76,7 @@ __all__ = [
     "MAX_DEPTH",
     "MAX_ITEMS_IN_FLIGHT",
     "MAX_RESULT_BYTES",
+    "MAX_RUNS",
     "AbandonRun",
     "AttachChild",
     "BeginRun",

@@ -100,19 +100,19 @@ class ItemActor(DispatchedActor):
         if message.preceding_end is not None:
             services.instruments.transition_latency.observe(self._began - message.preceding_end)
         start, task = message.start, message.task
-        prepared = start.prepared
+        prepared, facts = start.prepared, start.scope.facts
         try:
             if prepared is None:
                 ref = task.action or ""
-                moment = Moment(start.at, self._run_id, start.task, start.visit, start.index)
+                moment = Moment(start.at, self._run_id, start.task, start.visit, start.index, limits=facts.limits)
                 value = services.guard.call(task.input.evaluate, start.scope, moment)
                 assert isinstance(value, FrozenDict)  # noqa: S101 - or the definition was refused
                 rendered = value
             else:
                 ref, rendered = prepared.action, prepared.input
             self._input = rendered
-            if start.scope.facts.secrecy.inputs:
-                start.scope.facts.see_input(start.task, rendered)
+            if facts.secrecy.inputs:
+                facts.see_input(start.task, rendered)
             if message.depth is not None:
                 self._start_child(message, ref, rendered, message.depth)
                 return

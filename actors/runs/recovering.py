@@ -3,6 +3,7 @@
 readers --EntriesRead--> Replay --> Conductor in its former state --> outstanding items, files and timers
 """
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any
@@ -65,21 +66,23 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         if replay is None or conductor is None or self._run.ended:
             return
         try:
-            self._services.guard.call(self._feed, replay, message.entries)
+            rest = self._services.guard.call(self._feed, replay, message.entries)
         except Overran as overran:
             self._break_off(conductor, overran)
             return
-        if message.more:
+        if rest:
+            self.actor_ref.tell(EntriesRead(list(rest), message.more))
+        elif message.more:
             self._read_entries(replay.entries)
         else:
             self._replay = None
             with self._at(FIRST_ENTRY + replay.entries):
                 self._resume_outstanding(replay, conductor)
 
-    def _feed(self, replay: Replay, entries: list[Entry]) -> None:
+    def _feed(self, replay: Replay, entries: list[Entry]) -> Sequence[Entry]:
+        """Apply entries, and return those that are left for the next turn."""
         if self._source.trace is None:
-            replay.feed(entries)
-            return
+            return replay.feed_for_a_turn(entries)
         rest = entries
         if not replay.entries:  # the first two entries say whether the run has begun
             with self._source.trace.at(BEGINNING):
@@ -88,6 +91,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         for entry in rest:
             with self._source.trace.at(FIRST_ENTRY + replay.entries):
                 replay.feed([entry])
+        return ()
 
     def _at(self, place: int) -> AbstractContextManager[None]:
         """Mark a place in the replay of a run that may have crashed an engine."""

@@ -14,6 +14,7 @@ from stretto.actors.runs.idempotency import idempotency_of
 from stretto.definitions.context import NO_ENVIRONMENT, NO_SECRECY
 from stretto.definitions.data import FrozenDict
 from stretto.definitions.errors import LimitExceeded
+from stretto.definitions.expressions import DEFAULT_LIMITS
 from stretto.definitions.model import Workflow, bind
 
 if TYPE_CHECKING:
@@ -84,11 +85,12 @@ class RunRequest:
         idempotency_key: The client's key.
         rerun: The earlier run that this one repeats.
         reuse_plan: The results of that run to reuse.
+        limits: The limits on the run's expressions.
     """
 
     __slots__ = (
-        "accepted", "depth", "family", "handle", "idempotency_key", "inputs", "lane", "mask", "nested", "origin",
-        "parent", "rerun", "reuse_plan", "scope", "secrecy", "surroundings", "watchers", "workflow",
+        "accepted", "depth", "family", "handle", "idempotency_key", "inputs", "lane", "limits", "mask", "nested",
+        "origin", "parent", "rerun", "reuse_plan", "scope", "secrecy", "surroundings", "watchers", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -117,6 +119,7 @@ class RunRequest:
         self.idempotency_key: str | None = None
         self.rerun: Rerun | None = None
         self.reuse_plan: ReusePlan | None = None
+        self.limits = DEFAULT_LIMITS
 
     def acceptance(self, parameters: FrozenDict, accepted_at: float, *, secret: bool) -> RunAccepted:
         """Return the journal's record of the accepted run.
@@ -130,6 +133,6 @@ class RunRequest:
         return RunAccepted(
             run_id=self.handle.id, workflow=self.workflow, parameters=parameters, surroundings=self.surroundings,
             accepted_at=accepted_at, secret=secret or self.secrecy != NO_SECRECY, parent=self.parent,
-            depth=self.depth, rerun=self.rerun, origin=self.origin,
+            depth=self.depth, rerun=self.rerun, origin=self.origin, limits=self.limits,
             idempotency=None if key is None else idempotency_of(key, self.workflow, self.inputs),
         )  # fmt: skip

@@ -15,9 +15,11 @@ from stretto.actors.outcome import new_run_id
 from stretto.actors.runners import EngineRunner
 from stretto.actors.runs.permits import PermitPool
 from stretto.definitions.conductor import Conductor
+from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.metrics import Instruments
 
 MAX_ITEMS_IN_FLIGHT: Final = 1024
+MAX_RUNS: Final = 100_000
 MAX_RESULT_BYTES: Final = 64 * 1024 * 1024
 """Bytes of the JSON text of one action's result. A larger one fails its item."""
 
@@ -40,6 +42,7 @@ class Services:
         readers: Read from the store.
         permits: Limit the items in flight.
         files: Reads and writes the files that workflows name.
+        limits: The limits on the expressions of new runs.
         guard: Breaks off evaluations that take too long.
         max_result_bytes: The bound on the size of one action's result.
         context_bytes: The context's weight by run. Each run updates its own.
@@ -58,6 +61,7 @@ class Services:
     readers: Readers | NoReaders = field(default_factory=NoReaders)
     permits: PermitPool = field(default_factory=lambda: PermitPool(MAX_ITEMS_IN_FLIGHT))
     files: FileWork = field(default_factory=FileThreads)
+    limits: ExpressionLimits = DEFAULT_LIMITS
     guard: Guard = field(default_factory=Unguarded)
     max_result_bytes: int = MAX_RESULT_BYTES
     _engine: pykka.ActorRef[Any] | None = None

@@ -141,6 +141,7 @@ class RunSupervisor(DispatchedActor):
             request.workflow, run.run_id, parameters, accepted_at,
             None if request.parent is None else request.parent.system_parent,
             surroundings=request.surroundings, mask=request.mask, secrecy=request.secrecy,
+            limits=request.limits,
         )  # fmt: skip
         # Also without secrets: those of its sub-workflows are added to this mask.
         mask_run(run.run_id, conductor.mask.anything)

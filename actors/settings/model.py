@@ -7,9 +7,11 @@ import msgspec
 from msgspec import Meta
 
 from stretto.actors.actions import LINK_LOCAL_AND_METADATA
+from stretto.definitions.expressions import DEFAULT_LIMITS, LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits
 
 # Defined here, because the import of Engine takes as long as the rest of `stretto config show`.
 MAX_ITEMS_IN_FLIGHT = 1024
+MAX_RUNS = 100_000
 MAX_RESULT_BYTES = 64 * 1024 * 1024
 THREADS = 16
 MAX_THREADS_LEFT_BEHIND = 64
@@ -39,6 +41,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         retain_days: How many days an ended run is kept. None keeps it forever.
         retain_runs: How many ended runs are kept. None keeps all.
         max_items_in_flight: How many items run at a time.
+        max_runs: How many runs are in progress at a time. A new run above that is refused.
         max_result_bytes: How many bytes the JSON text of one action's result may have.
         threads: How many threads run plain functions.
         max_threads_left_behind: How many of them are replaced while their function hangs, its item having ended.
@@ -59,6 +62,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=0)] | None, Meta(description="a whole number, at least 0, or null")
     ] = None
     max_items_in_flight: Count = MAX_ITEMS_IN_FLIGHT
+    max_runs: Count = MAX_RUNS
     max_result_bytes: Count = MAX_RESULT_BYTES
     threads: Count = THREADS
     max_threads_left_behind: Annotated[int, Meta(ge=0, description="a whole number, at least 0")] = (
@@ -99,6 +103,26 @@ class HttpSettings(msgspec.Struct, frozen=True, kw_only=True):
             ip_network(text)
 
 
+def _limit(least: int) -> Meta:
+    return Meta(ge=least, le=MOST, description=f"a whole number from {least:,} to {MOST:,}")
+
+
+class ExpressionsSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The section `expressions`: the limits on the expressions of new runs. A run in the store keeps those it had.
+
+    Attributes:
+        max_cost: The units of work of one evaluation. A unit is about 0.1 us. An event's expressions share twice that.
+        max_bytes: The bytes of new texts, lists and objects of one evaluation. An event's expressions share twice that.
+    """
+
+    max_cost: Annotated[int, _limit(LEAST_MAX_COST)] = DEFAULT_LIMITS.max_cost
+    max_bytes: Annotated[int, _limit(LEAST_MAX_BYTES)] = DEFAULT_LIMITS.max_bytes
+
+    def as_limits(self) -> ExpressionLimits:
+        """Return the limits, as runs record them."""
+        return ExpressionLimits(self.max_cost, self.max_bytes)
+
+
 class CoreLocalSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The section `core_local`. `rendered_cmd` is for commands with expressions in Orquesta definitions."""
 
@@ -133,6 +157,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     engine: EngineSettings = EngineSettings()
     serve: ServeSettings = ServeSettings()
     http: HttpSettings = HttpSettings()
+    expressions: ExpressionsSettings = ExpressionsSettings()
     core_local: CoreLocalSettings = CoreLocalSettings()
     files: FilesSettings = FilesSettings()
     logging: LoggingSettings = LoggingSettings()

@@ -17,6 +17,7 @@ from stretto.definitions.conductor.visits import ItemId
 from stretto.definitions.conductor.waits import Wait
 from stretto.definitions.context import NO_ENVIRONMENT, NO_SECRECY, Mask, RunEnvironment, Secrecy
 from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, FrozenList
+from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
 
 HANDLERS: Final[Handlers] = {**item_events.HANDLERS, **controls.HANDLERS}
@@ -45,6 +46,7 @@ class Conductor:
         mask: Mask | None = None,
         initial: FrozenDict = EMPTY_OBJECT,
         secrecy: Secrecy = NO_SECRECY,
+        limits: ExpressionLimits = DEFAULT_LIMITS,
         skip_delay: Callable[[Visit, float], None] | None = None,
     ) -> None:
         """Take a definition and the run's parameters.
@@ -59,11 +61,12 @@ class Conductor:
             mask: The parent's mask, whose secrets are secrets of this run, too.
             initial: Variables of the first branch, where contexts go by branches.
             secrecy: The parameters of actions and workflows that are secret.
+            limits: The limits on the run's expressions, as recorded when it was accepted.
             skip_delay: Called with each delay of a visit, which then passes at once. With None delays are waited for.
         """
         self._state = RunState(
             workflow, run_id, parameters, started_at, parent, surroundings=surroundings, mask=mask, initial=initial,
-            secrecy=secrecy, skip_delay=skip_delay,
+            secrecy=secrecy, limits=limits, skip_delay=skip_delay,
         )  # fmt: skip
         self.workflow = workflow
         # A copy, not a property: the run's supervisor reads it several times an event.
@@ -114,6 +117,11 @@ class Conductor:
         return commands
 
     # ---- inquiries
+
+    def units_spent(self) -> int:
+        """Return the units of work of the last event's expressions."""
+        moment = self._state.known_moment
+        return 0 if moment is None else moment.spent()
 
     def errors(self) -> FrozenList:
         """Return the records of all errors so far, masked."""

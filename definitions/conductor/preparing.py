@@ -54,6 +54,7 @@ class _Rendering:
             return None
         if task.with_items is None:
             return [self._prepared(task.action, self._scope)]
+        self._moment.budget.add_items(len(items))
         scopes = (ItemScope(self._snapshot, item, index) for index, item in enumerate(items))
         return [self._prepared(task.action, CompletionScope(scope, NOT_ENDED, None)) for scope in scopes]
 

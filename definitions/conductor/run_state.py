@@ -22,7 +22,7 @@ from stretto.definitions.context import (
     secret_fields,
 )
 from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, FrozenList, freeze
-from stretto.definitions.expressions import Moment
+from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits, Moment
 from stretto.definitions.model import Workflow, graph_of
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class RunState:
     __slots__ = (
         "active", "arrivals", "at", "begun", "broken_off", "cancelled", "commands", "context", "deadline", "due",
         "ended", "entered", "errors", "event_count", "extension", "fail_fast", "failed", "initial", "is_child",
-        "known_moment", "mask",
+        "known_moment", "limits", "mask",
         "paused_from_below", "paused_items", "run_id", "semantics", "since", "skip_delay", "skipping", "status",
         "status_table", "terminal", "transitions", "visits", "workflow",
     )  # fmt: skip
@@ -56,8 +56,10 @@ class RunState:
         mask: Mask | None = None,
         initial: FrozenDict = EMPTY_OBJECT,
         secrecy: Secrecy = NO_SECRECY,
+        limits: ExpressionLimits = DEFAULT_LIMITS,
         skip_delay: "Callable[[Visit, float], None] | None" = None,
     ) -> None:
+        self.limits = limits
         self.workflow = workflow
         self.semantics = workflow.semantics
         self.run_id = run_id
@@ -93,7 +95,7 @@ class RunState:
         self.mask = Mask(base=surroundings.mask) if mask is None else mask
         facts = RunFacts(
             parameters, system, workflow.tasks, surroundings=surroundings, mask=self.mask, secrecy=secrecy,
-            secret_parameters=secret_fields(workflow.parameters), status_of=self.arrivals.status_of,
+            limits=limits, secret_parameters=secret_fields(workflow.parameters), status_of=self.arrivals.status_of,
         )  # fmt: skip
         self.context: Contexts = CONTEXTS[workflow.semantics.publish](facts)
         self.transitions = Transitions(workflow, self.context)
@@ -121,7 +123,7 @@ class RunState:
         """The current event as expressions see it. Most events evaluate none, so it is made on demand."""
         moment = self.known_moment
         if moment is None:
-            moment = self.known_moment = Moment(self.at, self.run_id, self.event_count)
+            moment = self.known_moment = Moment(self.at, self.run_id, self.event_count, limits=self.limits)
         return moment
 
     def masked(self, data: Masked) -> Masked:

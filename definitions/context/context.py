@@ -21,7 +21,9 @@ from stretto.definitions.context.task_record import TaskRecord
 from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, weigh
 from stretto.definitions.expressions import (
     ABSENT,
+    DEFAULT_LIMITS,
     Completion,
+    ExpressionLimits,
     Guarded,
     GuardedNamespace,
     GuardedValue,
@@ -70,11 +72,12 @@ class RunFacts:
         partly_secret: The names of the parameters that contain secrets.
         status_of: Returns the status of a task's last visit on a route, or on the nearest route that led to it. None
             means that it has not run.
+        limits: The limits on the run's expressions.
     """
 
     __slots__ = (
-        "mask", "parameters", "partly_secret", "secrecy", "secret_parameters", "status_of", "surroundings", "system",
-        "task_names",
+        "limits", "mask", "parameters", "partly_secret", "secrecy", "secret_parameters", "status_of", "surroundings",
+        "system", "task_names",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 - keyword arguments, of which the first three are required
@@ -88,7 +91,9 @@ class RunFacts:
         status_of: StatusOf = lambda _task, _route: None,
         secret_parameters: Iterable[Fields] = (),
         secrecy: Secrecy = NO_SECRECY,
+        limits: ExpressionLimits = DEFAULT_LIMITS,
     ) -> None:
+        self.limits = limits
         self.status_of = status_of
         self.parameters = parameters
         self.system = system

@@ -14,6 +14,14 @@ from stretto.definitions.lazy_face import lazy_face
 if TYPE_CHECKING:
     from stretto.definitions.expressions.arguments import type_name
     from stretto.definitions.expressions.base.guarding import Guarded, GuardedNamespace, GuardedValue
+    from stretto.definitions.expressions.base.limits import (
+        DEFAULT_LIMITS,
+        LEAST_MAX_BYTES,
+        LEAST_MAX_COST,
+        MOST,
+        UNRECORDED_LIMITS,
+        ExpressionLimits,
+    )
     from stretto.definitions.expressions.base.moment import Moment
     from stretto.definitions.expressions.base.namespaces import (
         ABSENT,
@@ -48,6 +56,7 @@ else:
         __name__,
         {
             "base.guarding": "Guarded GuardedNamespace GuardedValue",
+            "base.limits": "DEFAULT_LIMITS LEAST_MAX_BYTES LEAST_MAX_COST MOST UNRECORDED_LIMITS ExpressionLimits",
             "base.moment": "Moment",
             "base.namespaces": "ABSENT Completion InFull Namespace Read Readable Scope TaskNamespace",
             "base.running": "evaluation evaluation_in",
@@ -66,11 +75,17 @@ else:
 
 __all__ = [
     "ABSENT",
+    "DEFAULT_LIMITS",
     "FUNCTION_NAMES",
+    "LEAST_MAX_BYTES",
+    "LEAST_MAX_COST",
+    "MOST",
+    "UNRECORDED_LIMITS",
     "AllOf",
     "Completion",
     "Constant",
     "Expression",
+    "ExpressionLimits",
     "Guarded",
     "GuardedNamespace",
     "GuardedValue",

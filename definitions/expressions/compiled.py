@@ -3,8 +3,8 @@
     Plain --_Writer--> source and constants --compile, exec--> evaluate(scope, moment)
 
 Such a function handles only the common case: data that exists, in a scope without secrets. For anything else (a
-missing field, a method, a guarded name, a limit) it falls back to full evaluation, which reports errors and learns
-secrets. The second evaluation is safe because reading plain values has no side effects.
+missing field, a method, a guarded name, a long text, a large object in a text) it falls back to full evaluation, which
+reports errors, learns secrets and pays. The second evaluation is safe because reading plain values has no side effects.
 
 The source contains no text of the definition. Names, keys and literal texts are constants, c0, c1, ..., so templates of
 the same shape share one code object. For `{{ workflow.greeting }}, {{ item.name }}` it is
@@ -23,7 +23,7 @@ the same shape share one code object. For `{{ workflow.greeting }}, {{ item.name
                 v4 = v3[c4] if type(v3) is FrozenDict else field(v3, c4)
                 v5 = v4 if type(v4) is str else shown(v4)
                 v6 = f"{v2}{c2}{v5}"
-                if len(v6) > MAX_BYTES or not v6.isascii(): check_text(v6)
+                if len(v6) > FREE_TEXT_BYTES or not v6.isascii(): check_text(v6)
                 return v6
             except Exception:
                 pass
@@ -54,7 +54,7 @@ from stretto.definitions.data import (
     object_of,
     object_with,
 )
-from stretto.definitions.expressions.base.bounds import MAX_BYTES, Fuel, text_bytes
+from stretto.definitions.expressions.base.bounds import FREE_TEXT_BYTES, Fuel, text_bytes
 from stretto.definitions.expressions.base.moment import Moment
 from stretto.definitions.expressions.base.namespaces import ITEM_NAMES, InFull, Readable, Scope
 from stretto.definitions.expressions.base.plain_values import Joined, Listed, Literal, Members, Path, Plain
@@ -168,9 +168,9 @@ class _Writer:
         shown = "".join(f"{{{self._part(part)}}}" for part in parts)
         values = [name for name in _PART.findall(shown) if name.startswith("v")]
         if len(values) > MAX_UNCHECKED_PARTS:
-            self._own.append(f"if {' + '.join(f'len({name})' for name in values)} > MAX_BYTES: refuse()")
+            self._own.append(f"if {' + '.join(f'len({name})' for name in values)} > FREE_TEXT_BYTES: refuse()")
         text = self._assign(self._own, f'f"{shown}"')
-        self._own.append(f"if len({text}) > MAX_BYTES or not {text}.isascii(): check_text({text})")
+        self._own.append(f"if len({text}) > FREE_TEXT_BYTES or not {text}.isascii(): check_text({text})")
         return text
 
     def _part(self, part: str | Literal | Path) -> str:
@@ -244,7 +244,7 @@ def _check(value: Any) -> None:
 
 
 def _check_text(text: str) -> None:
-    if text_bytes(text) > MAX_BYTES or not is_frozen(text):
+    if text_bytes(text) > FREE_TEXT_BYTES or not is_frozen(text):
         raise InFull
 
 
@@ -252,6 +252,8 @@ def _shown(value: Any) -> str:
     """Return the text of a value that is not text."""
     if type(value) is int and LEAST_INTEGER <= value <= MOST_INTEGER:
         return str(value)
+    if isinstance(value, FrozenDict | FrozenList) and value.weight > FREE_TEXT_BYTES:
+        raise InFull  # its JSON is paid for
     _check(value)
     return text_of(value, Fuel())
 
@@ -261,7 +263,7 @@ _KNOWN: dict[str, Any] = {
     "FrozenDict": FrozenDict,
     "FrozenList": FrozenList,
     "MAX_DEPTH": MAX_DEPTH,
-    "MAX_BYTES": MAX_BYTES,
+    "FREE_TEXT_BYTES": FREE_TEXT_BYTES,
     "MAX_WEIGHT": MAX_WEIGHT,
     "check": _check,
     "check_bounds": check_bounds,

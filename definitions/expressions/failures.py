@@ -11,6 +11,7 @@ from stretto.definitions.errors import (
     names_there,
     nearest,
 )
+from stretto.definitions.expressions.base.bounds import OutOfFuel
 from stretto.definitions.expressions.base.moment import Moment
 from stretto.definitions.expressions.base.running import evaluated_in
 from stretto.definitions.expressions.sandbox import UnknownName
@@ -20,10 +21,11 @@ def harmless_error(error: Exception, moment: Moment) -> Exception:
     """Return the error, or one without details if a secret was read, because they might quote it in any form."""
     if moment.sources is None:
         return error
-    if isinstance(error, LimitExceeded):  # its text has only numbers
-        moment.sources = None
-        return error
     moment.sources = None
+    if isinstance(error, OutOfFuel):
+        return LimitExceeded(error.without_need)
+    if isinstance(error, LimitExceeded):  # its text has only constants
+        return error
     return ValueError("it failed after reading a secret; the reason is not shown, because it could reveal the secret")
 
 

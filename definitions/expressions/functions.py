@@ -125,7 +125,7 @@ def _match(fuel: Fuel, pattern: Any, value: Any) -> bool:
     except ValueError as error:
         raise ValueError(f"match() cannot read the pattern: {error}") from None
     text = text_argument("match", value)
-    pay_for_matching(fuel, positions, len(text))
+    pay_for_matching(fuel, positions, text)
     return search(text) is not None
 
 

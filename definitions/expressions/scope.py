@@ -32,13 +32,13 @@ class ScopeContext(Context):
 
     __slots__ = ("environment", "eval_ctx", "fuel", "moment", "scope")
 
-    def __init__(self, environment: Any, scope: Scope, moment: Moment) -> None:
+    def __init__(self, environment: Any, scope: Scope, moment: Moment, fuel: Fuel) -> None:
         # Jinja's __init__ is skipped deliberately: its work is only for template inheritance.
         self.environment = environment
         self.eval_ctx = environment.evaluation_context
         self.scope = scope
         self.moment = moment
-        self.fuel = Fuel()
+        self.fuel = fuel
 
     def resolve_or_missing(self, key: str) -> Any:
         """Return a function, a name of the scope, or Jinja's `missing`."""
@@ -56,8 +56,8 @@ class StatementsContext(ScopeContext):
 
     __slots__ = ("exported_vars", "vars")
 
-    def __init__(self, environment: Any, scope: Scope, moment: Moment) -> None:
-        super().__init__(environment, scope, moment)
+    def __init__(self, environment: Any, scope: Scope, moment: Moment, fuel: Fuel) -> None:
+        super().__init__(environment, scope, moment, fuel)
         self.vars: dict[str, Any] = {}
         self.exported_vars: set[str] = set()
 

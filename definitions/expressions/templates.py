@@ -13,12 +13,12 @@ from jinja2 import TemplateError, nodes
 
 from stretto.definitions.data import Data, check_bounds, freeze, list_of, object_of
 from stretto.definitions.errors import ExpressionError, Finding, NotData, Place, StrettoError
-from stretto.definitions.expressions.base.bounds import Fuel, check_length, check_texts, text_bytes
+from stretto.definitions.expressions.base.bounds import COPIED, EVALUATION_UNITS, FREE_TEXT_BYTES, Fuel, text_bytes
 from stretto.definitions.expressions.base.moment import Moment
 from stretto.definitions.expressions.base.namespaces import Scope
 from stretto.definitions.expressions.base.plain_values import Joined, Listed, Literal, Members, Path, Plain, plain_of
 from stretto.definitions.expressions.base.running import evaluation
-from stretto.definitions.expressions.base.values import settle, text_of
+from stretto.definitions.expressions.base.values import plain_text_of, settle, text_of
 from stretto.definitions.expressions.compiled import Evaluate, compile_plain
 from stretto.definitions.expressions.failures import author_error, harmless_error, shortened
 from stretto.definitions.expressions.sandbox import ExpressionSandbox, TextSandbox
@@ -140,12 +140,14 @@ class Expression(Written):
 
     def evaluate_text_in_full(self, scope: Scope, moment: Moment) -> str:
         """Return the text of the value between other text, as Jinja computes it."""
-        return self._computed(text_of, scope, moment)
+        return self._computed(text_of if self.plain is None else plain_text_of, scope, moment)
 
     @evaluation("self")
     def _computed(self, convert: Callable[[Any, Fuel], Value], scope: Scope, moment: Moment) -> Value:
-        context = ScopeContext(_EXPRESSIONS, scope, moment)
+        context = ScopeContext(_EXPRESSIONS, scope, moment, moment.fuel())
         try:
+            if self.plain is None:  # the fast path of a plain value has no fuel
+                context.fuel.burn(EVALUATION_UNITS)
             value = convert(self._function(context), context.fuel)
         except Exception as error:  # noqa: BLE001 - an untrusted expression can raise anything
             raise _author_error(harmless_error(error, moment), self, scope) from None
@@ -175,8 +177,12 @@ class Text(Written):
     def evaluate_in_full(self, scope: Scope, moment: Moment) -> str:
         """Evaluate the expressions one by one."""
         texts = [part if isinstance(part, str) else part.evaluate_text(scope, moment) for part in self._parts]
+        size = sum(map(text_bytes, texts))
         try:
-            check_texts(texts)
+            if size > FREE_TEXT_BYTES:
+                fuel = moment.fuel()
+                fuel.make(size)
+                fuel.burn(size // COPIED)
             return _checked("".join(texts))
         except StrettoError as error:
             source = next(self.expressions()).source
@@ -204,14 +210,13 @@ class Statements(Written):
     @evaluation("self")
     def evaluate(self, scope: Scope, moment: Moment) -> str:
         """Run the statements and join their output."""
-        context = StatementsContext(_TEXTS, scope, moment)
+        context = StatementsContext(_TEXTS, scope, moment, moment.fuel())
         texts: list[str] = []
-        length = 0
         try:
+            context.fuel.burn(EVALUATION_UNITS)
             for part in self._function(context):
                 texts.append(text_of(part, context.fuel))
-                length += text_bytes(texts[-1])
-                check_length(length)
+                context.fuel.make_text(len(texts[-1]), texts[-1])
             text = _checked("".join(texts))
         except Exception as error:  # noqa: BLE001 - an untrusted expression can raise anything
             raise _author_error(harmless_error(error, moment), self, scope) from None

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from stretto.actors.actions import RenderedCommands
     from stretto.actors.catalogue import Library, Rules
     from stretto.actors.locating import Survey
+    from stretto.actors.settings import Settings
     from stretto.definitions.errors import Finding
+    from stretto.definitions.expressions import ExpressionLimits
 
 DEFINITIONS = click.option("--definitions", multiple=True, metavar="DIR", help="A folder of definitions. Repeatable.")
 ACTIONS = click.option(
@@ -65,9 +67,18 @@ def load_or_exit(
 
 def rendered_commands() -> "RenderedCommands":
     """Return the setting `core_local.rendered_cmd`. An invalid config file ends the process."""
+    return _settings().core_local.rendered_cmd
+
+
+def expression_limits() -> "ExpressionLimits":
+    """Return the settings of the section `expressions`. An invalid config file ends the process."""
+    return _settings().expressions.as_limits()
+
+
+def _settings() -> "Settings":
     from stretto.actors.settings import InvalidSettings, read_settings
 
     try:
-        return read_settings().settings.core_local.rendered_cmd
+        return read_settings().settings
     except InvalidSettings as error:
         give_up("\n  ".join(["the configuration cannot be used", *error.problems]), USAGE)

@@ -17,7 +17,7 @@ _DAMAGED: Final = frozenset({"cannot_replay", "unreadable_record"})
 _REFUSED_AS_UNREACHABLE: Final = _DAMAGED | frozenset(
     {
         "busy", "engine_stopped", "engine_stopping", "internal_error", "not_allowed", "run_parked", "store_lost",
-        "store_unavailable",
+        "store_unavailable", "too_many_runs",
     }
 )  # fmt: skip
 """The codes of refusals whose cause is the daemon or its store, not the request."""

@@ -75,6 +75,8 @@ class Acceptance:
                 "origin": accepted.origin,
                 "definition": self._shared.definition(accepted),
                 "surroundings": self._shared.surroundings(accepted.surroundings),
+                "max_cost": accepted.limits.max_cost,
+                "max_bytes": accepted.limits.max_bytes,
             }
 
     def _inputs(self, number: int, accepted: RunAccepted) -> tuple[Any, ...]:

@@ -1,6 +1,6 @@
 """Writes the progress of runs. An entry is one inserted row; visits, statuses and ends are updated in place."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -24,7 +24,7 @@ class ProgressWriter:
 
     def write(self, transaction: Transaction, happened: Sequence[Happened], numbers: Mapping[str, int]) -> None:
         """Write records with one statement per table; `numbers` are the runs' numbers. Raises Unrecordable."""
-        for rows in _portions(self._rows(happened, numbers)):
+        for rows in self._portions(happened, numbers):
             transaction.insert(transaction.statements.many_entries, rows)
         # The last state of a visit or a run wins.
         tasks: dict[tuple[Any, ...], tuple[Any, ...]] = {}
@@ -44,31 +44,24 @@ class ProgressWriter:
         transaction.write(transaction.statements.states, list(states.values()))
         transaction.write(transaction.statements.ends, list(ends.values()))
 
-    def _rows(self, happened: Sequence[Happened], numbers: Mapping[str, int]) -> Iterator[Row]:
+    def _portions(self, happened: Sequence[Happened], numbers: Mapping[str, int]) -> Iterator[list[Row]]:
+        """Yield the rows of entries in portions of some PORTION_BYTES. One loop, which runs for every item."""
+        portion: list[Row] = []
+        size = 0
         for each in happened:
+            run, secret = numbers[each.run_id], each.secret
             with recording(each.run_id):
-                yield from self._entries(numbers[each.run_id], each)
-
-    def _entries(self, run: int, happened: Happened) -> Iterator[Row]:
-        secret, keyring = happened.secret, self._keyring
-        for number, entry in enumerate(happened.entries, happened.first):
-            columns = encode_entry(entry)
-            if columns.body is not None and (secret or columns.kind in ALWAYS_SECRET):
-                yield (run, number, *columns[:-1], encrypt(columns.body, keyring))
-            else:
-                yield (run, number, *columns)
-
-
-def _portions(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    portion: list[Row] = []
-    size = 0
-    for row in rows:
-        portion.append(row)
-        size += 0 if row[-1] is None else len(row[-1])
-        if size >= PORTION_BYTES:
-            yield portion
-            portion, size = [], 0
-    yield portion
+                for number, entry in enumerate(each.entries, each.first):
+                    *columns, body = encode_entry(entry)
+                    if body is not None:
+                        if secret or columns[0] in ALWAYS_SECRET:
+                            body = encrypt(body, self._keyring)
+                        size += len(body)
+                    portion.append((run, number, *columns, body))
+                    if size >= PORTION_BYTES:
+                        yield portion
+                        portion, size = [], 0
+        yield portion
 
 
 def _end(run: int, ending: Ending) -> tuple[Any, ...]:

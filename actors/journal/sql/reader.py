@@ -53,6 +53,7 @@ from stretto.actors.journal.store import (
     Unfinished,
 )
 from stretto.definitions.conductor import ItemCompleted
+from stretto.definitions.expressions import UNRECORDED_LIMITS, ExpressionLimits
 
 _PORTION: Final = 500
 """Unfinished runs read in one transaction."""
@@ -149,6 +150,7 @@ class SqlReader:
             depth=row.depth,
             idempotency=self._idempotency(row),
             rerun=None if row.rerun_of is None else Rerun(row.rerun_of, row.rerun_scope),
+            limits=_limits(row),
             origin=_origin(row),
         )
 
@@ -388,3 +390,8 @@ def _run_row(row: Any) -> RunRow:
         rerun_scope=row.rerun_scope,
         origin=row.origin,
     )
+
+
+def _limits(row: Any) -> ExpressionLimits:
+    """Return the limits of a run from a row of `runs`."""
+    return UNRECORDED_LIMITS if row.max_cost is None else ExpressionLimits(row.max_cost, row.max_bytes)

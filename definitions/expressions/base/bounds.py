@@ -2,7 +2,7 @@
 
 Every operation pays before it runs, by what it will read or make. There are two budgets:
 
-`MAX_COST` counts units of work. A unit is about 0.1 us of CPU. Fixed costs (a loop's body, a call) are paid by the
+`max_cost` counts units of work. A unit is about 0.1 us of CPU. Fixed costs (a loop's body, a call) are paid by the
 element; an operation on a text or list pays by its length. The rates below are characters or elements a unit.
 They were measured with CPython 3.11 and RE2 on a shared two-core machine (CPU time, best of three), over a text of
 4,000,000 characters and lists of 200,000 members, for the operands below. Worse operands may exist:
@@ -16,8 +16,10 @@ They were measured with CPython 3.11 and RE2 on a shared two-core machine (CPU t
     copy a list                     4 ns a member           compare, `in` a list     8 to 24 ns a member
     compare records                 2.6 ns a byte of JSON   sort                     10 to 50 a comparison
 
-`MAX_BYTES` counts the memory of new texts (one byte a character, four if one is not ASCII) and of new containers.
+`max_bytes` counts the memory of new texts (one byte a character, four if one is not ASCII) and of new containers.
 Values that an expression only reads or passes on do not count.
+
+A run records its limits when it is accepted (`limits`). All expressions of one event share a budget, too (`budget`).
 """
 
 import re
@@ -26,15 +28,16 @@ from typing import Any
 
 from stretto.definitions.data import FrozenDict, FrozenList
 from stretto.definitions.errors import LimitExceeded
+from stretto.definitions.expressions.base.limits import DEFAULT_LIMITS, UNLIMITED, ExpressionLimits
 
 MAX_SOURCE_LENGTH = 20_000
 """Maximum length of one expression, or of a text with expressions."""
 MAX_NESTING = 100
 """Maximum levels of nesting within an expression; Python's own compiler fails at 200."""
-MAX_COST = 5_000_000
-"""Maximum units of work of one evaluation: about half a second."""
-MAX_BYTES = 64 * 1024 * 1024
-"""Maximum memory of all texts and containers that one evaluation creates."""
+FREE_TEXT_BYTES = 4096
+"""A text of at most this size is not paid for if it is only put together from plain values."""
+EVALUATION_UNITS = 20
+"""The units of every computed expression: about two microseconds, apart from its operations."""
 MAX_INTEGER_BITS = 1024
 """Maximum size of an intermediate integer; the value of an expression has at most 64 bits."""
 MAX_FORMAT_WIDTH = 1000
@@ -64,14 +67,34 @@ TEXT_BYTES = 64
 _FORMAT_NUMBER = re.compile(r"\d+")
 _FORMAT_STAR = re.compile(r"%[-+ #0]*\*|%[-+ #0]*\d*\.\*")
 _ATOMS = frozenset({int, float, bool, type(None)})
+_UNITS = {
+    "max_cost": ("units of work", "what it reads, compares and creates; a unit is about 0.1 us"),
+    "max_bytes": ("bytes", "the memory of its new texts, lists and objects"),
+}
+
+
+class OutOfFuel(LimitExceeded):
+    """An evaluation needs more than its limit. The text of the error names the limit, the setting and the need.
+
+    Attributes:
+        without_need: The same text without the need, which could reveal the size of a secret.
+    """
+
+    def __init__(self, message: str, without_need: str) -> None:
+        super().__init__(message)
+        self.without_need = without_need
+
+    def __reduce__(self) -> tuple[type["OutOfFuel"], tuple[str, str]]:
+        return type(self), (str(self), self.without_need)
 
 
 class Fuel:
     """The remaining units of work and bytes of one evaluation.
 
     Args:
-        max_cost: The limit on work; `MAX_COST` by default.
-        max_bytes: The limit on new memory; `MAX_BYTES` by default.
+        limits: The limits of the run.
+        cost_left: The units that the event's expressions may still use. The evaluation gets no more.
+        bytes_left: The same for new memory.
 
     Attributes:
         left: The remaining units of work.
@@ -79,27 +102,50 @@ class Fuel:
         patterns: The regular expressions that the evaluation has paid for.
     """
 
-    __slots__ = ("left", "max_bytes", "max_cost", "patterns", "room")
+    __slots__ = ("_bytes", "_cost", "_limits", "left", "patterns", "room")
 
-    def __init__(self, max_cost: int | None = None, max_bytes: int | None = None) -> None:
-        self.max_cost = self.left = MAX_COST if max_cost is None else max_cost
-        self.max_bytes = self.room = MAX_BYTES if max_bytes is None else max_bytes
+    def __init__(
+        self, limits: ExpressionLimits = DEFAULT_LIMITS, cost_left: int = UNLIMITED, bytes_left: int = UNLIMITED
+    ) -> None:
+        self._limits = limits
+        cost, size = limits.max_cost, limits.max_bytes
+        # Not min(), which takes a third of the time of this method.
+        self._cost = self.left = cost if cost < cost_left else cost_left  # noqa: FURB136
+        self._bytes = self.room = size if size < bytes_left else bytes_left  # noqa: FURB136
         self.patterns: set[str] = set()
 
     def burn(self, units: int) -> None:
         """Pay for work, or raise `LimitExceeded` if fewer units are left."""
         self.left -= units
         if self.left < 0:
-            raise LimitExceeded(
-                f"the expression needs more than its limit max_cost of {self.max_cost:,} units of work "
-                "(what it reads, compares and creates; a unit is about 0.1 us)"
-            )
+            raise self._error("max_cost", self._cost, self._cost - self.left)
 
     def make(self, size: int) -> None:
         """Pay for new memory before it is used, or raise `LimitExceeded`."""
         self.room -= size
         if self.room < 0:
-            raise memory_error(self.max_bytes)
+            raise self._error("max_bytes", self._bytes, self._bytes - self.room)
+
+    def spent(self) -> tuple[int, int]:
+        """Return the units and bytes that the evaluation has used: at most what it had."""
+        return self._cost - max(self.left, 0), self._bytes - max(self.room, 0)
+
+    def _error(self, limit: str, had: int, needed: int) -> OutOfFuel:
+        most: int = getattr(self._limits, limit)
+        unit, things = _UNITS[limit]
+        if had == most:
+            stated = f"its limit of {most:,} {unit} (the setting expressions.{limit})"
+            return OutOfFuel(
+                f"the expression needs at least {needed:,} {unit}, more than {stated}: {things}",
+                f"the expression needs more than {stated}: {things}",
+            )
+        factor = self._limits.event_factor
+        shared = f"the event's budget of {factor} times {most:,} {unit} (expressions.{limit}) for all its expressions"
+        left = f"of which {had:,} were left"
+        return OutOfFuel(
+            f"the expression needs at least {needed:,} {unit}, more than is left of {shared}, {left}: {things}",
+            f"the expression needs more than is left of {shared}: {things}",
+        )
 
     def make_text(self, length: int, like: str = "", rate: int = COPIED) -> None:
         """Pay for a text of `length` characters before it is created from the text `like`."""
@@ -212,27 +258,9 @@ class Fuel:
         self.burn(times * sum(self.weigh(key) - 1 for key in keys if type(key) not in _ATOMS))
 
 
-def memory_error(limit: int) -> LimitExceeded:
-    """Return the error for texts and containers that are too large."""
-    return LimitExceeded(
-        f"the expression needs more than its limit max_bytes of {limit:,} bytes for new texts, lists and objects"
-    )
-
-
 def text_bytes(text: str) -> int:
     """Return the memory of a text, as the limits count it."""
     return len(text) if text.isascii() else 4 * len(text)
-
-
-def check_texts(texts: Iterable[str]) -> None:
-    """Raise `LimitExceeded` if the join of `texts` would be too large."""
-    check_length(sum(map(text_bytes, texts)))
-
-
-def check_length(size: int) -> None:
-    """Raise `LimitExceeded` if the texts of an evaluation would have more than `MAX_BYTES`."""
-    if size > MAX_BYTES:
-        raise memory_error(MAX_BYTES)
 
 
 def check_bits(bits: int) -> None:

@@ -1,15 +1,18 @@
-"""The time and randomness of expressions, which come from the current event, so that a replay agrees."""
+"""The time, randomness and budget of expressions, which come from the current event, so that a replay agrees."""
 
 import hashlib
 import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from stretto.definitions.expressions.base.bounds import Fuel
+from stretto.definitions.expressions.base.budget import Budget
 from stretto.definitions.expressions.base.guarding import Source
+from stretto.definitions.expressions.base.limits import DEFAULT_LIMITS, ExpressionLimits
 
 
 class Moment:
-    """The time of an evaluation, and the seed of its `uuid()`.
+    """The time of an event's evaluations, the seed of their `uuid()`, and their budget.
 
     Calls of `uuid()` are counted over all expressions of a moment, so that each returns a different id.
 
@@ -17,18 +20,42 @@ class Moment:
         at: The time in seconds since the epoch.
         seed: Identifies this evaluation within all runs: the run's id and the event's number, and for an item's input
             also the task, visit and index.
+        limits: The run's limits on expressions.
 
     Attributes:
         sources: The sources of secrets that the current expression has read, or None.
     """
 
-    __slots__ = ("_calls", "_seed", "at", "sources")
+    __slots__ = ("_budget", "_calls", "_first", "_limits", "_seed", "at", "sources")
 
-    def __init__(self, at: float, *seed: str | int) -> None:
+    def __init__(self, at: float, *seed: str | int, limits: ExpressionLimits = DEFAULT_LIMITS) -> None:
         self.at = at
         self._seed = seed
         self._calls = 0
         self.sources: list[Source] | None = None
+        self._limits = limits
+        # One evaluation needs no budget: its own limit is lower.
+        self._first: Fuel | None = None
+        self._budget: Budget | None = None
+
+    @property
+    def budget(self) -> Budget:
+        """The budget of all expressions of this moment, made on demand."""
+        budget = self._budget
+        if budget is None:
+            budget = self._budget = Budget(self._limits, self._first)
+        return budget
+
+    def spent(self) -> int:
+        """Return the units of work of all expressions so far."""
+        return 0 if self._budget is None and self._first is None else self.budget.spent()
+
+    def fuel(self) -> Fuel:
+        """Return the fuel of the next evaluation."""
+        if self._first is None and self._budget is None:
+            self._first = fuel = Fuel(self._limits)
+            return fuel
+        return self.budget.fuel()
 
     def note(self, source: Source) -> None:
         """Record that the current expression has read a secret."""

@@ -9,11 +9,13 @@ from jinja2.runtime import LoopContext
 
 from stretto.definitions.data import Data, FrozenDict, FrozenList, freeze, is_frozen, weigh
 from stretto.definitions.errors import NotData
-from stretto.definitions.expressions.base.bounds import LIST_BYTES, MEMBER_BYTES, WRITTEN, Fuel
+from stretto.definitions.expressions.base.bounds import FREE_TEXT_BYTES, LIST_BYTES, MEMBER_BYTES, WRITTEN, Fuel
 from stretto.definitions.expressions.base.namespaces import Readable
 
 JSON_PART = 1024 * 1024
 PART_UNITS = 6
+SETTLED_UNITS = 4
+"""The units for each member of a list that an expression returns, which is frozen."""
 _encode = msgspec.json.Encoder().encode
 _UNCHANGING = frozenset({str, int, float, bool, type(None), FrozenDict, FrozenList})
 
@@ -50,7 +52,7 @@ def _settle(value: Any, fuel: Fuel) -> Any:
     if isinstance(value, list | tuple | Iterator | range | KeysView | ValuesView | ItemsView | set | frozenset):
         if isinstance(value, Sized):
             fuel.make(2 * LIST_BYTES + 2 * MEMBER_BYTES * len(value))
-        return [_settle(member, fuel) for member in fuel.walk(value)]
+        return [_settle(member, fuel) for member in fuel.walk(value, SETTLED_UNITS)]
     if isinstance(value, Undefined):
         str(value)  # raises the error for the undefined name
     if isinstance(value, Readable):
@@ -74,6 +76,15 @@ def text_of(value: Any, fuel: Fuel) -> str:
     if isinstance(data, FrozenDict | FrozenList):
         return json_text(data, fuel)
     return str(data)
+
+
+def plain_text_of(value: Any, fuel: Fuel) -> str:
+    """Return the text of a plain value, as `text_of` does. A small object or list is not paid for.
+
+    The fast path of plain values has no fuel, and both ways must cost the same.
+    """
+    is_small = isinstance(value, FrozenDict | FrozenList) and value.weight <= FREE_TEXT_BYTES
+    return text_of(value, Fuel() if is_small else fuel)
 
 
 def json_text(data: Data, fuel: Fuel) -> str:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from stretto.definitions.errors import LimitExceeded
-from stretto.definitions.expressions.base.bounds import Fuel
 from stretto.definitions.expressions.base.guarding import Guarded
 from stretto.definitions.expressions.base.moment import Moment
 from stretto.definitions.expressions.base.namespaces import ABSENT, Completion, Namespace, Readable, Scope
@@ -25,7 +24,7 @@ class Evaluation:
     def __init__(self, scope: Scope, moment: Moment) -> None:
         self.scope = scope
         self.moment = moment
-        self.fuel = Fuel()
+        self.fuel = moment.fuel()
         self._repetitions = 0
 
     def variables(self) -> Readable:

@@ -125,8 +125,7 @@ class OrquestaContext(StatementsContext):
     """The context of a compiled expression, in which only functions have names."""
 
     def __init__(self, environment: Any, evaluation: Evaluation) -> None:
-        super().__init__(environment, evaluation.scope, evaluation.moment)
-        self.fuel = evaluation.fuel
+        super().__init__(environment, evaluation.scope, evaluation.moment, evaluation.fuel)
         self.evaluation = evaluation
 
     def resolve_or_missing(self, key: str) -> Any:

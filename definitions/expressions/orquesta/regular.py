@@ -18,13 +18,12 @@ from stretto.definitions.expressions.base.matching import (
     COMPILED_UNITS,
     MAX_PATTERN_LENGTH,
     pay_for_matching,
+    pay_for_scanning_on,
     positions_of,
 )
 
-FAR_CHARACTERS = 100
-"""The characters a unit of the rest of a text, which a pattern with an unbounded repetition may scan at each match."""
-MATCH_UNITS = 30
-"""The units of one of several matches: RE2's wrapper takes some microseconds for each."""
+MATCH_UNITS = 60
+"""The units of one of several matches: RE2's wrapper takes up to six microseconds for each."""
 
 _TOKEN = re.compile(
     r"\\u[0-9a-fA-F]{4}|\\U[0-9a-fA-F]{8}|\\.|\[\^?\]?|\]|\$|\{,\d+\}|\(\?(?:=|!|<=|<!|P=|\()|.", re.DOTALL
@@ -64,28 +63,28 @@ class Pattern:
 
     def is_in(self, fuel: Fuel, text: str) -> bool:
         """Return whether the pattern matches somewhere."""
-        pay_for_matching(fuel, self._positions, len(text))
+        pay_for_matching(fuel, self._positions, text)
         return self._loose.search(text) is not None
 
     def begins(self, fuel: Fuel, text: str) -> bool:
         """Return whether the pattern matches at the start."""
-        pay_for_matching(fuel, self._positions, len(text))
+        pay_for_matching(fuel, self._positions, text)
         return self._loose.match(text) is not None
 
     def first(self, fuel: Fuel, text: str) -> Any:
         """Return the first match, or None."""
-        pay_for_matching(fuel, self._positions, len(text))
+        pay_for_matching(fuel, self._positions, text)
         return self._exact.search(text)
 
     def matches(self, fuel: Fuel, text: str) -> Iterator[Any]:
         """Yield all matches."""
-        pay_for_matching(fuel, self._positions, len(text))
+        pay_for_matching(fuel, self._positions, text)
         for match in self._exact.finditer(text):
             fuel.burn(MATCH_UNITS + self._exact.groups)
             fuel.make_text(match.end() - match.start(), text)
             fuel.make((2 + self._exact.groups) * TEXT_BYTES)
             if self._far:
-                fuel.burn((len(text) - match.start()) // FAR_CHARACTERS)
+                pay_for_scanning_on(fuel, self._positions, text, match.start())
             yield match
 
     def all_of(self, fuel: Fuel, text: str) -> list[Any]:

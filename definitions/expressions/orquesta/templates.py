@@ -11,8 +11,8 @@ from typing import Any
 from jinja2 import Undefined
 
 from stretto.definitions.data import Data, FrozenDict, FrozenList, check_bounds, freeze, list_of, object_of
-from stretto.definitions.errors import ExpressionError, Finding, NotData, Place
-from stretto.definitions.expressions.base.bounds import SPLIT
+from stretto.definitions.errors import ExpressionError, Finding, LimitExceeded, NotData, Place
+from stretto.definitions.expressions.base.bounds import EVALUATION_UNITS, LIST_BYTES, MEMBER_BYTES, SPLIT
 from stretto.definitions.expressions.base.moment import Moment
 from stretto.definitions.expressions.base.namespaces import ABSENT, Scope
 from stretto.definitions.expressions.base.running import evaluation
@@ -140,13 +140,23 @@ class KeyedTemplate(Written):
         """Return the object with rendered keys and members."""
         made: dict[str, Data] = {}
         for key, member in self.members:
-            name = text_of(key.evaluate(scope, moment), Evaluation(scope, moment).fuel)
-            made[name] = member.evaluate(scope, moment)
+            made[self._name(key, scope, moment)] = member.evaluate(scope, moment)
         try:
             return check_bounds(object_of(made))
         except NotData as error:
             source = next((each.source for each in self.expressions()), "")
             raise ExpressionError(shortened(source), self.place, str(error)) from None
+
+    @staticmethod
+    def _name(key: Template, scope: Scope, moment: Moment) -> str:
+        value = key.evaluate(scope, moment)
+        if isinstance(value, str):
+            return value
+        try:
+            return text_of(value, moment.fuel())
+        except LimitExceeded as error:
+            source = next((each.source for each in key.expressions()), "")
+            raise _author_error(error, source, key.place, moment) from None
 
     def _written(self) -> tuple[object, ...]:
         return self.members, self.place
@@ -177,6 +187,7 @@ class Given(Written):
         if value is ABSENT:
             return None if self.default is None else self.default.evaluate(scope, moment)
         try:
+            evaluation.fuel.burn(EVALUATION_UNITS)
             data = _evaluated_deep(value, evaluation)
         except Exception as error:  # noqa: BLE001 - an untrusted expression can raise anything
             raise _author_error(error, self.name, self.place, moment) from None
@@ -190,6 +201,11 @@ class Given(Written):
     def expressions(self) -> Iterator[Source]:
         """Yield the expressions of the default."""
         return iter(()) if self.default is None else iter(self.default.expressions())
+
+
+MEMBER_UNITS = 4
+PAIR_UNITS = 12
+"""The units for a list's member and an object's pair of a given input, which are looked at for expressions."""
 
 
 def compile_text(text: str, locate: Locate, report: Report) -> Template:
@@ -264,6 +280,7 @@ def _is_in_raw(text: str, offset: int) -> bool:
 def _evaluated(rendering: Rendering, template: Expression | Text | Statements, scope: Scope, moment: Moment) -> Data:
     evaluation = Evaluation(scope, moment)
     try:
+        evaluation.fuel.burn(EVALUATION_UNITS)
         value = rendering.value(evaluation)
         if template.language == "jinja" and isinstance(value, str):
             _check_resolved(value, rendering)
@@ -290,9 +307,9 @@ def _evaluated_deep(value: Any, evaluation: Evaluation) -> Data:
         evaluation.fuel.burn(1 + len(value) // SPLIT)
         languages = languages_of(value)
         return settle(repeated(value, languages[0], evaluation), evaluation.fuel) if languages else value
-    if isinstance(value, FrozenDict | FrozenList):
-        evaluation.fuel.burn(len(value))
     if isinstance(value, FrozenDict):
+        evaluation.fuel.burn(PAIR_UNITS * len(value))
+        evaluation.fuel.make_object(len(value))
         members = {
             text_of(_evaluated_deep(key, evaluation), evaluation.fuel): _evaluated_deep(member, evaluation)
             for key, member in value.items()
@@ -301,6 +318,8 @@ def _evaluated_deep(value: Any, evaluation: Evaluation) -> Data:
             return value
         return check_bounds(object_of(members))
     if isinstance(value, FrozenList):
+        evaluation.fuel.burn(MEMBER_UNITS * len(value))
+        evaluation.fuel.make(LIST_BYTES + MEMBER_BYTES * len(value))
         data = [_evaluated_deep(member, evaluation) for member in value]
         return value if all(map(operator.is_, data, value)) else check_bounds(list_of(data))
     return value  # type: ignore[no-any-return]

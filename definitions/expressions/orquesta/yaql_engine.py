@@ -17,6 +17,7 @@ from yaql.language import contexts, conventions, exceptions, expressions, factor
 from stretto.definitions.errors import LimitExceeded, nearest
 from stretto.definitions.expressions.arguments import type_name
 from stretto.definitions.expressions.base.bounds import MAX_SOURCE_LENGTH
+from stretto.definitions.expressions.base.values import SETTLED_UNITS
 from stretto.definitions.expressions.orquesta import functions, stackstorm
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
 from stretto.definitions.expressions.orquesta.regular import Pattern
@@ -274,7 +275,7 @@ def plain_of(value: Any, meter: Meter) -> Any:
     if isinstance(value, Pattern):
         raise TypeError("the value is a regular expression, which is not JSON-like data")
     if isinstance(value, Iterable):
-        return [plain_of(member, meter) for member in meter.fuel.walk(value)]
+        return [plain_of(member, meter) for member in meter.fuel.walk(value, SETTLED_UNITS)]
     if isinstance(value, dt.datetime | dt.timedelta | dt.tzinfo):
         return str(value)  # data has no such type
     raise TypeError(f"the value is a {type(value).__name__}, which is not JSON-like data")

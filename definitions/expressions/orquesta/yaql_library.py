@@ -5,6 +5,7 @@ order that differs between processes, or create texts without a bound.
 """
 
 import datetime as dt
+import operator
 import string
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -142,29 +143,64 @@ def _set_operation(operation: Callable[[OrderedSet, Any], OrderedSet]) -> Callab
 @specs.parameter("left", yaqltypes.Iterable())
 @specs.parameter("right", yaqltypes.Iterable())
 @specs.name("#operator_+")
-def _combine_lists(left: Any, right: Any) -> Any:
+def _combine_lists(context: Any, left: Any, right: Any) -> Any:
     if isinstance(left, OrderedSet) and isinstance(right, OrderedSet):
         return left.union(right)
     if utils.is_sequence(left) and utils.is_sequence(right):
+        fuel_of(context).make_list(len(left) + len(right))
         return tuple(left) + tuple(right)
     return std_queries.concat(left, right)
 
 
 @specs.parameter("collection", yaqltypes.Iterable())
-@specs.inject("operator", yaqltypes.Delegate("#operator_+"))
+@specs.inject("operator_plus", yaqltypes.Delegate("#operator_+"))
 @specs.method
-def _sum_(context: Any, operator: Any, collection: Any, initial: Any = utils.NO_VALUE) -> Any:
+def _sum_(context: Any, operator_plus: Any, collection: Any, initial: Any = utils.NO_VALUE) -> Any:
     fuel = fuel_of(context)
 
     def add(left: Any, right: Any) -> Any:
         fuel.burn(SUM_UNITS)
-        return left + right if type(left) in _NUMBERS and type(right) in _NUMBERS else operator(left, right)
+        return left + right if type(left) in _NUMBERS and type(right) in _NUMBERS else operator_plus(left, right)
 
     return std_queries.aggregate(collection, add, initial)
 
 
 _NUMBERS = frozenset({int, float})
 SUM_UNITS = 10
+ORDER_UNITS = 60
+"""The units of a comparison of `orderBy`, in which YAQL evaluates both keys again."""
+
+
+def _ordering(*, is_ascending: bool) -> Callable[..., Any]:
+    """Return `orderBy` or its counterpart. Numbers and texts are compared without a call of YAQL's operators."""
+
+    @specs.parameter("collection", yaqltypes.Iterable())
+    @specs.parameter("selector", yaqltypes.Lambda())
+    @specs.inject("operator_gt", yaqltypes.Delegate("#operator_>"))
+    @specs.inject("operator_lt", yaqltypes.Delegate("#operator_<"))
+    @specs.method
+    def order(context: Any, collection: Any, selector: Any, operator_lt: Any, operator_gt: Any) -> Any:
+        fuel = fuel_of(context)
+
+        def comparing(compute: Callable[[Any, Any], bool], called: Callable[[Any, Any], bool]) -> Any:
+            def compare(left: Any, right: Any) -> bool:
+                fuel.burn(ORDER_UNITS)
+                kinds = type(left), type(right)
+                if (kinds[0] in _NUMBERS and kinds[1] in _NUMBERS) or kinds == (str, str):
+                    fuel.compare(left, right, ordered=True)
+                    return compute(left, right)
+                return called(left, right)
+
+            return compare
+
+        ordering = std_queries.OrderingIterable(
+            collection, comparing(operator.lt, operator_lt), comparing(operator.gt, operator_gt)
+        )
+        ordering.append_field(selector, is_ascending)
+        return ordering
+
+    method: Callable[..., Any] = order
+    return method
 
 
 def _random_() -> None:
@@ -217,6 +253,8 @@ REPLACED: dict[Callable[..., Any], Callable[..., Any]] = {
     std_collections.symmetric_difference: _set_operation(OrderedSet.symmetric_difference),
     std_collections.combine_lists: _combine_lists,
     std_queries.sum_: _sum_,
+    std_queries.order_by: _ordering(is_ascending=True),
+    std_queries.order_by_descending: _ordering(is_ascending=False),
     std_math.random_: _random_,
     std_math.random__: _random_between,
     std_date_time.now: _now,

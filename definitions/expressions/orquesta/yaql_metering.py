@@ -14,8 +14,8 @@ from stretto.definitions.expressions.base.bounds import FOUND_TEXT, MEMBER_BYTES
 from stretto.definitions.expressions.orquesta.yaql_views import ListView, ObjectView, VariablesView
 
 CALL_UNITS = 300
-ITERATOR_UNITS = 30
-"""A call in YAQL takes some thirty microseconds, a step of an iterator a few."""
+ITERATOR_UNITS = 40
+"""A call in YAQL takes some thirty microseconds, a step of an iterator up to four."""
 WALKED_MEMBERS = 3
 """The members a unit that a function reads of its arguments."""
 FROZEN_BYTES_A_MEMBER = 64

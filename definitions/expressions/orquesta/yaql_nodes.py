@@ -14,7 +14,7 @@ from stretto.definitions.expressions.base.bounds import check_bits
 from stretto.definitions.expressions.orquesta.yaql_views import ObjectView, view
 
 VARIABLE_UNITS = 10
-NODE_UNITS = 15
+NODE_UNITS = 20
 _NUMBERS = frozenset({int, float})
 _EQUALITIES: dict[str, Callable[[Any, Any], Any]] = {"=": operator.eq, "!=": operator.ne}
 _ORDERS: dict[str, Callable[[Any, Any], Any]] = {

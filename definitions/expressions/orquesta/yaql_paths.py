@@ -209,6 +209,7 @@ def _comparison(compute: Callable[[Any, Any], bool], left: Step, right: Step) ->
         one, other = left(evaluation), right(evaluation)
         if type(one) not in _SCALARS or type(other) not in _SCALARS:
             return ABSENT
+        evaluation.fuel.compare(one, other)
         return compute(one, other)
 
     return compare
@@ -218,6 +219,7 @@ def _computation(compute: Callable[[Any, Any], Any], left: Step, right: Step) ->
     def computed(evaluation: Evaluation) -> Any:
         one, other = left(evaluation), right(evaluation)
         if (type(one) in _NUMBERS and type(other) in _NUMBERS) or (type(one) is str and type(other) is str):
+            evaluation.fuel.compare(one, other, ordered=True)
             return compute(one, other)
         return ABSENT
 

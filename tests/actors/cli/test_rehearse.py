@@ -288,3 +288,18 @@ def test_cases_are_answered_line_by_line_till_the_end_of_the_input(folder: Path)
             assert json.loads(process.stdout.readline())["status"] == "succeeded"
         process.stdin.close()
         assert process.wait(60) == 0
+
+
+def test_the_limits_on_expressions_are_those_of_the_settings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`rehearse` and `run` name the setting, the need and the place."""
+    monkeypatch.setenv("STRETTO__EXPRESSIONS__MAX_COST", "10000")
+    (folder / "heavy.yaml").write_text(
+        'version: "1.0.0"\nref: t.heavy\nvars:\n  - x: "{{ range(20000) | sum }}"\n'
+        "tasks: [{name: a, action: core.noop}]\n"
+    )
+    for command in ("rehearse", "run"):
+        done = subprocess.run([STRETTO, command, "heavy.yaml"], cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert "needs at least 2" in done.stdout + done.stderr
+        assert "limit of 10,000 units of work (the setting expressions.max_cost)" in done.stdout + done.stderr
+        assert "heavy.yaml:4:" in done.stdout + done.stderr

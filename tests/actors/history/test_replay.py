@@ -14,6 +14,7 @@ from stretto.actors import Outcome
 from stretto.actors.history.replay import READ_AT_ONCE, Replay, conductor_of, outcome_for_parent, replay
 from stretto.actors.history.reports import status_of
 from stretto.actors.journal.encryption import UnreadableRecord, WrongStoreKey
+from stretto.actors.journal.opening import open_store
 from stretto.actors.journal.records import Ending, Entry, ItemKey, ItemStarted, SecretsLearned
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import Child, Reader, StoreUnavailable
@@ -240,3 +241,35 @@ def test_one_that_failed_since_it_cannot_be_read_has_it_too(store: Store) -> Non
         unreadable: Any = Damaged(store.reader, error)
         with pytest.raises(type(error)):
             outcome_for_parent(unreadable, succeeded.id)
+
+
+HEAVY = """
+ref: tests.heavy
+tasks:
+  - name: probe
+    action: core.noop
+    with_items: "{{ range(20) | list }}"
+    concurrency: 20
+    retry: {count: 1, on_error: "{{ (range(300000) | list | length) < 0 }}"}
+"""
+
+
+def test_a_replay_lets_others_take_turns_when_its_expressions_are_costly(tmp_path: Path) -> None:
+    """Each event is within its budget, but not all that are read at once."""
+    with open_store(f"sqlite:///{tmp_path}/store.db", None) as store:
+        run = Conducted(store, HEAVY)
+        for index in range(20):
+            run.fail("probe", index)
+        entries = store.reader.entries(run.id, 0, READ_AT_ONCE)
+        accepted = store.reader.accepted(run.id)
+        assert accepted is not None
+        replayed = Replay(conductor_of(accepted), accepted.accepted_at)
+        portions = []
+        while entries:
+            rest = list(replayed.feed_for_a_turn(entries))
+            portions.append(len(entries) - len(rest))
+            entries = rest
+    assert len(portions) > 1
+    assert max(portions) < 20
+    assert replayed.finish is not None
+    assert replayed.finish.status == "failed"

@@ -106,7 +106,14 @@ def test_a_folder_for_remote_clients_has_a_name(tmp_path: Path) -> None:
 def test_defaults_are_the_engines() -> None:
     """Settings that are not set have the defaults of Engine.start."""
     parameters = inspect.signature(Engine.start).parameters
-    for name in ("max_items_in_flight", "max_result_bytes", "threads", "max_threads_left_behind", "dispatchers"):
+    for name in (
+        "max_items_in_flight",
+        "max_runs",
+        "max_result_bytes",
+        "threads",
+        "max_threads_left_behind",
+        "dispatchers",
+    ):
         assert getattr(Settings().engine, name) == parameters[name].default
 
 

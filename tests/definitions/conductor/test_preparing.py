@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from stretto.definitions import ExpressionError, thaw
+from stretto.definitions.conductor import Conductor
 from stretto.definitions.conductor.preparing import Preparation
+from stretto.definitions.dialects import read_workflow
 from stretto.definitions.expressions import Moment
+from stretto.definitions.model import bind
 from tests.support.evaluating import snapshot_of
 from tests.support.following import orquesta
 
@@ -139,3 +142,50 @@ def test_an_unfit_value_is_reported(task: str, reason: str) -> None:
 def test_an_input_of_nothing_is_an_empty_one() -> None:
     """An expression that gives null gives no input."""
     assert performed(prepare("action: x.y, input: <% ctx().none %>", none=None)) == [("x.y", {})]
+
+
+FAN_OUT = """
+version: 1.0
+input: [rows]
+vars: [{suffix: abc}]
+tasks:
+  t:
+    with: <% ctx(rows) %>
+    action: core.noop
+    input: {INPUT}
+"""
+
+
+def begun(given: str, rows: list[Any]) -> Conductor:
+    """Return the conductor of a fan-out whose inputs are rendered."""
+    workflow = read_workflow(FAN_OUT.replace("{INPUT}", given), "fan_out.yaml")
+    conductor = Conductor(workflow, "run", bind(workflow, {"rows": rows}), 0.0)
+    conductor.begin()
+    return conductor
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["{x: <% item() %>, y: <% ctx(suffix) %>, z: fixed}", "{x: '{{ item().a | upper }}-{{ ctx().suffix }}'}"],
+)
+def test_the_small_inputs_of_many_items_are_within_the_budget_of_their_event(given: str) -> None:
+    """200,000 of them, in either language: each item adds to the budget."""
+    conductor = begun(given, [{"a": f"n{number}"} for number in range(200_000)])
+    assert conductor.status == "running"
+    assert len(conductor.outstanding()) == 200_000
+
+
+def test_calls_of_yaql_for_each_of_many_items_are_within_the_budget() -> None:
+    """20,000 items with a few calls each."""
+    given = "{x: \"<% concat(item(a), '-', ctx(suffix)) %>\", y: <% str(item(n) + 1) %>}"
+    conductor = begun(given, [{"a": "x", "n": number} for number in range(20_000)])
+    assert conductor.status == "running"
+
+
+def test_costly_inputs_of_many_items_are_not() -> None:
+    """Each is far below the limit of one evaluation. The run fails after about a second."""
+    conductor = begun("{x: <% range(1000).select($ + 1).sum() %>}", [0] * 2_000)
+    (error,) = conductor.errors()
+    assert error["code"] == "limit_exceeded"
+    assert "the event's budget of 2 times 5,000,000 units of work (expressions.max_cost)" in error["message"]
+    assert error["where"]["line"] == 9

@@ -30,7 +30,7 @@ from stretto.definitions.expressions import (
     Text,
     templates,
 )
-from stretto.definitions.expressions.base.bounds import MAX_BYTES
+from stretto.definitions.expressions.base.limits import FIRST_MAX_BYTES as MAX_BYTES
 from stretto.definitions.expressions.compiled import MAX_READINGS, compile_plain
 from tests.support.evaluating import JSON, MANY, SCALARS, TEXTS, compiled, frozen_object, item_scope, snapshot_of
 
@@ -454,7 +454,7 @@ def test_members_that_are_computed_are_computed_once() -> None:
 def test_a_limit_is_reported_as_by_jinja() -> None:
     """The text of the error names the limit and the first expression of the text."""
     template = compiled("{{ item }}{{ item }}")
-    with pytest.raises(ExpressionError, match="limit max_bytes of") as caught:
+    with pytest.raises(ExpressionError, match=r"expressions\.max_bytes") as caught:
         template.evaluate(item_scope("x" * MAX_BYTES), Moment(0.0, "seed"))
     assert caught.value.expression == "item"
     assert not isinstance(caught.value, LimitExceeded)

@@ -1,0 +1,43 @@
+"""When the engine accepts new runs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from stretto.actors.engine.submission import TooManyRuns
+from tests.support.engines import Bench
+from tests.support.waiting import PATIENCE
+
+WAITS = 'version: "1.0.0"\nref: submission.waits\ntasks: [{name: wait, action: core.noop, delay: 3600}]\n'
+CALLS = 'version: "1.0.0"\nref: submission.calls\ntasks: [{name: call, action: submission.ends}]\n'
+ENDS = 'version: "1.0.0"\nref: submission.ends\ntasks: [{name: only, action: core.noop}]\n'
+
+
+@pytest.fixture
+def bench(start_bench: Callable[..., Bench], tmp_path: Any) -> Bench:
+    for name, definition in (("waits", WAITS), ("calls", CALLS), ("ends", ENDS)):
+        (tmp_path / f"{name}.yaml").write_text(definition)
+    return start_bench(definitions=str(tmp_path), max_runs=2)
+
+
+def test_a_run_above_the_bound_is_refused_and_may_be_repeated(bench: Bench) -> None:
+    """The message names the bound and its setting. A run that ends makes room."""
+    engine = bench.proxy
+    first, _ = [engine.submit("submission.waits").get(timeout=PATIENCE) for _ in range(2)]
+    refusal = r"2 runs are in progress, at most 2 may be \(engine.max_runs\): submit it again when some have ended"
+    with pytest.raises(TooManyRuns, match=refusal):
+        engine.submit("submission.waits").get(timeout=PATIENCE)
+    engine.cancel(first.id).get(timeout=PATIENCE)
+    first.outcome.get(timeout=PATIENCE)
+    engine.submit("submission.waits").get(timeout=PATIENCE)
+    with pytest.raises(TooManyRuns):
+        engine.rerun(first.id).get(timeout=PATIENCE)
+
+
+def test_a_sub_workflow_of_an_accepted_run_is_not_refused(bench: Bench) -> None:
+    """Its parent was accepted, and would wait for ever."""
+    engine = bench.proxy
+    engine.submit("submission.waits").get(timeout=PATIENCE)
+    run = engine.submit("submission.calls").get(timeout=PATIENCE)
+    assert run.outcome.get(timeout=PATIENCE).status == "succeeded"

@@ -1,0 +1,106 @@
+"""The budget that all expressions of one event share."""
+
+import pytest
+
+from stretto.definitions import ExpressionError
+from stretto.definitions.expressions import UNRECORDED_LIMITS, ExpressionLimits, Moment, Scope, Template
+from stretto.definitions.expressions.base.bounds import OutOfFuel
+from stretto.definitions.expressions.base.budget import Budget
+from stretto.definitions.expressions.base.limits import ITEM_BYTES, ITEM_UNITS
+from tests.support import evaluating, evaluating_orquesta
+
+LIMITS = ExpressionLimits(20_000, 70_000)
+LOOP = "{% for i in range(400) %}{% set x = i %}{% endfor %}"
+
+
+def test_evaluations_share_it() -> None:
+    """Each has its own limit, and together they have twice that."""
+    budget = Budget(LIMITS)
+    for _ in range(2):
+        budget.fuel().burn(20_000)
+    assert budget.spent() == 40_000
+    with pytest.raises(OutOfFuel, match="the event's budget"):
+        budget.fuel().burn(1)
+
+
+def test_new_memory_is_shared_too() -> None:
+    """Twice the limit of one evaluation."""
+    budget = Budget(LIMITS)
+    for _ in range(2):
+        budget.fuel().make(70_000)
+    with pytest.raises(OutOfFuel, match=r"the event's budget .*expressions\.max_bytes"):
+        budget.fuel().make(1)
+
+
+def test_rendered_items_add_to_it() -> None:
+    """The inputs of many items cost more than those of one."""
+    budget = Budget(LIMITS)
+    budget.add_items(10)
+    budget.fuel().burn(20_000)
+    budget.fuel().burn(20_000)
+    budget.fuel().burn(10 * ITEM_UNITS)
+    with pytest.raises(OutOfFuel, match="the event's budget"):
+        budget.fuel().burn(1)
+    for _ in range(2):
+        budget.fuel().make(70_000)
+    budget.fuel().make(10 * ITEM_BYTES)
+    with pytest.raises(OutOfFuel, match="the event's budget"):
+        budget.fuel().make(1)
+
+
+def test_a_run_from_before_has_none() -> None:
+    """Its events ended as they ended: a replay must agree."""
+    budget = Budget(UNRECORDED_LIMITS)
+    for _ in range(10):
+        budget.fuel().burn(5_000_000)
+
+
+NATIVE = evaluating.compiled(LOOP), evaluating.compiled("{{ workflow.text * 30 }}")
+ORQUESTA = evaluating_orquesta.compiled(LOOP), evaluating_orquesta.compiled("<% ctx(text) * 30 %>")
+
+
+def evaluate_again_and_again(template: Template, scope: Scope, moment: Moment) -> None:
+    for _ in range(200):
+        template.evaluate(scope, moment)
+
+
+COST, BYTES = ExpressionLimits(max_cost=20_000), ExpressionLimits(max_bytes=70_000)
+
+
+@pytest.mark.parametrize(
+    ("template", "limits", "limit"),
+    [
+        (NATIVE[0], COST, "max_cost"),
+        (NATIVE[1], BYTES, "max_bytes"),
+        (ORQUESTA[0], COST, "max_cost"),
+        (ORQUESTA[1], BYTES, "max_bytes"),
+    ],
+)
+def test_the_expressions_of_a_moment_share_it_in_both_languages(
+    template: Template, limits: ExpressionLimits, limit: str
+) -> None:
+    """The first evaluation succeeds, a later one is out of the event's budget."""
+    scope, moment = evaluating.snapshot_of({"text": "x" * 1_000}), Moment(0.0, "seed", limits=limits)
+    template.evaluate(scope, moment)
+    with pytest.raises(ExpressionError, match=rf"the event's budget .*expressions\.{limit}") as caught:
+        evaluate_again_and_again(template, scope, moment)
+    assert caught.value.code == "limit_exceeded"
+    assert caught.value.place.line == 1
+
+
+def test_long_texts_of_plain_values_are_paid_for() -> None:
+    """Also those that are put together without Jinja."""
+    scope, moment = evaluating.snapshot_of({"text": "x" * 20_000}), Moment(0.0, "seed", limits=LIMITS)
+    template = evaluating.compiled("{{ workflow.text }}{{ workflow.text }}")
+    for _ in range(3):
+        template.evaluate(scope, moment)
+    with pytest.raises(ExpressionError, match="the event's budget"):
+        template.evaluate(scope, moment)
+
+
+def test_json_between_text_is_paid_for() -> None:
+    """An object in a text is written as JSON."""
+    scope, moment = evaluating.snapshot_of({"list": ["x" * 100] * 300}), Moment(0.0, "seed", limits=LIMITS)
+    template = evaluating.compiled("a {{ workflow.list }}")
+    with pytest.raises(ExpressionError, match="the event's budget"):
+        evaluate_again_and_again(template, scope, moment)
