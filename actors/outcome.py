@@ -21,7 +21,9 @@ class Outcome(msgspec.Struct, frozen=True):
         status: succeeded, failed or cancelled.
         output: The rendered output_map, or None without one.
         errors: A list of {code, message, task, visit, item_index, attempt, action, where {file, line, column},
-            expression, input, handled}.
+            expression, input, traceback, causes, handled}. `traceback` has the frames {file, line, function, code} of
+            an action's own code. `causes` are the different errors of a task's items {count, of, code, message, where,
+            item_index, traceback}, the most frequent first.
     """
 
     status: str

@@ -35,6 +35,27 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame of a traceback in the code of an action.
+
+    Attributes:
+        file: The path of the Python file.
+        line: The line, counted from 1.
+        function: The function's name.
+        code: The line's text, or "" if it is not known.
+    """
+
+    file: str
+    line: int
+    function: str
+    code: str = ""
+
+    def __str__(self) -> str:
+        code = f": {self.code}" if self.code else ""
+        return f"{self.file}:{self.line} in {self.function}{code}"
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """An error or a warning about one place in a definition.
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from stretto.actors.actions.output import OutputSlot, OutputSoFar, output_slot
     from stretto.actors.actions.registry import Action, ActionRegistry, RenderedCommands, action
     from stretto.actors.actions.schema import ANY, ActionParameter
+    from stretto.actors.actions.tracebacks import frames_in, frames_of
 else:
     __getattr__ = lazy_face(
         __name__,
@@ -52,6 +53,7 @@ else:
             "output": "OutputSlot OutputSoFar output_slot",
             "registry": "Action ActionRegistry RenderedCommands action",
             "schema": "ANY ActionParameter",
+            "tracebacks": "frames_in frames_of",
         },
     )
 
@@ -77,6 +79,8 @@ __all__ = [
     "action",
     "close_clients",
     "describe_exit",
+    "frames_in",
+    "frames_of",
     "inherited_environment",
     "last_lines",
     "load_entry_points",

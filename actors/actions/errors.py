@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from stretto.definitions.errors import StrettoError
+from stretto.definitions.errors import Frame, StrettoError
 
 
 class ActionFailed(StrettoError):
@@ -12,12 +12,14 @@ class ActionFailed(StrettoError):
     Args:
         message: The reason, for people.
         result: JSON-like data that workflows can read as the failed item's result.
+        traceback: The frames of the exception of another process, for people.
     """
 
     code = "action_failed"
 
-    def __init__(self, message: str, result: Any = None) -> None:
+    def __init__(self, message: str, result: Any = None, traceback: tuple[Frame, ...] = ()) -> None:
         self.result = result
+        self.traceback = traceback
         super().__init__(message)
 
 

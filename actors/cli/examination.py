@@ -2,24 +2,35 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from stretto.actors.cli.support.action_options import load_or_exit
 from stretto.actors.cli.support.exit_codes import USAGE, give_up
 from stretto.actors.locating import SUFFIXES, Survey, is_file, is_folder, pack_of, survey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from typing import TypeAlias
 
     from stretto.actors.catalogue import Catalogue
     from stretto.actors.packs import Pack
     from stretto.definitions.errors import Finding
+    from stretto.definitions.model import Workflow
+
+    NamesCheck: TypeAlias = Callable[[Workflow], tuple[Finding, ...]]
 
 _PACK_FILES = frozenset({"pack.yaml", "config.schema.yaml"})
 
 
+class Configuration(NamedTuple):
+    """The files whose names definitions are checked against; None leaves that namespace unchecked."""
+
+    pack_config: str | None = None
+    keystore: str | None = None
+
+
 def examine_paths(
-    paths: tuple[str, ...], actions: tuple[str, ...], packs: tuple[str, ...]
+    paths: tuple[str, ...], actions: tuple[str, ...], packs: tuple[str, ...], configuration: Configuration
 ) -> "dict[Path, tuple[Finding, ...]]":
     """Return the findings of each definition among files and folders, in the order of the paths.
 
@@ -36,7 +47,8 @@ def examine_paths(
         [*surveys, Survey((), (), tuple(sorted(enclosing)))], actions=actions, packs=packs, findings=of_packs,
         rules=Rules(log=log_nothing), when_needed=True,
     )  # fmt: skip
-    examined = _Examined(library.catalogue, PackFiles(library.packs, of_packs))
+    names = _names_check(configuration, library.packs)
+    examined = _Examined(library.catalogue, PackFiles(library.packs, of_packs), names)
     for each in targets:
         if isinstance(each, Survey):
             examined.add_folder(each)
@@ -49,6 +61,32 @@ def examine_paths(
     if not examined.findings:
         give_up(f"there is no definition among the files of {' and '.join(map(repr, paths))}", USAGE)
     return examined.findings
+
+
+def _names_check(configuration: Configuration, packs: "Iterable[Pack]") -> "NamesCheck":
+    """Return a function that finds the names which a workflow reads and the files lack."""
+    if configuration == Configuration():
+        return lambda _workflow: ()
+    from stretto.actors.packs import read_pack_configuration
+    from stretto.definitions.errors import InvalidDefinition, StrettoError
+    from stretto.definitions.validation import environment_names, missing_names
+
+    try:
+        given = read_pack_configuration(*configuration, packs if configuration.pack_config is not None else ())
+    except InvalidDefinition as error:
+        give_up("\n  ".join(["the configuration cannot be used", *map(str, error.findings)]), USAGE)
+    except StrettoError as error:
+        give_up(str(error), USAGE)
+
+    def missing(workflow: "Workflow") -> "tuple[Finding, ...]":
+        environment = given.of_workflow(workflow.ref)
+        return missing_names(
+            environment_names(workflow),
+            None if configuration.keystore is None else environment.keystore.keys(),
+            None if configuration.pack_config is None else environment.config.keys(),
+        )
+
+    return missing
 
 
 def _target(name: str) -> Path | Survey:
@@ -72,10 +110,13 @@ def _enclosing(path: Path) -> list[Path]:
 class _Examined:
     """The findings so far, and the files for `stretto rehearse` that were named: they are left out."""
 
-    def __init__(self, catalogue: "Catalogue", pack_files: "PackFiles") -> None:
+    def __init__(self, catalogue: "Catalogue", pack_files: "PackFiles", missing: "NamesCheck") -> None:
         self.findings: dict[Path, tuple[Finding, ...]] = {}
         self.rehearsals: list[Path] = []
         self.pack_files = pack_files
+        self._missing = missing
+        workflows = map(catalogue.find, catalogue.refs())
+        self._workflows = {workflow.file: workflow for workflow in workflows}
         self._catalogue = catalogue
         self._owners: dict[str, Path] = {}
 
@@ -88,7 +129,12 @@ class _Examined:
             if path not in definitions:
                 self._add_of_pack(path)
             elif (found := self._catalogue.findings.get(str(path))) is not None:  # else it is a rehearsal file
-                self.findings[path] = found
+                self.findings[path] = (*found, *self._missing_in(path))
+
+    def _missing_in(self, path: Path) -> "tuple[Finding, ...]":
+        """Return the names that the workflow of a file reads and the configuration lacks."""
+        workflow = self._workflows.get(str(path))
+        return () if workflow is None else self._missing(workflow)
 
     def add_file(self, path: Path) -> None:
         """Add a file, whatever it is, with the workflows in its folder."""
@@ -107,7 +153,8 @@ class _Examined:
         ref = definition.ref
         owner = path if ref is None else self._owners.setdefault(ref, path)
         taken = [] if owner == path else [duplicate_ref(definition, str(owner))]
-        self.findings[path] = (*taken, *definition.findings)
+        missing = () if definition.workflow is None else self._missing(definition.workflow)
+        self.findings[path] = (*taken, *definition.findings, *missing)
 
     def _add_of_pack(self, path: Path) -> bool:
         """Add a file of a pack, unless it is one that Stretto does not read: a sensor, a rule, data."""
@@ -117,7 +164,7 @@ class _Examined:
             # Findings show the path as it was given.
             found += tuple(
                 replace(each, place=replace(each.place, file=str(path))) if each.place.file == resolved else each
-                for each in self._catalogue.findings.get(resolved, ())
+                for each in (*self._catalogue.findings.get(resolved, ()), *self._missing_in(path.resolve()))
             )
         elif not found and not is_description(path):
             return False

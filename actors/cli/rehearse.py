@@ -150,11 +150,11 @@ def _rehearse_one(name: str, rehearser: "Rehearser", script: "Scripted", given: 
 def _show_rehearsed(shown: "Iterable[str]", rehearsed: "Rehearsed") -> None:
     import msgspec
 
-    from stretto.actors.cli.outcomes import error_line
+    from stretto.actors.history import error_lines
 
     click.echo("\n".join(shown))
     if rehearsed.errors:
-        click.echo("\nerrors:\n" + "\n".join(f"  {error_line(error)}" for error in rehearsed.errors))
+        click.echo("\nerrors:\n" + "\n".join(f"  {line}" for line in error_lines(rehearsed.errors)))
     if rehearsed.output is not None:
         click.echo(
             f"\noutput:\n{msgspec.json.format(msgspec.json.encode(rehearsed.masked(rehearsed.output))).decode()}"
@@ -261,6 +261,8 @@ def _rehearser(
     from stretto.actors.rehearsal import Rehearser
     from stretto.definitions.errors import StrettoError
 
+    if not (library.packs or pack_config or keystore or made_up):
+        return Rehearser(library.catalogue, expression_limits())
     try:
         secrets = {**read_keystore(keystore), **made_up}
         pack_configuration = read_pack_configuration(pack_config, secrets, library.packs)

@@ -15,12 +15,16 @@ from stretto.actors.cli.support.exit_codes import FAILED
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as one list of objects.")
 @ACTIONS
 @PACKS
+@click.option("--pack-config", metavar="FILE", help="Check the names of config.NAME against this file, too.")
+@click.option("--keystore", metavar="FILE", help="Check the names of keystore.NAME against this file, too.")
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of workflow files, for editors, and exit.")
 def validate(
     paths: tuple[str, ...],
     as_json: bool,  # noqa: FBT001 - a command line's flag
     actions: tuple[str, ...],
     packs: tuple[str, ...],
+    pack_config: str | None,
+    keystore: str | None,
     schema: bool,  # noqa: FBT001 - a command line's flag
 ) -> None:
     """Show every error and warning of the definitions at PATH, files or folders.
@@ -35,9 +39,9 @@ def validate(
         return
     if not paths:
         raise click.UsageError("name at least one file or folder")
-    from stretto.actors.cli.examination import examine_paths
+    from stretto.actors.cli.examination import Configuration, examine_paths
 
-    examined = examine_paths(paths, actions, packs)
+    examined = examine_paths(paths, actions, packs, Configuration(pack_config, keystore))
     findings = [finding for found in examined.values() for finding in found]
     if as_json:
         click.echo(json.dumps([finding_as_object(finding) for finding in findings], indent=2))

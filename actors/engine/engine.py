@@ -152,7 +152,7 @@ class Engine(DispatchedActor):
 
         Raises:
             UnknownWorkflow: There is no such workflow.
-            InvalidDefinition: The definition has errors.
+            InvalidDefinition: The definition has errors, or reads a name that keystore or configuration lack.
             InvalidInput: The inputs do not match the parameters.
             EngineStopping, TooManyRuns: The engine is being stopped, or has `max_runs` runs in progress.
             IdempotencyConflict: The key belongs to another request.
@@ -233,10 +233,10 @@ class Engine(DispatchedActor):
         return self._core.requests.send(run_id, "watch", WatchRun(watcher))
 
     def why(self, run_id: str, task: str | None = None) -> Any:
-        """Return why a run, or one of its tasks, is waiting.
+        """Return why a run, or one of its tasks, is waiting, or how and where an ended run ended.
 
         Returns:
-            A list of {kind, text, ...}.
+            A list of {kind, text, ...}. Of an ended run: `ended`, and an `error` for each of its errors.
 
         Raises:
             UnknownTask: The workflow has no such task.

@@ -7,11 +7,12 @@ from stretto.actors.dispatch import Deferred
 from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.release import Release
 from stretto.actors.engine.run_table import MAX_REMEMBERED_RUNS, RunTable, run_ended_error
-from stretto.actors.history import quarantine_wait, reports
+from stretto.actors.history import explain_end_of_tasks, quarantine_wait, reports
 from stretto.actors.journal import Reader
 from stretto.actors.outcome import UnknownRun
 from stretto.actors.runs import ControlRun, ExplainWaits, Forwarded, ReportStatus, Services
-from stretto.definitions.conductor import ENDED, CancelRequested, IllegalTransition
+from stretto.definitions.conductor import ENDED, CancelRequested, IllegalTransition, UnknownTask
+from stretto.definitions.errors import names_there
 
 
 class RunRequests:
@@ -46,12 +47,28 @@ class RunRequests:
             return self._release.cancel(run_id)
         return self.send(run_id, "cancel", ControlRun(CancelRequested))
 
-    def why(self, run_id: str, task: str | None) -> Any:
-        """Return why a run waits. See `Engine.why`."""
+    def why(self, run_id: str, task: str | None) -> list[dict[str, Any]] | Deferred:
+        """Return why a run waits, or how it ended. See `Engine.why`."""
         quarantine = self._quarantine.of(run_id)
         if quarantine is not None:
             return [quarantine_wait(quarantine)]
-        return self.send(run_id, "ask about", ExplainWaits(task, self._quarantine.children_of(run_id)))
+        if self._table.get(run_id) is not None:
+            return self._forward(run_id, "ask about", ExplainWaits(task, self._quarantine.children_of(run_id)))
+        if self._services.journal.durable:
+            return self._services.readers.ask_deferred(lambda reader: self._explained_from(reader, run_id, task))
+        ended = self._table.ended(run_id)
+        if ended is None:
+            raise not_remembered_error(run_id)
+        if task is not None and task not in ended["tasks"]:
+            raise UnknownTask(f"there is no task {task!r} in {ended['workflow']}; {names_there(ended['tasks'])}")
+        return explain_end_of_tasks(ended["status"], ended["tasks"], ended["tasks"] if task is None else [task])
+
+    @staticmethod
+    def _explained_from(reader: Reader, run_id: str, task: str | None) -> list[dict[str, Any]]:
+        status = reports.status_of(reader, run_id)["status"]
+        if status not in ENDED:
+            raise _not_recovered_error("ask about", run_id)
+        return reports.why(reader, run_id, task)
 
     def _forward(self, run_id: str, verb: str | None, message: Any) -> Deferred:
         run = self._table.get(run_id)

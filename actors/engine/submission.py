@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pykka
 
@@ -14,8 +14,11 @@ from stretto.actors.journal import Link, Origin, StoreUnavailable
 from stretto.actors.locating import is_path
 from stretto.actors.outcome import RunHandle
 from stretto.actors.runs import RememberedKeys, RunRequest, Services, bind_inputs, checked_key, idempotency_of
-from stretto.definitions.errors import StrettoError, UnknownWorkflow
+from stretto.definitions.errors import Finding, InvalidDefinition, StrettoError, UnknownWorkflow
 from stretto.definitions.model import Workflow
+
+if TYPE_CHECKING:
+    from stretto.actors.catalogue import Catalogue
 
 
 class EngineStopping(StrettoError):
@@ -95,6 +98,7 @@ class Submissions:
         catalogue = self._definitions.catalogue
         scope = catalogue.scope_of(workflow) if isinstance(workflow, str) else catalogue
         definition = scope.find(workflow) if isinstance(workflow, str) else workflow
+        self._check_names(definition, scope)
         given: Mapping[str, Any] = {} if inputs is None else inputs
         handle = RunHandle(self._services.new_run_id(), definition.ref, SparseFuture())
         request = RunRequest(definition, given, handle, Deferred(), checked_watcher(watcher))
@@ -112,6 +116,19 @@ class Submissions:
             self._keys.keep(idempotency, handle)
         self._runs.start(request)
         return request.accepted
+
+    def _check_names(self, workflow: Workflow, scope: "Catalogue") -> None:
+        """Raise `InvalidDefinition` if the workflow, or one that it calls, reads a name that the engine lacks."""
+        configuration, nested = self._definitions.pack_configuration, scope.nested_refs()
+        found, seen, left = list[Finding](), {workflow.ref}, [workflow]
+        while left:
+            each = left.pop()
+            found += configuration.missing_names(each)
+            called = {task.action for task in each.tasks.values() if task.action in nested} - seen
+            seen |= called
+            left += [scope.find(ref) for ref in sorted(called)]
+        if found:
+            raise InvalidDefinition(found)
 
 
 def checked_watcher(watcher: pykka.ActorRef[Any] | None) -> pykka.ActorRef[Any] | None:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.actors.history.ends import explain_end_of_tasks
+    from stretto.actors.history.error_text import error_lines, tolerated_lines
     from stretto.actors.history.loading import (
         EntriesRead,
         RunLoaded,
@@ -23,6 +25,8 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "ends": "explain_end_of_tasks",
+            "error_text": "error_lines tolerated_lines",
             "loading": "EntriesRead RunLoaded RunNotLoaded load load_reuse_plan not_loaded stored_handle",
             "offline": "OfflineRuns",
             "quarantine": "not_quarantined_error quarantined_error",
@@ -41,6 +45,8 @@ __all__ = [
     "RunLoaded",
     "RunNotLoaded",
     "WrittenResults",
+    "error_lines",
+    "explain_end_of_tasks",
     "explain_waits",
     "load",
     "load_reuse_plan",
@@ -51,4 +57,5 @@ __all__ = [
     "quarantined_children",
     "quarantined_error",
     "stored_handle",
+    "tolerated_lines",
 ]

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from stretto.actors.journal import Entry, ItemRow, Quarantine, RunRow, SecretsLearned, TaskRow
-from stretto.definitions.conductor import Failure
+from stretto.definitions.conductor import Failure, ItemCompleted
 from stretto.definitions.context import Mask
 
 _BEFORE_A_WORD: Final = re.compile(r"(?<!^)(?=[A-Z])")
@@ -46,9 +46,16 @@ def item_as_json(row: ItemRow) -> dict[str, Any]:
 
 def failure_as_json(failure: Failure, mask: Mask) -> dict[str, Any]:
     """Return a failure without secrets. Absent fields are left out."""
-    fields = {name: value for name, value in msgspec.to_builtins(failure).items() if value is not None}
+    fields = {name: value for name, value in _failure_fields(failure).items() if value is not None}
     masked: dict[str, Any] = mask.anything(fields)
     return masked
+
+
+def _failure_fields(failure: Failure) -> dict[str, Any]:
+    """Return all fields of a failure. Few failures have a traceback, so the others lack the field."""
+    fields: dict[str, Any] = msgspec.to_builtins(failure)
+    frames = list(fields.pop("traceback"))
+    return {**fields, "traceback": frames} if frames else fields
 
 
 def entry_as_json(number: int, entry: Entry, mask: Mask) -> dict[str, Any]:
@@ -57,6 +64,8 @@ def entry_as_json(number: int, entry: Entry, mask: Mask) -> dict[str, Any]:
     if isinstance(entry, SecretsLearned):
         return {"number": number, "type": kind, "count": len(entry.texts)}
     fields = msgspec.to_builtins(entry)
+    if isinstance(entry, ItemCompleted) and entry.failure is not None:
+        fields["failure"] = _failure_fields(entry.failure)
     # Only data can hold secrets: names are the definition's, numbers and outcomes the engine's.
     for name in ("result", "failure", "expression"):
         if fields.get(name) is not None:

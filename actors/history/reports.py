@@ -6,6 +6,7 @@ Lists read narrow rows, a page at a time. Times are RFC 3339 in UTC. A value tha
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
+from stretto.actors.history.ends import explain_end
 from stretto.actors.history.masks import SEALED, entries_of, mask_of, unless_sealed
 from stretto.actors.history.plain import (
     entry_as_json,
@@ -20,7 +21,7 @@ from stretto.actors.history.replay import replay
 from stretto.actors.history.waits import explain_waits, quarantine_wait, quarantined_children
 from stretto.actors.journal import MAX_PAGE, PAGE, ItemQuery, ItemRow, Reader, RunAccepted, RunRow, TaskRow
 from stretto.actors.outcome import UnknownRun
-from stretto.definitions.conductor import IllegalTransition
+from stretto.definitions.conductor import check_task
 from stretto.definitions.context import Mask
 from stretto.definitions.errors import StrettoError
 from stretto.definitions.model import Workflow
@@ -138,14 +139,13 @@ def show_item(reader: Reader, run_id: str, task: str, index: int, visit: int | N
 
 
 def why(reader: Reader, run_id: str, task: str | None = None) -> list[dict[str, Any]]:
-    """Return why a run in progress, or one of its tasks, waits: a list of {kind, text, ...}.
+    """Return why a run in progress, or one of its tasks, waits, or how an ended run ended: a list of {kind, text, ...}.
 
-    Raises `UnknownRun`, `IllegalTransition` if it has ended, `UnknownTask`, `StoreUnavailable`, and the error of a
-    missing key.
+    Raises `UnknownRun`, `UnknownTask`, `StoreUnavailable`, and for a run in progress the error of a missing key.
     """
     row = _row(reader, run_id)
     if row.ended_at is not None:
-        raise IllegalTransition(f"the run {run_id} has ended ({row.status}): it waits for nothing")
+        return _explained_end(reader, row, task)
     quarantine = reader.quarantine(run_id)
     if quarantine is not None:  # a replay could crash this process as well
         return [quarantine_wait(quarantine)]
@@ -163,6 +163,15 @@ def _quarantined_children(reader: Reader, run_id: str) -> list[str]:
     if not quarantined:
         return []
     return [child.run_id for child in reader.children(run_id) if child.ended_at is None and child.run_id in quarantined]
+
+
+def _explained_end(reader: Reader, row: RunRow, task: str | None) -> list[dict[str, Any]]:
+    if task is not None:
+        accepted = unless_sealed(lambda: reader.accepted(row.id))
+        if accepted is not None:
+            check_task(accepted.workflow, task)
+    end = reader.end(row.id)
+    return explain_end(row.status, time_as_json(row.ended_at), () if end is None else end.errors, task)
 
 
 def export_run(reader: Reader, run_id: str) -> dict[str, Any]:

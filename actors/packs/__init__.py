@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         InvalidPackConfig,
         PackConfiguration,
         Source,
+        UnknownConfiguration,
         read_keystore,
         read_pack_configuration,
     )
@@ -29,7 +30,9 @@ else:
             "actions": "add_pack add_packs findings_of",
             "folders": "examine_packs read_packs",
             "model": "Pack PackWorkflow",
-            "secrets": "InvalidPackConfig PackConfiguration Source read_keystore read_pack_configuration",
+            "secrets": (
+                "InvalidPackConfig PackConfiguration Source UnknownConfiguration read_keystore read_pack_configuration"
+            ),
         },
     )
 
@@ -39,6 +42,7 @@ __all__ = [
     "PackConfiguration",
     "PackWorkflow",
     "Source",
+    "UnknownConfiguration",
     "add_pack",
     "add_packs",
     "examine_packs",

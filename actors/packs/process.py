@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from stretto.actors.actions import ActionFailed, Child, describe_exit, inherited_environment, last_lines
+from stretto.actors.actions import ActionFailed, Child, describe_exit, frames_in, inherited_environment, last_lines
 from stretto.actors.packs.delivery import arguments, document, environment
 from stretto.actors.packs.model import PackAction
 from stretto.actors.packs.output import result_of
@@ -66,7 +66,8 @@ class Ended(NamedTuple):
 
     def failure(self, ref: str, result: Any) -> ActionFailed:
         """Return the failure of an action whose process did not exit with 0."""
-        return ActionFailed(f"{ref} {describe_exit(self.exit_code)}{last_lines(self.stderr)}", result)
+        message = f"{ref} {describe_exit(self.exit_code)}{last_lines(self.stderr)}"
+        return ActionFailed(message, result, frames_in(self.stderr))
 
 
 async def run_action(action: PackAction, given: dict[str, Any]) -> Any:

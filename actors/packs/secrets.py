@@ -6,7 +6,7 @@ Both are read once when the engine starts, frozen, and shared by all runs.
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from stretto.actors.locating import is_folder
 from stretto.actors.packs.model import Manifest, Pack
@@ -14,8 +14,12 @@ from stretto.actors.text_files import read_text
 from stretto.definitions.context import Mask, RunEnvironment, secret_fields, within
 from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, freeze, object_of
 from stretto.definitions.errors import Finding, InvalidDefinition, NotData, Place, StrettoError, nearest
-from stretto.definitions.model import problems_of
+from stretto.definitions.model import Workflow, problems_of
 from stretto.definitions.source import MapNode, compose, to_data
+from stretto.definitions.validation import EnvironmentName, environment_names, missing_names
+
+MAX_WORKFLOWS: Final = 1000
+"""Workflows whose names are kept, for their next run."""
 
 Source: TypeAlias = Mapping[str, Any] | str | PathLike[str]
 """Values, the path of a YAML or JSON file, or the path of a folder with a file for each pack."""
@@ -50,10 +54,22 @@ class PackConfiguration:
             ref: RunEnvironment(values, keystore, secret, mask) for ref, (values, secret) in self._configs.items()
         }
         self._others = RunEnvironment(config, keystore, frozenset(), mask)
+        self._names: dict[str, tuple[Workflow, tuple[EnvironmentName, ...]]] = {}
 
     def of_workflow(self, ref: str) -> RunEnvironment:
         """Return what a run of the workflow can read."""
         return self._given.get(ref.partition(".")[0], self._others)
+
+    def missing_names(self, workflow: Workflow) -> tuple[Finding, ...]:
+        """Return an error for each name that a run would read and that the keystore or the configuration lacks."""
+        cached, names = self._names.get(workflow.ref, (None, ()))
+        if cached is not workflow:
+            names = environment_names(workflow)
+            if len(self._names) >= MAX_WORKFLOWS:
+                self._names.clear()
+            self._names[workflow.ref] = workflow, names
+        given = self.of_workflow(workflow.ref)
+        return missing_names(names, given.keystore.keys(), given.config.keys())
 
     def of_packs(self, packs: Iterable[Pack]) -> "PackConfiguration":
         """Return the same configuration and keystore for other packs, or raise InvalidPackConfig."""
@@ -67,6 +83,17 @@ class PackConfiguration:
         secret = secret_fields(schema)
         self._secrets.extend(found for fields in secret for found in within(values, fields))
         return values, frozenset(fields[0] for fields in secret)
+
+
+class UnknownConfiguration(PackConfiguration):
+    """The empty configuration of a rehearsal that is given none. Names are not missed before they are read."""
+
+    def __init__(self) -> None:
+        super().__init__(EMPTY_OBJECT, EMPTY_OBJECT, {})
+
+    def missing_names(self, workflow: Workflow) -> tuple[Finding, ...]:  # noqa: ARG002 - the signature of all
+        """Return nothing."""
+        return ()
 
 
 def read_pack_configuration(config: Source | None, keystore: Source | None, packs: Iterable[Pack]) -> PackConfiguration:

@@ -19,7 +19,7 @@ from stretto.actors.dispatch import Timers, ask_method
 from stretto.actors.engine import Engine, EngineParts
 from stretto.actors.files import RehearsedFiles
 from stretto.actors.outcome import Outcome, RunHandle
-from stretto.actors.packs import PackConfiguration, read_pack_configuration
+from stretto.actors.packs import PackConfiguration, UnknownConfiguration
 from stretto.actors.rehearsal.pump import PumpedDispatcher
 from stretto.actors.rehearsal.recording import RecordedConductor, Visit
 from stretto.actors.rehearsal.runner import Launch, ScriptedRunner
@@ -106,11 +106,11 @@ class Rehearser:
         Args:
             catalogue: A catalogue of `load_scripted` or `scripted_catalogue`.
             limits: The limits on expressions.
-            pack_configuration: The values of `config.*` and `keystore.*`. By default there are none.
+            pack_configuration: The values of `config.*` and `keystore.*`. By default none are known.
         """
         self.catalogue = catalogue
         self.limits = limits
-        self.pack_configuration = pack_configuration or read_pack_configuration(None, None, ())
+        self.pack_configuration = pack_configuration or UnknownConfiguration()
         self.instruments = Instruments()
 
     def perform(self, rehearsal: Rehearsal) -> Rehearsed:

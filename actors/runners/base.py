@@ -9,11 +9,11 @@ from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
-from stretto.actors.actions import Action, ActionFailed, OutputSoFar
+from stretto.actors.actions import Action, ActionFailed, OutputSoFar, frames_of
 from stretto.actors.process import generation
 from stretto.definitions.conductor import StartItem
 from stretto.definitions.data import Frozen, FrozenDict, freeze
-from stretto.definitions.errors import NotData
+from stretto.definitions.errors import Frame, NotData
 from stretto.metrics import CallIds, call_ids, get_logger
 
 MAX_MESSAGE_LENGTH = 20_000
@@ -45,6 +45,7 @@ class Finished(msgspec.Struct, frozen=True):
         kind: "failed" (ActionFailed), "exception" (any other exception), "not_data" (the result is not JSON-like),
             "cancelled", "timed_out", "abandoned", or None after a success.
         finished_at: The end, by `time.monotonic()`.
+        traceback: The frames of the action's own code, if it raised an exception.
     """
 
     status: Literal["succeeded", "failed", "cancelled", "timed_out", "abandoned"]
@@ -52,6 +53,7 @@ class Finished(msgspec.Struct, frozen=True):
     error: str | None
     kind: Literal["failed", "exception", "not_data", "cancelled", "timed_out", "abandoned"] | None
     finished_at: float
+    traceback: tuple[Frame, ...] = ()
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -195,9 +197,10 @@ def failure(action: Action, error: BaseException) -> Finished:
     """Return the end of a call that raised `error`. The traceback is logged at DEBUG."""
     if not isinstance(error, ActionFailed):
         _log.debug("action_raised", action=action.ref, exc_info=error)
-        return Finished("failed", None, describe(error), "exception", time.monotonic())
+        return Finished("failed", None, describe(error), "exception", time.monotonic(), frames_of(error))
     try:
-        return Finished("failed", freeze(error.result, "its result"), message_of(error), "failed", time.monotonic())
+        result = freeze(error.result, "its result")
+        return Finished("failed", result, message_of(error), "failed", time.monotonic(), error.traceback)
     except NotData as unfit:
         return Finished("failed", None, f"{message_of(error)}; also, {unfit}", "not_data", time.monotonic())
 

@@ -238,7 +238,7 @@ class ItemActor(DispatchedActor):
             return
         if finished.status == "cancelled":
             message = "it was cancelled" if self._stopping else "the action was cancelled"
-            failure = self._failure("cancelled", message, retryable=not self._stopping, result=finished.result)
+            failure = self._failure("cancelled", message, retryable=not self._stopping, ended=finished)
             self._report_failure("cancelled", failure)
             return
         if self._digest is not None and _digest(self._input) != self._digest:
@@ -253,9 +253,7 @@ class ItemActor(DispatchedActor):
             self._report("succeeded", finished.result, None, finished.finished_at)
             return
         kind = finished.kind or "failed"
-        failure = self._failure(
-            kind, finished.error or "it failed", retryable=kind != "not_data", result=finished.result
-        )
+        failure = self._failure(kind, finished.error or "it failed", retryable=kind != "not_data", ended=finished)
         self._report(finished.status, finished.result, failure, finished.finished_at)
 
     @handles(AttemptTimedOut)
@@ -315,8 +313,9 @@ class ItemActor(DispatchedActor):
     def _report_cancelled(self, message: str) -> None:
         self._report_failure("cancelled", self._failure("cancelled", message, retryable=False))
 
-    def _failure(self, kind: str, message: str, *, retryable: bool = True, result: Data = None) -> Failure:
-        return Failure(kind, message, retryable=retryable, result=result, input=self._masked_input())
+    def _failure(self, kind: str, message: str, *, retryable: bool = True, ended: Finished | None = None) -> Failure:
+        result, traceback = (None, ()) if ended is None else (ended.result, ended.traceback)
+        return Failure(kind, message, retryable, result, self._masked_input(), traceback=traceback)
 
     def _masked_input(self) -> Data:
         """Return the input for errors and the journal: masked, and cut if it is large."""

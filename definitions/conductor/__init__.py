@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from stretto.definitions.conductor.inputs import masked_input
     from stretto.definitions.conductor.items import error_object
     from stretto.definitions.conductor.propagation import PropagatedRequest, request_implied_by, was_missed
+    from stretto.definitions.conductor.requests import check_task
     from stretto.definitions.conductor.rerun import (
         CannotKeep,
         NothingToRerun,
@@ -95,6 +96,7 @@ else:
             "inputs": "masked_input",
             "items": "error_object",
             "propagation": "PropagatedRequest request_implied_by was_missed",
+            "requests": "check_task",
             "rerun": "CannotKeep NothingToRerun ReusePlan ReuseScope plan_reuse reads_a_file",
             "states": "ENDED IllegalTransition UnknownTask",
             "streamed": "FILED_FIELDS",
@@ -154,6 +156,7 @@ __all__ = [
     "WithdrawItems",
     "WriteResult",
     "blank_record",
+    "check_task",
     "error_object",
     "masked_input",
     "plan_reuse",

@@ -1,7 +1,10 @@
 """The error records of a run: each failure with its place in the definition, its attempt and its input."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
+
+import msgspec
 
 from stretto.definitions.conductor.inputs import masked_input
 from stretto.definitions.conductor.items import ItemFailure
@@ -9,11 +12,13 @@ from stretto.definitions.conductor.outcomes import failures_as_a_whole, failures
 from stretto.definitions.conductor.visit import Visit
 from stretto.definitions.context import Mask
 from stretto.definitions.data import FrozenList, freeze
-from stretto.definitions.errors import ExpressionError, Place
+from stretto.definitions.errors import ExpressionError, Frame, Place
 
 MAX_MESSAGE_LENGTH = 4096
 MAX_ITEM_ERRORS = 10
 """Item errors recorded of one visit of a task. The task's own record counts them all."""
+MAX_CAUSES = 10
+"""Different errors of one visit's items that are recorded with their counts."""
 MAX_RECORDS = 200
 """Records kept of one run. The rest is counted."""
 
@@ -30,7 +35,7 @@ CODES = {
 
 def blank_record(code: str, message: str) -> dict[str, Any]:
     """Return an error record with only a code and a message. Every record has the same fields."""
-    names = ("task", "visit", "item_index", "attempt", "action", "where", "expression", "input")
+    names = ("task", "visit", "item_index", "attempt", "action", "where", "expression", "input", "traceback", "causes")
     return {"code": code, "message": message, **dict.fromkeys(names), "handled": False}
 
 
@@ -73,7 +78,8 @@ class ErrorLog:
 
         With `details`, each item's record has them and the result of its action.
         """
-        failures = failures_in_order(visit)[:MAX_ITEM_ERRORS]
+        everything = failures_in_order(visit)
+        failures = everything[:MAX_ITEM_ERRORS]
         for failed in failures_as_a_whole(visit)[:MAX_ITEM_ERRORS]:
             self._add(self._of_item(visit, failed, None, hint, details, handled=handled))
         if visit.task.with_items is None or visit.broken or not failures:
@@ -84,14 +90,44 @@ class ErrorLog:
         message = f"{failed_items:,} of {of_all} {'did not finish' if cancelled else 'failed'}"
         if failed_items > len(failures):
             message += f" (showing {len(failures)})"
+        causes = self._causes(visit, everything, len(visit.items) if total is None else total)
         place = visit.task.place
         self._add(
             self._record("cancelled" if cancelled else "items_failed", message + hint, place,
                          task=visit.task.name, visit=visit.visit,
-                         action=visit.task.action, handled=handled, **details)
+                         action=visit.task.action, handled=handled, causes=causes, **details)
         )  # fmt: skip
         for failed in failures:
             self._add(self._of_item(visit, failed, failed.index, "", details, handled=handled))
+
+    def _causes(self, visit: Visit, failures: list[ItemFailure], total: int) -> list[dict[str, Any]]:
+        """Return the different errors of a visit's items, the most frequent first, and the number of other errors."""
+        counts: Counter[Any] = Counter()
+        first: dict[Any, ItemFailure] = {}
+        for each in failures:
+            cause = (each.failure.kind, each.failure.message, each.failure.where)
+            counts[cause] += 1
+            first.setdefault(cause, each)
+        causes = []
+        for cause, count in counts.most_common(MAX_CAUSES):
+            failed = first[cause]
+            code = CODES.get(failed.failure.kind, failed.failure.kind)
+            causes.append(
+                {
+                    "count": count,
+                    "of": total,
+                    "code": code,
+                    "message": _cut(self._mask.text(failed.failure.message)),
+                    "where": (failed.failure.where or visit.task.action_place).as_json(),
+                    "item_index": failed.index,
+                    "traceback": self._frames(failed.failure.traceback),
+                }
+            )
+        others = visit.failed - sum(count for _, count in counts.most_common(MAX_CAUSES))
+        if others > 0:
+            absent = dict.fromkeys(("where", "item_index", "traceback"))
+            causes.append({"count": others, "of": total, "code": "more_errors", "message": "other errors", **absent})
+        return causes
 
     def _of_item(  # noqa: PLR0913 - the fields of a record
         self, visit: Visit, failed: ItemFailure, index: int | None, hint: str, details: Details, *, handled: bool
@@ -111,8 +147,12 @@ class ErrorLog:
             expression=failure.expression,
             input=masked_input(failure.input, self._mask),
             handled=handled,
+            traceback=self._frames(failure.traceback),
             **details,
         )
+
+    def _frames(self, frames: tuple[Frame, ...]) -> list[dict[str, Any]] | None:
+        return [self._mask.anything(msgspec.to_builtins(each)) for each in frames] or None
 
     def _record(self, code: str, message: str, place: Place, **fields: Any) -> dict[str, Any]:
         record = blank_record(code, _cut(self._mask.text(message)))

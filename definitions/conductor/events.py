@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from stretto.definitions.data import Data, FrozenDict, FrozenList
-from stretto.definitions.errors import Place
+from stretto.definitions.errors import Frame, Place
 
 StreamProblem: TypeAlias = Literal["unreadable_source", "unwritable_results"]
 
@@ -18,7 +18,8 @@ class Failure(msgspec.Struct, frozen=True):
 
     `kind` is a stable word (failed, exception, timed_out, cancelled, expression, invalid_input, not_data, workflow).
     Only failures of the action itself can be `retryable`. `result` is the result of a failed action, if it has one.
-    `details` are further fields of `error`; for a sub-workflow, its run's id and errors.
+    `details` are further fields of `error`; for a sub-workflow, its run's id and errors. `traceback` has the frames of
+    the action's own code, the outermost first, if it raised an exception.
     """
 
     kind: str
@@ -29,6 +30,7 @@ class Failure(msgspec.Struct, frozen=True):
     expression: str | None = None
     where: Place | None = None
     details: FrozenDict | None = None
+    traceback: tuple[Frame, ...] = ()
 
 
 class ItemCompleted(msgspec.Struct, frozen=True):

@@ -18,7 +18,7 @@ from stretto.definitions.conductor.events import (
     StreamFailed,
 )
 from stretto.definitions.conductor.items import ItemAttempt
-from stretto.definitions.conductor.retrying import expression_failure, item_wants_retry
+from stretto.definitions.conductor.retrying import item_wants_retry, with_failed_condition
 from stretto.definitions.conductor.run_state import Handlers, RunState
 from stretto.definitions.conductor.starting import end_delay, start_held
 from stretto.definitions.conductor.status import change_status
@@ -58,8 +58,8 @@ def _retry_or_settle(state: RunState, visit: Visit, item: ItemAttempt, event: It
         if not item_wants_retry(visit, event, state.moment):
             return event
     except ExpressionError as error:
-        failure = expression_failure(error)
-        return msgspec.structs.replace(event, outcome="failed", result=None, failure=failure)
+        assert event.failure is not None  # noqa: S101 - item_wants_retry evaluates the condition of a failure only
+        return msgspec.structs.replace(event, failure=with_failed_condition(event.failure, error))
     assert visit.retry is not None  # noqa: S101 - item_wants_retry requires it
     assert event.failure is not None  # noqa: S101 - as above
     item.wait(event.failure, state.at, state.at + visit.retry.wait(item.attempt))

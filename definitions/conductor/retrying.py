@@ -1,5 +1,7 @@
 """The decision to retry an item after a failure, or a whole visit of a task (`Semantics.retries`)."""
 
+import msgspec
+
 from stretto.definitions.conductor.events import Failure, ItemCompleted
 from stretto.definitions.conductor.items import error_object
 from stretto.definitions.conductor.visit import Visit
@@ -32,6 +34,12 @@ def visit_wants_retry(visit: Visit, outcome: str, result: Data, moment: Moment) 
     if retry.on_error is None:
         return outcome == "failed"
     return bool(retry.on_error.evaluate(CompletionScope(visit.snapshot, outcome, result), moment))
+
+
+def with_failed_condition(failure: Failure, error: ExpressionError) -> Failure:
+    """Return an action's failure, which is not retried because its `on_error` cannot be evaluated."""
+    message = f"{failure.message}; also, its retry.on_error failed ({error.place}): {error.explanation}"
+    return msgspec.structs.replace(failure, message=message, retryable=False)
 
 
 def expression_failure(error: ExpressionError) -> Failure:

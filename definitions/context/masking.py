@@ -1,9 +1,10 @@
 """Masks secret values in errors, logs, outputs and the store.
 
-Secrets are known by value and by origin: a value that an expression derives from a secret is a secret, too.
+Secrets are known by value and by origin: a value that an expression derives from a secret is a secret, too. A text that
+an expression only passes on, whole or as a passage, is not derived: its secrets are masked, and the rest is kept.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -21,11 +22,13 @@ MAX_LEARNED = 2000
 TOO_MANY: Final = "(more secrets than are told apart)"
 """Marks, among a run's secrets, that expressions have derived too many. Journals contain this text."""
 
+MAX_SEARCHED: Final = 128 * 1024 * 1024
+"""Characters that are searched for passages of one value. Beyond it, all that expressions make of it is secret."""
+
 _COMMON: Final = frozenset(
     {"true", "false", "null", "none", "None", "True", "False", "http", "https", "succeeded", "failed", "skipped"}
 )
 """Texts that an expression may derive from a secret without revealing it."""
-_NOTHING: Final[frozenset[str]] = frozenset()
 
 
 class Mask:
@@ -91,6 +94,10 @@ class Mask:
                 self.seen[text] = None
             self._learned[text] = None
 
+    def is_short(self, text: str) -> bool:
+        """Return whether a text is a secret that is masked only as a whole value."""
+        return len(text) < LEAST_LENGTH and text in self._whole
+
     @property
     def seen_count(self) -> int:
         """The number of secret texts that this run reads."""
@@ -105,12 +112,14 @@ class Mask:
             return ()
         return tuple(list(self._learned)[count:])  # the copy is atomic
 
-    def learn(self, value: Any, harmless: frozenset[str] = _NOTHING) -> None:
-        """Add the value of an expression that read a secret, except for texts in `harmless`."""
+    def learn(self, value: Any, carriers: "Sequence[Carried]" = ()) -> None:
+        """Add the value of an expression that read a secret, except for texts that a carrier contains."""
         found: dict[str, None] = {}
         _collect(value, found)
         for text in found:
-            if text in self.seen or text in harmless or text in _COMMON or len(text) < LEAST_LENGTH:
+            if text in self.seen or text in _COMMON or len(text) < LEAST_LENGTH:
+                continue
+            if any(each.contains(text) for each in carriers):
                 continue
             if TOO_MANY in self.seen:
                 return
@@ -124,7 +133,7 @@ class Mask:
         texts: dict[str, None] = {}
         _collect(value, texts)
         harmless = frozenset(text for text in texts if not self._holds_seen(text))
-        return None if len(harmless) == len(texts) else Secret(self, harmless)
+        return None if len(harmless) == len(texts) else Secret(self, Carried(self, value, harmless))
 
     def text(self, text: str) -> str:
         """Return the text with secrets masked."""
@@ -206,18 +215,89 @@ class Mask:
         return MASK if secret else value
 
 
-class Secret:
-    """A source of secrets: values that expressions derive from it are secret, except for `harmless` texts."""
+class Carried:
+    """A value that contains secrets between texts that are not secret, such as the output of a command.
 
-    __slots__ = ("_harmless", "_mask")
+    An expression that passes on one of its texts, or a passage of one, derives nothing: the secrets in it are known.
 
-    def __init__(self, mask: Mask, harmless: frozenset[str] = _NOTHING) -> None:
+    Args:
+        mask: The mask of the secrets.
+        value: The value.
+        harmless: Its texts without secrets.
+    """
+
+    __slots__ = ("_harmless", "_mask", "_passages", "_positions", "_room", "_value")
+
+    def __init__(self, mask: Mask, value: Data, harmless: frozenset[str]) -> None:
         self._mask = mask
+        self._value = value
         self._harmless = harmless
+        self._passages: list[str] | None = None
+        # Where the last text was found in each passage: a split leaves its parts in order.
+        self._positions: list[int] = []
+        self._room = MAX_SEARCHED
 
-    def learn(self, value: Any) -> None:
-        """Add a value that an expression derived from this source."""
-        self._mask.learn(value, self._harmless)
+    def contains(self, text: str) -> bool:
+        """Return whether the value contains a text, and cuts no secret at its ends."""
+        if text in self._harmless:
+            return True
+        masked = self._mask.text(text)
+        if masked == MASK:
+            return False
+        if self._passages is None:
+            self._passages = self._masked_texts()
+            self._positions = [0] * len(self._passages)
+        return any(self._finds(masked, number) for number in range(len(self._passages)))
+
+    def _masked_texts(self) -> list[str]:
+        found: dict[str, None] = {}
+        _collect(self._value, found)
+        texts = list(found)
+        # Text around an expression shows an object as JSON. In it, a short secret would not be masked.
+        if isinstance(self._value, FrozenDict | FrozenList) and not any(map(self._mask.is_short, texts)):
+            texts.append(msgspec.json.encode(self._value).decode())
+        return list(dict.fromkeys(map(self._mask.text, texts)))
+
+    def _finds(self, masked: str, number: int) -> bool:
+        passage, start = self._passages[number] if self._passages else "", self._positions[number]
+        if len(masked) > len(passage) or self._room <= 0:
+            return False
+        at = passage.find(masked, start)
+        if at < 0 and start:
+            self._room -= len(passage) - start
+            at, start = passage.find(masked, 0, start + len(masked)), 0
+        self._room -= (len(passage) if at < 0 else at) - start
+        if at >= 0:
+            self._positions[number] = at
+        return at >= 0
+
+
+class Secret:
+    """A source of secrets: values that expressions derive from it are secret.
+
+    Args:
+        mask: The mask that learns them.
+        carried: The value, if it only contains secrets; None if it is one.
+    """
+
+    __slots__ = ("_mask", "carried")
+
+    def __init__(self, mask: Mask, carried: Carried | None = None) -> None:
+        self._mask = mask
+        self.carried = carried
+
+    def learn(self, value: Any, read: "Sequence[object]" = ()) -> None:
+        """Add a value that an expression derived from this source.
+
+        Args:
+            value: The value.
+            read: All sources that the expression read. A text of one carrier need not be in another one.
+        """
+        if self.carried is None:
+            self._mask.learn(value)
+            return
+        others = (each.carried for each in read if isinstance(each, Secret) and each is not self)
+        self._mask.learn(value, [self.carried, *(each for each in others if each is not None)])
 
 
 def _collect(secret: Any, found: dict[str, None]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.definitions.validation.environment import EnvironmentName, environment_names, missing_names
     from stretto.definitions.validation.examination import Examination, check, examine, examine_reading
     from stretto.definitions.validation.inputs import (
         RENDERED_HINT,
@@ -25,6 +26,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "environment": "EnvironmentName environment_names missing_names",
             "examination": "Examination check examine examine_reading",
             "inputs": "KnownAction KnownActions KnownInput RENDERED_HINT computed_members",
             "references": "references_of",
@@ -35,15 +37,18 @@ else:
 
 __all__ = [
     "RENDERED_HINT",
+    "EnvironmentName",
     "Examination",
     "KnownAction",
     "KnownActions",
     "KnownInput",
     "check",
     "computed_members",
+    "environment_names",
     "examine",
     "examine_reading",
     "json_schema",
+    "missing_names",
     "references_of",
     "secrecy_of",
 ]

@@ -207,3 +207,59 @@ tasks:
             assert ended(0)
         assert (process.returncode, stdout) == (130, "")
         assert "Traceback" not in stderr
+
+
+FIRST_HOUR = """\
+ref: hour.first
+version: "1.0.0"
+tasks:
+  - name: get
+    action: core.http
+    input: {url: "http://127.0.0.1:1/x"}
+    retry: {count: 2, delay: 0, on_error: "{{ result().nothing > 1 }}"}
+    next: [{when: "{{ failed() }}", do: [raise]}]
+  - name: raise
+    action: hour.raises
+    with_items: "{{ range(60) }}"
+    input: {names: {}, name: nokey}
+"""
+RAISES = """\
+from stretto.actors import action
+
+def look_up(names, name):
+    return names[name]
+
+@action("hour.raises")
+def raises(names: dict, name: str) -> str:
+    return look_up(names, name)
+"""
+
+
+def test_the_errors_of_a_first_hour_say_what_happened(tmp_path: Path) -> None:
+    """The action's own error despite a broken on_error, the frames of an exception, and equal errors once."""
+    flow, actions = tmp_path / "first.yaml", tmp_path / "raises.py"
+    flow.write_text(FIRST_HOUR)
+    actions.write_text(RAISES)
+    store = f"sqlite:///{tmp_path / 'store.db'}"
+    process = stretto_run(flow, "--actions", actions, "--store", store)
+    shown = [
+        (
+            "first.yaml:5:13: handled: GET http://127.0.0.1:1/x failed: Connection refused; also, its retry.on_error "
+            f"failed ({flow}:7:44): the object has no field 'nothing'; there are: body, elapsed, headers, json, "
+            "status_code [action_failed]"
+        ),
+        "first.yaml:10:13: 60 of 60 items: KeyError: 'nokey' [action_failed]",
+        f"  at {actions}:8 in raises: return look_up(names, name)",
+        f"  at {actions}:4 in look_up: return names[name]",
+    ]
+    assert process.returncode == 1
+    assert [line.removeprefix("  ").removeprefix(f"{tmp_path}/") for line in process.stderr.splitlines()[1:]] == shown
+    why = subprocess.run(
+        [STRETTO, "runs", "why", "@latest", "--store", store], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert why[0].startswith("the run failed at ")
+    assert [line.removeprefix(f"{tmp_path}/") for line in why[1:]] == [line.strip() for line in shown[1:]]
+    flow.write_text(FIRST_HOUR.replace("name: nokey", "name: '{{ keystore.smtp_password }}'"))
+    refused = stretto_run(flow, "--actions", actions)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert f"{flow}:12:31: error: the namespace 'keystore' has no 'smtp_password'" in refused.stderr

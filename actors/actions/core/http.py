@@ -25,7 +25,7 @@ async def http(  # noqa: PLR0913 - these are the action's inputs
 ) -> dict[str, Any]:
     """Make an HTTP request and return status_code, headers, body, json and elapsed.
 
-    A status of 400 or more is a failure. Its result has the same fields.
+    A status of 400 or more is a failure. Its result has the same fields. Without a complete response, status_code is 0.
 
     Args:
         url: an http or https URL; user and password in it are sent as basic authentication

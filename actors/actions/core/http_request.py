@@ -20,6 +20,8 @@ from stretto.definitions.data import encode_json
 MAX_RESPONSE_BYTES: Final = 10 * 1024 * 1024
 MAX_REDIRECTS: Final = 5
 MAX_SHOWN: Final = 300
+NO_STATUS: Final = 0
+"""The `status_code` of a request without a complete response."""
 TRANSPORT_ERRORS: Final = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -57,11 +59,11 @@ async def request(  # noqa: PLR0913 - the action's inputs
         async with asyncio.timeout(timeout):
             response, received = await _exchange(client, made, allow_redirects=allow_redirects)
     except TimeoutError:
-        raise ActionFailed(f"{label} took longer than {timeout:g} s") from None
+        raise ActionFailed(f"{label} took longer than {timeout:g} s", _no_response(began)) from None
     except (httpx.HTTPError, *TRANSPORT_ERRORS) as error:
-        raise ActionFailed(f"{label} failed: {_cause(error)}") from error
+        raise ActionFailed(f"{label} failed: {_cause(error)}", _no_response(began)) from error
     except BadBody as error:
-        raise ActionFailed(f"{label} {error}") from error
+        raise ActionFailed(f"{label} {error}", _no_response(began)) from error
     text = decode_text(response, received)
     result = {
         "status_code": response.status_code,
@@ -72,6 +74,12 @@ async def request(  # noqa: PLR0913 - the action's inputs
     }
     _check_status(label, response.status_code, expected, result)
     return result
+
+
+def _no_response(began: float) -> dict[str, Any]:
+    """Return the result without a complete response: the fields of one, so that a condition can compare them."""
+    elapsed = time.monotonic() - began
+    return {"status_code": NO_STATUS, "headers": {}, "body": "", "json": None, "elapsed": elapsed}
 
 
 def masked(url: httpx.URL) -> str:

@@ -1,16 +1,16 @@
 """`stretto runs show`, `why`, `output` and `export`: one run."""
 
-from typing import Any
+from typing import Any, Final
 
 import click
 import msgspec
 
-from stretto.actors.cli.outcomes import error_line
 from stretto.actors.cli.runs.listing import show_items
 from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, TASK, UTC, print_json, with_runs
 from stretto.actors.cli.runs.source import Source
 from stretto.actors.cli.runs.tables import one_line, show_fields, show_table
 from stretto.actors.cli.runs.times import Clock, between
+from stretto.actors.history import error_lines
 from stretto.actors.operations import (
     ItemOutput,
     Items,
@@ -18,9 +18,13 @@ from stretto.actors.operations import (
     OutputAnswer,
     Run,
     RunAnswer,
+    Status,
+    StatusAnswer,
     WaitsAnswer,
     Why,
 )
+
+_COUNTS: Final = ("total", "succeeded", "failed")
 
 
 @click.command()
@@ -40,7 +44,9 @@ def show(
     utc: bool,
     as_json: bool,
 ) -> None:
-    """Show RUN: its inputs, output, errors and tasks, and its deadline while it runs. Secrets are masked.
+    """Show RUN: its inputs, output, errors and tasks with their items, and its deadline while it runs.
+
+    Secrets are masked.
 
     --limit and --cursor apply to --items.
 
@@ -49,6 +55,8 @@ def show(
     {items, next}.
     """
     shown = source.ask(Run(run), RunAnswer).run
+    if shown["ended_at"] is None and "quarantine" not in shown:  # whose replay could crash this process as well
+        shown["tasks"] = _with_counts(shown["tasks"], source.ask(Status(run), StatusAnswer).run["tasks"])
     page = None
     if items is not None:
         page = source.ask(Items(run, None, None if items == "all" else items, cursor, limit), ItemsAnswer)
@@ -60,6 +68,16 @@ def show(
     if page is not None:
         click.echo()
         show_items(page, clock)
+
+
+def _with_counts(rows: list[dict[str, Any]], tasks: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the visits of a run's tasks, those in progress with their present counts of items."""
+    return [
+        {**row, **{("items" if name == "total" else name): tasks[row["task"]]["items"][name] for name in _COUNTS}}
+        if row["ended_at"] is None and tasks.get(row["task"], {}).get("visits") == row["visit"]
+        else row
+        for row in rows
+    ]
 
 
 def _show_run(run: dict[str, Any], clock: Clock) -> None:
@@ -75,8 +93,9 @@ def _show_run(run: dict[str, Any], clock: Clock) -> None:
     )  # fmt: skip
     if "quarantine" in run and run["ended_at"] is None:
         click.echo(f"waits     {one_line(_quarantine_of(run))}")
-    for error in run["errors"]:
-        click.echo(f"error     {one_line(error_line(error))}")
+    for line in error_lines(run["errors"]):
+        indent = line[: len(line) - len(line.lstrip())]
+        click.echo(f"{'' if indent else 'error':<10}{indent}{one_line(line)}")
     for child in run["children"]:
         click.echo(f"child     {child}")
     if run["tasks"]:
@@ -99,6 +118,8 @@ def _show_run(run: dict[str, Any], clock: Clock) -> None:
 @with_runs
 def why(source: Source, *, run: str, task: str | None, as_json: bool) -> None:
     """Explain why RUN, or its TASK, is waiting: for items in flight, timers, joins, ...
+
+    Of a RUN that has ended, explain how and where it failed.
 
     With --json: [{kind, text, ...}].
     """

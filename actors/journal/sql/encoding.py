@@ -35,7 +35,7 @@ from stretto.definitions.conductor import (
     events,
 )
 from stretto.definitions.data import encode_json, freeze
-from stretto.definitions.errors import NotData, Place
+from stretto.definitions.errors import Frame, NotData, Place
 
 KINDS: Final[dict[str, type[Any]]] = {
     "item_started": ItemStarted,
@@ -170,18 +170,19 @@ class _StoredFailure(msgspec.Struct, omit_defaults=True):
     expression: str | None = None
     where: Place | None = None
     details: Any = None
+    traceback: tuple[Frame, ...] = ()
 
     @classmethod
     def of(cls, failure: Failure) -> "_StoredFailure":
         return cls(
             failure.kind, failure.message, failure.retryable, failure.result, failure.input,
-            failure.expression, failure.where, failure.details,
+            failure.expression, failure.where, failure.details, failure.traceback,
         )  # fmt: skip
 
     def failure(self) -> Failure:
         return Failure(
             self.kind, self.message, self.retryable, freeze(self.result), freeze(self.input),
-            self.expression, self.where, freeze(self.details),  # type: ignore[arg-type]
+            self.expression, self.where, freeze(self.details), self.traceback,  # type: ignore[arg-type]
         )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ A scope returns a `Guarded` for a name that leads to a secret. An evaluation ope
 the source learns the value of the expression. So a secret stays masked after any filter.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from stretto.definitions.expressions.base.namespaces import ABSENT, Readable
@@ -13,8 +13,8 @@ from stretto.definitions.expressions.base.namespaces import ABSENT, Readable
 class Source(Protocol):
     """The origin of secret values."""
 
-    def learn(self, value: Any) -> None:
-        """Add a value that an expression derived from this source."""
+    def learn(self, value: Any, read: "Sequence[Source]") -> None:
+        """Add a value that an expression derived from this source, one of all that it `read`."""
 
 
 class Notes(Protocol):

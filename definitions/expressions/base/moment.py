@@ -66,8 +66,9 @@ class Moment:
     def learn(self, value: Any) -> None:
         """End an expression: its secret sources learn its value."""
         sources, self.sources = self.sources or (), None
-        for source in sources:
-            source.learn(value)
+        read = list({id(source): source for source in sources}.values())
+        for source in read:
+            source.learn(value, read)
 
     def now(self) -> str:
         """Return the time as RFC 3339 in UTC, with microseconds."""

@@ -59,10 +59,15 @@ class Mixed:
         self.calls = frozenset().union(*(part.calls for part in parts if not isinstance(part, str)))
 
     def value(self, evaluation: Evaluation) -> str:
-        """Return the joined texts."""
+        """Return the joined texts. Each expression's secret sources learn its text, not the text around it."""
         texts = []
+        moment = evaluation.moment
+        # Within a text that is itself a secret, the whole is one, too.
+        in_parts = moment.sources is None
         for part in self.parts:
             text = part if isinstance(part, str) else text_of(part.value(evaluation), evaluation.fuel)
+            if in_parts and moment.sources is not None:
+                moment.learn(text)
             evaluation.fuel.make_text(len(text), text)
             texts.append(text)
         return "".join(texts)

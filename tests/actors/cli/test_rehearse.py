@@ -66,7 +66,9 @@ def test_a_workflow_is_rehearsed_and_told(folder: Path) -> None:
         "rehearsal of test.deploy: failed\n\ntasks, in the order of their start:\n  check: failed\n"
     )
     assert '      1 s  check[1]: core.http {"url":"https://b"}\n      2 s    failed: "down"\n' in done.stdout
-    assert "errors:\n  deploy.yaml:6:5: 1 of 2 items failed [items_failed]\n" in done.stdout
+    assert (
+        "errors:\n  deploy.yaml:7:13: 1 of 2 items: scripted to end as failed (item 1) [action_failed]\n" in done.stdout
+    )
     assert done.stdout.endswith('output:\n{\n  "answers": [\n    null,\n    null\n  ]\n}\n')
     assert done.stderr == (
         "stretto: script.yaml:2:3: warning: rule 2 never matched: test.deploy has no task 'chek'; "

@@ -153,12 +153,26 @@ def test_a_run_is_shown(kept: Kept) -> None:
 
 
 def test_a_run_in_progress_is_shown_with_what_it_waits_for(kept: Kept) -> None:
-    """`why` tells it in words, and as data; an ended run waits for nothing."""
-    assert "status    running" in kept.runs("show", kept.running.id).stdout
+    """`why` tells it in words, and as data; `show` has the present counts of its items."""
+    shown = kept.runs("show", kept.running.id).stdout
+    assert "status    running" in shown
+    assert [line.split()[-3:] for line in shown.splitlines()[-2:]] == [
+        ["ITEMS", "SUCCEEDED", "FAILED"],
+        ["2", "1", "0"],
+    ]
+    (task,) = kept.told("show", kept.running.id)["tasks"]
+    assert (task["items"], task["succeeded"], task["failed"], task["ended_at"]) == (2, 1, 0, None)
     assert kept.runs("why", kept.running.id).stdout.startswith("item 0 of 'probe' is in flight since")
     assert [each["kind"] for each in kept.told("why", kept.running.id, "probe")] == ["item_in_flight"]
-    result = kept.runs("why", kept.failed.id)
-    assert (result.exit_code, "has ended" in result.stderr) == (2, True)
+
+
+def test_why_of_an_ended_run_says_how_and_where_it_failed(kept: Kept) -> None:
+    """In a few lines, and as data."""
+    end, error = kept.runs("why", kept.failed.id).stdout.splitlines()
+    assert end.startswith("the run failed at ")
+    assert error.endswith("1 of 3 items: no answer with ?[31m****** (item 2) [action_failed]")
+    assert [each["kind"] for each in kept.told("why", kept.failed.id)] == ["ended", "error"]
+    assert kept.runs("why", kept.succeeded.id).stdout.startswith("the run succeeded at ")
 
 
 def test_a_run_is_exported(kept: Kept) -> None:

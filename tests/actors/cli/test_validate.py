@@ -327,3 +327,20 @@ def test_no_engine_is_loaded(tmp_path: Path) -> None:
         "assert not unwanted & set(sys.modules), sorted(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_names_of_the_keystore_and_the_configuration_are_checked_if_they_are_given(tmp_path: Path) -> None:
+    """Without the files nobody knows the names. A file, a folder and a pack are checked alike."""
+    text = GOOD.replace("core.noop", "core.echo, input: {message: '{{ keystore.tokn }} {{ config.url }}'}")
+    path = written(tmp_path / "good.yaml", text)
+    keystore = written(tmp_path / "keystore.yml", "token: abcd\n")
+    assert stretto(path).exit_code == 0
+    for target in (path, str(tmp_path)):
+        result = stretto(target, "--keystore", keystore, "--json")
+        (finding,) = [each for each in json.loads(result.stdout) if each["file"] == path]
+        assert (result.exit_code, finding["code"], finding["hint"]) == (
+            1, "unknown_keystore_name", "did you mean 'token'?"
+        )  # fmt: skip
+    result = stretto(path, "--pack-config", written(tmp_path / "config.yml", "link: http://x\n"), "--json")
+    assert [each["code"] for each in json.loads(result.stdout)] == ["unknown_config_name"]
+    assert stretto(path, "--keystore", str(tmp_path / "none")).exit_code == 2

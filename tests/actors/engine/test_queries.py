@@ -13,7 +13,7 @@ from stretto.actors.journal.readers import NoStore
 from stretto.actors.journal.records import Ending
 from stretto.actors.journal.store import InvalidCursor
 from stretto.actors.outcome import UnknownRun
-from stretto.definitions.conductor import IllegalTransition
+from stretto.definitions.conductor import IllegalTransition, UnknownTask
 from stretto.definitions.data.frozen import EMPTY_LIST
 from tests.support.conducted import Conducted
 from tests.support.engines import Bench, outcome_of
@@ -103,7 +103,8 @@ def test_a_run_of_an_earlier_engine_is_known_by_how_it_ended(start_bench: Callab
     bench = start_bench(store=url)
     assert bench.proxy.status(run.id).get(timeout=PATIENCE)["tasks"]["a"]["status"] == "succeeded"
     assert outcome_of(bench.proxy.handle(run.id).get(timeout=PATIENCE)).status == "succeeded"
-    for verb in ("cancel", "pause", "resume", "why"):
+    assert [each["kind"] for each in bench.proxy.why(run.id).get(timeout=PATIENCE)] == ["ended"]
+    for verb in ("cancel", "pause", "resume"):
         with pytest.raises(IllegalTransition, match=r"it has ended \(succeeded\)"):
             getattr(bench.proxy, verb)(run.id).get(timeout=PATIENCE)
 
@@ -118,3 +119,16 @@ def test_an_end_that_is_all_that_was_written_is_shown(start_bench: Callable[...,
     bench = start_bench(store=url)
     shown = bench.proxy.run(run.id).get(timeout=PATIENCE)
     assert (shown["status"], shown["output"], shown["errors"]) == ("failed", None, [])
+
+
+def test_why_of_an_ended_run_without_a_store_names_its_failed_tasks(start_bench: Callable[..., Bench]) -> None:
+    """The errors themselves are only in its outcome; a task that it lacks is refused."""
+    bench = start_bench()
+    run = bench.submit("tasks: [{name: a, action: core.fail, input: {message: no luck}}]\n")
+    assert outcome_of(run).status == "failed"
+    texts = [each["text"] for each in bench.proxy.why(run.id).get(timeout=PATIENCE)]
+    assert texts == ["the run failed", "the task 'a' failed: 1 item failed"]
+    with pytest.raises(UnknownTask, match="there is no task 'b' in"):
+        bench.proxy.why(run.id, "b").get(timeout=PATIENCE)
+    with pytest.raises(UnknownRun):
+        bench.proxy.why("nobody").get(timeout=PATIENCE)

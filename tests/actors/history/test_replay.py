@@ -164,7 +164,7 @@ def test_what_a_run_had_learned_is_secret_when_it_is_replayed() -> None:
     replayed.feed([SecretsLearned(("sesame",)), *(completed(index, "open sesame", task="fan") for index in range(3))])
     replayed.feed([completed(0, task="other")])
     assert replayed.finish is not None
-    assert replayed.finish.output == {"all": [MASK] * 3}
+    assert replayed.finish.output == {"all": [f"open {MASK}"] * 3}
 
 
 def test_a_long_run_is_read_in_portions(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from stretto.actors.journal.sql.reader import SqlReader
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import InvalidCursor
 from stretto.actors.outcome import UnknownRun
-from stretto.definitions.conductor import CancelRequested, IllegalTransition, PauseRequested, events
+from stretto.definitions.conductor import CancelRequested, PauseRequested, UnknownTask, events
 from stretto.definitions.context.context import RunEnvironment
 from stretto.definitions.context.masking import MASK, Mask
 from stretto.definitions.data.frozen import EMPTY_OBJECT, object_of
@@ -199,15 +199,27 @@ def test_the_status_is_as_the_conductor_tells_it(store: Store, ended: bool) -> N
 
 
 def test_why_a_run_goes_no_further(store: Store) -> None:
-    """Items in flight are explained, of the run or of a task; an ended run waits for nothing."""
+    """Items in flight are explained, of the run or of a task."""
     run = Conducted(store, ITEMS, {"hosts": ["a", "b"]})
     run.succeed("probe", 0)
     shown = reports.why(store.reader, run.id)
     assert [(each["kind"], each["task"], each["index"]) for each in shown] == [("item_in_flight", "probe", 1)]
     assert reports.why(store.reader, run.id, "probe") == shown
-    run.succeed("probe", 1)
-    with pytest.raises(IllegalTransition, match=f"{run.id} has ended"):
-        reports.why(store.reader, run.id)
+
+
+def test_why_of_an_ended_run_says_how_and_where_it_failed(store: Store) -> None:
+    """Its end, then its errors in words, of the run or of a task."""
+    run = Conducted(store, ITEMS, {"hosts": ["a", "b"]})
+    run.succeed("probe", 0)
+    run.fail("probe", 1, "no answer")
+    ended, error = reports.why(store.reader, run.id)
+    assert (ended["kind"], ended["status"]) == ("ended", "failed")
+    assert ended["text"] == f"the run failed at {ended['since']}"
+    assert error["kind"] == "error"
+    assert error["text"].endswith(": 1 of 2 items: no answer (item 1) [action_failed]")
+    assert reports.why(store.reader, run.id, "probe") == [ended, error]
+    with pytest.raises(UnknownTask, match="did you mean 'probe'"):
+        reports.why(store.reader, run.id, "prob")
 
 
 # ---- items

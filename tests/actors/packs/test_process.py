@@ -186,3 +186,16 @@ def test_children_that_are_left_are_killed(attempt: Try) -> None:
         assert select.select([descriptor], [], [], PATIENCE)[0]
     finally:
         os.close(descriptor)
+
+
+def test_a_python_program_that_raises_has_its_frames_in_the_error(attempt: Try) -> None:
+    """They come from its standard error; those of the interpreter's start are left out."""
+    code = "def look_up(names, name):\n    return names[name]\n\nlook_up({}, 'nokey')\n"
+    outcome = attempt("go.py", code)
+    assert message_of(outcome).endswith("KeyError: 'nokey'")
+    frames = outcome.errors[0]["traceback"]
+    assert [(frame["line"], frame["function"], frame["code"]) for frame in frames] == [
+        (4, "<module>", "look_up({}, 'nokey')"),
+        (2, "look_up", "return names[name]"),
+    ]
+    assert frames[0]["file"].endswith("/actions/go.py")

@@ -71,7 +71,8 @@ def test_an_engine_gives_a_new_configuration_to_later_runs(
     whole = shown % "site.url" + "output_map: {said: '{{ task.a.result }}'}\n"
     assert bench.run(whole).output == {"said": "y"}
     bench.proxy.host.use_definitions(bench.proxy.host.catalogue().get(), packs).get()
-    assert bench.run(whole).status == "failed"
+    with pytest.raises(InvalidDefinition, match="the namespace 'config' has no 'site'; there are: api_token, region"):
+        bench.run(whole)
     assert bench.run(whole.replace("site.url", "region")).output == {"said": "x"}
 
 
@@ -93,8 +94,27 @@ def test_config_and_keystore_are_namespaces(start_bench: Callable[..., Bench]) -
     assert bench.run("tasks: {t: {action: core.noop}}\noutput_map: {a: '{{ config.site.url }}'}").output == {
         "a": "http://x"
     }
-    outcome = bench.run("tasks: {t: {action: core.noop}}\noutput_map: {a: '{{ keystore.tokn }}'}")
+    with pytest.raises(InvalidDefinition, match=r"has no 'tokn'; did you mean 'token'\? \[unknown_keystore_name\]"):
+        bench.run("tasks: {t: {action: core.noop}}\noutput_map: {a: '{{ keystore.tokn }}'}")
+    outcome = bench.run("tasks: {t: {action: core.noop}}\noutput_map: {a: \"{{ keystore['to' ~ 'kn'] }}\"}")
     assert "the namespace 'keystore' has no 'tokn'; did you mean 'token'?" in outcome.errors[0]["message"]
+
+
+def test_a_name_that_a_called_workflow_lacks_is_found_before_the_run_starts(
+    start_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    """At any depth. A name that is asked for, or that an evaluation may skip, is none that a run needs."""
+    folder = tmp_path / "definitions"
+    folder.mkdir()
+    (folder / "low.yaml").write_text(
+        'ref: t.low\nversion: "1.0.0"\ntasks: [{name: a, action: core.echo, input: {message: "{{ keystore.gone }}"}}]\n'
+    )
+    (folder / "middle.yaml").write_text('ref: t.middle\nversion: "1.0.0"\ntasks: [{name: a, action: t.low}]\n')
+    bench = start_bench(definitions=folder)
+    with pytest.raises(InvalidDefinition, match=r"low\.yaml:3:56: error: the namespace 'keystore' has no 'gone'"):
+        bench.run("tasks: [{name: a, action: t.middle}]\n")
+    harmless = "{{ keystore.gone | default('x') }}{{ config.gone if false else 'y' }}"
+    assert bench.run(f'tasks: {{t: {{action: core.noop}}}}\noutput_map: {{a: "{harmless}"}}').output == {"a": "xy"}
 
 
 def test_a_result_that_holds_a_secret_keeps_its_harmless_fields(start_bench: Callable[..., Bench]) -> None:
@@ -130,3 +150,29 @@ def test_too_many_secrets_mask_everything() -> None:
     mask = Mask(["first-secret"])
     mask.learn([f"made-{number}" for number in range(MAX_LEARNED + 1)])
     assert mask.text("anything at all") == MASK
+
+
+def test_an_output_with_a_secret_in_it_is_masked_where_the_secret_is(start_bench: Callable[..., Bench]) -> None:
+    """Text around a secret stays readable, wherever expressions take it; values made of the secret are hidden."""
+    output = (
+        start_bench(keystore={"token": "s3cr3t-token"})
+        .run(
+            "tasks:\n"
+            "  show:\n"
+            "    action: core.local\n"
+            '    input: {cmd: "echo host=web-1; echo token=$T; echo bye", env: {T: "{{ keystore.token }}"}}\n'
+            "    next: [{publish: [{out: '{{ result().stdout }}'}, {up: '{{ keystore.token | upper }}'}]}]\n"
+            "output_map:\n"
+            "  out: '{{ workflow.out }}'\n"
+            "  line: 'log: {{ split(workflow.out, \"\\n\")[1] }}.'\n"
+            "  up: 'is {{ workflow.up }}'\n"
+            "  capitals: '{{ workflow.out | upper }}'\n"
+        )
+        .output
+    )
+    assert output == {
+        "out": f"host=web-1\ntoken={MASK}\nbye\n",
+        "line": f"log: token={MASK}.",
+        "up": f"is {MASK}",
+        "capitals": MASK,
+    }

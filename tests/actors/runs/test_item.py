@@ -263,3 +263,22 @@ def test_the_wait_for_a_thread_is_not_in_what_a_try_took(start_bench: Callable[.
     outcome_of(handle)
     second = bench.proxy.item(handle.id, "fan", 1).get(timeout=PATIENCE)
     assert datetime.fromisoformat(second["began_at"]).timestamp() >= released_at - 0.001
+
+
+def test_an_exception_is_recorded_with_the_frames_of_the_users_code(
+    start_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    """The outcome, the stored outcome and the stored item have them; a line's secrets are masked."""
+    bench = start_bench(store=f"sqlite:///{tmp_path / 'store.db'}", keystore={"word": "missing"})
+    text = (
+        "tasks:\n  - name: only\n    action: test.moody\n    input: {mood: '%s'}\nvars: [{w: '{{ keystore.word }}'}]\n"
+    )
+    handle = bench.submit(text % "raise")
+    (error,) = outcome_of(handle).errors
+    (frame,) = error["traceback"]
+    assert (frame["file"], frame["function"], frame["code"]) == (__file__, "moody", 'raise KeyError("******")')
+    assert Path(__file__).read_text().splitlines()[frame["line"] - 1].strip() == 'raise KeyError("missing")'
+    assert bench.proxy.run(handle.id).get()["errors"] == [error]
+    item = bench.proxy.items(handle.id).get()["items"][0]
+    assert bench.proxy.item(handle.id, item["task"], 0).get()["error"]["traceback"] == [frame]
+    assert bench.run(text % "fail").errors[0]["traceback"] is None

@@ -216,11 +216,28 @@ def test_on_error_decides_with_the_error_and_the_result_of_the_try() -> None:
 
 
 def test_a_fault_in_on_error_fails_the_item_without_retry() -> None:
-    """An on_error that cannot be evaluated ends the attempts and is reported."""
+    """An on_error that cannot be evaluated ends the attempts, and is reported after the action's own error."""
     run = rehearse(
-        workflow({"name": "a", "retry": {"count": 5, "on_error": "{{ result().x.y }}"}}), script=[{"status": "failed"}]
+        workflow({"name": "a", "retry": {"count": 5, "on_error": "{{ result().x.y }}"}}),
+        script=[{"status": "failed"}],
     )
-    assert (len(run.actions), run.errors[0]["code"]) == (1, "expression_error")
+    (error,) = run.errors
+    assert (len(run.actions), error["code"]) == (1, "action_failed")
+    assert error["message"].startswith("scripted to end as failed; also, its retry.on_error failed (rehearsed.yaml:1:")
+    assert error["message"].endswith("): a value of type null has no 'x'")
+
+
+def test_a_time_out_stays_one_when_on_error_cannot_be_evaluated() -> None:
+    """Its transitions handle it as any other time-out."""
+    text = workflow(
+        {
+            "name": "a", "retry": {"count": 5, "on_error": "{{ result().x.y }}"},
+            "next": [then("b", when="{{ timed_out() }}")],
+        },
+        {"name": "b"},
+    )  # fmt: skip
+    run = rehearse(text, script=[{"task": "a", "status": "timeout"}])
+    assert (run.status, performed(run), run.errors[0]["code"]) == ("succeeded", ["a", "b"], "timed_out")
 
 
 def test_what_is_not_the_actions_doing_is_not_retried() -> None:

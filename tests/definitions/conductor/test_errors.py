@@ -7,6 +7,8 @@ import pytest
 
 from stretto.definitions import freeze, thaw
 from stretto.definitions.conductor import Failure
+from stretto.definitions.conductor.errors import MAX_ITEM_ERRORS
+from stretto.definitions.errors import Frame
 from tests.support.driving import Drive
 from tests.support.rehearsal import rehearse
 
@@ -21,6 +23,8 @@ FIELDS = {
     "where",
     "expression",
     "input",
+    "traceback",
+    "causes",
     "handled",
 }
 
@@ -64,8 +68,35 @@ def test_a_record_describes_all_of_a_failure() -> None:
         "where": {"file": "test.yaml", "line": 1, "column": record["where"]["column"]},
         "expression": None,
         "input": {"x": 1},
+        "traceback": None,
+        "causes": None,
         "handled": False,
     }
+
+
+def test_a_record_has_the_frames_of_an_exception_masked() -> None:
+    """A line of code may contain a secret of the run."""
+    frame = Frame("/srv/actions.py", 7, "connect", "login('hunter2!')")
+    (record,) = failing(definition(), {"token": "hunter2!"}, Failure("exception", "KeyError: 'x'", traceback=(frame,)))
+    assert record["traceback"] == [
+        {"file": "/srv/actions.py", "line": 7, "function": "connect", "code": "login('******')"}
+    ]
+
+
+def test_equal_errors_of_items_are_counted() -> None:
+    """The different errors are listed with their counts, the most frequent first; the rest is one number."""
+    drive = Drive(definition(with_items="{{ parameters.items }}"), {"items": list(range(40))})
+    for index in range(40):
+        message = "no luck" if index % 2 else f"no luck with {index}"
+        drive.fails("a", index, failure=Failure("failed", message))
+    whole, *items = errors_of(drive)
+    assert len(items) == MAX_ITEM_ERRORS
+    assert [(cause["count"], cause["of"], cause["message"], cause["item_index"]) for cause in whole["causes"]] == [
+        (20, 40, "no luck", 1),
+        *((1, 40, f"no luck with {index}", index) for index in range(0, 18, 2)),
+        (11, 40, "other errors", None),
+    ]
+    assert all(item["causes"] is None for item in items)
 
 
 def test_an_expressions_error_has_its_source_and_place() -> None:

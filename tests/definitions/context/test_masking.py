@@ -1,8 +1,10 @@
 """Masks keep secrets out of errors, logs, outputs and the store."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -187,3 +189,81 @@ def test_the_additions_of_every_turn_give_the_same_mask(turns: list[list[str]], 
         count = mask.seen_count
     assert other.text(text) == mask.text(text)
     assert other.learned_since(0) == mask.learned_since(0)
+
+
+def derived(value: Any, derive: Callable[[Any], Any], *secrets: str) -> Any:
+    """Return how a value is shown that an expression derives from one that holds secrets."""
+    mask = Mask()
+    mask.see(secrets)
+    frozen = freeze(value)
+    source = mask.source_of(frozen)
+    assert source is not None
+    made = freeze(derive(frozen))
+    source.learn(made, [source])
+    return mask.data(made)
+
+
+OUTPUT = "begin of the log\ntoken=s3cr3t-token; host=web-1\nend of the log\n"
+
+
+@pytest.mark.parametrize(
+    ("derive", "shown"),
+    [
+        (lambda text: text, OUTPUT.replace("s3cr3t-token", MASK)),
+        (str.strip, OUTPUT.strip().replace("s3cr3t-token", MASK)),
+        (str.splitlines, ["begin of the log", f"token={MASK}; host=web-1", "end of the log"]),
+        (lambda text: text[text.index("host") :], "host=web-1\nend of the log\n"),
+        (lambda text: {"line": text.splitlines()[1]}, {"line": f"token={MASK}; host=web-1"}),
+    ],
+)
+def test_a_text_that_is_passed_on_keeps_all_but_its_secrets(derive: Callable[[Any], Any], shown: Any) -> None:
+    """An output with a token in it is still an output: only the token is hidden."""
+    assert derived(OUTPUT, derive, "s3cr3t-token") == shown
+
+
+@pytest.mark.parametrize(
+    "derive",
+    [
+        str.upper,
+        lambda text: text[::-1],
+        lambda text: text[: text.index("t-token")],
+        lambda text: text[text.index("cr3t") :],
+        lambda text: text.replace("token", "TOKEN"),
+        lambda text: text.encode().hex(),
+    ],
+)
+def test_a_text_that_is_derived_from_one_with_secrets_is_hidden(derive: Callable[[Any], Any]) -> None:
+    """A part of a token, or a token in capitals, is no passage of the text."""
+    assert derived(OUTPUT, derive, "s3cr3t-token") == MASK
+
+
+def test_an_object_as_json_keeps_all_but_its_secrets() -> None:
+    """Text around an expression shows an object as JSON."""
+    value = {"code": 200, "body": 'it is "s3cr3t-token"', "more": [1, "plain"]}
+    shown = json.dumps(value, separators=(",", ":")).replace("s3cr3t-token", MASK)
+    assert derived(value, lambda frozen: json.dumps(frozen, separators=(",", ":")), "s3cr3t-token") == shown
+    assert derived({**value, "pin": "417"}, lambda _: '"pin":"417"', "s3cr3t-token", "417") == MASK
+
+
+def test_what_one_of_two_values_contains_is_passed_on() -> None:
+    """An expression may read two outputs and pass on one of them."""
+    mask = Mask()
+    mask.see(["s3cr3t-token"])
+    first, second = mask.source_of("first: s3cr3t-token"), mask.source_of("second: s3cr3t-token")
+    assert first is not None
+    assert second is not None
+    for source in (first, second):
+        source.learn("second: s3cr3t-token", [first, second])
+    assert mask.text("second: s3cr3t-token") == f"second: {MASK}"
+    for each in (first, Secret(mask)):
+        each.learn("second: s3cr3t-token", [first, Secret(mask)])
+    assert mask.text("second: s3cr3t-token") == MASK
+
+
+def test_an_output_of_many_lines_is_split_in_bounded_time() -> None:
+    """Each of 20,000 lines is looked for where the last one was found; no line is a secret afterwards."""
+    lines = [f"line {number} of the log" for number in range(20_000)]
+    lines[7] = "token=s3cr3t-token"
+    shown = derived("\n".join(lines), str.splitlines, "s3cr3t-token")
+    lines[7] = f"token={MASK}"
+    assert shown == lines

@@ -1,7 +1,7 @@
 """Compiled Python functions give the same values as Jinja: the same values, errors and secrets, in any scope."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias
 from unittest.mock import patch
@@ -30,6 +30,7 @@ from stretto.definitions.expressions import (
     Text,
     templates,
 )
+from stretto.definitions.expressions.base.guarding import Source
 from stretto.definitions.expressions.base.limits import FIRST_MAX_BYTES as MAX_BYTES
 from stretto.definitions.expressions.compiled import MAX_READINGS, compile_plain
 from tests.support.evaluating import JSON, MANY, SCALARS, TEXTS, compiled, frozen_object, item_scope, snapshot_of
@@ -387,7 +388,7 @@ def test_an_evaluation_that_has_read_a_secret_already_is_made_in_full() -> None:
     learned: list[Any] = []
 
     class Learning:
-        def learn(self, value: Any) -> None:
+        def learn(self, value: Any, read: Sequence[Source]) -> None:
             learned.append(value)
 
     moment.note(Learning())

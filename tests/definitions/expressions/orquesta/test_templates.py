@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from stretto.definitions import freeze
 from stretto.definitions.context.context import RunFacts, Snapshot
 from stretto.definitions.data.frozen import EMPTY_OBJECT
 from stretto.definitions.expressions import ABSENT, Constant, Namespace, Read
-from stretto.definitions.expressions.base.guarding import GuardedNamespace, GuardedValue
+from stretto.definitions.expressions.base.guarding import GuardedNamespace, GuardedValue, Source
 from stretto.definitions.expressions.orquesta import Expression, Given, KeyedTemplate, Text
 from stretto.definitions.expressions.orquesta.evaluation import MAX_REPETITIONS
 from tests.support.evaluating import JSON, SOME, snapshot_of
@@ -360,7 +360,7 @@ class Learned:
     def __init__(self) -> None:
         self.learned: list[Any] = []
 
-    def learn(self, value: Any) -> None:
+    def learn(self, value: Any, read: Sequence[Source]) -> None:
         """Keep the value."""
         self.learned.append(value)
 
