@@ -262,4 +262,4 @@ def test_the_errors_of_a_first_hour_say_what_happened(tmp_path: Path) -> None:
     flow.write_text(FIRST_HOUR.replace("name: nokey", "name: '{{ keystore.smtp_password }}'"))
     refused = stretto_run(flow, "--actions", actions)
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert f"{flow}:12:31: error: the namespace 'keystore' has no 'smtp_password'" in refused.stderr
+    assert f": the namespace 'keystore' has no 'smtp_password'\n  --> {flow}:12:31\n" in refused.stderr
