@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# What Stretto itself needs, without the tools of its developers.
+RUNTIME := $(VENV)/.runtime
 PACKAGES := actors definitions metrics
 # Half of the tests wait for a process or a disk: two at a time for each core.
 WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
@@ -10,18 +12,23 @@ WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 # The interpreters of `make test-all`; one that is not there is left out with a word.
 PYTHONS ?= python3.11 python3.12 python3.13
 
-.PHONY: help demo test test-fast test-all check perf perf-quick perf-peers format clean
+.PHONY: help demo test test-fast test-all check docs perf perf-quick perf-peers format clean
 .DELETE_ON_ERROR:
 
 $(STAMP): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	touch $@ $(RUNTIME)
+
+$(RUNTIME): setup.cfg pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: $(STAMP)  ## start an engine and health-check 1,000 local servers with it
+demo: $(RUNTIME)  ## the same fan-out over an empty context and over 50 MB, killed half way and resumed
 	$(BIN)/python docs/examples/demo.py
 
 test: $(STAMP)  ## all tests, on all cores
@@ -51,6 +58,9 @@ check: $(STAMP) .typing  ## formatting, lint, types, and the packages' import co
 	mkdir -p .typing/stretto
 	for package in $(PACKAGES); do ln -sfn ../../$$package .typing/stretto/$$package; done
 	touch .typing
+
+docs: $(STAMP)  ## the pages of docs/reference/, from the docstrings
+	$(BIN)/python docs/reference/generate.py
 
 perf: $(STAMP)  ## all benchmarks, and the report under docs/benchmarks/: under 15 minutes
 	$(BIN)/python perf/run.py --report

@@ -4,31 +4,80 @@
                          ^                    |      ^                        |    <--ActionEnded--'
                          '------ RunEnded ----'      '------- ItemEnded ------'
 
-Public names are loaded when they are first used, so that `stretto --help` starts at once.
+    with Engine.open(...) as engine:            the same, for programs that wait for each answer
+        outcome = engine.run("ops.greet", {...})
+
+Public names are loaded when they are first used, so that `stretto --help` starts at once. `dir()` lists them. The
+errors of definitions and inputs, and the base of all errors, are in `stretto.definitions`.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
-    from stretto.actors.actions import ActionFailed, action
-    from stretto.actors.engine import Engine
-    from stretto.actors.outcome import Outcome, RunHandle
-    from stretto.actors.runs import RunProgressed
+    from stretto.actors.actions.core.addresses import AddressPolicy
+    from stretto.actors.actions.errors import ActionFailed, CannotLoadActions, DuplicateAction, InvalidAction
+    from stretto.actors.actions.registry import action
+    from stretto.actors.engine.blocking import BlockingEngine, RunNotEnded
+    from stretto.actors.engine.engine import Engine
+    from stretto.actors.engine.submission import EngineStopping, TooManyRuns
+    from stretto.actors.files.protected import RefusedFile
+    from stretto.actors.history.reports import UnknownItem
+    from stretto.actors.journal.readers import NoStore
+    from stretto.actors.journal.store import CannotOpenStore, InvalidCursor, StoreUnavailable
+    from stretto.actors.outcome import Outcome, RunHandle, RunWasParked, UnknownRun
+    from stretto.actors.packs.secrets import InvalidPackConfig
+    from stretto.actors.runs.idempotency import IdempotencyConflict, InvalidIdempotencyKey
+    from stretto.actors.runs.item_output import ItemNotInFlight
+    from stretto.actors.runs.messages import RunProgressed
+else:
+    __getattr__ = lazy_face(
+        __name__,
+        {
+            "actions.core.addresses": "AddressPolicy",
+            "actions.errors": "ActionFailed CannotLoadActions DuplicateAction InvalidAction",
+            "actions.registry": "action",
+            "engine.blocking": "BlockingEngine RunNotEnded",
+            "engine.engine": "Engine",
+            "engine.submission": "EngineStopping TooManyRuns",
+            "files.protected": "RefusedFile",
+            "history.reports": "UnknownItem",
+            "journal.readers": "NoStore",
+            "journal.store": "CannotOpenStore InvalidCursor StoreUnavailable",
+            "outcome": "Outcome RunHandle RunWasParked UnknownRun",
+            "packs.secrets": "InvalidPackConfig",
+            "runs.idempotency": "IdempotencyConflict InvalidIdempotencyKey",
+            "runs.item_output": "ItemNotInFlight",
+            "runs.messages": "RunProgressed",
+        },
+    )
 
-_MODULES = {
-    "ActionFailed": "stretto.actors.actions",
-    "Engine": "stretto.actors.engine.engine",
-    "Outcome": "stretto.actors.outcome",
-    "RunHandle": "stretto.actors.outcome",
-    "RunProgressed": "stretto.actors.runs.messages",
-    "action": "stretto.actors.actions",
-}
-
-__all__ = ["ActionFailed", "Engine", "Outcome", "RunHandle", "RunProgressed", "action"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return getattr(import_module(_MODULES[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__all__ = [
+    "ActionFailed",
+    "AddressPolicy",
+    "BlockingEngine",
+    "CannotLoadActions",
+    "CannotOpenStore",
+    "DuplicateAction",
+    "Engine",
+    "EngineStopping",
+    "IdempotencyConflict",
+    "InvalidAction",
+    "InvalidCursor",
+    "InvalidIdempotencyKey",
+    "InvalidPackConfig",
+    "ItemNotInFlight",
+    "NoStore",
+    "Outcome",
+    "RefusedFile",
+    "RunHandle",
+    "RunNotEnded",
+    "RunProgressed",
+    "RunWasParked",
+    "StoreUnavailable",
+    "TooManyRuns",
+    "UnknownItem",
+    "UnknownRun",
+    "action",
+]

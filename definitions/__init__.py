@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.definitions.conductor import CannotKeep, IllegalTransition, NothingToRerun, UnknownTask
     from stretto.definitions.data import Frozen, freeze, thaw
     from stretto.definitions.dialects import read_workflow
     from stretto.definitions.errors import (
@@ -25,31 +26,39 @@ if TYPE_CHECKING:
         StrettoError,
         UnknownWorkflow,
     )
+    from stretto.definitions.expressions import ExpressionLimits
     from stretto.definitions.model import Workflow
 else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "conductor": "CannotKeep IllegalTransition NothingToRerun UnknownTask",
             "data": "Frozen freeze thaw",
             "dialects": "read_workflow",
             "errors": (
                 "ExpressionError Finding InvalidDefinition InvalidInput LimitExceeded NotData Place StrettoError "
                 "UnknownWorkflow"
             ),
+            "expressions": "ExpressionLimits",
             "model": "Workflow",
         },
     )
 
 __all__ = [
+    "CannotKeep",
     "ExpressionError",
+    "ExpressionLimits",
     "Finding",
     "Frozen",
+    "IllegalTransition",
     "InvalidDefinition",
     "InvalidInput",
     "LimitExceeded",
     "NotData",
+    "NothingToRerun",
     "Place",
     "StrettoError",
+    "UnknownTask",
     "UnknownWorkflow",
     "Workflow",
     "freeze",

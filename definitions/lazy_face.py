@@ -11,7 +11,7 @@ from typing import Any
 
 
 def lazy_face(room: str, names: Mapping[str, str]) -> Callable[[str], Any]:
-    """Return a module `__getattr__` (PEP 562) that imports public names on first use.
+    """Return a module `__getattr__` (PEP 562) that imports public names on first use, and let `dir()` list them.
 
     Args:
         room: The package's `__name__`.
@@ -29,4 +29,5 @@ def lazy_face(room: str, names: Mapping[str, str]) -> Callable[[str], Any]:
         setattr(sys.modules[room], name, value)
         return value
 
+    vars(sys.modules[room])["__dir__"] = lambda: sorted(modules)
     return load

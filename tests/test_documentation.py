@@ -6,8 +6,6 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-import pytest
-
 from stretto.definitions.model.semantics import NATIVE, ORQUESTA, Semantics
 from tests.support.paths import ROOT
 
@@ -32,14 +30,16 @@ def test_the_table_of_semantics_is_what_the_dialects_say() -> None:
     ]
 
 
-@pytest.mark.parametrize("number", [0])
-def test_the_readmes_python_runs(number: int, tmp_path: Path) -> None:
-    """The Python block is a whole program; only its port and its store are changed, which may be taken here."""
-    code = re.findall(r"```python\n(.*?)```", README, re.DOTALL)[number].replace("9464", "0")
-    code = code.replace("sqlite:///stretto.db", f"sqlite:///{tmp_path}/stretto.db")
-    code += "\nassert outcome.output['summary'] == '1 greeted'\n"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+def test_the_readmes_python_prints_what_it_shows(tmp_path: Path) -> None:
+    """The Python block is a whole program without warnings. Only its port and its store are changed."""
+    ((code, shown),) = re.findall(
+        r"```python\n(.*?)```\n\n```console\n\$ \S+ example\.py\n(.*?)```", README, flags=re.DOTALL
+    )
+    code = code.replace("9464", "0").replace("sqlite:///stretto.db", f"sqlite:///{tmp_path}/stretto.db")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, shown, "")
 
 
 def anchors_of(document: Path) -> set[str]:

@@ -37,8 +37,6 @@ logger = logging.getLogger("stretto.actors")
 _set_async_exception = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_ulong, ctypes.py_object)(
     ("PyThreadState_SetAsyncExc", ctypes.pythonapi)
 )
-_NO_EXCEPTION: Final = ctypes.py_object()
-"""The null pointer, which withdraws an exception that has not arrived yet."""
 
 
 class Overran(Exception):
@@ -137,7 +135,7 @@ class TimeGuard:
         # The exception comes between two steps of the interpreter: when a function is entered or a call has returned,
         # and at the end of a loop's body. `with lock:` has none of these between taking the lock and its first line,
         # so that every way out of the inner `try` disarms. After that at most one exception is left, which is the one
-        # that was raised before and comes as the lock is released. It is caught, or withdrawn below.
+        # that was raised before and comes as the lock is released. It is caught, there or below.
         thread = self._threads.get(get_ident()) or self._admit()
         lock = self._lock
         try:
@@ -156,8 +154,11 @@ class TimeGuard:
         except BaseException:
             if thread.broken is None:
                 raise
-        try:  # noqa: SIM105 - `suppress` has steps of its own, between which it could come
-            _set_async_exception(thread.ident, _NO_EXCEPTION)
+        # It must arrive, and is not withdrawn: CPython would go on to look for it before each step of every thread, and
+        # under a profiler the step would never come. A thread has room for one, so a second one replaces the first.
+        try:
+            while True:
+                _set_async_exception(thread.ident, ctypes.py_object(_BreakOff))
         except _BreakOff:
             pass
         broken, thread.broken = thread.broken, None

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.actors.engine.blocking import BlockingEngine, RunNotEnded
     from stretto.actors.engine.engine import Engine
     from stretto.actors.engine.host import EngineHost
     from stretto.actors.engine.startup import EngineParts
@@ -12,6 +13,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "blocking": "BlockingEngine RunNotEnded",
             "engine": "Engine",
             "host": "EngineHost",
             "startup": "EngineParts",
@@ -19,7 +21,9 @@ else:
     )
 
 __all__ = [
+    "BlockingEngine",
     "Engine",
     "EngineHost",
     "EngineParts",
+    "RunNotEnded",
 ]

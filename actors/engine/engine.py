@@ -1,27 +1,26 @@
 """The engine: the root actor, whose proxy is the public API. It never waits for another actor: it answers later.
 
-engine = Engine.start(definitions="workflows", store="sqlite:///stretto.db", metrics_port=9464).proxy()
-run = engine.submit("ops.health_check", {"servers": [...]}).get()
-outcome = run.outcome.get(timeout=60)
-engine.stop().get()
+with Engine.open(definitions="workflows", store="sqlite:///stretto.db") as engine:  # waits for each answer
+    outcome = engine.run("ops.health_check", {"servers": [...]})
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from os import PathLike
-from typing import Any
+from typing import Any, Unpack
 
 import pykka
 
 from stretto.actors.actions import AddressPolicy, RenderedCommands
 from stretto.actors.dispatch import Deferred, DispatchedActor
+from stretto.actors.engine.blocking import BlockingEngine
 from stretto.actors.engine.core import EngineCore
+from stretto.actors.engine.settings import EngineSettings, Paths
 from stretto.actors.engine.startup import EngineOptions, EngineParts, Retention, bind_gauges, start_actor, start_parts
-from stretto.actors.engine.submission import checked_watcher
 from stretto.actors.history import reports
 from stretto.actors.journal import PAGE, Origin, RerunScope
 from stretto.actors.packs import Source
 from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND
-from stretto.actors.runs import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS, ControlRun, ReportItemOutput, WatchRun
+from stretto.actors.runs import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS, ControlRun, ReportItemOutput
 from stretto.definitions.conductor import events
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
@@ -56,9 +55,9 @@ class Engine(DispatchedActor):
     @classmethod
     def start(  # noqa: PLR0913 - keywords, each an independent setting
         cls,
-        definitions: str | PathLike[str] | Iterable[str | PathLike[str]] | None = None,
+        definitions: Paths | None = None,
         store: str | None = None,
-        actions: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
+        actions: Paths = (),
         metrics_port: int | None = None,
         *,
         max_items_in_flight: int = MAX_ITEMS_IN_FLIGHT,
@@ -68,7 +67,7 @@ class Engine(DispatchedActor):
         max_threads_left_behind: int = MAX_THREADS_LEFT_BEHIND,
         dispatchers: int = 1,
         addresses: AddressPolicy | None = None,
-        packs: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
+        packs: Paths = (),
         pack_config: Source | None = None,
         keystore: Source | None = None,
         rendered_commands: RenderedCommands = "refuse",
@@ -76,12 +75,12 @@ class Engine(DispatchedActor):
         store_key: str | PathLike[str] | None = None,
         retain_days: float | None = None,
         retain_runs: int | None = None,
-        protected: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
+        protected: Paths = (),
         expression_limits: ExpressionLimits = DEFAULT_LIMITS,
-        files_read: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
-        files_write: str | PathLike[str] | Iterable[str | PathLike[str]] = (),
+        files_read: Paths = (),
+        files_write: Paths = (),
     ) -> "pykka.ActorRef[Engine]":
-        """Start an engine and everything it needs. If this raises, nothing is left running.
+        """Start an engine and everything it needs; return its actor. If this raises, nothing is left running.
 
         Args:
             definitions: Folders of definitions and of packs.
@@ -108,9 +107,6 @@ class Engine(DispatchedActor):
             files_read: Folders below which remote runs may choose files of items.
             files_write: Folders below which remote runs may choose files of results.
 
-        Returns:
-            The reference of the engine's actor.
-
         Raises:
             CannotLoadActions: A module of actions cannot be imported.
             UnknownWorkflow: A folder of definitions does not exist.
@@ -128,6 +124,16 @@ class Engine(DispatchedActor):
             max_runs=max_runs, max_result_bytes=max_result_bytes, expression_limits=expression_limits,
         ))  # fmt: skip
         return start_actor(parts, lambda: cls.start_on(parts.services.dispatcher, parts))
+
+    @classmethod
+    def open(cls, definitions: Paths | None = None, **settings: Unpack[EngineSettings]) -> BlockingEngine:
+        """Start an engine for a `with` block, whose methods return answers instead of futures. Raises as `start` does.
+
+        Args:
+            definitions: Folders of definitions and of packs.
+            settings: The other arguments of `start`, by name.
+        """
+        return BlockingEngine(cls.start(definitions, **settings))
 
     def submit(
         self,
@@ -228,9 +234,7 @@ class Engine(DispatchedActor):
         Raises:
             TypeError: The watcher is not an `ActorRef`.
         """
-        if checked_watcher(watcher) is None:
-            raise TypeError("a watcher must be an ActorRef, got None")
-        return self._core.requests.send(run_id, "watch", WatchRun(watcher))
+        return self._core.requests.watch(run_id, watcher)
 
     def why(self, run_id: str, task: str | None = None) -> Any:
         """Return why a run, or one of its tasks, is waiting, or how and where an ended run ended.

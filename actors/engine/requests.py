@@ -7,10 +7,11 @@ from stretto.actors.dispatch import Deferred
 from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.release import Release
 from stretto.actors.engine.run_table import MAX_REMEMBERED_RUNS, RunTable, run_ended_error
+from stretto.actors.engine.submission import checked_watcher
 from stretto.actors.history import explain_end_of_tasks, quarantine_wait, reports
 from stretto.actors.journal import Reader
 from stretto.actors.outcome import UnknownRun
-from stretto.actors.runs import ControlRun, ExplainWaits, Forwarded, ReportStatus, Services
+from stretto.actors.runs import ControlRun, ExplainWaits, Forwarded, ReportStatus, Services, WatchRun
 from stretto.definitions.conductor import ENDED, CancelRequested, IllegalTransition, UnknownTask
 from stretto.definitions.errors import names_there
 
@@ -69,6 +70,12 @@ class RunRequests:
         if status not in ENDED:
             raise _not_recovered_error("ask about", run_id)
         return reports.why(reader, run_id, task)
+
+    def watch(self, run_id: str, watcher: Any) -> Deferred:
+        """Send an actor a run's progress. See `Engine.watch`."""
+        if checked_watcher(watcher) is None:
+            raise TypeError("a watcher must be an ActorRef, got None")
+        return self.send(run_id, "watch", WatchRun(watcher))
 
     def _forward(self, run_id: str, verb: str | None, message: Any) -> Deferred:
         run = self._table.get(run_id)

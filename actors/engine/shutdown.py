@@ -91,6 +91,11 @@ class Shutdown:
         _log.critical("engine_without_store", reason=message.reason)
         self.stop_at_once()
 
+    def stop_crashed(self, error: BaseException | None) -> None:
+        """Stop all parts because the engine's actor has failed."""
+        _log.critical("engine_crashed", reason=f"{type(error).__name__}: {error}")
+        self.stop_at_once()
+
     def stop_at_once(self) -> None:
         """Stop all parts without a drain, because the engine's actor ends."""
         if self._unwinding:

@@ -2,17 +2,18 @@
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
 from stretto.actors.actions import AddressPolicy, RenderedCommands
 from stretto.actors.catalogue import Catalogue, load_library
 from stretto.actors.dispatch import Clock, Dispatcher, TimeGuard, Timers
+from stretto.actors.engine.settings import Paths
 from stretto.actors.files import FileAccess, FileThreads, ProtectedFiles
 from stretto.actors.journal import (
     NoJournal,
@@ -41,7 +42,6 @@ EVALUATION_SECONDS = 2.0
 _log = get_logger("stretto.engine")
 
 Actor = TypeVar("Actor", bound="pykka.Actor")
-Paths: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Recognizes a definition's dialect and reads it into a `Workflow`, or reports all findings at once."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 from stretto.definitions.dialects.foreign import find_foreign_language
@@ -88,20 +88,11 @@ def read_as_orquesta(text: str, file: str, context: Collection[str] = ()) -> Rea
     reader = Reader(file)
     root = compose(text, file, reader.report, YAML_1_1)
     workflow = read_orquesta(reader, root, context) if root is not None else None
-    return Reading(_with_text(workflow, text), tuple(_reported_once("missing_extra", reader.findings)), root)
+    return Reading(_with_text(workflow, text), tuple(reader.findings), root)
 
 
 def _with_text(workflow: Workflow | None, text: str) -> Workflow | None:
     return None if workflow is None else replace(workflow, text=text)
-
-
-def _reported_once(code: str, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield the findings, but only the first one with this code, as it concerns the whole file."""
-    reported = False
-    for finding in findings:
-        if finding.code != code or not reported:
-            yield finding
-        reported = reported or finding.code == code
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:

@@ -1,96 +1,169 @@
-"""`make demo`: health-check 1,000 servers on this machine, and scrape the engine's metrics.
+"""`make demo`: the same fan-out over an empty context and over 50 MB, side by side, killed half way and resumed.
 
-Shows how a program uses Stretto: start an engine, submit a run, receive its progress, take its outcome, stop.
-Nothing here polls or sleeps: progress arrives as messages, and a future waits for the outcome.
+Two engines run in processes of their own (demo_engine.py), each with a store of its own. Half way each is killed with
+SIGKILL and started again: it continues its run. In the end the demo compares what a check cost in each, and counts the
+checks: none is lost, and only those are made twice whose end was not recorded at the kill.
 """
 
 import json
+import subprocess
 import sys
+import tempfile
 import threading
-import time
-import urllib.request
+from collections import Counter
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from typing import IO, TypeAlias
 
-import pykka
-from local_servers import LocalServers
+ENGINE = Path(__file__).parent / "demo_engine.py"
+CHECKS = 30_000
+MEGABYTES = {"empty context": 0, "50 MB context": 50}
+CELLS = 30
+ENDED = frozenset({"succeeded", "failed", "cancelled"})
 
-from stretto.actors import Engine, RunProgressed
-
-EXAMPLES = Path(__file__).parent
-SERVERS = 1000
-SHOWN_EVERY = SERVERS // 10
-PATIENCE_SECONDS = 60
-SHOWN = (
-    *("stretto_runs_in_progress", "stretto_runs_total", "stretto_items_in_flight", "stretto_items_total"),
-    *("stretto_item_duration_seconds_count", "stretto_snapshots_total", "stretto_context_bytes", "stretto_actors"),
-)
+Report: TypeAlias = dict[str, int | float | str]
+Reports: TypeAlias = "SimpleQueue[tuple[FanOut, Report | None]]"
 
 
-class Progress(pykka.ThreadingActor):
-    """Receives the progress of a run and prints it on the terminal."""
+class FanOut:
+    """One of the two fan-outs, and the process that works on it."""
 
-    def __init__(self, task: str, half_way: threading.Event) -> None:
-        super().__init__()
-        self._task = task
-        self._half_way = half_way
-        self._began = time.monotonic()
-        self._shown = 0
+    def __init__(self, name: str, megabytes: int, folder: Path, reports: Reports) -> None:
+        self.name = name
+        self.status = "starting"
+        self.done = 0
+        self.kills = 0
+        self.megabytes_of_memory = 0
+        self.log = folder / "checks.log"
+        self._command = [sys.executable, str(ENGINE), str(folder), str(megabytes), str(CHECKS)]
+        self._reports = reports
+        self._measured: list[tuple[int, float]] = []
+        self._process: subprocess.Popen[str] | None = None
 
-    def on_receive(self, message: Any) -> None:
-        """Print the progress, and set the event when half of the items have ended."""
-        if not isinstance(message, RunProgressed):
+    def start(self) -> None:
+        """Start a process that begins or continues the run. `reports` gets its lines, and None at its end."""
+        self._process = subprocess.Popen(  # noqa: S603 - a program of this folder
+            self._command, stdout=subprocess.PIPE, text=True
+        )
+        assert self._process.stdout is not None  # noqa: S101 - for the type checker
+        self._measured.append((0, 0.0))
+        threading.Thread(target=self._forward, args=(self._process.stdout,)).start()
+
+    def _forward(self, lines: IO[str]) -> None:
+        with lines:
+            for line in lines:
+                self._reports.put((self, json.loads(line)))
+        self._reports.put((self, None))
+
+    def take(self, report: Report) -> None:
+        """Note what the process has reported."""
+        self.status = str(report["status"])
+        self.done = int(report["done"])
+        self.megabytes_of_memory = max(self.megabytes_of_memory, int(report["megabytes_of_memory"]))
+        self._measured[-1] = (int(report["measured"]), float(report["seconds"]))
+
+    def kill(self) -> None:
+        """End the process as a crash does."""
+        assert self._process is not None  # noqa: S101 - for the type checker
+        self._process.kill()
+        self.kills += 1
+
+    def take_end(self) -> int:
+        """Wait for the end of the process, and return its exit code."""
+        assert self._process is not None  # noqa: S101 - for the type checker
+        return self._process.wait()
+
+    @property
+    def microseconds(self) -> float:
+        """The CPU time of a check over all processes, or 0 before the first is measured."""
+        checks = sum(count for count, _ in self._measured)
+        return sum(seconds for _, seconds in self._measured) / checks * 1e6 if checks else 0.0
+
+    def line(self) -> str:
+        """Return the progress as a line of text."""
+        filled = CELLS * self.done // CHECKS
+        bar = "#" * filled + "." * (CELLS - filled)
+        return f"{self.name}  [{bar}] {self.done:6,}/{CHECKS:,}  {self.microseconds:4.0f} us a check  {self.status}"
+
+
+class Display:
+    """Shows the fan-outs on standard error: on a terminal in place, elsewhere a line for each change of status."""
+
+    def __init__(self, fan_outs: list[FanOut]) -> None:
+        self._fan_outs = fan_outs
+        self._shown: dict[str, str] = {}
+        self._up = ""
+
+    def show(self) -> None:
+        """Show the present state."""
+        if sys.stderr.isatty():
+            lines = "".join(f"\x1b[2K{each.line()}\n" for each in self._fan_outs)
+            print(f"{self._up}{lines}", end="", file=sys.stderr, flush=True)
+            self._up = f"\x1b[{len(self._fan_outs)}A"
             return
-        items = message.tasks[self._task]["items"]
-        done = items["succeeded"] + items["failed"]
-        if done - self._shown >= SHOWN_EVERY or self._shown < done == items["total"]:
-            self._shown = done
-            rate = done / (time.monotonic() - self._began)
-            line = f"{done:5,}/{items['total']:,} servers checked, {items['failed']:2} failed, {rate:,.0f} a second"
-            print(line, file=sys.stderr)
-        if done * 2 >= SERVERS or message.status in {"succeeded", "failed", "cancelled"}:
-            self._half_way.set()
+        for each in self._fan_outs:
+            if self._shown.get(each.name) != each.status:
+                self._shown[each.name] = each.status
+                print(each.line(), file=sys.stderr)
 
 
-def show_metrics(title: str, url: str) -> None:
-    """Scrape the engine as Prometheus does, and print the relevant lines."""
-    with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as answer:  # noqa: S310 - the engine's own URL
-        lines = answer.read().decode().splitlines()
-    print(f"\n{title}: GET {url}")
-    for line in lines:
-        if line.startswith(SHOWN) and not line.endswith(" 0.0"):
-            print(f"  {line}")
+def run_both(fan_outs: list[FanOut], reports: Reports) -> None:
+    """Run both to their ends, and kill and resume each half way. Raises `SystemExit` if an engine fails."""
+    display = Display(fan_outs)
+    for each in fan_outs:
+        each.start()
+    running = set(fan_outs)
+    while running:
+        display.show()
+        fan_out, report = reports.get()
+        if report is not None:
+            fan_out.take(report)
+            if fan_out.done >= CHECKS // 2 and not fan_out.kills and fan_out.status not in ENDED:
+                fan_out.kill()
+        elif fan_out.status in ENDED:
+            fan_out.take_end()
+            running.remove(fan_out)
+        elif (code := fan_out.take_end()) == -9:
+            fan_out.status = "killed"
+            display.show()
+            fan_out.start()
+            fan_out.status = "resuming"
+        else:
+            raise SystemExit(f"the engine of the {fan_out.name} ended with exit code {code}")
+    display.show()
 
 
-def shortened(value: Any) -> Any:
-    """Return a result that fits on a screen: of a long list, the first members."""
-    if isinstance(value, dict):
-        return {name: shortened(member) for name, member in value.items()}
-    if isinstance(value, list) and len(value) > 3:
-        return [*map(shortened, value[:3]), f"... {len(value) - 3:,} more"]
-    return value
+def print_result(fan_outs: list[FanOut]) -> bool:
+    """Compare the fan-outs, and return whether all checks were made."""
+    print(f"\n{'':15}{'CPU a check':>12}{'memory':>10}{'kills':>8}{'checks':>9}{'lost':>7}{'made twice':>13}")
+    complete = True
+    for each in fan_outs:
+        made = Counter(each.log.read_text(encoding="ascii").split())
+        lost, twice = CHECKS - len(made), made.total() - len(made)
+        complete = complete and not lost and each.status == "succeeded"
+        print(
+            f"{each.name:15}{each.microseconds:9.0f} us{each.megabytes_of_memory:7} MB{each.kills:8}"
+            f"{CHECKS:9,}{lost:7}{twice:13}"
+        )
+    empty, full = fan_outs
+    print(
+        f"\nA check over 50 MB costs {full.microseconds / empty.microseconds:.2f} times a check over an empty context."
+    )
+    print("Each engine was killed half way, and its run continued. The checks made twice were not recorded yet.")
+    return complete
 
 
 def main() -> int:
-    """Run the demo and return 0 if its run succeeded."""
-    half_way = threading.Event()
-    progress = Progress.start("check", half_way)
-    engine = Engine.start(definitions=str(EXAMPLES), actions=[str(EXAMPLES / "ops_actions.py")], metrics_port=0).proxy()
-    try:
-        metrics_url = engine.metrics_url.get()
-        with LocalServers(SERVERS) as servers:
-            run = engine.submit("health_check", {"servers": servers.addresses}, watcher=progress).get()
-            print(f"run {run.id} of {run.workflow} is accepted", file=sys.stderr)
-            half_way.wait(PATIENCE_SECONDS)
-            show_metrics("Half way", metrics_url)
-            outcome = run.outcome.get(timeout=PATIENCE_SECONDS)
-        print(f"\nThe run {outcome.status}:")
-        print(json.dumps(shortened(outcome.output), indent=2))
-        show_metrics("In the end", metrics_url)
-    finally:
-        engine.stop().get()
-        progress.stop()
-    return 0 if outcome.status == "succeeded" else 1
+    """Run the demo and return 0 if both runs succeeded."""
+    reports: Reports = SimpleQueue()
+    with tempfile.TemporaryDirectory(prefix="stretto-demo-") as folder:
+        fan_outs = []
+        for name, megabytes in MEGABYTES.items():
+            own = Path(folder, str(megabytes))
+            own.mkdir()
+            fan_outs.append(FanOut(name, megabytes, own, reports))
+        run_both(fan_outs, reports)
+        return 0 if print_result(fan_outs) else 1
 
 
 if __name__ == "__main__":

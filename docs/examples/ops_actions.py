@@ -8,8 +8,11 @@ a run share the arguments by reference: an action can read them like any dict or
 `ActionFailed` makes the task (or the item) fail with a message.
 """
 
+import json
+import os
 import re
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +154,27 @@ def summarize_notifications(
         "failed": [{"id": each["item"]["id"], "reason": each["error"]["message"]} for each in errors],
         "receipts": receipts,
     }
+
+
+@action("ops.generate_inventory")
+def generate_inventory(megabytes: int) -> dict[str, Any]:
+    """Return an inventory of about so many megabytes of JSON."""
+    hosts = [_host(number) for number in range(megabytes * 1_000_000 // len(json.dumps(_host(0))))]
+    return {"teams": ["payments", "search", "storage", "web"], "hosts": hosts}
+
+
+def _host(number: int) -> dict[str, Any]:
+    """Return what an inventory has of a host: about a kilobyte."""
+    return {"host": f"server-{number:06}", "facts": [f"{number:06}-{fact:02}-{'x' * 80}" for fact in range(10)]}
+
+
+@action("ops.check_server")
+async def check_server(server: int, team: str, log: str) -> dict[str, Any]:
+    """Append the server's number to the log, by which the demo counts the checks that were made."""
+    os.write(_log_descriptor(log), f"{server}\n".encode())
+    return {"server": server, "team": team}
+
+
+@cache
+def _log_descriptor(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

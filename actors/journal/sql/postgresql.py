@@ -127,8 +127,8 @@ class Postgres:
             engine = create_engine(self._url, connect_args=libpq_options, hide_parameters=True, **options)
         except ImportError as error:
             raise CannotOpenStore(
-                f"cannot open the store {self.store}: PostgreSQL's driver is not installed ({error}); "
-                "install it with `pip install 'stretto[postgres]'`"
+                f"cannot open the store {self.store}: PostgreSQL's driver cannot be loaded ({error}); "
+                "install it with `pip install 'psycopg[binary]'`"
             ) from error
 
         @event.listens_for(engine, "connect")

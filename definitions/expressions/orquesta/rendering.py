@@ -89,7 +89,12 @@ class Statements:
 
 def program_of(source: str, language: Language) -> Program:
     """Compile one expression. Raises `Malformed`."""
-    return JinjaExpression(source) if language == "jinja" else _yaql()(source)
+    if language == "jinja":
+        return JinjaExpression(source)
+    # Native definitions and Jinja do without it.
+    from stretto.definitions.expressions.orquesta.yaql_engine import YaqlExpression  # noqa: PLC0415 - slow to import
+
+    return YaqlExpression(source)
 
 
 def rendering_of(text: str, language: Language) -> Rendering:
@@ -179,18 +184,6 @@ def function_names(language: Language) -> frozenset[str]:
     """Return the names that can be called. For YAQL, an expression must have been compiled before."""
     if language == "jinja":
         return FUNCTION_NAMES | FILTER_NAMES
-    from stretto.definitions.expressions.orquesta.yaql_engine import FUNCTION_NAMES as OF_YAQL  # noqa: PLC0415 - an extra
+    from stretto.definitions.expressions.orquesta.yaql_engine import FUNCTION_NAMES as OF_YAQL  # noqa: PLC0415 - slow to import
 
     return OF_YAQL
-
-
-def _yaql() -> Callable[[str], Program]:
-    try:
-        from stretto.definitions.expressions.orquesta.yaql_engine import YaqlExpression  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError as error:
-        raise Malformed(
-            "missing_extra",
-            f"YAQL needs the package {error.name!r}, which is not installed",
-            "pip install 'stretto[orquesta]'",
-        ) from None
-    return YaqlExpression

@@ -30,7 +30,6 @@ YAML_WRITING_UNITS = 20
 JSONPATH_UNITS = 20
 NO_VALUE = "%*****__%NONE%__*****%"
 """The text that StackStorm reads as null in a parameter of an action."""
-EXTRA = "pip install 'stretto[orquesta]'"
 
 
 def _string(name: str, value: Any) -> str:
@@ -138,10 +137,8 @@ def _to_complex(evaluation: Evaluation, value: Any) -> str:
 
 @lru_cache(maxsize=128)
 def _json_path(query: str) -> Any:
-    try:
-        from jsonpath_ng.parser import parse  # noqa: PLC0415 - an extra, and slow to import
-    except ImportError:
-        raise ValueError(f"jsonpath_query() needs the package jsonpath-ng; {EXTRA}") from None
+    from jsonpath_ng.parser import parse  # noqa: PLC0415 - slow to import
+
     if len(query) > 500:
         raise ValueError("jsonpath_query() takes a query of at most 500 characters")
     try:
@@ -212,10 +209,8 @@ def _to_human_time_from_seconds(_evaluation: Evaluation, seconds: Any) -> str:
 
 
 def _version(name: str, value: Any) -> Any:
-    try:
-        from semver import Version  # noqa: PLC0415 - an extra
-    except ImportError:
-        raise ValueError(f"{name}() needs the package semver; {EXTRA}") from None
+    from semver import Version  # noqa: PLC0415 - slow to import
+
     text = _string(name, value)
     if len(text) > 200:
         raise ValueError(f"{name}() takes a version of at most 200 characters")

@@ -1,5 +1,6 @@
 """The time guard breaks off calls whose work takes too long, and nothing else."""
 
+import subprocess
 import sys
 import threading
 import time
@@ -231,3 +232,33 @@ def bounded(turns: int) -> int:
     for _ in range(turns):
         done = quick(done)
     return done
+
+
+PROFILED = """
+import sys, threading
+from stretto.actors.dispatch import Overran, TimeGuard
+
+def work():
+    guard._look()
+    while True:
+        guard._look()
+
+guard = TimeGuard(10.0, lambda frame: frame)
+guard._find = lambda _frame: marked
+marked = sys._getframe()
+try:
+    guard.call(work)
+except Overran:
+    print("broken off")
+threading.setprofile(lambda *_: None)
+thread = threading.Thread(target=lambda: print("profiled"))
+thread.start()
+thread.join()
+"""
+
+
+def test_a_profiler_works_after_a_break() -> None:
+    """An exception that was withdrawn would leave CPython 3.11 looking for it, so a profiled thread never began."""
+    command = [sys.executable, "-c", PROFILED]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert (done.stdout, done.stderr) == ("broken off\nprofiled\n", "")

@@ -18,7 +18,6 @@ CODE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+\Z")
 
 NEEDS_BYTES_OR_FOLDERS = {"not_readable", "not_utf8", "duplicate_ref", "shadowed_ref", "rehearsal_file"}
 NEEDS_MUCH = {"more_errors", "more_warnings", "paths_not_checked", "expression_too_long", "yaml_too_large"}
-NEEDS_AN_ABSENT_PACKAGE = {"missing_extra"}
 NEEDS_A_STORE = {"unreadable_definition"}
 NEEDS_A_CONFIGURATION = {"unknown_keystore_name", "unknown_config_name"}
 
@@ -65,7 +64,7 @@ def test_every_code_has_a_bad_definition() -> None:
     """Except those that take bytes, folders, or very much text, which have tests of their own."""
     texts = [path.read_text() for path in BAD.rglob("*.yaml")]
     shown = {code for text in texts for code in re.findall(r"^#! \w+ (\w+) ", text, re.MULTILINE)}
-    special = NEEDS_BYTES_OR_FOLDERS | NEEDS_MUCH | NEEDS_AN_ABSENT_PACKAGE | NEEDS_A_STORE | NEEDS_A_CONFIGURATION
+    special = NEEDS_BYTES_OR_FOLDERS | NEEDS_MUCH | NEEDS_A_STORE | NEEDS_A_CONFIGURATION
     assert in_the_sources() - shown == special
 
 

@@ -94,13 +94,13 @@ def test_a_database_that_cannot_hold_every_text_is_refused(postgres_server: str)
 
 
 def test_a_missing_driver_is_reported_with_its_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stretto can be installed without PostgreSQL's driver; the error says how to add it."""
+    """An environment can have lost PostgreSQL's driver; the error says how to add it."""
     monkeypatch.setitem(sys.modules, "psycopg", None)
     for opened in (open_store, open_reader):
         with pytest.raises(CannotOpenStore) as refused:
             opened("postgresql://stretto:sesame@localhost/stretto", None)
-        assert "PostgreSQL's driver is not installed" in str(refused.value)
-        assert "`pip install 'stretto[postgres]'`" in str(refused.value)
+        assert "PostgreSQL's driver cannot be loaded" in str(refused.value)
+        assert "`pip install 'psycopg[binary]'`" in str(refused.value)
         assert "sesame" not in str(refused.value)
 
 

@@ -451,7 +451,7 @@ def test_expressions_are_listed_with_their_source_and_place() -> None:
 
 
 def test_yaql_is_imported_when_it_is_needed() -> None:
-    """Who has no YAQL expression does not wait for it, and does not need it."""
+    """Who has no YAQL expression does not wait for it."""
     script = (
         "import sys, stretto.definitions, stretto.definitions.expressions.orquesta as orquesta\n"
         "from stretto.definitions import Place\n"
@@ -459,10 +459,8 @@ def test_yaql_is_imported_when_it_is_needed() -> None:
         "place = lambda offset: Place('f', 1, 1)\n"
         "orquesta.compile_text('{{ ctx(1) }}', place, found.append)\n"
         "assert 'yaql' not in sys.modules and not found\n"
-        "sys.modules['yaql'] = None\n"
         "orquesta.compile_text('<% ctx(1) %>', place, found.append)\n"
-        "print(found[0])\n"
+        "print('yaql' in sys.modules)\n"
     )
     output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
-    assert "[missing_extra]" in output
-    assert "pip install 'stretto[orquesta]'" in output
+    assert output == "True\n"

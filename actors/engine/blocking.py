@@ -1,0 +1,278 @@
+"""The engine for programs that wait: each method returns its answer, where the proxy returns a future."""
+
+import contextlib
+from collections.abc import Mapping
+from os import PathLike
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import pykka
+
+from stretto.actors.journal import PAGE, Origin, RerunScope
+from stretto.actors.outcome import Outcome, RunHandle
+from stretto.definitions.errors import StrettoError
+from stretto.definitions.model import Workflow
+
+if TYPE_CHECKING:
+    from stretto.actors.engine.engine import Engine
+
+
+class RunNotEnded(StrettoError, TimeoutError):
+    """A run has not ended within the time that its caller waits. It continues.
+
+    Attributes:
+        run: The run's handle.
+    """
+
+    code = "run_not_ended"
+
+    def __init__(self, run: RunHandle, seconds: float) -> None:
+        self.run = run
+        super().__init__(
+            f"the run {run.id} of {run.workflow} has not ended after {seconds:g} seconds; it continues: "
+            "call wait() again, or cancel()"
+        )
+
+
+class BlockingEngine:
+    """A running engine whose methods wait for their answers. `Engine.open(...)` returns one.
+
+    The methods are those of `Engine`, and raise the same errors. Differences:
+
+    - `run` runs a workflow to its end, and `wait` waits for the end of a submitted run.
+    - `show_run` is the `run` of `Engine`: it returns the report of a stored run.
+
+    At the end of a `with` block the engine waits for the runs in progress and stops. If the block raises, the engine
+    stops at once: with a store, the runs in progress are parked until an engine opens it again. Without one they fail.
+    Several threads can use one engine. An actor must not: it would wait for itself.
+
+    Attributes:
+        proxy: The proxy of the engine's actor, whose methods return futures.
+    """
+
+    def __init__(self, engine: "pykka.ActorRef[Engine]") -> None:
+        self.proxy = engine.proxy()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, raised: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        # The engine has stopped already if the block stopped it, or if its store is gone.
+        with contextlib.suppress(pykka.ActorDeadError):
+            try:
+                self.stop(None if raised is None else 0)
+            except KeyboardInterrupt:
+                self.stop(0)
+                raise
+
+    @property
+    def metrics_url(self) -> str | None:
+        """The URL of the metrics endpoint, or None without one."""
+        url: str | None = self._get(self.proxy.metrics_url)
+        return url
+
+    def run(
+        self,
+        workflow: str | PathLike[str] | Workflow,
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        idempotency_key: str | None = None,
+    ) -> Outcome:
+        """Run a workflow to its end. A run that fails is an outcome, not an exception.
+
+        Ctrl-C cancels the run by its cancellation policy, waits for its end and raises `KeyboardInterrupt`. A second
+        Ctrl-C does not wait.
+
+        Args:
+            workflow: A ref, the path of a file, or a `Workflow`.
+            inputs: The run's inputs by parameter.
+            timeout: The seconds to wait for the end. None waits without a limit. A workflow's own `timeout` ends its
+                run, this one only the waiting.
+            idempotency_key: As of `submit`.
+
+        Returns:
+            The status, the output and the errors.
+
+        Raises:
+            RunNotEnded: The run has not ended within `timeout` seconds. It continues.
+            RunWasParked: The engine was stopped before the run's end.
+            UnknownWorkflow, InvalidDefinition, InvalidInput: As of `submit`, as are its other errors.
+        """
+        run = self.submit(workflow, inputs, idempotency_key=idempotency_key)
+        try:
+            return self.wait(run, timeout)
+        except KeyboardInterrupt:
+            # The run may have ended by itself, or the engine.
+            with contextlib.suppress(StrettoError, pykka.ActorDeadError):
+                self.cancel(run.id)
+                self.wait(run)
+            raise
+
+    def wait(self, run: RunHandle, timeout: float | None = None) -> Outcome:
+        """Wait for the end of a run.
+
+        Args:
+            run: What `submit`, `rerun` or `handle` returned.
+            timeout: The seconds to wait. None waits without a limit.
+
+        Returns:
+            The status, the output and the errors.
+
+        Raises:
+            RunNotEnded: The run has not ended within `timeout` seconds. It continues.
+            RunWasParked: The engine was stopped before the run's end.
+        """
+        try:
+            outcome: Outcome = run.outcome.get(timeout=timeout)
+        except pykka.Timeout:
+            raise RunNotEnded(run, timeout or 0) from None
+        return outcome
+
+    def submit(
+        self,
+        workflow: str | PathLike[str] | Workflow,
+        inputs: Mapping[str, Any] | None = None,
+        watcher: pykka.ActorRef[Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+        origin: Origin = "owner",
+    ) -> RunHandle:
+        """Start a run, and return its handle once it is accepted. See `Engine.submit`."""
+        future = self.proxy.submit(workflow, inputs, watcher, idempotency_key=idempotency_key, origin=origin)
+        handle: RunHandle = self._get(future)
+        return handle
+
+    def rerun(self, run_id: str, scope: RerunScope = "everything", *, origin: Origin = "owner") -> RunHandle:
+        """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
+        handle: RunHandle = self._get(self.proxy.rerun(run_id, scope, origin=origin))
+        return handle
+
+    def status(self, run_id: str) -> dict[str, Any]:
+        """Return the status of a run, in progress or ended. See `Engine.status`."""
+        status: dict[str, Any] = self._get(self.proxy.status(run_id))
+        return status
+
+    def cancel(self, run_id: str) -> None:
+        """Cancel a run by its cancellation policy, and return when nothing new will start."""
+        self._get(self.proxy.cancel(run_id))
+
+    def recover(self, run_id: str) -> None:
+        """Try again to recover a quarantined run. See `Engine.recover`."""
+        self._get(self.proxy.recover(run_id))
+
+    def pause(self, run_id: str) -> None:
+        """Pause a run: nothing new starts, running items finish."""
+        self._get(self.proxy.pause(run_id))
+
+    def resume(self, run_id: str) -> None:
+        """Resume a paused run."""
+        self._get(self.proxy.resume(run_id))
+
+    def set_concurrency(self, run_id: str, task: str, concurrency: int) -> None:
+        """Change how many items of a running fan-out may be in its window, at least 1."""
+        self._get(self.proxy.set_concurrency(run_id, task, concurrency))
+
+    def skip_item(self, run_id: str, task: str, index: int) -> None:
+        """Skip an item of a running fan-out. See `Engine.skip_item`."""
+        self._get(self.proxy.skip_item(run_id, task, index))
+
+    def retry_item(self, run_id: str, task: str, index: int) -> None:
+        """Retry an item of a running fan-out. See `Engine.retry_item`."""
+        self._get(self.proxy.retry_item(run_id, task, index))
+
+    def extend(self, run_id: str, seconds: float) -> None:
+        """Add seconds to the deadline of a run whose workflow has a `timeout`."""
+        self._get(self.proxy.extend(run_id, seconds))
+
+    def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> None:
+        """Send an actor `RunProgressed` from now until the run's end. See `Engine.watch`."""
+        self._get(self.proxy.watch(run_id, watcher))
+
+    def why(self, run_id: str, task: str | None = None) -> list[dict[str, Any]]:
+        """Return why a run, or one of its tasks, is waiting. See `Engine.why`."""
+        waits: list[dict[str, Any]] = self._get(self.proxy.why(run_id, task))
+        return waits
+
+    def item_output(self, run_id: str, task: str, index: int = 0) -> dict[str, Any]:
+        """Return what an item in flight has written so far. See `Engine.item_output`."""
+        output: dict[str, Any] = self._get(self.proxy.item_output(run_id, task, index))
+        return output
+
+    def runs_in_progress(self) -> int:
+        """Return the number of runs in progress."""
+        return int(self._get(self.proxy.runs_in_progress()))
+
+    def run_ids(self) -> tuple[str, ...]:
+        """Return the ids of the runs in progress, sub-workflows included."""
+        return tuple(self._get(self.proxy.run_ids()))
+
+    def items_in_flight(self) -> int:
+        """Return the number of items in flight."""
+        return int(self._get(self.proxy.items_in_flight()))
+
+    def late_results(self) -> int:
+        """Return how many results were dropped because they came after the end of their item."""
+        return int(self._get(self.proxy.late_results()))
+
+    def workflow(self, name: str) -> Workflow:
+        """Return the definition of a ref or a file's path. Raises as `submit` does."""
+        workflow: Workflow = self._get(self.proxy.workflow(name))
+        return workflow
+
+    def workflows(self) -> tuple[str, ...]:
+        """Return the refs of all known workflows."""
+        return tuple(self._get(self.proxy.workflows()))
+
+    def handle(self, run_id: str) -> RunHandle:
+        """Return the handle of a run in progress, or of an ended one in the store."""
+        handle: RunHandle = self._get(self.proxy.handle(run_id))
+        return handle
+
+    def runs(
+        self, status: str | None = None, workflow: str | None = None, cursor: str | None = None, limit: int = PAGE
+    ) -> dict[str, Any]:
+        """Return a page of stored runs, the newest first. See `Engine.runs`."""
+        page: dict[str, Any] = self._get(self.proxy.runs(status, workflow, cursor, limit))
+        return page
+
+    def show_run(self, run_id: str) -> dict[str, Any]:
+        """Return a stored run with its inputs, output, errors and tasks, secrets masked."""
+        report: dict[str, Any] = self._get(self.proxy.run(run_id))
+        return report
+
+    def items(
+        self,
+        run_id: str,
+        task: str | None = None,
+        outcome: str | None = None,
+        cursor: str | None = None,
+        limit: int = PAGE,
+    ) -> dict[str, Any]:
+        """Return a page of the ended attempts of a stored run's items. See `Engine.items`."""
+        page: dict[str, Any] = self._get(self.proxy.items(run_id, task, outcome, cursor, limit))
+        return page
+
+    def item(self, run_id: str, task: str, index: int) -> dict[str, Any]:
+        """Return the last ended attempt of a stored run's item. See `Engine.item`."""
+        attempt: dict[str, Any] = self._get(self.proxy.item(run_id, task, index))
+        return attempt
+
+    def export(self, run_id: str) -> dict[str, Any]:
+        """Return a stored run with its definition and all its entries, secrets masked."""
+        run: dict[str, Any] = self._get(self.proxy.export(run_id))
+        return run
+
+    def prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> int:
+        """Delete ended runs from the store, and return their number. See `Engine.prune`."""
+        return int(self._get(self.proxy.prune(older_than_seconds, keep)))
+
+    def stop(self, grace: float | None = None) -> None:
+        """Accept no more runs, wait for the runs in progress, then stop everything. See `Engine.stop`."""
+        self._get(self.proxy.stop(grace))
+
+    @staticmethod
+    def _get(future: Any) -> Any:
+        return future.get()

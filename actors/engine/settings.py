@@ -1,0 +1,38 @@
+"""The settings of an engine by name, for type checkers."""
+
+from collections.abc import Iterable
+from os import PathLike
+from typing import TypeAlias, TypedDict
+
+from stretto.actors.actions import AddressPolicy, RenderedCommands
+from stretto.actors.packs import Source
+from stretto.definitions.expressions import ExpressionLimits
+
+Paths: TypeAlias = str | PathLike[str] | Iterable[str | PathLike[str]]
+
+
+class EngineSettings(TypedDict, total=False):
+    """The arguments of `Engine.start` besides the definitions. Its docstring explains each."""
+
+    store: str | None
+    actions: Paths
+    metrics_port: int | None
+    max_items_in_flight: int
+    max_runs: int
+    max_result_bytes: int
+    threads: int
+    max_threads_left_behind: int
+    dispatchers: int
+    addresses: AddressPolicy | None
+    packs: Paths
+    pack_config: Source | None
+    keystore: Source | None
+    rendered_commands: RenderedCommands
+    check_digests: bool
+    store_key: str | PathLike[str] | None
+    retain_days: float | None
+    retain_runs: int | None
+    protected: Paths
+    expression_limits: ExpressionLimits
+    files_read: Paths
+    files_write: Paths
