@@ -17,7 +17,7 @@ from stretto.metrics.counter import Counter
 from stretto.metrics.exposition import CannotExpose, Exposition, MetricsServer, expose
 from stretto.metrics.histogram import Histogram
 from stretto.metrics.instruments import MAX_WORKFLOWS, Instruments, TaskInstruments, WorkflowInstruments
-from stretto.metrics.logging import CallIds, call_ids, configure_logging, get_logger, mask_run, unmask_run
+from stretto.metrics.logging import CallIds, LoggerStyle, call_ids, configure_logging, get_logger, mask_run, unmask_run
 
 __all__ = [
     "ITEM_STATUSES",
@@ -30,6 +30,7 @@ __all__ = [
     "Exposition",
     "Histogram",
     "Instruments",
+    "LoggerStyle",
     "MetricsServer",
     "TaskInstruments",
     "WorkflowInstruments",

@@ -12,10 +12,11 @@ import logging
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
 from contextvars import ContextVar
 from threading import Lock
+from types import MappingProxyType
 from typing import Any, Literal, TextIO, cast
 from weakref import WeakSet
 
@@ -26,6 +27,7 @@ from structlog.typing import EventDict, FilteringBoundLogger, Processor
 Style = Literal["auto", "json", "console"]
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_NUMBERS = logging.getLevelNamesMapping()
 # Pykka logs each exception that it returns to a caller at INFO with a traceback. httpx logs each request at INFO,
 # httpcore each step of a request at DEBUG.
 _NOISY_LOGGERS = ("pykka", "httpx", "httpcore", "alembic")
@@ -138,7 +140,25 @@ _processors: list[Processor] = []
 _loggers: WeakSet[Any] = WeakSet()
 
 
-def configure_logging(level: str = "INFO", stream: TextIO | None = None, *, style: Style = "auto") -> None:
+class LoggerStyle(msgspec.Struct, frozen=True):
+    """How one of structlog's loggers differs from all others.
+
+    Attributes:
+        level: Its lowest level to show.
+        render: Returns its line for an event, whose secrets are masked. None stands for the line of other loggers.
+    """
+
+    level: str
+    render: Callable[[EventDict], str | None]
+
+
+def configure_logging(
+    level: str = "INFO",
+    stream: TextIO | None = None,
+    *,
+    style: Style = "auto",
+    loggers: Mapping[str, LoggerStyle] = MappingProxyType({}),
+) -> None:
     """Send all logs of this process, structlog's and the standard library's, to one stream.
 
     A later call replaces the configuration.
@@ -148,6 +168,7 @@ def configure_logging(level: str = "INFO", stream: TextIO | None = None, *, styl
         stream: The stream, by default standard error.
         style: "json" for one JSON object a line, "console" for lines to read (with colours on a terminal unless
             NO_COLOR is set), or "auto" for "console" on a terminal and "json" elsewhere.
+        loggers: The loggers that have a level and lines of their own, by name.
 
     Raises:
         ValueError: The level is not one of DEBUG, INFO, WARNING, ERROR, CRITICAL.
@@ -159,7 +180,13 @@ def configure_logging(level: str = "INFO", stream: TextIO | None = None, *, styl
     enrich = _enriching_processors()
     render = _rendering_processors(stream, style)
     _output.stream = stream
-    _configure_structlog(level, [*enrich, *render])
+    if loggers:
+        _configure_structlog(
+            min(level, *(each.level for each in loggers.values()), key=_NUMBERS.__getitem__),
+            [_dropping_below(level, loggers), *enrich, *render[:-1], _rendering_by_logger(loggers, render[-1])],
+        )
+    else:
+        _configure_structlog(level, [*enrich, *render])
     _configure_standard_library(level, enrich, render)
 
 
@@ -181,7 +208,7 @@ def _configure_structlog(level: str, processors: list[Processor]) -> None:
     _processors[:] = processors
     structlog.configure(
         processors=_processors,
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        wrapper_class=structlog.make_filtering_bound_logger(_NUMBERS[level]),
         logger_factory=_LineLogger,
         cache_logger_on_first_use=True,
     )
@@ -202,6 +229,27 @@ def _configure_standard_library(level: str, enrich: list[Processor], render: lis
     root.setLevel(level)
     for name in _NOISY_LOGGERS:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def _dropping_below(level: str, loggers: Mapping[str, LoggerStyle]) -> Processor:
+    """Return the processor that applies each logger's level. structlog itself has applied the lowest one."""
+    levels = {name: _NUMBERS[each.level] for name, each in loggers.items()}
+    general = _NUMBERS[level]
+
+    def drop(logger: _LineLogger, method: str, event: EventDict) -> EventDict:
+        if _NUMBERS.get(method.upper(), general) < levels.get(logger.name, general):
+            raise structlog.DropEvent
+        return event
+
+    return drop
+
+
+def _rendering_by_logger(loggers: Mapping[str, LoggerStyle], render: Processor) -> Processor:
+    def choose(logger: _LineLogger, method: str, event: EventDict) -> Any:
+        own = loggers[logger.name].render(event) if logger.name in loggers else None
+        return render(logger, method, event) if own is None else own
+
+    return choose
 
 
 def _enriching_processors() -> list[Processor]:

@@ -1,15 +1,11 @@
 """What the documents show is what happens."""
 
-import json
 import re
 import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
 
-from click.testing import CliRunner
-
-from stretto.actors.cli import main
 from stretto.definitions.model.semantics import NATIVE, ORQUESTA, Semantics
 from tests.support.paths import ROOT
 
@@ -21,46 +17,6 @@ def test_the_readmes_definition_is_the_one_in_the_examples() -> None:
     (block,) = re.findall(r"```yaml\n(ref: ops\.greet.*?)```", README, re.DOTALL)
     example = (ROOT / "docs/examples/greet.yaml").read_text()
     assert "".join(line for line in example.splitlines(keepends=True) if not line.startswith("#")) == block
-
-
-def test_the_readmes_command_prints_what_it_shows() -> None:
-    """The console block's output is the command's."""
-    shown = README.split("$ .venv/bin/stretto run docs/examples/greet.yaml")[1].split("\n", 1)[1].split("\nrun ")[0]
-    result = CliRunner().invoke(
-        main, ["run", str(ROOT / "docs/examples/greet.yaml"), 'names=["Ada", "Grace", "Edsger"]']
-    )
-    assert json.loads(result.stdout) == json.loads(shown)
-    assert result.stdout.strip() == shown.strip()
-
-
-def test_the_readmes_mistakes_are_told_as_it_shows(tmp_path: Path) -> None:
-    """The README shows all findings, with long lists of names cut short."""
-    path = tmp_path / "greet.yaml"
-    text = (ROOT / "docs/examples/greet.yaml").read_text()
-    for right, wrong in (
-        ("concurrency: 3", "concurency: 3"),
-        ("do: [count]", "do: [cuont]"),
-        ("greeting }}", "greting }}"),
-    ):
-        text = text.replace(right, wrong)
-    path.write_text(text)
-    printed = CliRunner().invoke(main, ["run", str(path), 'names=["Ada"]']).stderr.replace(str(path), "greet.yaml")
-    shown = re.findall(r"^stretto: the definition cannot be used$|^  greet\.yaml:.*$", README, re.MULTILINE)
-    lines = printed.splitlines()
-    assert len(shown) == len(lines) == 4
-    for expected, line in zip(shown, lines, strict=True):
-        assert re.fullmatch(re.escape(expected).replace(r"\.\.\.", ".*"), line)
-
-
-def test_the_readmes_orquesta_workflow_prints_what_it_shows(tmp_path: Path) -> None:
-    """The file is written as it stands there, and run."""
-    block, shown = re.findall(
-        r"`hello\.yaml`:\n\n```yaml\n(.*?)```\n\n```console\n\$ \S+ run hello\.yaml\n(.*?)\nrun ", README, re.DOTALL
-    )[0]
-    path = tmp_path / "hello.yaml"
-    path.write_text(block)
-    result = CliRunner().invoke(main, ["run", str(path)])
-    assert result.stdout.strip() == shown.strip()
 
 
 def test_the_table_of_semantics_is_what_the_dialects_say() -> None:

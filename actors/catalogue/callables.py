@@ -53,7 +53,7 @@ class Callables:
             KnownInput(p.name, p.type, p.required, not p.required, () if p.secret else p.enum)
             for p in workflow.parameters.values()
         ]
-        return KnownAction({each.name: each for each in inputs})
+        return KnownAction({each.name: each for each in inputs}, is_workflow=True)
 
     def _action(self, ref: str, core: CoreActions) -> Action | None:
         action = self._actions.find(ref, core)

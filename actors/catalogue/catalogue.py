@@ -29,11 +29,31 @@ class LogEvent(Protocol):
         """Log an event by its name, with its facts."""
 
 
+LOGGER = "stretto.catalogue"
+
+
+class LoggedFinding:
+    """A finding in a log event: text in a line, and whole for those who render lines of their own."""
+
+    __slots__ = ("finding",)
+
+    def __init__(self, finding: Finding) -> None:
+        self.finding = finding
+
+    def __str__(self) -> str:
+        return str(self.finding)
+
+    def __repr__(self) -> str:
+        return repr(str(self.finding))
+
+
 def log_event(event: str, **facts: Any) -> None:
     """Log what an operator should look at."""
     from stretto.metrics import get_logger  # noqa: PLC0415 - `stretto validate` logs nothing, and starts without it
 
-    log = get_logger("stretto.catalogue")
+    log = get_logger(LOGGER)
+    if "findings" in facts:
+        facts["findings"] = [LoggedFinding(each) for each in facts["findings"]]
     (log.error if event == "actions_not_loaded" else log.warning)(event, **facts)
 
 
@@ -198,7 +218,7 @@ class Catalogue:
 
     def _accept(self, definition: Definition, known: KnownActions | None) -> bool:
         """Check a definition. Withdraw it if it has errors, and log what was found."""
-        definition.examine(known)
+        self._examine(definition, known)
         conflict = [each for each in self.findings.get(definition.file, ()) if each.code == "duplicate_ref"]
         self.findings[definition.file] = (*conflict, *definition.findings)
         if not definition.errors:
@@ -206,11 +226,16 @@ class Catalogue:
             return True
         self._refuse(definition)
         event = "definition_unreadable" if definition.findings[0].code == "not_readable" else "definition_refused"
-        self._rules.log(event, file=definition.file, findings=[str(each) for each in definition.errors])
+        self._rules.log(event, file=definition.file, findings=definition.errors)
         workflow = definition.workflow
         if workflow is not None and self._workflows.get(workflow.ref) is workflow:
             self._remove(workflow.ref)
         return False
+
+    def _examine(self, definition: Definition, known: KnownActions | None) -> None:
+        workflow = definition.workflow
+        shadowed = workflow is not None and self.actions.find(workflow.ref, workflow.semantics.core_actions) is not None
+        definition.examine(known, shadowed=shadowed)
 
     def _refuse(self, definition: Definition) -> None:
         error = InvalidDefinition(definition.errors)
@@ -225,7 +250,7 @@ class Catalogue:
             self._warned.pop(definition.file, None)
         elif self._warned.get(definition.file) != warnings:
             self._warned[definition.file] = warnings
-            self._rules.log("definition_doubtful", file=definition.file, findings=warnings)
+            self._rules.log("definition_doubtful", file=definition.file, findings=definition.warnings)
 
     def _keep_earlier(self) -> None:
         """Keep the earlier workflow of each file that has become invalid."""
@@ -348,7 +373,7 @@ class Catalogue:
             InvalidDefinition: The definition has errors.
         """
         definition = Definition(Path(file), read_with_findings(text, file))
-        definition.examine(self._known())
+        self._examine(definition, self._known())
         return usable(definition)
 
 

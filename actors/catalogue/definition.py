@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.dialects import Reading, read_with_findings
 from stretto.definitions.errors import Finding, InvalidDefinition, Place, UnknownWorkflow
 from stretto.definitions.model import Workflow
-from stretto.definitions.source import MapNode, Node
+from stretto.definitions.source import ListNode, MapNode, Node
 from stretto.definitions.validation import KnownActions, examine_reading
 
 if TYPE_CHECKING:
@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 _CONFIG_KEYS = frozenset({"engine", "serve"})
+_DEFINITION_KEYS = frozenset({"ref", "version", "tasks"})
 _REHEARSAL_KEYS = frozenset({"workflow", "inputs", "script", "controls", "expect"})
+RULE_KEYS = frozenset(
+    {"workflow", "action", "task", "visit", "attempt", "item", "route", "status", "result", "duration"}
+)
+"""The keys of a rehearsal's rules."""
 
 
 def text_of(path: Path) -> str:
@@ -49,12 +54,36 @@ def _is_config_document(root: Node | None) -> bool:
 
 def is_rehearsal_document(root: Node | None) -> bool:
     """Return whether a YAML document is a rehearsal file's, and not a definition's."""
-    return isinstance(root, MapNode) and "tasks" not in root.members and not _REHEARSAL_KEYS.isdisjoint(root.members)
+    if not isinstance(root, MapNode) or not _DEFINITION_KEYS.isdisjoint(root.members):
+        return False
+    return not _REHEARSAL_KEYS.isdisjoint(root.members)
+
+
+def is_script_document(root: Node | None) -> bool:
+    """Return whether a YAML document is a script of `stretto rehearse --script`: a list of rules, and not of tasks."""
+    return isinstance(root, ListNode) and bool(root.members) and all(map(_is_rule, root.members))
+
+
+def _is_rule(node: Node) -> bool:
+    return isinstance(node, MapNode) and "name" not in node.members and not RULE_KEYS.isdisjoint(node.members)
 
 
 def duplicate_ref(definition: "Definition", taken_by: str) -> Finding:
     """Return the finding that another file has a definition's ref."""
     return Finding("duplicate_ref", f"the ref {definition.ref!r} is taken by {taken_by}", definition.ref_place)
+
+
+def shadowed_ref(definition: "Definition") -> Finding:
+    """Return the finding that an action has a definition's ref."""
+    return Finding(
+        "shadowed_ref", f"an action has the ref {definition.ref!r}, too: tasks that call it run the action",
+        definition.ref_place, severity="warning", hint="give the workflow another ref",
+    )  # fmt: skip
+
+
+def _rehearsal_file(path: Path) -> Finding:
+    place = Place(str(path), 1, 1)
+    return Finding("rehearsal_file", "the file is for stretto rehearse, not a workflow", place)
 
 
 class Definition:
@@ -64,19 +93,33 @@ class Definition:
         path: The file.
         workflow: The workflow as far as it could be read, None if nothing could.
         findings: Errors and warnings, in the file's order. Until `examine`, only those of reading.
-        is_other: Whether the file looks like a rehearsal file or a daemon's config file.
+        is_rehearsal: Whether the file looks like a rehearsal file or a script. It has no workflow then.
+        is_other: Whether the file looks like one of these, or like a daemon's config file.
         ref_place: The place of the ref, in the file or in the pack's file that describes the workflow.
     """
 
-    __slots__ = ("_described", "_examined", "_reading", "findings", "is_other", "path", "ref_place", "workflow")
+    __slots__ = (
+        "_described",
+        "_examined",
+        "_reading",
+        "findings",
+        "is_other",
+        "is_rehearsal",
+        "path",
+        "ref_place",
+        "workflow",
+    )
 
     def __init__(self, path: Path, reading: Reading, described: "PackWorkflow | None" = None) -> None:
         self.path = path
-        self._reading: Reading | None = reading
+        self.is_rehearsal = is_rehearsal_document(reading.root) or is_script_document(reading.root)
+        if self.is_rehearsal:
+            reading = replace(reading, workflow=None, findings=(_rehearsal_file(path),))
+        self._reading: Reading | None = None if self.is_rehearsal else reading
         self._described = described
         self.workflow = None if reading.workflow is None else self._completed(reading.workflow)
         self.findings = reading.findings
-        self.is_other = is_rehearsal_document(reading.root) or _is_config_document(reading.root)
+        self.is_other = self.is_rehearsal or _is_config_document(reading.root)
         self.ref_place = self._place_of_ref(reading.root)
         self._examined = False
 
@@ -109,14 +152,21 @@ class Definition:
         tasks = [task for task in self.workflow.tasks.values() if task.action is not None]
         return {None if task.action_expression is not None else task.action for task in tasks}
 
-    def examine(self, known: KnownActions | None) -> None:
-        """Find all errors and warnings, with what is known to be callable. Findings of an earlier call stay."""
+    def examine(self, known: KnownActions | None, *, shadowed: bool) -> None:
+        """Find all errors and warnings. Findings of an earlier call stay.
+
+        Args:
+            known: What tasks can call.
+            shadowed: Whether an action has the workflow's ref.
+        """
         if self._reading is None:
             return
         found = examine_reading(self._reading, known, self._completed).findings
         if self._described is not None:
             # The pack has a version.
             found = tuple(each for each in found if each.code != "missing_version")
+        if shadowed:
+            found = (*found, shadowed_ref(self))
         earlier = self.findings if self._examined else ()
         self.findings = tuple(sorted(dict.fromkeys((*earlier, *found)), key=_position))
         self._examined = True

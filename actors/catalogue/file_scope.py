@@ -43,7 +43,7 @@ class FileScope(Catalogue):
                 self._read_folder()
         own = self.definition.workflow
         # A workflow that calls itself is not an error of its own.
-        self.definition.examine(self._known({} if own is None else {own.ref: own}))
+        self._examine(self.definition, self._known({} if own is None else {own.ref: own}))
         self.definition.release_document()  # runs keep their scope
         self.findings[str(path)] = self.definition.findings
         if not self.definition.errors:

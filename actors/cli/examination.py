@@ -56,6 +56,8 @@ def examine_paths(
             examined.add_file(each)
     for path in examined.pack_files.programs():
         examined.findings[path] = examined.pack_files.findings_of(path)
+    if not examined.findings and examined.rehearsals:
+        give_up(f"{examined.rehearsals[0]} is for stretto rehearse, not a workflow", USAGE)
     if not examined.findings:
         give_up(f"there is no definition among the files of {' and '.join(map(repr, paths))}", USAGE)
     return examined.findings
@@ -106,10 +108,11 @@ def _enclosing(path: Path) -> list[Path]:
 
 
 class _Examined:
-    """The findings so far."""
+    """The findings so far, and the files for `stretto rehearse` that were named: they are left out."""
 
     def __init__(self, catalogue: "Catalogue", pack_files: "PackFiles", missing: "NamesCheck") -> None:
         self.findings: dict[Path, tuple[Finding, ...]] = {}
+        self.rehearsals: list[Path] = []
         self.pack_files = pack_files
         self._missing = missing
         workflows = map(catalogue.find, catalogue.refs())
@@ -145,6 +148,9 @@ class _Examined:
             definition = self._catalogue.file_scope(path).definition
         except StrettoError as error:
             give_up(str(error), USAGE)
+        if definition.is_rehearsal:
+            self.rehearsals.append(path)
+            return
         ref = definition.ref
         owner = path if ref is None else self._owners.setdefault(ref, path)
         taken = [] if owner == path else [duplicate_ref(definition, str(owner))]

@@ -4,9 +4,11 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+
+from stretto.actors.cli.support.exit_codes import give_up
 
 if TYPE_CHECKING:
     from stretto.definitions.errors import Finding
@@ -54,7 +56,15 @@ class SourceLines:
 
 def show_finding(finding: "Finding", sources: SourceLines) -> None:
     """Print a finding: its message, its place, the source line, and the remedy."""
-    click.echo("\n".join(_frame(finding, sources.of(finding.place.file))) + "\n", color=colour())
+    click.echo(framed(finding, sources), color=colour())
+
+
+def give_up_with_findings(message: str, findings: "Iterable[Finding]", code: int) -> NoReturn:
+    """Print findings and a message on standard error, and exit with `code`."""
+    sources = SourceLines()
+    for finding in findings:
+        click.echo(framed(finding, sources), err=True, color=colour())
+    give_up(message, code)
 
 
 def summary(files: int, findings: "Iterable[Finding]") -> str:
@@ -72,11 +82,23 @@ def colour() -> bool | None:
     return False if os.environ.get("NO_COLOR") else None
 
 
+def printable(text: str) -> str:
+    """Return a text without characters that move a terminal's cursor or change its colour."""
+    return "".join(
+        each if each.isprintable() else " " if each == "\t" else "\N{REPLACEMENT CHARACTER}" for each in text
+    )
+
+
+def framed(finding: "Finding", sources: SourceLines | None = None) -> str:
+    """Return a finding as lines: its message, its place, the source line, and the remedy."""
+    return "\n".join(_frame(finding, (sources or SourceLines()).of(finding.place.file))) + "\n"
+
+
 def _frame(finding: "Finding", lines: list[str]) -> Iterator[str]:
     place = finding.place
     paint = "red" if finding.severity == "error" else "yellow"
     title = click.style(f"{finding.severity}[{finding.code}]", fg=paint, bold=True)
-    yield f"{title}: {click.style(_printable(finding.message), bold=True)}"
+    yield f"{title}: {click.style(printable(finding.message), bold=True)}"
     margin = " " * len(str(place.line))
     bar = click.style("|", fg="blue")
     yield f"{margin}{click.style('-->', fg='blue')} {place}"
@@ -87,22 +109,15 @@ def _frame(finding: "Finding", lines: list[str]) -> Iterator[str]:
         yield f"{margin} {bar} {' ' * indent}{click.style('^' * width, fg=paint, bold=True)}"
     for word, text in (("found", finding.found), ("expected", finding.expected), ("help", finding.hint)):
         if text:
-            yield f"{margin} {click.style('=', fg='blue')} {word}: {_printable(text)}"
+            yield f"{margin} {click.style('=', fg='blue')} {word}: {printable(text)}"
 
 
 def _shown(line: str, column: int) -> tuple[str, int, int]:
     """Return the visible part of a line, the column of the mark in it, and the width of the mark."""
     width = len(_SPOT.match(line, column)[0]) if column < len(line) else 1  # type: ignore[index]
     begin = max(0, column - _MOST_SHOWN // 2)
-    shown = _printable(line[begin : begin + _MOST_SHOWN])
+    shown = printable(line[begin : begin + _MOST_SHOWN])
     return shown, column - begin, max(1, min(width, len(shown) - (column - begin)))
-
-
-def _printable(text: str) -> str:
-    """Return a text without characters that move a terminal's cursor or change its colour."""
-    return "".join(
-        each if each.isprintable() else " " if each == "\t" else "\N{REPLACEMENT CHARACTER}" for each in text
-    )
 
 
 def _counted(number: int, what: str) -> str:

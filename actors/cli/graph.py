@@ -3,6 +3,7 @@
 import click
 
 from stretto.actors.cli.completion import complete_workflow
+from stretto.actors.cli.findings import give_up_with_findings
 from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS, PACKS, load_or_exit
 from stretto.actors.cli.support.exit_codes import FAILED, USAGE, give_up
 
@@ -31,7 +32,7 @@ def graph(
     try:
         picture = picture_of(catalogue.find(workflow))
     except InvalidDefinition as error:
-        give_up("\n  ".join(["the definition cannot be used", *map(str, error.findings)]), FAILED)
+        give_up_with_findings("the definition cannot be used", error.findings, FAILED)
     except StrettoError as error:
         give_up(str(error), USAGE)
     click.echo({"mermaid": mermaid, "dot": dot, "svg": svg}[form](picture), nl=False)

@@ -21,10 +21,20 @@ def inputs_of(types: "Mapping[str, str]", source: str | None, assignments: tuple
         click.UsageError: An input cannot be read.
     """
     values = _read_inputs(source) if source is not None else {}
+    return values | assigned(assignments, "an input", types)
+
+
+def assigned(assignments: tuple[str, ...], what: str, types: "Mapping[str, str]") -> dict[str, Any]:
+    """Return the values of KEY=VALUE arguments, by key. Those without a type are of any type.
+
+    Raises:
+        click.UsageError: An argument cannot be read. `what` is its name in the message.
+    """
+    values = {}
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals or not name:
-            raise click.UsageError(f"an input must be KEY=VALUE, got {assignment!r}")
+            raise click.UsageError(f"{what} must be KEY=VALUE, got {assignment!r}")
         if not _is_text(text):
             raise click.UsageError(f"{name!r} must be text in UTF-8, got other bytes")
         values[name] = _typed(types.get(name, "any"), name, text)

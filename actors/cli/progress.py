@@ -137,9 +137,9 @@ class Watching:
 
 
 @contextmanager
-def watching(log_level: str, stream: TextIO | None = None) -> Iterator[Watching]:
+def watching(log_level: str | None, stream: TextIO | None = None) -> Iterator[Watching]:
     """Show a live view on standard error during the block, with the logs above it. Without a terminal, show nothing."""
-    from stretto.metrics import configure_logging
+    from stretto.actors.cli.support.run_logging import log_run
 
     stream = stream or sys.stderr
     if not stream.isatty() or os.environ.get("TERM", "dumb") == "dumb":
@@ -147,11 +147,11 @@ def watching(log_level: str, stream: TextIO | None = None) -> Iterator[Watching]
         return
     clock = Clock.start()
     view = LiveView.start(stream, clock)
-    configure_logging(log_level, cast("TextIO", _Above(view, stream)))
+    log_run(log_level, cast("TextIO", _Above(view, stream)))
     try:
         yield Watching(stream, view)
     finally:
-        configure_logging(log_level)
+        log_run(log_level)
         view.stop()
         clock.stop()
 

@@ -7,13 +7,22 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from stretto.actors.cli.completion import complete_workflow
-from stretto.actors.cli.findings import colour
-from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS, expression_limits
+from stretto.actors.cli.findings import colour, give_up_with_findings
+from stretto.actors.cli.inputs import assigned, inputs_of
+from stretto.actors.cli.support.action_options import (
+    ACTIONS,
+    DEFINITIONS,
+    KEYSTORE,
+    PACK_CONFIG,
+    PACKS,
+    expression_limits,
+)
 from stretto.actors.cli.support.exit_codes import FAILED, USAGE, give_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from stretto.actors.catalogue import Library
     from stretto.actors.rehearsal import Rehearsed, Rehearser, Scripted, Verdict
 
 
@@ -25,6 +34,13 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="Print one object.")
 @DEFINITIONS
 @ACTIONS
+@PACKS
+@PACK_CONFIG
+@KEYSTORE
+@click.option(
+    "--keystore-values", multiple=True, metavar="NAME=VALUE",
+    help="A made-up value of keystore.NAME. It replaces that of --keystore. Repeatable.",
+)  # fmt: skip
 @click.option("--case", metavar="FILE", help="Rehearse a conformance case, and print its outcome.")
 @click.option("--jsonl", is_flag=True, help="Rehearse conformance cases from standard input, one a line.")
 def rehearse(
@@ -35,6 +51,10 @@ def rehearse(
     as_json: bool,  # noqa: FBT001 - a command line's flag
     definitions: tuple[str, ...],
     actions: tuple[str, ...],
+    packs: tuple[str, ...],
+    pack_config: str | None,
+    keystore: str | None,
+    keystore_values: tuple[str, ...],
     case: str | None,
     jsonl: bool,  # noqa: FBT001 - as above
 ) -> None:
@@ -52,7 +72,8 @@ def rehearse(
         return
     if target is None:
         raise click.UsageError("name a workflow, or rehearsal files and folders of them")
-    rehearser = _rehearser(definitions, actions)
+    values = assigned(keystore_values, "a value of --keystore-values", {})
+    rehearser = _rehearser(_load(definitions, actions, packs), pack_config, keystore, values)
     if script is None and _is_of_rehearsals(target):
         if inputs is not None:
             raise click.UsageError("a rehearsal file has its own inputs: leave --inputs out")
@@ -98,7 +119,6 @@ class _Given:
 def _rehearse_one(name: str, rehearser: "Rehearser", script: "Scripted", given: _Given) -> NoReturn:
     import msgspec
 
-    from stretto.actors.cli.inputs import inputs_of
     from stretto.actors.rehearsal import Rehearsal, rehearsal_object, transcript_lines, why_unused
     from stretto.definitions.errors import InvalidDefinition, StrettoError
 
@@ -112,7 +132,7 @@ def _rehearse_one(name: str, rehearser: "Rehearser", script: "Scripted", given: 
         )
         rehearsed = rehearser.perform(rehearsal)
     except InvalidDefinition as error:
-        give_up("\n  ".join(["the definition cannot be used", *map(str, error.findings)]), FAILED)
+        give_up_with_findings("the definition cannot be used", error.findings, FAILED)
     except StrettoError as error:
         give_up(str(error), USAGE)
     if given.as_json:
@@ -150,7 +170,7 @@ def _script(name: str | None) -> "Scripted":
     try:
         return read_script(Path(name))
     except InvalidDefinition as error:
-        give_up("\n  ".join(["the script cannot be used", *map(str, error.findings)]), USAGE)
+        give_up_with_findings("the script cannot be used", error.findings, USAGE)
     except OSError as error:
         give_up(f"cannot read the script {name!r}: {error.strerror}", USAGE)
 
@@ -222,13 +242,30 @@ def _as_object(verdict: "Verdict") -> dict[str, Any]:
 # ---- both
 
 
-def _rehearser(definitions: tuple[str, ...], actions: tuple[str, ...]) -> "Rehearser":
-    from stretto.actors.rehearsal import Rehearser, load_scripted
+def _load(definitions: tuple[str, ...], actions: tuple[str, ...], packs: tuple[str, ...]) -> "Library":
+    from stretto.actors.rehearsal import load_scripted
     from stretto.definitions.errors import InvalidDefinition, StrettoError
 
     try:
-        return Rehearser(load_scripted(definitions, actions), expression_limits())
+        return load_scripted(definitions, actions, packs)
     except InvalidDefinition as error:
-        give_up("\n  ".join(["the packs cannot be used", *map(str, error.findings)]), USAGE)
+        give_up_with_findings("the packs cannot be used", error.findings, USAGE)
     except StrettoError as error:
         give_up(str(error), USAGE)
+
+
+def _rehearser(
+    library: "Library", pack_config: str | None, keystore: str | None, made_up: dict[str, Any]
+) -> "Rehearser":
+    from stretto.actors.packs import read_keystore, read_pack_configuration
+    from stretto.actors.rehearsal import Rehearser
+    from stretto.definitions.errors import StrettoError
+
+    if not (library.packs or pack_config or keystore or made_up):
+        return Rehearser(library.catalogue, expression_limits())
+    try:
+        secrets = {**read_keystore(keystore), **made_up}
+        pack_configuration = read_pack_configuration(pack_config, secrets, library.packs)
+    except StrettoError as error:
+        give_up(str(error), USAGE)  # without source lines: those of a keystore are secret
+    return Rehearser(library.catalogue, expression_limits(), pack_configuration)

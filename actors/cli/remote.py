@@ -30,7 +30,7 @@ class Wanted:
     inputs: str | None
     as_json: bool
     detach: bool
-    log_level: str
+    log_level: str | None
     idempotency_key: str | None = None
     labels: dict[str, str] | None = None
 

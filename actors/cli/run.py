@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from stretto.actors.cli.completion import complete_workflow
+from stretto.actors.cli.findings import give_up_with_findings
 from stretto.actors.cli.inputs import inputs_of, labels_of
 from stretto.actors.cli.outcomes import print_outcome
-from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS, PACKS, expression_limits, rendered_commands
+from stretto.actors.cli.support.action_options import (
+    ACTIONS,
+    DEFINITIONS,
+    KEYSTORE,
+    PACK_CONFIG,
+    PACKS,
+    expression_limits,
+    rendered_commands,
+)
 from stretto.actors.cli.support.exit_codes import FAILED, INTERRUPTED, USAGE, give_up
 
 if TYPE_CHECKING:
@@ -29,8 +38,8 @@ STOP_SECONDS = 2.0
 @DEFINITIONS
 @ACTIONS
 @PACKS
-@click.option("--pack-config", metavar="FILE", help="A YAML file with the packs' configuration.")
-@click.option("--keystore", metavar="FILE", help="A YAML file with the secrets of keystore.NAME.")
+@PACK_CONFIG
+@KEYSTORE
 @click.option("--daemon", metavar="URL", help="Submit the run to the daemon at unix:///PATH.")
 @click.option("--detach", is_flag=True, help="With --daemon: print the accepted run's id and exit.")
 @click.option("--store", metavar="URL", help="Keep the run in the store at sqlite:///FILE or postgresql://...")
@@ -44,9 +53,7 @@ STOP_SECONDS = 2.0
 @click.option(
     "--log-level",
     metavar="LEVEL",
-    default="WARNING",
-    show_default=True,
-    help="Log to standard error from this level on: DEBUG, INFO, WARNING, ERROR.",
+    help="Log to standard error from this level on: DEBUG, INFO, WARNING, ERROR. [default: WARNING; core.log: INFO]",
 )
 def run(
     workflow: str | None,
@@ -65,7 +72,7 @@ def run(
     labels: dict[str, str] | None,
     resume: str | None,
     idempotency_key: str | None,
-    log_level: str,
+    log_level: str | None,
 ) -> None:
     """Run WORKFLOW, a ref or the path of a file, and print its output.
 
@@ -78,13 +85,13 @@ def run(
     more digits of it, or @latest. Give the --actions and --packs that it needs.
     """
     from stretto.actors.cli.support.error_exits import code_of
+    from stretto.actors.cli.support.run_logging import log_run
     from stretto.actors.engine import Engine
     from stretto.actors.runners import capture_prints
     from stretto.definitions.errors import StrettoError
-    from stretto.metrics import configure_logging
 
     try:
-        configure_logging(log_level)
+        log_run(log_level)
     except ValueError as error:
         raise click.UsageError(f"--log-level: {error}") from None
     if resume is not None:
@@ -113,7 +120,7 @@ def run(
             expression_limits=expression_limits(), capture_output=True,
         ).proxy()  # fmt: skip
     except StrettoError as error:
-        give_up(str(error), code_of(error))
+        give_up(str(error), code_of(error))  # without source lines: those of a keystore are secret
     handle, outcome = _followed(engine, prepare, log_level, store)
     _stop(engine)
     print_outcome(handle.id, handle.workflow, outcome, as_json=as_json)
@@ -121,7 +128,7 @@ def run(
 
 
 def _followed(
-    engine: Any, prepare: "Callable[[Any], Callable[[Any], RunHandle]]", log_level: str, store: str | None
+    engine: Any, prepare: "Callable[[Any], Callable[[Any], RunHandle]]", log_level: str | None, store: str | None
 ) -> "tuple[RunHandle, Outcome]":
     """Return the handle and outcome of a run. An error stops the engine and ends the process."""
     from stretto.actors.cli.support.error_exits import code_of
@@ -131,7 +138,7 @@ def _followed(
         return _follow(engine, prepare(engine), log_level)
     except InvalidDefinition as error:
         _stop(engine)
-        give_up("\n  ".join(["the definition cannot be used", *map(str, error.findings)]), FAILED)
+        give_up_with_findings("the definition cannot be used", error.findings, FAILED)
     except click.UsageError as error:
         _stop(engine)
         give_up(error.format_message(), USAGE)
@@ -214,7 +221,7 @@ def _continued_run(run_id: str, engine: Any) -> "Callable[[Any], RunHandle]":
     return follow
 
 
-def _follow(engine: Any, begin: "Callable[[Any], RunHandle]", log_level: str) -> "tuple[RunHandle, Outcome]":
+def _follow(engine: Any, begin: "Callable[[Any], RunHandle]", log_level: str | None) -> "tuple[RunHandle, Outcome]":
     """Begin the run and wait for its outcome. Ctrl-C cancels the run by its policy. A second one stops at once.
 
     `begin` takes the view. If the run has not ended then, the second one's `KeyboardInterrupt` has its id.

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS, PACKS
+from stretto.actors.cli.support.action_options import ACTIONS, DEFINITIONS, KEYSTORE, PACK_CONFIG, PACKS
 from stretto.actors.cli.support.exit_codes import UNREACHABLE, USAGE, end_process, give_up
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ than 1 ms gains nothing more."""
 @DEFINITIONS
 @ACTIONS
 @PACKS
-@click.option("--pack-config", metavar="FILE", help="A YAML file with the packs' configuration.")
-@click.option("--keystore", metavar="FILE", help="A YAML file with the secrets of keystore.NAME.")
+@PACK_CONFIG
+@KEYSTORE
 @click.option(
     "--store",
     metavar="URL",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         PackConfiguration,
         Source,
         UnknownConfiguration,
+        read_keystore,
         read_pack_configuration,
     )
 else:
@@ -29,7 +30,9 @@ else:
             "actions": "add_pack add_packs findings_of",
             "folders": "examine_packs read_packs",
             "model": "Pack PackWorkflow",
-            "secrets": "InvalidPackConfig PackConfiguration Source UnknownConfiguration read_pack_configuration",
+            "secrets": (
+                "InvalidPackConfig PackConfiguration Source UnknownConfiguration read_keystore read_pack_configuration"
+            ),
         },
     )
 
@@ -44,6 +47,7 @@ __all__ = [
     "add_packs",
     "examine_packs",
     "findings_of",
+    "read_keystore",
     "read_pack_configuration",
     "read_packs",
 ]

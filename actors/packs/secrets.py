@@ -86,7 +86,7 @@ class PackConfiguration:
 
 
 class UnknownConfiguration(PackConfiguration):
-    """The empty configuration of a rehearsal, which has no keystore. Names are not missed before they are read."""
+    """The empty configuration of a rehearsal that is given none. Names are not missed before they are read."""
 
     def __init__(self) -> None:
         super().__init__(EMPTY_OBJECT, EMPTY_OBJECT, {})
@@ -108,7 +108,12 @@ def read_pack_configuration(config: Source | None, keystore: Source | None, pack
         InvalidPackConfig: The configuration does not fit a pack's schema.
         InvalidDefinition: A file cannot be read or is not valid YAML.
     """
-    return _checked(_read(config, "pack_config"), _read(keystore, "keystore"), packs)
+    return _checked(_read(config, "pack_config"), read_keystore(keystore), packs)
+
+
+def read_keystore(source: Source | None) -> FrozenDict:
+    """Return the secrets by name. Raises as `read_pack_configuration` does."""
+    return _read(source, "keystore")
 
 
 def _checked(config: FrozenDict, keystore: FrozenDict, packs: Iterable[Pack]) -> PackConfiguration:

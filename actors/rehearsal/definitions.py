@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from os import PathLike
 
 from stretto.actors.actions import ActionRegistry
-from stretto.actors.catalogue import Callables, Catalogue, Rules, load_library
+from stretto.actors.catalogue import Callables, Catalogue, Library, Rules, load_library
 from stretto.actors.rehearsal.runner import ScriptedActions
 from stretto.definitions.model import CoreActions
 from stretto.definitions.validation import KnownAction
@@ -40,10 +40,11 @@ def scripted_catalogue(actions: ActionRegistry) -> Catalogue:
     return Catalogue(ScriptedActions(actions), rules=RULES)
 
 
-def load_scripted(definitions: Iterable[str | PathLike[str]], actions: Iterable[str]) -> Catalogue:
-    """Load the definitions of rehearsals. Raises as `load_library` does."""
-    library = load_library(
-        definitions, actions=actions, rules=RULES, wrap=ScriptedActions,
+def load_scripted(
+    definitions: Iterable[str | PathLike[str]], actions: Iterable[str], packs: Iterable[str | PathLike[str]] = ()
+) -> Library:
+    """Load the definitions, actions and packs of rehearsals. Raises as `load_library` does."""
+    return load_library(
+        definitions, actions=actions, packs=packs, rules=RULES, wrap=ScriptedActions,
         rendered_commands="allow",  # a rehearsal runs no command
     )  # fmt: skip
-    return library.catalogue

@@ -19,7 +19,7 @@ from stretto.actors.dispatch import Timers, ask_method
 from stretto.actors.engine import Engine, EngineParts
 from stretto.actors.files import RehearsedFiles
 from stretto.actors.outcome import Outcome, RunHandle
-from stretto.actors.packs import UnknownConfiguration
+from stretto.actors.packs import PackConfiguration, UnknownConfiguration
 from stretto.actors.rehearsal.pump import PumpedDispatcher
 from stretto.actors.rehearsal.recording import RecordedConductor, Visit
 from stretto.actors.rehearsal.runner import Launch, ScriptedRunner
@@ -95,11 +95,23 @@ class Rehearsed:
 class Rehearser:
     """Runs rehearsals, one after the other, with the same definitions and actions."""
 
-    def __init__(self, catalogue: Catalogue, limits: ExpressionLimits = DEFAULT_LIMITS) -> None:
-        """Take a catalogue of `load_scripted` or `scripted_catalogue`, and the limits on expressions."""
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        limits: ExpressionLimits = DEFAULT_LIMITS,
+        pack_configuration: PackConfiguration | None = None,
+    ) -> None:
+        """Take what rehearsals have in common.
+
+        Args:
+            catalogue: A catalogue of `load_scripted` or `scripted_catalogue`.
+            limits: The limits on expressions.
+            pack_configuration: The values of `config.*` and `keystore.*`. By default none are known.
+        """
         self.catalogue = catalogue
-        self._limits = limits
-        self._instruments = Instruments()
+        self.limits = limits
+        self.pack_configuration = pack_configuration or UnknownConfiguration()
+        self.instruments = Instruments()
 
     def perform(self, rehearsal: Rehearsal) -> Rehearsed:
         """Rehearse a run.
@@ -109,7 +121,7 @@ class Rehearser:
             NotData: A scripted result is not JSON-like data.
             LimitExceeded: The rehearsal does not end.
         """
-        stage = _Stage(rehearsal, rehearsal.catalogue or self.catalogue, self._instruments, self._limits)
+        stage = _Stage(rehearsal, self)
         try:
             return stage.perform()
         finally:
@@ -119,9 +131,8 @@ class Rehearser:
 class _Stage:
     """One rehearsal's engine, driven step by step."""
 
-    def __init__(
-        self, rehearsal: Rehearsal, catalogue: Catalogue, instruments: Instruments, limits: ExpressionLimits
-    ) -> None:
+    def __init__(self, rehearsal: Rehearsal, rehearser: Rehearser) -> None:
+        catalogue = rehearsal.catalogue or rehearser.catalogue
         self._rehearsal = rehearsal
         self._controls = sorted(rehearsal.controls, key=lambda control: control.before_completion)
         self._conductors: dict[str, RecordedConductor] = {}
@@ -137,15 +148,15 @@ class _Stage:
             Timers(ReminderKeeper.start_on(self.dispatcher, self._timeline), self._timeline.now),
             self._runner,
             catalogue.actions,
-            instruments,
+            rehearser.instruments,
             now=self._timeline.now,
             new_run_id=lambda: f"rehearsed-{next(numbers)}",
             make_conductor=self._make_conductor,
             files=RehearsedFiles(),
             permits=PermitPool(_ALL_AT_ONCE),
-            limits=limits,
+            limits=rehearser.limits,
         )
-        self._engine = Engine.start_on(self.dispatcher, EngineParts(services, catalogue, UnknownConfiguration()))
+        self._engine = Engine.start_on(self.dispatcher, EngineParts(services, catalogue, rehearser.pack_configuration))
 
     def perform(self) -> Rehearsed:
         handle: RunHandle = self._ask("submit", self._rehearsal.workflow, self._rehearsal.inputs)

@@ -157,9 +157,15 @@ class ScriptedRunner:
         """End the call that ends next."""
         call = heapq.heappop(self._running)
         launch, rule = call.launch, call.launch.rule
-        echoed = launch.input.get("message") if launch.action == "core.echo" else None
-        result = echoed if rule.result is msgspec.UNSET else freeze(rule.result)
-        self._end(call, _STATUSES.get(rule.status, rule.status), result)
+        message = launch.input.get("message")
+        status = rule.status
+        if status is msgspec.UNSET:
+            status = "failed" if launch.action == "core.fail" else "succeeded"
+        result = freeze(rule.result) if rule.result is not msgspec.UNSET else None
+        if rule.result is msgspec.UNSET and launch.action == "core.echo":
+            result = message
+        error = message if launch.action == "core.fail" and isinstance(message, str) else None
+        self._end(call, _STATUSES.get(status, status), result, error)
 
     def cancel(self, call: _ScriptedCall) -> bool:
         """End a running call. Return False if it has ended."""
@@ -170,8 +176,8 @@ class ScriptedRunner:
         self._end(call, "cancelled", None)
         return True
 
-    def _end(self, call: _ScriptedCall, status: Any, result: Data) -> None:
+    def _end(self, call: _ScriptedCall, status: Any, result: Data, error: str | None = None) -> None:
         call.launch.ended_at = self._timeline.elapsed()
         kind = None if status == "succeeded" else status
-        error = None if kind is None else f"scripted to end as {status}"
+        error = None if kind is None else error or f"scripted to end as {status}"
         call.done(Finished(status, result, error, kind, self._timeline.now()))

@@ -31,7 +31,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """The end of the attempts that agree with every key of the rule.
 
     `visit` and `attempt` count from 1, `item` is an index from 0. The action returns `result` after `duration` seconds.
-    Without `result`, core.echo returns its message and any other action null.
+    Without `result`, core.echo returns its message and any other action null. Without `status`, core.fail fails and any
+    other action succeeds.
     """
 
     workflow: str | msgspec.UnsetType = msgspec.UNSET
@@ -41,7 +42,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int | msgspec.UnsetType = msgspec.UNSET
     item: int | None | msgspec.UnsetType = msgspec.UNSET
     route: int | msgspec.UnsetType = msgspec.UNSET
-    status: Status = "succeeded"
+    status: Status | msgspec.UnsetType = msgspec.UNSET
     result: Any = msgspec.UNSET
     duration: float | None = None
 

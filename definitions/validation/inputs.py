@@ -36,11 +36,13 @@ class KnownAction:
         inputs: The known inputs by name.
         takes_anything: Whether the action accepts other inputs.
         literal: The inputs that cannot contain expressions.
+        is_workflow: Whether the ref is a workflow's.
     """
 
     inputs: Mapping[str, KnownInput]
     takes_anything: bool = False
     literal: frozenset[str] = frozenset()
+    is_workflow: bool = False
 
 
 class KnownActions(Protocol):
@@ -85,6 +87,7 @@ class KeyPlaces:
         return node.members[name].place if node is not None and name in node.members else place
 
 
+_ITSELF = "the task calls its own workflow; if it means an action, give that another ref"
 _WHERE_FROM = "actions come from --packs and --actions, and workflows from --definitions"
 
 
@@ -102,7 +105,8 @@ def check_inputs(
             hint = actions.suggestion_for(task.action, core) or _nearest_ref(task.action, others, findings)
             findings.error("unknown_action", f"there is no action {task.action!r}", task.action_place, hint=hint)
         elif task.name not in unsure:
-            _check_input(task, action, places, findings)
+            is_own = action.is_workflow and task.action == workflow.ref
+            _check_input(task, action, places, findings, _ITSELF if is_own else "")
             _check_literal(task, action, core, findings)
 
 
@@ -143,7 +147,8 @@ def _members(template: Template) -> Iterator[tuple[str, Template]]:
             yield name, Constant(value, template.place)
 
 
-def _check_input(task: Task, action: KnownAction, places: KeyPlaces, findings: Findings) -> None:
+def _check_input(task: Task, action: KnownAction, places: KeyPlaces, findings: Findings, likely_cause: str) -> None:
+    """Check the inputs of a task. `likely_cause` replaces the hints of missing and unknown inputs, unless it is ""."""
     if not isinstance(task.input, ObjectTemplate | Constant):
         return  # the names that an expression gives are known only at run time
     place = task.input.place
@@ -158,7 +163,7 @@ def _check_input(task: Task, action: KnownAction, places: KeyPlaces, findings: F
             meant |= {each for each in action.inputs if repr(each) in hint}
             findings.error(
                 "unknown_input", f"{task.action} has no input {name!r}", places.key(place, name),
-                expected=", ".join(action.inputs) or "no input", hint=hint,
+                expected=", ".join(action.inputs) or "no input", hint=likely_cause or hint,
             )  # fmt: skip
     for name, known in action.inputs.items():
         # A misspelt one has been reported.
@@ -166,7 +171,7 @@ def _check_input(task: Task, action: KnownAction, places: KeyPlaces, findings: F
             expected = "any value" if known.type == "any" else _article(known.type)
             findings.error(
                 "missing_input", f"{task.action} needs the input {name!r}", task.action_place if not given else place,
-                expected=expected, hint=f"add input: {{{name}: ...}}" if not given else "",
+                expected=expected, hint=likely_cause or (f"add input: {{{name}: ...}}" if not given else ""),
             )  # fmt: skip
 
 

@@ -129,11 +129,12 @@ def test_a_failed_run_exits_with_1(tmp_path: Path) -> None:
 
 
 def test_an_invalid_definition_exits_with_1(tmp_path: Path) -> None:
-    """A definition that cannot be used exits with 1, every finding with its line and column on standard error."""
+    """A definition that cannot be used exits with 1. Every finding is on standard error, with its source line."""
     workflow = write_workflow(tmp_path, "wrong", "tasks:\n  - {name: a, acton: core.noop}\n  - {name: a b}\n")
     process = stretto_run(workflow, "--json")
     assert (process.returncode, process.stdout) == (1, "")
-    assert len(re.findall(rf"{re.escape(str(workflow))}:\d+:\d+: error: ", process.stderr)) >= 3
+    assert len(re.findall(rf" --> {re.escape(str(workflow))}:\d+:\d+\n", process.stderr)) >= 3
+    assert "3 |   - {name: a, acton: core.noop}\n  |               ^^^^^\n" in process.stderr
     assert "did you mean 'action'?" in process.stderr
 
 
@@ -261,4 +262,4 @@ def test_the_errors_of_a_first_hour_say_what_happened(tmp_path: Path) -> None:
     flow.write_text(FIRST_HOUR.replace("name: nokey", "name: '{{ keystore.smtp_password }}'"))
     refused = stretto_run(flow, "--actions", actions)
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert f"{flow}:12:31: error: the namespace 'keystore' has no 'smtp_password'" in refused.stderr
+    assert f": the namespace 'keystore' has no 'smtp_password'\n  --> {flow}:12:31\n" in refused.stderr

@@ -6,6 +6,9 @@ from typing import Any, Literal
 from stretto.actors.actions.errors import ActionFailed
 from stretto.actors.actions.registry import action, inline_action
 
+LOGGER = "stretto.core.log"
+"""The logger of core.log's lines."""
+
 
 @inline_action("core.noop")
 def noop(**_inputs: Any) -> None:
@@ -43,7 +46,7 @@ def log(message: Any, level: Literal["debug", "info", "warning", "error"] = "inf
     # Imported here because `stretto validate` loads this module and never logs.
     from stretto.metrics import get_logger  # noqa: PLC0415
 
-    getattr(get_logger(__name__), level)("action_logged", message=message)
+    getattr(get_logger(LOGGER), level)("action_logged", message=message)
 
 
 @action("core.sleep")

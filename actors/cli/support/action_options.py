@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from stretto.actors.cli.findings import give_up_with_findings
 from stretto.actors.cli.support.exit_codes import USAGE, give_up
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ ACTIONS = click.option(
     "--actions", multiple=True, metavar="MODULE|FILE.py", help="Python code with actions. Repeatable."
 )
 PACKS = click.option("--packs", multiple=True, metavar="DIR", help="A pack, or a folder of packs. Repeatable.")
+PACK_CONFIG = click.option("--pack-config", metavar="FILE", help="A YAML file with the packs' configuration.")
+KEYSTORE = click.option("--keystore", metavar="FILE", help="A YAML file with the secrets of keystore.NAME.")
 
 
 def load_or_exit(
@@ -50,7 +53,7 @@ def load_or_exit(
             rules=rules or Rules(log=log_nothing), findings=findings, when_needed=when_needed,
         )  # fmt: skip
     except InvalidDefinition as error:
-        give_up("\n  ".join(["the packs cannot be used", *map(str, error.findings)]), USAGE)
+        give_up_with_findings("the packs cannot be used", error.findings, USAGE)
     except StrettoError as error:
         give_up(str(error), USAGE)
     if library.packs:

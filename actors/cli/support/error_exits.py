@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from stretto.actors.cli.findings import give_up_with_findings
 from stretto.actors.cli.support.exit_codes import FAILED, UNREACHABLE, USAGE, give_up
 from stretto.actors.gateway import DaemonUnreachable, RequestRefused
 from stretto.actors.journal import CannotOpenStore, StoreInUse, StoreLost, StoreUnavailable
@@ -33,7 +34,7 @@ def exiting_on_errors() -> Iterator[None]:
             give_up("\n  ".join([refusal.message, *refusal.findings]), FAILED)
         give_up(refusal.message, UNREACHABLE if refusal.code in _REFUSED_AS_UNREACHABLE else USAGE)
     except InvalidDefinition as error:
-        give_up("\n  ".join(["the definition cannot be used", *map(str, error.findings)]), FAILED)
+        give_up_with_findings("the definition cannot be used", error.findings, FAILED)
     except StoreInUse as error:
         give_up(f"{error}; use --daemon URL instead of --store", UNREACHABLE)
     except StrettoError as error:

@@ -7,7 +7,9 @@ import pytest
 
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.catalogue.catalogue import Catalogue
+from stretto.actors.catalogue.definition import RULE_KEYS
 from stretto.actors.packs import read_packs
+from stretto.actors.rehearsal import Rule
 from stretto.definitions.errors import InvalidDefinition, UnknownWorkflow
 from stretto.metrics import configure_logging
 
@@ -149,6 +151,24 @@ def test_a_ref_that_is_taken_is_a_finding(catalogue: Catalogue, tmp_path: Path) 
     with pytest.raises(InvalidDefinition) as raised:
         catalogue.find("ops.same")
     assert raised.value.findings[0].code == "duplicate_ref"
+
+
+def test_files_for_rehearse_are_left_out_of_a_folder(catalogue: Catalogue, tmp_path: Path) -> None:
+    """Rehearsal files and scripts; a list of tasks, and an object with a ref, are wrong definitions."""
+    write(tmp_path, "good.yaml", "ops.good")
+    (tmp_path / "good_test.yaml").write_text("workflow: good.yaml\nexpect: {status: succeeded}\n")
+    (tmp_path / "script.yaml").write_text("- {task: a, status: failed}\n- {result: 1}\n")
+    (tmp_path / "tasks.yaml").write_text("- {name: a, action: core.noop}\n")
+    (tmp_path / "no_tasks.yaml").write_text("ref: ops.none\ninputs: {}\n")
+    catalogue.load(tmp_path)
+    assert {Path(file).name: bool(found) for file, found in catalogue.findings.items()} == {
+        "good.yaml": False, "no_tasks.yaml": True, "tasks.yaml": True,
+    }  # fmt: skip
+
+
+def test_the_keys_of_rules_are_those_of_rehearsals() -> None:
+    """The catalogue stands below rehearsals, and cannot read their keys there."""
+    assert set(Rule.__struct_fields__) == RULE_KEYS
 
 
 def test_two_files_of_one_name_are_told_apart_by_ref(catalogue: Catalogue, tmp_path: Path) -> None:

@@ -58,24 +58,20 @@ def lay_out(tmp_path: Path) -> Callable[[str], Path]:
     return write
 
 
-def errors_of(validated: Result, file: str) -> list[str]:
-    """Return the errors that `validate --json` found in a file, as other commands print them."""
-    found = [each for each in json.loads(validated.stdout) if each["severity"] == "error"]
-    return [
-        f"{each['file']}:{each['line']}:{each['column']}: error: {each['message']}"
-        for each in found
-        if Path(each["file"]).name == file
-    ]
+def errors_of(path: Path, file: str) -> list[str]:
+    """Return the errors that `validate` shows in a file, each as it is printed."""
+    frames = stretto("validate", path).stdout.split("\n\n")
+    return [each for each in frames if each.startswith("error[") and f"/{file}:" in each.splitlines()[1]]
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_run_and_validate_agree_on_a_file(lay_out: Callable[[str], Path], layout: str) -> None:
-    """Both accept the file, or both refuse it with the same findings."""
+    """Both accept the file, or both refuse it and show the same findings, with their lines."""
     file = lay_out(layout) / "two.yaml"
     expected = LAYOUTS[layout][1]
     validated, run = stretto("validate", "--json", file), stretto("run", file)
     assert (validated.exit_code, run.exit_code) == (expected, expected), (validated.output, run.stderr)
-    for error in errors_of(validated, "two.yaml"):
+    for error in errors_of(file, "two.yaml"):
         assert error in run.stderr
     if expected == OK:
         assert json.loads(validated.stdout) == []
@@ -88,9 +84,9 @@ def test_run_and_validate_agree_on_a_folder(lay_out: Callable[[str], Path], layo
     expected = LAYOUTS[layout][2]
     run = stretto("run", "a.y", "--definitions", folder)
     assert run.exit_code == expected, run.stderr
-    found = errors_of(stretto("validate", "--json", folder), "two.yaml")
+    found = errors_of(folder, "two.yaml")
     if layout == "its own ref is taken":
-        found = errors_of(stretto("validate", "--json", folder), "z.yaml")  # the second file has the finding
+        found = errors_of(folder, "z.yaml")  # the second file has the finding
     assert bool(found) == (expected == REFUSED)
     for error in found:
         assert error in run.stderr
@@ -127,11 +123,18 @@ def test_a_clash_names_both_files(lay_out: Callable[[str], Path]) -> None:
     assert str(folder / "zz.yaml") in call["hint"]
 
 
-def test_a_rehearsal_file_is_examined_only_if_it_is_named(lay_out: Callable[[str], Path]) -> None:
-    """As a definition, which it is not."""
+def test_files_for_rehearse_are_no_definitions(lay_out: Callable[[str], Path]) -> None:
+    """They are left out of folders, and of a shell's *.yaml; alone, each command names what takes them."""
     folder = lay_out("a rehearsal beside")
+    (folder / "script.yaml").write_text("- {task: a, status: failed}\n")
     assert stretto("validate", folder).stdout == "2 files: all is well\n"
-    assert "missing_field" in stretto("validate", folder / "r.yaml").stdout
+    assert stretto("validate", *sorted(folder.glob("*.yaml"))).stdout == "2 files: all is well\n"
+    for path in (folder / "r.yaml", folder / "script.yaml"):
+        alone = stretto("validate", path)
+        assert (alone.exit_code, alone.stderr) == (2, f"stretto: {path} is for stretto rehearse, not a workflow\n")
+        run = stretto("run", path)
+        assert run.exit_code == REFUSED
+        assert "error[rehearsal_file]: the file is for stretto rehearse, not a workflow" in run.stderr
 
 
 def test_a_file_is_examined_with_the_folders_beside_it_on_the_command_line(lay_out: Callable[[str], Path]) -> None:

@@ -149,6 +149,80 @@ def test_differences_are_coloured_on_a_terminal_unless_that_is_not_wanted(folder
     assert b"\x1b" not in shown("1")
 
 
+PACKED = """\
+ref: zoo.feed
+version: "1"
+tasks:
+  - name: feed
+    action: zoo.count
+    input: {n: "{{ config.animals }}", token: "{{ keystore.token }}", key: "{{ keystore.key }}"}
+    next: [{when: "{{ result() == none }}", do: [stop]}]
+  - {name: stop, action: core.fail, input: {message: "no food"}}
+output_map: {is_secret: "{{ keystore.token == 'made up' and keystore.key == 'from the file' }}"}
+"""
+
+
+@pytest.fixture
+def zoo(folder: Path) -> Path:
+    """A pack with an action and a setting, a workflow that uses both, and a keystore."""
+    (folder / "packs/zoo/actions").mkdir(parents=True)
+    (folder / "packs/zoo/pack.yaml").write_text(
+        'ref: zoo\nversion: "1"\nconf_schema: {animals: {type: integer, default: 3}}\n'
+    )
+    (folder / "packs/zoo/actions/count.yaml").write_text(
+        "ref: zoo.count\nentry_point: count.sh\n"
+        "parameters: {n: {type: integer}, token: {type: string}, key: {type: string}}\n"
+    )
+    (folder / "packs/zoo/actions/count.sh").write_text("exit 1\n")
+    (folder / "feed.yaml").write_text(PACKED)
+    (folder / "config.yaml").write_text("zoo: {animals: 7}\n")
+    (folder / "keys.yaml").write_text("token: the real one\nkey: from the file\n")
+    return folder
+
+
+def test_packs_their_configuration_and_secrets_can_be_given(zoo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inputs of a pack's action are checked; made-up values replace those of the keystore; secrets stay masked."""
+    monkeypatch.chdir(zoo)
+    command = [
+        "rehearse", "feed.yaml", "--packs", "packs", "--pack-config", "config.yaml", "--keystore", "keys.yaml",
+        "--keystore-values", "token=made up", "--json",
+    ]  # fmt: skip
+    done = CliRunner().invoke(main, command)
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["status"], told["output"]) == (1, "failed", {"is_secret": True})
+    assert told["actions"][0]["input"] == {"n": 7, "token": "******", "key": "******"}
+    assert [(each["action"], each["outcome"]) for each in told["actions"]] == [
+        ("zoo.count", "succeeded"), ("core.fail", "failed"),
+    ]  # fmt: skip
+    assert told["errors"][0]["message"] == "no food"
+    (zoo / "feed.yaml").write_text(PACKED.replace("{n:", "{m: 1, n:"))
+    refused = CliRunner().invoke(main, command)
+    assert refused.exit_code == 1
+    assert "error[unknown_input]: zoo.count has no input 'm'" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--packs", "nowhere"), "error[no_pack]: "),
+        (("--packs", "packs", "--pack-config", "wrong.yaml"), "the pack 'zoo' has no setting 'anmals'"),
+        (("--keystore", "list.yaml"), "list.yaml:1:1: error: keystore must be an object"),
+        (("--keystore-values", "token"), "a value of --keystore-values must be KEY=VALUE, got 'token'"),
+    ],
+)
+def test_surroundings_that_cannot_be_used_are_wrong_usage(
+    zoo: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], told: str
+) -> None:
+    """No line of a keystore is shown."""
+    monkeypatch.chdir(zoo)
+    (zoo / "wrong.yaml").write_text("zoo: {anmals: 1}\n")
+    (zoo / "list.yaml").write_text("- the real one\n")
+    done = CliRunner().invoke(main, ["rehearse", "feed.yaml", *arguments])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert told in done.stderr
+    assert "the real one" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
@@ -161,9 +235,13 @@ def test_differences_are_coloured_on_a_terminal_unless_that_is_not_wanted(folder
         (("deploy.yaml",), 2, "'hosts' is required"),
         (("deploy.yaml", "hosts=x"), 2, "must be a JSON list"),
         (("deploy.yaml", "--script", "nowhere.yaml"), 2, "cannot read the script 'nowhere.yaml'"),
-        (("deploy.yaml", "--script", "wrong.yaml"), 2, "wrong.yaml:1:4: error: rule 1 has no field 'taks'"),
+        (
+            ("deploy.yaml", "--script", "wrong.yaml"),
+            2,
+            "error[unknown_field]: rule 1 has no field 'taks'\n --> wrong.yaml:1:4\n",
+        ),
         (("broken.yaml", "--script", "wrong.yaml"), 2, "wrong.yaml:1:4"),
-        (("broken.yaml",), 1, "the definition cannot be used\n  broken.yaml:"),
+        (("broken.yaml",), 1, "\n\nstretto: the definition cannot be used\n"),
         (("deploy.yaml", "--definitions", "nowhere"), 2, "there is no folder of definitions"),
         (("--case", "nowhere.json"), 2, "cannot read the case 'nowhere.json'"),
         (("--case", "x", "--jsonl"), 2, "exclude each other"),

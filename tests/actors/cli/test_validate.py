@@ -242,6 +242,27 @@ def test_two_files_of_one_ref_are_told(tmp_path: Path) -> None:
     assert (finding["code"], finding["file"]) == ("duplicate_ref", str(tmp_path / "b.yaml"))
 
 
+OF_ONE_REF = """\
+ref: validatetest.count
+version: "1"
+parameters: {words: {type: array, required: true}}
+tasks: [{name: a, action: validatetest.count, input: {n: 1}}]
+"""
+
+
+def test_a_ref_of_a_workflow_and_an_action_is_a_finding(tmp_path: Path) -> None:
+    """A task that calls the ref runs the action. Without the action it calls its own workflow, as the hint says."""
+    path = written(tmp_path / "w.yaml", OF_ONE_REF)
+    unknown, missing = sorted(json.loads(stretto(path, "--json").stdout), key=lambda each: each["message"])
+    assert (unknown["code"], missing["code"]) == ("unknown_input", "missing_input")
+    assert "the task calls its own workflow" in unknown["hint"]
+    assert "the task calls its own workflow" in missing["hint"]
+    code = written(tmp_path / "count.py", DOUBLE.replace("validatetest.double", "validatetest.count"))
+    (clash,) = json.loads(stretto(path, "--json", "--actions", code).stdout)
+    assert (clash["code"], clash["severity"], clash["line"], clash["column"]) == ("shadowed_ref", "warning", 1, 6)
+    assert clash["message"] == "an action has the ref 'validatetest.count', too: tasks that call it run the action"
+
+
 def test_a_file_that_is_no_text_is_a_finding(tmp_path: Path) -> None:
     """Bytes that are no UTF-8 are told as an error of that file."""
     (tmp_path / "x.yaml").write_bytes(b"\xff\xfe")

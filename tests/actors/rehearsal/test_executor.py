@@ -189,7 +189,7 @@ def test_a_workflow_that_is_known_runs_as_an_action_and_an_unknown_one_is_script
     workflow = read_workflow(text, "w.yaml")
     rules = [Rule(workflow="ops.child", result=1), Rule(result=2)]
     rehearsal = Rehearsal(workflow=workflow, rules=rules)
-    nested = Rehearser(load_scripted([tmp_path], ())).perform(rehearsal)
+    nested = Rehearser(load_scripted([tmp_path], ()).catalogue).perform(rehearsal)
     assert (nested.output, nested.unused) == ({"r": {"r": 1}}, [1])
     assert [each.facts.action for each in nested.launches] == ["x.y"]
     alone = REHEARSER.perform(rehearsal)

@@ -68,6 +68,15 @@ def test_an_echo_gives_its_message_unless_the_script_gives_something() -> None:
     ]
 
 
+def test_core_fail_fails_unless_the_script_says_otherwise() -> None:
+    """A rule without a status leaves it failing, with its own message."""
+    stand = Stand(Rule(task="slow", duration=2), Rule(task="rescued", status="succeeded", result=1))
+    for task in ("fails", "slow", "rescued"):
+        stand.start(task, "core.fail", object_of({"message": "no disk"}))
+    assert list(stand.ends())
+    assert stand.ended == [("fails", "failed", None), ("rescued", "succeeded", 1), ("slow", "failed", None)]
+
+
 def test_what_is_cancelled_ends_at_once_and_once() -> None:
     """Cancelling it again does nothing, nor does it end later."""
     stand = Stand()

@@ -35,11 +35,11 @@ from stretto.definitions.errors import Finding, InvalidDefinition, Place
 def test_the_exit_code_says_whose_trouble_it_is(
     error: Exception, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """1: the definition's; 2: the request's; 3: the daemon's or the store's. It is told in a line."""
+    """1: the definition's; 2: the request's; 3: the daemon's or the store's. A line says so, after any findings."""
     with pytest.raises(SystemExit) as raised, exiting_on_errors():
         raise error
     assert raised.value.code == code
-    assert capsys.readouterr().err.startswith("stretto: ")
+    assert "\nstretto: " in f"\n{capsys.readouterr().err}"
 
 
 def test_every_finding_is_told(capsys: pytest.CaptureFixture[str]) -> None:

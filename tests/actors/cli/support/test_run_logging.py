@@ -1,0 +1,85 @@
+"""The log of `stretto run`, as people see it."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from stretto.actors.cli import main
+from stretto.actors.cli.support.run_logging import core_log_line, log_run
+from stretto.metrics import get_logger
+
+pytestmark = pytest.mark.usefixtures("restored_logging")
+
+SAYS = """\
+ref: test.says
+tasks:
+  - {name: each, action: core.log, with_items: [a, b], input: {message: "hi {{ item }}"}, next: [{do: [last]}]}
+  - {name: last, action: core.log, input: {message: {free: 3}, level: warning}, next: [{do: [quiet]}]}
+  - {name: quiet, action: core.log, input: {message: unseen, level: debug}}
+"""
+WARNING = """\
+warning[missing_version]: the workflow has no version
+ --> says.yaml:1:1
+  |
+1 | ref: test.says
+  | ^^^
+  = help: write version: "1.0.0"
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "says.yaml").write_text(SAYS)
+    return tmp_path
+
+
+def stretto(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["run", *arguments])
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_core_log_writes_and_warnings_are_seen_on_standard_error() -> None:
+    """With task and item, from INFO on; warnings of the definition as `validate` shows them; none in --json."""
+    done = stretto("says.yaml", "--json")
+    assert done.stderr == f'{WARNING}\neach[0]: hi a\neach[1]: hi b\nlast: warning: {{"free":3}}\n'
+    assert json.loads(done.stdout)["status"] == "succeeded"
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_given_level_holds_for_all_and_leaves_lines_as_they_are() -> None:
+    """At WARNING, core.log's lines below it are left out."""
+    done = stretto("says.yaml", "--log-level", "WARNING")
+    *lines, end = done.stderr.splitlines()
+    assert end.endswith("of test.says: succeeded")
+    assert [json.loads(line)["event"] for line in lines] == ["definition_doubtful", "action_logged"]
+
+
+def test_definitions_that_are_left_out_are_counted(folder: Path) -> None:
+    """Their errors are shown if they are asked for."""
+    (folder / "bad.yaml").write_text("ref: test.bad\ntasks: [{name: a, acton: core.noop}]\n")
+    left_out = "bad.yaml is left out: it has 2 errors, see stretto validate bad.yaml\n"
+    assert stretto("test.says", "--definitions", ".").stderr.startswith(left_out)
+    asked_for = stretto("test.bad", "--definitions", ".")
+    assert asked_for.exit_code == 1
+    assert "\nerror[unknown_field]: the task 'a' has no field 'acton'\n --> bad.yaml:2:" in asked_for.stderr
+
+
+def test_a_line_cannot_move_the_cursor() -> None:
+    """Control characters are replaced, and further lines are indented."""
+    event = {"level": "info", "task": "t", "item_index": None, "message": "a\x1b[2J\nb"}
+    assert core_log_line(event) == "t: a\N{REPLACEMENT CHARACTER}[2J\n  b"
+
+
+def test_other_loggers_keep_their_level_and_their_lines() -> None:
+    """Below WARNING nothing else is shown; other events of the catalogue are JSON lines."""
+    stream = io.StringIO()
+    log_run(None, stream)
+    get_logger("stretto.runs").info("run_started")
+    get_logger("stretto.runs").warning("run_slow")
+    get_logger("stretto.catalogue").info("unseen")
+    get_logger("stretto.catalogue").warning("definition_kept", file="a.yaml")
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == ["run_slow", "definition_kept"]
