@@ -19,7 +19,7 @@ _COMMAND: Final = re.compile(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", re.MULT
 _SETUP: Final = re.compile(r"(git clone|cd|make|python3? -m venv|(\S*/)?pip install|source|\.) ")
 """The commands that fetch and install Stretto. The folder of a test is what they leave behind."""
 _CHANGING: Final = (
-    (re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}"), "<id>"),
+    (re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|^[0-9a-f]{8}(?=  )", re.MULTILINE), "<id>"),  # or its end, in a list
     (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d{4})"), "<time>"),
     (re.compile(r"\b\d[\d,]*\.\d+ (s|ms|us)\b"), "<duration>"),  # whole seconds are virtual time, and stable
     (re.compile(r"\b\d[\d,.]*/s\b"), "<rate>"),
