@@ -181,7 +181,7 @@ class Conductor:
 
     def paused_items(self) -> frozenset[ItemId]:
         """Return the items in flight whose sub-workflows are paused."""
-        return frozenset(self._state.paused_items)
+        return self._state.paused_items
 
     def counts_as(self, completed: ItemCompleted) -> str:
         """Return the outcome that an item will have: `skipped` if a skip was requested, else the attempt's."""

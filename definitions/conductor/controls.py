@@ -40,7 +40,7 @@ def resume(state: RunState, _event: ResumeRequested) -> None:
     """Resume the run."""
     resumed = state.status == "paused"
     change_status(state, "resume")
-    state.paused_items.clear()  # the request is propagated to the sub-workflows
+    state.paused_items = frozenset()  # the request is propagated to the sub-workflows
     state.paused_from_below = False
     if resumed:
         start_held(state)

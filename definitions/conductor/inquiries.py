@@ -85,7 +85,7 @@ def waits(state: RunState, task: str | None) -> list[Wait]:
     """Return what the run, or one of its tasks, waits for. Raises `UnknownTask`."""
     deadline = state.deadline.at if state.deadline is not None else None
     status = RunStatus(state.status, state.since, state.paused_from_below, deadline)
-    inspector = WaitInspector(state.workflow, state.visits, state.arrivals, frozenset(state.paused_items), status)
+    inspector = WaitInspector(state.workflow, state.visits, state.arrivals, state.paused_items, status)
     return inspector.of_run() if task is None else inspector.of_task(task)
 
 

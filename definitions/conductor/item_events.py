@@ -33,7 +33,7 @@ from stretto.definitions.errors import ExpressionError
 def item_completed(state: RunState, event: ItemCompleted) -> None:
     """Settle an item, or plan its retry, and refill the window."""
     if state.paused_items:
-        state.paused_items.discard((event.task, event.visit, event.index))
+        state.paused_items -= {(event.task, event.visit, event.index)}
         _resume_from_below(state)
     visit = state.active.get((event.task, event.visit))
     item = visit.window.get(event.index) if visit is not None else None
@@ -128,12 +128,12 @@ def item_paused(state: RunState, event: ItemPaused) -> None:
     """Note that an item's sub-workflow is paused."""
     visit = state.active.get((event.task, event.visit))
     if visit is not None and event.index in visit.window:
-        state.paused_items.add((event.task, event.visit, event.index))
+        state.paused_items |= {(event.task, event.visit, event.index)}
 
 
 def item_resumed(state: RunState, event: ItemResumed) -> None:
     """Note that an item's sub-workflow runs again."""
-    state.paused_items.discard((event.task, event.visit, event.index))
+    state.paused_items -= {(event.task, event.visit, event.index)}
     _resume_from_below(state)
 
 

@@ -133,7 +133,13 @@ def test_10000_items_use_the_configured_threads(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(threading.Thread, "start", starting)
     workflow = write_workflow(tmp_path, "threads", FAN_OUT.format(action="fan.plain", concurrency=200))
-    configured = {"stretto-action": 4, "stretto-dispatcher": 2, "stretto-metrics": 1, "Clock": 1}
+    configured = {
+        "stretto-action": 4,
+        "stretto-dispatcher": 2,
+        "stretto-metrics": 1,
+        "stretto-time-guard": 1,
+        "Clock": 1,
+    }
     before = threading.active_count()
     with running_engine(threads=4, dispatchers=2) as bed:
         outcome = bed.run(workflow, {"numbers": list(range(10_000))})

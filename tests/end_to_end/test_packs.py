@@ -186,14 +186,14 @@ def test_the_sample_packs_node_action_runs(tmp_path: Path) -> None:
 def test_the_documents_files_are_the_samples() -> None:
     """What docs/packs.md shows stands in the sample pack, word for word."""
     blocks = re.findall(r"```(?:yaml|python)\n(.*?)```", DOCUMENT, re.DOTALL)
-    shown = [block for block in blocks if "Engine.start" not in block]
+    shown = [block for block in blocks if "Engine.open" not in block]
     files = [(PACKS / "fleet" / name).read_text() for name in ("pack.yaml", "actions/grade.yaml", "actions/grade.py")]
     assert shown == files
 
 
 def test_the_documents_python_runs() -> None:
     """It is a whole program."""
-    (code,) = [block for block in re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL) if "Engine.start" in block]
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL) if "Engine.open" in block]
     root = PACKS.parents[1]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "['web-1 is warn\\n']\n"), done.stderr

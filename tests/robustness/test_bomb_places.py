@@ -48,7 +48,8 @@ def test_no_place_of_a_definition_outlasts_its_limits(dialect: str) -> None:
     assert len(results) == len(places), f"{list(places)[len(results)]} ended the process: {child.stderr[-500:]}"
     for name, seconds, status, errors, other in results:
         assert (status, other) == ("failed", "succeeded"), name
-        assert "limit_exceeded" in errors, (name, errors)
+        # Beside the failure of an action, that of its retry is told by its text.
+        assert "limit_exceeded" in errors or ("retry" in name and "action_failed" in errors), (name, errors)
         assert "expressions.max_" in errors, (name, errors)
         assert ("the event's budget" in errors) == name.startswith("many"), (name, errors)
         assert seconds < MAX_CPU_SECONDS, name

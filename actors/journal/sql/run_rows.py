@@ -26,6 +26,8 @@ _CLOCK_STEP_SECONDS: Final = 3600.0
 _OF_TASK: Final = ":"
 """Separates a rerun's scope from its task in `runs.rerun_scope`."""
 
+_decode_labels = msgspec.json.Decoder(dict[str, str]).decode
+
 
 class _JsonObject(FunctionElement[str]):
     """Aggregates two columns to the text of a JSON object."""
@@ -121,7 +123,7 @@ def restore_rerun(row: Any) -> Rerun | None:
 
 def restore_labels(row: Any) -> dict[str, str]:
     """Return the labels of a row with `LABELS`, sorted by key."""
-    labels = {} if row.labels is None else msgspec.json.decode(row.labels, type=dict[str, str])
+    labels = {} if row.labels is None else _decode_labels(row.labels)
     return dict(sorted(labels.items()))
 
 

@@ -25,6 +25,10 @@ class _Trial(msgspec.Struct, frozen=True):
     place: int | None
 
 
+_decode_trial = msgspec.json.Decoder(_Trial).decode
+_encode_trial = msgspec.json.Encoder().encode
+
+
 def write_suspicions(transaction: Transaction, suspicions: Suspicions, numbers: Mapping[str, int]) -> None:
     """Write changes of the suspects. `numbers` are the runs' numbers; runs without one are not in the store."""
     statements = transaction.statements
@@ -41,7 +45,7 @@ def restore_suspicion(row: Any) -> Suspicion:
     if row.quarantined_at is not None or row.reason is None:
         trial, reason = _Trial(alone=False, place=None), row.reason
     else:
-        trial, reason = msgspec.json.decode(row.reason, type=_Trial), None
+        trial, reason = _decode_trial(row.reason), None
     return Suspicion(
         run_id=row.id, noted_at=row.noted_at, alone=trial.alone, crashes=row.crashes, place=trial.place,
         quarantined_at=row.quarantined_at, reason=reason,
@@ -63,5 +67,5 @@ def find_quarantine(connection: Connection, run_id: str) -> Quarantine | None:
 def _row(number: int, suspicion: Suspicion) -> tuple[Any, ...]:
     reason = suspicion.reason
     if suspicion.quarantined_at is None and (suspicion.alone or suspicion.place is not None):
-        reason = msgspec.json.encode(_Trial(suspicion.alone, suspicion.place)).decode()
+        reason = _encode_trial(_Trial(suspicion.alone, suspicion.place)).decode()
     return number, suspicion.crashes, suspicion.noted_at, suspicion.quarantined_at, reason

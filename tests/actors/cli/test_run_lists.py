@@ -22,11 +22,13 @@ from tests.support.recording import acceptance
 
 ONE = "ref: tests.one\ntasks: [{name: only, action: core.noop}]\n"
 LONG = f"ref: {'a_long_pack.' * 8}work\ntasks: [{{name: only, action: core.noop}}]\n"
-SHOUT = """from stretto.actors import action
+SHOUT = """import sys
+
+from stretto.actors import action
 
 @action("test.shout")
 def shout():
-    print("awake", flush=True)
+    print("awake", file=sys.__stdout__, flush=True)  # not captured
 """
 LONG_NAP = """version: "1.0.0"
 tasks:
@@ -34,7 +36,8 @@ tasks:
   - {name: nap, action: core.sleep, input: {seconds: 1000}}
 cancellation_policy: allow_finish
 """
-ACTION = """from pathlib import Path
+ACTION = """import sys
+from pathlib import Path
 from threading import Event
 
 from stretto.actors import action
@@ -46,7 +49,7 @@ def nap():
     if seen.exists():
         return "well"
     seen.touch()
-    print("asleep", flush=True)
+    print("asleep", file=sys.__stdout__, flush=True)  # not captured
     Event().wait()
 """
 NAP = """version: "1.0.0"

@@ -18,6 +18,7 @@ from tests.support.waiting import PATIENCE, Inbox, messages_of
 
 FIELDS = {
     *("code", "message", "task", "visit", "item_index", "attempt", "action", "where", "expression", "input", "handled"),
+    *("causes", "traceback"),
 }
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.pool import Pool
 
 from stretto.actors import action
 from stretto.actors.dispatch import Deferred
+from stretto.actors.engine.submission import EngineStopping
 from stretto.actors.journal.sql.writer import SqlWriter
 from stretto.actors.journal.store import StoreUnavailable
 from stretto.actors.outcome import RunWasParked
@@ -293,7 +294,7 @@ def test_an_engine_that_has_lost_its_store_for_good_ends(
         loss(bench, path, patched)
         waiting = submitted(bench, CHAIN)
         assert log.wait_for("engine_without_store")["reason"]
-        with pytest.raises((RunWasParked, pykka.ActorDeadError)):
+        with pytest.raises((RunWasParked, EngineStopping, pykka.ActorDeadError)):
             waiting.get(timeout=PATIENCE)
         with pytest.raises(RunWasParked):
             outcome_of(running)
