@@ -112,6 +112,9 @@ class Gateway:
             await connection.close()
         except (ConnectionError, TimeoutError) as error:
             _log.debug("client_lost", reason=f"{type(error).__name__}: {error}")
+        except asyncio.CancelledError:
+            # The gateway stops. asyncio of Python 3.11 would log a cancelled task as an exception in its callback.
+            pass
         finally:
             give_back(peer)
             connection.cut_off()

