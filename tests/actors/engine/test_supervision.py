@@ -203,8 +203,12 @@ def test_a_sub_workflow_whose_end_cannot_be_read_fails_its_item(
         child = Conducted(store, CHILD, {"value": 1}, parent=parent, of_item=("call", 0))
         child.succeed("one", result=1)
 
-    def odd(_reader: SqlReader, _run_id: str) -> Any:
-        raise KeyError("odd")
+    end = SqlReader.end
+
+    def odd(reader: SqlReader, run_id: str) -> Any:
+        if run_id == child.id:
+            raise KeyError("odd")
+        return end(reader, run_id)
 
     monkeypatch.setattr(SqlReader, "end", odd)
     bench = start(store=sqlite_url)
