@@ -54,9 +54,7 @@ def _run(client: Client, wanted: Wanted) -> int:
         described = client.ask(Describe(workflow))
         types = described.parameters if isinstance(described, Described) else {}
     inputs = inputs_of(types, wanted.inputs, wanted.assignments)
-    submit = Submit(
-        workflow, inputs, follow=not wanted.detach, idempotency_key=wanted.idempotency_key, labels=wanted.labels
-    )
+    submit = Submit(workflow, inputs, idempotency_key=wanted.idempotency_key, labels=wanted.labels)
     if wanted.detach:
         accepted = client.ask(submit)
         if not isinstance(accepted, Accepted):

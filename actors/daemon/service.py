@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator
 from functools import partial
@@ -19,14 +20,13 @@ from stretto.actors.daemon.collector import Collector
 from stretto.actors.daemon.descriptors import raise_descriptor_limit
 from stretto.actors.daemon.diagnostics import log_diagnostics
 from stretto.actors.daemon.notify import notify
-from stretto.actors.daemon.operations import Check, OperationsServer, is_loopback
 from stretto.actors.daemon.watchdog import interval_asked_for, notify_while_answering
 from stretto.actors.daemon.watching import watching
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
-from stretto.actors.gateway import CannotServe, Gateway, SocketFile, default_path
+from stretto.actors.gateway import CannotServe, Check, Gateway, SocketFile, default_path, is_loopback, open_port
 from stretto.actors.packs import Pack
-from stretto.actors.process import in_children
+from stretto.actors.process import give_back, in_children
 from stretto.actors.settings import Settings
 from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
@@ -94,11 +94,10 @@ class Daemon:
             self._services: Services = await call(self._engine, EngineHost.services)
             self._collector = Collector(lambda: self._services.dispatcher.alive().get("ItemActor", 0))
             stack.enter_context(self._collector.running())
-            operations = OperationsServer(self._services.instruments.registry, self._health, self._readiness)
-            url = operations.start(serve.host, serve.port)
-            stack.push_async_callback(asyncio.to_thread, operations.stop)
-            gateway = Gateway(self._engine)
-            await gateway.start(listener)
+            port, url = open_port(serve.host, serve.port)
+            stack.callback(_close, port)
+            gateway = Gateway(self._engine, {"/healthz": self._health, "/readyz": self._readiness})
+            await gateway.start(listener, port)
             if (interval := interval_asked_for()) is not None:
                 ask = partial(call, self._engine, Engine.runs_in_progress)
                 stack.callback(asyncio.create_task(notify_while_answering(ask, interval)).cancel)
@@ -240,18 +239,19 @@ class Daemon:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    # ---- probes, called on threads of their own
+    # ---- probes
 
-    def _health(self) -> Check:
+    async def _health(self) -> Check:
         try:
-            runs = self._proxy.runs_in_progress().get(timeout=HEALTH_SECONDS)
-        except pykka.Timeout:
+            async with asyncio.timeout(HEALTH_SECONDS):
+                runs = await call(self._engine, Engine.runs_in_progress)
+        except TimeoutError:
             return Check(well=False, reason=f"the engine has not answered for {HEALTH_SECONDS:g} seconds")
         except pykka.ActorDeadError:
             return Check(well=False, reason="the engine has stopped")
         return Check(well=True, reason=f"healthy: {runs} runs in progress")
 
-    def _readiness(self) -> Check:
+    async def _readiness(self) -> Check:
         reason = self._services.journal.unavailable
         if reason is not None:
             return Check(well=False, reason=f"the store cannot be written: {reason}")
@@ -267,6 +267,11 @@ class Daemon:
             reason = f"the dispatcher has taken no turn for {standing:.0f} seconds: an actor holds it"
             return Check(well=False, reason=reason)
         return Check(well=self._state == "ready", reason=self._state)
+
+
+def _close(listener: socket.socket) -> None:
+    give_back(listener)
+    listener.close()
 
 
 def _take_no_signals() -> None:

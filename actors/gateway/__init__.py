@@ -1,13 +1,12 @@
-"""Run requests from other processes of the same user, over a UNIX socket.
+"""Run requests from other processes, over HTTP: on a UNIX socket and on a port.
 
-    stretto run --daemon --frames--> Gateway --calls--> Engine
-        ^                              |  ^               |
-        '----progress, outcome---------'  '-- ProgressRelay (RunProgressed, RunEnded)
+    stretto run --daemon, curl ---HTTP---> Gateway --calls--> Engine
+        ^                                    |  ^               |
+        '----answers, server-sent events-----'  '-- ProgressRelay (RunProgressed, RunEnded)
 
-protocol      the frames: the requests and answers of `operations` as JSON
 socket_file   the socket in the file system
-server        the daemon's end
-connection    one client's connection
+acceptor      accepts connections, within the limit of file descriptors
+http          the daemon's end: the application
 client        the client's end
 """
 
@@ -17,24 +16,29 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.gateway.client import Client, DaemonUnreachable, RequestRefused
-    from stretto.actors.gateway.server import Gateway
+    from stretto.actors.gateway.http.probes import Check
+    from stretto.actors.gateway.http.server import Gateway, is_loopback, open_port
     from stretto.actors.gateway.socket_file import CannotServe, SocketFile, default_path
 else:
     __getattr__ = lazy_face(
         __name__,
         {
             "client": "Client DaemonUnreachable RequestRefused",
-            "server": "Gateway",
+            "http.probes": "Check",
+            "http.server": "Gateway is_loopback open_port",
             "socket_file": "CannotServe SocketFile default_path",
         },
     )
 
 __all__ = [
     "CannotServe",
+    "Check",
     "Client",
     "DaemonUnreachable",
     "Gateway",
     "RequestRefused",
     "SocketFile",
     "default_path",
+    "is_loopback",
+    "open_port",
 ]

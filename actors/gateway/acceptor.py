@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 from stretto.metrics import get_logger
@@ -21,22 +21,19 @@ class Acceptor:
 
     Args:
         listener: The listening socket, which does not block. The caller closes it.
-        serve: Handles one connection.
-        limit: The largest number of bytes in one line of a client.
+        protocol_of: Returns the protocol of a connection, or None to close it.
         on_pause: Called at each pause.
     """
 
     def __init__(
         self,
         listener: socket.socket,
-        serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+        protocol_of: Callable[[socket.socket], asyncio.BaseProtocol | None],
         *,
-        limit: int,
         on_pause: Callable[[], None],
     ) -> None:
         self._listener = listener
-        self._serve = serve
-        self._limit = limit
+        self._protocol_of = protocol_of
         self._on_pause = on_pause
         self._loop = asyncio.get_running_loop()
         self._opening: set[asyncio.Task[None]] = set()
@@ -92,11 +89,11 @@ class Acceptor:
 
     async def _open(self, connection: socket.socket) -> None:
         try:
-            await self._loop.connect_accepted_socket(self._protocol, connection)
+            protocol = self._protocol_of(connection)
+            if protocol is None:
+                connection.close()
+                return
+            await self._loop.connect_accepted_socket(lambda: protocol, connection)
         except OSError as error:
             connection.close()
             _log.debug("client_lost", reason=f"{type(error).__name__}: {error}")
-
-    def _protocol(self) -> asyncio.StreamReaderProtocol:
-        reader = asyncio.StreamReader(limit=self._limit, loop=self._loop)
-        return asyncio.StreamReaderProtocol(reader, self._serve, loop=self._loop)

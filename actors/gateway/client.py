@@ -1,17 +1,36 @@
-"""The client's end of the socket, for the command line: plain sockets, no event loop."""
+"""The client's end of the API, for the command line: one connection a request, and no event loop."""
 
+import http.client
 import socket
-from collections.abc import Generator, Iterator
-from contextlib import closing
-from pathlib import Path
-from typing import Final
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, suppress
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import urlsplit
 
-from stretto.actors.gateway.protocol import MAX_ANSWER_BYTES, encode, read_answer
-from stretto.actors.operations import Answer, Refused, Request
-from stretto.definitions.errors import StrettoError
+import msgspec
 
+from stretto.actors.operations import (
+    Accepted,
+    Answer,
+    Ended,
+    Export,
+    Progress,
+    Refused,
+    Request,
+    Submit,
+    Watch,
+    Written,
+    answer_of,
+    route_of,
+    written_as,
+)  # fmt: skip
+from stretto.definitions.errors import Finding, Place, StrettoError
+
+MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
 _SCHEME: Final = "unix://"
-_CHUNK_BYTES: Final = 65_536
+_frames: Final[msgspec.json.Decoder[Answer]] = msgspec.json.Decoder(Answer)
+_objects: Final = msgspec.json.Decoder(dict[str, Any])
 
 
 class DaemonUnreachable(StrettoError):
@@ -20,10 +39,10 @@ class DaemonUnreachable(StrettoError):
     code = "daemon_unreachable"
 
 
-class NotYet(StrettoError):
-    """This version cannot use a URL of this kind."""
+class BadUrl(StrettoError):
+    """The URL is not one of a daemon."""
 
-    code = "not_yet"
+    code = "bad_url"
 
 
 class NotText(StrettoError):
@@ -44,63 +63,175 @@ class RequestRefused(StrettoError):
 
 
 class Client:
-    """Sends requests to a daemon, each on a connection of its own."""
+    """Sends requests to a daemon, each on a connection of its own.
 
-    def __init__(self, url: str) -> None:
-        if url.startswith(("http://", "https://")):
-            raise NotYet(f"{url}: daemons do not speak HTTP yet; use unix:///PATH, the daemon's socket")
-        path = url.removeprefix(_SCHEME)
-        if path == url or not path.startswith("/"):
-            raise NotYet(f"a daemon's URL must be unix:///PATH, got {url!r}")
+    Args:
+        url: `unix:///PATH`, `http://HOST:PORT` or `https://HOST:PORT`.
+        token: The token with which the client says who it is, or None.
+
+    Raises:
+        BadUrl: The URL is another one.
+    """
+
+    def __init__(self, url: str, token: str | None = None) -> None:
         self.url = url
-        self._path = Path(path)
+        self._token = token
+        self._connect = _connector(url)
 
     def ask(self, request: Request) -> Answer:
-        """Send a request and return its first answer. Raises as `answers` does."""
-        answers = self.answers(request)
-        with closing(answers):
-            for answer in answers:
-                return answer
-        raise DaemonUnreachable(f"the daemon at {self.url} closed the connection without an answer")
+        """Send a request and return its answer. Raises as `answers` does."""
+        route = route_of(type(request))
+        with closing(self._connect()) as connection, self._response(connection, _written(request)) as response:
+            body = self._read(response.read, MAX_ANSWER_BYTES + 1)
+            if response.length:
+                raise DaemonUnreachable(f"the daemon at {self.url} closed the connection in an answer")
+            if len(body) > MAX_ANSWER_BYTES:
+                raise DaemonUnreachable(f"an answer has more than {MAX_ANSWER_BYTES:,} bytes (MAX_ANSWER_BYTES)")
+            try:
+                return answer_of(route, body)
+            except msgspec.DecodeError as error:
+                raise self._misfit(error) from None
 
     def answers(self, request: Request) -> Generator[Answer]:
-        """Send a request and yield its answers as they arrive, until the daemon closes the connection.
+        """Send a request and yield its answers as they arrive.
 
-        Raises `DaemonUnreachable`, `RequestRefused` and `NotText`.
+        A run that is submitted is followed to its end. Most requests have one answer.
+
+        Raises:
+            DaemonUnreachable: No daemon answers, or it goes away before the last answer.
+            RequestRefused: The daemon refuses the request.
+            NotText: The request is not UTF-8.
         """
+        if isinstance(request, Export):
+            yield from self._lines_of(request)
+            return
+        if isinstance(request, Watch):
+            yield from self._news_of(request)
+            return
+        answer = self.ask(request)
+        yield answer
+        if isinstance(request, Submit) and isinstance(answer, Accepted):
+            yield from self._news_of(Watch(answer.run))
+
+    def _lines_of(self, request: Export) -> Generator[Answer]:
+        with closing(self._connect()) as connection, self._response(connection, _written(request)) as response:
+            while line := self._read(response.readline, MAX_ANSWER_BYTES):
+                try:
+                    yield _frames.decode(line)
+                except msgspec.DecodeError as error:
+                    raise self._misfit(error) from None
+
+    def _news_of(self, request: Watch) -> Generator[Answer]:
+        tasks: dict[str, Any] = {}
+        with closing(self._connect()) as connection, self._response(connection, _written(request)) as response:
+            for name, data in self._events(response):
+                if name == "bye":
+                    raise RequestRefused(Refused(data["code"], data["detail"]))
+                if name == "changes":
+                    tasks.update(data["tasks"])
+                    yield Progress(data["run"], data["status"], tasks.copy())
+                if name == "ended":
+                    tasks.update(data["tasks"])
+                    yield Ended(data["run"], data["status"], data["output"], data["errors"], tasks)
+                    return
+
+    def _events(self, response: http.client.HTTPResponse) -> Iterator[tuple[str, dict[str, Any]]]:
+        name, data = "message", b""
+        while line := self._read(response.readline, MAX_ANSWER_BYTES):
+            if line == b"\n":
+                if data:
+                    yield name, self._object(data)
+                name, data = "message", b""
+            elif line.startswith(b"event: "):
+                name = line[7:-1].decode()
+            elif line.startswith(b"data: "):
+                data += line[6:-1]
+
+    def _response(self, connection: http.client.HTTPConnection, written: Written) -> http.client.HTTPResponse:
+        """Send a request and return the response, of which the body is not read yet, if it is not a refusal."""
+        headers = {"Content-Type": "application/json"} if written.body else {}
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token}"
         try:
-            frame = encode(request)
-        except UnicodeEncodeError as error:
-            raise NotText(f"an argument must be text in UTF-8, got {error.object[:80]!a}") from None
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            try:
-                connection.connect(str(self._path))
-                _send(connection, frame)
-                for line in _lines(connection):
-                    answer = read_answer(line)
-                    if isinstance(answer, Refused):
-                        raise RequestRefused(answer)
-                    yield answer
-            except OSError as error:
-                raise DaemonUnreachable(f"cannot reach the daemon at {self.url}: {error.strerror or error}") from error
+            connection.connect()
+            # The daemon may refuse a request before it has read all of it: its answer says why.
+            with suppress(BrokenPipeError):
+                connection.request(written.method, written.target, written.body or None, headers)
+            response = connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            raise DaemonUnreachable(f"cannot reach the daemon at {self.url}: {_reason(error)}") from error
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            with response:
+                raise RequestRefused(self._refusal(response))
+        return response
+
+    def _refusal(self, response: http.client.HTTPResponse) -> Refused:
+        body = self._read(response.read, MAX_ANSWER_BYTES)
+        try:
+            problem = _objects.decode(body)
+            findings = [str(_finding(each)) for each in problem.get("findings", [])]
+            return Refused(problem["code"], problem["detail"], findings)
+        except (msgspec.DecodeError, KeyError, TypeError):
+            status = f"{response.status} {response.reason}"
+            raise DaemonUnreachable(f"what answers at {self.url} is not a Stretto daemon: {status}") from None
+
+    def _read(self, read: Callable[[int], bytes], size: int) -> bytes:
+        try:
+            return read(size)
+        except (OSError, http.client.HTTPException) as error:
+            raise DaemonUnreachable(
+                f"the daemon at {self.url} closed the connection in an answer: {_reason(error)}"
+            ) from error
+
+    def _object(self, data: bytes) -> dict[str, Any]:
+        try:
+            return _objects.decode(data)
+        except msgspec.DecodeError as error:
+            raise self._misfit(error) from None
+
+    def _misfit(self, error: Exception) -> DaemonUnreachable:
+        return DaemonUnreachable(f"the daemon at {self.url} sent an unexpected answer: {error}")
 
 
-def _send(connection: socket.socket, frame: bytes) -> None:
+class _UnixConnection(http.client.HTTPConnection):
+    """A connection over a UNIX socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost")
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.connect(self._path)
+
+
+def _connector(url: str) -> Callable[[], http.client.HTTPConnection]:
+    path = url.removeprefix(_SCHEME)
+    if path != url and path.startswith("/"):
+        return lambda: _UnixConnection(path)
+    parts = urlsplit(url)
     try:
-        connection.sendall(frame)
-    except BrokenPipeError:
-        return  # the daemon refused the request before reading all of it: the answer says why
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if host is None or parts.path.strip("/") or parts.query or parts.scheme not in {"http", "https"}:
+        raise BadUrl(f"a daemon's URL must be unix:///PATH, http://HOST:PORT or https://HOST:PORT, got {url!r}")
+    kind = http.client.HTTPConnection if parts.scheme == "http" else http.client.HTTPSConnection
+    return lambda: kind(host, port)
 
 
-def _lines(connection: socket.socket) -> Iterator[bytes]:
-    received = bytearray()
-    searched = 0
-    while chunk := connection.recv(_CHUNK_BYTES):
-        received += chunk
-        while (end := received.find(b"\n", searched)) >= 0:
-            yield bytes(received[:end])
-            del received[: end + 1]
-            searched = 0
-        searched = len(received)
-        if searched > MAX_ANSWER_BYTES:
-            raise DaemonUnreachable(f"an answer has more than {MAX_ANSWER_BYTES:,} bytes (MAX_ANSWER_BYTES)")
+def _written(request: Request) -> Written:
+    try:
+        return written_as(request)
+    except UnicodeEncodeError as error:
+        raise NotText(f"an argument must be text in UTF-8, got {error.object[:80]!a}") from None
+
+
+def _finding(told: dict[str, Any]) -> Finding:
+    place = Place(told["file"], told["line"], told["column"], told["path"])
+    texts = (told["found"], told["expected"], told["hint"], told["severity"])
+    return Finding(told["code"], told["message"], place, *texts)
+
+
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__

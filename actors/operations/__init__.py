@@ -40,6 +40,17 @@ if TYPE_CHECKING:
         event_of,
     )
     from stretto.actors.operations.exporting import frames_of
+    from stretto.actors.operations.forms import (
+        BadRequest,
+        Written,
+        answer_of,
+        body_of,
+        has_body,
+        path_fields,
+        request_of,
+        route_of,
+        written_as,
+    )
     from stretto.actors.operations.live import Follower, Following, ProgressRelay
     from stretto.actors.operations.requests import (
         Definition,
@@ -60,6 +71,7 @@ if TYPE_CHECKING:
         Why,
         Workflows,
     )
+    from stretto.actors.operations.routes import API, ROUTES, Role, Route
     from stretto.actors.operations.stored import REPORTS, report
     from stretto.actors.operations.table import OPERATIONS, REQUESTS, Operation
 else:
@@ -75,23 +87,28 @@ else:
             "base": "Request",
             "controls": "CONTROLS Cancel ControlRequest RunControl event_of",
             "exporting": "frames_of",
+            "forms": "BadRequest Written answer_of body_of has_body path_fields request_of route_of written_as",
             "live": "Follower Following ProgressRelay",
             "requests": (
                 "Definition Describe Export FindRun Item ItemOutput Items Prune Recover Rerun Run Runs "
                 "Status Submit Watch Why Workflows"
             ),
+            "routes": "API ROUTES Role Route",
             "stored": "REPORTS report",
             "table": "OPERATIONS REQUESTS Operation",
         },
     )
 
 __all__ = [
+    "API",
     "CONTROLS",
     "OPERATIONS",
     "REPORTS",
     "REQUESTS",
+    "ROUTES",
     "Accepted",
     "Answer",
+    "BadRequest",
     "Cancel",
     "ControlRequest",
     "Definition",
@@ -121,6 +138,8 @@ __all__ = [
     "Refused",
     "Request",
     "Rerun",
+    "Role",
+    "Route",
     "Run",
     "RunAnswer",
     "RunControl",
@@ -134,8 +153,16 @@ __all__ = [
     "Why",
     "Workflows",
     "WorkflowsAnswer",
+    "Written",
+    "answer_of",
     "ask",
+    "body_of",
     "event_of",
     "frames_of",
+    "has_body",
+    "path_fields",
     "report",
+    "request_of",
+    "route_of",
+    "written_as",
 ]

@@ -29,7 +29,6 @@ class Submit(Request, frozen=True, tag="submit"):
 
     workflow: str | Definition
     inputs: dict[str, Any] = msgspec.field(default_factory=dict)
-    follow: bool = True
     idempotency_key: str | None = None
     labels: dict[str, str] | None = None
 

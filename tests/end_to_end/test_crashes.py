@@ -141,7 +141,7 @@ def test_a_run_whose_acceptance_was_not_answered(play: Play, moment: Moment) -> 
     """Who submits it again with its key gets the run that was accepted, or one that is now: there is only one."""
     before = play.ledger.figures["runs"]
     play.stage.doom(Fault(moment, what="accept"))
-    submit = Submit("crash.fan_out", play.numbers, follow=False, idempotency_key=moment)
+    submit = Submit("crash.fan_out", play.numbers, idempotency_key=moment)
     play.ask_and_lose(submit)
     play.stage.go_on()
     assert play.ledger.figures["runs"] - before == (moment == "after_commit")

@@ -63,7 +63,7 @@ def test_runs_that_outlast_the_drain_are_abandoned(tmp_path: Path, gate: Gate) -
 def test_a_second_signal_stops_at_once(tmp_path: Path, gate: Gate) -> None:
     """A second SIGTERM or SIGINT does not wait for drain_seconds."""
     with serving(tmp_path, STRETTO__SERVE__DRAIN_SECONDS="100000") as daemon:
-        daemon.client.ask(Submit("test.gate", {"gate": str(gate.path), "count": 1}, follow=False))
+        daemon.client.ask(Submit("test.gate", {"gate": str(gate.path), "count": 1}))
         gate.arrivals(1)
         daemon.signal(signal.SIGINT)
         daemon.wait_for("draining")
@@ -197,7 +197,7 @@ def test_systemds_watchdog_is_told_as_long_as_the_engine_answers(tmp_path: Path,
             while not manager.recv(4096).startswith(b"READY=1"):
                 pass
             assert [manager.recv(4096) for _ in range(3)] == [b"WATCHDOG=1"] * 3
-            daemon.client.ask(Submit("test.gate", {"gate": str(gate.path), "count": 1}, follow=False))
+            daemon.client.ask(Submit("test.gate", {"gate": str(gate.path), "count": 1}))
             gate.arrivals(1)
             daemon.signal(signal.SIGTERM)
             while not manager.recv(4096).startswith(b"STOPPING=1"):
@@ -210,7 +210,7 @@ def test_systemds_watchdog_is_told_as_long_as_the_engine_answers(tmp_path: Path,
 def test_sigusr1_shows_threads_and_actors(tmp_path: Path, gate: Gate) -> None:
     """SIGUSR1 logs every thread's stack and how many actors there are."""
     with serving(tmp_path) as daemon:
-        daemon.client.ask(Submit("test.gate", {"gate": str(gate.path), "count": 7}, follow=False))
+        daemon.client.ask(Submit("test.gate", {"gate": str(gate.path), "count": 7}))
         gate.arrivals(7)
         daemon.signal(signal.SIGUSR1)
         assert daemon.wait_for("actors_alive")["actors"] == {"Engine": 1, "RunSupervisor": 1, "ItemActor": 7}
@@ -263,14 +263,14 @@ def test_what_cannot_be_served(tmp_path: Path, arguments: list[str], code: int, 
 
 
 def test_nobody_at_the_url_exits_with_3(tmp_path: Path) -> None:
-    """A daemon that cannot be reached is exit code 3, an http URL wrong usage, as are flags that do not fit."""
+    """A daemon that cannot be reached is exit code 3. Another URL is wrong usage, as are flags that do not fit."""
 
     def run(*arguments: str) -> int:
         command = [*STRETTO, "run", "test.echo", "n=1", *arguments]
         return subprocess.run(command, capture_output=True, check=False, timeout=PATIENCE).returncode
 
     assert run("--daemon", f"unix://{tmp_path}/nobody") == 3
-    assert run("--daemon", "http://127.0.0.1:8420") == 2
+    assert run("--daemon", "ftp://127.0.0.1:8420") == 2
     assert run("--daemon", f"unix://{tmp_path}/nobody", "--definitions", ".") == 2
     assert run("--detach") == 2
 

@@ -29,22 +29,22 @@ PREPARED = {"Settings", "kind", "type(row)"}
 CHILD = """
 import base64, sys, threading
 import msgspec
-from stretto.actors.gateway.protocol import read_answer, read_request
+from stretto.actors.operations import answer_of, request_of, requests, route_of
 from stretto.actors.journal.sql.encoding import Columns, KINDS, decode_entry
 from stretto.actors.rehearsal.cases import answer, rehearser_of_cases
 from stretto.actors.settings import read_settings
 from stretto.definitions.stored import from_stored
 
 given = msgspec.json.decode(sys.stdin.buffer.read())
-definition, requests, answers, entries = (given[key] for key in ("definition", "requests", "answers", "entries"))
+definition, bodies, answers, entries = (given[key] for key in ("definition", "bodies", "answers", "entries"))
 rehearser = rehearser_of_cases()
 
 def decode_all(start):
     work = [
         lambda: [from_stored(definition.encode())],
         lambda: [decode_entry(Columns(kind, 1.0, "a", 0, 0, 1, "failed", body=b.encode())) for kind, b in entries],
-        lambda: [read_request(each.encode()) for each in requests],
-        lambda: [read_answer(each.encode()) for each in answers],
+        lambda: [request_of(route_of(requests.Submit), {}, (), each.encode()) for each in bodies],
+        lambda: [answer_of(route_of(requests.Runs), each.encode()) for each in answers],
         lambda: [answer(b'{"workflow": 1}', rehearser)],
         lambda: [read_settings("/dev/null", {"STRETTO__ENGINE__THREADS": "3"})],
     ]
@@ -70,11 +70,8 @@ def sample() -> bytes:
     )
     given = {
         "definition": to_stored(read_workflow(DEFINITION, "sample.yaml")).decode(),
-        "requests": ['{"type":"status","run":"r"}', '{"type":"submit","workflow":{"file":"f","text":"t"},"inputs":{}}'],
-        "answers": [
-            '{"type":"error","code":"c","message":"m","findings":["f"]}',
-            '{"type":"outcome","run":"r","status":"failed","output":null,"errors":[],"tasks":{}}',
-        ],
+        "bodies": ['{"workflow":"r"}', '{"workflow":{"file":"f","text":"t"},"inputs":{}}'],
+        "answers": ['{"runs":[],"next":null}', '{"runs":[{"id":"r"}],"next":"c"}'],
         "entries": [["item_failed", failure], ["items_withdrawn", '{"indexes":[1,2]}'], ["item_started", "{}"]],
     }
     return msgspec.json.encode(given)

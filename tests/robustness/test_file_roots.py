@@ -1,6 +1,5 @@
 """Remote clients that name files: below the operator's folders, and nowhere else."""
 
-import contextlib
 import json
 import os
 import shutil
@@ -16,11 +15,12 @@ import pytest
 from stretto.actors import Outcome
 from stretto.actors.files.protected import RefusedFile
 from stretto.actors.journal import Origin
-from stretto.actors.operations import Accepted, Ended, Rerun, Run, RunAnswer, Runs, RunsAnswer, Watch
+from stretto.actors.operations import API, Accepted, Ended, Rerun, Run, RunAnswer, Runs, RunsAnswer, Watch
 from stretto.definitions import read_workflow
 from stretto.definitions.errors import UnknownWorkflow
 from tests.support.daemons import Gate, Served, serving
 from tests.support.engines import Bench, outcome_of
+from tests.support.gateways import http, post, read_reply
 from tests.support.waiting import PATIENCE
 
 NOBODY = 65534
@@ -66,8 +66,8 @@ tasks:
     input: {message: "{{ item }}"}
 """
 ADMIT_EVERYONE = """
-import stretto.actors.gateway.server
-stretto.actors.gateway.server.may_connect = lambda peer: True
+import stretto.actors.gateway.http.callers
+stretto.actors.gateway.http.callers.may_connect = lambda peer: True
 """
 """An actions file: the daemon executes it, and then serves remote clients, as a later transport will."""
 
@@ -275,8 +275,8 @@ def open_to_all(served: Served) -> None:
     served.socket.chmod(0o666)
 
 
-def ask_as_nobody(path: Path, request: dict[str, Any]) -> list[dict[str, Any]]:
-    """Send a request from a process of another user, and return all answers."""
+def ask_as_nobody(path: Path, request: bytes) -> dict[str, Any]:
+    """Send a request from a process of another user, and return the answer."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -287,17 +287,17 @@ def ask_as_nobody(path: Path, request: dict[str, Any]) -> list[dict[str, Any]]:
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.settimeout(PATIENCE)
                 connection.connect(str(path))
-                with contextlib.suppress(BrokenPipeError):  # the client is refused before it has said anything
-                    connection.sendall(json.dumps(request).encode() + b"\n")
+                connection.sendall(request)
                 while chunk := connection.recv(65536):
                     os.write(writing, chunk)
         finally:
             os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb") as answers:
-        lines = answers.read().splitlines()
+        reply = read_reply(answers.read())
     os.waitpid(child, 0)
-    return [json.loads(line) for line in lines]
+    told: dict[str, Any] = reply.json
+    return told
 
 
 def shown(served: Served, run: str) -> dict[str, Any]:
@@ -315,8 +315,7 @@ def test_a_daemon_admits_no_other_user(shared_folder: Path) -> None:
     """Not even where the socket's permissions do."""
     with serving(shared_folder) as served:
         open_to_all(served)
-        (answer,) = ask_as_nobody(served.socket, {"type": "workflows"})
-        assert (answer["type"], answer["code"]) == ("error", "not_allowed")
+        assert ask_as_nobody(served.socket, http("GET", f"{API}/definitions"))["code"] == "not_allowed"
 
 
 @needs_root
@@ -337,11 +336,13 @@ def test_another_users_run_is_remote_and_stays_so(shared_folder: Path, gate: Gat
     with serving(folder, *arguments) as served:
         open_to_all(served)
         definition = {"file": str(folder / "definitions" / "later.yaml"), "text": text}
-        (refused,) = ask_as_nobody(served.socket, {"type": "submit", "workflow": definition})
-        assert (refused["type"], refused["code"]) == ("error", "file_refused")
-        assert "/etc/shadow must be below a folder of files.read" in refused["message"]
-        submit = {"type": "submit", "workflow": "files.later", "inputs": inputs, "follow": False, "origin": "owner"}
-        (accepted,) = ask_as_nobody(served.socket, submit)
+        refused = ask_as_nobody(served.socket, post(f"{API}/runs", {"workflow": definition}))
+        assert refused["code"] == "file_refused"
+        assert "/etc/shadow must be below a folder of files.read" in refused["detail"]
+        submit = {"workflow": "files.later", "inputs": inputs}
+        forged = ask_as_nobody(served.socket, post(f"{API}/runs", {**submit, "origin": "owner"}))
+        assert forged["code"] == "bad_request"
+        accepted = ask_as_nobody(served.socket, post(f"{API}/runs", submit))
         gate.arrivals(1)
         served.signal(signal.SIGKILL)
         served.ended()

@@ -1,31 +1,44 @@
-"""A gateway for tests: a real socket in a folder, and an engine behind it."""
+"""A gateway for tests: a real socket in a folder, a real port, and an engine behind it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from stretto.actors import Engine
 from stretto.actors.dispatch.asyncio_bridge import call
 from stretto.actors.gateway.client import Client
-from stretto.actors.gateway.server import Gateway
+from stretto.actors.gateway.http.probes import Check
+from stretto.actors.gateway.http.server import Gateway, open_port
 from stretto.actors.gateway.socket_file import SocketFile
 from tests.support.waiting import PATIENCE
 
 
 def with_gateway(folder: Path, test: Callable[[Client], Awaitable[None]], **settings: Any) -> None:
     """Run a test against a gateway of an engine of its own, which is stopped after it; so is the gateway."""
+    with_port(folder, lambda client, _url: test(client), **settings)
+
+
+def with_port(folder: Path, test: Callable[[Client, str], Awaitable[None]], **settings: Any) -> None:
+    """Run a test as `with_gateway` does. It also gets the URL of the gateway's port."""
+
+    async def fine() -> Check:
+        return Check(well=True, reason="fine")
 
     async def run() -> None:
         file = SocketFile(folder / "s")
         engine = Engine.start(**settings)
-        gateway = Gateway(engine)
-        await gateway.start(file.open())
+        gateway = Gateway(engine, {"/healthz": fine})
+        port, url = open_port("127.0.0.1", 0)
+        await gateway.start(file.open(), port)
         try:
-            await test(Client(f"unix://{folder}/s"))
+            await test(Client(f"unix://{folder}/s"), url)
         finally:
             await call(engine, Engine.stop, 0)
             await gateway.stop()
+            port.close()
             file.close()
 
     async def bounded() -> None:
@@ -33,3 +46,48 @@ def with_gateway(folder: Path, test: Callable[[Client], Awaitable[None]], **sett
 
     folder.chmod(0o700)
     asyncio.run(bounded())
+
+
+class Reply(NamedTuple):
+    """The first answer on a connection."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return msgspec.json.decode(self.body)
+
+
+def http(method: str, target: str, body: bytes = b"", **headers: str) -> bytes:
+    """Return a request as bytes."""
+    lines = {"host": "localhost", "connection": "close", **{name.replace("_", "-"): v for name, v in headers.items()}}
+    if body:
+        lines = {"content-type": "application/json", "content-length": str(len(body)), **lines}
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    return f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode() + body
+
+
+def post(target: str, value: Any) -> bytes:
+    """Return a POST of a value as bytes."""
+    return http("POST", target, msgspec.json.encode(value))
+
+
+async def exchange(client: Client, data: bytes) -> Reply:
+    """Send bytes on a connection of their own, and return the answer. The server has to close the connection."""
+    reader, writer = await asyncio.open_unix_connection(client.url.removeprefix("unix://"))
+    writer.write(data)
+    try:
+        return read_reply(await reader.read())
+    finally:
+        writer.close()
+
+
+def read_reply(data: bytes) -> Reply:
+    """Return the answer that bytes are."""
+    head, _, body = data.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    return Reply(int(first.split()[1]), headers, body)

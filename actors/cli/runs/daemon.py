@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from stretto.actors.gateway import Client, DaemonUnreachable
-from stretto.actors.operations import ControlRequest, Done, EntriesAnswer, Export, ExportAnswer, Request
+from stretto.actors.operations import ControlRequest, Done, EntriesAnswer, Export, ExportAnswer, Request, StatusAnswer
 
 A = TypeVar("A")
 
@@ -26,7 +26,7 @@ class DaemonRuns:
 
     def control(self, request: ControlRequest) -> None:
         """Change a run."""
-        self.ask(request, Done)
+        self.ask(request, StatusAnswer)
 
     def mark_interrupted(self, runs: Iterable[dict[str, Any]]) -> None:
         """Mark none: the daemon continues its runs."""

@@ -1,34 +1,21 @@
 """Parts of the daemon that need no process of their own."""
 
+import asyncio
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
 
 from stretto.actors.daemon import service
 from stretto.actors.daemon.notify import notify
-from stretto.actors.daemon.operations import Check, OperationsServer, is_loopback
 from stretto.actors.daemon.service import Daemon
 from stretto.actors.dispatch import DispatchedActor
-from stretto.actors.gateway.socket_file import CannotServe
+from stretto.actors.gateway.http.probes import Check
 from stretto.actors.settings import Settings
 from tests.support.engines import Bench
 from tests.support.waiting import PATIENCE
-
-
-def get(url: str, method: str = "GET") -> tuple[int, str]:
-    request = urllib.request.Request(url, method=method)  # noqa: S310 - our own server
-    try:
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:  # noqa: S310 - as above
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read().decode()
 
 
 class Stuck(DispatchedActor):
@@ -45,97 +32,58 @@ class Stuck(DispatchedActor):
 
 
 def test_a_stuck_engine_is_not_healthy(start_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch) -> None:
-    """/healthz is a 503 while the engine takes no turns, and a 200 again afterwards; after its end, a 503."""
-    monkeypatch.setattr(service, "HEALTH_SECONDS", 0.01)
-    bench = start_bench()
-    daemon = Daemon(Settings())
-    daemon._proxy = bench.proxy
-    server = OperationsServer(CollectorRegistry(), daemon._health, daemon._readiness)
-    url = server.start("127.0.0.1", 0)
-    until = threading.Event()
-    try:
-        stuck = Stuck.start_on(bench.proxy.host.services().get().dispatcher, until)
-        stuck.tell("block")
-        assert get(f"{url}/healthz") == (503, "the engine has not answered for 0.01 seconds\n")
-        until.set()
-        stuck.stop()
-        monkeypatch.setattr(service, "HEALTH_SECONDS", PATIENCE)
-        assert get(f"{url}/healthz") == (200, "healthy: 0 runs in progress\n")
-        bench.proxy.stop().get(timeout=PATIENCE)
-        assert get(f"{url}/healthz") == (503, "the engine has stopped\n")
-    finally:
-        until.set()
-        server.stop()
+    """It is unhealthy while the engine takes no turns, healthy again afterwards, and unhealthy after its end."""
+
+    async def test() -> None:
+        monkeypatch.setattr(service, "HEALTH_SECONDS", 0.01)
+        bench = start_bench()
+        daemon = Daemon(Settings())
+        daemon._engine = bench.proxy.actor_ref
+        until = threading.Event()
+        try:
+            stuck = Stuck.start_on(bench.proxy.host.services().get().dispatcher, until)
+            stuck.tell("block")
+            reason = "the engine has not answered for 0.01 seconds"
+            assert await daemon._health() == Check(well=False, reason=reason)
+            until.set()
+            stuck.stop()
+            monkeypatch.setattr(service, "HEALTH_SECONDS", PATIENCE)
+            assert await daemon._health() == Check(well=True, reason="healthy: 0 runs in progress")
+            bench.proxy.stop().get(timeout=PATIENCE)
+            assert await daemon._health() == Check(well=False, reason="the engine has stopped")
+        finally:
+            until.set()
+
+    asyncio.run(test())
 
 
 def test_a_standing_dispatcher_is_not_ready(start_bench: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch) -> None:
-    """/readyz is a 503 that says so while an actor holds the dispatcher. A dispatcher without work is ready."""
-    bench = start_bench()
-    daemon = Daemon(Settings())
-    daemon._services, daemon._state = bench.proxy.host.services().get(timeout=PATIENCE), "ready"
-    server = OperationsServer(CollectorRegistry(), daemon._health, daemon._readiness)
-    url = server.start("127.0.0.1", 0)
-    until, held = threading.Event(), threading.Event()
-    try:
-        stuck = Stuck.start_on(daemon._services.dispatcher, until, held)
-        assert get(f"{url}/readyz") == (200, "ready\n")
-        stuck.tell("block")
-        assert held.wait(PATIENCE)
-        assert get(f"{url}/readyz") == (200, "ready\n")  # it has stood for less than five seconds
-        monkeypatch.setattr(service, "STANDING_SECONDS", 0.0)
-        reason = "the dispatcher has taken no turn for 0 seconds: an actor holds it\n"
-        assert get(f"{url}/readyz") == (503, reason)
-        until.set()
-        stuck.stop()
-        bench.proxy.stop().get(timeout=PATIENCE)
-        assert get(f"{url}/readyz") == (200, "ready\n")
-    finally:
-        until.set()
-        server.stop()
+    """The reason says so while an actor holds the dispatcher. A dispatcher without work is ready."""
 
+    async def test() -> None:
+        bench = start_bench()
+        daemon = Daemon(Settings())
+        daemon._services, daemon._state = bench.proxy.host.services().get(timeout=PATIENCE), "ready"
+        ready = Check(well=True, reason="ready")
+        until, held = threading.Event(), threading.Event()
+        try:
+            stuck = Stuck.start_on(daemon._services.dispatcher, until, held)
+            assert await daemon._readiness() == ready
+            stuck.tell("block")
+            assert held.wait(PATIENCE)
+            monkeypatch.setattr(service, "STANDING_SECONDS", PATIENCE)
+            assert await daemon._readiness() == ready
+            monkeypatch.setattr(service, "STANDING_SECONDS", 0.0)
+            reason = "the dispatcher has taken no turn for 0 seconds: an actor holds it"
+            assert await daemon._readiness() == Check(well=False, reason=reason)
+            until.set()
+            stuck.stop()
+            bench.proxy.stop().get(timeout=PATIENCE)
+            assert await daemon._readiness() == ready
+        finally:
+            until.set()
 
-def test_the_port(tmp_path: Path) -> None:
-    """The port answers GET and HEAD at its three paths, and is told when it is taken."""
-    server = OperationsServer(CollectorRegistry(), lambda: Check(True, "fine"), lambda: Check(False, "starting"))
-    url = server.start("127.0.0.1", 0)
-    try:
-        assert get(f"{url}/metrics")[0] == 200
-        assert get(f"{url}/healthz") == (200, "fine\n")
-        assert get(f"{url}/readyz") == (503, "starting\n")
-        assert get(f"{url}/healthz", "HEAD") == (200, "")
-        assert get(f"{url}/")[0] == 404
-        assert get(f"{url}/healthz", "POST")[0] == 405
-        with pytest.raises(CannotServe, match="choose another port"):
-            OperationsServer(CollectorRegistry(), lambda: Check(True, ""), lambda: Check(True, "")).start(
-                "127.0.0.1", int(url.rsplit(":", 1)[1])
-            )
-    finally:
-        server.stop()
-
-
-def test_a_scrape_that_fails_is_told() -> None:
-    """A gauge whose source raises gives a 500, and harms no other answer."""
-
-    class Broken(CollectorRegistry):
-        def collect(self) -> Any:
-            raise RuntimeError("no")
-
-    server = OperationsServer(Broken(), lambda: Check(True, "fine"), lambda: Check(True, "ready"))
-    url = server.start("127.0.0.1", 0)
-    try:
-        assert get(f"{url}/metrics")[0] == 500
-        assert get(f"{url}/healthz")[0] == 200
-    finally:
-        server.stop()
-
-
-@pytest.mark.parametrize(
-    ("host", "loopback"),
-    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False), ("a.example", False)],
-)
-def test_what_is_loopback(host: str, loopback: bool) -> None:
-    """Only addresses that no other machine reaches are loopback."""
-    assert is_loopback(host) == loopback
+    asyncio.run(test())
 
 
 def test_nobody_listens_to_notifications(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 import msgspec
 import pytest
 
-from stretto.actors.gateway import protocol
 from stretto.actors.gateway.client import Client, RequestRefused
+from stretto.actors.gateway.http import following
 from stretto.actors.operations import Request, answers, controls, exporting, requests
 from stretto.actors.operations.requests import Definition, Submit, Watch
+from stretto.definitions.data import encode_json
 from tests.support.gateways import with_gateway
 from tests.support.waiting import PATIENCE
 
@@ -55,7 +56,7 @@ async def answers_to(client: Client, request: Request) -> list[answers.Answer]:
 async def refusal(client: Client, request: Request) -> str:
     """Ask for what is refused; return the code."""
     with pytest.raises(RequestRefused) as raised:
-        await asyncio.to_thread(client.ask, request)
+        await answers_to(client, request)
     return raised.value.refusal.code
 
 
@@ -135,11 +136,11 @@ def test_an_export_comes_in_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         entries = []
         for frame in frames:
             assert isinstance(frame, answers.EntriesAnswer)
-            assert len(protocol.encode(frame)) < 1000
+            assert len(encode_json(frame)) < 1000
             entries += [msgspec.json.decode(each) for each in frame.entries]
         assert [each["number"] for each in entries] == list(range(len(entries)))
         assert {each["result"] for each in entries if "result" in each} == {f"host-{number}" for number in range(20)}
-        assert b"hunter2" not in b"".join(map(protocol.encode, told))
+        assert b"hunter2" not in b"".join(map(encode_json, told))
 
     with_store(tmp_path, test)
 
@@ -157,11 +158,13 @@ def test_a_run_that_has_ended_is_watched_to_its_end(tmp_path: Path) -> None:
     with_store(tmp_path, test)
 
 
-def test_without_a_store_what_has_ended_is_not_told(tmp_path: Path) -> None:
-    """Lists say that there is no store; who would watch an ended run is told that it has ended."""
+def test_without_a_store_only_the_last_outcomes_are_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists say that there is no store; who would watch a run that ended long ago is told that it has ended."""
+    monkeypatch.setattr(following, "MAX_REMEMBERED", 1)
 
     async def test(client: Client) -> None:
-        run = await ended(client, FAILING)
+        run, last = await ended(client, FAILING), await ended(client, FAILING)
+        assert [type(each) for each in await answers_to(client, Watch(last))] == [answers.Ended]
         assert await refusal(client, Watch(run)) == "illegal_transition"
         assert await refusal(client, requests.Runs()) == "no_store"
         assert await refusal(client, requests.Export(run)) == "no_store"
@@ -179,7 +182,7 @@ def test_the_same_key_gives_the_same_run(tmp_path: Path, store: bool) -> None:
         second = await answers_to(client, Submit(ITEMS, {"hosts": ["a"]}, idempotency_key="k1"))
         assert (second[0], second[-1]) == (first[0], first[-1])
         assert len(second) == 2
-        accepted = await ask(client, Submit(ITEMS, {"hosts": ["a"]}, False, "k1"), answers.Accepted)
+        accepted = await ask(client, Submit(ITEMS, {"hosts": ["a"]}, "k1"), answers.Accepted)
         assert accepted == first[0]
         assert await refusal(client, Submit(ITEMS, {"hosts": ["b"]}, idempotency_key="k1")) == "idempotency_conflict"
 
@@ -190,9 +193,9 @@ def test_a_run_in_progress_is_followed_by_its_key(tmp_path: Path) -> None:
     """Who submits it again follows the one that goes on."""
 
     async def test(client: Client) -> None:
-        accepted = await ask(client, Submit(SLEEP, {}, False, "k1"), answers.Accepted)
+        accepted = await ask(client, Submit(SLEEP, {}, "k1"), answers.Accepted)
         following = asyncio.ensure_future(answers_to(client, Submit(SLEEP, {}, idempotency_key="k1")))
-        await ask(client, controls.Cancel(accepted.run), answers.Done)
+        await ask(client, controls.Cancel(accepted.run), answers.StatusAnswer)
         told = await following
         assert told[0] == accepted
         assert isinstance(told[-1], answers.Ended)
@@ -222,22 +225,22 @@ def test_a_fan_out_is_controlled_while_it_runs(tmp_path: Path) -> None:
     """What it waits for is told, its concurrency changed, its items skipped and retried."""
 
     async def test(client: Client) -> None:
-        run = (await ask(client, Submit(SLEEP, {}, False), answers.Accepted)).run
+        run = (await ask(client, Submit(SLEEP, {}), answers.Accepted)).run
 
         async def reasons() -> list[tuple[str, Any]]:
             told = await ask(client, requests.Why(run, "sleep"), answers.WaitsAnswer)
             return [(each["kind"], each.get("index", each.get("count"))) for each in told.reasons]
 
         assert await reasons() == [("item_in_flight", 0), ("concurrency", 2)]
-        assert await ask(client, controls.SetConcurrency(run, "sleep", 2), answers.Done) == answers.Done()
+        assert await ask(client, controls.SetConcurrency(run, "sleep", 2), answers.StatusAnswer)
         assert await reasons() == [("item_in_flight", 0), ("item_in_flight", 1), ("concurrency", 1)]
-        await ask(client, controls.SkipItem(run, "sleep", 0), answers.Done)
+        await ask(client, controls.SkipItem(run, "sleep", 0), answers.StatusAnswer)
         async with asyncio.timeout(PATIENCE):  # the skipped item's action is being stopped
             while ("concurrency", 1) in await reasons():
                 pass
         assert await refusal(client, controls.RetryItem(run, "sleep", 7)) != "internal_error"
         assert await refusal(client, controls.SetConcurrency(run, "nobody", 2)) == "unknown_task"
-        await ask(client, controls.Cancel(run), answers.Done)
+        await ask(client, controls.Cancel(run), answers.StatusAnswer)
         assert await refusal(client, controls.SkipItem(run, "sleep", 0)) != "internal_error"
 
     with_store(tmp_path, test)
@@ -248,16 +251,16 @@ def test_a_runs_deadline_is_extended(tmp_path: Path) -> None:
 
     async def test(client: Client) -> None:
         timed = Definition(SLEEP.file, SLEEP.text + "timeout: 3600\n")
-        run = (await ask(client, Submit(timed, {}, False), answers.Accepted)).run
+        run = (await ask(client, Submit(timed, {}), answers.Accepted)).run
         before = (await ask(client, requests.Why(run), answers.WaitsAnswer)).reasons[-1]
-        await ask(client, controls.Extend(run, 60.0), answers.Done)
+        await ask(client, controls.Extend(run, 60.0), answers.StatusAnswer)
         after = (await ask(client, requests.Why(run), answers.WaitsAnswer)).reasons[-1]
         assert (before["kind"], after["kind"]) == ("deadline", "deadline")
         assert after["until"] > before["until"]
         assert await refusal(client, controls.Extend(run, -1.0)) == "bad_request"
-        await ask(client, controls.Cancel(run), answers.Done)
+        await ask(client, controls.Cancel(run), answers.StatusAnswer)
         assert await refusal(client, controls.Extend(run, 60.0)) == "illegal_transition"
-        other = (await ask(client, Submit(SLEEP, {}, False), answers.Accepted)).run
+        other = (await ask(client, Submit(SLEEP, {}), answers.Accepted)).run
         assert await refusal(client, controls.Extend(other, 60.0)) == "illegal_transition"
 
     with_store(tmp_path, test)
@@ -267,7 +270,7 @@ def test_the_output_so_far_of_an_item(tmp_path: Path) -> None:
     """An item in flight has one, or none to be read; one that has ended has that of its result, if any."""
 
     async def test(client: Client) -> None:
-        run = (await ask(client, Submit(SLEEP, {}, False), answers.Accepted)).run
+        run = (await ask(client, Submit(SLEEP, {}), answers.Accepted)).run
         told = (await ask(client, requests.ItemOutput(run, "sleep", 0), answers.OutputAnswer)).output
         assert (told["index"], told["stdout"], told["truncated"]) == (0, None, False)
         assert await refusal(client, requests.ItemOutput(run, "sleep", 2)) == "item_not_in_flight"
@@ -297,9 +300,9 @@ def test_who_follows_a_run_that_a_store_keeps_is_told_that_it_goes_on(tmp_path: 
     following: list[Any] = []
 
     async def test(client: Client) -> None:
-        run = (await ask(client, Submit(SLEEP, {}, False), answers.Accepted)).run
+        run = (await ask(client, Submit(SLEEP, {}), answers.Accepted)).run
         following.append(asyncio.ensure_future(refusal_while_following(client, run)))
-        await ask(client, controls.Pause(run), answers.Done)  # answered after the other has begun to follow
+        await ask(client, controls.Pause(run), answers.StatusAnswer)  # answered after the other has begun to follow
 
     async def refusal_while_following(client: Client, run: str) -> answers.Refused:
         with pytest.raises(RequestRefused) as raised:

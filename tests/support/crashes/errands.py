@@ -15,7 +15,7 @@ import msgspec
 
 from stretto.actors.gateway.client import Client, DaemonUnreachable, RequestRefused
 from stretto.actors.journal.records import RerunScope
-from stretto.actors.operations.answers import Accepted, Done, Ended, Progress, StatusAnswer
+from stretto.actors.operations.answers import Accepted, Ended, Progress, StatusAnswer
 from stretto.actors.operations.controls import Cancel, Pause, Resume, RetryItem, SetConcurrency, SkipItem
 from stretto.actors.operations.requests import Rerun, Status, Submit, Watch
 from stretto.definitions.conductor import (
@@ -73,7 +73,7 @@ class Errand:
     def submit_again(self, client: Client) -> None:
         """Submit it once more with its key: it is the same run. Raises as `go_on`."""
         with self._cut_off():
-            self._accepted(client.ask(Submit(self.workflow, self.inputs, follow=False, idempotency_key=self.key)))
+            self._accepted(client.ask(Submit(self.workflow, self.inputs, idempotency_key=self.key)))
 
     @contextmanager
     def _cut_off(self) -> Iterator[None]:
@@ -125,7 +125,7 @@ class Errand:
             if refused.refusal.code == "illegal_transition":
                 return False
             raise
-        assert answer == Done()
+        assert isinstance(answer, StatusAnswer)
         return True
 
     def status(self, client: Client) -> str:

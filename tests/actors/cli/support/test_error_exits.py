@@ -3,7 +3,7 @@
 import pytest
 
 from stretto.actors.cli.support.error_exits import exiting_on_errors
-from stretto.actors.gateway.client import DaemonUnreachable, NotYet, RequestRefused
+from stretto.actors.gateway.client import BadUrl, DaemonUnreachable, RequestRefused
 from stretto.actors.journal.store import CannotOpenStore, InvalidCursor, StoreInUse, StoreLost, StoreUnavailable
 from stretto.actors.operations.answers import Refused
 from stretto.actors.outcome import RunWasParked, UnknownRun
@@ -19,7 +19,7 @@ from stretto.definitions.errors import Finding, InvalidDefinition, Place
         (StoreUnavailable("x"), 3),
         (StoreLost("x"), 3),
         (RunWasParked("x"), 3),
-        (NotYet("x"), 2),
+        (BadUrl("x"), 2),
         (UnknownRun("x"), 2),
         (IllegalTransition("x"), 2),
         (InvalidCursor("x"), 2),

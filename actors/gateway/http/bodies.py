@@ -1,0 +1,77 @@
+"""Receiving the bodies of requests, with bounds on size and time."""
+
+import asyncio
+from typing import Final
+
+from starlette.requests import ClientDisconnect, Request
+
+from stretto.actors.gateway.http.problems import Problem
+
+REQUEST_SECONDS: Final = 10.0
+"""How long a client may take to send its request."""
+MAX_REQUEST_BYTES: Final = 8 * 1024 * 1024
+UNCOUNTED_BYTES: Final = 64 * 1024
+"""Requests up to this size are received even while all of MAX_REQUESTS_BYTES is in use."""
+MAX_REQUESTS_BYTES: Final = 64 * 1024 * 1024
+"""The bound on the bytes of all requests that are being received."""
+
+
+class RequestMemory:
+    """The bytes of all requests that are being received, beyond UNCOUNTED_BYTES each. For one event loop.
+
+    Attributes:
+        used: The number of bytes.
+    """
+
+    def __init__(self) -> None:
+        self.used = 0
+
+    async def body_of(self, request: Request) -> bytes:
+        """Return the whole body of a request.
+
+        Raises:
+            Problem: It is too large, too slow, of another type, or there is no room for it.
+        """
+        received = bytearray()
+        counted = 0
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                async for chunk in request.stream():
+                    if len(received) + len(chunk) > MAX_REQUEST_BYTES:
+                        raise Problem(
+                            "limit_exceeded",
+                            f"a request must have at most {MAX_REQUEST_BYTES:,} bytes (MAX_REQUEST_BYTES)",
+                            {"connection": "close"},
+                        )
+                    more = max(len(received) + len(chunk) - UNCOUNTED_BYTES, 0) - counted
+                    self._take(more)
+                    counted += more
+                    received += chunk
+        except TimeoutError:
+            detail = f"a request must be sent within {REQUEST_SECONDS:g} s (REQUEST_SECONDS)"
+            raise Problem("request_timeout", detail, {"connection": "close"}) from None
+        except ClientDisconnect:
+            raise Problem("bad_request", "the client left before the end of its request") from None
+        finally:
+            self.used -= counted
+        if received:
+            _check_type(request)
+        return bytes(received)
+
+    def _take(self, count: int) -> None:
+        """Count bytes. Raises `Problem`, and then counts nothing."""
+        if self.used + count > MAX_REQUESTS_BYTES:
+            raise Problem(
+                "busy",
+                f"the requests being received must have at most {MAX_REQUESTS_BYTES:,} bytes together "
+                "(MAX_REQUESTS_BYTES); send the request again",
+                {"connection": "close"},
+            )
+        self.used += count
+
+
+def _check_type(request: Request) -> None:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        found = repr(media_type[:100]) if media_type else "none"
+        raise Problem("unsupported_media_type", f"the body's Content-Type must be application/json, got {found}")

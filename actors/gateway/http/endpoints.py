@@ -1,0 +1,153 @@
+"""The endpoints of the operations: a request is read, allowed, asked of the engine, and answered."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import pykka
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route as HttpRoute
+
+from stretto.actors.dispatch import call
+from stretto.actors.engine import Engine, EngineHost
+from stretto.actors.gateway.http.bodies import RequestMemory
+from stretto.actors.gateway.http.callers import Caller, caller_of
+from stretto.actors.gateway.http.following import RunsFollowed
+from stretto.actors.gateway.http.problems import Problem
+from stretto.actors.gateway.http.streams import RunStream
+from stretto.actors.operations import (
+    API,
+    ROUTES,
+    Accepted,
+    Answer,
+    ControlRequest,
+    Described,
+    Request,
+    Role,
+    Route,
+    ask,
+    body_of,
+    frames_of,
+    has_body,
+    request_of,
+    requests,
+)  # fmt: skip
+from stretto.definitions.data import encode_json
+from stretto.definitions.errors import UnknownWorkflow
+from stretto.definitions.model import Workflow
+
+if TYPE_CHECKING:
+    from stretto.actors.catalogue import Catalogue
+
+WORKERS: Final = 2
+"""Threads for work of milliseconds, which would block the loop: reading definitions, encoding exports."""
+_RANKS: Final[Mapping[Role, int]] = {"viewer": 0, "operator": 1, "admin": 2}
+_Answered = Callable[[Route, Any, Caller], Awaitable[Response]]
+
+
+class Endpoints:
+    """Answers the requests of the API. All of it runs in one event loop.
+
+    Args:
+        engine: The engine.
+        followed: The runs that clients follow.
+    """
+
+    def __init__(self, engine: pykka.ActorRef[Any], followed: RunsFollowed) -> None:
+        self._engine = engine
+        self._followed = followed
+        self._memory = RequestMemory()
+        self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
+        self._answers: dict[type[Request], _Answered] = {
+            requests.Submit: self._submit,
+            requests.Describe: self._describe,
+            requests.Watch: self._watch,
+            requests.Export: self._export,
+        }
+
+    def routes(self) -> list[HttpRoute]:
+        """Return a route for each path, which has all its methods."""
+        by_path = groupby(sorted(ROUTES, key=lambda route: route.path), key=lambda route: route.path)
+        return [self._route(path, {route.method: route for route in routes}) for path, routes in by_path]
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self._workers.shutdown()
+
+    def _route(self, path: str, routes: dict[str, Route]) -> HttpRoute:
+        async def answer(http: HttpRequest) -> Response:
+            return await self._answer(routes["GET" if http.method == "HEAD" else http.method], http)
+
+        return HttpRoute(API + path, answer, methods=list(routes))
+
+    async def _answer(self, route: Route, http: HttpRequest) -> Response:
+        caller = _allowed(http, route.role)
+        body = await self._memory.body_of(http) if has_body(route) else b""
+        request = request_of(route, http.path_params, http.query_params.multi_items(), body)
+        answer = self._answers.get(type(request), self._ask)
+        return await answer(route, request, caller)
+
+    async def _ask(self, route: Route, request: Request, caller: Caller) -> Response:
+        answer: Answer = await ask(self._engine, request, caller.origin)
+        if isinstance(request, ControlRequest):
+            answer = await ask(self._engine, requests.Status(request.run), caller.origin)
+        return _json(route, answer)
+
+    async def _submit(self, route: Route, request: requests.Submit, caller: Caller) -> Response:
+        if isinstance(request.workflow, requests.Definition) and not _may(caller, "admin"):
+            raise Problem("forbidden", "only an admin may start a definition of its own; start one of the daemon's")
+        workflow = await self._find(request.workflow)
+        handle = await call(
+            self._engine, Engine.submit, workflow, request.inputs, idempotency_key=request.idempotency_key,
+            labels=request.labels, origin=caller.origin,
+        )  # fmt: skip
+        return _json(route, Accepted(handle.id, handle.workflow))
+
+    async def _describe(self, route: Route, request: requests.Describe, _caller: Caller) -> Response:
+        workflow = await self._find(request.workflow)
+        types: dict[str, str] = {name: parameter.type for name, parameter in workflow.parameters.items()}
+        return _json(route, Described(workflow.ref, types))
+
+    async def _watch(self, _route: Route, request: requests.Watch, _caller: Caller) -> Response:
+        return RunStream(self._followed.news(request.run))
+
+    async def _export(self, _route: Route, request: requests.Export, _caller: Caller) -> Response:
+        frames = frames_of(await call(self._engine, Engine.export, request.run))
+        loop = asyncio.get_running_loop()
+
+        async def lines() -> AsyncIterator[bytes]:
+            while (frame := await loop.run_in_executor(self._workers, next, frames, None)) is not None:
+                yield encode_json(frame) + b"\n"
+
+        return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+    async def _find(self, workflow: str | requests.Definition) -> Workflow:
+        catalogue: Catalogue = await call(self._engine, EngineHost.catalogue)
+        if isinstance(workflow, requests.Definition):
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._workers, catalogue.read_text, workflow.text, workflow.file)
+        if "/" in workflow or Path(workflow).suffix in {".yaml", ".yml"}:
+            raise UnknownWorkflow(f"a daemon does not open clients' paths: send the text of {workflow!r} instead")
+        return catalogue.find(workflow)
+
+
+def _may(caller: Caller, role: Role) -> bool:
+    return _RANKS[caller.role] >= _RANKS[role]
+
+
+def _allowed(http: HttpRequest, role: Role) -> Caller:
+    """Return who sends a request. Raises `Problem` if that may not send it."""
+    caller = caller_of(http.scope["state"]["peer"])
+    if not _may(caller, role):
+        raise Problem("forbidden", f"this needs the role {role}, and yours is {caller.role}")
+    return caller
+
+
+def _json(route: Route, answer: msgspec.Struct) -> Response:
+    headers = {"location": f"{API}/runs/{answer.run}"} if isinstance(answer, Accepted) else None
+    return Response(body_of(route, answer), route.status, headers, "application/json")

@@ -1,0 +1,62 @@
+"""/metrics for Prometheus, /healthz and /readyz for probes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import Final, NamedTuple
+
+from prometheus_client import CollectorRegistry
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from stretto.metrics import get_logger
+from stretto.metrics.exposition import METRICS_PATH, expose
+
+_log = get_logger("stretto.gateway")
+
+
+class Check(NamedTuple):
+    """The result of a probe, and its reason."""
+
+    well: bool
+    reason: str
+
+
+Probe = Callable[[], Awaitable[Check]]
+HEALTH_PATH: Final = "/healthz"
+READY_PATH: Final = "/readyz"
+
+
+def probe_routes(registry: CollectorRegistry, probes: Mapping[str, Probe]) -> list[Route]:
+    """Return the routes of the metrics and of the probes.
+
+    Args:
+        registry: The metrics.
+        probes: The probe of each path.
+    """
+
+    async def metrics(request: Request) -> Response:
+        try:
+            # A large registry takes tens of milliseconds.
+            headers, body = await asyncio.to_thread(
+                expose, registry, accept=request.headers.get("accept", ""),
+                accept_encoding=request.headers.get("accept-encoding", ""), query=request.url.query,
+            )  # fmt: skip
+        except Exception:  # noqa: BLE001 - a gauge's source may raise anything
+            _log.exception("scrape_failed")
+            return PlainTextResponse("the scrape failed; see Stretto's log\n", HTTPStatus.INTERNAL_SERVER_ERROR)
+        return Response(body, headers=dict(headers))
+
+    return [
+        Route(METRICS_PATH, metrics, methods=["GET"]),
+        *(Route(path, _endpoint(probe), methods=["GET"]) for path, probe in probes.items()),
+    ]
+
+
+def _endpoint(probe: Probe) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(_request: Request) -> Response:
+        well, reason = await probe()
+        return PlainTextResponse(f"{reason}\n", HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE)
+
+    return answer

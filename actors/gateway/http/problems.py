@@ -1,0 +1,124 @@
+"""Errors as answers: application/problem+json (RFC 9457), with the message that the command line has."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+import pykka
+
+from stretto.definitions.data import encode_json
+from stretto.definitions.errors import Finding, InvalidDefinition, StrettoError
+
+MEDIA_TYPE: Final = "application/problem+json"
+RETRY_AFTER_SECONDS: Final = 1
+"""When a client may try again what failed for a reason that passes."""
+
+STATUSES: Final[Mapping[str, int]] = {
+    "bad_request": 400,
+    "unauthenticated": 401,
+    "forbidden": 403,
+    "not_allowed": 403,
+    "not_found": 404,
+    "unknown_run": 404,
+    "unknown_workflow": 404,
+    "unknown_task": 404,
+    "unknown_item": 404,
+    "unknown_action": 404,
+    "method_not_allowed": 405,
+    "request_timeout": 408,
+    "ambiguous_run": 409,
+    "illegal_transition": 409,
+    "item_not_in_flight": 409,
+    "nothing_to_rerun": 409,
+    "run_not_ended": 409,
+    "run_parked": 409,
+    "run_restarting": 409,
+    "no_store": 409,
+    "no_definition_text": 409,
+    "limit_exceeded": 413,
+    "unsupported_media_type": 415,
+    "misdirected_request": 421,
+    "headers_too_large": 431,
+    "invalid_definition": 422,
+    "invalid_input": 422,
+    "invalid_labels": 422,
+    "invalid_cursor": 422,
+    "invalid_idempotency_key": 422,
+    "idempotency_conflict": 422,
+    "cannot_keep": 422,
+    "cannot_replay": 422,
+    "file_refused": 422,
+    "expression_error": 422,
+    "too_many_runs": 429,
+    "busy": 503,
+    "engine_stopping": 503,
+    "engine_stopped": 503,
+    "store_unavailable": 503,
+    "store_lost": 503,
+    "unreadable_record": 500,
+    "internal_error": 500,
+}
+"""The HTTP status of each code that an operation may answer with."""
+
+
+class Problem(Exception):
+    """A request is refused by the gateway itself.
+
+    Attributes:
+        code: A key of `STATUSES`.
+        detail: What is wrong, and what to do.
+        headers: Headers that belong to the status.
+    """
+
+    def __init__(self, code: str, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        self.code = code
+        self.detail = detail
+        self.headers = dict(headers or {})
+        super().__init__(detail)
+
+
+def problem_of(error: Exception) -> Problem | None:
+    """Return the problem that an exception is to a client, or None if it is a fault of the daemon's own."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, pykka.ActorDeadError):
+        return Problem("engine_stopped", "the daemon is stopping")
+    if isinstance(error, InvalidDefinition):
+        return Problem(error.code, "the definition cannot be used")
+    if isinstance(error, StrettoError) and error.code in STATUSES:
+        return Problem(error.code, str(error))
+    return None
+
+
+def written(problem: Problem, request_id: str, cause: Exception) -> tuple[int, dict[str, str], bytes]:
+    """Return a problem as a status, headers, and a body.
+
+    Args:
+        problem: The problem.
+        request_id: The id of the request.
+        cause: The exception, which may have findings.
+    """
+    status = STATUSES[problem.code]
+    body: dict[str, Any] = {
+        "type": f"/problems/{problem.code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": problem.detail,
+        "instance": request_id,
+        "code": problem.code,
+    }
+    if isinstance(cause, InvalidDefinition):
+        body["findings"] = [_told(finding) for finding in cause.findings]
+    headers = {"content-type": MEDIA_TYPE, **problem.headers}
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.setdefault("retry-after", str(RETRY_AFTER_SECONDS))
+    return status, headers, encode_json(body)
+
+
+def _told(finding: Finding) -> dict[str, Any]:
+    place = finding.place
+    return {
+        "file": place.file, "line": place.line, "column": place.column, "path": place.path, "code": finding.code,
+        "severity": finding.severity, "message": finding.message, "found": finding.found,
+        "expected": finding.expected, "hint": finding.hint,
+    }  # fmt: skip

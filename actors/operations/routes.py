@@ -1,0 +1,82 @@
+"""The routes of the HTTP API: where each request is found, who may send it, and what its answer is.
+
+A request's fields are the names in braces of its path; the others are the query of a GET or a DELETE, and members of
+the JSON object that is the body of a POST or a PATCH. Gateway and clients take all of that from this table.
+"""
+
+from collections.abc import Mapping
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+import msgspec
+
+from stretto.actors.operations import answers, requests
+from stretto.actors.operations.base import Request
+from stretto.actors.operations.controls import CONTROLS, ControlRequest
+
+API: Final = "/api/v1"
+"""What all paths begin with."""
+
+Role: TypeAlias = Literal["viewer", "operator", "admin"]
+"""The least role of who may send a request. A viewer looks, an operator runs, an admin changes the daemon."""
+
+
+class Route(NamedTuple):
+    """A request's place in the API.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path below `API`, with fields of the request in braces.
+        request: The request.
+        role: The least role.
+        answer: The answer, or what each line of a streamed answer is.
+        member: The member of the answer that is the body, or None if the whole answer is.
+        status: The HTTP status of success.
+    """
+
+    method: str
+    path: str
+    request: type[Request]
+    role: Role
+    answer: type[msgspec.Struct]
+    member: str | None = None
+    status: int = 200
+
+
+_RUN: Final = "/runs/{run}"
+_TASK: Final = "/runs/{run}/tasks/{task}"
+_ITEM: Final = "/runs/{run}/tasks/{task}/items/{index}"
+
+_CONTROL_PATHS: Final[Mapping[str, tuple[str, str]]] = {
+    "skip": ("POST", f"{_ITEM}/skip"),
+    "retry": ("POST", f"{_ITEM}/retry"),
+    "concurrency": ("PATCH", _TASK),
+}
+"""The controls that are not `POST /runs/{run}/COMMAND`, by their command."""
+
+
+def _control_route(command: str, request: type[ControlRequest]) -> Route:
+    method, path = _CONTROL_PATHS.get(command, ("POST", f"{_RUN}/{command}"))
+    return Route(method, path, request, "operator", answers.StatusAnswer, "run")
+
+
+ROUTES: Final[tuple[Route, ...]] = (
+    Route("POST", "/runs", requests.Submit, "operator", answers.Accepted, status=202),
+    Route("GET", "/runs", requests.Runs, "viewer", answers.RunsAnswer),
+    Route("POST", "/runs:prune", requests.Prune, "admin", answers.Pruned),
+    Route("GET", "/runs:find", requests.FindRun, "viewer", answers.Found),
+    Route("GET", _RUN, requests.Run, "viewer", answers.RunAnswer, "run"),
+    Route("GET", f"{_RUN}/status", requests.Status, "viewer", answers.StatusAnswer, "run"),
+    Route("GET", f"{_RUN}/why", requests.Why, "viewer", answers.WaitsAnswer, "reasons"),
+    Route("GET", f"{_RUN}/stream", requests.Watch, "viewer", answers.Progress),
+    Route("GET", f"{_RUN}/export", requests.Export, "viewer", answers.EntriesAnswer),
+    Route("POST", f"{_RUN}/rerun", requests.Rerun, "operator", answers.Accepted, status=202),
+    Route("POST", f"{_RUN}/recover", requests.Recover, "operator", answers.Done),
+    Route("GET", f"{_TASK}/items", requests.Items, "viewer", answers.ItemsAnswer),
+    Route("GET", f"{_RUN}/items", requests.Items, "viewer", answers.ItemsAnswer),
+    Route("GET", _ITEM, requests.Item, "viewer", answers.ItemAnswer, "item"),
+    Route("GET", f"{_ITEM}/output", requests.ItemOutput, "viewer", answers.OutputAnswer, "output"),
+    *(_control_route(control.command, control.request) for control in CONTROLS),
+    Route("GET", "/definitions", requests.Workflows, "viewer", answers.WorkflowsAnswer),
+    Route("POST", "/definitions:describe", requests.Describe, "operator", answers.Described),
+)
+"""Every route. Of two with the same request, the first one whose path has only fields that are set is a client's."""

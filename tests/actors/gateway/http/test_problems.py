@@ -1,0 +1,111 @@
+"""Errors as RFC 9457 has them."""
+
+import importlib
+import pkgutil
+
+import msgspec
+import pykka
+import pytest
+
+import stretto.actors
+import stretto.definitions
+from stretto.actors.gateway.http.problems import STATUSES, Problem, problem_of, written
+from stretto.actors.outcome import UnknownRun
+from stretto.definitions.errors import Finding, InvalidDefinition, Place, StrettoError
+
+NOT_ANSWERED = {
+    "action_failed": "ends an item",
+    "bad_url": "is a client's",
+    "cannot_back_up": "is of a command on a store",
+    "cannot_load_actions": "ends the start",
+    "cannot_open_store": "ends the start",
+    "cannot_serve": "ends the start",
+    "daemon_unreachable": "is a client's",
+    "duplicate_action": "ends the start",
+    "error": "is the base class",
+    "frozen": "is a mistake in Python",
+    "invalid_action": "ends the start",
+    "invalid_action_input": "ends an item",
+    "invalid_pack_config": "ends the start",
+    "invalid_settings": "ends the start",
+    "invalid_store_key": "ends the start",
+    "not_data": "is a mistake in Python, or ends an item",
+    "not_text": "is a client's",
+    "store_in_use": "ends the start",
+    "store_key_missing": "ends the start",
+    "unreadable_source": "ends a run",
+    "unrecordable": "ends a run",
+    "unwritable_results": "ends a run",
+    "wrong_store_key": "ends the start",
+    "wrong_type": "is a mistake in Python",
+}
+"""The codes that no request is answered with, each with the reason."""
+
+
+def codes() -> set[str]:
+    """Return the codes of all errors."""
+    for package in (stretto.actors, stretto.definitions):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if "migrations" not in module.name and not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+    found: set[str] = set()
+    classes: list[type[StrettoError]] = [StrettoError]
+    while classes:
+        each = classes.pop()
+        classes += each.__subclasses__()
+        if each.__module__.startswith("stretto."):
+            found.add(each.code)
+    return found
+
+
+def test_every_code_has_a_status_or_a_reason() -> None:
+    """A new error needs a line in `STATUSES`, or here."""
+    known = {code for code in codes() if isinstance(code, str) and code}
+    assert known <= STATUSES.keys() | NOT_ANSWERED.keys(), known - STATUSES.keys() - NOT_ANSWERED.keys()
+    assert not STATUSES.keys() & NOT_ANSWERED.keys()
+    assert NOT_ANSWERED.keys() <= known, NOT_ANSWERED.keys() - known
+
+
+def test_a_problem_is_found_for_each_kind_of_error() -> None:
+    """An error that is none of ours is a fault of the daemon."""
+    assert problem_of(UnknownRun("no run")) == _same(Problem("unknown_run", "no run"))
+    assert problem_of(pykka.ActorDeadError()) == _same(Problem("engine_stopped", "the daemon is stopping"))
+    mine = Problem("busy", "later")
+    assert problem_of(mine) is mine
+    assert problem_of(RuntimeError("x")) is None
+    assert problem_of(StrettoError("x")) is None
+
+
+class _same:
+    """Compares equal to a problem that says the same."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Problem) and (other.code, other.detail) == (self._problem.code, self._problem.detail)
+
+    __hash__ = None  # type: ignore[assignment]  # compared alone
+
+
+@pytest.mark.parametrize(("code", "retry"), [("busy", "1"), ("unknown_run", None)])
+def test_what_passes_may_be_tried_again(code: str, retry: str | None) -> None:
+    """A client is told when."""
+    _, headers, _ = written(Problem(code, "x"), "id", RuntimeError())
+    assert headers.get("retry-after") == retry
+
+
+def test_findings_are_objects() -> None:
+    """With all that `validate` says of them."""
+    error = InvalidDefinition([Finding("c", "wrong", Place("f", 1, 2, "p"), "a", "b", "h", "error")])
+    problem = problem_of(error)
+    assert problem is not None
+    status, headers, body = written(problem, "id", error)
+    told = msgspec.json.decode(body)
+    assert (status, headers["content-type"]) == (422, "application/problem+json")
+    assert told["findings"] == [
+        {
+            "file": "f", "line": 1, "column": 2, "path": "p", "code": "c", "severity": "error", "message": "wrong",
+            "found": "a", "expected": "b", "hint": "h",
+        }
+    ]  # fmt: skip

@@ -1,0 +1,181 @@
+"""Requests and answers over HTTP are an interface: methods, paths, names and types stay what they are."""
+
+from urllib.parse import parse_qsl, quote, unquote
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stretto.actors.operations import Answer, Request, answers, controls, requests, table
+from stretto.actors.operations.forms import (
+    BadRequest,
+    answer_of,
+    body_of,
+    has_body,
+    path_fields,
+    request_of,
+    route_of,
+    written_as,
+)  # fmt: skip
+from stretto.actors.operations.routes import API, ROUTES
+
+REQUESTS = [
+    (requests.Submit("w.ref", {"n": 1}), "POST /runs", b'{"workflow":"w.ref","inputs":{"n":1}}'),
+    (
+        requests.Submit(requests.Definition("w", "ref: w"), idempotency_key="k", labels={"a": "b"}),
+        "POST /runs",
+        b'{"workflow":{"file":"w","text":"ref: w"},"inputs":{},"idempotency_key":"k","labels":{"a":"b"}}',
+    ),
+    (requests.Describe("w.ref"), "POST /definitions:describe", b'{"workflow":"w.ref"}'),
+    (requests.Watch("r1"), "GET /runs/r1/stream", b""),
+    (requests.Status("r1"), "GET /runs/r1/status", b""),
+    (controls.Cancel("r1"), "POST /runs/r1/cancel", b"{}"),
+    (controls.Pause("r1"), "POST /runs/r1/pause", b"{}"),
+    (controls.Resume("r1"), "POST /runs/r1/resume", b"{}"),
+    (controls.SetConcurrency("r1", "t", 3), "PATCH /runs/r1/tasks/t", b'{"concurrency":3}'),
+    (controls.Extend("r1", 60.5), "POST /runs/r1/extend", b'{"seconds":60.5}'),
+    (controls.SkipItem("r1", "t", 2), "POST /runs/r1/tasks/t/items/2/skip", b"{}"),
+    (controls.RetryItem("r1", "t", 2), "POST /runs/r1/tasks/t/items/2/retry", b"{}"),
+    (requests.Workflows(), "GET /definitions", b""),
+    (requests.Rerun("r1", "failed_tasks"), "POST /runs/r1/rerun", b'{"scope":"failed_tasks"}'),
+    (requests.Rerun("r1", "failed_items", "t"), "POST /runs/r1/rerun", b'{"scope":"failed_items","task":"t"}'),
+    (requests.Recover("r1"), "POST /runs/r1/recover", b"{}"),
+    (requests.Runs(), "GET /runs?children=listed&limit=50", b""),
+    (
+        requests.Runs("failed", "w.ref", 5.5, {"k": "v=1"}, "t x", "folded", "c", 7),
+        "GET /runs?status=failed&workflow=w.ref&since=5.5&label=k%3Dv%3D1&search=t+x&children=folded&cursor=c&limit=7",
+        b"",
+    ),
+    (requests.FindRun("12345678"), "GET /runs:find?text=12345678", b""),
+    (requests.Run("r1"), "GET /runs/r1", b""),
+    (requests.Items("r1", "t", "failed", "c", 7), "GET /runs/r1/tasks/t/items?outcome=failed&cursor=c&limit=7", b""),
+    (requests.Items("r1", limit=7), "GET /runs/r1/items?limit=7", b""),
+    (requests.Item("r1", "größe", 2), "GET /runs/r1/tasks/gr%C3%B6%C3%9Fe/items/2", b""),
+    (requests.ItemOutput("r1", "t", 2), "GET /runs/r1/tasks/t/items/2/output", b""),
+    (requests.Why("r1", "t"), "GET /runs/r1/why?task=t", b""),
+    (requests.Export("r1"), "GET /runs/r1/export", b""),
+    (requests.Prune(60.5, 10), "POST /runs:prune", b'{"older_than_seconds":60.5,"keep":10}'),
+]
+ANSWERS: list[tuple[type[Request], Answer, bytes]] = [
+    (requests.Submit, answers.Accepted("r1", "w.ref"), b'{"run":"r1","workflow":"w.ref"}'),
+    (requests.Rerun, answers.Accepted("r1", "w.ref"), b'{"run":"r1","workflow":"w.ref"}'),
+    (
+        requests.Describe,
+        answers.Described("w.ref", {"n": "integer"}),
+        b'{"workflow":"w.ref","parameters":{"n":"integer"}}',
+    ),
+    (requests.Status, answers.StatusAnswer({"id": "r1"}), b'{"id":"r1"}'),
+    (controls.Cancel, answers.StatusAnswer({"id": "r1"}), b'{"id":"r1"}'),
+    (requests.Workflows, answers.WorkflowsAnswer(["w.ref"]), b'{"refs":["w.ref"]}'),
+    (requests.Recover, answers.Done(), b"{}"),
+    (requests.Runs, answers.RunsAnswer([{"id": "r1"}], "c"), b'{"runs":[{"id":"r1"}],"next":"c"}'),
+    (requests.FindRun, answers.Found("r1"), b'{"run":"r1"}'),
+    (requests.Run, answers.RunAnswer({"id": "r1"}), b'{"id":"r1"}'),
+    (requests.Items, answers.ItemsAnswer([{"index": 2}], None), b'{"items":[{"index":2}],"next":null}'),
+    (
+        requests.Items,
+        answers.ItemsAnswer([{"index": 2}], None, untimed=True),
+        b'{"items":[{"index":2}],"next":null,"untimed":true}',
+    ),
+    (requests.Item, answers.ItemAnswer({"index": 2}), b'{"index":2}'),
+    (requests.ItemOutput, answers.OutputAnswer({"stdout": "x"}), b'{"stdout":"x"}'),
+    (requests.Why, answers.WaitsAnswer([{"kind": "paused"}]), b'[{"kind":"paused"}]'),
+    (requests.Prune, answers.Pruned(2), b'{"runs":2}'),
+]
+
+
+@pytest.mark.parametrize(("request_", "line", "body"), REQUESTS, ids=lambda each: type(each).__name__)
+def test_a_request_is_written_and_read(request_: Request, line: str, body: bytes) -> None:
+    """Both ends take it from the same table."""
+    written = written_as(request_)
+    method, _, target = line.partition(" ")
+    assert (written.method, written.target, written.body) == (method, API + target, body)
+    assert read(written.method, written.target, written.body) == request_
+
+
+def read(method: str, target: str, body: bytes = b"") -> Request:
+    """Return the request of a target, found as a server finds it."""
+    path, _, query = target.partition("?")
+    parts = path.removeprefix(API).split("/")
+    for route in ROUTES:
+        names = route.path.split("/")
+        fits = len(names) == len(parts) and all(
+            name.startswith("{") or name == part for name, part in zip(names, parts, strict=True)
+        )
+        if route.method == method and fits:
+            fields = {
+                name[1:-1]: unquote(part) for name, part in zip(names, parts, strict=True) if name.startswith("{")
+            }
+            return request_of(route, fields, parse_qsl(query, keep_blank_values=True), body)
+    raise AssertionError(f"no route for {method} {target}")
+
+
+@pytest.mark.parametrize(("request_", "answer", "body"), ANSWERS, ids=lambda each: getattr(each, "__name__", ""))
+def test_an_answer_is_written_and_read(request_: type[Request], answer: Answer, body: bytes) -> None:
+    """An answer of one member is that member."""
+    route = route_of(request_)
+    assert body_of(route, answer) == body
+    assert answer_of(route, body) == answer
+
+
+def test_every_request_is_pinned() -> None:
+    """A new request needs its line here, and each route has one."""
+    assert set(table.REQUESTS) == {type(request_) for request_, _, _ in REQUESTS} == {route.request for route in ROUTES}
+    lines = {(route.method, route.path) for route in ROUTES}
+    assert len(lines) == len(ROUTES)
+
+
+def test_all_fields_of_a_path_are_fields_of_its_request() -> None:
+    """And the answer's member is one."""
+    for route in ROUTES:
+        assert set(path_fields(route)) <= set(route.request.__struct_fields__), route
+        assert route.member is None or route.member in route.answer.__struct_fields__, route
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "body", "told"),
+    [
+        ("GET", "/runs?limt=5", b"", "there is no 'limt' here; did you mean 'limit'?"),
+        ("GET", "/runs?limit=0", b"", "expected `int` >= 1"),
+        ("GET", "/runs?limit=x", b"", "expected `int`"),
+        ("GET", "/runs?limit=1&limit=2", b"", "'limit' is given twice"),
+        ("GET", "/runs?label=x", b"", "`label` must be NAME=VALUE, got 'x'"),
+        ("GET", "/runs?since=yesterday", b"", "`since` must be an instant as in RFC 3339, got 'yesterday'"),
+        ("GET", "/runs/r/tasks/t/items/-1", b"", "`index` must be an integer of at least 0, got '-1'"),
+        ("POST", "/runs/r/cancel?x=1", b"", "POST /api/v1/runs/{run}/cancel takes no query, got 'x'"),
+        ("POST", "/runs", b"", "missing required field `workflow`"),
+        ("POST", "/runs", b"{", "the body must be a JSON object"),
+        ("POST", "/runs", b"[]", "the body must be a JSON object"),
+        ("POST", "/runs", b"\xff", "the body must be a JSON object"),
+        ("POST", "/runs", b"[" * 100_000, "the body must be a JSON object"),
+        ("POST", "/runs", b'{"workflow":"w","inputs":' + b'{"a":' * 100_000, "the body must be a JSON object"),
+        ("POST", "/runs", b'{"workflow":5}', "at `workflow`"),
+        ("POST", "/runs/r/rerun", b'{"run":"other"}', "there is no 'run' here"),
+        ("POST", "/runs/r/rerun", b'{"scope":"failed_tasks","task":"t"}', "`task` needs the scope failed_items"),
+        ("PATCH", "/runs/r/tasks/t", b'{"concurrency":"3"}', "expected `int`, got `str`"),
+    ],
+)
+def test_what_is_no_request_is_refused(method: str, target: str, body: bytes, told: str) -> None:
+    """The message says where, what was expected, and the nearest name."""
+    with pytest.raises(BadRequest) as refused:
+        read(method, API + target, body)
+    assert told.lower() in str(refused.value).lower()
+
+
+@pytest.mark.parametrize("text", ["2026-11-28T06:00:00Z", "2026-11-28T07:00:00+01:00", "1795845600"])
+def test_an_instant_is_written_in_any_way(text: str) -> None:
+    """With its offset, or in seconds."""
+    assert read("GET", f"{API}/runs?since={quote(text)}") == requests.Runs(since=1795845600.0)
+
+
+@given(st.sampled_from([route for route in ROUTES if has_body(route)]), st.binary(max_size=200))
+def test_no_body_is_more_than_refused(route: object, body: bytes) -> None:
+    """Whatever bytes come, there is a request or a `BadRequest`."""
+    assert isinstance(route, tuple)
+    fields = dict.fromkeys(path_fields(route), "1")  # type: ignore[arg-type]  # a named tuple
+    try:
+        read_back = request_of(route, fields, (), body)  # type: ignore[arg-type]  # as above
+    except BadRequest:
+        return
+    assert isinstance(read_back, msgspec.Struct)
