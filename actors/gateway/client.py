@@ -227,10 +227,10 @@ def _written(request: Request) -> Written:
         raise NotText(f"an argument must be text in UTF-8, got {error.object[:80]!a}") from None
 
 
-def _finding(told: dict[str, Any]) -> Finding:
-    place = Place(told["file"], told["line"], told["column"], told["path"])
-    texts = (told["found"], told["expected"], told["hint"], told["severity"])
-    return Finding(told["code"], told["message"], place, *texts)
+def _finding(given: dict[str, Any]) -> Finding:
+    place = Place(given["file"], given["line"], given["column"], given["path"])
+    texts = (given["found"], given["expected"], given["hint"], given["severity"])
+    return Finding(given["code"], given["message"], place, *texts)
 
 
 def _reason(error: Exception) -> str:

@@ -40,7 +40,7 @@ _members_of: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class BadRequest(StrettoError):
-    """What a client sent is not a request of this API."""
+    """The data of a client are not a request of this API."""
 
     code = "bad_request"
 
@@ -184,11 +184,11 @@ def body_of(route: Route, answer: msgspec.Struct) -> bytes:
     if route.member is not None:
         return encode_json(getattr(answer, route.member))
     return encode_json(
-        {name: value for name, value in msgspec.structs.asdict(answer).items() if _is_told(answer, name)}
+        {name: value for name, value in msgspec.structs.asdict(answer).items() if _is_shown(answer, name)}
     )
 
 
-def _is_told(answer: msgspec.Struct, name: str) -> bool:
+def _is_shown(answer: msgspec.Struct, name: str) -> bool:
     """Return whether an answer has a member that says something: some leave out what is as always."""
     if not answer.__struct_config__.omit_defaults:
         return True

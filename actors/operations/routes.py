@@ -14,7 +14,7 @@ from stretto.actors.operations.base import Request
 from stretto.actors.operations.controls import CONTROLS, ControlRequest
 
 API: Final = "/api/v1"
-"""What all paths begin with."""
+"""The begin of all paths."""
 
 Role: TypeAlias = Literal["viewer", "operator", "admin"]
 """The least role of who may send a request. A viewer looks, an operator runs, an admin changes the daemon."""

@@ -108,14 +108,14 @@ def written(problem: Problem, request_id: str, cause: Exception) -> tuple[int, d
         "code": problem.code,
     }
     if isinstance(cause, InvalidDefinition):
-        body["findings"] = [_told(finding) for finding in cause.findings]
+        body["findings"] = [_as_json(finding) for finding in cause.findings]
     headers = {"content-type": MEDIA_TYPE, **problem.headers}
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.setdefault("retry-after", str(RETRY_AFTER_SECONDS))
     return status, headers, encode_json(body)
 
 
-def _told(finding: Finding) -> dict[str, Any]:
+def _as_json(finding: Finding) -> dict[str, Any]:
     place = finding.place
     return {
         "file": place.file, "line": place.line, "column": place.column, "path": place.path, "code": finding.code,

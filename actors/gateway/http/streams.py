@@ -39,7 +39,7 @@ class RunStream(Response):
         self._news = news
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the news. What is known at first decides whether there is such a run: its errors pass through."""
+        """Send the news. An error of the first one passes through, so that the answer can be a refusal."""
         async with contextlib.aclosing(self._news):
             sending = asyncio.ensure_future(self._send(send))
             left = asyncio.ensure_future(_left(receive))
