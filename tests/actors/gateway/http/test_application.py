@@ -8,7 +8,7 @@ import pytest
 
 from stretto.actors.engine import Engine
 from stretto.actors.gateway.client import Client, RequestRefused
-from stretto.actors.operations import API, REPORTS
+from stretto.actors.operations import API, REPORTS, WorkflowsAnswer
 from stretto.actors.operations.requests import Definition, Describe, Runs, Status, Workflows
 from tests.support.gateways import exchange, http, post, with_gateway
 
@@ -115,6 +115,6 @@ def test_without_a_store_its_questions_are_refused(tmp_path: Path) -> None:
                 await asyncio.to_thread(client.ask, request)
             assert raised.value.refusal.code == "no_store"
         assert Status in REPORTS
-        assert await asyncio.to_thread(client.ask, Workflows())
+        assert isinstance(await asyncio.to_thread(client.ask, Workflows()), WorkflowsAnswer)
 
     with_gateway(tmp_path, test)
