@@ -1,5 +1,6 @@
 """`stretto run` in a real pseudo-terminal: the live view, and Ctrl-C."""
 
+import codecs
 import fcntl
 import json
 import os
@@ -22,6 +23,8 @@ STRETTO = Path(sys.executable).with_name("stretto")
 MOVES = re.compile(r"\x1b\[\d*[AJ]")
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 CTRL_C = b"\x03"
+LAST = b"\x04"
+"""A byte that no process of these tests writes."""
 
 
 class Terminal:
@@ -33,6 +36,7 @@ class Terminal:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.settings = termios.tcgetattr(slave)
         self.shown = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
         variables = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
         # The session's controlling terminal, so that a key typed there is a signal to the process.
         take_terminal = (
@@ -49,7 +53,11 @@ class Terminal:
         while not re.search(expected, self.plain):
             ready, _, _ = select.select([self._master], [], [], PATIENCE)
             assert ready, f"{expected!r} does not appear in {self.shown!r}"
-            self.shown += os.read(self._master, 65536).decode()
+            self._read()
+
+    def _read(self) -> None:
+        # A read may end within a character.
+        self.shown += self._decoder.decode(os.read(self._master, 65536))
 
     def type(self, keys: bytes) -> None:
         """Press keys."""
@@ -65,9 +73,14 @@ class Terminal:
                 assert ready, f"the process goes on after {self.shown!r}"
                 if self._master not in ready:
                     break
-                self.shown += os.read(self._master, 65536).decode()
+                self._read()
         finally:
             os.close(end)
+        # What the process wrote last may still be on its way through the terminal: it comes before what is written now.
+        os.write(self._slave, LAST)
+        while not self.shown.endswith(LAST.decode()):
+            self._read()
+        self.shown = self.shown.removesuffix(LAST.decode())
         output, _ = self.process.communicate(timeout=PATIENCE)
         # Left as it was: its settings, no colour, the cursor at a line's start.
         assert termios.tcgetattr(self._slave) == self.settings
