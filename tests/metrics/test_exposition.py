@@ -2,9 +2,7 @@
 
 import gzip
 import io
-import ipaddress
 import json
-import os
 import selectors
 import socket
 import threading
@@ -26,6 +24,7 @@ from stretto.metrics import (
     listener,
 )
 from stretto.metrics.listener import ConnectionLoop
+from tests.support.loopback import own_loopback
 
 Serve = Callable[[socket.socket], None]
 StartLoop = Callable[..., tuple[str, int]]
@@ -248,16 +247,14 @@ def test_ipv6_hosts_are_bracketed(instruments: Instruments) -> None:
 
 def test_stop_leaves_no_thread_and_frees_the_port(instruments: Instruments) -> None:
     """After stop all threads have ended, and the port can be bound again."""
-    # An address of this process's own: at 127.0.0.1 another process could be given the port meanwhile.
-    host = str(ipaddress.IPv4Address("127.1.0.0") + os.getpid() % 2**23)
     before = set(threading.enumerate())
-    server = MetricsServer(instruments.registry, host)
+    server = MetricsServer(instruments.registry, own_loopback())
     server.start()
     httpx.get(server.url, trust_env=False)
     server.stop()
     server.stop()
     assert set(threading.enumerate()) <= before
-    again = MetricsServer(instruments.registry, host, server.port)
+    again = MetricsServer(instruments.registry, own_loopback(), server.port)
     again.start()
     again.stop()
 

@@ -161,12 +161,31 @@ def test_a_command_that_cannot_run_fails_in_words(values: dict[str, Any], reason
     assert reason in str(failing(**values))
 
 
-def test_a_timeout_stops_the_command_and_keeps_its_output() -> None:
+class SettableLoop(asyncio.SelectorEventLoop):
+    """A loop whose clock can be set forward."""
+
+    ahead = 0.0
+
+    def time(self) -> float:
+        return super().time() + self.ahead
+
+
+def test_a_timeout_stops_the_command_and_keeps_its_output(tell: Fifo) -> None:
     """A timeout stops the command and fails with its output so far."""
-    error = failing(argv=["/bin/sh", "-c", "echo begun; exec sleep 1000"], timeout=0.5)
-    assert str(error) == "/bin/sh took longer than 0.5 s and was stopped"
-    assert error.result["stdout"] == "begun\n"
-    assert error.result["exit_code"] is None
+    loop = SettableLoop()
+
+    async def main() -> None:
+        command = ["/bin/sh", "-c", 'echo begun; echo > "$TELL"; exec sleep 1000']
+        task = asyncio.create_task(run_local(argv=command, env={"TELL": tell.path}, timeout=500))
+        await asyncio.to_thread(tell.line)
+        loop.ahead = 500
+        await task
+
+    with asyncio.Runner(loop_factory=lambda: loop) as runner, pytest.raises(ActionFailed) as caught:
+        runner.run(main())
+    assert str(caught.value) == "/bin/sh took longer than 500 s and was stopped"
+    assert caught.value.result["stdout"] == "begun\n"
+    assert caught.value.result["exit_code"] is None
 
 
 def test_cancelling_ends_the_whole_group(tell: Fifo, watch: Callable[[int], int]) -> None:
