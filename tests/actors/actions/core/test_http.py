@@ -634,6 +634,6 @@ def test_a_cancelled_handshake_leaves_no_connection_open() -> None:
             return connection
 
         with asyncio.run(main()) as connection:
-            connection.settimeout(30)
+            connection.settimeout(PATIENCE)
             while connection.recv(65536):
                 pass

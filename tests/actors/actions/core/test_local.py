@@ -11,7 +11,7 @@ import pytest
 
 from stretto.actors.actions import ActionFailed
 from stretto.actors.actions.core import local
-from tests.support.waiting import Fifo
+from tests.support.waiting import PATIENCE, Fifo
 
 run_local = local.local
 
@@ -50,7 +50,7 @@ def watch() -> Iterator[Callable[[int], int]]:
 def has_ended(pidfd: int) -> bool:
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
-    return bool(poll.poll(30_000))
+    return bool(poll.poll(1000 * PATIENCE))
 
 
 def cancel_after_line(fifo: Fifo, watch: Callable[[int], int], **values: Any) -> list[int]:
