@@ -19,8 +19,7 @@ MOST_LINES: Final = 400
 MOST_LINES_OF_A_CLASS: Final = 300
 
 MODULES_OF_FACES: Final = {
-    ("actors.gateway.server", "actors.operations", "answers"): "each frame is named by its module's word",
-    ("actors.gateway.server", "actors.operations", "requests"): "each frame is named by its module's word",
+    ("actors.gateway.http.endpoints", "actors.operations", "requests"): "each request is named by its module's word",
     ("actors.engine.engine", "actors.history", "reports"): "its functions have the names of the engine's methods",
     ("actors.engine.queries", "actors.history", "reports"): "its functions have the names of the engine's methods",
     ("actors.engine.requests", "actors.history", "reports"): "its functions have the names of the engine's methods",

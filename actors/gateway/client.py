@@ -106,12 +106,22 @@ class Client:
             yield from self._lines_of(request)
             return
         if isinstance(request, Watch):
-            yield from self._news_of(request)
+            with self._stream(request) as response:
+                yield from self._news_in(response)
             return
         answer = self.ask(request)
-        yield answer
-        if isinstance(request, Submit) and isinstance(answer, Accepted):
-            yield from self._news_of(Watch(answer.run))
+        if not (isinstance(request, Submit) and isinstance(answer, Accepted)):
+            yield answer
+            return
+        # Followed before its id is known to the caller, so that the outcome comes even if the daemon is stopped next.
+        try:
+            stream = self._stream(Watch(answer.run))
+        except (DaemonUnreachable, RequestRefused):
+            yield answer
+            raise
+        with stream as response:
+            yield answer
+            yield from self._news_in(response)
 
     def _lines_of(self, request: Export) -> Generator[Answer]:
         with closing(self._connect()) as connection, self._response(connection, _written(request)) as response:
@@ -121,19 +131,28 @@ class Client:
                 except msgspec.DecodeError as error:
                     raise self._misfit(error) from None
 
-    def _news_of(self, request: Watch) -> Generator[Answer]:
+    def _stream(self, request: Watch) -> http.client.HTTPResponse:
+        """Return the response of a stream. It ends with its connection, and the connection with it."""
+        connection = self._connect()
+        try:
+            response = self._response(connection, _written(request))
+        except BaseException:
+            connection.close()
+            raise
+        return response
+
+    def _news_in(self, response: http.client.HTTPResponse) -> Generator[Answer]:
         tasks: dict[str, Any] = {}
-        with closing(self._connect()) as connection, self._response(connection, _written(request)) as response:
-            for name, data in self._events(response):
-                if name == "bye":
-                    raise RequestRefused(Refused(data["code"], data["detail"]))
-                if name == "changes":
-                    tasks.update(data["tasks"])
-                    yield Progress(data["run"], data["status"], tasks.copy())
-                if name == "ended":
-                    tasks.update(data["tasks"])
-                    yield Ended(data["run"], data["status"], data["output"], data["errors"], tasks)
-                    return
+        for name, data in self._events(response):
+            if name == "bye":
+                raise RequestRefused(Refused(data["code"], data["detail"]))
+            if name == "changes":
+                tasks.update(data["tasks"])
+                yield Progress(data["run"], data["status"], tasks.copy())
+            if name == "ended":
+                tasks.update(data["tasks"])
+                yield Ended(data["run"], data["status"], data["output"], data["errors"], tasks)
+                return
 
     def _events(self, response: http.client.HTTPResponse) -> Iterator[tuple[str, dict[str, Any]]]:
         name, data = "message", b""
@@ -149,7 +168,9 @@ class Client:
 
     def _response(self, connection: http.client.HTTPConnection, written: Written) -> http.client.HTTPResponse:
         """Send a request and return the response, of which the body is not read yet, if it is not a refusal."""
-        headers = {"Content-Type": "application/json"} if written.body else {}
+        headers = {"Connection": "close"}  # the response then owns the socket
+        if written.body:
+            headers["Content-Type"] = "application/json"
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token}"
         try:

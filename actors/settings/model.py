@@ -80,6 +80,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         host: The address of probes and metrics.
         port: The port of probes and metrics. 0 takes any free port.
+        hosts: Names by which clients may call the port, besides its address and localhost.
         insecure_bind: Whether `host` may be an address that other machines reach.
         socket: The path of the UNIX socket for requests. None chooses a path by the user.
         watch: Whether changed definitions are reloaded.
@@ -88,6 +89,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     host: Text = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535, description="a port, 0 to 65535")] = PORT
+    hosts: Annotated[tuple[str, ...], Meta(description="a list of host names")] = ()
     insecure_bind: Annotated[bool, Meta(description="true or false")] = False
     socket: Annotated[str | None, Meta(description="a path, or null")] = None
     watch: Annotated[bool, Meta(description="true or false")] = True

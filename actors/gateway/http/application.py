@@ -9,6 +9,7 @@ from typing import Any, Final
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Router
 
+from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.problems import Problem, problem_of, written
 from stretto.definitions.errors import nearest
 from stretto.metrics import get_logger
@@ -35,10 +36,12 @@ class Application:
     Args:
         routes: The routes.
         paths: The paths of the routes, for the nearest one of a path that does not exist.
+        hosts: The names of the port.
     """
 
-    def __init__(self, routes: Sequence[BaseRoute], paths: Sequence[str]) -> None:
+    def __init__(self, routes: Sequence[BaseRoute], paths: Sequence[str], hosts: Hosts) -> None:
         self._paths = list(paths)
+        self._hosts = hosts
         self._router = Router(routes, redirect_slashes=False, default=self._not_found)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,6 +52,7 @@ class Application:
         response = _Response(send, request_id)
         try:
             _check_headers(scope["headers"])
+            self._hosts.check(scope)
             await self._router(scope, receive, response.send)
         except ClientGone as gone:
             _log.debug("client_lost", request=request_id, reason=str(gone))

@@ -3,7 +3,7 @@
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import pykka
@@ -16,6 +16,7 @@ from stretto.actors.gateway.http.callers import peer_of
 from stretto.actors.gateway.http.connections import Connection, Connections, configuration
 from stretto.actors.gateway.http.endpoints import Endpoints
 from stretto.actors.gateway.http.following import RunsFollowed
+from stretto.actors.gateway.http.hosts import Hosts
 from stretto.actors.gateway.http.probes import Probe, probe_routes
 from stretto.actors.gateway.socket_file import BACKLOG, CannotServe
 from stretto.actors.operations import API, ROUTES
@@ -67,9 +68,11 @@ class Gateway:
     Args:
         engine: The engine.
         probes: The probe of each path.
+        hosts: The names by which clients may call the port, besides its address and localhost.
     """
 
-    def __init__(self, engine: pykka.ActorRef[Any], probes: Mapping[str, Probe]) -> None:
+    def __init__(self, engine: pykka.ActorRef[Any], probes: Mapping[str, Probe], hosts: Sequence[str] = ()) -> None:
+        self._hosts = Hosts(hosts)
         self._engine = engine
         self._probes = probes
         self._followed = RunsFollowed(engine)
@@ -88,7 +91,7 @@ class Gateway:
         services: Services = await call(self._engine, EngineHost.services)
         routes = [*self._endpoints.routes(), *probe_routes(services.instruments.registry, self._probes)]
         paths = [*(API + route.path for route in ROUTES), *(route.path for route in routes)]
-        self._config = configuration(Application(routes, paths))
+        self._config = configuration(Application(routes, paths, self._hosts))
         pauses = services.instruments.accept_pauses
         self._acceptors = [Acceptor(each, self._connect, on_pause=pauses.inc) for each in listeners]
 
