@@ -103,7 +103,7 @@ class CustomersApi:
 class Hosts:
     """Hosts that releases are deployed to, and the releases.
 
-    - `GET /releases/VERSION`: an artefact and its digest, which the first host serves as well as any other.
+    - `GET /releases/VERSION`: an artefact and its digest.
     - `GET /release`, `PUT /release` with {"version": ...}: the installed version.
     - `PUT /traffic` with {"on": true or false}: whether the host serves users.
     - `GET /health`: 503 if the installed version ends with "-broken", on every third host.
