@@ -53,7 +53,9 @@ def test_inputs_of_a_file(tmp_path: Path) -> None:
     """`stretto run FILE --inputs FILE --json` checks 1,000 servers, prints one object, and exits with 0."""
     with LocalServers(checks := HealthChecks(), 1000) as servers:
         inputs = tmp_path / "servers.json"
-        inputs.write_text(json.dumps({"servers": [{**each, "team": "web"} for each in servers.addresses]}))
+        inputs.write_text(
+            json.dumps({"servers": [{**each, "team": "web"} for each in servers.addresses], "timeout": PATIENCE})
+        )
         process = stretto_run(EXAMPLES / "health_checks" / "health_checks.yaml", "--inputs", inputs, "--json")
     outcome = outcome_of(process)
     assert (outcome["workflow"], outcome["status"]) == ("ops.health_checks", "succeeded")

@@ -10,7 +10,7 @@ from typing import Any
 
 from local_servers import CustomersApi, HealthChecks, LocalServers
 
-from tests.support.harness import Bed, examples_engine, write_customers, write_log
+from tests.support.harness import PATIENCE, Bed, examples_engine, write_customers, write_log
 from tests.support.paths import EXAMPLES
 
 
@@ -25,7 +25,10 @@ def assert_at_rest(bed: Bed) -> None:
 
 def owned(servers: LocalServers) -> dict[str, Any]:
     """Return the inputs of the health checks, with a team for each server."""
-    return {"servers": [{**each, "team": f"team {number % 3}"} for number, each in enumerate(servers.addresses)]}
+    return {
+        "servers": [{**each, "team": f"team {number % 3}"} for number, each in enumerate(servers.addresses)],
+        "timeout": PATIENCE,
+    }
 
 
 def test_1000_servers_are_checked() -> None:
@@ -60,7 +63,7 @@ def test_too_many_unhealthy_servers_stop_the_check() -> None:
     """Beyond 2% unhealthy servers, no further one is checked, and the run fails with the number of these."""
     with LocalServers(checks := HealthChecks(), 100) as servers, examples_engine() as bed:
         broken = [{**servers.addresses[99], "team": "web"}] * 1000  # answers 503
-        outcome = bed.run("ops.health_checks", {"servers": broken})
+        outcome = bed.run("ops.health_checks", {"servers": broken, "timeout": PATIENCE})
         assert outcome.status == "failed"
         messages = [error["message"] for error in outcome.errors]
         assert any(re.fullmatch(r"\d+ of 1000 servers are not healthy", message) for message in messages), messages
@@ -101,7 +104,8 @@ def test_1000_customers_are_posted(tmp_path: Path) -> None:
     rows, posted = tmp_path / "rows.csv", tmp_path / "posted.jsonl"
     write_customers(rows, 1000)
     with LocalServers(api := CustomersApi()) as servers, examples_engine() as bed:
-        outcome = bed.run("shop.csv_to_api", {"rows": str(rows), "api": servers.url, "posted": str(posted)})
+        inputs = {"rows": str(rows), "api": servers.url, "posted": str(posted), "timeout": PATIENCE}
+        outcome = bed.run("shop.csv_to_api", inputs)
         assert (outcome.status, outcome.output) == ("succeeded", {"posted": 1000, "refused": []})
         assert (set(api.customers), api.requests) == ({str(number) for number in range(1000)}, 1010)
         lines = [json.loads(line) for line in posted.read_text().splitlines()]

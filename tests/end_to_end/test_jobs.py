@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from tests.support.harness import PATIENCE
 from tests.support.paths import EXAMPLES, ROOT
 
 STRETTO = Path(sys.executable).with_name("stretto")
+PATIENT = f"timeout={PATIENCE}"
+"""An input: on a busy machine, no request is sent again because its answer is late."""
 
 
 def stretto(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -49,7 +52,7 @@ def in_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_servers_are_checked(tmp_path: Path) -> None:
     """The hundredth server is not healthy, and its team is to be called."""
     with playground.health_checks(tmp_path, 100) as scene:
-        output = output_of(stretto("run", *scene.arguments))
+        output = output_of(stretto("run", *scene.arguments, PATIENT))
         assert isinstance(scene.world, HealthChecks)
         assert scene.world.checks == 100
     assert (output["checked"], output["teams_to_call"]) == (100, ["search"])
@@ -98,7 +101,7 @@ def test_rows_are_posted_by_a_daemon_with_its_store_in_postgresql(tmp_path: Path
         playground.csv_to_api(tmp_path, 120) as scene,
         serving(tmp_path, "--store", postgres_url) as daemon,
     ):
-        output = output_of(daemon.run(*scene.arguments))
+        output = output_of(daemon.run(*scene.arguments, PATIENT))
         assert isinstance(scene.world, CustomersApi)
         assert sorted(map(int, scene.world.customers)) == [number for number in range(120) if number != 7]
         assert scene.world.requests == 122  # busy for 0 and 100
@@ -175,9 +178,12 @@ def test_the_examples_are_valid() -> None:
     assert (done.returncode, done.stdout) == (0, "9 files: all is well\n")
 
 
-def test_the_playground_runs_a_job_and_says_how(capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_playground_runs_a_job_and_says_how(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     """It prints the command, passes further options on, and says what the servers have seen."""
-    assert playground.main("health_checks", "3", "--json") == 0
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert playground.main("health_checks", "3", "--json", PATIENT) == 0
     shown = capfd.readouterr()
     assert json.loads(shown.out)["output"]["checked"] == 3
     assert shown.err.startswith("$ stretto run docs/examples/health_checks/health_checks.yaml --inputs ")
