@@ -1,9 +1,7 @@
 """`stretto run` as a real process: exit codes, inputs, and what goes to which stream."""
 
 import json
-import os
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -23,6 +21,7 @@ from tests.support.harness import (
     write_workflow,
 )
 from tests.support.paths import EXAMPLES
+from tests.support.terminals import terminal
 
 LOGS = EXAMPLES / "log_lines"
 STRETTO = Path(sys.executable).with_name("stretto")
@@ -178,25 +177,13 @@ def test_wrong_usage_exits_with_2(tmp_path: Path, arguments: Sequence[str], told
 def test_progress_goes_to_a_terminal(tmp_path: Path) -> None:
     """With a terminal on standard error, progress is shown there, and standard output holds nothing but the output."""
     write_log(tmp_path / "app.jsonl", 1000)
-    master, terminal = os.openpty()
-    try:
-        with subprocess.Popen(
-            command(
-                LOGS / "log_lines.yaml", f"path={tmp_path / 'app.jsonl'}",
-                f"report={tmp_path / 'errors.jsonl'}", "--actions", LOGS / "log_actions.py",
-            ),
-            stdout=subprocess.PIPE, stderr=terminal, stdin=subprocess.DEVNULL,
-        ) as process:  # fmt: skip
-            stdout, _ = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 0
-        assert json.loads(stdout)["entries"] == 1000
-        assert select.select([master], [], [], 0)[0]
-        shown = os.read(master, 1_000_000).decode()
-        assert "tasks" in shown
-        assert "succeeded" in shown
-    finally:
-        os.close(terminal)
-        os.close(master)
+    inputs = [f"path={tmp_path / 'app.jsonl'}", f"report={tmp_path / 'errors.jsonl'}"]
+    with terminal(LOGS / "log_lines.yaml", *inputs, "--actions", LOGS / "log_actions.py") as shown:
+        code, output = shown.end()
+        assert code == 0
+        assert json.loads(output)["entries"] == 1000
+        assert "tasks" in shown.plain
+        assert "succeeded" in shown.plain
 
 
 def test_ctrl_c_cancels_the_run(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from stretto.actors import Engine, Outcome, RunHandle, action
 from stretto.actors.dispatch import Dispatcher
 from tests.support.paths import EXAMPLES
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 ACTIONS = sorted(EXAMPLES.rglob("*_actions.py"))
 
 
