@@ -58,7 +58,8 @@ class Daemon:
 
     def __init__(self, settings: Settings, config: str | None = None) -> None:
         self._settings = settings
-        self._protected: tuple[str, ...] = () if config is None else (config,)
+        own = (config, settings.serve.tokens_file)
+        self._protected: tuple[str, ...] = tuple(path for path in own if path is not None)
         self._state = "starting"
         self._events: asyncio.Queue[signal.Signals | None] = asyncio.Queue()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -128,6 +129,7 @@ class Daemon:
             pack_config=engine.pack_config, keystore=engine.keystore,
             rendered_commands=self._settings.core_local.rendered_cmd,
             store_key=engine.store_key, retain_days=engine.retain_days, retain_runs=engine.retain_runs,
+            retain_audit_days=self._settings.audit.retain_days,
             protected=self._protected, expression_limits=self._settings.expressions.as_limits(),
             files_read=self._settings.files.read, files_write=self._settings.files.write,
         )  # fmt: skip

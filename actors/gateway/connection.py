@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 from typing import Final
 
+from stretto.actors.access import Caller
 from stretto.actors.gateway.protocol import MAX_ANSWER_BYTES, MAX_REQUEST_BYTES, BadFrame, encode, read_request
-from stretto.actors.journal import Origin
 from stretto.actors.operations import Answer, Refused, Request
 from stretto.definitions.errors import LimitExceeded, StrettoError
 
@@ -55,13 +55,13 @@ class Connection:
     """Reads the one request, and sends answers.
 
     Attributes:
-        origin: The origin of the runs that the client starts.
+        caller: Who is at the other end.
     """
 
     def __init__(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, memory: RequestMemory, origin: Origin
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, memory: RequestMemory, caller: Caller
     ) -> None:
-        self.origin = origin
+        self.caller = caller
         self._reader = reader
         self._writer = writer
         self._memory = memory

@@ -14,7 +14,7 @@ from stretto.actors.dispatch import call, call_then
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.acceptor import Acceptor
 from stretto.actors.gateway.connection import READ_BYTES, Connection, RequestMemory
-from stretto.actors.gateway.socket_file import may_connect, origin_of
+from stretto.actors.gateway.socket_file import caller_of, may_connect
 from stretto.actors.journal import NoStore
 from stretto.actors.operations import OPERATIONS, Follower, Following, ProgressRelay, answers, ask, frames_of, requests
 from stretto.actors.outcome import RunHandle, abandoned
@@ -99,7 +99,7 @@ class Gateway:
         if task is None:
             raise RuntimeError("a connection must be served in a task of its own")
         peer = writer.get_extra_info("socket")
-        connection = Connection(reader, writer, self._memory, origin_of(peer))
+        connection = Connection(reader, writer, self._memory, caller_of(peer))
         self._clients.add(task)
         # A client that reads to the end would wait for a child's copy, too.
         withhold(peer)
@@ -153,7 +153,7 @@ class Gateway:
     # ---- requests
 
     async def _ask(self, request: Any, connection: Connection) -> None:
-        await connection.send(await ask(self._engine, request, connection.origin))
+        await connection.send(await ask(self._engine, request, connection.caller.origin, connection.caller.asks()))
 
     async def _submit(self, request: requests.Submit, connection: Connection) -> None:
         workflow = await self._find(request.workflow)
@@ -164,7 +164,7 @@ class Gateway:
                 lambda handle: self._accepted(handle.id, follower) if watched_from_the_start else None,
                 self._engine, Engine.submit, workflow, request.inputs,
                 self._relay if watched_from_the_start else None, idempotency_key=request.idempotency_key,
-                labels=request.labels, origin=connection.origin,
+                labels=request.labels, origin=connection.caller.origin, by=connection.caller.asks(),
             )  # fmt: skip
             await connection.send(answers.Accepted(handle.id, handle.workflow))
             if watched_from_the_start:
@@ -204,7 +204,7 @@ class Gateway:
         return answers.Ended(run_id, run["status"], run["output"], run["errors"], tasks)
 
     async def _export(self, request: requests.Export, connection: Connection) -> None:
-        frames = frames_of(await call(self._engine, Engine.export, request.run))
+        frames = frames_of(await call(self._engine, Engine.export, request.run, by=connection.caller.asks()))
         loop = asyncio.get_running_loop()
         while (frame := await loop.run_in_executor(self._workers, next, frames, None)) is not None:
             await connection.send(frame)

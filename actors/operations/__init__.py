@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from stretto.actors.operations.answers import (
         Accepted,
         Answer,
+        AuditAnswer,
         Described,
         Done,
         Ended,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from stretto.actors.operations.exporting import frames_of
     from stretto.actors.operations.live import Follower, Following, ProgressRelay
     from stretto.actors.operations.requests import (
+        Audit,
         Definition,
         Describe,
         Export,
@@ -67,7 +69,7 @@ else:
         __name__,
         {
             "answers": (
-                "Accepted Answer Described Done Ended EntriesAnswer ExportAnswer Found ItemAnswer "
+                "Accepted Answer AuditAnswer Described Done Ended EntriesAnswer ExportAnswer Found ItemAnswer "
                 "ItemsAnswer OutputAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer "
                 "WaitsAnswer WorkflowsAnswer"
             ),
@@ -77,7 +79,7 @@ else:
             "exporting": "frames_of",
             "live": "Follower Following ProgressRelay",
             "requests": (
-                "Definition Describe Export FindRun Item ItemOutput Items Prune Recover Rerun Run Runs "
+                "Audit Definition Describe Export FindRun Item ItemOutput Items Prune Recover Rerun Run Runs "
                 "Status Submit Watch Why Workflows"
             ),
             "stored": "REPORTS report",
@@ -92,6 +94,8 @@ __all__ = [
     "REQUESTS",
     "Accepted",
     "Answer",
+    "Audit",
+    "AuditAnswer",
     "Cancel",
     "ControlRequest",
     "Definition",

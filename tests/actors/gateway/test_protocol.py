@@ -65,6 +65,7 @@ REQUESTS = [
     (controls.SkipItem("r1", "t", 2), b'{"type":"skip_item","run":"r1","task":"t","index":2}'),
     (controls.RetryItem("r1", "t", 2), b'{"type":"retry_item","run":"r1","task":"t","index":2}'),
     (requests.Export("r1"), b'{"type":"export","run":"r1"}'),
+    (requests.Audit(5.5, "ci", "c", 7), b'{"type":"audit","since":5.5,"who":"ci","cursor":"c","limit":7}'),
     (requests.Prune(60.5, 10), b'{"type":"prune","older_than_seconds":60.5,"keep":10}'),
 ]
 ANSWERS = [
@@ -100,6 +101,7 @@ ANSWERS = [
     (answers.ItemAnswer({"index": 2}), b'{"type":"item","item":{"index":2}}'),
     (answers.OutputAnswer({"stdout": "x"}), b'{"type":"output","output":{"stdout":"x"}}'),
     (answers.WaitsAnswer([{"kind": "paused"}]), b'{"type":"why","reasons":[{"kind":"paused"}]}'),
+    (answers.AuditAnswer([{"who": "ci"}], None), b'{"type":"audit","entries":[{"who":"ci"}],"next":null}'),
     (answers.ExportAnswer({"id": "r1"}), b'{"type":"export","run":{"id":"r1"}}'),
     (answers.EntriesAnswer([msgspec.Raw(b'{"number":0}')]), b'{"type":"entries","entries":[{"number":0}]}'),
     (answers.Pruned(2), b'{"type":"pruned","runs":2}'),

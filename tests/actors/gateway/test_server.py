@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from stretto.actors.access import may, user_name
 from stretto.actors.gateway import connection as connections
 from stretto.actors.gateway import protocol, socket_file
 from stretto.actors.gateway.client import Client, DaemonUnreachable, NotYet, RequestRefused
 from stretto.actors.gateway.socket_file import CannotServe, SocketFile
 from stretto.actors.operations import answers, controls
 from stretto.actors.operations.answers import Refused
-from stretto.actors.operations.requests import Definition, Describe, Status, Submit, Watch, Workflows
+from stretto.actors.operations.requests import Audit, Definition, Describe, Status, Submit, Watch, Workflows
 from tests.support.gateways import with_gateway
 
 ECHO = Definition(
@@ -52,6 +53,24 @@ def test_a_run_is_accepted_and_its_outcome_told(tmp_path: Path) -> None:
         assert isinstance(ended, answers.Ended)
         assert (ended.status, ended.output, ended.errors) == ("succeeded", {"said": 3}, [])
         assert ended.tasks["echo"]["status"] == "succeeded"
+
+    with_gateway(tmp_path, test)
+
+
+def test_what_a_client_changes_is_audited_under_its_user(tmp_path: Path) -> None:
+    """The kernel says which user that is."""
+
+    async def test(client: Client) -> None:
+        accepted = await asyncio.to_thread(client.ask, Submit(SLEEP, follow=False))
+        assert isinstance(accepted, answers.Accepted)
+        await asyncio.to_thread(client.ask, controls.Cancel(accepted.run))
+        audit = await asyncio.to_thread(client.ask, Audit())
+        assert isinstance(audit, answers.AuditAnswer)
+        who = user_name(os.getuid())
+        assert [(each["who"], each["via"], each["source"], each["operation"]) for each in audit.entries] == [
+            (who, "cli", "local", "cancel"),
+            (who, "cli", "local", "submit"),
+        ]
 
     with_gateway(tmp_path, test)
 
@@ -200,7 +219,8 @@ def test_the_kernel_says_whose_runs_a_client_starts(
 
     monkeypatch.setattr(os, "getuid", lambda: daemon)
     peer: Any = Peer()
-    assert socket_file.origin_of(peer) == origin
+    assert socket_file.caller_of(peer).origin == origin
+    assert may(socket_file.caller_of(peer), "viewer") is (origin == "owner")
     assert socket_file.may_connect(peer) == (origin == "owner")
 
 
