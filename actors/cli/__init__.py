@@ -15,6 +15,8 @@ COMMANDS = {
     "rehearse": "Run workflows with scripted results instead of actions, on virtual time.",
     "serve": "Run the daemon, until a signal stops it.",
     "store": "Check, back up and upgrade a store of runs, or make its key.",
+    "tokens": "Make, list and revoke the tokens with which clients use a daemon.",
+    "audit": "Show who asked a daemon for which change.",
     "config": "Show the daemon's settings.",
     "graph": "Draw the tasks and transitions of WORKFLOW, a ref or the path of a file.",
     "actions": "List the actions that workflows can call, or show one.",

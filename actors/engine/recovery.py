@@ -15,6 +15,7 @@ from stretto.actors.engine.suspects import Suspects
 from stretto.actors.history import RunLoaded, RunNotLoaded
 from stretto.actors.journal import (
     Answers,
+    AuditEntries,
     Child,
     Ending,
     Happened,
@@ -345,14 +346,16 @@ class RunRecovery:
         """Fail a run that has no supervisor, and record its end."""
         self.end_unsupervised(run, failed_with(code, reason))
 
-    def end_unsupervised(self, run: Run, outcome: Outcome, answers: Answers = ()) -> None:
+    def end_unsupervised(self, run: Run, outcome: Outcome, answers: Answers = (), audit: AuditEntries = ()) -> None:
         """End a run that has no supervisor, and record its end. Its child runs are cancelled."""
         run_id = run.handle.id
         run.accepted.resolve(run.handle)
         ended = RunEnded(run_id, outcome, {})
         now = self._services.now()
         ending = Ending(outcome.status, None, outcome.errors, now)
-        happened = Happened(run_id=run_id, first=0, entries=(), secret=False, status=outcome.status, ending=ending)
+        happened = Happened(
+            run_id=run_id, first=0, entries=(), secret=False, status=outcome.status, ending=ending, audit=audit
+        )
         instruments = self._services.instruments.workflow(run.handle.workflow)
         instruments.run_finished(outcome.status, max(now - run.since, 0.0), now)
         self._services.journal.record(happened, ((self._engine, ended),), answers, run.family)

@@ -14,7 +14,7 @@ import pykka
 from msgspec import structs
 
 from stretto.actors.dispatch import Deferred
-from stretto.actors.journal import LOADING, Link, Reader, ReplayTrace, Suspicion, Suspicions
+from stretto.actors.journal import LOADING, AuditEntries, Link, Reader, ReplayTrace, Suspicion, Suspicions
 from stretto.actors.runs import PauseElapsed, RecoveryNoted, RunReleased
 from stretto.metrics import get_logger
 
@@ -126,11 +126,11 @@ class Suspects:
         self.flush()
         return broken
 
-    def release(self, run_id: str) -> Deferred:
+    def release(self, run_id: str, audit: AuditEntries = ()) -> Deferred:
         """Make a quarantined run a suspect again. `RunReleased` follows, and the answer, once that is durable."""
         answer = Deferred()
         self._suspects[run_id] = suspicion = Suspicion(run_id=run_id, noted_at=self._now())
-        changes = Suspicions(noted=(suspicion,), released=(run_id,))
+        changes = Suspicions(noted=(suspicion,), released=(run_id,), audit=audit)
         self._journal.record(changes, ((self._engine, RunReleased(run_id)),), ((answer, None),))
         return answer
 

@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from stretto.actors.journal.audit import AuditEntries, RequestedBy
 from stretto.definitions.conductor import Event
 from stretto.definitions.context import RunEnvironment
 from stretto.definitions.data import Data, FrozenDict, FrozenList
@@ -92,6 +93,10 @@ class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):
     """The limits on the run's expressions, which it keeps whatever the settings are later."""
     origin: Origin = "owner"
     labels: dict[str, str] = {}
+    requested_by: RequestedBy | None = None
+    """Who started it. None for a run that a program started in its own process, and for that of a sub-workflow."""
+    audit: AuditEntries = ()
+    """Written only if the run is accepted, and not restored with it."""
 
 
 class ItemStarted(msgspec.Struct, frozen=True):
@@ -190,6 +195,7 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True):
     outputs: tuple[KeptOutput, ...] = ()
     max_output_bytes: int = 0
     """How many bytes of texts of the run are kept."""
+    audit: AuditEntries = ()
 
 
 class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
@@ -220,6 +226,18 @@ class Suspicions(msgspec.Struct, frozen=True, kw_only=True):
     """Forget what was noted of these runs."""
     released: tuple[str, ...] = ()
     """Give quarantined runs the status `running` until they are recovered. They are in `noted` as well."""
+    audit: AuditEntries = ()
 
 
-Write: TypeAlias = RunAccepted | Happened | Suspicions
+class Audited(msgspec.Struct, frozen=True):
+    """Entries of the audit whose change is written nowhere, or elsewhere: a reload, an export."""
+
+    audit: AuditEntries
+
+
+Write: TypeAlias = RunAccepted | Happened | Suspicions | Audited
+
+
+def run_of(write: Write | None) -> str | None:
+    """Return the id of the run that a record is of, or None if it is of no run."""
+    return write.run_id if isinstance(write, RunAccepted | Happened) else None

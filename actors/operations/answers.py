@@ -121,6 +121,13 @@ class EntriesAnswer(msgspec.Struct, frozen=True, tag="entries"):
     entries: list[msgspec.Raw]
 
 
+class AuditAnswer(msgspec.Struct, frozen=True, tag="audit"):
+    """A page of the audit, as `reports.list_audit` returns it; `next` is the cursor of the next page."""
+
+    entries: list[dict[str, Any]]
+    next: str | None
+
+
 class Pruned(msgspec.Struct, frozen=True, tag="pruned"):
     """The number of deleted runs."""
 
@@ -145,5 +152,6 @@ Answer: TypeAlias = (
     | WaitsAnswer
     | ExportAnswer
     | EntriesAnswer
+    | AuditAnswer
     | Pruned
 )

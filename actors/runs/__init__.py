@@ -23,7 +23,6 @@ if TYPE_CHECKING:
         ExplainWaits,
         Forwarded,
         GraceElapsed,
-        OldRunRead,
         ParkWhenIdle,
         PauseElapsed,
         PermitsGranted,
@@ -62,7 +61,7 @@ else:
             "messages": (
                 "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
                 "ChildRefused ControlChild ControlRun DiscardRun ExplainWaits Forwarded GraceElapsed "
-                "OldRunRead ParkWhenIdle PauseElapsed PermitsGranted PruneDue RecoveryNoted ReportItemOutput "
+                "ParkWhenIdle PauseElapsed PermitsGranted PruneDue RecoveryNoted ReportItemOutput "
                 "ReportStatus RestartRun ReturnPermits RunCrashed RunEnded RunInterrupted RunParked RunPauseChanged "
                 "RunProgressed RunRecovered RunRefused RunReleased SharePermits StartChild WatchRun"
             ),
@@ -94,7 +93,6 @@ __all__ = [
     "Forwarded",
     "GraceElapsed",
     "Grant",
-    "OldRunRead",
     "ParkWhenIdle",
     "PauseElapsed",
     "PermitPool",

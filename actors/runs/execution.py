@@ -147,7 +147,8 @@ class RunExecution:
         if self.ended:
             raise IllegalTransition(f"the run {self.run_id} has ended")
         event = message.event(*message.arguments, at=self._now())
-        self.event(event)
+        with self.log.auditing(message.audit):
+            self.event(event)
         if isinstance(event, PropagatedRequest):
             self.propagation.pass_on(event)
 
@@ -177,8 +178,7 @@ class RunExecution:
         except Overran as overran:
             self._break_off(conductor, overran, event)
             raise
-        if self.log.durable:
-            self.log.note(event, conductor.mask)
+        self.log.note(event, conductor.mask)
         if conductor.status != before:
             request = request_implied_by(before, conductor.status, event.at)
             if request is not None:

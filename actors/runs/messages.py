@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from pykka import ActorRef
 
     from stretto.actors.dispatch import Deferred
-    from stretto.actors.journal import Child, KeptOutput, Origin, OutputsInMemory, ParentItem, Rerun, RunAccepted
+    from stretto.actors.journal import AuditEntries, Child, KeptOutput, Origin, OutputsInMemory, ParentItem
     from stretto.actors.outcome import Outcome
     from stretto.actors.runners import Finished
     from stretto.actors.runs.request import RunInputs
-    from stretto.definitions.conductor import Event, ItemCompleted, PropagatedRequest, ReusePlan, StartItem
+    from stretto.definitions.conductor import Event, ItemCompleted, PropagatedRequest, StartItem
     from stretto.definitions.data import FrozenDict
     from stretto.definitions.model import CoreActions, Task
 
@@ -53,6 +53,8 @@ class ControlRun(msgspec.Struct, frozen=True):
 
     event: Callable[..., Event]
     arguments: tuple[Any, ...] = ()
+    audit: AuditEntries = ()
+    """Recorded with the event."""
 
 
 class CatchUpWithParent(msgspec.Struct, frozen=True):
@@ -371,18 +373,8 @@ class RunReleased(msgspec.Struct, frozen=True):
     run_id: str
 
 
-class OldRunRead(msgspec.Struct, frozen=True):
-    """The run to rerun was read from the store. `reuse_plan` has the results to reuse, `origin` is the rerun's."""
-
-    accepted: RunAccepted
-    reuse_plan: ReusePlan | None
-    rerun: Rerun
-    origin: Origin
-    answer: Deferred
-
-
 class PruneDue(msgspec.Struct, frozen=True):
-    """Delete the ended runs that are past their retention."""
+    """Delete the ended runs, and the entries of the audit, that are past their retention."""
 
 
 class GraceElapsed(msgspec.Struct, frozen=True):

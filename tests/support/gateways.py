@@ -21,7 +21,9 @@ def with_gateway(folder: Path, test: Callable[[Client], Awaitable[None]], **sett
     with_port(folder, lambda client, _url: test(client), **settings)
 
 
-def with_port(folder: Path, test: Callable[[Client, str], Awaitable[None]], **settings: Any) -> None:
+def with_port(
+    folder: Path, test: Callable[[Client, str], Awaitable[None]], tokens_file: Path | None = None, **settings: Any
+) -> None:
     """Run a test as `with_gateway` does. It also gets the URL of the gateway's port."""
 
     async def fine() -> Check:
@@ -30,7 +32,7 @@ def with_port(folder: Path, test: Callable[[Client, str], Awaitable[None]], **se
     async def run() -> None:
         file = SocketFile(folder / "s")
         engine = Engine.start(**settings)
-        gateway = Gateway(engine, {"/healthz": fine})
+        gateway = Gateway(engine, {"/healthz": fine}, tokens_file=tokens_file)
         port, url = open_port("127.0.0.1", 0)
         await gateway.start(file.open(), port)
         try:

@@ -58,7 +58,8 @@ def list_runs(
     it has not ended, and no process has the store open: `stretto run --resume RUN` continues it.
 
     With --json: {"runs": [{id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, rerun_task,
-    origin, labels, child_count}], "next"}, with the whole ids; of an interrupted run also {interrupted: true}.
+    origin, labels, requested_by, child_count}], "next"}, with the whole ids; of an interrupted run also {interrupted:
+    true}.
     """
     children: Literal["listed", "folded"] = "listed" if everything else "folded"
     query = Runs(status, workflow, since, labels, search, children, cursor, limit)

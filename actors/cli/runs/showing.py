@@ -49,8 +49,9 @@ def show(
     --limit and --cursor apply to --items.
 
     With --json: {id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, rerun_task, origin,
-    labels, child_count, deadline, inputs, output, errors, tasks, children}, of a quarantined run also {quarantine:
-    {run, at, reason}}, of an interrupted run also {interrupted: true}, with --items also {items, next}.
+    labels, requested_by, child_count, deadline, inputs, output, errors, tasks, children}, of a quarantined run also
+    {quarantine: {run, at, reason}}, of an interrupted run also {interrupted: true}, with --items also {items, next}.
+    requested_by is {who, via}, or null.
     """
     shown = source.ask(Run(run), RunAnswer).run
     source.mark_interrupted([shown])
@@ -85,7 +86,7 @@ def _show_run(run: dict[str, Any], clock: Clock) -> None:
     show_fields(
         [
             ("run", run["id"]), ("workflow", run["workflow"]), ("status", shown_status(run)),
-            ("labels", format_labels(run.get("labels"))),
+            ("labels", format_labels(run.get("labels"))), ("by", _starter(run.get("requested_by"))),
             ("accepted", clock.format(run["accepted_at"])), ("ended", clock.format(run["ended_at"])),
             ("took", between(run["accepted_at"], run["ended_at"])), ("deadline", clock.format(run.get("deadline"))),
             ("child of", run["parent"]), ("rerun of", rerun), ("origin", run["origin"]),
@@ -160,6 +161,11 @@ def export(source: Source, *, run: str, as_json: bool) -> None:
 def _quarantine_of(run: dict[str, Any]) -> str:
     above = "" if run["quarantine"]["run"] == run["id"] else f"the run {run['quarantine']['run']} above it is "
     return f"{above}{run['quarantine']['reason']}"
+
+
+def _starter(requested_by: dict[str, str] | None) -> str:
+    """Return who started a run, and how, for people."""
+    return "" if requested_by is None else f"{requested_by['who']} ({requested_by['via']})"
 
 
 def _data(value: Any) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from stretto.actors.access import CannotUseTokensFile
 from stretto.actors.cli.findings import give_up_with_findings
 from stretto.actors.cli.support.exit_codes import FAILED, UNREACHABLE, USAGE, give_up
 from stretto.actors.gateway import DaemonUnreachable, RequestRefused
@@ -11,7 +12,14 @@ from stretto.actors.journal import CannotOpenStore, StoreInUse, StoreLost, Store
 from stretto.actors.outcome import RunWasParked
 from stretto.definitions.errors import InvalidDefinition, StrettoError
 
-_UNREACHABLE: Final = (DaemonUnreachable, CannotOpenStore, StoreUnavailable, StoreLost, RunWasParked)
+_UNREACHABLE: Final = (
+    DaemonUnreachable,
+    CannotOpenStore,
+    StoreUnavailable,
+    StoreLost,
+    RunWasParked,
+    CannotUseTokensFile,
+)
 _DAMAGED: Final = frozenset({"cannot_replay", "unreadable_record"})
 """The codes of damage in a store. Importing the classes would import the database libraries."""
 _REFUSED_AS_UNREACHABLE: Final = _DAMAGED | frozenset(
