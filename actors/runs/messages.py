@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pykka import ActorRef
 
@@ -333,42 +333,7 @@ class RunParked(msgspec.Struct, frozen=True):
     why: str = "the engine was stopped"
 
 
-class RunRecovered(msgspec.Struct, frozen=True):
-    """A run is in progress again, in the state that the journal has.
-
-    `children` are the runs of its sub-workflows, each with the request that it may have missed.
-    """
-
-    run_id: str
-    children: Mapping[str, PropagatedRequest | None]
-
-
 # ---- to the engine: from itself
-
-
-class RestartRun(msgspec.Struct, frozen=True):
-    """Recover a run whose supervisor has failed. `flushed` says that all its entries are durable."""
-
-    run_id: str
-    flushed: bool
-
-
-class RecoveryNoted(msgspec.Struct, frozen=True):
-    """These runs are durably noted as being recovered: they may be loaded."""
-
-    run_ids: tuple[str, ...]
-
-
-class PauseElapsed(msgspec.Struct, frozen=True):
-    """The pause is over before a run is recovered whose last recovery crashed the engine."""
-
-    run_id: str
-
-
-class RunReleased(msgspec.Struct, frozen=True):
-    """A quarantined run is durably released, to be recovered."""
-
-    run_id: str
 
 
 class OldRunRead(msgspec.Struct, frozen=True):
