@@ -18,7 +18,7 @@ from stretto.actors.journal import LOADING, RESTARTED, ReplayTrace, Suspicion
 LONE_CRASHES: Final = 2
 """Crashes at the same place of a run's lone replay that quarantine it. A place is a matter of microseconds."""
 MOST_LONE_CRASHES: Final = 10
-"""Crashes in a row while a run was alone that quarantine it, wherever they came in its replay, or unknown where."""
+"""Crashes in a row while a run was alone that quarantine it, wherever they came in its replay."""
 
 
 class Step(NamedTuple):
@@ -86,7 +86,8 @@ def cause_of_quarantine(judged: Suspicion, trace: ReplayTrace) -> str | None:
         quarantined = crashes >= STEPS[-1].crashes or _came_soon(places)
     else:
         what = "while it alone was being recovered"
-        quarantined = crashes >= MOST_LONE_CRASHES or (len(places) >= LONE_CRASHES and places[-1] == places[-2])
+        most = MOST_LONE_CRASHES if places else STEPS[-1].crashes  # restarted items may have been in flight
+        quarantined = crashes >= most or (len(places) >= LONE_CRASHES and places[-1] == places[-2])
     if not quarantined:
         return None
     return f"the engine crashed {'twice' if crashes == LONE_CRASHES else f'{crashes} times'} {what}"

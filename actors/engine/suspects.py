@@ -151,6 +151,7 @@ class Suspects:
     def note(self, run_ids: tuple[str, ...]) -> None:
         """Note runs that are recovered together. `RecoveryNoted` follows once that is durable."""
         self._noted.update(run_ids)
+        self._cleared = [each for each in self._cleared if each not in self._noted]  # a supervisor has crashed
         now = self._now()
         self._unwritten += [Suspicion(run_id=run_id, noted_at=now) for run_id in run_ids]
         self._write(RecoveryNoted(run_ids))

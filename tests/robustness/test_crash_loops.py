@@ -23,7 +23,7 @@ from tests.support.daemons import STRETTO
 from tests.support.harness import PATIENCE
 from tests.support.poisoned_daemons import Daemon, Place
 
-MOST_CRASHES = 12
+MOST_CRASHES = 36
 """Five, unless the machine is so slow that the action ends the process later than 25 ms after its start."""
 KILLER = """
 version: "1.0.0"
