@@ -28,12 +28,16 @@ class Past:
     """The known times of a run that was in progress before the first look.
 
     Attributes:
-        seconds: The time since it was accepted.
+        seconds: The time since it was accepted, or None if that is not known.
         tasks: {name: (visit, seconds since its start, seconds since its end or None)} of the last visits.
     """
 
-    seconds: float
+    seconds: float | None
     tasks: Mapping[str, tuple[int, float, float | None]]
+
+
+UNKNOWN_PAST: Final = Past(None, {})
+"""The past of a run that a daemon without a store has in progress."""
 
 
 def past_of(run: Mapping[str, Any], now: datetime) -> Past:
@@ -77,7 +81,7 @@ class Stopwatch:
 
     def __init__(self, now: float) -> None:
         """Measure a run that begins now, on a monotonic clock. `know_past` is for any other."""
-        self._began = now
+        self._began: float | None = now
         self._now = now
         self._past: Past | None = None
         self._visits: dict[str, _Visit] = {}
@@ -86,7 +90,7 @@ class Stopwatch:
 
     def know_past(self, past: Past) -> None:
         """Take over the times of a run that was in progress before. Its earlier work counts in no rate."""
-        self._began = self._now - past.seconds
+        self._began = None if past.seconds is None else self._now - past.seconds
         self._past = past
 
     def move_to(self, now: float) -> None:
@@ -111,9 +115,9 @@ class Stopwatch:
                 visit.ended = now
             self._counts[name] = done, items["total"]
 
-    def run_seconds(self) -> float:
-        """Return how long the run has taken so far."""
-        return self._now - self._began
+    def run_seconds(self) -> float | None:
+        """Return how long the run has taken so far, or None if its begin is not known."""
+        return None if self._began is None else self._now - self._began
 
     def task_seconds(self, name: str) -> float | None:
         """Return how long the last visit of a task has taken so far, or None if it began before the first look."""

@@ -20,8 +20,9 @@ def plain_line(progress: RunProgressed, stopwatch: Stopwatch) -> str:
     tasks = wording.tasks_written(progress.tasks)
     current = [name for name, task in tasks.items() if task["status"] in {"running", "delayed", "held"}]
     elapsed = wording.duration(stopwatch.run_seconds())
+    status = f"{progress.status} for {elapsed}" if elapsed else progress.status
     parts = [
-        f"run {progress.run_id[-wording.SHORT_ID :]}: {progress.status} for {elapsed}, {wording.tasks_ended(tasks)}",
+        f"run {progress.run_id[-wording.SHORT_ID :]}: {status}, {wording.tasks_ended(tasks)}",
         *(_task(name, tasks[name], stopwatch) for name in current[:MAX_TASKS]),
     ]
     if len(current) > MAX_TASKS:

@@ -14,6 +14,7 @@ from stretto.actors.operations import Answer, Ended, Run, RunAnswer, Status, Sta
 
 if TYPE_CHECKING:
     from stretto.actors.cli.progress.modes import Mode
+    from stretto.actors.cli.progress.pace import Past
     from stretto.actors.cli.runs.daemon import DaemonRuns
 
 
@@ -36,7 +37,7 @@ def watch(source: Source, *, run: str, progress: "Mode | None", as_json: bool) -
 
     status = source.ask(Status(run), StatusAnswer).run
     if isinstance(source, DaemonRuns):
-        ended = _follow(source, run, progress or ("none" if as_json else None), as_json=as_json)
+        ended = _follow(source, status, progress or ("none" if as_json else None), as_json=as_json)
     else:
         ended = _stored_end(source, status)
     if as_json:
@@ -47,19 +48,18 @@ def watch(source: Source, *, run: str, progress: "Mode | None", as_json: bool) -
     sys.exit(0 if ended.status == "succeeded" else FAILED)
 
 
-def _follow(source: "DaemonRuns", run: str, mode: "Mode | None", *, as_json: bool) -> Ended:
-    from datetime import UTC, datetime
-
+def _follow(source: "DaemonRuns", status: dict[str, Any], mode: "Mode | None", *, as_json: bool) -> Ended:
     from stretto.actors.cli.progress.modes import watching
-    from stretto.actors.cli.progress.pace import past_of
     from stretto.actors.cli.support.daemon_events import Interrupted, answers_and_interrupts
     from stretto.actors.operations import Progress, Watch
     from stretto.actors.runs import RunProgressed
 
-    past = past_of(source.ask(Run(run), RunAnswer).run, datetime.now(UTC))
+    run = status["id"]
     with watching(mode, "WARNING") as view, answers_and_interrupts(source.client, Watch(run)) as next_event:
         if view.view is not None:
-            view.view.tell(past)
+            view.view.tell(_past(source, run))
+            # A daemon sends the present state to the first of several watchers only.
+            view.view.tell(RunProgressed(run, status["status"], status["tasks"]))
         while True:
             event = next_event()
             if isinstance(event, Progress):
@@ -74,6 +74,19 @@ def _follow(source: "DaemonRuns", run: str, mode: "Mode | None", *, as_json: boo
                 give_up(f"interrupted; the run {run} continues", INTERRUPTED)
             elif isinstance(event, Exception):
                 raise event
+
+
+def _past(source: Source, run: str) -> "Past":
+    """Return the past of a run. A daemon without a store, or whose store is unavailable, does not know it."""
+    from datetime import UTC, datetime
+
+    from stretto.actors.cli.progress.pace import UNKNOWN_PAST, past_of
+    from stretto.actors.gateway import RequestRefused
+
+    try:
+        return past_of(source.ask(Run(run), RunAnswer).run, datetime.now(UTC))
+    except RequestRefused:
+        return UNKNOWN_PAST
 
 
 def _stored_end(source: Source, status: dict[str, Any]) -> Ended:

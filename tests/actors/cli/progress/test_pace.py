@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stretto.actors.cli.progress.pace import LEAST_CHANGES, Past, Stopwatch, past_of
+from stretto.actors.cli.progress.pace import LEAST_CHANGES, UNKNOWN_PAST, Past, Stopwatch, past_of
 from tests.support.progress import progress, task
 
 
@@ -102,3 +102,12 @@ def test_the_past_of_a_run_is_in_its_report() -> None:
     }
     past = past_of(report, datetime(2026, 11, 26, 1, 30, 40, tzinfo=UTC))
     assert past == Past(30.0, {"a": (2, 20.0, None), "b": (1, 30.0, 10.0)})
+
+
+def test_nobody_knows_how_long_a_run_without_a_past_has_taken() -> None:
+    """But it has a rate."""
+    stopwatch = Stopwatch(0.0)
+    stopwatch.know_past(UNKNOWN_PAST)
+    stopwatch.look_at(progress(a=task(done=900)), 0.0)
+    stopwatch.look_at(progress(a=task(done=910)), 5.0)
+    assert (stopwatch.run_seconds(), stopwatch.task_seconds("a"), stopwatch.rate("a")) == (None, None, 2.0)
