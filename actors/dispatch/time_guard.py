@@ -15,13 +15,11 @@ Only pure functions may be guarded: the exception may come after any step of the
 
 import ctypes
 import logging
-import sys
 import threading
 import time
 from collections.abc import Callable
 from threading import get_ident
-from types import FrameType
-from typing import Final, Protocol, TypeVar, TypeVarTuple
+from typing import Any, Final, Protocol, TypeVar, TypeVarTuple
 
 LOOKS: Final = 10
 """How often the watcher looks in the time of the limit."""
@@ -29,8 +27,8 @@ LOOKS: Final = 10
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-Find = Callable[[FrameType], FrameType | None]
-"""Returns the frame of the piece of work that a thread runs, given its innermost frame, or None."""
+Find = Callable[[int], Any]
+"""Returns the piece of work that a thread runs, given its identifier, or None. Each piece is an object of its own."""
 
 logger = logging.getLogger("stretto.actors")
 
@@ -46,12 +44,12 @@ class Overran(Exception):
 
     Attributes:
         seconds: The limit.
-        frame: The frame of the piece of work.
+        work: The piece of work.
     """
 
-    def __init__(self, seconds: float, frame: FrameType) -> None:
+    def __init__(self, seconds: float, work: Any) -> None:
         self.seconds = seconds
-        self.frame = frame
+        self.work = work
         super().__init__(f"it still ran after {seconds:g} s")
 
 
@@ -81,8 +79,8 @@ class _GuardedThread:
         ident: The thread's identifier.
         armed: Whether a call is in progress.
         fresh: Whether a call has begun since the last look.
-        broken: The frame of the work because of which the call was broken off, or None.
-        work: The frame of the work that ran at the last look.
+        broken: The work because of which the call was broken off, or None.
+        work: The work that ran at the last look.
         looks: At how many further looks in a row it ran.
     """
 
@@ -91,8 +89,8 @@ class _GuardedThread:
     def __init__(self, ident: int) -> None:
         self.ident = ident
         self.armed = self.fresh = False
-        self.broken: FrameType | None = None
-        self.work: FrameType | None = None
+        self.broken: Any = None
+        self.work: Any = None
         self.looks = 0
 
 
@@ -215,7 +213,7 @@ class TimeGuard:
             lively, thread.fresh = thread.fresh, False
             thread.work, thread.looks = None, 0
             return lively
-        work = thread.broken or self._find(sys._current_frames()[thread.ident])  # noqa: SLF001 - the documented name
+        work = thread.broken or self._find(thread.ident)
         if work is None or work is not thread.work:
             thread.work, thread.looks = work, 0
             return True
@@ -226,7 +224,7 @@ class TimeGuard:
         return True
 
     @staticmethod
-    def _break_off(thread: _GuardedThread, work: FrameType) -> None:
+    def _break_off(thread: _GuardedThread, work: Any) -> None:
         """Raise the exception in an armed thread. The lock is held."""
         thread.broken = work
         _set_async_exception(thread.ident, ctypes.py_object(_BreakOff))
