@@ -2,6 +2,7 @@
 
 import queue
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from stretto.actors import RunHandle, action
 from stretto.actors.journal.key_files import keyring_for
 from stretto.actors.journal.opening import open_store
-from stretto.definitions.conductor import Command, Conductor, Event, FinishRun, ItemCompleted, PauseRequested
+from stretto.actors.runs.supervisor import RunSupervisor
+from stretto.definitions.conductor import Command, Conductor, ItemCompleted, PauseRequested
 from stretto.definitions.expressions.base import budget
 from tests.support.engines import Bench, outcome_of
 from tests.support.waiting import PATIENCE
@@ -28,12 +30,6 @@ tasks:
     action: core.noop
     input: {{x: "<% item() + 1 %>"}}
 """
-OTHER = """
-ref: feed.other
-tasks:
-  - {name: a, action: core.noop, next: [{do: [b]}]}
-  - {name: b, action: core.noop}
-"""
 
 
 @action("feed.note")
@@ -49,9 +45,7 @@ class Steps:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.units: list[int] = []
         self.at_first: Callable[[str], object] = lambda _run_id: None
-        self.other_ended_at: int | None = None
-        """The number of steps after which the other run has ended."""
-        plain, on = Conductor.step, Conductor.on
+        plain = Conductor.step
 
         def step(conductor: Conductor) -> list[Command]:
             if not self.units:
@@ -61,14 +55,7 @@ class Steps:
             self.units.append(conductor.units_spent() - before)
             return commands
 
-        def note_end(conductor: Conductor, event: Event) -> list[Command]:
-            commands = on(conductor, event)
-            if conductor.workflow.ref == "feed.other" and any(isinstance(each, FinishRun) for each in commands):
-                self.other_ended_at = len(self.units)
-            return commands
-
         monkeypatch.setattr(Conductor, "step", step)
-        monkeypatch.setattr(Conductor, "on", note_end)
 
 
 @pytest.fixture
@@ -92,21 +79,22 @@ def entries_of(url: str, run: RunHandle) -> list[Any]:
         return list(store.reader.entries(run.id, 0, 2 * ITEMS))
 
 
-def test_other_runs_have_turns_between_two_portions(start_bench: Callable[..., Bench], steps: Steps) -> None:
-    """No turn evaluates much more than a portion, and a run that comes after the first one ends before the last."""
-    bench = start_bench()
-    other = bench.write(OTHER)
-    submissions: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    steps.at_first = lambda _run_id: submissions.put(bench.proxy.submit(other))
-    run = submitted(bench)
-    beside = submissions.get(timeout=PATIENCE).get(timeout=PATIENCE)
-    assert outcome_of(beside).status == "succeeded"
-    outcome = outcome_of(run)
-    assert outcome.status == "succeeded"
+def test_each_portion_has_a_turn_of_its_own(
+    start_bench: Callable[..., Bench], steps: Steps, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that other runs have turns between them, and no turn evaluates much more than a portion."""
+    steps_at_turn_ends = [0]
+    end_turn = RunSupervisor.on_turn_end
+
+    def count(supervisor: RunSupervisor) -> None:
+        end_turn(supervisor)
+        steps_at_turn_ends.append(len(steps.units))
+
+    monkeypatch.setattr(RunSupervisor, "on_turn_end", count)
+    assert outcome_of(submitted(start_bench())).status == "succeeded"
     assert max(steps.units) <= PORTION
     assert len(steps.units) > ITEMS * 20 // PORTION
-    assert steps.other_ended_at is not None
-    assert steps.other_ended_at < len(steps.units)
+    assert max(after - before for before, after in pairwise(steps_at_turn_ends)) == 1
 
 
 def test_a_request_waits_for_the_end_of_the_event(
