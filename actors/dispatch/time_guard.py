@@ -6,22 +6,21 @@
                           |       |       |     |
     watcher thread      looks   looks   looks  raises in the guarded thread
 
-The watcher looks at the armed calls ten times per limit. If the same piece of work runs at eleven further looks in a
-row, the call is broken off. Looks are counted, not seconds, so that a process that was suspended breaks off nothing.
-While no call is armed, the watcher sleeps without a timeout.
+The watcher looks at the armed calls ten times per limit. If the same piece of work has used the limit of CPU time since
+the first look at it, the call is broken off. It is the time of the thread alone, so that nothing is broken off because
+the machine is busy with other things, or because the process was suspended. While no call is armed, the watcher sleeps
+without a timeout.
 
 Only pure functions may be guarded: the exception may come after any step of theirs.
 """
 
 import ctypes
 import logging
-import sys
 import threading
 import time
 from collections.abc import Callable
 from threading import get_ident
-from types import FrameType
-from typing import Final, Protocol, TypeVar, TypeVarTuple
+from typing import Any, Final, Protocol, TypeVar, TypeVarTuple
 
 LOOKS: Final = 10
 """How often the watcher looks in the time of the limit."""
@@ -29,8 +28,8 @@ LOOKS: Final = 10
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-Find = Callable[[FrameType], FrameType | None]
-"""Returns the frame of the piece of work that a thread runs, given its innermost frame, or None."""
+Find = Callable[[int], Any]
+"""Returns the piece of work that a thread runs, given its identifier, or None. Each piece is an object of its own."""
 
 logger = logging.getLogger("stretto.actors")
 
@@ -46,12 +45,12 @@ class Overran(Exception):
 
     Attributes:
         seconds: The limit.
-        frame: The frame of the piece of work.
+        work: The piece of work.
     """
 
-    def __init__(self, seconds: float, frame: FrameType) -> None:
+    def __init__(self, seconds: float, work: Any) -> None:
         self.seconds = seconds
-        self.frame = frame
+        self.work = work
         super().__init__(f"it still ran after {seconds:g} s")
 
 
@@ -81,19 +80,25 @@ class _GuardedThread:
         ident: The thread's identifier.
         armed: Whether a call is in progress.
         fresh: Whether a call has begun since the last look.
-        broken: The frame of the work because of which the call was broken off, or None.
-        work: The frame of the work that ran at the last look.
-        looks: At how many further looks in a row it ran.
+        broken: The work because of which the call was broken off, or None.
+        work: The work that ran at the last look.
+        began: The CPU time of the thread at the first look at that work, in seconds.
     """
 
-    __slots__ = ("armed", "broken", "fresh", "ident", "looks", "work")
+    __slots__ = ("armed", "began", "broken", "fresh", "ident", "work")
 
     def __init__(self, ident: int) -> None:
         self.ident = ident
         self.armed = self.fresh = False
-        self.broken: FrameType | None = None
-        self.work: FrameType | None = None
-        self.looks = 0
+        self.broken: Any = None
+        self.work: Any = None
+        self.began = 0.0
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of the thread, which has to be alive; a clock on systems that do not tell it."""
+        if not hasattr(time, "pthread_getcpuclockid"):
+            return time.monotonic()
+        return time.clock_gettime(time.pthread_getcpuclockid(self.ident))
 
 
 class TimeGuard:
@@ -106,7 +111,7 @@ class TimeGuard:
         """Guard nothing yet.
 
         Args:
-            seconds: How long one piece of work may run. It is broken off up to two fifths of that later.
+            seconds: The CPU time that one piece of work may use. It is broken off up to two fifths of that later.
             find: Finds the piece of work that a thread runs. It is called on the watcher's thread.
         """
         self.seconds = seconds
@@ -213,20 +218,20 @@ class TimeGuard:
         """Break a call off if it is time. Return whether a call is in progress, or was since the last look."""
         if thread.fresh or not thread.armed:
             lively, thread.fresh = thread.fresh, False
-            thread.work, thread.looks = None, 0
+            thread.work = None
             return lively
-        work = thread.broken or self._find(sys._current_frames()[thread.ident])  # noqa: SLF001 - the documented name
+        work = thread.broken or self._find(thread.ident)
         if work is None or work is not thread.work:
-            thread.work, thread.looks = work, 0
+            # A thread that is armed is alive: it would need the lock to be disarmed.
+            thread.work, thread.began = work, thread.cpu_seconds()
             return True
-        thread.looks += 1
-        if thread.looks > LOOKS:  # one more, because the first one may have been late
+        if thread.cpu_seconds() - thread.began >= self.seconds:
             # Also at each later look, for something may have swallowed the exception: `__del__` does.
             self._break_off(thread, work)
         return True
 
     @staticmethod
-    def _break_off(thread: _GuardedThread, work: FrameType) -> None:
+    def _break_off(thread: _GuardedThread, work: Any) -> None:
         """Raise the exception in an armed thread. The lock is held."""
         thread.broken = work
         _set_async_exception(thread.ident, ctypes.py_object(_BreakOff))

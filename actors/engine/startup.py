@@ -30,7 +30,7 @@ from stretto.actors.locating import is_folder
 from stretto.actors.packs import PackConfiguration, Source, read_pack_configuration
 from stretto.actors.runners import Runners
 from stretto.actors.runs import MAX_RUNS, PermitPool, PruneDue, Services, SharePermits
-from stretto.definitions.expressions import LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits, evaluation_in
+from stretto.definitions.expressions import LEAST_MAX_BYTES, LEAST_MAX_COST, MOST, ExpressionLimits, evaluation_of
 from stretto.metrics import MAX_WORKFLOWS, Instruments, MetricsServer, configure_logging, get_logger
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def start_parts(options: EngineOptions) -> EngineParts:
             server.start()
             stack.add("metrics", server.stop)
             metrics_url = server.url
-        guard = TimeGuard(EVALUATION_SECONDS, evaluation_in)
+        guard = TimeGuard(EVALUATION_SECONDS, evaluation_of)
         stack.add("time guard", guard.stop)
         dispatcher = Dispatcher(options.dispatchers)
         stack.add("dispatcher", dispatcher.stop)

@@ -118,7 +118,7 @@ class RunEnding:
         Returns:
             The run's outcome without a store, else None.
         """
-        error = stopped_error(overran.frame, overran.seconds)
+        error = stopped_error(overran.work, overran.seconds)
         self._telemetry.evaluation_stopped(error)
         if not log.durable:
             self._items.stop()

@@ -19,7 +19,7 @@ _log = get_logger("stretto.items")
 def unrendered_failure(error: ExpressionError | Overran, services: Services, ids: dict[str, Any]) -> Failure:
     """Return the failure of an item whose input cannot be rendered. An evaluation that was stopped is counted."""
     if isinstance(error, Overran):
-        error = stopped_error(error.frame, error.seconds)
+        error = stopped_error(error.work, error.seconds)
         services.instruments.evaluations_stopped.inc()
         _log.error("evaluation_stopped", place=str(error.place), expression=error.expression, **ids)
     kind = error.code if isinstance(error, ExpressionLimitExceeded) else "expression"

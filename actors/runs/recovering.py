@@ -107,7 +107,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
 
     def _break_off(self, conductor: Conductor, overran: Overran) -> None:
         """Leave the run as it is in the store: a replay that takes too long says nothing of the run's own events."""
-        error = stopped_error(overran.frame, overran.seconds)
+        error = stopped_error(overran.work, overran.seconds)
         self._run.telemetry.evaluation_stopped(error)
         reason = conductor.mask.text(f"its replay was broken off: {error}")
         self._not_loaded(RunNotLoaded(self._run.run_id, reason, "at the next start"))

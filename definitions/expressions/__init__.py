@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         Scope,
         TaskNamespace,
     )
-    from stretto.definitions.expressions.base.running import evaluation, evaluation_in
+    from stretto.definitions.expressions.base.running import RUNNING, evaluation_of, this_thread
     from stretto.definitions.expressions.both_forms import EACH_PREFIX
     from stretto.definitions.expressions.conditions import AllOf, NoneOf
     from stretto.definitions.expressions.failures import stop_reason, stopped_error
@@ -60,7 +60,7 @@ else:
             "base.limits": "DEFAULT_LIMITS LEAST_MAX_BYTES LEAST_MAX_COST MOST UNRECORDED_LIMITS ExpressionLimits",
             "base.moment": "Moment",
             "base.namespaces": "ABSENT Completion InFull Namespace Read Readable Scope TaskNamespace",
-            "base.running": "evaluation evaluation_in",
+            "base.running": "RUNNING evaluation_of this_thread",
             "both_forms": "EACH_PREFIX",
             "conditions": "AllOf NoneOf",
             "arguments": "type_name",
@@ -83,6 +83,7 @@ __all__ = [
     "LEAST_MAX_COST",
     "MOST",
     "RESERVED_FUNCTIONS",
+    "RUNNING",
     "UNRECORDED_LIMITS",
     "AllOf",
     "Completion",
@@ -111,10 +112,10 @@ __all__ = [
     "TextSandbox",
     "compile_condition",
     "compile_text",
-    "evaluation",
-    "evaluation_in",
+    "evaluation_of",
     "parse",
     "stop_reason",
     "stopped_error",
+    "this_thread",
     "type_name",
 ]

@@ -1,7 +1,6 @@
 """Errors of expressions, worded for the author of the definition."""
 
 from collections.abc import Callable, Iterable
-from types import FrameType
 
 from stretto.definitions.errors import (
     ExpressionError,
@@ -13,7 +12,7 @@ from stretto.definitions.errors import (
 )
 from stretto.definitions.expressions.base.bounds import OutOfFuel
 from stretto.definitions.expressions.base.moment import Moment
-from stretto.definitions.expressions.base.running import evaluated_in
+from stretto.definitions.expressions.base.running import Evaluation, evaluated_in
 from stretto.definitions.expressions.sandbox import UnknownName
 
 
@@ -48,14 +47,14 @@ def author_error(
     return ExpressionError(shortened(source), place, reason, hint)
 
 
-def stopped_error(frame: FrameType, seconds: float) -> ExpressionLimitExceeded:
+def stopped_error(evaluation: Evaluation, seconds: float) -> ExpressionLimitExceeded:
     """Return the error of an evaluation that was stopped.
 
     Args:
-        frame: The frame of the evaluation, which `evaluation_in` has returned.
+        evaluation: What `evaluation_of` has returned.
         seconds: The limit of its time.
     """
-    source, place = evaluated_in(frame)
+    source, place = evaluated_in(evaluation)
     return ExpressionLimitExceeded(shortened(source), place, stop_reason(seconds))
 
 

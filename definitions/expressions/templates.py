@@ -17,7 +17,7 @@ from stretto.definitions.expressions.base.bounds import COPIED, EVALUATION_UNITS
 from stretto.definitions.expressions.base.moment import Moment
 from stretto.definitions.expressions.base.namespaces import Scope
 from stretto.definitions.expressions.base.plain_values import Joined, Listed, Literal, Members, Path, Plain, plain_of
-from stretto.definitions.expressions.base.running import evaluation
+from stretto.definitions.expressions.base.running import RUNNING, this_thread
 from stretto.definitions.expressions.base.values import plain_text_of, settle, text_of
 from stretto.definitions.expressions.compiled import Evaluate, compile_plain
 from stretto.definitions.expressions.failures import author_error, harmless_error, shortened
@@ -142,15 +142,18 @@ class Expression(Written):
         """Return the text of the value between other text, as Jinja computes it."""
         return self._computed(text_of if self.plain is None else plain_text_of, scope, moment)
 
-    @evaluation("self")
     def _computed(self, convert: Callable[[Any, Fuel], Value], scope: Scope, moment: Moment) -> Value:
         context = ScopeContext(_EXPRESSIONS, scope, moment, moment.fuel())
+        thread = this_thread()
         try:
+            RUNNING[thread] = (self, context)
             if self.plain is None:  # the fast path of a plain value has no fuel
                 context.fuel.burn(EVALUATION_UNITS)
             value = convert(self._function(context), context.fuel)
         except Exception as error:  # noqa: BLE001 - an untrusted expression can raise anything
             raise _author_error(harmless_error(error, moment), self, scope) from None
+        finally:
+            RUNNING[thread] = None
         if moment.sources is not None:
             moment.learn(value)
         return value
@@ -207,12 +210,13 @@ class Statements(Written):
         self.calls = _called(tree)
         self._function = _compile(_TEXTS, tree)
 
-    @evaluation("self")
     def evaluate(self, scope: Scope, moment: Moment) -> str:
         """Run the statements and join their output."""
         context = StatementsContext(_TEXTS, scope, moment, moment.fuel())
         texts: list[str] = []
+        thread = this_thread()
         try:
+            RUNNING[thread] = (self, context)
             context.fuel.burn(EVALUATION_UNITS)
             for part in self._function(context):
                 texts.append(text_of(part, context.fuel))
@@ -220,6 +224,8 @@ class Statements(Written):
             text = _checked("".join(texts))
         except Exception as error:  # noqa: BLE001 - an untrusted expression can raise anything
             raise _author_error(harmless_error(error, moment), self, scope) from None
+        finally:
+            RUNNING[thread] = None
         if moment.sources is not None:
             moment.learn(text)
         return text

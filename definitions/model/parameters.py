@@ -6,7 +6,7 @@ from typing import Any
 
 from stretto.definitions.data import Data, FrozenDict, compiled, freeze, object_of
 from stretto.definitions.errors import InvalidInput, NotData, nearest
-from stretto.definitions.expressions import evaluation
+from stretto.definitions.expressions import RUNNING, this_thread
 from stretto.definitions.model.workflow import Parameter, Workflow
 
 MAX_PROBLEMS = 20
@@ -23,7 +23,6 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
-@evaluation("workflow")
 def bind(workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
     """Check inputs and return the run's parameters.
 
@@ -41,6 +40,15 @@ def bind(workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
         InvalidInput: Inputs are unknown, missing, of the wrong type, or outside an enum or bounds. All problems are
             listed, at most `MAX_PROBLEMS` for each parameter.
     """
+    thread = this_thread()
+    try:
+        RUNNING[thread] = (workflow, inputs)
+        return _bound(workflow, inputs)
+    finally:
+        RUNNING[thread] = None
+
+
+def _bound(workflow: Workflow, inputs: Mapping[str, Any]) -> FrozenDict:
     if not isinstance(inputs, Mapping):
         raise InvalidInput(workflow.ref, [f"inputs must be an object, got a {type(inputs).__name__}"])
     refused = workflow.semantics.undeclared_inputs == "refused"

@@ -21,7 +21,7 @@ from stretto.actors.journal.opening import open_reader
 from stretto.actors.journal.sql.backup import check
 from stretto.actors.outcome import RunWasParked
 from stretto.definitions.conductor import EvaluationStopped, ResumeRequested
-from stretto.definitions.expressions import evaluation_in, scope
+from stretto.definitions.expressions import evaluation_of, scope
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
 from tests.support.harness import PATIENCE, Bed, Gate, Inbox, running_engine, write_workflow
 from tests.support.paths import ROOT
@@ -389,11 +389,9 @@ class RandomBreaks:
                         self._consider(thread)
 
     def _consider(self, thread: Any) -> None:
-        work = evaluation_in(sys._current_frames()[thread.ident])
-        if work is None or "moment" not in work.f_code.co_varnames:
-            return
-        template, moment = work.f_locals.get("self"), work.f_locals.get("moment")
-        if template is None or moment is None or template.place.file != self._file:
+        work = evaluation_of(thread.ident)
+        moment = None if work is None else getattr(work[1], "moment", None)
+        if work is None or moment is None or work[0].place.file != self._file:
             return
         run_id = moment._seed[0]
         if run_id not in self.broken:
@@ -417,8 +415,11 @@ def test_breaks_at_any_instant_beside_many_runs(url: str, tmp_path: Path, monkey
     with running_engine(store=url) as bed:
         breaks = RandomBreaks(bed.engine.host.services().get(timeout=PATIENCE).guard, victims)
         with breaks.going_on():
-            runs = [(file, bed.submit(file)) for _ in range(40) for file in (others, victims)]
-            outcomes = [(file, run.id, run.outcome.get(timeout=PATIENCE)) for file, run in runs]
+            outcomes: list[tuple[Path, str, Outcome]] = []
+            # How many are broken off in a round depends on the machine.
+            while len(breaks.broken) <= 10:
+                runs = [(file, bed.submit(file)) for _ in range(40) for file in (others, victims)]
+                outcomes += [(file, run.id, run.outcome.get(timeout=PATIENCE)) for file, run in runs]
         stopped = bed.metrics().value("evaluations_stopped_total")
     for file, run_id, outcome in outcomes:
         if file == victims and run_id in breaks.broken:
@@ -428,5 +429,5 @@ def test_breaks_at_any_instant_beside_many_runs(url: str, tmp_path: Path, monkey
             assert outcome.status == "succeeded", outcome
         finish, _ = replayed(url, run_id)
         assert (finish.status, finish.output, finish.errors) == (outcome.status, outcome.output, outcome.errors)
-    assert len(breaks.broken) == stopped > 10
+    assert len(breaks.broken) == stopped
     assert check(url, None) == []

@@ -1,59 +1,53 @@
-"""Finds the evaluation that a thread is running, so that one that takes too long can be stopped and named."""
+"""Tells which evaluation each thread is running, so that one that takes too long can be stopped and named.
 
-from collections.abc import Callable
-from types import CodeType, FrameType
-from typing import Any, Final, TypeVar
+An evaluation says so itself. To find it in the frames of another thread is not safe before CPython 3.12: a frame that
+is being left may be shown, whose memory is used for other things a moment later.
+"""
+
+from threading import get_ident as this_thread
+from typing import Any, Final
 
 from stretto.definitions.errors import Place
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+Evaluation = tuple[Any, Any]
+"""The template or workflow, and a second object that makes each evaluation an object of its own."""
 
-_EVALUATIONS: Final[dict[CodeType, str]] = {}
-"""The functions that evaluate a whole template, each with the name of the argument that has it."""
+__all__ = ["RUNNING", "Evaluation", "evaluated_in", "evaluation_of", "this_thread"]
+
+RUNNING: Final[dict[int, Evaluation | None]] = {}
+"""The evaluation that a thread is running, by the thread's identifier. None or nothing if it runs none.
+
+Each evaluation has these lines, in which no exception that another thread
+raises can come between the `try` and the entry:
+
+    thread = this_thread()
+    try:
+        RUNNING[thread] = (template, scope)
+        ...
+    finally:
+        RUNNING[thread] = None
+"""
 
 
-def evaluation(template: str) -> Callable[[_Function], _Function]:
-    """Mark a function that evaluates a template within the limits of one evaluation.
+def evaluation_of(thread: int) -> Evaluation | None:
+    """Return the evaluation that a thread is running, or None.
+
+    If that evaluates others, it is the innermost one, and none once that has ended.
 
     Args:
-        template: The name of the function's argument with the template, which has a `place`.
-
-    Returns:
-        A decorator that returns the function itself.
+        thread: The thread's identifier.
     """
-
-    def mark(function: _Function) -> _Function:
-        _EVALUATIONS[function.__code__] = template
-        return function
-
-    return mark
+    return RUNNING.get(thread)
 
 
-def evaluation_in(frame: FrameType | None) -> FrameType | None:
-    """Return the frame of the outermost evaluation that is in progress.
-
-    Args:
-        frame: The innermost frame of a thread.
-
-    Returns:
-        The frame of a marked function, or None if the thread evaluates nothing.
-    """
-    found = None
-    while frame is not None:
-        if frame.f_code in _EVALUATIONS:
-            found = frame
-        frame = frame.f_back
-    return found
-
-
-def evaluated_in(frame: FrameType) -> tuple[str, Place]:
+def evaluated_in(evaluation: Evaluation) -> tuple[str, Place]:
     """Return what an evaluation evaluates, and where that is written.
 
     Args:
-        frame: A frame that `evaluation_in` has returned.
+        evaluation: What `evaluation_of` has returned, of a template.
 
     Returns:
         The source of the expression, or "" if there are several, and the place.
     """
-    template = frame.f_locals[_EVALUATIONS[frame.f_code]]
+    template, _ = evaluation
     return getattr(template, "source", ""), template.place

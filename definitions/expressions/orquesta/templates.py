@@ -15,7 +15,7 @@ from stretto.definitions.errors import ExpressionError, Finding, LimitExceeded, 
 from stretto.definitions.expressions.base.bounds import EVALUATION_UNITS, LIST_BYTES, MEMBER_BYTES, SPLIT
 from stretto.definitions.expressions.base.moment import Moment
 from stretto.definitions.expressions.base.namespaces import ABSENT, Scope
-from stretto.definitions.expressions.base.running import evaluation
+from stretto.definitions.expressions.base.running import RUNNING, this_thread
 from stretto.definitions.expressions.base.values import settle
 from stretto.definitions.expressions.failures import author_error, harmless_error, shortened
 from stretto.definitions.expressions.orquesta.delimiting import (
@@ -178,7 +178,6 @@ class Given(Written):
         self.default = default
         self.place = place
 
-    @evaluation("self")
     def evaluate(self, scope: Scope, moment: Moment) -> Data:
         """Return the value of the input."""
         evaluation = Evaluation(scope, moment)
@@ -186,11 +185,15 @@ class Given(Written):
         value = ABSENT if parameters is ABSENT else parameters.read(self.name)
         if value is ABSENT:
             return None if self.default is None else self.default.evaluate(scope, moment)
+        thread = this_thread()
         try:
+            RUNNING[thread] = (self, evaluation)
             evaluation.fuel.burn(EVALUATION_UNITS)
             data = _evaluated_deep(value, evaluation)
         except Exception as error:  # noqa: BLE001 - an untrusted expression can raise anything
             raise _author_error(error, self.name, self.place, moment) from None
+        finally:
+            RUNNING[thread] = None
         if moment.sources is not None:
             moment.learn(data)
         return data
@@ -276,10 +279,11 @@ def _is_in_raw(text: str, offset: int) -> bool:
     return text.rfind("{% raw %}", 0, offset) > text.rfind("{% endraw %}", 0, offset)
 
 
-@evaluation("template")
 def _evaluated(rendering: Rendering, template: Expression | Text | Statements, scope: Scope, moment: Moment) -> Data:
     evaluation = Evaluation(scope, moment)
+    thread = this_thread()
     try:
+        RUNNING[thread] = (template, evaluation)
         evaluation.fuel.burn(EVALUATION_UNITS)
         value = rendering.value(evaluation)
         if template.language == "jinja" and isinstance(value, str):
@@ -289,6 +293,8 @@ def _evaluated(rendering: Rendering, template: Expression | Text | Statements, s
         raise
     except Exception as error:  # noqa: BLE001 - an untrusted expression can raise anything
         raise _author_error(error, template.source, template.place, moment) from None
+    finally:
+        RUNNING[thread] = None
     if moment.sources is not None:
         moment.learn(data)
     return data

@@ -1,7 +1,7 @@
-"""The evaluation that a thread runs is found by its frames, in both languages."""
+"""An evaluation tells that it is running, in both languages."""
 
-import sys
-from typing import TYPE_CHECKING, Any
+from threading import get_ident
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -10,12 +10,9 @@ from stretto.definitions import read_workflow
 from stretto.definitions.conductor import Conductor
 from stretto.definitions.dialects import read_as_orquesta
 from stretto.definitions.errors import ExpressionLimitExceeded
-from stretto.definitions.expressions import evaluation_in, scope, stopped_error
+from stretto.definitions.expressions import evaluation_of, scope, stopped_error
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
 from stretto.definitions.model.parameters import bind
-
-if TYPE_CHECKING:
-    from types import FrameType
 
 NATIVE = {
     "an expression": 'version: "1.0.0"\nvars: {x: "{{ [now()] }}"}\ntasks: [{name: a, action: core.noop}]',
@@ -30,25 +27,25 @@ ORQUESTA = {
 }
 
 
-def test_no_evaluation_is_in_progress() -> None:
-    """Nor in no frame at all."""
-    assert evaluation_in(sys._getframe()) is None
-    assert evaluation_in(None) is None
+def test_a_thread_that_has_evaluated_nothing_is_not_known() -> None:
+    """Whatever other threads do."""
+    assert evaluation_of(-1) is None
 
 
 def found_in(conductor: Conductor, owner: Any, name: str) -> ExpressionLimitExceeded:
     """Return the error of the evaluation in which a function is called, as of one that was stopped."""
-    frames: list[FrameType | None] = []
+    found: list[Any] = []
 
     def look(*_arguments: Any) -> Any:
-        frames.append(evaluation_in(sys._getframe()))
+        found.append(evaluation_of(get_ident()))
         raise ValueError("seen")
 
     with mock.patch.object(owner, name, look):
         conductor.begin()
-    (frame,) = set(frames)
-    assert frame is not None
-    return stopped_error(frame, 2.0)
+    assert evaluation_of(get_ident()) is None
+    assert found
+    assert all(evaluation[0] is found[0][0] for evaluation in found)
+    return stopped_error(found[0], 2.0)
 
 
 @pytest.mark.parametrize("text", NATIVE.values(), ids=NATIVE.keys())
