@@ -2,8 +2,7 @@
 
 Commands are imperatives, events are in the past tense. All are frozen msgspec structs: one takes under 0.1 us to make,
 a frozen dataclass 0.75 us, and ten thousand items send thirty thousand of them. The conductor's own events
-(`RetryDue`, `DelayElapsed`) travel as they are. Annotations are not imported at run time, so that a message loads
-neither runners nor expressions.
+travel as they are. Annotations are not imported at run time: a message loads neither runners nor expressions.
 """
 
 from __future__ import annotations
@@ -56,10 +55,7 @@ class ControlRun(msgspec.Struct, frozen=True):
 
 
 class CatchUpWithParent(msgspec.Struct, frozen=True):
-    """Apply the parent's latest request, unless this run has a later one.
-
-    A crash can lose the request between the parent's journal and that of this run.
-    """
+    """Apply the parent's latest request, unless this run has a later one: a crash can lose it between the journals."""
 
     request: PropagatedRequest
 
@@ -148,6 +144,10 @@ class ResultsSaved(msgspec.Struct, frozen=True):
     """Whether they were the last lines."""
 
 
+class ContinueEvent(msgspec.Struct, frozen=True):
+    """Go on with the event that is handled in several turns."""
+
+
 class PermitsGranted(msgspec.Struct, frozen=True):
     """The run may have `count` more items in flight."""
 
@@ -184,7 +184,7 @@ class RunItem(msgspec.Struct, frozen=True):
 class ActionBegan(msgspec.Struct, frozen=True):
     """The action's code began at `at` on the monotonic clock, where its timeout starts.
 
-    It is also sent while the action waits for a thread, if all threads are left behind with functions that hang.
+    Also sent while the action waits for a thread, if all threads are left behind with functions that hang.
     """
 
     at: float

@@ -45,6 +45,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         self._replay: Replay | None = None
         self._restarted: list[Key] = []
         """The items that were in flight when the run was left, as long as they are again; the first one is last."""
+        self._place = BEGINNING
         self._run.propagation.report_pause_again()
 
     def on_turn_end(self) -> None:
@@ -87,7 +88,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         except Overran as overran:
             self._break_off(conductor, overran)
             return
-        if rest:
+        if rest or replay.unfinished:
             self.actor_ref.tell(EntriesRead(list(rest), message.more))
         elif message.more:
             self._read_entries(replay.entries)
@@ -98,17 +99,15 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
 
     def _feed(self, replay: Replay, entries: list[Entry]) -> Sequence[Entry]:
         """Apply entries, and return those that are left for the next turn."""
-        if self._source.trace is None:
+        trace = self._source.trace
+        if trace is None:
             return replay.feed_for_a_turn(entries)
-        rest = entries
-        if not replay.entries:  # the first two entries say whether the run has begun
-            with self._source.trace.at(BEGINNING):
-                replay.feed(entries[:2])
-            rest = entries[2:]
-        for entry in rest:
-            with self._source.trace.at(FIRST_ENTRY + replay.entries):
-                replay.feed([entry])
-        return ()
+        count = 0
+        if not replay.unfinished:
+            # The first two entries say whether the run has begun.
+            count, self._place = (1, FIRST_ENTRY + replay.entries) if replay.entries else (2, BEGINNING)
+        with trace.at(self._place):
+            return [*replay.feed_for_a_turn(entries[:count]), *entries[count:]]
 
     def _at(self, place: int) -> AbstractContextManager[None]:
         """Mark a place in the replay of a run that may have crashed an engine."""
