@@ -190,8 +190,8 @@ class Client:
         body = self._read(response.read, MAX_ANSWER_BYTES)
         try:
             problem = _objects.decode(body)
-            findings = [str(_finding(each)) for each in problem.get("findings", [])]
-            return Refused(problem["code"], problem["detail"], findings)
+            findings = [_finding(each) for each in problem.get("findings", [])]
+            return Refused(problem["code"], problem["detail"], [str(each) for each in findings], findings)
         except (msgspec.DecodeError, KeyError, TypeError):
             status = f"{response.status} {response.reason}"
             raise DaemonUnreachable(f"what answers at {self.url} is not a Stretto daemon: {status}") from None

@@ -139,6 +139,15 @@ class RunLog:
             self._audit = earlier
             raise
 
+    def take_audit(self) -> AuditEntries:
+        """Return the gathered entries of the audit and forget them. `audit` gathers them again."""
+        entries, self._audit = self._audit, ()
+        return entries
+
+    def audit(self, entries: AuditEntries) -> None:
+        """Record entries of the audit with the gathered entries of the run."""
+        self._audit += entries
+
     def end(self, ending: Ending) -> None:
         """Record the end of the run."""
         self._ending = ending
