@@ -49,7 +49,7 @@ def place(tmp_path: Path, sqlite_url: str) -> Place:
 
 
 def submit(daemon: Daemon, text: str, **inputs: str) -> str:
-    accepted = daemon.client.ask(Submit(Definition("w.yaml", text), dict(inputs), follow=False))
+    accepted = daemon.client.ask(Submit(Definition("w.yaml", text), dict(inputs)))
     assert isinstance(accepted, Accepted)
     return accepted.run
 
