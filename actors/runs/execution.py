@@ -95,7 +95,7 @@ class RunExecution:
         self.ended = False
         self.interrupted = False  # by an evaluation that was stopped: the run's state is unknown here
         self.telemetry = RunTelemetry(services, request.workflow, run_id)
-        self.listeners = RunListeners(engine, request.watchers, self.telemetry, services.timers, supervisor)
+        self.listeners = RunListeners(engine, request, self.telemetry, services.timers, supervisor)
         self.items = ItemsInFlight(services, request, inbox, self.telemetry)
         self.reused = ReusedItems(request.reuse_plan, services.now, inbox)
         self.reminders = RunReminders(services.timers, services.now, supervisor)

@@ -73,6 +73,7 @@ class RunRequest:
         handle: The run's handle.
         accepted: Resolved with `handle`, or failed with `InvalidInput`.
         watchers: Actors that get `RunProgressed`.
+        followers: Actors that get `RunChanged` and ask for the changes.
         nested: The refs that are workflows.
         family: The id of the run at the top, or None if that is this run.
         lane: Where the run's actors start, or None to start them on the dispatcher.
@@ -91,8 +92,8 @@ class RunRequest:
     """
 
     __slots__ = (
-        "accepted", "depth", "family", "handle", "idempotency_key", "inputs", "labels", "lane", "limits", "mask",
-        "nested", "origin", "parent", "rerun", "reuse_plan", "scope", "secrecy", "surroundings", "watchers",
+        "accepted", "depth", "family", "followers", "handle", "idempotency_key", "inputs", "labels", "lane", "limits",
+        "mask", "nested", "origin", "parent", "rerun", "reuse_plan", "scope", "secrecy", "surroundings", "watchers",
         "workflow",
     )  # fmt: skip
 
@@ -109,6 +110,7 @@ class RunRequest:
         self.handle = handle
         self.accepted = accepted
         self.watchers = [] if watcher is None else [watcher]
+        self.followers: tuple[pykka.ActorRef[Any], ...] = ()
         self.nested: frozenset[str] = frozenset()
         self.parent: ParentItem | None = None
         self.depth = 0
