@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from stretto.actors.runs.child import MAX_DEPTH
     from stretto.actors.runs.file_rules import FileRules
     from stretto.actors.runs.idempotency import RememberedKeys, checked_key, conflict_error, idempotency_of
-    from stretto.actors.runs.item_states import ITEM_STATES, apply_ranges, ranges_of, states_of
+    from stretto.actors.runs.item_states import ITEM_STATES, apply_ranges, changed_between, ranges_of, states_of
     from stretto.actors.runs.labels import checked_labels
     from stretto.actors.runs.messages import (
         AbandonRun,
@@ -79,7 +79,7 @@ else:
             "child": "MAX_DEPTH",
             "file_rules": "FileRules",
             "idempotency": "RememberedKeys checked_key conflict_error idempotency_of",
-            "item_states": "ITEM_STATES apply_ranges ranges_of states_of",
+            "item_states": "ITEM_STATES apply_ranges changed_between ranges_of states_of",
             "labels": "checked_labels",
             "messages": (
                 "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
@@ -163,6 +163,7 @@ __all__ = [
     "WatchRun",
     "apply_ranges",
     "bind_inputs",
+    "changed_between",
     "checked_key",
     "checked_labels",
     "conflict_error",

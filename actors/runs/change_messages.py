@@ -145,13 +145,14 @@ class ErrorGroup(msgspec.Struct, frozen=True):
 
 
 class RunChanges(msgspec.Struct, frozen=True):
-    """What has changed in a run up to entry `number`, the last one, or -1 before the first.
+    """The changes of a run up to entry `number`, the last one, or -1 before the first.
 
     `since` is the entry of the earlier answer that it continues, or None if it is complete. `tasks` are reports as in
     the run's status, `errors` the groups with a new count. Everything is a state: hearing it twice does no harm.
     """
 
     run_id: str
+    workflow: str
     number: int
     since: int | None
     status: str

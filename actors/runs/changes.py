@@ -66,7 +66,8 @@ class ChangeTracker:
             if (name, visit.visit) not in active:
                 self._settled[name] = visit.visit
         self._number = number
-        return RunChanges(self._run_id, number, since, conductor.status, tasks, items, tuple(errors))
+        workflow = conductor.workflow.ref
+        return RunChanges(self._run_id, workflow, number, since, conductor.status, tasks, items, tuple(errors))
 
     def _changed_items(self, visit: Visit) -> ItemChanges | None:
         if visit.task.with_items is None:
