@@ -263,9 +263,7 @@ class Connection:
         """Read frames that wait, as a client that may be cut off in the middle of a report."""
         subscription = self.subscription
         while subscription is not None and most and (subscription._first or subscription._frames):
-            frame = await subscription.take()
-            assert frame is not None
-            self.client.read(frame)
+            self.client.read((subscription._first or subscription._frames).popleft())
             most -= 1
 
     async def cut(self) -> None:

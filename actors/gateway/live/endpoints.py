@@ -104,10 +104,11 @@ async def _serve(stream: AbstractAsyncContextManager[Subscription], scope: Scope
         reader = _Reader(subscription, scope)
         leaving = asyncio.ensure_future(reader.disconnected(receive))
         try:
-            while (frame := await subscription.take()) is not None:
-                await send({"type": "http.response.body", "body": frame, "more_body": True})
-            if not leaving.done():
-                await send({"type": "http.response.body", "body": b""})
+            while not leaving.done():
+                frames = await subscription.take()
+                await send({"type": "http.response.body", "body": frames, "more_body": not subscription.ended})
+                if subscription.ended:
+                    break
         except asyncio.CancelledError:
             if not reader.cut_off:
                 raise

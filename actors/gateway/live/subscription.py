@@ -67,14 +67,15 @@ class Subscription:
         self._frames.clear()
         self._wake()
 
-    async def take(self) -> bytes | None:
-        """Return the next frame when there is one, or None when there will be none."""
-        while not self._first and not self._frames:
-            if self.ended:
-                return None
+    async def take(self) -> bytes:
+        """Return the frames that wait, when there are some, or b"" at the end."""
+        while not self._first and not self._frames and not self.ended:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
-        return (self._first or self._frames).popleft()
+        frames = [*self._first, *self._frames]
+        self._first.clear()
+        self._frames.clear()
+        return frames[0] if len(frames) == 1 else b"".join(frames)
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

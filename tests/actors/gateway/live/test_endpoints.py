@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import tracemalloc
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -350,6 +351,49 @@ def test_the_news_of_runs_are_streamed_and_selected(bench: Bench) -> None:
             assert (only["run"], only["kind"], only["status"]) == (handle.id, "ended", "cancelled")
 
     serve(bench, test)
+
+
+def test_a_stream_takes_little_memory(bench: Bench) -> None:
+    """16 KiB at most, with its tasks. What it sends is shared by all streams of a run."""
+    run_id = bench.submit(HELD).id
+    streams = 100
+
+    async def open_stream(hub: LiveHub, opened: asyncio.Semaphore) -> None:
+        never: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        async def receive() -> Any:
+            return await never
+
+        async def send(message: Any) -> None:
+            if b"event: hello" in message.get("body", b""):
+                opened.release()
+
+        scope = {"type": "http", "method": "GET", "headers": [], "path_params": {"run_id": run_id}}
+        await RunStream(hub)(scope, receive, send)
+
+    async def test(listener: Listener) -> None:
+        opened = asyncio.Semaphore(0)
+
+        async def more(count: int) -> list["asyncio.Task[None]"]:
+            tasks = [asyncio.ensure_future(open_stream(listener.hub, opened)) for _ in range(count)]
+            for _ in tasks:
+                await opened.acquire()
+            return tasks
+
+        first = await more(1)
+        tracemalloc.start()
+        try:
+            before = tracemalloc.get_traced_memory()[0]
+            others = await more(streams)
+            taken = (tracemalloc.get_traced_memory()[0] - before) / streams
+        finally:
+            tracemalloc.stop()
+        assert taken <= 16 * 1024
+        await listener.hub.stop()
+        await asyncio.gather(*first, *others)
+        bench.proxy.cancel(run_id).get(timeout=PATIENCE)
+
+    serve(bench, test, max_session_streams=streams + 1)
 
 
 async def runs_until_end(response: Response) -> list[dict[str, Any]]:
