@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         Item,
         ItemOutput,
         Items,
+        OutcomeOf,
         Prune,
         Recover,
         Rerun,
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
         Status,
         Submit,
         Watch,
+        WatchAll,
         Why,
         Workflows,
     )
@@ -92,8 +94,8 @@ else:
             "forms": "BadRequest Written answer_of body_of has_body path_fields request_of route_of written_as",
             "live": "Follower Following ProgressRelay",
             "requests": (
-                "Audit Definition Describe Export FindRun Item ItemOutput Items Prune Recover Rerun Run Runs "
-                "Status Submit Watch Why Workflows"
+                "Audit Definition Describe Export FindRun Item ItemOutput Items OutcomeOf Prune Recover Rerun Run Runs "
+                "Status Submit Watch WatchAll Why Workflows"
             ),
             "routes": "API ROUTES Role Route",
             "stored": "REPORTS report",
@@ -133,6 +135,7 @@ __all__ = [
     "Items",
     "ItemsAnswer",
     "Operation",
+    "OutcomeOf",
     "OutputAnswer",
     "Progress",
     "ProgressRelay",
@@ -154,6 +157,7 @@ __all__ = [
     "Submit",
     "WaitsAnswer",
     "Watch",
+    "WatchAll",
     "Why",
     "Workflows",
     "WorkflowsAnswer",
