@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from stretto.actors.engine.engine import Engine
     from stretto.actors.engine.submission import EngineStopping, TooManyRuns
     from stretto.actors.files.protected import RefusedFile
+    from stretto.actors.history.entries import UnknownKind
     from stretto.actors.history.reports import UnknownItem
     from stretto.actors.journal.readers import NoStore
     from stretto.actors.journal.store import CannotOpenStore, InvalidCursor, StoreUnavailable
@@ -43,6 +44,7 @@ else:
             "engine.engine": "Engine",
             "engine.submission": "EngineStopping TooManyRuns",
             "files.protected": "RefusedFile",
+            "history.entries": "UnknownKind",
             "history.reports": "UnknownItem",
             "journal.readers": "NoStore",
             "journal.store": "CannotOpenStore InvalidCursor StoreUnavailable",
@@ -82,6 +84,7 @@ __all__ = [
     "StoreUnavailable",
     "TooManyRuns",
     "UnknownItem",
+    "UnknownKind",
     "UnknownRun",
     "action",
 ]

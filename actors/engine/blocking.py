@@ -290,6 +290,23 @@ class BlockingEngine:
         run: dict[str, Any] = self._get(self.proxy.export(run_id))
         return run
 
+    def errors(self, run_id: str, task: str | None = None) -> dict[str, Any]:
+        """Return why items of a stored run have not succeeded, in groups. See `Engine.errors`."""
+        found: dict[str, Any] = self._get(self.proxy.errors(run_id, task))
+        return found
+
+    def history(
+        self, run_id: str, after: int = -1, kind: str | None = None, task: str | None = None, limit: int = PAGE
+    ) -> dict[str, Any]:
+        """Return a page of the entries of a stored run. See `Engine.history`."""
+        page: dict[str, Any] = self._get(self.proxy.history(run_id, after, kind, task, limit))
+        return page
+
+    def definition(self, run_id: str) -> dict[str, Any]:
+        """Return the definition that a stored run runs with. See `Engine.definition`."""
+        definition: dict[str, Any] = self._get(self.proxy.definition(run_id))
+        return definition
+
     def prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> int:
         """Delete ended runs from the store, and return their number. See `Engine.prune`."""
         return int(self._get(self.proxy.prune(older_than_seconds, keep)))

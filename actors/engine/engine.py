@@ -16,7 +16,7 @@ from stretto.actors.engine.blocking import BlockingEngine
 from stretto.actors.engine.core import EngineCore
 from stretto.actors.engine.settings import EngineSettings, Paths
 from stretto.actors.engine.startup import EngineOptions, EngineParts, Retention, bind_gauges, start_actor, start_parts
-from stretto.actors.history import reports
+from stretto.actors.history import group_errors, list_entries, reports
 from stretto.actors.journal import MAX_OUTPUT_BYTES, PAGE, Origin, RerunScope
 from stretto.actors.packs import Source
 from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND
@@ -373,6 +373,53 @@ class Engine(DispatchedActor):
             UnknownItem: No attempt of the item has ended.
         """
         return self._core.store.read(reports.show_item, run_id, task, index)
+
+    def errors(self, run_id: str, task: str | None = None) -> Deferred:
+        """Return why items of a stored run have not succeeded, in groups of like failures, secrets masked.
+
+        Args:
+            run_id: The run.
+            task: Only items of this task.
+
+        Returns:
+            {groups, others}, the largest group first, each {id, task, kind, message, where, count, first, sample}.
+            `message` is without numbers and ids, `sample` is that of `first` {visit, index, attempt, at}. `others` is
+            the number of failed items in no group. An item that succeeded in a later attempt has not failed.
+
+        Raises:
+            UnknownTask: The workflow has no such task.
+        """
+        return self._core.store.read(group_errors, run_id, task)
+
+    def history(
+        self, run_id: str, after: int = -1, kind: str | None = None, task: str | None = None, limit: int = PAGE
+    ) -> Deferred:
+        """Return a page of the entries of a stored run in their order, secrets masked.
+
+        Args:
+            run_id: The run.
+            after: Only entries with a higher number.
+            kind: Only entries of this type, such as "item_completed".
+            task: Only entries of this task.
+            limit: The most entries to return.
+
+        Returns:
+            {entries: [{number, type, ...}], next}. `next` is the `after` of the next page, or None. A field whose JSON
+            text has more than 64 KiB is {"$bytes": n}.
+
+        Raises:
+            UnknownKind: There is no such type of entries.
+            UnknownTask: The workflow has no such task.
+        """
+        return self._core.store.read(list_entries, run_id, after=after, kind=kind, task=task, limit=limit)
+
+    def definition(self, run_id: str) -> Deferred:
+        """Return the definition that a stored run runs with.
+
+        Returns:
+            {ref, file, text, same_as_now}. The last is None if there is no workflow with this ref now.
+        """
+        return self._core.store.definition(run_id, self._core.definitions.catalogue)
 
     def export(self, run_id: str) -> Deferred:
         """Return a stored run with its definition and all its entries, secrets masked."""

@@ -3,7 +3,7 @@
 Lists read narrow rows, a page at a time. Times are RFC 3339 in UTC. A value that needs a missing key is "(sealed)".
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from msgspec import structs
@@ -215,6 +215,20 @@ def _explained_end(reader: Reader, row: RunRow, task: str | None) -> list[dict[s
             check_task(accepted.workflow, task)
     end = reader.end(row.id)
     return explain_end(row.status, time_as_json(row.ended_at), () if end is None else end.errors, task)
+
+
+def show_definition(reader: Reader, run_id: str, now: Callable[[str], str | None] | None = None) -> dict[str, Any]:
+    """Return the definition that a run runs with: {ref, file, text, same_as_now}, secrets masked.
+
+    `now` returns the text that a ref has now, or None. `same_as_now` is None where that is not known.
+    Raises `UnknownRun`, `StoreUnavailable`, and the error of a missing key.
+    """
+    accepted = reader.accepted(run_id)
+    if accepted is None:
+        raise UnknownRun(f"there is no run {run_id!r} in the store")
+    text = None if now is None else now(accepted.workflow.ref)
+    same = None if text is None else text == accepted.workflow.text
+    return {**_definition(accepted.workflow, mask_of(reader, accepted)), "same_as_now": same}
 
 
 def export_run(reader: Reader, run_id: str) -> dict[str, Any]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.messages import JournalHasRoom, PruneRuns, RunExists, RunUnrecordable, StoreGone
     from stretto.actors.journal.opening import is_in_use, open_reader, open_store
     from stretto.actors.journal.outputs import OutputsInMemory
+    from stretto.actors.journal.queries import MAX_PAGE, PAGE, EntryQuery, ItemQuery, RunQuery
     from stretto.actors.journal.readers import NoReaders, NoStore, Readers, ReadingStopped
     from stretto.actors.journal.records import (
         Ending,
@@ -47,17 +48,14 @@ if TYPE_CHECKING:
     from stretto.actors.journal.sql.store import Store
     from stretto.actors.journal.sql.upgrade import upgrade
     from stretto.actors.journal.store import (
-        MAX_PAGE,
-        PAGE,
         QUARANTINED,
         CannotOpenStore,
         Child,
-        ItemQuery,
+        ItemError,
         ItemRow,
         Prune,
         Quarantine,
         Reader,
-        RunQuery,
         RunRow,
         StoreInUse,
         StoreLost,
@@ -76,6 +74,7 @@ else:
             "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable StoreGone",
             "opening": "is_in_use open_reader open_store",
             "outputs": "OutputsInMemory",
+            "queries": "EntryQuery ItemQuery MAX_PAGE PAGE RunQuery",
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
                 "Ending Entry Happened Idempotency ItemKey ItemStarted KeptOutput Origin ParentItem Rerun "
@@ -88,8 +87,8 @@ else:
             "sql.store": "Store",
             "sql.upgrade": "upgrade",
             "store": (
-                "CannotOpenStore Child ItemQuery ItemRow MAX_PAGE PAGE Prune QUARANTINED Quarantine Reader RunQuery "
-                "RunRow StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
+                "CannotOpenStore Child ItemError ItemRow Prune QUARANTINED Quarantine Reader RunRow StoreInUse "
+                "StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
             ),
         },
     )
@@ -108,9 +107,11 @@ __all__ = [
     "Child",
     "Ending",
     "Entry",
+    "EntryQuery",
     "Happened",
     "Idempotency",
     "InFile",
+    "ItemError",
     "ItemKey",
     "ItemQuery",
     "ItemRow",

@@ -12,12 +12,15 @@ if TYPE_CHECKING:
     from stretto.actors.operations.answers import (
         Accepted,
         Answer,
+        DefinitionAnswer,
         Described,
         Done,
         Ended,
         EntriesAnswer,
+        ErrorsAnswer,
         ExportAnswer,
         Found,
+        HistoryAnswer,
         ItemAnswer,
         ItemsAnswer,
         OutputAnswer,
@@ -44,8 +47,10 @@ if TYPE_CHECKING:
     from stretto.actors.operations.requests import (
         Definition,
         Describe,
+        Errors,
         Export,
         FindRun,
+        History,
         Item,
         ItemOutput,
         Items,
@@ -53,6 +58,7 @@ if TYPE_CHECKING:
         Recover,
         Rerun,
         Run,
+        RunDefinition,
         Runs,
         Status,
         Submit,
@@ -67,9 +73,9 @@ else:
         __name__,
         {
             "answers": (
-                "Accepted Answer Described Done Ended EntriesAnswer ExportAnswer Found ItemAnswer "
-                "ItemsAnswer OutputAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer "
-                "WaitsAnswer WorkflowsAnswer"
+                "Accepted Answer DefinitionAnswer Described Done Ended EntriesAnswer ErrorsAnswer ExportAnswer Found "
+                "HistoryAnswer ItemAnswer ItemsAnswer OutputAnswer Progress Pruned Refused RunAnswer RunsAnswer "
+                "StatusAnswer WaitsAnswer WorkflowsAnswer"
             ),
             "asking": "ask",
             "base": "Request",
@@ -77,8 +83,8 @@ else:
             "exporting": "frames_of",
             "live": "Follower Following ProgressRelay",
             "requests": (
-                "Definition Describe Export FindRun Item ItemOutput Items Prune Recover Rerun Run Runs "
-                "Status Submit Watch Why Workflows"
+                "Definition Describe Errors Export FindRun History Item ItemOutput Items Prune Recover Rerun Run "
+                "RunDefinition Runs Status Submit Watch Why Workflows"
             ),
             "stored": "REPORTS report",
             "table": "OPERATIONS REQUESTS Operation",
@@ -95,17 +101,22 @@ __all__ = [
     "Cancel",
     "ControlRequest",
     "Definition",
+    "DefinitionAnswer",
     "Describe",
     "Described",
     "Done",
     "Ended",
     "EntriesAnswer",
+    "Errors",
+    "ErrorsAnswer",
     "Export",
     "ExportAnswer",
     "FindRun",
     "Follower",
     "Following",
     "Found",
+    "History",
+    "HistoryAnswer",
     "Item",
     "ItemAnswer",
     "ItemOutput",
@@ -124,6 +135,7 @@ __all__ = [
     "Run",
     "RunAnswer",
     "RunControl",
+    "RunDefinition",
     "Runs",
     "RunsAnswer",
     "Status",

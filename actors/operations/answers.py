@@ -127,6 +127,26 @@ class Pruned(msgspec.Struct, frozen=True, tag="pruned"):
     runs: int
 
 
+class ErrorsAnswer(msgspec.Struct, frozen=True, tag="errors"):
+    """Groups of failures, as `Engine.errors` returns them; `others` is the number of failed items in none of them."""
+
+    groups: list[dict[str, Any]]
+    others: int
+
+
+class HistoryAnswer(msgspec.Struct, frozen=True, tag="history"):
+    """A page of a run's entries, as `Engine.history` returns it; `next` is the `after` of the next page."""
+
+    entries: list[dict[str, Any]]
+    next: int | None
+
+
+class DefinitionAnswer(msgspec.Struct, frozen=True, tag="definition"):
+    """{ref, file, text, same_as_now}, as `Engine.definition` returns it."""
+
+    definition: dict[str, Any]
+
+
 Answer: TypeAlias = (
     Accepted
     | Described
@@ -146,4 +166,7 @@ Answer: TypeAlias = (
     | ExportAnswer
     | EntriesAnswer
     | Pruned
+    | ErrorsAnswer
+    | HistoryAnswer
+    | DefinitionAnswer
 )

@@ -145,3 +145,26 @@ class Prune(Request, frozen=True, tag="prune"):
 
     older_than_seconds: Annotated[float, msgspec.Meta(ge=0)] | None = None
     keep: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
+class Errors(Request, frozen=True, tag="errors"):
+    """Return why items have not succeeded, in groups of like failures."""
+
+    run: str
+    task: str | None = None
+
+
+class History(Request, frozen=True, tag="history"):
+    """Return a page of a run's entries, those with a higher number than `after`."""
+
+    run: str
+    after: Annotated[int, msgspec.Meta(ge=-1)] = -1
+    kind: str | None = None
+    task: str | None = None
+    limit: Limit = PAGE
+
+
+class RunDefinition(Request, frozen=True, tag="definition"):
+    """Return the definition that a run runs with."""
+
+    run: str

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from stretto.actors.history import reports
+from stretto.actors.history import group_errors, list_entries, reports
 from stretto.actors.journal import Reader
 from stretto.actors.operations import requests
 from stretto.actors.operations.answers import Answer
@@ -19,6 +19,9 @@ REPORTS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     requests.Item: reports.show_item,
     requests.ItemOutput: reports.item_output,
     requests.Why: reports.why,
+    requests.Errors: group_errors,
+    requests.History: list_entries,
+    requests.RunDefinition: reports.show_definition,
 }
 """The requests that a store answers, each with its report."""
 

@@ -39,6 +39,9 @@ _ALL: Final = (
     _operation(requests.Why, answers.WaitsAnswer),
     _operation(requests.Prune, answers.Pruned),
     *(_operation(control.request, lambda _result: answers.Done()) for control in CONTROLS),
+    _operation(requests.Errors, lambda found: answers.ErrorsAnswer(**found)),
+    _operation(requests.History, lambda page: answers.HistoryAnswer(**page)),
+    _operation(requests.RunDefinition, answers.DefinitionAnswer),
 )
 
 OPERATIONS: Final[Mapping[type[Request], Operation]] = {operation.request: operation for operation in _ALL}

@@ -15,11 +15,12 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from stretto.actors.journal.encryption import UnreadableRecord
+from stretto.actors.journal.queries import RunQuery
 from stretto.actors.journal.records import Origin, Rerun
 from stretto.actors.journal.sql.cursors import decode_cursor
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.tables import run_labels, runs
-from stretto.actors.journal.store import RunQuery, RunRow
+from stretto.actors.journal.store import RunRow
 
 _CLOCK_STEP_SECONDS: Final = 3600.0
 """The number of a run increases with its time, unless the clock was set back: by less than this, a list expects."""

@@ -132,3 +132,31 @@ def test_why_of_an_ended_run_without_a_store_names_its_failed_tasks(start_bench:
         bench.proxy.why(run.id, "b").get(timeout=PATIENCE)
     with pytest.raises(UnknownRun):
         bench.proxy.why("nobody").get(timeout=PATIENCE)
+
+
+def test_failures_entries_and_the_definition_are_read(bench: Bench) -> None:
+    """Groups of failures, a page of entries, and the text that the run has; the file has no ref that is known now."""
+    fan = ended(bench, FAN)
+    found = bench.proxy.errors(fan, "fan").get(timeout=PATIENCE)
+    assert [(each["task"], each["count"]) for each in found["groups"]] == [("fan", 1)]
+    page = bench.proxy.history(fan, kind="item_completed", limit=1).get(timeout=PATIENCE)
+    (entry,) = page["entries"]
+    assert (entry["type"], page["next"]) == ("item_completed", entry["number"])
+    definition = bench.proxy.definition(fan).get(timeout=PATIENCE)
+    assert (definition["ref"], definition["same_as_now"]) == ("queries.fan", None)
+    assert FAN in definition["text"]
+
+
+def test_a_definition_is_compared_with_the_one_of_the_engine_now(
+    start_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    """A run by its ref has the same; a run of an edited file with the same ref another one."""
+    (tmp_path / "known").mkdir()
+    known = tmp_path / "known" / "echo.yaml"
+    known.write_text(f'version: "1.0.0"\n{ECHO}')
+    bench = start_bench(store=f"sqlite:///{tmp_path}/runs.db", definitions=tmp_path / "known")
+    same = bench.proxy.submit("queries.echo").get(timeout=PATIENCE)
+    other = bench.submit(ECHO + "# edited\n")
+    for run, expected in ((same, True), (other, False)):
+        outcome_of(run)
+        assert bench.proxy.definition(run.id).get(timeout=PATIENCE)["same_as_now"] is expected

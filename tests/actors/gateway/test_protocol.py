@@ -65,6 +65,12 @@ REQUESTS = [
     (controls.SkipItem("r1", "t", 2), b'{"type":"skip_item","run":"r1","task":"t","index":2}'),
     (controls.RetryItem("r1", "t", 2), b'{"type":"retry_item","run":"r1","task":"t","index":2}'),
     (requests.Export("r1"), b'{"type":"export","run":"r1"}'),
+    (requests.Errors("r1", "t"), b'{"type":"errors","run":"r1","task":"t"}'),
+    (
+        requests.History("r1", 5, "item_completed", "t", 7),
+        b'{"type":"history","run":"r1","after":5,"kind":"item_completed","task":"t","limit":7}',
+    ),
+    (requests.RunDefinition("r1"), b'{"type":"definition","run":"r1"}'),
     (requests.Prune(60.5, 10), b'{"type":"prune","older_than_seconds":60.5,"keep":10}'),
 ]
 ANSWERS = [
@@ -102,6 +108,9 @@ ANSWERS = [
     (answers.WaitsAnswer([{"kind": "paused"}]), b'{"type":"why","reasons":[{"kind":"paused"}]}'),
     (answers.ExportAnswer({"id": "r1"}), b'{"type":"export","run":{"id":"r1"}}'),
     (answers.EntriesAnswer([msgspec.Raw(b'{"number":0}')]), b'{"type":"entries","entries":[{"number":0}]}'),
+    (answers.ErrorsAnswer([{"count": 2}], 1), b'{"type":"errors","groups":[{"count":2}],"others":1}'),
+    (answers.HistoryAnswer([{"number": 5}], 5), b'{"type":"history","entries":[{"number":5}],"next":5}'),
+    (answers.DefinitionAnswer({"ref": "r"}), b'{"type":"definition","definition":{"ref":"r"}}'),
     (answers.Pruned(2), b'{"type":"pruned","runs":2}'),
 ]
 

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import event
 
 from stretto.actors.journal.opening import open_store
+from stretto.actors.journal.queries import RunQuery
 from stretto.actors.journal.records import Ending, ItemKey, ParentItem, Rerun
 from stretto.actors.journal.sql.run_rows import rerun_scope, restore_rerun
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import RunQuery
 from stretto.actors.outcome import ends_of_ids
 from stretto.definitions.data.frozen import EMPTY_LIST, EMPTY_OBJECT
 from tests.support.recording import acceptance, happening
