@@ -1,7 +1,7 @@
 """The engine for programs that wait: each method returns its answer, where the proxy returns a future."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -241,7 +241,7 @@ class BlockingEngine:
     def runs(  # noqa: PLR0913 - the fields of a query
         self,
         *,
-        status: str | None = None,
+        status: str | Sequence[str] | None = None,
         workflow: str | None = None,
         since: float | None = None,
         labels: Mapping[str, str] | None = None,
@@ -249,15 +249,23 @@ class BlockingEngine:
         children: Literal["listed", "folded"] = "listed",
         cursor: str | None = None,
         limit: int = PAGE,
+        until: float | None = None,
+        parent: str | None = None,
+        id_prefix: str | None = None,
     ) -> dict[str, Any]:
         """Return a page of stored runs, the newest first. See `Engine.runs`."""
         page: dict[str, Any] = self._get(
             self.proxy.runs(
                 status=status, workflow=workflow, since=since, labels=labels, search=search, children=children,
-                cursor=cursor, limit=limit,
+                cursor=cursor, limit=limit, until=until, parent=parent, id_prefix=id_prefix,
             )
         )  # fmt: skip
         return page
+
+    def run_counts(self, since: float) -> dict[str, Any]:
+        """Return the number of stored runs by status. See `Engine.run_counts`."""
+        counts: dict[str, Any] = self._get(self.proxy.run_counts(since))
+        return counts
 
     def find_run(self, text: str) -> str:
         """Return the id of a run by its id or a part of it. See `Engine.find_run`."""

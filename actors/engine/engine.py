@@ -4,7 +4,7 @@ with Engine.open(definitions="workflows", store="sqlite:///stretto.db") as engin
     outcome = engine.run("ops.health_check", {"servers": [...]})
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, Literal, Unpack
 
@@ -297,7 +297,7 @@ class Engine(DispatchedActor):
     def runs(  # noqa: PLR0913 - the fields of a query
         self,
         *,
-        status: str | None = None,
+        status: str | Sequence[str] | None = None,
         workflow: str | None = None,
         since: float | None = None,
         labels: Mapping[str, str] | None = None,
@@ -305,11 +305,14 @@ class Engine(DispatchedActor):
         children: Literal["listed", "folded"] = "listed",
         cursor: str | None = None,
         limit: int = PAGE,
+        until: float | None = None,
+        parent: str | None = None,
+        id_prefix: str | None = None,
     ) -> Deferred:
         """Return a page of stored runs, the newest first: those that match all arguments.
 
         Args:
-            status: Only runs with this status.
+            status: Only runs with this status, or with one of these.
             workflow: Only runs of this workflow's ref.
             since: Only runs that were accepted at this time, in seconds since the epoch, or later.
             labels: Only runs that have all of these labels.
@@ -317,6 +320,9 @@ class Engine(DispatchedActor):
             children: "folded" leaves out the runs of sub-workflows.
             cursor: The `next` of the page before.
             limit: The most runs to return.
+            until: Only runs that were accepted before this time, in seconds since the epoch.
+            parent: Only the runs of this run's sub-workflows. "none" leaves out those of all sub-workflows.
+            id_prefix: Only runs whose ids begin so.
 
         Returns:
             {runs: [...], next}. `next` is the cursor of the next page, or None.
@@ -326,8 +332,19 @@ class Engine(DispatchedActor):
         """
         return self._core.store.read(
             reports.list_runs, status=status, workflow=workflow, since=since, labels=labels, search=search,
-            children=children, cursor=cursor, limit=limit,
+            children=children, cursor=cursor, limit=limit, until=until, parent=parent, id_prefix=id_prefix,
         )  # fmt: skip
+
+    def run_counts(self, since: float) -> Deferred:
+        """Return the number of stored runs by status, of those accepted at a time or later.
+
+        Args:
+            since: The time in seconds since the epoch.
+
+        Returns:
+            {since, statuses: {status: number}}, without the statuses that no such run has.
+        """
+        return self._core.store.read(reports.count_runs, since)
 
     def find_run(self, text: str) -> Any:
         """Return the id of a run by its id, or by 6 or more hex digits that it begins or ends with.

@@ -42,7 +42,7 @@ class UnknownItem(StrettoError):
 def list_runs(  # noqa: PLR0913 - the fields of a query
     reader: Reader,
     *,
-    status: str | None = None,
+    status: str | Sequence[str] | None = None,
     workflow: str | None = None,
     since: float | None = None,
     labels: Mapping[str, str] | None = None,
@@ -50,17 +50,29 @@ def list_runs(  # noqa: PLR0913 - the fields of a query
     children: Literal["listed", "folded"] = "listed",
     cursor: str | None = None,
     limit: int = PAGE,
+    until: float | None = None,
+    parent: str | None = None,
+    id_prefix: str | None = None,
 ) -> dict[str, Any]:
     """Return a page of runs, the newest first: {runs, next}, with a cursor in `next` if more follow.
 
     The arguments are those of `Engine.runs`. Raises `InvalidCursor`, `StoreUnavailable`.
     """
     query = RunQuery(
-        status=status, workflow=workflow, since=since, labels=dict(labels or {}), search=search, children=children,
-        cursor=cursor, limit=_page(limit),
+        status=status if status is None or isinstance(status, str) else tuple(dict.fromkeys(status)) or None,
+        workflow=workflow, since=since, until=until, labels=dict(labels or {}), search=search, children=children,
+        parent=parent, id_prefix=id_prefix, cursor=cursor, limit=_page(limit),
     )  # fmt: skip
     page = reader.runs(query)
     return {"runs": [run_as_json(row) for row in page.runs], "next": page.next}
+
+
+def count_runs(reader: Reader, since: float) -> dict[str, Any]:
+    """Return the number of runs by status, of those accepted at a time or later: {since, statuses {status: number}}.
+
+    Raises `StoreUnavailable`.
+    """
+    return {"since": time_as_json(since), "statuses": dict(reader.counts_since(since))}
 
 
 def find_run(reader: Reader, text: str) -> str:

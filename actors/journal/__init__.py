@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.messages import JournalHasRoom, PruneRuns, RunExists, RunUnrecordable, StoreGone
     from stretto.actors.journal.opening import is_in_use, open_reader, open_store
     from stretto.actors.journal.outputs import OutputsInMemory
-    from stretto.actors.journal.queries import MAX_PAGE, PAGE, EntryQuery, ItemQuery, RunQuery
+    from stretto.actors.journal.queries import MAX_PAGE, PAGE, STATUSES, EntryQuery, ItemQuery, RunQuery
     from stretto.actors.journal.readers import NoReaders, NoStore, Readers, ReadingStopped
     from stretto.actors.journal.records import (
         Ending,
@@ -74,7 +74,7 @@ else:
             "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable StoreGone",
             "opening": "is_in_use open_reader open_store",
             "outputs": "OutputsInMemory",
-            "queries": "EntryQuery ItemQuery MAX_PAGE PAGE RunQuery",
+            "queries": "EntryQuery ItemQuery MAX_PAGE PAGE RunQuery STATUSES",
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
                 "Ending Entry Happened Idempotency ItemKey ItemStarted KeptOutput Origin ParentItem Rerun "
@@ -102,6 +102,7 @@ __all__ = [
     "MAX_PENDING",
     "PAGE",
     "QUARANTINED",
+    "STATUSES",
     "Answers",
     "CannotOpenStore",
     "Child",

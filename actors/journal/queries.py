@@ -1,6 +1,6 @@
 """The queries of lists: what a page contains."""
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -10,10 +10,20 @@ MAX_PAGE: int = 500
 """Rows of a page at most."""
 
 
+STATUSES: Final = (
+    *("running", "paused", "cancelling", "cleaning", "failing", "quarantined"),
+    *("succeeded", "failed", "cancelled"),
+)
+"""The statuses of stored runs."""
+NO_PARENT: Final = "none"
+"""In place of a parent: the runs that have none."""
+
+
 class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     """The runs that a page contains: those that match all fields."""
 
-    status: str | None = None
+    status: str | tuple[str, ...] | None = None
+    """Only runs with this status, or with one of these."""
     workflow: str | None = None
     """Only runs of this workflow."""
     since: float | None = None
@@ -24,6 +34,12 @@ class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Only runs with this text in the workflow's ref or in a label, in upper or lower case."""
     children: Literal["listed", "folded"] = "listed"
     """Whether the runs of sub-workflows are in the list, or only counted by their parents."""
+    until: float | None = None
+    """Only runs that were accepted before this time."""
+    parent: str | None = None
+    """Only the runs of this run's sub-workflows. "none" is as "folded"."""
+    id_prefix: str | None = None
+    """Only runs whose ids begin so."""
     cursor: str | None = None
     """The `next` of the previous page."""
     limit: int = PAGE

@@ -327,6 +327,9 @@ class Reader(Protocol):
     def counts(self) -> Mapping[str, int]:
         """Return the number of runs by status."""
 
+    def counts_since(self, since: float) -> Mapping[str, int]:
+        """Return the number of runs by status, of those accepted at a time or later. A status of no run is left out."""
+
     def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
         """Return when workflows last succeeded, in seconds since the epoch.
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from stretto.actors.operations.answers import (
         Accepted,
         Answer,
+        CountsAnswer,
         DefinitionAnswer,
         Described,
         Done,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         Recover,
         Rerun,
         Run,
+        RunCounts,
         RunDefinition,
         Runs,
         Status,
@@ -73,9 +75,9 @@ else:
         __name__,
         {
             "answers": (
-                "Accepted Answer DefinitionAnswer Described Done Ended EntriesAnswer ErrorsAnswer ExportAnswer Found "
-                "HistoryAnswer ItemAnswer ItemsAnswer OutputAnswer Progress Pruned Refused RunAnswer RunsAnswer "
-                "StatusAnswer WaitsAnswer WorkflowsAnswer"
+                "Accepted Answer CountsAnswer DefinitionAnswer Described Done Ended EntriesAnswer ErrorsAnswer "
+                "ExportAnswer Found HistoryAnswer ItemAnswer ItemsAnswer OutputAnswer Progress Pruned Refused "
+                "RunAnswer RunsAnswer StatusAnswer WaitsAnswer WorkflowsAnswer"
             ),
             "asking": "ask",
             "base": "Request",
@@ -84,7 +86,7 @@ else:
             "live": "Follower Following ProgressRelay",
             "requests": (
                 "Definition Describe Errors Export FindRun History Item ItemOutput Items Prune Recover Rerun Run "
-                "RunDefinition Runs Status Submit Watch Why Workflows"
+                "RunCounts RunDefinition Runs Status Submit Watch Why Workflows"
             ),
             "stored": "REPORTS report",
             "table": "OPERATIONS REQUESTS Operation",
@@ -100,6 +102,7 @@ __all__ = [
     "Answer",
     "Cancel",
     "ControlRequest",
+    "CountsAnswer",
     "Definition",
     "DefinitionAnswer",
     "Describe",
@@ -135,6 +138,7 @@ __all__ = [
     "Run",
     "RunAnswer",
     "RunControl",
+    "RunCounts",
     "RunDefinition",
     "Runs",
     "RunsAnswer",

@@ -147,6 +147,13 @@ class DefinitionAnswer(msgspec.Struct, frozen=True, tag="definition"):
     definition: dict[str, Any]
 
 
+class CountsAnswer(msgspec.Struct, frozen=True, tag="run_counts"):
+    """The number of runs by status, as `Engine.run_counts` returns it."""
+
+    since: str
+    statuses: dict[str, int]
+
+
 Answer: TypeAlias = (
     Accepted
     | Described
@@ -169,4 +176,5 @@ Answer: TypeAlias = (
     | ErrorsAnswer
     | HistoryAnswer
     | DefinitionAnswer
+    | CountsAnswer
 )

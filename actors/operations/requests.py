@@ -79,7 +79,7 @@ class Recover(Request, frozen=True, tag="recover"):
 class Runs(Request, frozen=True, tag="runs"):
     """Return a page of runs, newest first: those that match all fields, which are those of `RunQuery`."""
 
-    status: str | None = None
+    status: str | list[str] | None = None
     workflow: str | None = None
     since: float | None = None
     labels: dict[str, str] | None = None
@@ -87,6 +87,9 @@ class Runs(Request, frozen=True, tag="runs"):
     children: Literal["listed", "folded"] = "listed"
     cursor: str | None = None
     limit: Limit = PAGE
+    until: float | None = None
+    parent: str | None = None
+    id_prefix: str | None = None
 
 
 class FindRun(Request, frozen=True, tag="find_run"):
@@ -168,3 +171,9 @@ class RunDefinition(Request, frozen=True, tag="definition"):
     """Return the definition that a run runs with."""
 
     run: str
+
+
+class RunCounts(Request, frozen=True, tag="run_counts"):
+    """Return the number of runs by status, of those accepted at a time, in seconds since the epoch, or later."""
+
+    since: float

@@ -22,6 +22,7 @@ REPORTS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     requests.Errors: group_errors,
     requests.History: list_entries,
     requests.RunDefinition: reports.show_definition,
+    requests.RunCounts: reports.count_runs,
 }
 """The requests that a store answers, each with its report."""
 

@@ -42,6 +42,7 @@ _ALL: Final = (
     _operation(requests.Errors, lambda found: answers.ErrorsAnswer(**found)),
     _operation(requests.History, lambda page: answers.HistoryAnswer(**page)),
     _operation(requests.RunDefinition, answers.DefinitionAnswer),
+    _operation(requests.RunCounts, lambda counts: answers.CountsAnswer(**counts)),
 )
 
 OPERATIONS: Final[Mapping[type[Request], Operation]] = {operation.request: operation for operation in _ALL}

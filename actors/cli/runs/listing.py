@@ -6,16 +6,13 @@ import click
 import msgspec
 
 from stretto.actors.cli.inputs import labels_of
-from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, UTC, print_json, short_id, with_runs
+from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, UTC, find_run, print_json, short_id, with_runs
 from stretto.actors.cli.runs.source import Source
 from stretto.actors.cli.runs.tables import fitted, show_fields, show_table
 from stretto.actors.cli.runs.times import Clock, between, format_seconds, moment_of
+from stretto.actors.journal import STATUSES
 from stretto.actors.operations import Item, ItemAnswer, Items, ItemsAnswer, Runs, RunsAnswer
 
-STATUSES: Final = (
-    *("running", "paused", "cancelling", "cleaning", "failing", "quarantined"),
-    *("succeeded", "failed", "cancelled"),
-)
 INTERRUPTED: Final = "interrupted"
 _WIDTH: Final = 100
 """The columns of a list of runs."""
@@ -23,16 +20,21 @@ OUTCOMES: Final = ("succeeded", "failed", "timed_out", "cancelled", "abandoned",
 
 
 @click.command("list")
-@click.option("--status", type=click.Choice(STATUSES), help="Only runs with this status.")
+@click.option(
+    "--status", "statuses", type=click.Choice(STATUSES), multiple=True,
+    help="Only runs with this status; several: with one of them.",
+)  # fmt: skip
 @click.option("--workflow", metavar="REF", help="Only runs of this workflow.")
 @click.option(
     "--since", callback=moment_of, metavar="DURATION|TIME", help="Only runs accepted since, e.g. 2h or 2026-01-31."
 )
+@click.option("--until", callback=moment_of, metavar="DURATION|TIME", help="Only runs accepted before.")
 @click.option(
     "--label", "labels", multiple=True, callback=labels_of, metavar="KEY=VALUE",
     help="Only runs with this label; several: with all of them.",
 )  # fmt: skip
 @click.option("--search", metavar="TEXT", help="Only runs with TEXT in the workflow's ref or in a label.")
+@click.option("--parent", metavar="RUN", help="Only the runs of this run's sub-workflows.")
 @click.option("--all", "everything", is_flag=True, help="List the runs of sub-workflows, too.")
 @LIMIT
 @CURSOR
@@ -41,11 +43,13 @@ OUTCOMES: Final = ("succeeded", "failed", "timed_out", "cancelled", "abandoned",
 def list_runs(
     source: Source,
     *,
-    status: str | None,
+    statuses: tuple[str, ...],
     workflow: str | None,
     since: float | None,
+    until: float | None,
     labels: dict[str, str] | None,
     search: str | None,
+    parent: str | None,
     everything: bool,
     limit: int,
     cursor: str | None,
@@ -60,8 +64,9 @@ def list_runs(
     With --json: {"runs": [{id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, rerun_task,
     origin, labels, child_count}], "next"}, with the whole ids; of an interrupted run also {interrupted: true}.
     """
-    children: Literal["listed", "folded"] = "listed" if everything else "folded"
-    query = Runs(status, workflow, since, labels, search, children, cursor, limit)
+    children: Literal["listed", "folded"] = "listed" if everything or parent is not None else "folded"
+    above = None if parent is None else find_run(source, parent)
+    query = Runs(list(statuses) or None, workflow, since, labels, search, children, cursor, limit, until, above)
     page = source.ask(query, RunsAnswer)
     source.mark_interrupted(page.runs)
     if as_json:

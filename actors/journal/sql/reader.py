@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from math import fsum
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Select, bindparam, func, select
+from sqlalchemy import CompoundSelect, Connection, Engine, Select, bindparam, func, select
 
 from stretto.actors.journal.encryption import (
     Keyring,
@@ -52,6 +52,7 @@ from stretto.actors.journal.sql.run_rows import (
     restore_rerun,
     restore_run_row,
     searchable,
+    select_counts,
     select_matching,
     select_runs,
 )
@@ -294,6 +295,10 @@ class SqlReader:
         """Return the number of runs by status."""
         return {row.status: row.runs for row in self._rows(_COUNTS)}
 
+    def counts_since(self, since: float) -> Mapping[str, int]:
+        """Return the number of runs by status, of those accepted at a time or later."""
+        return {row.status: row.runs for row in self._rows(select_counts(since)) if row.runs}
+
     def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
         """Return when workflows last succeeded, as far as that is among their newest runs."""
         with self._reading() as connection:
@@ -314,7 +319,7 @@ class SqlReader:
         with converting_errors(self._store), self._engine.connect() as connection:
             yield connection
 
-    def _rows(self, query: Select[Any], **parameters: Any) -> Sequence[Any]:
+    def _rows(self, query: Select[Any] | CompoundSelect[Any], **parameters: Any) -> Sequence[Any]:
         with self._reading() as connection:
             return connection.execute(query, parameters).all()
 

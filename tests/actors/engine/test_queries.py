@@ -52,6 +52,14 @@ def test_runs_are_listed_page_by_page(bench: Bench) -> None:
     assert ids(first) == [two, one]
     assert ids(bench.proxy.runs(cursor=first["next"]).get(timeout=PATIENCE)) == [fan]
     assert ids(bench.proxy.runs(status="failed").get(timeout=PATIENCE)) == [fan]
+    assert ids(bench.proxy.runs(status=["failed", "succeeded"]).get(timeout=PATIENCE)) == [two, one, fan]
+    assert ids(bench.proxy.runs(status=[], until=0.0).get(timeout=PATIENCE)) == []
+    assert ids(bench.proxy.runs(parent=fan).get(timeout=PATIENCE)) == []
+    assert ids(bench.proxy.runs(id_prefix=one, parent="none").get(timeout=PATIENCE)) == [one]
+    assert bench.proxy.run_counts(0.0).get(timeout=PATIENCE) == {
+        "since": "1970-01-01T00:00:00.000000Z",
+        "statuses": {"failed": 1, "succeeded": 2},
+    }
     assert ids(bench.proxy.runs(workflow="queries.echo", limit=1).get(timeout=PATIENCE)) == [two]
     with pytest.raises(InvalidCursor):
         bench.proxy.runs(cursor="nonsense").get(timeout=PATIENCE)

@@ -40,14 +40,14 @@ REQUESTS = [
         requests.Runs(),
         (
             b'{"type":"runs","status":null,"workflow":null,"since":null,"labels":null,"search":null,'
-            b'"children":"listed","cursor":null,"limit":50}'
+            b'"children":"listed","cursor":null,"limit":50,"until":null,"parent":null,"id_prefix":null}'
         ),
     ),
     (
-        requests.Runs("failed", "w.ref", 5.5, {"k": "v"}, "text", "folded", "c", 7),
+        requests.Runs("failed", "w.ref", 5.5, {"k": "v"}, "text", "folded", "c", 7, 9.5, "r1", "01"),
         (
             b'{"type":"runs","status":"failed","workflow":"w.ref","since":5.5,"labels":{"k":"v"},"search":"text",'
-            b'"children":"folded","cursor":"c","limit":7}'
+            b'"children":"folded","cursor":"c","limit":7,"until":9.5,"parent":"r1","id_prefix":"01"}'
         ),
     ),
     (requests.Recover("r1"), b'{"type":"recover","run":"r1"}'),
@@ -70,6 +70,7 @@ REQUESTS = [
         requests.History("r1", 5, "item_completed", "t", 7),
         b'{"type":"history","run":"r1","after":5,"kind":"item_completed","task":"t","limit":7}',
     ),
+    (requests.RunCounts(5.5), b'{"type":"run_counts","since":5.5}'),
     (requests.RunDefinition("r1"), b'{"type":"definition","run":"r1"}'),
     (requests.Prune(60.5, 10), b'{"type":"prune","older_than_seconds":60.5,"keep":10}'),
 ]
@@ -110,6 +111,10 @@ ANSWERS = [
     (answers.EntriesAnswer([msgspec.Raw(b'{"number":0}')]), b'{"type":"entries","entries":[{"number":0}]}'),
     (answers.ErrorsAnswer([{"count": 2}], 1), b'{"type":"errors","groups":[{"count":2}],"others":1}'),
     (answers.HistoryAnswer([{"number": 5}], 5), b'{"type":"history","entries":[{"number":5}],"next":5}'),
+    (
+        answers.CountsAnswer("1970", {"failed": 2}),
+        b'{"type":"run_counts","since":"1970","statuses":{"failed":2}}',
+    ),
     (answers.DefinitionAnswer({"ref": "r"}), b'{"type":"definition","definition":{"ref":"r"}}'),
     (answers.Pruned(2), b'{"type":"pruned","runs":2}'),
 ]

@@ -78,6 +78,10 @@ def test_runs_and_items_are_told_page_by_page(tmp_path: Path) -> None:
         assert ([each["id"] for each in page.runs], page.next) == ([first], None)
         page = await ask(client, requests.Runs(status="failed", workflow="test.failing"), answers.RunsAnswer)
         assert [each["id"] for each in page.runs] == [failing]
+        page = await ask(client, requests.Runs(status=["failed", "succeeded"], parent="none"), answers.RunsAnswer)
+        assert [each["id"] for each in page.runs] == [failing, first]
+        counts = await ask(client, requests.RunCounts(0.0), answers.CountsAnswer)
+        assert counts.statuses == {"failed": 1, "succeeded": 1}
         run = (await ask(client, requests.Run(first), answers.RunAnswer)).run
         assert (run["status"], run["output"]) == ("succeeded", {"said": ["a", "b", "c"]})
         items = await ask(client, requests.Items(first, limit=2), answers.ItemsAnswer)
