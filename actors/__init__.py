@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from stretto.actors.engine.engine import Engine
     from stretto.actors.engine.submission import EngineStopping, TooManyRuns
     from stretto.actors.files.protected import RefusedFile
+    from stretto.actors.history.cells import UnknownVisit
     from stretto.actors.history.entries import UnknownKind
     from stretto.actors.history.reports import UnknownItem
     from stretto.actors.journal.readers import NoStore
@@ -44,6 +45,7 @@ else:
             "engine.engine": "Engine",
             "engine.submission": "EngineStopping TooManyRuns",
             "files.protected": "RefusedFile",
+            "history.cells": "UnknownVisit",
             "history.entries": "UnknownKind",
             "history.reports": "UnknownItem",
             "journal.readers": "NoStore",
@@ -86,5 +88,6 @@ __all__ = [
     "UnknownItem",
     "UnknownKind",
     "UnknownRun",
+    "UnknownVisit",
     "action",
 ]

@@ -182,6 +182,10 @@ class BlockingEngine:
         """Change how many items of a running fan-out may be in its window, at least 1."""
         self._get(self.proxy.set_concurrency(run_id, task, concurrency))
 
+    def set_max_failures(self, run_id: str, task: str, max_failures: int) -> None:
+        """Change how many items of a running fan-out may fail, at least 0."""
+        self._get(self.proxy.set_max_failures(run_id, task, max_failures))
+
     def skip_item(self, run_id: str, task: str, index: int) -> None:
         """Skip an item of a running fan-out. See `Engine.skip_item`."""
         self._get(self.proxy.skip_item(run_id, task, index))
@@ -276,22 +280,32 @@ class BlockingEngine:
         report: dict[str, Any] = self._get(self.proxy.run(run_id))
         return report
 
-    def items(
+    def items(  # noqa: PLR0913, PLR0917 - the fields of a query
         self,
         run_id: str,
         task: str | None = None,
-        outcome: str | None = None,
+        outcome: str | Sequence[str] | None = None,
         cursor: str | None = None,
         limit: int = PAGE,
+        visit: int | None = None,
+        order: Literal["ended", "index"] = "ended",
+        min_attempts: int = 1,
     ) -> dict[str, Any]:
         """Return a page of the ended attempts of a stored run's items. See `Engine.items`."""
-        page: dict[str, Any] = self._get(self.proxy.items(run_id, task, outcome, cursor, limit))
+        page: dict[str, Any] = self._get(
+            self.proxy.items(run_id, task, outcome, cursor, limit, visit, order, min_attempts)
+        )
         return page
 
-    def item(self, run_id: str, task: str, index: int) -> dict[str, Any]:
+    def item(self, run_id: str, task: str, index: int = 0, visit: int | None = None) -> dict[str, Any]:
         """Return the last ended attempt of a stored run's item. See `Engine.item`."""
-        attempt: dict[str, Any] = self._get(self.proxy.item(run_id, task, index))
+        attempt: dict[str, Any] = self._get(self.proxy.item(run_id, task, index, visit))
         return attempt
+
+    def cells(self, run_id: str, task: str, visit: int | None = None, known: int | None = None) -> dict[str, Any]:
+        """Return a map of the items of a stored run's task. See `Engine.cells`."""
+        cells: dict[str, Any] = self._get(self.proxy.cells(run_id, task, visit, known))
+        return cells
 
     def export(self, run_id: str) -> dict[str, Any]:
         """Return a stored run with its definition and all its entries, secrets masked."""

@@ -225,6 +225,10 @@ class Engine(DispatchedActor):
         """Change how many items of a running fan-out may be in its window, at least 1."""
         return self._core.requests.send(run_id, "change", ControlRun(events.ConcurrencyRequested, (task, concurrency)))
 
+    def set_max_failures(self, run_id: str, task: str, max_failures: int) -> Any:
+        """Change how many items of a running fan-out may fail, at least 0. A visit that failed too often stays so."""
+        return self._core.requests.send(run_id, "change", ControlRun(events.MaxFailuresRequested, (task, max_failures)))
+
     def skip_item(self, run_id: str, task: str, index: int) -> Any:
         """Skip an item of a running fan-out: it ends without a result, as if it had succeeded."""
         return self._core.requests.send(run_id, "change", ControlRun(events.SkipRequested, (task, index)))
@@ -358,22 +362,28 @@ class Engine(DispatchedActor):
         """Return a stored run with its inputs, output, errors and tasks, secrets masked."""
         return self._core.store.read(reports.show_run, run_id)
 
-    def items(
+    def items(  # noqa: PLR0913, PLR0917 - the fields of a query
         self,
         run_id: str,
         task: str | None = None,
-        outcome: str | None = None,
+        outcome: str | Sequence[str] | None = None,
         cursor: str | None = None,
         limit: int = PAGE,
+        visit: int | None = None,
+        order: Literal["ended", "index"] = "ended",
+        min_attempts: int = 1,
     ) -> Deferred:
         """Return a page of the ended attempts of a stored run's items.
 
         Args:
             run_id: The run.
             task: Only items of this task.
-            outcome: Only items with this outcome.
+            outcome: Only attempts with this outcome, or with one of these. "failed" is every one but "succeeded".
             cursor: The `next` of the page before.
             limit: The most items to return.
+            visit: Only items of this visit of the task.
+            order: Whether attempts come in the order of their ends, or of their items.
+            min_attempts: Only attempts with this number or a higher one.
 
         Returns:
             {items: [...], next, untimed}: the next page's cursor or None, and whether old items lack their times.
@@ -381,15 +391,43 @@ class Engine(DispatchedActor):
         Raises:
             InvalidCursor: No page has this cursor.
         """
-        return self._core.store.read(reports.list_items, run_id, task=task, outcome=outcome, cursor=cursor, limit=limit)
+        return self._core.store.read(
+            reports.list_items, run_id, task=task, outcome=outcome, cursor=cursor, limit=limit, visit=visit,
+            order=order, min_attempts=min_attempts,
+        )  # fmt: skip
 
-    def item(self, run_id: str, task: str, index: int) -> Deferred:
+    def item(self, run_id: str, task: str, index: int = 0, visit: int | None = None) -> Deferred:
         """Return the last ended attempt of a stored run's item with its result, secrets masked.
+
+        It has also all ended `attempts` of the item, and its `neighbours` {previous_failed, next_failed}: the indexes
+        of the nearest items of the visit that failed, or None. Without `visit` it is of the newest visit.
 
         Raises:
             UnknownItem: No attempt of the item has ended.
         """
-        return self._core.store.read(reports.show_item, run_id, task, index)
+        return self._core.store.read(reports.show_item, run_id, task, index, visit)
+
+    def cells(self, run_id: str, task: str, visit: int | None = None, known: int | None = None) -> Any:
+        """Return a map of the items of a stored run's task: a byte for each item.
+
+        The low half of a byte is the item's state: 0 waiting, 1 running, 2 to retry, 3 succeeded, 4 failed, 5 timed
+        out, 6 cancelled, 7 abandoned, 8 skipped. The high half is the number of its attempts, at most 15.
+
+        Args:
+            run_id: The run.
+            task: The task.
+            visit: The visit of the task. None is the newest one.
+            known: The `last` of an earlier answer.
+
+        Returns:
+            {visit, last, cells}. `last` is the number of the run's last entry, `cells` are bytes, or None if `last` is
+            the known one.
+
+        Raises:
+            UnknownTask: The workflow has no such task.
+            UnknownVisit: The task has no such visit.
+        """
+        return self._core.requests.cells(run_id, task, visit, known)
 
     def errors(self, run_id: str, task: str | None = None) -> Deferred:
         """Return why items of a stored run have not succeeded, in groups of like failures, secrets masked.
@@ -440,7 +478,7 @@ class Engine(DispatchedActor):
 
     def export(self, run_id: str) -> Deferred:
         """Return a stored run with its definition and all its entries, secrets masked."""
-        return self._core.store.read(reports.export_run, run_id)
+        return self._core.store.read_long(reports.export_run, run_id)
 
     def prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> Any:
         """Delete ended runs from the store.

@@ -34,6 +34,10 @@ class StoreQueries:
         """Answer with a report, a function that takes the reader, then `arguments` and `options`."""
         return self._services.readers.ask_deferred(lambda reader: report(reader, *arguments, **options))
 
+    def read_long(self, report: Callable[..., Any], *arguments: Any, **options: Any) -> Deferred:
+        """Answer with a report that reads or replays a whole run, in the lane of long reads."""
+        return self._services.readers.long.ask_deferred(lambda reader: report(reader, *arguments, **options))
+
     def definition(self, run_id: str, catalogue: Catalogue) -> Deferred:
         """Return the definition of a run, compared with that of the catalogue. See `Engine.definition`."""
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.actors.history.cells import UnknownVisit, map_items
     from stretto.actors.history.ends import explain_end_of_tasks
     from stretto.actors.history.entries import UnknownKind, list_entries
     from stretto.actors.history.error_text import error_lines, tolerated_lines
@@ -29,6 +30,7 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "cells": "UnknownVisit map_items",
             "ends": "explain_end_of_tasks",
             "entries": "UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
@@ -53,6 +55,7 @@ __all__ = [
     "RunLoaded",
     "RunNotLoaded",
     "UnknownKind",
+    "UnknownVisit",
     "WrittenResults",
     "ended_output",
     "error_lines",
@@ -64,6 +67,7 @@ __all__ = [
     "list_entries",
     "load",
     "load_reuse_plan",
+    "map_items",
     "not_loaded",
     "not_quarantined_error",
     "outcome_for_parent",

@@ -59,7 +59,7 @@ def list_runs(  # noqa: PLR0913 - the fields of a query
     The arguments are those of `Engine.runs`. Raises `InvalidCursor`, `StoreUnavailable`.
     """
     query = RunQuery(
-        status=status if status is None or isinstance(status, str) else tuple(dict.fromkeys(status)) or None,
+        status=_several(status),
         workflow=workflow, since=since, until=until, labels=dict(labels or {}), search=search, children=children,
         parent=parent, id_prefix=id_prefix, cursor=cursor, limit=_page(limit),
     )  # fmt: skip
@@ -130,11 +130,16 @@ def list_items(  # noqa: PLR0913 - what a page is of
     run_id: str,
     *,
     task: str | None = None,
-    outcome: str | None = None,
+    outcome: str | Sequence[str] | None = None,
     cursor: str | None = None,
     limit: int = PAGE,
+    visit: int | None = None,
+    order: Literal["ended", "index"] = "ended",
+    min_attempts: int = 1,
 ) -> dict[str, Any]:
     """Return a page of ended attempts in the order of their end: {items, next, untimed}, a cursor if more follow.
+
+    The arguments are those of `Engine.items`.
 
     Each is {task, visit, index, attempt, outcome, at, began_at, seconds}, and `error` {kind, message} if it did not
     succeed. The last two are None for an attempt whose action never began, and for one recorded before Stretto recorded
@@ -142,7 +147,8 @@ def list_items(  # noqa: PLR0913 - what a page is of
     Raises `UnknownRun`, `InvalidCursor`, `StoreUnavailable`.
     """
     _row(reader, run_id)
-    page = reader.items(run_id, ItemQuery(task, outcome, cursor, _page(limit)))
+    query = ItemQuery(task, _several(outcome), cursor, _page(limit), visit, order, min_attempts)
+    page = reader.items(run_id, query)
     failed = [row for row in page.items if row.outcome != "succeeded"]
     read = _accepted_and_mask(reader, run_id) if failed else None
     errors = _errors(reader, run_id, failed, None if read is None else read[1])
@@ -155,6 +161,8 @@ def list_items(  # noqa: PLR0913 - what a page is of
 def show_item(reader: Reader, run_id: str, task: str, index: int, visit: int | None = None) -> dict[str, Any]:
     """Return the last ended attempt of an item as in lists, with its `result` and the whole `error`.
 
+    `attempts` are the ended attempts {attempt, outcome, at, began_at, seconds} of its visit, in their order, and
+    `neighbours` the indexes {previous_failed, next_failed} of the nearest items of the visit that failed, or None.
     The attempt is of `visit`, or of the newest visit with an ended attempt.
     Raises `UnknownRun`, `UnknownItem`, `StoreUnavailable`.
     """
@@ -163,13 +171,28 @@ def show_item(reader: Reader, run_id: str, task: str, index: int, visit: int | N
     if row is None:
         of_visit = "" if visit is None else f" (visit {visit})"
         raise UnknownItem(f"no attempt of item {index} of the task {task!r}{of_visit} has ended in the run {run_id}")
+    before, behind = reader.failed_neighbours(run_id, row)
+    around = {
+        "attempts": [_attempt(each) for each in reader.attempts(run_id, row)],
+        "neighbours": {"previous_failed": before, "next_failed": behind},
+    }
+    return {**item_as_json(row), **_ended_with(reader, run_id, row), **around}
+
+
+def _ended_with(reader: Reader, run_id: str, row: ItemRow) -> dict[str, Any]:
+    """Return {result, error} of an ended attempt, masked."""
     read = _accepted_and_mask(reader, run_id)
     entry = None if read is None else dict(reader.completions(run_id, [row.number])).get(row.number)
     if read is None or entry is None:
-        return {**item_as_json(row), "result": SEALED, "error": None if row.outcome == "succeeded" else SEALED}
+        return {"result": SEALED, "error": None if row.outcome == "succeeded" else SEALED}
     mask = read[1]
     error = None if entry.failure is None else failure_as_json(entry.failure, mask)
-    return {**item_as_json(row), "result": mask.data(entry.result), "error": error}
+    return {"result": mask.data(entry.result), "error": error}
+
+
+def _attempt(row: ItemRow) -> dict[str, Any]:
+    fields = item_as_json(row)
+    return {name: fields[name] for name in ("attempt", "outcome", "at", "began_at", "seconds")}
 
 
 def item_output(reader: Reader, run_id: str, task: str, index: int) -> dict[str, Any]:
@@ -294,6 +317,11 @@ def _accepted_and_mask(reader: Reader, run_id: str) -> tuple[RunAccepted, Mask] 
         return accepted, mask_of(reader, accepted)
 
     return unless_sealed(read)
+
+
+def _several(texts: str | Sequence[str] | None) -> str | tuple[str, ...] | None:
+    """Return one text, or the different ones of several. None are no condition."""
+    return texts if texts is None or isinstance(texts, str) else tuple(dict.fromkeys(texts)) or None
 
 
 def _page(limit: int) -> int:

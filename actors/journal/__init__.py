@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         QUARANTINED,
         CannotOpenStore,
         Child,
+        ItemCell,
         ItemError,
         ItemRow,
         Prune,
@@ -87,8 +88,8 @@ else:
             "sql.store": "Store",
             "sql.upgrade": "upgrade",
             "store": (
-                "CannotOpenStore Child ItemError ItemRow Prune QUARANTINED Quarantine Reader RunRow StoreInUse "
-                "StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
+                "CannotOpenStore Child ItemCell ItemError ItemRow Prune QUARANTINED Quarantine Reader RunRow "
+                "StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
             ),
         },
     )
@@ -112,6 +113,7 @@ __all__ = [
     "Happened",
     "Idempotency",
     "InFile",
+    "ItemCell",
     "ItemError",
     "ItemKey",
     "ItemQuery",

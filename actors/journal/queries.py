@@ -54,12 +54,18 @@ class ItemQuery(msgspec.Struct, frozen=True):
 
     task: str | None = None
     """Only items of this task."""
-    outcome: str | None = None
-    """Only attempts with this outcome. "failed" means every outcome except "succeeded"."""
+    outcome: str | tuple[str, ...] | None = None
+    """Only attempts with this outcome, or with one of these. "failed" means every outcome except "succeeded"."""
     cursor: str | None = None
     """The `next` of the previous page."""
     limit: int = PAGE
     """The number of attempts, between 1 and MAX_PAGE."""
+    visit: int | None = None
+    """Only items of this visit of the task."""
+    order: Literal["ended", "index"] = "ended"
+    """Whether the attempts come in the order of their ends, or of their items."""
+    min_attempts: int = 1
+    """Only attempts with this number or a higher one."""
 
 
 ALL_ITEMS = ItemQuery()

@@ -4,7 +4,7 @@ Both are called on threads that may block, the journal's and the readers', never
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -197,6 +197,18 @@ class ItemRow(msgspec.Struct, frozen=True, kw_only=True):
     """The duration of its action, or None likewise."""
 
 
+class ItemCell(NamedTuple):
+    """An ended attempt of a visit's item, or a request to skip an item, in a map of items."""
+
+    number: int
+    """The number of its entry."""
+    item: int
+    attempt: int | None
+    outcome: str | None
+    """How the attempt ended, or None for a request to skip the item, in a visit that was active then."""
+    at: float
+
+
 class ItemError(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Why an item has not succeeded: the failure of its last ended attempt."""
 
@@ -317,6 +329,18 @@ class Reader(Protocol):
             run_id: The run.
             numbers: The numbers of the entries, at most MAX_PAGE. No other entry is read.
         """
+
+    def attempts(self, run_id: str, item: ItemRow) -> list[ItemRow]:
+        """Return the ended attempts of the item of an attempt, in the order of their ends, at most MAX_PAGE."""
+
+    def failed_neighbours(self, run_id: str, item: ItemRow) -> tuple[int | None, int | None]:
+        """Return the indexes of the nearest failed items before and behind the item of an attempt, in its visit."""
+
+    def cells(self, run_id: str, task: str, visit: int) -> Iterator[Sequence[ItemCell]]:
+        """Yield the ended attempts and the skips of a visit's items in portions, in the order of their entries."""
+
+    def last_entry(self, run_id: str) -> int:
+        """Return the number of a run's last entry, or -1 if it has none."""
 
     def item_errors(self, run_id: str, task: str | None = None) -> Iterator[ItemError]:
         """Yield why items, of all tasks or of one, have not succeeded, in the order of their ends.

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from stretto.actors.operations.answers import (
         Accepted,
         Answer,
+        CellsAnswer,
         CountsAnswer,
         DefinitionAnswer,
         Described,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from stretto.actors.operations.exporting import frames_of
     from stretto.actors.operations.live import Follower, Following, ProgressRelay
     from stretto.actors.operations.requests import (
+        Cells,
         Definition,
         Describe,
         Errors,
@@ -75,9 +77,9 @@ else:
         __name__,
         {
             "answers": (
-                "Accepted Answer CountsAnswer DefinitionAnswer Described Done Ended EntriesAnswer ErrorsAnswer "
-                "ExportAnswer Found HistoryAnswer ItemAnswer ItemsAnswer OutputAnswer Progress Pruned Refused "
-                "RunAnswer RunsAnswer StatusAnswer WaitsAnswer WorkflowsAnswer"
+                "Accepted Answer CellsAnswer CountsAnswer DefinitionAnswer Described Done Ended EntriesAnswer "
+                "ErrorsAnswer ExportAnswer Found HistoryAnswer ItemAnswer ItemsAnswer OutputAnswer Progress Pruned "
+                "Refused RunAnswer RunsAnswer StatusAnswer WaitsAnswer WorkflowsAnswer"
             ),
             "asking": "ask",
             "base": "Request",
@@ -85,7 +87,7 @@ else:
             "exporting": "frames_of",
             "live": "Follower Following ProgressRelay",
             "requests": (
-                "Definition Describe Errors Export FindRun History Item ItemOutput Items Prune Recover Rerun Run "
+                "Cells Definition Describe Errors Export FindRun History Item ItemOutput Items Prune Recover Rerun Run "
                 "RunCounts RunDefinition Runs Status Submit Watch Why Workflows"
             ),
             "stored": "REPORTS report",
@@ -101,6 +103,8 @@ __all__ = [
     "Accepted",
     "Answer",
     "Cancel",
+    "Cells",
+    "CellsAnswer",
     "ControlRequest",
     "CountsAnswer",
     "Definition",

@@ -154,6 +154,14 @@ class CountsAnswer(msgspec.Struct, frozen=True, tag="run_counts"):
     statuses: dict[str, int]
 
 
+class CellsAnswer(msgspec.Struct, frozen=True, tag="cells"):
+    """A map of items, as `Engine.cells` returns it; `cells` is Base64 in JSON."""
+
+    visit: int
+    last: int
+    cells: bytes | None
+
+
 Answer: TypeAlias = (
     Accepted
     | Described
@@ -177,4 +185,5 @@ Answer: TypeAlias = (
     | HistoryAnswer
     | DefinitionAnswer
     | CountsAnswer
+    | CellsAnswer
 )

@@ -14,6 +14,10 @@ Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
 """Rows of a page."""
 
 
+Number = Annotated[int, msgspec.Meta(ge=1)]
+"""A number that is counted from 1."""
+
+
 class Definition(msgspec.Struct, frozen=True):
     """A definition's text, as the client read it. `file` is its name in findings; the daemon never opens it."""
 
@@ -109,17 +113,21 @@ class Items(Request, frozen=True, tag="items"):
 
     run: str
     task: str | None = None
-    outcome: str | None = None
+    outcome: str | list[str] | None = None
     cursor: str | None = None
     limit: Limit = PAGE
+    visit: Number | None = None
+    order: Literal["ended", "index"] = "ended"
+    min_attempts: Number = 1
 
 
 class Item(Request, frozen=True, tag="item"):
-    """Return the last ended attempt of an item, with its result."""
+    """Return the last ended attempt of an item, with its result, its other attempts and its failed neighbours."""
 
     run: str
     task: str
     index: Index = 0
+    visit: Number | None = None
 
 
 class ItemOutput(Request, frozen=True, tag="item_output"):
@@ -177,3 +185,12 @@ class RunCounts(Request, frozen=True, tag="run_counts"):
     """Return the number of runs by status, of those accepted at a time, in seconds since the epoch, or later."""
 
     since: float
+
+
+class Cells(Request, frozen=True, tag="cells"):
+    """Return a map of the items of a task: a byte for each. `known` is the `last` of an earlier answer."""
+
+    run: str
+    task: str
+    visit: Number | None = None
+    known: int | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from stretto.actors.history import group_errors, list_entries, reports
+from stretto.actors.history import group_errors, list_entries, map_items, reports
 from stretto.actors.journal import Reader
 from stretto.actors.operations import requests
 from stretto.actors.operations.answers import Answer
@@ -23,6 +23,7 @@ REPORTS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     requests.History: list_entries,
     requests.RunDefinition: reports.show_definition,
     requests.RunCounts: reports.count_runs,
+    requests.Cells: map_items,
 }
 """The requests that a store answers, each with its report."""
 

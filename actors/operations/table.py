@@ -43,6 +43,7 @@ _ALL: Final = (
     _operation(requests.History, lambda page: answers.HistoryAnswer(**page)),
     _operation(requests.RunDefinition, answers.DefinitionAnswer),
     _operation(requests.RunCounts, lambda counts: answers.CountsAnswer(**counts)),
+    _operation(requests.Cells, lambda cells: answers.CellsAnswer(**cells)),
 )
 
 OPERATIONS: Final[Mapping[type[Request], Operation]] = {operation.request: operation for operation in _ALL}

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from stretto.actors.runs.file_rules import FileRules
     from stretto.actors.runs.idempotency import RememberedKeys, checked_key, conflict_error, idempotency_of
     from stretto.actors.runs.labels import checked_labels
+    from stretto.actors.runs.looking import ReportCells
     from stretto.actors.runs.messages import (
         AbandonRun,
         AttachChild,
@@ -59,6 +60,7 @@ else:
             "file_rules": "FileRules",
             "idempotency": "RememberedKeys checked_key conflict_error idempotency_of",
             "labels": "checked_labels",
+            "looking": "ReportCells",
             "messages": (
                 "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
                 "ChildRefused ControlChild ControlRun DiscardRun ExplainWaits Forwarded GraceElapsed "
@@ -104,6 +106,7 @@ __all__ = [
     "RecoveryNoted",
     "RecoverySource",
     "RememberedKeys",
+    "ReportCells",
     "ReportItemOutput",
     "ReportStatus",
     "RestartRun",

@@ -19,6 +19,7 @@ from stretto.actors.outcome import abandoned
 from stretto.actors.runners import describe
 from stretto.actors.runs.execution import EXECUTION_HANDLERS, RunExecution
 from stretto.actors.runs.item_output import ItemNotInFlight, find_item_in_flight, item_just_ended_error
+from stretto.actors.runs.looking import ReportCells, map_cells
 from stretto.actors.runs.messages import (
     AbandonRun,
     BeginRun,
@@ -216,6 +217,10 @@ class RunSupervisor(DispatchedActor):
         except ItemNotInFlight as error:
             return self._ended_output(task, index, error)
         return ask_deferred(item, ReportOutput(), item_just_ended_error())
+
+    @handles(ReportCells)
+    def _cells(self, message: ReportCells) -> Deferred:
+        return map_cells(self._services, self._run, message)
 
     def _ended_output(self, task: str, index: int, not_in_flight: ItemNotInFlight) -> dict[str, Any] | Deferred:
         """Return the output of an item that has ended, from memory, or from the store once its end is durable."""

@@ -147,6 +147,10 @@ class Conductor:
         """Return the seconds from the beginning of an outstanding wait to its end, as they were set."""
         return inquiries.duration_of(self._state, wait)
 
+    def visit_items(self, task: str, visit: int | None = None) -> inquiries.VisitItems | None:
+        """Return the items in flight of a task's visit, or of its last one. None if the visit is not active."""
+        return inquiries.visit_items(self._state, task, visit)
+
     def waits(self, task: str | None = None) -> list[Wait]:
         """Return what the run, or one of its tasks, waits for: a bounded number for each task.
 

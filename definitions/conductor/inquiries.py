@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from stretto.definitions.conductor.commands import Command, StartItem, WaitUntil
 from stretto.definitions.conductor.events import DelayElapsed, ItemCompleted, RunTimedOut
 from stretto.definitions.conductor.items import ItemAttempt
@@ -79,6 +81,34 @@ def task_reports(state: RunState) -> dict[str, dict[str, Any]]:
             },
         }
     return reports
+
+
+class VisitItems(msgspec.Struct, frozen=True):
+    """The items of a visit, as far as no completion says it."""
+
+    visit: int
+    items: int
+    """The number of items that are known."""
+    begun: int
+    """Each item with a lower index was started or skipped."""
+    running: dict[int, int]
+    """The attempt of each item in flight."""
+    retrying: dict[int, int]
+    """The last attempt of each item that waits for its next one."""
+    skipped: frozenset[int]
+
+
+def visit_items(state: RunState, task: str, number: int | None) -> VisitItems | None:
+    """Return the items of a task's visit, or of its last one. None for a visit that has ended or not begun."""
+    visit = state.visits.last.get(task) if number is None else state.active.get((task, number))
+    if visit is None or (task, visit.visit) not in state.active:
+        return None
+    window = visit.window.items()
+    running = {index: item.attempt for index, item in window if item.state == "running"}
+    retrying = {index: item.attempt for index, item in window if item.state != "running"}
+    retrying |= {index: failed.attempt for index, failed in visit.requeued.items()}
+    known = len(visit.items) if visit.opened else 0
+    return VisitItems(visit.visit, known, visit.next_index, running, retrying, frozenset(visit.skipped))
 
 
 def waits(state: RunState, task: str | None) -> list[Wait]:

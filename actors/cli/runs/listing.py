@@ -100,8 +100,12 @@ def format_labels(labels: dict[str, str] | None) -> str:
 @RUN
 @click.option("--task", metavar="TASK", help="Only items of this task.")
 @click.option(
-    "--outcome", type=click.Choice(OUTCOMES), help="Only items with this outcome; `failed`: all but succeeded."
-)
+    "--outcome", "outcomes", type=click.Choice(OUTCOMES), multiple=True,
+    help="Only attempts with this outcome, `failed`: all but succeeded; several: with one of them.",
+)  # fmt: skip
+@click.option("--visit", type=click.IntRange(min=1), help="Only items of this visit of the task.")
+@click.option("--order", type=click.Choice(["ended", "index"]), default="ended", help="Sort by end or by index.")
+@click.option("--min-attempts", type=click.IntRange(min=1), default=1, help="Only attempts with this number or more.")
 @click.option("--index", type=click.IntRange(min=0), help="With --task: show this item, with its result.")
 @LIMIT
 @CURSOR
@@ -112,14 +116,17 @@ def items(
     *,
     run: str,
     task: str | None,
-    outcome: str | None,
+    outcomes: tuple[str, ...],
+    visit: int | None,
+    order: Literal["ended", "index"],
+    min_attempts: int,
     index: int | None,
     limit: int,
     cursor: str | None,
     utc: bool,
     as_json: bool,
 ) -> None:
-    """List the ended items of RUN, one line per attempt, in the order in which they ended.
+    """List the ended items of RUN, one line per attempt, in the order in which they ended or of their indexes.
 
     TOOK is the time from the begin of the action to its end, "-" if it never began. With --json: {"items": [{task,
     visit, index, attempt, outcome, at, began_at, seconds, error}], "next"}; of one item: everything.
@@ -127,10 +134,11 @@ def items(
     if index is not None:
         if task is None:
             raise click.UsageError("--index requires --task: it is the index of an item of that task")
-        item = source.ask(Item(run, task, index), ItemAnswer).item
+        item = source.ask(Item(run, task, index, visit), ItemAnswer).item
         print_json(item) if as_json else _show_item(item, Clock(utc=utc))
         return
-    page = source.ask(Items(run, task, outcome, cursor, limit), ItemsAnswer)
+    query = Items(run, task, list(outcomes) or None, cursor, limit, visit, order, min_attempts)
+    page = source.ask(query, ItemsAnswer)
     if as_json:
         print_json({"items": page.items, "next": page.next})
     else:

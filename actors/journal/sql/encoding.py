@@ -50,6 +50,7 @@ KINDS: Final[dict[str, type[Any]]] = {
     "run_timed_out": RunTimedOut,
     "extension_requested": events.ExtensionRequested,
     "concurrency_requested": ConcurrencyRequested,
+    "max_failures_requested": events.MaxFailuresRequested,
     "skip_requested": SkipRequested,
     "retry_requested": RetryRequested,
     "secrets_learned": SecretsLearned,

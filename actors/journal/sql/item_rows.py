@@ -1,13 +1,16 @@
 """The queries of the ended attempts of items, and the decoding of their rows.
 
 a page in the order of ends     the primary key of `entries`, entries_failed for failed attempts
+a page in the order of items    entries_by_item, entries_failed_by_item for failed attempts of a visit
+attempts behind the first       entries_retried
 one item                        entries_by_item
+its failed neighbours           entries_failed_by_item
 why items have not succeeded    entries_failed, and entries_by_item for later attempts
 """
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Label, ScalarSelect, Select, exists, select
+from sqlalchemy import ColumnElement, Label, ScalarSelect, Select, and_, exists, or_, select
 
 from stretto.actors.journal.encryption import (
     Keyring,
@@ -22,9 +25,12 @@ from stretto.actors.journal.sql.damage import is_time
 from stretto.actors.journal.sql.encoding import FAILED as FAILED_KIND
 from stretto.actors.journal.sql.encoding import decode_cause
 from stretto.actors.journal.sql.run_rows import searchable
-from stretto.actors.journal.sql.tables import ENDED, FAILED, entries, runs
+from stretto.actors.journal.sql.tables import ENDED, FAILED, RETRIED, entries, runs
 from stretto.actors.journal.store import ItemError, ItemRow
 
+CELLS_AT_ONCE: Final = 50_000
+"""Narrow rows that are read in one transaction."""
+SKIPPED: Final = "skip_requested"
 ERRORS_AT_ONCE: Final = 1000
 """Failed attempts whose bodies are read in one transaction."""
 _MAX_BIG: Final = 2**63 - 1
@@ -41,11 +47,14 @@ _ITEM_ROW: Final = select(
     entries.c.began_at,
     entries.c.seconds,
 )
+_BY_ATTEMPT: Final = (entries.c.attempt, entries.c.number)
+"""The order of an item's ends. By the number alone, SQLite would read all attempts of the run in their order."""
 _later = entries.alias("later")
 _HAS_LATER_ATTEMPT: Final = exists().where(
     _later.c.run == entries.c.run, _later.c.item == entries.c.item, _later.c.task == entries.c.task,
-    _later.c.visit == entries.c.visit, _later.c.outcome.is_not(None), _later.c.number > entries.c.number,
+    _later.c.visit == entries.c.visit, _later.c.outcome.is_not(None), _later.c.attempt > entries.c.attempt,
 )  # fmt: skip
+"""By the attempt: with the number, SQLite would search all entries behind the failed one."""
 
 
 def number_of(run_id: str) -> ScalarSelect[Any]:
@@ -60,21 +69,71 @@ def select_items(run_id: str, query: ItemQuery) -> Select[Any]:
     )
     if query.task is not None:
         of_run = of_run.where(entries.c.task == searchable(query.task))
-    if query.cursor is not None:
-        of_run = of_run.where(entries.c.number > decode_cursor("items", query.cursor))
-    return of_run.order_by(entries.c.number)
+    if query.visit is not None:
+        of_run = of_run.where(entries.c.visit == min(query.visit, _MAX_INTEGER))
+    if query.min_attempts > 1:
+        of_run = of_run.where(RETRIED, entries.c.attempt >= min(query.min_attempts, _MAX_INTEGER))
+    last = None if query.cursor is None else decode_cursor(pages_of(query), query.cursor)
+    if query.order == "ended":
+        return (of_run if last is None else of_run.where(entries.c.number > last)).order_by(entries.c.number)
+    if last is not None:
+        at = select(_later.c.item).where(_later.c.run == number_of(run_id), _later.c.number == last).scalar_subquery()
+        behind = or_(entries.c.item > at, entries.c.number > last)
+        of_run = of_run.where(entries.c.item >= at, behind)
+    return of_run.order_by(entries.c.item, entries.c.number)
+
+
+def pages_of(query: ItemQuery) -> str:
+    """Return the kind of the pages of a query, for its cursors."""
+    return "items" if query.order == "ended" else "itemsbyindex"
+
+
+def select_attempts(run_id: str, task: str, visit: int, index: int) -> Select[Any]:
+    """Return the statement for the ended attempts of an item, in the order of their ends."""
+    return _of_item(run_id, task, index).where(entries.c.visit == visit).order_by(*_BY_ATTEMPT)
+
+
+def select_cells(run_id: str, task: str, visit: int, after: int) -> Select[Any]:
+    """Return the statement for the next ended attempts and skips of a visit's items, behind the entry `after`."""
+    of_visit = and_(ENDED, entries.c.visit == visit)
+    return (
+        select(entries.c.number, entries.c.item, entries.c.attempt, entries.c.outcome, entries.c.at)
+        .where(entries.c.run == number_of(run_id), entries.c.number > after, entries.c.task == searchable(task))
+        .where(or_(of_visit, entries.c.kind == SKIPPED))
+        .order_by(entries.c.number)
+        .limit(CELLS_AT_ONCE)
+    )
+
+
+def select_failed_before(run_id: str, item: ItemRow) -> Select[Any]:
+    """Return the statement for the index of the nearest failed item before that of an attempt, in its visit."""
+    return _failed_items(run_id, item).where(entries.c.item < item.index).order_by(entries.c.item.desc())
+
+
+def select_failed_behind(run_id: str, item: ItemRow) -> Select[Any]:
+    """Return the statement for the index of the nearest failed item behind that of an attempt, in its visit."""
+    return _failed_items(run_id, item).where(entries.c.item > item.index).order_by(entries.c.item)
+
+
+def _failed_items(run_id: str, item: ItemRow) -> Select[Any]:
+    of_visit = select(entries.c.item).where(entries.c.run == number_of(run_id), FAILED, entries.c.kind == FAILED_KIND)
+    return of_visit.where(entries.c.task == item.task, entries.c.visit == item.visit, ~_HAS_LATER_ATTEMPT).limit(1)
 
 
 def select_last_attempt(run_id: str, task: str, index: int, visit: int | None) -> Select[Any] | None:
     """Return the statement for an item's last ended attempt, or None for numbers that no item can have."""
     if not 0 <= index <= _MAX_BIG or not 0 <= (visit or 0) <= _MAX_INTEGER:
         return None  # no database compares a number that its column cannot hold
-    of_item = _ITEM_ROW.where(
-        entries.c.run == number_of(run_id), ENDED, entries.c.item == index, entries.c.task == searchable(task)
-    )
+    of_item = _of_item(run_id, task, index)
     if visit is not None:
         of_item = of_item.where(entries.c.visit == visit)
-    return of_item.order_by(entries.c.visit.desc(), entries.c.number.desc()).limit(1)
+    return of_item.order_by(entries.c.visit.desc(), *(each.desc() for each in _BY_ATTEMPT)).limit(1)
+
+
+def _of_item(run_id: str, task: str, index: int) -> Select[Any]:
+    return _ITEM_ROW.where(
+        entries.c.run == number_of(run_id), ENDED, entries.c.item == index, entries.c.task == searchable(task)
+    )
 
 
 def select_errors(run_id: str, task: str | None, after: int) -> Select[Any]:
@@ -118,10 +177,13 @@ def _is_untimed(run_id: str) -> Label[Any]:
     return select(runs.c.untimed).where(runs.c.id == searchable(run_id)).scalar_subquery().label("untimed")
 
 
-def _ended_as(outcome: str | None) -> ColumnElement[bool]:
-    """Return the condition for the entries of ended attempts with an outcome."""
+def _ended_as(outcome: str | tuple[str, ...] | None) -> ColumnElement[bool]:
+    """Return the condition for the entries of ended attempts with an outcome, or with one of several."""
     if outcome is None:
         return ENDED
-    if outcome == "failed":
-        return FAILED
-    return entries.c.outcome == searchable(outcome)
+    outcomes = {outcome} if isinstance(outcome, str) else set(outcome)
+    if "failed" in outcomes:
+        return ENDED if "succeeded" in outcomes else FAILED
+    among = entries.c.outcome.in_(sorted(map(searchable, outcomes)))
+    # No database finds out by itself that the index of failed attempts has them all.
+    return among if "succeeded" in outcomes else and_(FAILED, among)

@@ -34,11 +34,17 @@ from stretto.actors.journal.sql.damage import report_damage
 from stretto.actors.journal.sql.encoding import EXTENDED, KINDS, Columns, decode_data, decode_entry, words_of
 from stretto.actors.journal.sql.errors import converting_errors
 from stretto.actors.journal.sql.item_rows import (
+    CELLS_AT_ONCE,
     ERRORS_AT_ONCE,
     number_of,
+    pages_of,
     restore_item_error,
     restore_item_row,
+    select_attempts,
+    select_cells,
     select_errors,
+    select_failed_before,
+    select_failed_behind,
     select_items,
     select_last_attempt,
 )
@@ -62,6 +68,7 @@ from stretto.actors.journal.sql.suspects import SUSPECTS, find_quarantine, resto
 from stretto.actors.journal.sql.tables import LEARNED_ENTRIES, entries, run_ends, run_inputs, runs, tasks
 from stretto.actors.journal.store import (
     Child,
+    ItemCell,
     ItemError,
     ItemPage,
     ItemRow,
@@ -251,7 +258,7 @@ class SqlReader:
 
     def items(self, run_id: str, query: ItemQuery = ALL_ITEMS) -> ItemPage:
         """Return a page of the ended attempts of a run's items. Raises InvalidCursor."""
-        rows, following = self._page("items", select_items(run_id, query), query.limit)
+        rows, following = self._page(pages_of(query), select_items(run_id, query), query.limit)
         untimed = any(row.seconds is None and row.untimed for row in rows)
         return ItemPage(tuple(map(restore_item_row, rows)), following, untimed)
 
@@ -260,6 +267,35 @@ class SqlReader:
         statement = select_last_attempt(run_id, task, index, visit)
         rows = () if statement is None else self._rows(statement)
         return restore_item_row(rows[0]) if rows else None
+
+    def attempts(self, run_id: str, item: ItemRow) -> list[ItemRow]:
+        """Return the ended attempts of the item of an attempt, in the order of their ends, at most MAX_PAGE."""
+        rows = self._rows(select_attempts(run_id, item.task, item.visit, item.index).limit(MAX_PAGE))
+        return list(map(restore_item_row, rows))
+
+    def failed_neighbours(self, run_id: str, item: ItemRow) -> tuple[int | None, int | None]:
+        """Return the indexes of the nearest failed items before and behind the item of an attempt, in its visit."""
+        before = self._rows(select_failed_before(run_id, item))
+        behind = self._rows(select_failed_behind(run_id, item))
+        return before[0].item if before else None, behind[0].item if behind else None
+
+    def cells(self, run_id: str, task: str, visit: int) -> Iterator[Sequence[ItemCell]]:
+        """Yield the ended attempts and the skips of a visit's items in portions, in the order of their entries."""
+        last = -1
+        while True:
+            portion = self._rows(select_cells(run_id, task, visit, last))
+            if not all(type(row[1]) is int and row[1] >= 0 for row in portion):
+                raise UnreadableRecord("the store is damaged: an entry of an item has an invalid index")
+            yield portion
+            if len(portion) < CELLS_AT_ONCE:
+                return
+            last = portion[-1].number
+
+    def last_entry(self, run_id: str) -> int:
+        """Return the number of a run's last entry, or -1 if it has none."""
+        of_run = select(func.max(entries.c.number).label("last")).where(entries.c.run == number_of(run_id))
+        last = self._rows(of_run)[0].last
+        return -1 if last is None else int(last)
 
     def item_errors(self, run_id: str, task: str | None = None) -> Iterator[ItemError]:
         """Yield why items have not succeeded, in the order of their ends."""

@@ -73,6 +73,16 @@ def test_entries_are_listed(kept: Kept) -> None:
     assert (nothing.stdout, nothing.stderr) == ("", "no entries\n")
 
 
+def test_items_are_listed_in_their_order(kept: Kept) -> None:
+    """Several outcomes may be given, and a least number of attempts."""
+    listed = kept.told("items", "--order", "index", "--outcome", "failed", "--outcome", "succeeded")["items"]
+    assert [each["index"] for each in listed] == [0, 1, 2]
+    assert kept.told("items", "--min-attempts", "2", "--visit", "1", "--task", "probe")["items"] == []
+    assert kept.told("items", "--task", "probe", "--index", "1")["neighbours"] == {
+        "previous_failed": 0, "next_failed": 2,
+    }  # fmt: skip
+
+
 def test_the_definition_is_printed(kept: Kept) -> None:
     """As it is; without a daemon nobody knows another one."""
     result = kept.runs("definition")

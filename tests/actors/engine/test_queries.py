@@ -1,11 +1,14 @@
 """Answers of an engine from its store: lists, single runs and items, exports, and runs that it has not."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stretto.actors.history import reports
+from stretto.actors.history.cells import UnknownVisit
 from stretto.actors.history.reports import UnknownItem
 from stretto.actors.journal.key_files import keyring_for
 from stretto.actors.journal.opening import open_store
@@ -140,6 +143,50 @@ def test_why_of_an_ended_run_without_a_store_names_its_failed_tasks(start_bench:
         bench.proxy.why(run.id, "b").get(timeout=PATIENCE)
     with pytest.raises(UnknownRun):
         bench.proxy.why("nobody").get(timeout=PATIENCE)
+
+
+def test_an_export_delays_no_page(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one is held, pages are answered; it is answered when it goes on."""
+    fan = ended(bench, FAN)
+    begun, goes_on = threading.Event(), threading.Event()
+    export = reports.export_run
+
+    def held(reader: Any, run_id: str) -> dict[str, Any]:
+        begun.set()
+        assert goes_on.wait(PATIENCE)
+        return export(reader, run_id)
+
+    monkeypatch.setattr(reports, "export_run", held)
+    exports = [bench.proxy.export(fan) for _ in range(3)]
+    assert begun.wait(PATIENCE)
+    for _ in range(3):
+        assert ids(bench.proxy.runs().get(timeout=PATIENCE)) == [fan]
+        assert len(bench.proxy.items(fan).get(timeout=PATIENCE)["items"]) == 3
+    goes_on.set()
+    assert [each.get(timeout=PATIENCE)["id"] for each in exports] == [fan] * 3
+
+
+def test_items_are_mapped_while_they_run_and_after(bench: Bench, tmp_path: Path) -> None:
+    """In flight as the supervisor knows it, and ended as the store has it; a visit that there is not is refused."""
+    fan = ended(bench, FAN)
+    cells = bench.proxy.cells(fan, "fan").get(timeout=PATIENCE)
+    assert [cell & 15 for cell in cells["cells"]] == [3, 4, 3]
+    assert bench.proxy.cells(fan, "fan", 1, cells["last"]).get(timeout=PATIENCE)["cells"] is None
+    with pytest.raises(UnknownVisit):
+        bench.proxy.cells(fan, "fan", 2).get(timeout=PATIENCE)
+    waiting = bench.submit(
+        "cancellation_policy: cancel_running\n"
+        "tasks: [{name: nap, action: core.sleep, with_items: [1, 2, 3], concurrency: 2, input: {seconds: 1000}}]\n"
+    )
+    found = bench.proxy.cells(waiting.id, "nap").get(timeout=PATIENCE)["cells"]
+    assert list(found) == [0x11, 0x11, 0]
+    bench.proxy.cancel(waiting.id).get(timeout=PATIENCE)
+    outcome_of(waiting)
+    item = bench.proxy.item(fan, "fan", 0, 1).get(timeout=PATIENCE)
+    assert item["neighbours"] == {"previous_failed": None, "next_failed": 1}
+    assert [each["attempt"] for each in item["attempts"]] == [1]
+    page = bench.proxy.items(fan, outcome=["failed", "succeeded"], order="index").get(timeout=PATIENCE)
+    assert [each["index"] for each in page["items"]] == [0, 1, 2]
 
 
 def test_failures_entries_and_the_definition_are_read(bench: Bench) -> None:

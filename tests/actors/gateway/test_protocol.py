@@ -54,13 +54,18 @@ REQUESTS = [
     (requests.FindRun("12345678"), b'{"type":"find_run","text":"12345678"}'),
     (requests.Run("r1"), b'{"type":"run","run":"r1"}'),
     (
-        requests.Items("r1", "t", "failed", "c", 7),
-        b'{"type":"items","run":"r1","task":"t","outcome":"failed","cursor":"c","limit":7}',
+        requests.Items("r1", "t", ["failed", "skipped"], "c", 7, 2, "index", 3),
+        (
+            b'{"type":"items","run":"r1","task":"t","outcome":["failed","skipped"],"cursor":"c","limit":7,"visit":2,'
+            b'"order":"index","min_attempts":3}'
+        ),
     ),
-    (requests.Item("r1", "t", 2), b'{"type":"item","run":"r1","task":"t","index":2}'),
+    (requests.Item("r1", "t", 2), b'{"type":"item","run":"r1","task":"t","index":2,"visit":null}'),
+    (requests.Cells("r1", "t", 1, 5), b'{"type":"cells","run":"r1","task":"t","visit":1,"known":5}'),
     (requests.ItemOutput("r1", "t", 2), b'{"type":"item_output","run":"r1","task":"t","index":2}'),
     (requests.Why("r1", "t"), b'{"type":"why","run":"r1","task":"t"}'),
     (controls.SetConcurrency("r1", "t", 3), b'{"type":"set_concurrency","run":"r1","task":"t","concurrency":3}'),
+    (controls.SetMaxFailures("r1", "t", 0), b'{"type":"set_max_failures","run":"r1","task":"t","max_failures":0}'),
     (controls.Extend("r1", 60.5), b'{"type":"extend","run":"r1","seconds":60.5}'),
     (controls.SkipItem("r1", "t", 2), b'{"type":"skip_item","run":"r1","task":"t","index":2}'),
     (controls.RetryItem("r1", "t", 2), b'{"type":"retry_item","run":"r1","task":"t","index":2}'),
@@ -115,6 +120,7 @@ ANSWERS = [
         answers.CountsAnswer("1970", {"failed": 2}),
         b'{"type":"run_counts","since":"1970","statuses":{"failed":2}}',
     ),
+    (answers.CellsAnswer(1, 5, b"\x13\x14"), b'{"type":"cells","visit":1,"last":5,"cells":"ExQ="}'),
     (answers.DefinitionAnswer({"ref": "r"}), b'{"type":"definition","definition":{"ref":"r"}}'),
     (answers.Pruned(2), b'{"type":"pruned","runs":2}'),
 ]

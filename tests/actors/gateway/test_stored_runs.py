@@ -330,6 +330,9 @@ def test_failures_entries_and_definitions_are_told(tmp_path: Path) -> None:
         assert ([each["type"] for each in page.entries], page.next) == (["item_completed"], None)
         definition = (await ask(client, requests.RunDefinition(run), answers.DefinitionAnswer)).definition
         assert (definition["ref"], definition["text"]) == ("test.failing", FAILING.text)
+        cells = await ask(client, requests.Cells(run, "only"), answers.CellsAnswer)
+        assert (cells.visit, cells.cells) == (1, b"\x14")
+        assert await refusal(client, requests.Cells(run, "only", 2)) == "unknown_visit"
         assert await refusal(client, requests.History(run, kind="other")) == "unknown_kind"
         assert await refusal(client, requests.Errors(run, "other")) == "unknown_task"
         assert await refusal(client, requests.History(run, after=-2)) == "bad_request"
