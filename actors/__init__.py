@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from stretto.actors.engine.submission import EngineStopping, TooManyRuns
     from stretto.actors.files.protected import RefusedFile
     from stretto.actors.history.cells import UnknownVisit
+    from stretto.actors.history.contexts import UnknownPath
     from stretto.actors.history.entries import UnknownKind
     from stretto.actors.history.reports import UnknownItem
     from stretto.actors.journal.readers import NoStore
@@ -46,6 +47,7 @@ else:
             "engine.submission": "EngineStopping TooManyRuns",
             "files.protected": "RefusedFile",
             "history.cells": "UnknownVisit",
+            "history.contexts": "UnknownPath",
             "history.entries": "UnknownKind",
             "history.reports": "UnknownItem",
             "journal.readers": "NoStore",
@@ -87,6 +89,7 @@ __all__ = [
     "TooManyRuns",
     "UnknownItem",
     "UnknownKind",
+    "UnknownPath",
     "UnknownRun",
     "UnknownVisit",
     "action",

@@ -166,6 +166,16 @@ class BlockingEngine:
         """Cancel a run by its cancellation policy, and return when nothing new will start."""
         self._get(self.proxy.cancel(run_id))
 
+    def preview_cancel(self, run_id: str) -> dict[str, Any]:
+        """Return what `cancel` would stop. See `Engine.preview_cancel`."""
+        preview: dict[str, Any] = self._get(self.proxy.preview_cancel(run_id))
+        return preview
+
+    def preview_rerun(self, run_id: str, scope: RerunScope = "everything", task: str | None = None) -> dict[str, Any]:
+        """Return what `rerun` would run again. See `Engine.preview_rerun`."""
+        preview: dict[str, Any] = self._get(self.proxy.preview_rerun(run_id, scope, task))
+        return preview
+
     def recover(self, run_id: str) -> None:
         """Try again to recover a quarantined run. See `Engine.recover`."""
         self._get(self.proxy.recover(run_id))
@@ -323,6 +333,11 @@ class BlockingEngine:
         """Return a page of the entries of a stored run. See `Engine.history`."""
         page: dict[str, Any] = self._get(self.proxy.history(run_id, after, kind, task, limit))
         return page
+
+    def context(self, run_id: str, at: int | None = None, path: Sequence[str] = ()) -> dict[str, Any]:
+        """Return a value of a stored run's context. See `Engine.context`."""
+        value: dict[str, Any] = self._get(self.proxy.context(run_id, at, path))
+        return value
 
     def definition(self, run_id: str) -> dict[str, Any]:
         """Return the definition that a stored run runs with. See `Engine.definition`."""

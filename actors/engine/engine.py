@@ -16,7 +16,7 @@ from stretto.actors.engine.blocking import BlockingEngine
 from stretto.actors.engine.core import EngineCore
 from stretto.actors.engine.settings import EngineSettings, Paths
 from stretto.actors.engine.startup import EngineOptions, EngineParts, Retention, bind_gauges, start_actor, start_parts
-from stretto.actors.history import group_errors, list_entries, reports
+from stretto.actors.history import group_errors, list_entries, preview_rerun, reports, show_context
 from stretto.actors.journal import MAX_OUTPUT_BYTES, PAGE, Origin, RerunScope
 from stretto.actors.packs import Source
 from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND
@@ -208,6 +208,23 @@ class Engine(DispatchedActor):
     def cancel(self, run_id: str) -> Any:
         """Cancel a run by its policy. Answered when nothing new will start. A quarantined run ends at once."""
         return self._core.requests.cancel(run_id)
+
+    def preview_cancel(self, run_id: str) -> Any:
+        """Return what `cancel` would stop, without a cancellation.
+
+        Returns:
+            {policy, tasks, items, not_started}: the cancellation policy, the tasks in progress, their items in flight,
+            and their known items that would never start.
+        """
+        return self._core.requests.preview_cancel(run_id)
+
+    def preview_rerun(self, run_id: str, scope: RerunScope = "everything", task: str | None = None) -> Deferred:
+        """Return what `rerun` would run again, without a rerun. Raises as `rerun` does.
+
+        Returns:
+            {tasks, items}: the numbers of the tasks that have started in the run, and of their items.
+        """
+        return self._core.store.read_long(preview_rerun, run_id, scope, task)
 
     def recover(self, run_id: str) -> Any:
         """Try again to recover a quarantined run. Raises `IllegalTransition` for any other run."""
@@ -467,6 +484,24 @@ class Engine(DispatchedActor):
             UnknownTask: The workflow has no such task.
         """
         return self._core.store.read(list_entries, run_id, after=after, kind=kind, task=task, limit=limit)
+
+    def context(self, run_id: str, at: int | None = None, path: Sequence[str] = ()) -> Deferred:
+        """Return a value of a stored run's context behind one of its entries, by a replay, secrets masked.
+
+        Args:
+            run_id: The run.
+            at: The number of the entry, or None for the last one.
+            path: The names and indexes that lead to the value. The whole context is {parameters, variables, tasks}.
+
+        Returns:
+            {at, value, bytes, left_out}. In a value above 64 KiB, members without room are {"$bytes": n}, and those
+            above 1,000 are left out: `path` leads to them.
+
+        Raises:
+            UnknownPath: The context has no such value.
+            LimitExceeded: The replay takes longer than 5 seconds, or has more than 1,000,000 entries.
+        """
+        return self._core.store.read_long(show_context, run_id, at, path)
 
     def definition(self, run_id: str) -> Deferred:
         """Return the definition that a stored run runs with.

@@ -15,6 +15,7 @@ from stretto.actors.runs import (
     ControlRun,
     ExplainWaits,
     Forwarded,
+    PreviewCancel,
     ReportCells,
     ReportItemOutput,
     ReportStatus,
@@ -94,6 +95,10 @@ class RunRequests:
         if self._quarantine.of(run_id) is not None:
             return self._release.cancel(run_id)
         return self.send(run_id, "cancel", ControlRun(CancelRequested))
+
+    def preview_cancel(self, run_id: str) -> Deferred:
+        """Return what a cancellation would stop. See `Engine.preview_cancel`."""
+        return self.send(run_id, "cancel", PreviewCancel())
 
     def why(self, run_id: str, task: str | None) -> list[dict[str, Any]] | Deferred:
         """Return why a run waits, or how it ended. See `Engine.why`."""

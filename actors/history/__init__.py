@@ -6,6 +6,7 @@ from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
     from stretto.actors.history.cells import UnknownVisit, map_items
+    from stretto.actors.history.contexts import UnknownPath, show_context
     from stretto.actors.history.ends import explain_end_of_tasks
     from stretto.actors.history.entries import UnknownKind, list_entries
     from stretto.actors.history.error_text import error_lines, tolerated_lines
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from stretto.actors.history.offline import OfflineRuns
     from stretto.actors.history.outputs import ended_output
     from stretto.actors.history.plain import kept_report
+    from stretto.actors.history.previews import count_cancelled, preview_cancel, preview_rerun
     from stretto.actors.history.quarantine import not_quarantined_error, quarantined_error
     from stretto.actors.history.replay import READ_AT_ONCE, Replay, outcome_for_parent
     from stretto.actors.history.waits import Blockers, explain_waits, quarantine_wait, quarantined_children
@@ -31,6 +33,7 @@ else:
         __name__,
         {
             "cells": "UnknownVisit map_items",
+            "contexts": "UnknownPath show_context",
             "ends": "explain_end_of_tasks",
             "entries": "UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
@@ -39,6 +42,7 @@ else:
             "offline": "OfflineRuns",
             "outputs": "ended_output",
             "plain": "kept_report",
+            "previews": "count_cancelled preview_cancel preview_rerun",
             "quarantine": "not_quarantined_error quarantined_error",
             "replay": "READ_AT_ONCE Replay outcome_for_parent",
             "waits": "Blockers explain_waits quarantine_wait quarantined_children",
@@ -55,8 +59,10 @@ __all__ = [
     "RunLoaded",
     "RunNotLoaded",
     "UnknownKind",
+    "UnknownPath",
     "UnknownVisit",
     "WrittenResults",
+    "count_cancelled",
     "ended_output",
     "error_lines",
     "explain_end_of_tasks",
@@ -71,9 +77,12 @@ __all__ = [
     "not_loaded",
     "not_quarantined_error",
     "outcome_for_parent",
+    "preview_cancel",
+    "preview_rerun",
     "quarantine_wait",
     "quarantined_children",
     "quarantined_error",
+    "show_context",
     "stored_handle",
     "tolerated_lines",
 ]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         Accepted,
         Answer,
         CellsAnswer,
+        ContextAnswer,
         CountsAnswer,
         DefinitionAnswer,
         Described,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         ItemAnswer,
         ItemsAnswer,
         OutputAnswer,
+        PreviewAnswer,
         Progress,
         Pruned,
         Refused,
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from stretto.actors.operations.live import Follower, Following, ProgressRelay
     from stretto.actors.operations.requests import (
         Cells,
+        Context,
         Definition,
         Describe,
         Errors,
@@ -57,6 +60,8 @@ if TYPE_CHECKING:
         Item,
         ItemOutput,
         Items,
+        PreviewCancel,
+        PreviewRerun,
         Prune,
         Recover,
         Rerun,
@@ -77,9 +82,9 @@ else:
         __name__,
         {
             "answers": (
-                "Accepted Answer CellsAnswer CountsAnswer DefinitionAnswer Described Done Ended EntriesAnswer "
-                "ErrorsAnswer ExportAnswer Found HistoryAnswer ItemAnswer ItemsAnswer OutputAnswer Progress Pruned "
-                "Refused RunAnswer RunsAnswer StatusAnswer WaitsAnswer WorkflowsAnswer"
+                "Accepted Answer CellsAnswer ContextAnswer CountsAnswer DefinitionAnswer Described Done Ended "
+                "EntriesAnswer ErrorsAnswer ExportAnswer Found HistoryAnswer ItemAnswer ItemsAnswer OutputAnswer "
+                "PreviewAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer WaitsAnswer WorkflowsAnswer"
             ),
             "asking": "ask",
             "base": "Request",
@@ -87,8 +92,8 @@ else:
             "exporting": "frames_of",
             "live": "Follower Following ProgressRelay",
             "requests": (
-                "Cells Definition Describe Errors Export FindRun History Item ItemOutput Items Prune Recover Rerun Run "
-                "RunCounts RunDefinition Runs Status Submit Watch Why Workflows"
+                "Cells Context Definition Describe Errors Export FindRun History Item ItemOutput Items PreviewCancel "
+                "PreviewRerun Prune Recover Rerun Run RunCounts RunDefinition Runs Status Submit Watch Why Workflows"
             ),
             "stored": "REPORTS report",
             "table": "OPERATIONS REQUESTS Operation",
@@ -105,6 +110,8 @@ __all__ = [
     "Cancel",
     "Cells",
     "CellsAnswer",
+    "Context",
+    "ContextAnswer",
     "ControlRequest",
     "CountsAnswer",
     "Definition",
@@ -131,6 +138,9 @@ __all__ = [
     "ItemsAnswer",
     "Operation",
     "OutputAnswer",
+    "PreviewAnswer",
+    "PreviewCancel",
+    "PreviewRerun",
     "Progress",
     "ProgressRelay",
     "Prune",

@@ -162,6 +162,21 @@ class CellsAnswer(msgspec.Struct, frozen=True, tag="cells"):
     cells: bytes | None
 
 
+class ContextAnswer(msgspec.Struct, frozen=True, tag="context"):
+    """A value of a run's context, as `Engine.context` returns it."""
+
+    at: int
+    value: Any
+    bytes: int
+    left_out: int
+
+
+class PreviewAnswer(msgspec.Struct, frozen=True, tag="preview"):
+    """What a request would do, as `Engine.preview_cancel` and `Engine.preview_rerun` return it."""
+
+    preview: dict[str, Any]
+
+
 Answer: TypeAlias = (
     Accepted
     | Described
@@ -186,4 +201,6 @@ Answer: TypeAlias = (
     | DefinitionAnswer
     | CountsAnswer
     | CellsAnswer
+    | PreviewAnswer
+    | ContextAnswer
 )

@@ -70,8 +70,7 @@ class Rerun(Request, frozen=True, tag="rerun"):
 
     def __post_init__(self) -> None:
         """Check the fields together. Raises `ValueError`, which refuses a request with them."""
-        if self.task is not None and self.scope != "failed_items":
-            raise ValueError(f"`task` needs the scope failed_items, got {self.scope!r}")
+        _check_scope(self.scope, self.task)
 
 
 class Recover(Request, frozen=True, tag="recover"):
@@ -194,3 +193,34 @@ class Cells(Request, frozen=True, tag="cells"):
     task: str
     visit: Number | None = None
     known: int | None = None
+
+
+class Context(Request, frozen=True, tag="context"):
+    """Return a value of a run's context behind an entry, or behind the last one."""
+
+    run: str
+    at: Annotated[int, msgspec.Meta(ge=-1)] | None = None
+    path: tuple[str, ...] = ()
+
+
+class PreviewCancel(Request, frozen=True, tag="preview_cancel"):
+    """Return what a cancellation of a run would stop."""
+
+    run: str
+
+
+class PreviewRerun(Request, frozen=True, tag="preview_rerun"):
+    """Return what a rerun would run again. The fields are those of `Rerun`."""
+
+    run: str
+    scope: RerunScope = "everything"
+    task: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the fields together. Raises `ValueError`, which refuses a request with them."""
+        _check_scope(self.scope, self.task)
+
+
+def _check_scope(scope: RerunScope, task: str | None) -> None:
+    if task is not None and scope != "failed_items":
+        raise ValueError(f"`task` needs the scope failed_items, got {scope!r}")

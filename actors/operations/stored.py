@@ -3,7 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from stretto.actors.history import group_errors, list_entries, map_items, reports
+from stretto.actors.history import (
+    group_errors,
+    list_entries,
+    map_items,
+    preview_cancel,
+    preview_rerun,
+    reports,
+    show_context,
+)
 from stretto.actors.journal import Reader
 from stretto.actors.operations import requests
 from stretto.actors.operations.answers import Answer
@@ -24,6 +32,9 @@ REPORTS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     requests.RunDefinition: reports.show_definition,
     requests.RunCounts: reports.count_runs,
     requests.Cells: map_items,
+    requests.PreviewCancel: preview_cancel,
+    requests.PreviewRerun: preview_rerun,
+    requests.Context: show_context,
 }
 """The requests that a store answers, each with its report."""
 

@@ -44,6 +44,9 @@ _ALL: Final = (
     _operation(requests.RunDefinition, answers.DefinitionAnswer),
     _operation(requests.RunCounts, lambda counts: answers.CountsAnswer(**counts)),
     _operation(requests.Cells, lambda cells: answers.CellsAnswer(**cells)),
+    _operation(requests.PreviewCancel, answers.PreviewAnswer),
+    _operation(requests.PreviewRerun, answers.PreviewAnswer),
+    _operation(requests.Context, lambda context: answers.ContextAnswer(**context)),
 )
 
 OPERATIONS: Final[Mapping[type[Request], Operation]] = {operation.request: operation for operation in _ALL}

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from stretto.actors.runs.file_rules import FileRules
     from stretto.actors.runs.idempotency import RememberedKeys, checked_key, conflict_error, idempotency_of
     from stretto.actors.runs.labels import checked_labels
-    from stretto.actors.runs.looking import ReportCells
+    from stretto.actors.runs.looking import PreviewCancel, ReportCells
     from stretto.actors.runs.messages import (
         AbandonRun,
         AttachChild,
@@ -60,7 +60,7 @@ else:
             "file_rules": "FileRules",
             "idempotency": "RememberedKeys checked_key conflict_error idempotency_of",
             "labels": "checked_labels",
-            "looking": "ReportCells",
+            "looking": "PreviewCancel ReportCells",
             "messages": (
                 "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
                 "ChildRefused ControlChild ControlRun DiscardRun ExplainWaits Forwarded GraceElapsed "
@@ -101,6 +101,7 @@ __all__ = [
     "PauseElapsed",
     "PermitPool",
     "PermitsGranted",
+    "PreviewCancel",
     "PruneDue",
     "RecoveringSupervisor",
     "RecoveryNoted",

@@ -18,6 +18,10 @@ class ReportCells(msgspec.Struct, frozen=True):
     known: int | None
 
 
+class PreviewCancel(msgspec.Struct, frozen=True):
+    """Answer with what a cancellation would stop."""
+
+
 def map_cells(services: Services, run: RunExecution, message: ReportCells) -> Deferred:
     """Return the map of a visit's items, once it has been read. Raises `NoStore`."""
     conductor = run.conductor

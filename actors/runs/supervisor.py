@@ -13,13 +13,20 @@ from typing import Any
 import pykka
 
 from stretto.actors.dispatch import Deferred, DispatchedActor, Overran, ask_deferred, forward, handles, when_settled
-from stretto.actors.history import Blockers, ended_output, explain_waits, kept_report, quarantined_children
+from stretto.actors.history import (
+    Blockers,
+    count_cancelled,
+    ended_output,
+    explain_waits,
+    kept_report,
+    quarantined_children,
+)
 from stretto.actors.journal import MAX_PENDING
 from stretto.actors.outcome import abandoned
 from stretto.actors.runners import describe
 from stretto.actors.runs.execution import EXECUTION_HANDLERS, RunExecution
 from stretto.actors.runs.item_output import ItemNotInFlight, find_item_in_flight, item_just_ended_error
-from stretto.actors.runs.looking import ReportCells, map_cells
+from stretto.actors.runs.looking import PreviewCancel, ReportCells, map_cells
 from stretto.actors.runs.messages import (
     AbandonRun,
     BeginRun,
@@ -221,6 +228,13 @@ class RunSupervisor(DispatchedActor):
     @handles(ReportCells)
     def _cells(self, message: ReportCells) -> Deferred:
         return map_cells(self._services, self._run, message)
+
+    @handles(PreviewCancel)
+    def _preview_cancel(self, _message: PreviewCancel) -> dict[str, Any]:
+        conductor = self._run.conductor
+        if conductor is None:
+            raise RuntimeError("a run that has begun has a conductor")
+        return count_cancelled(conductor)
 
     def _ended_output(self, task: str, index: int, not_in_flight: ItemNotInFlight) -> dict[str, Any] | Deferred:
         """Return the output of an item that has ended, from memory, or from the store once its end is durable."""

@@ -13,6 +13,7 @@ from stretto.definitions.conductor.streamed import StreamedVisit
 from stretto.definitions.conductor.visit import Visit
 from stretto.definitions.conductor.visits import Visits
 from stretto.definitions.conductor.waits import RunStatus, Wait, WaitInspector
+from stretto.definitions.context import Snapshot
 
 
 def starts_outstanding(visits: Visits) -> list[StartItem]:
@@ -81,6 +82,12 @@ def task_reports(state: RunState) -> dict[str, dict[str, Any]]:
             },
         }
     return reports
+
+
+def context_now(state: RunState) -> Snapshot:
+    """Return the context that a task would start with now. Where branches have contexts, they are laid together."""
+    branches = [*(visit.branch for visit in state.active.values()), *(branch for _number, branch in state.terminal)]
+    return state.context.look(state.context.final(branches), 0)
 
 
 class VisitItems(msgspec.Struct, frozen=True):

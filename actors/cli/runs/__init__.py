@@ -24,6 +24,7 @@ _PLACES = {
     "watch": (f"{_HERE}.watching:watch", "Follow a run until it ends."),
     "errors": (f"{_HERE}.inspecting:errors", "Show why items failed, like failures together."),
     "history": (f"{_HERE}.inspecting:history", "List the entries of a run: what has happened in it."),
+    "context": (f"{_HERE}.inspecting:context", "Print the context of a run at one of its entries."),
     "definition": (f"{_HERE}.inspecting:definition", "Print the definition that a run runs with."),
     "why": (f"{_HERE}.showing:why", "Explain why a run, or one of its tasks, is waiting."),
     "output": (f"{_HERE}.output:output", "Print what an item has written, while it runs and after its end."),

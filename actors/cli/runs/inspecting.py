@@ -10,6 +10,8 @@ from stretto.actors.cli.runs.source import Source
 from stretto.actors.cli.runs.tables import one_line, show_table
 from stretto.actors.cli.runs.times import Clock
 from stretto.actors.operations import (
+    Context,
+    ContextAnswer,
     DefinitionAnswer,
     Errors,
     ErrorsAnswer,
@@ -124,3 +126,24 @@ def definition(source: Source, *, run: str, as_json: bool) -> None:
     click.echo(found["text"], nl=not found["text"].endswith("\n"))
     if found["same_as_now"] is False:
         click.echo(f"the definition of {found['ref']} is another one now", err=True)
+
+
+@click.command()
+@RUN
+@click.argument("path", nargs=-1)
+@click.option("--at", type=click.IntRange(min=-1), metavar="NUMBER", help="Behind this entry, not the last one.")
+@with_runs
+def context(source: Source, *, run: str, path: tuple[str, ...], at: int | None, as_json: bool) -> None:
+    """Print the context of RUN, or the value that the names and indexes of PATH lead to.
+
+    The context is {parameters, variables, tasks}, as expressions read it behind an entry of `stretto runs history`. A
+    member without room in 64 KiB is {"$bytes": n}: a longer PATH leads into it. Secrets are masked.
+    With --json: {at, value, bytes, left_out}.
+    """
+    found = source.ask(Context(run, at, path), ContextAnswer)
+    if as_json:
+        print_json({"at": found.at, "value": found.value, "bytes": found.bytes, "left_out": found.left_out})
+        return
+    click.echo(msgspec.json.format(msgspec.json.encode(found.value), indent=2))
+    if found.left_out:
+        click.echo(f"and {found.left_out:,} more members: give their index or name", err=True)

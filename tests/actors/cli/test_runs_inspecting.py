@@ -83,6 +83,24 @@ def test_items_are_listed_in_their_order(kept: Kept) -> None:
     }  # fmt: skip
 
 
+def test_a_rerun_is_only_counted_if_asked_so(kept: Kept) -> None:
+    """Nothing is written: there is no other run."""
+    result = kept.runs("rerun", "--failed-items", "--dry-run")
+    assert result.stdout == "1 tasks with 2 items would run again\n"
+    assert kept.told("rerun", "--dry-run") == {"tasks": 1, "items": 3}
+    listed = CliRunner().invoke(main, ["runs", "list", "--json", "--store", kept.url])
+    assert len(json.loads(listed.stdout)["runs"]) == 1
+
+
+def test_the_context_is_printed(kept: Kept) -> None:
+    """All of it, or one value."""
+    assert kept.told("context", "--at", "0")["at"] == 0
+    assert json.loads(kept.runs("context", "tasks", "probe", "outcome").stdout) == "failed"
+    unknown = kept.runs("context", "task")
+    assert unknown.exit_code == 2
+    assert "did you mean 'tasks'" in unknown.stderr
+
+
 def test_the_definition_is_printed(kept: Kept) -> None:
     """As it is; without a daemon nobody knows another one."""
     result = kept.runs("definition")

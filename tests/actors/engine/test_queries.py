@@ -180,8 +180,14 @@ def test_items_are_mapped_while_they_run_and_after(bench: Bench, tmp_path: Path)
     )
     found = bench.proxy.cells(waiting.id, "nap").get(timeout=PATIENCE)["cells"]
     assert list(found) == [0x11, 0x11, 0]
+    assert bench.proxy.preview_cancel(waiting.id).get(timeout=PATIENCE) == {
+        "policy": "cancel_running", "tasks": 1, "items": 2, "not_started": 1,
+    }  # fmt: skip
     bench.proxy.cancel(waiting.id).get(timeout=PATIENCE)
     outcome_of(waiting)
+    with pytest.raises(IllegalTransition):
+        bench.proxy.preview_cancel(waiting.id).get(timeout=PATIENCE)
+    assert bench.proxy.preview_rerun(fan, "failed_items").get(timeout=PATIENCE) == {"tasks": 1, "items": 1}
     item = bench.proxy.item(fan, "fan", 0, 1).get(timeout=PATIENCE)
     assert item["neighbours"] == {"previous_failed": None, "next_failed": 1}
     assert [each["attempt"] for each in item["attempts"]] == [1]
@@ -197,6 +203,8 @@ def test_failures_entries_and_the_definition_are_read(bench: Bench) -> None:
     page = bench.proxy.history(fan, kind="item_completed", limit=1).get(timeout=PATIENCE)
     (entry,) = page["entries"]
     assert (entry["type"], page["next"]) == ("item_completed", entry["number"])
+    context = bench.proxy.context(fan, None, ["tasks", "fan", "result"]).get(timeout=PATIENCE)
+    assert (context["value"], context["left_out"]) == ([-12, None, 12], 0)
     definition = bench.proxy.definition(fan).get(timeout=PATIENCE)
     assert (definition["ref"], definition["same_as_now"]) == ("queries.fan", None)
     assert FAN in definition["text"]

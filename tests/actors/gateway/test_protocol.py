@@ -75,6 +75,12 @@ REQUESTS = [
         requests.History("r1", 5, "item_completed", "t", 7),
         b'{"type":"history","run":"r1","after":5,"kind":"item_completed","task":"t","limit":7}',
     ),
+    (requests.PreviewCancel("r1"), b'{"type":"preview_cancel","run":"r1"}'),
+    (
+        requests.PreviewRerun("r1", "failed_items", "t"),
+        b'{"type":"preview_rerun","run":"r1","scope":"failed_items","task":"t"}',
+    ),
+    (requests.Context("r1", 5, ("tasks", "t")), b'{"type":"context","run":"r1","at":5,"path":["tasks","t"]}'),
     (requests.RunCounts(5.5), b'{"type":"run_counts","since":5.5}'),
     (requests.RunDefinition("r1"), b'{"type":"definition","run":"r1"}'),
     (requests.Prune(60.5, 10), b'{"type":"prune","older_than_seconds":60.5,"keep":10}'),
@@ -119,6 +125,11 @@ ANSWERS = [
     (
         answers.CountsAnswer("1970", {"failed": 2}),
         b'{"type":"run_counts","since":"1970","statuses":{"failed":2}}',
+    ),
+    (answers.PreviewAnswer({"tasks": 1}), b'{"type":"preview","preview":{"tasks":1}}'),
+    (
+        answers.ContextAnswer(5, {"a": 1}, 7, 0),
+        b'{"type":"context","at":5,"value":{"a":1},"bytes":7,"left_out":0}',
     ),
     (answers.CellsAnswer(1, 5, b"\x13\x14"), b'{"type":"cells","visit":1,"last":5,"cells":"ExQ="}'),
     (answers.DefinitionAnswer({"ref": "r"}), b'{"type":"definition","definition":{"ref":"r"}}'),
