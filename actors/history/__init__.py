@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from stretto.actors.history.ends import explain_end_of_tasks
     from stretto.actors.history.entries import UnknownKind, list_entries
     from stretto.actors.history.error_text import error_lines, tolerated_lines
-    from stretto.actors.history.failure_groups import group_errors, items_of_group
+    from stretto.actors.history.failure_groups import group_errors
     from stretto.actors.history.loading import (
         EntriesRead,
         RunLoaded,
@@ -37,7 +37,7 @@ else:
             "ends": "explain_end_of_tasks",
             "entries": "UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
-            "failure_groups": "group_errors items_of_group",
+            "failure_groups": "group_errors",
             "loading": "EntriesRead RunLoaded RunNotLoaded load load_reuse_plan not_loaded stored_handle",
             "offline": "OfflineRuns",
             "outputs": "ended_output",
@@ -68,7 +68,6 @@ __all__ = [
     "explain_end_of_tasks",
     "explain_waits",
     "group_errors",
-    "items_of_group",
     "kept_report",
     "list_entries",
     "load",

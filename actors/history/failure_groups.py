@@ -5,7 +5,6 @@ One pass over the failed items; the memory is that of the groups, whatever the n
 
 import hashlib
 import re
-from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -120,14 +119,6 @@ def group_errors(reader: Reader, run_id: str, task: str | None = None) -> dict[s
     ordered = sorted(groups.values(), key=lambda each: (-each.count, each.first.number))
     others += sum(each.count for each in ordered[MAX_GROUPS:])
     return {"groups": [each.as_json() for each in ordered[:MAX_GROUPS]], "others": others}
-
-
-def items_of_group(reader: Reader, run_id: str, group: str) -> Iterator[ItemError]:
-    """Yield the failures of a group, by its id. Raises `UnknownRun`, `StoreUnavailable`."""
-    grouping = _grouping(reader, run_id, None)
-    for error in reader.item_errors(run_id):
-        if grouping.group_of(error).id == group:
-            yield error
 
 
 def _grouping(reader: Reader, run_id: str, task: str | None) -> _Grouping:

@@ -5,7 +5,7 @@ import tracemalloc
 import pytest
 
 from stretto.actors.history import failure_groups
-from stretto.actors.history.failure_groups import group_errors, items_of_group, without_numbers
+from stretto.actors.history.failure_groups import group_errors, without_numbers
 from stretto.actors.history.masks import SEALED
 from stretto.actors.journal.records import RunAccepted
 from stretto.actors.journal.sql.reader import SqlReader
@@ -84,8 +84,6 @@ def test_like_failures_are_one_group(store: Store) -> None:
         ("failed", {"file": "w.yaml", "line": 9, "column": 3}, 1),
     ]
     assert len({each["id"] for each in found["groups"]}) == 3
-    assert [each.index for each in items_of_group(store.reader, run.run_id, first["id"])] == [7, 3]
-    assert list(items_of_group(store.reader, run.run_id, "other")) == []
 
 
 def test_an_item_counts_by_its_last_attempt(store: Store) -> None:
