@@ -3,6 +3,7 @@
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 import stretto.actors.actions.core  # noqa: F401 - registers the core actions, as an engine does
 from tests.support.daemons import gate
@@ -34,6 +35,11 @@ __all__ = [
     "store",
     "store_url",
 ]
+
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("stretto", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("stretto")
 
 
 def pytest_configure() -> None:

@@ -146,8 +146,8 @@ def _followed(
         _stop(engine)
         give_up(str(error), code_of(error))
     except KeyboardInterrupt as interrupt:
-        _stop_at_once(engine)
         left = "" if store is None else "".join(f"; `--resume {run_id}` continues the run" for run_id in interrupt.args)
+        _stop_at_once(engine, left)
         give_up(f"interrupted{left}", INTERRUPTED)
 
 
@@ -239,9 +239,11 @@ def _follow(engine: Any, begin: "Callable[[Any], RunHandle]", log_level: str | N
         except KeyboardInterrupt:
             if handle is None:
                 raise
-            shown.say("cancelling the run; press Ctrl-C again to stop at once")
-            engine.cancel(handle.id)
             try:
+                # A second Ctrl-C, however soon, finds the run's cancellation requested.
+                with held_back():
+                    engine.cancel(handle.id)
+                    shown.say("cancelling the run; press Ctrl-C again to stop at once")
                 wait_for(handle.outcome)
             except KeyboardInterrupt:
                 raise KeyboardInterrupt(handle.id) from None
@@ -261,8 +263,11 @@ def _stop(engine: Any) -> None:
         engine.stop(grace=0).get()
 
 
-def _stop_at_once(engine: Any) -> None:
-    """Stop the engine. End the process if an action does not stop: a function on a thread cannot be interrupted."""
+def _stop_at_once(engine: Any, left: str) -> None:
+    """Stop the engine. End the process if an action does not stop: a function on a thread cannot be interrupted.
+
+    `left` ends the last message then: how to continue the run.
+    """
     import os
     import signal
 
@@ -272,6 +277,6 @@ def _stop_at_once(engine: Any) -> None:
     try:
         engine.stop(grace=0).get(timeout=STOP_SECONDS)
     except pykka.Timeout:
-        click.echo("stretto: interrupted; an action that did not stop was left behind", err=True)
+        click.echo(f"stretto: interrupted; an action that did not stop was left behind{left}", err=True)
         sys.stdout.flush()
         os._exit(INTERRUPTED)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.differential.outcomes import differences
+from tests.support.waiting import PATIENCE
 
 STRETTO = Path(sys.executable).with_name("stretto")
 RECORDS = [
@@ -35,7 +36,7 @@ def outcomes() -> dict[str, dict[str, Any]]:
         json.dumps({key: part for key, part in record["case"].items() if key != "quirks"}) + "\n" for record in RECORDS
     )
     process = subprocess.run(
-        [STRETTO, "rehearse", "--jsonl"], input=lines, capture_output=True, text=True, check=False, timeout=110
+        [STRETTO, "rehearse", "--jsonl"], input=lines, capture_output=True, text=True, check=False, timeout=4 * PATIENCE
     )
     assert process.returncode == 0, process.stderr
     answers = [json.loads(line) for line in process.stdout.splitlines()]

@@ -1,9 +1,7 @@
 """`stretto run` as a real process: exit codes, inputs, and what goes to which stream."""
 
 import json
-import os
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -15,6 +13,7 @@ import pytest
 from local_servers import LocalServers, is_healthy, is_refused
 
 from tests.support.harness import ACTIONS, EXAMPLES, PATIENCE, fifo, notifications, watched, write_log, write_workflow
+from tests.support.terminals import terminal
 
 STRETTO = Path(sys.executable).with_name("stretto")
 
@@ -166,22 +165,12 @@ def test_wrong_usage_exits_with_2(tmp_path: Path, arguments: Sequence[str], told
 def test_progress_goes_to_a_terminal(tmp_path: Path) -> None:
     """With a terminal on standard error, progress is shown there, and standard output holds nothing but the output."""
     write_log(tmp_path / "app.log", 1000)
-    master, terminal = os.openpty()
-    try:
-        with subprocess.Popen(
-            command(EXAMPLES / "process_logs.yaml", f"path={tmp_path / 'app.log'}", "--actions", ACTIONS),
-            stdout=subprocess.PIPE, stderr=terminal, stdin=subprocess.DEVNULL,
-        ) as process:  # fmt: skip
-            stdout, _ = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 0
-        assert json.loads(stdout)["entries"] == 1000
-        assert select.select([master], [], [], 0)[0]
-        shown = os.read(master, 1_000_000).decode()
-        assert "tasks" in shown
-        assert "succeeded" in shown
-    finally:
-        os.close(terminal)
-        os.close(master)
+    with terminal(EXAMPLES / "process_logs.yaml", f"path={tmp_path / 'app.log'}", "--actions", ACTIONS) as shown:
+        code, output = shown.end()
+        assert code == 0
+        assert json.loads(output)["entries"] == 1000
+        assert "tasks" in shown.plain
+        assert "succeeded" in shown.plain
 
 
 def test_ctrl_c_cancels_the_run(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import queue
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -167,22 +167,26 @@ output_map: {stdout: "{{ task.wait.stdout }}"}
         assert outcome.output == {"stdout": "go on\n"}
 
 
+def processes_of(variable: str) -> list[int]:
+    """Return the processes that have this in their environment, such as `NAME=value`."""
+    found = []
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # it has ended, or is another user's
+            if variable.encode() in environ.read_bytes().split(b"\0"):
+                found.append(int(environ.parent.name))
+    return found
+
+
 def test_commands_out_of_time_die(tmp_path: Path) -> None:
     """A command that takes longer than its task's timeout is ended, its item timed out, and the next one starts."""
     workflow = write_workflow(tmp_path, "sleepers", SLEEPERS.format(policy="allow_finish", timeout=0.2))
-    with running_engine() as bed, fifo(tmp_path / "told") as told, ExitStack() as stack:
-        run = bed.submit(workflow, {"fifo": str(told.path)})
-        ended = []
-        for _ in range(6):
-            [line] = told.lines(1)
-            try:
-                ended.append(stack.enter_context(watched(int(line))))
-            except ProcessLookupError:  # its time was over before we looked
-                continue
-        outcome = run.outcome.get(timeout=PATIENCE)
+    with running_engine() as bed, fifo(tmp_path / "told") as told:
+        outcome = bed.run(workflow, {"fifo": str(told.path)})
         assert outcome.status == "failed"
         assert [error["code"] for error in outcome.errors] == ["items_failed", *["timed_out"] * 6]
-        assert all(each(PATIENCE) for each in ended)
+        for process in processes_of(f"TOLD={told.path}"):
+            with suppress(ProcessLookupError), watched(process) as ended:
+                assert ended(PATIENCE)
         bed.census.wait_until_gone("RunSupervisor", "ItemActor")
         assert bed.metrics().by("items_total", "status") == {"timed_out": 6}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from local_servers import LocalServers, is_busy_at_first, is_healthy, is_refused
 
 from tests.support.harness import EXAMPLES, Bed, examples_engine, notifications, write_log
+from tests.support.waiting import PATIENCE
 
 
 def assert_at_rest(bed: Bed) -> None:
@@ -141,7 +142,7 @@ def test_the_demo_succeeds() -> None:
     """`make demo` kills both engines half way, and ends with 0: no check is lost, over no context and over 50 MB."""
     demo = subprocess.run(
         [sys.executable, "-W", "error", str(EXAMPLES / "demo.py")],
-        capture_output=True, text=True, check=False, timeout=120, env={"PATH": os.environ["PATH"]},
+        capture_output=True, text=True, check=False, timeout=4 * PATIENCE, env={"PATH": os.environ["PATH"]},
     )  # fmt: skip
     assert demo.returncode == 0, demo.stderr
     for name in ("empty context", "50 MB context"):

@@ -1,108 +1,15 @@
 """`stretto run` in a real pseudo-terminal: the live view, and Ctrl-C."""
 
-import fcntl
 import json
 import os
-import pty
-import re
-import select
-import struct
-import subprocess
-import sys
-import termios
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.support.harness import PATIENCE, fifo, write_workflow
+from tests.support.harness import fifo, write_workflow
+from tests.support.terminals import COLOURS, terminal
 
-STRETTO = Path(sys.executable).with_name("stretto")
-MOVES = re.compile(r"\x1b\[\d*[AJ]")
-COLOURS = re.compile(r"\x1b\[[\d;]*m")
 CTRL_C = b"\x03"
-
-
-class Terminal:
-    """A process whose standard error is a terminal, and its controlling one; its standard output is a pipe."""
-
-    def __init__(self, *arguments: str | Path, rows: int = 30, columns: int = 100, **environment: str) -> None:
-        self._master, slave = pty.openpty()
-        self._slave = slave
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-        self.settings = termios.tcgetattr(slave)
-        self.shown = ""
-        variables = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-        # The session's controlling terminal, so that a key typed there is a signal to the process.
-        take_terminal = (
-            "import fcntl, os, sys, termios; fcntl.ioctl(2, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
-        )
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", take_terminal, str(STRETTO), "run", *map(str, arguments)],
-            stdin=slave, stdout=subprocess.PIPE, stderr=slave, text=True, start_new_session=True,
-            env=variables | {"TERM": "xterm", "PYTHONIOENCODING": "utf-8"} | environment,
-        )  # fmt: skip
-
-    def read_until(self, expected: str) -> None:
-        """Read what the terminal shows until a pattern has been seen."""
-        while not re.search(expected, self.plain):
-            ready, _, _ = select.select([self._master], [], [], PATIENCE)
-            assert ready, f"{expected!r} does not appear in {self.shown!r}"
-            self.shown += os.read(self._master, 65536).decode()
-
-    def type(self, keys: bytes) -> None:
-        """Press keys."""
-        os.write(self._master, keys)
-
-    def end(self) -> tuple[int, str]:
-        """Wait for the process's end; return its exit code and its standard output."""
-        # Read meanwhile: a terminal that nobody reads blocks whoever writes to it.
-        end = os.pidfd_open(self.process.pid)
-        try:
-            while True:
-                ready, _, _ = select.select([self._master, end], [], [], PATIENCE)
-                assert ready, f"the process goes on after {self.shown!r}"
-                if self._master not in ready:
-                    break
-                self.shown += os.read(self._master, 65536).decode()
-        finally:
-            os.close(end)
-        output, _ = self.process.communicate(timeout=PATIENCE)
-        # Left as it was: its settings, no colour, the cursor at a line's start.
-        assert termios.tcgetattr(self._slave) == self.settings
-        assert self.shown.endswith("\n")
-        assert "Traceback" not in self.shown
-        return self.process.returncode, output
-
-    @property
-    def plain(self) -> str:
-        """All that was written, without colours."""
-        return COLOURS.sub("", self.shown)
-
-    @property
-    def last_drawing(self) -> list[str]:
-        """The lines after the last erasing."""
-        return MOVES.split(self.plain)[-1].replace("\r", "").splitlines()
-
-    def close(self) -> None:
-        """Give everything back."""
-        if self.process.poll() is None:
-            self.process.kill()
-        with self.process:
-            os.close(self._master)
-            os.close(self._slave)
-
-
-@contextmanager
-def terminal(*arguments: str | Path, rows: int = 30, columns: int = 100, **environment: str) -> Iterator[Terminal]:
-    """Run `stretto run` in a terminal."""
-    opened = Terminal(*arguments, rows=rows, columns=columns, **environment)
-    try:
-        yield opened
-    finally:
-        opened.close()
-
 
 GATED = """
 parameters: {gate: {type: string}}

@@ -15,6 +15,7 @@ from stretto.actors.operations import Ended, Submit
 from stretto.actors.process import FileLock, LockTaken
 from tests.support.daemons import Served, serving
 from tests.support.harness import PATIENCE
+from tests.support.loopback import own_loopback
 
 FORKS = """
 import asyncio, multiprocessing, os, signal, socket, time
@@ -109,7 +110,7 @@ async def meddling(path: str) -> int:
         os._exit(0)
     os.waitpid(child, 0)
     far.send(b"four")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         return await readable
 """
 LEAVES_ITS_LOCK = """
@@ -155,8 +156,8 @@ def folder(tmp_path: Path) -> Path:
 @contextmanager
 def forking(folder: Path, store: str, *arguments: str) -> Iterator[Served]:
     """Serve the folder with a store."""
-    actions = folder / "fork_actions.py"
-    with serving(folder, "--actions", str(actions), "--store", store, *arguments) as daemon:
+    options = ("--actions", str(folder / "fork_actions.py"), "--store", store, *arguments)
+    with serving(folder, *options, STRETTO__SERVE__HOST=own_loopback()) as daemon:
         yield daemon
 
 

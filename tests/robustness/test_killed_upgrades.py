@@ -11,6 +11,7 @@ import pytest
 from stretto.actors.journal.sql.schema import SCHEMA
 from tests.actors.journal.stores.f3da086 import make
 from tests.support.paths import ROOT
+from tests.support.waiting import PATIENCE
 
 RUNS = len(json.loads((make.HERE / "runs.json").read_text()))
 STEP = 5
@@ -20,7 +21,7 @@ STEP = 5
 def reports(url: str) -> list[dict[str, Any]]:
     """Return what came of each killed upgrade."""
     command = [sys.executable, "-m", "tests.support.killed_upgrades", url, str(STEP)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, cwd=ROOT)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=4 * PATIENCE, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 

@@ -1,12 +1,11 @@
 """SIGSTOP and SIGCONT of the daemon: what became due meanwhile happens once, and clients get their answers."""
 
-import os
 import signal
 import subprocess
 from pathlib import Path
 
 from tests.support.daemons import STRETTO, serving
-from tests.support.harness import PATIENCE, write_workflow
+from tests.support.harness import PATIENCE, fifo, write_workflow
 
 STOPPED = """
 tasks:
@@ -39,16 +38,15 @@ tasks:
 
 def test_a_stopped_daemon_continues(tmp_path: Path, durable_url: str) -> None:
     """A process of an item tells when its second is over: it is not stopped, and the daemon's time-outs are shorter."""
-    pipe, ledger = tmp_path / "pipe", tmp_path / "ledger"
-    os.mkfifo(pipe)
-    workflow = write_workflow(tmp_path, "stopped", STOPPED.format(pipe=pipe, ledger=ledger))
-    with serving(tmp_path, "--store", durable_url) as daemon:
+    ledger = tmp_path / "ledger"
+    with fifo(tmp_path / "pipe") as pipe, serving(tmp_path, "--store", durable_url) as daemon:
+        workflow = write_workflow(tmp_path, "stopped", STOPPED.format(pipe=pipe.path, ledger=ledger))
         command = [*STRETTO, "run", str(workflow), "--daemon", daemon.client.url]
         following = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-        assert pipe.read_text() == "begun\n"
+        assert pipe.lines(1) == ["begun"]
         daemon.signal(signal.SIGSTOP)
         other = subprocess.Popen([*STRETTO, "run", "test.echo", "n=5", "--daemon", daemon.client.url])
-        assert pipe.read_text() == "over\n"
+        assert pipe.lines(1) == ["over"]
         daemon.signal(signal.SIGCONT)
         _, shown = following.communicate(timeout=PATIENCE)
         assert following.returncode == 0, shown

@@ -25,7 +25,7 @@ from stretto.actors import Engine, Outcome, RunHandle, action
 from stretto.actors.dispatch import Dispatcher
 from tests.support.paths import DOCS
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 EXAMPLES = DOCS / "examples"
 ACTIONS = EXAMPLES / "ops_actions.py"
 

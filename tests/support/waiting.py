@@ -10,7 +10,7 @@ from typing import Any
 
 import pykka
 
-PATIENCE = 60
+PATIENCE = 180
 """Seconds after which a test gives up waiting; nothing is ever waited for that long unless it is broken."""
 
 

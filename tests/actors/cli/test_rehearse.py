@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from stretto.actors.cli import main
+from tests.support.waiting import PATIENCE
 
 STRETTO = Path(sys.executable).with_name("stretto")
 WORKFLOW = """\
@@ -289,7 +290,7 @@ def test_cases_are_answered_line_by_line_till_the_end_of_the_input(folder: Path)
             process.stdin.flush()
             assert json.loads(process.stdout.readline())["status"] == "succeeded"
         process.stdin.close()
-        assert process.wait(60) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def test_the_limits_on_expressions_are_those_of_the_settings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from stretto.actors.journal.sql.store import Store
 from stretto.definitions.data.frozen import EMPTY_OBJECT
 from tests.support.conducted import Conducted
 from tests.support.recording import acceptance
+from tests.support.waiting import PATIENCE
 
 ONE = "ref: tests.one\ntasks: [{name: only, action: core.noop}]\n"
 LONG = f"ref: {'a_long_pack.' * 8}work\ntasks: [{{name: only, action: core.noop}}]\n"
@@ -35,6 +36,20 @@ tasks:
   - {name: shout, action: test.shout}
   - {name: nap, action: core.sleep, input: {seconds: 1000}}
 cancellation_policy: allow_finish
+"""
+PRESSED_AGAIN = """import importlib, os, signal
+
+from stretto.actors.cli import main, progress
+
+importlib.import_module("stretto.actors.cli.run").STOP_SECONDS = %s
+say = progress.Watching.say
+
+def say_and_press(self, text):
+    say(self, text)
+    os.kill(os.getpid(), signal.SIGINT)  # no user is faster
+
+progress.Watching.say = say_and_press
+main()
 """
 ACTION = """import sys
 from pathlib import Path
@@ -252,34 +267,52 @@ def test_an_interrupted_run_is_shown_as_such_and_continued(url: str, store: Stor
     assert again.stderr == f"stretto: the run {left['id']} has ended (succeeded): `stretto runs rerun` runs it again\n"
 
 
+def interrupted_twice(workflow: Path, action: Path, url: str, stop_seconds: float) -> tuple[int, list[str]]:
+    """Run a workflow, press Ctrl-C when its action prints a line, and again as soon as the command answers.
+
+    Returns:
+        The exit code, and the lines on standard error.
+    """
+    command = [sys.executable, "-c", PRESSED_AGAIN % stop_seconds, "run", str(workflow)]
+    command += ["--store", url, "--actions", str(action)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=PATIENCE)
+    first, *lines = told.splitlines()
+    assert first == "cancelling the run; press Ctrl-C again to stop at once"
+    return process.returncode, lines
+
+
 def test_a_run_that_is_interrupted_twice_says_how_to_continue_it(url: str, store: Store, tmp_path: Path) -> None:
-    """The first time it is cancelled, which waits for its running items; the second time it is left in the store."""
+    """The first time it is cancelled, which waits for its running items; the second time it is left in the store.
+
+    However soon the second one comes, the cancellation is in the store.
+    """
     store.close()
     action, workflow = tmp_path / "shout.py", tmp_path / "long.yaml"
     action.write_text(SHOUT)
     workflow.write_text(LONG_NAP)
-    command = [
-        sys.executable,
-        "-m",
-        "stretto.actors.cli",
-        "run",
-        str(workflow),
-        "--store",
-        url,
-        "--actions",
-        str(action),
-    ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert process.stdout.readline() == "awake\n"
-        process.send_signal(signal.SIGINT)
-        assert "press Ctrl-C again" in process.stderr.readline()
-        process.send_signal(signal.SIGINT)
-        told = process.stderr.read()
+    code, lines = interrupted_twice(workflow, action, url, PATIENCE)
     (left,) = listed(url)
-    assert (process.returncode, left["status"], left["interrupted"]) == (130, "cancelling", True)
-    assert told == f"stretto: interrupted; `--resume {left['id']}` continues the run\n"
+    assert (code, left["status"], left["interrupted"]) == (130, "cancelling", True)
+    assert lines == [f"stretto: interrupted; `--resume {left['id']}` continues the run"]
+
+
+def test_an_interrupted_run_whose_action_does_not_stop_can_be_continued_too(
+    url: str, store: Store, tmp_path: Path
+) -> None:
+    """The function is left behind."""
+    store.close()
+    action, workflow = tmp_path / "naps.py", tmp_path / "nap.yaml"
+    action.write_text(ACTION)
+    workflow.write_text(NAP)
+    code, (line,) = interrupted_twice(workflow, action, url, 0.01)
+    (left,) = listed(url)
+    assert (code, left["interrupted"]) == (130, True)
+    behind = "an action that did not stop was left behind"
+    assert line == f"stretto: interrupted; {behind}; `--resume {left['id']}` continues the run"
 
 
 def test_a_paused_run_is_not_interrupted_and_resuming_it_ends_the_pause(url: str, store: Store) -> None:

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from tests.support.waiting import PATIENCE
+
 RAISE = """
 import resource
 from stretto.actors.daemon.descriptors import raise_descriptor_limit
@@ -20,7 +22,7 @@ print(*resource.getrlimit(resource.RLIMIT_NOFILE))
 def test_the_soft_limit_is_raised_to_the_hard_one(soft: int, *, raised: bool) -> None:
     """The log has a line for it, unless there was nothing to raise."""
     done = subprocess.run(
-        [sys.executable, "-c", RAISE], capture_output=True, text=True, check=True, timeout=60,
+        [sys.executable, "-c", RAISE], capture_output=True, text=True, check=True, timeout=PATIENCE,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, 300)),
     )  # fmt: skip
     assert done.stdout == "300 300\n"

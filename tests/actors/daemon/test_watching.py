@@ -1,4 +1,4 @@
-"""The daemon's watch over its folders: real files and the real inotify. Each test waits to be told."""
+"""The daemon's watch over its folders: real files and the real inotify, in virtual time."""
 
 import asyncio
 import json
@@ -12,6 +12,7 @@ import pytest
 from stretto.actors.daemon import watching as module
 from stretto.actors.daemon.watching import watching
 from stretto.metrics import configure_logging
+from tests.support.virtual_loop import run_in_virtual_time
 from tests.support.waiting import PATIENCE
 
 Tell = Callable[[], Awaitable[None]]
@@ -35,7 +36,7 @@ def run(folder: Path, steps: Callable[[Tell], Awaitable[None]]) -> int:
             await steps(next_change)
         told += changes.qsize()
 
-    asyncio.run(main())
+    run_in_virtual_time(main())
     return told
 
 

@@ -19,12 +19,10 @@ from pykka.messages import ProxyCall
 
 from stretto.actors.dispatch import Deferred, DispatchedActor, Dispatcher
 from stretto.actors.dispatch.deferred import Reply
+from tests.support.waiting import PATIENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-SAFETY_NET = 5.0
-"""Seconds after which a test that waits for something gives up: never reached by one that passes."""
 
 
 class Probe(DispatchedActor):
@@ -100,7 +98,7 @@ def dispatchers() -> Iterator[Callable[..., Dispatcher]]:
         return made[-1]
 
     yield make
-    pykka.ActorRegistry.stop_all(timeout=SAFETY_NET)
+    pykka.ActorRegistry.stop_all(timeout=PATIENCE)
     for dispatcher in made:
         dispatcher.stop()
         assert not any(dispatcher.alive().values())
@@ -143,19 +141,19 @@ def hold(ref: pykka.ActorRef[Any]) -> threading.Event:
 
     def handler(_actor: object) -> None:
         entered.set()
-        go_on.wait(SAFETY_NET)
+        go_on.wait(PATIENCE)
 
     ref.tell(handler)
-    assert entered.wait(SAFETY_NET)
+    assert entered.wait(PATIENCE)
     return go_on
 
 
 def stop(ref: pykka.ActorRef[Any]) -> bool:
-    return ref.stop(block=True, timeout=SAFETY_NET)
+    return ref.stop(block=True, timeout=PATIENCE)
 
 
 def ask(ref: pykka.ActorRef[Any], message: object) -> Any:
-    return ref.ask(message, timeout=SAFETY_NET)
+    return ref.ask(message, timeout=PATIENCE)
 
 
 def actor_of(ref: pykka.ActorRef[Probe]) -> Probe:
@@ -223,7 +221,7 @@ def test_on_start_runs_without_any_message(dispatcher: Dispatcher) -> None:
             started.set()
 
     Starting.start_on(dispatcher)
-    assert started.wait(SAFETY_NET)
+    assert started.wait(PATIENCE)
 
 
 def test_init_can_send_to_itself(seen: list[object], dispatcher: Dispatcher) -> None:
@@ -275,14 +273,14 @@ def test_performing_begins_with_a_message(seen: list[object], dispatcher: Dispat
     def first(actor: Probe) -> None:
         actor.ended = ended
         entered.set()
-        gate.wait(SAFETY_NET)
+        gate.wait(PATIENCE)
 
     mailbox = ShortLived.start_with(dispatcher, first, seen)
-    assert entered.wait(SAFETY_NET)
+    assert entered.wait(PATIENCE)
     for message in ("second", "end", "too late"):
         mailbox.tell(message)
     gate.set()
-    assert ended.wait(SAFETY_NET)
+    assert ended.wait(PATIENCE)
     dispatcher.stop()
     assert seen == ["on_start", "second", "on_stop", "end"]
     with pytest.raises(pykka.ActorDeadError, match="ShortLived"):
@@ -309,7 +307,7 @@ def test_on_start_can_stop_the_actor(dispatcher: Dispatcher) -> None:
             ended.set()
 
     ref = Short.start_on(dispatcher)
-    assert ended.wait(SAFETY_NET)
+    assert ended.wait(PATIENCE)
     assert not ref.is_alive()
 
 
@@ -330,7 +328,7 @@ def test_failing_on_start_stops_the_actor(
     early: list[pykka.Future[Any]] = []
     ref = Stillborn.start_on(dispatcher, seen)
     with pytest.raises(pykka.ActorDeadError):
-        early[0].get(timeout=SAFETY_NET)
+        early[0].get(timeout=PATIENCE)
     assert not ref.is_alive()
     assert ref not in pykka.ActorRegistry.get_all()
     assert seen == []
@@ -359,7 +357,7 @@ def test_messages_before_the_stop_are_handled(seen: list[object], dispatcher: Di
     ref = Probe.start_on(dispatcher, seen)
     ended = actor_of(ref).ended
     ask(ref, handler)
-    assert ended.wait(SAFETY_NET)
+    assert ended.wait(PATIENCE)
     assert seen == ["on_start", "mine", "on_stop"]
 
 
@@ -371,10 +369,10 @@ def test_messages_behind_the_stop_are_answered(ref: pykka.ActorRef[Probe]) -> No
     ref.tell("dropped")
     second = ref.stop(block=False)
     go_on.set()
-    assert first.get(timeout=SAFETY_NET) is True
-    assert second.get(timeout=SAFETY_NET) is True
+    assert first.get(timeout=PATIENCE) is True
+    assert second.get(timeout=PATIENCE) is True
     with pytest.raises(pykka.ActorDeadError, match="stopped before handling the message"):
-        late.get(timeout=SAFETY_NET)
+        late.get(timeout=PATIENCE)
 
 
 def test_dropped_messages_are_logged(dispatcher: Dispatcher, caplog: pytest.LogCaptureFixture) -> None:
@@ -388,8 +386,8 @@ def test_dropped_messages_are_logged(dispatcher: Dispatcher, caplog: pytest.LogC
         stopped = ref.ask(lambda actor, sent=sent: [actor.actor_ref.tell("late") for _ in range(sent)], block=False)
         late = ref.stop(block=False)
         go_on.set()
-        assert stopped.get(timeout=SAFETY_NET) == [None] * sent
-        assert late.get(timeout=SAFETY_NET) is True
+        assert stopped.get(timeout=PATIENCE) == [None] * sent
+        assert late.get(timeout=PATIENCE) is True
     dispatcher.stop()  # the line is written after the answers
     texts = [record.getMessage() for record in caplog.records if record.name == "stretto.actors"]
     assert [text.partition(" stopped ")[2] for text in texts] == ["before handling 2 messages"]
@@ -402,7 +400,7 @@ def test_dead_actor_raises(ref: pykka.ActorRef[Probe]) -> None:
         with pytest.raises(pykka.ActorDeadError, match="not found"):
             attempt("message")
     with pytest.raises(pykka.ActorDeadError):
-        ref.ask("message", block=False).get(timeout=SAFETY_NET)
+        ref.ask("message", block=False).get(timeout=PATIENCE)
     with pytest.raises(pykka.ActorDeadError):
         ref.proxy()
 
@@ -438,20 +436,20 @@ def test_default_on_receive_logs(dispatcher: Dispatcher, caplog: pytest.LogCaptu
 def test_proxy_calls_reads_and_writes(ref: pykka.ActorRef[Probe]) -> None:
     """A proxy calls methods, reads attributes and writes them, in the actor's own order."""
     proxy = ref.proxy()
-    assert proxy.add(1, b=2).get(timeout=SAFETY_NET) == 3
-    assert proxy.cat.get(timeout=SAFETY_NET) == "Felix"
+    assert proxy.add(1, b=2).get(timeout=PATIENCE) == 3
+    assert proxy.cat.get(timeout=PATIENCE) == "Felix"
     proxy.cat = "Tom"
-    assert proxy.cat.get(timeout=SAFETY_NET) == "Tom"
+    assert proxy.cat.get(timeout=PATIENCE) == "Tom"
     with pytest.raises(AttributeError):
         _ = proxy.dog
     with pytest.raises(KeyError):
-        proxy.raises(KeyError("k")).get(timeout=SAFETY_NET)
+        proxy.raises(KeyError("k")).get(timeout=PATIENCE)
     proxy.on_receive.defer("deferred")
-    assert proxy.seen.get(timeout=SAFETY_NET) == ["on_start", "deferred"]
-    proxy.stop().get(timeout=SAFETY_NET)
+    assert proxy.seen.get(timeout=PATIENCE) == ["on_start", "deferred"]
+    proxy.stop().get(timeout=PATIENCE)
     stop(ref)
     with pytest.raises(pykka.ActorDeadError):
-        proxy.add(1).get(timeout=SAFETY_NET)
+        proxy.add(1).get(timeout=PATIENCE)
 
 
 def test_proxy_offers_nothing_of_the_machinery(ref: pykka.ActorRef[Probe]) -> None:
@@ -464,11 +462,11 @@ def test_futures_combine(ref: pykka.ActorRef[Probe]) -> None:
     """Replies are Pykka futures: map, filter, reduce, join, get_all and await work on them."""
     proxy = ref.proxy()
     one, two = proxy.add(0), proxy.add(1)
-    assert one.map(lambda value: value + 10).get(timeout=SAFETY_NET) == 11
-    assert one.join(two).get(timeout=SAFETY_NET) == [1, 2]
-    assert ref.ask([1, 2, 3], block=False).filter(lambda n: n > 1).get(timeout=SAFETY_NET) == [2, 3]
-    assert ref.ask([1, 2], block=False).reduce(lambda a, b: a + b).get(timeout=SAFETY_NET) == 3
-    assert pykka.get_all([one, two], timeout=SAFETY_NET) == [1, 2]
+    assert one.map(lambda value: value + 10).get(timeout=PATIENCE) == 11
+    assert one.join(two).get(timeout=PATIENCE) == [1, 2]
+    assert ref.ask([1, 2, 3], block=False).filter(lambda n: n > 1).get(timeout=PATIENCE) == [2, 3]
+    assert ref.ask([1, 2], block=False).reduce(lambda a, b: a + b).get(timeout=PATIENCE) == 3
+    assert pykka.get_all([one, two], timeout=PATIENCE) == [1, 2]
     assert isinstance(one, Reply)
 
 
@@ -481,7 +479,7 @@ def test_registry_knows_the_actors(dispatcher: Dispatcher) -> None:
     assert pykka.ActorRegistry.get_by_urn(refs[1].actor_urn) is refs[1]
     pykka.ActorRegistry.broadcast("hello", Probe)
     for ref in refs:
-        assert ref.proxy().seen.get(timeout=SAFETY_NET) == ["on_start", "hello"]
+        assert ref.proxy().seen.get(timeout=PATIENCE) == ["on_start", "hello"]
 
 
 def test_stop_all_stops_last_started_first(dispatcher: Dispatcher) -> None:
@@ -498,7 +496,7 @@ def test_stop_all_stops_last_started_first(dispatcher: Dispatcher) -> None:
 
     for number in range(4):
         Ordered.start_on(dispatcher, number)
-    assert pykka.ActorRegistry.stop_all(block=True, timeout=SAFETY_NET) == [True] * 4
+    assert pykka.ActorRegistry.stop_all(block=True, timeout=PATIENCE) == [True] * 4
     assert order == [3, 2, 1, 0]
     assert pykka.ActorRegistry.get_all() == []
     assert dispatcher.alive() == {"Ordered": 0}
@@ -525,7 +523,7 @@ def test_actors_with_and_without_threads_talk(ref: pykka.ActorRef[Probe]) -> Non
     assert ask(other, lambda _: ask(ref, "question")) == "question"
     sent: pykka.Future[str] = pykka.ThreadingFuture()
     ref.tell(lambda _: other.tell(lambda _: ref.tell(lambda _: sent.set("sent"))))
-    assert sent.get(timeout=SAFETY_NET) == "sent"
+    assert sent.get(timeout=PATIENCE) == "sent"
     stop(other)
 
 
@@ -539,7 +537,7 @@ def test_failing_tell_stops_only_this_actor(
     ref, other = Probe.start_on(dispatcher, seen), Probe.start_on(dispatcher)
     probe = actor_of(ref)
     ref.tell(error := ValueError("sent"))
-    assert probe.ended.wait(SAFETY_NET)
+    assert probe.ended.wait(PATIENCE)
     assert not ref.is_alive()
     assert seen == ["on_start", "on_failure"]
     assert probe.failure is error
@@ -581,7 +579,7 @@ def test_base_exceptions_harm_no_other_actor(
         assert dispatcher.alive() == {"Probe": 1}
     else:
         ref.tell(kind("tell"))
-        assert probe.ended.wait(SAFETY_NET)
+        assert probe.ended.wait(PATIENCE)
     assert not ref.is_alive()
     assert seen == ["on_start", "on_failure"]
     assert isinstance(probe.failure, kind)
@@ -596,8 +594,8 @@ def test_what_waits_behind_a_failure_is_answered(ref: pykka.ActorRef[Probe], kin
     late, stopped = ref.ask("late", block=False), ref.stop(block=False)
     go_on.set()
     with pytest.raises(pykka.ActorDeadError):
-        late.get(timeout=SAFETY_NET)
-    assert stopped.get(timeout=SAFETY_NET) is True
+        late.get(timeout=PATIENCE)
+    assert stopped.get(timeout=PATIENCE) is True
 
 
 @pytest.mark.parametrize("hook", ["on_failure", "on_stop"])
@@ -611,7 +609,7 @@ def test_failing_last_hooks_are_logged(
         ref.tell(ValueError("sent"))
     stopped = ref.stop(block=False)
     waiting.set()
-    assert stopped.get(timeout=SAFETY_NET) is True
+    assert stopped.get(timeout=PATIENCE) is True
     assert seen == ["on_start", hook]
     assert f"{hook} of {ref} failed" in caplog.text
     assert dispatcher.alive() == {"Probe": 0}
@@ -635,7 +633,7 @@ def test_a_log_that_raises_does_not_end_the_thread(
     late = ref.ask("late", block=False)
     go_on.set()
     with pytest.raises(pykka.ActorDeadError):
-        late.get(timeout=SAFETY_NET)
+        late.get(timeout=PATIENCE)
     assert ask(other, "alive") == "alive"
     assert dispatcher.alive() == {"Probe": 1}
 
@@ -647,14 +645,14 @@ def test_a_reply_that_its_owner_has_set_harms_nothing(ref: pykka.ActorRef[Probe]
     reply.set("set by the caller")
     go_on.set()
     assert ask(ref, "alive") == "alive"
-    assert reply.get(timeout=SAFETY_NET) == "set by the caller"
+    assert reply.get(timeout=PATIENCE) == "set by the caller"
 
     later = Deferred()
     reply = ref.ask(lambda _: later, block=False)
     ask(ref, "handled")
     reply.set("set by the caller")
     assert later.resolve("too late") is True
-    assert reply.get(timeout=SAFETY_NET) == "set by the caller"
+    assert reply.get(timeout=PATIENCE) == "set by the caller"
 
 
 # Turns.
@@ -683,12 +681,12 @@ def test_one_sender_is_handled_in_order(dispatchers: Callable[..., Dispatcher]) 
     barrier = threading.Barrier(senders)
 
     def send(sender: int) -> None:
-        barrier.wait(SAFETY_NET)
+        barrier.wait(PATIENCE)
         for number in range(each):
             ref.tell((sender, number))
 
     run_threads([partial(send, sender) for sender in range(senders)])
-    seen = ref.proxy().seen.get(timeout=SAFETY_NET)
+    seen = ref.proxy().seen.get(timeout=PATIENCE)
     assert overlaps == []
     assert len(seen) == senders * each
     for sender in range(senders):
@@ -701,7 +699,7 @@ def run_threads(jobs: list[Callable[[], None]]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(SAFETY_NET * 4)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
 
@@ -749,7 +747,7 @@ def test_on_turn_end_comes_once_a_turn(seen: list[object], dispatchers: Callable
         ref.tell(number)
     stopped = ref.stop(block=False)
     go_on.set()
-    stopped.get(timeout=SAFETY_NET)
+    stopped.get(timeout=PATIENCE)
     assert seen == ["on_start", 0, 1, "flush", 2, 3, 4, "flush", "on_stop"]
 
 
@@ -771,7 +769,7 @@ def test_failing_on_turn_end_is_a_failure_of_the_actor(seen: list[object], dispa
     go_on = hold(ref)
     stopped = ref.stop(block=False)
     go_on.set()
-    assert stopped.get(timeout=SAFETY_NET) is True
+    assert stopped.get(timeout=PATIENCE) is True
     assert seen == ["on_start", "on_turn_end", "on_failure"]
 
 
@@ -780,7 +778,7 @@ def test_a_failure_has_no_turn_end(seen: list[object], dispatcher: Dispatcher) -
     ref = Probe.start_on(dispatcher, seen, failing=("on_turn_end",))
     ended = actor_of(ref).ended
     ref.tell(ValueError("sent"))
-    assert ended.wait(SAFETY_NET)
+    assert ended.wait(PATIENCE)
     assert seen == ["on_start", "on_failure"]
 
 
@@ -791,22 +789,22 @@ def test_a_handler_can_tell_itself(ref: pykka.ActorRef[Probe]) -> None:
     ref.tell("waiting")
     go_on.set()
     proxy = ref.proxy()
-    proxy.add(1).get(timeout=SAFETY_NET)
-    assert proxy.seen.get(timeout=SAFETY_NET) == ["on_start", "waiting", "to myself"]
+    proxy.add(1).get(timeout=PATIENCE)
+    assert proxy.seen.get(timeout=PATIENCE) == ["on_start", "waiting", "to myself"]
 
 
 def test_thousands_of_actors_use_the_same_threads(dispatchers: Callable[..., Dispatcher]) -> None:
     """5,000 living actors have no thread but the dispatcher's, and all are counted."""
     dispatcher = dispatchers(2)
     refs = [Unregistered.start_on(dispatcher)]
-    before = threading.active_count()
+    before = set(threading.enumerate())
     refs += [Unregistered.start_on(dispatcher) for _ in range(4999)]
     names = {ask(ref, lambda _: threading.current_thread().name) for ref in refs}
     assert names <= {"stretto-dispatcher-0", "stretto-dispatcher-1"}
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
     assert dispatcher.alive() == {"Unregistered": 5000}
     stopping = [ref.stop(block=False) for ref in refs]
-    assert list(pykka.get_all(stopping, timeout=SAFETY_NET)) == [True] * 5000
+    assert list(pykka.get_all(stopping, timeout=PATIENCE)) == [True] * 5000
     assert dispatcher.alive() == {"Unregistered": 0}
     assert dispatcher.started() == {"Unregistered": 5000}
 
@@ -838,10 +836,10 @@ def test_later_answers_when_it_is_resolved(ref: pykka.ActorRef[Probe], *, before
         with pytest.raises(pykka.Timeout):
             reply.get(timeout=0)
         assert later.resolve("value") is True
-    assert reply.get(timeout=SAFETY_NET) == "value"
+    assert reply.get(timeout=PATIENCE) == "value"
     assert later.resolve("other") is False
     assert later.fail(ValueError()) is False
-    assert reply.get(timeout=SAFETY_NET) == "value"
+    assert reply.get(timeout=PATIENCE) == "value"
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -855,7 +853,7 @@ def test_later_can_fail(ref: pykka.ActorRef[Probe], *, before: bool) -> None:
     if not before:
         later.fail(ValueError("later"))
     with pytest.raises(ValueError, match="later"):
-        reply.get(timeout=SAFETY_NET)
+        reply.get(timeout=PATIENCE)
     assert ask(ref, "alive") == "alive"
 
 
@@ -870,7 +868,7 @@ def test_later_fails_when_the_actor_ends(dispatcher: Dispatcher, end: str) -> No
     else:
         ref.tell(SystemExit())
     with pytest.raises(pykka.ActorDeadError, match="stopped before it answered"):
-        reply.get(timeout=SAFETY_NET)
+        reply.get(timeout=PATIENCE)
     assert later.resolve("too late") is False
 
 
@@ -880,7 +878,7 @@ def test_later_can_answer_several_callers(ref: pykka.ActorRef[Probe]) -> None:
     replies = [ref.ask(lambda _: later, block=False) for _ in range(3)]
     ask(ref, "handled")
     later.resolve("all")
-    assert pykka.get_all(replies, timeout=SAFETY_NET) == ["all"] * 3
+    assert pykka.get_all(replies, timeout=PATIENCE) == ["all"] * 3
 
 
 def test_later_works_through_a_proxy(dispatcher: Dispatcher) -> None:
@@ -899,8 +897,8 @@ def test_later_works_through_a_proxy(dispatcher: Dispatcher) -> None:
 
     proxy = Owing.start_on(dispatcher).proxy()
     value = proxy.value()
-    assert proxy.supply("supplied").get(timeout=SAFETY_NET) is True
-    assert value.get(timeout=SAFETY_NET) == "supplied"
+    assert proxy.supply("supplied").get(timeout=PATIENCE) is True
+    assert value.get(timeout=PATIENCE) == "supplied"
 
 
 def test_later_of_a_tell_is_dropped(ref: pykka.ActorRef[Probe]) -> None:
@@ -937,20 +935,20 @@ def test_racing_resolvers_have_one_winner(ref: pykka.ActorRef[Probe]) -> None:
         def resolve(
             number: int, later: Deferred = later, barrier: threading.Barrier = barrier, won: list[int] = won
         ) -> None:
-            barrier.wait(SAFETY_NET)
+            barrier.wait(PATIENCE)
             if later.resolve(number):
                 won.append(number)
 
         reply = ref.ask(lambda _, later=later: later, block=False)
         run_threads([partial(resolve, number) for number in range(4)])
         assert len(won) == 1
-        assert reply.get(timeout=SAFETY_NET) == won[0]
+        assert reply.get(timeout=PATIENCE) == won[0]
 
 
 def test_get_joins_the_thread_of_the_reply(ref: pykka.ActorRef[Probe]) -> None:
     """`get()` of a Deferred resolved with a thread returns only after it ended, or raises Timeout."""
     go_on = threading.Event()
-    thread = threading.Thread(target=go_on.wait, args=(SAFETY_NET,), daemon=True)
+    thread = threading.Thread(target=go_on.wait, args=(PATIENCE,), daemon=True)
     thread.start()
     later = Deferred()
     later.resolve("value", wait_for_thread=thread)
@@ -959,7 +957,7 @@ def test_get_joins_the_thread_of_the_reply(ref: pykka.ActorRef[Probe]) -> None:
     with pytest.raises(pykka.Timeout):
         reply.get(timeout=0)
     go_on.set()
-    assert reply.get(timeout=SAFETY_NET) == "value"
+    assert reply.get(timeout=PATIENCE) == "value"
     assert not thread.is_alive()
 
 
@@ -967,11 +965,11 @@ def test_get_in_the_joined_thread_does_not_deadlock() -> None:
     """A thread that gets the reply that joins it gets the value at once."""
     reply: Reply[str] = Reply()
     got: list[str] = []
-    thread = threading.Thread(target=lambda: got.append(reply.get(timeout=SAFETY_NET)), daemon=True)
+    thread = threading.Thread(target=lambda: got.append(reply.get(timeout=PATIENCE)), daemon=True)
     reply.wait_for_thread = thread
     reply.set("value")
     thread.start()
-    thread.join(SAFETY_NET)
+    thread.join(PATIENCE)
     assert got == ["value"]
 
 
@@ -1042,8 +1040,8 @@ def test_an_ended_actor_is_freed_at_once(dispatcher: Dispatcher, end: Callable[[
     assert ask(ref, int) == 0
     end(ref)
     del ref
-    assert actor_freed.wait(SAFETY_NET)
-    assert ref_freed.wait(SAFETY_NET)
+    assert actor_freed.wait(PATIENCE)
+    assert ref_freed.wait(PATIENCE)
 
 
 @pytest.mark.usefixtures("no_collector")
@@ -1053,7 +1051,7 @@ def test_a_ref_does_not_keep_an_ended_actor(dispatcher: Dispatcher) -> None:
     ref = Worker.start_on(dispatcher)
     weakref.finalize(ref._actor_weakref(), freed.set)
     stop(ref)
-    assert freed.wait(SAFETY_NET)
+    assert freed.wait(PATIENCE)
     assert not ref.is_alive()
 
 
@@ -1084,18 +1082,18 @@ def test_every_ask_around_a_stop_is_answered(dispatchers: Callable[..., Dispatch
             barrier: threading.Barrier = barrier,
             replies: list[pykka.Future[Any]] = replies,
         ) -> None:
-            barrier.wait(SAFETY_NET)
+            barrier.wait(PATIENCE)
             replies.extend(ref.ask("question", block=False) for _ in range(40))
 
         def halt(halting: Callable[[], object], barrier: threading.Barrier = barrier) -> None:
-            barrier.wait(SAFETY_NET)
+            barrier.wait(PATIENCE)
             halting()
 
         halting = dispatcher.stop if stopped == "dispatcher" else partial(stop, ref)
         run_threads([pester, pester, pester, partial(halt, halting)])
         for reply in replies:
             try:
-                assert reply.get(timeout=SAFETY_NET) == "question"
+                assert reply.get(timeout=PATIENCE) == "question"
             except pykka.ActorDeadError:
                 continue
         with pytest.raises(pykka.ActorDeadError):
@@ -1110,7 +1108,7 @@ def test_what_comes_between_the_look_and_the_close_is_refused(ref: pykka.ActorRe
         ref.tell("late")
     with pytest.raises(pykka.ActorDeadError, match="stopped before handling"):
         ask(ref, "late")
-    assert ref.stop(block=False).get(timeout=SAFETY_NET) is True
+    assert ref.stop(block=False).get(timeout=PATIENCE) is True
 
 
 def test_stopping_a_dispatcher_ends_its_threads(dispatchers: Callable[..., Dispatcher]) -> None:
@@ -1152,7 +1150,7 @@ def test_actors_of_a_stopped_dispatcher_are_dead(seen: list[object], dispatchers
     with pytest.raises(pykka.ActorDeadError):
         owing.tell("late")
     with pytest.raises(pykka.ActorDeadError, match="stopped before it answered"):
-        reply.get(timeout=SAFETY_NET)
+        reply.get(timeout=PATIENCE)
     assert stop(stopped) is True
     with pytest.raises(pykka.ActorDeadError):
         Probe.start_on(dispatcher)
@@ -1171,11 +1169,11 @@ def test_turns_left_at_the_stop_are_answered(dispatchers: Callable[..., Dispatch
     stopping.start()
     start_until_refused(dispatcher)
     go_on.set()
-    stopping.join(SAFETY_NET)
-    assert replies[0].get(timeout=SAFETY_NET) == 0
+    stopping.join(PATIENCE)
+    assert replies[0].get(timeout=PATIENCE) == 0
     for reply in replies[1:]:
         with pytest.raises(pykka.ActorDeadError):
-            reply.get(timeout=SAFETY_NET)
+            reply.get(timeout=PATIENCE)
     assert not ref.is_alive()
 
 
@@ -1191,14 +1189,14 @@ def test_turns_behind_the_stop_are_answered(dispatchers: Callable[..., Dispatche
     start_until_refused(dispatcher)
     if joined:
         go_on.set()
-        stopping.join(SAFETY_NET)
+        stopping.join(PATIENCE)
     dispatcher._stopping = False  # what the sender saw just before
     late = ref.ask("late", block=False)
     dispatcher._stopping = True
     go_on.set()
     with pytest.raises(pykka.ActorDeadError):
-        late.get(timeout=SAFETY_NET)
-    stopping.join(SAFETY_NET)
+        late.get(timeout=PATIENCE)
+    stopping.join(PATIENCE)
     assert not ref.is_alive()
 
 
@@ -1258,7 +1256,7 @@ def test_any_interleaving_keeps_order_and_loses_nothing(plans: list[list[int]], 
     barrier = threading.Barrier(len(plans))
 
     def send(sender: int, plan: list[int]) -> None:
-        barrier.wait(SAFETY_NET)
+        barrier.wait(PATIENCE)
         for number, target in enumerate(plan):
             refs[target].tell((sender, number))
 

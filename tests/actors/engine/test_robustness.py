@@ -10,6 +10,7 @@ import pykka
 import pytest
 
 from stretto.actors import ActionFailed, Engine, action
+from stretto.actors.actions.core import local
 from stretto.actors.engine.run_table import Run
 from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.errors import InvalidInput, UnknownWorkflow
@@ -158,9 +159,12 @@ def test_paths_may_be_path_objects(tmp_path: Path) -> None:
         engine.stop().get(timeout=PATIENCE)
 
 
-def test_a_try_that_timed_out_has_ended_before_the_next_one_begins(bench: Bench, tmp_path: Path) -> None:
+def test_a_try_that_timed_out_has_ended_before_the_next_one_begins(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A process that takes its time to end is waited for: two tries never run side by side."""
-    script = "mkdir lock || echo overlap >> log; trap 'sleep 0.3; rmdir lock; exit 1' TERM; sleep 1000 & wait"
+    monkeypatch.setattr(local, "GRACE_SECONDS", PATIENCE)
+    script = "trap 'sleep 0.3; rmdir lock; exit 1' TERM; mkdir lock || echo overlap >> log; sleep 1000 & wait"
     outcome = bench.run(
         "parameters: {cwd: {type: string}}\ntasks:\n  - name: slow\n    action: core.local\n    timeout: 0.2\n"
         f"    retry: {{count: 2}}\n    input: {{cmd: \"{script}\", cwd: '{{{{ parameters.cwd }}}}'}}\n",

@@ -176,7 +176,9 @@ def test_entries_are_read_as_they_were_written(store: Store) -> None:
 
 
 @given(st.lists(st.lists(ENTRIES, max_size=3)), st.booleans(), st.integers(1, 4))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 def test_any_entries_come_back(store: Store, turns: list[list[Entry]], secret: bool, portion: int) -> None:
     """However they were written and are read, secret or not."""
     run = accepted(store, secret=secret)

@@ -160,10 +160,10 @@ def test_what_is_rehearsed_twice_comes_out_the_same() -> None:
 
 def test_a_rehearsal_leaves_no_actor_and_no_thread() -> None:
     """Also one that did not end."""
-    threads, actors = threading.enumerate(), pykka.ActorRegistry.get_all()
+    threads, actors = set(threading.enumerate()), set(pykka.ActorRegistry.get_all())
     performed("tasks: [{name: a, action: x.y}]\n", controls=[(1, "pause")])
-    assert threading.enumerate() == threads
-    assert pykka.ActorRegistry.get_all() == actors
+    assert set(threading.enumerate()) <= threads
+    assert set(pykka.ActorRegistry.get_all()) <= actors
 
 
 def test_inputs_that_do_not_fit_are_told() -> None:

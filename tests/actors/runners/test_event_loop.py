@@ -16,6 +16,7 @@ from stretto.actors.runners import Call, Finished
 from stretto.actors.runners.event_loop import EventLoopRunner
 from stretto.definitions.data.frozen import FrozenDict, freeze
 from stretto.metrics.logging import CallIds, call_ids
+from tests.support.waiting import PATIENCE
 
 
 def _ids() -> tuple[Any, ...]:
@@ -26,7 +27,6 @@ def _ids() -> tuple[Any, ...]:
 
 
 IDS = CallIds("run", "ops.flow", "task", 0)
-SECONDS = 30
 
 
 @pytest.fixture(autouse=True)
@@ -73,7 +73,7 @@ def test_a_call_runs_on_the_loops_thread(runner: EventLoopRunner, ends: "SimpleQ
 
     before = time.monotonic()
     running = runner.start(call(act, x=1), ends.put)
-    end = ends.get(timeout=SECONDS)
+    end = ends.get(timeout=PATIENCE)
     assert (end.status, end.result, end.error, end.kind) == ("succeeded", [1, "stretto-loop"], None, None)
     assert running.began is not None
     assert before <= running.began.monotonic <= end.finished_at
@@ -96,7 +96,7 @@ def test_thousands_are_in_flight_on_one_thread(runner: EventLoopRunner, ends: "S
     before = set(threading.enumerate())
     for _ in range(calls):
         runner.start(call(meet), ends.put)
-    assert {ends.get(timeout=SECONDS).status for _ in range(calls)} == {"succeeded"}
+    assert {ends.get(timeout=PATIENCE).status for _ in range(calls)} == {"succeeded"}
     assert {thread.name for thread in set(threading.enumerate()) - before} == {"stretto-loop"}
     assert ends.empty()
 
@@ -116,7 +116,7 @@ def test_calls_may_come_from_many_threads(runner: EventLoopRunner, ends: "Simple
         thread.start()
     for thread in threads:
         thread.join()
-    results = [ends.get(timeout=SECONDS).result for _ in range(2000)]
+    results = [ends.get(timeout=PATIENCE).result for _ in range(2000)]
     assert sorted(results) == list(range(2000))
     assert ends.empty()
 
@@ -134,9 +134,9 @@ def test_cancelling_ends_the_coroutine_first(runner: EventLoopRunner, ends: "Sim
             cleaned.set()
 
     running = runner.start(call(act), ends.put)
-    assert begun.wait(SECONDS)
+    assert begun.wait(PATIENCE)
     assert running.cancel() is True
-    end = ends.get(timeout=SECONDS)
+    end = ends.get(timeout=PATIENCE)
     assert cleaned.is_set()
     assert (end.status, end.kind, end.error) == ("cancelled", "cancelled", "the call was cancelled")
     assert running.cancel() is False
@@ -148,18 +148,18 @@ def test_a_call_that_is_cancelled_at_once_never_begins(runner: EventLoopRunner, 
 
     async def block() -> None:
         blocker_began.set()
-        assert release.wait(SECONDS)
+        assert release.wait(PATIENCE)
 
     async def act() -> None:
         held.append("begun")
 
     runner.start(call(block), lambda end: None)
-    assert blocker_began.wait(SECONDS)
+    assert blocker_began.wait(PATIENCE)
     running = runner.start(call(act), ends.put)
     assert running.cancel() is True
     assert running.cancel() is True
     release.set()
-    assert ends.get(timeout=SECONDS).status == "cancelled"
+    assert ends.get(timeout=PATIENCE).status == "cancelled"
     assert held == []
     assert running.began is None
     runner.stop()
@@ -183,9 +183,9 @@ def test_an_action_that_catches_its_cancel_ends_as_it_returns(
 
     for fail in (False, True):
         running = runner.start(call(act, fail=fail), ends.put)
-        assert begun.acquire(timeout=SECONDS)
+        assert begun.acquire(timeout=PATIENCE)
         assert running.cancel() is True
-    first, second = (ends.get(timeout=SECONDS) for _ in range(2))
+    first, second = (ends.get(timeout=PATIENCE) for _ in range(2))
     assert (first.status, first.result) == ("succeeded", "done anyway")
     assert (second.status, second.result, second.kind) == ("failed", {"done": 5}, "failed")
 
@@ -203,7 +203,7 @@ def test_a_call_sees_its_own_ids_and_no_other_context(runner: EventLoopRunner, e
 
     for index in range(5):
         runner.start(call(look, replace(IDS, item_index=index)), ends.put)
-    results = [ends.get(timeout=SECONDS).result for _ in range(5)]
+    results = [ends.get(timeout=PATIENCE).result for _ in range(5)]
     assert results == [[list(astuple(replace(IDS, item_index=index))), "unset"] for index in range(5)]
 
 
@@ -225,10 +225,10 @@ def test_an_exception_ends_its_call_and_not_the_loop(
         raise error
 
     runner.start(call(explode), ends.put)
-    end = ends.get(timeout=SECONDS)
+    end = ends.get(timeout=PATIENCE)
     assert (end.status, end.error, end.kind) == ("failed", message, "exception")
     runner.start(call(asyncio.sleep, delay=0, result="alive"), ends.put)
-    assert ends.get(timeout=SECONDS).result == "alive"
+    assert ends.get(timeout=PATIENCE).result == "alive"
 
 
 def test_a_task_of_an_action_cannot_end_the_loop(runner: EventLoopRunner, ends: "SimpleQueue[Finished]") -> None:
@@ -243,9 +243,9 @@ def test_a_task_of_an_action_cannot_end_the_loop(runner: EventLoopRunner, ends: 
 
     with capture_logs() as lines:
         runner.start(call(leave_one), ends.put)
-        assert ends.get(timeout=SECONDS).status == "succeeded"
+        assert ends.get(timeout=PATIENCE).status == "succeeded"
         runner.start(call(asyncio.sleep, delay=0, result="alive"), ends.put)
-        assert ends.get(timeout=SECONDS).result == "alive"
+        assert ends.get(timeout=PATIENCE).result == "alive"
     assert [(line["event"], line["error"]) for line in lines] == [("event_loop_error", "SystemExit: 4")]
 
 
@@ -260,13 +260,13 @@ def test_stop_cancels_all_and_ends_the_thread(ends: "SimpleQueue[Finished]") -> 
         strays.append(asyncio.create_task(stray()))
 
     runner.start(call(leave_one), ends.put)
-    assert ends.get(timeout=SECONDS).status == "succeeded"
+    assert ends.get(timeout=PATIENCE).status == "succeeded"
     for action in waiting:
         runner.start(call(action), ends.put)
-    assert all(action.begun.wait(SECONDS) for action in [*waiting, stray])
+    assert all(action.begun.wait(PATIENCE) for action in [*waiting, stray])
     runner.stop()
     runner.stop()
-    assert [ends.get(timeout=SECONDS).status for _ in waiting] == ["cancelled"] * len(waiting)
+    assert [ends.get(timeout=PATIENCE).status for _ in waiting] == ["cancelled"] * len(waiting)
     assert ends.empty()
     assert strays[0].cancelled()
     with pytest.raises(RuntimeError, match="stopped"):
@@ -275,9 +275,9 @@ def test_stop_cancels_all_and_ends_the_thread(ends: "SimpleQueue[Finished]") -> 
 
 def test_stop_without_a_call_needs_no_thread() -> None:
     """A runner without calls has no thread."""
-    before = threading.active_count()
+    before = set(threading.enumerate())
     runner = EventLoopRunner()
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
     runner.stop()
 
 
@@ -295,10 +295,10 @@ def test_an_action_that_swallows_its_cancel_is_left_behind(ends: "SimpleQueue[Fi
                 continue
 
     runner.start(call(stubborn), ends.put)
-    assert begun.wait(SECONDS)
+    assert begun.wait(PATIENCE)
     with capture_logs() as lines:
         runner.stop()
-    end = ends.get(timeout=SECONDS)
+    end = ends.get(timeout=PATIENCE)
     assert end.status == "cancelled"
     assert end.error == "it did not end within 0.01 s of its cancellation and was left behind"
     assert ends.empty()
@@ -315,18 +315,18 @@ def test_an_action_that_blocks_the_loop_cannot_hold_stop(
 
     async def block() -> None:
         begun.set()
-        assert release.wait(SECONDS)
+        assert release.wait(PATIENCE)
 
     runner.start(call(block), ends.put)
-    assert begun.wait(SECONDS)
+    assert begun.wait(PATIENCE)
     with capture_logs() as lines:
         runner.stop()
     assert [line["event"] for line in lines] == ["event_loop_left_behind", "action_left_behind"]
-    assert ends.get(timeout=SECONDS).status == "cancelled"
+    assert ends.get(timeout=PATIENCE).status == "cancelled"
     release.set()
     for thread in threading.enumerate():
         if thread.name == "stretto-loop":
-            thread.join(SECONDS)
+            thread.join(PATIENCE)
     assert ends.empty()
 
 
@@ -336,11 +336,11 @@ def test_to_thread_uses_the_runners_few_helpers(runner: EventLoopRunner, ends: "
     async def work() -> str:
         return await asyncio.to_thread(lambda: threading.current_thread().name)
 
-    before = threading.active_count()
+    before = set(threading.enumerate())
     for _ in range(100):
         runner.start(call(work), ends.put)
-    assert all(ends.get(timeout=SECONDS).result.startswith("stretto-helper") for _ in range(100))
-    assert threading.active_count() - before <= runner.threads
+    assert all(ends.get(timeout=PATIENCE).result.startswith("stretto-helper") for _ in range(100))
+    assert len(set(threading.enumerate()) - before) <= runner.threads
 
 
 def test_an_idle_loop_sleeps_without_a_deadline(ends: "SimpleQueue[Finished]", monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,8 +356,8 @@ def test_an_idle_loop_sleeps_without_a_deadline(ends: "SimpleQueue[Finished]", m
     monkeypatch.setattr(selectors, "DefaultSelector", Watched)
     runner = EventLoopRunner()
     runner.start(call(asyncio.sleep, delay=0.01), ends.put)
-    assert ends.get(timeout=SECONDS).status == "succeeded"
-    idle.get(timeout=SECONDS)
+    assert ends.get(timeout=PATIENCE).status == "succeeded"
+    idle.get(timeout=PATIENCE)
     runner.stop()
 
 
@@ -371,6 +371,6 @@ def test_stop_ends_the_commands_of_core_local(ends: "SimpleQueue[Finished]", mon
     for _ in range(3):
         runner.start(Call(local, values, IDS), ends.put)
     runner.start(call(asyncio.sleep, delay=0), ends.put)
-    assert ends.get(timeout=SECONDS).status == "succeeded"
+    assert ends.get(timeout=PATIENCE).status == "succeeded"
     runner.stop()
-    assert [ends.get(timeout=SECONDS).status for _ in range(3)] == ["cancelled"] * 3
+    assert [ends.get(timeout=PATIENCE).status for _ in range(3)] == ["cancelled"] * 3

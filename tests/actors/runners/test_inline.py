@@ -9,6 +9,7 @@ from stretto.actors.actions import Action, ActionFailed
 from stretto.actors.runners import Call, Finished, Runners, call_inline
 from stretto.definitions.data.frozen import FrozenDict, freeze, thaw
 from stretto.metrics.logging import CallIds, call_ids
+from tests.support.waiting import PATIENCE
 
 
 def _ids() -> tuple[Any, ...]:
@@ -19,7 +20,6 @@ def _ids() -> tuple[Any, ...]:
 
 
 IDS = CallIds("run", "ops.flow", "task", 3)
-SECONDS = 30
 
 
 def finish(function: Any, **values: Any) -> Finished:
@@ -124,7 +124,7 @@ def test_runners_pick_by_the_action_and_own_so_many_threads() -> None:
     message = freeze({"message": "hello"})
     assert isinstance(message, FrozenDict)
     runners.start(Call(Action("test.plain", lambda message: message, "thread"), message, IDS), ends.put)
-    assert ends.get(timeout=SECONDS).result == "hello"
+    assert ends.get(timeout=PATIENCE).result == "hello"
     runners.stop()
     runners.stop()
     for kind in ("thread", "async"):

@@ -15,6 +15,7 @@ from stretto.actors.runners import Call, Finished, threads
 from stretto.actors.runners.threads import ThreadRunner
 from stretto.definitions.data.frozen import FrozenDict, freeze
 from stretto.metrics.logging import CallIds, call_ids
+from tests.support.waiting import PATIENCE
 
 
 def _ids() -> tuple[Any, ...]:
@@ -25,7 +26,6 @@ def _ids() -> tuple[Any, ...]:
 
 
 IDS = CallIds("run", "ops.flow", "task", None)
-SECONDS = 30
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +62,7 @@ class Gate:
 
     def __call__(self) -> str:
         self.begun.release()
-        assert self.open.wait(SECONDS)
+        assert self.open.wait(PATIENCE)
         return "through"
 
 
@@ -76,7 +76,7 @@ def gate() -> Iterator[Gate]:
 def test_a_call_runs_on_a_thread_of_the_pool(runner: ThreadRunner, ends: "SimpleQueue[Finished]") -> None:
     """The function runs on another thread, and done receives its result."""
     runner.start(call(lambda x: (x, threading.current_thread().name), x=1), ends.put)
-    end = ends.get(timeout=SECONDS)
+    end = ends.get(timeout=PATIENCE)
     assert (end.status, end.error, end.kind) == ("succeeded", None, None)
     assert end.result[0] == 1
     assert end.result[1].startswith("stretto-action")
@@ -98,27 +98,27 @@ def test_no_more_calls_run_than_there_are_threads(
     """Two threads run two calls. The third call waits for one of them."""
     for _ in range(3):
         runner.start(call(gate), ends.put)
-    assert gate.begun.acquire(timeout=SECONDS)
-    assert gate.begun.acquire(timeout=SECONDS)
+    assert gate.begun.acquire(timeout=PATIENCE)
+    assert gate.begun.acquire(timeout=PATIENCE)
     assert not gate.begun.acquire(blocking=False)
     gate.open.set()
-    assert [ends.get(timeout=SECONDS).result for _ in range(3)] == ["through"] * 3
+    assert [ends.get(timeout=PATIENCE).result for _ in range(3)] == ["through"] * 3
 
 
 def test_a_queued_call_can_be_cancelled(runner: ThreadRunner, ends: "SimpleQueue[Finished]", gate: Gate) -> None:
     """Cancelling a queued call ends it as cancelled at once, and only once. A running call continues."""
     begun = [runner.start(call(gate), ends.put) for _ in range(2)]
     queued = runner.start(call(gate), ends.put)
-    gate.begun.acquire(timeout=SECONDS)
-    gate.begun.acquire(timeout=SECONDS)
+    gate.begun.acquire(timeout=PATIENCE)
+    gate.begun.acquire(timeout=PATIENCE)
     assert all(running.began is not None for running in begun)
     assert queued.cancel() is True
     assert queued.began is None, "the wait for a thread is no begin"
-    assert ends.get(timeout=SECONDS).status == "cancelled"
+    assert ends.get(timeout=PATIENCE).status == "cancelled"
     assert queued.cancel() is False
     assert begun[0].cancel() is False
     gate.open.set()
-    assert [ends.get(timeout=SECONDS).status for _ in range(2)] == ["succeeded"] * 2
+    assert [ends.get(timeout=PATIENCE).status for _ in range(2)] == ["succeeded"] * 2
     assert begun[0].cancel() is False
     runner.stop()
     assert ends.empty()
@@ -136,7 +136,7 @@ def test_ids_and_contexts_do_not_outlive_a_call(ends: "SimpleQueue[Finished]") -
     runner = ThreadRunner(1)
     for index in range(2):
         runner.start(call(look, replace(IDS, item_index=index)), ends.put)
-        assert ends.get(timeout=SECONDS).result == [list(astuple(replace(IDS, item_index=index))), "clean"]
+        assert ends.get(timeout=PATIENCE).result == [list(astuple(replace(IDS, item_index=index))), "clean"]
     runner.stop()
 
 
@@ -149,11 +149,11 @@ def test_an_exception_ends_its_call_and_no_thread(error: BaseException, ends: "S
 
     runner = ThreadRunner(1)
     runner.start(call(threading.get_ident), ends.put)
-    thread = ends.get(timeout=SECONDS).result
+    thread = ends.get(timeout=PATIENCE).result
     runner.start(call(explode), ends.put)
-    assert ends.get(timeout=SECONDS).kind == "exception"
+    assert ends.get(timeout=PATIENCE).kind == "exception"
     runner.start(call(threading.get_ident), ends.put)
-    assert ends.get(timeout=SECONDS).result == thread
+    assert ends.get(timeout=PATIENCE).result == thread
     runner.stop()
 
 
@@ -166,7 +166,7 @@ def test_a_done_that_raises_is_logged_and_affects_nothing(runner: ThreadRunner, 
     with capture_logs() as lines:
         runner.start(call(lambda: 1), refuse)
         runner.start(call(lambda: 2), ends.put)
-        assert ends.get(timeout=SECONDS).result == 2
+        assert ends.get(timeout=PATIENCE).result == 2
         runner.stop()
     assert [line["event"] for line in lines] == ["action_end_not_taken"]
 
@@ -175,7 +175,7 @@ def test_stop_cancels_the_queue_and_waits_for_running_calls(ends: "SimpleQueue[F
     """Queued calls end as cancelled, running calls with their results, and then all threads have ended."""
     runner = ThreadRunner(1)
     runner.start(call(gate), ends.put)
-    gate.begun.acquire(timeout=SECONDS)
+    gate.begun.acquire(timeout=PATIENCE)
     runner.start(call(gate), ends.put)
 
     def let_go(end: Finished) -> None:
@@ -184,7 +184,7 @@ def test_stop_cancels_the_queue_and_waits_for_running_calls(ends: "SimpleQueue[F
 
     runner.start(call(gate), let_go)
     runner.stop()
-    assert [ends.get(timeout=SECONDS).status for _ in range(3)] == ["cancelled", "cancelled", "succeeded"]
+    assert [ends.get(timeout=PATIENCE).status for _ in range(3)] == ["cancelled", "cancelled", "succeeded"]
     assert ends.empty()
     runner.stop()
     with pytest.raises(RuntimeError, match="stopped"):
@@ -195,17 +195,17 @@ def test_a_function_that_does_not_end_is_left_behind_and_logged(ends: "SimpleQue
     """stop waits for a bounded time. The function's end is still reported, once, when it comes."""
     runner = ThreadRunner(1, stop_seconds=0)
     runner.start(call(gate), ends.put)
-    gate.begun.acquire(timeout=SECONDS)
+    gate.begun.acquire(timeout=PATIENCE)
     with capture_logs() as lines:
         runner.stop()
     assert [(line["event"], line["action"], line["run_id"]) for line in lines] == [
         ("action_left_behind", "test.thread", "run")
     ]
     gate.open.set()
-    assert ends.get(timeout=SECONDS).status == "succeeded"
+    assert ends.get(timeout=PATIENCE).status == "succeeded"
     for thread in threading.enumerate():
         if thread.name.startswith("stretto-action"):
-            thread.join(SECONDS)
+            thread.join(PATIENCE)
     assert ends.empty()
 
 
@@ -244,7 +244,7 @@ def test_a_process_that_ends_without_a_stop_waits_for_running_calls() -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "main ends\n"
-        output, _ = process.communicate("a line\n", timeout=SECONDS)
+        output, _ = process.communicate("a line\n", timeout=PATIENCE)
     assert (process.returncode, output) == (0, "read a line\n")
 
 
@@ -253,12 +253,12 @@ def test_threads_start_when_they_are_needed(ends: "SimpleQueue[Finished]", gate:
     runner = ThreadRunner(4)
     for _ in range(10):
         runner.start(call(lambda: None), ends.put)
-        ends.get(timeout=SECONDS)
+        ends.get(timeout=PATIENCE)
     assert workers() == 1
     runner.start(call(gate), ends.put)
     runner.start(call(lambda: None), ends.put)
-    assert gate.begun.acquire(timeout=SECONDS)
-    ends.get(timeout=SECONDS)
+    assert gate.begun.acquire(timeout=PATIENCE)
+    ends.get(timeout=PATIENCE)
     assert workers() == 2
     gate.open.set()
     runner.stop()
@@ -284,7 +284,7 @@ def test_a_call_that_has_just_been_taken_counts_as_running(
 
     monkeypatch.setattr(threads._ThreadCall, "take", taking)
     runner.start(call(gate), ends.put)
-    assert ends.get(timeout=SECONDS).result == "other", "the gate is closed still"
+    assert ends.get(timeout=PATIENCE).result == "other", "the gate is closed still"
     gate.open.set()
     runner.stop()
 
@@ -293,15 +293,15 @@ def test_a_replaced_thread_ends_with_its_function(ends: "SimpleQueue[Finished]",
     """A call that was left behind gets a substitute for its thread. When it returns, one of the two threads ends."""
     runner = ThreadRunner(1)
     hanging = runner.start(call(gate), ends.put)
-    assert gate.begun.acquire(timeout=SECONDS)
+    assert gate.begun.acquire(timeout=PATIENCE)
     (first,) = runner._workers
     assert not hanging.cancel()
     assert runner.use == (1, 1, False)
     runner.start(call(lambda: "second"), ends.put)
-    assert ends.get(timeout=SECONDS).result == "second"
+    assert ends.get(timeout=PATIENCE).result == "second"
     gate.open.set()
-    assert ends.get(timeout=SECONDS).status == "succeeded"
-    first.join(SECONDS)
+    assert ends.get(timeout=PATIENCE).status == "succeeded"
+    first.join(PATIENCE)
     assert not first.is_alive()
     assert runner.use == (1, 0, False)
     runner.stop()
@@ -310,7 +310,7 @@ def test_a_replaced_thread_ends_with_its_function(ends: "SimpleQueue[Finished]",
 def test_a_function_that_has_ended_leaves_no_thread_behind(runner: ThreadRunner, ends: "SimpleQueue[Finished]") -> None:
     """A cancel that comes too late changes nothing."""
     ended = runner.start(call(lambda: 1), ends.put)
-    assert ends.get(timeout=SECONDS).result == 1
+    assert ends.get(timeout=PATIENCE).result == 1
     assert not ended.cancel()
     assert runner.use.left_behind == 0
 
@@ -320,15 +320,15 @@ def test_without_a_thread_that_can_come_back_calls_begin_to_wait(ends: "SimpleQu
     runner = ThreadRunner(1, max_left_behind=0)
     begun: SimpleQueue[str] = SimpleQueue()
     hanging = runner.start(call(gate), ends.put)
-    assert gate.begun.acquire(timeout=SECONDS)
+    assert gate.begun.acquire(timeout=PATIENCE)
     queued = runner.start(replace(call(lambda: 1), on_begin=lambda: begun.put("waiting")), ends.put)
     hanging.cancel()
     assert runner.use == (1, 1, True)
-    assert begun.get(timeout=SECONDS) == "waiting"
+    assert begun.get(timeout=PATIENCE) == "waiting"
     runner.start(replace(call(lambda: 2), on_begin=lambda: begun.put("later")), ends.put)
-    assert begun.get(timeout=SECONDS) == "later"
+    assert begun.get(timeout=PATIENCE) == "later"
     assert queued.began is None, "only its timeout has started"
     gate.open.set()
-    assert len([ends.get(timeout=SECONDS) for _ in range(3)]) == 3
+    assert len([ends.get(timeout=PATIENCE) for _ in range(3)]) == 3
     assert runner.use == (1, 0, False)
     runner.stop()

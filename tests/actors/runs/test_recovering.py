@@ -307,7 +307,9 @@ def test_a_sub_workflow_that_has_ended_gives_its_parent_what_came_of_it(
     assert DONE == []
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(
     text=workflows(),
     requests=st.lists(st.sampled_from(["pause", "resume", "cancel"]), max_size=1),

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from stretto.definitions.data import encode_json, freeze
+from tests.support.waiting import PATIENCE
 
 STARVED = """
 import resource
@@ -33,5 +34,7 @@ def test_a_lone_surrogate_is_refused() -> None:
 
 def test_a_lack_of_memory_is_an_exception() -> None:
     """The process continues: `msgspec.json.encode` would end it."""
-    done = subprocess.run([sys.executable, "-c", STARVED], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", STARVED], capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
     assert (done.returncode, done.stdout) == (0, "out of memory\n"), done.stderr

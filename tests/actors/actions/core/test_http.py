@@ -22,6 +22,7 @@ from stretto.actors.actions.core import http, http_request
 from stretto.actors.actions.core.addresses import AddressPolicy
 from stretto.actors.actions.core.http_client import close_clients, use_policy
 from stretto.actors.actions.core.http_transport import Transport
+from tests.support.waiting import PATIENCE
 
 HTTP = ActionRegistry.registered().get("core.http")
 
@@ -301,7 +302,7 @@ def test_idle_connections_are_bounded(server: Server, monkeypatch: pytest.Monkey
     meet = threading.Barrier(10)
 
     def answer(handler: Handler) -> None:
-        meet.wait(30)
+        meet.wait(PATIENCE)
         handler.send(200)
 
     url = server.on("/", answer)
@@ -535,7 +536,7 @@ def test_many_requests_are_in_flight_on_one_thread(server: Server) -> None:
     meet = threading.Barrier(requests)
 
     def answer(handler: Handler) -> None:
-        meet.wait(60)
+        meet.wait(PATIENCE)
         handler.send(200, b"met")
 
     url = server.on("/", answer)
@@ -633,6 +634,6 @@ def test_a_cancelled_handshake_leaves_no_connection_open() -> None:
             return connection
 
         with asyncio.run(main()) as connection:
-            connection.settimeout(30)
+            connection.settimeout(PATIENCE)
             while connection.recv(65536):
                 pass

@@ -223,7 +223,9 @@ FORESTS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 @given(forest=FORESTS, limit=st.integers(1, 5))
 def test_everything_goes_but_what_is_needed(forest: list[tuple[bool, str, int]], limit: int) -> None:
     """The law: a tree of runs stays exactly if something in progress hangs on one of its runs."""
