@@ -1,6 +1,6 @@
 """The context of a run at one of its entries, by a replay: what its expressions read then.
 
-A replay has its limits, in entries and in seconds. A value is told in portions: what is too large is a placeholder
+A replay has its limits, in entries and in seconds. A value comes in portions: what is too large is a placeholder
 with its size, and a longer path leads into it.
 """
 

@@ -1,4 +1,4 @@
-"""What a cancellation or a rerun would do, in numbers, without doing it."""
+"""The effects of a cancellation or of a rerun in numbers, without doing either."""
 
 from typing import Any
 

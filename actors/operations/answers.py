@@ -172,7 +172,7 @@ class ContextAnswer(msgspec.Struct, frozen=True, tag="context"):
 
 
 class PreviewAnswer(msgspec.Struct, frozen=True, tag="preview"):
-    """What a request would do, as `Engine.preview_cancel` and `Engine.preview_rerun` return it."""
+    """The preview of a request, as `Engine.preview_cancel` and `Engine.preview_rerun` return it."""
 
     preview: dict[str, Any]
 
