@@ -6,6 +6,7 @@ import click
 
 from stretto.actors.cli.lazy import LazyGroup
 from stretto.actors.cli.support.exit_codes import INTERRUPTED, end_process
+from stretto.actors.cli.support.lean_imports import hide_rich
 
 COMMANDS = {
     "run": "Run WORKFLOW, a ref or the path of a file, and print its output.",
@@ -28,6 +29,7 @@ class _Main(LazyGroup):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command. Ctrl-C ends it with the exit code that shells expect (click's own is 1)."""
+        hide_rich()
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

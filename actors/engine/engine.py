@@ -1,7 +1,7 @@
 """The engine: the root actor, whose proxy is the public API. It never waits for another actor: it answers later.
 
 with Engine.open(definitions="workflows", store="sqlite:///stretto.db") as engine:  # waits for each answer
-    outcome = engine.run("ops.health_check", {"servers": [...]})
+    outcome = engine.run("ops.health_checks", {"servers": [...]})
 """
 
 from collections.abc import Mapping, Sequence

@@ -138,8 +138,9 @@ class Gateway:
             if request is not None:
                 await self._handlers[type(request)](request, connection)
         except InvalidDefinition as error:
-            findings = [str(each) for each in error.findings]
-            await connection.send(answers.Refused(error.code, "the definition cannot be used", findings))
+            details = list(error.findings)
+            findings = [str(each) for each in details]
+            await connection.send(answers.Refused(error.code, "the definition cannot be used", findings, details))
         except StrettoError as error:
             await connection.send(answers.Refused(error.code, str(error)))
         except pykka.ActorDeadError:

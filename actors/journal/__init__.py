@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         Write,
         origin_of_rerun,
     )
-    from stretto.actors.journal.replay_trace import BEGINNING, FIRST_ENTRY, LOADING, ReplayTrace
+    from stretto.actors.journal.replay_trace import BEGINNING, FIRST_ENTRY, LOADING, RESTARTED, ReplayTrace
     from stretto.actors.journal.run_log import MAX_OUTPUT_BYTES, RunLog
     from stretto.actors.journal.service import OpenJournal, open_journal
     from stretto.actors.journal.sql.backup import backup, check
@@ -81,7 +81,7 @@ else:
                 "Ending Entry Happened Idempotency ItemKey ItemStarted KeptOutput Origin ParentItem Rerun "
                 "RerunScope ResultsWritten RunAccepted SecretsLearned Suspicion Suspicions Write origin_of_rerun"
             ),
-            "replay_trace": "BEGINNING FIRST_ENTRY LOADING ReplayTrace",
+            "replay_trace": "BEGINNING FIRST_ENTRY LOADING RESTARTED ReplayTrace",
             "run_log": "MAX_OUTPUT_BYTES RunLog",
             "service": "OpenJournal open_journal",
             "sql.backup": "backup check",
@@ -103,6 +103,7 @@ __all__ = [
     "MAX_PENDING",
     "PAGE",
     "QUARANTINED",
+    "RESTARTED",
     "STATUSES",
     "Answers",
     "CannotOpenStore",

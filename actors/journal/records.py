@@ -193,7 +193,7 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that was being recovered when an engine crashed, or is being recovered now.
+    """A run that was being recovered when an engine crashed, or is now, or whose restarted items are in flight.
 
     Times are seconds since the epoch.
     """
@@ -202,10 +202,16 @@ class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
     noted_at: float
     alone: bool = False
     """Whether no other run is being recovered."""
+    among: bool = False
+    """Whether items that it has restarted are in flight, and other suspects were recovered since."""
+    pausing: bool = False
+    """Whether the engine pauses before it recovers the run."""
     crashes: int = 0
-    """The crashes while the run was alone in recovery."""
-    place: int | None = None
-    """The place in its replay where the engine last crashed, as `ReplayTrace` counts them, or None if unknown."""
+    """The crashes in a row while the run was alone."""
+    places: tuple[int, ...] = ()
+    """The places of these crashes, as `ReplayTrace` counts, as far as they are known; the last one is last."""
+    shared: int = 0
+    """The crashes while items of this run and of other suspects were in flight."""
     quarantined_at: float | None = None
     reason: str | None = None
     """Why the run is quarantined."""

@@ -4,6 +4,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from stretto.definitions.errors import Finding
+
 
 class Accepted(msgspec.Struct, frozen=True, tag="accepted"):
     """The run has been accepted."""
@@ -54,11 +56,15 @@ class Done(msgspec.Struct, frozen=True, tag="done"):
 
 
 class Refused(msgspec.Struct, frozen=True, tag="error"):
-    """The request was refused. `code` is stable; `findings` are those of an invalid definition."""
+    """The request was refused. `code` is stable; `findings` are those of an invalid definition, each as one text.
+
+    `details` are the same findings with all their parts.
+    """
 
     code: str
     message: str
     findings: list[str] = []
+    details: list[Finding] = []
 
 
 class RunsAnswer(msgspec.Struct, frozen=True, tag="runs"):

@@ -7,8 +7,9 @@ import msgspec
 
 from stretto.actors.cli.runs.options import LIMIT, RUN, UTC, print_json, with_runs
 from stretto.actors.cli.runs.source import Source
-from stretto.actors.cli.runs.tables import one_line, show_table
+from stretto.actors.cli.runs.tables import show_table
 from stretto.actors.cli.runs.times import Clock
+from stretto.actors.cli.support.printable import echo_json, echo_lines, one_line
 from stretto.actors.operations import (
     Context,
     ContextAnswer,
@@ -123,7 +124,7 @@ def definition(source: Source, *, run: str, as_json: bool) -> None:
     if as_json:
         print_json(found)
         return
-    click.echo(found["text"], nl=not found["text"].endswith("\n"))
+    echo_lines(found["text"], nl=not found["text"].endswith("\n"))
     if found["same_as_now"] is False:
         click.echo(f"the definition of {found['ref']} is another one now", err=True)
 
@@ -144,6 +145,6 @@ def context(source: Source, *, run: str, path: tuple[str, ...], at: int | None, 
     if as_json:
         print_json({"at": found.at, "value": found.value, "bytes": found.bytes, "left_out": found.left_out})
         return
-    click.echo(msgspec.json.format(msgspec.json.encode(found.value), indent=2))
+    echo_json(found.value, indent=2)
     if found.left_out:
         click.echo(f"and {found.left_out:,} more members: give their index or name", err=True)

@@ -30,7 +30,9 @@ def exiting_on_errors() -> Iterator[None]:
         yield
     except RequestRefused as error:
         refusal = error.refusal
-        if refusal.findings:
+        if refusal.details:
+            give_up_with_findings(refusal.message, refusal.details, FAILED)
+        if refusal.findings:  # of a daemon of an earlier version
             give_up("\n  ".join([refusal.message, *refusal.findings]), FAILED)
         give_up(refusal.message, UNREACHABLE if refusal.code in _REFUSED_AS_UNREACHABLE else USAGE)
     except InvalidDefinition as error:

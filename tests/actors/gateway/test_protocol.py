@@ -7,6 +7,7 @@ import pytest
 
 from stretto.actors.gateway import protocol
 from stretto.actors.operations import Answer, Request, answers, controls, requests, table
+from stretto.definitions.errors import Finding, Place
 
 REQUESTS = [
     (
@@ -85,6 +86,11 @@ REQUESTS = [
     (requests.RunDefinition("r1"), b'{"type":"definition","run":"r1"}'),
     (requests.Prune(60.5, 10), b'{"type":"prune","older_than_seconds":60.5,"keep":10}'),
 ]
+FOUND = (
+    b'{"code":"odd","message":"oh","place":{"file":"w.yaml","line":1,"column":2,"path":""},'
+    b'"found":"","expected":"","hint":"","severity":"error"}'
+)
+
 ANSWERS = [
     (answers.Accepted("r1", "w.ref"), b'{"type":"accepted","run":"r1","workflow":"w.ref"}'),
     (
@@ -102,10 +108,11 @@ ANSWERS = [
     (answers.StatusAnswer({"id": "r1"}), b'{"type":"status","run":{"id":"r1"}}'),
     (answers.WorkflowsAnswer(["w.ref"]), b'{"type":"workflows","refs":["w.ref"]}'),
     (answers.Done(), b'{"type":"done"}'),
-    (answers.Refused("busy", "later"), b'{"type":"error","code":"busy","message":"later","findings":[]}'),
+    (answers.Refused("busy", "later"), b'{"type":"error","code":"busy","message":"later","findings":[],"details":[]}'),
     (
-        answers.Refused("invalid_definition", "wrong", ["w.yaml:1"]),
-        b'{"type":"error","code":"invalid_definition","message":"wrong","findings":["w.yaml:1"]}',
+        answers.Refused("invalid_definition", "wrong", ["w.yaml:1"], [Finding("odd", "oh", Place("w.yaml", 1, 2))]),
+        b'{"type":"error","code":"invalid_definition","message":"wrong","findings":["w.yaml:1"],"details":[%s]}'
+        % FOUND,
     ),
     (answers.RunsAnswer([{"id": "r1"}], "c"), b'{"type":"runs","runs":[{"id":"r1"}],"next":"c"}'),
     (answers.Found("r1"), b'{"type":"found","run":"r1"}'),
