@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from stretto.actors.engine.engine import Engine
     from stretto.actors.engine.submission import EngineStopping, TooManyRuns
     from stretto.actors.files.protected import RefusedFile
+    from stretto.actors.history.cells import UnknownVisit
+    from stretto.actors.history.contexts import UnknownPath
+    from stretto.actors.history.entries import UnknownKind
     from stretto.actors.history.reports import UnknownItem
     from stretto.actors.journal.audit import Requester
     from stretto.actors.journal.readers import NoStore
@@ -44,6 +47,9 @@ else:
             "engine.engine": "Engine",
             "engine.submission": "EngineStopping TooManyRuns",
             "files.protected": "RefusedFile",
+            "history.cells": "UnknownVisit",
+            "history.contexts": "UnknownPath",
+            "history.entries": "UnknownKind",
             "history.reports": "UnknownItem",
             "journal.audit": "Requester",
             "journal.readers": "NoStore",
@@ -85,6 +91,9 @@ __all__ = [
     "StoreUnavailable",
     "TooManyRuns",
     "UnknownItem",
+    "UnknownKind",
+    "UnknownPath",
     "UnknownRun",
+    "UnknownVisit",
     "action",
 ]

@@ -1,7 +1,7 @@
 """The engine for programs that wait: each method returns its answer, where the proxy returns a future."""
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -173,6 +173,16 @@ class BlockingEngine:
         """Cancel a run by its cancellation policy, and return when nothing new will start."""
         self._get(self.proxy.cancel(run_id, by=by))
 
+    def preview_cancel(self, run_id: str) -> dict[str, Any]:
+        """Return what `cancel` would stop. See `Engine.preview_cancel`."""
+        preview: dict[str, Any] = self._get(self.proxy.preview_cancel(run_id))
+        return preview
+
+    def preview_rerun(self, run_id: str, scope: RerunScope = "everything", task: str | None = None) -> dict[str, Any]:
+        """Return what `rerun` would run again. See `Engine.preview_rerun`."""
+        preview: dict[str, Any] = self._get(self.proxy.preview_rerun(run_id, scope, task))
+        return preview
+
     def recover(self, run_id: str, *, by: Requester | None = None) -> None:
         """Try again to recover a quarantined run. See `Engine.recover`."""
         self._get(self.proxy.recover(run_id, by=by))
@@ -188,6 +198,10 @@ class BlockingEngine:
     def set_concurrency(self, run_id: str, task: str, concurrency: int, *, by: Requester | None = None) -> None:
         """Change how many items of a running fan-out may be in its window, at least 1."""
         self._get(self.proxy.set_concurrency(run_id, task, concurrency, by=by))
+
+    def set_max_failures(self, run_id: str, task: str, max_failures: int, *, by: Requester | None = None) -> None:
+        """Change how many items of a running fan-out may fail, at least 0."""
+        self._get(self.proxy.set_max_failures(run_id, task, max_failures, by=by))
 
     def skip_item(self, run_id: str, task: str, index: int, *, by: Requester | None = None) -> None:
         """Skip an item of a running fan-out. See `Engine.skip_item`."""
@@ -248,7 +262,7 @@ class BlockingEngine:
     def runs(  # noqa: PLR0913 - the fields of a query
         self,
         *,
-        status: str | None = None,
+        status: str | Sequence[str] | None = None,
         workflow: str | None = None,
         since: float | None = None,
         labels: Mapping[str, str] | None = None,
@@ -256,15 +270,23 @@ class BlockingEngine:
         children: Literal["listed", "folded"] = "listed",
         cursor: str | None = None,
         limit: int = PAGE,
+        until: float | None = None,
+        parent: str | None = None,
+        id_prefix: str | None = None,
     ) -> dict[str, Any]:
         """Return a page of stored runs, the newest first. See `Engine.runs`."""
         page: dict[str, Any] = self._get(
             self.proxy.runs(
                 status=status, workflow=workflow, since=since, labels=labels, search=search, children=children,
-                cursor=cursor, limit=limit,
+                cursor=cursor, limit=limit, until=until, parent=parent, id_prefix=id_prefix,
             )
         )  # fmt: skip
         return page
+
+    def run_counts(self, since: float) -> dict[str, Any]:
+        """Return the number of stored runs by status. See `Engine.run_counts`."""
+        counts: dict[str, Any] = self._get(self.proxy.run_counts(since))
+        return counts
 
     def find_run(self, text: str) -> str:
         """Return the id of a run by its id or a part of it. See `Engine.find_run`."""
@@ -275,27 +297,59 @@ class BlockingEngine:
         report: dict[str, Any] = self._get(self.proxy.run(run_id))
         return report
 
-    def items(
+    def items(  # noqa: PLR0913, PLR0917 - the fields of a query
         self,
         run_id: str,
         task: str | None = None,
-        outcome: str | None = None,
+        outcome: str | Sequence[str] | None = None,
         cursor: str | None = None,
         limit: int = PAGE,
+        visit: int | None = None,
+        order: Literal["ended", "index"] = "ended",
+        min_attempts: int = 1,
     ) -> dict[str, Any]:
         """Return a page of the ended attempts of a stored run's items. See `Engine.items`."""
-        page: dict[str, Any] = self._get(self.proxy.items(run_id, task, outcome, cursor, limit))
+        page: dict[str, Any] = self._get(
+            self.proxy.items(run_id, task, outcome, cursor, limit, visit, order, min_attempts)
+        )
         return page
 
-    def item(self, run_id: str, task: str, index: int) -> dict[str, Any]:
+    def item(self, run_id: str, task: str, index: int = 0, visit: int | None = None) -> dict[str, Any]:
         """Return the last ended attempt of a stored run's item. See `Engine.item`."""
-        attempt: dict[str, Any] = self._get(self.proxy.item(run_id, task, index))
+        attempt: dict[str, Any] = self._get(self.proxy.item(run_id, task, index, visit))
         return attempt
+
+    def cells(self, run_id: str, task: str, visit: int | None = None, known: int | None = None) -> dict[str, Any]:
+        """Return a map of the items of a stored run's task. See `Engine.cells`."""
+        cells: dict[str, Any] = self._get(self.proxy.cells(run_id, task, visit, known))
+        return cells
 
     def export(self, run_id: str, *, by: Requester | None = None) -> dict[str, Any]:
         """Return a stored run with its definition and all its entries, secrets masked."""
         run: dict[str, Any] = self._get(self.proxy.export(run_id, by=by))
         return run
+
+    def errors(self, run_id: str, task: str | None = None) -> dict[str, Any]:
+        """Return why items of a stored run have not succeeded, in groups. See `Engine.errors`."""
+        found: dict[str, Any] = self._get(self.proxy.errors(run_id, task))
+        return found
+
+    def history(
+        self, run_id: str, after: int = -1, kind: str | None = None, task: str | None = None, limit: int = PAGE
+    ) -> dict[str, Any]:
+        """Return a page of the entries of a stored run. See `Engine.history`."""
+        page: dict[str, Any] = self._get(self.proxy.history(run_id, after, kind, task, limit))
+        return page
+
+    def context(self, run_id: str, at: int | None = None, path: Sequence[str] = ()) -> dict[str, Any]:
+        """Return a value of a stored run's context. See `Engine.context`."""
+        value: dict[str, Any] = self._get(self.proxy.context(run_id, at, path))
+        return value
+
+    def definition(self, run_id: str) -> dict[str, Any]:
+        """Return the definition that a stored run runs with. See `Engine.definition`."""
+        definition: dict[str, Any] = self._get(self.proxy.definition(run_id))
+        return definition
 
     def audit(
         self, *, since: float | None = None, who: str | None = None, cursor: str | None = None, limit: int = PAGE

@@ -4,7 +4,7 @@ with Engine.open(definitions="workflows", store="sqlite:///stretto.db") as engin
     outcome = engine.run("ops.health_checks", {"servers": [...]})
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any, Literal, Unpack
 
@@ -16,7 +16,7 @@ from stretto.actors.engine.blocking import BlockingEngine
 from stretto.actors.engine.core import EngineCore
 from stretto.actors.engine.settings import EngineSettings, Paths
 from stretto.actors.engine.startup import EngineOptions, EngineParts, Retention, bind_gauges, start_actor, start_parts
-from stretto.actors.history import reports
+from stretto.actors.history import group_errors, list_entries, preview_rerun, reports, show_context
 from stretto.actors.journal import MAX_OUTPUT_BYTES, PAGE, Origin, Requester, RerunScope
 from stretto.actors.packs import Source
 from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND
@@ -221,6 +221,23 @@ class Engine(DispatchedActor):
         """Cancel a run by its policy. Answered when nothing new will start. A quarantined run ends at once."""
         return self._core.requests.cancel(run_id, by)
 
+    def preview_cancel(self, run_id: str) -> Any:
+        """Return what `cancel` would stop, without a cancellation.
+
+        Returns:
+            {policy, tasks, items, not_started}: the cancellation policy, the tasks in progress, their items in flight,
+            and their known items that would never start.
+        """
+        return self._core.requests.preview_cancel(run_id)
+
+    def preview_rerun(self, run_id: str, scope: RerunScope = "everything", task: str | None = None) -> Deferred:
+        """Return what `rerun` would run again, without a rerun. Raises as `rerun` does.
+
+        Returns:
+            {tasks, items}: the numbers of the tasks that have started in the run, and of their items.
+        """
+        return self._core.store.read_long(preview_rerun, run_id, scope, task)
+
     def recover(self, run_id: str, *, by: Requester | None = None) -> Any:
         """Try again to recover a quarantined run. Raises `IllegalTransition` for any other run."""
         return self._core.release.recover(run_id, by)
@@ -237,6 +254,11 @@ class Engine(DispatchedActor):
         """Change how many items of a running fan-out may be in its window, at least 1."""
         event = events.ConcurrencyRequested
         return self._core.requests.control(run_id, "change", "set_concurrency", by, event, task, concurrency)
+
+    def set_max_failures(self, run_id: str, task: str, max_failures: int, *, by: Requester | None = None) -> Any:
+        """Change how many items of a running fan-out may fail, at least 0. A visit that failed too often stays so."""
+        event = events.MaxFailuresRequested
+        return self._core.requests.control(run_id, "change", "set_max_failures", by, event, task, max_failures)
 
     def skip_item(self, run_id: str, task: str, index: int, *, by: Requester | None = None) -> Any:
         """Skip an item of a running fan-out: it ends without a result, as if it had succeeded."""
@@ -310,7 +332,7 @@ class Engine(DispatchedActor):
     def runs(  # noqa: PLR0913 - the fields of a query
         self,
         *,
-        status: str | None = None,
+        status: str | Sequence[str] | None = None,
         workflow: str | None = None,
         since: float | None = None,
         labels: Mapping[str, str] | None = None,
@@ -318,11 +340,14 @@ class Engine(DispatchedActor):
         children: Literal["listed", "folded"] = "listed",
         cursor: str | None = None,
         limit: int = PAGE,
+        until: float | None = None,
+        parent: str | None = None,
+        id_prefix: str | None = None,
     ) -> Deferred:
         """Return a page of stored runs, the newest first: those that match all arguments.
 
         Args:
-            status: Only runs with this status.
+            status: Only runs with this status, or with one of these.
             workflow: Only runs of this workflow's ref.
             since: Only runs that were accepted at this time, in seconds since the epoch, or later.
             labels: Only runs that have all of these labels.
@@ -330,6 +355,9 @@ class Engine(DispatchedActor):
             children: "folded" leaves out the runs of sub-workflows.
             cursor: The `next` of the page before.
             limit: The most runs to return.
+            until: Only runs that were accepted before this time, in seconds since the epoch.
+            parent: Only the runs of this run's sub-workflows. "none" leaves out those of all sub-workflows.
+            id_prefix: Only runs whose ids begin so.
 
         Returns:
             {runs: [...], next}. `next` is the cursor of the next page, or None.
@@ -339,8 +367,19 @@ class Engine(DispatchedActor):
         """
         return self._core.store.read(
             reports.list_runs, status=status, workflow=workflow, since=since, labels=labels, search=search,
-            children=children, cursor=cursor, limit=limit,
+            children=children, cursor=cursor, limit=limit, until=until, parent=parent, id_prefix=id_prefix,
         )  # fmt: skip
+
+    def run_counts(self, since: float) -> Deferred:
+        """Return the number of stored runs by status, of those accepted at a time or later.
+
+        Args:
+            since: The time in seconds since the epoch.
+
+        Returns:
+            {since, statuses: {status: number}}, without the statuses that no such run has.
+        """
+        return self._core.store.read(reports.count_runs, since)
 
     def find_run(self, text: str) -> Any:
         """Return the id of a run by its id, or by 6 or more hex digits that it begins or ends with.
@@ -354,22 +393,28 @@ class Engine(DispatchedActor):
         """Return a stored run with its inputs, output, errors and tasks, secrets masked."""
         return self._core.store.read(reports.show_run, run_id)
 
-    def items(
+    def items(  # noqa: PLR0913, PLR0917 - the fields of a query
         self,
         run_id: str,
         task: str | None = None,
-        outcome: str | None = None,
+        outcome: str | Sequence[str] | None = None,
         cursor: str | None = None,
         limit: int = PAGE,
+        visit: int | None = None,
+        order: Literal["ended", "index"] = "ended",
+        min_attempts: int = 1,
     ) -> Deferred:
         """Return a page of the ended attempts of a stored run's items.
 
         Args:
             run_id: The run.
             task: Only items of this task.
-            outcome: Only items with this outcome.
+            outcome: Only attempts with this outcome, or with one of these. "failed" is every one but "succeeded".
             cursor: The `next` of the page before.
             limit: The most items to return.
+            visit: Only items of this visit of the task.
+            order: Whether attempts come in the order of their ends, or of their items.
+            min_attempts: Only attempts with this number or a higher one.
 
         Returns:
             {items: [...], next, untimed}: the next page's cursor or None, and whether old items lack their times.
@@ -377,15 +422,108 @@ class Engine(DispatchedActor):
         Raises:
             InvalidCursor: No page has this cursor.
         """
-        return self._core.store.read(reports.list_items, run_id, task=task, outcome=outcome, cursor=cursor, limit=limit)
+        return self._core.store.read(
+            reports.list_items, run_id, task=task, outcome=outcome, cursor=cursor, limit=limit, visit=visit,
+            order=order, min_attempts=min_attempts,
+        )  # fmt: skip
 
-    def item(self, run_id: str, task: str, index: int) -> Deferred:
+    def item(self, run_id: str, task: str, index: int = 0, visit: int | None = None) -> Deferred:
         """Return the last ended attempt of a stored run's item with its result, secrets masked.
+
+        It has also all ended `attempts` of the item, and its `neighbours` {previous_failed, next_failed}: the indexes
+        of the nearest items of the visit that failed, or None. Without `visit` it is of the newest visit.
 
         Raises:
             UnknownItem: No attempt of the item has ended.
         """
-        return self._core.store.read(reports.show_item, run_id, task, index)
+        return self._core.store.read(reports.show_item, run_id, task, index, visit)
+
+    def cells(self, run_id: str, task: str, visit: int | None = None, known: int | None = None) -> Any:
+        """Return a map of the items of a stored run's task: a byte for each item.
+
+        The low half of a byte is the item's state: 0 waiting, 1 running, 2 to retry, 3 succeeded, 4 failed, 5 timed
+        out, 6 cancelled, 7 abandoned, 8 skipped. The high half is the number of its attempts, at most 15.
+
+        Args:
+            run_id: The run.
+            task: The task.
+            visit: The visit of the task. None is the newest one.
+            known: The `last` of an earlier answer.
+
+        Returns:
+            {visit, last, cells}. `last` is the number of the run's last entry, `cells` are bytes, or None if `last` is
+            the known one.
+
+        Raises:
+            UnknownTask: The workflow has no such task.
+            UnknownVisit: The task has no such visit.
+        """
+        return self._core.requests.cells(run_id, task, visit, known)
+
+    def errors(self, run_id: str, task: str | None = None) -> Deferred:
+        """Return why items of a stored run have not succeeded, in groups of like failures, secrets masked.
+
+        Args:
+            run_id: The run.
+            task: Only items of this task.
+
+        Returns:
+            {groups, others}, the largest group first, each {id, task, kind, message, where, count, first, sample}.
+            `message` is without numbers and ids, `sample` is that of `first` {visit, index, attempt, at}. `others` is
+            the number of failed items in no group. An item that succeeded in a later attempt has not failed.
+
+        Raises:
+            UnknownTask: The workflow has no such task.
+        """
+        return self._core.store.read(group_errors, run_id, task)
+
+    def history(
+        self, run_id: str, after: int = -1, kind: str | None = None, task: str | None = None, limit: int = PAGE
+    ) -> Deferred:
+        """Return a page of the entries of a stored run in their order, secrets masked.
+
+        Args:
+            run_id: The run.
+            after: Only entries with a higher number.
+            kind: Only entries of this type, such as "item_completed".
+            task: Only entries of this task.
+            limit: The most entries to return.
+
+        Returns:
+            {entries: [{number, type, ...}], next}. `next` is the `after` of the next page, or None. A field whose JSON
+            text has more than 64 KiB is {"$bytes": n}.
+
+        Raises:
+            UnknownKind: There is no such type of entries.
+            UnknownTask: The workflow has no such task.
+        """
+        return self._core.store.read(list_entries, run_id, after=after, kind=kind, task=task, limit=limit)
+
+    def context(self, run_id: str, at: int | None = None, path: Sequence[str] = ()) -> Deferred:
+        """Return a value of a stored run's context behind one of its entries, by a replay, secrets masked.
+
+        Args:
+            run_id: The run.
+            at: The number of the entry, or None for the last one.
+            path: The names and indexes that lead to the value. The whole context is {parameters, variables, tasks}.
+
+        Returns:
+            {at, value, bytes, left_out}. In a value above 64 KiB, members without room are {"$bytes": n}, and those
+            above 1,000 are left out: `path` leads to them.
+
+        Raises:
+            UnknownPath: The context has no such value.
+            LimitExceeded: The replay takes longer than 5 seconds, or has more than 1,000,000 entries.
+        """
+        return self._core.store.read_long(show_context, run_id, at, path)
+
+    def definition(self, run_id: str) -> Deferred:
+        """Return the definition that a stored run runs with.
+
+        Returns:
+            {ref, file, text, same_as_now}. The last is None if there is no workflow with this ref now.
+        """
+        return self._core.store.definition(run_id, self._core.definitions.catalogue)
 
     def export(self, run_id: str, *, by: Requester | None = None) -> Deferred:
         """Return a stored run with its definition and all its entries, secrets masked."""

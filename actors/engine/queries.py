@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pykka
 
+from stretto.actors.catalogue import Catalogue
 from stretto.actors.dispatch import Deferred, handles
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.submission import Admission
@@ -45,6 +46,18 @@ class StoreQueries:
     def read(self, report: Callable[..., Any], *arguments: Any, **options: Any) -> Deferred:
         """Answer with a report, a function that takes the reader, then `arguments` and `options`."""
         return self._services.readers.ask_deferred(lambda reader: report(reader, *arguments, **options))
+
+    def read_long(self, report: Callable[..., Any], *arguments: Any, **options: Any) -> Deferred:
+        """Answer with a report that reads or replays a whole run, in the lane of long reads."""
+        return self._services.readers.long.ask_deferred(lambda reader: report(reader, *arguments, **options))
+
+    def definition(self, run_id: str, catalogue: Catalogue) -> Deferred:
+        """Return the definition of a run, compared with that of the catalogue. See `Engine.definition`."""
+
+        def now(ref: str) -> str | None:
+            return catalogue.find(ref).text if ref in catalogue.refs() else None
+
+        return self.read(reports.show_definition, run_id, now)
 
     def handle(self, run_id: str) -> RunHandle | Deferred:
         """Return the handle of a run in progress, or of a stored one. See `Engine.handle`."""

@@ -9,13 +9,15 @@ from stretto.actors.engine.quarantine import QuarantinedRuns
 from stretto.actors.engine.release import Release
 from stretto.actors.engine.run_table import MAX_REMEMBERED_RUNS, RunTable, run_ended_error
 from stretto.actors.engine.submission import checked_watcher
-from stretto.actors.history import explain_end_of_tasks, kept_report, quarantine_wait, reports
+from stretto.actors.history import explain_end_of_tasks, kept_report, map_items, quarantine_wait, reports
 from stretto.actors.journal import Reader, Requester, asked_by
 from stretto.actors.outcome import UnknownRun
 from stretto.actors.runs import (
     ControlRun,
     ExplainWaits,
     Forwarded,
+    PreviewCancel,
+    ReportCells,
     ReportItemOutput,
     ReportStatus,
     Services,
@@ -61,6 +63,19 @@ class RunRequests:
         run.tell(Forwarded(ReportItemOutput(task, index), request))
         return request
 
+    def cells(self, run_id: str, task: str, visit: int | None, known: int | None) -> Deferred:
+        """Return a map of the items of a task. See `Engine.cells`."""
+        run = self._table.get(run_id)
+        if run is None:
+            return self._stored_cells(run_id, task, visit, known)
+        # The run may end before its supervisor answers.
+        request = run.add_request(None, lambda: self._stored_cells(run_id, task, visit, known))
+        run.tell(Forwarded(ReportCells(task, visit, known), request))
+        return request
+
+    def _stored_cells(self, run_id: str, task: str, visit: int | None, known: int | None) -> Deferred:
+        return self._services.readers.ask_deferred(lambda reader: map_items(reader, run_id, task, visit, known=known))
+
     def _ended_output(self, run_id: str, task: str, index: int) -> dict[str, Any] | Deferred:
         """Return the output of an item of a run that is not in progress, from the store or from memory."""
         if self._services.journal.durable:
@@ -103,6 +118,10 @@ class RunRequests:
         if self._quarantine.of(run_id) is not None:
             return self._release.cancel(run_id, by)
         return self.control(run_id, "cancel", "cancel", by, CancelRequested)
+
+    def preview_cancel(self, run_id: str) -> Deferred:
+        """Return what a cancellation would stop. See `Engine.preview_cancel`."""
+        return self.send(run_id, "cancel", PreviewCancel())
 
     def why(self, run_id: str, task: str | None) -> list[dict[str, Any]] | Deferred:
         """Return why a run waits, or how it ended. See `Engine.why`."""

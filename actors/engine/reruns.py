@@ -57,7 +57,7 @@ class Reruns:
             of_rerun = origin_of_rerun(accepted.origin, requested_by=origin)
             self._engine.tell(OldRunRead(accepted, plan, rerun, of_rerun, answer, by))
 
-        self._services.readers.read(read, lambda _value: None, answer.fail)
+        self._services.readers.long.read(read, lambda _value: None, answer.fail)
         return answer
 
     def _rerun_from_memory(self, run_id: str, scope: RerunScope, origin: Origin, by: Requester | None) -> Deferred:

@@ -5,8 +5,12 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.actors.history.cells import UnknownVisit, map_items
+    from stretto.actors.history.contexts import UnknownPath, show_context
     from stretto.actors.history.ends import explain_end_of_tasks
+    from stretto.actors.history.entries import UnknownKind, list_entries
     from stretto.actors.history.error_text import error_lines, tolerated_lines
+    from stretto.actors.history.failure_groups import group_errors
     from stretto.actors.history.loading import (
         EntriesRead,
         OldRunRead,
@@ -20,6 +24,7 @@ if TYPE_CHECKING:
     from stretto.actors.history.offline import OfflineRuns
     from stretto.actors.history.outputs import ended_output
     from stretto.actors.history.plain import kept_report, pruned, token_as_json
+    from stretto.actors.history.previews import count_cancelled, preview_cancel, preview_rerun
     from stretto.actors.history.quarantine import not_quarantined_error, quarantined_error
     from stretto.actors.history.replay import READ_AT_ONCE, Replay, outcome_for_parent
     from stretto.actors.history.waits import Blockers, explain_waits, quarantine_wait, quarantined_children
@@ -28,12 +33,17 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "cells": "UnknownVisit map_items",
+            "contexts": "UnknownPath show_context",
             "ends": "explain_end_of_tasks",
+            "entries": "UnknownKind list_entries",
             "error_text": "error_lines tolerated_lines",
+            "failure_groups": "group_errors",
             "loading": "EntriesRead OldRunRead RunLoaded RunNotLoaded load load_reuse_plan not_loaded stored_handle",
             "offline": "OfflineRuns",
             "outputs": "ended_output",
             "plain": "kept_report pruned token_as_json",
+            "previews": "count_cancelled preview_cancel preview_rerun",
             "quarantine": "not_quarantined_error quarantined_error",
             "replay": "READ_AT_ONCE Replay outcome_for_parent",
             "waits": "Blockers explain_waits quarantine_wait quarantined_children",
@@ -50,21 +60,31 @@ __all__ = [
     "Replay",
     "RunLoaded",
     "RunNotLoaded",
+    "UnknownKind",
+    "UnknownPath",
+    "UnknownVisit",
     "WrittenResults",
+    "count_cancelled",
     "ended_output",
     "error_lines",
     "explain_end_of_tasks",
     "explain_waits",
+    "group_errors",
     "kept_report",
+    "list_entries",
     "load",
     "load_reuse_plan",
+    "map_items",
     "not_loaded",
     "not_quarantined_error",
     "outcome_for_parent",
+    "preview_cancel",
+    "preview_rerun",
     "pruned",
     "quarantine_wait",
     "quarantined_children",
     "quarantined_error",
+    "show_context",
     "stored_handle",
     "token_as_json",
     "tolerated_lines",

@@ -115,7 +115,7 @@ def _failure_fields(failure: Failure) -> dict[str, Any]:
 
 def entry_as_json(number: int, entry: Entry, mask: Mask) -> dict[str, Any]:
     """Return {number, type, ...} with an entry's fields, secrets masked. Learned secrets are only counted."""
-    kind = _BEFORE_A_WORD.sub("_", type(entry).__name__).lower()
+    kind = kind_of(type(entry))
     if isinstance(entry, SecretsLearned):
         return {"number": number, "type": kind, "count": len(entry.texts)}
     fields = msgspec.to_builtins(entry)
@@ -126,6 +126,11 @@ def entry_as_json(number: int, entry: Entry, mask: Mask) -> dict[str, Any]:
         if fields.get(name) is not None:
             fields[name] = mask.anything(fields[name])
     return {"number": number, "type": kind, **_with_times(fields)}
+
+
+def kind_of(entry: type[Any]) -> str:
+    """Return the name of a type of entries in reports."""
+    return _BEFORE_A_WORD.sub("_", entry.__name__).lower()
 
 
 def _row_as_json(row: msgspec.Struct) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 Lists read narrow rows, a page at a time. Times are RFC 3339 in UTC. A value that needs a missing key is "(sealed)".
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from msgspec import structs
@@ -56,7 +56,7 @@ class UnknownItem(StrettoError):
 def list_runs(  # noqa: PLR0913 - the fields of a query
     reader: Reader,
     *,
-    status: str | None = None,
+    status: str | Sequence[str] | None = None,
     workflow: str | None = None,
     since: float | None = None,
     labels: Mapping[str, str] | None = None,
@@ -64,14 +64,18 @@ def list_runs(  # noqa: PLR0913 - the fields of a query
     children: Literal["listed", "folded"] = "listed",
     cursor: str | None = None,
     limit: int = PAGE,
+    until: float | None = None,
+    parent: str | None = None,
+    id_prefix: str | None = None,
 ) -> dict[str, Any]:
     """Return a page of runs, the newest first: {runs, next}, with a cursor in `next` if more follow.
 
     The arguments are those of `Engine.runs`. Raises `InvalidCursor`, `StoreUnavailable`.
     """
     query = RunQuery(
-        status=status, workflow=workflow, since=since, labels=dict(labels or {}), search=search, children=children,
-        cursor=cursor, limit=_page(limit),
+        status=_several(status),
+        workflow=workflow, since=since, until=until, labels=dict(labels or {}), search=search, children=children,
+        parent=parent, id_prefix=id_prefix, cursor=cursor, limit=_page(limit),
     )  # fmt: skip
     page = reader.runs(query)
     return {"runs": [run_as_json(row) for row in page.runs], "next": page.next}
@@ -96,6 +100,14 @@ def audit_of(
 
 def _audit_as_json(page: AuditPage) -> dict[str, Any]:
     return {"entries": [audit_as_json(row.entry) for row in page.rows], "next": page.next}
+
+
+def count_runs(reader: Reader, since: float) -> dict[str, Any]:
+    """Return the number of runs by status, of those accepted at a time or later: {since, statuses {status: number}}.
+
+    Raises `StoreUnavailable`.
+    """
+    return {"since": time_as_json(since), "statuses": dict(reader.counts_since(since))}
 
 
 def find_run(reader: Reader, text: str) -> str:
@@ -153,11 +165,16 @@ def list_items(  # noqa: PLR0913 - what a page is of
     run_id: str,
     *,
     task: str | None = None,
-    outcome: str | None = None,
+    outcome: str | Sequence[str] | None = None,
     cursor: str | None = None,
     limit: int = PAGE,
+    visit: int | None = None,
+    order: Literal["ended", "index"] = "ended",
+    min_attempts: int = 1,
 ) -> dict[str, Any]:
     """Return a page of ended attempts in the order of their end: {items, next, untimed}, a cursor if more follow.
+
+    The arguments are those of `Engine.items`.
 
     Each is {task, visit, index, attempt, outcome, at, began_at, seconds}, and `error` {kind, message} if it did not
     succeed. The last two are None for an attempt whose action never began, and for one recorded before Stretto recorded
@@ -165,7 +182,8 @@ def list_items(  # noqa: PLR0913 - what a page is of
     Raises `UnknownRun`, `InvalidCursor`, `StoreUnavailable`.
     """
     _row(reader, run_id)
-    page = reader.items(run_id, ItemQuery(task, outcome, cursor, _page(limit)))
+    query = ItemQuery(task, _several(outcome), cursor, _page(limit), visit, order, min_attempts)
+    page = reader.items(run_id, query)
     failed = [row for row in page.items if row.outcome != "succeeded"]
     read = _accepted_and_mask(reader, run_id) if failed else None
     errors = _errors(reader, run_id, failed, None if read is None else read[1])
@@ -178,6 +196,8 @@ def list_items(  # noqa: PLR0913 - what a page is of
 def show_item(reader: Reader, run_id: str, task: str, index: int, visit: int | None = None) -> dict[str, Any]:
     """Return the last ended attempt of an item as in lists, with its `result` and the whole `error`.
 
+    `attempts` are the ended attempts {attempt, outcome, at, began_at, seconds} of its visit, in their order, and
+    `neighbours` the indexes {previous_failed, next_failed} of the nearest items of the visit that failed, or None.
     The attempt is of `visit`, or of the newest visit with an ended attempt.
     Raises `UnknownRun`, `UnknownItem`, `StoreUnavailable`.
     """
@@ -186,13 +206,28 @@ def show_item(reader: Reader, run_id: str, task: str, index: int, visit: int | N
     if row is None:
         of_visit = "" if visit is None else f" (visit {visit})"
         raise UnknownItem(f"no attempt of item {index} of the task {task!r}{of_visit} has ended in the run {run_id}")
+    before, behind = reader.failed_neighbours(run_id, row)
+    around = {
+        "attempts": [_attempt(each) for each in reader.attempts(run_id, row)],
+        "neighbours": {"previous_failed": before, "next_failed": behind},
+    }
+    return {**item_as_json(row), **_ended_with(reader, run_id, row), **around}
+
+
+def _ended_with(reader: Reader, run_id: str, row: ItemRow) -> dict[str, Any]:
+    """Return {result, error} of an ended attempt, masked."""
     read = _accepted_and_mask(reader, run_id)
     entry = None if read is None else dict(reader.completions(run_id, [row.number])).get(row.number)
     if read is None or entry is None:
-        return {**item_as_json(row), "result": SEALED, "error": None if row.outcome == "succeeded" else SEALED}
+        return {"result": SEALED, "error": None if row.outcome == "succeeded" else SEALED}
     mask = read[1]
     error = None if entry.failure is None else failure_as_json(entry.failure, mask)
-    return {**item_as_json(row), "result": mask.data(entry.result), "error": error}
+    return {"result": mask.data(entry.result), "error": error}
+
+
+def _attempt(row: ItemRow) -> dict[str, Any]:
+    fields = item_as_json(row)
+    return {name: fields[name] for name in ("attempt", "outcome", "at", "began_at", "seconds")}
 
 
 def item_output(reader: Reader, run_id: str, task: str, index: int) -> dict[str, Any]:
@@ -252,6 +287,20 @@ def _explained_end(reader: Reader, row: RunRow, task: str | None) -> list[dict[s
     return explain_end(row.status, time_as_json(row.ended_at), () if end is None else end.errors, task)
 
 
+def show_definition(reader: Reader, run_id: str, now: Callable[[str], str | None] | None = None) -> dict[str, Any]:
+    """Return the definition that a run runs with: {ref, file, text, same_as_now}, secrets masked.
+
+    `now` returns the text that a ref has now, or None. `same_as_now` is None where that is not known.
+    Raises `UnknownRun`, `StoreUnavailable`, and the error of a missing key.
+    """
+    accepted = reader.accepted(run_id)
+    if accepted is None:
+        raise UnknownRun(f"there is no run {run_id!r} in the store")
+    text = None if now is None else now(accepted.workflow.ref)
+    same = None if text is None else text == accepted.workflow.text
+    return {**_definition(accepted.workflow, mask_of(reader, accepted)), "same_as_now": same}
+
+
 def export_run(reader: Reader, run_id: str) -> dict[str, Any]:
     """Return everything of a run, with all of its `entries`."""
     head, entries = export_parts(reader, run_id)
@@ -303,6 +352,11 @@ def _accepted_and_mask(reader: Reader, run_id: str) -> tuple[RunAccepted, Mask] 
         return accepted, mask_of(reader, accepted)
 
     return unless_sealed(read)
+
+
+def _several(texts: str | Sequence[str] | None) -> str | tuple[str, ...] | None:
+    """Return one text, or the different ones of several. None are no condition."""
+    return texts if texts is None or isinstance(texts, str) else tuple(dict.fromkeys(texts)) or None
 
 
 def _page(limit: int) -> int:

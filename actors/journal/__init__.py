@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from stretto.actors.journal.messages import JournalHasRoom, PruneRuns, RunExists, RunUnrecordable, StoreGone
     from stretto.actors.journal.opening import is_in_use, open_reader, open_store
     from stretto.actors.journal.outputs import OutputsInMemory
+    from stretto.actors.journal.queries import MAX_PAGE, PAGE, STATUSES, EntryQuery, ItemQuery, RunQuery
     from stretto.actors.journal.readers import NoReaders, NoStore, Readers, ReadingStopped
     from stretto.actors.journal.records import (
         Audited,
@@ -71,17 +72,15 @@ if TYPE_CHECKING:
     from stretto.actors.journal.sql.store import Store
     from stretto.actors.journal.sql.upgrade import upgrade
     from stretto.actors.journal.store import (
-        MAX_PAGE,
-        PAGE,
         QUARANTINED,
         CannotOpenStore,
         Child,
-        ItemQuery,
+        ItemCell,
+        ItemError,
         ItemRow,
         Prune,
         Quarantine,
         Reader,
-        RunQuery,
         RunRow,
         StoreInUse,
         StoreLost,
@@ -108,6 +107,7 @@ else:
             "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable StoreGone",
             "opening": "is_in_use open_reader open_store",
             "outputs": "OutputsInMemory",
+            "queries": "EntryQuery ItemQuery MAX_PAGE PAGE RunQuery STATUSES",
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
                 "Audited Ending Entry Happened Idempotency ItemKey ItemStarted KeptOutput Origin ParentItem Rerun "
@@ -120,8 +120,8 @@ else:
             "sql.store": "Store",
             "sql.upgrade": "upgrade",
             "store": (
-                "CannotOpenStore Child ItemQuery ItemRow MAX_PAGE PAGE Prune QUARANTINED Quarantine Reader RunQuery "
-                "RunRow StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
+                "CannotOpenStore Child ItemCell ItemError ItemRow Prune QUARANTINED Quarantine Reader RunRow "
+                "StoreInUse StoreLost StoreUnavailable TaskRow Unfinished Unrecordable"
             ),
         },
     )
@@ -137,6 +137,7 @@ __all__ = [
     "PAGE",
     "QUARANTINED",
     "RESTARTED",
+    "STATUSES",
     "AccessChange",
     "AccessReader",
     "AccessWriter",
@@ -158,9 +159,12 @@ __all__ = [
     "Enter",
     "EnterCodeRecord",
     "Entry",
+    "EntryQuery",
     "Happened",
     "Idempotency",
     "InFile",
+    "ItemCell",
+    "ItemError",
     "ItemKey",
     "ItemQuery",
     "ItemRow",

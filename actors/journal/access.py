@@ -9,8 +9,8 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from stretto.actors.journal.audit import AuditEntries, AuditEntry
+from stretto.actors.journal.queries import PAGE
 from stretto.actors.journal.records import Origin
-from stretto.actors.journal.store import PAGE
 
 
 class TokenRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,7 @@
-"""Reads from the store on threads of their own, so that no actor's turn waits for the store."""
+"""Reads from the store on threads of their own, so that no actor's turn waits for the store.
+
+Short reads have two threads. Long ones, such as exports and replays, have one of their own: no page waits for them.
+"""
 
 import contextlib
 from collections.abc import Callable
@@ -13,6 +16,7 @@ from stretto.definitions.errors import StrettoError
 from stretto.metrics import get_logger
 
 THREADS: Final = 2
+"""Threads of short reads."""
 
 _log = get_logger("stretto.journal")
 
@@ -32,6 +36,11 @@ class NoReaders:
 
     ask_deferred = tell = read
 
+    @property
+    def long(self) -> "NoReaders":
+        """The lane of long reads, which raise the same error."""
+        return self
+
     def stop(self) -> None:
         """Do nothing."""
 
@@ -42,19 +51,13 @@ class ReadingStopped(StrettoError):
     code = "limit_exceeded"
 
 
-class Readers:
-    """Calls functions with the store's reader on a reader's thread, and delivers their results."""
+class ReadLane:
+    """Calls functions with the store's reader on threads of its own, in their order, and delivers their results."""
 
-    def __init__(self, reader: Reader, guard: Guard | None = None) -> None:
-        """Start no thread yet.
-
-        Args:
-            reader: Reads the store.
-            guard: Calls the functions, because a replay evaluates expressions. By default nothing stops them.
-        """
+    def __init__(self, reader: Reader, guard: Guard, threads: ThreadPoolExecutor) -> None:
         self._reader = reader
-        self._guard = Unguarded() if guard is None else guard
-        self._threads = ThreadPoolExecutor(THREADS, "stretto-reader")
+        self._guard = guard
+        self._threads = threads
 
     def read(
         self, read: Callable[[Reader], Any], then: Callable[[Any], Any], failed: Callable[[Exception], Any]
@@ -99,9 +102,33 @@ class Readers:
 
         self.read(read, send, lambda error: send(failed(error)))
 
+
+class Readers(ReadLane):
+    """The lanes of a store's reader. Its own methods are for short reads.
+
+    Attributes:
+        long: The lane of long reads: exports, and replays that somebody asks for.
+    """
+
+    def __init__(self, reader: Reader, guard: Guard | None = None) -> None:
+        """Start no thread yet.
+
+        Args:
+            reader: Reads the store.
+            guard: Calls the functions, because a replay evaluates expressions. By default nothing stops them.
+        """
+        guard = Unguarded() if guard is None else guard
+        super().__init__(reader, guard, ThreadPoolExecutor(THREADS, "stretto-reader"))
+        self._long_threads = ThreadPoolExecutor(1, "stretto-long-reader")
+        self.long = ReadLane(reader, guard, self._long_threads)
+
     def stop(self) -> None:
         """Finish the reads in progress, fail the waiting ones, and close the reader."""
-        self._threads.shutdown(cancel_futures=True)
+        lanes = self._threads, self._long_threads
+        for threads in lanes:
+            threads.shutdown(wait=False, cancel_futures=True)
+        for threads in lanes:
+            threads.shutdown()
         self._reader.close()
 
 

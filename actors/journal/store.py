@@ -4,23 +4,20 @@ Both are called on threads that may block, the journal's and the readers', never
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import msgspec
 
 from stretto.actors.journal.audit import RequestedBy
+from stretto.actors.journal.queries import ALL_ITEMS, ALL_RUNS, EntryQuery, ItemQuery, RunQuery
 from stretto.actors.journal.records import Entry, ItemKey, KeptOutput, Origin, RunAccepted, Suspicion, Write
 from stretto.definitions.conductor import ItemCompleted
 from stretto.definitions.data import Data, FrozenList
-from stretto.definitions.errors import StrettoError
+from stretto.definitions.errors import Place, StrettoError
 
 if TYPE_CHECKING:
     from stretto.actors.journal.access import AccessReader
 
-PAGE: int = 50
-"""Rows of a page by default."""
-MAX_PAGE: int = 500
-"""Rows of a page at most."""
 SUCCESSES_AMONG: int = 1000
 """Runs of a workflow, the newest ones, that are searched for its last success."""
 QUARANTINED: str = "quarantined"
@@ -205,6 +202,35 @@ class ItemRow(msgspec.Struct, frozen=True, kw_only=True):
     """The duration of its action, or None likewise."""
 
 
+class ItemCell(NamedTuple):
+    """An ended attempt of a visit's item, or a request to skip an item, in a map of items."""
+
+    number: int
+    """The number of its entry."""
+    item: int
+    attempt: int | None
+    outcome: str | None
+    """How the attempt ended, or None for a request to skip the item, in a visit that was active then."""
+    at: float
+
+
+class ItemError(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """Why an item has not succeeded: the failure of its last ended attempt."""
+
+    number: int
+    """The number of its entry."""
+    task: str
+    visit: int
+    index: int
+    attempt: int
+    at: float
+    kind: str | None
+    """The kind of the failure, or None if the entry needs a missing key."""
+    message: str
+    where: Place | None
+    """The place of the expression that failed, or None if the action did."""
+
+
 class RunPage(msgspec.Struct, frozen=True):
     """A page of runs, the newest first, and the cursor of the next page, or None on the last one."""
 
@@ -219,45 +245,6 @@ class ItemPage(msgspec.Struct, frozen=True):
     next: str | None
     untimed: bool = False
     """Whether the page has attempts without times, and the run is older than their columns."""
-
-
-class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """The runs that a page contains: those that match all fields."""
-
-    status: str | None = None
-    workflow: str | None = None
-    """Only runs of this workflow."""
-    since: float | None = None
-    """Only runs that were accepted at this time, in seconds since the epoch, or later."""
-    labels: dict[str, str] = {}
-    """Only runs that have all of these labels."""
-    search: str | None = None
-    """Only runs with this text in the workflow's ref or in a label, in upper or lower case."""
-    children: Literal["listed", "folded"] = "listed"
-    """Whether the runs of sub-workflows are in the list, or only counted by their parents."""
-    cursor: str | None = None
-    """The `next` of the previous page."""
-    limit: int = PAGE
-    """The number of runs, between 1 and MAX_PAGE."""
-
-
-ALL_RUNS = RunQuery()
-
-
-class ItemQuery(msgspec.Struct, frozen=True):
-    """The ended attempts of a run's items that a page contains."""
-
-    task: str | None = None
-    """Only items of this task."""
-    outcome: str | None = None
-    """Only attempts with this outcome. "failed" means every outcome except "succeeded"."""
-    cursor: str | None = None
-    """The `next` of the previous page."""
-    limit: int = PAGE
-    """The number of attempts, between 1 and MAX_PAGE."""
-
-
-ALL_ITEMS = ItemQuery()
 
 
 class Reader(Protocol):
@@ -293,6 +280,9 @@ class Reader(Protocol):
             first: The number of the first entry to return.
             most: The number of entries to return at most; fewer mean that there are no more.
         """
+
+    def selected_entries(self, run_id: str, query: EntryQuery) -> list[tuple[int, Entry]]:
+        """Return entries of a run that match a query, each with its number. There may be gaps between them."""
 
     def learned(self, run_id: str) -> tuple[str, ...]:
         """Return the texts of a run's SecretsLearned entries. No other entry is read."""
@@ -349,8 +339,29 @@ class Reader(Protocol):
             numbers: The numbers of the entries, at most MAX_PAGE. No other entry is read.
         """
 
+    def attempts(self, run_id: str, item: ItemRow) -> list[ItemRow]:
+        """Return the ended attempts of the item of an attempt, in the order of their ends, at most MAX_PAGE."""
+
+    def failed_neighbours(self, run_id: str, item: ItemRow) -> tuple[int | None, int | None]:
+        """Return the indexes of the nearest failed items before and behind the item of an attempt, in its visit."""
+
+    def cells(self, run_id: str, task: str, visit: int) -> Iterator[Sequence[ItemCell]]:
+        """Yield the ended attempts and the skips of a visit's items in portions, in the order of their entries."""
+
+    def last_entry(self, run_id: str) -> int:
+        """Return the number of a run's last entry, or -1 if it has none."""
+
+    def item_errors(self, run_id: str, task: str | None = None) -> Iterator[ItemError]:
+        """Yield why items, of all tasks or of one, have not succeeded, in the order of their ends.
+
+        An item that has succeeded in a later attempt is left out. Entries are read in portions.
+        """
+
     def counts(self) -> Mapping[str, int]:
         """Return the number of runs by status."""
+
+    def counts_since(self, since: float) -> Mapping[str, int]:
+        """Return the number of runs by status, of those accepted at a time or later. A status of no run is left out."""
 
     def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
         """Return when workflows last succeeded, in seconds since the epoch.

@@ -140,6 +140,56 @@ class Pruned(msgspec.Struct, frozen=True, tag="pruned"):
     runs: int
 
 
+class ErrorsAnswer(msgspec.Struct, frozen=True, tag="errors"):
+    """Groups of failures, as `Engine.errors` returns them; `others` is the number of failed items in none of them."""
+
+    groups: list[dict[str, Any]]
+    others: int
+
+
+class HistoryAnswer(msgspec.Struct, frozen=True, tag="history"):
+    """A page of a run's entries, as `Engine.history` returns it; `next` is the `after` of the next page."""
+
+    entries: list[dict[str, Any]]
+    next: int | None
+
+
+class DefinitionAnswer(msgspec.Struct, frozen=True, tag="definition"):
+    """{ref, file, text, same_as_now}, as `Engine.definition` returns it."""
+
+    definition: dict[str, Any]
+
+
+class CountsAnswer(msgspec.Struct, frozen=True, tag="run_counts"):
+    """The number of runs by status, as `Engine.run_counts` returns it."""
+
+    since: str
+    statuses: dict[str, int]
+
+
+class CellsAnswer(msgspec.Struct, frozen=True, tag="cells"):
+    """A map of items, as `Engine.cells` returns it; `cells` is Base64 in JSON."""
+
+    visit: int
+    last: int
+    cells: bytes | None
+
+
+class ContextAnswer(msgspec.Struct, frozen=True, tag="context"):
+    """A value of a run's context, as `Engine.context` returns it."""
+
+    at: int
+    value: Any
+    bytes: int
+    left_out: int
+
+
+class PreviewAnswer(msgspec.Struct, frozen=True, tag="preview"):
+    """The preview of a request, as `Engine.preview_cancel` and `Engine.preview_rerun` return it."""
+
+    preview: dict[str, Any]
+
+
 Answer: TypeAlias = (
     Accepted
     | Described
@@ -160,4 +210,11 @@ Answer: TypeAlias = (
     | EntriesAnswer
     | AuditAnswer
     | Pruned
+    | ErrorsAnswer
+    | HistoryAnswer
+    | DefinitionAnswer
+    | CountsAnswer
+    | CellsAnswer
+    | PreviewAnswer
+    | ContextAnswer
 )

@@ -68,6 +68,17 @@ class SetConcurrency(ControlRequest, frozen=True, tag="set_concurrency"):
     concurrency: Annotated[int, msgspec.Meta(ge=1, title="items")]
 
 
+class SetMaxFailures(ControlRequest, frozen=True, tag="set_max_failures"):
+    """Set how many items of a task may fail.
+
+    From now on, TASK in RUN goes on until more than ITEMS items have failed. With more failures already, it starts no
+    further item.
+    """
+
+    task: str
+    max_failures: Annotated[int, msgspec.Meta(ge=0, title="items")]
+
+
 class Extend(ControlRequest, frozen=True, tag="extend"):
     """Extend a run's deadline.
 
@@ -92,6 +103,7 @@ CONTROLS: Final = (
     RunControl("skip", SkipItem, events.SkipRequested),
     RunControl("retry", RetryItem, events.RetryRequested),
     RunControl("concurrency", SetConcurrency, events.ConcurrencyRequested),
+    RunControl("max-failures", SetMaxFailures, events.MaxFailuresRequested),
     RunControl("extend", Extend, events.ExtensionRequested),
 )
 """Every control, in the order of `stretto runs --help`."""

@@ -4,10 +4,10 @@ client: Request --written_as--> method, path, query, body ----> request_of --> R
 client: Answer <--answer_of---- JSON <------------------------- body_of <----- Answer  :gateway
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import msgspec
 
@@ -22,6 +22,10 @@ _LABEL: Final = "label"
 """The parameter of a query that gives one label, NAME=VALUE, as often as there are labels."""
 _INSTANTS: Final = frozenset({"since", "until"})
 """The parameters of a query that are instants: RFC 3339, or seconds since the epoch."""
+_PATH: Final = "path"
+"""A parameter of a query that is a list, also with one value."""
+_LISTS: Final = frozenset({"status", "outcome", _PATH})
+"""The parameters of a query that may be given several times."""
 _IN_THE_BODY: Final = frozenset({"POST", "PATCH"})
 _INDEX: Final = "index"
 """The field of a path that is an integer."""
@@ -60,7 +64,31 @@ def has_body(route: Route) -> bool:
 
 def path_fields(route: Route) -> list[str]:
     """Return the fields of a request that its path has."""
-    return [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
+    return [part[1:-1] for part in route.place.split("/") if part.startswith("{")]
+
+
+def route_for(routes: Sequence[Route], query: Iterable[tuple[str, str]], body: bytes) -> Route:
+    """Return that one of several routes with the same method and path that a client means.
+
+    Args:
+        routes: The routes.
+        query: The parameters of the query, decoded.
+        body: The body.
+
+    Raises:
+        BadRequest: The body has members of several of them.
+    """
+    pairs = list(query)
+    selected = [route for route in routes if parse_qsl(route.selector) == pairs] or [
+        route for route in routes if not route.selector
+    ]
+    if len(selected) == 1:
+        return selected[0]
+    given = _members(body).keys()
+    meant = [route for route in selected if given & (set(route.request.__struct_fields__) - set(path_fields(route)))]
+    if len(meant) > 1:
+        raise BadRequest(f"give only one of {' and '.join(map(repr, sorted(given)))} in a request")
+    return meant[0] if meant else selected[0]
 
 
 def request_of(
@@ -80,8 +108,8 @@ def request_of(
     pairs = list(query)
     names = [name for name in route.request.__struct_fields__ if name not in path]
     if has_body(route):
-        if pairs:
-            raise BadRequest(f"{route.method} {API}{route.path} takes no query, got {pairs[0][0][:100]!r}")
+        if pairs and pairs != parse_qsl(route.selector):
+            raise BadRequest(f"{route.method} {API}{route.place} takes no query, got {pairs[0][0][:100]!r}")
         given = _members(body)
     else:
         given = {name: msgspec.Raw(encode_json(value)) for name, value in _parameters(pairs, names)}
@@ -116,8 +144,12 @@ def _members(body: bytes) -> dict[str, msgspec.Raw]:
 
 def _parameters(pairs: list[tuple[str, str]], names: list[str]) -> Iterator[tuple[str, Any]]:
     labels: dict[str, str] = {}
+    lists: dict[str, list[str]] = {}
     seen: set[str] = set()
     for name, value in pairs:
+        if name in _LISTS:
+            lists.setdefault(name, []).append(value)
+            continue
         if name == _LABEL and _LABELS in names:
             key, equals, text = value.partition("=")
             if not equals:
@@ -128,6 +160,8 @@ def _parameters(pairs: list[tuple[str, str]], names: list[str]) -> Iterator[tupl
             raise BadRequest(f"{name[:100]!r} is given twice")
         seen.add(name)
         yield name, _instant(name, value) if name in _INSTANTS else value
+    for name, values in lists.items():
+        yield name, values[0] if len(values) == 1 and name != _PATH else values
     if labels:
         yield _LABELS, labels
 
@@ -159,8 +193,10 @@ def written_as(request: Request) -> Written:
     )
     path = API + "".join(
         f"/{quote(str(fields.pop(part[1:-1])), safe='')}" if part.startswith("{") else f"/{part}"
-        for part in route.path.split("/")[1:]
+        for part in route.place.split("/")[1:]
     )
+    if route.selector:
+        path += f"?{route.selector}"
     if has_body(route):
         return Written(route.method, path, encode_json(fields))
     query = urlencode([pair for name, value in fields.items() for pair in _as_parameters(name, value)])
@@ -170,6 +206,8 @@ def written_as(request: Request) -> Written:
 def _as_parameters(name: str, value: Any) -> Iterator[tuple[str, str]]:
     if name == _LABELS:
         yield from ((_LABEL, f"{key}={text}") for key, text in value.items())
+    elif isinstance(value, list | tuple):
+        yield from ((name, each) for each in value)
     else:
         yield name, str(value)
 

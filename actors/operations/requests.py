@@ -14,6 +14,10 @@ Limit = Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE)]
 """Rows of a page."""
 
 
+Number = Annotated[int, msgspec.Meta(ge=1)]
+"""A number that is counted from 1."""
+
+
 class Definition(msgspec.Struct, frozen=True):
     """A definition's text, as the client read it. `file` is its name in findings; the daemon never opens it."""
 
@@ -48,7 +52,7 @@ class Watch(Request, frozen=True, tag="watch"):
 class WatchAll(Request, frozen=True, tag="watch_all"):
     """Follow all runs: that they are accepted, paused, resumed, ended. Those with this status, of this workflow."""
 
-    status: str | None = None
+    status: str | list[str] | None = None
     workflow: str | None = None
 
 
@@ -78,8 +82,7 @@ class Rerun(Request, frozen=True, tag="rerun"):
 
     def __post_init__(self) -> None:
         """Check the fields together. Raises `ValueError`, which refuses a request with them."""
-        if self.task is not None and self.scope != "failed_items":
-            raise ValueError(f"`task` needs the scope failed_items, got {self.scope!r}")
+        _check_scope(self.scope, self.task)
 
 
 class Recover(Request, frozen=True, tag="recover"):
@@ -91,7 +94,7 @@ class Recover(Request, frozen=True, tag="recover"):
 class Runs(Request, frozen=True, tag="runs"):
     """Return a page of runs, newest first: those that match all fields, which are those of `RunQuery`."""
 
-    status: str | None = None
+    status: str | list[str] | None = None
     workflow: str | None = None
     since: float | None = None
     labels: dict[str, str] | None = None
@@ -99,6 +102,9 @@ class Runs(Request, frozen=True, tag="runs"):
     children: Literal["listed", "folded"] = "listed"
     cursor: str | None = None
     limit: Limit = PAGE
+    until: float | None = None
+    parent: str | None = None
+    id_prefix: str | None = None
 
 
 class FindRun(Request, frozen=True, tag="find_run"):
@@ -118,17 +124,21 @@ class Items(Request, frozen=True, tag="items"):
 
     run: str
     task: str | None = None
-    outcome: str | None = None
+    outcome: str | list[str] | None = None
     cursor: str | None = None
     limit: Limit = PAGE
+    visit: Number | None = None
+    order: Literal["ended", "index"] = "ended"
+    min_attempts: Number = 1
 
 
 class Item(Request, frozen=True, tag="item"):
-    """Return the last ended attempt of an item, with its result."""
+    """Return the last ended attempt of an item, with its result, its other attempts and its failed neighbours."""
 
     run: str
     task: str
     index: Index = 0
+    visit: Number | None = None
 
 
 class ItemOutput(Request, frozen=True, tag="item_output"):
@@ -166,3 +176,72 @@ class Prune(Request, frozen=True, tag="prune"):
 
     older_than_seconds: Annotated[float, msgspec.Meta(ge=0)] | None = None
     keep: Annotated[int, msgspec.Meta(ge=0)] | None = None
+
+
+class Errors(Request, frozen=True, tag="errors"):
+    """Return why items have not succeeded, in groups of like failures."""
+
+    run: str
+    task: str | None = None
+
+
+class History(Request, frozen=True, tag="history"):
+    """Return a page of a run's entries, those with a higher number than `after`."""
+
+    run: str
+    after: Annotated[int, msgspec.Meta(ge=-1)] = -1
+    kind: str | None = None
+    task: str | None = None
+    limit: Limit = PAGE
+
+
+class RunDefinition(Request, frozen=True, tag="definition"):
+    """Return the definition that a run runs with."""
+
+    run: str
+
+
+class RunCounts(Request, frozen=True, tag="run_counts"):
+    """Return the number of runs by status, of those accepted at a time, in seconds since the epoch, or later."""
+
+    since: float
+
+
+class Cells(Request, frozen=True, tag="cells"):
+    """Return a map of the items of a task: a byte for each. `known` is the `last` of an earlier answer."""
+
+    run: str
+    task: str
+    visit: Number | None = None
+    known: int | None = None
+
+
+class Context(Request, frozen=True, tag="context"):
+    """Return a value of a run's context behind an entry, or behind the last one."""
+
+    run: str
+    at: Annotated[int, msgspec.Meta(ge=-1)] | None = None
+    path: tuple[str, ...] = ()
+
+
+class PreviewCancel(Request, frozen=True, tag="preview_cancel"):
+    """Return what a cancellation of a run would stop."""
+
+    run: str
+
+
+class PreviewRerun(Request, frozen=True, tag="preview_rerun"):
+    """Return what a rerun would run again. The fields are those of `Rerun`."""
+
+    run: str
+    scope: RerunScope = "everything"
+    task: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the fields together. Raises `ValueError`, which refuses a request with them."""
+        _check_scope(self.scope, self.task)
+
+
+def _check_scope(scope: RerunScope, task: str | None) -> None:
+    if task is not None and scope != "failed_items":
+        raise ValueError(f"`task` needs the scope failed_items, got {scope!r}")

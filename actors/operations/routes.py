@@ -25,7 +25,7 @@ class Route(NamedTuple):
 
     Attributes:
         method: The HTTP method.
-        path: The path below `API`, with fields of the request in braces.
+        path: The path below `API`, with fields of the request in braces. It may have a query that selects the route.
         request: The request.
         role: The least role.
         answer: The answer, or what each line of a streamed answer is.
@@ -41,6 +41,16 @@ class Route(NamedTuple):
     member: str | None = None
     status: int = 200
 
+    @property
+    def place(self) -> str:
+        """The path without a query."""
+        return self.path.partition("?")[0]
+
+    @property
+    def selector(self) -> str:
+        """The query that selects the route, or ""."""
+        return self.path.partition("?")[2]
+
 
 _RUN: Final = "/runs/{run}"
 _TASK: Final = "/runs/{run}/tasks/{task}"
@@ -50,6 +60,7 @@ _CONTROL_PATHS: Final[Mapping[str, tuple[str, str]]] = {
     "skip": ("POST", f"{_ITEM}/skip"),
     "retry": ("POST", f"{_ITEM}/retry"),
     "concurrency": ("PATCH", _TASK),
+    "max-failures": ("PATCH", _TASK),
 }
 """The controls that are not `POST /runs/{run}/COMMAND`, by their command."""
 
@@ -64,6 +75,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/runs", requests.Runs, "viewer", answers.RunsAnswer),
     Route("POST", "/runs:prune", requests.Prune, "admin", answers.Pruned),
     Route("GET", "/runs:find", requests.FindRun, "viewer", answers.Found),
+    Route("GET", "/runs/counts", requests.RunCounts, "viewer", answers.CountsAnswer),
     Route("GET", _RUN, requests.Run, "viewer", answers.RunAnswer, "run"),
     Route("GET", f"{_RUN}/status", requests.Status, "viewer", answers.StatusAnswer, "run"),
     Route("GET", f"{_RUN}/why", requests.Why, "viewer", answers.WaitsAnswer, "reasons"),
@@ -72,6 +84,13 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", f"{_RUN}/outcome", requests.OutcomeOf, "viewer", answers.Ended),
     Route("GET", f"{_RUN}/export", requests.Export, "viewer", answers.EntriesAnswer),
     Route("POST", f"{_RUN}/rerun", requests.Rerun, "operator", answers.Accepted, status=202),
+    Route("POST", f"{_RUN}/rerun?dry_run=1", requests.PreviewRerun, "operator", answers.PreviewAnswer, "preview"),
+    Route("POST", f"{_RUN}/cancel?dry_run=1", requests.PreviewCancel, "operator", answers.PreviewAnswer, "preview"),
+    Route("GET", f"{_RUN}/errors", requests.Errors, "viewer", answers.ErrorsAnswer),
+    Route("GET", f"{_RUN}/history", requests.History, "viewer", answers.HistoryAnswer),
+    Route("GET", f"{_RUN}/context", requests.Context, "viewer", answers.ContextAnswer),
+    Route("GET", f"{_RUN}/definition", requests.RunDefinition, "viewer", answers.DefinitionAnswer, "definition"),
+    Route("GET", f"{_TASK}/cells", requests.Cells, "viewer", answers.CellsAnswer),
     Route("POST", f"{_RUN}/recover", requests.Recover, "operator", answers.Done),
     Route("GET", f"{_TASK}/items", requests.Items, "viewer", answers.ItemsAnswer),
     Route("GET", f"{_RUN}/items", requests.Items, "viewer", answers.ItemsAnswer),
@@ -82,4 +101,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/definitions", requests.Workflows, "viewer", answers.WorkflowsAnswer),
     Route("POST", "/definitions:describe", requests.Describe, "operator", answers.Described),
 )
-"""Every route. Of two with the same request, the first one whose path has only fields that are set is a client's."""
+"""Every route. Of two with the same request, the first one whose path has only fields that are set is a client's.
+
+Of those with the same method and path, the query decides, or the members that the body has.
+"""

@@ -3,7 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from stretto.actors.history import reports
+from stretto.actors.history import (
+    group_errors,
+    list_entries,
+    map_items,
+    preview_cancel,
+    preview_rerun,
+    reports,
+    show_context,
+)
 from stretto.actors.journal import Reader
 from stretto.actors.operations import requests
 from stretto.actors.operations.answers import Answer
@@ -20,6 +28,14 @@ REPORTS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     requests.ItemOutput: reports.item_output,
     requests.Why: reports.why,
     requests.Audit: reports.list_audit,
+    requests.Errors: group_errors,
+    requests.History: list_entries,
+    requests.RunDefinition: reports.show_definition,
+    requests.RunCounts: reports.count_runs,
+    requests.Cells: map_items,
+    requests.PreviewCancel: preview_cancel,
+    requests.PreviewRerun: preview_rerun,
+    requests.Context: show_context,
 }
 """The requests that a store answers, each with its report."""
 

@@ -40,6 +40,14 @@ _ALL: Final = (
     _operation(requests.Audit, lambda page: answers.AuditAnswer(**page)),
     _operation(requests.Prune, answers.Pruned),
     *(_operation(control.request, lambda _result: answers.Done()) for control in CONTROLS),
+    _operation(requests.Errors, lambda found: answers.ErrorsAnswer(**found)),
+    _operation(requests.History, lambda page: answers.HistoryAnswer(**page)),
+    _operation(requests.RunDefinition, answers.DefinitionAnswer),
+    _operation(requests.RunCounts, lambda counts: answers.CountsAnswer(**counts)),
+    _operation(requests.Cells, lambda cells: answers.CellsAnswer(**cells)),
+    _operation(requests.PreviewCancel, answers.PreviewAnswer),
+    _operation(requests.PreviewRerun, answers.PreviewAnswer),
+    _operation(requests.Context, lambda context: answers.ContextAnswer(**context)),
 )
 
 OPERATIONS: Final[Mapping[type[Request], Operation]] = {operation.request: operation for operation in _ALL}

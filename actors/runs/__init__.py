@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from stretto.actors.runs.idempotency import RememberedKeys, checked_key, conflict_error, idempotency_of
     from stretto.actors.runs.item_states import ITEM_STATES, apply_ranges, changed_between, ranges_of, states_of
     from stretto.actors.runs.labels import checked_labels
+    from stretto.actors.runs.looking import PreviewCancel, ReportCells
     from stretto.actors.runs.messages import (
         AbandonRun,
         AttachChild,
@@ -85,6 +86,7 @@ else:
             "idempotency": "RememberedKeys checked_key conflict_error idempotency_of",
             "item_states": "ITEM_STATES apply_ranges changed_between ranges_of states_of",
             "labels": "checked_labels",
+            "looking": "PreviewCancel ReportCells",
             "messages": (
                 "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
                 "ChildRefused ControlChild ControlRun DiscardRun ExplainWaits Forwarded GraceElapsed "
@@ -135,12 +137,14 @@ __all__ = [
     "PauseElapsed",
     "PermitPool",
     "PermitsGranted",
+    "PreviewCancel",
     "PruneDue",
     "Ranges",
     "RecoveringSupervisor",
     "RecoveryNoted",
     "RecoverySource",
     "RememberedKeys",
+    "ReportCells",
     "ReportChanges",
     "ReportItemOutput",
     "ReportStatus",

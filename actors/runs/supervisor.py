@@ -13,7 +13,14 @@ from typing import Any, ClassVar, Final
 import pykka
 
 from stretto.actors.dispatch import Deferred, DispatchedActor, Overran, ask_deferred, forward, handles, when_settled
-from stretto.actors.history import Blockers, ended_output, explain_waits, kept_report, quarantined_children
+from stretto.actors.history import (
+    Blockers,
+    count_cancelled,
+    ended_output,
+    explain_waits,
+    kept_report,
+    quarantined_children,
+)
 from stretto.actors.journal import MAX_PENDING
 from stretto.actors.outcome import abandoned
 from stretto.actors.runners import describe
@@ -30,6 +37,7 @@ from stretto.actors.runs.ending import last_entry
 from stretto.actors.runs.event_feed import WHILE_UNFINISHED
 from stretto.actors.runs.execution import EXECUTION_HANDLERS, RunExecution
 from stretto.actors.runs.item_output import ItemNotInFlight, find_item_in_flight, item_just_ended_error
+from stretto.actors.runs.looking import PreviewCancel, ReportCells, map_cells
 from stretto.actors.runs.messages import (
     AbandonRun,
     BeginRun,
@@ -260,6 +268,17 @@ class RunSupervisor(DispatchedActor):
         except ItemNotInFlight as error:
             return self._ended_output(task, index, error)
         return ask_deferred(item, ReportOutput(), item_just_ended_error())
+
+    @handles(ReportCells)
+    def _cells(self, message: ReportCells) -> Deferred:
+        return map_cells(self._services, self._run, message)
+
+    @handles(PreviewCancel)
+    def _preview_cancel(self, _message: PreviewCancel) -> dict[str, Any]:
+        conductor = self._run.conductor
+        if conductor is None:
+            raise RuntimeError("a run that has begun has a conductor")
+        return count_cancelled(conductor)
 
     def _ended_output(self, task: str, index: int, not_in_flight: ItemNotInFlight) -> dict[str, Any] | Deferred:
         """Return the output of an item that has ended, from memory, or from the store once its end is durable."""

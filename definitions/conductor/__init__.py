@@ -64,6 +64,7 @@ if TYPE_CHECKING:
         StreamProblem,
     )
     from stretto.definitions.conductor.inputs import masked_input
+    from stretto.definitions.conductor.inquiries import VisitItems
     from stretto.definitions.conductor.items import ItemFailure, error_object
     from stretto.definitions.conductor.propagation import PropagatedRequest, request_implied_by, was_missed
     from stretto.definitions.conductor.requests import check_task
@@ -97,6 +98,7 @@ else:
                 "StreamFailed StreamProblem"
             ),
             "inputs": "masked_input",
+            "inquiries": "VisitItems",
             "items": "ItemFailure error_object",
             "propagation": "PropagatedRequest request_implied_by was_missed",
             "requests": "check_task",
@@ -155,6 +157,7 @@ __all__ = [
     "TaskStarted",
     "UnknownTask",
     "Visit",
+    "VisitItems",
     "Wait",
     "WaitKind",
     "WaitUntil",

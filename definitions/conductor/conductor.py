@@ -16,7 +16,7 @@ from stretto.definitions.conductor.turns import complete_turn, enter_run
 from stretto.definitions.conductor.visit import Visit
 from stretto.definitions.conductor.visits import ItemId
 from stretto.definitions.conductor.waits import Wait
-from stretto.definitions.context import NO_ENVIRONMENT, NO_SECRECY, Mask, RunEnvironment, Secrecy
+from stretto.definitions.context import NO_ENVIRONMENT, NO_SECRECY, Mask, RunEnvironment, Secrecy, Snapshot
 from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, FrozenList
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
@@ -179,6 +179,14 @@ class Conductor:
     def duration_of(self, wait: WaitUntil) -> float:
         """Return the seconds from the beginning of an outstanding wait to its end, as they were set."""
         return inquiries.duration_of(self._state, wait)
+
+    def visit_items(self, task: str, visit: int | None = None) -> inquiries.VisitItems | None:
+        """Return the items in flight of a task's visit, or of its last one. None if the visit is not active."""
+        return inquiries.visit_items(self._state, task, visit)
+
+    def context_now(self) -> Snapshot:
+        """Return the context that a task would start with now. Where branches have contexts, they are laid together."""
+        return inquiries.context_now(self._state)
 
     def waits(self, task: str | None = None) -> list[Wait]:
         """Return what the run, or one of its tasks, waits for: a bounded number for each task.

@@ -9,6 +9,7 @@ from stretto.definitions.conductor.events import (
     ConcurrencyRequested,
     EvaluationStopped,
     ExtensionRequested,
+    MaxFailuresRequested,
     PauseRequested,
     ResumeRequested,
     RetryRequested,
@@ -16,7 +17,13 @@ from stretto.definitions.conductor.events import (
     SkipRequested,
 )
 from stretto.definitions.conductor.item_events import end_retry_wait
-from stretto.definitions.conductor.requests import check_task, visit_to_retry, visit_to_skip, visits_to_resize
+from stretto.definitions.conductor.requests import (
+    check_task,
+    visit_to_retry,
+    visit_to_skip,
+    visits_to_limit,
+    visits_to_resize,
+)
 from stretto.definitions.conductor.run_state import Handlers, RunState
 from stretto.definitions.conductor.starting import end_delay, start_held
 from stretto.definitions.conductor.states import ENDED, IllegalTransition
@@ -108,6 +115,19 @@ def set_concurrency(state: RunState, event: ConcurrencyRequested) -> None:
             advance_visit(state, visit)
 
 
+def set_max_failures(state: RunState, event: MaxFailuresRequested) -> None:
+    """Let another number of items fail. With more failures already, no further item of a visit starts."""
+    visits = _changeable_visits(state, event.task)
+    task = state.workflow.tasks[event.task]
+    for visit in visits_to_limit(task, visits, event.max_failures, partial(may_start_later, state)):
+        visit.max_failures = event.max_failures
+        if visit.too_many_failures():
+            visit.stopped = True
+            visit.fail_requeued()
+        if visit.state == "running":
+            advance_visit(state, visit)
+
+
 def skip_item(state: RunState, event: SkipRequested) -> None:
     """Skip an item: stop its attempt, or never start it."""
     visits = _changeable_visits(state, event.task)
@@ -158,6 +178,7 @@ HANDLERS: Final[Handlers] = {
     RunTimedOut: time_out,
     EvaluationStopped: stop_evaluation,
     ConcurrencyRequested: set_concurrency,
+    MaxFailuresRequested: set_max_failures,
     SkipRequested: skip_item,
     RetryRequested: retry_item,
 }

@@ -127,6 +127,14 @@ class ConcurrencyRequested(msgspec.Struct, frozen=True):
     at: float
 
 
+class MaxFailuresRequested(msgspec.Struct, frozen=True):
+    """Set the number of items that may fail in a task's active visits."""
+
+    task: str
+    max_failures: int
+    at: float
+
+
 class SkipRequested(msgspec.Struct, frozen=True):
     """Skip an item that has not ended, in the first visit that allows it."""
 
@@ -233,6 +241,7 @@ Event: TypeAlias = (
     | ResumeRequested
     | CancelRequested
     | ConcurrencyRequested
+    | MaxFailuresRequested
     | SkipRequested
     | RetryRequested
     | ExtensionRequested

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from stretto.definitions.conductor.commands import Command, StartItem, WaitUntil
 from stretto.definitions.conductor.events import DelayElapsed, ItemCompleted, RunTimedOut
 from stretto.definitions.conductor.items import ItemAttempt
@@ -11,6 +13,7 @@ from stretto.definitions.conductor.streamed import StreamedVisit
 from stretto.definitions.conductor.visit import Visit
 from stretto.definitions.conductor.visits import Visits
 from stretto.definitions.conductor.waits import RunStatus, Wait, WaitInspector
+from stretto.definitions.context import Snapshot
 
 
 def starts_outstanding(visits: Visits) -> list[StartItem]:
@@ -79,6 +82,40 @@ def task_report(last: Visit | None) -> dict[str, Any]:
             "running": running,
         },
     }
+
+
+def context_now(state: RunState) -> Snapshot:
+    """Return the context that a task would start with now. Where branches have contexts, they are laid together."""
+    branches = [*(visit.branch for visit in state.active.values()), *(branch for _number, branch in state.terminal)]
+    return state.context.look(state.context.final(branches), 0)
+
+
+class VisitItems(msgspec.Struct, frozen=True):
+    """The items of a visit, as far as no completion says it."""
+
+    visit: int
+    items: int
+    """The number of items that are known."""
+    begun: int
+    """Each item with a lower index was started or skipped."""
+    running: dict[int, int]
+    """The attempt of each item in flight."""
+    retrying: dict[int, int]
+    """The last attempt of each item that waits for its next one."""
+    skipped: frozenset[int]
+
+
+def visit_items(state: RunState, task: str, number: int | None) -> VisitItems | None:
+    """Return the items of a task's visit, or of its last one. None for a visit that has ended or not begun."""
+    visit = state.visits.last.get(task) if number is None else state.active.get((task, number))
+    if visit is None or (task, visit.visit) not in state.active:
+        return None
+    window = visit.window.items()
+    running = {index: item.attempt for index, item in window if item.state == "running"}
+    retrying = {index: item.attempt for index, item in window if item.state != "running"}
+    retrying |= {index: failed.attempt for index, failed in visit.requeued.items()}
+    known = len(visit.items) if visit.opened else 0
+    return VisitItems(visit.visit, known, visit.next_index, running, retrying, frozenset(visit.skipped))
 
 
 def waits(state: RunState, task: str | None) -> list[Wait]:

@@ -25,7 +25,7 @@ def close(visit: Visit) -> str:
         visit.change(_event_for(visit, visit.failures[0].outcome))
     elif visit.failures and _is_cancelled(visit):
         visit.change("cancel")
-    elif visit.failures and with_items is not None and (with_items.max_failures is None or visit.too_many_failures()):
+    elif visit.failures and with_items is not None and (visit.max_failures is None or visit.too_many_failures()):
         visit.change("fail")
     elif not visit.complete:
         visit.change("cancel")

@@ -36,6 +36,23 @@ def visits_to_resize(task: Task, visits: Sequence[Visit], concurrency: int, may_
     return found
 
 
+def visits_to_limit(task: Task, visits: Sequence[Visit], max_failures: int, may_start: MayStart) -> list[Visit]:
+    """Return the visits in which another number of items may fail."""
+    if max_failures < 0:
+        raise IllegalTransition(f"max_failures must be at least 0, got {max_failures}")
+    if task.with_items is None:
+        raise IllegalTransition(f"the task {task.name!r} has no items, so its max_failures cannot be changed")
+    found = [visit for visit in visits if visit.opened and may_start(visit)]
+    if not found:
+        raise IllegalTransition(f"the task {task.name!r} starts no items now: its max_failures cannot be changed")
+    if found[0].semantics.failed_items == "when_idle":
+        raise IllegalTransition("an Orquesta task fails with its first failed item: it has no max_failures")
+    found = [visit for visit in found if not visit.stopped]
+    if not found:
+        raise IllegalTransition(f"so many items of {task.name!r} failed already that the task starts no more of them")
+    return found
+
+
 def visit_to_skip(visits: Iterable[Visit], index: int, may_start: MayStart) -> Visit:
     """Return the first visit that can skip the item."""
     return _first(visits, index, lambda visit: _why_not_skip(visit, index, may_start), "skipped")

@@ -71,6 +71,10 @@ class ReusePlan:
         """Return whether all of a task is reused. Its delays are skipped."""
         return task in self._tasks
 
+    def reused_of(self, task: str) -> int:
+        """Return the number of a task's items that are reused."""
+        return sum(item[0] == task for item in self._completed)
+
     def position(self, start: StartItem) -> int | None:
         """Return the position of an item's old completion, or None if the item runs again."""
         found = self._found(start)

@@ -159,7 +159,7 @@ class StreamedVisit(Visit):
         if self.problem is None:
             self.problem = Failure(event.kind, event.message, retryable=False, where=self._place_of(event.kind))
         self.stopped = True
-        self._fail_requeued()
+        self.fail_requeued()
         return True
 
     def _place_of(self, kind: StreamProblem) -> Place | None:

@@ -40,9 +40,9 @@ class Visit:
     """The visit reads its items from a file, or writes its results to one."""
 
     __slots__ = (
-        "after_failure", "attempt", "branch", "broken", "cancelling", "concurrency", "deciding_index",
-        "failures", "followed", "is_final", "items", "next_index", "number", "prepared", "requeued", "results", "retry",
-        "route", "semantics", "since", "skipped", "snapshot", "started_at", "state", "stopped", "succeeded",
+        "after_failure", "attempt", "branch", "broken", "cancelling", "concurrency", "deciding_index", "failures",
+        "followed", "is_final", "items", "max_failures", "next_index", "number", "prepared", "requeued", "results",
+        "retry", "route", "semantics", "since", "skipped", "snapshot", "started_at", "state", "stopped", "succeeded",
         "task", "timeout", "until", "visit", "window", "withdrawn",
     )  # fmt: skip
 
@@ -78,6 +78,7 @@ class Visit:
 
         self.items: Sequence[Data] = NO_ITEMS
         self.concurrency = 1
+        self.max_failures = task.with_items.max_failures if task.with_items else None
         self.timeout: float | None = None
         self.retry: RetryPlan | None = None
         self.prepared: Sequence[Prepared] | None = None
@@ -184,7 +185,7 @@ class Visit:
                 self.results[event.index] = event.failure.result
         if self.failures and self._must_stop():
             self.stopped = True
-            self._fail_requeued()
+            self.fail_requeued()
 
     def _must_stop(self) -> bool:
         if self.semantics.failed_items == "when_idle":
@@ -193,12 +194,10 @@ class Visit:
 
     def too_many_failures(self) -> bool:
         """Return whether more items failed than `max_failures` allows."""
-        limit = self.task.with_items.max_failures if self.task.with_items else None
-        if limit is None:
-            return False
+        limit = self.max_failures
         if isinstance(limit, Share):
             return self.failed > limit.of_all * len(self.items)
-        return self.failed > limit
+        return limit is not None and self.failed > limit
 
     def skip_item(self, index: int) -> None:
         """Skip an item that waits for its first start or for a retry."""
@@ -218,7 +217,7 @@ class Visit:
         self.failures.remove(failed)
         self.requeued[index] = failed
 
-    def _fail_requeued(self) -> None:
+    def fail_requeued(self) -> None:
         """Turn requeued items back into failures."""
         self.failures += self.requeued.values()
         self.requeued = {}
@@ -235,7 +234,7 @@ class Visit:
 
     def release_waiting(self) -> None:
         """Free the places of items that wait for a retry. Nothing new will start."""
-        self._fail_requeued()
+        self.fail_requeued()
         for index, item in list(self.window.items()):
             if item.state in {"waiting", "due"}:
                 item.state = advance(ITEM, item.state, "cancelled")

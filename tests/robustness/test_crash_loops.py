@@ -15,7 +15,7 @@ import pytest
 from stretto.actors.gateway.client import DaemonUnreachable
 from stretto.actors.journal.key_files import keyring_for
 from stretto.actors.journal.opening import open_reader
-from stretto.actors.journal.store import RunQuery
+from stretto.actors.journal.queries import RunQuery
 from stretto.actors.operations.answers import Accepted, Ended, RunAnswer, WaitsAnswer
 from stretto.actors.operations.controls import Cancel
 from stretto.actors.operations.requests import Definition, Recover, Run, Submit, Watch, Why

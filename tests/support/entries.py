@@ -38,6 +38,7 @@ COMPLETIONS = st.tuples(
 ).map(lambda fields: ItemCompleted(*fields))  # fmt: skip
 FIELDS = {
     "concurrency": COUNTS,
+    "max_failures": COUNTS,
     "task": NAMES,
     "visit": COUNTS,
     "index": COUNTS,

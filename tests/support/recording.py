@@ -63,7 +63,7 @@ def happening(run_id: str, *entries: Entry, first: int = 0, **given: Any) -> Hap
 
 
 def completed(index: int = 0, result: Any = None, task: str = "probe", **given: Any) -> ItemCompleted:
-    """Return that an item has succeeded."""
+    """Return that an item has succeeded, or what is given."""
     usual: dict[str, Any] = {"visit": 1, "attempt": 1, "outcome": "succeeded", "failure": None, "at": 1001.0}
     return ItemCompleted(**{"task": task, "index": index, "result": freeze(result), **usual, **given})
 

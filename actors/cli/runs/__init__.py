@@ -2,9 +2,9 @@
 
 runs list, items  listing.py     options.py  --daemon, --store, ... --> a source; errors --> exit codes
 runs show ...     showing.py     source.py   the interface of a source
-runs cancel ...   control.py     daemon.py   a source that asks a daemon
-runs watch        watching.py    stored.py   a source that reads and changes a store
-                                 tables.py, times.py   output for people
+runs errors ...   inspecting.py  daemon.py   a source that asks a daemon
+runs cancel ...   control.py     stored.py   a source that reads and changes a store
+runs watch        watching.py    tables.py, times.py   output for people
 
 The commands that change a run come from `operations.CONTROLS`.
 """
@@ -22,6 +22,10 @@ _PLACES = {
     "show": (f"{_HERE}.showing:show", "Show a run: its inputs, output, errors and tasks."),
     "items": (f"{_HERE}.listing:items", "List a run's ended items, or show one with its result."),
     "watch": (f"{_HERE}.watching:watch", "Follow a run until it ends."),
+    "errors": (f"{_HERE}.inspecting:errors", "Show why items failed, like failures together."),
+    "history": (f"{_HERE}.inspecting:history", "List the entries of a run: what has happened in it."),
+    "context": (f"{_HERE}.inspecting:context", "Print the context of a run at one of its entries."),
+    "definition": (f"{_HERE}.inspecting:definition", "Print the definition that a run runs with."),
     "why": (f"{_HERE}.showing:why", "Explain why a run, or one of its tasks, is waiting."),
     "output": (f"{_HERE}.output:output", "Print what an item has written, while it runs and after its end."),
     **{name: (f"{_HERE}.control:COMMANDS", text.replace("RUN", "a run")) for name, text in _CONTROL_HELP.items()},

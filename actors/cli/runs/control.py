@@ -9,7 +9,18 @@ import msgspec
 from stretto.actors.cli.runs.options import RUN, print_json, with_runs
 from stretto.actors.cli.runs.source import Source
 from stretto.actors.cli.runs.times import seconds_of
-from stretto.actors.operations import CONTROLS, Accepted, Done, Prune, Pruned, Recover, Rerun, RunControl
+from stretto.actors.operations import (
+    CONTROLS,
+    Accepted,
+    Done,
+    PreviewAnswer,
+    PreviewRerun,
+    Prune,
+    Pruned,
+    Recover,
+    Rerun,
+    RunControl,
+)
 
 if TYPE_CHECKING:
     from stretto.actors.journal import RerunScope
@@ -22,18 +33,33 @@ if TYPE_CHECKING:
     "--failed-items", is_flag=True, help="Run only failed items, also those within max_failures, and what follows them."
 )
 @click.option("--task", metavar="TASK", help="With --failed-items: only the failed items of this task.")
+@click.option("--dry-run", is_flag=True, help="Only show how many tasks and items would run again.")
 @with_runs
-def rerun(source: Source, *, run: str, failed: bool, failed_items: bool, task: str | None, as_json: bool) -> None:
+def rerun(
+    source: Source,
+    *,
+    run: str,
+    failed: bool,
+    failed_items: bool,
+    task: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Run an ended RUN again with its definition and inputs. Print the new run's id.
 
     RUN itself does not change. In a --store, the next daemon that opens it starts the new run.
-    With --json: {"run", "rerun_of", "rerun_scope", "rerun_task"}.
+    With --json: {"run", "rerun_of", "rerun_scope", "rerun_task"}, with --dry-run {"tasks", "items"}.
     """
     if failed and failed_items:
         raise click.UsageError("--failed and --failed-items exclude each other")
     if task is not None and not failed_items:
         raise click.UsageError("--task needs --failed-items: it is the only task whose failed items run")
     scope: RerunScope = "failed_items" if failed_items else "failed_tasks" if failed else "everything"
+    if dry_run:
+        preview = source.ask(PreviewRerun(run, scope, task), PreviewAnswer).preview
+        text = f"{preview['tasks']:,} tasks with {preview['items']:,} items would run again"
+        print_json(preview) if as_json else click.echo(text)
+        return
     new = source.ask(Rerun(run, scope, task), Accepted).run
     if as_json:
         print_json({"run": new, "rerun_of": run, "rerun_scope": scope, "rerun_task": task})

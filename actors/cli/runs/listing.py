@@ -5,32 +5,34 @@ from typing import Any, Final, Literal
 import click
 
 from stretto.actors.cli.inputs import labels_of
-from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, UTC, print_json, short_id, with_runs
+from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, UTC, find_run, print_json, short_id, with_runs
 from stretto.actors.cli.runs.source import Source
 from stretto.actors.cli.runs.tables import show_fields, show_table
 from stretto.actors.cli.runs.times import Clock, between, format_seconds, moment_of
 from stretto.actors.cli.support.printable import echo_json
+from stretto.actors.journal import STATUSES
 from stretto.actors.operations import Item, ItemAnswer, Items, ItemsAnswer, Runs, RunsAnswer
 
-STATUSES: Final = (
-    *("running", "paused", "cancelling", "cleaning", "failing", "quarantined"),
-    *("succeeded", "failed", "cancelled"),
-)
 INTERRUPTED: Final = "interrupted"
 OUTCOMES: Final = ("succeeded", "failed", "timed_out", "cancelled", "abandoned", "skipped")
 
 
 @click.command("list")
-@click.option("--status", type=click.Choice(STATUSES), help="Only runs with this status.")
+@click.option(
+    "--status", "statuses", type=click.Choice(STATUSES), multiple=True,
+    help="Only runs with this status; several: with one of them.",
+)  # fmt: skip
 @click.option("--workflow", metavar="REF", help="Only runs of this workflow.")
 @click.option(
     "--since", callback=moment_of, metavar="DURATION|TIME", help="Only runs accepted since, e.g. 2h or 2026-01-31."
 )
+@click.option("--until", callback=moment_of, metavar="DURATION|TIME", help="Only runs accepted before.")
 @click.option(
     "--label", "labels", multiple=True, callback=labels_of, metavar="KEY=VALUE",
     help="Only runs with this label; several: with all of them.",
 )  # fmt: skip
 @click.option("--search", metavar="TEXT", help="Only runs with TEXT in the workflow's ref or in a label.")
+@click.option("--parent", metavar="RUN", help="Only the runs of this run's sub-workflows.")
 @click.option("--all", "everything", is_flag=True, help="List the runs of sub-workflows, too.")
 @LIMIT
 @CURSOR
@@ -39,11 +41,13 @@ OUTCOMES: Final = ("succeeded", "failed", "timed_out", "cancelled", "abandoned",
 def list_runs(
     source: Source,
     *,
-    status: str | None,
+    statuses: tuple[str, ...],
     workflow: str | None,
     since: float | None,
+    until: float | None,
     labels: dict[str, str] | None,
     search: str | None,
+    parent: str | None,
     everything: bool,
     limit: int,
     cursor: str | None,
@@ -59,8 +63,9 @@ def list_runs(
     origin, labels, requested_by, child_count}], "next"}, with the whole ids; of an interrupted run also {interrupted:
     true}.
     """
-    children: Literal["listed", "folded"] = "listed" if everything else "folded"
-    query = Runs(status, workflow, since, labels, search, children, cursor, limit)
+    children: Literal["listed", "folded"] = "listed" if everything or parent is not None else "folded"
+    above = None if parent is None else find_run(source, parent)
+    query = Runs(list(statuses) or None, workflow, since, labels, search, children, cursor, limit, until, above)
     page = source.ask(query, RunsAnswer)
     source.mark_interrupted(page.runs)
     if as_json:
@@ -94,8 +99,12 @@ def format_labels(labels: dict[str, str] | None) -> str:
 @RUN
 @click.option("--task", metavar="TASK", help="Only items of this task.")
 @click.option(
-    "--outcome", type=click.Choice(OUTCOMES), help="Only items with this outcome; `failed`: all but succeeded."
-)
+    "--outcome", "outcomes", type=click.Choice(OUTCOMES), multiple=True,
+    help="Only attempts with this outcome, `failed`: all but succeeded; several: with one of them.",
+)  # fmt: skip
+@click.option("--visit", type=click.IntRange(min=1), help="Only items of this visit of the task.")
+@click.option("--order", type=click.Choice(["ended", "index"]), default="ended", help="Sort by end or by index.")
+@click.option("--min-attempts", type=click.IntRange(min=1), default=1, help="Only attempts with this number or more.")
 @click.option("--index", type=click.IntRange(min=0), help="With --task: show this item, with its result.")
 @LIMIT
 @CURSOR
@@ -106,14 +115,17 @@ def items(
     *,
     run: str,
     task: str | None,
-    outcome: str | None,
+    outcomes: tuple[str, ...],
+    visit: int | None,
+    order: Literal["ended", "index"],
+    min_attempts: int,
     index: int | None,
     limit: int,
     cursor: str | None,
     utc: bool,
     as_json: bool,
 ) -> None:
-    """List the ended items of RUN, one line per attempt, in the order in which they ended.
+    """List the ended items of RUN, one line per attempt, in the order in which they ended or of their indexes.
 
     TOOK is the time from the begin of the action to its end, "-" if it never began. With --json: {"items": [{task,
     visit, index, attempt, outcome, at, began_at, seconds, error}], "next"}; of one item: everything.
@@ -121,10 +133,11 @@ def items(
     if index is not None:
         if task is None:
             raise click.UsageError("--index requires --task: it is the index of an item of that task")
-        item = source.ask(Item(run, task, index), ItemAnswer).item
+        item = source.ask(Item(run, task, index, visit), ItemAnswer).item
         print_json(item) if as_json else _show_item(item, Clock(utc=utc))
         return
-    page = source.ask(Items(run, task, outcome, cursor, limit), ItemsAnswer)
+    query = Items(run, task, list(outcomes) or None, cursor, limit, visit, order, min_attempts)
+    page = source.ask(query, ItemsAnswer)
     if as_json:
         print_json({"items": page.items, "next": page.next})
     else:

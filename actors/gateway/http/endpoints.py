@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,6 +34,7 @@ from stretto.actors.operations import (
     has_body,
     request_of,
     requests,
+    route_for,
 )  # fmt: skip
 from stretto.definitions.data import encode_json
 from stretto.definitions.errors import UnknownWorkflow
@@ -77,24 +77,28 @@ class Endpoints:
 
     def routes(self) -> list[HttpRoute]:
         """Return a route for each path, which has all its methods."""
-        by_path = groupby(sorted(ROUTES, key=lambda route: route.path), key=lambda route: route.path)
-        return [self._route(path, {route.method: route for route in routes}) for path, routes in by_path]
+        by_place: dict[str, dict[str, list[Route]]] = {}
+        for route in sorted(ROUTES, key=lambda route: route.place):  # a literal name comes before one in braces
+            by_place.setdefault(route.place, {}).setdefault(route.method, []).append(route)
+        return [self._route(place, routes) for place, routes in by_place.items()]
 
     def close(self) -> None:
         """Stop the threads."""
         self._workers.shutdown()
 
-    def _route(self, path: str, routes: dict[str, Route]) -> HttpRoute:
+    def _route(self, path: str, routes: dict[str, list[Route]]) -> HttpRoute:
         async def answer(http: HttpRequest) -> Response | Stream:
             return await self._answer(routes["GET" if http.method == "HEAD" else http.method], http)
 
         return HttpRoute(API + path, answer, methods=list(routes))
 
-    async def _answer(self, route: Route, http: HttpRequest) -> Response | Stream:
+    async def _answer(self, routes: list[Route], http: HttpRequest) -> Response | Stream:
         caller = sender_of(http, self._access)
-        require(caller, route.role)
-        body = await self._memory.body_of(http) if has_body(route) else b""
-        request = request_of(route, http.path_params, http.query_params.multi_items(), body)
+        require(caller, routes[0].role)  # all of them have the same
+        body = await self._memory.body_of(http) if has_body(routes[0]) else b""
+        query = http.query_params.multi_items()
+        route = route_for(routes, query, body)
+        request = request_of(route, http.path_params, query, body)
         if caller.workflows is not None:
             request = await self._restrictions.narrowed(route, request, caller)
         answer = self._answers.get(type(request), self._ask)

@@ -50,6 +50,7 @@ KINDS: Final[dict[str, type[Any]]] = {
     "run_timed_out": RunTimedOut,
     "extension_requested": events.ExtensionRequested,
     "concurrency_requested": ConcurrencyRequested,
+    "max_failures_requested": events.MaxFailuresRequested,
     "skip_requested": SkipRequested,
     "retry_requested": RetryRequested,
     "secrets_learned": SecretsLearned,
@@ -92,6 +93,11 @@ class Columns(NamedTuple):
     body: bytes | None = None
 
 
+def words_of(kind: str) -> tuple[str, ...]:
+    """Return the stored words of a type of entry, given by its name in reports."""
+    return (COMPLETED, FAILED) if kind == COMPLETED else (kind,)
+
+
 def encode_entry(entry: Entry) -> Columns:
     """Return an entry's columns. Raises UnicodeEncodeError for a text with a lone surrogate."""
     if type(entry) is not ItemCompleted:
@@ -124,6 +130,14 @@ def decode_entry(columns: Columns) -> Entry:
         f"an entry in the store has the unknown kind {columns.kind!r}: "
         "a newer Stretto wrote it, and is needed to read it"
     )
+
+
+def decode_cause(body: bytes | None) -> "Cause":
+    """Return what a failed attempt's decrypted body says about its cause. Raises UnreadableRecord."""
+    try:
+        return _CAUSE.decode(body or b"").failure
+    except DAMAGE as error:
+        raise UnreadableRecord(f"an entry ({FAILED}) in the store is damaged: {error}") from None
 
 
 def decode_data(body: bytes) -> Any:
@@ -194,6 +208,21 @@ class _FailedAttempt(msgspec.Struct, omit_defaults=True):
 
 
 _FAILED_ATTEMPT: Final = msgspec.json.Decoder(_FailedAttempt)
+
+
+class Cause(msgspec.Struct, gc=False):
+    """The fields of a stored failure by which failures are grouped. The others, which may be large, are skipped."""
+
+    kind: str
+    message: str
+    where: Place | None = None
+
+
+class _AttemptWithCause(msgspec.Struct):
+    failure: Cause
+
+
+_CAUSE: Final = msgspec.json.Decoder(_AttemptWithCause)
 
 
 class _Shape:

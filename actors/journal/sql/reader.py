@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from math import fsum
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, Label, ScalarSelect, Select, bindparam, func, select
+from sqlalchemy import CompoundSelect, Connection, Engine, Select, bindparam, func, select
 
 from stretto.actors.journal.encryption import (
     Keyring,
@@ -18,6 +18,7 @@ from stretto.actors.journal.encryption import (
     decrypt,
     is_encrypted,
 )
+from stretto.actors.journal.queries import ALL_ITEMS, ALL_RUNS, MAX_PAGE, EntryQuery, ItemQuery, RunQuery
 from stretto.actors.journal.records import (
     Entry,
     Idempotency,
@@ -29,10 +30,25 @@ from stretto.actors.journal.records import (
     Suspicion,
 )
 from stretto.actors.journal.sql.access import SqlAccessReader
-from stretto.actors.journal.sql.cursors import decode_cursor, encode_cursor
+from stretto.actors.journal.sql.cursors import encode_cursor
 from stretto.actors.journal.sql.damage import report_damage
-from stretto.actors.journal.sql.encoding import EXTENDED, KINDS, Columns, decode_data, decode_entry
+from stretto.actors.journal.sql.encoding import EXTENDED, KINDS, Columns, decode_data, decode_entry, words_of
 from stretto.actors.journal.sql.errors import converting_errors
+from stretto.actors.journal.sql.item_rows import (
+    CELLS_AT_ONCE,
+    ERRORS_AT_ONCE,
+    number_of,
+    pages_of,
+    restore_item_error,
+    restore_item_row,
+    select_attempts,
+    select_cells,
+    select_errors,
+    select_failed_before,
+    select_failed_behind,
+    select_items,
+    select_last_attempt,
+)
 from stretto.actors.journal.sql.outputs import output_query, restore_output
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.run_rows import (
@@ -44,25 +60,23 @@ from stretto.actors.journal.sql.run_rows import (
     restore_rerun,
     restore_run_row,
     searchable,
+    select_counts,
     select_matching,
     select_runs,
 )
 from stretto.actors.journal.sql.shared_bodies import SharedObjects
 from stretto.actors.journal.sql.successes import last_successes
 from stretto.actors.journal.sql.suspects import SUSPECTS, find_quarantine, restore_suspicion
-from stretto.actors.journal.sql.tables import ENDED, FAILED, LEARNED_ENTRIES, entries, run_ends, run_inputs, runs, tasks
+from stretto.actors.journal.sql.tables import LEARNED_ENTRIES, entries, run_ends, run_inputs, runs, tasks
 from stretto.actors.journal.store import (
-    ALL_ITEMS,
-    ALL_RUNS,
-    MAX_PAGE,
     Child,
+    ItemCell,
+    ItemError,
     ItemPage,
-    ItemQuery,
     ItemRow,
     Quarantine,
     RunEnd,
     RunPage,
-    RunQuery,
     RunRow,
     TaskRow,
     Unfinished,
@@ -72,25 +86,12 @@ from stretto.definitions.expressions import UNRECORDED_LIMITS, ExpressionLimits
 
 _PORTION: Final = 500
 """Unfinished runs read in one transaction."""
-_MAX_BIG: Final = 2**63 - 1
-_MAX_INTEGER: Final = 2**31 - 1
 
 _UNFINISHED: Final = (
     select(runs.c.number, runs.c.id, runs.c.workflow, runs.c.accepted_at, runs.c.parent)
     .where(runs.c.status != PRUNED, runs.c.ended_at.is_(None), runs.c.number > bindparam("last"))
     .order_by(runs.c.number)
     .limit(_PORTION)
-)
-_ITEM_ROW: Final = select(
-    entries.c.number,
-    entries.c.task,
-    entries.c.visit,
-    entries.c.item,
-    entries.c.attempt,
-    entries.c.outcome,
-    entries.c.at,
-    entries.c.began_at,
-    entries.c.seconds,
 )
 ENTRY: Final = select(entries.c.number, *(entries.c[name] for name in Columns._fields))
 _COUNTS: Final = (
@@ -181,15 +182,25 @@ class SqlReader:
                 raise UnreadableRecord(f"the entry {expected} of the run {run_id} is missing, but later ones exist")
         return list(map(self.restore_entry, rows))
 
+    def selected_entries(self, run_id: str, query: EntryQuery) -> list[tuple[int, Entry]]:
+        """Return entries of a run that match a query, each with its number."""
+        of_run = ENTRY.where(entries.c.run == number_of(run_id), entries.c.number > query.after)
+        if query.kind is not None:
+            of_run = of_run.where(entries.c.kind.in_(words_of(query.kind)))
+        if query.task is not None:
+            of_run = of_run.where(entries.c.task == searchable(query.task))
+        rows = self._rows(of_run.order_by(entries.c.number).limit(query.limit))
+        return [(row.number, self.restore_entry(row)) for row in rows]
+
     def learned(self, run_id: str) -> tuple[str, ...]:
         """Return the texts of a run's SecretsLearned entries."""
-        of_run = ENTRY.where(entries.c.run == _number_of(run_id), LEARNED_ENTRIES)
+        of_run = ENTRY.where(entries.c.run == number_of(run_id), LEARNED_ENTRIES)
         found = map(self.restore_entry, self._rows(of_run.order_by(entries.c.number)))
         return tuple(text for entry in found if isinstance(entry, SecretsLearned) for text in entry.texts)
 
     def extension(self, run_id: str) -> float:
         """Return the seconds that requests have added to a run's deadline."""
-        of_run = ENTRY.where(entries.c.run == _number_of(run_id), entries.c.kind == EXTENDED)
+        of_run = ENTRY.where(entries.c.run == number_of(run_id), entries.c.kind == EXTENDED)
         found = map(self.restore_entry, self._rows(of_run))
         return fsum(entry.seconds for entry in found if isinstance(entry, KINDS[EXTENDED]))
 
@@ -234,12 +245,12 @@ class SqlReader:
 
     def end(self, run_id: str) -> RunEnd | None:
         """Return how a run ended, or None if it has not ended or is unknown."""
-        rows = self._rows(select(run_ends.c.output, run_ends.c.errors).where(run_ends.c.run == _number_of(run_id)))
+        rows = self._rows(select(run_ends.c.output, run_ends.c.errors).where(run_ends.c.run == number_of(run_id)))
         return restore_end(rows[0]) if rows else None
 
     def tasks(self, run_id: str) -> list[TaskRow]:
         """Return the visits of a run's tasks, in the order of their starts."""
-        of_run = select(tasks).where(tasks.c.run == _number_of(run_id))
+        of_run = select(tasks).where(tasks.c.run == number_of(run_id))
         rows = self._rows(of_run.order_by(tasks.c.started_at, tasks.c.visit, tasks.c.task))
         return [
             TaskRow(
@@ -251,39 +262,66 @@ class SqlReader:
 
     def items(self, run_id: str, query: ItemQuery = ALL_ITEMS) -> ItemPage:
         """Return a page of the ended attempts of a run's items. Raises InvalidCursor."""
-        of_run = _ITEM_ROW.add_columns(_is_untimed(run_id)).where(
-            entries.c.run == _number_of(run_id), _ended_as(query.outcome)
-        )
-        if query.task is not None:
-            of_run = of_run.where(entries.c.task == searchable(query.task))
-        if query.cursor is not None:
-            of_run = of_run.where(entries.c.number > decode_cursor("items", query.cursor))
-        rows, following = self._page("items", of_run.order_by(entries.c.number), query.limit)
+        rows, following = self._page(pages_of(query), select_items(run_id, query), query.limit)
         untimed = any(row.seconds is None and row.untimed for row in rows)
-        return ItemPage(tuple(map(_item_row, rows)), following, untimed)
+        return ItemPage(tuple(map(restore_item_row, rows)), following, untimed)
 
     def last_attempt(self, run_id: str, task: str, index: int, visit: int | None = None) -> ItemRow | None:
         """Return the last ended attempt of an item, of a visit or of the newest one, or None if none has ended."""
-        if not 0 <= index <= _MAX_BIG or not 0 <= (visit or 0) <= _MAX_INTEGER:
-            return None  # no database compares a number that its column cannot hold
-        of_item = _ITEM_ROW.where(
-            entries.c.run == _number_of(run_id), ENDED, entries.c.item == index, entries.c.task == searchable(task)
-        )
-        if visit is not None:
-            of_item = of_item.where(entries.c.visit == visit)
-        rows = self._rows(of_item.order_by(entries.c.visit.desc(), entries.c.number.desc()).limit(1))
-        return _item_row(rows[0]) if rows else None
+        statement = select_last_attempt(run_id, task, index, visit)
+        rows = () if statement is None else self._rows(statement)
+        return restore_item_row(rows[0]) if rows else None
+
+    def attempts(self, run_id: str, item: ItemRow) -> list[ItemRow]:
+        """Return the ended attempts of the item of an attempt, in the order of their ends, at most MAX_PAGE."""
+        rows = self._rows(select_attempts(run_id, item.task, item.visit, item.index).limit(MAX_PAGE))
+        return list(map(restore_item_row, rows))
+
+    def failed_neighbours(self, run_id: str, item: ItemRow) -> tuple[int | None, int | None]:
+        """Return the indexes of the nearest failed items before and behind the item of an attempt, in its visit."""
+        before = self._rows(select_failed_before(run_id, item))
+        behind = self._rows(select_failed_behind(run_id, item))
+        return before[0].item if before else None, behind[0].item if behind else None
+
+    def cells(self, run_id: str, task: str, visit: int) -> Iterator[Sequence[ItemCell]]:
+        """Yield the ended attempts and the skips of a visit's items in portions, in the order of their entries."""
+        last = -1
+        while True:
+            portion = self._rows(select_cells(run_id, task, visit, last))
+            if not all(type(row[1]) is int and row[1] >= 0 for row in portion):
+                raise UnreadableRecord("the store is damaged: an entry of an item has an invalid index")
+            yield portion
+            if len(portion) < CELLS_AT_ONCE:
+                return
+            last = portion[-1].number
+
+    def last_entry(self, run_id: str) -> int:
+        """Return the number of a run's last entry, or -1 if it has none."""
+        of_run = select(func.max(entries.c.number).label("last")).where(entries.c.run == number_of(run_id))
+        last = self._rows(of_run)[0].last
+        return -1 if last is None else int(last)
+
+    def item_errors(self, run_id: str, task: str | None = None) -> Iterator[ItemError]:
+        """Yield why items have not succeeded, in the order of their ends."""
+        last = -1
+        while True:
+            portion = self._rows(select_errors(run_id, task, last))
+            for row in portion:
+                yield restore_item_error(row, self._keyring)
+            if len(portion) < ERRORS_AT_ONCE:
+                return
+            last = portion[-1].number
 
     def output(self, run_id: str, attempt: ItemRow) -> KeptOutput | None:
         """Return the text that an ended attempt of an item has printed, or None if it has printed nothing."""
-        rows = self._rows(output_query(_number_of(run_id), attempt))
+        rows = self._rows(output_query(number_of(run_id), attempt))
         return restore_output(rows[0], self._keyring) if rows else None
 
     def completions(self, run_id: str, numbers: Sequence[int]) -> Iterator[tuple[int, ItemCompleted]]:
         """Yield ended attempts with the numbers of their entries, without those that need a missing key."""
         if not numbers:
             return
-        of_run = ENTRY.where(entries.c.run == _number_of(run_id), entries.c.number.in_(numbers[:MAX_PAGE]))
+        of_run = ENTRY.where(entries.c.run == number_of(run_id), entries.c.number.in_(numbers[:MAX_PAGE]))
         with self._reading() as connection:
             for row in connection.execute(of_run):
                 try:
@@ -296,6 +334,10 @@ class SqlReader:
     def counts(self) -> Mapping[str, int]:
         """Return the number of runs by status."""
         return {row.status: row.runs for row in self._rows(_COUNTS)}
+
+    def counts_since(self, since: float) -> Mapping[str, int]:
+        """Return the number of runs by status, of those accepted at a time or later."""
+        return {row.status: row.runs for row in self._rows(select_counts(since)) if row.runs}
 
     def last_successes(self, workflows: Sequence[str]) -> Mapping[str, float]:
         """Return when workflows last succeeded, as far as that is among their newest runs."""
@@ -317,7 +359,7 @@ class SqlReader:
         with converting_errors(self._store), self._engine.connect() as connection:
             yield connection
 
-    def _rows(self, query: Select[Any], **parameters: Any) -> Sequence[Any]:
+    def _rows(self, query: Select[Any] | CompoundSelect[Any], **parameters: Any) -> Sequence[Any]:
         with self._reading() as connection:
             return connection.execute(query, parameters).all()
 
@@ -346,34 +388,9 @@ class SqlReader:
         return Idempotency(row.idempotency_key, decrypt(row.fingerprint.encode(), self._keyring).decode())
 
 
-def _number_of(run_id: str) -> ScalarSelect[Any]:
-    return select(runs.c.number).where(runs.c.id == searchable(run_id)).scalar_subquery()
-
-
-def _is_untimed(run_id: str) -> Label[Any]:
-    """Return the column of a run's attempts that says whether it was accepted before their times were recorded."""
-    return select(runs.c.untimed).where(runs.c.id == searchable(run_id)).scalar_subquery().label("untimed")
-
-
-def _ended_as(outcome: str | None) -> ColumnElement[bool]:
-    """Return the condition for the entries of ended attempts with an outcome."""
-    if outcome is None:
-        return ENDED
-    if outcome == "failed":
-        return FAILED
-    return entries.c.outcome == searchable(outcome)
-
-
 def restore_end(row: Any) -> RunEnd:
     """Return how a run ended from a row of `run_ends`. Raises UnreadableRecord."""
     return RunEnd(None if row.output is None else decode_data(row.output), decode_data(row.errors))
-
-
-def _item_row(row: Any) -> ItemRow:
-    return ItemRow(
-        number=row.number, task=row.task, visit=row.visit, index=row.item, attempt=row.attempt, outcome=row.outcome,
-        at=row.at, began_at=row.began_at, seconds=row.seconds,
-    )  # fmt: skip
 
 
 def _limits(row: Any) -> ExpressionLimits:

@@ -2,28 +2,49 @@
 
 A page is one statement. It follows an index in the order of acceptance, so that it stops when the page is full:
 
-    no filter, `since`, `search`   the primary key of `runs`
-    `status`, `workflow`           runs_by_status, runs_by_workflow
+    no filter, `search`            the primary key of `runs`
+    `since`, `until`               a part of the primary key, whose ends runs_by_time has
+    "folded", `parent`             runs_at_top, runs_by_parent
+    `status`, `workflow`           runs_by_status (of each status, then together), runs_by_workflow
     `labels`                       run_labels_by_value, for the first label; the others are looked up by run
 """
 
+import re
 from typing import Any, Final, get_args
 
 import msgspec
-from sqlalchemy import Select, Text, and_, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    Text,
+    and_,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
 from stretto.actors.journal.audit import RequestedBy
 from stretto.actors.journal.encryption import UnreadableRecord
+from stretto.actors.journal.queries import NO_PARENT, STATUSES, RunQuery
 from stretto.actors.journal.records import Origin, Rerun
 from stretto.actors.journal.sql.cursors import decode_cursor
 from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.tables import run_labels, runs
-from stretto.actors.journal.store import RunQuery, RunRow
+from stretto.actors.journal.store import RunRow
 
 CLOCK_STEP_SECONDS: Final = 3600.0
 """The number of a run increases with its time, unless the clock was set back: by less than this, a list expects."""
+_ABOVE_ALL: Final = 2**63 - 1
+_ID_PREFIX: Final = re.compile(r"[0-9a-f-]{1,36}", re.ASCII)
+_AFTER_DIGITS: Final = "g"
+"""A letter behind all hexadecimal digits, whatever the database's order of letters."""
 _OF_TASK: Final = ":"
 """Separates a rerun's scope from its task in `runs.rerun_scope`."""
 
@@ -68,30 +89,71 @@ RUN_ROW: Final = select(
 
 def select_runs(query: RunQuery) -> Select[Any]:
     """Return the statement of a page without its limit. Raises InvalidCursor."""
-    first, *others = query.labels.items() if query.labels else [None]
-    number: Any = runs.c.number
-    page = RUN_ROW
-    if first is not None:
-        number = run_labels.c.run
-        page = page.join(run_labels, run_labels.c.run == runs.c.number).where(
-            run_labels.c.key == searchable(first[0]), run_labels.c.value == searchable(first[1])
-        )
-    for label in others:
-        if label is not None:
-            page = page.where(_has_label(*label))
-    if query.status is not None:
-        page = page.where(runs.c.status == searchable(query.status))
+    statuses = (query.status,) if isinstance(query.status, str) else query.status
+    if statuses is None or len(statuses) == 1 or query.labels:
+        page, number = _joined_to_labels(RUN_ROW, query)
+        page = _filtered(page, query, number)
+        if statuses is not None:
+            wanted = list(map(searchable, statuses))
+            page = page.where(runs.c.status == wanted[0] if len(wanted) == 1 else runs.c.status.in_(wanted))
+        return page.order_by(number.desc())
+    pages = [
+        _filtered(select(runs.c.number), query, runs.c.number)
+        .where(runs.c.status == searchable(status))
+        .order_by(runs.c.number.desc())
+        .limit(query.limit + 1)
+        .subquery()
+        for status in statuses
+    ]
+    # The newest of each status, each found by its index, have the newest of all among them.
+    newest = union_all(*(select(each.c.number) for each in pages))
+    return RUN_ROW.where(runs.c.number.in_(newest)).order_by(runs.c.number.desc())
+
+
+def _joined_to_labels(page: Select[Any], query: RunQuery) -> tuple[Select[Any], Any]:
+    """Return the runs with all labels of a query, and the column that they are read in the order of."""
+    if not query.labels:
+        return page, runs.c.number
+    first, *others = query.labels.items()
+    page = page.join(run_labels, run_labels.c.run == runs.c.number).where(
+        run_labels.c.key == searchable(first[0]), run_labels.c.value == searchable(first[1])
+    )
+    return page.where(*(_has_label(*label) for label in others)), run_labels.c.run
+
+
+def _filtered(page: Select[Any], query: RunQuery, number: Any) -> Select[Any]:
+    """Return the runs that match a query, whatever their status and labels. Raises InvalidCursor."""
     if query.workflow is not None:
         page = page.where(runs.c.workflow == searchable(query.workflow))
-    if query.children == "folded":
+    if query.children == "folded" or query.parent == NO_PARENT:
         page = page.where(runs.c.parent.is_(None))
+    elif query.parent is not None:
+        page = page.where(runs.c.parent == searchable(query.parent))
     if query.since is not None:
         page = page.where(runs.c.accepted_at >= query.since, number > _last_before(query.since - CLOCK_STEP_SECONDS))
+    if query.until is not None:
+        page = page.where(runs.c.accepted_at < query.until, number < _first_since(query.until + CLOCK_STEP_SECONDS))
+    if query.id_prefix is not None:
+        page = page.where(_has_prefix(query.id_prefix.lower()))
     if query.search is not None:
         page = page.where(_contains(searchable(query.search)))
     if query.cursor is not None:
         page = page.where(number < decode_cursor("runs", query.cursor))
-    return page.order_by(number.desc())
+    return page
+
+
+def select_counts(since: float) -> CompoundSelect[Any]:
+    """Return the statement for the number of runs by status, of those accepted at a time or later."""
+    first = _last_before(since)
+    # Each status is a range of runs_by_status, so that no other run is looked at.
+    return union_all(
+        *(
+            select(literal(status).label("status"), func.count().label("runs")).where(
+                runs.c.status == status, runs.c.number > first
+            )
+            for status in STATUSES
+        )
+    )
 
 
 def select_matching(beginning: str, end: str) -> Select[Any]:
@@ -169,10 +231,25 @@ def _has_label(key: str, value: str) -> Any:
 
 
 def _last_before(time: float) -> Any:
-    """Return the number of the newest run that was accepted before a time, or 0. It reads only newer runs."""
+    """Return the number of the newest run that was accepted before a time, or 0."""
     earlier = runs.alias()
-    newest = select(earlier.c.number).where(earlier.c.accepted_at < time).order_by(earlier.c.number.desc()).limit(1)
+    newest = select(earlier.c.number).where(earlier.c.accepted_at < time)
+    newest = newest.order_by(earlier.c.accepted_at.desc(), earlier.c.number.desc()).limit(1)
     return func.coalesce(newest.scalar_subquery(), 0)
+
+
+def _first_since(time: float) -> Any:
+    """Return the number of the oldest run that was accepted at a time or later, or more than any number."""
+    later = runs.alias()
+    oldest = select(later.c.number).where(later.c.accepted_at >= time)
+    oldest = oldest.order_by(later.c.accepted_at, later.c.number).limit(1)
+    return func.coalesce(oldest.scalar_subquery(), _ABOVE_ALL)
+
+
+def _has_prefix(prefix: str) -> ColumnElement[bool]:
+    if not _ID_PREFIX.fullmatch(prefix):
+        return false()
+    return and_(runs.c.id >= prefix, runs.c.id < f"{prefix}{_AFTER_DIGITS}")
 
 
 def _contains(text: str) -> Any:

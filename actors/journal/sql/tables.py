@@ -31,6 +31,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    and_,
     literal_column,
 )
 from sqlalchemy.types import TypeEngine
@@ -108,6 +109,9 @@ Index("runs_by_status", runs.c.status, runs.c.number)
 Index("runs_by_workflow", runs.c.workflow, runs.c.number)
 _IN_PROGRESS = runs.c.ended_at.is_(None)
 Index("runs_in_progress", runs.c.number, sqlite_where=_IN_PROGRESS, postgresql_where=_IN_PROGRESS)
+_AT_TOP = runs.c.parent.is_(None)
+Index("runs_at_top", runs.c.number, sqlite_where=_AT_TOP, postgresql_where=_AT_TOP)
+Index("runs_by_time", runs.c.accepted_at, runs.c.number)
 _CHILD = runs.c.parent.is_not(None)
 Index("runs_by_parent", runs.c.parent, runs.c.number, sqlite_where=_CHILD, postgresql_where=_CHILD)
 # The remaining indexes are for pruning, which looks for references.
@@ -155,6 +159,11 @@ entries = _table(
 FAILED: Final = entries.c.outcome != literal_column("'succeeded'")
 """Attempts that ended without success. A literal, as no database uses a partial index with a parameter."""
 Index("entries_failed", entries.c.run, entries.c.number, sqlite_where=FAILED, postgresql_where=FAILED)
+# The neighbours of an item among the failed ones.
+Index(
+    "entries_failed_by_item", entries.c.run, entries.c.task, entries.c.visit, entries.c.item,
+    sqlite_where=FAILED, postgresql_where=FAILED,
+)  # fmt: skip
 LEARNED_ENTRIES: Final = entries.c.kind == literal_column("'secrets_learned'")
 """A run's learned secrets, a literal for the same reason."""
 Index(
@@ -162,6 +171,9 @@ Index(
 )
 ENDED: Final = entries.c.outcome.is_not(None)
 """The ended attempts of items."""
+RETRIED: Final = and_(ENDED, entries.c.attempt > literal_column("1"))
+"""The ended attempts of items behind their first ones, with a literal for the same reason."""
+Index("entries_retried", entries.c.run, entries.c.number, sqlite_where=RETRIED, postgresql_where=RETRIED)
 # The item comes before the task: a page of a task's items must be read in the order of numbers, not through this index.
 Index(
     "entries_by_item", entries.c.run, entries.c.item, entries.c.task, entries.c.visit,

@@ -101,6 +101,15 @@ def test_runs_are_listed(kept: Kept) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
 
 
+def test_runs_are_listed_by_several_statuses_until_a_time_and_by_parent(kept: Kept) -> None:
+    """A status may be given more than once."""
+    listed = kept.told("list", "--status", "failed", "--status", "succeeded")["runs"]
+    assert [run["id"] for run in listed] == [kept.succeeded.id, kept.failed.id]
+    assert kept.told("list", "--until", "1970-01-01T00:00:00Z")["runs"] == []
+    assert len(kept.told("list", "--until", "1d")["runs"]) == 3
+    assert kept.told("list", "--parent", kept.failed.id[-8:])["runs"] == []
+
+
 def test_long_lists_are_paged(kept: Kept) -> None:
     """The cursor of what follows is told on standard error, and as JSON; what was not asked for is not there."""
     page = kept.told("list", "--limit", "2")

@@ -1,11 +1,14 @@
 """Answers of an engine from its store: lists, single runs and items, exports, and runs that it has not."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stretto.actors.history import reports
+from stretto.actors.history.cells import UnknownVisit
 from stretto.actors.history.reports import UnknownItem
 from stretto.actors.journal.key_files import keyring_for
 from stretto.actors.journal.opening import open_store
@@ -52,6 +55,14 @@ def test_runs_are_listed_page_by_page(bench: Bench) -> None:
     assert ids(first) == [two, one]
     assert ids(bench.proxy.runs(cursor=first["next"]).get(timeout=PATIENCE)) == [fan]
     assert ids(bench.proxy.runs(status="failed").get(timeout=PATIENCE)) == [fan]
+    assert ids(bench.proxy.runs(status=["failed", "succeeded"]).get(timeout=PATIENCE)) == [two, one, fan]
+    assert ids(bench.proxy.runs(status=[], until=0.0).get(timeout=PATIENCE)) == []
+    assert ids(bench.proxy.runs(parent=fan).get(timeout=PATIENCE)) == []
+    assert ids(bench.proxy.runs(id_prefix=one, parent="none").get(timeout=PATIENCE)) == [one]
+    assert bench.proxy.run_counts(0.0).get(timeout=PATIENCE) == {
+        "since": "1970-01-01T00:00:00.000000Z",
+        "statuses": {"failed": 1, "succeeded": 2},
+    }
     assert ids(bench.proxy.runs(workflow="queries.echo", limit=1).get(timeout=PATIENCE)) == [two]
     with pytest.raises(InvalidCursor):
         bench.proxy.runs(cursor="nonsense").get(timeout=PATIENCE)
@@ -132,3 +143,83 @@ def test_why_of_an_ended_run_without_a_store_names_its_failed_tasks(start_bench:
         bench.proxy.why(run.id, "b").get(timeout=PATIENCE)
     with pytest.raises(UnknownRun):
         bench.proxy.why("nobody").get(timeout=PATIENCE)
+
+
+def test_an_export_delays_no_page(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one is held, pages are answered; it is answered when it goes on."""
+    fan = ended(bench, FAN)
+    begun, goes_on = threading.Event(), threading.Event()
+    export = reports.export_run
+
+    def held(reader: Any, run_id: str) -> dict[str, Any]:
+        begun.set()
+        assert goes_on.wait(PATIENCE)
+        return export(reader, run_id)
+
+    monkeypatch.setattr(reports, "export_run", held)
+    exports = [bench.proxy.export(fan) for _ in range(3)]
+    assert begun.wait(PATIENCE)
+    for _ in range(3):
+        assert ids(bench.proxy.runs().get(timeout=PATIENCE)) == [fan]
+        assert len(bench.proxy.items(fan).get(timeout=PATIENCE)["items"]) == 3
+    goes_on.set()
+    assert [each.get(timeout=PATIENCE)["id"] for each in exports] == [fan] * 3
+
+
+def test_items_are_mapped_while_they_run_and_after(bench: Bench, tmp_path: Path) -> None:
+    """In flight as the supervisor knows it, and ended as the store has it; a visit that there is not is refused."""
+    fan = ended(bench, FAN)
+    cells = bench.proxy.cells(fan, "fan").get(timeout=PATIENCE)
+    assert [cell & 15 for cell in cells["cells"]] == [3, 4, 3]
+    assert bench.proxy.cells(fan, "fan", 1, cells["last"]).get(timeout=PATIENCE)["cells"] is None
+    with pytest.raises(UnknownVisit):
+        bench.proxy.cells(fan, "fan", 2).get(timeout=PATIENCE)
+    waiting = bench.submit(
+        "cancellation_policy: cancel_running\n"
+        "tasks: [{name: nap, action: core.sleep, with_items: [1, 2, 3], concurrency: 2, input: {seconds: 1000}}]\n"
+    )
+    found = bench.proxy.cells(waiting.id, "nap").get(timeout=PATIENCE)["cells"]
+    assert list(found) == [0x11, 0x11, 0]
+    assert bench.proxy.preview_cancel(waiting.id).get(timeout=PATIENCE) == {
+        "policy": "cancel_running", "tasks": 1, "items": 2, "not_started": 1,
+    }  # fmt: skip
+    bench.proxy.cancel(waiting.id).get(timeout=PATIENCE)
+    outcome_of(waiting)
+    with pytest.raises(IllegalTransition):
+        bench.proxy.preview_cancel(waiting.id).get(timeout=PATIENCE)
+    assert bench.proxy.preview_rerun(fan, "failed_items").get(timeout=PATIENCE) == {"tasks": 1, "items": 1}
+    item = bench.proxy.item(fan, "fan", 0, 1).get(timeout=PATIENCE)
+    assert item["neighbours"] == {"previous_failed": None, "next_failed": 1}
+    assert [each["attempt"] for each in item["attempts"]] == [1]
+    page = bench.proxy.items(fan, outcome=["failed", "succeeded"], order="index").get(timeout=PATIENCE)
+    assert [each["index"] for each in page["items"]] == [0, 1, 2]
+
+
+def test_failures_entries_and_the_definition_are_read(bench: Bench) -> None:
+    """Groups of failures, a page of entries, and the text that the run has; the file has no ref that is known now."""
+    fan = ended(bench, FAN)
+    found = bench.proxy.errors(fan, "fan").get(timeout=PATIENCE)
+    assert [(each["task"], each["count"]) for each in found["groups"]] == [("fan", 1)]
+    page = bench.proxy.history(fan, kind="item_completed", limit=1).get(timeout=PATIENCE)
+    (entry,) = page["entries"]
+    assert (entry["type"], page["next"]) == ("item_completed", entry["number"])
+    context = bench.proxy.context(fan, None, ["tasks", "fan", "result"]).get(timeout=PATIENCE)
+    assert (context["value"], context["left_out"]) == ([-12, None, 12], 0)
+    definition = bench.proxy.definition(fan).get(timeout=PATIENCE)
+    assert (definition["ref"], definition["same_as_now"]) == ("queries.fan", None)
+    assert FAN in definition["text"]
+
+
+def test_a_definition_is_compared_with_the_one_of_the_engine_now(
+    start_bench: Callable[..., Bench], tmp_path: Path
+) -> None:
+    """A run by its ref has the same; a run of an edited file with the same ref another one."""
+    (tmp_path / "known").mkdir()
+    known = tmp_path / "known" / "echo.yaml"
+    known.write_text(f'version: "1.0.0"\n{ECHO}')
+    bench = start_bench(store=f"sqlite:///{tmp_path}/runs.db", definitions=tmp_path / "known")
+    same = bench.proxy.submit("queries.echo").get(timeout=PATIENCE)
+    other = bench.submit(ECHO + "# edited\n")
+    for run, expected in ((same, True), (other, False)):
+        outcome_of(run)
+        assert bench.proxy.definition(run.id).get(timeout=PATIENCE)["same_as_now"] is expected

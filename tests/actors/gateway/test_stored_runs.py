@@ -79,6 +79,10 @@ def test_runs_and_items_are_told_page_by_page(tmp_path: Path) -> None:
         assert ([each["id"] for each in page.runs], page.next) == ([first], None)
         page = await ask(client, requests.Runs(status="failed", workflow="test.failing"), answers.RunsAnswer)
         assert [each["id"] for each in page.runs] == [failing]
+        page = await ask(client, requests.Runs(status=["failed", "succeeded"], parent="none"), answers.RunsAnswer)
+        assert [each["id"] for each in page.runs] == [failing, first]
+        counts = await ask(client, requests.RunCounts(0.0), answers.CountsAnswer)
+        assert counts.statuses == {"failed": 1, "succeeded": 1}
         run = (await ask(client, requests.Run(first), answers.RunAnswer)).run
         assert (run["status"], run["output"]) == ("succeeded", {"said": ["a", "b", "c"]})
         items = await ask(client, requests.Items(first, limit=2), answers.ItemsAnswer)
@@ -315,3 +319,24 @@ def test_who_follows_a_run_that_a_store_keeps_is_told_that_it_goes_on(tmp_path: 
     refused = following[0].result()
     assert refused.code == "engine_stopped"
     assert "continues when a daemon opens its store again" in refused.message
+
+
+def test_failures_entries_and_definitions_are_told(tmp_path: Path) -> None:
+    """Over the socket as from the engine; a type of entries that there is not is refused."""
+
+    async def test(client: Client) -> None:
+        run = await ended(client, FAILING)
+        groups = (await ask(client, requests.Errors(run), answers.ErrorsAnswer)).groups
+        assert [(each["task"], each["count"], each["message"]) for each in groups] == [("only", 1, "no")]
+        page = await ask(client, requests.History(run, task="only"), answers.HistoryAnswer)
+        assert ([each["type"] for each in page.entries], page.next) == (["item_completed"], None)
+        definition = (await ask(client, requests.RunDefinition(run), answers.DefinitionAnswer)).definition
+        assert (definition["ref"], definition["text"]) == ("test.failing", FAILING.text)
+        cells = await ask(client, requests.Cells(run, "only"), answers.CellsAnswer)
+        assert (cells.visit, cells.cells) == (1, b"\x14")
+        assert await refusal(client, requests.Cells(run, "only", 2)) == "unknown_visit"
+        assert await refusal(client, requests.History(run, kind="other")) == "unknown_kind"
+        assert await refusal(client, requests.Errors(run, "other")) == "unknown_task"
+        assert await refusal(client, requests.History(run, after=-2)) == "bad_request"
+
+    with_store(tmp_path, test)

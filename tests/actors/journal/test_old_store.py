@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from stretto.actors.cli import main
 from stretto.actors.journal.encryption import read_key_file
 from stretto.actors.journal.opening import open_reader
-from stretto.actors.journal.store import RunQuery
+from stretto.actors.journal.queries import RunQuery
 from stretto.definitions.conductor import ItemCompleted
 from tests.actors.journal.stores.f3da086 import make
 

@@ -4,6 +4,7 @@ import io
 import json
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NoReturn
 
 import pykka
@@ -115,6 +116,27 @@ def test_few_are_read_at_a_time_and_the_others_wait(readers: Readers) -> None:
         answer_of(each)
 
 
+def test_long_reads_delay_no_short_ones(readers: Readers) -> None:
+    """However many exports there are: they wait for each other, in their order."""
+    begun, goes_on = threading.Semaphore(0), threading.Event()
+    order: list[int] = []
+
+    def export(number: int, _reader: Reader) -> None:
+        begun.release()
+        order.append(number)
+        assert goes_on.wait(PATIENCE)
+
+    exports = [readers.long.ask_deferred(partial(export, number)) for number in range(5)]
+    assert begun.acquire(timeout=PATIENCE)
+    for _ in range(THREADS + 1):
+        assert answer_of(readers.ask_deferred(workflow_of)) == "tests.probe"
+    assert not begun.acquire(blocking=False)
+    goes_on.set()
+    for each in exports:
+        answer_of(each)
+    assert order == [0, 1, 2, 3, 4]
+
+
 def test_waiting_reads_fail_at_the_end() -> None:
     """So do later ones: no one waits for ever."""
     with open_store("sqlite://", None) as store:
@@ -146,7 +168,7 @@ def test_waiting_reads_fail_at_the_end() -> None:
 def test_without_a_store_there_is_nothing_to_read() -> None:
     """Which says how to have one."""
     nothing = NoReaders()
-    for ask in (nothing.read, nothing.ask_deferred, nothing.tell):
+    for ask in (nothing.read, nothing.ask_deferred, nothing.tell, nothing.long.ask_deferred):
         with pytest.raises(NoStore, match=r"start it with a store, such as sqlite:///stretto\.db"):
             ask(workflow_of)
     nothing.stop()

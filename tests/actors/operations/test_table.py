@@ -84,6 +84,6 @@ def test_a_requests_fields_are_a_calls_arguments() -> None:
         (),
         {
             "status": None, "workflow": None, "since": None, "labels": None, "search": None, "children": "listed",
-            "cursor": None, "limit": 3,
+            "cursor": None, "limit": 3, "until": None, "parent": None, "id_prefix": None,
         },
     )  # fmt: skip

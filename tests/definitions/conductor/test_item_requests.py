@@ -18,6 +18,7 @@ from stretto.definitions.conductor import (
     UnknownTask,
 )
 from stretto.definitions.conductor.branches import NO_BRANCH
+from stretto.definitions.conductor.events import MaxFailuresRequested
 from tests.support.driving import Drive, as_data, failed, starts, waits
 from tests.support.following import orquesta
 from tests.support.writing import then, workflow
@@ -29,6 +30,11 @@ FLOW = 'a: {action: x.y, with: {items: "<% list(1, 2, 3, 4) %>", concurrency: 2}
 def widen(drive: Drive, concurrency: int, task: str = "a") -> list[Command]:
     """Ask for a concurrency."""
     return drive.on(ConcurrencyRequested(task, concurrency, drive.tick()))
+
+
+def tolerate(drive: Drive, max_failures: int, task: str = "a") -> list[Command]:
+    """Ask for another number of tolerated failures."""
+    return drive.on(MaxFailuresRequested(task, max_failures, drive.tick()))
 
 
 def skip(drive: Drive, index: int = 0, task: str = "a") -> list[Command]:
@@ -404,6 +410,48 @@ def test_a_whole_visit_that_waits_for_its_retry_is_tried_now() -> None:
     assert drive.due(later) == []
 
 
+# ---- tolerated failures
+
+
+def test_more_tolerated_failures_let_a_task_go_on_and_succeed() -> None:
+    """The number at its end counts, not that of the definition."""
+    drive = Drive(workflow({**FAN, "max_failures": 0}))
+    assert tolerate(drive, 2) == []
+    assert starts(drive.fails("a", 0)) == [("a", 2)]
+    assert starts(drive.fails("a", 1)) == [("a", 3)]
+    finish(drive)
+    assert record(drive)[0] == "succeeded"
+
+
+def test_fewer_tolerated_failures_stop_a_task_at_once() -> None:
+    """If more items have failed already; those in flight finish, and the task fails."""
+    drive = Drive(workflow({**FAN, "max_failures": 4}))
+    drive.fails("a", 0)
+    assert starts(tolerate(drive, 1)) == []
+    assert starts(drive.completes("a", index=1)) == [("a", 3)]
+    assert tolerate(drive, 0) == []
+    assert starts(drive.completes("a", index=2)) == []
+    drive.completes("a", index=3)
+    assert drive.finished
+    assert record(drive)[0] == "failed"
+
+
+def test_a_task_without_a_bound_gets_one() -> None:
+    """And a task that has failed too often stays so, as does Orquesta's."""
+    drive = Drive(workflow(FAN))
+    drive.fails("a", 0)
+    assert tolerate(drive, 0) == []
+    assert starts(drive.completes("a", index=1)) == []
+    with pytest.raises(IllegalTransition):
+        tolerate(drive, 5)
+    running = Drive(workflow({**FAN, "max_failures": 0}))
+    running.fails("a", 0)
+    with pytest.raises(IllegalTransition, match="so many items of 'a' failed already"):
+        tolerate(running, 5)
+    with pytest.raises(IllegalTransition, match="an Orquesta task fails with its first failed item"):
+        tolerate(Drive(orquesta(FLOW)), 1)
+
+
 # ---- what is refused
 
 NATIVE_DRIVE = workflow(
@@ -418,6 +466,10 @@ NATIVE_DRIVE = workflow(
         (ConcurrencyRequested("plain", 2, 9.0), "the task 'plain' has no items, so its concurrency cannot be changed"),
         (ConcurrencyRequested("b", 2, 9.0), "the task 'b' starts no items now"),
         (ConcurrencyRequested("plian", 2, 9.0), "no task 'plian' in test; did you mean 'plain'"),
+        (MaxFailuresRequested("a", -1, 9.0), "max_failures must be at least 0, got -1"),
+        (MaxFailuresRequested("plain", 2, 9.0), "the task 'plain' has no items, so its max_failures cannot be changed"),
+        (MaxFailuresRequested("b", 2, 9.0), "the task 'b' starts no items now"),
+        (MaxFailuresRequested("plian", 2, 9.0), "no task 'plian' in test; did you mean 'plain'"),
         (SkipRequested("plian", 0, 9.0), "no task 'plian' in test; did you mean 'plain'"),
         (SkipRequested("a", 5, 9.0), "the task 'a' has no such item; its items are numbered 0 to 4"),
         (SkipRequested("a", -1, 9.0), "the task 'a' has no such item"),

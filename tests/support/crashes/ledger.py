@@ -14,10 +14,10 @@ from sqlalchemy import select
 from stretto.actors.journal.encryption import Keyring
 from stretto.actors.journal.key_files import keyring_for
 from stretto.actors.journal.opening import open_reader
+from stretto.actors.journal.queries import MAX_PAGE, RunQuery
 from stretto.actors.journal.sql.backup import check
 from stretto.actors.journal.sql.reader import SqlReader
 from stretto.actors.journal.sql.tables import suspects
-from stretto.actors.journal.store import MAX_PAGE, RunQuery
 from stretto.actors.operations.answers import Ended
 from stretto.definitions.conductor import Event
 from tests.support.crashes.daemon import Place

@@ -8,9 +8,10 @@ from typing import Any, Final
 
 import msgspec
 
+from stretto.actors.journal.queries import MAX_PAGE, ItemQuery
 from stretto.actors.journal.records import Entry, ItemKey, ItemStarted, RunAccepted
 from stretto.actors.journal.sql.reader import SqlReader
-from stretto.actors.journal.store import MAX_PAGE, Child, ItemQuery, ItemRow, RunEnd
+from stretto.actors.journal.store import Child, ItemRow, RunEnd
 from stretto.definitions.conductor import ItemCompleted, SkipRequested
 from tests.support.crashes.effects import Item
 from tests.support.crashes.workflows import Spot, expected_of

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from stretto.actors.journal.opening import open_store
+from stretto.actors.journal.queries import RunQuery
 from stretto.actors.journal.records import Ending, Idempotency, ItemKey, ParentItem, Rerun, TaskState
 from stretto.actors.journal.sql.ownership import Ownership
 from stretto.actors.journal.sql.pruning import Pruning
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import Prune, RunQuery, StoreUnavailable
+from stretto.actors.journal.store import Prune, StoreUnavailable
 from stretto.definitions.context.context import RunEnvironment
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import EMPTY_LIST

@@ -1,6 +1,6 @@
 """Runs are listed by labels, time, text and family, and found by parts of their ids: each page by one statement."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,13 +9,14 @@ import pytest
 from sqlalchemy import event
 
 from stretto.actors.journal.opening import open_store
+from stretto.actors.journal.queries import RunQuery
 from stretto.actors.journal.records import Ending, ItemKey, ParentItem, Rerun
 from stretto.actors.journal.sql.run_rows import rerun_scope, restore_rerun
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import RunQuery
 from stretto.actors.outcome import ends_of_ids
 from stretto.definitions.data.frozen import EMPTY_LIST, EMPTY_OBJECT
-from tests.support.recording import acceptance, happening
+from tests.support.counted_sql import counting
+from tests.support.recording import acceptance, happening, probing
 
 
 @pytest.fixture
@@ -69,6 +70,68 @@ def test_runs_are_listed_since_a_time(store: Store) -> None:
     assert listed(store, since=97_000.5) == []
 
 
+def test_runs_are_listed_until_a_time(store: Store) -> None:
+    """Those of the time itself are left out; also where the clock was set back between them."""
+    times = {"old": 1000.0, "before": 90_000.0, "later": 96_000.0, "set-back": 94_000.0, "last": 97_000.0}
+    store.writer.write([acceptance(run, accepted_at=at) for run, at in times.items()])
+    assert listed(store, until=95_000.0) == ["set-back", "before", "old"]
+    assert listed(store, until=90_000.0) == ["old"]
+    assert listed(store, until=1000.0) == []
+    assert len(listed(store, until=1e9)) == 5
+    assert listed(store, since=80_000.0, until=95_000.0) == ["set-back", "before"]
+
+
+def test_runs_are_listed_by_several_statuses(store: Store) -> None:
+    """The newest of all, page by page, with other conditions, too."""
+    statuses = ["failed", "succeeded", "cancelled", "failed", "succeeded", None, "failed"]
+    for number, status in enumerate(statuses):
+        labels = {"k": "v"} if number % 2 else {}
+        store.writer.write([acceptance(str(number), labels=labels, workflow=probing(f"tests.w{number % 3}"))])
+        if status is not None:
+            store.writer.write([happening(str(number), ending=Ending(status, None, EMPTY_LIST, 2000.0))])
+    assert listed(store, status=("failed", "running")) == ["6", "5", "3", "0"]
+    assert listed(store, status=("failed",)) == listed(store, status="failed") == ["6", "3", "0"]
+    assert listed(store, status=("failed", "succeeded"), labels={"k": "v"}) == ["3", "1"]
+    assert listed(store, status=("failed", "succeeded"), workflow="tests.w1") == ["4", "1"]
+    assert listed(store, status=("failed", "none")) == ["6", "3", "0"]
+    page = store.reader.runs(RunQuery(status=("failed", "succeeded"), limit=3))
+    assert [row.id for row in page.runs] == ["6", "4", "3"]
+    assert listed(store, status=("failed", "succeeded"), cursor=page.next) == ["1", "0"]
+
+
+def test_runs_are_listed_by_parent(store: Store) -> None:
+    """Those of one run's sub-workflows, or those of none."""
+    children = [acceptance(f"{top}-{n}", **child_of(top, n)) for top in ("a", "b") for n in range(2)]
+    store.writer.write([acceptance("a"), acceptance("b"), *children])
+    assert listed(store, parent="a") == ["a-1", "a-0"]
+    assert listed(store, parent="none") == ["b", "a"]
+    assert listed(store, parent="c") == []
+
+
+def test_runs_are_listed_by_the_beginning_of_their_ids(store: Store) -> None:
+    """Whatever the case of its digits; what no id can begin with matches none."""
+    ids = ["01941f29-8469-7a53-902c-a79a557c39ef", "01941f29-8469-7a53-902c-b79a55aa39ef", "01941f30-0000-7000-8000-0"]
+    store.writer.write([acceptance(each) for each in ids])
+    assert listed(store, id_prefix="01941f29") == ids[1::-1]
+    assert listed(store, id_prefix="01941F29-8469-7A53-902C-B") == [ids[1]]
+    assert listed(store, id_prefix="01941f3") == [ids[2]]
+    assert len(listed(store, id_prefix="0")) == 3
+    for nothing in ("f", "%", "01941f29%", "", "zz"):
+        assert listed(store, id_prefix=nothing) == []
+
+
+def test_runs_are_counted_by_status_since_a_time(store: Store) -> None:
+    """Runs that were accepted before it are not looked at."""
+    for number, status in enumerate(["failed", "succeeded", "succeeded", None]):
+        store.writer.write([acceptance(str(number), accepted_at=1000.0 + number)])
+        if status is not None:
+            store.writer.write([happening(str(number), ending=Ending(status, None, EMPTY_LIST, 2000.0))])
+    assert store.reader.counts_since(0.0) == {"failed": 1, "succeeded": 2, "running": 1}
+    assert store.reader.counts_since(1002.0) == {"succeeded": 1, "running": 1}
+    assert store.reader.counts_since(1002.5) == {"running": 1}
+    assert store.reader.counts_since(5000.0) == {}
+
+
 def test_runs_are_searched_for_a_text(store: Store) -> None:
     """In the workflow's ref, and in keys and values of labels, in upper or lower case; no character is a wildcard."""
     store.writer.write([acceptance("a", labels={"Ticket": "OPS-17"}), acceptance("b", labels={"x": "100%_done"})])
@@ -119,12 +182,45 @@ def test_a_rerun_keeps_its_task(store: Store) -> None:
         assert restore_rerun(SimpleNamespace(rerun_of=each.of, rerun_scope=rerun_scope(each))) == each
 
 
+def test_counts_and_several_statuses_look_at_their_own_runs_only(file_store: Store) -> None:
+    """A page of two statuses, and the counts of a day, cost the same however many other runs there are."""
+
+    def steps(ask: Callable[[], Any]) -> int:
+        ask()  # statements are compiled
+        with counting(file_store.reader._engine) as counted:
+            ask()
+        return counted.steps
+
+    def accept(first: int, number: int, at: float) -> None:
+        ids = [f"{first + n:06}" for n in range(number)]
+        file_store.writer.write([acceptance(each, accepted_at=at) for each in ids])
+        file_store.writer.write([happening(each, ending=Ending("succeeded", None, EMPTY_LIST, at)) for each in ids])
+
+    reader = file_store.reader
+    asked: list[Callable[[], Any]] = [
+        lambda: reader.counts_since(90_000.0),
+        lambda: reader.runs(RunQuery(status=("failed", "succeeded"), limit=10)),
+        lambda: reader.runs(RunQuery(until=1000.5, limit=10)),
+    ]
+    accept(0, 50, 1000.0)
+    before = [steps(each) for each in asked]
+    accept(100, 2000, 1000.0)
+    accept(5000, 20, 100_000.0)
+    assert reader.counts_since(90_000.0) == {"succeeded": 20}
+    assert all(steps(each) <= least + 2000 for each, least in zip(asked, before, strict=True))
+
+
 @pytest.mark.parametrize(
     ("query", "index"),
     [
         ({}, "SCAN runs"),
-        ({"children": "folded", "search": "x"}, "SCAN runs"),
+        ({"children": "folded"}, "runs_at_top"),
+        ({"parent": "none", "search": "x"}, "runs_at_top"),
+        ({"parent": "a"}, "runs_by_parent (parent=?)"),
         ({"since": 5.0}, "runs USING INTEGER PRIMARY KEY (rowid>?)"),
+        ({"since": 5.0}, "runs_by_time (accepted_at<?)"),
+        ({"until": 5.0}, "runs USING INTEGER PRIMARY KEY (rowid<?)"),
+        ({"until": 5.0}, "runs_by_time (accepted_at>?)"),
         ({"labels": {"a": "b", "c": "d"}}, "run_labels_by_value (key=? AND value=?)"),
         ({"labels": {"a": "b"}, "cursor": "cnVuczo1"}, "run_labels_by_value (key=? AND value=? AND run<?)"),
         ({"status": "failed", "children": "folded"}, "runs_by_status (status=?)"),

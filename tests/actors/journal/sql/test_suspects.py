@@ -1,8 +1,9 @@
 """Suspects and quarantined runs in each kind of store."""
 
+from stretto.actors.journal.queries import RunQuery
 from stretto.actors.journal.records import Ending, Suspicion, Suspicions
 from stretto.actors.journal.sql.store import Store
-from stretto.actors.journal.store import Prune, Quarantine, RunQuery
+from stretto.actors.journal.store import Prune, Quarantine
 from stretto.definitions.data.frozen import EMPTY_LIST
 from tests.support.conducted import Conducted
 from tests.support.recording import acceptance, happening, new_id

@@ -1,0 +1,150 @@
+"""The context of a run at one of its entries, by a replay: what its expressions read then.
+
+A replay has its limits, in entries and in seconds. A value comes in portions: what is too large is a placeholder
+with its size, and a longer path leads into it.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from stretto.actors.history.large import MAX_INLINE_BYTES, SIZE, size_of
+from stretto.actors.history.masks import mask_of
+from stretto.actors.history.replay import READ_AT_ONCE, Replay, conductor_of, replaying
+from stretto.actors.journal import Reader
+from stretto.actors.outcome import UnknownRun
+from stretto.definitions.conductor import Conductor, IllegalTransition
+from stretto.definitions.context import Mask
+from stretto.definitions.errors import LimitExceeded, StrettoError, names_there, nearest
+
+MAX_ENTRIES: Final = 1_000_000
+"""The entries of a replay."""
+MAX_SECONDS: Final = 5.0
+"""The duration of a replay."""
+MAX_MEMBERS: Final = 1000
+"""The members of an object or a list in an answer. The others are counted."""
+
+
+class UnknownPath(StrettoError):
+    """The context has no such value."""
+
+    code = "unknown_path"
+
+
+def show_context(
+    reader: Reader,
+    run_id: str,
+    at: int | None = None,
+    path: Sequence[str] = (),
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> dict[str, Any]:
+    """Return a value of a run's context behind an entry: {at, value, bytes, left_out}, secrets masked.
+
+    Args:
+        reader: Reads the store.
+        run_id: The run.
+        at: The number of the entry, or None for the last one.
+        path: The names and indexes that lead to the value. The whole context is {parameters, variables, tasks}, with
+            {outcome, result, errors} of each task that has ended.
+        clock: Returns seconds.
+
+    Returns:
+        `at` is the number of the last entry before the context, -1 for none. `bytes` is the size of the whole value.
+        Above 64 KiB, members are {"$bytes": n} where there is no more room, and `left_out` of them are left out.
+
+    Raises:
+        UnknownRun: There is no such run.
+        UnknownPath: The context has no such value.
+        IllegalTransition: The run is quarantined: its replay could crash this process as well.
+        LimitExceeded: The replay is too long.
+        StoreUnavailable: The store cannot be read now.
+    """
+    conductor, last = _replayed(reader, run_id, at, clock)
+    value = _masked(_value_at(_whole(conductor), path), conductor.mask)
+    size = size_of(value)
+    shown, left_out = (value, 0) if size <= MAX_INLINE_BYTES else _outline(value, size)
+    return {"at": last, "value": shown, "bytes": size, "left_out": left_out}
+
+
+def _replayed(reader: Reader, run_id: str, at: int | None, clock: Callable[[], float]) -> tuple[Conductor, int]:
+    accepted = reader.accepted(run_id)
+    if accepted is None:
+        raise UnknownRun(f"there is no run {run_id!r} in the store")
+    if reader.quarantine(run_id) is not None:
+        raise IllegalTransition(f"the run {run_id} is quarantined: its replay could crash this process as well")
+    last = reader.last_entry(run_id)
+    last = last if at is None else min(at, last)
+    if last >= MAX_ENTRIES:
+        raise LimitExceeded(f"a context is shown up to entry {MAX_ENTRIES - 1:,}, got {last:,}: its replay is too long")
+    conductor = conductor_of(accepted, mask_of(reader, accepted))
+    replay, ends_at = Replay(conductor, accepted.accepted_at), clock() + MAX_SECONDS
+    while True:
+        entries = reader.entries(run_id, replay.entries, min(READ_AT_ONCE, last + 1 - replay.entries))
+        with replaying(run_id):
+            replay.feed(entries)
+        if replay.entries > last or not entries:
+            return conductor, last
+        if clock() > ends_at:
+            raise LimitExceeded(
+                f"the replay up to entry {last:,} takes longer than {MAX_SECONDS:g} s: it got to {replay.entries - 1:,}"
+            )
+
+
+def _whole(conductor: Conductor) -> dict[str, Any]:
+    now = conductor.context_now()
+    return {
+        "parameters": now.facts.parameters,
+        "variables": dict(now.variables),
+        "tasks": {
+            name: {"outcome": record.outcome, "result": record.result, "errors": record.errors}
+            for name, record in now.tasks.items()
+        },
+    }
+
+
+def _value_at(value: Any, path: Sequence[str]) -> Any:
+    for position, name in enumerate(path):
+        if isinstance(value, Mapping) and name in value:
+            value = value[name]
+        elif isinstance(value, Sequence) and not isinstance(value, str) and name.isdecimal() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            raise UnknownPath(f"the context has no {'/'.join(path[: position + 1])!r}{_there_is(value, name)}")
+    return value
+
+
+def _there_is(value: Any, name: str) -> str:
+    if isinstance(value, Mapping):
+        hint = nearest(name, value) or names_there(value)
+        return f"; {hint}" if hint else ""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return f"; the list there has {len(value):,} members"
+    return "; the value there has no members"
+
+
+def _masked(value: Any, mask: Mask) -> Any:
+    return mask.anything(value)
+
+
+def _outline(value: Any, size: int) -> tuple[Any, int]:
+    """Return a large value with placeholders for the members without room, and the number of those left out."""
+    if isinstance(value, Mapping):
+        names = list(value)[:MAX_MEMBERS]
+        members = _with_room([value[name] for name in names])
+        return dict(zip(names, members, strict=True)), len(value) - len(names)
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return _with_room(value[:MAX_MEMBERS]), max(len(value) - MAX_MEMBERS, 0)
+    return {SIZE: size}, 0
+
+
+def _with_room(members: Sequence[Any]) -> list[Any]:
+    room, shown = MAX_INLINE_BYTES, []
+    for member in members:
+        size = size_of(member)
+        if size <= room:
+            room -= size
+            shown.append(member)
+        else:
+            shown.append({SIZE: size})
+    return shown

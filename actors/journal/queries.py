@@ -1,0 +1,84 @@
+"""The queries of lists: what a page contains."""
+
+from typing import Final, Literal
+
+import msgspec
+
+PAGE: int = 50
+"""Rows of a page by default."""
+MAX_PAGE: int = 500
+"""Rows of a page at most."""
+
+
+STATUSES: Final = (
+    *("running", "paused", "cancelling", "cleaning", "failing", "quarantined"),
+    *("succeeded", "failed", "cancelled"),
+)
+"""The statuses of stored runs."""
+NO_PARENT: Final = "none"
+"""In place of a parent: the runs that have none."""
+
+
+class RunQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """The runs that a page contains: those that match all fields."""
+
+    status: str | tuple[str, ...] | None = None
+    """Only runs with this status, or with one of these."""
+    workflow: str | None = None
+    """Only runs of this workflow."""
+    since: float | None = None
+    """Only runs that were accepted at this time, in seconds since the epoch, or later."""
+    labels: dict[str, str] = {}
+    """Only runs that have all of these labels."""
+    search: str | None = None
+    """Only runs with this text in the workflow's ref or in a label, in upper or lower case."""
+    children: Literal["listed", "folded"] = "listed"
+    """Whether the runs of sub-workflows are in the list, or only counted by their parents."""
+    until: float | None = None
+    """Only runs that were accepted before this time."""
+    parent: str | None = None
+    """Only the runs of this run's sub-workflows. "none" is as "folded"."""
+    id_prefix: str | None = None
+    """Only runs whose ids begin so."""
+    cursor: str | None = None
+    """The `next` of the previous page."""
+    limit: int = PAGE
+    """The number of runs, between 1 and MAX_PAGE."""
+
+
+ALL_RUNS = RunQuery()
+
+
+class ItemQuery(msgspec.Struct, frozen=True):
+    """The ended attempts of a run's items that a page contains."""
+
+    task: str | None = None
+    """Only items of this task."""
+    outcome: str | tuple[str, ...] | None = None
+    """Only attempts with this outcome, or with one of these. "failed" means every outcome except "succeeded"."""
+    cursor: str | None = None
+    """The `next` of the previous page."""
+    limit: int = PAGE
+    """The number of attempts, between 1 and MAX_PAGE."""
+    visit: int | None = None
+    """Only items of this visit of the task."""
+    order: Literal["ended", "index"] = "ended"
+    """Whether the attempts come in the order of their ends, or of their items."""
+    min_attempts: int = 1
+    """Only attempts with this number or a higher one."""
+
+
+ALL_ITEMS = ItemQuery()
+
+
+class EntryQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """The entries of a run that a page contains: those that match all fields."""
+
+    after: int = -1
+    """Only entries with a higher number."""
+    kind: str | None = None
+    """Only entries of this type, as reports name it: `item_completed` has attempts with any outcome."""
+    task: str | None = None
+    """Only entries of this task."""
+    limit: int = PAGE
+    """The number of entries."""

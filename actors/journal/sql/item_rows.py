@@ -1,0 +1,189 @@
+"""The queries of the ended attempts of items, and the decoding of their rows.
+
+a page in the order of ends     the primary key of `entries`, entries_failed for failed attempts
+a page in the order of items    entries_by_item, entries_failed_by_item for failed attempts of a visit
+attempts behind the first       entries_retried
+one item                        entries_by_item
+its failed neighbours           entries_failed_by_item
+why items have not succeeded    entries_failed, and entries_by_item for later attempts
+"""
+
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Label, ScalarSelect, Select, and_, exists, or_, select
+
+from stretto.actors.journal.encryption import (
+    Keyring,
+    StoreKeyMissing,
+    UnreadableRecord,
+    WrongStoreKey,
+    decrypt,
+)
+from stretto.actors.journal.queries import ItemQuery
+from stretto.actors.journal.sql.cursors import decode_cursor
+from stretto.actors.journal.sql.damage import is_time
+from stretto.actors.journal.sql.encoding import FAILED as FAILED_KIND
+from stretto.actors.journal.sql.encoding import decode_cause
+from stretto.actors.journal.sql.run_rows import searchable
+from stretto.actors.journal.sql.tables import ENDED, FAILED, RETRIED, entries, runs
+from stretto.actors.journal.store import ItemError, ItemRow
+
+CELLS_AT_ONCE: Final = 50_000
+"""Narrow rows that are read in one transaction."""
+SKIPPED: Final = "skip_requested"
+ERRORS_AT_ONCE: Final = 1000
+"""Failed attempts whose bodies are read in one transaction."""
+_MAX_BIG: Final = 2**63 - 1
+_MAX_INTEGER: Final = 2**31 - 1
+
+_ITEM_ROW: Final = select(
+    entries.c.number,
+    entries.c.task,
+    entries.c.visit,
+    entries.c.item,
+    entries.c.attempt,
+    entries.c.outcome,
+    entries.c.at,
+    entries.c.began_at,
+    entries.c.seconds,
+)
+_BY_ATTEMPT: Final = (entries.c.attempt, entries.c.number)
+"""The order of an item's ends. By the number alone, SQLite would read all attempts of the run in their order."""
+_later = entries.alias("later")
+_HAS_LATER_ATTEMPT: Final = exists().where(
+    _later.c.run == entries.c.run, _later.c.item == entries.c.item, _later.c.task == entries.c.task,
+    _later.c.visit == entries.c.visit, _later.c.outcome.is_not(None), _later.c.attempt > entries.c.attempt,
+)  # fmt: skip
+"""By the attempt: with the number, SQLite would search all entries behind the failed one."""
+
+
+def number_of(run_id: str) -> ScalarSelect[Any]:
+    """Return the number of a run, as a part of a statement."""
+    return select(runs.c.number).where(runs.c.id == searchable(run_id)).scalar_subquery()
+
+
+def select_items(run_id: str, query: ItemQuery) -> Select[Any]:
+    """Return the statement of a page of ended attempts, without its limit. Raises InvalidCursor."""
+    of_run = _ITEM_ROW.add_columns(_is_untimed(run_id)).where(
+        entries.c.run == number_of(run_id), _ended_as(query.outcome)
+    )
+    if query.task is not None:
+        of_run = of_run.where(entries.c.task == searchable(query.task))
+    if query.visit is not None:
+        of_run = of_run.where(entries.c.visit == min(query.visit, _MAX_INTEGER))
+    if query.min_attempts > 1:
+        of_run = of_run.where(RETRIED, entries.c.attempt >= min(query.min_attempts, _MAX_INTEGER))
+    last = None if query.cursor is None else decode_cursor(pages_of(query), query.cursor)
+    if query.order == "ended":
+        return (of_run if last is None else of_run.where(entries.c.number > last)).order_by(entries.c.number)
+    if last is not None:
+        at = select(_later.c.item).where(_later.c.run == number_of(run_id), _later.c.number == last).scalar_subquery()
+        behind = or_(entries.c.item > at, entries.c.number > last)
+        of_run = of_run.where(entries.c.item >= at, behind)
+    return of_run.order_by(entries.c.item, entries.c.number)
+
+
+def pages_of(query: ItemQuery) -> str:
+    """Return the kind of the pages of a query, for its cursors."""
+    return "items" if query.order == "ended" else "itemsbyindex"
+
+
+def select_attempts(run_id: str, task: str, visit: int, index: int) -> Select[Any]:
+    """Return the statement for the ended attempts of an item, in the order of their ends."""
+    return _of_item(run_id, task, index).where(entries.c.visit == visit).order_by(*_BY_ATTEMPT)
+
+
+def select_cells(run_id: str, task: str, visit: int, after: int) -> Select[Any]:
+    """Return the statement for the next ended attempts and skips of a visit's items, behind the entry `after`."""
+    of_visit = and_(ENDED, entries.c.visit == visit)
+    return (
+        select(entries.c.number, entries.c.item, entries.c.attempt, entries.c.outcome, entries.c.at)
+        .where(entries.c.run == number_of(run_id), entries.c.number > after, entries.c.task == searchable(task))
+        .where(or_(of_visit, entries.c.kind == SKIPPED))
+        .order_by(entries.c.number)
+        .limit(CELLS_AT_ONCE)
+    )
+
+
+def select_failed_before(run_id: str, item: ItemRow) -> Select[Any]:
+    """Return the statement for the index of the nearest failed item before that of an attempt, in its visit."""
+    return _failed_items(run_id, item).where(entries.c.item < item.index).order_by(entries.c.item.desc())
+
+
+def select_failed_behind(run_id: str, item: ItemRow) -> Select[Any]:
+    """Return the statement for the index of the nearest failed item behind that of an attempt, in its visit."""
+    return _failed_items(run_id, item).where(entries.c.item > item.index).order_by(entries.c.item)
+
+
+def _failed_items(run_id: str, item: ItemRow) -> Select[Any]:
+    of_visit = select(entries.c.item).where(entries.c.run == number_of(run_id), FAILED, entries.c.kind == FAILED_KIND)
+    return of_visit.where(entries.c.task == item.task, entries.c.visit == item.visit, ~_HAS_LATER_ATTEMPT).limit(1)
+
+
+def select_last_attempt(run_id: str, task: str, index: int, visit: int | None) -> Select[Any] | None:
+    """Return the statement for an item's last ended attempt, or None for numbers that no item can have."""
+    if not 0 <= index <= _MAX_BIG or not 0 <= (visit or 0) <= _MAX_INTEGER:
+        return None  # no database compares a number that its column cannot hold
+    of_item = _of_item(run_id, task, index)
+    if visit is not None:
+        of_item = of_item.where(entries.c.visit == visit)
+    return of_item.order_by(entries.c.visit.desc(), *(each.desc() for each in _BY_ATTEMPT)).limit(1)
+
+
+def _of_item(run_id: str, task: str, index: int) -> Select[Any]:
+    return _ITEM_ROW.where(
+        entries.c.run == number_of(run_id), ENDED, entries.c.item == index, entries.c.task == searchable(task)
+    )
+
+
+def select_errors(run_id: str, task: str | None, after: int) -> Select[Any]:
+    """Return the statement for the next last attempts of items that have not succeeded, behind the entry `after`."""
+    of_run = _ITEM_ROW.add_columns(entries.c.body).where(
+        entries.c.run == number_of(run_id), FAILED, entries.c.kind == FAILED_KIND, entries.c.number > after,
+        ~_HAS_LATER_ATTEMPT,
+    )  # fmt: skip
+    if task is not None:
+        of_run = of_run.where(entries.c.task == searchable(task))
+    return of_run.order_by(entries.c.number).limit(ERRORS_AT_ONCE)
+
+
+def restore_item_row(row: Any) -> ItemRow:
+    """Return the attempt of a row."""
+    return ItemRow(
+        number=row.number, task=row.task, visit=row.visit, index=row.item, attempt=row.attempt, outcome=row.outcome,
+        at=row.at, began_at=row.began_at, seconds=row.seconds,
+    )  # fmt: skip
+
+
+def restore_item_error(row: Any, keyring: Keyring | None) -> ItemError:
+    """Return why the attempt of a row of `select_errors` failed. Raises UnreadableRecord."""
+    if not is_time(row.at):
+        raise UnreadableRecord("the store is damaged: a time is out of range")
+    kind, message, where = None, "", None
+    try:
+        cause = decode_cause(None if row.body is None else decrypt(row.body, keyring))
+    except (StoreKeyMissing, WrongStoreKey):
+        pass
+    else:
+        kind, message, where = cause.kind, cause.message, cause.where
+    return ItemError(
+        number=row.number, task=row.task, visit=row.visit, index=row.item, attempt=row.attempt, at=row.at,
+        kind=kind, message=message, where=where,
+    )  # fmt: skip
+
+
+def _is_untimed(run_id: str) -> Label[Any]:
+    """Return the column of a run's attempts that says whether it was accepted before their times were recorded."""
+    return select(runs.c.untimed).where(runs.c.id == searchable(run_id)).scalar_subquery().label("untimed")
+
+
+def _ended_as(outcome: str | tuple[str, ...] | None) -> ColumnElement[bool]:
+    """Return the condition for the entries of ended attempts with an outcome, or with one of several."""
+    if outcome is None:
+        return ENDED
+    outcomes = {outcome} if isinstance(outcome, str) else set(outcome)
+    if "failed" in outcomes:
+        return ENDED if "succeeded" in outcomes else FAILED
+    among = entries.c.outcome.in_(sorted(map(searchable, outcomes)))
+    # No database finds out by itself that the index of failed attempts has them all.
+    return among if "succeeded" in outcomes else and_(FAILED, among)
