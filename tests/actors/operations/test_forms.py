@@ -65,7 +65,11 @@ REQUESTS = [
     ),
     (requests.FindRun("12345678"), "GET /runs:find?text=12345678", b""),
     (requests.Run("r1"), "GET /runs/r1", b""),
-    (requests.Items("r1", "t", "failed", "c", 7), "GET /runs/r1/tasks/t/items?outcome=failed&cursor=c&limit=7&order=ended&min_attempts=1", b""),
+    (
+        requests.Items("r1", "t", "failed", "c", 7),
+        "GET /runs/r1/tasks/t/items?outcome=failed&cursor=c&limit=7&order=ended&min_attempts=1",
+        b"",
+    ),
     (requests.Items("r1", limit=7), "GET /runs/r1/items?limit=7&order=ended&min_attempts=1", b""),
     (requests.Item("r1", "größe", 2), "GET /runs/r1/tasks/gr%C3%B6%C3%9Fe/items/2", b""),
     (requests.ItemOutput("r1", "t", 2), "GET /runs/r1/tasks/t/items/2/output", b""),
