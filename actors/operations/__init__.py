@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from stretto.actors.operations.answers import (
         Accepted,
         Answer,
+        ApiDescription,
         Described,
         Done,
         Ended,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from stretto.actors.operations.requests import (
         Definition,
         Describe,
+        DescribeApi,
         Export,
         FindRun,
         Item,
@@ -71,7 +73,8 @@ if TYPE_CHECKING:
         Why,
         Workflows,
     )
-    from stretto.actors.operations.routes import API, ROUTES, Role, Route
+    from stretto.actors.operations.routes import API, EVENTS, LINES, ROUTES, Role, Route
+    from stretto.actors.operations.schemas import Schemas
     from stretto.actors.operations.stored import REPORTS, report
     from stretto.actors.operations.table import OPERATIONS, REQUESTS, Operation
 else:
@@ -79,7 +82,7 @@ else:
         __name__,
         {
             "answers": (
-                "Accepted Answer Described Done Ended EntriesAnswer ExportAnswer Found ItemAnswer "
+                "Accepted Answer ApiDescription Described Done Ended EntriesAnswer ExportAnswer Found ItemAnswer "
                 "ItemsAnswer OutputAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer "
                 "WaitsAnswer WorkflowsAnswer"
             ),
@@ -90,10 +93,11 @@ else:
             "forms": "BadRequest Written answer_of body_of has_body path_fields request_of route_of written_as",
             "live": "Follower Following ProgressRelay",
             "requests": (
-                "Definition Describe Export FindRun Item ItemOutput Items Prune Recover Rerun Run Runs "
+                "Definition Describe DescribeApi Export FindRun Item ItemOutput Items Prune Recover Rerun Run Runs "
                 "Status Submit Watch Why Workflows"
             ),
-            "routes": "API ROUTES Role Route",
+            "routes": "API EVENTS LINES ROUTES Role Route",
+            "schemas": "Schemas",
             "stored": "REPORTS report",
             "table": "OPERATIONS REQUESTS Operation",
         },
@@ -102,17 +106,21 @@ else:
 __all__ = [
     "API",
     "CONTROLS",
+    "EVENTS",
+    "LINES",
     "OPERATIONS",
     "REPORTS",
     "REQUESTS",
     "ROUTES",
     "Accepted",
     "Answer",
+    "ApiDescription",
     "BadRequest",
     "Cancel",
     "ControlRequest",
     "Definition",
     "Describe",
+    "DescribeApi",
     "Described",
     "Done",
     "Ended",
@@ -145,6 +153,7 @@ __all__ = [
     "RunControl",
     "Runs",
     "RunsAnswer",
+    "Schemas",
     "Status",
     "StatusAnswer",
     "Submit",

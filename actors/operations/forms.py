@@ -17,15 +17,17 @@ from stretto.actors.operations.routes import API, ROUTES, Route
 from stretto.definitions.data import encode_json
 from stretto.definitions.errors import StrettoError, nearest
 
-_LABELS: Final = "labels"
-_LABEL: Final = "label"
+LABELS: Final = "labels"
+"""The field of a query that `LABEL` gives."""
+LABEL: Final = "label"
 """The parameter of a query that gives one label, NAME=VALUE, as often as there are labels."""
-_INSTANTS: Final = frozenset({"since", "until"})
+INSTANTS: Final = frozenset({"since", "until"})
 """The parameters of a query that are instants: RFC 3339, or seconds since the epoch."""
 _IN_THE_BODY: Final = frozenset({"POST", "PATCH"})
-_INDEX: Final = "index"
+INDEX: Final = "index"
 """The field of a path that is an integer."""
-_MOST_DIGITS: Final = 18
+MOST_DIGITS: Final = 18
+"""The most digits of an integer in a path."""
 # All are made here, because msgspec builds what it knows of a type at its first use, which is not safe with threads.
 _requests: Final[dict[tuple[type[Request], bool], msgspec.json.Decoder[Any]]] = {
     (route.request, in_body): msgspec.json.Decoder(route.request, strict=in_body)
@@ -98,9 +100,9 @@ def request_of(
 
 
 def _path_value(name: str, text: str) -> str | int:
-    if name != _INDEX:
+    if name != INDEX:
         return text
-    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+    if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS):
         raise BadRequest(f"`{name}` must be an integer of at least 0, got {text[:100]!r}")
     return int(text)
 
@@ -118,7 +120,7 @@ def _parameters(pairs: list[tuple[str, str]], names: list[str]) -> Iterator[tupl
     labels: dict[str, str] = {}
     seen: set[str] = set()
     for name, value in pairs:
-        if name == _LABEL and _LABELS in names:
+        if name == LABEL and LABELS in names:
             key, equals, text = value.partition("=")
             if not equals:
                 raise BadRequest(f"`label` must be NAME=VALUE, got {value[:100]!r}")
@@ -127,9 +129,9 @@ def _parameters(pairs: list[tuple[str, str]], names: list[str]) -> Iterator[tupl
         if name in seen:
             raise BadRequest(f"{name[:100]!r} is given twice")
         seen.add(name)
-        yield name, _instant(name, value) if name in _INSTANTS else value
+        yield name, _instant(name, value) if name in INSTANTS else value
     if labels:
-        yield _LABELS, labels
+        yield LABELS, labels
 
 
 def _instant(name: str, text: str) -> float | str:
@@ -168,8 +170,8 @@ def written_as(request: Request) -> Written:
 
 
 def _as_parameters(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    if name == _LABELS:
-        yield from ((_LABEL, f"{key}={text}") for key, text in value.items())
+    if name == LABELS:
+        yield from ((LABEL, f"{key}={text}") for key, text in value.items())
     else:
         yield name, str(value)
 

@@ -46,7 +46,7 @@ OPERATIONS: Final[Mapping[type[Request], Operation]] = {operation.request: opera
 STARTS_A_RUN: Final[frozenset[type[Request]]] = frozenset({requests.Rerun})
 """The operations whose engine method also takes the origin of the new run. No request has it as a field."""
 REQUESTS: Final[tuple[type[Request], ...]] = (
-    *OPERATIONS, requests.Submit, requests.Describe, requests.Watch, requests.Export,
+    *OPERATIONS, requests.Submit, requests.Describe, requests.DescribeApi, requests.Watch, requests.Export,
 )  # fmt: skip
 """Every request: those of the table, and those with more to them than one call."""
 

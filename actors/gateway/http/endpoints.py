@@ -18,6 +18,7 @@ from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.http.bodies import RequestMemory
 from stretto.actors.gateway.http.callers import Caller, caller_of
 from stretto.actors.gateway.http.following import RunsFollowed
+from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.problems import Problem
 from stretto.actors.gateway.http.streams import RunStream
 from stretto.actors.operations import (
@@ -62,10 +63,12 @@ class Endpoints:
         self._engine = engine
         self._followed = followed
         self._memory = RequestMemory()
+        self._description = written()
         self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
         self._answers: dict[type[Request], _Answered] = {
             requests.Submit: self._submit,
             requests.Describe: self._describe,
+            requests.DescribeApi: self._describe_api,
             requests.Watch: self._watch,
             requests.Export: self._export,
         }
@@ -113,10 +116,13 @@ class Endpoints:
         types: dict[str, str] = {name: parameter.type for name, parameter in workflow.parameters.items()}
         return _json(route, Described(workflow.ref, types))
 
+    async def _describe_api(self, route: Route, _request: requests.DescribeApi, _caller: Caller) -> Response:
+        return Response(self._description, route.status, media_type=route.media_type)
+
     async def _watch(self, _route: Route, request: requests.Watch, _caller: Caller) -> Response:
         return RunStream(self._followed.news(request.run))
 
-    async def _export(self, _route: Route, request: requests.Export, _caller: Caller) -> Response:
+    async def _export(self, route: Route, request: requests.Export, _caller: Caller) -> Response:
         frames = frames_of(await call(self._engine, Engine.export, request.run))
         loop = asyncio.get_running_loop()
 
@@ -124,7 +130,7 @@ class Endpoints:
             while (frame := await loop.run_in_executor(self._workers, next, frames, None)) is not None:
                 yield encode_json(frame) + b"\n"
 
-        return StreamingResponse(lines(), media_type="application/x-ndjson")
+        return StreamingResponse(lines(), media_type=route.media_type)
 
     async def _find(self, workflow: str | requests.Definition) -> Workflow:
         catalogue: Catalogue = await call(self._engine, EngineHost.catalogue)
@@ -150,4 +156,4 @@ def _allowed(http: HttpRequest, role: Role) -> Caller:
 
 def _json(route: Route, answer: msgspec.Struct) -> Response:
     headers = {"location": f"{API}/runs/{answer.run}"} if isinstance(answer, Accepted) else None
-    return Response(body_of(route, answer), route.status, headers, "application/json")
+    return Response(body_of(route, answer), route.status, headers, route.media_type)

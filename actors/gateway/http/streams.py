@@ -3,15 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
-from typing import Any, Final
+from typing import Any
 
 from starlette.responses import Response
 
 from stretto.actors.gateway.http.application import Receive, Scope, Send
-from stretto.actors.operations import Ended, Progress, Refused
+from stretto.actors.operations import EVENTS, Ended, Progress, Refused
 from stretto.definitions.data import encode_json
-
-MEDIA_TYPE: Final = "text/event-stream"
 
 
 def event(name: str, data: Any) -> bytes:
@@ -35,7 +33,7 @@ class RunStream(Response):
     """The news of a run until its end, or until the client leaves."""
 
     def __init__(self, news: AsyncGenerator[Progress | Ended | Refused]) -> None:
-        super().__init__(media_type=MEDIA_TYPE)
+        super().__init__(media_type=EVENTS)
         self._news = news
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,7 +52,7 @@ class RunStream(Response):
 
     async def _send(self, send: Send) -> None:
         news = await anext(self._news)
-        headers = [(b"content-type", MEDIA_TYPE.encode()), (b"x-accel-buffering", b"no")]
+        headers = [(b"content-type", EVENTS.encode()), (b"x-accel-buffering", b"no")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": event_of(news), "more_body": True})
         async for news in self._news:
