@@ -4,6 +4,7 @@ client: Request --written_as--> method, path, query, body ----> request_of --> R
 client: Answer <--answer_of---- JSON <------------------------- body_of <----- Answer  :gateway
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -136,9 +137,12 @@ def _parameters(pairs: list[tuple[str, str]], names: list[str]) -> Iterator[tupl
 
 def _instant(name: str, text: str) -> float | str:
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
         pass
+    else:
+        if math.isfinite(seconds):
+            return seconds
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

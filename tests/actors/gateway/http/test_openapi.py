@@ -69,16 +69,6 @@ def test_an_operation_is_its_route(route: Route) -> None:
         assert "requestBody" not in operation
 
 
-def test_the_bounds_of_a_request_are_told() -> None:
-    """Of numbers and of choices, with their defaults; what may be null in a struct is left out of a query."""
-    route = next(each for each in ROUTES if (each.method, each.path) == ("GET", "/runs"))
-    schemas = {each["name"]: each["schema"] for each in operation_of(route)["parameters"]}
-    assert schemas["limit"] == {"type": "integer", "minimum": 1, "maximum": 500, "default": 50}
-    assert schemas["children"] == {"enum": ["folded", "listed"], "default": "listed"}
-    assert schemas["status"] == {"type": "string"}
-    assert schemas["since"] == {"anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}]}
-
-
 def test_every_code_is_an_answer_with_its_status() -> None:
     """Of some operation, apart from that of a method that a path does not have."""
     refusals = DOCUMENT["components"]["responses"]
