@@ -21,8 +21,10 @@ def with_gateway(folder: Path, test: Callable[[Client], Awaitable[None]], **sett
     with_port(folder, lambda client, _url: test(client), **settings)
 
 
-def with_port(folder: Path, test: Callable[[Client, str], Awaitable[None]], **settings: Any) -> None:
-    """Run a test as `with_gateway` does. It also gets the URL of the gateway's port."""
+def with_port(
+    folder: Path, test: Callable[[Client, str], Awaitable[None]], *, patience: float = PATIENCE, **settings: Any
+) -> None:
+    """Run a test as `with_gateway` does. It also gets the URL of the gateway's port. `patience` is in seconds."""
 
     async def fine() -> Check:
         return Check(well=True, reason="fine")
@@ -42,7 +44,7 @@ def with_port(folder: Path, test: Callable[[Client, str], Awaitable[None]], **se
             file.close()
 
     async def bounded() -> None:
-        await asyncio.wait_for(run(), PATIENCE)
+        await asyncio.wait_for(run(), patience)
 
     folder.chmod(0o700)
     asyncio.run(bounded())
