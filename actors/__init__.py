@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from stretto.actors.engine.submission import EngineStopping, TooManyRuns
     from stretto.actors.files.protected import RefusedFile
     from stretto.actors.history.reports import UnknownItem
+    from stretto.actors.journal.audit import Requester
     from stretto.actors.journal.readers import NoStore
     from stretto.actors.journal.store import CannotOpenStore, InvalidCursor, StoreUnavailable
     from stretto.actors.outcome import AmbiguousRun, Outcome, RunHandle, RunWasParked, UnknownRun
@@ -44,6 +45,7 @@ else:
             "engine.submission": "EngineStopping TooManyRuns",
             "files.protected": "RefusedFile",
             "history.reports": "UnknownItem",
+            "journal.audit": "Requester",
             "journal.readers": "NoStore",
             "journal.store": "CannotOpenStore InvalidCursor StoreUnavailable",
             "outcome": "AmbiguousRun Outcome RunHandle RunWasParked UnknownRun",
@@ -75,6 +77,7 @@ __all__ = [
     "NoStore",
     "Outcome",
     "RefusedFile",
+    "Requester",
     "RunHandle",
     "RunNotEnded",
     "RunProgressed",

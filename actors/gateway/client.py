@@ -13,8 +13,8 @@ import msgspec
 from stretto.actors.operations import (
     Accepted,
     Answer,
-    Ended,
     Export,
+    OutcomeOf,
     Progress,
     Refused,
     Request,
@@ -28,6 +28,8 @@ from stretto.actors.operations import (
 from stretto.definitions.errors import Finding, Place, StrettoError
 
 MAX_ANSWER_BYTES: Final = 256 * 1024 * 1024
+_STATES: Final = frozenset({"hello", "changes"})
+_LAST_WORDS: Final = frozenset({"bye", "lagging"})
 _SCHEME: Final = "unix://"
 _frames: Final[msgspec.json.Decoder[Answer]] = msgspec.json.Decoder(Answer)
 _objects: Final = msgspec.json.Decoder(dict[str, Any])
@@ -107,7 +109,7 @@ class Client:
             return
         if isinstance(request, Watch):
             with self._stream(request) as response:
-                yield from self._news_in(response)
+                yield from self._news_in(response, request.run)
             return
         answer = self.ask(request)
         if not (isinstance(request, Submit) and isinstance(answer, Accepted)):
@@ -121,7 +123,7 @@ class Client:
             raise
         with stream as response:
             yield answer
-            yield from self._news_in(response)
+            yield from self._news_in(response, answer.run)
 
     def _lines_of(self, request: Export) -> Generator[Answer]:
         with closing(self._connect()) as connection, self._response(connection, _written(request)) as response:
@@ -141,17 +143,19 @@ class Client:
             raise
         return response
 
-    def _news_in(self, response: http.client.HTTPResponse) -> Generator[Answer]:
+    def _news_in(self, response: http.client.HTTPResponse, run: str) -> Generator[Answer]:
         tasks: dict[str, Any] = {}
         for name, data in self._events(response):
-            if name == "bye":
-                raise RequestRefused(Refused(data["code"], data["detail"]))
-            if name == "changes":
-                tasks.update(data["tasks"])
+            if name in _LAST_WORDS:
+                text = f"{data['reason']}; the run {run} continues when a daemon opens its store again"
+                raise RequestRefused(Refused("engine_stopped", text))
+            if name == "hello":
+                tasks.clear()
+            if name in _STATES:
+                tasks.update(data.get("tasks", {}))
                 yield Progress(data["run"], data["status"], tasks.copy())
             if name == "ended":
-                tasks.update(data["tasks"])
-                yield Ended(data["run"], data["status"], data["output"], data["errors"], tasks)
+                yield self.ask(OutcomeOf(run))
                 return
 
     def _events(self, response: http.client.HTTPResponse) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -190,8 +194,8 @@ class Client:
         body = self._read(response.read, MAX_ANSWER_BYTES)
         try:
             problem = _objects.decode(body)
-            findings = [str(_finding(each)) for each in problem.get("findings", [])]
-            return Refused(problem["code"], problem["detail"], findings)
+            findings = [_finding(each) for each in problem.get("findings", [])]
+            return Refused(problem["code"], problem["detail"], [str(each) for each in findings], findings)
         except (msgspec.DecodeError, KeyError, TypeError):
             status = f"{response.status} {response.reason}"
             raise DaemonUnreachable(f"what answers at {self.url} is not a Stretto daemon: {status}") from None

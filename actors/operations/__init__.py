@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         Accepted,
         Answer,
         ApiDescription,
+        AuditAnswer,
         Described,
         Done,
         Ended,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.operations.live import Follower, Following, ProgressRelay
     from stretto.actors.operations.requests import (
+        Audit,
         Definition,
         Describe,
         DescribeApi,
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
         Item,
         ItemOutput,
         Items,
+        OutcomeOf,
         Prune,
         Recover,
         Rerun,
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
         Status,
         Submit,
         Watch,
+        WatchAll,
         Why,
         Workflows,
     )
@@ -82,8 +86,8 @@ else:
         __name__,
         {
             "answers": (
-                "Accepted Answer ApiDescription Described Done Ended EntriesAnswer ExportAnswer Found ItemAnswer "
-                "ItemsAnswer OutputAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer "
+                "Accepted Answer ApiDescription AuditAnswer Described Done Ended EntriesAnswer ExportAnswer Found "
+                "ItemAnswer ItemsAnswer OutputAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer "
                 "WaitsAnswer WorkflowsAnswer"
             ),
             "asking": "ask",
@@ -93,8 +97,8 @@ else:
             "forms": "BadRequest Written answer_of body_of has_body path_fields request_of route_of written_as",
             "live": "Follower Following ProgressRelay",
             "requests": (
-                "Definition Describe DescribeApi Export FindRun Item ItemOutput Items Prune Recover Rerun Run Runs "
-                "Status Submit Watch Why Workflows"
+                "Audit Definition Describe DescribeApi Export FindRun Item ItemOutput Items OutcomeOf Prune Recover "
+                "Rerun Run Runs Status Submit Watch WatchAll Why Workflows"
             ),
             "routes": "API EVENTS LINES ROUTES Role Route",
             "schemas": "Schemas",
@@ -115,6 +119,8 @@ __all__ = [
     "Accepted",
     "Answer",
     "ApiDescription",
+    "Audit",
+    "AuditAnswer",
     "BadRequest",
     "Cancel",
     "ControlRequest",
@@ -137,6 +143,7 @@ __all__ = [
     "Items",
     "ItemsAnswer",
     "Operation",
+    "OutcomeOf",
     "OutputAnswer",
     "Progress",
     "ProgressRelay",
@@ -159,6 +166,7 @@ __all__ = [
     "Submit",
     "WaitsAnswer",
     "Watch",
+    "WatchAll",
     "Why",
     "Workflows",
     "WorkflowsAnswer",

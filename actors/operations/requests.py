@@ -49,6 +49,19 @@ class Watch(Request, frozen=True, tag="watch"):
     run: str
 
 
+class WatchAll(Request, frozen=True, tag="watch_all"):
+    """Follow all runs: that they are accepted, paused, resumed, ended. Those with this status, of this workflow."""
+
+    status: str | None = None
+    workflow: str | None = None
+
+
+class OutcomeOf(Request, frozen=True, tag="outcome_of"):
+    """Return the outcome of an ended run."""
+
+    run: str
+
+
 class Status(Request, frozen=True, tag="status"):
     """Return a run's status and the progress of its tasks."""
 
@@ -141,6 +154,15 @@ class Export(Request, frozen=True, tag="export"):
     """Return everything of a run."""
 
     run: str
+
+
+class Audit(Request, frozen=True, tag="audit"):
+    """Return a page of the audit, the newest entry first: the entries that match all fields."""
+
+    since: float | None = None
+    who: str | None = None
+    cursor: str | None = None
+    limit: Limit = PAGE
 
 
 class Prune(Request, frozen=True, tag="prune"):

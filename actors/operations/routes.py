@@ -76,6 +76,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", f"{_RUN}/status", requests.Status, "viewer", answers.StatusAnswer, "run"),
     Route("GET", f"{_RUN}/why", requests.Why, "viewer", answers.WaitsAnswer, "reasons"),
     Route("GET", f"{_RUN}/stream", requests.Watch, "viewer", answers.Progress, media_type=EVENTS),
+    Route("GET", "/stream", requests.WatchAll, "viewer", answers.Progress, media_type=EVENTS),
+    Route("GET", f"{_RUN}/outcome", requests.OutcomeOf, "viewer", answers.Ended),
     Route("GET", f"{_RUN}/export", requests.Export, "viewer", answers.EntriesAnswer, media_type=LINES),
     Route("POST", f"{_RUN}/rerun", requests.Rerun, "operator", answers.Accepted, status=202),
     Route("POST", f"{_RUN}/recover", requests.Recover, "operator", answers.Done),
@@ -84,6 +86,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", _ITEM, requests.Item, "viewer", answers.ItemAnswer, "item"),
     Route("GET", f"{_ITEM}/output", requests.ItemOutput, "viewer", answers.OutputAnswer, "output"),
     *(_control_route(control.command, control.request) for control in CONTROLS),
+    Route("GET", "/audit", requests.Audit, "admin", answers.AuditAnswer),
     Route("GET", "/definitions", requests.Workflows, "viewer", answers.WorkflowsAnswer),
     Route("POST", "/definitions:describe", requests.Describe, "operator", answers.Described),
 )

@@ -37,6 +37,7 @@ _ALL: Final = (
     _operation(requests.Item, answers.ItemAnswer),
     _operation(requests.ItemOutput, answers.OutputAnswer),
     _operation(requests.Why, answers.WaitsAnswer),
+    _operation(requests.Audit, lambda page: answers.AuditAnswer(**page)),
     _operation(requests.Prune, answers.Pruned),
     *(_operation(control.request, lambda _result: answers.Done()) for control in CONTROLS),
 )
@@ -45,8 +46,13 @@ OPERATIONS: Final[Mapping[type[Request], Operation]] = {operation.request: opera
 """The operations by request."""
 STARTS_A_RUN: Final[frozenset[type[Request]]] = frozenset({requests.Rerun})
 """The operations whose engine method also takes the origin of the new run. No request has it as a field."""
+AUDITED: Final[frozenset[type[Request]]] = frozenset(
+    {requests.Rerun, requests.Recover, requests.Prune, *(control.request for control in CONTROLS)}
+)
+"""The operations whose engine method also takes who asks for them. No request has it as a field."""
 REQUESTS: Final[tuple[type[Request], ...]] = (
-    *OPERATIONS, requests.Submit, requests.Describe, requests.DescribeApi, requests.Watch, requests.Export,
+    *OPERATIONS, requests.Submit, requests.Describe, requests.DescribeApi, requests.Watch, requests.WatchAll,
+    requests.OutcomeOf, requests.Export,
 )  # fmt: skip
 """Every request: those of the table, and those with more to them than one call."""
 

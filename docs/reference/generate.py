@@ -42,7 +42,7 @@ class Page(NamedTuple):
     names: tuple[tuple[str, str], ...]
 
 
-ENGINE = ("BlockingEngine", "Engine", "RunHandle", "Outcome", "RunProgressed", "AddressPolicy")
+ENGINE = ("BlockingEngine", "Engine", "RunHandle", "Outcome", "RunProgressed", "AddressPolicy", "Requester")
 
 
 def pages() -> tuple[Page, ...]:

@@ -1,8 +1,8 @@
 """Requests drawn by schemathesis from the description of the API, sent to a gateway with runs of several states.
 
 No answer has a status of 500 or more, none is one that the description does not have, and no wrong request is accepted.
-Streams are left out, because schemathesis reads whole bodies. The requests are the same each time. `STRETTO_FUZZ=250`
-draws as many for each operation, in all phases: over 5,000 for each role.
+Streams are left out, because schemathesis reads whole bodies. The requests are the same each time. `STRETTO_FUZZ=200`
+draws as many for each operation, in all phases: over 5,000 for each role. Each report is in the folder of its test.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ import msgspec
 import pytest
 
 from stretto.actors.gateway.client import Client
-from stretto.actors.gateway.http import bodies, connections, endpoints, openapi
-from stretto.actors.gateway.http.callers import Caller
+from stretto.actors.gateway.http import bodies, connections, openapi
 from stretto.actors.operations import EVENTS, Accepted, Ended, Role, Submit, Watch, controls
+from tests.support.access import token_in
 from tests.support.gateways import with_port
 from tests.support.waiting import PATIENCE
 
@@ -44,7 +44,7 @@ expected-statuses = [200, 202, 400, 403, 404, 409, 422]
 
 
 def described(runs: list[str]) -> dict[str, Any]:
-    """Return the description without streams and tokens, in which runs, tasks and workflows that exist are likely."""
+    """Return the description without streams, in which runs, tasks and workflows that exist are likely."""
     document = openapi.describe()
     texts = [{"file": f"{name}.yaml", "text": text_of(name)} for name in DEFINITIONS]
     likely = {"run": runs, "task": ["echo", "each", "sleep"], "index": [0, 1, 2]}
@@ -54,7 +54,6 @@ def described(runs: list[str]) -> dict[str, Any]:
             if any(EVENTS in each.get("content", ()) for each in operation["responses"].values()):
                 del item[method]
                 continue
-            del operation["security"]
             for parameter in operation.get("parameters", ()):
                 if parameter["name"] in likely:
                     parameter["schema"] = {"anyOf": [{"enum": likely[parameter["name"]]}, parameter["schema"]]}
@@ -63,7 +62,6 @@ def described(runs: list[str]) -> dict[str, Any]:
                 members["workflow"] = {"anyOf": [{"enum": workflows}, members["workflow"]]}
         if not item:
             del document["paths"][path]
-    del document["components"]["securitySchemes"]
     return document
 
 
@@ -98,23 +96,23 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "REQUEST_SECONDS", 10.0 * PATIENCE)
 
 
-def fuzzing(folder: Path, role: Role, monkeypatch: pytest.MonkeyPatch) -> Callable[[Client, str], Awaitable[None]]:
-    """Return a test of a gateway's port, which all requests reach as from a role."""
+def fuzzing(folder: Path, role: Role, token: str) -> Callable[[Client, str], Awaitable[None]]:
+    """Return a test of a gateway's port, with requests of a token."""
 
     async def test(client: Client, url: str) -> None:
         runs = await asyncio.to_thread(runs_of_several_states, client)
-        monkeypatch.setattr(endpoints, "caller_of", lambda *_: Caller(role, "remote"))
         (folder / "api.json").write_bytes(msgspec.json.encode(described(runs)))
         (folder / "schemathesis.toml").write_text(CONFIGURATION)
         phases = ALL_PHASES if "STRETTO_FUZZ" in os.environ else PHASES[role]
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "schemathesis.cli", "run", "api.json", "--url", url, "--phases", phases,
             "--max-examples", str(COUNT), "--request-timeout", str(PATIENCE), "--suppress-health-check", "all",
-            "--exclude-checks", "ignored_auth", "--continue-on-failure", "--no-color", "--warnings", "off",
+            "--header", f"Authorization: Bearer {token}", "--continue-on-failure", "--no-color", "--warnings", "off",
             cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         output, _ = await child.communicate()
         report = output.decode()
+        (folder / "report.txt").write_text(report)
         assert child.returncode == 0, report
         counted = re.search(r"([\d,]+) generated, ([\d,]+) passed", report)
         assert counted, report
@@ -132,6 +130,6 @@ def test_every_answer_is_one_of_the_description(role: Role, tmp_path: Path, monk
     for name in DEFINITIONS:
         (definitions / f"{name}.yaml").write_text(text_of(name))
     patient(monkeypatch)
-    test = fuzzing(tmp_path, role, monkeypatch)
     store = f"sqlite:///{tmp_path}/store.db"
+    test = fuzzing(tmp_path, role, token_in(store, role))
     with_port(tmp_path, test, patience=COUNT * PATIENCE, definitions=str(definitions), store=store)

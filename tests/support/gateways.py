@@ -22,8 +22,9 @@ def with_gateway(folder: Path, test: Callable[[Client], Awaitable[None]], **sett
 
 
 def with_port(
-    folder: Path, test: Callable[[Client, str], Awaitable[None]], *, patience: float = PATIENCE, **settings: Any
-) -> None:
+    folder: Path, test: Callable[[Client, str], Awaitable[None]], tokens_file: Path | None = None, *,
+    patience: float = PATIENCE, **settings: Any,
+) -> None:  # fmt: skip
     """Run a test as `with_gateway` does. It also gets the URL of the gateway's port. `patience` is in seconds."""
 
     async def fine() -> Check:
@@ -32,7 +33,7 @@ def with_port(
     async def run() -> None:
         file = SocketFile(folder / "s")
         engine = Engine.start(**settings)
-        gateway = Gateway(engine, {"/healthz": fine})
+        gateway = Gateway(engine, {"/healthz": fine}, tokens_file=tokens_file)
         port, url = open_port("127.0.0.1", 0)
         await gateway.start(file.open(), port)
         try:

@@ -1,7 +1,7 @@
 """The endpoints of the operations: a request is read, allowed, asked of the engine, and answered."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
@@ -13,23 +13,22 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route as HttpRoute
 
+from stretto.actors.access import Access, Caller, require, require_unrestricted
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.http.bodies import RequestMemory
-from stretto.actors.gateway.http.callers import Caller, caller_of
-from stretto.actors.gateway.http.following import RunsFollowed
+from stretto.actors.gateway.http.callers import sender_of
+from stretto.actors.gateway.http.ended_runs import EndedRuns
 from stretto.actors.gateway.http.openapi import written
-from stretto.actors.gateway.http.problems import Problem
-from stretto.actors.gateway.http.streams import RunStream
+from stretto.actors.gateway.http.restrictions import Restrictions
+from stretto.actors.gateway.http.streams import Stream, Streams
 from stretto.actors.operations import (
     API,
     ROUTES,
     Accepted,
-    Answer,
     ControlRequest,
     Described,
     Request,
-    Role,
     Route,
     ask,
     body_of,
@@ -47,8 +46,7 @@ if TYPE_CHECKING:
 
 WORKERS: Final = 2
 """Threads for work of milliseconds, which would block the loop: reading definitions, encoding exports."""
-_RANKS: Final[Mapping[Role, int]] = {"viewer": 0, "operator": 1, "admin": 2}
-_Answered = Callable[[Route, Any, Caller], Awaitable[Response]]
+_Answered = Callable[[Route, Any, Caller], Awaitable[Response | Stream]]
 
 
 class Endpoints:
@@ -56,12 +54,17 @@ class Endpoints:
 
     Args:
         engine: The engine.
-        followed: The runs that clients follow.
+        ended: The runs that have ended.
+        streams: The streams that clients follow.
+        access: Knows who may send requests.
     """
 
-    def __init__(self, engine: pykka.ActorRef[Any], followed: RunsFollowed) -> None:
+    def __init__(self, engine: pykka.ActorRef[Any], ended: EndedRuns, streams: Streams, access: Access) -> None:
         self._engine = engine
-        self._followed = followed
+        self._access = access
+        self._restrictions = Restrictions(engine)
+        self._ended = ended
+        self._streams = streams
         self._memory = RequestMemory()
         self._description = written()
         self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
@@ -69,7 +72,9 @@ class Endpoints:
             requests.Submit: self._submit,
             requests.Describe: self._describe,
             requests.DescribeApi: self._describe_api,
+            requests.OutcomeOf: self._outcome,
             requests.Watch: self._watch,
+            requests.WatchAll: self._watch_all,
             requests.Export: self._export,
         }
 
@@ -83,31 +88,36 @@ class Endpoints:
         self._workers.shutdown()
 
     def _route(self, path: str, routes: dict[str, Route]) -> HttpRoute:
-        async def answer(http: HttpRequest) -> Response:
+        async def answer(http: HttpRequest) -> Response | Stream:
             return await self._answer(routes["GET" if http.method == "HEAD" else http.method], http)
 
         return HttpRoute(API + path, answer, methods=list(routes))
 
-    async def _answer(self, route: Route, http: HttpRequest) -> Response:
-        caller = _allowed(http, route.role)
+    async def _answer(self, route: Route, http: HttpRequest) -> Response | Stream:
+        caller = sender_of(http, self._access)
+        require(caller, route.role)
         body = await self._memory.body_of(http) if has_body(route) else b""
         request = request_of(route, http.path_params, http.query_params.multi_items(), body)
+        if caller.workflows is not None:
+            request = await self._restrictions.narrowed(route, request, caller)
         answer = self._answers.get(type(request), self._ask)
         return await answer(route, request, caller)
 
     async def _ask(self, route: Route, request: Request, caller: Caller) -> Response:
-        answer: Answer = await ask(self._engine, request, caller.origin)
+        answer: msgspec.Struct = await ask(self._engine, request, caller.origin, caller.asks())
         if isinstance(request, ControlRequest):
             answer = await ask(self._engine, requests.Status(request.run), caller.origin)
+        if caller.workflows is not None:
+            answer = await self._restrictions.check_answer(answer, caller)
         return _json(route, answer)
 
     async def _submit(self, route: Route, request: requests.Submit, caller: Caller) -> Response:
-        if isinstance(request.workflow, requests.Definition) and not _may(caller, "admin"):
-            raise Problem("forbidden", "only an admin may start a definition of its own; start one of the daemon's")
+        if isinstance(request.workflow, requests.Definition):
+            require_unrestricted(caller, "admin")
         workflow = await self._find(request.workflow)
         handle = await call(
             self._engine, Engine.submit, workflow, request.inputs, idempotency_key=request.idempotency_key,
-            labels=request.labels, origin=caller.origin,
+            labels=request.labels, origin=caller.origin, by=caller.asks(),
         )  # fmt: skip
         return _json(route, Accepted(handle.id, handle.workflow))
 
@@ -119,11 +129,17 @@ class Endpoints:
     async def _describe_api(self, route: Route, _request: requests.DescribeApi, _caller: Caller) -> Response:
         return Response(self._description, route.status, media_type=route.media_type)
 
-    async def _watch(self, _route: Route, request: requests.Watch, _caller: Caller) -> Response:
-        return RunStream(self._followed.news(request.run))
+    async def _outcome(self, route: Route, request: requests.OutcomeOf, _caller: Caller) -> Response:
+        return _json(route, await self._ended.outcome(request.run))
 
-    async def _export(self, route: Route, request: requests.Export, _caller: Caller) -> Response:
-        frames = frames_of(await call(self._engine, Engine.export, request.run))
+    async def _watch(self, _route: Route, _request: requests.Watch, caller: Caller) -> Stream:
+        return self._streams.of_run(caller)
+
+    async def _watch_all(self, _route: Route, _request: requests.WatchAll, caller: Caller) -> Stream:
+        return self._streams.of_engine(caller)
+
+    async def _export(self, route: Route, request: requests.Export, caller: Caller) -> Response:
+        frames = frames_of(await call(self._engine, Engine.export, request.run, by=caller.asks()))
         loop = asyncio.get_running_loop()
 
         async def lines() -> AsyncIterator[bytes]:
@@ -140,18 +156,6 @@ class Endpoints:
         if "/" in workflow or Path(workflow).suffix in {".yaml", ".yml"}:
             raise UnknownWorkflow(f"a daemon does not open clients' paths: send the text of {workflow!r} instead")
         return catalogue.find(workflow)
-
-
-def _may(caller: Caller, role: Role) -> bool:
-    return _RANKS[caller.role] >= _RANKS[role]
-
-
-def _allowed(http: HttpRequest, role: Role) -> Caller:
-    """Return who sends a request. Raises `Problem` if that may not send it."""
-    caller = caller_of(http.scope["state"]["peer"])
-    if not _may(caller, role):
-        raise Problem("forbidden", f"this needs the role {role}, and yours is {caller.role}")
-    return caller
 
 
 def _json(route: Route, answer: msgspec.Struct) -> Response:

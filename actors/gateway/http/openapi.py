@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from stretto.actors.gateway.http.problems import MEDIA_TYPE, STATUSES
-from stretto.actors.operations import API, ROUTES, Accepted, Route, Schemas, has_body, path_fields
+from stretto.actors.operations import API, EVENTS, ROUTES, Accepted, Route, Schemas, has_body, path_fields
 from stretto.definitions.data import encode_json
 
 _Json: TypeAlias = dict[str, Any]
@@ -87,6 +87,8 @@ def _operation(route: Route, schemas: Schemas) -> _Json:
         {"name": each.name, "in": each.place, "required": each.is_required, "schema": each.schema}
         for each in schemas.parameters(route)
     ]
+    if route.media_type == EVENTS:
+        parameters.append({"name": "Last-Event-ID", "in": "header", "required": False, "schema": _TEXT})
     if parameters:
         operation["parameters"] = parameters
     body = schemas.body(route)

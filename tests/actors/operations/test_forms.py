@@ -30,6 +30,8 @@ REQUESTS = [
     (requests.DescribeApi(), "GET /openapi.json", b""),
     (requests.Describe("w.ref"), "POST /definitions:describe", b'{"workflow":"w.ref"}'),
     (requests.Watch("r1"), "GET /runs/r1/stream", b""),
+    (requests.WatchAll("failed", "w.ref"), "GET /stream?status=failed&workflow=w.ref", b""),
+    (requests.OutcomeOf("r1"), "GET /runs/r1/outcome", b""),
     (requests.Status("r1"), "GET /runs/r1/status", b""),
     (controls.Cancel("r1"), "POST /runs/r1/cancel", b"{}"),
     (controls.Pause("r1"), "POST /runs/r1/pause", b"{}"),
@@ -56,6 +58,7 @@ REQUESTS = [
     (requests.ItemOutput("r1", "t", 2), "GET /runs/r1/tasks/t/items/2/output", b""),
     (requests.Why("r1", "t"), "GET /runs/r1/why?task=t", b""),
     (requests.Export("r1"), "GET /runs/r1/export", b""),
+    (requests.Audit(5.5, "ci", "c", 7), "GET /audit?since=5.5&who=ci&cursor=c&limit=7", b""),
     (requests.Prune(60.5, 10), "POST /runs:prune", b'{"older_than_seconds":60.5,"keep":10}'),
 ]
 ANSWERS: list[tuple[type[Request], Answer, bytes]] = [
@@ -84,6 +87,12 @@ ANSWERS: list[tuple[type[Request], Answer, bytes]] = [
     (requests.ItemOutput, answers.OutputAnswer({"stdout": "x"}), b'{"stdout":"x"}'),
     (requests.Why, answers.WaitsAnswer([{"kind": "paused"}]), b'[{"kind":"paused"}]'),
     (requests.Prune, answers.Pruned(2), b'{"runs":2}'),
+    (
+        requests.OutcomeOf,
+        answers.Ended("r1", "failed", None, [{"kind": "failed"}], {"t": {}}),
+        b'{"run":"r1","status":"failed","output":null,"errors":[{"kind":"failed"}],"tasks":{"t":{}}}',
+    ),
+    (requests.Audit, answers.AuditAnswer([{"who": "ci"}], None), b'{"entries":[{"who":"ci"}],"next":null}'),
 ]
 
 

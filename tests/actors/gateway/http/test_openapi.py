@@ -14,7 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from stretto.actors.gateway.client import Client
 from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.problems import STATUSES
-from stretto.actors.operations import API, ROUTES, ApiDescription, DescribeApi, Route, has_body, path_fields
+from stretto.actors.operations import API, EVENTS, ROUTES, ApiDescription, DescribeApi, Route, has_body, path_fields
 from tests.support.gateways import exchange, http, post, with_gateway
 from tests.support.harness import PATIENCE
 from tests.support.paths import ROOT
@@ -57,10 +57,12 @@ def test_an_operation_is_its_route(route: Route) -> None:
     assert operation["x-role"] == route.role
     assert operation["summary"].endswith(".")
     assert list(operation["responses"][str(route.status)]["content"]) == [route.media_type]
-    parameters = [(each["in"], each["name"]) for each in operation.get("parameters", ())]
+    parameters = [(each["in"], each["name"]) for each in operation.get("parameters", ()) if each["in"] != "header"]
     others = [name for name in route.request.__struct_fields__ if name not in path_fields(route)]
     queried = [] if has_body(route) else ["label" if name == "labels" else name for name in others]
     assert parameters == [*(("path", name) for name in path_fields(route)), *(("query", name) for name in queried)]
+    headers = [each["name"] for each in operation.get("parameters", ()) if each["in"] == "header"]
+    assert headers == (["Last-Event-ID"] if route.media_type == EVENTS else [])
     if has_body(route):
         body = operation["requestBody"]["content"]["application/json"]["schema"]
         assert list(body["properties"]) == others
