@@ -39,11 +39,11 @@ def enter_code(digest: str = "c" * 64, **given: Any) -> EnterCodeRecord:
     return EnterCodeRecord(**{**usual, **given})
 
 
-def token_in(store_url: str, role: Role) -> str:
+def token_in(store_url: str, role: Role, workflows: tuple[str, ...] | None = None) -> str:
     """Make a token in a store that no engine has; return its text."""
     with open_store(store_url, keyring_for(store_url, None)) as store:
         access = access_of_store(store)
-        text = access.create_token(role, role, by=ADMIN).result().text
+        text = access.create_token(role, role, by=ADMIN, workflows=workflows).result().text
         access.close()
         return text
 

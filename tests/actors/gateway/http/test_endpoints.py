@@ -81,6 +81,20 @@ def test_every_route_is_answered_to_its_role_and_those_above(role: Role, tmp_pat
     with_port(tmp_path, test, store=store)
 
 
+def test_the_description_is_for_restricted_tokens_as_well(tmp_path: Path) -> None:
+    """It says nothing of other workflows."""
+    store = f"sqlite:///{tmp_path}/store.db"
+    token = token_in(store, "viewer", ("ops.greet",))
+
+    async def test(_client: Client, url: str) -> None:
+        authorization = f"Bearer {token}"
+        reply = await answer(url, http("GET", f"{API}/openapi.json", authorization=authorization))
+        assert (reply.status, reply.body) == (200, openapi.written())
+        assert (await answer(url, http("GET", f"{API}/audit", authorization=authorization))).status == 403
+
+    with_port(tmp_path, test, store=store)
+
+
 def test_a_role_comes_before_the_request(tmp_path: Path) -> None:
     """A viewer does not learn what is wrong with a request that it may not send."""
     store = f"sqlite:///{tmp_path}/store.db"
