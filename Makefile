@@ -69,7 +69,7 @@ check: $(STAMP) .typing  ## formatting, lint, types, and the packages' import co
 	for package in $(PACKAGES); do ln -sfn ../../$$package .typing/stretto/$$package; done
 	touch .typing
 
-docs: $(STAMP)  ## the pages of docs/reference/, from the docstrings
+docs: $(STAMP)  ## docs/reference/ from the docstrings, docs/openapi.json from the table of routes
 	$(BIN)/python docs/reference/generate.py
 
 perf: $(STAMP)  ## all benchmarks, and the report under docs/benchmarks/: under 15 minutes

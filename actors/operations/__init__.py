@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from stretto.actors.operations.answers import (
         Accepted,
         Answer,
+        ApiDescription,
         AuditAnswer,
         CellsAnswer,
         ContextAnswer,
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
         Context,
         Definition,
         Describe,
+        DescribeApi,
         Errors,
         Export,
         FindRun,
@@ -91,7 +93,8 @@ if TYPE_CHECKING:
         Why,
         Workflows,
     )
-    from stretto.actors.operations.routes import API, ROUTES, Role, Route
+    from stretto.actors.operations.routes import API, EVENTS, LINES, ROUTES, Role, Route
+    from stretto.actors.operations.schemas import Schemas
     from stretto.actors.operations.stored import REPORTS, report
     from stretto.actors.operations.table import OPERATIONS, REQUESTS, Operation
 else:
@@ -99,9 +102,10 @@ else:
         __name__,
         {
             "answers": (
-                "Accepted Answer AuditAnswer CellsAnswer ContextAnswer CountsAnswer DefinitionAnswer Described Done "
-                "Ended EntriesAnswer ErrorsAnswer ExportAnswer Found HistoryAnswer ItemAnswer ItemsAnswer OutputAnswer "
-                "PreviewAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer WaitsAnswer WorkflowsAnswer"
+                "Accepted Answer ApiDescription AuditAnswer CellsAnswer ContextAnswer CountsAnswer DefinitionAnswer "
+                "Described Done Ended EntriesAnswer ErrorsAnswer ExportAnswer Found HistoryAnswer ItemAnswer "
+                "ItemsAnswer OutputAnswer PreviewAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer "
+                "WaitsAnswer WorkflowsAnswer"
             ),
             "asking": "ask",
             "base": "Request",
@@ -112,11 +116,12 @@ else:
             ),
             "live": "Follower Following ProgressRelay",
             "requests": (
-                "Audit Cells Context Definition Describe Errors Export FindRun History Item ItemOutput Items "
-                "OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun Run RunCounts RunDefinition Runs Status "
-                "Submit Watch WatchAll Why Workflows"
+                "Audit Cells Context Definition Describe DescribeApi Errors Export FindRun History Item ItemOutput "
+                "Items OutcomeOf PreviewCancel PreviewRerun Prune Recover Rerun Run RunCounts RunDefinition Runs "
+                "Status Submit Watch WatchAll Why Workflows"
             ),
-            "routes": "API ROUTES Role Route",
+            "routes": "API EVENTS LINES ROUTES Role Route",
+            "schemas": "Schemas",
             "stored": "REPORTS report",
             "table": "OPERATIONS REQUESTS Operation",
         },
@@ -125,12 +130,15 @@ else:
 __all__ = [
     "API",
     "CONTROLS",
+    "EVENTS",
+    "LINES",
     "OPERATIONS",
     "REPORTS",
     "REQUESTS",
     "ROUTES",
     "Accepted",
     "Answer",
+    "ApiDescription",
     "Audit",
     "AuditAnswer",
     "BadRequest",
@@ -144,6 +152,7 @@ __all__ = [
     "Definition",
     "DefinitionAnswer",
     "Describe",
+    "DescribeApi",
     "Described",
     "Done",
     "Ended",
@@ -186,6 +195,7 @@ __all__ = [
     "RunDefinition",
     "Runs",
     "RunsAnswer",
+    "Schemas",
     "Status",
     "StatusAnswer",
     "Submit",

@@ -21,6 +21,12 @@ class Described(msgspec.Struct, frozen=True, tag="described"):
     parameters: dict[str, str]
 
 
+class ApiDescription(msgspec.Struct, frozen=True, tag="api"):
+    """The OpenAPI document of the API."""
+
+    document: msgspec.Raw
+
+
 class Progress(msgspec.Struct, frozen=True, tag="progress"):
     """A run as it is now. A client that reads slowly gets the latest progress only."""
 
@@ -192,6 +198,7 @@ class PreviewAnswer(msgspec.Struct, frozen=True, tag="preview"):
 
 Answer: TypeAlias = (
     Accepted
+    | ApiDescription
     | Described
     | Progress
     | Ended

@@ -4,6 +4,7 @@ client: Request --written_as--> method, path, query, body ----> request_of --> R
 client: Answer <--answer_of---- JSON <------------------------- body_of <----- Answer  :gateway
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
@@ -17,19 +18,21 @@ from stretto.actors.operations.routes import API, ROUTES, Route
 from stretto.definitions.data import encode_json
 from stretto.definitions.errors import StrettoError, nearest
 
-_LABELS: Final = "labels"
-_LABEL: Final = "label"
+LABELS: Final = "labels"
+"""The field of a query that `LABEL` gives."""
+LABEL: Final = "label"
 """The parameter of a query that gives one label, NAME=VALUE, as often as there are labels."""
-_INSTANTS: Final = frozenset({"since", "until"})
+INSTANTS: Final = frozenset({"since", "until"})
 """The parameters of a query that are instants: RFC 3339, or seconds since the epoch."""
 _PATH: Final = "path"
 """A parameter of a query that is a list, also with one value."""
 _LISTS: Final = frozenset({"status", "outcome", _PATH})
 """The parameters of a query that may be given several times."""
 _IN_THE_BODY: Final = frozenset({"POST", "PATCH"})
-_INDEX: Final = "index"
+INDEX: Final = "index"
 """The field of a path that is an integer."""
-_MOST_DIGITS: Final = 18
+MOST_DIGITS: Final = 18
+"""The most digits of an integer in a path."""
 # All are made here, because msgspec builds what it knows of a type at its first use, which is not safe with threads.
 _requests: Final[dict[tuple[type[Request], bool], msgspec.json.Decoder[Any]]] = {
     (route.request, in_body): msgspec.json.Decoder(route.request, strict=in_body)
@@ -126,9 +129,9 @@ def request_of(
 
 
 def _path_value(name: str, text: str) -> str | int:
-    if name != _INDEX:
+    if name != INDEX:
         return text
-    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
+    if not (text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS):
         raise BadRequest(f"`{name}` must be an integer of at least 0, got {text[:100]!r}")
     return int(text)
 
@@ -150,7 +153,7 @@ def _parameters(pairs: list[tuple[str, str]], names: list[str]) -> Iterator[tupl
         if name in _LISTS:
             lists.setdefault(name, []).append(value)
             continue
-        if name == _LABEL and _LABELS in names:
+        if name == LABEL and LABELS in names:
             key, equals, text = value.partition("=")
             if not equals:
                 raise BadRequest(f"`label` must be NAME=VALUE, got {value[:100]!r}")
@@ -159,18 +162,21 @@ def _parameters(pairs: list[tuple[str, str]], names: list[str]) -> Iterator[tupl
         if name in seen:
             raise BadRequest(f"{name[:100]!r} is given twice")
         seen.add(name)
-        yield name, _instant(name, value) if name in _INSTANTS else value
+        yield name, _instant(name, value) if name in INSTANTS else value
     for name, values in lists.items():
         yield name, values[0] if len(values) == 1 and name != _PATH else values
     if labels:
-        yield _LABELS, labels
+        yield LABELS, labels
 
 
 def _instant(name: str, text: str) -> float | str:
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
         pass
+    else:
+        if math.isfinite(seconds):
+            return seconds
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
@@ -204,8 +210,8 @@ def written_as(request: Request) -> Written:
 
 
 def _as_parameters(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    if name == _LABELS:
-        yield from ((_LABEL, f"{key}={text}") for key, text in value.items())
+    if name == LABELS:
+        yield from ((LABEL, f"{key}={text}") for key, text in value.items())
     elif isinstance(value, list | tuple):
         yield from ((name, each) for each in value)
     else:

@@ -28,7 +28,7 @@ class Definition(msgspec.Struct, frozen=True):
 class Submit(Request, frozen=True, tag="submit"):
     """Start a run of a workflow that the daemon knows (its ref), or of a definition.
 
-    A second request with the same `idempotency_key` returns the first one's run.
+    A second request with the same `idempotency_key` returns the first one's run. A definition needs the role admin.
     """
 
     workflow: str | Definition
@@ -41,6 +41,10 @@ class Describe(Request, frozen=True, tag="describe"):
     """Return a workflow's ref and its parameters' types."""
 
     workflow: str | Definition
+
+
+class DescribeApi(Request, frozen=True, tag="describe_api"):
+    """Return this description of the API: OpenAPI 3.1."""
 
 
 class Watch(Request, frozen=True, tag="watch"):

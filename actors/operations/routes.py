@@ -20,6 +20,11 @@ Role: TypeAlias = Literal["viewer", "operator", "admin"]
 """The least role of who may send a request. A viewer looks, an operator runs, an admin changes the daemon."""
 
 
+JSON: Final = "application/json"
+LINES: Final = "application/x-ndjson"
+EVENTS: Final = "text/event-stream"
+
+
 class Route(NamedTuple):
     """A request's place in the API.
 
@@ -31,6 +36,7 @@ class Route(NamedTuple):
         answer: The answer, or what each line of a streamed answer is.
         member: The member of the answer that is the body, or None if the whole answer is.
         status: The HTTP status of success.
+        media_type: The type of the answer's body. One that is not `JSON` is streamed.
     """
 
     method: str
@@ -40,6 +46,7 @@ class Route(NamedTuple):
     answer: type[msgspec.Struct]
     member: str | None = None
     status: int = 200
+    media_type: str = JSON
 
     @property
     def place(self) -> str:
@@ -71,6 +78,7 @@ def _control_route(command: str, request: type[ControlRequest]) -> Route:
 
 
 ROUTES: Final[tuple[Route, ...]] = (
+    Route("GET", "/openapi.json", requests.DescribeApi, "viewer", answers.ApiDescription, "document"),
     Route("POST", "/runs", requests.Submit, "operator", answers.Accepted, status=202),
     Route("GET", "/runs", requests.Runs, "viewer", answers.RunsAnswer),
     Route("POST", "/runs:prune", requests.Prune, "admin", answers.Pruned),
@@ -79,10 +87,10 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", _RUN, requests.Run, "viewer", answers.RunAnswer, "run"),
     Route("GET", f"{_RUN}/status", requests.Status, "viewer", answers.StatusAnswer, "run"),
     Route("GET", f"{_RUN}/why", requests.Why, "viewer", answers.WaitsAnswer, "reasons"),
-    Route("GET", f"{_RUN}/stream", requests.Watch, "viewer", answers.Progress),
-    Route("GET", "/stream", requests.WatchAll, "viewer", answers.Progress),
+    Route("GET", f"{_RUN}/stream", requests.Watch, "viewer", answers.Progress, media_type=EVENTS),
+    Route("GET", "/stream", requests.WatchAll, "viewer", answers.Progress, media_type=EVENTS),
     Route("GET", f"{_RUN}/outcome", requests.OutcomeOf, "viewer", answers.Ended),
-    Route("GET", f"{_RUN}/export", requests.Export, "viewer", answers.EntriesAnswer),
+    Route("GET", f"{_RUN}/export", requests.Export, "viewer", answers.EntriesAnswer, media_type=LINES),
     Route("POST", f"{_RUN}/rerun", requests.Rerun, "operator", answers.Accepted, status=202),
     Route("POST", f"{_RUN}/rerun?dry_run=1", requests.PreviewRerun, "operator", answers.PreviewAnswer, "preview"),
     Route("POST", f"{_RUN}/cancel?dry_run=1", requests.PreviewCancel, "operator", answers.PreviewAnswer, "preview"),

@@ -59,7 +59,7 @@ AUDITED: Final[frozenset[type[Request]]] = frozenset(
 )
 """The operations whose engine method also takes who asks for them. No request has it as a field."""
 REQUESTS: Final[tuple[type[Request], ...]] = (
-    *OPERATIONS, requests.Submit, requests.Describe, requests.Watch, requests.WatchAll,
+    *OPERATIONS, requests.Submit, requests.Describe, requests.DescribeApi, requests.Watch, requests.WatchAll,
     requests.OutcomeOf, requests.Export,
 )  # fmt: skip
 """Every request: those of the table, and those with more to them than one call."""

@@ -1,4 +1,6 @@
-"""`make docs`: writes the pages of this folder from the docstrings and signatures of Stretto's public names.
+"""`make docs`: writes the pages of this folder, from the docstrings and signatures of Stretto's public names.
+
+It also writes ../openapi.json from the routes of the HTTP API.
 
 A public name is one in the `__all__` of `stretto.actors`, `stretto.definitions` or `stretto.metrics`. Signatures are
 read from the source, so that every version of Python gives the same page. tests/test_reference.py compares the pages
@@ -17,10 +19,12 @@ from typing import NamedTuple, TypeAlias
 
 from stretto.actors.actions import Action, ActionParameter
 from stretto.actors.catalogue import core_actions
+from stretto.actors.gateway.http import openapi
 
 FOLDER = Path(__file__).parent
 MODULES = ("stretto.actors", "stretto.definitions", "stretto.metrics")
 ACTIONS = FOLDER.parent / "actions.md"
+API = FOLDER.parent / "openapi.json"
 NOTE = "<!-- Written by `make docs` from the docstrings: change those. -->"
 SECTION = re.compile(r"^(Args|Attributes|Returns|Yields|Raises):$", re.MULTILINE)
 ENTRY = re.compile(r"^(\*{0,2}[\w, ]+): (.*)$")
@@ -292,7 +296,8 @@ def _input(parameter: ActionParameter) -> str:
 
 
 def main() -> None:
-    """Write all pages."""
+    """Write all pages, and the description of the API."""
+    API.write_bytes(openapi.written())
     for name, text in written().items():
         (FOLDER / name).write_text(text, encoding="utf-8")
 

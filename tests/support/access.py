@@ -3,7 +3,7 @@
 from concurrent.futures import Future
 from typing import Any
 
-from stretto.actors.access import Caller
+from stretto.actors.access import Caller, Role, access_of_store
 from stretto.actors.access.keeping import Kept
 from stretto.actors.journal import (
     AccessChange,
@@ -11,7 +11,9 @@ from stretto.actors.journal import (
     EnterCodeRecord,
     SessionRecord,
     TokenRecord,
+    open_store,
 )
+from stretto.actors.journal.key_files import keyring_for
 
 ADMIN = Caller(who="mira", via="cli", source="local", role="admin", origin="owner")
 
@@ -35,6 +37,15 @@ def enter_code(digest: str = "c" * 64, **given: Any) -> EnterCodeRecord:
     usual = {"digest": digest, "who": "mira", "role": "admin", "origin": "owner", "workflows": None, "token": None,
              "expires_at": 60.0}  # fmt: skip
     return EnterCodeRecord(**{**usual, **given})
+
+
+def token_in(store_url: str, role: Role, workflows: tuple[str, ...] | None = None) -> str:
+    """Make a token in a store that no engine has; return its text."""
+    with open_store(store_url, keyring_for(store_url, None)) as store:
+        access = access_of_store(store)
+        text = access.create_token(role, role, by=ADMIN, workflows=workflows).result().text
+        access.close()
+        return text
 
 
 class Keeper:

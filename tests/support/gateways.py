@@ -22,9 +22,10 @@ def with_gateway(folder: Path, test: Callable[[Client], Awaitable[None]], **sett
 
 
 def with_port(
-    folder: Path, test: Callable[[Client, str], Awaitable[None]], tokens_file: Path | None = None, **settings: Any
-) -> None:
-    """Run a test as `with_gateway` does. It also gets the URL of the gateway's port."""
+    folder: Path, test: Callable[[Client, str], Awaitable[None]], tokens_file: Path | None = None, *,
+    patience: float = PATIENCE, **settings: Any,
+) -> None:  # fmt: skip
+    """Run a test as `with_gateway` does. It also gets the URL of the gateway's port. `patience` is in seconds."""
 
     async def fine() -> Check:
         return Check(well=True, reason="fine")
@@ -44,7 +45,7 @@ def with_port(
             file.close()
 
     async def bounded() -> None:
-        await asyncio.wait_for(run(), PATIENCE)
+        await asyncio.wait_for(run(), patience)
 
     folder.chmod(0o700)
     asyncio.run(bounded())

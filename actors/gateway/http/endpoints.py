@@ -18,6 +18,7 @@ from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.http.bodies import RequestMemory
 from stretto.actors.gateway.http.callers import sender_of
 from stretto.actors.gateway.http.ended_runs import EndedRuns
+from stretto.actors.gateway.http.openapi import written
 from stretto.actors.gateway.http.restrictions import Restrictions
 from stretto.actors.gateway.http.streams import Stream, Streams
 from stretto.actors.operations import (
@@ -65,10 +66,12 @@ class Endpoints:
         self._ended = ended
         self._streams = streams
         self._memory = RequestMemory()
+        self._description = written()
         self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
         self._answers: dict[type[Request], _Answered] = {
             requests.Submit: self._submit,
             requests.Describe: self._describe,
+            requests.DescribeApi: self._describe_api,
             requests.OutcomeOf: self._outcome,
             requests.Watch: self._watch,
             requests.WatchAll: self._watch_all,
@@ -127,6 +130,9 @@ class Endpoints:
         types: dict[str, str] = {name: parameter.type for name, parameter in workflow.parameters.items()}
         return _json(route, Described(workflow.ref, types))
 
+    async def _describe_api(self, route: Route, _request: requests.DescribeApi, _caller: Caller) -> Response:
+        return Response(self._description, route.status, media_type=route.media_type)
+
     async def _outcome(self, route: Route, request: requests.OutcomeOf, _caller: Caller) -> Response:
         return _json(route, await self._ended.outcome(request.run))
 
@@ -136,7 +142,7 @@ class Endpoints:
     async def _watch_all(self, _route: Route, _request: requests.WatchAll, caller: Caller) -> Stream:
         return self._streams.of_engine(caller)
 
-    async def _export(self, _route: Route, request: requests.Export, caller: Caller) -> Response:
+    async def _export(self, route: Route, request: requests.Export, caller: Caller) -> Response:
         frames = frames_of(await call(self._engine, Engine.export, request.run, by=caller.asks()))
         loop = asyncio.get_running_loop()
 
@@ -144,7 +150,7 @@ class Endpoints:
             while (frame := await loop.run_in_executor(self._workers, next, frames, None)) is not None:
                 yield encode_json(frame) + b"\n"
 
-        return StreamingResponse(lines(), media_type="application/x-ndjson")
+        return StreamingResponse(lines(), media_type=route.media_type)
 
     async def _find(self, workflow: str | requests.Definition) -> Workflow:
         catalogue: Catalogue = await call(self._engine, EngineHost.catalogue)
@@ -158,4 +164,4 @@ class Endpoints:
 
 def _json(route: Route, answer: msgspec.Struct) -> Response:
     headers = {"location": f"{API}/runs/{answer.run}"} if isinstance(answer, Accepted) else None
-    return Response(body_of(route, answer), route.status, headers, "application/json")
+    return Response(body_of(route, answer), route.status, headers, route.media_type)

@@ -9,7 +9,7 @@ from stretto.actors.access import Caller, require_unrestricted
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine
 from stretto.actors.gateway.http.problems import Problem
-from stretto.actors.operations import Found, Request, Route, Runs, WorkflowsAnswer
+from stretto.actors.operations import ApiDescription, Found, Request, Route, Runs, WorkflowsAnswer
 from stretto.actors.outcome import UnknownRun
 from stretto.definitions.errors import UnknownWorkflow
 
@@ -46,7 +46,7 @@ class Restrictions:
         elif isinstance(workflow, str):
             if not caller.sees(workflow):
                 raise UnknownWorkflow(f"there is no workflow {workflow!r}")
-        elif route.answer not in {Found, WorkflowsAnswer}:
+        elif route.answer not in {ApiDescription, Found, WorkflowsAnswer}:
             require_unrestricted(caller, route.role)
         return request
 

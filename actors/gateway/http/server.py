@@ -106,7 +106,7 @@ class Gateway:
         streams = Streams(self._hub, self._access)
         self._endpoints = Endpoints(self._engine, self._ended, streams, self._access)
         routes = [*self._endpoints.routes(), *probe_routes(services.instruments.registry, self._probes)]
-        paths = [*(API + route.path for route in ROUTES), *(route.path for route in routes)]
+        paths = [*(API + route.place for route in ROUTES), *(route.path for route in routes)]
         self._config = configuration(Application(routes, paths, self._hosts))
         pauses = services.instruments.accept_pauses
         self._acceptors = [Acceptor(each, self._connect, on_pause=pauses.inc) for each in listeners]

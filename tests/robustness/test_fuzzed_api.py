@@ -1,0 +1,135 @@
+"""Requests drawn by schemathesis from the description of the API, sent to a gateway with runs of several states.
+
+No answer has a status of 500 or more, none is one that the description does not have, and no wrong request is accepted.
+Streams are left out, because schemathesis reads whole bodies. The requests are the same each time. `STRETTO_FUZZ=200`
+draws as many for each operation, in all phases: over 5,000 for each role. Each report is in the folder of its test.
+"""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import pytest
+
+from stretto.actors.gateway.client import Client
+from stretto.actors.gateway.http import bodies, connections, openapi
+from stretto.actors.operations import EVENTS, Accepted, Ended, Role, Submit, Watch, controls
+from tests.support.access import token_in
+from tests.support.gateways import with_port
+from tests.support.waiting import PATIENCE
+
+COUNT: Final = int(os.environ.get("STRETTO_FUZZ", "3"))
+PHASES: Final[dict[Role, str]] = {"viewer": "fuzzing", "operator": "fuzzing,stateful", "admin": "coverage"}
+ALL_PHASES: Final = "coverage,fuzzing,stateful"
+DEFINITIONS: Final = {
+    "echo": 'parameters: {n: {type: integer, default: 1}}\ntasks: [{name: echo, action: core.echo, '
+    'input: {message: "{{ parameters.n }}"}}]\n',
+    "items": 'tasks: [{name: each, with_items: [1, 2, 0], action: core.echo, input: {message: "{{ 1 / item }}"}}]\n',
+    "sleep": "tasks: [{name: sleep, action: core.sleep, input: {seconds: 1000}}]\n",
+}  # fmt: skip
+CONFIGURATION: Final = """
+[generation]
+deterministic = true
+database = "none"
+
+[checks.positive_data_acceptance]
+# The description says what a request is, but not which runs there are and what can be done with them.
+expected-statuses = [200, 202, 400, 403, 404, 409, 422]
+"""
+
+
+def described(runs: list[str]) -> dict[str, Any]:
+    """Return the description without streams, in which runs, tasks and workflows that exist are likely."""
+    document = openapi.describe()
+    texts = [{"file": f"{name}.yaml", "text": text_of(name)} for name in DEFINITIONS]
+    likely = {"run": runs, "task": ["echo", "each", "sleep"], "index": [0, 1, 2]}
+    workflows = [*(f"fuzzed.{name}" for name in DEFINITIONS), *texts]
+    for path, item in tuple(document["paths"].items()):
+        for method, operation in tuple(item.items()):
+            if any(EVENTS in each.get("content", ()) for each in operation["responses"].values()):
+                del item[method]
+                continue
+            for parameter in operation.get("parameters", ()):
+                if parameter["name"] in likely:
+                    parameter["schema"] = {"anyOf": [{"enum": likely[parameter["name"]]}, parameter["schema"]]}
+            members = _members(operation)
+            if "workflow" in members:
+                members["workflow"] = {"anyOf": [{"enum": workflows}, members["workflow"]]}
+        if not item:
+            del document["paths"][path]
+    return document
+
+
+def _members(operation: dict[str, Any]) -> dict[str, Any]:
+    content = operation.get("requestBody", {}).get("content", {})
+    members: dict[str, Any] = content["application/json"]["schema"]["properties"] if content else {}
+    return members
+
+
+def text_of(name: str) -> str:
+    return f'version: "1.0.0"\nref: fuzzed.{name}\n{DEFINITIONS[name]}'
+
+
+def runs_of_several_states(client: Client) -> list[str]:
+    """Start runs, and return the ids: of one that has succeeded, failed, runs, is paused, is cancelled."""
+    runs = []
+    for name in ("echo", "items", "sleep", "sleep", "sleep"):
+        accepted = client.ask(Submit(f"fuzzed.{name}"))
+        assert isinstance(accepted, Accepted)
+        runs.append(accepted.run)
+    for run in runs[:2]:
+        assert isinstance(list(client.answers(Watch(run)))[-1], Ended)
+    client.ask(controls.Pause(runs[3]))
+    client.ask(controls.Cancel(runs[4]))
+    return runs
+
+
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away the gateway's bounds on time: a busy machine is no slow client."""
+    monkeypatch.setattr(connections, "HEADER_SECONDS", 10 * PATIENCE)
+    monkeypatch.setattr(connections, "IDLE_SECONDS", 10 * PATIENCE)
+    monkeypatch.setattr(bodies, "REQUEST_SECONDS", 10.0 * PATIENCE)
+
+
+def fuzzing(folder: Path, role: Role, token: str) -> Callable[[Client, str], Awaitable[None]]:
+    """Return a test of a gateway's port, with requests of a token."""
+
+    async def test(client: Client, url: str) -> None:
+        runs = await asyncio.to_thread(runs_of_several_states, client)
+        (folder / "api.json").write_bytes(msgspec.json.encode(described(runs)))
+        (folder / "schemathesis.toml").write_text(CONFIGURATION)
+        phases = ALL_PHASES if "STRETTO_FUZZ" in os.environ else PHASES[role]
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "schemathesis.cli", "run", "api.json", "--url", url, "--phases", phases,
+            "--max-examples", str(COUNT), "--request-timeout", str(PATIENCE), "--suppress-health-check", "all",
+            "--header", f"Authorization: Bearer {token}", "--continue-on-failure", "--no-color", "--warnings", "off",
+            cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        )  # fmt: skip
+        output, _ = await child.communicate()
+        report = output.decode()
+        (folder / "report.txt").write_text(report)
+        assert child.returncode == 0, report
+        counted = re.search(r"([\d,]+) generated, ([\d,]+) passed", report)
+        assert counted, report
+        assert counted[1] == counted[2]
+        assert int(counted[1].replace(",", "")) >= 20 * COUNT
+
+    return test
+
+
+@pytest.mark.parametrize("role", PHASES)
+def test_every_answer_is_one_of_the_description(role: Role, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is sent."""
+    definitions = tmp_path / "definitions"
+    definitions.mkdir()
+    for name in DEFINITIONS:
+        (definitions / f"{name}.yaml").write_text(text_of(name))
+    patient(monkeypatch)
+    store = f"sqlite:///{tmp_path}/store.db"
+    test = fuzzing(tmp_path, role, token_in(store, role))
+    with_port(tmp_path, test, patience=COUNT * PATIENCE, definitions=str(definitions), store=store)
