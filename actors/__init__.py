@@ -7,6 +7,9 @@
     with Engine.open(...) as engine:            the same, for programs that wait for each answer
         outcome = engine.run("ops.greet", {...})
 
+    with connect("http://host:8420", token) as engine:  the engine of a daemon
+        handle = engine.submit("ops.greet", {...}).get()
+
 Public names are loaded when they are first used, so that `stretto --help` starts at once. `dir()` lists them. The
 errors of definitions and inputs, and the base of all errors, are in `stretto.definitions`.
 """
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from stretto.actors.engine.engine import Engine
     from stretto.actors.engine.submission import EngineStopping, TooManyRuns
     from stretto.actors.files.protected import RefusedFile
+    from stretto.actors.gateway.client import BadUrl, ClientClosed, DaemonUnreachable, RequestRefused
+    from stretto.actors.gateway.remote.engine import BlockingRemoteEngine, RemoteEngine, connect
     from stretto.actors.history.reports import UnknownItem
     from stretto.actors.journal.readers import NoStore
     from stretto.actors.journal.store import CannotOpenStore, InvalidCursor, StoreUnavailable
@@ -43,6 +48,8 @@ else:
             "engine.engine": "Engine",
             "engine.submission": "EngineStopping TooManyRuns",
             "files.protected": "RefusedFile",
+            "gateway.client": "BadUrl ClientClosed DaemonUnreachable RequestRefused",
+            "gateway.remote.engine": "BlockingRemoteEngine RemoteEngine connect",
             "history.reports": "UnknownItem",
             "journal.readers": "NoStore",
             "journal.store": "CannotOpenStore InvalidCursor StoreUnavailable",
@@ -59,9 +66,13 @@ __all__ = [
     "ActionFailed",
     "AddressPolicy",
     "AmbiguousRun",
+    "BadUrl",
     "BlockingEngine",
+    "BlockingRemoteEngine",
     "CannotLoadActions",
     "CannotOpenStore",
+    "ClientClosed",
+    "DaemonUnreachable",
     "DuplicateAction",
     "Engine",
     "EngineStopping",
@@ -75,6 +86,8 @@ __all__ = [
     "NoStore",
     "Outcome",
     "RefusedFile",
+    "RemoteEngine",
+    "RequestRefused",
     "RunHandle",
     "RunNotEnded",
     "RunProgressed",
@@ -84,4 +97,5 @@ __all__ = [
     "UnknownItem",
     "UnknownRun",
     "action",
+    "connect",
 ]

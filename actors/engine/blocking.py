@@ -34,44 +34,15 @@ class RunNotEnded(StrettoError, TimeoutError):
         )
 
 
-class BlockingEngine:
-    """A running engine whose methods wait for their answers. `Engine.open(...)` returns one.
+class BlockingCalls:
+    """The methods that an engine has in process and from elsewhere, each waiting for its answer.
 
-    The methods are those of `Engine`, and raise the same errors. Differences:
-
-    - `run` runs a workflow to its end, and `wait` waits for the end of a submitted run.
-    - `show_run` is the `run` of `Engine`: it returns the report of a stored run.
-
-    At the end of a `with` block the engine waits for the runs in progress and stops. If the block raises, the engine
-    stops at once: with a store, the runs in progress are parked until an engine opens it again. Without one they fail.
-    Several threads can use one engine. An actor must not: it would wait for itself.
-
-    Attributes:
-        proxy: The proxy of the engine's actor, whose methods return futures.
+    Args:
+        proxy: What has the methods, and returns futures.
     """
 
-    def __init__(self, engine: "pykka.ActorRef[Engine]") -> None:
-        self.proxy = engine.proxy()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, raised: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
-        # The engine has stopped already if the block stopped it, or if its store is gone.
-        with contextlib.suppress(pykka.ActorDeadError):
-            try:
-                self.stop(None if raised is None else 0)
-            except KeyboardInterrupt:
-                self.stop(0)
-                raise
-
-    @property
-    def metrics_url(self) -> str | None:
-        """The URL of the metrics endpoint, or None without one."""
-        url: str | None = self._get(self.proxy.metrics_url)
-        return url
+    def __init__(self, proxy: Any) -> None:
+        self.proxy = proxy
 
     def run(
         self,
@@ -133,28 +104,22 @@ class BlockingEngine:
             raise RunNotEnded(run, timeout or 0) from None
         return outcome
 
-    def submit(  # noqa: PLR0913 - keywords, each independent
+    def submit(
         self,
         workflow: str | PathLike[str] | Workflow,
         inputs: Mapping[str, Any] | None = None,
-        watcher: pykka.ActorRef[Any] | None = None,
         *,
         idempotency_key: str | None = None,
         labels: Mapping[str, str] | None = None,
-        origin: Origin = "owner",
     ) -> RunHandle:
         """Start a run, and return its handle once it is accepted. See `Engine.submit`."""
-        future = self.proxy.submit(
-            workflow, inputs, watcher, idempotency_key=idempotency_key, labels=labels, origin=origin
-        )
+        future = self.proxy.submit(workflow, inputs, idempotency_key=idempotency_key, labels=labels)
         handle: RunHandle = self._get(future)
         return handle
 
-    def rerun(
-        self, run_id: str, scope: RerunScope = "everything", task: str | None = None, *, origin: Origin = "owner"
-    ) -> RunHandle:
+    def rerun(self, run_id: str, scope: RerunScope = "everything", task: str | None = None) -> RunHandle:
         """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
-        handle: RunHandle = self._get(self.proxy.rerun(run_id, scope, task, origin=origin))
+        handle: RunHandle = self._get(self.proxy.rerun(run_id, scope, task))
         return handle
 
     def status(self, run_id: str) -> dict[str, Any]:
@@ -194,10 +159,6 @@ class BlockingEngine:
         """Add seconds to the deadline of a run whose workflow has a `timeout`."""
         self._get(self.proxy.extend(run_id, seconds))
 
-    def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> None:
-        """Send an actor `RunProgressed` from now until the run's end. See `Engine.watch`."""
-        self._get(self.proxy.watch(run_id, watcher))
-
     def why(self, run_id: str, task: str | None = None) -> list[dict[str, Any]]:
         """Return why a run, or one of its tasks, is waiting. See `Engine.why`."""
         waits: list[dict[str, Any]] = self._get(self.proxy.why(run_id, task))
@@ -207,27 +168,6 @@ class BlockingEngine:
         """Return what an item in flight has written so far. See `Engine.item_output`."""
         output: dict[str, Any] = self._get(self.proxy.item_output(run_id, task, index))
         return output
-
-    def runs_in_progress(self) -> int:
-        """Return the number of runs in progress."""
-        return int(self._get(self.proxy.runs_in_progress()))
-
-    def run_ids(self) -> tuple[str, ...]:
-        """Return the ids of the runs in progress, sub-workflows included."""
-        return tuple(self._get(self.proxy.run_ids()))
-
-    def items_in_flight(self) -> int:
-        """Return the number of items in flight."""
-        return int(self._get(self.proxy.items_in_flight()))
-
-    def late_results(self) -> int:
-        """Return how many results were dropped because they came after the end of their item."""
-        return int(self._get(self.proxy.late_results()))
-
-    def workflow(self, name: str) -> Workflow:
-        """Return the definition of a ref or a file's path. Raises as `submit` does."""
-        workflow: Workflow = self._get(self.proxy.workflow(name))
-        return workflow
 
     def workflows(self) -> tuple[str, ...]:
         """Return the refs of all known workflows."""
@@ -294,10 +234,99 @@ class BlockingEngine:
         """Delete ended runs from the store, and return their number. See `Engine.prune`."""
         return int(self._get(self.proxy.prune(older_than_seconds, keep)))
 
-    def stop(self, grace: float | None = None) -> None:
-        """Accept no more runs, wait for the runs in progress, then stop everything. See `Engine.stop`."""
-        self._get(self.proxy.stop(grace))
-
     @staticmethod
     def _get(future: Any) -> Any:
         return future.get()
+
+
+class BlockingEngine(BlockingCalls):
+    """A running engine whose methods wait for their answers. `Engine.open(...)` returns one.
+
+    The methods are those of `Engine`, and raise the same errors. Differences:
+
+    - `run` runs a workflow to its end, and `wait` waits for the end of a submitted run.
+    - `show_run` is the `run` of `Engine`: it returns the report of a stored run.
+
+    At the end of a `with` block the engine waits for the runs in progress and stops. If the block raises, the engine
+    stops at once: with a store, the runs in progress are parked until an engine opens it again. Without one they fail.
+    Several threads can use one engine. An actor must not: it would wait for itself.
+
+    Attributes:
+        proxy: The proxy of the engine's actor, whose methods return futures.
+    """
+
+    def __init__(self, engine: "pykka.ActorRef[Engine]") -> None:
+        super().__init__(engine.proxy())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, raised: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        # The engine has stopped already if the block stopped it, or if its store is gone.
+        with contextlib.suppress(pykka.ActorDeadError):
+            try:
+                self.stop(None if raised is None else 0)
+            except KeyboardInterrupt:
+                self.stop(0)
+                raise
+
+    @property
+    def metrics_url(self) -> str | None:
+        """The URL of the metrics endpoint, or None without one."""
+        url: str | None = self._get(self.proxy.metrics_url)
+        return url
+
+    def submit(  # noqa: PLR0913 - keywords, each independent
+        self,
+        workflow: str | PathLike[str] | Workflow,
+        inputs: Mapping[str, Any] | None = None,
+        watcher: pykka.ActorRef[Any] | None = None,
+        *,
+        idempotency_key: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        origin: Origin = "owner",
+    ) -> RunHandle:
+        """Start a run, and return its handle once it is accepted. See `Engine.submit`."""
+        future = self.proxy.submit(
+            workflow, inputs, watcher, idempotency_key=idempotency_key, labels=labels, origin=origin
+        )
+        handle: RunHandle = self._get(future)
+        return handle
+
+    def rerun(
+        self, run_id: str, scope: RerunScope = "everything", task: str | None = None, *, origin: Origin = "owner"
+    ) -> RunHandle:
+        """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
+        handle: RunHandle = self._get(self.proxy.rerun(run_id, scope, task, origin=origin))
+        return handle
+
+    def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> None:
+        """Send an actor `RunProgressed` from now until the run's end. See `Engine.watch`."""
+        self._get(self.proxy.watch(run_id, watcher))
+
+    def runs_in_progress(self) -> int:
+        """Return the number of runs in progress."""
+        return int(self._get(self.proxy.runs_in_progress()))
+
+    def run_ids(self) -> tuple[str, ...]:
+        """Return the ids of the runs in progress, sub-workflows included."""
+        return tuple(self._get(self.proxy.run_ids()))
+
+    def items_in_flight(self) -> int:
+        """Return the number of items in flight."""
+        return int(self._get(self.proxy.items_in_flight()))
+
+    def late_results(self) -> int:
+        """Return how many results were dropped because they came after the end of their item."""
+        return int(self._get(self.proxy.late_results()))
+
+    def workflow(self, name: str) -> Workflow:
+        """Return the definition of a ref or a file's path. Raises as `submit` does."""
+        workflow: Workflow = self._get(self.proxy.workflow(name))
+        return workflow
+
+    def stop(self, grace: float | None = None) -> None:
+        """Accept no more runs, wait for the runs in progress, then stop everything. See `Engine.stop`."""
+        self._get(self.proxy.stop(grace))

@@ -1,11 +1,15 @@
 """A gateway for tests: a real socket in a folder, a real port, and an engine behind it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import queue
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
+import pykka
 
 from stretto.actors import Engine
 from stretto.actors.dispatch.asyncio_bridge import call
@@ -23,7 +27,40 @@ def with_gateway(folder: Path, test: Callable[[Client], Awaitable[None]], **sett
 
 def with_port(folder: Path, test: Callable[[Client, str], Awaitable[None]], **settings: Any) -> None:
     """Run a test as `with_gateway` does. It also gets the URL of the gateway's port."""
+    _with_engine(folder, lambda opened: test(opened.client, opened.url), settings)
 
+
+class Opened(NamedTuple):
+    """A gateway that listens: a client of its socket, the URL of its port, and its engine."""
+
+    client: Client
+    url: str
+    engine: pykka.ActorRef[Engine]
+
+
+@contextmanager
+def opened_gateway(folder: Path, **settings: Any) -> Iterator[Opened]:
+    """Run a gateway and its engine in another thread, for a test that waits itself."""
+    told: queue.SimpleQueue[tuple[Opened, asyncio.AbstractEventLoop, asyncio.Event]] = queue.SimpleQueue()
+
+    async def hold(opened: Opened) -> None:
+        leave = asyncio.Event()
+        told.put((opened, asyncio.get_running_loop(), leave))
+        await leave.wait()
+
+    thread = threading.Thread(target=_with_engine, args=(folder, hold, settings))
+    thread.start()
+    try:
+        opened, loop, leave = told.get(timeout=PATIENCE)
+        try:
+            yield opened
+        finally:
+            loop.call_soon_threadsafe(leave.set)
+    finally:
+        thread.join()
+
+
+def _with_engine(folder: Path, test: Callable[[Opened], Awaitable[None]], settings: dict[str, Any]) -> None:
     async def fine() -> Check:
         return Check(well=True, reason="fine")
 
@@ -34,7 +71,7 @@ def with_port(folder: Path, test: Callable[[Client, str], Awaitable[None]], **se
         port, url = open_port("127.0.0.1", 0)
         await gateway.start(file.open(), port)
         try:
-            await test(Client(f"unix://{folder}/s"), url)
+            await test(Opened(Client(f"unix://{folder}/s"), url, engine))
         finally:
             await call(engine, Engine.stop, 0)
             await gateway.stop()
