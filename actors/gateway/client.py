@@ -55,7 +55,7 @@ class AnswerLost(DaemonUnreachable):
 
 
 class ClientClosed(StrettoError):
-    """The client has been closed. What it had asked for may have been done."""
+    """The client has been closed. The daemon may have done what was asked."""
 
     code = "client_closed"
 

@@ -38,7 +38,10 @@ class Page(NamedTuple):
     names: tuple[tuple[str, str], ...]
 
 
-ENGINE = ("BlockingEngine", "Engine", "RunHandle", "Outcome", "RunProgressed", "AddressPolicy")
+ENGINE = (
+    "BlockingEngine", "Engine", "connect", "RemoteEngine", "BlockingRemoteEngine", "RunHandle", "Outcome",
+    "RunProgressed", "AddressPolicy",
+)  # fmt: skip
 
 
 def pages() -> tuple[Page, ...]:

@@ -92,7 +92,7 @@ def _checked(token: str, where: str) -> str:
 
 
 def _read_private(path: Path) -> str:
-    """Return the text of a file that nobody but its owner can use."""
+    """Return the text of a file that only its owner can use."""
     try:
         return read_bytes(path, partial(_check_mode, path)).decode()
     except OSError as error:

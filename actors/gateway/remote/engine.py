@@ -98,7 +98,7 @@ class RemoteEngine:
         self.close()
 
     def close(self) -> None:
-        """Close all connections and end all threads. What is waited for raises `ClientClosed`; runs continue."""
+        """Close all connections and end all threads. Futures without an answer raise `ClientClosed`; runs continue."""
         self._calls.close()
 
     def blocking(self) -> "BlockingRemoteEngine":
@@ -266,7 +266,7 @@ class BlockingRemoteEngine(BlockingCalls):
         self.close()
 
     def close(self) -> None:
-        """Close all connections and end all threads. What is waited for raises `ClientClosed`; runs continue."""
+        """Close all connections and end all threads. Futures without an answer raise `ClientClosed`; runs continue."""
         self.proxy.close()
 
 
