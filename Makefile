@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # What Stretto itself needs, without the tools of its developers.
 RUNTIME := $(VENV)/.runtime
+# And what the examples need.
+EXAMPLES := $(VENV)/.examples
 PACKAGES := actors definitions metrics
 # Half of the tests wait for a process or a disk: two at a time for each core.
 WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
@@ -12,24 +14,32 @@ WORKERS ?= $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 # The interpreters of `make test-all`; one that is not there is left out with a word.
 PYTHONS ?= python3.11 python3.12 python3.13
 
-.PHONY: help demo test test-fast test-all check docs perf perf-quick perf-peers format clean
+.PHONY: help demo example test test-fast test-all check docs perf perf-quick perf-peers format clean
 .DELETE_ON_ERROR:
 
 $(STAMP): setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	touch $@ $(RUNTIME)
+	touch $@ $(RUNTIME) $(EXAMPLES)
 
 $(RUNTIME): setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
+$(EXAMPLES): setup.cfg pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[examples]'
+	touch $@ $(RUNTIME)
+
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUNTIME)  ## the same fan-out over an empty context and over 50 MB, killed half way and resumed
 	$(BIN)/python docs/examples/demo.py
+
+example: $(EXAMPLES)  ## a job of docs/examples/README.md, with servers of its own: make example JOB=mails
+	$(BIN)/python docs/examples/playground.py $(JOB) $(SIZE) $(OPTIONS)
 
 test: $(STAMP)  ## all tests, on all cores
 	$(BIN)/python -m pytest -n $(WORKERS)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from stretto.actors.gateway.client import BadUrl, ClientClosed, DaemonUnreachable, RequestRefused
     from stretto.actors.gateway.remote.engine import BlockingRemoteEngine, RemoteEngine, connect
     from stretto.actors.history.reports import UnknownItem
+    from stretto.actors.journal.audit import Requester
     from stretto.actors.journal.readers import NoStore
     from stretto.actors.journal.store import CannotOpenStore, InvalidCursor, StoreUnavailable
     from stretto.actors.outcome import AmbiguousRun, Outcome, RunHandle, RunWasParked, UnknownRun
@@ -51,6 +52,7 @@ else:
             "gateway.client": "BadUrl ClientClosed DaemonUnreachable RequestRefused",
             "gateway.remote.engine": "BlockingRemoteEngine RemoteEngine connect",
             "history.reports": "UnknownItem",
+            "journal.audit": "Requester",
             "journal.readers": "NoStore",
             "journal.store": "CannotOpenStore InvalidCursor StoreUnavailable",
             "outcome": "AmbiguousRun Outcome RunHandle RunWasParked UnknownRun",
@@ -88,6 +90,7 @@ __all__ = [
     "RefusedFile",
     "RemoteEngine",
     "RequestRefused",
+    "Requester",
     "RunHandle",
     "RunNotEnded",
     "RunProgressed",

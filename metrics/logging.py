@@ -268,6 +268,7 @@ def _rendering_processors(stream: TextIO, style: Style) -> list[Processor]:
         return [
             structlog.processors.format_exc_info,
             _mask,
+            _make_printable,
             structlog.dev.ConsoleRenderer(
                 colors=terminal and not os.environ.get("NO_COLOR"),
                 # The default prints local variables, which may hold secrets, if Rich is installed.
@@ -291,6 +292,16 @@ def _drop_marks_of_other_handlers(_logger: object, _method: str, event: EventDic
     # fields, because logging refuses them as `extra`.
     event.pop("message", None)
     event.pop("asctime", None)
+    return event
+
+
+def _make_printable(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Replace what could command a terminal in texts. The renderer shows all other values by their repr."""
+    for field, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[field] = "".join(
+                each if each.isprintable() or each in "\n\t" else "\N{REPLACEMENT CHARACTER}" for each in value
+            )
     return event
 
 

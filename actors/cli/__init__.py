@@ -6,6 +6,7 @@ import click
 
 from stretto.actors.cli.lazy import LazyGroup
 from stretto.actors.cli.support.exit_codes import INTERRUPTED, end_process
+from stretto.actors.cli.support.lean_imports import hide_rich
 
 COMMANDS = {
     "run": "Run WORKFLOW, a ref or the path of a file, and print its output.",
@@ -15,6 +16,8 @@ COMMANDS = {
     "rehearse": "Run workflows with scripted results instead of actions, on virtual time.",
     "serve": "Run the daemon, until a signal stops it.",
     "store": "Check, back up and upgrade a store of runs, or make its key.",
+    "tokens": "Make, list and revoke the tokens with which clients use a daemon.",
+    "audit": "Show who asked a daemon for which change.",
     "config": "Show the daemon's settings.",
     "graph": "Draw the tasks and transitions of WORKFLOW, a ref or the path of a file.",
     "actions": "List the actions that workflows can call, or show one.",
@@ -28,6 +31,7 @@ class _Main(LazyGroup):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command. Ctrl-C ends it with the exit code that shells expect (click's own is 1)."""
+        hide_rich()
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:

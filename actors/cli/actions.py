@@ -6,6 +6,7 @@ import click
 
 from stretto.actors.cli.support.action_options import ACTIONS, PACKS, load_or_exit
 from stretto.actors.cli.support.exit_codes import USAGE, give_up
+from stretto.actors.cli.support.printable import echo_json, echo_lines
 
 if TYPE_CHECKING:
     from stretto.actors.actions import Action, ActionParameter
@@ -27,11 +28,11 @@ def list_actions(as_json: bool, actions: tuple[str, ...], packs: tuple[str, ...]
     registry = load_or_exit(actions=actions, packs=packs).actions
     found = [registry.get(ref) for ref in registry.refs()]
     if as_json:
-        _print_json([_described(each) for each in found])
+        echo_json([_described(each) for each in found], indent=2)
         return
     width = max((len(each.ref) for each in found), default=0)
     for each in found:
-        click.echo(f"{each.ref.ljust(width)}  {each.description}".rstrip())
+        echo_lines(f"{each.ref.ljust(width)}  {each.description}".rstrip())
 
 
 @actions.command("show")
@@ -49,15 +50,15 @@ def show_action(ref: str, as_json: bool, actions: tuple[str, ...], packs: tuple[
     except StrettoError as error:
         give_up(str(error), USAGE)
     if as_json:
-        _print_json(_described(shown))
+        echo_json(_described(shown), indent=2)
         return
-    click.echo(f"{shown.ref}\n  {shown.description}\n\nruns: {shown.runner}\ncode: {shown.place}")
+    echo_lines(f"{shown.ref}\n  {shown.description}\n\nruns: {shown.runner}\ncode: {shown.place}")
     if shown.parameters or shown.takes_anything:
         click.echo("input:")
     for parameter in shown.parameters:
-        click.echo(f"  {parameter.name}: {_type(parameter)}")
+        echo_lines(f"  {parameter.name}: {_type(parameter)}")
         if parameter.description:
-            click.echo(f"      {parameter.description}")
+            echo_lines(f"      {parameter.description}")
     if shown.takes_anything:
         click.echo("  (anything else)" if shown.parameters else "  (anything)")
 
@@ -91,9 +92,3 @@ def _described(action: "Action") -> dict[str, Any]:
             for parameter in action.parameters
         },
     }
-
-
-def _print_json(value: Any) -> None:
-    import msgspec
-
-    click.echo(msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2))

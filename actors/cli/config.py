@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from stretto.actors.cli.support.exit_codes import USAGE, give_up
+from stretto.actors.cli.support.printable import echo_json, echo_lines
 
 _PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):.*@")
 """A URL's password, up to the last @: one that was not percent-encoded may contain others."""
@@ -38,13 +39,13 @@ def show(file: str | None, as_json: bool) -> None:  # noqa: FBT001 - a command l
             origin = effective.origins.get(f"{section}.{key}", "default")
             shown.setdefault(section, {})[key] = {"value": _hide_password(value), "from": origin}
     if as_json:
-        click.echo(msgspec.json.encode(shown))
+        echo_json(shown)
         return
     for section, settings in shown.items():
         click.echo(f"{section}:")
         for key, setting in settings.items():
             value = msgspec.json.encode(setting["value"]).decode()
-            click.echo(f"  {key}: {value}  # {setting['from']}")
+            echo_lines(f"  {key}: {value}  # {setting['from']}")
 
 
 def _hide_password(value: Any) -> Any:

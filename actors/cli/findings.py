@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from stretto.actors.cli.support.exit_codes import give_up
+from stretto.actors.cli.support.printable import printable
 
 if TYPE_CHECKING:
     from stretto.definitions.errors import Finding
@@ -82,13 +83,6 @@ def colour() -> bool | None:
     return False if os.environ.get("NO_COLOR") else None
 
 
-def printable(text: str) -> str:
-    """Return a text without characters that move a terminal's cursor or change its colour."""
-    return "".join(
-        each if each.isprintable() else " " if each == "\t" else "\N{REPLACEMENT CHARACTER}" for each in text
-    )
-
-
 def framed(finding: "Finding", sources: SourceLines | None = None) -> str:
     """Return a finding as lines: its message, its place, the source line, and the remedy."""
     return "\n".join(_frame(finding, (sources or SourceLines()).of(finding.place.file))) + "\n"
@@ -101,7 +95,7 @@ def _frame(finding: "Finding", lines: list[str]) -> Iterator[str]:
     yield f"{title}: {click.style(printable(finding.message), bold=True)}"
     margin = " " * len(str(place.line))
     bar = click.style("|", fg="blue")
-    yield f"{margin}{click.style('-->', fg='blue')} {place}"
+    yield f"{margin}{click.style('-->', fg='blue')} {printable(str(place))}"
     if place.line <= len(lines) and lines[place.line - 1].strip():
         source, indent, width = _shown(lines[place.line - 1], place.column - 1)
         yield f"{margin} {bar}"

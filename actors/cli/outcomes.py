@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-import click
+from stretto.actors.cli.support.printable import echo_json, echo_lines
 
 if TYPE_CHECKING:
     from stretto.actors.outcome import Outcome
@@ -13,8 +13,6 @@ def print_outcome(run_id: str, workflow: str, outcome: "Outcome", *, as_json: bo
 
     Of a successful run, the errors that it tolerated are one line.
     """
-    import msgspec
-
     from stretto.actors.history import error_lines, tolerated_lines
 
     if as_json:
@@ -25,10 +23,10 @@ def print_outcome(run_id: str, workflow: str, outcome: "Outcome", *, as_json: bo
             "output": outcome.output,
             "errors": outcome.errors,
         }
-        click.echo(msgspec.json.encode(shown))
+        echo_json(shown)
         return
-    click.echo(f"run {run_id} of {workflow}: {outcome.status}", err=True)
+    echo_lines(f"run {run_id} of {workflow}: {outcome.status}", err=True)
     for line in (tolerated_lines if outcome.status == "succeeded" else error_lines)(outcome.errors):
-        click.echo(f"  {line}", err=True)
+        echo_lines(f"  {line}", err=True)
     if outcome.output is not None:
-        click.echo(msgspec.json.format(msgspec.json.encode(outcome.output), indent=2))
+        echo_json(outcome.output, indent=2)

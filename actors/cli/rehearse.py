@@ -18,6 +18,7 @@ from stretto.actors.cli.support.action_options import (
     expression_limits,
 )
 from stretto.actors.cli.support.exit_codes import FAILED, USAGE, give_up
+from stretto.actors.cli.support.printable import echo_json, echo_lines, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -117,7 +118,6 @@ class _Given:
 
 
 def _rehearse_one(name: str, rehearser: "Rehearser", script: "Scripted", given: _Given) -> NoReturn:
-    import msgspec
 
     from stretto.actors.rehearsal import Rehearsal, rehearsal_object, transcript_lines, why_unused
     from stretto.definitions.errors import InvalidDefinition, StrettoError
@@ -136,29 +136,27 @@ def _rehearse_one(name: str, rehearser: "Rehearser", script: "Scripted", given: 
     except StrettoError as error:
         give_up(str(error), USAGE)
     if given.as_json:
-        click.echo(msgspec.json.encode(rehearsal_object(workflow.ref, rehearsed)))
+        echo_json(rehearsal_object(workflow.ref, rehearsed))
     else:
         _show_rehearsed(transcript_lines(workflow.ref, rehearsed), rehearsed)
     for number in rehearsed.unused:
         why = why_unused(script.rules[number], workflow)
-        click.echo(f"stretto: {script.places[number]}: warning: rule {number + 1} never matched{why}", err=True)
+        echo_lines(f"stretto: {script.places[number]}: warning: rule {number + 1} never matched{why}", err=True)
     for reason in rehearsed.refused:
-        click.echo(f"stretto: warning: a request was refused: {reason}", err=True)
+        echo_lines(f"stretto: warning: a request was refused: {reason}", err=True)
     sys.exit(0 if rehearsed.status == "succeeded" else FAILED)
 
 
 def _show_rehearsed(shown: "Iterable[str]", rehearsed: "Rehearsed") -> None:
-    import msgspec
 
     from stretto.actors.history import error_lines
 
-    click.echo("\n".join(shown))
+    echo_lines("\n".join(shown))
     if rehearsed.errors:
-        click.echo("\nerrors:\n" + "\n".join(f"  {line}" for line in error_lines(rehearsed.errors)))
+        echo_lines("\nerrors:\n" + "\n".join(f"  {line}" for line in error_lines(rehearsed.errors)))
     if rehearsed.output is not None:
-        click.echo(
-            f"\noutput:\n{msgspec.json.format(msgspec.json.encode(rehearsed.masked(rehearsed.output))).decode()}"
-        )
+        click.echo("\noutput:")
+        echo_json(rehearsed.masked(rehearsed.output), indent=2)
 
 
 def _script(name: str | None) -> "Scripted":
@@ -187,7 +185,6 @@ def _is_of_rehearsals(name: str) -> bool:
 
 
 def _judge(names: "Sequence[str]", rehearser: "Rehearser", *, as_json: bool) -> NoReturn:
-    import msgspec
 
     from stretto.actors.locating import exists
     from stretto.actors.rehearsal import judge, rehearsals_in
@@ -206,7 +203,7 @@ def _judge(names: "Sequence[str]", rehearser: "Rehearser", *, as_json: bool) -> 
     failed = sum(not verdict.passed for verdict in verdicts)
     if as_json:
         objects = [_as_object(verdict) for verdict in verdicts]
-        click.echo(msgspec.json.encode({"passed": len(verdicts) - failed, "failed": failed, "rehearsals": objects}))
+        echo_json({"passed": len(verdicts) - failed, "failed": failed, "rehearsals": objects})
     else:
         counted = f"{len(verdicts):,} rehearsal{'' if len(verdicts) == 1 else 's'}"
         summary = f"{counted}: {failed:,} failed" if failed else f"{counted}: all as expected"
@@ -216,11 +213,11 @@ def _judge(names: "Sequence[str]", rehearser: "Rehearser", *, as_json: bool) -> 
 
 def _show(verdict: "Verdict") -> None:
     word = click.style("pass", fg="green") if verdict.passed else click.style("FAIL", fg="red", bold=True)
-    shown = [f"{word} {verdict.path}"]
-    shown += [f"  {problem}" for problem in verdict.problems]
+    shown = [f"{word} {printable(str(verdict.path))}"]
+    shown += [f"  {printable(line)}" for problem in verdict.problems for line in problem.split("\n")]
     for difference in verdict.differences:
-        shown.append(f"  {difference.what}:")
-        shown += [f"    {_painted(line)}" for line in difference.diff()]
+        shown.append(f"  {printable(difference.what)}:")
+        shown += [f"    {_painted(printable(line))}" for line in difference.diff()]
     click.echo("\n".join(shown), color=colour())
 
 

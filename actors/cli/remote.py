@@ -9,11 +9,12 @@ import click
 
 from stretto.actors.cli.inputs import inputs_of
 from stretto.actors.cli.outcomes import print_outcome
-from stretto.actors.cli.progress import Watching, watching
+from stretto.actors.cli.progress.modes import Mode, Watching, watching
 from stretto.actors.cli.support.client_tokens import client_of
 from stretto.actors.cli.support.daemon_events import Interrupted, answers_and_interrupts
 from stretto.actors.cli.support.error_exits import exiting_on_errors
 from stretto.actors.cli.support.exit_codes import FAILED, INTERRUPTED, USAGE, give_up
+from stretto.actors.cli.support.printable import echo_lines
 from stretto.actors.gateway import Client, DaemonUnreachable, RequestRefused
 from stretto.actors.operations import Accepted, Cancel, Definition, Describe, Described, Ended, Progress, Submit
 from stretto.actors.outcome import Outcome
@@ -31,6 +32,7 @@ class Wanted:
     inputs: str | None
     as_json: bool
     detach: bool
+    progress: Mode | None
     log_level: str | None
     idempotency_key: str | None = None
     labels: dict[str, str] | None = None
@@ -60,9 +62,9 @@ def _run(client: Client, wanted: Wanted) -> int:
         accepted = client.ask(submit)
         if not isinstance(accepted, Accepted):
             raise DaemonUnreachable(f"the daemon at {client.url} sent an unexpected answer: {accepted!r:.100}")
-        click.echo(accepted.run)
+        echo_lines(accepted.run)
         return 0
-    with watching(wanted.log_level) as view:
+    with watching(wanted.progress, wanted.log_level) as view:
         accepted, ended, interrupted = _follow(client, submit, view)
     if interrupted:
         raise KeyboardInterrupt

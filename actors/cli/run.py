@@ -2,7 +2,7 @@
 
 import sys
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import click
 
@@ -21,10 +21,13 @@ from stretto.actors.cli.support.action_options import (
 )
 from stretto.actors.cli.support.client_tokens import TOKEN_FILE
 from stretto.actors.cli.support.exit_codes import FAILED, INTERRUPTED, USAGE, give_up
+from stretto.actors.cli.support.progress_option import PROGRESS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
+    from stretto.actors.cli.progress.modes import Mode, Watching
     from stretto.actors.outcome import Outcome, RunHandle
 
 STOP_SECONDS = 2.0
@@ -52,6 +55,7 @@ STOP_SECONDS = 2.0
 )  # fmt: skip
 @click.option("--resume", metavar="RUN", help="With --store: continue this interrupted run instead of a new one.")
 @click.option("--idempotency-key", metavar="KEY", help="If a run was started with this KEY, follow that one instead.")
+@PROGRESS
 @click.option(
     "--log-level",
     metavar="LEVEL",
@@ -75,6 +79,7 @@ def run(
     labels: dict[str, str] | None,
     resume: str | None,
     idempotency_key: str | None,
+    progress: "Mode | None",
     log_level: str | None,
 ) -> None:
     """Run WORKFLOW, a ref or the path of a file, and print its output.
@@ -87,7 +92,10 @@ def run(
     --resume follows one of these instead: a run whose process was interrupted. RUN is its id, the first or last 6 or
     more digits of it, or @latest. Give the --actions and --packs that it needs.
     """
+    from stretto.actors.cli.progress.above import Above
+    from stretto.actors.cli.progress.modes import watching
     from stretto.actors.cli.support.error_exits import code_of
+    from stretto.actors.cli.support.printable import printable_lines
     from stretto.actors.cli.support.run_logging import log_run
     from stretto.actors.engine import Engine
     from stretto.actors.runners import capture_prints
@@ -109,12 +117,15 @@ def run(
             if definitions or actions or packs or pack_config or keystore or store or store_key:
                 own = "--definitions, --actions, --packs, --pack-config, --keystore, --store and --store-key"
                 raise click.UsageError(f"{own} are the daemon's own settings: leave them out here")
-            wanted = Wanted(workflow, assignments, inputs, as_json, detach, log_level, idempotency_key, labels)
+            wanted = Wanted(
+                workflow, assignments, inputs, as_json, detach, progress, log_level, idempotency_key, labels
+            )
             run_at_daemon(daemon, token_file, wanted)
         _check_alone(store, of_a_daemon=detach or token_file, of_a_store=store_key or idempotency_key)
         prepare = partial(_new_run, workflow, inputs, assignments, idempotency_key, labels)
+    prints = Above(sys.stderr, printable_lines if sys.stderr.isatty() else str)
     # Until the process ends: standard output is for the outcome, also if a function still runs then.
-    capture_prints(echo=sys.stderr)
+    capture_prints(echo=cast("TextIO", prints))
     try:
         engine = Engine.start(
             definitions=definitions, actions=actions, packs=packs, pack_config=pack_config, keystore=keystore,
@@ -123,21 +134,24 @@ def run(
         ).proxy()  # fmt: skip
     except StrettoError as error:
         give_up(str(error), code_of(error))  # without source lines: those of a keystore are secret
-    handle, outcome = _followed(engine, prepare, log_level, store)
+    handle, outcome = _followed(engine, prepare, watching(progress, log_level, prints), store)
     _stop(engine)
     print_outcome(handle.id, handle.workflow, outcome, as_json=as_json)
     sys.exit(0 if outcome.status == "succeeded" else FAILED)
 
 
 def _followed(
-    engine: Any, prepare: "Callable[[Any], Callable[[Any], RunHandle]]", log_level: str | None, store: str | None
+    engine: Any,
+    prepare: "Callable[[Any], Callable[[Any], RunHandle]]",
+    watching: "AbstractContextManager[Watching]",
+    store: str | None,
 ) -> "tuple[RunHandle, Outcome]":
     """Return the handle and outcome of a run. An error stops the engine and ends the process."""
     from stretto.actors.cli.support.error_exits import code_of
     from stretto.definitions.errors import InvalidDefinition, StrettoError
 
     try:
-        return _follow(engine, prepare(engine), log_level)
+        return _follow(engine, prepare(engine), watching)
     except InvalidDefinition as error:
         _stop(engine)
         give_up_with_findings("the definition cannot be used", error.findings, FAILED)
@@ -211,11 +225,18 @@ def _new_run(
 
 def _continued_run(run_id: str, engine: Any) -> "Callable[[Any], RunHandle]":
     """Return what follows a run that the engine recovers, and resumes it if it is paused: a function of the view."""
+    from contextlib import suppress
+    from datetime import UTC, datetime
+
+    from stretto.actors.cli.progress.pace import past_of
+    from stretto.definitions.conductor import IllegalTransition
 
     def follow(view: Any) -> "RunHandle":
         handle: RunHandle = engine.handle(run_id).get()
         if view is not None:
-            engine.watch(run_id, view).get()
+            view.tell(past_of(engine.run(run_id).get(), datetime.now(UTC)))
+            with suppress(IllegalTransition):  # it has ended
+                engine.watch(run_id, view).get()
         if engine.status(run_id).get()["status"] == "paused":
             engine.resume(run_id).get()
         return handle
@@ -223,16 +244,17 @@ def _continued_run(run_id: str, engine: Any) -> "Callable[[Any], RunHandle]":
     return follow
 
 
-def _follow(engine: Any, begin: "Callable[[Any], RunHandle]", log_level: str | None) -> "tuple[RunHandle, Outcome]":
+def _follow(
+    engine: Any, begin: "Callable[[Any], RunHandle]", watching: "AbstractContextManager[Watching]"
+) -> "tuple[RunHandle, Outcome]":
     """Begin the run and wait for its outcome. Ctrl-C cancels the run by its policy. A second one stops at once.
 
     `begin` takes the view. If the run has not ended then, the second one's `KeyboardInterrupt` has its id.
     """
-    from stretto.actors.cli.progress import watching
     from stretto.actors.cli.support.interrupts import held_back, wait_for
 
     handle: RunHandle | None = None
-    with watching(log_level) as shown:
+    with watching as shown:
         try:
             # Progress may arrive before the handle, and without the handle the run cannot be cancelled.
             with held_back():

@@ -58,7 +58,8 @@ class Daemon:
 
     def __init__(self, settings: Settings, config: str | None = None) -> None:
         self._settings = settings
-        self._protected: tuple[str, ...] = () if config is None else (config,)
+        own = (config, settings.serve.tokens_file)
+        self._protected: tuple[str, ...] = tuple(path for path in own if path is not None)
         self._state = "starting"
         self._events: asyncio.Queue[signal.Signals | None] = asyncio.Queue()
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -96,7 +97,10 @@ class Daemon:
             stack.enter_context(self._collector.running())
             port, url = open_port(serve.host, serve.port)
             stack.callback(_close, port)
-            gateway = Gateway(self._engine, {"/healthz": self._health, "/readyz": self._readiness}, serve.hosts)
+            tokens_file = None if serve.tokens_file is None else Path(serve.tokens_file)
+            gateway = Gateway(
+                self._engine, {"/healthz": self._health, "/readyz": self._readiness}, serve.hosts, tokens_file
+            )
             await gateway.start(listener, port)
             if (interval := interval_asked_for()) is not None:
                 ask = partial(call, self._engine, Engine.runs_in_progress)
@@ -127,6 +131,7 @@ class Daemon:
             pack_config=engine.pack_config, keystore=engine.keystore,
             rendered_commands=self._settings.core_local.rendered_cmd,
             store_key=engine.store_key, retain_days=engine.retain_days, retain_runs=engine.retain_runs,
+            retain_audit_days=self._settings.audit.retain_days,
             protected=self._protected, expression_limits=self._settings.expressions.as_limits(),
             files_read=self._settings.files.read, files_write=self._settings.files.write,
         )  # fmt: skip

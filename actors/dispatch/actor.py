@@ -177,21 +177,20 @@ class DispatchedActor(pykka.Actor):
         self._abandon()
         raise pykka.ActorDeadError("the dispatcher is stopped")
 
-    def _take_turn(self, limit: int) -> bool:  # noqa: C901 - a call for each message would cost a percent of an item
-        """Handle up to `limit` messages. Return True if more wait and the claim was kept for another turn."""
+    def _take_turn(self, limit: int, began: float) -> bool:  # noqa: C901 - a call for each message would cost a percent of an item
+        """Handle up to `limit` messages of a turn that `began` on the monotonic clock.
+
+        Return True if more wait and the claim was kept for another turn.
+        """
         mailbox = self.actor_inbox
         if not mailbox.begun:
             mailbox.begun = True
             if self._starts:
                 self._begin()
-        waiting, handled, stopping, ends_at = mailbox.waiting, 0, False, 0.0
+        waiting, handled, stopping, ends_at = mailbox.waiting, 0, False, began + MAX_TURN_SECONDS
         while waiting and handled < limit and not mailbox.stopped:
-            # Every other message: most items have only one, and the clock costs a percent of an item.
-            if handled & 1:
-                now = monotonic()
-                ends_at = ends_at or now + MAX_TURN_SECONDS
-                if now >= ends_at:
-                    break
+            if handled and monotonic() >= ends_at:
+                break
             received = message = waiting.popleft()
             reply = None
             if type(received) is Envelope:

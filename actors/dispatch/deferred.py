@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -162,7 +163,8 @@ class _ForwardingFuture(pykka.Future[Any]):
         self._answer.resolve(value)
 
     def set_exception(self, exc_info: Any = None) -> None:
-        error = exc_info[1]
+        # An actor with a thread of its own passes nothing: it calls this where it handles the exception.
+        error: Any = sys.exc_info()[1] if exc_info is None else exc_info[1]
         if self._dead_error is not None and isinstance(error, pykka.ActorDeadError):
             error = self._dead_error
         self._answer.fail(error)

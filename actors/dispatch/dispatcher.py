@@ -148,7 +148,7 @@ class Dispatcher:
         """Run a turn of the lane's first actor, and further turns of the lane while no other one is ready."""
         right_of_way, ready, others, parallel = self.right_of_way, lane.ready, self._ready, self._size > 1
         while True:
-            self._turns_began[number] = time.monotonic()
+            self._turns_began[number] = began = time.monotonic()
             if right_of_way.taken:
                 right_of_way.wait()
             try:
@@ -160,7 +160,7 @@ class Dispatcher:
             # Another thread may serve the lane meanwhile.
             left = parallel and not ready.empty() and self._requeue(lane)
             try:
-                if actor._take_turn(self._turn) and not actor.actor_inbox.submit(actor):
+                if actor._take_turn(self._turn, began) and not actor.actor_inbox.submit(actor):
                     actor._abandon()
             except BaseException:
                 # A turn catches the exceptions of actors. This one is of a log handler, so it cannot be logged.

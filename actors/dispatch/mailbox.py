@@ -16,7 +16,7 @@ from pykka._envelope import Envelope
 from pykka.messages import _ActorStop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 
 from stretto.actors.dispatch.deferred import Deferred, answer, answer_error
@@ -131,6 +131,10 @@ class Mailbox(Generic[OwnerT]):
         """Remove and return the oldest message. Raises IndexError if there is none."""
         message = self.waiting.popleft()
         return message if isinstance(message, Envelope) else Envelope(message)
+
+    def put_back(self, messages: Sequence[object]) -> None:
+        """Put messages that want no answer before all others, in their order. Only the owner may, in its turn."""
+        self.waiting.extendleft(reversed(messages))
 
     def empty(self) -> bool:
         """Return whether no message waits."""

@@ -6,9 +6,10 @@
                           |       |       |     |
     watcher thread      looks   looks   looks  raises in the guarded thread
 
-The watcher looks at the armed calls ten times per limit. If the same piece of work runs at eleven further looks in a
-row, the call is broken off. Looks are counted, not seconds, so that a process that was suspended breaks off nothing.
-While no call is armed, the watcher sleeps without a timeout.
+The watcher looks at the armed calls ten times per limit. If the same piece of work has used the limit of CPU time since
+the first look at it, the call is broken off. It is the time of the thread alone, so that nothing is broken off because
+the machine is busy with other things, or because the process was suspended. While no call is armed, the watcher sleeps
+without a timeout.
 
 Only pure functions may be guarded: the exception may come after any step of theirs.
 """
@@ -81,17 +82,23 @@ class _GuardedThread:
         fresh: Whether a call has begun since the last look.
         broken: The work because of which the call was broken off, or None.
         work: The work that ran at the last look.
-        looks: At how many further looks in a row it ran.
+        began: The CPU time of the thread at the first look at that work, in seconds.
     """
 
-    __slots__ = ("armed", "broken", "fresh", "ident", "looks", "work")
+    __slots__ = ("armed", "began", "broken", "fresh", "ident", "work")
 
     def __init__(self, ident: int) -> None:
         self.ident = ident
         self.armed = self.fresh = False
         self.broken: Any = None
         self.work: Any = None
-        self.looks = 0
+        self.began = 0.0
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of the thread, which has to be alive; a clock on systems that do not tell it."""
+        if not hasattr(time, "pthread_getcpuclockid"):
+            return time.monotonic()
+        return time.clock_gettime(time.pthread_getcpuclockid(self.ident))
 
 
 class TimeGuard:
@@ -104,7 +111,7 @@ class TimeGuard:
         """Guard nothing yet.
 
         Args:
-            seconds: How long one piece of work may run. It is broken off up to two fifths of that later.
+            seconds: The CPU time that one piece of work may use. It is broken off up to two fifths of that later.
             find: Finds the piece of work that a thread runs. It is called on the watcher's thread.
         """
         self.seconds = seconds
@@ -211,14 +218,14 @@ class TimeGuard:
         """Break a call off if it is time. Return whether a call is in progress, or was since the last look."""
         if thread.fresh or not thread.armed:
             lively, thread.fresh = thread.fresh, False
-            thread.work, thread.looks = None, 0
+            thread.work = None
             return lively
         work = thread.broken or self._find(thread.ident)
         if work is None or work is not thread.work:
-            thread.work, thread.looks = work, 0
+            # A thread that is armed is alive: it would need the lock to be disarmed.
+            thread.work, thread.began = work, thread.cpu_seconds()
             return True
-        thread.looks += 1
-        if thread.looks > LOOKS:  # one more, because the first one may have been late
+        if thread.cpu_seconds() - thread.began >= self.seconds:
             # Also at each later look, for something may have swallowed the exception: `__del__` does.
             self._break_off(thread, work)
         return True

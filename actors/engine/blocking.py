@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import pykka
 
-from stretto.actors.journal import PAGE, Origin, RerunScope
+from stretto.actors.journal import PAGE, Origin, Requester, RerunScope
 from stretto.actors.outcome import Outcome, RunHandle
 from stretto.definitions.errors import StrettoError
 from stretto.definitions.model import Workflow
@@ -230,6 +230,13 @@ class BlockingCalls:
         run: dict[str, Any] = self._get(self.proxy.export(run_id))
         return run
 
+    def audit(
+        self, *, since: float | None = None, who: str | None = None, cursor: str | None = None, limit: int = PAGE
+    ) -> dict[str, Any]:
+        """Return a page of the audit, the newest entry first. See `Engine.audit`."""
+        page: dict[str, Any] = self._get(self.proxy.audit(since=since, who=who, cursor=cursor, limit=limit))
+        return page
+
     def prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> int:
         """Delete ended runs from the store, and return their number. See `Engine.prune`."""
         return int(self._get(self.proxy.prune(older_than_seconds, keep)))
@@ -287,20 +294,70 @@ class BlockingEngine(BlockingCalls):
         idempotency_key: str | None = None,
         labels: Mapping[str, str] | None = None,
         origin: Origin = "owner",
+        by: Requester | None = None,
     ) -> RunHandle:
         """Start a run, and return its handle once it is accepted. See `Engine.submit`."""
         future = self.proxy.submit(
-            workflow, inputs, watcher, idempotency_key=idempotency_key, labels=labels, origin=origin
+            workflow, inputs, watcher, idempotency_key=idempotency_key, labels=labels, origin=origin, by=by
         )
         handle: RunHandle = self._get(future)
         return handle
 
     def rerun(
-        self, run_id: str, scope: RerunScope = "everything", task: str | None = None, *, origin: Origin = "owner"
+        self,
+        run_id: str,
+        scope: RerunScope = "everything",
+        task: str | None = None,
+        *,
+        origin: Origin = "owner",
+        by: Requester | None = None,
     ) -> RunHandle:
         """Start a run with the definition and inputs of an ended one. See `Engine.rerun`."""
-        handle: RunHandle = self._get(self.proxy.rerun(run_id, scope, task, origin=origin))
+        handle: RunHandle = self._get(self.proxy.rerun(run_id, scope, task, origin=origin, by=by))
         return handle
+
+    def cancel(self, run_id: str, *, by: Requester | None = None) -> None:
+        """Cancel a run by its cancellation policy, and return when nothing new will start."""
+        self._get(self.proxy.cancel(run_id, by=by))
+
+    def recover(self, run_id: str, *, by: Requester | None = None) -> None:
+        """Try again to recover a quarantined run. See `Engine.recover`."""
+        self._get(self.proxy.recover(run_id, by=by))
+
+    def pause(self, run_id: str, *, by: Requester | None = None) -> None:
+        """Pause a run: nothing new starts, running items finish."""
+        self._get(self.proxy.pause(run_id, by=by))
+
+    def resume(self, run_id: str, *, by: Requester | None = None) -> None:
+        """Resume a paused run."""
+        self._get(self.proxy.resume(run_id, by=by))
+
+    def set_concurrency(self, run_id: str, task: str, concurrency: int, *, by: Requester | None = None) -> None:
+        """Change how many items of a running fan-out may be in its window, at least 1."""
+        self._get(self.proxy.set_concurrency(run_id, task, concurrency, by=by))
+
+    def skip_item(self, run_id: str, task: str, index: int, *, by: Requester | None = None) -> None:
+        """Skip an item of a running fan-out. See `Engine.skip_item`."""
+        self._get(self.proxy.skip_item(run_id, task, index, by=by))
+
+    def retry_item(self, run_id: str, task: str, index: int, *, by: Requester | None = None) -> None:
+        """Retry an item of a running fan-out. See `Engine.retry_item`."""
+        self._get(self.proxy.retry_item(run_id, task, index, by=by))
+
+    def extend(self, run_id: str, seconds: float, *, by: Requester | None = None) -> None:
+        """Add seconds to the deadline of a run whose workflow has a `timeout`."""
+        self._get(self.proxy.extend(run_id, seconds, by=by))
+
+    def export(self, run_id: str, *, by: Requester | None = None) -> dict[str, Any]:
+        """Return a stored run with its definition and all its entries, secrets masked."""
+        run: dict[str, Any] = self._get(self.proxy.export(run_id, by=by))
+        return run
+
+    def prune(
+        self, older_than_seconds: float | None = None, keep: int | None = None, *, by: Requester | None = None
+    ) -> int:
+        """Delete ended runs from the store, and return their number. See `Engine.prune`."""
+        return int(self._get(self.proxy.prune(older_than_seconds, keep, by=by)))
 
     def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> None:
         """Send an actor `RunProgressed` from now until the run's end. See `Engine.watch`."""

@@ -52,6 +52,15 @@ class EngineCore:
         self.host = EngineHost(services, definitions, runs, recovery, self.shutdown)
         self.handlers = {
             message: handler
-            for part in (runs, self.children, recovery, release, self.reruns, self.pruning, self.shutdown)
+            for part in (
+                runs,
+                self.children,
+                recovery,
+                recovery.queue,
+                release,
+                self.reruns,
+                self.pruning,
+                self.shutdown,
+            )
             for message, handler in handlers_of(part).items()
         }

@@ -1,7 +1,7 @@
 """The engine: the root actor, whose proxy is the public API. It never waits for another actor: it answers later.
 
 with Engine.open(definitions="workflows", store="sqlite:///stretto.db") as engine:  # waits for each answer
-    outcome = engine.run("ops.health_check", {"servers": [...]})
+    outcome = engine.run("ops.health_checks", {"servers": [...]})
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ from stretto.actors.engine.core import EngineCore
 from stretto.actors.engine.settings import EngineSettings, Paths
 from stretto.actors.engine.startup import EngineOptions, EngineParts, Retention, bind_gauges, start_actor, start_parts
 from stretto.actors.history import reports
-from stretto.actors.journal import MAX_OUTPUT_BYTES, PAGE, Origin, RerunScope
+from stretto.actors.journal import MAX_OUTPUT_BYTES, PAGE, Origin, Requester, RerunScope
 from stretto.actors.packs import Source
 from stretto.actors.runners import DEFAULT_THREADS, MAX_THREADS_LEFT_BEHIND
-from stretto.actors.runs import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS, ControlRun
+from stretto.actors.runs import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS
 from stretto.definitions.conductor import events
 from stretto.definitions.expressions import DEFAULT_LIMITS, ExpressionLimits
 from stretto.definitions.model import Workflow
@@ -78,6 +78,7 @@ class Engine(DispatchedActor):
         store_key: str | PathLike[str] | None = None,
         retain_days: float | None = None,
         retain_runs: int | None = None,
+        retain_audit_days: float | None = None,
         protected: Paths = (),
         expression_limits: ExpressionLimits = DEFAULT_LIMITS,
         files_read: Paths = (),
@@ -108,6 +109,7 @@ class Engine(DispatchedActor):
             store_key: The file with the key for secrets in the store. None is a file beside an SQLite store.
             retain_days: The days that ended runs stay in the store. None is no limit.
             retain_runs: The number of ended runs that stay in the store. None is no limit.
+            retain_audit_days: The days that entries of the audit stay in the store. None is no limit.
             protected: More files that workflows must not read or write, besides the store and its key.
             expression_limits: The limits on the expressions of new runs. A run in the store keeps those that it had.
             files_read: Folders below which remote runs may choose files of items.
@@ -123,7 +125,8 @@ class Engine(DispatchedActor):
             definitions=definitions, store=store, actions=actions, metrics_port=metrics_port, threads=threads,
             max_items_in_flight=max_items_in_flight, dispatchers=dispatchers, addresses=addresses, packs=packs,
             pack_config=pack_config, keystore=keystore, rendered_commands=rendered_commands, protected=protected,
-            check_digests=check_digests, store_key=store_key, retention=Retention(retain_days, retain_runs),
+            retention=Retention(retain_days, retain_runs, retain_audit_days),
+            check_digests=check_digests, store_key=store_key,
             files_read=files_read, files_write=files_write, max_threads_left_behind=max_threads_left_behind,
             max_runs=max_runs, max_result_bytes=max_result_bytes, expression_limits=expression_limits,
             max_output_bytes=max_output_bytes, capture_output=capture_output, max_retry_after=max_retry_after,
@@ -149,6 +152,7 @@ class Engine(DispatchedActor):
         idempotency_key: str | None = None,
         labels: Mapping[str, str] | None = None,
         origin: Origin = "owner",
+        by: Requester | None = None,
     ) -> Deferred:
         """Start a run of a workflow. With a store, the run is durable when this is answered.
 
@@ -159,6 +163,7 @@ class Engine(DispatchedActor):
             idempotency_key: If an earlier run was accepted with this key and the same request, return its handle.
             labels: Up to 16 texts by key, by which `runs` finds the run. Its sub-workflows' runs do not get them.
             origin: "remote" for a client without the rights of this process. It decides which files the run may use.
+            by: Who asks for it. The run records it, and the audit gets an entry in the same commit as the change.
 
         Returns:
             The `RunHandle`.
@@ -172,10 +177,16 @@ class Engine(DispatchedActor):
             IdempotencyConflict: The key belongs to another request.
             RefusedFile: The run must not use a file whose path is fixed in the definition.
         """
-        return self._core.submissions.submit(workflow, inputs, watcher, idempotency_key, labels, origin)
+        return self._core.submissions.submit(workflow, inputs, watcher, idempotency_key, labels, origin, by)
 
     def rerun(
-        self, run_id: str, scope: RerunScope = "everything", task: str | None = None, *, origin: Origin = "owner"
+        self,
+        run_id: str,
+        scope: RerunScope = "everything",
+        task: str | None = None,
+        *,
+        origin: Origin = "owner",
+        by: Requester | None = None,
     ) -> Any:
         """Start a run with the definition and inputs of an ended one, which stays as it is.
 
@@ -185,6 +196,7 @@ class Engine(DispatchedActor):
                 "failed_items" runs only failed items and what follows them, also failures within `max_failures`.
             task: With "failed_items", the only task whose failed items run.
             origin: As of `submit`. A rerun of a remote run is always remote.
+            by: As of `submit`.
 
         Returns:
             The `RunHandle` of the new run.
@@ -195,7 +207,7 @@ class Engine(DispatchedActor):
             UnknownTask: The workflow has no such task.
             EngineStopping, RefusedFile: As of `submit`.
         """
-        return self._core.reruns.rerun(run_id, scope, task, origin)
+        return self._core.reruns.rerun(run_id, scope, task, origin, by)
 
     def status(self, run_id: str) -> Any:
         """Return the status of a run, in progress or ended.
@@ -205,37 +217,38 @@ class Engine(DispatchedActor):
         """
         return self._core.requests.status(run_id)
 
-    def cancel(self, run_id: str) -> Any:
+    def cancel(self, run_id: str, *, by: Requester | None = None) -> Any:
         """Cancel a run by its policy. Answered when nothing new will start. A quarantined run ends at once."""
-        return self._core.requests.cancel(run_id)
+        return self._core.requests.cancel(run_id, by)
 
-    def recover(self, run_id: str) -> Any:
+    def recover(self, run_id: str, *, by: Requester | None = None) -> Any:
         """Try again to recover a quarantined run. Raises `IllegalTransition` for any other run."""
-        return self._core.release.recover(run_id)
+        return self._core.release.recover(run_id, by)
 
-    def pause(self, run_id: str) -> Any:
+    def pause(self, run_id: str, *, by: Requester | None = None) -> Any:
         """Pause a run: nothing new starts, running items finish."""
-        return self._core.requests.send(run_id, "pause", ControlRun(events.PauseRequested))
+        return self._core.requests.control(run_id, "pause", "pause", by, events.PauseRequested)
 
-    def resume(self, run_id: str) -> Any:
+    def resume(self, run_id: str, *, by: Requester | None = None) -> Any:
         """Resume a paused run."""
-        return self._core.requests.send(run_id, "resume", ControlRun(events.ResumeRequested))
+        return self._core.requests.control(run_id, "resume", "resume", by, events.ResumeRequested)
 
-    def set_concurrency(self, run_id: str, task: str, concurrency: int) -> Any:
+    def set_concurrency(self, run_id: str, task: str, concurrency: int, *, by: Requester | None = None) -> Any:
         """Change how many items of a running fan-out may be in its window, at least 1."""
-        return self._core.requests.send(run_id, "change", ControlRun(events.ConcurrencyRequested, (task, concurrency)))
+        event = events.ConcurrencyRequested
+        return self._core.requests.control(run_id, "change", "set_concurrency", by, event, task, concurrency)
 
-    def skip_item(self, run_id: str, task: str, index: int) -> Any:
+    def skip_item(self, run_id: str, task: str, index: int, *, by: Requester | None = None) -> Any:
         """Skip an item of a running fan-out: it ends without a result, as if it had succeeded."""
-        return self._core.requests.send(run_id, "change", ControlRun(events.SkipRequested, (task, index)))
+        return self._core.requests.control(run_id, "change", "skip_item", by, events.SkipRequested, task, index)
 
-    def retry_item(self, run_id: str, task: str, index: int) -> Any:
+    def retry_item(self, run_id: str, task: str, index: int, *, by: Requester | None = None) -> Any:
         """Retry an item of a running fan-out that has failed, or waits for its next attempt."""
-        return self._core.requests.send(run_id, "change", ControlRun(events.RetryRequested, (task, index)))
+        return self._core.requests.control(run_id, "change", "retry_item", by, events.RetryRequested, task, index)
 
-    def extend(self, run_id: str, seconds: float) -> Any:
+    def extend(self, run_id: str, seconds: float, *, by: Requester | None = None) -> Any:
         """Add seconds to the deadline of a run whose workflow has a `timeout`."""
-        return self._core.requests.send(run_id, "extend", ControlRun(events.ExtensionRequested, (seconds,)))
+        return self._core.requests.control(run_id, "extend", "extend", by, events.ExtensionRequested, seconds)
 
     def watch(self, run_id: str, watcher: pykka.ActorRef[Any]) -> Any:
         """Send an actor `RunProgressed` from now until the run's end, each after it has handled the last one.
@@ -374,16 +387,38 @@ class Engine(DispatchedActor):
         """
         return self._core.store.read(reports.show_item, run_id, task, index)
 
-    def export(self, run_id: str) -> Deferred:
+    def export(self, run_id: str, *, by: Requester | None = None) -> Deferred:
         """Return a stored run with its definition and all its entries, secrets masked."""
-        return self._core.store.read(reports.export_run, run_id)
+        return self._core.store.export(run_id, by)
 
-    def prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> Any:
+    def audit(
+        self, *, since: float | None = None, who: str | None = None, cursor: str | None = None, limit: int = PAGE
+    ) -> Any:
+        """Return a page of the audit, the newest entry first. Without a store, only the last 10,000 are known.
+
+        Args:
+            since: Only requests at this time, in seconds since the epoch, or later.
+            who: Only requests of this token or user.
+            cursor: The `next` of the page before.
+            limit: The most entries to return.
+
+        Returns:
+            {entries: [{at, who, source, via, operation, target, note, result}], next}, with a cursor or None in `next`.
+
+        Raises:
+            InvalidCursor: No page has this cursor.
+        """
+        return self._core.store.audit(since, who, cursor, limit)
+
+    def prune(
+        self, older_than_seconds: float | None = None, keep: int | None = None, *, by: Requester | None = None
+    ) -> Any:
         """Delete ended runs from the store.
 
         Args:
             older_than_seconds: Delete runs that ended longer ago than this.
             keep: Delete all but this many of the newest runs.
+            by: As of `submit`.
 
         Returns:
             The number of deleted runs.
@@ -391,7 +426,7 @@ class Engine(DispatchedActor):
         Raises:
             ValueError: An argument is negative.
         """
-        return self._core.pruning.prune(older_than_seconds, keep)
+        return self._core.pruning.prune(older_than_seconds, keep, by)
 
     def stop(self, grace: float | None = None) -> Deferred:  # type: ignore[override]  # answered when all has ended
         """Accept no more runs, wait for the runs in progress, then stop everything.

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Any
 import pykka
 
 from stretto.actors.dispatch import Deferred, reached_by
+from stretto.actors.engine.queries import record_audit
 from stretto.actors.engine.recovery import RunRecovery
 from stretto.actors.engine.shutdown import Shutdown
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
+from stretto.actors.journal import Requester
 from stretto.actors.runs import Services
 
 if TYPE_CHECKING:
@@ -65,6 +67,19 @@ class EngineHost:
     def store_failure(self) -> str | None:
         """Return why the store cannot be written, or None if it can or there is none."""
         return self._services.journal.unavailable
+
+    def audit(self, by: Requester, operation: str, target: str, result: str) -> Deferred:
+        """Record a change that the engine does not make itself, such as a reload. Answered when it is durable.
+
+        Args:
+            by: Who asked for it.
+            operation: The name of the operation.
+            target: What the request named.
+            result: What came of it.
+        """
+        answer = Deferred()
+        record_audit(self._services.journal, by.asks(operation, target, self._services.now(), result), answer)
+        return answer
 
     def recovered(self) -> Deferred:
         """Answer when all runs that were unfinished at the start are recovered."""

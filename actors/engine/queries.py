@@ -9,8 +9,19 @@ import pykka
 from stretto.actors.dispatch import Deferred, handles
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.submission import Admission
-from stretto.actors.history import reports, stored_handle
-from stretto.actors.journal import NoStore, Prune, PruneRuns
+from stretto.actors.history import pruned, reports, stored_handle
+from stretto.actors.journal import (
+    Audited,
+    AuditEntries,
+    Link,
+    NoJournal,
+    NoStore,
+    Prune,
+    PruneAudit,
+    PruneRuns,
+    Requester,
+    asked_by,
+)
 from stretto.actors.outcome import RunHandle, UnknownRun, chosen_run, is_abbreviated, matching_ids
 from stretto.actors.runs import PruneDue, Services
 
@@ -19,7 +30,9 @@ if TYPE_CHECKING:
     from stretto.actors.journal import OpenJournal
 
 PRUNE_SECONDS = 3600.0
-"""How often ended runs beyond the retention are deleted."""
+"""How often ended runs and entries of the audit beyond the retention are deleted."""
+_AUDIT_LANE = "audit"
+"""Where records of the audit alone wait: they follow no run's records."""
 
 
 class StoreQueries:
@@ -49,9 +62,32 @@ class StoreQueries:
         known = [*self._table.ids(), *self._table.ended_ids()][::-1]
         return text if text in known else chosen_run(text, matching_ids(text, known) if is_abbreviated(text) else [])
 
+    def export(self, run_id: str, by: Requester | None) -> Deferred:
+        """Return everything of a run, once the audit of that is durable. See `Engine.export`."""
+        if by is None:
+            return self.read(reports.export_run, run_id)
+        answer, audit = Deferred(), by.asks("export", run_id, self._services.now())
+        self._services.readers.read(
+            lambda reader: reports.export_run(reader, run_id),
+            lambda exported: record_audit(self._services.journal, audit, answer, exported),
+            answer.fail,
+        )
+        return answer
+
+    def audit(self, since: float | None, who: str | None, cursor: str | None, limit: int) -> dict[str, Any] | Deferred:
+        """Return a page of the audit. See `Engine.audit`."""
+        if isinstance(self._services.journal, NoJournal):
+            return reports.audit_of(self._services.journal.audit, since=since, who=who, cursor=cursor, limit=limit)
+        return self.read(reports.list_audit, since=since, who=who, cursor=cursor, limit=limit)
+
+
+def record_audit(journal: Link, audit: AuditEntries, answer: Deferred, value: object = None) -> None:
+    """Record entries of the audit alone, and resolve an answer with a value once they are durable."""
+    journal.record(Audited(audit), (), ((answer, value),), _AUDIT_LANE)
+
 
 class Pruning:
-    """Deletes ended runs from the store, when asked and by the retention."""
+    """Deletes ended runs and old entries of the audit from the store, when asked and by the retention."""
 
     def __init__(
         self,
@@ -67,23 +103,26 @@ class Pruning:
         self._retention = retention
         self._admission = admission
 
-    def prune(self, older_than_seconds: float | None, keep: int | None) -> Deferred:
+    def prune(self, older_than_seconds: float | None, keep: int | None, by: Requester | None) -> Deferred:
         """Delete ended runs. See `Engine.prune`."""
         if (older_than_seconds is not None and older_than_seconds < 0) or (keep is not None and keep < 0):
             raise ValueError("an age in seconds and a number of runs to keep must be at least 0")
-        ended_before = None if older_than_seconds is None else self._services.now() - older_than_seconds
-        return self._delete(Prune(ended_before, keep))
+        now = self._services.now()
+        ended_before = None if older_than_seconds is None else now - older_than_seconds
+        return self._delete(Prune(ended_before, keep), asked_by(by, "prune", pruned(older_than_seconds, keep), now))
 
     @handles(PruneDue)
     def _prune_by_retention(self, message: PruneDue) -> None:
-        prune = self._retention.at(self._services.now())
-        if prune is not None and not self._admission.closed:
-            self._delete(prune)
+        if self._retention.is_limited and not self._admission.closed:
+            now = self._services.now()
+            for prune in (self._retention.at(now), self._retention.of_audit_at(now)):
+                if prune is not None:
+                    self._delete(prune)
             self._services.timers.remind_after(PRUNE_SECONDS, self._engine, message)
 
-    def _delete(self, prune: Prune) -> Deferred:
+    def _delete(self, prune: Prune | PruneAudit, audit: AuditEntries = ()) -> Deferred:
         if self._journal is None or self._journal.actor is None:
             raise NoStore("this engine has no store, so there are no runs to delete")
         answer = Deferred()
-        self._journal.actor.tell(PruneRuns(prune, answer))
+        self._journal.actor.tell(PruneRuns(prune, answer, audit))
         return answer

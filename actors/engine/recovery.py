@@ -15,6 +15,7 @@ from stretto.actors.engine.suspects import Suspects
 from stretto.actors.history import RunLoaded, RunNotLoaded
 from stretto.actors.journal import (
     Answers,
+    AuditEntries,
     Child,
     Ending,
     Happened,
@@ -33,9 +34,7 @@ from stretto.actors.runs import (
     ControlChild,
     ControlRun,
     DiscardRun,
-    PauseElapsed,
     RecoveringSupervisor,
-    RecoveryNoted,
     RecoverySource,
     RestartRun,
     RunCrashed,
@@ -63,7 +62,11 @@ class RunRestarting(StrettoError):
 
 
 class RunRecovery:
-    """Recovers runs from the store, and fails those that cannot be recovered."""
+    """Recovers runs from the store, and fails those that cannot be recovered.
+
+    Attributes:
+        queue: The runs that wait to be recovered.
+    """
 
     def __init__(  # noqa: PLR0913, PLR0917 - the parts below it
         self,
@@ -84,19 +87,19 @@ class RunRecovery:
         self._admission = admission
         self._quarantine = quarantine
         self._suspects = suspects
-        self._queue = RecoveryQueue(engine, services.readers, suspects)
+        self.queue = RecoveryQueue(engine, services.readers, suspects)
 
     @property
     def finished(self) -> Deferred:
         """Answered when the unfinished runs of the earlier engine are recovered."""
-        return self._queue.finished
+        return self.queue.finished
 
     def recover_unfinished(self, unfinished: Iterable[Unfinished], suspects: Iterable[Suspicion]) -> None:
         """Recover the runs that an earlier engine left, except for quarantined ones and those below them."""
         left = tuple(unfinished)
         if not left:
             self._suspects.review(suspects, ())
-            self._queue.enqueue(())
+            self.queue.enqueue(())
             return
         judged = self._suspects.review(suspects, (each.run_id for each in left))
         quarantined = {each.run_id: as_quarantine(each) for each in judged}
@@ -109,19 +112,11 @@ class RunRecovery:
                 recoverable.append(each)
             else:
                 self._quarantine.hold(run, quarantine)
-        self._cancel_orphans(self._queue.enqueue_unfinished(recoverable))
+        self._cancel_orphans(self.queue.enqueue_unfinished(recoverable))
 
     def stop(self) -> None:
         """Recover no more runs: the engine stops."""
-        self._queue.clear()
-
-    @handles(RecoveryNoted)
-    def _recovery_noted(self, message: RecoveryNoted) -> None:
-        self._queue.noted(message.run_ids)
-
-    @handles(PauseElapsed)
-    def _pause_elapsed(self, message: PauseElapsed) -> None:
-        self._queue.pause_elapsed(message.run_id)
+        self.queue.clear()
 
     # ---- runs are loaded and replayed
 
@@ -150,7 +145,7 @@ class RunRecovery:
     def _finish(self, run_id: str) -> None:
         """Go on with the next run: this one is recovered, or is not to blame for that it is not."""
         self._suspects.clear(run_id)
-        self._queue.finished_one(run_id)
+        self.queue.finished_one(run_id)
 
     def _unrecorded_children(self, run_id: str, recorded: Iterable[Child]) -> Iterator[Child]:
         """Yield the children that the crashed supervisor started and the store does not have yet."""
@@ -173,10 +168,13 @@ class RunRecovery:
         run = self._table.get(message.run_id)
         if run is not None:
             run.failed_reads = 0
-        waiting = self._queue.take_children(message.run_id)
+        waiting = self.queue.take_children(message.run_id)
         self._cancel_orphans(child_id for child_id in waiting if child_id not in message.children)
-        self._queue.enqueue(waiting)
-        self._finish(message.run_id)
+        self.queue.enqueue(waiting)
+        if message.restarted:
+            self.queue.restarted(message.run_id)
+        else:
+            self._finish(message.run_id)
 
     def _cancel_orphans(self, run_ids: Iterable[str]) -> None:
         """Cancel child runs whose parent items have already ended."""
@@ -212,7 +210,7 @@ class RunRecovery:
 
     def _park_subtree(self, run_id: str, reason: str) -> None:
         """Park a run and its children until an engine with the right key opens the store."""
-        for child_id in self._queue.take_children(run_id):
+        for child_id in self.queue.take_children(run_id):
             self._park_subtree(child_id, reason)
         self._runs.park(run_id, RunWasParked(f"the run {run_id} continues when an engine can read it: {reason}"))
         self._finish(run_id)
@@ -234,10 +232,10 @@ class RunRecovery:
             self._park_below(run_id, RunWasParked(f"the run {run_id} waits for the next engine: {reason}"))
         else:
             self._hold_below(run_id, as_quarantine(counted))
-        self._queue.finished_one(run_id)
+        self.queue.finished_one(run_id)
 
     def _park_below(self, run_id: str, parked: RunWasParked) -> None:
-        for child_id in self._queue.take_children(run_id):
+        for child_id in self.queue.take_children(run_id):
             self._park_below(child_id, parked)
         self._runs.park(run_id, parked)
 
@@ -249,7 +247,7 @@ class RunRecovery:
         held.item = run.item
         self._quarantine.hold(held, quarantine)
         self._runs.park(run_id, RunWasParked(f"the run {run_id} is {quarantine.reason}"))
-        for child_id in self._queue.take_children(run_id):
+        for child_id in self.queue.take_children(run_id):
             self._hold_below(child_id, quarantine)
 
     def recover_held(self, runs: Iterable[Run]) -> None:
@@ -257,13 +255,13 @@ class RunRecovery:
         run, *below = runs
         self._table.add(run)
         self.hold_below(below)
-        self._queue.enqueue([run.handle.id])
+        self.queue.enqueue([run.handle.id])
 
     def hold_below(self, runs: Iterable[Run]) -> None:
         """Queue child runs behind the recovery, or the end, of their parents."""
         for run in runs:
             self._table.add(run)
-            self._queue.add_child(run.parent or "", run.handle.id)
+            self.queue.add_child(run.parent or "", run.handle.id)
 
     # ---- supervisors crash
 
@@ -286,7 +284,7 @@ class RunRecovery:
         if run is None:
             return
         self._leave_supervisor(message.run_id, run, "was interrupted")
-        self._queue.postpone(message.run_id)
+        self.queue.postpone(message.run_id)
         self._restart_run(RestartRun(message.run_id, flushed=False))
 
     def _leave_supervisor(self, run_id: str, run: Run, what: str) -> None:
@@ -301,14 +299,14 @@ class RunRecovery:
 
     def _read_later(self, run_id: str, run: Run) -> None:
         """Retry to load a run, at growing intervals: many runs may wait for the same store."""
-        self._queue.postpone(run_id)
+        self.queue.postpone(run_id)
         wait = min(FIRST_RESTART_SECONDS * 2**run.failed_reads, LONGEST_READ_SECONDS)
         run.failed_reads = min(run.failed_reads + 1, 16)
         self._services.timers.remind_after(wait, self._engine, RestartRun(run_id, flushed=False))
 
     def _restart_later(self, run_id: str, run: Run) -> None:
         """Recover a run after a wait that grows with each restart."""
-        self._queue.postpone(run_id)
+        self.queue.postpone(run_id)
         wait = FIRST_RESTART_SECONDS * 4 ** max(run.restarts - 1, 0)
         self._services.timers.remind_after(wait, self._engine, RestartRun(run_id, flushed=False))
 
@@ -320,7 +318,7 @@ class RunRecovery:
         if self._admission.closed:
             self._runs.run_parked(RunParked(message.run_id))
         elif message.flushed:
-            self._queue.enqueue([message.run_id])
+            self.queue.enqueue([message.run_id])
         else:  # the crashed supervisor's last records must be durable before they are read
             self._services.journal.record(
                 None, ((self._engine, RestartRun(message.run_id, flushed=True)),), (), run.family
@@ -345,19 +343,21 @@ class RunRecovery:
         """Fail a run that has no supervisor, and record its end."""
         self.end_unsupervised(run, failed_with(code, reason))
 
-    def end_unsupervised(self, run: Run, outcome: Outcome, answers: Answers = ()) -> None:
+    def end_unsupervised(self, run: Run, outcome: Outcome, answers: Answers = (), audit: AuditEntries = ()) -> None:
         """End a run that has no supervisor, and record its end. Its child runs are cancelled."""
         run_id = run.handle.id
         run.accepted.resolve(run.handle)
         ended = RunEnded(run_id, outcome, {})
         now = self._services.now()
         ending = Ending(outcome.status, None, outcome.errors, now)
-        happened = Happened(run_id=run_id, first=0, entries=(), secret=False, status=outcome.status, ending=ending)
+        happened = Happened(
+            run_id=run_id, first=0, entries=(), secret=False, status=outcome.status, ending=ending, audit=audit
+        )
         instruments = self._services.instruments.workflow(run.handle.workflow)
         instruments.run_finished(outcome.status, max(now - run.since, 0.0), now)
         self._services.journal.record(happened, ((self._engine, ended),), answers, run.family)
         self._cancel_orphans(child_id for child_id, _ in self._table.children_of(run_id))
-        self._queue.enqueue(self._queue.take_children(run_id))
+        self.queue.enqueue(self.queue.take_children(run_id))
         self._finish(run_id)
 
 

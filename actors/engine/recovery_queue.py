@@ -4,7 +4,8 @@
       --starts--> RunSupervisor --reads entries--> RunRecovered --> next
 
 Memory holds what the runs in progress need, and a few hundred entries of each run that is being recovered. Suspects,
-which may have crashed an engine, come after all other runs, and one at a time.
+which may have crashed an engine, come after all other runs, and one at a time: the next one when the items that the
+last one has restarted have ended, or have been in flight for a while.
 """
 
 from collections import deque
@@ -14,10 +15,11 @@ from typing import Any, Final
 
 import pykka
 
-from stretto.actors.dispatch import Deferred
+from stretto.actors.dispatch import Deferred, handles
 from stretto.actors.engine.suspects import NOTED_AT_ONCE, Suspects
 from stretto.actors.history import load, not_loaded
 from stretto.actors.journal import NoReaders, Readers, Unfinished
+from stretto.actors.runs import PauseElapsed, RecoveryNoted, RunSettled, TrialsAged, TrialStepped
 
 RECOVERED_AT_ONCE: Final = 8
 MAX_RESTARTS: Final = 3
@@ -41,7 +43,7 @@ class RecoveryQueue:
         self._noted: deque[str] = deque()
         """Runs whose note is durable."""
         self._alone: str | None = None
-        """The suspect that is being recovered. No other run is loaded meanwhile."""
+        """The suspect that is being recovered, or on trial for its share. No other run is loaded meanwhile."""
         self._pauses: dict[str, bool] = {}
         """The suspects before which recovery pauses, and whether that is over."""
         self._loading: set[str] = set()
@@ -82,18 +84,61 @@ class RecoveryQueue:
         self._postponed.difference_update(run_ids)
         self._load_next()
 
-    def noted(self, run_ids: Iterable[str]) -> None:
+    @handles(RecoveryNoted)
+    def noted(self, message: RecoveryNoted) -> None:
         """Load runs whose note is durable."""
         if self._noting:  # else the queue was cleared meanwhile
             self._noting = False
-            self._noted.extend(run_ids)
+            self._noted.extend(message.run_ids)
             self._load_next()
 
-    def pause_elapsed(self, run_id: str) -> None:
+    @handles(PauseElapsed)
+    def pause_elapsed(self, message: PauseElapsed) -> None:
         """Recover the suspect before which recovery paused."""
-        if run_id in self._pauses:  # else the queue was cleared meanwhile
-            self._pauses[run_id] = True
+        if message.run_id in self._pauses:  # else the queue was cleared meanwhile
+            self._pauses[message.run_id] = True
             self._load_next()
+
+    def restarted(self, run_id: str) -> None:
+        """Remove a run that is recovered and has restarted items, but keep it noted until these have ended."""
+        self._loading.discard(run_id)
+        self._suspects.begin_trial(run_id)
+        self._let_others_in(run_id)
+        self._load_next()
+
+    @handles(RunSettled)
+    def settled(self, message: RunSettled) -> None:
+        """Forget a run whose restarted items have ended."""
+        if message.run_id in self._suspects.trials:
+            self._end_trial(message.run_id)
+
+    @handles(TrialStepped)
+    def trial_stepped(self, message: TrialStepped) -> None:
+        """Recover the next suspect, or forget this one, when the time for that has come."""
+        if self._suspects.trials.step(message):
+            self._end_trial(message.run_id)
+        else:
+            self._let_others_in(message.run_id)
+            self._load_next()
+
+    @handles(TrialsAged)
+    def trials_aged(self, _message: TrialsAged) -> None:
+        """Forget runs whose restarted items have been in flight for long, and write which others are forgotten."""
+        for run_id in self._suspects.trials.age():
+            self._suspects.clear(run_id)
+        self._suspects.flush()
+        self._load_next()
+
+    def _end_trial(self, run_id: str) -> None:
+        self._suspects.clear(run_id)
+        self._let_others_in(run_id)
+        if self._suspected or not self._suspects.trials.any_of_groups:  # else the next TrialsAged writes it
+            self._load_next()
+
+    def _let_others_in(self, run_id: str) -> None:
+        """Load other runs from now on if this one does not have to be alone any more."""
+        if self._alone == run_id and self._suspects.trials.has_had_its_share(run_id):
+            self._alone = None
 
     def finished_one(self, run_id: str) -> None:
         """Remove a run that is recovered, or never will be. Enqueue its children first."""
@@ -139,12 +184,14 @@ class RecoveryQueue:
             group = [self._waiting.popleft() for _ in range(min(len(self._waiting), NOTED_AT_ONCE))]
             self._noting = True
             self._suspects.note(tuple(group))
-        elif self._suspected and not (self._noted or self._loading):
+        elif self._suspected and not (self._noted or self._loading or self._suspects.trials.any_of_groups):
             self._note_suspect()
 
     def _note_suspect(self) -> None:
         # The most suspicious one comes last: its crash delays no other.
-        run_id = min(self._suspected, key=lambda each: self._suspects.rank_of(each) or (False, 0))
+        run_id = min(self._suspected, key=lambda each: self._suspects.rank_of(each) or (0, 0))
+        if self._suspects.has_crashed_alone(run_id) and self._suspects.trials.suspects:
+            return
         if run_id not in self._pauses and self._suspects.pause_before(run_id):
             self._pauses[run_id] = False
         if self._pauses.get(run_id, True):

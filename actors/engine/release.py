@@ -9,7 +9,7 @@ from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.submission import Admission
 from stretto.actors.engine.suspects import Suspects
 from stretto.actors.history import not_quarantined_error
-from stretto.actors.journal import Reader
+from stretto.actors.journal import Reader, Requester, asked_by
 from stretto.actors.outcome import Outcome, UnknownRun
 from stretto.actors.runs import ControlRun, Forwarded, RunReleased, Services
 from stretto.definitions.conductor import CancelRequested
@@ -38,7 +38,7 @@ class Release:
         self._recovery = recovery
         self._admission = admission
 
-    def recover(self, run_id: str) -> Deferred:
+    def recover(self, run_id: str, by: Requester | None) -> Deferred:
         """Recover a quarantined run and the runs below it. See `Engine.recover`."""
         self._admission.check()
         quarantine = self._quarantine.of(run_id)
@@ -46,7 +46,7 @@ class Release:
             return self._services.readers.ask_deferred(lambda reader: _refuse_recovery(reader, run_id))
         if quarantine is None or quarantine.run_id != run_id:
             raise not_quarantined_error(run_id, quarantine)
-        return self._suspects.release(run_id)
+        return self._suspects.release(run_id, asked_by(by, "recover", run_id, self._services.now()))
 
     @handles(RunReleased)
     def _run_released(self, message: RunReleased) -> None:
@@ -61,7 +61,7 @@ class Release:
         for each in self._quarantine.take(message.run_id):
             self._quarantine.hold(each, above)
 
-    def cancel(self, run_id: str) -> Deferred:
+    def cancel(self, run_id: str, by: Requester | None = None) -> Deferred:
         """End a quarantined run as cancelled, and cancel the runs below it. Answered once the end is durable.
 
         No expression of the run is evaluated. Raises `IllegalTransition` if not the run, but one above it is
@@ -75,7 +75,8 @@ class Release:
         _log.info("quarantined_run_cancelled", run_id=run_id)
         self._recovery.hold_below(below)
         self._table.add(run)
-        self._recovery.end_unsupervised(run, Outcome("cancelled", None, EMPTY_LIST), ((answer, None),))
+        audit = asked_by(by, "cancel", run_id, self._services.now())
+        self._recovery.end_unsupervised(run, Outcome("cancelled", None, EMPTY_LIST), ((answer, None),), audit)
         return answer
 
     def parent_requested(self, run_id: str, message: Any) -> None:

@@ -1,6 +1,7 @@
 """Requests to runs: a supervisor answers for a run in progress, memory or the store for an ended one."""
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
 from stretto.actors.dispatch import Deferred
@@ -9,7 +10,7 @@ from stretto.actors.engine.release import Release
 from stretto.actors.engine.run_table import MAX_REMEMBERED_RUNS, RunTable, run_ended_error
 from stretto.actors.engine.submission import checked_watcher
 from stretto.actors.history import explain_end_of_tasks, kept_report, quarantine_wait, reports
-from stretto.actors.journal import Reader
+from stretto.actors.journal import Reader, Requester, asked_by
 from stretto.actors.outcome import UnknownRun
 from stretto.actors.runs import (
     ControlRun,
@@ -20,7 +21,7 @@ from stretto.actors.runs import (
     Services,
     WatchRun,
 )
-from stretto.definitions.conductor import ENDED, CancelRequested, IllegalTransition, UnknownTask
+from stretto.definitions.conductor import ENDED, CancelRequested, Event, IllegalTransition, UnknownTask
 from stretto.definitions.errors import names_there
 
 
@@ -75,11 +76,33 @@ class RunRequests:
             )
         return kept_report(kept)
 
-    def cancel(self, run_id: str) -> Deferred:
+    def control(
+        self,
+        run_id: str,
+        verb: str,
+        operation: str,
+        by: Requester | None,
+        event: Callable[..., Event],
+        *arguments: Any,
+    ) -> Deferred:
+        """Send a run's supervisor a request that changes the run. See `send`, which raises.
+
+        Args:
+            run_id: The run.
+            verb: Names the request in errors.
+            operation: Names it in the audit.
+            by: Who asks for it.
+            event: The request as an event of the run.
+            arguments: The event's fields, without its time.
+        """
+        audit = asked_by(by, operation, _target(run_id, arguments), self._services.now())
+        return self.send(run_id, verb, ControlRun(event, arguments, audit))
+
+    def cancel(self, run_id: str, by: Requester | None) -> Deferred:
         """Cancel a run. See `Engine.cancel`."""
         if self._quarantine.of(run_id) is not None:
-            return self._release.cancel(run_id)
-        return self.send(run_id, "cancel", ControlRun(CancelRequested))
+            return self._release.cancel(run_id, by)
+        return self.control(run_id, "cancel", "cancel", by, CancelRequested)
 
     def why(self, run_id: str, task: str | None) -> list[dict[str, Any]] | Deferred:
         """Return why a run waits, or how it ended. See `Engine.why`."""
@@ -132,6 +155,11 @@ class RunRequests:
             return status
 
         return self._services.readers.ask_deferred(read)
+
+
+def _target(run_id: str, arguments: tuple[Any, ...]) -> str:
+    """Return what a control names, for the audit: the run, then the arguments."""
+    return " ".join(map(str, (run_id, *arguments)))
 
 
 def not_remembered_error(run_id: str) -> UnknownRun:

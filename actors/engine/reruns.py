@@ -9,10 +9,10 @@ from stretto.actors.engine.requests import not_remembered_error
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.submission import Admission
 from stretto.actors.engine.supervision import RunSupervision
-from stretto.actors.history import load_reuse_plan
-from stretto.actors.journal import Origin, Reader, Rerun, RerunScope, origin_of_rerun
+from stretto.actors.history import OldRunRead, load_reuse_plan
+from stretto.actors.journal import Origin, Reader, Requester, Rerun, RerunScope, origin_of_rerun
 from stretto.actors.outcome import RunHandle, UnknownRun
-from stretto.actors.runs import OldRunRead, RunRequest, Services
+from stretto.actors.runs import RunRequest, Services
 from stretto.definitions.conductor import IllegalTransition
 from stretto.definitions.errors import StrettoError
 
@@ -36,7 +36,7 @@ class Reruns:
         self._runs = runs
         self._admission = admission
 
-    def rerun(self, run_id: str, scope: RerunScope, task: str | None, origin: Origin) -> Deferred:
+    def rerun(self, run_id: str, scope: RerunScope, task: str | None, origin: Origin, by: Requester | None) -> Deferred:
         """Start a rerun. See `Engine.rerun`."""
         self._admission.check_new_run()
         if scope not in SCOPES:
@@ -46,7 +46,7 @@ class Reruns:
         if self._table.get(run_id) is not None:
             raise IllegalTransition(f"cannot rerun the run {run_id}: it has not ended; cancel it first")
         if not self._services.journal.durable:
-            return self._rerun_from_memory(run_id, scope, origin)
+            return self._rerun_from_memory(run_id, scope, origin, by)
         answer, rerun = Deferred(), Rerun(run_id, scope, task)
 
         def read(reader: Reader) -> None:
@@ -55,12 +55,12 @@ class Reruns:
                 raise UnknownRun(f"there is no run {run_id!r}")
             plan = load_reuse_plan(reader, accepted, rerun)
             of_rerun = origin_of_rerun(accepted.origin, requested_by=origin)
-            self._engine.tell(OldRunRead(accepted, plan, rerun, of_rerun, answer))
+            self._engine.tell(OldRunRead(accepted, plan, rerun, of_rerun, answer, by))
 
         self._services.readers.read(read, lambda _value: None, answer.fail)
         return answer
 
-    def _rerun_from_memory(self, run_id: str, scope: RerunScope, origin: Origin) -> Deferred:
+    def _rerun_from_memory(self, run_id: str, scope: RerunScope, origin: Origin, by: Requester | None) -> Deferred:
         if self._table.ended(run_id) is None:
             raise not_remembered_error(run_id)
         old = self._table.inputs_of(run_id)
@@ -74,6 +74,7 @@ class Reruns:
         request.rerun = Rerun(run_id, scope)
         request.origin = origin_of_rerun(old.origin, requested_by=origin)
         request.labels = old.labels
+        request.ask_by(by, "rerun", run_id, self._services.now())
         self._runs.check_files(request)
         self._runs.start(request)
         return request.accepted
@@ -86,6 +87,7 @@ class Reruns:
         request.rerun, request.reuse_plan = message.rerun, message.reuse_plan
         request.origin = message.origin
         request.labels = old.labels
+        request.ask_by(message.by, "rerun", old.run_id, self._services.now())
         try:
             self._admission.check_new_run()
             self._runs.check_files(request)

@@ -34,6 +34,7 @@ class EngineSettings(TypedDict, total=False):
     check_digests: bool
     store_key: str | PathLike[str] | None
     retain_days: float | None
+    retain_audit_days: float | None
     retain_runs: int | None
     protected: Paths
     expression_limits: ExpressionLimits

@@ -20,6 +20,7 @@ from stretto.actors.journal import (
     NoReaders,
     OpenJournal,
     Prune,
+    PruneAudit,
     Reader,
     Suspicion,
     Unfinished,
@@ -47,10 +48,23 @@ Actor = TypeVar("Actor", bound="pykka.Actor")
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How many days, and how many of them, ended runs stay in the store. None is no limit."""
+    """How many days, and how many of them, ended runs stay in the store. None is no limit.
+
+    `audit_days` are the days that entries of the audit stay there.
+    """
 
     days: float | None = None
     runs: int | None = None
+    audit_days: float | None = None
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether anything is ever deleted."""
+        return (self.days, self.runs, self.audit_days) != (None, None, None)
+
+    def of_audit_at(self, now: float) -> PruneAudit | None:
+        """Return the entries of the audit to delete now, or None without a limit."""
+        return None if self.audit_days is None else PruneAudit(now - self.audit_days * SECONDS_A_DAY)
 
     def at(self, now: float) -> Prune | None:
         """Return the runs to delete now, or None without a limit."""
@@ -217,7 +231,7 @@ def start_actor(parts: EngineParts, start: "Callable[[], pykka.ActorRef[Actor]]"
         parts.stack.close()
         raise
     reference.ask(SharePermits())  # its answer shows that the engine takes turns
-    if parts.journal is not None and parts.retention.at(0) is not None:
+    if parts.journal is not None and parts.retention.is_limited:
         reference.tell(PruneDue())
     _log.info(
         "engine_started", workflows=len(parts.catalogue.refs()), metrics=parts.metrics_url,
@@ -272,6 +286,8 @@ def _check(options: EngineOptions) -> None:
     retention = options.retention
     if (retention.days is not None and retention.days < 0) or (retention.runs is not None and retention.runs < 0):
         raise ValueError("a retention must be at least 0 days and at least 0 runs")
+    if retention.audit_days is not None and retention.audit_days < 0:
+        raise ValueError(f"retain_audit_days must be at least 0, got {retention.audit_days}")
 
 
 def _check_limits(limits: ExpressionLimits) -> None:

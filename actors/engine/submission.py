@@ -11,7 +11,7 @@ import pykka
 from stretto.actors.dispatch import Deferred, SparseFuture
 from stretto.actors.engine.run_table import RunTable
 from stretto.actors.engine.supervision import EffectiveDefinitions, RunSupervision
-from stretto.actors.journal import Link, Origin, StoreUnavailable
+from stretto.actors.journal import Link, Origin, Requester, StoreUnavailable
 from stretto.actors.locating import is_path
 from stretto.actors.outcome import RunHandle
 from stretto.actors.runs import (
@@ -96,6 +96,7 @@ class Submissions:
         idempotency_key: str | None,
         labels: Mapping[str, str] | None,
         origin: Origin,
+        by: Requester | None,
     ) -> Deferred:
         """Start a run. See `Engine.submit`."""
         self._admission.check_new_run()
@@ -114,6 +115,7 @@ class Submissions:
         request = RunRequest(definition, given, handle, Deferred(), checked_watcher(watcher))
         request.origin = origin
         request.labels = checked_labels(labels)
+        request.ask_by(by, "submit", definition.ref, self._services.now())
         request.scope = None if scope is catalogue else scope
         self._runs.check_files(request)
         request.idempotency_key = checked_key(idempotency_key)

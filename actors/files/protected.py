@@ -122,6 +122,22 @@ class ProtectedFiles:
 NOTHING_PROTECTED: Final = ProtectedFiles()
 
 
+class FilesFrom(ProtectedFiles):
+    """Opens any file. Relative paths begin at a folder, not at the working directory.
+
+    Args:
+        folder: The folder.
+    """
+
+    def __init__(self, folder: str | PathLike[str]) -> None:
+        super().__init__()
+        self._folder: Final = folder
+
+    def open(self, path: str, flags: int, mode: int = 0o666) -> int:
+        """Open a file, and return its descriptor. Raises as `Opener.open` does."""
+        return super().open(os.path.join(self._folder, path), flags, mode)  # noqa: PTH118 - a text
+
+
 def _place(path: str) -> tuple[int, int, str] | None:
     """Return the folder's device and inode, and the name in it, of a file that may not exist."""
     try:

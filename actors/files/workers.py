@@ -1,9 +1,11 @@
 """The threads that read and write the files of workflows, so that no actor's turn waits for a disk."""
 
 from collections.abc import Callable
+from os import PathLike
 from typing import Final, Protocol
 
 from stretto.actors.files.access import ANY_FILE, FileAccess
+from stretto.actors.files.protected import FilesFrom
 from stretto.actors.files.results_writer import DiscardedResults, ResultsFiles, ResultsStore
 from stretto.actors.runners import Pool
 from stretto.metrics import get_logger
@@ -64,10 +66,14 @@ class FileThreads:
 
 
 class RehearsedFiles:
-    """Runs jobs at once on the caller's thread. Items are read, but results are not written."""
+    """Runs jobs at once on the caller's thread. Items are read, but results are not written.
 
-    def __init__(self) -> None:
-        self.access = ANY_FILE
+    Args:
+        folder: Where the relative paths of items begin.
+    """
+
+    def __init__(self, folder: str | PathLike[str] = "") -> None:
+        self.access = FileAccess(FilesFrom(folder))
         self.results: ResultsStore = DiscardedResults()
 
     def submit(self, job: Callable[[], None]) -> None:

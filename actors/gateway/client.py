@@ -267,7 +267,7 @@ class Client:
         try:
             problem = _objects.decode(body)
             findings = [_finding(each) for each in problem.get("findings", [])]
-            refused = Refused(problem["code"], problem["detail"], list(map(str, findings)))
+            refused = Refused(problem["code"], problem["detail"], list(map(str, findings)), findings)
             return RequestRefused(refused, findings, problem)
         except (msgspec.DecodeError, KeyError, TypeError):
             status = f"{response.status} {response.reason}"

@@ -5,13 +5,11 @@ import socket
 import stat
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from stretto.actors.access import Caller, local_caller
 from stretto.actors.process import FileLock, LockTaken, give_back, withhold
 from stretto.definitions.errors import StrettoError
-
-if TYPE_CHECKING:
-    from stretto.actors.journal import Origin
 
 _NAME: Final = "stretto/stretto.sock"
 BACKLOG: Final = 1024
@@ -118,11 +116,13 @@ class SocketFile:
 
 def may_connect(connection: socket.socket) -> bool:
     """Return whether the process at the other end is this user's or root's."""
-    return origin_of(connection) == "owner"
+    return caller_of(connection).origin == "owner"
 
 
-def origin_of(connection: socket.socket) -> "Origin":
-    """Return the origin of the runs that the process at the other end starts, by its user when it connected."""
+def caller_of(connection: socket.socket) -> Caller:
+    """Return who is at the other end, by the process' user when it connected. No user but two has any rights."""
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     _process, user, _group = _CREDENTIALS.unpack(credentials)
-    return "owner" if user in {0, os.getuid()} else "remote"
+    if user in {0, os.getuid()}:
+        return local_caller(user)
+    return local_caller(user, role="hook", origin="remote")

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from stretto.actors.history.error_text import error_lines, tolerated_lines
     from stretto.actors.history.loading import (
         EntriesRead,
+        OldRunRead,
         RunLoaded,
         RunNotLoaded,
         load,
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.history.offline import OfflineRuns
     from stretto.actors.history.outputs import ended_output
-    from stretto.actors.history.plain import kept_report
+    from stretto.actors.history.plain import kept_report, pruned, token_as_json
     from stretto.actors.history.quarantine import not_quarantined_error, quarantined_error
     from stretto.actors.history.replay import READ_AT_ONCE, Replay, outcome_for_parent
     from stretto.actors.history.waits import Blockers, explain_waits, quarantine_wait, quarantined_children
@@ -29,10 +30,10 @@ else:
         {
             "ends": "explain_end_of_tasks",
             "error_text": "error_lines tolerated_lines",
-            "loading": "EntriesRead RunLoaded RunNotLoaded load load_reuse_plan not_loaded stored_handle",
+            "loading": "EntriesRead OldRunRead RunLoaded RunNotLoaded load load_reuse_plan not_loaded stored_handle",
             "offline": "OfflineRuns",
             "outputs": "ended_output",
-            "plain": "kept_report",
+            "plain": "kept_report pruned token_as_json",
             "quarantine": "not_quarantined_error quarantined_error",
             "replay": "READ_AT_ONCE Replay outcome_for_parent",
             "waits": "Blockers explain_waits quarantine_wait quarantined_children",
@@ -45,6 +46,7 @@ __all__ = [
     "Blockers",
     "EntriesRead",
     "OfflineRuns",
+    "OldRunRead",
     "Replay",
     "RunLoaded",
     "RunNotLoaded",
@@ -59,9 +61,11 @@ __all__ = [
     "not_loaded",
     "not_quarantined_error",
     "outcome_for_parent",
+    "pruned",
     "quarantine_wait",
     "quarantined_children",
     "quarantined_error",
     "stored_handle",
+    "token_as_json",
     "tolerated_lines",
 ]

@@ -5,9 +5,20 @@ from typing import Literal
 import msgspec
 import pykka
 
+from stretto.actors.dispatch import Deferred
 from stretto.actors.history.masks import CODES_OF_SEALED
 from stretto.actors.history.replay import READ_AT_ONCE, Replay, conductor_of, ended_outcome
-from stretto.actors.journal import Child, Entry, Reader, ReadingStopped, Rerun, RunAccepted, StoreUnavailable
+from stretto.actors.journal import (
+    Child,
+    Entry,
+    Origin,
+    Reader,
+    ReadingStopped,
+    Requester,
+    Rerun,
+    RunAccepted,
+    StoreUnavailable,
+)
 from stretto.actors.outcome import RunHandle, UnknownRun
 from stretto.actors.runners import describe
 from stretto.definitions.conductor import CannotKeep, ItemCompleted, ReusePlan, plan_reuse, reads_a_file
@@ -39,6 +50,17 @@ class RunNotLoaded(msgspec.Struct, frozen=True):
     run_id: str
     reason: str
     again: Literal["soon", "with the key", "at the next start", "never"]
+
+
+class OldRunRead(msgspec.Struct, frozen=True):
+    """The run to rerun was read from the store. `reuse_plan` has the results to reuse, `origin` is the rerun's."""
+
+    accepted: RunAccepted
+    reuse_plan: ReusePlan | None
+    rerun: Rerun
+    origin: Origin
+    answer: Deferred
+    by: Requester | None = None
 
 
 def not_loaded(run_id: str, error: Exception) -> RunNotLoaded:

@@ -10,18 +10,25 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from msgspec import structs
+
 from stretto.actors.history.loading import load_reuse_plan
 from stretto.actors.history.masks import mask_of
+from stretto.actors.history.plain import pruned
 from stretto.actors.history.quarantine import not_quarantined_error, quarantined_error
 from stretto.actors.history.replay import replay
 from stretto.actors.journal import (
+    DONE,
     Answers,
+    Audited,
+    AuditEntries,
     Child,
     Ending,
     Happened,
     ItemKey,
     Notifications,
     Prune,
+    Requester,
     Rerun,
     RerunScope,
     RunAccepted,
@@ -29,6 +36,7 @@ from stretto.actors.journal import (
     Suspicion,
     Suspicions,
     Write,
+    asked_by,
 )
 from stretto.actors.outcome import UnknownRun, new_run_id
 from stretto.definitions.conductor import (
@@ -91,23 +99,29 @@ class OfflineRuns:
     Methods raise `UnknownRun`, `StoreUnavailable` and `StoreLost`.
     """
 
-    def __init__(self, store: "Store", now: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: "Store", now: Callable[[], float] = time.time, by: Requester | None = None) -> None:
+        """Take the store, the clock, and who asks for the changes, for the audit."""
         self._store = store
         self._reader = store.reader
         self._now = now
+        self._by = by
 
-    def request(self, run_id: str, request: Request) -> None:
+    def request(self, run_id: str, request: Request, operation: str = "control") -> None:
         """Apply a request to a run, durably.
 
         Args:
             run_id: The run.
             request: Makes the request's event for the present time.
+            operation: The name of the request, for the audit.
 
         Raises:
             IllegalTransition: The run has ended, or does not allow the request.
         """
-        collected = _Collected()
-        self._handle(run_id, request(self._now()), collected)
+        collected, now = _Collected(), self._now()
+        event = request(now)
+        self._handle(run_id, event, collected)
+        *fields, _at = structs.astuple(event)
+        collected.record(Audited(self._asks(operation, " ".join(map(str, (run_id, *fields))))))
         self._store.writer.write(collected.writes)
 
     def recover(self, run_id: str) -> None:
@@ -124,7 +138,8 @@ class OfflineRuns:
         if row is None or row.ended_at is not None or quarantine is None or quarantine.run_id != run_id:
             raise not_quarantined_error(run_id, quarantine)
         noted = Suspicion(run_id=run_id, noted_at=self._now())
-        self._store.writer.write([Suspicions(noted=(noted,), released=(run_id,))])
+        audit = self._asks("recover", run_id)
+        self._store.writer.write([Suspicions(noted=(noted,), released=(run_id,), audit=audit)])
 
     def rerun(self, run_id: str, scope: RerunScope, task: str | None = None) -> str:
         """Accept a rerun of an ended run, which the next daemon starts.
@@ -148,12 +163,15 @@ class OfflineRuns:
             raise IllegalTransition(f"cannot rerun the run {run_id}: it has not ended; cancel it first")
         rerun = Rerun(run_id, scope, task)
         load_reuse_plan(self._reader, old, rerun)  # raises if the rerun is impossible
+        new_id = new_run_id()
         accepted = RunAccepted(
-            run_id=new_run_id(), workflow=old.workflow, parameters=old.parameters, surroundings=old.surroundings,
+            run_id=new_id, workflow=old.workflow, parameters=old.parameters, surroundings=old.surroundings,
             accepted_at=self._now(), secret=old.secret, rerun=rerun,
             # This process does not know the settings of the daemon that will start it.
             limits=ExpressionLimits(old.limits.max_cost, old.limits.max_bytes),
             origin=old.origin, labels=old.labels,
+            requested_by=None if self._by is None else self._by.of_run,
+            audit=self._asks("rerun", run_id, f"run {new_id}"),
         )  # fmt: skip
         self._store.writer.write([accepted])
         return accepted.run_id
@@ -169,7 +187,12 @@ class OfflineRuns:
             The number of deleted runs.
         """
         ended_before = None if older_than_seconds is None else self._now() - older_than_seconds
+        if self._by is not None:
+            self._store.writer.write([Audited(self._asks("prune", pruned(older_than_seconds, keep)))])
         return self._store.pruning(Prune(ended_before, keep)).prune_all()
+
+    def _asks(self, operation: str, target: str, result: str = DONE) -> AuditEntries:
+        return asked_by(self._by, operation, target, self._now(), result)
 
     def _accepted(self, run_id: str) -> RunAccepted:
         accepted = self._reader.accepted(run_id)

@@ -6,7 +6,17 @@ from typing import Any, Final
 
 import msgspec
 
-from stretto.actors.journal import Entry, ItemRow, KeptOutput, Quarantine, RunRow, SecretsLearned, TaskRow
+from stretto.actors.journal import (
+    AuditEntry,
+    Entry,
+    ItemRow,
+    KeptOutput,
+    Quarantine,
+    RunRow,
+    SecretsLearned,
+    TaskRow,
+    TokenRecord,
+)
 from stretto.definitions.conductor import Failure, ItemCompleted
 from stretto.definitions.context import Mask
 
@@ -22,8 +32,35 @@ def time_as_json(at: float | None) -> str | None:
 
 
 def run_as_json(row: RunRow) -> dict[str, Any]:
-    """Return {id, workflow, status, accepted_at, ended_at, parent, rerun_of, ..., origin, labels, child_count}."""
-    return _row_as_json(row)
+    """Return {id, workflow, status, accepted_at, ended_at, parent, ..., labels, requested_by, child_count}."""
+    requested_by = None if row.requested_by is None else msgspec.structs.asdict(row.requested_by)
+    return {**_row_as_json(row), "requested_by": requested_by}
+
+
+def audit_as_json(entry: AuditEntry) -> dict[str, Any]:
+    """Return {at, who, source, via, operation, target, note, result}."""
+    return _row_as_json(entry)
+
+
+def token_as_json(token: TokenRecord) -> dict[str, Any]:
+    """Return {id, name, role, made_at, made_by, expires_at, used_on, workflows, revoked_at}, without the digest.
+
+    `used_on` is a date in UTC, the others are times. All but `workflows` are texts or None.
+    """
+    fields: dict[str, Any] = msgspec.to_builtins(token)
+    del fields["digest"]
+    for name in ("made_at", "expires_at", "revoked_at"):
+        fields[name] = time_as_json(fields[name])
+    used = time_as_json(fields["used_on"])
+    fields["used_on"] = None if used is None else used.partition("T")[0]
+    return fields
+
+
+def pruned(older_than_seconds: float | None, keep: int | None) -> str:
+    """Return which runs a request deletes, for the audit."""
+    parts = [] if older_than_seconds is None else [f"runs that ended more than {older_than_seconds:.0f} s ago"]
+    parts += [] if keep is None else [f"all but {keep} runs"]
+    return ", ".join(parts) or "no runs"
 
 
 def quarantine_as_json(quarantine: Quarantine) -> dict[str, Any]:

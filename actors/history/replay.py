@@ -1,7 +1,8 @@
 """Replay of stored runs: a new conductor gets the entries in their order, and ends up in the run's state."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 from stretto.actors.history.written_results import ReplayedResults
@@ -81,31 +82,65 @@ class Replay:
         self._children = {(child.item, child.attempt): child for child in children}
         self._started: dict[ItemKey, int] = {}
         self._begun = False
+        self._then: Callable[[list[Command]], None] | None = None
+        """Takes the commands of the event that is not finished."""
         self._stopped_before = False
         """Whether the last event was that an evaluation was stopped."""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the last entry, or the begin, is an event that goes on in the next turn."""
+        return self._then is not None
 
     def feed(self, entries: Sequence[Entry]) -> None:
         """Apply the next entries. The run begins before the first ones, unless its begin was broken off."""
         self._begin_before(entries)
+        self._finish()
         for entry in entries:
             self._take(entry)
+            self._finish()
+
+    def _finish(self) -> None:
+        while self.unfinished:
+            self._go_on()
 
     def feed_for_a_turn(self, entries: Sequence[Entry]) -> Sequence[Entry]:
-        """Apply the next entries until their expressions have taken about half a second. Return the other entries."""
-        self._begin_before(entries)
-        spent = self._conductor.units_spent()
-        for number, entry in enumerate(entries, 1):
-            self._take(entry)
+        """Apply the next entries until their expressions have taken about half a second, or one of them pauses.
+
+        Args:
+            entries: The entries, or those that an earlier call has left.
+
+        Returns:
+            The entries that are left. Call it again if there are any, and also if the last one is `unfinished`.
+        """
+        if self.unfinished:
+            self._go_on()
+        else:
+            self._begin_before(entries)
+        spent, taken = self._conductor.units_spent(), 0
+        while taken < len(entries) and spent <= TURN_UNITS and not self.unfinished:
+            self._take(entries[taken])
             spent += self._conductor.units_spent()
-            if spent > TURN_UNITS:
-                return entries[number:]
-        return ()
+            taken += 1
+        return entries[taken:]
+
+    def _go_on(self) -> None:
+        then, self._then = self._then, None
+        if then is not None:
+            self._do(self._conductor.step(), then)
+
+    def _do(self, commands: list[Command], then: Callable[[list[Command]], None]) -> None:
+        """Do something with the commands of an event, now or when it has ended."""
+        if self._conductor.unfinished:
+            self._then = then
+        else:
+            then(commands)
 
     def _begin_before(self, entries: Sequence[Entry]) -> None:
         if not self._begun:
             self._begun = True
             if has_begun(entries):
-                self._note(self._conductor.begin())
+                self._do(self._conductor.begin(), self._note)
 
     def _take(self, entry: Entry) -> None:
         self.entries += 1
@@ -121,20 +156,24 @@ class Replay:
             if isinstance(entry, StreamFailed):
                 self.results.failed(entry)
             before = self._conductor.status
-            self._apply(entry)
-            if isinstance(entry, PropagatedRequest):
-                self.requested = entry
-            else:
-                self.requested = request_implied_by(before, self._conductor.status, entry.at) or self.requested
+            self._do(self._apply(entry), partial(self._applied, entry, before))
 
-    def _apply(self, event: Event) -> None:
+    def _apply(self, event: Event) -> list[Command]:
         stopped_before, self._stopped_before = self._stopped_before, isinstance(event, EvaluationStopped)
         try:
-            self._note(self._conductor.on(event))
+            return self._conductor.on(event)
         except IllegalTransition:
             # The evaluation was that of a request, which the run no longer allows. It was not acknowledged.
             if not stopped_before:
                 raise
+            return []
+
+    def _applied(self, event: Event, before: str, commands: list[Command]) -> None:
+        self._note(commands)
+        if isinstance(event, PropagatedRequest):
+            self.requested = event
+        else:
+            self.requested = request_implied_by(before, self._conductor.status, event.at) or self.requested
 
     def child_of(self, start: StartItem) -> Child | None:
         """Return the child run that executes this attempt, in progress or ended."""

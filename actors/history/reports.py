@@ -11,6 +11,7 @@ from msgspec import structs
 from stretto.actors.history.ends import explain_end
 from stretto.actors.history.masks import SEALED, entries_of, mask_of, unless_sealed
 from stretto.actors.history.plain import (
+    audit_as_json,
     entry_as_json,
     failure_as_json,
     item_as_json,
@@ -22,7 +23,20 @@ from stretto.actors.history.plain import (
 )
 from stretto.actors.history.replay import replay
 from stretto.actors.history.waits import explain_waits, quarantine_wait, quarantined_children
-from stretto.actors.journal import MAX_PAGE, PAGE, ItemQuery, ItemRow, Reader, RunAccepted, RunQuery, RunRow, TaskRow
+from stretto.actors.journal import (
+    MAX_PAGE,
+    PAGE,
+    AuditPage,
+    AuditQuery,
+    AuditRing,
+    ItemQuery,
+    ItemRow,
+    Reader,
+    RunAccepted,
+    RunQuery,
+    RunRow,
+    TaskRow,
+)
 from stretto.actors.outcome import MOST_AMBIGUOUS, UnknownRun, chosen_run, ends_of_ids, is_abbreviated
 from stretto.definitions.conductor import check_task
 from stretto.definitions.context import Mask
@@ -61,6 +75,27 @@ def list_runs(  # noqa: PLR0913 - the fields of a query
     )  # fmt: skip
     page = reader.runs(query)
     return {"runs": [run_as_json(row) for row in page.runs], "next": page.next}
+
+
+def list_audit(
+    reader: Reader, *, since: float | None = None, who: str | None = None, cursor: str | None = None, limit: int = PAGE
+) -> dict[str, Any]:
+    """Return a page of the audit, the newest entry first: {entries, next}, with a cursor in `next` if more follow.
+
+    The arguments are those of `Engine.audit`. Raises `InvalidCursor`, `StoreUnavailable`.
+    """
+    return _audit_as_json(reader.access.audit(AuditQuery(since=since, who=who, cursor=cursor, limit=_page(limit))))
+
+
+def audit_of(
+    ring: AuditRing, *, since: float | None, who: str | None, cursor: str | None, limit: int
+) -> dict[str, Any]:
+    """Return a page of the audit of an engine without a store, as `list_audit` does. Raises `InvalidCursor`."""
+    return _audit_as_json(ring.page(AuditQuery(since=since, who=who, cursor=cursor, limit=_page(limit))))
+
+
+def _audit_as_json(page: AuditPage) -> dict[str, Any]:
+    return {"entries": [audit_as_json(row.entry) for row in page.rows], "next": page.next}
 
 
 def find_run(reader: Reader, text: str) -> str:

@@ -13,14 +13,38 @@ from typing import TYPE_CHECKING
 from stretto.definitions.lazy_face import lazy_face
 
 if TYPE_CHECKING:
+    from stretto.actors.journal.access import (
+        AccessChange,
+        AccessReader,
+        AccessWriter,
+        AddEnterCode,
+        AddSession,
+        AddToken,
+        AuditPage,
+        AuditQuery,
+        AuditRow,
+        EndSession,
+        Enter,
+        EnterCodeRecord,
+        NoteSessionUse,
+        NoteTokenUse,
+        PruneAudit,
+        RevokeToken,
+        SessionRecord,
+        TokenRecord,
+    )
+    from stretto.actors.journal.audit import DONE, AuditEntries, AuditEntry, RequestedBy, Requester, asked_by
+    from stretto.actors.journal.audit_ring import AuditRing
     from stretto.actors.journal.encryption import Keyring, new_key, read_key_file
-    from stretto.actors.journal.link import MAX_PENDING, Answers, Link, NoJournal, Notifications
+    from stretto.actors.journal.key_files import keyring_for
+    from stretto.actors.journal.link import MAX_PENDING, Answers, JournalLink, Link, NoJournal, Notifications
     from stretto.actors.journal.location import InFile, files_of, locate
     from stretto.actors.journal.messages import JournalHasRoom, PruneRuns, RunExists, RunUnrecordable, StoreGone
     from stretto.actors.journal.opening import is_in_use, open_reader, open_store
     from stretto.actors.journal.outputs import OutputsInMemory
     from stretto.actors.journal.readers import NoReaders, NoStore, Readers, ReadingStopped
     from stretto.actors.journal.records import (
+        Audited,
         Ending,
         Entry,
         Happened,
@@ -40,7 +64,7 @@ if TYPE_CHECKING:
         Write,
         origin_of_rerun,
     )
-    from stretto.actors.journal.replay_trace import BEGINNING, FIRST_ENTRY, LOADING, ReplayTrace
+    from stretto.actors.journal.replay_trace import BEGINNING, FIRST_ENTRY, LOADING, RESTARTED, ReplayTrace
     from stretto.actors.journal.run_log import MAX_OUTPUT_BYTES, RunLog
     from stretto.actors.journal.service import OpenJournal, open_journal
     from stretto.actors.journal.sql.backup import backup, check
@@ -70,18 +94,26 @@ else:
     __getattr__ = lazy_face(
         __name__,
         {
+            "access": (
+                "AccessChange AccessReader AccessWriter AddEnterCode AddSession AddToken AuditPage AuditQuery AuditRow "
+                "EndSession Enter EnterCodeRecord NoteSessionUse NoteTokenUse PruneAudit RevokeToken SessionRecord "
+                "TokenRecord"
+            ),
+            "audit": "AuditEntries AuditEntry DONE RequestedBy Requester asked_by",
+            "audit_ring": "AuditRing",
             "encryption": "Keyring new_key read_key_file",
-            "link": "Answers Link MAX_PENDING NoJournal Notifications",
+            "key_files": "keyring_for",
+            "link": "Answers JournalLink Link MAX_PENDING NoJournal Notifications",
             "location": "InFile files_of locate",
             "messages": "JournalHasRoom PruneRuns RunExists RunUnrecordable StoreGone",
             "opening": "is_in_use open_reader open_store",
             "outputs": "OutputsInMemory",
             "readers": "NoReaders NoStore Readers ReadingStopped",
             "records": (
-                "Ending Entry Happened Idempotency ItemKey ItemStarted KeptOutput Origin ParentItem Rerun "
+                "Audited Ending Entry Happened Idempotency ItemKey ItemStarted KeptOutput Origin ParentItem Rerun "
                 "RerunScope ResultsWritten RunAccepted SecretsLearned Suspicion Suspicions Write origin_of_rerun"
             ),
-            "replay_trace": "BEGINNING FIRST_ENTRY LOADING ReplayTrace",
+            "replay_trace": "BEGINNING FIRST_ENTRY LOADING RESTARTED ReplayTrace",
             "run_log": "MAX_OUTPUT_BYTES RunLog",
             "service": "OpenJournal open_journal",
             "sql.backup": "backup check",
@@ -96,6 +128,7 @@ else:
 
 __all__ = [
     "BEGINNING",
+    "DONE",
     "FIRST_ENTRY",
     "LOADING",
     "MAX_OUTPUT_BYTES",
@@ -103,10 +136,27 @@ __all__ = [
     "MAX_PENDING",
     "PAGE",
     "QUARANTINED",
+    "RESTARTED",
+    "AccessChange",
+    "AccessReader",
+    "AccessWriter",
+    "AddEnterCode",
+    "AddSession",
+    "AddToken",
     "Answers",
+    "AuditEntries",
+    "AuditEntry",
+    "AuditPage",
+    "AuditQuery",
+    "AuditRing",
+    "AuditRow",
+    "Audited",
     "CannotOpenStore",
     "Child",
+    "EndSession",
     "Ending",
+    "Enter",
+    "EnterCodeRecord",
     "Entry",
     "Happened",
     "Idempotency",
@@ -116,27 +166,34 @@ __all__ = [
     "ItemRow",
     "ItemStarted",
     "JournalHasRoom",
+    "JournalLink",
     "KeptOutput",
     "Keyring",
     "Link",
     "NoJournal",
     "NoReaders",
     "NoStore",
+    "NoteSessionUse",
+    "NoteTokenUse",
     "Notifications",
     "OpenJournal",
     "Origin",
     "OutputsInMemory",
     "ParentItem",
     "Prune",
+    "PruneAudit",
     "PruneRuns",
     "Quarantine",
     "Reader",
     "Readers",
     "ReadingStopped",
     "ReplayTrace",
+    "RequestedBy",
+    "Requester",
     "Rerun",
     "RerunScope",
     "ResultsWritten",
+    "RevokeToken",
     "RunAccepted",
     "RunExists",
     "RunLog",
@@ -144,6 +201,7 @@ __all__ = [
     "RunRow",
     "RunUnrecordable",
     "SecretsLearned",
+    "SessionRecord",
     "Store",
     "StoreGone",
     "StoreInUse",
@@ -152,13 +210,16 @@ __all__ = [
     "Suspicion",
     "Suspicions",
     "TaskRow",
+    "TokenRecord",
     "Unfinished",
     "Unrecordable",
     "Write",
+    "asked_by",
     "backup",
     "check",
     "files_of",
     "is_in_use",
+    "keyring_for",
     "locate",
     "new_key",
     "open_journal",

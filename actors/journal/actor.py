@@ -15,11 +15,20 @@ from typing import Any, Final
 
 import pykka
 
-from stretto.actors.dispatch import Deferred, TimedInbox, Timers
+from stretto.actors.dispatch import TimedInbox, Timers
+from stretto.actors.journal.access import AccessWriter, PruneAudit
 from stretto.actors.journal.backlog import MAX_BATCH_ENTRIES, Backlog
 from stretto.actors.journal.link import JournalLink, notify
-from stretto.actors.journal.messages import PruneRuns, Record, RetryCommit, RunExists, RunUnrecordable, StoreGone
-from stretto.actors.journal.records import Happened, Suspicions, Write
+from stretto.actors.journal.messages import (
+    ChangeAccess,
+    PruneRuns,
+    Record,
+    RetryCommit,
+    RunExists,
+    RunUnrecordable,
+    StoreGone,
+)
+from stretto.actors.journal.records import Audited, Happened, Write, run_of
 from stretto.actors.journal.store import (
     AlreadyAccepted,
     Prune,
@@ -45,13 +54,15 @@ class _ContinuePruning:
 
 
 class _PruneRequest:
-    """A request to delete runs: its answer, and how many are deleted so far."""
+    """A request to delete runs or entries of the audit: its answer, and how many are deleted so far."""
 
-    __slots__ = ("answer", "deleted", "pruning")
+    __slots__ = ("answer", "audit", "deleted", "of_audit", "pruning")
 
-    def __init__(self, pruning: Pruning, answer: Deferred) -> None:
+    def __init__(self, message: PruneRuns, pruning: Pruning) -> None:
         self.pruning = pruning
-        self.answer = answer
+        self.answer = message.answer
+        self.audit = message.audit
+        self.of_audit = isinstance(message.prune, PruneAudit)
         self.deleted = 0
 
 
@@ -63,9 +74,10 @@ class JournalActor(pykka.ThreadingActor):
     def __init__(  # noqa: PLR0913 - its collaborators, as keywords
         self,
         writer: Writer,
-        pruning: Callable[[Prune], Pruning],
+        pruning: Callable[[Prune | PruneAudit], Pruning],
         link: JournalLink,
         *,
+        access: AccessWriter,
         timers: Timers,
         instruments: Instruments,
         engine: Callable[[], pykka.ActorRef[Any]],
@@ -74,6 +86,7 @@ class JournalActor(pykka.ThreadingActor):
         self._writer = writer
         self._pruning = pruning
         self._link = link
+        self._access = access
         self._timers = timers
         self._instruments = instruments
         self._engine = engine
@@ -91,14 +104,24 @@ class JournalActor(pykka.ThreadingActor):
         """Return the journal's thread, to be joined after the actor is stopped."""
         return threading.current_thread()
 
-    def on_receive(self, message: Any) -> None:
+    def on_receive(self, message: Any) -> Any:
         """Gather a record; commit when the mailbox is empty, which is soon: to send a record takes far longer."""
+        if type(message) is ChangeAccess:
+            try:
+                return self._change_access(message)
+            finally:
+                self._work_off()
         if type(message) is Record:
             self._backlog.add(message)
         elif type(message) is RetryCommit:
             self._retry()
         elif type(message) is PruneRuns:
-            self._prunes.append(_PruneRequest(self._pruning(message.prune), message.answer))
+            self._prunes.append(_PruneRequest(message, self._pruning(message.prune)))
+        self._work_off()
+        return None
+
+    def _work_off(self) -> None:
+        """Commit and prune until the next message comes."""
         while (self._backlog or self._prunes) and not self._failing and self.actor_inbox.empty():
             if self._backlog:
                 self._commit()
@@ -232,8 +255,7 @@ class JournalActor(pykka.ThreadingActor):
 
     @staticmethod
     def _run_of(record: Record) -> str | None:
-        write = record.write
-        return None if write is None or isinstance(write, Suspicions) else write.run_id
+        return run_of(record.write)
 
     # ---- an unavailable store
 
@@ -257,18 +279,39 @@ class JournalActor(pykka.ThreadingActor):
         self._failing, self._backlog = [], Backlog()
         self._tell_engine(StoreGone(str(error)))
 
+    # ---- access
+
+    def _change_access(self, message: ChangeAccess) -> bool:
+        """Write a change in its own transaction. Raises StoreUnavailable or StoreLost, which its sender gets."""
+        if self._failing:
+            raise StoreUnavailable(f"the store cannot be written: {self._link.unavailable}")
+        try:
+            return self._access.apply(message.change, message.audit)
+        except StoreLost as error:
+            self._lose(error)
+            raise
+
     # ---- pruning
 
     def _prune(self, request: _PruneRequest) -> None:
         """Delete one portion. The next one waits behind the records that have arrived by then."""
         try:
+            if request.audit:
+                self._writer.write([Audited(request.audit)])
+                request.audit = ()
             request.deleted += request.pruning.prune_some(PRUNE_PORTION)
         except StrettoError as error:
-            _log.warning("runs_not_pruned", runs=request.deleted, reason=str(error))
+            if request.of_audit:
+                _log.warning("audit_not_pruned", entries=request.deleted, reason=str(error))
+            else:
+                _log.warning("runs_not_pruned", runs=request.deleted, reason=str(error))
             request.answer.fail(error)
         else:
             if request.pruning.finished:
-                _log.info("runs_pruned", runs=request.deleted)
+                if request.of_audit:
+                    _log.info("audit_pruned", entries=request.deleted)
+                else:
+                    _log.info("runs_pruned", runs=request.deleted)
                 request.answer.resolve(request.deleted)
             else:
                 self._prunes.append(request)

@@ -9,9 +9,13 @@ from typing import Any, Protocol, TypeAlias
 
 import pykka
 
-from stretto.actors.dispatch import Deferred, RightOfWay
-from stretto.actors.journal.messages import JournalHasRoom, Record
-from stretto.actors.journal.records import Happened, Suspicions, Write
+from stretto.actors.dispatch import Deferred, RightOfWay, ask_deferred
+from stretto.actors.journal.access import AccessChange
+from stretto.actors.journal.audit import AuditEntries
+from stretto.actors.journal.audit_ring import AuditRing
+from stretto.actors.journal.messages import ChangeAccess, JournalHasRoom, Record
+from stretto.actors.journal.records import Happened, Write, run_of
+from stretto.actors.journal.store import StoreUnavailable
 
 MAX_PENDING = 8192
 """Pending entries above which no item starts."""
@@ -58,20 +62,29 @@ class Link(Protocol):
 
 
 class NoJournal:
-    """The link of an engine without a store: every record counts as durable at once."""
+    """The link of an engine without a store: every record counts as durable at once.
+
+    Attributes:
+        audit: The newest entries of the audit.
+    """
 
     durable = False
     pending = 0
     unavailable: str | None = None
 
+    def __init__(self) -> None:
+        self.audit = AuditRing()
+
     def record(
         self,
-        write: Write | None,  # noqa: ARG002 - nothing is stored
+        write: Write | None,
         notifications: Notifications = (),
         answers: Answers = (),
         family: str | None = None,  # noqa: ARG002 - as above
     ) -> None:
-        """Send the messages and resolve the answers at once."""
+        """Keep the audit of the record, send the messages and resolve the answers at once."""
+        if write is not None and write.audit:
+            self.audit.add(write.audit)
         notify(notifications, answers)
 
     def has_room(self, waiter: pykka.ActorRef[Any]) -> bool:  # noqa: ARG002 - no one waits
@@ -118,9 +131,7 @@ class JournalLink:
         if self._journal is None:
             raise RuntimeError("the journal's actor has not been started yet")
         entries = max(len(write.entries), 1) if isinstance(write, Happened) else 1
-        if family is None and write is not None and not isinstance(write, Suspicions):
-            family = write.run_id
-        record = Record(write, entries, notifications, answers, family)
+        record = Record(write, entries, notifications, answers, family or run_of(write))
         with self._lock:
             self._pending += entries
             if record.is_awaited:
@@ -139,6 +150,19 @@ class JournalLink:
                 return True
             self._waiting[waiter.actor_urn] = waiter
         return False
+
+    def change_access(self, change: AccessChange, audit: AuditEntries = ()) -> Deferred:
+        """Write a change of tokens, sessions or codes with its audit, in a transaction of its own.
+
+        Returns:
+            Whether the change was made, once that is durable. Fails with `StoreUnavailable` or `StoreLost`.
+        """
+        stopping = StoreUnavailable("the store cannot be written: the engine is being stopped")
+        if self._journal is None or not self._journal.is_alive():
+            answer = Deferred()
+            answer.fail(stopping)
+            return answer
+        return ask_deferred(self._journal.actor_inbox, ChangeAccess(change, audit), stopping)
 
     # ---- called by the journal's actor
 

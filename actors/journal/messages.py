@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from pykka import ActorRef
 
     from stretto.actors.dispatch import Deferred
+    from stretto.actors.journal.access import AccessChange, PruneAudit
+    from stretto.actors.journal.audit import AuditEntries
     from stretto.actors.journal.records import Write
     from stretto.actors.journal.store import Prune
 
@@ -63,7 +65,18 @@ class RetryCommit(msgspec.Struct, frozen=True):
 
 
 class PruneRuns(msgspec.Struct, frozen=True):
-    """Delete ended runs, a portion at a time; `answer` gets their number."""
+    """Delete ended runs, or old entries of the audit, a portion at a time; `answer` gets their number.
 
-    prune: Prune
+    `audit` is durable before the first portion is deleted.
+    """
+
+    prune: Prune | PruneAudit
     answer: Deferred
+    audit: AuditEntries = ()
+
+
+class ChangeAccess(msgspec.Struct, frozen=True):
+    """Write a change of tokens, sessions or codes with its audit. Answered with whether it was made."""
+
+    change: AccessChange
+    audit: AuditEntries = ()

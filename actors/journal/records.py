@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from stretto.actors.journal.audit import AuditEntries, RequestedBy
 from stretto.definitions.conductor import Event
 from stretto.definitions.context import RunEnvironment
 from stretto.definitions.data import Data, FrozenDict, FrozenList
@@ -92,6 +93,10 @@ class RunAccepted(msgspec.Struct, frozen=True, kw_only=True):
     """The limits on the run's expressions, which it keeps whatever the settings are later."""
     origin: Origin = "owner"
     labels: dict[str, str] = {}
+    requested_by: RequestedBy | None = None
+    """Who started it. None for a run that a program started in its own process, and for that of a sub-workflow."""
+    audit: AuditEntries = ()
+    """Written only if the run is accepted, and not restored with it."""
 
 
 class ItemStarted(msgspec.Struct, frozen=True):
@@ -190,10 +195,11 @@ class Happened(msgspec.Struct, frozen=True, kw_only=True):
     outputs: tuple[KeptOutput, ...] = ()
     max_output_bytes: int = 0
     """How many bytes of texts of the run are kept."""
+    audit: AuditEntries = ()
 
 
 class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
-    """A run that was being recovered when an engine crashed, or is being recovered now.
+    """A run that was being recovered when an engine crashed, or is now, or whose restarted items are in flight.
 
     Times are seconds since the epoch.
     """
@@ -202,10 +208,16 @@ class Suspicion(msgspec.Struct, frozen=True, kw_only=True):
     noted_at: float
     alone: bool = False
     """Whether no other run is being recovered."""
+    among: bool = False
+    """Whether items that it has restarted are in flight, and other suspects were recovered since."""
+    pausing: bool = False
+    """Whether the engine pauses before it recovers the run."""
     crashes: int = 0
-    """The crashes while the run was alone in recovery."""
-    place: int | None = None
-    """The place in its replay where the engine last crashed, as `ReplayTrace` counts them, or None if unknown."""
+    """The crashes in a row while the run was alone."""
+    places: tuple[int, ...] = ()
+    """The places of these crashes, as `ReplayTrace` counts, as far as they are known; the last one is last."""
+    shared: int = 0
+    """The crashes while items of this run and of other suspects were in flight."""
     quarantined_at: float | None = None
     reason: str | None = None
     """Why the run is quarantined."""
@@ -220,6 +232,18 @@ class Suspicions(msgspec.Struct, frozen=True, kw_only=True):
     """Forget what was noted of these runs."""
     released: tuple[str, ...] = ()
     """Give quarantined runs the status `running` until they are recovered. They are in `noted` as well."""
+    audit: AuditEntries = ()
 
 
-Write: TypeAlias = RunAccepted | Happened | Suspicions
+class Audited(msgspec.Struct, frozen=True):
+    """Entries of the audit whose change is written nowhere, or elsewhere: a reload, an export."""
+
+    audit: AuditEntries
+
+
+Write: TypeAlias = RunAccepted | Happened | Suspicions | Audited
+
+
+def run_of(write: Write | None) -> str | None:
+    """Return the id of the run that a record is of, or None if it is of no run."""
+    return write.run_id if isinstance(write, RunAccepted | Happened) else None

@@ -1,15 +1,19 @@
 """The log of one run: its entries, gathered during a turn and sent to the journal as one record."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any, Final
 
 import pykka
 
 from stretto.actors.dispatch import Deferred
+from stretto.actors.journal.audit import AuditEntries
 from stretto.actors.journal.link import Link
 from stretto.actors.journal.outputs import OutputsInMemory
 from stretto.actors.journal.records import Ending, Entry, Happened, KeptOutput, RunAccepted, SecretsLearned, TaskState
 from stretto.definitions.conductor import TaskEnded, TaskStarted
 from stretto.definitions.context import Mask
+from stretto.definitions.errors import StrettoError
 
 MAX_OUTPUT_BYTES: Final = 64 * 1024 * 1024
 """Bytes of printed texts of one run that are kept."""
@@ -19,7 +23,7 @@ class RunLog:
     """Gathers a run's numbered entries, and the messages and answers that wait until they are durable."""
 
     __slots__ = (
-        "_answers", "_ending", "_entries", "_family", "_learned", "_link", "_max_output_bytes", "_next",
+        "_answers", "_audit", "_ending", "_entries", "_family", "_learned", "_link", "_max_output_bytes", "_next",
         "_notifications", "_outputs", "_run_id", "_secretive", "_status", "_tasks", "durable", "in_memory",
     )  # fmt: skip
 
@@ -62,6 +66,7 @@ class RunLog:
         self._ending: Ending | None = None
         self._max_output_bytes = max_output_bytes
         self._outputs: tuple[KeptOutput, ...] = ()
+        self._audit: AuditEntries = ()
         self.in_memory: OutputsInMemory | None = None
         """The printed texts without a store, if there are any."""
 
@@ -120,6 +125,29 @@ class RunLog:
         """Resolve an answer once all entries so far are durable."""
         self._answers.append((deferred, value))
 
+    @contextlib.contextmanager
+    def auditing(self, entries: AuditEntries) -> Iterator[None]:
+        """Record entries of the audit with the gathered entries of the run, unless the block refuses the request.
+
+        An evaluation that is stopped in the block refuses nothing: the request is recorded.
+        """
+        earlier = self._audit
+        self._audit += entries
+        try:
+            yield
+        except StrettoError:
+            self._audit = earlier
+            raise
+
+    def take_audit(self) -> AuditEntries:
+        """Return the gathered entries of the audit and forget them. `audit` gathers them again."""
+        entries, self._audit = self._audit, ()
+        return entries
+
+    def audit(self, entries: AuditEntries) -> None:
+        """Record entries of the audit with the gathered entries of the run."""
+        self._audit += entries
+
     def end(self, ending: Ending) -> None:
         """Record the end of the run."""
         self._ending = ending
@@ -127,18 +155,19 @@ class RunLog:
     def flush(self, status: str | None, mask: Mask) -> None:
         """Send the gathered entries as one record; `status` is the run's new status, or None if unchanged."""
         changed, ending = (None if status == self._status else status), self._ending
-        if not (self._entries or self._tasks or self._notifications or self._answers or changed or ending):
+        has_news = self._entries or self._tasks or changed or ending
+        if not (has_news or self._audit or self._notifications or self._answers):
             return
         happened = None
-        if self._link.durable and (self._entries or self._tasks or changed or ending):
+        if self._audit or (self._link.durable and has_news):
             happened = Happened(
                 run_id=self._run_id, first=self._next, entries=tuple(self._entries),
                 secret=self._secretive or bool(mask), tasks=tuple(self._tasks), status=changed, ending=ending,
-                outputs=self._outputs, max_output_bytes=self._max_output_bytes,
+                outputs=self._outputs, max_output_bytes=self._max_output_bytes, audit=self._audit,
             )  # fmt: skip
         self._link.record(happened, tuple(self._notifications), tuple(self._answers), self._family)
         self._status = status or self._status
         self._ending = None
-        self._outputs = ()
+        self._outputs, self._audit = (), ()
         self._next += len(self._entries)
         self._entries, self._tasks, self._notifications, self._answers = [], [], [], []

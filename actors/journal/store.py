@@ -4,14 +4,18 @@ Both are called on threads that may block, the journal's and the readers', never
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
+from stretto.actors.journal.audit import RequestedBy
 from stretto.actors.journal.records import Entry, ItemKey, KeptOutput, Origin, RunAccepted, Suspicion, Write
 from stretto.definitions.conductor import ItemCompleted
 from stretto.definitions.data import Data, FrozenList
 from stretto.definitions.errors import StrettoError
+
+if TYPE_CHECKING:
+    from stretto.actors.journal.access import AccessReader
 
 PAGE: int = 50
 """Rows of a page by default."""
@@ -159,6 +163,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     rerun_task: str | None
     origin: Origin
     labels: dict[str, str]
+    requested_by: RequestedBy | None = None
     child_count: int
     """The number of its child runs that are stored."""
 
@@ -260,6 +265,10 @@ class Reader(Protocol):
 
     Methods that return stored data may also raise StoreKeyMissing, WrongStoreKey and UnreadableRecord.
     """
+
+    @property
+    def access(self) -> "AccessReader":
+        """Reads tokens, sessions and the audit."""
 
     def unfinished(self) -> Iterator[Unfinished]:
         """Yield the runs that have not ended, in the order of their acceptance."""

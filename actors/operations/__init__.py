@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from stretto.actors.operations.answers import (
         Accepted,
         Answer,
+        AuditAnswer,
         Described,
         Done,
         Ended,
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     )
     from stretto.actors.operations.live import Follower, Following, ProgressRelay
     from stretto.actors.operations.requests import (
+        Audit,
         Definition,
         Describe,
         Export,
@@ -85,7 +87,7 @@ else:
         __name__,
         {
             "answers": (
-                "Accepted Answer Described Done Ended EntriesAnswer ExportAnswer Found ItemAnswer "
+                "Accepted Answer AuditAnswer Described Done Ended EntriesAnswer ExportAnswer Found ItemAnswer "
                 "ItemsAnswer OutputAnswer Progress Pruned Refused RunAnswer RunsAnswer StatusAnswer "
                 "WaitsAnswer WorkflowsAnswer"
             ),
@@ -99,7 +101,7 @@ else:
             "forms": "BadRequest Written answer_of body_of has_body path_fields request_of route_of written_as",
             "live": "Follower Following ProgressRelay",
             "requests": (
-                "Definition Describe Export FindRun Item ItemOutput Items Prune Recover Rerun Run Runs "
+                "Audit Definition Describe Export FindRun Item ItemOutput Items Prune Recover Rerun Run Runs "
                 "Status Submit Watch Why Workflows"
             ),
             "routes": "API ROUTES Role Route",
@@ -117,6 +119,8 @@ __all__ = [
     "ROUTES",
     "Accepted",
     "Answer",
+    "Audit",
+    "AuditAnswer",
     "BadRequest",
     "Cancel",
     "ControlRequest",

@@ -4,6 +4,8 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from stretto.definitions.errors import Finding
+
 
 class Accepted(msgspec.Struct, frozen=True, tag="accepted"):
     """The run has been accepted."""
@@ -54,11 +56,15 @@ class Done(msgspec.Struct, frozen=True, tag="done"):
 
 
 class Refused(msgspec.Struct, frozen=True, tag="error"):
-    """The request was refused. `code` is stable; `findings` are those of an invalid definition."""
+    """The request was refused. `code` is stable; `findings` are those of an invalid definition, each as one text.
+
+    `details` are the same findings with all their parts.
+    """
 
     code: str
     message: str
     findings: list[str] = []
+    details: list[Finding] = []
 
 
 class RunsAnswer(msgspec.Struct, frozen=True, tag="runs"):
@@ -121,6 +127,13 @@ class EntriesAnswer(msgspec.Struct, frozen=True, tag="entries"):
     entries: list[msgspec.Raw]
 
 
+class AuditAnswer(msgspec.Struct, frozen=True, tag="audit"):
+    """A page of the audit, as `reports.list_audit` returns it; `next` is the cursor of the next page."""
+
+    entries: list[dict[str, Any]]
+    next: str | None
+
+
 class Pruned(msgspec.Struct, frozen=True, tag="pruned"):
     """The number of deleted runs."""
 
@@ -145,5 +158,6 @@ Answer: TypeAlias = (
     | WaitsAnswer
     | ExportAnswer
     | EntriesAnswer
+    | AuditAnswer
     | Pruned
 )

@@ -7,10 +7,10 @@ import pykka
 
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine
-from stretto.actors.journal import Origin
+from stretto.actors.journal import Origin, Requester
 from stretto.actors.operations.answers import Answer
 from stretto.actors.operations.base import Request
-from stretto.actors.operations.table import OPERATIONS, STARTS_A_RUN, arguments_of
+from stretto.actors.operations.table import AUDITED, OPERATIONS, STARTS_A_RUN, arguments_of
 
 METHODS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     request: getattr(Engine, operation.name) for request, operation in OPERATIONS.items()
@@ -18,13 +18,14 @@ METHODS: Final[Mapping[type[Request], Callable[..., Any]]] = {
 """The engine's method of each request."""
 
 
-async def ask(engine: pykka.ActorRef[Any], request: Request, origin: Origin) -> Answer:
+async def ask(engine: pykka.ActorRef[Any], request: Request, origin: Origin, by: Requester | None = None) -> Answer:
     """Return the engine's answer to a request of the table.
 
     Args:
         engine: The engine.
         request: The request, as the client sent it.
         origin: Where the request comes from, which the client cannot choose.
+        by: Who sent it, for the audit.
 
     Raises:
         StrettoError: As the engine's method does.
@@ -32,4 +33,6 @@ async def ask(engine: pykka.ActorRef[Any], request: Request, origin: Origin) -> 
     run, fields = arguments_of(request)
     if type(request) in STARTS_A_RUN:
         fields["origin"] = origin
+    if type(request) in AUDITED:
+        fields["by"] = by
     return OPERATIONS[type(request)].answer(await call(engine, METHODS[type(request)], *run, **fields))

@@ -139,6 +139,15 @@ class Export(Request, frozen=True, tag="export"):
     run: str
 
 
+class Audit(Request, frozen=True, tag="audit"):
+    """Return a page of the audit, the newest entry first: the entries that match all fields."""
+
+    since: float | None = None
+    who: str | None = None
+    cursor: str | None = None
+    limit: Limit = PAGE
+
+
 class Prune(Request, frozen=True, tag="prune"):
     """Delete ended runs older than `older_than_seconds`, and all but the newest `keep`. None sets no limit."""
 

@@ -76,6 +76,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", _ITEM, requests.Item, "viewer", answers.ItemAnswer, "item"),
     Route("GET", f"{_ITEM}/output", requests.ItemOutput, "viewer", answers.OutputAnswer, "output"),
     *(_control_route(control.command, control.request) for control in CONTROLS),
+    Route("GET", "/audit", requests.Audit, "admin", answers.AuditAnswer),
     Route("GET", "/definitions", requests.Workflows, "viewer", answers.WorkflowsAnswer),
     Route("POST", "/definitions:describe", requests.Describe, "operator", answers.Described),
 )

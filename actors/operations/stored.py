@@ -19,6 +19,7 @@ REPORTS: Final[Mapping[type[Request], Callable[..., Any]]] = {
     requests.Item: reports.show_item,
     requests.ItemOutput: reports.item_output,
     requests.Why: reports.why,
+    requests.Audit: reports.list_audit,
 }
 """The requests that a store answers, each with its report."""
 

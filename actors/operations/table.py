@@ -37,6 +37,7 @@ _ALL: Final = (
     _operation(requests.Item, answers.ItemAnswer),
     _operation(requests.ItemOutput, answers.OutputAnswer),
     _operation(requests.Why, answers.WaitsAnswer),
+    _operation(requests.Audit, lambda page: answers.AuditAnswer(**page)),
     _operation(requests.Prune, answers.Pruned),
     *(_operation(control.request, lambda _result: answers.Done()) for control in CONTROLS),
 )
@@ -45,6 +46,10 @@ OPERATIONS: Final[Mapping[type[Request], Operation]] = {operation.request: opera
 """The operations by request."""
 STARTS_A_RUN: Final[frozenset[type[Request]]] = frozenset({requests.Rerun})
 """The operations whose engine method also takes the origin of the new run. No request has it as a field."""
+AUDITED: Final[frozenset[type[Request]]] = frozenset(
+    {requests.Rerun, requests.Recover, requests.Prune, *(control.request for control in CONTROLS)}
+)
+"""The operations whose engine method also takes who asks for them. No request has it as a field."""
 REQUESTS: Final[tuple[type[Request], ...]] = (
     *OPERATIONS, requests.Submit, requests.Describe, requests.Watch, requests.Export,
 )  # fmt: skip

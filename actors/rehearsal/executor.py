@@ -10,6 +10,7 @@ Each rehearsal has its own engine, which costs a few tenths of a millisecond, so
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import pykka
@@ -52,6 +53,7 @@ class Rehearsal:
         pace: How virtual time passes.
         given: Further arguments of the run's conductor.
         catalogue: The scope of a workflow that is given as a file. By default the rehearser's catalogue.
+        folder: Where the relative paths of files of items begin. By default in the working directory.
     """
 
     workflow: Workflow
@@ -61,6 +63,7 @@ class Rehearsal:
     pace: Callable[[Timeline], Pace] = Seconds
     given: Mapping[str, Any] = field(default_factory=dict)
     catalogue: Catalogue | None = None
+    folder: Path = Path()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +155,7 @@ class _Stage:
             now=self._timeline.now,
             new_run_id=lambda: f"rehearsed-{next(numbers)}",
             make_conductor=self._make_conductor,
-            files=RehearsedFiles(),
+            files=RehearsedFiles(rehearsal.folder),
             permits=PermitPool(_ALL_AT_ONCE),
             limits=rehearser.limits,
         )

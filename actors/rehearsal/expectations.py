@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from stretto.actors.rehearsal.executor import Rehearsed
+from stretto.actors.rehearsal.script import canonical
 from stretto.actors.rehearsal.transcript import action_object
 from stretto.definitions.data import thaw
 
@@ -35,7 +36,7 @@ def differences(expect: Mapping[str, Any], rehearsed: Rehearsed) -> list[Differe
     found_differences = []
     for what, expected in expect.items():
         expected, found = thaw(expected), thaw(_found(what, expected, rehearsed))  # noqa: PLW2901 - the plain data
-        if _canonical(expected) != _canonical(found):
+        if canonical(expected) != canonical(found):
             mask = rehearsed.mask.anything
             found_differences.append(Difference(what, mask(expected), mask(found)))
     return found_differences
@@ -98,11 +99,7 @@ def _agreeing(expected: Sequence[Mapping[str, Any]], found: Sequence[Mapping[str
 
 
 def _agrees(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
-    return all(key in found and _canonical(value) == _canonical(found[key]) for key, value in wanted.items())
-
-
-def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)
+    return all(key in found and canonical(value) == canonical(found[key]) for key, value in wanted.items())
 
 
 def _lines(value: Any) -> list[str]:

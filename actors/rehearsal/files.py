@@ -168,6 +168,9 @@ def _rule(reader: Reader, mapping: MapNode, what: str) -> Rule:
     for key, least in _LEAST.items():
         for node, field in fields.given(key):
             wanted[key] = reader.integer(node, field, least)
+    for node, field in fields.given("input"):
+        arguments = reader.mapping(node, field)
+        wanted["input"] = None if arguments is None else to_data(arguments)
     for node, field in fields.given("status"):
         wanted["status"] = reader.choice(node, field, get_args(Status))
     for node, field in fields.given("duration"):

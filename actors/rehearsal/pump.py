@@ -1,6 +1,7 @@
 """A dispatcher without threads. The rehearsal pumps it, and so knows when nothing is left to do."""
 
 from collections import deque
+from math import inf
 
 from stretto.actors.dispatch import DispatchedActor, Dispatcher, Lane
 from stretto.definitions.errors import LimitExceeded
@@ -49,7 +50,7 @@ class PumpedDispatcher(Dispatcher):
             if turns > MAX_TURNS:
                 raise LimitExceeded(f"the rehearsal does not come to rest: {MAX_TURNS:,} turns were taken")
             actor = waiting.popleft()
-            if actor._take_turn(self._turn):
+            if actor._take_turn(self._turn, inf):
                 waiting.append(actor)
             elif actor.actor_inbox.closed:
                 self._known.pop(actor.actor_urn, None)

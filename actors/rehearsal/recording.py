@@ -84,6 +84,12 @@ class RecordedConductor(Conductor):
         self._note(commands)
         return commands
 
+    def step(self) -> list[Command]:
+        """Return the commands of an event that has paused."""
+        commands = super().step()
+        self._note(commands)
+        return commands
+
     def delay_of(self, start: StartItem) -> float:
         """Return the delay before this attempt, in seconds."""
         of_item = (start.task, start.visit, start.attempt, start.index)

@@ -129,7 +129,14 @@ class ScriptedRunner:
         if start is None:
             raise ValueError("a rehearsed call must be an attempt of a run's item")
         facts = Attempt(
-            ids.workflow, call.action.ref, start.task, start.visit, start.attempt, ids.item_index, start.route
+            ids.workflow,
+            call.action.ref,
+            start.task,
+            start.visit,
+            start.attempt,
+            ids.item_index,
+            start.route,
+            call.input,
         )
         rule = self._script.rule_for(facts) or Rule()
         launch = Launch(call, start, facts, rule, self._timeline.elapsed())

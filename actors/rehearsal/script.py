@@ -1,11 +1,12 @@
 """Scripts of rehearsals: rules for the ends of attempts, and requests that are made meanwhile."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
-from stretto.definitions.data import freeze
+from stretto.definitions.data import freeze, thaw
 
 Status: TypeAlias = Literal["succeeded", "failed", "timed_out", "cancelled", "abandoned", "timeout", "canceled"]
 """The ends of an attempt. The last two are the words of conformance cases."""
@@ -15,8 +16,13 @@ KEYS = ("workflow", "action", "task", "visit", "attempt", "item", "route")
 """The keys by which a rule matches attempts."""
 
 
+def canonical(value: Any) -> str:
+    """Return a text that is the same for equal data. 1 is neither true nor 1.0."""
+    return json.dumps(thaw(value), sort_keys=True)
+
+
 class Attempt(NamedTuple):
-    """An attempt, as rules match it. `item` is None for a task without items."""
+    """An attempt, as rules match it. `item` is None for a task without items. `input` are the action's arguments."""
 
     workflow: str
     action: str
@@ -25,14 +31,15 @@ class Attempt(NamedTuple):
     attempt: int
     item: int | None
     route: int
+    input: Mapping[str, Any]
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """The end of the attempts that agree with every key of the rule.
 
-    `visit` and `attempt` count from 1, `item` is an index from 0. The action returns `result` after `duration` seconds.
-    Without `result`, core.echo returns its message and any other action null. Without `status`, core.fail fails and any
-    other action succeeds.
+    `visit` and `attempt` count from 1, `item` is an index from 0. `input` has some of the action's arguments, which
+    must be equal. The action returns `result` after `duration` seconds. Without `result`, core.echo returns its message
+    and any other action null. Without `status`, core.fail fails and any other action succeeds.
     """
 
     workflow: str | msgspec.UnsetType = msgspec.UNSET
@@ -42,6 +49,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int | msgspec.UnsetType = msgspec.UNSET
     item: int | None | msgspec.UnsetType = msgspec.UNSET
     route: int | msgspec.UnsetType = msgspec.UNSET
+    input: dict[str, Any] = {}
     status: Status | msgspec.UnsetType = msgspec.UNSET
     result: Any = msgspec.UNSET
     duration: float | None = None
@@ -68,16 +76,20 @@ class Script:
             if rule.result is not msgspec.UNSET:
                 freeze(rule.result, f"the result of rule {number}")
         self._rules = rules
+        self._inputs = [{key: canonical(value) for key, value in rule.input.items()} for rule in rules]
         self._wanted = [rule.wanted() for rule in rules]
         self._used: set[int] = set()
 
     def rule_for(self, attempt: Attempt) -> Rule | None:
         """Return the first rule that matches."""
         for number, wanted in enumerate(self._wanted):
-            if all(attempt[place] == value for place, value in wanted):
+            if all(attempt[place] == value for place, value in wanted) and self._has_input(number, attempt.input):
                 self._used.add(number)
                 return self._rules[number]
         return None
+
+    def _has_input(self, number: int, found: Mapping[str, Any]) -> bool:
+        return all(key in found and canonical(found[key]) == text for key, text in self._inputs[number].items())
 
     def unused(self) -> Iterable[int]:
         """Return the rules, counted from 0, that were never used."""

@@ -87,8 +87,9 @@ def why_unused(rule: Rule, workflow: Workflow) -> str:
 def _performed(file: RehearsalFile, workflow: Workflow, scope: Catalogue, rehearser: Rehearser) -> Rehearsed:
     script = file.script
     rehearsal = Rehearsal(
-        workflow=workflow, inputs=file.inputs, rules=script.rules, controls=script.controls, catalogue=scope
-    )
+        workflow=workflow, inputs=file.inputs, rules=script.rules, controls=script.controls, catalogue=scope,
+        folder=file.path.parent,
+    )  # fmt: skip
     try:
         return rehearser.perform(rehearsal)
     except InvalidInput as error:

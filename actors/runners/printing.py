@@ -158,7 +158,8 @@ class _Capture:
 
     def __init__(self, echo: TextIO | None) -> None:
         self._replaced = sys.stdout, sys.stderr
-        self._streams = _Stream(sys.stdout, sys.stderr, echo), _Stream(sys.stderr, sys.stderr, echo)
+        of_threads = echo or sys.stderr
+        self._streams = _Stream(sys.stdout, of_threads, echo), _Stream(sys.stderr, of_threads, echo)
         self._records = _Records()
         self._users = 0
         sys.stdout, sys.stderr = self._streams
@@ -197,7 +198,7 @@ def capture_prints(echo: TextIO | None = None) -> Callable[[], None]:
     Captures nest: a second one uses the streams of the first.
 
     Args:
-        echo: A stream that gets the text as well, or None.
+        echo: A stream that gets the text as well, and that of other threads instead of standard error, or None.
 
     Returns:
         A function that ends the capture.

@@ -23,15 +23,11 @@ if TYPE_CHECKING:
         ExplainWaits,
         Forwarded,
         GraceElapsed,
-        OldRunRead,
         ParkWhenIdle,
-        PauseElapsed,
         PermitsGranted,
         PruneDue,
-        RecoveryNoted,
         ReportItemOutput,
         ReportStatus,
-        RestartRun,
         ReturnPermits,
         RunCrashed,
         RunEnded,
@@ -39,15 +35,23 @@ if TYPE_CHECKING:
         RunParked,
         RunPauseChanged,
         RunProgressed,
-        RunRecovered,
         RunRefused,
-        RunReleased,
         SharePermits,
         StartChild,
         WatchRun,
     )
     from stretto.actors.runs.permits import Grant, PermitPool
     from stretto.actors.runs.recovering import RecoveringSupervisor
+    from stretto.actors.runs.recovery_messages import (
+        PauseElapsed,
+        RecoveryNoted,
+        RestartRun,
+        RunRecovered,
+        RunReleased,
+        RunSettled,
+        TrialsAged,
+        TrialStepped,
+    )
     from stretto.actors.runs.request import RecoverySource, RunInputs, RunRequest, bind_inputs
     from stretto.actors.runs.services import MAX_ITEMS_IN_FLIGHT, MAX_RESULT_BYTES, MAX_RUNS, Services
     from stretto.actors.runs.supervisor import RunSupervisor
@@ -62,12 +66,15 @@ else:
             "messages": (
                 "AbandonRun AttachChild BeginRun CatchUpWithParent ChildEnded ChildPauseChanged "
                 "ChildRefused ControlChild ControlRun DiscardRun ExplainWaits Forwarded GraceElapsed "
-                "OldRunRead ParkWhenIdle PauseElapsed PermitsGranted PruneDue RecoveryNoted ReportItemOutput "
-                "ReportStatus RestartRun ReturnPermits RunCrashed RunEnded RunInterrupted RunParked RunPauseChanged "
-                "RunProgressed RunRecovered RunRefused RunReleased SharePermits StartChild WatchRun"
+                "ParkWhenIdle PermitsGranted PruneDue ReportItemOutput "
+                "ReportStatus ReturnPermits RunCrashed RunEnded RunInterrupted RunParked RunPauseChanged "
+                "RunProgressed RunRefused SharePermits StartChild WatchRun"
             ),
             "permits": "Grant PermitPool",
             "recovering": "RecoveringSupervisor",
+            "recovery_messages": (
+                "PauseElapsed RecoveryNoted RestartRun RunRecovered RunReleased RunSettled TrialStepped TrialsAged"
+            ),
             "request": "RecoverySource RunInputs RunRequest bind_inputs",
             "services": "MAX_ITEMS_IN_FLIGHT MAX_RESULT_BYTES MAX_RUNS Services",
             "supervisor": "RunSupervisor",
@@ -94,7 +101,6 @@ __all__ = [
     "Forwarded",
     "GraceElapsed",
     "Grant",
-    "OldRunRead",
     "ParkWhenIdle",
     "PauseElapsed",
     "PermitPool",
@@ -119,10 +125,13 @@ __all__ = [
     "RunRefused",
     "RunReleased",
     "RunRequest",
+    "RunSettled",
     "RunSupervisor",
     "Services",
     "SharePermits",
     "StartChild",
+    "TrialStepped",
+    "TrialsAged",
     "WatchRun",
     "bind_inputs",
     "checked_key",

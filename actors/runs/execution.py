@@ -6,23 +6,22 @@
 An item costs one event, its commands, and the start of the next item, in the turn in which it ends.
 """
 
-import contextlib
 from collections.abc import Callable
+from functools import partial
 from math import inf
 from typing import Any, Final
 
 import pykka
 
-from stretto.actors.dispatch import Mailbox, Overran, handles, unbound_handlers
-from stretto.actors.journal import ItemStarted, JournalHasRoom, RunLog
+from stretto.actors.dispatch import Mailbox, handles, unbound_handlers
+from stretto.actors.journal import ItemStarted, JournalHasRoom
 from stretto.actors.outcome import Outcome
 from stretto.actors.runs.ending import RunEnding
+from stretto.actors.runs.event_feed import EventFeed
 from stretto.actors.runs.file_rules import FileRules
 from stretto.actors.runs.in_flight import STOP, ItemsInFlight, Key, key_of
 from stretto.actors.runs.listeners import RunListeners
 from stretto.actors.runs.messages import (
-    CatchUpWithParent,
-    ControlRun,
     ItemEnded,
     PermitsGranted,
     ResultsSaved,
@@ -31,7 +30,6 @@ from stretto.actors.runs.messages import (
     SharePermits,
     StartRecorded,
 )
-from stretto.actors.runs.parent import Propagation
 from stretto.actors.runs.reminders import RunReminders, Timer
 from stretto.actors.runs.request import RunRequest
 from stretto.actors.runs.reused_items import ReusedItems
@@ -41,18 +39,11 @@ from stretto.actors.runs.telemetry import RunTelemetry
 from stretto.definitions.conductor import (
     CancelItem,
     Command,
-    Conductor,
     DelayElapsed,
-    Event,
     Failure,
     FinishRun,
-    IllegalTransition,
     ItemCompleted,
-    ItemPaused,
-    ItemResumed,
-    ItemsRead,
     ItemsWithdrawn,
-    PropagatedRequest,
     ResultsClosed,
     ResultsOpened,
     RetryDue,
@@ -63,22 +54,17 @@ from stretto.definitions.conductor import (
     TaskStarted,
     WaitUntil,
     WithdrawItems,
-    request_implied_by,
 )
-from stretto.definitions.context import NO_SECRECY
 
 
-class RunExecution:
-    """Feeds the events of one run to its conductor, and carries out the commands.
+class RunExecution(EventFeed):
+    """Turns messages into events, and carries out the commands that follow from them.
 
     Its supervisor is the actor that calls it. It refers to that actor weakly, so that neither needs the garbage
     collector.
     """
 
-    __slots__ = (
-        "_guard", "_inbox", "_now", "_reuses", "_supervisor", "begun", "conductor", "ended", "ending", "interrupted",
-        "items", "listeners", "log", "propagation", "reminders", "reused", "run_id", "streams", "telemetry",
-    )  # fmt: skip
+    __slots__ = ("_reuses", "_supervisor", "listeners", "reminders", "reused", "streams", "telemetry")
 
     def __init__(
         self,
@@ -88,29 +74,20 @@ class RunExecution:
         supervisor: pykka.ActorRef[Any],
         inbox: Mailbox[Any],
     ) -> None:
-        self.run_id = run_id = request.handle.id
-        self.conductor: Conductor | None = None
-        self.begun = False
-        """Whether the conductor has begun, or was recovered."""
-        self.ended = False
-        self.interrupted = False  # by an evaluation that was stopped: the run's state is unknown here
+        run_id = request.handle.id
         self.telemetry = RunTelemetry(services, request.workflow, run_id)
         self.listeners = RunListeners(engine, request.watchers, self.telemetry, services.timers, supervisor)
-        self.items = ItemsInFlight(services, request, inbox, self.telemetry)
+        items = ItemsInFlight(services, request, inbox, self.telemetry)
         self.reused = ReusedItems(request.reuse_plan, services.now, inbox)
         self.reminders = RunReminders(services.timers, services.now, supervisor)
-        self.propagation = Propagation(run_id, self.items)
-        self.log = _log_of(services, request)
         rules = FileRules(request.workflow, request.origin, services.files.access)
         self.streams = RunStreams(
             services.files, rules, run_id, supervisor, services.now, durable=services.journal.durable
         )
-        self.ending = RunEnding(
-            services, request, self.items, self.streams, self.reminders, self.listeners, self.telemetry
-        )
-        self._now, self._guard = services.now, services.guard
+        ending = RunEnding(services, request, items, self.streams, self.reminders, self.listeners, self.telemetry)
+        super().__init__(services, request, items, ending, inbox)
         self._reuses = request.reuse_plan is not None
-        self._supervisor, self._inbox = supervisor, inbox
+        self._supervisor = supervisor
 
     # ---- events
 
@@ -124,76 +101,22 @@ class RunExecution:
         if self.conductor is None or self.ended:
             return
         outcome = self.conductor.counts_as(completed)
-        commands = self._on(completed)
+        commands = self.on(completed)
+        if commands is None:
+            self.go_on_with(partial(self._attempt_ended, message, outcome))
+        else:
+            self._attempt_ended(message, outcome, commands)
+
+    def _attempt_ended(self, message: ItemEnded, outcome: str, commands: list[Command]) -> None:
+        completed = message.completed
         final = completed.failure is None or not _is_retried(completed, commands)
         self.telemetry.attempt_ended(message, outcome, final=final)
-        self._carry_out(commands, message.finished_at, completed.at)
-
-    @handles(ItemPaused, ItemResumed, ItemsRead, ResultsClosed)
-    def event(self, event: Event) -> None:
-        """Handle an event, and start the items that it allows to start."""
-        if self.conductor is None or self.ended:
-            return
-        self._carry_out(self._on(event), None, event.at)
-        self.start_items()
+        self.carry_out(commands, message.finished_at, completed.at)
 
     @handles(RetryDue, DelayElapsed, RunTimedOut)
     def _reminded(self, event: Timer) -> None:
         self.reminders.came(event)
         self.event(event)
-
-    @handles(ControlRun)
-    def _control(self, message: ControlRun) -> None:
-        if self.ended:
-            raise IllegalTransition(f"the run {self.run_id} has ended")
-        event = message.event(*message.arguments, at=self._now())
-        self.event(event)
-        if isinstance(event, PropagatedRequest):
-            self.propagation.pass_on(event)
-
-    @handles(CatchUpWithParent)
-    def _parent_requested(self, message: CatchUpWithParent) -> None:
-        self.propagation.keep(message.request)
-        if self.begun:
-            self.catch_up_with_parent()
-
-    def catch_up_with_parent(self) -> None:
-        """Apply the parent run's latest request if this run missed it."""
-        if self.conductor is None or self.ended:
-            return
-        missed = self.propagation.take_missed(self.conductor)
-        if missed is not None:
-            with contextlib.suppress(IllegalTransition):  # the run fails already
-                self._control(ControlRun(type(missed)))
-
-    def _on(self, event: Event) -> list[Command]:
-        """Pass an event to the conductor and to the journal. Return the conductor's commands."""
-        conductor = self.conductor
-        if conductor is None:
-            raise RuntimeError("an event came before the run had begun")
-        before = conductor.status
-        try:
-            commands = self._guard.call(conductor.on, event)
-        except Overran as overran:
-            self._break_off(conductor, overran, event)
-            raise
-        if self.log.durable:
-            self.log.note(event, conductor.mask)
-        if conductor.status != before:
-            request = request_implied_by(before, conductor.status, event.at)
-            if request is not None:
-                self.propagation.pass_on(request)
-        return commands
-
-    def _break_off(self, conductor: Conductor, overran: Overran, event: Event | None) -> None:
-        """Leave the run, or end it, because an evaluation was stopped: the conductor's state is unknown now."""
-        self.interrupted = True
-        outcome = self.ending.break_off(overran, event, conductor, self.log)
-        if outcome is None:
-            self.ended = True
-            self._inbox.request_stop()
-        else:
-            self.finish(outcome)
 
     # ---- files
 
@@ -221,16 +144,7 @@ class RunExecution:
 
     # ---- commands
 
-    def begin(self, conductor: Conductor) -> None:
-        """Carry out the conductor's first commands."""
-        try:
-            commands = self._guard.call(conductor.begin)
-        except Overran as overran:
-            self._break_off(conductor, overran, None)
-            raise
-        self._carry_out(commands, None, self._now())
-
-    def _carry_out(self, commands: list[Command], preceding_end: float | None, at: float) -> None:
+    def carry_out(self, commands: list[Command], preceding_end: float | None, at: float) -> None:
         """Carry out the commands of an event that happened `at`. `preceding_end` is the end of the action before it."""
         stops: list[WithdrawItems | CancelItem] = []
         for command in commands:
@@ -270,6 +184,7 @@ class RunExecution:
 
     def finish(self, outcome: Outcome) -> None:
         """End the run. RunEnded is sent after the commit, behind the answers of this turn."""
+        self.unfinished = None
         progress = self.ending.journal_end(outcome, self.conductor, self.log)
         self.ended = True  # not before: a supervisor that fails without a journaled end has crashed
         self.ending.announce_end(progress)
@@ -300,6 +215,8 @@ class RunExecution:
         """Start waiting items, as far as permits, the journal and the run's state allow."""
         conductor = self.conductor
         if conductor is None or self.ended or conductor.status == "paused" or not self.begun or self.reused:
+            return
+        if self.unfinished is not None:
             return
         items = self.items
         if items.any_waits and not self.streams.lagging and self.log.has_room(self._supervisor):
@@ -348,8 +265,7 @@ class RunExecution:
         for withdrawal, withdrawn in zip(withdrawals, earlier, strict=True):
             indexes = (*withdrawn, *self.items.withdraw(withdrawal.task, withdrawal.visit))
             if indexes:
-                now = self._now()
-                self._carry_out(self._on(ItemsWithdrawn(withdrawal.task, withdrawal.visit, indexes, now)), None, now)
+                self.feed(ItemsWithdrawn(withdrawal.task, withdrawal.visit, indexes, self._now()))
         for command in stops:
             if isinstance(command, CancelItem):
                 self._cancel_item((command.task, command.visit, command.index))
@@ -372,13 +288,6 @@ class RunExecution:
 
 EXECUTION_HANDLERS: Final[dict[type, Callable[[RunExecution, Any], Any]]] = unbound_handlers(RunExecution)
 """The messages that a supervisor passes to its execution."""
-
-
-def _log_of(services: Services, request: RunRequest) -> RunLog:
-    return RunLog(
-        services.journal, request.handle.id, secretive=request.secrecy != NO_SECRECY, family=request.family,
-        max_output_bytes=services.max_output_bytes,
-    )  # fmt: skip
 
 
 def _is_retried(completed: ItemCompleted, commands: list[Command]) -> bool:

@@ -84,6 +84,12 @@ class ItemsInFlight:
         """Return the items that wait."""
         return frozenset(key_of(start) for start, _ in (*self._waiting, *self._children_waiting))
 
+    def is_outstanding(self, key: Key) -> bool:
+        """Return whether an item waits to start or is in flight. One with a sub-workflow does not count."""
+        if key in self._running or key in self._being_recorded:
+            return True
+        return any(key_of(start) == key for start, _ in self._waiting)
+
     def withdraw(self, task: str, visit: int, except_for: frozenset[Key] = NO_KEYS) -> tuple[int, ...]:
         """Remove the waiting items of a visit, and return their indexes."""
         withdrawn: list[int] = []

@@ -2,8 +2,7 @@
 
 Commands are imperatives, events are in the past tense. All are frozen msgspec structs: one takes under 0.1 us to make,
 a frozen dataclass 0.75 us, and ten thousand items send thirty thousand of them. The conductor's own events
-(`RetryDue`, `DelayElapsed`) travel as they are. Annotations are not imported at run time, so that a message loads
-neither runners nor expressions.
+travel as they are. Annotations are not imported at run time: a message loads neither runners nor expressions.
 """
 
 from __future__ import annotations
@@ -13,16 +12,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pykka import ActorRef
 
     from stretto.actors.dispatch import Deferred
-    from stretto.actors.journal import Child, KeptOutput, Origin, OutputsInMemory, ParentItem, Rerun, RunAccepted
+    from stretto.actors.journal import AuditEntries, Child, KeptOutput, Origin, OutputsInMemory, ParentItem
     from stretto.actors.outcome import Outcome
     from stretto.actors.runners import Finished
     from stretto.actors.runs.request import RunInputs
-    from stretto.definitions.conductor import Event, ItemCompleted, PropagatedRequest, ReusePlan, StartItem
+    from stretto.definitions.conductor import Event, ItemCompleted, PropagatedRequest, StartItem
     from stretto.definitions.data import FrozenDict
     from stretto.definitions.model import CoreActions, Task
 
@@ -53,13 +52,12 @@ class ControlRun(msgspec.Struct, frozen=True):
 
     event: Callable[..., Event]
     arguments: tuple[Any, ...] = ()
+    audit: AuditEntries = ()
+    """Recorded with the event."""
 
 
 class CatchUpWithParent(msgspec.Struct, frozen=True):
-    """Apply the parent's latest request, unless this run has a later one.
-
-    A crash can lose the request between the parent's journal and that of this run.
-    """
+    """Apply the parent's latest request, unless this run has a later one: a crash can lose it between the journals."""
 
     request: PropagatedRequest
 
@@ -148,6 +146,10 @@ class ResultsSaved(msgspec.Struct, frozen=True):
     """Whether they were the last lines."""
 
 
+class ContinueEvent(msgspec.Struct, frozen=True):
+    """Go on with the event that is handled in several turns."""
+
+
 class PermitsGranted(msgspec.Struct, frozen=True):
     """The run may have `count` more items in flight."""
 
@@ -184,7 +186,7 @@ class RunItem(msgspec.Struct, frozen=True):
 class ActionBegan(msgspec.Struct, frozen=True):
     """The action's code began at `at` on the monotonic clock, where its timeout starts.
 
-    It is also sent while the action waits for a thread, if all threads are left behind with functions that hang.
+    Also sent while the action waits for a thread, if all threads are left behind with functions that hang.
     """
 
     at: float
@@ -333,56 +335,11 @@ class RunParked(msgspec.Struct, frozen=True):
     why: str = "the engine was stopped"
 
 
-class RunRecovered(msgspec.Struct, frozen=True):
-    """A run is in progress again, in the state that the journal has.
-
-    `children` are the runs of its sub-workflows, each with the request that it may have missed.
-    """
-
-    run_id: str
-    children: Mapping[str, PropagatedRequest | None]
-
-
 # ---- to the engine: from itself
 
 
-class RestartRun(msgspec.Struct, frozen=True):
-    """Recover a run whose supervisor has failed. `flushed` says that all its entries are durable."""
-
-    run_id: str
-    flushed: bool
-
-
-class RecoveryNoted(msgspec.Struct, frozen=True):
-    """These runs are durably noted as being recovered: they may be loaded."""
-
-    run_ids: tuple[str, ...]
-
-
-class PauseElapsed(msgspec.Struct, frozen=True):
-    """The pause is over before a run is recovered whose last recovery crashed the engine."""
-
-    run_id: str
-
-
-class RunReleased(msgspec.Struct, frozen=True):
-    """A quarantined run is durably released, to be recovered."""
-
-    run_id: str
-
-
-class OldRunRead(msgspec.Struct, frozen=True):
-    """The run to rerun was read from the store. `reuse_plan` has the results to reuse, `origin` is the rerun's."""
-
-    accepted: RunAccepted
-    reuse_plan: ReusePlan | None
-    rerun: Rerun
-    origin: Origin
-    answer: Deferred
-
-
 class PruneDue(msgspec.Struct, frozen=True):
-    """Delete the ended runs that are past their retention."""
+    """Delete the ended runs, and the entries of the audit, that are past their retention."""
 
 
 class GraceElapsed(msgspec.Struct, frozen=True):

@@ -14,9 +14,11 @@ from stretto.actors.dispatch import Overran, handles
 from stretto.actors.history import READ_AT_ONCE, EntriesRead, Replay, RunNotLoaded, not_loaded
 from stretto.actors.journal import BEGINNING, FIRST_ENTRY, Child, Entry, Reader, RunLog
 from stretto.actors.outcome import Outcome
-from stretto.actors.runs.in_flight import STOP, key_of
-from stretto.actors.runs.messages import BeginRun, RunRecovered
+from stretto.actors.runs.in_flight import STOP, Key, key_of
+from stretto.actors.runs.messages import BeginRun
+from stretto.actors.runs.recovery_messages import RunRecovered, RunSettled
 from stretto.actors.runs.request import RecoverySource, RunRequest
+from stretto.actors.runs.restarted_items import MOST_FOLLOWED, describe_starts
 from stretto.actors.runs.services import Services
 from stretto.actors.runs.supervisor import RunSupervisor
 from stretto.definitions.conductor import (
@@ -41,7 +43,23 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         super().__init__(services, engine, request)
         self._source = source
         self._replay: Replay | None = None
+        self._restarted: list[Key] = []
+        """The items that were in flight when the run was left, as long as they are again; the first one is last."""
+        self._place = BEGINNING
         self._run.propagation.report_pause_again()
+
+    def on_turn_end(self) -> None:
+        """Do as every supervisor does, then report once that the restarted items have ended."""
+        super().on_turn_end()
+        if self._restarted:
+            self._report_settled()
+
+    def _report_settled(self) -> None:
+        run, restarted = self._run, self._restarted
+        while restarted and (run.ended or not run.items.is_outstanding(restarted[-1])):
+            restarted.pop()
+        if not restarted:
+            run.listeners.notify_engine(RunSettled(run.run_id))
 
     @handles(BeginRun)
     def _begin_run(self, _message: BeginRun) -> None:
@@ -70,7 +88,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         except Overran as overran:
             self._break_off(conductor, overran)
             return
-        if rest:
+        if rest or replay.unfinished:
             self.actor_ref.tell(EntriesRead(list(rest), message.more))
         elif message.more:
             self._read_entries(replay.entries)
@@ -81,17 +99,15 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
 
     def _feed(self, replay: Replay, entries: list[Entry]) -> Sequence[Entry]:
         """Apply entries, and return those that are left for the next turn."""
-        if self._source.trace is None:
+        trace = self._source.trace
+        if trace is None:
             return replay.feed_for_a_turn(entries)
-        rest = entries
-        if not replay.entries:  # the first two entries say whether the run has begun
-            with self._source.trace.at(BEGINNING):
-                replay.feed(entries[:2])
-            rest = entries[2:]
-        for entry in rest:
-            with self._source.trace.at(FIRST_ENTRY + replay.entries):
-                replay.feed([entry])
-        return ()
+        count = 0
+        if not replay.unfinished:
+            # The first two entries say whether the run has begun.
+            count, self._place = (1, FIRST_ENTRY + replay.entries) if replay.entries else (2, BEGINNING)
+        with trace.at(self._place):
+            return [*replay.feed_for_a_turn(entries[:count]), *entries[count:]]
 
     def _at(self, place: int) -> AbstractContextManager[None]:
         """Mark a place in the replay of a run that may have crashed an engine."""
@@ -132,6 +148,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
         run.catch_up_with_parent()
         for wait in timers:
             self._resume_wait(wait, conductor)
+        self._mark_restarted(outstanding, replay, conductor)
         children: dict[str, PropagatedRequest | None] = {}
         for start in outstanding:
             if run.ended:
@@ -141,9 +158,20 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
                 children[child.run_id] = self._attach(start, child, conductor)
             else:
                 self._resume_item(start, replay, conductor)
-        run.listeners.notify_engine(RunRecovered(run.run_id, children))
+        run.listeners.notify_engine(RunRecovered(run.run_id, children, restarted=bool(self._restarted)))
         run.start_items()
         self._handle_early()
+
+    def _mark_restarted(self, outstanding: list[StartItem], replay: Replay, conductor: Conductor) -> None:
+        """Note which items start again, before the first one of them does: it may end the process."""
+        if self._run.ended or conductor.status == "paused":
+            return
+        starts = [
+            each for each in outstanding if replay.child_of(each) is None and _starts_again(each, replay, conductor)
+        ]
+        self._restarted = [key_of(each) for each in reversed(starts[:MOST_FOLLOWED])]
+        if starts and self._source.trace is not None:
+            self._source.trace.mark_restart(describe_starts(starts))
 
     def _resume_wait(self, wait: WaitUntil, conductor: Conductor) -> None:
         if isinstance(wait.then, RunTimedOut) and wait.then.at <= self._services.now():
@@ -169,3 +197,7 @@ class RecoveringSupervisor(RunSupervisor, label="RebuiltRunSupervisor"):
             return run.propagation.latest
         run.items.send(key_of(start), STOP)
         return CancelRequested(self._services.now())
+
+
+def _starts_again(start: StartItem, replay: Replay, conductor: Conductor) -> bool:
+    return conductor.may_resume(start) and not replay.may_have_run(start)

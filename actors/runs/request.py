@@ -8,7 +8,18 @@ import msgspec
 import pykka
 
 from stretto.actors.dispatch import Deferred, Guard, Overran
-from stretto.actors.journal import Child, Origin, ParentItem, ReplayTrace, Rerun, RunAccepted
+from stretto.actors.journal import (
+    AuditEntries,
+    Child,
+    Origin,
+    ParentItem,
+    ReplayTrace,
+    RequestedBy,
+    Requester,
+    Rerun,
+    RunAccepted,
+    asked_by,
+)
 from stretto.actors.outcome import RunHandle
 from stretto.actors.runs.idempotency import idempotency_of
 from stretto.definitions.context import NO_ENVIRONMENT, NO_SECRECY
@@ -88,12 +99,14 @@ class RunRequest:
         rerun: The earlier run that this one repeats.
         reuse_plan: The results of that run to reuse.
         limits: The limits on the run's expressions.
+        requested_by: Who started the run, or None if a program did in its own process.
+        audit: Recorded with the acceptance.
     """
 
     __slots__ = (
-        "accepted", "depth", "family", "handle", "idempotency_key", "inputs", "labels", "lane", "limits", "mask",
-        "nested", "origin", "parent", "rerun", "reuse_plan", "scope", "secrecy", "surroundings", "watchers",
-        "workflow",
+        "accepted", "audit", "depth", "family", "handle", "idempotency_key", "inputs", "labels", "lane", "limits",
+        "mask", "nested", "origin", "parent", "requested_by", "rerun", "reuse_plan", "scope", "secrecy",
+        "surroundings", "watchers", "workflow",
     )  # fmt: skip
 
     def __init__(
@@ -124,6 +137,20 @@ class RunRequest:
         self.rerun: Rerun | None = None
         self.reuse_plan: ReusePlan | None = None
         self.limits = DEFAULT_LIMITS
+        self.requested_by: RequestedBy | None = None
+        self.audit: AuditEntries = ()
+
+    def ask_by(self, by: Requester | None, operation: str, target: str, at: float) -> None:
+        """Set who started the run, and the audit of that.
+
+        Args:
+            by: Who asks for the run, or None.
+            operation: The name of the operation.
+            target: What the request names.
+            at: The time of the request, in seconds since the epoch.
+        """
+        self.requested_by = None if by is None else by.of_run
+        self.audit = asked_by(by, operation, target, at, f"run {self.handle.id}")
 
     def acceptance(self, parameters: FrozenDict, accepted_at: float, *, secret: bool) -> RunAccepted:
         """Return the journal's record of the accepted run.
@@ -138,6 +165,6 @@ class RunRequest:
             run_id=self.handle.id, workflow=self.workflow, parameters=parameters, surroundings=self.surroundings,
             accepted_at=accepted_at, secret=secret or self.secrecy != NO_SECRECY, parent=self.parent,
             depth=self.depth, rerun=self.rerun, origin=self.origin, limits=self.limits,
-            labels=self.labels,
+            labels=self.labels, requested_by=self.requested_by, audit=self.audit,
             idempotency=None if key is None else idempotency_of(key, self.workflow, self.inputs),
         )  # fmt: skip

@@ -17,6 +17,7 @@ from stretto.actors.history import Blockers, ended_output, explain_waits, kept_r
 from stretto.actors.journal import MAX_PENDING
 from stretto.actors.outcome import abandoned
 from stretto.actors.runners import describe
+from stretto.actors.runs.event_feed import WHILE_UNFINISHED
 from stretto.actors.runs.execution import EXECUTION_HANDLERS, RunExecution
 from stretto.actors.runs.item_output import ItemNotInFlight, find_item_in_flight, item_just_ended_error
 from stretto.actors.runs.messages import (
@@ -68,6 +69,8 @@ class RunSupervisor(DispatchedActor):
             if handler is None:
                 return super().on_receive(message)
             self._changed = True
+            if self._run.unfinished is not None and type(message) not in WHILE_UNFINISHED:
+                return self._run.postpone(self._run.unfinished, message)
             return handler(self._run, message)
         except Overran:
             if not self._run.interrupted:
@@ -85,12 +88,13 @@ class RunSupervisor(DispatchedActor):
             run.log.flush(conductor.status if run.begun else None, conductor.mask)
         if run.ended or not run.begun or conductor is None:
             return
+        run.schedule_step()
         run.update_permits()
         if self._request.parent is not None:
             change = run.propagation.pause_change(paused=conductor.status == "paused")
             if change is not None:
                 run.listeners.notify_engine(change)
-        if run.ending.parks_when_idle and run.ending.is_idle(conductor):
+        if run.ending.parks_when_idle and run.unfinished is None and run.ending.is_idle(conductor):
             self._park()
         if run.listeners.watchers:
             run.listeners.report_progress(run.run_id, conductor, changed=self._changed)
@@ -104,6 +108,7 @@ class RunSupervisor(DispatchedActor):
             reason = run.conductor.mask.text(reason)
             # The events before the one that failed are true.
             run.log.flush(None, run.conductor.mask)
+        run.unfinished = None
         run.ending.leave()
         run.ending.close()
         if not run.ended:
@@ -144,6 +149,7 @@ class RunSupervisor(DispatchedActor):
             surroundings=request.surroundings, mask=request.mask, secrecy=request.secrecy,
             limits=request.limits,
         )  # fmt: skip
+        conductor.pauses = True
         # Also without secrets: those of its sub-workflows are added to this mask.
         mask_run(run.run_id, conductor.mask.anything)
         return conductor
@@ -172,6 +178,9 @@ class RunSupervisor(DispatchedActor):
         if not self._run.begun:
             self._early.append(message)
             return
+        if self._run.unfinished is not None and type(message.message) in EXECUTION_HANDLERS:
+            self._run.postpone(self._run.unfinished, message)
+            return
         try:
             value = self.on_receive(message.message)
         except StrettoError as error:
@@ -180,7 +189,7 @@ class RunSupervisor(DispatchedActor):
         if self._run.interrupted:
             return  # the engine answers
         if type(message.message) is ControlRun:
-            self._run.log.answer(message.answer, value)
+            self._run.answer_recorded(message.answer, value)
         else:
             forward(value, message.answer)
 
@@ -259,6 +268,7 @@ class RunSupervisor(DispatchedActor):
     def _park(self) -> None:
         """Stop without an end: the journaled run continues when an engine opens the store again."""
         run = self._run
+        run.leave_unfinished()
         run.ended = True
         run.ending.park(run.conductor if run.begun else None, run.log)
         self.stop()

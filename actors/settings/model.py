@@ -83,6 +83,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
         hosts: Names by which clients may call the port, besides its address and localhost.
         insecure_bind: Whether `host` may be an address that other machines reach.
         socket: The path of the UNIX socket for requests. None chooses a path by the user.
+        tokens_file: The file of tokens of a daemon without a store. With a store, tokens are in it.
         watch: Whether changed definitions are reloaded.
         drain_seconds: How long running items may take to end when the daemon stops.
     """
@@ -92,6 +93,7 @@ class ServeSettings(msgspec.Struct, frozen=True, kw_only=True):
     hosts: Annotated[tuple[str, ...], Meta(description="a list of host names")] = ()
     insecure_bind: Annotated[bool, Meta(description="true or false")] = False
     socket: Annotated[str | None, Meta(description="a path, or null")] = None
+    tokens_file: Annotated[Annotated[str, Meta(min_length=1)] | None, Meta(description="a file's path, or null")] = None
     watch: Annotated[bool, Meta(description="true or false")] = True
     drain_seconds: Annotated[float, Meta(ge=0, description="a number of seconds, at least 0")] = DRAIN_SECONDS
 
@@ -155,6 +157,18 @@ class FilesSettings(msgspec.Struct, frozen=True, kw_only=True):
     write: Folders = ()
 
 
+class AuditSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The section `audit`.
+
+    Attributes:
+        retain_days: How many days an entry of the audit is kept in the store. None keeps it forever.
+    """
+
+    retain_days: Annotated[
+        Annotated[float, Meta(ge=0)] | None, Meta(description="a number of days, at least 0, or null")
+    ] = None
+
+
 class LoggingSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The section `logging`: the lowest level that is logged, and the form of the lines."""
 
@@ -174,6 +188,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     expressions: ExpressionsSettings = ExpressionsSettings()
     core_local: CoreLocalSettings = CoreLocalSettings()
     files: FilesSettings = FilesSettings()
+    audit: AuditSettings = AuditSettings()
     logging: LoggingSettings = LoggingSettings()
 
 

@@ -10,6 +10,7 @@
     starting      tasks start                    transitions   which transitions are taken
     status        the run's status               inquiries     questions about a run; waits
     window        items start and stop           states        the state machines, as tables
+                                                 steps         work that pauses
 
 Handlers are functions over a `RunState`. Each module of the left column calls only those below it.
 """

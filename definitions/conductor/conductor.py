@@ -11,6 +11,7 @@ from stretto.definitions.conductor.commands import Command, StartItem, WaitUntil
 from stretto.definitions.conductor.events import Event, ItemCompleted
 from stretto.definitions.conductor.run_state import Handlers, RunState
 from stretto.definitions.conductor.states import IllegalTransition, UnknownTask
+from stretto.definitions.conductor.steps import NOTHING
 from stretto.definitions.conductor.turns import complete_turn, enter_run
 from stretto.definitions.conductor.visit import Visit
 from stretto.definitions.conductor.visits import ItemId
@@ -32,6 +33,10 @@ class Conductor:
         status: The run's status after the last event.
         context: The values that the run's expressions read.
         mask: The run's secrets.
+        pauses: Whether `begin` and `on` pause while they render the inputs of many items, so that other work gets its
+            turn. By default they come to their end.
+        unfinished: Whether the begin, or the last event, has paused. Then `step` goes on until it has ended. No other
+            event may come before, and `status` is still that before the event.
     """
 
     def __init__(  # noqa: PLR0913 - what a run is made of; the keywords are optional
@@ -69,6 +74,8 @@ class Conductor:
             secrecy=secrecy, limits=limits, skip_delay=skip_delay,
         )  # fmt: skip
         self.workflow = workflow
+        self._rest = NOTHING
+        self.pauses = self.unfinished = False
         # A copy, not a property: the run's supervisor reads it several times an event.
         self.status = self._state.status
         self.context = self._state.context
@@ -107,11 +114,28 @@ class Conductor:
             raise
         return self._complete_turn()
 
+    def step(self) -> list[Command]:
+        """Go on with an `unfinished` event to its end, or to the next pause. Return its commands, none at a pause."""
+        return self._go_on()
+
     def _complete_turn(self) -> list[Command]:
         state = self._state
         # Most events end one item of many, and nothing follows but the commands that its handler gave.
         if state.ended or state.due or state.arrivals.waiting or state.paused_items or not state.active:
-            complete_turn(state)
+            self._rest = complete_turn(state)
+            return self._go_on()
+        return self._take_commands()
+
+    def _go_on(self) -> list[Command]:
+        for _pause in self._rest:
+            if self.pauses:
+                self.unfinished = True
+                return []
+        self._rest, self.unfinished = NOTHING, False
+        return self._take_commands()
+
+    def _take_commands(self) -> list[Command]:
+        state = self._state
         self.status = state.status
         commands, state.commands = state.commands, []
         return commands

@@ -2,10 +2,10 @@
 
 from stretto.definitions.conductor.commands import TaskEnded, TaskStarted
 from stretto.definitions.conductor.outcomes import close, count_outcomes, failures_as_a_whole, record_of
-from stretto.definitions.conductor.preparing import Preparation
+from stretto.definitions.conductor.preparing import prepare
 from stretto.definitions.conductor.retrying import visit_wants_retry
 from stretto.definitions.conductor.run_state import RunState
-from stretto.definitions.conductor.starting import start_arrivals, start_delay
+from stretto.definitions.conductor.starting import start_as_reached, start_delay
 from stretto.definitions.conductor.status import (
     be_cancelled,
     break_run,
@@ -13,6 +13,7 @@ from stretto.definitions.conductor.status import (
     fail,
     route_details,
 )
+from stretto.definitions.conductor.steps import Steps
 from stretto.definitions.conductor.transitions import Followed
 from stretto.definitions.conductor.visit import Arrival, Visit
 from stretto.definitions.data import Data
@@ -20,14 +21,14 @@ from stretto.definitions.errors import ExpressionError, Place
 from stretto.definitions.model import COMMANDS, Task
 
 
-def end_visit(state: RunState, visit: Visit) -> None:
+def end_visit(state: RunState, visit: Visit) -> Steps[None]:
     """Settle a visit whose items have ended, and do what follows from it."""
     task = visit.task
     if (task.name, visit.visit) not in state.active:
         return
     outcome = close(visit)
     record = record_of(visit)
-    if _retries(state, visit, outcome, record.result):
+    if (yield from _retries(state, visit, outcome, record.result)):
         return
     state.visits.end(visit)
     state.context.record_task(record)
@@ -51,7 +52,7 @@ def end_visit(state: RunState, visit: Visit) -> None:
 # ---- the retry of a whole visit
 
 
-def _retries(state: RunState, visit: Visit, outcome: str, result: Data) -> bool:
+def _retries(state: RunState, visit: Visit, outcome: str, result: Data) -> Steps[bool]:
     """Retry the whole visit if its `retry` asks for it; return whether the visit has not ended after all."""
     if state.semantics.retries != "visit" or state.status not in {"running", "paused"} or visit.all_skipped:
         return False
@@ -65,10 +66,11 @@ def _retries(state: RunState, visit: Visit, outcome: str, result: Data) -> bool:
     visit.start_over()
     visit.change("retry")
     try:  # again, because the values that it reads from other tasks may have changed
-        visit.prepared = Preparation(visit.task, visit.snapshot, state.moment).calls
+        preparation = yield from prepare(visit.task, visit.snapshot, state.moment)
     except ExpressionError as error:
         _break_with(state, visit, error)
         return True
+    visit.prepared = preparation.calls
     if visit.retry is not None and visit.retry.delay > 0:
         start_delay(state, visit, visit.retry.delay)
     else:
@@ -95,7 +97,7 @@ def _follow(state: RunState, visit: Visit, outcome: str, result: Data) -> None:
     _run_engine_commands(state, [each for each in arrived if each is not None])
     _keep_terminal_branch(state, visit)
     if state.semantics.starts == "as_reached":
-        start_arrivals(state)
+        start_as_reached(state)
 
 
 def _take_transitions(state: RunState, visit: Visit, outcome: str, result: Data) -> Followed:

@@ -1,12 +1,14 @@
 """Rendering of all items of a task before the first one starts (`Semantics.starts`: together).
 
 In this dialect no item may start if another cannot be rendered, so N items cost O(N) time and memory at the start.
+The rendering pauses between items.
 """
 
 from collections.abc import Sequence
 
 from stretto.definitions.conductor.commands import Prepared
 from stretto.definitions.conductor.items import NO_ITEMS, RetryPlan
+from stretto.definitions.conductor.steps import Steps
 from stretto.definitions.context import CompletionScope, ItemScope, Snapshot
 from stretto.definitions.data import EMPTY_OBJECT, Data, FrozenDict, FrozenList, list_of, object_of
 from stretto.definitions.errors import UnfitValue
@@ -22,14 +24,22 @@ class Preparation:
 
     __slots__ = ("calls", "concurrency", "delay", "items", "retry")
 
-    def __init__(self, task: Task, snapshot: Snapshot, moment: Moment) -> None:
-        """Evaluate everything. Raises `ExpressionError` for the first expression that fails."""
-        rendering = _Rendering(task, snapshot, moment)
-        self.items = rendering.items()
-        self.calls = rendering.calls(self.items)
-        self.delay = rendering.delay()
-        self.concurrency = rendering.concurrency(len(self.items))
-        self.retry = rendering.retry()
+    def __init__(
+        self, items: Sequence[Data], calls: list[Prepared] | None, delay: int, concurrency: int, retry: RetryPlan | None
+    ) -> None:
+        self.items = items
+        self.calls = calls
+        self.delay = delay
+        self.concurrency = concurrency
+        self.retry = retry
+
+
+def prepare(task: Task, snapshot: Snapshot, moment: Moment) -> Steps[Preparation]:
+    """Evaluate everything, with pauses. Raises `ExpressionError` for the first expression that fails."""
+    rendering = _Rendering(task, snapshot, moment)
+    items = rendering.items()
+    calls = yield from rendering.calls(items)
+    return Preparation(items, calls, rendering.delay(), rendering.concurrency(len(items)), rendering.retry())
 
 
 class _Rendering:
@@ -48,15 +58,28 @@ class _Rendering:
             raise _unfit(with_items.source, f"`with` must be a list, got a value of type {type_name(value)}")
         return list_of([_named(item, with_items.names) for item in value]) if with_items.names else value
 
-    def calls(self, items: Sequence[Data]) -> list[Prepared] | None:
+    def calls(self, items: Sequence[Data]) -> Steps[list[Prepared] | None]:
         task = self._task
         if task.action is None:
             return None
         if task.with_items is None:
             return [self._prepared(task.action, self._scope)]
-        self._moment.budget.add_items(len(items))
-        scopes = (ItemScope(self._snapshot, item, index) for index, item in enumerate(items))
-        return [self._prepared(task.action, CompletionScope(scope, NOT_ENDED, None)) for scope in scopes]
+        budget, calls = self._moment.budget, list[Prepared]()
+        budget.add_items(len(items))
+        for index, item in enumerate(items):
+            if budget.portion_is_used():
+                yield
+                budget.begin_portion()
+            calls.append(self._of_item(task.action, item, index))
+        return calls
+
+    def _of_item(self, action: str, item: Data, index: int) -> Prepared:
+        budget = self._moment.budget
+        budget.begin_item()
+        try:
+            return self._prepared(action, CompletionScope(ItemScope(self._snapshot, item, index), NOT_ENDED, None))
+        finally:
+            budget.end_item()
 
     def _prepared(self, action: str, scope: CompletionScope) -> Prepared:
         task = self._task

@@ -1,16 +1,14 @@
 """Tasks start: their visits, delays and first items."""
 
-from collections.abc import Callable, Mapping
-from typing import Final
-
 from stretto.definitions.conductor.branches import NO_BRANCH
 from stretto.definitions.conductor.commands import TaskStarted, WaitUntil
 from stretto.definitions.conductor.events import Failure
-from stretto.definitions.conductor.preparing import Preparation
+from stretto.definitions.conductor.preparing import Preparation, prepare
 from stretto.definitions.conductor.retrying import expression_failure
 from stretto.definitions.conductor.run_state import RunState
 from stretto.definitions.conductor.settings import Settings
 from stretto.definitions.conductor.status import break_run, route_details
+from stretto.definitions.conductor.steps import Steps
 from stretto.definitions.conductor.streamed import StreamedVisit
 from stretto.definitions.conductor.visit import Arrival, Visit
 from stretto.definitions.conductor.window import advance_visit, may_start, start_retry
@@ -18,16 +16,17 @@ from stretto.definitions.data import object_of
 from stretto.definitions.errors import ExpressionError
 
 
-def start_arrivals(state: RunState) -> bool:
+def start_arrivals(state: RunState) -> Steps[bool]:
     """Start the tasks that may start; return whether any did."""
-    if state.broken_off:
-        return False
-    return _STARTS[state.semantics.starts](state)
+    if state.semantics.starts == "as_reached":
+        return start_as_reached(state)
+    return (yield from _start_together(state))
 
 
-def _start_as_reached(state: RunState) -> bool:
+def start_as_reached(state: RunState) -> bool:
+    """Start the tasks that were reached (`Semantics.starts`: as_reached); return whether any did."""
     waiting = state.arrivals.waiting
-    if state.status != "running" or not waiting:
+    if state.broken_off or state.status != "running" or not waiting:
         return False
     state.arrivals.waiting = []
     for arrival in waiting:
@@ -75,15 +74,18 @@ def _condition_holds(state: RunState, visit: Visit) -> bool:
     return False
 
 
-def _start_together(state: RunState) -> bool:
+def _start_together(state: RunState) -> Steps[bool]:
+    if state.broken_off:
+        return False
     due, state.due = state.due, []
     for visit in due:
         if visit.state == "retrying":
             end_delay(state, visit)
-    return bool(_start_ready(state) or due)
+    started = yield from _start_ready(state)
+    return bool(started or due)
 
 
-def _start_ready(state: RunState) -> bool:
+def _start_ready(state: RunState) -> Steps[bool]:
     """Prepare all tasks that are ready, then start them: none starts if another cannot be prepared."""
     prepared: list[tuple[Arrival, Visit, Preparation]] = []
     broken = False
@@ -91,7 +93,7 @@ def _start_ready(state: RunState) -> bool:
         task = state.workflow.tasks[arrival.task]
         snapshot = state.context.snapshot_for(arrival.branch, arrival.route)
         try:
-            preparation = Preparation(task, snapshot, state.moment)
+            preparation = yield from prepare(task, snapshot, state.moment)
         except ExpressionError as error:
             state.errors.of_expression(error, task.name, route_details(state, arrival))
             arrival.after_failure = False  # a second preparation would record the same error again
@@ -208,10 +210,3 @@ def start_held(state: RunState) -> None:
                 if item.state == "due":
                     start_retry(state, visit, index, item)
             advance_visit(state, visit)
-
-
-_STARTS: Final[Mapping[str, Callable[[RunState], bool]]] = {
-    "as_reached": _start_as_reached,
-    "together": _start_together,
-}
-"""How arrivals start, for each value of `Semantics.starts`."""

@@ -10,6 +10,7 @@ from stretto.definitions.conductor.run_state import RunState
 from stretto.definitions.conductor.starting import start_arrivals, start_task
 from stretto.definitions.conductor.states import ENDED
 from stretto.definitions.conductor.status import abort, break_run, change_status, record_unsatisfied_joins
+from stretto.definitions.conductor.steps import Steps
 from stretto.definitions.conductor.visit import Arrival
 from stretto.definitions.data import FrozenDict
 from stretto.definitions.errors import ExpressionError
@@ -50,28 +51,28 @@ def _first_branch(state: RunState) -> tuple[Branch, bool]:
     return branch.as_first(), broken
 
 
-def complete_turn(state: RunState) -> None:
+def complete_turn(state: RunState) -> Steps[None]:
     """Do everything that follows from the event: start tasks, settle visits, end the run."""
     if state.begun and (state.ended or state.due or state.arrivals.waiting):
-        _settle(state)
+        yield from _settle(state)
     if state.paused_items:
         pause_from_below(state)
     while not state.active and _is_done(state):
         _finish(state)
-        _settle(state)
+        yield from _settle(state)
 
 
-def _settle(state: RunState) -> None:
+def _settle(state: RunState) -> Steps[None]:
     """Settle the visits that have ended, and start what follows, until nothing more does."""
     instant = 0
-    while state.ended or start_arrivals(state):
+    while state.ended or (yield from start_arrivals(state)):
         while state.ended:
             instant += 1
             if instant > MAX_INSTANT_TASKS and state.status == "running":
                 message = f"{MAX_INSTANT_TASKS:,} tasks ended without running an action: an endless cycle"
                 state.errors.of_run("limit_exceeded", message, state.ended[0].task.place)
                 abort(state)
-            end_visit(state, state.ended.pop(0))
+            yield from end_visit(state, state.ended.pop(0))
 
 
 def _is_done(state: RunState) -> bool:

@@ -82,8 +82,13 @@ def _read(reader: Reader, node: Node, name: str, what: str, *, required: bool = 
     return None if mapping is None else _Schema(reader, mapping, what).read(name, required=required)
 
 
+def _read_member(reader: Reader, node: Node, name: str, what: str, *, required: bool = False) -> Parameter | None:
+    mapping = reader.mapping(node, what)
+    return None if mapping is None else _MemberSchema(reader, mapping, what).read(name, required=required)
+
+
 class _Schema:
-    """Reads the fields of a parameter, of a list's members, or of an object's member."""
+    """Reads the fields of a parameter."""
 
     def __init__(self, reader: Reader, node: MapNode, what: str) -> None:
         self._reader = reader
@@ -102,7 +107,7 @@ class _Schema:
             enum = tuple(freeze(to_data(each)) for each in self._reader.sequence(member, label))
         minimum, maximum = self._bound("min", kind), self._bound("max", kind)
         pattern = self._pattern()
-        items = next((_read(self._reader, m, "", label) for m, label in self._fields.given("items")), None)
+        items = next((_read_member(self._reader, m, "", label) for m, label in self._fields.given("items")), None)
         properties = self._properties(members_required)
         closed, others = self._others()
         default_node = self._fields.take("default")
@@ -198,7 +203,7 @@ class _Schema:
                 self._reader.error("unknown_property", message, node.place, hint=nearest(name, named))
         wanted = {name for name, _ in required}
         read = {
-            name: _read(self._reader, member, name, f"{name!r} of {self._what}", required=name in wanted)
+            name: _read_member(self._reader, member, name, f"{name!r} of {self._what}", required=name in wanted)
             for name, member in named.items()
         }
         return {name: each for name, each in read.items() if each is not None}
@@ -207,7 +212,7 @@ class _Schema:
         """Return whether an object is closed to members outside `properties`, and their schema if not."""
         for member, label in self._fields.given("additionalProperties"):
             if isinstance(member, MapNode):
-                return False, _read(self._reader, member, "", label)
+                return False, _read_member(self._reader, member, "", label)
             if isinstance(member, ScalarNode) and isinstance(member.value, bool):
                 return not member.value, None
             self._reader.wrong_type(label, member, "true, false, or the schema of the other members")
@@ -219,7 +224,20 @@ class _Schema:
         return "error", "unsupported_field", f"{name!r} is not supported; {_INSTEAD[name]}"
 
     def _check_default(self, parameter: Parameter, node: Node) -> None:
-        if parameter.required:
-            self._reader.warn("useless_default", f"{self._what} is required, so its default is never used", node.place)
+        self._warn_of_default(parameter, node)
         for problem in problems_of(parameter, parameter.default) if parameter.default is not None else ():
             self._reader.error("bad_default", f"invalid default: {problem}", node.place)
+
+    def _warn_of_default(self, parameter: Parameter, node: Node) -> None:
+        if parameter.required:
+            self._reader.warn("useless_default", f"{self._what} is required, so its default is never used", node.place)
+
+
+class _MemberSchema(_Schema):
+    """Reads the fields of a list's members, or of an object's member."""
+
+    def _warn_of_default(self, _parameter: Parameter, node: Node) -> None:
+        self._reader.warn(
+            "useless_default", f"{self._what} has a default, which is never used", node.place,
+            hint="write `| default(...)` where the member is read",
+        )  # fmt: skip

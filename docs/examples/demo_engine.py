@@ -57,7 +57,7 @@ def main(folder: str, megabytes: int, servers: int) -> None:
     """Continue the run of the store in `folder`, or start one, and report its progress to its end."""
     reporter = Reporter.start()
     try:
-        with Engine.open(store=f"sqlite:///{folder}/stretto.db", actions=EXAMPLES / "ops_actions.py") as engine:
+        with Engine.open(store=f"sqlite:///{folder}/stretto.db", actions=EXAMPLES / "demo_actions.py") as engine:
             unfinished = engine.run_ids()
             if unfinished:
                 run = engine.handle(unfinished[0])

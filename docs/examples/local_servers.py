@@ -1,67 +1,149 @@
 """Small HTTP servers on this machine, for the examples to talk to.
 
-    with LocalServers(1000) as servers:
+    with LocalServers(HealthChecks(), 1000) as servers:
         servers.addresses       # [{"host": "127.0.0.1", "port": 40123}, {"host": "127.0.0.2", ...}, ...]
         servers.url             # of the first one: "http://127.0.0.1:40123"
-        servers.requests        # how many requests have been answered, by path
 
 Each server has a loopback address of its own. All share one port, one thread and one event loop, so a thousand of them
-start in a moment, and no other machine can reach them. An answer depends only on the request (and on whether it is the
-first of its kind), so every run of an example gives the same result:
-
-- `GET /health`: 200, but 503 from every hundredth server;
-- `POST /notify` with {"id": N, ...}: 200 and a receipt, but 503 the first time that an N divisible by 10 is sent
-  (a retry succeeds), and always 422 when N divided by 1,000 leaves 777 (a retry is useless).
-
-Linux only: other systems have no loopback address but 127.0.0.1.
-
-As a program, it prints the servers as the input of health_check.yaml, and serves until Ctrl-C or the end of its input:
-
-    python docs/examples/local_servers.py 1000
+start in a moment, and no other machine can reach them. An answer depends only on the requests so far, so every run of
+an example gives the same result. Linux only: other systems have no loopback address but 127.0.0.1.
 """
 
 import asyncio
 import json
 import resource
 import socket
-import sys
 import threading
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-UNHEALTHY_ONE_IN = 100
-BUSY_AT_FIRST_ONE_IN = 10
-REFUSED_ONE_IN, REFUSED_REMAINDER = 1000, 777
 FILES_BESIDE_LISTENERS = 1000
 """Connections, pipes and files that the process may need beside one listening socket a server."""
 
 
-def is_healthy(number: int) -> bool:
-    """Return whether the server with this number (from 0) answers its health check with 200."""
-    return number % UNHEALTHY_ONE_IN != UNHEALTHY_ONE_IN - 1
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer with a JSON body."""
+
+    status: HTTPStatus
+    content: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def is_busy_at_first(notification: int) -> bool:
-    """Return whether the first attempt to send this notification is answered with 503."""
-    return notification % BUSY_AT_FIRST_ONE_IN == 0
+class Application(Protocol):
+    """Answers the requests that the servers get. It is called on one thread."""
+
+    def answer(self, server: int, method: str, path: str, body: bytes) -> Answer:
+        """Answer a request to the server with this number, from 0."""
 
 
-def is_refused(notification: int) -> bool:
-    """Return whether sending this notification is always answered with 422."""
-    return notification % REFUSED_ONE_IN == REFUSED_REMAINDER
+class HealthChecks:
+    """`GET /health`: 200, but 503 from every hundredth server."""
+
+    UNHEALTHY_ONE_IN = 100
+
+    def __init__(self) -> None:
+        self.checks = 0
+
+    @classmethod
+    def is_healthy(cls, server: int) -> bool:
+        """Return whether the server with this number answers with 200."""
+        return server % cls.UNHEALTHY_ONE_IN != cls.UNHEALTHY_ONE_IN - 1
+
+    def answer(self, server: int, method: str, path: str, _body: bytes) -> Answer:
+        """Answer a request."""
+        if (method, path) != ("GET", "/health"):
+            return Answer(HTTPStatus.NOT_FOUND)
+        self.checks += 1
+        if self.is_healthy(server):
+            return Answer(HTTPStatus.OK, {"status": "up", "load": server % 7 / 10})
+        return Answer(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "down"})
+
+    def __str__(self) -> str:
+        return f"the servers answered {self.checks:,} health checks"
+
+
+class CustomersApi:
+    """`POST /customers` with {"id": "N", "email": ...}: 201, and the customer is kept.
+
+    For the first POST of every hundredth N it is busy: 429, with the request to try again after a second. It refuses a
+    customer without an "@" in the address: 422, each time.
+    """
+
+    BUSY_ONE_IN = 100
+
+    def __init__(self) -> None:
+        self.customers: dict[str, dict[str, str]] = {}
+        self.requests = 0
+        self._was_busy_for: set[str] = set()
+
+    def answer(self, _server: int, method: str, path: str, body: bytes) -> Answer:
+        """Answer a request."""
+        if (method, path) != ("POST", "/customers"):
+            return Answer(HTTPStatus.NOT_FOUND)
+        self.requests += 1
+        customer: dict[str, str] = json.loads(body)
+        if int(customer["id"]) % self.BUSY_ONE_IN == 0 and customer["id"] not in self._was_busy_for:
+            self._was_busy_for.add(customer["id"])
+            return Answer(HTTPStatus.TOO_MANY_REQUESTS, {"reason": "busy"}, {"Retry-After": "1"})
+        if "@" not in customer["email"]:
+            return Answer(HTTPStatus.UNPROCESSABLE_ENTITY, {"reason": "not an address"})
+        self.customers[customer["id"]] = customer
+        return Answer(HTTPStatus.CREATED, {"id": customer["id"]})
+
+    def __str__(self) -> str:
+        return f"the API has {len(self.customers):,} customers after {self.requests:,} requests"
+
+
+class Hosts:
+    """Hosts that releases are deployed to, and the releases.
+
+    - `GET /releases/VERSION`: an artefact and its digest.
+    - `GET /release`, `PUT /release` with {"version": ...}: the installed version.
+    - `PUT /traffic` with {"on": true or false}: whether the host serves users.
+    - `GET /health`: 503 if the installed version ends with "-broken", on every third host.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.versions = ["1.0.0"] * count
+        self.in_traffic = [True] * count
+        self.installations: list[tuple[int, str]] = []
+
+    def answer(self, server: int, method: str, path: str, body: bytes) -> Answer:
+        """Answer a request."""
+        match method, path.split("/")[1:]:
+            case "GET", ["releases", version]:
+                artefact = f"release {version}"
+                return Answer(HTTPStatus.OK, {"artefact": artefact, "sha256": sha256(artefact.encode()).hexdigest()})
+            case "GET", ["release"]:
+                return Answer(HTTPStatus.OK, {"version": self.versions[server]})
+            case "PUT", ["release"]:
+                self.versions[server] = json.loads(body)["version"]
+                self.installations.append((server, self.versions[server]))
+                return Answer(HTTPStatus.OK, {})
+            case "PUT", ["traffic"]:
+                self.in_traffic[server] = json.loads(body)["on"]
+                return Answer(HTTPStatus.OK, {})
+            case "GET", ["health"] if self.versions[server].endswith("-broken") and server % 3 == 2:
+                return Answer(HTTPStatus.SERVICE_UNAVAILABLE, {"status": "down"})
+            case "GET", ["health"]:
+                return Answer(HTTPStatus.OK, {"status": "up"})
+        return Answer(HTTPStatus.NOT_FOUND)
+
+    def __str__(self) -> str:
+        return f"the hosts run {', '.join(self.versions)}"
 
 
 class LocalServers:
-    """`count` servers, listening as long as the `with` block lasts."""
+    """`count` servers of an application, listening as long as the `with` block lasts."""
 
-    def __init__(self, count: int = 1) -> None:
-        self.requests: Counter[str] = Counter()
-        self._notified: set[int] = set()
+    def __init__(self, application: Application, count: int = 1) -> None:
+        self.application = application
         self._loop = asyncio.new_event_loop()
         _allow_open_files(count + FILES_BESIDE_LISTENERS)
         self._sockets = list(_listening(count))
@@ -84,7 +166,7 @@ class LocalServers:
         connections: set[asyncio.Transport] = set()
         servers = [
             self._loop.run_until_complete(
-                self._loop.create_server(partial(_Connection, self, number, connections), sock=listening)
+                self._loop.create_server(partial(_Connection, self.application, number, connections), sock=listening)
             )
             for number, listening in enumerate(self._sockets)
         ]
@@ -97,32 +179,12 @@ class LocalServers:
         self._loop.run_until_complete(asyncio.sleep(0))
         self._loop.close()
 
-    def answer(self, server: int, method: str, path: str, body: bytes) -> tuple[HTTPStatus, dict[str, Any]]:
-        """Return the status and the JSON that a server answers a request with."""
-        self.requests[path] += 1
-        if (method, path) == ("GET", "/health"):
-            if is_healthy(server):
-                return HTTPStatus.OK, {"status": "up", "load": server % 7 / 10}
-            return HTTPStatus.SERVICE_UNAVAILABLE, {"status": "down"}
-        if (method, path) == ("POST", "/notify"):
-            return self._notify(int(json.loads(body)["id"]))
-        return HTTPStatus.NOT_FOUND, {}
-
-    def _notify(self, notification: int) -> tuple[HTTPStatus, dict[str, Any]]:
-        first_try = notification not in self._notified
-        self._notified.add(notification)
-        if is_refused(notification):
-            return HTTPStatus.UNPROCESSABLE_ENTITY, {"reason": "no such address"}
-        if is_busy_at_first(notification) and first_try:
-            return HTTPStatus.SERVICE_UNAVAILABLE, {"reason": "busy, try again"}
-        return HTTPStatus.OK, {"receipt": f"R{notification:05}"}
-
 
 class _Connection(asyncio.Protocol):
     """Just enough of HTTP/1.1 for the examples: requests one after the other, bodies with a Content-Length."""
 
-    def __init__(self, servers: LocalServers, number: int, connections: set[asyncio.Transport]) -> None:
-        self._servers = servers
+    def __init__(self, application: Application, number: int, connections: set[asyncio.Transport]) -> None:
+        self._application = application
         self._number = number
         self._connections = connections
         self._received = b""
@@ -148,10 +210,11 @@ class _Connection(asyncio.Protocol):
             return
         self._received = rest[length:]
         method, path, _version = request_line.split(" ")
-        status, answer = self._servers.answer(self._number, method, path, rest[:length])
-        content = json.dumps(answer).encode()
+        answer = self._application.answer(self._number, method, path, rest[:length])
+        content = json.dumps(answer.content).encode()
+        further = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
         self._transport.write(
-            f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: application/json\r\n"
+            f"HTTP/1.1 {answer.status.value} {answer.status.phrase}\r\nContent-Type: application/json\r\n{further}"
             f"Content-Length: {len(content)}\r\n\r\n".encode()
             + content
         )
@@ -174,10 +237,3 @@ def _allow_open_files(count: int) -> None:
         resource.setrlimit(
             resource.RLIMIT_NOFILE, (count if hard == resource.RLIM_INFINITY else min(count, hard), hard)
         )
-
-
-if __name__ == "__main__":
-    with LocalServers(int(sys.argv[1]) if len(sys.argv) > 1 else 1000) as local_servers:
-        print(json.dumps({"servers": local_servers.addresses}), flush=True)
-        with suppress(KeyboardInterrupt):
-            sys.stdin.read()

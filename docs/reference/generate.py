@@ -40,7 +40,7 @@ class Page(NamedTuple):
 
 ENGINE = (
     "BlockingEngine", "Engine", "connect", "RemoteEngine", "BlockingRemoteEngine", "RunHandle", "Outcome",
-    "RunProgressed", "AddressPolicy",
+    "RunProgressed", "AddressPolicy", "Requester",
 )  # fmt: skip
 
 

@@ -10,12 +10,13 @@ from stretto.actors.dispatch import clock
 from stretto.actors.history import loading
 from stretto.actors.journal import messages as journal_messages
 from stretto.actors.runs import messages as run_messages
+from stretto.actors.runs import recovery_messages
 from stretto.actors.runs.execution import EXECUTION_HANDLERS
 from stretto.actors.runs.item import ItemActor
 from stretto.actors.runs.recovering import RecoveringSupervisor
 from tests.support.paths import DOCS
 
-MODULES = (run_messages, journal_messages, loading, clock)
+MODULES = (run_messages, recovery_messages, journal_messages, loading, clock)
 
 
 def structs_of(module: ModuleType) -> Iterator[str]:

@@ -10,11 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_servers import LocalServers, is_healthy, is_refused
+from local_servers import CustomersApi, HealthChecks, LocalServers
 
-from tests.support.harness import ACTIONS, EXAMPLES, PATIENCE, fifo, notifications, watched, write_log, write_workflow
+from tests.support.harness import (
+    PATIENCE,
+    fifo,
+    watched,
+    write_customers,
+    write_log,
+    write_workflow,
+)
+from tests.support.paths import EXAMPLES
 from tests.support.terminals import terminal
 
+LOGS = EXAMPLES / "log_lines"
 STRETTO = Path(sys.executable).with_name("stretto")
 
 
@@ -39,43 +48,46 @@ def outcome_of(process: subprocess.CompletedProcess[str], code: int = 0) -> dict
     return outcome
 
 
-def test_health_check_with_inputs_of_a_file(tmp_path: Path) -> None:
+def test_inputs_of_a_file(tmp_path: Path) -> None:
     """`stretto run FILE --inputs FILE --json` checks 1,000 servers, prints one object, and exits with 0."""
-    with LocalServers(1000) as servers:
+    with LocalServers(checks := HealthChecks(), 1000) as servers:
         inputs = tmp_path / "servers.json"
-        inputs.write_text(json.dumps({"servers": servers.addresses}))
-        process = stretto_run(EXAMPLES / "health_check.yaml", "--inputs", inputs, "--json", "--actions", ACTIONS)
+        inputs.write_text(
+            json.dumps({"servers": [{**each, "team": "web"} for each in servers.addresses], "timeout": PATIENCE})
+        )
+        process = stretto_run(EXAMPLES / "health_checks" / "health_checks.yaml", "--inputs", inputs, "--json")
     outcome = outcome_of(process)
-    assert (outcome["workflow"], outcome["status"]) == ("ops.health_check", "succeeded")
-    assert [row["healthy"] for row in outcome["output"]["servers"]] == [is_healthy(number) for number in range(1000)]
+    assert (outcome["workflow"], outcome["status"]) == ("ops.health_checks", "succeeded")
+    down = [each["host"] for number, each in enumerate(servers.addresses) if not checks.is_healthy(number)]
+    assert [row["host"] for row in outcome["output"]["unhealthy"]] == down
     assert outcome["errors"][0]["message"] == "10 of 1,000 items failed"
     assert process.stderr == ""
 
 
-def test_process_logs_with_a_value_on_the_command_line(tmp_path: Path) -> None:
-    """`stretto run REF key=value --definitions DIR` processes 10,000 entries, and prints the output as plain JSON."""
-    levels, errors = write_log(tmp_path / "app.log", 10_000)
+def test_values_on_the_command_line(tmp_path: Path) -> None:
+    """`stretto run REF key=value --definitions DIR` processes a log, and prints the output as plain JSON."""
+    levels, errors = write_log(tmp_path / "app.jsonl", 10_000)
     process = stretto_run(
-        "ops.process_logs", f"path={tmp_path / 'app.log'}", "--definitions", EXAMPLES, "--actions", ACTIONS
-    )
+        "ops.log_lines", f"path={tmp_path / 'app.jsonl'}", f"report={tmp_path / 'errors.jsonl'}",
+        "--definitions", LOGS, "--actions", LOGS / "log_actions.py",
+    )  # fmt: skip
     assert process.returncode == 0, process.stderr
-    output = json.loads(process.stdout)
-    assert output["levels"] == levels
-    assert [error["line"] for error in output["errors"]] == errors
-    assert re.fullmatch(r"run [0-9a-f-]{36} of ops.process_logs: succeeded\n", process.stderr)
+    assert json.loads(process.stdout)["levels"] == levels
+    assert len((tmp_path / "errors.jsonl").read_text().splitlines()) == len(errors)
+    assert re.fullmatch(r"run [0-9a-f-]{36} of ops.log_lines: succeeded\n", process.stderr)
 
 
-def test_send_notifications_with_inputs_of_standard_input() -> None:
+def test_inputs_of_standard_input(tmp_path: Path) -> None:
     """`--inputs -` reads standard input, and a key=value beside it wins over the same key."""
-    with LocalServers() as gateway:
-        inputs = {"notifications": notifications(1000), "gateway": "http://127.0.0.1:1"}
+    write_customers(tmp_path / "rows.csv", 200)
+    with LocalServers(api := CustomersApi()) as servers:
+        inputs = {"rows": str(tmp_path / "rows.csv"), "posted": str(tmp_path / "p"), "api": "http://127.0.0.1:1"}
         process = stretto_run(
-            EXAMPLES / "send_notifications.yaml", f"gateway={gateway.url}", "--inputs", "-", "--json",
-            "--actions", ACTIONS, stdin=json.dumps(inputs),
+            EXAMPLES / "csv_to_api" / "csv_to_api.yaml", f"api={servers.url}", "--inputs", "-", "--json",
+            stdin=json.dumps(inputs),
         )  # fmt: skip
-    output = outcome_of(process)["output"]
-    assert (output["total"], output["sent"]) == (1000, 999)
-    assert output["receipts"] == [None if is_refused(number) else f"R{number:05}" for number in range(1000)]
+    assert json.loads(process.stdout)["output"] == {"posted": 200, "refused": []}
+    assert len(api.customers) == 200
 
 
 TYPES = """
@@ -164,8 +176,9 @@ def test_wrong_usage_exits_with_2(tmp_path: Path, arguments: Sequence[str], told
 
 def test_progress_goes_to_a_terminal(tmp_path: Path) -> None:
     """With a terminal on standard error, progress is shown there, and standard output holds nothing but the output."""
-    write_log(tmp_path / "app.log", 1000)
-    with terminal(EXAMPLES / "process_logs.yaml", f"path={tmp_path / 'app.log'}", "--actions", ACTIONS) as shown:
+    write_log(tmp_path / "app.jsonl", 1000)
+    inputs = [f"path={tmp_path / 'app.jsonl'}", f"report={tmp_path / 'errors.jsonl'}"]
+    with terminal(LOGS / "log_lines.yaml", *inputs, "--actions", LOGS / "log_actions.py") as shown:
         code, output = shown.end()
         assert code == 0
         assert json.loads(output)["entries"] == 1000

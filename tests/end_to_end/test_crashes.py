@@ -6,7 +6,7 @@ for any number of kills.
 """
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,14 +89,15 @@ class Play:
     def submit_and_lose(self, workflow: str, inputs: dict[str, Any]) -> str:
         """Submit a run, follow it until the daemon dies, and start the next daemon; return the run's id."""
         key = f"{workflow} of {inputs['name']}"
-        with closing(self.stage.client.answers(Submit(workflow, inputs, idempotency_key=key))) as answers:
+        answers = self.stage.client.answers(Submit(workflow, inputs, idempotency_key=key))
+        with closing(answers), suppress(DaemonUnreachable):
             for answer in answers:
                 assert not isinstance(answer, Ended)
                 if isinstance(answer, Accepted):
                     self.ledger.acknowledged(answer.run)
         self.stage.go_on()
         # The daemon may have died before this answer was sent, although the run had been accepted.
-        accepted = self.stage.client.ask(Submit(workflow, inputs, follow=False, idempotency_key=key))
+        accepted = self.stage.client.ask(Submit(workflow, inputs, idempotency_key=key))
         assert isinstance(accepted, Accepted)
         return accepted.run
 

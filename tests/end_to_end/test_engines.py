@@ -213,8 +213,8 @@ def test_two_engines_in_one_process(tmp_path: Path) -> None:
 
 def test_an_unknown_workflow_is_refused() -> None:
     """A name that is nearly right is refused with the right one."""
-    with examples_engine() as bed, pytest.raises(UnknownWorkflow, match=r"did you mean '(ops\.)?health_check'"):
-        bed.submit("ops.helth_check", {})
+    with examples_engine() as bed, pytest.raises(UnknownWorkflow, match=r"did you mean '(ops\.)?health_checks'"):
+        bed.submit("ops.helth_checks", {})
 
 
 def test_inputs_that_do_not_fit_are_refused_with_all_problems(tmp_path: Path) -> None:

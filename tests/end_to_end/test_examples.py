@@ -1,14 +1,17 @@
 """The examples at full size, through the proxy: every result in its place, every count exact."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-from local_servers import LocalServers, is_busy_at_first, is_healthy, is_refused
+from local_servers import CustomersApi, HealthChecks, LocalServers
 
-from tests.support.harness import EXAMPLES, Bed, examples_engine, notifications, write_log
+from tests.support.harness import Bed, examples_engine, write_customers, write_log
+from tests.support.paths import EXAMPLES
 from tests.support.waiting import PATIENCE
 
 
@@ -21,121 +24,101 @@ def assert_at_rest(bed: Bed) -> None:
     assert metrics.by("actors", "class") == {"Engine": 1, "Clock": 1}
 
 
+def owned(servers: LocalServers) -> dict[str, Any]:
+    """Return the inputs of the health checks, with a team for each server."""
+    return {
+        "servers": [{**each, "team": f"team {number % 3}"} for number, each in enumerate(servers.addresses)],
+        "timeout": PATIENCE,
+    }
+
+
 def test_1000_servers_are_checked() -> None:
-    """The health check gives one row a server, in the servers' order, and the metrics count exactly these."""
-    with LocalServers(1000) as servers, examples_engine() as bed:
-        outcome = bed.run("ops.health_check", {"servers": servers.addresses})
+    """The servers that are not healthy are listed in the servers' order, and the metrics count exactly these checks."""
+    with LocalServers(checks := HealthChecks(), 1000) as servers, examples_engine() as bed:
+        outcome = bed.run("ops.health_checks", owned(servers))
         assert outcome.status == "succeeded"
         assert outcome.output is not None
-        healthy = [is_healthy(number) for number in range(1000)]
-        hosts = [each["host"] for each in servers.addresses]
-        assert [row["host"] for row in outcome.output["servers"]] == hosts
-        assert [row["healthy"] for row in outcome.output["servers"]] == healthy
-        assert outcome.output["unhealthy"] == [host for host, well in zip(hosts, healthy, strict=True) if not well]
-        assert (outcome.output["checked"], outcome.output["healthy"]) == (1000, 990)
-        assert servers.requests == {"/health": 1000}
+        down = [number for number in range(1000) if not checks.is_healthy(number)]
+        found = [(row["host"], row["team"]) for row in outcome.output["unhealthy"]]
+        assert found == [(servers.addresses[number]["host"], f"team {number % 3}") for number in down]
+        assert all(
+            row["why"].endswith("/health answered 503 Service Unavailable") for row in outcome.output["unhealthy"]
+        )
+        assert (outcome.output["checked"], len(down)) == (1000, 10)
+        assert outcome.output["teams_to_call"] == ["team 0", "team 1", "team 2"]
+        assert checks.checks == 1000
         assert all(error["handled"] for error in outcome.errors)
         metrics = bed.metrics()
-        assert metrics.by("runs_total", "workflow", "status") == {("ops.health_check", "succeeded"): 1}
-        assert metrics.by("tasks_total", "task", "status") == {
-            ("inventory", "succeeded"): 1,
-            ("check", "succeeded"): 1,
-            ("summarize", "succeeded"): 1,
-        }
-        assert metrics.by("items_total", "task", "status") == {
-            ("inventory", "succeeded"): 1,
-            ("check", "succeeded"): 990,
-            ("check", "failed"): 10,
-            ("summarize", "succeeded"): 1,
-        }
+        assert metrics.by("runs_total", "workflow", "status") == {("ops.health_checks", "succeeded"): 1}
+        assert metrics.by("tasks_total", "task", "status") == {("check", "succeeded"): 1}
+        assert metrics.by("items_total", "task", "status") == {("check", "succeeded"): 990, ("check", "failed"): 10}
         assert metrics.by("action_errors_total", "action", "kind") == {("core.http", "failed"): 10}
-        assert metrics.value("snapshots_total") == 3
+        assert metrics.value("snapshots_total") == 1
         assert metrics.value("retries_total") == 0
-        assert metrics.value("item_duration_seconds_count") == 1002
+        assert metrics.value("item_duration_seconds_count") == 1000
         assert metrics.value("run_duration_seconds_count") == 1
         assert_at_rest(bed)
 
 
 def test_too_many_unhealthy_servers_stop_the_check() -> None:
-    """Beyond 2% unhealthy servers, no further one is checked, the alert is raised, and the run fails."""
-    with LocalServers(100) as servers, examples_engine() as bed:
-        broken = [servers.addresses[99]] * 1000  # answers 503
-        outcome = bed.run("ops.health_check", {"servers": broken})
+    """Beyond 2% unhealthy servers, no further one is checked, and the run fails with the number of these."""
+    with LocalServers(checks := HealthChecks(), 100) as servers, examples_engine() as bed:
+        broken = [{**servers.addresses[99], "team": "web"}] * 1000  # answers 503
+        outcome = bed.run("ops.health_checks", {"servers": broken, "timeout": PATIENCE})
         assert outcome.status == "failed"
-        assert "too many servers are not healthy" in [error["message"] for error in outcome.errors]
+        messages = [error["message"] for error in outcome.errors]
+        assert any(re.fullmatch(r"\d+ of 1000 servers are not healthy", message) for message in messages), messages
         # 21 failures are one too many; the other 49 of the window had been started by then, or were withdrawn.
-        assert 21 <= servers.requests["/health"] <= 21 + 49
-        assert bed.metrics().by("tasks_total", "task", "status") == {
-            ("inventory", "succeeded"): 1,
-            ("check", "failed"): 1,
-            ("alert", "succeeded"): 1,
-            ("outage", "failed"): 1,
-        }
+        assert 21 <= checks.checks <= 21 + 49
+        assert bed.metrics().by("tasks_total", "task", "status") == {("check", "failed"): 1, ("outage", "failed"): 1}
 
 
-def test_10000_log_entries_are_processed(tmp_path: Path) -> None:
-    """The log example counts every level and lists every error in the file's order, in 100 calls of 100 lines."""
-    log = tmp_path / "app.log"
-    levels, errors = write_log(log, 10_000)
+def test_20_000_log_lines_are_processed(tmp_path: Path) -> None:
+    """The log example counts every level and writes every error, the urgent ones first, in 20 calls of 1,000 lines."""
+    log, report = tmp_path / "app.jsonl", tmp_path / "errors.jsonl"
+    levels, errors = write_log(log, 20_000)
     with examples_engine() as bed:
-        outcome = bed.run("ops.process_logs", {"path": str(log)})
+        outcome = bed.run("ops.log_lines", {"path": str(log), "report": str(report), "critical": ["mail"]})
         assert outcome.status == "succeeded"
         assert outcome.output is not None
-        assert outcome.output["entries"] == 10_000
+        assert outcome.output["entries"] == 20_000
         assert outcome.output["levels"] == levels
-        assert [error["line"] for error in outcome.output["errors"]] == errors
-        # What looks like a template in the data is data.
-        assert outcome.output["errors"][0]["message"] == f"event {errors[0] - 1} {{{{ not.a.template }}}}"
+        written = [json.loads(line) for line in report.read_text().splitlines()]
+        urgent = [each for each in written if each["service"] == "mail"]
+        assert (len(urgent), written[: len(urgent)]) == (outcome.output["urgent"], urgent)
+        # A text that looks like a template is data.
+        assert sorted(each["message"] for each in written) == sorted(errors)
         metrics = bed.metrics()
-        assert metrics.by("runs_total", "workflow", "status") == {("ops.process_logs", "succeeded"): 1}
-        assert metrics.by("items_total", "task", "status") == {
-            ("last_week", "succeeded"): 1,
-            ("read", "succeeded"): 1,
-            ("parse", "succeeded"): 100,
-            ("summarize", "succeeded"): 1,
-        }
-        assert metrics.by("tasks_total", "status") == {"succeeded": 1}
-        assert metrics.value("snapshots_total") == 4
-        assert metrics.value("retries_total") == 0
-        assert metrics.value("item_duration_seconds_count") == 103
-        assert_at_rest(bed)
-
-
-def test_5000_notifications_are_sent() -> None:
-    """What the gateway was too busy for is tried again, what it refuses is not, and all receipts are in order."""
-    with LocalServers() as gateway, examples_engine() as bed:
-        outcome = bed.run("ops.send_notifications", {"gateway": gateway.url, "notifications": notifications(5000)})
-        refused = [number for number in range(5000) if is_refused(number)]
-        busy = sum(is_busy_at_first(number) and not is_refused(number) for number in range(5000))
-        assert outcome.status == "succeeded"
-        assert outcome.output is not None
-        assert outcome.output["sent"] == 5000 - len(refused)
-        assert [each["id"] for each in outcome.output["failed"]] == refused
-        assert all("422" in each["reason"] for each in outcome.output["failed"])
-        receipts = [None if is_refused(number) else f"R{number:05}" for number in range(5000)]
-        assert outcome.output["receipts"] == receipts
-        assert gateway.requests == {"/notify": 5000 + busy}
-        metrics = bed.metrics()
-        assert metrics.value("retries_total") == busy
-        assert metrics.by("action_errors_total", "action", "kind") == {("core.http", "failed"): busy + len(refused)}
+        assert metrics.by("runs_total", "workflow", "status") == {("ops.log_lines", "succeeded"): 1}
+        assert metrics.by("items_total", "task", "status") == {("count", "succeeded"): 20, ("report", "succeeded"): 1}
         assert metrics.by("tasks_total", "task", "status") == {
-            ("customers", "succeeded"): 1,
-            ("send", "succeeded"): 1,
-            ("summarize", "succeeded"): 1,
+            ("count", "succeeded"): 1,
+            ("report", "succeeded"): 1,
         }
-        assert metrics.value("snapshots_total") == 3
-        assert metrics.by("items_total", "status", task="send")["succeeded"] == 5000 - len(refused)
+        assert metrics.value("retries_total") == 0
+        assert metrics.value("item_duration_seconds_count") == 21
         assert_at_rest(bed)
 
 
-def test_an_item_counts_once() -> None:
-    """However often an item was tried, it is counted and measured once, after its last try."""
-    with LocalServers() as gateway, examples_engine() as bed:
-        bed.run("ops.send_notifications", {"gateway": gateway.url, "notifications": notifications(900)})
+def test_1000_customers_are_posted(tmp_path: Path) -> None:
+    """An item that the API was too busy for is tried again, counted once, and its result is in the file once."""
+    rows, posted = tmp_path / "rows.csv", tmp_path / "posted.jsonl"
+    write_customers(rows, 1000)
+    with LocalServers(api := CustomersApi()) as servers, examples_engine() as bed:
+        inputs = {"rows": str(rows), "api": servers.url, "posted": str(posted), "timeout": PATIENCE}
+        outcome = bed.run("shop.csv_to_api", inputs)
+        assert (outcome.status, outcome.output) == ("succeeded", {"posted": 1000, "refused": []})
+        assert (set(api.customers), api.requests) == ({str(number) for number in range(1000)}, 1010)
+        lines = [json.loads(line) for line in posted.read_text().splitlines()]
+        assert sorted(each["index"] for each in lines) == list(range(1000))
+        assert all(each["result"]["json"] == {"id": str(each["index"])} for each in lines)
         metrics = bed.metrics()
-        assert metrics.value("retries_total") == 90
-        assert metrics.by("items_total", "status", task="send") == {"succeeded": 899, "failed": 1}
-        assert metrics.value("item_duration_seconds_count") == 902
+        assert metrics.value("retries_total") == 10
+        assert metrics.by("action_errors_total", "action", "kind") == {("core.http", "failed"): 10}
+        assert metrics.by("tasks_total", "task", "status") == {("post", "succeeded"): 1, ("report", "succeeded"): 1}
+        assert metrics.by("items_total", "status", task="post") == {"succeeded": 1000}
+        assert metrics.value("item_duration_seconds_count") == 1001
+        assert_at_rest(bed)
 
 
 def test_the_demo_succeeds() -> None:

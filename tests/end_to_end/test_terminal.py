@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def test_the_view_appears_grows_and_ends_with_the_final_state(tmp_path: Path) ->
     with fifo(tmp_path / "gate") as gate, terminal(workflow, f"gate={gate.path}") as shown:
         shown.read_until(r"\+ many +succeeded .*50/50")
         shown.read_until(r"> wait +running +0/1")
-        shown.read_until("running: 1 of 3 tasks have ended")
+        shown.read_until("running: 1 of 3 tasks ended")
         with gate.path.open("w") as end:
             end.write("on\n")
         code, output = shown.end()
@@ -42,7 +43,7 @@ def test_the_view_appears_grows_and_ends_with_the_final_state(tmp_path: Path) ->
         assert "\x1b[32m" in shown.shown
         names = [line.split()[:3] for line in shown.last_drawing]
         assert names[:3] == [["+", "many", "succeeded"], ["+", "wait", "succeeded"], ["+", "done", "succeeded"]]
-        assert shown.last_drawing[3].startswith("succeeded: 3 of 3 tasks have ended")
+        assert shown.last_drawing[3].startswith("succeeded: 3 of 3 tasks ended")
         assert shown.last_drawing[4].endswith("of gated: succeeded")
 
 
@@ -52,7 +53,7 @@ def test_json_on_standard_output_leaves_the_view_on_the_terminal(tmp_path: Path)
     with terminal(workflow, "--json") as shown:
         code, output = shown.end()
         assert (code, json.loads(output)["status"]) == (0, "succeeded")
-        assert shown.last_drawing[-1].startswith("succeeded: 1 of 1 tasks")
+        assert shown.last_drawing[-1].startswith("succeeded: 1 of 1 task ended")
 
 
 @pytest.mark.parametrize(("variables", "view"), [({"NO_COLOR": "1"}, True), ({"TERM": "dumb"}, False)])
@@ -62,7 +63,7 @@ def test_the_terminals_wishes_are_followed(tmp_path: Path, variables: dict[str, 
     with terminal(workflow, rows=30, columns=100, **variables) as shown:
         assert shown.end()[0] == 0
         assert not COLOURS.search(shown.shown)
-        assert ("tasks have ended" in shown.shown) == view
+        assert ("1 of 1 task ended" in shown.shown) == view
 
 
 def test_a_small_terminal_is_not_overrun(tmp_path: Path) -> None:
@@ -74,6 +75,58 @@ def test_a_small_terminal_is_not_overrun(tmp_path: Path) -> None:
         assert len(drawing) < 8
         assert all(len(line) < 30 for line in drawing)
         assert drawing[-2] == "  ... 25 more"
+
+
+def test_the_view_follows_a_resize(tmp_path: Path) -> None:
+    """The next drawing fits, without any news of the run: a drawing is renewed each second."""
+    workflow = write_workflow(tmp_path, "gated", GATED)
+    with fifo(tmp_path / "gate") as gate, terminal(workflow, f"gate={gate.path}", columns=150) as shown:
+        shown.read_until(r"running: 1 of 3 tasks ended .* run [0-9a-f]{8}-[0-9a-f-]{27}")
+        shown.resize(rows=20, columns=40)
+        shown.read_until(r"\nrunning: 1/3 tasks  [^\r\n]* run [0-9a-f]{8}\r")
+        with gate.path.open("w") as end:
+            end.write("on\n")
+        assert shown.end()[0] == 0
+        assert all(len(line) < 40 for line in shown.last_drawing[:-2])
+
+
+PRINTING = """from stretto.actors import action
+import sys, threading
+
+@action("terminal.talk")
+def talk(told: str, gate: str) -> None:
+    print("printed \\x1b[31mred\\x1b[2J")
+    thread = threading.Thread(target=print, args=("of a thread",))
+    thread.start()
+    thread.join()
+    with open(told, "w") as line:
+        line.write("up\\n")
+    open(gate).read()
+"""
+
+
+def test_prints_stand_above_the_view_and_cannot_command_the_terminal(tmp_path: Path) -> None:
+    """Those of an action, and those of its threads."""
+    os.mkfifo(tmp_path / "gate")
+    (tmp_path / "talk.py").write_text(PRINTING)
+    with fifo(tmp_path / "told") as told:
+        text = f'tasks: [{{name: a, action: terminal.talk, input: {{told: "{told.path}", gate: "{tmp_path}/gate"}}}}]\n'
+        with terminal(write_workflow(tmp_path, "talk", text), "--actions", tmp_path / "talk.py") as shown:
+            told.lines(1)
+            shown.read_until("printed red\r\n")
+            shown.read_until("of a thread\r\n")
+            (tmp_path / "gate").write_text("on")
+            assert shown.end() == (0, "")
+            assert "\x1b[2J" not in shown.shown
+            assert [line for line in shown.last_drawing if "printed" in line] == []
+
+
+def test_plain_lines_are_possible_on_a_terminal(tmp_path: Path) -> None:
+    """Nothing is drawn over."""
+    workflow = write_workflow(tmp_path, "quick", "tasks: [{name: only, action: core.noop}]\n")
+    with terminal(workflow, "--progress", "plain") as shown:
+        assert shown.end()[0] == 0
+        assert re.fullmatch(r"run \S+ of quick: succeeded\r\n", shown.shown)
 
 
 SLEEPER = """
@@ -95,7 +148,7 @@ def test_one_interrupt_cancels_the_run_by_its_policy(tmp_path: Path) -> None:
             told.lines(1)
             shown.type(CTRL_C)
             shown.read_until("press Ctrl-C again to stop at once")
-            shown.read_until("cancelling: 0 of 2 tasks have ended")
+            shown.read_until("cancelling: 0 of 2 tasks ended")
             with gate.path.open("w") as end:
                 end.write("on\n")
             assert shown.end() == (130, "")
@@ -112,7 +165,7 @@ def test_a_second_interrupt_stops_at_once(tmp_path: Path) -> None:
         with terminal(write_workflow(tmp_path, "sleeper", text)) as shown:
             told.lines(1)
             shown.type(CTRL_C)
-            shown.read_until("cancelling: 0 of 2 tasks have ended")
+            shown.read_until("cancelling: 0 of 2 tasks ended")
             shown.type(CTRL_C)
             assert shown.end() == (130, "")
             assert "stretto: interrupted" in shown.plain
@@ -140,7 +193,7 @@ def test_a_function_that_cannot_be_stopped_is_left_behind(tmp_path: Path) -> Non
         with terminal(write_workflow(tmp_path, "stuck", text), "--actions", tmp_path / "stuck.py") as shown:
             told.lines(1)
             shown.type(CTRL_C)
-            shown.read_until("cancelling: 0 of 1 tasks have ended")
+            shown.read_until("cancelling: 0 of 1 task ended")
             shown.type(CTRL_C)
             assert shown.end() == (130, "")
             assert "an action that did not stop was left behind" in shown.plain

@@ -337,3 +337,17 @@ def test_a_bad_record_of_a_library_raises_nothing(stream: io.StringIO, capsys: p
     logging.getLogger("careless").info("%d items", "many")
     assert stream.getvalue() == ""
     assert "Logging error" in capsys.readouterr().err
+
+
+def test_texts_in_console_lines_cannot_command_a_terminal() -> None:
+    """Neither an event nor a field: escapes are replaced, and a traceback keeps its lines."""
+    stream = io.StringIO()
+    configure_logging("INFO", stream, style="console")
+    nasty = "a\x1b[2J\x9b31mb\u202ec\rd"
+    structlog.get_logger("test").info(nasty, text=nasty, inside=[nasty])
+    logging.getLogger("test").warning("%s", nasty)
+    logging.getLogger("test").error("failed", exc_info=ValueError(nasty))
+    shown = stream.getvalue()
+    assert shown.count("a\N{REPLACEMENT CHARACTER}[2J") == 4
+    assert shown.replace("\n", "").isprintable()
+    assert len(shown.splitlines()) == 4

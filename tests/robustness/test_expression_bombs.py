@@ -64,6 +64,8 @@ HONEST = {
         ("<% ctx(F).select($.a + 1).len() %>", 20_000),
         ("<% ctx(F).select($.a).sum() %>", 199_990_000),
         ("<% ctx(F).where($.a = 3).len() %>", 1),
+        ("<% ctx(F).groupBy($.a).len() %>", 20_000),
+        ("<% ctx(F).orderBy($.a).first().a %>", 0),
     ],
 }
 

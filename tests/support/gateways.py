@@ -25,9 +25,11 @@ def with_gateway(folder: Path, test: Callable[[Client], Awaitable[None]], **sett
     with_port(folder, lambda client, _url: test(client), **settings)
 
 
-def with_port(folder: Path, test: Callable[[Client, str], Awaitable[None]], **settings: Any) -> None:
+def with_port(
+    folder: Path, test: Callable[[Client, str], Awaitable[None]], tokens_file: Path | None = None, **settings: Any
+) -> None:
     """Run a test as `with_gateway` does. It also gets the URL of the gateway's port."""
-    _with_engine(folder, lambda opened: test(opened.client, opened.url), settings)
+    _with_engine(folder, lambda opened: test(opened.client, opened.url), tokens_file, settings)
 
 
 class Opened(NamedTuple):
@@ -39,7 +41,7 @@ class Opened(NamedTuple):
 
 
 @contextmanager
-def opened_gateway(folder: Path, **settings: Any) -> Iterator[Opened]:
+def opened_gateway(folder: Path, tokens_file: Path | None = None, **settings: Any) -> Iterator[Opened]:
     """Run a gateway and its engine in another thread, for a test that waits itself."""
     told: queue.SimpleQueue[tuple[Opened, asyncio.AbstractEventLoop, asyncio.Event]] = queue.SimpleQueue()
 
@@ -48,7 +50,7 @@ def opened_gateway(folder: Path, **settings: Any) -> Iterator[Opened]:
         told.put((opened, asyncio.get_running_loop(), leave))
         await leave.wait()
 
-    thread = threading.Thread(target=_with_engine, args=(folder, hold, settings))
+    thread = threading.Thread(target=_with_engine, args=(folder, hold, tokens_file, settings))
     thread.start()
     try:
         opened, loop, leave = told.get(timeout=PATIENCE)
@@ -60,14 +62,16 @@ def opened_gateway(folder: Path, **settings: Any) -> Iterator[Opened]:
         thread.join()
 
 
-def _with_engine(folder: Path, test: Callable[[Opened], Awaitable[None]], settings: dict[str, Any]) -> None:
+def _with_engine(
+    folder: Path, test: Callable[[Opened], Awaitable[None]], tokens_file: Path | None, settings: dict[str, Any]
+) -> None:
     async def fine() -> Check:
         return Check(well=True, reason="fine")
 
     async def run() -> None:
         file = SocketFile(folder / "s")
         engine = Engine.start(**settings)
-        gateway = Gateway(engine, {"/healthz": fine})
+        gateway = Gateway(engine, {"/healthz": fine}, tokens_file=tokens_file)
         port, url = open_port("127.0.0.1", 0)
         await gateway.start(file.open(), port)
         try:

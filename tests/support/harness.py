@@ -5,6 +5,7 @@ Nothing here sleeps or looks again and again: tests wait for futures, queues and
 
 import asyncio
 import concurrent.futures
+import json
 import logging
 import os
 import queue
@@ -23,11 +24,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from stretto.actors import Engine, Outcome, RunHandle, action
 from stretto.actors.dispatch import Dispatcher
-from tests.support.paths import DOCS
+from tests.support.paths import EXAMPLES
 
 PATIENCE = 180.0
-EXAMPLES = DOCS / "examples"
-ACTIONS = EXAMPLES / "ops_actions.py"
+ACTIONS = sorted(EXAMPLES.rglob("*_actions.py"))
 
 
 class Census:
@@ -177,7 +177,7 @@ def running_engine(*, crashes: int = 0, **options: Any) -> Iterator[Bed]:
 @contextmanager
 def examples_engine(**options: Any) -> Iterator[Bed]:
     """Run an engine that knows the examples."""
-    with running_engine(definitions=str(EXAMPLES), actions=[str(ACTIONS)], **options) as bed:
+    with running_engine(definitions=str(EXAMPLES), actions=list(map(str, ACTIONS)), **options) as bed:
         yield bed
 
 
@@ -298,22 +298,24 @@ def write_workflow(folder: Path, name: str, text: str) -> Path:
     return path
 
 
-def write_log(path: Path, entries: int) -> tuple[Counter[str], list[int]]:
-    """Write a log file; return how often each level stands in it, and the numbers of its errors' lines."""
+def write_log(path: Path, entries: int) -> tuple[Counter[str], list[str]]:
+    """Write a log of JSON lines; return how often each level stands in it, and the messages of its errors."""
     levels = ("INFO", "DEBUG", "INFO", "WARNING", "ERROR", "INFO", "INFO")
     services = ("auth", "cart", "mail")
     chosen = [levels[number % len(levels)] for number in range(entries)]
+    messages = [f"event {number} {{{{ not.a.template }}}}" for number in range(entries)]
     path.write_text(
         "".join(
-            f"2026-03-01T{number // 3600:02}:{number // 60 % 60:02}:{number % 60:02}Z {level} "
-            f"{services[number % len(services)]}: event {number} {{{{ not.a.template }}}}\n"
+            json.dumps({"level": level, "service": services[number % len(services)], "message": messages[number]})
+            + "\n"
             for number, level in enumerate(chosen)
         ),
         encoding="utf-8",
     )
-    return Counter(chosen), [number for number, level in enumerate(chosen, 1) if level == "ERROR"]
+    return Counter(chosen), [message for message, level in zip(messages, chosen, strict=True) if level == "ERROR"]
 
 
-def notifications(count: int) -> list[dict[str, Any]]:
-    """Return notifications to send."""
-    return [{"id": number, "customer": f"C{number % 2000:04}"} for number in range(count)]
+def write_customers(path: Path, count: int) -> None:
+    """Write a CSV file of customers for the API of the examples."""
+    rows = "".join(f"{number},Customer {number},customer-{number}@example.org\n" for number in range(count))
+    path.write_text(f"id,name,email\n{rows}", encoding="utf-8")

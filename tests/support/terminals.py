@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.support.harness import PATIENCE
 
 STRETTO = Path(sys.executable).with_name("stretto")
-MOVES = re.compile(r"\x1b\[\d*[AJ]")
+MOVES = re.compile(r"\x1b\[\d*[AK]")
 COLOURS = re.compile(r"\x1b\[[\d;]*m")
 LAST = b"\x04"
 """A byte that no process of these tests writes."""
@@ -55,6 +55,10 @@ class Terminal:
         # A read may end within a character.
         self.shown += self._decoder.decode(os.read(self._master, 65536))
 
+    def resize(self, rows: int, columns: int) -> None:
+        """Give the terminal another size."""
+        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
     def type(self, keys: bytes) -> None:
         """Press keys."""
         os.write(self._master, keys)
@@ -82,6 +86,7 @@ class Terminal:
         assert termios.tcgetattr(self._slave) == self.settings
         assert self.shown.endswith("\n")
         assert "Traceback" not in self.shown
+        assert "\x1b[?" not in self.shown, "no mode was changed: the cursor was never hidden"
         return self.process.returncode, output
 
     @property

@@ -3,13 +3,13 @@
 from typing import Any, Final, Literal
 
 import click
-import msgspec
 
 from stretto.actors.cli.inputs import labels_of
 from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, UTC, print_json, short_id, with_runs
 from stretto.actors.cli.runs.source import Source
-from stretto.actors.cli.runs.tables import fitted, show_fields, show_table
+from stretto.actors.cli.runs.tables import show_fields, show_table
 from stretto.actors.cli.runs.times import Clock, between, format_seconds, moment_of
+from stretto.actors.cli.support.printable import echo_json
 from stretto.actors.operations import Item, ItemAnswer, Items, ItemsAnswer, Runs, RunsAnswer
 
 STATUSES: Final = (
@@ -17,8 +17,6 @@ STATUSES: Final = (
     *("succeeded", "failed", "cancelled"),
 )
 INTERRUPTED: Final = "interrupted"
-_WIDTH: Final = 100
-"""The columns of a list of runs."""
 OUTCOMES: Final = ("succeeded", "failed", "timed_out", "cancelled", "abandoned", "skipped")
 
 
@@ -58,7 +56,8 @@ def list_runs(
     it has not ended, and no process has the store open: `stretto run --resume RUN` continues it.
 
     With --json: {"runs": [{id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, rerun_task,
-    origin, labels, child_count}], "next"}, with the whole ids; of an interrupted run also {interrupted: true}.
+    origin, labels, requested_by, child_count}], "next"}, with the whole ids; of an interrupted run also {interrupted:
+    true}.
     """
     children: Literal["listed", "folded"] = "listed" if everything else "folded"
     query = Runs(status, workflow, since, labels, search, children, cursor, limit)
@@ -77,7 +76,7 @@ def list_runs(
         )
         for run in page.runs
     ]  # fmt: skip
-    show_table(headings, fitted(headings, rows, _WIDTH, elastic=("WORKFLOW", "LABELS")))
+    show_table(headings, rows, elastic=("WORKFLOW", "LABELS"))
     show_cursor(page.next, empty=None if page.runs else "no runs")
 
 
@@ -176,4 +175,4 @@ def _show_item(item: dict[str, Any], clock: Clock) -> None:
     for name in ("error", "result"):
         if item[name] is not None:
             click.echo(f"{name}:")
-            click.echo(msgspec.json.format(msgspec.json.encode(item[name]), indent=2))
+            echo_json(item[name], indent=2)

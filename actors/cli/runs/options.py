@@ -7,10 +7,10 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
 from stretto.actors.cli.support.client_tokens import TOKEN_FILE, client_of
 from stretto.actors.cli.support.error_exits import exiting_on_errors
+from stretto.actors.cli.support.printable import echo_json
 from stretto.actors.gateway import default_path
 from stretto.actors.journal import MAX_PAGE, PAGE
 from stretto.actors.operations import FindRun, Found, Runs, RunsAnswer
@@ -85,7 +85,7 @@ def short_id(run: str | None) -> str | None:
 
 def print_json(value: Any) -> None:
     """Print a value as one line of JSON."""
-    click.echo(msgspec.json.encode(value))
+    echo_json(value)
 
 
 @contextlib.contextmanager

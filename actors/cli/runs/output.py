@@ -8,6 +8,7 @@ import click
 from stretto.actors.cli.runs.options import RUN, TASK, print_json, with_runs
 from stretto.actors.cli.runs.source import Source
 from stretto.actors.cli.support.exit_codes import INTERRUPTED, give_up
+from stretto.actors.cli.support.printable import echo_lines
 from stretto.actors.gateway import RequestRefused
 from stretto.actors.operations import ItemOutput, OutputAnswer
 
@@ -26,6 +27,7 @@ def output(source: Source, *, run: str, task: str, index: int, follow: bool, as_
 
     A task without items is item 0. Of a process, standard output goes to standard output and standard error to standard
     error, the newest part of each. Prints and log records of a function go to standard output, the newest 64 KiB.
+    A terminal gets it without colours and control characters, a file or a pipe as it was written.
 
     With --json: {task, visit, index, attempt, outcome, stdout, stderr, truncated, cut}, with --follow a line for each
     change. `outcome` is null in flight, and `cut` bytes come before what is kept.
@@ -75,8 +77,8 @@ def _show_first(shown: dict[str, Any]) -> None:
         click.echo(f"... {shown['cut']:,} bytes before this are not kept", err=True)
     elif shown["truncated"]:
         click.echo("(the beginning is cut off)", err=True)
-    click.echo(shown["stdout"] or "", nl=False)
-    click.echo(shown["stderr"] or "", nl=False, err=True)
+    echo_lines(shown["stdout"] or "", nl=False)
+    echo_lines(shown["stderr"] or "", nl=False, err=True)
 
 
 def _show_news(shown: dict[str, Any], later: dict[str, Any]) -> None:
@@ -85,7 +87,7 @@ def _show_news(shown: dict[str, Any], later: dict[str, Any]) -> None:
         if news is None:
             click.echo("\n(some output is left out: it came faster than it was read)", err=True)
             news = later[stream]
-        click.echo(news, nl=False, err=stream == "stderr")
+        echo_lines(news or "", nl=False, err=stream == "stderr")
 
 
 def further_text(shown: str, later: str) -> str | None:

@@ -1,5 +1,6 @@
 """`stretto runs show`, `why` and `export`: one run."""
 
+import sys
 from typing import Any, Final
 
 import click
@@ -8,8 +9,9 @@ import msgspec
 from stretto.actors.cli.runs.listing import format_labels, show_items, shown_status
 from stretto.actors.cli.runs.options import CURSOR, LIMIT, RUN, UTC, print_json, with_runs
 from stretto.actors.cli.runs.source import Source
-from stretto.actors.cli.runs.tables import one_line, show_fields, show_table
+from stretto.actors.cli.runs.tables import show_fields, show_table
 from stretto.actors.cli.runs.times import Clock, between
+from stretto.actors.cli.support.printable import json_for, one_line
 from stretto.actors.history import error_lines
 from stretto.actors.operations import (
     Items,
@@ -49,8 +51,9 @@ def show(
     --limit and --cursor apply to --items.
 
     With --json: {id, workflow, status, accepted_at, ended_at, parent, rerun_of, rerun_scope, rerun_task, origin,
-    labels, child_count, deadline, inputs, output, errors, tasks, children}, of a quarantined run also {quarantine:
-    {run, at, reason}}, of an interrupted run also {interrupted: true}, with --items also {items, next}.
+    labels, requested_by, child_count, deadline, inputs, output, errors, tasks, children}, of a quarantined run also
+    {quarantine: {run, at, reason}}, of an interrupted run also {interrupted: true}, with --items also {items, next}.
+    requested_by is {who, via}, or null.
     """
     shown = source.ask(Run(run), RunAnswer).run
     source.mark_interrupted([shown])
@@ -85,20 +88,16 @@ def _show_run(run: dict[str, Any], clock: Clock) -> None:
     show_fields(
         [
             ("run", run["id"]), ("workflow", run["workflow"]), ("status", shown_status(run)),
-            ("labels", format_labels(run.get("labels"))),
+            ("labels", format_labels(run.get("labels"))), ("by", _starter(run.get("requested_by"))),
             ("accepted", clock.format(run["accepted_at"])), ("ended", clock.format(run["ended_at"])),
             ("took", between(run["accepted_at"], run["ended_at"])), ("deadline", clock.format(run.get("deadline"))),
             ("child of", run["parent"]), ("rerun of", rerun), ("origin", run["origin"]),
             ("inputs", _data(run["inputs"])), ("output", None if run["output"] is None else _data(run["output"])),
+            ("waits", _quarantine_of(run) if "quarantine" in run and run["ended_at"] is None else None),
+            *(("" if line.startswith(" ") else "error", line) for line in error_lines(run["errors"])),
+            *(("child", child) for child in run["children"]),
         ]
     )  # fmt: skip
-    if "quarantine" in run and run["ended_at"] is None:
-        click.echo(f"waits     {one_line(_quarantine_of(run))}")
-    for line in error_lines(run["errors"]):
-        indent = line[: len(line) - len(line.lstrip())]
-        click.echo(f"{'' if indent else 'error':<10}{indent}{one_line(line)}")
-    for child in run["children"]:
-        click.echo(f"child     {child}")
     if run["tasks"]:
         click.echo()
     show_table(
@@ -149,10 +148,11 @@ def export(source: Source, *, run: str, as_json: bool) -> None:
             print_json(entry)
         return
     # Piece by piece: there may be more entries than fit into memory.
-    click.echo(msgspec.json.encode(head)[:-1] + b',"entries":[', nl=False)
+    on_terminal = sys.stdout.isatty()
+    click.echo(json_for(on_terminal, msgspec.json.encode(head)[:-1] + b',"entries":['), nl=False)
     separator = b"\n"
     for entry in entries:
-        click.echo(separator + msgspec.json.encode(entry), nl=False)
+        click.echo(json_for(on_terminal, separator + msgspec.json.encode(entry)), nl=False)
         separator = b",\n"
     click.echo(b"\n]}")
 
@@ -160,6 +160,11 @@ def export(source: Source, *, run: str, as_json: bool) -> None:
 def _quarantine_of(run: dict[str, Any]) -> str:
     above = "" if run["quarantine"]["run"] == run["id"] else f"the run {run['quarantine']['run']} above it is "
     return f"{above}{run['quarantine']['reason']}"
+
+
+def _starter(requested_by: dict[str, str] | None) -> str:
+    """Return who started a run, and how, for people."""
+    return "" if requested_by is None else f"{requested_by['who']} ({requested_by['via']})"
 
 
 def _data(value: Any) -> str:

@@ -1,12 +1,14 @@
 """The runs in a store. It can be read while its daemon runs, and changed while none does."""
 
 import contextlib
+import os
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, Final, TypeVar
 
 import click
 
+from stretto.actors.access import local_caller
 from stretto.actors.cli.support.stores import keyring_of
 from stretto.actors.history import OfflineRuns, reports
 from stretto.actors.journal import Store, is_in_use, open_reader, open_store
@@ -58,7 +60,8 @@ class StoreRuns:
     def control(self, request: ControlRequest) -> None:
         """Change a run: the event is recorded, and the next daemon acts on it."""
         with self._owned() as store:
-            OfflineRuns(store).request(request.run, partial(event_of, request))
+            operation = str(request.__struct_config__.tag)
+            self._offline(store).request(request.run, partial(event_of, request), operation)
 
     def mark_interrupted(self, runs: Iterable[dict[str, Any]]) -> None:
         """Set `interrupted` of unfinished runs if no process has the store open for writing."""
@@ -82,17 +85,21 @@ class StoreRuns:
                 raise
         if isinstance(request, Rerun):
             with self._owned() as store:
-                new = OfflineRuns(store).rerun(request.run, request.scope, request.task)
+                new = self._offline(store).rerun(request.run, request.scope, request.task)
                 row = store.reader.run(new)
                 return Accepted(new, row.workflow if row is not None else "")
         if isinstance(request, Recover):
             with self._owned() as store:
-                OfflineRuns(store).recover(request.run)
+                self._offline(store).recover(request.run)
             return Done()
         if isinstance(request, Prune):
             with self._owned() as store:
-                return Pruned(OfflineRuns(store).prune(request.older_than_seconds, request.keep))
+                return Pruned(self._offline(store).prune(request.older_than_seconds, request.keep))
         raise TypeError(f"a store has no answer to {type(request).__name__}")
+
+    @staticmethod
+    def _offline(store: Store) -> OfflineRuns:
+        return OfflineRuns(store, by=local_caller(os.getuid()).asks())
 
     def _owned(self) -> contextlib.AbstractContextManager[Store]:
         # The store existed, with this version's schema, when it was opened for reading: nothing is created here.

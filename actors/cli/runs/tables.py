@@ -1,34 +1,19 @@
-"""Tables for people: aligned columns, on a terminal with colours and no wider than it."""
+"""Tables and fields for people: aligned columns as plain text, or drawn by rich on a terminal."""
 
-import os
-import shutil
 import sys
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 import click
 
+from stretto.actors.cli.support.printable import one_line
+from stretto.actors.cli.support.terminal import is_capable
+
 Cell: TypeAlias = str | int | None
 
-_GAP: Final = "  "
-_LEAST_ROOM: Final = 20
-"""The last cell's least width: fewer columns would show nothing useful."""
-_COLOURED: Final = frozenset({"STATUS", "OUTCOME"})
-_COLOURS: Final = {
-    "running": "cyan",
-    "succeeded": "green",
-    "failed": "red",
-    "timed_out": "red",
-    "cancelled": "yellow",
-    "paused": "yellow",
-    "interrupted": "yellow",
-    "quarantined": "red",
-}
-
-
-def one_line(text: str) -> str:
-    """Return a text without line breaks and control characters."""
-    return "".join(each if each.isprintable() else "?" for each in " ".join(text.split()))
+GAP: Final = "  "
+_WIDTH: Final = 100
+"""The columns of a table with elastic columns, unless it is drawn on a terminal."""
 
 
 def fitted(
@@ -44,7 +29,7 @@ def fitted(
     ]
     shown = [max(length, len(heading)) if length else 0 for heading, length in zip(headings, lengths, strict=True)]
     first, second = (headings.index(name) for name in elastic)
-    gaps = len(_GAP) * (sum(1 for length in shown if length) - 1)
+    gaps = len(GAP) * (sum(1 for length in shown if length) - 1)
     room = width - gaps - sum(length for number, length in enumerate(shown) if number not in {first, second})
     for_second = min(shown[second], max(room - shown[first], room // 2))
     for_first = room - for_second
@@ -56,44 +41,48 @@ def fitted(
     return cut
 
 
-def show_table(headings: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-    """Print rows below their headings. Empty columns are left out, numbers are aligned to the right."""
+def show_table(
+    headings: Sequence[str], rows: Sequence[Sequence[Cell]], *, elastic: tuple[str, str] | None = None
+) -> None:
+    """Print rows below their headings. Empty columns are left out, numbers are aligned to the right.
+
+    On a terminal all texts are whole: long ones are wrapped. Elsewhere those of the `elastic` columns are `fitted`.
+    """
+    on_terminal = is_capable(sys.stdout)
+    if elastic is not None and not on_terminal:
+        rows = fitted(headings, rows, _WIDTH, elastic)
     kept = [number for number in range(len(headings)) if any(row[number] not in {None, ""} for row in rows)]
     if not kept:
         return
-    lines = [[headings[number] for number in kept]]
-    lines += [["" if row[number] is None else one_line(str(row[number])) for number in kept] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    titles = [headings[number] for number in kept]
+    lines = [["" if row[number] is None else one_line(str(row[number])) for number in kept] for row in rows]
     numbers = [all(isinstance(row[number], int | None) for row in rows) for number in kept]
-    terminal = sys.stdout.isatty()
-    if terminal:
-        room = shutil.get_terminal_size().columns - 1 - sum(widths[:-1]) - len(_GAP) * (len(widths) - 1)
-        widths[-1] = min(widths[-1], max(room, _LEAST_ROOM))
-    for line in lines:
-        cells = [_cell(*each) for each in zip(line, widths, numbers, strict=True)]
-        cells[-1] = cells[-1].rstrip()
-        if terminal and not os.environ.get("NO_COLOR"):
-            cells = _in_colours(cells, lines[0], heading=line is lines[0])
-        click.echo(_GAP.join(cells).rstrip())
+    if on_terminal:
+        from stretto.actors.cli.runs.drawn_tables import draw_table
+
+        draw_table(titles, lines, numbers)
+        return
+    widths = [max(map(len, column)) for column in zip(titles, *lines, strict=True)]
+    for line in (titles, *lines):
+        cells = [
+            text.rjust(width) if is_number else text.ljust(width)
+            for text, width, is_number in zip(line, widths, numbers, strict=True)
+        ]
+        click.echo(GAP.join(cells).rstrip())
 
 
 def show_fields(fields: Sequence[tuple[str, Any]]) -> None:
-    """Print names and values, one a line, without the empty ones."""
+    """Print names and values, one a line, without the empty ones. Values keep their indent."""
+    shown = [(name, _indented(str(value))) for name, value in fields if value not in {None, ""}]
+    if is_capable(sys.stdout):
+        from stretto.actors.cli.runs.drawn_tables import draw_fields
+
+        draw_fields(shown)
+        return
     width = max(len(name) for name, _ in fields)
-    for name, value in fields:
-        if value not in {None, ""}:
-            click.echo(f"{name.ljust(width)}{_GAP}{one_line(str(value))}")
+    for name, value in shown:
+        click.echo(f"{name.ljust(width)}{GAP}{value}")
 
 
-def _cell(text: str, width: int, is_number: bool) -> str:  # noqa: FBT001 - one of three of a column
-    text = text if len(text) <= width else f"{text[: width - 3]}..."
-    return text.rjust(width) if is_number else text.ljust(width)
-
-
-def _in_colours(cells: Sequence[str], headings: Sequence[str], *, heading: bool) -> list[str]:
-    if heading:
-        return [click.style(cell, bold=True) for cell in cells]
-    return [
-        click.style(cell, fg=_COLOURS.get(cell.strip())) if name in _COLOURED else cell
-        for name, cell in zip(headings, cells, strict=True)
-    ]
+def _indented(text: str) -> str:
+    return text[: len(text) - len(text.lstrip(" "))] + one_line(text)

@@ -6,6 +6,7 @@ import click
 
 from stretto.actors.cli.findings import give_up_with_findings
 from stretto.actors.cli.support.exit_codes import USAGE, give_up
+from stretto.actors.cli.support.printable import echo_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,7 +62,7 @@ def load_or_exit(
 
         for finding in (each for pack in library.packs for each in findings_of(pack, library.actions)):
             if finding not in (findings or ()):
-                click.echo(str(finding), err=True)
+                echo_lines(str(finding), err=True)
     return library
 
 

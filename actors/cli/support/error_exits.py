@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from stretto.actors.access import CannotUseTokensFile
 from stretto.actors.cli.findings import give_up_with_findings
 from stretto.actors.cli.support.exit_codes import FAILED, UNREACHABLE, USAGE, give_up
 from stretto.actors.gateway import DaemonUnreachable, RequestRefused
@@ -11,7 +12,14 @@ from stretto.actors.journal import CannotOpenStore, StoreInUse, StoreLost, Store
 from stretto.actors.outcome import RunWasParked
 from stretto.definitions.errors import InvalidDefinition, StrettoError
 
-_UNREACHABLE: Final = (DaemonUnreachable, CannotOpenStore, StoreUnavailable, StoreLost, RunWasParked)
+_UNREACHABLE: Final = (
+    DaemonUnreachable,
+    CannotOpenStore,
+    StoreUnavailable,
+    StoreLost,
+    RunWasParked,
+    CannotUseTokensFile,
+)
 _DAMAGED: Final = frozenset({"cannot_replay", "unreadable_record"})
 """The codes of damage in a store. Importing the classes would import the database libraries."""
 _REFUSED_AS_UNREACHABLE: Final = _DAMAGED | frozenset(
@@ -30,7 +38,9 @@ def exiting_on_errors() -> Iterator[None]:
         yield
     except RequestRefused as error:
         refusal = error.refusal
-        if refusal.findings:
+        if refusal.details:
+            give_up_with_findings(refusal.message, refusal.details, FAILED)
+        if refusal.findings:  # of a daemon of an earlier version
             give_up("\n  ".join([refusal.message, *refusal.findings]), FAILED)
         give_up(refusal.message, UNREACHABLE if refusal.code in _REFUSED_AS_UNREACHABLE else USAGE)
     except InvalidDefinition as error:

@@ -5,7 +5,7 @@ import sys
 import threading
 from typing import NoReturn
 
-import click
+from stretto.actors.cli.support.printable import echo_lines
 
 FAILED = 1
 """A run did not succeed, or a definition is invalid."""
@@ -19,7 +19,7 @@ INTERRUPTED = 130
 
 def give_up(message: str, code: int) -> NoReturn:
     """Print a message on standard error, and exit with `code`."""
-    click.echo(f"stretto: {message}", err=True)
+    echo_lines(f"stretto: {message}", err=True)
     sys.exit(code)
 
 

@@ -9,7 +9,8 @@ from typing import Any, Final, TextIO
 import click
 import msgspec
 
-from stretto.actors.cli.findings import framed, printable
+from stretto.actors.cli.findings import framed
+from stretto.actors.cli.support.printable import printable
 from stretto.metrics import LoggerStyle, configure_logging
 
 DEFAULT_LEVEL: Final = "WARNING"
@@ -60,5 +61,5 @@ def findings_shown(event: Mapping[str, Any], *, in_colour: bool) -> str | None:
     if event["event"] == "definition_refused":
         errors = len(event["findings"])
         counted = f"{errors:,} error{'' if errors == 1 else 's'}"
-        return f"{event['file']} is left out: it has {counted}, see stretto validate {event['file']}"
+        return printable(f"{event['file']} is left out: it has {counted}, see stretto validate {event['file']}")
     return None

@@ -1,7 +1,7 @@
 """The endpoints of the operations: a request is read, allowed, asked of the engine, and answered."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
@@ -13,22 +13,21 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route as HttpRoute
 
+from stretto.actors.access import Access, Caller, require, require_unrestricted
 from stretto.actors.dispatch import call
 from stretto.actors.engine import Engine, EngineHost
 from stretto.actors.gateway.http.bodies import RequestMemory
-from stretto.actors.gateway.http.callers import Caller, caller_of
+from stretto.actors.gateway.http.callers import sender_of
 from stretto.actors.gateway.http.following import RunsFollowed
-from stretto.actors.gateway.http.problems import Problem
+from stretto.actors.gateway.http.restrictions import Restrictions
 from stretto.actors.gateway.http.streams import RunStream
 from stretto.actors.operations import (
     API,
     ROUTES,
     Accepted,
-    Answer,
     ControlRequest,
     Described,
     Request,
-    Role,
     Route,
     ask,
     body_of,
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
 
 WORKERS: Final = 2
 """Threads for work of milliseconds, which would block the loop: reading definitions, encoding exports."""
-_RANKS: Final[Mapping[Role, int]] = {"viewer": 0, "operator": 1, "admin": 2}
 _Answered = Callable[[Route, Any, Caller], Awaitable[Response]]
 
 
@@ -56,10 +54,13 @@ class Endpoints:
     Args:
         engine: The engine.
         followed: The runs that clients follow.
+        access: Knows who may send requests.
     """
 
-    def __init__(self, engine: pykka.ActorRef[Any], followed: RunsFollowed) -> None:
+    def __init__(self, engine: pykka.ActorRef[Any], followed: RunsFollowed, access: Access) -> None:
         self._engine = engine
+        self._access = access
+        self._restrictions = Restrictions(engine)
         self._followed = followed
         self._memory = RequestMemory()
         self._workers = ThreadPoolExecutor(WORKERS, "stretto-gateway")
@@ -86,25 +87,30 @@ class Endpoints:
         return HttpRoute(API + path, answer, methods=list(routes))
 
     async def _answer(self, route: Route, http: HttpRequest) -> Response:
-        caller = _allowed(http, route.role)
+        caller = sender_of(http, self._access)
+        require(caller, route.role)
         body = await self._memory.body_of(http) if has_body(route) else b""
         request = request_of(route, http.path_params, http.query_params.multi_items(), body)
+        if caller.workflows is not None:
+            request = await self._restrictions.narrowed(route, request, caller)
         answer = self._answers.get(type(request), self._ask)
         return await answer(route, request, caller)
 
     async def _ask(self, route: Route, request: Request, caller: Caller) -> Response:
-        answer: Answer = await ask(self._engine, request, caller.origin)
+        answer: msgspec.Struct = await ask(self._engine, request, caller.origin, caller.asks())
         if isinstance(request, ControlRequest):
             answer = await ask(self._engine, requests.Status(request.run), caller.origin)
+        if caller.workflows is not None:
+            answer = await self._restrictions.check_answer(answer, caller)
         return _json(route, answer)
 
     async def _submit(self, route: Route, request: requests.Submit, caller: Caller) -> Response:
-        if isinstance(request.workflow, requests.Definition) and not _may(caller, "admin"):
-            raise Problem("forbidden", "only an admin may start a definition of its own; start one of the daemon's")
+        if isinstance(request.workflow, requests.Definition):
+            require_unrestricted(caller, "admin")
         workflow = await self._find(request.workflow)
         handle = await call(
             self._engine, Engine.submit, workflow, request.inputs, idempotency_key=request.idempotency_key,
-            labels=request.labels, origin=caller.origin,
+            labels=request.labels, origin=caller.origin, by=caller.asks(),
         )  # fmt: skip
         return _json(route, Accepted(handle.id, handle.workflow))
 
@@ -116,8 +122,8 @@ class Endpoints:
     async def _watch(self, _route: Route, request: requests.Watch, _caller: Caller) -> Response:
         return RunStream(self._followed.news(request.run))
 
-    async def _export(self, _route: Route, request: requests.Export, _caller: Caller) -> Response:
-        frames = frames_of(await call(self._engine, Engine.export, request.run))
+    async def _export(self, _route: Route, request: requests.Export, caller: Caller) -> Response:
+        frames = frames_of(await call(self._engine, Engine.export, request.run, by=caller.asks()))
         loop = asyncio.get_running_loop()
 
         async def lines() -> AsyncIterator[bytes]:
@@ -134,18 +140,6 @@ class Endpoints:
         if "/" in workflow or Path(workflow).suffix in {".yaml", ".yml"}:
             raise UnknownWorkflow(f"a daemon does not open clients' paths: send the text of {workflow!r} instead")
         return catalogue.find(workflow)
-
-
-def _may(caller: Caller, role: Role) -> bool:
-    return _RANKS[caller.role] >= _RANKS[role]
-
-
-def _allowed(http: HttpRequest, role: Role) -> Caller:
-    """Return who sends a request. Raises `Problem` if that may not send it."""
-    caller = caller_of(http.scope["state"]["peer"])
-    if not _may(caller, role):
-        raise Problem("forbidden", f"this needs the role {role}, and yours is {caller.role}")
-    return caller
 
 
 def _json(route: Route, answer: msgspec.Struct) -> Response:

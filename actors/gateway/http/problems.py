@@ -24,6 +24,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "unknown_task": 404,
     "unknown_item": 404,
     "unknown_action": 404,
+    "unknown_token": 404,
     "method_not_allowed": 405,
     "request_timeout": 408,
     "ambiguous_run": 409,
@@ -35,6 +36,8 @@ STATUSES: Final[Mapping[str, int]] = {
     "run_restarting": 409,
     "no_store": 409,
     "no_definition_text": 409,
+    "token_exists": 409,
+    "no_tokens_file": 409,
     "limit_exceeded": 413,
     "unsupported_media_type": 415,
     "misdirected_request": 421,
@@ -42,6 +45,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "invalid_definition": 422,
     "invalid_input": 422,
     "invalid_labels": 422,
+    "invalid_token": 422,
     "invalid_cursor": 422,
     "invalid_idempotency_key": 422,
     "idempotency_conflict": 422,
@@ -55,6 +59,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "engine_stopped": 503,
     "store_unavailable": 503,
     "store_lost": 503,
+    "cannot_use_tokens_file": 503,
     "unreadable_record": 500,
     "internal_error": 500,
 }
@@ -109,6 +114,8 @@ def written(problem: Problem, request_id: str, cause: Exception) -> tuple[int, d
     }
     body |= _details_of(cause)
     headers = {"content-type": MEDIA_TYPE, **problem.headers}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["www-authenticate"] = "Bearer"
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.setdefault("retry-after", str(RETRY_AFTER_SECONDS))
     return status, headers, encode_json(body)

@@ -4,10 +4,12 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pykka
 
+from stretto.actors.access import open_access
 from stretto.actors.dispatch import call
 from stretto.actors.engine import EngineHost
 from stretto.actors.gateway.acceptor import Acceptor
@@ -69,14 +71,21 @@ class Gateway:
         engine: The engine.
         probes: The probe of each path.
         hosts: The names by which clients may call the port, besides its address and localhost.
+        tokens_file: The file of tokens, for an engine without a store.
     """
 
-    def __init__(self, engine: pykka.ActorRef[Any], probes: Mapping[str, Probe], hosts: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        engine: pykka.ActorRef[Any],
+        probes: Mapping[str, Probe],
+        hosts: Sequence[str] = (),
+        tokens_file: Path | None = None,
+    ) -> None:
         self._hosts = Hosts(hosts)
         self._engine = engine
         self._probes = probes
         self._followed = RunsFollowed(engine)
-        self._endpoints = Endpoints(engine, self._followed)
+        self._tokens_file = tokens_file
         self._connections = Connections()
         self._acceptors: list[Acceptor] = []
 
@@ -86,9 +95,11 @@ class Gateway:
         return self._followed.abandoned
 
     async def start(self, *listeners: socket.socket) -> None:
-        """Start accepting connections. The caller closes the listeners."""
+        """Start accepting connections. The caller closes the listeners. Raises as `open_access` does."""
         await self._followed.start()
         services: Services = await call(self._engine, EngineHost.services)
+        self._access = await asyncio.to_thread(open_access, services.journal, services.readers, self._tokens_file)
+        self._endpoints = Endpoints(self._engine, self._followed, self._access)
         routes = [*self._endpoints.routes(), *probe_routes(services.instruments.registry, self._probes)]
         paths = [*(API + route.path for route in ROUTES), *(route.path for route in routes)]
         self._config = configuration(Application(routes, paths, self._hosts))
@@ -109,6 +120,7 @@ class Gateway:
             await asyncio.gather(*late, return_exceptions=True)
         self._connections.abort()
         self._endpoints.close()
+        await asyncio.to_thread(self._access.close)
 
     def _connect(self, connection: socket.socket) -> Connection | None:
         peer = peer_of(connection)

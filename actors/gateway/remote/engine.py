@@ -19,6 +19,7 @@ from stretto.actors.journal import PAGE, RerunScope
 from stretto.actors.locating import is_path
 from stretto.actors.operations import (
     Accepted,
+    Audit,
     Cancel,
     Definition,
     EntriesAnswer,
@@ -236,6 +237,12 @@ class RemoteEngine:
     def export(self, run_id: str) -> pykka.Future[dict[str, Any]]:
         """Return a stored run with its definition and all its entries, secrets masked."""
         return self._calls.gather(Export(run_id), _exported)
+
+    def audit(
+        self, *, since: float | None = None, who: str | None = None, cursor: str | None = None, limit: int = PAGE
+    ) -> pykka.Future[dict[str, Any]]:
+        """Return a page of the audit, the newest entry first. See `Engine.audit`."""
+        return self._calls.send(lambda: Audit(since, who, cursor, limit), msgspec.structs.asdict)
 
     def prune(self, older_than_seconds: float | None = None, keep: int | None = None) -> pykka.Future[int]:
         """Delete ended runs from the store, and return their number. See `Engine.prune`."""

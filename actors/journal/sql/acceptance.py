@@ -80,6 +80,8 @@ class Acceptance:
                 "surroundings": self._shared.surroundings(accepted.surroundings),
                 "max_cost": accepted.limits.max_cost,
                 "max_bytes": accepted.limits.max_bytes,
+                "requested_by": accepted.requested_by.who if accepted.requested_by else None,
+                "requested_via": accepted.requested_by.via if accepted.requested_by else None,
             }
 
     def _inputs(self, number: int, accepted: RunAccepted) -> tuple[Any, ...]:

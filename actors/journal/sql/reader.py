@@ -28,6 +28,7 @@ from stretto.actors.journal.records import (
     SecretsLearned,
     Suspicion,
 )
+from stretto.actors.journal.sql.access import SqlAccessReader
 from stretto.actors.journal.sql.cursors import decode_cursor, encode_cursor
 from stretto.actors.journal.sql.damage import report_damage
 from stretto.actors.journal.sql.encoding import EXTENDED, KINDS, Columns, decode_data, decode_entry
@@ -39,6 +40,7 @@ from stretto.actors.journal.sql.run_rows import (
     RUN_ROW,
     restore_labels,
     restore_origin,
+    restore_requested_by,
     restore_rerun,
     restore_run_row,
     searchable,
@@ -118,6 +120,7 @@ class SqlReader:
         self._keyring = keyring
         self._store = store
         self._shared = SharedObjects(keyring)
+        self.access = SqlAccessReader(engine, store)
 
     # ---- recovery
 
@@ -167,6 +170,7 @@ class SqlReader:
             limits=_limits(row),
             origin=restore_origin(row),
             labels=restore_labels(row),
+            requested_by=restore_requested_by(row),
         )
 
     def entries(self, run_id: str, first: int, most: int) -> list[Entry]:

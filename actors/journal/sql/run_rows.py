@@ -14,6 +14,7 @@ from sqlalchemy import Select, Text, and_, exists, func, or_, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from stretto.actors.journal.audit import RequestedBy
 from stretto.actors.journal.encryption import UnreadableRecord
 from stretto.actors.journal.records import Origin, Rerun
 from stretto.actors.journal.sql.cursors import decode_cursor
@@ -21,7 +22,7 @@ from stretto.actors.journal.sql.pruning import PRUNED
 from stretto.actors.journal.sql.tables import run_labels, runs
 from stretto.actors.journal.store import RunQuery, RunRow
 
-_CLOCK_STEP_SECONDS: Final = 3600.0
+CLOCK_STEP_SECONDS: Final = 3600.0
 """The number of a run increases with its time, unless the clock was set back: by less than this, a list expects."""
 _OF_TASK: Final = ":"
 """Separates a rerun's scope from its task in `runs.rerun_scope`."""
@@ -60,7 +61,7 @@ _CHILD_COUNT: Final = (
 )
 RUN_ROW: Final = select(
     runs.c.number, runs.c.id, runs.c.workflow, runs.c.status, runs.c.accepted_at, runs.c.ended_at, runs.c.parent,
-    runs.c.rerun_of, runs.c.rerun_scope, runs.c.origin, LABELS, _CHILD_COUNT,
+    runs.c.rerun_of, runs.c.rerun_scope, runs.c.origin, runs.c.requested_by, runs.c.requested_via, LABELS, _CHILD_COUNT,
 ).where(runs.c.status != PRUNED)  # fmt: skip
 """A run of a list, see `restore_run_row`."""
 
@@ -85,7 +86,7 @@ def select_runs(query: RunQuery) -> Select[Any]:
     if query.children == "folded":
         page = page.where(runs.c.parent.is_(None))
     if query.since is not None:
-        page = page.where(runs.c.accepted_at >= query.since, number > _last_before(query.since - _CLOCK_STEP_SECONDS))
+        page = page.where(runs.c.accepted_at >= query.since, number > _last_before(query.since - CLOCK_STEP_SECONDS))
     if query.search is not None:
         page = page.where(_contains(searchable(query.search)))
     if query.cursor is not None:
@@ -135,6 +136,11 @@ def restore_origin(row: Any) -> Origin:
     return origin
 
 
+def restore_requested_by(row: Any) -> RequestedBy | None:
+    """Return who started the run of a row of `runs`, or None."""
+    return None if row.requested_by is None else RequestedBy(row.requested_by, row.requested_via or "")
+
+
 def restore_run_row(row: Any) -> RunRow:
     """Return the run of a row of `RUN_ROW`."""
     rerun = restore_rerun(row)
@@ -150,6 +156,7 @@ def restore_run_row(row: Any) -> RunRow:
         rerun_task=None if rerun is None else rerun.task,
         origin=row.origin,
         labels=restore_labels(row),
+        requested_by=restore_requested_by(row),
         child_count=row.child_count,
     )
 

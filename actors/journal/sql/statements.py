@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from stretto.actors.journal.sql.insertion import AsArrays, InBlocks, Insertion
 from stretto.actors.journal.sql.tables import (
+    audit,
     definitions,
     entries,
     item_outputs,
@@ -24,6 +25,8 @@ from stretto.actors.journal.sql.tables import (
     tasks,
 )
 
+AUDIT_COLUMNS: Final = tuple(str(column.name) for column in audit.columns if not column.primary_key)
+"""The columns of an entry of the audit. Its number is the database's."""
 _POSITIONAL: Final = {"sqlite": "qmark", "postgresql": "format"}
 
 
@@ -49,6 +52,8 @@ class Statements:
         # A row is (id of the run,).
         number = select(runs.c.number).where(runs.c.id == bindparam("id")).scalar_subquery()
         self.no_suspects = text(delete(suspects).where(suspects.c.run == number))
+        # A row has the fields of AuditEntry in the order of the table.
+        self.audit = text(insert(audit).values({name: bindparam(name) for name in AUDIT_COLUMNS}))
         # A row is (new status, id of the run). An ended run keeps its status.
         self.statuses = text(
             update(runs)

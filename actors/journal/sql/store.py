@@ -8,8 +8,12 @@ from typing import Self
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from stretto.actors.journal import store as protocols
+from stretto.actors.journal.access import PruneAudit
 from stretto.actors.journal.encryption import Keyring
 from stretto.actors.journal.location import InFile, InMemory, InPostgres, Location
+from stretto.actors.journal.sql.access import SqlAccessWriter
+from stretto.actors.journal.sql.audit import AuditPruning
 from stretto.actors.journal.sql.damage import damage_reason
 from stretto.actors.journal.sql.errors import reason
 from stretto.actors.journal.sql.ownership import Guard, Ownership
@@ -30,12 +34,17 @@ class Store:
     def __init__(self, guard: Guard, ownership: Ownership, keyring: Keyring | None) -> None:
         self.url = guard.store
         self.writer = SqlWriter(ownership, keyring)
+        self.access = SqlAccessWriter(ownership)
         self.reader = SqlReader(guard.readers(), keyring, guard.store)
         self._ownership = ownership
 
     def pruning(self, prune: Prune) -> Pruning:
         """Return a pass that deletes runs. Use it on the writer's thread, as it uses the writer's connection."""
         return Pruning(self._ownership, prune)
+
+    def deletion(self, wanted: Prune | PruneAudit) -> protocols.Pruning:
+        """Return a pass that deletes runs or entries of the audit. Use it on the writer's thread, too."""
+        return AuditPruning(self._ownership, wanted) if isinstance(wanted, PruneAudit) else self.pruning(wanted)
 
     def close(self) -> None:
         """Close all connections and release the store; idempotent."""

@@ -21,8 +21,14 @@ _QUARANTINE: Final = select(
 class _Trial(msgspec.Struct, frozen=True):
     """The text in `reason` of a suspect that is not quarantined."""
 
-    alone: bool
-    place: int | None
+    alone: bool = False
+    places: tuple[int, ...] = ()
+    among: bool = False
+    pausing: bool = False
+    shared: int = 0
+
+
+_NO_TRIAL: Final = _Trial()
 
 
 _decode_trial = msgspec.json.Decoder(_Trial).decode
@@ -43,11 +49,12 @@ def write_suspicions(transaction: Transaction, suspicions: Suspicions, numbers: 
 def restore_suspicion(row: Any) -> Suspicion:
     """Return a suspicion from a row of `SUSPECTS`."""
     if row.quarantined_at is not None or row.reason is None:
-        trial, reason = _Trial(alone=False, place=None), row.reason
+        trial, reason = _NO_TRIAL, row.reason
     else:
         trial, reason = _decode_trial(row.reason), None
     return Suspicion(
-        run_id=row.id, noted_at=row.noted_at, alone=trial.alone, crashes=row.crashes, place=trial.place,
+        run_id=row.id, noted_at=row.noted_at, alone=trial.alone, among=trial.among, pausing=trial.pausing,
+        crashes=row.crashes, places=trial.places, shared=trial.shared,
         quarantined_at=row.quarantined_at, reason=reason,
     )  # fmt: skip
 
@@ -66,6 +73,7 @@ def find_quarantine(connection: Connection, run_id: str) -> Quarantine | None:
 
 def _row(number: int, suspicion: Suspicion) -> tuple[Any, ...]:
     reason = suspicion.reason
-    if suspicion.quarantined_at is None and (suspicion.alone or suspicion.place is not None):
-        reason = _encode_trial(_Trial(suspicion.alone, suspicion.place)).decode()
+    trial = _Trial(suspicion.alone, suspicion.places, suspicion.among, suspicion.pausing, suspicion.shared)
+    if suspicion.quarantined_at is None and trial != _NO_TRIAL:
+        reason = _encode_trial(trial).decode()
     return number, suspicion.crashes, suspicion.noted_at, suspicion.quarantined_at, reason

@@ -8,6 +8,8 @@
          1--n run_labels      its labels
          1--1 suspects        whether an engine crashed while it recovered the run
          n--1 definitions, surroundings      shared by runs, each stored once
+    tokens, sessions, enter_codes    who may use the daemon: digests, no secrets
+    audit                            who asked for which change, also of deleted runs
 
 Lists read narrow rows only: a large value is in a table of its own, or in the last column, which SQLite does not read
 unless it is selected. Bodies are JSON texts or encrypted ones (`encryption`). Times are seconds since the epoch.
@@ -96,6 +98,9 @@ runs = _table(
     Column("max_bytes", _BIG),
     # 1 for a run that was accepted before version 0004: attempts that ended until then lack their times.
     Column("untimed", Integer),
+    # The token or user that started the run, and how the request came. Null for a program's own runs and before 0007.
+    Column("requested_by", Text),
+    Column("requested_via", Text),
     sqlite_autoincrement=True,
 )
 
@@ -215,6 +220,70 @@ suspects = _table(
     Column("reason", Text),
     PrimaryKeyConstraint("run"),
 )
+
+tokens = _table(
+    "tokens",
+    # The part of a token that names it.
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    # The SHA-256 of the whole token.
+    Column("digest", Text, nullable=False),
+    Column("made_at", _TIME, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("expires_at", _TIME),
+    # The beginning of a day.
+    Column("used_on", _TIME),
+    # The refs of the workflows that it is restricted to, as a JSON list.
+    Column("workflows", Text),
+    Column("revoked_at", _TIME),
+)
+_LIVE = tokens.c.revoked_at.is_(None)
+Index("tokens_by_name", tokens.c.name, unique=True, sqlite_where=_LIVE, postgresql_where=_LIVE)
+
+sessions = _table(
+    "sessions",
+    # The SHA-256 of the session's secret.
+    Column("digest", Text, primary_key=True),
+    Column("who", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("workflows", Text),
+    # The id of the token that it was begun with.
+    Column("token", Text),
+    Column("made_at", _TIME, nullable=False),
+    Column("used_at", _TIME, nullable=False),
+    Column("ends_at", _TIME, nullable=False),
+)
+
+enter_codes = _table(
+    "enter_codes",
+    # The SHA-256 of the code. The row is deleted as the code is used.
+    Column("digest", Text, primary_key=True),
+    Column("who", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("workflows", Text),
+    Column("token", Text),
+    Column("expires_at", _TIME, nullable=False),
+)
+
+audit = _table(
+    "audit",
+    # No foreign key: an entry stays when its run is deleted.
+    Column("number", _BIG, primary_key=True, autoincrement=True),
+    Column("at", _TIME, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("via", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("note", Text),
+    Column("result", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+Index("audit_by_who", audit.c.who, audit.c.number)
+Index("audit_by_time", audit.c.at)
 
 ownership = _table(
     "ownership",

@@ -8,8 +8,9 @@ import msgspec
 from sqlalchemy import select
 
 from stretto.actors.journal.encryption import Keyring
-from stretto.actors.journal.records import Happened, RunAccepted, Suspicions, Write
+from stretto.actors.journal.records import Happened, RunAccepted, Suspicions, Write, run_of
 from stretto.actors.journal.sql.acceptance import Acceptance
+from stretto.actors.journal.sql.audit import write_audit
 from stretto.actors.journal.sql.outputs import OutputWriter
 from stretto.actors.journal.sql.ownership import CommitInDoubt, Ownership
 from stretto.actors.journal.sql.progress import ProgressWriter
@@ -102,8 +103,8 @@ class SqlWriter:
             new_numbers, taken = self._acceptance.write(transaction, accepted)
             numbers.update(new_numbers)
             written.taken.extend(taken)
-        if written.taken:
-            refused = {each.run_id for each in written.taken}
+        refused = {each.run_id for each in written.taken}
+        if refused:
             happened = [each for each in happened if each.run_id not in refused]
         numbers.update(self._numbers_of(transaction, {each.run_id for each in happened} - numbers.keys()))
         self._progress.write(transaction, happened, numbers)
@@ -112,6 +113,8 @@ class SqlWriter:
             if type(each) is Suspicions:
                 numbers.update(self._find_numbers(transaction, {noted.run_id for noted in each.noted} - numbers.keys()))
                 write_suspicions(transaction, each, numbers)
+        # A refused record has not happened.
+        write_audit(transaction, (entry for each in writes if run_of(each) not in refused for entry in each.audit))
 
     def _numbers_of(self, transaction: Transaction, run_ids: set[str]) -> dict[str, int]:
         numbers = self._find_numbers(transaction, run_ids)
@@ -150,7 +153,7 @@ class SqlWriter:
 
 def _naming(writes: Sequence[Write], error: Unrecordable) -> Unrecordable:
     """Return the error with the run's id, if the records are of one run only."""
-    run_ids = {each.run_id for each in writes if not isinstance(each, Suspicions)}
+    run_ids = {run_id for each in writes if (run_id := run_of(each)) is not None}
     if len(run_ids) != 1 or next(iter(run_ids)) in str(error):
         return error
     return unrecordable(run_ids.pop(), error)

@@ -24,6 +24,13 @@ EVENT_FACTOR: Final = 2
 ITEM_UNITS: Final = 2_000
 ITEM_BYTES: Final = 2_048
 """The addition to an event's budget for each item whose input it renders, if it renders those of all items."""
+PORTION_UNITS: Final = 500_000
+"""The units after which rendering pauses, so that other runs get their turns: about 50 ms.
+
+The outcome of a run does not depend on it.
+"""
+RENDERED_ITEM_UNITS: Final = 20
+"""The units that each item counts towards a portion besides its expressions."""
 
 
 class ExpressionLimits(msgspec.Struct, frozen=True):

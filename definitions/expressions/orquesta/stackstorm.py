@@ -61,7 +61,7 @@ def _pay_for_writing(fuel: Fuel, data: Any, indent: Any) -> None:
     step = len(indent) if isinstance(indent, str) else 0 if indent is None else indent
     if type(step) is not int or not 0 <= step <= MAX_INDENT:
         raise ValueError(f"an indent must be a number from 0 to {MAX_INDENT}")
-    fuel.burn(weigh(data) // (4 if indent is None else 2))
+    fuel.burn(weigh(data) // (3 if indent is None else 2))
     if isinstance(data, FrozenDict | FrozenList):
         fuel.make(_members(data) * step * data.depth)
     pay_for_escapes(fuel, data)

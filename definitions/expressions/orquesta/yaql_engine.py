@@ -22,7 +22,7 @@ from stretto.definitions.expressions.orquesta import functions, stackstorm
 from stretto.definitions.expressions.orquesta.evaluation import Evaluation
 from stretto.definitions.expressions.orquesta.regular import Pattern
 from stretto.definitions.expressions.orquesta.yaql_checks import CHECKS
-from stretto.definitions.expressions.orquesta.yaql_library import REPLACED
+from stretto.definitions.expressions.orquesta.yaql_library import REPLACED, REPLACED_CLOSURES
 from stretto.definitions.expressions.orquesta.yaql_metering import Meter
 from stretto.definitions.expressions.orquesta.yaql_nodes import with_direct_nodes
 from stretto.definitions.expressions.orquesta.yaql_paths import path_of
@@ -131,7 +131,7 @@ class MeteredContext(contexts.Context):  # type: ignore[misc]
     def _import_function_definition(fd: Any) -> Any:
         if isinstance(fd, MeteredDefinition):
             return fd
-        replacement = REPLACED.get(fd.payload)
+        replacement = REPLACED.get(fd.payload) or REPLACED_CLOSURES.get(fd.payload.__qualname__)
         if replacement is not None:
             name = fd.name
             fd = specs.get_function_definition(replacement, convention=_CONVENTION)

@@ -39,7 +39,7 @@ def _text(context: Any, value: Any) -> str:
         raise TypeError("str() takes data, got a context, a pattern or an iterator")
     fuel = fuel_of(context)
     if isinstance(value, ListView | ObjectView):
-        fuel.burn(value.frozen.weight)
+        fuel.burn(value.frozen.weight * 5 // 4)
         pay_for_escapes(fuel, value.frozen)
     made = str(value)
     fuel.burn(len(made) // PRINTED)
@@ -167,7 +167,7 @@ def _sum_(context: Any, operator_plus: Any, collection: Any, initial: Any = util
 
 _NUMBERS = frozenset({int, float})
 SUM_UNITS = 10
-ORDER_UNITS = 60
+ORDER_UNITS = 70
 """The units of a comparison of `orderBy`, in which YAQL evaluates both keys again."""
 
 
@@ -201,6 +201,23 @@ def _ordering(*, is_ascending: bool) -> Callable[..., Any]:
 
     method: Callable[..., Any] = order
     return method
+
+
+_GROUP_BY = std_queries.group_by_function(True)  # noqa: FBT003 - YAQL's parameter, as `create_context` sets it
+GROUPED_UNITS = 50
+"""The units of a member of `groupBy`, which makes a list for each key."""
+
+
+@specs.parameter("collection", yaqltypes.Iterable())
+@specs.parameter("key_selector", yaqltypes.Lambda())
+@specs.parameter("value_selector", yaqltypes.Lambda())
+@specs.parameter("aggregator", yaqltypes.Lambda())
+@specs.method
+def _group_by(  # noqa: PLR0913, PLR0917 - YAQL's parameters
+    context: Any, engine: Any, collection: Any, key_selector: Any, value_selector: Any = None, aggregator: Any = None
+) -> Any:
+    members = fuel_of(context).walk(collection, GROUPED_UNITS)
+    return _GROUP_BY(engine, members, key_selector, value_selector, aggregator)
 
 
 def _random_() -> None:
@@ -263,3 +280,5 @@ REPLACED: dict[Callable[..., Any], Callable[..., Any]] = {
     **REPLACED_REGEX,
 }
 """The replacement of each function of the standard library, with the same name and parameters."""
+REPLACED_CLOSURES: dict[str, Callable[..., Any]] = {"group_by_function.<locals>.group_by": _group_by}
+"""The replacements of functions that YAQL makes for each context, by their qualified names."""

@@ -13,8 +13,8 @@ from stretto.definitions.errors import LimitExceeded
 from stretto.definitions.expressions.base.bounds import FOUND_TEXT, MEMBER_BYTES, Fuel, check_bits
 from stretto.definitions.expressions.orquesta.yaql_views import ListView, ObjectView, VariablesView
 
-CALL_UNITS = 300
-ITERATOR_UNITS = 40
+CALL_UNITS = 340
+ITERATOR_UNITS = 48
 """A call in YAQL takes some thirty microseconds, a step of an iterator up to four."""
 WALKED_MEMBERS = 3
 """The members a unit that a function reads of its arguments."""

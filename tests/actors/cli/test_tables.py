@@ -1,13 +1,12 @@
 """How `stretto runs` lays out what it tells: tables, fields, times, durations."""
 
-import sys
 import time
 from collections.abc import Iterator
 
 import click
 import pytest
 
-from stretto.actors.cli.runs.tables import one_line, show_fields, show_table
+from stretto.actors.cli.runs.tables import show_fields, show_table
 from stretto.actors.cli.runs.times import Clock, between, format_seconds, seconds_of
 
 
@@ -33,31 +32,16 @@ def test_a_table_without_rows_is_nothing(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out.strip() == ""
 
 
-def test_on_a_terminal_a_table_fits(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The last column is cut; statuses have colours, unless nobody wants them."""
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", "40")
-    monkeypatch.setenv("NO_COLOR", "1")
-    show_table(["STATUS", "ERROR"], [["failed", "e" * 100]])
-    plain = capsys.readouterr().out.splitlines()
-    assert [len(line) for line in plain] == [13, 39]
-    assert plain[1].endswith("e...")
-    monkeypatch.delenv("NO_COLOR")
-    show_table(["STATUS", "ERROR"], [["failed", "e" * 100]])
-    coloured = capsys.readouterr().out.splitlines()
-    assert [click.unstyle(line) for line in coloured] == plain
-    assert coloured[1].startswith(click.style("failed", fg="red"))
-
-
 def test_fields_are_aligned(capsys: pytest.CaptureFixture[str]) -> None:
     """What is empty is left out, but for a zero."""
     show_fields([("a", "x"), ("long", 0), ("none", None)])
     assert capsys.readouterr().out == "a     x\nlong  0\n"
 
 
-def test_a_text_cannot_command_a_terminal() -> None:
-    """Line breaks become blanks, control characters question marks."""
-    assert one_line("a\n  b\x1b[2Jc\u202ed\t\xe4") == "a b?[2Jc?d \xe4"
+def test_a_value_keeps_its_indent_and_nothing_else_that_moves_a_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    """As the frames of a traceback do."""
+    show_fields([("error", "a\nb\x1b[2J"), ("", "  in c")])
+    assert capsys.readouterr().out == "error  a b?[2J\n         in c\n"
 
 
 @pytest.mark.usefixtures("berlin")

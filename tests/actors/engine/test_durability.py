@@ -328,7 +328,7 @@ def test_a_supervisor_that_crashes_is_rebuilt_a_few_times(
 
     bench = start_bench(store=durable_url)
     crashes: Iterator[bool] = iter([True, True, False])
-    original = RunExecution._carry_out
+    original = RunExecution.carry_out
 
     def carry_out(self: Any, *given: Any) -> None:
         crashes_now = next(crashes, False) if LEDGER.done else False
@@ -336,7 +336,7 @@ def test_a_supervisor_that_crashes_is_rebuilt_a_few_times(
             raise ZeroDivisionError("a passing fault")
         original(self, *given)
 
-    monkeypatch.setattr(RunExecution, "_carry_out", carry_out)
+    monkeypatch.setattr(RunExecution, "carry_out", carry_out)
     outcome = bench.run(FAN, {"values": [1, 2, 3]})
     assert outcome.output == {"all": [1, 2, 3], "last": 3}
 

@@ -9,6 +9,7 @@ import pykka
 import pytest
 
 from stretto.actors.dispatch import Deferred
+from stretto.actors.engine.crashes import STEPS
 from stretto.actors.engine.recovery_queue import RECOVERED_AT_ONCE, RecoveryQueue
 from stretto.actors.engine.suspects import NOTED_AT_ONCE, Suspects
 from stretto.actors.history.loading import RunLoaded, RunNotLoaded, load, not_loaded, stored_handle
@@ -21,7 +22,7 @@ from stretto.actors.journal.replay_trace import ReplayTrace
 from stretto.actors.journal.sql.store import Store
 from stretto.actors.journal.store import Reader, StoreUnavailable, Unfinished, Unrecordable
 from stretto.actors.outcome import UnknownRun
-from stretto.actors.runs.messages import PauseElapsed, RecoveryNoted
+from stretto.actors.runs.recovery_messages import PauseElapsed, RecoveryNoted, RunSettled, TrialsAged, TrialStepped
 from tests.support.conducted import Conducted
 from tests.support.noting import NotedAtOnce
 from tests.support.recording import acceptance, new_id
@@ -56,8 +57,23 @@ class Desk:
         self.engine = Inbox.start()
         self.readers = Readers(store.reader)
         self.link = NotedAtOnce(store)
-        self.suspects = Suspects(self.link, self.engine, ReplayTrace(None), lambda: 1000.0, no_pause)
+        self.steps: list[TrialStepped] = []
+        """The next steps of trials, which come when a test says so."""
+        self.suspects = Suspects(self.link, self.engine, ReplayTrace(None), lambda: 1000.0, self._remind_after)
         self.queue = RecoveryQueue(self.engine, self.readers, self.suspects)
+
+    def _remind_after(self, seconds: float, engine: "pykka.ActorRef[Inbox]", message: Any) -> None:
+        if isinstance(message, TrialStepped):
+            self.steps.append(message)
+        elif not isinstance(message, TrialsAged):
+            no_pause(seconds, engine, message)
+
+    def take_steps(self, count: int) -> None:
+        """Let so many steps of the only trial come."""
+        for _ in range(count):
+            (step,) = self.steps
+            self.steps.clear()
+            self.queue.trial_stepped(step)
 
     def accepted(self, count: int) -> list[str]:
         """Accept runs; return their ids."""
@@ -82,9 +98,9 @@ class Desk:
                 return loaded
             message = inbox.get()
             if isinstance(message, RecoveryNoted):
-                self.queue.noted(message.run_ids)
+                self.queue.noted(message)
             elif isinstance(message, PauseElapsed):
-                self.queue.pause_elapsed(message.run_id)
+                self.queue.pause_elapsed(message)
             else:
                 assert isinstance(message, RunLoaded)
                 loaded.add(message.accepted.run_id)
@@ -208,7 +224,7 @@ def test_a_commit_notes_many_runs(desk: Desk) -> None:
 def test_a_clean_stop_withdraws_the_notes(desk: Desk) -> None:
     """Suspects of an earlier crash stay suspects, but none was alone."""
     ids = desk.accepted(3)
-    desk.suspects.review([Suspicion(run_id=ids[0], noted_at=1.0, crashes=1, place=7)], ids)
+    desk.suspects.review([Suspicion(run_id=ids[0], noted_at=1.0, crashes=1, places=(7,))], ids)
     desk.queue.enqueue_unfinished(desk.left())
     assert desk.loaded() == set(ids[1:])
     for run_id in ids[1:]:
@@ -218,7 +234,7 @@ def test_a_clean_stop_withdraws_the_notes(desk: Desk) -> None:
     assert [each.alone for each in desk.store.reader.suspects()] == [True]
     desk.queue.clear()
     (left,) = desk.store.reader.suspects()
-    assert left == Suspicion(run_id=ids[0], noted_at=1000.0, crashes=1, place=7)
+    assert left == Suspicion(run_id=ids[0], noted_at=1000.0, crashes=1, places=(7,))
 
 
 def test_sub_workflows_wait_for_whose_items_they_perform(desk: Desk) -> None:
@@ -319,3 +335,80 @@ def test_the_handle_of_an_ended_run_has_its_outcome(store: Store) -> None:
     assert handle.outcome.get(timeout=0).output == {"all": ["A", "B", "C"]}
     with pytest.raises(UnknownRun):
         stored_handle("no-such-run", store.reader)
+
+
+def test_a_run_stays_noted_while_its_restarted_items_are_in_flight(desk: Desk) -> None:
+    """Recovery is finished meanwhile. The note goes when the items have ended."""
+    first, second = desk.accepted(2)
+    desk.queue.enqueue_unfinished(desk.left())
+    assert desk.loaded() == {first, second}
+    for run_id in (first, second):
+        desk.queue.restarted(run_id)
+    assert is_settled(desk.queue.finished)
+    desk.queue.settled(RunSettled(first))
+    assert {each.run_id for each in desk.store.reader.suspects()} == {first, second}, "one commit serves both"
+    desk.queue.settled(RunSettled(second))
+    assert desk.store.reader.suspects() == []
+
+
+def test_a_clean_stop_withdraws_the_notes_of_restarted_items(desk: Desk) -> None:
+    """Nothing has crashed."""
+    desk.accepted(2)
+    desk.queue.enqueue_unfinished(desk.left())
+    for run_id in desk.loaded():
+        desk.queue.restarted(run_id)
+    desk.queue.clear()
+    assert desk.store.reader.suspects() == []
+
+
+def test_no_suspect_is_recovered_while_restarted_items_of_others_are_in_flight(desk: Desk) -> None:
+    """Those of a group end first, then those of each suspect, or their time does."""
+    other, first, second, third = ids = desk.accepted(4)
+    noted = [Suspicion(run_id=run_id, noted_at=1.0) for run_id in (first, second)]
+    noted.append(Suspicion(run_id=third, noted_at=1.0, crashes=1))
+    desk.suspects.review(noted, ids)
+    desk.queue.enqueue_unfinished(desk.left())
+    assert desk.loaded() == {other}
+    desk.queue.restarted(other)
+    assert desk.loaded() == set()
+    desk.queue.settled(RunSettled(other))
+    assert desk.loaded() == {first}
+    desk.queue.restarted(first)
+    assert desk.loaded() == set()
+    desk.take_steps(len(STEPS) - 1)
+    assert desk.loaded() == set()
+    desk.take_steps(1)
+    assert desk.loaded() == {second}, "its time is over"
+    desk.queue.restarted(second)
+    assert desk.loaded() == set()
+    desk.queue.settled(RunSettled(second))
+    assert desk.loaded() == {third}
+    (alone,) = [each for each in desk.store.reader.suspects() if each.alone]
+    assert alone.run_id == third
+    desk.queue.restarted(third)
+    desk.queue.settled(RunSettled(third))
+    assert is_settled(desk.queue.finished)
+    assert desk.store.reader.suspects() == []
+
+
+def test_many_suspects_share_the_time(desk: Desk) -> None:
+    """Each next one is recovered beside restarted items of earlier ones, but for one that has crashed alone."""
+    first, second, third, *others = ids = desk.accepted(8)
+    noted = [Suspicion(run_id=run_id, noted_at=1.0, crashes=run_id == third) for run_id in ids]
+    desk.suspects.review(noted, ids)
+    desk.queue.enqueue_unfinished(desk.left())
+    assert desk.loaded() == {first}
+    desk.queue.restarted(first)
+    desk.take_steps(len(STEPS) - 2)
+    assert desk.loaded() == set()
+    desk.take_steps(1)
+    assert desk.loaded() == {second}
+    states = {each.run_id: (each.alone, each.among) for each in desk.store.reader.suspects()}
+    assert states == {first: (False, True), second: (True, False)}
+    for run_id in (second, *others):
+        desk.queue.restarted(run_id)
+        desk.queue.settled(RunSettled(run_id))
+        desk.loaded()
+    assert desk.loaded() == set(), "items of the first one are in flight"
+    desk.queue.settled(RunSettled(first))
+    assert desk.loaded() == {third}

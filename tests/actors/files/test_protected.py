@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stretto.actors.files.protected import ProtectedFile, ProtectedFiles
+from stretto.actors.files.protected import FilesFrom, ProtectedFile, ProtectedFiles
 
 WRITING = os.O_WRONLY | os.O_CREAT
 
@@ -81,3 +81,14 @@ def test_a_relative_path_is_that_of_the_start(own: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir("/")
     with pytest.raises(ProtectedFile):
         protected.open(str(own), os.O_RDONLY)
+
+
+def test_relative_paths_begin_at_a_folder(tmp_path: Path) -> None:
+    """An absolute path is left as it is."""
+    (tmp_path / "names.txt").write_text("Ada\n")
+    for path in ("names.txt", "../" + tmp_path.name + "/names.txt", str(tmp_path / "names.txt")):
+        descriptor = FilesFrom(tmp_path).open(path, os.O_RDONLY)
+        with os.fdopen(descriptor) as file:
+            assert file.read() == "Ada\n"
+    with pytest.raises(FileNotFoundError):
+        FilesFrom(tmp_path / "elsewhere").open("names.txt", os.O_RDONLY)

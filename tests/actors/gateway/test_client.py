@@ -9,6 +9,7 @@ import pytest
 
 from stretto.actors.gateway.client import BadUrl, Client, DaemonUnreachable, NotText, RequestRefused
 from stretto.actors.operations import Describe, Ended, Export, Progress, Refused, Request, Run, Watch, Workflows
+from stretto.definitions.errors import Finding, Place
 from tests.support.waiting import PATIENCE
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n"
@@ -88,7 +89,12 @@ def test_a_refusal_has_its_findings(tmp_path: Path) -> None:
     """Each as a line of `validate`."""
     (refused,), _ = told(tmp_path, REFUSAL, Run("r"))
     assert isinstance(refused, RequestRefused)
-    assert refused.refusal == Refused("invalid_definition", "no", ["f:1:2: error: wrong; found a; expected b [c] (p)"])
+    assert refused.refusal == Refused(
+        "invalid_definition",
+        "no",
+        ["f:1:2: error: wrong; found a; expected b [c] (p)"],
+        [Finding("c", "wrong", Place("f", 1, 2, "p"), "a", "b", "", "error")],
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from stretto.actors.access import may
 from stretto.actors.gateway import socket_file
 from stretto.actors.gateway.socket_file import CannotServe, SocketFile
 
@@ -29,7 +30,8 @@ def test_the_kernel_says_whose_runs_a_client_starts(
 
     monkeypatch.setattr(os, "getuid", lambda: daemon)
     peer: Any = Peer()
-    assert socket_file.origin_of(peer) == origin
+    assert socket_file.caller_of(peer).origin == origin
+    assert may(socket_file.caller_of(peer), "viewer") is (origin == "owner")
     assert socket_file.may_connect(peer) == (origin == "owner")
 
 

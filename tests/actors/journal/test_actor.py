@@ -12,11 +12,13 @@ import pytest
 from stretto.actors.actions import ActionRegistry
 from stretto.actors.dispatch import Deferred, Dispatcher, RightOfWay, Timers
 from stretto.actors.dispatch.clock import Clock
+from stretto.actors.journal.access import AccessChange, EndSession, PruneAudit
 from stretto.actors.journal.actor import PRUNE_PORTION, JournalActor
+from stretto.actors.journal.audit import AuditEntries, Requester
 from stretto.actors.journal.backlog import PORTION_ENTRIES
 from stretto.actors.journal.link import JournalLink
 from stretto.actors.journal.messages import PruneRuns, RunExists, RunUnrecordable, StoreGone
-from stretto.actors.journal.records import Ending, Happened, Suspicions, Write
+from stretto.actors.journal.records import Audited, Ending, Happened, RunAccepted, Write, run_of
 from stretto.actors.journal.store import AlreadyAccepted, Prune, StoreLost, StoreUnavailable, Unrecordable
 from stretto.actors.runners import Runners
 from stretto.actors.runs.messages import RunRecorded
@@ -57,6 +59,8 @@ class Book:
         self.unrecordable: set[str] = set()
         self.broken: dict[str, list[Exception]] = {}
         self.prunings: list[Portions] = []
+        self.changes: list[tuple[AccessChange, AuditEntries]] = []
+        self.access_errors: list[Exception] = []
         self.closed = False
         self.begun = threading.Semaphore(0)
         self.gate = threading.Semaphore(1_000)
@@ -72,7 +76,8 @@ class Book:
         if self.errors:
             raise self.errors.pop(0)
         for write in writes:
-            assert not isinstance(write, Suspicions)
+            if not isinstance(write, RunAccepted | Happened):
+                continue
             if write.run_id in self.unrecordable:
                 raise Unrecordable(f"{write.run_id} is odd")
             if self.broken.get(write.run_id):
@@ -80,7 +85,13 @@ class Book:
         self.transactions.append([*writes, *chain.from_iterable(more)])
         return self.existing
 
-    def pruning(self, _prune: Prune) -> "Portions":
+    def apply(self, change: AccessChange, audit: AuditEntries = ()) -> bool:
+        if self.access_errors:
+            raise self.access_errors.pop(0)
+        self.changes.append((change, audit))
+        return True
+
+    def pruning(self, _prune: Prune | PruneAudit) -> "Portions":
         return self.prunings.pop(0)
 
     def close(self) -> None:
@@ -111,6 +122,7 @@ class Desk:
             self.book,
             self.book.pruning,
             self.link,
+            access=self.book,
             timers=services.timers,
             instruments=services.instruments,
             engine=lambda: self.engine,
@@ -154,7 +166,7 @@ def wait_for(waiter: "pykka.ActorRef[Inbox]") -> None:
 
 
 def runs_of(transactions: list[list[Write]]) -> list[list[str]]:
-    return [[write.run_id for write in each if not isinstance(write, Suspicions)] for each in transactions]
+    return [[run_id for write in each if (run_id := run_of(write)) is not None] for each in transactions]
 
 
 def test_what_comes_during_a_transaction_is_the_next_one(desk: Desk) -> None:
@@ -463,3 +475,84 @@ def test_the_right_of_way_is_kept_until_no_one_waits(desk: Desk) -> None:
     desk.actor.stop()
     taken.append(desk.right_of_way.taken)
     assert taken == [False, True, False]
+
+
+AUDIT: AuditEntries = Requester(who="mira", via="cli", source="local").asks("change", "x", 1.0)
+
+
+def get(answer: Deferred) -> Any:
+    reply: pykka.ThreadingFuture[Any] = pykka.ThreadingFuture()
+    answer.subscribe(reply, set())
+    return reply.get(timeout=PATIENCE)
+
+
+def test_a_change_of_access_is_answered_when_it_is_written(desk: Desk) -> None:
+    """With its audit, in a transaction of its own."""
+    assert get(desk.link.change_access(EndSession("a"), AUDIT)) is True
+    assert desk.book.changes == [(EndSession("a"), AUDIT)]
+    assert desk.book.transactions == []
+
+
+def test_a_change_of_access_leaves_no_record_behind(desk: Desk) -> None:
+    """Records that came before and after it are written, also if it fails."""
+    desk.book.access_errors = [StoreUnavailable("the disk is full")]
+    desk.book.hold_up()
+    first = desk.record("a")
+    assert desk.book.begun.acquire(timeout=PATIENCE)
+    second = desk.record("b")
+    change = desk.link.change_access(EndSession("a"))
+    desk.book.gate.release(10)
+    with pytest.raises(StoreUnavailable, match="the disk is full"):
+        get(change)
+    for waiter in (first, second):
+        wait_for(waiter)
+
+
+def test_while_the_store_cannot_be_written_a_change_of_access_fails(desk: Desk) -> None:
+    """Its sender may try again; nothing is written behind the batch that waits."""
+    desk.book.errors = [StoreUnavailable("the disk is full")] * 1_000
+    desk.book.hold_up()
+    desk.record("a")
+    assert desk.book.begun.acquire(timeout=PATIENCE)
+    change = desk.link.change_access(EndSession("a"))  # handled behind the transaction, which fails
+    desk.book.gate.release(1_000)
+    with pytest.raises(StoreUnavailable, match="the disk is full"):
+        get(change)
+    assert desk.book.changes == []
+    desk.book.errors = []
+
+
+def test_a_change_of_access_in_a_lost_store_ends_the_engine(desk: Desk) -> None:
+    """As a record does."""
+    desk.book.access_errors = [StoreLost("another process has it")]
+    with pytest.raises(StoreLost):
+        get(desk.link.change_access(EndSession("a")))
+    assert desk.received() == StoreGone("another process has it")
+
+
+def test_a_change_of_access_after_the_end_fails(desk: Desk) -> None:
+    """It is not left unanswered."""
+    desk.actor.stop()
+    with pytest.raises(StoreUnavailable, match="the engine is being stopped"):
+        get(desk.link.change_access(EndSession("a")))
+
+
+def test_who_asked_for_a_deletion_is_written_before_it(desk: Desk) -> None:
+    """If that fails, nothing is deleted."""
+    desk.book.prunings = [Portions(5, 3), Portions(7)]
+    desk.book.errors = [StoreUnavailable("the disk is full")]
+    refused, answer = Deferred(), Deferred()
+    desk.actor.tell(PruneRuns(Prune(keep=0), refused, AUDIT))
+    with pytest.raises(StoreUnavailable, match="the disk is full"):
+        get(refused)
+    desk.actor.tell(PruneRuns(Prune(keep=0), answer, AUDIT))
+    assert get(answer) == 7
+    assert desk.book.transactions == [[Audited(AUDIT)]]
+
+
+def test_old_entries_of_the_audit_are_deleted_a_portion_at_a_time(desk: Desk) -> None:
+    """As runs are."""
+    desk.book.prunings = [Portions(5, 3)]
+    answer = Deferred()
+    desk.actor.tell(PruneRuns(PruneAudit(9.0), answer))
+    assert get(answer) == 5 + 3

@@ -9,7 +9,7 @@ import pytest
 
 from stretto.actors.journal.location import files_of, trace_file_of
 from stretto.actors.journal.records import Suspicion
-from stretto.actors.journal.replay_trace import ReplayTrace
+from stretto.actors.journal.replay_trace import RESTARTED, ReplayTrace
 
 SUSPICION = Suspicion(run_id="r1", noted_at=1234.5, alone=True)
 DYING = """
@@ -44,6 +44,24 @@ def test_the_place_outlives_a_killed_process(path: Path) -> None:
     assert ReplayTrace(path).place_of(SUSPICION) == 17
     die(path, "outside")
     assert ReplayTrace(path).place_of(SUSPICION) is None
+
+
+def test_restarted_items_outlive_a_killed_process(path: Path) -> None:
+    """The place stays after the block in which they were restarted. Their description is cut at its bound."""
+    trace = ReplayTrace(path)
+    trace.begin(SUSPICION)
+    assert ReplayTrace(path).items_of(SUSPICION) == ""
+    with trace.at(3):
+        trace.mark_restart("item 0 of 'only'")
+    found = ReplayTrace(path)
+    assert (found.place_of(SUSPICION), found.items_of(SUSPICION)) == (RESTARTED, "item 0 of 'only'")
+    trace.mark(RESTARTED - 4)
+    assert found.place_of(SUSPICION) == RESTARTED - 4
+    trace.mark_restart("x" + "\u00e9" * 400)
+    assert found.items_of(SUSPICION) == "x" + "\u00e9" * 255
+    trace.begin(SUSPICION)
+    assert (found.place_of(SUSPICION), found.items_of(SUSPICION)) == (None, "")
+    trace.close()
 
 
 def test_a_place_is_that_of_one_trial_of_one_run(path: Path) -> None:

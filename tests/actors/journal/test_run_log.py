@@ -11,12 +11,14 @@ import pytest
 from stretto.actors import ActionFailed, action
 from stretto.actors.dispatch import Deferred
 from stretto.actors.history.replay import outcome_for_parent
+from stretto.actors.journal.access import AuditQuery
+from stretto.actors.journal.audit import Requester
 from stretto.actors.journal.link import Answers, JournalLink, NoJournal, Notifications
 from stretto.actors.journal.records import Ending, Happened, SecretsLearned, TaskState, Write
 from stretto.actors.journal.run_log import RunLog
 from stretto.actors.journal.service import OpenJournal, open_journal
 from stretto.actors.journal.sql.writer import SqlWriter
-from stretto.definitions.conductor import Event, PauseRequested, ResumeRequested, TaskEnded, TaskStarted
+from stretto.definitions.conductor import Event, PauseRequested, ResumeRequested, TaskEnded, TaskStarted, UnknownTask
 from stretto.definitions.conductor.inputs import MAX_INPUT_BYTES
 from stretto.definitions.context.masking import Mask
 from stretto.definitions.data.frozen import EMPTY_LIST
@@ -32,6 +34,7 @@ class Noted(NoJournal):
     durable = True
 
     def __init__(self) -> None:
+        super().__init__()
         self.records: list[tuple[Write | None, Notifications, Answers]] = []
 
     def record(
@@ -258,3 +261,29 @@ def test_a_thousand_items_that_fail_over_five_megabytes_write_their_short_report
     assert error["message"] == "it takes no context of 10,000 lines"
     assert error["input"].startswith('{"context":["000000 xxx')
     assert len(error["input"]) < MAX_INPUT_BYTES
+
+
+def test_entries_of_the_audit_are_in_the_record_of_their_turn(link: Noted) -> None:
+    """Those of a refused request are not; one whose evaluation is stopped is no refusal."""
+    journal = journal_of(link)
+    audit = Requester(who="mira", via="api", source="x").asks("pause", "run", 1.0)
+    with journal.auditing(audit):
+        journal.note(EVENTS[0], Mask())
+    with pytest.raises(UnknownTask), journal.auditing(audit):
+        raise UnknownTask("there is no such task")
+    journal.flush(None, Mask())
+    with pytest.raises(RuntimeError), journal.auditing(audit):
+        raise RuntimeError("stopped")
+    journal.flush(None, Mask())
+    journal.flush(None, Mask())
+    assert [(each.entries, each.audit) for each in link.happened()] == [((EVENTS[0],), audit), ((), audit)]
+
+
+def test_without_a_store_the_audit_is_recorded_all_the_same() -> None:
+    """In memory."""
+    link = NoJournal()
+    journal = RunLog(link, "run", secretive=False)
+    with journal.auditing(Requester(who="mira", via="api", source="x").asks("pause", "run", 1.0)):
+        journal.note(EVENTS[0], Mask())
+    journal.flush("paused", Mask())
+    assert [row.entry.who for row in link.audit.page(AuditQuery()).rows] == ["mira"]

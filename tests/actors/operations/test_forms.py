@@ -55,6 +55,7 @@ REQUESTS = [
     (requests.ItemOutput("r1", "t", 2), "GET /runs/r1/tasks/t/items/2/output", b""),
     (requests.Why("r1", "t"), "GET /runs/r1/why?task=t", b""),
     (requests.Export("r1"), "GET /runs/r1/export", b""),
+    (requests.Audit(5.5, "ci", "c", 7), "GET /audit?since=5.5&who=ci&cursor=c&limit=7", b""),
     (requests.Prune(60.5, 10), "POST /runs:prune", b'{"older_than_seconds":60.5,"keep":10}'),
 ]
 ANSWERS: list[tuple[type[Request], Answer, bytes]] = [
@@ -82,6 +83,7 @@ ANSWERS: list[tuple[type[Request], Answer, bytes]] = [
     (requests.ItemOutput, answers.OutputAnswer({"stdout": "x"}), b'{"stdout":"x"}'),
     (requests.Why, answers.WaitsAnswer([{"kind": "paused"}]), b'[{"kind":"paused"}]'),
     (requests.Prune, answers.Pruned(2), b'{"runs":2}'),
+    (requests.Audit, answers.AuditAnswer([{"who": "ci"}], None), b'{"entries":[{"who":"ci"}],"next":null}'),
 ]
 
 

@@ -12,7 +12,7 @@ from stretto.actors.operations.base import Request
 from stretto.actors.operations.controls import CONTROLS, ControlRequest, RunControl, SkipItem, event_of
 from stretto.actors.operations.requests import Runs, Why
 from stretto.actors.operations.stored import REPORTS
-from stretto.actors.operations.table import OPERATIONS, REQUESTS, STARTS_A_RUN, Operation, arguments_of
+from stretto.actors.operations.table import AUDITED, OPERATIONS, REQUESTS, STARTS_A_RUN, Operation, arguments_of
 from stretto.definitions.conductor import Event, SkipRequested
 
 ALL = list(OPERATIONS.values())
@@ -20,9 +20,11 @@ ALL = list(OPERATIONS.values())
 
 @pytest.mark.parametrize("operation", ALL, ids=[operation.name for operation in ALL])
 def test_each_operation_is_a_method_of_the_engine_with_the_requests_fields(operation: Operation) -> None:
-    """Names and defaults agree: the run's id comes first, all other fields are keywords. No client sends an origin."""
+    """Names and defaults agree: the run's id comes first, all other fields are keywords. No client sends who it is."""
     assert hasattr(Engine, operation.name), f"Engine must have a method {operation.name}()"
     _self, *parameters = inspect.signature(getattr(Engine, operation.name)).parameters.values()
+    if operation.request in AUDITED:
+        assert parameters.pop().name == "by"
     if operation.request in STARTS_A_RUN:
         assert parameters.pop().name == "origin"
     fields = {field.name: field for field in msgspec.structs.fields(operation.request)}

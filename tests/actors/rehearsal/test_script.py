@@ -4,9 +4,11 @@ import msgspec
 import pytest
 
 from stretto.actors.rehearsal.script import Attempt, Rule, Script
+from stretto.definitions.data import freeze, object_of
 from stretto.definitions.errors import NotData
 
-TRY = Attempt(workflow="ops.w", action="core.http", task="check", visit=2, attempt=1, item=3, route=0)
+INPUT = object_of({"url": "https://db", "json": freeze({"a": [1], "b": 2}), "timeout": 1})
+TRY = Attempt(workflow="ops.w", action="core.http", task="check", visit=2, attempt=1, item=3, route=0, input=INPUT)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +21,10 @@ TRY = Attempt(workflow="ops.w", action="core.http", task="check", visit=2, attem
         ("attempt", 1, 2),
         ("item", 3, None),
         ("route", 0, 1),
+        ("input", {"url": "https://db"}, {"url": "https://web"}),
+        ("input", {"json": {"b": 2, "a": [1]}, "timeout": 1}, {"url": "https://db", "json": {"a": [1]}}),
+        ("input", {}, {"method": "GET"}),
+        ("input", {"timeout": 1}, {"timeout": True}),
     ],
 )
 def test_a_rule_matches_by_every_key_that_it_has(key: str, agrees: object, differs: object) -> None:

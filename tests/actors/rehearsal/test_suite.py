@@ -177,3 +177,35 @@ def test_actions_are_held_against_those_that_they_resemble(folder: Path) -> None
         {"task": "report", "input": {"message": "bad"}},
     ]
     assert [line for line in difference.diff() if line.startswith("-")] == ["--- expected"]
+
+
+def test_a_file_of_items_is_beside_the_rehearsal(folder: Path) -> None:
+    """A relative path begins at the rehearsal's folder, wherever `rehearse` is typed."""
+    (folder / "deploy.yaml").write_text(
+        'version: "1"\n'
+        'tasks: {greet: {action: core.echo, with_items: {lines: names.txt}, input: {message: "{{ item }}"}}}\n'
+        'output_map: {greeted: "{{ task.greet.result }}"}\n'
+    )
+    (folder / "names.txt").write_text("Ada\nGrace\n")
+    assert verdict(folder, "expect: {output: {greeted: [Ada, Grace]}}\n") == ([], [])
+
+
+def test_a_rule_matches_by_the_input_of_one_of_many_sub_workflows(folder: Path) -> None:
+    """The task has the same name in each of them."""
+    (folder / "hosts.yaml").write_text(
+        'ref: ops.hosts\nversion: "1"\n'
+        'tasks: {each: {action: ops.host, with_items: [web, db], concurrency: 2, input: {host: "{{ item }}"}}}\n'
+        "output_map: {failed: \"{{ task.each.errors | map(attribute='item') | list }}\"}\n"
+    )
+    (folder / "host.yaml").write_text(
+        'ref: ops.host\nversion: "1"\nparameters: {host: {type: string}}\n'
+        'tasks: {check: {action: core.http, input: {url: "https://{{ parameters.host }}", timeout: 5}}}\n'
+    )
+    path = folder / "one_host.yaml"
+    path.write_text(
+        'workflow: hosts.yaml\nscript: [{task: check, input: {url: "https://db"}, status: failed}]\n'
+        "expect: {status: failed, output: {failed: [db]}}\n"
+    )
+    assert judge(path, REHEARSER).passed
+    path.write_text(path.read_text().replace('{url: "https://db"}', "db"))
+    assert "has the wrong type" in judge(path, REHEARSER).problems[0]

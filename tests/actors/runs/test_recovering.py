@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from tests.support.recording import completed, happening
 from tests.support.waiting import PATIENCE
 
 DONE: list[Any] = []
+GATE = threading.Semaphore(0)
 
 FAN = """
 ref: rebuilt.fan
@@ -68,6 +70,12 @@ def note(value: Any) -> Any:
     """Note what was done."""
     DONE.append(value)
     return value
+
+
+@action("rebuilt.wait")
+def wait() -> None:
+    """Wait until the test releases the gate."""
+    assert GATE.acquire(timeout=PATIENCE)
 
 
 @pytest.fixture(autouse=True)
@@ -353,3 +361,37 @@ def test_a_run_that_is_left_and_taken_up_again_ends_as_its_entries_tell(
 def test_the_metric_of_actors_keeps_its_label() -> None:
     """Dashboards name it, so a rename of the class does not change it."""
     assert RecoveringSupervisor._label == "RebuiltRunSupervisor"
+
+
+WAITING = """
+ref: rebuilt.waiting
+tasks: [{name: wait, action: rebuilt.wait, with_items: [1, 2], concurrency: 2}]
+"""
+
+
+def noted(bench: Bench, paused: Conducted, tmp_path: Path) -> set[str]:
+    """Return the runs that are noted in the store, once all earlier notes are written."""
+    bench.proxy.resume(paused.id).get(timeout=PATIENCE)  # answered once it is durable
+    url = f"sqlite:///{tmp_path}/runs.db"
+    with contextlib.closing(open_reader(url, keyring_for(url, None))) as reader:
+        return {each.run_id for each in reader.suspects()}
+
+
+def test_a_run_is_noted_until_the_items_that_it_has_restarted_have_ended(
+    store: Store, taken_up: Callable[[], Bench], tmp_path: Path
+) -> None:
+    """All of them. A paused run restarts none, nor does one that waits for a timer."""
+    run, first, second, third = (Conducted(store, text) for text in (WAITING, FAN, FAN, FAN))
+    text = "ref: rebuilt.delayed\ntasks: [{name: only, delay: 3600, action: rebuilt.note}]\n"
+    delayed = Conducted(store, text, at=time.time())
+    for each in (first, second, third):
+        each.pause()
+    bench = taken_up()
+    assert noted(bench, first, tmp_path) == {run.id}
+    GATE.release()
+    assert bench.proxy.runs_in_progress().get(timeout=PATIENCE) >= 2
+    assert noted(bench, second, tmp_path) == {run.id}
+    GATE.release()
+    assert ended(bench, run).status == "succeeded"
+    assert noted(bench, third, tmp_path) == set()
+    assert status_of(bench, delayed)["status"] == "running"

@@ -1,14 +1,16 @@
 """The settings of a task and the calls of its items, evaluated before the first one starts."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from stretto.definitions import ExpressionError, thaw
-from stretto.definitions.conductor import Conductor
+from stretto.definitions.conductor import Command, Conductor, Failure, ItemCompleted, StartItem, preparing
 from stretto.definitions.conductor.preparing import Preparation
 from stretto.definitions.dialects import read_workflow
 from stretto.definitions.expressions import Moment
+from stretto.definitions.expressions.base.limits import PORTION_UNITS, RENDERED_ITEM_UNITS
 from stretto.definitions.model import bind
 from tests.support.evaluating import snapshot_of
 from tests.support.following import orquesta
@@ -17,7 +19,16 @@ from tests.support.following import orquesta
 def prepare(task: str, **variables: Any) -> Preparation:
     """Prepare a task over some variables."""
     workflow = orquesta(f"t: {{{task}}}", known=variables)
-    return Preparation(workflow.tasks["t"], snapshot_of(variables), Moment(0.0, "seed"))
+    prepared: list[Preparation] = []
+
+    def steps() -> Iterator[None]:
+        prepared.append(
+            (yield from preparing.prepare(workflow.tasks["t"], snapshot_of(variables), Moment(0.0, "seed")))
+        )
+
+    for _pause in steps():
+        pass
+    return prepared[0]
 
 
 def performed(preparation: Preparation) -> list[tuple[str, Any]]:
@@ -156,12 +167,12 @@ tasks:
 """
 
 
-def begun(given: str, rows: list[Any]) -> Conductor:
-    """Return the conductor of a fan-out whose inputs are rendered."""
+def begun(given: str, rows: list[Any], *, pauses: bool = False) -> tuple[Conductor, list[Command]]:
+    """Return the conductor of a fan-out and its first commands. The inputs are rendered, unless it pauses."""
     workflow = read_workflow(FAN_OUT.replace("{INPUT}", given), "fan_out.yaml")
     conductor = Conductor(workflow, "run", bind(workflow, {"rows": rows}), 0.0)
-    conductor.begin()
-    return conductor
+    conductor.pauses = pauses
+    return conductor, conductor.begin()
 
 
 @pytest.mark.parametrize(
@@ -170,7 +181,7 @@ def begun(given: str, rows: list[Any]) -> Conductor:
 )
 def test_the_small_inputs_of_many_items_are_within_the_budget_of_their_event(given: str) -> None:
     """200,000 of them, in either language: each item adds to the budget."""
-    conductor = begun(given, [{"a": f"n{number}"} for number in range(200_000)])
+    conductor, _ = begun(given, [{"a": f"n{number}"} for number in range(200_000)])
     assert conductor.status == "running"
     assert len(conductor.outstanding()) == 200_000
 
@@ -178,14 +189,108 @@ def test_the_small_inputs_of_many_items_are_within_the_budget_of_their_event(giv
 def test_calls_of_yaql_for_each_of_many_items_are_within_the_budget() -> None:
     """20,000 items with a few calls each."""
     given = "{x: \"<% concat(item(a), '-', ctx(suffix)) %>\", y: <% str(item(n) + 1) %>}"
-    conductor = begun(given, [{"a": "x", "n": number} for number in range(20_000)])
+    conductor, _ = begun(given, [{"a": "x", "n": number} for number in range(20_000)])
     assert conductor.status == "running"
 
 
 def test_costly_inputs_of_many_items_are_not() -> None:
     """Each is far below the limit of one evaluation. The run fails after about a second."""
-    conductor = begun("{x: <% range(1000).select($ + 1).sum() %>}", [0] * 2_000)
+    conductor, _ = begun("{x: <% range(1000).select($ + 1).sum() %>}", [0] * 2_000)
     (error,) = conductor.errors()
     assert error["code"] == "limit_exceeded"
     assert "the event's budget of 2 times 5,000,000 units of work (expressions.max_cost)" in error["message"]
     assert error["where"]["line"] == 9
+
+
+def steps_of(conductor: Conductor, commands: list[Command]) -> tuple[list[Command], list[int]]:
+    """Go on with an event that pauses. Return its commands, and the units of each step."""
+    units = [conductor.units_spent()]
+    while conductor.unfinished:
+        assert not commands
+        assert conductor.status == "running"
+        commands = conductor.step()
+        units.append(conductor.units_spent() - sum(units))
+    return commands, units
+
+
+def shown(commands: list[Command]) -> list[Any]:
+    """Return commands in a form that can be compared."""
+    return [
+        (each.index, each.prepared.action, thaw(each.prepared.input))
+        if isinstance(each, StartItem) and each.prepared is not None
+        else repr(each)
+        for each in commands
+    ]
+
+
+COSTLY = "{x: <% range(20).select($ + 1).sum() %>, y: <% ctx(suffix) %>}"
+"""Some 1,000 units an item."""
+
+
+def test_rendering_pauses_after_each_portion() -> None:
+    """No step takes much more than a portion, and the commands are those of a conductor that does not pause."""
+    whole = begun(COSTLY, [0] * 2_000, pauses=False)
+    paused = begun(COSTLY, [0] * 2_000, pauses=True)
+    assert not whole[0].unfinished
+    assert paused[0].unfinished
+    commands, units = steps_of(*paused)
+    an_item = 2_000
+    assert len(units) > sum(units) // (PORTION_UNITS + an_item)
+    assert max(units) < PORTION_UNITS + an_item
+    assert shown(commands) == shown(whole[1])
+
+
+def test_plain_inputs_pause_too() -> None:
+    """They are evaluated without units, but take their time."""
+    conductor, commands = begun("{x: fixed}", [0] * 60_000, pauses=True)
+    _, units = steps_of(conductor, commands)
+    assert len(units) > 60_000 * RENDERED_ITEM_UNITS // PORTION_UNITS
+
+
+def test_an_error_after_a_pause_starts_no_item() -> None:
+    """The last item cannot be rendered."""
+    given = "{x: <% range(20).select($ + 1).sum() / item() %>}"
+    conductor, commands = begun(given, [1] * 2_000 + [0], pauses=True)
+    commands, units = steps_of(conductor, commands)
+    assert len(units) > 2
+    assert conductor.status == "failed"
+    assert not any(isinstance(each, StartItem) for each in commands)
+
+
+def test_one_item_has_no_more_than_an_event_has() -> None:
+    """The additions of the others are not for it: an item cannot pause."""
+    part = "<% range(1000).select($ + $ + $).sum() %>"
+    given = "{" + ", ".join(f"x{number}: {part}" for number in range(200)) + "}"
+    conductor, _ = begun(given, [0] * 10_000, pauses=False)
+    (error,) = conductor.errors()
+    assert error["code"] == "limit_exceeded"
+    assert conductor.units_spent() < 10_100_000
+
+
+RETRIED = """
+version: 1.0
+input: [rows]
+tasks:
+  t:
+    with: <% ctx(rows) %>
+    action: core.noop
+    input: {x: <% range(20).select($ + 1).sum() %>}
+    retry: {count: 1}
+"""
+
+
+def test_a_retry_of_all_items_pauses_too() -> None:
+    """It renders all inputs again, and then starts the items."""
+    workflow = read_workflow(RETRIED, "retried.yaml")
+    conductor = Conductor(workflow, "run", bind(workflow, {"rows": [0] * 2_000}), 0.0)
+    starts = [each for each in conductor.begin() if isinstance(each, StartItem)]
+    conductor.pauses = True
+    failure = Failure("failed", "no", retryable=True)
+    for start in starts:
+        assert not conductor.unfinished
+        end = ItemCompleted(start.task, start.visit, start.index, start.attempt, "failed", None, failure, 1.0)
+        commands = conductor.on(end)
+    assert conductor.unfinished
+    commands, units = steps_of(conductor, commands)
+    assert max(units) < PORTION_UNITS + 2_000
+    assert sum(isinstance(each, StartItem) for each in commands) == 2_000

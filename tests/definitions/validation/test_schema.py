@@ -11,7 +11,7 @@ from stretto.definitions.dialects.native_tasks import KEPT_FIELDS
 from stretto.definitions.source.yaml_source import compose, to_data
 from stretto.definitions.validation import examine, json_schema
 from tests.support.evaluating import findings_of
-from tests.support.paths import BAD, ROOT
+from tests.support.paths import BAD, EXAMPLE_DEFINITIONS, ROOT
 
 FILES = sorted(BAD.glob("*.yaml"))
 SCHEMA = json_schema()
@@ -64,7 +64,7 @@ def test_the_schema_in_the_documents_is_the_one_that_is_generated() -> None:
     assert json.loads((ROOT / "docs/native.schema.json").read_text()) == SCHEMA
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "docs/examples").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EXAMPLE_DEFINITIONS, ids=lambda path: path.stem)
 def test_the_examples_fit_the_schema(path: Path) -> None:
     """Valid definitions are accepted."""
     VALIDATOR.validate(data_of(path.read_text()))

@@ -11,7 +11,7 @@ from stretto.definitions.validation import check, examine
 from stretto.definitions.validation.paths import MAX_TASKS
 from tests.support.cpu_limit import cpu_limit
 from tests.support.known_actions import FewActions
-from tests.support.paths import BAD, ROOT
+from tests.support.paths import BAD, EXAMPLE_DEFINITIONS
 
 FILES = sorted(BAD.rglob("*.yaml"), key=lambda path: path.stem)
 EXPECTED = re.compile(r"^#! (error|warning) (\w+) (\d+):(\d+)$", re.MULTILINE)
@@ -49,7 +49,7 @@ def test_the_bad_definitions_are_many_and_no_two_are_alike() -> None:
     assert len({path.read_text() for path in FILES}) == len(FILES)
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "docs/examples").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", EXAMPLE_DEFINITIONS, ids=lambda path: path.stem)
 def test_the_examples_have_no_finding(path: Path) -> None:
     """The examples of the documents have no findings."""
     assert examine(path.read_text(), str(path)).findings == ()

@@ -14,7 +14,8 @@ from stretto.definitions import ExpressionError, Place
 MADE_OF_MORE = {"engine_stopped", "invalid_definition", "invalid_input", "expression_error"}
 """The codes whose exceptions have more than a message."""
 OF_THE_DAEMON = {
-    "busy", "forbidden", "headers_too_large", "internal_error", "method_not_allowed", "misdirected_request",
+    "busy", "cannot_use_tokens_file", "forbidden", "invalid_token", "no_tokens_file", "token_exists", "unknown_token",
+    "headers_too_large", "internal_error", "method_not_allowed", "misdirected_request",
     "not_allowed", "not_found", "request_timeout", "run_not_ended", "unauthenticated", "unsupported_media_type",
 }  # fmt: skip
 """The codes that no method of the engine raises."""

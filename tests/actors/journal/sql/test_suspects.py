@@ -29,19 +29,20 @@ def quarantined(run_id: str) -> Suspicion:
 
 def test_notes_are_read_as_they_were_written(store: Store) -> None:
     """A later note of a run replaces the earlier one, and a note of an unknown run is skipped."""
-    first, second, third, fourth = accept(store, 4)
+    first, second, third, fourth, fifth = accept(store, 5)
     noted = [
         Suspicion(run_id=first, noted_at=1.0),
         Suspicion(run_id=second, noted_at=2.0, alone=True),
-        Suspicion(run_id=third, noted_at=3.0, crashes=3, place=7),
+        Suspicion(run_id=third, noted_at=3.0, crashes=3, places=(7, -2)),
         quarantined(fourth),
+        Suspicion(run_id=fifth, noted_at=3.0, among=True, pausing=True, shared=2),
     ]
-    earlier = Suspicion(run_id=first, noted_at=0.5, alone=True, crashes=1, place=3)
+    earlier = Suspicion(run_id=first, noted_at=0.5, alone=True, crashes=1, places=(3,))
     unknown = Suspicion(run_id="unknown", noted_at=1.0)
     store.writer.write([Suspicions(noted=(earlier, unknown)), Suspicions(noted=tuple(noted))])
     assert store.reader.suspects() == noted
     store.writer.write([Suspicions(cleared=(first, "unknown", fourth))])
-    assert store.reader.suspects() == noted[1:3]
+    assert store.reader.suspects() == [*noted[1:3], noted[4]]
 
 
 def test_a_quarantined_run_is_listed_as_such(store: Store) -> None:

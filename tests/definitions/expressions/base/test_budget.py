@@ -6,7 +6,12 @@ from stretto.definitions import ExpressionError
 from stretto.definitions.expressions import UNRECORDED_LIMITS, ExpressionLimits, Moment, Scope, Template
 from stretto.definitions.expressions.base.bounds import OutOfFuel
 from stretto.definitions.expressions.base.budget import Budget
-from stretto.definitions.expressions.base.limits import ITEM_BYTES, ITEM_UNITS
+from stretto.definitions.expressions.base.limits import (
+    ITEM_BYTES,
+    ITEM_UNITS,
+    PORTION_UNITS,
+    RENDERED_ITEM_UNITS,
+)
 from tests.support import evaluating, evaluating_orquesta
 
 LIMITS = ExpressionLimits(20_000, 70_000)
@@ -32,20 +37,72 @@ def test_new_memory_is_shared_too() -> None:
         budget.fuel().make(1)
 
 
+def use(budget: Budget, units: int, size: int = 0) -> None:
+    """Evaluate something as the input of an item."""
+    budget.begin_item()
+    try:
+        fuel = budget.fuel()
+        fuel.burn(units)
+        fuel.make(size)
+    finally:
+        budget.end_item()
+
+
 def test_rendered_items_add_to_it() -> None:
-    """The inputs of many items cost more than those of one."""
+    """The inputs of many items cost more than those of one: their addition is used up first."""
     budget = Budget(LIMITS)
     budget.add_items(10)
-    budget.fuel().burn(20_000)
-    budget.fuel().burn(20_000)
-    budget.fuel().burn(10 * ITEM_UNITS)
+    for _ in range(10):
+        use(budget, ITEM_UNITS, ITEM_BYTES)
+    for _ in range(2):
+        use(budget, 20_000, 70_000)
+    with pytest.raises(OutOfFuel, match="the event's budget"):
+        use(budget, 1)
+    with pytest.raises(OutOfFuel, match="the event's budget"):
+        use(budget, 0, 1)
+
+
+def test_only_items_use_what_items_add() -> None:
+    """The settings of a task with many items, and other tasks of the same event, have what they have without."""
+    budget = Budget(LIMITS)
+    budget.add_items(1_000)
+    use(budget, 20_000)
+    for _ in range(2):
+        budget.fuel().burn(20_000)
     with pytest.raises(OutOfFuel, match="the event's budget"):
         budget.fuel().burn(1)
+    use(budget, 20_000)
+
+
+def test_one_item_has_no_more_than_an_event() -> None:
+    """However many there are: nothing can be paused within an item."""
+    budget = Budget(LIMITS)
+    budget.add_items(1_000)
+    budget.begin_item()
     for _ in range(2):
-        budget.fuel().make(70_000)
-    budget.fuel().make(10 * ITEM_BYTES)
+        budget.fuel().burn(20_000)
     with pytest.raises(OutOfFuel, match="the event's budget"):
-        budget.fuel().make(1)
+        budget.fuel().burn(1)
+    budget.end_item()
+    use(budget, 20_000)
+
+
+def test_a_portion_is_used_after_some_work_or_many_items() -> None:
+    """Then rendering pauses. What came before the first item counts."""
+    budget = Budget(ExpressionLimits())
+    budget.add_items(1)
+    budget.fuel().burn(PORTION_UNITS)
+    assert budget.portion_is_used()
+    budget.begin_portion()
+    for _ in range(PORTION_UNITS // RENDERED_ITEM_UNITS - 1):
+        use(budget, 0)
+    assert not budget.portion_is_used()
+    use(budget, 0)
+    assert budget.portion_is_used()
+    budget.begin_portion()
+    use(budget, PORTION_UNITS - RENDERED_ITEM_UNITS)
+    assert budget.portion_is_used()
+    assert budget.spent() == 2 * PORTION_UNITS - RENDERED_ITEM_UNITS
 
 
 def test_a_run_from_before_has_none() -> None:

@@ -357,3 +357,25 @@ def test_an_ordered_set_is_a_set(one: list[int], other: list[int]) -> None:
     assert (left == right) == (set(one) == set(other))
     assert (left <= right) == (set(one) <= set(other))
     assert hash(left) == hash(frozenset(one))
+
+
+@pytest.mark.parametrize(
+    ("source", "units"),
+    [
+        ("ctx(l).groupBy($.a).len()", 130),
+        ("ctx(l).select($.a).max()", 380),
+        ("ctx(l).a.len()", 380),
+        ("ctx(l).select($.a).toSet().len()", 75),
+        ("str(ctx(l)).len()", 20),
+        ("to_json_string(ctx(l)).len()", 5),
+    ],
+)
+def test_a_member_costs_what_it_takes(source: str, units: int) -> None:
+    """A unit is about 0.1 us: five million must not take much more than half a second, whatever uses them."""
+    spent = []
+    for count in (1_000, 2_000):
+        counted = moment()
+        scope = snapshot_of({"l": [{"a": number} for number in range(1_000, 1_000 + count)]})
+        compiled(f"<% {source} %>").evaluate(scope, counted)
+        spent.append(counted.spent())
+    assert spent[1] - spent[0] >= 1_000 * units

@@ -1,0 +1,400 @@
+"""Who may use the daemon: the one object that authenticates callers, and makes and revokes tokens.
+
+    token, session --> Access --> Caller         from memory, without waiting
+    create, revoke, enter --> Access --> Keeper  with the audit in the same commit; a future
+
+A change counts in memory once it is durable, but for a revocation, which counts at once.
+"""
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from hmac import compare_digest
+from typing import Final, NamedTuple, TypeVar, cast
+
+import msgspec
+
+from stretto.actors.access.callers import Caller, require_unrestricted
+from stretto.actors.access.errors import InvalidToken, TokenExists, Unauthenticated, UnknownToken
+from stretto.actors.access.held import Held
+from stretto.actors.access.keeping import Keeper
+from stretto.actors.access.roles import ROLES, Role
+from stretto.actors.access.sessions import CODE_SECONDS, LONGEST_SECONDS, USE_PRECISION_SECONDS, new_secret
+from stretto.actors.access.tokens import digest_of, id_of, new_token
+from stretto.actors.journal import (
+    AddEnterCode,
+    AddSession,
+    AddToken,
+    EndSession,
+    Enter,
+    EnterCodeRecord,
+    NoteSessionUse,
+    NoteTokenUse,
+    RevokeToken,
+    SessionRecord,
+    TokenRecord,
+)
+from stretto.definitions.errors import LimitExceeded, names_there
+
+MAX_TOKENS: Final = 10_000
+"""Tokens that are not revoked."""
+MAX_RESTRICTIONS: Final = 100
+"""Workflows that a token can be restricted to."""
+_DAY_SECONDS: Final = 86_400.0
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_MAX_REF: Final = 200
+
+T = TypeVar("T")
+
+
+class Created(NamedTuple):
+    """A new token: its text, which is shown only now, and the record that is kept."""
+
+    text: str
+    record: TokenRecord
+
+
+class Access:
+    """Tokens, sessions and enter codes. Thread-safe."""
+
+    def __init__(self, keeper: Keeper, now: Callable[[], float] = time.time) -> None:
+        """Load what is kept, which may wait for a disk.
+
+        Args:
+            keeper: Where tokens, sessions and codes are kept.
+            now: Returns the seconds since the epoch.
+
+        Raises:
+            CannotUseTokensFile, StoreUnavailable: It cannot be loaded.
+        """
+        self._keeper = keeper
+        self._now = now
+        self._held = Held(keeper.load())
+        self._lock = threading.RLock()
+        self._listeners: list[Callable[[], object]] = []
+
+    def close(self) -> None:
+        """End all threads of the keeper; idempotent."""
+        self._keeper.close()
+
+    # ---- authentication
+
+    def caller_of_token(self, token: str, *, source: str, via: str = "api") -> Caller:
+        """Return the caller who has a token.
+
+        Args:
+            token: The token, as the client sent it.
+            source: The client's address.
+            via: How the request comes.
+
+        Raises:
+            Unauthenticated: The token is malformed, unknown, expired or revoked.
+            CannotUseTokensFile: The file of tokens has changed and cannot be used.
+        """
+        token_id, digest, now = id_of(token), digest_of(token), self._now()
+        with self._lock:
+            self.refresh()
+            known = self._held.tokens.get(token_id)
+            # Only who has the secret learns what became of the token.
+            if known is None or not compare_digest(known.digest, digest):
+                raise Unauthenticated("unknown")
+            known = self._held.check_token(token_id, now)
+            self._note_token_use(known, now)
+        return Caller(
+            who=known.name, via=via, source=source, role=cast("Role", known.role), origin="remote",
+            workflows=known.workflows, token=known.id,
+        )  # fmt: skip
+
+    def caller_of_session(self, session: str, *, source: str) -> Caller:
+        """Return the caller who has a session.
+
+        Args:
+            session: The session's secret, as the browser sent it.
+            source: The browser's address.
+
+        Raises:
+            Unauthenticated: The session is unknown or over, or its token is expired or revoked.
+            CannotUseTokensFile: As of `caller_of_token`.
+        """
+        digest, now = digest_of(session), self._now()
+        with self._lock:
+            self.refresh()
+            found = self._held.check_session(digest, now)
+            if now - found.used_at >= USE_PRECISION_SECONDS:
+                self._keeper.apply(NoteSessionUse(digest, now))
+                self._held.sessions[digest] = msgspec.structs.replace(found, used_at=now)
+        return Caller(
+            who=found.who, via="page", source=source, role=cast("Role", found.role), origin=found.origin,
+            workflows=found.workflows, token=found.token, session=digest,
+        )  # fmt: skip
+
+    def is_valid(self, caller: Caller) -> bool:
+        """Return whether a caller would still be authenticated. One without token and session always is."""
+        now = self._now()
+        with self._lock:
+            try:
+                self.refresh()
+                if caller.token is not None:
+                    self._held.check_token(caller.token, now)
+                if caller.session is not None:
+                    self._held.check_session(caller.session, now)
+            except Unauthenticated:
+                return False
+        return True
+
+    def on_end(self, listener: Callable[[], object]) -> None:
+        """Call a function whenever a token or session ends on request: streams then ask `is_valid`.
+
+        Args:
+            listener: Called on any thread. It must return at once.
+        """
+        with self._lock:
+            self._listeners.append(listener)
+
+    def refresh(self) -> None:
+        """Take over what another process has changed in a file of tokens. Raises `CannotUseTokensFile`."""
+        with self._lock:
+            changed = self._keeper.changed_tokens()
+            if changed is None:
+                return
+            self._held.replace_tokens(changed)
+            listeners = tuple(self._listeners)
+        _call(listeners)
+
+    # ---- tokens
+
+    def tokens(self) -> list[TokenRecord]:
+        """Return all tokens, the oldest first, also revoked and expired ones. Raises `CannotUseTokensFile`."""
+        with self._lock:
+            self.refresh()
+            return sorted(self._held.tokens.values(), key=lambda token: token.made_at)
+
+    def create_token(  # noqa: PLR0913 - keywords, each independent
+        self,
+        name: str,
+        role: Role,
+        *,
+        by: Caller,
+        lasts: float | None = None,
+        workflows: tuple[str, ...] | None = None,
+        note: str | None = None,
+    ) -> "Future[Created]":
+        """Make a token.
+
+        Args:
+            name: Its name, which no other valid token has.
+            role: What it may do.
+            by: Who makes it: an administrator.
+            lasts: The seconds until it expires. None is no limit.
+            workflows: The refs of the workflows that it is restricted to.
+            note: What the caller says about it, for the audit.
+
+        Returns:
+            The token, once it is durable. The future raises `TokenExists`, and `NoTokens`, `CannotUseTokensFile` or
+            errors of the store.
+
+        Raises:
+            Forbidden: The caller is no administrator, or restricted to workflows.
+            InvalidToken, TokenExists: There can be no such token.
+            LimitExceeded: There are too many tokens.
+        """
+        require_unrestricted(by, "admin")
+        check_token(name, role, lasts, workflows)
+        now = self._now()
+        token_id, text = new_token()
+        record = TokenRecord(
+            id=token_id, name=name, role=role, digest=digest_of(text), made_at=now, made_by=by.who,
+            expires_at=None if lasts is None else now + lasts, workflows=workflows,
+        )  # fmt: skip
+        with self._lock:
+            self.refresh()
+            if self._held.named(name) is not None:
+                raise _exists(name)
+            if sum(token.revoked_at is None for token in self._held.tokens.values()) >= MAX_TOKENS:
+                raise LimitExceeded(f"there are {MAX_TOKENS:,} tokens already (MAX_TOKENS): revoke some first")
+        kept = self._keeper.apply(AddToken(record), by.asks(note).asks("create_token", name, now, f"{role} {token_id}"))
+
+        def made(added: bool) -> Created:  # noqa: FBT001 - the keeper's answer
+            if not added:
+                raise _exists(name)
+            with self._lock:
+                self._held.tokens[token_id] = record
+            return Created(text, record)
+
+        return _then(kept, made)
+
+    def revoke_token(self, name: str, *, by: Caller, note: str | None = None) -> "Future[TokenRecord]":
+        """Revoke a token, and end its sessions and codes. It is refused from now on.
+
+        Args:
+            name: Its name or id.
+            by: Who revokes it: an administrator.
+            note: What the caller says about it, for the audit.
+
+        Returns:
+            The token, once the revocation is durable. The future raises `UnknownToken` and errors of the store or file.
+
+        Raises:
+            Forbidden: The caller is no administrator, or restricted to workflows.
+            UnknownToken: There is no such token, or it is revoked.
+        """
+        require_unrestricted(by, "admin")
+        now = self._now()
+        with self._lock:
+            self.refresh()
+            token = self._held.named(name)
+            if token is None:
+                live = (each.name for each in self._held.tokens.values() if each.revoked_at is None)
+                raise UnknownToken(f"there is no token {name!r} to revoke; {names_there(live) or 'there is none'}")
+            revoked = msgspec.structs.replace(token, revoked_at=now)
+            self._held.tokens[token.id] = revoked
+            self._held.forget_token(token.id)
+            listeners = tuple(self._listeners)
+        kept = self._keeper.apply(
+            RevokeToken(token.id, now), by.asks(note).asks("revoke_token", token.name, now, f"{token.role} {token.id}")
+        )
+        _call(listeners)
+
+        def done(ended: bool) -> TokenRecord:  # noqa: FBT001 - the keeper's answer
+            if not ended:
+                raise UnknownToken(f"there is no token {name!r} to revoke: it is revoked")
+            return revoked
+
+        def failed() -> None:
+            with self._lock:  # it can be revoked again, and is valid until then
+                self._held.tokens[token.id] = token
+
+        return _then(kept, done, failed)
+
+    # ---- sessions
+
+    def new_enter_code(self, caller: Caller) -> "Future[str]":
+        """Return a code, once it is durable, that begins one session of the caller within a minute."""
+        code, now = new_secret(), self._now()
+        record = EnterCodeRecord(
+            digest=digest_of(code), who=caller.who, role=caller.role, origin=caller.origin, workflows=caller.workflows,
+            token=caller.token, expires_at=now + CODE_SECONDS,
+        )  # fmt: skip
+
+        def added(_added: bool) -> str:  # noqa: FBT001 - the keeper's answer
+            with self._lock:
+                self._held.add_code(record, now)
+            return code
+
+        return _then(self._keeper.apply(AddEnterCode(record, now)), added)
+
+    def enter(self, code: str) -> "Future[str]":
+        """Use up an enter code, and return the secret of the session that it begins, once that is durable.
+
+        Raises:
+            Unauthenticated: The code is unknown, used or expired. The future raises it, too.
+        """
+        digest, now = digest_of(code), self._now()
+        with self._lock:
+            self.refresh()
+            used = self._held.take_code(digest, now)
+            secret, session = self._new_session(
+                Caller(
+                    who=used.who, via="page", source="", role=cast("Role", used.role), origin=used.origin,
+                    workflows=used.workflows, token=used.token,
+                ),
+                now,
+            )  # fmt: skip
+
+        def entered(valid: bool) -> str:  # noqa: FBT001 - the keeper's answer
+            if not valid:
+                raise Unauthenticated("unknown")
+            self._add_session(session)
+            return secret
+
+        return _then(self._keeper.apply(Enter(digest, session)), entered)
+
+    def begin_session(self, caller: Caller) -> "Future[str]":
+        """Return the secret of a new session with the rights of a caller, once it is durable."""
+        with self._lock:
+            secret, session = self._new_session(caller, self._now())
+
+        def added(_added: bool) -> str:  # noqa: FBT001 - the keeper's answer
+            self._add_session(session)
+            return secret
+
+        return _then(self._keeper.apply(AddSession(session)), added)
+
+    def end_session(self, session: str) -> "Future[None]":
+        """End a session, if there is such a one."""
+        digest = digest_of(session)
+        with self._lock:
+            self._held.sessions.pop(digest, None)
+            listeners = tuple(self._listeners)
+        kept = self._keeper.apply(EndSession(digest))
+        _call(listeners)
+        return _then(kept, lambda _ended: None)
+
+    def _new_session(self, caller: Caller, now: float) -> tuple[str, SessionRecord]:
+        """Return the secret and the record of a session. It ends with the caller's token at the latest."""
+        token = None if caller.token is None else self._held.tokens.get(caller.token)
+        ends_at = now + LONGEST_SECONDS
+        if token is not None and token.expires_at is not None:
+            ends_at = min(ends_at, token.expires_at)
+        secret = new_secret()
+        return secret, SessionRecord(
+            digest=digest_of(secret), who=caller.who, role=caller.role, origin=caller.origin,
+            workflows=caller.workflows, token=caller.token, made_at=now, used_at=now, ends_at=ends_at,
+        )  # fmt: skip
+
+    def _add_session(self, session: SessionRecord) -> None:
+        with self._lock:
+            ended = self._held.add_session(session)
+        for digest in ended:
+            self._keeper.apply(EndSession(digest))
+
+    def _note_token_use(self, token: TokenRecord, now: float) -> None:
+        """Note the day of a use, once a day. If that cannot be written, the day is lost."""
+        today = now - now % _DAY_SECONDS
+        if token.used_on != today:
+            self._held.tokens[token.id] = msgspec.structs.replace(token, used_on=today)
+            self._keeper.apply(NoteTokenUse(token.id, today))
+
+
+def check_token(name: str, role: str, lasts: float | None, workflows: tuple[str, ...] | None) -> None:
+    """Raise `InvalidToken` if no token can be like this: see `Access.create_token`."""
+    if _NAME.fullmatch(name) is None:
+        raise InvalidToken(
+            f"the name of a token must have 1 to 64 letters, digits, '.', '_', '@' or '-', got {name[:80]!r}"
+        )
+    if role not in ROLES:
+        raise InvalidToken(f"the role of a token must be one of {', '.join(ROLES)}, got {role[:80]!r}")
+    if lasts is not None and not 0 < lasts < float("inf"):
+        raise InvalidToken(f"a token must last longer than 0 seconds, got {lasts:g}")
+    if workflows is not None and not 1 <= len(workflows) <= MAX_RESTRICTIONS:
+        raise InvalidToken(f"a token can be restricted to 1 to {MAX_RESTRICTIONS} workflows, got {len(workflows):,}")
+    for ref in workflows or ():
+        if not 0 < len(ref) <= _MAX_REF or not ref.isprintable():
+            raise InvalidToken(f"a workflow must be a ref of 1 to {_MAX_REF} printable characters, got {ref[:80]!r}")
+
+
+def _exists(name: str) -> TokenExists:
+    return TokenExists(f"there is a token {name!r} already: revoke it first, or choose another name")
+
+
+def _then(kept: "Future[bool]", finish: Callable[[bool], T], undo: Callable[[], None] = lambda: None) -> "Future[T]":
+    """Return the result of `finish`, called with a keeper's answer on the thread that has it. An error calls `undo`."""
+    finished: Future[T] = Future()
+
+    def settle(settled: "Future[bool]") -> None:
+        try:
+            finished.set_result(finish(settled.result()))
+        except Exception as error:  # noqa: BLE001 - the future's caller gets it
+            if settled.exception() is not None:
+                undo()
+            finished.set_exception(error)
+
+    kept.add_done_callback(settle)
+    return finished
+
+
+def _call(listeners: tuple[Callable[[], object], ...]) -> None:
+    for listener in listeners:
+        listener()

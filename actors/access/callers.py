@@ -1,0 +1,84 @@
+"""Callers: the result of authentication, and what they may do."""
+
+import pwd
+from functools import lru_cache
+
+import msgspec
+
+from stretto.actors.access.errors import Forbidden
+from stretto.actors.access.roles import Role, includes
+from stretto.actors.journal import Origin, Requester
+
+LOCAL = "local"
+"""The source of requests from processes of this machine."""
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Who sends a request, and with which rights."""
+
+    who: str
+    """The name of the token, or of the user."""
+    via: str
+    """How the request came: `cli`, `api`, `page`, ..."""
+    source: str
+    """Where it came from: an address, or `local`."""
+    role: Role
+    origin: Origin
+    """The origin of the runs that the caller starts."""
+    workflows: tuple[str, ...] | None = None
+    """The refs of the workflows that the caller is restricted to, or None without a restriction."""
+    token: str | None = None
+    """The id of the token, also of the one that a session was begun with."""
+    session: str | None = None
+    """The digest of the session."""
+
+    def asks(self, note: str | None = None) -> Requester:
+        """Return who asks for a change, for the engine's methods.
+
+        Args:
+            note: What the caller says about it.
+        """
+        return Requester(who=self.who, via=self.via, source=self.source, note=note)
+
+    def sees(self, workflow: str) -> bool:
+        """Return whether the caller sees the runs of a tree, by the workflow's ref of the run at its top."""
+        return self.workflows is None or workflow in self.workflows
+
+
+def may(caller: Caller, role: Role) -> bool:
+    """Return whether a caller may do what needs a role."""
+    return includes(caller.role, role)
+
+
+def require(caller: Caller, role: Role) -> None:
+    """Raise `Forbidden`, with both roles, unless a caller may do what needs a role."""
+    if not may(caller, role):
+        raise Forbidden(role, caller.role)
+
+
+def require_unrestricted(caller: Caller, role: Role) -> None:
+    """Raise `Forbidden` unless a caller may do what needs a role and is about all workflows: tokens, the audit, ..."""
+    require(caller, role)
+    if caller.workflows is not None:
+        raise Forbidden(role, caller.role, caller.workflows)
+
+
+def local_caller(uid: int, via: str = "cli", role: Role = "admin", origin: Origin = "owner") -> Caller:
+    """Return the caller of a process of this machine: by default with all rights, those of the daemon's own user.
+
+    Args:
+        uid: The process' user.
+        via: How the request comes.
+        role: What the user may do.
+        origin: The origin of the user's runs.
+    """
+    return Caller(who=user_name(uid), via=via, source=LOCAL, role=role, origin=origin)
+
+
+@lru_cache(maxsize=128)
+def user_name(uid: int) -> str:
+    """Return the name of a user, or "uid 1000" for one without a name."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"

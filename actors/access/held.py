@@ -1,0 +1,85 @@
+"""Tokens, sessions and codes in memory, where every request looks them up."""
+
+from stretto.actors.access.errors import Unauthenticated
+from stretto.actors.access.keeping import Kept
+from stretto.actors.access.sessions import MAX_CODES, MAX_SESSIONS, has_ended
+from stretto.actors.journal import EnterCodeRecord, SessionRecord, TokenRecord
+
+
+class Held:
+    """All records by their keys. Its owner locks it."""
+
+    def __init__(self, kept: Kept) -> None:
+        self.tokens = {token.id: token for token in kept.tokens}
+        self.sessions = {session.digest: session for session in kept.sessions}
+        self.codes = {code.digest: code for code in kept.codes}
+
+    # ---- tokens
+
+    def named(self, name: str) -> TokenRecord | None:
+        """Return the token with a name, or an id, that is not revoked."""
+        live = (token for token in self.tokens.values() if token.revoked_at is None)
+        return next((token for token in live if name in {token.name, token.id}), None)
+
+    def check_token(self, token_id: str, now: float) -> TokenRecord:
+        """Return a token that is valid at a time. Raises `Unauthenticated`."""
+        token = self.tokens.get(token_id)
+        if token is None:
+            raise Unauthenticated("unknown")
+        if token.revoked_at is not None:
+            raise Unauthenticated("revoked")
+        if token.expires_at is not None and now >= token.expires_at:
+            raise Unauthenticated("expired")
+        return token
+
+    def replace_tokens(self, tokens: tuple[TokenRecord, ...]) -> None:
+        """Take the tokens as another process has changed them."""
+        self.tokens = {token.id: token for token in tokens}
+
+    # ---- sessions and codes
+
+    def check_session(self, digest: str, now: float) -> SessionRecord:
+        """Return a session that is valid at a time, as is its token. Raises `Unauthenticated`."""
+        session = self.sessions.get(digest)
+        if session is None:
+            raise Unauthenticated("unknown")
+        if session.token is not None:
+            self.check_token(session.token, now)
+        if has_ended(session, now):
+            raise Unauthenticated("expired")
+        return session
+
+    def add_session(self, session: SessionRecord) -> list[str]:
+        """Add a session. Return the digests of those that end: those that are over, and one if there are too many."""
+        over = [each.digest for each in self.sessions.values() if has_ended(each, session.made_at)]
+        for digest in over:
+            del self.sessions[digest]
+        if len(self.sessions) >= MAX_SESSIONS:
+            unused = min(self.sessions.values(), key=lambda each: each.used_at).digest
+            del self.sessions[unused]
+            over.append(unused)
+        self.sessions[session.digest] = session
+        return over
+
+    def add_code(self, code: EnterCodeRecord, now: float) -> None:
+        """Add a code, and forget those that have expired, and the oldest one if there are too many."""
+        self.codes = {each.digest: each for each in self.codes.values() if each.expires_at > now}
+        if len(self.codes) >= MAX_CODES:
+            del self.codes[min(self.codes.values(), key=lambda each: each.expires_at).digest]
+        self.codes[code.digest] = code
+
+    def take_code(self, digest: str, now: float) -> EnterCodeRecord:
+        """Remove a code that is valid at a time, and return it. Raises `Unauthenticated`."""
+        code = self.codes.pop(digest, None)
+        if code is None:
+            raise Unauthenticated("unknown")
+        if code.token is not None:
+            self.check_token(code.token, now)
+        if now >= code.expires_at:
+            raise Unauthenticated("expired")
+        return code
+
+    def forget_token(self, token_id: str) -> None:
+        """Forget the sessions and codes of a token that was revoked."""
+        self.sessions = {key: each for key, each in self.sessions.items() if each.token != token_id}
+        self.codes = {key: each for key, each in self.codes.items() if each.token != token_id}

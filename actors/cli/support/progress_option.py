@@ -1,0 +1,10 @@
+"""The option --progress."""
+
+import click
+
+PROGRESS = click.option(
+    "--progress",
+    type=click.Choice(["live", "plain", "none"]),
+    help="Show the progress on standard error: in place, or as a line every few seconds. Without a terminal `live` is "
+    "`plain`. [default: live]",
+)

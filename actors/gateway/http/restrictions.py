@@ -1,0 +1,75 @@
+"""What a caller that is restricted to some workflows sees: trees of runs whose top is a run of one of these."""
+
+from typing import Any
+
+import msgspec
+import pykka
+
+from stretto.actors.access import Caller, require_unrestricted
+from stretto.actors.dispatch import call
+from stretto.actors.engine import Engine
+from stretto.actors.gateway.http.problems import Problem
+from stretto.actors.operations import Found, Request, Route, Runs, WorkflowsAnswer
+from stretto.actors.outcome import UnknownRun
+from stretto.definitions.errors import UnknownWorkflow
+
+
+class Restrictions:
+    """Refuses, or narrows, the requests of restricted callers.
+
+    Args:
+        engine: The engine.
+    """
+
+    def __init__(self, engine: pykka.ActorRef[Any]) -> None:
+        self._engine = engine
+
+    async def narrowed(self, route: Route, request: Request, caller: Caller) -> Request:
+        """Return the request as the caller may send it.
+
+        Args:
+            route: The request's route.
+            request: The request.
+            caller: A caller that is restricted to workflows.
+
+        Raises:
+            Forbidden: The request is about all workflows.
+            UnknownRun, UnknownWorkflow: It is about another workflow, of which the caller does not learn.
+            NoStore: The engine has no store, which knows the top of each run's tree.
+        """
+        run: str | None = getattr(request, "run", None)
+        workflow = getattr(request, "workflow", None)
+        if run is not None:
+            await self._check_run(run, caller)
+        elif isinstance(request, Runs):
+            return self._narrowed_list(request, caller)
+        elif isinstance(workflow, str):
+            if not caller.sees(workflow):
+                raise UnknownWorkflow(f"there is no workflow {workflow!r}")
+        elif route.answer not in {Found, WorkflowsAnswer}:
+            require_unrestricted(caller, route.role)
+        return request
+
+    async def check_answer(self, answer: msgspec.Struct, caller: Caller) -> msgspec.Struct:
+        """Return an answer without what the caller does not see. Raises `UnknownRun` if that is all of it."""
+        if isinstance(answer, WorkflowsAnswer):
+            return WorkflowsAnswer([ref for ref in answer.refs if caller.sees(ref)])
+        if isinstance(answer, Found):
+            await self._check_run(answer.run, caller)
+        return answer
+
+    def _narrowed_list(self, request: Runs, caller: Caller) -> Runs:
+        allowed = caller.workflows or ()
+        workflow = request.workflow or (allowed[0] if len(allowed) == 1 else None)
+        if workflow is None:
+            raise Problem("bad_request", f"name one `workflow` of those that the token is for: {', '.join(allowed)}")
+        if not caller.sees(workflow):
+            raise UnknownWorkflow(f"there is no workflow {workflow!r}")
+        return msgspec.structs.replace(request, workflow=workflow, children="folded")
+
+    async def _check_run(self, run_id: str, caller: Caller) -> None:
+        run = await call(self._engine, Engine.run, run_id)
+        while run["parent"] is not None:
+            run = await call(self._engine, Engine.run, run["parent"]["run"])
+        if not caller.sees(run["workflow"]):
+            raise UnknownRun(f"there is no run {run_id!r} in the store")

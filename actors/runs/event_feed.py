@@ -1,0 +1,256 @@
+"""The events of one run on their way to its conductor, which handles each in one turn or in several.
+
+    event --> Conductor.on --> commands --> RunExecution
+         '--> RunLog       '-> a pause: end of the turn --> ContinueEvent --> Conductor.step --> commands
+
+An event whose task renders the inputs of many items pauses again and again, so that other runs get their turns. Nothing
+else happens in its own run until it has ended: messages wait, and no item starts.
+"""
+
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from stretto.actors.dispatch import Deferred, Mailbox, Overran, handles
+from stretto.actors.journal import RunLog
+from stretto.actors.outcome import Outcome
+from stretto.actors.runs.ending import RunEnding
+from stretto.actors.runs.in_flight import ItemsInFlight
+from stretto.actors.runs.messages import (
+    CatchUpWithParent,
+    ContinueEvent,
+    ControlRun,
+    ItemEnded,
+    PermitsGranted,
+    ReturnPermits,
+)
+from stretto.actors.runs.parent import Propagation
+from stretto.actors.runs.request import RunRequest
+from stretto.actors.runs.services import Services
+from stretto.actors.runs.unfinished import UnfinishedEvent
+from stretto.definitions.conductor import (
+    Command,
+    Conductor,
+    Event,
+    IllegalTransition,
+    ItemCompleted,
+    ItemPaused,
+    ItemResumed,
+    ItemsRead,
+    ItemsWithdrawn,
+    PropagatedRequest,
+    ResultsClosed,
+    request_implied_by,
+)
+from stretto.definitions.context import NO_SECRECY
+
+WHILE_UNFINISHED: Final = frozenset({ContinueEvent, PermitsGranted, ReturnPermits})
+"""The messages to an execution that do not wait for the end of an unfinished event."""
+
+
+class EventFeed(ABC):
+    """Feeds the events of one run to its conductor and to its log.
+
+    Attributes:
+        conductor: The run's conductor, once its inputs are bound.
+        begun: Whether the conductor has begun, or was recovered.
+        ended: Whether nothing more happens in the run here.
+        interrupted: Whether an evaluation was stopped: the run's state is unknown here.
+        unfinished: The event that goes on in the next turn.
+    """
+
+    __slots__ = (
+        "_guard", "_inbox", "_now", "begun", "conductor", "ended", "ending", "interrupted", "items", "log",
+        "propagation", "run_id", "unfinished",
+    )  # fmt: skip
+
+    def __init__(
+        self, services: Services, request: RunRequest, items: ItemsInFlight, ending: RunEnding, inbox: Mailbox[Any]
+    ) -> None:
+        self.run_id = request.handle.id
+        self.conductor: Conductor | None = None
+        self.begun = self.ended = self.interrupted = False
+        self.unfinished: UnfinishedEvent | None = None
+        self.items = items
+        self.ending = ending
+        self.propagation = Propagation(self.run_id, items)
+        self.log = RunLog(
+            services.journal, self.run_id, secretive=request.secrecy != NO_SECRECY, family=request.family,
+            max_output_bytes=services.max_output_bytes,
+        )  # fmt: skip
+        self._now, self._guard, self._inbox = services.now, services.guard, inbox
+
+    @abstractmethod
+    def carry_out(self, commands: list[Command], preceding_end: float | None, at: float) -> None:
+        """Carry out the commands of an event that happened `at`. `preceding_end` is the end of the action before it."""
+
+    @abstractmethod
+    def start_items(self) -> None:
+        """Start waiting items, as far as permits, the journal and the run's state allow."""
+
+    @abstractmethod
+    def finish(self, outcome: Outcome) -> None:
+        """End the run."""
+
+    # ---- events
+
+    def begin(self, conductor: Conductor) -> None:
+        """Carry out the conductor's first commands."""
+        before, at = conductor.status, self._now()
+        commands = self._call(conductor, conductor.begin, None)
+        if conductor.unfinished:
+            self.unfinished = UnfinishedEvent(None, before, commands)
+            self.go_on_with(partial(self.carry_out, preceding_end=None, at=at))
+        else:
+            self.carry_out(commands, None, at)
+
+    @handles(ItemPaused, ItemResumed, ItemsRead, ResultsClosed, ItemCompleted, ItemsWithdrawn)
+    def event(self, event: Event) -> None:
+        """Handle an event, and start the items that it allows to start."""
+        if self.conductor is not None and not self.ended:
+            self.feed(event)
+            self.start_items()
+
+    def feed(self, event: Event) -> None:
+        """Handle an event, after the unfinished one if there is one."""
+        if self.unfinished is not None:
+            self.unfinished.waiting.append(event)
+            return
+        commands = self.on(event)
+        if commands is None:
+            self.go_on_with(partial(self.carry_out, preceding_end=None, at=event.at))
+        else:
+            self.carry_out(commands, None, event.at)
+
+    def on(self, event: Event) -> list[Command] | None:
+        """Pass an event to the conductor and to the log.
+
+        Returns:
+            The conductor's commands, or None if the event goes on in the next turn: call `go_on_with`.
+        """
+        conductor = self.conductor
+        if conductor is None:
+            raise RuntimeError("an event came before the run had begun")
+        before = conductor.status
+        try:
+            commands = self._guard.call(conductor.on, event)
+        except Overran as overran:
+            self._break_off(conductor, overran, event)
+            raise
+        if conductor.unfinished:
+            self.unfinished = UnfinishedEvent(event, before, commands)
+            return None
+        self._note(conductor, event, before)
+        return commands
+
+    def _note(self, conductor: Conductor, event: Event, before: str) -> None:
+        """Journal an event that the conductor has handled."""
+        self.log.note(event, conductor.mask)
+        if conductor.status != before:
+            request = request_implied_by(before, conductor.status, event.at)
+            if request is not None:
+                self.propagation.pass_on(request)
+
+    def _call(self, conductor: Conductor, function: Callable[[], list[Command]], event: Event | None) -> list[Command]:
+        try:
+            return self._guard.call(function)
+        except Overran as overran:
+            self._break_off(conductor, overran, event)
+            raise
+
+    def _break_off(self, conductor: Conductor, overran: Overran, event: Event | None) -> None:
+        """Leave the run, or end it, because an evaluation was stopped: the conductor's state is unknown now."""
+        self.interrupted = True
+        if self.unfinished is not None:
+            self.log.audit(self.unfinished.audit)
+        self.unfinished = None
+        outcome = self.ending.break_off(overran, event, conductor, self.log)
+        if outcome is None:
+            self.ended = True
+            self._inbox.request_stop()
+        else:
+            self.finish(outcome)
+
+    # ---- an event in several turns
+
+    def go_on_with(self, then: Callable[[list[Command]], None]) -> None:
+        """Set what carries out the commands of the unfinished event."""
+        if self.unfinished is not None:
+            self.unfinished.then = then
+
+    def schedule_step(self) -> None:
+        """Let the unfinished event go on in the next turn."""
+        if self.unfinished is not None and not self.unfinished.scheduled:
+            self.unfinished.scheduled = True
+            self._inbox.tell(ContinueEvent())
+
+    @handles(ContinueEvent)
+    def _step(self, _message: ContinueEvent) -> None:
+        unfinished, conductor = self.unfinished, self.conductor
+        if unfinished is None or conductor is None or self.ended:
+            return
+        unfinished.scheduled = False
+        unfinished.commands += self._call(conductor, conductor.step, unfinished.event)
+        if conductor.unfinished:
+            return
+        self.unfinished = None
+        if unfinished.event is not None:
+            self.log.audit(unfinished.audit)
+            self._note(conductor, unfinished.event, unfinished.status)
+        unfinished.then(unfinished.commands)
+        for answer in unfinished.recorded:
+            answer()
+        self.catch_up_with_parent()
+        self._inbox.put_back(unfinished.waiting)
+
+    def postpone(self, unfinished: UnfinishedEvent, message: Any) -> None:
+        """Keep a message until the unfinished event has ended."""
+        if type(message) is ItemEnded:
+            self.items.ended(message.completed)  # at once: other runs may wait for its permit
+        unfinished.waiting.append(message)
+
+    def answer_recorded(self, answer: Deferred, value: Any) -> None:
+        """Resolve an answer once the events so far are durable, and the unfinished one, too."""
+        if self.unfinished is None:
+            self.log.answer(answer, value)
+        else:
+            self.unfinished.recorded.append(partial(self.log.answer, answer, value))
+
+    def leave_unfinished(self) -> None:
+        """Journal the unfinished event and the ends of items behind it, for the engine that recovers the run."""
+        unfinished, self.unfinished = self.unfinished, None
+        if unfinished is not None and self.conductor is not None and self.log.durable:
+            self.log.audit(unfinished.audit)
+            for event in unfinished.for_next_engine():
+                self.log.note(event, self.conductor.mask)
+
+    # ---- requests
+
+    @handles(ControlRun)
+    def _control(self, message: ControlRun) -> None:
+        if self.ended:
+            raise IllegalTransition(f"the run {self.run_id} has ended")
+        event = message.event(*message.arguments, at=self._now())
+        with self.log.auditing(message.audit):
+            self.event(event)
+        if self.unfinished is not None:
+            self.unfinished.audit = self.log.take_audit()
+        if isinstance(event, PropagatedRequest):
+            self.propagation.pass_on(event)
+
+    @handles(CatchUpWithParent)
+    def _parent_requested(self, message: CatchUpWithParent) -> None:
+        self.propagation.keep(message.request)
+        if self.begun:
+            self.catch_up_with_parent()
+
+    def catch_up_with_parent(self) -> None:
+        """Apply the parent run's latest request if this run missed it."""
+        if self.conductor is None or self.ended or self.unfinished is not None:
+            return
+        missed = self.propagation.take_missed(self.conductor)
+        if missed is not None:
+            with contextlib.suppress(IllegalTransition):  # the run fails already
+                self._control(ControlRun(type(missed)))

@@ -1,0 +1,55 @@
+"""Rich is imported on a terminal only."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.harness import write_workflow
+
+QUICK = "tasks: [{name: only, action: core.noop}]\n"
+REPORT = "print(*(name for name in ('rich', 'structlog', 'httpx') if name in sys.modules))"
+
+
+def modules_after(*arguments: str) -> str:
+    """Run a command without a terminal, and return which of rich and what would import it were imported."""
+    code = (
+        "import sys\nfrom stretto.actors.cli import main\n"
+        "try: main(sys.argv[1:])\nexcept SystemExit as ended: assert not ended.code\n" + REPORT
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize("options", [[], ["--progress", "live"], ["--log-level", "INFO"]])
+def test_a_run_without_a_terminal_never_imports_rich(tmp_path: Path, options: list[str]) -> None:
+    """Not even what would for tracebacks that nobody gets to see, and for a command line that nobody calls."""
+    assert modules_after("run", str(write_workflow(tmp_path, "quick", QUICK)), *options) == "structlog httpx"
+
+
+def test_no_other_command_does(tmp_path: Path) -> None:
+    """Nor do their helps."""
+    store = f"sqlite:///{tmp_path}/store.db"
+    workflow = str(write_workflow(tmp_path, "quick", QUICK))
+    assert modules_after("run", workflow, "--store", store) == "structlog httpx"
+    for arguments in (
+        ("runs", "list", "--store", store),
+        ("runs", "show", "@latest", "--store", store),
+        ("rehearse", workflow),
+        ("validate", workflow),
+        ("actions", "list"),
+        ("serve", "--help"),
+        ("--help",),
+    ):
+        assert "rich" not in modules_after(*arguments).split(), arguments
+
+
+def test_an_action_may_use_rich(tmp_path: Path) -> None:
+    """It is hidden from those two only."""
+    (tmp_path / "table.py").write_text(
+        "from rich.table import Table\nfrom stretto.actors import action\n\n"
+        '@action("test.table")\ndef table() -> str:\n    return Table.__name__\n'
+    )
+    workflow = write_workflow(tmp_path, "table", "tasks: [{name: only, action: test.table}]\n")
+    assert modules_after("run", str(workflow), "--actions", str(tmp_path / "table.py")) == "rich structlog httpx"

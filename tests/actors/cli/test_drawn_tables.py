@@ -1,0 +1,103 @@
+"""Tables and fields on a terminal."""
+
+import io
+import sys
+from collections.abc import Callable
+
+import click
+import pytest
+
+from stretto.actors.cli.runs.tables import Cell, show_fields, show_table
+
+HEADINGS = ("RUN", "WORKFLOW", "STATUS", "ACCEPTED", "TOOK", "LABELS")
+REF = "team.operations.health.check_everything_each_night"
+ROWS: list[tuple[Cell, ...]] = [
+    ("03b06d32", "tutorial.watch", "succeeded", "2026-11-28 06:56:50+0000", "0.02 s", None),
+    ("1826230f", REF, "failed", "2026-11-28 06:56:44+0000", "0.04 s", "team=operations why=a much longer text"),
+]
+
+
+class Terminal(io.StringIO):
+    """Says that it is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, Callable[[], None]], str]:
+    """Return a function that returns what another one shows on a terminal of some columns."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("COLORTERM", raising=False)
+
+    def draw(columns: int, show: Callable[[], None]) -> str:
+        stream = Terminal()
+        monkeypatch.setenv("COLUMNS", str(columns))
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "stdout", stream)
+            show()
+        return stream.getvalue()
+
+    return draw
+
+
+Drawn = Callable[[int, Callable[[], None]], str]
+
+
+@pytest.mark.parametrize("columns", [20, 60, 80, 100, 200])
+def test_a_table_fits_and_loses_nothing(drawn: Drawn, columns: int) -> None:
+    """Long texts are wrapped within their columns, or on lines of their own."""
+    shown = click.unstyle(drawn(columns, lambda: show_table(HEADINGS, ROWS, elastic=("WORKFLOW", "LABELS"))))
+    assert all(len(line) <= columns and line == line.rstrip() for line in shown.splitlines())
+    assert len(shown.splitlines()) > 2
+    letters = "".join(shown.split())
+    if columns in {20, 60, 200}:
+        for text in (cell for row in ROWS for cell in row if isinstance(cell, str)):
+            assert "".join(text.split()) in letters
+
+
+def test_a_wide_table_is_a_table_and_a_narrow_one_has_paragraphs(drawn: Drawn) -> None:
+    """Each value behind its heading, as many on a line as fit."""
+    wide = click.unstyle(drawn(200, lambda: show_table(HEADINGS, ROWS)))
+    assert [line.split()[0] for line in wide.splitlines()] == ["RUN", "03b06d32", "1826230f"]
+    assert wide.splitlines()[1].index("succeeded") == wide.splitlines()[2].index("failed")
+    narrow = click.unstyle(drawn(60, lambda: show_table(HEADINGS, ROWS)))
+    assert narrow.splitlines()[:3] == [
+        "03b06d32",
+        "  workflow tutorial.watch  status succeeded",
+        "  accepted 2026-11-28 06:56:50+0000  took 0.02 s",
+    ]
+
+
+def test_statuses_have_colours_unless_nobody_wants_them(drawn: Drawn, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And headings are bold. With NO_COLOR there is no code at all, on a dumb terminal no rich either."""
+    coloured = drawn(200, lambda: show_table(HEADINGS, ROWS))
+    assert "\x1b[38;5;160mfailed" in coloured
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = drawn(200, lambda: show_table(HEADINGS, ROWS))
+    assert plain == click.unstyle(coloured)
+    monkeypatch.setenv("TERM", "dumb")
+    assert drawn(200, lambda: show_table(HEADINGS, ROWS)) == plain
+
+
+def test_texts_are_neither_commands_nor_markup(drawn: Drawn) -> None:
+    """Whatever a name or an error says."""
+    nasty = "[red]a[/red] :smile: \x1b[31mb\x1b]0;t\x07\x9b2J\u202ec\r\nd"
+    for columns in (20, 200):
+        for show in (
+            lambda: show_table(("TASK", "ERROR"), [(nasty, nasty)]),
+            lambda: show_fields([("error", nasty), ("long", "x" * 300)]),
+        ):
+            shown = click.unstyle(drawn(columns, show))
+            assert shown.replace("\n", "").isprintable()
+            assert ":smile:" in shown
+            assert "[red]a[/red]" in shown
+
+
+def test_a_long_value_stands_below_its_beginning(drawn: Drawn) -> None:
+    """Names are in a column of their own."""
+    shown = click.unstyle(drawn(20, lambda: show_fields([("a", "one two three four"), ("long", 0), ("none", None)])))
+    assert shown == "a     one two three\n      four\nlong  0\n"

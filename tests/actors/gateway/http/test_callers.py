@@ -1,0 +1,89 @@
+"""Requests on the port are of those whose token they have, and may do what the token's role allows."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from stretto.actors.access import Access, Role, access_of_file, local_caller
+from stretto.actors.operations import API, ROUTES, Route
+from tests.support.gateways import Reply, http, post, read_reply, with_port
+
+ADMIN = local_caller(0)
+RANKS = ("viewer", "operator", "admin")
+ECHO = 'version: "1.0.0"\nref: test.echo\ntasks: [{name: echo, action: core.noop}]\n'
+
+
+def made(access: Access, role: Role, name: str = "", **limits: Any) -> str:
+    """Make a token; return its text."""
+    return access.create_token(name or role, role, by=ADMIN, **limits).result().text
+
+
+async def ask(url: str, request: bytes) -> Reply:
+    """Send a request to the port."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(request)
+    try:
+        return read_reply(await reader.read())
+    finally:
+        writer.close()
+
+
+def sample(route: Route, token: str | None) -> bytes:
+    """Return a request of a route."""
+    target = API + route.path.replace("{index}", "0").replace("{run}", "nobody").replace("{task}", "none")
+    headers = {} if token is None else {"authorization": f"Bearer {token}"}
+    body = b"{}" if route.method in {"POST", "PATCH"} else b""
+    return http(route.method, target, body, **headers)
+
+
+def test_every_route_asks_for_its_role(tmp_path: Path) -> None:
+    """Nobody, another secret, and each role: 401, 403, or whatever the request itself deserves."""
+    tokens_file = tmp_path / "tokens"
+    access = access_of_file(tokens_file)
+    tokens: dict[str, str] = {role: made(access, role) for role in (*RANKS, "hook")}  # type: ignore[arg-type]
+    revoked = made(access, "admin", "gone")
+    access.revoke_token("gone", by=ADMIN).result()
+    expired = made(access, "admin", "old", lasts=1e-9)
+    wrong = tokens["admin"][:-1] + ("x" if tokens["admin"][-1] != "x" else "y")
+    access.close()
+
+    async def test(_client: Any, url: str) -> None:
+        for route in ROUTES:
+            for token in (None, wrong, revoked, expired, "str_", "x"):
+                reply = await ask(url, sample(route, token))
+                assert (reply.status, reply.json["code"]) == (401, "unauthenticated"), (route, token)
+                assert reply.headers["www-authenticate"] == "bearer"
+            assert (await ask(url, sample(route, tokens["hook"]))).status == 403
+            for role in RANKS:
+                status = (await ask(url, sample(route, tokens[role]))).status
+                allowed = RANKS.index(role) >= RANKS.index(route.role)
+                assert (status == 403) == (not allowed), (route, role)
+                assert status not in {401, 405, 500}, (route, role)
+
+    with_port(tmp_path, test, tokens_file=tokens_file)
+
+
+def test_a_definition_of_its_own_needs_an_admin(tmp_path: Path) -> None:
+    """The run of a token's request is remote, and says who started it."""
+    tokens_file = tmp_path / "tokens"
+    access = access_of_file(tokens_file)
+    operator, admin = made(access, "operator"), made(access, "admin", "boss")
+    access.close()
+    body = {"workflow": {"file": "echo.yaml", "text": ECHO}}
+
+    async def test(_client: Any, url: str) -> None:
+        assert (await ask(url, with_token(post(f"{API}/runs", body), operator))).status == 403
+        accepted = await ask(url, with_token(post(f"{API}/runs", body), admin))
+        assert accepted.status == 202
+        audit = (await ask(url, with_token(http("GET", f"{API}/audit"), admin))).json["entries"]
+        assert [(each["who"], each["via"], each["source"], each["operation"]) for each in audit] == [
+            ("boss", "api", "127.0.0.1", "submit")
+        ]
+
+    with_port(tmp_path, test, tokens_file=tokens_file)
+
+
+def with_token(request: bytes, token: str) -> bytes:
+    """Return a request with a token."""
+    return request.replace(b"host: ", f"authorization: Bearer {token}\r\nhost: ".encode(), 1)
